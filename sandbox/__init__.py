@@ -1,5 +1,3 @@
-"""A pretend outside world on localhost: Discord and Kick with their true wire protocols.
-
-It is a program of its own (``python -m sandbox``) and imports nothing from the product, so that
-both sides can only agree by keeping to the real protocols.
-"""
+"""Fake Discord, Kick, Shuffle and drand servers on localhost that speak the real wire protocols. A
+program of its own (``python -m sandbox``) that imports nothing from the product, so that both sides
+can only agree by following the protocols."""

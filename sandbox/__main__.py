@@ -19,7 +19,6 @@ from sandbox.serve import Sandbox, serve
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m sandbox", description="A pretend Discord and Kick."
     )
@@ -49,7 +48,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 async def run(options: argparse.Namespace) -> None:
-    """Serve until told to stop."""
+    """Serve until a signal arrives or, if asked for, stdin closes."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -68,7 +67,7 @@ async def run(options: argparse.Namespace) -> None:
 
 
 def announce(sandbox: Sandbox, ready_file: Path | None) -> None:
-    """Write the file in one step so that nobody reads half of it; then print the ready line."""
+    """Print the ready line; the file is written first, and atomically."""
     line = json.dumps({"port": sandbox.port, "page_url": sandbox.page_url, "env": sandbox.env})
     if ready_file is not None:
         _write_atomically(ready_file, line + "\n")
@@ -93,7 +92,7 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
 
 
 def main() -> int:
-    """Exit code 0, or 2 with one sentence when the port cannot be had."""
+    """Exit code 0, or 2 with a message if the port is taken."""
     options = arguments()
     try:
         asyncio.run(run(options))

@@ -1,4 +1,4 @@
-"""Builds the sandbox's one aiohttp application from its parts."""
+"""Builds the sandbox's aiohttp application."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,7 +47,7 @@ class SandboxSettings:
 
 
 def build(settings: SandboxSettings) -> web.Application:
-    """The application with every part's routes; its worlds live and die with it."""
+    """The application with all routes; the fakes start and stop with it."""
     changes, faults = ChangeFeed(), Faults()
     kick = FakeKick(
         PEOPLE,

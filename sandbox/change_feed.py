@@ -1,4 +1,4 @@
-"""The change feed: every change of the world is published to the page and the tests."""
+"""The event log behind the page and the tests: every change of a fake is published here."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -31,12 +31,11 @@ class Listener(AsyncIterator[Change]):
         return change
 
     def close(self) -> None:
-        """Stop listening; safe to call again."""
         self._feed.forget(self)
 
 
 class ChangeFeed:
-    """Publishes changes to all listeners. Publish and listen on the sandbox's event loop only."""
+    """Publishes changes to all listeners, on the sandbox's event loop only."""
 
     def __init__(self) -> None:
         self._listeners: set[Listener] = set()
@@ -53,7 +52,7 @@ class ChangeFeed:
         return listener
 
     def forget(self, listener: Listener) -> None:
-        """Remove a listener; what it has not read yet is gone with it."""
+        """Remove a listener and its unread changes."""
         self._listeners.discard(listener)
 
     def close(self) -> None:

@@ -21,13 +21,13 @@ KEEP_ALIVE_SECONDS = 15.0
 
 
 class World(Protocol):
-    """What the root needs of each part of the world."""
+    """A fake service whose state the control API returns."""
 
     def snapshot(self) -> dict[str, Any]: ...
 
 
 class ControlError(Exception):
-    """A control request that cannot be carried out; the message is for the person who sent it."""
+    """A control request that cannot be carried out; the message is returned to the caller."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -36,10 +36,7 @@ class ControlError(Exception):
 
 @web.middleware
 async def control_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer failures under /control as JSON.
-
-    Leave the pretend services' own error shapes alone.
-    """
+    """Answer failures under /control as JSON; the fakes' own error shapes stay as they are."""
     if not request.path.startswith("/control/"):
         return await handler(request)
     try:
@@ -63,7 +60,7 @@ async def body_of(request: web.Request) -> dict[str, Any]:
 
 
 def people() -> list[dict[str, str]]:
-    """The people for JSON; ids are strings there because snowflakes exceed 2^53."""
+    """The people as JSON; ids are strings because snowflakes exceed 2^53."""
     return [{key: str(value) for key, value in asdict(person).items()} for person in PEOPLE]
 
 
@@ -90,7 +87,7 @@ class _Root:
         return web.json_response({**parts, "people": people(), "faults": self.faults.snapshot()})
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """Server-sent events, one JSON object per change; a comment now and then keeps it open."""
+        """Server-sent events, one JSON object per change, with keep-alive comments."""
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
         )

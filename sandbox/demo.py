@@ -30,11 +30,11 @@ PATIENCE_SECONDS = 30.0
 
 
 class Broken(Exception):
-    """A promise that did not hold."""
+    """A check that failed."""
 
 
 class Show:
-    """The two worlds, the transcript, and the promises."""
+    """The fakes, the transcript and the checks."""
 
     def __init__(self, world_url: str, product_url: str) -> None:
         self.kick = KickDriver(world_url)
@@ -48,7 +48,7 @@ class Show:
         self.transcript.heading(title)
 
     def promise(self, sentence: str, holds: Callable[[], object]) -> None:
-        """Wait until it holds; print it, or raise Broken."""
+        """Wait until the check passes and print it, else raise CheckFailed."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not holds():
             if time.monotonic() > deadline:
@@ -62,15 +62,15 @@ class Show:
     # -- what can be looked at ------------------------------------------------------------------
 
     def said(self, text: str) -> int:
-        """How many lines of the bot in Kick's chat contain this."""
+        """How many lines of the bot in Kick's chat contain this text."""
         return sum(line["by_bot"] and text in line["text"] for line in self.kick.transcript())
 
     def embeds(self, channel: str, text: str) -> list[dict[str, Any]]:
-        """The bot's messages in a Discord channel whose embed contains this."""
+        """The bot's messages in a Discord channel whose embeds contain this text."""
         return [m for m in self.discord.transcript(channel) if text in str(m["embeds"])]
 
     def asked(self, person: str, channel: str, command: str) -> str:
-        """Type a command and wait for what the bot says."""
+        """Type a command and wait for the bot's reply."""
         asked = self.discord.message(person, channel, command)
         try:
             answer = self.discord.wait_for(channel, lambda m: m["author"] == "bot", after=asked)
@@ -80,7 +80,6 @@ class Show:
 
 
 def play(show: Show) -> None:
-    """The stream, scene by scene."""
     started = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
 
     def at(minutes: float) -> str:
@@ -134,7 +133,7 @@ def play(show: Show) -> None:
 
 
 def _evening(show: Show, at: Callable[[float], str]) -> None:
-    """Lines whose watchtime can be computed by hand."""
+    """Chat lines whose watchtime can be computed by hand."""
     for minute in range(0, 61, 5):
         show.kick.chat("mia", _SMALL_TALK[minute // 5 % len(_SMALL_TALK)], at=at(minute))
     for minute in (20, 25, 90):
@@ -172,7 +171,7 @@ def _calls(show: Show) -> None:
 
 
 def _bare(messages: list[dict[str, Any]]) -> str:
-    """The titles as Discord shows them: a backslash before markdown makes it plain text."""
+    """The titles as Discord shows them, without backslash escapes."""
     return " ".join(m["embeds"][0]["title"].replace("\\", "") for m in messages)
 
 
@@ -226,7 +225,7 @@ def _is_well(show: Show) -> bool:
 
 @contextmanager
 def product() -> Iterator[Show]:
-    """The product in its sandbox, on free ports, with a data folder that is gone afterwards."""
+    """The product with its sandbox on free ports, with a temporary data folder."""
     port, world_port = _free_port(), _free_port()
     with tempfile.TemporaryDirectory(prefix="regulars-demo-") as folder:
         Path(folder).chmod(0o755)

@@ -1,4 +1,4 @@
-"""The people of the pretend world. Their ids never change, so a restart finds the same accounts."""
+"""The people who use the fakes. Their ids never change, so a restart finds the same accounts."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,11 +8,8 @@ Role = Literal["streamer", "moderator", "viewer"]
 
 @dataclass(frozen=True)
 class Person:
-    """One human who has an account on Discord and one on Kick.
-
-    ``handle`` is the key the control API uses. ``kick_name`` keeps its case; Kick's slug is derived
-    from it.
-    """
+    """A human with a Discord and a Kick account. ``handle`` is their key in the control API;
+    ``kick_name`` keeps its case."""
 
     handle: str
     discord_id: int

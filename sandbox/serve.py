@@ -25,7 +25,7 @@ The product's long ones (gateway, SSE) are closed by their owners.
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A sandbox that listens. ``env`` are the product's settings that lead it here."""
+    """A running sandbox; ``env`` are the product's settings for it."""
 
     port: int
     page_url: str
@@ -33,7 +33,7 @@ class Sandbox:
 
     @property
     def base_url(self) -> str:
-        """The address without a slash at the end, for the drivers."""
+        """Without a trailing slash, for the drivers."""
         return self.page_url.rstrip("/")
 
 
@@ -47,10 +47,7 @@ async def serve(
     defaults: Mapping[str, FaultValue] | None = None,
     discord_file: Path | None = None,
 ) -> AsyncIterator[Sandbox]:
-    """Listen for the length of the block.
-
-    OSError if the port cannot be had. Port 0 takes a free one.
-    """
+    """Serve for the length of the block. OSError if the port is taken; port 0 takes a free one."""
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     base_url = f"http://{host}:{port}"
@@ -69,7 +66,7 @@ async def serve(
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A bound socket: the base URL must be known before the application is built."""
+    """The base URL must be known before the application is built."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -88,10 +85,8 @@ def on_thread(
     signing_key: SigningKey | None = None,
     defaults: Mapping[str, FaultValue] | None = None,
 ) -> Iterator[Sandbox]:
-    """A sandbox on a free port and a thread of its own, for the length of the block.
-
-    Making a signing key is slow; tests hand over one and the same. ``defaults`` are the faults'.
-    """
+    """A sandbox on a free port and its own thread. Creating a signing key is slow, so tests share
+    one."""
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
     ready: Future[Sandbox] = Future()

@@ -1,4 +1,4 @@
-"""Prints what people see in the two worlds, in order, as text."""
+"""Prints what people see on Discord and Kick, in order, as text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MARKDOWN = re.compile(r"\\([\\*_~`|>#-])|(\*\*|`)")
 
 
 class Transcript:
-    """Shows each line and each message once, and again when a message was edited."""
+    """Shows each message once, and again after an edit."""
 
     def __init__(self, kick: KickDriver, discord: DiscordDriver) -> None:
         self._kick = kick
@@ -39,7 +39,7 @@ class Transcript:
         self._console.print(f"  [green]✓[/green] [dim]{escape(sentence)}[/dim]")
 
     def show(self) -> None:
-        """Print what is new since the last time, oldest first."""
+        """Print what is new, oldest first."""
         news = [*self._kick_news(), *self._discord_news()]
         for _at, text in sorted(news, key=lambda item: item[0]):
             self._console.print(text)
@@ -78,13 +78,13 @@ class Transcript:
         return "\n".join([head, *(f"      [blue]│[/blue] {escape(row)}" for row in body)])
 
     def _plain(self, text: str) -> str:
-        """Without markdown; a moment becomes a word, since it differs from reader to reader."""
+        """Without markdown; times become "just now"."""
         named = _MENTION.sub(lambda match: self._names.get(match[1], match[0]), text)
         return _MARKDOWN.sub(r"\1", _TIMESTAMP.sub("just now", named)).removeprefix("-# ")
 
 
 def _words_on(component: dict[str, Any]) -> str:
-    """A button's label, or what is chosen in a select."""
+    """A button's label, or the selected option of a menu."""
     if "label" in component:
         return str(component["label"])
     options = component.get("options", ())

@@ -1,4 +1,4 @@
-"""The CDN: uploaded files as they were sent, and a plain coloured picture for every avatar."""
+"""The CDN: uploaded files, and a plain coloured picture for every avatar."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def routes(discord: FakeDiscord) -> list[web.RouteDef]:
 
 
 def png(color: tuple[int, int, int]) -> bytes:
-    """A square of one colour: signature, header, one deflated image, end."""
+    """A square of one colour."""
     header = struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 2, 0, 0, 0)
     row = b"\x00" + bytes(color) * _SIDE
     parts = ((b"IHDR", header), (b"IDAT", zlib.compress(row * _SIDE)), (b"IEND", b""))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def direct(discord: FakeDiscord, user_id: int) -> Channel:
-    """The DM between the bot and a person, made when first needed."""
+    """The DM between the bot and a person, created on first use."""
     if user_id not in discord.users or user_id == discord.bot.id:
         raise ApiError(400, 50033, "Invalid Recipient(s)")
     if user_id not in discord.direct:
@@ -60,7 +60,7 @@ def delete(discord: FakeDiscord, channel: Channel) -> None:
 def set_overwrite(
     discord: FakeDiscord, channel: Channel, target_id: int, allow: int, deny: int
 ) -> None:
-    """What a role or member may and may not do here; both zero takes the overwrite away."""
+    """Set a role's or member's overwrite; both zero removes it."""
     assert channel.guild_id is not None
     is_role = target_id in discord.guild(channel.guild_id).roles
     kind = ROLE_OVERWRITE if is_role else MEMBER_OVERWRITE
@@ -80,11 +80,8 @@ def bot_access(discord: FakeDiscord, channel: Channel) -> str:
 
 
 def set_bot_access(discord: FakeDiscord, channel: Channel, access: str) -> None:
-    """Close a channel to the bot, or open it again, with an overwrite of its own, as an admin does.
-
-    The bot hears of it. Then Discord answers 50001 where it may see nothing, and 50013 where it may
-    only read.
-    """
+    """Set the bot's own overwrite, as an admin does. Without view, Discord answers 50001; without
+    send, 50013."""
     view, send = int(Permission.VIEW_CHANNEL), int(Permission.SEND_MESSAGES)
     allow, deny = {"full": (view | send, 0), "read": (view, send), "none": (0, view)}[access]
     set_overwrite(discord, channel, discord.bot.id, allow, deny)
@@ -127,14 +124,14 @@ def _overwrite(one: Mapping[str, Any]) -> Overwrite:
 
 
 def _tell(discord: FakeDiscord, event: str, channel: Channel) -> None:
-    """Bots hear of all channels of a guild, also of those they cannot view."""
+    """The bot gets events of all channels of a guild, including those it cannot view."""
     assert channel.guild_id is not None
     discord.tell_guild(event, payloads.channel(discord, channel), channel.guild_id)
     discord.changes.publish("discord.channel", channel_id=str(channel.id))
 
 
 def type_in(discord: FakeDiscord, channel: Channel, user_id: int) -> None:
-    """ "... is typing": needs Send Messages, as typing without it shows nothing."""
+    """Needs Send Messages."""
     discord.require(channel, user_id, Permission.SEND_MESSAGES)
     data: Json = {
         "channel_id": str(channel.id),

@@ -40,7 +40,7 @@ def registered(discord: FakeDiscord, guild_id: int | None) -> list[Command]:
 
 
 def overwrite_all(discord: FakeDiscord, guild_id: int | None, bodies: list[Json]) -> list[Command]:
-    """Replace a scope's commands by these. One that keeps its name and type keeps its id."""
+    """Replace a scope's commands; one that keeps its name and type keeps its id."""
     _check_bodies(bodies)
     kept = [_stored(discord, guild_id, body) for body in bodies]
     for old in registered(discord, guild_id):
@@ -51,7 +51,7 @@ def overwrite_all(discord: FakeDiscord, guild_id: int | None, bodies: list[Json]
 
 
 def upsert(discord: FakeDiscord, guild_id: int | None, body: Json) -> tuple[Command, bool]:
-    """Create, or replace the one with the same name and type; says whether it is new."""
+    """Create or replace by name and type; the flag says whether it is new."""
     _check_bodies([body])
     is_new = _same(discord, guild_id, body) is None
     stored = _stored(discord, guild_id, body)
@@ -139,7 +139,7 @@ def _check_options(options: list[Json], path: list[str | int], errors: FormError
 
 
 def find_for(discord: FakeDiscord, channel: Channel, name: str) -> Command:
-    """The slash command a person reaches in this channel; a guild's own goes before a global."""
+    """The slash command of that name in this channel; a guild's own comes before a global one."""
     scopes = [channel.guild_id, None] if channel.guild_id is not None else [None]
     for guild_id in scopes:
         for command in registered(discord, guild_id):
@@ -149,10 +149,8 @@ def find_for(discord: FakeDiscord, channel: Channel, name: str) -> Command:
 
 
 def may_use(discord: FakeDiscord, command: Command, channel: Channel, user_id: int) -> bool:
-    """Whether Discord offers the command to this person here.
-
-    `default_member_permissions` null is everybody, "0" administrators only.
-    """
+    """Whether Discord shows the command to this person here. `default_member_permissions` null
+    means everybody, "0" administrators only."""
     if not _fits_context(command, channel):
         return False
     granted = discord.permissions_in(channel, user_id)
@@ -173,8 +171,8 @@ def may_use(discord: FakeDiscord, command: Command, channel: Channel, user_id: i
 def _chosen_by_admins(
     discord: FakeDiscord, command: Command, guild_id: int, user_id: int
 ) -> bool | None:
-    """What Server Settings -> Integrations says about the person's roles; None where nothing. One
-    role that may is enough."""
+    """Server Settings -> Integrations: whether one of the person's roles is allowed; None if
+    nothing is set."""
     chosen = discord.command_roles.get((guild_id, command.name), {})
     member = discord.member(guild_id, user_id)
     said = [chosen[role_id] for role_id in [guild_id, *member.roles] if role_id in chosen]
@@ -191,7 +189,7 @@ def _fits_context(command: Command, channel: Channel) -> bool:
 
 
 def leaves(command: Command) -> list[tuple[str, Json]]:
-    """What a person can type: `(path, spec with description and options)` per subcommand."""
+    """`(path, spec with description and options)` of each subcommand."""
     return _leaves(command.name, command.spec)
 
 

@@ -51,7 +51,7 @@ def find(components: list[Json], custom_id: str) -> Json | None:
 
 
 def check(components: object, errors: FormErrors, *, v2: bool) -> list[Json]:
-    """The components as Discord keeps them (each gets an `id`); errors go to `errors`."""
+    """The components as Discord stores them (each gets an `id`); errors go to `errors`."""
     if components is None:
         return []
     if not isinstance(components, list) or not all(isinstance(c, dict) for c in components):
@@ -66,7 +66,7 @@ def check(components: object, errors: FormErrors, *, v2: bool) -> list[Json]:
 
 
 def check_modal(data: Json, errors: FormErrors) -> Json:
-    """A modal as the callback carries it: title, custom_id and 1 to 5 components."""
+    """The modal of a callback: title, custom_id and 1 to 5 components."""
     for key, limit in (("title", 45), ("custom_id", 100)):
         if not data.get(key):
             errors.required(["data", key])
@@ -207,7 +207,7 @@ def _wrong_type(path: Path, errors: FormErrors, allowed: tuple[int, ...]) -> Non
 
 
 def _number(components: list[Json]) -> None:
-    """Ids that the bot did not choose are counted up from 1."""
+    """Number the components without an id, from 1."""
     taken = {one["id"] for one in walk(components) if one.get("id")}
     free = (number for number in count(1) if number not in taken)
     for one in walk(components):

@@ -1,9 +1,6 @@
 """Transport compression of the gateway: one stream per connection, flushed after every payload.
-
-discord.py asks for `zstd-stream` wherever Python has a zstd (3.14, or with the package
-`zstandard`) and for `zlib-stream` elsewhere; the sandbox runs in the same Python, so it can do
-what is asked for.
-"""
+discord.py asks for `zstd-stream` where Python has zstd (3.14, or the package `zstandard`), else for
+`zlib-stream`."""
 
 from __future__ import annotations
 

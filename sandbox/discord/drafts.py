@@ -28,7 +28,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class Draft:
-    """The checked body. `given` names the keys that were sent: an edit changes only those."""
+    """The validated body. `given` names the keys that were sent: an edit changes only those."""
 
     given: frozenset[str] = frozenset()
     content: str = ""
@@ -54,10 +54,8 @@ class Draft:
 
 
 def read(body: Json, files: Sequence[Upload] = (), *, flags: int | None = None) -> Draft:
-    """The body as a draft; ApiError 50035 with the whole tree of what is wrong.
-
-    `flags` are those of the message being edited, whose components may be of version 2.
-    """
+    """The body as a draft; ApiError 50035 with all form errors. `flags` are those of the message
+    being edited, whose components may be version 2."""
     errors = FormErrors()
     wanted = int(body.get("flags") or 0) | ((flags or 0) & COMPONENTS_V2)
     v2 = bool(wanted & COMPONENTS_V2)

@@ -68,7 +68,7 @@ class DiscordDriver(Driver):
         return self._post("modal", person=person, interaction_id=interaction_id, fields=fields)
 
     def interaction(self, interaction_id: str) -> Json:
-        """`{interaction_id, answer, response, followups}` as of now."""
+        """`{interaction_id, answer, response, followups}`."""
         return dict(self._get("interaction", interaction_id=interaction_id))
 
     def react(self, person: str, message_id: str, emoji: str, *, remove: bool = False) -> None:
@@ -130,10 +130,8 @@ class DiscordDriver(Driver):
     def transcript(
         self, channel: str, *, guild: str | None = None, after: str | None = None
     ) -> list[Json]:
-        """What was said, oldest first. `dm:mia` is mia's DM with the bot.
-
-        `after` leaves out this message and all before it: polling a busy channel stays cheap.
-        """
+        """The messages, oldest first, `after` a message id if given. `dm:mia` is mia's DM with the
+        bot."""
         return list(self._get("transcript", channel=channel, guild=guild, after=after))
 
     def commands(self) -> list[Json]:
@@ -156,7 +154,7 @@ class DiscordDriver(Driver):
         guild: str | None = None,
         after: str | None = None,
     ) -> Json:
-        """The first line of the transcript that fits; else TimeoutError with the transcript."""
+        """The first transcript line that matches; else TimeoutError with the transcript."""
 
         def lines() -> list[Json]:
             return self.transcript(channel, guild=guild, after=after)
@@ -168,11 +166,11 @@ class DiscordDriver(Driver):
         )
 
     def wait_connected(self, timeout: float = PATIENCE_SECONDS) -> None:
-        """Until the bot has a gateway session with a connection."""
+        """Wait until the bot has a gateway connection."""
         self.wait_until(lambda: self.state()["bot"]["connected"], timeout, lambda: "no bot")
 
     def wait_command(self, path: str, timeout: float = PATIENCE_SECONDS) -> Json:
-        """Until the bot has registered the slash command `path`."""
+        """Wait until the bot has registered the slash command `path`."""
         return self.wait_until(
             lambda: next((c for c in self.commands() if c["path"] == path), None),
             timeout,

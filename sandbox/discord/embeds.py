@@ -16,7 +16,7 @@ _SCHEMES = ("http", "https", "attachment")
 
 
 def check(embeds: object, errors: FormErrors) -> list[Json]:
-    """The embeds as Discord keeps them; what is wrong goes to `errors`."""
+    """The embeds as Discord stores them; errors go to `errors`."""
     if embeds is None:
         return []
     if not isinstance(embeds, list) or not all(isinstance(one, dict) for one in embeds):
@@ -85,7 +85,7 @@ def _text(embed: Json, outer: str, inner: str) -> Any:
 
 
 def _length(embed: Json) -> int:
-    """What counts towards the 6000: title, description, field names and values, footer, author."""
+    """What counts towards the 6000 characters."""
     texts = [embed.get("title"), embed.get("description")]
     texts += [_text(embed, "footer", "text"), _text(embed, "author", "name")]
     for field in embed.get("fields") or []:
@@ -106,5 +106,5 @@ def _kept(embed: Json) -> Json:
 
 
 def is_empty(embed: Json) -> bool:
-    """An embed with nothing to see does not make a message non-empty."""
+    """An embed without visible content does not make a message non-empty."""
     return not any(value for key, value in embed.items() if key not in {"type", "color", "flags"})

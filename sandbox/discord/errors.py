@@ -41,7 +41,7 @@ _UNKNOWN = {
 
 
 def unknown(noun: str) -> ApiError:
-    """404 for something that does not exist; `noun` spelled as Discord does."""
+    """404 for something that does not exist; `noun` is spelled as Discord does."""
     return ApiError(404, _UNKNOWN[noun], f"Unknown {noun}")
 
 
@@ -102,7 +102,7 @@ class FormErrors:
 
 
 def invalid_form(path: Sequence[str | int], code: str, message: str) -> ApiError:
-    """One single form error, to be raised at once."""
+    """A single form error."""
     errors = FormErrors()
     errors.add(path, code, message)
     return ApiError(400, 50035, "Invalid Form Body", errors._tree)

@@ -1,4 +1,4 @@
-"""How the pretend Discord can be told to misbehave, and its few settings. All are `faults`."""
+"""The fake Discord's faults and settings."""
 
 from __future__ import annotations
 

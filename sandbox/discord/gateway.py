@@ -45,7 +45,8 @@ class Gateway:
     # -- towards the bot ---------------------------------------------------------------------
 
     def dispatch(self, event: str, data: Json, guild_id: int | None) -> None:
-        """Tell every session that may hear it. `guild_id` None is a direct message."""
+        """Send an event to every session whose intents allow it; `guild_id` None is a direct
+        message."""
         if event == "MESSAGE_CREATE" and self._discord.faults.take("discord.gateway.drop_messages"):
             return
         self._forget_expired()
@@ -76,7 +77,7 @@ class Gateway:
     # -- misbehaving -------------------------------------------------------------------------
 
     def kill(self) -> None:
-        """Drop all sockets without a close frame, as a broken line does."""
+        """Drop all sockets without a close frame."""
         for connection in list(self.connections):
             connection.abort()
 
@@ -84,7 +85,7 @@ class Gateway:
         await self._tell_all(Op.RECONNECT, None)
 
     async def invalidate(self) -> None:
-        """Forget all sessions and say that they cannot be resumed."""
+        """Drop all sessions; they cannot be resumed."""
         self.sessions.clear()
         await self._tell_all(Op.INVALID_SESSION, False)
 
@@ -93,7 +94,7 @@ class Gateway:
             await connection.send(op, data)
 
     async def close(self) -> None:
-        """The world ends: every socket is closed, those that do not answer are dropped."""
+        """Close every socket at shutdown; drop those that do not answer."""
         closing = [c.socket.close(code=1001, drain=False) for c in self.connections]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
@@ -196,7 +197,7 @@ class Gateway:
         self._discord.changes.publish("discord.gateway", connected=True)
 
     def _greet(self, session: Session) -> None:
-        """READY lists the guilds as unavailable; a GUILD_CREATE for each follows."""
+        """READY lists the guilds as unavailable; a GUILD_CREATE follows for each."""
         discord = self._discord
         guilds = [g for g in discord.bot_guilds() if session.sees_guild(g.id)]
         session.dispatch(
@@ -255,7 +256,7 @@ class Gateway:
         return isinstance(sequence, int) and session.can_replay_after(sequence)
 
     def _send_members(self, session: Session, data: Json) -> None:
-        """GUILD_MEMBERS_CHUNK, which only the session that asked gets."""
+        """GUILD_MEMBERS_CHUNK, only for the session that asked."""
         guild = self._discord.guilds.get(int(data.get("guild_id", 0)))
         if guild is None:
             return

@@ -17,13 +17,13 @@ def created_at(snowflake: int) -> datetime:
 
 
 class SnowflakeClock:
-    """Snowflakes of now, each larger than all before it."""
+    """Current snowflakes, each larger than the one before."""
 
     def __init__(self) -> None:
         self._last = 0
 
     def start_after(self, snowflake: int) -> None:
-        """Also where the computer's clock was put back since then."""
+        """Continue after a known snowflake, even if the system clock went back."""
         self._last = max(self._last, snowflake)
 
     def next(self) -> int:
@@ -32,7 +32,7 @@ class SnowflakeClock:
 
 
 def iso(at: datetime | None) -> str | None:
-    """Discord writes instants as `2026-01-02T03:04:05.678000+00:00`."""
+    """Discord's timestamps: `2026-01-02T03:04:05.678000+00:00`."""
     return None if at is None else at.astimezone(UTC).isoformat(timespec="microseconds")
 
 

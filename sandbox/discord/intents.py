@@ -1,4 +1,5 @@
-"""Which intent lets which event through: https://discord.com/developers/docs/events/gateway#gateway-intents."""
+"""Which intent each event needs:
+https://discord.com/developers/docs/events/gateway#gateway-intents."""
 
 from __future__ import annotations
 
@@ -63,10 +64,8 @@ def lets_through(intents: int, event: str, *, direct: bool) -> bool:
 
 
 def without_content(event: str, data: Json, *, bot_id: int) -> Json:
-    """The message as an app without the content intent gets it: what was said is empty.
-
-    Its own messages, direct messages and messages that mention it stay readable.
-    """
+    """The message for an app without the content intent; its own messages, direct messages and
+    mentions keep their content."""
     if event not in {"MESSAGE_CREATE", "MESSAGE_UPDATE"} or "guild_id" not in data:
         return data
     own = data["author"]["id"] == str(bot_id)

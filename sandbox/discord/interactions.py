@@ -62,7 +62,7 @@ def start(
     message: Message | None = None,
     parent_id: int | None = None,
 ) -> Interaction:
-    """Create an interaction and tell the bot: INTERACTION_CREATE."""
+    """Create an interaction and dispatch INTERACTION_CREATE."""
     one = Interaction(
         id=discord.ids.next(),
         token=secrets.token_urlsafe(48),
@@ -120,7 +120,7 @@ def _payload(
 
 
 def find(discord: FakeDiscord, interaction_id: int, token: str) -> Interaction:
-    """For a callback: 10062 if it never existed, 40060 if answered, 10062 if too late."""
+    """For a callback: 10062 if unknown or too late, 40060 if already answered."""
     one = discord.interactions.get(interaction_id)
     if one is None or one.token != token:
         raise unknown("interaction")
@@ -133,7 +133,7 @@ def find(discord: FakeDiscord, interaction_id: int, token: str) -> Interaction:
 
 
 def answer(discord: FakeDiscord, one: Interaction, body: Json, files: tuple[Upload, ...]) -> Json:
-    """Carry out a callback; returns what `with_response=1` asks for."""
+    """Carry out a callback; returns the body for `with_response=1`."""
     kind, data = body.get("type"), body.get("data") or {}
     _check_kind(one, kind)
     message: Message | None = None
@@ -193,7 +193,7 @@ def _first_message(
 
 
 def _compose(discord: FakeDiscord, one: Interaction, draft: Draft) -> Message:
-    """A message in the name of the application, seen by one person if it is ephemeral."""
+    """A message of the application; an ephemeral one is seen by one person."""
     channel = discord.channel(one.channel_id)
     message = messages.compose(discord, channel, discord.bot.id, draft)
     message.webhook_id = discord.bot.id
@@ -209,14 +209,14 @@ def _hide(message: Message, one: Interaction) -> None:
 
 
 def _loading_message(discord: FakeDiscord, one: Interaction, flags: int) -> Message:
-    """ "The bot is thinking...", which an edit or the first followup turns into the answer."""
+    """ "The bot is thinking...", replaced by an edit or the first followup."""
     return _first_message(discord, one, Draft(flags=flags & EPHEMERAL), LOADING)
 
 
 def _update_source(
     discord: FakeDiscord, one: Interaction, kind: Any, data: Json, files: tuple[Upload, ...]
 ) -> Message | None:
-    """The message whose component was used becomes `@original`; type 7 edits it at once."""
+    """The message whose component was used becomes `@original`; type 7 edits it."""
     source = discord.channel(one.channel_id).messages.get(one.message_id or 0)
     if source is None:
         raise unknown("Message")
@@ -244,7 +244,7 @@ def _callback_response(discord: FakeDiscord, one: Interaction, message: Message 
 
 
 def by_token(discord: FakeDiscord, token: str) -> Interaction:
-    """For followups: 10015 for a token that never was, 50027 for one older than 15 minutes."""
+    """For followups: 10015 for an unknown token, 50027 for one older than 15 minutes."""
     one = next((i for i in reversed(discord.interactions.values()) if i.token == token), None)
     if one is None or one.answer is None:
         raise unknown("Webhook")
@@ -261,7 +261,7 @@ def original(discord: FakeDiscord, one: Interaction) -> Message:
 
 
 def follow_up(discord: FakeDiscord, one: Interaction, draft: Draft) -> Message:
-    """A further message; the first one after a deferral takes the place of the loading message."""
+    """A further message; after a deferral the first one replaces the loading message."""
     drafts.refuse_empty(draft)
     loading = discord.channel(one.channel_id).messages.get(one.original_id or 0)
     if loading is not None and loading.flags & LOADING:
@@ -279,7 +279,7 @@ def follow_up(discord: FakeDiscord, one: Interaction, draft: Draft) -> Message:
 
 
 def edit(discord: FakeDiscord, one: Interaction, message: Message, draft: Draft) -> None:
-    """Edit the original answer or a followup; a loading message is thereby answered."""
+    """Edit the original response or a followup; this also answers a loading message."""
     was_loading = bool(message.flags & LOADING)
     message.flags &= ~LOADING
     messages.edit(discord, message, draft, mark=not was_loading)

@@ -1,4 +1,4 @@
-"""People joining, leaving and changing inside a guild; and the roles they hold."""
+"""Members of a guild and their roles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def join(discord: FakeDiscord, guild: Guild, user_id: int) -> Member:
-    """Become a member; one who is already stays as they are. For the bot: GUILD_CREATE."""
+    """Add a member (no change for an existing one); for the bot this sends GUILD_CREATE."""
     if user_id in guild.members:
         return guild.members[user_id]
     member = Member(user_id, guild.id, utc_now())
@@ -46,7 +46,7 @@ def leave(discord: FakeDiscord, guild: Guild, user_id: int) -> None:
 
 
 def add_role(discord: FakeDiscord, guild: Guild, actor_id: int, user_id: int, role: Role) -> None:
-    """Give a role, if the actor may: Manage Roles, and a role below their own highest."""
+    """Needs Manage Roles and a role below the actor's highest."""
     require_role_power(discord, guild, actor_id, role)
     member = discord.member(guild.id, user_id)
     if role.id not in member.roles:

@@ -1,4 +1,5 @@
-"""Whom a message mentions: https://discord.com/developers/docs/resources/message#allowed-mentions-object."""
+"""Who is mentioned:
+https://discord.com/developers/docs/resources/message#allowed-mentions-object."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ _EVERYONE = re.compile(r"@(everyone|here)\b")
 def found_in(
     content: str, allowed: Json | None, guild: Guild | None, *, may_everyone: bool
 ) -> Mentions:
-    """The mentions that take effect. `allowed` None allows what the author may do."""
+    """The mentions that take effect; `allowed` None allows what the author may do."""
     rules: Json = {"parse": ["users", "roles", "everyone"]} if allowed is None else allowed
     parse = rules.get("parse") or []
     mentions = Mentions()

@@ -31,11 +31,8 @@ def message(discord: FakeDiscord, one: Message) -> Json:
 
 
 def gateway_message(discord: FakeDiscord, one: Message) -> Json:
-    """As events carry it: with the guild's id and the author's member.
-
-    Ephemeral messages come without them, as if they were direct messages
-    (https://github.com/discord/discord-api-docs/issues/4557).
-    """
+    """For events: with the guild's id and the author's member, except for ephemeral messages
+    (https://github.com/discord/discord-api-docs/issues/4557)."""
     payload = message(discord, one)
     guild_id = discord.channel(one.channel_id).guild_id
     if guild_id is None or one.ephemeral_for is not None:
@@ -85,7 +82,7 @@ def _reaction(discord: FakeDiscord, one: Reaction) -> Json:
 
 
 def _referenced(discord: FakeDiscord, reference: Json) -> Json | None:
-    """The message replied to, without its own reference; None once it is deleted."""
+    """The replied-to message without its own reference; None after its deletion."""
     original = discord.channel(int(reference["channel_id"])).messages.get(
         int(reference["message_id"])
     )

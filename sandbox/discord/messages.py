@@ -1,4 +1,4 @@
-"""Writing, editing and deleting messages, for the bot and for people alike."""
+"""Sending, editing, deleting and pinning messages, for the bot and for people."""
 
 from __future__ import annotations
 
@@ -34,11 +34,8 @@ _ATTACHMENT_SCHEME = "attachment://"
 
 
 def post(discord: FakeDiscord, channel: Channel, author_id: int, draft: Draft) -> Message:
-    """Send a message as a member would: permissions, nonce, reply, then everybody is told.
-
-    With `enforce_nonce`, a nonce that the author used in this channel in the last minutes gives
-    the message it made then, and nothing else happens. Errors: 50001, 50013, 50006, 50007, 50035.
-    """
+    """Send a message with all of Discord's checks (50001, 50013, 50006, 50007, 50035). With
+    `enforce_nonce`, a nonce that the author used here in the last minutes returns that message."""
     _require_sending(discord, channel, author_id, draft)
     refuse_empty(draft)
     if (sent := _sent_before(discord, channel, author_id, draft)) is not None:
@@ -73,7 +70,7 @@ def compose(discord: FakeDiscord, channel: Channel, author_id: int, draft: Draft
 
 
 def add(discord: FakeDiscord, message: Message) -> None:
-    """Put it into its channel and tell everybody."""
+    """Add it to its channel and dispatch MESSAGE_CREATE."""
     channel = discord.channel(message.channel_id)
     channel.messages[message.id] = message
     if message.ephemeral_for is None:
@@ -84,10 +81,8 @@ def add(discord: FakeDiscord, message: Message) -> None:
 
 
 def edit(discord: FakeDiscord, message: Message, draft: Draft, *, mark: bool = True) -> None:
-    """Change what the draft gives; the rest stays. An edit may not leave nothing to see.
-
-    `mark` shows it as edited.
-    """
+    """Change what the draft contains; `mark` shows the message as edited. Empty messages are
+    refused."""
     channel = discord.channel(message.channel_id)
     if "content" in draft.given:
         message.content = draft.content
@@ -109,7 +104,7 @@ def delete(discord: FakeDiscord, message: Message) -> None:
 
 
 def bulk_delete(discord: FakeDiscord, channel: Channel, message_ids: Iterable[int]) -> None:
-    """Delete those that still exist, with one event. Nothing older than two weeks: 50034."""
+    """Delete those that exist, with one event; 50034 for messages older than two weeks."""
     found = [channel.messages[one] for one in message_ids if one in channel.messages]
     if any(utc_now() - message.at > timedelta(days=14) for message in found):
         text = "You can only bulk delete messages that are under 14 days old."
@@ -163,7 +158,8 @@ def _remember_nonce(discord: FakeDiscord, message: Message) -> None:
 
 
 def _reply(channel: Channel, draft: Draft) -> Json | None:
-    """The reference of a reply, or None; an unknown message is an error unless told otherwise."""
+    """The reference of a reply; an unknown message is an error unless `fail_if_not_exists` is
+    off."""
     if draft.reference is None:
         return None
     message_id = int(draft.reference.get("message_id") or 0)
@@ -183,7 +179,7 @@ def reference_to(channel: Channel, message_id: int) -> Json:
 
 
 def _mention_replied(channel: Channel, message: Message, draft: Draft) -> None:
-    """A reply pings its author, unless allowed_mentions are given without `replied_user`."""
+    """A reply pings its author unless allowed_mentions come without `replied_user`."""
     if draft.allowed_mentions is not None and not draft.allowed_mentions.get("replied_user"):
         return
     assert message.reference is not None
@@ -222,7 +218,7 @@ def _mention(discord: FakeDiscord, channel: Channel, message: Message, draft: Dr
 
 
 def _attach(discord: FakeDiscord, message: Message, draft: Draft) -> None:
-    """Store the files; those shown inside an embed are not listed as attachments."""
+    """Store the files; those shown in an embed are not listed as attachments."""
     described = {int(one["id"]): one.get("description") for one in draft.attachments or []}
     urls: dict[str, str] = {}
     for upload in draft.files:
@@ -297,7 +293,7 @@ def _gone(channel: Channel, message: Message) -> Json:
 
 
 def require_deletable(discord: FakeDiscord, message: Message, user_id: int) -> None:
-    """One's own message, or anybody's with Manage Messages; in a DM only one's own (50003)."""
+    """Own messages, or any with Manage Messages; in a DM only own ones (50003)."""
     channel = discord.channel(message.channel_id)
     discord.require(channel, user_id)
     if message.author_id == user_id:
@@ -312,7 +308,7 @@ def require_deletable(discord: FakeDiscord, message: Message, user_id: int) -> N
 
 
 def pin(discord: FakeDiscord, message: Message, user_id: int) -> None:
-    """Pin, and leave the system message that says so. Pinning twice changes nothing."""
+    """Pin, and post the system message about it; a second time changes nothing."""
     channel = discord.channel(message.channel_id)
     if message.pinned_at is not None:
         return

@@ -1,4 +1,4 @@
-"""The nouns of the pretend Discord. Ids are integers here and strings in JSON."""
+"""The fake Discord's objects. Ids are integers here and strings in JSON."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class Channel:
     last_pin_at: datetime | None = None
 
     def public_messages(self) -> list[Message]:
-        """Oldest first, without the ephemeral ones: those exist for one person's eyes only."""
+        """Oldest first, without ephemeral ones."""
         return [m for m in self.messages.values() if m.ephemeral_for is None]
 
     def pins(self) -> list[Message]:
@@ -180,7 +180,7 @@ class Guild:
 
     @property
     def everyone(self) -> Role:
-        """The @everyone role carries the guild's own id."""
+        """The @everyone role has the guild's id."""
         return self.roles[self.id]
 
 
@@ -213,11 +213,9 @@ class InteractionType:
 
 @dataclass
 class Interaction:
-    """One use of a command, component or modal, and what the bot answered.
-
-    `answer` is the callback type once given; `modal` and `choices` hold what it carried;
-    `original_id` is the message of `@original`; `settled` is set once a person sees a result.
-    """
+    """One use of a command, component or modal. `answer` is the callback type once given; `modal`
+    and `choices` are its content; `original_id` is the message of `@original`; `settled` is set
+    once the person sees a result."""
 
     id: int
     token: str

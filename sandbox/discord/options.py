@@ -1,4 +1,4 @@
-"""What a person gives to a slash command or select, and the `resolved` objects that go with it."""
+"""Values for slash command options and selects, with their `resolved` objects."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ _SELECT_KINDS = {
 
 
 class Resolver:
-    """Turns what people write for a user, role or channel into ids, and collects the objects."""
+    """Turns handles, names and ids of users, roles and channels into ids and collects their
+    objects."""
 
     def __init__(self, discord: FakeDiscord, channel: Channel, user_id: int) -> None:
         self._discord = discord
@@ -33,7 +34,7 @@ class Resolver:
         self.resolved: Json = {}
 
     def resolve(self, kind: int, value: Any) -> str:
-        """The id as a string. `value` is an id, or a handle, role name or channel name."""
+        """The id as a string. `value` is an id, a handle, a role name or a channel name."""
         if kind == USER:
             return self._user(value)
         if kind == ROLE:
@@ -90,10 +91,8 @@ class Resolver:
 def command_data(
     command: Command, path: list[str], given: Mapping[str, Any], resolver: Resolver
 ) -> Json:
-    """The `data` of a command interaction; ControlError names the option that does not fit.
-
-    `path` are the names after the command's own: of its subcommand, or its group and subcommand.
-    """
+    """The `data` of a command interaction; ControlError names the option that does not fit. `path`
+    are the names of the group and subcommand."""
     data: Json = {
         "id": str(command.id),
         "name": command.name,

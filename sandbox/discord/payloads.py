@@ -1,8 +1,5 @@
-"""The JSON objects Discord sends: complete, because clients may read any documented key.
-
-discord.py ends its connection when a key such as a channel's `position` or a member's `flags`
-is missing, so nothing optional is left out lightly.
-"""
+"""The JSON objects Discord sends, complete: discord.py disconnects when a key such as a channel's
+`position` or a member's `flags` is missing."""
 
 from __future__ import annotations
 
@@ -48,7 +45,7 @@ def user(person: User) -> Json:
 
 
 def own_user(bot: User) -> Json:
-    """`/users/@me` and READY: the bot's own account, with what only it may see."""
+    """The bot's own account, for `/users/@me` and READY."""
     return user(bot) | {"verified": True, "mfa_enabled": True, "email": None, "locale": "en-US"}
 
 
@@ -75,7 +72,7 @@ def role(one: Role) -> Json:
 
 
 def partial_member(one: Member) -> Json:
-    """A member without its user, as it hangs on messages and mentions."""
+    """A member without its user, as in messages and mentions."""
     return {
         "roles": [str(role_id) for role_id in one.roles],
         "nick": one.nick,
@@ -127,7 +124,7 @@ def channel(discord: FakeDiscord, one: Channel) -> Json:
 
 
 def interaction_channel(discord: FakeDiscord, one: Channel, granted: int) -> Json:
-    """The partial channel of an interaction: with the user's computed permissions."""
+    """The partial channel of an interaction, with the user's permissions."""
     return channel(discord, one) | {"permissions": str(granted)}
 
 
@@ -144,7 +141,7 @@ def emoji(one: Emoji) -> Json:
 
 
 def guild(discord: FakeDiscord, one: Guild) -> Json:
-    """The guild without its channels and members, as REST gives it."""
+    """The guild without its channels and members, as in REST."""
     return {
         "id": str(one.id),
         "name": one.name,
@@ -196,7 +193,8 @@ def guild(discord: FakeDiscord, one: Guild) -> Json:
 
 
 def guild_create(discord: FakeDiscord, one: Guild, *, all_members: bool) -> Json:
-    """GUILD_CREATE. Without the presence intent Discord lists only the bot; others by chunks."""
+    """GUILD_CREATE. Without the presence intent Discord lists only the bot; others come in
+    chunks."""
     bot = one.members[discord.bot.id]
     shown = list(one.members.values()) if all_members else [bot]
     return guild(discord, one) | {

@@ -107,12 +107,12 @@ def top_role(guild: Guild, member: Member) -> Role:
 
 
 def rank(role: Role) -> tuple[int, int]:
-    """Higher sorts higher; on the same position the older role (smaller id) is the higher one."""
+    """On the same position the older role (smaller id) is the higher one."""
     return (role.position, -role.id)
 
 
 def outranks_role(guild: Guild, member: Member, role: Role) -> bool:
-    """May this member's roles touch `role`? The owner stands above all roles."""
+    """The owner is above all roles."""
     if member.user_id == guild.owner_id:
         return True
     return rank(top_role(guild, member)) > rank(role)

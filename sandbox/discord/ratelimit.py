@@ -22,7 +22,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How one call stands: whether it passes, and the headers that tell the client."""
+    """Whether a call is allowed, and the rate limit headers."""
 
     allowed: bool
     retry_after: float
@@ -35,7 +35,7 @@ class RateLimits:
         self._windows: dict[str, Window] = {}
 
     def count(self, method: str, template: str, params: dict[str, str]) -> Verdict:
-        """Count a call. Its bucket is the route with its channel, guild or webhook."""
+        """Count a call; its bucket is the route with its channel, guild or webhook."""
         bucket = hashlib.sha256(f"{method} {template}".encode()).hexdigest()[:32]
         major = "+".join(params[name] for name in _MAJOR if name in params)
         window = self._window(f"{bucket}:{major}", (method, template) == MESSAGES_ROUTE)

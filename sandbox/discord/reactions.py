@@ -1,4 +1,4 @@
-"""Reactions: who put which emoji under which message."""
+"""Reactions to messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _PLAIN_TEXT = re.compile(r"[\w\s]*", re.ASCII)
 
 
 def find(discord: FakeDiscord, message: Message, emoji: str) -> Reaction:
-    """The reaction for `👍` or `name:id`, empty if nobody used it yet. Unknown emoji: 10014."""
+    """The reaction for `👍` or `name:id`, empty if nobody used it yet; 10014 for an unknown
+    emoji."""
     custom = _CUSTOM.match(emoji)
     if custom is None:
         if not emoji or _PLAIN_TEXT.fullmatch(emoji):
@@ -39,7 +40,7 @@ def _key(reaction: Reaction) -> str:
 
 
 def add(discord: FakeDiscord, message: Message, user_id: int, emoji: str) -> None:
-    """Add once; a second time changes nothing. Errors: 10014, 30010, 50001, 50013."""
+    """A second time changes nothing. Errors: 10014, 30010, 50001, 50013."""
     channel = discord.channel(message.channel_id)
     reaction = find(discord, message, emoji)
     discord.require(channel, user_id, Permission.READ_MESSAGE_HISTORY)
@@ -62,7 +63,7 @@ def add(discord: FakeDiscord, message: Message, user_id: int, emoji: str) -> Non
 
 
 def remove(discord: FakeDiscord, message: Message, user_id: int, emoji: str) -> None:
-    """Take a reaction away; one that is not there is no error, as on Discord."""
+    """Removing a missing reaction is no error, as on Discord."""
     channel = discord.channel(message.channel_id)
     reaction = find(discord, message, emoji)
     if user_id not in reaction.user_ids:

@@ -1,4 +1,4 @@
-"""What every REST call goes through: authorization, faults, rate limits, errors as JSON."""
+"""What every REST call passes: authorization, faults, rate limits, errors as JSON."""
 
 from __future__ import annotations
 
@@ -50,7 +50,6 @@ class Call:
 
     @property
     def body(self) -> Json:
-        """The JSON object that was sent."""
         if not isinstance(self.sent, dict):
             message = "Only dictionaries may be used in a DictType"
             raise invalid_form([], "DICT_TYPE_CONVERT", message)
@@ -58,7 +57,6 @@ class Call:
 
     @property
     def listed(self) -> list[Json]:
-        """The JSON list of objects that was sent."""
         if not isinstance(self.sent, list) or not all(isinstance(x, dict) for x in self.sent):
             message = "Only iterables may be used in a ListType"
             raise invalid_form([], "LIST_TYPE_CONVERT", message)
@@ -68,7 +66,7 @@ class Call:
         return snowflake(self.params[name], name)
 
     def int_query(self, name: str, default: int, lowest: int, highest: int) -> int:
-        """A number of the query; ApiError 50035 outside its bounds."""
+        """ApiError 50035 outside the bounds."""
         raw = self.query.get(name, str(default))
         if not raw.isdecimal():
             raise invalid_form([name], "NUMBER_TYPE_COERCE", f'Value "{raw}" is not int.')
@@ -78,20 +76,20 @@ class Call:
         return int(raw)
 
     def guild(self) -> Guild:
-        """The guild of the path; 10004 if there is none, 50001 if the bot is not in it."""
+        """10004 if unknown, 50001 if the bot is not a member."""
         guild = self.discord.guild(self.id("guild_id"))
         if self.discord.bot.id not in guild.members:
             raise missing_access()
         return guild
 
     def channel(self) -> Channel:
-        """The channel of the path, which the bot can see; else 10003 or 50001."""
+        """10003 if unknown, 50001 if the bot cannot see it."""
         channel = self.discord.channel(self.id("channel_id"))
         self.discord.require(channel, self.discord.bot.id)
         return channel
 
     def message(self) -> Message:
-        """The message of the path; ephemeral ones are not found this way, as on Discord."""
+        """Ephemeral messages cannot be fetched, as on Discord."""
         message = self.discord.message(self.channel(), self.id("message_id"))
         if message.ephemeral_for is not None:
             raise unknown("Message")
@@ -107,10 +105,8 @@ def snowflake(value: object, name: str) -> int:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One route. `open` ones carry their own token in the path and need no authorization.
-
-    A handler may return `(status, reply)` where 200 and 204 do not fit.
-    """
+    """One route. `open` ones have their own token in the path and need no authorization. A handler
+    may return `(status, reply)` where 200 and 204 do not fit."""
 
     method: str
     path: str
@@ -158,7 +154,7 @@ def _refuse_on_order(discord: FakeDiscord, endpoint: Endpoint) -> None:
 
 
 def _lose_answer(discord: FakeDiscord, endpoint: Endpoint, request: web.Request) -> None:
-    """The message exists by now; the client does not get to know."""
+    """The message exists, but the client does not learn of it."""
     if (endpoint.method, endpoint.path) != _MESSAGE_CREATE:
         return
     if discord.faults.take("discord.rest.late_500"):
@@ -173,7 +169,7 @@ def _ordered_429(discord: FakeDiscord, headers: dict[str, str]) -> web.Response:
 
 
 def _too_many(wait: float, headers: dict[str, str], *, everywhere: bool = False) -> web.Response:
-    """429. Without `Via`, clients take it for a ban by Cloudflare and do not try again."""
+    """Without `Via`, clients take a 429 for a Cloudflare ban and do not retry."""
     body = {"message": "You are being rate limited.", "retry_after": wait, "global": everywhere}
     extra = {
         "Via": "1.1 google",
@@ -186,7 +182,7 @@ def _too_many(wait: float, headers: dict[str, str], *, everywhere: bool = False)
 
 
 def json_answer(status: int, payload: Any, headers: Mapping[str, str]) -> web.Response:
-    """Exactly `application/json`: discord.py compares the header as a whole string."""
+    """Exactly `application/json`: discord.py compares the whole header."""
     if payload is None:
         return web.Response(status=204, headers=headers)
     return web.Response(

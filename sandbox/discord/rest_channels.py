@@ -43,7 +43,6 @@ def delete_channel(call: Call) -> Reply:
 
 
 def move_channels(call: Call) -> None:
-    """New positions for several channels at once."""
     guild = call.guild()
     call.discord.require_in_guild(guild, call.discord.bot.id, Permission.MANAGE_CHANNELS)
     for entry in call.listed:
@@ -118,7 +117,7 @@ def _readable(call: Call) -> Channel:
 
 
 def _pinnable(call: Call) -> Message:
-    """Pin Messages is a permission of its own, no longer a part of Manage Messages."""
+    """Pin Messages is a permission of its own since 2025."""
     found = call.channel()
     if not call.discord.permissions_in(found, call.discord.bot.id) & Permission.PIN_MESSAGES:
         raise missing_permissions()

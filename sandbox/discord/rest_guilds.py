@@ -42,7 +42,7 @@ def member(call: Call) -> Reply:
 
 
 def edit_member(call: Call) -> Reply:
-    """Nickname, roles and timeout, each with its own permission and the hierarchy."""
+    """Nickname, roles and timeout, each with its own permission and the role hierarchy."""
     guild, member = call.guild(), _member(call)
     if "roles" in call.body:
         _replace_roles(call, guild, member)
@@ -86,7 +86,7 @@ def _member(call: Call) -> Member:
 
 
 def _replace_roles(call: Call, guild: Guild, member: Member) -> None:
-    """Only the roles that change must be within the bot's power."""
+    """The bot needs power over the roles that change only."""
     wanted = {snowflake(one, "roles") for one in call.body["roles"] or []}
     for role_id in wanted ^ set(member.roles):
         if role_id not in guild.roles:
@@ -161,7 +161,7 @@ def _require_role_power(call: Call, guild: Guild, role: Role) -> None:
 
 
 def _require_grantable(call: Call, guild: Guild) -> None:
-    """Nobody can give a role permissions that they do not have themselves."""
+    """The bot cannot grant permissions it does not have."""
     wanted = int(call.body.get("permissions") or 0)
     if wanted & ~permissions.in_guild(guild, guild.members[call.discord.bot.id]):
         raise missing_permissions()

@@ -64,7 +64,7 @@ def _interaction(call: Call) -> Interaction | None:
 
 
 def _message(call: Call) -> Message:
-    """A message this token may touch: of its interaction, or written by its webhook."""
+    """A message of this token's interaction or webhook."""
     one = _interaction(call)
     if one is None:
         hook = _webhook(call)

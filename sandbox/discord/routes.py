@@ -1,4 +1,4 @@
-"""All routes of the pretend Discord: REST, gateway, CDN and its part of the control API."""
+"""All routes of the fake Discord: REST, gateway, CDN and control API."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def routes(discord: FakeDiscord) -> list[web.RouteDef]:
-    """In this order: a fixed part such as `pins` or `@me` goes before `{message_id}`."""
+    """The order matters: fixed parts such as `pins` or `@me` come before `{message_id}`."""
     endpoints = (
         *rest_users.ENDPOINTS,
         *rest_guilds.ENDPOINTS,
@@ -43,6 +43,6 @@ def routes(discord: FakeDiscord) -> list[web.RouteDef]:
 
 
 async def _not_found(_request: web.Request) -> web.Response:
-    """What the sandbox does not know answers as Discord does to a path it does not know."""
+    """Unknown paths answer as on Discord."""
     error = not_found()
     return json_answer(error.status, error.body(), {})

@@ -1,8 +1,6 @@
-"""The two servers of the pretend Discord, the same ids after every start.
-
-Nora's Corner is where the product is played with; Vera's Den proves that servers do not mix.
-leo is a member of both; sam has an account, but is in no server until `member {join: true}`.
-"""
+"""Seed data: two servers with the same ids after every start. Nora's Corner is the main one; Vera's
+Den is there to test that servers are separate. leo is in both; sam is in none until `member {join:
+true}`."""
 
 from __future__ import annotations
 
@@ -101,7 +99,7 @@ def channel_id(guild_id: int, name: str) -> int:
 
 
 def direct_channel_id(user_id: int) -> int:
-    """DMs keep their ids over restarts too; the people's ids differ in their last digits."""
+    """DMs keep their ids over restarts; the people's ids differ in their last digits."""
     return DIRECT_CHANNELS_FROM + user_id % 1_000
 
 

@@ -1,4 +1,4 @@
-"""A gateway session: it outlives its connection, so that a client may resume it."""
+"""A gateway session, which can be resumed after its connection is lost."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Op(IntEnum):
 
 
 class Connection:
-    """One websocket. Events pass through a queue, which a fault can delay or freeze."""
+    """One websocket. Events go through a queue, which a fault can delay or freeze."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Connection:
             await asyncio.sleep(0.05)
 
     async def _transmit(self, text: str) -> None:
-        """Compressor and socket must see frames in the same order, hence the lock."""
+        """The lock keeps compressor and socket in the same order."""
         async with self._sending:
             if self.socket.closed:
                 return
@@ -92,7 +92,7 @@ class Connection:
 
 @dataclass
 class Session:
-    """What one IDENTIFY opened: what it wants to hear, and what it was told lately."""
+    """What one IDENTIFY opened: its intents, and the recent events for a replay."""
 
     intents: int
     shard: tuple[int, int] = (0, 1)
@@ -131,7 +131,7 @@ class Session:
         return oldest <= sequence + 1
 
     def replay_after(self, sequence: int) -> int:
-        """Queue again everything after `sequence`; returns how many events that were."""
+        """Queue everything after `sequence` again; returns the number of events."""
         missed = [frame for number, frame in self._sent if number > sequence]
         for frame in missed:
             if self.connection is not None:

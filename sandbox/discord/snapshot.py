@@ -1,4 +1,4 @@
-"""The whole pretend Discord as JSON for the page and the tests. Ids are strings."""
+"""The fake Discord's state as JSON for the page and the tests. Ids are strings."""
 
 from __future__ import annotations
 
@@ -15,11 +15,8 @@ MESSAGES_PER_CHANNEL = 100
 
 
 def snapshot(discord: FakeDiscord) -> Json:
-    """`{bot, guilds, dms, commands}`.
-
-    `dms` maps each person's handle to their DM with the bot. Ephemeral answers stand among the
-    messages of their channel with `ephemeral_for`, the handle of the only person who sees them.
-    """
+    """`{bot, guilds, dms, commands}`; `dms` by the person's handle. Ephemeral messages are listed
+    in their channel with `ephemeral_for`, the handle of the only person who sees them."""
     return {
         "bot": payloads.user(discord.bot)
         | {
@@ -33,7 +30,7 @@ def snapshot(discord: FakeDiscord) -> Json:
 
 
 def slash_commands(discord: FakeDiscord) -> list[Json]:
-    """Each thing that can be typed: subcommands stand as `slotcalls status`."""
+    """One entry per subcommand, with a path such as `slotcalls status`."""
     return [
         {
             "path": path,
@@ -62,7 +59,7 @@ def avatar_url(discord: FakeDiscord, user_id: int) -> str:
 
 
 def message_view(discord: FakeDiscord, message: Message) -> Json:
-    """The message as the API gives it, plus what the page needs to draw it."""
+    """The message as in the API, plus what the page shows."""
     author = None if message.sent_as is not None else handle_of(discord, message.author_id)
     reactors = {
         key: [handle_of(discord, user_id) for user_id in reaction.user_ids]

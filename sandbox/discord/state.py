@@ -1,4 +1,4 @@
-"""The state of the pretend Discord and how to find things in it."""
+"""The state of the fake Discord and lookups in it."""
 
 from __future__ import annotations
 
@@ -37,10 +37,8 @@ _PREFIX = "/discord"
 
 
 class FakeDiscord:
-    """Two guilds, their people and one bot application. Lives on one event loop.
-
-    `base_url` is where the sandbox listens, such as `http://127.0.0.1:8081`.
-    """
+    """Two guilds, their people and one bot application, on one event loop. `base_url` is the
+    sandbox's address, such as `http://127.0.0.1:8081`."""
 
     def __init__(
         self, people: Sequence[Person], changes: ChangeFeed, faults: Faults, base_url: str
@@ -79,7 +77,7 @@ class FakeDiscord:
         return f"ws{self.base_url.removeprefix('http')}{_PREFIX}/gateway"
 
     def env(self) -> dict[str, str]:
-        """The environment that points the product at this world."""
+        """The product's settings for this fake."""
         guild_id = seed.NORAS_CORNER_ID
         return {
             "DISCORD_API_URL": self.api_url,
@@ -131,7 +129,7 @@ class FakeDiscord:
         return channel.messages[message_id]
 
     def find_message(self, message_id: int) -> Message:
-        """A message by id alone, wherever it was written."""
+        """A message by id alone, in any channel."""
         for channel in self.all_channels():
             if message_id in channel.messages:
                 return channel.messages[message_id]
@@ -144,7 +142,7 @@ class FakeDiscord:
     def query_members(
         self, guild: Guild, query: str | None, user_ids: list[int] | None, limit: int
     ) -> tuple[list[Member], list[int]]:
-        """Members by id, or by the beginning of their name ("" is everybody); and ids not found."""
+        """Members by id, or by the start of their name ("" means all); and the ids not found."""
         if user_ids is not None:
             found = [guild.members[u] for u in user_ids if u in guild.members]
             return found, [u for u in user_ids if u not in guild.members]
@@ -169,7 +167,7 @@ class FakeDiscord:
         return permissions.in_channel(guild, guild.members[user_id], channel)
 
     def require(self, channel: Channel, user_id: int, *needed: permissions.Permission) -> None:
-        """ApiError 50001 without sight of the channel, 50013 without one of `needed`."""
+        """ApiError 50001 without access to the channel, 50013 without one of `needed`."""
         granted = self.permissions_in(channel, user_id)
         if not granted & permissions.Permission.VIEW_CHANNEL:
             raise missing_access()
@@ -186,12 +184,12 @@ class FakeDiscord:
     # -- telling -------------------------------------------------------------------------------
 
     def tell_guild(self, event: str, data: Json, guild_id: int) -> None:
-        """An event of a guild, if the bot is in it."""
+        """Dispatch a guild's event if the bot is a member."""
         if self.bot.id in self.guilds[guild_id].members:
             self.gateway.dispatch(event, data, guild_id)
 
     def tell_channel(self, event: str, data: Json, channel: Channel) -> None:
-        """An event in a channel, if the bot can see it."""
+        """Dispatch a channel's event if the bot can see it."""
         if self.permissions_in(channel, self.bot.id) & permissions.Permission.VIEW_CHANNEL:
             self.gateway.dispatch(event, data, channel.guild_id)
 

@@ -1,4 +1,4 @@
-"""Keeps the pretend Discord in a file, so that the next start shows what was said before."""
+"""Saves the fake Discord to a file, so that messages survive a restart."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _FORM = TypeAdapter(_Kept)
 
 
 def persisted(discord: FakeDiscord, path: Path) -> Callable[[web.Application], AsyncIterator[None]]:
-    """For an application's `cleanup_ctx`: reads the file at the start, writes it after changes and
-    at the end."""
+    """For an application's `cleanup_ctx`: loads at the start, saves after changes and at the
+    end."""
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
         restore(discord, path)
@@ -61,7 +61,7 @@ async def _write_after_changes(discord: FakeDiscord, path: Path) -> None:
 
 
 def save(discord: FakeDiscord, path: Path) -> None:
-    """Write it in one step. What only one person sees is as short-lived as on Discord."""
+    """Write atomically, without ephemeral messages."""
     kept = _FORM.dump_python(_Kept(discord.guilds, discord.direct, discord.webhooks), mode="json")
     for channels in [kept["direct"], *(guild["channels"] for guild in kept["guilds"].values())]:
         for channel in channels.values():
@@ -81,7 +81,7 @@ def _lasts(message: Json) -> bool:
 
 
 def restore(discord: FakeDiscord, path: Path) -> None:
-    """Read it, if there is one. One that cannot be read is set aside."""
+    """Load the file if there is one; an unreadable one is renamed."""
     try:
         kept = _FORM.validate_json(path.read_bytes())
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What people do on the pretend Discord with keyboard and mouse, checked as a client would."""
+"""What people do in the Discord client, with the client's own checks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ACK_GRACE_SECONDS = 1.0
 def slash(
     discord: FakeDiscord, user_id: int, channel: Channel, typed: str, given: Mapping[str, Any]
 ) -> Interaction:
-    """Use the command `typed`, such as `slotcalls status`. 403 if Discord would not offer it."""
+    """Use the command `typed`, such as `slotcalls status`; 403 if Discord would not show it."""
     command, data = _command_data(discord, user_id, channel, typed, given)
     return interactions.start(
         discord, InteractionType.COMMAND, channel, user_id, data, command_name=command
@@ -37,7 +37,7 @@ def autocomplete(
     given: Mapping[str, Any],
     focused: str,
 ) -> Interaction:
-    """Type into an option that offers choices while typing; required ones may still be empty."""
+    """Type into an option with autocomplete; required options may still be empty."""
     name, *path = typed.lstrip("/").split()
     command = commands.find_for(discord, channel, name)
     spec = next((s for p, s in commands.leaves(command) if p == " ".join([name, *path])), None)
@@ -96,7 +96,7 @@ def click(
 def submit_modal(
     discord: FakeDiscord, user_id: int, shown: Interaction, fields: Mapping[str, Any]
 ) -> Interaction:
-    """Fill in and send the modal with which the bot answered the interaction `shown`."""
+    """Submit the modal with which the bot answered the interaction `shown`."""
     if shown.modal is None:
         raise ControlError("that interaction was not answered with a modal", status=409)
     if shown.user_id != user_id:
@@ -119,7 +119,7 @@ def submit_modal(
 
 
 def _was_sent(discord: FakeDiscord, shown: Interaction) -> bool:
-    """A modal closes when the bot answers to it; without an answer it may be sent again."""
+    """A modal closes when the bot answers; without an answer it may be sent again."""
     sent = (one for one in discord.interactions.values() if one.parent_id == shown.id)
     return any(one.answer is not None for one in sent)
 
@@ -134,7 +134,7 @@ def _modal_data(modal: Json, fields: Mapping[str, Any], resolver: options.Resolv
 
 
 def _filled(one: Json, fields: Mapping[str, Any], resolver: options.Resolver) -> Json:
-    """A submitted component: rows and labels keep their shape, inputs carry their value."""
+    """A submitted component: rows and labels keep their shape, inputs get their value."""
     kind = one["type"]
     shell: Json = {"type": kind, "id": one.get("id")}
     if kind == components.ACTION_ROW:
@@ -174,12 +174,9 @@ def _require_view(discord: FakeDiscord, channel: Channel, user_id: int) -> None:
 
 
 async def wait_for_answer(discord: FakeDiscord, one: Interaction) -> Json | None:
-    """What the person sees: the message (with `ephemeral`) or `{"modal": ...}`.
-
-    Waits until Discord's deadline, then half a minute for a deferred answer; None if the bot said
-    nothing in time. A button that was only acknowledged gives its message a second later, for
-    nothing more need come.
-    """
+    """The message (with `ephemeral`) or `{"modal": ...}` that the person sees; None if the bot did
+    not answer in time. Waits for Discord's deadline, then half a minute for a deferred answer, but
+    one second after a bare acknowledgement, which needs no further answer."""
     loop = asyncio.get_running_loop()
     since, answer = loop.time(), one.answer
     while not one.settled.is_set() and loop.time() - since < _patience(discord, one):

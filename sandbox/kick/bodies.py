@@ -1,4 +1,4 @@
-"""The bodies of Kick's ten webhook events: data in, JSON-able object out."""
+"""The JSON bodies of Kick's ten webhook events."""
 
 import re
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ EVENT_TYPES = (
 
 @dataclass
 class ChatMessage:
-    """A line of chat. ``message_id`` is a UUID, the same in API, webhook and history."""
+    """A chat message; ``message_id`` is the same UUID in API, webhook and history."""
 
     message_id: str
     channel: Channel
@@ -45,7 +45,7 @@ class ChatMessage:
 
 @dataclass(frozen=True)
 class Sub:
-    """A subscription's dates and how many months it has lasted."""
+    """A subscription's dates and its months so far."""
 
     months: int
     created_at: datetime
@@ -53,17 +53,14 @@ class Sub:
 
 
 class Bodies:
-    """Builds bodies for one world.
-
-    The faults decide which of the variants seen in the wild it writes.
-    """
+    """Builds bodies; the faults choose among the variants seen on the real Kick."""
 
     def __init__(self, base_url: str, faults: Faults) -> None:
         self._base_url = base_url
         self._faults = faults
 
     def person(self, account: Account, identity: Body | None = None) -> Body:
-        """A person in full. ``identity`` is filled only for the sender of chat."""
+        """``identity`` is set only for the sender of chat."""
         return {
             "is_anonymous": False,
             **self._plain_person(account),
@@ -71,7 +68,7 @@ class Bodies:
         }
 
     def anonymous(self) -> Body:
-        """A gifter who did not want to be named."""
+        """An anonymous gifter."""
         return {
             "is_anonymous": True,
             "user_id": None,
@@ -83,7 +80,6 @@ class Bodies:
         }
 
     def picture(self, account: Account) -> str:
-        """Address of the profile picture."""
         return f"{self._base_url}/kick/site/images/user-{account.user_id}.svg"
 
     def _plain_person(self, account: Account) -> Body:
@@ -135,7 +131,7 @@ class Bodies:
         return {"broadcaster": self.person(channel.owner), "follower": self.person(follower)}
 
     def subscription(self, channel: Channel, subscriber: Account, sub: Sub) -> Body:
-        """New and renewal have this one shape."""
+        """New subscriptions and renewals have the same shape."""
         return {
             "broadcaster": self.person(channel.owner),
             "subscriber": self.person(subscriber),
@@ -162,10 +158,8 @@ class Bodies:
         return self.person(giftee)
 
     def kicks(self, channel: Channel, sender: Account, gift: KicksGift, details: Body) -> Body:
-        """Persons lack ``is_anonymous`` and ``identity`` here.
-
-        ``details`` are name, type, tier, message.
-        """
+        """Persons lack ``is_anonymous`` and ``identity`` here; ``details`` are name, type, tier,
+        message."""
         return {
             "broadcaster": self._plain_person(channel.owner),
             "sender": self._plain_person(sender),
@@ -191,7 +185,7 @@ class Bodies:
         }
 
     def status(self, channel: Channel, started_at: str, ended_at: str | None) -> Body:
-        """Going live when ``ended_at`` is None; the end carries the same ``started_at``."""
+        """``ended_at`` is None when going live; the end has the same ``started_at``."""
         return {
             "broadcaster": self.person(channel.owner),
             "is_live": ended_at is None,
@@ -201,7 +195,7 @@ class Bodies:
         }
 
     def metadata(self, channel: Channel) -> Body:
-        """The whole snapshot; Kick really sends the category a second time as ``Category``."""
+        """Kick really sends the category a second time as ``Category``."""
         category = self.category(channel.category)
         return {
             "broadcaster": self.person(channel.owner),
@@ -239,12 +233,10 @@ COLOURS = ("#FF5733", "#FFD899", "#4CFF75", "#75FD46", "#31D6C2", "#BC66FF", "#F
 
 
 def colour_of(account: Account) -> str:
-    """The colour of a name in chat; always the same for one account."""
     return COLOURS[account.user_id % len(COLOURS)]
 
 
 def badges_of(channel: Channel, account: Account) -> list[Body]:
-    """What chat shows beside a name, in Kick's badge types."""
     badges: list[Body] = []
     if account.user_id == channel.user_id:
         badges.append({"text": "Broadcaster", "type": "broadcaster"})

@@ -160,10 +160,8 @@ class _Control:
         return {}
 
     async def gift(self, body: Body) -> Body:
-        """{person?, giftees: [handle...] or count, at?, channel?} -> {giftees}.
-
-        Without ``person`` the gifter is anonymous.
-        """
+        """{person?, giftees: [handle...] or count, at?, channel?} -> {giftees}; anonymous without
+        ``person``"""
         gifter = self._account(body) if body.get("person") else None
         giftees = [self._by_handle(handle) for handle in texts(body, "giftees")]
         giftees += self._strangers(number_or_none(body, "count") or 0)
@@ -173,7 +171,7 @@ class _Control:
         return {"giftees": [giftee.handle for giftee in giftees]}
 
     def _strangers(self, count: int) -> list[Account]:
-        """Viewers nobody has heard of: a drop of 50 needs more people than the world has."""
+        """New accounts, because a drop of 50 needs more people than there are."""
         have = len(self.kick.accounts)
         names = [f"viewer_{have + number}" for number in range(count)]
         return [self.kick.add_account(name, name) for name in names]
@@ -193,10 +191,8 @@ class _Control:
 
     async def redeem(self, body: Body) -> Body:
         """{person, reward, cost?, input?, at?, channel?} -> {redemption_id, reward_id, status}.
-
-        ``reward`` is an id or a title. A title that no reward has becomes a reward made by the
-        streamer, which the app cannot manage.
-        """
+        ``reward`` is an id or a title; an unknown title becomes a reward that the app cannot
+        manage."""
         channel, account = self._channel(body), self._account(body)
         reward = self._reward(channel, text(body, "reward"), number_or_none(body, "cost"))
         used = self.kick.redeem(
@@ -229,7 +225,7 @@ class _Control:
     # people
 
     async def ban(self, body: Body) -> Body:
-        """{person, moderator?, minutes?, reason?, channel?}; without minutes for ever"""
+        """{person, moderator?, minutes?, reason?, channel?}; permanent without minutes"""
         channel = self._channel(body)
         moderator = self._account(body, "moderator") if body.get("moderator") else channel.owner
         minutes, reason = number_or_none(body, "minutes"), text_or_none(body, "reason") or ""
@@ -242,7 +238,7 @@ class _Control:
         return {}
 
     async def badges(self, body: Body) -> Body:
-        """{person, badges: [{type, text, count?}], channel?}: badges the world does not know of."""
+        """{person, badges: [{type, text, count?}], channel?}: extra badges"""
         badges = body.get("badges")
         if not isinstance(badges, list):
             raise ControlError("badges must be a list")
@@ -256,19 +252,17 @@ class _Control:
         return {"slug": account.slug}
 
     async def account(self, body: Body) -> Body:
-        """{handle, name} -> {user_id}: a further viewer; 409 if the handle is taken"""
+        """{handle, name} -> {user_id}: a new viewer; 409 if the handle is taken"""
         added = self.kick.add_account(text(body, "handle"), text(body, "name"))
         return {"user_id": str(added.user_id)}
 
     # webhooks, keys, tokens
 
     async def deliver(self, body: Body) -> Body:
-        """{type, body, message_id?, timestamp?, signature?, headers?, raw?} -> the answer.
-
-        One delivery made by hand, signed unless told otherwise. ``raw`` (text) is sent instead of
-        ``body``; in ``headers`` null leaves a header out. The answer is
-        {status, body, ms, error, message_id}; ``status`` is null when nobody answered.
-        """
+        """{type, body, message_id?, timestamp?, signature?, headers?, raw?} -> {status, body, ms,
+        error, message_id}. A hand-made delivery, signed unless ``signature`` is given. ``raw``
+        (text) replaces ``body``; null in ``headers`` removes a header; ``status`` is null without
+        an answer."""
         raw = text(body, "raw").encode() if "raw" in body else compact(body.get("body"))
         message_id = text_or_none(body, "message_id") or ulid()
         timestamp = text_or_none(body, "timestamp") or seconds(now())
@@ -282,7 +276,7 @@ class _Control:
         return {**asdict(answer), "message_id": message_id}
 
     async def lose_subscription(self, body: Body) -> Body:
-        """{event, channel?} -> {count}: Kick drops these subscriptions without a word."""
+        """{event, channel?} -> {count}: Kick silently drops these subscriptions."""
         channel, event = self._channel(body), text(body, "event")
         lost = [
             each.id
@@ -294,7 +288,7 @@ class _Control:
         return {"count": len(lost)}
 
     async def app(self, body: Body) -> Body:
-        """{webhook_url?, webhooks_enabled?, redirect_uris?}: as in the developer portal."""
+        """{webhook_url?, webhooks_enabled?, redirect_uris?}: the developer portal's settings"""
         webhooks = self.kick.webhooks
         webhooks.url = text_or_none(body, "webhook_url") or webhooks.url
         if "redirect_uris" in body:
@@ -304,7 +298,7 @@ class _Control:
         return {**webhooks.snapshot(), "redirect_uris": self.kick.redirect_uris}
 
     async def tokens(self, body: Body) -> Body:
-        """{action: expire_access | end_all}: make tokens issued so far worthless"""
+        """{action: expire_access | end_all}: invalidate the tokens issued so far"""
         action = text(body, "action")
         if action not in ("expire_access", "end_all"):
             raise ControlError("action must be expire_access or end_all")
@@ -312,12 +306,12 @@ class _Control:
         return {}
 
     async def rotate_key(self, _body: Body) -> Body:
-        """A new signing key; receivers must fetch the public half anew."""
+        """A new signing key; receivers must fetch the public key again."""
         self.kick.webhooks.key = SigningKey()
         return {"public_key": self.kick.webhooks.key.public_pem}
 
     async def idle(self, body: Body) -> Body:
-        """{timeout?: seconds} -> {idle}: waits until no delivery is under way"""
+        """{timeout?: seconds} -> {idle}: wait until no delivery is pending"""
         timeout = min(float(body.get("timeout", 5.0)), MOST_IDLE_SECONDS)
         until = time.monotonic() + timeout
         while self.kick.webhooks.under_way and time.monotonic() < until:
@@ -327,23 +321,21 @@ class _Control:
     # the realtime feed
 
     def _listeners(self, body: Body) -> list[Listener]:
-        """Those of one transport, or all."""
+        """The listeners on one transport, or all."""
         wanted = text_or_none(body, "transport")
         listeners = self.kick.feed.hub.listeners.values()
         return [each for each in listeners if wanted in (None, each.transport)]
 
     async def feed_kill(self, body: Body) -> Body:
-        """{transport?} -> {count}: drop the connections without a close frame."""
+        """{transport?} -> {count}: drop the connections without a close frame"""
         listeners = self._listeners(body)
         for listener in listeners:
             listener.abort()
         return {"count": len(listeners)}
 
     async def feed_close(self, body: Body) -> Body:
-        """{code?, reason?, transport?} -> {count}: close them with a code.
-
-        Without a code 3011, Centrifugo's "force reconnect".
-        """
+        """{code?, reason?, transport?} -> {count}: close with a code (default 3011, "force
+        reconnect")"""
         code = number_or_none(body, "code") or FORCE_RECONNECT
         reason = text_or_none(body, "reason") or "force reconnect"
         if not 3000 <= code <= 4999:
@@ -354,43 +346,40 @@ class _Control:
         return {"count": len(listeners)}
 
     async def feed_unsubscribe(self, body: Body) -> Body:
-        """{feed, code?}: Centrifugo takes a feed away; from code 2500 on the client comes back."""
+        """{feed, code?}: Centrifugo ends a subscription; from code 2500 on the client
+        resubscribes"""
         feed, code = text(body, "feed"), number_or_none(body, "code") or INSUFFICIENT_STATE
         for listener in self._listeners(body):
             listener.unsubscribe(feed, code)
         return {}
 
     async def feed_publish(self, body: Body) -> Body:
-        """{feed, event, data}: an event made by hand, ``data`` any JSON value."""
+        """{feed, event, data}: a hand-made event with any JSON value"""
         event = FeedEvent(text(body, "feed"), text(body, "event"), body.get("data"))
         self.kick.feed.hub.publish([event])
         return {}
 
     async def host(self, body: Body) -> Body:
-        """{person, viewers, message?, channel?}: a streamer sends the viewers over."""
+        """{person, viewers, message?, channel?}: a streamer hosts the channel"""
         channel, host = self._channel(body), self._account(body)
         viewers, message = number(body, "viewers"), text_or_none(body, "message")
         self.kick.feed.hosted(channel, host, viewers, message)
         return {}
 
     async def feed_events(self, request: web.Request) -> web.Response:
-        """[{at, feed, name, data, fate: sent|dropped|silent, heard}], oldest first.
-
-        ``?name=`` and ``?feed=`` choose among them.
-        """
+        """?name=, ?feed= -> [{at, feed, name, data, fate: sent|dropped|silent, heard}], oldest
+        first"""
         return _filtered(request, self.kick.feed.hub.told, "name", "feed")
 
     # what happened
 
     async def transcript(self, _request: web.Request) -> web.Response:
-        """The lines of chat as in ``line_of``, oldest first."""
+        """The chat as in ``line_of``, oldest first."""
         return web.json_response(self.kick.transcript())
 
     async def deliveries(self, request: web.Request) -> web.Response:
-        """[{message_id, subscription_id, type, status, ms, attempt, at, error}].
-
-        ``?type=`` and ``?message_id=`` choose among them.
-        """
+        """?type=, ?message_id= -> [{message_id, subscription_id, type, status, ms, attempt, at,
+        error}]"""
         return _filtered(request, self.kick.webhooks.records, "type", "message_id")
 
 
@@ -402,7 +391,6 @@ def _filtered(request: web.Request, records: Iterable[Any], *keys: str) -> web.R
 
 
 def text(body: Body, name: str) -> str:
-    """A text."""
     value = body.get(name)
     if not isinstance(value, str):
         raise ControlError(f"{name} must be a text")
@@ -410,12 +398,11 @@ def text(body: Body, name: str) -> str:
 
 
 def text_or_none(body: Body, name: str) -> str | None:
-    """A text, or None if it is missing or null."""
     return None if body.get(name) is None else text(body, name)
 
 
 def texts(body: Body, name: str) -> list[str]:
-    """A list of texts, empty if it is missing."""
+    """A list of texts, empty if missing."""
     values = body.get(name) or []
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise ControlError(f"{name} must be a list of texts")
@@ -423,7 +410,6 @@ def texts(body: Body, name: str) -> list[str]:
 
 
 def number(body: Body, name: str) -> int:
-    """A whole number."""
     value = body.get(name)
     if not isinstance(value, int) or isinstance(value, bool):
         raise ControlError(f"{name} must be a whole number")
@@ -431,12 +417,10 @@ def number(body: Body, name: str) -> int:
 
 
 def number_or_none(body: Body, name: str) -> int | None:
-    """A whole number, or None if it is missing or null."""
     return None if body.get(name) is None else number(body, name)
 
 
 def time_or_none(body: Body, name: str) -> datetime | None:
-    """An RFC 3339 time, or None if it is missing or null."""
     given = text_or_none(body, name)
     if given is None:
         return None

@@ -1,4 +1,4 @@
-"""A small blocking client of /control/kick: one method per route."""
+"""A blocking client of `/control/kick/...`, with one method per route."""
 
 from collections.abc import Callable, Sequence
 from urllib.parse import urljoin
@@ -24,7 +24,7 @@ class KickDriver(Driver):
         reply_to: str | None = None,
         channel: str | None = None,
     ) -> str:
-        """A line of chat; its message id."""
+        """Write in chat; returns the message id."""
         answer = self._post(
             "chat", person=person, text=text, at=at, reply_to=reply_to, channel=channel
         )
@@ -36,7 +36,7 @@ class KickDriver(Driver):
     def live(
         self, *, title: str | None = None, started_at: str | None = None, channel: str | None = None
     ) -> str:
-        """Go live; the stream's ``started_at``."""
+        """Go live; returns ``started_at``."""
         answer = self._post("live", title=title, started_at=started_at, channel=channel)
         return str(answer["started_at"])
 
@@ -72,10 +72,8 @@ class KickDriver(Driver):
         at: str | None = None,
         channel: str | None = None,
     ) -> list[str]:
-        """Gift subs to these and to ``count`` strangers; without a person anonymously.
-
-        The giftees' handles.
-        """
+        """Gift subs to these and to ``count`` new viewers, anonymously without a person; their
+        handles."""
         named = list(giftees)
         answer = self._post(
             "gift", person=person, giftees=named, count=count, at=at, channel=channel
@@ -87,7 +85,8 @@ class KickDriver(Driver):
         self._post("kicks", person=person, amount=amount, **details)
 
     def redeem(self, person: str, reward: str, **details: object) -> str:
-        """Redeem a reward by id or title (cost, input, at, channel); the redemption's id."""
+        """Redeem a reward by id or title (cost, input, at, channel); returns the redemption's
+        id."""
         return str(self._post("redeem", person=person, reward=reward, **details)["redemption_id"])
 
     def decide(self, redemption_id: str, status: str, *, channel: str | None = None) -> None:
@@ -106,15 +105,15 @@ class KickDriver(Driver):
         self._post("badges", person=person, badges=badges, channel=channel)
 
     def rename(self, person: str, name: str) -> str:
-        """A new name; the new slug."""
+        """Returns the new slug."""
         return str(self._post("rename", person=person, name=name)["slug"])
 
     def account(self, handle: str, name: str) -> int:
-        """A further viewer; the user id."""
+        """Create a viewer; returns the user id."""
         return int(self._post("account", handle=handle, name=name)["user_id"])
 
     def consent(self, authorize_url: str, person: str | None) -> str:
-        """Say yes as ``person`` (None: deny) on a consent page; the address Kick redirects to."""
+        """Accept as ``person`` (None: deny) on a consent page; returns the redirect address."""
         form = {"decision": "deny"} if person is None else {"person": person}
         answer = self._http.post(
             authorize_url, data=form, allow_redirects=False, timeout=self._timeout
@@ -126,18 +125,16 @@ class KickDriver(Driver):
     # webhooks, keys, tokens, faults
 
     def deliver(self, **delivery: object) -> Json:
-        """A delivery made by hand: type, body, message_id, timestamp, signature, headers, raw.
-
-        The answer: {status, body, ms, error, message_id}.
-        """
+        """A hand-made delivery (type, body, message_id, timestamp, signature, headers, raw);
+        returns {status, body, ms, error, message_id}."""
         return dict(self._request("POST", "kick/deliver", json=delivery))
 
     def lose_subscription(self, event: str, *, channel: str | None = None) -> int:
-        """Kick drops an event's subscriptions without a word; how many there were."""
+        """Kick silently drops an event's subscriptions; returns how many."""
         return int(self._post("lose_subscription", event=event, channel=channel)["count"])
 
     def app(self, **changes: object) -> Json:
-        """webhook_url, webhooks_enabled, redirect_uris; the app's state."""
+        """Change webhook_url, webhooks_enabled, redirect_uris; returns the app's settings."""
         return dict(self._request("POST", "kick/app", json=changes))
 
     def tokens(self, action: str) -> None:
@@ -145,7 +142,7 @@ class KickDriver(Driver):
         self._post("tokens", action=action)
 
     def rotate_key(self) -> str:
-        """A new signing key; its public half as PEM."""
+        """Returns the new public key as PEM."""
         return str(self._post("rotate_key")["public_key"])
 
     def fault(self, **values: object) -> None:
@@ -158,38 +155,38 @@ class KickDriver(Driver):
     def host(
         self, person: str, viewers: int, *, message: str | None = None, channel: str | None = None
     ) -> None:
-        """A streamer sends the viewers over."""
+        """A streamer hosts the channel."""
         self._post("host", person=person, viewers=viewers, message=message, channel=channel)
 
     def feed_kill(self, transport: str | None = None) -> int:
-        """Drop the feed's connections without a close frame; how many there were."""
+        """Drop the feed's connections without a close frame; returns how many."""
         return int(self._post("feed/kill", transport=transport)["count"])
 
     def feed_close(
         self, code: int | None = None, reason: str | None = None, *, transport: str | None = None
     ) -> int:
-        """Close the feed's connections with a code (default 3011); how many there were."""
+        """Close the feed's connections with a code (default 3011); returns how many."""
         answer = self._post("feed/close", code=code, reason=reason, transport=transport)
         return int(answer["count"])
 
     def feed_unsubscribe(self, feed: str, code: int | None = None) -> None:
-        """Centrifugo takes a feed away from its listeners (default code 2500)."""
+        """Centrifugo ends the subscriptions of a feed (default code 2500)."""
         self._post("feed/unsubscribe", feed=feed, code=code)
 
     def feed_publish(self, feed: str, event: str, data: object) -> None:
-        """An event made by hand."""
+        """A hand-made event."""
         self._post("feed/publish", feed=feed, event=event, data=data)
 
     def feed_events(self, **filters: str) -> list[Json]:
-        """What the feed said: {at, feed, name, data, fate, heard}; filters ``name``, ``feed``."""
+        """The feed's event log: {at, feed, name, data, fate, heard}; filters ``name``, ``feed``."""
         return list(self._get("feed", **filters))
 
     def feed_listeners(self) -> list[Json]:
-        """Who listens: {id, transport, since, feeds}."""
+        """{id, transport, since, feeds} of each."""
         return list(self.state()["feed"]["listeners"])
 
     def wait_for_listener(self, *feeds: str, timeout: float = PATIENCE_SECONDS) -> Json:
-        """The first listener that hears all these feeds; TimeoutError if there is none."""
+        """The first listener subscribed to all these feeds."""
         return self.wait_until(
             lambda: next((x for x in self.feed_listeners() if set(feeds) <= set(x["feeds"])), None),
             timeout,
@@ -199,25 +196,23 @@ class KickDriver(Driver):
     # what happened
 
     def transcript(self) -> list[Line]:
-        """Kick chat as people saw it, oldest first."""
+        """The chat, oldest first."""
         return list(self._get("transcript"))
 
     def deliveries(self, **filters: str) -> list[Json]:
-        """Deliveries tried so far; filters are ``type`` and ``message_id``."""
+        """Deliveries so far; filters are ``type`` and ``message_id``."""
         return list(self._get("deliveries", **filters))
 
     def settle(self, timeout: float = PATIENCE_SECONDS) -> None:
-        """Wait until no delivery is under way; TimeoutError otherwise."""
+        """Wait until no delivery is pending; else TimeoutError."""
         if not self._post("idle", timeout=timeout)["idle"]:
             raise TimeoutError(f"deliveries are still under way after {timeout} s")
 
     def wait_for(
         self, predicate: Callable[[list[Line]], bool], timeout: float = PATIENCE_SECONDS
     ) -> list[Line]:
-        """The transcript as soon as it satisfies the predicate.
-
-        TimeoutError shows its last lines.
-        """
+        """The transcript as soon as it satisfies the predicate; else TimeoutError with its last
+        lines."""
 
         def last_lines() -> list[str]:
             return [f"{line['sender']}: {line['text']}" for line in self.transcript()[-5:]]
@@ -230,6 +225,6 @@ class KickDriver(Driver):
         return lines
 
     def wait_for_line(self, text: str, timeout: float = PATIENCE_SECONDS) -> Line:
-        """The first line of chat that contains the text."""
+        """The first chat line that contains the text."""
         lines = self.wait_for(lambda all_: any(text in each["text"] for each in all_), timeout)
         return next(line for line in lines if text in line["text"])

@@ -1,4 +1,4 @@
-"""Every way in which the pretend Kick misbehaves on request, with the report it imitates."""
+"""The fake Kick's faults, with the issue in Kick's tracker that reported each."""
 
 from sandbox.faults import FaultTable
 

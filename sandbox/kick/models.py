@@ -1,8 +1,5 @@
-"""Kick accounts and channels, and who there is when the world starts.
-
-A channel has three numbers that must never be mixed: the owner's user id, the channel id and the
-chatroom id.
-"""
+"""Kick accounts and channels, and the seed data. A channel has three numbers that must not be
+mixed: the owner's user id, the channel id and the chatroom id."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,7 +16,7 @@ MODERATORS = {"nora": ("tomas",)}
 
 @dataclass
 class Account:
-    """A Kick user. The user id is for ever, the name may change."""
+    """A Kick user. The user id is permanent, the name may change."""
 
     user_id: int
     username: str
@@ -38,8 +35,6 @@ class Account:
 
 @dataclass(frozen=True)
 class Category:
-    """What a stream is about."""
-
     id: int
     name: str
     tags: tuple[str, ...] = ()
@@ -60,10 +55,7 @@ CATEGORY_BY_ID = {category.id: category for category in CATEGORIES}
 
 @dataclass
 class Stream:
-    """A stream that is going on.
-
-    ``started_at`` is kept as text: it is part of the stream's identity.
-    """
+    """A running stream. ``started_at`` is text because it is part of the stream's identity."""
 
     livestream_id: int
     started_at: str
@@ -72,7 +64,7 @@ class Stream:
 
 @dataclass
 class Ban:
-    """A ban or a timeout; ``expires_at`` None is for ever."""
+    """A ban or a timeout; ``expires_at`` None is permanent."""
 
     reason: str
     created_at: datetime
@@ -98,8 +90,6 @@ class Reward:
 
 @dataclass
 class Redemption:
-    """One use of a reward."""
-
     id: str
     reward: Reward
     user_id: int
@@ -110,8 +100,6 @@ class Redemption:
 
 @dataclass
 class KicksGift:
-    """KICKs that a viewer gave."""
-
     user_id: int
     amount: int
     at: datetime
@@ -119,8 +107,6 @@ class KicksGift:
 
 @dataclass
 class Channel:
-    """A streamer's channel with all that the API can show of it."""
-
     owner: Account
     channel_id: int
     chatroom_id: int
@@ -157,7 +143,7 @@ class Channel:
 
 
 def first_accounts(people: Iterable[Person]) -> dict[int, Account]:
-    """Everybody by user id: the people, the separate bot account, and the bot of the app."""
+    """The people, the separate bot account, and the app's own bot, by user id."""
     accounts = [Account(p.kick_user_id, p.kick_name, p.handle) for p in people]
     accounts += [
         Account(BOT_USER_ID, "RegularsBot", "regularsbot"),
@@ -167,14 +153,14 @@ def first_accounts(people: Iterable[Person]) -> dict[int, Account]:
 
 
 def channel_of(owner: Account) -> Channel:
-    """The account's channel: on Kick everybody has one. Its numbers follow from the user id."""
+    """The account's channel, with numbers derived from the user id."""
     return Channel(
         owner, channel_id=owner.user_id - 2_000_000, chatroom_id=owner.user_id - 1_000_000
     )
 
 
 def first_channels(people: Iterable[Person], accounts: dict[int, Account]) -> dict[int, Channel]:
-    """Everybody's channel by the owner's user id, the streamers' first."""
+    """Everybody's channel by the owner's user id, streamers first."""
     ids = {person.handle: person.kick_user_id for person in people}
     streamers = [person.kick_user_id for person in people if person.role == "streamer"]
     order = [*streamers, *(user_id for user_id in accounts if user_id not in streamers)]

@@ -34,10 +34,7 @@ SCOPE_WORDS = {
 
 
 class BadRequest(Exception):
-    """An authorize request that cannot go on.
-
-    ``redirect`` is where to say so, if that address is good.
-    """
+    """A refused authorize request; ``redirect`` is where to report it, if that address is valid."""
 
     def __init__(self, message: str, redirect: str | None = None) -> None:
         super().__init__(message)
@@ -46,7 +43,7 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True)
 class AuthorizeRequest:
-    """A checked authorize request."""
+    """A validated authorize request."""
 
     redirect_uri: str
     scopes: tuple[str, ...]
@@ -55,7 +52,6 @@ class AuthorizeRequest:
 
 
 def routes(kick: FakeKick) -> list[web.RouteDef]:
-    """GET and POST authorize, POST token, revoke and token/introspect."""
     server = _OAuth(kick)
     return [
         web.get(f"{BASE}/authorize", server.consent_page),
@@ -72,10 +68,7 @@ class _OAuth:
         self.tokens = kick.tokens
 
     async def consent_page(self, request: web.Request) -> web.Response:
-        """The page on which one says yes or no.
-
-        Kick's own rewrites 127.0.0.1 first; so does this one.
-        """
+        """The consent form."""
         try:
             asked = self._asked(request)
         except BadRequest as error:
@@ -99,7 +92,7 @@ class _OAuth:
         return query.replace("127.0.0.1", "localhost", 1)
 
     def _asked(self, request: web.Request) -> AuthorizeRequest:
-        """Client and redirect are checked first: before that nobody may be sent anywhere."""
+        """Client and redirect are checked first: nobody may be redirected before that."""
         query = dict(parse_qsl(self._query(request), keep_blank_values=True))
         redirect_uri = query.get("redirect_uri", "")
         if query.get("client_id") != CLIENT_ID:
@@ -129,7 +122,7 @@ class _OAuth:
         return web.Response(text=html, status=400, content_type="text/html")
 
     async def consent(self, request: web.Request) -> web.Response:
-        """The buttons of the page: ``person`` (a handle) to go on as, or ``decision=deny``."""
+        """The form's buttons: ``person`` (a handle) or ``decision=deny``."""
         try:
             asked = self._asked(request)
         except BadRequest as error:
@@ -190,7 +183,7 @@ class _OAuth:
         return web.json_response(body)
 
     def _token_error(self, error: str, description: str, status: int = 400) -> web.Response:
-        """What Kick really answers, or by fault what its docs say it answers."""
+        """Kick's real answer, or by fault the one in its docs."""
         if self.kick.faults.flag("kick.token.docs_error"):
             return web.json_response({"error": "Invalid request"}, status=400)
         body = {"error": error, "error_description": description}
@@ -207,7 +200,7 @@ class _OAuth:
         return web.Response(text="OK")
 
     async def introspect(self, request: web.Request) -> web.Response:
-        """What the bearer token is. Nobody is named: for that there is GET /users."""
+        """Describes the bearer token, without its user."""
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not text:
             return web.json_response({"data": None, "message": "Unauthorized"}, status=401)

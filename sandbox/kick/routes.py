@@ -17,7 +17,6 @@ API = (Channels, Livestreams, Chat, Moderation, Rewards, Kicks, Subscriptions)
 
 
 def routes(kick: FakeKick) -> list[web.RouteDef]:
-    """The API, the OAuth server, the website's own API, the realtime feed, the control API."""
     api = [route for endpoints in API for route in endpoints(kick).bind()]
     feed = [*negotiation.routes(kick), *centrifugo.routes(kick.feed), *pusher.routes(kick.feed)]
     return [*api, *oauth.routes(kick), *site.routes(kick), *feed, *control.routes(kick)]

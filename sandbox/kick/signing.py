@@ -7,14 +7,13 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 
 class SigningKey:
-    """A throw-away RSA-2048 key, new with every start of the sandbox."""
+    """A temporary RSA-2048 key."""
 
     def __init__(self) -> None:
         self._private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
     @property
     def public_pem(self) -> str:
-        """The public half as the public-key endpoint shows it."""
         return (
             self._private.public_key()
             .public_bytes(
@@ -24,7 +23,7 @@ class SigningKey:
         )
 
     def sign(self, message_id: str, timestamp: str, body: bytes) -> str:
-        """The signature of one delivery in standard base64."""
+        """The signature of one delivery in base64."""
         signed = f"{message_id}.{timestamp}.".encode() + body
         return base64.b64encode(
             self._private.sign(signed, padding.PKCS1v15(), hashes.SHA256())

@@ -1,4 +1,4 @@
-"""kick.com's own API (unofficial, behind Cloudflare) and the pictures (facts, section 7.2)."""
+"""kick.com's own API (unofficial, behind Cloudflare) and the images (facts, section 7.2)."""
 
 import json
 from html import escape
@@ -24,7 +24,6 @@ PICTURE = (
 
 
 def routes(kick: FakeKick) -> list[web.RouteDef]:
-    """GET channels/{slug}, channels/{channel id}/messages, images."""
     site = _Site(kick)
     return [
         web.get(f"{BASE}/api/v2/channels/{{slug}}", site.channel),
@@ -43,7 +42,7 @@ class _Site:
         return web.Response(text=CHALLENGE, status=403, content_type="text/html")
 
     async def channel(self, request: web.Request) -> web.Response:
-        """The only place that shows the chatroom id; nothing is wrapped in ``data``."""
+        """The only endpoint with the chatroom id; nothing is wrapped in ``data``."""
         if (blocked := self._blocked()) is not None:
             return blocked
         channel = self.kick.channel_by_slug(request.match_info["slug"])
@@ -77,7 +76,7 @@ class _Site:
         }
 
     async def messages(self, request: web.Request) -> web.Response:
-        """The last messages, newest first; the ids are those of the API and the webhooks."""
+        """The last messages, newest first, with the ids of the API and the webhooks."""
         if (blocked := self._blocked()) is not None:
             return blocked
         wanted = request.match_info["channel_id"]
@@ -89,7 +88,7 @@ class _Site:
         return web.json_response({"data": {"messages": found[:HISTORY], "cursor": ""}})
 
     async def image(self, request: web.Request) -> web.Response:
-        """A drawn picture: an account's initial, or a plain one for categories and streams."""
+        """An account's initial, or a plain image for categories and streams."""
         kind, _, number = request.match_info["name"].removesuffix(".svg").partition("-")
         account = self.kick.accounts.get(int(number)) if number.isdecimal() else None
         letter = account.username[0] if kind == "user" and account is not None else "K"
@@ -99,7 +98,7 @@ class _Site:
 
 
 def _history_line(message: ChatMessage) -> Body:
-    """One message of the history; here, unlike on the feed, ``metadata`` is a JSON text."""
+    """Here, unlike on the feed, ``metadata`` is JSON text."""
     metadata: Body = {"message_ref": str(int(message.created_at.timestamp() * 1000))}
     if (parent := message.reply_to) is not None:
         sender = {"id": parent.sender.user_id, "username": parent.sender.username}

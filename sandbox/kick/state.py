@@ -1,8 +1,6 @@
-"""The pretend Kick's state and everything that can happen in it.
-
-Whatever happens changes the state, publishes the change and sends the webhook; the API's handlers,
-the control API and the web page all come through here. Use it on the sandbox's event loop only.
-"""
+"""The fake Kick's state and everything that can happen in it. Each action changes the state,
+publishes the change, and sends the webhook and the feed events; API, control API and page all use
+it, on the sandbox's event loop only."""
 
 import uuid
 from collections import deque
@@ -43,8 +41,6 @@ NEW_ACCOUNTS_FROM = 4_300_001
 
 
 class FakeKick:
-    """Accounts, channels, chat, tokens and webhooks of the pretend Kick."""
-
     def __init__(
         self,
         people: Iterable[Person],
@@ -72,13 +68,13 @@ class FakeKick:
         self._livestreams = 0
 
     async def running(self, _app: web.Application) -> AsyncIterator[None]:
-        """The world's life beside the application's, for ``app.cleanup_ctx``."""
+        """For ``app.cleanup_ctx``."""
         await self.webhooks.start()
         yield
         await self.webhooks.close()
 
     def env(self) -> dict[str, str]:
-        """The product's settings that lead it here."""
+        """The product's settings for this fake."""
         return {
             "KICK_API_URL": f"{self.base_url}/kick/api",
             "KICK_AUTH_URL": f"{self.base_url}/kick/id",
@@ -93,23 +89,23 @@ class FakeKick:
     # who is who
 
     def account_of(self, handle: str) -> Account:
-        """The account behind a handle; KeyError if there is none."""
+        """The account with a handle, else KeyError."""
         for account in self.accounts.values():
             if account.handle == handle:
                 return account
         raise KeyError(handle)
 
     def channel_by_slug(self, slug: str) -> Channel | None:
-        """The channel of that slug, in any case."""
+        """In any case."""
         wanted = slug.lower()
         return next((c for c in self.channels.values() if c.owner.slug == wanted), None)
 
     def app_bot(self) -> Account:
-        """The bot that belongs to the app and speaks in chat of type ``bot``."""
+        """The app's own bot, which sends chat of type ``bot``."""
         return self.accounts[APP_BOT_USER_ID]
 
     def add_account(self, handle: str, name: str) -> Account:
-        """A further viewer; ValueError if the handle is taken."""
+        """A new viewer; ValueError if the handle is taken."""
         if any(account.handle == handle for account in self.accounts.values()):
             raise ValueError(f"the handle {handle} is taken")
         user_id = max(NEW_ACCOUNTS_FROM - 1, *self.accounts) + 1
@@ -119,14 +115,14 @@ class FakeKick:
         return account
 
     def rename(self, account: Account, name: str) -> None:
-        """A new name, and so a new slug, for the same user id."""
+        """A new name and slug for the same user id."""
         account.username = name
         self.changes.publish("kick.account", handle=account.handle, name=name)
 
     # what happens
 
     def publish(self, channel: Channel, event: str, body: Body) -> list[str]:
-        """Tell the world of an event: the page by the change feed, subscribers by webhook."""
+        """Publish an event on the change feed and by webhook."""
         self.changes.publish("kick.event", type=event, channel=channel.owner.slug)
         if event == "kicks.gifted" and self.faults.flag("kick.body.kicks_silent"):
             return []
@@ -142,7 +138,6 @@ class FakeKick:
         reply_to: ChatMessage | None = None,
         by_bot: bool = False,
     ) -> ChatMessage:
-        """A line of chat."""
         message = ChatMessage(
             str(uuid.uuid4()),
             channel,
@@ -160,14 +155,14 @@ class FakeKick:
         return message
 
     def find_message(self, message_id: str) -> ChatMessage | None:
-        """A message that is still in the history and not deleted."""
+        """A message that is in the history and not deleted."""
         for message in reversed(self.messages):
             if message.message_id == message_id:
                 return None if message.deleted else message
         return None
 
     def delete_message(self, message: ChatMessage) -> None:
-        """Take a line out of chat. Kick has no webhook for it."""
+        """Kick has no webhook for this."""
         message.deleted = True
         self.changes.publish("kick.chat_deleted", message_id=message.message_id)
         self.feed.deleted(message)
@@ -175,7 +170,7 @@ class FakeKick:
     def go_live(
         self, channel: Channel, *, title: str | None = None, started_at: datetime | None = None
     ) -> Stream:
-        """Begin a stream; ValueError if one is going on."""
+        """ValueError if already live."""
         if channel.stream is not None:
             raise ValueError(f"{channel.owner.username} is live already")
         self._livestreams += 1
@@ -191,7 +186,7 @@ class FakeKick:
         return channel.stream
 
     def end_stream(self, channel: Channel, *, ended_at: datetime | None = None) -> None:
-        """End the stream; ValueError if there is none."""
+        """ValueError if not live."""
         if channel.stream is None:
             raise ValueError(f"{channel.owner.username} is not live")
         stream, channel.stream = channel.stream, None
@@ -211,7 +206,7 @@ class FakeKick:
         tags: list[str] | None = None,
         language: str | None = None,
     ) -> None:
-        """Change what the stream says of itself; KeyError for an unknown category."""
+        """Change title, category, tags or language; KeyError for an unknown category."""
         if category_id is not None:
             channel.category = CATEGORY_BY_ID[category_id]
         channel.title = channel.title if title is None else title
@@ -220,7 +215,6 @@ class FakeKick:
         self.publish(channel, "livestream.metadata.updated", self.bodies.metadata(channel))
 
     def follow(self, channel: Channel, follower: Account) -> None:
-        """A new follower."""
         body = self.bodies.followed(channel, follower)
         self.publish(channel, "channel.followed", body)
 
@@ -235,7 +229,7 @@ class FakeKick:
     def renew(
         self, channel: Channel, account: Account, months: int, *, at: datetime | None = None
     ) -> None:
-        """A renewal: ``months`` so far, ``created_at`` is when the subscription first began."""
+        """``months`` so far; ``created_at`` is when the subscription first began."""
         renewed = at or now()
         if account.user_id not in channel.months:
             channel.active_subscribers += 1
@@ -258,7 +252,7 @@ class FakeKick:
         *,
         at: datetime | None = None,
     ) -> None:
-        """Gifted subs, in deliveries of at most 25 giftees. ``gifter`` None is anonymous."""
+        """In deliveries of at most 25 giftees; ``gifter`` None is anonymous."""
         given = at or now()
         sub = Sub(1, given, given + timedelta(days=SUB_DAYS))
         if gifter is not None:
@@ -287,7 +281,7 @@ class FakeKick:
         *,
         at: datetime | None = None,
     ) -> None:
-        """KICKs; ``details`` are the gift's name, type, tier, message and pinned seconds."""
+        """``details`` are the gift's name, type, tier, message and pinned seconds."""
         gift = KicksGift(sender.user_id, amount, at or now())
         channel.kicks.append(gift)
         self.publish(channel, "kicks.gifted", self.bodies.kicks(channel, sender, gift, details))
@@ -302,7 +296,8 @@ class FakeKick:
         *,
         at: datetime | None = None,
     ) -> Redemption:
-        """A viewer spends channel points; without a queue the redemption is accepted at once."""
+        """A viewer spends channel points; without a request queue the redemption is accepted at
+        once."""
         skips = reward.should_redemptions_skip_request_queue
         status = "accepted" if skips else "pending"
         used = Redemption(ulid(), reward, account.user_id, user_input, at or now(), status)
@@ -339,14 +334,14 @@ class FakeKick:
         self.feed.banned(channel, moderator, account, channel.bans[account.user_id])
 
     def unban(self, channel: Channel, account: Account) -> None:
-        """End a ban or timeout. Kick has no webhook for it."""
+        """Kick has no webhook for this."""
         self.feed.unbanned(channel, account, channel.bans.pop(account.user_id, None))
         self.changes.publish("kick.unbanned", channel=channel.owner.slug, user_id=account.user_id)
 
     # what the page shows
 
     def transcript(self) -> list[Body]:
-        """The chat as people saw it, oldest first."""
+        """The chat, oldest first."""
         return [line_of(message) for message in self.messages if not message.deleted]
 
     def snapshot(self) -> dict[str, Any]:
@@ -382,7 +377,6 @@ class FakeKick:
 
 
 def line_of(message: ChatMessage) -> Body:
-    """A line of the transcript."""
     parent = message.reply_to
     return {
         "message_id": message.message_id,

@@ -1,8 +1,5 @@
-"""Authorization codes and tokens.
-
-Tokens carry their own content (signed by a fixed secret), so a restart of the sandbox does not log
-anybody out.
-"""
+"""Authorization codes and tokens. Tokens contain their own data, signed with a fixed secret, so
+they survive a restart of the sandbox."""
 
 import hashlib
 import secrets
@@ -39,18 +36,12 @@ Kind = Literal["user", "app", "refresh"]
 
 
 class InvalidGrant(Exception):
-    """A code or token that does not give what was asked for.
-
-    The text is for ``error_description``.
-    """
+    """A refused code or token; the text is the ``error_description``."""
 
 
 @dataclass(frozen=True)
 class Token:
-    """What a token stands for.
-
-    ``user_id`` is None for an app token; ``expires_at`` is in Unix seconds.
-    """
+    """``user_id`` is None for an app token; ``expires_at`` is in Unix seconds."""
 
     kind: Kind
     user_id: int | None
@@ -62,7 +53,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Consent:
-    """Somebody said yes; what the authorization code stands for."""
+    """What an authorization code grants."""
 
     user_id: int
     scopes: tuple[str, ...]
@@ -73,7 +64,7 @@ class Consent:
 
 @dataclass
 class Tokens:
-    """Mints and checks tokens."""
+    """Issues and checks tokens."""
 
     faults: Faults
     _codes: dict[str, Consent] = field(default_factory=dict)
@@ -94,10 +85,7 @@ class Tokens:
         return code
 
     def redeem_code(self, code: str, redirect_uri: str, verifier: str) -> tuple[str, str, Token]:
-        """Access token, refresh token and what they stand for.
-
-        The code is used up even by a failure.
-        """
+        """Access token, refresh token and their content. A failure uses up the code, too."""
         consent = self._codes.pop(code, None)
         if consent is None or consent.expires_at < time.time():
             raise InvalidGrant("The authorization code is invalid, expired or already used.")
@@ -108,7 +96,7 @@ class Tokens:
         return self._pair(consent.user_id, consent.scopes, secrets.token_hex(8))
 
     def refresh(self, refresh_token: str) -> tuple[str, str, Token]:
-        """A new pair. The old refresh token stays good, as Kick has it since November 2025."""
+        """A new pair. The old refresh token stays valid, as on Kick since November 2025."""
         token = self.read(refresh_token)
         if token is None or token.kind != "refresh" or token.user_id is None:
             raise InvalidGrant("The refresh token is invalid or expired.")
@@ -135,7 +123,7 @@ class Tokens:
         return f"{PREFIX}{self._seal.dumps(content)}", token
 
     def read(self, text: str) -> Token | None:
-        """What a token stands for; None if it is unknown, expired or revoked."""
+        """A token's content; None if it is unknown, expired or revoked."""
         if text == BOT_TOKEN:
             return None if text in self._revoked else _BOT
         token = self._unsealed(text)
@@ -153,24 +141,21 @@ class Tokens:
         )
 
     def revoke(self, text: str) -> None:
-        """End a token.
-
-        A refresh token takes its whole grant with it. Unknown tokens are no error.
-        """
+        """A refresh token revokes its whole grant. Unknown tokens are no error."""
         self._revoked.add(text)
         token = self._unsealed(text)
         if token is not None and token.kind == "refresh":
             self._revoked.add(token.grant)
 
     def _unsealed(self, text: str) -> Token | None:
-        """What a token stands for, dead or alive; None if it is none of ours."""
+        """A token's content even if expired or revoked; None if it was not issued here."""
         try:
             return _token_of(self._seal.loads(text.removeprefix(PREFIX)))
         except BadSignature:
             return None
 
     def end_all(self, *, access_only: bool) -> None:
-        """End all tokens issued so far, or only the access tokens (refreshing still works)."""
+        """Invalidate all tokens issued so far, or only the access tokens."""
         self._access_dead_before = time.time()
         if not access_only:
             self._dead_before = self._access_dead_before

@@ -1,9 +1,6 @@
-"""Event subscriptions and the signed deliveries they cause.
-
-One delivery per subscription, each with its own message id. Channels are served side by side, the
-deliveries of one channel one after the other. Kick was never seen to retry, so a failed delivery is
-lost unless a fault asks for retries.
-"""
+"""Event subscriptions and their signed deliveries: one delivery per subscription, each with its own
+message id, in order within a channel. Kick was never seen to retry, so a failed delivery is lost
+unless a fault asks for retries."""
 
 import asyncio
 import contextlib
@@ -28,7 +25,7 @@ RECORDS_KEPT = 20_000
 
 @dataclass(frozen=True)
 class Subscription:
-    """One app's wish to hear one event of one channel. The same wish twice is two subscriptions."""
+    """An app's subscription to one event of one channel; duplicates are allowed."""
 
     id: str
     broadcaster_user_id: int
@@ -39,7 +36,7 @@ class Subscription:
 
 @dataclass(frozen=True)
 class Parcel:
-    """A delivery on its way."""
+    """A delivery before it is sent."""
 
     message_id: str
     subscription_id: str
@@ -52,10 +49,8 @@ class Parcel:
 
 @dataclass
 class Delivery:
-    """A delivery that was tried.
-
-    ``status`` is None when nobody answered (see ``error``) or it was dropped.
-    """
+    """A finished attempt; ``status`` is None when nobody answered (see ``error``) or it was
+    dropped."""
 
     message_id: str
     subscription_id: str
@@ -69,7 +64,7 @@ class Delivery:
 
 @dataclass
 class Answer:
-    """What the receiver said."""
+    """The receiver's answer."""
 
     status: int | None
     body: str
@@ -97,7 +92,7 @@ def compact(body: object) -> bytes:
 
 
 class Webhooks:
-    """The subscriptions of the one app, and the postman."""
+    """The app's subscriptions and the sender of deliveries."""
 
     def __init__(self, url: str, key: SigningKey, changes: ChangeFeed, faults: Faults) -> None:
         self.url = url
@@ -113,13 +108,13 @@ class Webhooks:
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
-        """Open for deliveries; must run on the sandbox's loop."""
+        """Must run on the sandbox's loop."""
         self._session = aiohttp.ClientSession(
             headers={"User-Agent": "Go-http-client/1.1"}, auto_decompress=True
         )
 
     async def close(self) -> None:
-        """Throw away what is still under way and stop."""
+        """Cancel pending deliveries and stop."""
         tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
         for task in tasks:
             task.cancel()
@@ -138,7 +133,7 @@ class Webhooks:
             self._changes.publish("kick.subscription", count=0)
 
     def subscribe(self, channel: int, event: str, version: int) -> Subscription:
-        """Add a subscription, even if there is one like it."""
+        """Add a subscription; duplicates are allowed."""
         added = Subscription(ulid(), channel, event, version, seconds(now()))
         self.subscriptions[added.id] = added
         self._failing_since.pop(event, None)
@@ -151,7 +146,7 @@ class Webhooks:
         self._changes.publish("kick.subscription", count=len(self.subscriptions))
 
     def publish(self, channel: int, event: str, body: Body) -> list[str]:
-        """Put an event into the post for everybody subscribed to it; the message ids."""
+        """Queue an event for all its subscriptions; returns the message ids."""
         raw = compact(body)
         parcels = [
             self._parcel(subscription, raw)
@@ -233,7 +228,7 @@ class Webhooks:
         return headers
 
     def sign(self, message_id: str, timestamp: str, kind: str, raw: bytes) -> dict[str, str]:
-        """The headers of a delivery, all but the subscription's id."""
+        """The headers of a delivery, without the subscription's id."""
         return {
             "Content-Type": "application/json",
             "Kick-Event-Message-Id": message_id,
@@ -244,10 +239,7 @@ class Webhooks:
         }
 
     async def send(self, headers: Mapping[str, str], raw: bytes) -> Answer:
-        """Send one request to the webhook URL.
-
-        A receiver that cannot be reached is an answer too.
-        """
+        """Send one request to the webhook URL; an unreachable receiver is an answer too."""
         if self._session is None:
             raise RuntimeError("the sandbox is not running")
         timeout = aiohttp.ClientTimeout(total=self._faults.number("kick.webhook.timeout_ms") / 1000)
@@ -277,7 +269,7 @@ class Webhooks:
         self._changes.publish("kick.delivery", **asdict(delivery))
 
     def _note_failure(self, event: str) -> None:
-        """Unsubscribe an event type that has only failed for longer than Kick's patience."""
+        """Unsubscribe an event type that has only failed for the configured time."""
         since = self._failing_since.setdefault(event, time.monotonic())
         patience = self._faults.seconds("kick.webhook.unsubscribe_after_s")
         if time.monotonic() - since < patience:
@@ -289,7 +281,6 @@ class Webhooks:
 
     @property
     def under_way(self) -> int:
-        """Deliveries queued or being sent."""
         return self._under_way
 
     def snapshot(self) -> dict[str, Any]:

@@ -1,5 +1,2 @@
-"""The sandbox's one web page: the pretend Discord and the pretend Kick, side by side.
-
-Plain HTML, CSS and ES modules, served as they lie here; the page itself talks only to the
-control API under ``/control``.
-"""
+"""The sandbox's web page: the fake Discord and the fake Kick side by side. Plain HTML, CSS and ES
+modules without a build step; it uses only the control API under ``/control``."""

@@ -1,4 +1,4 @@
-"""Serves the page: one HTML file, its styles and its modules, under a strict CSP."""
+"""Serves the page's HTML, styles and modules under a strict CSP."""
 
 from __future__ import annotations
 
@@ -22,16 +22,11 @@ HEADERS: Final = {
 
 
 async def index(_request: web.Request) -> web.FileResponse:
-    """The page itself."""
     return web.FileResponse(HERE / "index.html", headers=HEADERS)
 
 
 async def asset(request: web.Request) -> web.FileResponse:
-    """A style sheet, module or icon of the page.
-
-    Raises:
-        web.HTTPNotFound: for anything that is not one of the page's own assets.
-    """
+    """A style sheet, module or icon of the page; anything else is 404."""
     path = (HERE / request.match_info["path"]).resolve()
     if path.suffix not in SUFFIXES or not path.is_relative_to(HERE) or not path.is_file():
         raise web.HTTPNotFound
@@ -39,5 +34,4 @@ async def asset(request: web.Request) -> web.FileResponse:
 
 
 def routes() -> list[web.RouteDef]:
-    """``GET /`` and ``GET /page/...``; the rest of the sandbox keeps its own prefixes."""
     return [web.get("/", index), web.get("/page/{path:.+}", asset)]

@@ -1,1 +1,2 @@
-"""The public API, ``/public/v1`` and ``/public/v2``: a module for each chapter of its reference."""
+"""The public API, ``/public/v1`` and ``/public/v2``, with one module per chapter of its
+reference."""

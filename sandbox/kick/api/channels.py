@@ -73,10 +73,7 @@ class Channels(Endpoints):
         return [self.kick.channels[each] for each in wanted if each in self.kick.channels]
 
     def channel(self, channel: Channel, token: Token) -> Body:
-        """The channel with its stream object.
-
-        Stream key and URL only for its owner with the scope.
-        """
+        """The channel with its stream; stream key and URL only for its owner with the scope."""
         base = self.kick.base_url
         return {
             "broadcaster_user_id": channel.user_id,
@@ -107,7 +104,7 @@ class Channels(Endpoints):
         }
 
     async def change(self, request: web.Request) -> web.Response:
-        """Title, category, tags of the token's own channel."""
+        """Title, category and tags of the token's own channel."""
         channel = self.kick.channels[self.user(request, "channel:write")]
         body = await json_of(request)
         title = field_of(body, "stream_title", str)
@@ -122,5 +119,4 @@ class Channels(Endpoints):
 
 
 def thumbnail(kick: FakeKick, channel: Channel) -> str:
-    """Address of the picture of a stream."""
     return f"{kick.base_url}/kick/site/images/stream-{channel.channel_id}.svg"

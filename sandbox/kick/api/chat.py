@@ -40,7 +40,8 @@ class Chat(Endpoints):
         return ok({"is_sent": True, "message_id": message.message_id})
 
     def _speaker(self, body: dict[str, Any], user_id: int) -> tuple[Channel, Account, bool]:
-        """Where and as whom: a user anywhere, the app's bot only in the token owner's channel."""
+        """Channel and sender: a user may write anywhere, the app's bot only in the token owner's
+        channel."""
         kind = field_of(body, "type", str, required=True)
         if kind == "bot":
             return self._bot_channel(user_id), self.kick.app_bot(), True
@@ -64,7 +65,7 @@ class Chat(Endpoints):
         return self.kick.channels[user_id]
 
     def _parent(self, body: dict[str, Any], channel: Channel) -> ChatMessage | None:
-        """The message answered to; 400 if it is not in this channel (guess)."""
+        """The message replied to; 400 if it is not in this channel (guess)."""
         message_id = field_of(body, "reply_to_message_id", str)
         if not message_id:
             return None
@@ -74,7 +75,7 @@ class Chat(Endpoints):
         return parent
 
     async def delete(self, request: web.Request) -> web.Response:
-        """By the broadcaster or a moderator of the message's channel."""
+        """For the broadcaster and moderators of the message's channel."""
         user_id = self.user(request, "moderation:chat_message:manage")
         message = self.kick.find_message(request.match_info["message_id"])
         if message is None:

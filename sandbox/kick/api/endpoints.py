@@ -1,9 +1,6 @@
-"""What all endpoints share: Kick's error shapes, tokens and scopes, queries, faults.
-
-Kick has three error shapes (facts, section 3): ``{"data": null, "message": ...}`` (also with
-``{}``), ``data`` holding the reason as a text, and Cloudflare's ``{"error": ..., "reference":
-...}``, which is no auth failure.
-"""
+"""What all endpoints share: tokens and scopes, queries, faults, and Kick's three error shapes:
+``{"data": null, "message": ...}`` (also with ``{}``), ``data`` holding the reason as text, and
+Cloudflare's ``{"error": ..., "reference": ...}``, which is no auth failure."""
 
 import asyncio
 import json
@@ -54,7 +51,7 @@ def bad(reason: str) -> ApiError:
 
 
 class Endpoints:
-    """Base of the endpoint classes: a chapter of the API's reference each."""
+    """Base of the endpoint classes."""
 
     def __init__(self, kick: FakeKick) -> None:
         self.kick = kick
@@ -69,7 +66,7 @@ class Endpoints:
         ]
 
     def _wrap(self, handler: Handler) -> Handler:
-        """The handler behind the API's faults, its errors in Kick's shapes."""
+        """Apply the API's faults, and answer errors in Kick's shapes."""
 
         async def answer(request: web.Request) -> web.Response:
             if (failure := await self._fault(request)) is not None:
@@ -82,7 +79,6 @@ class Endpoints:
         return answer
 
     def error(self, error: ApiError) -> web.Response:
-        """An error in Kick's first or second shape."""
         empty: object = {} if self.kick.faults.flag("kick.api.empty_object_errors") else None
         data = empty if error.reason is None else error.reason
         body = {"data": data, "message": MESSAGES[error.status]}
@@ -110,7 +106,7 @@ class Endpoints:
         return response
 
     def token(self, request: web.Request) -> Token:
-        """The request's access token, of a user or the app; 401 otherwise."""
+        """The request's access token, of a user or the app; else 401."""
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         token = self.kick.tokens.read(text.strip()) if scheme.lower() == "bearer" else None
         if token is None or token.kind == "refresh":
@@ -118,10 +114,8 @@ class Endpoints:
         return token
 
     def user(self, request: web.Request, *scopes: str) -> int:
-        """The user of a user token that has one of the scopes.
-
-        401 for an app token, 403 for a missing scope. Both are guesses at what Kick answers.
-        """
+        """The user of a user token that has one of the scopes, else 401 (app token) or 403; both
+        are guesses."""
         token = self.token(request)
         if token.user_id is None:
             raise ApiError(401)
@@ -130,13 +124,13 @@ class Endpoints:
 
 
 def require(token: Token, *scopes: str) -> None:
-    """403 if a user token has none of the scopes; an app token has none and needs none."""
+    """403 if a user token has none of the scopes; an app token needs none."""
     if token.user_id is not None and scopes and not set(scopes) & set(token.scopes):
         raise ApiError(403)
 
 
 async def json_of(request: web.Request) -> dict[str, Any]:
-    """The JSON object of a request; 400 otherwise."""
+    """The JSON object of a request, else 400."""
     try:
         body = json.loads(await request.text())
     except ValueError:
@@ -147,7 +141,7 @@ async def json_of(request: web.Request) -> dict[str, Any]:
 
 
 def field_of(body: dict[str, Any], name: str, kind: type, *, required: bool = False) -> Any:
-    """A field of the right type or None; 400 if it is missing but required, or of another type."""
+    """A field of the given type or None; 400 if it is required but missing, or has another type."""
     value = body.get(name)
     if value is None:
         if required:
@@ -159,7 +153,7 @@ def field_of(body: dict[str, Any], name: str, kind: type, *, required: bool = Fa
 
 
 def numbers(request: web.Request, name: str, most: int) -> list[int]:
-    """The repeated query key as numbers; 400 if one is none or there are too many."""
+    """The repeated query key as numbers; 400 if one is not a number or there are too many."""
     texts = request.query.getall(name, [])
     if len(texts) > most:
         raise bad(f"at most {most} values of {name}")
@@ -167,7 +161,6 @@ def numbers(request: web.Request, name: str, most: int) -> list[int]:
 
 
 def whole_number(name: str, text: str) -> int:
-    """A query value as a number from 0 up; 400 otherwise."""
     if not (text.isascii() and text.isdecimal()):
         raise bad(f"{name} is not a number")
     return int(text)
@@ -184,10 +177,7 @@ def limit_of(request: web.Request, *, default: int, most: int, name: str = "limi
 def page_of(
     items: Iterable[Any], request: web.Request, limit: int
 ) -> tuple[list[Any], dict[str, str]]:
-    """One page and its pagination object.
-
-    The cursor is opaque to clients; an empty one is the end.
-    """
+    """One page and its pagination object; an empty cursor is the end."""
     everything = list(items)
     start = _start(request.query.get("cursor", ""))
     end = start + limit

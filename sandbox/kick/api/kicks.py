@@ -18,7 +18,7 @@ class Kicks(Endpoints):
         return (("GET", "/v1/kicks/leaderboard", self.leaderboard),)
 
     async def leaderboard(self, request: web.Request) -> web.Response:
-        """The best givers ever, in 30 days and in 7; how Kick cuts months and weeks is a guess."""
+        """The top gifters of all time, 30 days and 7 days (a guess at Kick's months and weeks)."""
         channel = self.kick.channels[self.user(request, "kicks:read")]
         top = limit_of(request, default=10, most=100, name="top")
         spans = {"lifetime": None, "month": MONTH, "week": WEEK}

@@ -1,4 +1,4 @@
-"""Livestreams and categories (facts, section 3 and 3.2). Offline is simply absent."""
+"""Livestreams and categories (facts, section 3 and 3.2). Offline channels are absent."""
 
 from collections.abc import Iterable
 
@@ -78,7 +78,7 @@ class Livestreams(Endpoints):
         }
 
     async def v1(self, request: web.Request) -> web.Response:
-        """Deprecated since 2026-06-23, and the only official place that shows ``channel_id``."""
+        """Deprecated since 2026-06-23, and the only official endpoint with ``channel_id``."""
         self.token(request)
         ids = numbers(request, "broadcaster_user_id", MOST_V1_IDS)
         categories = numbers(request, "category_id", 1)
@@ -112,7 +112,7 @@ class Livestreams(Endpoints):
         return ok({"total_count": len(self.live())})
 
     async def categories(self, request: web.Request) -> web.Response:
-        """Here alone arrays are comma lists and not repeated keys."""
+        """Arrays are comma lists here, not repeated keys."""
         self.token(request)
         limit = limit_of(request, default=25, most=1000)
         if 0 < len(request.query.get("cursor", "")) < 4:

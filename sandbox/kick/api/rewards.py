@@ -58,7 +58,7 @@ class Rewards(Endpoints):
         return ok([_shown(reward) for reward in _existing(self._channel(request, READ))])
 
     async def create(self, request: web.Request) -> web.Response:
-        """At most 15 in a channel, switched off ones included."""
+        """At most 15 per channel, including disabled ones."""
         channel = self._channel(request, WRITE)
         body = await json_of(request)
         fields = _fields(body, FIELDS)
@@ -83,7 +83,7 @@ class Rewards(Endpoints):
         return web.Response(status=204)
 
     async def redemptions(self, request: web.Request) -> web.Response:
-        """Grouped by reward; of foreign rewards only the id is told."""
+        """Grouped by reward; rewards of others show only their id."""
         channel = self._channel(request, READ)
         status = request.query.get("status")
         if status not in (None, "pending", "accepted", "rejected"):
@@ -106,7 +106,7 @@ class Rewards(Endpoints):
         return await self._decide(request, "rejected")
 
     async def _decide(self, request: web.Request, status: str) -> web.Response:
-        """Only the failures are answered, each with its reason."""
+        """The answer lists only the failures, each with its reason."""
         channel = self._channel(request, WRITE)
         ids = field_of(await json_of(request), "ids", list, required=True)
         if not 1 <= len(ids) <= MOST_DECIDED or not all(isinstance(each, str) for each in ids):
@@ -131,7 +131,7 @@ def _shown(reward: Reward) -> Body:
 
 
 def _own(channel: Channel, reward_id: str) -> Reward:
-    """The reward, if this app made it; 404 for an unknown one, 403 for a foreign one (guess)."""
+    """The reward if this app made it; 404 if unknown, 403 if made by others (guess)."""
     reward = channel.rewards.get(reward_id)
     if reward is None or reward.is_deleted:
         raise ApiError(404)
@@ -141,7 +141,7 @@ def _own(channel: Channel, reward_id: str) -> Reward:
 
 
 def _fields(body: dict[str, Any], known: dict[str, type]) -> dict[str, Any]:
-    """The known fields of a reward in their types and limits; 400 otherwise."""
+    """The known fields of a reward; 400 outside their types and limits."""
     given = {name: field_of(body, name, kind) for name, kind in known.items()}
     fields = {name: value for name, value in given.items() if value is not None}
     if not 1 <= len(fields.get("title", "x")) <= 50:

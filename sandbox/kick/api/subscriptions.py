@@ -51,7 +51,7 @@ class Subscriptions(Endpoints):
         return list(self.kick.webhooks.subscriptions.values())
 
     async def subscribe(self, request: web.Request) -> web.Response:
-        """200 even if some items failed: each has its own ``error``. Duplicates are taken."""
+        """200 even if some items failed: each has its own ``error``. Duplicates are accepted."""
         token = self._token(request)
         body = await json_of(request)
         if body.get("method") != "webhook":
@@ -98,7 +98,7 @@ class Subscriptions(Endpoints):
         return ""
 
     async def unsubscribe(self, request: web.Request) -> web.Response:
-        """Unknown ids are no error (guess); a user token cannot touch other channels' (guess)."""
+        """Unknown ids are no error (guess); a user token cannot remove other channels' (guess)."""
         token = self._token(request)
         ids = request.query.getall("id", [])
         if not ids:
@@ -111,7 +111,7 @@ class Subscriptions(Endpoints):
         return web.Response(status=204)
 
     async def public_key(self, _request: web.Request) -> web.Response:
-        """For everybody, without a token."""
+        """Needs no token."""
         if self.kick.faults.flag("kick.key.unavailable"):
             raise ApiError(503)
         return ok({"public_key": self.kick.webhooks.key.public_pem})
@@ -122,7 +122,7 @@ def _wanted(subscription: Subscription, channels: list[int]) -> bool:
 
 
 def _shown(subscription: Subscription) -> Body:
-    """The listing calls ``event`` what the request called ``name``."""
+    """The list calls ``event`` what the request called ``name``."""
     return {
         "id": subscription.id,
         "app_id": CLIENT_ID,

@@ -1,9 +1,6 @@
-"""The Centrifugo server of the feed, JSON protocol (facts, section 7.3).
-
-Replies, pushes and pings that wait go out in one frame, one JSON object per line. Codes are those
-of Centrifugo's documentation: errors in replies, 25xx to unsubscribe, 3xxx to disconnect. 3500-3999
-and 4500-4999 mean that the client must not come back.
-"""
+"""The Centrifugo server of the feed, JSON protocol (facts, section 7.3). Waiting messages are sent
+in one frame, one JSON object per line. Codes: errors in replies, 25xx to unsubscribe, 3xxx to
+disconnect; after 3500-3999 and 4500-4999 the client must not reconnect."""
 
 import asyncio
 import json
@@ -44,8 +41,6 @@ Object = dict[str, Any]
 
 
 def routes(feed: Feed) -> list[web.RouteDef]:
-    """The WebSocket."""
-
     async def connect(request: web.Request) -> web.StreamResponse:
         if "centrifugo" not in providers(feed.faults):
             raise web.HTTPNotFound
@@ -76,8 +71,6 @@ class Refused(Exception):
 
 
 class Connection:
-    """One client, from its first command to its end."""
-
     transport = "centrifugo"
 
     def __init__(self, socket: FeedSocket, feed: Feed) -> None:
@@ -94,7 +87,7 @@ class Connection:
         self._expiry: asyncio.TimerHandle | None = None
 
     async def live(self) -> None:
-        """Serve until one side ends it."""
+        """Serve until one side closes."""
         try:
             await self._serve()
         except Disconnect as end:
@@ -114,7 +107,7 @@ class Connection:
                     self._take(line)
 
     async def _receive(self) -> str | None:
-        """The first command must come soon, the others when they like."""
+        """The first command has a time limit."""
         try:
             return await self._socket.receive(CONNECT_SECONDS if self._token is None else None)
         except TimeoutError:
@@ -123,14 +116,14 @@ class Connection:
     # what the world asks of a listener
 
     def hear(self, event: FeedEvent) -> None:
-        """A publication; ``data`` is usually a JSON text inside the JSON."""
+        """``data`` is usually JSON text inside the JSON."""
         as_object = self._faults.flag("kick.feed.data_object")
         data = event.data if as_object else json.dumps(event.data, ensure_ascii=False)
         publication = {"data": {"event": event.name, "data": data}}
         self._send({"push": {"channel": event.feed, "pub": publication}})
 
     def unsubscribe(self, feed: str, code: int) -> None:
-        """The server ends a subscription; from 2500 on the client should subscribe again."""
+        """End a subscription; from code 2500 on the client should resubscribe."""
         if feed in self.feeds:
             self.feeds.discard(feed)
             ended = {"code": code, "reason": "insufficient state"}
@@ -178,7 +171,7 @@ class Connection:
         return methods[name]
 
     def _connect(self, arguments: Object) -> Object:
-        """A connection without a token is a bad request: guests need one too."""
+        """Guests need a token too."""
         text = _text(arguments, "token")
         if not text:
             raise Disconnect(BAD_REQUEST)
@@ -216,7 +209,7 @@ class Connection:
             raise Disconnect(INVALID_TOKEN) from None
 
     def _adopt(self, token: GuestToken) -> None:
-        """Live on this token; some time after its end the connection ends too."""
+        """Use this token; the connection ends some time after its expiry."""
         self._token = token
         if self._expiry is not None:
             self._expiry.cancel()
@@ -269,7 +262,7 @@ def _object(line: str) -> Object:
 
 
 def _text(arguments: Object, name: str) -> str:
-    """A text argument, empty if it is missing."""
+    """A text argument, empty if missing."""
     value = arguments.get(name, "")
     if not isinstance(value, str):
         raise Disconnect(BAD_REQUEST)

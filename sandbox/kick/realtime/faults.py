@@ -1,4 +1,4 @@
-"""How the realtime feed misbehaves on request."""
+"""The realtime feed's faults."""
 
 from sandbox.faults import Faults, FaultTable
 
@@ -37,8 +37,5 @@ FAULTS: FaultTable = {
 
 
 def providers(faults: Faults) -> tuple[str, ...]:
-    """The transports that Kick runs at present, the preferred one first.
-
-    A value nobody knows means none.
-    """
+    """The enabled transports, the preferred one first; none for an unknown value."""
     return PROVIDERS.get(str(faults.get("kick.feed.provider")), ())

@@ -1,8 +1,6 @@
-"""Says on the realtime feed what happens in the pretend Kick.
-
-One thing that happens is up to five events, of which a client should count exactly one. Follows are
-not told at all: nobody saw ``FollowersUpdated`` in 2026.
-"""
+"""Publishes on the realtime feed what happens on the fake Kick. One action causes up to five
+events, of which a client should count exactly one. Follows are not published: nobody saw
+``FollowersUpdated`` in 2026."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -44,7 +42,7 @@ class Feed:
         self._accounts = accounts
 
     def env(self) -> dict[str, str]:
-        """The product's settings that lead it here; ``KICK_PUSHER_HOST`` is ``host:port``."""
+        """The product's settings for the feed; ``KICK_PUSHER_HOST`` is ``host:port``."""
         return {
             "KICK_WEB_URL": f"{self._base_url}/kick/web",
             "KICK_PUSHER_KEY": PUSHER_KEY,
@@ -53,38 +51,34 @@ class Feed:
         }
 
     async def close(self) -> None:
-        """Drop everybody."""
         await self.hub.close()
 
     def snapshot(self) -> dict[str, Any]:
-        """Who listens and how events fared, see ``Hub.snapshot``; and the provider."""
+        """``Hub.snapshot`` and the provider."""
         return {"provider": self.faults.get("kick.feed.provider"), **self.hub.snapshot()}
 
     # what happens
 
     def chat(self, message: ChatMessage) -> None:
-        """A line of chat."""
         self._say(chat_feed(message.channel), f"{APP}ChatMessageEvent", payloads.chat(message))
 
     def deleted(self, message: ChatMessage) -> None:
-        """A line was taken out."""
         data = payloads.deleted(message)
         self._say(chat_feed(message.channel), f"{APP}MessageDeletedEvent", data)
 
     def banned(self, channel: Channel, moderator: Account, account: Account, ban: Ban) -> None:
-        """A ban or a timeout."""
         data = payloads.banned(moderator, account, ban)
         self._say(chat_feed(channel), f"{APP}UserBannedEvent", data)
 
     def unbanned(self, channel: Channel, account: Account, ban: Ban | None) -> None:
-        """The end of ``ban``; nothing if there was none. The streamer is taken for who ended it."""
+        """End of ``ban``, if there was one. The streamer is taken for the moderator."""
         if ban is None:
             return
         data = payloads.unbanned(channel.owner, account, permanent=ban.expires_at is None)
         self._say(chat_feed(channel), f"{APP}UserUnbannedEvent", data)
 
     def subscribed(self, channel: Channel, account: Account, months: int) -> None:
-        """A new subscription or a renewal: one event that counts and four siblings."""
+        """A subscription or renewal: one event that counts and four related ones."""
         where = channel_feed(channel)
         ids = {
             "user_ids": [account.user_id],
@@ -114,10 +108,8 @@ class Feed:
         )
 
     def gifted(self, channel: Channel, gifter: Account | None, giftees: Sequence[Account]) -> None:
-        """A drop of gifted subscriptions, in chunks if it is big.
-
-        That an anonymous drop changes no leaderboard is a guess.
-        """
+        """Gifted subscriptions in chunks. That an anonymous gift changes no leaderboard is a
+        guess."""
         size = max(1, self.faults.number("kick.feed.gift_chunk"))
         for chunk in payloads.gift_chunks(channel, gifter, giftees, size):
             self._say_gift(channel, chunk)
@@ -129,7 +121,7 @@ class Feed:
             self._say(where, "GiftsLeaderboardUpdated", board)
 
     def _say_gift(self, channel: Channel, chunk: Body) -> None:
-        """Under the name of today, the older ones, or all; the feed of the older is a guess."""
+        """Under the current name, the older ones, or both; the feed of the older is a guess."""
         names = str(self.faults.get("kick.feed.old_names"))
         if names != "only":
             self._say(chatroom_feed(channel), "GiftedSubscriptionsEvent", chunk)
@@ -141,28 +133,24 @@ class Feed:
     def kicks(
         self, channel: Channel, sender: Account, gift: KicksGift, details: Body, picture: str
     ) -> None:
-        """Kicks and their leaderboard."""
         where = channel_feed(channel)
         self._say(where, "KicksGifted", payloads.kicks(sender, gift, details, picture))
         board = payloads.kicks_leaderboard(channel, self._names())
         self._say(where, "KicksLeaderboardUpdated", board)
 
     def redeemed(self, channel: Channel, account: Account, redemption: Redemption) -> None:
-        """A reward was redeemed."""
         data = payloads.redeemed(channel, account, redemption)
         self._say(chatroom_feed(channel), "RewardRedeemedEvent", data)
 
     def live(self, channel: Channel, stream: Stream) -> None:
-        """A stream begins."""
         self._say(stream_feed(channel), f"{APP}StreamerIsLive", payloads.live(channel, stream))
 
     def ended(self, channel: Channel, stream: Stream) -> None:
-        """A stream ends."""
         data = payloads.ended(channel, stream)
         self._say(stream_feed(channel), f"{APP}StopStreamBroadcast", data)
 
     def hosted(self, channel: Channel, host: Account, viewers: int, message: str | None) -> None:
-        """A host arrives: told twice; the second event's data is a guess."""
+        """Sent twice; the second event's data is a guess."""
         data = payloads.hosted(channel, host, viewers, message)
         self._say(chat_feed(channel), f"{APP}StreamHostEvent", data)
         self._say(old_chat_feed(channel), f"{APP}StreamHostedEvent", data)

@@ -1,7 +1,4 @@
-"""The feeds of a channel and what is sent on them (facts, section 7.5).
-
-Feeds are named after the chatroom id or the channel id, which are different numbers.
-"""
+"""The feeds of a channel (facts, section 7.5), named after the chatroom id or the channel id."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +11,7 @@ PUBLIC_FEED = re.compile(r"chatrooms\.\d+(\.v2)?|chatroom_\d+|channel[._]\d+")
 
 @dataclass(frozen=True)
 class FeedEvent:
-    """One event on one feed; ``data`` is what the transports encode, any JSON value."""
+    """One event on one feed; ``data`` is any JSON value."""
 
     feed: str
     name: str
@@ -22,10 +19,8 @@ class FeedEvent:
 
 
 def is_public(feed: str) -> bool:
-    """Whether guests may listen to it. ``private-...`` feeds need a user's session.
-
-    Kick's answer for numbers that belong to nobody is unknown; here such feeds stay silent.
-    """
+    """Guests may subscribe; ``private-...`` feeds need a session. Unknown numbers are accepted
+    (guess)."""
     return PUBLIC_FEED.fullmatch(feed) is not None
 
 
@@ -35,7 +30,7 @@ def chat_feed(channel: Channel) -> str:
 
 
 def old_chat_feed(channel: Channel) -> str:
-    """Hosts a second time."""
+    """Hosts, a second time."""
     return f"chatrooms.{channel.chatroom_id}"
 
 
@@ -45,10 +40,10 @@ def chatroom_feed(channel: Channel) -> str:
 
 
 def stream_feed(channel: Channel) -> str:
-    """Streams that begin and end."""
+    """Start and end of streams."""
     return f"channel.{channel.channel_id}"
 
 
 def channel_feed(channel: Channel) -> str:
-    """Kicks, leaderboards, and the siblings of subscriptions."""
+    """Kicks, leaderboards, and the related events of subscriptions."""
     return f"channel_{channel.channel_id}"

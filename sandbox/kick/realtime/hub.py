@@ -1,4 +1,4 @@
-"""Who listens to which feed, and the way of every event to them."""
+"""Delivers feed events to the listeners and keeps the event log."""
 
 import asyncio
 import time
@@ -24,24 +24,22 @@ class Listener(Protocol):
     feeds: set[str]
 
     def hear(self, event: FeedEvent) -> None:
-        """Pass on an event of a feed it listens to."""
+        """Send an event of a subscribed feed."""
 
     def unsubscribe(self, feed: str, code: int) -> None:
-        """Take a feed away from the client, if the transport can."""
+        """End a subscription, if the transport supports it."""
 
     def close(self, code: int, reason: str) -> None:
         """Say goodbye with a code and close."""
 
     def abort(self) -> None:
-        """Drop the connection without a word."""
+        """Drop the connection without a close frame."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """An event that happened: its fate is ``sent``, ``dropped`` or ``silent``.
-
-    ``heard`` is how many connections it was handed to.
-    """
+    """An entry of the event log: ``fate`` is ``sent``, ``dropped`` or ``silent``, ``heard`` the
+    number of receivers."""
 
     at: str
     feed: str
@@ -58,7 +56,7 @@ class _Due:
 
 
 class Hub:
-    """Hands events to the listeners, late or not at all if the faults say so."""
+    """Sends events to the listeners, with the faults applied."""
 
     def __init__(self, changes: ChangeFeed, faults: Faults) -> None:
         self.listeners: dict[str, Listener] = {}
@@ -69,21 +67,19 @@ class Hub:
         self._pump: asyncio.Task[None] | None = None
 
     def join(self, listener: Listener) -> None:
-        """A client has connected."""
         self.listeners[listener.id] = listener
         self.changed()
 
     def leave(self, listener: Listener) -> None:
-        """A client is gone."""
         self.listeners.pop(listener.id, None)
         self.changed()
 
     def changed(self) -> None:
-        """Somebody came, went, or listens to something else."""
+        """Publish that a listener or a subscription changed."""
         self._changes.publish("kick.feed_listener", count=len(self.listeners))
 
     def publish(self, events: Iterable[FeedEvent]) -> None:
-        """Send events in this order, each to whoever listens to its feed when it arrives."""
+        """Send events in this order to the subscribers of their feeds."""
         for event in events:
             if self._is_dropped(event):
                 self._note(event, "dropped", 0)
@@ -106,7 +102,7 @@ class Hub:
             self._pump = asyncio.get_running_loop().create_task(self._tell_late())
 
     async def _tell_late(self) -> None:
-        """One event after the other, so that a smaller delay overtakes nothing."""
+        """One after the other, so that a shorter delay does not change the order."""
         while self._late:
             await asyncio.sleep(max(0.0, self._late[0].at - time.monotonic()))
             self._tell(self._late.popleft().event)
@@ -126,7 +122,7 @@ class Hub:
         self._changes.publish("kick.feed", **{**asdict(told), "data": None})
 
     async def close(self) -> None:
-        """Forget what is late and drop everybody, for the sandbox ends."""
+        """Drop all connections at shutdown."""
         self._late.clear()
         if self._pump is not None:
             self._pump.cancel()

@@ -1,4 +1,4 @@
-"""web.kick.com's realtime endpoints: which transport, and a guest's token (facts, section 7.3)."""
+"""web.kick.com's realtime endpoints: transport and guest token (facts, section 7.3)."""
 
 import json
 import uuid
@@ -18,7 +18,6 @@ ORIGIN = "https://kick.com"
 
 
 def routes(kick: FakeKick) -> list[web.RouteDef]:
-    """POST channels/{id}/chat/connection, connection, auth/connection."""
     negotiation = _Negotiation(kick)
     return [
         web.post(f"{BASE}/channels/{{channel_id}}/chat/connection", negotiation.channel),
@@ -33,7 +32,7 @@ class _Negotiation:
         self._feed: Feed = kick.feed
 
     async def channel(self, request: web.Request) -> web.Response:
-        """The transport for one channel's chat; 404 for a number that is no channel id."""
+        """The transport for one channel's chat; 404 for an unknown channel id."""
         if not self._is_channel(request.match_info["channel_id"]):
             return _answer(None, "Channel not found", 404)
         return await self.general(request)
@@ -43,11 +42,8 @@ class _Negotiation:
         return any(str(channel.channel_id) == channel_id for channel in channels)
 
     async def general(self, request: web.Request) -> web.Response:
-        """{client: {id, type}, capabilities: {accepted_providers: [{provider}]}}.
-
-        Of the transports Kick runs the first that the client accepts. What Kick answers when there
-        is none is a guess: an empty list.
-        """
+        """{client: {id, type}, capabilities: {accepted_providers: [{provider}]}} -> the first
+        enabled transport that the client accepts; an empty list if there is none (guess)."""
         if (refusal := self._refusal(request)) is not None:
             return refusal
         body = await _body(request)
@@ -66,7 +62,7 @@ class _Negotiation:
         return {"url": self._feed.websocket_url}
 
     async def token(self, request: web.Request) -> web.Response:
-        """{client_id} -> {token}: a guest's JWT for 45 minutes."""
+        """{client_id} -> {token}: a guest's JWT for 45 minutes"""
         if (refusal := self._refusal(request)) is not None:
             return refusal
         client_id = _get(await _body(request), "client_id")
@@ -76,7 +72,7 @@ class _Negotiation:
         return _answer({"token": self._feed.guests.issue(client_id, lifetime)})
 
     def _refusal(self, request: web.Request) -> web.Response | None:
-        """Only kick.com's own pages and clients that are no browser are let in."""
+        """Only kick.com's own pages and non-browser clients are allowed."""
         foreign = request.headers.get("Origin", ORIGIN) != ORIGIN
         if not foreign and not self._feed.faults.flag("kick.feed.refuse"):
             return None
@@ -84,7 +80,7 @@ class _Negotiation:
 
 
 async def _body(request: web.Request) -> Any:
-    """Whatever JSON the body is; None if it is none."""
+    """Any JSON; None if the body is no JSON."""
     try:
         return json.loads(await request.text())
     except ValueError:
@@ -98,7 +94,7 @@ def _get(body: Any, *path: str) -> Any:
 
 
 def _accepted(body: Any) -> list[str] | None:
-    """The providers that a client accepts; None if the request has another shape."""
+    """The providers that a client accepts; None if the request is malformed."""
     listed = _get(body, "capabilities", "accepted_providers")
     if not isinstance(listed, list):
         return None

@@ -1,8 +1,5 @@
-"""The data of feed events: what happened in, JSON-able objects out (facts, section 7.5).
-
-Names and types of fields are those of recorded frames. Subscriptions and gifts carry names only,
-no user ids and no times.
-"""
+"""The data of feed events (facts, section 7.5), with the fields and types of recorded frames.
+Subscriptions and gifts have names only, no user ids and no times."""
 
 import re
 import secrets
@@ -24,26 +21,23 @@ ANONYMOUS = "Anonymous"
 
 
 def offset_time(instant: datetime) -> str:
-    """``2026-09-27T16:11:55+00:00``, as chat on the feed writes time."""
+    """``2026-09-27T16:11:55+00:00``, for chat on the feed."""
     return instant.strftime("%Y-%m-%dT%H:%M:%S+00:00")
 
 
 def nano_time(instant: datetime) -> str:
-    """``2026-09-27T16:12:16.212275837Z``, as Kicks on the feed write time.
-
-    The same instant as the webhook's, more exact; the digits Python does not have are noise.
-    """
+    """``2026-09-27T16:12:16.212275837Z``, for Kicks: the webhook's instant with random last
+    digits."""
     digits = f"{instant.microsecond:06d}{secrets.randbelow(1000):03d}"
     return f"{instant:%Y-%m-%dT%H:%M:%S}.{digits}Z"
 
 
 def person(account: Account) -> Body:
-    """Somebody in short."""
     return {"id": account.user_id, "username": account.username, "slug": account.slug}
 
 
 def chat(message: ChatMessage) -> Body:
-    """A line of chat; ``id`` is the webhook's ``message_id``."""
+    """``id`` is the webhook's ``message_id``."""
     badges = [{**badge, "sort_order": place} for place, badge in enumerate(message.badges, 1)]
     level = {
         "name": "level",
@@ -76,7 +70,7 @@ def _reply(message: ChatMessage) -> Body:
 
 
 def deleted(message: ChatMessage) -> Body:
-    """A line taken out by a person; for Kick's own machine ``aiModerated`` would be true."""
+    """Deleted by a person; for Kick's automatic moderation ``aiModerated`` would be true."""
     return {
         "id": str(uuid.uuid4()),
         "message": {"id": message.message_id},
@@ -86,7 +80,7 @@ def deleted(message: ChatMessage) -> Body:
 
 
 def banned(moderator: Account, account: Account, ban: Ban) -> Body:
-    """A ban, or a timeout with its minutes; that a ban leaves these out is a guess."""
+    """A ban, or a timeout with its minutes; that a ban has none is a guess."""
     body = {
         "id": str(uuid.uuid4()),
         "user": person(account),
@@ -100,7 +94,6 @@ def banned(moderator: Account, account: Account, ban: Ban) -> Body:
 
 
 def unbanned(moderator: Account, account: Account, *, permanent: bool) -> Body:
-    """The end of a ban (``permanent``) or a timeout."""
     return {
         "id": str(uuid.uuid4()),
         "user": person(account),
@@ -131,7 +124,6 @@ def subscription_notice(account: Account, months: int) -> Body:
 
 
 def new_subscriber(channel: Channel, account: Account) -> Body:
-    """The count beside the newest name."""
     return {
         "channel_id": channel.channel_id,
         "last_subscriber": account.username,
@@ -153,10 +145,8 @@ def activity(channel: Channel, account: Account) -> Body:
 def gift_chunks(
     channel: Channel, gifter: Account | None, giftees: Sequence[Account], size: int
 ) -> list[Body]:
-    """A drop in events of at most ``size`` giftees; only a drop of several has ``chunk_details``.
-
-    That indexes begin at 0 and how many names fit into one event are guesses.
-    """
+    """Events of at most ``size`` names; only with several there are ``chunk_details``. That indexes
+    start at 0 and the size are guesses."""
     correlation_id = str(700_000_000_000_000 + secrets.randbelow(10**13))
     names = [giftee.username for giftee in giftees]
     chunks = [names[start : start + size] for start in range(0, len(names), size)]
@@ -179,7 +169,7 @@ def gift_chunks(
 
 
 def gift_bundle(gifter: Account | None, giftees: Sequence[Account]) -> Body:
-    """The newer shape that one client handles and nobody recorded. The tier is a guess."""
+    """A newer shape that one client handles and nobody recorded. The tier is a guess."""
     return {
         "id": str(uuid.uuid4()),
         "user": None if gifter is None else person(gifter),
@@ -190,7 +180,7 @@ def gift_bundle(gifter: Account | None, giftees: Sequence[Account]) -> Body:
 
 
 def gifts_leaderboard(channel: Channel, gifter: Account, names: dict[int, str], count: int) -> Body:
-    """Who gave how many; nothing here is older than a week, so the three lists are one."""
+    """All gifts here are less than a week old, so the three lists are the same."""
     leaders = _leaders(Counter(channel.subs_given), names)
     return {
         "leaderboard": leaders,
@@ -231,7 +221,6 @@ def kicks(sender: Account, gift: KicksGift, details: Body, picture: str) -> Body
 
 
 def kicks_leaderboard(channel: Channel, names: dict[int, str]) -> Body:
-    """Who gave how many Kicks: ever, in 7 days, in 30 days."""
     spans = {"lifetime": None, "week": WEEK, "month": MONTH}
     body: Body = {}
     for name, span in spans.items():
@@ -256,7 +245,7 @@ def _leaders(given: Counter[int], names: dict[int, str]) -> list[dict[str, Any]]
 
 
 def redeemed(channel: Channel, account: Account, redemption: Redemption) -> Body:
-    """A redemption without its id: nobody can tell two apart."""
+    """Without an id: two redemptions cannot be told apart."""
     return {
         "reward_title": redemption.reward.title,
         "user_id": account.user_id,
@@ -268,7 +257,7 @@ def redeemed(channel: Channel, account: Account, redemption: Redemption) -> Body
 
 
 def live(channel: Channel, stream: Stream) -> Body:
-    """The stream begins. How ``created_at`` is written is a guess."""
+    """The format of ``created_at`` is a guess."""
     livestream = {
         "id": stream.livestream_id,
         "channel_id": channel.channel_id,
@@ -279,13 +268,11 @@ def live(channel: Channel, stream: Stream) -> Body:
 
 
 def ended(channel: Channel, stream: Stream) -> Body:
-    """The stream ends."""
     where = {"id": channel.channel_id, "is_banned": False}
     return {"livestream": {"id": stream.livestream_id, "channel": where}}
 
 
 def hosted(channel: Channel, host: Account, viewers: int, message: str | None) -> Body:
-    """A host arrives with its viewers."""
     return {
         "chatroom_id": channel.chatroom_id,
         "host_username": host.username,

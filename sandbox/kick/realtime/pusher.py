@@ -1,9 +1,6 @@
-"""The Pusher server of the feed, protocol 5 to 7 (facts, section 7.4).
-
-``data`` is a JSON text inside the JSON, but for ``pusher:error``, where it is an object. Codes are
-those of Pusher's documentation: 4000-4099 must not come back, 4100-4199 after a while, 4200-4299 at
-once.
-"""
+"""The Pusher server of the feed, protocol 5 to 7 (facts, section 7.4). ``data`` is JSON text inside
+the JSON, except in ``pusher:error``. Codes: 4000-4099 do not reconnect, 4100-4199 reconnect later,
+4200-4299 reconnect at once."""
 
 import json
 import secrets
@@ -32,8 +29,6 @@ Message = dict[str, Any]
 
 
 def routes(feed: Feed) -> list[web.RouteDef]:
-    """The WebSocket, at both its paths."""
-
     async def connect(request: web.Request) -> web.StreamResponse:
         socket = FeedSocket(request, feed.faults, joined=False)
         await socket.open()
@@ -48,7 +43,7 @@ def routes(feed: Feed) -> list[web.RouteDef]:
 
 
 def _refusal(request: web.Request, feed: Feed) -> tuple[int, str] | None:
-    """Why the client may not connect; a WebSocket is opened first all the same."""
+    """Why the client may not connect; the WebSocket is opened first anyway."""
     key = request.match_info["key"]
     retired = "pusher" not in providers(feed.faults) or feed.faults.flag("kick.feed.wrong_key")
     if key != PUSHER_KEY or retired:
@@ -63,8 +58,6 @@ def _refusal(request: web.Request, feed: Feed) -> tuple[int, str] | None:
 
 
 class Connection:
-    """One client, from the handshake to its end."""
-
     transport = "pusher"
 
     def __init__(self, socket: FeedSocket, feed: Feed) -> None:
@@ -77,7 +70,7 @@ class Connection:
         self._activity_timeout = feed.faults.number("kick.feed.activity_timeout_s")
 
     async def live(self) -> None:
-        """Serve until one side ends it."""
+        """Serve until one side closes."""
         try:
             if not self._closing:
                 self._greet()
@@ -96,7 +89,7 @@ class Connection:
             self._take(text)
 
     async def _receive(self) -> str | None:
-        """The next message; a client that is silent for long is asked whether it is there."""
+        """The next message; a silent client is pinged."""
         try:
             return await self._socket.receive(self._activity_timeout)
         except TimeoutError:
@@ -113,10 +106,10 @@ class Connection:
         self._send(event.name, json.dumps(event.data, ensure_ascii=False), event.feed)
 
     def unsubscribe(self, feed: str, code: int) -> None:
-        """Pusher's server cannot do that."""
+        """Not supported by Pusher."""
 
     def close(self, code: int, reason: str) -> None:
-        """The code is told twice: in an error event and in the close frame."""
+        """The code is in an error event and in the close frame."""
         self._closing = True
         self._send("pusher:error", {"code": code, "message": reason})
         self._socket.close(code, reason)
@@ -152,7 +145,7 @@ class Connection:
             self._hub.changed()
 
     def _complain(self, reason: str) -> None:
-        """An error that ends nothing has no code."""
+        """An error that does not close the connection has no code."""
         self._send("pusher:error", {"code": None, "message": reason})
 
     def _send(self, name: str, data: str | Message, feed: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""A WebSocket that can freeze and die as a server's does when things go wrong."""
+"""A WebSocket that can freeze and break like a failing server."""
 
 import asyncio
 import contextlib
@@ -13,12 +13,9 @@ MOST_MESSAGE_BYTES = 65_536
 
 
 class FeedSocket:
-    """Sends texts in order, receives texts.
-
-    While ``kick.feed.silent`` is on nothing leaves it, not even the answer to a ping or a close
-    frame of the WebSocket protocol, and what arrives is thrown away. ``joined`` puts all texts
-    that wait into one frame, separated by newlines.
-    """
+    """Sends and receives texts in order. While ``kick.feed.silent`` is on it sends nothing, not
+    even pongs or close frames, and ignores what arrives. ``joined`` sends all waiting texts in one
+    frame, separated by newlines."""
 
     def __init__(self, request: web.Request, faults: Faults, *, joined: bool) -> None:
         self._request = request
@@ -34,7 +31,7 @@ class FeedSocket:
 
     @property
     def response(self) -> web.WebSocketResponse:
-        """What the request's handler must return."""
+        """The handler's response."""
         return self._socket
 
     @property
@@ -47,12 +44,12 @@ class FeedSocket:
         self._writer = asyncio.create_task(self._write())
 
     def send(self, text: str) -> None:
-        """Put a text into the post; safe after the end."""
+        """Queue a text; safe after the end."""
         self._texts.append(text)
         self._waiting.set()
 
     def close(self, code: int, reason: str) -> None:
-        """Close after what is in the post; the first code counts."""
+        """Close after the queued texts; the first code counts."""
         self._goodbye = self._goodbye or (code, reason)
         self._waiting.set()
 
@@ -62,7 +59,8 @@ class FeedSocket:
             self._request.transport.abort()
 
     async def receive(self, timeout: float | None = None) -> str | None:
-        """The next text; None when the connection is over. TimeoutError after ``timeout`` s."""
+        """The next text; None at the end of the connection; TimeoutError after ``timeout``
+        seconds."""
         while True:
             message = await self._socket.receive(timeout)
             if message.type is WSMsgType.CLOSE:
@@ -77,7 +75,6 @@ class FeedSocket:
             await self._socket.pong(message.data)
 
     async def end(self) -> None:
-        """Close whatever is still open."""
         if self._writer is not None and self._goodbye is None:
             self._writer.cancel()
         if self._writer is not None:
@@ -85,7 +82,7 @@ class FeedSocket:
         await self._socket.close(code=WSCloseCode.OK)
 
     async def _thawed(self) -> None:
-        """Until the server moves again or the client has hung up."""
+        """Wait until the server is not frozen or the client has disconnected."""
         while self.is_frozen and self._request.transport is not None:
             await asyncio.sleep(THAW_SECONDS)
 

@@ -1,8 +1,5 @@
-"""Guest tokens: JWTs that let a client without an account connect to Centrifugo.
-
-Signed with HMAC-SHA-256 like Centrifugo's own examples; how Kick signs is unknown and of no matter
-to a client. A token belongs to one client id, for ``refresh`` must bring one of the same.
-"""
+"""Guest tokens: JWTs that let a client without an account connect to Centrifugo. A token belongs to
+one client id; ``refresh`` needs one of the same. The signature is HMAC-SHA-256 (guess)."""
 
 import base64
 import hashlib
@@ -19,31 +16,27 @@ class InvalidToken(Exception):
 
 @dataclass(frozen=True)
 class GuestToken:
-    """What a token says: whose it is and until when, in Unix seconds."""
+    """A client id and the expiry in Unix seconds."""
 
     client_id: str
     expires_at: float
 
     def seconds_left(self) -> float:
-        """Zero or less when it has expired."""
         return self.expires_at - time.time()
 
 
 class GuestTokens:
-    """Issues and reads tokens with a key of its own."""
-
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
 
     def issue(self, client_id: str, lifetime: int) -> str:
-        """A token for ``lifetime`` seconds."""
         now = time.time()
         claims = {"sub": client_id, "iat": now, "exp": now + lifetime}
         signed = f"{_encode({'alg': 'HS256', 'typ': 'JWT'})}.{_encode(claims)}"
         return f"{signed}.{self._sign(signed)}"
 
     def read(self, token: str) -> GuestToken:
-        """The token's content, expired or not; InvalidToken if it is not one of ours."""
+        """The content, expired or not; InvalidToken if it was not issued here."""
         signed, _, signature = token.rpartition(".")
         if not hmac.compare_digest(signature.encode(), self._sign(signed).encode()):
             raise InvalidToken
