@@ -1,8 +1,8 @@
 """``python -m sandbox --port 8081 --webhook-url http://127.0.0.1:8080/webhooks/kick``.
 
-When it listens it prints one line of JSON: the port, the page's address, and the settings that lead
-the product here. The same line goes to ``--ready-file``. It ends at once on SIGTERM, SIGINT, or, if
-asked, when stdin closes.
+Once it listens it prints one line of JSON: the port, the page's address and the product's settings
+for the sandbox; also to ``--ready-file``. It stops on SIGTERM, SIGINT or, if asked for, when stdin
+closes.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from sandbox.serve import Sandbox, serve
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m sandbox", description="A pretend Discord and Kick."
+        prog="python -m sandbox", description="Fake Discord, Kick, Shuffle and drand servers."
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument(
@@ -29,7 +29,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--webhook-url",
         default="http://127.0.0.1:8080/webhooks/kick",
-        help="where Kick's webhooks go (%(default)s)",
+        help="where to send Kick's webhooks (%(default)s)",
     )
     parser.add_argument(
         "--redirect-uri",
@@ -38,11 +38,11 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         help="a registered OAuth redirect of the Kick app; default: any on the webhook's host",
     )
     parser.add_argument(
-        "--discord-file", type=Path, help="keeps Discord's messages for the next start"
+        "--discord-file", type=Path, help="file that keeps Discord's messages over restarts"
     )
-    parser.add_argument("--ready-file", type=Path, help="where to write the ready line too")
+    parser.add_argument("--ready-file", type=Path, help="also write the ready line to this file")
     parser.add_argument(
-        "--exit-with-stdin", action="store_true", help="end when stdin closes (the parent is gone)"
+        "--exit-with-stdin", action="store_true", help="stop when stdin closes (with the parent)"
     )
     return parser.parse_args(argv)
 
@@ -97,9 +97,7 @@ def main() -> int:
     try:
         asyncio.run(run(options))
     except OSError as error:
-        print(
-            f"The sandbox cannot listen on port {options.port}: {error.strerror}.", file=sys.stderr
-        )
+        print(f"Cannot listen on port {options.port}: {error.strerror}.", file=sys.stderr)
         return 2
     return 0
 

@@ -21,21 +21,20 @@ from sandbox.people import PEOPLE
 from sandbox.shuffle import FakeShuffle
 
 ENV = web.AppKey("ENV", dict[str, str])
-"""The product's settings that lead it to this sandbox."""
+"""The product's settings for this sandbox."""
 
 MOST_BODY_BYTES = 32 * 2**20
-"""Discord takes attachments of some size."""
+"""Discord accepts large attachments."""
 
 
 @dataclass(frozen=True)
 class SandboxSettings:
     """Where the sandbox listens and where Kick's webhooks go.
 
-    ``base_url`` is the sandbox's own address as others see it, without a slash at the end.
-    ``redirect_uris`` are the OAuth redirects registered with the pretend Kick app; empty means any
-    path on the host and port of ``webhook_url``. Without ``signing_key`` Kick makes itself one.
-    ``defaults`` are those of faults, in the place of the declared ones. ``discord_file`` keeps the
-    pretend Discord from one start to the next.
+    ``base_url`` is the sandbox's own address, without a trailing slash. ``redirect_uris`` are the
+    registered OAuth redirects of the Kick app; empty means any path on the host and port of
+    ``webhook_url``. ``defaults`` replace those of the faults. ``discord_file`` keeps the fake
+    Discord over restarts.
     """
 
     base_url: str

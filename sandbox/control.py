@@ -20,7 +20,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 KEEP_ALIVE_SECONDS = 15.0
 
 
-class World(Protocol):
+class Service(Protocol):
     """A fake service whose state the control API returns."""
 
     def snapshot(self) -> dict[str, Any]: ...
@@ -64,9 +64,11 @@ def people() -> list[dict[str, str]]:
     return [{key: str(value) for key, value in asdict(person).items()} for person in PEOPLE]
 
 
-def routes(changes: ChangeFeed, faults: Faults, worlds: Mapping[str, World]) -> list[web.RouteDef]:
+def routes(
+    changes: ChangeFeed, faults: Faults, services: Mapping[str, Service]
+) -> list[web.RouteDef]:
     """GET state and events, GET and POST faults, POST faults/reset, all under /control."""
-    root = _Root(changes, faults, worlds)
+    root = _Root(changes, faults, services)
     return [
         web.get("/control/state", root.state),
         web.get("/control/events", root.events),
@@ -77,13 +79,15 @@ def routes(changes: ChangeFeed, faults: Faults, worlds: Mapping[str, World]) -> 
 
 
 class _Root:
-    def __init__(self, changes: ChangeFeed, faults: Faults, worlds: Mapping[str, World]) -> None:
+    def __init__(
+        self, changes: ChangeFeed, faults: Faults, services: Mapping[str, Service]
+    ) -> None:
         self.changes = changes
         self.faults = faults
-        self.worlds = worlds
+        self.services = services
 
     async def state(self, _request: web.Request) -> web.Response:
-        parts = {name: world.snapshot() for name, world in self.worlds.items()}
+        parts = {name: service.snapshot() for name, service in self.services.items()}
         return web.json_response({**parts, "people": people(), "faults": self.faults.snapshot()})
 
     async def events(self, request: web.Request) -> web.StreamResponse:

@@ -1,8 +1,8 @@
-"""A scripted stream at speed: `make demo`.
+"""A scripted stream in fast motion: `make demo`.
 
-It starts the product as anybody would, plays two hours of a stream through the pretend Kick and
-Discord, prints what people would see, checks what it promises, and ends with 0 if all of it held.
-The viewers' lines carry times of the past two hours, so nobody has to wait for watchtime.
+It starts the product, plays two hours of a stream on the fake Kick and Discord, prints what people
+would see, and exits with 0 if all checks passed. Chat lines have timestamps of the past two hours,
+so that watchtime needs no waiting.
 """
 
 from __future__ import annotations
@@ -29,37 +29,35 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_SECONDS = 30.0
 
 
-class Broken(Exception):
+class CheckFailed(Exception):
     """A check that failed."""
 
 
-class Show:
+class Demo:
     """The fakes, the transcript and the checks."""
 
-    def __init__(self, world_url: str, product_url: str) -> None:
-        self.kick = KickDriver(world_url)
-        self.discord = DiscordDriver(world_url)
+    def __init__(self, sandbox_url: str, product_url: str) -> None:
+        self.kick = KickDriver(sandbox_url)
+        self.discord = DiscordDriver(sandbox_url)
         self.product_url = product_url
         self.transcript = Transcript(self.kick, self.discord)
-        self.kept = 0
+        self.passed = 0
 
-    def scene(self, title: str) -> None:
+    def section(self, title: str) -> None:
         self.transcript.show()
         self.transcript.heading(title)
 
-    def promise(self, sentence: str, holds: Callable[[], object]) -> None:
+    def check(self, sentence: str, holds: Callable[[], object]) -> None:
         """Wait until the check passes and print it, else raise CheckFailed."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not holds():
             if time.monotonic() > deadline:
                 self.transcript.show()
-                raise Broken(sentence)
+                raise CheckFailed(sentence)
             time.sleep(0.1)
         self.transcript.show()
-        self.transcript.promise(sentence)
-        self.kept += 1
-
-    # -- what can be looked at ------------------------------------------------------------------
+        self.transcript.check(sentence)
+        self.passed += 1
 
     def said(self, text: str) -> int:
         """How many lines of the bot in Kick's chat contain this text."""
@@ -75,71 +73,71 @@ class Show:
         try:
             answer = self.discord.wait_for(channel, lambda m: m["author"] == "bot", after=asked)
         except TimeoutError as late:
-            raise Broken(f"{command} is answered ({late})") from None
+            raise CheckFailed(f"{command} was not answered ({late})") from None
         return str(answer["embeds"])
 
 
-def play(show: Show) -> None:
+def play(demo: Demo) -> None:
     started = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
 
     def at(minutes: float) -> str:
         return (started + timedelta(minutes=minutes)).isoformat()
 
-    show.scene("Nora goes live; the evening fills")
-    show.kick.live(title="Slots and good company", started_at=at(0))
-    _evening(show, at)
-    show.promise(
-        "MadCats was there for 1 h 10 min: a message every 5 minutes to 1:00, and 10 minutes more",
-        lambda: _watchtime(show, "MadCats", "1 h 10 min"),
+    demo.section("Nora goes live and viewers chat")
+    demo.kick.live(title="Slots and good company", started_at=at(0))
+    _evening(demo, at)
+    demo.check(
+        "MadCats has 1 h 10 min: a message every 5 minutes until 1:00, then 10 more minutes",
+        lambda: _watchtime(demo, "MadCats", "1 h 10 min"),
     )
-    show.promise(
-        "lil_bean was there for 25 min: from 0:20 to 0:35, and 10 minutes from 1:30",
-        lambda: _watchtime(show, "lil_bean", "25 min"),
+    demo.check(
+        "lil_bean has 25 min: from 0:20 to 0:35, and 10 minutes from 1:30",
+        lambda: _watchtime(demo, "lil_bean", "25 min"),
     )
 
-    show.scene("Slot calls")
-    _calls(show)
+    demo.section("Slot requests")
+    _calls(demo)
 
-    show.scene("Kick delivers twice, once under a new id")
-    show.kick.faults({"kick.webhook.duplicate": 1, "kick.webhook.duplicate_new_id": 1})
-    show.kick.chat("sam", "!call Starlight Princess")
-    show.kick.settle()
-    show.promise(
-        "Starlight Princess is in the queue once, and the chat heard it once",
+    demo.section("Kick sends a message twice, once with a new id")
+    demo.kick.faults({"kick.webhook.duplicate": 1, "kick.webhook.duplicate_new_id": 1})
+    demo.kick.chat("sam", "!call Starlight Princess")
+    demo.kick.settle()
+    demo.check(
+        "Starlight Princess is in the queue once, with one reply in chat",
         lambda: (
-            len(show.embeds("slot-calls", "Starlight Princess")) == 1
-            and show.said("Starlight Princess is in the queue") == 1
+            len(demo.embeds("slot-calls", "Starlight Princess")) == 1
+            and demo.said("Starlight Princess is in the queue") == 1
         ),
     )
 
-    show.scene("A gift bomb: 50 subs in two deliveries, and in chunks on the realtime feed")
-    _gift_bomb(show)
+    demo.section("A gift bomb: 50 subs in two deliveries, and in chunks on the realtime feed")
+    _gift_bomb(demo)
 
-    show.scene("The moderators at work")
-    _moderators(show)
+    demo.section("Moderation")
+    _moderators(demo)
 
-    show.scene("What everybody asks")
-    board = show.asked("mia", "general", "!leaderboard 5")
-    show.promise(
-        "the leaderboard has MadCats before lil_bean, and neither Nora nor the bot",
+    demo.section("Leaderboard and health")
+    board = demo.asked("mia", "general", "!leaderboard 5")
+    demo.check(
+        "the leaderboard lists MadCats before lil_bean, without Nora and the bot",
         lambda: _is_in_order(board, "MadCats", "lil\\\\_bean"),
     )
-    show.discord.slash("nora", "general", "health")
-    show.promise("nothing waits and nothing was given up", lambda: _is_well(show))
+    demo.discord.slash("nora", "general", "health")
+    demo.check("inbox and outbox are healthy", lambda: _is_well(demo))
 
-    show.scene("Good night")
-    show.kick.offline()
-    show.kick.settle()
+    demo.section("The stream ends")
+    demo.kick.offline()
+    demo.kick.settle()
 
 
-def _evening(show: Show, at: Callable[[float], str]) -> None:
+def _evening(demo: Demo, at: Callable[[float], str]) -> None:
     """Chat lines whose watchtime can be computed by hand."""
     for minute in range(0, 61, 5):
-        show.kick.chat("mia", _SMALL_TALK[minute // 5 % len(_SMALL_TALK)], at=at(minute))
+        demo.kick.chat("mia", _SMALL_TALK[minute // 5 % len(_SMALL_TALK)], at=at(minute))
     for minute in (20, 25, 90):
-        show.kick.chat("leo", "back again" if minute == 90 else "nice hit!", at=at(minute))
-    show.kick.chat("nora", "Welcome everybody!", at=at(1))
-    show.kick.settle()
+        demo.kick.chat("leo", "back again" if minute == 90 else "nice hit!", at=at(minute))
+    demo.kick.chat("nora", "Welcome everybody!", at=at(1))
+    demo.kick.settle()
 
 
 _SMALL_TALK = (
@@ -152,21 +150,21 @@ _SMALL_TALK = (
 )
 
 
-def _watchtime(show: Show, name: str, expected: str) -> bool:
-    return expected in show.asked("tomas", "bot-log", f"!watchtime {name}")
+def _watchtime(demo: Demo, name: str, expected: str) -> bool:
+    return expected in demo.asked("tomas", "bot-log", f"!watchtime {name}")
 
 
-def _calls(show: Show) -> None:
-    show.kick.chat("mia", "!call Book of Dead")
-    show.kick.chat("leo", "!sr Wanted Dead or a Wild")
-    show.kick.chat("yuki", "!call **Gates** of @everyone")
-    show.promise("three calls stand in #slot-calls, with buttons", lambda: _open_calls(show) == 3)
-    show.promise("the chat heard of all three", lambda: show.said("is in the queue") == 3)
-    show.kick.chat("mia", "!call book of dead")
-    show.promise("the same slot twice is declined", lambda: show.said("You already requested") == 1)
-    show.promise(
-        "a name with markdown and @everyone is shown as it was typed, and pings nobody",
-        lambda: "**Gates** of @\u200beveryone" in _bare(show.embeds("slot-calls", "Gates")),
+def _calls(demo: Demo) -> None:
+    demo.kick.chat("mia", "!call Book of Dead")
+    demo.kick.chat("leo", "!sr Wanted Dead or a Wild")
+    demo.kick.chat("yuki", "!call **Gates** of @everyone")
+    demo.check("three requests are in #slot-calls, with buttons", lambda: _open_calls(demo) == 3)
+    demo.check("the bot confirmed all three in chat", lambda: demo.said("is in the queue") == 3)
+    demo.kick.chat("mia", "!call book of dead")
+    demo.check("a duplicate request is declined", lambda: demo.said("You already requested") == 1)
+    demo.check(
+        "markdown and @everyone in a name are shown as typed and ping nobody",
+        lambda: "**Gates** of @\u200beveryone" in _bare(demo.embeds("slot-calls", "Gates")),
     )
 
 
@@ -175,41 +173,41 @@ def _bare(messages: list[dict[str, Any]]) -> str:
     return " ".join(m["embeds"][0]["title"].replace("\\", "") for m in messages)
 
 
-def _gift_bomb(show: Show) -> None:
-    show.kick.gift("mia", count=50)
-    show.kick.settle()
-    taken = show.asked("nora", "bot-log", "!webhooklog")
-    show.promise(
-        "both deliveries were taken", lambda: taken.count("channel.subscription.gifts") == 2
+def _gift_bomb(demo: Demo) -> None:
+    demo.kick.gift("mia", count=50)
+    demo.kick.settle()
+    taken = demo.asked("nora", "bot-log", "!webhooklog")
+    demo.check(
+        "both deliveries were processed", lambda: taken.count("channel.subscription.gifts") == 2
     )
-    missed = show.asked("nora", "bot-log", "!missed list")
-    show.promise(
-        "what the feed saw is what the webhooks told: nobody's gift is missing",
+    missed = demo.asked("nora", "bot-log", "!missed list")
+    demo.check(
+        "webhooks and realtime feed match: no gift is missing",
         lambda: "Nothing is missing" in missed,
     )
 
 
-def _open_calls(show: Show) -> int:
-    return sum(bool(m["components"]) for m in show.discord.transcript("slot-calls"))
+def _open_calls(demo: Demo) -> int:
+    return sum(bool(m["components"]) for m in demo.discord.transcript("slot-calls"))
 
 
-def _moderators(show: Show) -> None:
-    first = show.embeds("slot-calls", "Book of Dead")[0]
+def _moderators(demo: Demo) -> None:
+    first = demo.embeds("slot-calls", "Book of Dead")[0]
     done = first["components"][0]["components"][0]["custom_id"]
-    show.discord.click("tomas", first["message_id"], done)
-    show.promise(
-        "Tomas pressed Done: the post says so and its buttons are gone",
-        lambda: show.embeds("slot-calls", "Played") and _open_calls(show) == 3,
+    demo.discord.click("tomas", first["message_id"], done)
+    demo.check(
+        "Tomas pressed Done: the post is marked as played and has no buttons",
+        lambda: demo.embeds("slot-calls", "Played") and _open_calls(demo) == 3,
     )
-    refused = show.asked("mia", "general", "!slotcalls off")
-    show.promise(
-        "MadCats is no moderator and cannot switch slot calls off",
+    refused = demo.asked("mia", "general", "!slotcalls off")
+    demo.check(
+        "MadCats is not a moderator and cannot turn slot requests off",
         lambda: "Manage Server" in refused,
     )
-    switched = show.asked("nora", "bot-log", "!slotcalls off")
-    show.promise("Nora can", lambda: "Slot requests are off" in switched)
-    show.kick.chat("leo", "!call Sweet Bonanza")
-    show.promise("who calls now is told", lambda: show.said("closed right now") == 1)
+    switched = demo.asked("nora", "bot-log", "!slotcalls off")
+    demo.check("Nora can turn slot requests off", lambda: "Slot requests are off" in switched)
+    demo.kick.chat("leo", "!call Sweet Bonanza")
+    demo.check("a new request is refused in chat", lambda: demo.said("closed right now") == 1)
 
 
 def _is_in_order(text: str, *names: str) -> bool:
@@ -217,28 +215,28 @@ def _is_in_order(text: str, *names: str) -> bool:
     return -1 not in places and places == sorted(places) and "NoraPlays" not in text
 
 
-def _is_well(show: Show) -> bool:
-    found = requests.get(f"{show.product_url}/health", timeout=PATIENCE_SECONDS).json()
+def _is_well(demo: Demo) -> bool:
+    found = requests.get(f"{demo.product_url}/health", timeout=PATIENCE_SECONDS).json()
     states = {part["name"]: part["state"] for part in found["parts"]}
     return bool(found["status"] != "down" and states["Inbox"] == states["Outbox"] == "ok")
 
 
 @contextmanager
-def product() -> Iterator[Show]:
+def product() -> Iterator[Demo]:
     """The product with its sandbox on free ports, with a temporary data folder."""
-    port, world_port = _free_port(), _free_port()
+    port, sandbox_port = _free_port(), _free_port()
     with tempfile.TemporaryDirectory(prefix="regulars-demo-") as folder:
         Path(folder).chmod(0o755)
         process = subprocess.Popen(
             [sys.executable, str(ROOT / "combined_server.py")],
-            # In a folder of its own it finds no .env: a demo must never reach a real server.
+            # Without an .env in the working directory, the demo cannot reach a real server.
             cwd=folder,
-            env=_environment(folder, port, world_port),
+            env=_environment(folder, port, sandbox_port),
             stdout=subprocess.DEVNULL,
         )
         try:
             _wait_until_connected(process, f"http://127.0.0.1:{port}")
-            yield Show(f"http://127.0.0.1:{world_port}", f"http://127.0.0.1:{port}")
+            yield Demo(f"http://127.0.0.1:{sandbox_port}", f"http://127.0.0.1:{port}")
         finally:
             _end(process)
 
@@ -249,17 +247,17 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait(PATIENCE_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
-        raise Broken("the product ends when it is asked to") from None
+        raise CheckFailed("the product did not stop") from None
 
 
-def _environment(folder: str, port: int, world_port: int) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+def _environment(folder: str, port: int, sandbox_port: int) -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return {
-        **kept,
+        **inherited,
         "PYTHONPATH": str(ROOT),
         "PORT": str(port),
         "HOST": "127.0.0.1",
-        "SANDBOX_PORT": str(world_port),
+        "SANDBOX_PORT": str(sandbox_port),
         "DATA_DIR": str(Path(folder) / "data"),
         "LIVE_POLL_SECONDS": "1",
         "WATCH_INTERVAL_SECONDS": "1",
@@ -275,29 +273,29 @@ def _free_port() -> int:
 
 
 def _wait_until_connected(process: subprocess.Popen[bytes], url: str) -> None:
-    deadline = time.monotonic() + 2 * PATIENCE_SECONDS  # it makes itself a database first
+    deadline = time.monotonic() + 2 * PATIENCE_SECONDS  # it creates a database first
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise Broken(f"the product starts (it ended with {process.returncode})")
+            raise CheckFailed(f"the product did not start (exit code {process.returncode})")
         try:
             if "Connected as" in requests.get(f"{url}/health", timeout=PATIENCE_SECONDS).text:
                 return
         except requests.RequestException:
             pass
         time.sleep(0.1)
-    raise Broken("the product is connected within a minute")
+    raise CheckFailed("the product did not connect within a minute")
 
 
 def main() -> int:
     began = time.monotonic()
     try:
-        with product() as show:
-            play(show)
-            show.transcript.show()
-    except Broken as broken:
-        print(f"\n✗ A promise did not hold: {broken}", file=sys.stderr)
+        with product() as demo:
+            play(demo)
+            demo.transcript.show()
+    except CheckFailed as failed:
+        print(f"\n✗ Check failed: {failed}", file=sys.stderr)
         return 1
-    print(f"\n✓ {show.kept} promises kept in {time.monotonic() - began:.0f} s.")
+    print(f"\n✓ {demo.passed} checks passed in {time.monotonic() - began:.0f} s.")
     return 0
 
 

@@ -30,37 +30,21 @@ def slug_of(kick_name: str) -> str:
     return kick_name.lower().replace("_", "-")
 
 
+def _person(number: int, handle: str, username: str, name: str, kick: str, role: Role) -> Person:
+    ids = 310_000_000_000_000_000 + number, 4_100_000 + number
+    return Person(handle, ids[0], username, name, ids[1], kick, role)
+
+
 PEOPLE: tuple[Person, ...] = (
     # nora owns the guild "Nora's Corner" and the channel NoraPlays; tomas moderates both.
-    Person(
-        "nora",
-        310_000_000_000_000_001,
-        "noraplays",
-        "NoraPlays",
-        4_100_001,
-        "NoraPlays",
-        "streamer",
-    ),
-    Person(
-        "tomas", 310_000_000_000_000_002, "tomas_tv", "Tomas", 4_100_002, "Tomas_TV", "moderator"
-    ),
-    Person("mia", 310_000_000_000_000_003, "madcats", "MadCats", 4_100_003, "MadCats", "viewer"),
-    Person("leo", 310_000_000_000_000_004, "lil_bean", "lil bean", 4_100_004, "lil_bean", "viewer"),
-    Person(
-        "yuki", 310_000_000_000_000_005, "yuki_snow", "雪Yuki", 4_100_005, "yuki_snow", "viewer"
-    ),
-    Person("sam", 310_000_000_000_000_006, "sam_i_am", "Sam", 4_100_006, "SamOnKick", "viewer"),
-    # vera owns the second guild "Vera's Den" and the channel VeraSpins: isolation needs two of
-    # everything.
-    Person(
-        "vera",
-        310_000_000_000_000_007,
-        "veraspins",
-        "VeraSpins",
-        4_100_007,
-        "VeraSpins",
-        "streamer",
-    ),
+    _person(1, "nora", "noraplays", "NoraPlays", "NoraPlays", "streamer"),
+    _person(2, "tomas", "tomas_tv", "Tomas", "Tomas_TV", "moderator"),
+    _person(3, "mia", "madcats", "MadCats", "MadCats", "viewer"),
+    _person(4, "leo", "lil_bean", "lil bean", "lil_bean", "viewer"),
+    _person(5, "yuki", "yuki_snow", "雪Yuki", "yuki_snow", "viewer"),
+    _person(6, "sam", "sam_i_am", "Sam", "SamOnKick", "viewer"),
+    # vera owns the second guild "Vera's Den" and the channel VeraSpins, to test their separation.
+    _person(7, "vera", "veraspins", "VeraSpins", "VeraSpins", "streamer"),
 )
 
 BY_HANDLE: dict[str, Person] = {person.handle: person for person in PEOPLE}

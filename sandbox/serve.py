@@ -17,10 +17,7 @@ from sandbox.kick.signing import SigningKey
 
 HOST = "127.0.0.1"
 SHUTDOWN_SECONDS = 0.2
-"""How long open requests may take to end.
-
-The product's long ones (gateway, SSE) are closed by their owners.
-"""
+"""For open requests; the long ones (gateway, SSE) are closed separately."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class Transcript:
     def heading(self, title: str) -> None:
         self._console.print(f"\n[bold]── {escape(title)} [/bold]")
 
-    def promise(self, sentence: str) -> None:
+    def check(self, sentence: str) -> None:
         self._console.print(f"  [green]✓[/green] [dim]{escape(sentence)}[/dim]")
 
     def show(self) -> None:
@@ -53,14 +53,14 @@ class Transcript:
     def _discord_news(self) -> Iterator[tuple[str, str]]:
         for channel in CHANNELS:
             for message in self._discord.transcript(channel):
-                look = f"{message['message_id']} {message['embeds']}"
-                if self._is_new("discord", look):
+                key = f"{message['message_id']} {message['embeds']}"
+                if self._is_new("discord", key):
                     yield message["at"], self._message(channel, message)
 
-    def _is_new(self, world: str, key: str) -> bool:
-        if (world, key) in self._shown:
+    def _is_new(self, service: str, key: str) -> bool:
+        if (service, key) in self._shown:
             return False
-        self._shown.add((world, key))
+        self._shown.add((service, key))
         return True
 
     def _message(self, channel: str, message: dict[str, Any]) -> str:

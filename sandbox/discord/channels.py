@@ -41,19 +41,19 @@ def create(discord: FakeDiscord, guild: Guild, fields: Mapping[str, Any]) -> Cha
     )
     _apply(channel, fields)
     guild.channels[channel.id] = channel
-    _tell(discord, "CHANNEL_CREATE", channel)
+    _dispatch(discord, "CHANNEL_CREATE", channel)
     return channel
 
 
 def update(discord: FakeDiscord, channel: Channel, fields: Mapping[str, Any]) -> None:
     _check(fields, needs_name=False)
     _apply(channel, fields)
-    _tell(discord, "CHANNEL_UPDATE", channel)
+    _dispatch(discord, "CHANNEL_UPDATE", channel)
 
 
 def delete(discord: FakeDiscord, channel: Channel) -> None:
     assert channel.guild_id is not None
-    _tell(discord, "CHANNEL_DELETE", channel)
+    _dispatch(discord, "CHANNEL_DELETE", channel)
     del discord.guild(channel.guild_id).channels[channel.id]
 
 
@@ -68,7 +68,7 @@ def set_overwrite(
         channel.overwrites[target_id] = Overwrite(target_id, kind, allow, deny)
     else:
         channel.overwrites.pop(target_id, None)
-    _tell(discord, "CHANNEL_UPDATE", channel)
+    _dispatch(discord, "CHANNEL_UPDATE", channel)
 
 
 def bot_access(discord: FakeDiscord, channel: Channel) -> str:
@@ -123,14 +123,14 @@ def _overwrite(one: Mapping[str, Any]) -> Overwrite:
     return Overwrite(int(one["id"]), int(one["type"]), allow, deny)
 
 
-def _tell(discord: FakeDiscord, event: str, channel: Channel) -> None:
+def _dispatch(discord: FakeDiscord, event: str, channel: Channel) -> None:
     """The bot gets events of all channels of a guild, including those it cannot view."""
     assert channel.guild_id is not None
-    discord.tell_guild(event, payloads.channel(discord, channel), channel.guild_id)
+    discord.dispatch_to_guild(event, payloads.channel(discord, channel), channel.guild_id)
     discord.changes.publish("discord.channel", channel_id=str(channel.id))
 
 
-def type_in(discord: FakeDiscord, channel: Channel, user_id: int) -> None:
+def start_typing(discord: FakeDiscord, channel: Channel, user_id: int) -> None:
     """Needs Send Messages."""
     discord.require(channel, user_id, Permission.SEND_MESSAGES)
     data: Json = {
@@ -141,5 +141,5 @@ def type_in(discord: FakeDiscord, channel: Channel, user_id: int) -> None:
     if channel.guild_id is not None:
         data["guild_id"] = str(channel.guild_id)
         data["member"] = payloads.member(discord, discord.member(channel.guild_id, user_id))
-    discord.tell_channel("TYPING_START", data, channel)
+    discord.dispatch_to_channel("TYPING_START", data, channel)
     discord.changes.publish("discord.typing", channel_id=str(channel.id), user_id=str(user_id))

@@ -124,7 +124,7 @@ class Control:
         """{person, channel, guild?}"""
         user_id = self._find.person(body["person"])
         channel = self._find.channel(body, user_id)
-        channels.type_in(self._discord, channel, user_id)
+        channels.start_typing(self._discord, channel, user_id)
         return {"channel_id": str(channel.id)}
 
     async def transcript(self, query: Json) -> list[Json]:

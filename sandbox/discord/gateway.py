@@ -42,7 +42,7 @@ class Gateway:
         self.sessions: dict[str, Session] = {}
         self.connections: set[Connection] = set()
 
-    # -- towards the bot ---------------------------------------------------------------------
+    # -- events ---------------------------------------------------------------------
 
     def dispatch(self, event: str, data: Json, guild_id: int | None) -> None:
         """Send an event to every session whose intents allow it; `guild_id` None is a direct
@@ -53,10 +53,10 @@ class Gateway:
         if self._discord.faults.flag("discord.gateway.stopped"):
             self.kill()
         for session in self.sessions.values():
-            if self._hears(session, event, guild_id):
+            if self._receives(session, event, guild_id):
                 session.dispatch(event, self._readable(session, event, data))
 
-    def _hears(self, session: Session, event: str, guild_id: int | None) -> bool:
+    def _receives(self, session: Session, event: str, guild_id: int | None) -> bool:
         if guild_id is not None and not session.sees_guild(guild_id):
             return False
         return intent_rules.lets_through(session.intents, event, direct=guild_id is None)
@@ -74,7 +74,7 @@ class Gateway:
     def connected(self) -> bool:
         return any(s.connection is not None for s in self.sessions.values())
 
-    # -- misbehaving -------------------------------------------------------------------------
+    # -- faults -------------------------------------------------------------------------
 
     def kill(self) -> None:
         """Drop all sockets without a close frame."""
@@ -82,14 +82,14 @@ class Gateway:
             connection.abort()
 
     async def ask_to_reconnect(self) -> None:
-        await self._tell_all(Op.RECONNECT, None)
+        await self._send_all(Op.RECONNECT, None)
 
     async def invalidate(self) -> None:
         """Drop all sessions; they cannot be resumed."""
         self.sessions.clear()
-        await self._tell_all(Op.INVALID_SESSION, False)
+        await self._send_all(Op.INVALID_SESSION, False)
 
-    async def _tell_all(self, op: Op, data: object) -> None:
+    async def _send_all(self, op: Op, data: object) -> None:
         for connection in list(self.connections):
             await connection.send(op, data)
 
@@ -113,7 +113,7 @@ class Gateway:
         connection = await self._accept(request, pack)
         pump = asyncio.create_task(connection.pump())
         try:
-            await self._converse(connection)
+            await self._serve_messages(connection)
         except CloseConnection as end:
             await connection.socket.close(code=end.code, message=end.reason.encode())
         finally:
@@ -143,7 +143,7 @@ class Gateway:
             self.sessions.pop(session.id, None)
         self._discord.changes.publish("discord.gateway", connected=self.connected)
 
-    async def _converse(self, connection: Connection) -> None:
+    async def _serve_messages(self, connection: Connection) -> None:
         interval_ms = self._discord.faults.number("discord.gateway.heartbeat_ms")
         await connection.send(Op.HELLO, {"heartbeat_interval": interval_ms, "_trace": []})
         patience = max(0.5, 2.5 * interval_ms / 1000)
@@ -193,10 +193,10 @@ class Gateway:
         session = Session(wanted, (number, count))
         self.sessions[session.id] = session
         session.attach(connection)
-        self._greet(session)
+        self._send_ready(session)
         self._discord.changes.publish("discord.gateway", connected=True)
 
-    def _greet(self, session: Session) -> None:
+    def _send_ready(self, session: Session) -> None:
         """READY lists the guilds as unavailable; a GUILD_CREATE follows for each."""
         discord = self._discord
         guilds = [g for g in discord.bot_guilds() if session.sees_guild(g.id)]

@@ -70,7 +70,7 @@ def start(
         user_id=user_id,
         channel_id=channel.id,
         guild_id=channel.guild_id,
-        born=time.monotonic(),
+        created=time.monotonic(),
         data=data,
         command_name=command_name,
         message_id=None if message is None else message.id,
@@ -127,7 +127,7 @@ def find(discord: FakeDiscord, interaction_id: int, token: str) -> Interaction:
     if one.answer is not None:
         raise ApiError(400, 40060, "Interaction has already been acknowledged.")
     deadline = discord.faults.number("discord.interactions.deadline_ms") / 1000
-    if time.monotonic() - one.born > deadline:
+    if time.monotonic() - one.created > deadline:
         raise unknown("interaction")
     return one
 
@@ -248,7 +248,7 @@ def by_token(discord: FakeDiscord, token: str) -> Interaction:
     one = next((i for i in reversed(discord.interactions.values()) if i.token == token), None)
     if one is None or one.answer is None:
         raise unknown("Webhook")
-    if time.monotonic() - one.born > TOKEN_SECONDS:
+    if time.monotonic() - one.created > TOKEN_SECONDS:
         raise ApiError(401, 50027, "Invalid Webhook Token")
     return one
 

@@ -25,24 +25,24 @@ def join(discord: FakeDiscord, guild: Guild, user_id: int) -> Member:
         member.roles = [r.id for r in guild.roles.values() if r.bot_id == user_id]
         created = payloads.guild_create(discord, guild, all_members=False)
         del created["unavailable"]  # only absent says "newly joined"
-        discord.tell_guild("GUILD_CREATE", created, guild.id)
+        discord.dispatch_to_guild("GUILD_CREATE", created, guild.id)
     else:
         data = payloads.member(discord, member) | {"guild_id": str(guild.id)}
-        discord.tell_guild("GUILD_MEMBER_ADD", data, guild.id)
-    _ring(discord, guild, user_id)
+        discord.dispatch_to_guild("GUILD_MEMBER_ADD", data, guild.id)
+    _publish(discord, guild, user_id)
     return member
 
 
 def leave(discord: FakeDiscord, guild: Guild, user_id: int) -> None:
     discord.member(guild.id, user_id)
     if user_id == discord.bot.id:
-        discord.tell_guild("GUILD_DELETE", {"id": str(guild.id)}, guild.id)
+        discord.dispatch_to_guild("GUILD_DELETE", {"id": str(guild.id)}, guild.id)
         del guild.members[user_id]
     else:
         del guild.members[user_id]
         data = {"guild_id": str(guild.id), "user": payloads.user(discord.user(user_id))}
-        discord.tell_guild("GUILD_MEMBER_REMOVE", data, guild.id)
-    _ring(discord, guild, user_id)
+        discord.dispatch_to_guild("GUILD_MEMBER_REMOVE", data, guild.id)
+    _publish(discord, guild, user_id)
 
 
 def add_role(discord: FakeDiscord, guild: Guild, actor_id: int, user_id: int, role: Role) -> None:
@@ -76,19 +76,19 @@ def set_roles(discord: FakeDiscord, guild: Guild, member: Member, role_ids: Iter
         if role_id not in guild.roles:
             raise unknown("Role")
     member.roles = sorted(wanted)
-    tell_update(discord, guild, member)
+    dispatch_update(discord, guild, member)
 
 
 def set_nick(discord: FakeDiscord, guild: Guild, member: Member, nick: str | None) -> None:
     member.nick = nick or None
-    tell_update(discord, guild, member)
+    dispatch_update(discord, guild, member)
 
 
-def tell_update(discord: FakeDiscord, guild: Guild, member: Member) -> None:
+def dispatch_update(discord: FakeDiscord, guild: Guild, member: Member) -> None:
     data: Json = payloads.member(discord, member) | {"guild_id": str(guild.id)}
-    discord.tell_guild("GUILD_MEMBER_UPDATE", data, guild.id)
-    _ring(discord, guild, member.user_id)
+    discord.dispatch_to_guild("GUILD_MEMBER_UPDATE", data, guild.id)
+    _publish(discord, guild, member.user_id)
 
 
-def _ring(discord: FakeDiscord, guild: Guild, user_id: int) -> None:
+def _publish(discord: FakeDiscord, guild: Guild, user_id: int) -> None:
     discord.changes.publish("discord.member", guild_id=str(guild.id), user_id=str(user_id))

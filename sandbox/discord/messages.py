@@ -77,7 +77,7 @@ def add(discord: FakeDiscord, message: Message) -> None:
         channel.last_message_id = message.id
     if len(channel.messages) > KEPT_PER_CHANNEL:
         del channel.messages[next(iter(channel.messages))]
-    _tell(discord, "MESSAGE_CREATE", channel, message)
+    _dispatch(discord, "MESSAGE_CREATE", channel, message)
 
 
 def edit(discord: FakeDiscord, message: Message, draft: Draft, *, mark: bool = True) -> None:
@@ -93,14 +93,14 @@ def edit(discord: FakeDiscord, message: Message, draft: Draft, *, mark: bool = T
         raise ApiError(400, 50006, "Cannot send an empty message")
     if mark:
         message.edited_at = utc_now()
-    tell_update(discord, message)
+    dispatch_update(discord, message)
 
 
 def delete(discord: FakeDiscord, message: Message) -> None:
     channel = discord.channel(message.channel_id)
     del channel.messages[message.id]
-    gone = _gone(channel, message) | {"id": str(message.id)}
-    _tell_raw(discord, "MESSAGE_DELETE", gone, channel, message)
+    gone = _deletion(channel, message) | {"id": str(message.id)}
+    _dispatch_event(discord, "MESSAGE_DELETE", gone, channel, message)
 
 
 def bulk_delete(discord: FakeDiscord, channel: Channel, message_ids: Iterable[int]) -> None:
@@ -113,12 +113,12 @@ def bulk_delete(discord: FakeDiscord, channel: Channel, message_ids: Iterable[in
         return
     for message in found:
         del channel.messages[message.id]
-    gone = _gone(channel, found[0]) | {"ids": [str(m.id) for m in found]}
-    _tell_raw(discord, "MESSAGE_DELETE_BULK", gone, channel, found[0])
+    gone = _deletion(channel, found[0]) | {"ids": [str(m.id) for m in found]}
+    _dispatch_event(discord, "MESSAGE_DELETE_BULK", gone, channel, found[0])
 
 
-def tell_update(discord: FakeDiscord, message: Message) -> None:
-    _tell(discord, "MESSAGE_UPDATE", discord.channel(message.channel_id), message)
+def dispatch_update(discord: FakeDiscord, message: Message) -> None:
+    _dispatch(discord, "MESSAGE_UPDATE", discord.channel(message.channel_id), message)
 
 
 # -- before sending ------------------------------------------------------------------------------
@@ -259,23 +259,23 @@ def _with_links(value: Any, urls: dict[str, str]) -> Any:
     return value
 
 
-# -- telling -------------------------------------------------------------------------------------
+# -- events -----------------------------------------------------------------------------------
 
 _OPERATIONS = {"MESSAGE_CREATE": "create", "MESSAGE_UPDATE": "update"}
 
 
-def _tell(discord: FakeDiscord, event: str, channel: Channel, message: Message) -> None:
+def _dispatch(discord: FakeDiscord, event: str, channel: Channel, message: Message) -> None:
     data = message_payloads.gateway_message(discord, message)
-    _tell_raw(discord, event, data, channel, message)
+    _dispatch_event(discord, event, data, channel, message)
 
 
-def _tell_raw(
+def _dispatch_event(
     discord: FakeDiscord, event: str, data: Json, channel: Channel, message: Message
 ) -> None:
     if message.ephemeral_for is not None:
         discord.gateway.dispatch(event, data, None)
     else:
-        discord.tell_channel(event, data, channel)
+        discord.dispatch_to_channel(event, data, channel)
     discord.changes.publish(
         "discord.message",
         op=_OPERATIONS.get(event, "delete"),
@@ -285,7 +285,7 @@ def _tell_raw(
     )
 
 
-def _gone(channel: Channel, message: Message) -> Json:
+def _deletion(channel: Channel, message: Message) -> Json:
     data: Json = {"channel_id": str(channel.id)}
     if channel.guild_id is not None and message.ephemeral_for is None:
         data["guild_id"] = str(channel.guild_id)
@@ -337,8 +337,8 @@ def unpin(discord: FakeDiscord, message: Message) -> None:
 
 
 def _pins_changed(discord: FakeDiscord, channel: Channel, message: Message) -> None:
-    tell_update(discord, message)
+    dispatch_update(discord, message)
     data: Json = {"channel_id": str(channel.id), "last_pin_timestamp": iso(channel.last_pin_at)}
     if channel.guild_id is not None:
         data["guild_id"] = str(channel.guild_id)
-    discord.tell_channel("CHANNEL_PINS_UPDATE", data, channel)
+    discord.dispatch_to_channel("CHANNEL_PINS_UPDATE", data, channel)

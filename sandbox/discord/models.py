@@ -223,7 +223,7 @@ class Interaction:
     user_id: int
     channel_id: int
     guild_id: int | None
-    born: float
+    created: float
     data: Json
     command_name: str | None = None
     message_id: int | None = None

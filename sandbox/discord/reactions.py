@@ -59,7 +59,7 @@ def add(discord: FakeDiscord, message: Message, user_id: int, emoji: str) -> Non
     if channel.guild_id is not None:
         member = discord.member(channel.guild_id, user_id)
         data["member"] = payloads.member(discord, member)
-    _tell(discord, "MESSAGE_REACTION_ADD", data, channel, message)
+    _dispatch(discord, "MESSAGE_REACTION_ADD", data, channel, message)
 
 
 def remove(discord: FakeDiscord, message: Message, user_id: int, emoji: str) -> None:
@@ -72,13 +72,13 @@ def remove(discord: FakeDiscord, message: Message, user_id: int, emoji: str) -> 
     if not reaction.user_ids:
         del message.reactions[_key(reaction)]
     data = _event(channel, message, reaction, user_id)
-    _tell(discord, "MESSAGE_REACTION_REMOVE", data, channel, message)
+    _dispatch(discord, "MESSAGE_REACTION_REMOVE", data, channel, message)
 
 
 def clear(discord: FakeDiscord, message: Message) -> None:
     channel = discord.channel(message.channel_id)
     message.reactions.clear()
-    _tell(discord, "MESSAGE_REACTION_REMOVE_ALL", _where(channel, message), channel, message)
+    _dispatch(discord, "MESSAGE_REACTION_REMOVE_ALL", _where(channel, message), channel, message)
 
 
 def clear_emoji(discord: FakeDiscord, message: Message, emoji: str) -> None:
@@ -86,7 +86,7 @@ def clear_emoji(discord: FakeDiscord, message: Message, emoji: str) -> None:
     reaction = find(discord, message, emoji)
     message.reactions.pop(_key(reaction), None)
     data = _where(channel, message) | {"emoji": reaction.emoji}
-    _tell(discord, "MESSAGE_REACTION_REMOVE_EMOJI", data, channel, message)
+    _dispatch(discord, "MESSAGE_REACTION_REMOVE_EMOJI", data, channel, message)
 
 
 def _where(channel: Channel, message: Message) -> Json:
@@ -103,8 +103,10 @@ def _event(channel: Channel, message: Message, reaction: Reaction, user_id: int)
     }
 
 
-def _tell(discord: FakeDiscord, event: str, data: Json, channel: Channel, message: Message) -> None:
-    discord.tell_channel(event, data, channel)
+def _dispatch(
+    discord: FakeDiscord, event: str, data: Json, channel: Channel, message: Message
+) -> None:
+    discord.dispatch_to_channel(event, data, channel)
     discord.changes.publish(
         "discord.reaction", channel_id=str(channel.id), message_id=str(message.id)
     )

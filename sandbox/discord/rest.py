@@ -114,7 +114,7 @@ class Endpoint:
     open: bool = False
 
     def bind(self, discord: FakeDiscord) -> web.RouteDef:
-        return web.route(self.method, API_PREFIX + self.path, _through(discord, self))
+        return web.route(self.method, API_PREFIX + self.path, _handler(discord, self))
 
     @property
     def writes_in_guild(self) -> bool:
@@ -122,16 +122,16 @@ class Endpoint:
         return self.method != "GET" and guild_path
 
 
-def _through(discord: FakeDiscord, endpoint: Endpoint) -> WebHandler:
+def _handler(discord: FakeDiscord, endpoint: Endpoint) -> WebHandler:
     async def handle(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(discord.faults.number("discord.rest.slow_ms") / 1000)
         limits = discord.rate_limits.count(endpoint.method, endpoint.path, dict(request.match_info))
         if not limits.allowed:
             return _too_many(limits.retry_after, limits.headers)
         if discord.faults.take("discord.rest.429"):
-            return _ordered_429(discord, limits.headers)
+            return _injected_429(discord, limits.headers)
         try:
-            _refuse_on_order(discord, endpoint)
+            _inject_error(discord, endpoint)
             if not endpoint.open and request.headers.get("Authorization") != f"Bot {discord.token}":
                 raise unauthorized()
             reply = endpoint.handler(await _call(discord, request))
@@ -144,7 +144,7 @@ def _through(discord: FakeDiscord, endpoint: Endpoint) -> WebHandler:
     return handle
 
 
-def _refuse_on_order(discord: FakeDiscord, endpoint: Endpoint) -> None:
+def _inject_error(discord: FakeDiscord, endpoint: Endpoint) -> None:
     if discord.faults.take("discord.rest.500"):
         raise internal_error()
     if discord.faults.take("discord.rest.503"):
@@ -163,7 +163,7 @@ def _lose_answer(discord: FakeDiscord, endpoint: Endpoint, request: web.Request)
         request.transport.abort()
 
 
-def _ordered_429(discord: FakeDiscord, headers: dict[str, str]) -> web.Response:
+def _injected_429(discord: FakeDiscord, headers: dict[str, str]) -> web.Response:
     wait = float(discord.faults.get("discord.rest.429_retry_after"))
     return _too_many(wait, headers, everywhere=discord.faults.flag("discord.rest.429_global"))
 

@@ -74,7 +74,7 @@ def _guild_channel(call: Call, needed: Permission) -> Channel:
 
 
 def typing(call: Call) -> None:
-    channels.type_in(call.discord, call.channel(), call.discord.bot.id)
+    channels.start_typing(call.discord, call.channel(), call.discord.bot.id)
 
 
 # -- pins ----------------------------------------------------------------------------------------

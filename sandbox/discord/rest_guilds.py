@@ -1,11 +1,11 @@
-"""REST: guilds, their members, roles and emojis."""
+"""REST: users, the application, and guilds with their members, roles and emojis."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sandbox.discord import members, payloads, permissions, roles
-from sandbox.discord.errors import missing_permissions, unknown
+from sandbox.discord import channels, members, payloads, permissions, roles
+from sandbox.discord.errors import Json, missing_permissions, unknown
 from sandbox.discord.models import Guild, Member, Role
 from sandbox.discord.permissions import Permission
 from sandbox.discord.rest import Call, Endpoint, Reply, snowflake
@@ -53,7 +53,7 @@ def edit_member(call: Call) -> Reply:
         _require_power(call, guild, member, Permission.MODERATE_MEMBERS)
         until = call.body["communication_disabled_until"]
         member.timeout_until = None if until is None else datetime.fromisoformat(until)
-        members.tell_update(call.discord, guild, member)
+        members.dispatch_update(call.discord, guild, member)
     return payloads.member(call.discord, member)
 
 
@@ -181,7 +181,68 @@ def emoji(call: Call) -> Reply:
     return payloads.emoji(found)
 
 
+# -- users and the application -------------------------------------------------------------------
+
+
+def my_user(call: Call) -> Reply:
+    return payloads.own_user(call.discord.bot)
+
+
+def edit_my_user(call: Call) -> Reply:
+    if call.body.get("username"):
+        call.discord.bot.username = str(call.body["username"])
+        call.discord.gateway.dispatch("USER_UPDATE", payloads.own_user(call.discord.bot), None)
+    return payloads.own_user(call.discord.bot)
+
+
+def user(call: Call) -> Reply:
+    return payloads.user(call.discord.user(call.id("user_id")))
+
+
+def my_guilds(call: Call) -> Reply:
+    discord = call.discord
+    found = []
+    for guild in discord.bot_guilds():
+        full = payloads.guild(discord, guild)
+        keys = ("id", "name", "icon", "banner", "features")
+        granted = {"owner": False, "permissions": str(guild.everyone.permissions)}
+        found.append({key: full[key] for key in keys} | granted)
+    return found
+
+
+def leave_guild(call: Call) -> None:
+    members.leave(call.discord, call.guild(), call.discord.bot.id)
+
+
+def create_dm(call: Call) -> Reply:
+    user_id = snowflake(call.body.get("recipient_id"), "recipient_id")
+    return payloads.channel(call.discord, channels.direct(call.discord, user_id))
+
+
+def application(call: Call) -> Reply:
+    return payloads.application(call.discord)
+
+
+def gateway(call: Call) -> Reply:
+    return {"url": call.discord.gateway_url}
+
+
+def gateway_bot(call: Call) -> Reply:
+    limit: Json = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1}
+    return {"url": call.discord.gateway_url, "shards": 1, "session_start_limit": limit}
+
+
 ENDPOINTS = (
+    Endpoint("GET", "/gateway", gateway, open=True),
+    Endpoint("GET", "/gateway/bot", gateway_bot),
+    Endpoint("GET", "/users/@me", my_user),
+    Endpoint("PATCH", "/users/@me", edit_my_user),
+    Endpoint("GET", "/users/@me/guilds", my_guilds),
+    Endpoint("DELETE", "/users/@me/guilds/{guild_id}", leave_guild),
+    Endpoint("POST", "/users/@me/channels", create_dm),
+    Endpoint("GET", "/users/{user_id}", user),
+    Endpoint("GET", "/applications/@me", application),
+    Endpoint("GET", "/oauth2/applications/@me", application),
     Endpoint("GET", "/guilds/{guild_id}", guild),
     Endpoint("GET", "/guilds/{guild_id}/members", list_members),
     Endpoint("GET", "/guilds/{guild_id}/members/search", search_members),

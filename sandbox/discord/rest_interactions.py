@@ -90,7 +90,7 @@ def create_webhook(call: Call) -> Reply:
     hook = Webhook(call.discord.ids.next(), secrets.token_urlsafe(48), channel.id, name)
     call.discord.webhooks[hook.id] = hook
     data: Json = {"guild_id": str(channel.guild_id), "channel_id": str(channel.id)}
-    call.discord.tell_channel("WEBHOOKS_UPDATE", data, channel)
+    call.discord.dispatch_to_channel("WEBHOOKS_UPDATE", data, channel)
     return payloads.webhook(call.discord, hook)
 
 

@@ -20,13 +20,13 @@ def create(discord: FakeDiscord, guild: Guild, fields: Mapping[str, Any]) -> Rol
     role = Role(discord.ids.next(), guild.id, "new role", 1, guild.everyone.permissions)
     _apply(role, fields)
     guild.roles[role.id] = role
-    _tell(discord, "GUILD_ROLE_CREATE", guild, role)
+    _dispatch(discord, "GUILD_ROLE_CREATE", guild, role)
     return role
 
 
 def update(discord: FakeDiscord, guild: Guild, role: Role, fields: Mapping[str, Any]) -> None:
     _apply(role, fields)
-    _tell(discord, "GUILD_ROLE_UPDATE", guild, role)
+    _dispatch(discord, "GUILD_ROLE_UPDATE", guild, role)
 
 
 def move(discord: FakeDiscord, guild: Guild, role: Role, position: int) -> None:
@@ -37,7 +37,7 @@ def move(discord: FakeDiscord, guild: Guild, role: Role, position: int) -> None:
     for place, one in enumerate(others, start=1):
         if one.position != place or one is role:
             one.position = place
-            _tell(discord, "GUILD_ROLE_UPDATE", guild, one)
+            _dispatch(discord, "GUILD_ROLE_UPDATE", guild, one)
 
 
 def delete(discord: FakeDiscord, guild: Guild, role: Role) -> None:
@@ -48,9 +48,9 @@ def delete(discord: FakeDiscord, guild: Guild, role: Role) -> None:
     for member in guild.members.values():
         if role.id in member.roles:
             member.roles.remove(role.id)
-            members.tell_update(discord, guild, member)
+            members.dispatch_update(discord, guild, member)
     data = {"guild_id": str(guild.id), "role_id": str(role.id)}
-    discord.tell_guild("GUILD_ROLE_DELETE", data, guild.id)
+    discord.dispatch_to_guild("GUILD_ROLE_DELETE", data, guild.id)
     discord.changes.publish("discord.role", guild_id=str(guild.id), role_id=str(role.id))
 
 
@@ -67,7 +67,7 @@ def _apply(role: Role, fields: Mapping[str, Any]) -> None:
             setattr(role, key, bool(fields[key]))
 
 
-def _tell(discord: FakeDiscord, event: str, guild: Guild, role: Role) -> None:
+def _dispatch(discord: FakeDiscord, event: str, guild: Guild, role: Role) -> None:
     data = {"guild_id": str(guild.id), "role": payloads.role(role)}
-    discord.tell_guild(event, data, guild.id)
+    discord.dispatch_to_guild(event, data, guild.id)
     discord.changes.publish("discord.role", guild_id=str(guild.id), role_id=str(role.id))

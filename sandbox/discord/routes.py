@@ -14,7 +14,6 @@ from sandbox.discord import (
     rest_guilds,
     rest_interactions,
     rest_messages,
-    rest_users,
 )
 from sandbox.discord.errors import not_found
 from sandbox.discord.rest import API_PREFIX, json_answer
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 def routes(discord: FakeDiscord) -> list[web.RouteDef]:
     """The order matters: fixed parts such as `pins` or `@me` come before `{message_id}`."""
     endpoints = (
-        *rest_users.ENDPOINTS,
         *rest_guilds.ENDPOINTS,
         *rest_channels.ENDPOINTS,
         *rest_messages.ENDPOINTS,

@@ -181,14 +181,14 @@ class FakeDiscord:
         if any(not granted & one for one in needed):
             raise missing_permissions()
 
-    # -- telling -------------------------------------------------------------------------------
+    # -- events -----------------------------------------------------------------------------------
 
-    def tell_guild(self, event: str, data: Json, guild_id: int) -> None:
+    def dispatch_to_guild(self, event: str, data: Json, guild_id: int) -> None:
         """Dispatch a guild's event if the bot is a member."""
         if self.bot.id in self.guilds[guild_id].members:
             self.gateway.dispatch(event, data, guild_id)
 
-    def tell_channel(self, event: str, data: Json, channel: Channel) -> None:
+    def dispatch_to_channel(self, event: str, data: Json, channel: Channel) -> None:
         """Dispatch a channel's event if the bot can see it."""
         if self.permissions_in(channel, self.bot.id) & permissions.Permission.VIEW_CHANNEL:
             self.gateway.dispatch(event, data, channel.guild_id)

@@ -314,9 +314,9 @@ class _Control:
         """{timeout?: seconds} -> {idle}: wait until no delivery is pending"""
         timeout = min(float(body.get("timeout", 5.0)), MOST_IDLE_SECONDS)
         until = time.monotonic() + timeout
-        while self.kick.webhooks.under_way and time.monotonic() < until:
+        while self.kick.webhooks.pending_count and time.monotonic() < until:
             await asyncio.sleep(0.005)
-        return {"idle": self.kick.webhooks.under_way == 0}
+        return {"idle": self.kick.webhooks.pending_count == 0}
 
     # the realtime feed
 
@@ -369,7 +369,7 @@ class _Control:
     async def feed_events(self, request: web.Request) -> web.Response:
         """?name=, ?feed= -> [{at, feed, name, data, fate: sent|dropped|silent, heard}], oldest
         first"""
-        return _filtered(request, self.kick.feed.hub.told, "name", "feed")
+        return _filtered(request, self.kick.feed.hub.log, "name", "feed")
 
     # what happened
 

@@ -223,7 +223,7 @@ class FakeKick:
         began = at or now()
         channel.months[account.user_id] = 1
         channel.active_subscribers += 1
-        self._tell_sub(channel, "new", account, Sub(1, began, began + timedelta(days=SUB_DAYS)))
+        self._publish_sub(channel, "new", account, Sub(1, began, began + timedelta(days=SUB_DAYS)))
         self.feed.subscribed(channel, account, 1)
 
     def renew(
@@ -237,10 +237,10 @@ class FakeKick:
         documented = self.faults.flag("kick.body.renewal_as_documented")
         began = renewed if documented else renewed - timedelta(days=SUB_DAYS * (months - 1))
         sub = Sub(months, began, renewed + timedelta(days=SUB_DAYS))
-        self._tell_sub(channel, "renewal", account, sub)
+        self._publish_sub(channel, "renewal", account, sub)
         self.feed.subscribed(channel, account, months)
 
-    def _tell_sub(self, channel: Channel, kind: str, account: Account, sub: Sub) -> None:
+    def _publish_sub(self, channel: Channel, kind: str, account: Account, sub: Sub) -> None:
         body = self.bodies.subscription(channel, account, sub)
         self.publish(channel, f"channel.subscription.{kind}", body)
 
@@ -270,7 +270,7 @@ class FakeKick:
         self.feed.gifted(channel, gifter, giftees)
         if self.faults.flag("kick.body.gift_echo"):
             for giftee in giftees:
-                self._tell_sub(channel, "new", giftee, sub)
+                self._publish_sub(channel, "new", giftee, sub)
 
     def give_kicks(
         self,
@@ -302,16 +302,16 @@ class FakeKick:
         status = "accepted" if skips else "pending"
         used = Redemption(ulid(), reward, account.user_id, user_input, at or now(), status)
         channel.redemptions[used.id] = used
-        self._tell_redemption(channel, used)
+        self._publish_redemption(channel, used)
         self.feed.redeemed(channel, account, used)
         return used
 
     def decide(self, channel: Channel, redemption: Redemption, status: str) -> None:
         """Accept or reject; the event is sent again with the same id."""
         redemption.status = status
-        self._tell_redemption(channel, redemption)
+        self._publish_redemption(channel, redemption)
 
-    def _tell_redemption(self, channel: Channel, redemption: Redemption) -> None:
+    def _publish_redemption(self, channel: Channel, redemption: Redemption) -> None:
         body = self.bodies.redemption(channel, self.accounts[redemption.user_id], redemption)
         self.publish(channel, "channel.reward.redemption.updated", body)
 

@@ -35,7 +35,7 @@ class Subscription:
 
 
 @dataclass(frozen=True)
-class Parcel:
+class PendingDelivery:
     """A delivery before it is sent."""
 
     message_id: str
@@ -77,11 +77,11 @@ class Answer:
 
 
 @dataclass
-class _Lane:
+class _ChannelQueue:
     """One channel's deliveries, in order."""
 
-    parcels: deque[Parcel] = field(default_factory=deque)
-    held: list[Parcel] = field(default_factory=list)
+    deliveries: deque[PendingDelivery] = field(default_factory=deque)
+    held: list[PendingDelivery] = field(default_factory=list)
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
 
@@ -102,9 +102,9 @@ class Webhooks:
         self.records: deque[Delivery] = deque(maxlen=RECORDS_KEPT)
         self._changes = changes
         self._faults = faults
-        self._lanes: dict[int, _Lane] = {}
+        self._queues: dict[int, _ChannelQueue] = {}
         self._failing_since: dict[str, float] = {}
-        self._under_way = 0
+        self._pending_count = 0
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
@@ -115,13 +115,13 @@ class Webhooks:
 
     async def close(self) -> None:
         """Cancel pending deliveries and stop."""
-        tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
+        tasks = [queue.task for queue in self._queues.values() if queue.task is not None]
         for task in tasks:
             task.cancel()
         for task in tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        self._lanes.clear()
+        self._queues.clear()
         if self._session is not None:
             await self._session.close()
 
@@ -148,82 +148,82 @@ class Webhooks:
     def publish(self, channel: int, event: str, body: Body) -> list[str]:
         """Queue an event for all its subscriptions; returns the message ids."""
         raw = compact(body)
-        parcels = [
-            self._parcel(subscription, raw)
+        deliveries = [
+            self._pending(subscription, raw)
             for subscription in self.subscriptions.values()
             if subscription.event == event and subscription.broadcaster_user_id == channel
         ]
-        for parcel in parcels:
-            self._post(parcel)
-        return [parcel.message_id for parcel in parcels]
+        for pending in deliveries:
+            self._post(pending)
+        return [pending.message_id for pending in deliveries]
 
-    def _parcel(self, subscription: Subscription, raw: bytes) -> Parcel:
+    def _pending(self, subscription: Subscription, raw: bytes) -> PendingDelivery:
         due = time.monotonic() + self._faults.number("kick.webhook.delay_ms") / 1000
         channel = subscription.broadcaster_user_id
-        return Parcel(ulid(), subscription.id, subscription.event, raw, channel, due)
+        return PendingDelivery(ulid(), subscription.id, subscription.event, raw, channel, due)
 
-    def _post(self, parcel: Parcel) -> None:
-        chosen = str(self._faults.get("kick.webhook.drop_only")) in parcel.type
+    def _post(self, pending: PendingDelivery) -> None:
+        chosen = str(self._faults.get("kick.webhook.drop_only")) in pending.type
         if chosen and self._faults.take("kick.webhook.drop"):
-            self._record(parcel, Answer(None, "", 0.0, "dropped"))
+            self._record(pending, Answer(None, "", 0.0, "dropped"))
             return
-        self._queue(parcel)
+        self._enqueue(pending)
         if self._faults.take("kick.webhook.duplicate"):
-            self._queue(parcel)
+            self._enqueue(pending)
         if self._faults.take("kick.webhook.duplicate_new_id"):
-            self._queue(replace(parcel, message_id=ulid()))
+            self._enqueue(replace(pending, message_id=ulid()))
 
-    def _queue(self, parcel: Parcel) -> None:
-        lane = self._lanes.get(parcel.channel)
-        if lane is None:
-            lane = self._lanes[parcel.channel] = _Lane()
-            lane.task = asyncio.get_running_loop().create_task(self._run(lane))
+    def _enqueue(self, pending: PendingDelivery) -> None:
+        queue = self._queues.get(pending.channel)
+        if queue is None:
+            queue = self._queues[pending.channel] = _ChannelQueue()
+            queue.task = asyncio.get_running_loop().create_task(self._run(queue))
         if self._faults.take("kick.webhook.reorder"):
-            lane.held.append(parcel)
+            queue.held.append(pending)
             return
-        for each in (parcel, *lane.held):
-            lane.parcels.append(each)
-            self._under_way += 1
-        lane.held.clear()
-        lane.waiting.set()
+        for each in (pending, *queue.held):
+            queue.deliveries.append(each)
+            self._pending_count += 1
+        queue.held.clear()
+        queue.waiting.set()
 
-    async def _run(self, lane: _Lane) -> None:
+    async def _run(self, queue: _ChannelQueue) -> None:
         while True:
-            await lane.waiting.wait()
-            while lane.parcels:
-                parcel = lane.parcels.popleft()
-                await asyncio.sleep(max(0.0, parcel.due - time.monotonic()))
+            await queue.waiting.wait()
+            while queue.deliveries:
+                pending = queue.deliveries.popleft()
+                await asyncio.sleep(max(0.0, pending.due - time.monotonic()))
                 try:
-                    await self._deliver(parcel)
+                    await self._deliver(pending)
                 finally:
-                    self._under_way -= 1
-            lane.waiting.clear()
+                    self._pending_count -= 1
+            queue.waiting.clear()
 
-    async def _deliver(self, parcel: Parcel) -> None:
+    async def _deliver(self, pending: PendingDelivery) -> None:
         for attempt in range(1, 2 + self._faults.number("kick.webhook.retries")):
-            answer = await self._attempt(replace(parcel, attempt=attempt))
+            answer = await self._attempt(replace(pending, attempt=attempt))
             if answer.ok:
-                self._failing_since.pop(parcel.type, None)
+                self._failing_since.pop(pending.type, None)
                 return
             if attempt <= self._faults.number("kick.webhook.retries"):
                 await asyncio.sleep(self._faults.number("kick.webhook.retry_delay_ms") / 1000)
-        self._note_failure(parcel.type)
+        self._note_failure(pending.type)
 
-    async def _attempt(self, parcel: Parcel) -> Answer:
-        answer = await self.send(self._headers(parcel), parcel.body)
-        self._record(parcel, answer)
+    async def _attempt(self, pending: PendingDelivery) -> Answer:
+        answer = await self.send(self._headers(pending), pending.body)
+        self._record(pending, answer)
         return answer
 
-    def _headers(self, parcel: Parcel) -> dict[str, str]:
+    def _headers(self, pending: PendingDelivery) -> dict[str, str]:
         skew = timedelta(seconds=self._faults.number("kick.webhook.clock_skew_s"))
         timestamp = seconds(now() + skew)
-        kind = parcel.type
+        kind = pending.type
         if self._faults.take("kick.webhook.wrong_type"):
             kind = EVENT_TYPES[(EVENT_TYPES.index(kind) + 1) % len(EVENT_TYPES)]
-        headers = self.sign(parcel.message_id, timestamp, kind, parcel.body)
-        headers["Kick-Event-Subscription-Id"] = parcel.subscription_id
+        headers = self.sign(pending.message_id, timestamp, kind, pending.body)
+        headers["Kick-Event-Subscription-Id"] = pending.subscription_id
         if self._faults.take("kick.webhook.bad_signature"):
-            forged = self.key.sign(parcel.message_id, timestamp, parcel.body + b" ")
+            forged = self.key.sign(pending.message_id, timestamp, pending.body + b" ")
             headers["Kick-Event-Signature"] = forged
         return headers
 
@@ -254,14 +254,14 @@ class Webhooks:
             error = str(failure) or type(failure).__name__
         return Answer(status, text, round((time.monotonic() - began) * 1000, 2), error)
 
-    def _record(self, parcel: Parcel, answer: Answer) -> None:
+    def _record(self, pending: PendingDelivery, answer: Answer) -> None:
         delivery = Delivery(
-            parcel.message_id,
-            parcel.subscription_id,
-            parcel.type,
+            pending.message_id,
+            pending.subscription_id,
+            pending.type,
             answer.status,
             answer.ms,
-            parcel.attempt,
+            pending.attempt,
             seconds(now()),
             answer.error,
         )
@@ -280,14 +280,14 @@ class Webhooks:
         self._failing_since.pop(event, None)
 
     @property
-    def under_way(self) -> int:
-        return self._under_way
+    def pending_count(self) -> int:
+        return self._pending_count
 
     def snapshot(self) -> dict[str, Any]:
         """The app's webhook settings and subscriptions, JSON-able."""
         return {
             "url": self.url,
             "enabled": self.enabled,
-            "under_way": self._under_way,
+            "pending_count": self._pending_count,
             "subscriptions": [asdict(each) for each in self.subscriptions.values()],
         }

@@ -1,4 +1,4 @@
-"""`make demo` plays to its end and keeps its promises."""
+"""`make demo` runs to its end and all its checks pass."""
 
 from pathlib import Path
 

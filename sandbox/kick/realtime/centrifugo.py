@@ -113,9 +113,9 @@ class Connection:
         except TimeoutError:
             raise Disconnect(STALE) from None
 
-    # what the world asks of a listener
+    # called by the hub
 
-    def hear(self, event: FeedEvent) -> None:
+    def send_event(self, event: FeedEvent) -> None:
         """``data`` is usually JSON text inside the JSON."""
         as_object = self._faults.flag("kick.feed.data_object")
         data = event.data if as_object else json.dumps(event.data, ensure_ascii=False)
@@ -234,7 +234,7 @@ class Connection:
         self._hub.changed()
         return {}
 
-    # the pulse
+    # the heartbeat
 
     async def _beat(self) -> None:
         while True:

@@ -23,7 +23,7 @@ class Listener(Protocol):
     since: str
     feeds: set[str]
 
-    def hear(self, event: FeedEvent) -> None:
+    def send_event(self, event: FeedEvent) -> None:
         """Send an event of a subscribed feed."""
 
     def unsubscribe(self, feed: str, code: int) -> None:
@@ -37,7 +37,7 @@ class Listener(Protocol):
 
 
 @dataclass(frozen=True)
-class Told:
+class LogEntry:
     """An entry of the event log: ``fate`` is ``sent``, ``dropped`` or ``silent``, ``heard`` the
     number of receivers."""
 
@@ -50,7 +50,7 @@ class Told:
 
 
 @dataclass
-class _Due:
+class _Delayed:
     event: FeedEvent
     at: float = field(default_factory=time.monotonic)
 
@@ -60,10 +60,10 @@ class Hub:
 
     def __init__(self, changes: ChangeFeed, faults: Faults) -> None:
         self.listeners: dict[str, Listener] = {}
-        self.told: deque[Told] = deque(maxlen=EVENTS_KEPT)
+        self.log: deque[LogEntry] = deque(maxlen=EVENTS_KEPT)
         self._changes = changes
         self._faults = faults
-        self._late: deque[_Due] = deque()
+        self._late: deque[_Delayed] = deque()
         self._pump: asyncio.Task[None] | None = None
 
     def join(self, listener: Listener) -> None:
@@ -82,7 +82,7 @@ class Hub:
         """Send events in this order to the subscribers of their feeds."""
         for event in events:
             if self._is_dropped(event):
-                self._note(event, "dropped", 0)
+                self._record(event, "dropped", 0)
                 continue
             times = 2 if self._faults.take("kick.feed.duplicate") else 1
             for _ in range(times):
@@ -95,31 +95,31 @@ class Hub:
     def _send(self, event: FeedEvent) -> None:
         delay = self._faults.number("kick.feed.delay_ms") / 1000
         if delay <= 0 and not self._late:
-            self._tell(event)
+            self._send_now(event)
             return
-        self._late.append(_Due(event, time.monotonic() + delay))
+        self._late.append(_Delayed(event, time.monotonic() + delay))
         if self._pump is None or self._pump.done():
-            self._pump = asyncio.get_running_loop().create_task(self._tell_late())
+            self._pump = asyncio.get_running_loop().create_task(self._send_late())
 
-    async def _tell_late(self) -> None:
+    async def _send_late(self) -> None:
         """One after the other, so that a shorter delay does not change the order."""
         while self._late:
             await asyncio.sleep(max(0.0, self._late[0].at - time.monotonic()))
-            self._tell(self._late.popleft().event)
+            self._send_now(self._late.popleft().event)
 
-    def _tell(self, event: FeedEvent) -> None:
+    def _send_now(self, event: FeedEvent) -> None:
         if self._faults.flag("kick.feed.silent"):
-            self._note(event, "silent", 0)
+            self._record(event, "silent", 0)
             return
-        hearing = [each for each in self.listeners.values() if event.feed in each.feeds]
-        for listener in hearing:
-            listener.hear(event)
-        self._note(event, "sent", len(hearing))
+        subscribed = [each for each in self.listeners.values() if event.feed in each.feeds]
+        for listener in subscribed:
+            listener.send_event(event)
+        self._record(event, "sent", len(subscribed))
 
-    def _note(self, event: FeedEvent, fate: str, heard: int) -> None:
-        told = Told(millis(now()), event.feed, event.name, event.data, fate, heard)
-        self.told.append(told)
-        self._changes.publish("kick.feed", **{**asdict(told), "data": None})
+    def _record(self, event: FeedEvent, fate: str, heard: int) -> None:
+        entry = LogEntry(millis(now()), event.feed, event.name, event.data, fate, heard)
+        self.log.append(entry)
+        self._changes.publish("kick.feed", **{**asdict(entry), "data": None})
 
     async def close(self) -> None:
         """Drop all connections at shutdown."""
@@ -135,5 +135,5 @@ class Hub:
             {"id": e.id, "transport": e.transport, "since": e.since, "feeds": sorted(e.feeds)}
             for e in self.listeners.values()
         ]
-        fates = Counter(each.fate for each in self.told)
+        fates = Counter(each.fate for each in self.log)
         return {"listeners": listeners, "fates": dict(fates)}

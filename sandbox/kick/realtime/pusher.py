@@ -73,13 +73,13 @@ class Connection:
         """Serve until one side closes."""
         try:
             if not self._closing:
-                self._greet()
+                self._accept()
                 await self._serve()
         finally:
             self._hub.leave(self)
             await self._socket.end()
 
-    def _greet(self) -> None:
+    def _accept(self) -> None:
         greeting = {"socket_id": self.id, "activity_timeout": self._activity_timeout}
         self._send("pusher:connection_established", json.dumps(greeting))
         self._hub.join(self)
@@ -100,9 +100,9 @@ class Connection:
             self.close(PONG_MISSING, "Pong reply not received")
             return None
 
-    # what the world asks of a listener
+    # called by the hub
 
-    def hear(self, event: FeedEvent) -> None:
+    def send_event(self, event: FeedEvent) -> None:
         self._send(event.name, json.dumps(event.data, ensure_ascii=False), event.feed)
 
     def unsubscribe(self, feed: str, code: int) -> None:
