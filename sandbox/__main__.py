@@ -97,7 +97,9 @@ def main() -> int:
     try:
         asyncio.run(run(options))
     except OSError as error:
-        print(f"Cannot listen on port {options.port}: {error.strerror}.", file=sys.stderr)
+        print(
+            f"The sandbox cannot listen on port {options.port}: {error.strerror}.", file=sys.stderr
+        )
         return 2
     return 0
 

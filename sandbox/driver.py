@@ -64,8 +64,8 @@ class Driver:
         given = {key: value for key, value in body.items() if value is not None}
         return dict(self._request("POST", f"{self.service}/{action}", json=given))
 
-    def _get(self, name: str, **query: Any) -> Any:
-        return self._request("GET", f"{self.service}/{name}", params=query)
+    def _get(self, route: str, /, **query: Any) -> Any:
+        return self._request("GET", f"{self.service}/{route}", params=query)
 
     def _request(self, method: str, path: str, **options: Any) -> Any:
         url = f"{self.base_url}/control/{path}"

@@ -136,10 +136,10 @@ def test_a_command_one_may_not_use_is_explained(mia: Visit) -> None:
     mia.page.locator("#discord-box").fill("/slot")
     menu = mia.page.get_by_role("listbox")
     expect(menu.get_by_role("option")).to_have_count(0)
-    expect(menu).to_contain_text("2 more commands are for people with Manage Server")
-    expect(menu).to_contain_text("Become NoraPlays above")
+    expect(menu).to_contain_text("2 more commands need Manage Server")
+    expect(menu).to_contain_text("Switch to NoraPlays above")
     mia.write("/slotcalls status")
-    expect(mia.toasts).to_contain_text("/slotcalls status is for people with Manage Server")
+    expect(mia.toasts).to_contain_text("/slotcalls status needs Manage Server")
     mia.become("NoraPlays")
     mia.write("/slotcalls status")
     expect(mia.message("Slot calls are on")).to_be_visible()
@@ -303,7 +303,7 @@ def test_a_viewer_supports_the_stream(
         row.get_by_role("button", name=button, exact=True).click()
     assert answered.value.ok
     assert answered.value.request.post_data_json == {"channel": "nora", **told}
-    expect(nora.toasts).to_contain_text("Kick tells of")
+    expect(nora.toasts).to_contain_text("Kick reported")
 
 
 def test_an_anonymous_gift_names_nobody_and_the_choice_stays(nora: Visit) -> None:
@@ -317,18 +317,18 @@ def test_an_anonymous_gift_names_nobody_and_the_choice_stays(nora: Visit) -> Non
 
 
 def test_the_faults_of_the_feed_stand_together(place: Place, nora: Visit) -> None:
-    nora.page.get_by_role("button", name="Make it misbehave").click()
+    nora.page.get_by_role("button", name="Simulate problems").click()
     group = nora.page.locator(".fault-group", has_text="Kick: realtime feed")
     names = [name for name in _faults(place) if name.startswith("kick.feed.")]
     expect(group.locator(".fault[data-name]")).to_have_count(len(names))
 
 
 def test_faults_are_switched_and_reset(place: Place, nora: Visit) -> None:
-    nora.page.get_by_role("button", name="Make it misbehave").click()
-    drawer = nora.page.get_by_role("dialog", name="Make it misbehave")
+    nora.page.get_by_role("button", name="Simulate problems").click()
+    drawer = nora.page.get_by_role("dialog", name="Simulate problems")
     faults = _faults(place)
     expect(drawer.locator(".fault[data-name]")).to_have_count(len(faults))
-    drawer.get_by_label("Search the faults").fill("429")
+    drawer.get_by_label("Search the problems").fill("429")
     drawer.get_by_label("The next N REST calls answer 429 and do nothing.").fill("2")
     # Not check(): until the sandbox has answered, the box may be drawn as it was.
     drawer.get_by_label("The 429 is a global rate limit.").click()
@@ -350,7 +350,7 @@ def _faults(place: Place) -> dict[str, dict[str, object]]:
 
 
 def test_direct_messages_can_be_closed(place: Place, mia: Visit) -> None:
-    mia.page.get_by_role("button", name="Make it misbehave").click()
+    mia.page.get_by_role("button", name="Simulate problems").click()
     toggle = mia.page.get_by_label("MadCats accepts direct messages")
     toggle.click()
     expect(mia.page.locator("#faults-on")).to_have_text("1")
@@ -364,13 +364,13 @@ def test_a_channel_can_be_closed_to_the_bot(place: Place, mia: Visit) -> None:
         guild = next(g for g in place.discord.state()["guilds"] if g["name"] == "Nora's Corner")
         return str(next(c for c in guild["channels"] if c["name"] == "general")["bot_access"])
 
-    mia.page.get_by_role("button", name="Make it misbehave").click()
+    mia.page.get_by_role("button", name="Simulate problems").click()
     choice = mia.page.get_by_label("The bot in #general")
     expect(choice).to_have_value("full")
-    choice.select_option("is shut out")
+    choice.select_option("has no access")
     until(lambda: access() == "none", "the closed channel")
     expect(choice).to_have_value("none")
-    choice.select_option("may read and write")
+    choice.select_option("can read and write")
     until(lambda: access() == "full", "the open channel")
 
 
@@ -446,10 +446,10 @@ def test_dark_by_default_and_light_where_that_is_liked(nora: Visit) -> None:
 
 
 def test_a_stopped_gateway_is_seen_and_the_bot_comes_back(place: Place, mia: Visit) -> None:
-    mia.page.get_by_role("button", name="Make it misbehave").click()
-    drawer = mia.page.get_by_role("dialog", name="Make it misbehave")
+    mia.page.get_by_role("button", name="Simulate problems").click()
+    drawer = mia.page.get_by_role("dialog", name="Simulate problems")
     drawer.get_by_role("button", name="Kill").click()
-    expect(mia.toasts).to_contain_text("The connection is cut")
+    expect(mia.toasts).to_contain_text("Connection dropped")
     expect(drawer.get_by_text("The bot is connected.")).to_be_visible()
     mia.page.keyboard.press("Escape")
     place.discord.wait_connected()

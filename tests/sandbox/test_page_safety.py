@@ -44,7 +44,7 @@ def test_html_in_messages_and_names_is_shown_as_text(place: Place, mia: Visit) -
     expect(mia.chat.get_by_text(NASTY).first).to_be_visible()
     expect(mia.page.locator("#members")).to_contain_text("<b>leo</b>")
     expect(
-        mia.page.locator("#world script, #world img[src=x], #world a[href^=javascript]")
+        mia.page.locator("#panes script, #panes img[src=x], #panes a[href^=javascript]")
     ).to_have_count(0)
     place.discord.member("leo", nick=None)
 

@@ -1,4 +1,4 @@
-"""The card on which players at Shuffle wager, sign up, and are told of wrongly."""
+"""The Shuffle card: players wager and sign up, and its API fails."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -50,21 +50,21 @@ def player(place: Place, username: str) -> tuple[str, Decimal]:
 def test_somebody_wagers(place: Place, mia: Visit, card: Locator) -> None:
     before = player(place, "leo_77")[1]
     card.get_by_label("Player", exact=True).select_option("leo_77")
-    expect(card.locator("output")).to_have_text(f"${before:,.2f} in all, under NORA")
+    expect(card.locator("output")).to_have_text(f"${before:,.2f} in total, code NORA")
     card.get_by_role("button", name="$1,000", exact=True).click()
     expect(mia.toasts).to_contain_text("leo_77 wagers $1,000.")
     card.get_by_role("button", name="$10", exact=True).click()
-    expect(card.locator("output")).to_have_text(f"${before + 1010:,.2f} in all, under NORA")
+    expect(card.locator("output")).to_have_text(f"${before + 1010:,.2f} in total, code NORA")
     assert player(place, "leo_77") == ("NORA", before + 1010)
     expect(card.get_by_label("Player", exact=True)).to_have_value("leo_77")
 
 
 def test_a_total_falls_back_and_grows_again(place: Place, mia: Visit, card: Locator) -> None:
     card.get_by_label("Player", exact=True).select_option("ZedElsewhere")
-    card.get_by_role("button", name="Total falls back").click()
-    expect(card.locator("output")).to_have_text("$0.00 in all, under OTHER")
+    card.get_by_role("button", name="Reset total").click()
+    expect(card.locator("output")).to_have_text("$0.00 in total, code OTHER")
     card.get_by_role("button", name="$100", exact=True).click()
-    expect(card.locator("output")).to_have_text("$100.00 in all, under OTHER")
+    expect(card.locator("output")).to_have_text("$100.00 in total, code OTHER")
     assert player(place, "ZedElsewhere") == ("OTHER", Decimal(100))
 
 
@@ -91,19 +91,19 @@ def test_a_fault_is_switched_on_and_off(
 
 
 def test_somebody_signs_up_under_a_code(place: Place, mia: Visit, card: Locator) -> None:
-    expect(card.get_by_label("under code")).to_have_value("NORA")
+    expect(card.get_by_label("with code")).to_have_value("NORA")
     card.get_by_label("New player").fill("<b>Newbie</b>")
-    card.get_by_label("under code").fill("VERA")
+    card.get_by_label("with code").fill("VERA")
     card.get_by_role("button", name="Sign up").click()
-    expect(mia.toasts).to_contain_text("<b>Newbie</b> has signed up under VERA.")
+    expect(mia.toasts).to_contain_text("<b>Newbie</b> signed up with code VERA.")
     card.get_by_label("Player", exact=True).select_option("<b>Newbie</b>")
-    expect(card.locator("output")).to_have_text("$0.00 in all, under VERA")
+    expect(card.locator("output")).to_have_text("$0.00 in total, code VERA")
     assert player(place, "<b>Newbie</b>") == ("VERA", Decimal(0))
 
 
 def test_its_faults_stand_together_in_the_drawer(place: Place, mia: Visit) -> None:
     names = [name for name in state(place)["faults"] if name.startswith("shuffle.")]
-    mia.page.get_by_role("button", name="Make it misbehave").click()
+    mia.page.get_by_role("button", name="Simulate problems").click()
     group = mia.page.locator(".fault-group", has=mia.page.locator("summary", has_text="Shuffle"))
     expect(group.locator(".fault[data-name]")).to_have_count(len(names))
 

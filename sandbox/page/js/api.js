@@ -24,7 +24,7 @@ export async function post(path, body = {}) {
       body: JSON.stringify(body),
     });
   } catch {
-    throw new Refused("The sandbox is not running. Start it again, this page comes back by itself.", 0);
+    throw new Refused("The sandbox is not running. Start it again; this page reconnects automatically.", 0);
   }
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) throw new Refused(answer.error ?? `Error ${response.status}`, response.status);

@@ -16,7 +16,7 @@ export function components(list, ctx) {
 
 function component(one, ctx) {
   return DRAW[one.type]?.(one, ctx)
-    ?? h("p", { class: "md-small" }, `A component of type ${one.type}, which this page cannot show.`);
+    ?? h("p", { class: "md-small" }, `This page cannot show components of type ${one.type}.`);
 }
 
 const row = (one, ctx) => h("div", { class: "row" }, components(one.components, ctx));

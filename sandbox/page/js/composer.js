@@ -37,7 +37,7 @@ export function composer(app) {
     return false;
   }
 
-  // On Enter what was typed is taken as it stands, if nothing that must be given is missing.
+  // Enter sends the typed command if no required option is missing.
   function pick(command, text = "") {
     const parsed = text && parseTyped([command], text);
     menu.hide();
@@ -102,12 +102,12 @@ export function composer(app) {
   return { element, render, input: box.input, replyTo: box.replyTo };
 }
 
-/** A kind sentence for a command that cannot be used. */
+/** Why a command cannot be used. */
 export function whyNot(view, text) {
   const parsed = parseTyped(view.commands.refused, text);
   const name = text.split(/\s/)[0];
-  if (!parsed) return `There is no command ${name} here. Type / to see what there is.`;
+  if (!parsed) return `There is no command ${name} here. Type / to see all commands.`;
   const needed = permissionNames(parsed.command.default_member_permissions);
-  return `/${parsed.command.path} is for people with ${needed}, so Discord does not offer it to `
-    + `${view.person.display_name}. Become ${ownerName(view)} above to try it.`;
+  return `/${parsed.command.path} needs ${needed}, so Discord does not show it to `
+    + `${view.person.display_name}. Switch to ${ownerName(view)} above to try it.`;
 }

@@ -1,4 +1,4 @@
-// The pretend Discord: servers, channels, members and the open chat.
+// The fake Discord: servers, channels, members and the open chat.
 import { avatar } from "./avatar.js";
 import { composer } from "./composer.js";
 import { choicesOf } from "./components.js";
@@ -81,7 +81,7 @@ export function discordPane(app) {
   const lastId = (channel) => view.messagesOf(channel).at(-1)?.id ?? "0";
   const seenKey = (channel) => `${view.me} ${channel.id}`;
 
-  // The open channel is read. When one becomes a person, what was said so far counts as read.
+  // The open channel counts as read, and so does everything when switching to a person.
   function noteSeen() {
     const all = [...view.guilds.flatMap((guild) => view.channelsOf(guild)), view.dm].filter(Boolean);
     for (const one of all) {
@@ -192,11 +192,11 @@ function drawHead(view) {
 function welcome(view) {
   if (view.inDm) {
     return h("div", { class: "welcome" }, avatar("Regulars", { bot: true, size: 56 }),
-      h("b", {}, "Regulars"), h("p", {}, "What the bot tells only you stands here."));
+      h("b", {}, "Regulars"), h("p", {}, "Messages that the bot sends only to you appear here."));
   }
   return h("div", { class: "welcome" }, h("span", { class: "sign", "aria-hidden": "true" }, "#"),
     h("b", {}, `Welcome to #${view.channel.name}`),
-    h("p", {}, `${sentence(view.channel.topic)} This is where the channel begins.`));
+    h("p", {}, `${sentence(view.channel.topic)} This is the start of the channel.`));
 }
 
 const sentence = (text) => (text && !/[.!?]$/.test(text) ? `${text}.` : text ?? "");
@@ -205,7 +205,7 @@ function nowhere(view, app) {
   const guild = view.discord.guilds[0];
   const name = view.person.display_name;
   return h("div", { class: "welcome" }, h("b", {}, `${name} is not in a Discord server`),
-    h("p", {}, `${name} only watches on Kick. That is a case of its own: try it, or let them join.`),
+    h("p", {}, `${name} only watches on Kick. Try what that means for the bot, or join the server.`),
     guild && h("p", {}, h("button", { type: "button", class: "main-button",
       onclick: () => app.act("discord/member", { person: view.me, guild: guild.id, join: true }) },
     `Join ${guild.name}`)));
@@ -249,7 +249,7 @@ function drawPins(view, app) {
   const print = JSON.stringify([view.channel?.id, pinned, view.namesPrint]);
   if (dialog.print === print) return;
   dialog.print = print;
-  const use = () => Promise.resolve(app.say("Press it in the channel itself."));
+  const use = () => Promise.resolve(app.say("Open the channel to use this."));
   const ctx = { view, names: view.names(), compact: false, use,
     choices: (one) => choicesOf(one, view.guild) };
   dialog.replaceChildren(
@@ -258,10 +258,10 @@ function drawPins(view, app) {
         onclick: () => dialog.close() }, "×")),
     h("div", { class: "sheet-body" }, pinned.length
       ? h("div", { class: "pin-list" }, pinned.map((one) => messageElement(one, ctx)))
-      : h("p", {}, "Nothing is pinned in this channel yet.")));
+      : h("p", {}, "This channel has no pinned messages yet.")));
 }
 
-/** A button that shows while newer lines stand below what one sees. */
+/** Shows a button while there are newer lines below the visible ones. */
 export function wireEnd(list, button) {
   const update = () => {
     button.hidden = list.scrollHeight - list.scrollTop - list.clientHeight < 160;

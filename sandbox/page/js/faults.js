@@ -1,23 +1,23 @@
-// The drawer "Make it misbehave": every fault of the sandbox with a switch, and the gateway.
+// The drawer "Simulate problems": a switch for every fault of the sandbox, and the gateway.
 import { byId, h } from "./dom.js";
 
 const GROUPS = [
-  ["kick.webhook", "Kick: webhooks"], ["kick.body", "Kick: what webhooks contain"],
+  ["kick.webhook", "Kick: webhooks"], ["kick.body", "Kick: webhook contents"],
   ["kick.chat", "Kick: chat"], ["kick.feed", "Kick: realtime feed"],
   ["kick", "Kick: API, tokens, site"],
   ["discord.gateway", "Discord: gateway"], ["discord.rest", "Discord: REST"],
-  ["discord", "Discord: other"], ["shuffle", "Shuffle"], ["drand", "The public beacon"],
+  ["discord", "Discord: other"], ["shuffle", "Shuffle"], ["drand", "drand (random numbers)"],
 ];
 const GATEWAY = [
-  ["kill", "Kill", "Drop the bot's connection without a goodbye."],
+  ["kill", "Kill", "Drop the bot's connection without a close message."],
   ["reconnect", "Ask to reconnect", "Discord asks the bot to reconnect and resume."],
-  ["invalidate", "Invalidate", "The session is over; the bot must identify again."],
+  ["invalidate", "Invalidate", "End the bot's session; it must log in again."],
   ["stop", "Stop", "Refuse all connections until you press Start."],
   ["start", "Start", "Accept connections again."],
 ];
 
-const DONE = { kill: "The connection is cut. The bot should be back in a moment.",
-  reconnect: "The bot was asked to reconnect.", invalidate: "The bot's session is over.",
+const DONE = { kill: "Connection dropped. The bot should reconnect in a moment.",
+  reconnect: "The bot was asked to reconnect.", invalidate: "The bot's session was ended.",
   stop: "The gateway is down until you press Start.", start: "The gateway is up again." };
 
 export const isOn = (fault) => fault.value !== fault.default;
@@ -26,7 +26,7 @@ export const isOn = (fault) => fault.value !== fault.default;
 export function faultsDrawer(app) {
   const dialog = byId("faults");
   const search = h("input", { type: "search", class: "fault-search", placeholder: "Search, e.g. 429",
-    "aria-label": "Search the faults", oninput: () => filter() });
+    "aria-label": "Search the problems", oninput: () => filter() });
   const list = h("div", {});
   const link = h("p", { class: "link", role: "status" });
   const people = h("div", {});
@@ -34,14 +34,14 @@ export function faultsDrawer(app) {
 
   dialog.append(
     h("div", { class: "drawer-head" },
-      h("h2", { id: "faults-title" }, "Make it misbehave"),
+      h("h2", { id: "faults-title" }, "Simulate problems"),
       h("button", { type: "button", class: "plain-button",
         onclick: () => app.act("faults/reset") }, "Reset all"),
       h("button", { type: "button", class: "icon-button", "aria-label": "Close",
         onclick: () => dialog.close() }, "×")),
     h("div", { class: "drawer-body" },
-      h("p", {}, "Real services fail in these ways. Switch one on and watch the bot cope: "
-        + "nothing may be lost or counted twice."),
+      h("p", {}, "Discord and Kick sometimes fail like this. Turn a problem on and watch the bot: "
+        + "nothing should be lost or counted twice."),
       h("h3", {}, "The bot's connection to Discord"), link, gatewayButtons(app), people,
       search, list));
   byId("open-faults").addEventListener("click", () => dialog.showModal());
@@ -82,7 +82,7 @@ function gatewayButtons(app) {
     label))));
 }
 
-const ACCESS = { full: "may read and write", read: "may only read", none: "is shut out" };
+const ACCESS = { full: "can read and write", read: "can only read", none: "has no access" };
 
 // Closed DMs and channels without permissions are the most common surprises on the real Discord.
 function drawPeople(box, view, app) {
@@ -127,7 +127,7 @@ function row(name, fault, app) {
     if (value !== null) app.act("faults", { [name]: value });
   };
   const kinds = { bool: { type: "checkbox", class: "switch" }, int: { type: "number", step: 1 },
-    float: { type: "number", step: "any" }, str: { type: "text", placeholder: "(nothing)" } };
+    float: { type: "number", step: "any" }, str: { type: "text", placeholder: "(empty)" } };
   return h("div", { class: "fault", data: { name } },
     h("label", { for: id }, fault.help, h("br"), h("code", {}, name)),
     h("input", { ...kinds[fault.kind], id, onchange: change, value: fault.value }));
@@ -140,7 +140,7 @@ function read(input, fault) {
   return input.value === "" || !Number.isFinite(number) ? null : number;
 }
 
-// A field that somebody types into is left alone until it is left.
+// A focused field is not overwritten while somebody types.
 function update(list, name, fault) {
   const node = list.querySelector(`[data-name="${CSS.escape(name)}"]`);
   if (!node) return;

@@ -1,4 +1,4 @@
-// The pretend Kick: the stream's head and its chat.
+// The fake Kick: the stream and its chat.
 import { avatar, hueOf } from "./avatar.js";
 import { messageBox } from "./box.js";
 import { wireEnd } from "./discord.js";
@@ -62,7 +62,7 @@ function screen(stream) {
   return h("div", { class: live ? "screen live" : "screen" },
     live && h("span", { class: "badge-live" }, "LIVE"),
     live && h("span", { class: "viewers" },
-      `${stream.viewer_count} watching since ${clock(stream.started_at)}`),
+      `${stream.viewer_count} viewers · live since ${clock(stream.started_at)}`),
     live ? h("div", { class: "reels", "aria-hidden": "true" }, REELS.map((one) => h("i", {}, one)))
       : h("p", {}, `${stream.name} is offline`),
     !live && h("small", {}, "Watchtime counts only while the stream is live."));
@@ -98,7 +98,7 @@ function drawChat(chat, view, reply) {
   const items = lines.length ? lines.map((line) => ({ key: line.message_id,
     print: [line, line.handle === view.me], draw: () => lineElement(line, view, byKey, reply) }))
     : [{ key: "empty", draw: () => h("p", { class: "chat-empty" },
-      "Nobody has written yet. Be the first: pick a person above and say hello.") }];
+      "No messages yet. Pick a person above and say hello.") }];
   reconcile(chat, items, { key: (item) => item.key, signature: (item) => item.print ?? "",
     render: (item) => item.draw() });
 }

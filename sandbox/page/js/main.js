@@ -1,4 +1,4 @@
-// Ties the page together: state in, what changed out to the panes, what people do back.
+// Connects the page: loads the state, draws the panes, and sends what people do.
 import { Refused, coalesce, getState, listen, post } from "./api.js";
 import { avatar } from "./avatar.js";
 import { discordPane } from "./discord.js";
@@ -17,12 +17,12 @@ const session = loadSession();
 let state = null;
 let view = null;
 
-/* ---- what the panes may ask for ------------------------------------------------------------ */
+/* ---- actions of the panes ------------------------------------------------------------ */
 
 const app = {
   say: (text, kind) => toast(text, kind),
 
-  /** Look somewhere else, or be somebody else. */
+  /** Switch the place or the person. */
   go(changes) {
     Object.assign(session, changes);
     draw();
@@ -35,7 +35,7 @@ const app = {
     return view;
   },
 
-  /** POST to the control API; true if it was done. A refusal is shown as it is. */
+  /** POST to the control API; true on success. A refusal is shown. */
   async act(path, body, done) {
     try {
       await post(path, body);
@@ -48,7 +48,7 @@ const app = {
     }
   },
 
-  /** Something the bot should answer: a command, a button, a menu, a modal. */
+  /** A command, button, menu or modal for the bot to answer. */
   async interact(path, body, from) {
     try {
       const { interaction_id: id, response } = await post(path, body);
@@ -71,13 +71,13 @@ const app = {
 
 const silence = () => (view.discord.bot?.connected
   ? "This interaction failed: the bot did not answer in time."
-  : "The bot is not connected to Discord right now, so nobody answers. Is the product running?");
+  : "The bot is not connected to Discord. Is Regulars running?");
 
 function showRefusal(refusal, body) {
   if (!(refusal instanceof Refused)) throw refusal;
   const name = state.people.find((one) => one.handle === body?.person)?.display_name ?? "This person";
   const kind = /^50013|^50001/.test(refusal.message)
-    ? `${name} may not do that here (Discord: ${refusal.message}).` : refusal.message;
+    ? `${name} cannot do that here (Discord: ${refusal.message}).` : refusal.message;
   toast(kind, "error");
 }
 
@@ -150,7 +150,7 @@ const TABS = ["discord", "kick"];
 const counts = {};
 
 function drawTabs() {
-  byId("world").dataset.tab = session.tab;
+  byId("panes").dataset.tab = session.tab;
   const now = { discord: view.messagesOf(view.channel).length, kick: view.chat.length };
   for (const name of TABS) {
     const tab = byId(`tab-${name}`);
@@ -172,20 +172,20 @@ for (const name of TABS) {
   });
 }
 
-// The product tells the sandbox where its webhooks are; its health page lives beside them.
+// The bot's health page is on the host of its webhooks.
 function drawHealth() {
   const webhook = view.kick?.webhooks?.url;
   byId("health").hidden = !webhook;
   if (webhook) byId("health").href = new URL("/health", webhook).href;
 }
 
-// The address after # says who one is, so the skip link must not change it.
+// The address after # holds the person, so the skip link must not change it.
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   byId(`${session.tab}-box`).focus();
 });
 
-/* ---- living -------------------------------------------------------------------------------- */
+/* ---- updates ------------------------------------------------------------------------------- */
 
 const changed = coalesce(async () => {
   try {

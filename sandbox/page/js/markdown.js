@@ -166,7 +166,7 @@ function spoiler(match, names, depth) {
     onclick: reveal }, inline(match[1], names, depth + 1));
 }
 
-/** A server's own emoji as a small tile with its first letter: the pretend world has no artists. */
+/** A server's own emoji as a small tile with its first letter: there are no images for them. */
 export function customEmoji(name, known) {
   if (!known) return h("span", { class: "emoji-name" }, `:${name}:`);
   return h("span", { class: "emoji-tile", role: "img", "aria-label": `:${name}:`,

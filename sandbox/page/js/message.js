@@ -67,7 +67,7 @@ function saidInReply(message) {
 /** A few words that stand for a message, for replies. */
 export function firstWords(message) {
   const text = message.content || message.embeds?.[0]?.title || message.embeds?.[0]?.description;
-  return text ? text.split("\n")[0].slice(0, 120) : "Press to see what this was about";
+  return text ? text.split("\n")[0].slice(0, 120) : "Show the original message";
 }
 
 function byLine(message, { view }) {

@@ -42,7 +42,7 @@ function part(one, place) {
   if (one.type === 1) return one.components.map((child) => field(child, child, place));
   if (one.type === 18) return field(one.component, one, place);
   if (one.type === 10) return h("div", { class: "md" }, markdown(one.content, place.names));
-  return h("p", { class: "md-small" }, `A field of type ${one.type}, which this page cannot show.`);
+  return h("p", { class: "md-small" }, `This page cannot show fields of type ${one.type}.`);
 }
 
 function field(input, label, { guild }) {

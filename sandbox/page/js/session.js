@@ -1,5 +1,5 @@
-// Who one is and where one looks. It lives in the address, so that a reload keeps it and two
-// windows can be two people.
+// The chosen person and place. They are in the address, so that a reload keeps them and two
+// windows can show two people.
 
 const fields = { as: "nora", server: "", channel: "", tab: "discord" };
 

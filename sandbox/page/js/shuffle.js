@@ -1,4 +1,4 @@
-// What players at Shuffle do: wager, sign up, and see their totals told wrong or not at all.
+// What players do at Shuffle: wager and sign up; and the most common problems of its API.
 import { byId, h, reconcile } from "./dom.js";
 import { isOn } from "./faults.js";
 
@@ -28,24 +28,24 @@ export function shuffleCard(app) {
       h("label", { for: player.id }, "Player"), player, total,
       together("Wager", BETS.map((bet) => button(`$${bet.toLocaleString("en")}`, `wager-${bet}`,
         () => wager(bet)))),
-      button("Total falls back", "fall", fallBack),
+      button("Reset total", "fall", fallBack),
       together("Answer with", FAULTS.map(([fault, label, on]) => button(label, fault,
         () => flip(fault, on)))),
       h("form", { class: "together", "aria-label": "Sign up at Shuffle", onsubmit: signUp },
         h("label", { for: name.id }, "New player"), name,
-        h("label", { for: code.id }, "under code"), code,
+        h("label", { for: code.id }, "with code"), code,
         h("button", { class: "plain-button" }, "Sign up"))));
 
   function wager(amount) {
     const { username } = chosen();
     app.act("shuffle/wager", { username, amount: String(amount) },
-      `${username} wagers $${amount.toLocaleString("en")}.`);
+      `${username} wagered $${amount.toLocaleString("en")}.`);
   }
 
   function fallBack() {
     const { username, campaign_code } = chosen();
     app.act("shuffle/player", { username, campaign_code, wagered: "0" },
-      `From now on Shuffle counts ${username} from zero.`);
+      `The total of ${username} is now $0.`);
   }
 
   function flip(fault, on) {
@@ -58,14 +58,14 @@ export function shuffleCard(app) {
     const username = name.value.trim();
     const campaign_code = code.value.trim();
     if (!username || !campaign_code) return;
-    const done = `${username} has signed up under ${campaign_code}.`;
+    const done = `${username} signed up with code ${campaign_code}.`;
     if (await app.act("shuffle/player", { username, campaign_code, wagered: "0" }, done)) name.value = "";
   }
 
   function drawTotal() {
     const one = chosen();
     const amount = Number(one?.wagered).toLocaleString("en", { style: "currency", currency: "USD" });
-    total.textContent = one ? `${amount} in all, under ${one.campaign_code}` : "";
+    total.textContent = one ? `${amount} in total, code ${one.campaign_code}` : "";
   }
 
   return function render(next) {

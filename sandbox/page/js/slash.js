@@ -109,19 +109,19 @@ function notes(view, shown, refused) {
   const lines = [];
   if (!shown.length && !refused.length) {
     lines.push(view.discord.bot?.connected
-      ? "No command of that name. Text with ! at the front works too."
-      : "The bot is not connected, so it offers no commands yet. "
-        + "Start the product and they appear here.");
+      ? "No command with that name. Commands with ! work too."
+      : "The bot is not connected, so there are no commands yet. "
+        + "Start Regulars and they appear here.");
   }
   if (refused.length) lines.push(refusal(view, refused));
   return lines.map((line) => h("p", {}, line));
 }
 
 function refusal(view, refused) {
-  const many = refused.length === 1 ? `/${refused[0].path} is` : `${refused.length} more commands are`;
+  const many = refused.length === 1 ? `/${refused[0].path} needs` : `${refused.length} more commands need`;
   const needed = permissionNames(refused[0].default_member_permissions);
-  return `🔒 ${many} for people with ${needed}, which ${view.person.display_name} does not have. `
-    + `Become ${ownerName(view)} above to try ${refused.length === 1 ? "it" : "them"}.`;
+  return `🔒 ${many} ${needed}, which ${view.person.display_name} does not have. `
+    + `Switch to ${ownerName(view)} above to try ${refused.length === 1 ? "it" : "them"}.`;
 }
 
 export function ownerName(view) {

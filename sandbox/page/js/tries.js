@@ -1,9 +1,9 @@
-// "Try this": suggestions that really do what they say, with a mark when done.
+// "Try this": clickable suggestions, with a mark when done.
 import { byId, h } from "./dom.js";
 import { memory } from "./session.js";
 
 // `say` goes to Kick chat, `type` as text and `slash` as a command to Discord; `do` is a stream act.
-// `in` is the Discord channel to look at: there the bot answers.
+// `in` is the Discord channel to open: the bot answers there.
 const TRIES = [
   { id: "live", as: "nora", do: "live", what: ["Go live"], where: "on Kick as NoraPlays" },
   { id: "call", as: "mia", say: "!call Book of Dead", in: "slot-calls",
@@ -54,7 +54,7 @@ export function tries(app) {
   function perform(one, view) {
     const channel = view.stream?.handle;
     if (one.do === "live" && view.stream?.is_live) {
-      app.say("The stream is live already.", "good");
+      app.say("The stream is already live.", "good");
       return true;
     }
     if (one.do === "live") return app.act("kick/live", { channel });
