@@ -93,8 +93,7 @@ def _check(fields: Mapping[str, Any], *, needs_name: bool) -> None:
     if needs_name and not name:
         errors.required(["name"])
     elif name is not None and not 1 <= len(str(name)) <= 100:
-        message = "Must be between 1 and 100 in length."
-        errors.add(["name"], "BASE_TYPE_BAD_LENGTH", message)
+        errors.bad_length(["name"], 1, 100)
     if topic is not None and len(str(topic)) > 1_024:
         errors.too_long(["topic"], 1_024)
     if int(fields.get("type") or 0) != TEXT_CHANNEL:

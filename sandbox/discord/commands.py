@@ -116,8 +116,7 @@ def _check_name(body: Json, path: list[str | int], errors: FormErrors) -> None:
         message = "Command name is invalid"
         errors.add([*path, "name"], "APPLICATION_COMMAND_INVALID_NAME", message)
     if not 1 <= len(description) <= 100:
-        message = "Must be between 1 and 100 in length."
-        errors.add([*path, "description"], "BASE_TYPE_BAD_LENGTH", message)
+        errors.bad_length([*path, "description"], 1, 100)
 
 
 def _check_options(options: list[Json], path: list[str | int], errors: FormErrors) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
-from typing import Any
 
 from sandbox.discord.errors import FormErrors, Json
 
@@ -74,8 +73,7 @@ def check_modal(data: Json, errors: FormErrors) -> Json:
             errors.too_long(["data", key], limit)
     components = data.get("components") or []
     if not 1 <= len(components) <= MAX_ROWS:
-        message = f"Must be between 1 and {MAX_ROWS} in length."
-        errors.add(["data", "components"], "BASE_TYPE_BAD_LENGTH", message)
+        errors.bad_length(["data", "components"], 1, MAX_ROWS)
     for index, one in enumerate(components):
         if one.get("type") not in _MODAL_TOP:
             _wrong_type(["data", "components", index], errors, _MODAL_TOP)
@@ -128,26 +126,24 @@ def _check_one(one: Json, path: Path, errors: FormErrors) -> None:
         _check_select(one, path, errors)
     if kind == TEXT_INPUT or kind in SELECTS:
         _check_custom_id(one, path, errors)
-        _at_most(
-            one.get("placeholder"), 150 if kind in SELECTS else 100, [*path, "placeholder"], errors
-        )
+        most = 150 if kind in SELECTS else 100
+        errors.check_length(one.get("placeholder"), most, [*path, "placeholder"])
 
 
 def _check_row(row: Json, path: Path, errors: FormErrors) -> None:
     children = row.get("components") or []
     most = 1 if any(c.get("type") != BUTTON for c in children) else MAX_BUTTONS
     if not 1 <= len(children) <= most:
-        message = f"Must be between 1 and {most} in length."
-        errors.add([*path, "components"], "BASE_TYPE_BAD_LENGTH", message)
+        errors.bad_length([*path, "components"], 1, most)
 
 
 def _check_button(button: Json, path: Path, errors: FormErrors) -> None:
-    _at_most(button.get("label"), 80, [*path, "label"], errors)
+    errors.check_length(button.get("label"), 80, [*path, "label"])
     style = button.get("style")
     if style == LINK_STYLE:
         if not button.get("url"):
             errors.add([*path, "url"], "BUTTON_COMPONENT_URL_REQUIRED", "A url is required")
-        _at_most(button.get("url"), 512, [*path, "url"], errors)
+        errors.check_length(button.get("url"), 512, [*path, "url"])
     elif style in (1, 2, 3, 4):
         _check_custom_id(button, path, errors)
     elif style != PREMIUM_STYLE:
@@ -163,12 +159,11 @@ def _check_select(select: Json, path: Path, errors: FormErrors) -> None:
         return
     options = select.get("options") or []
     if not 1 <= len(options) <= 25:
-        message = "Must be between 1 and 25 in length."
-        errors.add([*path, "options"], "BASE_TYPE_BAD_LENGTH", message)
+        errors.bad_length([*path, "options"], 1, 25)
     values = [option.get("value") for option in options]
     for index, option in enumerate(options):
         for key in ("label", "value", "description"):
-            _at_most(option.get(key), 100, [*path, "options", index, key], errors)
+            errors.check_length(option.get(key), 100, [*path, "options", index, key])
         if values.index(option.get("value")) != index:
             message = "The specified option value is already used"
             errors.add(
@@ -181,7 +176,7 @@ def _check_select(select: Json, path: Path, errors: FormErrors) -> None:
 def _check_custom_id(one: Json, path: Path, errors: FormErrors) -> None:
     if not one.get("custom_id"):
         errors.required([*path, "custom_id"])
-    _at_most(one.get("custom_id"), 100, [*path, "custom_id"], errors)
+    errors.check_length(one.get("custom_id"), 100, [*path, "custom_id"])
 
 
 def _check_unique(components: list[Json], errors: FormErrors) -> None:
@@ -193,11 +188,6 @@ def _check_unique(components: list[Json], errors: FormErrors) -> None:
             errors.add([*path, "custom_id"], "COMPONENT_CUSTOM_ID_DUPLICATED", message)
         if custom_id is not None:
             seen.add(custom_id)
-
-
-def _at_most(text: Any, limit: int, path: Path, errors: FormErrors) -> None:
-    if text is not None and len(str(text)) > limit:
-        errors.too_long(path, limit)
 
 
 def _wrong_type(path: Path, errors: FormErrors, allowed: tuple[int, ...]) -> None:

@@ -37,9 +37,9 @@ def check(embeds: object, errors: FormErrors) -> list[Json]:
 
 def _check_one(embed: Json, path: list[str | int], errors: FormErrors) -> None:
     for key, limit in _TEXT_LIMITS.items():
-        _check_text(embed.get(key), limit, [*path, key], errors)
-    _check_text(_text(embed, "footer", "text"), 2_048, [*path, "footer", "text"], errors)
-    _check_text(_text(embed, "author", "name"), 256, [*path, "author", "name"], errors)
+        errors.check_length(embed.get(key), limit, [*path, key])
+    errors.check_length(_text(embed, "footer", "text"), 2_048, [*path, "footer", "text"])
+    errors.check_length(_text(embed, "author", "name"), 256, [*path, "author", "name"])
     _check_fields(embed.get("fields") or [], [*path, "fields"], errors)
     _check_url(embed.get("url"), [*path, "url"], errors)
     _check_url(_text(embed, "author", "icon_url"), [*path, "author", "icon_url"], errors)
@@ -59,12 +59,7 @@ def _check_fields(fields: list[Json], path: list[str | int], errors: FormErrors)
         for key, limit in (("name", 256), ("value", 1_024)):
             if not str(field.get(key) or "").strip():
                 errors.required([*path, index, key])
-            _check_text(field.get(key), limit, [*path, index, key], errors)
-
-
-def _check_text(text: Any, limit: int, path: list[str | int], errors: FormErrors) -> None:
-    if text is not None and len(str(text)) > limit:
-        errors.too_long(path, limit)
+            errors.check_length(field.get(key), limit, [*path, index, key])
 
 
 def _check_url(url: Any, path: list[str | int], errors: FormErrors) -> None:

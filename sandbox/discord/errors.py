@@ -93,6 +93,13 @@ class FormErrors:
     def too_long(self, path: Sequence[str | int], limit: int) -> None:
         self.add(path, "BASE_TYPE_MAX_LENGTH", f"Must be {limit} or fewer in length.")
 
+    def check_length(self, value: object, limit: int, path: Sequence[str | int]) -> None:
+        if value is not None and len(str(value)) > limit:
+            self.too_long(path, limit)
+
+    def bad_length(self, path: Sequence[str | int], least: int, most: int) -> None:
+        self.add(path, "BASE_TYPE_BAD_LENGTH", f"Must be between {least} and {most} in length.")
+
     def required(self, path: Sequence[str | int]) -> None:
         self.add(path, "BASE_TYPE_REQUIRED", "This field is required")
 

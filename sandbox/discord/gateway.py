@@ -11,9 +11,15 @@ from aiohttp import WSMsgType, web
 
 from sandbox.discord import intents as intent_rules
 from sandbox.discord import payloads
-from sandbox.discord.compression import Pack, UnknownCompression, pack_for
 from sandbox.discord.errors import Json
-from sandbox.discord.session import Connection, Op, Session
+from sandbox.discord.session import (
+    Connection,
+    Op,
+    Pack,
+    Session,
+    UnknownCompression,
+    pack_for,
+)
 
 if TYPE_CHECKING:
     from sandbox.discord.state import FakeDiscord

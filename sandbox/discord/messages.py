@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sandbox.discord import mentions, message_payloads
+from sandbox.discord import message_payloads
 from sandbox.discord.drafts import Draft, Upload, refuse_empty
 from sandbox.discord.errors import (
     ApiError,
@@ -17,7 +18,15 @@ from sandbox.discord.errors import (
     no_mutual_guild,
 )
 from sandbox.discord.ids import iso, utc_now
-from sandbox.discord.models import COMPONENTS_V2, Attachment, Channel, Message, MessageType
+from sandbox.discord.models import (
+    COMPONENTS_V2,
+    Attachment,
+    Channel,
+    Guild,
+    Mentions,
+    Message,
+    MessageType,
+)
 from sandbox.discord.permissions import Permission
 
 if TYPE_CHECKING:
@@ -31,6 +40,9 @@ SUPPRESS_EMBEDS = 1 << 2
 SUPPRESS_NOTIFICATIONS = 1 << 12
 _SENDABLE_FLAGS = SUPPRESS_EMBEDS | SUPPRESS_NOTIFICATIONS | COMPONENTS_V2
 _ATTACHMENT_SCHEME = "attachment://"
+_USER = re.compile(r"<@!?(\d{15,20})>")
+_ROLE = re.compile(r"<@&(\d{15,20})>")
+_EVERYONE = re.compile(r"@(everyone|here)\b")
 
 
 def post(discord: FakeDiscord, channel: Channel, author_id: int, draft: Draft) -> Message:
@@ -207,7 +219,7 @@ def _fill(discord: FakeDiscord, channel: Channel, message: Message, draft: Draft
 def _mention(discord: FakeDiscord, channel: Channel, message: Message, draft: Draft) -> None:
     guild = None if channel.guild_id is None else discord.guild(channel.guild_id)
     granted = discord.permissions_in(channel, message.author_id)
-    found = mentions.found_in(
+    found = _effective_mentions(
         message.content,
         draft.allowed_mentions,
         guild,
@@ -215,6 +227,42 @@ def _mention(discord: FakeDiscord, channel: Channel, message: Message, draft: Dr
     )
     found.users = [user_id for user_id in found.users if user_id in discord.users]
     message.mentions = found
+
+
+# https://discord.com/developers/docs/resources/message#allowed-mentions-object
+def _effective_mentions(
+    content: str, allowed: Json | None, guild: Guild | None, *, may_everyone: bool
+) -> Mentions:
+    """The mentions that take effect; `allowed` None allows what the author may do."""
+    rules: Json = {"parse": ["users", "roles", "everyone"]} if allowed is None else allowed
+    parse = rules.get("parse") or []
+    mentions = Mentions()
+    mentions.users = _permitted(
+        _mentioned_ids(_USER, content), "users" in parse, rules.get("users")
+    )
+    if guild is None:
+        return mentions
+    roles = _permitted(_mentioned_ids(_ROLE, content), "roles" in parse, rules.get("roles"))
+    mentions.roles = [
+        role_id
+        for role_id in roles
+        if role_id in guild.roles and (may_everyone or guild.roles[role_id].mentionable)
+    ]
+    wanted = "everyone" in parse and bool(_EVERYONE.search(content))
+    mentions.everyone = wanted and may_everyone
+    return mentions
+
+
+def _mentioned_ids(pattern: re.Pattern[str], content: str) -> list[int]:
+    """Each id once, in the order of the text."""
+    return list(dict.fromkeys(int(one) for one in pattern.findall(content)))
+
+
+def _permitted(ids: list[int], all_allowed: bool, listed: list[int | str] | None) -> list[int]:
+    if all_allowed:
+        return ids
+    listed_ids = {int(one) for one in listed or []}
+    return [one for one in ids if one in listed_ids]
 
 
 def _attach(discord: FakeDiscord, message: Message, draft: Draft) -> None:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import secrets
 import time
+import zlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 from aiohttp import ClientConnectionResetError, web
 
-from sandbox.discord.compression import Pack
 from sandbox.discord.errors import Json
 from sandbox.faults import Faults
 
 REPLAYABLE_EVENTS = 2_000
 RESUMABLE_SECONDS = 180.0
+
+Pack = Callable[[bytes], bytes]
+"""Compresses one payload within the connection's stream."""
 
 
 class Op(IntEnum):
@@ -137,3 +142,43 @@ class Session:
             if self.connection is not None:
                 self.connection.queue(frame)
         return len(missed)
+
+
+# -- transport compression: one stream per connection, flushed after every payload ----------------
+
+
+class UnknownCompression(Exception):
+    """The client asked for a compression that this Python does not have."""
+
+
+def pack_for(wanted: str | None) -> Pack | None:
+    """The packer for the query's `compress`; None for plain text."""
+    if wanted is None:
+        return None
+    if wanted == "zlib-stream":
+        return _zlib()
+    if wanted == "zstd-stream":
+        return _zstd()
+    raise UnknownCompression(wanted)
+
+
+def _zlib() -> Pack:
+    stream = zlib.compressobj()
+    return lambda data: stream.compress(data) + stream.flush(zlib.Z_SYNC_FLUSH)
+
+
+def _zstd() -> Pack:
+    if (package := _module("zstandard")) is not None:
+        one = package.ZstdCompressor().compressobj()
+        return lambda data: bytes(one.compress(data) + one.flush(package.COMPRESSOBJ_FLUSH_BLOCK))
+    if (standard := _module("compression.zstd")) is not None:
+        other = standard.ZstdCompressor()
+        return lambda data: bytes(other.compress(data, mode=other.FLUSH_BLOCK))
+    raise UnknownCompression("zstd-stream")
+
+
+def _module(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        return None

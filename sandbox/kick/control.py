@@ -18,8 +18,7 @@ from sandbox.control import ControlError, body_of
 from sandbox.kick.bodies import Body, ChatMessage
 from sandbox.kick.ids import now, parse_time, seconds, ulid
 from sandbox.kick.models import Account, Channel, Redemption, Reward
-from sandbox.kick.realtime.feeds import FeedEvent
-from sandbox.kick.realtime.hub import Listener
+from sandbox.kick.realtime.hub import FeedEvent, Listener
 from sandbox.kick.signing import SigningKey
 from sandbox.kick.state import FakeKick
 from sandbox.kick.webhooks import compact

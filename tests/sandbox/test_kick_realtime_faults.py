@@ -120,7 +120,7 @@ def test_the_state_says_who_listens_and_what_became_of_events(kick: Kick) -> Non
 
 
 def test_nobody_listens(kick: Kick) -> None:
-    with pytest.raises(TimeoutError, match="nobody hears"):
+    with pytest.raises(TimeoutError, match="nobody listens"):
         kick.driver.wait_for_listener(NORA_CHAT, timeout=0.05)
 
 

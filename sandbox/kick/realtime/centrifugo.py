@@ -11,10 +11,10 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.faults import Faults
+from sandbox.kick.faults import providers
 from sandbox.kick.ids import millis, now
-from sandbox.kick.realtime.faults import providers
 from sandbox.kick.realtime.feed import Feed
-from sandbox.kick.realtime.feeds import FeedEvent, is_public
+from sandbox.kick.realtime.hub import FeedEvent, is_public
 from sandbox.kick.realtime.sockets import FeedSocket
 from sandbox.kick.realtime.tokens import GuestToken, GuestTokens, InvalidToken
 

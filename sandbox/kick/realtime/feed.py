@@ -10,16 +10,15 @@ from sandbox.faults import Faults
 from sandbox.kick.bodies import Body, ChatMessage
 from sandbox.kick.models import Account, Ban, Channel, KicksGift, Redemption, Stream
 from sandbox.kick.realtime import payloads
-from sandbox.kick.realtime.faults import FAULTS
-from sandbox.kick.realtime.feeds import (
+from sandbox.kick.realtime.hub import (
     FeedEvent,
+    Hub,
     channel_feed,
     chat_feed,
     chatroom_feed,
     old_chat_feed,
     stream_feed,
 )
-from sandbox.kick.realtime.hub import Hub
 from sandbox.kick.realtime.tokens import GuestTokens
 
 APP = "App\\Events\\"
@@ -33,7 +32,6 @@ class Feed:
     def __init__(
         self, base_url: str, accounts: Mapping[int, Account], changes: ChangeFeed, faults: Faults
     ) -> None:
-        faults.declare(FAULTS)
         self.hub = Hub(changes, faults)
         self.guests = GuestTokens()
         self.faults = faults

@@ -7,8 +7,8 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.kick.bodies import Body
+from sandbox.kick.faults import providers
 from sandbox.kick.models import Channel
-from sandbox.kick.realtime.faults import providers
 from sandbox.kick.realtime.feed import PUSHER_CLUSTER, PUSHER_KEY, Feed
 from sandbox.kick.site import CHALLENGE
 from sandbox.kick.state import FakeKick

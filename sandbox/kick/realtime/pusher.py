@@ -8,10 +8,10 @@ from typing import Any
 
 from aiohttp import web
 
+from sandbox.kick.faults import providers
 from sandbox.kick.ids import millis, now
-from sandbox.kick.realtime.faults import providers
 from sandbox.kick.realtime.feed import PUSHER_KEY, Feed
-from sandbox.kick.realtime.feeds import FeedEvent, is_public
+from sandbox.kick.realtime.hub import FeedEvent, is_public
 from sandbox.kick.realtime.sockets import FeedSocket
 
 PATHS = ("/kick/pusher/app/{key}", "/app/{key}")
