@@ -254,7 +254,7 @@ def test_going_live_and_ending_the_stream(nora: Visit) -> None:
     expect(stream).to_contain_text("NoraPlays is offline")
     stream.get_by_role("button", name="Go live").click()
     expect(stream.get_by_text("LIVE", exact=True)).to_be_visible()
-    expect(stream).to_contain_text("42 watching")
+    expect(stream).to_contain_text("42 viewers")
     expect(stream.get_by_role("button", name="End stream")).to_be_focused()
     stream.get_by_role("button", name="End stream").click()
     expect(stream).to_contain_text("NoraPlays is offline")

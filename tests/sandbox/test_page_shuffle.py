@@ -52,7 +52,7 @@ def test_somebody_wagers(place: Place, mia: Visit, card: Locator) -> None:
     card.get_by_label("Player", exact=True).select_option("leo_77")
     expect(card.locator("output")).to_have_text(f"${before:,.2f} in total, code NORA")
     card.get_by_role("button", name="$1,000", exact=True).click()
-    expect(mia.toasts).to_contain_text("leo_77 wagers $1,000.")
+    expect(mia.toasts).to_contain_text("leo_77 wagered $1,000.")
     card.get_by_role("button", name="$10", exact=True).click()
     expect(card.locator("output")).to_have_text(f"${before + 1010:,.2f} in total, code NORA")
     assert player(place, "leo_77") == ("NORA", before + 1010)
