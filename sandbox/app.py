@@ -16,7 +16,7 @@ from sandbox.faults import Faults, FaultValue
 from sandbox.kick.routes import routes as kick_routes
 from sandbox.kick.signing import SigningKey
 from sandbox.kick.state import FakeKick
-from sandbox.page.page import routes as page_routes
+from sandbox.page import routes as page_routes
 from sandbox.people import PEOPLE
 from sandbox.shuffle import FakeShuffle
 

@@ -24,6 +24,7 @@ from sandbox.discord.errors import (
     unknown,
 )
 from sandbox.discord.models import Channel, Guild, Message
+from sandbox.discord.permissions import Permission
 
 if TYPE_CHECKING:
     from sandbox.discord.state import FakeDiscord
@@ -75,6 +76,10 @@ class Call:
             raise invalid_form([name], "NUMBER_TYPE_MAX", message)
         return int(raw)
 
+    def require(self, channel: Channel, *needed: Permission) -> None:
+        """The bot needs these permissions in the channel."""
+        self.discord.require(channel, self.discord.bot.id, *needed)
+
     def guild(self) -> Guild:
         """10004 if unknown, 50001 if the bot is not a member."""
         guild = self.discord.guild(self.id("guild_id"))
@@ -85,7 +90,7 @@ class Call:
     def channel(self) -> Channel:
         """10003 if unknown, 50001 if the bot cannot see it."""
         channel = self.discord.channel(self.id("channel_id"))
-        self.discord.require(channel, self.discord.bot.id)
+        self.require(channel)
         return channel
 
     def message(self) -> Message:

@@ -69,7 +69,7 @@ def _guild_channel(call: Call, needed: Permission) -> Channel:
     found = call.channel()
     if found.guild_id is None:
         raise ApiError(403, 50003, "Cannot execute action on a DM channel")
-    call.discord.require(found, call.discord.bot.id, needed)
+    call.require(found, needed)
     return found
 
 
@@ -112,7 +112,7 @@ def unpin(call: Call) -> None:
 
 def _readable(call: Call) -> Channel:
     found = call.channel()
-    call.discord.require(found, call.discord.bot.id, Permission.READ_MESSAGE_HISTORY)
+    call.require(found, Permission.READ_MESSAGE_HISTORY)
     return found
 
 

@@ -85,7 +85,7 @@ def _message(call: Call) -> Message:
 
 def create_webhook(call: Call) -> Reply:
     channel = call.channel()
-    call.discord.require(channel, call.discord.bot.id, Permission.MANAGE_WEBHOOKS)
+    call.require(channel, Permission.MANAGE_WEBHOOKS)
     name = str(call.body.get("name") or call.discord.bot.username)
     hook = Webhook(call.discord.ids.next(), secrets.token_urlsafe(48), channel.id, name)
     call.discord.webhooks[hook.id] = hook
@@ -96,7 +96,7 @@ def create_webhook(call: Call) -> Reply:
 
 def list_webhooks(call: Call) -> Reply:
     channel = call.channel()
-    call.discord.require(channel, call.discord.bot.id, Permission.MANAGE_WEBHOOKS)
+    call.require(channel, Permission.MANAGE_WEBHOOKS)
     found = [w for w in call.discord.webhooks.values() if w.channel_id == channel.id]
     return [payloads.webhook(call.discord, w) for w in found]
 

@@ -60,7 +60,7 @@ def delete(call: Call) -> None:
 
 def bulk_delete(call: Call) -> None:
     channel = call.channel()
-    call.discord.require(channel, call.discord.bot.id, Permission.MANAGE_MESSAGES)
+    call.require(channel, Permission.MANAGE_MESSAGES)
     ids = [snowflake(one, "messages") for one in call.body.get("messages") or []]
     if not 2 <= len(ids) <= 100:
         text = "Must be between 2 and 100 in length."
@@ -69,7 +69,7 @@ def bulk_delete(call: Call) -> None:
 
 
 def _require_history(call: Call) -> None:
-    call.discord.require(call.channel(), call.discord.bot.id, Permission.READ_MESSAGE_HISTORY)
+    call.require(call.channel(), Permission.READ_MESSAGE_HISTORY)
 
 
 # -- reactions -----------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ def clear_emoji(call: Call) -> None:
 
 
 def _require_managing(call: Call) -> None:
-    call.discord.require(call.channel(), call.discord.bot.id, Permission.MANAGE_MESSAGES)
+    call.require(call.channel(), Permission.MANAGE_MESSAGES)
 
 
 _MESSAGES = "/channels/{channel_id}/messages"

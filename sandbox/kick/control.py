@@ -49,11 +49,11 @@ def routes(kick: FakeKick) -> list[web.RouteDef]:
 
 
 def _handler(
-    action: Callable[[Body], Awaitable[Body]],
+    action: Callable[[Body], Awaitable[Body | None]],
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answer(request: web.Request) -> web.Response:
         try:
-            return web.json_response(await action(await body_of(request)))
+            return web.json_response(await action(await body_of(request)) or {})
         except ValueError as error:
             raise ControlError(str(error), status=409) from None
 
@@ -97,10 +97,9 @@ class _Control:
         )
         return {"message_id": message.message_id}
 
-    async def delete_message(self, body: Body) -> Body:
+    async def delete_message(self, body: Body) -> None:
         """{message_id}"""
         self.kick.delete_message(self._message(text(body, "message_id")))
-        return {}
 
     async def live(self, body: Body) -> Body:
         """{title?, started_at?, channel?} -> {started_at}; 409 if live already"""
@@ -111,12 +110,11 @@ class _Control:
         )
         return {"started_at": stream.started_at}
 
-    async def offline(self, body: Body) -> Body:
+    async def offline(self, body: Body) -> None:
         """{ended_at?, channel?}; 409 if not live"""
         self.kick.end_stream(self._channel(body), ended_at=time_or_none(body, "ended_at"))
-        return {}
 
-    async def metadata(self, body: Body) -> Body:
+    async def metadata(self, body: Body) -> None:
         """{title?, category_id?, tags?, language?, channel?}"""
         category_id = number_or_none(body, "category_id")
         try:
@@ -129,34 +127,29 @@ class _Control:
             )
         except KeyError:
             raise ControlError(f"there is no category {category_id}", status=404) from None
-        return {}
 
-    async def viewers(self, body: Body) -> Body:
+    async def viewers(self, body: Body) -> None:
         """{count, channel?}: how many watch"""
         channel = self._channel(body)
         if channel.stream is None:
             raise ValueError(f"{channel.owner.username} is not live")
         channel.stream.viewer_count = number(body, "count")
-        return {}
 
     # followers and money
 
-    async def follow(self, body: Body) -> Body:
+    async def follow(self, body: Body) -> None:
         """{person, channel?}"""
         self.kick.follow(self._channel(body), self._account(body))
-        return {}
 
-    async def subscribe(self, body: Body) -> Body:
+    async def subscribe(self, body: Body) -> None:
         """{person, at?, channel?}"""
         self.kick.subscribe(self._channel(body), self._account(body), at=time_or_none(body, "at"))
-        return {}
 
-    async def renew(self, body: Body) -> Body:
+    async def renew(self, body: Body) -> None:
         """{person, months, at?, channel?}"""
         months = number(body, "months")
         account, at = self._account(body), time_or_none(body, "at")
         self.kick.renew(self._channel(body), account, months, at=at)
-        return {}
 
     async def gift(self, body: Body) -> Body:
         """{person?, giftees: [handle...] or count, at?, channel?} -> {giftees}; anonymous without
@@ -175,7 +168,7 @@ class _Control:
         names = [f"viewer_{have + number}" for number in range(count)]
         return [self.kick.add_account(name, name) for name in names]
 
-    async def kicks(self, body: Body) -> Body:
+    async def kicks(self, body: Body) -> None:
         """{person, amount, name?, type?, tier?, message?, pinned_time_seconds?, at?, channel?}"""
         details = {
             "name": body.get("name", "Rage Quit"),
@@ -186,7 +179,6 @@ class _Control:
         }
         amount, at = number(body, "amount"), time_or_none(body, "at")
         self.kick.give_kicks(self._channel(body), self._account(body), amount, details, at=at)
-        return {}
 
     async def redeem(self, body: Body) -> Body:
         """{person, reward, cost?, input?, at?, channel?} -> {redemption_id, reward_id, status}.
@@ -223,26 +215,23 @@ class _Control:
 
     # people
 
-    async def ban(self, body: Body) -> Body:
+    async def ban(self, body: Body) -> None:
         """{person, moderator?, minutes?, reason?, channel?}; permanent without minutes"""
         channel = self._channel(body)
         moderator = self._account(body, "moderator") if body.get("moderator") else channel.owner
         minutes, reason = number_or_none(body, "minutes"), text_or_none(body, "reason") or ""
         self.kick.ban(channel, moderator, self._account(body), minutes=minutes, reason=reason)
-        return {}
 
-    async def unban(self, body: Body) -> Body:
+    async def unban(self, body: Body) -> None:
         """{person, channel?}"""
         self.kick.unban(self._channel(body), self._account(body))
-        return {}
 
-    async def badges(self, body: Body) -> Body:
+    async def badges(self, body: Body) -> None:
         """{person, badges: [{type, text, count?}], channel?}: extra badges"""
         badges = body.get("badges")
         if not isinstance(badges, list):
             raise ControlError("badges must be a list")
         self._channel(body).extra_badges[self._account(body).user_id] = badges
-        return {}
 
     async def rename(self, body: Body) -> Body:
         """{person, name} -> {slug}"""
@@ -296,13 +285,12 @@ class _Control:
             webhooks.switch(bool(body["webhooks_enabled"]))
         return {**webhooks.snapshot(), "redirect_uris": self.kick.redirect_uris}
 
-    async def tokens(self, body: Body) -> Body:
+    async def tokens(self, body: Body) -> None:
         """{action: expire_access | end_all}: invalidate the tokens issued so far"""
         action = text(body, "action")
         if action not in ("expire_access", "end_all"):
             raise ControlError("action must be expire_access or end_all")
         self.kick.tokens.end_all(access_only=action == "expire_access")
-        return {}
 
     async def rotate_key(self, _body: Body) -> Body:
         """A new signing key; receivers must fetch the public key again."""
@@ -344,26 +332,23 @@ class _Control:
             listener.close(code, reason)
         return {"count": len(listeners)}
 
-    async def feed_unsubscribe(self, body: Body) -> Body:
+    async def feed_unsubscribe(self, body: Body) -> None:
         """{feed, code?}: Centrifugo ends a subscription; from code 2500 on the client
         resubscribes"""
         feed, code = text(body, "feed"), number_or_none(body, "code") or INSUFFICIENT_STATE
         for listener in self._listeners(body):
             listener.unsubscribe(feed, code)
-        return {}
 
-    async def feed_publish(self, body: Body) -> Body:
+    async def feed_publish(self, body: Body) -> None:
         """{feed, event, data}: a hand-made event with any JSON value"""
         event = FeedEvent(text(body, "feed"), text(body, "event"), body.get("data"))
         self.kick.feed.hub.publish([event])
-        return {}
 
-    async def host(self, body: Body) -> Body:
+    async def host(self, body: Body) -> None:
         """{person, viewers, message?, channel?}: a streamer hosts the channel"""
         channel, host = self._channel(body), self._account(body)
         viewers, message = number(body, "viewers"), text_or_none(body, "message")
         self.kick.feed.hosted(channel, host, viewers, message)
-        return {}
 
     async def feed_events(self, request: web.Request) -> web.Response:
         """?name=, ?feed= -> [{at, feed, name, data, fate: sent|dropped|silent, heard}], oldest

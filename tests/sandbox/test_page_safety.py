@@ -77,7 +77,8 @@ def test_only_the_page_itself_may_run(place: Place, mia: Visit) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["page.py", "index.html", "../faults.py", quote("../../app.py", safe=""), "js", "no.js"]
+    "path",
+    ["__init__.py", "index.html", "../faults.py", quote("../../app.py", safe=""), "js", "no.js"],
 )
 def test_only_assets_are_served(place: Place, path: str) -> None:
     request = requests.Request("GET", f"{place.sandbox.page_url}page/").prepare()

@@ -58,22 +58,22 @@ class Feed:
     # what happens
 
     def chat(self, message: ChatMessage) -> None:
-        self._say(chat_feed(message.channel), f"{APP}ChatMessageEvent", payloads.chat(message))
+        self._publish(chat_feed(message.channel), f"{APP}ChatMessageEvent", payloads.chat(message))
 
     def deleted(self, message: ChatMessage) -> None:
         data = payloads.deleted(message)
-        self._say(chat_feed(message.channel), f"{APP}MessageDeletedEvent", data)
+        self._publish(chat_feed(message.channel), f"{APP}MessageDeletedEvent", data)
 
     def banned(self, channel: Channel, moderator: Account, account: Account, ban: Ban) -> None:
         data = payloads.banned(moderator, account, ban)
-        self._say(chat_feed(channel), f"{APP}UserBannedEvent", data)
+        self._publish(chat_feed(channel), f"{APP}UserBannedEvent", data)
 
     def unbanned(self, channel: Channel, account: Account, ban: Ban | None) -> None:
         """End of ``ban``, if there was one. The streamer is taken for the moderator."""
         if ban is None:
             return
         data = payloads.unbanned(channel.owner, account, permanent=ban.expires_at is None)
-        self._say(chat_feed(channel), f"{APP}UserUnbannedEvent", data)
+        self._publish(chat_feed(channel), f"{APP}UserUnbannedEvent", data)
 
     def subscribed(self, channel: Channel, account: Account, months: int) -> None:
         """A subscription or renewal: one event that counts and four related ones."""
@@ -83,77 +83,66 @@ class Feed:
             "username": account.username,
             "channel_id": channel.channel_id,
         }
-        self.hub.publish(
-            (
-                FeedEvent(
-                    chat_feed(channel),
-                    f"{APP}SubscriptionEvent",
-                    payloads.subscription(channel, account, months),
-                ),
-                FeedEvent(
-                    chatroom_feed(channel),
-                    f"{APP}ChatMessageSentEvent",
-                    payloads.subscription_notice(account, months),
-                ),
-                FeedEvent(where, f"{APP}ChannelSubscriptionEvent", ids),
-                FeedEvent(
-                    where,
-                    f"{APP}NewSubscriberUpdatedEvent",
-                    payloads.new_subscriber(channel, account),
-                ),
-                FeedEvent(where, f"{APP}NewActivityFeedEvent", payloads.activity(channel, account)),
-            )
-        )
+        sub = payloads.subscription(channel, account, months)
+        self._publish(chat_feed(channel), f"{APP}SubscriptionEvent", sub)
+        notice = payloads.subscription_notice(account, months)
+        self._publish(chatroom_feed(channel), f"{APP}ChatMessageSentEvent", notice)
+        self._publish(where, f"{APP}ChannelSubscriptionEvent", ids)
+        newest = payloads.new_subscriber(channel, account)
+        self._publish(where, f"{APP}NewSubscriberUpdatedEvent", newest)
+        self._publish(where, f"{APP}NewActivityFeedEvent", payloads.activity(channel, account))
 
     def gifted(self, channel: Channel, gifter: Account | None, giftees: Sequence[Account]) -> None:
         """Gifted subscriptions in chunks. That an anonymous gift changes no leaderboard is a
         guess."""
         size = max(1, self.faults.number("kick.feed.gift_chunk"))
         for chunk in payloads.gift_chunks(channel, gifter, giftees, size):
-            self._say_gift(channel, chunk)
+            self._publish_gift(channel, chunk)
         where = channel_feed(channel)
         if self.faults.flag("kick.feed.gift_bundle"):
-            self._say(where, "SubscriptionGifted", payloads.gift_bundle(gifter, giftees))
+            self._publish(where, "SubscriptionGifted", payloads.gift_bundle(gifter, giftees))
         if gifter is not None:
             board = payloads.gifts_leaderboard(channel, gifter, self._names(), len(giftees))
-            self._say(where, "GiftsLeaderboardUpdated", board)
+            self._publish(where, "GiftsLeaderboardUpdated", board)
 
-    def _say_gift(self, channel: Channel, chunk: Body) -> None:
+    def _publish_gift(self, channel: Channel, chunk: Body) -> None:
         """Under the current name, the older ones, or both; the feed of the older is a guess."""
         names = str(self.faults.get("kick.feed.old_names"))
         if names != "only":
-            self._say(chatroom_feed(channel), "GiftedSubscriptionsEvent", chunk)
+            self._publish(chatroom_feed(channel), "GiftedSubscriptionsEvent", chunk)
         if names in ("both", "only"):
-            self._say(chat_feed(channel), f"{APP}GiftedSubscriptionsEvent", chunk)
+            self._publish(chat_feed(channel), f"{APP}GiftedSubscriptionsEvent", chunk)
             lucky = {"usernames": chunk["gifted_usernames"]}
-            self._say(stream_feed(channel), f"{APP}LuckyUsersWhoGotGiftSubscriptionsEvent", lucky)
+            self._publish(
+                stream_feed(channel), f"{APP}LuckyUsersWhoGotGiftSubscriptionsEvent", lucky
+            )
 
     def kicks(
         self, channel: Channel, sender: Account, gift: KicksGift, details: Body, picture: str
     ) -> None:
         where = channel_feed(channel)
-        self._say(where, "KicksGifted", payloads.kicks(sender, gift, details, picture))
+        self._publish(where, "KicksGifted", payloads.kicks(sender, gift, details, picture))
         board = payloads.kicks_leaderboard(channel, self._names())
-        self._say(where, "KicksLeaderboardUpdated", board)
+        self._publish(where, "KicksLeaderboardUpdated", board)
 
     def redeemed(self, channel: Channel, account: Account, redemption: Redemption) -> None:
         data = payloads.redeemed(channel, account, redemption)
-        self._say(chatroom_feed(channel), "RewardRedeemedEvent", data)
+        self._publish(chatroom_feed(channel), "RewardRedeemedEvent", data)
 
     def live(self, channel: Channel, stream: Stream) -> None:
-        self._say(stream_feed(channel), f"{APP}StreamerIsLive", payloads.live(channel, stream))
+        self._publish(stream_feed(channel), f"{APP}StreamerIsLive", payloads.live(channel, stream))
 
     def ended(self, channel: Channel, stream: Stream) -> None:
         data = payloads.ended(channel, stream)
-        self._say(stream_feed(channel), f"{APP}StopStreamBroadcast", data)
+        self._publish(stream_feed(channel), f"{APP}StopStreamBroadcast", data)
 
     def hosted(self, channel: Channel, host: Account, viewers: int, message: str | None) -> None:
         """Sent twice; the second event's data is a guess."""
         data = payloads.hosted(channel, host, viewers, message)
-        self._say(chat_feed(channel), f"{APP}StreamHostEvent", data)
-        self._say(old_chat_feed(channel), f"{APP}StreamHostedEvent", data)
+        self._publish(chat_feed(channel), f"{APP}StreamHostEvent", data)
+        self._publish(old_chat_feed(channel), f"{APP}StreamHostedEvent", data)
 
-    def _say(self, feed: str, name: str, data: Body) -> None:
+    def _publish(self, feed: str, name: str, data: Body) -> None:
         self.hub.publish([FeedEvent(feed, name, data)])
 
     def _names(self) -> dict[int, str]:

@@ -72,7 +72,7 @@ class Listener(Protocol):
         """End a subscription, if the transport supports it."""
 
     def close(self, code: int, reason: str) -> None:
-        """Say goodbye with a code and close."""
+        """Close with a code."""
 
     def abort(self) -> None:
         """Drop the connection without a close frame."""

@@ -88,7 +88,7 @@ export function toast(text, kind = "info") {
   const note = h("div", { class: `toast toast-${kind}` }, text);
   const box = byId("toasts");
   box.append(note);
-  // Shown anew each time, so that it lies above an open dialog.
+  // Shown again each time, so that it is above an open dialog.
   if (box.matches(":popover-open")) box.hidePopover();
   box.showPopover();
   setTimeout(() => {
