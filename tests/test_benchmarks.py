@@ -15,7 +15,7 @@ print("\\n" + json.dumps([list(results), left_out]))
 """
 
 
-def test_without_wrk_the_other_benchmarks_are_measured() -> None:
+def test_missing_wrk_skips_only_its_benchmark() -> None:
     """Nothing is on the path, not even what could install it."""
     run = subprocess.run(
         [sys.executable, "-c", TWO],

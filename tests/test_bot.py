@@ -75,7 +75,7 @@ COOLDOWN = commands.CommandOnCooldown(commands.Cooldown(1, 30), 12.0, commands.B
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
-def test_each_kind_of_error_is_told_kindly(error: Exception, title: str, body: str) -> None:
+def test_each_error_has_a_friendly_message(error: Exception, title: str, body: str) -> None:
     with capture_logs():
         embed = error_card(context(typed()), error)
     assert title in (embed.title or "")
@@ -85,7 +85,7 @@ def test_each_kind_of_error_is_told_kindly(error: Exception, title: str, body: s
     assert embed.colour.value == COLOURS["warning"]
 
 
-def test_a_bug_is_told_with_a_code_that_finds_the_log_line_and_without_its_words() -> None:
+def test_bug_message_has_the_log_code_and_no_details() -> None:
     with capture_logs() as logged:
         embed = error_card(context(typed()), RuntimeError("of viewer 4711"))
     (line,) = logged
@@ -105,12 +105,12 @@ def test_a_bug_is_told_with_a_code_that_finds_the_log_line_and_without_its_words
         lambda error: commands.ConversionError(cast(Any, int), error),
     ],
 )
-def test_what_discord_py_wraps_around_a_refusal_is_taken_off(wrap: Any) -> None:
+def test_wrapped_refusal_is_unwrapped(wrap: Any) -> None:
     refusal = Refusal("No.")
     assert bot._original(wrap(refusal)) is refusal
 
 
-def test_it_asks_to_hear_what_the_features_need_and_nothing_else() -> None:
+def test_bot_requests_only_the_required_intents() -> None:
     asked = {name for name, wanted in bot.intents() if wanted}
     assert asked == {
         *("guilds", "members", "guild_messages", "dm_messages", "message_content"),
@@ -126,7 +126,7 @@ def described() -> list[dict[str, Any]]:
     return asyncio.run(bot._describe(load_features()))
 
 
-def test_every_command_says_in_a_sentence_what_it_is_for(described: list[dict[str, Any]]) -> None:
+def test_every_command_has_a_short_description(described: list[dict[str, Any]]) -> None:
     assert described
     for command in described:
         assert command["help"].endswith("."), command["name"]
@@ -134,7 +134,7 @@ def test_every_command_says_in_a_sentence_what_it_is_for(described: list[dict[st
         assert command["who"]
 
 
-async def test_every_slash_command_is_one_that_discord_takes() -> None:
+async def test_every_slash_command_is_valid_for_discord() -> None:
     services = Services(Settings(_env_file=None), Database("postgresql://"), LocalBus())
     client = bot.RegularsBot(services, load_features())
     await client.add_features()
@@ -151,21 +151,21 @@ async def test_every_slash_command_is_one_that_discord_takes() -> None:
     await client.close()
 
 
-def test_commands_are_told_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_are_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert bot.main(["--commands"]) == 0
     names = [command["name"] for command in json.loads(capsys.readouterr().out)]
     assert {"health", "help"} <= set(names)
     assert names == sorted(names)
 
 
-def test_chat_commands_are_told_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_chat_commands_are_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert bot.main(["--chat-commands"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert ["call", "sr"] in [command["names"] for command in found]
     assert all(command["help"] and command["usage"].startswith("!") for command in found)
 
 
-def test_an_unknown_argument_is_answered_with_how_to_use_it(
+def test_unknown_argument_shows_usage(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert bot.main(["--nonsense"]) == 2
@@ -187,7 +187,7 @@ def thread(database: Database, clock: Any) -> DiscordThread:
     return DiscordThread(Services(Settings(_env_file=None), database, LocalBus(), clock), ())
 
 
-def test_while_it_connects_it_warns_and_after_a_minute_it_is_down(database: Database) -> None:
+def test_connecting_is_a_warning_and_down_after_a_minute(database: Database) -> None:
     clock = Clock()
     one = thread(database, clock)
     part, sender = one.status()
@@ -206,7 +206,7 @@ def test_while_it_connects_it_warns_and_after_a_minute_it_is_down(database: Data
         (False, False, 0.1, "warn"),
     ],
 )
-def test_it_is_well_while_discord_answers_its_heartbeats(
+def test_state_follows_gateway_readiness_and_latency(
     database: Database, ready: bool, closed: bool, latency: float, state: str
 ) -> None:
     one = thread(database, Clock())
@@ -249,7 +249,7 @@ def test_it_is_well_while_discord_answers_its_heartbeats(
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
-async def test_only_what_is_discords_fault_is_told_as_such(
+async def test_connection_errors_are_distinguished_from_bugs(
     database: Database,
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
@@ -289,7 +289,7 @@ async def test_only_what_is_discords_fault_is_told_as_such(
         ),
     ],
 )
-def test_settings_that_are_not_so_in_discord_are_told_at_the_start_and_in_health(
+def test_settings_that_do_not_match_discord_are_reported(
     database: Database, given: dict[str, int], said: str | None
 ) -> None:
     usual: dict[str, Any] = {"discord_guild_id": NORAS_CORNER_ID}
@@ -314,13 +314,13 @@ def _problem(one: DiscordThread) -> str:
     return "".join(part.reason for part in one.status() if part.name == "Discord settings")
 
 
-def test_ringing_or_stopping_what_never_started_is_no_error(database: Database) -> None:
+def test_wake_and_stop_before_start_are_no_error(database: Database) -> None:
     one = thread(database, Clock())
     one.wake()
     one.stop()
 
 
-def test_a_command_that_discord_waits_for_no_longer_is_noted_and_does_nothing(
+def test_expired_command_is_logged_and_does_nothing(
     database: Database,
 ) -> None:
     with (
@@ -338,7 +338,7 @@ def test_a_command_that_discord_waits_for_no_longer_is_noted_and_does_nothing(
     assert "Slot requests are on" in str(shown["response"])
 
 
-def test_a_server_that_comes_after_the_bot_is_ready_is_welcomed(
+def test_late_server_is_handled_after_ready(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rig waits for both servers."""

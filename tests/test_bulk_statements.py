@@ -398,9 +398,7 @@ def work_of(database: Database, step: Step, guild_id: int) -> Work:
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_four_times_the_viewers_take_about_four_times_the_work(
-    servers: Database, name: str
-) -> None:
+def test_work_grows_linearly_with_viewers(servers: Database, name: str) -> None:
     small = work_of(servers, STEPS[name], SMALL)
     large = work_of(servers, STEPS[name], LARGE)
     assert small.rows > 0

@@ -53,7 +53,7 @@ def run(tree: Path, command: str) -> str:
     return done.stdout
 
 
-def test_the_steps_lead_to_a_checked_command_and_feature(copy: Path) -> None:
+def test_documented_steps_create_a_working_command_and_feature(copy: Path) -> None:
     blocks = re.findall(r"```sh\n(.*?)```", PAGE, re.S)
     assert len(blocks) == 2
     for command in dict.fromkeys("".join(blocks).splitlines()):
@@ -66,14 +66,14 @@ def test_the_steps_lead_to_a_checked_command_and_feature(copy: Path) -> None:
     assert "Say a quote." in documented
 
 
-def test_a_feature_takes_sixty_lines() -> None:
+def test_documented_feature_has_at_most_sixty_lines() -> None:
     files = [step for step in STEP.finditer(PAGE) if step["path"].startswith("core/quotes/")]
     assert len(files) == 5
     lines = [line for step in files for line in step["code"].splitlines() if line.strip()]
     assert len(lines) <= 60
 
 
-def test_every_file_that_it_names_is_there() -> None:
+def test_every_named_file_exists() -> None:
     named = re.findall(r"`((?:core|tests|docs)/[\w/.]+)`", PAGE)
     made = {step["path"] for step in STEP.finditer(PAGE) if step[1] == "Create"}
     assert len(named) > 5

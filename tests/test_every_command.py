@@ -136,7 +136,7 @@ def check(said: Json, complaints: Callable[[], list[Any]], *asked: object) -> st
 
 
 @pytest.mark.parametrize("name", DESCRIBED)
-def test_as_a_slash_command(
+def test_every_slash_command_answers_any_arguments(
     discord: DiscordDriver, complaints: Callable[[], list[Any]], name: str
 ) -> None:
     path, options = registered(discord, name)
@@ -152,7 +152,9 @@ def test_as_a_slash_command(
 
 
 @pytest.mark.parametrize("name", DESCRIBED)
-def test_typed(discord: DiscordDriver, complaints: Callable[[], list[Any]], name: str) -> None:
+def test_every_typed_command_answers_any_arguments(
+    discord: DiscordDriver, complaints: Callable[[], list[Any]], name: str
+) -> None:
     _path, options = registered(discord, name)
     given = [str(fitting(one)) for one in options]
     said = check(by_typing(discord, " ".join([f"!{name}", *given])), complaints, name, given)

@@ -14,7 +14,7 @@ PARTS = [{"name": "Database", "state": "ok", "reason": "Answering."}]
 @pytest.mark.parametrize(
     ("status", "http", "code"), [("ok", 200, 0), ("degraded", 200, 0), ("down", 503, 1)]
 )
-def test_the_exit_code_says_whether_it_works(
+def test_exit_code_matches_the_health_status(
     httpserver: HTTPServer,
     capsys: pytest.CaptureFixture[str],
     status: str,
@@ -30,17 +30,17 @@ def test_the_exit_code_says_whether_it_works(
 
 
 @pytest.mark.parametrize("body", ["<html>nginx</html>", "[]", "{}", "null", ""])
-def test_a_stranger_on_the_port_is_not_taken_for_us(httpserver: HTTPServer, body: str) -> None:
+def test_another_program_on_the_port_is_rejected(httpserver: HTTPServer, body: str) -> None:
     httpserver.expect_request("/health").respond_with_data(body)
     assert health_check.main([httpserver.url_for("").rstrip("/")]) == 1
 
 
-def test_nobody_there_is_said_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreachable_server_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert health_check.main(["http://127.0.0.1:1"]) == 1
     assert "Is Regulars running" in capsys.readouterr().out
 
 
-def test_settings_that_do_not_fit_are_said_in_a_sentence(
+def test_invalid_settings_are_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Any
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -58,9 +58,7 @@ def settings(url: str) -> Settings:
     return Settings(_env_file=None, database_url=SecretStr(url))
 
 
-def test_an_empty_database_is_created_then_up_to_date_then_upgraded(
-    url: str, migrations: Path
-) -> None:
+def test_database_is_created_then_unchanged_then_upgraded(url: str, migrations: Path) -> None:
     assert setup_database.set_up(settings(url)) == "The database was created (version one)."
     again = setup_database.set_up(settings(url))
     assert again == "The database is up to date (version one)."
@@ -73,7 +71,7 @@ def test_an_empty_database_is_created_then_up_to_date_then_upgraded(
     gate.close()
 
 
-def test_two_that_start_at_once_take_turns(url: str, migrations: Path) -> None:
+def test_concurrent_setups_take_turns(url: str, migrations: Path) -> None:
     add(migrations, "two", "one", "SELECT pg_sleep(0.1)")
     told: list[str] = []
     both = [
@@ -90,9 +88,7 @@ def test_two_that_start_at_once_take_turns(url: str, migrations: Path) -> None:
     ]
 
 
-def test_an_upgrade_that_fails_halfway_leaves_everything_as_it_was(
-    url: str, migrations: Path
-) -> None:
+def test_failed_upgrade_is_rolled_back(url: str, migrations: Path) -> None:
     setup_database.set_up(settings(url))
     add(migrations, "two", "one", "DROP TABLE setup_kept; SELECT nonsense")
     with pytest.raises(Exception, match="nonsense"):
@@ -104,7 +100,7 @@ def test_an_upgrade_that_fails_halfway_leaves_everything_as_it_was(
     gate.close()
 
 
-def test_a_database_of_an_unknown_version_is_left_as_it_is(url: str, migrations: Path) -> None:
+def test_unknown_database_version_is_unchanged(url: str, migrations: Path) -> None:
     setup_database.set_up(settings(url))
     gate = Database(url, pool_size=1)
     with gate.begin() as tx:
@@ -116,13 +112,13 @@ def test_a_database_of_an_unknown_version_is_left_as_it_is(url: str, migrations:
     gate.close()
 
 
-def test_a_database_that_is_away_is_said_in_a_sentence_without_the_password() -> None:
+def test_unreachable_database_is_reported_without_the_password() -> None:
     with pytest.raises(StartError, match="check DATABASE_URL") as caught:
         setup_database.set_up(settings("postgresql://u:hunter2hunter2@127.0.0.1:1/x"))
     assert "hunter2" not in str(caught.value)
 
 
-def test_the_program_ends_with_a_sentence_and_a_code(
+def test_program_prints_the_result_and_returns_its_exit_code(
     url: str,
     migrations: Path,
     monkeypatch: pytest.MonkeyPatch,

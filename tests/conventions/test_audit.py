@@ -47,14 +47,14 @@ def posted() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("where", "action"), list(posted()))
-def test_an_action_has_a_line(where: str, action: str) -> None:
+def test_every_audited_action_has_a_line(where: str, action: str) -> None:
     assert any(re.fullmatch(action, known) for known in LINES), (
         f"{where}: add {action} to `audit` of the feature"
     )
 
 
 @pytest.mark.parametrize("action", LINES)
-def test_a_line_reads_after_a_name_and_has_known_fields(action: str) -> None:
+def test_lines_fit_after_a_name_and_use_known_fields(action: str) -> None:
     for before, after in SAMPLES:
         line = LINES[action](before, after)
         assert line[0].islower() or line.startswith("let "), line
@@ -64,5 +64,5 @@ def test_a_line_reads_after_a_name_and_has_known_fields(action: str) -> None:
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
-def test_a_line_belongs_to_its_own_feature(feature: Feature) -> None:
+def test_lines_belong_to_their_own_feature(feature: Feature) -> None:
     assert all(action.startswith(f"{feature.name}.") for action in feature.audit)

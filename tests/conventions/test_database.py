@@ -103,7 +103,7 @@ def described(database: Database) -> dict[str, list[str]]:
     }
 
 
-def test_the_migrations_lead_to_what_the_features_declare(empty: Database) -> None:
+def test_migrations_match_the_declared_tables(empty: Database) -> None:
     """A difference means: `tables.py` was changed and no migration was written."""
     setup_database.upgrade(empty)
     with empty.engine.connect() as connection:
@@ -111,9 +111,7 @@ def test_the_migrations_lead_to_what_the_features_declare(empty: Database) -> No
         assert compare_metadata(context, METADATA) == []
 
 
-def test_the_migrations_keep_every_constraint_and_index(
-    empty: Database, database: Database
-) -> None:
+def test_migrations_keep_every_constraint_and_index(empty: Database, database: Database) -> None:
     """Alembic's comparison does not see checks and conditions of indexes."""
     setup_database.upgrade(empty)
     migrated = described(empty)
@@ -122,7 +120,7 @@ def test_the_migrations_keep_every_constraint_and_index(
     assert migrated == declared
 
 
-def test_guilds_are_left_out_of_statistics(empty: Database) -> None:
+def test_guild_id_is_excluded_from_statistics(empty: Database) -> None:
     """Else thousands of rows of a new guild are taken for one: tests/test_bulk_statements.py."""
     setup_database.upgrade(empty)
     told = described(empty)
@@ -139,7 +137,7 @@ def test_upgrading_twice_changes_nothing(empty: Database) -> None:
     assert described(empty) == shape
 
 
-def test_two_upgrades_at_once_both_succeed(empty: Database) -> None:
+def test_concurrent_upgrades_both_succeed(empty: Database) -> None:
     with ThreadPoolExecutor(2) as both:
         found = list(both.map(setup_database.upgrade, [empty, empty]))
     assert sorted(found, key=repr) == sorted([(None, newest()), (newest(), newest())], key=repr)
@@ -149,7 +147,7 @@ def newest() -> str | None:
     return ScriptDirectory(str(setup_database.MIGRATIONS)).get_current_head()
 
 
-def test_the_history_is_one_line() -> None:
+def test_migration_history_is_linear() -> None:
     history = ScriptDirectory(str(setup_database.MIGRATIONS))
     assert len(history.get_heads()) == 1
     assert all(isinstance(one.down_revision, str | None) for one in history.walk_revisions())
@@ -168,7 +166,7 @@ def keys(table: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("table", sorted(METADATA.tables))
-def test_every_row_belongs_to_a_server(table: str) -> None:
+def test_every_table_has_its_guild_in_a_key(table: str) -> None:
     """The server is part of a key, so that nothing of one can be taken for another's."""
     columns = METADATA.tables[table].columns
     if table in WITHOUT_A_SERVER:
@@ -181,7 +179,7 @@ def test_every_row_belongs_to_a_server(table: str) -> None:
 
 
 @pytest.mark.parametrize("table", sorted(set(METADATA.tables) - set(WITHOUT_A_SERVER)))
-def test_no_key_reaches_across_servers(table: str) -> None:
+def test_no_key_spans_guilds(table: str) -> None:
     """What one server has must not forbid another one to have the same."""
     for name, columns in keys(table).items():
         column = METADATA.tables[table].columns[columns[0]]
@@ -191,7 +189,7 @@ def test_no_key_reaches_across_servers(table: str) -> None:
 
 
 @pytest.mark.parametrize("table", sorted(METADATA.tables))
-def test_references_within_a_server_cannot_leave_it(table: str) -> None:
+def test_references_include_the_guild(table: str) -> None:
     """A reference to a table that has servers carries the server along."""
     for reference in METADATA.tables[table].foreign_key_constraints:
         target = reference.referred_table
@@ -199,12 +197,12 @@ def test_references_within_a_server_cannot_leave_it(table: str) -> None:
             assert "guild_id" in [column.name for column in reference.columns]
 
 
-def test_the_reasons_are_about_tables_that_are_there() -> None:
+def test_exceptions_name_existing_tables() -> None:
     assert set(WITHOUT_A_SERVER) | set(NUMBERED) <= set(METADATA.tables)
 
 
 @pytest.mark.parametrize("table", sorted(METADATA.tables))
-def test_every_promise_has_a_name_that_tells_whose_it_is(table: str) -> None:
+def test_constraint_names_start_with_their_table(table: str) -> None:
     declared = METADATA.tables[table]
     for name in promises(declared):
         assert name != "None", f"{table} has a promise without a name"
@@ -216,13 +214,13 @@ def promises(table: Table) -> list[str]:
     return [*(str(c.name) for c in table.constraints), *(str(i.name) for i in table.indexes)]
 
 
-def test_no_two_promises_share_a_name() -> None:
+def test_constraint_names_are_unique() -> None:
     names = [name for table in METADATA.tables.values() for name in promises(table)]
     assert sorted(names) == sorted(set(names))
 
 
 @pytest.mark.parametrize("table", sorted(METADATA.tables))
-def test_instants_know_their_zone_and_are_called_so(table: str) -> None:
+def test_timestamps_have_a_time_zone_and_a_fitting_name(table: str) -> None:
     for column in METADATA.tables[table].columns:
         if hasattr(column.type, "timezone"):
             assert column.type.timezone, f"{column.name} has no zone"
@@ -254,7 +252,7 @@ STATEMENTS = statements()
 
 
 @pytest.mark.parametrize("where", STATEMENTS)
-def test_every_statement_fits_the_schema(database: Database, where: str) -> None:
+def test_every_statement_can_be_prepared(database: Database, where: str) -> None:
     dialect = postgresql.dialect(paramstyle="numeric_dollar")
     sql = str(text(STATEMENTS[where]).compile(dialect=dialect))
     with database.begin() as tx:
@@ -262,14 +260,14 @@ def test_every_statement_fits_the_schema(database: Database, where: str) -> None
         tx.exec_driver_sql("DEALLOCATE statement")
 
 
-def test_statements_are_found() -> None:
+def test_statement_search_finds_known_statements() -> None:
     """The test above would pass if it saw none."""
     assert any("WITH RECURSIVE lanes" in sql for sql in STATEMENTS.values())
     assert any("pg_advisory_xact_lock" in sql for sql in STATEMENTS.values())
     assert len(STATEMENTS) > 20
 
 
-def test_no_statement_is_put_together_from_values() -> None:
+def test_sql_is_never_built_from_values() -> None:
     """A text() made where it is used may hold a value; one made once, at the top, cannot."""
     for module in modules():
         tree = ast.parse(source_of(module))

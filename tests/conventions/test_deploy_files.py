@@ -47,12 +47,12 @@ def final_stage() -> str:
     return DOCKERFILE[DOCKERFILE.rindex("\nFROM ") :]
 
 
-def test_the_dockerfile_passes_its_linter() -> None:
+def test_dockerfile_passes_hadolint() -> None:
     result = run("hadolint", "Dockerfile")
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_the_last_stage_installs_nothing_and_is_not_root() -> None:
+def test_final_stage_installs_nothing_and_is_not_root() -> None:
     assert "pip" not in final_stage()
     assert "apt-get" not in final_stage()
     user, group = instructions("USER")[-1].split(":")
@@ -67,22 +67,22 @@ def test_packages_are_checked_against_their_hashes() -> None:
     assert all("--require-hashes" in line for line in installs)
 
 
-def test_signals_reach_python() -> None:
+def test_python_receives_signals_directly() -> None:
     """A shell in between would keep SIGTERM to itself, and the container would be killed."""
     assert json.loads(instructions("ENTRYPOINT")[0]) == ["python", "combined_server.py"]
     assert "CMD" not in re.findall(r"^[A-Z]+", DOCKERFILE, re.MULTILINE)
 
 
-def test_the_health_check_is_the_products_own() -> None:
+def test_dockerfile_uses_our_health_check() -> None:
     assert instructions("HEALTHCHECK")[0].endswith('CMD ["python", "health_check.py"]')
 
 
-def test_railway_can_build_it() -> None:
+def test_dockerfile_has_no_volume_for_railway() -> None:
     """Railway refuses VOLUME (https://docs.railway.com/reference/dockerfiles)."""
     assert instructions("VOLUME") == []
 
 
-def test_the_image_starts_no_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_image_disables_the_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environment = dict(
         word.split("=", 1) for line in instructions("ENV") for word in shlex.split(line)
     )
@@ -115,7 +115,7 @@ def _fits(path: str, pattern: str) -> bool:
     return any(fnmatch(part, pattern) for part in (path, *path.split("/")))
 
 
-def test_the_image_gets_the_product_and_nothing_else() -> None:
+def test_image_contains_only_the_product() -> None:
     assert {"core", "requirements.txt", "combined_server.py"} <= set(copied())
     assert [source for source in copied() if not (ROOT / source).exists()] == []
     assert [source for source in copied() if not reaches_the_build(source)] == []
@@ -126,14 +126,14 @@ def test_the_image_gets_the_product_and_nothing_else() -> None:
 # The compose file
 
 
-def test_the_compose_file_fits_its_schema() -> None:
+def test_compose_file_matches_its_schema() -> None:
     result = run(
         "check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"
     )
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_the_schema_check_can_fail(tmp_path: Path) -> None:
+def test_schema_check_can_fail(tmp_path: Path) -> None:
     wrong = tmp_path / "docker-compose.yml"
     wrong.write_text(COMPOSE_TEXT.replace("restart:", "restrat:"))
     assert run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", str(wrong)).returncode
@@ -146,7 +146,7 @@ def test_databases_are_not_reachable_from_outside(service: str) -> None:
     assert COMPOSE["networks"]["inside"]["internal"] is True
 
 
-def test_only_this_machine_reaches_the_bot_without_https() -> None:
+def test_bot_port_is_published_on_localhost_only() -> None:
     assert all(port.startswith("127.0.0.1:") for port in SERVICES["bot"]["ports"])
 
 
@@ -160,14 +160,14 @@ def test_no_secret_has_a_default(secret: str) -> None:
     assert COMPOSE_TEXT.count("${" + secret + ":?") == len(uses)
 
 
-def test_the_bot_waits_until_its_databases_answer() -> None:
+def test_bot_waits_for_healthy_databases() -> None:
     assert SERVICES["bot"]["depends_on"] == {
         name: {"condition": "service_healthy"} for name in ("db", "redis")
     }
     assert all("test" in SERVICES[name]["healthcheck"] for name in ("db", "redis"))
 
 
-def test_the_bot_finds_the_databases_that_are_started() -> None:
+def test_bot_addresses_match_the_database_services() -> None:
     database = SERVICES["db"]["environment"]
     address = SERVICES["bot"]["environment"]["DATABASE_URL"]
     assert address.startswith(f"postgresql://{database['POSTGRES_USER']}:")
@@ -175,11 +175,11 @@ def test_the_bot_finds_the_databases_that_are_started() -> None:
     assert SERVICES["bot"]["environment"]["REDIS_URL"].endswith("@redis:6379/0")
 
 
-def test_compose_sets_what_the_product_reads() -> None:
+def test_compose_sets_only_known_settings() -> None:
     assert SERVICES["bot"]["environment"].keys() <= SETTINGS
 
 
-def test_data_outlives_the_containers() -> None:
+def test_data_survives_container_replacement() -> None:
     """PostgreSQL's image moved its volume with version 18; at the old place data would be lost."""
     assert SERVICES["db"]["volumes"] == ["database:/var/lib/postgresql"]
     data_dir = SERVICES["bot"]["environment"]["DATA_DIR"]
@@ -189,7 +189,7 @@ def test_data_outlives_the_containers() -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_service_comes_back_and_fills_no_disk(service: str) -> None:
+def test_services_restart_and_limit_their_logs(service: str) -> None:
     assert SERVICES[service]["restart"] == "unless-stopped"
     assert "max-size" in SERVICES[service]["logging"]["options"]
     assert "no-new-privileges:true" in SERVICES[service]["security_opt"]
@@ -198,7 +198,7 @@ def test_every_service_comes_back_and_fills_no_disk(service: str) -> None:
 # Railway
 
 
-def test_railway_builds_the_image_and_asks_for_health() -> None:
+def test_railway_uses_the_dockerfile_and_health_check() -> None:
     railway = json.loads((ROOT / "railway.json").read_text())
     assert railway["build"] == {"builder": "DOCKERFILE", "dockerfilePath": "Dockerfile"}
     assert railway["deploy"]["healthcheckPath"] == "/health"
@@ -212,13 +212,13 @@ def test_railway_builds_the_image_and_asks_for_health() -> None:
 FOR_COMPOSE = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "DOMAIN", "PUBLISHED_PORT"}
 
 
-def test_every_variable_in_the_guide_is_read_by_something() -> None:
+def test_every_variable_in_the_guide_is_used() -> None:
     assert set(re.findall(r"\$\{([A-Z_]+)", COMPOSE_TEXT)) >= FOR_COMPOSE
     named = set(re.findall(r"\b([A-Z]+(?:_[A-Z]+)+)\b", GUIDE)) - {"APPLICATION_ID"}
     assert named <= SETTINGS | FOR_COMPOSE
 
 
-def test_the_guide_names_what_has_to_be_set() -> None:
+def test_guide_names_every_required_variable() -> None:
     needed = set(re.findall(r"\$\{([A-Z_]+):\?", COMPOSE_TEXT)) | {
         "DISCORD_GUILD_ID",
         "KICK_CHANNEL",
@@ -229,27 +229,27 @@ def test_the_guide_names_what_has_to_be_set() -> None:
     assert [name for name in needed if name not in GUIDE] == []
 
 
-def test_links_inside_the_guide_lead_somewhere() -> None:
+def test_links_inside_the_guide_exist() -> None:
     titles = re.findall(r"^## (.+)$", GUIDE, re.MULTILINE)
     slugs = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
     assert set(re.findall(r"\]\(#([^)]+)\)", GUIDE)) <= slugs
 
 
-def test_the_same_env_file_serves_compose_and_docker_run() -> None:
+def test_env_file_works_with_compose_and_docker_run() -> None:
     """`docker run --env-file` takes every line literally: no quotes, nothing after the value."""
     lines = (ROOT / ".env.example").read_text().splitlines()
     values = [line.partition("=")[2] for line in lines if line and not line.startswith("#")]
     assert [value for value in values if re.search(r"""['"]|\s#""", value)] == []
 
 
-def test_the_systemd_unit_runs_what_the_makefile_runs() -> None:
+def test_systemd_unit_runs_the_same_command_as_make() -> None:
     command = re.search(r"ExecStart=\S+/\.venv/bin/(python .+)", GUIDE)
     assert command
     assert f"$(PY) {command[1].removeprefix('python ')}\n" in (ROOT / "Makefile").read_text()
     assert "ExecStartPre=/bin/sh .ci/setup requirements.txt" in GUIDE
 
 
-def test_the_invitation_asks_for_what_the_bot_needs_and_for_what_the_guide_says() -> None:
+def test_invite_permissions_match_the_code_and_the_guide() -> None:
     number = re.search(r"permissions=(\d+)", GUIDE)
     assert number is not None
     asked = {name for name, asked in discord.Permissions(int(number[1])) if asked}

@@ -41,7 +41,7 @@ def page_id(page: Path) -> str:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)
-def test_a_made_document_is_up_to_date(path: str) -> None:
+def test_generated_document_is_up_to_date(path: str) -> None:
     made = DOCUMENTS[path]()
     assert (ROOT / path).read_text() == made, "run `python -m tests.conventions.documents`"
 
@@ -55,18 +55,18 @@ def env_lines() -> dict[str, tuple[bool, str]]:
     return {name: (bool(commented), value) for commented, name, value in found}
 
 
-def test_the_example_and_the_settings_name_the_same_variables() -> None:
+def test_example_and_settings_name_the_same_variables() -> None:
     assert set(env_lines()) == {name.upper() for name in Settings.model_fields}
 
 
-def test_a_fresh_copy_of_the_example_changes_nothing(tmp_path: Path) -> None:
+def test_copied_example_changes_nothing(tmp_path: Path) -> None:
     """What is not commented out is empty, so that later versions may change a default."""
     copy = tmp_path / ".env"
     copy.write_text((ROOT / ".env.example").read_text())
     assert Settings(_env_file=copy) == Settings(_env_file=None)
 
 
-def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
+def test_example_shows_the_defaults(tmp_path: Path) -> None:
     for name, field in Settings.model_fields.items():
         commented, value = env_lines()[name.upper()]
         assert value == default_of(field)
@@ -78,7 +78,7 @@ def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
     assert Settings(_env_file=shown) == Settings(_env_file=None)
 
 
-def test_every_setting_is_described_in_the_example_and_on_the_page() -> None:
+def test_every_setting_is_in_the_example_and_the_docs() -> None:
     example = " ".join((ROOT / ".env.example").read_text().replace("\n#", " ").split())
     page = (ROOT / "docs" / "settings.md").read_text()
     for name, field in Settings.model_fields.items():
@@ -89,7 +89,7 @@ def test_every_setting_is_described_in_the_example_and_on_the_page() -> None:
         assert field.description.replace("|", r"\|") in page
 
 
-def test_every_setting_of_a_server_is_described() -> None:
+def test_every_guild_setting_is_documented() -> None:
     page = (ROOT / "docs" / "settings.md").read_text()
     for setting in guild_settings():
         assert setting.help.endswith("."), setting.key
@@ -98,7 +98,7 @@ def test_every_setting_of_a_server_is_described() -> None:
         assert setting.environment is None or setting.environment in Settings.model_fields
 
 
-def test_every_command_is_described() -> None:
+def test_every_command_is_documented() -> None:
     page = (ROOT / "docs" / "commands.md").read_text()
     for command in told("--commands"):
         assert command["help"].endswith("."), command["name"]
@@ -115,7 +115,7 @@ FOLDERS = {"data"}
 
 
 @pytest.mark.parametrize("guide", GUIDES)
-def test_a_guide_names_commands_and_settings_that_exist(guide: str) -> None:
+def test_guides_name_existing_commands_and_settings(guide: str) -> None:
     known = {command["slash"][1:] for command in told("--commands")}
     groups = {slash.split()[0] for slash in known if " " in slash}
     keys = {one.key for one in guild_settings()}
@@ -131,7 +131,7 @@ def test_a_guide_names_commands_and_settings_that_exist(guide: str) -> None:
             assert words[1] in keys, f"/{name}{rest}"
 
 
-def test_who_may_use_which_command_is_as_declared() -> None:
+def test_guide_lists_command_permissions_as_declared() -> None:
     who = {command["slash"].split()[0]: command["who"] for command in told("--commands")}
     page = (ROOT / "docs" / "deploy.md").read_text()
     for declared, heading in (("everyone", "Everyone"), ("Manage Server", "Manage Server")):
@@ -141,7 +141,7 @@ def test_who_may_use_which_command_is_as_declared() -> None:
             assert who[name] == declared, name
 
 
-def test_what_the_program_prints_is_what_the_page_is_made_of() -> None:
+def test_printed_commands_match_the_documentation_source() -> None:
     command = [sys.executable, "bot.py", "--commands"]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert json.loads(printed.stdout) == told("--commands")
@@ -150,7 +150,7 @@ def test_what_the_program_prints_is_what_the_page_is_made_of() -> None:
 # -- written by hand ----------------------------------------------------------------------------
 
 
-def test_the_readme_begins_with_the_two_commands() -> None:
+def test_readme_starts_with_run_and_test() -> None:
     top = "\n".join((ROOT / "README.md").read_text().splitlines()[:20])
     assert "make run" in top
     assert "make test" in top
@@ -176,7 +176,7 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
-def test_links_within_the_tree_lead_somewhere(page: Path) -> None:
+def test_links_within_the_repository_exist(page: Path) -> None:
     lost = []
     for link in links(page):
         target = urlsplit(link)
@@ -188,7 +188,7 @@ def test_links_within_the_tree_lead_somewhere(page: Path) -> None:
     assert lost == []
 
 
-def test_links_are_found_and_broken_ones_seen(tmp_path: Path) -> None:
+def test_link_search_finds_every_kind_of_link(tmp_path: Path) -> None:
     """The test above would pass on a page whose links it does not see."""
     page = tmp_path / "page.md"
     page.write_text(
@@ -212,7 +212,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.\-/:}])/(?:home|Users|root|work|mnt|workspac
 REGISTRY = re.compile(r"(?:index[-_]url|find[-_]links|trusted[-_]host|registry)\s*[= ]\s*\S*//\S+")
 
 
-def test_no_path_of_a_machine_stands_in_the_tree() -> None:
+def test_repository_contains_no_machine_paths() -> None:
     found = [
         f"{page_id(file)}: {path}"
         for file in our_files(*TEXT)
@@ -232,7 +232,7 @@ def registries_of_this_machine() -> set[str]:
     return hosts - {"pypi.org", "registry.npmjs.org", "localhost", "127.0.0.1"}
 
 
-def test_no_registry_of_a_machine_stands_in_the_tree() -> None:
+def test_repository_contains_no_machine_registries() -> None:
     private = registries_of_this_machine()
     for file in our_files(*TEXT):
         text = file.read_text()
@@ -249,5 +249,5 @@ def test_no_registry_of_a_machine_stands_in_the_tree() -> None:
         ("the folder /data", False),
     ],
 )
-def test_a_path_of_a_machine_would_be_seen(line: str, seen: bool) -> None:
+def test_machine_paths_are_detected(line: str, seen: bool) -> None:
     assert bool(MACHINE_PATH.search(line)) == seen

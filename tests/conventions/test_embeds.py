@@ -28,6 +28,6 @@ def test_embeds_are_made_by_the_helper(file: Path) -> None:
     assert own_embeds(file.read_text()) == []
 
 
-def test_an_embed_made_by_hand_is_found() -> None:
+def test_manual_embeds_are_detected() -> None:
     source = 'a = discord.Embed(title=name)\nb = card("x")\nb.title = name\nc = Embed()'
     assert own_embeds(source) == [1, 3, 4]

@@ -44,7 +44,7 @@ def doubles(names: Iterator[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", sorted(kind for feature in FEATURES for kind in feature.embeds))
-def test_what_renders_a_message_gives_what_the_transport_carries(kind: str) -> None:
+def test_renderers_return_rendered(kind: str) -> None:
     """A bare embed would be found out only when it is to be sent."""
     (render,) = (feature.embeds[kind] for feature in FEATURES if kind in feature.embeds)
     assert get_type_hints(render)["return"] is Rendered
@@ -53,19 +53,19 @@ def test_what_renders_a_message_gives_what_the_transport_carries(kind: str) -> N
 # -- names --------------------------------------------------------------------------------------
 
 
-def test_no_two_discord_commands_share_a_name() -> None:
+def test_discord_command_names_are_unique() -> None:
     found = told("--commands")
     assert doubles(command["name"] for command in found) == []
     assert doubles(command["slash"] for command in found) == []
 
 
-def test_no_two_chat_commands_share_a_name() -> None:
+def test_chat_command_names_are_unique_and_lowercase() -> None:
     commands = [command for feature in FEATURES for command in feature.chat_commands]
     assert doubles(name for command in commands for name in command.names) == []
     assert all(name == name.lower() for command in commands for name in command.names)
 
 
-def test_no_two_features_share_a_setting_a_task_a_kind_or_a_source() -> None:
+def test_setting_task_kind_and_source_names_are_unique() -> None:
     for names in (
         (setting.key for feature in FEATURES for setting in feature.settings),
         (task.name for feature in FEATURES for task in feature.tasks),
@@ -81,7 +81,7 @@ def test_no_two_features_share_a_setting_a_task_a_kind_or_a_source() -> None:
         assert doubles(names) == []
 
 
-def test_every_paginator_has_a_command_and_its_buttons_find_it() -> None:
+def test_every_paginator_has_a_command_and_matching_buttons() -> None:
     known = {command["name"] for command in told("--commands")}
     for paginator in (one for feature in FEATURES for one in feature.paginators):
         assert paginator.command in known
@@ -93,7 +93,7 @@ def test_every_paginator_has_a_command_and_its_buttons_find_it() -> None:
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=feature_id)
-def test_what_a_feature_names_begins_with_its_own_name(feature: Feature) -> None:
+def test_names_start_with_the_feature_name(feature: Feature) -> None:
     """They are kept in the database, where nothing else tells whose they are."""
     named = [
         *(setting.key for setting in feature.settings),
@@ -106,14 +106,14 @@ def test_what_a_feature_names_begins_with_its_own_name(feature: Feature) -> None
     assert [name for name in named if not name.startswith(f"{feature.name}.")] == []
 
 
-def test_every_feature_has_the_name_of_its_package() -> None:
+def test_feature_names_match_their_packages() -> None:
     assert [feature.name for feature in FEATURES] == [
         n for n in NAMES if n not in ("kit", "events", "draws")
     ]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_feature_says_what_it_is_for(name: str) -> None:
+def test_every_package_has_a_docstring_and_no_imports(name: str) -> None:
     """The docstring is all that stands in `__init__.py`, so importing rules stays cheap."""
     tree = ast.parse(source_of(f"core.{name}"))
     assert ast.get_docstring(tree)
@@ -122,12 +122,12 @@ def test_a_feature_says_what_it_is_for(name: str) -> None:
 
 
 @pytest.mark.parametrize("module", [*modules(), *STARTERS])
-def test_a_module_says_what_it_is(module: str) -> None:
+def test_every_module_has_a_docstring(module: str) -> None:
     assert ast.get_docstring(ast.parse(source_of(module)))
 
 
 @pytest.mark.parametrize("module", modules())
-def test_what_the_store_offers_is_explained(module: str) -> None:
+def test_public_store_and_action_functions_have_docstrings(module: str) -> None:
     """Others use a package through its store and actions; the names alone do not tell enough."""
     if not module.endswith((".store", ".actions")):
         return
@@ -139,7 +139,7 @@ def test_what_the_store_offers_is_explained(module: str) -> None:
 # -- buttons ------------------------------------------------------------------------------------
 
 
-def test_every_button_still_works_after_a_restart() -> None:
+def test_every_button_is_registered_for_restarts() -> None:
     """One that the bot has sent since its start works anyhow, so pressing it shows nothing."""
 
     def kinds(of: type[Any]) -> Iterator[type[Any]]:
@@ -163,7 +163,7 @@ def test_every_button_still_works_after_a_restart() -> None:
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=feature_id)
-def test_a_feature_hears_events_that_there_are(feature: Feature) -> None:
+def test_handlers_subscribe_to_existing_events(feature: Feature) -> None:
     """Events for all, or of its own."""
     for event, handler in [*feature.handlers.items(), *feature.batch_handlers.items()]:
         assert issubclass(event, Event)
@@ -189,7 +189,7 @@ POSTED = sorted(set(posted_kinds()))
 
 
 @pytest.mark.parametrize(("module", "how", "kind"), POSTED)
-def test_what_is_posted_can_be_said(module: str, how: str, kind: str) -> None:
+def test_every_posted_kind_has_a_renderer(module: str, how: str, kind: str) -> None:
     where = {"post_to_kick": "lines", "post_reply": "lines", "post_role_changes": "settles"}.get(
         how, "embeds"
     )
@@ -197,7 +197,7 @@ def test_what_is_posted_can_be_said(module: str, how: str, kind: str) -> None:
     assert kind.split(".")[0] == module.split(".")[1], "a feature posts its own kinds only"
 
 
-def test_what_can_be_said_is_posted_somewhere() -> None:
+def test_every_renderer_is_used() -> None:
     said = {
         kind for feature in FEATURES for kind in (*feature.lines, *feature.embeds, *feature.settles)
     }
@@ -265,7 +265,7 @@ def what_happens_on_import(root: str, *names: str) -> list[str]:
     return found
 
 
-def test_importing_starts_nothing_and_reads_no_environment() -> None:
+def test_importing_has_no_side_effects() -> None:
     assert what_happens_on_import(str(ROOT), *modules(), *STARTERS) == []
 
 
@@ -281,7 +281,7 @@ def test_importing_starts_nothing_and_reads_no_environment() -> None:
         ("import socket; socket.socket().bind(('127.0.0.1', 0))", "bind"),
     ],
 )
-def test_a_module_that_starts_something_would_be_seen(
+def test_import_side_effects_are_detected(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
     line: str,
@@ -297,7 +297,7 @@ def test_a_module_that_starts_something_would_be_seen(
 # -- what is deployed ---------------------------------------------------------------------------
 
 
-def test_no_secret_has_a_default_in_the_compose_file() -> None:
+def test_compose_secrets_have_no_default() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     secret = re.compile("PASSWORD|SECRET|TOKEN|KEY")
     defaults = re.findall(r"\$\{(\w+):?-", text)

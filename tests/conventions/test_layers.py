@@ -15,7 +15,7 @@ from tests.conventions.layers import NOT_LAYERED, Tree, lint
 ROOT = Path(__file__).parents[2]
 
 
-def test_imports_keep_to_the_layers(
+def test_imports_follow_the_layers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.syspath_prepend(ROOT)
@@ -23,7 +23,7 @@ def test_imports_keep_to_the_layers(
     assert kept, capsys.readouterr().out
 
 
-def test_every_package_is_in_the_list_once() -> None:
+def test_every_package_is_listed_once() -> None:
     """A folder without `__init__.py` would be left out of the check as well."""
     packages = [package for layer in LAYERS for package in layer]
     folders = [path.parent.name for path in (ROOT / "core").glob("*/*.py")]
@@ -31,7 +31,7 @@ def test_every_package_is_in_the_list_once() -> None:
     assert all((ROOT / "core" / package / "__init__.py").exists() for package in packages)
 
 
-def test_what_starts_things_does_not_import_the_sandbox() -> None:
+def test_scripts_do_not_import_the_sandbox() -> None:
     """It starts the sandbox as a program of its own, as it would be on another machine."""
     for script in ROOT.glob("*.py"):
         for node in ast.walk(ast.parse(script.read_text())):
@@ -85,9 +85,7 @@ def add(file: Path, text: str) -> None:
         stream.write(text + "\n")
 
 
-def test_a_correct_tree_passes(
-    toy: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_valid_tree_passes(toy: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lint(toy, tmp_path / "contracts.toml"), capsys.readouterr().out
 
 
@@ -124,7 +122,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("file", "line", "contract"), BROKEN)
-def test_a_forbidden_import_is_found(
+def test_forbidden_import_is_detected(
     toy: Tree,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],

@@ -102,13 +102,13 @@ def _is_viewer(column: Column[object]) -> bool:
 
 
 @pytest.mark.parametrize("column", [f"{table}.{column.name}" for table, column in columns()])
-def test_a_column_says_whether_it_leads_to_a_person(column: str) -> None:
+def test_every_column_declares_whether_it_is_personal(column: str) -> None:
     table, name = column.split(".")
     is_declared = name in declared(METADATA.tables[table])
     assert is_declared != (column in NOBODYS), "give it info=holds(...), or a reason in NOBODYS"
 
 
-def test_the_reasons_are_about_columns_that_are_there() -> None:
+def test_exceptions_name_existing_columns() -> None:
     assert set(NOBODYS) <= {f"{table}.{column.name}" for table, column in columns()}
 
 
@@ -122,13 +122,13 @@ def covered() -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("table", METADATA.sorted_tables, ids=str)
-def test_people_in_a_table_can_ask_for_it(table: Table) -> None:
+def test_personal_tables_are_covered_by_privacy(table: Table) -> None:
     goes = any(not data.stays for data in declared(table).values())
     has_people = goes or any(_is_viewer(column) for column in table.columns)
     assert not has_people or table.name in covered(), "put it into the feature's Personal"
 
 
-def test_a_table_belongs_to_its_own_feature() -> None:
+def test_tables_are_covered_by_their_own_feature() -> None:
     """The deliveries alone are written by the inbox and filled by vendors."""
     assert set(covered()) <= set(METADATA.tables)
     for table, features in covered().items():
@@ -147,7 +147,7 @@ EVENTS = {event.__name__: event for event in events()}  # a dataclass with slots
 
 
 @pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
-def test_a_field_of_an_event_says_whether_it_leads_to_a_person(event: type[Event]) -> None:
+def test_event_fields_declare_whether_they_are_personal(event: type[Event]) -> None:
     """Keys of other payloads are looked at in every test that writes some: `tests/conftest.py`."""
     stored = {field.name for field in dataclasses.fields(event) if field.init}
     undeclared = stored - set(JSON_KEYS)

@@ -46,19 +46,19 @@ def _there(file: Path) -> Path | None:
     return file if file.exists() else None
 
 
-def test_the_browser_is_the_machines_own(path: Path) -> None:
+def test_installed_browser_is_found(path: Path) -> None:
     expected = program(path, "chromium-browser")
     assert find_chromium() == expected
 
 
-def test_a_named_browser_comes_first(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_configured_browser_takes_precedence(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(path, "chromium")
     named = program(path, "mine")
     monkeypatch.setenv("CHROMIUM", str(named))
     assert find_chromium() == named
 
 
-def test_a_named_browser_that_is_not_there_is_missing(
+def test_missing_configured_browser_is_reported_missing(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program(path, "chromium")
@@ -66,19 +66,19 @@ def test_a_named_browser_that_is_not_there_is_missing(
     assert find_chromium() is None
 
 
-def test_redis_comes_with_the_packages_where_the_machine_has_none(path: Path) -> None:
+def test_packaged_redis_is_used_without_a_system_one(path: Path) -> None:
     server = find_redis_server()
     assert server is not None
     version = subprocess.run([server, "--version"], capture_output=True, text=True, check=True)
     assert "Redis server" in version.stdout
 
 
-def test_the_machines_redis_comes_first(path: Path) -> None:
+def test_system_redis_takes_precedence(path: Path) -> None:
     expected = program(path, "redis-server")
     assert find_redis_server() == expected
 
 
-def test_root_installs_what_is_missing(
+def test_root_installs_missing_programs(
     path: Path, browser: Need, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = path / "calls"
@@ -91,7 +91,7 @@ def test_root_installs_what_is_missing(
     ]
 
 
-def test_an_installation_that_does_not_help_is_still_missing(
+def test_failed_installation_is_still_missing(
     path: Path, browser: Need, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program(path, "apt-get", "exit 100")
@@ -99,7 +99,9 @@ def test_an_installation_that_does_not_help_is_still_missing(
     assert install([browser]) == [browser]
 
 
-def test_nobody_else_installs(path: Path, browser: Need, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_users_install_nothing(
+    path: Path, browser: Need, monkeypatch: pytest.MonkeyPatch
+) -> None:
     program(path, "apt-get", f": >{path}/chromium")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert install([browser]) == [browser]
@@ -112,7 +114,7 @@ def test_nothing_missing_installs_nothing(path: Path, monkeypatch: pytest.Monkey
     assert not (path / "called").exists()
 
 
-def test_the_sentence_says_what_to_do() -> None:
+def test_missing_program_message_says_what_to_do() -> None:
     assert sentence(NEEDS[0]) == (
         "Chromium is missing, so the tests marked 'browser' are left out. Install it (Debian, "
         "Ubuntu: sudo apt-get install chromium fonts-noto-color-emoji), or name one: "
@@ -120,12 +122,12 @@ def test_the_sentence_says_what_to_do() -> None:
     )
 
 
-def test_what_cannot_run_is_left_out() -> None:
+def test_tests_with_missing_programs_are_excluded() -> None:
     assert left_out([]) == []
     assert left_out(NEEDS) == ["-m", "not browser and not redis"]
 
 
-def test_in_ci_a_missing_browser_is_a_failure(tmp_path: Path) -> None:
+def test_missing_browser_fails_in_ci(tmp_path: Path) -> None:
     """The whole command, with no apt-get in reach and a browser that is not there."""
     environment = {"PATH": str(tmp_path), "CI": "true", "CHROMIUM": str(tmp_path / "nowhere")}
     command = [sys.executable, "-m", "tests", "--version"]

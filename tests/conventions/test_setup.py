@@ -90,7 +90,7 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
-def test_the_first_call_installs_and_the_second_does_nothing(machine: Machine) -> None:
+def test_first_call_installs_and_second_does_nothing(machine: Machine) -> None:
     assert machine.set_up().returncode == 0
     assert machine.calls() == ["venv", "pip requirements.txt"]
     second = machine.set_up()
@@ -102,7 +102,7 @@ def test_packages_are_checked_against_their_hashes(machine: Machine) -> None:
     assert "--require-hashes -r requirements.txt" in (machine.state / "calls").read_text()
 
 
-def test_a_changed_lock_is_installed_into_the_same_venv(machine: Machine) -> None:
+def test_changed_lock_is_installed_into_the_same_venv(machine: Machine) -> None:
     machine.set_up()
     machine.calls()
     machine.lock("requirements.txt", "flask==2")
@@ -112,7 +112,7 @@ def test_a_changed_lock_is_installed_into_the_same_venv(machine: Machine) -> Non
     assert machine.calls() == []
 
 
-def test_the_development_lock_holds_the_runtime_lock(machine: Machine) -> None:
+def test_development_lock_includes_the_runtime_lock(machine: Machine) -> None:
     machine.set_up("requirements-dev.txt")
     machine.calls()
     machine.set_up("requirements.txt")
@@ -120,7 +120,7 @@ def test_the_development_lock_holds_the_runtime_lock(machine: Machine) -> None:
     assert machine.calls() == []
 
 
-def test_a_new_runtime_lock_forgets_what_the_development_lock_had_settled(machine: Machine) -> None:
+def test_new_runtime_lock_invalidates_the_development_stamp(machine: Machine) -> None:
     """Else going back to the old branch would find the old copy, and the new versions."""
     machine.set_up("requirements-dev.txt")
     machine.lock("requirements.txt", "flask==2")
@@ -131,7 +131,7 @@ def test_a_new_runtime_lock_forgets_what_the_development_lock_had_settled(machin
     assert machine.calls() == ["pip requirements-dev.txt"]
 
 
-def test_an_interrupted_installation_starts_over(machine: Machine) -> None:
+def test_interrupted_installation_starts_over(machine: Machine) -> None:
     failed = machine.mark("pip_fails")
     first = machine.set_up()
     assert first.returncode == 1
@@ -144,7 +144,7 @@ def test_an_interrupted_installation_starts_over(machine: Machine) -> None:
     assert not (machine.project / ".venv" / "half-a-package").exists()
 
 
-def test_a_venv_whose_python_is_gone_is_made_anew(machine: Machine) -> None:
+def test_venv_with_missing_python_is_recreated(machine: Machine) -> None:
     machine.set_up()
     machine.calls()
     (machine.project / ".venv" / "bin" / "python").unlink()
@@ -152,7 +152,7 @@ def test_a_venv_whose_python_is_gone_is_made_anew(machine: Machine) -> None:
     assert machine.calls() == ["venv", "pip requirements.txt"]
 
 
-def test_two_calls_at_once_install_once(machine: Machine) -> None:
+def test_concurrent_calls_install_once(machine: Machine) -> None:
     """`make run` in one window and `make demo` in another, both for the first time."""
     machine.mark("pip_is_slow")
     for begun in [machine.begin(), machine.begin()]:
@@ -161,7 +161,7 @@ def test_two_calls_at_once_install_once(machine: Machine) -> None:
     assert machine.calls() == ["venv", "pip requirements.txt"]
 
 
-def test_an_old_python_is_refused_in_a_sentence(machine: Machine) -> None:
+def test_old_python_is_rejected_with_a_message(machine: Machine) -> None:
     machine.mark("old")
     run = machine.set_up()
     assert run.returncode == 1
@@ -171,21 +171,21 @@ def test_an_old_python_is_refused_in_a_sentence(machine: Machine) -> None:
     )
 
 
-def test_a_newer_python_beside_the_old_one_is_found(machine: Machine) -> None:
+def test_newer_python_beside_an_old_one_is_found(machine: Machine) -> None:
     newer = (machine.bin / "python3").read_text()
     machine.program("python3", "#!/bin/sh\n[ $1 = --version ] && echo Python 3.9.2\n")
     machine.program("python3.12", newer)
     assert machine.set_up().returncode == 0
 
 
-def test_no_python_at_all_is_told(machine: Machine) -> None:
+def test_missing_python_is_reported(machine: Machine) -> None:
     (machine.bin / "python3").unlink()
     run = machine.set_up()
     assert run.returncode == 1
     assert "this machine has no python3." in run.stderr
 
 
-def test_without_ensurepip_root_installs_it(machine: Machine) -> None:
+def test_root_installs_missing_ensurepip(machine: Machine) -> None:
     lack = machine.mark("no_ensurepip")
     machine.program("id", "#!/bin/sh\necho 0\n")
     machine.program("apt-get", f'#!/bin/sh\necho "$@" >>{machine.state}/apt; rm -f {lack}\n')
@@ -193,7 +193,7 @@ def test_without_ensurepip_root_installs_it(machine: Machine) -> None:
     assert "python3.11-venv" in (machine.state / "apt").read_text()
 
 
-def test_without_ensurepip_others_are_told_what_to_do(machine: Machine) -> None:
+def test_other_users_see_how_to_install_ensurepip(machine: Machine) -> None:
     machine.mark("no_ensurepip")
     machine.program("id", "#!/bin/sh\necho 1000\n")
     machine.program("apt-get", "#!/bin/sh\nexit 1\n")

@@ -21,11 +21,11 @@ def transactions_in_loops(tree: ast.AST) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: str(source.relative_to(ROOT)))
-def test_what_stands_for_itself_goes_through_for_each(source: Path) -> None:
+def test_loops_over_transactions_use_for_each(source: Path) -> None:
     """See `core.kit.tasks.for_each`."""
     assert list(transactions_in_loops(ast.parse(source.read_text()))) == []
 
 
-def test_a_bare_loop_is_found() -> None:
+def test_transaction_in_a_loop_is_detected() -> None:
     loop = "for guild_id in guild_ids:\n    with database.begin() as tx:\n        act(tx)"
     assert list(transactions_in_loops(ast.parse(loop))) == [2]

@@ -42,7 +42,7 @@ def make(folder: Path, *arguments: str) -> str:
     return run.stdout
 
 
-def test_make_alone_prints_the_verbs_and_sets_nothing_up(tmp_path: Path) -> None:
+def test_make_without_target_lists_targets_and_installs_nothing(tmp_path: Path) -> None:
     (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
     text = make(tmp_path)
     told = re.findall(r"^  make (\w+) +\w", text, re.MULTILINE)
@@ -52,7 +52,7 @@ def test_make_alone_prints_the_verbs_and_sets_nothing_up(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("help", "clean")])
-def test_every_verb_sets_up_what_it_needs_first(verb: str) -> None:
+def test_every_target_runs_setup_first(verb: str) -> None:
     lines = make(ROOT, "--dry-run", verb).splitlines()
     lock = "requirements.txt" if verb in ("run", "demo") else "requirements-dev.txt"
     assert lines[0] == f"sh .ci/setup {lock}"
@@ -73,7 +73,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("result", [0, 2])
-def test_ci_is_make_test_with_its_exit_code(clone: Path, result: int) -> None:
+def test_ci_runs_make_test_and_returns_its_exit_code(clone: Path, result: int) -> None:
     path = f"{clone}:{os.environ['PATH']}"
     run = subprocess.run(
         ["bash", ".ci/run"],
@@ -94,14 +94,14 @@ def pins(name: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
-def test_the_lock_holds_what_was_decided(name: str) -> None:
+def test_lock_contains_the_direct_requirements(name: str) -> None:
     decided = pins(f"{name}.in")
     assert decided
     assert decided.items() <= pins(f"{name}.txt").items()
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
-def test_every_pin_has_hashes_and_no_address(name: str) -> None:
+def test_every_pin_has_hashes_and_no_url(name: str) -> None:
     text = (ROOT / name).read_text()
     blocks = re.split(r"\n(?=[A-Za-z0-9])", text)[1:]
     assert len(blocks) == len(pins(name))
@@ -111,7 +111,7 @@ def test_every_pin_has_hashes_and_no_address(name: str) -> None:
     assert "-index" not in text
 
 
-def test_both_locks_install_the_same_runtime() -> None:
+def test_both_locks_pin_the_same_runtime() -> None:
     assert pins("requirements.txt").items() <= pins("requirements-dev.txt").items()
 
 
@@ -143,14 +143,14 @@ def _imported_modules(file: Path) -> set[str]:
     return names
 
 
-def test_what_the_product_imports_was_decided_for_it() -> None:
+def test_product_imports_are_direct_requirements() -> None:
     """Nothing is used that is there only because something else brought it along."""
     scripts = [file.name for file in ROOT.glob("*.py")]
     used = imported_packages("core", "sandbox", *scripts)
     assert {name: file for name, file in used.items() if name not in pins("requirements.in")} == {}
 
 
-def test_what_the_tests_import_was_decided_for_them() -> None:
+def test_test_imports_are_direct_requirements() -> None:
     used = imported_packages("tests", "benchmarks")
     decided = pins("requirements.in").keys() | pins("requirements-dev.in").keys()
     assert {name: file for name, file in used.items() if name not in decided} == {}

@@ -24,7 +24,7 @@ NAMES = {"Regulars", "K", "SHA-256", "drand"}
 SPOKEN_ATTRIBUTES = {"aria-label", "alt", "title", "placeholder"}
 
 
-def test_the_sentences_can_be_collected() -> None:
+def test_messages_can_be_extracted() -> None:
     found = {
         message
         for *_place, message, _comments, _context in extract_from_dir(
@@ -41,7 +41,7 @@ def test_the_sentences_can_be_collected() -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: str(source.relative_to(ROOT)))
-def test_what_is_translated_is_written_out(source: Path) -> None:
+def test_translated_messages_are_literals(source: Path) -> None:
     """A sentence made by f-string or variable cannot be looked up in a catalogue."""
     for node in ast.walk(ast.parse(source.read_text())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -90,19 +90,19 @@ def _written_out(source: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("source", TEMPLATES, ids=lambda source: source.name)
-def test_no_word_of_a_page_goes_past_the_catalogue(source: Path) -> None:
+def test_template_text_is_translated(source: Path) -> None:
     page = _Bare()
     page.feed("".join(_written_out(source.read_text())))
     assert page.found == []
 
 
-def test_a_bare_word_is_found() -> None:
+def test_untranslated_template_text_is_detected() -> None:
     page = _Bare()
     page.feed("".join(_written_out('<p>{{ _("Fine") }} {{ x }}</p><img alt="A cat"><h1>Bare</h1>')))
     assert page.found == ["A cat", "Bare"]
 
 
-def test_numbers_have_their_form() -> None:
+def test_plural_form_depends_on_the_number() -> None:
     with speak("en"):
         assert plural("{count} call", "{count} calls", 1) == "1 call"
         assert plural("{count} call", "{count} calls", 1200) == "1,200 calls"

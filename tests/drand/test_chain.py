@@ -19,7 +19,7 @@ ROUND_657413 = (
 )
 
 
-def test_a_published_round_is_valid() -> None:
+def test_published_round_is_valid() -> None:
     Round.signed(QUICKNET, 42, ROUND_42)
     assert Round.signed(QUICKNET, 657413, ROUND_657413).randomness == (
         "fc1873a13f3545aeade8401532ef5519920652eee6b0d2b19ca12643b87b3587"
@@ -41,23 +41,23 @@ def test_a_published_round_is_valid() -> None:
         (42, ""),
     ],
 )
-def test_what_the_beacon_did_not_sign_is_invalid(number: int, signature: str) -> None:
+def test_wrong_signature_is_rejected(number: int, signature: str) -> None:
     with pytest.raises(BeaconWrong):
         Round.signed(QUICKNET, number, signature)
 
 
-def test_quicknets_rounds_are_where_they_are_published() -> None:
+def test_quicknet_rounds_match_their_published_times() -> None:
     assert QUICKNET.made_at(1) == datetime(2023, 8, 23, 15, 9, 27, tzinfo=UTC)
     assert QUICKNET.made_at(27946612) == datetime(2026, 4, 20, tzinfo=UTC)
     assert QUICKNET.first_round_after(datetime(2026, 4, 20, tzinfo=UTC)) == 27946612
 
 
-def test_a_chain_is_read_as_it_is_written() -> None:
+def test_chain_is_parsed() -> None:
     written = f"{QUICKNET.hash}:{QUICKNET.public_key}:1692803367:3:300"
     assert parse_chain(written) == QUICKNET
 
 
-def test_only_quicknet_is_public_and_has_its_name() -> None:
+def test_only_quicknet_is_public() -> None:
     assert QUICKNET.is_public
     assert QUICKNET.name == QUICKNET.hash
     written = f"{QUICKNET.hash}:{QUICKNET.public_key}:1692803367:3:300"
@@ -69,7 +69,7 @@ def test_only_quicknet_is_public_and_has_its_name() -> None:
     [{"public_key": "83" * 96}, {"genesis": 1692803366}, {"period": 4}, {"ahead": 0}, {"hash": ""}],
     ids=lambda change: next(iter(change)),
 )
-def test_a_chain_with_one_other_value_is_not_public(change: dict[str, Any]) -> None:
+def test_chain_differing_in_one_value_is_not_public(change: dict[str, Any]) -> None:
     chain = replace(QUICKNET, **change)
     assert not chain.is_public
     assert chain.name == f"other:{chain.hash}"

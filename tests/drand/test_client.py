@@ -52,7 +52,7 @@ def recent(client: DrandClient) -> int:
     return client.chain.first_round_after(datetime.now(UTC)) - 5
 
 
-def test_a_round_is_checked(client: DrandClient) -> None:
+def test_round_is_verified(client: DrandClient) -> None:
     number = recent(client)
     found = client.get_round(number)
     assert found.number == number
@@ -72,7 +72,7 @@ def test_a_round_is_checked(client: DrandClient) -> None:
     ],
     ids=lambda fault: next(iter(fault)),
 )
-def test_a_wrong_answer_is_an_outage(
+def test_wrong_response_is_an_outage(
     client: DrandClient, misbehave: Misbehave, fault: dict[str, Any]
 ) -> None:
     number = recent(client)
@@ -83,12 +83,12 @@ def test_a_wrong_answer_is_an_outage(
     assert client.get_round(number).number == number
 
 
-def test_a_future_round_is_an_outage(client: DrandClient) -> None:
+def test_future_round_is_an_outage(client: DrandClient) -> None:
     with pytest.raises(Outage, match="425"):
         client.get_round(recent(client) + 60)
 
 
-def test_another_address_is_tried(sandbox: Sandbox) -> None:
+def test_next_url_is_tried_after_a_failure(sandbox: Sandbox) -> None:
     nobody = "http://127.0.0.1:9"
     wrong = f"{sandbox.base_url}/drand/there/is/nothing"
     client = client_at(sandbox, f"{nobody}, {wrong}/,{sandbox.env['DRAND_URL']}")
@@ -97,7 +97,7 @@ def test_another_address_is_tried(sandbox: Sandbox) -> None:
         client_at(sandbox, f"{nobody},{wrong}").get_round(recent(client))
 
 
-def test_the_sandbox_describes_its_chain(sandbox: Sandbox, client: DrandClient) -> None:
+def test_sandbox_describes_its_chain(sandbox: Sandbox, client: DrandClient) -> None:
     base = sandbox.env["DRAND_URL"]
     assert requests.get(f"{base}/chains", timeout=PATIENCE).json() == [client.chain.hash]
     info = requests.get(f"{base}/{client.chain.hash}/info", timeout=PATIENCE).json()
@@ -108,13 +108,13 @@ def test_the_sandbox_describes_its_chain(sandbox: Sandbox, client: DrandClient) 
     assert requests.get(f"{base}/{client.chain.hash}/public/x", timeout=PATIENCE).status_code == 400
 
 
-def test_without_a_setting_it_is_quicknet() -> None:
+def test_quicknet_is_the_default() -> None:
     assert chain_of(read_settings(drand_chain=None)) == QUICKNET
 
 
 @pytest.mark.parametrize(
     "text", ["quicknet", "ab:cd:1:3:300", f"{QUICKNET.hash}:{'0' * 192}:1:0:1"]
 )
-def test_an_invalid_chain_stops_the_start(text: str) -> None:
+def test_invalid_chain_prevents_the_start(text: str) -> None:
     with pytest.raises(StartError, match="DRAND_CHAIN"):
         read_settings(drand_chain=text)

@@ -66,7 +66,7 @@ def pick() -> SlotPick:
     return pick
 
 
-def test_a_pick_of_a_slot_request_can_be_verified(pick: SlotPick) -> None:
+def test_drawn_slot_request_can_be_verified(pick: SlotPick) -> None:
     random = Round.signed(QUICKNET, pick.terms.round or 0, SIGNATURE)
     account, bundle = pick.draw(random)
     said: list[str] = []
@@ -75,7 +75,7 @@ def test_a_pick_of_a_slot_request_can_be_verified(pick: SlotPick) -> None:
     assert any(f"({account})" in line for line in said)
 
 
-def test_what_was_changed_after_the_freeze_is_refused(pick: SlotPick) -> None:
+def test_changes_after_the_freeze_are_rejected(pick: SlotPick) -> None:
     genuine = pick.list
     pick.list = genuine.replace("The next slot", "Another slot")
     with pytest.raises(Tampered, match="hash"):
@@ -93,6 +93,6 @@ def test_what_was_changed_after_the_freeze_is_refused(pick: SlotPick) -> None:
         pick.draw(BEACON)
 
 
-def test_the_example_of_the_package_is_right() -> None:
+def test_package_doctest_passes() -> None:
     found = doctest.testmod(core.draws)
     assert (found.failed, found.attempted > 10) == (0, True)

@@ -49,7 +49,7 @@ def slowly_drawn(seed: bytes, message: bytes, tickets: dict[str, int]) -> list[s
     seed=st.binary(min_size=32, max_size=32),
     number=st.binary(min_size=32, max_size=32),
 )
-def test_the_draw_is_that_of_slips_of_paper(tickets: list[int], seed: bytes, number: bytes) -> None:
+def test_draw_matches_drawing_paper_tickets(tickets: list[int], seed: bytes, number: bytes) -> None:
     names = [f"{place:040x}" for place in range(len(tickets))]
     digest = hash_of(make_snapshot("", names, tickets))
     found = list(draw_order(seed, digest, number.hex(), Entrants(names, tickets)))
@@ -59,7 +59,7 @@ def test_the_draw_is_that_of_slips_of_paper(tickets: list[int], seed: bytes, num
     assert found == slowly
 
 
-def test_a_draw_worked_out_beforehand() -> None:
+def test_known_draw_has_its_known_result() -> None:
     """The one that docs/fairness.md shows: were the rule to change, old draws could not be checked
     any more."""
     assert hash_of(FIVE.snapshot) == (
@@ -68,7 +68,7 @@ def test_a_draw_worked_out_beforehand() -> None:
     assert FIVE.drawn() == ["kick:15", "kick:13", "kick:11", "kick:14", "kick:12"]
 
 
-def test_a_number_at_the_end_is_thrown_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_biased_number_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Below 2**256 the last multiple of 3 is 2**256 - 1, so one number of all is unfair."""
     thrown = iter([(2**256 - 1).to_bytes(32), (2**256 - 2).to_bytes(32)])
     asked: list[bytes] = []
@@ -84,7 +84,7 @@ def test_a_number_at_the_end_is_thrown_again(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @given(POOLS)
-def test_everybody_is_drawn_once(tickets: dict[str, int]) -> None:
+def test_every_entrant_is_drawn_once(tickets: dict[str, int]) -> None:
     assert sorted(Draw(tickets).drawn()) == sorted(tickets)
 
 
@@ -92,9 +92,7 @@ def test_everybody_is_drawn_once(tickets: dict[str, int]) -> None:
 
 
 @given(POOLS, st.randoms())
-def test_the_order_in_which_tickets_came_does_not_matter(
-    tickets: dict[str, int], shuffler: random.Random
-) -> None:
+def test_order_of_tickets_does_not_matter(tickets: dict[str, int], shuffler: random.Random) -> None:
     accounts = list(tickets)
     shuffler.shuffle(accounts)
     again = Draw({account: tickets[account] for account in accounts})
@@ -102,14 +100,14 @@ def test_the_order_in_which_tickets_came_does_not_matter(
     assert again.drawn() == Draw(tickets).drawn()
 
 
-def test_names_do_not_occur() -> None:
+def test_names_are_not_in_the_snapshot() -> None:
     """An entrant is an account id; nothing that can be changed takes part."""
     assert pseudonym_of(SALT, "kick:11") in FIVE.snapshot
     assert "kick" not in FIVE.snapshot.split("total")[1]
 
 
 @given(st.binary(min_size=1, max_size=64), st.lists(st.text(max_size=9), max_size=3))
-def test_many_pseudonyms_are_those_of_one_by_one(salt: bytes, accounts: list[str]) -> None:
+def test_bulk_pseudonyms_match_single_ones(salt: bytes, accounts: list[str]) -> None:
     one_by_one = [pseudonym_of(salt, account) for account in accounts]
     assert list(pseudonyms(salt, accounts)) == one_by_one
 
@@ -118,7 +116,7 @@ def test_many_pseudonyms_are_those_of_one_by_one(salt: bytes, accounts: list[str
 
 
 @given(POOLS)
-def test_one_ticket_more_gives_another_hash(tickets: dict[str, int]) -> None:
+def test_additional_ticket_changes_the_hash(tickets: dict[str, int]) -> None:
     account = next(iter(tickets))
     more = Draw({**tickets, account: tickets[account] + 1})
     assert hash_of(more.snapshot) != hash_of(Draw(tickets).snapshot)
@@ -138,12 +136,12 @@ def test_one_ticket_more_gives_another_hash(tickets: dict[str, int]) -> None:
         {"chain": None, "round": None},
     ],
 )
-def test_the_hash_covers_the_terms(change: dict[str, Any]) -> None:
+def test_hash_covers_the_terms(change: dict[str, Any]) -> None:
     other = Draw(FIVE.tickets, replace(TERMS, **change))
     assert hash_of(other.snapshot) != hash_of(FIVE.snapshot)
 
 
-def test_who_knows_the_seed_cannot_say_who_wins() -> None:
+def test_known_seed_does_not_reveal_the_winner() -> None:
     """With the seed and the list fixed, each entrant wins for some number of the beacon, as often
     as their tickets say: knowing the seed tells nothing before the number is there."""
     entrants, digest = FIVE.entrants, hash_of(FIVE.snapshot)
@@ -155,7 +153,7 @@ def test_who_knows_the_seed_cannot_say_who_wins() -> None:
     assert chi_square(won, expected) < limit(len(expected) - 1)
 
 
-def test_who_makes_the_list_cannot_see_what_it_gives() -> None:
+def test_changed_list_can_change_the_winner() -> None:
     """The same with one list more or less: another ticket is another draw."""
     firsts = {Draw({**FIVE.tickets, "kick:12": amount}).drawn(1)[0] for amount in range(1, 40)}
     assert len(firsts) > 1
@@ -201,7 +199,7 @@ def draws(tickets: list[int], times: int, place: int = 0) -> Counter[str]:
     ],
     ids=lambda tickets: f"{sum(tickets)} tickets of {len(tickets)}",
 )
-def test_chances_are_those_of_the_tickets(tickets: list[int]) -> None:
+def test_chances_are_proportional_to_tickets(tickets: list[int]) -> None:
     total = sum(tickets)
     assert 2 <= total <= 50_000
     times = max(5_000, 10 * len(tickets))
@@ -216,13 +214,13 @@ def test_chances_are_those_of_the_tickets(tickets: list[int]) -> None:
     assert chi_square(seen, expected) < limit(len(expected) - 1)
 
 
-def test_every_single_ticket_of_50_000_has_the_same_chance() -> None:
+def test_every_one_of_50_000_tickets_has_the_same_chance() -> None:
     """Counted in 50 stretches of 1,000 tickets, along the whole list."""
     seen = draws([1_000] * 50, 20_000)
     assert chi_square(seen, {f"{n:040x}": 400.0 for n in range(50)}) < limit(49)
 
 
-def test_the_second_winner_is_drawn_from_what_is_left() -> None:
+def test_second_winner_is_drawn_from_the_remaining_tickets() -> None:
     tickets, times = [1, 2, 3], 12_000
     expected = {
         f"{n:040x}": times
@@ -232,7 +230,7 @@ def test_the_second_winner_is_drawn_from_what_is_left() -> None:
     assert chi_square(draws(tickets, times, place=1), expected) < limit(2)
 
 
-def test_an_unfair_draw_would_be_seen() -> None:
+def test_biased_draw_is_detected_by_the_statistics() -> None:
     """The tests above would pass if they could not fail: a number taken modulo 2**16 is not even
     over 50,000 tickets."""
     total, times = 50_000, 20_000

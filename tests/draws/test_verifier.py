@@ -34,7 +34,7 @@ def twisted(raw: bytes, **changes: Any) -> bytes:
 
 
 @pytest.mark.parametrize("draw", [FIVE, WITHOUT, GIVEN_UP], ids=["beacon", "without", "given up"])
-def test_a_right_bundle_is_taken(draw: Draw) -> None:
+def test_valid_bundle_is_accepted(draw: Draw) -> None:
     said: list[str] = []
     verify(draw.bundle(), said.append)
     assert len([line for line in said if line.startswith("5.")]) == TERMS.winners
@@ -51,7 +51,7 @@ def test_a_right_bundle_is_taken(draw: Draw) -> None:
     st.text(max_size=50),
     st.integers(1, 5),
 )
-def test_whatever_is_drawn_the_verifier_draws_the_same(
+def test_verifier_repeats_any_draw(
     tickets: dict[str, int], seed: bytes, prize: str, winners: int
 ) -> None:
     terms = replace(
@@ -60,7 +60,7 @@ def test_whatever_is_drawn_the_verifier_draws_the_same(
     verify(Draw(tickets, terms, seed=seed).bundle())
 
 
-def test_who_was_skipped_or_silent_is_followed_by_the_next() -> None:
+def test_skipped_and_expired_winners_are_followed_by_the_next() -> None:
     first, second, third, fourth, _ = FIVE.drawn()
     picks = [
         FIVE.skipped(1, first),
@@ -71,7 +71,7 @@ def test_who_was_skipped_or_silent_is_followed_by_the_next() -> None:
     verify(FIVE.bundle(picks))
 
 
-def test_every_flipped_bit_is_found() -> None:
+def test_every_flipped_bit_is_detected() -> None:
     first, second, third, *_ = FIVE.drawn()
     picks = [FIVE.won(1, first), FIVE.skipped(2, second), FIVE.won(3, third)]
     for draw in (Draw(FIVE.tickets), GIVEN_UP):
@@ -84,7 +84,7 @@ def test_every_flipped_bit_is_found() -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 100, 2000])
-def test_what_is_cut_off_or_added_is_found(cut: int) -> None:
+def test_truncated_or_extended_bundle_is_rejected(cut: int) -> None:
     raw = FIVE.bundle()
     for changed in (raw[:-cut], raw[cut:], raw + b" " * cut, raw + raw, b""):
         with pytest.raises(ValueError):  # noqa: PT011
@@ -97,7 +97,7 @@ def refused(raw: bytes) -> str:
     return str(error.value)
 
 
-def test_another_winner_is_found() -> None:
+def test_wrong_winner_is_detected() -> None:
     first, second, third, *_ = FIVE.drawn()
     assert "by the rule, winner 1" in refused(FIVE.bundle([FIVE.won(1, third), FIVE.won(2, first)]))
     assert "by the rule, winner 2" in refused(FIVE.bundle([FIVE.won(1, first), FIVE.won(2, third)]))
@@ -106,13 +106,13 @@ def test_another_winner_is_found() -> None:
     assert "more were drawn" in refused(FIVE.bundle(three))
 
 
-def test_a_line_cannot_be_given_to_another_account_afterwards() -> None:
+def test_line_cannot_be_reassigned_to_another_account() -> None:
     first, second, *_ = FIVE.drawn()
     friend = replace(FIVE.won(1, first), account="kick:99")
     assert "replaced by another" in refused(FIVE.bundle([friend, FIVE.won(2, second)]))
 
 
-def test_nobody_is_skipped_without_a_known_reason() -> None:
+def test_skipping_requires_a_known_reason() -> None:
     first, second, third, *_ = FIVE.drawn()
     rest = [FIVE.won(2, second), FIVE.won(3, third)]
     moody = Pick(1, FIVE.won(1, first).pseudonym, "skipped", "disliked")  # type: ignore[arg-type]
@@ -124,7 +124,7 @@ def test_nobody_is_skipped_without_a_known_reason() -> None:
 
 
 @pytest.mark.parametrize("result", ["won", "waiting", "expired"])
-def test_a_winner_may_ask_to_be_forgotten_at_any_time(result: Any) -> None:
+def test_winner_can_be_forgotten_at_any_time(result: Any) -> None:
     first, second, *_ = FIVE.drawn()
     gone = replace(FIVE.won(1, first), account=None, secret=None, result=result)
     following = [FIVE.won(3, FIVE.drawn()[2])] if result == "expired" else []
@@ -145,7 +145,7 @@ def frozen(at: datetime, **terms: Any) -> bytes:
     return Draw(FIVE.tickets, replace(TERMS, frozen_at=at, **terms)).bundle()
 
 
-def test_a_round_that_was_published_before_the_freeze_is_found() -> None:
+def test_round_published_before_the_freeze_is_rejected() -> None:
     """A genuine round of 2023 for a freeze in 2026, as with a shifted genesis."""
     assert "not 300 seconds after the freeze" in refused(frozen(datetime(2026, 12, 1, tzinfo=UTC)))
     second = timedelta(seconds=1)
@@ -154,7 +154,7 @@ def test_a_round_that_was_published_before_the_freeze_is_found() -> None:
     assert "the rule demands round 657412" in refused(frozen(TERMS.frozen_at - 3 * second))
 
 
-def test_a_freeze_as_planned_has_the_announced_round() -> None:
+def test_planned_freeze_uses_the_announced_round() -> None:
     planned = Plan(datetime(2023, 9, 15, 10, 54, 1, tzinfo=UTC), TERMS.chain or "", 657413)
     said: list[str] = []
     verify(frozen(planned.freeze_at, announced=planned), said.append)
@@ -176,7 +176,7 @@ def said_of(raw: bytes) -> str:
     return "\n".join(said)
 
 
-def test_another_seed_another_list_or_another_round_is_found() -> None:
+def test_changed_seed_list_or_round_is_detected() -> None:
     seed = bytes(reversed(SEED))
     assert "seed" in refused(Draw(FIVE.tickets, seed=seed).bundle())
     other = Draw({**FIVE.tickets, "kick:16": 1})
@@ -187,7 +187,7 @@ def test_another_seed_another_list_or_another_round_is_found() -> None:
     assert "promised" in refused(Draw(FIVE.tickets, WITHOUT.terms).bundle())
 
 
-def test_a_list_out_of_order_is_found() -> None:
+def test_unsorted_list_is_rejected() -> None:
     """Another order would be another draw, so there is only one."""
     head, tail = FIVE.snapshot.split("\n")[:10], FIVE.snapshot.split("\n")[10:-1]
     raw = bundle("\n".join([*head, *reversed(tail)]) + "\n", SEED, BEACON, [])
@@ -210,7 +210,7 @@ def run(*arguments: str) -> tuple[int, str]:
 SEEN = (hash_of(FIVE.snapshot), TERMS.commitment)
 
 
-def test_it_speaks_step_by_step_and_says_what_it_did_not_check(tmp_path: Path) -> None:
+def test_verifier_explains_each_step_and_unchecked_parts(tmp_path: Path) -> None:
     file = tmp_path / "bundle.json"
     file.write_bytes(FIVE.bundle())
     code, said = run(str(file), "--seen", *SEEN)
@@ -234,7 +234,7 @@ def test_it_speaks_step_by_step_and_says_what_it_did_not_check(tmp_path: Path) -
     ],
     ids=["without", "given up", "other"],
 )
-def test_it_does_not_call_a_draw_proved_that_the_public_beacon_did_not_decide(
+def test_draw_without_public_beacon_is_not_verified(
     draw: Draw, code: int, words: str, tmp_path: Path
 ) -> None:
     """Whoever has a beacon of their own, or none, could know the result."""
@@ -283,7 +283,7 @@ def online(file: Path, info: dict[str, Any], signature: str, *arguments: str) ->
     return done.returncode, done.stdout.splitlines()[-1]
 
 
-def test_the_beacon_itself_is_asked(tmp_path: Path) -> None:
+def test_beacon_can_be_asked_online(tmp_path: Path) -> None:
     file = tmp_path / "bundle.json"
     seen = ("--seen", *SEEN)
     assert online(file, INFO, BEACON.signature, *seen) == (
@@ -302,16 +302,14 @@ def test_the_beacon_itself_is_asked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seen", [(), SEEN[:1], SEEN[1:]], ids=["none", "list", "commitment"])
-def test_nothing_is_proved_without_both_hashes_from_discord(
-    tmp_path: Path, seen: tuple[str, ...]
-) -> None:
+def test_verification_requires_both_published_hashes(tmp_path: Path, seen: tuple[str, ...]) -> None:
     arguments = ("--seen", *seen) if seen else ()
     code, last = online(tmp_path / "bundle.json", INFO, BEACON.signature, *arguments)
     assert code == 2
     assert last == "- whether both hashes are those posted in Discord (--seen)"
 
 
-def test_it_ends_with_one_when_something_is_wrong(tmp_path: Path) -> None:
+def test_exit_code_is_one_for_a_wrong_bundle(tmp_path: Path) -> None:
     file = tmp_path / "bundle.json"
     file.write_bytes(FIVE.bundle().replace(b"gaming", b"dining"))
     code, said = run(str(file))
@@ -324,7 +322,7 @@ def test_it_ends_with_one_when_something_is_wrong(tmp_path: Path) -> None:
     assert said.startswith("COULD NOT CHECK: ")
 
 
-def test_it_is_short_and_needs_nothing() -> None:
+def test_verifier_is_short_and_uses_only_the_standard_library() -> None:
     source = FILE.read_text()
     assert len(source.splitlines()) < 220
     tree = ast.walk(ast.parse(source))

@@ -34,12 +34,12 @@ st.register_type_strategy(Decimal, st.decimals(allow_nan=False, allow_infinity=F
 events = st.sampled_from(EVENTS).flatmap(st.from_type)
 
 
-def test_every_event_class_is_found() -> None:
+def test_every_event_class_is_registered() -> None:
     assert {kind.__name__ for kind in EVENTS} >= {"ChatMessageSent", "StreamWentLive"}
 
 
 @given(event=events)
-def test_what_was_written_down_is_read_back_as_the_same_event(event: Event) -> None:
+def test_event_survives_json_round_trip(event: Event) -> None:
     written = json.dumps(to_json(event))
     again = from_json(type(event), json.loads(written))
     assert again == event
@@ -48,7 +48,7 @@ def test_what_was_written_down_is_read_back_as_the_same_event(event: Event) -> N
 
 
 @pytest.mark.parametrize("kind", EVENTS)
-def test_no_event_can_be_changed_or_given_a_new_attribute(kind: type[Event]) -> None:
+def test_events_are_immutable(kind: type[Event]) -> None:
     example = _example(kind)
     with pytest.raises(dataclasses.FrozenInstanceError):
         example.key = "another"  # type: ignore[misc]
@@ -57,7 +57,7 @@ def test_no_event_can_be_changed_or_given_a_new_attribute(kind: type[Event]) -> 
 
 
 @pytest.mark.parametrize("kind", EVENTS)
-def test_an_event_without_its_server_is_not_read(kind: type[Event]) -> None:
+def test_event_without_guild_is_rejected(kind: type[Event]) -> None:
     written = to_json(_example(kind))
     del written["guild_id"]
     with pytest.raises(ValidationError):
@@ -65,7 +65,7 @@ def test_an_event_without_its_server_is_not_read(kind: type[Event]) -> None:
 
 
 @pytest.mark.parametrize("kind", EVENTS)
-def test_what_later_versions_add_to_an_event_is_no_obstacle_now(kind: type[Event]) -> None:
+def test_unknown_event_fields_are_ignored(kind: type[Event]) -> None:
     example = _example(kind)
     assert from_json(kind, {**to_json(example), "from_the_future": 1}) == example
 

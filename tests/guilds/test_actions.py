@@ -60,12 +60,12 @@ def audit(tx: Connection, guild_id: int) -> list[tuple[int, str, Any, Any]]:
     return [tuple(row) for row in found]
 
 
-def test_what_nobody_has_set_has_its_default(tx: Connection, guild_id: int) -> None:
+def test_unset_setting_has_its_default(tx: Connection, guild_id: int) -> None:
     assert setting(tx, guild_id, LIMIT) == 3
     assert setting(tx, guild_id, FLAG) is True
 
 
-def test_the_environment_stands_above_the_default_and_the_admin_above_both(
+def test_admin_overrides_environment_and_environment_overrides_default(
     tx: Connection, guild_id: int
 ) -> None:
     actions.apply_environment(tx, environment(guild_id, 777), DECLARED)
@@ -77,9 +77,7 @@ def test_the_environment_stands_above_the_default_and_the_admin_above_both(
     assert fresh(tx, guild_id, CHANNEL) == 888
 
 
-def test_what_the_environment_says_no_more_falls_back_to_the_default(
-    tx: Connection, guild_id: int
-) -> None:
+def test_removed_environment_value_falls_back_to_the_default(tx: Connection, guild_id: int) -> None:
     actions.apply_environment(tx, environment(guild_id, 777), DECLARED)
     actions.apply_environment(tx, environment(guild_id, 778), DECLARED)
     assert fresh(tx, guild_id, CHANNEL) == 778
@@ -87,7 +85,7 @@ def test_what_the_environment_says_no_more_falls_back_to_the_default(
     assert fresh(tx, guild_id, CHANNEL) == 0
 
 
-def test_the_environment_speaks_for_its_server_only(
+def test_environment_applies_to_its_server_only(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     actions.apply_environment(tx, environment(guild_id, 777), DECLARED)
@@ -96,7 +94,7 @@ def test_the_environment_speaks_for_its_server_only(
     assert fresh(tx, other_guild_id, CHANNEL) == 0
 
 
-def test_the_environment_may_speak_of_a_server_before_the_bot_is_there(tx: Connection) -> None:
+def test_environment_can_name_a_server_before_the_bot_joins(tx: Connection) -> None:
     actions.apply_environment(tx, environment(55, 777), DECLARED)
     assert fresh(tx, 55, CHANNEL) == 777
     assert store.list_names(tx)[55] == "server 55"
@@ -105,9 +103,7 @@ def test_the_environment_may_speak_of_a_server_before_the_bot_is_there(tx: Conne
     assert store.list_names(tx)[55] == "Real Name"
 
 
-def test_a_change_is_seen_at_once_and_is_one_line_of_the_audit_log(
-    tx: Connection, guild_id: int
-) -> None:
+def test_change_applies_immediately_and_is_audited_once(tx: Connection, guild_id: int) -> None:
     assert setting(tx, guild_id, LIMIT) == 3
     assert act(tx, guild_id, change_setting, LIMIT, 5, actor=NORA) is True
     assert setting(tx, guild_id, LIMIT) == 5
@@ -118,18 +114,14 @@ def test_a_change_is_seen_at_once_and_is_one_line_of_the_audit_log(
     ]
 
 
-def test_setting_what_was_set_already_changes_nothing_and_is_not_recorded(
-    tx: Connection, guild_id: int
-) -> None:
+def test_unchanged_value_is_not_audited(tx: Connection, guild_id: int) -> None:
     assert act(tx, guild_id, change_setting, LIMIT, 3, actor=NORA) is False
     assert act(tx, guild_id, change_setting, LIMIT, 5, actor=NORA) is True
     assert act(tx, guild_id, change_setting, LIMIT, 5, actor=NORA) is False
     assert len(audit(tx, guild_id)) == 1
 
 
-def test_an_admin_who_confirms_the_environments_value_makes_it_the_servers_own(
-    tx: Connection, guild_id: int
-) -> None:
+def test_admin_confirming_the_environment_value_keeps_it(tx: Connection, guild_id: int) -> None:
     actions.apply_environment(tx, environment(guild_id, 777), DECLARED)
     cache_of(tx).clear()
     assert act(tx, guild_id, change_setting, CHANNEL, 777, actor=NORA) is False
@@ -137,7 +129,7 @@ def test_an_admin_who_confirms_the_environments_value_makes_it_the_servers_own(
     assert fresh(tx, guild_id, CHANNEL) == 777
 
 
-def test_a_reset_brings_the_default_back_and_is_recorded(tx: Connection, guild_id: int) -> None:
+def test_reset_restores_the_default_and_is_audited(tx: Connection, guild_id: int) -> None:
     act(tx, guild_id, change_setting, LIMIT, 5, actor=NORA)
     assert reset(tx, guild_id, LIMIT, environment(guild_id)) is True
     assert setting(tx, guild_id, LIMIT) == 3
@@ -146,7 +138,7 @@ def test_a_reset_brings_the_default_back_and_is_recorded(tx: Connection, guild_i
     assert len(audit(tx, guild_id)) == 2
 
 
-def test_a_reset_brings_back_what_the_environment_says(
+def test_reset_restores_the_environment_value(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     said = environment(guild_id, 777)
@@ -158,7 +150,7 @@ def test_a_reset_brings_back_what_the_environment_says(
     assert audit(tx, guild_id)[1:] == [(NORA, CHANNEL.key, 888, 777)]
 
 
-def test_what_the_environment_says_cannot_be_reset(tx: Connection, guild_id: int) -> None:
+def test_environment_value_cannot_be_reset(tx: Connection, guild_id: int) -> None:
     said = environment(guild_id, 777)
     actions.apply_environment(tx, said, DECLARED)
     assert reset(tx, guild_id, CHANNEL, said) is False
@@ -166,7 +158,7 @@ def test_what_the_environment_says_cannot_be_reset(tx: Connection, guild_id: int
     assert audit(tx, guild_id) == []
 
 
-def test_a_reset_leaves_other_servers_and_other_settings_alone(
+def test_reset_does_not_affect_other_servers_or_settings(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     act(tx, other_guild_id, change_setting, LIMIT, 5, actor=NORA)
@@ -178,7 +170,7 @@ def test_a_reset_leaves_other_servers_and_other_settings_alone(
 
 
 @pytest.mark.parametrize("value", [1, 50])
-def test_the_bounds_themselves_are_allowed(tx: Connection, guild_id: int, value: int) -> None:
+def test_bounds_are_inclusive(tx: Connection, guild_id: int, value: int) -> None:
     act(tx, guild_id, change_setting, LIMIT, value, actor=NORA)
     assert fresh(tx, guild_id, LIMIT) == value
 
@@ -186,7 +178,7 @@ def test_the_bounds_themselves_are_allowed(tx: Connection, guild_id: int, value:
 @pytest.mark.parametrize(
     ("value", "said"), [(0, "Minimum: 1"), (-5, "Minimum"), (51, "Maximum: 50")]
 )
-def test_what_is_out_of_bounds_is_refused_and_changes_nothing(
+def test_value_out_of_bounds_is_rejected(
     tx: Connection, guild_id: int, value: int, said: str
 ) -> None:
     with pytest.raises(Refusal, match=said):
@@ -195,42 +187,38 @@ def test_what_is_out_of_bounds_is_refused_and_changes_nothing(
     assert audit(tx, guild_id) == []
 
 
-def test_a_yes_or_no_has_no_bounds(tx: Connection, guild_id: int) -> None:
+def test_boolean_has_no_bounds(tx: Connection, guild_id: int) -> None:
     act(tx, guild_id, change_setting, FLAG, False, actor=NORA)
     assert setting(tx, guild_id, FLAG) is False
 
 
 @pytest.mark.parametrize("value", ["red", "", "GREEN", "green "])
-def test_what_is_not_among_the_choices_is_refused(
-    tx: Connection, guild_id: int, value: str
-) -> None:
+def test_value_not_among_the_choices_is_rejected(tx: Connection, guild_id: int, value: str) -> None:
     with pytest.raises(Refusal) as refused:
         act(tx, guild_id, change_setting, COLOUR, value, actor=NORA)
     assert refused.value.remedy == "Choose one of these: `green`, `blue`."
     assert act(tx, guild_id, change_setting, COLOUR, "blue", actor=NORA) is True
 
 
-def test_a_language_has_to_be_translated(tx: Connection, guild_id: int) -> None:
+def test_untranslated_language_is_rejected(tx: Connection, guild_id: int) -> None:
     with pytest.raises(Refusal, match="choices"):
         act(tx, guild_id, change_setting, LANGUAGE, "tlh", actor=NORA)
     assert act(tx, guild_id, change_setting, LANGUAGE, "en", actor=NORA) is False
 
 
 @pytest.mark.parametrize("value", ["Europe/Atlantis", "../etc/passwd", "europe/stockholm", ""])
-def test_a_time_zone_has_to_be_one(tx: Connection, guild_id: int, value: str) -> None:
+def test_invalid_time_zone_is_rejected(tx: Connection, guild_id: int, value: str) -> None:
     with pytest.raises(Refusal, match="no time zone"):
         act(tx, guild_id, change_setting, TIME_ZONE, value, actor=NORA)
     assert time_zone_of(tx, guild_id) == ZoneInfo("UTC")
 
 
-def test_a_time_zone_that_is_no_more_does_not_stop_the_product(
-    tx: Connection, guild_id: int
-) -> None:
+def test_removed_time_zone_falls_back_to_utc(tx: Connection, guild_id: int) -> None:
     store.set_setting(tx, guild_id, TIME_ZONE.key, "Europe/Atlantis", NORA)
     assert time_zone_of(tx, guild_id) == ZoneInfo("UTC")
 
 
-def test_of_two_changes_at_once_each_is_recorded_with_what_was_before(
+def test_concurrent_changes_are_audited_with_their_previous_value(
     database: Database, guild_id: int
 ) -> None:
     with cleaned(database):
@@ -249,7 +237,7 @@ def change(database: Database, guild_id: int, value: int) -> None:
         act(tx, guild_id, change_setting, LIMIT, value, actor=NORA)
 
 
-def test_servers_do_not_see_each_others_settings_or_records(
+def test_settings_and_audit_log_are_isolated_per_server(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     act(tx, guild_id, change_setting, LIMIT, 5, actor=NORA)
@@ -264,7 +252,7 @@ def test_servers_do_not_see_each_others_settings_or_records(
     assert audit(tx, other_guild_id) == []
 
 
-def test_a_servers_settings_are_read_once_a_transaction(
+def test_settings_are_read_once_per_transaction(
     tx: Connection, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads: list[int] = []
@@ -281,9 +269,7 @@ def test_a_servers_settings_are_read_once_a_transaction(
     assert reads == [guild_id]
 
 
-def test_a_server_that_is_left_and_joined_again_keeps_what_was_set(
-    tx: Connection, guild_id: int
-) -> None:
+def test_rejoined_server_keeps_its_settings(tx: Connection, guild_id: int) -> None:
     left = text("SELECT left_at IS NOT NULL FROM guilds WHERE guild_id = :guild_id")
     act(tx, guild_id, change_setting, LIMIT, 5, actor=NORA)
     store.end_guild(tx, guild_id)
@@ -298,9 +284,7 @@ def test_a_server_that_is_left_and_joined_again_keeps_what_was_set(
 # -- channels -------------------------------------------------------------------------------------
 
 
-def test_a_server_has_one_channel_a_platform_and_the_newest_stands(
-    tx: Connection, guild_id: int
-) -> None:
+def test_server_has_one_channel_per_platform(tx: Connection, guild_id: int) -> None:
     assert store.set_channel(tx, Channel(guild_id, "kick", 1, "nora")) is True
     assert store.set_channel(tx, Channel(guild_id, "kick", 1, "nora")) is False
     assert store.set_channel(tx, Channel(guild_id, "kick", 1, "noraplays")) is True
@@ -310,7 +294,7 @@ def test_a_server_has_one_channel_a_platform_and_the_newest_stands(
     assert store.list_guilds_of(tx, "kick", 1) == []
 
 
-def test_a_channel_may_stream_for_several_servers(
+def test_channel_can_belong_to_several_servers(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     for server in (other_guild_id, guild_id):

@@ -24,7 +24,7 @@ def told(tx: Connection, guild_id: int, key: str) -> dict[str, int] | None:
     return target
 
 
-def test_the_admin_channel_comes_first_and_then_the_contact(tx: Connection, guild_id: int) -> None:
+def test_admin_channel_takes_precedence_over_the_contact(tx: Connection, guild_id: int) -> None:
     assert told(tx, guild_id, "a") is None
     store.set_contact(tx, guild_id, ADMIN)
     assert told(tx, guild_id, "b") == {"user_id": ADMIN}
@@ -32,7 +32,7 @@ def test_the_admin_channel_comes_first_and_then_the_contact(tx: Connection, guil
     assert told(tx, guild_id, "c") == {"channel_id": 55}
 
 
-def test_a_contact_who_was_forgotten_is_not_written_to(tx: Connection, guild_id: int) -> None:
+def test_forgotten_contact_is_not_notified(tx: Connection, guild_id: int) -> None:
     store.set_contact(tx, guild_id, ADMIN)
     assert FEATURE.personal is not None
     FEATURE.personal.forget(tx, Subject(guild_id, ADMIN, utc_now()))

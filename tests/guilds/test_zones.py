@@ -23,7 +23,7 @@ from core.guilds import zones
         ("🕰️" * 200, None),
     ],
 )
-def test_a_zone_is_found_by_its_name_or_its_city(text: str, zone: str | None) -> None:
+def test_zone_is_found_by_name_or_city(text: str, zone: str | None) -> None:
     assert zones.find(text) == zone
 
 
@@ -37,21 +37,21 @@ def test_a_zone_is_found_by_its_name_or_its_city(text: str, zone: str | None) ->
         ("tok", "Asia/Tokyo"),
     ],
 )
-def test_the_zone_that_is_meant_is_among_the_near_ones(text: str, zone: str) -> None:
+def test_similar_zones_include_the_intended_one(text: str, zone: str) -> None:
     assert zone in zones.near(text)
 
 
 @pytest.mark.parametrize("text", ["", " ", "x" * 500, "🕰️"])
-def test_nothing_is_near_to_nonsense(text: str) -> None:
+def test_nonsense_has_no_similar_zones(text: str) -> None:
     assert zones.near(text) == []
 
 
 @pytest.mark.parametrize("most", [1, 3, 25])
-def test_no_more_are_named_than_asked_for(most: int) -> None:
+def test_number_of_similar_zones_is_limited(most: int) -> None:
     near = zones.near("america", most)
     assert len(near) == most
     assert len(set(near)) == most
 
 
-def test_every_zone_is_found_by_its_own_name() -> None:
+def test_every_zone_is_found_by_its_name() -> None:
     assert [zones.find(name) for name in zones.names()] == list(zones.names())

@@ -15,7 +15,7 @@ from core.kit.settings import Settings
 NOW = datetime(2026, 11, 21, 18, tzinfo=UTC)
 
 
-def test_a_servers_own_troubles_are_told_to_that_server_only(
+def test_problems_of_a_server_are_shown_to_that_server_only(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     mine = HealthItem("Messages of this server", "warn", "No channel.", guild_id=guild_id)
@@ -29,7 +29,7 @@ def test_a_servers_own_troubles_are_told_to_that_server_only(
     assert mine not in examine(tx, [check_health], NOW).parts
 
 
-def test_there_is_a_report_even_without_a_database() -> None:
+def test_report_works_without_a_database() -> None:
     gate = Database("postgresql://u:hunter2hunter2@127.0.0.1:1/x")
     found = report(Services(Settings(_env_file=None), gate, LocalBus()), ())
     assert found.overall == "down"
@@ -37,7 +37,7 @@ def test_there_is_a_report_even_without_a_database() -> None:
     assert "hunter2" not in found.parts[0].reason
 
 
-def test_features_are_asked_with_the_same_instant(tx: Connection) -> None:
+def test_features_are_checked_at_the_same_instant(tx: Connection) -> None:
     asked: list[datetime] = []
 
     def check_health(_tx: Connection, now: datetime) -> list[HealthItem]:
@@ -53,7 +53,7 @@ def _report(*states: State, reason: str = "Because.") -> Report:
     return Report("down", parts, NOW)
 
 
-def test_in_discord_the_parts_in_trouble_come_first_with_a_word_beside_the_mark() -> None:
+def test_discord_report_lists_problems_first_with_their_state() -> None:
     body = embed_of(_report("ok", "warn", "down")).description or ""
     first, second, third, *_rest = body.splitlines()
     assert first == "🔴 **Part 2** · down · Because. · checked 1 min ago"
@@ -62,7 +62,7 @@ def test_in_discord_the_parts_in_trouble_come_first_with_a_word_beside_the_mark(
     assert "<t:" in body.splitlines()[-1]
 
 
-def test_any_report_fits_into_discords_limits_and_pings_nobody() -> None:
+def test_any_report_fits_discord_limits_without_mentions() -> None:
     many: list[State] = ["warn"] * 60
     embed = embed_of(_report(*many, reason="*@everyone*\n# Big " * 50))
     assert len(embed.description or "") <= 4096
@@ -71,7 +71,7 @@ def test_any_report_fits_into_discords_limits_and_pings_nobody() -> None:
     assert "\n#" not in (embed.description or "")
 
 
-def test_only_what_is_a_dead_letter_can_be_tried_again() -> None:
+def test_only_dead_letters_can_be_retried() -> None:
     dead, fine = (HealthItem("Inbox", "warn", "x", can_be_retried=one) for one in (True, False))
     assert Report("degraded", (fine, dead), NOW).can_be_retried
     assert not Report("degraded", (fine,), NOW).can_be_retried

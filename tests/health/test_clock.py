@@ -25,7 +25,7 @@ HOUR = timedelta(hours=1)
         ({"Kick": SOON, "drand": -HOUR}, "warn", "ahead of drand's, but agrees with Kick's."),
     ],
 )
-def test_a_difference_is_told_and_which_way(
+def test_clock_difference_is_reported_with_its_direction(
     others: dict[str, timedelta], state: str, words: str
 ) -> None:
     part = compare_clocks(NOON, {who: NOON + ahead for who, ahead in others.items()})

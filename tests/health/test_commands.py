@@ -42,7 +42,7 @@ def buttons(line: dict[str, Any]) -> dict[str, str]:
     return {part.get("label") or "": part["custom_id"] for part in found}
 
 
-async def test_an_admin_sees_the_report_and_only_the_asker_may_press_its_buttons(
+async def test_admin_sees_the_report_and_only_they_can_use_its_buttons(
     rig: BotRig,
 ) -> None:
     line = await rig.ask("tomas", "!health")
@@ -71,12 +71,12 @@ async def test_an_admin_sees_the_report_and_only_the_asker_may_press_its_buttons
         (HealthItem("A", "ok", "R."), "R."),
     ],
 )
-def test_a_row_says_what_its_age_measures(part: HealthItem, end: str) -> None:
+def test_row_says_what_its_age_measures(part: HealthItem, end: str) -> None:
     description = str(report_card(Report("ok", (part,), datetime.now(UTC))).description)
     assert description.splitlines()[0].endswith(end)
 
 
-async def test_trying_again_empties_this_servers_dead_letters_and_no_others(
+async def test_retry_affects_dead_letters_of_this_server_only(
     rig: BotRig, database: Database
 ) -> None:
     other = 77
@@ -100,12 +100,12 @@ async def test_trying_again_empties_this_servers_dead_letters_and_no_others(
     assert left == [other]
 
 
-async def test_who_may_not_manage_the_server_is_told_what_it_takes(rig: BotRig) -> None:
+async def test_health_command_requires_manage_server(rig: BotRig) -> None:
     line = await rig.ask("mia", "!health")
     assert "for moderators" in line["embeds"][0]["title"]
     assert "Manage Server" in line["embeds"][0]["description"]
 
 
-async def test_as_a_slash_command_the_answer_is_for_the_asker_alone(rig: BotRig) -> None:
+async def test_slash_command_reply_is_private(rig: BotRig) -> None:
     answer = await rig.hands.slash("nora", "general", "health")
     assert answer["response"]["ephemeral"]

@@ -38,7 +38,7 @@ def told(services: Services) -> list[HealthItem]:
         return stored(tx)
 
 
-def test_a_process_tells_how_its_parts_are_and_takes_its_words_back_when_it_ends(
+def test_process_reports_its_parts_and_removes_them_when_it_ends(
     services: Services,
 ) -> None:
     heart = HeartbeatThread(services, lambda: WELL)
@@ -48,7 +48,7 @@ def test_a_process_tells_how_its_parts_are_and_takes_its_words_back_when_it_ends
     assert told(services) == []
 
 
-def test_a_heart_without_a_database_stops_without_a_word() -> None:
+def test_heartbeat_without_database_stops_quietly() -> None:
     away = Services(Settings(_env_file=None), Database("postgresql://127.0.0.1:1/x"), LocalBus())
     heart = HeartbeatThread(away, lambda: WELL)
     heart.start()
@@ -56,7 +56,7 @@ def test_a_heart_without_a_database_stops_without_a_word() -> None:
     until(lambda: not heart._thread.is_alive())
 
 
-def test_a_process_that_died_is_missed_after_half_a_minute_and_forgotten_in_the_end(
+def test_dead_process_is_down_after_half_a_minute_and_finally_removed(
     tx: Connection,
 ) -> None:
     set_heartbeats(tx, "host:1", WELL, NOW)
@@ -70,13 +70,13 @@ def test_a_process_that_died_is_missed_after_half_a_minute_and_forgotten_in_the_
     assert {part.name for part in stored(tx)} == {"Web"}
 
 
-def test_a_process_that_was_started_anew_speaks_for_its_part_again(tx: Connection) -> None:
+def test_restarted_process_reports_its_part_again(tx: Connection) -> None:
     set_heartbeats(tx, "host:1", WELL, NOW)
     set_heartbeats(tx, "host:2", WELL, NOW + timedelta(seconds=60))
     assert examine(tx, (), NOW + timedelta(seconds=61)).overall == "ok"
 
 
-def test_what_a_process_no_longer_speaks_of_is_dropped(tx: Connection) -> None:
+def test_part_no_longer_reported_is_removed(tx: Connection) -> None:
     set_heartbeats(tx, "host:1", [HealthItem("Task a", "warn", "Kick is away.")], NOW)
     set_heartbeats(tx, "host:1", [HealthItem("Tasks", "ok", "Well.")], NOW)
     assert [part.name for part in stored(tx)] == ["Tasks"]
@@ -84,7 +84,7 @@ def test_what_a_process_no_longer_speaks_of_is_dropped(tx: Connection) -> None:
     assert stored(tx) == []
 
 
-def test_a_part_that_cannot_be_felt_once_does_not_stop_the_heart(services: Services) -> None:
+def test_failed_check_does_not_stop_the_heartbeat(services: Services) -> None:
     moods = iter([ValueError("a bug")])
 
     def feel() -> list[HealthItem]:

@@ -71,9 +71,7 @@ def gate(database: Database) -> Iterator[Database]:
         ("watchtime_streams", "Watchtime"),
     ],
 )
-def test_a_locked_table_costs_its_own_line_and_not_the_answer(
-    gate: Database, table: str, name: str
-) -> None:
+def test_locked_table_affects_only_its_own_line(gate: Database, table: str, name: str) -> None:
     with locked(gate, table):
         found = read(gate)
     assert found.overall == "degraded"
@@ -82,7 +80,7 @@ def test_a_locked_table_costs_its_own_line_and_not_the_answer(
     assert read(gate).overall == "ok"
 
 
-def test_when_everything_is_slow_the_rest_is_not_waited_for(
+def test_slow_checks_are_skipped_after_the_time_limit(
     gate: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(actions, "CHECKS_SECONDS", 0.0)
@@ -92,7 +90,7 @@ def test_when_everything_is_slow_the_rest_is_not_waited_for(
     ] * (len(CHECKS) + 2)
 
 
-def test_the_inbox_says_how_long_it_waits_and_for_whom(
+def test_inbox_reports_how_long_it_waits_for_a_lock(
     gate: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(actions, "WAITS_SECONDS", 0.0)

@@ -30,7 +30,7 @@ def client(database: Database, *parts: HealthItem) -> FlaskClient:
     ("state", "status", "code"),
     [("ok", "ok", 200), ("warn", "degraded", 200), ("down", "down", 503)],
 )
-def test_only_what_is_down_is_an_error_for_docker(
+def test_only_down_is_an_error_status(
     database: Database, state: State, status: str, code: int
 ) -> None:
     answer = client(database, HealthItem("Kick", state, "Because.", 3.14159)).get("/health")
@@ -51,7 +51,7 @@ def test_only_what_is_down_is_an_error_for_docker(
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_a_database_that_is_away_is_told_and_not_a_traceback() -> None:
+def test_unreachable_database_is_reported_without_traceback() -> None:
     away = client(Database("postgresql://127.0.0.1:1/x"))
     answer = away.get("/health")
     assert answer.status_code == 503
@@ -60,20 +60,20 @@ def test_a_database_that_is_away_is_told_and_not_a_traceback() -> None:
     assert away.get("/").status_code == 200
 
 
-def test_the_public_page_tells_nothing_of_a_single_server(database: Database) -> None:
+def test_public_page_shows_nothing_about_single_servers(database: Database) -> None:
     part = HealthItem("Messages of this server", "warn", "Channel #secret is gone.", guild_id=5)
     for path in ("/health", "/"):
         assert "secret" not in client(database, part).get(path).text
 
 
-def test_the_front_page_shows_every_part_and_escapes_it(database: Database) -> None:
+def test_front_page_shows_and_escapes_every_part(database: Database) -> None:
     page = client(database, HealthItem("Kick", "warn", "<script>alert(1)</script>")).get("/").text
     assert "&lt;script&gt;" in page
     assert "<script" not in page
     assert "Kick" in page
 
 
-def test_prometheus_gets_its_figures(database: Database) -> None:
+def test_metrics_are_served_for_prometheus(database: Database) -> None:
     answer = client(database).get("/metrics")
     assert answer.status_code == 200
     assert b"python_info" in answer.data

@@ -27,7 +27,7 @@ beats = st.builds(
 
 
 @given(told=st.lists(beats))
-def test_a_part_is_as_bad_as_the_worst_living_process_says_and_down_when_none_lives(
+def test_part_has_the_worst_state_of_live_processes_and_is_down_without_any(
     told: list[Heartbeat],
 ) -> None:
     found = {part.name: part for part in merge(told, NOW)}
@@ -42,24 +42,24 @@ def test_a_part_is_as_bad_as_the_worst_living_process_says_and_down_when_none_li
 
 
 @given(told=st.lists(beats))
-def test_the_order_of_the_heartbeats_means_nothing(told: list[Heartbeat]) -> None:
+def test_order_of_heartbeats_does_not_matter(told: list[Heartbeat]) -> None:
     assert merge(told, NOW) == merge(reversed(told), NOW)
 
 
-def test_a_heartbeat_is_fresh_for_half_a_minute_to_the_second() -> None:
+def test_heartbeat_is_fresh_for_exactly_half_a_minute() -> None:
     fresh = beat("Bot", "ok", "Fine.", NOW)
     assert merge([fresh], NOW + FRESH)[0].state == "ok"
     assert merge([fresh], NOW + FRESH + timedelta(seconds=1))[0].state == "down"
 
 
 @given(st.lists(states))
-def test_the_whole_is_as_bad_as_its_worst_part(told: list[State]) -> None:
+def test_overall_state_is_the_worst_of_the_parts(told: list[State]) -> None:
     parts = [HealthItem("x", state, "") for state in told]
     wanted = "down" if "down" in told else "degraded" if "warn" in told else "ok"
     assert overall(parts) == wanted
 
 
-def test_what_a_process_says_twice_is_told_once_and_the_worst_counts() -> None:
+def test_duplicate_parts_are_merged_to_the_worst() -> None:
     told = [
         HealthItem("Feed", "ok", "fine"),
         HealthItem("Feed", "warn", "hm"),

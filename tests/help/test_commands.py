@@ -52,7 +52,7 @@ def names_of(line: dict[str, Any]) -> list[str]:
     return [field["name"] for field in line["embeds"][0].get("fields", ())]
 
 
-async def test_help_begins_with_a_short_overview(rig: BotRig) -> None:
+async def test_help_starts_with_a_short_overview(rig: BotRig) -> None:
     line = await rig.ask("mia", "!help")
     assert names_of(line) == ["🎰 Requests"]
     text = text_of(line)
@@ -61,14 +61,14 @@ async def test_help_begins_with_a_short_overview(rig: BotRig) -> None:
     assert len(text.splitlines()) <= 5
 
 
-async def test_moderators_see_which_topics_are_theirs(rig: BotRig) -> None:
+async def test_moderators_see_their_topics(rig: BotRig) -> None:
     line = await rig.ask("tomas", "!help")
     assert names_of(line) == ["🎰 Requests", "🔧 For moderators"]
     assert "Health" in text_of(line)
 
 
 @pytest.mark.parametrize("name", ["health", "/health", "!HEALTH", "`health`"])
-async def test_one_command_is_explained_by_its_name(rig: BotRig, name: str) -> None:
+async def test_command_is_explained_by_name(rig: BotRig, name: str) -> None:
     line = await rig.ask("mia", f"!help {name}")
     assert line["embeds"][0]["title"] == "👋 /health"
     text = text_of(line)
@@ -76,34 +76,34 @@ async def test_one_command_is_explained_by_its_name(rig: BotRig, name: str) -> N
     assert "permission Manage Server, or with a role that has the group **Health**" in text
 
 
-async def test_an_argument_is_explained(rig: BotRig) -> None:
+async def test_argument_is_explained(rig: BotRig) -> None:
     assert "`topic` A topic such as Raffle" in text_of(await rig.ask("mia", "!help /help"))
 
 
-async def test_a_chat_command_is_explained_by_any_of_its_names(rig: BotRig) -> None:
+async def test_chat_command_is_explained_by_any_of_its_names(rig: BotRig) -> None:
     for name in ("call", "!sr"):
         line = await rig.ask("mia", f"!help {name}")
         assert line["embeds"][0]["title"] == "👋 !call <slot>"
 
 
-async def test_what_there_is_not_is_said_with_what_may_be_meant(rig: BotRig) -> None:
+async def test_unknown_topic_suggests_a_similar_one(rig: BotRig) -> None:
     line = await rig.ask("tomas", "!help helth")
     assert line["embeds"][0]["title"] == "⚠️ There is no command or topic “helth”."
     assert "`/help health`" in text_of(line)
 
 
-async def test_one_sees_the_topics_in_which_one_may_do_something(rig: BotRig) -> None:
+async def test_topics_are_limited_to_the_members_permissions(rig: BotRig) -> None:
     assert topics_of(await rig.ask("mia", "!help")) == ["Help"]
     assert topics_of(await rig.ask("tomas", "!help")) == ["Health", "Help"]
 
 
-async def test_a_topic_shows_all_that_one_may_do_there(rig: BotRig) -> None:
+async def test_topic_lists_every_allowed_command(rig: BotRig) -> None:
     line = await rig.ask("tomas", "!help HEALTH")
     assert "🔧 `/health`" in text_of(line)
     assert line["embeds"][0]["title"] == "👋 Health"
 
 
-async def test_the_menu_answers_whoever_chooses_privately_and_by_their_own_permissions(
+async def test_menu_answers_privately_by_the_members_own_permissions(
     rig: BotRig,
 ) -> None:
     line = await rig.ask("tomas", "!help")
@@ -116,14 +116,14 @@ async def test_the_menu_answers_whoever_chooses_privately_and_by_their_own_permi
         assert ("/health" in text_of(answer)) is sees_it
 
 
-async def test_however_many_commands_there_are_the_answer_fits(rig: BotRig) -> None:
+async def test_many_commands_still_fit_in_the_embed(rig: BotRig) -> None:
     embed = (await rig.ask("mia", "!HELP"))["embeds"][0]
     assert len(embed["fields"]) <= 25
     assert all(len(field["value"]) <= 1024 for field in embed["fields"])
     assert len(discord.Embed.from_dict(embed)) <= 6000
 
 
-def test_a_topic_begins_with_what_everyone_may_do() -> None:
+def test_topic_lists_commands_for_everyone_first() -> None:
     about: list[Any] = [
         {"slash": f"/{name}", "help": "Do it.", "who": who}
         for name, who in (("a", "Manage Server"), ("b", "everyone"), ("c", "everyone"))
@@ -132,7 +132,7 @@ def test_a_topic_begins_with_what_everyone_may_do() -> None:
     assert shown.splitlines() == ["`/b` Do it.", "`/c` Do it.", "🔧 `/a` Do it."]
 
 
-def test_the_overview_is_in_the_order_in_which_somebody_begins() -> None:
+def test_overview_is_in_the_order_of_first_use() -> None:
     def section(name: str) -> messages.Section:
         return messages.Section([{"slash": f"/{name}{n}", "help": "Do it."} for n in range(3)])
 
@@ -145,7 +145,7 @@ def test_the_overview_is_in_the_order_in_which_somebody_begins() -> None:
     assert embed.fields[1].value == "`/raffle0` Do it.\nAlso: `/raffle1` · `/raffle2`"
 
 
-def test_a_command_is_described_with_how_it_is_typed_and_by_whom() -> None:
+def test_command_is_described_with_usage_and_permission() -> None:
     @commands.hybrid_command(name="call")  # type: ignore[arg-type]
     async def call(ctx: commands.Context[Any], slot: str, bet: int = 1) -> None:
         """Call a slot.
@@ -166,7 +166,7 @@ def test_a_command_is_described_with_how_it_is_typed_and_by_whom() -> None:
     assert usage(None) == "!help"
 
 
-def test_a_chat_command_is_described_with_all_its_words() -> None:
+def test_chat_command_is_described_with_all_its_names() -> None:
     assert describe_chat_command(CALL) == {
         "names": ["call", "sr"],
         "usage": "!call <slot>",
@@ -174,5 +174,5 @@ def test_a_chat_command_is_described_with_all_its_words() -> None:
     }
 
 
-def test_the_cog_explains_itself() -> None:
+def test_cog_has_a_description() -> None:
     assert Help({}).description

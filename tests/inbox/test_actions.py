@@ -28,7 +28,7 @@ ONE = Delivery(
 )
 
 
-def test_a_delivery_is_written_down_once(tx: Connection) -> None:
+def test_delivery_is_stored_once(tx: Connection) -> None:
     assert actions.receive(tx, ONE) is True
     assert actions.receive(tx, ONE) is False
     assert actions.receive(tx, replace(ONE, body={"text": "another"}, kind="x")) is False
@@ -36,12 +36,12 @@ def test_a_delivery_is_written_down_once(tx: Connection) -> None:
     assert replace(kept, id=0) == ONE
 
 
-def test_another_source_may_use_the_same_delivery_id(tx: Connection) -> None:
+def test_other_source_can_use_the_same_delivery_id(tx: Connection) -> None:
     assert actions.receive(tx, ONE)
     assert actions.receive(tx, replace(ONE, source="twitch.eventsub"))
 
 
-def test_of_doubles_that_arrive_together_the_first_is_news(tx: Connection) -> None:
+def test_first_of_simultaneous_duplicates_is_new(tx: Connection) -> None:
     two = replace(ONE, delivery_id="01DEF")
     assert actions.receive_all(tx, [ONE, two, ONE]) == [True, True, False]
     assert actions.receive_all(tx, [two, replace(ONE, delivery_id="01GHI")]) == [False, True]
@@ -49,7 +49,7 @@ def test_of_doubles_that_arrive_together_the_first_is_news(tx: Connection) -> No
     assert ids == ["01ABC", "01DEF", "01GHI"]
 
 
-def test_the_worker_is_notified_after_the_commit_and_not_for_a_double(
+def test_worker_is_notified_after_commit_and_not_for_a_duplicate(
     story: Story, postgres_url: str
 ) -> None:
     notified: list[str] = []
@@ -63,11 +63,11 @@ def test_the_worker_is_notified_after_the_commit_and_not_for_a_double(
     notifying.close()
 
 
-def test_without_dead_letters_nobody_is_notified(tx: Connection, guild_id: int) -> None:
+def test_retry_without_dead_letters_sends_no_notification(tx: Connection, guild_id: int) -> None:
     assert act(tx, guild_id, actions.retry_dead_letters) == 0
 
 
-def test_the_newest_delivery_of_a_source_is_known(tx: Connection) -> None:
+def test_find_newest_returns_the_newest_delivery_of_a_source(tx: Connection) -> None:
     lanes = ["kick:1", "kick:2", "kick:3"]
     assert store.find_newest(tx, "kick.webhook", lanes) is None
     actions.receive(tx, ONE)
@@ -78,14 +78,14 @@ def test_the_newest_delivery_of_a_source_is_known(tx: Connection) -> None:
     assert store.find_newest(tx, "kick.feed", lanes) is None
 
 
-def test_a_delivery_that_does_not_say_when_it_came_came_now(tx: Connection) -> None:
+def test_delivery_without_receive_time_was_received_now(tx: Connection) -> None:
     actions.receive(tx, replace(ONE, received_at=None))
     newest = store.find_newest(tx, "kick.webhook", ["kick:1"])
     assert newest is not None
     assert abs(newest - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-def test_lanes_are_claimed_by_the_age_of_their_heads(tx: Connection) -> None:
+def test_lanes_are_claimed_by_the_age_of_their_oldest_delivery(tx: Connection) -> None:
     for number, lane in enumerate(["z", "a", "m", "a"]):
         actions.receive(tx, replace(ONE, delivery_id=str(number), lane=lane))
     claimed = []
@@ -95,7 +95,7 @@ def test_lanes_are_claimed_by_the_age_of_their_heads(tx: Connection) -> None:
     assert claimed == ["z", "a", "m"]
 
 
-def test_what_is_done_stays_done_and_what_becomes_a_dead_letter_stays_dead(tx: Connection) -> None:
+def test_dead_letter_is_not_marked_done(tx: Connection) -> None:
     actions.receive(tx, ONE)
     (kept,) = store.list_waiting(tx, "kick:1", 9)
     store.set_dead(tx, kept.id, "KeyError")
@@ -103,7 +103,7 @@ def test_what_is_done_stays_done_and_what_becomes_a_dead_letter_stays_dead(tx: C
     assert tx.scalar(text("SELECT state FROM inbox_deliveries")) == "dead"
 
 
-def test_claiming_reads_the_index_and_not_the_whole_inbox(tx: Connection) -> None:
+def test_claiming_uses_the_index(tx: Connection) -> None:
     tx.execute(
         text(
             "INSERT INTO inbox_deliveries (source, delivery_id, kind, lane, body, sent_at, state) "
@@ -117,9 +117,7 @@ def test_claiming_reads_the_index_and_not_the_whole_inbox(tx: Connection) -> Non
     assert plan.count("inbox_deliveries_waiting") >= 3
 
 
-def test_the_health_page_tells_what_waits_what_is_retried_and_what_was_given_up(
-    tx: Connection, guild_id: int
-) -> None:
+def test_health_shows_waiting_retrying_and_dead_deliveries(tx: Connection, guild_id: int) -> None:
     now = datetime.now(UTC)
     assert check_health(tx, now)[0].reason == "0 waiting."
     actions.receive(tx, replace(ONE, received_at=now))
@@ -132,7 +130,7 @@ def test_the_health_page_tells_what_waits_what_is_retried_and_what_was_given_up(
     assert whole.reason.startswith("1 could not be read")
 
 
-def test_each_servers_troubles_are_told_to_that_server(tx: Connection, guild_id: int) -> None:
+def test_failures_are_reported_per_server(tx: Connection, guild_id: int) -> None:
     now = datetime.now(UTC)
     store.add_retry(tx, said(guild_id, "1"), handler("a").name, now, "RuntimeError: bug")
     whole, mine = check_health(tx, now)
@@ -143,7 +141,7 @@ def test_each_servers_troubles_are_told_to_that_server(tx: Connection, guild_id:
     assert (mine.reason, mine.can_be_retried) == ("1 could not be handled: RuntimeError: bug", True)
 
 
-def test_what_happened_among_ourselves_is_heard_once_and_in_order(story: Story) -> None:
+def test_own_event_is_handled_once_and_in_order(story: Story) -> None:
     linked = AccountLinked(
         key="kick:4377:7",
         guild_id=1001,

@@ -87,7 +87,7 @@ def behind_one_that_writes(
         return [future.exception(PATIENCE) or future.result() for future in (began, *waiting)]
 
 
-def test_those_who_come_while_one_writes_are_written_together(
+def test_concurrent_deliveries_are_written_together(
     slow: SlowDatabase, database: Database, source: str
 ) -> None:
     commits = GroupCommit(slow)  # type: ignore[arg-type]
@@ -98,7 +98,7 @@ def test_those_who_come_while_one_writes_are_written_together(
     assert sorted(stored(database, source)) == sorted(names)
 
 
-def test_it_is_true_for_one_of_those_who_tell_the_same(
+def test_one_of_identical_deliveries_is_new(
     slow: SlowDatabase, database: Database, source: str
 ) -> None:
     commits = GroupCommit(slow)  # type: ignore[arg-type]
@@ -107,7 +107,7 @@ def test_it_is_true_for_one_of_those_who_tell_the_same(
     assert stored(database, source) == ["same"]
 
 
-def test_one_that_cannot_be_written_does_not_take_the_others_with_it(
+def test_invalid_delivery_does_not_affect_others(
     slow: SlowDatabase, database: Database, source: str
 ) -> None:
     commits = GroupCommit(slow)  # type: ignore[arg-type]
@@ -123,7 +123,7 @@ def test_one_that_cannot_be_written_does_not_take_the_others_with_it(
     assert sorted(stored(database, source)) == ["a", "b", "c"]
 
 
-def test_an_outage_is_told_to_all_who_wait_and_the_next_ones_go_through(
+def test_outage_reaches_all_waiting_callers_and_later_ones_succeed(
     slow: SlowDatabase, database: Database, source: str
 ) -> None:
     commits = GroupCommit(slow)  # type: ignore[arg-type]
@@ -135,7 +135,7 @@ def test_an_outage_is_told_to_all_who_wait_and_the_next_ones_go_through(
     assert put(commits, delivery(source, "a"))
 
 
-def test_under_a_crowd_everybody_is_answered_once(database: Database, source: str) -> None:
+def test_many_concurrent_callers_are_each_answered_once(database: Database, source: str) -> None:
     commits = GroupCommit(database)
     with ThreadPoolExecutor(32) as threads:
         told = [delivery(source, f"d{number % 300}") for number in range(600)]

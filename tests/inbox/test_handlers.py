@@ -35,7 +35,7 @@ from tests.inbox.conftest import said
         ("wow!", ("", "")),
     ],
 )
-def test_a_command_is_a_word_after_an_exclamation_mark_at_the_start(
+def test_command_is_a_word_after_a_leading_exclamation_mark(
     text: str, parsed: tuple[str, str]
 ) -> None:
     message = said(GUILD, "1", text)
@@ -48,7 +48,7 @@ def nothing(_tx: Connection, _event: Any) -> None:
     """A handler."""
 
 
-def test_features_hear_in_their_order_under_names_of_their_own() -> None:
+def test_features_receive_events_in_order_under_unique_names() -> None:
     features = [
         Feature("one", handlers={StreamEnded: nothing, StreamWentLive: nothing}),
         Feature("two", handlers={StreamEnded: nothing}),
@@ -61,12 +61,12 @@ def test_features_hear_in_their_order_under_names_of_their_own() -> None:
     assert [handler.name for handler in table[StreamWentLive]] == ["one.StreamWentLive"]
 
 
-def test_no_two_handlers_share_a_name() -> None:
+def test_handler_names_are_unique() -> None:
     names = [h.name for handlers in collect(load_features()).values() for h in handlers]
     assert len(names) == len(set(names))
 
 
-def test_no_two_chat_commands_share_a_word() -> None:
+def test_chat_command_names_are_unique() -> None:
     words = [word for feature in load_features() for c in feature.chat_commands for word in c.names]
     assert len(words) == len(set(words))
     assert all(word == word.lower() for word in words)
@@ -90,14 +90,14 @@ def heard(tx: Connection, message: ChatMessageSent) -> list[str]:
     return called.with_
 
 
-def test_a_chat_command_hears_each_of_its_words_and_no_others(tx: Connection) -> None:
+def test_chat_command_matches_only_its_names(tx: Connection) -> None:
     assert heard(tx, said(GUILD, "1", "!call Book of Dead")) == ["Book of Dead"]
     assert heard(tx, said(GUILD, "1", "!SR Book of Dead")) == ["Book of Dead"]
     assert heard(tx, said(GUILD, "1", "!caller Book")) == []
     assert heard(tx, said(GUILD, "1", "call Book")) == []
 
 
-def test_bots_our_own_included_are_not_obeyed(tx: Connection) -> None:
+def test_bots_cannot_run_commands(tx: Connection) -> None:
     bot = Sender(user_id=9, name="Regulars", is_bot=True)
     message = said(GUILD, "1", "!call x")
     from_bot = type(message)(**{**_fields(message), "sender": bot})

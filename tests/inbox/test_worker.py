@@ -30,7 +30,7 @@ BUG = RuntimeError("bug")
 # -- once -----------------------------------------------------------------------------------------
 
 
-def test_every_delivery_has_its_effects_once_and_in_order(story: Story) -> None:
+def test_every_delivery_is_handled_once_and_in_order(story: Story) -> None:
     story.told("1", "2", "3")
     worker = story.worker(handler("a"), handler("b"))
     drain(worker)
@@ -39,11 +39,11 @@ def test_every_delivery_has_its_effects_once_and_in_order(story: Story) -> None:
     assert story.states() == ["done"] * 3
 
 
-def test_an_empty_inbox_is_nothing_to_do(story: Story) -> None:
+def test_empty_inbox_does_nothing(story: Story) -> None:
     assert story.worker(handler("a")).work_once() is False
 
 
-def test_the_same_fact_under_another_delivery_id_counts_once(story: Story) -> None:
+def test_same_event_in_another_delivery_counts_once(story: Story) -> None:
     story.told("sub", "sub")
     worker = story.worker(handler("a"))
     drain(worker)
@@ -53,21 +53,21 @@ def test_the_same_fact_under_another_delivery_id_counts_once(story: Story) -> No
     assert story.states() == ["done"] * 3
 
 
-def test_one_servers_fact_is_not_another_ones(story: Story) -> None:
+def test_events_are_isolated_per_server(story: Story) -> None:
     story.told("sub", guilds=[GUILD])
     story.told("sub", guilds=[GUILD, OTHER_GUILD])
     drain(story.worker(handler("a")))
     assert sorted(story.effects()) == [("a", GUILD, "sub"), ("a", OTHER_GUILD, "sub")]
 
 
-def test_the_same_key_of_another_kind_of_event_is_another_fact(story: Story) -> None:
+def test_same_key_of_another_event_type_is_another_event(story: Story) -> None:
     with story.database.begin() as tx:
         assert store.add_events(tx, [(said(GUILD, "x"), 1)]) == [True]
         tx.execute(text("UPDATE inbox_events SET event = 'StreamEnded'"))
         assert store.add_events(tx, [(said(GUILD, "x"), 2)]) == [True]
 
 
-def test_an_event_that_nobody_hears_is_handled(story: Story) -> None:
+def test_event_without_handler_is_done(story: Story) -> None:
     story.told("1")
     drain(story.worker())
     assert story.states() == ["done"]
@@ -76,7 +76,7 @@ def test_an_event_that_nobody_hears_is_handled(story: Story) -> None:
 # -- lanes ----------------------------------------------------------------------------------------
 
 
-def test_a_batch_is_of_one_lane_and_no_lane_is_forgotten(story: Story) -> None:
+def test_batch_has_one_lane_and_every_lane_is_handled(story: Story) -> None:
     for lane in ("b", "a", "c"):
         story.told(f"{lane}1", f"{lane}2", lane=lane)
     drain(story.worker(handler("a")))
@@ -86,14 +86,14 @@ def test_a_batch_is_of_one_lane_and_no_lane_is_forgotten(story: Story) -> None:
         assert [key for key in heard if key.startswith(lane)] == [f"{lane}1", f"{lane}2"]
 
 
-def test_a_long_lane_is_handled_in_batches_without_losing_its_order(story: Story) -> None:
+def test_long_lane_is_handled_in_ordered_batches(story: Story) -> None:
     keys = [f"{n:04}" for n in range(BATCH * 2 + 5)]
     story.told(*keys)
     assert drain(story.worker(handler("a"))) == 3
     assert story.keys() == keys
 
 
-def test_a_lane_in_somebody_elses_hands_is_left_alone_and_the_others_go_on(story: Story) -> None:
+def test_locked_lane_is_skipped(story: Story) -> None:
     story.told("busy", lane="busy")
     story.told("free", lane="free")
     worker = story.worker(handler("a"))
@@ -106,9 +106,7 @@ def test_a_lane_in_somebody_elses_hands_is_left_alone_and_the_others_go_on(story
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_two_workers_side_by_side_never_handle_twice_and_keep_each_lanes_order(
-    story: Story, fails: bool
-) -> None:
+def test_two_workers_never_handle_twice_and_keep_lane_order(story: Story, fails: bool) -> None:
     lanes = [f"lane{n}" for n in range(6)]
     for number in range(12):
         for lane in lanes:
@@ -143,7 +141,7 @@ def _until_done(worker: Worker, story: Story) -> None:
 # -- failures -------------------------------------------------------------------------------------
 
 
-def test_a_handler_that_fails_is_tried_again_alone_and_the_others_effects_stand(
+def test_failed_handler_is_retried_alone(
     story: Story,
 ) -> None:
     failures: dict[str, Exception] = {"2": BUG}
@@ -164,7 +162,7 @@ def test_a_handler_that_fails_is_tried_again_alone_and_the_others_effects_stand(
     assert story.counts().retrying == 0
 
 
-def test_each_failure_doubles_the_wait_until_it_becomes_a_dead_letter(story: Story) -> None:
+def test_each_failure_doubles_the_wait_until_dead_letter(story: Story) -> None:
     tries: list[float] = []
 
     def fails(_event: Event) -> Exception:
@@ -186,7 +184,7 @@ def test_each_failure_doubles_the_wait_until_it_becomes_a_dead_letter(story: Sto
     assert story.keys() == []
 
 
-def test_what_becomes_a_dead_letter_is_left_alone_until_somebody_takes_it_off(story: Story) -> None:
+def test_dead_letter_waits_for_a_manual_retry(story: Story) -> None:
     failures: dict[str, Exception] = {"1": BUG}
     worker = story.worker(handler("a", failing_on(failures)))
     story.told("1")
@@ -206,7 +204,7 @@ def test_what_becomes_a_dead_letter_is_left_alone_until_somebody_takes_it_off(st
     assert story.counts().dead == 0
 
 
-def test_what_was_retried_by_hand_may_fail_as_often_as_before(story: Story) -> None:
+def test_manual_retry_resets_the_attempts(story: Story) -> None:
     worker = story.worker(handler("a", lambda _event: BUG))
     story.told("1")
     for _ in range(MOST_ATTEMPTS + 3):
@@ -218,7 +216,7 @@ def test_what_was_retried_by_hand_may_fail_as_often_as_before(story: Story) -> N
     assert (story.counts().retrying, story.counts().dead) == (1, 0)
 
 
-def test_a_refusal_rolls_back_its_own_effects_only_and_is_the_end_of_it(story: Story) -> None:
+def test_refusal_rolls_back_only_its_handler_and_is_not_retried(story: Story) -> None:
     declines = handler("b", lambda event: Refusal("Too many.") if event.key == "2" else None)
     worker = story.worker(handler("a"), declines, handler("c"))
     story.told("1", "2", "3")
@@ -230,7 +228,7 @@ def test_a_refusal_rolls_back_its_own_effects_only_and_is_the_end_of_it(story: S
     assert (story.counts().retrying, story.counts().dead) == (0, 0)
 
 
-def test_an_outage_of_one_handlers_service_does_not_hold_up_the_lane(story: Story) -> None:
+def test_outage_of_one_handler_does_not_block_the_lane(story: Story) -> None:
     failures: dict[str, Exception] = {"1": Outage("Kick")}
     worker = story.worker(handler("a", failing_on(failures)), handler("b"))
     story.told("1", "2")
@@ -243,7 +241,7 @@ def test_an_outage_of_one_handlers_service_does_not_hold_up_the_lane(story: Stor
     assert story.keys("a") == ["2", "1"]
 
 
-def test_a_statement_that_fails_is_one_handlers_failure(story: Story) -> None:
+def test_failed_statement_affects_one_handler(story: Story) -> None:
     def nonsense(tx: Connection, _event: Event) -> None:
         tx.execute(text("SELECT nonsense"))
 
@@ -253,7 +251,7 @@ def test_a_statement_that_fails_is_one_handlers_failure(story: Story) -> None:
     assert story.counts().retrying == 2
 
 
-def test_what_a_failed_handler_noted_does_not_mislead_the_next_one(story: Story) -> None:
+def test_cache_of_a_failed_handler_is_discarded(story: Story) -> None:
     """It may have noted the id of a row that is rolled back with it."""
 
     def meets(tx: Connection, event: Event) -> None:
@@ -270,7 +268,7 @@ def test_what_a_failed_handler_noted_does_not_mislead_the_next_one(story: Story)
     assert story.keys("met") == ["1"]
 
 
-def test_an_untranslatable_delivery_becomes_a_dead_letter_and_the_lane_goes_on(
+def test_untranslatable_delivery_becomes_a_dead_letter(
     story: Story,
 ) -> None:
     broken = True
@@ -297,14 +295,14 @@ def test_an_untranslatable_delivery_becomes_a_dead_letter_and_the_lane_goes_on(
     assert story.counts().dead_error is None
 
 
-def test_a_delivery_of_an_unknown_source_becomes_a_dead_letter(story: Story) -> None:
+def test_delivery_of_an_unknown_source_becomes_a_dead_letter(story: Story) -> None:
     story.told("1", source="nobody.knows")
     story.told("2")
     drain(story.worker(handler("a")))
     assert story.states() == ["dead", "done"]
 
 
-def test_a_retry_of_a_handler_that_is_gone_becomes_a_dead_letter_with_words(story: Story) -> None:
+def test_retry_of_a_removed_handler_becomes_a_dead_letter(story: Story) -> None:
     story.told("1")
     drain(story.worker(handler("former", lambda _event: BUG)))
     story.passes(seconds=2)
@@ -312,7 +310,7 @@ def test_a_retry_of_a_handler_that_is_gone_becomes_a_dead_letter_with_words(stor
     assert story.counts().dead_error == "There is no handler former any more."
 
 
-def test_a_retry_written_by_another_version_does_not_block_the_retries_behind_it(
+def test_retry_in_an_older_format_does_not_block_others(
     story: Story,
 ) -> None:
     failures: dict[str, Exception] = {"old": BUG, "new": BUG}
@@ -337,7 +335,7 @@ def test_a_retry_written_by_another_version_does_not_block_the_retries_behind_it
 # -- the database goes away -----------------------------------------------------------------------
 
 
-def test_a_database_that_goes_away_rolls_back_the_whole_batch_and_nothing_is_lost(
+def test_database_outage_rolls_back_the_batch_and_loses_nothing(
     story: Story,
 ) -> None:
     gone = True
@@ -370,7 +368,7 @@ FULL_DISK = """
 
 
 @pytest.mark.parametrize("where", ["translator", "handler", "retry"])
-def test_a_full_disk_is_never_the_deliverys_fault(story: Story, where: str) -> None:
+def test_full_disk_does_not_fail_the_delivery(story: Story, where: str) -> None:
     is_full, is_broken = True, where == "retry"
 
     def meets_it(tx: Connection) -> None:
@@ -428,7 +426,7 @@ def lanes_of_messages(draw: st.DrawFn) -> list[tuple[str, str, tuple[int, ...]]]
     messages=lanes_of_messages(),
     plan=st.dictionaries(st.tuples(st.sampled_from(NAMES), st.sampled_from("123456")), outcomes),
 )
-def test_whoever_fails_the_effects_are_those_of_the_slow_model(
+def test_effects_match_the_model_for_any_failures(
     story: Story,
     messages: list[tuple[str, str, tuple[int, ...]]],
     plan: dict[tuple[str, str], str],
@@ -473,7 +471,7 @@ def _start_over(story: Story) -> None:
 # -- the thread -----------------------------------------------------------------------------------
 
 
-def test_the_worker_works_when_the_bell_rings_and_ends_when_told(
+def test_worker_runs_on_notification_and_stops(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Worker, "POLL_SECONDS", 60)
@@ -488,7 +486,7 @@ def test_the_worker_works_when_the_bell_rings_and_ends_when_told(
     assert worker.status().state == "down"
 
 
-def test_a_bell_that_was_lost_costs_a_moment_and_nothing_else(
+def test_lost_notification_only_delays_the_worker(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Worker, "POLL_SECONDS", 0.02)
@@ -517,7 +515,7 @@ class Unwell(Database):
         (BUG, "Unexpected error; see the log."),
     ],
 )
-def test_the_worker_outlives_an_outage_and_a_bug_and_tells_of_it_meanwhile(
+def test_worker_survives_outage_and_bug_and_reports_them(
     story: Story, postgres_url: str, error: Exception, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Worker, "POLL_SECONDS", 0.02)

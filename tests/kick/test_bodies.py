@@ -23,7 +23,7 @@ CHAT, STATUS = "chat.message.sent", "livestream.status.updated"
 KICKS_BODIES: dict[str, Any] = {CHAT: chat(), STATUS: status(True)}
 
 
-def test_a_line_of_chat_is_read() -> None:
+def test_chat_message_is_parsed() -> None:
     badges = [{"text": "Subscriber", "type": "subscriber", "count": 3}, {"type": "vip"}]
     body = parse(
         CHAT,
@@ -55,7 +55,7 @@ def test_a_line_of_chat_is_read() -> None:
         chat() | {"something": {"new": [1, 2]}},
     ],
 )
-def test_a_line_of_chat_as_in_the_wild_is_read(wild: dict[str, Any]) -> None:
+def test_real_chat_message_is_parsed(wild: dict[str, Any]) -> None:
     body = parse(CHAT, wild)
     assert isinstance(body, ChatMessage)
     assert body.sender.badge_types() == ()
@@ -63,7 +63,7 @@ def test_a_line_of_chat_as_in_the_wild_is_read(wild: dict[str, Any]) -> None:
     assert body.created_at.replace(microsecond=0) == datetime(2026, 5, 1, 11, 59, 59, tzinfo=UTC)
 
 
-def test_what_kick_leaves_out_may_be_absent_altogether() -> None:
+def test_optional_fields_can_be_absent() -> None:
     bare = chat()
     del bare["emotes"], bare["replies_to"], bare["sender"]["identity"]
     assert isinstance(parse(CHAT, bare), ChatMessage)
@@ -92,12 +92,12 @@ def test_what_kick_leaves_out_may_be_absent_altogether() -> None:
         42,
     ],
 )
-def test_a_body_that_does_not_fit_is_refused(broken: Any) -> None:
+def test_malformed_chat_message_is_rejected(broken: Any) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - pydantic's words
         parse(CHAT, broken)
 
 
-def test_a_stream_that_begins_and_one_that_ends_are_told_apart() -> None:
+def test_stream_start_and_end_are_distinguished() -> None:
     began, ended = parse(STATUS, status(True)), parse(STATUS, status(False))
     assert isinstance(began, StreamStarted)
     assert began.title == "Slots & chill"
@@ -115,7 +115,7 @@ def test_a_stream_that_begins_and_one_that_ends_are_told_apart() -> None:
         (status(False, title=None), StreamStopped),
     ],
 )
-def test_a_stream_without_title_or_end_is_read(body: dict[str, Any], shape: type) -> None:
+def test_stream_without_title_or_end_is_parsed(body: dict[str, Any], shape: type) -> None:
     assert isinstance(parse(STATUS, body), shape)
 
 
@@ -129,24 +129,24 @@ def test_a_stream_without_title_or_end_is_read(body: dict[str, Any], shape: type
         {"broadcaster": {"user_id": NORA}},
     ],
 )
-def test_a_status_that_does_not_fit_is_refused(broken: dict[str, Any]) -> None:
+def test_malformed_status_is_rejected(broken: dict[str, Any]) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - pydantic's words
         parse(STATUS, broken)
 
 
 @pytest.mark.parametrize(("kind", "body"), [(CHAT, status(True)), (STATUS, chat())])
-def test_a_delivery_cannot_be_relabelled(kind: str, body: dict[str, Any]) -> None:
+def test_body_of_another_type_is_rejected(kind: str, body: dict[str, Any]) -> None:
     """The type stands in a header that Kick does not sign."""
     with pytest.raises(ValueError):  # noqa: PT011 - pydantic's words
         parse(kind, body)
 
 
-def test_an_unknown_kind_is_a_key_error() -> None:
+def test_unknown_kind_raises_key_error() -> None:
     with pytest.raises(KeyError):
         parse("channel.raided", {})
 
 
-def test_our_own_look_is_read_back() -> None:
+def test_own_poll_is_parsed() -> None:
     body = parse(
         "poll.livestream",
         {"broadcaster": {"user_id": NORA}, "seen_at": "2026-05-01T12:00:00+00:00"},
@@ -155,7 +155,7 @@ def test_our_own_look_is_read_back() -> None:
     assert (body.started_at, body.title) == (None, None)
 
 
-def test_kick_cannot_deliver_what_only_we_write() -> None:
+def test_webhook_kinds_exclude_internal_kinds() -> None:
     assert set(WEBHOOK_KINDS) == set(EVENT_TYPES)
 
 
@@ -167,7 +167,7 @@ JSON = st.recursive(
 
 
 @given(st.sampled_from(sorted(SHAPES)), JSON)
-def test_anything_else_is_a_value_error_and_nothing_worse(kind: str, body: Any) -> None:
+def test_invalid_body_raises_value_error(kind: str, body: Any) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - pydantic's words
         parse(kind, body)
 
@@ -177,7 +177,7 @@ def test_anything_else_is_a_value_error_and_nothing_worse(kind: str, body: Any) 
     st.sampled_from(["message_id", "sender", "content", "created_at", "is_live", "started_at"]),
     JSON,
 )
-def test_one_odd_field_is_read_or_a_value_error(kind: str, field: str, value: Any) -> None:
+def test_one_odd_field_is_parsed_or_raises_value_error(kind: str, field: str, value: Any) -> None:
     try:
         parse(kind, KICKS_BODIES[kind] | {field: value})
     except ValueError:

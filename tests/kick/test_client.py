@@ -43,20 +43,18 @@ def token(pretend: Sandbox) -> str:
 # -- what can be asked --------------------------------------------------------------------------
 
 
-def test_the_public_key_is_given_without_a_token(client: KickClient, kick: KickDriver) -> None:
+def test_public_key_is_fetched_without_a_token(client: KickClient, kick: KickDriver) -> None:
     assert client.public_key().startswith("-----BEGIN PUBLIC KEY-----")
     assert kick.rotate_key() == client.public_key()
 
 
-def test_a_channel_is_found_by_its_slug(client: KickClient) -> None:
+def test_channel_is_found_by_slug(client: KickClient) -> None:
     assert client.find_channel("noraplays") == (NORA, "noraplays")
     assert client.find_channel("tomas-tv") == (4_100_002, "tomas-tv")
     assert client.find_channel("nobody-of-this-name") is None
 
 
-def test_who_is_live_is_told_with_the_streams_own_start(
-    client: KickClient, kick: KickDriver
-) -> None:
+def test_live_stream_is_returned_with_its_start(client: KickClient, kick: KickDriver) -> None:
     assert client.list_live([NORA, VERA]) == []
     started_at = kick.live(title="Slots & chill", started_at="2026-11-20T18:00:00Z")
     (live,) = client.list_live([NORA, VERA])
@@ -67,7 +65,7 @@ def test_who_is_live_is_told_with_the_streams_own_start(
     assert client.list_live([NORA]) == []
 
 
-def test_subscriptions_are_made_and_listed_by_channel(client: KickClient) -> None:
+def test_subscriptions_are_created_and_listed_by_channel(client: KickClient) -> None:
     assert client.list_subscriptions() == []
     made, errors = client.subscribe(NORA, [CHAT, STATUS])
     assert (list(made), errors) == ([CHAT, STATUS], {})
@@ -78,13 +76,13 @@ def test_subscriptions_are_made_and_listed_by_channel(client: KickClient) -> Non
     assert client.list_subscriptions() == listed + client.list_subscriptions(VERA)
 
 
-def test_only_the_named_subscriptions_are_deleted(client: KickClient) -> None:
+def test_only_given_subscriptions_are_deleted(client: KickClient) -> None:
     made, _errors = client.subscribe(NORA, [CHAT, STATUS, "kicks.gifted"])
     client.unsubscribe([made[CHAT], made["kicks.gifted"]])
     assert [one.id for one in client.list_subscriptions()] == [made[STATUS]]
 
 
-def test_another_version_of_an_event_is_another_kind(httpserver: HTTPServer) -> None:
+def test_other_event_versions_are_other_kinds(httpserver: HTTPServer) -> None:
     give_token(httpserver)
     item = {"id": "01J", "broadcaster_user_id": NORA, "event": CHAT, "version": 2}
     httpserver.expect_request("/public/v1/events/subscriptions").respond_with_json({"data": [item]})
@@ -92,9 +90,7 @@ def test_another_version_of_an_event_is_another_kind(httpserver: HTTPServer) -> 
     assert found.kind == f"{CHAT} (version 2)"
 
 
-def test_subscriptions_that_kick_declines_are_told_with_its_words(
-    client: KickClient, kick: KickDriver
-) -> None:
+def test_rejected_subscriptions_carry_kicks_message(client: KickClient, kick: KickDriver) -> None:
     kick.fault(subscriptions__item_error=1)
     made, errors = client.subscribe(NORA, [CHAT, STATUS])
     assert (list(made), list(errors)) == ([STATUS], [CHAT])
@@ -102,7 +98,7 @@ def test_subscriptions_that_kick_declines_are_told_with_its_words(
     assert [one.kind for one in client.list_subscriptions(NORA)] == [STATUS]
 
 
-def test_a_token_tells_whose_it_is(client: KickClient, token: str) -> None:
+def test_account_of_returns_the_token_owner(client: KickClient, token: str) -> None:
     account = client.account_of(token)
     assert isinstance(account, User)
     assert account.kick_user_id > 0
@@ -111,9 +107,7 @@ def test_a_token_tells_whose_it_is(client: KickClient, token: str) -> None:
     assert rejected.value.status == 401
 
 
-def test_a_line_is_said_in_chat_as_a_reply(
-    client: KickClient, kick: KickDriver, token: str
-) -> None:
+def test_chat_message_is_sent_as_a_reply(client: KickClient, kick: KickDriver, token: str) -> None:
     asked = kick.chat("mia", "!call Book of Dead")
     said = client.send_chat(token, NORA, "It is on the list. 🎰", asked)
     line = kick.transcript()[-1]
@@ -123,9 +117,7 @@ def test_a_line_is_said_in_chat_as_a_reply(
     assert said in str(line)
 
 
-def test_the_last_lines_of_a_chat_are_read(
-    client: KickClient, kick: KickDriver, token: str
-) -> None:
+def test_recent_chat_messages_are_listed(client: KickClient, kick: KickDriver, token: str) -> None:
     first = kick.chat("mia", "hello")
     second = client.send_chat(token, NORA, "hi", None)
     lines = {line.message_id: line for line in client.list_recent_lines("noraplays")}
@@ -147,7 +139,7 @@ def test_the_last_lines_of_a_chat_are_read(
         ({"api.html_error": 1}, Outage, "HTTP 502"),
     ],
 )
-def test_what_passes_by_itself_is_an_outage(
+def test_temporary_errors_are_outages(
     client: KickClient,
     kick: KickDriver,
     fault: dict[str, Any],
@@ -160,7 +152,7 @@ def test_what_passes_by_itself_is_an_outage(
     assert client.list_subscriptions(NORA) == []
 
 
-def test_the_wait_that_kick_asks_for_is_passed_on(client: KickClient, kick: KickDriver) -> None:
+def test_retry_after_is_passed_on(client: KickClient, kick: KickDriver) -> None:
     kick.faults({"kick.api.429": 1, "kick.api.retry_after_s": 7})
     with pytest.raises(Outage) as outage:
         client.list_live([NORA])
@@ -176,7 +168,7 @@ def test_the_wait_that_kick_asks_for_is_passed_on(client: KickClient, kick: Kick
 
 
 @pytest.mark.parametrize("empty_object", [False, True])
-def test_a_plain_no_is_told_with_the_message(
+def test_rejection_carries_its_message(
     client: KickClient, kick: KickDriver, empty_object: bool
 ) -> None:
     kick.faults({"kick.api.empty_object_errors": empty_object})
@@ -185,9 +177,7 @@ def test_a_plain_no_is_told_with_the_message(
     assert (rejected.value.status, rejected.value.reason) == (401, "Unauthorized")
 
 
-def test_a_no_with_a_reason_is_told_with_the_reason(
-    client: KickClient, kick: KickDriver, token: str
-) -> None:
+def test_rejection_carries_its_reason(client: KickClient, kick: KickDriver, token: str) -> None:
     kick.fault(chat__quota=1)
     with pytest.raises(KickRejected, match="quota") as rejected:
         client.send_chat(token, NORA, "hello", None)
@@ -207,7 +197,7 @@ def test_a_no_with_a_reason_is_told_with_the_reason(
         (Response("", 418), "no reason given"),
     ],
 )
-def test_every_shape_of_a_no_has_its_words(
+def test_every_error_shape_has_a_reason(
     httpserver: HTTPServer, answer: Response, reason: str
 ) -> None:
     httpserver.expect_request("/public/v1/users").respond_with_response(answer)
@@ -252,7 +242,7 @@ ODD = ["", "<html>", "[]", "null", "{}", '{"data": 7}', '{"data": [7]}', '{"data
     ],
     ids=["key", "channel", "live", "subscribed", "subscribe", "account", "lines"],
 )
-def test_an_answer_of_another_shape_is_an_outage_and_no_bug(
+def test_unexpected_response_shape_is_an_outage(
     httpserver: HTTPServer, body: str, ask: Callable[[KickClient], object]
 ) -> None:
     give_token(httpserver)
@@ -262,7 +252,7 @@ def test_an_answer_of_another_shape_is_an_outage_and_no_bug(
             raise Outage("Kick")
 
 
-def test_a_token_without_a_value_is_an_outage(httpserver: HTTPServer) -> None:
+def test_token_response_without_token_is_an_outage(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/oauth/token").respond_with_json({"token_type": "Bearer"})
     with pytest.raises(Outage, match="documents"):
         canned(httpserver).list_subscriptions(NORA)
@@ -276,7 +266,7 @@ def minted(server: HTTPServer) -> int:
 
 
 @pytest.mark.parametrize("expires_in", [5_184_000, "5184000"])
-def test_the_app_token_is_minted_once(httpserver: HTTPServer, expires_in: object) -> None:
+def test_app_token_is_requested_once(httpserver: HTTPServer, expires_in: object) -> None:
     give_token(httpserver, expires_in)
     httpserver.expect_request(
         "/public/v1/events/subscriptions", headers={"Authorization": "Bearer app-token"}
@@ -293,7 +283,7 @@ def test_the_app_token_is_minted_once(httpserver: HTTPServer, expires_in: object
     }
 
 
-def test_a_token_that_is_about_to_expire_is_replaced(httpserver: HTTPServer) -> None:
+def test_expiring_token_is_replaced(httpserver: HTTPServer) -> None:
     give_token(httpserver, expires_in=59)
     httpserver.expect_request("/public/v1/events/subscriptions").respond_with_json({"data": []})
     client = canned(httpserver)
@@ -302,7 +292,7 @@ def test_a_token_that_is_about_to_expire_is_replaced(httpserver: HTTPServer) -> 
     assert minted(httpserver) == 2
 
 
-def test_a_token_that_kick_no_longer_takes_is_replaced_once(httpserver: HTTPServer) -> None:
+def test_rejected_token_is_replaced_once(httpserver: HTTPServer) -> None:
     give_token(httpserver)
     httpserver.expect_request("/public/v1/events/subscriptions").respond_with_data("{}", 401)
     with pytest.raises(KickRejected):
@@ -310,9 +300,7 @@ def test_a_token_that_kick_no_longer_takes_is_replaced_once(httpserver: HTTPServ
     assert minted(httpserver) == 2
 
 
-def test_after_a_token_died_the_next_question_is_answered(
-    client: KickClient, kick: KickDriver
-) -> None:
+def test_request_succeeds_after_the_token_was_revoked(client: KickClient, kick: KickDriver) -> None:
     client.subscribe(NORA, [CHAT])
     kick.tokens("expire_access")
     assert [one.kind for one in client.list_subscriptions(NORA)] == [CHAT]
@@ -321,15 +309,13 @@ def test_after_a_token_died_the_next_question_is_answered(
 
 
 @pytest.mark.parametrize("missing", ["kick_client_id", "kick_client_secret"])
-def test_without_the_apps_credentials_the_settings_are_named(
-    pretend: Sandbox, missing: str
-) -> None:
+def test_missing_app_credentials_name_the_settings(pretend: Sandbox, missing: str) -> None:
     client = client_for(pretend.env, **{missing: None})
     with pytest.raises(KickRejected, match="KICK_CLIENT_ID and KICK_CLIENT_SECRET"):
         client.list_subscriptions(NORA)
 
 
-def test_an_installation_has_one_client() -> None:
+def test_client_is_shared_per_settings() -> None:
     assert client_of(settings()) is client_of(settings())
     assert client_of(settings()) is not client_of(settings(kick_client_id="another"))
 
@@ -337,18 +323,14 @@ def test_an_installation_has_one_client() -> None:
 # -- lines that may or may not have been said ---------------------------------------------------
 
 
-def test_a_line_whose_answer_is_lost_may_have_been_said(
-    client: KickClient, kick: KickDriver, token: str
-) -> None:
+def test_lost_chat_reply_raises_no_answer(client: KickClient, kick: KickDriver, token: str) -> None:
     kick.fault(chat__lost_reply=1)
     with pytest.raises(NoAnswer):
         client.send_chat(token, NORA, "hello", None)
     assert [line["text"] for line in kick.transcript()] == ["hello"]
 
 
-def test_a_line_that_kick_says_it_did_not_send_is_tried_later(
-    client: KickClient, kick: KickDriver, token: str
-) -> None:
+def test_unsent_chat_message_is_an_outage(client: KickClient, kick: KickDriver, token: str) -> None:
     kick.fault(chat__is_sent_false=1)
     with pytest.raises(Outage, match="is_sent") as raised:
         client.send_chat(token, NORA, "hello", None)
@@ -374,7 +356,7 @@ def test_a_line_that_kick_says_it_did_not_send_is_tried_later(
         (401, "{}", KickRejected),
     ],
 )
-def test_only_an_answer_that_tells_nothing_leaves_a_line_in_doubt(
+def test_only_uninformative_replies_raise_no_answer(
     httpserver: HTTPServer, status: int, body: str, expected: type[Exception]
 ) -> None:
     httpserver.expect_request("/public/v1/chat").respond_with_data(body, status)
@@ -389,7 +371,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_line_that_went_out_and_got_no_answer_in_time_is_in_doubt(
+def test_chat_timeout_after_sending_raises_no_answer(
     client: KickClient, kick: KickDriver, token: str
 ) -> None:
     kick.fault(api__slow_ms=600)
@@ -427,13 +409,13 @@ def talks(request: pytest.FixtureRequest) -> Iterator[int]:
     ids=["nothing", "half a body", "half a chunk", "garbage"],
     indirect=True,
 )
-def test_a_line_whose_answer_breaks_off_is_in_doubt(talks: int) -> None:
+def test_truncated_chat_reply_raises_no_answer(talks: int) -> None:
     client = KickClient(settings(kick_api_url=f"http://127.0.0.1:{talks}"))
     with pytest.raises(NoAnswer):
         client.send_chat("token", NORA, "hello", None)
 
 
-def test_a_refused_connection_carried_nothing() -> None:
+def test_refused_connection_is_an_outage() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
     client = KickClient(settings(kick_api_url=f"http://127.0.0.1:{port}"))
@@ -442,7 +424,7 @@ def test_a_refused_connection_carried_nothing() -> None:
     assert raised.type is Outage
 
 
-def test_a_name_that_does_not_resolve_carried_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unresolved_host_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_arguments: object, **_more: object) -> None:
         raise socket.gaierror(-2, "Name or service not known")
 
@@ -453,7 +435,7 @@ def test_a_name_that_does_not_resolve_carried_nothing(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_connection_that_does_not_come_about_carried_nothing() -> None:
+def test_connection_timeout_is_an_outage() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         address = full.getsockname()
         waiting = [socket.socket() for _ in range(4)]
@@ -467,7 +449,7 @@ def test_a_connection_that_does_not_come_about_carried_nothing() -> None:
             one.close()
 
 
-def test_a_line_is_posted_once_whatever_happens(httpserver: HTTPServer) -> None:
+def test_chat_message_is_posted_exactly_once(httpserver: HTTPServer) -> None:
     """There is no key that would make a repetition harmless, so nothing below us may retry."""
     asked: list[Request] = []
 

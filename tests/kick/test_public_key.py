@@ -70,14 +70,14 @@ def fits(ring: KeyRing) -> list[bool]:
     return [ring.has_signed(signed(number)) for number in (0, 1)]
 
 
-def test_the_key_is_asked_of_kick_once_and_then_remembered(ring: KeyRing, kick: Kick) -> None:
+def test_key_is_fetched_once_and_remembered(ring: KeyRing, kick: Kick) -> None:
     assert fits(ring) == [False, False]
     assert all(ring.renew() for _ in range(3))
     assert fits(ring) == [True, False]
     assert kick.asked == 1
 
 
-def test_after_a_restart_the_key_comes_from_the_database(
+def test_key_is_loaded_from_the_database_after_restart(
     ring: KeyRing, kick: Kick, client: KickClient, clean: Database
 ) -> None:
     ring.renew()
@@ -86,7 +86,7 @@ def test_after_a_restart_the_key_comes_from_the_database(
     assert kick.asked == 1
 
 
-def test_the_newest_keys_are_tried_and_no_others(ring: KeyRing, clean: Database) -> None:
+def test_only_the_newest_keys_are_tried(ring: KeyRing, clean: Database) -> None:
     with clean.begin() as tx:
         for number in range(MOST_KEYS + 1):
             store.set_public_key(tx, pem_of(new_key(number)), NOON.replace(hour=number))
@@ -106,7 +106,7 @@ def test_the_newest_keys_are_tried_and_no_others(ring: KeyRing, clean: Database)
     ],
     ids=["away", "declined", "html", "null", "garbage", "list"],
 )
-def test_while_kick_gives_no_key_those_in_hand_stay_and_it_is_not_asked_all_the_time(
+def test_keys_are_kept_and_requests_limited_while_kick_returns_none(
     ring: KeyRing, kick: Kick, clock: StandingClock, answer: Response
 ) -> None:
     ring.renew()
@@ -121,7 +121,7 @@ def test_while_kick_gives_no_key_those_in_hand_stay_and_it_is_not_asked_all_the_
     assert fits(ring) == [True, True]
 
 
-def test_a_rotated_key_is_fetched_and_the_old_one_kept(
+def test_rotated_key_is_fetched_and_the_old_one_kept(
     ring: KeyRing, kick: Kick, client: KickClient, clean: Database, clock: StandingClock
 ) -> None:
     ring.renew()
@@ -131,7 +131,7 @@ def test_a_rotated_key_is_fetched_and_the_old_one_kept(
     assert fits(ring) == fits(KeyRing(client, clean)) == [True, True]
 
 
-def test_bad_signatures_make_us_ask_at_most_every_few_seconds(
+def test_bad_signatures_trigger_limited_key_requests(
     ring: KeyRing, kick: Kick, clock: StandingClock
 ) -> None:
     assert all(ring.renew() for _ in range(5))
@@ -144,7 +144,7 @@ def test_bad_signatures_make_us_ask_at_most_every_few_seconds(
     assert kick.asked == 2
 
 
-def test_a_clock_that_was_set_back_does_not_keep_us_from_asking(
+def test_clock_set_back_does_not_block_key_requests(
     ring: KeyRing, kick: Kick, clock: StandingClock
 ) -> None:
     ring.renew()
@@ -153,7 +153,7 @@ def test_a_clock_that_was_set_back_does_not_keep_us_from_asking(
     assert kick.asked == 2
 
 
-def test_what_another_process_fetched_need_not_be_asked_of_kick(
+def test_key_fetched_by_another_process_is_reused(
     ring: KeyRing, kick: Kick, client: KickClient, clean: Database, clock: StandingClock
 ) -> None:
     other = KeyRing(client, clean, clock)
@@ -167,7 +167,7 @@ def test_what_another_process_fetched_need_not_be_asked_of_kick(
     assert kick.asked == 2
 
 
-def test_nobody_waits_for_somebody_who_asks_kick(
+def test_verification_does_not_wait_for_a_key_request(
     ring: KeyRing, kick: Kick, clock: StandingClock
 ) -> None:
     ring.renew()
@@ -182,7 +182,7 @@ def test_nobody_waits_for_somebody_who_asks_kick(
         kick.pause.set()
 
 
-def test_without_a_database_nothing_is_known(client: KickClient) -> None:
+def test_missing_database_is_an_outage(client: KickClient) -> None:
     away = Database("postgresql://nobody@127.0.0.1:1/nothing")
     with pytest.raises(Outage, match="database"):
         KeyRing(client, away).has_signed(signed(0))

@@ -68,7 +68,7 @@ def one(tx: Connection, kind: str, body: dict[str, Any], sent_at: datetime = NOO
 # -- what is read -------------------------------------------------------------------------------
 
 
-def test_every_kind_that_is_subscribed_to_becomes_an_event(tx: Connection) -> None:
+def test_every_subscribed_kind_becomes_an_event(tx: Connection) -> None:
     bodies = SUPPORT | {"chat.message.sent": chat(), "livestream.status.updated": status(True)}
     assert set(bodies) == set(WEBHOOK_KINDS)
     for kind, body in bodies.items():
@@ -97,9 +97,7 @@ WILD = [
         (BANNED, "banned_user"),
     ],
 )
-def test_a_person_as_in_the_wild_is_known_by_the_id(
-    kind: str, role: str, odd: dict[str, Any]
-) -> None:
+def test_incomplete_person_is_identified_by_id(kind: str, role: str, odd: dict[str, Any]) -> None:
     body = SUPPORT[kind] | {role: person() | odd}
     found = getattr(parse(kind, body), role)
     assert found.user_id == MIA
@@ -107,7 +105,7 @@ def test_a_person_as_in_the_wild_is_known_by_the_id(
 
 
 @pytest.mark.parametrize("kind", sorted(SUPPORT))
-def test_a_person_needs_no_more_than_an_id(tx: Connection, kind: str) -> None:
+def test_person_requires_only_an_id(tx: Connection, kind: str) -> None:
     def stripped(value: Any) -> Any:
         match value:
             case {"user_id": user_id}:
@@ -124,7 +122,7 @@ def test_a_person_needs_no_more_than_an_id(tx: Connection, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", sorted(SUPPORT))
 @pytest.mark.parametrize("other", sorted(SHAPES))
-def test_a_delivery_cannot_be_relabelled(kind: str, other: str) -> None:
+def test_body_of_another_type_is_rejected(kind: str, other: str) -> None:
     """The type stands in a header that Kick does not sign."""
     if other == kind:
         return
@@ -154,7 +152,7 @@ def test_a_delivery_cannot_be_relabelled(kind: str, other: str) -> None:
         (BANNED, banned("soon")),
     ],
 )
-def test_a_body_that_does_not_fit_is_refused(kind: str, broken: dict[str, Any]) -> None:
+def test_malformed_body_is_rejected(kind: str, broken: dict[str, Any]) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - pydantic's words
         parse(kind, broken)
 
@@ -162,7 +160,7 @@ def test_a_body_that_does_not_fit_is_refused(kind: str, broken: dict[str, Any]) 
 # -- what becomes of it -------------------------------------------------------------------------
 
 
-def test_a_drop_is_one_gift_for_each_giftee(tx: Connection, guild_id: int) -> None:
+def test_drop_becomes_one_gift_per_recipient(tx: Connection, guild_id: int) -> None:
     found = told(tx, GIFTS, gifts(11, 12))
     assert found[0] == SubGifted(
         key=f"{MIA}|11|2026-05-01T12:00:00+00:00",
@@ -179,7 +177,7 @@ def test_a_drop_is_one_gift_for_each_giftee(tx: Connection, guild_id: int) -> No
     assert [gift.giftee.user_id for gift in found] == [11, 12]
 
 
-def test_chunks_of_a_drop_have_the_keys_of_the_whole(tx: Connection) -> None:
+def test_chunked_drop_has_the_keys_of_the_whole(tx: Connection) -> None:
     giftees = tuple(range(100, 150))
     whole = {gift.key for gift in told(tx, GIFTS, gifts(*giftees))}
     pieces = [giftees[:25], giftees[20:40], giftees[40:]]
@@ -191,7 +189,7 @@ NOBODY = [None, ANONYMOUS, {}, ANONYMOUS | {"user_id": 0}]
 
 
 @pytest.mark.parametrize("giftee", NOBODY)
-def test_a_giftee_without_an_id_rejects_no_gift(tx: Connection, giftee: Any) -> None:
+def test_recipient_without_id_does_not_reject_the_other_gifts(tx: Connection, giftee: Any) -> None:
     body = gifts(11, 12)
     found = told(tx, GIFTS, body | {"giftees": [*body["giftees"], giftee]})
     assert [gift.giftee.user_id if gift.giftee else None for gift in found] == [11, 12, None]
@@ -200,14 +198,14 @@ def test_a_giftee_without_an_id_rejects_no_gift(tx: Connection, giftee: Any) -> 
     assert {gift.drop for gift in found} == {found[0].drop}
 
 
-def test_a_giftee_without_an_id_keeps_the_name(tx: Connection) -> None:
+def test_recipient_without_id_keeps_the_name(tx: Connection) -> None:
     found = one(tx, GIFTS, gifts(giftees=[person(name="Tom_X") | {"user_id": None}]))
     assert (found.giftee, found.giftee_name) == (None, "Tom_X")
     again = one(tx, GIFTS, gifts(giftees=[{"username": "tom-x"}]))
     assert found.key == again.key
 
 
-def test_giftees_without_an_id_are_as_many_as_were_told(tx: Connection) -> None:
+def test_recipients_without_id_are_all_counted(tx: Connection) -> None:
     def keys(*known: int, nobody: int) -> set[str]:
         body = gifts(*known)
         whole = body | {"giftees": [*body["giftees"], *([ANONYMOUS] * nobody)]}
@@ -218,7 +216,7 @@ def test_giftees_without_an_id_are_as_many_as_were_told(tx: Connection) -> None:
     assert len(keys(11, nobody=1) | keys(12, nobody=1)) == 4, "two chunks of one drop"
 
 
-def test_two_drops_a_second_apart_are_two(tx: Connection) -> None:
+def test_drops_one_second_apart_are_two(tx: Connection) -> None:
     first, second = (one(tx, GIFTS, gifts(11, created_at=at)) for at in (
         "2026-05-01T12:00:00Z", "2026-05-01T12:00:01Z"))  # fmt: skip
     assert first.key != second.key
@@ -228,18 +226,18 @@ def test_two_drops_a_second_apart_are_two(tx: Connection) -> None:
 @pytest.mark.parametrize(
     "gifter", [ANONYMOUS, None, person() | {"is_anonymous": True}, ANONYMOUS | {"user_id": 0}]
 )
-def test_an_anonymous_gifter_is_nobody(tx: Connection, gifter: dict[str, Any] | None) -> None:
+def test_anonymous_gifter_is_none(tx: Connection, gifter: dict[str, Any] | None) -> None:
     gift = one(tx, GIFTS, gifts(11, gifter=gifter))
     assert gift.gifter is None
     assert gift.key == "anon|11|2026-05-01T12:00:00+00:00"
 
 
-def test_a_renamed_gifter_is_the_same(tx: Connection) -> None:
+def test_renamed_gifter_has_the_same_key(tx: Connection) -> None:
     renamed = one(tx, GIFTS, gifts(11, gifter=person(name="mAdCaTs")))
     assert renamed.key == one(tx, GIFTS, gifts(11)).key
 
 
-def test_a_first_month(tx: Connection, guild_id: int) -> None:
+def test_first_month_is_subscription_started(tx: Connection, guild_id: int) -> None:
     assert one(tx, NEW, subscription()) == SubscriptionStarted(
         key=f"{MIA}|2026-05-01T12:00:00+00:00",
         guild_id=guild_id,
@@ -251,7 +249,7 @@ def test_a_first_month(tx: Connection, guild_id: int) -> None:
     )
 
 
-def test_a_later_month_happened_when_kick_told_it(tx: Connection, guild_id: int) -> None:
+def test_later_month_happens_when_delivered(tx: Connection, guild_id: int) -> None:
     """`created_at` is when the subscription first began."""
     later = NOON + timedelta(seconds=3)
     assert one(tx, RENEWAL, subscription(3), later) == SubscriptionRenewed(
@@ -265,7 +263,7 @@ def test_a_later_month_happened_when_kick_told_it(tx: Connection, guild_id: int)
     )
 
 
-def test_the_same_renewal_sent_again_later_is_the_same_fact(tx: Connection) -> None:
+def test_repeated_renewal_has_the_same_key(tx: Connection) -> None:
     keys = {
         one(tx, RENEWAL, subscription(3), NOON + timedelta(minutes=late)).key for late in (0, 9)
     }
@@ -273,7 +271,7 @@ def test_the_same_renewal_sent_again_later_is_the_same_fact(tx: Connection) -> N
 
 
 @pytest.mark.parametrize("days_off", [-3, 0, 3])
-def test_an_end_that_is_days_off_does_not_make_a_first_month_a_renewal(days_off: int) -> None:
+def test_inexact_end_date_does_not_make_a_first_month_a_renewal(days_off: int) -> None:
     """Kick's issue 368."""
     end = NOON + timedelta(days=31 + days_off)
     parse(NEW, subscription(expires_at=end.isoformat()))
@@ -297,7 +295,7 @@ DOCUMENTED = {"created_at": "2025-01-14T16:08:06Z", "expires_at": "2025-02-14T16
         ({"duration": None, "expires_at": None}, {NEW, RENEWAL}),  # it does not say
     ],
 )
-def test_a_renewal_does_not_pass_as_a_new_subscription(
+def test_renewal_body_is_rejected_as_new_subscription(
     differs: dict[str, Any], kinds: set[str]
 ) -> None:
     """The type header is not signed."""
@@ -309,7 +307,7 @@ def test_a_renewal_does_not_pass_as_a_new_subscription(
     assert fitting == kinds
 
 
-def test_kicks(tx: Connection, guild_id: int) -> None:
+def test_kicks_gift_is_translated(tx: Connection, guild_id: int) -> None:
     assert one(tx, KICKS, kicks_gifted()) == KicksGifted(
         key=f"{MIA}|500|Rage Quit|2026-05-01T12:00:08.634Z",
         guild_id=guild_id,
@@ -323,7 +321,7 @@ def test_kicks(tx: Connection, guild_id: int) -> None:
     )
 
 
-def test_equal_kicks_are_told_apart_by_the_instant_as_written(tx: Connection) -> None:
+def test_equal_kicks_differ_by_their_exact_time(tx: Connection) -> None:
     instants = (
         "2026-05-01T12:00:08.634Z",
         "2026-05-01T12:00:09.634Z",
@@ -333,13 +331,13 @@ def test_equal_kicks_are_told_apart_by_the_instant_as_written(tx: Connection) ->
     assert len(keys) == 3
 
 
-def test_kicks_without_a_name_or_a_message(tx: Connection) -> None:
+def test_kicks_without_name_or_message_are_accepted(tx: Connection) -> None:
     gift = one(tx, KICKS, kicks_gifted(gift={"amount": 1, "name": None}, sender=bare(name="")))
     assert (gift.amount, gift.gift_name, gift.message) == (1, "", "")
     assert gift.sender == Person(user_id=MIA, name="")
 
 
-def test_a_follow_is_told_once_in_a_lifetime(tx: Connection, guild_id: int) -> None:
+def test_follow_has_one_key_per_viewer(tx: Connection, guild_id: int) -> None:
     event = one(tx, FOLLOWED, followed())
     assert event == ChannelFollowed(
         key=f"{NORA}|{MIA}",
@@ -352,7 +350,7 @@ def test_a_follow_is_told_once_in_a_lifetime(tx: Connection, guild_id: int) -> N
     assert one(tx, FOLLOWED, followed(), NOON + timedelta(days=99)).key == event.key
 
 
-def test_a_redemption_is_told_once_a_status(tx: Connection, guild_id: int) -> None:
+def test_redemption_has_one_key_per_status(tx: Connection, guild_id: int) -> None:
     pending, accepted = (one(tx, REDEEMED, redemption(s)) for s in ("pending", "accepted"))
     assert pending == RewardRedeemed(
         key="01KBHE78QE4HZY1617DK5FC7YD|pending",
@@ -372,11 +370,11 @@ def test_a_redemption_is_told_once_a_status(tx: Connection, guild_id: int) -> No
     assert accepted.key != pending.key
 
 
-def test_a_redemption_without_words(tx: Connection) -> None:
+def test_redemption_without_input_is_accepted(tx: Connection) -> None:
     assert one(tx, REDEEMED, redemption(user_input=None)).user_input == ""
 
 
-def test_what_a_stream_is_about(tx: Connection, guild_id: int) -> None:
+def test_stream_change_has_title_category_and_language(tx: Connection, guild_id: int) -> None:
     event = one(tx, ABOUT, about())
     assert (event.title, event.category, event.language) == ("Slots", "Slots & Casino", "en")
     assert isinstance(event, StreamChanged)
@@ -384,14 +382,14 @@ def test_what_a_stream_is_about(tx: Connection, guild_id: int) -> None:
     assert (empty.title, empty.category, empty.language) == ("", "", "")
 
 
-def test_a_title_that_returns_is_news_and_one_told_twice_is_not(tx: Connection) -> None:
+def test_returning_title_is_new_and_repeated_one_is_not(tx: Connection) -> None:
     first, double = (one(tx, ABOUT, about()).key for _ in range(2))
     assert first == double
     assert one(tx, ABOUT, about(), NOON + timedelta(minutes=5)).key != first
     assert one(tx, ABOUT, about("Bonus hunt")).key != first
 
 
-def test_a_ban_and_a_time_out(tx: Connection, guild_id: int) -> None:
+def test_ban_and_timeout_are_translated(tx: Connection, guild_id: int) -> None:
     for_good, timed = (one(tx, BANNED, banned(end)) for end in (None, "2026-05-01T12:10:00Z"))
     assert for_good == ViewerBanned(
         key=f"{MIA}|2026-05-01T12:00:00+00:00",
@@ -409,7 +407,7 @@ def test_a_ban_and_a_time_out(tx: Connection, guild_id: int) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(SUPPORT))
-def test_two_servers_that_follow_one_channel_get_the_same_each(
+def test_two_servers_of_one_channel_get_the_same_events(
     tx: Connection, guild_id: int, other_guild_id: int, kind: str
 ) -> None:
     guilds.set_channel(tx, Channel(other_guild_id, "kick", NORA, "noraplays"))

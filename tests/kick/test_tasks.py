@@ -57,7 +57,7 @@ def status_checks(database: Database) -> list[Any]:
         return list(tx.execute(select(deliveries).order_by(deliveries.c.id)))
 
 
-def test_kicks_reason_ends_with_one_full_stop(
+def test_kick_rejection_ends_with_one_full_stop(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def rejected(_services: Services) -> None:
@@ -74,7 +74,7 @@ def test_kicks_reason_ends_with_one_full_stop(
 # -- tuning in ----------------------------------------------------------------------------------
 
 
-def test_tuning_in_ties_the_channel_subscribes_and_learns_who_we_are(
+def test_tune_in_follows_subscribes_and_learns_own_account(
     services: Services, kick: KickDriver, clean: Database, guild_id: int
 ) -> None:
     tune_in(services)
@@ -91,20 +91,20 @@ def test_tuning_in_ties_the_channel_subscribes_and_learns_who_we_are(
     assert subscriptions(kick) == [(str(NORA), kind) for kind in sorted(WEBHOOK_KINDS)]
 
 
-def test_tuning_in_again_changes_nothing(services: Services, kick: KickDriver) -> None:
+def test_repeated_tune_in_changes_nothing(services: Services, kick: KickDriver) -> None:
     """Kick allows the same subscription twice, and then delivers everything twice."""
     for _ in range(3):
         tune_in(services)
     assert subscriptions(kick) == [(str(NORA), kind) for kind in sorted(WEBHOOK_KINDS)]
 
 
-def test_only_what_is_missing_is_subscribed_to(services: Services, kick: KickDriver) -> None:
+def test_only_missing_kinds_are_subscribed(services: Services, kick: KickDriver) -> None:
     client_of(services.settings).subscribe(NORA, ["chat.message.sent", "channel.followed"])
     tune_in(services)
     assert subscriptions(kick) == [(str(NORA), kind) for kind in sorted(WEBHOOK_KINDS)]
 
 
-def test_what_kick_dropped_is_subscribed_to_again(services: Services, kick: KickDriver) -> None:
+def test_dropped_subscriptions_are_restored(services: Services, kick: KickDriver) -> None:
     tune_in(services)
     kick.app(webhooks_enabled=False)
     kick.app(webhooks_enabled=True)
@@ -113,7 +113,7 @@ def test_what_kick_dropped_is_subscribed_to_again(services: Services, kick: Kick
     assert len(subscriptions(kick)) == len(WEBHOOK_KINDS)
 
 
-def test_every_followed_channel_is_subscribed_to_once(
+def test_every_followed_channel_is_subscribed_once(
     services: Services, kick: KickDriver, clean: Database, other_guild_id: int
 ) -> None:
     follow(clean, other_guild_id, VERA, "veraspins")
@@ -125,7 +125,7 @@ def test_every_followed_channel_is_subscribed_to_once(
 
 
 @pytest.mark.parametrize("written", ["NoraPlays", "noraplays", "NORAPLAYS"])
-def test_the_channel_may_be_written_as_people_write_it(
+def test_channel_setting_accepts_names_and_urls(
     pretend: Sandbox, clean: Database, clock: StandingClock, guild_id: int, written: str
 ) -> None:
     tune_in(services_for(pretend, clean, clock, guild_id, kick_channel=written))
@@ -135,7 +135,7 @@ def test_the_channel_may_be_written_as_people_write_it(
     assert found.slug == "noraplays"
 
 
-def test_an_underscore_in_a_name_is_a_hyphen_in_its_address(
+def test_underscore_in_a_name_becomes_a_hyphen_in_the_slug(
     pretend: Sandbox, clean: Database, clock: StandingClock, guild_id: int
 ) -> None:
     tune_in(services_for(pretend, clean, clock, guild_id, kick_channel="Tomas_TV"))
@@ -145,7 +145,7 @@ def test_an_underscore_in_a_name_is_a_hyphen_in_its_address(
     assert found.slug == "tomas-tv"
 
 
-def test_another_channel_takes_the_place_of_the_former(
+def test_changed_channel_replaces_the_former(
     pretend: Sandbox, clean: Database, clock: StandingClock, guild_id: int
 ) -> None:
     for name, channel_id in (("NoraPlays", NORA), ("VeraSpins", VERA)):
@@ -154,7 +154,7 @@ def test_another_channel_takes_the_place_of_the_former(
             assert [one.channel_id for one in guilds.list_channels(tx, "kick")] == [channel_id]
 
 
-def test_a_name_that_somebody_else_took_leads_to_nobody_else(
+def test_name_taken_by_another_account_is_not_followed(
     services: Services, kick: KickDriver, clean: Database, guild_id: int
 ) -> None:
     """KICK_CHANNEL still says the streamer's former name."""
@@ -181,7 +181,7 @@ def test_a_name_that_somebody_else_took_leads_to_nobody_else(
         ({"kick_client_secret": "wrong"}, "Kick said no"),
     ],
 )
-def test_what_is_missing_or_wrong_is_said_in_words(
+def test_missing_or_invalid_settings_are_explained(
     pretend: Sandbox,
     clean: Database,
     clock: StandingClock,
@@ -193,7 +193,7 @@ def test_what_is_missing_or_wrong_is_said_in_words(
         tune_in(services_for(pretend, clean, clock, guild_id, **differs))
 
 
-def test_without_an_account_of_its_own_it_listens_all_the_same(
+def test_intake_works_without_a_bot_account(
     pretend: Sandbox, clean: Database, clock: StandingClock, guild_id: int, kick: KickDriver
 ) -> None:
     ours = services_for(pretend, clean, clock, guild_id, kick_bot_user_token=None)
@@ -204,7 +204,7 @@ def test_without_an_account_of_its_own_it_listens_all_the_same(
         assert store.list_bot_ids(tx) == frozenset()
 
 
-def test_a_token_that_ended_says_so_and_costs_nothing_else(
+def test_expired_bot_token_is_reported_and_intake_continues(
     pretend: Sandbox, clean: Database, clock: StandingClock, guild_id: int, kick: KickDriver
 ) -> None:
     """Kick ends such a token after two hours."""
@@ -218,9 +218,7 @@ def test_a_token_that_ended_says_so_and_costs_nothing_else(
     assert "/connect_kick" in part.reason
 
 
-def test_what_kick_declines_is_tried_again_and_the_rest_stands(
-    services: Services, kick: KickDriver
-) -> None:
+def test_rejected_subscription_is_retried(services: Services, kick: KickDriver) -> None:
     kick.fault(subscriptions__item_error=1)
     tune_in(services)
     assert len(subscriptions(kick)) == len(WEBHOOK_KINDS) - 1
@@ -228,7 +226,7 @@ def test_what_kick_declines_is_tried_again_and_the_rest_stands(
     assert len(subscriptions(kick)) == len(WEBHOOK_KINDS)
 
 
-def test_trouble_with_the_name_does_not_keep_the_subscriptions_waiting(
+def test_name_lookup_failure_does_not_delay_subscriptions(
     services: Services, kick: KickDriver, clean: Database, guild_id: int
 ) -> None:
     follow(clean, guild_id)
@@ -238,7 +236,7 @@ def test_trouble_with_the_name_does_not_keep_the_subscriptions_waiting(
     assert len(subscriptions(kick)) == len(WEBHOOK_KINDS)
 
 
-def test_while_kick_is_away_it_is_an_outage(services: Services, kick: KickDriver) -> None:
+def test_unavailable_kick_is_an_outage(services: Services, kick: KickDriver) -> None:
     kick.fault(api__500=1)
     with pytest.raises(Outage, match="Kick"):
         tune_in(services)
@@ -247,7 +245,7 @@ def test_while_kick_is_away_it_is_an_outage(services: Services, kick: KickDriver
 # -- looking ------------------------------------------------------------------------------------
 
 
-def test_looks_are_written_down_like_everything_that_kick_says(
+def test_polls_are_stored_as_deliveries(
     services: Services, kick: KickDriver, clean: Database, guild_id: int, other_guild_id: int
 ) -> None:
     follow(clean, guild_id)
@@ -269,7 +267,7 @@ def test_looks_are_written_down_like_everything_that_kick_says(
         parse(row.kind, row.body)
 
 
-def test_a_renamed_channel_is_called_by_its_new_name(
+def test_renamed_channel_gets_its_new_name(
     services: Services, kick: KickDriver, clean: Database, guild_id: int, other_guild_id: int
 ) -> None:
     """Its addresses at Kick's website are made of it, and nobody should have to tell us."""
@@ -284,7 +282,7 @@ def test_a_renamed_channel_is_called_by_its_new_name(
     assert slug == "nora-tv"
 
 
-def test_every_look_is_a_delivery_of_its_own(
+def test_every_poll_is_a_separate_delivery(
     services: Services, clean: Database, clock: StandingClock, guild_id: int
 ) -> None:
     follow(clean, guild_id)
@@ -295,7 +293,7 @@ def test_every_look_is_a_delivery_of_its_own(
     assert [row.sent_at for row in status_checks(clean)] == [NOON, NOON.replace(minute=1)]
 
 
-def test_two_servers_that_follow_one_channel_need_one_look(
+def test_two_servers_of_one_channel_share_one_poll(
     services: Services, clean: Database, guild_id: int, other_guild_id: int
 ) -> None:
     follow(clean, guild_id)
@@ -304,15 +302,13 @@ def test_two_servers_that_follow_one_channel_need_one_look(
     assert len(status_checks(clean)) == 1
 
 
-def test_without_a_channel_nobody_is_asked(
-    services: Services, clean: Database, kick: KickDriver
-) -> None:
+def test_no_channel_means_no_request(services: Services, clean: Database, kick: KickDriver) -> None:
     kick.fault(api__500=1)
     poll_livestreams(services)
     assert status_checks(clean) == []
 
 
-def test_a_look_that_failed_says_nothing_about_anybody(
+def test_failed_poll_stores_nothing(
     services: Services, clean: Database, kick: KickDriver, guild_id: int
 ) -> None:
     """To take an outage for "offline" would end everybody's watchtime."""
@@ -323,7 +319,7 @@ def test_a_look_that_failed_says_nothing_about_anybody(
     assert status_checks(clean) == []
 
 
-def test_a_no_is_said_in_words(
+def test_missing_credentials_are_reported(
     pretend: Sandbox, clean: Database, clock: StandingClock, guild_id: int
 ) -> None:
     follow(clean, guild_id)
@@ -331,7 +327,7 @@ def test_a_no_is_said_in_words(
         poll_livestreams(services_for(pretend, clean, clock, guild_id, kick_client_id=None))
 
 
-def test_more_channels_than_kick_takes_at_once_are_asked_in_slices(
+def test_many_channels_are_polled_in_batches(
     httpserver: HTTPServer, clean: Database, clock: StandingClock
 ) -> None:
     url = httpserver.url_for("").rstrip("/")

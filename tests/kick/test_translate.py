@@ -49,7 +49,7 @@ def look(**differs: Any) -> dict[str, Any]:
     } | differs
 
 
-def test_a_line_of_chat_becomes_a_message(tx: Connection, guild_id: int) -> None:
+def test_chat_message_is_translated(tx: Connection, guild_id: int) -> None:
     message = said(tx, text="!call x", message_id="m1")
     assert message.key == message.message_id == "m1"
     assert (message.guild_id, message.platform, message.channel_id) == (guild_id, "kick", NORA)
@@ -58,7 +58,7 @@ def test_a_line_of_chat_becomes_a_message(tx: Connection, guild_id: int) -> None
     assert (message.sender.is_broadcaster, message.sender.is_bot) == (False, False)
 
 
-def test_the_badges_of_the_moment_come_along(tx: Connection) -> None:
+def test_current_badges_are_included(tx: Connection) -> None:
     badges = [{"type": "moderator"}, {"type": "subscriber", "count": 3}]
     assert said(tx, sender=person(identity={"badges": badges})).sender.badges == (
         "moderator",
@@ -67,25 +67,25 @@ def test_the_badges_of_the_moment_come_along(tx: Connection) -> None:
     assert said(tx, sender=person(identity=None)).sender.badges == ()
 
 
-def test_the_name_is_kept_as_its_owner_writes_it(tx: Connection) -> None:
+def test_name_keeps_its_case(tx: Connection) -> None:
     assert said(tx, sender=person(name="mAdCaTs")).sender.name == "mAdCaTs"
 
 
-def test_the_channels_owner_is_known_by_the_id(tx: Connection) -> None:
+def test_broadcaster_is_identified_by_id(tx: Connection) -> None:
     assert said(tx, sender=person(NORA, "NoraPlays")).sender.is_broadcaster
     # A badge can be worn in any channel; the name can be anybody's.
     pretender = person(MIA, "NoraPlays", identity={"badges": [{"type": "broadcaster"}]})
     assert not said(tx, sender=pretender).sender.is_broadcaster
 
 
-def test_our_own_account_and_marked_bots_are_bots(tx: Connection) -> None:
+def test_own_account_and_marked_bots_are_bots(tx: Connection) -> None:
     store.set_bot(tx, 77, "RegularsBot")
     assert said(tx, sender=person(77, "RegularsBot")).sender.is_bot
     assert said(tx, sender=person(identity={"badges": [{"type": "bot"}]})).sender.is_bot
     assert not said(tx, sender=person(78, "RegularsBot")).sender.is_bot
 
 
-def test_a_stream_that_begins_is_known_by_its_start(tx: Connection, guild_id: int) -> None:
+def test_stream_is_identified_by_its_start(tx: Connection, guild_id: int) -> None:
     (began,) = told(tx, status(True), STATUS)
     assert began == StreamWentLive(
         key=STARTED.isoformat(),
@@ -97,13 +97,13 @@ def test_a_stream_that_begins_is_known_by_its_start(tx: Connection, guild_id: in
     )
 
 
-def test_a_stream_without_title_has_an_empty_one(tx: Connection) -> None:
+def test_stream_without_title_has_an_empty_title(tx: Connection) -> None:
     (began,) = told(tx, status(True, title=None), STATUS)
     assert isinstance(began, StreamWentLive)
     assert began.title == ""
 
 
-def test_a_stream_that_ends_ends_when_kick_says(tx: Connection, guild_id: int) -> None:
+def test_stream_end_uses_kicks_time(tx: Connection, guild_id: int) -> None:
     (ended,) = told(tx, status(False), STATUS)
     assert ended == StreamEnded(
         key=STARTED.isoformat(),
@@ -114,12 +114,12 @@ def test_a_stream_that_ends_ends_when_kick_says(tx: Connection, guild_id: int) -
     )
 
 
-def test_an_end_without_an_instant_is_when_kick_told_it(tx: Connection) -> None:
+def test_end_without_time_uses_the_delivery_time(tx: Connection) -> None:
     (ended,) = told(tx, status(False, ended_at=None), STATUS)
     assert ended.at == NOON
 
 
-def test_the_same_start_written_with_another_offset_is_the_same_fact(tx: Connection) -> None:
+def test_same_start_with_another_offset_has_the_same_key(tx: Connection) -> None:
     keys = {
         told(tx, status(True, started_at=text), STATUS)[0].key
         for text in ("2026-05-01T10:00:00Z", "2026-05-01T12:00:00+02:00")
@@ -127,7 +127,7 @@ def test_the_same_start_written_with_another_offset_is_the_same_fact(tx: Connect
     assert len(keys) == 1
 
 
-def test_our_looks_become_sightings(tx: Connection, guild_id: int) -> None:
+def test_polls_become_seen_events(tx: Connection, guild_id: int) -> None:
     (live,) = told(tx, look(), LOOK)
     assert live == StreamSeenLive(
         key=NOON.isoformat(),
@@ -146,7 +146,7 @@ def test_our_looks_become_sightings(tx: Connection, guild_id: int) -> None:
 @pytest.mark.parametrize(
     ("kind", "body"), [(CHAT, chat()), (STATUS, status(True)), (STATUS, status(False))]
 )
-def test_two_servers_that_follow_one_channel_get_an_event_each(
+def test_two_servers_of_one_channel_get_one_event_each(
     tx: Connection, guild_id: int, other_guild_id: int, kind: str, body: dict[str, Any]
 ) -> None:
     guilds.set_channel(tx, Channel(other_guild_id, "kick", NORA, "noraplays"))
@@ -155,7 +155,7 @@ def test_two_servers_that_follow_one_channel_get_an_event_each(
     assert (ours.key, ours.at) == (theirs.key, theirs.at)
 
 
-def test_a_server_that_follows_another_channel_hears_nothing(
+def test_server_of_another_channel_gets_no_event(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     guilds.set_channel(tx, Channel(other_guild_id, "kick", VERA, "veraspins"))
@@ -163,11 +163,11 @@ def test_a_server_that_follows_another_channel_hears_nothing(
     assert [one.guild_id for one in told(tx, chat(channel=VERA))] == [other_guild_id]
 
 
-def test_a_channel_that_nobody_follows_any_more_becomes_nothing(tx: Connection) -> None:
+def test_unfollowed_channel_gives_no_event(tx: Connection) -> None:
     assert told(tx, chat(channel=4242)) == []
 
 
-def test_the_same_number_on_another_platform_is_another_channel(
+def test_same_id_on_another_platform_is_another_channel(
     tx: Connection, other_guild_id: int
 ) -> None:
     guilds.set_channel(tx, Channel(other_guild_id, "twitch", VERA, "vera"))
@@ -175,14 +175,14 @@ def test_the_same_number_on_another_platform_is_another_channel(
 
 
 @pytest.mark.parametrize(("kind", "body"), [(CHAT, status(True)), (STATUS, chat()), (CHAT, {})])
-def test_what_does_not_fit_its_kind_is_not_understood(
+def test_body_of_another_kind_raises_value_error(
     tx: Connection, kind: str, body: dict[str, Any]
 ) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - pydantic's words
         told(tx, body, kind)
 
 
-def test_a_batch_asks_the_database_once(tx: Connection) -> None:
+def test_batch_queries_followers_once(tx: Connection) -> None:
     told(tx, chat())
     statements: list[str] = []
 

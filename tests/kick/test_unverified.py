@@ -85,7 +85,7 @@ def health(services: Services) -> HealthItem | None:
         return next(iter(check_unverified(tx, services.clock())), None)
 
 
-def test_a_forgery_just_before_a_rotation_loses_nothing(
+def test_forgery_just_before_rotation_loses_no_delivery(
     kick: Hook, services: Services, clean: Database, endpoint: KeyEndpoint, clock: StandingClock
 ) -> None:
     """It has used up the one request for Kick's key that is allowed in these seconds."""
@@ -106,7 +106,7 @@ def test_a_forgery_just_before_a_rotation_loses_nothing(
     assert sent(kick) == STORED
 
 
-def test_what_comes_after_the_rotation_is_taken_as_soon_as_kick_may_be_asked_again(
+def test_deliveries_after_rotation_are_accepted_once_the_key_is_fetched(
     kick: Hook, services: Services, clean: Database, endpoint: KeyEndpoint, clock: StandingClock
 ) -> None:
     forge(kick)
@@ -118,7 +118,7 @@ def test_what_comes_after_the_rotation_is_taken_as_soon_as_kick_may_be_asked_aga
     assert counts(clean) == (2, 1)
 
 
-def test_while_kick_does_not_give_its_key_deliveries_are_held_and_health_says_so(
+def test_deliveries_are_held_and_reported_while_the_key_is_unavailable(
     kick: Hook, services: Services, clean: Database, endpoint: KeyEndpoint, clock: StandingClock
 ) -> None:
     endpoint.is_away = True
@@ -150,7 +150,7 @@ def test_while_kick_does_not_give_its_key_deliveries_are_held_and_health_says_so
     )
 
 
-def test_the_very_first_delivery_is_held_while_no_key_is_known(
+def test_first_delivery_is_held_while_no_key_is_known(
     kick: Hook, services: Services, clean: Database, endpoint: KeyEndpoint
 ) -> None:
     with clean.begin() as tx:
@@ -160,7 +160,7 @@ def test_the_very_first_delivery_is_held_while_no_key_is_known(
     assert counts(clean) == (0, 1)
 
 
-def test_a_new_installation_asks_for_the_key_before_the_first_delivery_comes(
+def test_new_installation_fetches_the_key_before_the_first_delivery(
     kick: Hook, services: Services, clean: Database, endpoint: KeyEndpoint
 ) -> None:
     with clean.begin() as tx:
@@ -178,7 +178,7 @@ def test_a_new_installation_asks_for_the_key_before_the_first_delivery_comes(
     assert counts(clean) == (1, 0)
 
 
-def test_a_key_that_kick_names_hours_later_still_verifies_them(
+def test_key_published_hours_later_verifies_held_deliveries(
     kick: Hook, services: Services, clean: Database, endpoint: KeyEndpoint, clock: StandingClock
 ) -> None:
     """As when a cache stands before Kick's endpoint."""
@@ -196,7 +196,7 @@ def test_a_key_that_kick_names_hours_later_still_verifies_them(
     assert counts(clean) == (1, 0)
 
 
-def test_forgeries_beside_genuine_deliveries_are_no_alarm_and_given_up_after_a_day(
+def test_forgeries_raise_no_alert_and_are_dropped_after_a_day(
     kick: Hook, services: Services, clean: Database, clock: StandingClock
 ) -> None:
     forge(kick)
@@ -210,7 +210,7 @@ def test_forgeries_beside_genuine_deliveries_are_no_alarm_and_given_up_after_a_d
     assert health(services) is None
 
 
-def test_a_forgery_under_the_id_of_a_genuine_delivery_does_not_stand_in_its_way(
+def test_forgery_with_a_genuine_id_does_not_block_the_delivery(
     kick: Hook, services: Services, clean: Database, endpoint: KeyEndpoint, clock: StandingClock
 ) -> None:
     endpoint.is_away = True
@@ -235,7 +235,7 @@ def test_a_forgery_under_the_id_of_a_genuine_delivery_does_not_stand_in_its_way(
         {"headers": {"Kick-Event-Message-Id": None}},
     ],
 )
-def test_what_would_be_declined_anyway_is_not_held(
+def test_deliveries_rejected_anyway_are_not_held(
     kick: Hook, clean: Database, how: dict[str, object]
 ) -> None:
     kick.key = new_key(FORGERS)
@@ -243,7 +243,7 @@ def test_what_would_be_declined_anyway_is_not_held(
     assert counts(clean) == (0, 0)
 
 
-def test_the_number_held_is_bounded_and_forgeries_are_dropped_first(
+def test_held_deliveries_are_limited_and_forgeries_dropped_first(
     kick: Hook,
     services: Services,
     clean: Database,
@@ -268,7 +268,7 @@ def test_the_number_held_is_bounded_and_forgeries_are_dropped_first(
     assert counts(clean) == (5, 0)
 
 
-def test_a_body_beyond_reason_is_not_held(kick: Hook, clean: Database) -> None:
+def test_oversized_body_is_not_held(kick: Hook, clean: Database) -> None:
     kick.key = new_key(FORGERS)
     assert kick.send(chat("x" * unverified.MOST_BYTES)).status_code == 401
     assert counts(clean) == (0, 0)
@@ -278,7 +278,7 @@ def test_a_body_beyond_reason_is_not_held(kick: Hook, clean: Database) -> None:
 
 
 @pytest.mark.parametrize("hours", [-24 * 365, -25, -1, 1, 25, 24 * 365])
-def test_events_of_now_are_taken_whatever_our_clock_says(
+def test_current_events_are_accepted_despite_a_wrong_local_clock(
     kick: Hook, clean: Database, endpoint: KeyEndpoint, clock: StandingClock, hours: int
 ) -> None:
     clock.forward(hours=hours)
@@ -288,7 +288,7 @@ def test_events_of_now_are_taken_whatever_our_clock_says(
 
 
 @pytest.mark.parametrize("hours", [25, 24 * 365])
-def test_what_is_really_old_is_refused_though_our_clock_is_ahead(
+def test_old_delivery_is_rejected_although_local_clock_is_ahead(
     kick: Hook, clean: Database, endpoint: KeyEndpoint, clock: StandingClock, hours: int
 ) -> None:
     clock.forward(hours=hours)
@@ -297,7 +297,7 @@ def test_what_is_really_old_is_refused_though_our_clock_is_ahead(
     assert counts(clean) == (0, 0)
 
 
-def test_once_kicks_time_is_known_a_clock_that_is_behind_lets_no_replay_in(
+def test_replay_is_rejected_although_local_clock_is_behind(
     kick: Hook, endpoint: KeyEndpoint, clock: StandingClock, services: Services
 ) -> None:
     clock.forward(days=-7)
@@ -307,7 +307,7 @@ def test_once_kicks_time_is_known_a_clock_that_is_behind_lets_no_replay_in(
     assert sent(kick, timestamp="2026-05-01T12:00:00Z") == STORED
 
 
-def test_where_nobody_knows_the_time_what_seems_too_old_is_held(
+def test_seemingly_old_delivery_is_held_while_the_time_is_unknown(
     kick: Hook, services: Services, clean: Database, endpoint: KeyEndpoint, clock: StandingClock
 ) -> None:
     clock.forward(days=3)
@@ -325,7 +325,7 @@ def test_where_nobody_knows_the_time_what_seems_too_old_is_held(
         assert tx.execute(text("SELECT delivery_id FROM inbox_deliveries")).scalar() == "fresh"
 
 
-def test_a_clock_that_is_ahead_throws_away_nothing_that_could_come_again(
+def test_clock_ahead_prunes_nothing_inside_the_replay_window(
     kick: Hook, services: Services, clean: Database, endpoint: KeyEndpoint, clock: StandingClock
 ) -> None:
     endpoint.ahead = timedelta(days=-7)

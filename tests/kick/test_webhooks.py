@@ -53,7 +53,7 @@ def counted(outcome: str) -> float:
     return REGISTRY.get_sample_value("kick_webhooks_total", {"outcome": outcome}) or 0.0
 
 
-def test_a_genuine_delivery_is_written_down_as_it_came(
+def test_genuine_delivery_is_stored_unchanged(
     kick: Hook, clean: Database, clock: StandingClock
 ) -> None:
     body = chat("!call Book of Dead 🎰")
@@ -70,7 +70,7 @@ def test_a_genuine_delivery_is_written_down_as_it_came(
     assert row.sent_at == NOON.replace(hour=11, minute=59, second=58)
 
 
-def test_the_health_page_says_when_the_last_delivery_came(
+def test_health_shows_the_last_delivery(
     kick: Hook, clean: Database, clock: StandingClock, other_guild_id: int
 ) -> None:
     kick.send(chat())
@@ -87,7 +87,7 @@ def test_the_health_page_says_when_the_last_delivery_came(
     assert part.reason == "Following 2 channels."
 
 
-def test_a_delivery_that_comes_again_is_seen_and_not_stored(kick: Hook, clean: Database) -> None:
+def test_repeated_delivery_is_seen_and_not_stored(kick: Hook, clean: Database) -> None:
     body = chat()
     first, second = (kick.send(body, message_id="01JABC") for _ in range(2))
     assert (first.json, second.json) == ({"status": "stored"}, {"status": "seen"})
@@ -95,7 +95,7 @@ def test_a_delivery_that_comes_again_is_seen_and_not_stored(kick: Hook, clean: D
     assert len(stored(clean)) == 1
 
 
-def test_the_same_body_under_a_new_id_is_stored_again(kick: Hook, clean: Database) -> None:
+def test_same_body_with_new_id_is_stored_again(kick: Hook, clean: Database) -> None:
     """Two subscriptions make two deliveries; the worker knows the fact by the body's own id."""
     body = chat()
     assert [kick.send(body).json for _ in range(2)] == [{"status": "stored"}] * 2
@@ -116,7 +116,7 @@ def test_the_same_body_under_a_new_id_is_stored_again(kick: Hook, clean: Databas
         (STATUS, status(False, ended_at=None)),
     ],
 )
-def test_what_comes_in_the_wild_is_stored(
+def test_real_world_bodies_are_stored(
     kick: Hook, clean: Database, kind: str, body: dict[str, Any]
 ) -> None:
     assert kick.send(body, kind=kind).json == {"status": "stored"}
@@ -124,9 +124,7 @@ def test_what_comes_in_the_wild_is_stored(
 
 
 @pytest.mark.parametrize("kind", ["some.future.event", "poll.livestream"])
-def test_a_type_we_do_not_use_is_answered_kindly_and_not_kept(
-    kick: Hook, clean: Database, kind: str
-) -> None:
+def test_unused_type_is_ignored_with_200(kick: Hook, clean: Database, kind: str) -> None:
     """An event type whose deliveries fail for a day is silently unsubscribed by Kick."""
     answer = kick.send({"anything": 1}, kind=kind)
     assert (answer.status_code, answer.json) == (200, {"status": "ignored"})
@@ -179,7 +177,7 @@ DECLINED: dict[str, tuple[int, str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", DECLINED)
-def test_what_is_declined_has_its_status_its_counter_and_no_effect(
+def test_rejected_delivery_is_counted_and_has_no_effect(
     kick: Hook, clean: Database, case: str
 ) -> None:
     expected, outcome, delivery = DECLINED[case]
@@ -200,11 +198,11 @@ def test_what_is_declined_has_its_status_its_counter_and_no_effect(
     "timestamp",
     ["2026-04-30T12:00:00Z", "2026-05-01T13:00:00Z", "2026-05-01T14:00:00+02:00"],
 )
-def test_a_delivery_of_the_last_day_or_the_future_is_taken(kick: Hook, timestamp: str) -> None:
+def test_delivery_of_the_last_day_or_the_future_is_accepted(kick: Hook, timestamp: str) -> None:
     assert kick.send(timestamp=timestamp).json == {"status": "stored"}
 
 
-def test_the_window_is_a_setting(
+def test_maximum_age_is_a_setting(
     clean: Database, clock: StandingClock, endpoint: KeyEndpoint, kick: Hook
 ) -> None:
     strict = hook(clean, clock, settings(webhook_max_age_seconds=60, kick_api_url=endpoint.url))
@@ -212,7 +210,7 @@ def test_the_window_is_a_setting(
     assert strict.send(timestamp="2026-05-01T11:58:59Z").status_code == 403
 
 
-def test_a_replay_after_a_day_is_too_old_and_within_it_is_seen(
+def test_replay_within_a_day_is_seen_and_later_rejected(
     kick: Hook, clock: StandingClock, clean: Database
 ) -> None:
     body = chat()
@@ -228,29 +226,25 @@ def test_a_replay_after_a_day_is_too_old_and_within_it_is_seen(
     assert len(stored(clean)) == 1
 
 
-def test_exactly_one_megabyte_passes(kick: Hook, clean: Database) -> None:
+def test_exactly_one_megabyte_is_accepted(kick: Hook, clean: Database) -> None:
     raw = json.dumps(chat()).encode()
     assert kick.send(raw=raw + b" " * (1_000_000 - len(raw))).json == {"status": "stored"}
 
 
-def test_a_size_that_is_not_told_is_declined(kick: Hook) -> None:
+def test_chunked_body_is_rejected(kick: Hook) -> None:
     """A chunked body could grow without end."""
     answer = kick.send(headers={"Transfer-Encoding": "chunked"})
     assert answer.status_code == 413
 
 
-def test_the_tenant_is_the_bodys_broadcaster_whatever_a_header_says(
-    kick: Hook, clean: Database
-) -> None:
+def test_channel_comes_from_the_signed_body(kick: Hook, clean: Database) -> None:
     """Only id, timestamp and body are signed."""
     pretends = {"Kick-Event-Broadcaster-Id": str(VERA), "Kick-Event-Subscription-Id": "forged"}
     assert kick.send(chat(channel=NORA), headers=dict(pretends)).status_code == 200
     assert stored(clean)[0].lane == f"kick:{NORA}"
 
 
-def test_characters_that_cannot_be_kept_do_not_lose_the_message(
-    kick: Hook, clean: Database
-) -> None:
+def test_unstorable_characters_do_not_lose_the_message(kick: Hook, clean: Database) -> None:
     raw = json.dumps(chat("a#b")).replace("a#b", "a\\u0000b\\ud83d c").encode()
     assert kick.send(raw=raw).json == {"status": "stored"}
     (row,) = stored(clean)
@@ -258,7 +252,7 @@ def test_characters_that_cannot_be_kept_do_not_lose_the_message(
     assert "\0" not in row.body["content"]
 
 
-def test_a_channel_that_is_followed_from_now_on_is_heard_at_once(
+def test_newly_followed_channel_is_accepted_immediately(
     kick: Hook, clean: Database, other_guild_id: int
 ) -> None:
     assert kick.send(chat(channel=VERA)).status_code == 404
@@ -266,14 +260,14 @@ def test_a_channel_that_is_followed_from_now_on_is_heard_at_once(
     assert kick.send(chat(channel=VERA)).status_code == 200
 
 
-def test_only_post_is_offered(kick: Hook) -> None:
+def test_only_post_is_allowed(kick: Hook) -> None:
     assert kick.client.get("/webhooks/kick").status_code == 405
 
 
 # -- Kick's key and the database ----------------------------------------------------------------
 
 
-def test_after_a_rotation_the_new_key_is_asked_for_and_the_old_one_still_fits(
+def test_new_key_is_fetched_after_rotation_and_the_old_one_still_works(
     kick: Hook, endpoint: KeyEndpoint
 ) -> None:
     old = kick.key
@@ -284,14 +278,14 @@ def test_after_a_rotation_the_new_key_is_asked_for_and_the_old_one_still_fits(
     assert endpoint.asked == 1
 
 
-def test_forgeries_make_us_ask_kick_once(kick: Hook, endpoint: KeyEndpoint) -> None:
+def test_forgeries_trigger_one_key_request(kick: Hook, endpoint: KeyEndpoint) -> None:
     kick.key = new_key(2)
     assert [kick.send().status_code for _ in range(4)] == [401] * 4
     assert endpoint.asked == 1
 
 
 @pytest.mark.parametrize("trouble", ["disk", "connections", "shutdown"])
-def test_what_stops_the_database_is_an_outage_and_the_next_delivery_is_taken(
+def test_database_error_is_503_and_next_delivery_is_stored(
     kick: Hook, clean: Database, trouble: str
 ) -> None:
     """Such as a full disk: the sender may try again, and the delivery is not to blame."""
@@ -314,7 +308,7 @@ def test_what_stops_the_database_is_an_outage_and_the_next_delivery_is_taken(
     assert len(stored(clean)) == 2
 
 
-def test_without_the_database_we_say_503_and_no_more(clock: StandingClock) -> None:
+def test_missing_database_is_503_without_details(clock: StandingClock) -> None:
     away = Database("postgresql://nobody@127.0.0.1:1/nothing")
     answer = hook(away, clock, settings()).send()
     assert answer.status_code == 503

@@ -102,12 +102,12 @@ def received_by(bus: LocalBus | RedisBus, topic: str = "inbox") -> Messages:
     return received
 
 
-def test_without_an_address_the_process_is_its_own_bus() -> None:
+def test_bus_without_url_is_local() -> None:
     assert isinstance(connect_bus(None), LocalBus)
     assert isinstance(connect_bus(""), LocalBus)
 
 
-def test_the_local_bus_calls_who_listens_to_this_bell_at_once() -> None:
+def test_local_bus_calls_subscribers_of_the_topic_immediately() -> None:
     bus = LocalBus()
     first, second, other = received_by(bus), received_by(bus), received_by(bus, "outbox")
     bus.start()
@@ -118,7 +118,7 @@ def test_the_local_bus_calls_who_listens_to_this_bell_at_once() -> None:
     bus.stop()
 
 
-def test_a_listener_with_a_bug_is_not_the_publishers_trouble() -> None:
+def test_failing_subscriber_does_not_affect_publisher() -> None:
     """The publisher has committed."""
 
     def broken(_message: dict[str, Any]) -> None:
@@ -131,7 +131,7 @@ def test_a_listener_with_a_bug_is_not_the_publishers_trouble() -> None:
     assert received == [{"topic": "inbox"}]
 
 
-def test_without_a_server_news_goes_to_our_own_listeners_and_trouble_is_told() -> None:
+def test_unreachable_redis_notifies_local_subscribers_and_reports_error() -> None:
     bus = RedisBus("redis://127.0.0.1:1/0")
     received = received_by(bus)
     bus.start()
@@ -144,7 +144,7 @@ def test_without_a_server_news_goes_to_our_own_listeners_and_trouble_is_told() -
     bus.stop()
 
 
-def test_a_server_that_failed_is_not_asked_again_for_every_message(
+def test_failed_redis_is_not_retried_for_each_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(RedisBus, "RETRY_SECONDS", 2 * PATIENCE)
@@ -176,7 +176,7 @@ def test_a_server_that_failed_is_not_asked_again_for_every_message(
 
 
 @pytest.mark.redis
-def test_a_frozen_server_holds_up_nobody_who_publishes(
+def test_frozen_redis_does_not_block_publishers(
     server: Server, buses: tuple[RedisBus, RedisBus]
 ) -> None:
     """It takes connections and never answers."""
@@ -198,7 +198,9 @@ def test_a_frozen_server_holds_up_nobody_who_publishes(
 
 
 @pytest.mark.redis
-def test_the_same_news_waits_once(server: Server, buses: tuple[RedisBus, RedisBus]) -> None:
+def test_duplicate_notifications_are_queued_once(
+    server: Server, buses: tuple[RedisBus, RedisBus]
+) -> None:
     there = received_by(buses[1])
     server.freeze()
     until(lambda: buses[0].trouble())
@@ -212,7 +214,7 @@ def test_the_same_news_waits_once(server: Server, buses: tuple[RedisBus, RedisBu
 
 
 @pytest.mark.redis
-def test_two_processes_hear_each_other_and_themselves_once(
+def test_each_process_receives_every_message_once(
     buses: tuple[RedisBus, RedisBus],
 ) -> None:
     here, there = (received_by(bus) for bus in buses)
@@ -243,9 +245,7 @@ GARBAGE = (
 
 
 @pytest.mark.redis
-def test_garbage_on_the_channel_is_survived_and_nothing_after_it_is_missed(
-    server: Server, buses: tuple[RedisBus, RedisBus]
-) -> None:
+def test_malformed_messages_are_skipped(server: Server, buses: tuple[RedisBus, RedisBus]) -> None:
     here = received_by(buses[0])
     for number, garbage in enumerate(GARBAGE):
         server.client.publish(CHANNEL, garbage)
@@ -256,7 +256,7 @@ def test_garbage_on_the_channel_is_survived_and_nothing_after_it_is_missed(
 
 
 @pytest.mark.redis
-def test_a_listener_with_a_bug_does_not_leave_the_process_deaf(
+def test_failing_subscriber_does_not_stop_reception(
     server: Server, buses: tuple[RedisBus, RedisBus]
 ) -> None:
     def broken(_message: dict[str, Any]) -> None:
@@ -274,7 +274,7 @@ def test_a_listener_with_a_bug_does_not_leave_the_process_deaf(
 
 
 @pytest.mark.redis
-def test_while_redis_is_away_we_ring_ourselves_say_so_and_come_back(
+def test_redis_outage_notifies_locally_and_recovers(
     server: Server, buses: tuple[RedisBus, RedisBus]
 ) -> None:
     here, there = (received_by(bus) for bus in buses)
@@ -295,7 +295,7 @@ def test_while_redis_is_away_we_ring_ourselves_say_so_and_come_back(
 
 
 @pytest.mark.redis
-def test_redis_may_come_after_us(server: Server, impatient: None) -> None:
+def test_bus_connects_when_redis_starts_later(server: Server, impatient: None) -> None:
     server.kill()
     bus = RedisBus(server.url)
     received = received_by(bus)
@@ -309,6 +309,6 @@ def test_redis_may_come_after_us(server: Server, impatient: None) -> None:
 
 
 @pytest.mark.redis
-def test_stopping_ends_the_thread(buses: tuple[RedisBus, RedisBus]) -> None:
+def test_stop_ends_the_threads(buses: tuple[RedisBus, RedisBus]) -> None:
     buses[0].stop()
     until(lambda: not any(thread.is_alive() for thread in buses[0]._threads))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.kit.clock import RemoteClock, elapsed_seconds, parse_instant, utc_now
 
 
-def test_the_present_is_told_in_utc() -> None:
+def test_utc_now_is_in_utc() -> None:
     assert utc_now().tzinfo is UTC
 
 
@@ -17,19 +17,19 @@ def test_the_present_is_told_in_utc() -> None:
     at=st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1)),
     minutes=st.integers(-14 * 60, 14 * 60),
 )
-def test_whatever_the_offset_the_instant_is_the_same(at: datetime, minutes: int) -> None:
+def test_parse_instant_keeps_the_instant_for_any_offset(at: datetime, minutes: int) -> None:
     there = at.replace(tzinfo=timezone(timedelta(minutes=minutes)))
     assert parse_instant(there.isoformat()) == there
     assert parse_instant(there.isoformat()).tzinfo is UTC
 
 
 @pytest.mark.parametrize("text", ["2026-11-21T10:00:00", "yesterday", "", "2026-13-01T00:00:00Z"])
-def test_what_is_no_instant_is_refused(text: str) -> None:
+def test_invalid_instant_is_rejected(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 -- the two sources of it speak differently
         parse_instant(text)
 
 
-def test_the_letter_z_is_utc() -> None:
+def test_z_suffix_means_utc() -> None:
     assert parse_instant("2026-11-21T10:00:00Z") == datetime(2026, 11, 21, 10, tzinfo=UTC)
 
 
@@ -48,7 +48,7 @@ DATED = {"Date": "Fri, 01 May 2026 12:00:00 GMT"}
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
-def test_the_time_elsewhere_runs_on_whatever_is_done_to_our_clock() -> None:
+def test_remote_time_ignores_local_clock_changes() -> None:
     assert remote() is None
     assert remote((10, DATED), at=10) == NOON
     assert remote((10, DATED), at=100) == NOON + timedelta(seconds=90)
@@ -66,11 +66,11 @@ def test_the_time_elsewhere_runs_on_whatever_is_done_to_our_clock() -> None:
         DATED | {"Age": "300"},
     ],
 )
-def test_answers_that_do_not_tell_the_time_are_passed_over(headers: dict[str, str]) -> None:
+def test_responses_without_valid_date_are_ignored(headers: dict[str, str]) -> None:
     assert remote((0, headers)) is None
     assert remote((0, DATED), (0, headers)) == NOON
 
 
-def test_seconds_pass_evenly() -> None:
+def test_elapsed_seconds_increase() -> None:
     first, second = elapsed_seconds(), elapsed_seconds()
     assert 0 <= second - first < 60

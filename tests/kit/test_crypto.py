@@ -17,7 +17,7 @@ def settings(folder: Path, **values: object) -> Settings:
     return Settings(_env_file=None, data_dir=folder / "data", **values)  # type: ignore[arg-type]
 
 
-def test_a_sealed_text_is_unreadable_and_opens_again() -> None:
+def test_sealed_text_is_unreadable_and_opens_again() -> None:
     vault = Vault([NEW])
     sealed = vault.seal("a token of Nora’s")
     assert "token" not in sealed
@@ -25,7 +25,7 @@ def test_a_sealed_text_is_unreadable_and_opens_again() -> None:
     assert vault.open(sealed) == "a token of Nora’s"
 
 
-def test_after_a_change_of_keys_the_old_still_opens_and_the_new_seals() -> None:
+def test_rotated_keys_open_old_seals_and_seal_with_the_new_key() -> None:
     before = Vault([OLD]).seal("text")
     both = Vault([NEW, OLD])
     assert both.open(before) == "text"
@@ -36,26 +36,26 @@ def test_after_a_change_of_keys_the_old_still_opens_and_the_new_seals() -> None:
 @pytest.mark.parametrize(
     "sealed", ["", "no seal", Vault([FOREIGN]).seal("text")], ids=["empty", "no seal", "foreign"]
 )
-def test_what_no_key_of_ours_sealed_does_not_open(sealed: str) -> None:
+def test_text_sealed_with_unknown_key_does_not_open(sealed: str) -> None:
     with pytest.raises(SealBroken):
         Vault([NEW, OLD]).open(sealed)
 
 
-def test_a_changed_text_does_not_open() -> None:
+def test_altered_seal_does_not_open() -> None:
     sealed = Vault([NEW]).seal("text")
     changed = sealed[:-5] + ("A" if sealed[-5] != "A" else "B") + sealed[-4:]
     with pytest.raises(SealBroken):
         Vault([NEW]).open(changed)
 
 
-def test_the_keys_of_the_environment_are_used_in_their_order(tmp_path: Path) -> None:
+def test_environment_keys_are_used_in_order(tmp_path: Path) -> None:
     vault = vault_of(settings(tmp_path, token_encryption_keys=f" {NEW} ,{OLD},"))
     assert vault.open(Vault([OLD]).seal("text")) == "text"
     assert Vault([NEW]).open(vault.seal("text")) == "text"
     assert not (tmp_path / "data").exists()
 
 
-def test_without_keys_one_is_made_and_kept(tmp_path: Path) -> None:
+def test_missing_key_is_generated_and_stored(tmp_path: Path) -> None:
     sealed = vault_of(settings(tmp_path)).seal("text")
     vault_of.cache_clear()
     assert vault_of(settings(tmp_path)).open(sealed) == "text"
@@ -64,13 +64,13 @@ def test_without_keys_one_is_made_and_kept(tmp_path: Path) -> None:
     assert [found.name for found in file.parent.iterdir()] == ["token_key"]
 
 
-def test_processes_that_start_together_get_the_same_key(tmp_path: Path) -> None:
+def test_simultaneous_processes_share_one_generated_key(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         keys = set(pool.map(lambda _n: signing_key(settings(tmp_path)), range(40)))
     assert len(keys) == 1
 
 
-def test_a_folder_that_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
+def test_unusable_data_dir_raises_start_error(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("in the way")
     with pytest.raises(StartError, match="DATA_DIR"):
         signing_key(settings(tmp_path))
@@ -81,11 +81,11 @@ def test_a_folder_that_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
     [",", "hunter2-hunter2", f"{NEW},hunter2-hunter2"],
     ids=["none", "no key", "one of them no key"],
 )
-def test_keys_that_are_none_are_refused_without_repeating_them(keys: str) -> None:
+def test_invalid_keys_are_rejected_without_repeating_them(keys: str) -> None:
     with pytest.raises(StartError, match="TOKEN_ENCRYPTION_KEYS") as refused:
         read_settings(_env_file=None, token_encryption_keys=keys)
     assert "hunter2" not in str(refused.value)
 
 
-def test_every_single_key_is_kept_out_of_the_log(tmp_path: Path) -> None:
+def test_every_key_is_redacted_from_the_log(tmp_path: Path) -> None:
     assert {NEW, OLD} <= set(settings(tmp_path, token_encryption_keys=f"{NEW}, {OLD}").secrets())

@@ -77,14 +77,14 @@ def cut_off(gate: Database) -> None:
 @pytest.mark.parametrize(
     "scheme", ["postgres", "postgresql", "postgresql+psycopg2", "postgresql+psycopg"]
 )
-def test_every_usual_spelling_of_the_address_leads_to_our_driver(scheme: str) -> None:
+def test_every_database_url_scheme_uses_psycopg2(scheme: str) -> None:
     given = f"{scheme}://bot:p%40ss@db.example:5433/regulars?sslmode=require"
     wanted = "postgresql+psycopg2://bot:p%40ss@db.example:5433/regulars?sslmode=require"
     assert normalise_url(given) == wanted
 
 
 @pytest.mark.parametrize("given", ["", "hunter2hunter2", "postgresql://u:hunter2hunter2@h:port/x"])
-def test_what_is_no_address_is_said_in_a_sentence_that_does_not_repeat_it(given: str) -> None:
+def test_invalid_database_url_is_rejected_without_repeating_it(given: str) -> None:
     with pytest.raises(StartError, match="DATABASE_URL") as caught:
         normalise_url(given)
     assert "hunter2" not in str(caught.value)
@@ -94,13 +94,13 @@ def test_what_is_no_address_is_said_in_a_sentence_that_does_not_repeat_it(given:
 # -- threads --------------------------------------------------------------------------------------
 
 
-def test_the_end_of_the_block_commits(gate: Database) -> None:
+def test_begin_commits_at_the_end_of_the_block(gate: Database) -> None:
     with gate.begin() as tx:
         tx.execute(PUT, {"word": "kept"})
     assert words(gate) == ["kept"]
 
 
-def test_a_single_statement_commits_at_once_and_rings(notifications: Notifications) -> None:
+def test_run_single_commits_and_notifies(notifications: Notifications) -> None:
     def put(tx: Connection) -> int:
         notify_after_commit(tx, "put")
         return tx.execute(PUT, {"word": "kept"}).rowcount
@@ -110,14 +110,14 @@ def test_a_single_statement_commits_at_once_and_rings(notifications: Notificatio
     assert notifications.sent == ["put"]
 
 
-def test_a_single_statement_survives_a_connection_that_died_meanwhile(gate: Database) -> None:
+def test_run_single_survives_a_dead_connection(gate: Database) -> None:
     gate.run_single(lambda tx: tx.execute(PUT, {"word": "before"}))
     cut_off(gate)
     gate.run_single(lambda tx: tx.execute(PUT, {"word": "after"}))
     assert words(gate) == ["after", "before"]
 
 
-def test_a_single_statement_tells_of_an_outage_once() -> None:
+def test_run_single_reports_an_outage_once() -> None:
     away = Database(NOWHERE)
     with pytest.raises(DatabaseOutage) as caught:
         away.run_single(lambda tx: tx.execute(READ))
@@ -125,7 +125,7 @@ def test_a_single_statement_tells_of_an_outage_once() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("bug"), Outage("Kick"), KeyboardInterrupt()])
-def test_any_error_rolls_everything_back_and_goes_on_as_it_is(
+def test_any_error_rolls_back_and_propagates_unchanged(
     gate: Database, error: BaseException
 ) -> None:
     with pytest.raises(type(error)) as caught, gate.begin() as tx:
@@ -135,7 +135,7 @@ def test_any_error_rolls_everything_back_and_goes_on_as_it_is(
     assert words(gate) == []
 
 
-def test_a_bug_in_a_statement_stays_a_bug(gate: Database) -> None:
+def test_invalid_sql_raises_programming_error(gate: Database) -> None:
     with pytest.raises(ProgrammingError), gate.begin() as tx:
         tx.execute(text("SELECT nonsense"))
 
@@ -160,7 +160,7 @@ def test_a_bug_in_a_statement_stays_a_bug(gate: Database) -> None:
     ],
 )
 @pytest.mark.parametrize("inside_a_savepoint", [False, True])
-def test_what_is_about_the_server_is_an_outage_and_what_is_about_the_data_is_not(
+def test_server_errors_are_outages_and_data_errors_are_not(
     gate: Database, sqlstate: str, is_outage: bool, inside_a_savepoint: bool
 ) -> None:
     expected = DatabaseOutage if is_outage else DBAPIError
@@ -176,7 +176,7 @@ def fail_with(tx: Connection, sqlstate: str) -> None:
     tx.exec_driver_sql(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{sqlstate}'; END $$")
 
 
-def test_the_violated_constraint_is_told_by_name(gate: Database) -> None:
+def test_violated_returns_the_constraint_name(gate: Database) -> None:
     with pytest.raises(IntegrityError) as caught, gate.begin() as tx:
         tx.execute(PUT, {"word": "twice"})
         tx.execute(PUT, {"word": "twice"})
@@ -186,9 +186,7 @@ def test_the_violated_constraint_is_told_by_name(gate: Database) -> None:
 # -- notifications and the cache ------------------------------------------------------------------
 
 
-def test_bells_ring_once_each_and_only_when_others_can_see_what_they_are_about(
-    postgres_url: str, gate: Database
-) -> None:
+def test_notifications_are_sent_once_after_commit(postgres_url: str, gate: Database) -> None:
     seen: list[tuple[str, list[str]]] = []
     notifying = Database(postgres_url, notify=lambda topic: seen.append((topic, words(gate))))
     with notifying.begin() as tx:
@@ -200,7 +198,7 @@ def test_bells_ring_once_each_and_only_when_others_can_see_what_they_are_about(
     assert seen == [("inbox", ["news"])]
 
 
-def test_what_was_rolled_back_rings_no_bell_then_or_later(notifications: Notifications) -> None:
+def test_rolled_back_notifications_are_never_sent(notifications: Notifications) -> None:
     with pytest.raises(ValueError, match="bug"), notifications.database.begin() as tx:
         notify_after_commit(tx, "outbox")
         raise ValueError("bug")
@@ -209,7 +207,7 @@ def test_what_was_rolled_back_rings_no_bell_then_or_later(notifications: Notific
     assert notifications.sent == []
 
 
-def test_notes_last_as_long_as_their_transaction(postgres_url: str) -> None:
+def test_transaction_cache_ends_with_its_transaction(postgres_url: str) -> None:
     gate = Database(postgres_url, pool_size=1)  # so that both use one connection
     with gate.begin() as tx:
         cache_of(tx)["settings"] = 1
@@ -219,7 +217,7 @@ def test_notes_last_as_long_as_their_transaction(postgres_url: str) -> None:
     gate.close()
 
 
-def test_a_savepoint_that_fails_takes_its_rows_and_all_notes_with_it(gate: Database) -> None:
+def test_failed_savepoint_discards_its_rows_and_the_cache(gate: Database) -> None:
     with gate.begin() as tx:
         tx.execute(PUT, {"word": "before"})
         with pytest.raises(ValueError, match="bug"), savepoint(tx):
@@ -231,7 +229,7 @@ def test_a_savepoint_that_fails_takes_its_rows_and_all_notes_with_it(gate: Datab
     assert words(gate) == ["before", "later"]
 
 
-def test_a_savepoint_that_works_keeps_its_rows_and_notes(gate: Database) -> None:
+def test_successful_savepoint_keeps_its_rows_and_cache(gate: Database) -> None:
     with gate.begin() as tx:
         with savepoint(tx):
             tx.execute(PUT, {"word": "inside"})
@@ -250,20 +248,20 @@ def add(tx: Connection, word: str, *, twice: bool = False) -> str:
     return f"{word} added in {threading.current_thread().name}"
 
 
-async def test_an_action_runs_in_a_thread_and_is_committed_when_it_returns(gate: Database) -> None:
+async def test_run_executes_in_a_thread_and_commits(gate: Database) -> None:
     told = await gate.run(add, "awaited")
     assert told.startswith("awaited added in")
     assert threading.current_thread().name not in told
     assert words(gate) == ["awaited"]
 
 
-async def test_an_awaited_action_that_fails_leaves_nothing(gate: Database) -> None:
+async def test_failed_run_rolls_back(gate: Database) -> None:
     with pytest.raises(IntegrityError):
         await gate.run(add, "twice", twice=True)
     assert words(gate) == []
 
 
-async def test_the_event_loop_goes_on_while_the_database_is_slow(gate: Database) -> None:
+async def test_event_loop_continues_while_database_is_slow(gate: Database) -> None:
     answers = threading.Event()
     slow = asyncio.create_task(gate.run(lambda _tx: answers.wait(PATIENCE)))
     for _beat in range(5):
@@ -276,7 +274,7 @@ async def test_the_event_loop_goes_on_while_the_database_is_slow(gate: Database)
 # -- only one -------------------------------------------------------------------------------------
 
 
-def test_of_two_processes_only_one_is_the_only_one(postgres_url: str, gate: Database) -> None:
+def test_only_one_process_holds_the_lock(postgres_url: str, gate: Database) -> None:
     other = Database(postgres_url, pool_size=1)
     with gate.only_one("task:credit") as ours, other.only_one("task:credit") as theirs:
         assert (ours, theirs) == (True, False)
@@ -287,7 +285,7 @@ def test_of_two_processes_only_one_is_the_only_one(postgres_url: str, gate: Data
     other.close()
 
 
-def test_the_only_one_lets_go_after_an_error(postgres_url: str, gate: Database) -> None:
+def test_lock_is_released_after_error(postgres_url: str, gate: Database) -> None:
     with pytest.raises(ValueError, match="bug"), gate.only_one("task:credit"):
         raise ValueError("bug")
     other = Database(postgres_url, pool_size=1)
@@ -296,9 +294,7 @@ def test_the_only_one_lets_go_after_an_error(postgres_url: str, gate: Database) 
     other.close()
 
 
-def test_the_one_that_was_refused_does_not_open_the_lock_of_the_other(
-    postgres_url: str, gate: Database
-) -> None:
+def test_rejected_process_does_not_release_the_lock(postgres_url: str, gate: Database) -> None:
     other = Database(postgres_url, pool_size=1)
     with gate.only_one("task:credit"):
         with other.only_one("task:credit"):
@@ -308,13 +304,13 @@ def test_the_one_that_was_refused_does_not_open_the_lock_of_the_other(
     other.close()
 
 
-def test_the_only_one_holds_no_transaction_open(gate: Database) -> None:
+def test_lock_holds_no_transaction_open(gate: Database) -> None:
     with gate.only_one("task:credit"), gate.begin() as tx:
         idle = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"
         assert tx.execute(text(idle)).scalar() == 0
 
 
-def test_the_connection_of_the_only_one_works_in_transactions_again(postgres_url: str) -> None:
+def test_connection_works_in_transactions_after_the_lock(postgres_url: str) -> None:
     gate = Database(postgres_url, pool_size=1)
     with gate.only_one("task:credit"):
         pass
@@ -327,7 +323,7 @@ def test_the_connection_of_the_only_one_works_in_transactions_again(postgres_url
 # -- outages --------------------------------------------------------------------------------------
 
 
-def test_a_database_that_is_away_is_an_outage_without_the_password() -> None:
+def test_unreachable_database_is_an_outage_without_the_password() -> None:
     away = Database(NOWHERE)
     for use in (
         away.check_address,
@@ -346,12 +342,12 @@ def _enter_only_one(gate: Database) -> None:
         raise AssertionError("it was let in")
 
 
-async def test_a_database_that_is_away_is_an_outage_for_the_event_loop_too() -> None:
+async def test_unreachable_database_is_an_outage_for_async_callers() -> None:
     with pytest.raises(Outage):
         await Database(NOWHERE).run(add, "never")
 
 
-def test_a_connection_lost_in_the_middle_is_an_outage_and_nothing_has_happened(
+def test_lost_connection_is_an_outage_and_rolls_back(
     notifications: Notifications,
 ) -> None:
     with pytest.raises(Outage), notifications.database.begin() as tx:
@@ -363,13 +359,13 @@ def test_a_connection_lost_in_the_middle_is_an_outage_and_nothing_has_happened(
     assert notifications.sent == []
 
 
-def test_a_connection_lost_inside_a_savepoint_is_the_same_outage(gate: Database) -> None:
+def test_lost_connection_inside_savepoint_is_an_outage(gate: Database) -> None:
     with pytest.raises(Outage), gate.begin() as tx, savepoint(tx):
         cut_off(gate)
         tx.execute(PUT, {"word": "never"})
 
 
-def test_connections_that_died_while_nobody_looked_are_replaced_silently(gate: Database) -> None:
+def test_idle_connections_that_died_are_replaced(gate: Database) -> None:
     words(gate)
     cut_off(gate)
     assert words(gate) == []
@@ -384,7 +380,7 @@ def test_no_free_connection_is_an_outage(postgres_url: str) -> None:
     gate.close()
 
 
-def test_an_address_with_an_option_of_a_pooler_is_an_outage(postgres_url: str) -> None:
+def test_pooler_option_in_url_is_an_outage(postgres_url: str) -> None:
     gate = Database(f"{postgres_url}&pgbouncer=true")
     with pytest.raises(Outage, match="pgbouncer"):
         gate.check_address()

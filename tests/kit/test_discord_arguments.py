@@ -40,9 +40,7 @@ def ask(driver: DiscordDriver, line: str) -> tuple[str, str]:
         ("!settings list slot_calls", "Settings of this server"),
     ],
 )
-def test_a_subcommand_is_found_whatever_its_case(
-    driver: DiscordDriver, line: str, title: str
-) -> None:
+def test_subcommand_matches_any_case(driver: DiscordDriver, line: str, title: str) -> None:
     assert title in ask(driver, line)[0]
 
 
@@ -62,11 +60,11 @@ def test_a_subcommand_is_found_whatever_its_case(
         ("!rafflesetdate tomorrow 2030-01-02", "“tomorrow” is not a valid date.", "2026-12-24"),
     ],
 )
-def test_a_wrong_argument_is_named(driver: DiscordDriver, line: str, title: str, text: str) -> None:
+def test_invalid_argument_is_named(driver: DiscordDriver, line: str, title: str, text: str) -> None:
     told = ask(driver, line)
     assert title in told[0]
     assert text in told[1]
 
 
-def test_a_command_without_arguments_takes_a_kind_word(driver: DiscordDriver) -> None:
+def test_command_without_arguments_ignores_extra_words(driver: DiscordDriver) -> None:
     assert "Check your DMs" in ask(driver, "!link please")[0]

@@ -60,12 +60,12 @@ async def test_custom_id_gives_the_arguments_back() -> None:
 
 
 @pytest.mark.parametrize("custom_id", ["likes:cats:", "likes:cats:1x", "cats:1", ""])
-def test_other_ids_are_ignored(custom_id: str) -> None:
+def test_other_custom_ids_are_ignored(custom_id: str) -> None:
     assert Likes.__discord_ui_compiled_template__.fullmatch(custom_id) is None
 
 
 @pytest.mark.parametrize("permission", ["manage_messages", "manage_guild"])
-async def test_member_with_permission_may_press(permission: str) -> None:
+async def test_member_with_permission_can_press(permission: str) -> None:
     pressed = interaction(None, **{permission: True})
     assert await Likes("cats", 1).interaction_check(pressed)
     pressed.response.send_message.assert_not_awaited()
@@ -114,21 +114,21 @@ def pressed_by(member_id: int) -> AsyncMock:
     return pressed
 
 
-async def test_only_who_was_asked_can_confirm() -> None:
+async def test_only_the_asked_member_can_confirm() -> None:
     assert await Reset(7).interaction_check(pressed_by(7))
     other = pressed_by(8)
     assert not await Reset(7).interaction_check(other)
     assert "somebody else" in reply(other.response.send_message)
 
 
-async def test_the_reply_replaces_the_question() -> None:
+async def test_reply_replaces_the_question() -> None:
     pressed = pressed_by(7)
     await Reset(7).callback(pressed)
     shown = pressed.edit_original_response.await_args.kwargs
     assert (shown["embed"].title, shown["view"]) == ("Reset", None)
 
 
-async def test_a_confirmed_question_can_lead_to_another() -> None:
+async def test_confirmed_question_can_lead_to_another() -> None:
     pressed = pressed_by(8)
     await Reset(8).callback(pressed)
     shown = pressed.edit_original_response.await_args.kwargs

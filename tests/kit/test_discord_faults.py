@@ -85,14 +85,16 @@ def by_slash(driver: DiscordDriver) -> Json:
 
 
 @pytest.mark.parametrize("ask", [by_slash, typed, by_button])
-def test_a_missing_permission_is_named_and_is_no_bug(driver: DiscordDriver, ask: Any) -> None:
+def test_missing_permission_is_named_and_not_logged_as_error(
+    driver: DiscordDriver, ask: Any
+) -> None:
     with capture_logs() as logged:
         (embed,) = ask(driver)["embeds"]
     assert embed["title"] == "⚠️ I'm missing a permission: Manage Messages."
     assert not [line for line in logged if line["log_level"] == "error"]
 
 
-def test_an_outage_of_discord_is_told_as_one(driver: DiscordDriver) -> None:
+def test_discord_outage_is_reported_as_outage(driver: DiscordDriver) -> None:
     with capture_logs() as logged:
         driver.fault(rest_503=1)
         (embed,) = typed(driver)["embeds"]
@@ -123,7 +125,7 @@ def refused(method: str, path: str, code: int = 50013) -> discord.Forbidden:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_each_refusal_says_what_to_allow(error: discord.Forbidden, title: str) -> None:
+def test_each_refusal_names_the_remedy(error: discord.Forbidden, title: str) -> None:
     refusal = explained(error, None)
     assert isinstance(refusal, Refusal)
     assert title in refusal.what
@@ -131,12 +133,12 @@ def test_each_refusal_says_what_to_allow(error: discord.Forbidden, title: str) -
 
 
 @pytest.mark.parametrize("error", [discord.RateLimited(3.0), aiohttp.ClientConnectionError()])
-def test_what_keeps_discord_away_is_an_outage(error: Exception) -> None:
+def test_connection_errors_are_discord_outages(error: Exception) -> None:
     outage = explained(error, None)
     assert isinstance(outage, Outage)
     assert outage.service == "Discord"
 
 
-def test_any_other_error_stays_what_it_is() -> None:
+def test_other_errors_stay_unchanged() -> None:
     error = RuntimeError()
     assert explained(error, None) is error

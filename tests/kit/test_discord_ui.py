@@ -31,19 +31,19 @@ from core.kit.words import speak
         ("", ""),
     ],
 )
-def test_names_are_shown_as_they_are_written(given_: str, shown: str) -> None:
+def test_safe_shows_names_as_written(given_: str, shown: str) -> None:
     assert ui.safe(given_) == shown
 
 
 @pytest.mark.parametrize(
     "text", ["@everyone", "@here", "<@110000000000000001>", "<@&110000000000000001>"]
 )
-def test_no_name_pings_anybody(text: str) -> None:
+def test_safe_prevents_mentions(text: str) -> None:
     assert text not in ui.safe(text)
     assert "\u200b" in ui.safe(text)
 
 
-def test_a_link_cannot_hide_behind_other_words() -> None:
+def test_safe_escapes_markdown_links() -> None:
     for words in ("[free](https://evil.example)", "[[free](x)", "\\[free](x)", "a [b] [c](d)"):
         shown = ui.safe(words)
         # Two backslashes are one that is shown; what is left before each bracket escapes it.
@@ -51,16 +51,14 @@ def test_a_link_cannot_hide_behind_other_words() -> None:
 
 
 @given(text=st.text(max_size=400), limit=st.integers(1, 300))
-def test_whatever_it_is_given_it_is_one_line_and_not_longer_than_asked(
-    text: str, limit: int
-) -> None:
+def test_safe_returns_one_line_within_the_limit(text: str, limit: int) -> None:
     shown = ui.safe(text, limit)
     assert len(shown.splitlines()) <= 1
     # Each character may be escaped, and each @ is followed by a joiner.
     assert len(shown) <= 2 * limit + shown.count("\u200b")
 
 
-def test_what_is_cut_ends_in_dots() -> None:
+def test_truncated_text_ends_with_an_ellipsis() -> None:
     assert ui.safe("x" * 10, 5) == "xxxx…"
     assert ui.safe("x" * 5, 5) == "xxxxx"
 
@@ -81,7 +79,7 @@ def test_durations_are_hours_and_minutes(seconds: float, text: str) -> None:
     assert ui.duration(seconds) == text
 
 
-def test_an_instant_is_shown_in_the_readers_own_zone() -> None:
+def test_ago_uses_discord_relative_timestamp() -> None:
     assert ui.ago(datetime(2026, 11, 21, tzinfo=UTC)) == "<t:1795219200:R>"
 
 
@@ -89,7 +87,7 @@ rows = st.lists(st.text(st.characters(exclude_characters="\n"), min_size=1, max_
 
 
 @given(rows=rows, limit=st.integers(60, 200))
-def test_pages_hold_every_row_in_order_and_none_is_too_long(rows: list[str], limit: int) -> None:
+def test_pages_keep_every_row_in_order_within_the_limit(rows: list[str], limit: int) -> None:
     made = ui.pages(rows, limit)
     assert all(len(page) <= limit for page in made)
     assert "\n".join(made).split("\n") == (rows or [""])
@@ -99,7 +97,7 @@ def test_pages_hold_every_row_in_order_and_none_is_too_long(rows: list[str], lim
 
 
 @given(rows=rows, limit=st.integers(60, 200))
-def test_lines_that_do_not_fit_are_counted(rows: list[str], limit: int) -> None:
+def test_omitted_lines_are_counted(rows: list[str], limit: int) -> None:
     shown = ui.lines(rows, limit).split("\n") if rows else []
     if shown != rows:
         assert shown[-1] == f"… and {len(rows) - len(shown) + 1} more"
@@ -121,20 +119,20 @@ def test_lines_that_do_not_fit_are_counted(rows: list[str], limit: int) -> None:
         ("MadCats wins raffle #1!", "MadCats wins raffle #1!"),
     ],
 )
-def test_a_title_shows_names_as_they_are_written(title: str, sent: str) -> None:
+def test_card_title_escapes_names_once(title: str, sent: str) -> None:
     assert ui.card(title).title == sent
     assert ui.card(sent).title == sent, "what is escaped already is not escaped twice"
 
 
 @given(name=st.text(st.sampled_from("AB_*`~|[]()<># \\"), max_size=20))
-def test_no_name_changes_the_look_of_a_title(name: str) -> None:
+def test_names_cannot_format_a_title(name: str) -> None:
     title = ui.card(f"🔗 {name} is linked").title or ""
     assert not re.search(r"[`*_~|\[]", re.sub(r"\\.", "", title))
     assert ui.card(title).title == title
     assert ui.card(f"🔗 {ui.safe(name)} is linked").title is not None
 
 
-def test_cards_have_the_colours_of_the_product() -> None:
+def test_cards_use_the_product_colors() -> None:
     embed = ui.card("Title", "Body", tone="success", footer="Foot")
     assert (embed.title, embed.description, embed.footer.text) == ("Title", "Body", "Foot")
     assert embed.colour is not None
@@ -175,7 +173,7 @@ def fail_with(error: Exception) -> None:
         (RuntimeError("of viewer 4711"), "Something went wrong on our side"),
     ],
 )
-async def test_a_button_that_fails_says_so_to_who_pressed_it(
+async def test_failed_button_replies_with_the_error(
     error: Exception, title: str, acknowledged: bool, way: str
 ) -> None:
     interaction = Interaction(acknowledged=acknowledged)
@@ -195,7 +193,7 @@ def not_found(code: int) -> discord.NotFound:
     return discord.NotFound(cast(Any, response), {"code": code, "message": "Unknown"})
 
 
-async def test_a_press_that_discord_waits_for_no_longer_is_noted_and_no_bug() -> None:
+async def test_expired_interaction_is_logged_as_warning() -> None:
     interaction = Interaction(acknowledged=False)
     with capture_logs() as logged:
         async with ui.handle_errors(cast(Any, interaction)):
@@ -204,14 +202,14 @@ async def test_a_press_that_discord_waits_for_no_longer_is_noted_and_no_bug() ->
     assert [line["log_level"] for line in logged] == ["warning"]
 
 
-async def test_a_message_that_is_gone_is_a_bug_like_others() -> None:
+async def test_missing_message_is_reported_as_bug() -> None:
     interaction = Interaction(acknowledged=False)
     async with ui.handle_errors(cast(Any, interaction)):
         fail_with(not_found(10008))
     assert len(interaction.sent) == 1
 
 
-async def test_who_cannot_be_told_is_noted() -> None:
+async def test_failed_error_reply_is_logged() -> None:
     interaction = Interaction(acknowledged=True)
 
     async def fails(**_what: Any) -> None:
@@ -224,13 +222,13 @@ async def test_who_cannot_be_told_is_noted() -> None:
     assert [line["event"] for line in logged] == ["Reply could not be sent"]
 
 
-async def test_a_button_that_works_says_nothing_by_itself() -> None:
+async def test_successful_button_sends_nothing() -> None:
     interaction = Interaction(acknowledged=False)
     async with ui.handle_errors(cast(Any, interaction)):
         pass
     assert interaction.sent == []
 
 
-def test_durations_speak_the_language() -> None:
+def test_durations_are_translated() -> None:
     with speak("xx"):
         assert ui.duration(60) == "1 min"

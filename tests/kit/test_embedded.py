@@ -24,7 +24,7 @@ def data_dir() -> Iterator[Path]:
         yield Path(folder) / "data"
 
 
-def test_it_starts_keeps_what_was_written_and_ends(data_dir: Path) -> None:
+def test_embedded_database_keeps_data_across_restart(data_dir: Path) -> None:
     first = EmbeddedPostgres(data_dir)
     gate = Database(first.start())
     with gate.begin() as tx:
@@ -55,7 +55,7 @@ def test_it_starts_keeps_what_was_written_and_ends(data_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["my bot", "Nora's (new) & 100% bot; #2", "a,b", "long" * 25])
-def test_the_folder_may_be_called_anything(name: str) -> None:
+def test_data_folder_can_have_any_name(name: str) -> None:
     with TemporaryDirectory(prefix="regulars-test-") as folder:
         server = EmbeddedPostgres(Path(folder) / name)
         gate = Database(server.start())
@@ -80,7 +80,7 @@ server.stop()
 """
 
 
-def test_users_of_one_machine_share_nothing() -> None:
+def test_users_of_one_machine_share_no_files() -> None:
     """What another user's server has left in the temporary folder is not ours to open."""
     with TemporaryDirectory(prefix="regulars-test-") as folder:
         Path(folder).chmod(0o777)
@@ -99,7 +99,7 @@ def test_users_of_one_machine_share_nothing() -> None:
         assert not [one for one in taken.iterdir() if one.name != ".lockfile"]
 
 
-def test_what_keeps_it_from_starting_is_said_in_a_sentence(data_dir: Path) -> None:
+def test_start_failure_is_explained(data_dir: Path) -> None:
     good = EmbeddedPostgres(data_dir)
     good.start()
     good.stop()
@@ -156,7 +156,7 @@ LOG = """\
     ],
     ids=["none", "fatal", "full disk", "hint"],
 )
-def test_clients_that_were_turned_away_are_not_why_it_did_not_start(cause: str, found: str) -> None:
+def test_rejected_clients_are_not_reported_as_start_failure(cause: str, found: str) -> None:
     log = LOG.format(cause=cause)
     program = "import sys, core.kit.embedded_server as s; print(s.failure_in(sys.stdin.read()))"
     run = subprocess.run(
@@ -170,5 +170,5 @@ def test_clients_that_were_turned_away_are_not_why_it_did_not_start(cause: str, 
     assert run.stdout.strip() == found
 
 
-def test_stopping_what_never_started_is_no_error(data_dir: Path) -> None:
+def test_stop_without_start_is_no_error(data_dir: Path) -> None:
     EmbeddedPostgres(data_dir).stop()

@@ -12,7 +12,7 @@ def text_of(*rows: Row, **differs: Any) -> str:
     return str(render(Leaderboard("Most points", rows, **given | differs)).description)
 
 
-def test_the_first_three_have_medals_and_names_are_escaped() -> None:
+def test_top_three_have_medals_and_names_are_escaped() -> None:
     rows = text_of(*(Row(rank, f"_{rank}_ @everyone", "5 min") for rank in range(1, 6))).split("\n")
     assert rows[0] == "🥇 **\\_1\\_ @\u200beveryone** · 5 min"
     assert [row.split(" ")[0] for row in rows[:5]] == ["🥇", "🥈", "🥉", "`#4`", "`#5`"]
@@ -26,16 +26,16 @@ def test_the_first_three_have_medals_and_names_are_escaped() -> None:
         (None, "-# Link your account with `/link` to see your own rank here."),
     ],
 )
-def test_the_askers_own_line_is_below(own: Row | str | None, line: str) -> None:
+def test_own_line_is_below_the_rows(own: Row | str | None, line: str) -> None:
     text = text_of(Row(1, "first", "1 h"), own=own, note="ends soon")
     assert text.split("\n") == ["🥇 **first** · 1 h", "", line, "-# ends soon"]
 
 
-def test_an_empty_leaderboard_says_so() -> None:
+def test_empty_leaderboard_shows_a_placeholder() -> None:
     assert text_of(own="no points yet").split("\n") == ["Nobody yet.", "", "👉 You: no points yet"]
 
 
-def test_the_longest_leaderboard_fits() -> None:
+def test_longest_leaderboard_fits_in_an_embed() -> None:
     own = Row(1_000_000, "_" * 256, "1 h")
     rows = [Row(rank, "_" * 256, "1 h") for rank in range(1, 26)]
     text = text_of(*rows, own=own, note="-" * 100)
@@ -43,7 +43,7 @@ def test_the_longest_leaderboard_fits() -> None:
     assert "`#25`" in text
 
 
-async def test_the_menu_is_found_by_its_custom_id() -> None:
+async def test_menu_is_restored_from_its_custom_id() -> None:
     menu = LeaderboardMenu("leaderboard", 25, 2**63, "week", {"all": "All", "week": "This week"})
     assert [option.default for option in menu.item.options] == [False, True]
     template = LeaderboardMenu.__discord_ui_compiled_template__

@@ -40,20 +40,20 @@ def break_with(text: str) -> None:
     raise RuntimeError(f"could not use {local_copy}")
 
 
-def test_each_line_about_a_server_begins_with_its_name(lines: Lines) -> None:
+def test_log_line_starts_with_the_guild_name(lines: Lines) -> None:
     set_up_logging("INFO", "json")
     name_guild(77, "Nora's Corner")
     structlog.get_logger("a").info("Went live", guild_id=77)
     assert json.loads(lines()[0])["event"] == "[Nora's Corner] Went live"
 
 
-def test_a_server_without_a_known_name_is_named_by_its_id(lines: Lines) -> None:
+def test_unknown_guild_is_logged_by_id(lines: Lines) -> None:
     set_up_logging("INFO", "text")
     structlog.get_logger("a").info("Went live", guild_id=78)
     assert "[server 78] Went live" in lines()[0]
 
 
-def test_json_is_one_object_a_line_with_level_and_time_in_utc(lines: Lines) -> None:
+def test_json_line_has_level_and_utc_time(lines: Lines) -> None:
     set_up_logging("INFO", "json")
     structlog.get_logger("a").warning("Two\nlines", reason="a\nb", what=object())
     (line,) = lines()
@@ -62,7 +62,7 @@ def test_json_is_one_object_a_line_with_level_and_time_in_utc(lines: Lines) -> N
     assert told["timestamp"].endswith("Z")
 
 
-def test_json_stays_one_object_a_line_with_a_traceback(lines: Lines) -> None:
+def test_json_line_with_traceback_is_one_object(lines: Lines) -> None:
     set_up_logging("INFO", "json")
     for logger in (structlog.get_logger("ours"), logging.getLogger("foreign")):
         try:
@@ -77,7 +77,9 @@ def test_json_stays_one_object_a_line_with_a_traceback(lines: Lines) -> None:
 
 @pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize("secret", [SECRET, "postgresql://u:pass word@h/db", "simple-token"])
-def test_no_line_holds_a_secret(form: Literal["text", "json"], secret: str, lines: Lines) -> None:
+def test_secrets_are_redacted_in_every_form(
+    form: Literal["text", "json"], secret: str, lines: Lines
+) -> None:
     set_up_logging("DEBUG", form, [secret])
     ours, foreign = structlog.get_logger("ours"), logging.getLogger("foreign")
     ours.info(f"ours {secret}", value=secret, inside={"deep": [secret]})
@@ -95,7 +97,7 @@ def test_no_line_holds_a_secret(form: Literal["text", "json"], secret: str, line
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_tracebacks_show_no_local_variables(form: Literal["text", "json"], lines: Lines) -> None:
+def test_tracebacks_hide_local_variables(form: Literal["text", "json"], lines: Lines) -> None:
     set_up_logging("INFO", form)
     kept_from_the_log = "viewer@example.org"
     try:
@@ -105,19 +107,19 @@ def test_tracebacks_show_no_local_variables(form: Literal["text", "json"], lines
     assert "example.org" not in "\n".join(lines())
 
 
-def test_a_tiny_secret_does_not_blank_out_the_log(lines: Lines) -> None:
+def test_very_short_secret_does_not_redact_the_log(lines: Lines) -> None:
     set_up_logging("INFO", "json", ["", "e"])
     structlog.get_logger("a").info("Everything else")
     assert json.loads(lines()[0])["event"] == "Everything else"
 
 
-def test_a_secret_inside_another_one_does_not_leave_its_rest_behind(lines: Lines) -> None:
+def test_overlapping_secrets_are_fully_redacted(lines: Lines) -> None:
     set_up_logging("INFO", "json", ["password", "password-and-more"])
     structlog.get_logger("a").info("is password-and-more!")
     assert json.loads(lines()[0])["event"] == "is [secret]!"
 
 
-def test_the_level_is_kept_and_talkative_libraries_are_held_back(lines: Lines) -> None:
+def test_log_level_applies_and_noisy_libraries_are_quieted(lines: Lines) -> None:
     set_up_logging("INFO", "text")
     structlog.get_logger("a").debug("too quiet")
     logging.getLogger("urllib3.connectionpool").info("chatter")
@@ -129,14 +131,14 @@ def test_the_level_is_kept_and_talkative_libraries_are_held_back(lines: Lines) -
     assert "worth a look" in told
 
 
-def test_setting_up_twice_says_each_line_once(lines: Lines) -> None:
+def test_repeated_setup_logs_each_line_once(lines: Lines) -> None:
     set_up_logging("INFO", "text")
     set_up_logging("INFO", "text")
     structlog.get_logger("a").info("Once")
     assert len(lines()) == 1
 
 
-def test_bound_context_is_part_of_the_line(lines: Lines) -> None:
+def test_bound_context_is_logged(lines: Lines) -> None:
     set_up_logging("INFO", "json")
     with structlog.contextvars.bound_contextvars(guild_id=79):
         structlog.get_logger("a").info("Inside")

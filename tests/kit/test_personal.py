@@ -15,7 +15,7 @@ MADCATS = Subject(
 )
 
 
-def test_names_and_numbers_are_replaced_wherever_they_stand() -> None:
+def test_names_and_ids_are_redacted_everywhere() -> None:
     body = {
         "sender": {"user_id": 42, "username": "madcats", "badges": ["vip"]},
         "by": ["MadCats", "Tomas"],
@@ -34,24 +34,24 @@ def test_names_and_numbers_are_replaced_wherever_they_stand() -> None:
     assert not is_about(redacted(body, MADCATS), MADCATS)
 
 
-def test_an_amount_that_equals_an_id_is_left_alone() -> None:
+def test_amount_equal_to_an_id_is_kept() -> None:
     body = {"gift": {"amount": 42, "name": "Rage Quit"}, "paid": True, "place": 42}
     assert not is_about(body, MADCATS)
     assert redacted(body, MADCATS) == body
 
 
-def test_who_never_linked_has_a_pseudonym_too() -> None:
+def test_member_without_link_gets_a_pseudonym() -> None:
     nobody = Subject(guild_id=1, discord_id=9, at=NOON, discord_names=("leo",))
     assert redacted({"who": "Leo", "user_id": 9}, nobody) == {"who": "forgotten", "user_id": 0}
     assert nobody.viewer_ids == ()
 
 
-def test_an_empty_name_is_nobodys() -> None:
+def test_empty_name_matches_no_viewer() -> None:
     nameless = Subject(guild_id=1, discord_id=9, at=NOON, discord_names=("",))
     assert not is_about({"who": ""}, nameless)
 
 
-def test_keys_are_replaced_part_by_part() -> None:
+def test_source_keys_are_redacted_part_by_part() -> None:
     assert redacted_key("42|4200|2026-05-01T12:42:00Z", MADCATS) == (
         "forgotten-7|4200|2026-05-01T12:42:00Z".replace(":42:", ":forgotten-7:")
     )
@@ -59,12 +59,12 @@ def test_keys_are_replaced_part_by_part() -> None:
     assert redacted_key("madcats|sam", MADCATS) == "forgotten-7|sam"
 
 
-def test_who_is_called_like_a_word_of_ours_changes_no_such_word() -> None:
+def test_viewer_named_like_a_keyword_does_not_redact_keywords() -> None:
     called_kick = Subject(guild_id=1, discord_id=9, at=NOON, discord_names=("Kick", "done"))
     body = {"platform": "kick", "state": "done", "viewer": "kick"}
     assert redacted(body, called_kick) == body | {"viewer": "forgotten"}
 
 
-def test_names_are_found_as_addresses_write_them() -> None:
+def test_names_are_matched_in_slug_form() -> None:
     subject = Subject(guild_id=1, discord_id=9, at=NOON, accounts=(Account("kick", 5, 8, "A_B"),))
     assert redacted({"channel_slug": "a-b"}, subject) == {"channel_slug": "forgotten-8"}

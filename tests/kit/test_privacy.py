@@ -98,7 +98,7 @@ def stored(work: Work, number: int) -> Report:
     return found
 
 
-def test_viewer_is_told_what_is_about_them(work: Work) -> None:
+def test_collect_returns_data_about_the_viewer(work: Work) -> None:
     told = PERSONAL.collect(work.tx, subject(work.guild_id, MIA, HERS))
     mine = {"number": 1, "nickname": "Mia", "note": "a note", "quote": "a quote", "cause": "spam"}
     assert told == {
@@ -109,7 +109,7 @@ def test_viewer_is_told_what_is_about_them(work: Work) -> None:
     }
 
 
-def test_moderator_is_told_what_they_did_and_not_whom_it_was_about(work: Work) -> None:
+def test_collect_returns_moderator_actions_without_their_target(work: Work) -> None:
     told = PERSONAL.collect(work.tx, subject(work.guild_id, NORA))
     did = [{"number": number, "remark": "Nora was here"} for number in (1, 2)]
     assert told["privacy_test_reports_moderator_you"] == did
@@ -117,7 +117,7 @@ def test_moderator_is_told_what_they_did_and_not_whom_it_was_about(work: Work) -
     assert told["privacy_test_reports"] == []
 
 
-def test_forgetting_a_viewer_replaces_what_leads_to_them(work: Work, other_guild_id: int) -> None:
+def test_forget_replaces_identifying_data_of_a_viewer(work: Work, other_guild_id: int) -> None:
     PERSONAL.forget(work.tx, subject(work.guild_id, MIA, HERS))
     mine = stored(work, 1)
     assert (mine.nickname, mine.note, mine.quote) == ("forgotten-7", None, "forgotten:1")
@@ -129,13 +129,13 @@ def test_forgetting_a_viewer_replaces_what_leads_to_them(work: Work, other_guild
         assert elsewhere.find(Visit, HERS) is not None
 
 
-def test_forgetting_a_moderator_leaves_what_an_admin_did(work: Work) -> None:
+def test_forget_moderator_keeps_admin_actions(work: Work) -> None:
     PERSONAL.forget(work.tx, subject(work.guild_id, NORA))
     one = stored(work, 1)
     assert (one.moderator, one.remark, one.admin) == (0, "forgotten", NORA)
     assert (one.nickname, one.note) == ("Mia", "a note")
 
 
-def test_json_needs_a_function_of_its_own(work: Work) -> None:
+def test_json_column_requires_its_own_redaction_function(work: Work) -> None:
     with pytest.raises(TypeError, match="a function of your own"):
         personal_data(Raw).forget(work.tx, subject(work.guild_id, MIA))

@@ -10,7 +10,7 @@ TWICE = RateLimitItemPerMinute(2)
 
 
 @pytest.mark.parametrize("redis_url", [None, "redis://127.0.0.1:1/0", "unix:///nowhere/redis.sock"])
-def test_each_is_counted_alone_also_while_redis_is_away(redis_url: str | None) -> None:
+def test_rate_limits_are_per_key_with_and_without_redis(redis_url: str | None) -> None:
     rate = RateLimit(Settings(_env_file=None, redis_url=redis_url))
     assert [rate.allows(TWICE, "page", "mia") for _time in range(3)] == [True, True, False]
     assert rate.allows(TWICE, "page", "leo")
@@ -28,5 +28,5 @@ def test_each_is_counted_alone_also_while_redis_is_away(redis_url: str | None) -
         (None, "unknown"),
     ],
 )
-def test_a_household_counts_as_one(address: str | None, network: str) -> None:
+def test_one_network_counts_as_one_client(address: str | None, network: str) -> None:
     assert network_of(address) == network

@@ -21,25 +21,25 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def test_nothing_has_to_be_set() -> None:
+def test_defaults_are_valid() -> None:
     settings = read_settings()
     assert settings.discord_token is None
     assert settings.port == 8080
 
 
-def test_an_empty_value_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         monkeypatch.setenv(name.upper(), "")
     assert read_settings() == Settings(_env_file=None)
 
 
-def test_an_empty_line_of_the_file_counts_as_not_set(tmp_path: Path) -> None:
+def test_empty_env_file_line_counts_as_unset(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("PORT=\nDISCORD_TOKEN=\n")
     assert read_settings().port == 8080
     assert read_settings().discord_token is None
 
 
-def test_the_environment_stands_above_the_file(
+def test_environment_overrides_the_env_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".env").write_text("PORT=9001\nKICK_CHANNEL=fromfile\n")
@@ -48,12 +48,12 @@ def test_the_environment_stands_above_the_file(
     assert (settings.port, settings.kick_channel) == (9002, "fromfile")
 
 
-def test_a_file_with_other_programs_settings_is_no_error(tmp_path: Path) -> None:
+def test_unknown_settings_in_env_file_are_ignored(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("SOMETHING_ELSE=1\n")
     assert read_settings() == Settings(_env_file=None)
 
 
-def test_everything_that_does_not_fit_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_invalid_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "many")
     monkeypatch.setenv("LOG_LEVEL", "LOUD")
     monkeypatch.setenv("OAUTH_BASE_URL", "bot.example")
@@ -78,7 +78,7 @@ def test_everything_that_does_not_fit_is_named_at_once(monkeypatch: pytest.Monke
         ("TOKEN_ENCRYPTION_KEYS", "x", "must be one or more Fernet keys"),
     ],
 )
-def test_what_is_not_valid_is_explained_in_our_own_words(
+def test_invalid_settings_are_explained_in_our_own_words(
     name: str, given: str, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, given)
@@ -100,7 +100,7 @@ def test_what_is_not_valid_is_explained_in_our_own_words(
         ({}, None),
     ],
 )
-def test_what_is_valid_but_cannot_work_is_a_problem(
+def test_valid_but_conflicting_settings_are_reported_as_problems(
     settings: dict[str, object], problem: str | None
 ) -> None:
     found = Settings(_env_file=None, **settings).problems()  # type: ignore[arg-type]
@@ -110,7 +110,7 @@ def test_what_is_valid_but_cannot_work_is_a_problem(
 
 # Whichever setting a secret was pasted into by mistake.
 @pytest.mark.parametrize("name", ["PORT", "DISCORD_GUILD_ID", "OAUTH_BASE_URL", "LOG_LEVEL"])
-def test_what_was_given_is_never_repeated(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_values_are_never_repeated(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, SECRET)
     with pytest.raises(StartError) as caught:
         read_settings()
@@ -119,7 +119,7 @@ def test_what_was_given_is_never_repeated(name: str, monkeypatch: pytest.MonkeyP
     assert caught.value.__suppress_context__
 
 
-def test_every_secret_is_hidden_when_settings_are_printed_and_known_to_the_log() -> None:
+def test_every_secret_setting_is_hidden_and_redacted() -> None:
     secret_fields = [
         n for n, f in Settings.model_fields.items() if "SecretStr" in str(f.annotation)
     ]
@@ -140,25 +140,25 @@ def test_every_secret_is_hidden_when_settings_are_printed_and_known_to_the_log()
         ("http://127.0.0.1:8081/kick/api//", "http://127.0.0.1:8081/kick/api"),
     ],
 )
-def test_addresses_lose_their_last_slash(
+def test_urls_lose_their_trailing_slash(
     given: str, kept: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KICK_API_URL", given)
     assert read_settings().kick_api_url == kept
 
 
-def test_settings_do_not_change() -> None:
+def test_settings_are_immutable() -> None:
     with pytest.raises(ValueError, match="frozen"):
         read_settings().port = 1  # type: ignore[misc]
 
 
-def test_every_setting_is_explained_in_a_sentence() -> None:
+def test_every_setting_has_a_description() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name
         assert field.description.endswith("."), name
 
 
-def test_bounds_hold_at_both_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_port_bounds_are_enforced(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in itertools.product(["PORT"], ["0", "65536"]):
         monkeypatch.setenv(name, value)
         with pytest.raises(StartError, match=name):

@@ -35,12 +35,12 @@ def token(link: PersonalLink = LINK) -> str:
 
 
 @given(links)
-def test_what_was_written_is_read(link: PersonalLink) -> None:
+def test_signed_link_reads_back_as_written(link: PersonalLink) -> None:
     assert LINKS.read(SETTINGS, token(link), now()) == link
 
 
 @given(st.integers(0, 200), st.sampled_from("abcXYZ019-_.~"))
-def test_any_change_is_noticed(place: int, letter: str) -> None:
+def test_altered_link_is_rejected(place: int, letter: str) -> None:
     made = token()
     place %= len(made) - 1  # the last letter has two bits to spare, which say nothing
     changed = made[:place] + letter + made[place + 1 :]
@@ -50,12 +50,12 @@ def test_any_change_is_noticed(place: int, letter: str) -> None:
 
 
 @given(st.text(max_size=60))
-def test_nonsense_is_no_link(text: str) -> None:
+def test_malformed_link_is_rejected(text: str) -> None:
     with pytest.raises(LinkBroken):
         LINKS.read(SETTINGS, text, now())
 
 
-def test_a_link_grows_old_and_still_says_whose_it_was() -> None:
+def test_expired_link_still_carries_its_data() -> None:
     made = token()
     assert LINKS.read(SETTINGS, made, now() + timedelta(minutes=14)) == LINK
     with pytest.raises(LinkExpired) as expired:
@@ -63,7 +63,7 @@ def test_a_link_grows_old_and_still_says_whose_it_was() -> None:
     assert expired.value.link == LINK
 
 
-def test_a_link_from_the_future_is_none_of_now() -> None:
+def test_link_signed_in_the_future_is_expired() -> None:
     """The clock was an hour ahead when it was signed, and was put right since."""
     made = token()
     assert LINKS.read(SETTINGS, made, now() - timedelta(seconds=50)) == LINK
@@ -71,7 +71,7 @@ def test_a_link_from_the_future_is_none_of_now() -> None:
         LINKS.read(SETTINGS, made, now() - timedelta(hours=1))
 
 
-def test_a_link_of_another_kind_or_installation_is_none() -> None:
+def test_link_of_another_kind_or_installation_is_rejected() -> None:
     made = token()
     with pytest.raises(LinkBroken):
         SignedLinks("others", "/l", timedelta(minutes=15)).read(SETTINGS, made, now())
@@ -79,7 +79,7 @@ def test_a_link_of_another_kind_or_installation_is_none() -> None:
         LINKS.read(settings(flask_secret_key="another-key-for-tests"), made, now())
 
 
-def test_the_signature_is_hmac_with_sha256() -> None:
+def test_signature_is_hmac_sha256() -> None:
     signed, signature = token().rsplit(".", 1)
     key = hmac.digest(KEY.encode(), b"tests", hashlib.sha256)
     wanted = hmac.digest(key, signed.encode(), hashlib.sha256)

@@ -72,14 +72,14 @@ def runner(services: Services) -> Iterator[Runners]:
         one.stop()
 
 
-def test_every_task_runs_at_the_start_and_then_in_its_rhythm(runner: Runners) -> None:
+def test_every_task_runs_at_start_and_at_its_interval(runner: Runners) -> None:
     quick, slow = Work("feature.quick", every=0.05), Work("feature.slow")
     runner(quick, slow).start()
     until(lambda: quick.runs >= 3 and slow.runs)
     assert slow.runs == 1
 
 
-def test_the_rhythm_comes_from_the_settings(services: Services) -> None:
+def test_interval_comes_from_the_settings(services: Services) -> None:
     seen: list[Settings] = []
 
     def every(settings: Settings) -> float:
@@ -92,13 +92,13 @@ def test_the_rhythm_comes_from_the_settings(services: Services) -> None:
     assert seen == [services.settings]
 
 
-def test_a_task_is_handed_the_services(services: Services) -> None:
+def test_task_receives_the_services(services: Services) -> None:
     handed: list[Services] = []
     TaskRunner(services, []).run_once(Task("feature.work", lambda _settings: 60, handed.append))
     assert handed == [services]
 
 
-def test_two_processes_never_do_the_same_work_at_once(runner: Runners) -> None:
+def test_two_processes_never_run_a_task_simultaneously(runner: Runners) -> None:
     work = Work(every=0.01)
     work.lasts = 0.02
     for _ in range(2):
@@ -107,7 +107,7 @@ def test_two_processes_never_do_the_same_work_at_once(runner: Runners) -> None:
     assert work.most_at_once == 1
 
 
-def test_different_work_is_done_side_by_side(runner: Runners) -> None:
+def test_different_tasks_run_concurrently(runner: Runners) -> None:
     meeting = threading.Barrier(2, timeout=PATIENCE)
     met: list[int] = []
 
@@ -129,7 +129,7 @@ def test_different_work_is_done_side_by_side(runner: Runners) -> None:
         (ZeroDivisionError("division by zero"), "It failed; search the log for RG-"),
     ],
 )
-def test_what_goes_wrong_is_told_until_it_is_well_again(
+def test_failed_task_is_reported_until_it_succeeds(
     error: Exception, said: str, work: Work, runner: Runners
 ) -> None:
     one = runner(work)
@@ -143,16 +143,14 @@ def test_what_goes_wrong_is_told_until_it_is_well_again(
     assert one.status() == [HealthItem("Tasks", "ok", "1 running on time.")]
 
 
-def test_what_a_bug_says_is_for_the_log_and_not_for_the_health_page(
-    work: Work, runner: Runners
-) -> None:
+def test_bug_details_are_not_shown_in_health(work: Work, runner: Runners) -> None:
     one = runner(work)
     work.fails_with = ValueError("of viewer 4711")
     one.run_once(work.task)
     assert "4711" not in one.status()[0].reason
 
 
-def test_a_database_that_is_away_is_told_too(work: Work) -> None:
+def test_database_outage_is_reported(work: Work) -> None:
     away = Services(Settings(_env_file=None), Database("postgresql://127.0.0.1:1/x"), LocalBus())
     one = TaskRunner(away, [work.task])
     one.run_once(work.task)
@@ -160,7 +158,7 @@ def test_a_database_that_is_away_is_told_too(work: Work) -> None:
     assert work.runs == 0
 
 
-def test_a_bug_does_not_end_the_rhythm(runner: Runners) -> None:
+def test_bug_does_not_stop_the_schedule(runner: Runners) -> None:
     work = Work(every=0.02)
     work.fails_with = ZeroDivisionError("bug")
     one = runner(work)
@@ -170,7 +168,7 @@ def test_a_bug_does_not_end_the_rhythm(runner: Runners) -> None:
     until(lambda: one.status()[0].state == "ok")
 
 
-def test_slow_work_that_failed_is_tried_again_soon_and_then_keeps_its_own_rhythm(
+def test_failed_slow_task_is_retried_soon_then_keeps_its_interval(
     runner: Runners, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks, "SOON_SECONDS", 0.05)
@@ -186,7 +184,7 @@ def test_slow_work_that_failed_is_tried_again_soon_and_then_keeps_its_own_rhythm
     assert work.runs == runs
 
 
-def test_stopping_waits_for_what_runs_and_starts_nothing_more(runner: Runners) -> None:
+def test_stop_waits_for_running_task_and_starts_no_other(runner: Runners) -> None:
     work = Work(every=0.01)
     work.may_end.clear()
     one = runner(work)
@@ -201,7 +199,7 @@ def test_stopping_waits_for_what_runs_and_starts_nothing_more(runner: Runners) -
 
 
 @pytest.mark.timeout(PATIENCE)
-def test_work_that_fails_while_everything_stops_does_not_hold_up_the_end(runner: Runners) -> None:
+def test_failing_task_does_not_delay_shutdown(runner: Runners) -> None:
     work = Work()
     work.may_end.clear()
     work.fails_with = Outage("the database")
@@ -213,7 +211,7 @@ def test_work_that_fails_while_everything_stops_does_not_hold_up_the_end(runner:
     assert one.status()[0].state == "warn"
 
 
-def test_stopping_twice_or_before_the_start_is_no_error(runner: Runners, work: Work) -> None:
+def test_stop_twice_or_before_start_is_no_error(runner: Runners, work: Work) -> None:
     one = runner(work)
     one.stop()
     one.start()
@@ -221,7 +219,7 @@ def test_stopping_twice_or_before_the_start_is_no_error(runner: Runners, work: W
     one.stop()
 
 
-def test_what_fails_holds_up_none_of_the_others() -> None:
+def test_for_each_continues_after_a_failure() -> None:
     done = []
 
     def halve(number: int) -> None:
@@ -234,7 +232,7 @@ def test_what_fails_holds_up_none_of_the_others() -> None:
     assert done == [1, 2, 3]
 
 
-def test_a_bug_is_told_before_what_is_away() -> None:
+def test_for_each_raises_bugs_before_outages() -> None:
     def fail(error: Exception) -> None:
         raise error
 

@@ -61,18 +61,18 @@ def client() -> FlaskClient:
     return app.test_client()
 
 
-def test_arguments_reach_a_page_without_what_cannot_be_stored(client: FlaskClient) -> None:
+def test_null_characters_in_arguments_are_replaced(client: FlaskClient) -> None:
     answer = client.post("/echo/a%00b?query=c%00d", data={"field": "e\0f"})
     assert answer.json == ["a\ufffdb", "c\ufffdd", "e\ufffdf"]
 
 
-def test_a_refusal_is_422_with_what_happened_and_what_to_do(client: FlaskClient) -> None:
+def test_refusal_is_422_with_error_and_remedy(client: FlaskClient) -> None:
     answer = client.get("/refused")
     assert answer.status_code == 422
     assert answer.json == {"error": "That link has expired.", "remedy": "Ask for a new one."}
 
 
-def test_an_outage_is_503_says_when_to_come_back_and_keeps_the_reason(client: FlaskClient) -> None:
+def test_outage_is_503_with_retry_after_and_hidden_reason(client: FlaskClient) -> None:
     with structlog.testing.capture_logs() as logged:
         answer = client.get("/away/7.2")
     assert answer.status_code == 503
@@ -84,7 +84,7 @@ def test_an_outage_is_503_says_when_to_come_back_and_keeps_the_reason(client: Fl
     assert "10.0.0.7" in logged[0]["reason"]
 
 
-def test_a_deferred_response_is_made_with_the_answer_and_its_errors_are_told(
+def test_deferred_response_is_made_and_its_errors_are_translated(
     client: FlaskClient,
 ) -> None:
     answer = client.get("/later/418")
@@ -104,7 +104,7 @@ def test_retry_after_is_whole_seconds_and_never_zero(
     assert client.get(f"/away/{seconds}").headers["Retry-After"] == header
 
 
-def test_a_bug_is_500_with_a_code_that_finds_the_log_line_and_nothing_else(
+def test_bug_is_500_with_a_code_that_is_in_the_log(
     client: FlaskClient,
 ) -> None:
     with structlog.testing.capture_logs() as logged:
@@ -127,22 +127,20 @@ def test_a_bug_is_500_with_a_code_that_finds_the_log_line_and_nothing_else(
         ("/abort/413", 413, "Request Entity Too Large"),
     ],
 )
-def test_what_is_declined_is_said_in_the_same_form(
-    path: str, status: int, said: str, client: FlaskClient
-) -> None:
+def test_http_errors_are_json_too(path: str, status: int, said: str, client: FlaskClient) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer.json) == (status, {"error": said})
     assert answer.content_type == "application/json"
 
 
-def test_a_wrong_method_is_told_the_right_ones(client: FlaskClient) -> None:
+def test_wrong_method_lists_allowed_methods(client: FlaskClient) -> None:
     answer = client.post("/fine")
     assert (answer.status_code, answer.json) == (405, {"error": "Method Not Allowed"})
     assert "GET" in answer.headers["Allow"]
 
 
 @pytest.mark.parametrize("path", ["/fine", "/refused", "/away/1.0", "/broken", "/nowhere"])
-def test_every_answer_carries_the_security_headers(path: str, client: FlaskClient) -> None:
+def test_every_response_has_security_headers(path: str, client: FlaskClient) -> None:
     headers = client.get(path).headers
     policy = {part.strip() for part in headers["Content-Security-Policy"].split(";")}
     assert {"default-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"} <= policy
@@ -152,16 +150,16 @@ def test_every_answer_carries_the_security_headers(path: str, client: FlaskClien
     assert headers["Referrer-Policy"] == "no-referrer"
 
 
-def test_a_page_may_set_a_header_of_its_own(client: FlaskClient) -> None:
+def test_page_can_set_its_own_header(client: FlaskClient) -> None:
     assert client.get("/own").headers.getlist("X-Frame-Options") == ["SAMEORIGIN"]
 
 
-def test_empty_parts_of_a_problem_are_left_out() -> None:
+def test_empty_problem_fields_are_omitted() -> None:
     with Flask("test").app_context():
         assert problem(400, "No.", code="RG-1").json == {"error": "No.", "code": "RG-1"}
 
 
-def test_a_session_begins_without_a_cookie_and_is_found_again() -> None:
+def test_session_starts_without_cookie_and_persists() -> None:
     app = Flask("test", static_folder=None)
     app.secret_key = "for tests only"
     edge(app)
@@ -176,7 +174,7 @@ def test_a_session_begins_without_a_cookie_and_is_found_again() -> None:
     assert app.test_client().get("/count").text == "1"
 
 
-def test_a_browser_gets_a_page_and_everybody_else_json(client: FlaskClient) -> None:
+def test_browsers_get_html_and_other_clients_json(client: FlaskClient) -> None:
     browser = client.get(
         "/refused", headers={"Accept": "text/html,application/xml;q=0.9,*/*;q=0.8"}
     )
@@ -189,7 +187,7 @@ def test_a_browser_gets_a_page_and_everybody_else_json(client: FlaskClient) -> N
         assert client.get("/refused", headers={"Accept": accept}).mimetype == "application/json"
 
 
-def test_the_look_is_served_from_here(client: FlaskClient) -> None:
+def test_static_files_are_served_locally(client: FlaskClient) -> None:
     page = client.get("/refused", headers={"Accept": "text/html"}).text
     assert 'href="/static/regulars.css"' in page
     assert client.get("/static/regulars.css").mimetype == "text/css"
@@ -224,7 +222,7 @@ def swedish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("*;;q=x", "en", "Something went wrong on our side."),
     ],
 )
-def test_a_page_speaks_as_the_browser_asks(
+def test_error_page_uses_the_browser_language(
     client: FlaskClient, asked: str, language: str, told: str
 ) -> None:
     page = client.get("/broken", headers={"Accept": "text/html", "Accept-Language": asked}).text
@@ -234,7 +232,7 @@ def test_a_page_speaks_as_the_browser_asks(
 
 
 @pytest.mark.usefixtures("swedish")
-def test_a_translated_sentence_of_a_template_stays_safe(client: FlaskClient) -> None:
+def test_translated_template_escapes_its_arguments(client: FlaskClient) -> None:
     app = client.application
 
     with app.test_request_context(), words.speak("sv"):
@@ -242,7 +240,7 @@ def test_a_translated_sentence_of_a_template_stays_safe(client: FlaskClient) -> 
         assert render_template_string(sentence, name="<b>") == "Länkad med &lt;b&gt;"
 
 
-def test_an_address_that_leads_nowhere_is_a_page_for_people(client: FlaskClient) -> None:
+def test_unknown_url_shows_a_readable_404_page(client: FlaskClient) -> None:
     answer = client.get("/nowhere", headers={"Accept": "text/html"})
     assert answer.status_code == 404
     assert "This page does not exist." in answer.text

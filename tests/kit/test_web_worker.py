@@ -80,32 +80,32 @@ def closing(request: bytes) -> bytes:
 POST = b"POST /echo HTTP/1.1\r\n" + HELLO
 
 
-def test_a_request_may_come_in_pieces(server: Server) -> None:
+def test_request_can_arrive_in_pieces(server: Server) -> None:
     said = server.ask(*(bytes([byte]) for byte in closing(POST)))
     assert said.startswith(b"HTTP/1.1 200 ")
     assert said.endswith(b"hello")
 
 
-def test_requests_may_come_together(server: Server) -> None:
+def test_pipelined_requests_are_answered(server: Server) -> None:
     said = server.ask(POST + POST[:-2], POST[-2:] + closing(POST))
     assert said.count(b"HTTP/1.1 200 ") == said.count(b"hello") == 3
 
 
-def test_chunks_are_taken(server: Server) -> None:
+def test_chunked_body_is_accepted(server: Server) -> None:
     head = b"POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
     chunks = b"Transfer-Encoding: chunked\r\n\r\n", b"3\r\nhel\r\n", b"2\r\nlo\r\n", b"0\r\n\r\n"
     assert server.ask(head, *chunks).endswith(b"hello")
 
 
 @pytest.mark.parametrize("size", [70_000, MOST_BODY])
-def test_a_body_may_be_large(server: Server, size: int) -> None:
+def test_large_body_is_accepted(server: Server, size: int) -> None:
     body = b"x" * size
     length = str(size).encode()
     said = server.ask(b"POST /echo HTTP/1.0\r\nContent-Length: " + length + b"\r\n\r\n" + body)
     assert said.endswith(b"\r\n\r\n" + body)
 
 
-def test_what_follows_an_unread_body_is_no_request(server: Server) -> None:
+def test_unread_body_is_not_parsed_as_a_request(server: Server) -> None:
     """Otherwise a body could smuggle one in."""
     with ExitStack() as stack:
         client = server.connect(stack)
@@ -119,11 +119,11 @@ def test_what_follows_an_unread_body_is_no_request(server: Server) -> None:
 
 
 @pytest.mark.parametrize("junk", [b"x" * (MOST_HEAD + 1), b"\r\n\r\n", b"\x16\x03\x01\r\n\r\n"])
-def test_what_is_no_request_is_declined(server: Server, junk: bytes) -> None:
+def test_malformed_request_is_rejected(server: Server, junk: bytes) -> None:
     assert b" 200 " not in server.ask(junk)
 
 
-def test_clients_that_do_not_close_their_side_hold_up_nobody(server: Server) -> None:
+def test_half_open_clients_do_not_block_others(server: Server) -> None:
     """Gunicorn itself waits two seconds for each, one after the other."""
     with ExitStack() as stack:
         clients = [server.connect(stack) for _ in range(MOST_CLIENTS - 10)]
@@ -134,7 +134,7 @@ def test_clients_that_do_not_close_their_side_hold_up_nobody(server: Server) -> 
             assert read_all(client).endswith(b"hello")
 
 
-def test_clients_that_do_not_read_keep_no_thread_from_webhooks(server: Server) -> None:
+def test_clients_that_do_not_read_do_not_block_webhooks(server: Server) -> None:
     with ExitStack() as stack:
         for number in range(2 * THREADS):
             client = server.connect(stack)
@@ -145,14 +145,14 @@ def test_clients_that_do_not_read_keep_no_thread_from_webhooks(server: Server) -
     assert server.echoes(b"/echo")
 
 
-def test_a_silent_client_is_closed_for_a_new_one(server: Server) -> None:
+def test_idle_client_is_closed_for_a_new_one(server: Server) -> None:
     with ExitStack() as stack:
         silent = [server.connect(stack) for _ in range(3 * MOST_CLIENTS)]
         assert server.echoes(b"/webhooks/echo")
         assert silent[0].recv(1) == b""
 
 
-def test_webhooks_that_are_held_up_hold_up_no_others(server: Server) -> None:
+def test_blocked_webhooks_do_not_block_others(server: Server) -> None:
     """Two threads serve webhooks in batches; another one helps."""
     with ExitStack() as stack:
         held_up = [server.connect(stack) for _ in range(3)]
@@ -165,7 +165,7 @@ def test_webhooks_that_are_held_up_hold_up_no_others(server: Server) -> None:
             assert client.recv(12) == b"HTTP/1.1 200"
 
 
-def test_one_webhook_that_fails_or_leaves_does_not_take_the_others_with_it(server: Server) -> None:
+def test_failing_or_aborted_webhook_does_not_affect_others(server: Server) -> None:
     with ExitStack() as stack:
         clients = [server.connect(stack) for _ in range(30)]
         for number, client in enumerate(clients):

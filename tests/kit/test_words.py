@@ -37,11 +37,11 @@ def shouting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     words._catalogue.cache_clear()
 
 
-def test_english_is_spoken_unless_told_otherwise() -> None:
+def test_english_is_the_default_language() -> None:
     assert _("Nobody yet") == "Nobody yet"
 
 
-def test_the_language_holds_inside_the_block_only() -> None:
+def test_language_applies_inside_the_block_only() -> None:
     with speak("xx"):
         assert _("Nobody yet") == "NOBODY YET"
         with speak("en"):
@@ -50,19 +50,19 @@ def test_the_language_holds_inside_the_block_only() -> None:
     assert _("Nobody yet") == "Nobody yet"
 
 
-def test_the_language_ends_with_an_error_too() -> None:
+def test_language_is_restored_after_an_error() -> None:
     with pytest.raises(RuntimeError), speak("xx"):
         raise RuntimeError
     assert _("Hello") == "Hello"
 
 
 @pytest.mark.parametrize("language", ["tlh", "", "../../etc/passwd", "de_AT.UTF-8"])
-def test_an_unknown_language_falls_back_to_english(language: str) -> None:
+def test_unknown_language_falls_back_to_english(language: str) -> None:
     with speak(language):
         assert _("Hello") == "Hello"
 
 
-async def test_two_tasks_speak_their_own_languages_at_the_same_time() -> None:
+async def test_concurrent_tasks_use_their_own_languages() -> None:
     async def say(language: str) -> str:
         with speak(language):
             await asyncio.sleep(0.001)
@@ -76,10 +76,10 @@ async def test_two_tasks_speak_their_own_languages_at_the_same_time() -> None:
     ("count", "text"),
     [(0, "0 calls"), (1, "1 call"), (2, "2 calls"), (1_234_567, "1,234,567 calls")],
 )
-def test_numbers_choose_their_form_and_are_grouped(count: int, text: str) -> None:
+def test_plural_forms_and_thousands_separators_are_used(count: int, text: str) -> None:
     assert plural("{count} call", "{count} calls", count) == text
 
 
-def test_numbers_speak_the_language_too() -> None:
+def test_plurals_are_translated() -> None:
     with speak("xx"):
         assert plural("{count} call", "{count} calls", 2) == "2 CALLS"

@@ -98,7 +98,7 @@ def answers(session: Session, statement: Executable) -> list[str]:
 
 @pytest.mark.filterwarnings("ignore:SELECT statement has a cartesian product")
 @pytest.mark.parametrize("shape", SELECTS)
-def test_select_reads_the_guild_alone(work: Work, other_guild_id: int, shape: str) -> None:
+def test_select_reads_only_its_guild(work: Work, other_guild_id: int, shape: str) -> None:
     """The answer is the same after the other guild's rows are gone."""
     before = answers(work, SELECTS[shape])
     assert THEIRS not in "".join(before)
@@ -113,7 +113,7 @@ def everything(tx: Connection) -> list[str]:
     return list(tx.scalars(text("SELECT slot FROM slot_calls ORDER BY slot")))
 
 
-def test_update_and_delete_change_the_guild_alone(work: Work) -> None:
+def test_update_and_delete_change_only_their_guild(work: Work) -> None:
     work.execute(update(SlotCall).values(slot="changed"))
     assert everything(work.tx) == ["changed", THEIRS]
     work.execute(update(SlotCall).values(slot=select(func.max(SlotCall.slot)).scalar_subquery()))
@@ -142,7 +142,7 @@ REFUSED: dict[str, Executable] = {
 
 
 @pytest.mark.parametrize("shape", REFUSED)
-def test_statement_that_cannot_be_limited_is_refused(work: Work, shape: str) -> None:
+def test_statement_that_cannot_be_scoped_is_rejected(work: Work, shape: str) -> None:
     with pytest.raises(UnscopedStatement):
         work.execute(REFUSED[shape])
 
@@ -156,7 +156,7 @@ def test_parameters_cannot_name_another_guild(
         work.execute(statement, rows)
 
 
-def test_statement_built_once_serves_every_guild(
+def test_statement_built_once_works_for_every_guild(
     tx: Connection, work: Work, other_guild_id: int
 ) -> None:
     found = [work.scalars(SLOTS).all() for _ in range(2)]
@@ -165,7 +165,7 @@ def test_statement_built_once_serves_every_guild(
     assert found == [[OURS], [OURS], [THEIRS]]
 
 
-def test_every_insert_goes_into_the_guild(work: Work, guild_id: int) -> None:
+def test_every_insert_gets_the_guild_id(work: Work, guild_id: int) -> None:
     viewer_id = work.scalars(select(SlotCall.viewer_id)).one()
     row = {"viewer_id": viewer_id, "platform": "kick", "called_at": NOON, "channel_id": 5}
     rows = [row | {"number": n, "message_id": str(n), "slot": "new"} for n in range(10, 20)]
@@ -179,7 +179,7 @@ def test_every_insert_goes_into_the_guild(work: Work, guild_id: int) -> None:
     assert found == [guild_id] * 9
 
 
-def test_insert_without_work_has_to_name_its_guild(work: Work) -> None:
+def test_insert_without_work_requires_a_guild_id(work: Work) -> None:
     with pytest.raises(StatementError, match="through Work"):
         Session(work.tx).execute(insert(SlotCall).values(number=9, slot="new"))
 
@@ -197,7 +197,7 @@ def test_record_of_another_guild_is_neither_found_nor_written(
     work.expunge(theirs)
 
 
-def test_sql_assigned_to_a_record_is_refused(work: Work) -> None:
+def test_sql_assigned_to_a_record_is_rejected(work: Work) -> None:
     call = work.find(SlotCall, 1)
     assert call is not None
     call.slot = select(func.max(SlotCall.slot)).scalar_subquery()
@@ -206,7 +206,7 @@ def test_sql_assigned_to_a_record_is_refused(work: Work) -> None:
     work.expunge(call)
 
 
-def test_across_guilds_has_to_be_said(work: Work) -> None:
+def test_reading_across_guilds_requires_an_option(work: Work) -> None:
     assert sorted(work.scalars(SLOTS)) == [OURS]
     assert sorted(work.scalars(SLOTS, execution_options=ACROSS_GUILDS)) == [OURS, THEIRS]
 
@@ -265,15 +265,13 @@ def test_locks_are_taken_in_the_declared_order(tx: Connection, guild_id: int) ->
         lock_guild(tx, guild_id + 1, Lock.WATCHTIME)
 
 
-def test_in_a_batch_the_earlier_locks_are_held_for_the_next_event(
-    tx: Connection, guild_id: int
-) -> None:
+def test_batch_keeps_earlier_locks_for_the_next_event(tx: Connection, guild_id: int) -> None:
     with Work(tx, guild_id, now=NOON, in_batch=True) as work:
         work.lock(Lock.SLOT_CALLS)
     lock_guild(tx, guild_id, Lock.WATCHTIME, shared=True)  # as the next line of chat does
 
 
-def test_handler_of_an_event_works_in_its_server_at_its_time(tx: Connection, guild_id: int) -> None:
+def test_event_handler_gets_work_for_its_guild_and_time(tx: Connection, guild_id: int) -> None:
     seen: list[tuple[int, datetime, str]] = []
     event = ChatMessageSent(
         key="m",
@@ -309,11 +307,11 @@ def test_handler_of_an_event_works_in_its_server_at_its_time(tx: Connection, gui
         ("SELECT * FROM pg_class", []),
     ],
 )
-def test_unlimited_statements_are_found(sql: str, found: list[str]) -> None:
+def test_unscoped_statements_are_detected(sql: str, found: list[str]) -> None:
     assert unlimited(sql) == found
 
 
-def test_unlimited_statement_of_core_fails_the_test(work: Work) -> None:
+def test_unscoped_statement_in_core_fails_the_test(work: Work) -> None:
     def run(folder: str) -> None:
         code = compile("tx.scalars(sql)", f"{folder}/made_up.py", "exec")
         exec(code, {"tx": work.tx, "sql": text("SELECT slot FROM slot_calls")})

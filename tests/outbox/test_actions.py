@@ -20,20 +20,18 @@ NOW = datetime.now(UTC) + timedelta(days=1)
 WEEK = 7 * 86_400
 
 
-def test_a_cause_that_is_told_twice_is_announced_once(post: Post) -> None:
+def test_duplicate_key_is_posted_once(post: Post) -> None:
     assert post.posted("call:1", "call:1") == [True, False]
     assert post.posted("call:1") == [False]
     assert list(post.states()) == ["call:1"]
 
 
-def test_servers_do_not_share_keys(post: Post, guild_id: int, other_guild_id: int) -> None:
+def test_keys_are_isolated_per_server(post: Post, guild_id: int, other_guild_id: int) -> None:
     assert post.posted("call:1", guild_id=guild_id) == [True]
     assert post.posted("call:1", guild_id=other_guild_id) == [True]
 
 
-def test_every_kind_of_post_goes_to_its_service_lane_and_target(
-    tx: Connection, guild_id: int
-) -> None:
+def test_every_post_has_its_service_lane_and_target(tx: Connection, guild_id: int) -> None:
     act(tx, guild_id, actions.post_to_channel, 5, "k", "a", {"n": 1})
     act(tx, guild_id, actions.post_edit, 6, "a", "k", "b", {"n": 2})
     act(tx, guild_id, actions.post_edit, 9, "a", "k", "e", None)
@@ -48,7 +46,7 @@ def test_every_kind_of_post_goes_to_its_service_lane_and_target(
     assert found["d"][2] == {"user_id": 8}
 
 
-def test_a_reply_goes_where_the_message_was_written(tx: Connection, guild_id: int) -> None:
+def test_reply_goes_to_the_channel_of_its_message(tx: Connection, guild_id: int) -> None:
     def reply(message_id: str, seconds: int, **options: Any) -> bool:
         message = ChatMessageSent(
             key=message_id,
@@ -72,13 +70,13 @@ def test_a_reply_goes_where_the_message_was_written(tx: Connection, guild_id: in
     assert reply("n61", 61, once_a_minute="6")
 
 
-def test_an_edit_waits_behind_its_original(tx: Connection, guild_id: int) -> None:
+def test_edit_waits_for_its_original(tx: Connection, guild_id: int) -> None:
     act(tx, guild_id, actions.post_to_channel, 5, "k", "original", {})
     act(tx, guild_id, actions.post_edit, 5, "original", "k", "edit", {})
     assert [message.key for message in store.claim_due(tx, NOW, 9)] == ["original"]
 
 
-def test_the_sender_is_notified_once_the_cause_is_committed_and_not_for_a_double(
+def test_sender_is_notified_after_commit_and_not_for_a_duplicate(
     database: Database, postgres_url: str, guild_id: int
 ) -> None:
     notified: list[str] = []
@@ -97,14 +95,14 @@ def test_the_sender_is_notified_once_the_cause_is_committed_and_not_for_a_double
     notifying.close()
 
 
-def test_what_was_rolled_back_with_its_cause_is_never_sent(post: Post, guild_id: int) -> None:
+def test_rolled_back_message_is_never_sent(post: Post, guild_id: int) -> None:
     with pytest.raises(ValueError, match="bug"), post.database.begin() as tx:
         act(tx, guild_id, actions.post_to_channel, 5, "k", "key", {})
         raise ValueError("bug")
     assert post.claim() == []
 
 
-def test_a_receipt_is_known_once_it_was_sent_and_only_to_its_server(
+def test_receipt_is_available_after_sending_to_its_server_only(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     act(tx, guild_id, actions.post_to_channel, 5, "k", "key", {})
@@ -115,9 +113,7 @@ def test_a_receipt_is_known_once_it_was_sent_and_only_to_its_server(
     assert act(tx, other_guild_id, actions.find_receipt, "key") == {}
 
 
-def test_the_health_page_tells_what_waits_too_long_and_what_was_given_up(
-    tx: Connection, guild_id: int
-) -> None:
+def test_health_shows_overdue_and_dead_messages(tx: Connection, guild_id: int) -> None:
     now = datetime.now(UTC)
     assert check_health(tx, now)[0].state == "ok"
     act(tx, guild_id, actions.post_to_channel, 5, "k", "key", {})
@@ -126,7 +122,7 @@ def test_the_health_page_tells_what_waits_too_long_and_what_was_given_up(
     assert (whole.state, whole.reason) == ("warn", "1 waiting.")
 
 
-def test_each_servers_troubles_are_told_to_that_server(tx: Connection, guild_id: int) -> None:
+def test_failures_are_reported_per_server(tx: Connection, guild_id: int) -> None:
     act(tx, guild_id, actions.post_to_channel, 5, "k", "key", {})
     (message,) = store.claim_due(tx, NOW, 1)
     store.set_waiting(tx, message, try_at=NOW, error="Discord is away", unsure=False)
@@ -141,7 +137,7 @@ def test_each_servers_troubles_are_told_to_that_server(tx: Connection, guild_id:
     assert mine.reason == "1 could not be sent: The channel is gone."
 
 
-def test_dead_letters_of_another_server_stay_as_it_is(
+def test_dead_letters_of_another_server_are_not_retried(
     post: Post, guild_id: int, other_guild_id: int
 ) -> None:
     for server in (guild_id, other_guild_id):
@@ -154,7 +150,7 @@ def test_dead_letters_of_another_server_stay_as_it_is(
     assert post.row("key", other_guild_id)["state"] == "dead"
 
 
-def test_what_is_to_come_later_waits_and_its_channel_with_it(tx: Connection, guild_id: int) -> None:
+def test_delayed_message_blocks_its_lane_until_due(tx: Connection, guild_id: int) -> None:
     act(tx, guild_id, actions.post_to_channel, 5, "k", "original", {})
     [first] = store.claim_due(tx, NOW, 9)
     store.set_sent(tx, first, NOW, {})

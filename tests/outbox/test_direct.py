@@ -8,7 +8,7 @@ from tests.acting import act
 from tests.conftest import GUILD, OTHER_GUILD
 
 
-def test_a_message_to_a_person_is_posted_once_in_a_lane_of_their_own(tx: Connection) -> None:
+def test_dm_is_posted_once_in_its_own_lane(tx: Connection) -> None:
     for guild_id in (GUILD, GUILD, OTHER_GUILD):
         act(tx, guild_id, actions.post_to_user, 4711, "kick.connected", "key", {"number": 1})
     act(tx, GUILD, actions.post_to_channel, 4711, "kick.connected", "another key", {})

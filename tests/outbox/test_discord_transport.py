@@ -69,7 +69,7 @@ async def rig(database: Database) -> AsyncIterator[Rig]:
             driver.close()
 
 
-async def test_a_message_arrives_with_its_buttons_even_while_the_gateway_is_closed(
+async def test_message_with_buttons_is_delivered_while_the_gateway_is_closed(
     rig: Rig,
 ) -> None:
     await rig.hands.gateway("stop")
@@ -82,7 +82,7 @@ async def test_a_message_arrives_with_its_buttons_even_while_the_gateway_is_clos
     assert "Played" in str(line["components"])
 
 
-async def test_the_one_who_is_called_hears_it_and_nobody_else(rig: Rig) -> None:
+async def test_only_the_mentioned_member_is_pinged(rig: Rig) -> None:
     mia, leo = BY_HANDLE["mia"].discord_id, BY_HANDLE["leo"].discord_id
 
     async def pinged(**payload: Any) -> list[int]:
@@ -97,7 +97,7 @@ async def test_the_one_who_is_called_hears_it_and_nobody_else(rig: Rig) -> None:
     assert await pinged(calls=mia) == [mia]
 
 
-async def test_an_edit_changes_the_original_and_takes_its_buttons_away(rig: Rig) -> None:
+async def test_edit_changes_the_original_and_removes_buttons(rig: Rig) -> None:
     payload = {"title": "Open", "button": "Played"}
     receipt = await rig.transport.deliver(outgoing(payload=payload))
     _keep_receipt(rig.database, receipt)
@@ -108,7 +108,7 @@ async def test_an_edit_changes_the_original_and_takes_its_buttons_away(rig: Rig)
     assert line["components"] == []
 
 
-async def test_an_edit_of_what_a_moderator_deleted_is_done(rig: Rig) -> None:
+async def test_edit_of_a_deleted_message_is_skipped(rig: Rig) -> None:
     receipt = await rig.transport.deliver(outgoing())
     _keep_receipt(rig.database, receipt)
     await rig.hands.delete_message(str(receipt["message_id"]))
@@ -117,12 +117,12 @@ async def test_an_edit_of_what_a_moderator_deleted_is_done(rig: Rig) -> None:
     assert await rig.titles() == []
 
 
-async def test_an_edit_of_what_was_never_posted_is_done(rig: Rig) -> None:
+async def test_edit_of_an_unsent_message_is_skipped(rig: Rig) -> None:
     edit = outgoing(target={"channel_id": GENERAL, "edits": "original"})
     assert await rig.transport.deliver(edit) == {"skipped": "the original was never posted"}
 
 
-async def test_a_deletion_removes_the_original_and_is_harmless_twice(rig: Rig) -> None:
+async def test_deletion_is_idempotent(rig: Rig) -> None:
     receipt = await rig.transport.deliver(outgoing())
     _keep_receipt(rig.database, receipt)
     deletion = outgoing(target={"channel_id": GENERAL, "deletes": "original"}, payload={})
@@ -146,7 +146,7 @@ def _keep_receipt(database: Database, receipt: dict[str, Any]) -> None:
 # -- refusals -------------------------------------------------------------------------------------
 
 
-async def test_a_missing_permission_is_refused_with_words_that_help(rig: Rig) -> None:
+async def test_missing_permission_is_refused_with_a_remedy(rig: Rig) -> None:
     await rig.hands.fault(rest_missing_permission=1)
     with pytest.raises(Refusal) as caught:
         await rig.transport.deliver(outgoing())
@@ -154,14 +154,14 @@ async def test_a_missing_permission_is_refused_with_words_that_help(rig: Rig) ->
     assert "Send Messages" in caught.value.remedy
 
 
-async def test_an_unknown_channel_is_refused_with_words_that_help(rig: Rig) -> None:
+async def test_unknown_channel_is_refused_with_a_remedy(rig: Rig) -> None:
     with pytest.raises(Refusal) as caught:
         await rig.transport.deliver(outgoing(target={"channel_id": 1}))
     assert "was deleted" in caught.value.what
     assert caught.value.remedy
 
 
-async def test_what_discord_never_takes_is_refused(rig: Rig) -> None:
+async def test_invalid_message_is_refused(rig: Rig) -> None:
     with pytest.raises(Refusal, match="50035"):
         await rig.transport.deliver(outgoing("x" * 300))
 
@@ -169,14 +169,14 @@ async def test_what_discord_never_takes_is_refused(rig: Rig) -> None:
 # -- outages and doubts ---------------------------------------------------------------------------
 
 
-async def test_without_a_login_it_is_an_outage(database: Database) -> None:
+async def test_missing_login_is_an_outage(database: Database) -> None:
     transport = DiscordTransport(lambda: None, database, {"test.card": render}, lambda _t, _g: "en")
     with pytest.raises(Outage, match="not logged in"):
         await transport.deliver(outgoing())
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_what_discord_cannot_do_now_is_an_outage(status: int) -> None:
+def test_temporary_discord_error_is_an_outage(status: int) -> None:
     response = cast(Any, SimpleNamespace(status=status, reason="No"))
     error = discord_transport._translated(discord.HTTPException(response, "no"))
     assert isinstance(error, Outage)
@@ -184,7 +184,7 @@ def test_what_discord_cannot_do_now_is_an_outage(status: int) -> None:
 
 
 @pytest.mark.parametrize("fault", ["rest_500", "rest_429"])
-async def test_while_discord_gives_no_answer_in_time_the_message_is_in_doubt(
+async def test_discord_timeout_raises_unsure(
     rig: Rig, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(discord_transport, "LONGEST_SECONDS", 0.2)
@@ -194,21 +194,19 @@ async def test_while_discord_gives_no_answer_in_time_the_message_is_in_doubt(
         await rig.transport.deliver(outgoing())
 
 
-async def test_a_short_rate_limit_is_waited_for(rig: Rig) -> None:
+async def test_short_rate_limit_is_waited_for(rig: Rig) -> None:
     await rig.hands.fault(rest_429=1)
     await rig.transport.deliver(outgoing())
     assert await rig.titles() == ["Hello"]
 
 
-async def test_discord_that_is_not_there_surely_got_nothing(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_refused_connection_is_an_outage(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discord.http.Route, "BASE", "http://127.0.0.1:1/api")
     with pytest.raises(Outage, match="no connection"):
         await rig.transport.deliver(outgoing())
 
 
-async def test_a_lost_answer_leaves_a_doubt_and_repeating_soon_makes_no_second_message(
+async def test_lost_reply_raises_unsure_and_quick_retry_does_not_duplicate(
     rig: Rig,
 ) -> None:
     await rig.hands.fault(rest_lost_answer=1)
@@ -222,7 +220,7 @@ async def test_a_lost_answer_leaves_a_doubt_and_repeating_soon_makes_no_second_m
     assert receipt["message_id"] == int(line["message_id"])
 
 
-async def test_two_messages_that_look_alike_are_two_messages(rig: Rig) -> None:
+async def test_identical_messages_are_both_sent(rig: Rig) -> None:
     await rig.transport.deliver(outgoing(id=1))
     await rig.transport.deliver(outgoing(id=2))
     assert await rig.titles() == ["Hello", "Hello"]
@@ -231,7 +229,7 @@ async def test_two_messages_that_look_alike_are_two_messages(rig: Rig) -> None:
 # -- after the nonce ------------------------------------------------------------------------------
 
 
-async def test_after_a_minute_the_channel_is_asked_whether_it_arrived(
+async def test_channel_is_searched_for_the_message_after_a_minute(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     message = outgoing()
@@ -240,7 +238,7 @@ async def test_after_a_minute_the_channel_is_asked_whether_it_arrived(
     assert await rig.transport.confirm(message) == receipt
 
 
-async def test_what_others_wrote_what_is_older_and_what_looks_different_is_not_taken_for_it(
+async def test_other_older_and_different_messages_do_not_match(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(discord_transport, "NONCE_LASTS", timedelta(0))
@@ -252,7 +250,7 @@ async def test_what_others_wrote_what_is_older_and_what_looks_different_is_not_t
     assert await rig.transport.confirm(outgoing(first_sending_at=later)) is None
 
 
-async def test_an_edit_needs_no_asking(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_edit_needs_no_confirmation(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discord_transport, "NONCE_LASTS", timedelta(0))
     edit = outgoing(target={"channel_id": GENERAL, "edits": "original"})
     assert await rig.transport.confirm(edit) is None

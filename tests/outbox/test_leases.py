@@ -39,7 +39,7 @@ def age(post: Post, key: str) -> float:
 
 
 @pytest.mark.usefixtures("quick_renewals")
-async def test_a_delivery_that_takes_longer_than_a_lease_is_sent_once(post: Post) -> None:
+async def test_delivery_longer_than_its_lease_is_sent_once(post: Post) -> None:
     post.transport.waits_for = 2  # nothing arrives before the second one is on its way, too
     post.posted("slow", channel=1)
     async with post.sending(), post.sending():
@@ -63,9 +63,7 @@ class NoRenewals(Database):
 
 
 @pytest.mark.usefixtures("quick_renewals")
-async def test_a_sender_never_claims_what_it_is_still_sending(
-    post: Post, postgres_url: str
-) -> None:
+async def test_sender_never_claims_what_it_is_still_sending(post: Post, postgres_url: str) -> None:
     post.transport.waits_for = 2
     post.posted("slow", channel=1)
     post.database = NoRenewals(postgres_url, pool_size=2)
@@ -89,7 +87,7 @@ NOTES: dict[str, Callable[[Connection, Outgoing], bool]] = {
 
 
 @pytest.mark.parametrize("outcome", NOTES)
-def test_only_who_holds_the_lease_notes_the_outcome(post: Post, outcome: str) -> None:
+def test_only_the_lease_holder_records_the_outcome(post: Post, outcome: str) -> None:
     post.posted("hello", "next")
     [first] = post.claim()
     post.lease_lasts(LEASE.total_seconds() + 1)
@@ -122,7 +120,7 @@ class Overtaken(Transport):
 
 
 @pytest.mark.parametrize("arrived", [{}, {"hello": {"message_id": 7}}], ids=["no", "yes"])
-async def test_what_somebody_else_has_claimed_is_neither_delivered_nor_settled(
+async def test_message_claimed_by_another_sender_is_not_delivered(
     post: Post, arrived: dict[str, Receipt]
 ) -> None:
     def settle(tx: Connection, message: Outgoing, _receipt: Receipt, _now: datetime) -> None:
@@ -163,7 +161,7 @@ def written(folder: Path, what: str) -> list[tuple[str, int]]:
     return [(key, int(pid)) for kind, key, pid in lines if kind == what]
 
 
-def test_of_several_processes_each_message_is_sent_once_though_one_is_killed(
+def test_several_processes_send_each_message_once_despite_a_kill(
     post: Post, postgres_url: str, tmp_path: Path
 ) -> None:
     keys = [f"message-{number}" for number in range(24)]

@@ -40,7 +40,7 @@ def ask(database: Database, *changes: RoleChange, guild_id: int = GUILD) -> None
 # -- in the outbox ------------------------------------------------------------------------------
 
 
-async def test_changes_go_out_in_order_and_each_once(post: Post) -> None:
+async def test_changes_are_sent_once_and_in_order(post: Post) -> None:
     ask(post.database, change("a"), change("b", "take"), change("c"))
     ask(post.database, change("a"), change("d"))
     await post.settles()
@@ -54,7 +54,7 @@ async def test_changes_go_out_in_order_and_each_once(post: Post) -> None:
     }
 
 
-async def test_servers_do_not_wait_for_each_other(post: Post) -> None:
+async def test_servers_do_not_block_each_other(post: Post) -> None:
     post.transport.fails["a"] = Outage("Discord")
     ask(post.database, change("a"))
     ask(post.database, change("b"), guild_id=OTHER_GUILD)
@@ -63,7 +63,7 @@ async def test_servers_do_not_wait_for_each_other(post: Post) -> None:
     assert post.states() == {"a": "waiting", "b": "sent"}
 
 
-def test_what_waits_can_be_withdrawn(post: Post) -> None:
+def test_waiting_change_can_be_withdrawn(post: Post) -> None:
     ask(post.database, change("a"), change("b"), change("c"))
     ask(post.database, change("c"), guild_id=OTHER_GUILD)
     (on_its_way, *_) = post.claim(most=1)
@@ -77,7 +77,7 @@ def test_what_waits_can_be_withdrawn(post: Post) -> None:
     assert post.row("c", OTHER_GUILD)["state"] == "waiting"
 
 
-async def test_what_was_tried_may_have_arrived(post: Post) -> None:
+async def test_attempted_change_cannot_be_withdrawn(post: Post) -> None:
     post.transport.fails["a"] = Outage("Discord")
     ask(post.database, change("a"))
     await post.settles()
@@ -119,7 +119,7 @@ def name(database: Database) -> str:
 
 
 @pytest.mark.parametrize("breaks", [False, True])
-async def test_the_feature_that_asked_is_told_what_became_of_it(
+async def test_requesting_feature_receives_the_receipt(
     post: Post, named: None, breaks: bool
 ) -> None:
     """And if it breaks, that is undone alone: what was sent is not sent again."""
@@ -138,7 +138,7 @@ async def test_the_feature_that_asked_is_told_what_became_of_it(
     assert (name(post.database) == "told") is not breaks
 
 
-async def test_nobody_hears_of_what_failed(post: Post) -> None:
+async def test_failed_change_is_not_settled(post: Post) -> None:
     requester = Requester()
     post.transport.fails["a"] = Outage("Discord")
     ask(post.database, change("a"))
@@ -159,7 +159,7 @@ def at_discord(role_id: int, act: str = "give", member_id: int = 0) -> Outgoing:
     )
 
 
-async def test_a_role_is_given_and_taken_and_again(rig: Rig) -> None:
+async def test_role_is_given_and_removed_repeatedly(rig: Rig) -> None:
     for _time in range(2):
         assert await rig.transport.deliver(at_discord(REGULAR, "give", MIA)) == {"done": True}
         assert await rig.hands.roles_of("mia") == ["Regular"]
@@ -172,35 +172,33 @@ async def test_a_role_is_given_and_taken_and_again(rig: Rig) -> None:
     ("role_id", "why"),
     [(4_000, "role"), (MODERATOR, "forbidden"), (BOT_ROLE, "forbidden")],
 )
-async def test_what_cannot_be_is_said_in_the_receipt(rig: Rig, role_id: int, why: str) -> None:
+async def test_impossible_change_is_skipped_with_a_reason(rig: Rig, role_id: int, why: str) -> None:
     receipt = await rig.transport.deliver(at_discord(role_id, "give", MIA))
     assert receipt["skipped"] == why
 
 
-async def test_who_left_is_named_so(rig: Rig) -> None:
+async def test_change_for_a_former_member_is_skipped(rig: Rig) -> None:
     await rig.hands.member("mia", leave=True)
     assert (await rig.transport.deliver(at_discord(REGULAR, "give", MIA)))["skipped"] == "member"
 
 
-async def test_too_many_requests_are_waited_for(rig: Rig) -> None:
+async def test_rate_limit_is_waited_for(rig: Rig) -> None:
     await rig.hands.fault(rest_429=1)
     assert await rig.transport.deliver(at_discord(REGULAR, "give", MIA)) == {"done": True}
 
 
-async def test_a_change_in_doubt_is_simply_done_again(rig: Rig) -> None:
+async def test_unsure_change_is_simply_repeated(rig: Rig) -> None:
     assert await rig.transport.confirm(at_discord(REGULAR)) is None
 
 
-async def test_no_answer_is_an_outage_and_no_doubt(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_timeout_is_an_outage(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discord_transport, "LONGEST_SECONDS", 0.2)
     await rig.hands.fault(rest_slow_ms=400)
     with pytest.raises(Outage):
         await rig.transport.deliver(at_discord(REGULAR, "give", MIA))
 
 
-async def test_who_takes_no_messages_can_do_without(rig: Rig) -> None:
+async def test_optional_dm_is_skipped_when_dms_are_closed(rig: Rig) -> None:
     await rig.hands.member("mia", dms_open=False)
     wish = outgoing(target={"user_id": MIA, "if_possible": True})
     assert await rig.transport.deliver(wish) == {"skipped": "closed"}

@@ -25,7 +25,7 @@ BUG = RuntimeError("bug of viewer 4711")
 # -- in order, once -------------------------------------------------------------------------------
 
 
-async def test_what_is_posted_is_sent_and_the_receipt_kept(post: Post) -> None:
+async def test_posted_message_is_sent_and_its_receipt_stored(post: Post) -> None:
     post.posted("hello")
     await post.settles()
     row = post.row("hello")
@@ -33,7 +33,7 @@ async def test_what_is_posted_is_sent_and_the_receipt_kept(post: Post) -> None:
     assert row["error"] is None
 
 
-async def test_each_lane_keeps_its_order_and_lanes_do_not_wait_for_each_other(post: Post) -> None:
+async def test_lanes_keep_their_order_and_run_concurrently(post: Post) -> None:
     post.transport.waits_for = 3
     for channel in (1, 2, 3):
         post.posted(*(f"{channel}-{n}" for n in range(3)), channel=channel)
@@ -44,7 +44,7 @@ async def test_each_lane_keeps_its_order_and_lanes_do_not_wait_for_each_other(po
     assert post.transport.most_on_its_way == 3
 
 
-async def test_the_head_of_a_lane_that_waits_holds_up_its_own_lane_only(post: Post) -> None:
+async def test_waiting_message_blocks_only_its_lane(post: Post) -> None:
     post.transport.fails["head"] = Outage("Discord")
     post.posted("head", "tail", channel=1)
     post.posted("other", channel=2)
@@ -57,7 +57,7 @@ async def test_the_head_of_a_lane_that_waits_holds_up_its_own_lane_only(post: Po
     assert post.transport.delivered[-2:] == ["head", "tail"]
 
 
-async def test_no_more_than_a_few_are_on_their_way_at_once(post: Post) -> None:
+async def test_number_of_concurrent_deliveries_is_limited(post: Post) -> None:
     post.transport.waits_for = AT_ONCE
     for channel in range(AT_ONCE * 2):
         post.posted(f"k{channel}", channel=channel)
@@ -66,7 +66,7 @@ async def test_no_more_than_a_few_are_on_their_way_at_once(post: Post) -> None:
     assert len(post.transport.delivered) == AT_ONCE * 2
 
 
-async def test_two_senders_side_by_side_send_nothing_twice(post: Post) -> None:
+async def test_two_senders_send_nothing_twice(post: Post) -> None:
     for channel in range(5):
         post.posted(*(f"{channel}-{n}" for n in range(5)), channel=channel)
     async with post.sending(), post.sending():
@@ -74,9 +74,7 @@ async def test_two_senders_side_by_side_send_nothing_twice(post: Post) -> None:
     assert len(post.transport.delivered) == len(set(post.transport.delivered)) == 25
 
 
-async def test_the_doorbell_is_answered_at_once(
-    post: Post, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_notification_wakes_the_sender(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Sender, "POLL_SECONDS", 60)
     async with post.sending() as sender:
         await until_async(lambda: sender.status().state == "ok")
@@ -101,14 +99,14 @@ async def test_each_outage_doubles_the_wait(post: Post) -> None:
         post.now = row["try_at"]
 
 
-async def test_a_wish_of_the_other_side_is_kept_to_the_second(post: Post) -> None:
+async def test_retry_after_is_respected(post: Post) -> None:
     post.transport.fails["hello"] = Outage("Kick", "HTTP 429", retry_after=37)
     post.posted("hello")
     await post.settles()
     assert post.row("hello")["try_at"] == post.now + timedelta(seconds=37)
 
 
-async def test_a_service_may_be_away_for_a_day_and_no_longer(post: Post) -> None:
+async def test_message_becomes_a_dead_letter_after_a_day_of_outage(post: Post) -> None:
     post.transport.fails["hello"] = Outage("Discord")
     post.posted("hello", "next")
     post.passes(hours=23)
@@ -120,7 +118,7 @@ async def test_a_service_may_be_away_for_a_day_and_no_longer(post: Post) -> None
     assert post.states() == {"hello": "dead", "next": "sent"}
 
 
-async def test_a_message_is_not_given_up_because_our_database_was_away(post: Post) -> None:
+async def test_database_outage_does_not_fail_the_message(post: Post) -> None:
     post.transport.fails["hello"] = DatabaseOutage(RuntimeError("No space left on device"))
     post.posted("hello")
     post.passes(hours=25)
@@ -132,7 +130,7 @@ async def test_a_message_is_not_given_up_because_our_database_was_away(post: Pos
     assert post.states() == {"hello": "sent"}
 
 
-async def test_a_full_disk_while_a_receipt_is_settled_is_no_fault_of_the_receipt(
+async def test_full_disk_while_settling_is_retried(
     post: Post,
 ) -> None:
     is_full, settled = True, []
@@ -159,7 +157,7 @@ async def test_a_full_disk_while_a_receipt_is_settled_is_no_fault_of_the_receipt
 # -- it will never work ---------------------------------------------------------------------------
 
 
-async def test_a_refusal_becomes_a_dead_letter_and_the_lane_goes_on(
+async def test_refusal_becomes_a_dead_letter_and_the_lane_continues(
     post: Post,
 ) -> None:
     post.transport.fails["hello"] = Refusal("The channel is gone.", "Choose another one.")
@@ -169,14 +167,14 @@ async def test_a_refusal_becomes_a_dead_letter_and_the_lane_goes_on(
     assert post.row("hello")["error"] == "The channel is gone. Choose another one."
 
 
-async def test_a_service_that_nobody_carries_to_becomes_a_dead_letter(post: Post) -> None:
+async def test_message_for_an_unknown_service_becomes_a_dead_letter(post: Post) -> None:
     post.posted("hello")
     async with post.sending(kick=post.transport):
         await until_async(lambda: post.states() == {"hello": "dead"})
     assert "discord" in post.row("hello")["error"]
 
 
-async def test_what_is_retried_by_hand_is_sent(post: Post) -> None:
+async def test_manual_retry_sends_the_message(post: Post) -> None:
     post.transport.fails["hello"] = Refusal("No.")
     post.posted("hello")
     await post.settles()
@@ -191,7 +189,7 @@ async def test_what_is_retried_by_hand_is_sent(post: Post) -> None:
 # -- it may have worked ---------------------------------------------------------------------------
 
 
-async def test_a_doubt_is_cleared_by_asking_before_anything_is_repeated(post: Post) -> None:
+async def test_unsure_message_is_confirmed_before_a_retry(post: Post) -> None:
     post.transport.fails["hello"] = Unsure("timeout")
     post.transport.arrived["hello"] = {"message_id": 99}
     post.posted("hello")
@@ -206,7 +204,7 @@ async def test_a_doubt_is_cleared_by_asking_before_anything_is_repeated(post: Po
     )
 
 
-async def test_what_surely_did_not_arrive_is_repeated(post: Post) -> None:
+async def test_unconfirmed_message_is_sent_again(post: Post) -> None:
     post.transport.fails["hello"] = Unsure("timeout")
     post.posted("hello")
     await post.settles()
@@ -218,9 +216,7 @@ async def test_what_surely_did_not_arrive_is_repeated(post: Post) -> None:
 
 
 @pytest.mark.parametrize("error", [Outage("Kick"), BUG], ids=["outage", "bug"])
-async def test_a_doubt_stays_a_doubt_while_nobody_can_be_asked(
-    post: Post, error: Exception
-) -> None:
+async def test_unsure_message_waits_until_it_can_be_confirmed(post: Post, error: Exception) -> None:
     post.transport.fails["hello"] = Unsure("timeout")
     post.transport.confirm_fails["hello"] = error
     post.transport.arrived["hello"] = {"message_id": 99}
@@ -234,7 +230,7 @@ async def test_a_doubt_stays_a_doubt_while_nobody_can_be_asked(
     assert post.states() == {"hello": "sent"}
 
 
-async def test_an_unconfirmable_message_becomes_a_dead_letter(
+async def test_unconfirmable_message_becomes_a_dead_letter(
     post: Post,
 ) -> None:
     post.transport.fails["hello"] = Unsure("timeout")
@@ -247,7 +243,7 @@ async def test_an_unconfirmable_message_becomes_a_dead_letter(
     assert post.states() == {"hello": "dead"}
 
 
-async def test_what_a_dead_sender_left_behind_is_asked_about_once_its_lease_is_over(
+async def test_message_of_a_dead_sender_is_confirmed_after_its_lease(
     post: Post,
 ) -> None:
     post.posted("hello", "next")
@@ -266,7 +262,7 @@ async def test_what_a_dead_sender_left_behind_is_asked_about_once_its_lease_is_o
 # -- bugs -----------------------------------------------------------------------------------------
 
 
-async def test_a_bug_is_retried_and_becomes_a_dead_letter_without_its_words(
+async def test_bug_is_retried_and_becomes_a_dead_letter_without_details(
     post: Post,
 ) -> None:
     post.transport.fails["hello"] = BUG
@@ -303,7 +299,7 @@ class Absent(Database):
     ],
     ids=["outage", "bug"],
 )
-async def test_the_sender_outlives_an_outage_and_a_bug_and_tells_of_it_meanwhile(
+async def test_sender_survives_outage_and_bug_and_reports_them(
     post: Post, postgres_url: str, error: Exception, said: str
 ) -> None:
     gate = Absent(postgres_url, pool_size=1)
@@ -321,7 +317,7 @@ async def test_the_sender_outlives_an_outage_and_a_bug_and_tells_of_it_meanwhile
     gate.close()
 
 
-async def test_a_message_whose_outcome_could_not_be_noted_is_asked_about_and_not_repeated(
+async def test_message_with_unrecorded_outcome_is_confirmed_and_not_resent(
     post: Post, postgres_url: str
 ) -> None:
     gate = Absent(postgres_url, pool_size=1)
@@ -352,7 +348,7 @@ async def test_a_message_whose_outcome_could_not_be_noted_is_asked_about_and_not
 # -- the end --------------------------------------------------------------------------------------
 
 
-async def test_what_is_on_its_way_when_it_stops_is_finished_and_noted(post: Post) -> None:
+async def test_stop_finishes_deliveries_in_progress(post: Post) -> None:
     post.transport.lasts = 0.1
     post.posted("hello")
     async with post.sending() as sender:
@@ -361,7 +357,7 @@ async def test_what_is_on_its_way_when_it_stops_is_finished_and_noted(post: Post
     assert sender.status().state == "down"
 
 
-async def test_stopping_while_messages_are_being_taken_leaves_none_half_taken(
+async def test_stop_during_a_claim_sends_the_claimed_messages(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The thread that takes them cannot be stopped: what it took has to be sent, or nobody would
@@ -391,10 +387,10 @@ async def test_stopping_while_messages_are_being_taken_leaves_none_half_taken(
     assert post.transport.delivered == ["hello"]
 
 
-async def test_before_it_runs_it_says_that_it_does_not(post: Post) -> None:
+async def test_status_is_down_before_it_runs(post: Post) -> None:
     assert post.sender().status().state == "down"
 
 
-def test_a_servers_message_knows_its_server(post: Post) -> None:
+def test_message_has_its_server(post: Post) -> None:
     post.posted("hello")
     assert post.claim()[0].guild_id == GUILD

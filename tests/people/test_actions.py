@@ -27,12 +27,12 @@ def line(
     )
 
 
-def test_who_writes_is_known_from_then_on(tx: Connection, guild_id: int) -> None:
+def test_chat_sender_becomes_a_viewer(tx: Connection, guild_id: int) -> None:
     viewer_id = actions.meet_sender(tx, line(guild_id, "MadCats"))
     assert actions.get_by_name(tx, guild_id, "@madcats").viewer_id == viewer_id
 
 
-def test_two_features_that_meet_the_same_line_ask_once(tx: Connection, guild_id: int) -> None:
+def test_second_lookup_of_the_same_message_is_cached(tx: Connection, guild_id: int) -> None:
     said = line(guild_id, "MadCats")
     first = actions.meet_sender(tx, said)
     statements: list[str] = []
@@ -47,14 +47,14 @@ def test_two_features_that_meet_the_same_line_ask_once(tx: Connection, guild_id:
     assert statements != []
 
 
-def test_two_platforms_may_use_the_same_message_id(tx: Connection, guild_id: int) -> None:
+def test_platforms_can_share_a_message_id(tx: Connection, guild_id: int) -> None:
     on_kick = actions.meet_sender(tx, line(guild_id, "MadCats"))
     on_twitch = actions.meet_sender(tx, line(guild_id, "MadCats", platform="twitch"))
     assert store.get_viewer(tx, guild_id, on_kick).platform == "kick"
     assert store.get_viewer(tx, guild_id, on_twitch).platform == "twitch"
 
 
-def test_the_same_line_in_two_servers_is_written_by_a_viewer_of_each(
+def test_same_message_in_two_servers_gives_a_viewer_in_each(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     ours = actions.meet_sender(tx, line(guild_id, "MadCats"))
@@ -63,14 +63,14 @@ def test_the_same_line_in_two_servers_is_written_by_a_viewer_of_each(
     assert store.get_viewer(tx, other_guild_id, theirs).guild_id == other_guild_id
 
 
-def test_an_unknown_name_is_declined_in_words_that_help(tx: Connection, guild_id: int) -> None:
+def test_unknown_name_is_rejected_with_help(tx: Connection, guild_id: int) -> None:
     with pytest.raises(Refusal) as declined:
         actions.get_by_name(tx, guild_id, " Nobody ")
     assert declined.value.what == "I have not seen anybody called “Nobody” in chat."
     assert "Capitals do not matter" in declined.value.remedy
 
 
-def test_a_viewer_of_another_server_is_nobody_here(
+def test_viewer_of_another_server_is_unknown(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     actions.meet_sender(tx, line(other_guild_id, "MadCats"))

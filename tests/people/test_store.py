@@ -33,44 +33,40 @@ def name_of(tx: Connection, guild_id: int, viewer_id: int) -> str:
     return store.get_viewer(tx, guild_id, viewer_id).name
 
 
-def test_an_account_keeps_its_viewer_id_when_it_is_renamed(tx: Connection, guild_id: int) -> None:
+def test_renamed_account_keeps_its_viewer_id(tx: Connection, guild_id: int) -> None:
     before = seen(tx, guild_id, "MadCats")
     after = seen(tx, guild_id, "CalmCats", minutes=1)
     assert after == before
     assert name_of(tx, guild_id, before) == "CalmCats"
 
 
-def test_who_takes_over_a_name_is_somebody_else(tx: Connection, guild_id: int) -> None:
+def test_account_taking_over_a_name_is_a_new_viewer(tx: Connection, guild_id: int) -> None:
     first = seen(tx, guild_id, "MadCats", user_id=7)
     second = seen(tx, guild_id, "MadCats", user_id=8, minutes=1)
     assert second != first
 
 
-def test_an_event_that_comes_late_does_not_bring_an_old_name_back(
-    tx: Connection, guild_id: int
-) -> None:
+def test_late_event_does_not_restore_an_old_name(tx: Connection, guild_id: int) -> None:
     viewer_id = seen(tx, guild_id, "CalmCats", minutes=5)
     assert seen(tx, guild_id, "MadCats", minutes=1) == viewer_id
     assert name_of(tx, guild_id, viewer_id) == "CalmCats"
     assert store.find_by_name(tx, guild_id, "MadCats") is None
 
 
-def test_a_name_that_only_changes_its_capitals_is_shown_as_its_owner_writes_it(
-    tx: Connection, guild_id: int
-) -> None:
+def test_changed_capitalization_is_stored(tx: Connection, guild_id: int) -> None:
     viewer_id = seen(tx, guild_id, "madcats")
     seen(tx, guild_id, "MadCats", minutes=1)
     assert name_of(tx, guild_id, viewer_id) == "MadCats"
 
 
-def test_the_same_number_on_two_platforms_is_two_accounts(tx: Connection, guild_id: int) -> None:
+def test_same_id_on_two_platforms_is_two_accounts(tx: Connection, guild_id: int) -> None:
     assert seen(tx, guild_id, "MadCats") != seen(tx, guild_id, "MadCats", platform="twitch")
 
 
 @pytest.mark.parametrize(
     "typed", ["MadCats", "madcats", "MADCATS", "@MadCats", " @madcats ", "  madcats\n"]
 )
-def test_a_viewer_is_found_however_the_name_is_typed(
+def test_viewer_is_found_by_any_spelling_of_the_name(
     tx: Connection, guild_id: int, typed: str
 ) -> None:
     viewer_id = seen(tx, guild_id, "MadCats")
@@ -80,20 +76,18 @@ def test_a_viewer_is_found_however_the_name_is_typed(
     assert (found.platform, found.platform_user_id, found.name) == ("kick", 7, "MadCats")
 
 
-def test_capitals_of_every_script_are_folded(tx: Connection, guild_id: int) -> None:
+def test_names_are_case_folded_in_every_script(tx: Connection, guild_id: int) -> None:
     seen(tx, guild_id, "STRAẞE")
     assert store.find_by_name(tx, guild_id, "strasse") is not None
 
 
 @pytest.mark.parametrize("typed", ["MadCat", "MadCats2", "%", "Mad_ats", "", "@"])
-def test_only_the_whole_name_finds_a_viewer(tx: Connection, guild_id: int, typed: str) -> None:
+def test_partial_name_finds_no_viewer(tx: Connection, guild_id: int, typed: str) -> None:
     seen(tx, guild_id, "MadCats")
     assert store.find_by_name(tx, guild_id, typed) is None
 
 
-def test_of_two_with_one_name_the_one_who_was_named_last_is_found(
-    tx: Connection, guild_id: int
-) -> None:
+def test_latest_owner_of_a_name_is_found(tx: Connection, guild_id: int) -> None:
     newest = seen(tx, guild_id, "MadCats", user_id=8, minutes=1)
     seen(tx, guild_id, "MadCats", user_id=7, minutes=0)
     found = store.find_by_name(tx, guild_id, "MadCats")
@@ -101,7 +95,7 @@ def test_of_two_with_one_name_the_one_who_was_named_last_is_found(
     assert found.viewer_id == newest
 
 
-def test_servers_do_not_see_each_others_viewers(
+def test_viewers_are_isolated_per_server(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     ours = seen(tx, guild_id, "MadCats")
@@ -114,9 +108,7 @@ def test_servers_do_not_see_each_others_viewers(
     assert name_of(tx, guild_id, ours) == "MadCats"
 
 
-def test_of_two_processes_that_meet_an_account_at_once_the_newer_name_stays(
-    database: Database, guild_id: int
-) -> None:
+def test_newer_name_wins_between_simultaneous_processes(database: Database, guild_id: int) -> None:
     with cleaned(database), ThreadPoolExecutor(1) as other_process:
 
         def late() -> int:
@@ -133,7 +125,7 @@ def test_of_two_processes_that_meet_an_account_at_once_the_newer_name_stays(
             assert name_of(tx, guild_id, ours) == "CalmCats"
 
 
-def test_a_line_under_a_known_name_writes_nothing(tx: Connection, guild_id: int) -> None:
+def test_message_under_a_known_name_writes_nothing(tx: Connection, guild_id: int) -> None:
     """Most lines of chat are such lines; a write for each would be most of the work."""
     viewer_id = seen(tx, guild_id, "MadCats")
     version = select(Viewer.named_at).where(Viewer.viewer_id == viewer_id)

@@ -42,7 +42,7 @@ from tests.privacy.scene import (
 )
 
 
-def test_everything_is_told_in_a_file_that_people_can_read(tx: Connection, guild_id: int) -> None:
+def test_export_is_a_readable_file_with_everything(tx: Connection, guild_id: int) -> None:
     live(tx, guild_id)
     text = actions.as_file(actions.collect(tx, KEPT, ask(tx, guild_id))).decode()
     told = json.loads(text)
@@ -63,7 +63,9 @@ def test_everything_is_told_in_a_file_that_people_can_read(tx: Connection, guild
     assert all(key == key.lower() and " " not in key for key in told)
 
 
-def test_of_others_nothing_is_told(tx: Connection, guild_id: int, other_guild_id: int) -> None:
+def test_export_contains_nothing_about_others(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
     live(tx, guild_id)
     live(tx, guild_id, user_id=5_555_555, name="Sam_Other")
     live(tx, other_guild_id)
@@ -73,16 +75,14 @@ def test_of_others_nothing_is_told(tx: Connection, guild_id: int, other_guild_id
     assert str(other_guild_id) not in text
 
 
-def test_who_never_linked_is_told_what_is_there(tx: Connection, guild_id: int) -> None:
+def test_member_without_link_gets_an_export(tx: Connection, guild_id: int) -> None:
     told = actions.collect(tx, KEPT, ask(tx, guild_id))
     assert told["linked_accounts"] == []
     forget(tx, guild_id)
     assert traces(tx, guild_id) == {}
 
 
-def test_no_trace_stays_but_what_guards_against_counting_twice(
-    tx: Connection, guild_id: int
-) -> None:
+def test_forget_keeps_only_what_prevents_counting_twice(tx: Connection, guild_id: int) -> None:
     live(tx, guild_id)
     assert set(traces(tx, guild_id)) >= {"people_viewers", "outbox_messages", "inbox_deliveries"}
     forget(tx, guild_id)
@@ -102,13 +102,13 @@ def test_no_trace_stays_but_what_guards_against_counting_twice(
     assert {kind for kind, _state in told} == {"AccountLinked", "AccountUnlinked"}
 
 
-def test_it_is_not_swept_before_its_time(tx: Connection, guild_id: int) -> None:
+def test_sweep_is_not_due_before_its_time(tx: Connection, guild_id: int) -> None:
     live(tx, guild_id)
     forget(tx, guild_id)
     assert actions.list_due(tx, utc_now() + SWEPT_AFTER - timedelta(hours=1)) == []
 
 
-def test_the_wish_does_not_tell_whose_it_is(tx: Connection, guild_id: int) -> None:
+def test_stored_request_does_not_reveal_the_member(tx: Connection, guild_id: int) -> None:
     live(tx, guild_id)
     forget(tx, guild_id)
     sealed = actions.list_due(tx, utc_now() + SWEPT_AFTER)[0].subject
@@ -116,7 +116,7 @@ def test_the_wish_does_not_tell_whose_it_is(tx: Connection, guild_id: int) -> No
     assert str(MADCATS) in VAULT.open(sealed)
 
 
-def test_other_people_and_other_servers_are_left_alone(
+def test_forget_does_not_affect_other_people_or_servers(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     mine = live(tx, guild_id)
@@ -135,7 +135,7 @@ def test_other_people_and_other_servers_are_left_alone(
     assert viewers.find_link(tx, guild_id, MIA) is None
 
 
-def test_an_open_call_is_closed_and_its_post_loses_the_name(tx: Connection, guild_id: int) -> None:
+def test_open_call_is_closed_and_its_post_loses_the_name(tx: Connection, guild_id: int) -> None:
     viewer_id = live(tx, guild_id)
     forget(tx, guild_id)
     call = run_in_guild(tx, guild_id, 0, NOON, get_call, 1)
@@ -150,9 +150,7 @@ def test_an_open_call_is_closed_and_its_post_loses_the_name(tx: Connection, guil
     assert {post["viewer"] for post in posts} == {f"forgotten-{viewer_id}"}
 
 
-def test_who_comes_back_is_the_same_viewer_with_the_same_penalties(
-    tx: Connection, guild_id: int
-) -> None:
+def test_returning_viewer_keeps_identity_and_penalties(tx: Connection, guild_id: int) -> None:
     viewer_id = live(tx, guild_id)
     forget(tx, guild_id)
     again = people.meet_sender(tx, line(guild_id, "hello again", name="MadCats2"))
@@ -165,7 +163,7 @@ def test_who_comes_back_is_the_same_viewer_with_the_same_penalties(
     assert tx.execute(select(Tombstone)).all() == []
 
 
-def test_who_is_swept_after_coming_back_keeps_what_is_new(tx: Connection, guild_id: int) -> None:
+def test_sweep_after_returning_keeps_new_data(tx: Connection, guild_id: int) -> None:
     viewer_id = live(tx, guild_id)
     forget(tx, guild_id)
     tx.execute(delete(Exclusion))
@@ -178,7 +176,7 @@ def test_who_is_swept_after_coming_back_keeps_what_is_new(tx: Connection, guild_
 
 
 @pytest.mark.parametrize(("giver", "message"), [(NAME, ""), ("Sam_Other", "gg")])
-def test_a_message_is_deleted_with_whoever_wrote_it(
+def test_message_is_deleted_only_with_its_author(
     tx: Connection, guild_id: int, giver: str, message: str
 ) -> None:
     live(tx, guild_id)
@@ -196,14 +194,16 @@ def test_a_message_is_deleted_with_whoever_wrote_it(
     assert left == message
 
 
-def test_somebody_else_does_not_inherit(tx: Connection, guild_id: int, other_guild_id: int) -> None:
+def test_another_account_inherits_nothing(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
     viewer_id = live(tx, guild_id)
     forget(tx, guild_id)
     assert people.meet_sender(tx, line(guild_id, "hi", user_id=MADCATS + 1)) != viewer_id
     assert people.meet_sender(tx, line(other_guild_id, "hi")) != viewer_id
 
 
-def test_forgetting_twice_finds_nothing(tx: Connection, guild_id: int) -> None:
+def test_forgetting_twice_changes_nothing(tx: Connection, guild_id: int) -> None:
     viewer_id = live(tx, guild_id)
     forget(tx, guild_id)
     forget(tx, guild_id)
@@ -213,7 +213,7 @@ def test_forgetting_twice_finds_nothing(tx: Connection, guild_id: int) -> None:
     assert viewers.get_viewer(tx, guild_id, viewer_id).platform_user_id == MADCATS
 
 
-def test_who_connected_the_channel_is_told_what_to_do_first(tx: Connection, guild_id: int) -> None:
+def test_connected_streamer_must_disconnect_first(tx: Connection, guild_id: int) -> None:
     live(tx, guild_id)
     tx.execute(
         insert(Account).values(
@@ -235,7 +235,7 @@ def test_who_connected_the_channel_is_told_what_to_do_first(tx: Connection, guil
     assert "/disconnect_kick" in refused.value.remedy
 
 
-def test_the_audit_log_says_that_somebody_was_forgotten(tx: Connection, guild_id: int) -> None:
+def test_audit_log_records_the_request_without_the_name(tx: Connection, guild_id: int) -> None:
     viewer_id = live(tx, guild_id)
     guilds.post_audit(tx, guild_id, MIA, "slot_calls.on", "x")
     guilds.post_audit(tx, guild_id, 900, "watchtime.adjust", NAME, before=str(MADCATS), after=NAME)

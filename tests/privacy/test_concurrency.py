@@ -25,7 +25,7 @@ from tests.privacy.scene import MADCATS, MIA, NAME, NOON, forget, line, live
 ROUNDS = 15
 
 
-def test_the_stream_goes_on(database: Database, guild_id: int) -> None:
+def test_concurrent_chat_keeps_one_viewer(database: Database, guild_id: int) -> None:
     barrier = Barrier(3)
 
     def chat(number: int) -> None:
@@ -73,7 +73,7 @@ def test_the_stream_goes_on(database: Database, guild_id: int) -> None:
     assert found == [first], "one viewer, through all of it"
 
 
-def test_who_comes_back_twice_at_once_is_one(database: Database, guild_id: int) -> None:
+def test_concurrent_returns_give_one_viewer(database: Database, guild_id: int) -> None:
     barrier = Barrier(4)
 
     def come_back(number: int) -> int:
@@ -91,7 +91,7 @@ def test_who_comes_back_twice_at_once_is_one(database: Database, guild_id: int) 
             assert tx.execute(select(Tombstone)).all() == []
 
 
-def test_two_presses_at_once_forget_once(database: Database, guild_id: int) -> None:
+def test_concurrent_clicks_forget_once(database: Database, guild_id: int) -> None:
     barrier = Barrier(2)
 
     def press(_number: int) -> None:
@@ -109,7 +109,7 @@ def test_two_presses_at_once_forget_once(database: Database, guild_id: int) -> N
             assert tx.execute(select(Link)).all() == []
 
 
-def test_without_the_installations_key_nobody_is_recognised(
+def test_returning_viewer_is_not_recognized_with_another_key(
     postgres_url: str, database: Database, guild_id: int
 ) -> None:
     keyed = Database(postgres_url, pool_size=1, key=lambda: "another key")

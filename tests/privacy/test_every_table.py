@@ -169,7 +169,7 @@ def traces(tx: Connection, table: Table, viewer_id: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("table", TABLES, ids=str)
-def test_a_row_about_somebody_is_told_and_forgotten(
+def test_every_row_about_a_member_is_exported_and_forgotten(
     tx: Connection, guild_id: int, table: Table
 ) -> None:
     # References to other tables are not checked.

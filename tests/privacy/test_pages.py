@@ -22,7 +22,7 @@ def client() -> FlaskClient:
     return web(services, [make_feature([])]).test_client()
 
 
-def test_the_texts_are_told_without_a_database() -> None:
+def test_texts_are_served_without_a_database() -> None:
     for path, heading in (("/privacy", "Privacy"), ("/terms", "Terms")):
         page = client().get(path)
         assert page.status_code == 200
@@ -31,7 +31,7 @@ def test_the_texts_are_told_without_a_database() -> None:
         assert page.text.count("<h1>") == 1
 
 
-def test_every_command_that_the_texts_name_is_there() -> None:
+def test_commands_named_in_the_texts_exist() -> None:
     known = {command["slash"] for command in told("--commands")}
     for file in ("PRIVACY_POLICY.md", "TERMS_OF_SERVICE.md"):
         named = set(re.findall(r"`(/\w+)`", (TEXTS / file).read_text()))
@@ -39,7 +39,7 @@ def test_every_command_that_the_texts_name_is_there() -> None:
         assert named <= known
 
 
-def test_the_little_of_markdown_that_is_used() -> None:
+def test_used_markdown_is_parsed() -> None:
     text = "# A & B\n\nOne\ntwo **bold** `code`.\n\n- first\n  goes on\n- *second*\n\n## Next"
     assert list(blocks(text)) == [
         Block("h1", ("A &amp; B",)),
@@ -49,18 +49,18 @@ def test_the_little_of_markdown_that_is_used() -> None:
     ]
 
 
-def test_a_table_and_a_comment() -> None:
+def test_table_and_comment_are_parsed() -> None:
     text = "<!-- made -->\n\n| Stored | After |\n| --- | --- |\n| `a` | **b** |"
     (table,) = blocks(text)
     assert table.rows == (("Stored", "After"), ("<code>a</code>", "<strong>b</strong>"))
 
 
-def test_the_policy_lists_every_kind_of_record_about_people() -> None:
+def test_policy_lists_every_table_with_personal_data() -> None:
     page = client().get("/privacy").text
     assert all(f"<code>{table.name}</code>" in page for table in personal_tables())
 
 
-def test_nothing_of_a_text_becomes_markup() -> None:
+def test_html_in_texts_is_escaped() -> None:
     assert next(blocks("<script>alert(1)</script>")).items == (
         "&lt;script&gt;alert(1)&lt;/script&gt;",
     )

@@ -47,7 +47,7 @@ def sweep(database: Database, guild_id: int) -> list[dict[str, int]]:
     return swept
 
 
-def test_what_followed_from_the_wish_goes_with_it(clean: Database, guild_id: int) -> None:
+def test_sweep_removes_later_traces_of_the_request(clean: Database, guild_id: int) -> None:
     with clean.begin() as tx:
         live(tx, guild_id)
         mine = {"guild_id": guild_id, "role_id": ROLE}
@@ -65,7 +65,7 @@ def test_what_followed_from_the_wish_goes_with_it(clean: Database, guild_id: int
         assert kept.scalars().all() == ["ChannelFollowed"]
 
 
-def test_what_has_to_wait_is_swept_another_day(clean: Database, guild_id: int) -> None:
+def test_waiting_rows_are_swept_later(clean: Database, guild_id: int) -> None:
     with clean.begin() as tx:
         live(tx, guild_id)
         _win(tx, guild_id)

@@ -37,9 +37,7 @@ def promise_broken(broken: pytest.ExceptionInfo[IntegrityError]) -> str | None:
 # -- periods ------------------------------------------------------------------------------------
 
 
-def test_a_period_is_opened_with_a_commitment_to_a_secret_seed(
-    tx: Connection, guild_id: int
-) -> None:
+def test_period_has_a_commitment_to_a_secret_seed(tx: Connection, guild_id: int) -> None:
     opened = period(tx, guild_id)
     sealed_seed, sealed_salt = opened.sealed_seed, opened.sealed_salt
     seed = bytes.fromhex(VAULT.open(sealed_seed))
@@ -73,7 +71,7 @@ def test_the_database_refuses_overlapping_raffles(tx: Connection, guild_id: int)
     assert promise_broken(broken) == "raffle_periods_apart"
 
 
-def test_another_server_has_its_own_calendar(
+def test_periods_are_numbered_per_server(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     assert period(tx, guild_id).number == 1
@@ -93,7 +91,7 @@ def test_a_time_belongs_to_one_raffle(tx: Connection, guild_id: int) -> None:
 # -- tickets ------------------------------------------------------------------------------------
 
 
-def test_a_cause_counts_once(tx: Connection, guild_id: int) -> None:
+def test_source_key_counts_once(tx: Connection, guild_id: int) -> None:
     number, mia = period(tx, guild_id).number, viewer(tx, guild_id, "mia")
     assert give(tx, guild_id, number, mia, 15, "gift:1")
     assert not give(tx, guild_id, number, mia, 15, "gift:1")
@@ -110,7 +108,7 @@ def test_removed_tickets_are_an_entry_of_their_own(tx: Connection, guild_id: int
 
 
 @pytest.mark.parametrize("before", [0, 14])
-def test_no_balance_falls_below_zero(tx: Connection, guild_id: int, before: int) -> None:
+def test_balance_never_falls_below_zero(tx: Connection, guild_id: int, before: int) -> None:
     number, mia = period(tx, guild_id).number, viewer(tx, guild_id, "mia")
     if before:
         give(tx, guild_id, number, mia, before, "gift:1")
@@ -226,7 +224,7 @@ def test_concurrent_removals_never_exceed_the_balance(
         assert list_balances(tx, guild_id, number) == {mia: 1}
 
 
-def test_balances_are_the_sums_of_entries(tx: Connection, guild_id: int) -> None:
+def test_balances_equal_the_sum_of_entries(tx: Connection, guild_id: int) -> None:
     number = period(tx, guild_id).number
     names = ["mia", "leo", "sam"]
     for turn in range(30):

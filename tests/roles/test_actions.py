@@ -22,7 +22,7 @@ from tests.clean import cleaned
 from tests.roles.scene import ADMIN, BRONZE, LINKED, NOON, SILVER, Guild, seen
 
 
-def test_a_reward_is_found_by_mention_id_and_name(guild: Guild) -> None:
+def test_reward_is_found_by_mention_id_and_name(guild: Guild) -> None:
     long_id = 1_100_000_000_000_000_101
     guild.do(actions.add_reward, long_id, "VIP Regular", 60)
     for typed in (f"<@&{long_id}>", f" {long_id} ", "vip regular", "@VIP Regular"):
@@ -30,26 +30,26 @@ def test_a_reward_is_found_by_mention_id_and_name(guild: Guild) -> None:
 
 
 @pytest.mark.parametrize("typed", ["", "VIP", "<@1100000000000000101>", "💎" * 500, "0"])
-def test_what_is_no_reward_is_refused(guild: Guild, typed: str) -> None:
+def test_role_without_reward_is_rejected(guild: Guild, typed: str) -> None:
     guild.add(BRONZE, 60)
     with pytest.raises(Refusal, match="not a reward"):
         guild.do(actions.get_reward, typed)
 
 
-def test_a_role_of_another_server_is_not_found(guild: Guild, other: Guild) -> None:
+def test_role_of_another_server_is_not_found(guild: Guild, other: Guild) -> None:
     guild.add(BRONZE, 60)
     with pytest.raises(Refusal):
         other.do(actions.remove_reward, "Bronze", take_back=False)
 
 
-def test_there_is_a_most(guild: Guild) -> None:
+def test_number_of_rewards_is_limited(guild: Guild) -> None:
     for number in range(actions.MOST_REWARDS):
         guild.do(actions.add_reward, 100 + number, f"R{number}", 60)
     with pytest.raises(Refusal, match="50"):
         guild.do(actions.add_reward, 99, "One more", 60)
 
 
-def test_a_reward_that_is_being_taken_back_can_be_a_reward_again(guild: Guild) -> None:
+def test_reward_being_removed_can_be_added_again(guild: Guild) -> None:
     guild.add(BRONZE, 60)
     guild.do(actions.remove_reward, "Bronze", take_back=True)
     guild.do(actions.add_reward, BRONZE, "Bronze", 90)
@@ -57,7 +57,7 @@ def test_a_reward_that_is_being_taken_back_can_be_a_reward_again(guild: Guild) -
     assert (found.minutes, found.state, found.checked_terms) == (90, "on", None)
 
 
-def test_other_minutes_switch_nothing_on(guild: Guild) -> None:
+def test_changing_minutes_does_not_enable_a_reward(guild: Guild) -> None:
     guild.add(BRONZE, 60)
     guild.do(actions.set_state, "Bronze", "off")
     guild.do(actions.set_minutes, "Bronze", 90)
@@ -67,7 +67,7 @@ def test_other_minutes_switch_nothing_on(guild: Guild) -> None:
     assert [(r.minutes, r.state) for r in guild.rewards()] == [(60, "on")]
 
 
-def test_a_correction_may_bring_a_role_at_once(
+def test_adjustment_triggers_a_role_check(
     database: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notified: list[str] = []
@@ -80,7 +80,7 @@ def test_a_correction_may_bring_a_role_at_once(
     assert CREDITED in notified
 
 
-def test_every_change_is_in_the_audit_log(guild: Guild) -> None:
+def test_every_change_is_audited(guild: Guild) -> None:
     guild.add(BRONZE, 60)
     guild.do(actions.set_minutes, "Bronze", 90)
     guild.do(actions.set_minutes, "Bronze", 90)  # the same again is no change
@@ -103,7 +103,7 @@ def test_every_change_is_in_the_audit_log(guild: Guild) -> None:
     ]
 
 
-def test_the_role_for_linking_is_replaced(guild: Guild) -> None:
+def test_changing_the_linked_role_replaces_it(guild: Guild) -> None:
     guild.link(7)
     guild.do(actions.set_linked_role, LINKED, "Linked")
     guild.check(seen({7: ()}))
@@ -113,7 +113,7 @@ def test_the_role_for_linking_is_replaced(guild: Guild) -> None:
     assert guild.waiting() == [f"give {SILVER} to 7", f"take {LINKED} to 7"]
 
 
-def test_the_next_goal(guild: Guild, other: Guild) -> None:
+def test_next_goal_is_the_nearest_available_reward(guild: Guild, other: Guild) -> None:
     assert actions.next_goal(guild.tx, guild.id, timedelta()) is None
     guild.add(LINKED, None)
     guild.add(SILVER, 600)
@@ -128,7 +128,7 @@ def test_the_next_goal(guild: Guild, other: Guild) -> None:
     assert actions.next_goal(guild.tx, guild.id, timedelta()) is None
 
 
-def test_who_links_or_unlinks_is_looked_at(
+def test_linking_and_unlinking_trigger_a_check(
     database: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notified: list[tuple[str, dict[str, str]]] = []
@@ -143,7 +143,7 @@ def test_who_links_or_unlinks_is_looked_at(
     assert notified == [(actions.TOPIC, {"guild_id": str(guild_id), "discord_id": "7"})] * 2
 
 
-def test_the_health_page_names_what_cannot_be_given(guild: Guild) -> None:
+def test_health_names_unassignable_roles(guild: Guild) -> None:
     guild.add(BRONZE, 60)
     assert health(guild.tx, NOON) == []
     guild.check(seen({}, roles={BRONZE: Role("Bronze", "permission")}))
@@ -155,7 +155,7 @@ def test_the_health_page_names_what_cannot_be_given(guild: Guild) -> None:
     assert health(guild.tx, NOON) == []
 
 
-def test_what_is_kept_about_a_person_is_told_and_forgotten(guild: Guild) -> None:
+def test_personal_data_is_exported_and_forgotten(guild: Guild) -> None:
     viewer_id = guild.link(7, 700)
     guild.link(8, 700)
     guild.add(BRONZE, 60)

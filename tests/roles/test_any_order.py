@@ -157,7 +157,7 @@ class World:
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_in_the_end_it_is_right(guild: Guild, seed: int) -> None:
+def test_roles_are_correct_after_any_sequence_of_events(guild: Guild, seed: int) -> None:
     world = World(guild, seed)
     for _step in range(STEPS):
         world.anything()
@@ -174,7 +174,7 @@ def test_in_the_end_it_is_right(guild: Guild, seed: int) -> None:
     assert guild.waiting() == calm == []
 
 
-def test_looks_at_the_same_moment_ask_once(database: Database, guild_id: int) -> None:
+def test_concurrent_checks_request_each_change_once(database: Database, guild_id: int) -> None:
     """As two processes do while one takes over from the other."""
     with cleaned(database):
         with database.begin() as tx:
@@ -198,9 +198,7 @@ def test_looks_at_the_same_moment_ask_once(database: Database, guild_id: int) ->
             ]
 
 
-def test_looks_and_answers_at_the_same_moment_do_not_block_each_other(
-    database: Database, guild_id: int
-) -> None:
+def test_concurrent_checks_and_replies_do_not_deadlock(database: Database, guild_id: int) -> None:
     with cleaned(database):
         with database.begin() as tx:
             guild = Guild(tx, guild_id)

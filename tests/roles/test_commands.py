@@ -100,11 +100,11 @@ def fields(embed: Embed) -> dict[str, str]:
     return {field["name"]: field["value"] for field in embed["fields"]}
 
 
-def test_list_without_rewards_says_how_to_begin(ask: Asker) -> None:
+def test_empty_list_explains_how_to_add_a_reward(ask: Asker) -> None:
     assert "`/roles add <role> <minutes>`" in ask("list")["description"]
 
 
-def test_add_and_list(ask: Asker, database: Database) -> None:
+def test_reward_is_added_and_listed(ask: Asker, database: Database) -> None:
     embed = ask("add", role=REGULAR, minutes=600)
     assert embed["title"] == "✅ Role reward added: Regular at 10 h 00 min"
     listed = ask("list")["description"]
@@ -113,27 +113,25 @@ def test_add_and_list(ask: Asker, database: Database) -> None:
     assert audited(database) == ["roles.add None 600"]
 
 
-def test_a_role_is_a_reward_once(ask: Asker, database: Database) -> None:
+def test_role_can_be_added_once(ask: Asker, database: Database) -> None:
     ask("add", role=REGULAR, minutes=600)
     assert "a reward already" in ask("add", role=REGULAR, minutes=60)["title"]
     assert stored(database) == [(REGULAR, 600, "on")]
 
 
 @pytest.mark.parametrize("role", [NORAS_CORNER_ID, BOT_ROLE])
-def test_a_role_that_can_never_be_given_is_refused(
-    ask: Asker, database: Database, role: int
-) -> None:
+def test_unassignable_role_is_rejected(ask: Asker, database: Database, role: int) -> None:
     assert ask("add", role=role, minutes=60)["title"].startswith("⚠️")
     assert stored(database) == []
 
 
-def test_a_role_above_the_bot_is_taken_with_a_warning(ask: Asker, database: Database) -> None:
+def test_role_above_the_bot_is_accepted_with_a_warning(ask: Asker, database: Database) -> None:
     embed = ask("add", role=MODERATOR, minutes=60)
     assert "That role is above mine." in embed["description"]
     assert stored(database) == [(MODERATOR, 60, "on")]
 
 
-def test_a_role_with_powers_is_taken_with_a_warning(
+def test_role_with_moderator_permissions_is_accepted_with_a_warning(
     ask: Asker, discord_world: DiscordDriver
 ) -> None:
     made = discord_world.role("Cleaner", permissions=["MANAGE_MESSAGES"], position=1)
@@ -142,7 +140,7 @@ def test_a_role_with_powers_is_taken_with_a_warning(
     discord_world.role("Cleaner", delete=True)
 
 
-def test_update(ask: Asker, database: Database) -> None:
+def test_minutes_can_be_updated(ask: Asker, database: Database) -> None:
     ask("add", role=REGULAR, minutes=600)
     ask("update", role=REGULAR, minutes=1200)
     assert stored(database) == [(REGULAR, 1200, "on")]
@@ -151,7 +149,7 @@ def test_update(ask: Asker, database: Database) -> None:
 
 
 @pytest.mark.parametrize("minutes", [0, -5, 10**9])
-def test_minutes_have_bounds(
+def test_minutes_out_of_bounds_are_rejected(
     discord_world: DiscordDriver, database: Database, minutes: int
 ) -> None:
     ask = Asker(discord_world, "roles", typing=True)
@@ -159,7 +157,7 @@ def test_minutes_have_bounds(
     assert stored(database) == []
 
 
-def test_disable_and_enable(ask: Asker, database: Database) -> None:
+def test_reward_is_disabled_and_enabled(ask: Asker, database: Database) -> None:
     ask("add", role=REGULAR, minutes=600)
     assert f"<@&{REGULAR}> keeps it" in ask("disable", role=f"<@&{REGULAR}>")["description"]
     assert "⏸️" in ask("list")["description"]
@@ -173,13 +171,13 @@ def test_disable_and_enable(ask: Asker, database: Database) -> None:
     ]
 
 
-def test_remove(ask: Asker, database: Database) -> None:
+def test_reward_can_be_removed(ask: Asker, database: Database) -> None:
     ask("add", role=REGULAR, minutes=600)
     assert "Members keep" in ask("remove", role=REGULAR)["description"]
     assert stored(database) == []
 
 
-def test_linked_and_off(ask: Asker, database: Database) -> None:
+def test_linked_role_is_set_and_turned_off(ask: Asker, database: Database) -> None:
     assert "no role for linked members" in ask("linked", role="off")["title"]
     ask("linked", role="VIP Regular")
     assert stored(database) == [(VIP, None, "on")]
@@ -192,18 +190,18 @@ def test_linked_and_off(ask: Asker, database: Database) -> None:
     assert all(state == "ending" for _role, _minutes, state in stored(database))
 
 
-def test_an_unknown_role_is_said_kindly(ask: Asker) -> None:
+def test_unknown_role_is_rejected(ask: Asker) -> None:
     assert ask("linked", role="nothing of the kind")["title"].startswith("⚠️")
 
 
-def test_mode(ask: Asker) -> None:
+def test_mode_can_be_changed(ask: Asker) -> None:
     ask("add", role=REGULAR, minutes=600)
     assert "Only the role with the most minutes" in ask("mode", mode="highest")["description"]
     assert fields(ask("status"))["Mode"] == "highest"
     assert "Every role that is reached" in ask("mode", mode="stack")["description"]
 
 
-def test_status(ask: Asker) -> None:
+def test_status_shows_counts_and_settings(ask: Asker) -> None:
     ask("add", role=REGULAR, minutes=600)
     until(lambda: "Last check" in ask("status")["description"], "a look")
     shown = fields(ask("status"))
@@ -212,7 +210,7 @@ def test_status(ask: Asker) -> None:
 
 
 @pytest.mark.usefixtures("nobody_looks")
-def test_preview_names_who_would_gain_what(
+def test_preview_lists_pending_changes_without_applying_them(
     ask: Asker, discord_world: DiscordDriver, database: Database
 ) -> None:
     with database.begin() as tx:
@@ -227,7 +225,7 @@ def test_preview_names_who_would_gain_what(
     assert discord_world.roles_of("mia") == []
 
 
-def test_members_says_who_got_it_from_whom(
+def test_members_shows_how_each_got_the_role(
     ask: Asker, discord_world: DiscordDriver, database: Database
 ) -> None:
     discord_world.member("mia", roles=["Regular"])
@@ -237,7 +235,9 @@ def test_members_says_who_got_it_from_whom(
 
 
 @pytest.mark.usefixtures("nobody_looks")
-def test_pages_are_turned(discord_world: DiscordDriver, database: Database) -> None:
+def test_pages_are_turned_with_current_data(
+    discord_world: DiscordDriver, database: Database
+) -> None:
     """Also long after they were posted: what is shown is looked up anew."""
     made = [int(discord_world.role(f"R{n}", position=1)["role_id"]) for n in range(4)]
     with database.begin() as tx:
@@ -270,7 +270,7 @@ def test_pages_are_turned(discord_world: DiscordDriver, database: Database) -> N
         discord_world.role(str(role_id), delete=True)
 
 
-def test_a_permission_that_is_taken_away_is_noticed_and_when_it_is_back(
+def test_lost_and_restored_permission_is_reported(
     discord_world: DiscordDriver,
 ) -> None:
     ask = Asker(discord_world, "roles", typing=False)
@@ -292,12 +292,12 @@ def test_a_permission_that_is_taken_away_is_noticed_and_when_it_is_back(
 
 
 @pytest.mark.parametrize("command", ["list", "status", "preview", "mode highest", "linked off"])
-def test_viewers_may_not(discord_world: DiscordDriver, command: str) -> None:
+def test_viewers_cannot_use_role_commands(discord_world: DiscordDriver, command: str) -> None:
     embed = Asker(discord_world, "roles", typing=True)(command, person="mia")
     assert embed["title"] == "⚠️ This is for moderators"
 
 
-def test_what_is_offered_while_one_types(discord_world: DiscordDriver) -> None:
+def test_roles_are_autocompleted(discord_world: DiscordDriver) -> None:
     ask = Asker(discord_world, "roles", typing=False)
     ask("add", role=REGULAR, minutes=600)
     ask("add", role=VIP, minutes=60)

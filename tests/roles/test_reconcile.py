@@ -38,7 +38,7 @@ def everybody(**held: tuple[int, ...]) -> dict[int, Any]:
     return {number: held.get(f"m{number}", ()) for number in (1, 2, 3, 4)}
 
 
-def test_the_difference_is_asked_for_once(guild: Guild) -> None:
+def test_each_change_is_requested_once(guild: Guild) -> None:
     guild.check(seen(everybody()))
     wanted = [f"give {BRONZE} to 2", f"give {BRONZE} to 3", f"give {SILVER} to 3"]
     assert guild.waiting() == wanted
@@ -53,14 +53,14 @@ def test_the_difference_is_asked_for_once(guild: Guild) -> None:
     assert set(guild.states().values()) == {"given"}
 
 
-def test_who_has_it_already_costs_no_call(guild: Guild) -> None:
+def test_existing_role_needs_no_request(guild: Guild) -> None:
     guild.check(seen(everybody(m2=(BRONZE,), m3=(BRONZE,), m4=(SILVER,))))
     assert guild.waiting() == [f"give {SILVER} to 3"]
     assert guild.states()[2, BRONZE] == "found"
     assert (4, SILVER) not in guild.states()
 
 
-def test_what_was_given_by_hand_is_taken_only_if_the_server_says_so(guild: Guild) -> None:
+def test_manual_role_is_removed_only_if_configured(guild: Guild) -> None:
     held = everybody(m1=(BRONZE,), m2=(BRONZE,), m3=(BRONZE, SILVER), m4=(SILVER,))
     guild.check(seen(held))
     assert guild.waiting() == []
@@ -69,7 +69,7 @@ def test_what_was_given_by_hand_is_taken_only_if_the_server_says_so(guild: Guild
     assert guild.waiting() == [f"take {BRONZE} to 1", f"take {SILVER} to 4"]
 
 
-def test_highest_takes_the_lower_one_after_the_higher_is_given(guild: Guild) -> None:
+def test_highest_mode_removes_the_lower_role_after_granting_the_higher(guild: Guild) -> None:
     guild.check(seen(everybody()))
     guild.answer()
     guild.set(mode="highest")
@@ -80,7 +80,7 @@ def test_highest_takes_the_lower_one_after_the_higher_is_given(guild: Guild) -> 
     assert viewer == {1, 2, 3}
 
 
-def test_unlinking_takes_and_linking_again_gives_back(guild: Guild) -> None:
+def test_unlinking_removes_roles_and_relinking_restores_them(guild: Guild) -> None:
     guild.add(LINKED, None)
     guild.check(seen(everybody()))
     guild.answer()
@@ -93,12 +93,12 @@ def test_unlinking_takes_and_linking_again_gives_back(guild: Guild) -> None:
     assert guild.waiting() == [f"give {r} to 3" for r in (LINKED, BRONZE, SILVER)]
 
 
-def test_a_look_at_one_leaves_the_others_alone(guild: Guild) -> None:
+def test_check_of_one_member_does_not_affect_others(guild: Guild) -> None:
     guild.check(seen(only={2: ()}))
     assert guild.waiting() == [f"give {BRONZE} to 2"]
 
 
-def test_what_is_out_of_date_before_it_was_sent_is_never_sent(guild: Guild) -> None:
+def test_outdated_request_is_withdrawn(guild: Guild) -> None:
     guild.check(seen(everybody()))
     guild.unlink(3)
     guild.check(seen(everybody()))
@@ -113,7 +113,7 @@ def test_what_is_out_of_date_before_it_was_sent_is_never_sent(guild: Guild) -> N
     ]
 
 
-def test_what_is_on_its_way_is_undone_behind_it(guild: Guild) -> None:
+def test_request_in_progress_is_reversed_afterwards(guild: Guild) -> None:
     guild.check(seen(only={2: ()}))
     (on_its_way,) = claim(guild.tx)
     guild.unlink(2)
@@ -123,7 +123,7 @@ def test_what_is_on_its_way_is_undone_behind_it(guild: Guild) -> None:
     assert guild.states()[2, BRONZE] == "taking"  # an older answer does not count
 
 
-def test_who_left_is_settled_and_served_when_they_return(guild: Guild) -> None:
+def test_former_member_is_skipped_and_checked_on_return(guild: Guild) -> None:
     guild.check(seen(everybody()))
     guild.answer(skipped="member")
     assert set(guild.states().values()) == {"away"}
@@ -134,7 +134,7 @@ def test_who_left_is_settled_and_served_when_they_return(guild: Guild) -> None:
     assert guild.waiting() == [f"give {BRONZE} to 2"]
 
 
-def test_who_leaves_and_comes_back_gets_their_roles_back_without_a_word(guild: Guild) -> None:
+def test_returning_member_gets_roles_without_congratulation(guild: Guild) -> None:
     settle_first_check(guild)
     guild.check(seen(only={2: None}), LATER)
     assert guild.states()[2, BRONZE] == "away"
@@ -151,7 +151,7 @@ def dead_letters(tx: Connection) -> list[str]:
 # -- roles that cannot be given -----------------------------------------------------------------
 
 
-def test_a_role_above_the_bot_is_not_asked_for_and_told_once(guild: Guild) -> None:
+def test_role_above_the_bot_is_not_requested_and_reported_once(guild: Guild) -> None:
     guild.do(change_setting, ADMIN_CHANNEL, 77)
     above = {BRONZE: Role("Bronze", "above")}
     for _time in range(3):
@@ -165,7 +165,7 @@ def test_a_role_above_the_bot_is_not_asked_for_and_told_once(guild: Guild) -> No
     assert store.list_stuck(guild.tx) == []
 
 
-def test_when_discord_refuses_one_the_others_are_withdrawn(guild: Guild) -> None:
+def test_discord_rejection_withdraws_other_requests_for_the_role(guild: Guild) -> None:
     guild.do(change_setting, ADMIN_CHANNEL, 77)
     for number in range(100, 150):
         guild.link(number, 60)
@@ -184,9 +184,7 @@ def test_when_discord_refuses_one_the_others_are_withdrawn(guild: Guild) -> None
     assert len(guild.waiting()) == 53
 
 
-def test_a_refused_role_is_tried_again_as_soon_as_something_changes(
-    guild: Guild, other: Guild
-) -> None:
+def test_rejected_role_is_retried_when_something_changes(guild: Guild, other: Guild) -> None:
     guild.check(seen(everybody()))
     (first,) = claim(guild.tx)
     settle(guild.tx, first, skipped="forbidden", error="50013")
@@ -202,7 +200,7 @@ def test_a_refused_role_is_tried_again_as_soon_as_something_changes(
     assert f"give {BRONZE} to 2" in guild.waiting()
 
 
-def test_what_discord_did_unheard_is_ours_though_the_role_was_stuck_meanwhile(guild: Guild) -> None:
+def test_unconfirmed_grant_counts_as_ours_after_the_role_was_stuck(guild: Guild) -> None:
     guild.check(seen(only={2: ()}))
     (given,) = claim(guild.tx)
     set_waiting(guild.tx, given, try_at=LATER, error="lost", unsure=True)
@@ -213,7 +211,7 @@ def test_what_discord_did_unheard_is_ours_though_the_role_was_stuck_meanwhile(gu
     assert f"take {BRONZE} to 2" in guild.waiting()
 
 
-def test_a_role_deleted_meanwhile_is_settled(guild: Guild) -> None:
+def test_role_deleted_meanwhile_is_reported_and_can_be_removed(guild: Guild) -> None:
     guild.check(seen(everybody()))
     (first,) = claim(guild.tx)
     settle(guild.tx, first, skipped="role")
@@ -240,7 +238,7 @@ def settle_first_check(guild: Guild, way: str = "channel") -> None:
 
 
 @pytest.mark.parametrize("way", ["channel", "dm", "off"])
-def test_the_first_bulk_is_quiet_and_later_ones_are_congratulated(guild: Guild, way: str) -> None:
+def test_first_batch_is_quiet_and_later_grants_are_congratulated(guild: Guild, way: str) -> None:
     settle_first_check(guild, way)
     assert guild.posted("roles.reached") == []
     viewer_id = guild.link(4, 10)
@@ -258,7 +256,7 @@ def test_the_first_bulk_is_quiet_and_later_ones_are_congratulated(guild: Guild, 
         assert sent.target == where[way]
 
 
-def test_lower_minutes_are_a_bulk_again_and_another_mode_too(guild: Guild) -> None:
+def test_changed_minutes_or_mode_start_a_quiet_batch(guild: Guild) -> None:
     settle_first_check(guild)
     guild.do(actions.set_minutes, "Silver", 50)
     held = everybody(m2=(BRONZE,), m3=(BRONZE, SILVER))
@@ -276,7 +274,7 @@ def test_lower_minutes_are_a_bulk_again_and_another_mode_too(guild: Guild) -> No
 # -- who has just reached something -------------------------------------------------------------
 
 
-def test_who_falls_below_is_due_and_who_reaches_it_again_too(guild: Guild) -> None:
+def test_members_crossing_the_threshold_are_due(guild: Guild) -> None:
     viewer_id = guild.link(5, 60)
     guild.check(seen({5: ()}))
     guild.answer()
@@ -291,7 +289,7 @@ def test_who_falls_below_is_due_and_who_reaches_it_again_too(guild: Guild) -> No
     assert guild.answer() == [f"give {BRONZE} to 5"]
 
 
-def test_who_is_excluded_or_forgotten_is_due(guild: Guild) -> None:
+def test_excluded_and_forgotten_viewers_are_due(guild: Guild) -> None:
     guild.check(seen(everybody()))
     guild.answer()
     exclude(guild.tx, guild.id, "viewer2")
@@ -305,7 +303,7 @@ def test_who_is_excluded_or_forgotten_is_due(guild: Guild) -> None:
     assert guild.due() == [2]
 
 
-def test_who_lost_a_role_and_left_is_not_due_for_ever(guild: Guild) -> None:
+def test_former_member_without_role_is_not_due(guild: Guild) -> None:
     viewer_id = guild.link(5, 60)
     guild.check(seen({5: ()}))
     guild.answer()
@@ -318,7 +316,7 @@ def test_who_lost_a_role_and_left_is_not_due_for_ever(guild: Guild) -> None:
     assert 5 not in guild.due()
 
 
-def test_beside_a_higher_role_that_is_stuck_a_lower_one_is_not_due(guild: Guild) -> None:
+def test_lower_role_is_not_due_beside_a_stuck_higher_one(guild: Guild) -> None:
     guild.set(mode="highest")
     guild.check(seen(everybody()))
     guild.answer()
@@ -327,7 +325,7 @@ def test_beside_a_higher_role_that_is_stuck_a_lower_one_is_not_due(guild: Guild)
     assert (guild.waiting(), guild.due()) == ([], [])
 
 
-def test_the_due_are_those_of_whom_nothing_is_known(guild: Guild) -> None:
+def test_unchecked_members_are_due(guild: Guild) -> None:
     assert sorted(guild.due()) == [2, 3]
     guild.check(seen(everybody()))
     assert guild.due() == []
@@ -337,14 +335,14 @@ def test_the_due_are_those_of_whom_nothing_is_known(guild: Guild) -> None:
     assert guild.due() == []
 
 
-def test_in_the_mode_highest_the_lower_ones_are_not_due(guild: Guild) -> None:
+def test_lower_roles_are_not_due_in_highest_mode(guild: Guild) -> None:
     guild.set(mode="highest")
     guild.check(seen(everybody()))
     assert guild.waiting() == [f"give {BRONZE} to 2", f"give {SILVER} to 3"]
     assert guild.due() == []
 
 
-def test_who_is_excluded_or_stuck_or_off_is_not_due(guild: Guild) -> None:
+def test_excluded_stuck_and_disabled_are_not_due(guild: Guild) -> None:
     guild.tx.exec_driver_sql(
         "INSERT INTO people_exclusions (guild_id, viewer_id, scope, cause, reason, excluded_at)"
         " SELECT guild_id, viewer_id, 'everything', 'admin', '', now()"
@@ -361,7 +359,7 @@ def test_who_is_excluded_or_stuck_or_off_is_not_due(guild: Guild) -> None:
 # -- rewards that end ---------------------------------------------------------------------------
 
 
-def test_a_reward_that_is_switched_off_is_frozen(guild: Guild) -> None:
+def test_disabled_reward_is_frozen(guild: Guild) -> None:
     guild.check(seen(everybody()))
     guild.do(actions.set_state, "Bronze", "off")
     assert guild.waiting() == [f"give {SILVER} to 3"]
@@ -370,7 +368,7 @@ def test_a_reward_that_is_switched_off_is_frozen(guild: Guild) -> None:
     assert guild.waiting() == []
 
 
-def test_a_removed_reward_is_taken_back_if_so_wished_and_then_forgotten(guild: Guild) -> None:
+def test_removed_reward_is_taken_back_and_then_deleted(guild: Guild) -> None:
     guild.check(seen(everybody(m2=(BRONZE,))))
     guild.answer()
     guild.do(actions.remove_reward, "Bronze", take_back=True)
@@ -381,13 +379,13 @@ def test_a_removed_reward_is_taken_back_if_so_wished_and_then_forgotten(guild: G
     assert guild.find(BRONZE) is None
 
 
-def test_a_reward_that_nobody_got_is_forgotten_by_the_next_look(guild: Guild) -> None:
+def test_ungranted_removed_reward_is_deleted_at_the_next_check(guild: Guild) -> None:
     guild.do(actions.remove_reward, "Bronze", take_back=True)
     guild.check(seen(everybody(m2=(BRONZE,), m3=(BRONZE,))))
     assert [r.role_id for r in guild.rewards()] == [SILVER]
 
 
-def test_a_role_deleted_while_it_is_taken_back_is_forgotten(guild: Guild) -> None:
+def test_role_deleted_while_being_taken_back_is_forgotten(guild: Guild) -> None:
     guild.check(seen(everybody()))
     guild.answer()
     guild.do(actions.remove_reward, "Bronze", take_back=True)
@@ -395,14 +393,14 @@ def test_a_role_deleted_while_it_is_taken_back_is_forgotten(guild: Guild) -> Non
     assert [r.role_id for r in guild.rewards()] == [SILVER]
 
 
-def test_a_removed_reward_stays_with_those_who_have_it(guild: Guild) -> None:
+def test_removed_reward_can_stay_with_its_members(guild: Guild) -> None:
     guild.check(seen(everybody()))
     guild.do(actions.remove_reward, "Bronze", take_back=False)
     assert guild.waiting() == [f"give {SILVER} to 3"]
     assert all(role == SILVER for _who, role in guild.states())
 
 
-def test_a_reward_that_comes_back_has_new_numbers(guild: Guild) -> None:
+def test_reward_added_again_is_granted_again(guild: Guild) -> None:
     guild.check(seen(everybody()))
     guild.answer()
     guild.do(actions.remove_reward, "Bronze", take_back=False)
@@ -414,7 +412,7 @@ def test_a_reward_that_comes_back_has_new_numbers(guild: Guild) -> None:
 # -- other servers, other times -----------------------------------------------------------------
 
 
-def test_servers_know_nothing_of_each_other(guild: Guild, other: Guild) -> None:
+def test_rewards_are_isolated_per_server(guild: Guild, other: Guild) -> None:
     other.add(BRONZE, 60)
     other.link(2, 0)
     guild.check(seen(everybody()))
@@ -427,7 +425,7 @@ def test_servers_know_nothing_of_each_other(guild: Guild, other: Guild) -> None:
     assert [r.state for r in guild.rewards()] == ["on", "on"]
 
 
-def test_the_preview_changes_nothing(guild: Guild) -> None:
+def test_preview_changes_nothing(guild: Guild) -> None:
     found = seen(everybody(), roles={SILVER: Role("Silver", "above")})
     plan = guild.do(reconcile.preview, found)
     assert [(s.to, s.role_id, s.discord_id) for s in plan.steps] == [
@@ -437,7 +435,7 @@ def test_the_preview_changes_nothing(guild: Guild) -> None:
     assert (guild.waiting(), guild.states()) == ([], {})
 
 
-def test_the_preview_leaves_out_what_discord_refused_a_moment_ago(guild: Guild) -> None:
+def test_preview_omits_recently_rejected_roles(guild: Guild) -> None:
     guild.check(seen(everybody()))
     (first,) = claim(guild.tx)
     settle(guild.tx, first, skipped="forbidden", error="50013")
@@ -446,7 +444,7 @@ def test_the_preview_leaves_out_what_discord_refused_a_moment_ago(guild: Guild) 
     assert [step for step in asked if step.role_id == BRONZE] == []
 
 
-def test_who_is_forgotten_loses_what_we_gave_and_no_row_is_left(guild: Guild) -> None:
+def test_forgotten_member_loses_granted_roles_and_rows(guild: Guild) -> None:
     guild.check(seen(everybody()))
     guild.answer()
     assert FEATURE.personal is not None

@@ -118,13 +118,13 @@ def asked(gate: Database, guild_id: int) -> list[str]:
         return Scene(tx, guild_id).waiting()
 
 
-async def test_a_server_that_comes_is_looked_at(gate: Database, guild_id: int) -> None:
+async def test_added_server_is_checked(gate: Database, guild_id: int) -> None:
     async with keeping(gate) as (one, _bus):
         one.add_guild(cast(discord.Guild, Guild(guild_id, Member(7))))
         await until_async(lambda: asked(gate, guild_id) == [f"give {BRONZE} to 7"])
 
 
-async def test_a_server_that_is_gone_is_not(
+async def test_removed_server_is_not_checked(
     gate: Database, guild_id: int, other_guild_id: int
 ) -> None:
     guilds = (Guild(guild_id, Member(7)), Guild(other_guild_id, Member(7)))
@@ -144,7 +144,7 @@ async def test_a_server_that_is_gone_is_not(
         (CREDITED, {}),
     ],
 )
-async def test_a_bell_from_any_thread_is_heard(
+async def test_notification_from_any_thread_triggers_a_check(
     gate: Database, guild_id: int, topic: str, data: dict[str, str]
 ) -> None:
     async with keeping(gate, Guild(guild_id, Member(7))) as (_one, bus):
@@ -156,12 +156,12 @@ async def test_a_bell_from_any_thread_is_heard(
         publisher.join()
 
 
-async def test_everybody_is_looked_at_from_time_to_time(gate: Database, guild_id: int) -> None:
+async def test_every_member_is_checked_periodically(gate: Database, guild_id: int) -> None:
     async with keeping(gate, Guild(guild_id, Member(7)), every=0.05):
         await until_async(lambda: asked(gate, guild_id) == [f"give {BRONZE} to 7"])
 
 
-async def test_after_the_end_no_bell_is_heard(
+async def test_notifications_after_the_end_are_ignored(
     gate: Database, guild_id: int, other_guild_id: int
 ) -> None:
     async with keeping(gate, Guild(guild_id, Member(7))) as (_one, bus):
@@ -174,7 +174,7 @@ async def test_after_the_end_no_bell_is_heard(
 
 
 @pytest.mark.parametrize("failure", [Outage("the database"), KeyError("a bug")])
-async def test_what_fails_is_looked_at_again(
+async def test_failed_check_is_retried(
     gate: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
     failures = [failure, failure]
@@ -192,7 +192,7 @@ async def test_what_fails_is_looked_at_again(
     assert failures == []
 
 
-async def test_members_that_are_not_known_yet_are_fetched_first(
+async def test_unknown_members_are_fetched_first(
     gate: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who is missing would pass for somebody who left."""
@@ -211,7 +211,7 @@ async def test_members_that_are_not_known_yet_are_fetched_first(
     assert fetched == [True]
 
 
-async def test_what_comes_together_is_looked_at_once(
+async def test_simultaneous_requests_are_checked_together(
     gate: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[Any] = []
@@ -235,7 +235,7 @@ async def test_what_comes_together_is_looked_at_once(
     assert looks == [{7, 8}, None]
 
 
-async def test_a_server_of_ten_thousand_holds_nobody_up() -> None:
+async def test_check_of_ten_thousand_members_does_not_block_the_event_loop() -> None:
     """The event loop breathes while it is looked at."""
     guild = cast(discord.Guild, Guild(1, *(Member(n, BRONZE) for n in range(10_000))))
     breaths = 0

@@ -59,22 +59,24 @@ def silent(policy: Policy, who: Member) -> dict[int, State]:
         (None, {LINKED}, {LINKED}),
     ],
 )
-def test_what_is_earned(minutes: float | None, stack: set[int], highest: set[int]) -> None:
+def test_earned_roles_depend_on_minutes_and_mode(
+    minutes: float | None, stack: set[int], highest: set[int]
+) -> None:
     assert rules.earned(STACK, member(minutes)) == stack
     assert rules.earned(HIGHEST, member(minutes)) == highest
 
 
-def test_two_roles_for_the_same_minutes_come_together() -> None:
+def test_two_roles_for_the_same_minutes_are_both_earned() -> None:
     policy = Policy((Reward(BRONZE, 60), Reward(SILVER, 60)), "highest")
     assert rules.earned(policy, member(60)) == {BRONZE, SILVER}
 
 
-def test_what_is_switched_off_does_not_stand_in_the_way_of_what_is_lower() -> None:
+def test_disabled_higher_role_does_not_block_a_lower_one() -> None:
     policy = Policy((Reward(BRONZE, 60), Reward(GOLD, 600, "off")), "highest")
     assert rules.earned(policy, member(700)) == {BRONZE}
 
 
-def test_a_role_that_cannot_be_given_costs_nobody_the_lower_one() -> None:
+def test_stuck_higher_role_does_not_remove_a_lower_one() -> None:
     policy = replace(HIGHEST, stuck=frozenset({SILVER}))
     assert asked(policy, member(700, (LINKED, BRONZE), r1="given", r10="given")) == []
     with_both = member(700, (LINKED, BRONZE, SILVER), r1="given", r10="given", r20="given")
@@ -117,16 +119,18 @@ def test_a_role_that_cannot_be_given_costs_nobody_the_lower_one() -> None:
         (STACK, member(70, (LINKED, BRONZE), r1="given", r10="taking"), ["+10"]),
     ],
 )
-def test_what_changes(policy: Policy, who: Member, wanted: list[str]) -> None:
+def test_steps_give_and_take_the_expected_roles(
+    policy: Policy, who: Member, wanted: list[str]
+) -> None:
     assert asked(policy, who) == wanted
 
 
-def test_who_has_it_already_is_noted_as_such() -> None:
+def test_existing_roles_are_recorded_as_found() -> None:
     assert silent(STACK, member(70, (LINKED, BRONZE))) == {LINKED: "found", BRONZE: "found"}
     assert silent(STACK, member(10, (LINKED,), r1="found", r10="found")) == {BRONZE: "taken"}
 
 
-def test_who_leaves_has_nothing_any_more() -> None:
+def test_former_member_holds_nothing() -> None:
     gone = member(70, None, r1="given", r10="found")
     assert silent(STACK, gone) == {LINKED: "away", BRONZE: "away"}
     assert silent(STACK, member(70, None)) == {LINKED: "away", BRONZE: "away"}
@@ -134,7 +138,9 @@ def test_who_leaves_has_nothing_any_more() -> None:
 
 
 @pytest.mark.parametrize(("state", "held"), [("given", ()), ("taken", (BRONZE,))])
-def test_discords_word_may_be_on_its_way(state: State, held: tuple[int, ...]) -> None:
+def test_recent_change_is_not_repeated_while_discord_lags(
+    state: State, held: tuple[int, ...]
+) -> None:
     """What was done a moment ago is not done again because the news of it is late."""
     policy = Policy((Reward(BRONZE, 60),))
     who = member(70 if state == "given" else 10, held)
@@ -154,7 +160,7 @@ def test_discords_word_may_be_on_its_way(state: State, held: tuple[int, ...]) ->
         (Reward(BRONZE, 60), member(10), "below"),
     ],
 )
-def test_why_somebody_is_not_to_have_it(reward: Reward, who: Member, why: str) -> None:
+def test_why_not_names_the_reason(reward: Reward, who: Member, why: str) -> None:
     assert rules.why_not(reward, who) == why
 
 
@@ -217,13 +223,13 @@ def answered(who: Member) -> Member:
 
 
 @given(policies(), members())
-def test_deciding_again_changes_nothing(policy: Policy, who: Member) -> None:
+def test_deciding_twice_changes_nothing(policy: Policy, who: Member) -> None:
     once = applied(who, list(rules.steps(policy, who, NOW)))
     assert list(rules.steps(policy, once, NOW)) == []
 
 
 @given(policies(), members())
-def test_once_discord_is_done_nothing_is_left_to_do(policy: Policy, who: Member) -> None:
+def test_no_steps_remain_after_discord_replies(policy: Policy, who: Member) -> None:
     if who.held is None:
         return
     calm = answered(who)
@@ -232,7 +238,7 @@ def test_once_discord_is_done_nothing_is_left_to_do(policy: Policy, who: Member)
 
 
 @given(policies(), members())
-def test_it_is_what_the_slow_model_says(policy: Policy, who: Member) -> None:
+def test_steps_match_the_slow_model(policy: Policy, who: Member) -> None:
     """Without anything under way: exactly the earned roles are added, and of the rest exactly those
     are removed that are ours."""
     if who.held is None:
@@ -251,7 +257,7 @@ def test_it_is_what_the_slow_model_says(policy: Policy, who: Member) -> None:
 
 
 @given(policies(), members())
-def test_nobody_ever_loses_what_we_did_not_give(policy: Policy, who: Member) -> None:
+def test_roles_we_did_not_grant_are_never_taken(policy: Policy, who: Member) -> None:
     shy = replace(policy, take_manual=False)
     for step in rules.steps(shy, who, NOW):
         if step.to == "taking":
@@ -259,14 +265,16 @@ def test_nobody_ever_loses_what_we_did_not_give(policy: Policy, who: Member) -> 
 
 
 @given(policies(), members())
-def test_what_is_switched_off_or_stuck_is_left_alone(policy: Policy, who: Member) -> None:
+def test_disabled_and_stuck_roles_are_untouched(policy: Policy, who: Member) -> None:
     touched = {step.role_id for step in rules.steps(policy, who, NOW)}
     off = {r.role_id for r in policy.rewards if r.state == "off"}
     assert not touched & (off | policy.stuck)
 
 
 @given(st.lists(st.sampled_from([0, 59, 60, 599, 600, 601, 5999, 6000])), st.booleans())
-def test_only_the_end_counts(minutes: list[int], highest: bool) -> None:
+def test_final_roles_do_not_depend_on_the_number_of_checks(
+    minutes: list[int], highest: bool
+) -> None:
     """However often somebody is looked at on the way, they end with the same roles."""
     policy = HIGHEST if highest else STACK
     often = member(0)
@@ -285,23 +293,23 @@ def loud(who: Mapping[int, Member], steps: list[Step]) -> set[int]:
     return {s.role_id for s in rules.find_news(steps, who, STACK, quiet=())}
 
 
-def test_who_gets_several_roles_is_congratulated_on_the_highest() -> None:
+def test_highest_of_several_roles_is_congratulated() -> None:
     who = member(700)
     assert loud({7: who}, list(rules.steps(STACK, who, NOW))) == {SILVER}
 
 
-def test_being_linked_has_its_own_word() -> None:
+def test_linked_role_is_not_congratulated() -> None:
     who = member(0)
     assert loud({7: who}, list(rules.steps(STACK, who, NOW))) == set()
 
 
 @pytest.mark.parametrize("state", ["given", "taken", "away", "found"])
-def test_what_comes_back_is_no_news(state: State) -> None:
+def test_returning_role_is_not_congratulated(state: State) -> None:
     who = member(70, (LINKED,), r1="given", r10=state)
     assert loud({7: who}, list(rules.steps(STACK, who, NOW))) == set()
 
 
-def test_who_earned_it_elsewhere_and_joins_is_congratulated() -> None:
+def test_joining_with_an_earned_role_is_congratulated() -> None:
     who = replace(member(70), grants={BRONZE: Grant("away", LONG_AGO, 0)})
     assert loud({7: who}, list(rules.steps(STACK, who, NOW))) == {BRONZE}
 
@@ -320,7 +328,7 @@ def test_who_earned_it_elsewhere_and_joins_is_congratulated() -> None:
         ("everyone managed permission above", "everyone"),
     ],
 )
-def test_the_first_obstacle_is_named(facts: str, obstacle: str | None) -> None:
+def test_first_obstacle_is_returned(facts: str, obstacle: str | None) -> None:
     found = rules.obstacle_of(
         everyone="everyone" in facts,
         managed="managed" in facts,
@@ -333,5 +341,5 @@ def test_the_first_obstacle_is_named(facts: str, obstacle: str | None) -> None:
 @pytest.mark.parametrize(
     ("minutes", "wanted"), [(0, 60), (59.9, 60), (60, 600), (700, 6000), (6000, None)]
 )
-def test_the_next_goal(minutes: float, wanted: int | None) -> None:
+def test_next_minutes_returns_the_nearest_goal(minutes: float, wanted: int | None) -> None:
     assert rules.next_minutes([6000, 60, 600], timedelta(minutes=minutes)) == wanted

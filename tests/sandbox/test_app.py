@@ -26,23 +26,23 @@ ROOT = Path(__file__).parents[2]
 
 
 class TestPeople:
-    def test_everybody_is_somebody_else(self) -> None:
+    def test_people_have_unique_ids_and_names(self) -> None:
         for field in ("handle", "discord_id", "discord_name", "kick_user_id", "kick_name"):
             assert len({getattr(person, field) for person in PEOPLE}) == len(PEOPLE)
 
-    def test_slugs(self) -> None:
+    def test_slug_is_lowercase_with_hyphens(self) -> None:
         assert slug_of("Some_One") == "some-one"
         assert BY_HANDLE["tomas"].kick_slug == "tomas-tv"
 
-    def test_roles(self) -> None:
+    def test_people_have_the_expected_roles(self) -> None:
         roles = {person.handle: person.role for person in PEOPLE}
         assert roles["nora"] == roles["vera"] == "streamer"
         assert roles["tomas"] == "moderator"
         assert {roles[handle] for handle in ("mia", "leo", "yuki", "sam")} == {"viewer"}
 
 
-class TestBell:
-    async def test_everybody_hears_everything_rung_after_they_came(self) -> None:
+class TestChangeFeed:
+    async def test_listeners_receive_changes_published_after_they_joined(self) -> None:
         changes = ChangeFeed()
         changes.publish("early")
         first, second = changes.listen(), changes.listen()
@@ -50,7 +50,7 @@ class TestBell:
         for listener in (first, second):
             assert await anext(listener) == {"area": "kick.chat", "text": "hello"}
 
-    async def test_who_left_hears_nothing(self) -> None:
+    async def test_closed_listener_receives_nothing(self) -> None:
         changes = ChangeFeed()
         listener = changes.listen()
         listener.close()
@@ -59,14 +59,14 @@ class TestBell:
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(anext(listener), 0.02)
 
-    async def test_closing_ends_the_listening(self) -> None:
+    async def test_close_ends_all_listeners(self) -> None:
         changes = ChangeFeed()
         listener = changes.listen()
         changes.publish("last")
         changes.close()
         assert [change["area"] async for change in listener] == ["last"]
 
-    async def test_a_slow_listener_loses_the_oldest(self) -> None:
+    async def test_slow_listener_loses_the_oldest_changes(self) -> None:
         changes = ChangeFeed()
         listener = changes.listen()
         for number in range(BACKLOG + 5):
@@ -87,13 +87,13 @@ class TestFaults:
         faults.declare(table)
         return faults
 
-    def test_the_next_n(self, faults: Faults) -> None:
+    def test_count_applies_to_the_next_n(self, faults: Faults) -> None:
         assert not faults.take("count")
         faults.set("count", 2)
         assert [faults.take("count") for _ in range(3)] == [True, True, False]
         assert faults.get("count") == 0
 
-    def test_only_a_count_can_be_taken(self, faults: Faults) -> None:
+    def test_take_requires_a_counted_fault(self, faults: Faults) -> None:
         with pytest.raises(ValueError, match="not a counted"):
             faults.take("on")
 
@@ -101,27 +101,29 @@ class TestFaults:
         ("name", "value"),
         [("count", True), ("count", "1"), ("count", 1.0), ("on", 1), ("wait", "1"), ("text", None)],
     )
-    def test_types_are_held(self, faults: Faults, name: str, value: object) -> None:
+    def test_values_of_another_type_are_rejected(
+        self, faults: Faults, name: str, value: object
+    ) -> None:
         with pytest.raises(ValueError, match=name):
             faults.set(name, value)
 
-    def test_an_int_will_do_for_a_float(self, faults: Faults) -> None:
+    def test_int_is_accepted_for_a_float(self, faults: Faults) -> None:
         faults.set("wait", 2)
         assert faults.seconds("wait") == 2.0
 
-    def test_unknown_names(self, faults: Faults) -> None:
+    def test_unknown_names_are_rejected(self, faults: Faults) -> None:
         for use in (faults.get, faults.take, faults.flag):
             with pytest.raises(KeyError):
                 use("nothing")
         with pytest.raises(KeyError):
             faults.set("nothing", 1)
 
-    def test_reset(self, faults: Faults) -> None:
+    def test_reset_restores_defaults(self, faults: Faults) -> None:
         faults.set("on", True)
         faults.reset()
         assert not faults.flag("on")
 
-    def test_declared_once(self, faults: Faults) -> None:
+    def test_fault_cannot_be_declared_twice(self, faults: Faults) -> None:
         with pytest.raises(ValueError, match="twice"):
             faults.declare({"on": (False, "Again.")})
 
@@ -132,14 +134,14 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-class TestControlRoot:
-    def test_state(self, sandbox: Sandbox) -> None:
+class TestControlApi:
+    def test_state_lists_people_and_services(self, sandbox: Sandbox) -> None:
         state = requests.get(f"{sandbox.base_url}/control/state", timeout=PATIENCE).json()
         assert state.keys() == {"discord", "kick", "shuffle", "people", "faults"}
         nora = next(person for person in state["people"] if person["handle"] == "nora")
         assert nora["discord_id"] == str(BY_HANDLE["nora"].discord_id)
 
-    def test_every_fault_explains_itself(self, sandbox: Sandbox) -> None:
+    def test_every_fault_has_a_description(self, sandbox: Sandbox) -> None:
         faults = requests.get(f"{sandbox.base_url}/control/faults", timeout=PATIENCE).json()
         assert {name.split(".")[0] for name in faults} == {"discord", "drand", "kick", "shuffle"}
         for name, fault in faults.items():
@@ -147,7 +149,7 @@ class TestControlRoot:
             assert fault["value"] == fault["default"], name
             assert len(fault["help"]) > 15, name
 
-    def test_setting_and_resetting(self, sandbox: Sandbox) -> None:
+    def test_faults_can_be_set_and_reset(self, sandbox: Sandbox) -> None:
         url = f"{sandbox.base_url}/control/faults"
         after = requests.post(url, json={"kick.webhook.drop": 3}, timeout=PATIENCE).json()
         assert after["kick.webhook.drop"]["value"] == 3
@@ -158,12 +160,12 @@ class TestControlRoot:
         ("body", "status"),
         [({"no.such": 1}, 404), ({"kick.webhook.drop": "many"}, 400), ([1], 400)],
     )
-    def test_mistakes(self, sandbox: Sandbox, body: Any, status: int) -> None:
+    def test_invalid_faults_are_rejected(self, sandbox: Sandbox, body: Any, status: int) -> None:
         answer = requests.post(f"{sandbox.base_url}/control/faults", json=body, timeout=PATIENCE)
         assert answer.status_code == status
         assert answer.json().keys() == {"error"}
 
-    def test_the_change_feed(self, sandbox: Sandbox) -> None:
+    def test_change_feed_streams_events(self, sandbox: Sandbox) -> None:
         with requests.get(
             f"{sandbox.base_url}/control/events", stream=True, timeout=PATIENCE
         ) as feed:
@@ -182,12 +184,12 @@ class TestControlRoot:
             "MadCats",
         )
 
-    def test_the_page_is_there(self, sandbox: Sandbox) -> None:
+    def test_control_page_is_served(self, sandbox: Sandbox) -> None:
         answer = requests.get(sandbox.page_url, timeout=PATIENCE)
         assert answer.status_code == 200
         assert answer.headers["Content-Type"].startswith("text/html")
 
-    def test_stopping_does_not_wait_for_listeners(self) -> None:
+    def test_shutdown_does_not_wait_for_listeners(self) -> None:
         with on_thread(signing_key=KEY) as running:
             feed = requests.get(f"{running.base_url}/control/events", stream=True, timeout=PATIENCE)
             began = time.monotonic()
@@ -229,7 +231,7 @@ def ready(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 class TestProgram:
-    def test_the_ready_line_and_an_end_on_sigterm(self, tmp_path: Path) -> None:
+    def test_ready_line_is_printed_and_sigterm_ends_it(self, tmp_path: Path) -> None:
         file = tmp_path / "ready.json"
         with start("--port", "0", "--ready-file", str(file)) as process:
             line = ready(process)
@@ -245,14 +247,14 @@ class TestProgram:
             out, err = process.communicate()
             assert (out, err) == ("", "")
 
-    def test_it_ends_with_stdin(self) -> None:
+    def test_program_ends_when_stdin_closes(self) -> None:
         with start("--port", "0", "--exit-with-stdin") as process:
             ready(process)
             assert process.stdin is not None
             process.stdin.close()
             assert process.wait(PATIENCE) == 0
 
-    def test_it_does_not_mind_stdin_otherwise(self) -> None:
+    def test_closed_stdin_is_ignored_by_default(self) -> None:
         with start("--port", "0") as process:
             line = ready(process)
             assert process.stdin is not None
@@ -261,7 +263,7 @@ class TestProgram:
             process.terminate()
             assert process.wait(PATIENCE) == 0
 
-    def test_a_taken_port_is_one_sentence(self) -> None:
+    def test_taken_port_is_reported_in_one_sentence(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             with start("--port", str(port)) as process:
@@ -269,7 +271,7 @@ class TestProgram:
         assert process.returncode == 2
         assert err == f"The sandbox cannot listen on port {port}: Address already in use.\n"
 
-    def test_it_imports_nothing_of_the_product(self) -> None:
+    def test_program_does_not_import_core(self) -> None:
         code = (
             "import sys, sandbox.__main__; "
             "print([name for name in sys.modules if name.split('.')[0] == 'core'])"

@@ -22,7 +22,7 @@ async def contents(rig: Rig) -> list[str]:
     return [line["content"] for line in await rig.hands.transcript("general")]
 
 
-async def test_a_429_is_waited_out_and_tried_again(rig: Rig) -> None:
+async def test_client_waits_and_retries_after_429(rig: Rig) -> None:
     await rig.hands.fault(rest_429=2, **{"rest_429_retry_after": 0.1})
     started = time.monotonic()
     await rig.general.send("patience")
@@ -30,20 +30,20 @@ async def test_a_429_is_waited_out_and_tried_again(rig: Rig) -> None:
     assert await contents(rig) == ["patience"]
 
 
-async def test_a_500_is_tried_again(rig: Rig) -> None:
+async def test_client_retries_after_500(rig: Rig) -> None:
     await rig.hands.fault(rest_500=1)
     await rig.general.send("again")
     assert await contents(rig) == ["again"]
 
 
-async def test_after_a_late_500_only_a_nonce_prevents_the_double(rig: Rig) -> None:
+async def test_nonce_prevents_a_duplicate_after_a_late_500(rig: Rig) -> None:
     await rig.hands.fault(rest_late_500=1)
     await rig.general.send("once", nonce="n-1")
     assert await contents(rig) == ["once"]
     assert rig.world.faults.get("discord.rest.late_500") == 0
 
 
-async def test_a_lost_answer_leaves_the_message_behind(rig: Rig) -> None:
+async def test_message_with_lost_reply_is_stored(rig: Rig) -> None:
     await rig.hands.fault(rest_lost_answer=1)
     with pytest.raises(aiohttp.ClientError):
         await rig.general.send("sent, but who knows", nonce="n-2")
@@ -52,7 +52,7 @@ async def test_a_lost_answer_leaves_the_message_behind(rig: Rig) -> None:
     assert str(again.id) == (await rig.hands.transcript("general"))[0]["message_id"]
 
 
-async def test_missing_permission_on_order(rig: Rig) -> None:
+async def test_missing_permission_fault_applies_once(rig: Rig) -> None:
     await rig.hands.fault(rest_missing_permission=1)
     with pytest.raises(discord.Forbidden) as error:
         await rig.general.send("no")
@@ -60,14 +60,14 @@ async def test_missing_permission_on_order(rig: Rig) -> None:
     await rig.general.send("yes")
 
 
-async def test_slow_rest_is_slow(rig: Rig) -> None:
+async def test_slow_rest_delays_responses(rig: Rig) -> None:
     await rig.hands.fault(rest_slow_ms=120)
     started = time.monotonic()
     await rig.general.send("slow")
     assert time.monotonic() - started >= 0.12
 
 
-async def test_the_bucket_of_messages_holds_the_bot_back(rig: Rig) -> None:
+async def test_message_rate_limit_delays_the_bot(rig: Rig) -> None:
     await rig.hands.fault(ratelimit_messages=3, ratelimit_window_s=0.3)
     started = time.monotonic()
     for n in range(7):
@@ -76,7 +76,7 @@ async def test_the_bucket_of_messages_holds_the_bot_back(rig: Rig) -> None:
     assert await contents(rig) == [f"{n}" for n in range(7)]
 
 
-async def test_who_ignores_the_headers_gets_429_with_everything_a_client_needs() -> None:
+async def test_client_ignoring_rate_limit_headers_gets_429() -> None:
     async with open_world() as world, aiohttp.ClientSession() as http:
         world.faults.set("discord.ratelimit.messages", 1)
         world.faults.set("discord.ratelimit.window_s", 60.0)
@@ -96,7 +96,7 @@ async def test_who_ignores_the_headers_gets_429_with_everything_a_client_needs()
             )
 
 
-async def test_strangers_and_unknown_paths_and_broken_bodies() -> None:
+async def test_unauthorized_unknown_and_malformed_requests_are_rejected() -> None:
     async with open_world() as world, aiohttp.ClientSession() as http:
         async with http.get(f"{world.api_url}/users/@me") as answer:
             assert answer.status == 401
@@ -112,7 +112,7 @@ async def test_strangers_and_unknown_paths_and_broken_bodies() -> None:
             assert (await answer.json())["url"] == world.gateway_url
 
 
-async def test_the_state_shows_the_world_and_the_feed_tells_its_changes(rig: Rig) -> None:
+async def test_state_shows_the_world_and_feed_lists_its_changes(rig: Rig) -> None:
     heard: list[str] = []
     listener = rig.world.changes.listen()
 
@@ -135,7 +135,7 @@ async def test_the_state_shows_the_world_and_the_feed_tells_its_changes(rig: Rig
     assert mods["visible_to"] == ["nora", "tomas", "bot"]
 
 
-async def test_the_two_guilds_do_not_mix(rig: Rig) -> None:
+async def test_guilds_are_isolated(rig: Rig) -> None:
     await rig.hands.message("vera", "general", "in the den")
     await rig.hands.message("nora", "general", "in the corner")
     assert await contents(rig) == ["in the corner"]

@@ -32,7 +32,7 @@ def say(rig: Rig, text: str) -> None:
     messages.post(rig.world, channel, mia, Draft(frozenset({"content"}), text))
 
 
-async def test_ready_shows_both_guilds_complete(rig: Rig) -> None:
+async def test_ready_has_both_guilds_with_members_channels_and_roles(rig: Rig) -> None:
     assert {guild.name for guild in rig.bot.guilds} == {"Nora's Corner", "Vera's Den"}
     assert rig.guild.owner == rig.member("nora")
     assert [channel.name for channel in rig.guild.text_channels] == [
@@ -52,7 +52,7 @@ async def test_ready_shows_both_guilds_complete(rig: Rig) -> None:
     assert rig.guild.self_role == rig.guild.me.top_role
 
 
-async def test_members_come_in_chunks_on_request() -> None:
+async def test_members_are_sent_in_chunks_on_request() -> None:
     intents = discord.Intents.all()
     intents.presences = False
     async with open_rig(intents) as rig:
@@ -63,7 +63,7 @@ async def test_members_come_in_chunks_on_request() -> None:
         assert by_id == [rig.member("leo")]
 
 
-async def test_wrong_token_is_refused_by_rest_and_by_the_gateway() -> None:
+async def test_wrong_token_is_rejected_by_rest_and_gateway() -> None:
     async with open_world() as world:
         bot = RigBot(discord.Intents.all())
         with pytest.raises(discord.LoginFailure):
@@ -95,7 +95,7 @@ async def test_refused_privileged_intents_close_with_4014() -> None:
         await run
 
 
-async def test_without_the_content_intent_words_are_empty_except_mentions_and_dms() -> None:
+async def test_without_message_content_intent_only_mentions_and_dms_have_content() -> None:
     intents = discord.Intents.default()
     async with open_rig(intents) as rig:
         await rig.hands.message("mia", "general", "secret")
@@ -105,7 +105,7 @@ async def test_without_the_content_intent_words_are_empty_except_mentions_and_dm
         assert rig.bot.seen == ["", f"<@{rig.world.bot.id}> hello", "psst"]
 
 
-async def test_events_without_their_intent_do_not_come() -> None:
+async def test_events_without_their_intent_are_not_sent() -> None:
     intents = discord.Intents(guilds=True, guild_messages=True, message_content=True)
     async with open_rig(intents) as rig:
         await rig.hands.message("mia", "dm", "psst")
@@ -114,7 +114,7 @@ async def test_events_without_their_intent_do_not_come() -> None:
         assert rig.bot.seen == ["aloud"]
 
 
-async def test_the_bot_does_not_hear_channels_it_cannot_see(rig: Rig) -> None:
+async def test_bot_receives_no_events_of_hidden_channels(rig: Rig) -> None:
     await rig.hands.overwrite("general", "bot", deny=["VIEW_CHANNEL"])
     say(rig, "behind its back")
     await rig.hands.overwrite("general", "bot")
@@ -123,7 +123,7 @@ async def test_the_bot_does_not_hear_channels_it_cannot_see(rig: Rig) -> None:
     assert rig.bot.seen == ["to its face"]
 
 
-async def test_a_killed_socket_is_resumed_and_missed_events_are_replayed(rig: Rig) -> None:
+async def test_killed_socket_resumes_and_replays_missed_events(rig: Rig) -> None:
     say(rig, "before")
     await until_async(lambda: rig.bot.seen == ["before"])
     resumed = rig.event("resumed")
@@ -136,7 +136,7 @@ async def test_a_killed_socket_is_resumed_and_missed_events_are_replayed(rig: Ri
     assert rig.bot.seen == ["before", "meanwhile", "after"]
 
 
-def test_a_session_replays_only_what_it_still_knows() -> None:
+def test_session_replays_only_recent_events() -> None:
     session = Session(0)
     assert session.can_replay_after(0)
     for _ in range(REPLAYABLE_EVENTS + 1):
@@ -146,13 +146,13 @@ def test_a_session_replays_only_what_it_still_knows() -> None:
     assert session.can_replay_after(session.sequence)
 
 
-async def test_reconnect_opcode_leads_to_a_resume(rig: Rig) -> None:
+async def test_reconnect_opcode_resumes(rig: Rig) -> None:
     resumed = rig.event("resumed")
     await rig.hands.gateway("reconnect")
     await resumed
 
 
-async def test_an_invalid_session_is_identified_anew_and_misses_what_was_said(rig: Rig) -> None:
+async def test_invalid_session_identifies_again_and_loses_missed_events(rig: Rig) -> None:
     ready = rig.event("ready")
     rig.world.faults.set("discord.gateway.no_resume", True)
     rig.world.gateway.kill()
@@ -163,7 +163,7 @@ async def test_an_invalid_session_is_identified_anew_and_misses_what_was_said(ri
     assert rig.bot.seen == ["heard"]
 
 
-async def test_invalidate_forgets_all_sessions(rig: Rig) -> None:
+async def test_invalidate_drops_all_sessions(rig: Rig) -> None:
     old = set(rig.world.gateway.sessions)
     ready = rig.event("ready")
     await rig.hands.gateway("invalidate")
@@ -171,7 +171,7 @@ async def test_invalidate_forgets_all_sessions(rig: Rig) -> None:
     assert not old & set(rig.world.gateway.sessions)
 
 
-async def test_a_stopped_gateway_refuses_until_it_is_started(
+async def test_stopped_gateway_rejects_connections_until_started(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("discord.backoff.ExponentialBackoff.delay", lambda self: 0.03)
@@ -186,13 +186,13 @@ async def test_a_stopped_gateway_refuses_until_it_is_started(
     await until_async(lambda: rig.bot.seen == ["meanwhile"])
 
 
-async def test_the_stopped_fault_drops_sockets_too(rig: Rig) -> None:
+async def test_stopped_fault_closes_open_sockets(rig: Rig) -> None:
     await rig.hands.fault(gateway_stopped=True)
     say(rig, "into the void")
     await until_async(lambda: not rig.world.gateway.connections)
 
 
-async def test_a_dropped_message_is_never_heard(rig: Rig) -> None:
+async def test_dropped_message_is_never_delivered(rig: Rig) -> None:
     rig.world.faults.set("discord.gateway.drop_messages", 1)
     say(rig, "dropped")
     say(rig, "heard")
@@ -200,7 +200,7 @@ async def test_a_dropped_message_is_never_heard(rig: Rig) -> None:
     assert rig.bot.seen == ["heard"]
 
 
-async def test_delayed_and_frozen_events_come_late_but_in_order(rig: Rig) -> None:
+async def test_delayed_and_frozen_events_arrive_in_order(rig: Rig) -> None:
     rig.world.faults.set("discord.gateway.delay_ms", 150)
     began = time.monotonic()
     say(rig, "late")
@@ -233,7 +233,7 @@ def _identify(world: FakeDiscord, **more: object) -> Json:
     return {"op": Op.IDENTIFY, "d": {"token": world.token, "intents": 0, **more}}
 
 
-async def test_only_a_clean_close_ends_the_session() -> None:
+async def test_only_clean_close_ends_the_session() -> None:
     async with open_world() as world:
         await _converse(world, _identify(world), close=4000)
         assert len(world.gateway.sessions) == 1
@@ -241,7 +241,7 @@ async def test_only_a_clean_close_ends_the_session() -> None:
         assert len(world.gateway.sessions) == 1
 
 
-async def test_protocol_mistakes_have_their_close_codes() -> None:
+async def test_protocol_errors_have_their_close_codes() -> None:
     async with open_world() as world:
         resume = {"token": world.token, "session_id": "x", "seq": 1}
         assert await _converse(world, {"op": 99}, close=1000) == 4003
@@ -252,7 +252,7 @@ async def test_protocol_mistakes_have_their_close_codes() -> None:
         assert await _converse(world, {"d": None}, close=1000) == 4002
 
 
-async def test_a_client_that_stops_its_heartbeat_is_dropped() -> None:
+async def test_client_without_heartbeat_is_disconnected() -> None:
     async with open_world() as world, aiohttp.ClientSession() as http:
         world.faults.set("discord.gateway.heartbeat_ms", 400)
         async with http.ws_connect(world.gateway_url) as socket:
@@ -268,7 +268,7 @@ async def test_heartbeats_are_acknowledged(rig: Rig) -> None:
     await until_async(lambda: math.isfinite(rig.bot.latency))
 
 
-async def test_the_world_ends_quickly_even_with_a_client_that_does_not_answer(
+async def test_shutdown_is_quick_with_an_unresponsive_client(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(gateway, "ANSWER_SECONDS", 2 * PATIENCE)
@@ -286,7 +286,7 @@ async def test_the_world_ends_quickly_even_with_a_client_that_does_not_answer(
         writer.close()
 
 
-async def test_leaving_and_joining_a_guild(rig: Rig) -> None:
+async def test_bot_leaves_and_joins_a_guild(rig: Rig) -> None:
     removed = rig.event("guild_remove")
     await rig.hands.member("bot", guild="Vera's Den", leave=True)
     assert (await removed).id == VERAS_DEN_ID

@@ -22,7 +22,7 @@ async def panel(rig: Rig) -> str:
     return str((await rig.general.send("panel", view=Panel())).id)
 
 
-async def test_one_hybrid_command_by_prefix_and_by_slash(rig: Rig) -> None:
+async def test_hybrid_command_works_by_prefix_and_slash(rig: Rig) -> None:
     await rig.hands.message("mia", "general", "!ping")
     line = await rig.hands.wait_for("general", lambda line: line["content"] == "pong")
     assert line["embeds"][0]["title"] == "Ping"
@@ -49,14 +49,14 @@ async def test_options_are_resolved(rig: Rig) -> None:
         ({"member": "leo", "color": "red"}, "no option color"),
     ],
 )
-async def test_a_client_does_not_send_options_that_do_not_fit(
+async def test_invalid_options_are_rejected_by_the_client(
     rig: Rig, given: dict[str, Any], complaint: str
 ) -> None:
     with pytest.raises(DriverError, match=complaint):
         await rig.hands.slash("mia", "general", "who", given)
 
 
-async def test_a_deferred_answer_is_awaited_and_keeps_its_ephemerality(rig: Rig) -> None:
+async def test_deferred_response_is_awaited_and_stays_ephemeral(rig: Rig) -> None:
     response = (await rig.hands.slash("mia", "general", "slow"))["response"]
     assert (response["content"], response["ephemeral"]) == ("done thinking", True)
     assert response["edited_timestamp"] is None
@@ -65,7 +65,7 @@ async def test_a_deferred_answer_is_awaited_and_keeps_its_ephemerality(rig: Rig)
     assert [m async for m in rig.general.history()] == []
 
 
-async def test_subcommands_and_default_permissions(rig: Rig) -> None:
+async def test_subcommands_and_default_permissions_work(rig: Rig) -> None:
     response = (await rig.hands.slash("tomas", "general", "mods on"))["response"]
     assert response["content"] == "it is on"
     response = (await rig.hands.slash("nora", "general", "mods status"))["response"]
@@ -79,25 +79,25 @@ async def test_subcommands_and_default_permissions(rig: Rig) -> None:
         await rig.hands.slash("tomas", "general", "nonsense")
 
 
-async def test_the_page_can_offer_the_commands(rig: Rig) -> None:
+async def test_page_lists_the_commands(rig: Rig) -> None:
     offered = {command["path"]: command for command in await rig.hands.commands()}
     assert set(offered) == {"ping", "who", "slow", "mods status", "mods on", "pick"}
     assert offered["mods on"]["default_member_permissions"] == str(1 << 13)
     assert [o["name"] for o in offered["who"]["options"]] == ["member", "role", "channel", "times"]
 
 
-async def test_autocomplete(rig: Rig) -> None:
+async def test_autocomplete_returns_matching_choices(rig: Rig) -> None:
     choices = await rig.hands.autocomplete("mia", "general", "pick", "game", {"game": "Book"})
     assert [choice["value"] for choice in choices] == ["Book of Dead", "Book of Ra"]
 
 
-async def test_a_button_answers_only_the_one_who_pressed_it(rig: Rig) -> None:
+async def test_button_response_is_ephemeral_for_its_user(rig: Rig) -> None:
     response = (await rig.hands.click("mia", await panel(rig), "panel:whisper"))["response"]
     assert (response["content"], response["ephemeral_for"]) == ("only you", "mia")
     assert response["type"] == 19
 
 
-async def test_a_dynamic_button_updates_its_message(rig: Rig) -> None:
+async def test_dynamic_button_updates_its_message(rig: Rig) -> None:
     view = discord.ui.View(timeout=None)
     view.add_item(CounterButton(0))
     message_id = str((await rig.general.send("count 0", view=view)).id)
@@ -108,7 +108,7 @@ async def test_a_dynamic_button_updates_its_message(rig: Rig) -> None:
         await rig.hands.click("leo", message_id, "count:1")
 
 
-async def test_selects_of_words_and_of_people(rig: Rig) -> None:
+async def test_string_and_user_selects_work(rig: Rig) -> None:
     message_id = await panel(rig)
     chosen = await rig.hands.click("mia", message_id, "panel:fruit", ["Apple", "Pear"])
     assert chosen["response"]["content"] == "Apple and Pear"
@@ -128,7 +128,7 @@ async def test_selects_of_words_and_of_people(rig: Rig) -> None:
         ("MentionableSelect", ["Regular", "leo"], "Member lil_bean, Role Regular"),
     ],
 )
-async def test_selects_of_roles_channels_and_mentionables(
+async def test_role_channel_and_mentionable_selects_work(
     rig: Rig, kind: str, values: list[str], answer: str
 ) -> None:
     message = await rig.general.send("pick", view=Pickers())
@@ -138,7 +138,7 @@ async def test_selects_of_roles_channels_and_mentionables(
         await rig.hands.click("mia", str(message.id), f"pick:{kind}", ["nonsense"])
 
 
-async def test_a_modal_with_selects(rig: Rig) -> None:
+async def test_modal_with_selects_works(rig: Rig) -> None:
     @rig.bot.tree.command()
     async def form(interaction: discord.Interaction) -> None:
         await interaction.response.send_modal(FruitForm())
@@ -157,7 +157,7 @@ async def test_a_modal_with_selects(rig: Rig) -> None:
     assert sent["response"]["content"] == "['Pear'] lil bean"
 
 
-async def test_a_modal_is_shown_filled_and_sent(rig: Rig) -> None:
+async def test_modal_is_shown_filled_and_submitted(rig: Rig) -> None:
     shown = await rig.hands.click("mia", await panel(rig), "panel:form")
     modal = shown["response"]["modal"]
     name = modal["components"][0]["components"][0]["custom_id"]
@@ -172,7 +172,7 @@ async def test_a_modal_is_shown_filled_and_sent(rig: Rig) -> None:
     assert (sent["response"]["content"], sent["response"]["ephemeral"]) == ("hello Mia here", True)
 
 
-async def test_nobody_clicks_what_only_another_person_sees(rig: Rig) -> None:
+async def test_ephemeral_message_of_another_user_cannot_be_clicked(rig: Rig) -> None:
     @rig.bot.listen()
     async def on_interaction(interaction: discord.Interaction) -> None:
         if interaction.data is not None and interaction.data.get("custom_id") == "more":
@@ -209,7 +209,7 @@ def _callback(interaction: discord.Interaction) -> Route:
     return Route("POST", path, webhook_id=interaction.id, webhook_token=interaction.token)
 
 
-async def test_a_second_callback_is_40060(rig: Rig) -> None:
+async def test_second_callback_is_40060(rig: Rig) -> None:
     interaction = await _raw_interaction(rig)
     await interaction.response.send_message("first")
     with pytest.raises(discord.HTTPException) as error:
@@ -219,7 +219,7 @@ async def test_a_second_callback_is_40060(rig: Rig) -> None:
     assert (error.value.status, error.value.code) == (400, 40060)
 
 
-async def test_a_late_callback_is_10062_and_the_person_sees_nothing(rig: Rig) -> None:
+async def test_late_callback_is_10062_and_shows_nothing(rig: Rig) -> None:
     rig.world.faults.set("discord.interactions.deadline_ms", 30)
     interaction = await _raw_interaction(rig)
     await asyncio.sleep(0.05)
@@ -230,7 +230,7 @@ async def test_a_late_callback_is_10062_and_the_person_sees_nothing(rig: Rig) ->
     assert found["response"] is None
 
 
-async def test_a_callback_type_must_fit(rig: Rig) -> None:
+async def test_invalid_callback_type_is_rejected(rig: Rig) -> None:
     interaction = await _raw_interaction(rig)
     with pytest.raises(discord.HTTPException) as error:
         await rig.bot.http.request(_callback(interaction), json={"type": 8, "data": {}})
@@ -258,7 +258,7 @@ async def test_followups_are_sent_edited_and_deleted(rig: Rig) -> None:
     assert error.value.code == 10008
 
 
-async def test_a_foreign_token_reaches_nothing(rig: Rig) -> None:
+async def test_wrong_token_cannot_send_followups(rig: Rig) -> None:
     path = "/webhooks/{webhook_id}/{webhook_token}"
     route = Route("POST", path, webhook_id=rig.world.bot.id, webhook_token="guess")
     with pytest.raises(discord.NotFound) as error:
@@ -266,13 +266,13 @@ async def test_a_foreign_token_reaches_nothing(rig: Rig) -> None:
     assert error.value.code == 10015
 
 
-async def test_slash_commands_in_a_direct_message(rig: Rig) -> None:
+async def test_slash_commands_work_in_a_dm(rig: Rig) -> None:
     response = (await rig.hands.slash("mia", "dm", "ping"))["response"]
     assert response["content"] == "pong"
     assert (await rig.hands.transcript("dm:mia"))[-1]["content"] == "pong"
 
 
-async def test_guild_commands_go_before_global_ones_and_only_there(rig: Rig) -> None:
+async def test_guild_commands_override_global_ones_in_their_guild(rig: Rig) -> None:
     @discord.app_commands.command(description="Only here")
     async def here(interaction: discord.Interaction) -> None:
         await interaction.response.send_message("here")
@@ -285,7 +285,7 @@ async def test_guild_commands_go_before_global_ones_and_only_there(rig: Rig) -> 
         await rig.hands.slash("leo", "general", "here", guild="Vera's Den")
 
 
-async def test_syncing_again_keeps_ids_and_forgets_the_removed(rig: Rig) -> None:
+async def test_repeated_sync_keeps_ids_and_removes_deleted_commands(rig: Rig) -> None:
     before = {command.name: command.id for command in await rig.bot.tree.fetch_commands()}
     rig.bot.tree.remove_command("pick")
     await rig.bot.tree.sync()
@@ -293,7 +293,7 @@ async def test_syncing_again_keeps_ids_and_forgets_the_removed(rig: Rig) -> None
     assert after == {name: id_ for name, id_ in before.items() if name != "pick"}
 
 
-async def test_invalid_commands_are_refused_with_a_tree_of_errors(rig: Rig) -> None:
+async def test_invalid_commands_return_an_error_tree(rig: Rig) -> None:
     route = Route("PUT", "/applications/{app}/commands", app=rig.world.bot.id)
     with pytest.raises(discord.HTTPException) as error:
         await rig.bot.http.request(route, json=[{"name": "Loud", "description": ""}])

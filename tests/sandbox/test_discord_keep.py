@@ -47,7 +47,7 @@ def shown(state: Json) -> object:
     return json.loads(re.sub(r"http://127.0.0.1:\d+", "", text))
 
 
-async def test_a_restart_shows_everything_again(tmp_path: Path) -> None:
+async def test_restart_restores_everything(tmp_path: Path) -> None:
     file = tmp_path / "data" / "discord.json"
     async with opened(file) as (sandbox, hands):
         await hands.message("mia", "general", "héllo \0 \ud83c 🎰")
@@ -66,14 +66,14 @@ async def test_a_restart_shows_everything_again(tmp_path: Path) -> None:
     assert int(again) > int(card)
 
 
-async def test_it_is_written_while_it_runs_so_that_a_kill_costs_a_moment(tmp_path: Path) -> None:
+async def test_state_is_saved_while_running(tmp_path: Path) -> None:
     file = tmp_path / "discord.json"
     async with opened(file) as (_sandbox, hands):
         await hands.message("mia", "general", "before the kill")
         await until_async(lambda: file.exists() and "before the kill" in file.read_text())
 
 
-async def test_a_file_that_cannot_be_read_is_set_aside(
+async def test_unreadable_file_is_set_aside(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "discord.json"
@@ -85,7 +85,7 @@ async def test_a_file_that_cannot_be_read_is_set_aside(
     assert "hello" in await asyncio.to_thread(file.read_text)
 
 
-async def test_without_a_file_nothing_is_kept(tmp_path: Path) -> None:
+async def test_without_a_file_nothing_is_saved(tmp_path: Path) -> None:
     async with serve():
         pass
     assert list(tmp_path.iterdir()) == []

@@ -26,7 +26,7 @@ def role(rig: Rig, name: str) -> discord.Role:
     return found
 
 
-async def test_giving_and_taking_a_role_is_heard(rig: Rig) -> None:
+async def test_role_changes_send_member_updates(rig: Rig) -> None:
     mia, regular = rig.member("mia"), role(rig, "Regular")
     changed = rig.event("member_update")
     await mia.add_roles(regular, reason="watchtime")
@@ -41,7 +41,7 @@ async def test_giving_and_taking_a_role_is_heard(rig: Rig) -> None:
     assert await rig.hands.roles_of("mia") == []
 
 
-async def test_a_role_above_the_bots_own_is_refused(rig: Rig) -> None:
+async def test_role_above_the_bot_is_rejected(rig: Rig) -> None:
     with pytest.raises(discord.Forbidden) as error:
         await rig.member("mia").add_roles(role(rig, "Moderator"))
     assert error.value.code == 50013
@@ -52,18 +52,18 @@ async def test_a_role_above_the_bots_own_is_refused(rig: Rig) -> None:
     assert await rig.hands.roles_of("mia") == []
 
 
-def test_on_one_position_the_older_role_is_the_higher() -> None:
+def test_older_role_ranks_higher_at_equal_position() -> None:
     older, younger = (Role(role_id, 1, "", 3, 0) for role_id in (10, 20))
     assert sorted([older, younger], key=permissions.rank) == [younger, older]
 
 
-async def test_a_managed_role_cannot_be_given(rig: Rig) -> None:
+async def test_managed_role_cannot_be_given(rig: Rig) -> None:
     with pytest.raises(discord.HTTPException) as error:
         await rig.member("mia").add_roles(role(rig, "Regulars"))
     assert error.value.code == 50028
 
 
-async def test_a_role_that_is_gone_is_10011(rig: Rig) -> None:
+async def test_deleted_role_is_10011(rig: Rig) -> None:
     regular = role(rig, "Regular")
     await rig.member("mia").add_roles(regular)
     gone = rig.event("guild_role_delete")
@@ -75,14 +75,14 @@ async def test_a_role_that_is_gone_is_10011(rig: Rig) -> None:
     assert error.value.code == 10011
 
 
-async def test_without_manage_roles_nothing_goes(rig: Rig) -> None:
+async def test_role_changes_require_manage_roles(rig: Rig) -> None:
     await rig.hands.role("Regulars", permissions="0")
     with pytest.raises(discord.Forbidden) as error:
         await rig.member("mia").add_roles(role(rig, "Regular"))
     assert error.value.code == 50013
 
 
-async def test_the_bot_creates_edits_and_deletes_roles(rig: Rig) -> None:
+async def test_bot_creates_edits_and_deletes_roles(rig: Rig) -> None:
     made = await rig.guild.create_role(name="Lucky", colour=discord.Colour(0x123456))
     await until_async(lambda: rig.guild.get_role(made.id))
     assert made.position == 1
@@ -97,7 +97,7 @@ async def test_the_bot_creates_edits_and_deletes_roles(rig: Rig) -> None:
     await until_async(lambda: rig.guild.get_role(made.id) is None)
 
 
-async def test_people_join_and_leave(rig: Rig) -> None:
+async def test_members_join_and_leave(rig: Rig) -> None:
     joined = rig.event("member_join")
     await rig.hands.member("sam", join=True)
     assert (await joined).name == "sam_i_am"
@@ -106,7 +106,7 @@ async def test_people_join_and_leave(rig: Rig) -> None:
     assert (await left).name == "sam_i_am"
 
 
-async def test_nicknames_and_the_member_list(rig: Rig) -> None:
+async def test_nicknames_and_member_search_work(rig: Rig) -> None:
     changed = rig.event("member_update")
     await rig.hands.member("mia", nick="Meow")
     assert (await changed)[1].display_name == "Meow"
@@ -118,7 +118,7 @@ async def test_nicknames_and_the_member_list(rig: Rig) -> None:
     assert [member["user"]["username"] for member in found] == ["madcats"]
 
 
-async def test_missing_permission_is_50013_and_no_sight_is_50001(rig: Rig) -> None:
+async def test_missing_permission_is_50013_and_hidden_channel_50001(rig: Rig) -> None:
     await rig.hands.overwrite("general", "bot", deny=["SEND_MESSAGES"])
     with pytest.raises(discord.Forbidden) as error:
         await rig.general.send("hello")
@@ -135,7 +135,7 @@ async def test_missing_permission_is_50013_and_no_sight_is_50001(rig: Rig) -> No
 
 @pytest.mark.parametrize(("access", "code"), [("none", 50001), ("read", 50013)])
 @pytest.mark.parametrize("channel", ["general", "mods"])
-async def test_a_channel_can_be_closed_to_the_bot_and_opened_again(
+async def test_channel_can_be_closed_to_the_bot_and_reopened(
     rig: Rig, channel: str, access: str, code: int
 ) -> None:
     place = rig.guild.get_channel(channel_id(GUILD_ID, channel))
@@ -153,12 +153,12 @@ async def test_a_channel_can_be_closed_to_the_bot_and_opened_again(
     await place.send("hello again")
 
 
-async def test_a_bots_access_that_is_no_access_is_refused(rig: Rig) -> None:
+async def test_unknown_access_level_is_rejected(rig: Rig) -> None:
     with pytest.raises(DriverError, match="no access"):
         await rig.hands.bot_access("general", "some")
 
 
-async def test_people_are_held_to_their_permissions(rig: Rig) -> None:
+async def test_people_need_permissions_too(rig: Rig) -> None:
     with pytest.raises(DriverError, match="50001"):
         await rig.hands.message("mia", "mods", "let me in")
     await rig.hands.message("tomas", "mods", "hello")
@@ -188,7 +188,7 @@ async def test_channels_are_created_edited_and_deleted(rig: Rig) -> None:
     assert error.value.code == 10003
 
 
-async def test_computed_permissions_are_those_that_discord_py_computes(rig: Rig) -> None:
+async def test_computed_permissions_match_discord_py(rig: Rig) -> None:
     """discord.py's own reading of roles and overwrites is the model."""
     world, guild = rig.world, rig.world.guild(GUILD_ID)
     channel = world.channel(GENERAL_ID)

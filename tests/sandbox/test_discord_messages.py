@@ -29,7 +29,7 @@ def form_error(error: discord.HTTPException) -> str:
     return error.text
 
 
-async def test_send_edit_and_delete(rig: Rig) -> None:
+async def test_messages_are_sent_edited_and_deleted(rig: Rig) -> None:
     sent = await rig.general.send("hello")
     edited = await sent.edit(content="hello again", embed=discord.Embed(title="T", colour=0xFF))
     assert (edited.content, edited.embeds[0].title) == ("hello again", "T")
@@ -43,7 +43,7 @@ async def test_send_edit_and_delete(rig: Rig) -> None:
     assert gone.value.code == 10008
 
 
-async def test_the_bot_hears_edits_and_deletions(rig: Rig) -> None:
+async def test_bot_receives_edits_and_deletions(rig: Rig) -> None:
     message_id = await rig.hands.message("mia", "general", "first")
     await until_async(lambda: rig.bot.seen)
     edit = rig.event("message_edit")
@@ -55,7 +55,7 @@ async def test_the_bot_hears_edits_and_deletions(rig: Rig) -> None:
     assert (await gone).content == "second"
 
 
-async def test_history_pages_both_ways(rig: Rig) -> None:
+async def test_history_pages_in_both_directions(rig: Rig) -> None:
     sent = [await rig.general.send(f"line {n}") for n in range(7)]
     newest = [m.content async for m in rig.general.history(limit=3)]
     assert newest == ["line 6", "line 5", "line 4"]
@@ -67,7 +67,7 @@ async def test_history_pages_both_ways(rig: Rig) -> None:
     assert sorted(around) == ["line 2", "line 3", "line 4"]
 
 
-async def test_bulk_delete(rig: Rig) -> None:
+async def test_messages_are_bulk_deleted(rig: Rig) -> None:
     for n in range(4):
         await rig.hands.message("mia", "general", f"spam {n}")
     gone = rig.event("raw_bulk_message_delete")
@@ -76,7 +76,7 @@ async def test_bulk_delete(rig: Rig) -> None:
     assert [line["content"] for line in await transcript(rig)] == ["spam 0"]
 
 
-async def test_a_nonce_makes_one_message_however_often_it_is_sent(rig: Rig) -> None:
+async def test_repeated_nonce_creates_one_message(rig: Rig) -> None:
     first = await rig.general.send("call 17", nonce="outbox-17")
     again = await rig.general.send("call 17", nonce="outbox-17")
     other = await rig.general.send("call 18", nonce="outbox-18")
@@ -87,7 +87,7 @@ async def test_a_nonce_makes_one_message_however_often_it_is_sent(rig: Rig) -> N
     assert [line["content"] for line in await transcript(rig)] == ["call 17", "call 18"]
 
 
-async def test_replies_point_at_their_message_and_ping_unless_told_not_to(rig: Rig) -> None:
+async def test_replies_reference_their_message_and_mention_by_default(rig: Rig) -> None:
     message_id = await rig.hands.message("mia", "general", "who is there?")
     original = await rig.general.fetch_message(int(message_id))
     reply = await original.reply("me")
@@ -103,7 +103,7 @@ async def test_replies_point_at_their_message_and_ping_unless_told_not_to(rig: R
     assert "Unknown message" in form_error(error.value)
 
 
-async def test_a_person_replies_too(rig: Rig) -> None:
+async def test_person_can_reply(rig: Rig) -> None:
     sent = await rig.general.send("question")
     heard = rig.event("message", lambda message: not message.author.bot)
     await rig.hands.message("mia", "general", "answer", reply_to=str(sent.id))
@@ -112,7 +112,7 @@ async def test_a_person_replies_too(rig: Rig) -> None:
     assert message.reference.message_id == sent.id
 
 
-async def test_allowed_mentions_decide_who_is_pinged(rig: Rig) -> None:
+async def test_allowed_mentions_decide_who_is_mentioned(rig: Rig) -> None:
     mia = rig.member("mia")
     text = f"{mia.mention} @everyone"
     loud = await rig.general.send(text)
@@ -145,7 +145,7 @@ async def test_embeds_over_their_limits_are_50035(
     assert await transcript(rig) == []
 
 
-async def test_embeds_together_may_have_6000_characters_and_each_25_fields(rig: Rig) -> None:
+async def test_embeds_are_limited_to_6000_characters_and_25_fields(rig: Rig) -> None:
     full = [discord.Embed(description="d" * 3000), discord.Embed(description="d" * 3000)]
     assert len((await rig.general.send(embeds=full)).embeds) == 2
     with pytest.raises(discord.HTTPException, match="6000"):
@@ -157,7 +157,7 @@ async def test_embeds_together_may_have_6000_characters_and_each_25_fields(rig: 
         await rig.general.send(embed=crowded)
 
 
-async def test_content_over_2000_and_empty_messages_are_refused(rig: Rig) -> None:
+async def test_long_and_empty_messages_are_rejected(rig: Rig) -> None:
     await rig.general.send("😀" * 2000)
     with pytest.raises(discord.HTTPException, match="2000 or fewer"):
         await rig.general.send("x" * 2001)
@@ -184,7 +184,7 @@ async def test_files_are_stored_and_served(rig: Rig) -> None:
         assert await answer.read() == b"PNG"
 
 
-async def test_reactions_of_people_and_of_the_bot(rig: Rig) -> None:
+async def test_people_and_bot_react(rig: Rig) -> None:
     sent = await rig.general.send("vote")
     await sent.add_reaction("👍")
     heard = rig.event("raw_reaction_add", lambda event: not event.member.bot)
@@ -214,7 +214,7 @@ async def test_guild_emoji_react_and_unknown_ones_are_10014(rig: Rig) -> None:
     assert (await rig.general.fetch_message(sent.id)).reactions == []
 
 
-async def test_pins_leave_a_notice_and_an_event(rig: Rig) -> None:
+async def test_pins_create_a_notice_and_an_event(rig: Rig) -> None:
     sent = await rig.general.send("rules")
     changed, edited = rig.event("guild_channel_pins_update"), rig.event("raw_message_edit")
     await sent.pin()
@@ -230,7 +230,7 @@ async def test_pins_leave_a_notice_and_an_event(rig: Rig) -> None:
     assert [m async for m in rig.general.pins()] == []
 
 
-async def test_pinning_needs_its_own_permission(rig: Rig) -> None:
+async def test_pinning_requires_its_own_permission(rig: Rig) -> None:
     sent = await rig.general.send("rules")
     await rig.hands.overwrite("general", "bot", deny=["PIN_MESSAGES"])
     with pytest.raises(discord.Forbidden) as error:
@@ -238,7 +238,7 @@ async def test_pinning_needs_its_own_permission(rig: Rig) -> None:
     assert error.value.code == 50013
 
 
-async def test_direct_messages_and_closed_ones(rig: Rig) -> None:
+async def test_closed_dms_are_rejected(rig: Rig) -> None:
     mia = rig.member("mia")
     await mia.send("hello mia")
     assert [line["content"] for line in await transcript(rig, "dm:mia")] == ["hello mia"]
@@ -253,7 +253,7 @@ async def test_direct_messages_and_closed_ones(rig: Rig) -> None:
     await mia.send("ah")
 
 
-async def test_no_direct_messages_without_a_mutual_guild(rig: Rig) -> None:
+async def test_dm_requires_a_mutual_guild(rig: Rig) -> None:
     sam = next(p for p in rig.world.people if p.handle == "sam")
     stranger = await rig.bot.fetch_user(sam.discord_id)
     with pytest.raises(discord.Forbidden) as error:
@@ -261,7 +261,7 @@ async def test_no_direct_messages_without_a_mutual_guild(rig: Rig) -> None:
     assert error.value.code == 50278
 
 
-async def test_unknown_things_have_their_codes(rig: Rig) -> None:
+async def test_unknown_objects_have_their_error_codes(rig: Rig) -> None:
     async def code(what: Any) -> int:
         with pytest.raises(discord.NotFound) as error:
             await what
@@ -276,7 +276,7 @@ async def test_unknown_things_have_their_codes(rig: Rig) -> None:
     assert await code(rig.bot.fetch_guild(1)) == 10004
 
 
-async def test_nobody_edits_what_others_wrote(rig: Rig) -> None:
+async def test_messages_of_others_cannot_be_edited(rig: Rig) -> None:
     message_id = await rig.hands.message("mia", "general", "mine")
     message = await rig.general.fetch_message(int(message_id))
     with pytest.raises(discord.Forbidden) as error:
@@ -290,7 +290,7 @@ async def test_nobody_edits_what_others_wrote(rig: Rig) -> None:
     await rig.hands.delete_message(str(sent.id), person="tomas")
 
 
-async def test_webhooks_speak_under_their_own_name(rig: Rig) -> None:
+async def test_webhooks_post_under_their_own_name(rig: Rig) -> None:
     hook = await rig.general.create_webhook(name="Herald")
     sent = await hook.send("hear ye", wait=True, username="Crier")
     assert sent.author.name == "Crier"
@@ -302,7 +302,7 @@ async def test_webhooks_speak_under_their_own_name(rig: Rig) -> None:
     await hook.delete()
 
 
-async def test_components_v2(rig: Rig) -> None:
+async def test_components_v2_are_accepted(rig: Rig) -> None:
     view = discord.ui.LayoutView()
     box: discord.ui.Container[Any] = discord.ui.Container(accent_colour=0x00FF00)
     box.add_item(discord.ui.TextDisplay("# Title"))
@@ -322,7 +322,7 @@ async def test_components_v2(rig: Rig) -> None:
         )
 
 
-async def test_component_limits(rig: Rig) -> None:
+async def test_component_limits_are_enforced(rig: Rig) -> None:
     async def refused(components: list[Any]) -> str:
         route = discord.http.Route(
             "POST", "/channels/{channel_id}/messages", channel_id=rig.general.id

@@ -31,7 +31,7 @@ async def refused(rig: Rig, method: str, path: str, **kwargs: Any) -> int:
     return error.value.code
 
 
-async def test_the_bot_about_itself(rig: Rig) -> None:
+async def test_application_info_and_own_user_are_returned(rig: Rig) -> None:
     info = await rig.bot.application_info()
     assert (info.name, info.owner.name) == ("Regulars", "noraplays")
     assert info.flags.gateway_message_content_limited
@@ -46,7 +46,7 @@ async def test_the_bot_about_itself(rig: Rig) -> None:
     assert renamed.name == "Renamed"
 
 
-async def test_leaving_a_guild_takes_all_access(rig: Rig) -> None:
+async def test_leaving_a_guild_revokes_access(rig: Rig) -> None:
     den = rig.bot.get_guild(VERAS_DEN_ID)
     assert den is not None
     gone = rig.event("guild_remove")
@@ -56,7 +56,7 @@ async def test_leaving_a_guild_takes_all_access(rig: Rig) -> None:
     assert await refused(rig, "GET", f"/channels/{VERAS_DEN_ID + 20}") == 50001
 
 
-async def test_members_are_edited_within_the_bots_power(rig: Rig) -> None:
+async def test_members_are_edited_within_the_bots_permissions(rig: Rig) -> None:
     bot_role = discord.utils.get(rig.guild.roles, name="Regulars")
     assert bot_role is not None
     mia, tomas, nora = (rig.member(handle) for handle in ("mia", "tomas", "nora"))
@@ -89,7 +89,7 @@ async def test_members_are_edited_within_the_bots_power(rig: Rig) -> None:
     assert (await left).id == mia.id
 
 
-async def test_roles_are_read_and_moved(rig: Rig) -> None:
+async def test_roles_are_fetched_and_moved(rig: Rig) -> None:
     roles = {role.name: role for role in await rig.guild.fetch_roles()}
     assert (await rig.guild.fetch_role(roles["Regular"].id)).name == "Regular"
     await rig.guild.edit_role_positions({roles["Regular"]: 2})
@@ -111,7 +111,7 @@ async def test_emojis_and_channels_are_listed(rig: Rig) -> None:
     assert await refused(rig, "DELETE", nowhere) == 10009
 
 
-async def test_channels_check_their_fields(rig: Rig) -> None:
+async def test_channel_fields_are_validated(rig: Rig) -> None:
     assert await refused(rig, "POST", f"/guilds/{GUILD_ID}/channels", json={}) == 50035
     too_long = {"topic": "x" * 1025}
     assert await refused(rig, "PATCH", f"/channels/{rig.general.id}", json=too_long) == 50035
@@ -127,7 +127,7 @@ async def test_channels_check_their_fields(rig: Rig) -> None:
         await rig.hands.message("mia", "general", "hello")
 
 
-async def test_a_direct_channel_is_not_a_guilds(rig: Rig) -> None:
+async def test_dm_channel_is_not_a_guild_channel(rig: Rig) -> None:
     channel = await rig.member("mia").create_dm()
     assert (await rig.member("mia").create_dm()).id == channel.id
     assert await refused(rig, "DELETE", f"/channels/{channel.id}") == 50003
@@ -174,20 +174,20 @@ async def test_single_commands_are_upserted_edited_and_deleted(rig: Rig) -> None
         },
     ],
 )
-async def test_commands_that_discord_would_not_take(rig: Rig, body: dict[str, Any]) -> None:
+async def test_invalid_commands_are_rejected(rig: Rig, body: dict[str, Any]) -> None:
     path = f"/applications/{rig.guild.me.id}/commands"
     assert await refused(rig, "PUT", path, json=[body]) == 50035
     assert await refused(rig, "PUT", path, json={"not": "a list"}) == 50035
 
 
-async def test_too_many_and_twice_the_same_command(rig: Rig) -> None:
+async def test_too_many_and_duplicate_commands_are_rejected(rig: Rig) -> None:
     path = f"/applications/{rig.guild.me.id}/commands"
     many = [{"name": f"c{n}", "description": "d"} for n in range(101)]
     assert await refused(rig, "PUT", path, json=many) == 30032
     assert await refused(rig, "PUT", path, json=[many[0], many[0]]) == 50035
 
 
-async def test_numbers_that_are_none(rig: Rig) -> None:
+async def test_invalid_numbers_are_rejected(rig: Rig) -> None:
     assert await refused(rig, "GET", "/channels/abc") == 50035
     messages = f"/channels/{rig.general.id}/messages"
     assert await refused(rig, "GET", messages, params={"limit": "x"}) == 50035
@@ -198,7 +198,7 @@ async def test_numbers_that_are_none(rig: Rig) -> None:
     assert await refused(rig, "POST", messages, json={"content": "x", "nonce": "n" * 26}) == 50035
 
 
-async def test_reactions_are_managed(rig: Rig) -> None:
+async def test_reactions_are_listed_and_removed(rig: Rig) -> None:
     message_id = await rig.hands.message("mia", "general", "vote")
     for emoji in ("👍", "👎"):
         await rig.hands.react("mia", message_id, emoji)
@@ -213,7 +213,7 @@ async def test_reactions_are_managed(rig: Rig) -> None:
     assert error.value.code == 30010
 
 
-async def test_people_pin_if_they_may_and_are_seen_typing(rig: Rig) -> None:
+async def test_people_can_pin_with_permission_and_type(rig: Rig) -> None:
     message_id = await rig.hands.message("mia", "general", "look")
     with pytest.raises(DriverError, match="50013"):
         await rig.hands.pin("mia", message_id)
@@ -226,7 +226,7 @@ async def test_people_pin_if_they_may_and_are_seen_typing(rig: Rig) -> None:
         pass
 
 
-async def test_the_admin_makes_roles_and_channels(rig: Rig) -> None:
+async def test_admin_creates_roles_and_channels(rig: Rig) -> None:
     await rig.hands.role("Helper", permissions=["MANAGE_MESSAGES"], color=0xFF)
     await rig.hands.member("mia", roles=["Helper"])
     assert await rig.hands.roles_of("mia") == ["Helper"]
@@ -252,7 +252,7 @@ async def test_the_admin_makes_roles_and_channels(rig: Rig) -> None:
         ("interaction", ("1",), 404),
     ],
 )
-async def test_the_control_api_says_what_is_wrong(
+async def test_control_api_explains_errors(
     rig: Rig, act: str, args: tuple[Any, ...], status: int
 ) -> None:
     more: dict[str, Any] = {}
@@ -265,7 +265,7 @@ async def test_the_control_api_says_what_is_wrong(
     assert error.value.status == status
 
 
-async def test_a_disabled_button_cannot_be_pressed(rig: Rig) -> None:
+async def test_disabled_button_cannot_be_pressed(rig: Rig) -> None:
     view = Panel()
     view.whisper.disabled = True
     message = await rig.general.send("panel", view=view)
@@ -274,7 +274,7 @@ async def test_a_disabled_button_cannot_be_pressed(rig: Rig) -> None:
     assert error.value.status == 409
 
 
-async def test_every_avatar_is_a_picture(rig: Rig) -> None:
+async def test_every_avatar_is_a_png(rig: Rig) -> None:
     async with aiohttp.ClientSession() as http:
         state = await rig.hands.state()
         for url in (state["bot"]["avatar_url"], f"{rig.world.cdn_url}/embed/avatars/0.png"):
@@ -285,7 +285,7 @@ async def test_every_avatar_is_a_picture(rig: Rig) -> None:
             assert answer.status == 404
 
 
-async def test_transcripts_go_on_from_a_message(rig: Rig) -> None:
+async def test_transcript_continues_after_a_message(rig: Rig) -> None:
     first = await rig.hands.message("mia", "general", "one")
     await rig.hands.message("mia", "general", "two")
     assert [x["content"] for x in await rig.hands.transcript("general", after=first)] == ["two"]

@@ -19,7 +19,7 @@ def users(kick: Kick, token: str) -> requests.Response:
 
 
 class TestConsent:
-    def test_the_page_shows_app_scopes_and_who_could_go_on(self, kick: Kick) -> None:
+    def test_page_shows_app_scopes_and_accounts(self, kick: Kick) -> None:
         page = requests.get(kick.authorize_url("user:read chat:write"), timeout=PATIENCE)
         assert page.status_code == 200
         assert page.headers["Content-Type"].startswith("text/html")
@@ -27,13 +27,13 @@ class TestConsent:
             assert words in page.text
         assert "kicks:read" not in page.text
 
-    def test_yes_returns_code_and_state(self, kick: Kick) -> None:
+    def test_approval_returns_code_and_state(self, kick: Kick) -> None:
         location = kick.driver.consent(kick.authorize_url(state="a b&c"), "mia")
         assert location.startswith(f"{kick.redirect_uri}?")
         assert query_of(location).keys() == {"code", "state"}
         assert query_of(location)["state"] == "a b&c"
 
-    def test_no_returns_access_denied(self, kick: Kick) -> None:
+    def test_denial_returns_access_denied(self, kick: Kick) -> None:
         query = query_of(kick.driver.consent(kick.authorize_url(), None))
         assert query["error"] == "access_denied"
         assert query["state"] == "state-1"
@@ -48,7 +48,7 @@ class TestConsent:
             {"redirect_uri": "http://elsewhere.example/callback"},
         ],
     )
-    def test_a_wrong_client_or_address_is_never_redirected(
+    def test_wrong_client_or_redirect_is_never_redirected(
         self, kick: Kick, changes: dict[str, str | None]
     ) -> None:
         url = kick.authorize_url(**changes)
@@ -71,7 +71,7 @@ class TestConsent:
             {"code_challenge_method": "plain"},
         ],
     )
-    def test_other_mistakes_are_reported_to_the_redirect(
+    def test_other_errors_are_sent_to_the_redirect(
         self, kick: Kick, changes: dict[str, str | None]
     ) -> None:
         url = kick.authorize_url(**changes)
@@ -79,13 +79,13 @@ class TestConsent:
         assert answer.status_code == 302
         assert query_of(answer.headers["Location"])["error"] == "invalid_request"
 
-    def test_registered_addresses_are_exact(self, kick: Kick) -> None:
+    def test_redirect_uri_must_match_exactly(self, kick: Kick) -> None:
         kick.driver.app(redirect_uris=[f"{kick.redirect_uri}/exact"])
         assert requests.get(kick.authorize_url(), timeout=PATIENCE).status_code == 400
         url = kick.authorize_url(redirect_uri=f"{kick.redirect_uri}/exact")
         assert requests.get(url, timeout=PATIENCE).status_code == 200
 
-    def test_the_first_127_0_0_1_becomes_localhost(self, kick: Kick) -> None:
+    def test_first_127_0_0_1_becomes_localhost(self, kick: Kick) -> None:
         numeric = kick.redirect_uri.replace("localhost", "127.0.0.1")
         url = kick.authorize_url(redirect_uri=numeric)
         assert urlsplit(kick.driver.consent(url, "mia")).hostname == "localhost"
@@ -94,13 +94,13 @@ class TestConsent:
         kick.driver.fault(oauth__localhost_rewrite=False)
         assert urlsplit(kick.driver.consent(url, "mia")).hostname == "127.0.0.1"
 
-    def test_the_page_keeps_the_dummy_for_its_own_form(self, kick: Kick) -> None:
+    def test_page_keeps_the_placeholder_parameter(self, kick: Kick) -> None:
         url = kick.authorize_url().replace("redirect_uri", "redirect=127.0.0.1&redirect_uri")
         assert "redirect=127.0.0.1" in requests.get(url, timeout=PATIENCE).text
 
 
 class TestCode:
-    def test_happy_path(self, kick: Kick) -> None:
+    def test_code_is_exchanged_for_tokens(self, kick: Kick) -> None:
         answer = kick.exchange(kick.code("mia", "user:read chat:write"))
         body = answer.json()
         assert answer.status_code == 200
@@ -112,7 +112,7 @@ class TestCode:
         assert body["scope"] == "user:read chat:write"
         assert users(kick, body["access_token"]).json()["data"][0]["user_id"] == MIA
 
-    def test_a_code_works_once(self, kick: Kick) -> None:
+    def test_code_works_once(self, kick: Kick) -> None:
         code = kick.code("mia")
         assert kick.exchange(code).status_code == 200
         again = kick.exchange(code)
@@ -130,26 +130,26 @@ class TestCode:
             {"code": "made-up"},
         ],
     )
-    def test_what_does_not_fit_is_invalid_grant(self, kick: Kick, changes: dict[str, str]) -> None:
+    def test_mismatch_is_invalid_grant(self, kick: Kick, changes: dict[str, str]) -> None:
         answer = kick.exchange(kick.code("mia"), **changes)
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
 
-    def test_a_failed_exchange_uses_the_code_up(self, kick: Kick) -> None:
+    def test_failed_exchange_uses_the_code(self, kick: Kick) -> None:
         code = kick.code("mia")
         kick.exchange(code, code_verifier="w" * 64)
         assert kick.exchange(code).status_code == 400
 
-    def test_a_code_is_short_lived(self, kick: Kick) -> None:
+    def test_code_expires(self, kick: Kick) -> None:
         kick.driver.fault(token__code_lifetime_s=0)
         code = kick.code("mia")
         time.sleep(0.01)
         assert kick.exchange(code).json()["error"] == "invalid_grant"
 
-    def test_wrong_client_secret(self, kick: Kick) -> None:
+    def test_wrong_client_secret_is_rejected(self, kick: Kick) -> None:
         answer = kick.exchange(kick.code("mia"), client_secret="wrong")
         assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
 
-    def test_unknown_grant_type(self, kick: Kick) -> None:
+    def test_unknown_grant_type_is_rejected(self, kick: Kick) -> None:
         answer = kick.token_request(grant_type="password")
         assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_grant_type")
 
@@ -158,7 +158,7 @@ class TestRefresh:
     def refresh(self, kick: Kick, token: str) -> requests.Response:
         return kick.token_request(grant_type="refresh_token", refresh_token=token)
 
-    def test_gives_a_new_pair_and_the_old_stays_good(self, kick: Kick) -> None:
+    def test_refresh_returns_a_new_pair_and_the_old_stays_valid(self, kick: Kick) -> None:
         first = kick.grant("mia", "user:read")
         second = self.refresh(kick, first["refresh_token"]).json()
         assert second["access_token"] != first["access_token"]
@@ -167,7 +167,7 @@ class TestRefresh:
         assert users(kick, second["access_token"]).status_code == 200
         assert self.refresh(kick, first["refresh_token"]).status_code == 200
 
-    def test_single_use_by_fault(self, kick: Kick) -> None:
+    def test_refresh_token_can_be_single_use(self, kick: Kick) -> None:
         token = kick.grant("mia")["refresh_token"]
         kick.driver.fault(token__refresh_single_use=True)
         assert self.refresh(kick, token).status_code == 200
@@ -178,10 +178,10 @@ class TestRefresh:
             answer = self.refresh(kick, token)
             assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
 
-    def test_a_refresh_token_is_no_access_token(self, kick: Kick) -> None:
+    def test_refresh_token_is_no_access_token(self, kick: Kick) -> None:
         assert users(kick, kick.grant("mia")["refresh_token"]).status_code == 401
 
-    def test_ending_all_tokens(self, kick: Kick) -> None:
+    def test_all_tokens_can_be_expired_or_ended(self, kick: Kick) -> None:
         grant = kick.grant("mia")
         kick.driver.tokens("expire_access")
         assert users(kick, grant["access_token"]).status_code == 401
@@ -190,35 +190,35 @@ class TestRefresh:
         kick.driver.tokens("end_all")
         assert self.refresh(kick, grant["refresh_token"]).json()["error"] == "invalid_grant"
 
-    def test_an_access_token_expires(self, kick: Kick) -> None:
+    def test_access_token_expires(self, kick: Kick) -> None:
         kick.driver.fault(token__user_lifetime_s=0)
         assert users(kick, kick.user_token("mia")).status_code == 401
 
 
 class TestAppToken:
-    def test_lasts_sixty_days_and_has_no_refresh_token(self, kick: Kick) -> None:
+    def test_app_token_lasts_sixty_days_without_refresh_token(self, kick: Kick) -> None:
         body = kick.token_request(grant_type="client_credentials").json()
         assert body["expires_in"] == 5_184_000
         assert body.keys() == {"access_token", "token_type", "expires_in"}
 
 
 class TestTokenFaults:
-    def test_expires_in_as_text(self, kick: Kick) -> None:
+    def test_expires_in_can_be_a_string(self, kick: Kick) -> None:
         kick.driver.fault(token__expires_in_string=True)
         assert kick.grant("mia")["expires_in"] == "7200"
 
-    def test_invalid_grant_for_the_next_n(self, kick: Kick) -> None:
+    def test_invalid_grant_applies_to_the_next_n(self, kick: Kick) -> None:
         kick.driver.fault(token__invalid_grant=1)
         refused = kick.token_request(grant_type="client_credentials")
         assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
         assert kick.token_request(grant_type="client_credentials").status_code == 200
 
-    def test_500_for_the_next_n(self, kick: Kick) -> None:
+    def test_500_applies_to_the_next_n(self, kick: Kick) -> None:
         kick.driver.fault(token__500=1)
         assert kick.token_request(grant_type="client_credentials").status_code == 500
         assert kick.token_request(grant_type="client_credentials").status_code == 200
 
-    def test_the_error_of_the_docs(self, kick: Kick) -> None:
+    def test_documented_error_format_can_be_returned(self, kick: Kick) -> None:
         kick.driver.fault(token__docs_error=True)
         answer = kick.exchange("made-up")
         assert (answer.status_code, answer.json()) == (400, {"error": "Invalid request"})
@@ -226,7 +226,7 @@ class TestTokenFaults:
 
 class TestRevoke:
     @pytest.mark.parametrize("place", ["query", "form"])
-    def test_an_access_token(self, kick: Kick, place: str) -> None:
+    def test_access_token_is_revoked(self, kick: Kick, place: str) -> None:
         token = kick.user_token("mia")
         given = {"token": token, "token_hint_type": "access_token"}
         url = f"{kick.env['KICK_AUTH_URL']}/oauth/revoke"
@@ -235,12 +235,12 @@ class TestRevoke:
         assert (answer.status_code, answer.text) == (200, "OK")
         assert users(kick, token).status_code == 401
 
-    def test_a_refresh_token_takes_the_grant_along(self, kick: Kick) -> None:
+    def test_revoking_a_refresh_token_revokes_the_grant(self, kick: Kick) -> None:
         grant = kick.grant("mia")
         kick.oauth("/revoke", token=grant["refresh_token"], token_hint_type="refresh_token")
         assert users(kick, grant["access_token"]).status_code == 401
 
-    def test_mistakes(self, kick: Kick) -> None:
+    def test_invalid_revocations_are_rejected(self, kick: Kick) -> None:
         assert kick.oauth("/revoke").status_code == 400
         assert kick.oauth("/revoke", token="x", token_hint_type="id_token").status_code == 400
 
@@ -250,7 +250,7 @@ class TestIntrospect:
         url = f"{kick.env['KICK_AUTH_URL']}/oauth/token/introspect"
         return requests.post(url, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE)
 
-    def test_a_user_token(self, kick: Kick) -> None:
+    def test_user_token_is_described(self, kick: Kick) -> None:
         body = self.introspect(kick, kick.user_token("mia", "user:read chat:write")).json()
         assert body["message"] == "OK"
         assert body["data"].pop("exp") == pytest.approx(time.time() + 7200, abs=PATIENCE)
@@ -261,10 +261,10 @@ class TestIntrospect:
             "scope": "user:read chat:write",
         }
 
-    def test_an_app_token(self, kick: Kick) -> None:
+    def test_app_token_is_described(self, kick: Kick) -> None:
         assert self.introspect(kick, kick.app_token()).json()["data"]["token_type"] == "app"
 
-    def test_an_inactive_token(self, kick: Kick) -> None:
+    def test_inactive_token_has_no_details(self, kick: Kick) -> None:
         answer = self.introspect(kick, "made-up")
         assert answer.status_code == 200
         assert answer.json()["data"] == {
@@ -288,6 +288,6 @@ class TestRestart:
             )
         assert answer.json()["data"][0]["user_id"] == MIA
 
-    def test_the_bot_account_has_a_standing_token(self, kick: Kick) -> None:
+    def test_bot_account_has_a_permanent_token(self, kick: Kick) -> None:
         token = kick.env["KICK_BOT_USER_TOKEN"]
         assert users(kick, token).json()["data"][0]["name"] == "RegularsBot"

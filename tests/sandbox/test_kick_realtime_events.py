@@ -46,7 +46,7 @@ def take_uuid(data: dict[str, Any], name: str = "id") -> None:
 
 
 class TestChat:
-    def test_a_line(self, kick: Kick) -> None:
+    def test_chat_message_has_the_recorded_fields(self, kick: Kick) -> None:
         at = "2026-09-27T16:11:55Z"
         data = one(kick, lambda: kick.driver.chat("tomas", "hi", at=at), NORA_CHAT,
                    f"{APP}ChatMessageEvent")  # fmt: skip
@@ -62,27 +62,27 @@ class TestChat:
         assert re.fullmatch(r"#[0-9A-F]{6}", identity["color"])
         assert identity["badges_v2"][0]["metadata"] == {"level": 1}
 
-    def test_a_reply(self, kick: Kick) -> None:
+    def test_reply_has_the_original_message(self, kick: Kick) -> None:
         first = kick.driver.chat("mia", "one")
         data = said(kick, lambda: kick.driver.chat("leo", "two", reply_to=first))[0][2]
         assert (data["type"], data["thread_parent_id"]) == ("reply", first)
         assert data["metadata"]["original_sender"] == {"id": MIA, "username": "MadCats"}
         assert data["metadata"]["original_message"] == {"id": first, "content": "one"}
 
-    def test_a_line_posted_by_the_api(self, kick: Kick) -> None:
+    def test_message_sent_by_api_is_published(self, kick: Kick) -> None:
         body = {"type": "user", "content": "from the API", "broadcaster_user_id": NORA}
         token = kick.user_token("mia")
         ((_, _, data),) = said(kick, lambda: kick.call("POST", "/v1/chat", token, json=body))
         assert data["content"] == "from the API"
 
-    def test_a_deletion(self, kick: Kick) -> None:
+    def test_deletion_is_published(self, kick: Kick) -> None:
         message_id = kick.driver.chat("mia", "bad")
         data = one(kick, lambda: kick.driver.delete_message(message_id), NORA_CHAT,
                    f"{APP}MessageDeletedEvent")  # fmt: skip
         take_uuid(data)
         assert data == {"message": {"id": message_id}, "aiModerated": False, "violatedRules": []}
 
-    def test_a_timeout_and_its_end(self, kick: Kick) -> None:
+    def test_timeout_and_its_end_are_published(self, kick: Kick) -> None:
         data = one(kick, lambda: kick.driver.ban("mia", moderator="tomas", minutes=5), NORA_CHAT,
                    f"{APP}UserBannedEvent")  # fmt: skip
         take_uuid(data)
@@ -97,12 +97,12 @@ class TestChat:
         assert data["permanent"] is False
         assert said(kick, lambda: kick.driver.unban("mia")) == []
 
-    def test_a_ban(self, kick: Kick) -> None:
+    def test_ban_has_no_end(self, kick: Kick) -> None:
         data = said(kick, lambda: kick.driver.ban("mia"))[0][2]
         assert data["permanent"] is True
         assert not {"duration", "expires_at"} & set(data)
 
-    def test_a_host_is_told_twice(self, kick: Kick) -> None:
+    def test_host_is_published_under_both_names(self, kick: Kick) -> None:
         data = {
             "chatroom_id": CHATROOM_ID,
             "host_username": "VeraSpins",
@@ -115,9 +115,9 @@ class TestChat:
         ]
 
 
-class TestMoney:
+class TestSubscriptionsAndKicks:
     @pytest.mark.parametrize("months", [1, 13])
-    def test_a_subscription_is_five_events(self, kick: Kick, months: int) -> None:
+    def test_subscription_is_five_events(self, kick: Kick, months: int) -> None:
         def act() -> None:
             if months == 1:
                 kick.driver.subscribe("mia")
@@ -147,7 +147,7 @@ class TestMoney:
             **channel, "type": "new_subscriber", "username": "MadCats", "metadata": {},
         }  # fmt: skip
 
-    def test_one_gift_is_two_events(self, kick: Kick) -> None:
+    def test_gift_is_two_events(self, kick: Kick) -> None:
         kick.driver.gift("mia", ["sam"])
         gift, board = said(kick, lambda: kick.driver.gift("mia", ["leo"]))
         assert gift[:2] == (NORA_CHATROOM, "GiftedSubscriptionsEvent")
@@ -165,7 +165,7 @@ class TestMoney:
         assert board[2]["leaderboard"] == leaders
         assert (board[2]["gifter_id"], board[2]["gifted_quantity"]) == (MIA, 1)
 
-    def test_fifty_gifts_are_chunks_on_both_ways(self, kick: Kick) -> None:
+    def test_fifty_gifts_are_chunked_on_webhook_and_feed(self, kick: Kick) -> None:
         kick.subscribe("channel.subscription.gifts")
         *chunks, board = said(kick, lambda: kick.driver.gift("mia", count=50))
         bodies = [received.body for received in kick.receiver.wait_for(2)]
@@ -182,7 +182,7 @@ class TestMoney:
         ]
         assert board[2]["gifted_quantity"] == 50
 
-    def test_an_anonymous_gift(self, kick: Kick) -> None:
+    def test_anonymous_gift_has_no_gifter(self, kick: Kick) -> None:
         data = one(kick, lambda: kick.driver.gift(None, ["leo"]), NORA_CHATROOM,
                    "GiftedSubscriptionsEvent")  # fmt: skip
         assert data["gifter_username"] == "Anonymous"
@@ -195,7 +195,7 @@ class TestMoney:
             ("only", [f"{APP}GiftedSubscriptionsEvent"]),
         ],
     )
-    def test_old_names(self, kick: Kick, names: str, expected: list[str]) -> None:
+    def test_old_event_names_can_be_used(self, kick: Kick, names: str, expected: list[str]) -> None:
         kick.driver.fault(feed__old_names=names)
         *gifts, _ = said(kick, lambda: kick.driver.gift("mia", ["leo"]))
         lucky = [f"{APP}LuckyUsersWhoGotGiftSubscriptionsEvent"] if names else []
@@ -204,7 +204,7 @@ class TestMoney:
             assert gifts[-1][0] == NORA_STREAM
             assert gifts[-1][2] == {"usernames": ["lil_bean"]}
 
-    def test_the_bundle(self, kick: Kick) -> None:
+    def test_gift_bundle_can_be_published(self, kick: Kick) -> None:
         kick.driver.fault(feed__gift_bundle=True)
         _, bundle, _ = said(kick, lambda: kick.driver.gift("mia", ["leo"]))
         assert bundle[1] == "SubscriptionGifted"
@@ -238,7 +238,7 @@ class TestMoney:
             assert board[2][f"gifts_{span}"] == leaders
             assert board[2][f"gifts_{span}_enabled"] is True
 
-    def test_a_redemption_has_no_id(self, kick: Kick) -> None:
+    def test_redemption_has_no_id(self, kick: Kick) -> None:
         redeem: Callable[[], object] = lambda: kick.driver.redeem("mia", "Song", input="Abba")  # noqa: E731
         data = one(kick, redeem, NORA_CHATROOM, "RewardRedeemedEvent")
         assert data == {
@@ -252,7 +252,7 @@ class TestMoney:
 
 
 class TestStream:
-    def test_live_and_over(self, kick: Kick) -> None:
+    def test_stream_start_and_end_are_published(self, kick: Kick) -> None:
         live = one(kick, lambda: kick.driver.live(title="Slots!"), NORA_STREAM,
                    f"{APP}StreamerIsLive")["livestream"]  # fmt: skip
         started_at = kick.driver.state()["channels"][0]["started_at"]
@@ -266,11 +266,11 @@ class TestStream:
         channel = {"id": NORA_CHANNEL_ID, "is_banned": False}
         assert over == {"livestream": {"id": live["id"], "channel": channel}}
 
-    def test_follows_are_not_told(self, kick: Kick) -> None:
+    def test_follows_are_not_published(self, kick: Kick) -> None:
         assert said(kick, lambda: kick.driver.follow("mia")) == []
 
 
-def test_everything_is_json(kick: Kick) -> None:
+def test_unicode_survives_json(kick: Kick) -> None:
     """Names in other scripts arrive as they are."""
     data = said(kick, lambda: kick.driver.chat("yuki", "雪"))[0][2]
     assert json.loads(json.dumps(data))["content"] == "雪"

@@ -28,13 +28,13 @@ def fates(kick: Kick, **filters: str) -> list[str]:
     return [each["fate"] for each in kick.driver.feed_events(**filters)]
 
 
-def test_the_next_events_are_dropped(kick: Kick) -> None:
+def test_drop_applies_to_the_next_events(kick: Kick) -> None:
     kick.driver.fault(feed__drop=2)
     kick.driver.subscribe("mia")
     assert fates(kick) == ["dropped", "dropped", "sent", "sent", "sent"]
 
 
-def test_only_some_are_dropped(kick: Kick) -> None:
+def test_drop_can_be_limited_to_one_event(kick: Kick) -> None:
     kick.driver.fault(feed__drop=1, feed__drop_only="KicksGifted")
     kick.driver.chat("mia", "hi")
     for _ in range(2):
@@ -44,7 +44,7 @@ def test_only_some_are_dropped(kick: Kick) -> None:
     assert fates(kick, name="KicksLeaderboardUpdated") == ["sent", "sent"]
 
 
-def test_a_webhook_without_its_feed_message_and_the_reverse(kick: Kick) -> None:
+def test_webhook_and_feed_can_be_dropped_independently(kick: Kick) -> None:
     """Drops of one type leave the others alone, so that either way can be silent."""
     kick.subscribe("kicks.gifted", "chat.message.sent")
     kick.driver.fault(webhook__drop=1, webhook__drop_only="kicks")
@@ -59,7 +59,7 @@ def test_a_webhook_without_its_feed_message_and_the_reverse(kick: Kick) -> None:
     assert heard == [5]
 
 
-def test_duplicates(kick: Kick) -> None:
+def test_event_can_be_duplicated(kick: Kick) -> None:
     kick.driver.fault(feed__duplicate=1)
     kick.driver.chat("mia", "hi")
     first, second = kick.driver.feed_events()
@@ -79,7 +79,7 @@ async def test_delays_keep_the_order(kick: Kick) -> None:
     assert [data["content"] for _, data in ear.heard] == ["one", "two"]
 
 
-async def test_both_transports_at_once(kick: Kick) -> None:
+async def test_both_transports_can_run_at_once(kick: Kick) -> None:
     """The time in which Kick ran both: whoever listens hears, over whichever."""
     kick.driver.fault(feed__provider="both")
     with pupil(kick, NORA_CHAT, f"{APP}SubscriptionEvent") as old:
@@ -96,7 +96,7 @@ async def test_both_transports_at_once(kick: Kick) -> None:
 
 
 @pytest.mark.parametrize("silent", [False, True])
-def test_the_sandbox_does_not_wait_for_listeners_to_end(
+def test_shutdown_does_not_wait_for_listeners(
     silent: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sockets, "CLOSE_SECONDS", 2 * PATIENCE)
@@ -112,18 +112,18 @@ def test_the_sandbox_does_not_wait_for_listeners_to_end(
     line.shutdown()
 
 
-def test_the_state_says_who_listens_and_what_became_of_events(kick: Kick) -> None:
+def test_state_shows_listeners_and_event_fates(kick: Kick) -> None:
     kick.driver.fault(feed__drop=1)
     kick.driver.kicks("mia", 5)
     feed = kick.driver.state()["feed"]
     assert feed == {"provider": "centrifugo", "listeners": [], "fates": {"dropped": 1, "sent": 1}}
 
 
-def test_nobody_listens(kick: Kick) -> None:
+def test_wait_for_listener_times_out(kick: Kick) -> None:
     with pytest.raises(TimeoutError, match="nobody listens"):
         kick.driver.wait_for_listener(NORA_CHAT, timeout=0.05)
 
 
-def test_a_close_code_must_be_a_servers(kick: Kick) -> None:
+def test_close_code_must_be_a_server_code(kick: Kick) -> None:
     with pytest.raises(DriverError, match="3000 to 4999"):
         kick.driver.feed_close(1000)

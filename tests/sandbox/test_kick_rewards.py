@@ -32,7 +32,7 @@ def decide(kick: Kick, token: str, verb: str, *ids: str) -> Any:
 
 
 class TestRewards:
-    def test_create_and_list(self, kick: Kick, nora: str) -> None:
+    def test_rewards_are_created_and_listed(self, kick: Kick, nora: str) -> None:
         made = create(kick, nora).json()["data"]
         assert made | {"id": ""} == {
             "id": "",
@@ -62,15 +62,17 @@ class TestRewards:
             {"is_enabled": "yes"},
         ],
     )
-    def test_mistakes(self, kick: Kick, nora: str, body: dict[str, Any]) -> None:
+    def test_invalid_rewards_are_rejected(
+        self, kick: Kick, nora: str, body: dict[str, Any]
+    ) -> None:
         bad(create(kick, nora, **body))
 
-    def test_at_most_fifteen(self, kick: Kick, nora: str) -> None:
+    def test_at_most_fifteen_rewards_exist(self, kick: Kick, nora: str) -> None:
         for _ in range(15):
             assert create(kick, nora, is_enabled=False).ok
         bad(create(kick, nora))
 
-    def test_change_and_delete(self, kick: Kick, nora: str) -> None:
+    def test_rewards_are_changed_and_deleted(self, kick: Kick, nora: str) -> None:
         reward_id = create(kick, nora).json()["data"]["id"]
         path = f"{PATH}/{reward_id}"
         changed = kick.call("PATCH", path, nora, json={"is_paused": True, "cost": 5}).json()["data"]
@@ -83,7 +85,7 @@ class TestRewards:
         assert kick.call("GET", PATH, nora).json()["data"] == []
         refused(kick.call("DELETE", path, nora), 404)
 
-    def test_the_streamers_own_cannot_be_changed(self, kick: Kick, nora: str) -> None:
+    def test_rewards_of_the_streamer_cannot_be_changed(self, kick: Kick, nora: str) -> None:
         kick.driver.redeem("mia", "Hydrate")
         (reward,) = kick.driver.state()["channels"][0]["rewards"]
         refused(kick.call("PATCH", f"{PATH}/{reward['id']}", nora, json={"cost": 1}), 403)
@@ -91,7 +93,7 @@ class TestRewards:
 
 
 class TestRedemptions:
-    def test_listing_is_grouped_by_reward(self, kick: Kick, nora: str) -> None:
+    def test_redemptions_are_grouped_by_reward(self, kick: Kick, nora: str) -> None:
         reward_id = create(kick, nora).json()["data"]["id"]
         used = [kick.driver.redeem("mia", reward_id, input=text) for text in ("a", "b")]
         body = redemptions(kick, nora)
@@ -110,13 +112,13 @@ class TestRedemptions:
         assert (first["status"], first["user_input"]) == ("pending", "a")
         assert first["redeemer"] == {"user_id": MIA}
 
-    def test_of_foreign_rewards_little_is_told(self, kick: Kick, nora: str) -> None:
+    def test_unmanaged_rewards_have_few_fields(self, kick: Kick, nora: str) -> None:
         kick.driver.redeem("mia", "Hydrate")
         (group,) = redemptions(kick, nora)["data"]
         assert group["reward"].keys() == {"id", "can_manage"}
         assert group["reward"]["can_manage"] is False
 
-    def test_filters(self, kick: Kick, nora: str) -> None:
+    def test_redemptions_are_filtered(self, kick: Kick, nora: str) -> None:
         reward_id = create(kick, nora).json()["data"]["id"]
         first, second = (kick.driver.redeem("mia", reward_id) for _ in range(2))
         decide(kick, nora, "accept", first)
@@ -131,7 +133,7 @@ class TestRedemptions:
         assert ids(reward_id=ulid()) == []
         bad(kick.call("GET", f"{PATH}/redemptions", nora, params={"status": "lost"}))
 
-    def test_pages(self, kick: Kick, nora: str) -> None:
+    def test_redemptions_are_paginated(self, kick: Kick, nora: str) -> None:
         reward_id = create(kick, nora).json()["data"]["id"]
         for _ in range(26):
             kick.driver.redeem("mia", reward_id)
@@ -141,7 +143,7 @@ class TestRedemptions:
         assert sizes == [25, 1]
 
     @pytest.mark.parametrize(("verb", "status"), [("accept", "accepted"), ("reject", "rejected")])
-    def test_deciding_is_told_by_webhook(
+    def test_decision_is_sent_by_webhook(
         self, kick: Kick, nora: str, verb: str, status: str
     ) -> None:
         reward_id = create(kick, nora).json()["data"]["id"]
@@ -154,7 +156,7 @@ class TestRedemptions:
             (used, status),
         ]
 
-    def test_only_failures_are_answered(self, kick: Kick, nora: str) -> None:
+    def test_response_lists_only_failures(self, kick: Kick, nora: str) -> None:
         reward_id = create(kick, nora).json()["data"]["id"]
         good, done = (kick.driver.redeem("mia", reward_id) for _ in range(2))
         decide(kick, nora, "accept", done)
@@ -167,12 +169,12 @@ class TestRedemptions:
             {"id": "nonsense", "reason": "UNKNOWN"},
         ]
 
-    def test_1_to_25_ids(self, kick: Kick, nora: str) -> None:
+    def test_1_to_25_ids_are_required(self, kick: Kick, nora: str) -> None:
         for ids in ([], [ulid()] * 26, [5]):
             path = f"{PATH}/redemptions/accept"
             bad(kick.call("POST", path, nora, json={"ids": ids}))
 
-    def test_without_a_queue_it_arrives_accepted(self, kick: Kick, nora: str) -> None:
+    def test_reward_skipping_the_queue_is_accepted_immediately(self, kick: Kick, nora: str) -> None:
         made = create(kick, nora, should_redemptions_skip_request_queue=True).json()["data"]
         used = kick.driver.redeem("mia", made["id"])
         assert decide(kick, nora, "reject", used) == [{"id": used, "reason": "NOT_PENDING"}]

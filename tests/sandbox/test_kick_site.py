@@ -13,7 +13,7 @@ def get(kick: Kick, path: str) -> requests.Response:
     return requests.get(f"{kick.env['KICK_SITE_URL']}/api/v2/channels/{path}", timeout=PATIENCE)
 
 
-def test_a_channel_shows_its_three_numbers(kick: Kick) -> None:
+def test_channel_has_three_ids(kick: Kick) -> None:
     body = get(kick, "noraplays").json()
     assert (body["id"], body["user_id"], body["chatroom"]["id"]) == (2_100_001, NORA, 3_100_001)
     assert body["slug"] == "noraplays"
@@ -21,14 +21,14 @@ def test_a_channel_shows_its_three_numbers(kick: Kick) -> None:
     assert body["user"]["username"] == "NoraPlays"
 
 
-def test_a_live_channel(kick: Kick) -> None:
+def test_live_channel_has_its_livestream(kick: Kick) -> None:
     kick.driver.live(title="Slots!")
     livestream = get(kick, "noraplays").json()["livestream"]
     assert (livestream["session_title"], livestream["viewer_count"]) == ("Slots!", 42)
     assert isinstance(livestream["id"], int)
 
 
-def test_nobody(kick: Kick) -> None:
+def test_unknown_channel_is_404(kick: Kick) -> None:
     assert get(kick, "nobody").status_code == 404
 
 
@@ -36,7 +36,7 @@ def history(kick: Kick, channel_id: int) -> list[dict[str, Any]]:
     return list(get(kick, f"{channel_id}/messages").json()["data"]["messages"])
 
 
-def test_history_newest_first_with_the_same_ids(kick: Kick) -> None:
+def test_history_is_newest_first_with_the_same_ids(kick: Kick) -> None:
     first = kick.driver.chat("mia", "one")
     second = kick.driver.chat("leo", "two", reply_to=first)
     deleted = kick.driver.chat("leo", "three")
@@ -51,7 +51,7 @@ def test_history_newest_first_with_the_same_ids(kick: Kick) -> None:
     assert json.loads(metadata)["original_message"] == {"id": first, "content": "one"}
 
 
-def test_history_is_short(kick: Kick) -> None:
+def test_history_has_at_most_50_messages(kick: Kick) -> None:
     for number in range(60):
         kick.driver.chat("mia", str(number))
     messages = history(kick, 2_100_001)
@@ -59,7 +59,7 @@ def test_history_is_short(kick: Kick) -> None:
     assert messages[0]["content"] == "59"
 
 
-def test_cloudflare(kick: Kick) -> None:
+def test_cloudflare_block_is_403(kick: Kick) -> None:
     kick.driver.fault(site__cloudflare_403=True)
     for path in ("noraplays", "2100001/messages"):
         answer = get(kick, path)
@@ -68,7 +68,7 @@ def test_cloudflare(kick: Kick) -> None:
         assert "Just a moment" in answer.text
 
 
-def test_pictures(kick: Kick) -> None:
+def test_pictures_are_svg(kick: Kick) -> None:
     for name in ("user-4100003.svg", "category-28.svg", "nonsense"):
         answer = requests.get(f"{kick.env['KICK_SITE_URL']}/images/{name}", timeout=PATIENCE)
         assert answer.headers["Content-Type"].startswith("image/svg+xml")

@@ -28,7 +28,7 @@ def listed(kick: Kick, token: str | None = None, **params: Any) -> list[dict[str
     return list(answer.json()["data"])
 
 
-def test_subscribing_and_listing(kick: Kick) -> None:
+def test_subscriptions_are_created_and_listed(kick: Kick) -> None:
     (item,) = post(kick).json()["data"]
     assert (item["name"], item["version"], item["error"]) == (CHAT, 1, "")
     (shown,) = listed(kick)
@@ -41,7 +41,7 @@ def test_subscribing_and_listing(kick: Kick) -> None:
     assert shown["app_id"] == kick.env["KICK_CLIENT_ID"]
 
 
-def test_the_list_can_be_of_one_channel(kick: Kick) -> None:
+def test_list_can_be_limited_to_one_channel(kick: Kick) -> None:
     post(kick)
     post(kick, broadcaster_user_id=VERA)
     assert len(listed(kick)) == 2
@@ -66,20 +66,20 @@ def test_errors_are_per_item_under_200(kick: Kick) -> None:
     assert [each["event"] for each in listed(kick)] == [CHAT]
 
 
-def test_items_fail_by_fault(kick: Kick) -> None:
+def test_item_error_fault_applies_once(kick: Kick) -> None:
     kick.driver.fault(subscriptions__item_error=1)
     events = [{"name": CHAT, "version": 1}, {"name": "channel.followed", "version": 1}]
     errors = [bool(item["error"]) for item in post(kick, events=events).json()["data"]]
     assert errors == [True, False]
 
 
-def test_the_same_twice_is_two(kick: Kick) -> None:
+def test_repeated_subscription_is_a_second_one(kick: Kick) -> None:
     first, second = (post(kick).json()["data"][0]["subscription_id"] for _ in range(2))
     assert first != second
     assert {each["id"] for each in listed(kick)} == {first, second}
 
 
-def test_a_user_token_means_its_own_channel(kick: Kick) -> None:
+def test_user_token_subscribes_its_own_channel(kick: Kick) -> None:
     token = kick.user_token("vera", "events:subscribe")
     post(kick, token, broadcaster_user_id=NORA)
     post(kick)
@@ -102,19 +102,19 @@ def test_a_user_token_means_its_own_channel(kick: Kick) -> None:
         {"broadcaster_user_id": 1},
     ],
 )
-def test_mistakes(kick: Kick, body: dict[str, Any]) -> None:
+def test_invalid_subscriptions_are_rejected(kick: Kick, body: dict[str, Any]) -> None:
     bad(post(kick, **body))
     assert listed(kick) == []
 
 
-def test_the_limit_counts_chat_only(kick: Kick) -> None:
+def test_limit_counts_only_chat(kick: Kick) -> None:
     kick.driver.fault(subscriptions__chat_limit=1)
     assert post(kick).ok
     refused(post(kick, broadcaster_user_id=VERA), 400, "event subscription limit reached")
     assert post(kick, events=[{"name": "channel.followed", "version": 1}]).ok
 
 
-def test_a_user_list_may_be_empty_by_fault(kick: Kick) -> None:
+def test_user_list_can_be_empty_by_fault(kick: Kick) -> None:
     token = kick.user_token("nora", "events:subscribe")
     post(kick, token)
     kick.driver.fault(subscriptions__list_empty=True)
@@ -122,11 +122,11 @@ def test_a_user_list_may_be_empty_by_fault(kick: Kick) -> None:
     assert len(listed(kick)) == 1
 
 
-class TestUnsubscribing:
+class TestUnsubscribe:
     def delete(self, kick: Kick, ids: list[str], token: str | None = None) -> requests.Response:
         return kick.call("DELETE", PATH, token or kick.app_token(), params={"id": ids})
 
-    def test_by_repeated_id(self, kick: Kick) -> None:
+    def test_subscriptions_are_deleted_by_repeated_id(self, kick: Kick) -> None:
         ids = kick.subscribe(CHAT, "channel.followed", "kicks.gifted")
         answer = self.delete(kick, ids[:2])
         assert (answer.status_code, answer.content) == (204, b"")
@@ -135,18 +135,18 @@ class TestUnsubscribing:
         kick.driver.settle()
         assert kick.receiver.received == []
 
-    def test_only_ones_own_with_a_user_token(self, kick: Kick) -> None:
+    def test_user_token_deletes_only_its_own(self, kick: Kick) -> None:
         ids = kick.subscribe(CHAT)
         self.delete(kick, ids, kick.user_token("vera", "events:subscribe"))
         assert len(listed(kick)) == 1
 
-    def test_mistakes(self, kick: Kick) -> None:
+    def test_invalid_deletions_are_rejected(self, kick: Kick) -> None:
         bad(self.delete(kick, []))
         assert self.delete(kick, [str(number) for number in range(330)]).status_code == 500
 
 
 class TestPortal:
-    def test_switching_webhooks_off_removes_all(self, kick: Kick) -> None:
+    def test_disabling_webhooks_removes_all_subscriptions(self, kick: Kick) -> None:
         kick.subscribe(CHAT)
         kick.driver.app(webhooks_enabled=False)
         assert listed(kick) == []
@@ -154,23 +154,23 @@ class TestPortal:
         kick.driver.app(webhooks_enabled=True)
         assert post(kick).json()["data"][0]["error"] == ""
 
-    def test_the_url_can_move(self, kick: Kick) -> None:
+    def test_webhook_url_can_change(self, kick: Kick) -> None:
         state = kick.driver.app(webhook_url=kick.receiver.url + "/moved")
         assert state["url"].endswith("/moved")
 
 
 class TestPublicKey:
-    def test_for_everybody(self, kick: Kick) -> None:
+    def test_public_key_needs_no_token(self, kick: Kick) -> None:
         body = kick.call("GET", "/v1/public-key").json()
         assert body["message"] == "OK"
         assert body["data"]["public_key"].startswith("-----BEGIN PUBLIC KEY-----\n")
 
-    def test_unavailable_by_fault(self, kick: Kick) -> None:
+    def test_public_key_can_be_unavailable(self, kick: Kick) -> None:
         kick.driver.fault(key__unavailable=True)
         assert kick.call("GET", "/v1/public-key").status_code == 503
 
 
-def test_a_viewers_channel_can_be_heard_too(kick: Kick) -> None:
+def test_viewer_channel_can_be_subscribed(kick: Kick) -> None:
     kick.subscribe(CHAT, channel=MIA)
     kick.driver.chat("leo", "hello", channel="mia")
     assert kick.receiver.wait_for(1)[0].body["broadcaster"]["user_id"] == MIA

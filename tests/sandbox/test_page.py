@@ -50,7 +50,7 @@ def mia(opened: Visit, well: None) -> Iterator[Visit]:
 # -- Discord ---------------------------------------------------------------------------------------
 
 
-def test_a_viewer_writes_and_sees_the_bots_embed(mia: Visit) -> None:
+def test_viewer_writes_and_sees_the_bots_embed(mia: Visit) -> None:
     mia.write("!call Sugar Rush")
     answer = mia.message("Sugar Rush").locator(".embed")
     expect(answer).to_have_css("border-left-color", "rgb(83, 252, 24)")
@@ -62,7 +62,7 @@ def test_a_viewer_writes_and_sees_the_bots_embed(mia: Visit) -> None:
     expect(answer.locator("time")).to_contain_text("ago")
 
 
-def test_a_button_edits_the_message_in_place(mia: Visit) -> None:
+def test_button_edits_the_message_in_place(mia: Visit) -> None:
     mia.write("!call Gates")
     mia.message("Gates").get_by_role("button", name="Done").click()
     played = mia.message("Played, says MadCats")
@@ -70,7 +70,7 @@ def test_a_button_edits_the_message_in_place(mia: Visit) -> None:
     expect(played.get_by_role("button", name="Done")).to_be_focused()
 
 
-def test_an_ephemeral_answer_is_seen_by_one_person_and_can_be_dismissed(mia: Visit) -> None:
+def test_ephemeral_message_is_shown_to_one_person_and_can_be_dismissed(mia: Visit) -> None:
     mia.write("!call Jammin")
     mia.message("Jammin").get_by_role("button", name="Skip").click()
     expect(mia.message("Skipped for you")).to_contain_text("Only you can see this")
@@ -82,7 +82,7 @@ def test_an_ephemeral_answer_is_seen_by_one_person_and_can_be_dismissed(mia: Vis
     expect(mia.messages.get_by_text("Skipped for you")).to_have_count(0)
 
 
-def test_a_modal_is_filled_in_and_sent(mia: Visit) -> None:
+def test_modal_is_filled_in_and_submitted(mia: Visit) -> None:
     mia.write("!call Modal")
     mia.message("Modal").get_by_role("button", name="Call another").click()
     dialog = mia.page.get_by_role("dialog", name="Call a slot")
@@ -93,13 +93,13 @@ def test_a_modal_is_filled_in_and_sent(mia: Visit) -> None:
     expect(dialog).to_be_hidden()
 
 
-def test_a_select_menu_tells_the_bot_what_was_chosen(mia: Visit) -> None:
+def test_select_menu_sends_the_choice(mia: Visit) -> None:
     mia.write("!call Menu")
     mia.message("Menu").get_by_label("Which period?").select_option("month")
     expect(mia.message("Chosen: month")).to_be_visible()
 
 
-def test_a_slash_command_with_an_option_from_the_list(mia: Visit) -> None:
+def test_slash_command_with_option_is_chosen_from_the_list(mia: Visit) -> None:
     box = mia.page.locator("#discord-box")
     box.fill("/lead")
     menu = mia.page.get_by_role("listbox")
@@ -112,7 +112,7 @@ def test_a_slash_command_with_an_option_from_the_list(mia: Visit) -> None:
     expect(box).to_be_focused()
 
 
-def test_a_slash_command_typed_in_one_go(mia: Visit) -> None:
+def test_slash_command_is_typed_with_options(mia: Visit) -> None:
     mia.write("/leaderboard 4")
     expect(mia.message("Top 4: 🥇")).to_be_visible()
     mia.become("NoraPlays")
@@ -132,7 +132,7 @@ def test_options_for_people_and_roles_are_menus(nora: Visit) -> None:
     )
 
 
-def test_a_command_one_may_not_use_is_explained(mia: Visit) -> None:
+def test_command_without_permission_is_explained(mia: Visit) -> None:
     mia.page.locator("#discord-box").fill("/slot")
     menu = mia.page.get_by_role("listbox")
     expect(menu.get_by_role("option")).to_have_count(0)
@@ -161,7 +161,7 @@ def test_reactions_are_counted_and_toggled(place: Place, mia: Visit) -> None:
     expect(pill).to_have_text(["🎉1", "👍1"])
 
 
-def test_replies_pins_and_deleting(place: Place, nora: Visit) -> None:
+def test_messages_can_be_replied_to_pinned_and_deleted(place: Place, nora: Visit) -> None:
     place.discord.message("leo", "general", "please pin this")
     message = nora.message("please pin this")
     message.hover()
@@ -183,7 +183,7 @@ def test_replies_pins_and_deleting(place: Place, nora: Visit) -> None:
     expect(nora.message("gladly")).to_contain_text("The original was deleted")
 
 
-def test_a_direct_message_is_announced_and_read(mia: Visit) -> None:
+def test_direct_message_is_announced_and_opened(mia: Visit) -> None:
     mia.write("/whisper")
     expect(mia.message("Look at your messages.")).to_be_visible()
     mia.page.locator("#sidebar").get_by_role("button", name="Regulars, new messages").click()
@@ -192,7 +192,7 @@ def test_a_direct_message_is_announced_and_read(mia: Visit) -> None:
     expect(mia.messages.get_by_text("Psst")).to_have_count(0)
 
 
-def test_components_v2_are_drawn(mia: Visit) -> None:
+def test_components_v2_are_rendered(mia: Visit) -> None:
     mia.write("!panel")
     card = mia.messages.locator(".container").last
     expect(card.get_by_role("heading")).to_have_text("🔗 Link your Kick account")
@@ -205,7 +205,7 @@ def test_components_v2_are_drawn(mia: Visit) -> None:
     expect(link).to_have_attribute("rel", "noopener noreferrer")
 
 
-def test_channels_that_one_cannot_see_are_not_listed(mia: Visit) -> None:
+def test_hidden_channels_are_not_listed(mia: Visit) -> None:
     expect(mia.page.locator("#sidebar").get_by_role("button", name="mods")).to_have_count(0)
     mia.become("Tomas")
     mia.open_channel("mods")
@@ -214,7 +214,7 @@ def test_channels_that_one_cannot_see_are_not_listed(mia: Visit) -> None:
     expect(mia.page.locator("#channel-name")).to_have_text("general")
 
 
-def test_somebody_outside_the_server_may_join(place: Place, mia: Visit) -> None:
+def test_person_outside_the_server_can_join(place: Place, mia: Visit) -> None:
     mia.become("Sam")
     expect(mia.messages).to_contain_text("Sam is not in a Discord server")
     expect(mia.page.locator("#discord-box")).to_be_disabled()
@@ -226,7 +226,7 @@ def test_somebody_outside_the_server_may_join(place: Place, mia: Visit) -> None:
 # -- Kick ------------------------------------------------------------------------------------------
 
 
-def test_chat_with_names_badges_replies_and_the_bot(place: Place, mia: Visit) -> None:
+def test_chat_shows_names_badges_replies_and_the_bot(place: Place, mia: Visit) -> None:
     box = mia.page.locator("#kick-box")
     box.fill("!call Wanted")
     box.press("Enter")
@@ -249,7 +249,7 @@ def test_chat_with_names_badges_replies_and_the_bot(place: Place, mia: Visit) ->
     expect(bot.locator(".kick-badge.bot")).to_have_count(1)
 
 
-def test_going_live_and_ending_the_stream(nora: Visit) -> None:
+def test_stream_can_go_live_and_end(nora: Visit) -> None:
     stream = nora.page.locator("#stream")
     expect(stream).to_contain_text("NoraPlays is offline")
     stream.get_by_role("button", name="Go live").click()
@@ -260,7 +260,7 @@ def test_going_live_and_ending_the_stream(nora: Visit) -> None:
     expect(stream).to_contain_text("NoraPlays is offline")
 
 
-def test_every_streamer_has_a_chat_of_their_own(place: Place, nora: Visit) -> None:
+def test_each_streamer_has_their_own_chat(place: Place, nora: Visit) -> None:
     place.kick.chat("leo", "only for vera", channel="vera")
     nora.become("VeraSpins")
     expect(nora.chat).to_contain_text("only for vera")
@@ -273,7 +273,7 @@ def test_every_streamer_has_a_chat_of_their_own(place: Place, nora: Visit) -> No
 # -- around it -------------------------------------------------------------------------------------
 
 
-def test_a_suggestion_really_does_it(nora: Visit) -> None:
+def test_suggestion_performs_its_action(nora: Visit) -> None:
     suggestion = nora.page.get_by_role("button", name="Write !call Book of Dead")
     suggestion.click()
     expect(nora.chat.locator(".line", has_text="!call Book of Dead")).to_contain_text("MadCats")
@@ -294,7 +294,7 @@ def test_a_suggestion_really_does_it(nora: Visit) -> None:
         ("5", "gift", {"person": "mia", "count": 5}),
     ],
 )
-def test_a_viewer_supports_the_stream(
+def test_viewer_supports_the_stream(
     nora: Visit, button: str, path: str, told: dict[str, object]
 ) -> None:
     nora.become("MadCats")
@@ -306,7 +306,7 @@ def test_a_viewer_supports_the_stream(
     expect(nora.toasts).to_contain_text("Kick reported")
 
 
-def test_an_anonymous_gift_names_nobody_and_the_choice_stays(nora: Visit) -> None:
+def test_anonymous_gift_has_no_person_and_keeps_the_choice(nora: Visit) -> None:
     nora.page.get_by_label("anonymously").check()
     for _time in range(2):
         with nora.page.expect_response("**/control/kick/gift") as answered:
@@ -316,14 +316,14 @@ def test_an_anonymous_gift_names_nobody_and_the_choice_stays(nora: Visit) -> Non
     nora.page.get_by_label("anonymously").uncheck()
 
 
-def test_the_faults_of_the_feed_stand_together(place: Place, nora: Visit) -> None:
+def test_feed_faults_are_grouped(place: Place, nora: Visit) -> None:
     nora.page.get_by_role("button", name="Simulate problems").click()
     group = nora.page.locator(".fault-group", has_text="Kick: realtime feed")
     names = [name for name in _faults(place) if name.startswith("kick.feed.")]
     expect(group.locator(".fault[data-name]")).to_have_count(len(names))
 
 
-def test_faults_are_switched_and_reset(place: Place, nora: Visit) -> None:
+def test_faults_can_be_set_and_reset(place: Place, nora: Visit) -> None:
     nora.page.get_by_role("button", name="Simulate problems").click()
     drawer = nora.page.get_by_role("dialog", name="Simulate problems")
     faults = _faults(place)
@@ -359,7 +359,7 @@ def test_direct_messages_can_be_closed(place: Place, mia: Visit) -> None:
     expect(mia.page.locator("#faults-on")).to_be_hidden()
 
 
-def test_a_channel_can_be_closed_to_the_bot(place: Place, mia: Visit) -> None:
+def test_channel_can_be_closed_to_the_bot(place: Place, mia: Visit) -> None:
     def access() -> str:
         guild = next(g for g in place.discord.state()["guilds"] if g["name"] == "Nora's Corner")
         return str(next(c for c in guild["channels"] if c["name"] == "general")["bot_access"])
@@ -374,7 +374,7 @@ def test_a_channel_can_be_closed_to_the_bot(place: Place, mia: Visit) -> None:
     until(lambda: access() == "full", "the open channel")
 
 
-def test_changes_arrive_without_disturbing_the_reader(place: Place, mia: Visit) -> None:
+def test_updates_do_not_disturb_the_reader(place: Place, mia: Visit) -> None:
     for number in range(40):
         place.discord.message("leo", "bot-log", f"line {number}")
     mia.open_channel("bot-log")
@@ -390,7 +390,7 @@ def test_changes_arrive_without_disturbing_the_reader(place: Place, mia: Visit) 
     expect(mia.message("newest")).to_be_in_viewport()
 
 
-def test_a_lost_feed_is_said_and_found_again(place: Place, nora: Visit) -> None:
+def test_lost_connection_is_shown_and_restored(place: Place, nora: Visit) -> None:
     badge = nora.page.locator("#link-state")
     expect(badge).to_have_text("Live")
     nora.page.route("**/control/events", lambda route: route.fulfill(status=503))
@@ -402,7 +402,7 @@ def test_a_lost_feed_is_said_and_found_again(place: Place, nora: Visit) -> None:
     expect(nora.message("said while nobody listened")).to_be_visible()
 
 
-def test_the_keyboard_reaches_the_people_and_the_message_box(nora: Visit) -> None:
+def test_keyboard_reaches_people_and_message_box(nora: Visit) -> None:
     page = nora.page
     page.reload()
     page.keyboard.press("Tab")
@@ -420,7 +420,7 @@ def test_the_keyboard_reaches_the_people_and_the_message_box(nora: Visit) -> Non
     assert "rgb(83, 252, 24) solid 2px" in outline
 
 
-def test_a_narrow_screen_has_two_tabs_and_no_overflow(place: Place) -> None:
+def test_narrow_screen_has_two_tabs_and_no_overflow(place: Place) -> None:
     place.discord.message("leo", "general", "W" * 300)
     place.kick.chat("leo", "M" * 300)
     with visit(place, "as=mia", viewport=PHONE) as phone:
@@ -438,14 +438,14 @@ def test_a_narrow_screen_has_two_tabs_and_no_overflow(place: Place) -> None:
         expect(phone.page.locator("#sidebar")).to_be_hidden()
 
 
-def test_dark_by_default_and_light_where_that_is_liked(nora: Visit) -> None:
+def test_theme_is_dark_by_default_and_follows_the_system(nora: Visit) -> None:
     expect(nora.page.locator("body")).to_have_css("background-color", "rgb(14, 17, 22)")
     nora.page.emulate_media(color_scheme="light")
     expect(nora.page.locator("body")).to_have_css("background-color", "rgb(238, 241, 244)")
     nora.page.emulate_media(color_scheme="dark")
 
 
-def test_a_stopped_gateway_is_seen_and_the_bot_comes_back(place: Place, mia: Visit) -> None:
+def test_stopped_gateway_is_shown_and_bot_returns(place: Place, mia: Visit) -> None:
     mia.page.get_by_role("button", name="Simulate problems").click()
     drawer = mia.page.get_by_role("dialog", name="Simulate problems")
     drawer.get_by_role("button", name="Kill").click()
@@ -457,7 +457,7 @@ def test_a_stopped_gateway_is_seen_and_the_bot_comes_back(place: Place, mia: Vis
     expect(mia.message("Top 7")).to_be_visible()
 
 
-def test_a_note_says_who_is_typing(place: Place, mia: Visit) -> None:
+def test_typing_indicator_is_shown(place: Place, mia: Visit) -> None:
     place.discord.typing("leo", "general")
     expect(mia.page.locator("#discord-box-hint")).to_have_text("lil bean is typing…")
     place.discord.message("leo", "general", "there it is")

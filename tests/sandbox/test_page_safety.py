@@ -34,7 +34,7 @@ def mia(opened: Visit) -> Iterator[Visit]:
     opened.check()
 
 
-def test_html_in_messages_and_names_is_shown_as_text(place: Place, mia: Visit) -> None:
+def test_html_in_messages_and_names_is_escaped(place: Place, mia: Visit) -> None:
     place.discord.message("leo", "general", NASTY)
     place.discord.message("leo", "general", f"**{NASTY}** [x](javascript:alert(3)) `{NASTY}`")
     place.kick.chat("leo", NASTY)
@@ -49,7 +49,7 @@ def test_html_in_messages_and_names_is_shown_as_text(place: Place, mia: Visit) -
     place.discord.member("leo", nick=None)
 
 
-def test_five_hundred_emoji_and_a_wall_of_marks_are_fine(place: Place, mia: Visit) -> None:
+def test_long_emoji_and_markdown_messages_do_not_overflow(place: Place, mia: Visit) -> None:
     place.discord.message("leo", "general", "🎰" * 500)
     place.kick.chat("leo", "🤯" * 500)
     place.discord.message("leo", "general", ("*_~|`<@[" * 250)[:2000])
@@ -60,7 +60,7 @@ def test_five_hundred_emoji_and_a_wall_of_marks_are_fine(place: Place, mia: Visi
     assert mia.overflowing() == []
 
 
-def test_only_the_page_itself_may_run(place: Place, mia: Visit) -> None:
+def test_content_security_policy_blocks_other_scripts(place: Place, mia: Visit) -> None:
     policy = requests.get(place.sandbox.page_url, timeout=PATIENCE).headers[
         "Content-Security-Policy"
     ]
@@ -111,7 +111,7 @@ MARKDOWN = [
 
 
 @pytest.mark.parametrize(("text", "html"), MARKDOWN)
-def test_markdown(mia: Visit, text: str, html: str) -> None:
+def test_markdown_is_rendered(mia: Visit, text: str, html: str) -> None:
     drawn = mia.page.evaluate(
         """async (text) => {
             const { markdown } = await import('/page/js/markdown.js');
@@ -128,7 +128,7 @@ def test_markdown(mia: Visit, text: str, html: str) -> None:
     assert drawn == html
 
 
-def test_timestamps_are_in_the_readers_words(mia: Visit) -> None:
+def test_timestamps_are_human_readable(mia: Visit) -> None:
     words = mia.page.evaluate(
         """async () => {
             const { relative, timestamp } = await import('/page/js/markdown.js');

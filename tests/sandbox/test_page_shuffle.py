@@ -47,7 +47,7 @@ def player(place: Place, username: str) -> tuple[str, Decimal]:
     return found["campaign_code"], Decimal(found["wagered"])
 
 
-def test_somebody_wagers(place: Place, mia: Visit, card: Locator) -> None:
+def test_player_wagers(place: Place, mia: Visit, card: Locator) -> None:
     before = player(place, "leo_77")[1]
     card.get_by_label("Player", exact=True).select_option("leo_77")
     expect(card.locator("output")).to_have_text(f"${before:,.2f} in total, code NORA")
@@ -59,7 +59,7 @@ def test_somebody_wagers(place: Place, mia: Visit, card: Locator) -> None:
     expect(card.get_by_label("Player", exact=True)).to_have_value("leo_77")
 
 
-def test_a_total_falls_back_and_grows_again(place: Place, mia: Visit, card: Locator) -> None:
+def test_total_falls_and_grows_again(place: Place, mia: Visit, card: Locator) -> None:
     card.get_by_label("Player", exact=True).select_option("ZedElsewhere")
     card.get_by_role("button", name="Reset total").click()
     expect(card.locator("output")).to_have_text("$0.00 in total, code OTHER")
@@ -76,7 +76,7 @@ def test_a_total_falls_back_and_grows_again(place: Place, mia: Visit, card: Loca
         ("Down", "shuffle.down", True),
     ],
 )
-def test_a_fault_is_switched_on_and_off(
+def test_fault_is_turned_on_and_off(
     place: Place, mia: Visit, card: Locator, label: str, fault: str, value: object
 ) -> None:
     button = card.get_by_role("button", name=label, exact=True)
@@ -90,7 +90,7 @@ def test_a_fault_is_switched_on_and_off(
     assert state(place)["faults"][fault]["value"] == state(place)["faults"][fault]["default"]
 
 
-def test_somebody_signs_up_under_a_code(place: Place, mia: Visit, card: Locator) -> None:
+def test_player_signs_up_under_a_code(place: Place, mia: Visit, card: Locator) -> None:
     expect(card.get_by_label("with code")).to_have_value("NORA")
     card.get_by_label("New player").fill("<b>Newbie</b>")
     card.get_by_label("with code").fill("VERA")
@@ -101,14 +101,14 @@ def test_somebody_signs_up_under_a_code(place: Place, mia: Visit, card: Locator)
     assert player(place, "<b>Newbie</b>") == ("VERA", Decimal(0))
 
 
-def test_its_faults_stand_together_in_the_drawer(place: Place, mia: Visit) -> None:
+def test_shuffle_faults_are_grouped(place: Place, mia: Visit) -> None:
     names = [name for name in state(place)["faults"] if name.startswith("shuffle.")]
     mia.page.get_by_role("button", name="Simulate problems").click()
     group = mia.page.locator(".fault-group", has=mia.page.locator("summary", has_text="Shuffle"))
     expect(group.locator(".fault[data-name]")).to_have_count(len(names))
 
 
-def test_it_fits_on_a_phone(place: Place) -> None:
+def test_page_fits_on_a_phone(place: Place) -> None:
     with visit(place, "as=mia&tab=kick", viewport=PHONE) as phone:
         phone.page.locator("#shuffle summary").click()
         expect(phone.page.get_by_role("button", name="Sign up")).to_be_visible()

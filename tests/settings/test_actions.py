@@ -30,14 +30,14 @@ def elsewhere(tx: Connection, other_guild_id: int) -> Iterator[Work]:
         yield work
 
 
-def test_settings_are_listed_in_the_order_they_are_declared(work: Work) -> None:
+def test_settings_are_listed_in_declaration_order(work: Work) -> None:
     found = actions.list_current(work, KNOWN)
     assert [one.declared for one in found] == list(KNOWN)
     assert all(one.value == one.declared.default for one in found)
     assert all((one.by, one.at, one.variable) == (None, None, "") for one in found)
 
 
-def test_a_changed_setting_names_the_admin(work: Work, elsewhere: Work) -> None:
+def test_changed_setting_names_the_admin(work: Work, elsewhere: Work) -> None:
     before, after = actions.change(work, SECONDS, 45)
     assert (before.value, before.by, after.value, after.by) == (30, None, 45, NORA)
     assert after.at is not None
@@ -46,7 +46,7 @@ def test_a_changed_setting_names_the_admin(work: Work, elsewhere: Work) -> None:
     assert actions.get_current(elsewhere, SECONDS).by is None
 
 
-def test_a_value_of_the_environment_names_the_variable(work: Work, elsewhere: Work) -> None:
+def test_environment_value_names_the_variable(work: Work, elsewhere: Work) -> None:
     said = environment(discord_guild_id=work.guild_id, slot_calls_channel_id=777)
     apply_environment(work.tx, said, KNOWN)
     now = actions.get_current(work, CHANNEL)
@@ -59,13 +59,13 @@ def test_a_value_of_the_environment_names_the_variable(work: Work, elsewhere: Wo
     assert (before.by, after.by, after.variable) == (NORA, None, "SLOT_CALLS_CHANNEL_ID")
 
 
-def test_what_does_not_fit_changes_nothing(work: Work) -> None:
+def test_invalid_value_changes_nothing(work: Work) -> None:
     with pytest.raises(Refusal):
         actions.change(work, SECONDS, 0)
     assert actions.get_current(work, SECONDS).by is None
 
 
-def test_a_reset_without_a_change_does_nothing(work: Work) -> None:
+def test_reset_without_change_does_nothing(work: Work) -> None:
     before, after = actions.reset(work, environment(), ENABLED)
     assert before == after
     actions.change(work, ENABLED, False)
@@ -76,7 +76,7 @@ def test_a_reset_without_a_change_does_nothing(work: Work) -> None:
 # -- the audit log ------------------------------------------------------------------------------
 
 
-def test_the_log_is_read_newest_first_page_by_page(work: Work, elsewhere: Work) -> None:
+def test_log_is_paginated_newest_first(work: Work, elsewhere: Work) -> None:
     assert actions.read_log(work, 3, 1) == actions.LogPage([], 0, 0, {})
     for number in range(7):
         audit(work, f"game.{number}")
@@ -88,7 +88,7 @@ def test_the_log_is_read_newest_first_page_by_page(work: Work, elsewhere: Work) 
     assert {page.total for page in pages} == {7}
 
 
-def test_viewers_in_the_log_carry_their_current_name(work: Work, elsewhere: Work) -> None:
+def test_log_shows_current_viewer_names(work: Work, elsewhere: Work) -> None:
     def named(work: Work, name: str, day: int = 0) -> int:
         at = NOON + timedelta(days=day)
         return people.set_viewer(work.tx, work.guild_id, "kick", 7, name, at)

@@ -49,11 +49,11 @@ def seen(tx: Connection, guild_id: int, what: actions.Seen, now: datetime = NOON
     act(tx, guild_id, actions.note_seen, KNOWN, what, at=now)
 
 
-def test_the_channels_of_all_settings_are_watched(tx: Connection, guild_id: int) -> None:
+def test_channels_of_all_settings_are_watched(tx: Connection, guild_id: int) -> None:
     assert set(act(tx, guild_id, actions.list_watched, KNOWN)) == {SLOTS, ADMINS}
 
 
-def test_the_admins_are_told_once_with_what_it_stops(
+def test_admins_are_alerted_once_with_the_affected_features(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     for minute in range(3):
@@ -69,7 +69,7 @@ def test_the_admins_are_told_once_with_what_it_stops(
     assert act(tx, other_guild_id, Work.find, ChannelTrouble, SLOTS) is None
 
 
-def test_a_channel_that_was_deleted_after_all_is_told_again(tx: Connection, guild_id: int) -> None:
+def test_deletion_after_a_permission_loss_is_reported_again(tx: Connection, guild_id: int) -> None:
     seen(tx, guild_id, FORBIDDEN)
     seen(tx, guild_id, {SLOTS: ("deleted", ())})
     assert [payload["reason"] for _target, payload in told(tx, guild_id)] == [
@@ -78,12 +78,12 @@ def test_a_channel_that_was_deleted_after_all_is_told_again(tx: Connection, guil
     ]
 
 
-def test_nobody_is_told_in_a_channel_that_cannot_be_used(tx: Connection, guild_id: int) -> None:
+def test_alert_is_not_sent_to_an_unusable_channel(tx: Connection, guild_id: int) -> None:
     seen(tx, guild_id, {ADMINS: ("forbidden", ())})
     assert [target for target, _payload in told(tx, guild_id) if "channel_id" in target] == []
 
 
-def test_another_channel_ends_the_trouble(tx: Connection, guild_id: int) -> None:
+def test_choosing_another_channel_ends_the_problem(tx: Connection, guild_id: int) -> None:
     seen(tx, guild_id, FORBIDDEN)
     act(tx, guild_id, change_setting, CHANNEL, SLOTS + 1, actor=ADMIN)
     act(tx, guild_id, actions.list_watched, KNOWN)
@@ -106,7 +106,7 @@ def states(tx: Connection, guild_id: int) -> list[str]:
     return list(tx.execute(found.order_by(messages.c.id)).scalars())
 
 
-def test_what_discord_refused_is_posted_when_the_channel_works_again(
+def test_rejected_messages_are_sent_when_the_channel_works_again(
     tx: Connection, guild_id: int
 ) -> None:
     now = datetime.now(NOON.tzinfo) + timedelta(seconds=1)
@@ -122,7 +122,7 @@ def test_what_discord_refused_is_posted_when_the_channel_works_again(
     assert act(tx, guild_id, Work.find, ChannelTrouble, SLOTS) is None
 
 
-def test_what_is_older_than_a_day_stays_a_dead_letter(tx: Connection, guild_id: int) -> None:
+def test_messages_older_than_a_day_stay_dead_letters(tx: Connection, guild_id: int) -> None:
     now = datetime.now(NOON.tzinfo) + timedelta(seconds=1)
     post(tx, guild_id, "first")
     refuse_next(tx, now)

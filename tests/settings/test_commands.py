@@ -53,7 +53,7 @@ def recorded(database: Database) -> list[tuple[Any, ...]]:
 # -- looking ------------------------------------------------------------------------------------
 
 
-def test_the_list_shows_every_setting_by_feature_on_pages(ask: Asker) -> None:
+def test_list_shows_every_setting_by_feature_in_pages(ask: Asker) -> None:
     first = ask.answer("list")
     embed = first["embeds"][0]
     assert embed["title"] == "⚙️ Settings of this server"
@@ -88,7 +88,7 @@ def second_page(message: Json | None) -> Json | None:
     return message if message and "'2/2'" in str(message["components"]) else None
 
 
-def test_a_feature_alone_can_be_listed(ask: Asker) -> None:
+def test_one_feature_can_be_listed(ask: Asker) -> None:
     answer = ask.answer("list", feature="Clock")
     assert "`clock.zone`" in answer["embeds"][0]["description"]
     assert "game." not in answer["embeds"][0]["description"]
@@ -96,14 +96,14 @@ def test_a_feature_alone_can_be_listed(ask: Asker) -> None:
     assert "`game`, `clock`" in ask("list", feature="raffle")["description"]
 
 
-def test_typed_the_name_alone_is_the_list(discord_world: DiscordDriver) -> None:
+def test_typed_name_alone_lists_settings(discord_world: DiscordDriver) -> None:
     ask = Asker(discord_world, "settings", typing=True)
     assert ask("")["title"] == "⚙️ Settings of this server"
     assert "`clock.zone`" in ask("clock")["description"]
     assert ask("delete")["title"] == "⚠️ Nothing of that name has settings"
 
 
-def test_every_setting_stands_on_some_page_and_discord_takes_it(
+def test_every_setting_is_listed_within_discord_limits(
     discord_world: DiscordDriver, database: Database
 ) -> None:
     ask = Asker(discord_world, "settings", typing=True)
@@ -112,7 +112,7 @@ def test_every_setting_stands_on_some_page_and_discord_takes_it(
     assert all(f"`{one.key}`" in "".join(pages) for one in KNOWN)
 
 
-def test_the_pages_are_turned_by_admins_only(discord_world: DiscordDriver) -> None:
+def test_pages_are_turned_by_admins_only(discord_world: DiscordDriver) -> None:
     first = Asker(discord_world, "settings", typing=True).answer("list")
     button = first["components"][0]["components"][2]["custom_id"]
     refused = discord_world.click("mia", first["message_id"], button)["response"]
@@ -124,7 +124,7 @@ def test_the_pages_are_turned_by_admins_only(discord_world: DiscordDriver) -> No
     assert same == first
 
 
-def test_another_admin_turns_a_copy(discord_world: DiscordDriver) -> None:
+def test_another_admin_gets_their_own_copy(discord_world: DiscordDriver) -> None:
     first = Asker(discord_world, "settings", typing=True).answer("list")
     button = first["components"][0]["components"][2]["custom_id"]
     copy = discord_world.click("tomas", first["message_id"], button)["response"]
@@ -134,7 +134,7 @@ def test_another_admin_turns_a_copy(discord_world: DiscordDriver) -> None:
     assert first in lines, "the one that was asked for stays"
 
 
-def test_one_setting_is_shown_with_all_about_it(ask: Asker) -> None:
+def test_show_lists_all_details_of_a_setting(ask: Asker) -> None:
     fields = {f["name"]: f["value"] for f in ask("show", key="seconds")["fields"]}
     assert fields == {
         "Now": "**30**",
@@ -148,7 +148,7 @@ def test_one_setting_is_shown_with_all_about_it(ask: Asker) -> None:
     assert fields["Comes from"].startswith("set by <@")
 
 
-def test_what_the_environment_says_is_shown_as_such(ask: Asker, database: Database) -> None:
+def test_environment_value_is_shown_with_its_variable(ask: Asker, database: Database) -> None:
     with database.begin() as tx:
         tx.exec_driver_sql(
             "INSERT INTO guild_settings (guild_id, key, value) VALUES (%s, 'game.channel', %s)",
@@ -160,7 +160,7 @@ def test_what_the_environment_says_is_shown_as_such(ask: Asker, database: Databa
 
 
 @pytest.mark.parametrize("text", ["*" * LONGEST_TEXT, "🎰" * LONGEST_TEXT])
-def test_the_longest_text_is_shown_whole(ask: Asker, text: str) -> None:
+def test_longest_text_is_shown_in_full(ask: Asker, text: str) -> None:
     ask.answer("set", key="game.greeting", value=text)
     embed = ask("show", key="game.greeting")
     assert embed["description"].count(text[0]) == LONGEST_TEXT + (4 if text[0] == "*" else 0)
@@ -184,7 +184,7 @@ def test_the_longest_text_is_shown_whole(ask: Asker, text: str) -> None:
         (ROLE, "@regular", REGULAR, f"**not set** → <@&{REGULAR}>"),
     ],
 )
-def test_a_change_is_echoed_and_recorded(
+def test_change_is_confirmed_and_audited(
     ask: Asker, database: Database, declared: Any, text: str, value: Any, shown: str
 ) -> None:
     embed = ask("set", key=declared.key, value=text)
@@ -196,13 +196,13 @@ def test_a_change_is_echoed_and_recorded(
     assert recorded(database) == [(NORAS_CORNER_ID, declared.key, "", declared.default, value)]
 
 
-def test_the_same_again_is_no_change(ask: Asker, database: Database) -> None:
+def test_unchanged_value_reports_nothing_to_change(ask: Asker, database: Database) -> None:
     ask.answer("set", key="game.seconds", value="45")
     assert ask("set", key="game.seconds", value="45")["title"] == "✅ Nothing to change"
     assert len(recorded(database)) == 1
 
 
-def test_a_reset_brings_the_default_back(ask: Asker, database: Database) -> None:
+def test_reset_restores_the_default(ask: Asker, database: Database) -> None:
     ask.answer("set", key="game.seconds", value="45")
     embed = ask("reset", key="game.seconds")
     assert "**45** → **30** · default" in embed["description"]
@@ -211,7 +211,7 @@ def test_a_reset_brings_the_default_back(ask: Asker, database: Database) -> None
     assert ask("reset", key="game.seconds")["title"] == "✅ Nothing to change"
 
 
-def test_none_takes_a_channel_away(ask: Asker, database: Database) -> None:
+def test_none_clears_a_channel(ask: Asker, database: Database) -> None:
     ask.answer("set", key="game.channel", value="#raffle")
     assert (
         f"<#{RAFFLE}> → **not set**" in ask("set", key="game.channel", value="none")["description"]
@@ -236,7 +236,7 @@ def test_none_takes_a_channel_away(ask: Asker, database: Database) -> None:
         ("game.role", f"<@&{BOTS_OWN}>", "Discord gives that role itself", "another"),
     ],
 )
-def test_what_does_not_fit_is_refused_with_what_does(
+def test_invalid_value_is_rejected_with_advice(
     ask: Asker, database: Database, key: str, value: str, title: str, advice: str
 ) -> None:
     embed = ask("set", key=key, value=value)
@@ -245,7 +245,7 @@ def test_what_does_not_fit_is_refused_with_what_does(
     assert recorded(database) == []
 
 
-def test_a_channel_where_the_bot_may_not_post_is_refused(
+def test_channel_without_send_permission_is_rejected(
     ask: Asker, discord_world: DiscordDriver, database: Database
 ) -> None:
     discord_world.overwrite("raffle", "Regulars", deny=["EMBED_LINKS", "SEND_MESSAGES"])
@@ -258,14 +258,14 @@ def test_a_channel_where_the_bot_may_not_post_is_refused(
     assert now(database, CHANNEL) == 0
 
 
-def test_a_role_above_the_bot_is_taken_with_a_warning(ask: Asker, database: Database) -> None:
+def test_role_above_the_bot_is_accepted_with_a_warning(ask: Asker, database: Database) -> None:
     embed = ask("set", key="game.role", value=f"<@&{MODERATOR}>")
     assert "⚠️ I cannot give this role. Move mine above it" in embed["description"]
     assert now(database, ROLE) == MODERATOR
     assert "Move mine above it" in ask("list")["description"]
 
 
-def test_a_channel_that_is_gone_is_marked(discord_world: DiscordDriver, database: Database) -> None:
+def test_deleted_channel_is_marked(discord_world: DiscordDriver, database: Database) -> None:
     ask = Asker(discord_world, "settings", typing=True)
     made = discord_world.channel("short-lived", create=True)["channel_id"]
     discord_world.wait_until(
@@ -289,14 +289,16 @@ def test_a_channel_that_is_gone_is_marked(discord_world: DiscordDriver, database
 @pytest.mark.parametrize(
     "command", ["list", "show game.seconds", "set game.seconds 5", "reset game.seconds"]
 )
-def test_viewers_may_not(discord_world: DiscordDriver, database: Database, command: str) -> None:
+def test_viewers_cannot_use_settings(
+    discord_world: DiscordDriver, database: Database, command: str
+) -> None:
     """Typed, that is; the slash command Discord itself does not offer them, see below."""
     embed = Asker(discord_world, "settings", typing=True)(command, person="mia")
     assert embed["title"] == "⚠️ This is for moderators"
     assert now(database, SECONDS) == 30
 
 
-def test_discord_is_told_who_may(discord_world: DiscordDriver) -> None:
+def test_commands_require_manage_server_in_discord(discord_world: DiscordDriver) -> None:
     found = [c for c in discord_world.commands() if c["path"].startswith("settings ")]
     assert {c["path"].split()[1] for c in found} == {"list", "show", "set", "reset"}
     wanted = str(discord.Permissions(manage_guild=True).value)
@@ -307,7 +309,7 @@ def test_discord_is_told_who_may(discord_world: DiscordDriver) -> None:
     ("wrong", "missing"),
     [("show", "key"), ("set", "key"), ("set game.seconds", "value"), ("reset", "key")],
 )
-def test_a_command_typed_wrong_is_explained(
+def test_missing_argument_is_explained(
     discord_world: DiscordDriver, wrong: str, missing: str
 ) -> None:
     embed = Asker(discord_world, "settings", typing=True)(wrong)
@@ -322,7 +324,7 @@ def offered(
     return [choice["value"] for choice in choices]
 
 
-def test_keys_are_offered(discord_world: DiscordDriver) -> None:
+def test_keys_are_autocompleted(discord_world: DiscordDriver) -> None:
     every = [one.key for one in KNOWN]
     assert offered(discord_world, "show", "key", key="") == every
     assert offered(discord_world, "reset", "key", key="zone") == ["clock.zone"]
@@ -348,13 +350,13 @@ def test_keys_are_offered(discord_world: DiscordDriver) -> None:
         ("", "", []),
     ],
 )
-def test_values_are_offered(
+def test_values_are_autocompleted(
     discord_world: DiscordDriver, key: str, typed: str, values: list[str]
 ) -> None:
     assert offered(discord_world, "set", "value", key=key, value=typed) == values
 
 
-def test_large_cities_are_offered_before_anything_is_typed(discord_world: DiscordDriver) -> None:
+def test_large_cities_are_suggested_first(discord_world: DiscordDriver) -> None:
     assert "Europe/Stockholm" in offered(discord_world, "set", "value", key="clock.zone", value="")
 
 
@@ -372,7 +374,7 @@ def log(ask: Asker, *count: str, person: str = "nora") -> Json:
     return dict(done["response"])
 
 
-def test_the_log_tells_who_changed_what(ask: Asker, database: Database) -> None:
+def test_audit_log_shows_who_changed_what(ask: Asker, database: Database) -> None:
     assert log(ask)["embeds"][0]["description"].startswith("Nothing yet")
     ask.answer("set", key="game.channel", value=f"<#{RAFFLE}>")
     ask.answer("set", key="game.enabled", value="off")
@@ -389,7 +391,7 @@ def test_the_log_tells_who_changed_what(ask: Asker, database: Database) -> None:
     assert embed["footer"]["text"] == "1 to 3 of 3"
 
 
-def test_the_pages_of_the_log_are_turned(ask: Asker, database: Database) -> None:
+def test_audit_log_pages_can_be_turned(ask: Asker, database: Database) -> None:
     with database.begin() as tx:
         for number in range(5):
             guilds.post_audit(tx, NORAS_CORNER_ID, 1, "game.count", before=number, after=number + 1)
@@ -412,12 +414,12 @@ def test_the_pages_of_the_log_are_turned(ask: Asker, database: Database) -> None
     assert not on.get("disabled")
 
 
-def test_the_log_is_for_admins(discord_world: DiscordDriver) -> None:
+def test_audit_log_requires_admin(discord_world: DiscordDriver) -> None:
     embed = log(Asker(discord_world, "settings", typing=True), person="mia")["embeds"][0]
     assert embed["title"] == "⚠️ This is for moderators"
 
 
 @pytest.mark.parametrize("count", ["0", "16", "many"])
-def test_a_count_that_does_not_fit_is_explained(discord_world: DiscordDriver, count: str) -> None:
+def test_invalid_count_is_explained(discord_world: DiscordDriver, count: str) -> None:
     embed = log(Asker(discord_world, "settings", typing=True), count)["embeds"][0]
     assert "!auditlog" in embed["description"]

@@ -78,18 +78,18 @@ def told(
         (("odd.one", "@everyone [a](b)"), "did `odd.one`: @\u200beveryone \\[a](b), – → –"),
     ],
 )
-def test_an_entry_reads_like_this(logged: tuple[Any, ...], line: str) -> None:
+def test_audit_log_entry_is_formatted(logged: tuple[Any, ...], line: str) -> None:
     assert told(*logged) == f"{WHEN} <@42> {line}"
 
 
-def test_what_happens_by_itself_is_done_by_the_bot() -> None:
+def test_automatic_actions_are_attributed_to_the_bot() -> None:
     line = told("raffle.draw", "#1", None, "6bf924", actor=0)
     assert line == f"{WHEN} the bot drew raffle \\#1"
 
 
 @pytest.mark.parametrize("count", range(1, messages.MOST_ENTRIES + 1))
 @pytest.mark.parametrize("action", ["game.greeting", "game." + "x" * 200])
-def test_the_longest_entries_fit(count: int, action: str) -> None:
+def test_longest_entries_fit_in_an_embed(count: int, action: str) -> None:
     long = "*" * 1000
     page = LogPage([entry(10**18, action, long, long, long)] * count, 0, count, {})
     text = messages.audit_log(page, count, BY_KEY, LINES, named).description

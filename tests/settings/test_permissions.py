@@ -74,7 +74,7 @@ def is_refused(embed: Json) -> bool:
 # -- slash, typed, buttons ------------------------------------------------------------------------
 
 
-def test_typed_commands_of_a_granted_group_work_and_no_others(driver: DiscordDriver) -> None:
+def test_granted_group_allows_only_its_typed_commands(driver: DiscordDriver) -> None:
     refused = typed(driver, "mia", "!raffleexclude")
     assert is_refused(refused)
     assert "permission Manage Server" in refused["description"]
@@ -88,7 +88,7 @@ def test_typed_commands_of_a_granted_group_work_and_no_others(driver: DiscordDri
     assert is_refused(typed(driver, "mia", "!raffleexclude"))
 
 
-def test_a_slash_command_works_once_an_admin_shows_it(driver: DiscordDriver) -> None:
+def test_granted_slash_command_works_once_shown_in_integrations(driver: DiscordDriver) -> None:
     told = grant(driver)
     assert "Server Settings → Integrations → Regulars" in told["fields"][0]["value"]
     assert "`/raffledraw`" in told["fields"][0]["value"]
@@ -100,9 +100,7 @@ def test_a_slash_command_works_once_an_admin_shows_it(driver: DiscordDriver) -> 
     assert is_refused(slash(driver, "mia", "raffleexclude list"))
 
 
-def test_a_button_under_an_old_post_asks_who_presses_it_now(
-    driver: DiscordDriver, database: Database
-) -> None:
+def test_old_button_checks_current_permissions(driver: DiscordDriver, database: Database) -> None:
     grant(driver, "slot_calls")
     slash(driver, "nora", "slotcalls channel", channel="slot-calls")
     with database.begin() as tx:
@@ -143,25 +141,27 @@ def button_of(post: Json) -> str:
         ("!permissions grant Raffle Helper", "Permission granted"),
     ],
 )
-def test_what_can_be_granted(driver: DiscordDriver, line: str, title: str) -> None:
+def test_grant_and_revoke_validate_group_and_role(
+    driver: DiscordDriver, line: str, title: str
+) -> None:
     assert title in typed(driver, "nora", line)["title"]
 
 
-def test_whoever_was_granted_everything_can_grant_nothing(driver: DiscordDriver) -> None:
+def test_grants_do_not_allow_granting(driver: DiscordDriver) -> None:
     for group in ("settings", "raffle", "people", "watchtime"):
         grant(driver, group)
     assert not is_refused(typed(driver, "mia", "!settings"))
     assert is_refused(typed(driver, "mia", "!permissions grant slot_calls Helper"))
 
 
-def test_nobody_makes_the_bot_give_a_role_that_is_not_below_their_own(
+def test_moderator_cannot_reward_a_role_above_their_own(
     driver: DiscordDriver,
 ) -> None:
     grant(driver, "roles")
     assert "not below your highest role" in typed(driver, "mia", "!roles add Moderator 1")["title"]
 
 
-def test_the_list_shows_each_group_and_leaves_out_deleted_roles(driver: DiscordDriver) -> None:
+def test_list_shows_each_group_without_deleted_roles(driver: DiscordDriver) -> None:
     grant(driver)
     shown = slash(driver, "nora", "permissions list")
     raffle_field = next(field for field in shown["fields"] if field["name"] == "Raffle")
@@ -174,19 +174,19 @@ def test_the_list_shows_each_group_and_leaves_out_deleted_roles(driver: DiscordD
     driver.role("Helper")
 
 
-def test_a_second_grant_changes_nothing(driver: DiscordDriver) -> None:
+def test_repeated_grant_changes_nothing(driver: DiscordDriver) -> None:
     assert grant(driver)["title"] == "✅ Permission granted"
     assert grant(driver)["title"] == "✅ Nothing to change"
 
 
-def test_the_other_server_has_permissions_of_its_own(driver: DiscordDriver) -> None:
+def test_permissions_are_isolated_per_server(driver: DiscordDriver) -> None:
     driver.member("mia", join=True, guild=DEN)
     driver.member("mia", roles=["Helper"], guild=DEN)
     grant(driver)
     assert is_refused(typed(driver, "mia", "!raffleexclude", guild=DEN))
 
 
-def test_help_shows_what_was_granted(driver: DiscordDriver) -> None:
+def test_help_shows_granted_commands(driver: DiscordDriver) -> None:
     assert "🔧" not in typed(driver, "mia", "!help raffle").get("description", "")
     grant(driver)
     assert "🔧 `/raffledraw`" in typed(driver, "mia", "!help raffle")["description"]
@@ -195,7 +195,7 @@ def test_help_shows_what_was_granted(driver: DiscordDriver) -> None:
 # -- the actions ----------------------------------------------------------------------------------
 
 
-def test_grants_are_kept_by_server_and_in_the_audit_log(
+def test_grants_are_stored_per_server_and_audited(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     with Work(tx, guild_id, actor=9, now=utc_now()) as work:

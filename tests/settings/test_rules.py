@@ -37,11 +37,11 @@ from tests.settings.rig import (
 @pytest.mark.parametrize(
     "text", ["game.seconds", "GAME.Seconds", " game.seconds ", "`game.seconds`", "seconds"]
 )
-def test_a_setting_is_found_by_its_key(text: str) -> None:
+def test_setting_is_found_by_key(text: str) -> None:
     assert get_declared(text, KNOWN) is SECONDS
 
 
-def test_spaces_stand_for_underscores() -> None:
+def test_spaces_match_underscores() -> None:
     assert get_declared("game.least players", KNOWN) is LEAST
 
 
@@ -54,20 +54,20 @@ def test_spaces_stand_for_underscores() -> None:
         ("time.zone", "clock.zone"),
     ],
 )
-def test_an_unknown_key_is_answered_with_the_nearest(text: str, named: str) -> None:
+def test_unknown_key_suggests_the_nearest(text: str, named: str) -> None:
     with pytest.raises(Refusal, match="no such setting") as refused:
         get_declared(text, KNOWN)
     assert named in refused.value.remedy
 
 
 @pytest.mark.parametrize("text", ["", "🎰", "x" * 500])
-def test_nonsense_is_answered_with_the_way_to_the_list(text: str) -> None:
+def test_nonsense_key_suggests_the_list(text: str) -> None:
     with pytest.raises(Refusal) as refused:
         get_declared(text, KNOWN)
     assert refused.value.remedy == "`/settings list` shows them all."
 
 
-def test_the_last_part_alone_has_to_be_clear() -> None:
+def test_ambiguous_last_part_lists_both_keys() -> None:
     twice = (*KNOWN, type(SECONDS)("clock.seconds", int, 1, "Twice."))
     with pytest.raises(Refusal) as refused:
         get_declared("seconds", twice)
@@ -75,14 +75,14 @@ def test_the_last_part_alone_has_to_be_clear() -> None:
 
 
 @given(st.text(max_size=40), st.integers(1, 25))
-def test_near_keys_are_keys_each_once(text: str, most: int) -> None:
+def test_similar_keys_are_unique_and_limited(text: str, most: int) -> None:
     near = near_keys(text, KNOWN, most)
     assert len(near) <= most
     assert len(set(near)) == len(near)
     assert set(near) <= {one.key for one in KNOWN}
 
 
-def test_a_feature_is_found_by_its_name() -> None:
+def test_feature_is_found_by_name() -> None:
     assert get_feature(" Game ", KNOWN) == "game"
     with pytest.raises(Refusal) as refused:
         get_feature("raffle", KNOWN)
@@ -115,7 +115,7 @@ def test_a_feature_is_found_by_its_name() -> None:
         (GREETING, "x" * LONGEST_TEXT, "x" * LONGEST_TEXT),
     ],
 )
-def test_what_is_written_is_understood(declared: Any, text: str, value: object) -> None:
+def test_valid_text_is_parsed(declared: Any, text: str, value: object) -> None:
     parsed = parse(declared, text)
     assert (parsed, type(parsed)) == (value, type(value))
     require_fitting(declared, parsed)
@@ -136,9 +136,7 @@ def test_what_is_written_is_understood(declared: Any, text: str, value: object) 
         (GREETING, "x" * (LONGEST_TEXT + 1), "text of up to 1000 letters"),
     ],
 )
-def test_what_is_of_another_kind_is_refused_with_what_fits(
-    declared: Any, text: str, fits: str
-) -> None:
+def test_text_of_another_type_is_rejected_with_advice(declared: Any, text: str, fits: str) -> None:
     with pytest.raises(Refusal) as refused:
         parse(declared, text)
     assert fits in refused.value.remedy
@@ -148,13 +146,13 @@ def test_what_is_of_another_kind_is_refused_with_what_fits(
     ("declared", "text"),
     [(SECONDS, "0"), (SECONDS, "3601"), (COLOUR, "red"), (ZONE, "Atlantis"), (LANGUAGE, "tlh")],
 )
-def test_what_is_understood_may_still_not_fit(declared: Any, text: str) -> None:
+def test_parsed_value_out_of_bounds_is_rejected(declared: Any, text: str) -> None:
     with pytest.raises(Refusal):
         require_fitting(declared, parse(declared, text))
 
 
 @given(st.sampled_from([ENABLED, SECONDS, COUNT, GREETING, COLOUR, ZONE]), st.text(max_size=60))
-def test_whatever_is_written_is_a_value_of_the_kind_or_refused(declared: Any, text: str) -> None:
+def test_any_text_is_parsed_to_its_type_or_rejected(declared: Any, text: str) -> None:
     try:
         value = parse(declared, text)
         require_fitting(declared, value)
@@ -181,11 +179,11 @@ def test_whatever_is_written_is_a_value_of_the_kind_or_refused(declared: Any, te
         ("general", None),
     ],
 )
-def test_ids_are_read_from_mentions(text: str, found: int | None) -> None:
+def test_ids_are_parsed_from_mentions(text: str, found: int | None) -> None:
     assert parse_id(text) == found
 
 
-def test_nothing_can_be_written_in_words() -> None:
+def test_none_has_several_spellings() -> None:
     assert all(is_nothing(word) for word in ("none", "None ", "off", "0", "-"))
     assert not any(is_nothing(word) for word in ("", "general", "none of them"))
 
@@ -196,13 +194,13 @@ DECLARED = [one for feature in load_features() for one in feature.settings]
 
 
 @pytest.mark.parametrize("declared", DECLARED, ids=lambda one: one.key)
-def test_a_default_fits_its_own_setting(declared: Any) -> None:
+def test_default_is_valid(declared: Any) -> None:
     assert type(declared.default) is declared.kind
     require_fitting(declared, declared.default)
 
 
 @pytest.mark.parametrize("declared", DECLARED, ids=lambda one: one.key)
-def test_a_setting_can_be_shown_and_typed(declared: Any) -> None:
+def test_every_setting_can_be_shown_and_typed(declared: Any) -> None:
     assert what_fits(declared)
     assert len(declared.key) <= 60
     assert declared.help.endswith(".")

@@ -39,7 +39,7 @@ def notices(database: Database) -> list[str]:
         ]
 
 
-def test_a_channel_that_closes_opens_and_is_deleted(
+def test_channel_problems_are_detected_and_resolved(
     database: Database, discord_world: DiscordDriver
 ) -> None:
     slots = int(discord_world.channel("slots", create=True)["channel_id"])

@@ -35,7 +35,7 @@ def shuffle(pretend: Sandbox) -> Iterator[ShuffleDriver]:
     driver.reset_faults()
 
 
-def test_totals_come_to_the_last_digit(shuffle: ShuffleDriver, client: AffiliatePlatform) -> None:
+def test_totals_are_exact(shuffle: ShuffleDriver, client: AffiliatePlatform) -> None:
     shuffle.player("Fine", "0.1")
     shuffle.wager("Fine", "0.2")
     told = client.ask(NOON)
@@ -56,7 +56,7 @@ def test_totals_come_to_the_last_digit(shuffle: ShuffleDriver, client: Affiliate
         ({"page": True}, "not JSON", None),
     ],
 )
-def test_what_is_wrong_is_an_outage(
+def test_errors_are_outages(
     client: AffiliatePlatform,
     shuffle: ShuffleDriver,
     fault: dict[str, Any],
@@ -69,7 +69,7 @@ def test_what_is_wrong_is_an_outage(
     assert outage.value.retry_after == wait
 
 
-def test_odd_answers_are_answers(client: AffiliatePlatform, shuffle: ShuffleDriver) -> None:
+def test_unusual_responses_are_accepted(client: AffiliatePlatform, shuffle: ShuffleDriver) -> None:
     shuffle.fault(twice=True)
     assert client.ask(NOON).find_total("NORA", "MiaSpins") == Decimal("1250.5")
     shuffle.fault(twice=False, leaves_out="MiaSpins")
@@ -78,7 +78,7 @@ def test_odd_answers_are_answers(client: AffiliatePlatform, shuffle: ShuffleDriv
     assert client.ask(NOON).totals == {}
 
 
-def test_the_address_stays_secret(pretend: Sandbox) -> None:
+def test_url_is_kept_secret(pretend: Sandbox) -> None:
     """Not even an error tells it, for it is a key by itself."""
     secret = "http://127.0.0.1:9/stats/very-secret"
     chosen = settings(shuffle_affiliate_url=secret)
@@ -93,20 +93,20 @@ def test_the_address_stays_secret(pretend: Sandbox) -> None:
         ShuffleClient(settings(shuffle_affiliate_url=wrong)).ask(NOON)
 
 
-def test_a_redirect_is_not_followed(pretend: Sandbox) -> None:
+def test_redirect_is_not_followed(pretend: Sandbox) -> None:
     away = f"{pretend.base_url}/kick/site/nowhere"
     with pytest.raises(Outage, match="HTTP"):
         ShuffleClient(settings(shuffle_affiliate_url=away)).ask(NOON)
 
 
-def test_without_an_address_there_is_nobody_to_ask() -> None:
+def test_missing_url_is_an_outage() -> None:
     client = ShuffleClient(settings())
     assert not client.is_set_up
     with pytest.raises(Outage, match="SHUFFLE_AFFILIATE_URL"):
         client.ask(NOON)
 
 
-def test_an_address_that_is_none_stops_the_start_and_is_not_repeated() -> None:
+def test_invalid_url_prevents_the_start_and_is_not_repeated() -> None:
     with pytest.raises(StartError, match="SHUFFLE_AFFILIATE_URL") as error:
         read_settings(shuffle_affiliate_url="shuffle.example/very-secret")
     assert "very-secret" not in str(error.value)

@@ -46,11 +46,11 @@ def one(amount: str) -> Decimal | None:
         ("[]", None),
     ],
 )
-def test_amounts_are_read_to_the_last_digit_or_not_at_all(written: str, amount: str | None) -> None:
+def test_amounts_are_parsed_exactly_or_rejected(written: str, amount: str | None) -> None:
     assert one(written) == (None if amount is None else Decimal(amount))
 
 
-def test_a_line_that_makes_no_sense_is_left_out_and_counted() -> None:
+def test_malformed_entries_are_skipped_and_counted() -> None:
     lines = [line(), line(7), line(" "), line(code=None), "3", "{}", line("leo", "-3")]
     read_lines, unreadable = read(f"[{','.join(lines)}]".encode())
     assert [one.username for one in read_lines] == ["mia"]
@@ -67,7 +67,7 @@ def test_a_line_that_makes_no_sense_is_left_out_and_counted() -> None:
         ("{}", False),
     ],
 )
-def test_an_object_is_a_refusal(told: str, is_busy: bool) -> None:
+def test_object_response_is_a_refusal(told: str, is_busy: bool) -> None:
     with pytest.raises(ShuffleRefused) as refused:
         read(told.encode())
     assert refused.value.is_busy == is_busy
@@ -77,18 +77,18 @@ def test_an_object_is_a_refusal(told: str, is_busy: bool) -> None:
 @pytest.mark.parametrize(
     "raw", [b"", b"<html>", b"[NaN]", b'"text"', b"3", b"\xff\xfe", b"[" * 100_000, b'[{"a":1}]']
 )
-def test_anything_else_is_no_answer(raw: bytes) -> None:
+def test_other_shapes_raise_value_error(raw: bytes) -> None:
     """Also where no line makes sense: the shape has changed, and that nobody wagered is untrue."""
     with pytest.raises(ValueError, match=r"."):
         read(raw)
 
 
-def test_nobody_is_an_answer() -> None:
+def test_empty_list_is_valid() -> None:
     assert read(b"[]") == ([], 0)
 
 
 @given(st.binary(max_size=200))
-def test_whatever_comes_is_read_or_refused(raw: bytes) -> None:
+def test_any_response_is_parsed_or_rejected(raw: bytes) -> None:
     with suppress(ShuffleRefused, ValueError):
         read(raw)
 
@@ -105,23 +105,23 @@ def test_whatever_comes_is_read_or_refused(raw: bytes) -> None:
         ("Wed, 21 Oct 2015 07:28:00 GMT", (-90.0,), 1),
     ],
 )
-def test_how_long_to_wait(header: str | None, date: tuple[float, ...], seconds: float) -> None:
+def test_retry_after_is_parsed(header: str | None, date: tuple[float, ...], seconds: float) -> None:
     assert retry_seconds(header, date) == seconds
 
 
-def test_names_and_codes_are_compared_without_capitals() -> None:
+def test_names_and_codes_ignore_case() -> None:
     told = standings_of(NOON, [Standing("MiaSpins", "Nora", Decimal(7))])
     assert told.find_total(" nora", "@miaSPINS ") == Decimal(7)
     assert told.find_total("other", "MiaSpins") is None
     assert fold("STRASSE") == fold("straße")
 
 
-def test_an_accent_of_its_own_is_the_same_letter() -> None:
+def test_names_are_unicode_normalized() -> None:
     told = standings_of(NOON, [Standing("Jose\u0301", "N", Decimal(7))])
     assert told.find_total("n", "JOS\u00c9") == Decimal(7)
 
 
-def test_of_two_lines_of_a_name_the_larger_counts_once() -> None:
+def test_larger_of_two_duplicate_entries_counts_once() -> None:
     """Pages overlap while somebody plays: adding both would count the same bets twice."""
     lines = [Standing("Mia", "N", Decimal(7)), Standing("mia", "n", Decimal(9))]
     for told in (standings_of(NOON, lines), standings_of(NOON, lines[::-1])):

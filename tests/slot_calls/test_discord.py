@@ -88,13 +88,13 @@ def test_group_name_alone_shows_the_status(guild: Guild, world: DiscordDriver) -
     assert answer["embeds"][0]["title"] == "🟢 Slot requests are on"
 
 
-def test_channel(guild: Guild, ask: Asker) -> None:
+def test_channel_can_be_changed(guild: Guild, ask: Asker) -> None:
     raffle = channel_id(NORAS_CORNER_ID, "raffle")
     embed = ask("channel", channel=f"<#{raffle}>" if ask.typing else str(raffle))
     assert fields(embed)["Channel"] == f"<#{raffle}>"
 
 
-def test_limits(guild: Guild, ask: Asker) -> None:
+def test_limits_can_be_changed(guild: Guild, ask: Asker) -> None:
     assert limits(ask("limits", per_viewer=2, cooldown=45)) == ("2", "45 s")
     assert limits(ask("limits", per_viewer=5)) == ("5", "45 s")
     assert ask("limits", per_viewer=0, cooldown=60)["title"].startswith("⚠️")
@@ -122,7 +122,9 @@ def test_block_and_unblock(guild: Guild, ask: Asker) -> None:
 
 
 @pytest.mark.parametrize("command", ["status", "on", "off", "queue", "clear", "blocked"])
-def test_viewers_may_not(guild: Guild, world: DiscordDriver, command: str) -> None:
+def test_viewers_cannot_use_moderator_commands(
+    guild: Guild, world: DiscordDriver, command: str
+) -> None:
     queue_up(guild, "Book of Dead")
     embed = Asker(world, "slotcalls", typing=True)(command, person="mia")
     assert "Manage Server" in embed["description"]
@@ -253,7 +255,7 @@ async def test_first_click_closes_the_call_of_its_guild(
     assert do(actions.get_call, 1, guild=other_guild_id).state == "open"
 
 
-async def test_block_names_the_viewer_and_the_way_back(
+async def test_block_names_the_viewer_and_the_undo_command(
     database: Database, do: Do, guild_id: int
 ) -> None:
     interaction = press(database, guild_id)

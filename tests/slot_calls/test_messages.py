@@ -66,7 +66,7 @@ def status(
 # -- the post -------------------------------------------------------------------------------------
 
 
-async def test_post_of_an_open_call() -> None:
+async def test_open_call_is_rendered() -> None:
     rendered = render_post(payload(position=3))
     embed, view = rendered.embed, rendered.view()
     assert embed.title == "🎰 Book of Dead"
@@ -82,7 +82,7 @@ async def test_post_of_an_open_call() -> None:
     ("state", "icon", "tone", "ending"),
     [("done", "✅", "success", "Played"), ("skipped", "⏭️", "warning", "Skipped")],
 )
-def test_post_of_a_closed_call(state: str, icon: str, tone: Tone, ending: str) -> None:
+def test_closed_call_is_rendered(state: str, icon: str, tone: Tone, ending: str) -> None:
     rendered = render_post(payload(state=state, closed_by=900))
     assert rendered.embed.title == f"{icon} Book of Dead"
     assert (rendered.embed.description or "").endswith(f"\n{ending} · <@900>")
@@ -99,7 +99,7 @@ def test_right_to_left_names_stay_as_typed() -> None:
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS)
-def test_embeds_fit_and_are_harmless_whatever_people_type(text: str) -> None:
+def test_embeds_fit_and_escape_any_text(text: str) -> None:
     for embed in (
         messages.post(payload(slot=text[:MAX_SLOT_LENGTH], viewer=text)),
         messages.queue([call(slot=text[:MAX_SLOT_LENGTH], viewer=text)] * 30),
@@ -124,14 +124,14 @@ def test_embeds_fit_and_are_harmless_whatever_people_type(text: str) -> None:
         ("cooldown", "@MadCats Cooldown: try again in 12 s."),
     ],
 )
-def test_rejections(reason: str, reply: str) -> None:
+def test_every_rejection_has_a_reply(reason: str, reply: str) -> None:
     data = {"reason": reason, "viewer": "MadCats", "slot": "Razor Shark", "max_open": 3, "wait": 12}
     assert messages.rejected(data) == reply
     assert reason in get_args(Reason)
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS)
-def test_chat_replies_fit_whatever_people_type(text: str) -> None:
+def test_chat_replies_fit_for_any_text(text: str) -> None:
     slot = text[:MAX_SLOT_LENGTH]
     data = {"viewer": "MadCats", "slot": slot, "position": 3, "reason": "duplicate"}
     for reply in (messages.accepted(data), messages.rejected(data)):

@@ -54,7 +54,9 @@ def caller(**changes: Any) -> Caller:
         (SLOT, caller(open_slots=("a", "b", "c"), seconds_since_last=1.0), "limit"),
     ],
 )
-def test_rejection(slot: str, caller: Caller, reason: Reason | None) -> None:
+def test_calls_are_rejected_with_their_reason(
+    slot: str, caller: Caller, reason: Reason | None
+) -> None:
     assert rejection(slot, caller, SETTINGS) == reason
 
 
@@ -66,7 +68,9 @@ def test_rejection(slot: str, caller: Caller, reason: Reason | None) -> None:
         (SlotCallSettings(channel=5, cooldown_seconds=0), None),
     ],
 )
-def test_rejection_by_settings(settings: SlotCallSettings, reason: Reason | None) -> None:
+def test_settings_reject_calls_with_their_reason(
+    settings: SlotCallSettings, reason: Reason | None
+) -> None:
     assert rejection(SLOT, caller(seconds_since_last=0.0), settings) == reason
 
 
@@ -86,7 +90,7 @@ def test_rejection_by_settings(settings: SlotCallSettings, reason: Reason | None
         cooldown_seconds=st.integers(0, 60),
     ),
 )
-def test_a_reason_is_given_if_and_only_if_it_applies(
+def test_reason_is_given_if_and_only_if_it_applies(
     caller: Caller, settings: SlotCallSettings
 ) -> None:
     reason = rejection(SLOT, caller, settings)
@@ -117,7 +121,7 @@ def test_a_reason_is_given_if_and_only_if_it_applies(
         ("", ""),
     ],
 )
-def test_clean(typed: str, slot: str) -> None:
+def test_clean_normalizes_slot_names(typed: str, slot: str) -> None:
     assert clean(typed) == slot
 
 

@@ -125,7 +125,7 @@ ENVELOPES: dict[str, tuple[Spoil, int, str]] = {
 
 
 @pytest.mark.parametrize("case", ENVELOPES)
-def test_an_envelope_that_is_not_in_order(postman: Postman, ledger: Ledger, case: str) -> None:
+def test_malformed_envelope_is_rejected(postman: Postman, ledger: Ledger, case: str) -> None:
     spoil, status, outcome = ENVELOPES[case]
     raw = json.dumps(BODY).encode()
     headers = postman.headers(raw, at=instant(timedelta(seconds=7)))
@@ -146,7 +146,7 @@ def test_an_envelope_that_is_not_in_order(postman: Postman, ledger: Ledger, case
     ],
     ids=["too old", "no instant", "no offset", "before time"],
 )
-def test_a_good_signature_of_another_time(
+def test_valid_signature_with_stale_or_invalid_timestamp_is_rejected(
     postman: Postman, ledger: Ledger, at: timedelta | str, status: int, outcome: str
 ) -> None:
     stamp = at if isinstance(at, str) else instant(at)
@@ -154,18 +154,18 @@ def test_a_good_signature_of_another_time(
     ledger.assert_only(outcome)
 
 
-def test_a_late_delivery_is_still_taken(stage: Stage, postman: Postman) -> None:
+def test_late_delivery_within_a_day_is_stored(stage: Stage, postman: Postman) -> None:
     answer = postman.deliver(chat("late, but true"), at=instant(timedelta(hours=23)))
     assert (answer.status_code, answer.json()) == (200, {"status": "stored"})
 
 
-def test_a_delivery_from_the_future_is_taken_because_kick_has_signed_it(postman: Postman) -> None:
+def test_delivery_with_future_timestamp_is_stored(postman: Postman) -> None:
     """Then our clock is behind."""
     answer = postman.deliver(chat("early, but true"), at=instant(-timedelta(hours=1)))
     assert (answer.status_code, answer.json()) == (200, {"status": "stored"})
 
 
-def test_a_replay_changes_nothing(stage: Stage, postman: Postman) -> None:
+def test_replayed_delivery_changes_nothing(stage: Stage, postman: Postman) -> None:
     raw = json.dumps(chat("!call Once Only", sender=_stranger(1))).encode()
     headers = postman.headers(raw)
     assert postman.post(raw, headers).json() == {"status": "stored"}
@@ -233,26 +233,28 @@ LETTERS: dict[str, tuple[object, str, int, str]] = {
 
 
 @pytest.mark.parametrize("case", LETTERS)
-def test_a_letter_that_is_not_in_order(postman: Postman, ledger: Ledger, case: str) -> None:
+def test_malformed_body_is_rejected(postman: Postman, ledger: Ledger, case: str) -> None:
     body, kind, status, outcome = LETTERS[case]
     answer = postman.deliver(body, kind=kind)
     assert answer.status_code == status, answer.text
     ledger.assert_only(outcome)
 
 
-def test_too_large_with_its_length_told(postman: Postman, ledger: Ledger) -> None:
+def test_oversized_body_with_content_length_is_rejected(postman: Postman, ledger: Ledger) -> None:
     assert postman.deliver(HUGE).status_code == 413
     ledger.assert_only("too_large")
 
 
-def test_too_large_in_chunks(postman: Postman, ledger: Ledger) -> None:
+def test_oversized_chunked_body_is_rejected(postman: Postman, ledger: Ledger) -> None:
     raw = json.dumps(HUGE).encode()
     chunks = (raw[start : start + 65_536] for start in range(0, len(raw), 65_536))
     assert postman.post(chunks, postman.headers(raw)).status_code == 413
     ledger.assert_only("too_large")
 
 
-def test_a_length_that_is_a_lie_holds_nobody_up(product: Product, postman: Postman) -> None:
+def test_wrong_content_length_does_not_block_other_requests(
+    product: Product, postman: Postman
+) -> None:
     """More senders than there are threads announce more than they send, and wait. They come first:
     connections are accepted in the order in which they were made."""
     raw = b'{"half": '
@@ -276,13 +278,13 @@ def test_other_methods_are_not_allowed(product: Product, method: str) -> None:
 # -- chat text is data ------------------------------------------------------------------------
 
 
-def test_five_hundred_emoji_are_fine(stage: Stage, postman: Postman) -> None:
+def test_five_hundred_emoji_are_accepted(stage: Stage, postman: Postman) -> None:
     body = chat("🎰" * 500, sender=_stranger(2, "emoji🎉fan"))
     assert postman.deliver(body).json() == {"status": "stored"}
     until(lambda: _state(stage, body["message_id"]) == "done", "the emoji being handled")
 
 
-def test_five_hundred_emoji_are_no_slot(stage: Stage) -> None:
+def test_call_of_only_emoji_is_rejected_as_too_long(stage: Stage) -> None:
     stage.kick.account("rocket", "RocketFan")
     stage.kick.chat("rocket", "!call " + "🚀" * 494)
     reply = stage.kick.wait_for_line("@RocketFan That name is too long")
@@ -325,7 +327,7 @@ def _messages(stage: Stage) -> list[dict[str, object]]:
     return [message for channel in channels for message in channel["messages"]]
 
 
-def test_a_message_from_the_end_of_time_is_survived(stage: Stage, postman: Postman) -> None:
+def test_messages_with_extreme_dates_do_not_break_intake(stage: Stage, postman: Postman) -> None:
     for at in ("9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"):
         body = chat("where am I", created_at=at, sender=_stranger(7))
         assert postman.deliver(body).status_code in (200, 422)
@@ -345,7 +347,9 @@ def _state(stage: Stage, message_id: str) -> str | None:
 # -- and nobody else notices ------------------------------------------------------------------
 
 
-def test_the_other_server_is_not_touched(stage: Stage, postman: Postman) -> None:
+def test_delivery_for_another_channel_does_not_affect_the_other_server(
+    stage: Stage, postman: Postman
+) -> None:
     vera = chat("!call Not Hers", broadcaster={"user_id": 4_100_007})
     assert postman.deliver(vera).status_code == 404
     assert stage.discord.transcript("slot-calls", guild="Vera's Den") == []
@@ -353,14 +357,14 @@ def test_the_other_server_is_not_touched(stage: Stage, postman: Postman) -> None
     assert stage.scalar(count, guild=VERAS_DEN) == 0
 
 
-def test_after_all_that_the_product_is_well(stage: Stage, product: Product) -> None:
+def test_product_is_healthy_after_bad_input(stage: Stage, product: Product) -> None:
     stage.kick.account("last", "LastOne")
     stage.kick.chat("last", "!call Still Here")
     assert title(stage.post_about("Still Here")) == "🎰 Still Here"
     assert product.health()[0] == 200
 
 
-def test_clients_that_never_finish_their_request_do_not_keep_the_others_out(
+def test_clients_with_unfinished_requests_do_not_block_others(
     tmp_path: Path, postgres_url: str, signing_key: SigningKey
 ) -> None:
     """More of them than there are threads."""

@@ -169,7 +169,7 @@ def verified(
 
 
 @pytest.mark.browser
-def test_a_raffle_from_the_question_to_the_prize(
+def test_raffle_runs_from_confirmation_to_prize(
     tmp_path: Path, postgres_url: str, signing_key: SigningKey, page: Page
 ) -> None:
     with raffle_stage(tmp_path, postgres_url, signing_key) as stage:
@@ -232,7 +232,7 @@ def test_a_raffle_from_the_question_to_the_prize(
 
 
 @pytest.mark.browser
-def test_a_beacon_that_only_claims_to_be_the_public_one_is_shown_as_another(
+def test_fake_public_beacon_is_shown_as_a_different_beacon(
     tmp_path: Path, postgres_url: str, signing_key: SigningKey, page: Page
 ) -> None:
     """One line of `.env`: quicknet's hash, the operator's own key, and a start that makes a round
@@ -267,7 +267,7 @@ def test_a_beacon_that_only_claims_to_be_the_public_one_is_shown_as_another(
         assert "All is as promised" not in checked.stdout
 
 
-def test_a_kill_while_the_beacon_is_away_changes_nothing(
+def test_kill_during_beacon_outage_changes_nothing(
     tmp_path: Path, postgres_url: str, signing_key: SigningKey
 ) -> None:
     with raffle_stage(tmp_path, postgres_url, signing_key, RAFFLE_AUTO_DRAW="true") as stage:
@@ -303,7 +303,7 @@ def test_a_kill_while_the_beacon_is_away_changes_nothing(
         assert len({handle for handle, _state in drawn(stage, number)}) == 2
 
 
-def test_an_admin_may_draw_without_the_beacon_and_everybody_is_told(
+def test_admin_can_draw_without_beacon_and_announcement_says_so(
     tmp_path: Path, postgres_url: str, signing_key: SigningKey
 ) -> None:
     with raffle_stage(tmp_path, postgres_url, signing_key) as stage:
@@ -317,7 +317,7 @@ def test_an_admin_may_draw_without_the_beacon_and_everybody_is_told(
         assert "WITHOUT the public beacon" in str(shown["embeds"][0]["footer"])
 
 
-def test_a_second_draw_within_a_day_is_asked_about_twice(
+def test_second_draw_within_a_day_requires_two_confirmations(
     tmp_path: Path, postgres_url: str, signing_key: SigningKey
 ) -> None:
     with raffle_stage(tmp_path, postgres_url, signing_key) as stage:
@@ -360,7 +360,7 @@ def running_clock(stage: Stage) -> datetime:
     return until(lambda: stage.rows(sql), "a running clock")[0][0]
 
 
-def test_the_time_to_claim_pauses_while_the_bot_is_down(
+def test_claim_deadline_pauses_while_bot_is_down(
     tmp_path: Path, postgres_url: str, signing_key: SigningKey
 ) -> None:
     with raffle_stage(tmp_path, postgres_url, signing_key) as stage:
@@ -402,7 +402,7 @@ def test_the_time_to_claim_pauses_while_the_bot_is_down(
         assert [one["message_id"] for one in mentions] == [won["message_id"]], "one post for a win"
 
 
-def test_a_winner_whom_nothing_reaches_is_told_in_another_channel(
+def test_unreachable_winner_is_notified_in_another_channel(
     tmp_path: Path, postgres_url: str, signing_key: SigningKey
 ) -> None:
     with raffle_stage(tmp_path, postgres_url, signing_key) as stage:

@@ -49,9 +49,7 @@ def stage(
         yield opened
 
 
-def test_a_line_in_kick_chat_becomes_a_post_in_discord(
-    stage: Stage, redis_server: RedisServer
-) -> None:
+def test_kick_chat_command_becomes_discord_post(stage: Stage, redis_server: RedisServer) -> None:
     with redis_server.client() as client, client.pubsub(ignore_subscribe_messages=True) as ear:
         ear.subscribe(CHANNEL)
         until(lambda: client.pubsub_numsub(CHANNEL)[0][1] >= 2, "both of us listening")
@@ -76,12 +74,12 @@ def _rings_for_chat(received: Json | None) -> bool:
     return message.get("topic") == "inbox" and message.get("kind") == "chat.message.sent"
 
 
-def test_sr_is_another_word_for_call(stage: Stage) -> None:
+def test_sr_is_an_alias_of_call(stage: Stage) -> None:
     stage.kick.chat("yuki", "!SR   sweet  bonanza ")
     assert title(stage.post_about("sweet bonanza")) == "🎰 sweet bonanza"
 
 
-def test_a_viewer_gains_watchtime_while_the_stream_is_live(stage: Stage) -> None:
+def test_viewer_earns_watchtime_while_the_stream_is_live(stage: Stage) -> None:
     stage.kick.live(title="Slots!", started_at=instant(60))
     stage.kick.chat("leo", "hello from long ago", at=instant(40))
     stage.kick.chat("leo", "and again, five minutes later", at=instant(35))
@@ -103,7 +101,7 @@ def _standing(stage: Stage, name: str, wanted: str) -> Json | None:
     return embed if wanted in str(embed.get("description")) else None
 
 
-def test_what_is_typed_can_also_be_chosen_as_a_slash_command(stage: Stage) -> None:
+def test_typed_and_slash_commands_give_the_same_answer(stage: Stage) -> None:
     pairs = [
         ("!slotcalls status", "slotcalls status", {}),
         ("!slotcalls off", "slotcalls off", {}),
@@ -117,7 +115,7 @@ def test_what_is_typed_can_also_be_chosen_as_a_slash_command(stage: Stage) -> No
         assert by_choosing["embeds"][0]["title"] == by_typing["title"], typed
 
 
-def test_slot_calls_can_be_switched_off_and_on(stage: Stage) -> None:
+def test_slot_calls_can_be_turned_off_and_on(stage: Stage) -> None:
     assert stage.asked("tomas", "!slotcalls off")["title"] == "⚫ Slot requests are off"
     stage.kick.chat("sam", "!call Gates of Olympus")
     stage.kick.wait_for_line("Slot requests are closed right now.")
@@ -129,13 +127,13 @@ def test_slot_calls_can_be_switched_off_and_on(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("command", ["!slotcalls off", "!slotcalls on", "!slotcalls", "!health"])
-def test_a_viewer_may_not_use_the_moderators_commands(stage: Stage, command: str) -> None:
+def test_viewer_cannot_use_moderator_commands(stage: Stage, command: str) -> None:
     before = stage.asked("nora", "!slotcalls")["title"]
     assert "for moderators" in stage.asked("mia", command)["title"]
     assert stage.asked("nora", "!slotcalls")["title"] == before
 
 
-def test_health_tells_how_the_parts_are(stage: Stage) -> None:
+def test_health_command_lists_every_component(stage: Stage) -> None:
     stage.kick.chat("mia", "anybody here?")
     stage.kick.settle()
     typed = stage.asked("nora", "!health")
@@ -171,7 +169,7 @@ def closed(stage: Stage, post: Json, words: str) -> Json:
     ("act", "slot", "icon", "words"),
     [("done", "Fire Joker", "✅", "Played"), ("skip", "Jammin Jars", "⏭️", "Skipped")],
 )
-def test_a_button_closes_a_call_once(
+def test_button_closes_a_call_once(
     stage: Stage, act: str, slot: str, icon: str, words: str
 ) -> None:
     post = called(stage, f"fan-of-{act}", slot)
@@ -179,7 +177,7 @@ def test_a_button_closes_a_call_once(
     assert title(closed(stage, post, words)) == f"{icon} {slot}"
 
 
-def test_of_two_clicks_at_once_the_slower_is_told_so(stage: Stage) -> None:
+def test_slower_of_two_simultaneous_clicks_sees_already_closed(stage: Stage) -> None:
     post = called(stage, "second", "Reactoonz")
 
     def click(person: str) -> Json:
@@ -198,7 +196,7 @@ def words_after(stage: Stage, pressed: list[Json]) -> list[Json]:
     return [said for one in known for said in one["followups"]]
 
 
-def test_block_takes_all_calls_of_a_viewer_off_the_list(stage: Stage) -> None:
+def test_block_button_skips_all_calls_of_the_viewer(stage: Stage) -> None:
     post = called(stage, "spammer", "Dog House")
     answer = stage.discord.click("nora", post["message_id"], button(post, "block"))
     closed(stage, post, "Skipped")
@@ -209,7 +207,7 @@ def test_block_takes_all_calls_of_a_viewer_off_the_list(stage: Stage) -> None:
     assert not any("Big Bass" in title(one) for one in stage.posts())
 
 
-def test_buttons_are_for_moderators(stage: Stage) -> None:
+def test_call_buttons_require_moderator(stage: Stage) -> None:
     post = called(stage, "hopeful", "Starburst")
     answer = stage.discord.click("mia", post["message_id"], button(post, "done"))
     assert answer["response"]["ephemeral"] is True
@@ -219,7 +217,7 @@ def test_buttons_are_for_moderators(stage: Stage) -> None:
     assert stage.scalar(state, guild=GUILD, number=number) == "open"
 
 
-def test_buttons_outlive_a_restart(
+def test_call_buttons_work_after_restart(
     tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
 ) -> None:
     with open_stage(tmp_path_factory.mktemp("again"), postgres_url, signing_key) as stage:

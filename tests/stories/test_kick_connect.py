@@ -51,7 +51,7 @@ def part(stage: Stage) -> str:
     return next((line for line in lines if "Kick account" in line), "")
 
 
-def test_a_streamer_connects_and_disconnects(stage: Stage, page: Page) -> None:
+def test_streamer_connects_and_disconnects_kick(stage: Stage, page: Page) -> None:
     connected = len(letters(stage, "nora", "✅ Connected"))
     link = link_by_dm(stage, "nora")
     page.goto(link)
@@ -99,7 +99,7 @@ def _disconnect(stage: Stage, person: str) -> None:
     )
 
 
-def test_somebody_else_is_refused_and_a_no_is_a_no(stage: Stage, page: Page) -> None:
+def test_wrong_account_and_declined_consent_are_rejected(stage: Stage, page: Page) -> None:
     for name, words in (
         ("VeraSpins", "This is not the streamer of noraplays."),
         ("Deny", "You declined on Kick."),
@@ -111,7 +111,7 @@ def test_somebody_else_is_refused_and_a_no_is_a_no(stage: Stage, page: Page) -> 
     assert stage.rows("SELECT 1 FROM kick_accounts") == []
 
 
-def test_who_takes_no_direct_messages_gets_the_link_privately(stage: Stage, page: Page) -> None:
+def test_member_with_closed_dms_gets_connect_link_privately(stage: Stage, page: Page) -> None:
     stage.discord.member("tomas", dms_open=False)
     asked = stage.discord.message("tomas", "general", "!connect_kick")
     said = stage.discord.wait_for("general", lambda m: m["author"] == "bot", after=asked)
@@ -130,7 +130,7 @@ def test_who_takes_no_direct_messages_gets_the_link_privately(stage: Stage, page
     stage.discord.member("tomas", dms_open=True)
 
 
-def test_the_numbers_can_be_looked_up_or_typed_in(stage: Stage) -> None:
+def test_channel_ids_can_be_fetched_or_entered_manually(stage: Stage) -> None:
     stage.kick.fault(site__cloudflare_403=True)
     stage.rows("DELETE FROM kick_channels RETURNING 1")
     answer = stage.asked("nora", "!sync_kick")["description"]
@@ -147,7 +147,7 @@ def test_the_numbers_can_be_looked_up_or_typed_in(stage: Stage) -> None:
     assert "from Kick's website" in stage.asked("nora", "!sync_kick")["description"]
 
 
-def test_a_server_without_a_channel_names_one_and_a_wrong_name_is_said(stage: Stage) -> None:
+def test_server_without_channel_can_set_one_and_unknown_name_is_reported(stage: Stage) -> None:
     def asked(command: str) -> str:
         sent = stage.discord.message("vera", "general", command, guild="Vera's Den")
         found = stage.discord.wait_for(
@@ -162,7 +162,7 @@ def test_a_server_without_a_channel_names_one_and_a_wrong_name_is_said(stage: St
     assert slugs == [("noraplays",), ("veraspins",)]
 
 
-def test_an_ended_grant_is_told_in_discord_and_nothing_secret_was_logged(
+def test_revoked_grant_is_reported_in_discord_and_log_has_no_secrets(
     stage: Stage, page: Page
 ) -> None:
     page.goto(link_by_dm(stage, "nora"))

@@ -69,7 +69,7 @@ def answer(stage: Stage, command: str) -> Json:
     return stage.asked("nora", command)
 
 
-def test_a_gift_bomb_of_which_a_delivery_is_lost(stage: Stage) -> None:
+def test_gift_bomb_with_lost_delivery_is_reconciled(stage: Stage) -> None:
     names = [f"Lucky{number}" for number in range(6)]
     for name in names:
         stage.kick.account(name.lower(), name)
@@ -95,7 +95,7 @@ def test_a_gift_bomb_of_which_a_delivery_is_lost(stage: Stage) -> None:
     assert count(stage, "SubGifted") == 6
 
 
-def test_viewers_may_not_decide(stage: Stage) -> None:
+def test_viewer_cannot_decide_on_missed_events(stage: Stage) -> None:
     assert "permission" in str(answer_of_a_viewer(stage)).lower()
 
 
@@ -103,7 +103,7 @@ def answer_of_a_viewer(stage: Stage) -> Json:
     return stage.asked("leo", "!missed credit 1")
 
 
-def test_kick_changes_the_transport_in_the_middle_of_a_stream(stage: Stage) -> None:
+def test_feed_follows_transport_change_during_stream(stage: Stage) -> None:
     stage.kick.kicks("mia", 100)
     until(lambda: review_items(stage, "kicks") == {"confirmed": 1}, "the first Kicks matched")
     stage.kick.fault(feed__provider="pusher")
@@ -115,7 +115,7 @@ def test_kick_changes_the_transport_in_the_middle_of_a_stream(stage: Stage) -> N
     stage.kick.reset_faults()
 
 
-def test_switched_off_it_says_so_and_listens_to_nothing(
+def test_disabled_feed_is_reported_and_opens_no_connection(
     tmp_path: Path, postgres_url: str, signing_key: SigningKey
 ) -> None:
     with open_stage(tmp_path, postgres_url, signing_key, USE_DUAL_MODE="false") as quiet:
@@ -129,7 +129,7 @@ def test_switched_off_it_says_so_and_listens_to_nothing(
         assert quiet.kick.feed_listeners() == []
 
 
-def test_without_a_public_address_chat_comes_from_the_feed(
+def test_chat_comes_from_feed_without_public_url(
     tmp_path: Path, postgres_url: str, signing_key: SigningKey
 ) -> None:
     """No webhook reaches us: commands in chat are heard, answered, and counted once all the same,

@@ -69,7 +69,7 @@ def more(stage: Stage, before: Counter[str], wanted: dict[str, int]) -> None:
     until(grown, f"{wanted}, not {counted()}")
 
 
-def test_everything_kick_tells_becomes_a_fact(stage: Stage) -> None:
+def test_each_kick_event_is_recorded_as_fact(stage: Stage) -> None:
     before = facts(stage)
     kick = stage.kick
     kick.follow("mia")
@@ -91,7 +91,7 @@ def test_everything_kick_tells_becomes_a_fact(stage: Stage) -> None:
     more(stage, before, wanted)
 
 
-def test_a_kind_that_kick_dropped_is_mended(stage: Stage) -> None:
+def test_dropped_event_subscription_is_restored(stage: Stage) -> None:
     """Kick unsubscribes an event type whose deliveries failed for a day, without a word."""
     dropped = "kicks.gifted"
     stage.kick.fault(webhook__bad_signature=1, webhook__unsubscribe_after_s=0.0)
@@ -117,7 +117,7 @@ def known_id(stage: Stage, kind: str) -> Any:
     )
 
 
-def test_chunks_doubles_and_the_echo_of_a_gift_count_nothing_twice(stage: Stage) -> None:
+def test_chunked_duplicated_and_echoed_gifts_count_once(stage: Stage) -> None:
     before, parked_before = facts(stage), parked(stage)
     stage.kick.fault(body__gift_echo=True, body__gift_chunk=2, webhook__duplicate_new_id=4)
     for number in range(5):
@@ -146,7 +146,7 @@ def number_in(listed: str) -> str:
     return found[1]
 
 
-def test_what_counted_before_its_gift_was_told_is_taken_back(stage: Stage) -> None:
+def test_subscription_counted_before_its_gift_is_revoked(stage: Stage) -> None:
     before = facts(stage)
     stage.kick.account("early", "Early")
     stage.kick.subscribe("early")
@@ -169,7 +169,7 @@ def parked(stage: Stage) -> Any:
     )
 
 
-def test_an_admin_sees_what_came_and_what_was_refused(stage: Stage) -> None:
+def test_admin_sees_received_and_rejected_webhooks(stage: Stage) -> None:
     postman = Postman(f"http://127.0.0.1:{stage.port}", stage.key)
     stale = postman.deliver(chat("from long ago"), at="2026-01-01T00:00:00Z")
     assert stale.status_code == 403
@@ -191,7 +191,7 @@ def test_an_admin_sees_what_came_and_what_was_refused(stage: Stage) -> None:
     assert "for moderators" in refused["title"] or "only" in refused["title"].lower()
 
 
-def test_a_live_channel_that_is_not_heard_is_told_to_the_admins_once(stage: Stage) -> None:
+def test_admins_are_alerted_once_when_live_channel_sends_no_events(stage: Stage) -> None:
     stage.discord.wait_command("settings set")
     channel = channel_id(NORAS_CORNER_ID, "bot-log")
     for key, value in (("kick.admin_channel", f"<#{channel}>"), ("kick.no_events_minutes", "1")):

@@ -40,7 +40,7 @@ def slash(stage: Stage, command: str) -> Json:
     return answered(stage, stage.discord.slash("nora", "bot-log", command))
 
 
-def test_a_line_goes_out_and_its_own_webhook_comes_back(stage: Stage) -> None:
+def test_selftest_message_is_sent_and_its_webhook_returns(stage: Stage) -> None:
     viewers = stage.scalar("SELECT count(*) FROM people_viewers")
     assert "Kick works in both directions" in slash(stage, "kick_selftest")["title"]
     assert any("Bot self-test" in line["text"] for line in stage.replies())
@@ -48,7 +48,7 @@ def test_a_line_goes_out_and_its_own_webhook_comes_back(stage: Stage) -> None:
     assert now == viewers, "our own lines are no viewer's"
 
 
-def test_a_webhook_that_does_not_come_is_told(
+def test_selftest_reports_missing_webhook(
     tmp_path: Path, postgres_url: str, signing_key: SigningKey
 ) -> None:
     """With a product of its own: a self-test may be asked for twice a minute."""
@@ -57,7 +57,7 @@ def test_a_webhook_that_does_not_come_is_told(
         assert "no webhook came back" in slash(stage, "kick_selftest")["title"]
 
 
-def test_the_report_says_what_is_missing_and_what_to_do(stage: Stage) -> None:
+def test_config_report_lists_problems_and_fixes(stage: Stage) -> None:
     stage.kick.chat("mia", "hello")
     stage.kick.settle()
     found = slash(stage, "check_kick_config")
@@ -82,7 +82,7 @@ def listening(stage: Stage) -> str:
     )
 
 
-def test_an_admin_lets_the_bot_speak(stage: Stage) -> None:
+def test_admin_can_send_chat_message_as_bot(stage: Stage) -> None:
     done = stage.discord.slash("nora", "bot-log", "say", {"line": "Welcome, everybody!"})
     assert "in a moment" in str(done["response"])
     until(lambda: any("Welcome" in line["text"] for line in stage.replies()), "the line")

@@ -95,7 +95,7 @@ def states_since(stage: Stage, kind: str, delivery_id: int) -> list[str]:
     return [state for (state,) in found]
 
 
-def test_a_viewer_links_and_is_told(stage: Stage, page: Page) -> None:
+def test_viewer_links_kick_and_gets_confirmation(stage: Stage, page: Page) -> None:
     before = newest_delivery(stage)
     confirmed = len(letters(stage, "mia", HEADING))
     link = link_by_dm(stage, "mia")
@@ -126,7 +126,7 @@ def test_a_viewer_links_and_is_told(stage: Stage, page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("This link was used already.")
 
 
-def test_asking_again_says_with_which_account_and_how_to_end_it(stage: Stage, page: Page) -> None:
+def test_linking_again_shows_current_account_and_how_to_unlink(stage: Stage, page: Page) -> None:
     follow(page, link_by_dm(stage, "leo"))
     expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)
     asked = stage.discord.slash("leo", "general", "link")
@@ -136,9 +136,7 @@ def test_asking_again_says_with_which_account_and_how_to_end_it(stage: Stage, pa
     assert next_letter(stage, "leo", "You are linked with MadCats", 0)
 
 
-def test_a_slash_with_closed_direct_messages_is_answered_privately(
-    stage: Stage, page: Page
-) -> None:
+def test_slash_link_with_closed_dms_is_answered_privately(stage: Stage, page: Page) -> None:
     stage.discord.member("mia", dms_open=False)
     asked = stage.discord.slash("mia", "general", "link")
     follow(page, url_in(private_answer(stage, asked, INVITATION)))
@@ -148,9 +146,7 @@ def test_a_slash_with_closed_direct_messages_is_answered_privately(
     assert stage.rows(dead_letters) == []
 
 
-def test_typed_with_closed_direct_messages_a_button_answers_privately(
-    stage: Stage, page: Page
-) -> None:
+def test_typed_link_with_closed_dms_offers_private_button(stage: Stage, page: Page) -> None:
     stage.discord.member("mia", dms_open=False)
     asked = stage.discord.message("mia", "general", "!link")
     said = stage.discord.wait_for("general", lambda m: m["author"] == "bot", after=asked)
@@ -170,7 +166,7 @@ def test_typed_with_closed_direct_messages_a_button_answers_privately(
     assert linked(stage) == [("mia", "MadCats")]
 
 
-def test_who_asks_too_often_is_told_when_it_works_again(stage: Stage) -> None:
+def test_rate_limited_member_sees_retry_time(stage: Stage) -> None:
     for _time in range(3):
         link_by_dm(stage, "leo")
     answer = stage.asked("leo", "!link")
@@ -181,7 +177,7 @@ def test_who_asks_too_often_is_told_when_it_works_again(stage: Stage) -> None:
     link_by_dm(stage, "yuki")
 
 
-def test_a_no_on_kick_is_a_no(stage: Stage, page: Page) -> None:
+def test_declining_on_kick_links_nothing(stage: Stage, page: Page) -> None:
     follow(page, link_by_dm(stage, "yuki"), "Deny")
     expect(page.get_by_role("heading", level=1)).to_have_text("You declined on Kick.")
     assert linked(stage) == []
@@ -189,7 +185,7 @@ def test_a_no_on_kick_is_a_no(stage: Stage, page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("This sign-in was already used.")
 
 
-def test_going_back_from_kicks_page_keeps_the_link(stage: Stage, page: Page) -> None:
+def test_browser_back_from_kick_keeps_the_link_valid(stage: Stage, page: Page) -> None:
     link = link_by_dm(stage, "nora")
     page.goto(link)
     page.get_by_role("link", name="Yes, continue on Kick").click()
@@ -215,7 +211,7 @@ def test_going_back_from_kicks_page_keeps_the_link(stage: Stage, page: Page) -> 
     expect(page.get_by_role("heading", level=1)).to_have_text("This link was used already.")
 
 
-def test_an_old_link_and_a_changed_one_say_so(stage: Stage, page: Page) -> None:
+def test_altered_links_are_rejected(stage: Stage, page: Page) -> None:
     link = link_by_dm(stage, "mia")
     page.goto(link[:-3] + "abc")
     expect(page.get_by_role("heading", level=1)).to_contain_text("it was changed")
@@ -232,7 +228,7 @@ class YesterdaysSigner(TimestampSigner):
         return super().get_timestamp() - 3700
 
 
-def test_a_link_that_is_too_old_says_so(stage: Stage, page: Page) -> None:
+def test_expired_link_shows_its_age_limit(stage: Stage, page: Page) -> None:
     made = link_by_dm(stage, "yuki")
     before, content = made.rsplit("/", 1)[0], made.rsplit("/", 1)[1].rsplit(".", 2)[0]
     signer = YesterdaysSigner(
@@ -248,7 +244,7 @@ def test_a_link_that_is_too_old_says_so(stage: Stage, page: Page) -> None:
     expect(page.get_by_text("run /link to get a new link")).to_be_visible()
 
 
-def test_who_comes_back_from_kick_too_late_is_told(stage: Stage, page: Page) -> None:
+def test_late_return_from_kick_is_rejected(stage: Stage, page: Page) -> None:
     page.goto(link_by_dm(stage, "tomas"))
     page.get_by_role("link", name="Yes, continue on Kick").click()
     page.get_by_role("button", name="MadCats").wait_for()
@@ -261,7 +257,7 @@ def test_who_comes_back_from_kick_too_late_is_told(stage: Stage, page: Page) -> 
     assert linked(stage) == []
 
 
-def test_kick_away_is_said_and_the_next_try_works(stage: Stage, page: Page) -> None:
+def test_kick_outage_is_shown_and_next_try_succeeds(stage: Stage, page: Page) -> None:
     stage.kick.fault(token__500=1)
     follow(page, link_by_dm(stage, "yuki"))
     expect(page.get_by_role("heading", level=1)).to_contain_text("Kick is not answering")
@@ -270,7 +266,7 @@ def test_kick_away_is_said_and_the_next_try_works(stage: Stage, page: Page) -> N
     expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)
 
 
-def test_a_forwarded_link_shows_whose_it_is_and_binds_nobody(stage: Stage, page: Page) -> None:
+def test_forwarded_link_shows_its_owner_and_links_no_account(stage: Stage, page: Page) -> None:
     link = link_by_dm(stage, "mia")
     page.goto(link)
     expect(page.get_by_text("@madcats")).to_be_visible()
@@ -281,7 +277,7 @@ def test_a_forwarded_link_shows_whose_it_is_and_binds_nobody(stage: Stage, page:
     assert linked(stage) == []
 
 
-def test_a_forwarded_way_on_leads_to_the_page_first(
+def test_forwarded_oauth_url_does_not_link_another_browser(
     stage: Stage, page: Page, browser: Browser
 ) -> None:
     """Mia sends Sam what lies behind the page's button, and then what lies behind Kick's."""
@@ -299,7 +295,7 @@ def test_a_forwarded_way_on_leads_to_the_page_first(
     assert linked(stage) == []
 
 
-def test_two_people_and_one_kick_account_at_the_same_moment(stage: Stage) -> None:
+def test_one_kick_account_cannot_be_linked_by_two_members_at_once(stage: Stage) -> None:
     for _round in range(3):
         ways = [at_the_door(stage, person, as_="sam") for person in ("tomas", "leo")]
         ready = Barrier(len(ways))
@@ -328,7 +324,7 @@ def at_the_door(stage: Stage, person: str, as_: str) -> tuple[requests.Session, 
     return session, back
 
 
-def test_linked_elsewhere_is_for_each_server_alone(stage: Stage, page: Page) -> None:
+def test_links_are_isolated_per_server(stage: Stage, page: Page) -> None:
     follow(page, link_by_dm(stage, "mia"))
     expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)
     stage.discord.member("mia", guild="Vera's Den", join=True)
@@ -354,9 +350,7 @@ def press(stage: Stage, person: str, question: Json, label: str) -> Json:
     )
 
 
-def test_unlinking_keeps_what_was_earned_and_linking_again_brings_it_back(
-    stage: Stage, page: Page
-) -> None:
+def test_unlinking_keeps_earnings_and_relinking_restores_them(stage: Stage, page: Page) -> None:
     follow(page, link_by_dm(stage, "yuki"))
     expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)
     [(viewer_id,)] = stage.rows("SELECT viewer_id FROM people_links")
@@ -384,14 +378,14 @@ def test_unlinking_keeps_what_was_earned_and_linking_again_brings_it_back(
     assert "No Kick account is linked" in ask_to_unlink(stage, "leo")["embeds"][0]["title"]
 
 
-def test_who_unlinks_again_and_again_is_told_when_it_works_again(stage: Stage) -> None:
+def test_rate_limited_unlink_shows_retry_time(stage: Stage) -> None:
     answers = [stage.discord.slash("mia", "general", "unlink")["response"] for _ in range(6)]
     told = [answer["embeds"][0] for answer in answers]
     assert ["No Kick account" in one["title"] for one in told] == [True] * 5 + [False]
     assert search(r"Try again <t:\d+:R>", told[-1]["description"])
 
 
-def test_an_admin_unlinks_somebody_by_the_name_on_kick(stage: Stage, page: Page) -> None:
+def test_admin_unlinks_member_by_kick_name(stage: Stage, page: Page) -> None:
     follow(page, link_by_dm(stage, "leo"))
     expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)
     refused = ask_to_unlink(stage, "yuki", "!unlink madcats")
@@ -409,9 +403,7 @@ def test_an_admin_unlinks_somebody_by_the_name_on_kick(stage: Stage, page: Page)
 # -- stopped in between -------------------------------------------------------------------------
 
 
-def test_a_restart_between_the_invitation_and_the_way_back_spoils_nothing(
-    stage: Stage, page: Page
-) -> None:
+def test_linking_survives_restart_between_invitation_and_callback(stage: Stage, page: Page) -> None:
     link = link_by_dm(stage, "mia")
     _restart(stage)
     page.goto(link)
@@ -427,7 +419,7 @@ def _restart(stage: Stage) -> None:
     stage.start().wait_well()
 
 
-def test_killed_with_the_state_used_up_nothing_is_linked_and_it_is_told(stage: Stage) -> None:
+def test_kill_after_state_is_used_links_nothing_and_notifies_member(stage: Stage) -> None:
     told = len(letters(stage, "mia", "interrupted"))
     session, back = at_the_door(stage, "mia", "mia")
     stage.kick.fault(api__slow_ms=30_000)
@@ -454,7 +446,7 @@ def test_killed_with_the_state_used_up_nothing_is_linked_and_it_is_told(stage: S
     assert linked(stage) == [("mia", "MadCats")]
 
 
-def test_nothing_secret_was_logged(stage: Stage) -> None:
+def test_log_contains_no_link_secrets(stage: Stage) -> None:
     link_by_dm(stage, "mia")
     log = Path(stage.folder / "product.log").read_text()
     for message in letters(stage, "mia", INVITATION):

@@ -43,7 +43,7 @@ def panel(stage: Stage, channel: str) -> None:
     assert "is posted" in done["response"]["embeds"][0]["title"]
 
 
-def test_it_is_switched_on_and_tells_and_is_switched_off(stage: Stage) -> None:
+def test_link_log_turns_on_logs_and_turns_off(stage: Stage) -> None:
     assert ask(stage, "status")["title"] == "⚫ The link log is off"
     stage.discord.slash("nora", "bot-log", "linklogs on")
     assert ask(stage, "status")["title"] == "🟢 The link log is on"
@@ -53,7 +53,7 @@ def test_it_is_switched_on_and_tells_and_is_switched_off(stage: Stage) -> None:
     assert ask(stage, "off")["title"] == "⚫ The link log is off"
 
 
-def test_missing_permissions_are_named_before_it_is_switched_on(stage: Stage) -> None:
+def test_missing_permissions_are_reported_before_link_log_turns_on(stage: Stage) -> None:
     stage.discord.overwrite("slot-calls", "bot", deny=["EMBED_LINKS"])
     chosen = {"channel": "slot-calls"}
     told = stage.discord.slash("nora", "slot-calls", "linklogs on", chosen)["response"]
@@ -63,7 +63,7 @@ def test_missing_permissions_are_named_before_it_is_switched_on(stage: Stage) ->
     stage.discord.overwrite("slot-calls", "bot")
 
 
-def test_a_channel_that_is_gone_or_closed_is_named(stage: Stage) -> None:
+def test_missing_or_closed_log_channel_is_reported(stage: Stage) -> None:
     stage.discord.channel("link-log", create=True)
     stage.discord.slash("nora", "link-log", "linklogs on", {"channel": "link-log"})
     stage.discord.overwrite("link-log", "bot", deny=["SEND_MESSAGES"])
@@ -79,5 +79,5 @@ def test_a_channel_that_is_gone_or_closed_is_named(stage: Stage) -> None:
     )
 
 
-def test_only_admins_see_it(stage: Stage) -> None:
+def test_link_log_requires_moderator(stage: Stage) -> None:
     assert "moderators" in stage.asked("mia", "!linklogs status")["title"]

@@ -30,7 +30,7 @@ KILLS = 2
 
 
 @pytest.mark.timeout(900)
-def test_kill_9_at_random_moments(
+def test_random_kills_do_not_change_results(
     tmp_path: Path, postgres_url: str, signing_key: SigningKey
 ) -> None:
     now = datetime.now(UTC).replace(microsecond=0)

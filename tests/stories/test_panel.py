@@ -111,7 +111,7 @@ def answered(stage: Stage, person: str, channel: str, panel: Json, before: int) 
 # -- what it does -------------------------------------------------------------------------------
 
 
-def test_what_everybody_sees(stage: Stage) -> None:
+def test_panel_shows_steps_buttons_and_reaction(stage: Stage) -> None:
     panel = set_up(stage, "general")
     shown = panel["embeds"][0]
     assert all(number in shown["description"] for number in ("**1.**", "**2.**", "**3.**"))
@@ -122,7 +122,7 @@ def test_what_everybody_sees(stage: Stage) -> None:
     assert reactors(stage, "general", panel) == {"🔗": ["bot"]}
 
 
-def test_reacting_gives_a_link_and_takes_the_reaction(stage: Stage) -> None:
+def test_reaction_sends_link_and_is_removed(stage: Stage) -> None:
     panel = set_up(stage, "general")
     before = len(letters(stage, "mia"))
     stage.discord.react("mia", panel["message_id"], "🔗")
@@ -131,7 +131,7 @@ def test_reacting_gives_a_link_and_takes_the_reaction(stage: Stage) -> None:
     assert "/link/kick/" in links_in(letters(stage, "mia")[-1])[0]
 
 
-def test_another_emoji_is_just_an_emoji(stage: Stage) -> None:
+def test_other_emoji_reactions_are_ignored(stage: Stage) -> None:
     panel = set_up(stage, "general")
     before = len(letters(stage, "mia"))
     stage.discord.react("mia", panel["message_id"], "🎉")
@@ -141,7 +141,7 @@ def test_another_emoji_is_just_an_emoji(stage: Stage) -> None:
     assert len(letters(stage, "mia")) == before
 
 
-def test_pressing_gives_a_link(stage: Stage) -> None:
+def test_button_sends_link(stage: Stage) -> None:
     panel = set_up(stage, "general")
     before = len(letters(stage, "mia"))
     answer = press(stage, "mia", panel)["response"]
@@ -150,7 +150,7 @@ def test_pressing_gives_a_link(stage: Stage) -> None:
     assert len(letters(stage, "mia")) == before + 1
 
 
-def test_who_is_linked_is_told_so_and_can_unlink(stage: Stage) -> None:
+def test_linked_member_sees_status_and_can_unlink(stage: Stage) -> None:
     panel = set_up(stage, "general")
     nothing = press(stage, "leo", panel, "Unlink")["response"]["embeds"][0]
     assert "No Kick account is linked" in nothing["title"]
@@ -174,7 +174,7 @@ def test_who_is_linked_is_told_so_and_can_unlink(stage: Stage) -> None:
     until(lambda: stage.scalar("SELECT count(*) FROM people_links") == 0, "the end of the link")
 
 
-def test_pressing_with_closed_direct_messages_answers_privately(stage: Stage) -> None:
+def test_button_with_closed_dms_answers_privately(stage: Stage) -> None:
     panel = set_up(stage, "general")
     stage.discord.member("mia", dms_open=False)
     answer = press(stage, "mia", panel)["response"]
@@ -182,7 +182,7 @@ def test_pressing_with_closed_direct_messages_answers_privately(stage: Stage) ->
     assert "/link/kick/" in links_in(answer)[0]
 
 
-def test_reacting_with_closed_direct_messages_shows_the_way_to_the_button(stage: Stage) -> None:
+def test_reaction_with_closed_dms_points_to_the_button(stage: Stage) -> None:
     panel = set_up(stage, "general")
     stage.discord.member("mia", dms_open=False)
     stage.discord.react("mia", panel["message_id"], "🔗")
@@ -192,7 +192,7 @@ def test_reacting_with_closed_direct_messages_shows_the_way_to_the_button(stage:
     until(lambda: "mia" not in str(reactors(stage, "general", panel)), "the reaction to go")
 
 
-def test_who_reacts_too_often_is_told_when_it_works_again(stage: Stage) -> None:
+def test_reactions_are_rate_limited_with_one_notice(stage: Stage) -> None:
     panel = set_up(stage, "general")
     links, before = len(letters(stage, "yuki")), len(stage.discord.transcript("dm:yuki"))
     for _time in range(5):
@@ -204,7 +204,7 @@ def test_who_reacts_too_often_is_told_when_it_works_again(stage: Stage) -> None:
     assert len(told) == 4, "the fifth time nobody is bothered"
 
 
-def test_a_storm_gives_each_one_link(stage: Stage) -> None:
+def test_simultaneous_reactions_send_one_link_each(stage: Stage) -> None:
     panel = set_up(stage, "general")
     people = ("mia", "leo", "tomas")
     before = {person: len(letters(stage, person)) for person in people}
@@ -217,7 +217,7 @@ def test_a_storm_gives_each_one_link(stage: Stage) -> None:
 # -- which emoji --------------------------------------------------------------------------------
 
 
-def test_an_emoji_of_this_server(stage: Stage) -> None:
+def test_panel_accepts_emoji_of_this_server(stage: Stage) -> None:
     panel = set_up(stage, "raffle", f"<:hype:{NORAS_CORNER_ID + 90}>")
     before = len(letters(stage, "mia"))
     assert f"<:hype:{NORAS_CORNER_ID + 90}>" in panel["embeds"][0]["description"]
@@ -226,7 +226,7 @@ def test_an_emoji_of_this_server(stage: Stage) -> None:
     assert set_up(stage, "raffle", ":hype:")["reactions"]
 
 
-def test_what_is_no_emoji_here_is_kindly_refused(stage: Stage) -> None:
+def test_panel_rejects_invalid_emoji(stage: Stage) -> None:
     for typed in (f"<:hype:{VERAS_DEN_ID + 90}>", "banana", ":nope:", "🔗 please", "a", "你好"):
         words = refused(stage, "slot-calls", typed)
         assert "I cannot react with that." in words
@@ -236,7 +236,7 @@ def test_what_is_no_emoji_here_is_kindly_refused(stage: Stage) -> None:
 # -- what it needs ------------------------------------------------------------------------------
 
 
-def test_missing_permissions_are_named_before_anything_is_posted(stage: Stage) -> None:
+def test_missing_permissions_are_reported_before_panel_is_posted(stage: Stage) -> None:
     stage.discord.overwrite(
         "slot-calls", "bot", deny=["ADD_REACTIONS", "MANAGE_MESSAGES", "PIN_MESSAGES"]
     )
@@ -246,7 +246,7 @@ def test_missing_permissions_are_named_before_anything_is_posted(stage: Stage) -
     stage.discord.overwrite("slot-calls", "bot")
 
 
-def test_a_permission_that_is_lost_later_is_named_on_the_health_page(stage: Stage) -> None:
+def test_permission_lost_later_appears_in_health(stage: Stage) -> None:
     panel = set_up(stage, "general")
     stage.discord.overwrite("general", "bot", deny=["MANAGE_MESSAGES"])
     before = len(letters(stage, "mia"))
@@ -260,7 +260,7 @@ def test_a_permission_that_is_lost_later_is_named_on_the_health_page(stage: Stag
     assert "Give my role there" not in health(stage)
 
 
-def test_only_who_manages_the_server_may(stage: Stage) -> None:
+def test_panel_setup_requires_manage_server(stage: Stage) -> None:
     assert "moderators" in stage.asked("mia", "!setup_link_panel", "slot-calls")["title"]
     assert panels_in(stage, "slot-calls") == []
 
@@ -268,7 +268,7 @@ def test_only_who_manages_the_server_may(stage: Stage) -> None:
 # -- what becomes of it -------------------------------------------------------------------------
 
 
-def test_a_second_one_takes_the_place_of_the_first(stage: Stage) -> None:
+def test_second_panel_replaces_the_first(stage: Stage) -> None:
     first = set_up(stage, "general")
     second = set_up(stage, "general", "🎉")
     assert [m["message_id"] for m in panels_in(stage, "general")] == [second["message_id"]]
@@ -276,7 +276,7 @@ def test_a_second_one_takes_the_place_of_the_first(stage: Stage) -> None:
     assert "Link panel" not in health(stage)
 
 
-def test_a_removed_one_is_gone_and_nobody_complains(stage: Stage) -> None:
+def test_removed_panel_is_deleted_and_not_reported(stage: Stage) -> None:
     set_up(stage, "general")
     done = stage.discord.slash("nora", "general", "link_panels remove")
     assert "The link panel is removed" in done["response"]["embeds"][0]["title"]
@@ -284,7 +284,7 @@ def test_a_removed_one_is_gone_and_nobody_complains(stage: Stage) -> None:
     assert "Link panel" not in health(stage)
 
 
-def test_a_deleted_one_is_noticed_and_a_new_one_settles_it(stage: Stage) -> None:
+def test_deleted_panel_is_reported_until_a_new_one_is_posted(stage: Stage) -> None:
     stage.discord.slash("nora", "bot-log", "linklogs on")
     panel = set_up(stage, "general")
     stage.discord.delete_message(panel["message_id"], person="nora")
@@ -296,14 +296,14 @@ def test_a_deleted_one_is_noticed_and_a_new_one_settles_it(stage: Stage) -> None
     assert "Link panel in #general" not in health(stage)
 
 
-def test_a_deleted_channel_takes_its_panel_along(stage: Stage) -> None:
+def test_deleted_panel_channel_appears_in_health(stage: Stage) -> None:
     stage.discord.channel("welcome", create=True)
     set_up(stage, "welcome")
     stage.discord.channel("welcome", delete=True)
     until(lambda: "Link panel in #welcome" in health(stage), "a word of it")
 
 
-def test_what_happens_while_the_bot_is_away_is_made_up_for(stage: Stage) -> None:
+def test_panels_catch_up_after_downtime(stage: Stage) -> None:
     """A panel posted before works after: by reaction, by button, and for who reacted meanwhile."""
     kept, lost = set_up(stage, "general"), set_up(stage, "raffle")
     before = len(letters(stage, "mia"))
@@ -318,7 +318,7 @@ def test_what_happens_while_the_bot_is_away_is_made_up_for(stage: Stage) -> None
     until(lambda: "yuki" not in str(reactors(stage, "general", kept)), "an answer to yuki")
 
 
-def test_servers_are_apart(stage: Stage) -> None:
+def test_panels_are_isolated_per_server(stage: Stage) -> None:
     ours, theirs = set_up(stage, "general"), set_up(stage, "general", guild=DEN)
     stage.discord.slash("vera", "general", "link_panels remove", guild=DEN)
     assert panels_in(stage, "general", guild=DEN) == []

@@ -34,7 +34,7 @@ def stage(tmp_path: Path, postgres: PostgresServer, signing_key: SigningKey) -> 
         postgres.start()
 
 
-def test_the_database_goes_and_comes(stage: Stage, postgres: PostgresServer) -> None:
+def test_product_recovers_after_database_outage(stage: Stage, postgres: PostgresServer) -> None:
     product = stage.start()
     product.wait_well()
     stage.tuned_in()

@@ -69,7 +69,7 @@ def field_names(message: Json) -> list[str]:
     return [field["name"] for field in message["embeds"][0]["fields"]]
 
 
-def test_my_data_comes_by_direct_message(stage: Stage) -> None:
+def test_mydata_is_sent_by_dm(stage: Stage) -> None:
     link(stage)
     answer = stage.discord.slash("mia", "general", "mydata")["response"]
     assert answer["ephemeral"] is True
@@ -79,7 +79,7 @@ def test_my_data_comes_by_direct_message(stage: Stage) -> None:
     assert any(one.get("content") == "hello from mia" for one in told["what_kick_told"])
 
 
-def test_with_closed_messages_it_comes_privately(stage: Stage) -> None:
+def test_mydata_with_closed_dms_is_sent_privately(stage: Stage) -> None:
     stage.discord.member("leo", dms_open=False)
     answer = stage.discord.slash("leo", "general", "mydata")["response"]
     assert answer["ephemeral"] is True
@@ -100,7 +100,7 @@ def with_a_file(stage: Stage, pressed: Json) -> Json | None:
     return next((one for one in answers if one and one["attachments"]), None)
 
 
-def test_somebody_is_forgotten_and_comes_back(stage: Stage) -> None:
+def test_forgotten_member_can_link_again(stage: Stage) -> None:
     viewer_id = link(stage)
     asked = stage.discord.message("mia", "general", "!forgetme")
     question = stage.discord.wait_for("general", lambda m: m["author"] == "bot", after=asked)
@@ -137,19 +137,19 @@ def test_somebody_is_forgotten_and_comes_back(stage: Stage) -> None:
     assert stage.scalar("SELECT count(*) FROM people_tombstones") == 0
 
 
-def test_thinking_better_of_it(stage: Stage) -> None:
+def test_forgetme_can_be_cancelled(stage: Stage) -> None:
     link(stage)
     answer = stage.discord.slash("mia", "general", "forgetme")["response"]
     stage.discord.click("mia", answer["id"], buttons(answer)["Keep everything"])
     assert stage.scalar("SELECT count(*) FROM people_links") == 1
 
 
-def test_who_has_linked_nothing_is_told_of_what_it_cannot_be_about(stage: Stage) -> None:
+def test_forgetme_without_link_explains_what_is_not_covered(stage: Stage) -> None:
     question = stage.discord.slash("leo", "general", "forgetme")["response"]
     assert field_names(question)[-1] == "No Kick account is linked"
     assert "run `/link` first" in question["embeds"][0]["fields"][-1]["value"]
 
 
-def test_the_texts_are_there(stage: Stage) -> None:
+def test_privacy_and_terms_pages_are_served(stage: Stage) -> None:
     assert "<h1>Privacy</h1>" in stage.product.get("/privacy").text
     assert "<h1>Terms</h1>" in stage.product.get("/terms").text

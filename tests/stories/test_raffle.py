@@ -82,7 +82,7 @@ def thanks(stage: Stage, words: str) -> list[str]:
     return [str(m["embeds"][0]["description"]) for m in found]
 
 
-def test_a_gift_bomb_is_thanked_for_once_and_counts_with_the_link(stage: Stage) -> None:
+def test_gift_bomb_is_thanked_once_and_credited_after_linking(stage: Stage) -> None:
     stage.kick.gift("mia", count=50)
     has(stage, "mia", 750)
     until(lambda: thanks(stage, "MadCats gave 50 subs"), "thanks")
@@ -97,14 +97,14 @@ def test_a_gift_bomb_is_thanked_for_once_and_counts_with_the_link(stage: Stage) 
     assert own(stage, "mia").startswith("## 750 tickets\n🥇 rank **1** of 1")
 
 
-def test_anonymous_gifts_say_that_they_earn_nothing(stage: Stage) -> None:
+def test_anonymous_gifts_are_announced_without_tickets(stage: Stage) -> None:
     stage.kick.gift(None, count=3)
     until(lambda: thanks(stage, "Somebody gave 3 subs"), "thanks")
     assert "earn no tickets" in thanks(stage, "Somebody gave 3 subs")[0]
     assert stage.rows("SELECT 1 FROM raffle_entries") == []
 
 
-def test_tickets_are_told_in_kick_chat(stage: Stage) -> None:
+def test_tickets_command_answers_in_kick_chat(stage: Stage) -> None:
     link(stage, "leo")
     stage.kick.gift("leo", ["mia", "sam"])
     has(stage, "leo", 30)
@@ -115,7 +115,7 @@ def test_tickets_are_told_in_kick_chat(stage: Stage) -> None:
     assert "15 for a gifted sub · 10 for an hour watched" in line["text"]
 
 
-def test_an_admins_changes_are_shown(stage: Stage) -> None:
+def test_admin_ticket_changes_are_announced(stage: Stage) -> None:
     link(stage, "leo")
     admin(stage, "rafflegive", who="lil_bean", amount=7, reason="quiz")
     admin(stage, "raffleremove", who="lil_bean", amount=3, reason="typo")
@@ -135,7 +135,7 @@ def changes(stage: Stage) -> list[str]:
     return [title(m) for m in stage.discord.transcript(RAFFLE) if title(m).startswith(marks)]
 
 
-def test_gifts_through_kills_and_two_processes_count_once(stage: Stage) -> None:
+def test_gifts_count_once_despite_kills_and_two_processes(stage: Stage) -> None:
     # A Kick that tells again what was not answered; that of today leaves it to the realtime feed.
     stage.kick.faults({"kick.webhook.retries": 60, "kick.webhook.retry_delay_ms": 500})
     link(stage, "leo")
@@ -156,7 +156,7 @@ def test_gifts_through_kills_and_two_processes_count_once(stage: Stage) -> None:
     assert totals == [(375, 25, 25)]
 
 
-def test_the_month_after_opens_by_itself(stage: Stage) -> None:
+def test_next_monthly_raffle_opens_automatically(stage: Stage) -> None:
     """The first raffle is moved into the past by hand; the product notices by itself."""
     here = datetime.now(ZoneInfo(where_it_is_noon()))
     ended = here.replace(day=1, hour=0, minute=0, second=0, microsecond=0)

@@ -254,7 +254,9 @@ def assert_posted_once(tx: Connection) -> None:
 # -- stories --------------------------------------------------------------------------------------
 
 
-def test_a_month_looked_at_by_two_processes_at_once(postgres_url: str, tmp_path: Path) -> None:
+def test_two_processes_run_the_same_month_without_duplicates(
+    postgres_url: str, tmp_path: Path
+) -> None:
     with fresh_database(postgres_url, copy_of=migrated(postgres_url)) as url:
         database = Database(url, pool_size=1)
         with database.begin() as tx:
@@ -272,12 +274,14 @@ def test_a_month_looked_at_by_two_processes_at_once(postgres_url: str, tmp_path:
         assert_as_by_hand(url)
 
 
-def test_a_month_that_nobody_looked_at_before_it_was_over(october: str) -> None:
+def test_month_is_closed_correctly_after_downtime(october: str) -> None:
     ticked(october, AFTER)
     assert_as_by_hand(october)
 
 
-def test_killed_at_every_step_of_the_turn_of_the_month(october: str, postgres_url: str) -> None:
+def test_kill_at_any_step_of_month_rollover_changes_nothing(
+    october: str, postgres_url: str
+) -> None:
     for step in range(200):
         with fresh_database(postgres_url, copy_of=str(make_url(october).database)) as url:
             code = in_process(url, AFTER, die_at=step)()

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.redis
 A_FEW_SECONDS = 4.5
 
 
-def test_everything_works_without_redis_and_notices_when_it_is_back(
+def test_product_works_without_redis_and_detects_its_return(
     stage: Stage, redis_server: RedisServer
 ) -> None:
     """Web and bot are processes of their own here: only Redis, or looking, tells the bot."""

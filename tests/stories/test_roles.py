@@ -135,7 +135,7 @@ def changed(stage: Stage, *wanted: tuple[str, str]) -> None:
 # -- stories ------------------------------------------------------------------------------------
 
 
-def test_watching_brings_a_role_and_unlinking_takes_it(stage: Stage) -> None:
+def test_role_is_granted_by_watchtime_and_removed_on_unlink(stage: Stage) -> None:
     link(stage, "mia")
     answer = add(stage, REGULAR, 25)
     assert answer["title"] == "✅ Role reward added: Regular at 25 min"
@@ -153,7 +153,7 @@ def test_watching_brings_a_role_and_unlinking_takes_it(stage: Stage) -> None:
     changed(stage, ("give", "sent"), ("take", "sent"), ("give", "sent"))
 
 
-def test_corrections_and_exclusions_count_at_once(stage: Stage) -> None:
+def test_corrections_and_exclusions_update_roles_immediately(stage: Stage) -> None:
     link(stage, "mia")
     add(stage, REGULAR, 10)
     watches(stage, "mia", 100)
@@ -168,7 +168,7 @@ def test_corrections_and_exclusions_count_at_once(stage: Stage) -> None:
     has(stage, "mia", REGULAR)
 
 
-def test_highest_takes_the_lower_one(stage: Stage) -> None:
+def test_highest_mode_removes_lower_role(stage: Stage) -> None:
     link(stage, "mia")
     add(stage, REGULAR, 10)
     add(stage, VIP, 20)
@@ -181,7 +181,7 @@ def test_highest_takes_the_lower_one(stage: Stage) -> None:
     has(stage, "mia", REGULAR, VIP)
 
 
-def test_the_role_for_linking(stage: Stage) -> None:
+def test_linked_role_is_granted_and_removed(stage: Stage) -> None:
     admin(stage, "roles linked", role=VIP)
     link(stage, "leo")
     has(stage, "leo", VIP)
@@ -190,7 +190,7 @@ def test_the_role_for_linking(stage: Stage) -> None:
     until(lambda: "Add one with" in str(admin(stage, "roles list")), "no reward any more")
 
 
-def test_a_role_above_the_bot_is_named_with_what_to_do(stage: Stage) -> None:
+def test_role_above_bot_is_reported_with_fix(stage: Stage) -> None:
     link(stage, "mia")
     watches(stage, "mia", 100)
     set_setting(stage, "kick.admin_channel", channel_id(GUILD, "bot-log"))
@@ -206,7 +206,7 @@ def test_a_role_above_the_bot_is_named_with_what_to_do(stage: Stage) -> None:
     changed(stage, ("give", "sent"))
 
 
-def test_a_deleted_role_is_noticed_and_can_be_forgotten(stage: Stage) -> None:
+def test_deleted_role_is_reported_and_can_be_removed(stage: Stage) -> None:
     link(stage, "mia")
     watches(stage, "mia", 100)
     add(stage, REGULAR, 5)
@@ -219,7 +219,7 @@ def test_a_deleted_role_is_noticed_and_can_be_forgotten(stage: Stage) -> None:
     assert "Add one with" in str(admin(stage, "roles list"))
 
 
-def test_what_was_given_by_hand_stays(stage: Stage) -> None:
+def test_manually_given_role_stays(stage: Stage) -> None:
     stage.discord.member("yuki", roles=[REGULAR])
     add(stage, REGULAR, 5)
     link(stage, "yuki")
@@ -232,7 +232,7 @@ def test_what_was_given_by_hand_stays(stage: Stage) -> None:
     has(stage, "yuki", REGULAR)
 
 
-def test_leaving_and_coming_back(stage: Stage) -> None:
+def test_member_gets_role_back_after_rejoining(stage: Stage) -> None:
     link(stage, "mia")
     watches(stage, "mia", 100)
     add(stage, REGULAR, 5)
@@ -243,7 +243,7 @@ def test_leaving_and_coming_back(stage: Stage) -> None:
     has(stage, "mia", REGULAR)
 
 
-def test_congratulations_come_after_the_first_bulk(stage: Stage) -> None:
+def test_congratulations_start_after_the_first_batch(stage: Stage) -> None:
     link(stage, "mia")
     watches(stage, "mia", 100)
     until(lambda: stage.scalar("SELECT watched FROM watchtime_totals"), "minutes of mia's")
@@ -278,7 +278,7 @@ def set_setting(stage: Stage, key: str, value: object) -> None:
         guilds.set_setting(tx, GUILD, key, value, 1)
 
 
-def test_two_servers_are_apart(stage: Stage) -> None:
+def test_roles_are_isolated_per_server(stage: Stage) -> None:
     link(stage, "leo")
     link(stage, "leo", VERAS_DEN_ID)
     watches(stage, "leo", 100)
@@ -298,7 +298,7 @@ def test_two_servers_are_apart(stage: Stage) -> None:
     assert role_id(stage, VIP, "Vera's Den") not in listed
 
 
-def test_a_kill_between_asking_and_giving_loses_and_doubles_nothing(stage: Stage) -> None:
+def test_kill_between_decision_and_grant_loses_and_duplicates_nothing(stage: Stage) -> None:
     for person in ("mia", "leo", "yuki"):
         link(stage, person)
         watches(stage, person, 100)
@@ -315,7 +315,7 @@ def test_a_kill_between_asking_and_giving_loses_and_doubles_nothing(stage: Stage
     assert len(changes(stage)) == 3
 
 
-def test_a_moderator_may_not_hand_out_what_stands_above_them(stage: Stage) -> None:
+def test_moderator_cannot_reward_roles_above_their_own(stage: Stage) -> None:
     stage.discord.role("Low Mod", permissions=["MANAGE_GUILD"], position=1)
     stage.discord.member("mia", roles=["Low Mod"])
     answer = stage.discord.slash(
@@ -325,7 +325,7 @@ def test_a_moderator_may_not_hand_out_what_stands_above_them(stage: Stage) -> No
     assert "for moderators" in stage.asked("leo", "!roles status")["title"]
 
 
-def test_what_was_missed_is_made_good_in_its_time(
+def test_periodic_reconcile_grants_missed_roles(
     tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
 ) -> None:
     """Nobody tells of a link that is written in by hand; the look at everybody finds it."""

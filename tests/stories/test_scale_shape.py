@@ -23,7 +23,7 @@ from tests.stories.stream import (
 pytestmark = pytest.mark.redis
 
 
-def test_four_processes_do_everything_once(stage: Stage, redis_server: RedisServer) -> None:
+def test_four_processes_handle_each_event_once(stage: Stage, redis_server: RedisServer) -> None:
     stage.settings["REDIS_URL"] = redis_server.url
     stage.set_up()
     webs = [stage.start_web("web-1"), stage.start_web("web-2", free_port())]

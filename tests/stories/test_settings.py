@@ -49,7 +49,7 @@ def channel_in(stage: Stage, guild: str | None = None, person: str = "nora") -> 
     return f"{fields['Now']}, {fields['Comes from']}"
 
 
-def test_a_channel_is_set_by_mention_and_taken_back(stage: Stage) -> None:
+def test_channel_setting_accepts_mention_and_can_be_reset(stage: Stage) -> None:
     before = channel_in(stage)
     assert "SLOT_CALLS_CHANNEL_ID" in before
     called(stage, "Book of Dead", SLOT_CALLS)
@@ -65,7 +65,7 @@ def test_a_channel_is_set_by_mention_and_taken_back(stage: Stage) -> None:
     called(stage, "Sweet Bonanza", SLOT_CALLS)
 
 
-def test_what_is_set_outlives_a_restart(stage: Stage) -> None:
+def test_settings_survive_restart(stage: Stage) -> None:
     chosen(stage, "tomas", "set", key="slot_calls.channel", value=f"<#{RAFFLE}>")
     assert stage.product.stop() == 0
     stage.start().wait_well()
@@ -73,7 +73,7 @@ def test_what_is_set_outlives_a_restart(stage: Stage) -> None:
     chosen(stage, "tomas", "reset", key="slot_calls.channel")
 
 
-def test_the_features_own_command_sets_the_same(stage: Stage) -> None:
+def test_feature_command_changes_the_same_setting(stage: Stage) -> None:
     stage.asked("nora", "!slotcalls limits 5 45")
     shown = chosen(stage, "nora", "list", feature="slot_calls")["description"]
     assert "`slot_calls.cooldown_seconds` **45 s**" in shown
@@ -84,13 +84,13 @@ def test_the_features_own_command_sets_the_same(stage: Stage) -> None:
     assert fields["Open requests per viewer"] == "2"
 
 
-def test_a_viewer_may_change_nothing(stage: Stage) -> None:
+def test_viewer_cannot_change_settings(stage: Stage) -> None:
     for command in ("set slot_calls.enabled off", "reset slot_calls.enabled", "list"):
         assert "for moderators" in stage.asked("mia", f"!settings {command}")["title"]
     assert stage.scalar("SELECT count(*) FROM guild_settings WHERE key = 'slot_calls.enabled'") == 0
 
 
-def test_another_server_has_its_own(stage: Stage) -> None:
+def test_settings_are_isolated_per_server(stage: Stage) -> None:
     ours = channel_in(stage)
     refused = chosen(
         stage, "vera", "set", VERAS_DEN, key="slot_calls.channel", value=f"<#{RAFFLE}>"
@@ -104,7 +104,7 @@ def test_another_server_has_its_own(stage: Stage) -> None:
     assert channel_in(stage) == ours
 
 
-def test_the_time_zone_is_found_by_its_city(stage: Stage) -> None:
+def test_time_zone_autocompletes_by_city(stage: Stage) -> None:
     offered = stage.discord.autocomplete(
         "nora", "general", "settings set", "value", {"key": "guilds.time_zone", "value": "stock"}
     )
@@ -117,7 +117,7 @@ def test_the_time_zone_is_found_by_its_city(stage: Stage) -> None:
     )
 
 
-def test_every_change_is_in_the_record(stage: Stage) -> None:
+def test_every_setting_change_is_in_audit_log(stage: Stage) -> None:
     stage.asked("nora", "!settings set watchtime.enabled off")
     stage.asked("nora", "!settings set watchtime.enabled off")
     chosen(stage, "nora", "reset", key="watchtime.enabled")

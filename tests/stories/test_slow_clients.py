@@ -89,7 +89,7 @@ def take_in_for(seconds: float, stage: Stage) -> int:
     return number
 
 
-def test_two_hundred_trickling_clients_stop_neither_webhooks_nor_pages(stage: Stage) -> None:
+def test_two_hundred_slow_clients_do_not_block_webhooks_or_pages(stage: Stage) -> None:
     with trickle(stage):
         before = _lines(stage)
         taken = take_in_for(REQUEST_SECONDS + 2 * BYTE_EVERY_SECONDS, stage)
@@ -103,9 +103,7 @@ def _lines(stage: Stage) -> int:
 
 
 @pytest.mark.parametrize("beginning", [HEAD, BODY_TO_COME, CHUNKS_TO_COME])
-def test_a_request_that_does_not_come_to_its_end_is_closed_with_408(
-    stage: Stage, beginning: bytes
-) -> None:
+def test_unfinished_request_is_closed_with_408(stage: Stage, beginning: bytes) -> None:
     """However busily its client sends."""
     with ExitStack() as stack:
         client = connect(stack, stage)

@@ -59,14 +59,14 @@ def declined(folder: Path, program: str, **settings: str) -> str:
     return said
 
 
-def test_a_taken_port(tmp_path: Path, taken_port: int) -> None:
+def test_start_fails_when_port_is_taken(tmp_path: Path, taken_port: int) -> None:
     said = declined(tmp_path, "combined_server.py", PORT=str(taken_port))
     assert f"Port {taken_port} cannot be used" in said
     assert "PORT=" in said
 
 
 @pytest.mark.parametrize("program", ["combined_server.py", "bot.py"])
-def test_no_token_and_no_sandbox(tmp_path: Path, program: str) -> None:
+def test_start_fails_without_token_outside_sandbox(tmp_path: Path, program: str) -> None:
     said = declined(tmp_path, program, REGULARS_SANDBOX="0")
     assert "DISCORD_TOKEN is not set" in said
     assert "docs/deploy.md" in said
@@ -76,7 +76,7 @@ NOWHERE = f"postgresql://regulars:{SECRET}@127.0.0.1:1/regulars"
 
 
 @pytest.mark.parametrize("program", ["combined_server.py", "bot.py", "setup_database.py"])
-def test_a_database_that_cannot_be_reached(tmp_path: Path, program: str) -> None:
+def test_start_fails_when_database_is_unreachable(tmp_path: Path, program: str) -> None:
     said = declined(tmp_path, program, DISCORD_TOKEN=SECRET, DATABASE_URL=NOWHERE)
     assert "The database cannot be reached" in said
     assert "DATABASE_URL" in said
@@ -90,13 +90,13 @@ def test_a_database_that_cannot_be_reached(tmp_path: Path, program: str) -> None
         ("bot.py", f"redis://:{SECRET}@127.0.0.1:1/0"),
     ],
 )
-def test_a_redis_that_cannot_be_reached(tmp_path: Path, program: str, url: str) -> None:
+def test_start_fails_when_redis_is_unreachable(tmp_path: Path, program: str, url: str) -> None:
     said = declined(tmp_path, program, DISCORD_TOKEN=SECRET, REDIS_URL=url)
     assert "Redis cannot be reached" in said
     assert "REDIS_URL" in said
 
 
-def test_settings_that_do_not_fit_are_named_all_at_once(tmp_path: Path) -> None:
+def test_start_reports_all_invalid_settings_at_once(tmp_path: Path) -> None:
     wrong = {
         "PORT": "eighty",
         "LOG_LEVEL": "LOUD",
@@ -117,13 +117,13 @@ def test_settings_that_do_not_fit_are_named_all_at_once(tmp_path: Path) -> None:
         f"postgresql://u:{SECRET}@127.0.0.1:many/x",
     ],
 )
-def test_a_database_address_that_is_none(tmp_path: Path, url: str) -> None:
+def test_start_fails_on_invalid_database_url(tmp_path: Path, url: str) -> None:
     said = declined(tmp_path, "combined_server.py", DISCORD_TOKEN=SECRET, DATABASE_URL=url)
     assert "DATABASE_URL" in said
 
 
 @pytest.mark.parametrize("settings", [{}, {"FLASK_SECRET_KEY": SECRET}], ids=["", "with key"])
-def test_a_data_folder_that_is_none(tmp_path: Path, settings: dict[str, str]) -> None:
+def test_start_fails_when_data_dir_is_a_file(tmp_path: Path, settings: dict[str, str]) -> None:
     (tmp_path / "data").write_text("I am a file.")
     said = declined(tmp_path, "combined_server.py", **settings)
     assert "DATA_DIR" in said
@@ -182,7 +182,7 @@ def ends_in_time(product: WholeProduct, ask: Callable[[], None]) -> None:
     assert "Traceback" not in product.log()
 
 
-def test_a_product_can_be_stopped_and_started_again(tmp_path: Path) -> None:
+def test_product_stops_and_starts_again(tmp_path: Path) -> None:
     product = WholeProduct(tmp_path)
     product.wait_well()
     assert requests.get(product.page_url(), timeout=PATIENCE).ok
@@ -200,7 +200,7 @@ def test_a_product_can_be_stopped_and_started_again(tmp_path: Path) -> None:
     ends_in_time(again, lambda: again.signal_group(SIGINT))
 
 
-def test_make_run_in_a_folder_with_a_space(tmp_path: Path) -> None:
+def test_make_run_works_in_a_folder_with_spaces(tmp_path: Path) -> None:
     copy = tmp_path / "Nora's bot (new)"
     copy.mkdir()
     programs = "combined_server.py", "bot.py", "setup_database.py", "core", "sandbox", "docs"
@@ -243,7 +243,7 @@ def quickest_start(folder: Path) -> WholeProduct:
     raise AssertionError(f"three starts took {took} s")
 
 
-def test_an_impatient_ctrl_c(tmp_path: Path) -> None:
+def test_repeated_ctrl_c_stops_cleanly(tmp_path: Path) -> None:
     """Pressed again and again, while there is work to do: everybody of the terminal gets each."""
     product = WholeProduct(tmp_path)
     product.wait_well()
@@ -271,7 +271,7 @@ def _visit(product: WholeProduct, gone: threading.Event) -> None:
             requests.get(f"{product.url}/health", timeout=1)
 
 
-def test_the_next_start_takes_over_from_a_killed_product(tmp_path: Path) -> None:
+def test_next_start_takes_over_after_kill(tmp_path: Path) -> None:
     product = WholeProduct(tmp_path)
     product.wait_well()
     family = product.family()
@@ -283,7 +283,7 @@ def test_the_next_start_takes_over_from_a_killed_product(tmp_path: Path) -> None
     _wait_gone(family)
 
 
-def test_a_client_that_never_finishes_does_not_hold_up_the_end(stage: Stage) -> None:
+def test_unfinished_client_does_not_delay_shutdown(stage: Stage) -> None:
     product = stage.start()
     product.wait_well()
     raw = b'{"half": '
@@ -304,7 +304,7 @@ def bot_says(product: Product, words: str) -> None:
     until(lambda: words in product.part("Discord bot").get("reason", ""), words)
 
 
-def test_a_token_that_discord_does_not_take(stage: Stage) -> None:
+def test_rejected_discord_token_is_logged_without_the_token(stage: Stage) -> None:
     product = stage.start(DISCORD_TOKEN=SECRET)
     bot_says(product, "Discord rejected DISCORD_TOKEN")
     assert product.running
@@ -312,14 +312,14 @@ def test_a_token_that_discord_does_not_take(stage: Stage) -> None:
     assert product.stop() == 0
 
 
-def test_intents_that_are_not_switched_on(stage: Stage) -> None:
+def test_disabled_intents_are_reported(stage: Stage) -> None:
     stage.discord.fault(gateway_refuse_intents=True)
     product = stage.start()
     bot_says(product, "Turn on Server Members Intent")
     assert product.running
 
 
-def test_the_bot_comes_back_by_itself(stage: Stage) -> None:
+def test_bot_reconnects_after_each_gateway_failure(stage: Stage) -> None:
     """Each way in which a gateway can fail, one after the other, with one product."""
     stage.discord.gateway("stop")
     product = stage.start()

@@ -25,7 +25,7 @@ def setting_up(stage: Stage, name: str) -> Process:
     return stage.start(str(ROOT / "setup_database.py"), name=name)
 
 
-def test_a_database_is_created_once(stage: Stage) -> None:
+def test_setup_creates_database_once(stage: Stage) -> None:
     code, said = outcome(setting_up(stage, "first"))
     assert code == 0
     assert said.startswith("The database was created (version ")
@@ -35,7 +35,7 @@ def test_a_database_is_created_once(stage: Stage) -> None:
     assert stage.scalar("SELECT count(*) FROM guilds") == 0
 
 
-def test_two_at_once_take_turns(stage: Stage) -> None:
+def test_simultaneous_setups_take_turns(stage: Stage) -> None:
     both = [setting_up(stage, name) for name in ("one", "other")]
     codes, words = zip(*map(outcome, both), strict=True)
     assert codes == (0, 0)
@@ -45,7 +45,7 @@ def test_two_at_once_take_turns(stage: Stage) -> None:
     ]
 
 
-def test_the_built_in_database_is_set_up_and_left_stopped(tmp_path: Path) -> None:
+def test_setup_creates_embedded_database_and_stops_it(tmp_path: Path) -> None:
     settings = {"DATA_DIR": str(tmp_path / "data")}
     process = Process(tmp_path, "built-in", (str(ROOT / "setup_database.py"),), settings)
     code, said = outcome(process)
@@ -61,27 +61,27 @@ def asked(folder: Path, *arguments: str, **settings: str) -> tuple[int, str]:
     )
 
 
-def test_nobody_is_well_where_nobody_answers(tmp_path: Path) -> None:
+def test_health_check_fails_when_nothing_answers(tmp_path: Path) -> None:
     port = free_port()
     code, said = asked(tmp_path, PORT=str(port))
     assert code == 1
     assert said.startswith(f"Nothing answers at http://127.0.0.1:{port}.")
 
 
-def test_a_wrong_port_is_said(tmp_path: Path) -> None:
+def test_health_check_reports_invalid_port(tmp_path: Path) -> None:
     code, said = asked(tmp_path, PORT="eighty")
     assert code == 1
     assert "PORT" in said
     assert "Traceback" not in said
 
 
-def test_somebody_else_on_the_port_is_not_regulars(stage: Stage, tmp_path: Path) -> None:
+def test_health_check_rejects_another_program_on_the_port(stage: Stage, tmp_path: Path) -> None:
     code, said = asked(tmp_path, stage.kick.base_url)
     assert code == 1
     assert said.startswith("Nothing answers")
 
 
-def test_a_running_product_is_described(stage: Stage, tmp_path: Path) -> None:
+def test_health_check_describes_running_product(stage: Stage, tmp_path: Path) -> None:
     product = stage.start()
     product.wait_well()
     by_port = asked(tmp_path, PORT=str(product.port))

@@ -110,7 +110,9 @@ def looked(shuffle: ShuffleDriver, times: int = 2) -> None:
 # -- stories --------------------------------------------------------------------------------------
 
 
-def test_linked_verified_counted_unlinked(stage: Stage, shuffle: ShuffleDriver) -> None:
+def test_account_is_linked_verified_counted_and_unlinked(
+    stage: Stage, shuffle: ShuffleDriver
+) -> None:
     assert "cannot be a username" in stage.asked("mia", "!linkshuffle Mia Spins")["title"]
     answer = said(stage, "mia", "linkshuffle", username="@miaspins")
     assert "is linked" in answer["title"]
@@ -139,7 +141,7 @@ def test_linked_verified_counted_unlinked(stage: Stage, shuffle: ShuffleDriver) 
     assert counted(stage) == Decimal("50.251")
 
 
-def test_the_admins_button_below_a_claim(stage: Stage, shuffle: ShuffleDriver) -> None:
+def test_admin_verifies_claim_with_button(stage: Stage, shuffle: ShuffleDriver) -> None:
     with stage.database.begin() as tx:
         guilds.set_setting(tx, GUILD, "kick.admin_channel", GUILD + 20, 1)
         # The role of before was deleted; another one has the name now.
@@ -157,7 +159,7 @@ def test_the_admins_button_below_a_claim(stage: Stage, shuffle: ShuffleDriver) -
     counts(stage, "5")
 
 
-def test_who_may_not_may_not(stage: Stage) -> None:
+def test_commands_require_permission_and_known_username(stage: Stage) -> None:
     assert "for moderators" in stage.asked("leo", "!verifyshuffle mia MiaSpins")["title"]
     answer = said(stage, "leo", "unlinkshuffle", person=f"<@{PERSONS['mia'].discord_id}>")
     assert "for moderators" in answer["title"]
@@ -170,7 +172,7 @@ def test_who_may_not_may_not(stage: Stage) -> None:
     assert "knows no ZedElsewhere" in answer["title"]
 
 
-def test_whatever_shuffle_does_the_sum_is_right(stage: Stage, shuffle: ShuffleDriver) -> None:
+def test_totals_match_after_any_shuffle_response(stage: Stage, shuffle: ShuffleDriver) -> None:
     """1000 before; then 7 + 3 + 2 + 5 + 1 = 18, and a drop to 100 from which 4 more come."""
     shuffle.player("MiaSpins", "1000")
     verified(stage, "mia", "MiaSpins")
@@ -210,7 +212,9 @@ def test_whatever_shuffle_does_the_sum_is_right(stage: Stage, shuffle: ShuffleDr
     counts(stage, "1039")
 
 
-def test_two_products_at_once_and_kills_count_once(stage: Stage, shuffle: ShuffleDriver) -> None:
+def test_two_processes_and_kills_count_each_wager_once(
+    stage: Stage, shuffle: ShuffleDriver
+) -> None:
     shuffle.player("MiaSpins", "0")
     verified(stage, "mia", "MiaSpins")
     first = stage.product
@@ -234,7 +238,7 @@ def test_two_products_at_once_and_kills_count_once(stage: Stage, shuffle: Shuffl
     assert told == stage.scalar("SELECT count(*) FROM wagers_changes")
 
 
-def test_two_servers_are_apart(stage: Stage, shuffle: ShuffleDriver) -> None:
+def test_wagers_are_isolated_per_server(stage: Stage, shuffle: ShuffleDriver) -> None:
     """Each has its own code, its own start, and its own admins."""
     linked_to_kick(stage, "leo", VERAS_DEN)
     with stage.database.begin() as tx:

@@ -59,7 +59,7 @@ def stage(tmp_path: Path, postgres_url: str, signing_key: SigningKey) -> Iterato
         yield opened
 
 
-def test_from_a_bet_to_the_tickets(stage: Stage) -> None:
+def test_wagers_become_tickets(stage: Stage) -> None:
     shuffle = ShuffleDriver(stage.kick.base_url)
     shuffle.wager("MiaSpins", "49.99")
     counts(stage, "49.99")

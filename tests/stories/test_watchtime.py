@@ -69,7 +69,7 @@ def board(stage: Stage, message_id: str) -> Json:
     return next(line for line in lines if line["message_id"] == message_id)
 
 
-def test_ones_own_in_discord_and_in_chat(stage: Stage) -> None:
+def test_member_sees_own_watchtime_in_discord_and_chat(stage: Stage) -> None:
     shown = own(stage)
     assert "## 15 min" in shown
     assert "🥇 rank **1** of 2" in shown
@@ -78,7 +78,7 @@ def test_ones_own_in_discord_and_in_chat(stage: Stage) -> None:
     assert "Live and counted right now" in own(stage), "the question was a message, too"
 
 
-def test_buttons_of_a_leaderboard_outlive_a_restart(stage: Stage) -> None:
+def test_leaderboard_buttons_work_after_restart(stage: Stage) -> None:
     asked = stage.discord.message("mia", "general", "!leaderboard 1")
     posted = stage.discord.wait_for("general", lambda m: m["author"] == "bot", after=asked)
     assert stage.product.stop() == 0
@@ -96,7 +96,7 @@ def test_buttons_of_a_leaderboard_outlive_a_restart(stage: Stage) -> None:
     )
 
 
-def test_a_correction_is_in_the_history_and_an_exclusion_ends_the_rank(stage: Stage) -> None:
+def test_correction_appears_in_history_and_exclusion_removes_rank(stage: Stage) -> None:
     before = total(stage, "lil_bean")
     done = stage.asked("nora", "!watchadjust lil_bean 30 won the quiz")
     assert "30 min given" in done["title"]
@@ -111,7 +111,7 @@ def test_a_correction_is_in_the_history_and_an_exclusion_ends_the_rank(stage: St
     assert total(stage, "lil_bean") == before
 
 
-def test_switched_off_nobody_earns_and_on_again_they_do(stage: Stage) -> None:
+def test_viewers_earn_only_while_tracking_is_on(stage: Stage) -> None:
     assert stage.asked("nora", "!tracking off")["title"] == "⚫ Watchtime is off"
     stage.kick.chat("yuki", "does this count?", at=instant(30))
     stage.kick.settle()

@@ -33,7 +33,7 @@ def noted(guild: Guild, minutes: float, outcome: Outcome = "ok", reason: str = "
 # -- linking --------------------------------------------------------------------------------------
 
 
-def test_who_has_linked_kick_can_link(guild: Guild) -> None:
+def test_member_with_kick_link_can_link_shuffle(guild: Guild) -> None:
     guild.choose_admin_channel()
     viewer_id = guild.member(MIA)
     account = guild.link(MIA, " @MiaSpins ")
@@ -47,19 +47,19 @@ def test_who_has_linked_kick_can_link(guild: Guild) -> None:
     assert (note["username"], note["discord_id"]) == ("MiaSpins", MIA)
 
 
-def test_without_kick_there_is_nothing_to_hang_it_on(guild: Guild) -> None:
+def test_linking_requires_a_kick_link(guild: Guild) -> None:
     with pytest.raises(Refusal, match="Link your Kick account first"):
         guild.link(MIA, "MiaSpins")
 
 
 @pytest.mark.parametrize("name", ["", "two words", "🎰" * 500])
-def test_what_is_no_name_is_refused(guild: Guild, name: str) -> None:
+def test_invalid_username_is_rejected(guild: Guild, name: str) -> None:
     guild.member(MIA)
     with pytest.raises(Refusal, match="cannot be a username"):
         guild.link(MIA, name)
 
 
-def test_one_to_one(guild: Guild, other: Guild) -> None:
+def test_one_member_has_one_account_and_vice_versa(guild: Guild, other: Guild) -> None:
     guild.member(MIA)
     guild.member(LEO)
     other.member(LEO)
@@ -71,7 +71,7 @@ def test_one_to_one(guild: Guild, other: Guild) -> None:
     assert other.link(LEO, "MIASPINS").linked_by == LEO
 
 
-def test_two_members_at_once_get_one_account(database: Database, guild_id: int) -> None:
+def test_simultaneous_claims_link_one_member(database: Database, guild_id: int) -> None:
     with cleaned(database):
         with database.begin() as tx:
             for discord_id in range(20, 26):
@@ -89,7 +89,7 @@ def test_two_members_at_once_get_one_account(database: Database, guild_id: int) 
             assert sum(all_at_once.map(claim, range(20, 26))) == 1
 
 
-def test_a_day_passes_between_two_accounts(guild: Guild) -> None:
+def test_another_account_requires_a_day_of_waiting(guild: Guild) -> None:
     guild.member(MIA)
     guild.link(MIA, "MiaSpins")
     guild.unlink(MIA, minutes=5)
@@ -101,7 +101,7 @@ def test_a_day_passes_between_two_accounts(guild: Guild) -> None:
     assert guild.link(MIA, "other", 5 + DAY).username == "other"
 
 
-def test_another_kick_account_is_no_way_around_the_day(guild: Guild) -> None:
+def test_another_kick_account_does_not_bypass_the_waiting_period(guild: Guild) -> None:
     guild.member(MIA)
     guild.link(MIA, "MiaSpins")
     guild.unlink(MIA)
@@ -112,7 +112,7 @@ def test_another_kick_account_is_no_way_around_the_day(guild: Guild) -> None:
         guild.link(MIA, "other", 2)
 
 
-def test_a_verified_account_does_not_hop_to_somebody_else(guild: Guild) -> None:
+def test_verified_account_cannot_move_to_another_member_at_once(guild: Guild) -> None:
     guild.verify_mia()
     guild.member(LEO)
     guild.unlink(MIA, minutes=5)
@@ -120,7 +120,7 @@ def test_a_verified_account_does_not_hop_to_somebody_else(guild: Guild) -> None:
         guild.link(LEO, "MiaSpins", 6)
 
 
-def test_what_an_admin_unlinks_may_be_linked_at_once(guild: Guild) -> None:
+def test_account_unlinked_by_an_admin_can_be_linked_at_once(guild: Guild) -> None:
     """It puts a mistake right."""
     guild.member(MIA)
     guild.link(MIA, "MiaSpisn")
@@ -129,7 +129,7 @@ def test_what_an_admin_unlinks_may_be_linked_at_once(guild: Guild) -> None:
     assert guild.audited() == [("wagers.unlink", ADMIN)]
 
 
-def test_nothing_linked_is_nothing_to_unlink(guild: Guild) -> None:
+def test_unlinking_without_account_is_rejected(guild: Guild) -> None:
     guild.member(MIA)
     with pytest.raises(Refusal, match="No Shuffle account is linked"):
         guild.unlink(MIA)
@@ -138,7 +138,7 @@ def test_nothing_linked_is_nothing_to_unlink(guild: Guild) -> None:
 # -- verifying ------------------------------------------------------------------------------------
 
 
-def test_verifying_sets_the_start(guild: Guild) -> None:
+def test_verification_sets_the_start(guild: Guild) -> None:
     guild.member(MIA)
     guild.set(shuffle_code="NORA")
     guild.link(MIA, "MiaSpins")
@@ -151,7 +151,7 @@ def test_verifying_sets_the_start(guild: Guild) -> None:
     assert word["server"] == "Nora's Corner"
 
 
-def test_a_second_click_moves_no_start(guild: Guild) -> None:
+def test_repeated_verification_does_not_move_the_start(guild: Guild) -> None:
     """Else what was wagered since the last look would be lost."""
     guild.verify_mia()
     done = guild.verify(MIA, reported(3, MiaSpins="1100"))
@@ -161,7 +161,7 @@ def test_a_second_click_moves_no_start(guild: Guild) -> None:
     assert len(guild.posted("wagers.verified")) == 1
 
 
-def test_an_older_answer_that_comes_after_the_verification_counts_nothing(guild: Guild) -> None:
+def test_older_response_after_verification_counts_nothing(guild: Guild) -> None:
     guild.member(MIA)
     guild.set(shuffle_code="NORA")
     guild.verify(MIA, reported(3, MiaSpins="1000"), "MiaSpins")
@@ -171,7 +171,7 @@ def test_an_older_answer_that_comes_after_the_verification_counts_nothing(guild:
 
 
 @pytest.mark.parametrize("campaign", ["OTHER", ""])
-def test_only_accounts_under_the_servers_code(guild: Guild, campaign: str) -> None:
+def test_verification_requires_the_servers_campaign_code(guild: Guild, campaign: str) -> None:
     guild.member(MIA)
     guild.set(shuffle_code="NORA")
     with pytest.raises(Refusal, match="knows no MiaSpins under your campaign code NORA"):
@@ -179,7 +179,7 @@ def test_only_accounts_under_the_servers_code(guild: Guild, campaign: str) -> No
     assert guild.linked() == []
 
 
-def test_what_is_missing_is_said_before_anybody_is_asked(guild: Guild) -> None:
+def test_missing_requirements_are_reported_before_asking_shuffle(guild: Guild) -> None:
     def candidate(person: str, name: str | None = None) -> None:
         guild.do(0, ADMIN, actions.get_candidate, person, SHUFFLE, name)
 
@@ -196,7 +196,7 @@ def test_what_is_missing_is_said_before_anybody_is_asked(guild: Guild) -> None:
     candidate("viewer7", "x")
 
 
-def test_an_admins_word_is_above_a_claim(guild: Guild) -> None:
+def test_admin_verification_overrides_a_claim(guild: Guild) -> None:
     """Somebody has claimed Mia's name, and Mia has mistyped hers."""
     guild.member(MIA)
     guild.member(LEO)
@@ -209,7 +209,7 @@ def test_an_admins_word_is_above_a_claim(guild: Guild) -> None:
     assert guild.link(LEO, "leo_77", 1).username == "leo_77"
 
 
-def test_a_claim_that_is_refused_ends_no_other_claim(guild: Guild) -> None:
+def test_rejected_verification_keeps_other_claims(guild: Guild) -> None:
     guild.member(MIA)
     guild.member(LEO)
     guild.set(shuffle_code="NORA")
@@ -219,7 +219,7 @@ def test_a_claim_that_is_refused_ends_no_other_claim(guild: Guild) -> None:
     assert [account.linked_by for account in guild.linked()] == [LEO]
 
 
-def test_what_is_verified_gives_way_to_nobody(guild: Guild) -> None:
+def test_verified_account_cannot_be_reassigned(guild: Guild) -> None:
     guild.verify_mia()
     guild.member(LEO)
     with pytest.raises(Refusal, match="verified for viewer7"):
@@ -228,7 +228,7 @@ def test_what_is_verified_gives_way_to_nobody(guild: Guild) -> None:
         guild.verify(MIA, reported(1, other="5"), "other")
 
 
-def test_whoever_is_unlinked_from_kick_meanwhile_is_not_verified(guild: Guild) -> None:
+def test_member_who_unlinked_kick_is_not_verified(guild: Guild) -> None:
     guild.member(MIA)
     guild.set(shuffle_code="NORA")
     found = guild.do(0, ADMIN, actions.get_candidate, f"<@{MIA}>", SHUFFLE, "MiaSpins")
@@ -237,7 +237,7 @@ def test_whoever_is_unlinked_from_kick_meanwhile_is_not_verified(guild: Guild) -
         guild.do(0, ADMIN, actions.verify, found, reported(0, MiaSpins="5"))
 
 
-def test_after_unlinking_nothing_counts_and_the_past_stays(guild: Guild) -> None:
+def test_unlinked_account_counts_nothing_and_past_wagers_stay(guild: Guild) -> None:
     viewer_id = guild.verify_mia()
     guild.poll(5, MiaSpins="1010")
     guild.unlink(MIA, minutes=6)
@@ -248,7 +248,7 @@ def test_after_unlinking_nothing_counts_and_the_past_stays(guild: Guild) -> None
     assert guild.published() == ["10", "1"]
 
 
-def test_a_new_name_on_kick_changes_nothing(guild: Guild) -> None:
+def test_renamed_kick_account_keeps_counting(guild: Guild) -> None:
     viewer_id = guild.verify_mia()
     people.set_viewer(guild.tx, guild.id, "kick", MIA, "NewName", at(2))
     guild.poll(5, MiaSpins="1010")
@@ -258,7 +258,7 @@ def test_a_new_name_on_kick_changes_nothing(guild: Guild) -> None:
 # -- how it is ------------------------------------------------------------------------------------
 
 
-def test_the_status_says_who_waits_and_who_is_missing(guild: Guild) -> None:
+def test_status_lists_pending_and_missing_accounts(guild: Guild) -> None:
     guild.verify_mia()
     guild.member(LEO)
     guild.link(LEO, "leo_77")
@@ -273,7 +273,7 @@ def test_the_status_says_who_waits_and_who_is_missing(guild: Guild) -> None:
     assert now.last.asked_at == at(5)
 
 
-def test_the_health_page_says_when_nothing_is_counted(guild: Guild, other: Guild) -> None:
+def test_health_shows_when_nothing_is_counted(guild: Guild, other: Guild) -> None:
     def part(minutes: float) -> tuple[str, str]:
         (found,) = check_health(guild.tx, at(minutes))
         assert found.guild_id == guild.id

@@ -82,7 +82,7 @@ def counted(database: Database) -> list[str]:
         ("Dismiss MiaSpins", "Dismissed $9,000.00", "was already dismissed", []),
     ],
 )
-def test_an_admin_decides_with_one_press(
+def test_admin_decides_with_one_click(
     database: Database,
     discord_world: DiscordDriver,
     message: dict[str, Any],
@@ -99,7 +99,7 @@ def test_an_admin_decides_with_one_press(
     assert counted(database) == amounts
 
 
-def test_viewers_may_not_decide(
+def test_viewers_cannot_decide(
     database: Database, discord_world: DiscordDriver, message: dict[str, Any]
 ) -> None:
     for label in buttons(message):

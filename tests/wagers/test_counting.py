@@ -21,7 +21,7 @@ from tests.clean import cleaned
 from tests.wagers.scene import ADMIN, LEO, Guild, at, reported
 
 
-def test_only_what_was_wagered_since_the_verification_counts(guild: Guild) -> None:
+def test_only_wagers_after_verification_count(guild: Guild) -> None:
     viewer_id = guild.verify_mia("125000.75")
     guild.poll(5, MiaSpins="125000.75")
     assert guild.rows() == []
@@ -30,7 +30,7 @@ def test_only_what_was_wagered_since_the_verification_counts(guild: Guild) -> No
     assert guild.published() == ["10.0999999999"]
 
 
-def test_a_time_holds_what_was_seen_in_it(guild: Guild) -> None:
+def test_period_contains_wagers_seen_in_it(guild: Guild) -> None:
     """A new period starts at zero, and the last second of the old one belongs to it."""
     viewer_id = guild.verify_mia()
     guild.poll(9, MiaSpins="1010")
@@ -40,7 +40,7 @@ def test_a_time_holds_what_was_seen_in_it(guild: Guild) -> None:
     assert counting.list_wagered_between(guild.tx, guild.id, at(11), at(20)) == {}
 
 
-def test_an_answer_told_twice_or_late_counts_once(guild: Guild) -> None:
+def test_repeated_or_late_response_counts_once(guild: Guild) -> None:
     guild.verify_mia()
     guild.poll(5, MiaSpins="1020")
     guild.poll(5, MiaSpins="1020")
@@ -50,7 +50,7 @@ def test_an_answer_told_twice_or_late_counts_once(guild: Guild) -> None:
     assert guild.rows() == [("rise", "20", "0")]
 
 
-def test_an_account_that_is_missing_for_a_while_loses_nothing(guild: Guild) -> None:
+def test_temporarily_missing_account_loses_nothing(guild: Guild) -> None:
     guild.verify_mia()
     guild.poll(5, MiaSpins="1001")
     assert guild.poll(10, SomebodyElse="7") == 0
@@ -58,7 +58,7 @@ def test_an_account_that_is_missing_for_a_while_loses_nothing(guild: Guild) -> N
     assert guild.published() == ["1", "3"]
 
 
-def test_a_fall_is_a_new_start_and_the_admins_hear_of_it_once_a_day(guild: Guild) -> None:
+def test_drop_restarts_counting_and_is_reported_once_a_day(guild: Guild) -> None:
     guild.choose_admin_channel()
     guild.verify_mia()
     guild.poll(5, MiaSpins="300")
@@ -74,7 +74,7 @@ def test_a_fall_is_a_new_start_and_the_admins_hear_of_it_once_a_day(guild: Guild
     assert len(guild.posted("wagers.odd")) == 2
 
 
-def test_what_jumps_back_is_held_until_an_admin_counts_it(guild: Guild) -> None:
+def test_rebound_is_held_until_an_admin_counts_it(guild: Guild) -> None:
     guild.choose_admin_channel()
     viewer_id = guild.verify_mia()
     guild.poll(5, MiaSpins="0")
@@ -97,7 +97,7 @@ def test_what_jumps_back_is_held_until_an_admin_counts_it(guild: Guild) -> None:
     assert guild.published()[2:] == ["1.00"]
 
 
-def test_the_old_total_in_three_steps_counts_no_old_money(guild: Guild) -> None:
+def test_old_total_in_three_steps_counts_no_old_wagers(guild: Guild) -> None:
     viewer_id = guild.verify_mia("5440")
     for minute, total in enumerate(("140", "150", "5450"), 1):
         guild.poll(minute * 5, MiaSpins=total)
@@ -114,7 +114,7 @@ def test_the_old_total_in_three_steps_counts_no_old_money(guild: Guild) -> None:
     assert decided.decision == "dismissal"
 
 
-def test_a_rise_above_the_servers_limit_waits_for_an_admin(guild: Guild) -> None:
+def test_rise_above_the_limit_waits_for_an_admin(guild: Guild) -> None:
     guild.choose_admin_channel()
     guild.set(review_above_per_hour=500)
     guild.verify_mia("1000")
@@ -127,7 +127,7 @@ def test_a_rise_above_the_servers_limit_waits_for_an_admin(guild: Guild) -> None
     assert guild.published() == ["500", "1500.00"]
 
 
-def test_what_waits_is_listed_before_newer_oddities(guild: Guild) -> None:
+def test_held_amounts_are_listed_before_newer_anomalies(guild: Guild) -> None:
     guild.verify_mia("9000")
     guild.poll(1, MiaSpins="0")
     guild.poll(2, MiaSpins="9000")
@@ -138,7 +138,7 @@ def test_what_waits_is_listed_before_newer_oddities(guild: Guild) -> None:
     assert len(listed) == 10
 
 
-async def test_each_held_amount_comes_with_its_two_buttons(guild: Guild) -> None:
+async def test_each_held_amount_has_two_buttons(guild: Guild) -> None:
     guild.choose_admin_channel()
     guild.verify_mia("9000")
     guild.poll(1, MiaSpins="0")
@@ -154,7 +154,7 @@ async def test_each_held_amount_comes_with_its_two_buttons(guild: Guild) -> None
     assert all(template.fullmatch(custom_id) for custom_id in ids)
 
 
-def test_only_what_is_held_here_can_be_counted(guild: Guild, other: Guild) -> None:
+def test_only_amounts_held_in_this_server_can_be_counted(guild: Guild, other: Guild) -> None:
     guild.verify_mia()
     guild.poll(5, MiaSpins="0")
     guild.poll(10, MiaSpins="1000")
@@ -164,7 +164,7 @@ def test_only_what_is_held_here_can_be_counted(guild: Guild, other: Guild) -> No
             server.do(20, ADMIN, decide, number, "release")
 
 
-def test_another_code_has_totals_of_its_own(guild: Guild) -> None:
+def test_another_campaign_code_has_its_own_totals(guild: Guild) -> None:
     """Nothing of a lifetime under the new code counts, and without a code nothing does."""
     guild.verify_mia()
     guild.set(shuffle_code="VERA")
@@ -179,7 +179,7 @@ def test_another_code_has_totals_of_its_own(guild: Guild) -> None:
     assert guild.rows() == [("rise", "2", "0"), ("rise", "1", "0")]
 
 
-def test_servers_do_not_notice_each_other(guild: Guild, other: Guild) -> None:
+def test_wagers_are_isolated_per_server(guild: Guild, other: Guild) -> None:
     """The same account may be linked in both, each with its own start."""
     guild.verify_mia()
     other.member(LEO)
@@ -208,7 +208,7 @@ def test_unverified_and_unlinked_accounts_do_not_count(guild: Guild) -> None:
         "TRUNCATE wagers_changes",
     ],
 )
-def test_the_database_keeps_what_was_counted(guild: Guild, statement: str) -> None:
+def test_database_keeps_counted_changes(guild: Guild, statement: str) -> None:
     guild.verify_mia()
     guild.poll(5, MiaSpins="1001")
     with pytest.raises(IntegrityError) as error, guild.tx.begin_nested():
@@ -216,7 +216,7 @@ def test_the_database_keeps_what_was_counted(guild: Guild, statement: str) -> No
     assert violated(error.value) == "wagers_changes_for_good"
 
 
-def test_the_database_counts_along(guild: Guild) -> None:
+def test_database_rejects_inexact_changes(guild: Guild) -> None:
     """A row that says more than the total rose by is refused, whoever writes it."""
     guild.verify_mia()
     guild.poll(5, MiaSpins="1001")
@@ -277,7 +277,7 @@ def model(start: int, given_answers: list[Answer]) -> tuple[int, int]:
 
 @hypothesis_settings(max_examples=60)
 @given(start=st.integers(0, 5000), given_answers=answers)
-def test_any_sequence_of_answers_sums_to_the_model(
+def test_any_sequence_of_responses_matches_the_model(
     guild: Guild, start: int, given_answers: list[Answer]
 ) -> None:
     """Gaps, repetitions, falls, answers that overtake each other."""
@@ -294,7 +294,7 @@ def test_any_sequence_of_answers_sums_to_the_model(
         attempt.rollback()
 
 
-def test_many_processes_at_once_count_once(database: Database, guild_id: int) -> None:
+def test_concurrent_polls_count_once(database: Database, guild_id: int) -> None:
     """Each with its own answers, some of them the same and some of them old."""
     with cleaned(database):
         with database.begin() as tx:

@@ -9,7 +9,7 @@ from core.kit.errors import Refusal
 from tests.wagers.scene import ADMIN, LEO, MIA, Guild, at
 
 
-def test_everything_is_told(guild: Guild, other: Guild) -> None:
+def test_export_contains_accounts_and_wagers(guild: Guild, other: Guild) -> None:
     guild.verify_mia()
     other.verify_mia()
     guild.poll(5, MiaSpins="1010.5")
@@ -22,7 +22,7 @@ def test_everything_is_told(guild: Guild, other: Guild) -> None:
     assert admin["wagers_accounts"] == []
 
 
-def test_the_account_is_forgotten_and_the_amounts_stay(guild: Guild, other: Guild) -> None:
+def test_forget_removes_the_account_and_keeps_amounts(guild: Guild, other: Guild) -> None:
     guild.set(verified_role=10)
     guild.choose_admin_channel()
     viewer_id = guild.verify_mia()
@@ -45,14 +45,14 @@ def test_the_account_is_forgotten_and_the_amounts_stay(guild: Guild, other: Guil
     assert len(other.linked()) == 1
 
 
-def test_being_forgotten_is_no_way_around_the_day(guild: Guild) -> None:
+def test_being_forgotten_does_not_bypass_the_waiting_period(guild: Guild) -> None:
     guild.verify_mia()
     guild.forget()
     with pytest.raises(Refusal, match="not long ago"):
         guild.link(MIA, "other", 61)
 
 
-def test_an_admin_is_forgotten_too(guild: Guild) -> None:
+def test_admin_is_forgotten_too(guild: Guild) -> None:
     guild.verify_mia()
     guild.member(LEO)
     guild.link(LEO, "leo_77")

@@ -45,7 +45,7 @@ def happen(guild: Guild, kind: type[Event], minutes: float, **fields: Any) -> No
         FEATURE.handlers[kind](guild.tx, event)
 
 
-def test_a_claim_brings_no_role_and_verifying_does_once(guild: Guild) -> None:
+def test_role_is_granted_once_on_verification(guild: Guild) -> None:
     guild.member(MIA)
     guild.set(shuffle_code="NORA")
     guild.link(MIA, "MiaSpins")
@@ -56,14 +56,14 @@ def test_a_claim_brings_no_role_and_verifying_does_once(guild: Guild) -> None:
     assert guild.role_changes() == ["give 10 to 7"]
 
 
-def test_unlinking_takes_it(guild: Guild) -> None:
+def test_unlinking_removes_the_role(guild: Guild) -> None:
     guild.verify_mia()
     guild.unlink(MIA, None, 5)
     guild.reconcile(6)
     assert guild.role_changes() == ["give 10 to 7", "take 10 to 7"]
 
 
-def test_the_role_goes_with_the_account_on_kick(guild: Guild) -> None:
+def test_role_follows_the_kick_account(guild: Guild) -> None:
     viewer_id = guild.verify_mia()
     account: dict[str, Any] = {"platform": "kick", "viewer_id": viewer_id}
     guild.unlink_kick(MIA)
@@ -74,7 +74,7 @@ def test_the_role_goes_with_the_account_on_kick(guild: Guild) -> None:
     assert guild.role_changes() == ["give 10 to 7", "take 10 to 7", "give 10 to 8"]
 
 
-def test_another_role_takes_the_place_of_the_first(guild: Guild, other: Guild) -> None:
+def test_changed_role_setting_replaces_the_role(guild: Guild, other: Guild) -> None:
     guild.verify_mia()
     guild.set(verified_role=OTHER_ROLE)
     other.reconcile(1)
@@ -87,9 +87,7 @@ def test_another_role_takes_the_place_of_the_first(guild: Guild, other: Guild) -
 
 
 @pytest.mark.parametrize(("skipped", "told_admins"), [("forbidden", 1), ("role", 1), ("member", 0)])
-def test_what_discord_refuses_is_tried_again_a_day_later(
-    guild: Guild, skipped: str, told_admins: int
-) -> None:
+def test_rejected_role_is_retried_after_a_day(guild: Guild, skipped: str, told_admins: int) -> None:
     guild.choose_admin_channel()
     guild.verify_mia()
     answer(guild, 1, skipped=skipped)
@@ -100,21 +98,21 @@ def test_what_discord_refuses_is_tried_again_a_day_later(
     assert len(guild.role_changes()) == 2
 
 
-def test_a_changed_role_is_tried_again_at_once(guild: Guild) -> None:
+def test_changed_role_is_retried_immediately(guild: Guild) -> None:
     guild.verify_mia()
     answer(guild, 1, skipped="forbidden")
     happen(guild, RolesChanged, 2)
     assert guild.role_changes() == ["give 10 to 7"] * 2
 
 
-def test_verifying_again_tries_again_at_once(guild: Guild) -> None:
+def test_repeated_verification_retries_immediately(guild: Guild) -> None:
     guild.verify_mia()
     answer(guild, 1, skipped="forbidden")
     guild.verify(MIA, reported(2, MiaSpins="1000"))
     assert guild.role_changes() == ["give 10 to 7", "give 10 to 7"]
 
 
-def test_a_late_answer_about_a_role_that_was_taken_changes_nothing(guild: Guild) -> None:
+def test_late_reply_about_a_removed_role_changes_nothing(guild: Guild) -> None:
     guild.verify_mia()
     (given,) = waiting(guild)
     guild.set(verified_role=OTHER_ROLE)

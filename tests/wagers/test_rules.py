@@ -63,7 +63,7 @@ def units(amount: Decimal) -> int:
 
 
 @given(st.lists(amounts, min_size=1, max_size=12), amounts)
-def test_any_totals_count_as_the_model_says(totals: list[Decimal], largest: Decimal) -> None:
+def test_any_totals_match_the_model(totals: list[Decimal], largest: Decimal) -> None:
     at, counted, held = Baseline(totals[0]), 0, 0
     for total in totals[1:]:
         found = change(at, total, largest)
@@ -77,7 +77,9 @@ def test_any_totals_count_as_the_model_says(totals: list[Decimal], largest: Deci
 
 
 @given(st.lists(amounts, min_size=1, max_size=12), st.randoms(use_true_random=False))
-def test_gaps_change_no_sum_while_totals_rise(totals: list[Decimal], random: object) -> None:
+def test_missed_responses_do_not_change_the_sum_of_rising_totals(
+    totals: list[Decimal], random: object
+) -> None:
     """However many answers are missed, in the end the same has counted."""
     rising = sorted(totals)
     some = [rising[0], *(t for t in rising[1:-1] if hash((t, str(random))) % 2), rising[-1]]
@@ -103,16 +105,16 @@ def played(*totals: str) -> list[tuple[str, str]]:
     return told
 
 
-def test_many_small_wagers_add_up() -> None:
+def test_small_wagers_add_up() -> None:
     assert played("100", "100.01", "100.03") == [("0.01", "0"), ("0.02", "0")]
 
 
-def test_a_drop_is_a_new_baseline_and_not_a_hole_to_refill() -> None:
+def test_drop_starts_a_new_baseline() -> None:
     climb = [str(total) for total in range(200, 1800, 100)]
     assert played("1500", *climb) == [("0", "0"), *[("100", "0")] * 15]
 
 
-def test_old_money_is_not_counted_again_after_a_small_rise() -> None:
+def test_old_wagers_are_not_counted_again_after_a_small_rise() -> None:
     assert played("5440", "140", "150", "5450") == [("0", "0"), ("10", "0"), ("10", "5290")]
     assert played("5440", "140", "150", "5000", "5450") == [
         ("0", "0"),
@@ -133,7 +135,7 @@ def test_old_money_is_not_counted_again_after_a_small_rise() -> None:
     small=st.lists(st.integers(0, 10**8), max_size=5),
     more=st.integers(0, 10**9),
 )
-def test_a_jump_back_never_counts_what_was_counted_before(
+def test_rebound_never_counts_wagers_twice(
     before: int, fell_to: int, small: list[int], more: int
 ) -> None:
     """A true total, a wrong one with small rises, and back: the rises count, and what is new."""
@@ -150,7 +152,7 @@ def test_a_jump_back_never_counts_what_was_counted_before(
     assert counted == units(Decimal(sum(small) + more))
 
 
-def test_a_rise_above_the_limit_is_held_as_a_whole() -> None:
+def test_rise_above_the_limit_is_held_completely() -> None:
     above = change(Baseline(Decimal(100)), Decimal("125100.01"), Decimal(125000))
     assert above
     assert [above.amount, above.held] == [Decimal(0), Decimal("125000.01")]
@@ -159,13 +161,13 @@ def test_a_rise_above_the_limit_is_held_as_a_whole() -> None:
     assert [within.amount, within.held] == [Decimal(125000), Decimal(0)]
 
 
-def test_a_long_gap_allows_a_larger_rise() -> None:
+def test_longer_gap_allows_a_larger_rise() -> None:
     assert largest_rise(100, 0) == largest_rise(100, 3600) == 100
     assert largest_rise(100, 3601) == 200
     assert largest_rise(100, 48 * 3600) == 4800
 
 
-def test_nonsense_in_between_mints_nothing() -> None:
+def test_wrong_totals_in_between_add_nothing() -> None:
     """A zero for one answer, or an old page among new ones."""
     assert played("1000", "0", "1000", "1010") == [("0", "0"), ("0", "1000"), ("10", "0")]
     assert played("1000", "0", "0", "1025.5") == [("0", "0"), ("0", "0"), ("25.5", "1000")]
@@ -190,11 +192,11 @@ def test_nonsense_in_between_mints_nothing() -> None:
         ("a" * 500, None),
     ],
 )
-def test_what_can_be_a_username(typed: str, name: str | None) -> None:
+def test_usernames_are_cleaned_or_rejected(typed: str, name: str | None) -> None:
     assert clean_name(typed) == name
 
 
-def test_a_day_passes_before_linking_anew() -> None:
+def test_relinking_requires_a_day() -> None:
     assert can_link_at(None, NOON) is None
     assert can_link_at(NOON, NOON) == NOON + RELINK_AFTER
     assert can_link_at(NOON, NOON + RELINK_AFTER - timedelta(seconds=1)) == NOON + RELINK_AFTER

@@ -76,13 +76,13 @@ def outcomes(services: Services) -> list[str]:
         return list(tx.execute(select(Poll.outcome).order_by(Poll.asked_at)).scalars())
 
 
-def test_nobody_is_asked_for_nobody(services: Services, shuffle: ShuffleDriver) -> None:
+def test_nothing_is_requested_without_accounts(services: Services, shuffle: ShuffleDriver) -> None:
     before = shuffle.asked()
     polling.poll_platforms(services)
     assert shuffle.asked() == before
 
 
-def test_one_question_serves_every_server(
+def test_one_request_serves_every_server(
     services: Services,
     shuffle: ShuffleDriver,
     clock: StandingClock,
@@ -100,7 +100,7 @@ def test_one_question_serves_every_server(
     assert outcomes(services) == ["ok"]
 
 
-def test_when_shuffle_asks_for_peace_it_has_it(
+def test_retry_after_is_respected(
     services: Services, shuffle: ShuffleDriver, clock: StandingClock, guild_id: int
 ) -> None:
     viewer_id = verify_mia(services, guild_id)
@@ -122,7 +122,7 @@ def test_when_shuffle_asks_for_peace_it_has_it(
 
 
 @pytest.mark.parametrize("fault", ["down", "error_object", "page"])
-def test_an_outage_is_noted_and_made_good(
+def test_outage_is_recorded_and_caught_up(
     services: Services, shuffle: ShuffleDriver, clock: StandingClock, guild_id: int, fault: str
 ) -> None:
     viewer_id = verify_mia(services, guild_id)
@@ -138,7 +138,7 @@ def test_an_outage_is_noted_and_made_good(
     assert outcomes(services) == ["failed", "ok"]
 
 
-def test_a_stop_between_the_answer_and_the_count_loses_nothing(
+def test_stop_before_counting_loses_nothing(
     services: Services, shuffle: ShuffleDriver, clock: StandingClock, guild_id: int
 ) -> None:
     """The answer is in, and the process ends; the next look counts it, once."""
@@ -156,7 +156,7 @@ def test_a_stop_between_the_answer_and_the_count_loses_nothing(
     assert wagered(services, guild_id, viewer_id) == 3
 
 
-def test_who_is_verified_makes_nobody_else_missing(
+def test_verification_does_not_mark_others_as_missing(
     services: Services, clock: StandingClock, guild_id: int
 ) -> None:
     verify_mia(services, guild_id)
@@ -168,9 +168,7 @@ def test_who_is_verified_makes_nobody_else_missing(
         assert Guild(tx, guild_id).do(6, 0, polling.get_status, SHUFFLE).missing == []
 
 
-def test_the_log_of_questions_does_not_grow_for_ever(
-    services: Services, clock: StandingClock, guild_id: int
-) -> None:
+def test_old_polls_are_deleted(services: Services, clock: StandingClock, guild_id: int) -> None:
     verify_mia(services, guild_id)
     clock.forward(days=31)
     polling.poll_platforms(services)

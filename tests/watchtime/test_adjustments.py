@@ -36,7 +36,7 @@ def total(tx: Connection, guild_id: int) -> timedelta:
     return standings.get_watched(tx, guild_id, viewer.viewer_id)
 
 
-def test_it_is_counted_once_a_cause(tx: Connection, guild_id: int) -> None:
+def test_repeated_adjustment_counts_once(tx: Connection, guild_id: int) -> None:
     evening(tx, guild_id)
     for _ in range(3):
         assert adjust(tx, guild_id, 30).watched == timedelta(minutes=38)
@@ -44,7 +44,7 @@ def test_it_is_counted_once_a_cause(tx: Connection, guild_id: int) -> None:
     assert store.list_drift(tx) == []
 
 
-def test_what_is_refused_leaves_nothing(tx: Connection, guild_id: int) -> None:
+def test_rejected_adjustment_changes_nothing(tx: Connection, guild_id: int) -> None:
     evening(tx, guild_id)
     with pytest.raises(Refusal, match="has 8 min"):
         adjust(tx, guild_id, -9)
@@ -55,9 +55,7 @@ def test_what_is_refused_leaves_nothing(tx: Connection, guild_id: int) -> None:
     assert store.list_drift(tx) == []
 
 
-def test_a_stream_that_turns_out_shorter_takes_nobody_below_zero(
-    tx: Connection, guild_id: int
-) -> None:
+def test_shortened_stream_never_makes_totals_negative(tx: Connection, guild_id: int) -> None:
     evening(tx, guild_id)
     adjust(tx, guild_id, -8)
     tell(tx, Teller(guild_id).ended(at(0), at(6)))
@@ -67,7 +65,7 @@ def test_a_stream_that_turns_out_shorter_takes_nobody_below_zero(
     assert store.list_drift(tx) == []
 
 
-def test_of_many_at_once_only_what_there_is_is_taken(
+def test_concurrent_removals_never_exceed_the_total(
     database: Database, committed_guild: int
 ) -> None:
     with database.begin() as tx:
@@ -89,7 +87,7 @@ def test_of_many_at_once_only_what_there_is_is_taken(
         assert store.list_drift(tx) == []
 
 
-def test_the_same_cause_at_once_counts_once(database: Database, committed_guild: int) -> None:
+def test_concurrent_duplicate_counts_once(database: Database, committed_guild: int) -> None:
     with database.begin() as tx:
         evening(tx, committed_guild)
 
@@ -101,7 +99,9 @@ def test_the_same_cause_at_once_counts_once(database: Database, committed_guild:
         assert set(hands.map(give, range(8))) == {timedelta(minutes=38)}
 
 
-def test_servers_do_not_mix(tx: Connection, guild_id: int, other_guild_id: int) -> None:
+def test_adjustments_are_isolated_per_server(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
     for one in (guild_id, other_guild_id):
         evening(tx, one)
     adjust(tx, guild_id, 30)
@@ -109,9 +109,7 @@ def test_servers_do_not_mix(tx: Connection, guild_id: int, other_guild_id: int) 
     assert adjust(tx, other_guild_id, 5).watched == timedelta(minutes=13), "its own cause"
 
 
-def test_a_correction_belongs_to_the_period_that_begins_with_it(
-    tx: Connection, guild_id: int
-) -> None:
+def test_adjustment_belongs_to_the_period_it_begins(tx: Connection, guild_id: int) -> None:
     evening(tx, guild_id)
     viewer = adjust(tx, guild_id, 30).viewer
     before = standings.watched_between(tx, guild_id, [viewer.viewer_id], at(20), at(30))

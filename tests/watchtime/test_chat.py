@@ -40,7 +40,7 @@ def said(tx: Connection, guild_id: int) -> list[str]:
     return [FEATURE.lines[one["kind"]](one["payload"]) for one in answers(tx, guild_id)]
 
 
-def test_who_asks_is_told(
+def test_watchtime_command_answers_in_chat(
     tx: Connection, guild_id: int, other_guild_id: int, teller: Teller
 ) -> None:
     ask(tx, teller, 2, 30)
@@ -55,7 +55,7 @@ def test_who_asks_is_told(
     assert said(tx, other_guild_id) == []
 
 
-def test_the_streamer_is_not_promised_anything(
+def test_streamer_is_answered_that_their_time_is_not_counted(
     tx: Connection, guild_id: int, teller: Teller
 ) -> None:
     (command,) = FEATURE.chat_commands
@@ -64,14 +64,16 @@ def test_the_streamer_is_not_promised_anything(
     assert said(tx, guild_id) == told
 
 
-def test_each_person_once_a_minute(tx: Connection, guild_id: int, teller: Teller) -> None:
+def test_each_viewer_is_answered_once_a_minute(
+    tx: Connection, guild_id: int, teller: Teller
+) -> None:
     for minute in (30, 30.2, 30.9, 31.1):
         ask(tx, teller, 1, minute)
     ask(tx, teller, 2, 30.5)
     assert len(said(tx, guild_id)) == 3
 
 
-def test_nothing_is_said_where_nothing_is_earned(
+def test_excluded_viewers_and_disabled_watchtime_get_no_answer(
     tx: Connection, guild_id: int, teller: Teller
 ) -> None:
     exclude(tx, guild_id, "viewer1")

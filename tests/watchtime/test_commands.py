@@ -126,7 +126,7 @@ def ids(answer: Answer) -> dict[str, str]:
 # -- one's own ------------------------------------------------------------------------------------
 
 
-def test_ones_own(ask: Asker) -> None:
+def test_watchtime_shows_own_total_rank_and_goal(ask: Asker) -> None:
     embed = ask("watchtime", "mia")
     assert embed["title"] == "⏱️ viewer1"
     assert text_of(embed).split("\n") == [
@@ -141,12 +141,12 @@ def test_ones_own(ask: Asker) -> None:
     ]
 
 
-def test_chosen_it_is_for_ones_own_eyes(choose: Asker) -> None:
+def test_slash_answers_are_private(choose: Asker) -> None:
     assert choose.answer("watchtime", "mia")["ephemeral"] is True
     assert choose.answer("watchhistory", "mia")["ephemeral"] is True
 
 
-def test_who_is_not_linked_is_told_how(ask: Asker) -> None:
+def test_unlinked_member_gets_a_link_button(ask: Asker) -> None:
     answer = ask.answer("watchtime", "yuki")
     embed = answer["embeds"][0]
     assert embed["title"] == "🔗 Your Kick account isn't linked yet"
@@ -156,17 +156,17 @@ def test_who_is_not_linked_is_told_how(ask: Asker) -> None:
 
 
 @pytest.mark.parametrize("who", ["viewer1", "@VIEWER1", f"<@{DISCORD_ID['mia']}>"])
-def test_an_admin_looks_anybody_up(ask: Asker, who: str) -> None:
+def test_admin_can_look_up_anyone(ask: Asker, who: str) -> None:
     assert ask("watchtime", who=who)["title"] == "⏱️ viewer1"
     assert ask("watchhistory", who=who)["title"] == "🗓️ Watchtime of viewer1"
 
 
-def test_names_mean_nothing_to_discord(ask: Asker) -> None:
+def test_names_are_escaped(ask: Asker) -> None:
     assert ask("watchtime", who="__leo__")["title"] == r"⏱️ \_\_leo\_\_"
 
 
 @pytest.mark.parametrize("command", ["watchtime", "watchhistory"])
-def test_others_are_for_admins(ask: Asker, command: str) -> None:
+def test_looking_up_others_requires_moderator(ask: Asker, command: str) -> None:
     embed = ask(command, "leo", who="viewer1")
     assert "for moderators" in embed["title"]
     stranger = ask(command, "leo", who="nobody_at_all")
@@ -174,16 +174,16 @@ def test_others_are_for_admins(ask: Asker, command: str) -> None:
 
 
 @pytest.mark.parametrize("who", ["viewer1", "@Viewer1", f"<@{DISCORD_ID['mia']}>"])
-def test_oneself_by_name(ask: Asker, who: str) -> None:
+def test_member_can_look_up_themselves_by_name(ask: Asker, who: str) -> None:
     assert ask("watchtime", "mia", who=who)["title"] == "⏱️ viewer1"
 
 
-def test_a_stranger_is_refused_kindly(ask: Asker) -> None:
+def test_unknown_and_unlinked_people_are_rejected(ask: Asker) -> None:
     assert "I have not seen anybody called “stranger”" in ask("watchtime", who="stranger")["title"]
     assert "has not linked" in ask("watchtime", who=f"<@{DISCORD_ID['yuki']}>")["title"]
 
 
-def test_servers_do_not_mix(ask: Asker) -> None:
+def test_lookups_are_isolated_per_server(ask: Asker) -> None:
     there = ask.answer("watchtime", "leo", guild="Vera's Den")["embeds"][0]
     assert there["title"] == "🔗 Your Kick account isn't linked yet"
     vera = ask.answer("watchtime", "vera", guild="Vera's Den", who="viewer1")["embeds"][0]
@@ -193,7 +193,7 @@ def test_servers_do_not_mix(ask: Asker) -> None:
 # -- the leaderboard ------------------------------------------------------------------------------
 
 
-def test_the_leaderboard(ask: Asker) -> None:
+def test_leaderboard_shows_ranks_pages_and_own_line(ask: Asker) -> None:
     answer = ask.answer("leaderboard", "leo")
     assert not answer.get("ephemeral")
     embed = answer["embeds"][0]
@@ -205,7 +205,7 @@ def test_the_leaderboard(ask: Asker) -> None:
     assert list(ids(answer)) == ["Previous", "1/4", "Next", "period"]
 
 
-def test_the_leaderboard_of_few(ask: Asker) -> None:
+def test_short_leaderboard_invites_to_link(ask: Asker) -> None:
     rows = text_of(ask("leaderboard", "yuki", top=1)).split("\n")
     assert rows == [
         "🥇 **viewer1** · 25 min",
@@ -222,7 +222,7 @@ def test_the_leaderboard_of_few(ask: Asker) -> None:
         ("many", "“many” is not a whole number."),
     ],
 )
-def test_a_leaderboard_has_bounds_and_a_slip_costs_no_wait(
+def test_invalid_leaderboard_size_is_rejected_without_cooldown(
     world: World, top: str, why: str
 ) -> None:
     typing = Asker(world.driver, typing=True)
@@ -230,7 +230,7 @@ def test_a_leaderboard_has_bounds_and_a_slip_costs_no_wait(
     assert typing("leaderboard", "mia")["title"].startswith("🏆")
 
 
-def test_a_leaderboard_every_ten_seconds(
+def test_leaderboard_has_a_ten_second_cooldown(
     ask: Asker, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cooldown = world.cooldowns()._cooldown
@@ -259,7 +259,7 @@ def wait_for_board(world: World, message_id: str, words: str) -> Answer:
     return until(shown, words)
 
 
-def test_whoever_asked_turns_the_pages(world: World) -> None:
+def test_asking_member_turns_the_pages(world: World) -> None:
     asked = Asker(world.driver, typing=True).answer("leaderboard", "mia")
     message = asked["message_id"]
     world.driver.click("mia", message, ids(asked)["Next"])
@@ -269,7 +269,7 @@ def test_whoever_asked_turns_the_pages(world: World) -> None:
     wait_for_board(world, message, "1/4")
 
 
-def test_others_turn_a_copy_of_their_own(world: World) -> None:
+def test_other_members_get_their_own_copy(world: World) -> None:
     asked = Asker(world.driver, typing=True).answer("leaderboard", "mia")
     copy = world.driver.click("leo", asked["message_id"], ids(asked)["Next"])["response"]
     assert copy["ephemeral"] is True
@@ -290,7 +290,7 @@ def test_periods_can_be_chosen(world: World) -> None:
 # -- the history ----------------------------------------------------------------------------------
 
 
-def test_a_history_is_turned_by_who_asked_and_copied_for_admins_alone(world: World) -> None:
+def test_history_pages_are_for_its_owner_and_admins(world: World) -> None:
     with world.database.begin() as tx:
         for day in range(1, 12):
             teller, start = Teller(NORAS_CORNER_ID), at(-day * 24 * 60)
@@ -320,12 +320,12 @@ ADMINS_ONLY = [
 
 
 @pytest.mark.parametrize("command", ADMINS_ONLY)
-def test_viewers_may_not(world: World, command: str) -> None:
+def test_viewers_cannot_use_admin_commands(world: World, command: str) -> None:
     embed = Asker(world.driver, typing=True)(command, "mia")
     assert embed["title"] == "⚠️ This is for moderators"
 
 
-def test_discord_is_told_who_may(world: World) -> None:
+def test_admin_commands_require_manage_server_in_discord(world: World) -> None:
     admins = str(discord.Permissions(manage_guild=True).value)
     found = {c["path"]: c["default_member_permissions"] for c in world.driver.commands()}
     for path in ("tracking status", "tracking on", "watchexclude add", "watchadjust"):
@@ -333,7 +333,7 @@ def test_discord_is_told_who_may(world: World) -> None:
     assert not any(found[path] for path in ("watchtime", "leaderboard", "watchhistory"))
 
 
-def test_tracking_tells_and_switches(ask: Asker) -> None:
+def test_tracking_shows_status_and_can_be_turned_off(ask: Asker) -> None:
     embed = ask("tracking status")
     assert embed["title"] == "🟢 Watchtime is on"
     values = {field["name"]: field["value"] for field in embed["fields"]}
@@ -344,7 +344,7 @@ def test_tracking_tells_and_switches(ask: Asker) -> None:
     assert ask("tracking on")["title"] == "🟢 Watchtime is on"
 
 
-def test_excluded_and_back_again(ask: Asker) -> None:
+def test_viewer_is_excluded_and_included_again(ask: Asker) -> None:
     assert ask("watchexclude add", who=f"<@{DISCORD_ID['mia']}>")["title"] == (
         "🚫 viewer1 earns no watchtime"
     )
@@ -356,12 +356,12 @@ def test_excluded_and_back_again(ask: Asker) -> None:
     assert "rank **1** of 32" in text_of(ask("watchtime", "mia"))
 
 
-def test_a_name_that_was_never_seen_is_excluded(ask: Asker) -> None:
+def test_unseen_name_can_be_excluded(ask: Asker) -> None:
     assert ask("watchexclude add", who="@SpamBot")["title"] == "🚫 SpamBot earns no watchtime"
     assert "SpamBot" in text_of(ask("watchexclude list"))
 
 
-def test_a_correction(ask: Asker, world: World) -> None:
+def test_adjustment_is_confirmed_and_audited(ask: Asker, world: World) -> None:
     embed = ask("watchadjust", who="viewer1", minutes=90, reason="won the quiz")
     assert embed["title"] == "✏️ 1 h 30 min given to viewer1"
     assert text_of(embed) == "Now 1 h 55 min in all. Reason: won the quiz"
@@ -377,7 +377,7 @@ def test_a_correction(ask: Asker, world: World) -> None:
     assert done[-1].after == {"minutes": 115, "reason": "won the quiz"}
 
 
-def test_more_than_there_is_cannot_be_taken(ask: Asker, world: World) -> None:
+def test_removing_more_than_the_total_is_rejected(ask: Asker, world: World) -> None:
     embed = ask("watchadjust", who="viewer1", minutes=-26, reason="too much")
     assert embed["title"] == "⚠️ viewer1 has 25 min; more cannot be taken away."
     assert world.count("mia") == timedelta(minutes=25)
@@ -386,7 +386,7 @@ def test_more_than_there_is_cannot_be_taken(ask: Asker, world: World) -> None:
     assert world.count("mia") == timedelta()
 
 
-def test_a_correction_needs_its_parts(world: World) -> None:
+def test_adjustment_requires_valid_arguments(world: World) -> None:
     typing = Asker(world.driver, typing=True)
     assert typing("watchadjust viewer1 5")["title"] == "⚠️ Missing `reason`."
     wrong = typing("watchadjust viewer1 many because")

@@ -31,7 +31,7 @@ def credit_meanwhile(database: Database, guild_id: int) -> threading.Thread:
 
 
 @pytest.mark.parametrize("within_savepoints", [False, True])
-def test_a_message_not_yet_committed_is_not_passed_over(
+def test_credit_waits_for_an_uncommitted_message(
     database: Database, committed_guild: int, within_savepoints: bool
 ) -> None:
     """The stream is confirmed over a message that another transaction still holds. Were the stream
@@ -59,7 +59,9 @@ def test_a_message_not_yet_committed_is_not_passed_over(
         assert watched(tx, committed_guild) == {5: FIVE}
 
 
-def test_messages_beside_messages_do_not_wait(database: Database, committed_guild: int) -> None:
+def test_concurrent_messages_do_not_wait_for_each_other(
+    database: Database, committed_guild: int
+) -> None:
     teller = Teller(committed_guild)
     with database.begin() as one, database.begin() as other:
         other.execute(text("SET LOCAL lock_timeout = '1s'"))
@@ -67,7 +69,7 @@ def test_messages_beside_messages_do_not_wait(database: Database, committed_guil
         tell(other, teller.says(6, at(0)))
 
 
-def test_credits_of_two_servers_do_not_wait(
+def test_credits_of_two_servers_do_not_wait_for_each_other(
     database: Database, committed_guild: int, guild_id: int
 ) -> None:
     with database.begin() as tx:
@@ -77,7 +79,7 @@ def test_credits_of_two_servers_do_not_wait(
         assert not thread.is_alive()
 
 
-def test_the_task_credits_who_has_news(services: Services, committed_guild: int) -> None:
+def test_task_credits_servers_with_new_events(services: Services, committed_guild: int) -> None:
     teller = Teller(committed_guild)
     with services.database.begin() as tx:
         tell(tx, teller.says(5, at(0)), teller.seen_live(at(0), at(5)))
@@ -88,7 +90,7 @@ def test_the_task_credits_who_has_news(services: Services, committed_guild: int)
         assert store.list_stale_guilds(tx) == []
 
 
-def test_a_server_that_cannot_be_credited_holds_up_no_other(
+def test_failure_in_one_server_does_not_block_others(
     services: Services, committed_guild: int, guild_id: int
 ) -> None:
     assert guild_id < committed_guild, "it has its turn first"
@@ -123,13 +125,11 @@ def cleaned_of_watchtime(database: Database, guild_id: int) -> Iterator[None]:
             tx.execute(text("DELETE FROM people_viewers WHERE guild_id = :g"), {"g": guild_id})
 
 
-def test_the_task_runs_as_often_as_set(services: Services) -> None:
+def test_task_interval_is_a_setting(services: Services) -> None:
     assert feature.CREDIT.every(services.settings) == services.settings.watch_interval_seconds
 
 
-def test_a_row_that_does_not_change_is_not_written(
-    database: Database, committed_guild: int
-) -> None:
+def test_unchanged_row_is_not_written(database: Database, committed_guild: int) -> None:
     """The credit passes by whoever was not there in the newly confirmed part."""
     teller = Teller(committed_guild)
     with database.begin() as tx:
@@ -141,7 +141,9 @@ def test_a_row_that_does_not_change_is_not_written(
         assert actions.credit(tx, committed_guild) == 1, "5 and 6 were looked at, and were right"
 
 
-def test_a_total_that_is_not_the_sum_is_found(services: Services, committed_guild: int) -> None:
+def test_total_that_differs_from_the_sum_is_logged(
+    services: Services, committed_guild: int
+) -> None:
     teller = Teller(committed_guild)
     with services.database.begin() as tx:
         tell(tx, teller.says(5, at(0)), teller.seen_live(at(0), at(5)))

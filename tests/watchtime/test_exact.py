@@ -74,7 +74,7 @@ def play(
     minutes=st.sampled_from([1, 10, 60]),
     in_batches=st.booleans(),
 )
-def test_like_the_slow_model(
+def test_totals_match_the_slow_model(
     database: Database,
     story: list[Event],
     credit_after: frozenset[int],
@@ -107,7 +107,7 @@ def presence_outside_its_day(tx: Connection) -> int:
     )
 
 
-def test_the_model_by_hand() -> None:
+def test_slow_model_matches_a_hand_computed_example() -> None:
     """The model itself, on a story small enough to do on paper."""
     start = at(0)
     story: list[Event] = [
@@ -139,7 +139,7 @@ def story_of_an_evening() -> list[Event]:
     ]
 
 
-def test_any_interval_gives_the_same_totals(database: Database) -> None:
+def test_credit_interval_does_not_change_totals(database: Database) -> None:
     """From a credit after every event to one at the very end, and after downtime."""
 
     def totals(every: int) -> dict[int, timedelta]:
@@ -161,7 +161,7 @@ def test_any_interval_gives_the_same_totals(database: Database) -> None:
         assert totals(every) == by_hand
 
 
-def test_nothing_is_lost_in_fractions(tx: Connection) -> None:
+def test_fractions_of_a_second_are_not_lost(tx: Connection) -> None:
     """A hundred credits of about a thousandth of a second each."""
     start: datetime = at(0)
     tell(tx, teller.says(1, start), teller.went_live(start))

@@ -121,7 +121,7 @@ def watched_now(tx: Connection) -> dict[int, timedelta]:
     return watched(tx, GUILD)
 
 
-def test_a_limited_day_goes_on_over_the_midnight_of_utc(tx: Connection) -> None:
+def test_daily_limit_spans_utc_midnight(tx: Connection) -> None:
     teller = limited_evening(tx)
     tell(tx, teller.says(1, at(40)), teller.says(1, at(70)), teller.seen_live(at(0), at(125)))
     assert watched_now(tx) == {1: timedelta(minutes=7 + 7)}
@@ -129,7 +129,7 @@ def test_a_limited_day_goes_on_over_the_midnight_of_utc(tx: Connection) -> None:
     assert watched_now(tx) == {1: timedelta(minutes=14)}
 
 
-def test_a_late_message_takes_the_place_of_later_minutes(tx: Connection) -> None:
+def test_late_message_replaces_later_minutes_under_a_limit(tx: Connection) -> None:
     """The first minutes of the day count, in whatever order they become known."""
     teller = limited_evening(tx)
     tell(tx, teller.says(1, at(130)), teller.seen_live(at(0), at(150)))
@@ -140,7 +140,7 @@ def test_a_late_message_takes_the_place_of_later_minutes(tx: Connection) -> None
     assert within_hour(tx, at(120)) == timedelta()
 
 
-def test_a_late_message_reaches_the_days_later_streams(tx: Connection) -> None:
+def test_late_message_affects_later_streams_of_the_day(tx: Connection) -> None:
     teller = limited_evening(tx)
     tell(tx, teller.went_live(at(60)), teller.ended(at(60), at(100)))
     tell(tx, teller.says(1, at(130)), teller.went_live(at(125)), teller.ended(at(125), at(150)))
@@ -159,7 +159,9 @@ def within_hour(tx: Connection, start: datetime) -> timedelta:
 @pytest.mark.parametrize("place", PLACES, ids=str)
 @settings(max_examples=50)
 @given(data=st.data())
-def test_limits_like_the_slow_model(database: Database, place: Place, data: st.DataObject) -> None:
+def test_limited_totals_match_the_slow_model(
+    database: Database, place: Place, data: st.DataObject
+) -> None:
     story = [moved(event, place.evening - EVENING) for event in data.draw(stories())]
     known = data.draw(limits(place))
     credit_after = data.draw(st.frozensets(st.integers(0, 30), max_size=5))
@@ -198,7 +200,9 @@ def check_periods(
 @pytest.mark.parametrize("place", PLACES, ids=str)
 @settings(max_examples=20)
 @given(data=st.data())
-def test_boards_like_the_slow_model(database: Database, place: Place, data: st.DataObject) -> None:
+def test_leaderboards_match_the_slow_model(
+    database: Database, place: Place, data: st.DataObject
+) -> None:
     """All time, month and week, with corrections and without the excluded."""
     zone = ZoneInfo(place.zone)
     story = [moved(event, place.evening - EVENING) for event in data.draw(stories())]
@@ -289,9 +293,7 @@ def test_a_limit_applies_from_when_it_was_set_and_takes_nothing_away(
     assert store.list_drift(tx) == []
 
 
-def test_the_card_says_that_the_limit_is_reached_when_nothing_more_counts(
-    tx: Connection, guild_id: int
-) -> None:
+def test_card_shows_the_limit_once_nothing_more_counts(tx: Connection, guild_id: int) -> None:
     """Also on the day on which it was set, which counts anew from then on."""
     noon = datetime(2026, 3, 4, 12, tzinfo=UTC)
     teller, end = Teller(guild_id), noon.replace(hour=0) + timedelta(days=1)

@@ -41,7 +41,7 @@ def credited(tx: Connection, guild_id: int) -> dict[int, timedelta]:
     return watched(tx, guild_id)
 
 
-def test_the_excluded_have_no_place_and_earn_nothing(
+def test_excluded_viewers_have_no_rank_and_earn_nothing(
     tx: Connection, guild_id: int, teller: Teller
 ) -> None:
     assert exclude(tx, guild_id, "@VIEWER1") == "viewer1"
@@ -54,7 +54,9 @@ def test_the_excluded_have_no_place_and_earn_nothing(
     assert standings.get_place(tx, guild_id, number.viewer_id) == (1, TEN)
 
 
-def test_what_was_earned_before_comes_back(tx: Connection, guild_id: int, teller: Teller) -> None:
+def test_earlier_watchtime_returns_after_inclusion(
+    tx: Connection, guild_id: int, teller: Teller
+) -> None:
     exclude(tx, guild_id, "viewer1")
     tell(tx, teller.says(1, at(30)))
     assert include(tx, guild_id, "viewer1") == "viewer1"
@@ -63,7 +65,9 @@ def test_what_was_earned_before_comes_back(tx: Connection, guild_id: int, teller
     assert names(tx, guild_id) == ["viewer1"]
 
 
-def test_another_name_changes_nothing(tx: Connection, guild_id: int, teller: Teller) -> None:
+def test_exclusion_follows_the_account_not_the_name(
+    tx: Connection, guild_id: int, teller: Teller
+) -> None:
     exclude(tx, guild_id, "viewer1")
     tell(tx, teller.says(1, at(30), name="angel"), teller.says(2, at(30), name="viewer1"))
     assert credited(tx, guild_id) == {1: TEN, 2: TEN}
@@ -71,7 +75,7 @@ def test_another_name_changes_nothing(tx: Connection, guild_id: int, teller: Tel
     assert "angel" in listed(tx, guild_id)
 
 
-def test_a_name_that_was_never_seen_waits_for_its_account(
+def test_unseen_name_is_excluded_when_its_account_appears(
     tx: Connection, guild_id: int, teller: Teller
 ) -> None:
     exclude(tx, guild_id, "@Stranger")
@@ -92,7 +96,7 @@ def test_known_chat_bots_earn_nothing(
     assert names(tx, guild_id) == ["viewer1"]
 
 
-def test_a_known_chat_bot_may_earn_when_an_admin_says_so(
+def test_known_chat_bot_can_earn_after_inclusion(
     tx: Connection, guild_id: int, other_guild_id: int, teller: Teller
 ) -> None:
     assert listed(tx, guild_id) == set(CHAT_BOTS)
@@ -108,14 +112,14 @@ def test_a_known_chat_bot_may_earn_when_an_admin_says_so(
 
 
 @pytest.mark.parametrize("who", ["", "two words", "@", "x" * 65])
-def test_what_is_no_name_is_refused(
-    tx: Connection, guild_id: int, teller: Teller, who: str
-) -> None:
+def test_invalid_name_is_rejected(tx: Connection, guild_id: int, teller: Teller, who: str) -> None:
     with pytest.raises(Refusal, match="not a name"):
         exclude(tx, guild_id, who)
 
 
-def test_the_second_time_is_refused(tx: Connection, guild_id: int, teller: Teller) -> None:
+def test_repeated_exclusion_or_inclusion_is_rejected(
+    tx: Connection, guild_id: int, teller: Teller
+) -> None:
     for who in ("viewer1", "stranger"):
         with pytest.raises(Refusal, match="is not excluded"):
             include(tx, guild_id, who)
@@ -127,7 +131,7 @@ def test_the_second_time_is_refused(tx: Connection, guild_id: int, teller: Telle
         exclude(tx, guild_id, "Moobot")
 
 
-def test_servers_exclude_for_themselves(
+def test_exclusions_are_isolated_per_server(
     tx: Connection, guild_id: int, other_guild_id: int, teller: Teller
 ) -> None:
     exclude(tx, guild_id, "viewer1")

@@ -26,7 +26,7 @@ def minutes(count: float) -> timedelta:
     return timedelta(minutes=count)
 
 
-def test_a_message_while_live_counts_for_ten_minutes(
+def test_message_while_live_counts_for_ten_minutes(
     tx: Connection, guild_id: int, teller: Teller
 ) -> None:
     tell(tx, teller.went_live(at(0)), teller.says(5, at(10)), teller.seen_live(at(0), at(60)))
@@ -42,7 +42,7 @@ def test_a_message_while_live_counts_for_ten_minutes(
         {"name": "NightBot"},
     ],
 )
-def test_some_earn_nothing(
+def test_bots_and_broadcaster_earn_nothing(
     tx: Connection, guild_id: int, teller: Teller, sender: dict[str, object]
 ) -> None:
     tell(tx, teller.went_live(at(0)), teller.says(5, at(1), **sender))
@@ -50,40 +50,40 @@ def test_some_earn_nothing(
     assert credited(tx, guild_id) == {}
 
 
-def test_switched_off_nobody_earns(tx: Connection, guild_id: int, teller: Teller) -> None:
+def test_disabled_watchtime_earns_nothing(tx: Connection, guild_id: int, teller: Teller) -> None:
     do(tx, guild_id, change_settings, WatchtimeSettings, enabled=False)
     tell(tx, teller.says(5, at(1)), teller.went_live(at(0)), teller.ended(at(0), at(60)))
     assert credited(tx, guild_id) == {}
 
 
-def test_the_window_is_a_setting(tx: Connection, guild_id: int, teller: Teller) -> None:
+def test_window_is_a_setting(tx: Connection, guild_id: int, teller: Teller) -> None:
     do(tx, guild_id, change_settings, WatchtimeSettings, window_minutes=3)
     tell(tx, teller.says(5, at(1)), teller.went_live(at(0)), teller.ended(at(0), at(60)))
     assert credited(tx, guild_id) == {5: minutes(3)}
 
 
-def test_chat_alone_is_no_stream(tx: Connection, guild_id: int, teller: Teller) -> None:
+def test_chat_without_stream_earns_nothing(tx: Connection, guild_id: int, teller: Teller) -> None:
     tell(tx, *(teller.says(viewer, at(minute)) for viewer in (5, 6, 7) for minute in range(30)))
     assert credited(tx, guild_id) == {}
 
 
-def test_nothing_is_credited_before_it_is_confirmed(
-    tx: Connection, guild_id: int, teller: Teller
-) -> None:
+def test_only_confirmed_time_is_credited(tx: Connection, guild_id: int, teller: Teller) -> None:
     tell(tx, teller.went_live(at(0)), teller.says(5, at(0)))
     assert credited(tx, guild_id) == {}
     tell(tx, teller.seen_live(at(0), at(4)))
     assert credited(tx, guild_id) == {5: minutes(4)}
 
 
-def test_no_ghosts_after_a_missed_end(tx: Connection, guild_id: int, teller: Teller) -> None:
+def test_missed_stream_end_credits_only_confirmed_time(
+    tx: Connection, guild_id: int, teller: Teller
+) -> None:
     """The end never came; a look found the channel offline. What was confirmed stays."""
     tell(tx, teller.went_live(at(0)), teller.seen_live(at(0), at(4)), teller.says(5, at(0)))
     tell(tx, teller.seen_offline(at(8)), teller.says(5, at(9)))
     assert credited(tx, guild_id) == {5: minutes(4)}
 
 
-def test_the_exact_end_overrules_the_looks(tx: Connection, guild_id: int, teller: Teller) -> None:
+def test_exact_end_overrides_polls(tx: Connection, guild_id: int, teller: Teller) -> None:
     """Also downwards: Kick's list lags behind the truth."""
     tell(tx, teller.says(5, at(0)), teller.seen_live(at(0), at(8)))
     assert credited(tx, guild_id) == {5: minutes(8)}
@@ -94,7 +94,7 @@ def test_the_exact_end_overrules_the_looks(tx: Connection, guild_id: int, teller
 
 
 @pytest.mark.parametrize("end_first", [True, False])
-def test_a_stream_that_comes_back_as_the_same_one_has_not_ended(
+def test_stream_that_resumes_has_not_ended(
     tx: Connection, guild_id: int, teller: Teller, end_first: bool
 ) -> None:
     """The connection broke for a moment: Kick told the end, and goes on to list the same stream."""
@@ -108,7 +108,7 @@ def test_a_stream_that_comes_back_as_the_same_one_has_not_ended(
     assert credited(tx, guild_id) == {5: minutes(9)}
 
 
-def test_a_new_stream_leaves_an_older_open_one_where_it_was_last_seen(
+def test_new_stream_ends_the_older_one_where_last_seen(
     tx: Connection, guild_id: int, teller: Teller
 ) -> None:
     tell(tx, teller.went_live(at(0)), teller.seen_live(at(0), at(2)), teller.says(5, at(0)))
@@ -116,7 +116,7 @@ def test_a_new_stream_leaves_an_older_open_one_where_it_was_last_seen(
     assert credited(tx, guild_id) == {5: minutes(2 + 1)}
 
 
-def test_a_late_message_is_credited_in_a_stream_long_settled(
+def test_late_message_is_credited_in_a_settled_stream(
     tx: Connection, guild_id: int, teller: Teller
 ) -> None:
     tell(tx, teller.went_live(at(0)), teller.ended(at(0), at(60)))
@@ -127,16 +127,14 @@ def test_a_late_message_is_credited_in_a_stream_long_settled(
     assert credited(tx, guild_id) == {5: minutes(5)}
 
 
-def test_a_replayed_message_gives_the_credit_nothing_to_do(
-    tx: Connection, guild_id: int, teller: Teller
-) -> None:
+def test_replayed_message_needs_no_credit(tx: Connection, guild_id: int, teller: Teller) -> None:
     tell(tx, teller.says(5, at(55)), teller.went_live(at(0)), teller.ended(at(0), at(60)))
     actions.credit(tx, guild_id)
     tell(tx, teller.says(5, at(55)), teller.ended(at(0), at(60)), teller.went_live(at(0)))
     assert store.list_stale_guilds(tx) == []
 
 
-def test_servers_never_notice_each_other(
+def test_watchtime_is_isolated_per_server(
     tx: Connection, guild_id: int, other_guild_id: int, teller: Teller
 ) -> None:
     other = Teller(other_guild_id)
@@ -151,7 +149,7 @@ def test_servers_never_notice_each_other(
     assert standings.get_totals(tx, other_guild_id).viewers == 2
 
 
-def test_a_late_message_gives_another_server_nothing_to_credit(
+def test_late_message_makes_only_its_server_stale(
     tx: Connection, guild_id: int, other_guild_id: int, teller: Teller
 ) -> None:
     """One channel may stream for both."""
@@ -162,7 +160,7 @@ def test_a_late_message_gives_another_server_nothing_to_credit(
     assert store.list_stale_guilds(tx) == [guild_id]
 
 
-def test_a_platform_counts_for_its_own_streams(
+def test_each_platform_counts_its_own_streams(
     tx: Connection, guild_id: int, teller: Teller
 ) -> None:
     twitch = Teller(guild_id, platform="twitch")
@@ -182,7 +180,7 @@ START = at(0)
     [(None, at(3), True), (at(2), at(3), True), (at(4), at(3), False), (at(3), at(3), False)],
 )
 @pytest.mark.parametrize("offline_first", [True, False])
-def test_the_newest_look_decides_whether_it_is_live(
+def test_newest_poll_decides_whether_it_is_live(
     tx: Connection,
     guild_id: int,
     teller: Teller,
@@ -199,7 +197,7 @@ def test_the_newest_look_decides_whether_it_is_live(
     assert (stream.started_at, stream.seen_at) == (START, look_at)
 
 
-def test_an_ended_stream_is_not_live_however_it_was_seen(
+def test_ended_stream_is_not_live_after_a_later_poll(
     tx: Connection, guild_id: int, teller: Teller
 ) -> None:
     tell(tx, teller.ended(START, at(5)), teller.seen_live(START, at(6)))

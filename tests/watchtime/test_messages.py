@@ -47,7 +47,7 @@ def text_of(card: Status) -> str:
     return str(messages.status(card).description)
 
 
-def test_the_card_of_a_viewer() -> None:
+def test_card_shows_rank_goal_and_stream() -> None:
     embed = messages.status(CARD)
     assert embed.title == r"⏱️ \*mad\*cats"
     assert embed.colour is not None
@@ -63,13 +63,13 @@ def test_the_card_of_a_viewer() -> None:
     ]
 
 
-def test_the_first_has_a_medal_and_nobody_ahead() -> None:
+def test_first_place_has_a_medal_and_no_next_place() -> None:
     shown = text_of(replace(CARD, rank=Rank(timedelta(hours=1), 1, 1, None)))
     assert "🥇 rank **1** of 1" in shown
     assert "▰" not in shown
 
 
-def test_a_bar_is_full_only_when_it_is_done() -> None:
+def test_progress_bar_is_full_only_when_complete() -> None:
     almost = Rank(timedelta(seconds=9_999), 2, 2, timedelta(seconds=10_000))
     assert "`▰▰▰▰▰▰▰▰▰▱ 99 %`" in text_of(replace(CARD, rank=almost))
 
@@ -82,15 +82,15 @@ def test_a_bar_is_full_only_when_it_is_done() -> None:
         (None, "⚫ Not counted: the stream is offline."),
     ],
 )
-def test_why_somebody_is_not_counted(stream: Stream | None, words: str) -> None:
+def test_card_explains_why_time_is_not_counted(stream: Stream | None, words: str) -> None:
     assert words in text_of(replace(CARD, stream=stream, counted_until=None))
 
 
-def test_the_last_stream_is_called_so() -> None:
+def test_last_stream_is_labeled() -> None:
     assert "Last stream: 35 min" in text_of(replace(CARD, stream=OVER, counted_until=None))
 
 
-def test_the_card_of_who_never_watched() -> None:
+def test_card_without_watchtime_explains_how_it_fills() -> None:
     never = replace(
         CARD,
         rank=Rank(timedelta(), None, 3, None),
@@ -102,13 +102,13 @@ def test_the_card_of_who_never_watched() -> None:
     assert text_of(never).startswith("No watchtime yet. It fills while the stream is live.")
 
 
-def test_the_bar_leads_to_the_next_goal() -> None:
+def test_progress_bar_shows_the_next_goal() -> None:
     shown = text_of(replace(CARD, goal=Goal("<@&77>", timedelta(hours=24, minutes=10))))
     assert "`▰▰▰▰▰▱▱▱▱▱ 50 %` 12 h 05 min to <@&77>" in shown
     assert "next place" not in shown
 
 
-def test_the_excluded_are_told_so_and_promised_nothing() -> None:
+def test_excluded_viewer_sees_no_rank_or_goal() -> None:
     goal = Goal("<@&77>", timedelta(hours=24))
     shown = text_of(
         replace(CARD, rank=Rank(timedelta(hours=3), None, 3, None), excluded=True, goal=goal)
@@ -118,7 +118,7 @@ def test_the_excluded_are_told_so_and_promised_nothing() -> None:
     assert "rank" not in shown
 
 
-def test_the_streamer_is_told_so_and_promised_nothing() -> None:
+def test_streamer_sees_no_rank_or_goal() -> None:
     mine = replace(CARD, is_streamer=True, rank=Rank(timedelta(), None, 120, None))
     text = text_of(replace(mine, goal=Goal("VIP", timedelta(hours=20)), counted_until=None))
     assert "Not counted: the streamer's own time never is." in text
@@ -128,7 +128,7 @@ def test_the_streamer_is_told_so_and_promised_nothing() -> None:
     assert "You are counted" not in text
 
 
-def test_off_and_limits_are_named() -> None:
+def test_disabled_watchtime_and_limits_are_shown() -> None:
     off = text_of(replace(CARD, enabled=False))
     assert "⏸️ Not counted" in off
     assert "You are counted" not in off
@@ -144,7 +144,7 @@ def rendered(shown: Board) -> discord.Embed:
     return render(messages.leaderboard(shown))
 
 
-def test_the_leaderboard() -> None:
+def test_leaderboard_lists_ranked_viewers() -> None:
     places = [
         Place(rank, rank, f"_{rank}_ @everyone", timedelta(hours=30 - rank)) for rank in range(1, 6)
     ]
@@ -154,7 +154,7 @@ def test_the_leaderboard() -> None:
     assert rows[-1] == "-# Link your account with `/link` to see your own rank here."
 
 
-def test_the_askers_own_line_is_below() -> None:
+def test_own_line_is_below_the_leaderboard() -> None:
     own = Place(1_204, 5, "mad_cats", timedelta(minutes=3))
     place = Place(1, 1, "first", timedelta(hours=1))
     shown = str(rendered(board(place, own=own)).description)
@@ -163,25 +163,25 @@ def test_the_askers_own_line_is_below() -> None:
     assert nothing.split("\n")[-1] == "👉 You: no watchtime yet"
 
 
-def test_who_is_excluded_is_not_promised_a_place() -> None:
+def test_excluded_viewer_sees_exclusion_in_the_leaderboard() -> None:
     text = str(rendered(board(is_excluded=True)).description)
     assert "You: excluded from watchtime here" in text
     assert "no watchtime yet\n" not in text
 
 
-def test_a_period_says_when_it_starts_over() -> None:
+def test_period_shows_when_it_resets() -> None:
     shown = rendered(board(period="week", stretch=Stretch(at(0), at(60))))
     assert shown.title == "🏆 Most watchtime · This week"
     assert "Starts over <t:1772406000:R>." in str(shown.description)
 
 
-def test_the_longest_leaderboard_fits() -> None:
+def test_longest_leaderboard_fits_in_an_embed() -> None:
     places = [Place(rank, rank, "_" * 256, timedelta(hours=1)) for rank in range(1, 26)]
     own = Place(1_000_000, 99, "_" * 256, timedelta(hours=1))
     assert len(str(rendered(board(*places, own=own)).description)) <= 4096
 
 
-def test_an_empty_leaderboard_is_friendly() -> None:
+def test_empty_leaderboard_explains_how_it_fills() -> None:
     shown = rendered(board())
     assert str(shown.description).startswith("No watchtime yet. It fills while the stream is live.")
 
@@ -196,7 +196,7 @@ OVERVIEW = Overview(
 )
 
 
-def test_the_overview() -> None:
+def test_overview_shows_status_and_totals() -> None:
     embed = messages.overview(OVERVIEW)
     assert embed.title == "🟢 Watchtime is on"
     assert "🟢 Live on Kick; started <t:1772402400:R>" in str(embed.description)
@@ -206,7 +206,7 @@ def test_the_overview() -> None:
     ]
 
 
-def test_the_overview_while_offline_or_off() -> None:
+def test_overview_shows_offline_and_disabled() -> None:
     shown = messages.overview(replace(OVERVIEW, streams=(OVER,), settings=OFF))
     assert shown.title == "⚫ Watchtime is off"
     assert "⚫ Offline on Kick; last live <t:1772405700:R>" in str(shown.description)
@@ -215,14 +215,14 @@ def test_the_overview_while_offline_or_off() -> None:
     )
 
 
-def test_the_overview_names_the_limit_and_whose_day() -> None:
+def test_overview_shows_the_limit_and_its_time_zone() -> None:
     two_hours = WatchtimeSettings(daily_limit_minutes=120)
     limited = replace(OVERVIEW, settings=two_hours, time_zone="Europe/Stockholm")
     values = [field.value for field in messages.overview(limited).fields]
     assert "2 h 00 min of each day (Europe/Stockholm)" in values
 
 
-def test_who_is_not_linked_learns_how_and_what_counts() -> None:
+def test_unlinked_viewer_sees_how_to_link_and_what_counts() -> None:
     shown = messages.not_linked(replace(OVERVIEW, settings=OFF))
     assert "account isn't linked yet" in str(shown.title)
     assert "Link it to see your watchtime" in str(shown.description)
@@ -230,7 +230,7 @@ def test_who_is_not_linked_learns_how_and_what_counts() -> None:
     assert "switched off" in str(shown.description)
 
 
-def test_a_history_tells_streams_and_corrections() -> None:
+def test_history_lists_streams_and_adjustments() -> None:
     entries = [
         Entry(at(60), None, timedelta(minutes=-30), 0, "*twice* @everyone", 900),
         Entry(at(0), at(55), timedelta(minutes=35), 2, "", None),
@@ -245,7 +245,7 @@ def test_a_history_tells_streams_and_corrections() -> None:
     ]
 
 
-def test_a_correction_says_what_it_came_to() -> None:
+def test_adjustment_shows_amount_and_new_total() -> None:
     taken = Adjusted(CARD.viewer, timedelta(minutes=-30), timedelta(hours=2), "counted twice")
     embed = messages.adjusted(taken)
     assert embed.title == r"✏️ 30 min taken from \*mad\*cats"
@@ -254,7 +254,7 @@ def test_a_correction_says_what_it_came_to() -> None:
     assert given.title == r"✏️ 1 h 30 min given to \*mad\*cats"
 
 
-def test_what_is_said_in_chat() -> None:
+def test_chat_reply_shows_total_and_rank() -> None:
     payload = {"viewer": "MadCats", "seconds": 43_500.0, "rank": 1_204, "window": 10}
     assert messages.reply(payload) == "@MadCats you have watched 12 h 05 min, rank 1,204."
     assert messages.reply({**payload, "rank": None}) == (

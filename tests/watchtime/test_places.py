@@ -32,7 +32,7 @@ taken = st.sampled_from([NOTHING, NOTHING, NOTHING, -timedelta(hours=1)])
 
 @given(viewers=st.lists(st.tuples(lengths, taken, st.booleans()), min_size=1, max_size=12))
 @settings(max_examples=60)
-def test_places_are_those_of_sorting_everybody(
+def test_ranks_match_sorting_everyone(
     tx: Connection,
     guild_id: int,
     other_guild_id: int,
@@ -84,7 +84,7 @@ def _rank(ranked: dict[int, timedelta], viewer: int) -> int:
     return 1 + sum(watched > ranked[viewer] for watched in ranked.values())
 
 
-def test_a_credit_within_a_step_leaves_the_indexes_alone(tx: Connection, guild_id: int) -> None:
+def test_credit_updates_rows_in_place(tx: Connection, guild_id: int) -> None:
     """What makes it fast: the new version of a row lies beside the old one (HOT)."""
     teller = Teller(guild_id)
     tell(tx, teller.says(1, at(0)), teller.says(1, at(10)), teller.seen_live(at(0), at(17)))

@@ -55,7 +55,7 @@ def minutes(count: float) -> timedelta:
     return timedelta(minutes=count)
 
 
-def test_a_standing(tx: Connection, guild_id: int, teller: Teller) -> None:
+def test_card_has_total_rank_and_stream(tx: Connection, guild_id: int, teller: Teller) -> None:
     found = card(tx, guild_id, "@VIEWER1 ", at(50))
     assert found.rank.watched == minutes(30)
     assert (found.rank.rank, found.rank.ranked, found.rank.ahead) == (1, 3, None)
@@ -65,7 +65,7 @@ def test_a_standing(tx: Connection, guild_id: int, teller: Teller) -> None:
     assert found.window == minutes(10)
 
 
-def test_equals_share_a_place(tx: Connection, guild_id: int, teller: Teller) -> None:
+def test_equal_totals_share_a_rank(tx: Connection, guild_id: int, teller: Teller) -> None:
     for name in ("viewer2", "viewer3"):
         rank = card(tx, guild_id, name, at(50)).rank
         assert (rank.rank, rank.ahead) == (2, minutes(30))
@@ -77,33 +77,35 @@ def test_equals_share_a_place(tx: Connection, guild_id: int, teller: Teller) -> 
     ]
 
 
-def test_the_next_place_is_the_nearest(tx: Connection, guild_id: int, teller: Teller) -> None:
+def test_next_rank_is_the_nearest(tx: Connection, guild_id: int, teller: Teller) -> None:
     tell(tx, teller.says(5, at(20)), teller.says(5, at(40)))
     actions.credit(tx, guild_id)
     rank = card(tx, guild_id, "viewer2", at(50)).rank
     assert (rank.rank, rank.ranked, rank.ahead) == (3, 4, minutes(20))
 
 
-def test_who_never_watched_has_no_rank(tx: Connection, guild_id: int, teller: Teller) -> None:
+def test_viewer_without_watchtime_has_no_rank(
+    tx: Connection, guild_id: int, teller: Teller
+) -> None:
     found = card(tx, guild_id, "viewer4", at(50))
     assert (found.rank.rank, found.rank.watched, found.rank.ranked) == (None, minutes(0), 3)
     assert found.spoke_at == at(-60)
 
 
 @pytest.mark.parametrize(("now", "until"), [(at(54.9), at(55)), (at(55), None), (at(40), None)])
-def test_counted_until_the_window_closes(
+def test_viewer_is_counted_until_the_window_closes(
     tx: Connection, guild_id: int, teller: Teller, now: datetime, until: datetime | None
 ) -> None:
     assert card(tx, guild_id, "viewer1", now).counted_until == until
 
 
-def test_the_streamers_own_card(tx: Connection, guild_id: int, teller: Teller) -> None:
+def test_card_recognizes_the_streamer(tx: Connection, guild_id: int, teller: Teller) -> None:
     assert not card(tx, guild_id, "viewer4", at(50)).is_streamer
     guilds.set_channel(tx, guilds.Channel(guild_id, "kick", 4, "viewer4"))
     assert card(tx, guild_id, "viewer4", at(50)).is_streamer
 
 
-def test_the_askers_line_knows_the_excluded(tx: Connection, guild_id: int, teller: Teller) -> None:
+def test_own_line_shows_rank_or_exclusion(tx: Connection, guild_id: int, teller: Teller) -> None:
     viewer = people.find_person(tx, guild_id, "viewer1")
     add_link(tx, guild_id, NOBODY, "kick", viewer.viewer_id, at(0))
     assert board(tx, guild_id).own == Place(1, viewer.viewer_id, "viewer1", minutes(30))
@@ -120,14 +122,16 @@ def test_nobody_is_counted_while_offline(tx: Connection, guild_id: int, teller: 
     assert overview(tx, guild_id, at(58)).counted_now == 0
 
 
-def test_counted_over_midnight(tx: Connection, guild_id: int, teller: Teller) -> None:
+def test_viewer_is_counted_across_midnight(tx: Connection, guild_id: int, teller: Teller) -> None:
     tell(tx, teller.says(1, at(115)), teller.seen_live(at(-5), at(118)))
     assert card(tx, guild_id, "viewer1", at(116)).counted_until == at(125)
     assert card(tx, guild_id, "viewer1", at(121)).counted_until == at(125)
     assert overview(tx, guild_id, at(121)).counted_now == 1
 
 
-def test_this_stream_is_not_the_last_one(tx: Connection, guild_id: int, teller: Teller) -> None:
+def test_current_stream_is_separate_from_the_last(
+    tx: Connection, guild_id: int, teller: Teller
+) -> None:
     tell(tx, teller.ended(at(-5), at(56)), teller.went_live(at(60)), teller.says(1, at(61)))
     tell(tx, teller.seen_live(at(60), at(65)))
     before = card(tx, guild_id, "viewer1", at(65))
@@ -138,7 +142,7 @@ def test_this_stream_is_not_the_last_one(tx: Connection, guild_id: int, teller: 
     assert found.rank.watched == minutes(34)
 
 
-def test_the_overview(tx: Connection, guild_id: int, teller: Teller) -> None:
+def test_overview_has_totals_and_streams(tx: Connection, guild_id: int, teller: Teller) -> None:
     found = overview(tx, guild_id, at(50))
     assert found.counted_now == 2
     assert (found.totals.watched, found.totals.viewers) == (minutes(50), 3)
@@ -146,23 +150,23 @@ def test_the_overview(tx: Connection, guild_id: int, teller: Teller) -> None:
     assert found.settings.enabled
 
 
-def test_an_empty_server(tx: Connection, other_guild_id: int) -> None:
+def test_overview_of_an_empty_server_is_empty(tx: Connection, other_guild_id: int) -> None:
     found = overview(tx, other_guild_id, at(0))
     assert (found.streams, found.counted_now, found.totals.viewers) == ((), 0, 0)
     assert board(tx, other_guild_id).places == []
 
 
-def test_the_leaderboard_ends_where_asked(tx: Connection, guild_id: int, teller: Teller) -> None:
+def test_leaderboard_respects_its_limit(tx: Connection, guild_id: int, teller: Teller) -> None:
     assert [p.name for p in board(tx, guild_id, 2).places] == ["viewer1", "viewer2"]
 
 
 @pytest.mark.parametrize("limit", [0, 26, -1])
-def test_a_leaderboard_has_bounds(tx: Connection, guild_id: int, limit: int) -> None:
+def test_invalid_leaderboard_limit_is_rejected(tx: Connection, guild_id: int, limit: int) -> None:
     with pytest.raises(Refusal):
         board(tx, guild_id, limit)
 
 
-def test_an_unknown_name_is_refused(tx: Connection, guild_id: int, teller: Teller) -> None:
+def test_unknown_name_is_rejected(tx: Connection, guild_id: int, teller: Teller) -> None:
     with pytest.raises(Refusal, match="nobody_here"):
         card(tx, guild_id, "nobody_here", at(50))
 
@@ -172,7 +176,7 @@ def look(tx: Connection, guild_id: int, now: datetime) -> HealthItem:
     return part
 
 
-def test_the_health_page_says_who_is_live(tx: Connection, guild_id: int, teller: Teller) -> None:
+def test_health_shows_the_live_stream(tx: Connection, guild_id: int, teller: Teller) -> None:
     part = look(tx, guild_id, at(56))
     assert part.name == "Stream on Kick"
     assert (part.state, part.reason, part.age_seconds) == (
@@ -182,7 +186,7 @@ def test_the_health_page_says_who_is_live(tx: Connection, guild_id: int, teller:
     )
 
 
-def test_the_health_page_warns_of_an_unconfirmed_stream(
+def test_health_warns_about_an_unconfirmed_stream(
     tx: Connection, guild_id: int, teller: Teller
 ) -> None:
     part = look(tx, guild_id, at(60.1))
@@ -190,7 +194,7 @@ def test_the_health_page_warns_of_an_unconfirmed_stream(
     assert "last confirmed 2026-03-01 22:55 UTC" in part.reason
 
 
-def test_the_health_page_knows_the_end(tx: Connection, guild_id: int, teller: Teller) -> None:
+def test_health_shows_the_last_stream(tx: Connection, guild_id: int, teller: Teller) -> None:
     tell(tx, teller.ended(at(-5), at(57)))
     part = look(tx, guild_id, at(300))
     assert (part.state, part.reason) == ("ok", "Offline; last live 2026-03-01 22:57 UTC.")

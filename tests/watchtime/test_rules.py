@@ -12,12 +12,12 @@ from core.watchtime.rules import Period, Presence, can_earn, presence_after, str
 TEN = timedelta(minutes=10)
 
 
-def test_a_window_within_a_day() -> None:
+def test_window_within_a_day_is_one_piece() -> None:
     noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
     assert presence_after(noon, TEN) == (Presence(date(2026, 3, 1), noon, noon + TEN),)
 
 
-def test_a_window_over_midnight_is_cut() -> None:
+def test_window_across_midnight_is_split() -> None:
     late = datetime(2026, 2, 28, 23, 55, tzinfo=UTC)
     midnight = datetime(2026, 3, 1, tzinfo=UTC)
     assert presence_after(late, TEN) == (
@@ -26,12 +26,12 @@ def test_a_window_over_midnight_is_cut() -> None:
     )
 
 
-def test_a_window_up_to_midnight_is_one_piece() -> None:
+def test_window_ending_at_midnight_is_one_piece() -> None:
     late = datetime(2026, 2, 28, 23, 50, tzinfo=UTC)
     assert len(presence_after(late, TEN)) == 1
 
 
-def test_the_day_is_that_of_utc() -> None:
+def test_day_is_in_utc() -> None:
     here = datetime(2026, 3, 1, 1, 0, tzinfo=timezone(timedelta(hours=2)))
     assert [piece.day for piece in presence_after(here, TEN)] == [date(2026, 2, 28)]
 
@@ -46,7 +46,7 @@ def test_the_day_is_that_of_utc() -> None:
         (Sender(user_id=5, name="helper", badges=("bot",)), False),
     ],
 )
-def test_who_can_earn(sender: Sender, earns: bool) -> None:
+def test_bots_and_broadcaster_cannot_earn(sender: Sender, earns: bool) -> None:
     assert can_earn(sender) is earns
 
 
@@ -71,5 +71,5 @@ def test_weeks_begin_on_monday_and_months_on_the_first(
     assert stretch_of(period, datetime.fromisoformat(now), STOCKHOLM) == Stretch(*instants)
 
 
-def test_all_time_has_no_bounds() -> None:
+def test_all_time_is_unbounded() -> None:
     assert stretch_of("all", datetime(2026, 3, 1, tzinfo=UTC), STOCKHOLM) is None

@@ -31,7 +31,7 @@ def link(tx: Connection, guild_id: int, discord_id: int, viewer: int, platform: 
     )
 
 
-def test_a_member_has_what_their_accounts_have(
+def test_member_has_the_total_of_their_accounts(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     evening(tx, guild_id, (1, 0), (1, 20), (3, 0))
@@ -43,13 +43,13 @@ def test_a_member_has_what_their_accounts_have(
     assert standings.list_members(tx, other_guild_id) == {}
 
 
-def test_a_member_who_never_watched_is_one(tx: Connection, guild_id: int) -> None:
+def test_member_without_watchtime_is_listed(tx: Connection, guild_id: int) -> None:
     tell(tx, Teller(guild_id).says(1, at(0)))
     link(tx, guild_id, LEO, 1, "kick")
     assert standings.list_members(tx, guild_id) == {LEO: timedelta()}
 
 
-def test_the_excluded_are_no_members(tx: Connection, guild_id: int) -> None:
+def test_excluded_viewers_are_not_listed(tx: Connection, guild_id: int) -> None:
     evening(tx, guild_id, (1, 0))
     link(tx, guild_id, MIA, 1, "kick")
     exclude(tx, guild_id, "viewer1")

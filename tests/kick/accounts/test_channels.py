@@ -31,7 +31,7 @@ def type_chatroom(office: Office, number: int) -> None:
         actions.type_numbers(work, number, None)
 
 
-def test_the_three_numbers_are_three(office: Office) -> None:
+def test_sync_stores_three_distinct_channel_ids(office: Office) -> None:
     found = sync(office.services, GUILD)
     assert (found.slug, found.site_trouble) == ("noraplays", "")
     assert found.known == known(office)
@@ -45,7 +45,7 @@ def test_the_three_numbers_are_three(office: Office) -> None:
     assert found.known.chatroom_from == "site"
 
 
-def test_a_website_that_blocks_us_is_no_error(office: Office) -> None:
+def test_blocked_website_is_no_error(office: Office) -> None:
     office.kick.fault(site__cloudflare_403=True)
     found = sync(office.services, GUILD)
     assert found.site_trouble == "HTTP 403"
@@ -53,7 +53,7 @@ def test_a_website_that_blocks_us_is_no_error(office: Office) -> None:
     assert office.browser().round_trip(office.link()).status_code == 200
 
 
-def test_what_was_typed_in_stays_while_the_website_says_nothing(office: Office) -> None:
+def test_manual_chatroom_stays_while_website_is_unavailable(office: Office) -> None:
     office.kick.fault(site__cloudflare_403=True)
     type_chatroom(office, 668)
     assert (sync(office.services, GUILD).known.chatroom_id, known(office).chatroom_from) == (
@@ -67,12 +67,12 @@ def test_what_was_typed_in_stays_while_the_website_says_nothing(office: Office) 
 
 
 @pytest.mark.parametrize("number", [-1, 2**63])
-def test_what_is_no_number_of_a_chatroom_is_refused(office: Office, number: int) -> None:
+def test_invalid_chatroom_number_is_rejected(office: Office, number: int) -> None:
     with pytest.raises(Refusal, match="positive number"):
         type_chatroom(office, number)
 
 
-def test_the_channels_number_can_be_typed_in_beside_the_chatrooms(office: Office) -> None:
+def test_site_channel_id_can_be_set_with_the_chatroom(office: Office) -> None:
     def typed(chatroom_id: int, site_channel_id: int | None) -> tuple[int | None, int | None]:
         with office.services.work_in(GUILD, ADMIN) as work:
             given = actions.type_numbers(work, chatroom_id, site_channel_id)
@@ -102,7 +102,7 @@ def set_chatroom(
     return channels.type_numbers(office.services, GUILD, number, site_channel_id, ADMIN)
 
 
-def test_a_number_that_is_not_the_channels_is_refused(office: Office) -> None:
+def test_chatroom_of_another_channel_is_rejected(office: Office) -> None:
     """`/set_chatroom 123` took any number."""
     right = sync(office.services, GUILD).known
     assert right.chatroom_id is not None
@@ -116,7 +116,7 @@ def test_a_number_that_is_not_the_channels_is_refused(office: Office) -> None:
     assert (typed.chatroom_id, typed.chatroom_from) == (right.chatroom_id, "site")
 
 
-def test_what_the_website_once_told_needs_no_second_answer(office: Office) -> None:
+def test_manual_chatroom_is_checked_against_the_known_one(office: Office) -> None:
     right = sync(office.services, GUILD).known
     office.kick.fault(site__cloudflare_403=True)
     with pytest.raises(Refusal, match="not your channel's chatroom"):
@@ -124,7 +124,7 @@ def test_what_the_website_once_told_needs_no_second_answer(office: Office) -> No
     assert known(office) == right
 
 
-def test_a_number_that_works_is_not_replaced_by_one_that_nobody_can_check(office: Office) -> None:
+def test_confirmed_chatroom_is_not_replaced_by_an_unchecked_one(office: Office) -> None:
     office.kick.fault(site__cloudflare_403=True)
     assert set_chatroom(office, 668).known.chatroom_id == 668
     assert set_chatroom(office, 669).known.chatroom_id == 669, "nothing has shown that 668 works"
@@ -138,7 +138,7 @@ def test_a_number_that_works_is_not_replaced_by_one_that_nobody_can_check(office
     assert set_chatroom(office, 123).known.confirmed_at is None
 
 
-def test_a_number_that_nobody_could_check_is_called_so(office: Office) -> None:
+def test_unchecked_chatroom_is_shown_as_unconfirmed(office: Office) -> None:
     office.kick.fault(site__cloudflare_403=True)
     said = str(messages.numbers(set_chatroom(office, 668)).description)
     assert "Not confirmed yet" in said
@@ -149,7 +149,7 @@ def test_a_number_that_nobody_could_check_is_called_so(office: Office) -> None:
     assert "Not confirmed" not in str(messages.numbers(set_chatroom(office, right)).description)
 
 
-def test_the_website_is_asked_again_for_a_number_that_was_typed_in(office: Office) -> None:
+def test_website_id_replaces_a_manual_chatroom(office: Office) -> None:
     office.kick.fault(site__cloudflare_403=True)
     set_chatroom(office, 123, 77)
     office.kick.reset_faults()
@@ -157,7 +157,7 @@ def test_the_website_is_asked_again_for_a_number_that_was_typed_in(office: Offic
     assert (known(office).chatroom_id, known(office).chatroom_from) == (3_100_001, "site")
 
 
-def test_who_must_type_them_in_is_told_where_they_stand(office: Office) -> None:
+def test_sync_explains_where_to_find_the_ids_when_website_blocks(office: Office) -> None:
     office.kick.fault(site__cloudflare_403=True)
     said = str(messages.synced(sync(office.services, GUILD)).description)
     assert "HTTP 403" in said
@@ -167,7 +167,7 @@ def test_who_must_type_them_in_is_told_where_they_stand(office: Office) -> None:
     assert "api/v2" not in str(messages.synced(sync(office.services, GUILD)).description)
 
 
-def test_another_channel_drops_the_numbers_of_the_former(office: Office) -> None:
+def test_changing_channel_drops_the_old_ids(office: Office) -> None:
     sync(office.services, GUILD)
     connect.choose(office.services, GUILD, "https://kick.com/VeraSpins", ADMIN)
     found = known(office)
@@ -177,13 +177,13 @@ def test_another_channel_drops_the_numbers_of_the_former(office: Office) -> None
     assert audit == [(ADMIN, "noraplays", "veraspins")]
 
 
-def test_another_channel_ends_the_former_streamers_connection(office: Office) -> None:
+def test_changing_channel_disconnects_the_former_streamer(office: Office) -> None:
     office.connect()
     connect.choose(office.services, GUILD, "veraspins", ADMIN)
     assert office.account() is None
 
 
-def test_the_same_channel_again_keeps_the_connection_and_the_numbers(office: Office) -> None:
+def test_choosing_the_same_channel_keeps_connection_and_ids(office: Office) -> None:
     office.connect()
     before = known(office)
     connect.choose(office.services, GUILD, "NoraPlays", ADMIN)
@@ -191,7 +191,7 @@ def test_the_same_channel_again_keeps_the_connection_and_the_numbers(office: Off
     assert known(office).chatroom_id == before.chatroom_id is not None
 
 
-def test_a_renamed_channel_is_followed_by_its_owner(office: Office) -> None:
+def test_channel_rename_is_followed(office: Office) -> None:
     office.connect()
     before = known(office)
     renamed = office.kick.rename("nora", "Nora_Live")
@@ -199,32 +199,32 @@ def test_a_renamed_channel_is_followed_by_its_owner(office: Office) -> None:
     assert known(office).chatroom_id == before.chatroom_id
 
 
-def test_an_unknown_name_changes_nothing(office: Office) -> None:
+def test_unknown_channel_name_changes_nothing(office: Office) -> None:
     with pytest.raises(Refusal, match="knows no channel called “nobody”"):
         connect.choose(office.services, GUILD, "nobody", ADMIN)
     assert slug(office) == "noraplays"
 
 
-def test_while_kick_is_away_nothing_changes(office: Office) -> None:
+def test_kick_outage_changes_nothing(office: Office) -> None:
     office.kick.fault(api__500=1)
     with pytest.raises(Outage):
         connect.choose(office.services, GUILD, "veraspins", ADMIN)
     assert slug(office) == "noraplays"
 
 
-def test_the_environment_gives_the_first_channel(office: Office) -> None:
+def test_environment_sets_the_first_channel(office: Office) -> None:
     ours = office.with_settings(discord_guild_id=OTHER_GUILD, kick_channel="VeraSpins")
     assert channels.ensure_channel(ours.services, OTHER_GUILD).channel_id == VERA
     assert known(office, OTHER_GUILD).chosen_by is None
 
 
-def test_the_environment_is_for_its_own_server_only(office: Office) -> None:
+def test_environment_channel_applies_to_its_own_server_only(office: Office) -> None:
     ours = office.with_settings(discord_guild_id=GUILD)
     with pytest.raises(Refusal, match="No Kick channel is set"):
         channels.ensure_channel(ours.services, OTHER_GUILD)
 
 
-def test_an_admins_choice_stands_above_the_environment(office: Office) -> None:
+def test_admin_choice_overrides_environment(office: Office) -> None:
     ours = office.with_settings(discord_guild_id=GUILD, kick_channel="noraplays")
     follow_environment(ours.services)
     connect.choose(ours.services, GUILD, "veraspins", ADMIN)
@@ -232,7 +232,7 @@ def test_an_admins_choice_stands_above_the_environment(office: Office) -> None:
     assert slug(office) == "veraspins"
 
 
-def test_a_changed_environment_is_followed_where_no_admin_chose(office: Office) -> None:
+def test_changed_environment_applies_unless_an_admin_chose(office: Office) -> None:
     ours = office.with_settings(discord_guild_id=GUILD, kick_channel="noraplays")
     follow_environment(ours.services)
     sync(ours.services, GUILD)
@@ -242,7 +242,7 @@ def test_a_changed_environment_is_followed_where_no_admin_chose(office: Office) 
     assert known(office).chatroom_id is None
 
 
-def test_missing_numbers_are_looked_up_now_and_then(office: Office) -> None:
+def test_missing_ids_are_looked_up_periodically(office: Office) -> None:
     office.kick.fault(site__cloudflare_403=True)
     sync(office.services, GUILD)
     office.kick.reset_faults()
@@ -253,7 +253,7 @@ def test_missing_numbers_are_looked_up_now_and_then(office: Office) -> None:
     assert known(office).chatroom_id is not None
 
 
-def test_old_attempts_are_forgotten(office: Office) -> None:
+def test_old_connect_attempts_are_deleted(office: Office) -> None:
     office.link()
     connect.FLOW.forget_old(office.services)
     assert len(office.rows("SELECT 1 FROM kick_connect_attempts")) == 1

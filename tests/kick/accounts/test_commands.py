@@ -50,7 +50,7 @@ def say(
     return f"{embed.get('title', '')}\n{embed.get('description', '')}"
 
 
-def test_the_primary_server_is_told_and_handed_over(
+def test_primary_server_is_shown_and_handed_over(
     discord_world: DiscordDriver, typing: bool
 ) -> None:
     assert "This server answers" in say(discord_world, "nora", typing=typing)
@@ -61,7 +61,7 @@ def test_the_primary_server_is_told_and_handed_over(
     assert "This server answers" in say(discord_world, "vera", DEN, typing=typing)
 
 
-def test_who_manages_both_servers_changes_it_alone(
+def test_manager_of_both_servers_changes_primary_directly(
     discord_world: DiscordDriver, typing: bool
 ) -> None:
     assert "hand it over" in say(discord_world, "vera", DEN, typing=typing)

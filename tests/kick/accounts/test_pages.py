@@ -28,7 +28,7 @@ from tests.kick.accounts.rig import ADMIN, LINKS, Office, callback, query, words
 from tests.kick.rig import NORA, VERA, follow
 
 
-def test_the_page_says_what_will_be_tied_together(office: Office) -> None:
+def test_connect_page_shows_what_will_be_connected(office: Office) -> None:
     page = office.browser().open(office.link())
     said = words(page)
     assert page.status_code == 200
@@ -38,14 +38,14 @@ def test_the_page_says_what_will_be_tied_together(office: Office) -> None:
     assert ">N</span>" in page.text
 
 
-def test_looking_at_the_page_uses_nothing_up(office: Office) -> None:
+def test_viewing_the_page_does_not_use_the_link(office: Office) -> None:
     link = office.link()
     for _time in range(3):
         assert office.browser().open(link).status_code == 200
     assert office.browser().round_trip(link).status_code == 200
 
 
-def test_the_way_to_kick_is_what_kick_documents(office: Office) -> None:
+def test_redirect_to_kick_has_documented_parameters(office: Office) -> None:
     asked = query(office.browser().depart(office.link()))
     assert asked["response_type"] == "code"
     assert asked["redirect_uri"] == "http://localhost:8080/auth/kick/callback"
@@ -59,7 +59,7 @@ def test_the_way_to_kick_is_what_kick_documents(office: Office) -> None:
     assert len(state_hash) == 64
 
 
-def test_connected(office: Office) -> None:
+def test_streamer_connects_and_admin_is_notified(office: Office) -> None:
     page = office.browser().round_trip(office.link())
     assert page.status_code == 200
     assert "NoraPlays is connected with Nora's Corner" in words(page)
@@ -78,14 +78,14 @@ def test_connected(office: Office) -> None:
     assert payload["server"] == "Nora's Corner"
 
 
-def test_a_channel_that_is_connected_is_subscribed_to_at_once(office: Office) -> None:
+def test_connected_channel_is_subscribed_immediately(office: Office) -> None:
     office.connect()
     with office.services.database.begin() as tx:
         held = {one.kind for one in list_subscriptions(tx, NORA) if one.subscription_id}
     assert held == set(WEBHOOK_KINDS)
 
 
-def test_a_voice_that_failed_is_tried_again_once_somebody_connects(office: Office) -> None:
+def test_connecting_clears_a_failed_bot(office: Office) -> None:
     office.connect()
     with office.services.work_in(GUILD) as work:
         work.execute(update(Account).values(bot_failed_at=work.now))
@@ -96,14 +96,14 @@ def test_a_voice_that_failed_is_tried_again_once_somebody_connects(office: Offic
     assert account.bot_failed_at is None
 
 
-def test_connecting_again_takes_the_place_of_the_former_tokens(office: Office) -> None:
+def test_reconnecting_replaces_the_tokens(office: Office) -> None:
     first = office.connect()
     second = office.connect()
     assert second.access_token != first.access_token
     assert len(office.letters("kick.connected")) == 2
 
 
-def test_one_channel_may_be_connected_with_two_servers(office: Office) -> None:
+def test_one_channel_can_be_connected_with_two_servers(office: Office) -> None:
     follow(office.services.database, OTHER_GUILD, NORA)
     office.connect(GUILD)
     office.connect(OTHER_GUILD)
@@ -313,7 +313,7 @@ OUTCOMES: list[tuple[Callable[[Office], tuple[int, str]], int, str]] = [
 @pytest.mark.parametrize(
     ("outcome", "status", "says"), OUTCOMES, ids=[outcome.__name__[1:] for outcome, *_ in OUTCOMES]
 )
-def test_what_goes_wrong_is_a_page_in_plain_words_and_connects_nothing(
+def test_errors_show_a_readable_page_and_connect_nothing(
     office: Office, outcome: Callable[[Office], tuple[int, str]], status: int, says: str
 ) -> None:
     got, said = outcome(office)
@@ -323,7 +323,7 @@ def test_what_goes_wrong_is_a_page_in_plain_words_and_connects_nothing(
         assert "/connect_kick" in said
 
 
-def test_an_address_beyond_the_page_leads_back_to_it_in_a_browser_that_has_not_seen_it(
+def test_oauth_url_opened_in_a_new_browser_redirects_to_the_page(
     office: Office,
 ) -> None:
     """Somebody sends the way on, and not the page, to a streamer."""
@@ -337,7 +337,7 @@ def test_an_address_beyond_the_page_leads_back_to_it_in_a_browser_that_has_not_s
     assert sender.open(onward).headers["Location"].startswith("http")
 
 
-def test_a_state_is_used_up_whatever_happens_afterwards(office: Office) -> None:
+def test_state_is_used_up_even_after_a_failure(office: Office) -> None:
     browser = office.browser()
     back = browser.return_from(browser.depart(office.link()), "nora")
     office.kick.fault(token__500=1)
@@ -348,7 +348,7 @@ def test_a_state_is_used_up_whatever_happens_afterwards(office: Office) -> None:
     assert office.account() is None
 
 
-def test_who_is_not_the_streamer_leaves_no_token_behind_at_kick(
+def test_tokens_of_the_wrong_account_are_revoked(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, granted = oauth.redeem, []
@@ -367,7 +367,7 @@ def test_who_is_not_the_streamer_leaves_no_token_behind_at_kick(
         oauth.refresh(client, tokens.refresh, (), office.clock())
 
 
-def test_going_back_from_kick_keeps_the_link(office: Office) -> None:
+def test_browser_back_from_kick_keeps_the_link_valid(office: Office) -> None:
     """Each departure has a state and a verifier of its own, and the last one counts."""
     link, browser = office.link(), office.browser()
     first = query(browser.depart(link))
@@ -379,7 +379,7 @@ def test_going_back_from_kick_keeps_the_link(office: Office) -> None:
     assert browser.open(link).status_code == 410
 
 
-def test_of_many_departures_at_once_one_can_come_back(office: Office) -> None:
+def test_of_many_simultaneous_departures_one_can_return(office: Office) -> None:
     url = urlsplit(office.link()).path
     link = LINKS.read(office.services.settings, url.rsplit("/", 1)[1], office.clock())
 
@@ -399,7 +399,7 @@ def test_of_many_departures_at_once_one_can_come_back(office: Office) -> None:
         FLOW.depart(office.services, link)
 
 
-def test_a_state_that_comes_back_many_times_at_once_is_taken_once(office: Office) -> None:
+def test_state_is_taken_once_by_simultaneous_callbacks(office: Office) -> None:
     state = query(office.browser().depart(office.link()))["state"]
 
     def take(_number: int) -> bool:
@@ -412,7 +412,7 @@ def test_a_state_that_comes_back_many_times_at_once_is_taken_once(office: Office
         assert sum(pool.map(take, range(8))) == 1
 
 
-def test_the_channel_is_the_one_configured_when_the_streamer_comes_back(office: Office) -> None:
+def test_channel_is_checked_when_the_streamer_returns(office: Office) -> None:
     browser = office.browser()
     back = browser.return_from(browser.depart(office.link()), "nora")
     follow(office.services.database, GUILD, VERA, "veraspins")
@@ -421,7 +421,7 @@ def test_the_channel_is_the_one_configured_when_the_streamer_comes_back(office: 
 
 
 @pytest.mark.parametrize("behind_https", [False, True])
-def test_the_cookie_is_for_the_way_back_only(office: Office, behind_https: bool) -> None:
+def test_cookie_is_limited_to_the_callback(office: Office, behind_https: bool) -> None:
     if behind_https:
         office = office.with_settings(oauth_base_url="https://bot.example")
     browser = office.browser()
@@ -433,7 +433,7 @@ def test_the_cookie_is_for_the_way_back_only(office: Office, behind_https: bool)
     assert ("Secure" in cookie) is behind_https
 
 
-def test_pages_carry_nothing_outside_and_are_kept_nowhere(office: Office) -> None:
+def test_pages_load_nothing_external_and_are_not_cached(office: Office) -> None:
     link = office.link()
     browser = office.browser()
     pages = [browser.open(link), browser.round_trip(link), browser.open(link)]
@@ -444,7 +444,7 @@ def test_pages_carry_nothing_outside_and_are_kept_nowhere(office: Office) -> Non
         assert not re.search(r"<script|<style|style=|onclick|https?://", page.text)
 
 
-def test_a_name_with_markup_in_it_is_text(office: Office) -> None:
+def test_names_with_markup_are_escaped(office: Office) -> None:
     office.rows(
         "UPDATE guilds SET name = '<b>x</b>\"' WHERE guild_id = :g RETURNING 1", g=OTHER_GUILD
     )
@@ -457,7 +457,7 @@ def test_a_name_with_markup_in_it_is_text(office: Office) -> None:
     assert "&lt;b&gt;x" in page.text
 
 
-def test_nothing_secret_is_said_in_logs_or_titles(
+def test_secrets_are_not_in_logs_or_titles(
     office: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -73,7 +73,7 @@ def hours(count: float) -> datetime:
         ),
     ],
 )
-def test_connected_goes_before_chosen_and_chosen_before_the_first(
+def test_primary_is_connected_then_chosen_then_first(
     followers: list[Follower], expected: int | None
 ) -> None:
     for order in (followers, followers[::-1]):
@@ -85,7 +85,7 @@ def test_connected_goes_before_chosen_and_chosen_before_the_first(
     ("connected", "now", "may"),
     [(None, 3, False), (2.5, 3, True), (1, 3, False), (-1, -0.5, False), (2.5, 3.5, True)],
 )
-def test_the_streamers_yes_of_the_last_hour_decides(
+def test_recent_streamer_consent_allows_claiming(
     connected: float | None, now: float, may: bool
 ) -> None:
     ours = Follower(1, connected_at=None if connected is None else hours(connected))
@@ -173,7 +173,7 @@ def servers(tx: Connection, guild_id: int, other_guild_id: int) -> Servers:
     return both
 
 
-def test_one_server_answers_and_both_count(servers: Servers) -> None:
+def test_only_primary_server_answers_and_both_count(servers: Servers) -> None:
     """A channel followed by several servers answered every command once per server."""
     tx = servers.tx
     handlers = collect(load_features())
@@ -190,7 +190,7 @@ def test_one_server_answers_and_both_count(servers: Servers) -> None:
     assert counted == {GUILD: 2, OTHER_GUILD: 2}
 
 
-def test_status_commands_say_which_server_answers(servers: Servers) -> None:
+def test_status_commands_name_the_primary_server(servers: Servers) -> None:
     ours, theirs = (
         run_in_guild(servers.tx, guild, ADMIN, NOON, slot_calls.configure, channel=5)
         for guild in (GUILD, OTHER_GUILD)
@@ -204,7 +204,7 @@ def test_status_commands_say_which_server_answers(servers: Servers) -> None:
         assert expected in lines["primary server"].found
 
 
-def test_a_channel_of_one_server_answers_there(servers: Servers) -> None:
+def test_only_server_of_a_channel_answers(servers: Servers) -> None:
     servers.tx.execute(text("DELETE FROM guild_channels WHERE guild_id = :g"), {"g": GUILD})
     servers.forget()
     body = chat("!watchtime")
@@ -215,7 +215,7 @@ def test_a_channel_of_one_server_answers_there(servers: Servers) -> None:
     assert (event.guild_id, event.is_answered) == (OTHER_GUILD, True)
 
 
-def test_when_the_primary_leaves_the_next_one_answers(servers: Servers) -> None:
+def test_next_server_becomes_primary_when_primary_leaves(servers: Servers) -> None:
     assert servers.current() == GUILD
     guilds.end_guild(servers.tx, GUILD)
     assert servers.current() == OTHER_GUILD
@@ -227,14 +227,14 @@ def test_when_the_primary_leaves_the_next_one_answers(servers: Servers) -> None:
     assert servers.current() is None
 
 
-def test_the_connected_server_answers_until_it_disconnects(servers: Servers) -> None:
+def test_connected_server_is_primary_until_it_disconnects(servers: Servers) -> None:
     servers.connect(OTHER_GUILD, hours(2))
     assert servers.current() == OTHER_GUILD
     servers.do(OTHER_GUILD, hours(3), actions.disconnect_account)
     assert servers.current() == GUILD
 
 
-def test_a_choice_ends_with_another_channel(servers: Servers) -> None:
+def test_primary_choice_ends_when_the_channel_changes(servers: Servers) -> None:
     servers.claim(OTHER_GUILD, hours(2), manages=GUILD)
     assert servers.current() == OTHER_GUILD
     other = Channel(OTHER_GUILD, "kick", NORA + 1, "veraspins")
@@ -245,7 +245,7 @@ def test_a_choice_ends_with_another_channel(servers: Servers) -> None:
     assert servers.current() == GUILD
 
 
-def test_who_manages_both_servers_may_change_it(servers: Servers) -> None:
+def test_manager_of_both_servers_can_claim_primary(servers: Servers) -> None:
     result = servers.claim(OTHER_GUILD, hours(2), manages=GUILD)
     assert (result.is_here, result.others) == (True, 1)
     assert servers.current() == OTHER_GUILD
@@ -258,7 +258,7 @@ def test_who_manages_both_servers_may_change_it(servers: Servers) -> None:
     assert servers.told() == [GUILD], "the second click changes nothing"
 
 
-def test_two_admins_who_disagree_need_the_streamer(servers: Servers) -> None:
+def test_disputed_claim_requires_the_streamer(servers: Servers) -> None:
     with pytest.raises(Refusal, match="answers in this channel's chat") as refused:
         servers.claim(OTHER_GUILD, hours(2))
     assert "hand it over" in refused.value.remedy
@@ -276,7 +276,7 @@ def test_two_admins_who_disagree_need_the_streamer(servers: Servers) -> None:
     assert servers.current() == GUILD
 
 
-def test_the_primary_hands_over(servers: Servers) -> None:
+def test_primary_can_be_handed_over(servers: Servers) -> None:
     names = guilds.list_names(servers.tx)
 
     def hand_over(guild_id: int, to: str) -> primary.Primary:
@@ -292,6 +292,6 @@ def test_the_primary_hands_over(servers: Servers) -> None:
     assert servers.told() == [OTHER_GUILD]
 
 
-def test_a_server_without_a_channel_is_told_so(tx: Connection, guild_id: int) -> None:
+def test_server_without_channel_cannot_claim_primary(tx: Connection, guild_id: int) -> None:
     with pytest.raises(Refusal, match="No Kick channel"):
         run_in_guild(tx, guild_id, ADMIN, NOON, primary.claim, manages=None)

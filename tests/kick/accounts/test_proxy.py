@@ -19,7 +19,7 @@ def _whoami(_services: object) -> Blueprint:
     [("https://bot.example", "203.0.113.9 https"), (None, "127.0.0.1 http")],
     ids=["behind one proxy", "without"],
 )
-def test_one_hop_is_believed_and_only_behind_a_proxy(
+def test_forwarded_headers_are_trusted_for_one_hop_behind_a_proxy(
     office: Office, public_url: str | None, seen: str
 ) -> None:
     services = office.with_settings(oauth_base_url=public_url).services

@@ -38,13 +38,13 @@ def part(office: Office) -> tuple[str, str]:
     return found.state, found.reason
 
 
-def test_a_fresh_token_is_handed_out_without_asking_kick(office: Office) -> None:
+def test_fresh_token_is_returned_without_asking_kick(office: Office) -> None:
     office.connect()
     office.kick.fault(token__500=9)
     assert user_token(office.services, GUILD) == office.tokens()[0]
 
 
-def test_a_token_is_renewed_ahead_of_its_end(office: Office) -> None:
+def test_token_is_refreshed_before_it_expires(office: Office) -> None:
     before = office.connect()
     held = office.tokens()
     office.expire(9 * 60)
@@ -59,7 +59,7 @@ def test_a_token_is_renewed_ahead_of_its_end(office: Office) -> None:
     assert part(office) == ("ok", "Connected as NoraPlays.")
 
 
-def test_the_new_pair_is_kept_before_anybody_uses_it(office: Office) -> None:
+def test_new_token_pair_is_stored_before_use(office: Office) -> None:
     """With refresh tokens that work once, as Kick had them until November 2025."""
     office.connect()
     office.kick.fault(token__refresh_single_use=True)
@@ -77,9 +77,7 @@ def processes(office: Office, postgres_url: str) -> Iterator[list[Services]]:
         gate.close()
 
 
-def test_processes_that_need_a_token_at_once_renew_it_once(
-    office: Office, processes: list[Services]
-) -> None:
+def test_simultaneous_processes_refresh_once(office: Office, processes: list[Services]) -> None:
     office.connect()
     office.expire()
     # A second renewal with the same refresh token would end the connection.
@@ -90,9 +88,7 @@ def test_processes_that_need_a_token_at_once_renew_it_once(
     assert part(office)[0] == "ok"
 
 
-def test_processes_that_meet_a_401_at_once_renew_it_once(
-    office: Office, processes: list[Services]
-) -> None:
+def test_simultaneous_401_responses_refresh_once(office: Office, processes: list[Services]) -> None:
     office.connect()
     office.kick.fault(token__refresh_single_use=True)
     rejected = office.tokens()[0]
@@ -102,27 +98,27 @@ def test_processes_that_meet_a_401_at_once_renew_it_once(
     assert rejected not in got
 
 
-def test_a_token_that_was_replaced_already_is_no_reason_to_renew(office: Office) -> None:
+def test_already_replaced_token_is_not_refreshed_again(office: Office) -> None:
     office.connect()
     office.kick.fault(token__500=9)
     assert refresh_after_401(office.services, GUILD, "an older one") == office.tokens()[0]
 
 
-def test_a_token_that_kick_ended_early_is_renewed_on_its_401(office: Office) -> None:
+def test_early_expired_token_is_refreshed_on_401(office: Office) -> None:
     office.connect()
     office.kick.tokens("expire_access")
     token = refresh_after_401(office.services, GUILD, office.tokens()[0])
     assert name_of(office, token) == "NoraPlays"
 
 
-def test_while_kick_is_away_a_token_that_still_works_is_used(office: Office) -> None:
+def test_valid_token_is_used_during_kick_outage(office: Office) -> None:
     office.connect()
     office.expire(60)
     office.kick.fault(token__500=1)
     assert user_token(office.services, GUILD) == office.tokens()[0]
 
 
-def test_while_kick_is_away_an_ended_token_waits_and_nothing_is_forgotten(office: Office) -> None:
+def test_expired_token_waits_during_kick_outage(office: Office) -> None:
     before = office.connect()
     office.expire(-60)
     office.kick.fault(token__500=2)
@@ -143,9 +139,7 @@ def test_while_kick_is_away_an_ended_token_waits_and_nothing_is_forgotten(office
 
 
 @pytest.mark.parametrize("documented", [False, True], ids=["as seen", "as documented"])
-def test_an_ended_grant_is_told_once_and_never_tried_again(
-    office: Office, documented: bool
-) -> None:
+def test_ended_grant_is_reported_once_and_not_retried(office: Office, documented: bool) -> None:
     office.connect()
     office.expire()
     office.kick.tokens("end_all")
@@ -169,7 +163,7 @@ def test_an_ended_grant_is_told_once_and_never_tried_again(
     assert office.rows("SELECT access_token, refresh_token FROM kick_accounts") == [("", "")]
 
 
-def test_an_ended_grant_is_told_in_the_admins_channel_where_there_is_one(office: Office) -> None:
+def test_ended_grant_is_reported_in_the_admin_channel(office: Office) -> None:
     office.connect()
     with office.services.database.begin() as tx:
         act(tx, GUILD, guilds.change_setting, ADMIN_CHANNEL, 4711, actor=ADMIN)
@@ -183,7 +177,7 @@ def test_an_ended_grant_is_told_in_the_admins_channel_where_there_is_one(office:
     assert payload["account"] == "NoraPlays"
 
 
-def test_after_connecting_again_all_is_well_and_a_second_end_is_told_again(office: Office) -> None:
+def test_reconnecting_clears_the_error_and_next_end_is_reported(office: Office) -> None:
     for _time in range(2):
         office.connect()
         assert part(office)[0] == "ok"
@@ -194,7 +188,7 @@ def test_after_connecting_again_all_is_well_and_a_second_end_is_told_again(offic
     assert len(office.letters("kick.reconnect")) == 2
 
 
-def test_an_app_that_kick_does_not_take_is_no_reason_to_connect_again(office: Office) -> None:
+def test_rejected_app_credentials_do_not_require_reconnecting(office: Office) -> None:
     office.connect()
     office.expire()
     changed = office.with_settings(kick_client_secret=SecretStr("not-the-secret"))
@@ -207,7 +201,7 @@ def test_an_app_that_kick_does_not_take_is_no_reason_to_connect_again(office: Of
     assert name_of(office, user_token(office.services, GUILD)) == "NoraPlays"
 
 
-def test_keys_can_be_changed_without_connecting_again(office: Office) -> None:
+def test_encryption_keys_can_be_rotated_without_reconnecting(office: Office) -> None:
     office.connect()
     old = office.services.settings.token_encryption_keys
     assert old is not None
@@ -225,7 +219,7 @@ def test_keys_can_be_changed_without_connecting_again(office: Office) -> None:
         vault_of(office.services.settings).open(account.refresh_token)
 
 
-def test_a_lost_key_is_said_and_forgets_nothing(office: Office) -> None:
+def test_lost_encryption_key_is_reported_and_keeps_the_account(office: Office) -> None:
     before = office.connect()
     changed = office.with_settings(token_encryption_keys=SecretStr(Fernet.generate_key().decode()))
     with pytest.raises(Refusal, match="a key that is missing"):
@@ -236,13 +230,13 @@ def test_a_lost_key_is_said_and_forgets_nothing(office: Office) -> None:
     assert ended[1] is False
 
 
-def test_without_an_account_one_is_asked_to_connect(office: Office) -> None:
+def test_missing_account_asks_to_connect(office: Office) -> None:
     with pytest.raises(ReconnectNeeded, match="No Kick account"):
         user_token(office.services, GUILD)
     assert part(office) == ("ok", "Not connected. Connect noraplays with /connect_kick.")
 
 
-def test_the_account_of_a_former_channel_is_not_used(office: Office) -> None:
+def test_account_of_a_former_channel_is_not_used(office: Office) -> None:
     office.connect()
     follow(office.services.database, GUILD, VERA, "veraspins")
     with pytest.raises(ReconnectNeeded, match="veraspins"):
@@ -250,14 +244,14 @@ def test_the_account_of_a_former_channel_is_not_used(office: Office) -> None:
     assert part(office)[0] == "warn"
 
 
-def test_another_server_has_its_own(office: Office) -> None:
+def test_tokens_are_isolated_per_server(office: Office) -> None:
     office.connect()
     follow(office.services.database, OTHER_GUILD, NORA)
     with pytest.raises(ReconnectNeeded):
         user_token(office.services, OTHER_GUILD)
 
 
-def test_scopes_that_were_not_granted_are_named(office: Office) -> None:
+def test_missing_scopes_are_named(office: Office) -> None:
     office.connect()
     office.rows("UPDATE kick_accounts SET scopes = '{user:read,channel:read}' RETURNING 1")
     state, reason = part(office)
@@ -266,7 +260,7 @@ def test_scopes_that_were_not_granted_are_named(office: Office) -> None:
     assert "Name and picture" not in reason
 
 
-def test_all_due_accounts_are_renewed_even_if_one_cannot(office: Office) -> None:
+def test_all_due_accounts_are_refreshed_despite_a_failure(office: Office) -> None:
     follow(office.services.database, OTHER_GUILD, VERA, "veraspins")
     office.connect(GUILD)
     office.connect(OTHER_GUILD, "vera")
@@ -282,7 +276,7 @@ def test_all_due_accounts_are_renewed_even_if_one_cannot(office: Office) -> None
 # -- the end of a connection --------------------------------------------------------------------
 
 
-def test_disconnecting_revokes_and_forgets(office: Office) -> None:
+def test_disconnect_revokes_and_deletes_tokens(office: Office) -> None:
     office.connect()
     access, refresh = office.tokens()
     ended = connect.disconnect(office.services, GUILD, ADMIN)
@@ -301,7 +295,7 @@ def test_disconnecting_revokes_and_forgets(office: Office) -> None:
     assert connect.disconnect(office.services, GUILD, ADMIN) is None
 
 
-def test_disconnecting_while_kick_is_away_forgets_anyway_and_says_so(office: Office) -> None:
+def test_disconnect_during_kick_outage_deletes_tokens_and_reports_it(office: Office) -> None:
     office.connect()
     away = office.with_settings(kick_auth_url="http://127.0.0.1:1")
     ended = connect.disconnect(away.services, GUILD, ADMIN)
@@ -310,7 +304,7 @@ def test_disconnecting_while_kick_is_away_forgets_anyway_and_says_so(office: Off
     assert office.account() is None
 
 
-def test_a_renewal_that_ends_after_a_disconnect_brings_nothing_back(
+def test_refresh_finishing_after_disconnect_restores_nothing(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office.connect()
@@ -335,7 +329,7 @@ def test_a_renewal_that_ends_after_a_disconnect_brings_nothing_back(
 
 
 @pytest.mark.parametrize("ends", [False, True], ids=["renewed", "grant ended"])
-def test_a_renewal_that_ends_after_a_new_connection_leaves_that_alone(
+def test_refresh_finishing_after_reconnect_keeps_the_new_tokens(
     office: Office, monkeypatch: pytest.MonkeyPatch, ends: bool
 ) -> None:
     office.connect()

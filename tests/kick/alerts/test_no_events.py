@@ -98,7 +98,7 @@ def channel(tx: Connection, guild_id: int) -> Channels:
     return Channels(tx, guild_id)
 
 
-def test_a_quiet_stream_is_no_alert(channel: Channels) -> None:
+def test_quiet_stream_raises_no_alert(channel: Channels) -> None:
     """Without evidence there is no alert, however long it lasts."""
     channel.webhooks_missing_since = None
     channel.polled()
@@ -107,7 +107,7 @@ def test_a_quiet_stream_is_no_alert(channel: Channels) -> None:
     assert check_deliveries(channel.tx, channel.now)[1:] == []
 
 
-def test_chat_on_the_feed_without_webhooks_is_evidence(channel: Channels) -> None:
+def test_feed_chat_without_webhooks_is_evidence(channel: Channels) -> None:
     channel.webhooks_missing_since = None
     channel.polled()
     channel.passes(30)
@@ -119,7 +119,7 @@ def test_chat_on_the_feed_without_webhooks_is_evidence(channel: Channels) -> Non
     assert alert.payload["evidence"] == "chat"
 
 
-def test_a_missing_subscription_is_evidence(channel: Channels) -> None:
+def test_missing_subscription_is_evidence(channel: Channels) -> None:
     channel.webhooks_missing_since = None
     ids = {"chat.message.sent": "01J", "channel.followed": None}
     store.set_subscriptions(channel.tx, NORA, ids, {}, NOON)
@@ -138,7 +138,7 @@ def test_a_missing_subscription_is_evidence(channel: Channels) -> None:
     ("state", "kinds"),
     [("waiting", []), ("received", []), ("not_sent", []), ("failed", ["no_events"])],
 )
-def test_a_failed_self_test_is_evidence(
+def test_failed_selftest_is_evidence(
     channel: Channels, guild_id: int, state: TestState, kinds: list[str]
 ) -> None:
     channel.webhooks_missing_since = None
@@ -165,7 +165,7 @@ def test_five_silent_minutes_are_reported_once_in_the_admin_channel(channel: Cha
     assert alert.payload == {"slug": "noraplays", "since": NOON.isoformat(), "evidence": "chat"}
 
 
-def test_receiving_again_is_reported_once(channel: Channels) -> None:
+def test_recovery_is_reported_once(channel: Channels) -> None:
     channel.polled()
     channel.passes(6)
     channel.receives()
@@ -174,7 +174,7 @@ def test_receiving_again_is_reported_once(channel: Channels) -> None:
     assert channel.alerts()[1].payload["why"] == "received"
 
 
-def test_a_second_silence_of_a_stream_is_reported_again(channel: Channels) -> None:
+def test_second_silence_in_a_stream_is_reported_again(channel: Channels) -> None:
     channel.polled()
     for _ in range(2):
         channel.passes(6)
@@ -184,7 +184,7 @@ def test_a_second_silence_of_a_stream_is_reported_again(channel: Channels) -> No
     assert len({row.key for row in channel.alerts()}) == 4
 
 
-def test_a_channel_whose_chat_arrives_is_not_reported(channel: Channels) -> None:
+def test_channel_with_chat_is_not_reported(channel: Channels) -> None:
     channel.polled()
     for _ in range(5):
         channel.passes(4)
@@ -192,7 +192,7 @@ def test_a_channel_whose_chat_arrives_is_not_reported(channel: Channels) -> None
     assert channel.kinds() == []
 
 
-def test_our_own_polls_are_no_chat(channel: Channels) -> None:
+def test_polls_do_not_count_as_chat(channel: Channels) -> None:
     channel.polled()
     for _ in range(6):
         channel.passes(1)
@@ -200,7 +200,7 @@ def test_our_own_polls_are_no_chat(channel: Channels) -> None:
     assert channel.kinds() == ["no_events"]
 
 
-def test_where_chat_comes_from_the_feed_its_connection_is_watched(channel: Channels) -> None:
+def test_feed_connection_is_watched_where_chat_comes_from_the_feed(channel: Channels) -> None:
     store.set_authorities(channel.tx, NORA, {"chat.message.sent": "feed"}, NOON, overrule=True)
     channel.polled()
     channel.passes(10)
@@ -218,13 +218,13 @@ def test_where_chat_comes_from_the_feed_its_connection_is_watched(channel: Chann
     assert channel.kinds() == ["no_events", "no_events_over"]
 
 
-def test_offline_is_not_silent(channel: Channels) -> None:
+def test_offline_channel_raises_no_alert(channel: Channels) -> None:
     channel.polled(None)
     channel.passes(30, None)
     assert channel.kinds() == []
 
 
-def test_a_stream_that_ends_in_silence_ends_the_alert(channel: Channels) -> None:
+def test_stream_ending_in_silence_closes_the_alert(channel: Channels) -> None:
     channel.polled()
     channel.passes(6)
     channel.passes(3, None)
@@ -232,7 +232,7 @@ def test_a_stream_that_ends_in_silence_ends_the_alert(channel: Channels) -> None
     assert channel.alerts()[1].payload["why"] == "ended"
 
 
-def test_the_next_stream_is_a_new_one(channel: Channels) -> None:
+def test_next_stream_raises_a_new_alert(channel: Channels) -> None:
     channel.polled()
     channel.passes(6)
     later = channel.now
@@ -241,7 +241,7 @@ def test_the_next_stream_is_a_new_one(channel: Channels) -> None:
     assert channel.alerts()[1].payload["why"] == "ended"
 
 
-def test_a_stream_gets_its_minutes_from_its_start(channel: Channels) -> None:
+def test_silence_is_measured_from_stream_start(channel: Channels) -> None:
     channel.polled(None)
     channel.passes(30, None)
     began = channel.now
@@ -251,7 +251,7 @@ def test_a_stream_gets_its_minutes_from_its_start(channel: Channels) -> None:
     assert channel.kinds() == ["no_events"]
 
 
-def test_time_in_which_we_did_not_poll_is_not_silence(channel: Channels) -> None:
+def test_downtime_does_not_count_as_silence(channel: Channels) -> None:
     """After a night in which the product did not run, there is no chat to miss."""
     channel.polled()
     channel.polled(hours=8)
@@ -261,7 +261,7 @@ def test_time_in_which_we_did_not_poll_is_not_silence(channel: Channels) -> None
     assert channel.kinds() == ["no_events"]
 
 
-def test_the_minutes_are_a_setting(channel: Channels) -> None:
+def test_silence_threshold_is_a_setting(channel: Channels) -> None:
     channel.set(MINUTES, 15)
     channel.polled()
     channel.passes(14)
@@ -273,7 +273,7 @@ def test_the_minutes_are_a_setting(channel: Channels) -> None:
     assert channel.kinds() == ["no_events"]
 
 
-def test_every_server_has_its_own_alert(
+def test_alerts_are_isolated_per_server(
     channel: Channels, tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     guilds.set_channel(tx, Channel(other_guild_id, "kick", NORA, "noraplays"))
@@ -287,7 +287,7 @@ def test_every_server_has_its_own_alert(
     assert [(part.state, part.guild_id) for part in silent] == [("warn", guild_id)]
 
 
-def test_a_server_that_follows_no_channel_has_no_alert(channel: Channels, tx: Connection) -> None:
+def test_server_without_channel_has_no_alert(channel: Channels, tx: Connection) -> None:
     channel.polled()
     channel.passes(6)
     tx.execute(text("DELETE FROM guild_channels"))
@@ -295,7 +295,7 @@ def test_a_server_that_follows_no_channel_has_no_alert(channel: Channels, tx: Co
     assert store.list_open_alerts(tx) == {}
 
 
-def test_without_an_admin_to_alert_it_is_on_the_health_page(
+def test_silence_appears_in_health_without_an_admin_channel(
     channel: Channels, tx: Connection, guild_id: int
 ) -> None:
     channel.set(ADMIN_CHANNEL, 0)
@@ -305,7 +305,7 @@ def test_without_an_admin_to_alert_it_is_on_the_health_page(
     assert "Kick activity" in {part.name for part in check_deliveries(tx, channel.now)}
 
 
-def test_the_messages_say_what_to_do() -> None:
+def test_alert_messages_say_what_to_do() -> None:
     payload = {"slug": "nora_plays", "since": NOON.isoformat()}
     alert = embeds.no_events(payload).embed
     assert r"nora\_plays" in str(alert.description)

@@ -73,13 +73,13 @@ def stream(tx: Connection, guild_id: int) -> Stream:
     return found
 
 
-def test_it_is_off_unless_an_admin_wants_it(stream: Stream) -> None:
+def test_selftest_is_off_by_default(stream: Stream) -> None:
     act(stream.tx, stream.guild_id, guild_actions.change_setting, SELFTEST, False)
     stream.passes(90)
     assert stream.lines() == []
 
 
-def test_a_silent_stream_is_tested_once_an_hour(stream: Stream) -> None:
+def test_silent_stream_is_tested_once_an_hour(stream: Stream) -> None:
     stream.passes(4)
     assert stream.lines() == []
     stream.passes(1)
@@ -92,7 +92,7 @@ def test_a_silent_stream_is_tested_once_an_hour(stream: Stream) -> None:
     assert len(stream.lines()) == 2
 
 
-def test_a_line_that_comes_back_is_received(stream: Stream) -> None:
+def test_returned_message_marks_the_test_received(stream: Stream) -> None:
     stream.passes(5)
     stream.sent({"message_id": "m1"})
     stream.passes(1)
@@ -105,7 +105,7 @@ def test_a_line_that_comes_back_is_received(stream: Stream) -> None:
 @pytest.mark.parametrize(
     ("receipt", "state"), [({"message_id": "m1"}, "failed"), ({"skipped": "quota"}, "not_sent")]
 )
-def test_a_line_that_does_not_come_back_failed_if_kick_took_it(
+def test_missing_message_marks_the_test_failed_if_kick_accepted_it(
     stream: Stream, receipt: dict[str, Any], state: str
 ) -> None:
     stream.passes(5)
@@ -114,7 +114,7 @@ def test_a_line_that_does_not_come_back_failed_if_kick_took_it(
     assert stream.state() == state
 
 
-def test_only_the_primary_server_tests(stream: Stream, other_guild_id: int) -> None:
+def test_only_the_primary_server_runs_the_test(stream: Stream, other_guild_id: int) -> None:
     guilds.set_channel(stream.tx, Channel(other_guild_id, "kick", NORA, "noraplays"))
     act(stream.tx, other_guild_id, guild_actions.change_setting, SELFTEST, True)
     stream.passes(5)

@@ -42,7 +42,7 @@ def senders(kick: KickDriver) -> list[str]:
     return [line["sender"] for line in kick.transcript()]
 
 
-async def test_the_apps_bot_sends_where_the_streamer_is_connected(
+async def test_app_bot_is_used_where_the_streamer_is_connected(
     connected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     assert names(connected, guild_id) == ["app bot", "bot account", "streamer"]
@@ -51,7 +51,7 @@ async def test_the_apps_bot_sends_where_the_streamer_is_connected(
     assert (texts(kick), senders(kick)) == (["hello"], ["Regulars"])
 
 
-async def test_the_bot_account_sends_where_nobody_is_connected(
+async def test_bot_account_is_used_without_a_connected_streamer(
     unconnected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     receipt = await transport_of(unconnected).deliver(outgoing())
@@ -60,7 +60,7 @@ async def test_the_bot_account_sends_where_nobody_is_connected(
 
 
 @pytest.mark.parametrize("fault", ["chat__bot_500", "chat__bot_401", "chat__bot_missing"])
-async def test_where_the_bot_fails_another_identity_sends_for_an_hour(
+async def test_failing_app_bot_falls_back_to_another_identity_for_an_hour(
     connected: Services, kick: KickDriver, guild_id: int, fault: str
 ) -> None:
     kick.fault(**{fault: True})
@@ -72,7 +72,7 @@ async def test_where_the_bot_fails_another_identity_sends_for_an_hour(
     assert names(later, guild_id)[0] == "app bot"
 
 
-async def test_the_streamer_is_the_last_identity(
+async def test_streamer_is_the_last_fallback(
     connected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     kick.fault(chat__bot_missing=True)
@@ -81,7 +81,7 @@ async def test_the_streamer_is_the_last_identity(
     assert senders(kick) == ["NoraPlays"]
 
 
-async def test_a_bot_that_fails_with_everybody_else_is_not_blamed(
+async def test_bot_is_not_marked_failed_when_every_identity_fails(
     connected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     kick.faults({"kick.api.500": 5})
@@ -93,7 +93,7 @@ async def test_a_bot_that_fails_with_everybody_else_is_not_blamed(
     assert account.bot_failed_at is None
 
 
-async def test_a_line_that_may_have_been_sent_is_not_sent_by_another_identity(
+async def test_message_with_unknown_outcome_is_not_retried_by_another_identity(
     connected: Services, kick: KickDriver
 ) -> None:
     kick.fault(chat__lost_reply=1)
@@ -102,7 +102,7 @@ async def test_a_line_that_may_have_been_sent_is_not_sent_by_another_identity(
     assert texts(kick) == ["hello"]
 
 
-async def test_a_token_that_ended_early_is_renewed_and_the_line_said_once(
+async def test_expired_token_is_refreshed_and_message_sent_once(
     connected: Services, kick: KickDriver
 ) -> None:
     kick.tokens("expire_access")
@@ -111,13 +111,15 @@ async def test_a_token_that_ended_early_is_renewed_and_the_line_said_once(
     assert texts(kick) == ["hello"]
 
 
-async def test_without_any_identity_it_is_skipped(unconnected: Services, kick: KickDriver) -> None:
+async def test_message_is_skipped_without_any_identity(
+    unconnected: Services, kick: KickDriver
+) -> None:
     receipt = await transport_of(without_bot_account(unconnected)).deliver(outgoing())
     assert "skipped" in receipt
     assert texts(kick) == []
 
 
-async def test_when_the_connection_ended_the_bot_account_goes_on(
+async def test_bot_account_is_used_after_the_connection_ended(
     connected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     kick.tokens("end_all")
@@ -129,7 +131,7 @@ async def test_when_the_connection_ended_the_bot_account_goes_on(
         assert account.state == "reconnect"
 
 
-async def test_when_nobody_else_is_there_an_ended_connection_is_said_plainly(
+async def test_ended_connection_without_fallback_is_reported(
     connected: Services, kick: KickDriver
 ) -> None:
     kick.tokens("end_all")
@@ -138,7 +140,7 @@ async def test_when_nobody_else_is_there_an_ended_connection_is_said_plainly(
 
 
 @pytest.mark.parametrize("with_bot_account", [True, False])
-def test_why_nothing_can_be_said(
+def test_reason_for_being_unable_to_send_is_returned(
     unconnected: Services, guild_id: int, other_guild_id: int, with_bot_account: bool
 ) -> None:
     services = unconnected if with_bot_account else without_bot_account(unconnected)
@@ -148,7 +150,7 @@ def test_why_nothing_can_be_said(
         assert "No Kick channel" in str(why_unable_to_send(work, services))
 
 
-async def test_a_line_of_the_apps_bot_is_recognised_in_the_history(
+async def test_app_bot_message_is_recognized_in_the_history(
     connected: Services, kick: KickDriver
 ) -> None:
     transport = transport_of(without_bot_account(connected))
@@ -166,7 +168,7 @@ async def test_a_line_of_the_apps_bot_is_recognised_in_the_history(
         ({"scopes": ["user:read"]}, "not allowed writing"),
     ],
 )
-async def test_an_account_that_cannot_send_here_is_no_identity(
+async def test_account_without_chat_access_is_not_used(
     connected: Services, kick: KickDriver, guild_id: int, differs: dict[str, Any], words: str
 ) -> None:
     services = without_bot_account(connected)
@@ -197,7 +199,7 @@ def comes_back(services: Services, channel_id: int, line: dict[str, Any], name: 
 
 
 @pytest.mark.parametrize("sender_id", [4_999_999, NORA])
-async def test_the_apps_bot_is_known_by_what_it_said(
+async def test_app_bot_id_is_learned_from_its_own_messages(
     connected: Services, kick: KickDriver, sender_id: int
 ) -> None:
     """Nobody says that Kick marks it with a badge; and the streamer is never taken for a bot."""
@@ -210,7 +212,7 @@ async def test_the_apps_bot_is_known_by_what_it_said(
         assert list_bot_ids(tx) == ({sender_id} if sender_id != NORA else set())
 
 
-async def test_a_sent_line_stays_sent_if_storing_fails(
+async def test_failure_to_record_a_sent_message_does_not_resend_it(
     connected: Services, kick: KickDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database goes away between the line and the note: to repeat it would say it twice."""

@@ -65,13 +65,15 @@ def say_all(services: Services, guild_id: int, *lines: str, reply_to: str | None
             assert say(work, services, line, f"test:{line}:{number}", reply_to)
 
 
-async def test_a_line_is_sent(unconnected: Services, kick: KickDriver, guild_id: int) -> None:
+async def test_chat_message_is_queued_and_sent(
+    unconnected: Services, kick: KickDriver, guild_id: int
+) -> None:
     assert send_kick_message(unconnected, "good evening", guild_id)
     async with sending(unconnected):
         await until_async(lambda: texts(kick) == ["good evening"])
 
 
-def test_without_an_identity_or_a_channel_nothing_is_posted(
+def test_without_identity_or_channel_nothing_is_queued(
     unconnected: Services, guild_id: int, other_guild_id: int
 ) -> None:
     assert not send_kick_message(without_bot_account(unconnected), "hello", guild_id)
@@ -85,7 +87,7 @@ def health(services: Services) -> list[tuple[int | None, str]]:
         return [(part.guild_id, part.reason) for part in check_chat(tx, services.clock())]
 
 
-def test_why_nothing_could_be_sent_is_on_the_health_page_until_it_can(
+def test_send_failure_reason_is_in_health_until_it_is_fixed(
     unconnected: Services, guild_id: int, other_guild_id: int
 ) -> None:
     reason = without_bot_account(unconnected)
@@ -105,7 +107,7 @@ def test_why_nothing_could_be_sent_is_on_the_health_page_until_it_can(
     assert [told for told, _reason in health(reason)] == [other_guild_id]
 
 
-async def test_a_line_that_lost_its_identity_on_the_way_is_reported_too(
+async def test_message_that_lost_its_identity_is_reported_in_health(
     unconnected: Services, guild_id: int
 ) -> None:
     assert send_kick_message(unconnected, "hello", guild_id)
@@ -118,7 +120,7 @@ async def test_a_line_that_lost_its_identity_on_the_way_is_reported_too(
 # -- /say ---------------------------------------------------------------------------------------
 
 
-async def test_an_admin_has_the_bot_say_something(
+async def test_admin_say_is_sent_and_audited(
     unconnected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     for _time in range(2):  # the same words twice are two lines
@@ -134,27 +136,27 @@ async def test_an_admin_has_the_bot_say_something(
 @pytest.mark.parametrize(
     ("line", "words"), [("  ", "nothing to say"), ("x" * 501, "501 characters")]
 )
-def test_what_kick_would_not_take_is_refused(
+def test_message_kick_would_reject_is_refused(
     unconnected: Services, guild_id: int, line: str, words: str
 ) -> None:
     with unconnected.work_in(guild_id, 77) as work, pytest.raises(Refusal, match=words):
         say_for(work, unconnected, line)
 
 
-def test_without_an_identity_the_admin_is_told_why(unconnected: Services, guild_id: int) -> None:
+def test_say_without_identity_explains_why(unconnected: Services, guild_id: int) -> None:
     reason = without_bot_account(unconnected)
     with reason.work_in(guild_id, 77) as work, pytest.raises(Refusal) as refused:
         say_for(work, reason, "hello")
     assert "/connect_kick" in refused.value.remedy
 
 
-def test_say_is_for_admins_and_private() -> None:
+def test_say_requires_manage_server_and_is_private() -> None:
     command: Any = KickChecks.say
     assert needed_permissions(command).manage_guild
     assert command.extras == PRIVATE
 
 
-async def test_lines_that_wait_are_said_together(
+async def test_queued_messages_are_joined(
     unconnected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     say_all(unconnected, guild_id, "one", "two", "three")
@@ -170,7 +172,7 @@ def _all_sent(services: Services, guild_id: int, *keys: str) -> bool:
     return all(fate is not None and fate.state == "sent" for fate in fates)
 
 
-async def test_what_does_not_fit_is_said_next(
+async def test_overflowing_message_is_sent_next(
     unconnected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     lines = ["a" * 300, "b" * 150, "c" * 100]
@@ -180,7 +182,7 @@ async def test_what_does_not_fit_is_said_next(
     assert texts(kick) == [BETWEEN.join(lines[:2]), lines[2]]
 
 
-async def test_replies_stand_alone_and_keep_their_place(
+async def test_replies_are_sent_separately_and_in_order(
     unconnected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     asked = kick.chat("mia", "!call x")
@@ -192,7 +194,7 @@ async def test_replies_stand_alone_and_keep_their_place(
     assert texts(kick)[1:] == ["before • and more", "the answer", "after"]
 
 
-async def test_joined_lines_whose_answer_was_lost_are_found_in_the_history_and_not_said_again(
+async def test_joined_messages_with_lost_reply_are_confirmed_and_not_resent(
     unconnected: Services, kick: KickDriver, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.outbox.sender.UNSURE_SECONDS", 0.1)
@@ -208,7 +210,7 @@ async def test_joined_lines_whose_answer_was_lost_are_found_in_the_history_and_n
 
 
 @given(st.lists(st.text(max_size=600), min_size=1, max_size=8))
-def test_what_is_joined_fits_and_one_more_would_not(lines: list[str]) -> None:
+def test_how_many_fit_returns_the_maximum(lines: list[str]) -> None:
     fitting = how_many_fit(lines)
     assert fitting == 1 or len(BETWEEN.join(lines[:fitting])) <= MOST_CHARACTERS
     if fitting < len(lines):
@@ -232,7 +234,7 @@ def impatient(services: Services) -> Callable[[], float]:
     return seconds
 
 
-async def test_the_self_test_says_when_nothing_comes_back(
+async def test_selftest_reports_a_missing_webhook(
     unconnected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     async with sending(unconnected):
@@ -241,7 +243,7 @@ async def test_the_self_test_says_when_nothing_comes_back(
     assert "no webhook came back" in str(kick_messages.selftest(result).title)
 
 
-async def test_a_self_test_that_does_not_come_back_is_evidence_for_the_alert(
+async def test_failed_manual_selftest_is_evidence_for_the_alert(
     unconnected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     """As the hourly one is, which is off here."""
@@ -266,7 +268,7 @@ async def test_a_self_test_that_does_not_come_back_is_evidence_for_the_alert(
     assert kinds_after(10) == ["kick.line", "kick.no_events"]
 
 
-async def test_the_self_test_says_why_nothing_was_said(
+async def test_selftest_reports_why_sending_failed(
     unconnected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     kick.faults({"kick.api.401": 9})
@@ -292,13 +294,13 @@ def states(services: Services, guild_id: int) -> dict[str, str]:
     return {line.name: line.state for line in examine(services, guild_id)}
 
 
-def test_a_server_without_a_channel_is_told_to_choose_one(
+def test_report_for_server_without_channel_asks_to_choose_one(
     unconnected: Services, other_guild_id: int
 ) -> None:
     assert states(unconnected, other_guild_id) == {"kick_channel": "down"}
 
 
-def test_the_report_names_what_is_missing(unconnected: Services, guild_id: int) -> None:
+def test_report_names_what_is_missing(unconnected: Services, guild_id: int) -> None:
     found = states(unconnected, guild_id)
     assert found["kick_channel"] == found["broadcaster id"] == "ok"
     assert found["chatroom id"] == found["OAuth token"] == "warn"
@@ -306,7 +308,7 @@ def test_the_report_names_what_is_missing(unconnected: Services, guild_id: int) 
     assert found["chat"] == "ok"
 
 
-def test_the_report_says_what_could_not_be_checked(unconnected: Services, guild_id: int) -> None:
+def test_report_names_failed_checks(unconnected: Services, guild_id: int) -> None:
     now, ids = unconnected.clock(), {kind: f"id-{kind}" for kind in WEBHOOK_KINDS}
     with unconnected.database.begin() as tx:
         intake.set_subscriptions(tx, NORA, ids, {}, now)
@@ -317,9 +319,7 @@ def test_the_report_says_what_could_not_be_checked(unconnected: Services, guild_
     assert (line.state, line.found) == ("warn", "It could not be checked: Kick.")
 
 
-def test_the_report_names_an_admin_channel_that_cannot_be_used(
-    unconnected: Services, guild_id: int
-) -> None:
+def test_report_names_an_unusable_admin_channel(unconnected: Services, guild_id: int) -> None:
     with unconnected.database.begin() as tx:
         act(tx, guild_id, change_setting, ADMIN_CHANNEL, 555)
     assert ADMIN_CHANNEL.key not in states(unconnected, guild_id)
@@ -330,9 +330,7 @@ def test_the_report_names_an_admin_channel_that_cannot_be_used(
     assert "I can't post in <#555>. Give my role there: Send Messages." in text
 
 
-async def test_the_report_tells_a_line_that_could_not_be_said(
-    unconnected: Services, guild_id: int
-) -> None:
+async def test_report_shows_a_failed_chat_message(unconnected: Services, guild_id: int) -> None:
     ended = replace(
         unconnected,
         settings=unconnected.settings.model_copy(update={"kick_bot_user_token": SecretStr("old")}),
@@ -349,9 +347,7 @@ def feed_line(services: Services, guild_id: int) -> report.Line:
     return line_of("feed", services, guild_id)
 
 
-def test_the_report_says_whether_the_feed_is_connected(
-    unconnected: Services, guild_id: int
-) -> None:
+def test_report_shows_the_feed_state(unconnected: Services, guild_id: int) -> None:
     now = unconnected.clock()
 
     def store_state(*, is_ok: bool, reason: str) -> None:
@@ -378,7 +374,7 @@ def test_the_report_says_whether_the_feed_is_connected(
     assert feed_line(later, guild_id).found == "nobody listens right now"
 
 
-def test_the_report_says_what_is_lost_without_the_feed(
+def test_report_explains_what_is_lost_without_the_feed(
     unconnected: Services, guild_id: int
 ) -> None:
     def under(**values: bool) -> report.Line:
@@ -391,7 +387,9 @@ def test_the_report_says_what_is_lost_without_the_feed(
     assert under(use_dual_mode=False, kick_use_kickpython_ws=True).state == "warn"
 
 
-def test_somebody_else_than_the_streamer_is_named(connected: Services, guild_id: int) -> None:
+def test_report_names_a_connected_account_that_is_not_the_streamer(
+    connected: Services, guild_id: int
+) -> None:
     follow(connected.database, guild_id, VERA, "veraspins")
     token = line_of("OAuth token", connected, guild_id)
     assert (token.state, token.found) == (
@@ -400,7 +398,7 @@ def test_somebody_else_than_the_streamer_is_named(connected: Services, guild_id:
     )
 
 
-def test_a_connected_streamer_is_shown_with_the_tokens_end(
+def test_report_shows_connected_streamer_and_token_expiry(
     connected: Services, guild_id: int
 ) -> None:
     lines = examine(connected, guild_id)

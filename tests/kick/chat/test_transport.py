@@ -80,23 +80,21 @@ def texts(kick: KickDriver) -> list[str]:
 # -- delivering ---------------------------------------------------------------------------------
 
 
-async def test_a_line_is_said_and_its_id_kept(transport: KickTransport, kick: KickDriver) -> None:
+async def test_sent_message_returns_its_id(transport: KickTransport, kick: KickDriver) -> None:
     receipt = await transport.deliver(outgoing("hello 🎰"))
     (line,) = kick.transcript()
     assert line["text"] == "hello 🎰"
     assert receipt["message_id"] in str(line)
 
 
-async def test_a_line_answers_the_line_it_belongs_to(
-    transport: KickTransport, kick: KickDriver
-) -> None:
+async def test_reply_references_its_message(transport: KickTransport, kick: KickDriver) -> None:
     asked = kick.chat("mia", "!call x")
     target = {"broadcaster_user_id": NORA, "reply_to": asked}
     await transport.deliver(outgoing(target=target))
     assert kick.transcript()[-1]["reply_to"]
 
 
-async def test_a_line_is_said_in_the_servers_language(services: Services, kick: KickDriver) -> None:
+async def test_message_is_sent_in_the_server_language(services: Services, kick: KickDriver) -> None:
     spoken: list[str] = []
 
     def language_of(_tx: object, guild_id: int) -> str:
@@ -108,7 +106,7 @@ async def test_a_line_is_said_in_the_servers_language(services: Services, kick: 
     assert (texts(kick), spoken) == (["Switch"], ["1001"])
 
 
-async def test_without_a_token_lines_are_skipped_and_not_kept_waiting(
+async def test_messages_without_token_are_skipped(
     pretend: Sandbox, kick: KickDriver, clean: Database
 ) -> None:
     services = services_for(pretend, clean, kick_bot_user_token=None)
@@ -118,7 +116,7 @@ async def test_without_a_token_lines_are_skipped_and_not_kept_waiting(
     assert texts(kick) == []
 
 
-async def test_lines_of_one_chat_keep_their_distance_and_other_chats_do_not_wait(
+async def test_messages_of_one_chat_are_spaced_and_other_chats_do_not_wait(
     transport: KickTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SECONDS_BETWEEN_LINES", 0.3)
@@ -137,7 +135,7 @@ async def test_lines_of_one_chat_keep_their_distance_and_other_chats_do_not_wait
     waits.cancel()
 
 
-async def test_a_chat_that_was_quiet_is_answered_at_once(
+async def test_idle_chat_is_answered_immediately(
     transport: KickTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SECONDS_BETWEEN_LINES", 0.1)
@@ -150,9 +148,7 @@ async def test_a_chat_that_was_quiet_is_answered_at_once(
 # -- length -------------------------------------------------------------------------------------
 
 
-async def test_a_line_that_is_too_long_for_kick_is_cut_and_said(
-    transport: KickTransport, kick: KickDriver
-) -> None:
+async def test_too_long_message_is_truncated(transport: KickTransport, kick: KickDriver) -> None:
     await transport.deliver(outgoing("😀" * 600))
     assert texts(kick) == ["😀" * 499 + "…"]
 
@@ -169,12 +165,12 @@ async def test_a_line_that_is_too_long_for_kick_is_cut_and_said(
         ("x " + "y" * 600, "x " + "y" * 497 + "…"),
     ],
 )
-def test_a_long_line_is_cut_at_a_word_where_there_is_one(text: str, expected: str) -> None:
+def test_long_message_is_truncated_at_a_word(text: str, expected: str) -> None:
     assert cut(text) == expected
 
 
 @given(st.text(alphabet="ab 😀é\u0301", max_size=1200))
-def test_a_cut_line_fits_and_begins_as_the_line_does(text: str) -> None:
+def test_truncated_message_fits_and_keeps_its_beginning(text: str) -> None:
     line = cut(text)
     assert len(line) <= MOST_CHARACTERS
     if line != text:
@@ -196,7 +192,7 @@ def test_a_cut_line_fits_and_begins_as_the_line_does(text: str) -> None:
     ],
     ids=["500", "429", "Cloudflare", "is_sent false"],
 )
-async def test_what_passes_is_tried_later(
+async def test_temporary_errors_are_retried_later(
     transport: KickTransport, kick: KickDriver, fault: dict[str, Any], seconds: float | None
 ) -> None:
     kick.faults(fault)
@@ -208,14 +204,14 @@ async def test_what_passes_is_tried_later(
     assert texts(kick) == ["hello"]
 
 
-async def test_a_token_that_is_worthless_is_named(pretend: Sandbox, clean: Database) -> None:
+async def test_invalid_token_is_named(pretend: Sandbox, clean: Database) -> None:
     services = services_for(pretend, clean, kick_bot_user_token="worthless")
     transport = KickTransport(services, {"test.line": say}, english)
     with pytest.raises(Refusal, match="Kick no longer takes KICK_BOT_USER_TOKEN"):
         await transport.deliver(outgoing())
 
 
-async def test_an_account_that_may_not_write_is_told_from_a_worthless_token(
+async def test_forbidden_account_is_distinguished_from_an_invalid_token(
     transport: KickTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forbidden(*_arguments: object) -> str:
@@ -226,17 +222,13 @@ async def test_an_account_that_may_not_write_is_told_from_a_worthless_token(
         await transport.deliver(outgoing())
 
 
-async def test_another_no_is_told_in_kicks_words(
-    transport: KickTransport, kick: KickDriver
-) -> None:
+async def test_other_rejections_quote_kick(transport: KickTransport, kick: KickDriver) -> None:
     kick.fault(chat__quota=1)
     with pytest.raises(Refusal, match=r"the bot account \(400: .*quota"):
         await transport.deliver(outgoing())
 
 
-async def test_a_line_whose_answer_is_lost_is_not_called_a_failure(
-    transport: KickTransport, kick: KickDriver
-) -> None:
+async def test_lost_reply_raises_unsure(transport: KickTransport, kick: KickDriver) -> None:
     kick.fault(chat__lost_reply=1)
     with pytest.raises(Unsure):
         await transport.deliver(outgoing())
@@ -246,7 +238,7 @@ async def test_a_line_whose_answer_is_lost_is_not_called_a_failure(
 # -- was it said? -------------------------------------------------------------------------------
 
 
-async def test_a_line_that_arrived_is_found_in_the_history(
+async def test_delivered_message_is_found_in_the_history(
     transport: KickTransport, kick: KickDriver
 ) -> None:
     kick.chat("mia", "!call x")
@@ -260,41 +252,41 @@ async def test_a_line_that_arrived_is_found_in_the_history(
     assert receipt["message_id"] in str(kick.transcript()[-1])
 
 
-async def test_a_line_that_did_not_arrive_may_be_said(
+async def test_message_missing_from_history_can_be_sent_again(
     transport: KickTransport, kick: KickDriver
 ) -> None:
     kick.chat("mia", "!call x")
     assert await transport.confirm(outgoing(unsure=True)) is None
 
 
-async def test_a_chat_in_which_nothing_was_said_has_not_heard_the_line(
+async def test_empty_history_means_not_delivered(
     transport: KickTransport,
 ) -> None:
     assert await transport.confirm(outgoing(unsure=True)) is None
 
 
-async def test_a_cut_line_is_recognised(transport: KickTransport, kick: KickDriver) -> None:
+async def test_truncated_message_is_recognized_in_the_history(
+    transport: KickTransport, kick: KickDriver
+) -> None:
     message = outgoing("word " * 200)
     await transport.deliver(message)
     assert await transport.confirm(message) is not None
 
 
-async def test_the_same_words_of_somebody_else_are_not_ours(
+async def test_same_text_of_another_sender_is_not_ours(
     transport: KickTransport, kick: KickDriver
 ) -> None:
     kick.chat("mia", "hello")
     assert await transport.confirm(outgoing("hello")) is None
 
 
-async def test_our_own_words_of_long_ago_are_another_line(transport: KickTransport) -> None:
+async def test_same_text_sent_long_ago_is_another_message(transport: KickTransport) -> None:
     await transport.deliver(outgoing("hello"))
     later = datetime.now(UTC) + timedelta(seconds=60)
     assert await transport.confirm(outgoing("hello", first_sending_at=later)) is None
 
 
-async def test_a_history_that_does_not_reach_back_far_enough_tells_nothing(
-    transport: KickTransport, kick: KickDriver
-) -> None:
+async def test_too_short_history_cannot_confirm(transport: KickTransport, kick: KickDriver) -> None:
     """A busy chat scrolls past our line within seconds."""
     kick.chat("mia", "long after")
     long_ago = datetime.now(UTC) - timedelta(minutes=10)
@@ -302,7 +294,7 @@ async def test_a_history_that_does_not_reach_back_far_enough_tells_nothing(
         await transport.confirm(outgoing(first_sending_at=long_ago, unsure=True))
 
 
-async def test_who_does_not_know_himself_cannot_tell(
+async def test_unknown_bot_id_cannot_confirm(
     transport: KickTransport, kick: KickDriver, clean: Database
 ) -> None:
     with clean.begin() as tx:
@@ -312,7 +304,7 @@ async def test_who_does_not_know_himself_cannot_tell(
         await transport.confirm(outgoing(unsure=True))
 
 
-async def test_a_blocked_history_is_asked_three_times_and_then_the_line_is_given_up(
+async def test_blocked_history_is_retried_three_times_then_given_up(
     transport: KickTransport, kick: KickDriver
 ) -> None:
     kick.fault(site__cloudflare_403=True)
@@ -324,7 +316,7 @@ async def test_a_blocked_history_is_asked_three_times_and_then_the_line_is_given
     assert texts(kick) == []
 
 
-async def test_a_channel_that_is_followed_no_more_is_not_asked(
+async def test_message_to_an_unfollowed_channel_cannot_be_confirmed(
     transport: KickTransport, clean: Database
 ) -> None:
     with clean.begin() as tx:

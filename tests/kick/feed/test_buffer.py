@@ -14,7 +14,7 @@ from tests.clean import cleaned
 FRAME = Delivery("kick.feed", "1", "said", "kick:1", {"text": "hello"}, datetime.now(UTC))
 
 
-async def test_a_frame_that_cannot_be_stored_takes_no_other_with_it(database: Database) -> None:
+async def test_unstorable_frame_does_not_affect_others(database: Database) -> None:
     with cleaned(database), capture_logs() as logged:
         buffer = FeedBuffer(database)
         for number in range(5):

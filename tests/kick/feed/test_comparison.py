@@ -39,12 +39,12 @@ def compare(
     return found
 
 
-def test_the_same_line_on_both_sides_confirms_the_chatroom() -> None:
+def test_same_message_on_both_sources_confirms_the_chatroom() -> None:
     found = compare([line(1)], [line(1, 12), *lines(50, 20)[2:]])
     assert (found.confirmed_at, found.missing_on_feed) == (at(12), 0)
 
 
-def test_a_line_under_another_id_is_known_by_sender_and_text() -> None:
+def test_message_with_another_id_is_matched_by_sender_and_text() -> None:
     """That both sides use one id is a guess."""
     told = [line(2, text="hello")]
     assert compare([line(1, text="hello")], told).confirmed_at
@@ -52,22 +52,22 @@ def test_a_line_under_another_id_is_known_by_sender_and_text() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, ENOUGH_MISSING_ON_FEED, 40])
-def test_lines_by_webhook_that_the_feed_never_showed_are_counted(count: int) -> None:
+def test_webhook_messages_missing_on_feed_are_counted(count: int) -> None:
     another_channels = [line(1000 + number) for number in range(9)]
     assert compare([], lines(count)).missing_on_feed == count
     assert compare([*another_channels], lines(count)).missing_on_feed == count
 
 
-def test_what_has_just_come_is_not_missing_yet() -> None:
+def test_recent_messages_are_not_missing_yet() -> None:
     assert compare([], lines(9, 250)).missing_on_feed == 0
     assert compare([*lines(9, 250)], []).webhooks_missing_since is None
 
 
-def test_what_came_before_the_connection_is_not_missing() -> None:
+def test_messages_before_the_connection_are_not_missing() -> None:
     assert compare([], lines(9, -60)).missing_on_feed == 0
 
 
-def test_lines_on_the_feed_without_a_webhook_since() -> None:
+def test_feed_messages_without_webhooks_set_missing_since() -> None:
     some = lines(ENOUGH_MISSING_WEBHOOKS, 60)
     assert compare([*some], []).webhooks_missing_since == at(60)
     assert compare([*some[1:]], []).webhooks_missing_since is None, "one may be lost"
@@ -75,7 +75,7 @@ def test_lines_on_the_feed_without_a_webhook_since() -> None:
     assert compare([line(1), *some], [line(1)]).webhooks_missing_since == at(60)
 
 
-def test_our_own_lines_prove_nothing() -> None:
+def test_own_messages_are_ignored() -> None:
     ours = [line(number, sender=7) for number in range(9)]
     assert compare([*ours], [], {7}).webhooks_missing_since is None
     assert compare([], ours, {7}).missing_on_feed == 0

@@ -64,7 +64,7 @@ def reported(tx: Connection, delivery: Delivery) -> list[Any]:
     return list(tx.execute(select(ReviewItem.__table__).order_by(*same)))
 
 
-def test_each_giftee_is_one(tx: Connection) -> None:
+def test_each_gift_recipient_is_one_event(tx: Connection) -> None:
     first, second = reported(tx, written("GiftedSubscriptionsEvent", GIFTS))
     assert (first.giver, first.receiver, second.receiver) == ("Mia", "Tom", "Ann")
     assert first.drop == second.drop == "700002820790407"
@@ -73,7 +73,7 @@ def test_each_giftee_is_one(tx: Connection) -> None:
     assert first.at == NOON
 
 
-def test_the_same_gift_under_two_names_and_as_text_is_one_row() -> None:
+def test_gift_under_two_event_names_and_as_text_is_one_row() -> None:
     new = written("GiftedSubscriptionsEvent", GIFTS)
     old = frames.to_delivery(NORA, f"{APP}GiftedSubscriptionsEvent", json.dumps(GIFTS), NOON)
     assert new.delivery_id == old.delivery_id
@@ -88,13 +88,13 @@ def test_chunks_are_rows_of_one_drop(tx: Connection) -> None:
     assert first.drop == second.drop == "700002820790407"
 
 
-def test_kicks_have_a_number_and_their_instant(tx: Connection) -> None:
+def test_kicks_have_an_id_and_their_time(tx: Connection) -> None:
     (seen,) = reported(tx, written("KicksGifted", KICKS))
     assert (seen.giver_id, seen.amount, seen.key) == (9, 500, "kicks|t-1")
     assert seen.at.isoformat() == "2026-05-01T12:00:00.212275+00:00"
 
 
-def test_a_subscription_has_no_number(tx: Connection) -> None:
+def test_subscription_without_id_is_matched_by_content(tx: Connection) -> None:
     """Soon afterwards, the same is a repeat."""
     delivery = written(f"{APP}SubscriptionEvent", SUBSCRIPTION)
     (seen,) = reported(tx, delivery)
@@ -103,19 +103,19 @@ def test_a_subscription_has_no_number(tx: Connection) -> None:
     assert reported(tx, replace(delivery, sent_at=later)) == [seen]
 
 
-def test_every_server_of_the_channel_sees_it(tx: Connection) -> None:
+def test_every_server_of_the_channel_receives_the_event(tx: Connection) -> None:
     guilds.set_channel(tx, Channel(OTHER_GUILD, "kick", NORA, "noraplays"))
     seen = reported(tx, written("KicksGifted", KICKS))
     assert {each.guild_id for each in seen} == {GUILD, OTHER_GUILD}
 
 
-def test_streams_are_only_a_reason_to_poll(tx: Connection) -> None:
+def test_stream_frames_only_trigger_a_poll(tx: Connection) -> None:
     row = written(f"{APP}StreamerIsLive", {"livestream": {"id": 1, "channel_id": 2}})
     assert row.kind == "feed.live"
     assert frames.translate(tx, row) == []
 
 
-def test_a_line_of_chat_is_the_same_as_by_webhook(tx: Connection) -> None:
+def test_chat_frame_equals_the_webhook_event(tx: Connection) -> None:
     (line,) = frames.translate(tx, written(f"{APP}ChatMessageEvent", CHAT))
     assert (line.key, line.text, line.sender.name) == ("5f0c", "hi", "Mia")  # type: ignore[attr-defined]
     assert line.sender.badges == ("subscriber",)  # type: ignore[attr-defined]
@@ -130,18 +130,18 @@ def test_a_line_of_chat_is_the_same_as_by_webhook(tx: Connection) -> None:
         "KicksLeaderboardUpdated", "RewardRedeemedEvent", f"{APP}StreamHostEvent",
     ],
 )  # fmt: skip
-def test_other_frames_of_the_same_event_are_ignored(event: str) -> None:
+def test_duplicate_frames_of_an_event_are_ignored(event: str) -> None:
     assert not frames.is_used(event, chat=True)
 
 
-def test_chat_is_used_only_where_the_feed_is_its_source() -> None:
+def test_chat_frames_are_used_only_where_the_feed_is_the_source() -> None:
     assert not frames.is_used(f"{APP}ChatMessageEvent", chat=False)
     assert frames.is_used(f"{APP}ChatMessageEvent", chat=True)
     assert frames.is_used(f"{APP}ChatMessageEvent", chat=True, support=False)
 
 
 @pytest.mark.parametrize("event", list(frames.SHAPES))
-def test_without_dual_mode_only_chat_is_used(event: str) -> None:
+def test_only_chat_is_used_without_dual_mode(event: str) -> None:
     assert frames.is_used(event, chat=True)
     assert not frames.is_used(event, chat=True, support=False)
 
@@ -162,12 +162,12 @@ def test_without_dual_mode_only_chat_is_used(event: str) -> None:
         ("KicksGifted", []),
     ],
 )
-def test_another_shape_is_a_value_error(event: str, data: Any) -> None:
+def test_unexpected_shape_raises_value_error(event: str, data: Any) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - pydantic's and json's both
         frames.to_delivery(NORA, event, data, NOON)
 
 
-def test_characters_that_cannot_be_kept_are_replaced() -> None:
+def test_unstorable_characters_are_replaced() -> None:
     """NUL and halves of characters, whether the transport has decoded them already or not."""
     for data in (
         {**KICKS, "message": "a\x00\ud83d"},

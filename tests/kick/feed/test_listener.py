@@ -61,8 +61,8 @@ def state(database: Database, guild_id: int = GUILD) -> str:
 
 
 @pytest.mark.parametrize("transport", ["centrifugo", "pusher"])
-class TestOver:
-    def test_one_row_of_each_kind_and_no_chat(
+class TestTransports:
+    def test_one_row_of_each_kind_is_stored_without_chat(
         self, clean: Database, pretend: Sandbox, kick: KickDriver, transport: str
     ) -> None:
         """One subscription is five frames, a gift two, Kicks two."""
@@ -76,7 +76,7 @@ class TestOver:
             until(lambda: len(inbox_kinds(clean)) >= 3)
         assert inbox_kinds(clean) == ["feed.subscription", "feed.gifts", "feed.kicks"]
 
-    def test_killed_it_comes_back_to_all_feeds(
+    def test_killed_connection_is_restored_to_all_feeds(
         self, clean: Database, pretend: Sandbox, kick: KickDriver, transport: str
     ) -> None:
         kick.fault(feed__provider=transport)
@@ -88,7 +88,7 @@ class TestOver:
             kick.kicks("mia", 5)
             until(lambda: inbox_kinds(clean) == ["feed.kicks"])
 
-    def test_a_frozen_server_is_noticed(
+    def test_frozen_server_is_detected(
         self, clean: Database, pretend: Sandbox, kick: KickDriver, transport: str
     ) -> None:
         """The sockets stay open, and not even a ping is answered."""
@@ -103,7 +103,7 @@ class TestOver:
             until(lambda: "Listening" in state(clean))
             wait_for_listener(kick, *USED, other_than=first["id"])
 
-    def test_the_server_says_how_long_silence_may_last(
+    def test_server_sets_the_silence_timeout(
         self, clean: Database, pretend: Sandbox, kick: KickDriver, transport: str
     ) -> None:
         """Pusher's `activity_timeout`, Centrifugo's `ping`: ours would take two minutes."""
@@ -114,7 +114,7 @@ class TestOver:
             kick.fault(feed__silent=True)
             until(lambda: "Not connected" in state(clean))
 
-    def test_no_thread_stays_behind(
+    def test_no_thread_is_left_behind(
         self, clean: Database, pretend: Sandbox, kick: KickDriver, transport: str
     ) -> None:
         kick.fault(feed__provider=transport)
@@ -131,7 +131,9 @@ def _ours(threads: set[threading.Thread]) -> list[str]:
     return [each.name for each in threads if "ysher" in each.name or "kick-feed" in each.name]
 
 
-def test_kick_changes_the_transport(clean: Database, pretend: Sandbox, kick: KickDriver) -> None:
+def test_listener_follows_a_transport_change(
+    clean: Database, pretend: Sandbox, kick: KickDriver
+) -> None:
     kick.fault(feed__provider="pusher")
     with listening(services(clean, pretend)):
         wait_for_listener(kick, *USED, transport="pusher")
@@ -141,7 +143,7 @@ def test_kick_changes_the_transport(clean: Database, pretend: Sandbox, kick: Kic
         until(lambda: "over Centrifugo" in state(clean))
 
 
-def test_without_negotiation_the_configured_app_is_used(
+def test_configured_app_is_used_without_negotiation(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
     kick.fault(feed__provider="pusher", feed__refuse=True)
@@ -150,7 +152,7 @@ def test_without_negotiation_the_configured_app_is_used(
         until(lambda: "over Pusher" in state(clean))
 
 
-def test_a_retired_key_is_reported_and_does_not_end_it(
+def test_retired_key_is_reported_and_listening_continues(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
     """pysher's own thread dies of it."""
@@ -161,7 +163,7 @@ def test_a_retired_key_is_reported_and_does_not_end_it(
         wait_for_listener(kick, *USED, transport="centrifugo")
 
 
-def test_sent_away_for_good_it_stays_away(
+def test_permanent_close_is_not_retried(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
     ours = services(clean, pretend, kick_pusher_key=None)
@@ -173,7 +175,9 @@ def test_sent_away_for_good_it_stays_away(
         until(lambda: not kick.feed_listeners())
 
 
-def test_off_it_says_what_is_lost(clean: Database, pretend: Sandbox, kick: KickDriver) -> None:
+def test_disabled_listener_reports_what_is_lost(
+    clean: Database, pretend: Sandbox, kick: KickDriver
+) -> None:
     with listening(services(clean, pretend, use_dual_mode=False)) as listener:
         (part,) = listener.status()
         assert part.state == "ok"
@@ -183,7 +187,7 @@ def test_off_it_says_what_is_lost(clean: Database, pretend: Sandbox, kick: KickD
     assert inbox_kinds(clean) == []
 
 
-def test_one_listener_in_all_processes(clean: Database, pretend: Sandbox, kick: KickDriver) -> None:
+def test_only_one_process_listens(clean: Database, pretend: Sandbox, kick: KickDriver) -> None:
     ours = services(clean, pretend)
     with listening(ours) as first:
         wait_for_listener(kick, *USED)
@@ -195,16 +199,14 @@ def test_one_listener_in_all_processes(clean: Database, pretend: Sandbox, kick: 
             until(lambda: len(kick.feed_listeners()) == 1)
 
 
-def test_chat_is_read_where_there_is_no_webhook(
-    clean: Database, pretend: Sandbox, kick: KickDriver
-) -> None:
+def test_chat_is_read_without_webhooks(clean: Database, pretend: Sandbox, kick: KickDriver) -> None:
     with listening(services(clean, pretend, kick_use_kickpython_ws=True)):
         wait_for_listener(kick, *USED)
         kick.chat("mia", "hello")
         until(lambda: inbox_kinds(clean) == ["chat.message.sent"])
 
 
-def test_without_dual_mode_the_feed_is_for_chat_only(
+def test_only_chat_is_stored_without_dual_mode(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
     ours = services(clean, pretend, kick_use_kickpython_ws=True, use_dual_mode=False)
@@ -217,7 +219,7 @@ def test_without_dual_mode_the_feed_is_for_chat_only(
     assert inbox_kinds(clean) == ["chat.message.sent"]
 
 
-def test_a_channel_more_joins_the_same_connection(
+def test_new_channel_joins_the_same_connection(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
     with listening(services(clean, pretend)):
@@ -227,7 +229,7 @@ def test_a_channel_more_joins_the_same_connection(
         assert second["id"] == first["id"]
 
 
-def test_numbers_typed_in_wrongly_take_nothing_from_the_other_channel(
+def test_wrong_channel_ids_do_not_affect_the_other_channel(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
     """Another server has typed in Nora's numbers for its own channel."""
@@ -249,7 +251,7 @@ def lanes(database: Database) -> set[str]:
         return set(found.scalars())
 
 
-def test_what_the_website_says_counts_before_what_was_typed_in(clean: Database) -> None:
+def test_website_ids_take_precedence_over_manual_ids(clean: Database) -> None:
     """Two servers follow one channel, and in the first of them somebody mistyped."""
     follow(clean, OTHER_GUILD)
     with clean.begin() as tx:
@@ -292,7 +294,7 @@ class Chat:
         return state is not None and bool(condition(state))
 
 
-def test_a_wrong_chatroom_is_noticed_and_reported_once(
+def test_wrong_chatroom_is_reported_once(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
     """Any number was taken, and every check stayed green."""
@@ -318,7 +320,7 @@ def test_a_wrong_chatroom_is_noticed_and_reported_once(
     ]
 
 
-def test_a_chatroom_is_confirmed_and_lost_webhooks_are_noticed(
+def test_chatroom_is_confirmed_and_lost_webhooks_are_detected(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
     ours = Chat(clean, kick)
@@ -348,7 +350,7 @@ def known(database: Database) -> KnownChannel:
     return found
 
 
-def test_a_frame_of_another_shape_is_shown_on_the_health_page(
+def test_malformed_frame_appears_in_health(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
     with listening(services(clean, pretend)) as listener:
@@ -363,7 +365,7 @@ def test_a_frame_of_another_shape_is_shown_on_the_health_page(
         until(lambda: listener.status()[0].state == "ok")
 
 
-def test_a_channel_whose_numbers_are_unknown_is_named(
+def test_channel_with_unknown_ids_is_reported(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
     follow(clean, OTHER_GUILD, channel_id=77, site_channel_id=None, chatroom_id=None)
@@ -373,12 +375,12 @@ def test_a_channel_whose_numbers_are_unknown_is_named(
         until(lambda: "Listening" in state(clean))
 
 
-def test_the_default_timeouts_fit_what_the_servers_do() -> None:
+def test_default_timeouts_match_the_servers() -> None:
     assert Timing().after_ping == 20
     assert Timing().quiet == 120
 
 
-def test_what_postgresql_cannot_keep_does_not_end_the_listening(
+def test_null_characters_do_not_stop_the_listener(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
     """NUL is JSON to Python and not to PostgreSQL."""
@@ -396,7 +398,7 @@ def test_what_postgresql_cannot_keep_does_not_end_the_listening(
         until(lambda: inbox_kinds(clean) == ["feed.kicks", "feed.kicks"])
 
 
-def test_a_frame_that_cannot_be_written_does_not_end_the_listening(
+def test_unwritable_frame_does_not_stop_the_listener(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
     """It is reported, and what else the same connection shows is stored."""
@@ -413,7 +415,7 @@ def test_a_frame_that_cannot_be_written_does_not_end_the_listening(
     assert [line["kind"] for line in logged if line["log_level"] == "error"] == ["feed.kicks"]
 
 
-def test_a_bug_in_a_helper_starts_the_listening_again(
+def test_failed_helper_thread_is_restarted(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
     """Whatever ends a helper, another one takes its place, and is whole."""

@@ -13,11 +13,11 @@ from core.kick.feed.rules import (
 BOTH = ("centrifugo", "pusher")
 
 
-def test_kick_chooses_first() -> None:
+def test_kicks_choice_comes_first() -> None:
     assert RouteSelector(has_pusher_key=True).choose(0) == BOTH
 
 
-def test_each_failure_leads_to_the_next_route_and_round_again() -> None:
+def test_each_failure_selects_the_next_route_in_turn() -> None:
     routes, tried = RouteSelector(has_pusher_key=True), []
     for _ in range(5):
         tried.append(routes.choose(0))
@@ -25,7 +25,7 @@ def test_each_failure_leads_to_the_next_route_and_round_again() -> None:
     assert tried == [BOTH, ("pusher",), ("centrifugo",), (), BOTH]
 
 
-def test_pauses_grow_and_are_forgotten_once_it_worked() -> None:
+def test_backoff_grows_and_resets_after_success() -> None:
     routes = RouteSelector(has_pusher_key=False)
     pauses = [routes.failed(None, 0, terminal=False) for _ in range(12)]
     assert 0.8 <= pauses[0] <= 1.2
@@ -35,7 +35,7 @@ def test_pauses_grow_and_are_forgotten_once_it_worked() -> None:
     assert routes.failed(None, 0, terminal=False) <= 1.2
 
 
-def test_who_sends_us_away_for_good_is_left_alone_while_others_are_tried() -> None:
+def test_permanently_closed_provider_is_skipped_while_others_are_tried() -> None:
     routes = RouteSelector(has_pusher_key=False)
     assert routes.failed("centrifugo", 0, terminal=True) <= 1.2
     assert routes.choose(1) == ("pusher",)
@@ -45,7 +45,7 @@ def test_who_sends_us_away_for_good_is_left_alone_while_others_are_tried() -> No
     assert routes.choose(361) == BOTH
 
 
-def test_sent_away_by_everybody_we_wait_at_least_five_minutes_and_longer_each_time() -> None:
+def test_all_providers_closed_waits_at_least_five_minutes_and_grows() -> None:
     routes = RouteSelector(has_pusher_key=False)
     routes.failed("pusher", 0, terminal=True)
     now = 0.0
@@ -61,9 +61,7 @@ def test_sent_away_by_everybody_we_wait_at_least_five_minutes_and_longer_each_ti
 @pytest.mark.parametrize(
     ("numbers", "count"), [((1, 2), 4), ((None, 2), 2), ((1, None), 2), ((None, None), 0)]
 )
-def test_feeds_as_far_as_the_numbers_are_known(
-    numbers: tuple[int | None, int | None], count: int
-) -> None:
+def test_feeds_are_limited_to_known_ids(numbers: tuple[int | None, int | None], count: int) -> None:
     assert len(feeds_of(*numbers)) == count
 
 
@@ -75,7 +73,7 @@ def test_500_channels_share_17_connections() -> None:
     assert max(sum(len(wanted[each]) for each in share) for share in shares) <= MOST_FEEDS
 
 
-def test_a_channel_that_leaves_frees_its_place_and_disturbs_no_connection() -> None:
+def test_removed_channel_frees_its_place_without_reconnecting_others() -> None:
     wanted = {channel: feeds_of(channel, channel) for channel in range(60)}
     before = share_out(wanted, [])
     del wanted[0]

@@ -30,7 +30,7 @@ async def shown(database: Database, clock: StandingClock, guild_id: int) -> str:
     return str(sent["embed"].description)
 
 
-async def test_the_last_ten_of_this_server_and_nobody_elses(
+async def test_log_shows_the_last_ten_of_this_server_only(
     clean: Database, clock: StandingClock, guild_id: int, other_guild_id: int
 ) -> None:
     def line(guild: int, number: int) -> LogLine:
@@ -46,7 +46,7 @@ async def test_the_last_ten_of_this_server_and_nobody_elses(
     assert (await shown(clean, clock, other_guild_id)).count("kind-") == 1
 
 
-def test_it_is_for_admins_and_private() -> None:
+def test_webhooklog_requires_manage_server_and_is_private() -> None:
     command: Any = KickChecks.webhooklog
     assert needed_permissions(command).manage_guild
     assert command.extras == PRIVATE

@@ -59,7 +59,7 @@ def rows(database: Database) -> int:
         )
 
 
-def test_a_stored_delivery_is_logged_with_its_delay(
+def test_stored_delivery_is_logged_with_its_delay(
     kick: Hook, clean: Database, guild_id: int
 ) -> None:
     kick.send(message_id="01J", timestamp="2026-05-01T11:59:58Z")
@@ -85,7 +85,7 @@ def test_a_stored_delivery_is_logged_with_its_delay(
         ({"timestamp": "2026-04-30T11:00:00Z"}, "stale"),
     ],
 )
-def test_what_is_genuine_and_refused_is_in_its_servers_log(
+def test_signed_but_rejected_delivery_is_in_its_server_log(
     kick: Hook, clean: Database, guild_id: int, delivery: dict[str, Any], outcome: str
 ) -> None:
     assert kick.send(**delivery).status_code == 403
@@ -106,7 +106,7 @@ def test_what_is_genuine_and_refused_is_in_its_servers_log(
         ({"timestamp": "yesterday"}, "bad_timestamp"),
     ],
 )
-def test_what_is_nobodys_is_only_counted(
+def test_unattributed_delivery_is_only_counted(
     kick: Hook, clean: Database, guild_id: int, delivery: dict[str, Any], outcome: str
 ) -> None:
     """An unsigned body could name any channel; it must not get into that server's log."""
@@ -115,14 +115,14 @@ def test_what_is_nobodys_is_only_counted(
     assert lines(clean, guild_id) == []
 
 
-def test_a_repetition_is_seen(kick: Hook, clean: Database, guild_id: int) -> None:
+def test_repeated_delivery_is_logged_as_seen(kick: Hook, clean: Database, guild_id: int) -> None:
     body = chat()
     for _ in range(2):
         kick.send(body, message_id="01J")
     assert [line.outcome for line in lines(clean, guild_id)] == ["seen", "stored"]
 
 
-def test_nothing_of_a_body_is_kept(kick: Hook, clean: Database) -> None:
+def test_no_body_content_is_logged(kick: Hook, clean: Database) -> None:
     secret = "nobody may read this"
     kick.send(chat(secret), timestamp="2026-04-30T11:00:00Z")
     kick.send(chat(secret), headers={"Kick-Event-Signature": "forged"})
@@ -136,7 +136,7 @@ def test_nothing_of_a_body_is_kept(kick: Hook, clean: Database) -> None:
     assert not any("nobody may" in row for row in kept)
 
 
-def test_a_server_sees_its_own_and_never_anothers(
+def test_log_is_isolated_per_server(
     kick: Hook, clean: Database, guild_id: int, other_guild_id: int
 ) -> None:
     kick.send(message_id="ours")
@@ -146,7 +146,7 @@ def test_a_server_sees_its_own_and_never_anothers(
     assert [line.delivery_id for line in lines(clean, other_guild_id)] == ["theirs"]
 
 
-def test_two_servers_of_one_channel_have_a_line_each(
+def test_two_servers_of_one_channel_each_get_a_line(
     clean: Database, kick: Hook, guild_id: int, other_guild_id: int
 ) -> None:
     follow(clean, other_guild_id)
@@ -155,7 +155,7 @@ def test_two_servers_of_one_channel_have_a_line_each(
         assert [line.delivery_id for line in lines(clean, guild)] == ["01J"]
 
 
-def test_a_flood_cannot_fill_the_disk(
+def test_flood_of_rejected_deliveries_is_limited(
     kick: Hook, clean: Database, clock: StandingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log, "MOST_A_MINUTE", 5)
@@ -171,7 +171,7 @@ def test_a_flood_cannot_fill_the_disk(
     assert rows(clean) == 5 + 2 + 1
 
 
-def test_what_is_stored_is_logged_however_much_it_is(
+def test_stored_deliveries_are_logged_without_limit(
     kick: Hook, clean: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log, "MOST_A_MINUTE", 0)
@@ -181,13 +181,13 @@ def test_what_is_stored_is_logged_however_much_it_is(
     assert rows(clean) == 0, "the inbox holds it already"
 
 
-def test_headers_of_any_length_are_cut(kick: Hook, clean: Database, guild_id: int) -> None:
+def test_long_headers_are_truncated(kick: Hook, clean: Database, guild_id: int) -> None:
     kick.send(message_id="x" * 900, headers={"Kick-Event-Subscription-Id": "y" * 5000})
     (line,) = lines(clean, guild_id)
     assert (line.delivery_id, line.subscription_id) == ("x" * 100, "y" * 100)
 
 
-def test_without_the_database_a_refusal_is_still_a_refusal(clock: StandingClock) -> None:
+def test_rejection_works_without_the_database(clock: StandingClock) -> None:
     away = Database("postgresql://nobody@127.0.0.1:1/nothing")
     answer = hook(away, clock, settings()).send(content_type="text/plain")
     assert answer.status_code == 415
@@ -201,7 +201,7 @@ def told(database: Database, clock: StandingClock, name: str) -> list[HealthItem
         return [part for part in check_deliveries(tx, clock.now) if part.name == name]
 
 
-def test_late_deliveries_are_told_to_their_server(
+def test_late_deliveries_are_reported_to_their_server(
     kick: Hook, clean: Database, clock: StandingClock, guild_id: int, other_guild_id: int
 ) -> None:
     follow(clean, other_guild_id, VERA, "veraspins")
@@ -214,7 +214,7 @@ def test_late_deliveries_are_told_to_their_server(
     assert told(clean, clock, "Kick delays") == []
 
 
-def test_deliveries_by_an_unknown_subscription_are_stored_and_told(
+def test_deliveries_of_an_unknown_subscription_are_stored_and_reported(
     kick: Hook, clean: Database, clock: StandingClock, guild_id: int
 ) -> None:
     with clean.begin() as tx:
@@ -234,7 +234,7 @@ def test_deliveries_by_an_unknown_subscription_are_stored_and_told(
 # -- how it looks -------------------------------------------------------------------------------
 
 
-def test_the_log_says_type_time_delay_outcome_and_why(guild_id: int) -> None:
+def test_log_shows_type_time_delay_outcome_and_reason(guild_id: int) -> None:
     def line(outcome: str, delay: float, kind: str = CHAT) -> LogLine:
         sent_at = NOON - timedelta(seconds=delay)
         return line_of(guild_id, NOON, outcome, sent_at=sent_at, kind=kind)
@@ -253,10 +253,10 @@ def test_the_log_says_type_time_delay_outcome_and_why(guild_id: int) -> None:
     assert "not signed by Kick: 1200" in str(embed.footer.text)
 
 
-def test_an_empty_log_says_how_to_test() -> None:
+def test_empty_log_explains_how_to_test() -> None:
     assert "Write in your Kick chat" in str(webhook_log([], {}).description)
 
 
-def test_ten_long_lines_fit(guild_id: int) -> None:
+def test_ten_long_lines_fit_in_an_embed(guild_id: int) -> None:
     long = line_of(guild_id, NOON, "o" * 100, kind="k" * 100)
     assert len(webhook_log([long] * SHOWN, {})) < 6000

@@ -62,7 +62,9 @@ def left(database: Database, column: str, table: str) -> set[str]:
         return set(tx.execute(text(f"SELECT DISTINCT {column} FROM {table}")).scalars())
 
 
-def test_chat_and_looks_go_and_money_stays(services: Services, clean: Database) -> None:
+def test_old_chat_and_polls_are_deleted_and_support_is_kept(
+    services: Services, clean: Database
+) -> None:
     old = NOON - WINDOW - timedelta(minutes=1)
     seen = {"seen_at": old.isoformat(), "broadcaster": {"user_id": 4_100_001}}
     bodies = SUPPORT | {
@@ -80,7 +82,7 @@ def test_chat_and_looks_go_and_money_stays(services: Services, clean: Database) 
     assert left(clean, "event", "inbox_events") == facts - {"ChatMessageSent", "StreamSeenOffline"}
 
 
-def test_what_could_still_come_again_stays(services: Services, clean: Database) -> None:
+def test_deliveries_within_the_replay_window_are_kept(services: Services, clean: Database) -> None:
     at = NOON - WINDOW + timedelta(minutes=1)
     deliver(clean, at, "chat.message.sent", chat(created_at=at.isoformat()), 1)
     work(clean)
@@ -89,7 +91,7 @@ def test_what_could_still_come_again_stays(services: Services, clean: Database) 
     assert left(clean, "event", "inbox_events") == {"ChatMessageSent"}
 
 
-def test_what_waits_or_is_a_dead_letter_stays(services: Services, clean: Database) -> None:
+def test_waiting_and_dead_letter_deliveries_are_kept(services: Services, clean: Database) -> None:
     old = NOON - timedelta(days=30)
     deliver(clean, old, "chat.message.sent", {"not": "understood"}, 1)
     work(clean)
@@ -98,7 +100,7 @@ def test_what_waits_or_is_a_dead_letter_stays(services: Services, clean: Databas
     assert left(clean, "state", "inbox_deliveries") == {"dead", "waiting"}
 
 
-def test_the_log_is_kept_for_its_days(services: Services, clean: Database, guild_id: int) -> None:
+def test_log_is_kept_for_seven_days(services: Services, clean: Database, guild_id: int) -> None:
     def line(days: float) -> LogLine:
         return line_of(guild_id, NOON - timedelta(days=days), delivery_id=f"{days}")
 
@@ -116,7 +118,7 @@ def test_the_log_is_kept_for_its_days(services: Services, clean: Database, guild
     assert len(left(clean, "id::text", "kick_unattributed_deliveries")) == 1
 
 
-def test_when_chat_came_last_is_known_after_the_chat_is_forgotten(
+def test_last_chat_time_is_known_after_chat_is_deleted(
     services: Services, clean: Database, guild_id: int
 ) -> None:
     follow(clean, guild_id, 1)
@@ -134,7 +136,7 @@ def test_when_chat_came_last_is_known_after_the_chat_is_forgotten(
         assert [line.at for line in lines] == [newest]
 
 
-def test_it_goes_in_small_steps(
+def test_pruning_deletes_in_batches(
     services: Services, clean: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks, "DELETED_AT_ONCE", 3)
@@ -153,7 +155,7 @@ def test_it_goes_in_small_steps(
         assert left(clean, column, table) == set()
 
 
-def test_a_run_has_an_end(
+def test_pruning_run_is_bounded(
     services: Services, clean: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks, "DELETED_AT_ONCE", 1)
@@ -165,9 +167,7 @@ def test_a_run_has_an_end(
     assert left(clean, "delivery_id", "kick_webhook_log") == {"2", "3", "4"}
 
 
-def test_subscriptions_too_old_to_have_duplicates_are_deleted(
-    services: Services, clean: Database
-) -> None:
+def test_support_too_old_to_have_duplicates_is_deleted(services: Services, clean: Database) -> None:
     kind = "channel.subscription.gifts"
     deliver(clean, NOON, kind, SUPPORT[kind] | {"created_at": "2026-03-31T12:00:00Z"}, 1)
     deliver(clean, NOON, kind, SUPPORT[kind], 2)

@@ -53,7 +53,7 @@ def part(services: Services, guild_id: int, name: str = "Kick subscriptions") ->
     return next(one for one in parts if (one.name, one.guild_id) == (name, guild_id))
 
 
-def test_all_ten_are_subscribed_to_and_their_ids_kept(
+def test_all_kinds_are_subscribed_and_their_ids_stored(
     services: Services, kick: KickDriver, guild_id: int
 ) -> None:
     reconcile(services)
@@ -66,7 +66,7 @@ def test_all_ten_are_subscribed_to_and_their_ids_kept(
     )
 
 
-def test_again_and_again_changes_nothing(services: Services, kick: KickDriver) -> None:
+def test_repeated_reconcile_changes_nothing(services: Services, kick: KickDriver) -> None:
     reconcile(services)
     before = kick.state()["webhooks"]["subscriptions"]
     for _ in range(2):
@@ -75,7 +75,9 @@ def test_again_and_again_changes_nothing(services: Services, kick: KickDriver) -
     assert kick.state()["webhooks"]["subscriptions"] == before
 
 
-def test_doubles_and_strays_are_deleted_in_slices(services: Services, kick: KickDriver) -> None:
+def test_duplicate_and_unfollowed_subscriptions_are_deleted_in_batches(
+    services: Services, kick: KickDriver
+) -> None:
     reconcile(services)
     ids = {one.subscription_id for one in known(services).values()}
     client = client_of(services.settings)
@@ -89,7 +91,7 @@ def test_doubles_and_strays_are_deleted_in_slices(services: Services, kick: Kick
     assert at_kick(kick) == ONE_OF_EACH
 
 
-def test_of_unknown_doubles_the_oldest_stays(services: Services, kick: KickDriver) -> None:
+def test_oldest_of_unknown_duplicates_is_kept(services: Services, kick: KickDriver) -> None:
     client = client_of(services.settings)
     first, _errors = client.subscribe(NORA, [CHAT])
     client.subscribe(NORA, [CHAT])
@@ -98,7 +100,7 @@ def test_of_unknown_doubles_the_oldest_stays(services: Services, kick: KickDrive
     assert at_kick(kick) == ONE_OF_EACH
 
 
-def test_a_channel_that_is_no_longer_followed_is_given_up(
+def test_unfollowed_channel_is_unsubscribed(
     services: Services, clean: Database, kick: KickDriver, guild_id: int
 ) -> None:
     reconcile(services)
@@ -109,7 +111,7 @@ def test_a_channel_that_is_no_longer_followed_is_given_up(
     assert known(services, NORA) == authorities(services, NORA) == {}
 
 
-def test_while_nobody_follows_anything_nothing_is_deleted(
+def test_nothing_is_deleted_while_no_channel_is_followed(
     services_for: ServicesFor, kick: KickDriver
 ) -> None:
     """A new installation on an empty database must not deafen the old one."""
@@ -119,7 +121,7 @@ def test_while_nobody_follows_anything_nothing_is_deleted(
     assert at_kick(kick) == Counter([CHAT])
 
 
-def test_what_kick_dropped_is_mended(services: Services, kick: KickDriver) -> None:
+def test_dropped_subscription_is_restored(services: Services, kick: KickDriver) -> None:
     reconcile(services)
     gone = known(services)["kicks.gifted"].subscription_id
     assert gone is not None
@@ -129,7 +131,7 @@ def test_what_kick_dropped_is_mended(services: Services, kick: KickDriver) -> No
     assert known(services)["kicks.gifted"].subscription_id not in (None, gone)
 
 
-def test_a_kind_that_kick_declines_is_told_and_the_others_stand(
+def test_rejected_kind_is_reported_and_others_are_subscribed(
     services: Services, kick: KickDriver, guild_id: int
 ) -> None:
     kick.fault(subscriptions__item_error=1)
@@ -145,7 +147,7 @@ def test_a_kind_that_kick_declines_is_told_and_the_others_stand(
     assert part(services, guild_id).state == "ok"
 
 
-def test_the_apps_limit_is_said_in_plain_words_and_costs_only_chat(
+def test_app_limit_is_explained_and_affects_only_chat(
     services: Services, kick: KickDriver, guild_id: int
 ) -> None:
     kick.fault(subscriptions__chat_limit=0)
@@ -159,7 +161,7 @@ def test_the_apps_limit_is_said_in_plain_words_and_costs_only_chat(
 
 
 @pytest.mark.parametrize("trouble", [400, 500])
-def test_one_channels_trouble_does_not_stop_the_others(
+def test_failure_of_one_channel_does_not_stop_the_others(
     trouble: int,
     httpserver: HTTPServer,
     clean: Database,
@@ -196,13 +198,13 @@ def test_one_channels_trouble_does_not_stop_the_others(
     assert part(services, other_guild_id).state == "ok"
 
 
-def test_when_kick_is_away_it_is_an_outage(services: Services, kick: KickDriver) -> None:
+def test_unavailable_kick_is_an_outage(services: Services, kick: KickDriver) -> None:
     kick.fault(api__500=1)
     with pytest.raises(Outage):
         reconcile(services)
 
 
-def test_an_app_that_kick_does_not_know_is_told(services_for: ServicesFor) -> None:
+def test_rejected_app_credentials_are_reported(services_for: ServicesFor) -> None:
     with pytest.raises(KickRejected):
         reconcile(services_for(kick_client_secret="wrong"))
 
@@ -210,12 +212,12 @@ def test_an_app_that_kick_does_not_know_is_told(services_for: ServicesFor) -> No
 # -- authority ----------------------------------------------------------------------------------
 
 
-def test_the_webhook_is_the_authority_where_it_is_subscribed(services: Services) -> None:
+def test_webhook_is_the_authority_where_subscribed(services: Services) -> None:
     reconcile(services)
     assert authorities(services) == dict.fromkeys(WEBHOOK_KINDS, "webhook")
 
 
-def test_the_feed_stands_in_for_money_that_kick_does_not_tell(
+def test_feed_is_the_authority_for_payments_kick_does_not_deliver(
     services: Services, kick: KickDriver
 ) -> None:
     kick.fault(subscriptions__item_error=10)
@@ -226,7 +228,7 @@ def test_the_feed_stands_in_for_money_that_kick_does_not_tell(
     assert set(authorities(services).values()) == {"webhook"}
 
 
-def test_without_dual_mode_nothing_stands_in(
+def test_webhook_stays_the_authority_without_dual_mode(
     services: Services, services_for: ServicesFor, kick: KickDriver
 ) -> None:
     kick.fault(subscriptions__item_error=10)
@@ -234,13 +236,13 @@ def test_without_dual_mode_nothing_stands_in(
     assert set(authorities(services).values()) == {"webhook"}
 
 
-def test_chat_may_be_the_feeds(services: Services, services_for: ServicesFor) -> None:
+def test_feed_can_be_the_authority_for_chat(services: Services, services_for: ServicesFor) -> None:
     reconcile(services_for(kick_use_kickpython_ws=True))
     feed = {kind for kind, whose in authorities(services).items() if whose == "feed"}
     assert feed == {CHAT, *MONEY}
 
 
-def test_authority_does_not_change_in_the_middle_of_a_stream(
+def test_authority_does_not_change_during_a_stream(
     services: Services, kick: KickDriver, tx: Connection
 ) -> None:
     def seen(started_at: Any) -> None:
@@ -260,7 +262,7 @@ def test_authority_does_not_change_in_the_middle_of_a_stream(
     assert {k for k, whose in authorities(services).items() if whose == "feed"} == MONEY
 
 
-def test_two_servers_of_one_channel_are_told_alike(
+def test_two_servers_of_one_channel_have_the_same_status(
     services: Services, clean: Database, kick: KickDriver, guild_id: int, other_guild_id: int
 ) -> None:
     with clean.begin() as tx:

@@ -31,7 +31,7 @@ listings = st.lists(
 
 
 @given(listings, st.sets(st.text("01234", min_size=4, max_size=4)))
-def test_after_the_plan_there_is_exactly_one_of_each(
+def test_plan_leaves_exactly_one_subscription_of_each_kind(
     listed: list[Subscription], ours: set[str]
 ) -> None:
     wanted = plan(WEBHOOK_KINDS, listed, ours)
@@ -41,20 +41,20 @@ def test_after_the_plan_there_is_exactly_one_of_each(
     assert len(wanted.kept) + len(wanted.surplus) == len(listed)
 
 
-def test_of_doubles_the_known_one_stays_else_the_oldest() -> None:
+def test_known_duplicate_is_kept_else_the_oldest() -> None:
     doubles = [Subscription(id, NORA, CHAT) for id in ("03", "01", "02")]
     assert plan([CHAT], doubles, ["02"]).kept == {CHAT: "02"}
     assert plan([CHAT], doubles, ["02"]).surplus == ("01", "03")
     assert plan([CHAT], doubles, []).kept == {CHAT: "01"}
 
 
-def test_unfollowed_subscriptions_are_of_channels_that_nobody_follows() -> None:
+def test_unfollowed_returns_subscriptions_of_other_channels() -> None:
     listed = [Subscription("1", NORA, CHAT), Subscription("2", VERA, CHAT)]
     assert unfollowed(listed, [NORA]) == ["2"]
     assert unfollowed(listed, []) == []
 
 
-def test_slices_hold_everything_in_order() -> None:
+def test_slices_keep_every_item_in_order() -> None:
     ids = [str(number) for number in range(101)]
     cut = slices(ids, 50)
     assert [len(one) for one in cut] == [50, 50, 1]
@@ -65,7 +65,7 @@ def test_slices_hold_everything_in_order() -> None:
 @pytest.mark.parametrize("kind", WEBHOOK_KINDS)
 @pytest.mark.parametrize("is_subscribed", [True, False])
 @pytest.mark.parametrize("dual_mode", [True, False])
-def test_the_feed_is_the_authority_only_where_it_must_and_can(
+def test_feed_is_the_authority_only_for_unsubscribed_payments_in_dual_mode(
     kind: str, is_subscribed: bool, dual_mode: bool
 ) -> None:
     whose = authority(kind, is_subscribed=is_subscribed, dual_mode=dual_mode, chat_from_feed=False)
@@ -73,7 +73,7 @@ def test_the_feed_is_the_authority_only_where_it_must_and_can(
     assert whose == ("feed" if feed else "webhook")
 
 
-def test_chat_is_the_feeds_only_when_asked_for() -> None:
+def test_feed_is_the_chat_authority_only_if_configured() -> None:
     for subscribed in (True, False):
         assert (
             authority(CHAT, is_subscribed=subscribed, dual_mode=False, chat_from_feed=True)
@@ -81,7 +81,7 @@ def test_chat_is_the_feeds_only_when_asked_for() -> None:
         )
 
 
-def test_without_a_public_address_the_feeds_word_counts_for_money_too() -> None:
+def test_without_public_url_feed_is_the_authority_for_payments() -> None:
     """What Kick subscribed us to there never comes: an admin would have to credit every gift."""
     for kind in WEBHOOK_KINDS:
         for dual_mode in (True, False):
@@ -102,13 +102,13 @@ def before(**time: float) -> datetime:
         (before(hours=2), before(hours=3), None, before(hours=2)),
     ],
 )
-def test_a_silence_begins_when_one_could_have_heard(
+def test_silence_starts_when_events_could_be_received(
     started: datetime, watched: datetime, heard: datetime | None, since: datetime
 ) -> None:
     assert silent_since(started, watched, heard) == since
 
 
-def test_deaf_is_after_the_minutes_and_never_with_none() -> None:
+def test_overdue_after_the_configured_minutes_and_never_with_zero() -> None:
     assert not is_overdue(before(minutes=4, seconds=59), NOON, 5)
     assert is_overdue(before(minutes=5), NOON, 5)
     assert not is_overdue(before(days=1), NOON, 0)

@@ -18,7 +18,7 @@ from tests.conftest import GUILD
 from tests.kick.review.scene import Scene
 
 
-def test_a_report_whose_webhook_came_is_confirmed(scene: Scene) -> None:
+def test_reported_gift_is_confirmed_by_its_webhook(scene: Scene) -> None:
     seen = scene.reported_gift("MIA", "Tom_X", 3)
     scene.deliver(scene.gift("Mia", "tom-x"))
     scene.report(seen)
@@ -26,7 +26,7 @@ def test_a_report_whose_webhook_came_is_confirmed(scene: Scene) -> None:
     assert scene.queue() == []
 
 
-def test_the_webhook_may_come_after(scene: Scene) -> None:
+def test_later_webhook_confirms_a_reported_gift(scene: Scene) -> None:
     seen = scene.reported_gift("Mia", "Tom")
     scene.report(seen)
     assert scene.state(seen) == "waiting"
@@ -34,7 +34,7 @@ def test_the_webhook_may_come_after(scene: Scene) -> None:
     assert scene.state(seen) == "confirmed"
 
 
-def test_without_a_webhook_it_is_queued_after_the_delay_and_not_before(
+def test_unconfirmed_event_is_queued_after_the_delay(
     scene: Scene,
 ) -> None:
     scene.report(scene.reported_gift("Mia", "Tom"))
@@ -43,14 +43,14 @@ def test_without_a_webhook_it_is_queued_after_the_delay_and_not_before(
     assert (missed[0].number, missed[0].receiver) == (1, "Tom")
 
 
-def test_a_drop_is_one_entry_with_only_the_missing_giftees(scene: Scene) -> None:
+def test_drop_is_one_entry_with_only_the_missing_recipients(scene: Scene) -> None:
     scene.report(*(scene.reported_gift("Mia", name, drop="d") for name in ("Tom", "Ann", "Bob")))
     scene.deliver(scene.gift("Mia", "Ann"))
     (missed,) = scene.queue()
     assert sorted(seen.receiver for seen in missed) == ["Bob", "Tom"]
 
 
-def test_numbers_stay_and_are_not_given_again(scene: Scene) -> None:
+def test_entry_numbers_are_stable_and_not_reused(scene: Scene) -> None:
     scene.report(scene.reported_gift("Mia", "Tom"))
     assert [missed[0].number for missed in scene.queue()] == [1]
     scene.report(scene.reported_gift("Mia", "Ann", 60))
@@ -67,7 +67,7 @@ def test_anonymous_gifts_are_confirmed(scene: Scene) -> None:
     assert scene.state(seen) == "confirmed"
 
 
-def test_a_gift_whose_webhook_has_no_giftee_is_not_missing(scene: Scene) -> None:
+def test_gift_whose_webhook_lacks_the_recipient_is_not_missing(scene: Scene) -> None:
     """Credited by an admin, it would count twice for the giver."""
     seen = [scene.reported_gift("Mia", name, 3, drop="d") for name in ("Tom", "Ann", "Bob")]
     told = scene.gift("Mia", "Tom"), replace(scene.gift("Mia", "Ann"), giftee=None)
@@ -79,7 +79,7 @@ def test_a_gift_whose_webhook_has_no_giftee_is_not_missing(scene: Scene) -> None
     assert scene.queue(30) == []
 
 
-def test_a_gift_without_a_giftee_by_somebody_else_is_another(scene: Scene) -> None:
+def test_unidentified_gift_of_another_giver_does_not_match(scene: Scene) -> None:
     scene.deliver(replace(scene.gift("Ann", "Tom"), giftee=None))
     scene.deliver(replace(scene.gift("Mia", "Tom", -900), giftee=None))
     scene.report(scene.reported_gift("Mia", "Tom"))
@@ -87,7 +87,7 @@ def test_a_gift_without_a_giftee_by_somebody_else_is_another(scene: Scene) -> No
 
 
 @pytest.mark.parametrize(("apart", "state"), [(600, "confirmed"), (601, "waiting")])
-def test_gifts_are_the_same_within_ten_minutes(scene: Scene, apart: int, state: str) -> None:
+def test_gifts_match_within_ten_minutes(scene: Scene, apart: int, state: str) -> None:
     seen = scene.reported_gift("Mia", "Tom", apart)
     scene.deliver(scene.gift("Mia", "Tom"))
     scene.report(seen)
@@ -95,14 +95,14 @@ def test_gifts_are_the_same_within_ten_minutes(scene: Scene, apart: int, state: 
 
 
 @pytest.mark.parametrize(("apart", "state"), [(2, "confirmed"), (2.1, "waiting")])
-def test_kicks_are_the_same_within_two_seconds(scene: Scene, apart: float, state: str) -> None:
+def test_kicks_match_within_two_seconds(scene: Scene, apart: float, state: str) -> None:
     seen = scene.reported_kicks("Mia", 500, apart)
     scene.deliver(scene.kicks("Mia", 500))
     scene.report(seen)
     assert scene.state(seen) == state
 
 
-def test_two_equal_gifts_of_kicks_one_second_apart_are_two(scene: Scene) -> None:
+def test_equal_kicks_one_second_apart_are_two_events(scene: Scene) -> None:
     first, second = scene.reported_kicks("Mia", 500, 0), scene.reported_kicks("Mia", 500, 1)
     scene.report(first, second)
     scene.deliver(scene.kicks("Mia", 500, 0.4))
@@ -111,27 +111,27 @@ def test_two_equal_gifts_of_kicks_one_second_apart_are_two(scene: Scene) -> None
     assert Counter(scene.states().values()) == {"confirmed": 2}
 
 
-def test_kicks_of_another_amount_or_sender_are_others(scene: Scene) -> None:
+def test_kicks_of_another_amount_or_sender_do_not_match(scene: Scene) -> None:
     seen = scene.reported_kicks("Mia", 500)
     scene.report(seen)
     scene.deliver(scene.kicks("Mia", 501), scene.kicks("Tom", 500))
     assert scene.state(seen) == "waiting"
 
 
-def test_a_subscription_is_the_same_month_within_a_day(scene: Scene) -> None:
+def test_subscription_of_the_same_month_matches_within_a_day(scene: Scene) -> None:
     seen, other = scene.reported_sub("Mia", 13), scene.reported_sub("Mia", 14)
     scene.report(seen, other)
     scene.deliver(scene.sub("MIA", 13, 86_000))
     assert (scene.state(seen), scene.state(other)) == ("confirmed", "waiting")
 
 
-def test_a_subscription_reported_twice_by_the_feed_is_one(scene: Scene) -> None:
+def test_subscription_reported_twice_by_the_feed_is_one(scene: Scene) -> None:
     """It has no number of its own."""
     scene.report(scene.reported_sub("Mia", 3), scene.reported_sub("mia", 3, 90))
     assert len(scene.queue(30)) == 1
 
 
-def test_a_late_webhook_takes_an_entry_off_the_queue(scene: Scene) -> None:
+def test_late_webhook_removes_an_entry_from_the_queue(scene: Scene) -> None:
     seen = scene.reported_gift("Mia", "Tom")
     scene.report(seen)
     assert scene.queue()
@@ -152,7 +152,7 @@ def test_another_server_is_not_affected(scene: Scene, elsewhere: Scene) -> None:
         elsewhere.do(actions.decide, 1, "dismissed")
 
 
-def test_what_was_counted_from_the_feed_confirms_nothing(scene: Scene) -> None:
+def test_event_counted_from_the_feed_confirms_nothing(scene: Scene) -> None:
     seen = scene.reported_gift("Mia", "Tom")
     scene.report(seen)
     scene.deliver(replace(scene.gift("Mia", "Tom"), source="feed"))
@@ -165,7 +165,7 @@ kicks_told = st.lists(moments, max_size=6)
 
 @given(kicks_told, kicks_told, st.randoms(use_true_random=False))
 @settings(max_examples=20)
-def test_the_order_of_arrival_makes_no_difference(
+def test_order_of_arrival_makes_no_difference(
     tx: Connection, told: list[int], shown: list[int], chance: Random
 ) -> None:
     """Two orders end with the same unconfirmed events matched, and as many as there can be."""

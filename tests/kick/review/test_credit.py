@@ -33,7 +33,7 @@ from tests.kick.review.stage import (
 from tests.kick.rig import NORA, follow
 
 
-def test_a_dropped_gift_is_credited_with_real_user_ids(stage: Stage) -> None:
+def test_missed_gift_is_credited_with_real_user_ids(stage: Stage) -> None:
     stage.frame("GiftedSubscriptionsEvent", gifts("SamOnKick", "VeraSpins"))
     stage.webhook("channel.subscription.gifts", gift_body(stage, (SAM, "samonkick")))
     stage.clock.forward(minutes=16)
@@ -49,7 +49,7 @@ def test_a_dropped_gift_is_credited_with_real_user_ids(stage: Stage) -> None:
     assert stage.queue() == []
 
 
-def test_two_admins_at_once_credit_once(stage: Stage) -> None:
+def test_two_admins_crediting_at_once_credit_once(stage: Stage) -> None:
     stage.frame("KicksGifted", kicks("t1"))
     stage.clock.forward(minutes=16)
     assert stage.queue()
@@ -69,7 +69,7 @@ def test_two_admins_at_once_credit_once(stage: Stage) -> None:
     assert len(stage.audit()) == 1
 
 
-def test_a_webhook_after_the_credit_does_not_count(stage: Stage) -> None:
+def test_webhook_after_the_credit_does_not_count(stage: Stage) -> None:
     stage.frame("GiftedSubscriptionsEvent", gifts("VeraSpins"))
     late = gift_body(stage, (VERA, "VeraSpins"))
     stage.clock.forward(minutes=16)
@@ -80,7 +80,7 @@ def test_a_webhook_after_the_credit_does_not_count(stage: Stage) -> None:
     assert counted_giftees(stage) == [VERA]
 
 
-def test_a_webhook_in_the_same_batch_as_the_credit_does_not_count(stage: Stage) -> None:
+def test_webhook_in_the_same_batch_as_the_credit_does_not_count(stage: Stage) -> None:
     """Both wait in the inbox, in this order, and are handled in one batch."""
     stage.frame("KicksGifted", kicks("t1"))
     stage.clock.forward(minutes=16)
@@ -93,7 +93,7 @@ def test_a_webhook_in_the_same_batch_as_the_credit_does_not_count(stage: Stage) 
     assert len(stage.counted) == 1
 
 
-def test_a_webhook_first_leaves_nothing_to_credit(stage: Stage) -> None:
+def test_webhook_before_the_credit_leaves_nothing_to_credit(stage: Stage) -> None:
     stage.frame("KicksGifted", kicks("t1"))
     stage.clock.forward(minutes=16)
     stage.queue()
@@ -103,7 +103,7 @@ def test_a_webhook_first_leaves_nothing_to_credit(stage: Stage) -> None:
     assert len(stage.counted) == 1
 
 
-def test_of_two_equal_gifts_the_credited_one_takes_its_own_webhook(stage: Stage) -> None:
+def test_credited_gift_matches_its_own_webhook_among_equal_ones(stage: Stage) -> None:
     stage.frame("KicksGifted", kicks("t1"))
     stage.frame("KicksGifted", kicks("t2", created_at="2026-05-01T12:00:01.212Z"))
     stage.webhook("kicks.gifted", kicks_body())
@@ -116,7 +116,7 @@ def test_of_two_equal_gifts_the_credited_one_takes_its_own_webhook(stage: Stage)
     assert len(stage.counted) == 2
 
 
-def test_a_dismissed_one_still_counts_by_webhook(stage: Stage) -> None:
+def test_dismissed_event_still_counts_by_webhook(stage: Stage) -> None:
     stage.frame("KicksGifted", kicks("t1"))
     stage.clock.forward(minutes=16)
     stage.queue()
@@ -127,7 +127,7 @@ def test_a_dismissed_one_still_counts_by_webhook(stage: Stage) -> None:
     assert len(stage.counted) == 1
 
 
-def test_names_that_nobody_has_stay_open(stage: Stage) -> None:
+def test_unknown_names_stay_open(stage: Stage) -> None:
     stage.frame("GiftedSubscriptionsEvent", gifts("VeraSpins", "nobody_at_all"))
     stage.clock.forward(minutes=16)
     stage.queue()
@@ -138,7 +138,7 @@ def test_names_that_nobody_has_stay_open(stage: Stage) -> None:
         stage.credit(1)
 
 
-def test_a_credit_is_for_one_server(stage: Stage) -> None:
+def test_credit_applies_to_one_server(stage: Stage) -> None:
     follow(stage.ours.database, OTHER_GUILD)
     stage.frame("KicksGifted", kicks("t1"))
     stage.clock.forward(minutes=16)
@@ -149,7 +149,7 @@ def test_a_credit_is_for_one_server(stage: Stage) -> None:
     assert [missed[0].number for missed in stage.queue(OTHER_GUILD)] == [1]
 
 
-def test_the_feed_alone_counts_nothing(stage: Stage) -> None:
+def test_feed_alone_counts_nothing(stage: Stage) -> None:
     stage.frame("GiftedSubscriptionsEvent", gifts("VeraSpins"))
     stage.frame("KicksGifted", kicks("t1"))
     stage.frame("SubscriptionEvent", {"username": "MadCats", "months": 2})
@@ -161,7 +161,7 @@ def test_the_feed_alone_counts_nothing(stage: Stage) -> None:
 KINDS = ("channel.subscription.gifts", "channel.subscription.renewal", "kicks.gifted")
 
 
-def test_where_the_feed_is_the_authority_it_counts_at_once_and_the_webhook_does_not(
+def test_feed_events_count_immediately_where_the_feed_is_the_authority(
     stage: Stage,
 ) -> None:
     with stage.ours.database.begin() as tx:
@@ -181,7 +181,7 @@ def test_where_the_feed_is_the_authority_it_counts_at_once_and_the_webhook_does_
     assert stage.queue() == []
 
 
-def test_a_failed_lookup_for_one_server_does_not_block_the_others(
+def test_failed_lookup_for_one_server_does_not_block_the_others(
     stage: Stage, kick: KickDriver
 ) -> None:
     follow(stage.ours.database, OTHER_GUILD, SAM, "samonkick")

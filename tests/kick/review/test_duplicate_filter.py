@@ -66,7 +66,7 @@ def intake(clean: Database, guild_id: int) -> Intake:
 
 
 @pytest.mark.parametrize("minutes", [-10, -0.1, 0, 0.1, 10])
-def test_the_duplicate_of_a_gift_is_queued_and_not_counted(
+def test_gift_duplicate_is_queued_and_not_counted(
     intake: Intake, guild_id: int, minutes: float
 ) -> None:
     intake.deliver(GIFTS, gifts(GIFTEE, 78))
@@ -79,25 +79,21 @@ def test_the_duplicate_of_a_gift_is_queued_and_not_counted(
 
 
 @pytest.mark.parametrize("minutes", [-10.1, 10.1])
-def test_somebody_who_buys_one_at_another_time_is_counted(
-    intake: Intake, guild_id: int, minutes: float
-) -> None:
+def test_purchase_at_another_time_is_counted(intake: Intake, guild_id: int, minutes: float) -> None:
     intake.deliver(GIFTS, gifts(GIFTEE))
     intake.bought(minutes)
     assert intake.names() == ["SubGifted", "SubscriptionStarted"]
     assert intake.duplicates(guild_id) == []
 
 
-def test_somebody_else_is_counted(intake: Intake, guild_id: int) -> None:
+def test_purchase_by_another_viewer_is_counted(intake: Intake, guild_id: int) -> None:
     intake.deliver(GIFTS, gifts(GIFTEE))
     intake.bought(0, who=79)
     assert intake.names() == ["SubGifted", "SubscriptionStarted"]
     assert intake.duplicates(guild_id) == []
 
 
-def test_a_duplicate_that_came_before_its_gift_was_counted_and_is_queued(
-    intake: Intake, guild_id: int
-) -> None:
+def test_duplicate_before_its_gift_is_counted_and_queued(intake: Intake, guild_id: int) -> None:
     intake.bought(0)
     intake.deliver(GIFTS, gifts(GIFTEE))
     assert intake.names() == ["SubscriptionStarted", "SubGifted"]
@@ -114,7 +110,7 @@ def test_repeated_deliveries_are_queued_once(intake: Intake, guild_id: int) -> N
     assert len(intake.duplicates(guild_id)) == 1
 
 
-def test_a_repeated_delivery_of_a_counted_subscription_is_no_duplicate(
+def test_repeated_delivery_of_a_counted_subscription_is_no_duplicate(
     intake: Intake, guild_id: int
 ) -> None:
     intake.bought(0)
@@ -130,7 +126,7 @@ def test_a_repeated_delivery_of_a_counted_subscription_is_no_duplicate(
     assert intake.duplicates(guild_id) == []
 
 
-def test_open_duplicates_are_on_the_health_page(intake: Intake, guild_id: int) -> None:
+def test_open_duplicates_appear_in_health(intake: Intake, guild_id: int) -> None:
     intake.deliver(GIFTS, gifts(GIFTEE))
     intake.bought(0)
     with intake.database.begin() as tx:
@@ -139,7 +135,7 @@ def test_open_duplicates_are_on_the_health_page(intake: Intake, guild_id: int) -
     assert part.reason.startswith("1 may have been sent twice")
 
 
-def test_every_server_has_its_own_duplicates(
+def test_duplicates_are_isolated_per_server(
     intake: Intake, guild_id: int, other_guild_id: int
 ) -> None:
     intake.deliver(GIFTS, gifts(GIFTEE))
@@ -151,7 +147,7 @@ def test_every_server_has_its_own_duplicates(
     assert intake.duplicates(other_guild_id) == []
 
 
-def test_chat_is_not_taken_twice_where_the_feed_is_its_source(intake: Intake) -> None:
+def test_webhook_chat_is_ignored_where_the_feed_is_the_source(intake: Intake) -> None:
     with intake.database.begin() as tx:
         store.set_authorities(tx, NORA, {"chat.message.sent": "feed"}, NOON, overrule=True)
     intake.deliver("chat.message.sent", chat())

@@ -45,7 +45,7 @@ def _new(stage: Stage, who: tuple[int, str]) -> dict[str, Any]:
 # -- the list -----------------------------------------------------------------------------------
 
 
-def test_the_duplicates_of_a_drop_are_one_line(stage: Stage) -> None:
+def test_duplicates_of_a_drop_are_one_entry(stage: Stage) -> None:
     given(stage)
     for who in BOTH:
         told(stage, who)
@@ -57,7 +57,7 @@ def test_the_duplicates_of_a_drop_are_one_line(stage: Stage) -> None:
     assert stage.listing(OTHER_GUILD) == []
 
 
-def test_what_was_counted_before_its_gift_has_a_line_of_its_own(stage: Stage) -> None:
+def test_subscription_counted_before_its_gift_is_a_separate_entry(stage: Stage) -> None:
     told(stage, BOTH[0])
     given(stage)
     told(stage, BOTH[1])
@@ -66,7 +66,7 @@ def test_what_was_counted_before_its_gift_has_a_line_of_its_own(stage: Stage) ->
     assert shown == {"counted_duplicate": ["SamOnKick"], "duplicate": ["VeraSpins"]}
 
 
-def test_missed_events_and_duplicates_share_their_numbers(stage: Stage) -> None:
+def test_missed_events_and_duplicates_share_numbers(stage: Stage) -> None:
     stage.frame("KicksGifted", kicks("k1"))
     stage.clock.forward(minutes=16)
     assert [line["number"] for line in stage.listing()] == [1]
@@ -80,7 +80,7 @@ def test_missed_events_and_duplicates_share_their_numbers(stage: Stage) -> None:
     assert [line["kind"] for line in stage.listing()] == ["kicks", "duplicate", "kicks"]
 
 
-def test_what_the_feed_reports_of_a_duplicate_is_not_missing_as_well(stage: Stage) -> None:
+def test_feed_report_of_a_duplicate_is_not_also_missing(stage: Stage) -> None:
     given(stage)
     stage.frame("SubscriptionEvent", {"username": "SamOnKick", "months": 1})
     told(stage, BOTH[0])
@@ -91,7 +91,7 @@ def test_what_the_feed_reports_of_a_duplicate_is_not_missing_as_well(stage: Stag
 # -- the decision -------------------------------------------------------------------------------
 
 
-def test_credited_they_count_once(stage: Stage) -> None:
+def test_credited_duplicates_count_once(stage: Stage) -> None:
     given(stage)
     for who in BOTH:
         told(stage, who)
@@ -108,7 +108,7 @@ def test_credited_they_count_once(stage: Stage) -> None:
     assert stage.audit() == [("kick.missed.credited", ADMIN)]
 
 
-def test_taken_back_it_is_revoked_once_and_the_gift_stays(stage: Stage) -> None:
+def test_undone_duplicate_is_revoked_once_and_the_gift_stays(stage: Stage) -> None:
     told(stage, BOTH[0])
     given(stage)
     stage.listing()
@@ -130,7 +130,7 @@ def test_taken_back_it_is_revoked_once_and_the_gift_stays(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("duplicate_first", [False, True])
-def test_dismissed_everything_stays_as_it_was(stage: Stage, duplicate_first: bool) -> None:
+def test_dismissing_changes_no_counts(stage: Stage, duplicate_first: bool) -> None:
     steps = [lambda: given(stage), lambda: told(stage, BOTH[0])]
     for step in reversed(steps) if duplicate_first else steps:
         step()
@@ -145,7 +145,7 @@ def test_dismissed_everything_stays_as_it_was(stage: Stage, duplicate_first: boo
         stage.credit(1)
 
 
-def test_what_has_not_counted_cannot_be_taken_back(stage: Stage) -> None:
+def test_uncounted_duplicate_cannot_be_undone(stage: Stage) -> None:
     given(stage)
     told(stage, BOTH[0])
     stage.listing()
@@ -156,7 +156,7 @@ def test_what_has_not_counted_cannot_be_taken_back(stage: Stage) -> None:
         stage.do(actions.decide, 9, "dismissed")
 
 
-def test_two_admins_at_once_count_it_once(stage: Stage) -> None:
+def test_two_admins_crediting_a_duplicate_at_once_count_it_once(stage: Stage) -> None:
     given(stage)
     told(stage, BOTH[0])
     stage.listing()
@@ -175,7 +175,7 @@ def test_two_admins_at_once_count_it_once(stage: Stage) -> None:
     assert stage.names().count("SubscriptionStarted") == 1
 
 
-def test_a_duplicate_that_the_feed_reported_and_an_admin_credited_counts_once(stage: Stage) -> None:
+def test_credited_feed_report_and_its_duplicate_count_once(stage: Stage) -> None:
     """Its unconfirmed event was credited before the webhook came and was set aside."""
     stage.frame("SubscriptionEvent", {"username": "SamOnKick", "months": 1})
     stage.clock.forward(minutes=16)
@@ -190,7 +190,7 @@ def test_a_duplicate_that_the_feed_reported_and_an_admin_credited_counts_once(st
     assert stage.names().count("SubscriptionStarted") == 1
 
 
-def test_another_server_decides_for_itself(stage: Stage) -> None:
+def test_duplicates_are_decided_per_server(stage: Stage) -> None:
     with stage.ours.database.begin() as tx:
         guilds.set_channel(tx, Channel(OTHER_GUILD, "kick", NORA, "noraplays"))
     given(stage)
@@ -215,9 +215,7 @@ def missed_gift(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("duplicate_first", [False, True])
-def test_the_duplicate_of_a_credited_gift_is_recognised(
-    stage: Stage, duplicate_first: bool
-) -> None:
+def test_duplicate_of_a_credited_gift_is_detected(stage: Stage, duplicate_first: bool) -> None:
     if duplicate_first:
         told(stage, BOTH[0])
     missed_gift(stage)
@@ -231,9 +229,7 @@ def test_the_duplicate_of_a_credited_gift_is_recognised(
 
 
 @pytest.mark.parametrize("duplicate_first", [False, True])
-def test_the_duplicate_of_a_gift_for_which_the_feed_is_the_authority(
-    stage: Stage, duplicate_first: bool
-) -> None:
+def test_duplicate_of_a_gift_from_the_feed_is_detected(stage: Stage, duplicate_first: bool) -> None:
     with stage.ours.database.begin() as tx:
         now = stage.clock.now
         intake.set_authorities(tx, NORA, {GIFTS: "feed", NEW: "feed"}, now, overrule=True)
@@ -253,7 +249,7 @@ def test_the_duplicate_of_a_gift_for_which_the_feed_is_the_authority(
     ]
 
 
-def test_what_an_admin_credits_is_no_duplicate(stage: Stage) -> None:
+def test_admin_credit_is_no_duplicate(stage: Stage) -> None:
     """A subscription beside a gift that only the feed saw: an admin said that it is one."""
     given(stage)
     stage.frame("SubscriptionEvent", {"username": "SamOnKick", "months": 1})
@@ -267,7 +263,7 @@ def test_what_an_admin_credits_is_no_duplicate(stage: Stage) -> None:
 # -- by command and button ----------------------------------------------------------------------
 
 
-async def test_missed_events_and_duplicates_are_decided_in_the_same_way(stage: Stage) -> None:
+async def test_missed_events_and_duplicates_are_decided_the_same_way(stage: Stage) -> None:
     given(stage)
     told(stage, BOTH[0])
     stage.frame("KicksGifted", kicks("k1"))

@@ -39,7 +39,7 @@ def test_each_entry_is_a_line_with_its_number(listed: dict[str, Any]) -> None:
     assert "**#3** **Ann** subscribed, month 13" in text
 
 
-def test_an_anonymous_gift_names_nobody(scene: Scene) -> None:
+def test_anonymous_gift_shows_somebody(scene: Scene) -> None:
     embed = messages.queue(payload([entry(1, scene.reported_gift(None, "Tom"))]))
     assert "Somebody gave 1 subscription: Tom" in str(embed.description)
 
@@ -50,7 +50,7 @@ def duplicates(kind: str, *names: str, giver: str = "Mia") -> dict[str, Any]:
     return {"events": [row], "count": 1}
 
 
-def test_a_gift_sent_twice_is_explained() -> None:
+def test_gift_sent_twice_is_explained() -> None:
     embed = messages.queue(duplicates("duplicate", "Tom", "**Ann**"))
     text = str(embed.description)
     assert embed.title == "🔍 1 event to review"
@@ -60,21 +60,21 @@ def test_a_gift_sent_twice_is_explained() -> None:
     assert embed.footer.text == "/missed credit <number> · /missed dismiss <number>"
 
 
-def test_what_counted_twice_can_be_taken_back() -> None:
+def test_counted_duplicate_offers_undo() -> None:
     embed = messages.queue(duplicates("counted_duplicate", "Tom", giver=""))
     assert "Somebody gave Tom" in str(embed.description)
     assert "Counted as both" in str(embed.description)
     assert embed.footer.text == "/missed undo <number> · /missed dismiss <number>"
 
 
-async def test_the_buttons_fit_what_can_be_done() -> None:
+async def test_buttons_match_the_possible_actions() -> None:
     for kind, label in (("duplicate", "Credit #4"), ("counted_duplicate", "Take back #4")):
         view = review_buttons(duplicates(kind, "Tom")["events"])
         shown = [item.item.label for item in view.children if isinstance(item, ReviewButton)]
         assert shown == [label, "Dismiss #4"]
 
 
-def test_an_empty_queue_is_good_news() -> None:
+def test_empty_queue_shows_success() -> None:
     assert str(messages.queue(payload([])).title).startswith("✅")
 
 
@@ -84,7 +84,7 @@ def test_names_are_escaped(scene: Scene) -> None:
     assert "\\*\\*Tom" in str(embed.description)
 
 
-def test_a_long_queue_is_cut_and_the_rest_is_counted(scene: Scene) -> None:
+def test_long_queue_is_truncated_with_a_count(scene: Scene) -> None:
     many = [entry(n, scene.reported_gift("Mia", f"Lucky{n}")) for n in range(1, 40)]
     text = str(messages.queue(payload(many)).description)
     assert "… and 29 more" in text
@@ -97,7 +97,7 @@ def test_unknown_names_are_listed() -> None:
     assert str(partly.title).startswith("⚠️")
 
 
-async def test_the_first_few_have_buttons(listed: dict[str, Any]) -> None:
+async def test_first_entries_have_buttons(listed: dict[str, Any]) -> None:
     view = review_buttons({"number": n, "kind": "gift"} for n in range(1, 20))
     assert len(view.children) == 2 * MOST_ROWS
     assert {item.row for item in view.children} == set(range(MOST_ROWS))
@@ -107,7 +107,7 @@ async def test_the_first_few_have_buttons(listed: dict[str, Any]) -> None:
     assert len(below.children) == 6
 
 
-async def test_a_button_is_found_again_by_its_id() -> None:
+async def test_button_is_restored_from_its_custom_id() -> None:
     template = ReviewButton.__discord_ui_compiled_template__
     for act in ("credit", "undo", "dismiss"):
         custom_id = str(ReviewButton(act, 12).custom_id)

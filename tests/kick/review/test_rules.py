@@ -24,9 +24,7 @@ def most_pairs(facts: list[datetime], unconfirmed: list[datetime]) -> int:
 
 
 @given(few_instants, few_instants)
-def test_there_are_as_many_pairs_as_there_can_be(
-    facts: list[datetime], unconfirmed: list[datetime]
-) -> None:
+def test_pairing_is_maximal(facts: list[datetime], unconfirmed: list[datetime]) -> None:
     pairs = rules.pair(facts, unconfirmed, WINDOW)
     assert len(pairs) == most_pairs(facts, unconfirmed)
     assert len(set(pairs.values())) == len(pairs)
@@ -34,7 +32,7 @@ def test_there_are_as_many_pairs_as_there_can_be(
 
 
 @given(few_instants, st.integers(0, 12).map(at))
-def test_nothing_outside_a_neighbourhood_reaches_into_it(
+def test_neighborhood_is_independent_of_outside_events(
     instants: list[datetime], around: datetime
 ) -> None:
     first, last = rules.neighbourhood(instants, around, WINDOW)
@@ -48,10 +46,10 @@ def test_nothing_outside_a_neighbourhood_reaches_into_it(
     ("one", "other"),
     [("Some_One", "some-one"), ("MIA", "mia"), ("Straße", "STRASSE"), (None, "")],
 )
-def test_one_account_is_written_in_several_ways(one: str | None, other: str) -> None:
+def test_name_key_matches_all_spellings_of_an_account(one: str | None, other: str) -> None:
     assert rules.name_key(one) == rules.name_key(other)
 
 
-def test_anonymous_givers_are_the_same_on_both_sides() -> None:
+def test_anonymous_givers_match_on_both_sides() -> None:
     assert rules.gift_subject(None, "Mia") == rules.gift_subject("Anonymous", "mia")
     assert rules.gift_subject("Tom", "Mia") != rules.gift_subject(None, "Mia")

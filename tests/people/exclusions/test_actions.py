@@ -86,7 +86,7 @@ def audited(work: Work) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_exclusion_counts_in_its_scope_and_everything_in_each(
+def test_exclusion_applies_to_its_scope_and_everything_to_all(
     work: Work, viewer_id: int, scope: Scope
 ) -> None:
     assert actions.exclude(work, "@madcats", scope, "alt of a cheater") == "MadCats"
@@ -103,7 +103,7 @@ def test_exclusion_counts_in_its_scope_and_everything_in_each(
     assert published(work) == [(scope, True, ADMIN), (scope, False, ADMIN)]
 
 
-def test_who_is_excluded_from_everything_cannot_be_included_in_one_feature(
+def test_viewer_excluded_from_everything_cannot_be_included_in_one_feature(
     work: Work, viewer_id: int
 ) -> None:
     actions.exclude(work, "MadCats", "watchtime")
@@ -118,7 +118,7 @@ def test_who_is_excluded_from_everything_cannot_be_included_in_one_feature(
     assert excluded_in(work, viewer_id) == set(), "that from one feature has ended, too"
 
 
-def test_lists_show_their_scope_and_everything(work: Work) -> None:
+def test_list_includes_its_scope_and_everything(work: Work) -> None:
     people.meet_sender(work.tx, line(work.guild_id, "anna", 8))
     actions.exclude(work, "MadCats", "raffle")
     actions.exclude(work, "anna")
@@ -133,7 +133,7 @@ def test_lists_show_their_scope_and_everything(work: Work) -> None:
     assert actions.list_excluded(work, "slot_calls").count == 2
 
 
-def test_one_line_of_chat_excludes_the_account_of_a_listed_name(work: Work) -> None:
+def test_listed_name_is_excluded_by_its_first_message(work: Work) -> None:
     here = work.guild_id
     actions.exclude(work, "@Stranger", "slot_calls")
     batch = [
@@ -151,7 +151,7 @@ def test_one_line_of_chat_excludes_the_account_of_a_listed_name(work: Work) -> N
     assert can_write(work, line(here, "angel", 9, 1), scope="slot_calls") == ["angel"]
 
 
-def test_chat_bots_earn_nothing_until_an_admin_includes_them(work: Work) -> None:
+def test_chat_bots_are_excluded_until_an_admin_includes_them(work: Work) -> None:
     here = work.guild_id
     assert can_write(work, line(here, "NightBot", 5), line(here, "nightbot", 6)) == []
     assert can_write(work, line(here, "NightBot", 5), scope="slot_calls") == ["NightBot"]
@@ -162,7 +162,7 @@ def test_chat_bots_earn_nothing_until_an_admin_includes_them(work: Work) -> None
     assert "Moobot" not in actions.list_excluded(work).names
 
 
-def test_time_out_ends(work: Work, viewer_id: int) -> None:
+def test_timeout_ends(work: Work, viewer_id: int) -> None:
     later = NOON + timedelta(minutes=10)
     assert actions.exclude_viewer(work, viewer_id, "raffle", "kick_ban", until=NOON + timedelta(1))
     assert actions.exclude_viewer(work, viewer_id, "raffle", "kick_ban", until=later)
@@ -176,7 +176,7 @@ def test_time_out_ends(work: Work, viewer_id: int) -> None:
     assert accounts(after) == []
 
 
-def test_causes_end_one_by_one_or_all_at_once(work: Work, viewer_id: int) -> None:
+def test_causes_end_separately_or_all_at_once(work: Work, viewer_id: int) -> None:
     causes: tuple[Cause, ...] = ("kick_ban", "discord_ban", "admin")
     for cause in causes:
         assert actions.exclude_viewer(work, viewer_id, "raffle", cause)
@@ -190,7 +190,9 @@ def test_causes_end_one_by_one_or_all_at_once(work: Work, viewer_id: int) -> Non
     assert accounts(work) == []
 
 
-def test_servers_exclude_for_themselves(work: Work, viewer_id: int, other_guild_id: int) -> None:
+def test_exclusions_are_isolated_per_server(
+    work: Work, viewer_id: int, other_guild_id: int
+) -> None:
     actions.exclude(work, "MadCats")
     actions.exclude(work, "Stranger")
     there = [line(other_guild_id), line(other_guild_id, "Stranger", 9)]
@@ -202,12 +204,12 @@ def test_servers_exclude_for_themselves(work: Work, viewer_id: int, other_guild_
 
 
 @pytest.mark.parametrize("who", ["", "two words", "@", "x" * 65])
-def test_what_cannot_be_a_name_is_refused(work: Work, who: str) -> None:
+def test_invalid_name_is_rejected(work: Work, who: str) -> None:
     with pytest.raises(Refusal, match="not a name"):
         actions.exclude(work, who)
 
 
-def test_event_arrives_as_it_was_published(work: Work, viewer_id: int) -> None:
+def test_event_is_translated_as_published(work: Work, viewer_id: int) -> None:
     actions.exclude(work, "MadCats", "raffle")
     row = work.tx.execute(select(deliveries).where(deliveries.c.kind == "ExclusionChanged")).one()
     (event,) = translate_own(

@@ -30,7 +30,7 @@ def exclusion(
     return one
 
 
-def test_list_says_by_whom_or_why() -> None:
+def test_list_shows_admin_or_cause() -> None:
     found = Excluded(
         [
             exclusion("KickBot", cause="name"),
@@ -55,7 +55,7 @@ def test_list_says_by_whom_or_why() -> None:
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_answers_name_the_way_back(scope: Scope) -> None:
+def test_messages_name_the_undo_command(scope: Scope) -> None:
     undo = {
         "everything": "/exclude remove",
         "watchtime": "/watchexclude remove",
@@ -70,7 +70,7 @@ def test_answers_name_the_way_back(scope: Scope) -> None:
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS)
-def test_embeds_fit_and_are_harmless_whatever_people_type(text: str) -> None:
+def test_embeds_fit_and_escape_any_text(text: str) -> None:
     many = Excluded([exclusion(text, reason=text, number=n) for n in range(100)], [text])
     for embed in (
         messages.listed(many, "everything"),

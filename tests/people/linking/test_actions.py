@@ -59,14 +59,14 @@ def unlink_account(
 # -- links --------------------------------------------------------------------------------------
 
 
-def test_a_link_is_found_from_both_sides(tx: Connection, guild_id: int) -> None:
+def test_link_is_found_from_both_sides(tx: Connection, guild_id: int) -> None:
     link = link_account(tx, guild_id, MIA, MADCATS)
     assert people.find_link(tx, guild_id, MIA) == link
     assert people.find_link_of_viewer(tx, guild_id, link.viewer_id) == link
     assert (link.discord_id, link.viewer_name, link.linked_at) == (MIA, "MadCats", NOON)
 
 
-def test_a_viewer_known_from_chat_is_the_one_who_is_linked(tx: Connection, guild_id: int) -> None:
+def test_viewer_known_from_chat_is_linked(tx: Connection, guild_id: int) -> None:
     viewer_id = people.set_viewer(tx, guild_id, "kick", MADCATS.user_id, "OldName", NOON)
     later = NOON + timedelta(minutes=1)
     link = link_account(tx, guild_id, MIA, MADCATS, later)
@@ -74,7 +74,7 @@ def test_a_viewer_known_from_chat_is_the_one_who_is_linked(tx: Connection, guild
     assert people.get_viewer(tx, guild_id, viewer_id).name == "MadCats"
 
 
-def test_the_link_bears_todays_name(tx: Connection, guild_id: int) -> None:
+def test_link_has_the_current_name(tx: Connection, guild_id: int) -> None:
     link = link_account(tx, guild_id, MIA, MADCATS, NOON)
     people.set_viewer(tx, guild_id, "kick", MADCATS.user_id, "WildCats", NOON + timedelta(hours=1))
     found = people.find_link(tx, guild_id, MIA)
@@ -82,7 +82,7 @@ def test_the_link_bears_todays_name(tx: Connection, guild_id: int) -> None:
     assert (found.viewer_id, found.viewer_name) == (link.viewer_id, "WildCats")
 
 
-def test_linking_the_same_two_again_changes_nothing(tx: Connection, guild_id: int) -> None:
+def test_linking_the_same_accounts_again_changes_nothing(tx: Connection, guild_id: int) -> None:
     first = link_account(tx, guild_id, MIA, MADCATS, NOON)
     second = link_account(tx, guild_id, MIA, MADCATS, NOON + timedelta(days=1))
     assert second == first
@@ -93,7 +93,7 @@ def test_linking_the_same_two_again_changes_nothing(tx: Connection, guild_id: in
     ("discord_id", "account", "reason"),
     [(SAM, MADCATS, "account_taken"), (MIA, BEAN, "other_account")],
 )
-def test_one_account_is_one_members_and_one_member_has_one(
+def test_account_or_member_with_a_link_cannot_be_linked_again(
     tx: Connection, guild_id: int, discord_id: int, account: Person, reason: str
 ) -> None:
     link = link_account(tx, guild_id, MIA, MADCATS, NOON)
@@ -107,9 +107,7 @@ def test_one_account_is_one_members_and_one_member_has_one(
     assert len(told(tx)) == 1
 
 
-def test_the_other_server_has_links_of_its_own(
-    tx: Connection, guild_id: int, other_guild_id: int
-) -> None:
+def test_links_are_isolated_per_server(tx: Connection, guild_id: int, other_guild_id: int) -> None:
     here = link_account(tx, guild_id, MIA, MADCATS, NOON)
     there = link_account(tx, other_guild_id, SAM, MADCATS, NOON)
     assert people.find_link(tx, other_guild_id, MIA) is None
@@ -118,7 +116,7 @@ def test_the_other_server_has_links_of_its_own(
     assert people.find_link(tx, other_guild_id, SAM) == there
 
 
-def test_another_platform_is_another_link(tx: Connection, guild_id: int) -> None:
+def test_each_platform_has_its_own_link(tx: Connection, guild_id: int) -> None:
     link_account(tx, guild_id, MIA, MADCATS, NOON)
     cats = Person(user_id=7, name="mad_cats")
     link_account(tx, guild_id, MIA, cats, platform="twitch")
@@ -126,7 +124,7 @@ def test_another_platform_is_another_link(tx: Connection, guild_id: int) -> None
     assert [link.viewer_name for link in names if link] == ["MadCats", "mad_cats"]
 
 
-def test_unlinking_twice_is_done_once_and_linking_again_is_news(
+def test_unlinking_twice_unlinks_once_and_relinking_is_a_new_link(
     tx: Connection, guild_id: int
 ) -> None:
     link = link_account(tx, guild_id, MIA, MADCATS, NOON)
@@ -143,9 +141,7 @@ def test_unlinking_twice_is_done_once_and_linking_again_is_news(
     assert not unlink_account(tx, guild_id, link), "an old question ends no later link"
 
 
-def test_an_admins_unlinking_is_in_the_audit_log_and_ones_own_is_not(
-    tx: Connection, guild_id: int
-) -> None:
+def test_only_unlinking_by_an_admin_is_audited(tx: Connection, guild_id: int) -> None:
     for actor in (MIA, NORA):
         link = link_account(tx, guild_id, MIA, MADCATS, NOON)
         unlink_account(tx, guild_id, link, actor)
@@ -159,13 +155,13 @@ def test_an_admins_unlinking_is_in_the_audit_log_and_ones_own_is_not(
 
 
 @pytest.mark.parametrize("text", [f"<@{MIA}>", f"<@!{MIA}>", str(MIA), " @madcats ", "MADCATS"])
-def test_a_person_is_found_by_mention_id_or_name(tx: Connection, guild_id: int, text: str) -> None:
+def test_person_is_found_by_mention_id_or_name(tx: Connection, guild_id: int, text: str) -> None:
     link = link_account(tx, guild_id, MIA, MADCATS, NOON)
     assert find_person(tx, guild_id, text).viewer_id == link.viewer_id
     assert run_in_guild(tx, guild_id, MIA, NOON, actions.get_link, text) == link
 
 
-def test_a_name_of_digits_is_a_name_where_nobody_has_that_id(tx: Connection, guild_id: int) -> None:
+def test_numeric_name_is_found_if_no_member_has_that_id(tx: Connection, guild_id: int) -> None:
     name = "123456789012345678"
     viewer_id = people.set_viewer(tx, guild_id, "kick", 5, name, NOON)
     assert find_person(tx, guild_id, name).viewer_id == viewer_id
@@ -181,13 +177,13 @@ def test_a_name_of_digits_is_a_name_where_nobody_has_that_id(tx: Connection, gui
         ("<@99999999999999999999999>", "<@9999"),
     ],
 )
-def test_who_is_not_known_is_declined(tx: Connection, guild_id: int, text: str, says: str) -> None:
+def test_unknown_person_is_rejected(tx: Connection, guild_id: int, text: str, says: str) -> None:
     with pytest.raises(Refusal) as refusal:
         find_person(tx, guild_id, text)
     assert says in refusal.value.what
 
 
-def test_a_member_of_another_server_is_nobody_here(
+def test_member_of_another_server_is_unknown(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     link_account(tx, other_guild_id, MIA, MADCATS, NOON)
@@ -196,7 +192,7 @@ def test_a_member_of_another_server_is_nobody_here(
             find_person(tx, guild_id, text)
 
 
-def test_an_account_that_is_nobodys_has_no_link(tx: Connection, guild_id: int) -> None:
+def test_unlinked_account_has_no_link(tx: Connection, guild_id: int) -> None:
     people.set_viewer(tx, guild_id, "kick", MADCATS.user_id, "MadCats", NOON)
     with pytest.raises(Refusal, match="not linked with anybody"):
         run_in_guild(tx, guild_id, MIA, NOON, actions.get_link, "madcats")
@@ -205,7 +201,7 @@ def test_an_account_that_is_nobodys_has_no_link(tx: Connection, guild_id: int) -
 # -- asking -------------------------------------------------------------------------------------
 
 
-def test_three_links_in_ten_minutes_and_the_fourth_says_when(tx: Connection, guild_id: int) -> None:
+def test_fourth_link_in_ten_minutes_shows_retry_time(tx: Connection, guild_id: int) -> None:
     for minute in range(3):
         ask(tx, guild_id, NOON + timedelta(minutes=minute))
     with pytest.raises(Refusal) as refusal:
@@ -215,7 +211,7 @@ def test_three_links_in_ten_minutes_and_the_fourth_says_when(tx: Connection, gui
     ask(tx, guild_id, free)
 
 
-def test_each_person_and_server_is_counted_alone(
+def test_rate_limit_is_per_member_and_server(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     for _time in range(3):
@@ -224,13 +220,13 @@ def test_each_person_and_server_is_counted_alone(
     ask(tx, other_guild_id)
 
 
-def test_a_link_that_reached_nobody_is_not_counted(tx: Connection, guild_id: int) -> None:
+def test_undelivered_link_does_not_count(tx: Connection, guild_id: int) -> None:
     for _time in range(5):
         link_id = ask(tx, guild_id)
         run_in_guild(tx, guild_id, MIA, NOON, actions.drop_attempt, link_id)
 
 
-def test_an_attempt_ends_once(tx: Connection, guild_id: int) -> None:
+def test_attempt_ends_once(tx: Connection, guild_id: int) -> None:
     link_id = ask(tx, guild_id)
     fail = actions.fail_attempt
     assert run_in_guild(tx, guild_id, MIA, NOON, fail, link_id, "denied")

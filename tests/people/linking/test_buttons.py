@@ -62,9 +62,7 @@ def shown(interaction: AsyncMock) -> str:
     return str(answer.kwargs["embed"].title)
 
 
-async def test_the_question_has_two_buttons_that_outlive_a_restart(
-    clean: Database, guild_id: int
-) -> None:
+async def test_question_has_two_persistent_buttons(clean: Database, guild_id: int) -> None:
     found = link(clean, guild_id)
     view = ask_unlink(NORA, found, own=False)["view"]
     assert view.is_persistent()
@@ -83,7 +81,7 @@ async def known_again(kind: Any, custom_id: str) -> Any:
     return await kind.from_custom_id(interaction, item, match)
 
 
-def test_the_longest_id_fits_and_no_button_takes_anothers() -> None:
+def test_longest_custom_id_fits_and_matches_one_button() -> None:
     longest = f"people:unlink:{2**63}:{2**63}:{2**63}"
     assert len(longest) <= 100
     kinds: list[Any] = [StartButton, UnlinkButton, KeepButton]
@@ -96,7 +94,7 @@ def test_the_longest_id_fits_and_no_button_takes_anothers() -> None:
     ("presser", "permissions", "may"),
     [(MIA, NOBODY, True), (SAM, NOBODY, False), (SAM, ADMIN, False)],
 )
-async def test_ones_own_question_is_ones_own(
+async def test_only_the_asked_member_can_answer(
     clean: Database, guild_id: int, presser: int, permissions: discord.Permissions, may: bool
 ) -> None:
     for button in (UnlinkButton(MIA, MIA, 1), KeepButton(MIA, "Keep it")):
@@ -106,14 +104,14 @@ async def test_ones_own_question_is_ones_own(
 
 
 @pytest.mark.parametrize(("permissions", "may"), [(ADMIN, True), (NOBODY, False)])
-async def test_who_is_no_admin_any_more_unlinks_nobody(
+async def test_former_admin_cannot_unlink_others(
     clean: Database, guild_id: int, permissions: discord.Permissions, may: bool
 ) -> None:
     interaction = press(clean, guild_id, NORA, permissions)
     assert await UnlinkButton(NORA, MIA, 1).interaction_check(interaction) is may
 
 
-async def test_a_second_click_is_told_kindly(clean: Database, guild_id: int) -> None:
+async def test_second_click_shows_no_account_linked(clean: Database, guild_id: int) -> None:
     found = link(clean, guild_id)
     said = []
     for _click in range(2):
@@ -124,9 +122,7 @@ async def test_a_second_click_is_told_kindly(clean: Database, guild_id: int) -> 
     assert not is_linked(clean, guild_id)
 
 
-async def test_an_old_button_ends_no_link_with_another_account(
-    clean: Database, guild_id: int
-) -> None:
+async def test_old_button_does_not_end_a_later_link(clean: Database, guild_id: int) -> None:
     former = link(clean, guild_id)
     with clean.begin() as tx:
         unlink_account(tx, guild_id, former)
@@ -137,7 +133,7 @@ async def test_an_old_button_ends_no_link_with_another_account(
     assert is_linked(clean, guild_id, SAM)
 
 
-async def test_a_button_of_one_server_does_nothing_in_another(
+async def test_button_of_one_server_does_nothing_in_another(
     clean: Database, guild_id: int, other_guild_id: int
 ) -> None:
     found = link(clean, guild_id)

@@ -36,7 +36,9 @@ def all_at_once(gate: Database, acts: list[Act]) -> list[object]:
 
 
 @pytest.mark.parametrize("round_", range(5))
-def test_one_account_and_many_members(clean: Database, guild_id: int, round_: int) -> None:
+def test_many_members_linking_one_account_at_once_link_once(
+    clean: Database, guild_id: int, round_: int
+) -> None:
     acts: list[Act] = [
         partial(link_account, guild_id=guild_id, discord_id=one, person=MADCATS)
         for one in range(1, AT_ONCE + 1)
@@ -47,7 +49,9 @@ def test_one_account_and_many_members(clean: Database, guild_id: int, round_: in
 
 
 @pytest.mark.parametrize("round_", range(5))
-def test_one_member_and_many_accounts(clean: Database, guild_id: int, round_: int) -> None:
+def test_one_member_linking_many_accounts_at_once_links_once(
+    clean: Database, guild_id: int, round_: int
+) -> None:
     acts: list[Act] = [
         partial(
             link_account,
@@ -62,13 +66,13 @@ def test_one_member_and_many_accounts(clean: Database, guild_id: int, round_: in
     assert [one.reason for one in ended if isinstance(one, Conflict)] == ["other_account"] * 7
 
 
-def test_a_second_click_at_the_same_moment_unlinks_once(clean: Database, guild_id: int) -> None:
+def test_simultaneous_clicks_unlink_once(clean: Database, guild_id: int) -> None:
     with clean.begin() as tx:
         link = link_account(tx, guild_id, 1, MADCATS)
     acts: list[Act] = [partial(unlink_account, guild_id=guild_id, link=link, actor=1)] * AT_ONCE
     assert sorted(map(bool, all_at_once(clean, acts))) == [False] * 7 + [True]
 
 
-def test_links_asked_for_at_once_are_counted(clean: Database, guild_id: int) -> None:
+def test_simultaneous_link_requests_are_rate_limited(clean: Database, guild_id: int) -> None:
     ended = all_at_once(clean, [partial(ask, guild_id=guild_id)] * AT_ONCE)
     assert sum(isinstance(one, Refusal) for one in ended) == AT_ONCE - 3

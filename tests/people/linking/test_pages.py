@@ -19,7 +19,7 @@ from tests.kick.accounts.rig import callback, query, words
 from tests.people.linking.rig import AVATAR, MIA, SAM, Desk
 
 
-def test_the_page_asks_whether_it_is_you(desk: Desk) -> None:
+def test_page_asks_to_confirm_the_member(desk: Desk) -> None:
     page = desk.browser().open(desk.ask())
     said = words(page)
     assert page.status_code == 200
@@ -34,14 +34,14 @@ def test_the_page_asks_whether_it_is_you(desk: Desk) -> None:
     assert AVATAR in page.text
 
 
-def test_looking_at_the_page_uses_nothing_up(desk: Desk) -> None:
+def test_viewing_the_page_does_not_use_the_link(desk: Desk) -> None:
     link = desk.ask()
     for _time in range(3):
         assert desk.browser().open(link).status_code == 200
     assert desk.browser().round_trip(link, "mia").status_code == 200
 
 
-def test_the_way_to_kick_is_what_kick_documents_and_asks_for_the_name_alone(desk: Desk) -> None:
+def test_redirect_to_kick_requests_only_the_name(desk: Desk) -> None:
     asked = query(desk.browser().depart(desk.ask()))
     assert asked["response_type"] == "code"
     assert asked["redirect_uri"] == "http://localhost:8080/auth/kick/callback"
@@ -55,7 +55,7 @@ def test_the_way_to_kick_is_what_kick_documents_and_asks_for_the_name_alone(desk
     assert len(state_hash) == 64
 
 
-def test_linked(desk: Desk) -> None:
+def test_account_is_linked_and_member_notified(desk: Desk) -> None:
     page = desk.browser().round_trip(desk.ask(), "mia")
     assert page.status_code == 200
     assert "Linked with MadCats" in words(page)
@@ -71,13 +71,13 @@ def test_linked(desk: Desk) -> None:
     assert desk.outcomes() == ["linked"]
 
 
-def test_who_takes_no_direct_messages_is_told_by_the_page_alone(desk: Desk) -> None:
+def test_member_with_closed_dms_is_notified_by_the_page_only(desk: Desk) -> None:
     desk.browser().round_trip(desk.ask(by_dm=False), "mia")
     assert desk.find() is not None
     assert desk.letters("people.linked") == []
 
 
-def test_each_server_has_its_own_link(desk: Desk) -> None:
+def test_links_are_isolated_per_server(desk: Desk) -> None:
     here, there = desk.link(), desk.link(guild_id=OTHER_GUILD)
     assert (here.guild_id, there.guild_id) == (GUILD, OTHER_GUILD)
     assert here.viewer_id != there.viewer_id
@@ -87,7 +87,7 @@ def test_each_server_has_its_own_link(desk: Desk) -> None:
     assert desk.find(guild_id=OTHER_GUILD) == there
 
 
-def test_two_servers_can_be_linked_side_by_side_in_one_browser(desk: Desk) -> None:
+def test_one_browser_can_link_in_two_servers_at_once(desk: Desk) -> None:
     browser = desk.browser()
     consents = [browser.depart(desk.ask(guild_id=server)) for server in (GUILD, OTHER_GUILD)]
     for consent in consents:
@@ -96,7 +96,7 @@ def test_two_servers_can_be_linked_side_by_side_in_one_browser(desk: Desk) -> No
     assert desk.find(guild_id=OTHER_GUILD)
 
 
-def test_who_was_renamed_meanwhile_is_the_same_under_the_new_name(desk: Desk) -> None:
+def test_renamed_viewer_keeps_their_identity(desk: Desk) -> None:
     before = desk.link()
     with desk.services.work_in(GUILD, MIA) as work:
         actions.unlink_account(work, before)
@@ -105,7 +105,7 @@ def test_who_was_renamed_meanwhile_is_the_same_under_the_new_name(desk: Desk) ->
     assert (after.viewer_id, after.viewer_name) == (before.viewer_id, "WildCats")
 
 
-def test_an_answer_in_flight_is_for_the_streamers_page_where_the_state_is_not_ours(
+def test_callback_with_unknown_state_goes_to_the_connect_page(
     desk: Desk,
 ) -> None:
     page = desk.browser().open(callback(code="x", state="not-ours"))
@@ -335,7 +335,7 @@ OUTCOMES: list[tuple[Outcome, int, str, str | None]] = [
 @pytest.mark.parametrize(
     ("outcome", "status", "says", "noted"), OUTCOMES, ids=[one.__name__[1:] for one, *_ in OUTCOMES]
 )
-def test_what_goes_wrong_is_a_page_in_plain_words_and_links_nothing(
+def test_errors_show_a_readable_page_and_link_nothing(
     desk: Desk, outcome: Outcome, status: int, says: str, noted: str | None
 ) -> None:
     page = outcome(desk)
@@ -349,7 +349,7 @@ def test_what_goes_wrong_is_a_page_in_plain_words_and_links_nothing(
     assert desk.letters("people.linked") == [] or outcome is _linked_by_now
 
 
-def test_going_back_from_kick_keeps_the_link(desk: Desk) -> None:
+def test_browser_back_from_kick_keeps_the_link_valid(desk: Desk) -> None:
     """Each departure has a state and a verifier of its own, and the last one counts."""
     link, browser = desk.ask(), desk.browser()
     first = query(browser.depart(link))
@@ -362,7 +362,7 @@ def test_going_back_from_kick_keeps_the_link(desk: Desk) -> None:
     assert desk.outcomes() == ["linked"]
 
 
-def test_a_link_may_be_followed_in_a_second_browser_after_the_first(desk: Desk) -> None:
+def test_link_can_be_followed_in_a_second_browser(desk: Desk) -> None:
     """A viewer who is not signed in to Kick in one browser opens the link in another."""
     link, phone, computer = desk.ask(), desk.browser(), desk.browser()
     from_phone = phone.return_from(phone.depart(link), "mia")
@@ -374,7 +374,7 @@ def test_a_link_may_be_followed_in_a_second_browser_after_the_first(desk: Desk) 
     assert desk.told() == [("AccountLinked", MIA)]
 
 
-def test_who_left_in_time_may_come_back_after_the_link_has_expired(desk: Desk) -> None:
+def test_departure_before_expiry_can_return_after_it(desk: Desk) -> None:
     """Opening the expired link in another tab does not end the attempt."""
     link, browser = desk.ask(), desk.browser()
     onward = browser.onward(link)
@@ -387,7 +387,7 @@ def test_who_left_in_time_may_come_back_after_the_link_has_expired(desk: Desk) -
     assert desk.outcomes() == ["linked"]
 
 
-def test_every_failure_with_a_known_owner_is_told_to_the_log_once(desk: Desk) -> None:
+def test_every_failure_is_logged_once(desk: Desk) -> None:
     with capture_logs() as lines:
         _replayed(desk)
     told = [line for line in lines if line["event"] == "A link changed, or could not be made"]
@@ -396,7 +396,7 @@ def test_every_failure_with_a_known_owner_is_told_to_the_log_once(desk: Desk) ->
     ]
 
 
-def test_a_no_on_the_page_ends_the_link_and_says_whose_it_was_to_nobody(desk: Desk) -> None:
+def test_declining_on_the_page_ends_the_link_without_naming_its_owner(desk: Desk) -> None:
     page = desk.browser().decline(desk.ask())
     assert page.status_code == 200
     assert "Nothing was linked. This link no longer works." in words(page)
@@ -405,7 +405,7 @@ def test_a_no_on_the_page_ends_the_link_and_says_whose_it_was_to_nobody(desk: De
     assert again.open(desk.ask()).status_code == 200
 
 
-def test_an_address_beyond_the_page_leads_back_to_it_in_a_browser_that_has_not_seen_it(
+def test_oauth_url_opened_in_a_new_browser_redirects_to_the_page(
     desk: Desk,
 ) -> None:
     """Somebody sends the way on, and not the page, to the owner of another Kick account."""
@@ -421,7 +421,7 @@ def test_an_address_beyond_the_page_leads_back_to_it_in_a_browser_that_has_not_s
     assert sender.open(onward).headers["Location"].startswith("http")
 
 
-def test_a_browser_without_cookies_is_told_why_it_comes_no_further(desk: Desk) -> None:
+def test_browser_without_cookies_gets_an_explanation(desk: Desk) -> None:
     link, browser = desk.ask(), desk.browser()
     assert "allow cookies" not in words(browser.open(link))
     onward = browser.onward(link)
@@ -431,7 +431,7 @@ def test_a_browser_without_cookies_is_told_why_it_comes_no_further(desk: Desk) -
     assert desk.rows("SELECT started_at FROM people_link_attempts") == [(None,)]
 
 
-def test_a_kick_account_of_somebody_else_is_refused_without_telling_whose_it_is(desk: Desk) -> None:
+def test_account_linked_to_another_member_is_rejected_without_naming_them(desk: Desk) -> None:
     desk.link(SAM, "mia")
     page = desk.browser().round_trip(desk.ask(MIA), "mia")
     said = words(page)
@@ -443,7 +443,7 @@ def test_a_kick_account_of_somebody_else_is_refused_without_telling_whose_it_is(
     assert desk.told() == [("AccountLinked", SAM)]
 
 
-def test_a_second_account_of_the_same_member_is_refused(desk: Desk) -> None:
+def test_second_account_of_a_member_is_rejected(desk: Desk) -> None:
     browser = desk.browser()
     back = browser.return_from(browser.depart(desk.ask()), "sam")
     desk.link(MIA, "mia")
@@ -453,7 +453,7 @@ def test_a_second_account_of_the_same_member_is_refused(desk: Desk) -> None:
     assert desk.outcomes() == ["other_account", "linked"]
 
 
-def test_the_same_two_again_is_no_conflict(desk: Desk) -> None:
+def test_linking_the_same_accounts_again_is_no_conflict(desk: Desk) -> None:
     browser = desk.browser()
     back = browser.return_from(browser.depart(desk.ask()), "mia")
     first = desk.link()

@@ -27,7 +27,7 @@ from tests.privacy.scene import KEPT, VAULT
 # -- once, whatever happens ---------------------------------------------------------------------
 
 
-def test_a_state_is_used_up_whatever_happens_afterwards(desk: Desk) -> None:
+def test_state_is_used_up_even_after_a_failure(desk: Desk) -> None:
     browser = desk.browser()
     back = browser.return_from(browser.depart(desk.ask()), "mia")
     desk.kick.fault(token__500=1)
@@ -37,7 +37,7 @@ def test_a_state_is_used_up_whatever_happens_afterwards(desk: Desk) -> None:
     assert desk.find() is None
 
 
-def test_of_many_departures_at_once_one_can_come_back(desk: Desk) -> None:
+def test_of_many_simultaneous_departures_one_can_return(desk: Desk) -> None:
     token = urlsplit(desk.ask()).path.rsplit("/", 1)[1]
     link = FLOW.links.read(desk.services.settings, token, desk.clock())
 
@@ -59,9 +59,7 @@ def test_of_many_departures_at_once_one_can_come_back(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("round_", range(5))
-def test_coming_back_while_the_link_is_followed_again_uses_it_up_or_is_replaced(
-    desk: Desk, round_: int
-) -> None:
+def test_simultaneous_return_and_departure_use_the_link_once(desk: Desk, round_: int) -> None:
     """Whichever comes first: never do both departures count."""
     token = urlsplit(desk.ask()).path.rsplit("/", 1)[1]
     link = FLOW.links.read(desk.services.settings, token, desk.clock())
@@ -89,7 +87,7 @@ def test_coming_back_while_the_link_is_followed_again_uses_it_up_or_is_replaced(
         FLOW.take(desk.services, second)  # it still works
 
 
-def test_a_state_that_comes_back_many_times_at_once_is_taken_once(desk: Desk) -> None:
+def test_state_is_taken_once_by_simultaneous_callbacks(desk: Desk) -> None:
     state = query(desk.browser().depart(desk.ask()))["state"]
 
     def take(_number: int) -> bool:
@@ -103,7 +101,7 @@ def test_a_state_that_comes_back_many_times_at_once_is_taken_once(desk: Desk) ->
 
 
 @pytest.mark.parametrize("by", [{"method": "HEAD"}, {"headers": {"Sec-Purpose": "prefetch"}}])
-def test_what_looks_before_the_person_does_uses_nothing_up(desk: Desk, by: dict[str, Any]) -> None:
+def test_prefetching_does_not_use_the_link(desk: Desk, by: dict[str, Any]) -> None:
     """A virus scanner, or a browser that fetches what may be pressed next; with all its cookies."""
     browser, link = desk.browser(), desk.ask()
     onward = browser.onward(link)
@@ -118,7 +116,7 @@ def test_what_looks_before_the_person_does_uses_nothing_up(desk: Desk, by: dict[
 
 
 @pytest.mark.parametrize("person", ["mia", "sam"])
-def test_no_token_is_left_behind_at_kick(
+def test_tokens_are_revoked_at_kick(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, person: str
 ) -> None:
     desk.link(SAM, "sam")
@@ -138,7 +136,7 @@ def test_no_token_is_left_behind_at_kick(
         oauth.refresh(client, tokens.refresh, (), desk.clock())
 
 
-def test_who_cannot_be_told_the_end_is_told_by_message_later(desk: Desk) -> None:
+def test_interrupted_attempt_is_reported_by_dm(desk: Desk) -> None:
     """The product was stopped after the state had been used up."""
     browser = desk.browser()
     FLOW.take(desk.services, query(browser.depart(desk.ask()))["state"])
@@ -153,7 +151,7 @@ def test_who_cannot_be_told_the_end_is_told_by_message_later(desk: Desk) -> None
     ]
 
 
-def test_who_is_forgotten_while_kick_is_asked_is_not_linked_after_all(desk: Desk) -> None:
+def test_member_forgotten_during_the_callback_is_not_linked(desk: Desk) -> None:
     browser = desk.browser()
     back = query(browser.return_from(browser.depart(desk.ask()), "mia"))
     taken = FLOW.take(desk.services, back["state"])
@@ -166,7 +164,7 @@ def test_who_is_forgotten_while_kick_is_asked_is_not_linked_after_all(desk: Desk
 
 
 @pytest.mark.parametrize("round_", range(5))
-def test_who_is_forgotten_and_linked_at_once_ends_unlinked(desk: Desk, round_: int) -> None:
+def test_simultaneous_forget_and_link_ends_unlinked(desk: Desk, round_: int) -> None:
     """Whichever comes first, and the two never wait for each other in a circle."""
     browser, barrier = desk.browser(), Barrier(2)
     back = query(browser.return_from(browser.depart(desk.ask()), "mia"))
@@ -191,7 +189,7 @@ def test_who_is_forgotten_and_linked_at_once_ends_unlinked(desk: Desk, round_: i
     assert desk.outcomes() == []
 
 
-def test_attempts_of_yesterday_are_forgotten(desk: Desk) -> None:
+def test_old_attempts_are_deleted(desk: Desk) -> None:
     desk.ask()
     desk.clock.forward(hours=23)
     FLOW.forget_old(desk.services)
@@ -205,7 +203,7 @@ def test_attempts_of_yesterday_are_forgotten(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("behind_https", [False, True])
-def test_the_cookies_are_for_their_way_only(desk: Desk, behind_https: bool) -> None:
+def test_cookies_are_limited_to_their_paths(desk: Desk, behind_https: bool) -> None:
     if behind_https:
         desk = desk.with_settings(oauth_base_url="https://bot.example")
     browser = desk.browser()
@@ -220,7 +218,7 @@ def test_the_cookies_are_for_their_way_only(desk: Desk, behind_https: bool) -> N
         assert ("Secure" in cookie) is behind_https
 
 
-def test_pages_carry_nothing_outside_and_are_kept_nowhere(desk: Desk) -> None:
+def test_pages_load_nothing_external_and_are_not_cached(desk: Desk) -> None:
     link = desk.ask()
     browser = desk.browser()
     pages = [browser.open(link), browser.round_trip(link, "mia"), browser.open(link)]
@@ -232,7 +230,7 @@ def test_pages_carry_nothing_outside_and_are_kept_nowhere(desk: Desk) -> None:
         assert not re.search(r"<script|<style|style=|onclick|https?://", foreign)
 
 
-def test_a_name_with_markup_in_it_is_text(desk: Desk) -> None:
+def test_names_with_markup_are_escaped(desk: Desk) -> None:
     link = desk.ask()
     desk.rows("UPDATE people_link_attempts SET discord_name = '<b>x</b>\"' RETURNING 1")
     page = desk.browser().open(link)
@@ -240,9 +238,7 @@ def test_a_name_with_markup_in_it_is_text(desk: Desk) -> None:
     assert "&lt;b&gt;x" in page.text
 
 
-def test_nothing_secret_is_said_in_logs_or_titles(
-    desk: Desk, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_secrets_are_not_in_logs_or_titles(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     logging.getLogger("urllib3").setLevel(logging.WARNING)  # as the product sets it
     secrets: set[str] = set()

@@ -12,7 +12,7 @@ moments = st.lists(st.integers(0, 1800).map(lambda ago: NOON - timedelta(seconds
 
 
 @given(moments)
-def test_no_window_ever_holds_more_than_is_allowed(asked_at: list[datetime]) -> None:
+def test_no_window_exceeds_the_rate_limit(asked_at: list[datetime]) -> None:
     again_at = free_again_at(asked_at, NOON)
     granted = again_at or NOON
     inside = [at for at in asked_at if granted - WITHIN < at]
@@ -25,5 +25,5 @@ def test_no_window_ever_holds_more_than_is_allowed(asked_at: list[datetime]) -> 
 
 
 @given(moments)
-def test_the_order_of_asking_does_not_matter(asked_at: list[datetime]) -> None:
+def test_order_of_requests_does_not_matter(asked_at: list[datetime]) -> None:
     assert free_again_at(asked_at, NOON) == free_again_at(sorted(asked_at, reverse=True), NOON)

@@ -54,7 +54,7 @@ def entries(tx: Connection, guild_id: int) -> list[dict[str, Any]]:
     return list(found.scalars())
 
 
-def test_nothing_is_told_while_it_is_off(tx: Connection, guild_id: int) -> None:
+def test_nothing_is_logged_while_off(tx: Connection, guild_id: int) -> None:
     log(tx, guild_id)
     assert entries(tx, guild_id) == []
     do(tx, guild_id, configure, link_log_channel=CHANNEL, link_log=True)
@@ -64,7 +64,7 @@ def test_nothing_is_told_while_it_is_off(tx: Connection, guild_id: int) -> None:
     assert [entry["kind"] for entry in entries(tx, guild_id)] == ["linked"]
 
 
-def test_a_real_link_is_told_with_name_and_picture(
+def test_link_is_logged_with_name_and_avatar(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     do(tx, guild_id, configure, link_log_channel=CHANNEL, link_log=True)
@@ -89,7 +89,7 @@ def test_a_real_link_is_told_with_name_and_picture(
     assert embed.timestamp == NOON
 
 
-def test_the_same_twice_is_two_entries_and_the_same_once_is_one(
+def test_repeated_events_are_separate_entries_and_duplicates_are_not(
     tx: Connection, guild_id: int
 ) -> None:
     do(tx, guild_id, configure, link_log_channel=CHANNEL, link_log=True)
@@ -109,7 +109,7 @@ def test_the_same_twice_is_two_entries_and_the_same_once_is_one(
         ("failed", "other_account", MIA, "⚔️ Conflict: not linked"),
     ],
 )
-def test_each_entry_has_its_own_look(
+def test_each_entry_kind_has_its_own_embed(
     tx: Connection, guild_id: int, kind: Kind, reason: Reason | None, actor: int, title: str
 ) -> None:
     do(tx, guild_id, configure, link_log_channel=CHANNEL, link_log=True)
@@ -122,12 +122,12 @@ def test_each_entry_has_its_own_look(
     assert told.get("By") == (None if actor == MIA else f"<@{ADMIN}>")
 
 
-def test_every_reason_is_told_in_words() -> None:
+def test_every_reason_has_a_text() -> None:
     for reason in Reason.__args__:  # type: ignore[attr-defined]
         assert " " in _reason(reason), reason
 
 
-def test_who_was_forgotten_is_not_named(tx: Connection, guild_id: int) -> None:
+def test_forgotten_member_is_not_named(tx: Connection, guild_id: int) -> None:
     do(tx, guild_id, configure, link_log_channel=CHANNEL, link_log=True)
     account = Account("kick", 5, 7, "MadCats")
     do(tx, guild_id, actions.log_forgotten, Subject(guild_id, MIA, NOON, ("mia",), (account,)))
@@ -139,7 +139,7 @@ def test_who_was_forgotten_is_not_named(tx: Connection, guild_id: int) -> None:
     assert "forgotten-7" in str(embed.description)
 
 
-def test_switching_is_in_the_audit_log(tx: Connection, guild_id: int) -> None:
+def test_turning_on_and_off_is_audited(tx: Connection, guild_id: int) -> None:
     do(tx, guild_id, configure, link_log_channel=CHANNEL, link_log=True)
     do(tx, guild_id, configure, link_log=False)
     found = tx.execute(
@@ -152,7 +152,7 @@ def test_switching_is_in_the_audit_log(tx: Connection, guild_id: int) -> None:
     ]
 
 
-def test_status_names_what_could_not_be_delivered(
+def test_status_names_undelivered_entries(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     for guild in (guild_id, other_guild_id):
@@ -172,7 +172,7 @@ def test_status_names_what_could_not_be_delivered(
     assert "Not delivered" in str(shown.description)
 
 
-def test_status_names_missing_permissions_and_is_green_without() -> None:
+def test_status_names_missing_permissions() -> None:
     settings = LinkLogSettings(link_log=True, link_log_channel=CHANNEL)
     assert "Embed Links" in str(status(settings, ["embed_links"], "").description)
     assert str(status(settings, [], "").title).startswith("🟢")

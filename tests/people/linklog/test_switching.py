@@ -15,7 +15,7 @@ def channel_after(driver: DiscordDriver, line: str) -> str:
 
 
 @pytest.mark.parametrize("again", ["!linklogs on", "!linklogs ON"])
-def test_the_remembered_channel_is_kept(database: Database, again: str) -> None:
+def test_remembered_channel_is_kept(database: Database, again: str) -> None:
     with bot_in_discord(database, people.FEATURE, until="linklogs status") as (driver, _bot):
         chosen = channel_after(driver, "!linklogs on slot-calls")
         channel_after(driver, "!linklogs off")

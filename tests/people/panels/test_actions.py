@@ -77,9 +77,7 @@ def told(tx: Connection, guild_id: int) -> list[str]:
     return [payload["news"] for payload in found.scalars()]
 
 
-def test_a_new_one_takes_the_place_of_the_old_one_of_its_channel(
-    guild: Guild, other: Guild
-) -> None:
+def test_new_panel_replaces_the_one_in_its_channel(guild: Guild, other: Guild) -> None:
     other.put(9)
     assert guild.put(1) == []
     assert guild.put(2, channel_id=20) == []
@@ -92,14 +90,14 @@ def test_a_new_one_takes_the_place_of_the_old_one_of_its_channel(
     assert guild.states() == {2: "posted", 3: "posted"}
 
 
-def test_two_in_one_channel_are_impossible(guild: Guild) -> None:
+def test_database_rejects_two_panels_in_one_channel(guild: Guild) -> None:
     guild.do(lambda work: work.add(panel(1)))
     with pytest.raises(IntegrityError) as refused:
         guild.do(lambda work: work.add(panel(2)))
     assert violated(refused.value) == "people_panels_one_a_channel"
 
 
-def test_two_admins_at_once_leave_one(database: Database, guild_id: int) -> None:
+def test_simultaneous_setups_leave_one_panel(database: Database, guild_id: int) -> None:
     def put(message_id: int) -> None:
         with database.begin() as tx:
             Guild(tx, guild_id).put(message_id)
@@ -111,7 +109,7 @@ def test_two_admins_at_once_leave_one(database: Database, guild_id: int) -> None
     assert sorted(found) == ["posted"] + ["withdrawn"] * 15
 
 
-def test_a_deleted_one_is_told_once(tx: Connection, guild: Guild, other: Guild) -> None:
+def test_deleted_panel_is_reported_once(tx: Connection, guild: Guild, other: Guild) -> None:
     guild.do(configure, link_log=True, link_log_channel=555)
     guild.put(1)
     other.do(actions.notice_gone, {1})
@@ -124,7 +122,7 @@ def test_a_deleted_one_is_told_once(tx: Connection, guild: Guild, other: Guild) 
     assert actions.check_health(tx, NOON + timedelta(days=1, seconds=1)) == []
 
 
-def test_one_that_is_noticed_gone_at_once_by_many_is_told_once(
+def test_panel_deletion_noticed_simultaneously_is_reported_once(
     database: Database, guild_id: int
 ) -> None:
     def notice(_time: int) -> None:
@@ -140,7 +138,7 @@ def test_one_that_is_noticed_gone_at_once_by_many_is_told_once(
             assert told(tx, guild_id) == ["posted", "gone"]
 
 
-def test_one_that_we_delete_ourselves_is_no_news(tx: Connection, guild: Guild) -> None:
+def test_panel_withdrawn_by_us_is_not_reported_as_deleted(tx: Connection, guild: Guild) -> None:
     guild.do(configure, link_log=True, link_log_channel=555)
     guild.put(1)
     guild.do(actions.withdraw_panel, 10)
@@ -150,7 +148,7 @@ def test_one_that_we_delete_ourselves_is_no_news(tx: Connection, guild: Guild) -
     assert actions.check_health(tx, NOON) == []
 
 
-def test_a_new_one_settles_the_loss(tx: Connection, guild: Guild) -> None:
+def test_new_panel_resolves_the_loss(tx: Connection, guild: Guild) -> None:
     guild.put(1)
     guild.do(actions.notice_channel_gone, 10)
     assert len(actions.check_health(tx, NOON)) == 1
@@ -158,7 +156,7 @@ def test_a_new_one_settles_the_loss(tx: Connection, guild: Guild) -> None:
     assert actions.check_health(tx, NOON) == []
 
 
-def test_trouble_is_told_until_it_is_over(tx: Connection, guild: Guild) -> None:
+def test_panel_problem_is_in_health_until_resolved(tx: Connection, guild: Guild) -> None:
     guild.put(1)
     guild.do(actions.set_trouble, 1, "Give my role there: Manage Messages.")
     assert "Manage Messages" in actions.check_health(tx, NOON)[0].reason
@@ -166,7 +164,7 @@ def test_trouble_is_told_until_it_is_over(tx: Connection, guild: Guild) -> None:
     assert actions.check_health(tx, NOON) == []
 
 
-def test_admins_acts_are_in_the_audit_log(tx: Connection, guild: Guild) -> None:
+def test_admin_actions_are_audited(tx: Connection, guild: Guild) -> None:
     guild.put(1)
     guild.do(actions.withdraw_panel, 10)
     assert guild.do(actions.withdraw_panel, 10) == []

@@ -26,7 +26,7 @@ def panel(number: int, state: State = "posted", trouble: str | None = None) -> P
     )
 
 
-def test_of_many_those_that_need_somebody_come_first_and_the_rest_is_counted() -> None:
+def test_panels_with_problems_are_listed_first_and_the_rest_counted() -> None:
     panels = [panel(number) for number in range(40)]
     panels += [panel(40, "gone"), panel(41, trouble="I may not react.")]
     rows = (messages.listed(panels).description or "").split("\n")

@@ -11,16 +11,16 @@ OWN = {HYPE: ("hype", f"<:hype:{HYPE}>"), WAVE: ("wave", f"<a:wave:{WAVE}>")}
 
 
 @pytest.mark.parametrize("typed", ["🔗", " 🎉 ", "❤️", "👩‍👩‍👧‍👦", "👍🏽", "🇸🇪", "☭"])
-def test_an_emoji_is_taken_as_it_is(typed: str) -> None:
+def test_unicode_emoji_is_accepted(typed: str) -> None:
     assert read_emoji(typed, OWN) == typed.strip()
 
 
 @pytest.mark.parametrize("typed", [f"<:hype:{HYPE}>", ":hype:", "hype", f" <:renamed:{HYPE}> "])
-def test_one_of_the_servers_own_is_found(typed: str) -> None:
+def test_server_emoji_is_found(typed: str) -> None:
     assert read_emoji(typed, OWN) == f"<:hype:{HYPE}>"
 
 
-def test_one_that_moves_is_written_so() -> None:
+def test_animated_emoji_is_written_as_animated() -> None:
     assert read_emoji(":wave:", OWN) == f"<a:wave:{WAVE}>"
 
 
@@ -28,17 +28,17 @@ def test_one_that_moves_is_written_so() -> None:
     "typed",
     ["", " ", "banana", "<:hype:123456789012345678>", "1", "!!", "é", "你好", "🔗 🔗", "🔗" * 21],
 )
-def test_what_is_none_is_refused(typed: str) -> None:
+def test_invalid_emoji_is_rejected(typed: str) -> None:
     assert read_emoji(typed, OWN) is None
 
 
 @given(st.text(max_size=40))
-def test_whatever_is_typed_gives_one_word_or_nothing(typed: str) -> None:
+def test_any_input_gives_one_emoji_or_none(typed: str) -> None:
     found = read_emoji(typed, OWN)
     assert found is None or (found == found.strip() != "" and len(found) <= 40)
 
 
-def test_a_reaction_is_compared_by_id_or_without_its_colour_sign() -> None:
+def test_reactions_match_by_id_or_without_variation_selector() -> None:
     assert same_emoji(f"<:hype:{HYPE}>", HYPE, "renamed")
     assert not same_emoji(f"<:hype:{HYPE}>", WAVE, "hype")
     assert same_emoji("❤️", None, "❤")

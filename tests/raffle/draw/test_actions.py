@@ -67,7 +67,7 @@ def owner_names(tx: Connection, guild_id: int, number: int) -> dict[str, str]:
 # -- freezing -----------------------------------------------------------------------------------
 
 
-def test_a_freeze_fixes_the_list_and_a_round_that_is_to_come(tx: Connection, guild_id: int) -> None:
+def test_freeze_fixes_the_list_and_a_future_round(tx: Connection, guild_id: int) -> None:
     draw = froze(tx, guild_id, ended(tx, guild_id))
     assert (draw.entrants, draw.tickets, draw.left_out) == (5, sum(TICKETS), 0)
     assert draw.round_at is not None
@@ -79,7 +79,7 @@ def test_a_freeze_fixes_the_list_and_a_round_that_is_to_come(tx: Connection, gui
     assert state_of(tx, guild_id, draw.period) == "frozen"
 
 
-def test_the_hash_and_the_round_are_published_with_it(tx: Connection, guild_id: int) -> None:
+def test_hash_and_round_are_published_on_freeze(tx: Connection, guild_id: int) -> None:
     draw = froze(tx, guild_id, ended(tx, guild_id))
     (message,) = posted(tx, guild_id, "raffle.frozen")
     assert message.target == {"channel_id": CHANNEL_ID}
@@ -88,13 +88,13 @@ def test_the_hash_and_the_round_are_published_with_it(tx: Connection, guild_id: 
     assert audited(tx, guild_id) == [f"raffle.freeze #{draw.period}"]
 
 
-def test_the_opening_publishes_the_commitment(tx: Connection, guild_id: int) -> None:
+def test_opening_publishes_the_commitment(tx: Connection, guild_id: int) -> None:
     ended(tx, guild_id)
     (message,) = posted(tx, guild_id, "raffle.opened")
     assert message.payload["commitment"] == period_of(tx, guild_id, 1).commitment
 
 
-def test_a_raffle_is_frozen_once(tx: Connection, guild_id: int) -> None:
+def test_raffle_is_frozen_once(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     froze(tx, guild_id, number)
     with pytest.raises(Refusal, match="frozen and will be drawn"):
@@ -102,20 +102,20 @@ def test_a_raffle_is_frozen_once(tx: Connection, guild_id: int) -> None:
     assert tx.execute(select(func.count()).select_from(Draw)).scalar() == 1
 
 
-def test_a_raffle_that_runs_is_not_frozen(tx: Connection, guild_id: int) -> None:
+def test_running_raffle_is_not_frozen(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     with pytest.raises(Refusal, match="still running"):
         froze(tx, guild_id, number, END - timedelta(microseconds=1))
     froze(tx, guild_id, number, END)
 
 
-def test_without_a_channel_nobody_could_read_the_hash(tx: Connection, guild_id: int) -> None:
+def test_freeze_requires_a_channel(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id, channel=0)
     with pytest.raises(Refusal, match="no channel"):
         froze(tx, guild_id, number)
 
 
-def test_who_is_not_linked_or_excluded_is_left_out(tx: Connection, guild_id: int) -> None:
+def test_unlinked_and_excluded_viewers_are_left_out(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     give(tx, guild_id, number, viewer(tx, guild_id, "ghost"), 1000, "gift:ghost")
     exclude(tx, guild_id, "ana", AFTER)
@@ -125,7 +125,9 @@ def test_who_is_not_linked_or_excluded_is_left_out(tx: Connection, guild_id: int
     assert message.payload["left_out"] == 2
 
 
-def test_names_are_neither_in_the_list_nor_guessable(tx: Connection, guild_id: int) -> None:
+def test_names_are_not_in_the_list_and_pseudonyms_cannot_be_guessed(
+    tx: Connection, guild_id: int
+) -> None:
     """Viewers' numbers are few: with the seed, which is published, they could be tried out."""
     number = ended(tx, guild_id)
     drew(tx, guild_id, number)
@@ -140,7 +142,7 @@ def test_names_are_neither_in_the_list_nor_guessable(tx: Connection, guild_id: i
         assert (account in told) == (name == winner.name)
 
 
-def test_a_list_of_nobody_is_drawn_too(tx: Connection, guild_id: int) -> None:
+def test_empty_list_closes_without_winner(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id, ())
     assert drew(tx, guild_id, number) == []
     assert state_of(tx, guild_id, number) == "closed"
@@ -148,7 +150,7 @@ def test_a_list_of_nobody_is_drawn_too(tx: Connection, guild_id: int) -> None:
     verify(bundle(tx, guild_id, number))
 
 
-def test_a_prize_in_any_letters_is_part_of_the_list(tx: Connection, guild_id: int) -> None:
+def test_prize_with_any_characters_is_verified(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     set_period(tx, guild_id, number, prize='💎 "grand"\nprix\\' + "é" * 500)
     drew(tx, guild_id, number)
@@ -158,13 +160,13 @@ def test_a_prize_in_any_letters_is_part_of_the_list(tx: Connection, guild_id: in
 # -- drawing ------------------------------------------------------------------------------------
 
 
-def test_a_draw_waits_for_its_round(tx: Connection, guild_id: int) -> None:
+def test_draw_waits_for_its_round(tx: Connection, guild_id: int) -> None:
     draw = froze(tx, guild_id, ended(tx, guild_id))
     assert not do(tx, guild_id, DUE, actions.draw_winners, CONFIG, draw.period)
     assert state_of(tx, guild_id, draw.period) == "frozen"
 
 
-def test_only_the_promised_round_counts(tx: Connection, guild_id: int) -> None:
+def test_only_the_announced_round_is_accepted(tx: Connection, guild_id: int) -> None:
     draw = froze(tx, guild_id, ended(tx, guild_id))
     told = beacon(draw)
     for other in (replace(told, number=told.number + 1), replace(told, chain="0" * 64)):
@@ -178,9 +180,7 @@ def test_only_the_promised_round_counts(tx: Connection, guild_id: int) -> None:
 
 
 @pytest.mark.parametrize("winners", [1, 3, 5, 9])
-def test_what_is_drawn_is_what_the_verifier_draws(
-    tx: Connection, guild_id: int, winners: int
-) -> None:
+def test_draw_matches_the_verifier(tx: Connection, guild_id: int, winners: int) -> None:
     number = ended(tx, guild_id, winners=winners)
     picks = drew(tx, guild_id, number)
     assert len(picks) == min(winners, 5)
@@ -200,7 +200,7 @@ def test_drawing_twice_draws_once(tx: Connection, guild_id: int) -> None:
     assert picks_of(tx, guild_id, number) == before
 
 
-def test_the_number_of_the_beacon_decides(tx: Connection, guild_id: int) -> None:
+def test_beacon_randomness_decides_the_winner(tx: Connection, guild_id: int) -> None:
     """The same list and seed with other numbers: another winner now and then."""
     number = ended(tx, guild_id)
     draw = froze(tx, guild_id, number)
@@ -211,9 +211,7 @@ def test_the_number_of_the_beacon_decides(tx: Connection, guild_id: int) -> None
     assert len(firsts) > 1
 
 
-def test_neither_a_new_name_nor_a_late_ticket_changes_the_winner(
-    tx: Connection, guild_id: int
-) -> None:
+def test_renames_and_late_tickets_do_not_change_the_winner(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     draw = froze(tx, guild_id, number)
     draw.randomness = beacon(draw).randomness
@@ -226,9 +224,7 @@ def test_neither_a_new_name_nor_a_late_ticket_changes_the_winner(
     assert order_of(tx, draw) == before
 
 
-def test_two_servers_draw_for_themselves(
-    tx: Connection, guild_id: int, other_guild_id: int
-) -> None:
+def test_draws_are_isolated_per_server(tx: Connection, guild_id: int, other_guild_id: int) -> None:
     ours, theirs = ended(tx, guild_id), ended(tx, other_guild_id, ("mia",))
     assert ours == theirs
     drew(tx, guild_id, ours)
@@ -239,7 +235,7 @@ def test_two_servers_draw_for_themselves(
     assert pick.name == "mia"
 
 
-def test_the_key_of_that_time_is_needed(tx: Connection, guild_id: int) -> None:
+def test_draw_requires_the_original_key(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     other = replace(CONFIG, vault=Vault([Fernet.generate_key().decode()]))
     with pytest.raises(Refusal, match="encrypted with another key"):
@@ -249,7 +245,7 @@ def test_the_key_of_that_time_is_needed(tx: Connection, guild_id: int) -> None:
 # -- without beacon -----------------------------------------------------------------------------
 
 
-def test_a_draw_without_beacon_is_marked_everywhere(tx: Connection, guild_id: int) -> None:
+def test_draw_without_beacon_is_labeled_everywhere(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     drew_without_beacon(tx, guild_id, number)
     (frozen,) = posted(tx, guild_id, "raffle.frozen")
@@ -260,7 +256,7 @@ def test_a_draw_without_beacon_is_marked_everywhere(tx: Connection, guild_id: in
     assert "beacon none" in told["snapshot"]
 
 
-def test_a_promised_round_is_given_up_only_when_it_does_not_come(
+def test_announced_round_can_be_given_up_only_after_the_timeout(
     tx: Connection, guild_id: int
 ) -> None:
     draw = froze(tx, guild_id, ended(tx, guild_id))
@@ -282,7 +278,7 @@ def test_a_promised_round_is_given_up_only_when_it_does_not_come(
     assert f"raffle.give_up_beacon #{draw.period}" in audited(tx, guild_id)
 
 
-def test_a_known_round_cannot_be_given_up(tx: Connection, guild_id: int) -> None:
+def test_known_round_cannot_be_given_up(tx: Connection, guild_id: int) -> None:
     """Who has seen the number must not have a second one to choose from."""
     draw = froze(tx, guild_id, ended(tx, guild_id))
     do(tx, guild_id, DUE, actions.store_round, CONFIG, draw.period, beacon(draw))
@@ -290,7 +286,7 @@ def test_a_known_round_cannot_be_given_up(tx: Connection, guild_id: int) -> None
         do(tx, guild_id, DUE + timedelta(days=1), actions.give_up_beacon, CONFIG, draw.period)
 
 
-def test_a_line_is_found_however_long_ago_the_raffle_was(tx: Connection, guild_id: int) -> None:
+def test_proof_is_available_for_any_past_raffle(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     froze(tx, guild_id, number)
     for month in range(30):
@@ -308,7 +304,7 @@ def test_a_line_is_found_however_long_ago_the_raffle_was(tx: Connection, guild_i
 # -- who cannot win -----------------------------------------------------------------------------
 
 
-def test_who_was_excluded_banned_or_unlinked_since_is_skipped_for_a_public_reason(
+def test_excluded_banned_and_unlinked_winners_are_skipped_with_a_reason(
     tx: Connection, guild_id: int
 ) -> None:
     number = ended(tx, guild_id)
@@ -350,7 +346,7 @@ def forget(tx: Connection, guild_id: int, name: str) -> None:
     )
 
 
-def test_who_is_forgotten_before_the_draw_is_skipped(tx: Connection, guild_id: int) -> None:
+def test_winner_forgotten_before_the_draw_is_skipped(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id, ("mia",))
     froze(tx, guild_id, number)
     forget(tx, guild_id, "mia")
@@ -359,9 +355,7 @@ def test_who_is_forgotten_before_the_draw_is_skipped(tx: Connection, guild_id: i
     verify(bundle(tx, guild_id, number))
 
 
-def test_a_winner_who_is_forgotten_leaves_a_draw_that_can_be_checked(
-    tx: Connection, guild_id: int
-) -> None:
+def test_forgotten_winner_leaves_a_verifiable_draw(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
     claim(tx, pick)
@@ -373,7 +367,7 @@ def test_a_winner_who_is_forgotten_leaves_a_draw_that_can_be_checked(
     assert account not in told.decode()
 
 
-def test_one_person_wins_once_in_a_draw_with_two_accounts(tx: Connection, guild_id: int) -> None:
+def test_member_with_two_accounts_wins_once(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id, ("mia",), winners=2)
     second = people.set_viewer(tx, guild_id, "twitch", 5, "mia_tv", START)
     people.add_link(tx, guild_id, discord_id("mia"), "twitch", second, START)
@@ -382,7 +376,7 @@ def test_one_person_wins_once_in_a_draw_with_two_accounts(tx: Connection, guild_
     assert [pick.reason for pick in picks] == [None, "won_already"]
 
 
-def test_nobody_left_is_told(tx: Connection, guild_id: int) -> None:
+def test_draw_without_eligible_winner_is_announced(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id, ("mia",))
     froze(tx, guild_id, number)
     exclude(tx, guild_id, "mia", DUE)
@@ -394,7 +388,7 @@ def test_nobody_left_is_told(tx: Connection, guild_id: int) -> None:
 # -- what an admin is shown ---------------------------------------------------------------------
 
 
-def test_the_oldest_raffle_that_has_ended_is_drawn_first(tx: Connection, guild_id: int) -> None:
+def test_oldest_ended_raffle_is_drawn_first(tx: Connection, guild_id: int) -> None:
     with pytest.raises(Refusal, match="no raffle"):
         do(tx, guild_id, AFTER, actions.get_period_to_draw)
     number = ended(tx, guild_id)
@@ -412,7 +406,7 @@ def test_the_oldest_raffle_that_has_ended_is_drawn_first(tx: Connection, guild_i
 # -- a reveal with some drama -------------------------------------------------------------------
 
 
-def test_one_post_for_each_winner_after_a_reveal_that_is_deleted(
+def test_each_winner_gets_one_post_after_the_reveal_is_deleted(
     tx: Connection, guild_id: int
 ) -> None:
     number = ended(tx, guild_id, winners=2)
@@ -433,7 +427,7 @@ def test_one_post_for_each_winner_after_a_reveal_that_is_deleted(
     assert sent[0].payload["server"] == "Nora's Corner"
 
 
-def test_an_edit_of_the_winners_post_mentions_nobody_again(tx: Connection, guild_id: int) -> None:
+def test_edited_winner_post_has_no_mention(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
     claim(tx, pick)

@@ -77,7 +77,7 @@ SHIFTED = replace(
     ],
     ids=["own", "own under quicknet's hash", "own key", "own key at once", "shifted genesis"],
 )
-def test_every_chain_but_quicknet_is_labelled_everywhere(
+def test_any_chain_but_quicknet_is_labeled_everywhere(
     tx: Connection, guild_id: int, chain: Chain
 ) -> None:
     """With a shifted genesis, a round that was published long ago counts as one to come."""
@@ -121,7 +121,7 @@ def draw(tx: Connection, guild_id: int) -> Draw:
     return frozen
 
 
-def test_balances_that_were_edited_change_no_list(tx: Connection, guild_id: int) -> None:
+def test_edited_balances_do_not_change_the_list(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     as_owner(tx, "UPDATE raffle_balances SET tickets = tickets * 1000 WHERE tickets < 10")
     assert froze(tx, guild_id, number).tickets == sum(TICKETS)
@@ -133,7 +133,7 @@ def edited(snapshot: str) -> str:
     return make_snapshot(header_of(snapshot), names, [tickets[0] + 1, *tickets[1:]])
 
 
-def test_a_list_that_was_edited_is_not_drawn_from(tx: Connection, draw: Draw) -> None:
+def test_edited_list_is_rejected(tx: Connection, draw: Draw) -> None:
     snapshot = edited(snapshot_of(tx, draw.guild_id, draw.period))
     as_owner(tx, "UPDATE raffle_draws SET snapshot = :s", s=snapshot)
     is_refused(tx, draw, "not the one whose hash was posted")
@@ -158,24 +158,22 @@ def test_a_list_that_was_edited_is_not_drawn_from(tx: Connection, draw: Draw) ->
         "UPDATE raffle_announcements SET round = round + 1 WHERE kind = 'opened'",
     ],
 )
-def test_other_terms_than_those_of_the_list_are_refused(
-    tx: Connection, draw: Draw, statement: str
-) -> None:
+def test_edited_terms_are_rejected(tx: Connection, draw: Draw, statement: str) -> None:
     as_owner(tx, statement)
     is_refused(tx, draw, "the terms are not those of the frozen list")
 
 
-def test_entries_that_were_edited_after_the_freeze_are_noticed(tx: Connection, draw: Draw) -> None:
+def test_entries_edited_after_the_freeze_are_detected(tx: Connection, draw: Draw) -> None:
     as_owner(tx, "UPDATE raffle_entries SET amount = amount + 1 WHERE amount = 300")
     is_refused(tx, draw, "not the sum of the ledger")
 
 
-def test_a_seed_that_was_exchanged_is_refused(tx: Connection, draw: Draw) -> None:
+def test_replaced_seed_is_rejected(tx: Connection, draw: Draw) -> None:
     as_owner(tx, "UPDATE raffle_periods SET sealed_seed = :s", s=CONFIG.vault.seal("00" * 32))
     is_refused(tx, draw, "the seed is not the one")
 
 
-def test_a_beacon_number_that_was_exchanged_is_refused(tx: Connection, draw: Draw) -> None:
+def test_replaced_randomness_is_rejected(tx: Connection, draw: Draw) -> None:
     made_up = beacon(draw, "made up")
     values = {"r": made_up.randomness, "s": made_up.signature}
     exchange = "UPDATE raffle_draws SET randomness = :r, signature = :s"
@@ -185,7 +183,7 @@ def test_a_beacon_number_that_was_exchanged_is_refused(tx: Connection, draw: Dra
     is_refused(tx, draw, "not signed by the beacon")
 
 
-def test_another_genuine_round_is_refused(tx: Connection, draw: Draw) -> None:
+def test_other_genuine_round_is_rejected(tx: Connection, draw: Draw) -> None:
     """The round 42, with the signature that it really has."""
     signature = (
         "95a9f9f5b231b7714de1553105d8ffdf3dcda24cfdb1e689319bccf79a9c8ce4"
@@ -211,14 +209,14 @@ def test_another_genuine_round_is_refused(tx: Connection, draw: Draw) -> None:
     )
 
 
-def test_a_member_who_was_erased_since_stops_no_draw(tx: Connection, draw: Draw) -> None:
+def test_erased_member_does_not_block_the_draw(tx: Connection, draw: Draw) -> None:
     """Nobody can tell any more which line is theirs; its tickets still have to fit."""
     erase = "UPDATE people_viewers SET platform_user_id = -viewer_id WHERE name = :name"
     as_owner(tx, erase, name="yuki")
     assert do(tx, draw.guild_id, DUE, actions.draw_winners, CONFIG, draw.period)
 
 
-def test_a_second_freeze_is_told_for_good(tx: Connection, guild_id: int) -> None:
+def test_second_freeze_is_published_permanently(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     first = froze(tx, guild_id, number)
     take_back_freeze(tx)
@@ -237,7 +235,7 @@ def test_a_second_freeze_is_told_for_good(tx: Connection, guild_id: int) -> None
         assert f"<t:{int(one.frozen_at.timestamp())}:f>" in told
 
 
-def test_a_freeze_that_was_taken_back_stays_in_the_history(tx: Connection, guild_id: int) -> None:
+def test_undone_freeze_stays_in_the_history(tx: Connection, guild_id: int) -> None:
     first = froze(tx, guild_id, ended(tx, guild_id))
     take_back_freeze(tx)
     (past,) = do(tx, guild_id, DUE, publishing.list_past, CONFIG, 10)
@@ -285,7 +283,7 @@ SWAPS = {
 
 
 @pytest.mark.parametrize("columns", SWAPS)
-def test_a_swapped_winner_gets_nothing(tx: Connection, guild_id: int, columns: str) -> None:
+def test_swapped_winner_cannot_claim(tx: Connection, guild_id: int, columns: str) -> None:
     pick, friend = swapped(tx, guild_id, columns)
     claimer = friend if "discord_id" in columns else pick.discord_id or 0
     with pytest.raises(Refusal, match="not the one who was drawn"), savepoint(tx):
@@ -295,7 +293,7 @@ def test_a_swapped_winner_gets_nothing(tx: Connection, guild_id: int, columns: s
 
 
 @pytest.mark.parametrize("columns", [columns for columns, found in SWAPS.items() if found])
-def test_a_swapped_winner_is_found_by_the_verifier(
+def test_swapped_winner_is_detected_by_the_verifier(
     tx: Connection, guild_id: int, columns: str
 ) -> None:
     pick, _friend = swapped(tx, guild_id, columns)
@@ -303,7 +301,7 @@ def test_a_swapped_winner_is_found_by_the_verifier(
         verify(bundle(tx, guild_id, pick.period))
 
 
-def test_who_may_claim_is_posted_with_the_winner(tx: Connection, guild_id: int) -> None:
+def test_claimant_hash_is_posted_with_the_winner(tx: Connection, guild_id: int) -> None:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
     shown = posted(tx, guild_id, "raffle.winner")[-1].payload
     footer = str(render_winner(shown).embed.footer.text)
@@ -316,7 +314,7 @@ def test_who_may_claim_is_posted_with_the_winner(tx: Connection, guild_id: int) 
     assert told != bundle(tx, guild_id, pick.period)
 
 
-def test_a_winner_who_was_removed_is_followed_by_nobody(tx: Connection, guild_id: int) -> None:
+def test_removed_winner_is_detected(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id, winners=2)
     drew(tx, guild_id, number)
     as_owner(tx, "DELETE FROM raffle_picks WHERE k = 1")
@@ -360,7 +358,7 @@ def test_a_winner_who_was_removed_is_followed_by_nobody(tx: Connection, guild_id
         "DELETE FROM raffle_periods",
     ],
 )
-def test_the_database_refuses_to_change_what_was_published(
+def test_database_rejects_changes_to_published_data(
     tx: Connection, guild_id: int, statement: str
 ) -> None:
     drew(tx, guild_id, ended(tx, guild_id))
@@ -368,7 +366,7 @@ def test_the_database_refuses_to_change_what_was_published(
         tx.execute(text(statement))
 
 
-def test_a_prize_that_expired_stays_so(tx: Connection, guild_id: int) -> None:
+def test_expired_prize_cannot_be_claimed_later(tx: Connection, guild_id: int) -> None:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
     assert silent(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
     with pytest.raises(IntegrityError, match="neither changed nor deleted"), savepoint(tx):
@@ -383,7 +381,7 @@ PLANNED = END + timedelta(minutes=15)
 @pytest.mark.parametrize(
     ("late", "as_announced"), [(-1, False), (0, True), (3, True), (60, True), (63, False)]
 )
-def test_a_freeze_as_planned_takes_the_announced_round_and_another_its_own(
+def test_planned_freeze_uses_the_announced_round(
     tx: Connection, guild_id: int, late: int, as_announced: bool
 ) -> None:
     number = ended(tx, guild_id)
@@ -405,7 +403,7 @@ def test_a_freeze_as_planned_takes_the_announced_round_and_another_its_own(
     assert words.get(late, "This is the round that was announced") in why
 
 
-def test_another_end_is_another_plan_and_announced_once(tx: Connection, guild_id: int) -> None:
+def test_changed_end_announces_one_new_plan(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     period, before = period_of(tx, guild_id, number), END - timedelta(days=1)
     assert do(tx, guild_id, before, actions.find_new_plan, CONFIG, period) is None
@@ -425,7 +423,7 @@ def test_another_end_is_another_plan_and_announced_once(tx: Connection, guild_id
 
 
 @pytest.mark.parametrize("how", ["banned", "excluded"])
-def test_a_ban_after_the_draw_shows_as_a_ban(tx: Connection, guild_id: int, how: str) -> None:
+def test_ban_after_the_draw_is_shown_as_ban(tx: Connection, guild_id: int, how: str) -> None:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
     member = pick.discord_id or 0
     if how == "banned":
@@ -442,7 +440,7 @@ def test_a_ban_after_the_draw_shows_as_a_ban(tx: Connection, guild_id: int, how:
     assert [one["reason"] for one in told["picks"]] == [how, None]
 
 
-def test_a_ban_that_was_lifted_in_time_costs_nothing(tx: Connection, guild_id: int) -> None:
+def test_ban_lifted_in_time_has_no_effect(tx: Connection, guild_id: int) -> None:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
     member = pick.discord_id or 0
     do(tx, guild_id, DUE, actions.set_discord_ban, member, True)

@@ -56,7 +56,7 @@ from tests.raffle.scene import CONFIG, SETTINGS
 LATE = DUE + WINDOW
 
 
-def test_the_winner_claims_and_gets_the_prize(tx: Connection, guild_id: int) -> None:
+def test_winner_claims_and_receives_the_prize(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
     assert claim(tx, pick).state == "claimed"
@@ -75,7 +75,7 @@ def test_the_winner_claims_and_gets_the_prize(tx: Connection, guild_id: int) -> 
     assert shown[-3:] == ["drawn", "claimed", "delivered"]
 
 
-def test_the_window_is_a_setting_and_its_last_instant_counts(tx: Connection, guild_id: int) -> None:
+def test_claim_window_is_a_setting_and_includes_its_end(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     act(tx, guild_id, change_setting, SETTINGS["claim_minutes"], 10, actor=ADMIN)
     froze(tx, guild_id, number)
@@ -94,14 +94,16 @@ def test_the_window_is_a_setting_and_its_last_instant_counts(tx: Connection, gui
     assert claim(tx, pick, at=timedelta(minutes=10)).state == "claimed"
 
 
-def test_nobody_claims_for_the_winner(tx: Connection, guild_id: int) -> None:
+def test_only_the_winner_can_claim(tx: Connection, guild_id: int) -> None:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
     with pytest.raises(Refusal, match="not yours"):
         claim(tx, pick, claimer=4711)
     assert states(tx, guild_id, pick.period) == [(pick.name, "drawn")]
 
 
-def test_another_server_cannot_claim_it(tx: Connection, guild_id: int, other_guild_id: int) -> None:
+def test_prize_cannot_be_claimed_from_another_server(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
     with pytest.raises(Refusal, match="no such winner"):
         run_in_guild(
@@ -109,7 +111,7 @@ def test_another_server_cannot_claim_it(tx: Connection, guild_id: int, other_gui
         )
 
 
-def test_a_second_click_is_told_so(tx: Connection, guild_id: int) -> None:
+def test_second_claim_or_delivery_is_rejected(tx: Connection, guild_id: int) -> None:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
     claim(tx, pick)
     with pytest.raises(Refusal, match="have claimed"):
@@ -121,7 +123,7 @@ def test_a_second_click_is_told_so(tx: Connection, guild_id: int) -> None:
         do(tx, guild_id, LATE, claims.deliver, CONFIG, pick.name)
 
 
-def test_a_prize_that_was_not_claimed_is_not_delivered(tx: Connection, guild_id: int) -> None:
+def test_unclaimed_prize_cannot_be_delivered(tx: Connection, guild_id: int) -> None:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
     with pytest.raises(Refusal, match="no claimed prize"):
         do(tx, guild_id, DUE, claims.deliver, CONFIG, pick.name)
@@ -130,9 +132,7 @@ def test_a_prize_that_was_not_claimed_is_not_delivered(tx: Connection, guild_id:
 # -- silence ------------------------------------------------------------------------------------
 
 
-def test_for_a_silent_winner_the_next_one_is_drawn_and_nobody_else_changes(
-    tx: Connection, guild_id: int
-) -> None:
+def test_silent_winner_is_replaced_and_other_winners_stay(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id, winners=2)
     first, second = drew(tx, guild_id, number)
     order = order_of(tx, draw_of(tx, guild_id, number))
@@ -144,7 +144,7 @@ def test_for_a_silent_winner_the_next_one_is_drawn_and_nobody_else_changes(
     assert after[2].expires_at == LATE + WINDOW
 
 
-def test_silence_is_noticed_at_the_last_instant_and_once(tx: Connection, guild_id: int) -> None:
+def test_silent_winner_expires_once_at_the_deadline(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     drew(tx, guild_id, number)
     early = LATE - timedelta(microseconds=1)
@@ -154,14 +154,14 @@ def test_silence_is_noticed_at_the_last_instant_and_once(tx: Connection, guild_i
     assert [state for _name, state in states(tx, guild_id, number)] == ["expired", "drawn"]
 
 
-def test_who_claimed_in_time_does_not_expire(tx: Connection, guild_id: int) -> None:
+def test_claimed_prize_does_not_expire(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
     claim(tx, pick)
     assert not silent(tx, guild_id, number, 1, LATE + WINDOW)
 
 
-def test_when_all_are_silent_it_is_over(tx: Connection, guild_id: int) -> None:
+def test_raffle_closes_when_no_winner_claims(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id, ("mia", "leo"))
     drew(tx, guild_id, number)
     assert silent(tx, guild_id, number, 1, LATE)
@@ -197,7 +197,7 @@ def channel_is_gone(tx: Connection, channel_id: int) -> None:
     )
 
 
-def test_the_time_begins_when_the_winner_is_notified(tx: Connection, guild_id: int) -> None:
+def test_claim_window_starts_when_the_winner_is_notified(tx: Connection, guild_id: int) -> None:
     """The process died, or Discord was away: the whole time begins with the post."""
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
@@ -213,7 +213,7 @@ def test_the_time_begins_when_the_winner_is_notified(tx: Connection, guild_id: i
 
 
 @pytest.mark.parametrize("hours", [1, 20, 47, 48, 100])
-def test_time_in_which_the_bot_was_away_does_not_count(
+def test_downtime_does_not_count_towards_the_claim_window(
     tx: Connection, guild_id: int, hours: int
 ) -> None:
     """In the middle of the time to claim, or at its end: or whoever runs the bot could stop it
@@ -235,7 +235,7 @@ def test_time_in_which_the_bot_was_away_does_not_count(
     assert claim(tx, found(tx, pick), at=until - DUE).state == "claimed"
 
 
-def test_the_first_click_after_the_bot_was_away_is_in_time(tx: Connection, guild_id: int) -> None:
+def test_first_claim_after_downtime_is_in_time(tx: Connection, guild_id: int) -> None:
     """It may come before the clock is looked at."""
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
@@ -244,7 +244,7 @@ def test_the_first_click_after_the_bot_was_away_is_in_time(tx: Connection, guild
     assert claim(tx, pick, at=WINDOW + timedelta(hours=3)).state == "claimed"
 
 
-def test_a_restart_of_the_bot_changes_nothing(tx: Connection, guild_id: int) -> None:
+def test_restart_changes_nothing(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
     notified(tx, pick)
@@ -254,7 +254,7 @@ def test_a_restart_of_the_bot_changes_nothing(tx: Connection, guild_id: int) -> 
     assert posted(tx, guild_id) == before
 
 
-def test_a_winner_whom_nothing_reaches_keeps_the_whole_time_and_the_admins_are_told(
+def test_unreachable_winner_keeps_the_whole_window_and_admins_are_notified(
     tx: Connection, guild_id: int
 ) -> None:
     act(tx, guild_id, change_setting, ADMIN_CHANNEL, 555, actor=ADMIN)
@@ -287,7 +287,7 @@ def test_a_winner_whom_nothing_reaches_keeps_the_whole_time_and_the_admins_are_t
 
 
 @pytest.mark.parametrize("told", [False, True], ids=["before the admins are told", "after"])
-def test_a_winner_whom_nothing_reaches_and_who_is_excluded_is_replaced_at_once(
+def test_unreachable_and_excluded_winner_is_replaced_immediately(
     tx: Connection, guild_id: int, told: bool
 ) -> None:
     act(tx, guild_id, change_setting, ADMIN_CHANNEL, 555, actor=ADMIN)
@@ -308,7 +308,7 @@ def test_a_winner_whom_nothing_reaches_and_who_is_excluded_is_replaced_at_once(
     assert not check(tx, guild_id, number, 1, DUE + timedelta(minutes=3)), "only once"
 
 
-def test_an_excluded_winner_whose_post_can_be_posted_again_keeps_the_time_to_ask(
+def test_excluded_winner_keeps_the_window_while_the_post_can_be_reposted(
     tx: Connection, guild_id: int
 ) -> None:
     """Or an admin who deletes the post could choose another winner."""
@@ -322,7 +322,7 @@ def test_an_excluded_winner_whose_post_can_be_posted_again_keeps_the_time_to_ask
     assert (found(tx, pick).state, found(tx, pick).posts) == ("drawn", 2)
 
 
-def test_posts_of_several_raffles_are_locked_in_one_order(tx: Connection, guild_id: int) -> None:
+def test_raffles_are_locked_in_a_fixed_order(tx: Connection, guild_id: int) -> None:
     """Two messages that are deleted at once would wait for each other's raffle."""
     numbers = [
         ended(tx, guild_id, (name,), earlier=timedelta(days=31 * months))
@@ -334,9 +334,7 @@ def test_posts_of_several_raffles_are_locked_in_one_order(tx: Connection, guild_
     assert [pick.period for pick in posted_there] == numbers
 
 
-def test_who_reads_direct_messages_can_claim_though_the_channel_is_gone(
-    tx: Connection, guild_id: int
-) -> None:
+def test_winner_reached_by_dm_can_claim_without_the_channel(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
     channel_is_gone(tx, CHANNEL_ID)
@@ -347,7 +345,7 @@ def test_who_reads_direct_messages_can_claim_though_the_channel_is_gone(
     assert silent(tx, guild_id, number, 1, LATE)
 
 
-def test_a_deleted_post_pauses_the_time_and_is_posted_again(tx: Connection, guild_id: int) -> None:
+def test_deleted_post_pauses_the_window_and_is_reposted(tx: Connection, guild_id: int) -> None:
     act(tx, guild_id, change_setting, ADMIN_CHANNEL, 555, actor=ADMIN)
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
@@ -370,7 +368,7 @@ def test_a_deleted_post_pauses_the_time_and_is_posted_again(tx: Connection, guil
     assert found(tx, pick).state == "drawn"
 
 
-def test_a_post_that_was_deleted_while_the_bot_was_away_is_noticed_by_its_edit(
+def test_post_deleted_during_downtime_is_detected_when_edited(
     tx: Connection, guild_id: int
 ) -> None:
     number = ended(tx, guild_id)
@@ -415,7 +413,7 @@ def at_once(gate: Database, *acts: Callable[[Connection], object]) -> list[objec
         return list(threads.map(one, acts))
 
 
-def test_many_freezes_at_once_are_one(gate: Database, guild_id: int) -> None:
+def test_simultaneous_freezes_freeze_once(gate: Database, guild_id: int) -> None:
     with gate.begin() as tx:
         number = ended(tx, guild_id)
     results = at_once(gate, *[lambda tx: froze(tx, guild_id, number)] * 6)
@@ -424,7 +422,7 @@ def test_many_freezes_at_once_are_one(gate: Database, guild_id: int) -> None:
         assert len(posted(tx, guild_id, "raffle.frozen")) == 1
 
 
-def test_many_draws_at_once_are_one(gate: Database, guild_id: int) -> None:
+def test_simultaneous_draws_draw_once(gate: Database, guild_id: int) -> None:
     with gate.begin() as tx:
         number = ended(tx, guild_id, winners=2)
         draw = froze(tx, guild_id, number)
@@ -438,7 +436,7 @@ def test_many_draws_at_once_are_one(gate: Database, guild_id: int) -> None:
 
 
 @pytest.mark.parametrize("_try", range(3))
-def test_a_claim_at_the_last_moment_or_a_redraw_but_never_both(
+def test_claim_at_the_deadline_never_coincides_with_a_redraw(
     gate: Database, guild_id: int, _try: int
 ) -> None:
     with gate.begin() as tx:

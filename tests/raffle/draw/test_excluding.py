@@ -44,7 +44,7 @@ def banned(
     event_action(actions.on_viewer_banned)(tx, event)
 
 
-def test_an_admin_excludes_and_takes_it_back(tx: Connection, guild_id: int) -> None:
+def test_admin_excludes_and_includes_a_viewer(tx: Connection, guild_id: int) -> None:
     ended(tx, guild_id)
     assert exclude(tx, guild_id, f"<@{discord_id('mia')}>", AFTER) == "mia"
     with pytest.raises(Refusal, match="excluded already"):
@@ -60,12 +60,12 @@ def test_an_admin_excludes_and_takes_it_back(tx: Connection, guild_id: int) -> N
     ]
 
 
-def test_a_stranger_cannot_be_excluded(tx: Connection, guild_id: int) -> None:
+def test_unknown_viewer_cannot_be_excluded(tx: Connection, guild_id: int) -> None:
     with pytest.raises(Refusal):
         exclude(tx, guild_id, "nobody_here", AFTER)
 
 
-def test_another_server_decides_for_itself(
+def test_exclusions_are_isolated_per_server(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     number = ended(tx, guild_id)
@@ -75,7 +75,9 @@ def test_another_server_decides_for_itself(
     assert froze(tx, guild_id, number).left_out == 0
 
 
-def test_a_ban_on_kick_excludes_until_an_admin_takes_it_back(tx: Connection, guild_id: int) -> None:
+def test_kick_ban_excludes_until_an_admin_includes_the_viewer(
+    tx: Connection, guild_id: int
+) -> None:
     number = ended(tx, guild_id)
     banned(tx, guild_id, "mia")
     banned(tx, guild_id, "mia")
@@ -86,7 +88,7 @@ def test_a_ban_on_kick_excludes_until_an_admin_takes_it_back(tx: Connection, gui
 
 
 @pytest.mark.parametrize(("minutes", "left_out"), [(1, 1), (0, 0), (-1, 0)])
-def test_a_time_out_excludes_until_its_end(
+def test_timeout_excludes_until_its_end(
     tx: Connection, guild_id: int, minutes: int, left_out: int
 ) -> None:
     number = ended(tx, guild_id)
@@ -94,7 +96,7 @@ def test_a_time_out_excludes_until_its_end(
     assert froze(tx, guild_id, number).left_out == left_out
 
 
-def test_a_ban_after_a_time_out_lasts(tx: Connection, guild_id: int) -> None:
+def test_ban_after_a_timeout_stays(tx: Connection, guild_id: int) -> None:
     ended(tx, guild_id)
     banned(tx, guild_id, "mia", minutes=-5)
     assert excluded(tx, guild_id) == []
@@ -103,13 +105,13 @@ def test_a_ban_after_a_time_out_lasts(tx: Connection, guild_id: int) -> None:
     assert excluded(tx, guild_id) == [("mia", "kick_ban")]
 
 
-def test_a_ban_without_a_name_renames_nobody(tx: Connection, guild_id: int) -> None:
+def test_ban_without_a_name_keeps_the_name(tx: Connection, guild_id: int) -> None:
     ended(tx, guild_id)
     banned(tx, guild_id, "mia", told=False)
     assert excluded(tx, guild_id) == [("mia", "kick_ban")]
 
 
-def test_a_ban_on_discord_holds_until_it_is_lifted(tx: Connection, guild_id: int) -> None:
+def test_discord_ban_excludes_until_it_is_lifted(tx: Connection, guild_id: int) -> None:
     ended(tx, guild_id)
     banned(tx, guild_id, "mia")
     do(tx, guild_id, AFTER, actions.set_discord_ban, discord_id("mia"), True)

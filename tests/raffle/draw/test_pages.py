@@ -61,7 +61,7 @@ def told(site: Site, guild_id: int) -> str:
 # -- what is there when -------------------------------------------------------------------------
 
 
-def test_what_there_is_to_see(site: Site, guild_id: int) -> None:
+def test_page_snapshot_and_bundle_appear_with_the_raffle_state(site: Site, guild_id: int) -> None:
     site.committed(lambda tx: ended(tx, guild_id))
     page = site.path(guild_id, NUMBER)
     web = site.app.test_client()
@@ -77,11 +77,11 @@ def test_what_there_is_to_see(site: Site, guild_id: int) -> None:
 
 
 @pytest.mark.parametrize("path", ["nothing", "nothing/bundle.json", "%00", "../health", "a" * 500])
-def test_there_is_nothing_else(site: Site, path: str) -> None:
+def test_unknown_paths_are_not_found(site: Site, path: str) -> None:
     assert site.app.test_client().get(f"/draws/{path}").status_code == 404
 
 
-def test_the_seed_is_nowhere_before_the_draw(site: Site, guild_id: int) -> None:
+def test_seed_is_published_only_after_the_draw(site: Site, guild_id: int) -> None:
     site.committed(lambda tx: froze(tx, guild_id, ended(tx, guild_id)))
     sealed = site.committed(lambda tx: period_of(tx, guild_id, NUMBER))
     seed, salt = (CONFIG.decrypt(one).hex() for one in (sealed.sealed_seed, sealed.sealed_salt))
@@ -96,14 +96,14 @@ def test_the_seed_is_nowhere_before_the_draw(site: Site, guild_id: int) -> None:
     assert salt not in told
 
 
-def test_the_list_has_the_hash_that_was_posted(site: Site, guild_id: int) -> None:
+def test_snapshot_has_the_published_hash(site: Site, guild_id: int) -> None:
     site.committed(lambda tx: froze(tx, guild_id, ended(tx, guild_id)))
     page, web = site.path(guild_id, NUMBER), site.app.test_client()
     digest = hashlib.sha256(web.get(page + "/snapshot.txt").data).hexdigest()
     assert digest in web.get(page).text
 
 
-def test_the_bundle_follows_what_becomes_of_the_winners(site: Site, guild_id: int) -> None:
+def test_bundle_shows_the_current_winner_states(site: Site, guild_id: int) -> None:
     site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id)))
     page, web = site.path(guild_id, NUMBER), site.app.test_client()
 
@@ -117,7 +117,7 @@ def test_the_bundle_follows_what_becomes_of_the_winners(site: Site, guild_id: in
     assert results() == ["expired", "waiting"]
 
 
-def test_a_forgotten_winner_is_shown_no_more_at_once(site: Site, guild_id: int) -> None:
+def test_forgotten_winner_disappears_immediately(site: Site, guild_id: int) -> None:
     (pick,) = site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id, ("mia",))))
     page, web = site.path(guild_id, NUMBER), site.app.test_client()
     site.committed(lambda tx: claim(tx, pick))
@@ -130,13 +130,13 @@ def test_a_forgotten_winner_is_shown_no_more_at_once(site: Site, guild_id: int) 
     assert account not in after.decode()
 
 
-def test_the_verifier_can_be_had(site: Site) -> None:
+def test_verifier_can_be_downloaded(site: Site) -> None:
     answer = site.app.test_client().get("/draws/verify_draw.py")
     assert answer.data == FILE.read_bytes()
     assert "attachment" in answer.headers["Content-Disposition"]
 
 
-def test_names_are_shown_as_text(site: Site, guild_id: int) -> None:
+def test_names_are_escaped(site: Site, guild_id: int) -> None:
     def work(tx: Connection) -> None:
         number = ended(tx, guild_id, ("mia",))
         set_period(tx, guild_id, number, prize="<script>alert(1)</script>")
@@ -151,7 +151,7 @@ def test_names_are_shown_as_text(site: Site, guild_id: int) -> None:
 @pytest.mark.parametrize(
     ("seconds", "words"), [(60, "before the beacon"), (-1, "only after the beacon")]
 )
-def test_whether_the_hash_was_public_in_time_is_told(
+def test_page_shows_whether_the_hash_was_posted_in_time(
     site: Site, guild_id: int, seconds: float, words: str
 ) -> None:
     due = site.committed(lambda tx: froze(tx, guild_id, ended(tx, guild_id))).round_at or DUE
@@ -162,7 +162,7 @@ def test_whether_the_hash_was_public_in_time_is_told(
     assert told(site, guild_id).count("Not posted in Discord") == 1
 
 
-def test_whether_the_seed_was_promised_in_time_is_told(site: Site, guild_id: int) -> None:
+def test_page_shows_whether_the_commitment_was_posted_in_time(site: Site, guild_id: int) -> None:
     site.committed(lambda tx: ended(tx, guild_id))
     assert told(site, guild_id).count("Not posted in Discord") == 1
     posted_at(site, START, "raffle.opened")
@@ -173,7 +173,7 @@ def test_whether_the_seed_was_promised_in_time_is_told(site: Site, guild_id: int
     assert "only after the list was frozen" in told(site, guild_id)
 
 
-def test_what_a_raffle_waits_for_is_told(site: Site, guild_id: int) -> None:
+def test_page_shows_what_a_raffle_is_waiting_for(site: Site, guild_id: int) -> None:
     """Also one that was called off before it began, which was never drawn."""
     now = datetime.now(UTC)
 
@@ -202,7 +202,7 @@ def test_what_a_raffle_waits_for_is_told(site: Site, guild_id: int) -> None:
     assert "Nobody could win" not in called_off
 
 
-def test_another_beacon_is_warned_of(site: Site, guild_id: int) -> None:
+def test_page_warns_of_another_beacon(site: Site, guild_id: int) -> None:
     own = replace(CONFIG, chain=replace(CONFIG.chain, genesis=1))
 
     def work(tx: Connection) -> None:
@@ -215,7 +215,7 @@ def test_another_beacon_is_warned_of(site: Site, guild_id: int) -> None:
     assert "independent organisations" not in said
 
 
-def test_a_round_that_was_given_up_is_shown_with_its_address(site: Site, guild_id: int) -> None:
+def test_given_up_round_is_shown_with_its_url(site: Site, guild_id: int) -> None:
     """Everybody can see whether it was really not there."""
 
     def work(tx: Connection) -> None:
@@ -232,7 +232,7 @@ def test_a_round_that_was_given_up_is_shown_with_its_address(site: Site, guild_i
     assert f'href="https://api.drand.sh/{draw.chain}/public/{draw.round}"' in shown
 
 
-def test_how_long_a_silent_winner_had_is_told(site: Site, guild_id: int) -> None:
+def test_page_shows_how_long_a_silent_winner_had(site: Site, guild_id: int) -> None:
     site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id)))
     late = DUE + timedelta(days=2)
     site.committed(lambda tx: silent(tx, guild_id, NUMBER, 1, late))
@@ -245,7 +245,7 @@ def test_how_long_a_silent_winner_had_is_told(site: Site, guild_id: int) -> None
     assert (DUE + timedelta(days=2)).isoformat() in silence[0]
 
 
-def test_a_draw_without_beacon_says_so(site: Site, guild_id: int) -> None:
+def test_draw_without_beacon_is_labeled(site: Site, guild_id: int) -> None:
     site.committed(lambda tx: drew_without_beacon(tx, guild_id, ended(tx, guild_id)))
     assert "Drawn without the public beacon" in told(site, guild_id)
     assert "/public/None" not in told(site, guild_id)
@@ -255,7 +255,7 @@ def test_a_draw_without_beacon_says_so(site: Site, guild_id: int) -> None:
 
 
 @pytest.mark.browser
-def test_the_browser_works_it_out_again(site: Site, guild_id: int, page: Page) -> None:
+def test_browser_verifies_the_draw(site: Site, guild_id: int, page: Page) -> None:
     def work(tx: Connection) -> None:
         number = ended(tx, guild_id, winners=3)
         set_period(tx, guild_id, number, prize='A "chair" — 250 € 🎁\x7f')
@@ -273,7 +273,7 @@ def test_the_browser_works_it_out_again(site: Site, guild_id: int, page: Page) -
 
 @pytest.mark.browser
 @pytest.mark.parametrize("says", ["the same", "another number", "another start", "nothing"])
-def test_the_beacon_itself_can_be_asked(site: Site, guild_id: int, page: Page, says: str) -> None:
+def test_browser_can_ask_the_beacon(site: Site, guild_id: int, page: Page, says: str) -> None:
     """Its signature is too long to be checked here, so a forged number would look right."""
     site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id)))
     draw = site.committed(lambda tx: draw_of(tx, guild_id, NUMBER))
@@ -316,7 +316,7 @@ def test_the_beacon_itself_can_be_asked(site: Site, guild_id: int, page: Page, s
 
 
 @pytest.mark.browser
-def test_a_draw_without_the_public_beacon_is_not_called_proved(
+def test_draw_without_public_beacon_is_not_shown_as_verified(
     site: Site, guild_id: int, page: Page
 ) -> None:
     site.committed(lambda tx: drew_without_beacon(tx, guild_id, ended(tx, guild_id)))
@@ -326,9 +326,7 @@ def test_a_draw_without_the_public_beacon_is_not_called_proved(
 
 
 @pytest.mark.browser
-def test_a_viewer_finds_the_own_line_by_the_private_link(
-    site: Site, guild_id: int, page: Page
-) -> None:
+def test_viewer_finds_their_line_by_private_link(site: Site, guild_id: int, page: Page) -> None:
     site.committed(lambda tx: froze(tx, guild_id, ended(tx, guild_id)))
     proof = site.committed(lambda tx: proof_of(tx, guild_id, "yuki"))
     asked: list[str] = []
@@ -347,7 +345,7 @@ def test_a_viewer_finds_the_own_line_by_the_private_link(
 
 
 @pytest.mark.browser
-def test_a_page_that_waits_counts_down(site: Site, guild_id: int, page: Page) -> None:
+def test_waiting_page_shows_a_countdown(site: Site, guild_id: int, page: Page) -> None:
     site.committed(lambda tx: froze(tx, guild_id, ended(tx, guild_id)))
     page.goto(site.url + site.path(guild_id, NUMBER))
     expect(page.locator("#countdown")).to_have_text(re.compile(r"in [0-9]+:[0-9]{2}|drawing"))
@@ -372,7 +370,7 @@ async ([bytes, places]) => {
 
 
 @pytest.mark.browser
-def test_the_browser_finds_every_flipped_bit(site: Site, guild_id: int, page: Page) -> None:
+def test_browser_detects_every_flipped_bit(site: Site, guild_id: int, page: Page) -> None:
     site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id, ("mia", "leo"))))
     address = site.path(guild_id, NUMBER)
     raw = site.app.test_client().get(address + "/bundle.json").data
@@ -381,9 +379,7 @@ def test_the_browser_finds_every_flipped_bit(site: Site, guild_id: int, page: Pa
 
 
 @pytest.mark.browser
-def test_a_bundle_that_does_not_fit_the_page_is_refused(
-    site: Site, guild_id: int, page: Page
-) -> None:
+def test_bundle_with_other_hashes_is_rejected(site: Site, guild_id: int, page: Page) -> None:
     """A bundle that is right in itself, but not of the hashes that stand here."""
 
     def other(route: Route) -> None:
@@ -408,7 +404,7 @@ SWAP = """
 """
 
 
-def test_a_swapped_winner_is_marked(site: Site, guild_id: int) -> None:
+def test_swapped_winner_is_marked(site: Site, guild_id: int) -> None:
     (pick,) = site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id)))
     assert f"<h2>{pick.name}</h2>" in told(site, guild_id)
     site.committed(lambda tx: as_owner(tx, f"{SWAP}, discord_id = 1", g=guild_id))
@@ -418,7 +414,7 @@ def test_a_swapped_winner_is_marked(site: Site, guild_id: int) -> None:
 
 
 @pytest.mark.browser
-def test_a_swapped_winner_is_found_in_the_browser(site: Site, guild_id: int, page: Page) -> None:
+def test_swapped_winner_is_detected_in_the_browser(site: Site, guild_id: int, page: Page) -> None:
     site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id)))
     site.committed(lambda tx: as_owner(tx, SWAP, g=guild_id))
     page.goto(site.url + site.path(guild_id, NUMBER))
@@ -427,7 +423,7 @@ def test_a_swapped_winner_is_found_in_the_browser(site: Site, guild_id: int, pag
 
 
 @pytest.mark.browser
-def test_a_winner_who_was_forgotten_before_claiming_is_no_forgery(
+def test_winner_forgotten_before_claiming_is_verified(
     site: Site, guild_id: int, page: Page
 ) -> None:
     def work(tx: Connection) -> None:
@@ -460,7 +456,7 @@ async (address) => {
     ],
     ids=["a second late", "years late", "early"],
 )
-def test_a_round_of_another_time_is_found_in_the_browser(
+def test_wrong_round_time_is_detected_in_the_browser(
     site: Site, guild_id: int, page: Page, now: datetime, words: str
 ) -> None:
     """A bundle that is consistent in everything but the instant of its freeze."""
@@ -482,7 +478,7 @@ def test_a_round_of_another_time_is_found_in_the_browser(
     assert words in page.evaluate(REFUSED, address + "/bundle.json")
 
 
-def test_the_announced_round_and_the_one_that_decides_are_shown(site: Site, guild_id: int) -> None:
+def test_announced_and_actual_round_are_shown(site: Site, guild_id: int) -> None:
     site.committed(lambda tx: ended(tx, guild_id))
     plan = site.committed(lambda tx: do(tx, guild_id, DUE, raffle.find_plan, NUMBER))
     assert plan is not None
@@ -494,7 +490,7 @@ def test_the_announced_round_and_the_one_that_decides_are_shown(site: Site, guil
     assert "This raffle was frozen before" not in shown
 
 
-def test_a_round_as_announced_is_called_so(site: Site, guild_id: int) -> None:
+def test_announced_round_is_shown_as_announced(site: Site, guild_id: int) -> None:
     site.committed(
         lambda tx: froze(tx, guild_id, ended(tx, guild_id), AFTER - timedelta(minutes=5))
     )
@@ -515,7 +511,7 @@ def test_every_freeze_is_shown(site: Site, guild_id: int) -> None:
         assert f"round {one.round}" in shown
 
 
-def test_a_ban_after_the_draw_is_shown(site: Site, guild_id: int) -> None:
+def test_ban_after_the_draw_is_shown(site: Site, guild_id: int) -> None:
     def work(tx: Connection) -> None:
         (pick,) = drew(tx, guild_id, ended(tx, guild_id))
         do(tx, guild_id, DUE, actions.set_discord_ban, pick.discord_id or 0, True)

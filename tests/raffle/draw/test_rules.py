@@ -16,7 +16,7 @@ DRAWN = datetime(2026, 12, 1, tzinfo=UTC)
     beat=st.integers(1, 20),
     stretches=st.lists(st.tuples(st.integers(1, 900), st.booleans()), min_size=1, max_size=20),
 )
-def test_only_time_in_which_the_winner_could_claim_counts(
+def test_only_time_when_the_winner_could_claim_counts(
     window: int, beat: int, stretches: list[tuple[int, bool]]
 ) -> None:
     """A slow model goes second by second, and takes what is left of the time down or up."""
@@ -41,7 +41,7 @@ def test_only_time_in_which_the_winner_could_claim_counts(
             return
 
 
-def test_looking_back_changes_nothing() -> None:
+def test_earlier_instant_does_not_change_the_clock() -> None:
     """Clocks of several machines differ, and a task may be late."""
     clock = run_clock(ClaimClock(DRAWN + 60 * SECOND), 60 * SECOND, DRAWN + 9 * SECOND)
     assert run_clock(clock, 60 * SECOND, DRAWN) == clock

@@ -121,13 +121,15 @@ def hall(
         requests.post(f"{world.base_url}/control/faults/reset", timeout=PATIENCE)
 
 
-def test_nothing_is_drawn_by_itself_unless_an_admin_wants_it(hall: Hall, guild_id: int) -> None:
+def test_nothing_is_drawn_automatically_by_default(hall: Hall, guild_id: int) -> None:
     hall.now = END + timedelta(days=9)
     hall.run()
     assert hall.state(guild_id) == "open"
 
 
-def test_a_raffle_is_frozen_after_its_grace(hall: Hall, guild_id: int, other_guild_id: int) -> None:
+def test_raffle_is_frozen_after_the_grace_period(
+    hall: Hall, guild_id: int, other_guild_id: int
+) -> None:
     hall.set(guild_id, auto=True, grace=30)
     hall.now = END + timedelta(minutes=30) - timedelta(microseconds=1)
     hall.run()
@@ -138,7 +140,7 @@ def test_a_raffle_is_frozen_after_its_grace(hall: Hall, guild_id: int, other_gui
     assert hall.state(other_guild_id) == "open"
 
 
-def test_the_whole_way_by_itself(hall: Hall, guild_id: int) -> None:
+def test_raffle_is_frozen_drawn_and_redrawn_automatically(hall: Hall, guild_id: int) -> None:
     hall.end_just_now(guild_id)
     hall.run()
     assert hall.state(guild_id) == "frozen"
@@ -155,9 +157,7 @@ def test_the_whole_way_by_itself(hall: Hall, guild_id: int) -> None:
 
 
 @pytest.mark.parametrize("fault", ["down", "wrong_randomness", "wrong_signature", "forged"])
-def test_a_draw_waits_while_the_beacon_is_not_to_be_believed(
-    hall: Hall, guild_id: int, fault: str
-) -> None:
+def test_draw_waits_while_the_beacon_is_invalid(hall: Hall, guild_id: int, fault: str) -> None:
     hall.end_just_now(guild_id)
     hall.run()
     hall.now += timedelta(seconds=20)
@@ -174,7 +174,9 @@ def test_a_draw_waits_while_the_beacon_is_not_to_be_believed(
     assert hall.troubles(guild_id) == []
 
 
-def test_one_servers_trouble_is_its_own(hall: Hall, guild_id: int, other_guild_id: int) -> None:
+def test_failure_of_one_server_does_not_affect_others(
+    hall: Hall, guild_id: int, other_guild_id: int
+) -> None:
     hall.set(guild_id, auto=True, grace=0, channel=0)
     hall.set(other_guild_id, auto=True, grace=0)
     hall.now = END
@@ -186,7 +188,7 @@ def test_one_servers_trouble_is_its_own(hall: Hall, guild_id: int, other_guild_i
     assert hall.troubles(other_guild_id) == []
 
 
-def test_an_opening_is_announced_as_soon_as_there_is_a_channel(
+def test_opening_is_announced_once_a_channel_is_set(
     hall: Hall, guild_id: int, other_guild_id: int
 ) -> None:
     """The commitment is to be public before the list is frozen."""
@@ -207,7 +209,7 @@ def test_an_opening_is_announced_as_soon_as_there_is_a_channel(
     assert announced() == [4711]
 
 
-def test_who_comes_second_to_a_freeze_has_nothing_to_say(
+def test_lost_freeze_race_changes_nothing(
     hall: Hall, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process froze it, or an admin gave it another end, after this one had looked."""
@@ -219,7 +221,7 @@ def test_who_comes_second_to_a_freeze_has_nothing_to_say(
     assert hall.do(draw_of, guild_id, 1) == before_draw
 
 
-def test_a_round_is_asked_for_once_for_all_who_wait(
+def test_round_is_fetched_once_for_all_waiting_draws(
     hall: Hall, guild_id: int, other_guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Months end for many servers at once."""
@@ -239,7 +241,7 @@ def test_a_round_is_asked_for_once_for_all_who_wait(
     assert len(asked) == 1
 
 
-def test_who_was_promised_another_beacon_does_not_stop_the_others(
+def test_changed_beacon_blocks_only_draws_with_the_old_one(
     hall: Hall, guild_id: int, other_guild_id: int
 ) -> None:
     """DRAND_CHAIN was changed between the freeze and the round."""
@@ -257,7 +259,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("step", ["_freeze_due", "_get_rounds", "_draw_due", "_check_claims"])
-def test_a_process_that_dies_between_two_steps_leaves_nothing_undone(
+def test_kill_between_steps_leaves_nothing_undone(
     hall: Hall, guild_id: int, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hall.end_just_now(guild_id)
@@ -277,7 +279,7 @@ def test_a_process_that_dies_between_two_steps_leaves_nothing_undone(
     assert hall.states(guild_id) == ["expired", "drawn"]
 
 
-def test_a_later_end_or_more_patience_is_announced_once(hall: Hall, guild_id: int) -> None:
+def test_changed_end_or_grace_is_announced_once(hall: Hall, guild_id: int) -> None:
     hall.now = datetime.now(UTC)
 
     def ends(hours: int) -> None:

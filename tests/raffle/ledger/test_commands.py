@@ -195,7 +195,7 @@ def message(world: World, message_id: str) -> Answer:
     return dict(next(found))
 
 
-def test_every_entry_page_by_page(world: World) -> None:
+def test_why_lists_every_entry_in_pages(world: World) -> None:
     with world.database.begin() as tx:
         gives(tx, NORAS_CORNER_ID, MIA, 20, MIDDLE)
     answer = Asker(world.driver, typing=True).answer("why", "mia")
@@ -223,7 +223,7 @@ def test_newest_entries_come_first(pick: Asker) -> None:
     assert [row.split(" · ")[0] for row in rows] == ["`+10`", *["`+15`"] * 5]
 
 
-def test_the_board_has_only_those_who_can_win(ask: Asker) -> None:
+def test_board_lists_only_eligible_viewers(ask: Asker) -> None:
     embed = ask("raffleboard", "leo")
     assert words(embed) == [
         "🥇 **MadCats** · 85 · 73.9%",
@@ -243,7 +243,7 @@ def test_own_rank_is_below_a_short_board(ask: Asker) -> None:
     assert "Link your account with `/link`" in words(ask("raffleboard", "yuki"))[-2]
 
 
-def test_after_the_freeze_the_frozen_list_is_shown(ask: Asker, world: World) -> None:
+def test_frozen_raffle_shows_the_frozen_list(ask: Asker, world: World) -> None:
     """leo unlinks afterwards; by command, by the board's own pages and by the button."""
     with world.database.begin() as tx:
         choose(tx, NORAS_CORNER_ID, "channel", 1)
@@ -269,7 +269,7 @@ def test_after_the_freeze_the_frozen_list_is_shown(ask: Asker, world: World) -> 
     assert words(second["embeds"][0])[0] == "🥈 **lil\\_bean** · 30 · 26.1%"
 
 
-def test_the_board_page_by_page(world: World) -> None:
+def test_board_is_turned_page_by_page(world: World) -> None:
     """The asker turns the pages in place, and stays with the raffle that was shown."""
     answer = Asker(world.driver, typing=True).answer("raffleboard", "mia", limit=1)
     message_id = answer["message_id"]
@@ -348,7 +348,7 @@ def test_stats_of_the_server_and_of_a_viewer(ask: Asker) -> None:
 # -- admins ---------------------------------------------------------------------------------------
 
 
-def test_giving_and_taking(ask: Asker, world: World) -> None:
+def test_tickets_can_be_given_and_removed(ask: Asker, world: World) -> None:
     embed = ask("rafflegive", who="madcats", amount=5, reason="for a *good* idea")
     assert embed["title"] == "✅ MadCats has 90 tickets now"
     embed = ask("raffleremove", who="madcats", amount=91, reason="")
@@ -413,7 +413,7 @@ def pressed(ask: Asker, question: Answer, label: str, person: str = "nora") -> E
     return dict(ask.press(question, label, person)["embeds"][0])
 
 
-def test_ending_restarting_and_cancelling_ask_first(ask: Asker, world: World) -> None:
+def test_end_restart_and_cancel_ask_for_confirmation(ask: Asker, world: World) -> None:
     def now() -> list[str]:
         with world.database.begin() as tx:
             return [one.state for one in list_periods(tx, NORAS_CORNER_ID)]
@@ -448,7 +448,7 @@ def test_draw_takes_the_oldest_raffle_or_the_given_one(ask: Asker, world: World)
     assert "no raffle #3" in ask("raffledraw", raffle=3)["title"]
 
 
-def test_the_calendar(ask: Asker, world: World) -> None:
+def test_dates_can_be_set_and_conflicts_are_rejected(ask: Asker, world: World) -> None:
     assert "Raffle #1 is running at that time" in ask("rafflestart")["title"]
     assert ask("rafflesetdate", start="2026-11-01", end="2026-11-20")["title"] == (
         "📅 Raffle #1 has new dates"

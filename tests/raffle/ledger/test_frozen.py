@@ -91,7 +91,7 @@ def test_nothing_after_the_freeze_changes_a_number(
     assert shown() == before
 
 
-def test_the_board_is_the_published_list(tx: Connection, frozen: int) -> None:
+def test_board_equals_the_published_list(tx: Connection, frozen: int) -> None:
     """Compared through the pseudonyms, which only the owner and the draw can work out."""
     unlinks(tx, frozen)
     links_late(tx, frozen)

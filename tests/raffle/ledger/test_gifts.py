@@ -66,13 +66,13 @@ def test_a_repeated_event_counts_once(tx: Connection, guild_id: int) -> None:
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 45
 
 
-def test_an_anonymous_gift_earns_nothing(tx: Connection, guild_id: int) -> None:
+def test_anonymous_gift_earns_nothing(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     gives(tx, guild_id, None, 5)
     assert list_balances(tx, guild_id, 1) == {}
 
 
-def test_a_changed_rate_counts_from_then_on(tx: Connection, guild_id: int) -> None:
+def test_changed_rate_applies_to_later_gifts(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     gives(tx, guild_id, MIA, 1)
     choose(tx, guild_id, "tickets_per_gifted_sub", 20)
@@ -108,9 +108,7 @@ def test_a_gift_counts_in_the_raffle_of_its_time(tx: Connection, guild_id: int) 
     assert [tickets(tx, guild_id, mia, number) for number in (1, 2)] == [15, 30]
 
 
-def test_until_the_freeze_a_late_gift_counts_where_it_was_given(
-    tx: Connection, guild_id: int
-) -> None:
+def test_late_gift_counts_in_its_raffle_until_the_freeze(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     period(tx, guild_id, END, END + timedelta(days=31))
     mia = viewer(tx, guild_id, MIA)
@@ -120,9 +118,7 @@ def test_until_the_freeze_a_late_gift_counts_where_it_was_given(
     assert [tickets(tx, guild_id, mia, number) for number in (1, 2)] == [15, 30]
 
 
-def test_a_gift_before_its_raffle_was_opened_is_credited_when_it_is(
-    tx: Connection, guild_id: int
-) -> None:
+def test_gift_before_its_raffle_opens_is_credited_on_opening(tx: Connection, guild_id: int) -> None:
     gives(tx, guild_id, MIA, 2, START + SECOND)
     gives(tx, guild_id, MIA, 1, START - SECOND)
     opened = period(tx, guild_id)
@@ -191,9 +187,7 @@ def test_one_message_for_a_gift_bomb_is_edited_as_it_grows(tx: Connection, guild
     assert second.target == {"channel_id": CHANNEL_ID, "edits": first.key}
 
 
-def test_an_anonymous_gift_is_thanked_for_while_a_raffle_runs(
-    tx: Connection, guild_id: int
-) -> None:
+def test_anonymous_gift_is_thanked_while_a_raffle_is_open(tx: Connection, guild_id: int) -> None:
     with_channel(tx, guild_id)
     period(tx, guild_id)
     gives(tx, guild_id, None, 2)
@@ -264,7 +258,7 @@ def test_voiding_takes_no_more_than_the_balance(tx: Connection, guild_id: int) -
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 0
 
 
-def test_a_frozen_gift_is_not_voided(tx: Connection, guild_id: int) -> None:
+def test_frozen_gift_cannot_be_voided(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     gives(tx, guild_id, MIA, 1)
     freeze(tx, guild_id)
@@ -301,7 +295,7 @@ def test_late_gifts_of_a_voided_drop_can_be_voided(tx: Connection, guild_id: int
     assert shown == [2, 1]
 
 
-def test_a_voided_gift_is_never_credited(tx: Connection, guild_id: int) -> None:
+def test_voided_gift_is_never_credited(tx: Connection, guild_id: int) -> None:
     gives(tx, guild_id, MIA, 1)
     do(tx, guild_id, MIDDLE, gifts.void_drop, drop_of(tx, guild_id, MIA))
     credit(tx, period(tx, guild_id), MIDDLE)

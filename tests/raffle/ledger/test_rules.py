@@ -38,7 +38,7 @@ def test_remainders_of_two_rates_add_up() -> None:
     assert hourly((micro(minutes=3), 10), (micro(minutes=1, seconds=30), 20)) == 1
 
 
-def test_dollars_are_exact() -> None:
+def test_dollar_amounts_are_exact() -> None:
     """A ticket for each $50 at 20 per $1,000; thirds of a cent are not lost."""
     third = Fraction(Decimal("16.66666666666666666666666666666666"))
     assert rules.tickets_for([(third, 20)] * 3, 1000) == 0
@@ -57,7 +57,7 @@ def test_until_next_is_exact(earned: list[rules.Earned], per_hour: int) -> None:
     assert hourly(*earned, (more - 1, per_hour)) == now
 
 
-def test_a_period_is_cut_where_the_rate_changed() -> None:
+def test_period_is_split_where_the_rate_changed() -> None:
     ten, none, twenty = START + HOUR * 10, START + HOUR * 20, START + HOUR * 30
     known = [Rate(START + HOUR, 10), Rate(ten, 0), Rate(none, 5), Rate(twenty, 20)]
     assert rules.parts(known, START, END) == [

@@ -113,7 +113,7 @@ def test_a_correction_takes_the_rest_once_there_are_tickets(tx: Connection, guil
     assert tickets(tx, guild_id, mia) == 5 - 9 + 20
 
 
-def test_a_changed_rate_counts_from_then_on(tx: Connection, guild_id: int) -> None:
+def test_changed_rate_applies_to_later_watchtime(tx: Connection, guild_id: int) -> None:
     """1.5 h at 10, 1 h at 20, 1 h at 0, half an hour at 3: 15 + 20 + 0 + 1.5."""
     opened = period(tx, guild_id)
     mia = link(tx, guild_id, MIA)
@@ -126,7 +126,7 @@ def test_a_changed_rate_counts_from_then_on(tx: Connection, guild_id: int) -> No
     assert tickets(tx, guild_id, mia) == 36
 
 
-def test_an_ended_raffle_counts_up_to_its_end(tx: Connection, guild_id: int) -> None:
+def test_ended_raffle_counts_until_its_end(tx: Connection, guild_id: int) -> None:
     opened = period(tx, guild_id)
     mia = link(tx, guild_id, MIA)
     watches(tx, guild_id, MIA, MIDDLE, 4 * HOUR)
@@ -137,7 +137,7 @@ def test_an_ended_raffle_counts_up_to_its_end(tx: Connection, guild_id: int) -> 
 
 
 @pytest.mark.parametrize("state", ["frozen", "drawn", "closed"])
-def test_after_the_freeze_nothing_is_added(tx: Connection, guild_id: int, state: str) -> None:
+def test_closed_or_frozen_raffle_earns_nothing(tx: Connection, guild_id: int, state: str) -> None:
     opened = period(tx, guild_id)
     link(tx, guild_id, MIA)
     watches(tx, guild_id, MIA, MIDDLE, HOUR)
@@ -145,7 +145,7 @@ def test_after_the_freeze_nothing_is_added(tx: Connection, guild_id: int, state:
     assert credit(tx, opened, END) == 0
 
 
-def test_until_next(tx: Connection, guild_id: int) -> None:
+def test_until_next_returns_the_missing_time(tx: Connection, guild_id: int) -> None:
     opened = period(tx, guild_id)
     mia = link(tx, guild_id, MIA)
     assert do(tx, guild_id, MIDDLE, earning.until_next, opened, mia) == 6 * MINUTE

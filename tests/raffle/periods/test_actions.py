@@ -107,9 +107,7 @@ def test_a_raffle_lasts_to_the_first_and_monthly_ones_follow(tx: Connection, gui
     assert audited(tx, guild_id) == ["raffle.open #1", "raffle.open #2"]
 
 
-def test_a_new_time_zone_at_the_other_end_of_the_world_leaves_no_gap(
-    tx: Connection, guild_id: int
-) -> None:
+def test_time_zone_change_leaves_no_gap(tx: Connection, guild_id: int) -> None:
     choose(tx, guild_id, TIME_ZONE, "Pacific/Kiritimati")
     first = start(tx, guild_id)
     choose(tx, guild_id, TIME_ZONE, "Etc/GMT+12")
@@ -123,7 +121,7 @@ def test_a_new_time_zone_at_the_other_end_of_the_world_leaves_no_gap(
     assert third.starts_at == second.ends_at
 
 
-def test_a_raffle_that_an_admin_ended_is_not_continued_in_a_new_time_zone(
+def test_raffle_ended_by_an_admin_is_not_continued_after_a_time_zone_change(
     tx: Connection, guild_id: int
 ) -> None:
     start(tx, guild_id, None, 30)
@@ -217,7 +215,7 @@ def test_ending_takes_effect_at_once_and_no_raffle_follows(tx: Connection, guild
     assert kinds(tx, guild_id)[-2:] == ["raffle.dates", "raffle.frozen"]
 
 
-def test_start_and_end_are_one_entry_each_in_the_audit_log(tx: Connection, guild_id: int) -> None:
+def test_start_and_end_are_one_audit_log_entry_each(tx: Connection, guild_id: int) -> None:
     """They also turn monthly raffles on and off, without an entry for that."""
     choose(tx, guild_id, "enabled", False)
     start(tx, guild_id)
@@ -290,7 +288,7 @@ def test_a_cancelled_raffle_is_never_drawn_and_frees_its_time(
         cancel(tx, guild_id, later, 1)
 
 
-def test_a_planned_or_ended_raffle_can_be_cancelled(tx: Connection, guild_id: int) -> None:
+def test_planned_or_ended_raffle_can_be_cancelled(tx: Connection, guild_id: int) -> None:
     start(tx, guild_id, 25, 28)
     cancel(tx, guild_id, NOON)
     start(tx, guild_id, None, 24)
@@ -306,7 +304,7 @@ def test_a_planned_or_ended_raffle_can_be_cancelled(tx: Connection, guild_id: in
         cancel(tx, guild_id, over, 9)
 
 
-def test_a_frozen_raffle_can_be_cancelled_until_its_random_number_is_out(
+def test_frozen_raffle_can_be_cancelled_until_its_round_is_published(
     tx: Connection, guild_id: int
 ) -> None:
     """From then on, somebody who knows the seed knows the winners."""
@@ -325,7 +323,7 @@ def test_a_frozen_raffle_can_be_cancelled_until_its_random_number_is_out(
                 cancel(tx, guild_id, then)
 
 
-def test_another_servers_raffle_is_not_cancelled(
+def test_raffle_of_another_server_cannot_be_cancelled(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     start(tx, guild_id)
@@ -347,7 +345,7 @@ def test_a_restart_begins_at_zero_with_the_same_end(tx: Connection, guild_id: in
     ]
 
 
-def test_a_gift_in_the_second_of_the_restart_counts_in_the_new_one(
+def test_gift_in_the_second_of_the_restart_counts_in_the_new_raffle(
     tx: Connection, guild_id: int
 ) -> None:
     start(tx, guild_id)
@@ -406,7 +404,7 @@ def test_other_starts_of_a_running_raffle_are_refused(
     assert dates(tx, guild_id) == [("11-22 12:00", "12-01 00:00", "open")]
 
 
-def test_past_and_overlapping_dates_are_refused(tx: Connection, guild_id: int) -> None:
+def test_past_and_overlapping_dates_are_rejected(tx: Connection, guild_id: int) -> None:
     with pytest.raises(Refusal, match="2026-11-21 has passed"):
         set_dates(tx, guild_id, "2026-11-21", "2026-12-24")
     start(tx, guild_id, None, 24)

@@ -78,7 +78,7 @@ def test_a_missed_month_is_skipped() -> None:
     assert due == Stretch(at("2027-01-01"), at("2027-02-01"))
 
 
-def test_after_a_raffle_of_some_days_the_rest_of_the_month_is_free() -> None:
+def test_no_raffle_opens_until_the_month_after_a_custom_one() -> None:
     early = LastEnd(at("2026-11-21"), with_month=False)
     assert rules.monthly_after(early, at("2026-11-25"), STOCKHOLM) is None
     due = rules.monthly_after(early, at("2026-12-01"), STOCKHOLM)
@@ -90,7 +90,7 @@ def test_no_monthly_raffle_opens_while_one_is_planned() -> None:
 
 
 @pytest.mark.parametrize("hours", [1, 12, 20, 24, 26])
-def test_a_raffle_that_ends_a_day_before_the_month_is_not_continued(hours: int) -> None:
+def test_raffle_ending_early_is_continued_on_the_first(hours: int) -> None:
     """The admin chose that end, so the next raffle begins on the 1st."""
     first = at("2026-12-01")
     early = LastEnd(first - timedelta(hours=hours), with_month=False)
@@ -117,7 +117,7 @@ _CHANGES += sorted({(old, new) for old in _EXTREMES for new in _EXTREMES})
 
 
 @pytest.mark.parametrize("month", [1, 2, 3, 4, 5, 10, 11, 12])
-def test_no_second_is_lost_when_the_time_zone_changes(month: int) -> None:
+def test_changed_time_zone_loses_no_second(month: int) -> None:
     """At the end of every month, from every time zone to every other: the next raffle is open the
     moment the last one ends, and lasts until a month begins in the new zone."""
     for old, new in _CHANGES:
@@ -160,7 +160,7 @@ def test_without_days_a_raffle_lasts_from_now_to_the_first() -> None:
     assert days(None, None) == Stretch(NOON, at("2026-12-01"))
 
 
-def test_days_are_included() -> None:
+def test_start_and_end_day_are_included() -> None:
     assert days(23, 28) == Stretch(at("2026-11-23"), at("2026-11-29"))
 
 
@@ -177,7 +177,7 @@ def test_raffles_start_at_whole_seconds() -> None:
         assert found.starts_at == NOON
 
 
-def test_today_begins_now() -> None:
+def test_raffle_of_today_begins_now() -> None:
     assert days(22, 22) == Stretch(NOON, at("2026-11-23"))
 
 
@@ -185,13 +185,13 @@ def test_an_end_before_the_start_is_in_the_next_month() -> None:
     assert days(25, 5) == Stretch(at("2026-11-25"), at("2026-12-06"))
 
 
-def test_the_31st_of_a_short_month_is_its_last_day() -> None:
+def test_day_31_of_a_short_month_is_its_last_day() -> None:
     assert days(None, 31) == Stretch(NOON, at("2026-12-01"))
     february = days(None, 31, at("2027-02-10"))
     assert february.ends_at == at("2027-03-01")
 
 
-def test_in_december_the_next_month_is_january() -> None:
+def test_month_after_december_is_january() -> None:
     assert days(None, 3, at("2026-12-20")).ends_at == at("2027-01-04")
 
 
@@ -205,7 +205,7 @@ def test_an_impossible_day_is_refused(start: int, words: str) -> None:
 # -- by dates -------------------------------------------------------------------------------------
 
 
-def test_dates_are_included() -> None:
+def test_start_and_end_date_are_included() -> None:
     found = rules.between_dates(date(2026, 12, 1), date(2026, 12, 24), NOON, STOCKHOLM)
     assert found == Stretch(at("2026-12-01"), at("2026-12-25"))
 
