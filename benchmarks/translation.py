@@ -19,9 +19,9 @@ from core.kick.bodies import WEBHOOK, WEBHOOK_KINDS
 from core.kick.events import events_of
 from core.kit import strict_json
 from core.kit.database import Database
-from tests.stories.post import NORA
-from tests.stories.ten_thousand import Letter
+from tests.stories.ten_thousand import Delivery as Sent
 from tests.stories.ten_thousand_author import Author
+from tests.stories.webhooks import NORA
 
 SEED = 1
 AT_ONCE = 50
@@ -34,38 +34,36 @@ def run(database: Database) -> Results:
     """For each type `translate_<type>_per_s`, events a second, and `translate_<type>_ratio`, how
     many times as long as `json.loads` it takes. Leaves no rows behind."""
     results: Results = {}
-    for kind, letters in _by_kind().items():
-        raws = [json.dumps(letter.body).encode() for letter in letters]
-        rounds = [_round(database, letters, raws) for _ in range(ROUNDS)]
-        events = sum(len(letter.facts) for letter in letters)
+    for kind, sent in _by_kind().items():
+        raws = [json.dumps(one.body).encode() for one in sent]
+        rounds = [_round(database, sent, raws) for _ in range(ROUNDS)]
+        events = sum(len(one.facts) for one in sent)
         name = translation_name(kind)
         results[f"{name}_per_s"] = events / median(seconds for seconds, _ in rounds)
         results[f"{name}_ratio"] = median(seconds / plain for seconds, plain in rounds)
     return results
 
 
-def _by_kind() -> dict[str, list[Letter]]:
-    """Some letters of each type, those of the story of ten thousand."""
-    found: dict[str, list[Letter]] = defaultdict(list)
-    for letter in Author(SEED, datetime.now(UTC).replace(microsecond=0), ()).write():
-        found[letter.kind].append(letter)
+def _by_kind() -> dict[str, list[Sent]]:
+    """Some deliveries of each type, those of the story of ten thousand."""
+    found: dict[str, list[Sent]] = defaultdict(list)
+    for one in Author(SEED, datetime.now(UTC).replace(microsecond=0), ()).write():
+        found[one.kind].append(one)
     return {kind: found[kind][:AT_ONCE] for kind in WEBHOOK_KINDS}
 
 
-def _round(
-    database: Database, letters: Sequence[Letter], raws: Sequence[bytes]
-) -> tuple[float, float]:
+def _round(database: Database, sent: Sequence[Sent], raws: Sequence[bytes]) -> tuple[float, float]:
     """Seconds to translate all of them, and to read their JSON alone."""
     with database.engine.connect() as tx:
         tx.info.clear()
 
         def translated() -> None:
-            for letter, raw in zip(letters, raws, strict=True):
+            for one, raw in zip(sent, raws, strict=True):
                 body: Any = strict_json.decode(raw)
                 delivery = Delivery(
-                    WEBHOOK, letter.ids[0], letter.kind, f"kick:{NORA}", body, letter.sent_at
+                    WEBHOOK, one.ids[0], one.kind, f"kick:{NORA}", body, one.sent_at
                 )
-                assert len(events_of(tx, delivery)) == len(letter.facts)
+                assert len(events_of(tx, delivery)) == len(one.facts)
 
         seconds = _timed(translated)
         tx.rollback()

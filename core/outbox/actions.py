@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Interval, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Interval, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.events import ChatMessageSent
-from core.kit.database import among, notify_after_commit
+from core.kit.database import notify_after_commit
 from core.kit.work import Work
 from core.outbox.records import Outgoing, messages
 
@@ -176,15 +176,21 @@ def withdraw(work: Work, keys: Collection[str]) -> set[str]:
 
     Returns the keys of messages of which no attempt was ever made.
     """
-    waiting = update(Outgoing).where(
-        among(Outgoing.key, keys), Outgoing.state.in_(("waiting", "dead"))
-    )
-    ended = {"state": "sent", "sent_at": func.now(), "receipt": {"skipped": "withdrawn"}}
-    found = work.execute(
-        waiting.values(**ended, error=None).returning(Outgoing.key, Outgoing.attempts)
-    )
+    given = {"guild_id": work.guild_id, "keys": list(keys)}
+    found = work.tx.execute(_WITHDRAW, given)
+    work.expire_all()
     return {row.key for row in found if row.attempts == 0}
 
+
+# ANY of an array uses the index for each key. Without statistics PostgreSQL may join a subquery
+# by reading the whole table for each key.
+_WITHDRAW = text("""
+    UPDATE outbox_messages AS m
+       SET state = 'sent', sent_at = now(), receipt = '{"skipped": "withdrawn"}', error = NULL
+     WHERE m.guild_id = :guild_id AND m.key = ANY(CAST(:keys AS text[]))
+       AND m.state IN ('waiting', 'dead')
+    RETURNING m.key, m.attempts
+""")
 
 _POST = (
     upsert(messages)

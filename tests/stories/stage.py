@@ -112,11 +112,11 @@ class Stage:
         self._products.append(product)
         return product
 
-    def start_hurried(self, waits: Mapping[str, float]) -> Product:
+    def start_with(self, waits: Mapping[str, float]) -> Product:
         """Start the product with other values of these constants (`module.NAME`): for waits of
         which only the end is of interest, and that nobody needs to set."""
         given = [f"{name}={seconds}" for name, seconds in waits.items()]
-        return self.start(str(ROOT / "tests" / "stories" / "hurried.py"), *given)
+        return self.start(str(ROOT / "tests" / "stories" / "changed_constants.py"), *given)
 
     def set_up(self) -> None:
         """Run setup_database.py."""
@@ -139,7 +139,7 @@ class Stage:
         """The one that was started last."""
         return self._products[-1]
 
-    def curtain(self) -> None:
+    def close(self) -> None:
         """End what still runs. A story's log has no traceback, whatever happened in it."""
         for product in self._products:
             product.kill()
@@ -228,5 +228,5 @@ def open_stage(
         stack.callback(kick.close)
         given = {**QUIET, **world.env, "DATABASE_URL": url, **settings}
         stage = Stage(folder, port, discord, kick, key, database, given)
-        stack.callback(stage.curtain)
+        stack.callback(stage.close)
         yield stage

@@ -1,7 +1,7 @@
-"""A scripted stream: what viewers write, told by an impatient postman, and what came of it.
+"""A scripted stream: what viewers write, sent by an impatient client, and its effects.
 
 Everything happened in the past at stated instants, so the effects do not depend on when, how often
-and in which order between viewers it is told.
+and in which order between viewers it is delivered.
 """
 
 import random
@@ -16,8 +16,8 @@ from uuid import uuid4
 import requests
 
 from tests.patience import PATIENCE, until
-from tests.stories.post import NORA, Json, Postman, chat
 from tests.stories.stage import Stage
+from tests.stories.webhooks import NORA, Json, WebhookSender, chat
 
 VIEWERS = ("Ann", "Bob", "Cleo")
 
@@ -40,47 +40,47 @@ up 20 s later."""
 
 
 @dataclass(frozen=True)
-class Letter:
+class Delivery:
     """A body to be delivered under a delivery id, as this event type."""
 
     body: Json
     id: str
     kind: str = "chat.message.sent"
 
-    def again(self) -> "Letter":
+    def again(self) -> "Delivery":
         """The same news under another delivery id."""
-        return Letter(self.body, str(uuid4()), self.kind)
+        return Delivery(self.body, str(uuid4()), self.kind)
 
 
-def write(stage: Stage, now: datetime) -> dict[str, list[Letter]]:
-    """Sender -> their letters, in order. The lines stand in Kick's chat, so they can be answered,
-    but Kick's own deliveries are lost: ours take their place."""
+def write(stage: Stage, now: datetime) -> dict[str, list[Delivery]]:
+    """Sender -> their deliveries, in order. The lines exist in Kick's chat, so that they can be
+    replied to, but Kick's own deliveries are lost: ours replace them."""
     stage.kick.fault(webhook__drop=1_000_000)
-    letters = {"Kick": _stream(now)}
+    deliveries = {"Kick": _stream(now)}
     for name in VIEWERS:
         user_id = stage.kick.account(name.lower(), name)
         sender = {"user_id": user_id, "username": name, "identity": {"badges": []}}
-        letters[name] = [
+        deliveries[name] = [
             _line(stage, sender, now - timedelta(minutes=ago), text.format(name=name))
             for ago, text in LINES
         ]
-    return letters
+    return deliveries
 
 
-def _stream(now: datetime) -> list[Letter]:
+def _stream(now: datetime) -> list[Delivery]:
     began, ended = (_text(now - timedelta(minutes=ago)) for ago in (180, 60))
     about = {"broadcaster": {"user_id": NORA}, "title": "Slots", "started_at": began}
     bodies = (
         {**about, "is_live": True, "ended_at": None},
         {**about, "is_live": False, "ended_at": ended},
     )
-    return [Letter(body, str(uuid4()), "livestream.status.updated") for body in bodies]
+    return [Delivery(body, str(uuid4()), "livestream.status.updated") for body in bodies]
 
 
-def _line(stage: Stage, sender: Json, at: datetime, text: str) -> Letter:
+def _line(stage: Stage, sender: Json, at: datetime, text: str) -> Delivery:
     message_id = stage.kick.chat(sender["username"].lower(), text, at=_text(at))
     body = chat(text, message_id=message_id, sender=sender, created_at=_text(at))
-    return Letter(body, str(uuid4()))
+    return Delivery(body, str(uuid4()))
 
 
 def _text(at: datetime) -> str:
@@ -91,16 +91,18 @@ class Flood:
     """Delivers everything, each sender on a thread of its own and in order. Nobody answers, or not
     with 2xx: again. And everything is told three times, twice under one delivery id."""
 
-    def __init__(self, postman: Postman, letters: dict[str, list[Letter]], seed: int) -> None:
-        self._postman = postman
+    def __init__(
+        self, sender: WebhookSender, deliveries: dict[str, list[Delivery]], seed: int
+    ) -> None:
+        self._sender = sender
         self._given_up = threading.Event()
         self._lock = threading.Lock()
         self._threads = [
             threading.Thread(target=self._send, args=(batch, random.Random(f"{seed}{name}")))
-            for name, batch in letters.items()
+            for name, batch in deliveries.items()
         ]
         self.taken = 0
-        self.total = 3 * sum(map(len, letters.values()))
+        self.total = 3 * sum(map(len, deliveries.values()))
 
     def __enter__(self) -> "Flood":
         for thread in self._threads:
@@ -121,18 +123,18 @@ class Flood:
             SETTLED_SECONDS,
         )
 
-    def _send(self, letters: Iterable[Letter], dice: random.Random) -> None:
-        for letter in letters:
-            for one in (letter, letter, letter.again()):
+    def _send(self, deliveries: Iterable[Delivery], dice: random.Random) -> None:
+        for delivery in deliveries:
+            for one in (delivery, delivery, delivery.again()):
                 while not self._given_up.is_set() and not self._deliver(one):
                     self._given_up.wait(0.1)
                 with self._lock:
                     self.taken += 1
                 self._given_up.wait(dice.uniform(0, 0.1))
 
-    def _deliver(self, letter: Letter) -> bool:
+    def _deliver(self, delivery: Delivery) -> bool:
         try:
-            answer = self._postman.deliver(letter.body, kind=letter.kind, id=letter.id)
+            answer = self._sender.deliver(delivery.body, kind=delivery.kind, id=delivery.id)
         except requests.RequestException:
             return False
         return answer.status_code == 200

@@ -1,4 +1,4 @@
-"""What the story of ten thousand things is told with: letters, frames, facts.
+"""The parts of the story of ten thousand events: deliveries, frames, facts.
 
 `ten_thousand_author` writes them, `ten_thousand_effects` says what has to come of them. None of the
 three knows the product: facts have the natural keys that can be read from the bodies.
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from tests.stories.post import NORA, Json
+from tests.stories.webhooks import NORA, Json
 
 Fate = Literal["delivered", "twice", "late", "lost"]
 
@@ -49,16 +49,16 @@ class Frame(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Letter:
+class Delivery:
     """One delivery, and what it stands for.
 
     Attributes:
         ids: of its deliveries; two where Kick tells it twice.
         sent_at: as signed.
         facts: what is to be counted once it has arrived.
-        drop: the same for all letters about one thing that the feed tells of.
-        seen: what of it is in this letter.
-        frames: what the feed says; for a drop in several letters all of it is with the first one.
+        drop: the same for all deliveries about one event of the feed.
+        seen: what of it is in this delivery.
+        frames: of the feed; those of a drop in several deliveries are with the first one.
     """
 
     kind: str

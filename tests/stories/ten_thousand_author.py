@@ -1,4 +1,4 @@
-"""Writes ten thousand letters, drawn from one seed, and what the feed says of the same things."""
+"""Generates ten thousand deliveries from one seed, and the feed's frames about the same events."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -8,7 +8,6 @@ from functools import partial
 from itertools import count
 from uuid import UUID
 
-from tests.stories.post import NORA, Json
 from tests.stories.ten_thousand import (
     CHATROOM,
     IDENTITY,
@@ -20,14 +19,15 @@ from tests.stories.ten_thousand import (
     SITE,
     STREAM_SECONDS,
     Call,
+    Delivery,
     Fact,
     Fate,
     Frame,
-    Letter,
     Seen,
     person,
     stamp,
 )
+from tests.stories.webhooks import NORA, Json
 
 SHARE = 0.05
 """Of everything is lost, as much is told twice, and as much is late."""
@@ -45,13 +45,13 @@ PAUSE_SECONDS = 60
 CHAT_SPAN = timedelta(hours=6)
 """Lines of chat are that old, at most; the streams lie among them."""
 
-Plan = Callable[[Fate], Letter]
-"""A letter is written when its fate is known: by the time a late one comes, the clock has been put
-forward, and it tells of what happened before that."""
+Plan = Callable[[Fate], Delivery]
+"""A delivery is written when its fate is known: by the time a late one arrives, the clock is
+later, and it reports what happened before."""
 
 
 class Author:
-    """Writes the letters.
+    """Writes the deliveries.
 
     Args:
         seed: of all chance.
@@ -67,8 +67,8 @@ class Author:
         self._chatters = [self._somebody("Chatter_") for _ in range(300)]
         self._calls = calls
 
-    def write(self) -> list[Letter]:
-        """Ten thousand letters in the order in which they come."""
+    def write(self) -> list[Delivery]:
+        """Ten thousand deliveries in the order in which they come."""
         streams = list(self._streams(40))
         simple = [
             (self._follow, 700),
@@ -116,7 +116,7 @@ class Author:
         return self._now - timedelta(milliseconds=self._dice.randrange(30_000))
 
     def _told_at(self, fate: Fate, at: datetime) -> datetime:
-        """What the letter says of when it was."""
+        """What the delivery says of when it was."""
         return at - LATE if fate == "late" else at
 
     def _sent_at(self, fate: Fate, at: datetime) -> datetime:
@@ -124,37 +124,39 @@ class Author:
         waited = fate == "late" and self._dice.random() < 0.5
         return (self._now if waited else at).replace(microsecond=0)
 
-    def _letter(self, kind: str, fate: Fate, sent_at: datetime, body: Json, *facts: Fact) -> Letter:
+    def _letter(
+        self, kind: str, fate: Fate, sent_at: datetime, body: Json, *facts: Fact
+    ) -> Delivery:
         ids = tuple(self._uuid() for _ in range(2 if fate == "twice" else 1))
-        return Letter(kind, {"broadcaster": OWNER, **body}, fate, ids, sent_at, facts)
+        return Delivery(kind, {"broadcaster": OWNER, **body}, fate, ids, sent_at, facts)
 
     # -- what the feed tells too ------------------------------------------------------------
 
-    def _subscription(self, fate: Fate) -> Letter:
+    def _subscription(self, fate: Fate) -> Delivery:
         at = self._told_at(fate, self._lately()).replace(microsecond=0)
         who = self._somebody("Sub_")
         fact = Fact("SubscriptionStarted", f"{who['user_id']}|{at.isoformat()}", at)
         body = _subscribed(who, 1, at, at + MONTH)
         sent_at = self._sent_at(fate, at)
-        letter = self._letter("channel.subscription.new", fate, sent_at, body, fact)
-        return self._seen_subscribing(letter, who, 1)
+        delivery = self._letter("channel.subscription.new", fate, sent_at, body, fact)
+        return self._seen_subscribing(delivery, who, 1)
 
-    def _renewal(self, fate: Fate) -> Letter:
+    def _renewal(self, fate: Fate) -> Delivery:
         at = self._told_at(fate, self._lately()).replace(microsecond=0)
         who, months = self._somebody("Loyal_"), self._dice.randrange(2, 40)
         sent_at, end = self._sent_at(fate, at), at + MONTH
         key = f"{who['user_id']}|{months}|{end.isoformat()}"
         fact = Fact("SubscriptionRenewed", key, sent_at)
         body = _subscribed(who, months, at - MONTH * (months - 1), end)
-        letter = self._letter("channel.subscription.renewal", fate, sent_at, body, fact)
-        return self._seen_subscribing(letter, who, months)
+        delivery = self._letter("channel.subscription.renewal", fate, sent_at, body, fact)
+        return self._seen_subscribing(delivery, who, months)
 
-    def _seen_subscribing(self, letter: Letter, who: Json, months: int) -> Letter:
+    def _seen_subscribing(self, delivery: Delivery, who: Json, months: int) -> Delivery:
         name = self._as_the_feed_writes(who["username"])
         told = Frame(CHATROOM, f"{PREFIX}SubscriptionEvent", {"username": name, "months": months})
         sibling = Frame(SITE, f"{PREFIX}ChannelSubscriptionEvent", {"username": name})
         frames = (told, sibling) if self._dice.random() < 0.1 else (told,)
-        return replace(letter, drop=name, seen=(Seen("sub", "", name, months),), frames=frames)
+        return replace(delivery, drop=name, seen=(Seen("sub", "", name, months),), frames=frames)
 
     def _kicks(self, many: int) -> Iterator[Plan]:
         """Some are given again a second later, by the same person: they count twice."""
@@ -168,14 +170,14 @@ class Author:
                 amount = self._dice.choice((1, 10, 100, 500))
             yield partial(self._kick, sender, name, amount, at)
 
-    def _kick(self, sender: Json, name: str, amount: int, at: datetime, fate: Fate) -> Letter:
+    def _kick(self, sender: Json, name: str, amount: int, at: datetime, fate: Fate) -> Delivery:
         told_at, number = self._told_at(fate, at), self._uuid()
         instant = f"{told_at:%Y-%m-%dT%H:%M:%S}.{told_at.microsecond // 1000:03d}Z"
         gift = {"amount": amount, "name": "Rage Quit"}
         key = f"{sender['user_id']}|{amount}|Rage Quit|{instant}"
         body = {"sender": sender, "gift": gift, "created_at": instant}
         fact = Fact("KicksGifted", key, told_at)
-        letter = self._letter("kicks.gifted", fate, self._sent_at(fate, told_at), body, fact)
+        delivery = self._letter("kicks.gifted", fate, self._sent_at(fate, told_at), body, fact)
         data = {
             "gift_transaction_id": number,
             "sender": {"id": sender["user_id"], "username": name},
@@ -183,10 +185,12 @@ class Author:
             "created_at": f"{at:%Y-%m-%dT%H:%M:%S.%f}{self._dice.randrange(1000):03d}Z",
         }
         frames = (Frame(SITE, "KicksGifted", data),)
-        return replace(letter, drop=number, seen=(Seen("kicks", name, "", amount),), frames=frames)
+        return replace(
+            delivery, drop=number, seen=(Seen("kicks", name, "", amount),), frames=frames
+        )
 
     def _gifts(self, many: int) -> Iterator[Plan]:
-        """Drops, in so many letters altogether."""
+        """Drops, in so many deliveries altogether."""
         while many:
             size = self._dice.choice(DROPS)
             plans = list(self._drop(size if size <= many * WEBHOOK_CHUNK else 1))
@@ -214,9 +218,9 @@ class Author:
         gifter: Json | None,
         giftees: Sequence[Json],
         at: datetime,
-        whole: Callable[[Letter], Letter],
+        whole: Callable[[Delivery], Delivery],
         fate: Fate,
-    ) -> Letter:
+    ) -> Delivery:
         at = self._told_at(fate, at).replace(microsecond=0)
         giver = gifter["user_id"] if gifter else "anon"
         facts = [
@@ -253,7 +257,7 @@ class Author:
             yield partial(self._stream, began, None)
             yield partial(self._stream, began, began + timedelta(seconds=STREAM_SECONDS))
 
-    def _stream(self, began: datetime, ended: datetime | None, fate: Fate) -> Letter:
+    def _stream(self, began: datetime, ended: datetime | None, fate: Fate) -> Delivery:
         body = {
             "is_live": ended is None,
             "title": "Slots",
@@ -265,17 +269,17 @@ class Author:
         sent_at = self._sent_at(fate, at)
         return self._letter("livestream.status.updated", fate, sent_at, body, fact)
 
-    def _line(self, fate: Fate) -> Letter:
+    def _line(self, fate: Fate) -> Delivery:
         who = self._dice.choice(self._chatters)
         words = self._dice.choice(("gg", "hello", "what a win 🔥", "[emote:37226:KEKW]"))
         return self._said(self._uuid(), who, words, fate)
 
-    def _call(self, call: Call, fate: Fate) -> Letter:
+    def _call(self, call: Call, fate: Fate) -> Delivery:
         return self._said(
             call.message_id, person(call.user_id, call.name), f"!call {call.slot}", fate
         )
 
-    def _said(self, message_id: str, who: Json, words: str, fate: Fate) -> Letter:
+    def _said(self, message_id: str, who: Json, words: str, fate: Fate) -> Delivery:
         seconds = self._dice.randrange(int(CHAT_SPAN.total_seconds()))
         at = self._now - timedelta(seconds=seconds)
         body = {
@@ -288,19 +292,19 @@ class Author:
         fact = Fact("ChatMessageSent", message_id, at)
         return self._letter("chat.message.sent", fate, self._sent_at(fate, at), body, fact)
 
-    def _follow(self, fate: Fate) -> Letter:
+    def _follow(self, fate: Fate) -> Delivery:
         who, sent_at = self._somebody("Follower_"), self._sent_at(fate, self._lately())
         fact = Fact("ChannelFollowed", f"{NORA}|{who['user_id']}", sent_at)
         return self._letter("channel.followed", fate, sent_at, {"follower": who}, fact)
 
-    def _metadata(self, fate: Fate) -> Letter:
+    def _metadata(self, fate: Fate) -> Delivery:
         sent_at = self._sent_at(fate, self._lately())
         about = {"title": f"Round {self._uuid()}", "language": "en", "category": None}
         fact = Fact("StreamChanged", "", sent_at)
         body = {"metadata": about}
         return self._letter("livestream.metadata.updated", fate, sent_at, body, fact)
 
-    def _ban(self, fate: Fate) -> Letter:
+    def _ban(self, fate: Fate) -> Delivery:
         who, at = self._somebody("Troll_"), self._lately().replace(microsecond=0)
         about = {"reason": "spam", "created_at": stamp(at), "expires_at": None}
         fact = Fact("ViewerBanned", f"{who['user_id']}|{at.isoformat()}", at)
@@ -315,7 +319,9 @@ class Author:
             yield partial(self._redemption, who, number, at, "pending")
             yield partial(self._redemption, who, number, at, "accepted")
 
-    def _redemption(self, who: Json, number: str, at: datetime, status: str, fate: Fate) -> Letter:
+    def _redemption(
+        self, who: Json, number: str, at: datetime, status: str, fate: Fate
+    ) -> Delivery:
         body = {
             "id": number,
             "status": status,

@@ -4,40 +4,44 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
 
-from tests.stories.ten_thousand import PREFIX, STREAM_SECONDS, Fact, Frame, Letter, Seen
+from tests.stories.ten_thousand import PREFIX, STREAM_SECONDS, Delivery, Fact, Frame, Seen
 
 WINDOW_SECONDS = 600
 """Whoever writes is counted for so long."""
 
 
-def arrived(letters: Iterable[Letter]) -> list[Letter]:
+def arrived(deliveries: Iterable[Delivery]) -> list[Delivery]:
     """Those that are told at all."""
-    return [letter for letter in letters if letter.fate != "lost"]
+    return [delivery for delivery in deliveries if delivery.fate != "lost"]
 
 
-def facts(letters: Iterable[Letter]) -> Counter[Fact]:
+def facts(deliveries: Iterable[Delivery]) -> Counter[Fact]:
     """What is to be counted."""
-    return Counter(fact for letter in arrived(letters) for fact in letter.facts)
+    return Counter(fact for delivery in arrived(deliveries) for fact in delivery.facts)
 
 
-def missed(letters: Iterable[Letter]) -> Counter[Seen]:
-    """What the feed told and no letter."""
-    return Counter(seen for letter in letters if letter.fate == "lost" for seen in letter.seen)
+def missed(deliveries: Iterable[Delivery]) -> Counter[Seen]:
+    """What the feed told and no delivery."""
+    return Counter(
+        seen for delivery in deliveries if delivery.fate == "lost" for seen in delivery.seen
+    )
 
 
-def matched(letters: Iterable[Letter]) -> Counter[Seen]:
+def matched(deliveries: Iterable[Delivery]) -> Counter[Seen]:
     """What both told."""
-    return Counter(seen for letter in arrived(letters) for seen in letter.seen)
+    return Counter(seen for delivery in arrived(deliveries) for seen in delivery.seen)
 
 
-def missed_drops(letters: Iterable[Letter]) -> int:
+def missed_drops(deliveries: Iterable[Delivery]) -> int:
     """In how many things an admin is shown that."""
-    return len({letter.drop for letter in letters if letter.fate == "lost" and letter.seen})
+    return len(
+        {delivery.drop for delivery in deliveries if delivery.fate == "lost" and delivery.seen}
+    )
 
 
-def frames(letters: Iterable[Letter]) -> list[Frame]:
+def frames(deliveries: Iterable[Delivery]) -> list[Frame]:
     """All that the feed says."""
-    return [frame for letter in letters for frame in letter.frames]
+    return [frame for delivery in deliveries for frame in delivery.frames]
 
 
 def used(told: Iterable[Frame]) -> int:
@@ -47,23 +51,23 @@ def used(told: Iterable[Frame]) -> int:
     return len({(event, data) for event, data in names if event in events})
 
 
-def watched(letters: Iterable[Letter]) -> dict[str, timedelta]:
+def watched(deliveries: Iterable[Delivery]) -> dict[str, timedelta]:
     """Name -> for how long: every second of a stream that follows soon enough after a line."""
     live: set[int] = set()
     counted: dict[str, set[int]] = defaultdict(set)
-    for letter in arrived(letters):
-        for event, _key, at in letter.facts:
+    for delivery in arrived(deliveries):
+        for event, _key, at in delivery.facts:
             second = int(at.timestamp())
             if event == "ChatMessageSent":
                 window = range(second, second + WINDOW_SECONDS)
-                counted[letter.body["sender"]["username"]].update(window)
+                counted[delivery.body["sender"]["username"]].update(window)
             elif event == "StreamWentLive":
                 live.update(range(second, second + STREAM_SECONDS))
     found = {name: timedelta(seconds=len(each & live)) for name, each in counted.items()}
     return {name: time for name, time in found.items() if time}
 
 
-def called(letters: Iterable[Letter]) -> list[str]:
+def called(deliveries: Iterable[Delivery]) -> list[str]:
     """The slots that are called."""
-    words = (letter.body.get("content", "") for letter in arrived(letters))
+    words = (delivery.body.get("content", "") for delivery in arrived(deliveries))
     return sorted(each.removeprefix("!call ") for each in words if each.startswith("!call "))

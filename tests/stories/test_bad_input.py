@@ -12,10 +12,10 @@ import requests
 
 from sandbox.kick.signing import SigningKey
 from tests.patience import PATIENCE, until
-from tests.stories.post import NORA, Postman, chat, instant
 from tests.stories.product import Product
 from tests.stories.stage import GUILD, Stage, open_stage, title
 from tests.stories.stream import wait_settled
+from tests.stories.webhooks import NORA, WebhookSender, chat, instant
 
 Headers = dict[str, str]
 Spoil = Callable[[Headers, SigningKey], object]
@@ -46,8 +46,8 @@ def product(stage: Stage) -> Product:
 
 
 @pytest.fixture(scope="module")
-def postman(stage: Stage, product: Product) -> Postman:
-    return Postman(product.url, stage.key)
+def sender(stage: Stage, product: Product) -> WebhookSender:
+    return WebhookSender(product.url, stage.key)
 
 
 class Ledger:
@@ -125,12 +125,12 @@ ENVELOPES: dict[str, tuple[Spoil, int, str]] = {
 
 
 @pytest.mark.parametrize("case", ENVELOPES)
-def test_malformed_envelope_is_rejected(postman: Postman, ledger: Ledger, case: str) -> None:
+def test_malformed_envelope_is_rejected(sender: WebhookSender, ledger: Ledger, case: str) -> None:
     spoil, status, outcome = ENVELOPES[case]
     raw = json.dumps(BODY).encode()
-    headers = postman.headers(raw, at=instant(timedelta(seconds=7)))
-    spoil(headers, postman.key)
-    answer = postman.post(raw, headers)
+    headers = sender.headers(raw, at=instant(timedelta(seconds=7)))
+    spoil(headers, sender.key)
+    answer = sender.post(raw, headers)
     assert answer.status_code == status
     assert answer.json()["error"]
     ledger.assert_only(outcome)
@@ -147,31 +147,31 @@ def test_malformed_envelope_is_rejected(postman: Postman, ledger: Ledger, case: 
     ids=["too old", "no instant", "no offset", "before time"],
 )
 def test_valid_signature_with_stale_or_invalid_timestamp_is_rejected(
-    postman: Postman, ledger: Ledger, at: timedelta | str, status: int, outcome: str
+    sender: WebhookSender, ledger: Ledger, at: timedelta | str, status: int, outcome: str
 ) -> None:
     stamp = at if isinstance(at, str) else instant(at)
-    assert postman.deliver(chat("!call Yesterday"), at=stamp).status_code == status
+    assert sender.deliver(chat("!call Yesterday"), at=stamp).status_code == status
     ledger.assert_only(outcome)
 
 
-def test_late_delivery_within_a_day_is_stored(stage: Stage, postman: Postman) -> None:
-    answer = postman.deliver(chat("late, but true"), at=instant(timedelta(hours=23)))
+def test_late_delivery_within_a_day_is_stored(stage: Stage, sender: WebhookSender) -> None:
+    answer = sender.deliver(chat("late, but true"), at=instant(timedelta(hours=23)))
     assert (answer.status_code, answer.json()) == (200, {"status": "stored"})
 
 
-def test_delivery_with_future_timestamp_is_stored(postman: Postman) -> None:
+def test_delivery_with_future_timestamp_is_stored(sender: WebhookSender) -> None:
     """Then our clock is behind."""
-    answer = postman.deliver(chat("early, but true"), at=instant(-timedelta(hours=1)))
+    answer = sender.deliver(chat("early, but true"), at=instant(-timedelta(hours=1)))
     assert (answer.status_code, answer.json()) == (200, {"status": "stored"})
 
 
-def test_replayed_delivery_changes_nothing(stage: Stage, postman: Postman) -> None:
+def test_replayed_delivery_changes_nothing(stage: Stage, sender: WebhookSender) -> None:
     raw = json.dumps(chat("!call Once Only", sender=_stranger(1))).encode()
-    headers = postman.headers(raw)
-    assert postman.post(raw, headers).json() == {"status": "stored"}
+    headers = sender.headers(raw)
+    assert sender.post(raw, headers).json() == {"status": "stored"}
     stage.post_about("Once Only")
     ledger = quiet_ledger(stage)
-    assert postman.post(raw, headers).json() == {"status": "seen"}
+    assert sender.post(raw, headers).json() == {"status": "seen"}
     ledger.assert_only("seen")
 
 
@@ -233,39 +233,41 @@ LETTERS: dict[str, tuple[object, str, int, str]] = {
 
 
 @pytest.mark.parametrize("case", LETTERS)
-def test_malformed_body_is_rejected(postman: Postman, ledger: Ledger, case: str) -> None:
+def test_malformed_body_is_rejected(sender: WebhookSender, ledger: Ledger, case: str) -> None:
     body, kind, status, outcome = LETTERS[case]
-    answer = postman.deliver(body, kind=kind)
+    answer = sender.deliver(body, kind=kind)
     assert answer.status_code == status, answer.text
     ledger.assert_only(outcome)
 
 
-def test_oversized_body_with_content_length_is_rejected(postman: Postman, ledger: Ledger) -> None:
-    assert postman.deliver(HUGE).status_code == 413
+def test_oversized_body_with_content_length_is_rejected(
+    sender: WebhookSender, ledger: Ledger
+) -> None:
+    assert sender.deliver(HUGE).status_code == 413
     ledger.assert_only("too_large")
 
 
-def test_oversized_chunked_body_is_rejected(postman: Postman, ledger: Ledger) -> None:
+def test_oversized_chunked_body_is_rejected(sender: WebhookSender, ledger: Ledger) -> None:
     raw = json.dumps(HUGE).encode()
     chunks = (raw[start : start + 65_536] for start in range(0, len(raw), 65_536))
-    assert postman.post(chunks, postman.headers(raw)).status_code == 413
+    assert sender.post(chunks, sender.headers(raw)).status_code == 413
     ledger.assert_only("too_large")
 
 
 def test_wrong_content_length_does_not_block_other_requests(
-    product: Product, postman: Postman
+    product: Product, sender: WebhookSender
 ) -> None:
     """More senders than there are threads announce more than they send, and wait. They come first:
     connections are accepted in the order in which they were made."""
     raw = b'{"half": '
-    headers = {**postman.headers(raw), "Host": "x", "Content-Length": "900000"}
+    headers = {**sender.headers(raw), "Host": "x", "Content-Length": "900000"}
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     with ExitStack() as stack:
         for _ in range(2 * THREADS):
             waiting = socket.create_connection(("127.0.0.1", product.port))
             stack.enter_context(waiting)
             waiting.sendall(f"POST /webhooks/kick HTTP/1.1\r\n{lines}\r\n".encode() + raw)
-        assert postman.deliver(chat("me first")).json() == {"status": "stored"}
+        assert sender.deliver(chat("me first")).json() == {"status": "stored"}
         assert product.health()[0] == 200
 
 
@@ -278,9 +280,9 @@ def test_other_methods_are_not_allowed(product: Product, method: str) -> None:
 # -- chat text is data ------------------------------------------------------------------------
 
 
-def test_five_hundred_emoji_are_accepted(stage: Stage, postman: Postman) -> None:
+def test_five_hundred_emoji_are_accepted(stage: Stage, sender: WebhookSender) -> None:
     body = chat("🎰" * 500, sender=_stranger(2, "emoji🎉fan"))
-    assert postman.deliver(body).json() == {"status": "stored"}
+    assert sender.deliver(body).json() == {"status": "stored"}
     until(lambda: _state(stage, body["message_id"]) == "done", "the emoji being handled")
 
 
@@ -297,10 +299,10 @@ def test_call_of_only_emoji_is_rejected_as_too_long(stage: Stage) -> None:
     ids=["nul", "half a character", "right to left", "joiners"],
 )
 def test_strange_characters_are_stored_or_refused(
-    stage: Stage, postman: Postman, number: int, text: str
+    stage: Stage, sender: WebhookSender, number: int, text: str
 ) -> None:
     body = chat(f"!call Odd{number} {text}", sender=_stranger(number))
-    answer = postman.deliver(body)
+    answer = sender.deliver(body)
     assert answer.status_code == 200, answer.text
     stage.post_about(f"Odd{number}")
 
@@ -327,12 +329,14 @@ def _messages(stage: Stage) -> list[dict[str, object]]:
     return [message for channel in channels for message in channel["messages"]]
 
 
-def test_messages_with_extreme_dates_do_not_break_intake(stage: Stage, postman: Postman) -> None:
+def test_messages_with_extreme_dates_do_not_break_intake(
+    stage: Stage, sender: WebhookSender
+) -> None:
     for at in ("9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"):
         body = chat("where am I", created_at=at, sender=_stranger(7))
-        assert postman.deliver(body).status_code in (200, 422)
+        assert sender.deliver(body).status_code in (200, 422)
     body = chat("!call Back to Now", sender=_stranger(8))
-    assert postman.deliver(body).status_code == 200
+    assert sender.deliver(body).status_code == 200
     stage.post_about("Back to Now")
     assert stage.scalar("SELECT count(*) FROM inbox_retries") == 0
 
@@ -348,10 +352,10 @@ def _state(stage: Stage, message_id: str) -> str | None:
 
 
 def test_delivery_for_another_channel_does_not_affect_the_other_server(
-    stage: Stage, postman: Postman
+    stage: Stage, sender: WebhookSender
 ) -> None:
     vera = chat("!call Not Hers", broadcaster={"user_id": 4_100_007})
-    assert postman.deliver(vera).status_code == 404
+    assert sender.deliver(vera).status_code == 404
     assert stage.discord.transcript("slot-calls", guild="Vera's Den") == []
     count = "SELECT count(*) FROM people_viewers WHERE guild_id = :guild"
     assert stage.scalar(count, guild=VERAS_DEN) == 0

@@ -25,9 +25,9 @@ from sandbox.kick.signing import SigningKey
 from sandbox.people import BY_HANDLE
 from tests.patience import PATIENCE, until
 from tests.raffle.scene import give, period
-from tests.stories.letters import (
+from tests.stories.direct_messages import (
     custom_id_of,
-    next_letter,
+    next_direct_message,
     private_answer,
     url_in,
 )
@@ -194,7 +194,7 @@ def test_raffle_runs_from_confirmation_to_prize(
 
         [(winner, _state)] = until(lambda: drawn(stage, number), "a winner")
         name = BY_HANDLE[winner].kick_name
-        won = next_letter(stage, winner, "You won raffle", 0)
+        won = next_direct_message(stage, winner, "You won raffle", 0)
         shown = post(stage, f"wins raffle #{number}")
         assert name in title(shown).replace("\\", "")
         assert len([m for m in stage.discord.transcript(CHANNEL) if "🥁" in title(m)]) == 0

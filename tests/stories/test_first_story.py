@@ -10,7 +10,7 @@ import pytest
 from core.kit.bus import CHANNEL
 from sandbox.kick.signing import SigningKey
 from tests.patience import until
-from tests.stories.letters import private_answer
+from tests.stories.direct_messages import private_answer
 from tests.stories.product import Json, Product
 from tests.stories.servers import RedisServer
 from tests.stories.stage import EMPTY, GUILD, SLOT_CALLS, Stage, button, open_stage, title

@@ -9,7 +9,12 @@ from playwright.sync_api import Page, expect
 
 from sandbox.kick.signing import SigningKey
 from tests.patience import until
-from tests.stories.letters import letters, next_letter, private_answer, url_in
+from tests.stories.direct_messages import (
+    direct_messages,
+    next_direct_message,
+    private_answer,
+    url_in,
+)
 from tests.stories.stage import GUILD, Stage, open_stage, title
 
 Json = dict[str, Any]
@@ -39,9 +44,9 @@ def nobody_is_connected(stage: Stage) -> None:
 
 def link_by_dm(stage: Stage, person: str, command: str = "!connect_kick") -> str:
     """Ask for a link and take it out of one's direct messages."""
-    before = len(letters(stage, person, WELCOME))
+    before = len(direct_messages(stage, person, WELCOME))
     assert "Check your DMs" in stage.asked(person, command)["title"]
-    return url_in(next_letter(stage, person, WELCOME, before))
+    return url_in(next_direct_message(stage, person, WELCOME, before))
 
 
 def part(stage: Stage) -> str:
@@ -52,7 +57,7 @@ def part(stage: Stage) -> str:
 
 
 def test_streamer_connects_and_disconnects_kick(stage: Stage, page: Page) -> None:
-    connected = len(letters(stage, "nora", "✅ Connected"))
+    connected = len(direct_messages(stage, "nora", "✅ Connected"))
     link = link_by_dm(stage, "nora")
     page.goto(link)
     expect(page.get_by_role("heading", level=1)).to_contain_text("Connect this Discord server")
@@ -68,7 +73,7 @@ def test_streamer_connects_and_disconnects_kick(stage: Stage, page: Page) -> Non
     expect(page.get_by_role("heading", level=1)).to_have_text(
         "NoraPlays is connected with Nora's Corner"
     )
-    next_letter(stage, "nora", "✅ Connected", connected)
+    next_direct_message(stage, "nora", "✅ Connected", connected)
     until(lambda: "Connected as NoraPlays." in part(stage), "a word of it on the health page")
     numbers = stage.rows(
         "SELECT broadcaster_user_id, chatroom_id, chatroom_from FROM kick_channels"
@@ -175,7 +180,9 @@ def test_revoked_grant_is_reported_in_discord_and_log_has_no_secrets(
     )
     stage.product.stop()
     stage.start().wait_well()
-    told = until(lambda: letters(stage, "nora", "has to be connected again"), "a word of it")
+    told = until(
+        lambda: direct_messages(stage, "nora", "has to be connected again"), "a word of it"
+    )
     assert len(told) == 1
     until(lambda: "run /connect_kick again" in part(stage), "a word of it on the health page")
     log = Path(stage.folder / "product.log").read_text()

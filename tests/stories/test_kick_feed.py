@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.kick.signing import SigningKey
 from tests.patience import until
-from tests.stories.letters import answered
+from tests.stories.direct_messages import answered
 from tests.stories.product import Json
 from tests.stories.stage import GUILD, Stage, open_stage
 from tests.stories.stream import wait_settled

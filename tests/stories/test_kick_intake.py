@@ -13,9 +13,9 @@ from sandbox.discord.seed import NORAS_CORNER_ID, channel_id
 from sandbox.kick.bodies import EVENT_TYPES
 from sandbox.kick.signing import SigningKey
 from tests.patience import until
-from tests.stories.post import NORA, Postman, chat, instant
 from tests.stories.stage import GUILD, Stage, open_stage
 from tests.stories.stream import wait_settled
+from tests.stories.webhooks import NORA, WebhookSender, chat, instant
 
 
 @pytest.fixture(scope="module")
@@ -170,13 +170,13 @@ def parked(stage: Stage) -> Any:
 
 
 def test_admin_sees_received_and_rejected_webhooks(stage: Stage) -> None:
-    postman = Postman(f"http://127.0.0.1:{stage.port}", stage.key)
-    stale = postman.deliver(chat("from long ago"), at="2026-01-01T00:00:00Z")
+    sender = WebhookSender(f"http://127.0.0.1:{stage.port}", stage.key)
+    stale = sender.deliver(chat("from long ago"), at="2026-01-01T00:00:00Z")
     assert stale.status_code == 403
     raw = b'{"nobody": "may read this"}'
-    forged = postman.post(raw, postman.headers(raw) | {"Kick-Event-Signature": "forged"})
+    forged = sender.post(raw, sender.headers(raw) | {"Kick-Event-Signature": "forged"})
     assert forged.status_code == 401
-    assert postman.deliver(chat("hello"), at=instant()).status_code == 200
+    assert sender.deliver(chat("hello"), at=instant()).status_code == 200
 
     stage.discord.wait_command("webhooklog")
     answer = stage.discord.slash("nora", "general", "webhooklog")["response"]

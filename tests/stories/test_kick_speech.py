@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.kick.signing import SigningKey
 from tests.patience import until
-from tests.stories.letters import answered
+from tests.stories.direct_messages import answered
 from tests.stories.product import Json
 from tests.stories.stage import Stage, open_stage
 
@@ -20,7 +20,7 @@ SELFTEST_SECONDS = 5.0
 def open_show(folder: Path, postgres_url: str, signing_key: SigningKey) -> Iterator[Stage]:
     with open_stage(folder, postgres_url, signing_key) as opened:
         waits = {"core.kick.chat.selftest.WAIT_SECONDS": SELFTEST_SECONDS}
-        opened.start_hurried(waits).wait_well()
+        opened.start_with(waits).wait_well()
         opened.tuned_in()
         opened.discord.wait_command("kick_selftest")
         yield opened

@@ -18,11 +18,11 @@ from playwright.sync_api import Browser, Page, expect
 from sandbox.kick.signing import SigningKey
 from sandbox.people import PEOPLE
 from tests.patience import PATIENCE, until
-from tests.stories.letters import (
+from tests.stories.direct_messages import (
     Json,
     custom_id_of,
-    letters,
-    next_letter,
+    direct_messages,
+    next_direct_message,
     private_answer,
     url_in,
 )
@@ -56,10 +56,10 @@ def nobody_is_linked(stage: Stage) -> None:
 
 def link_by_dm(stage: Stage, person: str, guild: str = "Nora's Corner") -> str:
     """Type `!link` and take the link out of one's direct messages."""
-    seen = len(letters(stage, person, INVITATION))
+    seen = len(direct_messages(stage, person, INVITATION))
     asked = stage.discord.message(person, "general", "!link", guild=guild)
     stage.discord.wait_for("general", lambda m: m["author"] == "bot", guild=guild, after=asked)
-    return url_in(next_letter(stage, person, INVITATION, seen))
+    return url_in(next_direct_message(stage, person, INVITATION, seen))
 
 
 def follow(page: Page, link: str, choice: str = "MadCats") -> None:
@@ -97,9 +97,9 @@ def states_since(stage: Stage, kind: str, delivery_id: int) -> list[str]:
 
 def test_viewer_links_kick_and_gets_confirmation(stage: Stage, page: Page) -> None:
     before = newest_delivery(stage)
-    confirmed = len(letters(stage, "mia", HEADING))
+    confirmed = len(direct_messages(stage, "mia", HEADING))
     link = link_by_dm(stage, "mia")
-    invitation = letters(stage, "mia", INVITATION)[-1]
+    invitation = direct_messages(stage, "mia", INVITATION)[-1]
     assert ":R>" in invitation["embeds"][0]["description"]
     page.goto(link)
     expect(page.get_by_role("heading", level=1)).to_have_text("Is this you?")
@@ -113,7 +113,7 @@ def test_viewer_links_kick_and_gets_confirmation(stage: Stage, page: Page) -> No
     page.get_by_role("button", name="MadCats").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Linked with MadCats")
     assert linked(stage) == [("mia", "MadCats")]
-    letter = next_letter(stage, "mia", HEADING, confirmed)
+    letter = next_direct_message(stage, "mia", HEADING, confirmed)
     assert "Nora's Corner" in letter["embeds"][0]["description"]
     until(
         lambda: states_since(stage, "AccountLinked", before) == ["done"],
@@ -133,7 +133,7 @@ def test_linking_again_shows_current_account_and_how_to_unlink(stage: Stage, pag
     said = private_answer(stage, asked, "You are linked with MadCats on Kick")
     assert "/unlink" in said["embeds"][0]["description"]
     stage.discord.message("leo", "general", "!link")
-    assert next_letter(stage, "leo", "You are linked with MadCats", 0)
+    assert next_direct_message(stage, "leo", "You are linked with MadCats", 0)
 
 
 def test_slash_link_with_closed_dms_is_answered_privately(stage: Stage, page: Page) -> None:
@@ -420,7 +420,7 @@ def _restart(stage: Stage) -> None:
 
 
 def test_kill_after_state_is_used_links_nothing_and_notifies_member(stage: Stage) -> None:
-    told = len(letters(stage, "mia", "interrupted"))
+    told = len(direct_messages(stage, "mia", "interrupted"))
     session, back = at_the_door(stage, "mia", "mia")
     stage.kick.fault(api__slow_ms=30_000)
     with ThreadPoolExecutor(1) as pool:
@@ -440,7 +440,7 @@ def test_kill_after_state_is_used_links_nothing_and_notifies_member(stage: Stage
     assert again.status_code == 410
     assert "/link" in again.text
     assert linked(stage) == []
-    assert "/link" in str(next_letter(stage, "mia", "interrupted", told)["embeds"])
+    assert "/link" in str(next_direct_message(stage, "mia", "interrupted", told)["embeds"])
     session, back = at_the_door(stage, "mia", "mia")
     assert session.get(back, timeout=PATIENCE).status_code == 200
     assert linked(stage) == [("mia", "MadCats")]
@@ -449,6 +449,6 @@ def test_kill_after_state_is_used_links_nothing_and_notifies_member(stage: Stage
 def test_log_contains_no_link_secrets(stage: Stage) -> None:
     link_by_dm(stage, "mia")
     log = Path(stage.folder / "product.log").read_text()
-    for message in letters(stage, "mia", INVITATION):
+    for message in direct_messages(stage, "mia", INVITATION):
         assert url_in(message).rsplit("/", 1)[1] not in log
     assert "people." not in "".join(word for word in log.split() if len(word) > 40)

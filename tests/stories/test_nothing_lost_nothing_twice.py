@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from sandbox.kick.signing import SigningKey
-from tests.stories.post import Postman
 from tests.stories.product import Product
 from tests.stories.stage import Stage, open_stage
 from tests.stories.stream import (
@@ -24,6 +23,7 @@ from tests.stories.stream import (
     wait_settled,
     write,
 )
+from tests.stories.webhooks import WebhookSender
 
 SEEDS = (20261121, 7)
 KILLS = 2
@@ -54,7 +54,7 @@ def _play(stage: Stage, seed: int | None, now: datetime) -> Effects:
     product.wait_well()
     stage.tuned_in()
     letters = write(stage, now)
-    with Flood(Postman(product.url, stage.key), letters, seed or 0) as flood:
+    with Flood(WebhookSender(product.url, stage.key), letters, seed or 0) as flood:
         if seed is not None:
             # Slow vendors, so that a kill meets something that is under way; and some of their
             # answers get lost, although they did what was asked.

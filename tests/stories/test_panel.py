@@ -66,7 +66,7 @@ def seen(stage: Stage, channel: str, message_id: str) -> Json:
     return next(m for m in stage.discord.transcript(channel) if m["message_id"] == message_id)
 
 
-def letters(stage: Stage, person: str) -> list[Json]:
+def direct_messages(stage: Stage, person: str) -> list[Json]:
     """The bot's direct messages with a link."""
     return [m for m in stage.discord.transcript(f"dm:{person}") if links_in(m)]
 
@@ -103,9 +103,9 @@ def health(stage: Stage) -> str:
 
 def answered(stage: Stage, person: str, channel: str, panel: Json, before: int) -> None:
     """One more link for them, and their reaction is gone."""
-    until(lambda: len(letters(stage, person)) > before, f"a link for {person}")
+    until(lambda: len(direct_messages(stage, person)) > before, f"a link for {person}")
     until(lambda: person not in str(reactors(stage, channel, panel)), "the reaction to go")
-    assert len(letters(stage, person)) == before + 1
+    assert len(direct_messages(stage, person)) == before + 1
 
 
 # -- what it does -------------------------------------------------------------------------------
@@ -124,30 +124,30 @@ def test_panel_shows_steps_buttons_and_reaction(stage: Stage) -> None:
 
 def test_reaction_sends_link_and_is_removed(stage: Stage) -> None:
     panel = set_up(stage, "general")
-    before = len(letters(stage, "mia"))
+    before = len(direct_messages(stage, "mia"))
     stage.discord.react("mia", panel["message_id"], "🔗")
     answered(stage, "mia", "general", panel, before)
     assert reactors(stage, "general", panel) == {"🔗": ["bot"]}
-    assert "/link/kick/" in links_in(letters(stage, "mia")[-1])[0]
+    assert "/link/kick/" in links_in(direct_messages(stage, "mia")[-1])[0]
 
 
 def test_other_emoji_reactions_are_ignored(stage: Stage) -> None:
     panel = set_up(stage, "general")
-    before = len(letters(stage, "mia"))
+    before = len(direct_messages(stage, "mia"))
     stage.discord.react("mia", panel["message_id"], "🎉")
     stage.discord.react("leo", panel["message_id"], "🔗")
     until(lambda: "leo" not in str(reactors(stage, "general", panel)), "leo to be answered")
     assert reactors(stage, "general", panel)["🎉"] == ["mia"]
-    assert len(letters(stage, "mia")) == before
+    assert len(direct_messages(stage, "mia")) == before
 
 
 def test_button_sends_link(stage: Stage) -> None:
     panel = set_up(stage, "general")
-    before = len(letters(stage, "mia"))
+    before = len(direct_messages(stage, "mia"))
     answer = press(stage, "mia", panel)["response"]
     assert answer["ephemeral"] is True
     assert answer["embeds"][0]["title"] == "📬 Check your DMs"
-    assert len(letters(stage, "mia")) == before + 1
+    assert len(direct_messages(stage, "mia")) == before + 1
 
 
 def test_linked_member_sees_status_and_can_unlink(stage: Stage) -> None:
@@ -163,10 +163,10 @@ def test_linked_member_sees_status_and_can_unlink(stage: Stage) -> None:
             " SELECT guild_id, %(leo)s, platform, viewer_id, now() FROM made",
             {"guild": NORAS_CORNER_ID, "leo": LEO},
         )
-    before = len(letters(stage, "leo"))
+    before = len(direct_messages(stage, "leo"))
     answer = press(stage, "leo", panel)["response"]
     assert "LeoOnKick" in str(answer["embeds"])
-    assert len(letters(stage, "leo")) == before
+    assert len(direct_messages(stage, "leo")) == before
     question = press(stage, "leo", panel, "Unlink")["response"]
     assert question["ephemeral"] is True
     yes = question["components"][0]["components"][0]
@@ -194,12 +194,12 @@ def test_reaction_with_closed_dms_points_to_the_button(stage: Stage) -> None:
 
 def test_reactions_are_rate_limited_with_one_notice(stage: Stage) -> None:
     panel = set_up(stage, "general")
-    links, before = len(letters(stage, "yuki")), len(stage.discord.transcript("dm:yuki"))
+    links, before = len(direct_messages(stage, "yuki")), len(stage.discord.transcript("dm:yuki"))
     for _time in range(5):
         stage.discord.react("yuki", panel["message_id"], "🔗")
         until(lambda: "yuki" not in str(reactors(stage, "general", panel)), "the reaction to go")
     told = [title(m) for m in stage.discord.transcript("dm:yuki")[before:]]
-    assert len(letters(stage, "yuki")) == links + 3
+    assert len(direct_messages(stage, "yuki")) == links + 3
     assert "several links" in told[-1]
     assert len(told) == 4, "the fifth time nobody is bothered"
 
@@ -207,7 +207,7 @@ def test_reactions_are_rate_limited_with_one_notice(stage: Stage) -> None:
 def test_simultaneous_reactions_send_one_link_each(stage: Stage) -> None:
     panel = set_up(stage, "general")
     people = ("mia", "leo", "tomas")
-    before = {person: len(letters(stage, person)) for person in people}
+    before = {person: len(direct_messages(stage, person)) for person in people}
     for person in people:
         stage.discord.react(person, panel["message_id"], "🔗")
     for person in people:
@@ -219,7 +219,7 @@ def test_simultaneous_reactions_send_one_link_each(stage: Stage) -> None:
 
 def test_panel_accepts_emoji_of_this_server(stage: Stage) -> None:
     panel = set_up(stage, "raffle", f"<:hype:{NORAS_CORNER_ID + 90}>")
-    before = len(letters(stage, "mia"))
+    before = len(direct_messages(stage, "mia"))
     assert f"<:hype:{NORAS_CORNER_ID + 90}>" in panel["embeds"][0]["description"]
     stage.discord.react("mia", panel["message_id"], f"hype:{NORAS_CORNER_ID + 90}")
     answered(stage, "mia", "raffle", panel, before)
@@ -249,9 +249,9 @@ def test_missing_permissions_are_reported_before_panel_is_posted(stage: Stage) -
 def test_permission_lost_later_appears_in_health(stage: Stage) -> None:
     panel = set_up(stage, "general")
     stage.discord.overwrite("general", "bot", deny=["MANAGE_MESSAGES"])
-    before = len(letters(stage, "mia"))
+    before = len(direct_messages(stage, "mia"))
     stage.discord.react("mia", panel["message_id"], "🔗")
-    until(lambda: len(letters(stage, "mia")) == before + 1, "a link all the same")
+    until(lambda: len(direct_messages(stage, "mia")) == before + 1, "a link all the same")
     until(lambda: "Give my role there: Manage Messages" in health(stage), "the health page")
     listed = stage.discord.slash("nora", "mods", "link_panels list")["response"]["embeds"][0]
     assert "⚠️ <#" in listed["description"]
@@ -306,7 +306,7 @@ def test_deleted_panel_channel_appears_in_health(stage: Stage) -> None:
 def test_panels_catch_up_after_downtime(stage: Stage) -> None:
     """A panel posted before works after: by reaction, by button, and for who reacted meanwhile."""
     kept, lost = set_up(stage, "general"), set_up(stage, "raffle")
-    before = len(letters(stage, "mia"))
+    before = len(direct_messages(stage, "mia"))
     stage.product.kill()
     stage.discord.react("mia", kept["message_id"], "🔗")
     stage.discord.delete_message(lost["message_id"], person="nora")
@@ -324,7 +324,7 @@ def test_panels_are_isolated_per_server(stage: Stage) -> None:
     assert panels_in(stage, "general", guild=DEN) == []
     assert theirs["message_id"] != ours["message_id"]
     assert [m["message_id"] for m in panels_in(stage, "general")] == [ours["message_id"]]
-    before = len(letters(stage, "leo"))
+    before = len(direct_messages(stage, "leo"))
     press(stage, "leo", ours)
-    assert len(letters(stage, "leo")) == before + 1
-    assert "Nora's Corner" in str(letters(stage, "leo")[-1]["embeds"])
+    assert len(direct_messages(stage, "leo")) == before + 1
+    assert "Nora's Corner" in str(direct_messages(stage, "leo")[-1]["embeds"])

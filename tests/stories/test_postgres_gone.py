@@ -8,10 +8,10 @@ import pytest
 
 from sandbox.kick.signing import SigningKey
 from tests.patience import until
-from tests.stories.post import Postman, chat
 from tests.stories.product import ROOT
 from tests.stories.servers import PostgresServer
 from tests.stories.stage import Stage, button, open_stage, title
+from tests.stories.webhooks import WebhookSender, chat
 
 
 @pytest.fixture
@@ -40,11 +40,11 @@ def test_product_recovers_after_database_outage(stage: Stage, postgres: Postgres
     stage.tuned_in()
     stage.kick.chat("mia", "!call Before")
     post = stage.post_about("Before")
-    postman = Postman(product.url, stage.key)
+    sender = WebhookSender(product.url, stage.key)
 
     postgres.crash()
     late = chat("!call Afterwards", sender={"user_id": 4_100_004, "username": "lil_bean"})
-    answer = postman.deliver(late, id="retried-until-taken")
+    answer = sender.deliver(late, id="retried-until-taken")
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
     assert "database" in answer.json()["error"].lower()
@@ -62,7 +62,7 @@ def test_product_recovers_after_database_outage(stage: Stage, postgres: Postgres
 
     postgres.start()
     until(lambda: product.health()[0] == 200, "health again")
-    assert postman.deliver(late, id="retried-until-taken").status_code == 200
+    assert sender.deliver(late, id="retried-until-taken").status_code == 200
     # If the crash came before the first post was noted as sent, its channel waits for the lease.
     stage.post_about("Afterwards", timeout=60)
     assert stage.asked("nora", "!slotcalls")["title"] == "🟢 Slot requests are on"

@@ -16,7 +16,7 @@ from sandbox.discord.seed import NORAS_CORNER_ID, channel_id
 from sandbox.kick.signing import SigningKey
 from sandbox.people import BY_HANDLE
 from tests.patience import PATIENCE, until
-from tests.stories.letters import answered, letters
+from tests.stories.direct_messages import answered, direct_messages
 from tests.stories.stage import GUILD, Stage, open_stage, title, where_it_is_noon
 from tests.stories.test_roles import link
 
@@ -93,7 +93,7 @@ def test_gift_bomb_is_thanked_once_and_credited_after_linking(stage: Stage) -> N
     ]
     assert "so far will count" in own(stage, "mia")
     link(stage, "mia")
-    until(lambda: letters(stage, "mia", "750 tickets waited for you"), "a letter")
+    until(lambda: direct_messages(stage, "mia", "750 tickets waited for you"), "a letter")
     assert own(stage, "mia").startswith("## 750 tickets\n🥇 rank **1** of 1")
 
 

@@ -5,11 +5,11 @@ import time
 import pytest
 
 from tests.patience import until
-from tests.stories.post import Postman, chat
 from tests.stories.product import Product
 from tests.stories.servers import RedisServer
 from tests.stories.stage import Stage
 from tests.stories.stopwatch import Stopwatch
+from tests.stories.webhooks import WebhookSender, chat
 
 pytestmark = pytest.mark.redis
 
@@ -63,11 +63,11 @@ def call(stage: Stage, slot: str) -> float:
 def slowest(web: Product, stage: Stage) -> float:
     """Seconds that the slowest of a few webhooks takes, by the clock on the wall: who waits for
     Redis uses no processor."""
-    postman = Postman(web.url, stage.key)
+    sender = WebhookSender(web.url, stage.key)
     took = []
     for number in range(5):
         began = time.monotonic()
-        assert postman.deliver(chat(f"line {number}")).status_code == 200
+        assert sender.deliver(chat(f"line {number}")).status_code == 200
         took.append(time.monotonic() - began)
     return max(took)
 

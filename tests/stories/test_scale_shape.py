@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.patience import PATIENCE, until
-from tests.stories.post import Postman
 from tests.stories.product import free_port
 from tests.stories.servers import RedisServer
 from tests.stories.stage import Json, Stage, title
@@ -19,6 +18,7 @@ from tests.stories.stream import (
     wait_settled,
     write,
 )
+from tests.stories.webhooks import WebhookSender
 
 pytestmark = pytest.mark.redis
 
@@ -33,10 +33,10 @@ def test_four_processes_handle_each_event_once(stage: Stage, redis_server: Redis
     until(lambda: _heartbeats(stage) == 4, "a heartbeat of each process")
     stage.tuned_in()
 
-    letters = write(stage, datetime.now(UTC).replace(microsecond=0))
+    deliveries = write(stage, datetime.now(UTC).replace(microsecond=0))
     with ExitStack() as running:
         floods = [
-            running.enter_context(Flood(Postman(web.url, stage.key), letters, seed))
+            running.enter_context(Flood(WebhookSender(web.url, stage.key), deliveries, seed))
             for seed, web in enumerate(webs)
         ]
         for flood in floods:

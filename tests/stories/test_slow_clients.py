@@ -10,8 +10,8 @@ import pytest
 
 from sandbox.kick.signing import SigningKey
 from tests.patience import PATIENCE, until
-from tests.stories.post import Postman, chat
 from tests.stories.stage import Stage, open_stage
+from tests.stories.webhooks import WebhookSender, chat
 
 SLOW_CLIENTS = 200
 REQUEST_SECONDS = 4.0
@@ -33,7 +33,7 @@ def stage(
     with open_stage(folder, postgres_url, signing_key) as opened:
         opened.settings["WEB_THREADS"] = "8"
         waits = {"core.kit.web_worker.REQUEST_SECONDS": REQUEST_SECONDS}
-        opened.start_hurried(waits).wait_well()
+        opened.start_with(waits).wait_well()
         opened.tuned_in()
         yield opened
 
@@ -77,12 +77,12 @@ def trickle(stage: Stage) -> Iterator[None]:
 
 def take_in_for(seconds: float, stage: Stage) -> int:
     """Deliver as long as that, one after the other as Kick does without a repetition."""
-    postman, over = Postman(stage.product.url, stage.key), threading.Event()
+    sender, over = WebhookSender(stage.product.url, stage.key), threading.Event()
     timer = threading.Timer(seconds, over.set)
     timer.start()
     number = 0
     while not over.is_set():
-        answer = postman.deliver(chat(f"line {number}"))
+        answer = sender.deliver(chat(f"line {number}"))
         assert (answer.status_code, answer.json()) == (200, {"status": "stored"})
         number += 1
         over.wait(0.2)

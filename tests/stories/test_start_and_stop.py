@@ -18,10 +18,10 @@ from sandbox.discord.driver import DiscordDriver
 from sandbox.kick.driver import KickDriver
 from tests.patience import PATIENCE, until
 from tests.stories import product
-from tests.stories.post import Postman
 from tests.stories.product import ROOT, Process, Product, free_port
 from tests.stories.stage import Stage, title
 from tests.stories.stopwatch import Stopwatch
+from tests.stories.webhooks import WebhookSender
 
 PROMISED_SECONDS = 5.0
 """For a stop, and for a second start."""
@@ -287,7 +287,11 @@ def test_unfinished_client_does_not_delay_shutdown(stage: Stage) -> None:
     product = stage.start()
     product.wait_well()
     raw = b'{"half": '
-    headers = {**Postman(product.url, stage.key).headers(raw), "Host": "x", "Content-Length": "99"}
+    headers = {
+        **WebhookSender(product.url, stage.key).headers(raw),
+        "Host": "x",
+        "Content-Length": "99",
+    }
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     with socket.create_connection(("127.0.0.1", product.port)) as waiting:
         waiting.sendall(f"POST /webhooks/kick HTTP/1.1\r\n{lines}\r\n".encode() + raw)

@@ -17,12 +17,12 @@ from sqlalchemy import text
 from sandbox.kick.bodies import EVENT_TYPES
 from tests.patience import until
 from tests.stories import ten_thousand_effects as expected
-from tests.stories.post import Postman
 from tests.stories.product import Product
 from tests.stories.stage import GUILD, Stage
 from tests.stories.stream import SETTLED_SECONDS, wait_settled
-from tests.stories.ten_thousand import Call, Fact, Frame, Letter, Seen, stamp
+from tests.stories.ten_thousand import Call, Delivery, Fact, Frame, Seen, stamp
 from tests.stories.ten_thousand_author import Author
+from tests.stories.webhooks import WebhookSender
 
 SEED = 20261134
 HANDS = 16
@@ -34,9 +34,9 @@ FEEDS = {"chatrooms.3100001.v2", "chatroom_3100001", "channel.2100001", "channel
 
 
 class Envelope(NamedTuple):
-    """A letter under one delivery id."""
+    """A delivery under one delivery id."""
 
-    letter: Letter
+    delivery: Delivery
     id: str
 
 
@@ -44,14 +44,14 @@ class Post:
     """Delivers envelopes over many connections. What is not taken with 2xx is delivered again;
     202 says that it is verified later, as what comes before Kick's first key is known."""
 
-    def __init__(self, stage: Stage, letters: Iterable[Letter], dice: random.Random) -> None:
-        envelopes = [Envelope(letter, id) for letter in letters for id in letter.ids]
+    def __init__(self, stage: Stage, deliveries: Iterable[Delivery], dice: random.Random) -> None:
+        envelopes = [Envelope(delivery, id) for delivery in deliveries for id in delivery.ids]
         dice.shuffle(envelopes)
         self.total = len(envelopes)
         self.taken = 0
         self.refused: list[str] = []
         self._port = stage.port
-        self._postman = Postman(f"http://127.0.0.1:{stage.port}", stage.key)
+        self._sender = WebhookSender(f"http://127.0.0.1:{stage.port}", stage.key)
         self._kept_back = deque(envelopes)
         self._waiting: deque[Envelope] = deque()
         self._given_up = threading.Event()
@@ -98,10 +98,10 @@ class Post:
         connection.close()
 
     def _is_taken(self, connection: http.client.HTTPConnection, envelope: Envelope) -> bool:
-        letter = envelope.letter
-        raw = json.dumps(letter.body, separators=(",", ":")).encode()
-        headers = self._postman.headers(
-            raw, kind=letter.kind, id=envelope.id, at=stamp(letter.sent_at)
+        delivery = envelope.delivery
+        raw = json.dumps(delivery.body, separators=(",", ":")).encode()
+        headers = self._sender.headers(
+            raw, kind=delivery.kind, id=envelope.id, at=stamp(delivery.sent_at)
         )
         try:
             connection.request("POST", "/webhooks/kick", raw, headers)
@@ -111,7 +111,7 @@ class Post:
             connection.close()
             return False
         if answer.status not in (200, 202, 503):
-            self.refused.append(f"{answer.status} {said!r} {letter}")
+            self.refused.append(f"{answer.status} {said!r} {delivery}")
         return answer.status in (200, 202)
 
 
@@ -123,27 +123,27 @@ def test_ten_thousand_events(stage: Stage) -> None:
     until(lambda: _is_told_everything(stage), "all subscriptions")
     stage.kick.fault(webhook__drop=1_000_000)  # ours take the place of Kick's own deliveries
     calls = [_call(stage, number) for number in range(CALLERS)]
-    letters = Author(SEED, datetime.now(UTC).replace(microsecond=0), calls).write()
-    assert len(letters) == 10_000
+    deliveries = Author(SEED, datetime.now(UTC).replace(microsecond=0), calls).write()
+    assert len(deliveries) == 10_000
 
-    on_time = [letter for letter in letters if letter.fate in ("delivered", "twice")]
+    on_time = [delivery for delivery in deliveries if delivery.fate in ("delivered", "twice")]
     with Post(stage, on_time, dice) as post:
-        product = _see_everything(stage, product, post, expected.frames(letters), dice)
+        product = _see_everything(stage, product, post, expected.frames(deliveries), dice)
         post.wait()
     wait_settled(stage, SETTLED_SECONDS)
 
     _time_passes(stage, minutes=10)
     product.wait_well()
     assert stage.asked("nora", "!missed")["title"] == "✅ Nothing is missing"
-    with Post(stage, [each for each in letters if each.fate == "late"], dice) as post:
+    with Post(stage, [each for each in deliveries if each.fate == "late"], dice) as post:
         post.release()
         post.wait()
     wait_settled(stage, SETTLED_SECONDS)
 
     _time_passes(stage, minutes=6)
     shown = stage.asked("nora", "!missed")["title"]
-    assert shown == f"🔍 {expected.missed_drops(letters)} missed events"
-    _compare(stage, letters)
+    assert shown == f"🔍 {expected.missed_drops(deliveries)} missed events"
+    _compare(stage, deliveries)
 
 
 def _is_told_everything(stage: Stage) -> bool:
@@ -219,18 +219,18 @@ def _time_passes(stage: Stage, *, minutes: int) -> None:
 # -- what came of it ----------------------------------------------------------------------------
 
 
-def _compare(stage: Stage, letters: Sequence[Letter]) -> None:
-    told, wanted = _facts(stage), expected.facts(letters)
+def _compare(stage: Stage, deliveries: Sequence[Delivery]) -> None:
+    told, wanted = _facts(stage), expected.facts(deliveries)
     assert told - wanted == Counter(), "counted, but not told, or more than once"
     assert wanted - told == Counter(), "told, but not counted"
-    suspected, lost = _review_items(stage, "open"), expected.missed(letters)
+    suspected, lost = _review_items(stage, "open"), expected.missed(deliveries)
     assert suspected - lost == Counter(), "suspected, but told"
     assert lost - suspected == Counter(), "lost without a suspicion"
-    assert _review_items(stage, "confirmed") == expected.matched(letters)
+    assert _review_items(stage, "confirmed") == expected.matched(deliveries)
     assert _review_items(stage, "waiting") == Counter()
-    assert _watched(stage) == expected.watched(letters)
-    assert _called(stage) == expected.called(letters)
-    assert len(stage.posts()) == len(expected.called(letters))
+    assert _watched(stage) == expected.watched(deliveries)
+    assert _called(stage) == expected.called(deliveries)
+    assert len(stage.posts()) == len(expected.called(deliveries))
     dead_letters = "inbox_deliveries WHERE state = 'dead'"
     duplicates = "kick_review_items WHERE kind = 'duplicate'"
     for left in ("inbox_retries", duplicates, "kick_unverified_deliveries", dead_letters):

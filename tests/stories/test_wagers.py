@@ -14,7 +14,7 @@ from sandbox.kick.signing import SigningKey
 from sandbox.people import PEOPLE
 from sandbox.shuffle import ShuffleDriver
 from tests.patience import until
-from tests.stories.letters import answered
+from tests.stories.direct_messages import answered
 from tests.stories.product import Json, free_port
 from tests.stories.stage import GUILD, Stage, open_stage, title
 

@@ -140,7 +140,7 @@ class Office:
         with self.services.database.begin() as tx:
             return [tuple(row) for row in tx.execute(text(sql), values)]
 
-    def letters(self, kind: str) -> list[tuple[Any, ...]]:
+    def direct_messages(self, kind: str) -> list[tuple[Any, ...]]:
         """Direct messages of this kind: target and payload."""
         return self.rows(
             "SELECT target, payload FROM outbox_messages WHERE kind = :kind", kind=kind

@@ -106,7 +106,7 @@ class Desk:
         found = self.rows("SELECT outcome FROM people_link_attempts ORDER BY asked_at, link_id")
         return [outcome for (outcome,) in found]
 
-    def letters(self, kind: str) -> list[tuple[Any, ...]]:
+    def direct_messages(self, kind: str) -> list[tuple[Any, ...]]:
         """Direct messages of this kind: target and payload."""
         return self.rows(
             "SELECT target, payload FROM outbox_messages WHERE kind = :kind ORDER BY id", kind=kind

@@ -65,7 +65,7 @@ def test_account_is_linked_and_member_notified(desk: Desk) -> None:
     [(user_id,)] = desk.rows("SELECT platform_user_id FROM people_viewers")
     assert user_id == 4_100_003
     assert desk.told() == [("AccountLinked", MIA)]
-    assert desk.letters("people.linked") == [
+    assert desk.direct_messages("people.linked") == [
         ({"user_id": MIA, "if_possible": True}, {"account": "MadCats", "server": "Nora's Corner"})
     ]
     assert desk.outcomes() == ["linked"]
@@ -74,7 +74,7 @@ def test_account_is_linked_and_member_notified(desk: Desk) -> None:
 def test_member_with_closed_dms_is_notified_by_the_page_only(desk: Desk) -> None:
     desk.browser().round_trip(desk.ask(by_dm=False), "mia")
     assert desk.find() is not None
-    assert desk.letters("people.linked") == []
+    assert desk.direct_messages("people.linked") == []
 
 
 def test_links_are_isolated_per_server(desk: Desk) -> None:
@@ -346,7 +346,7 @@ def test_errors_show_a_readable_page_and_link_nothing(
         assert "/link" in said
     if noted is not None:
         assert desk.outcomes()[0] == noted
-    assert desk.letters("people.linked") == [] or outcome is _linked_by_now
+    assert desk.direct_messages("people.linked") == [] or outcome is _linked_by_now
 
 
 def test_browser_back_from_kick_keeps_the_link_valid(desk: Desk) -> None:

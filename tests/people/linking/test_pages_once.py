@@ -146,7 +146,7 @@ def test_interrupted_attempt_is_reported_by_dm(desk: Desk) -> None:
     actions.give_up(desk.services)
     actions.give_up(desk.services)
     assert desk.outcomes() == ["interrupted"]
-    assert desk.letters("people.interrupted") == [
+    assert desk.direct_messages("people.interrupted") == [
         ({"user_id": MIA, "if_possible": True}, {"server": "Nora's Corner"})
     ]
 

@@ -1,4 +1,4 @@
-"""The product with some of its waits made shorter: `python hurried.py module.NAME=seconds ...`.
+"""Run the product with other values of some constants: `changed_constants.py module.NAME=1 ...`.
 
 The constants are set before anything else of the product is imported, so everybody sees them.
 """

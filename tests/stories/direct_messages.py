@@ -8,14 +8,14 @@ from tests.stories.stage import Stage, title
 Json = dict[str, Any]
 
 
-def letters(stage: Stage, person: str, words: str) -> list[Json]:
+def direct_messages(stage: Stage, person: str, words: str) -> list[Json]:
     """The bot's direct messages to somebody with these words in the title."""
     return [one for one in stage.discord.transcript(f"dm:{person}") if words in title(one)]
 
 
-def next_letter(stage: Stage, person: str, words: str, seen: int) -> Json:
+def next_direct_message(stage: Stage, person: str, words: str, seen: int) -> Json:
     """The direct message that comes after so many of its kind."""
-    return until(lambda: letters(stage, person, words)[seen:], f"“{words}” for {person}")[0]
+    return until(lambda: direct_messages(stage, person, words)[seen:], f"“{words}” for {person}")[0]
 
 
 def url_in(message: Json) -> str:

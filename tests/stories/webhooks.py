@@ -1,4 +1,4 @@
-"""Kick's postman with forged stamps: deliveries signed by hand, and the ways to spoil them."""
+"""Sends webhooks as Kick does, signed with its key; headers can be forged."""
 
 import json
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ def chat(text: str, **changes: Any) -> Json:
 
 
 @dataclass
-class Postman:
+class WebhookSender:
     """Delivers to one address.
 
     Attributes:
@@ -62,11 +62,11 @@ class Postman:
         }
 
     def post(self, raw: Any, headers: dict[str, str], *, timeout: float = 30) -> requests.Response:
-        """Bring these bytes (or chunks) with these headers."""
+        """POST these bytes (or chunks) with these headers."""
         url = f"{self.url}/webhooks/kick"
         return requests.post(url, data=raw, headers=headers, timeout=timeout)
 
     def deliver(self, body: object, **stamps: str) -> requests.Response:
-        """A delivery in good order: `kind`, `id` and `at` as in `headers`."""
+        """A valid delivery: `kind`, `id` and `at` as in `headers`."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.post(raw, self.headers(raw, **stamps))
