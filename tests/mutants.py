@@ -117,9 +117,11 @@ def _offset(source: str, line: int, column: int) -> int:
 
 def tests_of(file: str, tests: Path) -> list[Path]:
     """What to run for `core/raffle/draw/rules.py`, in this order: tests/raffle/draw/test_rules.py,
-    tests/raffle/draw, tests/raffle."""
+    tests/raffle/draw, tests/raffle; for `personal.py` also tests/privacy."""
     package = Path(file).parent.relative_to("core")
     places = [package / f"test_{Path(file).name}", package, Path(package.parts[0])]
+    if Path(file).name == "personal.py":
+        places.append(Path("privacy"))
     return [tests / place for place in places if (tests / place).exists()]
 
 

@@ -23,13 +23,13 @@ class Standing:
 
 @dataclass(frozen=True)
 class Standings:
-    """What a platform told when it was asked.
+    """What a platform answered.
 
     Attributes:
-        asked_at: just before it was asked; nothing told is older.
+        asked_at: just before it was asked; the answer is not older.
         totals: (folded campaign code, folded name) -> wagered in all.
-        unreadable: how many lines made no sense.
-        repeated: how many lines were of a name that had been told before.
+        unreadable: how many lines could not be parsed.
+        repeated: how many lines repeated a name.
     """
 
     asked_at: datetime
@@ -38,7 +38,7 @@ class Standings:
     repeated: int = 0
 
     def find_total(self, campaign_code: str, username: str) -> Decimal | None:
-        """What an account has wagered in all; None where it does not stand under this code."""
+        """What an account has wagered in all; None if it is not under this code."""
         return self.totals.get((fold(campaign_code), fold(username)))
 
 

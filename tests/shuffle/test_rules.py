@@ -127,3 +127,11 @@ def test_larger_of_two_duplicate_entries_counts_once() -> None:
     for told in (standings_of(NOON, lines), standings_of(NOON, lines[::-1])):
         assert told.find_total("N", "Mia") == Decimal(9)
         assert told.repeated == 1
+
+
+def test_repeated_name_keeps_its_larger_total_and_is_counted() -> None:
+    repeated = (("Leo", 5), ("leo", 7), ("LEO", 6), ("Mia", 1))
+    lines = [Standing(name, "NORA", Decimal(total)) for name, total in repeated]
+    found = standings_of(NOON, lines, unreadable=2)
+    assert found.find_total("nora", "leo") == 7
+    assert (found.unreadable, found.repeated) == (2, 2)

@@ -313,3 +313,15 @@ def test_concurrent_polls_count_once(database: Database, guild_id: int) -> None:
             guild.poll(31, MiaSpins="31")
             assert guild.wagered(viewer_id, 0, 100) == 31
             assert sum(map(Decimal, guild.published())) == 31
+
+
+def test_alert_lists_ten_odd_totals_and_counts_the_rest(guild: Guild) -> None:
+    guild.set(shuffle_code="NORA")
+    guild.choose_admin_channel()
+    names = {f"Player{number}": number for number in range(101, 113)}
+    for name, member in names.items():
+        guild.member(member)
+        guild.verify(member, reported(0, **{name: "100"}), name)
+    guild.poll(10, **dict.fromkeys(names, "50"))
+    (alert,) = guild.posted("wagers.odd")
+    assert (len(alert["lines"]), alert["more"]) == (10, 2)
