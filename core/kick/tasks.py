@@ -169,10 +169,13 @@ def prune(services: Services) -> None:
 
 
 def _in_steps(services: Services, delete_some: Callable[..., int]) -> None:
+    def step() -> int:
+        with services.database.begin() as tx:
+            return delete_some(tx, most=DELETED_AT_ONCE)
+
     total = 0
     for _ in range(MOST_STEPS):
-        with services.database.begin() as tx:
-            deleted = delete_some(tx, most=DELETED_AT_ONCE)
+        deleted = step()
         total += deleted
         if deleted < DELETED_AT_ONCE:
             break
