@@ -62,6 +62,11 @@ _BALANCES = text("""
     SELECT guild_id, period, viewer_id, sum(amount) FROM raffle_entries
      WHERE guild_id = :guild GROUP BY 1, 2, 3
 """)
+_SOURCES = text("""
+    INSERT INTO raffle_source_totals (guild_id, period, viewer_id, source, tickets, entries)
+    SELECT guild_id, period, viewer_id, source, sum(amount), count(*) FROM raffle_entries
+     WHERE guild_id = :guild GROUP BY 1, 2, 3, 4
+""")
 
 
 def fill(database: Database) -> list[int]:
@@ -74,7 +79,7 @@ def fill(database: Database) -> list[int]:
             raffles.open_period(
                 work, config, START, END, RaffleSettings(channel=0, log_channel=0, prize="")
             )
-        for statement in (_VIEWERS, _LINKS, _ENTRIES, _BALANCES):
+        for statement in (_VIEWERS, _LINKS, _ENTRIES, _BALANCES, _SOURCES):
             tx.execute(
                 statement, {k: v for k, v in words.items() if k in statement.compile().params}
             )
