@@ -18,10 +18,10 @@ def main(arguments: list[str]) -> NoReturn:
     if lacking and os.environ.get("CI") == "true":
         sys.exit(1)
     sys.stderr.flush()
-    # Two processes for each core, because stories wait most of the time; an `-n` among the
+    # Three processes for two cores, because stories wait most of the time; an `-n` among the
     # arguments overrules it.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    spread = ["-n", str(2 * (cores or 1)), "--dist", "worksteal"]
+    spread = ["-n", str(3 * (cores or 1) // 2), "--dist", "worksteal"]
     pytest = [sys.executable, "-m", "pytest", *spread, *left_out(lacking), *arguments]
     os.execv(sys.executable, pytest)
 
