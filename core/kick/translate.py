@@ -58,38 +58,10 @@ def _events(body: Body, guild_id: int, context: Context) -> Iterator[Event]:
     server = _Server(guild_id=guild_id, platform=PLATFORM)
     channel = _Channel(**server, channel_id=body.broadcaster.user_id)
     match body:
-        case bodies.ChatMessage(sender=sender):
-            badges = sender.badge_types()
-            yield events.ChatMessageSent(
-                key=body.message_id,
-                at=body.created_at,
-                message_id=body.message_id,
-                sender=events.Sender(
-                    user_id=sender.user_id,
-                    name=sender.name,
-                    badges=badges,
-                    is_broadcaster=sender.user_id == body.broadcaster.user_id,
-                    is_bot=sender.user_id in context.own_accounts or "bot" in badges,
-                ),
-                text=body.content,
-                is_answered=guild_id == context.primary,
-                **channel,
-            )
-        case bodies.StreamStarted(started_at=at):
-            yield events.StreamWentLive(
-                key=at.isoformat(), at=at, started_at=at, title=body.title or "", **server
-            )
-        case bodies.StreamStopped(started_at=started_at):
-            at = body.ended_at or context.sent_at
-            yield events.StreamEnded(
-                key=started_at.isoformat(), at=at, started_at=started_at, **server
-            )
-        case bodies.LivestreamPoll(seen_at=at, started_at=None):
-            yield events.StreamSeenOffline(key=at.isoformat(), at=at, **server)
-        case bodies.LivestreamPoll(seen_at=at, started_at=datetime() as started_at):
-            yield events.StreamSeenLive(
-                key=at.isoformat(), at=at, started_at=started_at, title=body.title or "", **server
-            )
+        case bodies.ChatMessage():
+            yield _chat_line(body, guild_id, context, channel)
+        case bodies.StreamStarted() | bodies.StreamStopped() | bodies.LivestreamPoll():
+            yield _stream(body, server, context.sent_at)
         case bodies.SubscriptionGifts():
             yield from _gifts(body, channel)
         case bodies.SubscriptionNew(subscriber=subscriber):
@@ -140,20 +112,8 @@ def _events(body: Body, guild_id: int, context: Context) -> Iterator[Event]:
                 status=body.status,
                 **channel,
             )
-        case bodies.StreamAbout(metadata=about):
-            title, language = about.title or "", about.language or ""
-            category = about.category.name or "" if about.category else ""
-            # A snapshot has no time. The second in which it was sent distinguishes a title that
-            # returns from a delivery that is repeated.
-            at, content = context.sent_at, _digest("\0".join((title, category, language)))
-            yield events.StreamChanged(
-                key=f"{body.broadcaster.user_id}|{at.isoformat()}|{content}",
-                at=at,
-                title=title,
-                category=category,
-                language=language,
-                **channel,
-            )
+        case bodies.StreamAbout():
+            yield _stream_about(body, channel, context.sent_at)
         case bodies.Banned(banned_user=viewer, metadata=ban):
             yield events.ViewerBanned(
                 key=f"{viewer.user_id}|{ban.created_at.isoformat()}",
@@ -166,6 +126,70 @@ def _events(body: Body, guild_id: int, context: Context) -> Iterator[Event]:
             )
         case _:
             raise TypeError(f"no event for {type(body).__name__}")
+
+
+def _chat_line(
+    body: bodies.ChatMessage, guild_id: int, context: Context, channel: _Channel
+) -> Event:
+    sender, badges = body.sender, body.sender.badge_types()
+    return events.ChatMessageSent(
+        key=body.message_id,
+        at=body.created_at,
+        message_id=body.message_id,
+        sender=events.Sender(
+            user_id=sender.user_id,
+            name=sender.name,
+            badges=badges,
+            is_broadcaster=sender.user_id == body.broadcaster.user_id,
+            is_bot=sender.user_id in context.own_accounts or "bot" in badges,
+        ),
+        text=body.content,
+        is_answered=guild_id == context.primary,
+        **channel,
+    )
+
+
+def _stream(
+    body: bodies.StreamStarted | bodies.StreamStopped | bodies.LivestreamPoll,
+    server: _Server,
+    sent_at: datetime,
+) -> Event:
+    match body:
+        case bodies.StreamStarted(started_at=at):
+            return events.StreamWentLive(
+                key=at.isoformat(), at=at, started_at=at, title=body.title or "", **server
+            )
+        case bodies.StreamStopped(started_at=started_at):
+            at = body.ended_at or sent_at
+            return events.StreamEnded(
+                key=started_at.isoformat(), at=at, started_at=started_at, **server
+            )
+    if body.started_at is None:
+        return events.StreamSeenOffline(key=body.seen_at.isoformat(), at=body.seen_at, **server)
+    return events.StreamSeenLive(
+        key=body.seen_at.isoformat(),
+        at=body.seen_at,
+        started_at=body.started_at,
+        title=body.title or "",
+        **server,
+    )
+
+
+def _stream_about(body: bodies.StreamAbout, channel: _Channel, at: datetime) -> Event:
+    about = body.metadata
+    title, language = about.title or "", about.language or ""
+    category = about.category.name or "" if about.category else ""
+    # A snapshot has no time. The second in which it was sent distinguishes a title that returns
+    # from a delivery that is repeated.
+    content = _digest("\0".join((title, category, language)))
+    return events.StreamChanged(
+        key=f"{body.broadcaster.user_id}|{at.isoformat()}|{content}",
+        at=at,
+        title=title,
+        category=category,
+        language=language,
+        **channel,
+    )
 
 
 def _gifts(body: bodies.SubscriptionGifts, channel: _Channel) -> Iterator[events.SubGifted]:

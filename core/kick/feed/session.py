@@ -1,6 +1,7 @@
 """One connection to the feed, from its opening to its end, over either transport."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import ClassVar
@@ -50,7 +51,7 @@ class Timing:
     pong: float = 20.0
 
 
-class Session:
+class Session(ABC):
     """Base of both transports. A session does not reconnect: the address, the token and even the
     transport may be others by then.
 
@@ -107,14 +108,14 @@ class Session:
         if not self._over.done():
             self._over.set_result(Ended(reason, terminal))
 
-    async def _open(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def _open(self) -> None: ...
 
-    async def _close(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def _close(self) -> None: ...
 
-    async def _subscribe(self, feed: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def _subscribe(self, feed: str) -> None: ...
 
-    async def _unsubscribe(self, feed: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def _unsubscribe(self, feed: str) -> None: ...
