@@ -71,27 +71,7 @@ def pages(services: Services) -> Blueprint:
     @blueprint.get("/<public_id>")
     def show(public_id: str) -> Response:
         found = find(public_id)
-        draw, plan = found.draw, found.plans[-1] if found.plans else None
-        # For the public beacon always link its public address, not DRAND_URL.
-        is_quicknet = draw is not None and draw.chain == QUICKNET.name
-        beacon = PUBLIC_BEACON if is_quicknet else services.settings.drand_url.split(",")[0]
-        chain = (draw.chain or "").removeprefix(OTHER) if draw else ""
-        page = render_template(
-            "raffle/draw.html",
-            found=found,
-            period=found.period,
-            draw=draw,
-            now=services.clock(),
-            winners=[pick for pick in found.picks if pick.state != "skipped"],
-            reasons={pick.k: reason_words(pick.reason) for pick in found.picks if pick.reason},
-            beacon_url=f"{beacon}/{chain}/public/{draw.round}" if draw and draw.round else "",
-            plan=plan,
-            as_planned=draw and plan and (plan.chain, plan.round) == (draw.chain, draw.round),
-            rule=RULE,
-            bundle_url=url_for(".bundle", public_id=public_id),
-            snapshot_url=url_for(".snapshot", public_id=public_id),
-            verifier_url=url_for(".verifier"),
-        )
+        page = _draw_page(found, public_id, services)
         return may_ask(_without_cache(make_response(page)), PUBLIC_BEACON)
 
     @blueprint.get("/<public_id>/snapshot.txt")
@@ -122,6 +102,30 @@ def pages(services: Services) -> Blueprint:
         return _download(VERIFIER.read_bytes(), VERIFIER.name, "text/x-python; charset=utf-8")
 
     return blueprint
+
+
+def _draw_page(found: PublicDraw, public_id: str, services: Services) -> str:
+    draw, plan = found.draw, found.plans[-1] if found.plans else None
+    # For the public beacon always link its public address, not DRAND_URL.
+    is_quicknet = draw is not None and draw.chain == QUICKNET.name
+    beacon = PUBLIC_BEACON if is_quicknet else services.settings.drand_url.split(",")[0]
+    chain = (draw.chain or "").removeprefix(OTHER) if draw else ""
+    return render_template(
+        "raffle/draw.html",
+        found=found,
+        period=found.period,
+        draw=draw,
+        now=services.clock(),
+        winners=[pick for pick in found.picks if pick.state != "skipped"],
+        reasons={pick.k: reason_words(pick.reason) for pick in found.picks if pick.reason},
+        beacon_url=f"{beacon}/{chain}/public/{draw.round}" if draw and draw.round else "",
+        plan=plan,
+        as_planned=draw and plan and (plan.chain, plan.round) == (draw.chain, draw.round),
+        rule=RULE,
+        bundle_url=url_for(".bundle", public_id=public_id),
+        snapshot_url=url_for(".snapshot", public_id=public_id),
+        verifier_url=url_for(".verifier"),
+    )
 
 
 def _download(content: bytes, name: str, content_type: str) -> Response:
