@@ -22,7 +22,7 @@ from core.kit.database import Database
 from core.kit.records import THE_BOT
 from core.kit.work import Work, run_in_guild
 from core.raffle import actions as raffles
-from core.raffle.config import Config
+from core.raffle.actions import Config
 from core.raffle.draw import actions, publishing
 from core.raffle.rules import RaffleSettings
 from tests.acting import act

@@ -22,7 +22,7 @@ from core.kit.database import Database
 from core.kit.records import ViewerId
 from core.kit.work import Work
 from core.raffle import actions as raffles
-from core.raffle.config import Config
+from core.raffle.actions import Config
 from core.raffle.feature import FEATURE
 from core.raffle.ledger import gifts, standings, store
 from core.raffle.records import Gift

@@ -1,74 +1,60 @@
-"""Finding, locking and opening raffles, planning their draw, and posting about them."""
+"""Opening raffles, planning their draw, and posting about them."""
 
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, select
-
-from core.drand.chain import QUICKNET
+from core.drand.chain import QUICKNET, Chain
+from core.drand.client import chain_of
 from core.draws.rounds import plan_for
 from core.draws.secrets import commitment_to, new_secret
 from core.guilds.actions import load_settings
 from core.guilds.channels import find_trouble, say_trouble
+from core.kit.crypto import SealBroken, Vault, vault_of
 from core.kit.errors import Refusal
+from core.kit.settings import Settings
 from core.kit.words import _
 from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
-from core.raffle import store
-from core.raffle.config import Config
 from core.raffle.records import Announcement, Kind, Period
 from core.raffle.rules import RaffleSettings
+from core.raffle.store import TOOK_PLACE, find_plan
 
-# -- which raffle ---------------------------------------------------------------------------------
-
-
-def find_shown(work: Work) -> Period | None:
-    """The raffle that runs, or else the last one that ended, or else the next one."""
-    begun = store.TOOK_PLACE.where(Period.starts_at <= work.now).order_by(Period.ends_at.desc())
-    return work.scalar(begun.limit(1)) or work.scalar(
-        store.TOOK_PLACE.order_by(Period.starts_at).limit(1)
-    )
+PATH = "/draws"
 
 
-def get_shown(work: Work) -> Period:
-    """The same; raises Refusal if there has been none."""
-    if shown := find_shown(work):
-        return shown
-    raise Refusal(
-        _("There is no raffle yet."), _("An admin opens the first one with `/rafflestart`.")
-    )
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The bot's settings that raffles use: encryption keys, the beacon, the public address."""
+
+    vault: Vault
+    chain: Chain
+    public_url: str
+
+    def page_of(self, public_id: str) -> str:
+        """The address of a draw's public page."""
+        return f"{self.public_url}{PATH}/{public_id}"
+
+    def about(self, period: Period) -> dict[str, Any]:
+        """What every message about a draw says about its raffle."""
+        page = self.page_of(period.public_id)
+        return {"number": period.number, "prize": period.prize, "page": page}
+
+    def decrypt(self, sealed: str) -> bytes:
+        """A raffle's seed or salt; raises Refusal if the key that encrypted it was removed."""
+        try:
+            return bytes.fromhex(self.vault.open(sealed))
+        except SealBroken as broken:
+            raise Refusal(
+                _("The raffle's seed cannot be decrypted: it was encrypted with another key."),
+                _("Add that key to TOKEN_ENCRYPTION_KEYS."),
+            ) from broken
 
 
-def no_such_raffle(number: int) -> Refusal:
-    """The answer when no raffle has this number."""
-    return Refusal(
-        _("There is no raffle #{number}.").format(number=number),
-        _("`/rafflehistory` lists the past ones."),
-    )
-
-
-# -- locks ----------------------------------------------------------------------------------------
-
-_OF_NUMBER = (
-    select(Period)
-    .where(Period.number == bindparam("number"))
-    .execution_options(populate_existing=True)
-)
-_LOCKED = _OF_NUMBER.with_for_update()
-_HELD = _OF_NUMBER.where(Period.state == "open").with_for_update(key_share=True)
-
-
-def lock_period(work: Work, number: int) -> Period | None:
-    """The raffle as it is now. Until the transaction ends, nobody else changes it or posts entries.
-    Take `Lock.RAFFLES` first if you need both."""
-    return work.scalar(_LOCKED, {"number": number})
-
-
-def hold_open(work: Work, number: int) -> bool:
-    """Keep everybody else from freezing the raffle, and from posting entries for several viewers,
-    until the transaction ends; False if it takes no tickets any more."""
-    return work.scalar(_HELD, {"number": number}) is not None
+def config_of(settings: Settings) -> Config:
+    """The configuration of this installation."""
+    return Config(vault_of(settings), chain_of(settings), settings.public_url)
 
 
 # -- opening --------------------------------------------------------------------------------------
@@ -110,7 +96,7 @@ def open_period(
 
 def require_free(work: Work, starts_at: datetime, ends_at: datetime, *, number: int = 0) -> None:
     """Raise Refusal if a raffle other than this number runs at that time. Hold `Lock.RAFFLES`."""
-    overlapping = store.TOOK_PLACE.where(
+    overlapping = TOOK_PLACE.where(
         Period.starts_at < ends_at, Period.ends_at > starts_at, Period.number != number
     )
     other = work.scalar(overlapping.order_by(Period.starts_at).limit(1))
@@ -171,21 +157,22 @@ def find_problem(work: Work) -> str:
 
 def announce(work: Work, config: Config, opened: Period) -> None:
     """Post the commitment and the plan in the raffle's channel, if there is one."""
-    payload = {
-        **opened.dates,
-        "prize": opened.prize,
-        "winners": opened.winners_wanted,
-        "planned": opened.starts_at > work.now,
-        "commitment": opened.commitment,
-        "page": config.page_of(opened.public_id),
-        **plan_payload(store.find_plan(work, opened.number)),
-    }
-    post_news(work, "raffle.opened", opened_key(opened.number), payload)
+    payload = (
+        config.about(opened)
+        | opened.dates
+        | {
+            "winners": opened.winners_wanted,
+            "planned": opened.starts_at > work.now,
+            "commitment": opened.commitment,
+            **plan_payload(find_plan(work, opened.number)),
+        }
+    )
+    post_news(work, "raffle.opened", message_key("raffle.opened", opened.number), payload)
 
 
-def opened_key(number: int) -> str:
-    """The key of the announcement in the outbox."""
-    return f"raffle.opened:{number}"
+def message_key(kind: str, number: int, *parts: object) -> str:
+    """The key in the outbox of a message about a raffle."""
+    return ":".join(map(str, (kind, number, *parts)))
 
 
 def post_news(work: Work, kind: str, key: str, payload: dict[str, Any]) -> bool:

@@ -2,21 +2,22 @@
 
 from core.events import AccountLinked, SubGifted, SupportRevoked, ViewerBanned
 from core.kit.feature import ChatCommand, Feature, Task
+from core.kit.privacy import personal_data
 from core.kit.words import _
 from core.kit.work import chat_action, event_action
 from core.raffle import tasks
 from core.raffle.draw import messages as draw_messages
 from core.raffle.draw.actions import on_viewer_banned
+from core.raffle.draw.claims import forget_winner
 from core.raffle.draw.discord import ClaimButton, DrawButton, Draws, render_winner, render_won
 from core.raffle.draw.pages import pages as draw_pages
-from core.raffle.draw.tasks import advance_draws, check_health
 from core.raffle.ledger import messages as ledger_messages
 from core.raffle.ledger.actions import on_account_linked, tell_raffle, tell_tickets
 from core.raffle.ledger.discord import BOARD, TICKETS, WHY, Tickets, VoidChoice
 from core.raffle.ledger.gifts import on_sub_gifted, on_support_revoked
 from core.raffle.periods import messages as period_messages
 from core.raffle.periods.discord import INFO, ChangeButton, RaffleCalendar
-from core.raffle.personal import PERSONAL
+from core.raffle.records import Balance, Entry, Gift, Pick, SourceTotal
 from core.raffle.rules import RaffleSettings
 
 FEATURE = Feature(
@@ -48,7 +49,7 @@ FEATURE = Feature(
         Task("raffle.periods", lambda _settings: 3.0, tasks.open_months),
         Task("raffle.earn", lambda settings: settings.watch_interval_seconds, tasks.credit_open),
         Task("raffle.announce", lambda _settings: 2.0, tasks.announce_gifts),
-        Task("raffle.draw", lambda _settings: 3.0, advance_draws),
+        Task("raffle.draw", lambda _settings: 3.0, tasks.advance_draws),
     ),
     embeds={
         "raffle.opened": draw_messages.opened,
@@ -70,7 +71,7 @@ FEATURE = Feature(
         "raffle.tickets": ledger_messages.tickets_line,
         "raffle.info": ledger_messages.raffle_line,
     },
-    checks=(check_health,),
+    checks=(tasks.check_health,),
     paginators=(WHY, BOARD, TICKETS, INFO),
     buttons=(VoidChoice, ClaimButton, DrawButton, ChangeButton),
     audit={
@@ -106,5 +107,5 @@ FEATURE = Feature(
             "took back tickets of {target} for a refunded gift: {after}"
         ),
     },
-    personal=PERSONAL,
+    personal=personal_data(Entry, Balance, SourceTotal, Gift, Pick, sweep=forget_winner),
 )

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
-from typing import NamedTuple
 
 from core.kit.guild_settings import GuildSettings, channel, number, switch, text
 from core.kit.words import _
@@ -84,11 +83,8 @@ Earned = tuple[Amount, int]
 """An amount, and the tickets for a unit of it."""
 
 
-class Rate(NamedTuple):
-    """How many tickets a unit is worth from then on, until the next rate."""
-
-    valid_from: datetime
-    tickets: int
+Rate = tuple[datetime, int]
+"""How many tickets a unit is worth from then on, until the next rate."""
 
 
 def parts(
@@ -96,10 +92,10 @@ def parts(
 ) -> list[tuple[datetime, datetime, int]]:
     """A raffle cut where the rate changed: start, end, tickets a unit. The first rate is valid from
     the start, whenever it was recorded."""
-    cuts = [starts_at, *(rate.valid_from for rate in rates[1:]), ends_at]
+    cuts = [starts_at, *(valid_from for valid_from, _tickets in rates[1:]), ends_at]
     return [
-        (start, min(end, ends_at), rate.tickets)
-        for rate, start, end in zip(rates, cuts, cuts[1:], strict=False)
+        (start, min(end, ends_at), tickets)
+        for (_valid_from, tickets), start, end in zip(rates, cuts, cuts[1:], strict=False)
         if start < min(end, ends_at)
     ]
 
@@ -132,3 +128,32 @@ def change(due: int, posted: int, balance: int) -> int:
     """What to post so that the ledger has what is due. It never takes more than the balance; the
     rest is taken once there is something to take."""
     return max(due - posted, -balance) if due < posted else due - posted
+
+
+# -- claiming -------------------------------------------------------------------------------------
+
+SHORT = timedelta(seconds=30)
+"""A shorter interruption, such as a restart of the bot, does not extend the time to claim."""
+
+UNNOTICED = timedelta(minutes=2)
+"""How long a lost connection to Discord can go unnoticed. Added to every longer interruption."""
+
+CLOCK_INTERVAL = timedelta(seconds=10)
+"""How often it is stored that a winner is able to claim."""
+
+PAUSED = timedelta(minutes=5)
+"""How long a winner may be unable to claim before the health page shows it."""
+
+
+def claim_deadline(
+    deadline: datetime, last: datetime | None, window: timedelta, now: datetime
+) -> datetime:
+    """The last instant to claim, for a winner who can claim now and before that could at `last`.
+
+    The first time they have the whole window. Time during which the bot made claiming impossible
+    does not count.
+    """
+    if last is None:
+        return max(deadline, now + window)
+    gap = now - last
+    return deadline + gap + UNNOTICED if gap > SHORT else deadline

@@ -1,21 +1,20 @@
-"""Queries about raffles and what was announced about them."""
+"""Which raffle: queries about raffles and what was announced about them, and locks on raffles."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeVar
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import ColumnElement, Connection, bindparam, select
 
-from core.kit.records import GuildRecord
+from core.kit.errors import Refusal
+from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Work, read_records
 from core.raffle.records import Announcement, Period, State
 
-R = TypeVar("R", bound=GuildRecord)
-
-_OPEN = select(Period).where(
+_BY_NUMBER = select(Period).order_by(Period.number)
+_OPEN = _BY_NUMBER.where(
     Period.state == "open", Period.starts_at <= bindparam("at"), Period.ends_at > bindparam("at")
 )
-_IN_STATE = select(Period).where(Period.state == bindparam("state")).order_by(Period.number)
+_IN_STATES = _BY_NUMBER.where(Period.state.in_(bindparam("states", expanding=True)))
 _ANNOUNCED = (
     select(Announcement).where(Announcement.period == bindparam("period")).order_by(Announcement.id)
 )
@@ -23,15 +22,60 @@ _ANNOUNCED = (
 TOOK_PLACE = select(Period).where(Period.starts_at < Period.ends_at)
 """Raffles without those that were cancelled before they began."""
 
+# -- which raffle ---------------------------------------------------------------------------------
+
 
 def find_open(work: Work, at: datetime) -> Period | None:
     """The raffle to which an instant belongs, if it still takes tickets."""
     return work.scalar(_OPEN, {"at": at})
 
 
-def list_in_state(work: Work, state: State) -> Sequence[Period]:
+def list_in_state(work: Work, *states: State) -> Sequence[Period]:
     """Oldest first."""
-    return work.scalars(_IN_STATE, {"state": state}).all()
+    return work.scalars(_IN_STATES, {"states": states}).all()
+
+
+def find_coming(work: Work) -> Period | None:
+    """The raffle that runs, or else the next one to come."""
+    coming = [one for one in list_in_state(work, "open") if one.ends_at > work.now]
+    return min(coming, key=lambda one: one.starts_at, default=None)
+
+
+def find_shown(work: Work) -> Period | None:
+    """The raffle that runs, or else the last one that ended, or else the next one."""
+    begun = TOOK_PLACE.where(Period.starts_at <= work.now).order_by(Period.ends_at.desc())
+    return work.scalar(begun.limit(1)) or work.scalar(
+        TOOK_PLACE.order_by(Period.starts_at).limit(1)
+    )
+
+
+def get_shown(work: Work, number: int = 0) -> Period:
+    """The raffle with this number, or else the one to show; raises Refusal if there is none."""
+    if shown := (work.find(Period, number) if number else None) or find_shown(work):
+        return shown
+    raise Refusal(
+        _("There is no raffle yet."), _("An admin opens the first one with `/rafflestart`.")
+    )
+
+
+def require_undrawn(period: Period | None, number: int | None) -> Period:
+    """The raffle with this number, or another one if there is no number; raises Refusal if there is
+    none, or it was cancelled or drawn."""
+    if period is None and number is None:
+        raise Refusal(_("There is no open raffle."))
+    if period is None:
+        raise Refusal(
+            _("There is no raffle #{number}.").format(number=number),
+            _("`/rafflehistory` lists the past ones."),
+        )
+    if period.is_cancelled:
+        raise Refusal(_("Raffle #{number} was cancelled.").format(number=period.number))
+    if period.state in ("drawn", "closed"):
+        raise Refusal(_("Raffle #{number} has already been drawn.").format(number=period.number))
+    return period
+
+
+# -- announcements --------------------------------------------------------------------------------
 
 
 def list_announcements(work: Work, number: int) -> Sequence[Announcement]:
@@ -50,26 +94,33 @@ def list_freezes(work: Work, number: int) -> list[Announcement]:
     return [one for one in list_announcements(work, number) if one.kind == "frozen"]
 
 
+# -- locks ----------------------------------------------------------------------------------------
+
+_OF_NUMBER = (
+    select(Period)
+    .where(Period.number == bindparam("number"))
+    .execution_options(populate_existing=True)
+)
+_LOCKED = _OF_NUMBER.with_for_update()
+_HELD = _OF_NUMBER.where(Period.state == "open").with_for_update(key_share=True)
+
+
+def lock_period(work: Work, number: int) -> Period | None:
+    """The raffle as it is now. Until the transaction ends, nobody else changes it or posts entries.
+    Take `Lock.RAFFLES` first if you need both."""
+    return work.scalar(_LOCKED, {"number": number})
+
+
+def hold_open(work: Work, number: int) -> bool:
+    """Keep everybody else from freezing the raffle, and from posting entries for several viewers,
+    until the transaction ends; False if it takes no tickets any more."""
+    return work.scalar(_HELD, {"number": number}) is not None
+
+
 # -- of all guilds --------------------------------------------------------------------------------
 
-_EVERYWHERE = select(Period).order_by(Period.guild_id, Period.number)
 
-
-def list_open(tx: Connection) -> list[Period]:
-    """Raffles that take tickets, oldest first."""
-    return list_everywhere(tx, _EVERYWHERE.where(Period.state == "open"))
-
-
-def list_ended(tx: Connection, now: datetime) -> list[Period]:
-    """Raffles that are over and not frozen yet."""
-    return list_everywhere(tx, _EVERYWHERE.where(Period.state == "open", Period.ends_at <= now))
-
-
-def find_by_public_id(tx: Connection, public_id: str) -> Period | None:
-    """The raffle of a public page, in any guild."""
-    return next(iter(list_everywhere(tx, _EVERYWHERE.where(Period.public_id == public_id))), None)
-
-
-def list_everywhere(tx: Connection, wanted: Select[R]) -> list[R]:
-    """Records of all guilds."""
-    return list(read_records(tx, wanted.execution_options(**ACROSS_GUILDS)))
+def list_everywhere(tx: Connection, *criteria: ColumnElement[bool]) -> Sequence[Period]:
+    """Such raffles of all guilds, oldest first."""
+    wanted = select(Period).where(*criteria).order_by(Period.guild_id, Period.number)
+    return read_records(tx, wanted.execution_options(**ACROSS_GUILDS))

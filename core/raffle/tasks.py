@@ -1,14 +1,45 @@
-"""Scheduled work. How often it runs changes only how soon things are seen."""
+"""Scheduled work. Each step is a transaction of its own, and running any of them late or twice
+changes nothing."""
 
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from core.drand.client import client_of
+from core.guilds.actions import load_settings
 from core.guilds.store import list_present
+from core.kit.health_item import HealthItem
 from core.kit.services import Services
 from core.kit.tasks import for_each
-from core.raffle.config import config_of
+from core.kit.work import Work
+from core.raffle.actions import announce, config_of
+from core.raffle.draw import actions, claims, store
 from core.raffle.ledger.earning import credit
 from core.raffle.ledger.gifts import announce_drop, list_unannounced
 from core.raffle.periods import actions as periods
-from core.raffle.records import Period
-from core.raffle.store import list_open
+from core.raffle.records import Draw, Period, Pick
+from core.raffle.rules import RaffleSettings
+from core.raffle.store import list_everywhere
+
+LATE = timedelta(minutes=2)
+"""How late a round may be before the health page shows it."""
+
+
+def _act_on(
+    services: Services, records: Iterable[Any], action: Callable[[Work, Any], object]
+) -> None:
+    """Run `action(work, record)` for each record in its guild, in a transaction of its own."""
+
+    def act(record: Any) -> None:
+        with services.work_in(record.guild_id) as work:
+            action(work, record)
+
+    for_each(records, act)
+
+
+# -- periods and tickets --------------------------------------------------------------------------
 
 
 def open_months(services: Services) -> None:
@@ -28,22 +59,144 @@ def open_months(services: Services) -> None:
 def credit_open(services: Services) -> None:
     """Whole tickets for what was watched and wagered, and gifts that no raffle had taken yet."""
     with services.database.begin() as tx:
-        open_periods = list_open(tx)
-
-    def credit_one(period: Period) -> None:
-        with services.work_in(period.guild_id) as work:
-            credit(work, period)
-
-    for_each(open_periods, credit_one)
+        running = list_everywhere(tx, Period.state == "open")
+    _act_on(services, running, credit)
 
 
 def announce_gifts(services: Services) -> None:
     with services.database.begin() as tx:
-        drops = list_unannounced(tx)
+        gifts = list_unannounced(tx)
+    _act_on(services, gifts, lambda work, one: announce_drop(work, one.drop))
 
-    def announce_one(one: tuple[int, str]) -> None:
-        guild_id, drop = one
-        with services.work_in(guild_id) as work:
-            announce_drop(work, drop)
 
-    for_each(drops, announce_one)
+# -- the draw -------------------------------------------------------------------------------------
+
+
+def advance_draws(services: Services) -> None:
+    """Run every step that is due. An error in one raffle is raised after the others were tried."""
+    # Asking the beacon can take long, so only drawing comes after it.
+    steps = (
+        _announce_openings,
+        _announce_plans,
+        _freeze_due,
+        _check_claims,
+        _get_rounds,
+        _draw_due,
+    )
+    for_each(steps, lambda step: step(services))
+
+
+def _announce_openings(services: Services) -> None:
+    """Publish the commitment as soon as there is a channel, if there was none at the opening."""
+    config = config_of(services.settings)
+    with services.database.begin() as tx:
+        unannounced = store.list_unannounced(tx, services.clock())
+    _act_on(services, unannounced, lambda work, one: announce(work, config, one))
+
+
+def _announce_plans(services: Services) -> None:
+    """Another end or grace time needs another round."""
+    config = config_of(services.settings)
+    with services.database.begin() as tx:
+        running = list_everywhere(tx, Period.state == "open")
+    _act_on(services, running, lambda work, one: actions.announce_plan(work, config, one.number))
+
+
+def _freeze_due(services: Services) -> None:
+    config = config_of(services.settings)
+    with services.database.begin() as tx:
+        due = list_due(tx, services.clock())
+    _act_on(services, due, lambda work, one: actions.freeze_due(work, config, one.number))
+
+
+def list_due(tx: Connection, now: datetime) -> list[Period]:
+    """The raffles to freeze automatically: they have ended, and the grace time is over."""
+
+    def is_due(period: Period) -> bool:
+        settings = _settings_of(tx, period.guild_id)
+        grace = timedelta(minutes=settings.grace_minutes)
+        return settings.auto_draw and period.ends_at + grace <= now
+
+    ended = list_everywhere(tx, Period.state == "open", Period.ends_at <= now)
+    return [period for period in ended if is_due(period)]
+
+
+def _settings_of(tx: Connection, guild_id: int) -> RaffleSettings:
+    with Work(tx, guild_id, now=datetime.min) as work:
+        return load_settings(work, RaffleSettings)
+
+
+def _check_claims(services: Services) -> None:
+    config = config_of(services.settings)
+    with services.database.begin() as tx:
+        unclaimed = store.list_unclaimed(tx)
+    _act_on(
+        services,
+        unclaimed,
+        lambda work, one: claims.check_claim(work, config, one.period, one.k),
+    )
+
+
+def _get_rounds(services: Services) -> None:
+    """Many raffles end with the month and share a round: ask for it once."""
+    config, now = config_of(services.settings), services.clock()
+    client = client_of(services.settings)
+    due: dict[int, list[Draw]] = {}
+    with services.database.begin() as tx:
+        for draw in store.list_frozen(tx):
+            if draw.waits_for_beacon and draw.round and draw.round_at and draw.round_at <= now:
+                due.setdefault(draw.round, []).append(draw)
+
+    def get(number: int) -> None:
+        random = client.get_round(number)
+        _act_on(
+            services,
+            due[number],
+            lambda work, one: actions.store_round(work, config, one.period, random),
+        )
+
+    for_each(due, get)
+
+
+def _draw_due(services: Services) -> None:
+    config = config_of(services.settings)
+    with services.database.begin() as tx:
+        ready = [draw for draw in store.list_frozen(tx) if not draw.waits_for_beacon]
+    _act_on(services, ready, lambda work, one: actions.draw_winners(work, config, one.period))
+
+
+def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
+    """Draws that wait for an admin or the beacon, for the health page."""
+
+    def warning(record: Period | Draw | Pick, problem: str) -> HealthItem:
+        return HealthItem("Raffle", "warn", problem, guild_id=record.guild_id)
+
+    without_channel = [
+        warning(
+            period,
+            f"Raffle #{period.number} has ended and cannot be drawn: "
+            "no channel is chosen (/settings set raffle.channel).",
+        )
+        for period in list_due(tx, now)
+        if not _settings_of(tx, period.guild_id).channel
+    ]
+    waiting_for_beacon = [
+        warning(
+            draw,
+            f"Raffle #{draw.period} is frozen and waits for the public beacon, which does not "
+            "answer. It is drawn as soon as the beacon answers; /raffledraw shows the alternative.",
+        )
+        for draw in store.list_frozen(tx)
+        if draw.waits_for_beacon and draw.round_at is not None and draw.round_at + LATE < now
+    ]
+    unreachable = [
+        warning(
+            pick,
+            f"A winner of raffle #{pick.period} cannot claim: the post in the channel failed or "
+            "was deleted, and their DMs are closed. Their time to claim is paused. Choose a "
+            "channel that the bot can post in (/settings set raffle.channel), and it posts there "
+            "again.",
+        )
+        for pick in store.list_paused(tx)
+    ]
+    return [*without_channel, *waiting_for_beacon, *unreachable]

@@ -15,7 +15,7 @@ from core.kit.database import cache_of
 from core.kit.work import Work, run_in_guild
 from core.people import store as people
 from core.raffle import actions
-from core.raffle.config import Config
+from core.raffle.actions import Config
 from core.raffle.ledger import earning
 from core.raffle.ledger import store as ledger
 from core.raffle.ledger.actions import Changed
@@ -106,7 +106,7 @@ def list_balances(tx: Connection, guild_id: int, number: int) -> dict[int, int]:
     found = select(Balance.viewer_id, Balance.tickets).where(
         Balance.guild_id == guild_id, Balance.period == number, Balance.tickets > 0
     )
-    return dict(tx.execute(found).tuples().all())
+    return dict(tx.execute(found).all())
 
 
 def give(tx: Connection, guild_id: int, number: int, viewer_id: int, amount: int, key: str) -> bool:

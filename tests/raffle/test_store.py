@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from core.kit.database import Database, savepoint, violated
 from core.kit.errors import Refusal
-from core.raffle import actions, store
+from core.raffle import store
 from core.raffle.records import Balance, Entry
 from tests.clean import cleaned
 from tests.patience import PATIENCE
@@ -167,7 +167,7 @@ def test_a_freeze_waits_for_an_open_transaction_with_an_entry(
     def freeze() -> dict[int, int]:
         with database.begin() as tx:
             assert given.wait(PATIENCE)
-            do(tx, guild_id, MIDDLE, actions.lock_period, number)
+            do(tx, guild_id, MIDDLE, store.lock_period, number)
             frozen.set()
             set_period(tx, guild_id, number, state="frozen")
             return list_balances(tx, guild_id, number)
@@ -196,7 +196,7 @@ def test_an_entry_waits_for_an_open_freeze_and_is_refused(
 
     with ThreadPoolExecutor() as hands:
         with database.begin() as tx:
-            do(tx, guild_id, MIDDLE, actions.lock_period, number)
+            do(tx, guild_id, MIDDLE, store.lock_period, number)
             trying = hands.submit(late)
             with pytest.raises(TimeoutError):
                 trying.result(0.3)

@@ -20,7 +20,7 @@ from playwright.sync_api import Page, expect
 from core.drand.chain import parse_chain
 from core.kit.crypto import Vault
 from core.people import store as people
-from core.raffle.config import Config
+from core.raffle.actions import Config
 from sandbox.kick.signing import SigningKey
 from sandbox.people import BY_HANDLE
 from tests.patience import PATIENCE, until

@@ -36,10 +36,9 @@ from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.errors import Refusal
 from core.kit.services import Services
-from core.raffle.config import config_of
-from core.raffle.draw.tasks import advance_draws
+from core.raffle.actions import config_of
 from core.raffle.periods import actions as calendar
-from core.raffle.tasks import announce_gifts, credit_open, open_months
+from core.raffle.tasks import advance_draws, announce_gifts, credit_open, open_months
 from core.wagers.counting import changes
 from core.wagers.records import AffiliateAccount
 from tests.kick.rig import settings

@@ -865,40 +865,6 @@ COMMENT ON COLUMN raffle_periods.public_id IS 'in the address of its public page
 
 ALTER TABLE raffle_periods ALTER COLUMN guild_id SET STATISTICS 0;
 
-CREATE OR REPLACE FUNCTION raffle_kept() RETURNS trigger
-    LANGUAGE plpgsql AS $$
-    BEGIN
-        IF TG_OP = 'UPDATE' AND TG_LEVEL = 'ROW' AND NOT EXISTS (
-            SELECT FROM jsonb_each(to_jsonb(OLD)) AS was JOIN jsonb_each(to_jsonb(NEW)) AS becomes
-             USING (key)
-             WHERE was.value <> becomes.value
-               AND (key = ANY(string_to_array(TG_ARGV[0], ' '))
-                    OR key = ANY(string_to_array(TG_ARGV[1], ' ')) AND was.value <> 'null'
-                    OR key = ANY(string_to_array(TG_ARGV[2], ' ')) AND becomes.value <> 'null'))
-        THEN
-            RETURN NEW;
-        END IF;
-        RAISE EXCEPTION USING
-            MESSAGE = TG_TABLE_NAME || ': what was published is neither changed nor deleted',
-            ERRCODE = 'check_violation', CONSTRAINT = TG_NAME;
-    END $$;
-
-    CREATE OR REPLACE TRIGGER raffle_periods_kept
-    BEFORE UPDATE OR DELETE ON raffle_periods FOR EACH ROW EXECUTE FUNCTION raffle_kept(
-        'guild_id number sealed_seed sealed_salt commitment public_id opened_at', '', '');
-    CREATE OR REPLACE TRIGGER raffle_periods_kept_once_frozen
-    BEFORE UPDATE ON raffle_periods FOR EACH ROW
-    WHEN (OLD.frozen_at IS NOT NULL) EXECUTE FUNCTION raffle_kept(
-        'starts_at ends_at prize winners_wanted frozen_at', 'drawn_at', '');
-    CREATE OR REPLACE TRIGGER raffle_periods_never_back
-    BEFORE UPDATE ON raffle_periods FOR EACH ROW
-    WHEN (OLD.state <> 'open' AND NEW.state = 'open'
-          OR OLD.state IN ('drawn', 'closed') AND NEW.state = 'frozen'
-          OR OLD.state = 'closed' AND NEW.state = 'drawn')
-    EXECUTE FUNCTION raffle_kept('state', '', '');
-    CREATE OR REPLACE TRIGGER raffle_periods_never_emptied
-    BEFORE TRUNCATE ON raffle_periods FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();;
-
 CREATE TABLE roles_rewards (
 	guild_id BIGINT NOT NULL, 
 	role_id BIGINT NOT NULL, 
@@ -1230,12 +1196,6 @@ COMMENT ON COLUMN raffle_announcements.snapshot_hash IS 'of a frozen list, in he
 
 ALTER TABLE raffle_announcements ALTER COLUMN guild_id SET STATISTICS 0;
 
-CREATE OR REPLACE TRIGGER raffle_announcements_kept
-    BEFORE UPDATE OR DELETE ON raffle_announcements FOR EACH ROW EXECUTE FUNCTION raffle_kept(
-        'guild_id id period kind at planned_at chain round round_at snapshot_hash', '', '');
-    CREATE OR REPLACE TRIGGER raffle_announcements_never_emptied
-    BEFORE TRUNCATE ON raffle_announcements FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();;
-
 CREATE TABLE raffle_entries (
 	guild_id BIGINT NOT NULL, 
 	id BIGINT GENERATED ALWAYS AS IDENTITY, 
@@ -1267,25 +1227,6 @@ COMMENT ON COLUMN raffle_entries.actor IS 'Discord id of the admin, if one did i
 COMMENT ON COLUMN raffle_entries.at IS 'when it was earned';
 
 ALTER TABLE raffle_entries ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE OR REPLACE FUNCTION raffle_entries_only_while_open() RETURNS trigger
-    LANGUAGE plpgsql AS $$
-    BEGIN
-        PERFORM FROM raffle_periods
-          WHERE guild_id = NEW.guild_id AND number = NEW.period AND state = 'open'
-            FOR KEY SHARE;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION 'this period takes no more tickets'
-                USING ERRCODE = 'check_violation', CONSTRAINT = 'raffle_entries_only_while_open';
-        END IF;
-        RETURN NEW;
-    END $$;
-    CREATE OR REPLACE TRIGGER raffle_entries_only_while_open
-    BEFORE INSERT ON raffle_entries
-    FOR EACH ROW EXECUTE FUNCTION raffle_entries_only_while_open();
-    CREATE OR REPLACE TRIGGER raffle_entries_permanent
-    BEFORE UPDATE OR DELETE OR TRUNCATE ON raffle_entries
-    FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();;
 
 CREATE TABLE raffle_balances (
 	guild_id BIGINT NOT NULL, 
@@ -1424,13 +1365,6 @@ COMMENT ON COLUMN raffle_draws.given_up_by IS 'who drew without waiting for the 
 
 ALTER TABLE raffle_draws ALTER COLUMN guild_id SET STATISTICS 0;
 
-CREATE OR REPLACE TRIGGER raffle_draws_kept
-    BEFORE UPDATE OR DELETE ON raffle_draws FOR EACH ROW EXECUTE FUNCTION raffle_kept(
-        'guild_id period snapshot snapshot_hash entrants tickets left_out frozen_at claim_minutes'
-        ' chain round round_at', 'randomness signature given_up_at', '');
-    CREATE OR REPLACE TRIGGER raffle_draws_never_emptied
-    BEFORE TRUNCATE ON raffle_draws FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();;
-
 CREATE TABLE roles_grants (
 	guild_id BIGINT NOT NULL, 
 	discord_id BIGINT NOT NULL, 
@@ -1559,13 +1493,70 @@ COMMENT ON COLUMN raffle_picks.viewer_id IS 'empty for somebody who was forgotte
 
 ALTER TABLE raffle_picks ALTER COLUMN guild_id SET STATISTICS 0;
 
-CREATE OR REPLACE TRIGGER raffle_picks_kept
-    BEFORE UPDATE OR DELETE ON raffle_picks FOR EACH ROW EXECUTE FUNCTION raffle_kept(
+CREATE OR REPLACE FUNCTION raffle_kept() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF TG_OP = 'UPDATE' AND TG_LEVEL = 'ROW' AND NOT EXISTS (
+            SELECT FROM jsonb_each(to_jsonb(OLD)) AS was JOIN jsonb_each(to_jsonb(NEW)) AS becomes
+             USING (key)
+             WHERE was.value <> becomes.value
+               AND (key = ANY(string_to_array(TG_ARGV[0], ' '))
+                    OR key = ANY(string_to_array(TG_ARGV[1], ' ')) AND was.value <> 'null'
+                    OR key = ANY(string_to_array(TG_ARGV[2], ' ')) AND becomes.value <> 'null'))
+        THEN
+            RETURN NEW;
+        END IF;
+        RAISE EXCEPTION USING
+            MESSAGE = TG_TABLE_NAME || ': what was published is neither changed nor deleted',
+            ERRCODE = 'check_violation', CONSTRAINT = TG_NAME;
+    END $$;
+    CREATE OR REPLACE TRIGGER raffle_periods_kept BEFORE UPDATE OR DELETE ON raffle_periods
+    FOR EACH ROW EXECUTE FUNCTION raffle_kept(
+        'guild_id number sealed_seed sealed_salt commitment public_id opened_at');
+    CREATE OR REPLACE TRIGGER raffle_periods_kept_once_frozen BEFORE UPDATE ON raffle_periods
+    FOR EACH ROW WHEN (OLD.frozen_at IS NOT NULL) EXECUTE FUNCTION raffle_kept(
+        'starts_at ends_at prize winners_wanted frozen_at', 'drawn_at');
+    CREATE OR REPLACE TRIGGER raffle_periods_never_back BEFORE UPDATE ON raffle_periods
+    FOR EACH ROW WHEN (OLD.state <> 'open' AND NEW.state = 'open'
+                       OR OLD.state IN ('drawn', 'closed') AND NEW.state = 'frozen'
+                       OR OLD.state = 'closed' AND NEW.state = 'drawn')
+    EXECUTE FUNCTION raffle_kept('state');
+    CREATE OR REPLACE TRIGGER raffle_announcements_kept
+    BEFORE UPDATE OR DELETE ON raffle_announcements FOR EACH ROW EXECUTE FUNCTION raffle_kept(
+        'guild_id id period kind at planned_at chain round round_at snapshot_hash');
+    CREATE OR REPLACE TRIGGER raffle_draws_kept BEFORE UPDATE OR DELETE ON raffle_draws
+    FOR EACH ROW EXECUTE FUNCTION raffle_kept(
+        'guild_id period snapshot snapshot_hash entrants tickets left_out frozen_at claim_minutes'
+        ' chain round round_at', 'randomness signature given_up_at');
+    CREATE OR REPLACE TRIGGER raffle_picks_kept BEFORE UPDATE OR DELETE ON raffle_picks
+    FOR EACH ROW EXECUTE FUNCTION raffle_kept(
         'guild_id period k viewer_id pseudonym claimant drawn_at', 'reason', 'discord_id');
-    CREATE OR REPLACE TRIGGER raffle_picks_kept_once_over
-    BEFORE UPDATE ON raffle_picks FOR EACH ROW
-    WHEN (OLD.state IN ('delivered', 'expired', 'skipped'))
-    EXECUTE FUNCTION raffle_kept('state', '', '');
-    CREATE OR REPLACE TRIGGER raffle_picks_never_emptied
-    BEFORE TRUNCATE ON raffle_picks FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();;
+    CREATE OR REPLACE TRIGGER raffle_picks_kept_once_over BEFORE UPDATE ON raffle_picks
+    FOR EACH ROW WHEN (OLD.state IN ('delivered', 'expired', 'skipped'))
+    EXECUTE FUNCTION raffle_kept('state');
+    CREATE OR REPLACE TRIGGER raffle_entries_permanent
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON raffle_entries
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
+    CREATE OR REPLACE TRIGGER raffle_periods_never_emptied BEFORE TRUNCATE ON raffle_periods
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
+    CREATE OR REPLACE TRIGGER raffle_announcements_never_emptied
+    BEFORE TRUNCATE ON raffle_announcements FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
+    CREATE OR REPLACE TRIGGER raffle_draws_never_emptied BEFORE TRUNCATE ON raffle_draws
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
+    CREATE OR REPLACE TRIGGER raffle_picks_never_emptied BEFORE TRUNCATE ON raffle_picks
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
+    CREATE OR REPLACE FUNCTION raffle_entries_only_while_open() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM FROM raffle_periods
+          WHERE guild_id = NEW.guild_id AND number = NEW.period AND state = 'open'
+            FOR KEY SHARE;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'this period takes no more tickets'
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'raffle_entries_only_while_open';
+        END IF;
+        RETURN NEW;
+    END $$;
+    CREATE OR REPLACE TRIGGER raffle_entries_only_while_open
+    BEFORE INSERT ON raffle_entries
+    FOR EACH ROW EXECUTE FUNCTION raffle_entries_only_while_open();;
 

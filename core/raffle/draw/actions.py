@@ -25,14 +25,12 @@ from core.people import actions as people
 from core.people import store as linked
 from core.people.exclusions import actions as exclusions
 from core.raffle import store as raffles
-from core.raffle.actions import lock_period, no_such_raffle, plan_of, plan_payload, post_news
-from core.raffle.config import Config
+from core.raffle.actions import Config, message_key, plan_of, plan_payload, post_news
 from core.raffle.draw import posts, store
 from core.raffle.draw.frozen import FrozenRaffle, lock_frozen
-from core.raffle.draw.records import WINNING, Draw, Pick
 from core.raffle.draw.store import Holders
 from core.raffle.ledger import earning
-from core.raffle.records import Announcement, Period
+from core.raffle.records import WINNING, Announcement, Draw, Period, Pick
 from core.raffle.rules import RaffleSettings
 
 RECENT = timedelta(hours=24)
@@ -45,19 +43,14 @@ def get_period_to_draw(work: Work, number: int | None = None) -> Period:
     """The raffle of this number, or the oldest one that has ended and is not frozen. Raises
     Refusal if there is none that can be drawn."""
     if number is not None:
-        period = work.find(Period, number)
-    else:
-        undrawn = [*raffles.list_in_state(work, "frozen"), *raffles.list_in_state(work, "open")]
-        ended = [one for one in undrawn if one.state == "open" and one.ends_at <= work.now]
-        period = next(iter(ended or undrawn), None)
-    return _require_ended(work, period, number)
+        return _require_ended(work, work.find(Period, number), number)
+    undrawn = [*raffles.list_in_state(work, "frozen"), *raffles.list_in_state(work, "open")]
+    ended = [one for one in undrawn if one.state == "open" and one.ends_at <= work.now]
+    return _require_ended(work, next(iter(ended or undrawn), None), None)
 
 
-def _require_ended(work: Work, period: Period | None, number: int | None) -> Period:
-    if period is None:
-        raise no_such_raffle(number) if number else Refusal(_("There is no raffle to draw."))
-    if period.is_cancelled:
-        raise Refusal(_("Raffle #{number} was cancelled.").format(number=period.number))
+def _require_ended(work: Work, found: Period | None, number: int | None) -> Period:
+    period = raffles.require_undrawn(found, number)
     if period.state == "frozen":
         raise Refusal(
             _("Raffle #{number} is frozen and will be drawn automatically.").format(
@@ -65,8 +58,6 @@ def _require_ended(work: Work, period: Period | None, number: int | None) -> Per
             ),
             _("It waits for the public beacon. If the round is an hour late, draw without it."),
         )
-    if period.state != "open":
-        raise Refusal(_("Raffle #{number} has already been drawn.").format(number=period.number))
     if period.ends_at > work.now:
         raise Refusal(
             _("Raffle #{number} is still running.").format(number=period.number),
@@ -101,25 +92,27 @@ def find_recent(work: Work) -> datetime | None:
 # -- the plan -----------------------------------------------------------------------------------
 
 
-def find_new_plan(work: Work, config: Config, period: Period) -> Announcement | None:
+def announce_plan(work: Work, config: Config, number: int) -> None:
+    """Announce the plan of an open raffle if it changed and is in the future: another round is
+    expected."""
+    if find_new_plan(work, config, work.find(Period, number)) is None:
+        return
+    period = raffles.lock_period(work, number)
+    plan = find_new_plan(work, config, period)
+    if plan is not None and period is not None:
+        work.add(plan)
+        key = message_key("raffle.planned", number, plan.at.isoformat())
+        post_news(work, "raffle.planned", key, config.about(period) | plan_payload(plan))
+
+
+def find_new_plan(work: Work, config: Config, period: Period | None) -> Announcement | None:
     """The plan of an open raffle, if it is in the future and has not been announced."""
+    if period is None or period.state != "open":
+        return None
     plan = plan_of(work, config, period, "planned")
     last = raffles.find_plan(work, period.number)
     is_known = last is not None and (last.planned_at, last.chain) == (plan.planned_at, plan.chain)
     return None if is_known or plan.planned_at is None or plan.planned_at <= work.now else plan
-
-
-def announce_plan(work: Work, config: Config, number: int) -> None:
-    """Announce the new plan, if there is one: another round is expected."""
-    period = lock_period(work, number)
-    if period is None or period.state != "open":
-        return
-    plan = find_new_plan(work, config, period)
-    if plan is not None:
-        work.add(plan)
-        key = posts.message_key("raffle.planned", number, plan.at.isoformat())
-        payload = posts.about(config, period) | plan_payload(plan)
-        post_news(work, "raffle.planned", key, payload)
 
 
 # -- freezing -----------------------------------------------------------------------------------
@@ -129,7 +122,7 @@ def freeze(work: Work, config: Config, number: int, *, with_beacon: bool = True)
     """Freeze the list of a raffle that has ended, choose a future round of the beacon, and announce
     the list's hash and the round. Raises Refusal if it is not over, was frozen before, or there is
     no channel to announce it in."""
-    period = _require_ended(work, lock_period(work, number), number)
+    period = _require_ended(work, raffles.lock_period(work, number), number)
     channel_id = _get_channel(work)
     earning.credit(work, period)
     accounts, tickets, left_out = store.get_holders(work, number)
@@ -165,7 +158,7 @@ def freeze(work: Work, config: Config, number: int, *, with_beacon: bool = True)
 
 def freeze_due(work: Work, config: Config, number: int) -> Draw | None:
     """The same automatically; None if somebody froze it first or changed its end."""
-    period = lock_period(work, number)
+    period = raffles.lock_period(work, number)
     is_due = period is not None and period.state == "open" and period.ends_at <= work.now
     return freeze(work, config, number) if is_due else None
 

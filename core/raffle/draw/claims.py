@@ -1,23 +1,25 @@
 """Claiming and delivering prizes, and drawing another winner if nobody claims in time."""
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select, update
 
 from core.guilds.actions import audit
 from core.guilds.records import Guild
 from core.kit.errors import Refusal
+from core.kit.personal import Subject
 from core.kit.words import _
 from core.kit.work import Work
 from core.outbox.actions import find_receipt
 from core.people import actions as people
-from core.raffle.actions import lock_period
-from core.raffle.config import Config
-from core.raffle.draw import posts, rules
+from core.raffle import rules
+from core.raffle.actions import Config
+from core.raffle.draw import posts
 from core.raffle.draw.actions import close_if_over, find_ban, pick_missing
 from core.raffle.draw.frozen import FrozenRaffle, lock_frozen
-from core.raffle.draw.records import Pick
+from core.raffle.records import Pick
+from core.raffle.store import lock_period
 
 EDIT_AFTER = timedelta(minutes=1)
 """The winner's post is edited when the time to claim grows by more than this."""
@@ -38,7 +40,7 @@ def claim(work: Work, config: Config, number: int, k: int) -> Pick:
     if pick.state != "drawn":
         raise Refusal(_NOT_OPEN[pick.state]())
     # The click proves that claiming is possible now, so the interruption ends with it.
-    if work.now > rules.run_clock(pick.clock, raffle.draw.claim_window, work.now).expires_at:
+    if work.now > _deadline(raffle, pick, work.now):
         raise Refusal(_NOT_OPEN["expired"]())
     if find_ban(work, pick.viewer_id):
         raise Refusal(
@@ -59,11 +61,11 @@ _NOT_OPEN = {
 
 
 def check_claim(work: Work, config: Config, number: int, k: int) -> bool:
-    """Advance the clock of a winner who has not claimed to when members could last use the bot.
-    True if the time is over and another winner is drawn.
+    """Note that a winner who has not claimed was able to when members could last use the bot. True
+    if the time is over and another winner is drawn.
 
-    The clock stops while the winner has neither a post nor a direct message with the button. If
-    none can be sent and the winner is banned or excluded, another one is drawn at once.
+    The time does not run while the winner has neither a post nor a direct message with the button.
+    If none can be sent and the winner is banned or excluded, another one is drawn at once.
     """
     raffle, pick = _lock_prize(work, config, number, k)
     guild = work.find(Guild)
@@ -79,13 +81,22 @@ def check_claim(work: Work, config: Config, number: int, k: int) -> bool:
             return False
         _replace(raffle, pick)
         return True
-    before = pick.clock
-    pick.clock = clock = rules.run_clock(before, raffle.draw.claim_window, guild.reachable_at)
-    if clock.is_over:
+    before, pick.expires_at = pick.expires_at, _deadline(raffle, pick, guild.reachable_at)
+    pick.claimable_at = max(pick.claimable_at or guild.reachable_at, guild.reachable_at)
+    pick.claimable_since = pick.claimable_since or pick.claimable_at
+    is_over = pick.claimable_at >= pick.expires_at
+    if is_over:
         _replace(raffle, pick)
-    elif clock.expires_at - before.expires_at > EDIT_AFTER:
+    elif before is not None and pick.expires_at - before > EDIT_AFTER:
         _update_post(raffle, pick, "raffle.more_time")
-    return clock.is_over
+    return is_over
+
+
+def _deadline(raffle: FrozenRaffle, pick: Pick, now: datetime) -> datetime:
+    """The last instant to claim, for a winner who is able to claim now."""
+    assert pick.expires_at is not None, "winners have some time to claim"
+    window = raffle.draw.claim_window
+    return rules.claim_deadline(pick.expires_at, pick.claimable_at, window, now)
 
 
 def _replace(raffle: FrozenRaffle, pick: Pick) -> None:
@@ -136,3 +147,12 @@ def mark_deleted(work: Work, channel_id: int, message_ids: Collection[int] | Non
             lock_period(work, pick.period)
             work.expire(pick)
             pick.post_gone = pick.post_gone or pick.state == "drawn"
+
+
+def forget_winner(tx: Connection, subject: Subject) -> bool:
+    """Remove which member had won, once the prize is delivered; True if that is still to come."""
+    theirs = (Pick.discord_id == subject.discord_id, Pick.drawn_at < subject.swept_before)
+    over = Pick.state.not_in(("drawn", "claimed"))
+    with Work(tx, subject.guild_id, now=subject.at) as work:
+        work.execute(update(Pick).where(*theirs, over).values(discord_id=None))
+        return work.exists(*theirs)

@@ -18,7 +18,7 @@ from core.outbox.discord_transport import Rendered
 from core.people.exclusions import discord as exclusions
 from core.people.exclusions.actions import exclude_seen
 from core.people.exclusions.messages import excluded
-from core.raffle.config import Config, config_of
+from core.raffle.actions import Config, config_of
 from core.raffle.draw import actions, claims, messages, publishing
 
 Context = commands.Context[commands.Bot]

@@ -15,11 +15,9 @@ from core.kit.records import ViewerId
 from core.kit.words import _
 from core.kit.work import Work
 from core.raffle import store as raffles
-from core.raffle.actions import lock_period
-from core.raffle.config import Config
+from core.raffle.actions import Config
 from core.raffle.draw import store
-from core.raffle.draw.records import Draw, Pick
-from core.raffle.records import Announcement, Period
+from core.raffle.records import Announcement, Draw, Period, Pick
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +152,6 @@ def find_frozen(work: Work, config: Config, number: int) -> FrozenRaffle | None:
 def lock_frozen(work: Work, config: Config, number: int) -> FrozenRaffle | None:
     """The same as it is now. Until the transaction ends, nobody else changes the raffle, its list
     or its winners."""
-    lock_period(work, number)
+    raffles.lock_period(work, number)
     work.expire_all()
     return find_frozen(work, config, number)

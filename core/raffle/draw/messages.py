@@ -14,9 +14,8 @@ from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.raffle.draw.posts import ROLL_NAMES, ROLLS
 from core.raffle.draw.publishing import Past, Proof
-from core.raffle.draw.records import Draw, PickState
 from core.raffle.draw.store import Holders
-from core.raffle.records import Period
+from core.raffle.records import Draw, Period, PickState
 
 # -- about the draw -------------------------------------------------------------------------------
 

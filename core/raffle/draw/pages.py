@@ -21,10 +21,11 @@ from core.kit.web import may_ask, word
 from core.kit.words import _
 from core.kit.work import Work
 from core.raffle import store as raffles
-from core.raffle.config import PATH, config_of
+from core.raffle.actions import PATH, config_of
 from core.raffle.draw import publishing, store
 from core.raffle.draw.messages import reason_words
 from core.raffle.draw.publishing import PublicDraw
+from core.raffle.records import Period
 
 VERIFIER = Path(__file__).parents[3] / "docs" / "verify_draw.py"
 
@@ -52,7 +53,7 @@ def pages(services: Services) -> Blueprint:
         if not _PUBLIC_ID.fullmatch(public_id):
             abort(_not_found())
         with services.database.begin() as tx:
-            period = raffles.find_by_public_id(tx, public_id)
+            period = next(iter(raffles.list_everywhere(tx, Period.public_id == public_id)), None)
             if period is None:
                 abort(_not_found())
             with Work(tx, period.guild_id, now=services.clock()) as work:

@@ -14,12 +14,10 @@ from core.guilds.store import list_names
 from core.kit.records import ChannelId
 from core.outbox import actions as outbox
 from core.outbox.records import Outgoing
-from core.raffle.actions import plan_payload
-from core.raffle.config import Config
+from core.raffle.actions import message_key, plan_payload
 from core.raffle.draw.frozen import FrozenRaffle
-from core.raffle.draw.records import Pick
 from core.raffle.draw.store import find_tickets_of_line
-from core.raffle.records import Announcement, Period
+from core.raffle.records import Announcement, Pick
 from core.raffle.rules import RaffleSettings
 
 ROLLS = 3
@@ -32,17 +30,6 @@ MOST_POSTS = 3
 """How often a winner is posted in one channel: somebody may delete the post on purpose."""
 
 _REVEAL = "raffle.reveal"
-
-
-def message_key(kind: str, number: int, *parts: object) -> str:
-    """The key in the outbox of a message about a raffle."""
-    return ":".join(map(str, (kind, number, *parts)))
-
-
-def about(config: Config, period: Period) -> dict[str, Any]:
-    """What every message says about its raffle."""
-    page = config.page_of(period.public_id)
-    return {"number": period.number, "prize": period.prize, "page": page}
 
 
 # -- about the draw -------------------------------------------------------------------------------
@@ -185,7 +172,7 @@ def post_again(raffle: FrozenRaffle, pick: Pick) -> bool:
 
 def alert_admins(raffle: FrozenRaffle, pick: Pick) -> None:
     """Neither the post nor a direct message reached the winner."""
-    payload = about(raffle.config, raffle.period)
+    payload = raffle.config.about(raffle.period)
     payload |= {"name": pick.name, "channel_id": str(pick.channel_id)}
     key = message_key("raffle.unreachable", pick.period, pick.k, pick.posts)
     tell_admins(raffle.work, "raffle.unreachable", key, payload)
@@ -194,7 +181,7 @@ def alert_admins(raffle: FrozenRaffle, pick: Pick) -> None:
 def _of_winner(raffle: FrozenRaffle, pick: Pick) -> dict[str, Any]:
     draw = raffle.draw
     return {
-        **about(raffle.config, raffle.period),
+        **raffle.config.about(raffle.period),
         "guild_id": str(raffle.work.guild_id),
         "k": pick.k,
         "pseudonym": pick.pseudonym,
@@ -213,5 +200,5 @@ def _of_winner(raffle: FrozenRaffle, pick: Pick) -> dict[str, Any]:
 def _post(
     raffle: FrozenRaffle, channel_id: int, kind: str, key: str, details: dict[str, Any]
 ) -> None:
-    payload = about(raffle.config, raffle.period) | details
+    payload = raffle.config.about(raffle.period) | details
     outbox.post_to_channel(raffle.work, channel_id, kind, key, payload)

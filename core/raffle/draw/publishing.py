@@ -13,14 +13,11 @@ from core.kit.work import Work
 from core.outbox.actions import find_receipt
 from core.people import store as people
 from core.raffle import store as raffles
-from core.raffle.actions import opened_key
-from core.raffle.config import Config
+from core.raffle.actions import Config, message_key
 from core.raffle.draw import store
 from core.raffle.draw.frozen import find_frozen
-from core.raffle.draw.posts import message_key
-from core.raffle.draw.records import WINNING, Draw
-from core.raffle.draw.records import Pick as Drawn
-from core.raffle.records import Announcement, Period
+from core.raffle.records import WINNING, Announcement, Draw, Period
+from core.raffle.records import Pick as Drawn
 
 SEARCHED = 12
 """How many lists, newest first, are searched for an entry if no raffle is named."""
@@ -77,7 +74,7 @@ def get_public_draw(work: Work, config: Config, period: Period) -> PublicDraw:
         picks=drawn,
         plans=[one for one in announced if one.kind != "frozen"],
         freezes=freezes,
-        opening=_find_post(work, opened_key(number)),
+        opening=_find_post(work, message_key("raffle.opened", number)),
         freeze=_find_post(work, _frozen_key(draw)) if draw else None,
         altered=frozenset(pick.k for pick in drawn if raffle and raffle.is_replaced(pick)),
     )

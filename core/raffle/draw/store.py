@@ -8,12 +8,11 @@ from sqlalchemy import Connection, func, select, text
 
 from core.guilds.records import Guild
 from core.kit.records import ViewerId
-from core.kit.work import Work
+from core.kit.work import ACROSS_GUILDS, Work, read_records
 from core.outbox.records import Outgoing
 from core.people.exclusions.store import excluded_from
-from core.raffle.draw.records import Draw, Pick
-from core.raffle.draw.rules import CLOCK_INTERVAL, PAUSED
-from core.raffle.records import Announcement, Period
+from core.raffle.records import Announcement, Draw, Period, Pick
+from core.raffle.rules import CLOCK_INTERVAL, PAUSED
 from core.raffle.store import list_everywhere
 
 # -- holders of tickets -------------------------------------------------------------------------
@@ -138,29 +137,32 @@ def list_picks(work: Work, period: int) -> Sequence[Pick]:
     return work.scalars(select(Pick).where(Pick.period == period).order_by(Pick.k)).all()
 
 
-# -- of every server ----------------------------------------------------------------------------
+# -- of all guilds --------------------------------------------------------------------------------
 
 
-def list_unannounced(tx: Connection, now: datetime) -> list[Period]:
+def list_unannounced(tx: Connection, now: datetime) -> Sequence[Period]:
     """Open raffles whose opening was not announced."""
     is_announced = select(Outgoing.id).where(
         Outgoing.guild_id == Period.guild_id,
         Outgoing.key == func.concat("raffle.opened:", Period.number),
     )
-    is_open = (Period.state == "open", Period.ends_at > now)
-    wanted = select(Period).where(*is_open, ~is_announced.exists())
-    return list_everywhere(tx, wanted.order_by(Period.guild_id, Period.number))
+    return list_everywhere(tx, Period.state == "open", Period.ends_at > now, ~is_announced.exists())
 
 
 _IS_FROZEN = (
     (Period.guild_id == Draw.guild_id) & (Period.number == Draw.period) & (Period.state == "frozen")
 )
-_LIST_FROZEN = select(Draw).join(Period, _IS_FROZEN).order_by(Draw.frozen_at)
+_FROZEN = (
+    select(Draw)
+    .join(Period, _IS_FROZEN)
+    .order_by(Draw.frozen_at)
+    .execution_options(**ACROSS_GUILDS)
+)
 
 
-def list_frozen(tx: Connection) -> list[Draw]:
+def list_frozen(tx: Connection) -> Sequence[Draw]:
     """Every list that has not been drawn from yet, the oldest first."""
-    return list_everywhere(tx, _LIST_FROZEN)
+    return read_records(tx, _FROZEN)
 
 
 _UNCLAIMED = (
@@ -168,18 +170,19 @@ _UNCLAIMED = (
     .join(Guild, Guild.guild_id == Pick.guild_id)
     .where(Pick.state == "drawn", Guild.reachable_at.is_not(None))
     .order_by(Pick.expires_at, Pick.guild_id, Pick.period, Pick.k)
+    .execution_options(**ACROSS_GUILDS)
 )
-_CLOCK_IS_DUE = Pick.claimable_at.is_(None) | (
+_IS_DUE = Pick.claimable_at.is_(None) | (
     Guild.reachable_at >= func.least(Pick.claimable_at + CLOCK_INTERVAL, Pick.expires_at)
 )
 _IS_PAUSED = Guild.reachable_at - func.coalesce(Pick.claimable_at, Pick.drawn_at) > PAUSED
 
 
-def list_unclaimed(tx: Connection) -> list[Pick]:
-    """Every winner who has not claimed yet and whose clock is to be advanced."""
-    return list_everywhere(tx, _UNCLAIMED.where(_CLOCK_IS_DUE))
+def list_unclaimed(tx: Connection) -> Sequence[Pick]:
+    """Every winner who has not claimed yet and is to be checked again."""
+    return read_records(tx, _UNCLAIMED.where(_IS_DUE))
 
 
-def list_paused(tx: Connection) -> list[Pick]:
-    """Every winner who has not claimed yet and whose clock has been stopped for long."""
-    return list_everywhere(tx, _UNCLAIMED.where(_IS_PAUSED))
+def list_paused(tx: Connection) -> Sequence[Pick]:
+    """Every winner who has not claimed yet and has been unable to for long."""
+    return read_records(tx, _UNCLAIMED.where(_IS_PAUSED))

@@ -12,13 +12,13 @@ from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people import store as people_store
 from core.people.records import Viewer
-from core.raffle.actions import find_shown, get_shown, lock_period, log_change
+from core.raffle.actions import log_change
 from core.raffle.ledger import earning, standings, store
 from core.raffle.ledger.standings import Own
 from core.raffle.ledger.store import NewEntry
 from core.raffle.records import Entry, Period, Source
 from core.raffle.rules import RaffleSettings
-from core.raffle.store import find_open, list_in_state
+from core.raffle.store import find_open, find_shown, get_shown, list_in_state, lock_period
 
 MOST = 1_000_000
 """Tickets that can be given at once."""
@@ -196,8 +196,3 @@ def get_standing(work: Work, viewer_id: int | None, *, is_admin: bool) -> Standi
     own = standings.get_own(work, period.number, viewer.viewer_id)
     more = earning.until_next(work, period, viewer.viewer_id)
     return Standing(viewer, period, own, more, period.ends_at <= work.now)
-
-
-def get_raffle(work: Work, number: str) -> Period:
-    """The raffle with this number, or the present one; raises Refusal if there has been none."""
-    return (work.find(Period, int(number)) if number else None) or get_shown(work)

@@ -17,9 +17,9 @@ from core.kit.work import Work
 from core.people.linking.discord import StartButton, start_button
 from core.people.records import Viewer
 from core.people.store import find_link
-from core.raffle.actions import get_shown
 from core.raffle.ledger import actions, gifts, messages, standings
 from core.raffle.records import SourceTotal
+from core.raffle.store import get_shown
 
 Context = commands.Context[commands.Bot]
 Select = discord.ui.Select[discord.ui.View]
@@ -43,7 +43,7 @@ def _load_why(work: Work, key: str, page: int, is_admin: bool) -> Page:
     viewer_id, _dot, raffle = key.partition(".")
     viewer = actions.find_visible(work, int(viewer_id), is_admin=is_admin)
     assert viewer is not None, "a viewer was given"
-    number = actions.get_raffle(work, raffle).number
+    number = get_shown(work, int(raffle or 0)).number
     count, tickets = standings.count_entries(work, number, viewer.viewer_id)
     page, pages = nearest_page(page, count, ENTRIES_A_PAGE)
     shown = (ENTRIES_A_PAGE, (page - 1) * ENTRIES_A_PAGE)
@@ -65,7 +65,7 @@ async def _open_tickets(reader: Reader, key: str, _number: int) -> Page:
 def load_board(work: Work, query: Query) -> Leaderboard:
     """Who has the most tickets, and their chance. The choice is the number of the raffle, so that
     later pages stay with the first one's."""
-    period = actions.get_raffle(work, query.choice)
+    period = get_shown(work, int(query.choice or 0))
     link = find_link(work.tx, work.guild_id, work.actor)
     pool = standings.get_pool(work, period.number)
     page, pages = nearest_page(query.page, pool.viewers, query.size)

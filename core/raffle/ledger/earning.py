@@ -13,11 +13,11 @@ from fractions import Fraction
 from core.guilds.actions import load_settings
 from core.kit.work import Work
 from core.raffle import rules
-from core.raffle.actions import hold_open
 from core.raffle.ledger import gifts, store
 from core.raffle.ledger.store import NewEntry
 from core.raffle.records import Period, Source, TicketRate
 from core.raffle.rules import MICROSECOND, Amount, Earned, RaffleSettings, Rate
+from core.raffle.store import hold_open
 from core.wagers.counting import list_wagered_between
 from core.watchtime.standings import watched_between
 
@@ -95,11 +95,11 @@ def _list_rates(work: Work, period: Period, measure: Measure) -> list[Rate]:
     """What a unit is worth. If the setting was changed, the new rate is recorded."""
     rates = store.list_rates(work, period.number, measure.source)
     today = measure.rate(load_settings(work, RaffleSettings))
-    if rates and (rates[-1].tickets == today or rates[-1].valid_from >= work.now):
+    if rates and (rates[-1][1] == today or rates[-1][0] >= work.now):
         return rates
-    new = Rate(work.now if rates else period.starts_at, today)
-    work.add(TicketRate(period=period.number, source=measure.source, **new._asdict()))
-    return [*rates, new]
+    at, source = work.now if rates else period.starts_at, measure.source
+    work.add(TicketRate(period=period.number, source=source, valid_from=at, tickets=today))
+    return [*rates, (at, today)]
 
 
 def _list_earned(
@@ -120,6 +120,6 @@ def until_next(work: Work, period: Period, viewer_id: int) -> timedelta | None:
         return None
     per_hour = load_settings(work, RaffleSettings).tickets_per_hour
     rates = store.list_rates(work, period.number, WATCHING.source)
-    rates = rates or [Rate(period.starts_at, per_hour)]
+    rates = rates or [(period.starts_at, per_hour)]
     earned = _list_earned(work, period, WATCHING, rates, [viewer_id])
     return rules.until_next(earned.get(viewer_id, []), per_hour)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from core.events import SubGifted, SupportRevoked
@@ -17,16 +17,17 @@ from core.guilds.actions import audit, load_settings
 from core.kit.crypto import hash_of
 from core.kit.database import among
 from core.kit.errors import Refusal
+from core.kit.records import GuildId
 from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Work
 from core.outbox import actions as outbox
 from core.people import actions as people
-from core.raffle.actions import hold_open, log_change, post_news
+from core.raffle.actions import log_change, post_news
 from core.raffle.ledger import store
 from core.raffle.ledger.store import NewEntry
 from core.raffle.records import Gift, Period
 from core.raffle.rules import RaffleSettings
-from core.raffle.store import find_open, list_in_state
+from core.raffle.store import find_open, hold_open, list_in_state
 
 # -- crediting ------------------------------------------------------------------------------------
 
@@ -137,16 +138,15 @@ def list_drops(
 # -- announcing -----------------------------------------------------------------------------------
 
 
-def list_unannounced(tx: Connection) -> list[tuple[int, str]]:
-    """Guild and drop of gifts that are not announced, in all guilds, oldest first."""
+def list_unannounced(tx: Connection) -> Sequence[Row[GuildId, str]]:
+    """`guild_id` and `drop` of gifts that are not announced, in all guilds, oldest first."""
     found = (
         select(Gift.guild_id, Gift.drop)
         .where(~Gift.announced)
         .group_by(Gift.guild_id, Gift.drop)
         .order_by(func.min(Gift.at), Gift.drop)
     )
-    rows = tx.execute(found.execution_options(**ACROSS_GUILDS))
-    return [(row.guild_id, row.drop) for row in rows]
+    return tx.execute(found.execution_options(**ACROSS_GUILDS)).all()
 
 
 def announce_drop(work: Work, drop: str) -> None:

@@ -140,12 +140,10 @@ def count_ledger(tx: Connection) -> tuple[int, int]:
 
 def list_rates(work: Work, period: int, source: Source) -> list[Rate]:
     """What a unit of the source was worth, oldest first."""
-    found = work.execute(
-        select(TicketRate.valid_from, TicketRate.tickets)
-        .where(TicketRate.period == period, TicketRate.source == source)
-        .order_by(TicketRate.valid_from)
+    wanted = select(TicketRate.valid_from, TicketRate.tickets).where(
+        TicketRate.period == period, TicketRate.source == source
     )
-    return [Rate(*row) for row in found]
+    return [(at, tickets) for at, tickets in work.execute(wanted.order_by(TicketRate.valid_from))]
 
 
 def list_watchers(work: Work, viewer_ids: Collection[int]) -> list[int]:

@@ -11,26 +11,30 @@ from core.kit.records import THE_BOT
 from core.kit.words import _
 from core.kit.work import Lock, Work
 from core.raffle.actions import (
+    Config,
     find_problem,
-    get_shown,
-    lock_period,
     log_change,
-    no_such_raffle,
     open_period,
     post_news,
     require_free,
 )
-from core.raffle.config import Config
 from core.raffle.draw import publishing
 from core.raffle.draw.publishing import Past
-from core.raffle.draw.records import Draw
 from core.raffle.ledger import earning, standings
 from core.raffle.ledger.standings import Pool
 from core.raffle.periods import rules
-from core.raffle.periods.rules import LastEnd, whole_second
-from core.raffle.records import Period
+from core.raffle.periods.rules import whole_second
+from core.raffle.records import Draw, Period
 from core.raffle.rules import RaffleSettings
-from core.raffle.store import TOOK_PLACE, find_open, list_in_state
+from core.raffle.store import (
+    TOOK_PLACE,
+    find_coming,
+    find_open,
+    get_shown,
+    list_in_state,
+    lock_period,
+    require_undrawn,
+)
 from core.wagers.counting import has_verified
 from core.watchtime.actions import window
 
@@ -45,8 +49,9 @@ def open_due(work: Work, config: Config) -> Period | None:
         return None
     work.lock(Lock.RAFFLES)
     last = work.scalar(TOOK_PLACE.order_by(Period.ends_at.desc()).limit(1))
-    last_end = LastEnd(last.ends_at, last.ends_with_month) if last else None
-    due = rules.monthly_after(last_end, work.now, time_zone_of(work.tx, work.guild_id))
+    last_end, with_month = (last.ends_at, last.ends_with_month) if last else (None, False)
+    zone = time_zone_of(work.tx, work.guild_id)
+    due = rules.monthly_after(last_end, with_month, work.now, zone)
     return None if due is None else _open(work, config, due)
 
 
@@ -129,7 +134,7 @@ def _is_over(number: int) -> Refusal:
 def cancel(work: Work, number: int) -> Period:
     """Close this raffle without winners. The ledger keeps its tickets, but they no longer count."""
     work.lock(Lock.RAFFLES)
-    return _cancel_now(work, _require_undrawn(work, lock_period(work, number), number))
+    return _cancel_now(work, _require_uncertain(work, lock_period(work, number), number))
 
 
 def _cancel_now(work: Work, period: Period) -> Period:
@@ -147,7 +152,7 @@ def set_dates(work: Work, config: Config, first: date, last: date) -> Period:
     work.lock(Lock.RAFFLES)
     zone = time_zone_of(work.tx, work.guild_id)
     wanted = rules.between_dates(first, last, work.now, zone)
-    coming = _find_coming(work)
+    coming = find_coming(work)
     period = lock_period(work, coming.number) if coming else None
     if period is not None and period.starts_at <= work.now:
         begun = period.starts_at.astimezone(zone).date()
@@ -195,7 +200,7 @@ def _record(work: Work, period: Period, what: str, before: dict[str, Any] | None
 
 def get_to_end(work: Work, *, has_begun: bool = False) -> Period:
     """The raffle that is open, or else, unless it has to have begun, the next planned one."""
-    period = find_open(work, work.now) if has_begun else _find_coming(work)
+    period = find_open(work, work.now) if has_begun else find_coming(work)
     if period is None:
         raise Refusal(_("No raffle is running right now."), _("Open one with `/rafflestart`."))
     return period
@@ -205,20 +210,15 @@ def get_to_cancel(work: Work, number: int | None = None) -> Period:
     """The raffle of this number; without one the open one, or else the next planned one, or else
     the last one that is not drawn yet."""
     if number is not None:
-        return _require_undrawn(work, work.find(Period, number), number)
-    undrawn = [*list_in_state(work, "open"), *list_in_state(work, "frozen")]
+        return _require_uncertain(work, work.find(Period, number), number)
+    undrawn = list_in_state(work, "open", "frozen")
     last = max(undrawn, key=lambda one: one.ends_at, default=None)
-    return _require_undrawn(work, _find_coming(work) or last, number)
+    return _require_uncertain(work, find_coming(work) or last, number)
 
 
-def _require_undrawn(work: Work, period: Period | None, number: int | None) -> Period:
+def _require_uncertain(work: Work, found: Period | None, number: int | None) -> Period:
     """An admin who knows the winners could otherwise cancel raffles until the right one wins."""
-    if period is None:
-        raise no_such_raffle(number) if number else Refusal(_("There is no raffle to cancel."))
-    if period.is_cancelled:
-        raise Refusal(_("Raffle #{number} is already cancelled.").format(number=period.number))
-    if period.state in ("drawn", "closed"):
-        raise Refusal(_("Raffle #{number} has already been drawn.").format(number=period.number))
+    period = require_undrawn(found, number)
     draw = work.find(Draw, period.number) if period.state == "frozen" else None
     if draw is not None and (draw.round_at is None or draw.round_at <= work.now):
         raise Refusal(
@@ -226,12 +226,6 @@ def _require_undrawn(work: Work, period: Period | None, number: int | None) -> P
             _("Its random number is out, so the winners are already certain."),
         )
     return period
-
-
-def _find_coming(work: Work) -> Period | None:
-    """The raffle that runs, or else the next one to come."""
-    coming = [one for one in list_in_state(work, "open") if one.ends_at > work.now]
-    return min(coming, key=lambda one: one.starts_at, default=None)
 
 
 # -- what is shown --------------------------------------------------------------------------------

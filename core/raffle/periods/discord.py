@@ -10,8 +10,7 @@ from core.kit.paginator import Page, Paginator, Reader, link_to, show
 from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work
-from core.raffle.actions import find_problem
-from core.raffle.config import Config, config_of
+from core.raffle.actions import Config, config_of, find_problem
 from core.raffle.ledger.discord import TICKETS, board_button
 from core.raffle.ledger.standings import get_pool
 from core.raffle.periods import actions, messages

@@ -2,7 +2,6 @@
 
 from calendar import monthrange
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from core.kit.calendar import Stretch, first_of_next_month, midnight, month_around
@@ -30,31 +29,30 @@ def is_start_of_month(instant: datetime, zone: ZoneInfo) -> bool:
     return month_around(instant, zone).starts_at == instant
 
 
-class LastEnd(NamedTuple):
-    """When a server's last raffle ends, and whether a month began then in its time zone of then."""
-
-    at: datetime
-    with_month: bool
-
-
-def monthly_after(last: LastEnd | None, now: datetime, zone: ZoneInfo) -> Stretch | None:
+def monthly_after(
+    last_end: datetime | None, with_month: bool, now: datetime, zone: ZoneInfo
+) -> Stretch | None:
     """The monthly raffle that has to be open now; None while another one is running or planned, and
     for the rest of a month in which one has ended early.
 
     The first one begins now. Later ones begin with their month, even if that is noticed late. After
     a raffle that ended with its month, the next one begins where that one ended, even if the
     server has changed its time zone since and its month begins earlier or later by now.
+
+    Args:
+        last_end: when the last raffle ends.
+        with_month: whether a month began then, in the server's time zone of then.
     """
     month = month_around(now, zone)
-    if last is None:
+    if last_end is None:
         return Stretch(whole_second(now), month.ends_at)
-    if last.at > now:
+    if last_end > now:
         return None
-    if last.with_month:
-        following = month_around(last.at + HALF_MONTH, zone)
-        if now < following.ends_at and abs(last.at - following.starts_at) <= MOST_MOVED:
-            return Stretch(last.at, following.ends_at)
-    return month if last.at < month.starts_at else None
+    if with_month:
+        following = month_around(last_end + HALF_MONTH, zone)
+        if now < following.ends_at and abs(last_end - following.starts_at) <= MOST_MOVED:
+            return Stretch(last_end, following.ends_at)
+    return month if last_end < month.starts_at else None
 
 
 def between_days(

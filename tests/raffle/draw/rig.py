@@ -17,12 +17,11 @@ from core.kit.records import THE_BOT
 from core.kit.work import Work, run_in_guild
 from core.people import store as people
 from core.people.exclusions import actions as exclusions
-from core.raffle.config import Config
+from core.raffle.actions import Config
 from core.raffle.draw import actions, claims, publishing, store
 from core.raffle.draw.frozen import FrozenRaffle, find_frozen
 from core.raffle.draw.publishing import Proof
-from core.raffle.draw.records import Draw, Pick
-from core.raffle.records import Period
+from core.raffle.records import Draw, Period, Pick
 from tests.acting import act
 from tests.draws.a_draw import SIGNATURE
 from tests.raffle import scene

@@ -14,15 +14,15 @@ from core.kit.database import Database
 from core.kit.errors import Refusal
 from core.kit.work import run_in_guild
 from core.outbox.actions import find_receipt
+from core.raffle import rules
 from core.raffle.draw import (
     actions,
     claims,
     messages,
     posts,
-    rules,
 )
 from core.raffle.draw.discord import render_winner
-from core.raffle.draw.records import Pick
+from core.raffle.records import Pick
 from tests.acting import act
 from tests.clean import cleaned
 from tests.raffle.draw.rig import (

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from core.drand.chain import QUICKNET
 from core.raffle import store as raffle
 from core.raffle.draw import actions
-from core.raffle.draw.records import BEACON_TIMEOUT
+from core.raffle.records import BEACON_TIMEOUT
 from tests.conftest import OTHER_GUILD
 from tests.draws.verifier import FILE, verify
 from tests.raffle.draw.conftest import Site

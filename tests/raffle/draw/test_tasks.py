@@ -19,8 +19,8 @@ from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
 from core.kit.settings import read_settings
-from core.raffle.draw import tasks
-from core.raffle.draw.tasks import LATE, advance_draws, check_health
+from core.raffle import tasks
+from core.raffle.tasks import LATE, advance_draws, check_health
 from sandbox.serve import Sandbox, on_thread
 from tests.acting import act
 from tests.clean import cleaned

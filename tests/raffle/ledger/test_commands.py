@@ -434,7 +434,7 @@ def test_end_restart_and_cancel_ask_for_confirmation(ask: Asker, world: World) -
     assert press(ask, asked_first, "Cancel raffle #1") == "✖️ Raffle #1 is cancelled"
     assert "has already ended" in press(ask, asked_second, "End raffle #1")
     assert now() == ["closed"]
-    assert "already cancelled" in ask("rafflecancel", raffle=1)["title"]
+    assert "was cancelled" in ask("rafflecancel", raffle=1)["title"]
     assert "no raffle #7" in ask("rafflecancel", raffle=7)["title"]
     assert "was cancelled" in ask("raffledraw", raffle=1)["title"]
 

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.raffle import rules
-from core.raffle.rules import Rate
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = datetime(2026, 12, 1, tzinfo=UTC)
@@ -59,7 +58,7 @@ def test_until_next_is_exact(earned: list[rules.Earned], per_hour: int) -> None:
 
 def test_period_is_split_where_the_rate_changed() -> None:
     ten, none, twenty = START + HOUR * 10, START + HOUR * 20, START + HOUR * 30
-    known = [Rate(START + HOUR, 10), Rate(ten, 0), Rate(none, 5), Rate(twenty, 20)]
+    known = [(START + HOUR, 10), (ten, 0), (none, 5), (twenty, 20)]
     assert rules.parts(known, START, END) == [
         (START, ten, 10),
         (ten, none, 0),

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from core.kit.calendar import Stretch, midnight, month_around
 from core.kit.errors import Refusal
 from core.raffle.periods import rules
-from core.raffle.periods.rules import LastEnd
 
 ZONES = [
     ZoneInfo(name)
@@ -31,11 +30,6 @@ STOCKHOLM = ZONES[0]
 def at(text: str) -> datetime:
     """An instant in Stockholm."""
     return datetime.fromisoformat(text).replace(tzinfo=STOCKHOLM).astimezone(UTC)
-
-
-def with_month(text: str) -> LastEnd:
-    """A raffle that ended with its month, in Stockholm."""
-    return LastEnd(at(text), with_month=True)
 
 
 @given(instants, zones)
@@ -60,8 +54,8 @@ def test_monthly_raffles_follow_each_other_without_gaps(
     now, opened = begin, list[Stretch]()
     for pause in pauses:
         for _twice in range(2):
-            last = LastEnd(opened[-1].ends_at, with_month=True) if opened else None
-            due = rules.monthly_after(last, now, zone)
+            last = opened[-1].ends_at if opened else None
+            due = rules.monthly_after(last, True, now, zone)
             if due is not None:
                 opened.append(due)
         assert opened[-1].starts_at <= now < opened[-1].ends_at
@@ -74,28 +68,28 @@ def test_monthly_raffles_follow_each_other_without_gaps(
 
 
 def test_a_missed_month_is_skipped() -> None:
-    due = rules.monthly_after(with_month("2026-11-01"), at("2027-01-20T12:00"), STOCKHOLM)
+    due = rules.monthly_after(at("2026-11-01"), True, at("2027-01-20T12:00"), STOCKHOLM)
     assert due == Stretch(at("2027-01-01"), at("2027-02-01"))
 
 
 def test_no_raffle_opens_until_the_month_after_a_custom_one() -> None:
-    early = LastEnd(at("2026-11-21"), with_month=False)
-    assert rules.monthly_after(early, at("2026-11-25"), STOCKHOLM) is None
-    due = rules.monthly_after(early, at("2026-12-01"), STOCKHOLM)
+    early = at("2026-11-21")
+    assert rules.monthly_after(early, False, at("2026-11-25"), STOCKHOLM) is None
+    due = rules.monthly_after(early, False, at("2026-12-01"), STOCKHOLM)
     assert due == Stretch(at("2026-12-01"), at("2027-01-01"))
 
 
 def test_no_monthly_raffle_opens_while_one_is_planned() -> None:
-    assert rules.monthly_after(with_month("2027-02-01"), at("2027-01-02"), STOCKHOLM) is None
+    assert rules.monthly_after(at("2027-02-01"), True, at("2027-01-02"), STOCKHOLM) is None
 
 
 @pytest.mark.parametrize("hours", [1, 12, 20, 24, 26])
 def test_raffle_ending_early_is_continued_on_the_first(hours: int) -> None:
     """The admin chose that end, so the next raffle begins on the 1st."""
     first = at("2026-12-01")
-    early = LastEnd(first - timedelta(hours=hours), with_month=False)
-    assert rules.monthly_after(early, early.at, STOCKHOLM) is None
-    assert rules.monthly_after(early, first, STOCKHOLM) == Stretch(first, at("2027-01-01"))
+    early = first - timedelta(hours=hours)
+    assert rules.monthly_after(early, False, early, STOCKHOLM) is None
+    assert rules.monthly_after(early, False, first, STOCKHOLM) == Stretch(first, at("2027-01-01"))
 
 
 # Every offset that a place has today, and places whose clocks change, some of them at midnight.
@@ -122,10 +116,10 @@ def test_changed_time_zone_loses_no_second(month: int) -> None:
     moment the last one ends, and lasts until a month begins in the new zone."""
     for old, new in _CHANGES:
         inside = datetime(2027, month, 15, tzinfo=UTC)
-        ended = month_around(inside, ZoneInfo(old)).ends_at
-        due = rules.monthly_after(LastEnd(ended, with_month=True), ended, ZoneInfo(new))
+        end = month_around(inside, ZoneInfo(old)).ends_at
+        due = rules.monthly_after(end, True, end, ZoneInfo(new))
         assert due is not None, f"no raffle is open after a change from {old} to {new}"
-        assert due.starts_at == ended, (old, new)
+        assert due.starts_at == end, (old, new)
         assert rules.is_start_of_month(due.ends_at, ZoneInfo(new)), (old, new)
         lasts = due.ends_at - due.starts_at
         assert timedelta(days=26) < lasts < timedelta(days=33), (old, new)
@@ -137,8 +131,8 @@ def test_repeated_time_zone_changes_leave_no_gap(changes: list[tuple[str, int]])
     now, opened = datetime(2026, 11, 22, 12, tzinfo=UTC), list[Stretch]()
     for name, looks in changes:
         for _look in range(4 * looks):
-            last = LastEnd(opened[-1].ends_at, with_month=True) if opened else None
-            due = rules.monthly_after(last, now, ZoneInfo(name))
+            last = opened[-1].ends_at if opened else None
+            due = rules.monthly_after(last, True, now, ZoneInfo(name))
             if due is not None:
                 opened.append(due)
             assert opened[-1].starts_at <= now < opened[-1].ends_at
@@ -171,7 +165,7 @@ def test_raffles_start_at_whole_seconds() -> None:
         days(None, None, late),
         days(22, None, late),
         rules.between_dates(today, today, late, STOCKHOLM),
-        rules.monthly_after(None, late, STOCKHOLM),
+        rules.monthly_after(None, False, late, STOCKHOLM),
     ):
         assert found is not None
         assert found.starts_at == NOON

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.raffle.draw.rules import SHORT, UNNOTICED, ClaimClock, run_clock
+from core.raffle.rules import SHORT, UNNOTICED, claim_deadline
 
 SECOND = timedelta(seconds=1)
 DRAWN = datetime(2026, 12, 1, tzinfo=UTC)
@@ -21,8 +21,9 @@ def test_only_time_when_the_winner_could_claim_counts(
 ) -> None:
     """A slow model goes second by second, and takes what is left of the time down or up."""
     seconds = [could for length, could in stretches for _second in range(length)]
-    clock = ClaimClock(DRAWN + window * SECOND)
-    left, last, could_claim = window, None, 0
+    deadline = DRAWN + window * SECOND
+    left, could_claim = window, 0
+    last: int | None = None
     for second, could in enumerate(seconds):
         could_claim += could and last is not None
         if not could or second % beat:
@@ -30,18 +31,19 @@ def test_only_time_when_the_winner_could_claim_counts(
         if last is not None:
             gap = second - last
             left += UNNOTICED // SECOND if gap > SHORT // SECOND else -gap
-        last = second
-        clock = run_clock(clock, window * SECOND, DRAWN + second * SECOND)
-        assert clock.at == DRAWN + second * SECOND
-        assert clock.expires_at - clock.at == left * SECOND
-        assert clock.is_over == (left <= 0)
-        if clock.is_over:
+        before = None if last is None else DRAWN + last * SECOND
+        last, now = second, DRAWN + second * SECOND
+        deadline = claim_deadline(deadline, before, window * SECOND, now)
+        assert deadline - now == left * SECOND
+        if left <= 0:
             short = sum(length for length, could in stretches if not could and length <= 30 + beat)
             assert could_claim + short >= window, "not a second was lost but in short interruptions"
             return
 
 
-def test_earlier_instant_does_not_change_the_clock() -> None:
+def test_earlier_instant_does_not_change_the_deadline() -> None:
     """Clocks of several machines differ, and a task may be late."""
-    clock = run_clock(ClaimClock(DRAWN + 60 * SECOND), 60 * SECOND, DRAWN + 9 * SECOND)
-    assert run_clock(clock, 60 * SECOND, DRAWN) == clock
+    now = DRAWN + 9 * SECOND
+    deadline = claim_deadline(DRAWN + 60 * SECOND, None, 60 * SECOND, now)
+    assert deadline == DRAWN + 69 * SECOND
+    assert claim_deadline(deadline, now, 60 * SECOND, DRAWN) == deadline
