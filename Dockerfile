@@ -5,6 +5,14 @@
 #
 # docs/deploy.md tells the rest.
 
+# What the dashboard's pages load in the browser.
+FROM node:22-slim AS pages
+
+WORKDIR /build
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev
+
+
 FROM python:3.13-slim AS build
 
 COPY requirements.txt /build/
@@ -15,6 +23,10 @@ RUN python3 -m venv --without-pip /opt/regulars \
 COPY bot.py combined_server.py setup_database.py health_check.py PRIVACY_POLICY.md TERMS_OF_SERVICE.md /app/
 COPY core /app/core
 COPY docs/verify_draw.py /app/docs/
+COPY --from=pages /build/node_modules/@tabler/core/dist/css/tabler.min.css /app/node_modules/@tabler/core/dist/css/
+COPY --from=pages /build/node_modules/@tabler/icons/icons/outline /app/node_modules/@tabler/icons/icons/outline
+COPY --from=pages /build/node_modules/chart.js/dist/chart.umd.min.js /app/node_modules/chart.js/dist/
+COPY --from=pages /build/node_modules/htmx.org/dist/htmx.min.js /app/node_modules/htmx.org/dist/
 RUN /opt/regulars/bin/python -m compileall -q /app
 
 

@@ -60,7 +60,7 @@ words: development ## collect what is said to people into core/locale, for trans
 	done
 
 clean: ## remove what set-up and tests made (your data stays)
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 runtime:

@@ -17,7 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("draws", "people"),
     ("slot_calls", "wagers", "watchtime"),
     ("raffle", "roles"),
-    ("health", "help", "privacy", "settings"),
+    ("health", "help", "privacy", "settings", "dashboard"),
 )
 """Lowest first."""
 

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from flask import Blueprint
     from sqlalchemy import Connection
 
+    from core.kit.guild_pages import GuildPages, Page, PersonCard, SetupStep, Stat
     from core.kit.paginator import Paginator
     from core.kit.services import Services
     from core.kit.settings import Settings
+    from core.kit.work import Work
 
 T = TypeVar("T")
 
@@ -158,6 +160,10 @@ class Feature:
         runs: what runs as long as the process does.
         next_goal: the next reward for watchtime, which is shown beside the watchtime.
         audit: action in the audit log -> how its entry reads.
+        dashboard: its pages of the dashboard and their entry in the navigation.
+        stats: `stats(work)`: its numbers on the overview.
+        setup: `setup(page)`: its steps on the way to a working server.
+        person: `person(work, discord_id, viewer_ids)`: its part of the page about one person.
         personal: what the feature stores about people, for `/mydata` and `/forgetme`.
     """
 
@@ -182,4 +188,8 @@ class Feature:
     runs: "tuple[Callable[[Services], Runner], ...]" = ()
     next_goal: "NextGoal | None" = None
     audit: Mapping[str, AuditLine] = field(default_factory=dict)
+    dashboard: "GuildPages | None" = None
+    stats: "Callable[[Work], Sequence[Stat]] | None" = None
+    setup: "Callable[[Page], Sequence[SetupStep]] | None" = None
+    person: "Callable[[Work, int | None, Sequence[int]], Sequence[PersonCard]] | None" = None
     personal: Personal | None = None

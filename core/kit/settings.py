@@ -92,6 +92,12 @@ class Settings(BaseSettings):
     discord_guild_id: int | None = Field(
         None, description="Id of your Discord server, to tie it to KICK_CHANNEL below."
     )
+    discord_client_id: str | None = Field(
+        None, description="Client id of your Discord app, for logging in to the dashboard."
+    )
+    discord_client_secret: SecretStr | None = Field(
+        None, description="Client secret of your Discord app, for logging in to the dashboard."
+    )
 
     # Kick
     kick_channel: str | None = Field(
@@ -139,7 +145,12 @@ class Settings(BaseSettings):
     flask_secret_key: SecretStr | None = Field(
         None, description="Signs cookies and links. Without it one is made and kept in DATA_DIR."
     )
-    web_threads: int = Field(64, ge=4, le=512, description="Requests served at the same time.")
+    web_threads: int = Field(
+        128,
+        ge=4,
+        le=512,
+        description="Requests served at the same time; half of them are reserved for webhooks.",
+    )
 
     # Features
     watch_interval_seconds: int = Field(
@@ -215,6 +226,9 @@ class Settings(BaseSettings):
     sandbox_port: int = Field(8081, ge=0, le=65535, description="Port of the sandbox's page.")
     discord_api_url: Url = Field(
         "https://discord.com/api/v10", description="Discord's REST address."
+    )
+    discord_authorize_url: Url = Field(
+        "https://discord.com/oauth2/authorize", description="Discord's consent page."
     )
     discord_cdn_url: Url = Field(
         "https://cdn.discordapp.com", description="Where Discord keeps people's pictures."

@@ -37,7 +37,7 @@ from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader
 from sqlalchemy.sql.selectable import NamedFromClause
 from sqlalchemy.sql.visitors import ExternallyTraversible, iterate
 
-from core.kit.database import cache_of
+from core.kit.database import cache_of, notify_after_commit
 from core.kit.records import GUILD_OPTION, THE_BOT, GuildId, GuildRecord, MemberId
 
 P = ParamSpec("P")
@@ -46,6 +46,16 @@ R = TypeVar("R", bound=GuildRecord)
 
 ACROSS_GUILDS = {"across_guilds": True}
 """`execution_options` of a statement that is meant to reach every guild."""
+
+
+CHANGED = "changed"
+"""Topic of notifications that the data of a `package` in the guild `guild_id` have changed."""
+
+
+def note_change(tx: Connection, guild_id: int, package: str) -> None:
+    """Let pages that show data of this package load them again, after the commit. `Work` does it
+    for records; code that changes them with SQL calls this."""
+    notify_after_commit(tx, CHANGED, guild_id=str(guild_id), package=package)
 
 
 class Lock(StrEnum):
@@ -247,6 +257,8 @@ _limited: WeakKeyDictionary[Executable, Executable] = WeakKeyDictionary()
 def _limit_to_guild(state: ORMExecuteState) -> None:
     work = state.session
     assert isinstance(work, Work)
+    if state.bind_mapper is not None and not state.is_select:
+        note_change(work._tx, work.guild_id, _package(state.bind_mapper.class_))
     if state.execution_options.get("across_guilds"):
         return
     if not state.is_orm_statement or state.is_from_statement:
@@ -310,6 +322,18 @@ def _tables_outside_subqueries(part: ExternallyTraversible) -> Iterator[NamedFro
         yield table
     for child in part.get_children():
         yield from _tables_outside_subqueries(child)
+
+
+def _package(record: type[Any]) -> str:
+    return record.__module__.split(".")[1]
+
+
+@event.listens_for(Work, "after_flush")
+def _note_changes(session: Session, _context: UOWTransaction) -> None:
+    """Pages that show these records load themselves again."""
+    assert isinstance(session, Work)
+    for record in {type(one) for one in (*session.new, *session.dirty, *session.deleted)}:
+        note_change(session._tx, session.guild_id, _package(record))
 
 
 @event.listens_for(Work, "before_flush")

@@ -8,6 +8,7 @@ from core.kit.work import chat_action, event_action
 from core.slot_calls import messages
 from core.slot_calls.actions import call_slot, on_exclusion_changed, skip_calls
 from core.slot_calls.discord import CallButton, SlotCalls, render_post
+from core.slot_calls.pages import PAGES, setup, stats
 from core.slot_calls.records import SlotCall
 from core.slot_calls.rules import SlotCallSettings
 
@@ -31,6 +32,9 @@ FEATURE = Feature(
         "slot_calls.done": lambda before, after: _("marked request {target} as done"),
         "slot_calls.skipped": lambda before, after: _("skipped request {target}"),
     },
+    dashboard=PAGES,
+    stats=stats,
+    setup=setup,
     personal=personal_data(
         SlotCall, before_forget=lambda work, subject: skip_calls(work, *subject.viewer_ids)
     ),

@@ -69,14 +69,14 @@ def status(current: Status) -> discord.Embed:
     return status_card(
         title,
         settings,
-        _next_step(current),
+        next_step(current),
         works=bool(settings.channel) and not current.trouble,
         facts={_("In the queue"): f"{current.open:,}"},
         footer=blocked if current.blocked else "",
     )
 
 
-def _next_step(current: Status) -> str:
+def next_step(current: Status) -> str:
     if not current.settings.channel:
         return _("Choose where requests appear: `/slotcalls channel`.")
     if current.trouble:

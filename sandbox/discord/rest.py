@@ -119,7 +119,10 @@ class Endpoint:
     open: bool = False
 
     def bind(self, discord: FakeDiscord) -> web.RouteDef:
-        return web.route(self.method, API_PREFIX + self.path, _handler(discord, self))
+        return web.route(self.method, API_PREFIX + self.path, self.handler_for(discord))
+
+    def handler_for(self, discord: FakeDiscord) -> WebHandler:
+        return _handler(discord, self)
 
     @property
     def writes_in_guild(self) -> bool:

@@ -16,6 +16,7 @@ from sandbox.discord import (
     rest_messages,
 )
 from sandbox.discord.errors import not_found
+from sandbox.discord.oauth import DiscordOAuth
 from sandbox.discord.rest import API_PREFIX, json_answer
 
 if TYPE_CHECKING:
@@ -31,7 +32,13 @@ def routes(discord: FakeDiscord) -> list[web.RouteDef]:
         *rest_commands.ENDPOINTS,
         *rest_interactions.ENDPOINTS,
     )
+    of_the_bot = {
+        one.path: one.handler_for(discord)
+        for one in endpoints
+        if one.method == "GET" and one.path.startswith("/users/@me")
+    }
     return [
+        *DiscordOAuth(discord).routes(of_the_bot),
         *(endpoint.bind(discord) for endpoint in endpoints),
         web.route("*", API_PREFIX + "/{unknown:.*}", _not_found),
         web.get("/discord/gateway", discord.gateway.serve),

@@ -33,6 +33,7 @@ from sandbox.faults import Faults
 from sandbox.people import Person
 
 TOKEN = "sandbox.discord.bot-token"
+CLIENT_SECRET = "sandbox-discord-client-secret"
 _PREFIX = "/discord"
 
 
@@ -82,6 +83,9 @@ class FakeDiscord:
         return {
             "DISCORD_API_URL": self.api_url,
             "DISCORD_CDN_URL": self.cdn_url,
+            "DISCORD_AUTHORIZE_URL": f"{self.base_url}{_PREFIX}/oauth2/authorize",
+            "DISCORD_CLIENT_ID": str(self.bot.id),
+            "DISCORD_CLIENT_SECRET": CLIENT_SECRET,
             "DISCORD_TOKEN": self.token,
             "DISCORD_GUILD_ID": str(guild_id),
             "SLOT_CALLS_CHANNEL_ID": str(seed.channel_id(guild_id, "slot-calls")),

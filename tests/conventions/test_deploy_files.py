@@ -13,6 +13,7 @@ import discord
 import pytest
 from ruamel.yaml import YAML
 
+from core.kit.assets import ASSETS, ICONS, PACKAGES
 from core.kit.discord_faults import TO_POST
 from core.kit.settings import Settings, read_settings
 from core.people.panels.rules import NEEDED as NEEDED_FOR_PANELS
@@ -121,6 +122,13 @@ def test_image_contains_only_the_product() -> None:
     assert [source for source in copied() if not reaches_the_build(source)] == []
     for private in (".env", ".git", "data", "tests", "sandbox", ".venv", "core/__pycache__"):
         assert not reaches_the_build(private), private
+
+
+def test_image_contains_what_the_pages_load() -> None:
+    copied = {source for line in instructions("COPY") for source in line.split()[1:-1]}
+    for file in (*ASSETS.values(), ICONS):
+        if file.is_relative_to(PACKAGES):
+            assert f"/build/node_modules/{file.relative_to(PACKAGES)}" in copied
 
 
 # The compose file

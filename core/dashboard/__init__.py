@@ -1,0 +1,1 @@
+"""The web dashboard: login with Discord, navigation and layout. Features bring their own pages."""

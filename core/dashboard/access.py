@@ -1,0 +1,158 @@
+"""Who is asking, and what they may do: checked against Discord on every request."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from flask import abort, redirect, request, session, url_for
+from sqlalchemy import Connection
+from werkzeug.exceptions import HTTPException
+
+from core.dashboard.records import WebSession
+from core.dashboard.sessions import find_session
+from core.guilds import actions as guilds
+from core.guilds import store as guild_store
+from core.kit.discord_rest import DiscordGuild, DiscordMember, DiscordRest
+from core.kit.errors import Refusal
+from core.kit.guild_pages import GuildPages, Page, Person
+from core.kit.services import Services
+from core.kit.words import _
+
+TOKEN = "token"
+"""Key of the login's token in the cookie."""
+
+VIEW_AS = "view_as"
+"""Key of the role as whose member an admin looks at a server: guild id -> role id."""
+
+
+class LoginNeeded(HTTPException):
+    """Go to the login, and come back afterwards."""
+
+    def __init__(self) -> None:
+        is_page = request.method == "GET"
+        target = request.full_path.rstrip("?") if is_page else url_for("dashboard.picker")
+        super().__init__(response=redirect(url_for("dashboard.login", next=target), 303))
+
+
+@dataclass(frozen=True)
+class Rights:
+    """What somebody may do in a guild.
+
+    Attributes:
+        groups: the groups of commands that they may use; None for all of them.
+        is_admin: they may manage the server, also while they view it as a moderator.
+        role: the role as whose member they view it, or None.
+    """
+
+    guild: DiscordGuild
+    member: DiscordMember
+    groups: frozenset[str] | None
+    is_admin: bool
+    role: int | None
+
+    @property
+    def any(self) -> bool:
+        return self.groups is None or bool(self.groups)
+
+
+@dataclass(frozen=True)
+class Access:
+    """Answers for the pages of one process."""
+
+    services: Services
+    discord: DiscordRest
+
+    def find_login(self) -> WebSession | None:
+        """Who is logged in in this browser."""
+        token = session.get(TOKEN, "")
+        if not token:
+            return None
+        with self.services.database.begin() as tx:
+            return find_session(tx, token, self.services.clock())
+
+    def login(self) -> WebSession:
+        """The same. Raises LoginNeeded if nobody is."""
+        found = self.find_login()
+        if found is None:
+            raise LoginNeeded
+        return found
+
+    def rights(self, tx: Connection, guild_id: int, discord_id: int) -> Rights | None:
+        """What they may do, or None if they or the bot are not in the guild. Raises Outage."""
+        guild = self.discord.guild(guild_id)
+        member = self.discord.member(guild_id, discord_id) if guild else None
+        if guild is None or member is None:
+            return None
+        role = session.get(VIEW_AS, {}).get(str(guild_id)) if member.is_admin else None
+        role_ids = member.role_ids if role is None else (role,)
+        groups = (
+            None
+            if member.is_admin and role is None
+            else guild_store.list_granted(tx, guild_id, role_ids)
+        )
+        return Rights(guild, member, groups, member.is_admin, role)
+
+    def page(self, guild_id: int, pages: GuildPages | None, *, admins_only: bool = False) -> Page:
+        """The request of a page, once all rights are checked. `pages` is None for what whoever has
+        any right may see. Aborts with 404 for people from elsewhere, 403 for members without the
+        right."""
+        login = self.login()
+        # Before the transaction, because Discord may have to be asked.
+        self.discord.member(guild_id, login.discord_id)
+        with self.services.work_in(guild_id) as work:
+            if guild_id not in guild_store.list_names(work.tx):
+                abort(404)
+            rights = self.rights(work.tx, guild_id, login.discord_id)
+            zone = guilds.time_zone_of(work.tx, guild_id)
+        if rights is None:
+            abort(404)
+        may = rights.any and (
+            pages is None or rights.groups is None or pages.group in rights.groups
+        )
+        if not may or (admins_only and rights.groups is not None):
+            raise Forbidden(pages, "" if rights.any else "any")
+        person = Person(login.discord_id, login.name, login.avatar_url)
+        page = Page(
+            services=self.services,
+            discord=self.discord,
+            pages=pages or OVERVIEW,
+            guild=rights.guild,
+            person=person,
+            member=rights.member,
+            groups=rights.groups,
+            time_zone=zone,
+        )
+        page.view_as = rights.role
+        return page
+
+    def guild_of_admin(self, guild_id: int) -> DiscordGuild:
+        """The guild, if an admin asks, also one who views it as a moderator."""
+        login = self.login()
+        guild, member = (
+            self.discord.guild(guild_id),
+            self.discord.member(guild_id, login.discord_id),
+        )
+        if guild is None or member is None:
+            abort(404)
+        if not member.is_admin:
+            raise Forbidden(None, "any")
+        return guild
+
+
+OVERVIEW = GuildPages("overview", lambda: _("Overview"), icon="layout-dashboard", order=0)
+"""The page that whoever has any right can see."""
+
+Lacks = Literal["", "any"]
+
+
+class Forbidden(Refusal):
+    """A member without the right."""
+
+    def __init__(self, pages: GuildPages | None, lacks: Lacks) -> None:
+        if lacks == "any" or pages is None:
+            what = _("This dashboard is for the moderators of the server.")
+        else:
+            what = _("You cannot use “{title}”.").format(title=pages.title())
+        super().__init__(
+            what,
+            _("An admin can give your role access with /permissions grant. Then reload this page."),
+        )

@@ -1,0 +1,94 @@
+"""Login with Discord: OAuth code flow with PKCE, scopes `identify` and `guilds`.
+
+https://docs.discord.com/developers/topics/oauth2
+"""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.requests_client import OAuth2Session
+
+from core.kit.discord_rest import avatar_url
+from core.kit.errors import Outage, Refusal
+from core.kit.guild_pages import Person
+from core.kit.settings import Settings
+from core.kit.words import _
+
+CALLBACK = "/login/callback"
+SCOPES = "identify guilds"
+TIMEOUT_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """What the browser's cookie keeps while somebody is at Discord."""
+
+    url: str
+    state: str
+    verifier: str
+
+
+def is_configured(settings: Settings) -> bool:
+    """Whether people can log in."""
+    return settings.discord_client_id is not None and settings.discord_client_secret is not None
+
+
+def redirect_uri(settings: Settings) -> str:
+    """Where Discord sends people back to; it has to be registered with the Discord app."""
+    return f"{settings.public_url}{CALLBACK}"
+
+
+def _client(settings: Settings, **more: Any) -> OAuth2Session:
+    secret = settings.discord_client_secret
+    return OAuth2Session(
+        settings.discord_client_id,
+        secret.get_secret_value() if secret else None,
+        scope=SCOPES,
+        redirect_uri=redirect_uri(settings),
+        code_challenge_method="S256",
+        token_endpoint_auth_method="client_secret_post",
+        **more,
+    )
+
+
+def depart(settings: Settings) -> Departure:
+    """Discord's consent page."""
+    verifier = secrets.token_urlsafe(48)
+    url, state = _client(settings).create_authorization_url(
+        settings.discord_authorize_url, code_verifier=verifier, prompt="none"
+    )
+    return Departure(url, state, verifier)
+
+
+def arrive(settings: Settings, code: str, verifier: str) -> tuple[Person, list[int]]:
+    """Who came back from Discord, and the servers they are in. The token is revoked at once.
+
+    Raises:
+        Refusal: Discord does not accept the code. Outage: Discord does not answer.
+    """
+    api = settings.discord_api_url
+    try:
+        with _client(settings) as client:
+            client.fetch_token(
+                f"{api}/oauth2/token", code=code, code_verifier=verifier, timeout=TIMEOUT_SECONDS
+            )
+            user = _json(client.get(f"{api}/users/@me", timeout=TIMEOUT_SECONDS))
+            guilds = _json(client.get(f"{api}/users/@me/guilds", timeout=TIMEOUT_SECONDS))
+            client.revoke_token(f"{api}/oauth2/token/revoke", timeout=TIMEOUT_SECONDS)
+    except AuthlibBaseError:
+        raise Refusal(
+            _("Discord did not accept this login."), _("Please log in once more.")
+        ) from None
+    except (requests.RequestException, ValueError) as error:
+        raise Outage("Discord", type(error).__name__) from error
+    name = user.get("global_name") or user["username"]
+    person = Person(int(user["id"]), name, avatar_url(settings, user))
+    return person, [int(one["id"]) for one in guilds]
+
+
+def _json(response: requests.Response) -> Any:
+    response.raise_for_status()
+    return response.json()

@@ -1,0 +1,310 @@
+"""Login, the list of servers, the overview, and the pages that features declare."""
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from functools import wraps
+from inspect import signature
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    flash,
+    make_response,
+    redirect,
+    request,
+    session,
+    url_for,
+)
+from flask import render_template as render
+from flask.sansio.blueprints import BlueprintSetupState
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from limits import RateLimitItemPerMinute
+
+from core.dashboard import discord_login, sessions
+from core.dashboard.access import TOKEN, VIEW_AS, Access, Forbidden
+from core.guilds import store as guild_store
+from core.kit.assets import asset, icon
+from core.kit.crypto import hash_of
+from core.kit.discord_rest import DiscordRest
+from core.kit.errors import Outage, Refusal
+from core.kit.feature import Feature
+from core.kit.guild_pages import GuildPages, Page, Route, local_time
+from core.kit.live import LiveStreams
+from core.kit.rate import RateLimit, network_of
+from core.kit.services import Services
+from core.kit.web import word
+from core.kit.words import _
+
+LOGINS = RateLimitItemPerMinute(20)
+"""For one address."""
+
+STATE, VERIFIER, NEXT = "state", "verifier", "next"
+
+
+class Dashboard:
+    """The pages, for one process."""
+
+    def __init__(self, services: Services, features: Sequence[Feature]) -> None:
+        self.services = services
+        self.features = features
+        self.access = Access(services, DiscordRest(services.settings, services.bus))
+        self.streams = LiveStreams(services.bus)
+        self.csrf = CSRFProtect()
+        self.rate = RateLimit(services.settings)
+        self.declared = sorted(
+            (one.dashboard for one in features if one.dashboard is not None),
+            key=lambda pages: pages.order,
+        )
+
+    def blueprint(self) -> Blueprint:
+        """All of it."""
+        blueprint = Blueprint("dashboard", __name__, template_folder="templates")
+        blueprint.record_once(self._set_up)
+        blueprint.get("/login")(self.login)
+        blueprint.get("/login/discord")(self.depart)
+        blueprint.get(discord_login.CALLBACK)(self.arrive)
+        blueprint.post("/logout")(self.logout)
+        blueprint.get("/servers")(self.picker)
+        blueprint.get("/g/<int:guild_id>/")(self.overview)
+        blueprint.get("/g/<int:guild_id>/live")(self.live)
+        blueprint.post("/g/<int:guild_id>/view-as")(self.view_as)
+        for pages in self.declared:
+            blueprint.register_blueprint(self._child(pages))
+        blueprint.after_request(_never_cached)
+        return blueprint
+
+    def _set_up(self, state: BlueprintSetupState) -> None:
+        app = state.app
+        app.config.update(
+            SESSION_COOKIE_NAME="regulars",
+            SESSION_COOKIE_SAMESITE="Lax",
+            SESSION_COOKIE_SECURE=self.services.settings.public_url.startswith("https://"),
+            WTF_CSRF_CHECK_DEFAULT=False,  # webhooks have signatures instead
+            WTF_CSRF_SSL_STRICT=False,  # our pages send no referrer
+            WTF_CSRF_TIME_LIMIT=None,  # as long as the login
+        )
+        self.csrf.init_app(app)
+        app.extensions["live_streams"] = self.streams
+        app.jinja_env.globals.update(
+            asset=asset, icon=icon, local_time=local_time, with_query=_with_query
+        )
+        app.jinja_env.filters["plain"] = _plain
+        app.register_error_handler(Forbidden, _forbidden)
+        app.register_error_handler(CSRFError, _form_expired)
+
+        @app.context_processor
+        def navigation() -> dict[str, Any]:
+            return {"entries_for": self._entries}
+
+    def _entries(self, page: Page) -> list[GuildPages]:
+        """What this person finds in the navigation."""
+        return [pages for pages in self.declared if page.may(pages.group)]
+
+    # -- pages of features ------------------------------------------------------------------
+
+    def _child(self, pages: GuildPages) -> Blueprint:
+        module = sys.modules[pages.routes[0].view.__module__]
+        templates = Path(str(module.__file__)).parent / "templates"
+        child = Blueprint(
+            pages.name,
+            module.__name__,
+            url_prefix=f"/g/<int:guild_id>/{pages.name}",
+            template_folder=str(templates),
+        )
+        for route in pages.routes:
+            path = f"/{route.path}" if route.path else ""
+            child.add_url_rule(path, route.name, self._serve(pages, route), methods=[route.method])
+        return child
+
+    def _serve(self, pages: GuildPages, route: Route) -> Callable[..., Response]:
+        shown = next((one for one in pages.routes if one.view is route.shows), None)
+
+        @wraps(route.view)
+        def serve(guild_id: int, **parts: Any) -> Response:
+            page = self.access.page(guild_id, pages, admins_only=route.admins_only)
+            if shown is None:
+                return make_response(route.view(page, **parts))
+            self.csrf.protect()
+            page.shows = shown
+            try:
+                if page.is_read_only:
+                    raise Refusal(
+                        _("Discord is not answering, so nothing can be changed right now."),
+                        _("Please try again in a few minutes."),
+                    )
+                return make_response(route.view(page, **parts))
+            except Refusal as refusal:
+                if isinstance(refusal, Forbidden):
+                    raise
+                page.refusal, page.typed = refusal, request.form
+                wanted = signature(shown.view).parameters
+                again = {name: part for name, part in parts.items() if name in wanted}
+                return make_response(shown.view(page, **again), 422)
+
+        return serve
+
+    # -- login ------------------------------------------------------------------------------
+
+    def login(self) -> Response:
+        if self.access.find_login() is not None:
+            return redirect(_local(request.args.get("next")) or url_for(".picker"))  # type: ignore[return-value]
+        return make_response(
+            render(
+                "dashboard/login.html",
+                next=_local(request.args.get("next")),
+                is_configured=discord_login.is_configured(self.services.settings),
+            )
+        )
+
+    def depart(self) -> Response:
+        """To Discord. A link and not a form: our policy lets no form lead to another site."""
+        self._count()
+        if not discord_login.is_configured(self.services.settings):
+            abort(404)
+        departure = discord_login.depart(self.services.settings)
+        session[STATE], session[VERIFIER] = departure.state, departure.verifier
+        session[NEXT] = _local(request.args.get("next"))
+        return redirect(departure.url)  # type: ignore[return-value]
+
+    def arrive(self) -> Response:
+        """Back from Discord."""
+        self._count()
+        state, verifier = session.pop(STATE, ""), session.pop(VERIFIER, "")
+        target = session.pop(NEXT, "")
+        if "error" in request.args:
+            flash(_("You cancelled the login."), "info")
+            return redirect(url_for(".login", next=target or None))  # type: ignore[return-value]
+        if not state or hash_of(state) != hash_of(request.args.get("state", "")):
+            raise Refusal(
+                _("This login was started in another browser, or twice."),
+                _("Please log in once more."),
+            )
+        settings = self.services.settings
+        person, guild_ids = discord_login.arrive(settings, request.args.get("code", ""), verifier)
+        with self.services.database.begin() as tx:
+            token = sessions.log_in(tx, person, guild_ids, self.services.clock())
+        session.clear()  # also the CSRF token of before
+        session[TOKEN] = token
+        session.permanent = True
+        return redirect(target or url_for(".picker"))  # type: ignore[return-value]
+
+    def logout(self) -> Response:
+        """Here, or with `everywhere` in all browsers."""
+        self.csrf.protect()
+        login = self.access.find_login()
+        if login is not None:
+            with self.services.database.begin() as tx:
+                if "everywhere" in request.form:
+                    sessions.log_out_everywhere(tx, login.discord_id)
+                else:
+                    sessions.log_out(tx, session.get(TOKEN, ""))
+        session.clear()
+        flash(_("You are logged out."), "info")
+        return redirect(url_for(".login"), 303)  # type: ignore[return-value]
+
+    def _count(self) -> None:
+        if not self.rate.allows(LOGINS, "login", network_of(request.remote_addr)):
+            raise Refusal(_("Too many logins from your network."), _("Wait a minute."))
+
+    # -- servers ----------------------------------------------------------------------------
+
+    def picker(self) -> Response:
+        """The servers in which this person has any right."""
+        login = self.access.login()
+        with self.services.database.begin() as tx:
+            known = [one for one in guild_store.list_present(tx) if one in login.guild_ids]
+        found, away = [], False
+        for guild_id in known:
+            try:
+                self.access.discord.member(guild_id, login.discord_id)
+                with self.services.database.begin() as tx:
+                    rights = self.access.rights(tx, guild_id, login.discord_id)
+            except Outage as outage:
+                if outage.service != "Discord":
+                    raise
+                away = True
+                continue
+            if rights is not None and rights.any:
+                found.append(rights)
+        return make_response(
+            render("dashboard/servers.html", login=login, servers=found, discord_is_away=away)
+        )
+
+    def overview(self, guild_id: int) -> Response:
+        page = self.access.page(guild_id, None)
+        features = [one for one in self.features if one.stats and page.may(one.name)]
+        stats = [stat for one in features if one.stats for stat in page.run(one.stats)]
+        steps = [step for one in self.features if one.setup for step in one.setup(page)]
+        steps.sort(key=lambda step: (step.is_done, step.optional, step.order))
+        roles = []
+        if page.member.is_admin:
+            with self.services.database.begin() as tx:
+                granted = {
+                    role.id: guild_store.list_granted(tx, guild_id, (role.id,))
+                    for role in page.guild.roles
+                }
+            roles = [role for role in page.guild.roles if granted[role.id]]
+        return make_response(
+            page.render(
+                "dashboard/overview.html",
+                stats=stats,
+                steps=steps if page.groups is None else [],
+                view_as_roles=roles,
+            )
+        )
+
+    def live(self, guild_id: int) -> Response:
+        """The stream of changes."""
+        self.access.page(guild_id, None)
+        return self.streams.response(guild_id, session.get(TOKEN, ""))
+
+    def view_as(self, guild_id: int) -> Response:
+        """See the server as a member with this role does; without a role, as oneself."""
+        guild = self.access.guild_of_admin(guild_id)
+        self.csrf.protect()
+        role_id = request.form.get("role", 0, type=int)
+        viewed = dict(session.get(VIEW_AS, {}))
+        viewed.pop(str(guild_id), None)
+        if any(role.id == role_id for role in guild.roles):
+            viewed[str(guild_id)] = role_id
+        session[VIEW_AS] = viewed
+        return redirect(url_for(".overview", guild_id=guild_id), 303)  # type: ignore[return-value]
+
+
+def _local(target: str | None) -> str:
+    """An address of ours, or empty: nobody is sent to another site after the login."""
+    if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
+        return ""
+    return "" if any(sign in target for sign in "\\\r\n\t") else target
+
+
+def _with_query(values: dict[str, Any]) -> str:
+    """The address of this page with other values in its query."""
+    return "?" + urlencode({**request.args, **values})
+
+
+def _plain(text: str) -> str:
+    """A sentence that was written for Discord, without its markdown."""
+    return re.sub(r"[`*]|\\(?=\W)", "", text)
+
+
+def _never_cached(response: Response) -> Response:
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _forbidden(refusal: Forbidden) -> Response:
+    return word(403, refusal.what, refusal.remedy, mark="🔒")
+
+
+def _form_expired(_error: CSRFError) -> Response:
+    return word(
+        400,
+        _("This form has expired."),
+        _("Go back, reload the page and send it again. Cookies must be allowed."),
+    )

@@ -1,0 +1,29 @@
+"""Who is logged in to the dashboard."""
+
+from datetime import datetime
+
+from sqlalchemy import ARRAY, BigInteger, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.kit.personal import SECRET, holds
+from core.kit.records import MemberId, Record
+
+
+class WebSession(Record, kw_only=True):
+    """A browser in which somebody has logged in with Discord."""
+
+    __tablename__ = "dashboard_sessions"
+
+    token_hash: Mapped[str] = mapped_column(
+        primary_key=True, info=SECRET, comment="SHA-256 of the random token in the cookie"
+    )
+    discord_id: Mapped[MemberId] = mapped_column(info=holds("number", deletes_row=True))
+    name: Mapped[str] = mapped_column(info=holds("name"))
+    avatar_url: Mapped[str] = mapped_column(info=holds("text"))
+    guild_ids: Mapped[list[int]] = mapped_column(
+        ARRAY(BigInteger), comment="servers that they were in when they logged in"
+    )
+    began_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+
+    __table_args__ = (Index("dashboard_sessions_of_person", "discord_id"),)

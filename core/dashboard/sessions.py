@@ -1,0 +1,69 @@
+"""Logging in and out. The cookie holds a random token, the database its hash."""
+
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.orm import Session
+
+from core.dashboard.records import WebSession
+from core.kit.crypto import hash_of
+from core.kit.guild_pages import Person
+
+IDLE_DAYS = 7
+LONGEST_DAYS = 30
+_SEEN_EVERY = timedelta(minutes=10)
+
+
+def log_in(tx: Connection, person: Person, guild_ids: list[int], now: datetime) -> str:
+    """Start a session; returns its token."""
+    token = secrets.token_urlsafe(32)
+    with Session(tx) as session:
+        session.add(
+            WebSession(
+                token_hash=hash_of(token),
+                discord_id=person.discord_id,  # type: ignore[arg-type]
+                name=person.name,
+                avatar_url=person.avatar_url,
+                guild_ids=guild_ids,
+                began_at=now,
+                seen_at=now,
+            )
+        )
+        session.flush()
+    return token
+
+
+def find_session(tx: Connection, token: str, now: datetime) -> WebSession | None:
+    """The session of a token, unless it has ended or expired."""
+    with Session(tx, expire_on_commit=False) as session:
+        found = session.scalar(select(WebSession).where(WebSession.token_hash == hash_of(token)))
+        if found is None or _is_over(found, now):
+            return None
+        session.expunge(found)
+    if now - found.seen_at > _SEEN_EVERY:
+        mine = WebSession.token_hash == found.token_hash
+        tx.execute(update(WebSession).where(mine).values(seen_at=now))
+    return found
+
+
+def _is_over(found: WebSession, now: datetime) -> bool:
+    idle, age = now - found.seen_at, now - found.began_at
+    return idle > timedelta(days=IDLE_DAYS) or age > timedelta(days=LONGEST_DAYS)
+
+
+def log_out(tx: Connection, token: str) -> None:
+    """End this session."""
+    tx.execute(delete(WebSession).where(WebSession.token_hash == hash_of(token)))
+
+
+def log_out_everywhere(tx: Connection, discord_id: int) -> None:
+    """End all sessions of a person."""
+    tx.execute(delete(WebSession).where(WebSession.discord_id == discord_id))
+
+
+def forget_expired(tx: Connection, now: datetime) -> None:
+    """Delete the sessions that have expired."""
+    idle = WebSession.seen_at < now - timedelta(days=IDLE_DAYS)
+    old = WebSession.began_at < now - timedelta(days=LONGEST_DAYS)
+    tx.execute(delete(WebSession).where(idle | old))

@@ -1,0 +1,211 @@
+"""What the dashboard asks Discord over REST, as the bot: members, roles and channels.
+
+Answers are kept for a minute, and for ten while Discord does not answer. The bot drops them early
+when Discord tells it about a change (`DISCORD_CHANGED`).
+"""
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import discord
+import requests
+
+from core.kit.bus import Bus
+from core.kit.errors import Outage
+from core.kit.settings import Settings
+
+T = TypeVar("T")
+
+DISCORD_CHANGED = "discord_changed"
+"""Topic of notifications that something in the server `guild_id` has changed."""
+
+FRESH_SECONDS = 60.0
+STALE_SECONDS = 600.0
+TIMEOUT_SECONDS = 5.0
+MOST_KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role of a server; `position` 0 is @everyone."""
+
+    id: int
+    name: str
+    position: int
+    permissions: discord.Permissions
+    managed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DiscordGuild:
+    """A server, with its roles from the highest to the lowest."""
+
+    id: int
+    name: str
+    icon_url: str
+    owner_id: int
+    roles: tuple[Role, ...]
+    is_stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DiscordMember:
+    """A member of a server.
+
+    Attributes:
+        is_admin: they own the server or may manage it.
+        top_position: of their highest role.
+        is_stale: Discord does not answer; this is up to ten minutes old.
+    """
+
+    id: int
+    name: str
+    avatar_url: str
+    role_ids: tuple[int, ...]
+    is_admin: bool
+    is_owner: bool
+    top_position: int
+    is_stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TextChannel:
+    """A channel that the bot can post in, as far as its kind goes."""
+
+    id: int
+    name: str
+
+
+class DiscordRest:
+    """Asks Discord. Safe to use from several threads. Every method raises Outage."""
+
+    def __init__(self, settings: Settings, bus: Bus) -> None:
+        self._settings = settings
+        self._session = requests.Session()
+        self._kept: dict[Hashable, tuple[float, Any]] = {}
+        self._guard = threading.Lock()
+        bus.subscribe(DISCORD_CHANGED, lambda message: self.forget(int(message["guild_id"])))
+
+    def forget(self, guild_id: int) -> None:
+        """Something in this server has changed."""
+        with self._guard:
+            self._kept = {key: kept for key, kept in self._kept.items() if key[1] != guild_id}  # type: ignore[index]
+
+    def guild(self, guild_id: int) -> DiscordGuild | None:
+        """The server, or None if the bot is not in it."""
+        found, is_stale = self._keep(("guild", guild_id), lambda: self._guild(guild_id))
+        return replace(found, is_stale=is_stale) if found else None
+
+    def member(self, guild_id: int, user_id: int) -> DiscordMember | None:
+        """The member, or None if they, or the bot, are not in the server."""
+        guild = self.guild(guild_id)
+        if guild is None:
+            return None
+        found, is_stale = self._keep(
+            ("member", guild_id, user_id), lambda: self._member(guild, user_id)
+        )
+        return replace(found, is_stale=is_stale or guild.is_stale) if found else None
+
+    def text_channels(self, guild_id: int) -> tuple[TextChannel, ...]:
+        """Text and announcement channels, in the server's order."""
+        found, _is_stale = self._keep(("channels", guild_id), lambda: self._text_channels(guild_id))
+        return found
+
+    # -- asking -----------------------------------------------------------------------------
+
+    def _keep(self, key: Hashable, ask: Callable[[], T]) -> tuple[T, bool]:
+        """What was asked within a minute, else a new answer; the old one during an outage."""
+        now = time.monotonic()
+        with self._guard:
+            at, known = self._kept.get(key, (float("-inf"), None))
+        if now - at < FRESH_SECONDS:
+            return known, False
+        try:
+            answer = ask()
+        except Outage:
+            if now - at < STALE_SECONDS:
+                return known, True
+            raise
+        with self._guard:
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
+            self._kept[key] = now, answer
+        return answer, False
+
+    def _get(self, path: str) -> Any:
+        """The JSON of an answer; None if there is no such thing, or the bot may not see it."""
+        token = self._settings.discord_token
+        try:
+            response = self._session.get(
+                f"{self._settings.discord_api_url}{path}",
+                headers={"Authorization": f"Bot {token.get_secret_value() if token else ''}"},
+                timeout=TIMEOUT_SECONDS,
+            )
+            if response.status_code in (403, 404):
+                return None
+            response.raise_for_status()
+            return response.json()
+        except (requests.RequestException, ValueError) as error:
+            raise Outage("Discord", type(error).__name__) from error
+
+    def _guild(self, guild_id: int) -> DiscordGuild | None:
+        found = self._get(f"/guilds/{guild_id}")
+        if found is None:
+            return None
+        roles = [
+            Role(
+                int(one["id"]),
+                one["name"],
+                one["position"],
+                discord.Permissions(int(one["permissions"])),
+                one["managed"],
+            )
+            for one in found["roles"]
+        ]
+        roles.sort(key=lambda role: -role.position)
+        icon = found.get("icon")
+        return DiscordGuild(
+            guild_id,
+            found["name"],
+            f"{self._settings.discord_cdn_url}/icons/{guild_id}/{icon}.png?size=64" if icon else "",
+            int(found["owner_id"]),
+            tuple(roles),
+        )
+
+    def _member(self, guild: DiscordGuild, user_id: int) -> DiscordMember | None:
+        found = self._get(f"/guilds/{guild.id}/members/{user_id}")
+        if found is None:
+            return None
+        role_ids = tuple(int(one) for one in found["roles"])
+        theirs = [role for role in guild.roles if role.id in role_ids or role.id == guild.id]
+        granted = discord.Permissions.none()
+        for role in theirs:
+            granted |= role.permissions
+        user, is_owner = found["user"], guild.owner_id == user_id
+        return DiscordMember(
+            id=user_id,
+            name=found.get("nick") or user.get("global_name") or user["username"],
+            avatar_url=avatar_url(self._settings, user),
+            role_ids=role_ids,
+            is_admin=is_owner or granted.administrator or granted.manage_guild,
+            is_owner=is_owner,
+            top_position=max((role.position for role in theirs), default=0),
+        )
+
+    def _text_channels(self, guild_id: int) -> tuple[TextChannel, ...]:
+        found = self._get(f"/guilds/{guild_id}/channels") or []
+        kinds = (discord.ChannelType.text.value, discord.ChannelType.news.value)
+        ordered = sorted(found, key=lambda one: (one.get("position", 0), int(one["id"])))
+        return tuple(
+            TextChannel(int(one["id"]), one["name"]) for one in ordered if one["type"] in kinds
+        )
+
+
+def avatar_url(settings: Settings, user: dict[str, Any]) -> str:
+    """The address of a user's picture, from the JSON that Discord sends of them."""
+    if user.get("avatar"):
+        return f"{settings.discord_cdn_url}/avatars/{user['id']}/{user['avatar']}.png?size=64"
+    return f"{settings.discord_cdn_url}/embed/avatars/{(int(user['id']) >> 22) % 6}.png"

@@ -1,0 +1,301 @@
+"""Pages of the dashboard, as features declare them; `core/dashboard` serves them.
+
+    PAGES = GuildPages("quotes", lambda: _("Quotes"), icon="quote", order=60)
+
+    @PAGES.get()
+    def show(page: Page) -> str:
+        return page.render("quotes/quotes.html", quotes=page.run(actions.list_quotes))
+
+    @PAGES.post("delete", shows=show)
+    def delete(page: Page) -> Response:
+        page.run(actions.delete_quote, page.form["text"])
+        return page.done(_("Quote deleted"))
+
+They appear under `/g/<guild id>/quotes`. Only members who may use the feature's group of commands
+get there (`/permissions`), and forms carry a CSRF token. A `Refusal` shows the page of `shows`
+again, with the reason and what was typed.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from flask import Response, flash, redirect, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
+
+from core.kit.errors import Refusal
+from core.kit.words import _
+
+if TYPE_CHECKING:
+    from core.kit.discord_rest import DiscordGuild, DiscordMember, DiscordRest
+    from core.kit.services import Services
+    from core.kit.work import Work
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+View = Callable[..., "Response | str"]
+"""`view(page, **parts of the path)`."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One address of a feature's pages.
+
+    Attributes:
+        path: below the feature's own, such as `<int:number>/close`; empty for its first page.
+        shows: for a form, the page that it belongs to.
+        admins_only: moderators who were granted the feature's group cannot use it.
+    """
+
+    path: str
+    view: View
+    method: str = "GET"
+    shows: View | None = None
+    admins_only: bool = False
+
+    @property
+    def name(self) -> str:
+        return getattr(self.view, "__name__", "")
+
+
+@dataclass
+class GuildPages:
+    """A feature's pages and its entry in the navigation.
+
+    Attributes:
+        name: part of the address, and of `url_for("dashboard.<name>.<view>")`.
+        title: returns the entry's text.
+        icon: of https://tabler.io/icons.
+        order: place in the navigation; lower is higher up.
+        group: the group of commands that gives access; by default of the same name.
+    """
+
+    name: str
+    title: Callable[[], str]
+    icon: str
+    order: int = 50
+    group: str = ""
+    routes: list[Route] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.group = self.group or self.name
+
+    def get(self, path: str = "", *, admins_only: bool = False) -> Callable[[View], View]:
+        """Declare a page."""
+        return self._add(path, "GET", None, admins_only=admins_only)
+
+    def post(self, path: str, *, shows: View, admins_only: bool = False) -> Callable[[View], View]:
+        """Declare what a form does; `shows` is the page that has the form."""
+        return self._add(path, "POST", shows, admins_only=admins_only)
+
+    def _add(
+        self, path: str, method: str, shows: View | None, *, admins_only: bool
+    ) -> Callable[[View], View]:
+        def add(view: View) -> View:
+            self.routes.append(Route(path, view, method, shows, admins_only))
+            return view
+
+        return add
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who is logged in."""
+
+    discord_id: int
+    name: str
+    avatar_url: str
+
+
+@dataclass
+class Page:
+    """One request of a dashboard page.
+
+    Attributes:
+        member: the person as a member of the guild.
+        groups: the groups of commands that they may use, or None for all of them.
+        typed: what was typed into the form that was refused; empty otherwise.
+        refusal: why it was refused.
+        view_as: the role as whose member an admin looks at the server.
+    """
+
+    services: "Services"
+    discord: "DiscordRest"
+    pages: GuildPages
+    guild: "DiscordGuild"
+    person: Person
+    member: "DiscordMember"
+    groups: frozenset[str] | None
+    time_zone: ZoneInfo
+    typed: Mapping[str, str] = field(default_factory=dict)
+    refusal: Refusal | None = None
+    shows: Route | None = None
+    view_as: int | None = None
+
+    @property
+    def is_read_only(self) -> bool:
+        """Discord does not answer, so that rights may be out of date."""
+        return self.member.is_stale
+
+    def may(self, group: str) -> bool:
+        """Whether the person may use a group of commands."""
+        return self.groups is None or group in self.groups
+
+    @property
+    def form(self) -> "MultiDict[str, str]":
+        return request.form
+
+    def number(self, name: str, default: int = 1) -> int:
+        """A number in the query, such as the page of a list; the default if it is none."""
+        return request.args.get(name, default, type=int)
+
+    def run(
+        self, action: "Callable[Concatenate[Work, P], T]", *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `action(work, ...)` in the guild, on behalf of the person."""
+        with self.services.work_in(self.guild.id, self.person.discord_id) as work:
+            return action(work, *args, **kwargs)
+
+    def render(self, template: str, **values: Any) -> str:
+        """The page."""
+        return render_template(template, page=self, **values)
+
+    def done(self, message: str, to: View | None = None, **parts: Any) -> Response:
+        """Go to a page, by default the one that has the form, and say there what was done."""
+        flash(message, "success")
+        target = to or (self.shows.view if self.shows else None)
+        assert target is not None, "a GET route is not done"
+        if to is None:
+            parts = {**(request.view_args or {}), **parts}
+        return self.go(target, **parts)
+
+    def go(self, view: View, **parts: Any) -> Response:
+        """Redirect to a page of this feature."""
+        parts.pop("guild_id", None)
+        query = {name: value for name, value in request.args.items() if name not in parts}
+        address = self.url(view, **parts)
+        if query:
+            address += "?" + urlencode(query)
+        return redirect(address, 303)  # type: ignore[return-value]
+
+    def url(self, view: View, **parts: Any) -> str:
+        """The address of a page of this feature."""
+        return self.url_of(self.pages, view, **parts)
+
+    def url_of(self, pages: GuildPages, view: View, **parts: Any) -> str:
+        """The address of a page of any feature."""
+        name = getattr(view, "__name__", "")
+        return url_for(f"dashboard.{pages.name}.{name}", guild_id=self.guild.id, **parts)
+
+    def role_choices(self) -> list[tuple[str, str]]:
+        """Id and name of the roles that the person may give, for `select_field`."""
+        return [
+            (str(role.id), role.name)
+            for role in self.guild.roles
+            if role.id != self.guild.id
+            and not role.managed
+            and (self.member.is_owner or role.position < self.member.top_position)
+        ]
+
+    def channel_choices(self) -> list[tuple[str, str]]:
+        """Id and name of the text channels, for `select_field`."""
+        channels = self.discord.text_channels(self.guild.id)
+        return [(str(channel.id), f"#{channel.name}") for channel in channels]
+
+
+@dataclass(frozen=True)
+class Stat:
+    """A number on the overview.
+
+    Attributes:
+        label: what it counts.
+        value: as it is shown.
+        note: a few words below it.
+        pages: name of the pages that it links to.
+    """
+
+    label: str
+    value: str
+    note: str = ""
+    pages: str = ""
+    icon: str = ""
+
+
+@dataclass(frozen=True)
+class SetupStep:
+    """A step on the way to a working server.
+
+    Attributes:
+        title: such as "Choose a channel for slot requests".
+        is_done: it needs no attention.
+        text: how it is, or what is wrong and what to do.
+        url: where to do it; empty if there is nothing to click.
+        button: text of the link.
+        order: place in the list.
+        optional: the server works without it.
+    """
+
+    title: str
+    is_done: bool
+    text: str
+    url: str = ""
+    button: str = ""
+    order: int = 50
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class PersonCard:
+    """A feature's part of the page about one person, also of their own page.
+
+    Attributes:
+        rows: label and value.
+        template: in place of rows, with `values`.
+        url: of the feature's own page about them.
+    """
+
+    title: str
+    icon: str
+    rows: Sequence[tuple[str, str]] = ()
+    template: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    url: str = ""
+    order: int = 50
+
+
+def local_time(instant: datetime, zone: ZoneInfo) -> str:
+    """Date and time of day, such as `2026-05-01 14:03`."""
+    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Response:
+    """A file for spreadsheets. Text that would run as a formula there gets an apostrophe."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(header)
+    for row in rows:
+        writer.writerow(
+            f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+            for cell in row
+        )
+    response = Response("\ufeff" + out.getvalue(), content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return response
+
+
+def whole_number(form: "MultiDict[str, str]", name: str, label: str) -> int:
+    """A field's number. Raises Refusal if it is none."""
+    text = form.get(name, "").strip().replace(",", "").replace("\u00a0", "")
+    try:
+        return int(text)
+    except ValueError:
+        raise Refusal(_("{label} must be a whole number.").format(label=label)) from None

@@ -1,0 +1,127 @@
+"""Live updates of pages: one stream of server-sent events for each page, which only says what has
+changed; the page then asks for the part that shows it.
+
+A change in a table of package `raffle` is published as `raffle` after the commit; see
+`core.kit.work.note_change`. Each stream takes a thread of the web server, and no connection of the
+database.
+"""
+
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Response, request
+
+from core.kit.bus import Bus
+from core.kit.work import CHANGED
+
+MOST_STREAMS = 40
+MOST_PER_SESSION = 3
+PING_SECONDS = 15.0
+LOOK_SECONDS = 1.0
+"""How often a stream looks whether its tab is still open."""
+
+PAUSE_SECONDS = 0.5
+"""Between two messages of a stream, so that a busy chat does not reload a page all the time."""
+
+_FULL = "retry: 15000\nevent: full\ndata:\n\n"
+"""Tells the browser to try again later; after an error status it would never."""
+
+
+@dataclass(eq=False)
+class _Stream:
+    guild_id: int
+    session: str
+    changed: set[str] = field(default_factory=set)
+    ended: bool = False
+
+
+class LiveStreams:
+    """The open streams of this process."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._condition = threading.Condition()
+        self._streams: list[_Stream] = []
+        self._stopping = False
+        bus.subscribe(CHANGED, self._note)
+
+    def _note(self, message: dict[str, Any]) -> None:
+        with self._condition:
+            for stream in self._streams:
+                if stream.guild_id == int(message["guild_id"]):
+                    stream.changed.add(message["package"])
+            self._condition.notify_all()
+
+    def stop(self) -> None:
+        """End all streams."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify_all()
+
+    def count(self) -> int:
+        return len(self._streams)
+
+    def response(self, guild_id: int, session: str) -> Response:
+        """A new stream. The oldest one of the same session makes room for it."""
+        stream = _Stream(guild_id, session)
+        with self._condition:
+            same = [one for one in self._streams if one.session == session]
+            for old in same[: max(0, len(same) - MOST_PER_SESSION + 1)]:
+                self._end(old)
+            is_full = len(self._streams) >= MOST_STREAMS or self._stopping
+            if not is_full:
+                self._streams.append(stream)
+        peer = request.environ.get("gunicorn.socket")
+        body: Iterator[str] = iter((_FULL,)) if is_full else self._messages(stream, peer)
+        response = Response(body, content_type="text/event-stream")
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["X-Accel-Buffering"] = "no"
+        if not is_full:
+            # Also called when the client has gone before the first message.
+            response.call_on_close(lambda: self._close(stream))
+        return response
+
+    def _close(self, stream: _Stream) -> None:
+        with self._condition:
+            self._end(stream)
+
+    def _end(self, stream: _Stream) -> None:
+        stream.ended = True
+        if stream in self._streams:
+            self._streams.remove(stream)
+        self._condition.notify_all()
+
+    def _messages(self, stream: _Stream, peer: socket.socket | None) -> Iterator[str]:
+        yield "event: open\ndata:\n\n"
+        last = time.monotonic()
+        while True:
+            with self._condition:
+                if not (stream.changed or stream.ended or self._stopping):
+                    self._condition.wait(LOOK_SECONDS)
+                if stream.ended or self._stopping:
+                    return
+                changed, stream.changed = sorted(stream.changed), set()
+            if _has_left(peer):
+                return
+            if changed:
+                yield "".join(f"event: changed\ndata: {package}\n\n" for package in changed)
+                last = time.monotonic()
+                time.sleep(PAUSE_SECONDS)
+            elif time.monotonic() - last > PING_SECONDS:
+                yield ": ping\n\n"
+                last = time.monotonic()
+
+
+def _has_left(peer: socket.socket | None) -> bool:
+    """Whether the browser has closed the connection. A write would notice much later."""
+    if peer is None:
+        return False
+    try:
+        readable, _writable, _failed = select.select([peer], [], [], 0)
+        return bool(readable) and not peer.recv(1, socket.MSG_PEEK)
+    except (OSError, ValueError):
+        return True

@@ -1,0 +1,82 @@
+// What the dashboard's pages do beyond forms and links. Everything works without it.
+(() => {
+  "use strict";
+
+  const light = matchMedia("(prefers-color-scheme: light)");
+  const theme = () => { document.documentElement.dataset.bsTheme = light.matches ? "light" : "dark"; };
+  theme();
+  light.addEventListener("change", theme);
+
+  // Times become relative, and say the exact one on hover.
+  const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
+  const units = [["day", 86400], ["hour", 3600], ["minute", 60]];
+  const tellTime = (root) => {
+    for (const element of root.querySelectorAll("time[datetime]")) {
+      const at = new Date(element.dateTime), seconds = (at - Date.now()) / 1000;
+      const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size) || ["second", 1];
+      element.title = at.toLocaleString(document.documentElement.lang);
+      element.textContent = relative.format(Math.round(seconds / size), unit);
+    }
+  };
+
+  // Each chart reads its numbers from the table below it.
+  const draw = (root) => {
+    for (const table of root.querySelectorAll("table[data-chart-of]")) {
+      const canvas = document.getElementById(table.dataset.chartOf);
+      if (!canvas || !window.Chart || canvas.dataset.drawn) continue;
+      canvas.dataset.drawn = "1";
+      const rows = [...table.querySelectorAll("tr")].map((row) => [...row.children].map((cell) => cell.textContent));
+      const style = getComputedStyle(document.documentElement);
+      const colour = style.getPropertyValue("--accent").trim(), grid = style.getPropertyValue("--line").trim();
+      const axis = { grid: { color: grid }, ticks: { color: style.getPropertyValue("--dim").trim() } };
+      new Chart(canvas, {
+        type: canvas.dataset.chart,
+        data: {
+          labels: rows.map(([label]) => label),
+          datasets: [{ data: rows.map(([, number]) => Number(number)), borderColor: colour, backgroundColor: colour + "55", fill: true, tension: 0.3, pointRadius: 0 }],
+        },
+        options: { maintainAspectRatio: false, animation: false, plugins: { legend: { display: false } }, scales: { x: axis, y: { ...axis, beginAtZero: true } } },
+      });
+    }
+  };
+
+  const prepare = (root) => { tellTime(root); draw(root); };
+
+  // One stream of changes for the page; the parts that show what has changed load themselves again.
+  // It is closed while nobody looks at the page.
+  const listen = (address) => {
+    const note = document.getElementById("reconnecting");
+    let stream, timer;
+    const change = (name) => document.body.dispatchEvent(new CustomEvent("changed-" + name));
+    const open = () => {
+      stream = new EventSource(address);
+      stream.addEventListener("open", () => { clearTimeout(timer); note.hidden = true; });
+      stream.addEventListener("error", () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => { note.hidden = false; }, 10000);
+      });
+      stream.addEventListener("changed", (event) => change(event.data));
+    };
+    const close = () => { clearTimeout(timer); stream.close(); };
+    document.addEventListener("visibilitychange", () => {
+      close();
+      if (document.hidden) return;
+      open();
+      change("anything");
+    });
+    addEventListener("pagehide", close);
+    addEventListener("pageshow", (event) => { if (event.persisted) open(); });
+    open();
+  };
+
+  addEventListener("DOMContentLoaded", () => {
+    const shell = document.querySelector("[data-live]");
+    if (shell) listen(shell.dataset.live);
+    prepare(document);
+    document.body.addEventListener("htmx:after:swap", () => prepare(document));
+    setInterval(() => tellTime(document), 30000);
+    // Escape and a click elsewhere close what asks for confirmation.
+    addEventListener("keydown", (event) => { if (event.key === "Escape") for (const open of document.querySelectorAll("details.confirm[open]")) open.open = false; });
+    addEventListener("click", (event) => { for (const open of document.querySelectorAll("details.confirm[open]")) if (!open.contains(event.target)) open.open = false; });
+  });
+})();

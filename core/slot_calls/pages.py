@@ -1,0 +1,79 @@
+"""The queue, who is blocked, and the settings, on the dashboard."""
+
+from flask import Response
+
+from core.guilds.setting_fields import save_settings, setting_fields
+from core.kit.guild_pages import GuildPages, Page, SetupStep, Stat
+from core.kit.words import _, plural
+from core.kit.work import Work
+from core.people.exclusions import actions as exclusions
+from core.people.exclusions.routes import add_exclusions
+from core.slot_calls import actions, messages
+from core.slot_calls.rules import SlotCallSettings
+
+PAGES = GuildPages("slot_calls", lambda: _("Slot requests"), icon="list-numbers", order=50)
+
+
+@PAGES.get()
+def queue(page: Page) -> str:
+    """Everything about slot requests."""
+    return page.render(
+        "slot_calls/queue.html",
+        calls=page.run(actions.list_open),
+        status=page.run(actions.get_status),
+        excluded=page.run(exclusions.list_excluded, "slot_calls"),
+        fields=setting_fields(page, SlotCallSettings.declared.values()),
+    )
+
+
+@PAGES.post("<int:number>/<any(done, skipped):state>", shows=queue)
+def close(page: Page, number: int, state: actions.Closed) -> Response:
+    """Played or skipped."""
+    call = page.run(actions.close_call, number, state)
+    done = {"done": _("{slot} was played."), "skipped": _("{slot} was skipped.")}[state]
+    return page.done(done.format(slot=call.slot), to=queue)
+
+
+@PAGES.post("<int:number>/block", shows=queue)
+def block_caller(page: Page, number: int) -> Response:
+    """Block the viewer who made a request."""
+    name = page.run(actions.block_caller, number)
+    return page.done(_("{name} can no longer request slots.").format(name=name), to=queue)
+
+
+@PAGES.post("clear", shows=queue)
+def clear(page: Page) -> Response:
+    """Skip everything."""
+    skipped = page.run(actions.clear_queue)
+    return page.done(plural("{count} request skipped.", "{count} requests skipped.", skipped))
+
+
+@PAGES.post("settings", shows=queue)
+def settings(page: Page) -> Response:
+    """Change the limits."""
+    save_settings(page, SlotCallSettings.declared.values())
+    return page.done(_("Settings saved."))
+
+
+add_exclusions(PAGES, "slot_calls", shows=queue)
+
+
+def stats(work: Work) -> list[Stat]:
+    """For the overview."""
+    waiting = work.count(actions.IS_OPEN)
+    return [Stat(_("Requests in the queue"), f"{waiting:,}", pages="slot_calls", icon=PAGES.icon)]
+
+
+def setup(page: Page) -> list[SetupStep]:
+    """For the checklist."""
+    status = page.run(actions.get_status)
+    return [
+        SetupStep(
+            _("Choose a channel for slot requests"),
+            is_done=bool(status.settings.channel) and status.trouble is None,
+            text=messages.next_step(status),
+            url=page.url_of(PAGES, queue) + "#settings",
+            button=_("Slot requests"),
+            order=60,
+        )
+    ]

@@ -1,0 +1,122 @@
+"""The web application with every feature's pages, on a real database and the sandbox's Discord."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from combined_server import web
+from core.features import load_features
+from core.guilds import actions as guilds
+from core.guilds import store as guild_store
+from core.kit.bus import LocalBus
+from core.kit.database import Database
+from core.kit.discord_rest import DISCORD_CHANGED
+from core.kit.services import Services
+from core.kit.settings import read_settings
+from sandbox.discord.driver import DiscordDriver
+from sandbox.discord.seed import NORAS_CORNER_ID, VERAS_DEN_ID
+from sandbox.people import PEOPLE
+from sandbox.serve import Sandbox
+from tests.kick.rig import StandingClock
+
+GUILD, OTHER_GUILD = NORAS_CORNER_ID, VERAS_DEN_ID
+IDS = {person.handle: person.discord_id for person in PEOPLE}
+
+
+class Visitor:
+    """A browser without JavaScript: it keeps cookies and sends forms with their hidden fields."""
+
+    def __init__(self, client: FlaskClient) -> None:
+        self._client = client
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self._client.get(path, headers={"Accept": "text/html"}, **options)
+
+    def post(self, path: str, page: str = "", **fields: str) -> TestResponse:
+        """Send a form; `page` is the page that has it, whose CSRF token goes along."""
+        if page:
+            fields["csrf_token"] = csrf_token(self.get(page))
+        return self._client.post(path, data=fields, headers={"Accept": "text/html"})
+
+    def log_in(self, person: str, target: str = "") -> TestResponse:
+        """The whole way through Discord's consent page."""
+        address = self.get("/login/discord", query_string={"next": target}).headers["Location"]
+        given = requests.post(address, {"person": str(IDS[person])}, allow_redirects=False)
+        return self.get(given.headers["Location"])
+
+
+def csrf_token(page: TestResponse) -> str:
+    """The token in a page's forms."""
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
+    assert found, page.text
+    return found[1]
+
+
+def words(page: TestResponse) -> str:
+    """The text of a page."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page.text).split())
+
+
+@dataclass
+class Site:
+    """The application and its surroundings."""
+
+    app: Flask
+    services: Services
+    discord: DiscordDriver
+    clock: StandingClock
+
+    def visitor(self, person: str = "") -> Visitor:
+        """A browser, logged in if a person is named."""
+        found = Visitor(self.app.test_client())
+        if person:
+            assert found.log_in(person).status_code == 302
+        return found
+
+    def grant(self, role: str, group: str, guild_id: int = GUILD) -> None:
+        """Let members with a role use a group of commands."""
+        role_id = next(one["id"] for one in self._roles(guild_id) if one["name"] == role)
+        with self.services.work_in(guild_id) as work:
+            guilds.grant(work, group, int(role_id))
+
+    def _roles(self, guild_id: int) -> list[dict[str, Any]]:
+        settings = self.services.settings
+        assert settings.discord_token is not None
+        token = settings.discord_token.get_secret_value()
+        found = requests.get(
+            f"{settings.discord_api_url}/guilds/{guild_id}/roles",
+            headers={"Authorization": f"Bot {token}"},
+        )
+        roles: list[dict[str, Any]] = found.json()
+        return roles
+
+    def changed(self, guild_id: int = GUILD) -> None:
+        """What the bot publishes when Discord tells it about a change."""
+        self.services.bus.publish(DISCORD_CHANGED, guild_id=str(guild_id))
+
+
+def open_site(database: Database, sandbox: Sandbox, discord: DiscordDriver, folder: Path) -> Site:
+    """Two servers, nobody logged in."""
+    settings = read_settings(
+        **{name.lower(): value for name, value in sandbox.env.items()},
+        data_dir=folder,
+        flask_secret_key="a-key-for-tests-only",
+        redis_url=None,
+    )
+    clock, bus = StandingClock(), LocalBus()
+    services = Services(
+        settings,
+        Database(database.engine.url.render_as_string(False), notify=bus.publish),
+        bus,
+        clock,
+    )
+    with services.database.begin() as tx:
+        guild_store.set_guild(tx, GUILD, "Nora's Corner")
+        guild_store.set_guild(tx, OTHER_GUILD, "Vera's Den")
+    return Site(web(services, load_features()), services, discord, clock)

@@ -1,0 +1,151 @@
+"""Every route of the web application, as every kind of visitor."""
+
+import re
+
+import pytest
+from sqlalchemy import delete
+from werkzeug.routing import Rule
+
+from core.features import load_features
+from core.guilds.records import Permission
+from tests.dashboard.site import GUILD, OTHER_GUILD, Site, Visitor
+
+OPEN = {
+    "kick.receive": "webhooks, which are signed",
+    "kick_accounts.show": "a personal link, which is signed",
+    "kick_accounts.depart": "a personal link, which is signed",
+    "kick_accounts.arrive": "back from Kick, with a state",
+    "people_linking.show": "a personal link, which is signed",
+    "people_linking.depart": "a personal link, which is signed",
+    "people_linking.decline": "a personal link, which is signed",
+    "raffle_draws.static": "style sheet of the draw page",
+    "raffle_draws.show": "draws are public",
+    "raffle_draws.snapshot": "draws are public",
+    "raffle_draws.bundle": "draws are public",
+    "raffle_draws.verifier": "draws are public",
+    "health.front": "status for everybody",
+    "health.health": "for the host",
+    "health.metrics": "for Prometheus: numbers without names",
+    "kit.static": "style sheets",
+    "assets.serve": "style sheets and scripts",
+    "privacy.privacy": "legal text",
+    "privacy.terms": "legal text",
+    "dashboard.login": "how to log in",
+    "dashboard.depart": "to Discord",
+    "dashboard.arrive": "back from Discord",
+    "dashboard.logout": "ends a login, if there is one",
+}
+"""Routes that ask nobody who they are, and why."""
+
+GROUPS = {
+    one.dashboard.name: one.dashboard.group for one in load_features() if one.dashboard is not None
+}
+ADMINS_ONLY = {
+    f"dashboard.{one.dashboard.name}.{route.name}"
+    for one in load_features()
+    if one.dashboard is not None
+    for route in one.dashboard.routes
+    if route.admins_only
+}
+
+
+def path_of(rule: Rule, guild_id: int = GUILD) -> str:
+    """The route's address, with some value in every part."""
+    choice = re.search(r"any\((\w+)", rule.rule)
+    path = re.sub(r"<int:guild_id>", str(guild_id), rule.rule)
+    path = re.sub(r"<any\([^>]*>", choice[1] if choice else "", path)
+    return re.sub(r"<(int:)?\w+>", lambda part: "1" if part[1] else "x", path)
+
+
+def status(visitor: Visitor, rule: Rule, guild_id: int = GUILD) -> int | str:
+    """The answer's status, or where it leads to."""
+    method = "GET" if "GET" in (rule.methods or ()) else "POST"
+    path = path_of(rule, guild_id)
+    found = visitor.get(path) if method == "GET" else visitor.post(path)
+    if found.status_code == 303 and "/login" in found.headers["Location"]:
+        return "login"
+    found.close()
+    return found.status_code
+
+
+@pytest.fixture
+def rules(site: Site) -> list[Rule]:
+    return [
+        rule for rule in site.app.url_map.iter_rules() if rule.endpoint.startswith("dashboard.")
+    ]
+
+
+def guild_rules(rules: list[Rule]) -> list[Rule]:
+    return [rule for rule in rules if "guild_id" in rule.arguments]
+
+
+def group_of(rule: Rule) -> str:
+    """The group that the route needs; empty if any will do."""
+    parts = rule.endpoint.split(".")
+    return GROUPS[parts[1]] if len(parts) == 3 else ""
+
+
+def test_every_route_is_either_open_or_asks_for_a_login(site: Site) -> None:
+    anonymous = site.visitor()
+    for rule in site.app.url_map.iter_rules():
+        if rule.endpoint in OPEN:
+            continue
+        assert rule.endpoint.startswith("dashboard."), f"{rule.endpoint}: who may see it?"
+        assert status(anonymous, rule) == "login", rule
+
+
+def test_open_routes_exist(site: Site) -> None:
+    assert set(OPEN) <= {rule.endpoint for rule in site.app.url_map.iter_rules()}
+
+
+def test_members_without_a_right_get_no_page(site: Site, rules: list[Rule]) -> None:
+    member = site.visitor("mia")
+    assert {status(member, rule) for rule in guild_rules(rules)} == {403}
+
+
+def test_people_of_another_server_find_nothing(site: Site, rules: list[Rule]) -> None:
+    other = site.visitor("vera")
+    assert {status(other, rule) for rule in guild_rules(rules)} == {404}
+    assert other.get(f"/g/{OTHER_GUILD}/").status_code == 200
+
+
+def test_unknown_servers_look_like_those_of_others(site: Site, rules: list[Rule]) -> None:
+    admin = site.visitor("nora")
+    assert {status(admin, rule, 12345) for rule in guild_rules(rules)} == {404}
+
+
+def test_moderators_get_the_pages_of_their_groups(site: Site, rules: list[Rule]) -> None:
+    site.discord.member("mia", roles=["Regular"])
+    try:
+        for group in sorted(set(GROUPS.values())):
+            site.grant("Regular", group)
+            moderator = site.visitor("mia")
+            for rule in guild_rules(rules):
+                needed = group_of(rule)
+                may = needed in ("", group) and rule.endpoint not in ADMINS_ONLY
+                if rule.endpoint == "dashboard.view_as":
+                    may = False  # for admins
+                found = status(moderator, rule)
+                assert (found == 403) != may, (group, rule, found)
+            _revoke_all(site)
+    finally:
+        site.discord.member("mia", roles=[])
+
+
+def _revoke_all(site: Site) -> None:
+    with site.services.work_in(GUILD) as work:
+        work.execute(delete(Permission))
+
+
+def test_admins_get_every_page_and_no_form_works_without_its_token(
+    site: Site, rules: list[Rule]
+) -> None:
+    admin = site.visitor("nora")
+    for rule in guild_rules(rules):
+        found = status(admin, rule)
+        if "GET" in (rule.methods or ()):
+            # What the parts of the address name may not exist.
+            few = {"guild_id"} == rule.arguments
+            assert found == 200 if few else found in (200, 404, 422), (rule, found)
+        else:
+            assert found == 400, (rule, found)

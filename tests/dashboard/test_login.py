@@ -1,0 +1,153 @@
+"""Logging in with Discord, and what ends a login."""
+
+import time
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+from sqlalchemy import func, select
+
+from core.dashboard import sessions
+from core.dashboard.records import WebSession
+from core.kit.discord_rest import FRESH_SECONDS, STALE_SECONDS
+from tests.dashboard.site import GUILD, IDS, OTHER_GUILD, Site, words
+
+HOME = f"/g/{GUILD}/"
+QUEUE = f"/g/{GUILD}/slot_calls"
+
+
+def test_login_leads_back_to_the_page_that_asked_for_it(site: Site) -> None:
+    visitor = site.visitor()
+    asked = visitor.get(f"{QUEUE}?page=2")
+    assert asked.headers["Location"] == f"/login?next=/g/{GUILD}/slot_calls?page%3D2"
+    assert visitor.log_in("nora", f"{QUEUE}?page=2").headers["Location"] == f"{QUEUE}?page=2"
+    assert visitor.get(QUEUE).status_code == 200
+
+
+def test_consent_asks_for_name_and_servers_with_pkce(site: Site) -> None:
+    address = site.visitor().get("/login/discord").headers["Location"]
+    asked = {name: found[0] for name, found in parse_qs(urlsplit(address).query).items()}
+    assert asked["scope"] == "identify guilds"
+    assert asked["code_challenge_method"] == "S256"
+    assert asked["redirect_uri"] == "http://localhost:8080/login/callback"
+
+
+@pytest.mark.parametrize(
+    "target", ["https://evil.example", "//evil.example", "/\\evil.example", "/a\nb", "evil"]
+)
+def test_login_leads_to_no_other_site(site: Site, target: str) -> None:
+    assert site.visitor().log_in("nora", target).headers["Location"] == "/servers"
+
+
+def test_login_works_once_and_only_in_the_browser_that_began_it(site: Site) -> None:
+    mine, other = site.visitor(), site.visitor()
+    address = mine.get("/login/discord").headers["Location"]
+    form = {"person": str(IDS["nora"])}
+    back = requests.post(address, form, allow_redirects=False).headers["Location"]
+    assert "another browser" in words(other.get(back))
+    assert mine.get(back).status_code == 302
+    assert mine.get(back).status_code == 422
+
+
+def test_declined_consent_leads_back_to_the_login(site: Site) -> None:
+    visitor = site.visitor()
+    address = visitor.get("/login/discord").headers["Location"]
+    denied = requests.post(address, {"decision": "deny"}, allow_redirects=False)
+    back = visitor.get(denied.headers["Location"])
+    assert back.headers["Location"].startswith("/login")
+    assert "You cancelled the login" in words(visitor.get("/login"))
+
+
+def test_logging_out_ends_one_login_or_all(site: Site) -> None:
+    first, second, third = (site.visitor("nora") for _time in range(3))
+    first.post("/logout", page="/servers")
+    assert [one.get(HOME).status_code for one in (first, second, third)] == [303, 200, 200]
+    second.post("/logout", page="/servers", everywhere="1")
+    assert third.get(HOME).status_code == 303
+
+
+def test_logins_end_when_they_are_not_used(site: Site) -> None:
+    visitor = site.visitor("nora")
+    for _time in range(2):
+        site.clock.forward(days=sessions.IDLE_DAYS)
+        assert visitor.get(HOME).status_code == 200
+    site.clock.forward(days=sessions.IDLE_DAYS, seconds=1)
+    assert visitor.get(HOME).status_code == 303
+
+
+def test_logins_end_after_a_month_of_use(site: Site) -> None:
+    visitor = site.visitor("nora")
+    for _day in range(sessions.LONGEST_DAYS):
+        site.clock.forward(days=1)
+        assert visitor.get(HOME).status_code == 200
+    site.clock.forward(seconds=1)
+    assert visitor.get(HOME).status_code == 303
+    with site.services.database.begin() as tx:
+        sessions.forget_expired(tx, site.clock())
+        assert not tx.scalar(select(func.count()).select_from(WebSession))
+
+
+def test_stolen_cookie_of_a_stopped_login_is_worth_nothing(site: Site) -> None:
+    visitor = site.visitor("nora")
+    with site.services.database.begin() as tx:
+        sessions.log_out_everywhere(tx, IDS["nora"])
+    assert visitor.get(HOME).status_code == 303
+
+
+def test_lost_role_ends_access_when_discord_tells(site: Site) -> None:
+    site.discord.member("tomas", roles=["Moderator"])
+    visitor = site.visitor("tomas")
+    assert visitor.get(HOME).status_code == 200
+    site.discord.member("tomas", roles=[])
+    try:
+        site.changed(OTHER_GUILD)
+        assert visitor.get(HOME).status_code == 200  # for a minute, unless the bot notices
+        site.changed()
+        assert visitor.get(HOME).status_code == 403
+    finally:
+        site.discord.member("tomas", roles=["Moderator"])
+
+
+def test_pages_are_read_only_while_discord_does_not_answer(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor = site.visitor("nora")
+    assert visitor.get(QUEUE).status_code == 200
+    passed = [FRESH_SECONDS]
+    real = time.monotonic
+    monkeypatch.setattr("core.kit.discord_rest.time.monotonic", lambda: real() + passed[0])
+    monkeypatch.setattr("core.kit.discord_rest.requests.Session.get", _away)
+    assert "You can look, but change nothing" in words(visitor.get(QUEUE))
+    declined = visitor.post(f"{QUEUE}/clear", page=QUEUE)
+    assert (declined.status_code, "nothing can be changed" in words(declined)) == (422, True)
+    passed[0] = STALE_SECONDS
+    assert visitor.get(QUEUE).status_code == 503
+
+
+def _away(*_args: object, **_options: object) -> None:
+    raise requests.ConnectionError
+
+
+def test_admins_can_look_as_a_moderator(site: Site) -> None:
+    site.grant("Regular", "slot_calls")
+    admin = site.visitor("nora")
+    assert "See it as" in words(admin.get(HOME))
+    role = _option(admin.get(HOME).text, "Regular")
+    admin.post(f"{HOME}view-as", page=HOME, role=role)
+    viewed = words(admin.get(HOME))
+    assert "as a member with the role Regular" in viewed
+    assert admin.get(QUEUE).status_code == 200
+    admin.post(f"{HOME}view-as", page=HOME)
+    assert "as a member" not in words(admin.get(HOME))
+
+
+def _option(page: str, name: str) -> str:
+    before = page.split(f">{name}</option>")[0]
+    return before.rsplit('value="', 1)[1].split('"')[0]
+
+
+def test_picker_lists_the_servers_with_any_right(site: Site) -> None:
+    site.grant("Regular", "slot_calls", OTHER_GUILD)
+    assert "Nora's Corner" in site.visitor("nora").get("/servers").text.replace("&#39;", "'")
+    leo = site.visitor("leo")
+    assert "You do not manage a server" in words(leo.get("/servers"))
