@@ -28,23 +28,41 @@ Handlers = Mapping[type[Event], tuple[Handler, ...]]
 
 
 def collect(features: Iterable[Feature]) -> Handlers:
-    """Event class -> handlers, in the order of the features; chat commands handle
-    `ChatMessageSent`."""
+    """Event class -> handlers, in the order of the features. Chat commands handle
+    `ChatMessageSent`, and come last."""
+    features = tuple(features)
     table: dict[type[Event], list[Handler]] = {}
     for feature in features:
         for event, run_batch in feature.batch_handlers.items():
-            table.setdefault(event, []).append(_batch_handler(feature, event, run_batch))
+            name = f"{feature.name}.{event.__name__}"
+            table.setdefault(event, []).append(_batch_handler(name, run_batch))
         for event, run in feature.handlers.items():
             table.setdefault(event, []).append(Handler(f"{feature.name}.{event.__name__}", run))
+    for feature in features:
         for command in feature.chat_commands:
-            name = f"{feature.name}!{command.names[0]}"
-            table.setdefault(ChatMessageSent, []).append(Handler(name, _on_command(command)))
+            table.setdefault(ChatMessageSent, []).append(_command_handler(feature, command))
     return {event: tuple(handlers) for event, handlers in table.items()}
 
 
-def _batch_handler(feature: Feature, event: type[Event], run_batch: BatchHandler) -> Handler:
-    name = f"{feature.name}.{event.__name__}"
+def _batch_handler(name: str, run_batch: BatchHandler) -> Handler:
     return Handler(name, lambda tx, event: run_batch(tx, [event]), run_batch)
+
+
+def _command_handler(feature: Feature, command: ChatCommand) -> Handler:
+    def runs(message: ChatMessageSent) -> bool:
+        typed = message.command in command.names
+        return typed and message.is_answered and not message.sender.is_bot
+
+    def run(tx: Connection, message: ChatMessageSent) -> None:
+        if runs(message):
+            command.run(tx, [message])
+
+    def run_batch(tx: Connection, messages: Sequence[ChatMessageSent]) -> None:
+        if typed := [message for message in messages if runs(message)]:
+            command.run(tx, typed)
+
+    name = f"{feature.name}!{command.names[0]}"
+    return Handler(name, run, run_batch if command.in_batches else None)
 
 
 def handle(tx: Connection, handlers: Handlers, events: Sequence[Event]) -> None:
@@ -59,11 +77,3 @@ def handle(tx: Connection, handlers: Handlers, events: Sequence[Event]) -> None:
         for handler in handlers.get(type(event), ()):
             if handler.run_batch is None:
                 handler.run(tx, event)
-
-
-def _on_command(command: ChatCommand) -> EventHandler:
-    def on_chat_message_sent(tx: Connection, message: ChatMessageSent) -> None:
-        if message.command in command.names and message.is_answered and not message.sender.is_bot:
-            command.run(tx, message, message.argument)
-
-    return on_chat_message_sent

@@ -6,8 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select, text, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, text, update
 
 from core.events import Event, to_json
 from core.inbox.records import FailedHandler, deliveries, events, retries
@@ -89,21 +88,19 @@ def _pop(added_keys: set[T], key: T) -> bool:
 
 # The oldest waiting delivery of a lane that no other worker has claimed. Its row lock is the lane's
 # lock: other workers find the head of the lane locked and skip the lane. The recursive part is a
-# loose index scan over the lanes, so its cost does not depend on the length of the queue.
+# loose index scan over the lanes, and the heads are an array, so its cost does not depend on the
+# length of the queue.
 _CLAIM_LANE = text("""
-    WITH RECURSIVE lanes AS (
-        (SELECT lane FROM inbox_deliveries WHERE state = 'waiting' ORDER BY lane LIMIT 1)
+    WITH RECURSIVE heads AS (
+        (SELECT lane, id FROM inbox_deliveries WHERE state = 'waiting' ORDER BY lane, id LIMIT 1)
         UNION ALL
-        SELECT (SELECT d.lane FROM inbox_deliveries d
-                 WHERE d.state = 'waiting' AND d.lane > lanes.lane ORDER BY d.lane LIMIT 1)
-          FROM lanes WHERE lanes.lane IS NOT NULL
-    ), heads AS (
-        SELECT (SELECT d.id FROM inbox_deliveries d
-                 WHERE d.state = 'waiting' AND d.lane = lanes.lane ORDER BY d.id LIMIT 1) AS id
-          FROM lanes WHERE lanes.lane IS NOT NULL
+        SELECT next.lane, next.id
+          FROM heads, LATERAL (SELECT d.lane, d.id FROM inbox_deliveries d
+                                WHERE d.state = 'waiting' AND d.lane > heads.lane
+                                ORDER BY d.lane, d.id LIMIT 1) next
     )
     SELECT d.lane FROM inbox_deliveries d
-     WHERE d.id IN (SELECT id FROM heads) AND d.state = 'waiting'
+     WHERE d.id = ANY (ARRAY(SELECT id FROM heads)) AND d.state = 'waiting'
      ORDER BY d.id LIMIT 1
        FOR UPDATE SKIP LOCKED
 """)
@@ -115,24 +112,28 @@ def claim_lane(tx: Connection) -> str | None:
     return lane
 
 
+_WAITING = (
+    _DELIVERIES.where(deliveries.c.lane == bindparam("lane"), deliveries.c.state == "waiting")
+    .order_by(deliveries.c.id)
+    .limit(bindparam("limit"))
+    .with_for_update()
+)
+
+
 def list_waiting(tx: Connection, lane: str, limit: int) -> list[Delivery]:
     """The oldest waiting deliveries of a claimed lane, in order."""
-    found = tx.execute(
-        _DELIVERIES.where(deliveries.c.lane == lane, deliveries.c.state == "waiting")
-        .order_by(deliveries.c.id)
-        .limit(limit)
-        .with_for_update()
-    )
-    return [Delivery(*row) for row in found]
+    return [Delivery(*row) for row in tx.execute(_WAITING, {"lane": lane, "limit": limit}).all()]
+
+
+_SET_DONE = text("""
+    UPDATE inbox_deliveries SET state = 'done', handled_at = :now
+     WHERE id = ANY (CAST(:ids AS bigint[])) AND state = 'waiting'
+""")
 
 
 def set_done(tx: Connection, ids: Sequence[int], now: datetime) -> None:
     """Mark deliveries as handled."""
-    tx.execute(
-        update(deliveries)
-        .where(deliveries.c.id.in_(ids), deliveries.c.state == "waiting")
-        .values(state="done", handled_at=now)
-    )
+    tx.execute(_SET_DONE, {"ids": list(ids), "now": now})
 
 
 def set_dead(tx: Connection, delivery: int, error: str) -> None:
@@ -142,11 +143,14 @@ def set_dead(tx: Connection, delivery: int, error: str) -> None:
     )
 
 
-_ADD_EVENTS = (
-    upsert(events)
-    .on_conflict_do_nothing(constraint="inbox_events_once")
-    .returning(events.c.guild_id, events.c.event, events.c.key)
-)
+_ADD_EVENTS = text("""
+    INSERT INTO inbox_events (guild_id, event, key, at, delivery)
+    SELECT guild_id, event, key, at, delivery
+      FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+        AS r (guild_id bigint, event text, key text, at timestamptz, delivery bigint)
+        ON CONFLICT ON CONSTRAINT inbox_events_once DO NOTHING
+    RETURNING guild_id, event, key
+""")
 
 
 def add_events(tx: Connection, told: Sequence[tuple[Event, int]]) -> list[bool]:
@@ -158,12 +162,12 @@ def add_events(tx: Connection, told: Sequence[tuple[Event, int]]) -> list[bool]:
             "guild_id": event.guild_id,
             "event": type(event).__name__,
             "key": event.key,
-            "at": event.at,
+            "at": event.at.isoformat(),
             "delivery": delivery,
         }
         for event, delivery in told
     ]
-    added_keys = {(row.guild_id, row.event, row.key) for row in tx.execute(_ADD_EVENTS, rows)}
+    added_keys = set(map(tuple, tx.execute(_ADD_EVENTS, {"rows": json.dumps(rows)}).all()))
     return [_pop(added_keys, (row["guild_id"], row["event"], row["key"])) for row in rows]
 
 

@@ -7,6 +7,7 @@ dead letter in the end. A database outage does not count as a failed attempt.
 
 import threading
 import time
+from collections import Counter as Counted
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
@@ -30,7 +31,7 @@ Translator = Callable[[Connection, Delivery], list[Event]]
 """Turns a delivery into events. It must not read what handlers write: a whole batch is translated
 before any handler runs."""
 
-BATCH = 100
+BATCH = 200
 MOST_ATTEMPTS = 10
 SLOW_SECONDS = 10.0
 """A batch takes milliseconds; one that takes longer is blocked."""
@@ -156,8 +157,9 @@ class Worker:
     def _deduplicate(self, tx: Connection, told: Sequence[tuple[Event, int]]) -> list[Event]:
         """The events that were not handled before, in order."""
         news = store.add_events(tx, told)
-        for (event, _delivery), new in zip(told, news, strict=True):
-            _events.labels(type(event).__name__, "new" if new else "known").inc()
+        kinds = (type(event).__name__ for event, _delivery in told)
+        for (kind, new), count in Counted(zip(kinds, news, strict=True)).items():
+            _events.labels(kind, "new" if new else "known").inc(count)
         return [event for (event, _delivery), new in zip(told, news, strict=True) if new]
 
     def _translate(self, tx: Connection, delivery: Delivery) -> list[Event]:

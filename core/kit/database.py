@@ -239,7 +239,8 @@ def notify_after_commit(tx: Connection, topic: str, **data: str) -> None:
 def cache_of(tx: Connection) -> dict[object, Any]:
     """The transaction's cache: a batch of events reads a server's settings once. It is cleared when
     a savepoint rolls back."""
-    return cast("dict[object, Any]", tx.info.setdefault(_CACHE, {}))
+    cache: dict[object, Any] = tx.info.setdefault(_CACHE, {})
+    return cache
 
 
 def cached(tx: Connection, key: object, load: Callable[[], T]) -> T:

@@ -72,16 +72,17 @@ class ChatCommand:
 
     Attributes:
         names: without the exclamation mark; the first is the documented one.
-        run: `run(tx, message, argument)`; `message` is the `ChatMessageSent`, `argument` the rest
-            of the line, stripped.
+        run: `run(tx, messages)`, each a `ChatMessageSent` with this command.
         usage: how it is typed, such as `!call <slot>`.
         help: one sentence for viewers.
+        in_batches: `run` takes all such lines of a batch at once, before `Feature.handlers`.
     """
 
     names: tuple[str, ...]
-    run: "Callable[[Connection, Any, str], None]"
+    run: BatchHandler
     usage: str
     help: str
+    in_batches: bool = False
 
 
 @dataclass(frozen=True)

@@ -220,12 +220,30 @@ def event_action(action: Callable[[Work, Any], object]) -> Callable[[Connection,
     return run
 
 
-def chat_action(action: Callable[[Work, Any, str], None]) -> Callable[[Connection, Any, str], None]:
+def chat_action(
+    action: Callable[[Work, Any, str], None],
+) -> Callable[[Connection, Sequence[Any]], None]:
     """Adapt `action(work, message, argument)` to `ChatCommand.run`."""
 
-    def run(tx: Connection, message: Any, argument: str) -> None:
-        with Work(tx, message.guild_id, now=message.at, in_batch=True) as work:
-            action(work, message, argument)
+    def run(tx: Connection, messages: Sequence[Any]) -> None:
+        for message in messages:
+            with Work(tx, message.guild_id, now=message.at, in_batch=True) as work:
+                action(work, message, message.argument)
+
+    return run
+
+
+def chat_batch_action(
+    action: Callable[[Work, Sequence[Any]], None],
+) -> Callable[[Connection, Sequence[Any]], None]:
+    """Adapt `action(work, messages)`, which takes all lines of a guild, to `ChatCommand.run`. The
+    work's `now` is the time of the last line."""
+
+    def run(tx: Connection, messages: Sequence[Any]) -> None:
+        for guild_id in sorted({message.guild_id for message in messages}):
+            theirs = [message for message in messages if message.guild_id == guild_id]
+            with Work(tx, guild_id, now=theirs[-1].at, in_batch=True) as work:
+                action(work, theirs)
 
     return run
 

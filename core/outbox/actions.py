@@ -1,34 +1,41 @@
 """Posting messages, in the transaction of their cause; retrying dead letters."""
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Interval, bindparam, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import ColumnElement, select, text, update
 
 from core.events import ChatMessageSent
 from core.kit.database import notify_after_commit
 from core.kit.work import Work
-from core.outbox.records import Outgoing, messages
+from core.outbox.records import Outgoing
 
 TOPIC = "outbox"
+
+Draft = dict[str, Any]
+"""A message that is not posted yet: columns of `Outgoing`, and perhaps `after_seconds`."""
 
 
 def post_to_channel(
     work: Work, channel_id: int, kind: str, key: str, payload: dict[str, Any]
 ) -> bool:
     """A message in a Discord channel; False when this key was already posted."""
-    return _post(
-        work,
-        key=key,
-        service="discord",
-        lane=f"discord:{channel_id}",
-        target={"channel_id": channel_id},
-        kind=kind,
-        payload=payload,
-    )
+    return _post(work, **to_channel(channel_id, kind, key, payload))
+
+
+def to_channel(channel_id: int, kind: str, key: str, payload: dict[str, Any]) -> Draft:
+    """The same for `post_all`."""
+    return {
+        "key": key,
+        "service": "discord",
+        "lane": f"discord:{channel_id}",
+        "target": {"channel_id": channel_id},
+        "kind": kind,
+        "payload": payload,
+    }
 
 
 def post_to_user(
@@ -114,17 +121,23 @@ def post_reply(
     """A reply in the chat in which a message was written; the payload gets its sender's name as
     `viewer`. With `once_a_minute` at most one reply in each minute to whoever or whatever that
     names, so that spam is not answered with spam."""
+    return _post(work, **reply_to(message, kind, payload, once_a_minute=once_a_minute))
+
+
+def reply_to(
+    message: ChatMessageSent, kind: str, payload: dict[str, Any], *, once_a_minute: str = ""
+) -> Draft:
+    """The same for `post_all`."""
     minute = int(message.at.timestamp() // 60)
     key = f"{once_a_minute}:{minute}" if once_a_minute else message.message_id
-    return _post(
-        work,
-        key=f"{kind}:{key}",
-        service=message.platform,
-        lane=f"{message.platform}:{message.channel_id}",
-        target={"broadcaster_user_id": message.channel_id, "reply_to": message.message_id},
-        kind=kind,
-        payload=payload | {"viewer": message.sender.name},
-    )
+    return {
+        "key": f"{kind}:{key}",
+        "service": message.platform,
+        "lane": f"{message.platform}:{message.channel_id}",
+        "target": {"broadcaster_user_id": message.channel_id, "reply_to": message.message_id},
+        "kind": kind,
+        "payload": payload | {"viewer": message.sender.name},
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +161,8 @@ class RoleChange:
 def post_role_changes(work: Work, kind: str, changes: Sequence[RoleChange]) -> None:
     """Change members' roles, one after the other per server, in this order. `Feature.settles` gets
     the outcome of each."""
-    rows = [
+    drafts = [
         {
-            "guild_id": work.guild_id,
             "key": change.key,
             "service": "discord",
             "lane": f"discord:roles:{work.guild_id}",
@@ -162,13 +174,17 @@ def post_role_changes(work: Work, kind: str, changes: Sequence[RoleChange]) -> N
             },
             "kind": kind,
             "payload": change.payload,
-            "after": timedelta(),
         }
         for change in changes
     ]
-    if rows:
-        work.tx.execute(_POST, rows)
-        notify_after_commit(work.tx, TOPIC)
+    post_all(work, drafts)
+
+
+def post_all(work: Work, drafts: Sequence[Draft]) -> None:
+    """Post many messages in one statement, in this order; keys that were already posted are
+    skipped."""
+    if drafts:
+        _post_drafts(work, drafts)
 
 
 def withdraw(work: Work, keys: Collection[str]) -> set[str]:
@@ -192,19 +208,29 @@ _WITHDRAW = text("""
     RETURNING m.key, m.attempts
 """)
 
-_POST = (
-    upsert(messages)
-    .values(try_at=func.now() + bindparam("after", type_=Interval()))
-    .on_conflict_do_nothing(constraint="outbox_messages_once")
-)
+_POST = text("""
+    INSERT INTO outbox_messages (guild_id, key, service, lane, target, kind, payload, try_at)
+    SELECT CAST(:guild_id AS bigint), key, service, lane, target, kind, payload,
+           now() + make_interval(secs => COALESCE(after_seconds, 0))
+      FROM ROWS FROM (jsonb_to_recordset(CAST(:drafts AS jsonb))
+                   AS (key text, service text, lane text, target jsonb, kind text, payload jsonb,
+                       after_seconds double precision)) WITH ORDINALITY
+     ORDER BY ordinality
+        ON CONFLICT ON CONSTRAINT outbox_messages_once DO NOTHING
+""")
 
 
-def _post(work: Work, *, after_seconds: float = 0, **message: Any) -> bool:
-    after = timedelta(seconds=after_seconds)
-    posted = work.tx.execute(_POST, {"guild_id": work.guild_id, "after": after, **message})
-    if posted.rowcount:
+def _post(work: Work, **draft: Any) -> bool:
+    return _post_drafts(work, [draft]) == 1
+
+
+def _post_drafts(work: Work, drafts: Sequence[Draft]) -> int:
+    """How many were posted."""
+    given = {"guild_id": work.guild_id, "drafts": json.dumps(drafts)}
+    posted = work.tx.execute(_POST, given).rowcount
+    if posted:
         notify_after_commit(work.tx, TOPIC)
-    return posted.rowcount == 1
+    return posted
 
 
 # -- what became of them --------------------------------------------------------------------------

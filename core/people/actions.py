@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from core.events import ChatMessageSent, Person
 from core.kit.database import cache_of
 from core.kit.errors import Refusal
+from core.kit.records import ViewerId
 from core.kit.words import _
 from core.kit.work import Work
 from core.people import store
@@ -18,19 +19,19 @@ _MENTION = re.compile(r"<@!?([0-9]{1,19})>")
 _DISCORD_ID = re.compile(r"[0-9]{15,19}")
 
 
-def meet_sender(tx: Connection, message: ChatMessageSent) -> int:
+def meet_sender(tx: Connection, message: ChatMessageSent) -> ViewerId:
     """The viewer id of who wrote this line; asked once a transaction and line."""
-    if _sender_key(message) not in cache_of(tx):
-        meet_senders(tx, [message])
-    viewer_id = cache_of(tx)[_sender_key(message)]
-    assert isinstance(viewer_id, int)
-    return viewer_id
+    return meet_senders(tx, [message])[0]
 
 
-def meet_senders(tx: Connection, messages: Sequence[ChatMessageSent]) -> None:
-    """The same for many lines at once, so that `meet_sender` knows them."""
-    viewer_ids = store.set_viewers(tx, [(_account(m), m.sender.name, m.at) for m in messages])
-    cache_of(tx).update({_sender_key(m): viewer_ids[_account(m)] for m in messages})
+def meet_senders(tx: Connection, messages: Sequence[ChatMessageSent]) -> list[ViewerId]:
+    """The same for many lines at once."""
+    cache, keys = cache_of(tx), [_sender_key(message) for message in messages]
+    new = [message for message, key in zip(messages, keys, strict=True) if key not in cache]
+    if new:
+        met = store.set_viewers(tx, [(_account(m), m.sender.name, m.at) for m in new])
+        cache.update({_sender_key(m): met[_account(m)] for m in new})
+    return [cache[key] for key in keys]
 
 
 def _account(message: ChatMessageSent) -> GuildAccount:

@@ -4,6 +4,7 @@ They take a connection, because most run for each line of chat or for many rows.
 they return are for reading: changes of them are not written.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -40,10 +41,9 @@ def fold(name: str) -> str:
 # transaction may write in between, perhaps a newer name: hence the CASEs.
 _SET_VIEWERS = text("""
     WITH seen AS (
-        SELECT * FROM unnest(CAST(:guild_ids AS bigint[]), CAST(:platforms AS text[]),
-                             CAST(:user_ids AS bigint[]), CAST(:names AS text[]),
-                             CAST(:folded_names AS text[]), CAST(:ats AS timestamptz[]))
-                   AS seen (guild_id, platform, platform_user_id, name, folded_name, named_at)
+        SELECT * FROM jsonb_to_recordset(CAST(:seen AS jsonb))
+                   AS seen (guild_id bigint, platform text, platform_user_id bigint, name text,
+                            folded_name text, named_at timestamptz)
     ), known AS (
         SELECT v.*
           FROM seen
@@ -84,15 +84,19 @@ def set_viewers(
         seen: account, name, and when it had this name; of any guilds.
     """
     newest = {account: (name, at) for account, name, at in sorted(seen, key=lambda one: one[2])}
-    values = {
-        "guild_ids": [account.guild_id for account in newest],
-        "platforms": [account.platform for account in newest],
-        "user_ids": [account.user_id for account in newest],
-        "names": [name for name, _at in newest.values()],
-        "folded_names": [fold(name) for name, _at in newest.values()],
-        "ats": [at for _name, at in newest.values()],
-    }
-    found = [(GuildAccount(*row[:3]), *row[3:]) for row in tx.execute(_SET_VIEWERS, values)]
+    rows = [
+        {
+            "guild_id": account.guild_id,
+            "platform": account.platform,
+            "platform_user_id": account.user_id,
+            "name": name,
+            "folded_name": fold(name),
+            "named_at": at.isoformat(),
+        }
+        for account, (name, at) in newest.items()
+    ]
+    written = tx.execute(_SET_VIEWERS, {"seen": json.dumps(rows)}).all()
+    found = [(GuildAccount(*row[:3]), *row[3:]) for row in written]
     viewer_ids = {account: viewer_id for account, viewer_id, _is_new in found}
     new = [account for account, _viewer_id, is_new in found if is_new]
     for account, former in _list_forgotten(tx, new).items():

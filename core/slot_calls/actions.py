@@ -1,12 +1,14 @@
 """What viewers and moderators can do with the queue. Every action is one transaction, including the
 messages it sends."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from math import ceil
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import ARRAY, BigInteger, bindparam, func, select
 
 from core.events import ChatMessageSent, ExclusionChanged
 from core.guilds.actions import audit, change_settings, load_settings
@@ -14,7 +16,7 @@ from core.guilds.channels import find_trouble
 from core.guilds.records import ChannelTrouble
 from core.kick.accounts.primary import find_other
 from core.kit.errors import Refusal
-from core.kit.records import ChannelId, MemberId, ViewerId
+from core.kit.records import ChannelId, MemberId
 from core.kit.words import _
 from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
@@ -35,60 +37,72 @@ Closed = Literal["done", "skipped"]
 # Built once, because every action needs them.
 IS_OPEN = SlotCall.state == "open"
 _QUEUE = select(SlotCall).where(IS_OPEN).order_by(SlotCall.number)
-_THEIRS = SlotCall.viewer_id == bindparam("viewer_id")
-_SAME_MESSAGE = (SlotCall.platform == bindparam("platform")) & (
-    SlotCall.message_id == bindparam("message_id")
+_SIZE = select(
+    select(func.coalesce(func.max(SlotCall.number), 0)).scalar_subquery(),
+    select(func.count()).where(IS_OPEN).scalar_subquery(),
 )
-_BEFORE_CALL = select(
-    select(SlotCall.number).where(_SAME_MESSAGE).exists().label("is_known"),
-    select(func.max(SlotCall.number)).scalar_subquery().label("last_number"),
-    select(func.count()).where(IS_OPEN).scalar_subquery().label("open"),
-    func.array(select(SlotCall.slot).where(_THEIRS, IS_OPEN).scalar_subquery()).label("slots"),
-    select(func.max(SlotCall.called_at)).where(_THEIRS).scalar_subquery().label("last_at"),
+"""The last number, and how many calls are open."""
+_OPEN_OR_RECENT = select(SlotCall).where(
+    SlotCall.viewer_id == func.any(bindparam("viewer_ids", type_=ARRAY(BigInteger))),
+    IS_OPEN | (SlotCall.called_at >= bindparam("since")),
 )
-"""What a call depends on, in one statement."""
 
 # -- viewers --------------------------------------------------------------------------------------
 
 
-def call_slot(work: Work, message: ChatMessageSent, argument: str) -> None:
-    """Handle `!call <slot>`. Handling the same message again does nothing."""
-    viewer_id = ViewerId(people.meet_sender(work.tx, message))
+def call_slots(work: Work, messages: Sequence[ChatMessageSent]) -> None:
+    """Handle each `!call <slot>`, in order. Handling the same message again does nothing."""
+    viewer_ids = people.meet_senders(work.tx, messages)
     work.lock(Lock.SLOT_CALLS)
-    given = {"platform": message.platform, "message_id": message.message_id, "viewer_id": viewer_id}
-    before = work.execute(_BEFORE_CALL, given).one()
-    if before.is_known:
-        return
-    settings, slot = load_settings(work, SlotCallSettings), clean(argument)
-    caller = Caller(
-        can_post=find_trouble(work, settings.channel) is None,
-        blocked=not without_excluded(work.tx, [message], "slot_calls"),
-        open_slots=before.slots,
-        seconds_since_last=before.last_at and (work.now - before.last_at).total_seconds(),
-    )
-    reason = rejection(slot, caller, settings)
-    if reason is None:
-        call = SlotCall(
-            number=(before.last_number or 0) + 1,
-            viewer_id=viewer_id,
-            slot=slot,
-            platform=message.platform,
-            message_id=message.message_id,
-            called_at=work.now,
-            channel_id=ChannelId(settings.channel),
+    settings = load_settings(work, SlotCallSettings)
+    can_post = find_trouble(work, settings.channel) is None
+    allowed = set(without_excluded(work.tx, messages, "slot_calls"))
+    since = min(message.at for message in messages) - timedelta(seconds=settings.cooldown_seconds)
+    calls = defaultdict(list)
+    for call in work.scalars(_OPEN_OR_RECENT, {"viewer_ids": viewer_ids, "since": since}):
+        calls[call.viewer_id].append(call)
+    number, position = work.execute(_SIZE).one()
+    drafts = []
+    for message, viewer_id in zip(messages, viewer_ids, strict=True):
+        theirs, slot = calls[viewer_id], clean(message.argument)
+        if any(call.is_from(message) for call in theirs):
+            continue
+        last_at = max((call.called_at for call in theirs), default=None)
+        caller = Caller(
+            can_post=can_post,
+            blocked=message not in allowed,
+            open_slots=[call.slot for call in theirs if call.state == "open"],
+            seconds_since_last=(message.at - last_at).total_seconds() if last_at else None,
         )
-        work.add(call)
-        position = before.open + 1
-        post = _post(call, message.sender.name) | {"position": position}
-        outbox.post_to_channel(work, call.channel_id, "slot_calls.post", _post_key(call), post)
-        payload = {"slot": slot, "position": position}
-        outbox.post_reply(work, message, "slot_calls.accepted", payload)
-    elif reason != "blocked":  # blocked viewers get no reply at all
-        wait = max(1, ceil(cooldown_left(caller, settings)))
-        payload = {"reason": reason, "slot": slot, "wait": wait, "max_open": settings.max_open}
-        whom = "all" if reason in ("off", "no_channel", "no_access") else viewer_id
-        once = f"{reason}:{whom}"
-        outbox.post_reply(work, message, "slot_calls.rejected", payload, once_a_minute=once)
+        reason = rejection(slot, caller, settings)
+        if reason is None:
+            number, position = number + 1, position + 1
+            call = SlotCall(
+                number=number,
+                viewer_id=viewer_id,
+                slot=slot,
+                platform=message.platform,
+                message_id=message.message_id,
+                called_at=message.at,
+                channel_id=ChannelId(settings.channel),
+            )
+            work.add(call)
+            theirs.append(call)
+            post = _post(call, message.sender.name) | {"position": position}
+            reply = {"slot": slot, "position": position}
+            drafts += [
+                outbox.to_channel(call.channel_id, "slot_calls.post", _post_key(call), post),
+                outbox.reply_to(message, "slot_calls.accepted", reply),
+            ]
+        elif reason != "blocked":  # blocked viewers get no reply at all
+            wait = max(1, ceil(cooldown_left(caller, settings)))
+            reply = {"reason": reason, "slot": slot, "wait": wait, "max_open": settings.max_open}
+            whom = "all" if reason in ("off", "no_channel", "no_access") else viewer_id
+            once = f"{reason}:{whom}"
+            drafts.append(
+                outbox.reply_to(message, "slot_calls.rejected", reply, once_a_minute=once)
+            )
+    outbox.post_all(work, drafts)
 
 
 # -- moderators -----------------------------------------------------------------------------------

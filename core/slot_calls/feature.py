@@ -4,9 +4,9 @@ from core.events import ExclusionChanged
 from core.kit.feature import ChatCommand, Feature
 from core.kit.privacy import personal_data
 from core.kit.words import _
-from core.kit.work import chat_action, event_action
+from core.kit.work import chat_batch_action, event_action
 from core.slot_calls import messages
-from core.slot_calls.actions import call_slot, on_exclusion_changed, skip_calls
+from core.slot_calls.actions import call_slots, on_exclusion_changed, skip_calls
 from core.slot_calls.discord import CallButton, SlotCalls, render_post
 from core.slot_calls.pages import PAGES, setup, stats
 from core.slot_calls.records import SlotCall
@@ -19,9 +19,10 @@ FEATURE = Feature(
     chat_commands=(
         ChatCommand(
             ("call", "sr"),
-            chat_action(call_slot),
+            chat_batch_action(call_slots),
             usage="!call <slot>",
             help="Request a slot; it goes into the streamer's queue.",
+            in_batches=True,
         ),
     ),
     settings=tuple(SlotCallSettings.declared.values()),

@@ -6,6 +6,7 @@ from typing import Literal
 from sqlalchemy import Index, PrimaryKeyConstraint, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core.events import ChatMessageSent
 from core.kit.personal import holds
 from core.kit.records import ChannelId, MemberId, one_of
 from core.people.records import ViewerRecord, viewer_key
@@ -40,3 +41,7 @@ class SlotCall(ViewerRecord, kw_only=True):
         Index("slot_calls_open", "guild_id", "number", postgresql_where=text("state = 'open'")),
         Index("slot_calls_by_viewer", "guild_id", "viewer_id", text("called_at DESC")),
     )
+
+    def is_from(self, message: ChatMessageSent) -> bool:
+        """Whether this message made the call."""
+        return (self.platform, self.message_id) == (message.platform, message.message_id)

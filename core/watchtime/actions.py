@@ -45,18 +45,25 @@ def note_presence(tx: Connection, messages: Sequence[ChatMessageSent]) -> None:
     Whether the channel is live does not matter here: what is credited is decided by the streams,
     however late they become known.
     """
-    earning = [
-        message
-        for message in messages
-        if setting(tx, message.guild_id, _SETTINGS["enabled"]) and rules.can_earn(message.sender)
-    ]
-    people.meet_senders(tx, earning)
+    windows = {
+        guild_id: window(tx, guild_id)
+        for guild_id in {message.guild_id for message in messages}
+        if setting(tx, guild_id, _SETTINGS["enabled"])
+    }
+    earning = [m for m in messages if m.guild_id in windows and rules.can_earn(m.sender)]
+    counted = without_excluded(tx, earning, "watchtime")
     present = [
-        (message.guild_id, people.meet_sender(tx, message), message.platform, message.at, *piece)
-        for message in without_excluded(tx, earning, "watchtime")
-        for piece in rules.presence_after(message.at, window(tx, message.guild_id))
+        {
+            "guild_id": message.guild_id,
+            "viewer_id": viewer_id,
+            "platform": message.platform,
+            "spoke_at": message.at,
+            **piece._asdict(),
+        }
+        for message, viewer_id in zip(counted, people.meet_senders(tx, counted), strict=True)
+        for piece in rules.presence_after(message.at, windows[message.guild_id])
     ]
-    for guild_id in sorted({guild_id for guild_id, *_rest in present}):
+    for guild_id in sorted({one["guild_id"] for one in present}):
         _lock_for_facts(tx, guild_id)
     store.add_presence(tx, present)
 

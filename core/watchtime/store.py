@@ -10,11 +10,13 @@ credit), then rows. Without it a credit could clear a mark while a message that 
 written but not yet committed.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, case, func, select, text
+from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.kit.database import notify_after_commit
@@ -39,11 +41,9 @@ _ADD_PRESENCE = text("""
     WITH said AS (
         SELECT guild_id, viewer_id, day, platform, max(spoke_at) AS spoke_at,
                range_agg(tstzrange(starts_at, ends_at)) AS present
-          FROM unnest(CAST(:guild_ids AS bigint[]), CAST(:viewer_ids AS bigint[]),
-                      CAST(:platforms AS text[]), CAST(:spoke_ats AS timestamptz[]),
-                      CAST(:days AS date[]), CAST(:starts AS timestamptz[]),
-                      CAST(:ends AS timestamptz[]))
-                   AS said (guild_id, viewer_id, platform, spoke_at, day, starts_at, ends_at)
+          FROM jsonb_to_recordset(CAST(:present AS jsonb))
+            AS said (guild_id bigint, viewer_id bigint, platform text, spoke_at timestamptz,
+                     day date, starts_at timestamptz, ends_at timestamptz)
          GROUP BY guild_id, viewer_id, day, platform
     ), changed AS (
         INSERT INTO watchtime_days AS d
@@ -71,21 +71,40 @@ _ADD_PRESENCE = text("""
 """)
 
 
-def add_presence(tx: Connection, present: Sequence[tuple[Any, ...]]) -> None:
+def add_presence(tx: Connection, present: Sequence[Mapping[str, Any]]) -> None:
     """Add to when viewers were there; adding it again changes nothing.
 
     Args:
-        present: (guild id, viewer id, platform, instant of the message, day, start, end).
+        present: guild_id, viewer_id, platform, spoke_at, day, starts_at, ends_at.
     """
     if present:
-        names = ("guild_ids", "viewer_ids", "platforms", "spoke_ats", "days", "starts", "ends")
-        columns = map(list, zip(*present, strict=True))
-        tx.execute(_ADD_PRESENCE, dict(zip(names, columns, strict=True)))
+        tx.execute(_ADD_PRESENCE, {"present": json.dumps(present, default=str)})
 
 
 STILL_LIVE = timedelta(minutes=5)
 """Kick's list of who is live lags a little behind. A channel that is seen live for longer after the
 end has come back with the same stream: nothing ended."""
+
+
+def _set_stream() -> Insert:
+    new = upsert(ConfirmedStream)
+    said = new.excluded
+    seen = func.greatest(streams.c.seen_at, said.seen_at)
+    last_end = func.greatest(streams.c.ended_at, said.ended_at)
+    end = case((seen <= last_end + STILL_LIVE, last_end))
+    return new.on_conflict_do_update(
+        constraint="watchtime_streams_once",
+        set_={
+            "seen_at": seen,
+            "ended_at": end,
+            # LEAST passes over NULL. The new `until` is one of these two.
+            "stale_from": func.least(streams.c.stale_from, streams.c.until, said.until),
+        },
+        where=(streams.c.seen_at < said.seen_at) | streams.c.ended_at.is_distinct_from(end),
+    )
+
+
+_SET_STREAM = _set_stream()
 
 
 def set_stream(
@@ -100,31 +119,9 @@ def set_stream(
     """The platform said that this stream was live at `seen_at`, or that it ended; False if that is
     nothing new. Facts only grow: an older check undoes nothing, and in whatever order they come,
     what is known is the last check and, unless that overrules it, the last end."""
-    new = upsert(ConfirmedStream).values(
-        guild_id=guild_id,
-        platform=platform,
-        started_at=started_at,
-        seen_at=seen_at,
-        ended_at=ended_at,
-        stale_from=started_at,
-    )
-    said = new.excluded
-    seen = func.greatest(streams.c.seen_at, said.seen_at)
-    last_end = func.greatest(streams.c.ended_at, said.ended_at)
-    end = case((seen <= last_end + STILL_LIVE, last_end))
-    changed = tx.execute(
-        new.on_conflict_do_update(
-            constraint="watchtime_streams_once",
-            set_={
-                "seen_at": seen,
-                "ended_at": end,
-                # LEAST passes over NULL. The new `until` is one of these two.
-                "stale_from": func.least(streams.c.stale_from, streams.c.until, said.until),
-            },
-            where=(streams.c.seen_at < said.seen_at) | streams.c.ended_at.is_distinct_from(end),
-        )
-    )
-    return changed.rowcount == 1
+    stream = {"guild_id": guild_id, "platform": platform, "started_at": started_at}
+    seen = {"seen_at": seen_at, "ended_at": ended_at, "stale_from": started_at}
+    return tx.execute(_SET_STREAM, stream | seen).rowcount == 1
 
 
 def set_seen_offline(tx: Connection, guild_id: int, platform: str, at: datetime) -> bool:

@@ -1,7 +1,7 @@
 """Which kinds of messages are posted where, read from the code.
 
-A kind is a literal at the call of `outbox.post_...`, or it is handed on: then the callers of that
-function are looked at, and so on.
+A kind is a literal at the call of a function of the outbox, or it is handed on: then the callers of
+that function are looked at, and so on.
 """
 
 import ast
@@ -40,12 +40,12 @@ def posted_kinds() -> Iterator[tuple[str, str, str]]:
     Raises:
         AssertionError: a kind cannot be seen from the code.
     """
+    actions = inspect.getmembers(outbox, inspect.isfunction)
+    parameters = {name: list(inspect.signature(action).parameters) for name, action in actions}
     waiting = [
-        Poster(
-            name, "", name, "kind", list(inspect.signature(action).parameters).index("kind"), "{}"
-        )
-        for name, action in inspect.getmembers(outbox, inspect.isfunction)
-        if name.startswith("post_")
+        Poster(name, "", name, "kind", names.index("kind"), "{}")
+        for name, names in parameters.items()
+        if "kind" in names
     ]
     trees = {m: ast.parse(source_of(m)) for m in modules() if not m.startswith("core.outbox")}
     while waiting:

@@ -190,9 +190,8 @@ POSTED = sorted(set(posted_kinds()))
 
 @pytest.mark.parametrize(("module", "how", "kind"), POSTED)
 def test_every_posted_kind_has_a_renderer(module: str, how: str, kind: str) -> None:
-    where = {"post_to_kick": "lines", "post_reply": "lines", "post_role_changes": "settles"}.get(
-        how, "embeds"
-    )
+    lines = dict.fromkeys(("post_to_kick", "post_reply", "reply_to"), "lines")
+    where = (lines | {"post_role_changes": "settles"}).get(how, "embeds")
     assert kind in {kind for feature in FEATURES for kind in getattr(feature, where)}
     assert kind.split(".")[0] == module.split(".")[1], "a feature posts its own kinds only"
 

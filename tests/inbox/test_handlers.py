@@ -1,5 +1,6 @@
 """Who hears what, and what a typed command is."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -76,8 +77,8 @@ class Called:
     def __init__(self) -> None:
         self.with_: list[str] = []
 
-    def run(self, _tx: Connection, _message: Any, argument: str) -> None:
-        self.with_.append(argument)
+    def run(self, _tx: Connection, messages: Sequence[ChatMessageSent]) -> None:
+        self.with_ += [message.argument for message in messages]
 
 
 def heard(tx: Connection, message: ChatMessageSent) -> list[str]:

@@ -30,10 +30,10 @@ def test_concurrent_chat_keeps_one_viewer(database: Database, guild_id: int) -> 
 
     def chat(number: int) -> None:
         with database.begin() as tx:
-            said = line(guild_id, f"Book of {number}")
+            said = line(guild_id, f"!call Book of {number}")
             viewer_id = people.meet_sender(tx, said)
             assert viewer_id > 0
-            SLOT_CALLS.chat_commands[0].run(tx, said, f"Book of {number}")
+            SLOT_CALLS.chat_commands[0].run(tx, [said])
             watchtime.note_presence(tx, [said])
 
     def credit(number: int) -> None:

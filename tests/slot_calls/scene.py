@@ -87,12 +87,13 @@ class Guild:
     def call(self, slot: str, **who_and_when: Any) -> ChatMessageSent:
         """A viewer types `!call <slot>`."""
         message = chat_message(self.id, f"!call {slot}", **who_and_when)
-        self.handle(message, slot)
+        self.handle(message)
         return message
 
-    def handle(self, message: ChatMessageSent, slot: str) -> None:
+    def handle(self, *messages: ChatMessageSent) -> None:
+        """One batch of chat."""
         cache_of(self.tx).clear()
-        FEATURE.chat_commands[0].run(self.tx, message, slot)
+        FEATURE.chat_commands[0].run(self.tx, messages)
 
     def handle_event(self, event: ExclusionChanged) -> None:
         cache_of(self.tx).clear()

@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from core.events import ExclusionChanged
+from core.events import ChatMessageSent, ExclusionChanged
 from core.guilds import channels
 from core.guilds.records import TroubleReason
 from core.kit.database import savepoint
@@ -160,10 +162,10 @@ def test_cooldown_runs_from_accepted_message_to_message(guild: Guild) -> None:
 
 def test_message_handled_twice_is_one_call(guild: Guild) -> None:
     message = guild.call("Book of Dead")
-    guild.handle(message, "Book of Dead")
+    guild.handle(message)
     assert guild.queue() == ["#1 Book of Dead (MadCats)"]
     guild.do(actions.close_call, 1, "done")
-    guild.handle(message, "Book of Dead")
+    guild.handle(message)
     assert guild.queue() == []
     assert guild.rejections() == []
 
@@ -187,6 +189,47 @@ def test_off_is_sent_once_a_minute_for_everyone(guild: Guild) -> None:
     for user_id in (7, 8, 9):
         guild.call("Book of Dead", user_id=user_id, name=f"viewer{user_id}")
     assert guild.rejections() == ["off"]
+
+
+calls = st.tuples(
+    st.integers(1, 3), st.sampled_from(("a", "A", "b", "c", "")), st.integers(0, 90), st.integers()
+)
+
+
+@settings(max_examples=25)
+@given(typed=st.lists(calls, max_size=12, unique_by=lambda call: call[3]), again=st.booleans())
+def test_batch_of_calls_has_the_same_outcome_as_one_by_one(
+    guild: Guild, other: Guild, typed: list[tuple[int, str, int, int]], again: bool
+) -> None:
+    batches: list[list[ChatMessageSent]] = []
+    with guild.tx.begin_nested() as example:
+        for one in (guild, other):
+            one.call("x", user_id=3, name="viewer3", seconds=-60, message_id="before")
+            one.do(actions.block_by_name, "viewer3")
+            one.do(actions.configure, cooldown_seconds=20, max_open=2)
+            batch = [
+                chat_message(
+                    one.id,
+                    f"!call {slot}",
+                    user_id=user,
+                    name=f"viewer{user}",
+                    seconds=seconds,
+                    message_id=f"m{number}",
+                )
+                for user, slot, seconds, number in typed
+            ]
+            batches.append(batch + batch[:3] if again else batch)
+        together, apart = batches
+        if together:
+            guild.handle(*together)
+        for message in apart:
+            other.handle(message)
+        assert guild.queue() == other.queue()
+        said, expected = (
+            [(p.kind, p.target, p.payload) for p in one.posted()] for one in (guild, other)
+        )
+        assert said == expected
+        example.rollback()
 
 
 # -- closing --------------------------------------------------------------------------------------
@@ -369,7 +412,7 @@ def test_guilds_have_their_own_queue_numbers_and_limits(guild: Guild, other: Gui
 
 def test_one_message_in_two_guilds_is_a_call_in_each(guild: Guild, other: Guild) -> None:
     for one in (guild, other):
-        one.handle(chat_message(one.id, message_id="shared"), "Book of Dead")
+        one.handle(chat_message(one.id, "!call Book of Dead", message_id="shared"))
         assert len(one.posted()) == 2
 
 

@@ -24,7 +24,7 @@ def teller(tx: Connection, guild_id: int) -> Teller:
 
 def ask(tx: Connection, teller: Teller, viewer: int, minute: float) -> None:
     (command,) = FEATURE.chat_commands
-    command.run(tx, teller.says(viewer, at(minute)), "")
+    command.run(tx, [teller.says(viewer, at(minute))])
 
 
 def answers(tx: Connection, guild_id: int) -> list[dict[str, Any]]:
@@ -59,7 +59,7 @@ def test_streamer_is_answered_that_their_time_is_not_counted(
     tx: Connection, guild_id: int, teller: Teller
 ) -> None:
     (command,) = FEATURE.chat_commands
-    command.run(tx, teller.says(9, at(30), is_broadcaster=True), "")
+    command.run(tx, [teller.says(9, at(30), is_broadcaster=True)])
     told = ["@viewer9 the streamer's own time is not counted, your viewers' is."]
     assert said(tx, guild_id) == told
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Connection, Table, delete, literal, select, text
+from sqlalchemy import Connection, Table, bindparam, delete, literal, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.kick.bodies import CHAT, FEED, WEBHOOK
@@ -83,12 +83,15 @@ def end_subscriptions_but(tx: Connection, followed: Sequence[int]) -> None:
 # -- authorities --------------------------------------------------------------------------------
 
 
+_AUTHORITIES = select(EventAuthority.kind, EventAuthority.authority).where(
+    EventAuthority.broadcaster_user_id == bindparam("channel_id")
+)
+
+
 def list_authorities(tx: Connection, broadcaster_user_id: int) -> dict[str, Authority]:
     """Kind -> the source that counts, where that was decided."""
-    found = select(EventAuthority.kind, EventAuthority.authority).where(
-        EventAuthority.broadcaster_user_id == broadcaster_user_id
-    )
-    return {row.kind: row.authority for row in tx.execute(found)}
+    found = tx.execute(_AUTHORITIES, {"channel_id": broadcaster_user_id})
+    return {row.kind: row.authority for row in found}
 
 
 def set_authorities(

@@ -61,8 +61,9 @@ def without_excluded(
     excluded name is excluded from now on."""
     if not messages:
         return []
-    senders = [(m.guild_id, people.meet_sender(tx, m), fold(m.sender.name)) for m in messages]
-    guild_ids, viewer_ids, names = (list(column) for column in zip(*senders, strict=True))
+    guild_ids = [message.guild_id for message in messages]
+    viewer_ids = people.meet_senders(tx, messages)
+    names = [fold(message.sender.name) for message in messages]
     accounts = defaultdict(list)
     listed: dict[tuple[int, str], dict[Scope, bool]] = defaultdict(dict)
     values = {"guild_ids": guild_ids, "viewer_ids": viewer_ids, "names": names}
@@ -72,7 +73,9 @@ def without_excluded(
         else:
             listed[row.guild_id, row.folded_name][row.scope] = row.excluded
     kept = []
-    for message, (guild_id, viewer_id, name) in zip(messages, senders, strict=True):
+    for message, guild_id, viewer_id, name in zip(
+        messages, guild_ids, viewer_ids, names, strict=True
+    ):
         known = accounts[guild_id, viewer_id]
         for one in _take_listed(listed[guild_id, name], name):
             if (one, None) not in known:
