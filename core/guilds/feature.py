@@ -5,15 +5,15 @@ from core.guilds.records import AuditEntry, Guild, StoredSetting
 from core.guilds.settings import SETTINGS
 from core.kit.feature import Feature
 from core.kit.privacy import personal_data
-from core.kit.words import _
+from core.kit.words import N_
 
 FEATURE = Feature(
     "guilds",
     settings=SETTINGS,
     checks=(check_health,),
     audit={
-        "guilds.grant": lambda before, after: _("let {target} use the command group {after}"),
-        "guilds.revoke": lambda before, after: _("took the command group {before} from {target}"),
+        "guilds.grant": N_("let {target} use the command group {after}"),
+        "guilds.revoke": N_("took the command group {before} from {target}"),
     },
     personal=personal_data(Guild, StoredSetting, AuditEntry),
 )

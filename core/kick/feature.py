@@ -28,7 +28,7 @@ from core.kick.review.tasks import TASKS as REVIEW_TASKS
 from core.kick.review.tasks import check_health as check_review
 from core.kick.webhooks import pages
 from core.kit.feature import Feature
-from core.kit.words import _
+from core.kit.words import N_, _
 
 FEATURE = Feature(
     "kick",
@@ -69,22 +69,20 @@ FEATURE = Feature(
     ),
     runs=(FeedListener,),
     audit={
-        "kick.missed.credited": lambda before, after: _("credited missed event {target}"),
-        "kick.missed.dismissed": lambda before, after: _("dismissed missed event {target}"),
-        "kick.missed.taken_back": lambda before, after: _("took back duplicate {target}"),
-        "kick.say": lambda before, after: _("wrote in Kick chat: {after}"),
+        "kick.missed.credited": N_("credited missed event {target}"),
+        "kick.missed.dismissed": N_("dismissed missed event {target}"),
+        "kick.missed.taken_back": N_("took back duplicate {target}"),
+        "kick.say": N_("wrote in Kick chat: {after}"),
         "kick.channel": lambda before, after: (
             _("chose the Kick channel {after} (was {before})")
             if before
             else _("chose the Kick channel {after}")
         ),
-        "kick.chatroom": lambda before, after: _("set the chatroom id to {after} (was {before})"),
-        "kick.site_channel": lambda before, after: _(
-            "set the channel id of the website to {after} (was {before})"
-        ),
-        "kick.connect": lambda before, after: _("connected the Kick account {target}"),
-        "kick.disconnect": lambda before, after: _("disconnected the Kick account {target}"),
-        "kick.primary": lambda before, after: _(
+        "kick.chatroom": N_("set the chatroom id to {after} (was {before})"),
+        "kick.site_channel": N_("set the channel id of the website to {after} (was {before})"),
+        "kick.connect": N_("connected the Kick account {target}"),
+        "kick.disconnect": N_("disconnected the Kick account {target}"),
+        "kick.primary": N_(
             "made {after} the server that answers in the chat of {target} (was {before})"
         ),
     },

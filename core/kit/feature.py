@@ -129,10 +129,11 @@ Check: TypeAlias = "Callable[[Connection, datetime], list[HealthItem]]"
 """`check_health(tx, now)`: a feature's items on the health page."""
 
 
-AuditLine: TypeAlias = "Callable[[Any, Any], str]"
-"""`line(before, after)`: what somebody did, such as `ended raffle {target} early (was {before})`,
-to be read after their name. The fields `target`, `before` and `after` are filled in; of an entry
-with several values, `before_ends_at` is the one of this name."""
+AuditLine: TypeAlias = "str | Callable[[Any, Any], str]"
+"""What somebody did, such as `N_("ended raffle {target} early (was {before})")`, to be read after
+their name; or `line(before, after)`, which returns that translated. The fields `target`, `before`
+and `after` are filled in; of an entry with several values, `before_ends_at` is the one of this
+name."""
 
 
 @dataclass(frozen=True)

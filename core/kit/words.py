@@ -33,6 +33,11 @@ def _(message: str) -> str:
     return _catalogue(_language.get()).gettext(message)
 
 
+def N_(message: str) -> str:
+    """Mark a message that is translated later, with `_`, where it is shown."""
+    return message
+
+
 def ngettext(one: str, many: str, count: int) -> str:
     """The form for `count`."""
     return _catalogue(_language.get()).ngettext(one, many, count)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 from core.kit.feature import Feature, Task
 from core.kit.personal import Subject
 from core.kit.privacy import personal_data
-from core.kit.words import _
+from core.kit.words import N_
 from core.people.exclusions import messages as exclusions
 from core.people.exclusions.discord import Exclusions
 from core.people.exclusions.records import ExcludedName, Exclusion
@@ -68,9 +68,9 @@ FEATURE = Feature(
     audit={
         "people.exclude": exclusions.audited_exclude,
         "people.include": exclusions.audited_include,
-        "people.unlink": lambda before, after: _("unlinked {target} from {before}"),
-        "people.panel": lambda before, after: _("posted a link panel in {target}"),
-        "people.panel_withdrawn": lambda before, after: _("removed the link panel from {target}"),
+        "people.unlink": N_("unlinked {target} from {before}"),
+        "people.panel": N_("posted a link panel in {target}"),
+        "people.panel_withdrawn": N_("removed the link panel from {target}"),
     },
     personal=replace(
         _RECORDS,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from core.kit.feature import Feature
-from core.kit.words import _
+from core.kit.words import N_
 from core.privacy.buttons import data_button, forget_button
 from core.privacy.commands import Privacy
 from core.privacy.pages import pages
@@ -20,7 +20,5 @@ def make_feature(others: Iterable[Feature]) -> Feature:
         pages=(lambda _services: pages(),),
         tasks=(sweeping(kept),),
         buttons=(data, forget),
-        audit={
-            "privacy.forget": lambda before, after: _("deleted the data of {target}, as they asked")
-        },
+        audit={"privacy.forget": N_("deleted the data of {target}, as they asked")},
     )

@@ -3,7 +3,7 @@
 from core.events import AccountLinked, SubGifted, SupportRevoked, ViewerBanned
 from core.kit.feature import ChatCommand, Feature, Task
 from core.kit.privacy import personal_data
-from core.kit.words import _
+from core.kit.words import N_, _
 from core.kit.work import chat_action, event_action
 from core.raffle import tasks
 from core.raffle.draw import messages as draw_messages
@@ -75,37 +75,31 @@ FEATURE = Feature(
     paginators=(WHY, BOARD, TICKETS, INFO),
     buttons=(VoidChoice, ClaimButton, DrawButton, ChangeButton),
     audit={
-        "raffle.open": lambda before, after: _("opened raffle {target}, until {after_ends_at}"),
-        "raffle.end": lambda before, after: _("ended raffle {target} early (was {before_ends_at})"),
-        "raffle.cancel": lambda before, after: _("cancelled raffle {target}"),
-        "raffle.move": lambda before, after: _(
+        "raffle.open": N_("opened raffle {target}, until {after_ends_at}"),
+        "raffle.end": N_("ended raffle {target} early (was {before_ends_at})"),
+        "raffle.cancel": N_("cancelled raffle {target}"),
+        "raffle.move": N_(
             "moved raffle {target}: {after_starts_at} to {after_ends_at} "
             "(was {before_starts_at} to {before_ends_at})"
         ),
-        "raffle.prize": lambda before, after: _("gave raffle {target} a prize"),
-        "raffle.freeze": lambda before, after: _("locked the tickets of raffle {target}"),
-        "raffle.give_up_beacon": lambda before, after: _(
+        "raffle.prize": N_("gave raffle {target} a prize"),
+        "raffle.freeze": N_("locked the tickets of raffle {target}"),
+        "raffle.give_up_beacon": N_(
             "chose to draw raffle {target} without the public random number"
         ),
-        "raffle.draw": lambda before, after: _("drew raffle {target}"),
+        "raffle.draw": N_("drew raffle {target}"),
         "raffle.pick": lambda before, after: (
             _("picked winner {target}") if after == "drawn" else _("passed over {target}: {after}")
         ),
-        "raffle.claim": lambda before, after: _("claimed prize {target}"),
-        "raffle.more_time": lambda before, after: _(
-            "gave {after} more time to claim prize {target}"
-        ),
-        "raffle.expire": lambda before, after: _(
-            "let the claim of {after} on prize {target} expire"
-        ),
-        "raffle.skip": lambda before, after: _("replaced {after}, who can no longer win {target}"),
-        "raffle.post_again": lambda before, after: _("notified winner {target} again"),
-        "raffle.deliver": lambda before, after: _("marked prize {target} as delivered to {after}"),
-        "raffle.give": lambda before, after: _("gave tickets to {target}: {before} → {after}"),
-        "raffle.remove": lambda before, after: _("took tickets from {target}: {before} → {after}"),
-        "raffle.void": lambda before, after: _(
-            "took back tickets of {target} for a refunded gift: {after}"
-        ),
+        "raffle.claim": N_("claimed prize {target}"),
+        "raffle.more_time": N_("gave {after} more time to claim prize {target}"),
+        "raffle.expire": N_("let the claim of {after} on prize {target} expire"),
+        "raffle.skip": N_("replaced {after}, who can no longer win {target}"),
+        "raffle.post_again": N_("notified winner {target} again"),
+        "raffle.deliver": N_("marked prize {target} as delivered to {after}"),
+        "raffle.give": N_("gave tickets to {target}: {before} → {after}"),
+        "raffle.remove": N_("took tickets from {target}: {before} → {after}"),
+        "raffle.void": N_("took back tickets of {target} for a refunded gift: {after}"),
     },
     personal=personal_data(Entry, Balance, SourceTotal, Gift, Pick, sweep=forget_winner),
 )

@@ -8,7 +8,7 @@ from core.events import AccountLinked, AccountUnlinked, RolesChanged
 from core.kit.feature import Feature
 from core.kit.health_item import HealthItem
 from core.kit.privacy import personal_data
-from core.kit.words import _
+from core.kit.words import N_, _
 from core.kit.work import Work, event_action
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt
@@ -59,9 +59,9 @@ FEATURE = Feature(
             if after is not None
             else _("made {target} the role for linked members")
         ),
-        "roles.update": lambda before, after: _("changed {target} from {before} to {after} min"),
-        "roles.enable": lambda before, after: _("switched on the reward {target}"),
-        "roles.disable": lambda before, after: _("paused the reward {target}"),
+        "roles.update": N_("changed {target} from {before} to {after} min"),
+        "roles.enable": N_("switched on the reward {target}"),
+        "roles.disable": N_("paused the reward {target}"),
         "roles.remove": lambda before, after: (
             _("removed the reward {target} and took the role back")
             if isinstance(before, dict) and before.get("take_back")

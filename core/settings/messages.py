@@ -244,7 +244,8 @@ def _act(
         return _("did `{action}`: {target}, {before} → {after}").format(
             action=safe(entry.action, limit), **fields
         )
-    return line(entry.before, entry.after).format_map(_Fields(fields))
+    text = _(line) if isinstance(line, str) else line(entry.before, entry.after)
+    return text.format_map(_Fields(fields))
 
 
 class _Fields(dict[str, str]):

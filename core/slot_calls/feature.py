@@ -3,7 +3,7 @@
 from core.events import ExclusionChanged
 from core.kit.feature import ChatCommand, Feature
 from core.kit.privacy import personal_data
-from core.kit.words import _
+from core.kit.words import N_
 from core.kit.work import chat_batch_action, event_action
 from core.slot_calls import messages
 from core.slot_calls.actions import call_slots, on_exclusion_changed, skip_calls
@@ -30,8 +30,8 @@ FEATURE = Feature(
     lines={"slot_calls.accepted": messages.accepted, "slot_calls.rejected": messages.rejected},
     buttons=(CallButton,),
     audit={
-        "slot_calls.done": lambda before, after: _("marked request {target} as done"),
-        "slot_calls.skipped": lambda before, after: _("skipped request {target}"),
+        "slot_calls.done": N_("marked request {target} as done"),
+        "slot_calls.skipped": N_("skipped request {target}"),
     },
     dashboard=PAGES,
     stats=stats,

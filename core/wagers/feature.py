@@ -3,7 +3,7 @@
 from core.events import AccountLinked, AccountUnlinked, RolesChanged
 from core.kit.feature import Feature, Task
 from core.kit.privacy import personal_data
-from core.kit.words import _
+from core.kit.words import N_
 from core.kit.work import event_action
 from core.wagers import messages, polling, verified_role
 from core.wagers.actions import forget
@@ -46,10 +46,10 @@ FEATURE = Feature(
     checks=(polling.check_health,),
     buttons=(VerifyButton, HeldButton),
     audit={
-        "wagers.unlink": lambda before, after: _("unlinked the {before} account of {target}"),
-        "wagers.verify": lambda before, after: _("verified the {after} account of {target}"),
-        "wagers.dismiss": lambda before, after: _("dismissed held wagers of {target}: {after}"),
-        "wagers.release": lambda before, after: _("counted held wagers of {target}: {after}"),
+        "wagers.unlink": N_("unlinked the {before} account of {target}"),
+        "wagers.verify": N_("verified the {after} account of {target}"),
+        "wagers.dismiss": N_("dismissed held wagers of {target}: {after}"),
+        "wagers.release": N_("counted held wagers of {target}: {after}"),
     },
     personal=personal_data(AffiliateAccount, WagerChange, before_forget=forget),
 )

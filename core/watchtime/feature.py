@@ -18,7 +18,7 @@ from core.kit.health_item import HealthItem
 from core.kit.privacy import personal_data
 from core.kit.services import Services
 from core.kit.tasks import for_each
-from core.kit.words import _
+from core.kit.words import N_
 from core.kit.work import Lock, chat_action
 from core.watchtime import actions, messages, store, streams
 from core.watchtime.discord import HISTORY, LEADERBOARD, Watchtime
@@ -112,7 +112,7 @@ FEATURE = Feature(
     tasks=(CREDIT, CHECK_TOTALS),
     checks=(check_health,),
     audit={
-        "watchtime.adjust": lambda before, after: _(
+        "watchtime.adjust": N_(
             "changed the watchtime of {target} from {before_minutes} to {after_minutes} min: "
             "{after_reason}"
         ),
