@@ -24,7 +24,7 @@ from core.kit.work import Work
 from core.raffle import actions as raffles
 from core.raffle.actions import Config
 from core.raffle.feature import FEATURE
-from core.raffle.ledger import gifts, standings, store
+from core.raffle.ledger import gifts, store
 from core.raffle.records import Gift
 from core.raffle.rules import RaffleSettings
 from core.raffle.store import list_in_state
@@ -151,7 +151,7 @@ def run(database: Database) -> Results:
 
     def card(viewer_id: int) -> None:
         with database.begin() as tx, Work(tx, GUILD, now=MIDDLE) as work:
-            standings.get_own(work, 1, viewer_id)
+            store.get_own(work, 1, viewer_id)
 
     start = perf_counter()
     with database.begin() as tx:

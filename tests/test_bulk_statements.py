@@ -25,7 +25,6 @@ from core.kit.work import run_in_guild
 from core.outbox import actions as outbox
 from core.raffle.draw import store as draw
 from core.raffle.ledger import earning, gifts
-from core.raffle.ledger import standings as tickets
 from core.raffle.ledger import store as ledger
 from core.raffle.ledger.store import NewEntry
 from core.raffle.records import Period, SourceTotal
@@ -263,11 +262,11 @@ def post_first_entries(tx: Connection, guild_id: int) -> object:
 
 
 def own_tickets(tx: Connection, guild_id: int) -> object:
-    return run(tx, guild_id, tickets.get_own, 1, viewer_ids(tx, guild_id)[1])
+    return run(tx, guild_id, ledger.get_own, 1, viewer_ids(tx, guild_id)[1])
 
 
 def places(tx: Connection, guild_id: int) -> object:
-    return run(tx, guild_id, tickets.list_places, 1, 10, 100, viewer_ids(tx, guild_id)[1])
+    return run(tx, guild_id, ledger.list_places, 1, 10, 100, viewer_ids(tx, guild_id)[1])
 
 
 def settle(tx: Connection, guild_id: int) -> object:
@@ -354,11 +353,11 @@ STEPS: dict[str, Step] = {
         tx, g, ledger.list_totals, 1, "watchtime", viewer_ids(tx, g)
     ),
     "settle": settle,
-    "pool": in_guild(tickets.get_pool, 1),
+    "pool": in_guild(ledger.get_pool, 1),
     "own tickets": own_tickets,
     "places": places,
-    "sources": in_guild(tickets.list_sources, SourceTotal.period == 1),
-    "raffles with tickets": in_guild(tickets.list_taken, None),
+    "sources": in_guild(ledger.list_sources, SourceTotal.period == 1),
+    "raffles with tickets": in_guild(ledger.list_taken, None),
     "credit gifts": credit_gifts,
     "wagered between": lambda tx, g: counting.list_wagered_between(tx, g, *_month()),
     "accounts": lambda tx, g: run_in_guild(tx, g, 0, NOW, wager_actions.list_accounts, "shuffle"),

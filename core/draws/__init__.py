@@ -6,7 +6,7 @@ round decide in which order entrants are drawn. docs/fairness.md specifies every
 docs/verify_draw.py repeats any draw from its bundle. A feature stores the parts and publishes them:
 
 >>> from datetime import UTC, datetime
->>> from core.draws import picks, rounds, secrets, snapshot
+>>> from core.draws import picks, secrets, snapshot
 >>> from core.drand.chain import QUICKNET, Round
 
 When it opens, it stores both secrets encrypted and publishes the commitment.
@@ -14,10 +14,11 @@ When it opens, it stores both secrets encrypted and publishes the commitment.
 >>> seed, salt = secrets.new_secret(), secrets.new_secret()
 >>> commitment = secrets.commitment_to(seed)
 
-When it closes, it publishes the list's hash and the round. A weight is a number of tickets.
+When it closes, it publishes the list's hash and the round. Chances are in proportion to weights,
+such as numbers of tickets.
 
 >>> opened, now = datetime(2023, 9, 15, 9, tzinfo=UTC), datetime(2023, 9, 15, 10, 55, 3, tzinfo=UTC)
->>> number = rounds.choose_round(QUICKNET, None, now)
+>>> number = snapshot.choose_round(QUICKNET, None, now)
 >>> terms = snapshot.Terms(
 ...     server=secrets.server_pseudonym(1001), number=1, starts_at=opened, ends_at=now,
 ...     prize="The next slot", winners=1, commitment=commitment, announced=None,

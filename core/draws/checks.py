@@ -40,13 +40,13 @@ def check_round(chain: Chain, random: Round) -> None:
         raise Tampered(_("the random number was not signed by the beacon"))
 
 
-def count_mismatches(entrants: Entrants, tickets: Mapping[str, int], erased: Iterable[int]) -> int:
-    """How many lines of a list differ from the tickets that the feature has on record: by pseudonym
+def count_mismatches(entrants: Entrants, weights: Mapping[str, int], erased: Iterable[int]) -> int:
+    """How many lines of a list differ from the weights that the feature has on record: by pseudonym
     of every account that is still known, and of accounts that were erased since, so that nobody
     knows which line is theirs."""
     different = Counter(
         listed
         for pseudonym, listed in zip(*entrants, strict=True)
-        if tickets.get(pseudonym) != listed
+        if weights.get(pseudonym) != listed
     )
     return (different - Counter(erased)).total()

@@ -39,18 +39,18 @@ def draw_order(
     seed: bytes, snapshot_hash: str, randomness: str | None, entrants: Entrants
 ) -> Iterator[str]:
     """All pseudonyms in the order in which they are drawn, each with a chance in proportion to the
-    tickets. `randomness` is the round's, in hex; None for a draw without beacon."""
-    pool, tickets = list(entrants.pseudonyms), list(entrants.tickets)
+    weight. `randomness` is the round's, in hex; None for a draw without beacon."""
+    pool, weights = list(entrants.pseudonyms), list(entrants.weights)
     number = NO_RANDOMNESS if randomness is None else bytes.fromhex(randomness)
     message = bytes.fromhex(snapshot_hash) + number
     for k in range(1, len(pool) + 1):
-        ends = list(accumulate(tickets))
-        index = bisect_right(ends, _ticket(seed, message, k, ends[-1]))
-        del tickets[index]
+        ends = list(accumulate(weights))
+        index = bisect_right(ends, _random_below(ends[-1], seed, message, k))
+        del weights[index]
         yield pool.pop(index)
 
 
-def _ticket(seed: bytes, message: bytes, k: int, total: int) -> int:
+def _random_below(total: int, seed: bytes, message: bytes, k: int) -> int:
     """A number below `total`, each equally likely (rejection sampling)."""
     limit = 2**256 - 2**256 % total
     counter = 0

@@ -1,18 +1,58 @@
-"""The frozen list of a draw, as it is published: its terms, then one line for each entrant."""
+"""What is fixed before the random number exists: the list of entrants, with the terms of the draw,
+and the round of the beacon that decides."""
 
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from core.draws.rounds import Plan
+from core.drand.chain import QUICKNET, Chain
 from core.draws.secrets import pseudonyms
 
 FORMAT = "regulars draw 2"
 
 HEADER_LINES = 10
+
+# -- the round ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was announced about a draw in advance: when the list is to be frozen, the chain's name,
+    and the round that decides if it is frozen then."""
+
+    freeze_at: datetime
+    chain: str
+    round: int
+
+
+def plan_for(chain: Chain, freeze_at: datetime) -> Plan:
+    """The round also decides if the list is frozen a little late: up to a minute on quicknet."""
+    margin = timedelta(seconds=chain.ahead // 5)
+    return Plan(freeze_at, chain.name, choose_round(chain, None, freeze_at + margin))
+
+
+def choose_round(chain: Chain, plan: Plan | None, frozen_at: datetime) -> int:
+    """The announced round if the list is frozen as planned, else the first one that is published at
+    least `chain.ahead` seconds later."""
+    ahead = timedelta(seconds=chain.ahead)
+    if plan and plan.chain == chain.name:
+        is_as_planned = plan.freeze_at <= frozen_at <= chain.made_at(plan.round) - ahead
+        if is_as_planned:
+            return plan.round
+    return chain.first_round_after(frozen_at + ahead)
+
+
+def is_public(chain: str | None, round_number: int | None, frozen_at: datetime) -> bool:
+    """Whether a round of the public beacon decides that nobody could know at the freeze."""
+    if chain != QUICKNET.name or round_number is None:
+        return False
+    return QUICKNET.made_at(round_number) - frozen_at >= timedelta(seconds=QUICKNET.ahead)
+
+
+# -- the list -------------------------------------------------------------------------------------
 
 
 class Entrants(NamedTuple):
@@ -20,7 +60,7 @@ class Entrants(NamedTuple):
     object for each would keep the garbage collector busy."""
 
     pseudonyms: list[str]
-    tickets: list[int]
+    weights: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +90,18 @@ class Terms:
     round: int | None
 
 
-def freeze(terms: Terms, salt: bytes, accounts: Sequence[str], tickets: Sequence[int]) -> str:
-    """The list of these accounts, such as `kick:123`, with a positive number of tickets each."""
-    header = make_header(terms, len(accounts), sum(tickets))
-    return make_snapshot(header, pseudonyms(salt, accounts), tickets)
+def freeze(terms: Terms, salt: bytes, accounts: Sequence[str], weights: Sequence[int]) -> str:
+    """The list of these accounts, such as `kick:123`, whose chances are in proportion to their
+    weights: positive whole numbers, such as tickets."""
+    header = make_header(terms, len(accounts), sum(weights))
+    return make_snapshot(header, pseudonyms(salt, accounts), weights)
 
 
-def make_snapshot(header: str, pseudonyms: Iterable[str], tickets: Iterable[int]) -> str:
-    return header + "".join(sorted(map("{} {}\n".format, pseudonyms, tickets)))
+def make_snapshot(header: str, pseudonyms: Iterable[str], weights: Iterable[int]) -> str:
+    return header + "".join(sorted(map("{} {}\n".format, pseudonyms, weights)))
 
 
-def make_header(terms: Terms, entrants: int, tickets: int) -> str:
+def make_header(terms: Terms, entrants: int, total: int) -> str:
     beacon = "none" if terms.chain is None else f"{terms.chain} {terms.round}"
     announced = "none"
     if plan := terms.announced:
@@ -75,7 +116,7 @@ def make_header(terms: Terms, entrants: int, tickets: int) -> str:
         f"announced {announced}",
         f"frozen {_instant(terms.frozen_at)}",
         f"beacon {beacon}",
-        f"total {entrants} {tickets}",
+        f"total {entrants} {total}",
     )
     return "".join(f"{row}\n" for row in rows)
 

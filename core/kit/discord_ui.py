@@ -11,6 +11,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import discord
 import structlog
+from discord import app_commands
 from discord.ext import commands
 from discord.utils import escape_markdown, escape_mentions, format_dt
 
@@ -187,6 +188,27 @@ the reply to a typed command is public."""
 def is_private(ctx: commands.Context[Any]) -> bool:
     """Whether only the asker sees the reply to this command."""
     return ctx.command is not None and bool(ctx.command.extras.get("private"))
+
+
+def server_command(
+    name: str, *, private: bool = False, for_admins: bool = False, **attributes: Any
+) -> Callable[[Callable[..., Any]], commands.HybridCommand[Any, ..., None]]:
+    """Declare a command of servers, slash and typed.
+
+    Args:
+        private: as `PRIVATE`; what is for admins always is.
+        for_admins: Discord offers it to members with Manage Server only.
+        attributes: as of `commands.hybrid_command`.
+    """
+
+    def declare(callback: Callable[..., Any]) -> commands.HybridCommand[Any, ..., None]:
+        if private or for_admins:
+            attributes["extras"] = PRIVATE
+        if for_admins:
+            app_commands.default_permissions(manage_guild=True)(callback)
+        return commands.hybrid_command(name=name, **attributes)(commands.guild_only()(callback))
+
+    return declare
 
 
 async def answer(

@@ -7,8 +7,8 @@ from typing import Any
 
 from core.drand.chain import QUICKNET, Chain
 from core.drand.client import chain_of
-from core.draws.rounds import plan_for
 from core.draws.secrets import commitment_to, new_secret
+from core.draws.snapshot import plan_for
 from core.guilds.actions import load_settings
 from core.guilds.channels import find_trouble, say_trouble
 from core.kit.crypto import SealBroken, Vault, vault_of

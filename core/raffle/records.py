@@ -29,7 +29,7 @@ from sqlalchemy.orm import (
 
 from core.drand.chain import QUICKNET, Round
 from core.draws.picks import SkipReason
-from core.draws.rounds import Plan, is_public
+from core.draws.snapshot import Plan, is_public
 from core.kit.personal import ADMINS_ANSWER, PSEUDONYMOUS, holds
 from core.kit.records import ChannelId, GuildRecord, MemberId, ViewerId, one_of
 from core.people.records import Viewer, ViewerRecord, viewer_key

@@ -7,9 +7,8 @@ from itertools import islice
 
 from core.drand.chain import Round
 from core.draws.picks import Pick, bundle, draw_order
-from core.draws.rounds import Plan
 from core.draws.secrets import claimant, commitment_to, pseudonym_of, server_pseudonym
-from core.draws.snapshot import Entrants, Terms, entrants_of, freeze, hash_of
+from core.draws.snapshot import Entrants, Plan, Terms, entrants_of, freeze, hash_of
 
 SEED = hashlib.sha256(b"a seed for tests").digest()
 SALT = hashlib.sha256(b"a salt for tests").digest()

@@ -9,7 +9,7 @@ import pytest
 
 import core.draws
 from core.drand.chain import QUICKNET, Round
-from core.draws import checks, picks, rounds, secrets, snapshot
+from core.draws import checks, picks, secrets, snapshot
 from core.draws.checks import Tampered
 from tests.draws.a_draw import BEACON, SIGNATURE, TERMS
 from tests.draws.verifier import verify
@@ -38,7 +38,7 @@ class SlotPick:
             announced=None,
             frozen_at=now,
             chain=QUICKNET.name,
-            round=rounds.choose_round(QUICKNET, None, now),
+            round=snapshot.choose_round(QUICKNET, None, now),
         )
         weights = list(REQUESTS.values())
         self.list = snapshot.freeze(self.terms, self.salt, list(REQUESTS), weights)

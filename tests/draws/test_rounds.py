@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.drand.chain import QUICKNET
-from core.draws.rounds import choose_round, is_public, plan_for
+from core.draws.snapshot import choose_round, is_public, plan_for
 
 
 @given(st.datetimes(datetime(2023, 8, 24), datetime(2100, 1, 1), timezones=st.just(UTC)))

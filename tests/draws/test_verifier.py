@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 
 from core.drand.chain import QUICKNET
 from core.draws.picks import Pick, bundle
-from core.draws.rounds import Plan
-from core.draws.snapshot import hash_of
+from core.draws.snapshot import Plan, hash_of
 from tests.draws.a_draw import BEACON, FIVE, SEED, TERMS, Draw
 from tests.draws.verifier import FILE, verify
 

@@ -18,7 +18,7 @@ from core.raffle import actions
 from core.raffle.actions import Config
 from core.raffle.ledger import earning
 from core.raffle.ledger import store as ledger
-from core.raffle.ledger.actions import Changed
+from core.raffle.ledger.actions import Standing
 from core.raffle.ledger.actions import change_tickets as change
 from core.raffle.ledger.store import NewEntry
 from core.raffle.records import Balance, Period
@@ -125,5 +125,5 @@ def credit(tx: Connection, of: Period, now: datetime) -> int:
 
 def change_tickets(
     tx: Connection, guild_id: int, who: str, amount: int, reason: str, cause: str, now: datetime
-) -> Changed:
+) -> Standing:
     return do(tx, guild_id, now, change, who, amount, reason, cause)

@@ -207,7 +207,7 @@ def test_raffle_runs_from_confirmation_to_prize(
         post(stage, f"has claimed the prize of raffle #{number}")
         delivered = stage.asked("nora", f"!raffledelivered {name}", "mods")
         assert "marked as delivered" in delivered["title"]
-        post(stage, f"has the prize of raffle #{number}")
+        post(stage, f"received the prize of raffle #{number}")
         state = "SELECT state FROM raffle_periods WHERE number = :number"
         assert stage.scalar(state, number=number) == "closed"
         assert name in stage.asked("mia", "!rafflehistory")["description"].replace("\\", "")

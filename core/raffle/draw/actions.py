@@ -12,9 +12,8 @@ from sqlalchemy import func, select
 from core.drand.chain import Round
 from core.draws import secrets
 from core.draws.picks import SkipReason
-from core.draws.rounds import choose_round
+from core.draws.snapshot import choose_round, hash_of
 from core.draws.snapshot import freeze as freeze_list
-from core.draws.snapshot import hash_of
 from core.events import ViewerBanned
 from core.guilds.actions import audit, load_settings
 from core.kit.errors import Refusal

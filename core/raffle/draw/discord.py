@@ -10,7 +10,7 @@ from discord.ext import commands
 
 from core.kit.discord_buttons import PersistentButton
 from core.kit.discord_questions import ConfirmButton, Reply, question_view
-from core.kit.discord_ui import PRIVATE, answer, card, run_action, safe, services_of
+from core.kit.discord_ui import PRIVATE, answer, card, run_action, safe, server_command, services_of
 from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work, run_in_guild
@@ -126,9 +126,7 @@ class Draws(commands.Cog):
         self._services = services
         self._config = config_of(services.settings)
 
-    @commands.hybrid_command(name="raffledraw", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("raffledraw", for_admins=True)
     @app_commands.describe(
         raffle="Number of the raffle; the oldest one that waits for its draw if empty",
         without_beacon="Draw at once, without the public beacon; this is announced",
@@ -147,24 +145,20 @@ class Draws(commands.Cog):
             embed = messages.question(period, holders, not without_beacon)
         await answer(ctx, embed, question_view(button, ctx.author.id))
 
-    @commands.hybrid_command(name="rafflehistory")
-    @commands.guild_only()
+    @server_command("rafflehistory")
     async def raffle_history(self, ctx: Context) -> None:
         """Show the last raffles: when they were frozen, who won, and where to verify it."""
         past = await run_action(ctx, publishing.list_past, self._config, MOST_SHOWN)
         await answer(ctx, messages.history(past))
 
-    @commands.hybrid_command(name="raffleproof", extras=PRIVATE)
-    @commands.guild_only()
+    @server_command("raffleproof", private=True)
     @app_commands.describe(raffle="Number of the raffle; the newest one with you in it by default")
     async def raffle_proof(self, ctx: Context, raffle: Number | None = None) -> None:
         """Show your own entry in a frozen list, and how to check that it is yours."""
         found = await run_action(ctx, publishing.get_proof, self._config, raffle)
         await answer(ctx, messages.proof(found), messages.proof_view(found))
 
-    @commands.hybrid_command(name="raffledelivered", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("raffledelivered", for_admins=True)
     @app_commands.describe(winner="Who has the prize now: a mention, or the name on Kick")
     async def raffle_delivered(self, ctx: Context, *, winner: str) -> None:
         """Mark a prize as delivered to its winner."""

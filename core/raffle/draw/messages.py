@@ -15,6 +15,7 @@ from core.outbox.discord_transport import Rendered
 from core.raffle.draw.posts import ROLL_NAMES, ROLLS
 from core.raffle.draw.publishing import Past, Proof
 from core.raffle.draw.store import Holders
+from core.raffle.ledger.messages import add_counts, add_prize, dates_words
 from core.raffle.records import Draw, Period, PickState
 
 # -- about the draw -------------------------------------------------------------------------------
@@ -23,11 +24,7 @@ from core.raffle.records import Draw, Period, PickState
 def opened(payload: Mapping[str, Any]) -> Rendered:
     """A raffle is open: the commitment, and the round that is expected to decide."""
     title = _("Raffle #{number} is coming") if payload["planned"] else _("Raffle #{number} is open")
-    body = _("From {start} to {end} ({when}).").format(
-        start=_time(payload["starts_at"]),
-        end=_time(payload["ends_at"]),
-        when=_time(payload["ends_at"], "R"),
-    )
+    body = dates_words(*(parse_instant(payload[name]) for name in ("starts_at", "ends_at")))
     embed = _embed("🎟️", title, payload, body, tone="kick")
     embed.add_field(name=_("Winners"), value=f"{payload['winners']:,}")
     embed.add_field(
@@ -48,28 +45,35 @@ def planned(payload: Mapping[str, Any]) -> Rendered:
 
 
 def _add_plan(embed: discord.Embed, payload: Mapping[str, Any]) -> None:
-    rule = (
-        _(
-            "The tickets are frozen {frozen}. Round **{round}** of the public beacon "
-            "[drand](https://drand.love), published {when}, picks the winner."
-        )
-        if payload["is_public"]
-        else "⚠️ "
-        + _(
-            "The tickets are frozen {frozen}. Round **{round}** of a beacon that is not the public "
-            "one, published {when}, picks the winner. Whoever runs that beacon could know the "
-            "result in advance."
-        )
-    ).format(
-        frozen=_time(payload["planned_at"]),
-        round=payload["round"],
-        when=_time(payload["round_at"], "T"),
+    rule = _("The tickets are frozen {frozen}. {beacon} picks the winner.").format(
+        frozen=_time(payload["planned_at"]), beacon=_beacon(payload)
     )
     other = _(
         "If they are frozen at another time, it is the first round published at least 5 minutes "
         "later."
     )
-    embed.add_field(name=_("How the winner is drawn"), value=f"{rule}\n{other}", inline=False)
+    embed.add_field(
+        name=_("How the winner is drawn"),
+        value=f"{rule}{_warning(payload)}\n{other}",
+        inline=False,
+    )
+
+
+def _beacon(payload: Mapping[str, Any]) -> str:
+    """The round that decides."""
+    words = (
+        _("Round **{round}** of the public beacon [drand](https://drand.love), published {when},")
+        if payload["is_public"]
+        else _("Round **{round}** of a beacon that is not the public one, published {when},")
+    )
+    return words.format(round=payload["round"], when=_time(payload["round_at"], "T", "R"))
+
+
+def _warning(payload: Mapping[str, Any]) -> str:
+    """What a draw without the public beacon means."""
+    if payload["is_public"]:
+        return ""
+    return "\n⚠️ " + _("Whoever runs that beacon could know the result in advance.")
 
 
 def frozen(payload: Mapping[str, Any]) -> Rendered:
@@ -84,7 +88,7 @@ def frozen(payload: Mapping[str, Any]) -> Rendered:
             value=warning.format(times=", ".join(map(_time, payload["earlier"]))),
             inline=False,
         )
-    _add_counts(embed, payload["entrants"], payload["tickets"], payload["left_out"])
+    add_counts(embed, payload["entrants"], payload["tickets"], payload["left_out"])
     window = duration(60 * payload["claim_minutes"])
     embed.add_field(name=_("Time to claim the prize"), value=window)
     embed.add_field(
@@ -99,17 +103,13 @@ def _next_step(payload: Mapping[str, Any]) -> str:
             "An admin chose to draw without the public beacon. Whoever runs the bot could know "
             "the result in advance."
         )
-    which = {"round": payload["round"], "when": _time(payload["round_at"], "T", "R")}
+    drawn = _("{beacon} picks the winner.").format(beacon=_beacon(payload)) + _warning(payload)
     if not payload["is_public"]:
-        return "⚠️ " + _(
-            "The winner is drawn with round **{round}** of a beacon that is not the public one: "
-            "{when}. Whoever runs that beacon could know the result in advance."
-        ).format(**which)
-    drawn = _(
-        "The winner is drawn with round **{round}** of the public beacon "
-        "[drand](https://drand.love), published {when}. Nobody knows it before. No ticket can be "
-        "added or removed any more. `/raffleproof` shows your own entry."
-    ).format(**which)
+        return drawn
+    drawn += " " + _(
+        "Nobody knows it before. No ticket can be added or removed any more. `/raffleproof` shows "
+        "your own entry."
+    )
     plan = payload["plan"]
     if not plan["planned_at"]:
         return drawn
@@ -184,7 +184,7 @@ def winner(payload: Mapping[str, Any]) -> discord.Embed:
             _("{whom}, claim your prize by {when}, or another winner will be drawn."),
         ),
         "claimed": ("success", _("{name} has claimed the prize of raffle #{number}"), whom),
-        "delivered": ("success", _("{name} has the prize of raffle #{number}"), whom),
+        "delivered": ("success", _("{name} received the prize of raffle #{number}"), whom),
         "expired": (
             "warning",
             _("{name} did not claim the prize of raffle #{number}"),
@@ -256,8 +256,12 @@ def question(period: Period, holders: Holders, with_beacon: bool) -> discord.Emb
     body = _("The list of tickets is frozen and its hash is posted. Later tickets do not count.")
     title = _("Draw raffle #{number}?").format(number=period.number)
     embed = card("🎟️ " + title, f"{body}\n{how}", tone="warning")
-    _add_prize(embed, period.prize)
-    _add_counts(embed, len(holders.accounts), sum(holders.tickets), len(holders.left_out))
+    add_counts(
+        add_prize(embed, period.prize),
+        len(holders.accounts),
+        sum(holders.tickets),
+        len(holders.left_out),
+    )
     embed.add_field(name=_("Winners"), value=f"{period.winners_wanted:,}")
     ended = _("Ended {when}").format(when=ago(period.ends_at))
     return embed.add_field(name=_("Period"), value=ended, inline=False)
@@ -345,21 +349,7 @@ def _embed(
     """About the raffle of this payload, whose values are filled into the title."""
     values = {**payload, "name": safe(payload.get("name", ""), 60)}
     embed = card(f"{icon} {title.format_map(values)}", body, tone=tone)
-    _add_prize(embed, payload["prize"])
-    return embed
-
-
-def _add_prize(embed: discord.Embed, prize: str) -> None:
-    if prize:
-        embed.add_field(name=_("Prize"), value=safe(prize, 300), inline=False)
-
-
-def _add_counts(embed: discord.Embed, entrants: int, tickets: int, left_out: int) -> None:
-    embed.add_field(name=_("Entrants"), value=f"{entrants:,}")
-    embed.add_field(name=_("Tickets"), value=f"{tickets:,}")
-    if left_out:
-        value = plural("{count} not linked or excluded", "{count} not linked or excluded", left_out)
-        embed.add_field(name=_("Left out"), value=value)
+    return add_prize(embed, payload["prize"])
 
 
 def _time(instant: str, style: TimestampStyle = "f", also: TimestampStyle | None = None) -> str:

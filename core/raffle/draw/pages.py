@@ -9,23 +9,29 @@
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from flask import Blueprint, Response, abort, make_response, render_template, url_for
 
 from core.drand.chain import OTHER, QUICKNET
 from core.draws.picks import RULE
+from core.guilds.store import list_names
 from core.kit.services import Services
 from core.kit.web import may_ask, word
 from core.kit.words import _
 from core.kit.work import Work
-from core.raffle import store as raffles
-from core.raffle.actions import PATH, config_of
+from core.outbox.actions import find_receipt
+from core.raffle.actions import PATH, Config, config_of, message_key
 from core.raffle.draw import publishing, store
+from core.raffle.draw.frozen import find_frozen
 from core.raffle.draw.messages import reason_words
-from core.raffle.draw.publishing import PublicDraw
-from core.raffle.records import Period
+from core.raffle.records import Announcement, Draw, Period
+from core.raffle.store import list_announcements, list_everywhere
 
 VERIFIER = Path(__file__).parents[3] / "docs" / "verify_draw.py"
 
@@ -34,6 +40,9 @@ PUBLIC_BEACON = "https://api.drand.sh"
 CACHED = 8
 """How many lists and bundles are cached: one of 100,000 entrants takes half a second, and many
 viewers ask at once for a draw that is shown on stream."""
+
+_EPOCH = 1420070400
+"""When the ids of Discord begin to count."""
 
 _PUBLIC_ID = re.compile("[A-Za-z0-9_-]{16}")
 
@@ -48,16 +57,16 @@ def pages(services: Services) -> Blueprint:
     )
     config = config_of(services.settings)
 
-    def find(public_id: str) -> PublicDraw:
-        """Answers 404 if there is none."""
-        if not _PUBLIC_ID.fullmatch(public_id):
-            abort(_not_found())
+    @contextmanager
+    def opened(public_id: str) -> Iterator[tuple[Work, Period]]:
+        """The raffle at this address; answers 404 if there is none."""
         with services.database.begin() as tx:
-            period = next(iter(raffles.list_everywhere(tx, Period.public_id == public_id)), None)
-            if period is None:
+            is_id = _PUBLIC_ID.fullmatch(public_id)
+            found = list_everywhere(tx, Period.public_id == public_id) if is_id else []
+            if not found:
                 abort(_not_found())
-            with Work(tx, period.guild_id, now=services.clock()) as work:
-                return publishing.get_public_draw(work, config, period)
+            with Work(tx, found[0].guild_id, now=services.clock()) as work:
+                yield work, found[0]
 
     @lru_cache(CACHED)
     def get_snapshot(guild_id: int, number: int) -> str:
@@ -71,31 +80,45 @@ def pages(services: Services) -> Blueprint:
 
     @blueprint.get("/<public_id>")
     def show(public_id: str) -> Response:
-        found = find(public_id)
-        page = _draw_page(found, public_id, services)
+        with opened(public_id) as (work, period):
+            values = _values(work, config, period)
+        draw = values["draw"]
+        # For the public beacon always link its public address, not DRAND_URL.
+        is_quicknet = draw is not None and draw.chain == QUICKNET.name
+        beacon = PUBLIC_BEACON if is_quicknet else services.settings.drand_url.split(",")[0]
+        chain = (draw.chain or "").removeprefix(OTHER) if draw else ""
+        page = render_template(
+            "raffle/draw.html",
+            **values,
+            now=services.clock(),
+            beacon_url=f"{beacon}/{chain}/public/{draw.round}" if draw and draw.round else "",
+            rule=RULE,
+            bundle_url=url_for(".bundle", public_id=public_id),
+            snapshot_url=url_for(".snapshot", public_id=public_id),
+            verifier_url=url_for(".verifier"),
+        )
         return may_ask(_without_cache(make_response(page)), PUBLIC_BEACON)
 
     @blueprint.get("/<public_id>/snapshot.txt")
     def snapshot(public_id: str) -> Response:
-        found = find(public_id)
-        if found.draw is None:
-            return _not_found()
-        text = get_snapshot(found.period.guild_id, found.period.number)
+        with opened(public_id) as (work, period):
+            if work.find(Draw, period.number) is None:
+                return _not_found()
+        text = get_snapshot(period.guild_id, period.number)
         return _without_cache(Response(text, content_type="text/plain; charset=us-ascii"))
 
     @blueprint.get("/<public_id>/bundle.json")
     def bundle(public_id: str) -> Response:
-        found = find(public_id)
-        if found.period.drawn_at is None:
-            return _not_found()
-        # The account is part of the cache key, because its owner may be erased in between.
-        shown = tuple(
-            (pick.k, pick.pseudonym, pick.claimant or "", pick.state, pick.account)
-            for pick in found.picks
-        )
-        number = found.period.number
-        made = make_bundle(found.period.guild_id, number, shown)
-        name = f"raffle-{number}-{public_id}.json"
+        with opened(public_id) as (work, period):
+            if period.drawn_at is None:
+                return _not_found()
+            # The account is part of the cache key, because its owner may be erased in between.
+            shown = tuple(
+                (pick.k, pick.pseudonym, pick.claimant or "", pick.state, pick.account)
+                for pick in store.list_picks(work, period.number)
+            )
+        made = make_bundle(period.guild_id, period.number, shown)
+        name = f"raffle-{period.number}-{public_id}.json"
         return _without_cache(_download(made, name, "application/json"))
 
     @blueprint.get("/verify_draw.py")
@@ -105,28 +128,47 @@ def pages(services: Services) -> Blueprint:
     return blueprint
 
 
-def _draw_page(found: PublicDraw, public_id: str, services: Services) -> str:
-    draw, plan = found.draw, found.plans[-1] if found.plans else None
-    # For the public beacon always link its public address, not DRAND_URL.
-    is_quicknet = draw is not None and draw.chain == QUICKNET.name
-    beacon = PUBLIC_BEACON if is_quicknet else services.settings.drand_url.split(",")[0]
-    chain = (draw.chain or "").removeprefix(OTHER) if draw else ""
-    return render_template(
-        "raffle/draw.html",
-        found=found,
-        period=found.period,
-        draw=draw,
-        now=services.clock(),
-        winners=[pick for pick in found.picks if pick.state != "skipped"],
-        reasons={pick.k: reason_words(pick.reason) for pick in found.picks if pick.reason},
-        beacon_url=f"{beacon}/{chain}/public/{draw.round}" if draw and draw.round else "",
-        plan=plan,
-        as_planned=draw and plan and (plan.chain, plan.round) == (draw.chain, draw.round),
-        rule=RULE,
-        bundle_url=url_for(".bundle", public_id=public_id),
-        snapshot_url=url_for(".snapshot", public_id=public_id),
-        verifier_url=url_for(".verifier"),
-    )
+def _values(work: Work, config: Config, period: Period) -> dict[str, Any]:
+    """What the template shows of this raffle.
+
+    `freezes` are all lists that were frozen, with their posts; more than one only if somebody
+    changed the database. `altered` are the numbers of winners whose rows are not as drawn.
+    """
+    raffle, picks = find_frozen(work, config, period.number), store.list_picks(work, period.number)
+    announced, draw = list_announcements(work, period.number), raffle.draw if raffle else None
+    plans = [one for one in announced if one.kind != "frozen"]
+    plan = plans[-1] if plans else None
+    return {
+        "server": list_names(work.tx).get(work.guild_id, ""),
+        "period": period,
+        "draw": draw,
+        "plans": plans,
+        "plan": plan,
+        "as_planned": draw and plan and (plan.chain, plan.round) == (draw.chain, draw.round),
+        "freezes": [
+            (one, _find_post(work, _frozen_key(one))) for one in announced if one.kind == "frozen"
+        ],
+        "opening_post": _find_post(work, message_key("raffle.opened", period.number)),
+        "freeze_post": _find_post(work, _frozen_key(draw)) if draw else None,
+        "picks": picks,
+        "winners": [pick for pick in picks if pick.state != "skipped"],
+        "reasons": {pick.k: reason_words(pick.reason) for pick in picks if pick.reason},
+        "altered": {pick.k for pick in picks if raffle and raffle.is_replaced(pick)},
+    }
+
+
+def _frozen_key(freeze: Draw | Announcement) -> str:
+    return message_key("raffle.frozen", freeze.period, freeze.snapshot_hash)
+
+
+def _find_post(work: Work, key: str) -> dict[str, Any] | None:
+    """Address and time of a message in Discord, by Discord's clock."""
+    receipt = find_receipt(work, key)
+    if "message_id" not in receipt:
+        return None
+    channel_id, message_id = receipt["channel_id"], receipt["message_id"]
+    url = f"https://discord.com/channels/{work.guild_id}/{channel_id}/{message_id}"
+    return {"url": url, "at": datetime.fromtimestamp((message_id >> 22) / 1000 + _EPOCH, UTC)}
 
 
 def _download(content: bytes, name: str, content_type: str) -> Response:

@@ -1,9 +1,4 @@
-"""The draw's messages in Discord: what they are about, their keys in the outbox, whether they
-arrived.
-
-Each winner has one post in the channel, which mentions them and is edited when something changes.
-Before the first winner, a short animation is posted and deleted.
-"""
+"""The draw's messages in Discord, and whether they arrived; a winner has one, which is edited."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -49,18 +44,14 @@ def announce_freeze(raffle: FrozenRaffle, earlier: Sequence[Announcement]) -> No
     """The hash of the list and the round, before the round is published. There are `earlier`
     freezes only if somebody changed the database."""
     draw = raffle.draw
+    shown = ("entrants", "tickets", "left_out", "round", "is_public", "claim_minutes")
     announce_draw(
         raffle,
         "raffle.frozen",
         draw.snapshot_hash,
-        entrants=draw.entrants,
-        tickets=draw.tickets,
-        left_out=draw.left_out,
+        **{name: getattr(draw, name) for name in shown},
         hash=draw.snapshot_hash,
-        round=draw.round,
         round_at=draw.round_at.isoformat() if draw.round_at else None,
-        is_public=draw.is_public,
-        claim_minutes=draw.claim_minutes,
         frozen_at=draw.frozen_at.isoformat(),
         plan=plan_payload(raffle.plan),
         earlier=[one.at.isoformat() for one in earlier],
@@ -180,15 +171,11 @@ def alert_admins(raffle: FrozenRaffle, pick: Pick) -> None:
 
 def _of_winner(raffle: FrozenRaffle, pick: Pick) -> dict[str, Any]:
     draw = raffle.draw
+    shown = ("k", "pseudonym", "claimant", "state", "reason", "name")
     return {
         **raffle.config.about(raffle.period),
+        **{name: getattr(pick, name) for name in shown},
         "guild_id": str(raffle.work.guild_id),
-        "k": pick.k,
-        "pseudonym": pick.pseudonym,
-        "claimant": pick.claimant,
-        "state": pick.state,
-        "reason": pick.reason,
-        "name": pick.name,
         "discord_id": str(pick.discord_id),
         "tickets": find_tickets_of_line(raffle.work, pick.period, pick.pseudonym),
         "total": draw.tickets,

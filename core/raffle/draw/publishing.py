@@ -1,96 +1,26 @@
-"""The public data of a draw, and a viewer's own entry in it."""
+"""The bundle of a draw, a viewer's own entry in a list, and the raffles of the past."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from core.draws import picks, secrets
-from core.guilds.store import list_names
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.kit.work import Work
-from core.outbox.actions import find_receipt
 from core.people import store as people
 from core.raffle import store as raffles
-from core.raffle.actions import Config, message_key
+from core.raffle.actions import Config
 from core.raffle.draw import store
 from core.raffle.draw.frozen import find_frozen
-from core.raffle.records import WINNING, Announcement, Draw, Period
+from core.raffle.records import WINNING, Period
 from core.raffle.records import Pick as Drawn
 
 SEARCHED = 12
 """How many lists, newest first, are searched for an entry if no raffle is named."""
 
 _NOT_WON: dict[str, picks.Result] = {"drawn": "waiting", "expired": "expired"}
-_DISCORD_EPOCH = 1420070400
-
-
-class Post(NamedTuple):
-    """A message in Discord. `at` is by Discord's clock."""
-
-    url: str
-    at: datetime
-
-
-class PublicDraw(NamedTuple):
-    """Everything that a draw's page shows.
-
-    Attributes:
-        draw: None while the list is not frozen.
-        plans: what was announced about the draw: at the opening, and whenever the end or the grace
-            time changed.
-        freezes: every list that was frozen, with its Discord message; more than one only if
-            somebody changed the database.
-        opening: the Discord message with the commitment, once it is there.
-        freeze: the one with the hash of the list.
-        altered: numbers of winners whose rows are not as drawn.
-    """
-
-    server: str
-    period: Period
-    draw: Draw | None
-    picks: Sequence[Drawn]
-    plans: Sequence[Announcement]
-    freezes: Sequence[tuple[Announcement, Post | None]]
-    opening: Post | None
-    freeze: Post | None
-    altered: frozenset[int]
-
-
-def get_public_draw(work: Work, config: Config, period: Period) -> PublicDraw:
-    """What the page of this raffle shows."""
-    number = period.number
-    raffle, drawn = find_frozen(work, config, number), store.list_picks(work, number)
-    announced = raffles.list_announcements(work, number)
-    freezes = [
-        (one, _find_post(work, _frozen_key(one))) for one in announced if one.kind == "frozen"
-    ]
-    draw = raffle.draw if raffle else None
-    return PublicDraw(
-        server=list_names(work.tx).get(work.guild_id, ""),
-        period=period,
-        draw=draw,
-        picks=drawn,
-        plans=[one for one in announced if one.kind != "frozen"],
-        freezes=freezes,
-        opening=_find_post(work, message_key("raffle.opened", number)),
-        freeze=_find_post(work, _frozen_key(draw)) if draw else None,
-        altered=frozenset(pick.k for pick in drawn if raffle and raffle.is_replaced(pick)),
-    )
-
-
-def _frozen_key(freeze: Draw | Announcement) -> str:
-    return message_key("raffle.frozen", freeze.period, freeze.snapshot_hash)
-
-
-def _find_post(work: Work, key: str) -> Post | None:
-    receipt = find_receipt(work, key)
-    if "message_id" not in receipt:
-        return None
-    channel_id, message_id = receipt["channel_id"], receipt["message_id"]
-    at = datetime.fromtimestamp((message_id >> 22) / 1000 + _DISCORD_EPOCH, UTC)
-    return Post(f"https://discord.com/channels/{work.guild_id}/{channel_id}/{message_id}", at)
 
 
 def make_bundle(work: Work, config: Config, number: int) -> bytes:

@@ -12,10 +12,9 @@ from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people import store as people_store
 from core.people.records import Viewer
-from core.raffle.actions import log_change
-from core.raffle.ledger import earning, standings, store
-from core.raffle.ledger.standings import Own
-from core.raffle.ledger.store import NewEntry
+from core.raffle.actions import log_change, message_key
+from core.raffle.ledger import earning, store
+from core.raffle.ledger.store import NewEntry, Own
 from core.raffle.records import Entry, Period, Source
 from core.raffle.rules import RaffleSettings
 from core.raffle.store import find_open, find_shown, get_shown, list_in_state, lock_period
@@ -28,29 +27,16 @@ LONGEST_REASON = 300
 # -- giving and taking ----------------------------------------------------------------------------
 
 
-class Changed(NamedTuple):
-    """Tickets that an admin gave or took.
+def change_tickets(work: Work, who: str, amount: int, reason: str, cause: str) -> "Standing":
+    """Give tickets to somebody, or take them if the amount is negative; returns what they have now.
 
-    Attributes:
-        amount: negative if they were taken.
-        tickets: what the viewer has now.
-        linked: viewers who are not linked cannot win.
+    Args:
+        cause: the command's own id; it counts once.
     """
-
-    viewer: Viewer
-    number: int
-    amount: int
-    tickets: int
-    linked: bool
-
-
-def change_tickets(work: Work, who: str, amount: int, reason: str, cause: str) -> Changed:
-    """Give tickets to somebody, or take as many as they have. `cause` is the command's own id: it
-    counts once."""
     source: Source = "bonus" if amount > 0 else "correction"
     viewer = people.find_person(work.tx, work.guild_id, who)
-    number, reason = hold_latest(work), reason.strip()[:LONGEST_REASON]
-    key, viewer_id = f"admin:{cause}", viewer.viewer_id
+    period, reason = lock_latest(work), reason.strip()[:LONGEST_REASON]
+    number, key, viewer_id = period.number, f"admin:{cause}", viewer.viewer_id
     if not work.exists(Entry.source_key == key):
         before = store.get_balance(work, number, viewer_id)
         after = before + amount
@@ -63,13 +49,12 @@ def change_tickets(work: Work, who: str, amount: int, reason: str, cause: str) -
         audit(work, action, f"viewer:{viewer_id}", before=before, after=after)
         details = {"name": viewer.name, "amount": amount, "tickets": after, "reason": reason}
         log_change(work, source, cause, number, **details)
-    linked = people_store.find_link_of_viewer(work.tx, work.guild_id, viewer_id) is not None
-    return Changed(viewer, number, amount, store.get_balance(work, number, viewer_id), linked)
+    return _standing_of(work, viewer, period)
 
 
-def hold_latest(work: Work) -> int:
-    """The number of the raffle that runs, or else of the last one that ended and still takes
-    tickets. Until the transaction ends, nobody else changes it or posts entries."""
+def lock_latest(work: Work) -> Period:
+    """The raffle that runs, or else the last one that ended and still takes tickets. Until the
+    transaction ends, nobody else changes it or posts entries."""
     begun = [one for one in list_in_state(work, "open") if one.starts_at <= work.now]
     period = max(begun, key=lambda one: one.ends_at, default=None)
     if period is None:
@@ -80,7 +65,7 @@ def hold_latest(work: Work) -> int:
     locked = lock_period(work, period.number)
     if locked is None or locked.state != "open":
         raise Refusal(_("Raffle #{number} has just been frozen.").format(number=period.number))
-    return period.number
+    return locked
 
 
 # -- linking --------------------------------------------------------------------------------------
@@ -94,20 +79,9 @@ def on_account_linked(work: Work, event: AccountLinked) -> None:
     tickets = store.get_balance(work, running.number, event.viewer_id) if running else 0
     if running is None or tickets == 0:
         return
-    payload = {
-        "number": running.number,
-        "prize": running.prize,
-        "tickets": tickets,
-        "ends_at": running.ends_at.isoformat(),
-    }
-    outbox.post_to_user(
-        work,
-        event.discord_id,
-        "raffle.waited",
-        f"raffle.waited:{running.number}:{event.key}",
-        payload,
-        if_possible=True,
-    )
+    payload = running.dates | {"prize": running.prize, "tickets": tickets}
+    key = message_key("raffle.waited", running.number, event.key)
+    outbox.post_to_user(work, event.discord_id, "raffle.waited", key, payload, if_possible=True)
 
 
 # -- chat commands --------------------------------------------------------------------------------
@@ -120,7 +94,7 @@ def tell_tickets(work: Work, message: ChatMessageSent, _argument: str) -> None:
     if period is None or period.starts_at > work.now or period.state == "closed":
         return
     viewer_id = people.meet_sender(work.tx, message)
-    own = standings.get_own(work, period.number, viewer_id)
+    own = store.get_own(work, period.number, viewer_id)
     more = earning.until_next(work, period, viewer_id) if own.linked else None
     payload = {
         "tickets": own.tickets,
@@ -192,7 +166,10 @@ def get_standing(work: Work, viewer_id: int | None, *, is_admin: bool) -> Standi
     viewer = find_visible(work, viewer_id, is_admin=is_admin)
     if viewer is None:
         return None
-    period = get_shown(work)
-    own = standings.get_own(work, period.number, viewer.viewer_id)
+    return _standing_of(work, viewer, get_shown(work))
+
+
+def _standing_of(work: Work, viewer: Viewer, period: Period) -> Standing:
+    own = store.get_own(work, period.number, viewer.viewer_id)
     more = earning.until_next(work, period, viewer.viewer_id)
     return Standing(viewer, period, own, more, period.ends_at <= work.now)

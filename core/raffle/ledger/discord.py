@@ -7,9 +7,16 @@ from typing import Any
 import discord
 from discord import app_commands
 from discord.ext import commands
+from sqlalchemy import Row
 
 from core.kit.discord_access import is_admin, may_manage
-from core.kit.discord_ui import PRIVATE, answer, handle_errors, reply_privately, run_action
+from core.kit.discord_ui import (
+    answer,
+    handle_errors,
+    reply_privately,
+    run_action,
+    server_command,
+)
 from core.kit.leaderboard import MOST_ROWS, Leaderboard, Query, leaderboard, show_leaderboard
 from core.kit.paginator import Page, Paginator, Reader, link_to, nearest_page, show
 from core.kit.words import _, plural
@@ -17,7 +24,7 @@ from core.kit.work import Work
 from core.people.linking.discord import StartButton, start_button
 from core.people.records import Viewer
 from core.people.store import find_link
-from core.raffle.ledger import actions, gifts, messages, standings
+from core.raffle.ledger import actions, gifts, messages, store
 from core.raffle.records import SourceTotal
 from core.raffle.store import get_shown
 
@@ -44,10 +51,10 @@ def _load_why(work: Work, key: str, page: int, is_admin: bool) -> Page:
     viewer = actions.find_visible(work, int(viewer_id), is_admin=is_admin)
     assert viewer is not None, "a viewer was given"
     number = get_shown(work, int(raffle or 0)).number
-    count, tickets = standings.count_entries(work, number, viewer.viewer_id)
+    count, tickets = store.count_entries(work, number, viewer.viewer_id)
     page, pages = nearest_page(page, count, ENTRIES_A_PAGE)
     shown = (ENTRIES_A_PAGE, (page - 1) * ENTRIES_A_PAGE)
-    entries = standings.list_entries(work, number, viewer.viewer_id, *shown)
+    entries = store.list_entries(work, number, viewer.viewer_id, *shown)
     embed = messages.why(viewer, number, tickets, entries)
     return Page(embed, page, pages, f"{viewer_id}.{number}")
 
@@ -67,12 +74,10 @@ def load_board(work: Work, query: Query) -> Leaderboard:
     later pages stay with the first one's."""
     period = get_shown(work, int(query.choice or 0))
     link = find_link(work.tx, work.guild_id, work.actor)
-    pool = standings.get_pool(work, period.number)
+    pool = store.get_pool(work, period.number)
     page, pages = nearest_page(query.page, pool.viewers, query.size)
     shown = (query.size, (page - 1) * query.size)
-    places, own = standings.list_places(
-        work, period.number, *shown, link.viewer_id if link else None
-    )
+    places, own = store.list_places(work, period.number, *shown, link.viewer_id if link else None)
     viewers = plural("{count} viewer", "{count} viewers", pool.viewers)
     when = messages.when_words(period, period.ends_at <= work.now)
     cannot_win = _("no tickets that can win. `/tickets` shows more.") if link else None
@@ -105,11 +110,11 @@ def _load_stats(work: Work, who: str | None, is_admin: bool) -> discord.Embed:
         return messages.not_linked()
     number = get_shown(work).number
     if viewer is None:
-        pool, which = standings.get_pool(work, number), SourceTotal.period == number
+        pool, which = store.get_pool(work, number), SourceTotal.period == number
     else:
         pool, which = None, SourceTotal.viewer_id == viewer.viewer_id
-    taken = standings.list_taken(work, viewer.viewer_id if viewer else None)
-    return messages.stats(viewer, pool, standings.list_sources(work, which), taken)
+    taken = store.list_taken(work, viewer.viewer_id if viewer else None)
+    return messages.stats(viewer, pool, store.list_sources(work, which), taken)
 
 
 # -- commands -------------------------------------------------------------------------------------
@@ -118,8 +123,7 @@ def _load_stats(work: Work, who: str | None, is_admin: bool) -> discord.Embed:
 class Tickets(commands.Cog):
     """Tickets for the raffle."""
 
-    @commands.hybrid_command(name="tickets", extras=PRIVATE)
-    @commands.guild_only()
+    @server_command("tickets", private=True)
     @app_commands.describe(who=_WHO)
     async def tickets(self, ctx: Context, *, who: str | None = None) -> None:
         """Show your tickets, where they came from, your chance, and when you get the next one."""
@@ -131,8 +135,7 @@ class Tickets(commands.Cog):
             ctx, actions.find_asked, who, is_admin=await may_manage(ctx, __name__)
         )
 
-    @commands.hybrid_command(name="why", extras=PRIVATE)
-    @commands.guild_only()
+    @server_command("why", private=True)
     @app_commands.describe(who=_WHO)
     async def why(self, ctx: Context, *, who: str | None = None) -> None:
         """Show every entry behind your tickets."""
@@ -142,8 +145,7 @@ class Tickets(commands.Cog):
         else:
             await show(ctx, WHY, str(viewer.viewer_id))
 
-    @commands.hybrid_command(name="raffleboard", cooldown_after_parsing=True)
-    @commands.guild_only()
+    @server_command("raffleboard", cooldown_after_parsing=True)
     @commands.cooldown(1, 10, commands.BucketType.user)
     @app_commands.describe(limit="How many places on a page, 1 to 25")
     async def raffle_board(
@@ -152,8 +154,7 @@ class Tickets(commands.Cog):
         """Show who has the most tickets."""
         await show_leaderboard(ctx, BOARD, size=limit)
 
-    @commands.hybrid_command(name="rafflestats")
-    @commands.guild_only()
+    @server_command("rafflestats")
     @app_commands.describe(who=_WHO + "; the whole server if empty")
     async def raffle_stats(self, ctx: Context, *, who: str | None = None) -> None:
         """Show raffle statistics of the server, or of one person."""
@@ -162,9 +163,7 @@ class Tickets(commands.Cog):
 
     # -- for admins -------------------------------------------------------------------------
 
-    @commands.hybrid_command(name="rafflegive", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("rafflegive", for_admins=True)
     @app_commands.describe(who=_ANYBODY, amount="How many tickets", reason=_REASON)
     async def raffle_give(
         self, ctx: Context, who: str, amount: Amount, *, reason: str = ""
@@ -172,9 +171,7 @@ class Tickets(commands.Cog):
         """Give somebody tickets."""
         await self._change(ctx, who, amount, reason)
 
-    @commands.hybrid_command(name="raffleremove", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("raffleremove", for_admins=True)
     @app_commands.describe(who=_ANYBODY, amount="How many tickets", reason=_REASON)
     async def raffle_remove(
         self, ctx: Context, who: str, amount: Amount, *, reason: str = ""
@@ -185,11 +182,9 @@ class Tickets(commands.Cog):
     async def _change(self, ctx: Context, who: str, amount: int, reason: str) -> None:
         cause = str((ctx.interaction or ctx.message).id)
         done = await run_action(ctx, actions.change_tickets, who, amount, reason, cause)
-        await answer(ctx, messages.changed(done))
+        await answer(ctx, messages.changed(done, amount))
 
-    @commands.hybrid_command(name="rafflevoid", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("rafflevoid", for_admins=True)
     @app_commands.describe(who=_ANYBODY)
     async def raffle_void(self, ctx: Context, *, who: str) -> None:
         """Remove the tickets of a refunded gift: shows the latest gifts and asks first."""
@@ -200,7 +195,7 @@ class Tickets(commands.Cog):
 # -- voiding --------------------------------------------------------------------------------------
 
 
-def void_view(drops: Sequence[gifts.Drop]) -> discord.ui.View | None:
+def void_view(drops: Sequence[Row[Any]]) -> discord.ui.View | None:
     """What can be taken back; None if nothing can. Needs a running event loop."""
     options = [
         discord.SelectOption(

@@ -6,8 +6,7 @@ permanent: hence only hashes of the keys are stored.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
@@ -90,34 +89,11 @@ def credit_gifts_of(work: Work, period: Period) -> None:
 # -- what was given at once -----------------------------------------------------------------------
 
 
-class Drop(NamedTuple):
-    """What somebody gave at one instant.
-
-    Attributes:
-        viewer_id: None for an anonymous gift.
-        name: the giver's current one; "" for an anonymous gift.
-        linked: their account is linked.
-        gifts: how many subs, without voided ones.
-        tickets: in the ledger for those.
-        credited_in: the raffle that took it; None while none has.
-    """
-
-    drop: str
-    viewer_id: int | None
-    name: str
-    linked: bool
-    at: datetime
-    gifts: int
-    voided: int
-    tickets: int
-    credited_in: int | None
-
-
 _LIST_DROPS = text("""
-    SELECT g.drop, g.viewer_id, COALESCE(v.name, ''), l.discord_id IS NOT NULL, min(g.at),
-           count(*) FILTER (WHERE g.voided_at IS NULL), count(g.voided_at),
-           COALESCE(sum(g.tickets) FILTER (WHERE g.voided_at IS NULL), 0)::bigint,
-           max(g.credited_in)
+    SELECT g.drop, g.viewer_id, COALESCE(v.name, '') AS name, l.discord_id IS NOT NULL AS linked,
+           min(g.at) AS at, count(*) FILTER (WHERE g.voided_at IS NULL) AS gifts,
+           count(g.voided_at) AS voided, max(g.credited_in) AS credited_in,
+           COALESCE(sum(g.tickets) FILTER (WHERE g.voided_at IS NULL), 0)::bigint AS tickets
       FROM raffle_gifts AS g
       LEFT JOIN people_viewers AS v ON v.guild_id = g.guild_id AND v.viewer_id = g.viewer_id
       LEFT JOIN people_links AS l ON l.guild_id = g.guild_id AND l.viewer_id = g.viewer_id
@@ -129,10 +105,12 @@ _LIST_DROPS = text("""
 
 def list_drops(
     work: Work, *, viewer_id: int | None = None, drop: str | None = None
-) -> Sequence[Drop]:
-    """A viewer's last ones, newest first; or the one with this hash."""
+) -> Sequence[Row[Any]]:
+    """What somebody gave at one instant: a viewer's last ones, newest first; or the one with this
+    hash. `gifts` are how many subs, and `tickets` what they brought, without voided ones. An
+    anonymous gift has no viewer and no name, and `credited_in` is empty until a raffle took it."""
     values = {"guild_id": work.guild_id, "viewer_id": viewer_id, "drop": drop}
-    return [Drop(*row) for row in work.tx.execute(_LIST_DROPS, values)]
+    return work.tx.execute(_LIST_DROPS, values).all()
 
 
 # -- announcing -----------------------------------------------------------------------------------
@@ -193,7 +171,7 @@ class Voided(NamedTuple):
     frozen: int
 
 
-def list_given(work: Work, who: str) -> Sequence[Drop]:
+def list_given(work: Work, who: str) -> Sequence[Row[Any]]:
     """The last gifts of a viewer; raises Refusal if there are none."""
     viewer = people.find_person(work.tx, work.guild_id, who)
     if drops := list_drops(work, viewer_id=viewer.viewer_id):

@@ -1,6 +1,7 @@
 """What people read about tickets, in Discord and in chat."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import discord
@@ -13,9 +14,9 @@ from core.kit.discord_ui import Tone, ago, card, duration, lines, safe
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.people.records import Viewer
-from core.raffle.ledger.actions import Changed, Standing
-from core.raffle.ledger.gifts import Drop, Voided
-from core.raffle.ledger.standings import Pool
+from core.raffle.ledger.actions import Standing
+from core.raffle.ledger.gifts import Voided
+from core.raffle.ledger.store import Pool
 from core.raffle.records import Entry, Period
 from core.raffle.rules import chance_words
 
@@ -34,6 +35,29 @@ def source_words(source: str) -> str:
         "bonus": "⭐ " + _("Given by an admin"),
         "correction": "✏️ " + _("Corrections"),
     }[source]
+
+
+def dates_words(starts_at: datetime, ends_at: datetime) -> str:
+    """From start to end, and how long that is from now."""
+    return _("From {start} to {end} ({when}).").format(
+        start=format_dt(starts_at, "f"), end=format_dt(ends_at, "f"), when=ago(ends_at)
+    )
+
+
+def add_prize(embed: discord.Embed, prize: str) -> discord.Embed:
+    """Show what can be won, if it is known."""
+    if prize:
+        embed.add_field(name=_("Prize"), value=safe(prize, 300), inline=False)
+    return embed
+
+
+def add_counts(embed: discord.Embed, entrants: int, tickets: int, left_out: int = 0) -> None:
+    """Show how many take part."""
+    embed.add_field(name=_("Entrants"), value=f"{entrants:,}")
+    embed.add_field(name=_("Tickets"), value=f"{tickets:,}")
+    if left_out:
+        value = _("{count} not linked or excluded").format(count=f"{left_out:,}")
+        embed.add_field(name=_("Left out"), value=value)
 
 
 # -- one's own ------------------------------------------------------------------------------------
@@ -62,13 +86,6 @@ def standing(current: Standing) -> discord.Embed:
         value=when_words(period, current.ended),
     )
     return add_prize(embed, period.prize)
-
-
-def add_prize(embed: discord.Embed, prize: str, *, inline: bool = True) -> discord.Embed:
-    """Show what can be won, if it is known."""
-    if prize:
-        embed.add_field(name=_("Prize"), value=safe(prize, 300), inline=inline)
-    return embed
 
 
 def _place(current: Standing) -> str:
@@ -181,18 +198,18 @@ def stats(
 # -- answers to admins ----------------------------------------------------------------------------
 
 
-def changed(done: Changed) -> discord.Embed:
+def changed(now: Standing, amount: int) -> discord.Embed:
     """Tickets were given or taken."""
     title = _("{name} has {tickets} now").format(
-        name=safe(done.viewer.name, 60), tickets=tickets_words(done.tickets)
+        name=safe(now.viewer.name, 60), tickets=tickets_words(now.own.tickets)
     )
-    body = f"`{done.amount:+,}` · " + _("raffle #{number}").format(number=done.number)
-    if not done.linked:
+    body = f"`{amount:+,}` · " + _("raffle #{number}").format(number=now.period.number)
+    if not now.own.linked:
         body += "\n" + _waits_for_link()
     return card("✅ " + title, body, tone="success")
 
 
-def given(drops: Sequence[Drop]) -> discord.Embed:
+def given(drops: Sequence[Row[Any]]) -> discord.Embed:
     """What somebody gave last."""
     rows = []
     for drop in drops:
@@ -284,9 +301,8 @@ def change(payload: Mapping[str, Any]) -> Rendered:
     if payload.get("reason"):
         embed.add_field(name=_("Reason"), value=safe(payload["reason"], 300), inline=False)
     if "ends_at" in payload:
-        dates = (parse_instant(payload[name]) for name in ("starts_at", "ends_at"))
-        value = " – ".join(format_dt(instant, "f") for instant in dates)
-        embed.add_field(name=_("Dates"), value=value, inline=False)
+        dates = dates_words(*(parse_instant(payload[name]) for name in ("starts_at", "ends_at")))
+        embed.add_field(name=_("Dates"), value=dates, inline=False)
     embed.timestamp = parse_instant(payload["at"])
     return Rendered(embed)
 

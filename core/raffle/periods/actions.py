@@ -20,8 +20,8 @@ from core.raffle.actions import (
 )
 from core.raffle.draw import publishing
 from core.raffle.draw.publishing import Past
-from core.raffle.ledger import earning, standings
-from core.raffle.ledger.standings import Pool
+from core.raffle.ledger import earning, store
+from core.raffle.ledger.store import Pool
 from core.raffle.periods import rules
 from core.raffle.periods.rules import whole_second
 from core.raffle.records import Draw, Period
@@ -256,7 +256,7 @@ def get_info(work: Work, config: Config, *, is_admin: bool = False) -> Info:
     period = get_shown(work)
     return Info(
         period,
-        standings.get_pool(work, period.number),
+        store.get_pool(work, period.number),
         config.page_of(period.public_id),
         load_settings(work, RaffleSettings),
         has_verified(work.tx, work.guild_id),

@@ -5,14 +5,14 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.discord_questions import ConfirmButton, question_view
-from core.kit.discord_ui import PRIVATE, answer, run_action, services_of
+from core.kit.discord_ui import answer, run_action, server_command, services_of
 from core.kit.paginator import Page, Paginator, Reader, link_to, show
 from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work
 from core.raffle.actions import Config, config_of, find_problem
 from core.raffle.ledger.discord import TICKETS, board_button
-from core.raffle.ledger.standings import get_pool
+from core.raffle.ledger.store import get_pool
 from core.raffle.periods import actions, messages
 from core.raffle.periods.rules import parse_date
 
@@ -80,15 +80,12 @@ class RaffleCalendar(commands.Cog):
     def __init__(self, services: Services) -> None:
         self._config = config_of(services.settings)
 
-    @commands.hybrid_command(name="raffleinfo")
-    @commands.guild_only()
+    @server_command("raffleinfo")
     async def raffle_info(self, ctx: Context) -> None:
         """Show the raffle: prize, time left, how to earn tickets, how it is drawn, last winners."""
         await show(ctx, INFO)
 
-    @commands.hybrid_command(name="rafflestart", extras=PRIVATE, ignore_extra=False)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("rafflestart", for_admins=True, ignore_extra=False)
     @app_commands.describe(
         start_day="Day of this month; now if empty",
         end_day="Its last day, included; the month's last if empty",
@@ -99,23 +96,17 @@ class RaffleCalendar(commands.Cog):
         """Open a raffle; after it, a new one opens automatically on the 1st of each month."""
         await answer(ctx, await run_action(ctx, _start, self._config, start_day, end_day))
 
-    @commands.hybrid_command(name="raffleend", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("raffleend", for_admins=True)
     async def raffle_end(self, ctx: Context) -> None:
         """End the raffle now; asks first. No new one opens until `/rafflestart`."""
         await self._ask(ctx, "end")
 
-    @commands.hybrid_command(name="rafflerestart", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("rafflerestart", for_admins=True)
     async def raffle_restart(self, ctx: Context) -> None:
         """End the raffle and start one with zero tickets and the same end date; asks first."""
         await self._ask(ctx, "restart")
 
-    @commands.hybrid_command(name="rafflecancel", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("rafflecancel", for_admins=True)
     @app_commands.describe(raffle="Number of the raffle; the one that runs if empty")
     async def raffle_cancel(self, ctx: Context, raffle: Number | None = None) -> None:
         """Cancel a raffle: nobody wins, and its tickets no longer count; asks first."""
@@ -125,9 +116,7 @@ class RaffleCalendar(commands.Cog):
         number, question = await run_action(ctx, _load_question, what, raffle)
         await answer(ctx, question, question_view(ChangeButton(what, number), ctx.author.id))
 
-    @commands.hybrid_command(name="rafflesetdate", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("rafflesetdate", for_admins=True)
     @app_commands.describe(
         start="First day, such as 2026-12-01", end="Last day, included, such as 2026-12-24"
     )

@@ -5,14 +5,20 @@ from datetime import datetime
 from typing import Any
 
 import discord
-from discord.utils import format_dt
 
 from core.kit.clock import parse_instant
 from core.kit.discord_ui import ago, card, lines, safe
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
-from core.raffle.ledger.messages import add_prize, changes, tickets_words, when_words
-from core.raffle.ledger.standings import Pool
+from core.raffle.ledger.messages import (
+    add_counts,
+    add_prize,
+    changes,
+    dates_words,
+    tickets_words,
+    when_words,
+)
+from core.raffle.ledger.store import Pool
 from core.raffle.periods.actions import Info
 from core.raffle.records import Period
 
@@ -25,16 +31,10 @@ def dates(payload: Mapping[str, Any]) -> Rendered:
         "cancel": _nobody_wins(),
         "end": _("The winners are drawn next."),
         "prize": _("Ends {when}.").format(when=ago(ends)),
-        "move": _from_to(starts, ends),
+        "move": dates_words(starts, ends),
     }[payload["what"]]
     embed = card(title.format(number=payload["number"]), body, tone=tone)
     return Rendered(add_prize(embed, payload["prize"]))
-
-
-def _from_to(starts: datetime, ends: datetime) -> str:
-    return _("From {start} to {end} ({when}).").format(
-        start=format_dt(starts, "f"), end=format_dt(ends, "f"), when=ago(ends)
-    )
 
 
 def opened(period: Period, problem: str) -> discord.Embed:
@@ -43,7 +43,7 @@ def opened(period: Period, problem: str) -> discord.Embed:
         title = _("Raffle #{number} is planned").format(number=period.number)
     else:
         title = _("Raffle #{number} is open").format(number=period.number)
-    body = _from_to(period.starts_at, period.ends_at)
+    body = dates_words(period.starts_at, period.ends_at)
     if not period.prize:
         body += "\n⚠️ " + _("No prize yet. Set one with `/settings set raffle.prize`.")
     if problem:
@@ -55,7 +55,7 @@ def changed(what: str, period: Period) -> discord.Embed:
     """The answer to the admin who ended, cancelled or moved it. Ending a planned one cancels it."""
     _tone, title = changes()["cancel" if period.is_cancelled else what]
     if what == "move":
-        body = _from_to(period.starts_at, period.ends_at)
+        body = dates_words(period.starts_at, period.ends_at)
     elif what == "cancel":
         body = _(
             "Start another one with `/rafflestart`. Monthly raffles go on with the next month."
@@ -85,14 +85,9 @@ def question(what: str, period: Period, pool: Pool, now: datetime) -> discord.Em
         title = _("Cancel raffle #{number}?")
         body = _nobody_wins() + " " + _("This can't be undone.")
     embed = card("⚠️ " + title.format(number=period.number), body, tone="warning")
-    _add_pool(add_prize(embed, period.prize, inline=False), pool)
-    dates = _from_to(period.starts_at, period.ends_at)
+    add_counts(add_prize(embed, period.prize), pool.viewers, pool.tickets)
+    dates = dates_words(period.starts_at, period.ends_at)
     return embed.add_field(name=_("Dates"), value=dates, inline=False)
-
-
-def _add_pool(embed: discord.Embed, pool: Pool) -> None:
-    embed.add_field(name=_("Entrants"), value=f"{pool.viewers:,}")
-    embed.add_field(name=_("Tickets"), value=f"{pool.tickets:,}")
 
 
 def _none_follows() -> str:
@@ -110,7 +105,7 @@ def info(found: Info) -> discord.Embed:
         words = _("Raffle news is not posted. {problem}")
         rows.append("⚠️ " + words.format(problem=found.problem))
     if period.state == "open":
-        rows.append(_from_to(period.starts_at, period.ends_at))
+        rows.append(dates_words(period.starts_at, period.ends_at))
     else:
         rows.append(when_words(period, ended=True))
     title = "🎟️ " + _("Raffle #{number}").format(number=period.number)
@@ -118,7 +113,7 @@ def info(found: Info) -> discord.Embed:
     prize = safe(period.prize, 300) or _("not named yet")
     embed.add_field(name=_("Prize"), value=prize, inline=False)
     embed.add_field(name=_("Winners"), value=f"{period.winners_wanted:,}")
-    _add_pool(embed, found.pool)
+    add_counts(embed, found.pool.viewers, found.pool.tickets)
     proof = _("[How the draw works, and how to check it]({page})").format(page=found.page)
     embed.add_field(
         name=_("SHA-256 of the secret seed"),

@@ -1,8 +1,9 @@
 """A web server with the raffle's pages alone, on a real database."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import Connection
 from werkzeug.serving import make_server
+from werkzeug.test import TestResponse
 
 from core.kit.bus import LocalBus
 from core.kit.database import Database
@@ -17,7 +19,9 @@ from core.kit.services import Services
 from core.kit.settings import read_settings
 from core.kit.web import edge
 from core.raffle.draw.pages import pages
+from core.raffle.records import Draw, Pick
 from tests.clean import cleaned
+from tests.raffle.draw.rig import AFTER, NAMES, drew, ended, froze
 from tests.raffle.scene import KEY, PUBLIC_URL, period_of
 
 T = TypeVar("T")
@@ -34,6 +38,17 @@ class Site:
     def committed(self, work: Callable[[Connection], T]) -> T:
         with self.services.database.begin() as tx:
             return work(tx)
+
+    def froze(self, guild_id: int, at: datetime = AFTER) -> Draw:
+        """A raffle has ended, and its list is frozen."""
+        return self.committed(lambda tx: froze(tx, guild_id, ended(tx, guild_id), at))
+
+    def drew(self, guild_id: int, names: tuple[str, ...] = NAMES) -> Sequence[Pick]:
+        """A raffle in which these viewers have tickets has ended and is drawn."""
+        return self.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id, names)))
+
+    def get(self, path: str) -> TestResponse:
+        return self.app.test_client().get(path)
 
     def path(self, guild_id: int, number: int) -> str:
         """The address of a draw's page, on this site."""

@@ -391,7 +391,7 @@ def test_draw_without_eligible_winner_is_announced(tx: Connection, guild_id: int
 
 
 def test_oldest_ended_raffle_is_drawn_first(tx: Connection, guild_id: int) -> None:
-    with pytest.raises(Refusal, match="no raffle"):
+    with pytest.raises(Refusal, match="no open raffle"):
         do(tx, guild_id, AFTER, actions.get_period_to_draw)
     number = ended(tx, guild_id)
     with pytest.raises(Refusal, match="still running"):

@@ -10,9 +10,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from core.drand.chain import QUICKNET, Chain, Round
-from core.draws.rounds import plan_for
 from core.draws.secrets import claimant, pseudonym_of
-from core.draws.snapshot import entrants_of, hash_of, header_of, make_snapshot
+from core.draws.snapshot import entrants_of, hash_of, header_of, make_snapshot, plan_for
 from core.kit.database import savepoint
 from core.kit.errors import Refusal
 from core.people import store as people

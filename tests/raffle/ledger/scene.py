@@ -13,7 +13,7 @@ from core.kit.records import ViewerId
 from core.kit.work import Work
 from core.people import store as people
 from core.raffle.feature import FEATURE
-from core.raffle.ledger import standings, store
+from core.raffle.ledger import store
 from core.raffle.records import Entry, Gift, SourceTotal
 from core.watchtime import actions as watchtime
 from tests.acting import act
@@ -129,7 +129,7 @@ def tickets(tx: Connection, guild_id: int, viewer_id: int, number: int = 1) -> i
 
 def sources(tx: Connection, guild_id: int, viewer_id: int, number: int = 1) -> dict[str, int]:
     theirs = (SourceTotal.viewer_id == viewer_id, SourceTotal.period == number)
-    return dict(do(tx, guild_id, MIDDLE, standings.list_sources, *theirs))
+    return dict(do(tx, guild_id, MIDDLE, store.list_sources, *theirs))
 
 
 def rows(tx: Connection, guild_id: int, viewer_id: int, number: int = 1) -> list[tuple[str, int]]:

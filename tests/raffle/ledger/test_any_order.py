@@ -15,7 +15,7 @@ from core.kit.work import Work
 from core.people import store as people
 from core.raffle.draw import actions as draws
 from core.raffle.draw import store as drawn
-from core.raffle.ledger import gifts, standings
+from core.raffle.ledger import gifts, store
 from core.raffle.ledger.actions import change_tickets
 from core.raffle.periods import actions as calendar
 from core.raffle.records import Period
@@ -179,8 +179,8 @@ class Month:
 
     def _shown_alike(self, period: Period) -> None:
         number = period.number
-        pool = self._do(standings.get_pool, number)
-        board, _own = self._do(standings.list_places, number, 25, 0, None)
+        pool = self._do(store.get_pool, number)
+        board, _own = self._do(store.list_places, number, 25, 0, None)
         accounts = {self._viewer(person): f"kick:{person}" for person in PEOPLE}
         if period.frozen_at is None:
             holders = self._do(drawn.get_holders, number)
@@ -194,10 +194,10 @@ class Month:
         ranks = {one.viewer_id: one.rank for one in board}
         for viewer_id in accounts:
             kept = tickets(self.tx, self.guild_id, viewer_id, number)
-            own = self._do(standings.get_own, number, viewer_id)
+            own = self._do(store.get_own, number, viewer_id)
             assert (own.tickets, own.rank) == (kept, ranks.get(viewer_id))
             assert sum(amount for _source, amount in own.sources) == kept
-            assert self._do(standings.count_entries, number, viewer_id)[1] == kept
+            assert self._do(store.count_entries, number, viewer_id)[1] == kept
 
     def _no_gift_lost_or_twice(self) -> None:
         found = self.tx.execute(_GIFTS, {"guild_id": self.guild_id}).mappings().all()

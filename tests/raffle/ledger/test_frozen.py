@@ -10,7 +10,7 @@ from core.draws.snapshot import HEADER_LINES
 from core.kit.leaderboard import Leaderboard, Query, Row
 from core.people import store as people
 from core.raffle.draw import actions as draws
-from core.raffle.ledger import actions, messages, standings
+from core.raffle.ledger import actions, messages, store
 from core.raffle.ledger.discord import load_board
 from core.raffle.periods.actions import get_info
 from tests.raffle.draw.rig import exclude, froze, snapshot_of
@@ -86,7 +86,7 @@ def test_nothing_after_the_freeze_changes_a_number(
     before = shown()
     assert before[0] == [Row(1, "MadCats", "75 · 71.4%"), Row(2, "lil_bean", "30 · 28.6%")]
     assert before[1] == (["2 viewers", "105 tickets"], 2, 2)
-    assert before[2] == [standings.Pool(2, 105)] * 4
+    assert before[2] == [store.Pool(2, 105)] * 4
     change(tx, frozen)
     assert shown() == before
 

@@ -38,9 +38,9 @@ def test_giving_and_taking_is_logged_with_its_reason(tx: Connection, guild_id: i
     period(tx, guild_id)
     mia = link(tx, guild_id, MIA)
     done = change_tickets(tx, guild_id, f"<@{discord_of(MIA)}>", 50, "a quiz", "1", MIDDLE)
-    assert (done.viewer.name, done.tickets, done.linked) == ("MadCats", 50, True)
+    assert (done.viewer.name, done.own.tickets, done.own.linked) == ("MadCats", 50, True)
     done = change_tickets(tx, guild_id, "madcats", -8, "cheated", "2", MIDDLE)
-    assert (done.amount, done.tickets) == (-8, 42)
+    assert done.own.tickets == 42
     assert rows(tx, guild_id, mia) == [("bonus", 50), ("correction", -8)]
     shown = posted(tx, guild_id, "raffle.changed")
     assert {m.target["channel_id"] for m in shown} == {CHANNEL_ID}
@@ -54,7 +54,7 @@ def test_a_repeated_command_counts_once(tx: Connection, guild_id: int) -> None:
     viewer(tx, guild_id, MIA)
     for _twice in range(2):
         done = change_tickets(tx, guild_id, "madcats", 5, "", "same", MIDDLE)
-        assert done.tickets == 5
+        assert done.own.tickets == 5
     change_tickets(tx, guild_id, "madcats", 5, "", "another", MIDDLE)
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 10
 

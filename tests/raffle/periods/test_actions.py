@@ -14,7 +14,7 @@ from core.kit.records import THE_BOT
 from core.kit.work import run_in_guild
 from core.raffle.draw import actions as draws
 from core.raffle.draw import messages
-from core.raffle.ledger.actions import hold_latest
+from core.raffle.ledger.actions import lock_latest
 from core.raffle.periods import actions
 from core.raffle.records import Period
 from core.raffle.store import find_shown
@@ -419,10 +419,10 @@ def test_past_and_overlapping_dates_are_rejected(tx: Connection, guild_id: int) 
 def test_an_ended_raffle_takes_corrections_until_the_freeze(tx: Connection, guild_id: int) -> None:
     start(tx, guild_id, None, 24)
     after = at("2026-11-25T08:00")
-    assert do(tx, guild_id, after, hold_latest) == 1
+    assert do(tx, guild_id, after, lock_latest).number == 1
     froze(tx, guild_id, 1, after)
     with pytest.raises(Refusal, match="No raffle is open for tickets"):
-        do(tx, guild_id, after, hold_latest)
+        do(tx, guild_id, after, lock_latest)
     shown = do(tx, guild_id, after, find_shown)
     assert shown is not None
     assert shown.state == "frozen"
