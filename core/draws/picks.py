@@ -1,8 +1,5 @@
-"""Who is drawn, and the bundle with which anybody can repeat the draw.
-
-docs/fairness.md specifies both; docs/verify_draw.py and a draw's web page compute the same, so all
-of them must agree to the last bit.
-"""
+"""Who is drawn, and the bundle with which anybody can repeat the draw. docs/fairness.md specifies
+both to the last bit; docs/verify_draw.py and a draw's web page compute the same."""
 
 import hashlib
 import hmac

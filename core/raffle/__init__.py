@@ -1,2 +1,1 @@
-"""The raffle: tickets in a ledger that only grows, periods that open and end, and a draw that
-nobody can steer."""
+"""Raffles: tickets in an append-only ledger, periods, and a draw that nobody can influence."""

@@ -1,8 +1,4 @@
-"""Freezing the list of tickets, and drawing from it.
-
-Locks are taken in this order: the period's row, then the rows that refer to it. Each step is one
-transaction with its announcements, so the process may crash between any two of them.
-"""
+"""Freezing the list of tickets and drawing from it: each step, announced in its transaction."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -145,13 +145,7 @@ def find_visible(work: Work, viewer_id: int | None, *, is_admin: bool) -> Viewer
 
 
 class Standing(NamedTuple):
-    """A viewer's tickets in a raffle.
-
-    Attributes:
-        own: tickets, rank, and where they came from.
-        until_next: how much more watchtime earns a ticket; None if it earns none.
-        ended: the raffle is over.
-    """
+    """A viewer's tickets in a raffle, and how much more watchtime earns the next one, if any."""
 
     viewer: Viewer
     period: Period

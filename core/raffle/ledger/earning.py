@@ -1,9 +1,5 @@
-"""Tickets for watchtime and wagers, as soon as there is a whole one.
-
-What is due is computed from everything that was watched and wagered within the raffle, and the
-ledger gets the difference. So the result does not depend on when or how often this runs, and a
-remainder is carried over without being stored.
-"""
+"""Tickets for watchtime and wagers: what is due by everything that was watched and wagered within
+the raffle, less what is posted, so the result does not depend on when or how often this runs."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -27,18 +23,13 @@ Viewers = Collection[int] | None
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Something that tickets are given for by the unit.
-
-    Attributes:
-        unit: how much of an amount that is.
-        rate: tickets for a unit.
-        read: `read(work, period, start, end, viewer_ids)`: viewer id -> amount.
-    """
+    """Something that tickets are given for by the unit: `rate` tickets for an amount of `unit`."""
 
     source: Source
     unit: int
     rate: Callable[[RaffleSettings], int]
     read: Callable[[Work, Period, datetime, datetime, Viewers], dict[int, Amount]]
+    """Viewer id -> amount between two instants."""
 
 
 def _read_watched(

@@ -1,9 +1,4 @@
-"""Tickets for gifted subs: credited at once, announced, and taken back if a gift was not paid for.
-
-A gift is stored as a fact, and the ledger gets what is missing, so it does not matter whether the
-gift or the raffle was known first. The natural keys of gifts name accounts, and entries are
-permanent: hence only hashes of the keys are stored.
-"""
+"""Tickets for gifted subs: credited at once, announced, and taken back if the payment failed."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -32,12 +27,13 @@ from core.raffle.store import find_open, hold_open, list_in_state
 
 
 def on_sub_gifted(work: Work, event: SubGifted) -> None:
-    """Store a gift, and credit it if a raffle takes it."""
+    """Store a gift, and credit it if a raffle takes it; the order of the two does not matter."""
     viewer_id = None
     if event.gifter is not None:
         viewer_id = people.meet_person(
             work.tx, work.guild_id, event.platform, event.gifter, event.at
         )
+    # Natural keys name accounts, and entries are permanent.
     key, drop = hash_of(event.key), hash_of(event.drop)
     added = work.execute(
         insert(Gift)
@@ -155,14 +151,8 @@ def announce_drop(work: Work, drop: str) -> None:
 
 
 class Voided(NamedTuple):
-    """The tickets of a gift were taken back.
-
-    Attributes:
-        gifts: how many subs.
-        taken: tickets that were taken back.
-        missing: tickets that the viewer no longer had.
-        frozen: subs that stay, because they count in a frozen list.
-    """
+    """How many gifted subs were taken back, and how many stay, because they count in a frozen list;
+    the tickets that were taken, and those that the viewer no longer had."""
 
     name: str
     gifts: int

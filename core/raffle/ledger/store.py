@@ -1,8 +1,4 @@
-"""Queries about tickets: the ledger, and who has how many. Those over many rows are one statement.
-
-Whoever posts entries for several viewers holds the raffle with `hold_open`, so that two
-transactions never wait for each other's balances.
-"""
+"""Queries about tickets: the ledger, and who has how many. Those over many rows are set-based."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -79,7 +75,8 @@ def post_entries(
     actor: int | None = None,
 ) -> int:
     """Write tickets into the ledger and add them to the balances and the totals of the source;
-    returns how many entries were new: a cause counts once.
+    returns how many entries were new: a cause counts once. With several viewers, take `hold_open`
+    before, so that two transactions never wait for each other's balances.
 
     Raises:
         IntegrityError: `raffle_entries_only_while_open`, the raffle takes no more tickets;
@@ -219,19 +216,11 @@ def get_pool(work: Work, period: int) -> Pool:
 
 
 class Own(NamedTuple):
-    """A viewer's tickets.
-
-    Attributes:
-        tickets: all of them.
-        sources: source and sum, the largest first.
-        rank: 1 for whoever has most, equals share it; None for whoever cannot win.
-        linked: the account is linked with a member.
-        pool: all who can win.
-    """
+    """A viewer's tickets, and all who can win."""
 
     tickets: int
-    sources: Sequence[tuple[str, int]]
-    rank: int | None
+    sources: Sequence[tuple[str, int]]  # the largest first
+    rank: int | None  # equals share it; None for whoever cannot win
     linked: bool
     pool: Pool
 

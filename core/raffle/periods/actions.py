@@ -232,21 +232,14 @@ def _require_uncertain(work: Work, found: Period | None, number: int | None) -> 
 
 
 class Info(NamedTuple):
-    """The raffle as everybody may know it.
-
-    Attributes:
-        page: the address of its public page.
-        counts_wagers: somebody has a verified account.
-        window_minutes: how long a message in chat counts as watching.
-        problem: why raffle news cannot be posted, for admins.
-    """
+    """The raffle as everybody may know it, and for admins why its news cannot be posted."""
 
     period: Period
     pool: Pool
     page: str
     settings: RaffleSettings
     counts_wagers: bool
-    window_minutes: int
+    window_minutes: int  # how long a message in chat counts as watching
     past: Sequence[Past]
     problem: str
 
