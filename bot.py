@@ -20,6 +20,7 @@ import discord
 import structlog
 import yarl
 from discord.ext import commands
+from sqlalchemy import Connection
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
 from core.features import load_features
@@ -41,10 +42,12 @@ from core.kit.health_item import HealthItem, State
 from core.kit.leader_lock import LeaderLock
 from core.kit.leaderboard import LeaderboardMenu
 from core.kit.paginator import PageButton
+from core.kit.records import THE_BOT
 from core.kit.retry import backoff
 from core.kit.services import Services
 from core.kit.settings import Settings
 from core.kit.words import _
+from core.kit.work import run_in_guild
 from core.outbox.discord_transport import DiscordTransport
 from core.outbox.sender import Sender
 from core.outbox.transport import Transport
@@ -329,10 +332,13 @@ class DiscordThread:
         lines = {kind: say for feature in self._features for kind, say in feature.lines.items()}
         return {
             "discord": DiscordTransport(
-                self._logged_in_bot, self._services.database, embeds, guilds.language_of
+                self._logged_in_bot, self._services.database, embeds, self._language_of
             ),
-            "kick": KickTransport(self._services, lines, guilds.language_of),
+            "kick": KickTransport(self._services, lines, self._language_of),
         }
+
+    def _language_of(self, tx: Connection, guild_id: int) -> str:
+        return run_in_guild(tx, guild_id, THE_BOT, self._services.clock(), guilds.language_of)
 
     def _logged_in_bot(self) -> RegularsBot | None:
         bot = self._bot

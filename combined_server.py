@@ -43,7 +43,7 @@ from core.kit.errors import Outage, StartError
 from core.kit.feature import Feature
 from core.kit.health_item import HealthItem
 from core.kit.log import name_guild, set_up_logging
-from core.kit.sandbox_world import SandboxWorld
+from core.kit.sandbox_process import SandboxProcess
 from core.kit.services import Services
 from core.kit.settings import Settings, read_settings
 from core.kit.tasks import TaskRunner
@@ -239,12 +239,12 @@ class Runtime:
 
     settings: Settings
     database_url: str
-    world: SandboxWorld | None
+    sandbox: SandboxProcess | None
     postgres: EmbeddedPostgres | None
 
     def close(self) -> None:
-        if self.world is not None:
-            self.world.stop()
+        if self.sandbox is not None:
+            self.sandbox.stop()
         if self.postgres is not None:
             self.postgres.stop()
 
@@ -270,8 +270,8 @@ def prepare_runtime(
     runtime = Runtime(settings, "", None, None)
     try:
         if settings.discord_token is None:
-            runtime.world = SandboxWorld(settings)
-            runtime.settings = runtime.world.start()
+            runtime.sandbox = SandboxProcess(settings)
+            runtime.settings = runtime.sandbox.start()
         if settings.database_url is not None:
             runtime.database_url = settings.database_url.get_secret_value()
         else:
@@ -363,7 +363,7 @@ def welcome(runtime: Runtime) -> str:
     """What is printed at startup."""
     settings = runtime.settings
     here = f"http://localhost:{settings.port}"
-    if runtime.world is None:
+    if runtime.sandbox is None:
         return (
             f"\nRegulars is running at {here}\n"
             f"  Status:        {here}/\n"
@@ -372,7 +372,7 @@ def welcome(runtime: Runtime) -> str:
         )
     return (
         "\nRegulars is running in its sandbox: a pretend Discord server and a pretend Kick channel."
-        f"\n\n  Open  {runtime.world.page_url}  and play: you are the streamer, a viewer, a "
+        f"\n\n  Open  {runtime.sandbox.page_url}  and play: you are the streamer, a viewer, a "
         "moderator.\n"
         "  Try:  click “Go live”, then write  !call Book of Dead  in Kick's chat;\n"
         "        write  !watchtime  or  !leaderboard 5  in Discord, and  !help  for the rest.\n\n"

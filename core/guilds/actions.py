@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds import store
-from core.guilds.records import Permission
+from core.guilds.records import Guild, Permission
 from core.guilds.rules import require_fitting
 from core.guilds.settings import LANGUAGE, TIME_ZONE
 from core.kit.database import cache_of
@@ -26,6 +26,12 @@ def join_guild(tx: Connection, guild_id: int, name: str) -> None:
     """Record that the bot is in this guild, under this name."""
     store.set_guild(tx, guild_id, name)
     name_guild(guild_id, name)
+
+
+def name_of(work: Work) -> str:
+    """The guild's name on Discord."""
+    guild = work.find(Guild)
+    return guild.name if guild else ""
 
 
 # -- settings -------------------------------------------------------------------------------------
@@ -121,17 +127,21 @@ def apply_environment(
             store.set_setting(tx, guild_id, one.key, value)
 
 
-def language_of(tx: Connection, guild_id: int) -> str:
+def language_of(work: Work) -> str:
     """The language of the guild's public posts, such as `en`."""
-    return setting(tx, guild_id, LANGUAGE)
+    return setting(work.tx, work.guild_id, LANGUAGE)
 
 
-def time_zone_of(tx: Connection, guild_id: int) -> ZoneInfo:
+def time_zone_of(work: Work) -> ZoneInfo:
     """The time zone in which the guild's days, weeks and months begin."""
-    name = setting(tx, guild_id, TIME_ZONE)
+    return zone_named(setting(work.tx, work.guild_id, TIME_ZONE))
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """The time zone of this name, or the default where it is gone from the time zone data."""
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):  # the time zone data was another when it was set
+    except (ZoneInfoNotFoundError, ValueError):
         return ZoneInfo(TIME_ZONE.default)
 
 

@@ -87,7 +87,7 @@ class Settings(BaseSettings):
 
     # Discord
     discord_token: SecretStr | None = Field(
-        None, description="Token of your Discord bot. Without it the sandbox world is started."
+        None, description="Token of your Discord bot. Without it the sandbox is started."
     )
     discord_guild_id: int | None = Field(
         None, description="Id of your Discord server, to tie it to KICK_CHANNEL below."
@@ -221,7 +221,7 @@ class Settings(BaseSettings):
 
     # Advanced: where the outside is
     regulars_sandbox: bool = Field(
-        True, description="Start the sandbox world when DISCORD_TOKEN is not set."
+        True, description="Start the sandbox when DISCORD_TOKEN is not set."
     )
     sandbox_port: int = Field(8081, ge=0, le=65535, description="Port of the sandbox's page.")
     discord_api_url: Url = Field(

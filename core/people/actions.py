@@ -67,7 +67,7 @@ def get_by_name(tx: Connection, guild_id: int, name: str) -> Viewer:
     return viewer
 
 
-def find_person(tx: Connection, guild_id: int, text: str) -> Viewer:
+def find_person(work: Work, text: str) -> Viewer:
     """The Kick account that is meant by a mention, a Discord id or a name on Kick.
 
     Raises:
@@ -76,23 +76,23 @@ def find_person(tx: Connection, guild_id: int, text: str) -> Viewer:
     typed = text.strip()
     discord_id = discord_id_in(typed)
     if discord_id is not None:
-        link = store.find_link(tx, guild_id, discord_id)
+        link = store.find_link(work, discord_id)
         if link is not None:
-            return store.get_viewer(tx, guild_id, link.viewer_id)
+            return store.get_viewer(work.tx, work.guild_id, link.viewer_id)
         # A name on Kick may consist of digits.
-        if not (typed.isdigit() and store.find_by_name(tx, guild_id, typed)):
+        if not (typed.isdigit() and store.find_by_name(work.tx, work.guild_id, typed)):
             raise Refusal(
                 _("That member has not linked a Kick account."),
                 _("<@{discord_id}> does that with `/link`. A name on Kick works as well.").format(
                     discord_id=discord_id
                 ),
             )
-    return get_by_name(tx, guild_id, typed)
+    return get_by_name(work.tx, work.guild_id, typed)
 
 
 def find_own(work: Work) -> Viewer | None:
     """The account that the actor has linked."""
-    link = store.find_link(work.tx, work.guild_id, work.actor)
+    link = store.find_link(work, work.actor)
     return store.get_viewer(work.tx, work.guild_id, link.viewer_id) if link else None
 
 
@@ -103,7 +103,7 @@ def find_asked(work: Work, who: str | None, *, is_admin: bool, remedy: str) -> V
     if who is None or discord_id_in(who) == work.actor:
         return own
     if is_admin:
-        return find_person(work.tx, work.guild_id, who)
+        return find_person(work, who)
     if own is not None and store.fold(own.name) == store.fold(who):
         return own
     raise Refusal(_("Looking up somebody else is for moderators."), remedy)

@@ -17,6 +17,7 @@ from core.kit.crypto import fingerprint
 from core.kit.database import key_of
 from core.kit.personal import Account, Subject, pseudonym_of
 from core.kit.records import GuildRecord
+from core.kit.work import Work
 from core.people.records import GuildAccount, Link, Tombstone, Viewer
 
 KICK = "kick"
@@ -131,16 +132,16 @@ def get_viewer(tx: Connection, guild_id: int, viewer_id: int) -> Viewer:
 # -- links ----------------------------------------------------------------------------------------
 
 
-def find_link(tx: Connection, guild_id: int, discord_id: int, platform: str = KICK) -> Link | None:
+def find_link(work: Work, discord_id: int, platform: str = KICK) -> Link | None:
     """The member's account on this platform."""
     theirs = (Link.discord_id == discord_id) & (Link.platform == platform)
-    return _first(tx, select(Link).where(Link.guild_id == guild_id, theirs))
+    return _first(work.tx, select(Link).where(Link.guild_id == work.guild_id, theirs))
 
 
-def find_link_of_viewer(tx: Connection, guild_id: int, viewer_id: int) -> Link | None:
+def find_link_of_viewer(work: Work, viewer_id: int) -> Link | None:
     """The link of this account."""
     linked = Link.viewer_id == viewer_id
-    return _first(tx, select(Link).where(Link.guild_id == guild_id, linked))
+    return _first(work.tx, select(Link).where(Link.guild_id == work.guild_id, linked))
 
 
 def add_link(

@@ -7,7 +7,7 @@ from discord.ext import commands
 
 from core.kit.discord_own import OwnButton, give
 from core.kit.discord_questions import question_view
-from core.kit.discord_ui import PRIVATE, answer
+from core.kit.discord_ui import PRIVATE, answer, run_action
 from core.kit.services import Services
 from core.kit.words import _
 from core.people import store as people
@@ -41,7 +41,7 @@ class Privacy(commands.Cog):
         asker = ctx.author.id
         view = question_view(self._forget_button(asker), asker, _("Keep everything"))
         guild = _guild(ctx)
-        link = await self._services.database.run(people.find_link, guild.id, asker)
+        link = await run_action(ctx, people.find_link, asker)
         await answer(ctx, embeds.ask_forget(guild.name, linked=link is not None), view)
 
 

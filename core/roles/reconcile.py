@@ -13,8 +13,7 @@ from typing import Any
 import structlog
 from sqlalchemy import delete, select, update
 
-from core.guilds import store as guilds
-from core.guilds.actions import language_of, load_settings
+from core.guilds.actions import language_of, load_settings, name_of
 from core.guilds.channels import tell_admins
 from core.kit.words import _, plural, speak
 from core.kit.work import Lock, Work
@@ -183,7 +182,7 @@ def _post_changes(work: Work, plan: Plan, quiet: Collection[int]) -> None:
     numbers = _take_numbers(work, len(posted))
     changes: list[dict[str, Any]] = []
     requests: list[RoleChange] = []
-    with speak(language_of(work.tx, work.guild_id)):
+    with speak(language_of(work)):
         for step in plan.steps:
             grant = plan.grant_of(step)
             number, state = grant.number if grant else 0, step.to
@@ -265,7 +264,7 @@ def take_back(work: Work, discord_id: int) -> None:
     pending = [_key(g.number) for g in ours.values() if g.state in _PENDING]
     outbox.withdraw(work, pending)
     numbers = _take_numbers(work, len(ours))
-    with speak(language_of(work.tx, work.guild_id)):
+    with speak(language_of(work)):
         reason = _reason_text("unlinked", None)
     requests = [
         RoleChange(
@@ -319,7 +318,7 @@ def _congratulate(work: Work, discord_id: int, role_id: int, number: int) -> Non
         "role_id": role_id,
         "role": reward.name,
         "minutes": reward.minutes,
-        "server": guilds.list_names(work.tx).get(work.guild_id, ""),
+        "server": name_of(work),
         "way": settings.congratulate,
     }
     if settings.congratulate == "dm":

@@ -12,8 +12,7 @@ from typing import Any
 
 from sqlalchemy import func, or_, select
 
-from core.guilds import store as guilds
-from core.guilds.actions import audit, load_settings, setting
+from core.guilds.actions import audit, load_settings, name_of, setting
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.affiliate import Standings, fold
 from core.kit.errors import Refusal
@@ -49,7 +48,7 @@ def require_link(work: Work) -> Link:
     Raises:
         Refusal: there is none.
     """
-    own = people.find_link(work.tx, work.guild_id, work.actor)
+    own = people.find_link(work, work.actor)
     if own is None:
         raise link_first()
     return own
@@ -165,7 +164,7 @@ def unlink(work: Work, person: str | None, platform: str) -> AffiliateAccount:
     if person is None:
         viewer_id = require_link(work).viewer_id
     else:
-        viewer_id = find_person(work.tx, work.guild_id, person).viewer_id
+        viewer_id = find_person(work, person).viewer_id
     work.lock(Lock.WAGERS)
     account = _find(work, platform, viewer_id=viewer_id)
     if account is None:
@@ -239,8 +238,8 @@ def get_candidate(work: Work, person: str, platform: str, username: str | None) 
     Raises:
         Refusal: it cannot be verified, whatever the platform answers.
     """
-    viewer = find_person(work.tx, work.guild_id, person)
-    own = people.find_link_of_viewer(work.tx, work.guild_id, viewer.viewer_id)
+    viewer = find_person(work, person)
+    own = people.find_link_of_viewer(work, viewer.viewer_id)
     if own is None:
         raise Refusal(
             _("{name} is linked with nobody on Discord.").format(name=viewer.name),
@@ -295,7 +294,7 @@ def verify(work: Work, candidate: Candidate, standings: Standings) -> Verified:
     """
     own, platform, name = candidate.own, candidate.platform, candidate.username
     work.lock(Lock.WAGERS)
-    if people.find_link_of_viewer(work.tx, work.guild_id, own.viewer_id) != own:
+    if people.find_link_of_viewer(work, own.viewer_id) != own:
         raise Refusal(_("Their link with Kick has just changed. Please try again."))
     code = _require_code(work, platform)
     total = standings.find_total(code, name)
@@ -347,7 +346,7 @@ def _find_conflicts(work: Work, own: Link, platform: str, name: str) -> list[Aff
 
 def _announce_verified(work: Work, account: AffiliateAccount) -> None:
     audit(work, "wagers.verify", f"viewer:{account.viewer_id}", after=account.platform)
-    server = guilds.list_names(work.tx).get(work.guild_id, "")
+    server = name_of(work)
     outbox.post_to_user(
         work,
         account.member,

@@ -16,7 +16,6 @@ from core.kit.discord_buttons import MOST_ROWS, AdminButton, Face, button_rows
 from core.kit.discord_ui import (
     PRIVATE,
     answer,
-    guild_id_of,
     refusal_card,
     run_action,
     services_of,
@@ -157,8 +156,7 @@ class Wagers(commands.Cog):
     @app_commands.describe(username="Your username at Shuffle; leave it out to see your account")
     async def link_shuffle(self, ctx: Context, *, username: str | None = None) -> None:
         """Link your Shuffle account; once an admin has verified it, wagers count. Adults only."""
-        run = services_of(ctx).database.run
-        if await run(people.find_link, guild_id_of(ctx), ctx.author.id) is None:
+        if await run_action(ctx, people.find_link, ctx.author.id) is None:
             await answer(ctx, refusal_card(actions.link_first()), start_button())
         elif username is not None:
             await answer(ctx, messages.own(await run_action(ctx, actions.link, SHUFFLE, username)))

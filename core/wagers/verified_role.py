@@ -88,7 +88,7 @@ def _post_changes(
         return RoleChange(key, member, role_id, act, reason, {"account_id": account.account_id})
 
     changes: list[RoleChange] = []
-    with speak(language_of(work.tx, work.guild_id)):
+    with speak(language_of(work)):
         if before:
             changes.append(change("take", *before, _("The account is not verified any more")))
         if after:

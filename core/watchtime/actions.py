@@ -15,7 +15,7 @@ from core.events import (
     StreamSeenOffline,
     StreamWentLive,
 )
-from core.guilds.actions import audit, load_settings, setting, time_zone_of
+from core.guilds.actions import audit, load_settings, setting, zone_named
 from core.guilds.settings import TIME_ZONE
 from core.guilds.store import list_held
 from core.kit.errors import Refusal
@@ -164,7 +164,8 @@ def list_limits(tx: Connection, guild_id: int, *, record: bool = False) -> list[
 def _find_new_limit(tx: Connection, guild_id: int, known: Sequence[Limit]) -> Limit | None:
     """What is set and not recorded yet."""
     minutes = setting(tx, guild_id, _SETTINGS["daily_limit_minutes"])
-    most, zone = timedelta(minutes=minutes) or None, time_zone_of(tx, guild_id).key
+    most = timedelta(minutes=minutes) or None
+    zone = zone_named(setting(tx, guild_id, TIME_ZONE)).key
     last = known[-1] if known else Limit(_BEGINNING, None, zone)
     changed = {
         _SETTINGS["daily_limit_minutes"].key: last.most != most,
@@ -206,7 +207,7 @@ def adjust(work: Work, who: str, minutes: int, reason: str, key: str) -> Adjuste
     Raises:
         Refusal: nobody is meant, there is no reason, or they have less than is to be taken.
     """
-    viewer = people.find_person(work.tx, work.guild_id, who)
+    viewer = people.find_person(work, who)
     reason = " ".join(reason.split())[:LONGEST_REASON]
     amount = timedelta(minutes=minutes)
     if not reason or not amount or abs(minutes) > MOST_MINUTES:

@@ -95,7 +95,7 @@ def get_status(work: Work, viewer: Viewer, goals: Sequence[NextGoal] = ()) -> St
 
 
 def _watched_this_month(work: Work, viewer_id: int) -> timedelta:
-    month = month_around(work.now, time_zone_of(work.tx, work.guild_id))
+    month = month_around(work.now, time_zone_of(work))
     found = standings.watched_between(work.tx, work.guild_id, [viewer_id], *month)
     return found.get(viewer_id, timedelta())
 
@@ -145,7 +145,7 @@ def get_board(work: Work, period: Period = "all", size: int = 10, page: int = 1)
             _("A leaderboard page has 1 to {most} rows.").format(most=MOST_ROWS),
             _("Try `/leaderboard top:10`."),
         )
-    stretch = rules.stretch_of(period, work.now, time_zone_of(work.tx, work.guild_id))
+    stretch = rules.stretch_of(period, work.now, time_zone_of(work))
     own = people.find_own(work)
     found = _read_page(work, stretch, size, page, own)
     number, pages = nearest_page(page, min(found.ranked, MOST_PAGES * size), size)
@@ -210,7 +210,7 @@ def get_overview(work: Work) -> Overview:
             if stream.is_live
         ),
         totals=standings.get_totals(work.tx, work.guild_id),
-        time_zone=time_zone_of(work.tx, work.guild_id).key,
+        time_zone=time_zone_of(work).key,
         excluded=list_excluded(work, "watchtime").count,
     )
 

@@ -210,12 +210,12 @@ def test_untranslated_language_is_rejected(tx: Connection, guild_id: int) -> Non
 def test_invalid_time_zone_is_rejected(tx: Connection, guild_id: int, value: str) -> None:
     with pytest.raises(Refusal, match="no time zone"):
         act(tx, guild_id, change_setting, TIME_ZONE, value, actor=NORA)
-    assert time_zone_of(tx, guild_id) == ZoneInfo("UTC")
+    assert act(tx, guild_id, time_zone_of) == ZoneInfo("UTC")
 
 
 def test_removed_time_zone_falls_back_to_utc(tx: Connection, guild_id: int) -> None:
     store.set_setting(tx, guild_id, TIME_ZONE.key, "Europe/Atlantis", NORA)
-    assert time_zone_of(tx, guild_id) == ZoneInfo("UTC")
+    assert act(tx, guild_id, time_zone_of) == ZoneInfo("UTC")
 
 
 def test_concurrent_changes_are_audited_with_their_previous_value(
@@ -245,10 +245,10 @@ def test_settings_and_audit_log_are_isolated_per_server(
     store.set_setting(tx, guild_id, LANGUAGE.key, "de", NORA)
     cache_of(tx).clear()
     assert setting(tx, other_guild_id, LIMIT) == 3
-    assert time_zone_of(tx, guild_id) == ZoneInfo("Europe/Stockholm")
-    assert time_zone_of(tx, other_guild_id) == ZoneInfo("UTC")
-    assert language_of(tx, guild_id) == "de"
-    assert language_of(tx, other_guild_id) == "en"
+    assert act(tx, guild_id, time_zone_of) == ZoneInfo("Europe/Stockholm")
+    assert act(tx, other_guild_id, time_zone_of) == ZoneInfo("UTC")
+    assert act(tx, guild_id, language_of) == "de"
+    assert act(tx, other_guild_id, language_of) == "en"
     assert audit(tx, other_guild_id) == []
 
 

@@ -25,6 +25,7 @@ from core.people.exclusions.records import Exclusion
 from core.people.records import Tombstone
 from core.privacy import actions
 from core.slot_calls.actions import get_call
+from tests.acting import act
 from tests.privacy.scene import (
     KEPT,
     MADCATS,
@@ -131,8 +132,8 @@ def test_forget_does_not_affect_other_people_or_servers(
     assert watched(tx, other_guild_id, elsewhere) == 3
     assert viewers.get_viewer(tx, guild_id, others).name == "Sam_Other"
     assert viewers.get_viewer(tx, other_guild_id, elsewhere).platform_user_id == MADCATS
-    assert viewers.find_link(tx, other_guild_id, MIA) is not None
-    assert viewers.find_link(tx, guild_id, MIA) is None
+    assert act(tx, other_guild_id, viewers.find_link, MIA) is not None
+    assert act(tx, guild_id, viewers.find_link, MIA) is None
 
 
 def test_open_call_is_closed_and_its_post_loses_the_name(tx: Connection, guild_id: int) -> None:
@@ -172,7 +173,7 @@ def test_sweep_after_returning_keeps_new_data(tx: Connection, guild_id: int) -> 
     later = utc_now() + SWEPT_AFTER
     sweep_request(tx, actions.list_due(tx, later)[0], later)
     assert watched(tx, guild_id, viewer_id) == before > 0
-    assert viewers.find_link(tx, guild_id, MIA) is not None
+    assert act(tx, guild_id, viewers.find_link, MIA) is not None
 
 
 @pytest.mark.parametrize(("giver", "message"), [(NAME, ""), ("Sam_Other", "gg")])

@@ -20,6 +20,7 @@ from core.roles.reconcile import KIND, Plan, Seen
 from core.roles.records import RoleReward
 from core.roles.rules import Role, RoleSettings
 from core.roles.store import grants
+from tests.acting import act
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -104,7 +105,7 @@ class Guild:
         )
 
     def unlink(self, discord_id: int) -> None:
-        found = people.find_link(self.tx, self.id, discord_id)
+        found = act(self.tx, self.id, people.find_link, discord_id)
         assert found is not None
         assert people.end_link(self.tx, found)
 

@@ -14,6 +14,7 @@ from core.outbox.store import set_sent, set_waiting
 from core.people import store as people
 from core.roles import actions
 from core.roles.rules import ECHO, Role
+from tests.acting import act
 from tests.clean import cleaned
 from tests.patience import PATIENCE
 from tests.roles.scene import BRONZE, LINKED, NAMES, NOON, SILVER, Guild, claim, seen, settle
@@ -73,7 +74,7 @@ class World:
             people.add_link(self.tx, self.guild.id, who, "kick", viewer_id, self.now)
 
     def is_linked(self, who: int) -> bool:
-        return people.find_link(self.tx, self.guild.id, who) is not None
+        return act(self.tx, self.guild.id, people.find_link, who) is not None
 
     def somebody_leaves_or_joins(self) -> None:
         who = self.chance.choice(MEMBERS)

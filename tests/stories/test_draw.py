@@ -23,6 +23,7 @@ from core.people import store as people
 from core.raffle.actions import Config
 from sandbox.kick.signing import SigningKey
 from sandbox.people import BY_HANDLE
+from tests.acting import act
 from tests.patience import PATIENCE, until
 from tests.raffle.scene import give, period
 from tests.stories.direct_messages import (
@@ -73,7 +74,7 @@ def ended_raffle(
             viewer_id = people.set_viewer(
                 tx, GUILD, "kick", person.kick_user_id, person.kick_name, start
             )
-            if people.find_link_of_viewer(tx, GUILD, viewer_id) is None:
+            if act(tx, GUILD, people.find_link_of_viewer, viewer_id) is None:
                 people.add_link(tx, GUILD, person.discord_id, "kick", viewer_id, start)
             key = f"{opened.number}:{handle}"
             give(tx, GUILD, opened.number, viewer_id, tickets, key)

@@ -12,6 +12,7 @@ from core.people import store as people
 from sandbox.discord.seed import VERAS_DEN_ID, channel_id
 from sandbox.kick.signing import SigningKey
 from sandbox.people import PEOPLE
+from tests.acting import act
 from tests.patience import until
 from tests.stories.product import Json
 from tests.stories.stage import GUILD, Stage, open_stage, title
@@ -67,7 +68,7 @@ def link(stage: Stage, person: str, guild_id: int = GUILD) -> None:
 def unlink(stage: Stage, person: str, guild_id: int = GUILD) -> None:
     who, now = PERSONS[person], datetime.now(UTC)
     with stage.database.begin() as tx:
-        found = people.find_link(tx, guild_id, who.discord_id)
+        found = act(tx, guild_id, people.find_link, who.discord_id)
         assert found is not None
         people.end_link(tx, found)
         inbox.publish(

@@ -79,7 +79,7 @@ class Guild:
         return viewer_id
 
     def unlink_kick(self, discord_id: int) -> None:
-        link = people.find_link(self.tx, self.id, discord_id)
+        link = act(self.tx, self.id, people.find_link, discord_id)
         assert link is not None
         people.end_link(self.tx, link)
 

@@ -17,6 +17,7 @@ from core.watchtime import actions, views
 from core.watchtime.feature import FEATURE
 from core.watchtime.standings import Place
 from core.watchtime.views import Board, Overview, Status
+from tests.acting import act
 from tests.watchtime.model import Teller, at, exclude, tell
 
 
@@ -32,7 +33,7 @@ def teller(tx: Connection, guild_id: int) -> Teller:
 
 
 def card(tx: Connection, guild_id: int, name: str, now: datetime) -> Status:
-    viewer = people.find_person(tx, guild_id, name)
+    viewer = act(tx, guild_id, people.find_person, name)
     cache_of(tx).clear()
     return run_in_guild(tx, guild_id, NOBODY, now, views.get_status, viewer)
 
@@ -106,7 +107,7 @@ def test_card_recognizes_the_streamer(tx: Connection, guild_id: int, teller: Tel
 
 
 def test_own_line_shows_rank_or_exclusion(tx: Connection, guild_id: int, teller: Teller) -> None:
-    viewer = people.find_person(tx, guild_id, "viewer1")
+    viewer = act(tx, guild_id, people.find_person, "viewer1")
     add_link(tx, guild_id, NOBODY, "kick", viewer.viewer_id, at(0))
     assert board(tx, guild_id).own == Place(1, viewer.viewer_id, "viewer1", minutes(30))
     exclude(tx, guild_id, "viewer1")

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import Connection, select
 
 from core.guilds import store as guilds
-from core.guilds.actions import audit
+from core.guilds.actions import audit, name_of
 from core.guilds.channels import tell_admins
 from core.kick.accounts.records import Account, ConnectAttempt, KnownChannel, Source
 from core.kick.bodies import PLATFORM
@@ -213,7 +213,7 @@ def connect_account(work: Work, account: Account) -> None:
         account.connected_by,
         "kick.connected",
         f"kick.connected:{_once(account)}",
-        _about(work.tx, account),
+        _about(work, account),
     )
 
 
@@ -237,7 +237,7 @@ def require_reconnect(work: Work, before: Account) -> bool:
         return False
     account.state, account.access_token, account.refresh_token = "reconnect", "", ""
     key = f"kick.reconnect:{_once(account)}"
-    tell_admins(work, "kick.reconnect", key, _about(work.tx, account))
+    tell_admins(work, "kick.reconnect", key, _about(work, account))
     return True
 
 
@@ -256,6 +256,5 @@ def _once(account: Account) -> str:
     return f"{account.kick_user_id}:{account.connected_at.isoformat()}"
 
 
-def _about(tx: Connection, account: Account) -> dict[str, Any]:
-    server = guilds.list_names(tx).get(account.guild_id, "")
-    return {"account": account.name, "server": server, "scopes": list(account.scopes)}
+def _about(work: Work, account: Account) -> dict[str, Any]:
+    return {"account": account.name, "server": name_of(work), "scopes": list(account.scopes)}

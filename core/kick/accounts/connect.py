@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from core.guilds import store as guilds
+from core.guilds.actions import name_of
 from core.guilds.store import Channel
 from core.kick.accounts import actions, channels, oauth, store
 from core.kick.accounts.records import Account, ConnectAttempt
@@ -102,7 +102,7 @@ def arrive(services: Services, attempt: ConnectAttempt, code: str) -> Connected:
             channel = actions.get_channel(work)
             if who.kick_user_id != channel.channel_id:
                 raise WrongPerson(who.name, channel.slug)
-            server = guilds.list_names(work.tx).get(attempt.guild_id, "")
+            server = name_of(work)
             account = Account(
                 guild_id=work.guild_id,
                 kick_user_id=PlatformUserId(who.kick_user_id),

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 
-from core.guilds import store as guilds
+from core.guilds.actions import name_of
 from core.kick.accounts import actions, connect, oauth
 from core.kick.accounts.connect import FLOW
 from core.kick.accounts.records import ConnectAttempt
@@ -28,7 +28,7 @@ class _Views(OAuthPages[ConnectAttempt]):
         """Which server and which channel are about to be connected."""
         return render_template(
             "kick/connect.html",
-            server=guilds.list_names(work.tx).get(work.guild_id, ""),
+            server=name_of(work),
             channel=actions.get_channel(work),
             asked_by=attempt.asked_by_name,
             scopes=[scope_words(scope) for scope in SCOPES],

@@ -47,7 +47,7 @@ def exclude_seen(work: Work, who: str, scope: Scope, reason: str = "") -> Viewer
     Raises:
         Refusal: they are excluded already, or were not seen.
     """
-    viewer = people.find_person(work.tx, work.guild_id, who)
+    viewer = people.find_person(work, who)
     if not exclude_viewer(work, viewer.viewer_id, scope, reason=reason):
         raise Refusal(_("{name} is excluded already.").format(name=viewer.name))
     store.end_name(work, fold(viewer.name), scope)
@@ -85,7 +85,7 @@ def _find_seen(work: Work, who: str) -> Viewer | None:
     is_seen = find_by_name(work.tx, work.guild_id, who) is not None
     if people.discord_id_in(who) is None and not is_seen:
         return None
-    return people.find_person(work.tx, work.guild_id, who)
+    return people.find_person(work, who)
 
 
 def _checked_name(who: str) -> str:

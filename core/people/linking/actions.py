@@ -11,8 +11,7 @@ from typing import Literal
 from sqlalchemy import select
 
 from core.events import AccountLinked, AccountUnlinked, Person
-from core.guilds import store as guilds
-from core.guilds.actions import audit
+from core.guilds.actions import audit, name_of
 from core.inbox import actions as inbox
 from core.kick.accounts import oauth
 from core.kick.client import client_of
@@ -80,7 +79,7 @@ class Conflict(Refusal):
 
 
 def _require_unlinked(work: Work) -> None:
-    if people.find_link(work.tx, work.guild_id, work.actor):
+    if people.find_link(work, work.actor):
         raise LinkedAlready
 
 
@@ -106,7 +105,7 @@ def open_attempt(work: Work, attempt: LinkAttempt) -> Link | None:
         Refusal: the member has asked too often.
     """
     work.lock(Lock.LINKS)
-    if link := people.find_link(work.tx, work.guild_id, attempt.discord_id):
+    if link := people.find_link(work, attempt.discord_id):
         return link
     theirs = select(LinkAttempt.asked_at).where(LinkAttempt.discord_id == attempt.discord_id)
     again_at = free_again_at(work.scalars(theirs).all(), work.now)
@@ -177,7 +176,7 @@ def _tell_member(work: Work, attempt: LinkAttempt, kind: str, **payload: str) ->
             attempt.discord_id,
             kind,
             f"{kind}:{attempt.link_id}",
-            payload | {"server": guilds.list_names(work.tx).get(work.guild_id, "")},
+            payload | {"server": name_of(work)},
             if_possible=True,
         )
 
@@ -286,7 +285,7 @@ def link_account(work: Work, platform: str, person: Person) -> Link:
         Conflict: the account is another member's, or the member has linked another one.
     """
     work.lock(Lock.LINKS)
-    own = people.find_link(work.tx, work.guild_id, work.actor, platform)
+    own = people.find_link(work, work.actor, platform)
     same_viewer = (Viewer.guild_id == Link.guild_id) & (Viewer.viewer_id == Link.viewer_id)
     same_account = (Viewer.platform == platform) & (Viewer.platform_user_id == person.user_id)
     of_account = work.scalar(select(Link).join(Viewer, same_viewer).where(same_account))
@@ -313,7 +312,7 @@ def link_account(work: Work, platform: str, person: Person) -> Link:
         work.tx, work.guild_id, platform, person.user_id, person.name, work.now
     )
     people.add_link(work.tx, work.guild_id, work.actor, platform, viewer_id, work.now)
-    link = people.find_link(work.tx, work.guild_id, work.actor, platform)
+    link = people.find_link(work, work.actor, platform)
     assert link is not None, "it was added above"
     inbox.publish(
         work.tx,
@@ -337,8 +336,8 @@ def get_link(work: Work, text: str) -> Link:
     Raises:
         Refusal: there is none.
     """
-    viewer = find_person(work.tx, work.guild_id, text)
-    link = people.find_link_of_viewer(work.tx, work.guild_id, viewer.viewer_id)
+    viewer = find_person(work, text)
+    link = people.find_link_of_viewer(work, viewer.viewer_id)
     if link is None:
         raise Refusal(_("{name} on Kick is not linked with anybody.").format(name=viewer.name))
     return link

@@ -49,7 +49,7 @@ class StartButton(OwnButton, template=r"people:link"):
     async def give_privately(
         self, services: Services, guild: discord.Guild, person: Person
     ) -> dict[str, Any]:
-        link = await services.database.run(people.find_link, guild.id, person.id)
+        link = await services.run_as_bot(guild.id, people.find_link, person.id)
         if link is not None:
             return {"embed": messages.already_linked(guild.name, link)}
         return await super().give_privately(services, guild, person)
@@ -107,7 +107,7 @@ class UnlinkButton(
         return messages.not_linked(self.is_own)
 
     def _unlink(self, work: Work) -> bool:
-        link = people.find_link_of_viewer(work.tx, work.guild_id, self.viewer_id)
+        link = people.find_link_of_viewer(work, self.viewer_id)
         if link is None or link.discord_id != self.discord_id:
             return False
         return actions.unlink_account(work, link)
@@ -153,5 +153,5 @@ class Linking(commands.Cog):
 
 def _find_link(work: Work, person: str | None) -> Link | None:
     if person is None:
-        return people.find_link(work.tx, work.guild_id, work.actor)
+        return people.find_link(work, work.actor)
     return actions.get_link(work, person)

@@ -4,7 +4,7 @@ import math
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
-from core.guilds import store as guilds
+from core.guilds.actions import name_of
 from core.kick.accounts import oauth
 from core.kit.oauth_pages import OAuthPages
 from core.kit.services import Services
@@ -35,7 +35,7 @@ class _Views(OAuthPages[LinkAttempt]):
         return render_template(
             "people/link.html",
             attempt=attempt,
-            server=guilds.list_names(work.tx).get(work.guild_id, ""),
+            server=name_of(work),
             not_me=url_for(".decline", **(request.view_args or {})),
             minutes=max(1, math.ceil(left.total_seconds() / 60)),
             **given,
@@ -54,8 +54,8 @@ class _Views(OAuthPages[LinkAttempt]):
     def finish(self, attempt: LinkAttempt, error: str, code: str) -> Response:
         oauth.check_answer(error)
         link = actions.arrive(self.services, attempt, code)
-        with self.services.database.begin() as tx:
-            server = guilds.list_names(tx).get(attempt.guild_id, "")
+        with self.services.work_in(attempt.guild_id) as work:
+            server = name_of(work)
         page = render_template("people/linked.html", link=link, attempt=attempt, server=server)
         return make_response(page)
 

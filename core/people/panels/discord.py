@@ -59,7 +59,7 @@ class PanelButton(PersistentButton, template=r"people:panel:(?P<act>link|unlink)
         if self.act == "link":
             given = await StartButton().give_privately(services, guild, member)
         else:
-            link = await services.database.run(people.find_link, guild.id, member.id)
+            link = await services.run_as_bot(guild.id, people.find_link, member.id)
             given = ask_unlink(member.id, link)
         await interaction.followup.send(**given, ephemeral=True)
 
@@ -110,7 +110,7 @@ class LinkPanels(commands.Cog):
         Raises:
             Refusal: Discord rejected it; nothing stays posted.
         """
-        language = await self._services.database.run(language_of, channel.guild.id)
+        language = await self._services.run_as_bot(channel.guild.id, language_of)
         privacy_url = f"{self._services.settings.public_url}/privacy"
         with speak(language):
             embed, view = messages.panel(channel.guild.name, emoji, privacy_url), panel_buttons()

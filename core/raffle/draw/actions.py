@@ -278,7 +278,7 @@ def _find_skip_reason(
     """Why this viewer does not win, and the Discord member who linked the account."""
     if viewer_id is None:  # they asked to be forgotten
         return "unlinked", None
-    link = linked.find_link_of_viewer(work.tx, work.guild_id, viewer_id)
+    link = linked.find_link_of_viewer(work, viewer_id)
     member = MemberId(link.discord_id) if link else None
     ban = find_ban(work, viewer_id)
     if ban is not None or member is None:
@@ -316,6 +316,6 @@ def on_viewer_banned(work: Work, event: ViewerBanned) -> None:
 def set_discord_ban(work: Work, discord_id: int, banned: bool) -> None:
     """Somebody was banned from the Discord server, or unbanned."""
     change = exclusions.exclude_viewer if banned else exclusions.include_viewer
-    link = linked.find_link(work.tx, work.guild_id, discord_id)
+    link = linked.find_link(work, discord_id)
     if link is not None:
         change(work, link.viewer_id, "raffle", "discord_ban")

@@ -110,7 +110,7 @@ def _replace(raffle: FrozenRaffle, pick: Pick) -> None:
 def deliver(work: Work, config: Config, winner: str) -> Pick:
     """Record that an admin handed over a prize. Raises Refusal if there is nobody of this name, or
     they have no claimed prize."""
-    viewer = people.find_person(work.tx, work.guild_id, winner)
+    viewer = people.find_person(work, winner)
     claimed = select(Pick).where(Pick.viewer_id == viewer.viewer_id, Pick.state == "claimed")
     found = work.scalar(claimed.order_by(Pick.period).limit(1))
     if found is None:

@@ -20,7 +20,7 @@ from flask import Blueprint, Response, abort, make_response, render_template, ur
 
 from core.drand.chain import OTHER, QUICKNET
 from core.draws.picks import RULE
-from core.guilds.store import list_names
+from core.guilds.actions import name_of
 from core.kit.services import Services
 from core.kit.web import may_ask, word
 from core.kit.words import _
@@ -139,7 +139,7 @@ def _values(work: Work, config: Config, period: Period) -> dict[str, Any]:
     plans = [one for one in announced if one.kind != "frozen"]
     plan = plans[-1] if plans else None
     return {
-        "server": list_names(work.tx).get(work.guild_id, ""),
+        "server": name_of(work),
         "period": period,
         "draw": draw,
         "plans": plans,

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from core.guilds.actions import audit, load_settings
+from core.guilds.actions import audit, load_settings, name_of
 from core.guilds.channels import tell_admins
-from core.guilds.store import list_names
 from core.kit.records import ChannelId
 from core.outbox import actions as outbox
 from core.outbox.records import Outgoing
@@ -106,7 +105,7 @@ def announce_winner(raffle: FrozenRaffle, pick: Pick) -> None:
         pick.discord_id or 0,
         "raffle.won",
         _dm_key(pick),
-        payload | {"server": list_names(work.tx).get(work.guild_id, "")},
+        payload | {"server": name_of(work)},
         if_possible=True,
         after_seconds=ROLLS * ROLL_SECONDS,
     )

@@ -61,7 +61,7 @@ class Proof(NamedTuple):
 def get_proof(work: Work, config: Config, number: int | None) -> Proof:
     """The actor's entry in this raffle, or in the newest frozen list that has one. Raises
     Refusal if there is none."""
-    link = people.find_link(work.tx, work.guild_id, work.actor)
+    link = people.find_link(work, work.actor)
     if link is None:
         raise Refusal(_("You have not linked a Kick account."), _("Link it with `/link`."))
     viewer = people.get_viewer(work.tx, work.guild_id, link.viewer_id)

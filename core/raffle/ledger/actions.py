@@ -34,7 +34,7 @@ def change_tickets(work: Work, who: str, amount: int, reason: str, cause: str) -
         cause: the command's own id; it counts once.
     """
     source: Source = "bonus" if amount > 0 else "correction"
-    viewer = people.find_person(work.tx, work.guild_id, who)
+    viewer = people.find_person(work, who)
     period, reason = lock_latest(work), reason.strip()[:LONGEST_REASON]
     number, key, viewer_id = period.number, f"admin:{cause}", viewer.viewer_id
     if not work.exists(Entry.source_key == key):

@@ -73,7 +73,7 @@ def load_board(work: Work, query: Query) -> Leaderboard:
     """Who has the most tickets, and their chance. The choice is the number of the raffle, so that
     later pages stay with the first one's."""
     period = get_shown(work, int(query.choice or 0))
-    link = find_link(work.tx, work.guild_id, work.actor)
+    link = find_link(work, work.actor)
     pool = store.get_pool(work, period.number)
     page, pages = nearest_page(query.page, pool.viewers, query.size)
     shown = (query.size, (page - 1) * query.size)

@@ -163,7 +163,7 @@ class Voided(NamedTuple):
 
 def list_given(work: Work, who: str) -> Sequence[Row[Any]]:
     """The last gifts of a viewer; raises Refusal if there are none."""
-    viewer = people.find_person(work.tx, work.guild_id, who)
+    viewer = people.find_person(work, who)
     if drops := list_drops(work, viewer_id=viewer.viewer_id):
         return drops
     raise Refusal(_("No gifts by {name} found.").format(name=viewer.name))

@@ -50,7 +50,7 @@ def open_due(work: Work, config: Config) -> Period | None:
     work.lock(Lock.RAFFLES)
     last = work.scalar(TOOK_PLACE.order_by(Period.ends_at.desc()).limit(1))
     last_end, with_month = (last.ends_at, last.ends_with_month) if last else (None, False)
-    zone = time_zone_of(work.tx, work.guild_id)
+    zone = time_zone_of(work)
     due = rules.monthly_after(last_end, with_month, work.now, zone)
     return None if due is None else _open(work, config, due)
 
@@ -58,7 +58,7 @@ def open_due(work: Work, config: Config) -> Period | None:
 def start(work: Work, config: Config, start_day: int | None, end_day: int | None) -> Period:
     """Open a raffle from a day of this month, or from now; later ones open each month."""
     work.lock(Lock.RAFFLES)
-    zone = time_zone_of(work.tx, work.guild_id)
+    zone = time_zone_of(work)
     opened = _open(work, config, rules.between_days(work.now, zone, start_day, end_day))
     # The entry of the raffle in the audit log is enough.
     change_setting(work, RaffleSettings.declared["enabled"], True, audited=False)
@@ -66,7 +66,7 @@ def start(work: Work, config: Config, start_day: int | None, end_day: int | None
 
 
 def _open(work: Work, config: Config, wanted: Stretch, *, ends_with_month: bool = False) -> Period:
-    zone = time_zone_of(work.tx, work.guild_id)
+    zone = time_zone_of(work)
     with_month = ends_with_month or rules.is_start_of_month(wanted.ends_at, zone)
     settings = load_settings(work, RaffleSettings)
     opened = open_period(work, config, *wanted, settings, ends_with_month=with_month)
@@ -150,7 +150,7 @@ def set_dates(work: Work, config: Config, first: date, last: date) -> Period:
     """Give the current or next raffle these dates, both included, or open one with them. The start
     of a running raffle cannot change."""
     work.lock(Lock.RAFFLES)
-    zone = time_zone_of(work.tx, work.guild_id)
+    zone = time_zone_of(work)
     wanted = rules.between_dates(first, last, work.now, zone)
     coming = find_coming(work)
     period = lock_period(work, coming.number) if coming else None

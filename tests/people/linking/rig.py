@@ -26,6 +26,7 @@ from core.people.linking.pages import pages
 from core.people.records import Link, LinkAttempt
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox
+from tests.acting import act
 from tests.conftest import GUILD
 from tests.kick.accounts.rig import Browser, Shifted
 from tests.kick.rig import settings
@@ -95,7 +96,7 @@ class Desk:
 
     def find(self, discord_id: int = MIA, guild_id: int = GUILD) -> Link | None:
         with self.services.database.begin() as tx:
-            return people.find_link(tx, guild_id, discord_id)
+            return act(tx, guild_id, people.find_link, discord_id)
 
     def rows(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
         with self.services.database.begin() as tx:

@@ -15,6 +15,7 @@ from core.people.actions import find_person
 from core.people.linking import actions
 from core.people.linking.actions import Conflict
 from core.people.records import Link
+from tests.acting import act
 from tests.people.linking.rig import MIA, SAM, new_attempt
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -61,8 +62,8 @@ def unlink_account(
 
 def test_link_is_found_from_both_sides(tx: Connection, guild_id: int) -> None:
     link = link_account(tx, guild_id, MIA, MADCATS)
-    assert people.find_link(tx, guild_id, MIA) == link
-    assert people.find_link_of_viewer(tx, guild_id, link.viewer_id) == link
+    assert act(tx, guild_id, people.find_link, MIA) == link
+    assert act(tx, guild_id, people.find_link_of_viewer, link.viewer_id) == link
     assert (link.discord_id, link.viewer_name, link.linked_at) == (MIA, "MadCats", NOON)
 
 
@@ -77,7 +78,7 @@ def test_viewer_known_from_chat_is_linked(tx: Connection, guild_id: int) -> None
 def test_link_has_the_current_name(tx: Connection, guild_id: int) -> None:
     link = link_account(tx, guild_id, MIA, MADCATS, NOON)
     people.set_viewer(tx, guild_id, "kick", MADCATS.user_id, "WildCats", NOON + timedelta(hours=1))
-    found = people.find_link(tx, guild_id, MIA)
+    found = act(tx, guild_id, people.find_link, MIA)
     assert found is not None
     assert (found.viewer_id, found.viewer_name) == (link.viewer_id, "WildCats")
 
@@ -101,8 +102,8 @@ def test_account_or_member_with_a_link_cannot_be_linked_again(
         link_account(tx, guild_id, discord_id, account, NOON)
     assert conflict.value.reason == reason
     assert "/unlink" in conflict.value.remedy
-    assert people.find_link(tx, guild_id, MIA) == link
-    assert people.find_link(tx, guild_id, SAM) is None
+    assert act(tx, guild_id, people.find_link, MIA) == link
+    assert act(tx, guild_id, people.find_link, SAM) is None
     assert people.find_by_name(tx, guild_id, BEAN.name) is None, "nothing is kept of a no"
     assert len(told(tx)) == 1
 
@@ -110,17 +111,17 @@ def test_account_or_member_with_a_link_cannot_be_linked_again(
 def test_links_are_isolated_per_server(tx: Connection, guild_id: int, other_guild_id: int) -> None:
     here = link_account(tx, guild_id, MIA, MADCATS, NOON)
     there = link_account(tx, other_guild_id, SAM, MADCATS, NOON)
-    assert people.find_link(tx, other_guild_id, MIA) is None
-    assert people.find_link_of_viewer(tx, other_guild_id, here.viewer_id) is None
+    assert act(tx, other_guild_id, people.find_link, MIA) is None
+    assert act(tx, other_guild_id, people.find_link_of_viewer, here.viewer_id) is None
     assert unlink_account(tx, guild_id, here)
-    assert people.find_link(tx, other_guild_id, SAM) == there
+    assert act(tx, other_guild_id, people.find_link, SAM) == there
 
 
 def test_each_platform_has_its_own_link(tx: Connection, guild_id: int) -> None:
     link_account(tx, guild_id, MIA, MADCATS, NOON)
     cats = Person(user_id=7, name="mad_cats")
     link_account(tx, guild_id, MIA, cats, platform="twitch")
-    names = [people.find_link(tx, guild_id, MIA, platform) for platform in ("kick", "twitch")]
+    names = [act(tx, guild_id, people.find_link, MIA, platform) for platform in ("kick", "twitch")]
     assert [link.viewer_name for link in names if link] == ["MadCats", "mad_cats"]
 
 
@@ -157,14 +158,14 @@ def test_only_unlinking_by_an_admin_is_audited(tx: Connection, guild_id: int) ->
 @pytest.mark.parametrize("text", [f"<@{MIA}>", f"<@!{MIA}>", str(MIA), " @madcats ", "MADCATS"])
 def test_person_is_found_by_mention_id_or_name(tx: Connection, guild_id: int, text: str) -> None:
     link = link_account(tx, guild_id, MIA, MADCATS, NOON)
-    assert find_person(tx, guild_id, text).viewer_id == link.viewer_id
+    assert act(tx, guild_id, find_person, text).viewer_id == link.viewer_id
     assert run_in_guild(tx, guild_id, MIA, NOON, actions.get_link, text) == link
 
 
 def test_numeric_name_is_found_if_no_member_has_that_id(tx: Connection, guild_id: int) -> None:
     name = "123456789012345678"
     viewer_id = people.set_viewer(tx, guild_id, "kick", 5, name, NOON)
-    assert find_person(tx, guild_id, name).viewer_id == viewer_id
+    assert act(tx, guild_id, find_person, name).viewer_id == viewer_id
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,7 @@ def test_numeric_name_is_found_if_no_member_has_that_id(tx: Connection, guild_id
 )
 def test_unknown_person_is_rejected(tx: Connection, guild_id: int, text: str, says: str) -> None:
     with pytest.raises(Refusal) as refusal:
-        find_person(tx, guild_id, text)
+        act(tx, guild_id, find_person, text)
     assert says in refusal.value.what
 
 
@@ -189,7 +190,7 @@ def test_member_of_another_server_is_unknown(
     link_account(tx, other_guild_id, MIA, MADCATS, NOON)
     for text in (f"<@{MIA}>", "MadCats"):
         with pytest.raises(Refusal):
-            find_person(tx, guild_id, text)
+            act(tx, guild_id, find_person, text)
 
 
 def test_unlinked_account_has_no_link(tx: Connection, guild_id: int) -> None:

@@ -14,6 +14,7 @@ from core.kit.services import Services
 from core.people import store as people
 from core.people.linking.discord import StartButton, UnlinkButton, ask_unlink
 from core.people.records import Link
+from tests.acting import act
 from tests.kick.rig import settings
 from tests.people.linking.rig import MIA, SAM
 from tests.people.linking.test_actions import (
@@ -52,7 +53,7 @@ def link(database: Database, guild_id: int, **who: Any) -> Link:
 
 def is_linked(database: Database, guild_id: int, discord_id: int = MIA) -> bool:
     with database.begin() as tx:
-        return people.find_link(tx, guild_id, discord_id) is not None
+        return act(tx, guild_id, people.find_link, discord_id) is not None
 
 
 def shown(interaction: AsyncMock) -> str:

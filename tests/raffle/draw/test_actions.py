@@ -20,6 +20,7 @@ from core.raffle.draw import (
 )
 from core.raffle.draw.discord import render_winner
 from core.raffle.records import BEACON_TIMEOUT, Draw
+from tests.acting import act
 from tests.draws.verifier import verify
 from tests.raffle.draw.rig import (
     AFTER,
@@ -316,7 +317,7 @@ def test_excluded_banned_and_unlinked_winners_are_skipped_with_a_reason(
     first, second, third, fourth, _fifth = (owners[line] for line in order_of(tx, draw))
     exclude(tx, guild_id, first, DUE)
     do(tx, guild_id, DUE, actions.set_discord_ban, discord_id(second), True)
-    link = people.find_link(tx, guild_id, discord_id(third))
+    link = act(tx, guild_id, people.find_link, discord_id(third))
     assert link is not None
     people.end_link(tx, link)
     picks = drew(tx, guild_id, number)

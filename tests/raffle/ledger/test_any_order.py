@@ -21,6 +21,7 @@ from core.raffle.periods import actions as calendar
 from core.raffle.records import Period
 from core.raffle.store import list_in_state
 from core.watchtime.records import Adjustment
+from tests.acting import act
 from tests.raffle.draw.rig import draw_of, froze
 from tests.raffle.ledger.scene import (
     LEO,
@@ -131,11 +132,11 @@ class Month:
         self.watch(person, -amount)
 
     def link(self, person: int, _amount: int) -> None:
-        if people.find_link(self.tx, self.guild_id, discord_of(person)) is None:
+        if act(self.tx, self.guild_id, people.find_link, discord_of(person)) is None:
             link(self.tx, self.guild_id, person, self.now)
 
     def unlink(self, person: int, _amount: int) -> None:
-        found = people.find_link(self.tx, self.guild_id, discord_of(person))
+        found = act(self.tx, self.guild_id, people.find_link, discord_of(person))
         if found is not None:
             people.end_link(self.tx, found)
 

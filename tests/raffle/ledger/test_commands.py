@@ -249,7 +249,7 @@ def test_frozen_raffle_shows_the_frozen_list(ask: Asker, world: World) -> None:
         choose(tx, NORAS_CORNER_ID, "channel", 1)
         set_period(tx, NORAS_CORNER_ID, 1, ends_at=MIDDLE - timedelta(minutes=5))
         froze(tx, NORAS_CORNER_ID, 1, MIDDLE)
-        found = people.find_link(tx, NORAS_CORNER_ID, BY_HANDLE["leo"].discord_id)
+        found = act(tx, NORAS_CORNER_ID, people.find_link, BY_HANDLE["leo"].discord_id)
         assert found is not None
         people.end_link(tx, found)
     footer = "-# 2 viewers · 115 tickets · tickets locked, waits for its draw"

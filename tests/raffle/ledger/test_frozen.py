@@ -13,6 +13,7 @@ from core.raffle.draw import actions as draws
 from core.raffle.ledger import actions, messages, store
 from core.raffle.ledger.discord import load_board
 from core.raffle.periods.actions import get_info
+from tests.acting import act
 from tests.raffle.draw.rig import exclude, froze, snapshot_of
 from tests.raffle.ledger.scene import LEO, MIA, YUKI, discord_of, gives, link, viewer, with_channel
 from tests.raffle.ledger.test_chat import says
@@ -38,7 +39,7 @@ def frozen(tx: Connection, guild_id: int) -> int:
 
 
 def unlinks(tx: Connection, guild_id: int) -> None:
-    found = people.find_link(tx, guild_id, discord_of(MIA))
+    found = act(tx, guild_id, people.find_link, discord_of(MIA))
     assert found is not None
     people.end_link(tx, found)
 

@@ -12,7 +12,7 @@ STOP_SECONDS = 2
 SANDBOX_INTERVAL_SECONDS = 3
 
 
-class SandboxWorld:
+class SandboxProcess:
     """The pretend Discord and the pretend Kick. They end when this process ends."""
 
     def __init__(self, settings: Settings) -> None:
