@@ -62,7 +62,9 @@ def test_manual_chatroom_stays_while_website_is_unavailable(office: Office) -> N
     )
     type_chatroom(office, 0)
     assert (known(office).chatroom_id, known(office).chatroom_from) == (None, None)
-    audit = office.rows("SELECT before, after FROM guild_audit_log WHERE action = 'kick.chatroom'")
+    audit = office.rows(
+        "SELECT before, after FROM guild_audit_log WHERE action = 'kick.chatroom' ORDER BY id"
+    )
     assert audit == [(None, 668), (668, None)]
 
 
