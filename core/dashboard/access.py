@@ -102,7 +102,7 @@ class Access:
             if guild_id not in guild_store.list_names(work.tx):
                 abort(404)
             rights = self.rights(work.tx, guild_id, login.discord_id)
-            zone = guilds.time_zone_of(work.tx, guild_id)
+            zone = guilds.time_zone_of(work)
         if rights is None:
             abort(404)
         may = rights.any and (
