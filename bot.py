@@ -1,4 +1,4 @@
-"""The Discord client: intents, prefix and the error handler of all commands. Features add cogs.
+"""The connection to Discord: one client at a time, started again when it ends, and the sender.
 
 python bot.py                   the bot, the inbox worker and the outbox sender, without web
 python bot.py --commands        every Discord command as JSON
@@ -12,41 +12,30 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import aiohttp
 import discord
 import structlog
 import yarl
-from discord.ext import commands
 from sqlalchemy import Connection
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
 from core.features import load_features
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
+from core.guilds.discord import RegularsBot
 from core.help.discord import describe_chat_command, describe_command, each_command
 from core.kick.chat.transport import KickTransport
-from core.kit import discord_access as access
-from core.kit import discord_ui as ui
 from core.kit import strict_json
 from core.kit.bus import LocalBus
 from core.kit.database import Database
-from core.kit.discord_arguments import explained_argument, set_up_typing, skip_fallback
-from core.kit.discord_environment import list_problems
-from core.kit.discord_questions import KeepButton
-from core.kit.errors import Outage, Refusal, trouble_code
+from core.kit.errors import Outage, backoff, trouble_code
 from core.kit.feature import Feature
 from core.kit.health_item import HealthItem, State
 from core.kit.leader_lock import LeaderLock
-from core.kit.leaderboard import LeaderboardMenu
-from core.kit.paginator import PageButton
 from core.kit.records import THE_BOT
-from core.kit.retry import backoff
 from core.kit.services import Services
 from core.kit.settings import Settings
-from core.kit.words import _
 from core.kit.work import run_in_guild
 from core.outbox.discord_transport import DiscordTransport
 from core.outbox.sender import Sender
@@ -59,10 +48,6 @@ PATIENCE_SECONDS = 60
 
 LONGEST_PAUSE_SECONDS = 60
 
-SERVERS_SECONDS = 0.5
-"""How long discord.py waits for another server before the bot is ready. Discord sends all of them
-at once; later ones are added when they arrive."""
-
 REACHABLE_SECONDS = 5.0
 """How often the servers that can use the bot are recorded."""
 
@@ -73,177 +58,6 @@ THREADS = 32
 """For database calls and slow requests, so that the event loop never waits."""
 
 _log = structlog.get_logger(__name__)
-
-
-def intents() -> discord.Intents:
-    """Server members and message content must be enabled in Discord's developer portal."""
-    wanted = discord.Intents.none()
-    wanted.guilds = True
-    wanted.members = True
-    wanted.guild_messages = True
-    wanted.dm_messages = True
-    wanted.message_content = True
-    wanted.guild_reactions = True
-    wanted.moderation = True  # banned members cannot win
-    return wanted
-
-
-class RegularsBot(commands.Bot):
-    """The product's Discord client, with every feature's commands and buttons."""
-
-    def __init__(self, services: Services, features: Iterable[Feature]) -> None:
-        super().__init__(
-            ui.PREFIX,
-            intents=intents(),
-            help_command=None,
-            allowed_mentions=ui.SILENT,
-            case_insensitive=True,
-            guild_ready_timeout=SERVERS_SECONDS,
-        )
-        self._features = tuple(features)
-        goals = tuple(feature.next_goal for feature in self._features if feature.next_goal)
-        paginators = {one.name: one for feature in self._features for one in feature.paginators}
-        granted = guild_store.list_granted
-        self.services = replace(services, goals=goals, paginators=paginators, granted=granted)
-        self.before_invoke(_acknowledge)
-        self.add_check(_may_use)
-
-    async def add_features(self) -> None:
-        """Add every feature's commands and buttons."""
-        for feature in self._features:
-            for cog in feature.cogs:
-                await self.add_cog(cog(self.services))
-            self.add_dynamic_items(*feature.buttons)
-        self.add_dynamic_items(PageButton, LeaderboardMenu, KeepButton)
-        set_up_typing(self)
-
-    async def setup_hook(self) -> None:
-        await self.add_features()
-        await self.tree.sync()
-
-    # -- servers ----------------------------------------------------------------------------
-
-    async def on_ready(self) -> None:
-        _log.info("Connected to Discord", name=str(self.user), servers=len(self.guilds))
-        for problem in self.setting_problems():
-            _log.warning("Setting has no effect", problem=problem)
-
-    def setting_problems(self) -> list[str]:
-        """Settings from the environment that do not match Discord. Needs a bot that is ready."""
-        declared = [setting for feature in self._features for setting in feature.settings]
-        return list_problems(self.services.settings, declared, self)
-
-    async def on_guild_available(self, guild: discord.Guild) -> None:
-        await self._record_guild(guild)
-
-    async def on_guild_join(self, guild: discord.Guild) -> None:
-        await self._record_guild(guild)
-
-    async def on_guild_update(self, _before: discord.Guild, after: discord.Guild) -> None:
-        await self._record_guild(after)
-
-    async def on_guild_remove(self, guild: discord.Guild) -> None:
-        async for attempt in _while_away():
-            with attempt:
-                await self.services.database.run(guild_store.end_guild, guild.id)
-
-    async def _record_guild(self, guild: discord.Guild) -> None:
-        async for attempt in _while_away():
-            with attempt:
-                await self.services.database.run(guilds.join_guild, guild.id, guild.name)
-
-    # -- errors -----------------------------------------------------------------------------
-
-    async def on_command_error(
-        self, ctx: commands.Context[Any], error: commands.CommandError, /
-    ) -> None:
-        if isinstance(error, commands.CommandNotFound):
-            return  # it may be for another bot
-        guild_id = ctx.guild.id if ctx.guild else None
-        if ui.is_too_late(_original(error)):
-            _log.warning("Interaction expired before the reply", guild_id=guild_id)
-            return
-        try:
-            await ctx.send(embed=error_card(ctx, _original(error)), ephemeral=True)
-        except discord.HTTPException as failure:
-            _log.info("Reply could not be sent", reason=failure.text, guild_id=guild_id)
-
-    async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
-        _log.exception("Discord event handler failed", event_method=event_method)
-
-
-def _while_away() -> AsyncRetrying:
-    return AsyncRetrying(
-        retry=retry_if_exception_type(Outage), wait=wait_exponential(max=30), reraise=True
-    )
-
-
-async def _may_use(ctx: commands.Context[Any]) -> bool:
-    """The check of all commands. discord.py skips a group's checks for typed subcommands."""
-    if ctx.command is None:
-        return True
-    skip_fallback(ctx)
-    if ctx.guild is None:
-        if ui.is_for_servers(ctx.command):
-            raise commands.NoPrivateMessage
-        return True
-    if ui.missing_permissions(ctx.command, ctx.permissions):
-        await _acknowledge(ctx)  # the database is asked before the command runs
-        try:
-            missing = await access.missing_for(ctx, ctx.command)
-        except Outage as outage:
-            raise commands.CommandInvokeError(outage) from outage
-        if missing:
-            raise commands.MissingPermissions(missing)
-    return True
-
-
-async def _acknowledge(ctx: commands.Context[Any]) -> None:
-    """Defer the reply: Discord waits only three seconds, and the database may be slow."""
-    if ctx.interaction is None or ctx.interaction.response.is_done():
-        return
-    try:
-        await ctx.defer(ephemeral=ui.is_private(ctx))
-    except discord.NotFound as error:
-        # discord.py passes only a CommandError to `on_command_error`.
-        raise commands.CommandInvokeError(error) from error
-
-
-def _original(error: BaseException) -> BaseException:
-    while isinstance(
-        error,
-        commands.CommandInvokeError
-        | commands.ConversionError
-        | commands.HybridCommandError
-        | discord.app_commands.CommandInvokeError,
-    ):
-        error = error.original
-    return error
-
-
-def error_card(ctx: commands.Context[Any], error: BaseException) -> discord.Embed:
-    """What happened and what to do; a code to quote if it is a bug."""
-    name = ctx.command.qualified_name if ctx.command else "?"
-    return ui.error_card("Command", _declined(ctx, error), ctx.guild, command=name)
-
-
-def _declined(ctx: commands.Context[Any], error: BaseException) -> BaseException:
-    """A Refusal for what discord.py declined; other errors unchanged."""
-    match error:
-        case commands.CommandOnCooldown():
-            again = discord.utils.utcnow().timestamp() + error.retry_after
-            return Refusal(_("Slow down!"), _("Try again <t:{at}:R>.").format(at=int(again) + 1))
-        case commands.MissingPermissions():
-            assert ctx.command is not None, "only a command can be forbidden"
-            needed = ui.permission_names(error.missing_permissions)
-            return access.for_moderators(needed, ctx.command.callback.__module__)
-        case commands.NoPrivateMessage():
-            return Refusal(_("This works in a server only"))
-        case commands.UserInputError() | discord.app_commands.TransformerError():
-            return explained_argument(ctx, error)
-        case commands.CheckFailure() | discord.app_commands.CheckFailure():
-            return Refusal(_("You may not use this command"))
-    return error
 
 
 class DiscordThread:

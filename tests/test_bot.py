@@ -13,10 +13,12 @@ from discord.ext import commands
 from structlog.testing import capture_logs
 
 import bot
-from bot import DiscordThread, error_card
+from bot import DiscordThread
 from core.features import load_features
+from core.guilds import discord as discord_client
 from core.kit.bus import LocalBus
 from core.kit.database import Database
+from core.kit.discord_errors import handle_command_error
 from core.kit.discord_ui import COLOURS
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
@@ -38,6 +40,19 @@ def context(command: Any = None) -> commands.Context[Any]:
             view=SimpleNamespace(buffer="!leaderboard 5 please", index=15),
         ),
     )
+
+
+async def answer_to(error: Exception) -> discord.Embed:
+    """The embed that a failed command replies with."""
+    sent: list[discord.Embed] = []
+
+    async def send(*, embed: discord.Embed, ephemeral: bool) -> None:
+        sent.append(embed)
+
+    ctx = context(typed())
+    ctx.send = send  # type: ignore[assignment, method-assign]
+    await handle_command_error(ctx, error)
+    return sent[0]
 
 
 def typed() -> commands.Command[Any, ..., Any]:
@@ -75,9 +90,9 @@ COOLDOWN = commands.CommandOnCooldown(commands.Cooldown(1, 30), 12.0, commands.B
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
-def test_each_error_has_a_friendly_message(error: Exception, title: str, body: str) -> None:
+async def test_each_error_has_a_friendly_message(error: Exception, title: str, body: str) -> None:
     with capture_logs():
-        embed = error_card(context(typed()), error)
+        embed = await answer_to(error)
     assert title in (embed.title or "")
     assert body in (embed.description or "")
     assert "10.0.0.7" not in f"{embed.title}{embed.description}"
@@ -85,9 +100,9 @@ def test_each_error_has_a_friendly_message(error: Exception, title: str, body: s
     assert embed.colour.value == COLOURS["warning"]
 
 
-def test_bug_message_has_the_log_code_and_no_details() -> None:
+async def test_bug_message_has_the_log_code_and_no_details() -> None:
     with capture_logs() as logged:
-        embed = error_card(context(typed()), RuntimeError("of viewer 4711"))
+        embed = await answer_to(RuntimeError("of viewer 4711"))
     (line,) = logged
     assert line["code"] in (embed.description or "")
     assert line["command"] == "leaderboard"
@@ -105,13 +120,12 @@ def test_bug_message_has_the_log_code_and_no_details() -> None:
         lambda error: commands.ConversionError(cast(Any, int), error),
     ],
 )
-def test_wrapped_refusal_is_unwrapped(wrap: Any) -> None:
-    refusal = Refusal("No.")
-    assert bot._original(wrap(refusal)) is refusal
+async def test_wrapped_refusal_is_unwrapped(wrap: Any) -> None:
+    assert (await answer_to(wrap(Refusal("No.")))).title == "⚠️ No."
 
 
 def test_bot_requests_only_the_required_intents() -> None:
-    asked = {name for name, wanted in bot.intents() if wanted}
+    asked = {name for name, wanted in discord_client.intents() if wanted}
     assert asked == {
         *("guilds", "members", "guild_messages", "dm_messages", "message_content"),
         *("guild_reactions", "moderation"),
@@ -136,7 +150,7 @@ def test_every_command_has_a_short_description(described: list[dict[str, Any]]) 
 
 async def test_every_slash_command_is_valid_for_discord() -> None:
     services = Services(Settings(_env_file=None), Database("postgresql://"), LocalBus())
-    client = bot.RegularsBot(services, load_features())
+    client = discord_client.RegularsBot(services, load_features())
     await client.add_features()
     assert len(client.tree.get_commands()) <= 100
     for command in client.tree.walk_commands():
@@ -342,7 +356,7 @@ def test_late_server_is_handled_after_ready(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rig waits for both servers."""
-    late_ms = int(bot.SERVERS_SECONDS * 1000) + 1000
+    late_ms = int(discord_client.SERVERS_SECONDS * 1000) + 1000
     monkeypatch.setitem(LENIENT, "discord.gateway.late_server_ms", late_ms)
     with bot_in_discord(database, slot_calls.FEATURE, until="slotcalls status") as (driver, _bot):
         driver.message("vera", "general", "!slotcalls status", guild="Vera's Den")

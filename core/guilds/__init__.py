@@ -1,2 +1,1 @@
-"""Discord servers: their names, the channels that stream for them, what their admins set, and the
-record of who changed what."""
+"""Discord servers: the channels that they follow, their settings, permissions and audit log."""

@@ -9,8 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds import store
 from core.guilds.records import Guild, Permission
-from core.guilds.rules import require_fitting
-from core.guilds.settings import LANGUAGE, TIME_ZONE
+from core.guilds.settings import LANGUAGE, TIME_ZONE, require_fitting
 from core.kit.database import cache_of
 from core.kit.feature import GuildSetting
 from core.kit.guild_settings import GuildSettings

@@ -14,8 +14,7 @@ from core.guilds.actions import setting
 from core.guilds.records import ChannelTrouble, TroubleReason
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.database import cache_of, cached
-from core.kit.discord_faults import TO_POST
-from core.kit.discord_ui import permission_names
+from core.kit.discord_ui import TO_POST, permission_names
 from core.kit.feature import GuildSetting
 from core.kit.health_item import HealthItem
 from core.kit.words import _

@@ -1,9 +1,11 @@
-"""What a server's admin can set about the server itself."""
+"""What a server's admin can set about the server itself, and whether a value fits a setting."""
 
 from typing import Any
 
+from core.guilds import zones
+from core.kit.errors import Refusal
 from core.kit.feature import GuildSetting
-from core.kit.words import SOURCE_LANGUAGE, languages
+from core.kit.words import SOURCE_LANGUAGE, _, languages
 
 LANGUAGE = GuildSetting(
     "guilds.language", str, SOURCE_LANGUAGE, "Language of public posts.", of="language"
@@ -31,3 +33,39 @@ SETTINGS = (LANGUAGE, TIME_ZONE)
 def choices_of(declared: GuildSetting[Any]) -> tuple[str, ...]:
     """All that may be chosen, where that is a handful of words; else nothing."""
     return languages() if declared.of == "language" else declared.choices
+
+
+def require_fitting(declared: GuildSetting[Any], value: Any) -> None:
+    """Raises Refusal, which says what fits, when a value does not."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        _require_bounds(declared, value)
+    elif declared.of == "time_zone":
+        _require_zone(value)
+    elif (choices := choices_of(declared)) and value not in choices:
+        raise Refusal(
+            _("That is not one of the choices"),
+            _("Choose one of these: {choices}.").format(choices=_code(choices)),
+        )
+
+
+def _require_bounds(declared: GuildSetting[Any], value: int) -> None:
+    if declared.least is not None and value < declared.least:
+        raise Refusal(_("That is too small. Minimum: {least}.").format(least=declared.least))
+    if declared.most is not None and value > declared.most:
+        raise Refusal(_("That is too much. Maximum: {most}.").format(most=declared.most))
+
+
+def _require_zone(value: str) -> None:
+    if value in zones.names():
+        return
+    near = zones.near(value)
+    raise Refusal(
+        _("I know no time zone of that name"),
+        _("Did you mean {near}?").format(near=_code(near))
+        if near
+        else _("Name a large city in it, such as `Europe/Stockholm` or `New York`."),
+    )
+
+
+def _code(words: "list[str] | tuple[str, ...]") -> str:
+    return ", ".join(f"`{word}`" for word in words)

@@ -1,5 +1,5 @@
-"""How the product is, told in one way to everybody: `!health`, `GET /health`, `health_check.py`.
+"""One health report for `/health`, `GET /health` and `health_check.py`.
 
-Each process writes down every few seconds how its parts are (a heartbeat); features add what the
-database knows. So the answer is the same whichever process is asked.
+Each process stores the status of its parts every few seconds (a heartbeat), and features add checks
+on the database, so every process gives the same report.
 """

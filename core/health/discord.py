@@ -1,4 +1,4 @@
-"""`/health`: how the product is, for a server's admins."""
+"""`/health`: the health report, for a server's admins."""
 
 import discord
 from discord import app_commands
@@ -7,18 +7,8 @@ from discord.ext import commands
 from core.health import actions
 from core.health.actions import Report
 from core.kit.discord_access import is_admin
-from core.kit.discord_ui import (
-    PRIVATE,
-    Tone,
-    ago,
-    answer,
-    card,
-    duration,
-    guild_id_of,
-    handle_errors,
-    lines,
-    safe,
-)
+from core.kit.discord_errors import handle_errors
+from core.kit.discord_ui import PRIVATE, Tone, ago, answer, card, duration, guild_id_of, lines, safe
 from core.kit.feature import Check
 from core.kit.health_item import AgeOf, HealthItem
 from core.kit.services import Services
@@ -26,7 +16,7 @@ from core.kit.words import _
 
 
 class Health(commands.Cog):
-    """How the bot and its parts are."""
+    """The health report."""
 
     def __init__(self, services: Services, checks: tuple[Check, ...]) -> None:
         self._services = services
@@ -43,7 +33,7 @@ class Health(commands.Cog):
         await answer(ctx, report_card(found), view)
 
     async def report(self, guild_id: int) -> Report:
-        """Take the pulse now, with what concerns this server."""
+        """Run all checks now, including those of this server."""
         return await self._services.database.run(
             actions.examine, self._checks, self._services.clock(), guild_id
         )
@@ -54,7 +44,7 @@ class Health(commands.Cog):
 
 
 class HealthView(discord.ui.View):
-    """Check again, and retry what was given up, if there is anything."""
+    """Check again, and retry dead letters if there are any."""
 
     def __init__(self, cog: Health, guild_id: int, asker_id: int, *, again: bool) -> None:
         super().__init__(timeout=600)
@@ -114,7 +104,7 @@ def report_card(found: Report) -> discord.Embed:
 
 
 def _row(part: HealthItem) -> str:
-    # Never colour alone: the word stands beside the mark.
+    # Never colour alone: a word follows the mark.
     words = {"ok": _("ok"), "warn": _("warning"), "down": _("down")}
     age = "" if part.age_seconds is None else f" · {_age(part.age_of, part.age_seconds)}"
     name, reason = safe(part.name), safe(part.reason, 300)

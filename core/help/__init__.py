@@ -1,1 +1,1 @@
-"""What the bot can do, told to people (`/help`) and to the documentation."""
+"""`/help`, and the descriptions of all commands for the documentation."""

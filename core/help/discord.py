@@ -19,6 +19,7 @@ from core.kit.discord_access import (
     is_grantable,
 )
 from core.kit.discord_arguments import descriptions, usage
+from core.kit.discord_errors import handle_errors
 from core.kit.errors import Refusal
 from core.kit.feature import ChatCommand
 from core.kit.words import _
@@ -198,7 +199,7 @@ class TopicMenu(
         return menu
 
     async def callback(self, interaction: discord.Interaction) -> None:
-        async with ui.handle_errors(interaction):
+        async with handle_errors(interaction):
             bot = interaction.client
             assert isinstance(bot, commands.Bot), "menus come back to our own bot"
             cog = bot.get_cog("Help")

@@ -12,7 +12,7 @@ from core.inbox.actions import OWN_SOURCE
 from core.inbox.records import deliveries, events, retries
 from core.kit.database import among, contains_any
 from core.kit.personal import Personal, Subject, is_about, redacted
-from core.kit.personal_rows import is_row, redacted_row, rows_about
+from core.kit.privacy import is_row, redacted_row, rows_about
 
 Scrub = Callable[[dict[str, Any], Subject], dict[str, Any]]
 """Takes out of a body what the person wrote, before names and numbers are replaced."""

@@ -23,9 +23,8 @@ from core.inbox.records import FailedHandler
 from core.inbox.store import Delivery
 from core.kit.clock import Clock, utc_now
 from core.kit.database import Database, DatabaseOutage, savepoint
-from core.kit.errors import Outage, Refusal
+from core.kit.errors import Outage, Refusal, backoff
 from core.kit.health_item import HealthItem
-from core.kit.retry import backoff
 
 Translator = Callable[[Connection, Delivery], list[Event]]
 """Turns a delivery into events. It must not read what handlers write: a whole batch is translated

@@ -11,8 +11,7 @@ from core.kick.bodies import PLATFORM
 from core.kick.review.records import RecentSupport, ReviewItem
 from core.kit.errors import Refusal
 from core.kit.personal import Personal, Subject, is_about
-from core.kit.personal_rows import is_row, redacted_row, rows_about
-from core.kit.privacy import personal_data
+from core.kit.privacy import is_row, personal_data, redacted_row, rows_about
 from core.kit.words import _
 from core.kit.work import Work
 

@@ -1,8 +1,5 @@
-"""The shape of an affiliate platform: a site that tells, for everybody who signed up under a
-campaign code, how much they have wagered in all.
-
-Vendors' packages implement it, `core.wagers` counts with it, and neither knows of the other.
-"""
+"""The interface of an affiliate platform: a site that reports the total wagers of everyone who
+signed up with a campaign code. Vendors' packages implement it, and `core.wagers` uses it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +11,7 @@ from unicodedata import normalize
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What one account has wagered in all, in dollars."""
+    """The total wagers of one account, in dollars."""
 
     username: str
     campaign_code: str
@@ -26,8 +23,8 @@ class Standings:
     """What a platform answered.
 
     Attributes:
-        asked_at: just before it was asked; the answer is not older.
-        totals: (folded campaign code, folded name) -> wagered in all.
+        asked_at: just before the request; the totals are not older.
+        totals: (folded campaign code, folded name) -> total wagers.
         unreadable: how many lines could not be parsed.
         repeated: how many lines repeated a name.
     """
@@ -38,7 +35,7 @@ class Standings:
     repeated: int = 0
 
     def find_total(self, campaign_code: str, username: str) -> Decimal | None:
-        """What an account has wagered in all; None if it is not under this code."""
+        """The total wagers of an account; None if it is not under this code."""
         return self.totals.get((fold(campaign_code), fold(username)))
 
 
@@ -55,25 +52,20 @@ class AffiliatePlatform(Protocol):
 
     @property
     def is_set_up(self) -> bool:
-        """Whether the installation knows where to ask."""
+        """Whether the installation has its address."""
 
     def ask(self, now: datetime) -> Standings:
-        """Everybody's totals. Never call it inside a transaction.
-
-        Raises:
-            Outage: nothing was told; with `retry_after` where the platform asks us to wait.
-        """
+        """Everybody's totals. Never call it inside a transaction. Raises Outage."""
 
 
 def fold(name: str) -> str:
-    """The form under which names and codes are compared: capitals do not matter, nor whether an
-    accent is a character of its own."""
+    """The form in which names and codes are compared: case and Unicode composition are ignored."""
     return normalize("NFC", normalize("NFC", name).strip().removeprefix("@").casefold())
 
 
 def standings_of(asked_at: datetime, lines: Sequence[Standing], unreadable: int = 0) -> Standings:
-    """An answer line by line. Where a name comes twice, as on two pages that overlap, the larger
-    total is the newer one: adding them up would count the same bets twice."""
+    """Totals by account. If a name is repeated, as on overlapping pages, the larger total is the
+    newer one; their sum would count bets twice."""
     totals: dict[tuple[str, str], Decimal] = {}
     for line in lines:
         whose = (fold(line.campaign_code), fold(line.username))

@@ -11,16 +11,18 @@ from typing import Any
 
 import discord
 from discord.ext import commands
-from sqlalchemy import Connection
 
+from core.kit.discord_arguments import skip_fallback
 from core.kit.discord_ui import (
+    is_for_servers,
+    is_private,
     missing_permissions,
     needed_permissions,
     refusal_card,
     reply_privately,
     services_of,
 )
-from core.kit.errors import Refusal
+from core.kit.errors import Outage, Refusal
 from core.kit.words import _
 
 Command = commands.Command[Any, ..., Any]
@@ -60,31 +62,20 @@ def grantable_groups(bot: commands.Bot) -> dict[str, list[Command]]:
     return dict(sorted(found.items()))
 
 
-def _granted(tx: Connection, source: Source) -> frozenset[str]:
+async def granted_groups(source: Source) -> frozenset[str]:
     """The groups that were granted to a role of this person."""
     who = source.user if isinstance(source, discord.Interaction) else source.author
     if source.guild is None or not isinstance(who, discord.Member):
         return frozenset()
-    return services_of(source).granted(tx, source.guild.id, [role.id for role in who.roles])
-
-
-def has_access(tx: Connection, source: Source, module: str) -> bool:
-    """Whether this person may do what admins do with this module's package."""
-    if source.guild is not None and source.permissions.manage_guild:
-        return True
-    return group_of(module) in _granted(tx, source)
+    services, role_ids = services_of(source), [role.id for role in who.roles]
+    return await services.database.run(services.granted, source.guild.id, role_ids)
 
 
 async def may_manage(source: Source, module: str) -> bool:
-    """The same outside of a transaction."""
+    """Whether this person may do what admins do with this module's package."""
     if source.guild is not None and source.permissions.manage_guild:
         return True
-    return await services_of(source).database.run(has_access, source, module)
-
-
-async def granted_groups(source: Source) -> frozenset[str]:
-    """All groups that this person may use without having the permission."""
-    return await services_of(source).database.run(_granted, source)
+    return group_of(module) in await granted_groups(source)
 
 
 async def missing_for(source: Source, command: Command) -> list[str]:
@@ -95,11 +86,13 @@ async def missing_for(source: Source, command: Command) -> list[str]:
     return [] if group_of_command(command) in await granted_groups(source) else missing
 
 
-async def is_admin(interaction: discord.Interaction, module: str) -> bool:
+async def is_admin(
+    interaction: discord.Interaction, module: str, needed: str = "Manage Server"
+) -> bool:
     """Whether the member may press a button of this module; if not, reply why."""
     if await may_manage(interaction, module):
         return True
-    await reply_privately(interaction, refusal_card(for_moderators("Manage Server", module)))
+    await reply_privately(interaction, refusal_card(for_moderators(needed, module)))
     return False
 
 
@@ -125,3 +118,34 @@ def require_below_own(source: Source, role: discord.Role) -> None:
             _("That role is not below your highest role."),
             _("Somebody with a higher role can choose it."),
         )
+
+
+async def may_use(ctx: commands.Context[Any]) -> bool:
+    """The check of all commands. discord.py skips a group's checks for typed subcommands."""
+    if ctx.command is None:
+        return True
+    skip_fallback(ctx)
+    if ctx.guild is None:
+        if is_for_servers(ctx.command):
+            raise commands.NoPrivateMessage
+        return True
+    if missing_permissions(ctx.command, ctx.permissions):
+        await acknowledge(ctx)  # the database is asked before the command runs
+        try:
+            missing = await missing_for(ctx, ctx.command)
+        except Outage as outage:
+            raise commands.CommandInvokeError(outage) from outage
+        if missing:
+            raise commands.MissingPermissions(missing)
+    return True
+
+
+async def acknowledge(ctx: commands.Context[Any]) -> None:
+    """Defer the reply: Discord waits only three seconds, and the database may be slow."""
+    if ctx.interaction is None or ctx.interaction.response.is_done():
+        return
+    try:
+        await ctx.defer(ephemeral=is_private(ctx))
+    except discord.NotFound as error:
+        # discord.py passes only a CommandError to `on_command_error`.
+        raise commands.CommandInvokeError(error) from error

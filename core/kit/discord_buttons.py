@@ -1,25 +1,40 @@
-"""Buttons that survive a restart, because their custom id holds all they need."""
+"""Buttons that survive a restart, because their custom id holds all they need.
+
+`PersistentButton` is the base of all. An `AdminButton` does something to what has a number, a
+`ConfirmButton` answers a question, and an `OwnButton` gives members what nobody else may see, such
+as a personal link.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Self
 
 import discord
+from discord.ext import commands
 
-from core.kit.discord_access import for_moderators, may_manage
+from core.kit.discord_access import is_admin
+from core.kit.discord_errors import handle_errors
 from core.kit.discord_ui import (
-    handle_errors,
+    answer,
+    card,
     permission_names,
-    refusal_card,
     reply_privately,
+    sent_by_dm,
     services_of,
 )
+from core.kit.errors import Refusal
 from core.kit.services import Services
+from core.kit.words import _
 
 MOST_ROWS = 5
 """Discord shows five rows of buttons."""
 
 Button = discord.ui.Button[discord.ui.View]
+
+Person = discord.User | discord.Member
+
+Reply = discord.Embed | tuple[discord.Embed, discord.ui.View]
+"""What replaces a question that was answered; with a view if it is another question."""
 
 Face = tuple[str, discord.ButtonStyle]
 """A button's label, which may contain `{number}` and `{name}`, and its colour."""
@@ -53,14 +68,10 @@ class PersistentButton(discord.ui.DynamicItem[Button], template=r"(?!)"):
         return make(**{name: int(t) if t.isdecimal() else t for name, t in groups.items()})
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        module = type(self).__module__
         if not self.permission or getattr(interaction.permissions, self.permission):
             return True
-        if await may_manage(interaction, module):
-            return True
-        refusal = for_moderators(permission_names([self.permission]), module)
-        await reply_privately(interaction, refusal_card(refusal))
-        return False
+        needed = permission_names([self.permission])
+        return await is_admin(interaction, type(self).__module__, needed)
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with handle_errors(interaction):
@@ -128,4 +139,147 @@ def button_rows(rows: Iterable[Sequence[AdminButton]]) -> discord.ui.View:
         for button in buttons:
             button.row = number
             view.add_item(button)
+    return view
+
+
+# -- questions ------------------------------------------------------------------------------------
+
+
+class ConfirmButton(PersistentButton, template=r"(?!)"):
+    """Base of the button that confirms.
+
+    Args:
+        asker_id: the only member who may press it; None for everybody with its `permission`.
+    """
+
+    def __init__(self, label: str, custom_id: str, asker_id: int | None = None) -> None:
+        style = discord.ButtonStyle.danger
+        super().__init__(discord.ui.Button(label=label, style=style, custom_id=custom_id))
+        self.asker_id = asker_id
+
+    async def confirm(self, interaction: discord.Interaction) -> Reply:
+        """Do what was asked about. What it returns replaces the question."""
+        raise NotImplementedError
+
+    async def interaction_check(self, interaction: discord.Interaction) -> bool:
+        if self.asker_id is not None and not await was_asked(interaction, self.asker_id):
+            return False
+        return await super().interaction_check(interaction)
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        async with handle_errors(interaction):
+            await interaction.response.defer()
+            reply = await self.confirm(interaction)
+            embed, view = reply if isinstance(reply, tuple) else (reply, None)
+            await interaction.edit_original_response(embed=embed, view=view)
+
+
+def question_view(yes: discord.ui.Item[Any], asker_id: int, keep: str = "") -> discord.ui.View:
+    """Confirm, or cancel. Needs a running event loop."""
+    view = discord.ui.View(timeout=None)
+    view.add_item(yes)
+    view.add_item(KeepButton(asker_id, keep or _("Cancel")))
+    return view
+
+
+async def was_asked(interaction: discord.Interaction, asker_id: int) -> bool:
+    """Whether this member was asked; anybody else gets a reply that says so."""
+    if interaction.user.id == asker_id:
+        return True
+    embed = card("⚠️ " + _("This question is for somebody else"), tone="warning")
+    await reply_privately(interaction, embed)
+    return False
+
+
+class KeepButton(PersistentButton, template=r"question:keep:(?P<asker_id>[0-9]{1,20})"):
+    """Cancels: nothing changes, and the question is replaced."""
+
+    def __init__(self, asker_id: int, label: str = "?") -> None:
+        custom_id = f"question:keep:{asker_id}"
+        super().__init__(discord.ui.Button(label=label, custom_id=custom_id))
+        self.asker_id = asker_id
+
+    async def interaction_check(self, interaction: discord.Interaction) -> bool:
+        return await was_asked(interaction, self.asker_id)
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        async with handle_errors(interaction):
+            embed = card("✅ " + _("Everything stays as it is"))
+            await interaction.response.edit_message(embed=embed, view=None)
+
+
+# -- what is one's own ----------------------------------------------------------------------------
+
+
+class OwnButton(PersistentButton, template=r"(?!)"):
+    """Base of a button that gives whoever presses it something of their own.
+
+    Attributes:
+        address: its custom id, and the `template` of the subclass.
+    """
+
+    shows_result = True
+    address: ClassVar[str]
+
+    def __init__(self) -> None:
+        style = discord.ButtonStyle.primary
+        super().__init__(discord.ui.Button(label=self.words(), style=style, custom_id=self.address))
+
+    @staticmethod
+    def words() -> str:
+        """The label."""
+        raise NotImplementedError
+
+    async def give(
+        self, services: Services, guild: discord.Guild, person: Person
+    ) -> dict[str, Any]:
+        """What they asked for, as arguments of discord.py's `send`. It can be sent once."""
+        raise NotImplementedError
+
+    async def give_by_dm(self, services: Services, guild: discord.Guild, person: Person) -> bool:
+        """Send it; False if their direct messages are closed, and then nothing has changed."""
+        return await sent_by_dm(person, **await self.give(services, guild, person))
+
+    async def give_privately(
+        self, services: Services, guild: discord.Guild, person: Person
+    ) -> dict[str, Any]:
+        """Send it by direct message if possible; returns what a private reply says."""
+        if await self.give_by_dm(services, guild, person):
+            return {"embed": _sent()}
+        return await self.give(services, guild, person)
+
+    async def press(self, interaction: discord.Interaction) -> None:
+        if interaction.guild is None:
+            raise Refusal(_("This works in a server only."))
+        given = await self.give(services_of(interaction), interaction.guild, interaction.user)
+        await interaction.followup.send(**given, ephemeral=True)
+
+
+async def give(ctx: commands.Context[commands.Bot], button: OwnButton) -> None:
+    """Answer a command with what the button gives. The reply to a typed command is public: it shows
+    the button if their direct messages are closed."""
+    assert ctx.guild is not None, "the command is guild_only"
+    services = services_of(ctx)
+    if ctx.interaction is not None:
+        given = await button.give_privately(services, ctx.guild, ctx.author)
+        await ctx.send(**given, ephemeral=True)
+    elif await button.give_by_dm(services, ctx.guild, ctx.author):
+        await answer(ctx, _sent())
+    else:
+        embed = card(
+            "📪 " + _("Your direct messages are closed"),
+            _("Press the button; only you will see the reply."),
+            tone="warning",
+        )
+        await answer(ctx, embed, alone(button))
+
+
+def _sent() -> discord.Embed:
+    return card("📬 " + _("Check your DMs"), tone="success")
+
+
+def alone(button: OwnButton) -> discord.ui.View:
+    """A view with this button only. Needs a running event loop."""
+    view = discord.ui.View(timeout=None)
+    view.add_item(button)
     return view

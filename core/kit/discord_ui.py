@@ -1,22 +1,19 @@
-"""How Discord messages look and are sent: colours, embeds, lists, private replies, errors.
+"""How Discord messages look and are sent: colours, embeds, lists, private replies.
 
 Never colour alone, one emoji per heading, every viewer's name escaped, no pings.
 """
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import discord
-import structlog
 from discord import app_commands
 from discord.ext import commands
 from discord.utils import escape_markdown, escape_mentions, format_dt
 
-from core.kit.discord_faults import TO_POST, lacking, outage_of
-from core.kit.errors import Outage, Refusal, trouble_code
+from core.kit.errors import Refusal
 from core.kit.feature import GuildSetting
 from core.kit.guild_settings import GuildSettings
 from core.kit.services import Services
@@ -27,8 +24,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 Tone = Literal["kick", "system", "success", "warning", "error"]
-
-_log = structlog.get_logger(__name__)
 
 PREFIX = "!"
 """Starts a typed command."""
@@ -227,9 +222,6 @@ async def reply_privately(interaction: discord.Interaction, embed: discord.Embed
         await interaction.response.send_message(embed=embed, ephemeral=True)
 
 
-TOO_LATE = 10062
-"""Discord's error code for an expired interaction."""
-
 CANNOT_DM = (50007, 50278)
 """Discord's error codes for somebody whose direct messages are closed to us."""
 
@@ -243,6 +235,10 @@ async def sent_by_dm(person: discord.User | discord.Member, **message: Any) -> b
             raise
         return False
     return True
+
+
+TO_POST = ("view_channel", "send_messages", "embed_links")
+"""What the bot needs in a channel where it posts."""
 
 
 def missing_in(
@@ -270,80 +266,6 @@ def guild_id_of(ctx: commands.Context[Any]) -> int:
     """The server of a `guild_only` command."""
     assert ctx.guild is not None, "the command is guild_only"
     return ctx.guild.id
-
-
-@asynccontextmanager
-async def handle_errors(interaction: discord.Interaction) -> AsyncIterator[None]:
-    """Reply with an error embed if a button, select or modal fails; discord.py does not."""
-    try:
-        yield
-    except Exception as error:
-        if is_too_late(error):
-            _log.warning("Interaction expired before the reply", guild_id=interaction.guild_id)
-            return
-        try:
-            embed = error_card("Button", error, interaction.guild)
-            await reply_privately(interaction, embed)
-        except discord.HTTPException as failure:
-            reason = failure.text
-            _log.info("Reply could not be sent", reason=reason, guild_id=interaction.guild_id)
-
-
-def is_too_late(error: BaseException) -> bool:
-    """Whether the interaction expired: it was not acknowledged within three seconds."""
-    return isinstance(error, discord.NotFound) and error.code == TOO_LATE
-
-
-def explained(error: BaseException, guild: discord.Guild | None) -> BaseException:
-    """Discord's refusals and failures as a Refusal or an Outage; other errors unchanged."""
-    if not isinstance(error, discord.Forbidden):
-        return outage_of(error) or error
-    if error.code in CANNOT_DM:
-        return Refusal(
-            _("I can't send you direct messages."),
-            _("Allow them in this server's privacy settings, then try again."),
-        )
-    missing = lacking(error, guild)
-    if not missing:
-        return Refusal(
-            _("Discord doesn't let me do that."),
-            _("Check my role's permissions, and that it is above the roles I should manage."),
-        )
-    names = permission_names(missing)
-    remedy = _("Give my role this permission here, then try again.")
-    if "manage_roles" in missing:
-        remedy += " " + _("My role also has to be above the roles I should manage.")
-    return Refusal(_("I'm missing a permission: {names}.").format(names=names), remedy)
-
-
-def error_card(
-    source: str, error: BaseException, guild: discord.Guild | None, **context: str
-) -> discord.Embed:
-    """What happened and what to do. Outages and bugs are logged with the context, a bug with a code
-    that the member can quote.
-
-    Args:
-        source: what failed, such as `Button`.
-    """
-    guild_id = guild.id if guild else None
-    match explained(error, guild):
-        case Refusal() as refusal:
-            return refusal_card(refusal)
-        case Outage() as outage:
-            _log.warning(f"{source} failed", reason=str(outage), guild_id=guild_id)
-            return card(
-                "⏳ " + _("{service} is not answering").format(service=outage.who),
-                _("Please try again in a minute. Nothing is lost."),
-                tone="warning",
-            )
-    code = trouble_code()
-    bug = f"{source} raised an error"
-    _log.error(bug, code=code, guild_id=guild_id, exc_info=error, **context)
-    return card(
-        "❌ " + _("Something went wrong on our side"),
-        _("It has been noted. If you ask for help, quote this code.") + f"\n-# {code}",
-        tone="error",
-    )
 
 
 def services_of(source: discord.Interaction | commands.Context[Any]) -> Services:

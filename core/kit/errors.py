@@ -1,7 +1,9 @@
 """The two expected errors; anything else is a bug. The bot, the web server and the inbox worker
 translate them for people, each in one place."""
 
+import random
 import secrets
+from datetime import timedelta
 
 
 class Refusal(Exception):
@@ -47,3 +49,13 @@ def trouble_code() -> str:
     """A short id that a user can quote and that finds the log line, such as `RG-7K2F9M`."""
     alphabet = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
     return "RG-" + "".join(secrets.choice(alphabet) for _ in range(6))
+
+
+LONGEST_BACKOFF_SECONDS = 600
+
+
+def backoff(attempts: int) -> timedelta:
+    """The pause before the next retry, after this many failures: about 1 s, 2 s, 4 s … 10 min, with
+    jitter."""
+    seconds = min(2.0 ** min(max(attempts - 1, 0), 20), LONGEST_BACKOFF_SECONDS)
+    return timedelta(seconds=seconds * random.uniform(0.8, 1.2))

@@ -15,7 +15,8 @@ from typing import Any
 import discord
 from discord.ext import commands
 
-from core.kit.discord_ui import card, handle_errors, lines, safe, services_of
+from core.kit.discord_errors import handle_errors
+from core.kit.discord_ui import card, lines, safe, services_of
 from core.kit.paginator import Page, Paginator, Reader, show, turn
 from core.kit.words import _
 from core.kit.work import Work

@@ -15,6 +15,7 @@ from discord.ext import commands
 
 from core.kit import discord_ui as ui
 from core.kit.discord_access import for_moderators, may_manage, missing_for
+from core.kit.discord_errors import handle_errors
 from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work, run_in_guild
@@ -168,7 +169,7 @@ class PageButton(
         return cls(match["name"], match["key"], int(match["number"]), int(match["owner_id"]))
 
     async def callback(self, interaction: discord.Interaction) -> None:
-        async with ui.handle_errors(interaction):
+        async with handle_errors(interaction):
             await turn(interaction, ui.services_of(interaction).paginators[self.name], *self.target)
 
 

@@ -1,9 +1,8 @@
-"""What is kept about one person: each package tells its part, and forgets its part.
+"""Personal data: what columns and JSON keys hold about people, and the person who asks about it.
 
-A column says with `info=holds(...)` that it leads to a person, and `JSON_KEYS` says it of the keys
-of JSON. A package fills `Feature.personal`; `/mydata` and `/forgetme` ask all of them. Tests fail
-for a column or a key that is not declared, and for a declared one that is not exported or
-forgotten.
+A column declares with `info=holds(...)` that it leads to a person; `JSON_KEYS` does it for the keys
+of JSON. Tests fail for a column or a key that is not declared, and for a declared one that
+`/mydata` does not export or `/forgetme` does not remove.
 """
 
 import json
@@ -17,9 +16,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, FromClause
 
 Holds = Literal["viewer", "number", "name", "key", "text", "json", "nobody"]
-"""What leads to a person: our number of a viewer; the number of an account or member; a name; a
-natural key, of which the parts between `|` or `:` may be either; a text, such as the address of a
-picture; JSON, see `JSON_KEYS`. `nobody` says that a key of JSON never leads to anybody."""
+"""What leads to a person: a viewer id; the id of an account or member; a name; a natural key, whose
+parts between `|` or `:` may be either; a text, such as the URL of a picture; JSON, see `JSON_KEYS`.
+`nobody`: a key of JSON that never leads to anybody."""
 
 ADMINS_ANSWER = "an admin answers for what they did"
 PENALTY = "forgetting ends no penalty"
@@ -86,12 +85,8 @@ _KEYS: Mapping[Holds, str] = {
         with_beacon""",
 }
 JSON_KEYS: Mapping[str, Holds] = {key: what for what, keys in _KEYS.items() for key in keys.split()}
-"""What the keys of our JSON hold: events, payloads, before and after. A key that is not here, as
-vendors send them, may hold a name or a number."""
-
-
-AFTERMATH = timedelta(hours=1)
-"""How long after a wish to be forgotten something may come of it that is swept, too."""
+"""What the keys of our JSON hold: events, payloads, audit entries. A key that is not here, as in
+what vendors send, may hold a name or an id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +101,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A person as one server knows them. What another server knows is theirs to ask there.
+    """The person who asks, as one server knows them.
 
     Attributes:
-        discord_id: the member's.
-        discord_names: what they are called on Discord today.
-        accounts: what is linked to them now. Who never linked has proved no account to be theirs.
+        discord_names: their current names on Discord.
+        accounts: the accounts that are linked to them now; no other is known to be theirs.
         at: when they asked.
     """
 
@@ -123,54 +117,53 @@ class Subject:
 
     @property
     def swept_before(self) -> datetime:
-        """What is older goes with the sweep. It is later than `at`, because what follows from the
-        wish comes after it: that they are unlinked is told, and roles are taken."""
-        return self.at + AFTERMATH
+        """The sweep deletes what is older. That includes what the request itself caused, such as
+        the message about the unlinked account."""
+        return self.at + timedelta(hours=1)
 
     @property
     def viewer_ids(self) -> tuple[int, ...]:
-        """Our numbers of the accounts."""
+        """Viewer ids of the accounts."""
         return tuple(account.viewer_id for account in self.accounts)
 
     @property
     def pseudonym(self) -> str:
-        """What stands in the place of the name afterwards."""
+        """What replaces the name."""
         return pseudonym_of(self.viewer_ids[0]) if self.accounts else "forgotten"
 
     @property
     def names(self) -> frozenset[str]:
-        """Every name of theirs, for comparing; also as platforms write it in addresses."""
-        told = (*self.discord_names, *(account.name for account in self.accounts))
-        folded = {name.casefold() for name in told if name}
+        """All their names, case-folded; also as platforms write them in URLs."""
+        names = (*self.discord_names, *(account.name for account in self.accounts))
+        folded = {name.casefold() for name in names if name}
         return frozenset(folded | {name.replace("_", "-") for name in folded})
 
     @property
     def numbers(self) -> frozenset[int]:
-        """Every number that Discord or a platform knows them by."""
+        """Their ids on Discord and the platforms."""
         return frozenset({self.discord_id, *(account.user_id for account in self.accounts)})
 
     @property
     def traces(self) -> frozenset[str]:
-        """By what to look for them in texts, in those of JSON too."""
+        """What to search texts and JSON for."""
         written = {json.dumps(name, ensure_ascii=False)[1:-1] for name in self.names}
         return self.names | written | {str(number) for number in self.numbers}
 
 
 @dataclass(frozen=True)
 class Personal:
-    """A feature's part.
+    """How a feature exports and deletes personal data.
 
     Attributes:
-        tables: the tables that the two functions are about.
-        collect: `collect(tx, subject)`: what the feature keeps about the person, in words that they
-            understand; empty where it keeps nothing.
-        forget: `forget(tx, subject)`: delete it, or cut it loose from the person. What penalises
-            (a block, an exclusion) stays with the viewer id, so that forgetting sheds nothing. It
-            runs in one transaction with all the others', the highest layer first.
-        sweep: `sweep(tx, subject)`: the same for what guards against counting twice, or is still on
-            its way. Called `SWEPT_AFTER` later; it takes nothing that is newer than
-            `subject.swept_before`, for they may have come back. While it answers True something
-            is still needed, such as a prize on its way, and it is called again every day.
+        tables: the tables that these functions cover.
+        collect: `collect(tx, subject)`: what the feature stores about the person.
+        forget: `forget(tx, subject)`: delete it, or remove the person from it. Penalties (a block,
+            an exclusion) stay with the viewer id. All features run in one transaction, the highest
+            layer first.
+        sweep: `sweep(tx, subject)`: the same, `SWEPT_AFTER` later, for what prevents double
+            counting or is still being sent. It leaves what is newer than `subject.swept_before`,
+            because the person may have come back. True if something is still needed, such as a
+            prize that was not delivered yet; then it runs again every day.
     """
 
     tables: tuple[str, ...]
@@ -180,17 +173,16 @@ class Personal:
 
 
 SWEPT_AFTER = timedelta(days=3)
-"""By then nothing that happened before can be told again: webhooks that old are refused."""
+"""Older events cannot arrive again by then: webhooks that old are rejected."""
 
 
 def pseudonym_of(viewer_id: int) -> str:
-    """The name of a viewer who was forgotten. Nobody can be called so on Kick, because of the
-    hyphen."""
+    """The name of a viewer who was forgotten. Names on Kick have no hyphen."""
     return f"forgotten-{viewer_id}"
 
 
 def is_about(value: Any, subject: Subject, holds: Holds = "json") -> bool:
-    """Whether somewhere inside this JSON value the person is named or numbered."""
+    """Whether this JSON value contains a name or an id of the person."""
     match value:
         case Mapping():
             return any(is_about(v, subject, JSON_KEYS.get(k, "json")) for k, v in value.items())
@@ -202,8 +194,7 @@ def is_about(value: Any, subject: Subject, holds: Holds = "json") -> bool:
 
 
 def redacted(value: Any, subject: Subject, holds: Holds = "json") -> Any:
-    """The same JSON value with the pseudonym in the place of every name, and 0 in that of every
-    number. The shape stays, so that whoever reads it still can."""
+    """The same JSON value with every name replaced by the pseudonym and every id by 0."""
     match value:
         case Mapping():
             return {k: redacted(v, subject, JSON_KEYS.get(k, "json")) for k, v in value.items()}
@@ -217,7 +208,7 @@ def redacted(value: Any, subject: Subject, holds: Holds = "json") -> Any:
 
 
 def redacted_key(key: str, subject: Subject) -> str:
-    """The same for a natural key, whose parts are divided by `|` or `:`."""
+    """The same for a natural key, whose parts are separated by `|` or `:`."""
     parts = re.split(r"([|:])", key)
     return "".join(
         subject.pseudonym if _is_theirs(part, subject, "name") else part for part in parts
@@ -225,8 +216,7 @@ def redacted_key(key: str, subject: Subject) -> str:
 
 
 def _is_theirs(value: Any, subject: Subject, holds: Holds) -> bool:
-    """What the value holds decides: somebody can be called like a platform, and an amount can be
-    the same number as an id."""
+    """A name may equal a platform's, and an amount may equal an id, so `holds` decides."""
     if holds == "nobody" or isinstance(value, bool):
         return False
     if isinstance(value, str):

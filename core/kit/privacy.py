@@ -14,15 +14,18 @@ from sqlalchemy import (
     Connection,
     RowMapping,
     String,
+    Table,
+    and_,
     cast,
     delete,
     literal,
+    or_,
     select,
     update,
 )
 
-from core.kit.personal import ANYONE, Personal, Subject, declared
-from core.kit.personal_rows import is_row, redacted_row, rows_about
+from core.kit.database import contains_any
+from core.kit.personal import ANYONE, Holds, Personal, Subject, declared, is_about, redacted
 from core.kit.records import THE_BOT, GuildRecord, table_of
 from core.kit.work import Work
 
@@ -188,3 +191,41 @@ class _Mention:
 def _on_platforms(subject: Subject) -> Subject:
     """Members are stored by id. A name like theirs on Discord is somebody else, or another word."""
     return replace(subject, discord_names=())
+
+
+# -- rows that name somebody ----------------------------------------------------------------------
+
+
+def rows_about(
+    tx: Connection, table: Table, subject: Subject, *criteria: ColumnElement[bool]
+) -> list[RowMapping]:
+    """The rows of the subject's server that name or number them, other than in columns that stay;
+    ordered by key."""
+    columns = _forgettable(table).items()
+    may_be = or_(*(contains_any(table.c[name], subject.traces) for name, _what in columns))
+    found = tx.execute(
+        select(table)
+        .where(table.c.guild_id == subject.guild_id, may_be, *criteria)
+        .order_by(*table.primary_key)
+    )
+    return [
+        row
+        for row in found.mappings()
+        if any(is_about(row[name], subject, what) for name, what in columns)
+    ]
+
+
+def is_row(table: Table, row: RowMapping) -> ColumnElement[bool]:
+    """A condition that only this row meets."""
+    key = {"guild_id", *(column.name for column in table.primary_key)}
+    return and_(*(table.c[name] == row[name] for name in sorted(key)))
+
+
+def redacted_row(table: Table, row: RowMapping, subject: Subject) -> dict[str, Any]:
+    """New values for the columns of a row that lead to people, other than those that stay."""
+    found = _forgettable(table).items()
+    return {name: redacted(row[name], subject, what) for name, what in found}
+
+
+def _forgettable(table: Table) -> dict[str, Holds]:
+    return {name: data.holds for name, data in declared(table).items() if not data.stays}

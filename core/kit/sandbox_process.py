@@ -1,19 +1,18 @@
-"""Starts the sandbox as a process of its own."""
+"""Starts the sandbox in a process of its own."""
 
 import json
 import subprocess
 import sys
-from typing import Any
 
 from core.kit.errors import StartError
 from core.kit.settings import Settings, read_settings
 
 STOP_SECONDS = 2
-SANDBOX_INTERVAL_SECONDS = 3
+INTERVAL_SECONDS = 3
 
 
 class SandboxProcess:
-    """The pretend Discord and the pretend Kick. They end when this process ends."""
+    """A simulated Discord and Kick. They end when this process ends."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -21,7 +20,7 @@ class SandboxProcess:
         self.page_url = ""
 
     def start(self) -> Settings:
-        """Start it; returns the settings that lead into it. Raises StartError."""
+        """Start it; returns the settings that use it. Raises StartError."""
         # It ends when its standard input is closed, so also if we are killed.
         self._process = subprocess.Popen(
             [
@@ -36,29 +35,23 @@ class SandboxProcess:
             # Ctrl-C goes to the whole group; the sandbox has to end after the product.
             start_new_session=True,
         )
-        ready = self._ready_line()
-        self.page_url = str(ready["page_url"])
-        return read_settings(**self._shorter_intervals(), **_lower(ready["env"]))
-
-    def _shorter_intervals(self) -> dict[str, object]:
-        """Nobody who tries the product should wait a minute for watchtime."""
-        return {
-            name: SANDBOX_INTERVAL_SECONDS
-            for name in ("live_poll_seconds", "watch_interval_seconds")
-            if name not in self._settings.model_fields_set
-        }
-
-    def _ready_line(self) -> dict[str, Any]:
-        assert self._process is not None
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             raise StartError(
                 f"The sandbox did not start. Is port {self._settings.sandbox_port} taken? "
-                "Another one can be chosen with SANDBOX_PORT."
+                "Choose another one with SANDBOX_PORT."
             )
-        ready: dict[str, Any] = json.loads(line)
-        return ready
+        ready = json.loads(line)
+        self.page_url = str(ready["page_url"])
+        # Nobody who tries the product should wait a minute for watchtime.
+        shorter = {
+            name: INTERVAL_SECONDS
+            for name in ("live_poll_seconds", "watch_interval_seconds")
+            if name not in self._settings.model_fields_set
+        }
+        addresses = {name.lower(): value for name, value in ready["env"].items()}
+        return read_settings(**shorter, **addresses)
 
     def stop(self) -> None:
         """End it. Safe to call twice."""
@@ -71,7 +64,3 @@ class SandboxProcess:
             self._process.kill()
             self._process.wait()
         self._process = None
-
-
-def _lower(environment: dict[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in environment.items()}

@@ -108,30 +108,32 @@ class Settings(BaseSettings):
     kick_bot_user_token: SecretStr | None = Field(
         None,
         description="User token (chat:write) of a separate Kick account that answers in chat. It "
-        "ends after two hours; without it the bot speaks once `/connect_kick` was run.",
+        "expires after two hours; without it the bot answers once `/connect_kick` was run.",
     )
     use_dual_mode: bool = Field(
         True,
         description="Also listen to Kick's realtime feed, to notice what its webhooks leave out. "
-        "Switched off, a gift whose webhook is lost is lost unseen.",
+        "If off, a gift whose webhook is lost goes unnoticed.",
     )
     kick_use_kickpython_ws: bool = Field(
         False,
         description="Read chat from Kick's realtime feed instead of from webhooks, for a server "
-        "without a public address. With USE_DUAL_MODE what the feed shows of subscriptions, gifts "
-        "and Kicks counts at once, too.",
+        "without a public address. With USE_DUAL_MODE subscriptions, gifts and Kicks from the feed "
+        "count at once, too.",
     )
 
-    # Where things are kept
+    # Storage
     database_url: SecretStr | None = Field(
         None,
         description="PostgreSQL address (postgresql://user:password@host/name). "
-        "Without it an own PostgreSQL is started under DATA_DIR.",
+        "Without it a built-in PostgreSQL runs under DATA_DIR.",
     )
     redis_url: SecretStr | None = Field(
-        None, description="Redis address. Without it one process works alone, and loses nothing."
+        None, description="Redis address, to notify other processes. One process does not need it."
     )
-    data_dir: Path = Field(Path("data"), description="Folder for what this machine keeps.")
+    data_dir: Path = Field(
+        Path("data"), description="Folder for the built-in PostgreSQL and generated keys."
+    )
 
     # Web
     port: int = Field(8080, ge=1, le=65535, description="Port of the web server.")
@@ -143,7 +145,7 @@ class Settings(BaseSettings):
         "to <this address>/auth/kick/callback.",
     )
     flask_secret_key: SecretStr | None = Field(
-        None, description="Signs cookies and links. Without it one is made and kept in DATA_DIR."
+        None, description="Signs cookies and links. Without it one is generated in DATA_DIR."
     )
     web_threads: int = Field(
         128,
@@ -160,10 +162,10 @@ class Settings(BaseSettings):
         600,
         ge=1,
         le=600,
-        description="How often Kick is asked whether it still tells us everything.",
+        description="How often the subscriptions to Kick's events are checked.",
     )
     live_poll_seconds: int = Field(
-        60, ge=1, description="How often Kick is asked who is live, beside its webhooks."
+        60, ge=1, description="How often Kick is asked who is live, in addition to its webhooks."
     )
     slot_calls_channel_id: int | None = Field(
         None, description="Discord channel for slot calls, until `!slotcalls channel` sets one."
@@ -175,15 +177,16 @@ class Settings(BaseSettings):
         "it at once.",
     )
     raffle_auto_draw: bool = Field(
-        False, description="Draw raffles by themselves when they end, until `/settings` says else."
+        False,
+        description="Draw raffles automatically when they end, unless changed in `/settings`.",
     )
     raffle_announcement_channel_id: int | None = Field(
-        None, description="Discord channel for raffle news, until `/settings` chooses one."
+        None, description="Discord channel for raffle news, until one is set in `/settings`."
     )
     shuffle_affiliate_url: SecretUrl | None = Field(
         None,
         description="Address of your affiliate statistics at Shuffle, from your affiliate page "
-        "there. Keep it to yourself: whoever has it can read them.",
+        "there. Keep it secret: anyone who has it can read them.",
     )
     shuffle_campaign_code: str | None = Field(
         None, description="Your campaign code at Shuffle, until `/settings` sets another."
@@ -191,21 +194,21 @@ class Settings(BaseSettings):
     wager_check_seconds: int = Field(
         300,
         ge=1,
-        description="How often affiliate platforms are asked what was wagered. Amounts do not "
-        "depend on it; it is how exactly their time is known.",
+        description="How often affiliate platforms are asked for wagers. Amounts do not depend on "
+        "it, only how exactly their time is known.",
     )
 
     # Safety
     token_encryption_keys: FernetKeys | None = Field(
         None,
-        description="Fernet keys that seal the tokens of connected accounts, comma separated: the "
-        "first one seals, all open. Without it one is made and kept in DATA_DIR.",
+        description="Fernet keys that encrypt the tokens of connected accounts, comma separated: "
+        "the first encrypts, all decrypt. Without it one is generated in DATA_DIR.",
     )
     webhook_max_age_seconds: int = Field(
         86_400,
         ge=60,
-        description="Signed webhooks older than this are refused. Late money events must pass; "
-        "replays are stopped by the delivery ids, which are kept longer.",
+        description="Signed webhooks older than this are rejected. Late gifts must be accepted; "
+        "replays are detected by their delivery ids, which are kept longer.",
     )
     webhook_log_days: int = Field(
         7, ge=1, le=365, description="How long the log of Kick's deliveries is kept."
@@ -216,10 +219,10 @@ class Settings(BaseSettings):
         "INFO", description="How much is logged."
     )
     log_format: Literal["text", "json"] = Field(
-        "text", description="`json` gives one structured object a line."
+        "text", description="`json` is one object per line."
     )
 
-    # Advanced: where the outside is
+    # Advanced: addresses of other services
     regulars_sandbox: bool = Field(
         True, description="Start the sandbox when DISCORD_TOKEN is not set."
     )
@@ -253,7 +256,7 @@ class Settings(BaseSettings):
         "https://api.drand.sh,https://api2.drand.sh,https://api3.drand.sh,"
         "https://drand.cloudflare.com",
         description="Addresses of the public randomness beacon that raffles are drawn with; the "
-        "first that answers is believed, because what it says is signed.",
+        "first that answers is used, because answers are signed.",
     )
     drand_chain: Annotated[str, AfterValidator(_chain)] | None = Field(
         None,

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, RowMapping, delete, or_, select, update
 
 from core.kit.database import contains_any
 from core.kit.personal import Personal, Subject, is_about, redacted, redacted_key
-from core.kit.personal_rows import is_row
+from core.kit.privacy import is_row
 from core.outbox.records import messages
 
 

@@ -16,9 +16,8 @@ from sqlalchemy import Connection
 
 from core.kit.clock import Clock, utc_now
 from core.kit.database import Database, DatabaseOutage, savepoint
-from core.kit.errors import Outage, Refusal, trouble_code
+from core.kit.errors import Outage, Refusal, backoff, trouble_code
 from core.kit.health_item import HealthItem
-from core.kit.retry import backoff
 from core.outbox import store
 from core.outbox.records import Outgoing
 from core.outbox.store import LEASE

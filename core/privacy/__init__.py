@@ -1,1 +1,1 @@
-"""What people may ask about themselves: everything that is stored, and to be forgotten."""
+"""`/mydata` and `/forgetme`: exporting and deleting what is stored about a person."""

@@ -9,12 +9,11 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, select
 
-from core.guilds import store as guilds
-from core.guilds.actions import audit
+from core.guilds.actions import audit, name_of
 from core.kit.crypto import SealBroken, Vault
 from core.kit.personal import SWEPT_AFTER, Personal, Subject
-from core.kit.records import table_of
-from core.kit.work import ACROSS_GUILDS, Lock, Work, lock_guild
+from core.kit.records import THE_BOT, table_of
+from core.kit.work import ACROSS_GUILDS, Lock, Work, lock_guild, run_in_guild
 from core.people.store import list_accounts
 from core.privacy.records import DeletionRequest
 
@@ -37,7 +36,7 @@ def collect(tx: Connection, personals: Sequence[Personal], subject: Subject) -> 
     """Everything that is stored about the person in this server."""
     data: dict[str, Any] = {
         "about": {
-            "server": guilds.list_names(tx).get(subject.guild_id, ""),
+            "server": run_in_guild(tx, subject.guild_id, THE_BOT, subject.at, name_of),
             "server_id": subject.guild_id,
             "your_discord_id": subject.discord_id,
             "your_names_on_discord": list(subject.discord_names),

@@ -1,24 +1,45 @@
 """The privacy feature, which is given the other features."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from core.kit.feature import Feature
+from sqlalchemy import Row
+
+from core.kit.crypto import vault_of
+from core.kit.feature import Feature, Task
+from core.kit.personal import Personal
+from core.kit.services import Services
+from core.kit.tasks import for_each
 from core.kit.words import N_
-from core.privacy.buttons import data_button, forget_button
-from core.privacy.commands import Privacy
+from core.privacy import actions
+from core.privacy.discord import Privacy, data_button, forget_button
 from core.privacy.pages import pages
-from core.privacy.tasks import sweeping
+
+SWEEP_SECONDS = 3600.0
 
 
 def make_feature(others: Iterable[Feature]) -> Feature:
-    """The feature, with what the others keep about people."""
+    """The feature, with what the others store about people."""
     kept = tuple(feature.personal for feature in others if feature.personal is not None)
     data, forget = data_button(kept), forget_button(kept)
     return Feature(
         "privacy",
-        cogs=(lambda services: Privacy(services, data, forget),),
+        cogs=(lambda _services: Privacy(data, forget),),
         pages=(lambda _services: pages(),),
-        tasks=(sweeping(kept),),
+        tasks=(Task("privacy.sweep", lambda _settings: SWEEP_SECONDS, lambda s: _sweep(s, kept)),),
         buttons=(data, forget),
         audit={"privacy.forget": N_("deleted the data of {target}, as they asked")},
     )
+
+
+def _sweep(services: Services, kept: Sequence[Personal]) -> None:
+    """Delete, some days after `/forgetme`, what had to wait."""
+    vault = vault_of(services.settings)
+    with services.database.begin() as tx:
+        due = actions.list_due(tx, services.clock())
+
+    def sweep_one(request: Row[Any]) -> None:
+        with services.work_in(request.guild_id) as work:
+            actions.sweep(work, kept, request.request_id, vault)
+
+    for_each(due, sweep_one)

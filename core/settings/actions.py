@@ -11,7 +11,7 @@ from core.guilds import actions as guilds
 from core.guilds import channels
 from core.guilds import store as guild_store
 from core.guilds.records import AuditEntry, TroubleReason
-from core.kit.discord_faults import TO_POST
+from core.kit.discord_ui import TO_POST
 from core.kit.paginator import nearest_page
 from core.kit.settings import Settings
 from core.kit.work import Work

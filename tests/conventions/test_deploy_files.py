@@ -14,7 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from core.kit.assets import ASSETS, ICONS, PACKAGES
-from core.kit.discord_faults import TO_POST
+from core.kit.discord_ui import TO_POST
 from core.kit.settings import Settings, read_settings
 from core.people.panels.rules import NEEDED as NEEDED_FOR_PANELS
 

@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 import core.events
 from core.events import Event
 from core.features import LAYERS, load_features
-from core.kit.discord_questions import KeepButton
+from core.kit.discord_buttons import KeepButton
 from core.kit.feature import Feature
 from core.kit.leaderboard import LeaderboardMenu
 from core.kit.paginator import PageButton

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from bot import RegularsBot
+from core.guilds.discord import RegularsBot
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.feature import Feature

@@ -10,8 +10,7 @@ from sqlalchemy import Connection
 
 from core.kit.bus import LocalBus
 from core.kit.database import Database
-from core.kit.discord_buttons import PersistentButton
-from core.kit.discord_questions import ConfirmButton, Reply, question_view
+from core.kit.discord_buttons import ConfirmButton, PersistentButton, Reply, question_view
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from tests.kick.rig import settings

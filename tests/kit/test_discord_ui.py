@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from core.kit import discord_ui as ui
+from core.kit.discord_errors import handle_errors
 from core.kit.errors import Outage, Refusal
 from core.kit.words import speak
 
@@ -178,7 +179,7 @@ async def test_failed_button_replies_with_the_error(
 ) -> None:
     interaction = Interaction(acknowledged=acknowledged)
     with capture_logs() as logged:
-        async with ui.handle_errors(cast(Any, interaction)):
+        async with handle_errors(cast(Any, interaction)):
             fail_with(error)
     ((used, embed),) = interaction.sent
     assert used == way
@@ -196,7 +197,7 @@ def not_found(code: int) -> discord.NotFound:
 async def test_expired_interaction_is_logged_as_warning() -> None:
     interaction = Interaction(acknowledged=False)
     with capture_logs() as logged:
-        async with ui.handle_errors(cast(Any, interaction)):
+        async with handle_errors(cast(Any, interaction)):
             fail_with(not_found(10062))
     assert interaction.sent == []
     assert [line["log_level"] for line in logged] == ["warning"]
@@ -204,7 +205,7 @@ async def test_expired_interaction_is_logged_as_warning() -> None:
 
 async def test_missing_message_is_reported_as_bug() -> None:
     interaction = Interaction(acknowledged=False)
-    async with ui.handle_errors(cast(Any, interaction)):
+    async with handle_errors(cast(Any, interaction)):
         fail_with(not_found(10008))
     assert len(interaction.sent) == 1
 
@@ -217,14 +218,14 @@ async def test_failed_error_reply_is_logged() -> None:
 
     interaction.followup.send = fails
     with capture_logs() as logged:
-        async with ui.handle_errors(cast(Any, interaction)):
+        async with handle_errors(cast(Any, interaction)):
             fail_with(Refusal("It was played already."))
     assert [line["event"] for line in logged] == ["Reply could not be sent"]
 
 
 async def test_successful_button_sends_nothing() -> None:
     interaction = Interaction(acknowledged=False)
-    async with ui.handle_errors(cast(Any, interaction)):
+    async with handle_errors(cast(Any, interaction)):
         pass
     assert interaction.sent == []
 

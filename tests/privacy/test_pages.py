@@ -11,8 +11,7 @@ from core.kit.database import Database
 from core.kit.services import Services
 from core.kit.settings import Settings
 from core.privacy.feature import make_feature
-from core.privacy.pages import TEXTS
-from core.privacy.rules import Block, blocks
+from core.privacy.pages import TEXTS, Block, blocks
 from tests.conventions.documents import personal_tables, told
 
 

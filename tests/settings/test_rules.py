@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.features import load_features
-from core.guilds.rules import require_fitting
+from core.guilds.settings import require_fitting
 from core.kit.errors import Refusal
 from core.settings.rules import (
     LONGEST_TEXT,

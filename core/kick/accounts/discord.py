@@ -10,8 +10,7 @@ from discord.ext import commands
 from core.kick.accounts import actions, channels, connect, messages, primary, store
 from core.kick.accounts.records import ConnectAttempt
 from core.kit.discord_access import is_admin
-from core.kit.discord_own import OwnButton, Person, give
-from core.kit.discord_questions import ConfirmButton, question_view
+from core.kit.discord_buttons import ConfirmButton, OwnButton, Person, give, question_view
 from core.kit.discord_ui import PRIVATE, answer, guild_id_of, run_action, services_of
 from core.kit.records import MemberId
 from core.kit.services import Services

@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from core.kit.retry import backoff
+from core.kit.errors import backoff
 
 Provider = Literal["centrifugo", "pusher"]
 

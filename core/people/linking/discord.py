@@ -8,8 +8,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.discord_access import for_moderators, is_admin, may_manage
-from core.kit.discord_own import OwnButton, Person, alone, give
-from core.kit.discord_questions import ConfirmButton, question_view
+from core.kit.discord_buttons import ConfirmButton, OwnButton, Person, alone, give, question_view
 from core.kit.discord_ui import PRIVATE, answer, run_action, sent_by_dm
 from core.kit.records import MemberId
 from core.kit.services import Services

@@ -8,8 +8,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_buttons import PersistentButton
-from core.kit.discord_questions import ConfirmButton, Reply, question_view
+from core.kit.discord_buttons import ConfirmButton, PersistentButton, Reply, question_view
 from core.kit.discord_ui import PRIVATE, answer, card, run_action, safe, server_command, services_of
 from core.kit.services import Services
 from core.kit.words import _

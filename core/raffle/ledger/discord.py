@@ -10,13 +10,8 @@ from discord.ext import commands
 from sqlalchemy import Row
 
 from core.kit.discord_access import is_admin, may_manage
-from core.kit.discord_ui import (
-    answer,
-    handle_errors,
-    reply_privately,
-    run_action,
-    server_command,
-)
+from core.kit.discord_errors import handle_errors
+from core.kit.discord_ui import answer, reply_privately, run_action, server_command
 from core.kit.leaderboard import MOST_ROWS, Leaderboard, Query, leaderboard, show_leaderboard
 from core.kit.paginator import Page, Paginator, Reader, link_to, nearest_page, show
 from core.kit.words import _, plural

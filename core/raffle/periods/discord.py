@@ -4,7 +4,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_questions import ConfirmButton, question_view
+from core.kit.discord_buttons import ConfirmButton, question_view
 from core.kit.discord_ui import answer, run_action, server_command, services_of
 from core.kit.paginator import Page, Paginator, Reader, link_to, show
 from core.kit.services import Services

@@ -11,8 +11,9 @@ from discord.ext import commands
 from structlog.testing import capture_logs
 
 from core.kit.database import Database
-from core.kit.discord_own import OwnButton, alone
-from core.kit.discord_ui import answer, card, explained
+from core.kit.discord_buttons import OwnButton, alone
+from core.kit.discord_errors import explained
+from core.kit.discord_ui import answer, card
 from core.kit.errors import Outage, Refusal
 from core.kit.feature import Feature
 from core.kit.services import Services
