@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     Column,
@@ -148,6 +149,8 @@ def _filling(column: Column[Any]) -> Any:
             return 1
         case Text():
             return "x"
+        case ARRAY():
+            return []
         case JSONB():
             return {}
     return False if column.type.python_type is bool else 0
