@@ -2,7 +2,8 @@
 one by one on the same server.
 
 The inbox holds what a busy chat says: of 100 deliveries 90 are lines of many viewers, 5 are slot
-calls, and 5 are looks at whether the channel is live. All have one lane, so the order is kept.
+calls, and 5 are looks at whether the channel is live. All have one lane, so the order is kept. The
+first batch warms up: mappers and statements are made once in a process.
 """
 
 import time
@@ -18,7 +19,7 @@ from core.guilds import actions as guilds
 from core.inbox import store
 from core.inbox.handlers import collect
 from core.inbox.store import Delivery
-from core.inbox.worker import Worker
+from core.inbox.worker import BATCH, Worker
 from core.kit.database import Database
 from core.slot_calls.rules import SlotCallSettings
 from tests.acting import act
@@ -39,9 +40,9 @@ def run(ground: Ground) -> Results:
         _fill(database, count)
         inserts = count // 4
         insert_seconds = _insert(database, inserts)
-        seconds = _work(database, count)
+        events_per_s = _work(database, count)
         insert_seconds += _insert(database, inserts)
-    events_per_s, commits_per_s = count / seconds, 2 * inserts / insert_seconds
+    commits_per_s = 2 * inserts / insert_seconds
     return {
         "worker_events_per_s": events_per_s,
         "insert_commits_per_s": commits_per_s,
@@ -78,20 +79,21 @@ def _look(number: int, began: datetime, at: datetime) -> Delivery:
 
 
 def _work(database: Database, count: int) -> float:
-    """Seconds until the inbox is empty."""
+    """Events a second until the inbox is empty, after a batch that warms up."""
     features = load_features()
     translators = {
         source: how for feature in features for source, how in feature.translates.items()
     }
     worker = Worker(database, translators, collect(features))
+    worker.work_once()
     began = time.perf_counter()
     while worker.work_once():
         pass
-    seconds = time.perf_counter() - began
+    events_per_s = (count - BATCH) / (time.perf_counter() - began)
     with database.begin() as tx:
         done = text("SELECT count(*) FROM inbox_deliveries WHERE state = 'done'")
         assert tx.execute(done).scalar_one() == count, "every delivery was handled"
-    return seconds
+    return events_per_s
 
 
 def _insert(database: Database, count: int) -> float:

@@ -17,24 +17,19 @@ LEASE = timedelta(seconds=20)
 
 # The head of each lane that is due, or whose lease has expired. One statement finds and claims it;
 # the lane's next message waits for it. Leases use the database's clock, because the clocks of
-# several machines differ.
+# several machines differ. The heads are an array, so that the whole queue is not read to find them.
 _CLAIM = text("""
-    WITH RECURSIVE lanes AS (
-        (SELECT lane FROM outbox_messages
-          WHERE state IN ('waiting', 'sending') ORDER BY lane LIMIT 1)
+    WITH RECURSIVE heads AS (
+        (SELECT lane, id FROM outbox_messages
+          WHERE state IN ('waiting', 'sending') ORDER BY lane, id LIMIT 1)
         UNION ALL
-        SELECT (SELECT m.lane FROM outbox_messages m
-                 WHERE m.state IN ('waiting', 'sending') AND m.lane > lanes.lane
-                 ORDER BY m.lane LIMIT 1)
-          FROM lanes WHERE lanes.lane IS NOT NULL
-    ), heads AS (
-        SELECT (SELECT m.id FROM outbox_messages m
-                 WHERE m.state IN ('waiting', 'sending') AND m.lane = lanes.lane
-                 ORDER BY m.id LIMIT 1) AS id
-          FROM lanes WHERE lanes.lane IS NOT NULL
+        SELECT next.lane, next.id
+          FROM heads, LATERAL (SELECT m.lane, m.id FROM outbox_messages m
+                                WHERE m.state IN ('waiting', 'sending') AND m.lane > heads.lane
+                                ORDER BY m.lane, m.id LIMIT 1) next
     ), due AS (
         SELECT m.id FROM outbox_messages m
-         WHERE m.id IN (SELECT id FROM heads)
+         WHERE m.id = ANY (ARRAY(SELECT id FROM heads))
            AND ((m.state = 'waiting' AND m.try_at <= :now)
                 OR (m.state = 'sending'
                     AND m.sending_at < clock_timestamp() - CAST(:lasts AS interval)

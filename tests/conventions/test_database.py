@@ -263,7 +263,7 @@ def test_every_statement_can_be_prepared(database: Database, where: str) -> None
 
 def test_statement_search_finds_known_statements() -> None:
     """The test above would pass if it saw none."""
-    assert any("WITH RECURSIVE lanes" in sql for sql in STATEMENTS.values())
+    assert any("WITH RECURSIVE heads" in sql for sql in STATEMENTS.values())
     assert any("pg_advisory_xact_lock" in sql for sql in STATEMENTS.values())
     assert len(STATEMENTS) > 20
 

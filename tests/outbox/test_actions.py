@@ -86,12 +86,12 @@ def test_sender_is_notified_after_commit_and_not_for_a_duplicate(
     with cleaned(database):
         with notifying.begin() as tx:
             act(tx, guild_id, actions.post_to_channel, 5, "k", "key", {})
-            assert notified == []
-        assert notified == [actions.TOPIC]
+            assert actions.TOPIC not in notified
+        assert notified.count(actions.TOPIC) == 1
         with notifying.begin() as tx:
             act(tx, guild_id, actions.post_to_channel, 5, "k", "key", {})
             assert act(tx, guild_id, actions.retry_dead_letters) == 0
-        assert notified == [actions.TOPIC]
+        assert notified.count(actions.TOPIC) == 1
     notifying.close()
 
 
