@@ -23,7 +23,9 @@ def main(arguments: list[str]) -> NoReturn:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     spread = ["-n", str(3 * (cores or 1) // 2), "--dist", "worksteal"]
     pytest = [sys.executable, "-m", "pytest", *spread, *left_out(lacking), *arguments]
-    os.execv(sys.executable, pytest)
+    # Without these files each process translates all modules and tests on every run.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    os.execve(sys.executable, pytest, environment)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Real parts for every test: each test process has a PostgreSQL of its own, rolled back after."""
 
+import gc
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -34,6 +35,17 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("regulars")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported here is there to stay: the garbage collector never looks at it."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.outbox import actions as outbox
-from tests.conventions.tree import calls, modules, source_of
+from tests.conventions.tree import Function, calls_in_functions, modules, tree_of
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,13 @@ def posted_kinds() -> Iterator[tuple[str, str, str]]:
         for name, names in parameters.items()
         if "kind" in names
     ]
-    trees = {m: ast.parse(source_of(m)) for m in modules() if not m.startswith("core.outbox")}
+    senders = [module for module in modules() if not module.startswith("core.outbox")]
     while waiting:
         poster = waiting.pop()
-        for module, tree in trees.items():
+        for module in senders:
             if poster.home in ("", module):
-                for function, value in _uses(tree, poster):
-                    wording, variable = _shape(value, tree, module)
+                for function, value in _uses(module, poster):
+                    wording, variable = _shape(value, tree_of(module), module)
                     wording = poster.wording.format(wording)
                     if variable is None:
                         yield module, poster.how, wording
@@ -61,15 +61,11 @@ def posted_kinds() -> Iterator[tuple[str, str, str]]:
                         waiting.append(_handing_on(poster, module, function, variable, wording))
 
 
-def _uses(
-    tree: ast.Module, poster: Poster
-) -> Iterator[tuple[ast.FunctionDef | ast.AsyncFunctionDef, ast.expr]]:
+def _uses(module: str, poster: Poster) -> Iterator[tuple[Function, ast.expr]]:
     """Every call of the poster: the function it stands in, and what tells the kind."""
-    for function in ast.walk(tree):
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            for call in calls(function, poster.name):
-                named = [k.value for k in call.keywords if k.arg == poster.parameter]
-                yield function, named[0] if named else call.args[poster.place]
+    for function, call in calls_in_functions(module).get(poster.name, []):
+        named = [k.value for k in call.keywords if k.arg == poster.parameter]
+        yield function, named[0] if named else call.args[poster.place]
 
 
 def _shape(value: ast.expr, tree: ast.Module, module: str) -> tuple[str, str | None]:
@@ -104,7 +100,7 @@ def _constants(tree: ast.Module) -> dict[str, str]:
 def _handing_on(
     poster: Poster,
     module: str,
-    function: ast.FunctionDef | ast.AsyncFunctionDef,
+    function: Function,
     variable: str,
     wording: str,
 ) -> Poster:

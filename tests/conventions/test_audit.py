@@ -9,7 +9,7 @@ import pytest
 
 from core.features import load_features
 from core.kit.feature import Feature
-from tests.conventions.tree import ROOT
+from tests.conventions.tree import calls, calls_in_functions, modules, tree_of
 
 FEATURES = load_features()
 LINES = {action: line for feature in FEATURES for action, line in feature.audit.items()}
@@ -23,27 +23,20 @@ def texts(*nodes: ast.AST) -> Iterator[str]:
             yield str(part.value)
 
 
-def calls(tree: ast.AST, name: str) -> list[ast.Call]:
-    found = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
-    return [call for call in found if ast.unparse(call.func).rpartition(".")[2] == name]
-
-
 def posted() -> Iterator[tuple[str, str]]:
     """Where an action is written, and which: in an f-string, any name stands for what is not
     known; a variable stands for the texts in its function and in the calls of that function."""
-    for path in sorted((ROOT / "core").rglob("*.py")):
-        tree = ast.parse(path.read_text())
-        for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
-            for call in calls(function, "audit"):
-                where = f"{path.relative_to(ROOT)}:{call.lineno}"
-                for action in call.args[1:2]:
-                    if isinstance(action, ast.JoinedStr):
-                        yield where, re.sub(r"\{.*?\}", r"\\w+", ast.unparse(action)[2:-1])
-                    elif isinstance(action, ast.Name):
-                        found = texts(function, *calls(tree, function.name))
-                        yield from ((where, re.escape(text)) for text in found)
-                    else:
-                        yield from ((where, re.escape(text)) for text in texts(action))
+    for module in modules():
+        for function, call in calls_in_functions(module).get("audit", []):
+            where = f"{module}:{call.lineno}"
+            for action in call.args[1:2]:
+                if isinstance(action, ast.JoinedStr):
+                    yield where, re.sub(r"\{.*?\}", r"\\w+", ast.unparse(action)[2:-1])
+                elif isinstance(action, ast.Name):
+                    found = texts(function, *calls(tree_of(module), function.name))
+                    yield from ((where, re.escape(text)) for text in found)
+                else:
+                    yield from ((where, re.escape(text)) for text in texts(action))
 
 
 @pytest.mark.parametrize(("where", "action"), list(posted()))

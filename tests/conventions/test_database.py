@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql
 import setup_database
 from core.features import load_features
 from core.kit.database import METADATA, Database
-from tests.conventions.tree import calls, modules, source_of
+from tests.conventions.tree import calls, modules, tree_of
 
 load_features()
 
@@ -243,7 +243,7 @@ def statements() -> dict[str, str]:
                 found.setdefault(value.text, f"{module}.{name}")
         if getattr(import_module(module), "text", text) is not text:
             continue  # a function of its own
-        for call in calls(ast.parse(source_of(module)), "text"):
+        for call in calls(tree_of(module), "text"):
             if isinstance(call.args[0], ast.Constant):
                 found.setdefault(str(call.args[0].value), f"{module}:{call.lineno}")
     return {where: sql for sql, where in sorted(found.items(), key=lambda item: item[1])}
@@ -271,7 +271,7 @@ def test_statement_search_finds_known_statements() -> None:
 def test_sql_is_never_built_from_values() -> None:
     """A text() made where it is used may hold a value; one made once, at the top, cannot."""
     for module in modules():
-        tree = ast.parse(source_of(module))
+        tree = tree_of(module)
         functions = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.Lambda))
         for function in functions:
             for call in calls(function, "text", "exec_driver_sql"):

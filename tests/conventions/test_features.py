@@ -26,7 +26,7 @@ from core.kit.paginator import PageButton
 from core.outbox.discord_transport import Rendered
 from tests.conventions.documents import told
 from tests.conventions.posting import posted_kinds
-from tests.conventions.tree import ROOT, STARTERS, modules, source_of
+from tests.conventions.tree import ROOT, STARTERS, modules, tree_of
 
 FEATURES = load_features()
 NAMES = [name for layer in LAYERS for name in layer]
@@ -115,7 +115,7 @@ def test_feature_names_match_their_packages() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_package_has_a_docstring_and_no_imports(name: str) -> None:
     """The docstring is all that stands in `__init__.py`, so importing rules stays cheap."""
-    tree = ast.parse(source_of(f"core.{name}"))
+    tree = tree_of(f"core.{name}")
     assert ast.get_docstring(tree)
     imports = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
     assert name == "events" or imports == []
@@ -123,7 +123,7 @@ def test_every_package_has_a_docstring_and_no_imports(name: str) -> None:
 
 @pytest.mark.parametrize("module", [*modules(), *STARTERS])
 def test_every_module_has_a_docstring(module: str) -> None:
-    assert ast.get_docstring(ast.parse(source_of(module)))
+    assert ast.get_docstring(tree_of(module))
 
 
 @pytest.mark.parametrize("module", modules())
@@ -131,7 +131,7 @@ def test_public_store_and_action_functions_have_docstrings(module: str) -> None:
     """Others use a package through its store and actions; the names alone do not tell enough."""
     if not module.endswith((".store", ".actions")):
         return
-    for node in ast.parse(source_of(module)).body:
+    for node in tree_of(module).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             assert ast.get_docstring(node), f"{module}.{node.name}"
 

@@ -1,12 +1,16 @@
 """Reading the tree: which modules there are, and what stands in them."""
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 STARTERS = ("bot", "combined_server", "setup_database", "health_check")
 """The programs at the top."""
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def modules(folder: str = "core") -> list[str]:
@@ -19,6 +23,23 @@ def modules(folder: str = "core") -> list[str]:
 def source_of(module: str) -> str:
     path = ROOT.joinpath(*module.split("."))
     return (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
+
+
+@cache
+def tree_of(module: str) -> ast.Module:
+    return ast.parse(source_of(module))
+
+
+@cache
+def calls_in_functions(module: str) -> dict[str, list[tuple[Function, ast.Call]]]:
+    """Name -> its calls, once for each function around the call."""
+    found = defaultdict(list)
+    for function in ast.walk(tree_of(module)):
+        if isinstance(function, Function):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Call):
+                    found[called(node)].append((function, node))
+    return dict(found)
 
 
 def calls(tree: ast.AST, *names: str) -> Iterator[ast.Call]:
