@@ -108,6 +108,8 @@ class Access:
         may = rights.any and (
             pages is None or rights.groups is None or pages.group in rights.groups
         )
+        if pages is not None and pages.for_members:
+            may = True
         if not may or (admins_only and rights.groups is not None):
             raise Forbidden(pages, "" if rights.any else "any")
         person = Person(login.discord_id, login.name, login.avatar_url)
@@ -140,6 +142,9 @@ class Access:
 
 OVERVIEW = GuildPages("overview", lambda: _("Overview"), icon="layout-dashboard", order=0)
 """The page that whoever has any right can see."""
+
+ME = GuildPages("me", lambda: _("Me"), icon="user", for_members=True)
+"""The page of a member about themselves."""
 
 Lacks = Literal["", "any"]
 

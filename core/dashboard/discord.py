@@ -1,10 +1,29 @@
-"""Notices what changes in Discord."""
+"""`/dashboard`, and what changes in Discord."""
 
 import discord
 from discord.ext import commands
 
 from core.kit.discord_rest import DISCORD_CHANGED
+from core.kit.discord_ui import PRIVATE, answer, card
 from core.kit.services import Services
+from core.kit.words import _
+
+
+class DashboardLink(commands.Cog, name="dashboard"):
+    """The way to the dashboard."""
+
+    def __init__(self, services: Services) -> None:
+        self._address = services.settings.public_url
+
+    @commands.hybrid_command(name="dashboard", extras=PRIVATE)
+    @commands.guild_only()
+    async def dashboard(self, ctx: commands.Context[commands.Bot]) -> None:
+        """Open this server's dashboard, or your own page."""
+        assert ctx.guild is not None, "guild_only"
+        home = f"{self._address}/g/{ctx.guild.id}/"
+        mine = f"{self._address}/me/{ctx.guild.id}"
+        body = _("[Dashboard]({home}) for moderators · [Your own page]({mine})")
+        await answer(ctx, card("🖥️ " + _("Dashboard"), body.format(home=home, mine=mine)))
 
 
 class DiscordChanges(commands.Cog, name="discord_changes"):

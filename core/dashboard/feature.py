@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
-from core.dashboard.discord import DiscordChanges
+from core.dashboard.discord import DashboardLink, DiscordChanges
 from core.dashboard.pages import Dashboard
 from core.dashboard.records import WebSession
 from core.dashboard.sessions import forget_expired
@@ -20,7 +20,7 @@ def make_feature(others: Collection[Feature]) -> Feature:
     features = tuple(others)
     return Feature(
         "dashboard",
-        cogs=(DiscordChanges,),
+        cogs=(DashboardLink, DiscordChanges),
         pages=(
             lambda _services: assets.pages(),
             lambda services: Dashboard(services, features).blueprint(),

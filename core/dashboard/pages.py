@@ -26,19 +26,22 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from limits import RateLimitItemPerMinute
 
 from core.dashboard import discord_login, sessions
-from core.dashboard.access import TOKEN, VIEW_AS, Access, Forbidden
+from core.dashboard.access import ME, TOKEN, VIEW_AS, Access, Forbidden
+from core.dashboard.public import PublicPages
 from core.guilds import store as guild_store
 from core.kit.assets import asset, icon
 from core.kit.crypto import hash_of
 from core.kit.discord_rest import DiscordRest
 from core.kit.errors import Outage, Refusal
 from core.kit.feature import Feature
-from core.kit.guild_pages import GuildPages, Page, Route, local_time
+from core.kit.guild_pages import GuildPages, Page, PersonCard, Route, local_time
 from core.kit.live import LiveStreams
 from core.kit.rate import RateLimit, network_of
 from core.kit.services import Services
 from core.kit.web import word
 from core.kit.words import _
+from core.kit.work import Work
+from core.people.store import list_accounts
 
 LOGINS = RateLimitItemPerMinute(20)
 """For one address."""
@@ -73,9 +76,16 @@ class Dashboard:
         blueprint.get("/g/<int:guild_id>/")(self.overview)
         blueprint.get("/g/<int:guild_id>/live")(self.live)
         blueprint.post("/g/<int:guild_id>/view-as")(self.view_as)
+        blueprint.get("/me")(self.my_servers)
+        blueprint.get("/me/<int:guild_id>")(self.me)
         for pages in self.declared:
-            blueprint.register_blueprint(self._child(pages))
+            blueprint.register_blueprint(self._child(pages, f"/g/<int:guild_id>/{pages.name}"))
+        for feature in self.features:
+            if feature.me is not None:
+                path = f"/me/<int:guild_id>/{feature.name}"
+                blueprint.register_blueprint(self._child(feature.me, path))
         blueprint.after_request(_never_cached)
+        PublicPages(self.services, self.features).add_to(blueprint)
         return blueprint
 
     def _set_up(self, state: BlueprintSetupState) -> None:
@@ -107,18 +117,18 @@ class Dashboard:
 
     # -- pages of features ------------------------------------------------------------------
 
-    def _child(self, pages: GuildPages) -> Blueprint:
+    def _child(self, pages: GuildPages, path: str) -> Blueprint:
         module = sys.modules[pages.routes[0].view.__module__]
         templates = Path(str(module.__file__)).parent / "templates"
         child = Blueprint(
             pages.name,
             module.__name__,
-            url_prefix=f"/g/<int:guild_id>/{pages.name}",
+            url_prefix=path,
             template_folder=str(templates),
         )
         for route in pages.routes:
-            path = f"/{route.path}" if route.path else ""
-            child.add_url_rule(path, route.name, self._serve(pages, route), methods=[route.method])
+            below = f"/{route.path}" if route.path else ""
+            child.add_url_rule(below, route.name, self._serve(pages, route), methods=[route.method])
         return child
 
     def _serve(self, pages: GuildPages, route: Route) -> Callable[..., Response]:
@@ -127,7 +137,7 @@ class Dashboard:
         @wraps(route.view)
         def serve(guild_id: int, **parts: Any) -> Response:
             page = self.access.page(guild_id, pages, admins_only=route.admins_only)
-            if shown is None:
+            if route.method == "GET":
                 return make_response(route.view(page, **parts))
             self.csrf.protect()
             page.shows = shown
@@ -142,6 +152,8 @@ class Dashboard:
                 if isinstance(refusal, Forbidden):
                     raise
                 page.refusal, page.typed = refusal, request.form
+                if shown is None:
+                    return make_response(self._my_page(page), 422)
                 wanted = signature(shown.view).parameters
                 again = {name: part for name, part in parts.items() if name in wanted}
                 return make_response(shown.view(page, **again), 422)
@@ -257,6 +269,40 @@ class Dashboard:
                 view_as_roles=roles,
             )
         )
+
+    # -- people about themselves ------------------------------------------------------------
+
+    def my_servers(self) -> Response:
+        """The servers that this person is a member of."""
+        login = self.access.login()
+        with self.services.database.begin() as tx:
+            names = guild_store.list_names(tx)
+            known = [one for one in guild_store.list_present(tx) if one in login.guild_ids]
+        if len(known) == 1:
+            return redirect(url_for(".me", guild_id=known[0]))  # type: ignore[return-value]
+        servers = [(one, names[one]) for one in known]
+        return make_response(render("dashboard/my_servers.html", servers=servers))
+
+    def me(self, guild_id: int) -> Response:
+        """What a server knows about this person, and what they can do about it."""
+        return make_response(self._my_page(self.access.page(guild_id, ME)))
+
+    def _my_page(self, page: Page) -> str:
+        cards = page.run(self._cards, page.person.discord_id)
+        parts = [f"{one.name}/me.html" for one in self.features if one.me is not None]
+        return page.render("dashboard/me.html", cards=cards, parts=parts)
+
+    def _cards(self, work: Work, discord_id: int) -> list[PersonCard]:
+        viewer_ids = [one.viewer_id for one in list_accounts(work.tx, work.guild_id, discord_id)]
+        found = [
+            card
+            for feature in self.features
+            if feature.person
+            for card in feature.person(work, discord_id, viewer_ids)
+        ]
+        return sorted(found, key=lambda card: card.order)
+
+    # -- live -------------------------------------------------------------------------------
 
     def live(self, guild_id: int) -> Response:
         """The stream of changes."""

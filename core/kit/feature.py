@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from flask import Blueprint
     from sqlalchemy import Connection
 
-    from core.kit.guild_pages import GuildPages, Page, PersonCard, SetupStep, Stat
+    from core.kit.guild_pages import (
+        GuildPages,
+        Page,
+        PersonCard,
+        PublicPage,
+        SetupStep,
+        Stat,
+    )
     from core.kit.paginator import Paginator
     from core.kit.services import Services
     from core.kit.settings import Settings
@@ -165,7 +172,10 @@ class Feature:
         dashboard: its pages of the dashboard and their entry in the navigation.
         stats: `stats(work)`: its numbers on the overview.
         setup: `setup(page)`: its steps on the way to a working server.
-        person: `person(work, discord_id, viewer_ids)`: its part of the page about one person.
+        person: `person(work, discord_id, viewer_ids)`: its part of the page about one person, and
+            of their own page.
+        me: forms and downloads on that page of their own, which includes `<feature>/me.html`.
+        public: its pages for everybody.
         personal: what the feature stores about people, for `/mydata` and `/forgetme`.
     """
 
@@ -194,4 +204,6 @@ class Feature:
     stats: "Callable[[Work], Sequence[Stat]] | None" = None
     setup: "Callable[[Page], Sequence[SetupStep]] | None" = None
     person: "Callable[[Work, int | None, Sequence[int]], Sequence[PersonCard]] | None" = None
+    me: "GuildPages | None" = None
+    public: "tuple[PublicPage, ...]" = ()
     personal: Personal | None = None

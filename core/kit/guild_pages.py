@@ -33,6 +33,7 @@ from core.kit.words import _
 
 if TYPE_CHECKING:
     from core.kit.discord_rest import DiscordGuild, DiscordMember, DiscordRest
+    from core.kit.feature import GuildSetting
     from core.kit.services import Services
     from core.kit.work import Work
 
@@ -74,6 +75,8 @@ class GuildPages:
         icon: of https://tabler.io/icons.
         order: place in the navigation; lower is higher up.
         group: the group of commands that gives access; by default of the same name.
+        for_members: whoever is a member of the server may use them, about themselves: forms and
+            downloads on the page `/me`, with no page of their own.
     """
 
     name: str
@@ -81,6 +84,7 @@ class GuildPages:
     icon: str
     order: int = 50
     group: str = ""
+    for_members: bool = False
     routes: list[Route] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -169,6 +173,8 @@ class Page:
     def done(self, message: str, to: View | None = None, **parts: Any) -> Response:
         """Go to a page, by default the one that has the form, and say there what was done."""
         flash(message, "success")
+        if self.pages.for_members:
+            return redirect(self.me_url, 303)  # type: ignore[return-value]
         target = to or (self.shows.view if self.shows else None)
         assert target is not None, "a GET route is not done"
         if to is None:
@@ -192,6 +198,11 @@ class Page:
         """The address of a page of any feature."""
         name = getattr(view, "__name__", "")
         return url_for(f"dashboard.{pages.name}.{name}", guild_id=self.guild.id, **parts)
+
+    @property
+    def me_url(self) -> str:
+        """The address of the person's own page."""
+        return url_for("dashboard.me", guild_id=self.guild.id)
 
     def role_choices(self) -> list[tuple[str, str]]:
         """Id and name of the roles that the person may give, for `select_field`."""
@@ -267,6 +278,51 @@ class PersonCard:
     values: Mapping[str, Any] = field(default_factory=dict)
     url: str = ""
     order: int = 50
+
+
+@dataclass(frozen=True)
+class PublicPage:
+    """A page for everybody under `/p/<guild id>/<name>`, kept for some seconds.
+
+    Attributes:
+        title: returns its heading.
+        setting: whether the server shows it.
+        view: `view(public)` -> HTML.
+    """
+
+    name: str
+    title: Callable[[], str]
+    icon: str
+    setting: "GuildSetting[bool]"
+    view: "Callable[[PublicRequest], str]"
+    order: int = 50
+
+
+@dataclass(frozen=True)
+class PublicRequest:
+    """One request of a public page. It knows nothing about who asks, because it is cached.
+
+    Attributes:
+        shown: all public pages of the server, for the navigation.
+    """
+
+    services: "Services"
+    guild_id: int
+    guild_name: str
+    time_zone: ZoneInfo
+    page: PublicPage
+    shown: tuple[PublicPage, ...]
+
+    def run(
+        self, action: "Callable[Concatenate[Work, P], T]", *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `action(work, ...)` in the guild."""
+        with self.services.work_in(self.guild_id) as work:
+            return action(work, *args, **kwargs)
+
+    def render(self, template: str, **values: Any) -> str:
+        """The page."""
+        return render_template(template, page=self, **values)
 
 
 def local_time(instant: datetime, zone: ZoneInfo) -> str:

@@ -34,6 +34,8 @@ OPEN = {
     "dashboard.depart": "to Discord",
     "dashboard.arrive": "back from Discord",
     "dashboard.logout": "ends a login, if there is one",
+    "dashboard.public": "what a server shows to everybody",
+    "dashboard.public_home": "what a server shows to everybody",
 }
 """Routes that ask nobody who they are, and why."""
 
@@ -76,7 +78,13 @@ def rules(site: Site) -> list[Rule]:
 
 
 def guild_rules(rules: list[Rule]) -> list[Rule]:
-    return [rule for rule in rules if "guild_id" in rule.arguments]
+    """Of moderators."""
+    return [rule for rule in rules if rule.rule.startswith("/g/")]
+
+
+def member_rules(rules: list[Rule]) -> list[Rule]:
+    """Of everybody in the server, about themselves."""
+    return [rule for rule in rules if rule.rule.startswith("/me/")]
 
 
 def group_of(rule: Rule) -> str:
@@ -107,6 +115,14 @@ def test_people_of_another_server_find_nothing(site: Site, rules: list[Rule]) ->
     other = site.visitor("vera")
     assert {status(other, rule) for rule in guild_rules(rules)} == {404}
     assert other.get(f"/g/{OTHER_GUILD}/").status_code == 200
+
+
+def test_members_get_their_own_page_in_their_own_server(site: Site, rules: list[Rule]) -> None:
+    member, other = site.visitor("mia"), site.visitor("vera")
+    for rule in member_rules(rules):
+        is_page = "GET" in (rule.methods or ())
+        assert status(member, rule) == (200 if is_page else 400), rule
+        assert status(other, rule) == 404
 
 
 def test_unknown_servers_look_like_those_of_others(site: Site, rules: list[Rule]) -> None:
