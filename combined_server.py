@@ -366,6 +366,7 @@ def welcome(runtime: Runtime) -> str:
     if runtime.sandbox is None:
         return (
             f"\nRegulars is running at {here}\n"
+            f"  Dashboard:     {settings.oauth_base_url or here}/login\n"
             f"  Status:        {here}/\n"
             f"  Kick webhooks: {settings.oauth_base_url or here}/webhooks/kick\n"
             "  Stop with Ctrl-C.\n"
@@ -376,7 +377,8 @@ def welcome(runtime: Runtime) -> str:
         "moderator.\n"
         "  Try:  click “Go live”, then write  !call Book of Dead  in Kick's chat;\n"
         "        write  !watchtime  or  !leaderboard 5  in Discord, and  !help  for the rest.\n\n"
-        f"  Status:  {here}/\n"
+        f"  Dashboard:  {here}/login  (press “Continue with Discord” and choose NoraPlays)\n"
+        f"  Status:     {here}/\n"
         "  For your own server put your tokens into .env; docs/deploy.md shows how.\n"
         "  Stop with Ctrl-C. What happened is kept for the next start.\n"
     )

@@ -14,29 +14,30 @@ from tests.conventions.test_documentation import ROOT
 
 PAGE = (ROOT / "CONTRIBUTING.md").read_text()
 STEP = re.compile(
-    r"(In|Create) `(?P<path>\S+)`(, add at the end)?:\n\n```python\n(?P<code>.*?)```", re.S
+    r"(In|Create) `(?P<path>\S+)`(, add at the end)?:\n\n```(?:python|html)\n(?P<code>.*?)```", re.S
 )
-REPLACEMENT = re.compile(r"In `(?P<path>\S+)`, replace `(?P<old>.+?)` with `(?P<new>.+?)`")
+REPLACEMENT = re.compile(r"In\s`(?P<path>\S+)`, replace `(?P<old>.+?)` with\s`(?P<new>.+?)`")
 NOT_COPIED = shutil.ignore_patterns(".*", "data", "node_modules", "__pycache__", "screenshots")
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tree after the steps of "Add a command" and "Add a feature"."""
+    """The tree after the steps of "Add a command", "Add a feature" and "Add a page"."""
     tree = tmp_path_factory.mktemp("contributing") / "regulars"
     shutil.copytree(ROOT, tree, ignore=NOT_COPIED)
     shutil.copy(ROOT / ".env.example", tree)
     for step in STEP.finditer(PAGE):
         file = tree / step["path"]
         assert file.exists() == (step[1] == "In"), file
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         before = file.read_text() if file.exists() else ""
         gap = "" if not before else "\n" if step["code"].startswith(" ") else "\n\n"
         file.write_text(before + gap + step["code"])
     for change in REPLACEMENT.finditer(PAGE):
         file = tree / change["path"]
         assert file.read_text().count(change["old"]) == 1, change
-        file.write_text(file.read_text().replace(change["old"], change["new"]))
+        new = change["new"].replace("\\n", "\n")
+        file.write_text(file.read_text().replace(change["old"], new))
     return tree
 
 
@@ -58,6 +59,7 @@ def test_documented_steps_create_a_working_command_and_feature(copy: Path) -> No
     assert len(blocks) == 2
     for command in dict.fromkeys("".join(blocks).splitlines()):
         run(copy, command)
+    run(copy, "python -m pytest -q tests/dashboard/test_access.py")
     commands = run(copy, "python bot.py --commands")
     assert "/slotcalls stats" in commands
     assert "/addquote" in commands
@@ -67,7 +69,8 @@ def test_documented_steps_create_a_working_command_and_feature(copy: Path) -> No
 
 
 def test_documented_feature_has_at_most_sixty_lines() -> None:
-    files = [step for step in STEP.finditer(PAGE) if step["path"].startswith("core/quotes/")]
+    section = PAGE.split("## Add a feature")[1].split("## Add a page")[0]
+    files = [step for step in STEP.finditer(section) if step["path"].startswith("core/quotes/")]
     assert len(files) == 5
     lines = [line for step in files for line in step["code"].splitlines() if line.strip()]
     assert len(lines) <= 60

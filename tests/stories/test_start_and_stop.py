@@ -204,7 +204,8 @@ def test_make_run_works_in_a_folder_with_spaces(tmp_path: Path) -> None:
     copy = tmp_path / "Nora's bot (new)"
     copy.mkdir()
     programs = "combined_server.py", "bot.py", "setup_database.py", "core", "sandbox", "docs"
-    for name in ("Makefile", ".ci", "requirements.txt", *programs):
+    installed = "node_modules", "package-lock.json", "requirements.txt"
+    for name in ("Makefile", ".ci", *installed, *programs):
         (copy / name).symlink_to(ROOT / name)
     (copy / ".venv").symlink_to(sys.prefix)
     port = free_port()
