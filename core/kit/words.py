@@ -34,8 +34,12 @@ def _(message: str) -> str:
 
 
 def N_(message: str) -> str:
-    """Mark a message that is translated later, with `_`, where it is shown."""
+    """Mark a message that is translated later, where it is shown."""
     return message
+
+
+translate = _
+"""For messages that `N_` has marked."""
 
 
 def ngettext(one: str, many: str, count: int) -> str:

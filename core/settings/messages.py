@@ -21,7 +21,7 @@ from core.kit.discord_ui import (
     shortened,
 )
 from core.kit.feature import AuditLine
-from core.kit.words import _
+from core.kit.words import _, translate
 from core.outbox.discord_transport import Rendered
 from core.settings.actions import Current, LogPage
 from core.settings.rules import LONGEST_TEXT, Declared, feature_of, viewer_of, what_fits
@@ -244,7 +244,7 @@ def _act(
         return _("did `{action}`: {target}, {before} → {after}").format(
             action=safe(entry.action, limit), **fields
         )
-    text = _(line) if isinstance(line, str) else line(entry.before, entry.after)
+    text = translate(line) if isinstance(line, str) else line(entry.before, entry.after)
     return text.format_map(_Fields(fields))
 
 

@@ -110,7 +110,7 @@ def test_every_command_is_documented() -> None:
 
 
 GUIDES = "README.md", "docs/deploy.md"
-FOLDERS = {"data"}
+FOLDERS = {"data", "login", "me"}
 """What else begins with a slash in them."""
 
 

@@ -45,7 +45,7 @@ def test_translated_messages_are_literals(source: Path) -> None:
     """A sentence made by f-string or variable cannot be looked up in a catalogue."""
     for node in ast.walk(ast.parse(source.read_text())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            count = {"_": 1, "plural": 2}.get(node.func.id, 0)
+            count = {"_": 1, "N_": 1, "plural": 2}.get(node.func.id, 0)
             for argument in node.args[:count]:
                 assert isinstance(argument, ast.Constant), f"{source.name}:{node.lineno}"
 
