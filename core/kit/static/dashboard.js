@@ -46,14 +46,21 @@
   // It is closed while nobody looks at the page.
   const listen = (address) => {
     const note = document.getElementById("reconnecting");
-    let stream, timer;
+    let stream, timer, missed = false;
     const change = (name) => document.body.dispatchEvent(new CustomEvent("changed-" + name));
     const open = () => {
       stream = new EventSource(address);
-      stream.addEventListener("open", () => { clearTimeout(timer); note.hidden = true; });
-      stream.addEventListener("error", () => {
+      stream.addEventListener("open", () => {
         clearTimeout(timer);
-        timer = setTimeout(() => { note.hidden = false; }, 10000);
+        note.hidden = true;
+        if (missed) change("anything");
+        missed = false;
+      });
+      stream.addEventListener("error", () => {
+        if (!missed) timer = setTimeout(() => { note.hidden = false; }, 10000);
+        missed = true;
+        // The browser tries again, but not after an answer such as 502.
+        if (stream.readyState === EventSource.CLOSED) setTimeout(open, 5000);
       });
       stream.addEventListener("changed", (event) => change(event.data));
     };
