@@ -3,8 +3,9 @@
     python -m tests.mutants --count 200 --seed 1 --jobs 2 --json survivors.json
     python -m tests.mutants --again survivors.json
 
-For each change the tests of the changed package run, those of the changed file first, and end at
-the first failure. A change that none of them notices has survived: a test is missing, or the change
+First the tests of the changed packages run once each, to record which test executes which line.
+For each change only the tests that execute its line run, those of its package first, and end at the
+first failure. A change that none of them notices has survived: a test is missing, or the change
 makes no difference. The places depend on the seed and the code, and the working tree is left as it
 is. `--again` tries the survivors of an earlier run in the code of today.
 """
@@ -19,17 +20,24 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+import coverage
+import pytest
+
 ROOT = Path(__file__).parent.parent
 LEFT_OUT = {"migrations", "locale"}
 LONGEST = 900
 """Seconds. A change that makes the tests hang counts as noticed."""
+MOST = 300
+"""Tests that run for one change: code at the bottom is executed by nearly all."""
+Tests = dict[str, dict[str, list[str]]]
+"""File -> line -> the tests that execute it."""
 
 _SWAPS: dict[type[ast.AST], Any] = {
     ast.Lt: ast.LtE,
@@ -56,9 +64,14 @@ class Mutant:
 
     file: str
     line: int
+    end: int
     before: str
     after: str
     source: str
+
+    @property
+    def package(self) -> str:
+        return Path(self.file).parts[1]
 
 
 def find_mutants(file: Path) -> Iterator[Mutant]:
@@ -67,12 +80,14 @@ def find_mutants(file: Path) -> Iterator[Mutant]:
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.expr | ast.stmt):
             continue
-        before, after = ast.get_source_segment(source, node), _changed(node)
+        after = _changed(node)
+        before = ast.get_source_segment(source, node) if after is not None else None
         if after is None or before is None:
             continue
         start = _offset(source, node.lineno, node.col_offset)
         changed = source[:start] + after + source[start + len(before) :]
-        yield Mutant(str(file.relative_to(ROOT)), node.lineno, before, after, changed)
+        end = node.end_lineno or node.lineno
+        yield Mutant(str(file.relative_to(ROOT)), node.lineno, end, before, after, changed)
 
 
 def _changed(node: ast.expr | ast.stmt) -> str | None:
@@ -115,37 +130,79 @@ def _offset(source: str, line: int, column: int) -> int:
     return sum(map(len, lines[: line - 1])) + len(lines[line - 1].encode()[:column].decode())
 
 
-def tests_of(file: str, tests: Path) -> list[Path]:
-    """What to run for `core/raffle/draw/rules.py`, in this order: tests/raffle/draw/test_rules.py,
-    tests/raffle/draw, tests/raffle; for `personal.py` also tests/privacy."""
-    package = Path(file).parent.relative_to("core")
-    places = [package / f"test_{Path(file).name}", package, Path(package.parts[0])]
-    if Path(file).name == "personal.py":
-        places.append(Path("privacy"))
-    return [tests / place for place in places if (tests / place).exists()]
+def record(file: Path) -> None:
+    """Run the tests of the package that the file is named after, and write which of them execute
+    which line of `core/`."""
+    measured = coverage.Coverage(data_file=None, source=["core"], config_file=False)
+    failed = {""}
+
+    class Contexts:
+        def pytest_sessionstart(self) -> None:
+            load_features()  # what runs at import belongs to no test
+
+        @pytest.hookimpl(wrapper=True)
+        def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+            measured.switch_context(item.nodeid)
+            return (yield)
+
+        def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+            if report.failed:
+                failed.add(report.nodeid)
+
+    with measured.collect():
+        from core.features import load_features
+
+        pytest.main(["-q", "-p", "no:cacheprovider", f"tests/{file.stem}"], plugins=[Contexts()])
+    data = measured.get_data()
+    found = {
+        str(Path(path).relative_to(Path.cwd())): {
+            line: [test for test in tests if test not in failed]
+            for line, tests in data.contexts_by_lineno(path).items()
+        }
+        for path in data.measured_files()
+    }
+    file.write_text(json.dumps(found), encoding="utf-8")
 
 
-def survives(mutant: Mutant, copy: Path) -> bool:
-    """Whether the tests of the package pass with this change."""
+def tests_of(mutant: Mutant, recorded: dict[str, Tests]) -> list[str]:
+    """What to run: the tests that execute the changed lines; for what runs at import, all that
+    execute something in the file."""
+    for lines in (range(mutant.line, mutant.end + 1), None):
+        found = {
+            test: None
+            for one in sorted(recorded, key=lambda one: one != mutant.package)
+            for line, tests in recorded[one].get(mutant.file, {}).items()
+            if lines is None or int(line) in lines
+            for test in tests
+        }
+        if found:
+            return list(found)[:MOST]
+    return [f"tests/{mutant.package}"]
+
+
+def survives(mutant: Mutant, copy: Path, tests: list[str]) -> bool:
+    """Whether these tests pass with this change."""
     target = copy / mutant.file
     original = target.read_text(encoding="utf-8")
     target.write_text(mutant.source, encoding="utf-8")
     try:
-        pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
-        done = subprocess.run(
-            [*pytest, *map(str, tests_of(mutant.file, copy / "tests"))],
-            cwd=copy,
-            env=os.environ | {"CI": "true"},
-            timeout=LONGEST,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            check=False,
-        )
-        return done.returncode == 0
+        return _run(copy, LONGEST, "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests) == 0
     except subprocess.TimeoutExpired:
         return False
     finally:
         target.write_text(original, encoding="utf-8")
+
+
+def _run(copy: Path, timeout: int | None, *command: str) -> int:
+    return subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=copy,
+        env=os.environ | {"CI": "true"},
+        timeout=timeout,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    ).returncode
 
 
 def choose(given: argparse.Namespace) -> list[Mutant]:
@@ -154,8 +211,11 @@ def choose(given: argparse.Namespace) -> list[Mutant]:
     found = [mutant for file in files for mutant in find_mutants(file)]
     if not given.again:
         return random.Random(given.seed).sample(found, given.count)
-    earlier = {(one["file"], one["before"]) for one in json.loads(given.again.read_text())}
-    return [mutant for mutant in found if (mutant.file, mutant.before) in earlier]
+    chosen = list[Mutant]()
+    for one in json.loads(given.again.read_text()):
+        same = [m for m in found if (m.file, m.before) == (one["file"], one["before"])]
+        chosen += sorted(same, key=lambda m: abs(m.line - one["line"]))[:1]
+    return chosen
 
 
 def main() -> None:
@@ -165,18 +225,29 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="changes that are tried at a time")
     parser.add_argument("--json", type=Path, help="write the survivors to this file")
     parser.add_argument("--again", type=Path, help="try the survivors in this file again")
+    parser.add_argument("--maps", type=Path, help="keep in this folder what the tests execute")
+    parser.add_argument("--record", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.record:
+        record(given.record)
+        return
     chosen, survivors = choose(given), list[Mutant]()
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(given.jobs) as pool:
         copies: SimpleQueue[Path] = SimpleQueue()
         ignored = shutil.ignore_patterns(".git", ".venv", "data", ".*_cache", "__pycache__")
         for number in range(given.jobs):
             copies.put(Path(shutil.copytree(ROOT, Path(folder) / f"{number}", ignore=ignored)))
+        recorded = dict[str, Tests]()
+        for package in sorted({mutant.package for mutant in chosen}):
+            file = (given.maps or Path(folder)).absolute() / f"{package}.json"
+            if not file.exists():
+                _run(Path(folder) / "0", None, "tests.mutants", "--record", str(file))
+            recorded[package] = json.loads(file.read_text(encoding="utf-8"))
 
         def attempt(mutant: Mutant) -> bool:
             copy = copies.get()
             try:
-                return survives(mutant, copy)
+                return survives(mutant, copy, tests_of(mutant, recorded))
             finally:
                 copies.put(copy)
 
@@ -188,9 +259,9 @@ def main() -> None:
             change = f"{mutant.file}:{mutant.line}  {mutant.before!r} -> {mutant.after!r}"
             print(f"{number:4} {result:8} {change}", flush=True)
             if given.json:
-                rows = [{k: v for k, v in asdict(m).items() if k != "source"} for m in survivors]
+                rows = [asdict(one) | {"source": ""} for one in survivors]
                 given.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
-    packages = Counter("/".join(Path(mutant.file).parts[:2]) for mutant in survivors)
+    packages = Counter(mutant.package for mutant in survivors)
     print(f"{len(survivors)} of {len(chosen)} changes survived: {dict(packages.most_common())}")
 
 

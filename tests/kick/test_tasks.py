@@ -1,7 +1,7 @@
 """Keeping the channel and its subscriptions in order, and looking who is live."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from core.inbox.records import deliveries
 from core.kick import store, tasks
 from core.kick.bodies import WEBHOOK_KINDS, parse
 from core.kick.client import client_of
+from core.kick.intake import store as intake
 from core.kick.tasks import (
     MOST_AT_ONCE,
     TASKS,
@@ -291,6 +292,19 @@ def test_every_poll_is_a_separate_delivery(
     clock.forward(seconds=60)
     poll_livestreams(services)
     assert [row.sent_at for row in status_checks(clean)] == [NOON, NOON.replace(minute=1)]
+
+
+def test_channel_is_watched_since_the_last_gap_between_polls(
+    services: Services, clean: Database, clock: StandingClock, guild_id: int
+) -> None:
+    follow(clean, guild_id)
+    since = list[datetime]()
+    for minutes in (0, 1, 60):
+        clock.forward(minutes=minutes)
+        poll_livestreams(services)
+        with clean.begin() as tx:
+            since.append(intake.list_status_checks(tx)[NORA].watched_since)
+    assert since == [NOON, NOON, NOON + timedelta(minutes=61)]
 
 
 def test_two_servers_of_one_channel_share_one_poll(

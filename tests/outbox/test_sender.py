@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from core.kit.database import Database, DatabaseOutage
 from core.kit.errors import Outage, Refusal
-from core.outbox import actions
+from core.outbox import actions, store
 from core.outbox.records import Outgoing
 from core.outbox.sender import AT_ONCE, MOST_ATTEMPTS, PATIENCE, Sender
 from core.outbox.store import LEASE
@@ -64,6 +64,26 @@ async def test_number_of_concurrent_deliveries_is_limited(post: Post) -> None:
     await post.settles()
     assert post.transport.most_on_its_way == AT_ONCE
     assert len(post.transport.delivered) == AT_ONCE * 2
+
+
+async def test_sender_with_deliveries_in_progress_claims_only_what_is_left_of_its_limit(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post.transport.waits_for = AT_ONCE + 1
+    asked: list[int] = []
+    claim_due = store.claim_due
+
+    def claim(tx: Connection, now: datetime, most: int, active: list[int]) -> list[Outgoing]:
+        asked.append(most)
+        return claim_due(tx, now, most, active)
+
+    monkeypatch.setattr(store, "claim_due", claim)
+    for channel in range(AT_ONCE - 1):
+        post.posted(f"k{channel}", channel=channel)
+    async with post.sending():
+        await until_async(lambda: len(asked) > 1)
+        post.transport.waits_for = 0
+    assert asked[:2] == [AT_ONCE, 1]
 
 
 async def test_two_senders_send_nothing_twice(post: Post) -> None:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from core.kit.affiliate import AffiliatePlatform
 from core.kit.errors import Outage, StartError
@@ -93,10 +94,11 @@ def test_url_is_kept_secret(pretend: Sandbox) -> None:
         ShuffleClient(settings(shuffle_affiliate_url=wrong)).ask(NOON)
 
 
-def test_redirect_is_not_followed(pretend: Sandbox) -> None:
-    away = f"{pretend.base_url}/kick/site/nowhere"
-    with pytest.raises(Outage, match="HTTP"):
-        ShuffleClient(settings(shuffle_affiliate_url=away)).ask(NOON)
+def test_redirect_is_not_followed(pretend: Sandbox, httpserver: HTTPServer) -> None:
+    elsewhere = {"Location": pretend.env["SHUFFLE_AFFILIATE_URL"]}
+    httpserver.expect_request("/").respond_with_data(status=302, headers=elsewhere)
+    with pytest.raises(Outage, match="HTTP 302"):
+        ShuffleClient(settings(shuffle_affiliate_url=httpserver.url_for("/"))).ask(NOON)
 
 
 def test_missing_url_is_an_outage() -> None:

@@ -68,6 +68,7 @@ def test_drop_restarts_counting_and_is_reported_once_a_day(guild: Guild) -> None
     assert guild.published() == ["10"]
     (note,) = guild.posted("wagers.odd")
     (line,) = note["lines"]
+    assert note["more"] == 0
     assert (line["username"], line["total_before"], line["total"]) == ("MiaSpins", "1000", "300")
     guild.poll(5 + 24 * 60, MiaSpins="200")
     guild.poll(6 + 2 * 24 * 60, MiaSpins="100")

@@ -49,6 +49,7 @@ def test_role_is_granted_once_on_verification(guild: Guild) -> None:
     guild.member(MIA)
     guild.set(shuffle_code="NORA")
     guild.link(MIA, "MiaSpins")
+    guild.reconcile(0)
     assert guild.role_changes() == []
     guild.verify(MIA, reported(0, MiaSpins="1"))
     guild.verify(MIA, reported(1, MiaSpins="1"))

@@ -8,6 +8,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import pytest
 from sqlalchemy import Connection, select, text, update
+from sqlalchemy.exc import OperationalError
 
 from core.events import ChatMessageSent
 from core.features import load_features
@@ -23,7 +24,7 @@ from core.kick.accounts.rules import Follower, may_claim, primary_of
 from core.kick.chat import report
 from core.kick.events import events_of
 from core.kit.bus import LocalBus
-from core.kit.database import cache_of
+from core.kit.database import Database, cache_of
 from core.kit.errors import Refusal
 from core.kit.records import GuildId, MemberId, PlatformUserId
 from core.kit.services import Services
@@ -295,3 +296,14 @@ def test_primary_can_be_handed_over(servers: Servers) -> None:
 def test_server_without_channel_cannot_claim_primary(tx: Connection, guild_id: int) -> None:
     with pytest.raises(Refusal, match="No Kick channel"):
         run_in_guild(tx, guild_id, ADMIN, NOON, primary.claim, manages=None)
+
+
+def test_two_servers_change_the_primary_one_after_the_other(clean: Database) -> None:
+    with clean.begin() as tx:
+        for guild_id in (GUILD, OTHER_GUILD):
+            Servers(tx).follow(guild_id, NOON)
+    with clean.begin() as first, clean.begin() as second:
+        Servers(first).claim(GUILD, NOON)
+        second.execute(text("SET LOCAL lock_timeout = '50ms'"))
+        with pytest.raises(OperationalError, match="lock timeout"):
+            Servers(second).claim(OTHER_GUILD, NOON, manages=GUILD)

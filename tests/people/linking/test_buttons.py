@@ -13,6 +13,7 @@ from core.kit.discord_buttons import KeepButton
 from core.kit.services import Services
 from core.people import store as people
 from core.people.linking.discord import StartButton, UnlinkButton, ask_unlink
+from core.people.panels.discord import PanelButton, panel_buttons
 from core.people.records import Link
 from tests.acting import act
 from tests.kick.rig import settings
@@ -72,6 +73,25 @@ async def test_question_has_two_persistent_buttons(clean: Database, guild_id: in
     again = await known_again(UnlinkButton, f"people:unlink:{NORA}:{MIA}:{found.viewer_id}")
     assert (again.asker_id, again.discord_id, again.viewer_id) == (NORA, MIA, found.viewer_id)
     assert (await known_again(KeepButton, f"question:keep:{NORA}")).asker_id == NORA
+
+
+@pytest.mark.parametrize(
+    ("is_linked", "reply"), [(True, "Unlink"), (False, "No Kick account is linked")]
+)
+async def test_unlink_button_of_a_panel_asks_first(
+    clean: Database, guild_id: int, is_linked: bool, reply: str
+) -> None:
+    if is_linked:
+        link(clean, guild_id)
+    buttons: list[Any] = panel_buttons().children
+    assert [button.custom_id for button in buttons] == ["people:panel:link", "people:panel:unlink"]
+    interaction = press(clean, guild_id, MIA)
+    interaction.guild.id = guild_id
+    interaction.followup.send = AsyncMock()
+    await PanelButton("unlink").press(interaction)
+    (sent,) = interaction.followup.send.await_args_list
+    assert reply in sent.kwargs["embed"].title
+    assert ("view" in sent.kwargs) is is_linked
 
 
 async def known_again(kind: Any, custom_id: str) -> Any:
