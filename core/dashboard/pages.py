@@ -60,7 +60,7 @@ class Dashboard:
         self.csrf = CSRFProtect()
         self.rate = RateLimit(services.settings)
         self.declared = sorted(
-            (one.dashboard for one in features if one.dashboard is not None),
+            (pages for one in features for pages in one.guild_pages),
             key=lambda pages: pages.order,
         )
 
@@ -113,7 +113,11 @@ class Dashboard:
 
     def _entries(self, page: Page) -> list[GuildPages]:
         """What this person finds in the navigation."""
-        return [pages for pages in self.declared if page.may(pages.group)]
+        return [
+            pages
+            for pages in self.declared
+            if page.may(pages.group) and (page.groups is None or not pages.routes[0].admins_only)
+        ]
 
     # -- pages of features ------------------------------------------------------------------
 

@@ -169,7 +169,7 @@ class Feature:
         runs: what runs as long as the process does.
         next_goal: the next reward for watchtime, which is shown beside the watchtime.
         audit: action in the audit log -> how its entry reads.
-        dashboard: its pages of the dashboard and their entry in the navigation.
+        dashboard: its pages of the dashboard and their entry in the navigation, or several.
         stats: `stats(work)`: its numbers on the overview.
         setup: `setup(page)`: its steps on the way to a working server.
         person: `person(work, discord_id, viewer_ids)`: its part of the page about one person, and
@@ -200,10 +200,17 @@ class Feature:
     runs: "tuple[Callable[[Services], Runner], ...]" = ()
     next_goal: "NextGoal | None" = None
     audit: Mapping[str, AuditLine] = field(default_factory=dict)
-    dashboard: "GuildPages | None" = None
+    dashboard: "GuildPages | tuple[GuildPages, ...] | None" = None
     stats: "Callable[[Work], Sequence[Stat]] | None" = None
     setup: "Callable[[Page], Sequence[SetupStep]] | None" = None
     person: "Callable[[Work, int | None, Sequence[int]], Sequence[PersonCard]] | None" = None
     me: "GuildPages | None" = None
     public: "tuple[PublicPage, ...]" = ()
     personal: Personal | None = None
+
+    @property
+    def guild_pages(self) -> "tuple[GuildPages, ...]":
+        """Its pages of the dashboard, each with an entry in the navigation."""
+        if self.dashboard is None:
+            return ()
+        return self.dashboard if isinstance(self.dashboard, tuple) else (self.dashboard,)

@@ -12,6 +12,7 @@ from core.settings.discord import (
     audit_log_paginator,
     settings_paginator,
 )
+from core.settings.pages import settings_pages
 from core.settings.watch import Watch
 
 
@@ -31,5 +32,6 @@ def make_feature(others: Iterable[Feature]) -> Feature:
         ),
         paginators=(settings, audit_log),
         embeds={actions.CHANNEL_TROUBLE: messages.posted_trouble},
+        dashboard=settings_pages(known),
         on_channel_refused=partial(actions.note_refused, known),
     )

@@ -39,12 +39,13 @@ def page(settings: Sequence[Current], troubles: Troubles) -> discord.Embed:
     """One page of the list, grouped by feature."""
     parts: list[str] = []
     for feature, found in groupby(settings, key=lambda one: feature_of(one.declared)):
-        parts += [f"### {_feature_title(feature)}", *(_row(one, troubles) for one in found)]
+        parts += [f"### {feature_title(feature)}", *(_row(one, troubles) for one in found)]
     embed = card("⚙️ " + _("Settings of this server"), "\n".join(parts))
     return embed.set_footer(text=_("Change one with /settings set"))
 
 
-def _feature_title(feature: str) -> str:
+def feature_title(feature: str) -> str:
+    """A feature's name as a heading."""
     return _("Server") if feature == "guilds" else feature.replace("_", " ").capitalize()
 
 

@@ -39,14 +39,12 @@ OPEN = {
 }
 """Routes that ask nobody who they are, and why."""
 
-GROUPS = {
-    one.dashboard.name: one.dashboard.group for one in load_features() if one.dashboard is not None
-}
+PAGES = [pages for feature in load_features() for pages in feature.guild_pages]
+GROUPS = {pages.name: pages.group for pages in PAGES}
 ADMINS_ONLY = {
-    f"dashboard.{one.dashboard.name}.{route.name}"
-    for one in load_features()
-    if one.dashboard is not None
-    for route in one.dashboard.routes
+    f"dashboard.{pages.name}.{route.name}"
+    for pages in PAGES
+    for route in pages.routes
     if route.admins_only
 }
 
