@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 PY := .venv/bin/python
 
-.PHONY: help run demo test check bench format lock docs baseline words clean runtime development
+.PHONY: help run demo test check bench scan format lock docs baseline words clean runtime development
 
 help: ## print this list
 	@echo 'Regulars: a community bot for streamers on Kick with a Discord server.'
@@ -31,6 +31,10 @@ check: development ## format, lint, types, and who may import whom
 
 bench: development ## measure speed and memory; writes benchmarks/results.json
 	@$(PY) -m benchmarks
+
+scan: development ## attack the product in its sandbox with wapiti; writes its summary into docs/security.md
+	@test -x .venv/scan/bin/wapiti || { $(PY) -m venv .venv/scan && .venv/scan/bin/pip install -q wapiti3==3.2.3; }
+	@$(PY) -m tests.scan
 
 format: development ## format the code
 	$(PY) -m ruff check --fix-only --quiet .

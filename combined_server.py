@@ -109,8 +109,10 @@ def web(services: Services, features: Iterable[Feature]) -> Flask:
     """The Flask application with every feature's pages."""
     app = Flask("regulars", static_folder=None)
     app.secret_key = signing_key(services.settings)
-    edge(app, services.settings.discord_cdn_url)
-    if services.settings.oauth_base_url is not None:
+    settings = services.settings
+    is_https = settings.public_url.startswith("https://")
+    edge(app, settings.discord_cdn_url, is_https=is_https)
+    if settings.oauth_base_url is not None:
         # There is exactly one proxy; further forwarded addresses come from the client.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     for feature in features:

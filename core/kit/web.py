@@ -49,6 +49,8 @@ def _headers(pictures: str) -> Mapping[str, str]:
         csp=secure.ContentSecurityPolicy()
         .default_src("'self'")
         .img_src("'self'", "data:", f"{pictures}/")
+        .object_src("'none'")
+        .form_action("'self'")
         .frame_ancestors("'none'")
         .base_uri("'none'"),
         xfo=secure.XFrameOptions().deny(),
@@ -161,11 +163,12 @@ class DeferredResponse(Response):
         yield from response(environ, start_response)
 
 
-def edge(app: Flask, pictures: str = DISCORDS_PICTURES) -> None:
+def edge(app: Flask, pictures: str = DISCORDS_PICTURES, *, is_https: bool = False) -> None:
     """Set up layout, language, error handlers and security headers.
 
     Args:
         pictures: the site that pages may show pictures from.
+        is_https: browsers reach us over https, and are told to stay there.
     """
     app.config[PICTURES] = pictures
     app.session_interface = _Sessions()
@@ -220,4 +223,6 @@ def edge(app: Flask, pictures: str = DISCORDS_PICTURES) -> None:
             return response  # no browser asks there, and it is a part of every webhook's cost
         for name, value in _headers(pictures).items():
             response.headers.setdefault(name, value)
+        if is_https:
+            response.headers["Strict-Transport-Security"] = "max-age=31536000"
         return response

@@ -17,6 +17,7 @@ VERBS = (
     "test",
     "check",
     "bench",
+    "scan",
     "format",
     "lock",
     "docs",

@@ -150,6 +150,14 @@ def test_every_response_has_security_headers(path: str, client: FlaskClient) -> 
     assert headers["Referrer-Policy"] == "no-referrer"
 
 
+@pytest.mark.parametrize("is_https", [True, False])
+def test_browsers_are_told_to_stay_on_https(is_https: bool) -> None:
+    app = Flask("test")
+    edge(app, is_https=is_https)
+    headers = app.test_client().get("/").headers
+    assert ("Strict-Transport-Security" in headers) == is_https
+
+
 def test_page_can_set_its_own_header(client: FlaskClient) -> None:
     assert client.get("/own").headers.getlist("X-Frame-Options") == ["SAMEORIGIN"]
 
