@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import structlog
@@ -18,9 +19,14 @@ from core.guilds import store as guilds
 from core.kit.database import METADATA, Database
 from core.kit.embedded import EmbeddedPostgres
 from core.kit.errors import StartError
+from sandbox.discord.driver import DiscordDriver
+from sandbox.serve import Sandbox, on_thread
 from tests import guild_filter
 from tests.browser import PHONE, chromium, clean_page
 from tests.json_keys import undeclared_keys
+
+if TYPE_CHECKING:
+    from tests.dashboard.site import Site
 
 GUILD = 1001
 OTHER_GUILD = 2002
@@ -142,3 +148,25 @@ def page(browser: Browser) -> Iterator[Page]:
     """A phone on which nothing may be blocked or broken."""
     with clean_page(browser, viewport=PHONE, color_scheme="dark") as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def site_sandbox() -> Iterator[Sandbox]:
+    """The vendors around `site`."""
+    with on_thread() as opened:
+        yield opened
+
+
+@pytest.fixture
+def site(database: Database, site_sandbox: Sandbox, tmp_path: Path) -> "Iterator[Site]":
+    """The web application with every feature's pages; what a test changes in the sandbox's Discord
+    it changes back."""
+    from tests.clean import cleaned
+    from tests.dashboard.site import open_site
+
+    discord = DiscordDriver(site_sandbox.base_url)
+    with cleaned(database):
+        opened = open_site(database, site_sandbox, discord, tmp_path)
+        yield opened
+        opened.services.database.close()
+    discord.close()

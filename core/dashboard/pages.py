@@ -32,6 +32,7 @@ from core.guilds import store as guild_store
 from core.kit.assets import asset, icon
 from core.kit.crypto import hash_of
 from core.kit.discord_rest import DiscordRest
+from core.kit.discord_ui import duration
 from core.kit.errors import Outage, Refusal
 from core.kit.feature import Feature
 from core.kit.guild_pages import GuildPages, Page, PersonCard, Route, local_time
@@ -103,7 +104,7 @@ class Dashboard:
         app.jinja_env.globals.update(
             asset=asset, icon=icon, local_time=local_time, with_query=_with_query
         )
-        app.jinja_env.filters["plain"] = _plain
+        app.jinja_env.filters.update(plain=_plain, duration=duration)
         app.register_error_handler(Forbidden, _forbidden)
         app.register_error_handler(CSRFError, _form_expired)
 

@@ -20,7 +20,7 @@ from core.kit.services import Services
 from core.kit.tasks import for_each
 from core.kit.words import N_
 from core.kit.work import Lock, chat_action
-from core.watchtime import actions, messages, store, streams
+from core.watchtime import actions, messages, pages, store, streams
 from core.watchtime.discord import HISTORY, LEADERBOARD, Watchtime
 from core.watchtime.records import Adjustment, Day, Total
 from core.watchtime.rules import WatchtimeSettings
@@ -124,4 +124,9 @@ FEATURE = Feature(
     ),
     lines={"watchtime.reply": messages.reply},
     paginators=(LEADERBOARD, HISTORY),
+    dashboard=pages.PAGES,
+    stats=pages.stats,
+    setup=pages.setup,
+    person=pages.person,
+    public=(pages.PUBLIC,),
 )

@@ -34,6 +34,9 @@ class WatchtimeSettings(GuildSettings, feature="watchtime"):
         least=0,
         most=1440,
     )
+    public_leaderboard: bool = switch(
+        "Whether the leaderboard has a public web page.", default=True
+    )
 
 
 class Presence(NamedTuple):

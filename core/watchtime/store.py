@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.kit.database import notify_after_commit
-from core.kit.work import ACROSS_GUILDS
+from core.kit.work import ACROSS_GUILDS, note_change
 from core.watchtime.records import ConfirmedStream, OfflineCheck
 from core.watchtime.rules import LimitedDay
 
@@ -33,6 +33,7 @@ CREDITED = "watchtime.credited"
 def notify_credited(tx: Connection, guild_id: int) -> None:
     """Wake whoever gives something for watchtime, after the commit."""
     notify_after_commit(tx, CREDITED, guild_id=str(guild_id))
+    note_change(tx, guild_id, "watchtime")
 
 
 # A message on time lies after everything confirmed and touches no stream here: the stream's next

@@ -8,7 +8,6 @@ from core.guilds import setting_fields
 from core.settings import actions
 from core.settings.rules import get_declared
 from core.watchtime.rules import WatchtimeSettings
-from tests.dashboard.conftest import sandbox, site  # noqa: F401
 from tests.dashboard.site import GUILD, IDS, Site, words
 
 KNOWN = tuple(one for feature in load_features() for one in feature.settings)
@@ -16,7 +15,7 @@ PAGE = f"/g/{GUILD}/settings"
 ENABLED = WatchtimeSettings.declared["enabled"]
 
 
-def value(site: Site, key: str) -> actions.Current:  # noqa: F811
+def value(site: Site, key: str) -> actions.Current:
     with site.services.work_in(GUILD) as work:
         return actions.get_current(work, get_declared(key, KNOWN))
 
@@ -38,7 +37,7 @@ def form_of(text: str, feature: str) -> dict[str, str]:
     return form
 
 
-def test_every_setting_is_shown_with_help_and_origin(site: Site) -> None:  # noqa: F811
+def test_every_setting_is_shown_with_help_and_origin(site: Site) -> None:
     shown = words(site.visitor("nora").get(PAGE))
     for one in KNOWN:
         assert setting_fields.label_of(one) in shown
@@ -46,7 +45,7 @@ def test_every_setting_is_shown_with_help_and_origin(site: Site) -> None:  # noq
     assert "Set by" not in shown
 
 
-def test_saving_a_card_changes_only_that_feature(site: Site) -> None:  # noqa: F811
+def test_saving_a_card_changes_only_that_feature(site: Site) -> None:
     nora = site.visitor("nora")
     form = form_of(nora.get(PAGE).text, "guilds")
     form.pop("csrf_token", None)
@@ -59,7 +58,7 @@ def test_saving_a_card_changes_only_that_feature(site: Site) -> None:  # noqa: F
     assert "Set by" in words(nora.get(PAGE))
 
 
-def test_reset_gives_the_default_back(site: Site) -> None:  # noqa: F811
+def test_reset_gives_the_default_back(site: Site) -> None:
     with site.services.work_in(GUILD, IDS["nora"]) as work:
         guilds.change_setting(work, ENABLED, not ENABLED.default)
     nora = site.visitor("nora")
@@ -72,7 +71,7 @@ def test_reset_gives_the_default_back(site: Site) -> None:  # noqa: F811
     assert [one.target for one in entries] == ["reset", ""]
 
 
-def test_what_does_not_fit_changes_nothing_and_is_shown_again(site: Site) -> None:  # noqa: F811
+def test_what_does_not_fit_changes_nothing_and_is_shown_again(site: Site) -> None:
     nora = site.visitor("nora")
     refused = nora.post(f"{PAGE}/guilds", page=PAGE, **{"guilds.time_zone": "Mordor"})
     assert refused.status_code == 422
@@ -82,7 +81,7 @@ def test_what_does_not_fit_changes_nothing_and_is_shown_again(site: Site) -> Non
     assert form_of(refused.text, "watchtime") == form_of(nora.get(PAGE).text, "watchtime")
 
 
-def test_unknown_features_and_keys_are_not_found(site: Site) -> None:  # noqa: F811
+def test_unknown_features_and_keys_are_not_found(site: Site) -> None:
     nora = site.visitor("nora")
     for path in ("nothing", "nothing/enabled/reset", "watchtime/nothing/reset"):
         assert nora.post(f"{PAGE}/{path}", page=PAGE).status_code == 404

@@ -1,0 +1,200 @@
+"""Watchtime on the dashboard: the leaderboard, a viewer's history, corrections, settings."""
+
+from collections.abc import Sequence
+from typing import cast
+from uuid import uuid4
+
+from flask import Response, abort, request
+
+from core.guilds.setting_fields import save_settings, setting_fields
+from core.kit.discord_ui import duration
+from core.kit.guild_pages import (
+    GuildPages,
+    Page,
+    PersonCard,
+    PublicPage,
+    PublicRequest,
+    SetupStep,
+    Stat,
+    csv_response,
+    whole_number,
+)
+from core.kit.words import _
+from core.kit.work import Work
+from core.people.exclusions.actions import list_excluded
+from core.people.exclusions.routes import add_exclusions
+from core.people.records import Viewer
+from core.watchtime import actions, views
+from core.watchtime.rules import Period, WatchtimeSettings
+
+PAGES = GuildPages("watchtime", lambda: _("Watchtime"), icon="clock-hour-4", order=20)
+
+PER_PAGE = 25
+MOST_EXPORTED = 100
+"""Pages of a CSV file."""
+
+
+def periods() -> dict[str, str]:
+    """Period -> its name."""
+    return {"all": _("All time"), "month": _("This month"), "week": _("This week")}
+
+
+def _asked_period() -> Period:
+    asked = request.args.get("period", "all")
+    return cast("Period", asked if asked in periods() else "all")
+
+
+@PAGES.get()
+def board(page: Page) -> str:
+    """The leaderboard, and everything about the server."""
+    period = _asked_period()
+    return page.render(
+        "watchtime/board.html",
+        board=page.run(views.get_board, period, PER_PAGE, page.number("page")),
+        periods=periods(),
+        overview=page.run(views.get_overview),
+        excluded=page.run(list_excluded, "watchtime"),
+        fields=setting_fields(page, WatchtimeSettings.declared.values()),
+        key=uuid4().hex,
+        details_view=viewer,
+    )
+
+
+@PAGES.get("leaderboard.csv")
+def export(page: Page) -> Response:
+    """The leaderboard for a spreadsheet."""
+    period, rows, number, pages = _asked_period(), [], 1, 1
+    while number <= min(pages, MOST_EXPORTED):
+        found = page.run(views.get_board, period, PER_PAGE, number)
+        rows += [(one.rank, one.name, int(one.watched.total_seconds())) for one in found.places]
+        number, pages = number + 1, found.pages
+    header = (_("Rank"), _("Viewer"), _("Seconds"))
+    return csv_response(f"watchtime-{period}", header, rows)
+
+
+def _viewer(page: Page, viewer_id: int) -> Viewer:
+    found = page.run(Work.find, Viewer, viewer_id)
+    if found is None:
+        abort(404)
+    return found
+
+
+@PAGES.get("viewer/<int:viewer_id>")
+def viewer(page: Page, viewer_id: int) -> str:
+    """Where a viewer's minutes came from."""
+    _viewer(page, viewer_id)
+    found = page.run(views.get_history, viewer_id, page.number("page"), is_admin=True)
+    return page.render("watchtime/viewer.html", found=found, key=uuid4().hex)
+
+
+@PAGES.post("adjust", shows=board)
+def adjust(page: Page) -> Response:
+    """Give somebody minutes, or take some away."""
+    return _adjust(page, page.form.get("viewer", ""))
+
+
+@PAGES.post("viewer/<int:viewer_id>/adjust", shows=viewer)
+def adjust_viewer(page: Page, viewer_id: int) -> Response:
+    """The same on a viewer's own page."""
+    return _adjust(page, _viewer(page, viewer_id).name)
+
+
+def _adjust(page: Page, who: str) -> Response:
+    minutes = whole_number(page.form, "minutes", _("Minutes"))
+    # A second click sends the same key, and changes nothing.
+    key = f"web:{page.form.get('key', '')[:32]}"
+    done = page.run(actions.adjust, who, minutes, page.form.get("reason", ""), key)
+    total = duration(done.watched.total_seconds())
+    return page.done(_("{name} has {time} now.").format(name=done.viewer.name, time=total))
+
+
+@PAGES.post("settings", shows=board)
+def settings(page: Page) -> Response:
+    """Change what counts."""
+    save_settings(page, WatchtimeSettings.declared.values())
+    return page.done(_("Settings saved."))
+
+
+add_exclusions(PAGES, "watchtime", shows=board)
+
+# -- parts of other pages -------------------------------------------------------------------------
+
+
+def stats(work: Work) -> list[Stat]:
+    """For the overview."""
+    found = views.get_overview(work)
+    live = any(stream.is_live for stream in found.streams)
+    return [
+        Stat(
+            _("Stream"),
+            _("Live") if live else _("Offline"),
+            pages="watchtime",
+            icon="broadcast" if live else "broadcast-off",
+        ),
+        Stat(
+            _("Viewers counted now"),
+            f"{found.counted_now:,}",
+            note=_("wrote within {window} min").format(window=found.settings.window_minutes),
+            pages="watchtime",
+            icon="users",
+        ),
+        Stat(
+            _("Watchtime in all"),
+            duration(found.totals.watched.total_seconds()),
+            note=_("of {count} viewers").format(count=f"{found.totals.viewers:,}"),
+            pages="watchtime",
+            icon=PAGES.icon,
+        ),
+    ]
+
+
+def setup(page: Page) -> list[SetupStep]:
+    """For the checklist."""
+    found = page.run(views.get_overview)
+    enabled = found.settings.enabled
+    return [
+        SetupStep(
+            _("Count watchtime"),
+            is_done=enabled,
+            text=_("Each message in chat counts {window} min while the stream is live.").format(
+                window=found.settings.window_minutes
+            )
+            if enabled
+            else _("Counting is off; nobody earns watchtime."),
+            url=page.url_of(PAGES, board) + "#settings",
+            button=_("Watchtime"),
+            order=50,
+        )
+    ]
+
+
+def person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> list[PersonCard]:
+    """For the page about a person."""
+    cards = []
+    for viewer in filter(None, (work.find(Viewer, one) for one in viewer_ids)):
+        found = views.get_status(work, viewer)
+        rank = f"{found.rank.rank:,}" if found.rank.rank else _("none yet")
+        rows = [
+            (_("In all"), duration(found.rank.watched.total_seconds())),
+            (_("This month"), duration(found.this_month.total_seconds())),
+            (_("Rank"), f"{rank} / {found.rank.ranked:,}"),
+        ]
+        cards.append(PersonCard(_("Watchtime"), PAGES.icon, rows, order=20))
+    return cards
+
+
+def _public(public: PublicRequest) -> str:
+    period = _asked_period()
+    number = min(max(request.args.get("page", 1, type=int), 1), 4)
+    found = public.run(views.get_board, period, PER_PAGE, number)
+    return public.render("watchtime/public.html", board=found, periods=periods())
+
+
+PUBLIC = PublicPage(
+    "leaderboard",
+    lambda: _("Leaderboard"),
+    "trophy",
+    WatchtimeSettings.declared["public_leaderboard"],
+    _public,
+    order=10,
+)

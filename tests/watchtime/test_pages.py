@@ -1,0 +1,94 @@
+"""Watchtime on the dashboard: the same numbers as the commands, and the same corrections."""
+
+import pytest
+
+from core.events import Person
+from core.people.actions import meet_person
+from core.watchtime import actions, views
+from core.watchtime.rules import WatchtimeSettings
+from tests.dashboard.site import GUILD, Site, Visitor, words
+
+PAGE = f"/g/{GUILD}/watchtime"
+
+
+@pytest.fixture(autouse=True)
+def three_viewers(site: Site) -> None:
+    with site.services.work_in(GUILD) as work:
+        for number, name in enumerate(("MadCats", "LeoLion", "<b>Yuki</b>"), 1):
+            person = Person(user_id=number, name=name)
+            meet_person(work.tx, GUILD, "kick", person, work.now)
+            actions.adjust(work, name, number * 60, "to begin with", f"start:{number}")
+
+
+@pytest.fixture
+def admin(site: Site) -> Visitor:
+    return site.visitor("nora")
+
+
+def test_board_shows_what_the_command_shows(site: Site, admin: Visitor) -> None:
+    shown = words(admin.get(PAGE))
+    with site.services.work_in(GUILD) as work:
+        board = views.get_board(work)
+    assert [place.rank for place in board.places] == [1, 2, 3]
+    assert "🥇 &lt;b&gt;Yuki&lt;/b&gt; 3 h 00 min 🥈 LeoLion 2 h 00 min 🥉 MadCats 1 h" in shown
+
+
+def test_period_and_file(admin: Visitor) -> None:
+    assert "LeoLion" in words(admin.get(f"{PAGE}?period=week"))
+    file = admin.get(f"{PAGE}/leaderboard.csv")
+    assert file.text.splitlines()[1:] == ["1,<b>Yuki</b>,10800", "2,LeoLion,7200", "3,MadCats,3600"]
+
+
+def test_correction_counts_once_however_often_it_is_sent(site: Site, admin: Visitor) -> None:
+    form = {"viewer": "LeoLion", "minutes": "-30", "reason": "counted twice", "key": "same"}
+    for _click in range(2):
+        assert admin.post(f"{PAGE}/adjust", page=PAGE, **form).status_code == 303
+    assert "LeoLion has 1 h 30 min now." in words(admin.get(PAGE))
+    with site.services.work_in(GUILD) as work:
+        viewer_id = next(p.viewer_id for p in views.get_board(work).places if p.name == "LeoLion")
+    history = words(admin.get(f"{PAGE}/viewer/{viewer_id}"))
+    assert "Correction: counted twice −30 min" in history
+    assert "1 h 30 min in all" in history
+
+
+@pytest.mark.parametrize(
+    ("form", "reason"),
+    [
+        ({"viewer": "Nobody", "minutes": "5", "reason": "x"}, "Nobody"),
+        ({"viewer": "LeoLion", "minutes": "many", "reason": "x"}, "must be a whole number"),
+        ({"viewer": "LeoLion", "minutes": "-500", "reason": "x"}, "more cannot be taken away"),
+        ({"viewer": "LeoLion", "minutes": "5", "reason": " "}, "needs a number of minutes"),
+    ],
+)
+def test_declined_correction_keeps_what_was_typed(
+    admin: Visitor, form: dict[str, str], reason: str
+) -> None:
+    answer = admin.post(f"{PAGE}/adjust", page=PAGE, **form)
+    assert (answer.status_code, reason in words(answer)) == (422, True)
+    assert f'value="{form["viewer"]}"' in answer.text
+
+
+def test_settings_are_saved_and_checked(site: Site, admin: Visitor) -> None:
+    form = {"watchtime.window_minutes": "20", "watchtime.daily_limit_minutes": "0"}
+    assert admin.post(f"{PAGE}/settings", page=PAGE, **form).status_code == 303
+    with site.services.work_in(GUILD) as work:
+        settings = views.get_overview(work).settings
+    assert settings == WatchtimeSettings(enabled=False, window_minutes=20, public_leaderboard=False)
+    assert "Counting is off" in words(admin.get(PAGE))
+    too_much = admin.post(
+        f"{PAGE}/settings", page=PAGE, **form | {"watchtime.window_minutes": "61"}
+    )
+    assert (too_much.status_code, "Maximum: 60" in words(too_much)) == (422, True)
+
+
+def test_public_leaderboard_can_be_switched_off(site: Site, admin: Visitor) -> None:
+    anyone = site.visitor()
+    page = anyone.get(f"/p/{GUILD}/leaderboard")
+    assert (page.status_code, "LeoLion" in words(page)) == (200, True)
+    form = {"watchtime.enabled": "1", "watchtime.window_minutes": "10"}
+    admin.post(f"{PAGE}/settings", page=PAGE, **form, **{"watchtime.daily_limit_minutes": "0"})
+    assert anyone.get(f"/p/{GUILD}/leaderboard?page=2").status_code == 404
+
+
+def test_viewer_of_another_server_is_not_found(site: Site, admin: Visitor) -> None:
+    assert admin.get(f"{PAGE}/viewer/999999").status_code == 404
