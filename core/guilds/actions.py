@@ -1,6 +1,6 @@
 """What one can do with a guild, its settings and its permissions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds import store
-from core.guilds.records import Guild, Permission
+from core.guilds.records import AuditEntry, Guild, Permission
 from core.guilds.settings import LANGUAGE, TIME_ZONE, require_fitting
 from core.kit.database import cache_of
 from core.kit.feature import GuildSetting
@@ -171,6 +171,18 @@ def list_permissions(work: Work) -> dict[str, list[int]]:
     for one in work.scalars(select(Permission).order_by(Permission.command_group, "role_id")):
         found.setdefault(one.command_group, []).append(one.role_id)
     return found
+
+
+def granted_still(work: Work, entries: Sequence[AuditEntry]) -> list[AuditEntry]:
+    """The entries about permissions that are still granted."""
+    held = list_permissions(work)
+    return [one for one in entries if int(one.target) in held.get(one.after, ())]
+
+
+def revoked_still(work: Work, entries: Sequence[AuditEntry]) -> list[AuditEntry]:
+    """The entries about permissions that have not been granted again."""
+    held = list_permissions(work)
+    return [one for one in entries if int(one.target) not in held.get(one.before, ())]
 
 
 # -- the audit log --------------------------------------------------------------------------------

@@ -1,9 +1,10 @@
 """What the guilds package declares."""
 
+from core.guilds import actions
 from core.guilds.channels import check_health
 from core.guilds.records import AuditEntry, Guild, StoredSetting
 from core.guilds.settings import SETTINGS
-from core.kit.feature import Feature
+from core.kit.feature import Feature, Undo
 from core.kit.privacy import personal_data
 from core.kit.words import N_
 
@@ -14,6 +15,18 @@ FEATURE = Feature(
     audit={
         "guilds.grant": N_("let {target} use the command group {after}"),
         "guilds.revoke": N_("took the command group {before} from {target}"),
+    },
+    undo={
+        "guilds.grant": Undo(
+            actions.granted_still,
+            lambda work, entry: actions.revoke(work, entry.after, int(entry.target)),
+            admins_only=True,
+        ),
+        "guilds.revoke": Undo(
+            actions.revoked_still,
+            lambda work, entry: actions.grant(work, entry.before, int(entry.target)),
+            admins_only=True,
+        ),
     },
     personal=personal_data(Guild, StoredSetting, AuditEntry),
 )

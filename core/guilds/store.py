@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds.records import AuditEntry, Guild, GuildChannel, Permission, StoredSetting
 from core.kit.records import table_of
-from core.kit.work import ACROSS_GUILDS
+from core.kit.work import ACROSS_GUILDS, note_change
 
 _guilds = table_of(Guild)
 _channels = table_of(GuildChannel)
@@ -210,3 +210,4 @@ def post_audit(
     """See `core.guilds.actions.audit`."""
     entry = {"actor": actor, "action": action, "target": target, "before": before, "after": after}
     tx.execute(_POST_AUDIT, {"guild_id": guild_id, **entry})
+    note_change(tx, guild_id, "guilds")

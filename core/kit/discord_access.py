@@ -7,6 +7,7 @@ removing a role or a grant works at once, also for buttons of old posts.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 import discord
@@ -53,10 +54,10 @@ def is_grantable(command: Command) -> bool:
     return bool(needed_permissions(command).value) and not root.extras.get("admins_only")
 
 
-def grantable_groups(bot: commands.Bot) -> dict[str, list[Command]]:
+def grantable_groups(known: Iterable[Command]) -> dict[str, list[Command]]:
     """Group -> its commands that need a permission, in alphabetical order."""
     found: dict[str, list[Command]] = defaultdict(list)
-    for command in sorted(bot.walk_commands(), key=lambda one: one.qualified_name):
+    for command in sorted(known, key=lambda one: one.qualified_name):
         if is_grantable(command):
             found[group_of_command(command)].append(command)
     return dict(sorted(found.items()))

@@ -39,6 +39,9 @@ EventHandler: TypeAlias = "Callable[[Connection, Any], None]"
 """`on_<event>(tx, event)`: turns one event into an action, inside the given transaction."""
 
 
+CogBuilder: TypeAlias = "Callable[[Services], commands.Cog]"
+"""Builds a group of Discord commands."""
+
 Shape = Literal["", "channel", "role", "time_zone", "language"]
 """What a setting's value stands for, where its type alone does not tell."""
 
@@ -144,6 +147,22 @@ name."""
 
 
 @dataclass(frozen=True)
+class Undo:
+    """How a change in the audit log is undone.
+
+    Attributes:
+        in_effect: `in_effect(work, entries)` -> those entries whose change nothing has changed
+            since.
+        run: `run(work, entry)` does the opposite.
+        admins_only: moderators who were granted a group cannot.
+    """
+
+    in_effect: "Callable[[Work, Sequence[Any]], Sequence[Any]]"
+    run: "Callable[[Work, Any], object]"
+    admins_only: bool = False
+
+
+@dataclass(frozen=True)
 class Feature:
     """What a package declares. Everything but the name is optional.
 
@@ -169,6 +188,7 @@ class Feature:
         runs: what runs as long as the process does.
         next_goal: the next reward for watchtime, which is shown beside the watchtime.
         audit: action in the audit log -> how its entry reads.
+        undo: action in the audit log -> how it is undone.
         dashboard: its pages of the dashboard and their entry in the navigation, or several.
         stats: `stats(work)`: its numbers on the overview.
         setup: `setup(page)`: its steps on the way to a working server.
@@ -182,7 +202,7 @@ class Feature:
     name: str
     handlers: Mapping[type, EventHandler] = field(default_factory=dict)
     batch_handlers: Mapping[type, BatchHandler] = field(default_factory=dict)
-    cogs: "tuple[Callable[[Services], commands.Cog], ...]" = ()
+    cogs: tuple[CogBuilder, ...] = ()
     pages: "tuple[Callable[[Services], Blueprint], ...]" = ()
     chat_commands: tuple[ChatCommand, ...] = ()
     settings: tuple[GuildSetting[Any], ...] = ()
@@ -200,6 +220,7 @@ class Feature:
     runs: "tuple[Callable[[Services], Runner], ...]" = ()
     next_goal: "NextGoal | None" = None
     audit: Mapping[str, AuditLine] = field(default_factory=dict)
+    undo: Mapping[str, Undo] = field(default_factory=dict)
     dashboard: "GuildPages | tuple[GuildPages, ...] | None" = None
     stats: "Callable[[Work], Sequence[Stat]] | None" = None
     setup: "Callable[[Page], Sequence[SetupStep]] | None" = None

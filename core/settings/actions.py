@@ -5,19 +5,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, Text, cast, literal, or_, select
 
 from core.guilds import actions as guilds
 from core.guilds import channels
 from core.guilds import store as guild_store
 from core.guilds.records import AuditEntry, TroubleReason
 from core.kit.discord_ui import TO_POST
+from core.kit.errors import Refusal
+from core.kit.feature import Undo
 from core.kit.paginator import nearest_page
 from core.kit.settings import Settings
+from core.kit.words import _
 from core.kit.work import Work
 from core.outbox.records import Outgoing
 from core.outbox.transport import ChannelRefused
 from core.people.records import Viewer
+from core.people.store import fold
 from core.settings.rules import Declared, viewer_of
 
 
@@ -92,12 +96,72 @@ class LogPage:
     viewers: dict[int, str]
 
 
-def read_log(work: Work, per_page: int, number: int) -> LogPage:
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """Which entries of the audit log are wanted; what is empty limits nothing.
+
+    Attributes:
+        actor: Discord id; 0 is the bot.
+        prefix: how the action begins, such as `raffle.`.
+        text: part of what the entry says, or a viewer's whole name.
+        since: and before `until`.
+    """
+
+    actor: int | None = None
+    prefix: str = ""
+    text: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def criteria(self) -> list[ColumnElement[bool]]:
+        """As conditions."""
+        found: list[ColumnElement[bool]] = []
+        if self.actor is not None:
+            found.append(AuditEntry.actor == self.actor)
+        if self.prefix:
+            found.append(AuditEntry.action.startswith(self.prefix, autoescape=True))
+        if self.text:
+            named = select(literal("viewer:") + cast(Viewer.viewer_id, Text)).where(
+                Viewer.folded_name == fold(self.text)
+            )
+            columns = (
+                AuditEntry.action,
+                AuditEntry.target,
+                cast(AuditEntry.before, Text),
+                cast(AuditEntry.after, Text),
+            )
+            said = [one.icontains(self.text, autoescape=True) for one in columns]
+            found.append(or_(*said, AuditEntry.target.in_(named)))
+        if self.since is not None:
+            found.append(AuditEntry.at >= self.since)
+        if self.until is not None:
+            found.append(AuditEntry.at < self.until)
+        return found
+
+
+EVERYTHING = LogFilter()
+
+
+def list_actors(work: Work) -> list[int]:
+    """Who is in the audit log."""
+    return list(work.scalars(select(AuditEntry.actor).distinct().order_by(AuditEntry.actor)))
+
+
+def find_entry(work: Work, entry_id: int) -> AuditEntry:
+    """One entry of the audit log. Raises Refusal if there is none."""
+    found = work.scalar(select(AuditEntry).where(AuditEntry.id == entry_id))
+    if found is None:
+        raise Refusal(_("There is no such entry in the audit log."))
+    return found
+
+
+def read_log(work: Work, per_page: int, number: int, wanted: LogFilter = EVERYTHING) -> LogPage:
     """This page of the audit log, counted from 1, or the nearest one that exists."""
-    total = work.count(AuditEntry.id.is_not(None))
+    criteria = wanted.criteria()
+    total = work.count(AuditEntry.id.is_not(None), *criteria)
     number, _pages = nearest_page(number, total, per_page)
     skipped = (number - 1) * per_page
-    newest = select(AuditEntry).order_by(AuditEntry.id.desc())
+    newest = select(AuditEntry).where(*criteria).order_by(AuditEntry.id.desc())
     entries = work.scalars(newest.limit(per_page).offset(skipped)).all()
     names = work.tx.execute(
         select(Viewer.viewer_id, Viewer.name).where(
@@ -106,6 +170,39 @@ def read_log(work: Work, per_page: int, number: int) -> LogPage:
         )
     )
     return LogPage(entries, skipped, total, {row.viewer_id: row.name for row in names})
+
+
+def undoable(work: Work, undo: Mapping[str, Undo], entries: Sequence[AuditEntry]) -> frozenset[int]:
+    """The ids of the entries that can be undone: what they changed nobody has changed since."""
+    found: set[int] = set()
+    for way in dict.fromkeys(undo[one.action] for one in entries if one.action in undo):
+        same = [one for one in entries if undo.get(one.action) is way]
+        found |= {one.id for one in way.in_effect(work, same)}
+    return frozenset(found)
+
+
+def undo_entry(work: Work, undo: Mapping[str, Undo], entry_id: int) -> AuditEntry:
+    """Do the opposite of an entry of the audit log.
+
+    Raises:
+        Refusal: something has changed since.
+    """
+    guild_store.lock_settings(work.tx, work.guild_id)
+    entry = find_entry(work, entry_id)
+    if entry.id not in undoable(work, undo, (entry,)):
+        raise Refusal(_("This was changed again since, so it cannot be undone."))
+    undo[entry.action].run(work, entry)
+    return entry
+
+
+def undo_of_setting(declared: Declared) -> Undo:
+    """Set a setting back to what it was."""
+
+    def in_effect(work: Work, entries: Sequence[AuditEntry]) -> list[AuditEntry]:
+        value = guilds.setting(work.tx, work.guild_id, declared)
+        return [one for one in entries if one.after == value != one.before]
+
+    return Undo(in_effect, lambda work, entry: guilds.change_setting(work, declared, entry.before))
 
 
 # -- channels -------------------------------------------------------------------------------------

@@ -167,7 +167,7 @@ class Permissions(commands.Cog, name="permissions"):
     async def _groups(self, interaction: discord.Interaction, typed: str) -> Choices:
         bot = interaction.client
         assert isinstance(bot, commands.Bot), "commands come to our own bot"
-        titles = {group: group_title(group) for group in grantable_groups(bot)}
+        titles = {group: group_title(group) for group in grantable_groups(bot.walk_commands())}
         wanted = typed.strip().casefold()
         return [
             app_commands.Choice(name=title, value=group)
@@ -180,7 +180,7 @@ def _slash_names(bot: commands.Bot) -> dict[str, list[str]]:
     """Group -> its commands as Discord lists them, without subcommands."""
     return {
         group: list(dict.fromkeys(_root(command) for command in found))
-        for group, found in grantable_groups(bot).items()
+        for group, found in grantable_groups(bot.walk_commands()).items()
     }
 
 
@@ -194,7 +194,7 @@ def _group(bot: commands.Bot, typed: str) -> str:
     Raises:
         Refusal: there is none; those that there are, are named.
     """
-    known = grantable_groups(bot)
+    known = grantable_groups(bot.walk_commands())
     wanted = "_".join(typed.split()).casefold()
     if wanted in known:
         return wanted

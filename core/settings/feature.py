@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from functools import partial
 
-from core.kit.feature import Feature
+from core.kit.feature import CogBuilder, Feature
 from core.settings import actions, messages
 from core.settings.discord import (
     AuditLog,
@@ -12,7 +12,9 @@ from core.settings.discord import (
     audit_log_paginator,
     settings_paginator,
 )
-from core.settings.pages import settings_pages
+from core.settings.pages.audit_log import audit_pages
+from core.settings.pages.permissions import permission_pages
+from core.settings.pages.settings import settings_pages
 from core.settings.watch import Watch
 
 
@@ -21,17 +23,25 @@ def make_feature(others: Iterable[Feature]) -> Feature:
     others = tuple(others)
     known = tuple(setting for feature in others for setting in feature.settings)
     lines = {action: line for feature in others for action, line in feature.audit.items()}
+    undo = {one.key: actions.undo_of_setting(one) for one in known}
+    undo |= {action: way for feature in others for action, way in feature.undo.items()}
     settings, audit_log = settings_paginator(known), audit_log_paginator(known, lines)
+    cogs: tuple[CogBuilder, ...] = (
+        lambda services: Settings(services, known, settings),
+        lambda _services: AuditLog(audit_log),
+        lambda services: Watch(services, known),
+        lambda _services: Permissions(),
+    )
+    every_cog = (*(build for feature in others for build in feature.cogs), *cogs)
     return Feature(
         "settings",
-        cogs=(
-            lambda services: Settings(services, known, settings),
-            lambda _services: AuditLog(audit_log),
-            lambda services: Watch(services, known),
-            lambda _services: Permissions(),
-        ),
+        cogs=cogs,
         paginators=(settings, audit_log),
         embeds={actions.CHANNEL_TROUBLE: messages.posted_trouble},
-        dashboard=settings_pages(known),
+        dashboard=(
+            settings_pages(known),
+            audit_pages(known, lines, undo),
+            permission_pages(every_cog),
+        ),
         on_channel_refused=partial(actions.note_refused, known),
     )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -202,14 +203,14 @@ def audit_log(
     # What is escaped may become twice as long, and an entry may show four texts.
     limit = min(120, (4000 // per_page - 140) // 8)
 
+    style = Style(
+        lambda declared, value: shown(declared, value, limit),
+        lambda value: _value(value, mention, limit),
+    )
+
     def line(entry: AuditEntry) -> str:
         who = f"<@{entry.actor}>" if entry.actor else _("the bot")
-        declared = known.get(entry.action)
-        if declared is not None:
-            what = _setting_changed(entry, declared, limit)
-        else:
-            what = _act(entry, page.viewers, lines.get(entry.action), mention, limit)
-        return f"{ago(entry.at)} {who} {what}"
+        return f"{ago(entry.at)} {who} {sentence(entry, page.viewers, known, lines, style)}"
 
     rows = [line(entry) for entry in page.entries]
     place = _("{first} to {last} of {total}").format(
@@ -218,35 +219,58 @@ def audit_log(
     return card(title, "\n".join(rows), footer=place)
 
 
-def _setting_changed(entry: AuditEntry, declared: Declared, limit: int) -> str:
-    before, after = (shown(declared, value, limit) for value in (entry.before, entry.after))
+@dataclass(frozen=True)
+class Style:
+    """How the parts of an entry are written.
+
+    Attributes:
+        setting: a setting's value.
+        value: any other value.
+        text: the sentence around them.
+    """
+
+    setting: Callable[[Declared, Any], str]
+    value: Callable[[Any], str]
+    text: Callable[[str], str] = str
+
+
+def sentence(
+    entry: AuditEntry,
+    viewers: Mapping[int, str],
+    known: Mapping[str, Declared],
+    lines: Mapping[str, AuditLine],
+    style: Style,
+) -> str:
+    """What somebody did, to be read after their name."""
+    if (declared := known.get(entry.action)) is not None:
+        return _setting_changed(entry, declared, style)
+    return _act(entry, viewers, lines.get(entry.action), style)
+
+
+def _setting_changed(entry: AuditEntry, declared: Declared, style: Style) -> str:
+    before, after = (style.setting(declared, value) for value in (entry.before, entry.after))
     if entry.target == "reset":
         text = _("reset `{key}` to {after} (was {before})")
     else:
         text = _("changed `{key}` from {before} to {after}")
-    return text.format(key=declared.key, before=before, after=after)
+    return style.text(text).format(key=declared.key, before=before, after=after)
 
 
 def _act(
-    entry: AuditEntry,
-    viewers: Mapping[int, str],
-    line: "AuditLine | None",
-    mention: Mention,
-    limit: int,
+    entry: AuditEntry, viewers: Mapping[int, str], line: "AuditLine | None", style: Style
 ) -> str:
     viewer_id = viewer_of(entry.target)
     target = viewers.get(viewer_id, _("a viewer")) if viewer_id else entry.target
-    fields = {"target": _value(target, mention, limit)}
+    fields = {"target": style.value(target)}
     for name, value in (("before", entry.before), ("after", entry.after)):
-        fields[name] = _value(value, mention, limit)
+        fields[name] = style.value(value)
         if isinstance(value, Mapping):
-            fields |= {f"{name}_{key}": _value(one, mention, limit) for key, one in value.items()}
+            fields |= {f"{name}_{key}": style.value(one) for key, one in value.items()}
     if line is None:  # of a version that is newer, or older, than this one
-        return _("did `{action}`: {target}, {before} → {after}").format(
-            action=safe(entry.action, limit), **fields
-        )
+        text = style.text(_("did `{action}`: {target}, {before} → {after}"))
+        return text.format(action=style.value(entry.action), **fields)
     text = translate(line) if isinstance(line, str) else line(entry.before, entry.after)
-    return text.format_map(_Fields(fields))
+    return style.text(text).format_map(_Fields(fields))
 
 
 class _Fields(dict[str, str]):

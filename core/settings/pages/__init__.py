@@ -1,0 +1,1 @@
+"""Pages of the dashboard: settings, permissions and the audit log."""

@@ -1,0 +1,202 @@
+"""The audit log on the dashboard."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from flask import Response, request
+
+from core.guilds.records import AuditEntry
+from core.kit.errors import Refusal
+from core.kit.feature import AuditLine, Undo
+from core.kit.guild_pages import GuildPages, Page, csv_response, local_time
+from core.kit.paginator import nearest_page
+from core.kit.words import _
+from core.settings import actions
+from core.settings.messages import Style, feature_title, sentence
+from core.settings.pages.settings import member_names
+from core.settings.rules import Declared, parse_id
+
+PER_PAGE = 25
+MOST_IN_A_FILE = 20_000
+MOST_NAMES = 10
+"""Members whose names Discord is asked for, for one page."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """An entry, as it is shown."""
+
+    entry: AuditEntry
+    who: str
+    text: str
+
+
+def audit_pages(
+    known: Sequence[Declared], lines: Mapping[str, AuditLine], undo: Mapping[str, Undo]
+) -> GuildPages:
+    """The page, with how entries read and how they are undone."""
+    pages = GuildPages(
+        "audit_log", lambda: _("Audit log"), icon="history", order=85, group="settings"
+    )
+    by_key = {one.key: one for one in known}
+    features = sorted({action.split(".", 1)[0] for action in (*lines, *by_key)})
+
+    def read(page: Page, per_page: int, number: int) -> tuple[actions.LogPage, list[Line]]:
+        found = page.run(actions.read_log, per_page, number, wanted(page))
+        members = member_names(page, _people(found.entries))
+        style = _style(page, members)
+        shown = [
+            Line(
+                one,
+                members.get(one.actor, str(one.actor)) if one.actor else _("the bot"),
+                sentence(one, found.viewers, by_key, lines, style),
+            )
+            for one in found.entries
+        ]
+        return found, shown
+
+    @pages.get()
+    def log(page: Page) -> str:
+        """One page of it."""
+        number = page.number("page")
+        found, shown = read(page, PER_PAGE, number)
+        number, count = nearest_page(number, found.total, PER_PAGE)
+        allowed = {
+            action: way
+            for action, way in undo.items()
+            if page.groups is None or not way.admins_only
+        }
+        actors = page.run(actions.list_actors)
+        names = member_names(page, [one for one in actors if one][:MOST_NAMES])
+        return page.render(
+            "settings/audit_log.html",
+            lines=shown,
+            total=found.total,
+            number=number,
+            count=count,
+            undoable=page.run(actions.undoable, allowed, found.entries),
+            actors=[(one, names.get(one, one) if one else _("the bot")) for one in actors],
+            features=[(one, feature_title(one)) for one in features],
+            asked=request.args,
+        )
+
+    @pages.get("entries.csv")
+    def download(page: Page) -> Response:
+        """The same entries as a file."""
+        _found, shown = read(page, MOST_IN_A_FILE, 1)
+        rows = [
+            (
+                local_time(one.entry.at, page.time_zone),
+                one.who,
+                one.entry.action,
+                one.text,
+                _cell(one.entry.before),
+                _cell(one.entry.after),
+            )
+            for one in shown
+        ]
+        header = (_("Time"), _("Who"), _("Action"), _("What"), _("Before"), _("After"))
+        return csv_response("audit-log", header, rows)
+
+    @pages.post("<int:entry_id>/undo", shows=log)
+    def revert(page: Page, entry_id: int) -> Response:
+        """Undo one change."""
+        entry = page.run(actions.find_entry, entry_id)
+        way = undo.get(entry.action)
+        if way is None:
+            raise Refusal(_("This cannot be undone."))
+        if way.admins_only and page.groups is not None:
+            raise Refusal(_("Only admins can undo this."))
+        declared = by_key.get(entry.action)
+        if declared is not None:
+            _require_choice(page, declared, entry.before)
+        page.run(actions.undo_entry, undo, entry_id)
+        return page.done(_("Undone."), to=log)
+
+    return pages
+
+
+def _require_choice(page: Page, declared: Declared, value: Any) -> None:
+    """Raises Refusal for a role or a channel that the person could not choose."""
+    if declared.of not in ("role", "channel") or not value:
+        return
+    choices = page.role_choices() if declared.of == "role" else page.channel_choices()
+    if str(value) not in dict(choices):
+        raise Refusal(_("What was set before is gone, or not yours to choose."))
+
+
+def wanted(page: Page) -> actions.LogFilter:
+    """What the query asks for; what makes no sense limits nothing."""
+    asked = request.args
+    feature = asked.get("feature", "").strip()
+    return actions.LogFilter(
+        actor=asked.get("actor", None, type=int),
+        prefix=f"{feature}." if feature else "",
+        text=asked.get("text", "").replace("\0", "").strip()[:100],
+        since=_midnight(page, asked.get("since", "")),
+        until=_midnight(page, asked.get("until", ""), after=1),
+    )
+
+
+def _midnight(page: Page, text: str, after: int = 0) -> datetime | None:
+    try:
+        day = date.fromisoformat(text) + timedelta(days=after)
+        return datetime(day.year, day.month, day.day, tzinfo=page.time_zone)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _people(entries: Sequence[AuditEntry]) -> list[int]:
+    """Whom the entries are by, and some of those that they are about."""
+    actors = dict.fromkeys(one.actor for one in entries if one.actor)
+    targets = dict.fromkeys(
+        found for one in entries if (found := parse_id(one.target)) and found not in actors
+    )
+    return [*list(actors)[:MOST_NAMES], *list(targets)[:MOST_NAMES]]
+
+
+def _style(page: Page, members: Mapping[int, str]) -> Style:
+    roles = {role.id: f"@{role.name}" for role in page.guild.roles}
+    channels = {int(value): name for value, name in page.channel_choices()}
+
+    def named(text: str) -> str:
+        found = parse_id(text)
+        if found is None:
+            return ""
+        return roles.get(found) or channels.get(found) or members.get(found, "")
+
+    def value(one: Any) -> str:
+        if one is None or one == "":
+            return "–"
+        if isinstance(one, bool):
+            return _("on") if one else _("off")
+        if isinstance(one, int):
+            return named(str(one)) or f"{one:,}"
+        if isinstance(one, Mapping):
+            return ", ".join(f"{key} {value(inner)}" for key, inner in one.items())
+        return named(str(one)) or _instant(page, str(one)) or str(one)
+
+    def setting(declared: Declared, one: Any) -> str:
+        if declared.of in ("channel", "role"):
+            return (named(str(one)) or str(one)) if one else _("none")
+        return f"{value(one)} {declared.unit}".strip()
+
+    return Style(setting, value, lambda text: text.replace("`", "").replace("*", ""))
+
+
+def _instant(page: Page, text: str) -> str:
+    if len(text) < 20 or "T" not in text:
+        return ""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        return ""
+    return local_time(instant, page.time_zone) if instant.tzinfo else ""
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {inner}" for key, inner in value.items())
+    return "" if value is None else str(value)

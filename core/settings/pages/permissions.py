@@ -1,0 +1,81 @@
+"""Who may use which commands, on the dashboard."""
+
+from collections.abc import Sequence
+
+from flask import Response
+
+from core.guilds import actions as guilds
+from core.kit.discord_access import grantable_groups, group_title
+from core.kit.errors import Refusal
+from core.kit.feature import CogBuilder
+from core.kit.guild_pages import GuildPages, Page
+from core.kit.services import Services
+from core.kit.words import _
+
+
+def permission_pages(cogs: Sequence[CogBuilder]) -> GuildPages:
+    """The page, for the commands of these cogs."""
+    pages = GuildPages(
+        "permissions", lambda: _("Permissions"), icon="key", order=88, group="settings"
+    )
+
+    built: dict[str, list[str]] = {}
+
+    def groups_of(services: Services) -> dict[str, list[str]]:
+        """Group -> its commands as Discord lists them, as `/permissions` shows."""
+        if built:
+            return built
+        found = [one for build in cogs for one in build(services).walk_commands()]
+        names = {
+            group: list(dict.fromkeys(f"/{(one.root_parent or one).name}" for one in its))
+            for group, its in grantable_groups(found).items()
+        }
+        built.update(names)
+        return built
+
+    @pages.get(admins_only=True)
+    def permissions(page: Page) -> str:
+        """Every group of commands, and the roles that have it."""
+        names = {role.id: role.name for role in page.guild.roles}
+        granted = page.run(guilds.list_permissions)
+        groups = [
+            (
+                group,
+                group_title(group),
+                commands,
+                [(one, names[one]) for one in granted.get(group, ()) if one in names],
+            )
+            for group, commands in groups_of(page.services).items()
+        ]
+        return page.render("settings/permissions.html", groups=groups, roles=_roles(page))
+
+    @pages.post("<group>/grant", shows=permissions, admins_only=True)
+    def grant(page: Page, group: str) -> Response:
+        """Let members with a role use a group."""
+        _require_group(page, group)
+        role_id = page.form.get("role", 0, type=int)
+        if str(role_id) not in dict(_roles(page)):
+            raise Refusal(_("Choose a role of this server."))
+        new = page.run(guilds.grant, group, role_id)
+        words = {"role": dict(_roles(page))[str(role_id)], "group": group_title(group)}
+        if not new:
+            return page.done(_("{role} has {group} already.").format(**words))
+        return page.done(_("{role} may use {group} now.").format(**words))
+
+    @pages.post("<group>/revoke", shows=permissions, admins_only=True)
+    def revoke(page: Page, group: str) -> Response:
+        """Take a group back from a role."""
+        _require_group(page, group)
+        page.run(guilds.revoke, group, page.form.get("role", 0, type=int))
+        return page.done(_("Permission for {group} revoked.").format(group=group_title(group)))
+
+    def _require_group(page: Page, group: str) -> None:
+        if group not in groups_of(page.services):
+            raise Refusal(_("There is no such group of commands."))
+
+    return pages
+
+
+def _roles(page: Page) -> list[tuple[str, str]]:
+    """Id and name of the roles that not everybody has."""
+    return [(str(role.id), role.name) for role in page.guild.roles if role.id != page.guild.id]
