@@ -5,7 +5,7 @@ from core.kit.feature import ChatCommand, Feature, Task
 from core.kit.privacy import personal_data
 from core.kit.words import N_, _
 from core.kit.work import chat_action, event_action
-from core.raffle import tasks
+from core.raffle import pages, tasks
 from core.raffle.draw import messages as draw_messages
 from core.raffle.draw.actions import on_viewer_banned
 from core.raffle.draw.claims import forget_winner
@@ -101,5 +101,10 @@ FEATURE = Feature(
         "raffle.remove": N_("took tickets from {target}: {before} → {after}"),
         "raffle.void": N_("took back tickets of {target} for a refunded gift: {after}"),
     },
+    dashboard=pages.PAGES,
+    stats=pages.stats,
+    setup=pages.setup,
+    person=pages.person,
+    public=(pages.PUBLIC,),
     personal=personal_data(Entry, Balance, SourceTotal, Gift, Pick, sweep=forget_winner),
 )

@@ -19,6 +19,9 @@ class RaffleSettings(GuildSettings, feature="raffle"):
         "time zone; `/rafflestart` turns this on, `/raffleend` off.",
         default=False,
     )
+    public_page: bool = switch(
+        "Whether the raffle has a public web page with its board.", default=True
+    )
     log_channel: int = channel(
         "The Discord channel in which changes by admins are shown (tickets given, taken or voided, "
         "dates); without one, the raffle's own channel."
