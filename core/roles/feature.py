@@ -12,7 +12,7 @@ from core.kit.words import N_, _
 from core.kit.work import Work, event_action
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt
-from core.roles import actions, messages, reconcile, store
+from core.roles import actions, messages, pages, reconcile, store
 from core.roles.discord import MEMBERS, PREVIEW, Roles
 from core.roles.records import RoleGrant
 from core.roles.rules import RoleSettings
@@ -68,6 +68,8 @@ FEATURE = Feature(
             else _("removed the reward {target}")
         ),
     },
+    dashboard=pages.PAGES,
+    setup=pages.setup,
     personal=personal_data(
         RoleGrant, before_forget=lambda work, subject: reconcile.take_back(work, subject.discord_id)
     ),

@@ -1,0 +1,128 @@
+"""Role rewards on the dashboard. `/roles preview` stays in Discord: it needs the list of all
+members, which only the bot has."""
+
+from flask import Response
+
+from core.guilds.setting_fields import save_settings, setting_fields
+from core.kit.errors import Refusal
+from core.kit.guild_pages import GuildPages, Page, SetupStep, whole_number
+from core.kit.words import _
+from core.kit.work import Work
+from core.roles import actions, messages
+from core.roles.rules import RoleSettings
+
+PAGES = GuildPages("roles", lambda: _("Role rewards"), icon="award", order=25)
+
+
+@PAGES.get()
+def rewards(page: Page) -> str:
+    """The rewards, and any problem with them."""
+    status = page.run(actions.get_status)
+    taken = {str(one.role_id) for one in status.rewards}
+    return page.render(
+        "roles/rewards.html",
+        status=status,
+        choices=[choice for choice in page.role_choices() if choice[0] not in taken],
+        needs=messages.needs,
+        obstacle_words=messages.obstacle_words,
+        fields=setting_fields(page, RoleSettings.declared.values()),
+    )
+
+
+@PAGES.post("add", shows=rewards)
+def add(page: Page) -> Response:
+    """Assign a role for watching, or for linking."""
+    names = dict(page.role_choices())
+    role = page.form.get("role", "")
+    if role not in names:
+        raise Refusal(
+            _("Choose a role that is below your highest one."),
+            _("Somebody with a higher role can choose others."),
+        )
+    if page.form.get("for") == "linking":
+        page.run(actions.set_linked_role, int(role), names[role])
+    else:
+        minutes = _minutes(page)
+        page.run(actions.add_reward, int(role), names[role], minutes)
+    return page.done(_("{role} is a reward now.").format(role=names[role]))
+
+
+@PAGES.post("<int:role_id>/minutes", shows=rewards)
+def set_minutes(page: Page, role_id: int) -> Response:
+    """Change what a role takes."""
+    reward = page.run(actions.set_minutes, str(role_id), _minutes(page))
+    needs = messages.needs(reward.minutes)
+    done = _("{role} takes {time} now.").format(role=reward.name, time=needs)
+    return page.done(done, to=rewards)
+
+
+def _minutes(page: Page) -> int:
+    minutes = whole_number(page.form, "minutes", _("Minutes"))
+    if not 1 <= minutes <= actions.MOST_MINUTES:
+        raise Refusal(
+            _("Minutes must be between 1 and {most}.").format(most=f"{actions.MOST_MINUTES:,}")
+        )
+    return minutes
+
+
+@PAGES.post("<int:role_id>/<any(on, off):state>", shows=rewards)
+def set_state(page: Page, role_id: int, state: str) -> Response:
+    """Resume or pause a reward."""
+    reward = page.run(actions.set_state, str(role_id), "on" if state == "on" else "off")
+    words = {"on": _("{role} is assigned again."), "off": _("{role} is paused.")}
+    return page.done(words[state].format(role=reward.name), to=rewards)
+
+
+@PAGES.post("<int:role_id>/remove", shows=rewards)
+def remove(page: Page, role_id: int) -> Response:
+    """Stop assigning a role; with `take_back` members lose it."""
+    take_back = "take_back" in page.form
+
+    def act(work: Work) -> str:
+        reward = actions.get_reward(work, str(role_id))
+        if reward.minutes is None:
+            actions.end_linked_role(work)
+        else:
+            actions.remove_reward(work, str(role_id), take_back=take_back)
+        return reward.name
+
+    done = _("{role} is no longer a reward.").format(role=page.run(act))
+    return page.done(done, to=rewards)
+
+
+@PAGES.post("retry", shows=rewards)
+def retry(page: Page) -> Response:
+    """Try everything again that Discord refused."""
+    page.run(actions.request_retry)
+    return page.done(_("Every role is being tried again."))
+
+
+@PAGES.post("settings", shows=rewards)
+def settings(page: Page) -> Response:
+    """Mode and congratulations."""
+    save_settings(page, RoleSettings.declared.values())
+    page.run(actions.request_check)
+    return page.done(_("Settings saved."))
+
+
+def setup(page: Page) -> list[SetupStep]:
+    """For the checklist."""
+    status = page.run(actions.get_status)
+    wrong = [one for one in status.rewards if one.obstacle]
+    if wrong:
+        text = f"{wrong[0].name}: " + " ".join(messages.obstacle_words(wrong[0].obstacle or ""))
+    elif status.rewards:
+        text = _("Members get their roles automatically.")
+    else:
+        text = _("Members who watched long enough get a role automatically.")
+    return [
+        SetupStep(
+            _("Reward watching with a role"),
+            is_done=bool(status.rewards) and not wrong,
+            text=text,
+            url=page.url_of(PAGES, rewards),
+            button=_("Role rewards"),
+            order=80,
+            optional=not wrong,
+        )
+    ]

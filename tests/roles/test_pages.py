@@ -1,0 +1,68 @@
+"""Role rewards on the dashboard."""
+
+import re
+
+import pytest
+
+from core.roles import actions
+from tests.dashboard.site import GUILD, Site, Visitor, words
+
+PAGE = f"/g/{GUILD}/roles"
+
+
+@pytest.fixture
+def admin(site: Site) -> Visitor:
+    return site.visitor("nora")
+
+
+def role(page: str, name: str) -> str:
+    """The id of a role that the form offers."""
+    return next(iter(re.findall(rf'<option value="(\d+)"[^>]*>{name}</option>', page)), "")
+
+
+def rewards(site: Site) -> dict[str, tuple[int | None, str]]:
+    with site.services.work_in(GUILD) as work:
+        return {one.name: (one.minutes, one.state) for one in actions.get_status(work).rewards}
+
+
+def test_reward_is_added_changed_paused_and_removed(site: Site, admin: Visitor) -> None:
+    assert "No role rewards yet" in words(admin.get(PAGE))
+    regular = role(admin.get(PAGE).text, "Regular")
+    form = {"role": regular, "for": "watching", "minutes": "600"}
+    assert admin.post(f"{PAGE}/add", page=PAGE, **form).status_code == 303
+    assert rewards(site) == {"Regular": (600, "on")}
+    again = admin.post(f"{PAGE}/add", page=PAGE, **form)  # a second click
+    assert "is a reward already" in words(again)
+    admin.post(f"{PAGE}/{regular}/minutes", page=PAGE, minutes="30")
+    admin.post(f"{PAGE}/{regular}/off", page=PAGE)
+    assert rewards(site) == {"Regular": (30, "off")}
+    assert "Paused" in words(admin.get(PAGE))
+    assert admin.post(f"{PAGE}/{regular}/remove", page=PAGE).status_code == 303
+    assert rewards(site) == {}
+
+
+def test_role_for_linking(site: Site, admin: Visitor) -> None:
+    regular = role(admin.get(PAGE).text, "Regular")
+    admin.post(f"{PAGE}/add", page=PAGE, role=regular, **{"for": "linking"})
+    assert rewards(site) == {"Regular": (None, "on")}
+
+
+@pytest.mark.parametrize("minutes", ["0", "5000001", "x"])
+def test_declined_minutes_are_kept(site: Site, admin: Visitor, minutes: str) -> None:
+    regular = role(admin.get(PAGE).text, "Regular")
+    answer = admin.post(f"{PAGE}/add", page=PAGE, role=regular, minutes=minutes)
+    assert answer.status_code == 422
+    assert f'value="{minutes}"' in answer.text
+    assert rewards(site) == {}
+
+
+def test_moderators_cannot_give_roles_as_high_as_their_own(site: Site) -> None:
+    """Nobody may raise themselves."""
+    site.grant("Moderator", "roles")
+    tomas = site.visitor("tomas")
+    page = tomas.get(PAGE).text
+    assert role(page, "Regular")
+    assert not role(page, "Moderator")
+    theirs = role(site.visitor("nora").get(PAGE).text, "Moderator")
+    assert tomas.post(f"{PAGE}/add", page=PAGE, role=theirs, minutes="1").status_code == 422
+    assert rewards(site) == {}
