@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, select
 
 from core.dashboard.discord import DashboardLink, DiscordChanges
 from core.dashboard.pages import Dashboard
+from core.dashboard.people import people_pages
 from core.dashboard.records import WebSession
 from core.dashboard.sessions import forget_expired
 from core.kit import assets
@@ -17,9 +18,12 @@ from core.kit.services import Services
 
 def make_feature(others: Collection[Feature]) -> Feature:
     """The feature, with the pages of the others."""
-    features = tuple(others)
+    people = people_pages(tuple(others))
+    # The pages about people belong to no feature, because they show all of them.
+    features = (*others, Feature("people_pages", dashboard=people))
     return Feature(
         "dashboard",
+        dashboard=people,
         cogs=(DashboardLink, DiscordChanges),
         pages=(
             lambda _services: assets.pages(),

@@ -27,6 +27,7 @@ from limits import RateLimitItemPerMinute
 
 from core.dashboard import discord_login, sessions
 from core.dashboard.access import ME, TOKEN, VIEW_AS, Access, Forbidden
+from core.dashboard.people import cards_of
 from core.dashboard.public import PublicPages
 from core.guilds import store as guild_store
 from core.kit.assets import asset, icon
@@ -299,13 +300,7 @@ class Dashboard:
 
     def _cards(self, work: Work, discord_id: int) -> list[PersonCard]:
         viewer_ids = [one.viewer_id for one in list_accounts(work.tx, work.guild_id, discord_id)]
-        found = [
-            card
-            for feature in self.features
-            if feature.person
-            for card in feature.person(work, discord_id, viewer_ids)
-        ]
-        return sorted(found, key=lambda card: card.order)
+        return cards_of(work, self.features, discord_id, viewer_ids)
 
     # -- live -------------------------------------------------------------------------------
 

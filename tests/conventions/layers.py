@@ -121,6 +121,7 @@ class Tree:
                 "*.webhooks",
                 "*.webhooks.*",
                 "dashboard.access",
+                "dashboard.people",
                 "dashboard.public",
                 "kit.assets",
                 "kit.guild_pages",
