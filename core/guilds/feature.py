@@ -1,6 +1,6 @@
 """What the guilds package declares."""
 
-from core.guilds import actions
+from core.guilds import actions, chat_commands
 from core.guilds.channels import check_health
 from core.guilds.records import AuditEntry, Guild, StoredSetting
 from core.guilds.settings import SETTINGS
@@ -11,8 +11,13 @@ from core.kit.words import N_
 FEATURE = Feature(
     "guilds",
     settings=SETTINGS,
+    chat_rules=chat_commands.rules_of,
     checks=(check_health,),
     audit={
+        "guilds.chat_command": N_(
+            "changed the chat command {target}: names {after_names}, enabled {after_enabled}, for "
+            "{after_who} (was: names {before_names}, enabled {before_enabled}, for {before_who})"
+        ),
         "guilds.grant": N_("let {target} use the command group {after}"),
         "guilds.revoke": N_("took the command group {before} from {target}"),
     },

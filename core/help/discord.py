@@ -9,6 +9,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from core.guilds import chat_commands
 from core.help import messages
 from core.kit import discord_ui as ui
 from core.kit.discord_access import (
@@ -20,11 +21,14 @@ from core.kit.discord_access import (
 )
 from core.kit.discord_arguments import descriptions, usage
 from core.kit.discord_errors import handle_errors
+from core.kit.discord_ui import services_of
 from core.kit.errors import Refusal
 from core.kit.feature import ChatCommand
 from core.kit.words import _
+from core.kit.work import Work
 
 Command = commands.Command[Any, ..., Any]
+ChatCommands = Mapping[str, tuple[ChatCommand, ...]]
 
 MOST_TOPICS = 25
 """Choices that Discord takes in one menu."""
@@ -92,34 +96,58 @@ class Help(commands.Cog):
     ) -> tuple[discord.Embed, discord.ui.View]:
         """What this person can do: an overview, a topic or one command. Raises Refusal if nothing
         has this name."""
-        allowed = await _allowed(source, bot)
+        allowed, chat = await _allowed(source, bot), await self._chat_of(source)
         known = topics(allowed)
         topic = next((t for t in known if wanted and t.casefold() == wanted.casefold()), None)
         if not wanted:
-            embed = self._overview(bot, allowed)
+            embed = self._overview(bot, allowed, chat)
         elif topic is not None:
             about = [describe_command(c) for c in allowed if topic_of(c) == topic]
             embed = messages.topic(topic, about)
         else:
-            embed = self._about(bot, allowed, wanted)
+            embed = self._about(bot, allowed, chat, wanted)
         view = discord.ui.View(timeout=None)
         view.add_item(TopicMenu(known, topic))
         return embed, view
 
-    def _overview(self, bot: commands.Bot, allowed: Iterable[Command]) -> discord.Embed:
+    async def _chat_of(self, source: Source) -> ChatCommands:
+        """The chat commands that are on in this server, under its names."""
+        if source.guild is None or not any(self._chat_commands.values()):
+            return self._chat_commands
+        return await services_of(source).run_as_bot(source.guild.id, self._changed)
+
+    def _changed(self, work: Work) -> ChatCommands:
+        return {
+            feature: tuple(
+                chat_commands.shown_as(one, rules)
+                for one in found
+                if (rules := chat_commands.rules_of(work.tx, work.guild_id, one)).enabled
+            )
+            for feature, found in self._chat_commands.items()
+        }
+
+    def _overview(
+        self, bot: commands.Bot, allowed: Iterable[Command], chat: ChatCommands
+    ) -> discord.Embed:
         sections: dict[str, messages.Section] = {}
         for command in dict.fromkeys(bot.all_commands.values()):
             if not ui.needed_permissions(command).value and command.name != "help":
                 section = sections.setdefault(group_of_command(command), messages.Section())
                 section.here.append(describe_command(command))
-        for feature, found in self._chat_commands.items():
+        for feature, found in chat.items():
             if found:
                 section = sections.setdefault(feature, messages.Section())
                 section.chat += [describe_chat_command(command) for command in found]
         moderated = {topic_of(c) for c in allowed if ui.needed_permissions(c).value}
         return messages.overview(sections, sorted(moderated))
 
-    def _about(self, bot: commands.Bot, allowed: Collection[Command], wanted: str) -> discord.Embed:
+    def _about(
+        self,
+        bot: commands.Bot,
+        allowed: Collection[Command],
+        chat_by_feature: ChatCommands,
+        wanted: str,
+    ) -> discord.Embed:
         name = " ".join(wanted.strip("`").lstrip("/!").casefold().split())
         command = _find_command(bot, name)
         if command is not None:
@@ -129,7 +157,7 @@ class Help(commands.Cog):
                 if one.full_parent_name == command.qualified_name and one in allowed
             ]
             return messages.command(describe_command(command), descriptions(command), subcommands)
-        chat = [one for found in self._chat_commands.values() for one in found]
+        chat = [one for found in chat_by_feature.values() for one in found]
         for one in chat:
             if name in one.names:
                 return messages.chat_command(describe_chat_command(one))

@@ -1,12 +1,12 @@
 """The handlers of each event, collected from all features."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from core.events import ChatMessageSent, Event
-from core.kit.feature import BatchHandler, ChatCommand, EventHandler, Feature
+from core.events import ChatMessageSent, Event, Sender
+from core.kit.feature import BatchHandler, ChatCommand, ChatRules, ChatUsers, EventHandler, Feature
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,11 @@ def collect(features: Iterable[Feature]) -> Handlers:
             table.setdefault(event, []).append(_batch_handler(name, run_batch))
         for event, run in feature.handlers.items():
             table.setdefault(event, []).append(Handler(f"{feature.name}.{event.__name__}", run))
+    rules = next((one.chat_rules for one in features if one.chat_rules), _as_declared)
     for feature in features:
         for command in feature.chat_commands:
-            table.setdefault(ChatMessageSent, []).append(_command_handler(feature, command))
+            handler = _command_handler(feature, command, rules)
+            table.setdefault(ChatMessageSent, []).append(handler)
     return {event: tuple(handlers) for event, handlers in table.items()}
 
 
@@ -48,17 +50,39 @@ def _batch_handler(name: str, run_batch: BatchHandler) -> Handler:
     return Handler(name, lambda tx, event: run_batch(tx, [event]), run_batch)
 
 
-def _command_handler(feature: Feature, command: ChatCommand) -> Handler:
-    def runs(message: ChatMessageSent) -> bool:
-        typed = message.command in command.names
-        return typed and message.is_answered and not message.sender.is_bot
+RulesOf = Callable[[Connection, int, ChatCommand], ChatRules]
+
+
+def _as_declared(_tx: Connection, _guild_id: int, command: ChatCommand) -> ChatRules:
+    return ChatRules(command.names)
+
+
+_BADGES: Mapping[ChatUsers, frozenset[str]] = {
+    "subscribers": frozenset(("subscriber", "founder", "moderator")),
+    "moderators": frozenset(("moderator",)),
+}
+
+
+def _may_use(who: ChatUsers, sender: Sender) -> bool:
+    if who == "everyone" or sender.is_broadcaster:
+        return True
+    return not _BADGES.get(who, frozenset()).isdisjoint(sender.badges)
+
+
+def _command_handler(feature: Feature, command: ChatCommand, rules_of: RulesOf) -> Handler:
+    def runs(tx: Connection, message: ChatMessageSent) -> bool:
+        if not message.command or not message.is_answered or message.sender.is_bot:
+            return False
+        rules = rules_of(tx, message.guild_id, command)
+        named = rules.enabled and message.command in rules.names
+        return named and _may_use(rules.who, message.sender)
 
     def run(tx: Connection, message: ChatMessageSent) -> None:
-        if runs(message):
+        if runs(tx, message):
             command.run(tx, [message])
 
     def run_batch(tx: Connection, messages: Sequence[ChatMessageSent]) -> None:
-        if typed := [message for message in messages if runs(message)]:
+        if typed := [message for message in messages if runs(tx, message)]:
             command.run(tx, typed)
 
     name = f"{feature.name}!{command.names[0]}"

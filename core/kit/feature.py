@@ -95,6 +95,19 @@ class ChatCommand:
     in_batches: bool = False
 
 
+ChatUsers = Literal["everyone", "subscribers", "moderators", "streamer"]
+"""Who may use a chat command; each includes those after it."""
+
+
+@dataclass(frozen=True)
+class ChatRules:
+    """How a server uses a chat command; the first name is the shown one."""
+
+    names: tuple[str, ...]
+    enabled: bool = True
+    who: ChatUsers = "everyone"
+
+
 @dataclass(frozen=True)
 class Task:
     """Scheduled work. Running it late, twice or never for a day must not change any result.
@@ -174,6 +187,8 @@ class Feature:
         cogs: each builds a group of Discord commands.
         pages: each builds a blueprint of web pages.
         chat_commands: what viewers can type in the streamer's chat.
+        chat_rules: `chat_rules(tx, guild_id, command)`: how a server uses a chat command of any
+            feature; one feature declares it.
         settings: what a server's admin can set.
         tasks: scheduled work.
         embeds: outbox kind -> function that renders the payload for Discord.
@@ -205,6 +220,7 @@ class Feature:
     cogs: tuple[CogBuilder, ...] = ()
     pages: "tuple[Callable[[Services], Blueprint], ...]" = ()
     chat_commands: tuple[ChatCommand, ...] = ()
+    chat_rules: "Callable[[Connection, int, ChatCommand], ChatRules] | None" = None
     settings: tuple[GuildSetting[Any], ...] = ()
     tasks: tuple[Task, ...] = ()
     embeds: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)

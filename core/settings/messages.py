@@ -226,12 +226,12 @@ class Style:
     Attributes:
         setting: a setting's value.
         value: any other value.
-        text: the sentence around them.
+        wording: the sentence around them, without values.
     """
 
     setting: Callable[[Declared, Any], str]
     value: Callable[[Any], str]
-    text: Callable[[str], str] = str
+    wording: Callable[[str], str] = str
 
 
 def sentence(
@@ -253,7 +253,7 @@ def _setting_changed(entry: AuditEntry, declared: Declared, style: Style) -> str
         text = _("reset `{key}` to {after} (was {before})")
     else:
         text = _("changed `{key}` from {before} to {after}")
-    return style.text(text).format(key=declared.key, before=before, after=after)
+    return style.wording(text).format(key=declared.key, before=before, after=after)
 
 
 def _act(
@@ -267,10 +267,10 @@ def _act(
         if isinstance(value, Mapping):
             fields |= {f"{name}_{key}": style.value(one) for key, one in value.items()}
     if line is None:  # of a version that is newer, or older, than this one
-        text = style.text(_("did `{action}`: {target}, {before} → {after}"))
+        text = style.wording(_("did `{action}`: {target}, {before} → {after}"))
         return text.format(action=style.value(entry.action), **fields)
     text = translate(line) if isinstance(line, str) else line(entry.before, entry.after)
-    return style.text(text).format_map(_Fields(fields))
+    return style.wording(text).format_map(_Fields(fields))
 
 
 class _Fields(dict[str, str]):

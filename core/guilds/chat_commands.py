@@ -1,0 +1,128 @@
+"""How a server has changed the commands of its stream's chat."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from core.guilds import store
+from core.guilds.actions import audit, setting
+from core.guilds.records import AuditEntry
+from core.kit.database import cache_of
+from core.kit.errors import Refusal
+from core.kit.feature import ChatCommand, ChatRules, GuildSetting
+from core.kit.words import _
+from core.kit.work import Work
+
+MOST_NAMES = 5
+_NAME = re.compile(r"\w{1,30}")
+
+OTHER_BOTS = {
+    "Nightbot": ("addcom", "delcom", "editcom", "commands", "songs", "marker", "winner", "poll"),
+    "StreamElements": ("points", "leaderboard", "gamble", "duel", "raffle", "join", "watchtime"),
+    "StreamLabs": ("points", "heist", "raffle", "join", "slots", "hours", "song"),
+    "Fossabot": ("command", "commands", "title", "game", "uptime", "followage", "clip"),
+}
+"""Names that other bots answer unless the streamer turns them off there."""
+
+
+def rules_of(tx: Connection, guild_id: int, command: ChatCommand) -> ChatRules:
+    """How a command is used in this server. Costs one statement in a transaction, together with
+    the server's settings."""
+    stored = setting(tx, guild_id, _declared(command.names[0]))
+    return from_stored(stored) if stored else ChatRules(command.names)
+
+
+def from_stored(stored: Mapping[str, Any]) -> ChatRules:
+    """The rules, as the database and the audit log have them."""
+    return ChatRules(tuple(stored["names"]), stored["enabled"], stored["who"])
+
+
+def _declared(name: str) -> GuildSetting[Any]:
+    return GuildSetting(f"chat.{name}", dict, None, "")
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """The names that somebody has typed, with or without exclamation marks.
+
+    Raises:
+        Refusal: there is none, too many, or one cannot be typed as a command.
+    """
+    names = tuple(
+        dict.fromkeys(one.lstrip("!").lower() for one in re.split(r"[\s,]+", text) if one)
+    )
+    if not names or len(names) > MOST_NAMES:
+        raise Refusal(_("A command needs 1 to {most} names.").format(most=MOST_NAMES))
+    for one in names:
+        if not _NAME.fullmatch(one):
+            raise Refusal(_("A name has up to 30 letters, digits and underscores."))
+    return names
+
+
+def change_command(
+    work: Work, known: Sequence[ChatCommand], command: ChatCommand, rules: ChatRules
+) -> bool:
+    """Change how a command is used; False if it was so already.
+
+    Raises:
+        Refusal: another command has one of the names.
+    """
+    store.lock_settings(work.tx, work.guild_id)
+    _drop_cache(work)
+    before = rules_of(work.tx, work.guild_id, command)
+    if rules == before:
+        return False
+    for other in known:
+        if other.names[0] == command.names[0]:
+            continue
+        if taken := set(rules.names) & set(rules_of(work.tx, work.guild_id, other).names):
+            raise Refusal(
+                _("!{name} belongs to the command !{other} already.").format(
+                    name=sorted(taken)[0], other=other.names[0]
+                )
+            )
+    key = _declared(command.names[0]).key
+    store.set_setting(work.tx, work.guild_id, key, _stored(rules), work.actor)
+    _drop_cache(work)
+    audit(
+        work,
+        "guilds.chat_command",
+        f"!{command.names[0]}",
+        before=_stored(before),
+        after=_stored(rules),
+    )
+    return True
+
+
+def _stored(rules: ChatRules) -> dict[str, Any]:
+    return {**asdict(rules), "names": list(rules.names)}
+
+
+def _drop_cache(work: Work) -> None:
+    cache_of(work.tx).pop(("guild_settings", work.guild_id), None)
+
+
+def shown_as(command: ChatCommand, rules: ChatRules) -> ChatCommand:
+    """The command with the server's names."""
+    typed = "!" + rules.names[0] + command.usage.removeprefix("!" + command.names[0])
+    return replace(command, names=rules.names, usage=typed)
+
+
+def warnings(names: Iterable[str]) -> list[str]:
+    """Which of these names other bots often answer, too."""
+    return [
+        _("!{name} is often answered by {bots}, too.").format(name=name, bots=", ".join(bots))
+        for name in names
+        if (bots := [bot for bot, theirs in OTHER_BOTS.items() if name in theirs])
+    ]
+
+
+def unchanged(work: Work, entries: Sequence[AuditEntry]) -> list[AuditEntry]:
+    """The entries about commands that nobody has changed since."""
+
+    def now(target: str) -> Any:
+        return setting(work.tx, work.guild_id, _declared(target.removeprefix("!")))
+
+    return [one for one in entries if one.after == now(one.target)]
