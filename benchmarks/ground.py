@@ -13,7 +13,7 @@ from benchmarks.webhooks import NORA
 from benchmarks.wrk import CannotRun
 from core.guilds import store as guilds
 from core.guilds.store import Channel
-from core.kick.store import set_public_key
+from core.kick.deliveries import set_public_key
 from core.kit.database import Database
 from core.kit.embedded import EmbeddedPostgres
 from sandbox.kick.signing import SigningKey

@@ -1,16 +1,27 @@
-"""`/check_kick_config`, `/kick_selftest`, `/say` and `/webhooklog`."""
+"""Commands and buttons about Kick: the connected account and its channel, chat, and checks."""
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 
+import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.kick import messages
-from core.kick.chat import actions, report, selftest
+from core.kick import health, messages
+from core.kick.accounts import actions as accounts
+from core.kick.accounts import channels, connect, primary, store
+from core.kick.accounts.records import ConnectAttempt
+from core.kick.chat import actions as chat
+from core.kick.chat import selftest
 from core.kick.intake.log import count_unattributed, list_newest_lines
 from core.kick.intake.records import LogLine
-from core.kit.discord_ui import PRIVATE, answer, guild_id_of, run_action
+from core.kit.discord_access import is_admin
+from core.kit.discord_buttons import ConfirmButton, OwnButton, Person, give, question_view
+from core.kit.discord_ui import PRIVATE, answer, guild_id_of, run_action, services_of
+from core.kit.records import MemberId
 from core.kit.services import Services
+from core.kit.words import _
 from core.kit.work import Work
 
 SHOWN = 10
@@ -35,7 +46,7 @@ class KickChecks(commands.Cog):
     @app_commands.default_permissions(manage_guild=True)
     async def check_kick_config(self, ctx: Context) -> None:
         """Check the Kick setup and show how to fix what is missing."""
-        found = await run_action(ctx, report.examine, self._services)
+        found = await run_action(ctx, health.examine, self._services)
         await answer(ctx, messages.report(found))
 
     @commands.hybrid_command(name="kick_selftest", extras=PRIVATE)
@@ -54,7 +65,7 @@ class KickChecks(commands.Cog):
     @app_commands.describe(line="What to say in Kick's chat, at most 500 characters")
     async def say(self, ctx: Context, *, line: str) -> None:
         """Say a line in the streamer's Kick chat, as the bot."""
-        await run_action(ctx, actions.say_for, self._services, line)
+        await run_action(ctx, chat.say_for, self._services, line)
         await answer(ctx, messages.said(line))
 
     @commands.hybrid_command(name="webhooklog", extras=PRIVATE)
@@ -63,3 +74,154 @@ class KickChecks(commands.Cog):
     async def webhooklog(self, ctx: Context) -> None:
         """Show Kick's last deliveries for this server, and what became of them."""
         await answer(ctx, messages.webhook_log(*await run_action(ctx, _read_log)))
+
+
+# -- the streamer's account and channel -----------------------------------------------------------
+
+
+class KickAccounts(commands.Cog):
+    """The streamer's Kick account and channel."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @commands.hybrid_command(name="connect_kick", extras=PRIVATE)
+    @commands.guild_only()
+    @commands.cooldown(5, 60, commands.BucketType.user)
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(
+        channel="Name on Kick, as in kick.com/<name>; the one set before if empty"
+    )
+    async def connect_kick(self, ctx: Context, channel: str | None = None) -> None:
+        """Get a link with which the streamer connects the Kick channel to this server."""
+        guild_id = guild_id_of(ctx)
+        await asyncio.to_thread(connect.choose, self._services, guild_id, channel, ctx.author.id)
+        await give(ctx, LinkButton())
+
+    @commands.hybrid_command(name="disconnect_kick", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def disconnect_kick(self, ctx: Context) -> None:
+        """End the connection with the streamer's Kick account, and forget its tokens."""
+        account = await self._services.database.run(store.find_account, guild_id_of(ctx))
+        if account is None:
+            await answer(ctx, messages.not_connected())
+            return
+        view = question_view(DisconnectButton(ctx.author.id), ctx.author.id, _("Keep it"))
+        await answer(ctx, messages.ask_disconnect(account.name), view)
+
+    @commands.hybrid_command(name="sync_kick", extras=PRIVATE)
+    @commands.guild_only()
+    @commands.cooldown(3, 60, commands.BucketType.guild)
+    @app_commands.default_permissions(manage_guild=True)
+    async def sync_kick(self, ctx: Context) -> None:
+        """Look up the channel's name, broadcaster id and chatroom id at Kick again."""
+        found = await asyncio.to_thread(channels.sync, self._services, guild_id_of(ctx))
+        await answer(ctx, messages.synced(found))
+
+    @commands.hybrid_command(name="set_chatroom", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(
+        chatroom_id="The chatroom's number on Kick; 0 forgets it",
+        channel_id="The channel's number on Kick's website, for Kicks; 0 forgets it",
+    )
+    async def set_chatroom(
+        self, ctx: Context, chatroom_id: int, channel_id: int | None = None
+    ) -> None:
+        """Set the chatroom id by hand (only if /sync_kick cannot read it)."""
+        typed = await asyncio.to_thread(
+            channels.type_numbers,
+            self._services,
+            guild_id_of(ctx),
+            chatroom_id,
+            channel_id,
+            ctx.author.id,
+        )
+        await answer(ctx, messages.numbers(typed))
+
+    @commands.hybrid_command(name="kick_primary", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(server="Name or id of the server to hand over to; this server if empty")
+    async def kick_primary(self, ctx: Context, *, server: str | None = None) -> None:
+        """Choose which of several servers that follow the channel answers in its Kick chat."""
+        if server is not None:
+            result = await run_action(ctx, primary.hand_over, server)
+        else:
+            current = await run_action(ctx, _current_primary)
+            manages = current if await _may_manage(ctx.bot, current, ctx.author.id) else None
+            result = await run_action(ctx, primary.claim, manages=manages)
+        await answer(ctx, messages.primary(result))
+
+
+def _current_primary(work: Work) -> int | None:
+    channel = accounts.get_channel(work)
+    return primary.find_primary(work.tx, channel.channel_id)
+
+
+async def _may_manage(bot: commands.Bot, guild_id: int | None, user_id: int) -> bool:
+    """Whether this person has Manage Server there."""
+    guild = bot.get_guild(guild_id) if guild_id is not None else None
+    if guild is None:
+        return False
+    member = guild.get_member(user_id)
+    if member is None:
+        try:
+            member = await guild.fetch_member(user_id)
+        except discord.NotFound:
+            return False
+    return member.guild_permissions.manage_guild
+
+
+class LinkButton(OwnButton, template=r"kick_accounts:link"):
+    """Gives whoever may manage the server a link of their own."""
+
+    address = "kick_accounts:link"
+
+    @staticmethod
+    def words() -> str:
+        return _("Show my link")
+
+    async def interaction_check(self, interaction: discord.Interaction) -> bool:
+        return await is_admin(interaction, __name__)
+
+    async def give(
+        self, services: Services, guild: discord.Guild, person: Person
+    ) -> dict[str, Any]:
+        """Raises Refusal if no channel is configured."""
+        attempt = ConnectAttempt(
+            asked_by=MemberId(person.id),
+            asked_by_name=person.display_name,
+            asked_at=services.clock(),
+        )
+        channel = await services.run_as_bot(guild.id, accounts.open_attempt, attempt)
+        make = connect.FLOW.make_link
+        url = await asyncio.to_thread(make, services.settings, attempt, attempt.asked_by)
+        view = discord.ui.View(timeout=None)
+        view.add_item(discord.ui.Button(label=_("Continue"), url=url))
+        return {"embed": messages.invitation(guild.name, channel.slug), "view": view}
+
+
+class DisconnectButton(
+    ConfirmButton, template=r"kick_accounts:disconnect:(?P<asker_id>[0-9]{1,20})"
+):
+    """Disconnects the account of the server where it is pressed."""
+
+    permission = "manage_guild"
+
+    def __init__(self, asker_id: int) -> None:
+        super().__init__(_("Disconnect"), f"kick_accounts:disconnect:{asker_id}", asker_id)
+
+    async def confirm(self, interaction: discord.Interaction) -> discord.Embed:
+        assert interaction.guild_id is not None, "admins are known in servers only"
+        ended = await asyncio.to_thread(
+            connect.disconnect,
+            services_of(interaction),
+            interaction.guild_id,
+            interaction.user.id,
+        )
+        if ended is None:
+            return messages.not_connected()
+        account, is_revoked = ended
+        return messages.disconnected(account.name, is_revoked)

@@ -6,8 +6,8 @@ from sqlalchemy import Connection
 from core.events import Event
 from core.guilds import store as guilds
 from core.inbox.store import Delivery
-from core.kick import store
 from core.kick.accounts.primary import find_primary
+from core.kick.accounts.store import list_bot_ids
 from core.kick.bodies import CHAT, PLATFORM, WEBHOOK, parse
 from core.kick.intake.store import feed_kinds
 from core.kick.review.actions import events_to_count
@@ -25,7 +25,7 @@ def events_of(tx: Connection, delivery: Delivery) -> list[Event]:
     if not guild_ids:
         return []
     primary = guild_ids[0] if len(guild_ids) == 1 else find_primary(tx, channel_id)
-    own_accounts = cached(tx, "kick.own_accounts", lambda: store.list_bot_ids(tx))
+    own_accounts = cached(tx, "kick.own_accounts", lambda: list_bot_ids(tx))
     events = translate(body, Context(guild_ids, primary, own_accounts, delivery.sent_at))
     return events if delivery.kind == CHAT else events_to_count(tx, events)
 

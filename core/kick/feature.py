@@ -2,11 +2,9 @@
 
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kick import alerts, messages, tasks
-from core.kick.accounts import messages as account_messages
 from core.kick.accounts import pages as accounts
-from core.kick.accounts.discord import DisconnectButton, KickAccounts, LinkButton
 from core.kick.bodies import FEED, POLL, WEBHOOK
-from core.kick.discord import KickChecks
+from core.kick.discord import DisconnectButton, KickAccounts, KickChecks, LinkButton
 from core.kick.events import events_of
 from core.kick.feed.frames import translate as translate_feed
 from core.kick.feed.listener import FeedListener
@@ -37,9 +35,9 @@ FEATURE = Feature(
     tasks=(*tasks.TASKS, *alerts.TASKS, *REVIEW_TASKS),
     lines={"kick.line": lambda payload: str(payload["text"])},
     embeds={
-        "kick.connected": account_messages.connected,
-        "kick.reconnect": account_messages.reconnect,
-        "kick.primary": account_messages.primary_changed,
+        "kick.connected": messages.connected,
+        "kick.reconnect": messages.reconnect,
+        "kick.primary": messages.primary_changed,
         "kick.no_events": messages.no_events,
         "kick.no_events_over": messages.no_events_over,
         "kick.wrong_chatroom": messages.wrong_chatroom,

@@ -11,10 +11,10 @@ from core.events import ChatMessageSent, StreamSeenLive, StreamSeenOffline
 from core.inbox import actions as inbox
 from core.inbox import store as inbox_store
 from core.inbox.store import Delivery
-from core.kick import store
 from core.kick.accounts.actions import rename_channels
 from core.kick.accounts.channels import follow_environment, look_up_missing
 from core.kick.accounts.connect import FLOW
+from core.kick.accounts.store import set_bot
 from core.kick.accounts.tokens import renew_due
 from core.kick.bodies import CHAT, POLL
 from core.kick.client import Livestream, client_of
@@ -96,7 +96,7 @@ def learn_own_account(services: Services) -> None:
             "streamer run /connect_kick.",
         ) from rejected
     with services.database.begin() as tx:
-        store.set_bot(tx, account.kick_user_id, account.name)
+        set_bot(tx, account.kick_user_id, account.name)
 
 
 def poll_livestreams(services: Services) -> None:

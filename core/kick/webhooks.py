@@ -31,12 +31,11 @@ from prometheus_client import Counter
 
 from core.inbox.group_commit import Entry, GroupCommit
 from core.kick.client import client_of
-from core.kick.deliveries import Declined, SignedRequest
+from core.kick.deliveries import Declined, KeyRing, SignedRequest
 from core.kick.events import guilds_of
 from core.kick.intake import unverified
 from core.kick.intake.log import Arrival, WebhookLog
 from core.kick.intake.rules import is_too_old
-from core.kick.public_key import KeyRing
 from core.kit.errors import Outage
 from core.kit.services import Services
 from core.kit.web import DeferredResponse, problem

@@ -8,10 +8,8 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from core.kick import store
 from core.kick.client import KickClient
-from core.kick.deliveries import SignedRequest
-from core.kick.public_key import FETCH_INTERVAL, MOST_KEYS, KeyRing
+from core.kick.deliveries import FETCH_INTERVAL, MOST_KEYS, KeyRing, SignedRequest, set_public_key
 from core.kit.database import Database
 from core.kit.errors import Outage
 from tests.kick.rig import NOON, StandingClock, new_key, pem_of, settings, sign
@@ -89,7 +87,7 @@ def test_key_is_loaded_from_the_database_after_restart(
 def test_only_the_newest_keys_are_tried(ring: KeyRing, clean: Database) -> None:
     with clean.begin() as tx:
         for number in range(MOST_KEYS + 1):
-            store.set_public_key(tx, pem_of(new_key(number)), NOON.replace(hour=number))
+            set_public_key(tx, pem_of(new_key(number)), NOON.replace(hour=number))
     known = [ring.has_signed(signed(number)) for number in range(MOST_KEYS + 1)]
     assert known == [False] + [True] * MOST_KEYS
 

@@ -8,8 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from core.kick.deliveries import SignedRequest
-from core.kick.public_key import load_key
+from core.kick.deliveries import SignedRequest, load_key
 from tests.kick.rig import new_key, pem_of, sign
 
 ID = "01JZ9X3T5Y7Q2W4E6R8T0Y1U3I"

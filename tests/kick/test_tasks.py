@@ -12,7 +12,8 @@ from werkzeug import Request, Response
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.inbox.records import deliveries
-from core.kick import store, tasks
+from core.kick import tasks
+from core.kick.accounts.store import list_bot_ids
 from core.kick.bodies import WEBHOOK_KINDS, parse
 from core.kick.client import client_of
 from core.kick.intake import store as intake
@@ -84,7 +85,7 @@ def test_tune_in_follows_subscribes_and_learns_own_account(
         assert guilds.find_channel(tx, guild_id, "kick") == Channel(
             guild_id, "kick", NORA, "noraplays"
         )
-        ours = store.list_bot_ids(tx)
+        ours = list_bot_ids(tx)
     token = services.settings.kick_bot_user_token
     assert token is not None
     account = client_of(services.settings).account_of(token.get_secret_value())
@@ -202,7 +203,7 @@ def test_intake_works_without_a_bot_account(
     learn_own_account(ours)
     assert len(subscriptions(kick)) == len(WEBHOOK_KINDS)
     with clean.begin() as tx:
-        assert store.list_bot_ids(tx) == frozenset()
+        assert list_bot_ids(tx) == frozenset()
 
 
 def test_expired_bot_token_is_reported_and_intake_continues(

@@ -17,7 +17,7 @@ from core.events import (
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.inbox.store import Delivery
-from core.kick import store
+from core.kick.accounts.store import set_bot
 from core.kick.events import events_of
 from tests.kick.rig import MIA, NOON, NORA, VERA, chat, person, status
 
@@ -79,7 +79,7 @@ def test_broadcaster_is_identified_by_id(tx: Connection) -> None:
 
 
 def test_own_account_and_marked_bots_are_bots(tx: Connection) -> None:
-    store.set_bot(tx, 77, "RegularsBot")
+    set_bot(tx, 77, "RegularsBot")
     assert said(tx, sender=person(77, "RegularsBot")).sender.is_bot
     assert said(tx, sender=person(identity={"badges": [{"type": "bot"}]})).sender.is_bot
     assert not said(tx, sender=person(78, "RegularsBot")).sender.is_bot

@@ -6,11 +6,10 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from core.kick import store
+from core.kick.deliveries import FETCH_INTERVAL, set_public_key
 from core.kick.health import check_unverified
 from core.kick.intake import unverified
 from core.kick.intake.unverified import KEPT_FOR, RECHECK_INTERVAL, verify_deliveries
-from core.kick.public_key import FETCH_INTERVAL
 from core.kick.tasks import prune
 from core.kit.bus import LocalBus
 from core.kit.database import Database
@@ -47,7 +46,7 @@ def kick(clean: Database, clock: StandingClock, guild_id: int, our_settings: Set
     """Our webhook; Kick's key has been known for long."""
     follow(clean, guild_id)
     with clean.begin() as tx:
-        store.set_public_key(tx, pem_of(new_key()), NOON - timedelta(days=30))
+        set_public_key(tx, pem_of(new_key()), NOON - timedelta(days=30))
     return hook(clean, clock, our_settings)
 
 

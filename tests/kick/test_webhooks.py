@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
 from core.inbox.records import deliveries
-from core.kick import store
+from core.kick.deliveries import set_public_key
 from core.kick.health import check_webhooks
 from core.kit.database import Database
 from tests.kick.rig import (
@@ -40,7 +40,7 @@ def kick(clean: Database, clock: StandingClock, guild_id: int, endpoint: KeyEndp
     """Our webhook, for a server that follows Nora; Kick's key is known."""
     follow(clean, guild_id)
     with clean.begin() as tx:
-        store.set_public_key(tx, pem_of(new_key()), NOON - timedelta(days=30))
+        set_public_key(tx, pem_of(new_key()), NOON - timedelta(days=30))
     return hook(clean, clock, settings(kick_api_url=endpoint.url))
 
 

@@ -184,7 +184,7 @@ def test_revoked_grant_is_reported_in_discord_and_log_has_no_secrets(
         lambda: direct_messages(stage, "nora", "has to be connected again"), "a word of it"
     )
     assert len(told) == 1
-    until(lambda: "run /connect_kick again" in part(stage), "a word of it on the health page")
+    until(lambda: "Run `/connect_kick` again" in part(stage), "a word of it on the health page")
     log = Path(stage.folder / "product.log").read_text()
     for message in stage.discord.transcript("dm:nora"):
         if WELCOME in title(message):

@@ -1,4 +1,4 @@
-"""Scopes, when a token has to be renewed, PKCE, and which server answers in chat."""
+"""Scopes, whether the account can be used, PKCE, and which server answers in chat."""
 
 import base64
 import hashlib
@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from core.guilds.store import Channel
+from core.kick.accounts.records import Account
+from core.kit.errors import Refusal
 from core.kit.words import _
 
 SCOPES = (
@@ -52,6 +55,30 @@ def missing_scopes(granted: Iterable[str]) -> list[str]:
 def is_due(expires_at: datetime, now: datetime) -> bool:
     """Whether the token should be renewed by now."""
     return now >= expires_at - AHEAD
+
+
+class ReconnectNeeded(Refusal):
+    """There is no usable account; `/connect_kick` makes one."""
+
+
+def require_streamer(account: Account | None, channel: Channel | None) -> Account:
+    """The account, if it can be used for the channel.
+
+    Raises:
+        ReconnectNeeded: nobody is connected, Kick has ended the connection, or the account is not
+            the one of the channel's streamer.
+    """
+    if account is None:
+        raise ReconnectNeeded(_("No Kick account is connected."), _("Run `/connect_kick`."))
+    again = _("Run `/connect_kick` again.")
+    if account.state == "reconnect":
+        ended = _("Kick has ended the connection of {name}.")
+        raise ReconnectNeeded(ended.format(name=account.name), again)
+    if channel is None or account.kick_user_id != channel.channel_id:
+        other = _("{name} is connected, but the channel is {channel}.")
+        slug = channel.slug if channel is not None else "–"
+        raise ReconnectNeeded(other.format(name=account.name, channel=slug), again)
+    return account
 
 
 def slug_of(name: str) -> str:

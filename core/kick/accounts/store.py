@@ -1,15 +1,17 @@
-"""Queries about accounts and channels, of one server or of all."""
+"""Queries about accounts and channels, of one server or of all, and about our own accounts."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds.records import Guild, GuildChannel
 from core.kick.accounts.records import Account, KnownChannel
 from core.kick.accounts.rules import Follower
 from core.kick.bodies import PLATFORM
+from core.kick.records import OwnAccount
 from core.kit.work import ACROSS_GUILDS, read_records
 
 
@@ -86,3 +88,18 @@ def list_followers(tx: Connection, channel_id: int) -> list[Follower]:
         .execution_options(**ACROSS_GUILDS)
     )
     return [Follower(**row) for row in found.mappings()]
+
+
+# -- our own accounts -----------------------------------------------------------------------------
+
+
+def set_bot(tx: Connection, kick_user_id: int, name: str) -> None:
+    """This account is ours."""
+    values = {"kick_user_id": kick_user_id, "name": name}
+    statement = upsert(OwnAccount).values(values)
+    tx.execute(statement.on_conflict_do_update(index_elements=["kick_user_id"], set_=values))
+
+
+def list_bot_ids(tx: Connection) -> frozenset[int]:
+    """The user ids of our own accounts."""
+    return frozenset(tx.execute(select(OwnAccount.kick_user_id)).scalars())

@@ -13,7 +13,7 @@ import structlog
 
 from core.kick.accounts import actions, oauth, store
 from core.kick.accounts.records import Account
-from core.kick.accounts.rules import is_due
+from core.kick.accounts.rules import ReconnectNeeded, is_due, require_streamer
 from core.kick.client import client_of
 from core.kit.crypto import SealBroken, vault_of
 from core.kit.errors import Outage, Refusal
@@ -27,10 +27,6 @@ _log = structlog.get_logger(__name__)
 
 Wanted = Callable[[Account, datetime], bool]
 """Whether this account still needs to be renewed."""
-
-
-class ReconnectNeeded(Refusal):
-    """There is no usable account; `/connect_kick` makes one."""
 
 
 def user_token(services: Services, guild_id: int) -> str:
@@ -73,28 +69,7 @@ def _find(services: Services, guild_id: int) -> Account:
     """Raises ReconnectNeeded unless the streamer of the server's channel is connected."""
     with services.work_in(guild_id) as work:
         account, channel = work.find(Account), actions.get_channel(work)
-    if account is None:
-        raise ReconnectNeeded(
-            _("No Kick account is connected with this server."),
-            _("An admin can start it with `/connect_kick`."),
-        )
-    if account.kick_user_id != channel.channel_id:
-        raise ReconnectNeeded(
-            _("The connected Kick account is not the one of the channel {channel}.").format(
-                channel=channel.slug
-            ),
-            _("Run `/connect_kick` again."),
-        )
-    if account.state == "reconnect":
-        raise _ended(account)
-    return account
-
-
-def _ended(account: Account) -> ReconnectNeeded:
-    return ReconnectNeeded(
-        _("Kick has ended the connection with {name}.").format(name=account.name),
-        _("Run `/connect_kick` again."),
-    )
+    return require_streamer(account, channel)
 
 
 def _open(services: Services, account: Account, sealed: str) -> str:
@@ -137,9 +112,9 @@ def _renew_now(services: Services, account: Account) -> Account:
         scopes = tuple(account.scopes)
         tokens = oauth.refresh(client, refresh_token, scopes, services.clock())
     except oauth.GrantEnded as ended:
-        if _end_grant(services, account, str(ended)):
-            raise _ended(account) from ended
-        return _find(services, account.guild_id)  # connected again in the meantime
+        _end_grant(services, account, str(ended))
+        # Raises, unless it was connected again in the meantime.
+        return _find(services, account.guild_id)
     if not _keep(services, account, tokens):
         # Disconnected or connected again while Kick was asked: nobody needs this pair.
         oauth.revoke(client, tokens.access, tokens.refresh)
@@ -158,7 +133,7 @@ def _keep(services: Services, account: Account, tokens: oauth.Tokens) -> bool:
         return current is not None
 
 
-def _end_grant(services: Services, account: Account, reason: str) -> bool:
+def _end_grant(services: Services, account: Account, reason: str) -> None:
     with services.work_in(account.guild_id) as work:
         has_ended = actions.require_reconnect(work, account)
     if has_ended:
@@ -167,7 +142,6 @@ def _end_grant(services: Services, account: Account, reason: str) -> bool:
             reason=reason,
             guild_id=account.guild_id,
         )
-    return has_ended
 
 
 def renew_due(services: Services) -> None:

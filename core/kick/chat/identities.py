@@ -17,9 +17,10 @@ from sqlalchemy import Connection, select
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.inbox.records import deliveries
-from core.kick import store as kick
 from core.kick.accounts import tokens
 from core.kick.accounts.records import Account
+from core.kick.accounts.rules import ReconnectNeeded, require_streamer
+from core.kick.accounts.store import set_bot
 from core.kick.bodies import CHAT, PLATFORM
 from core.kit.services import Services
 from core.kit.work import Work
@@ -91,14 +92,12 @@ def why_unable_to_send(work: Work, services: Services) -> str | None:
 
 def _why_streamer_unable(account: Account | None, channel: Channel | None) -> str | None:
     """Why nothing can be sent with the streamer's token, or None."""
-    if account is None:
-        return "Nobody is connected. Use /connect_kick, or set KICK_BOT_USER_TOKEN."
-    if account.state != "connected":
-        return "Kick has ended the connection. Use /connect_kick again."
-    if channel is None or account.kick_user_id != channel.channel_id:
-        return "Somebody else than the channel's streamer is connected. Use /connect_kick again."
-    if WRITING not in account.scopes:
-        return "The streamer has not allowed writing in chat. Use /connect_kick again."
+    try:
+        scopes = require_streamer(account, channel).scopes
+    except ReconnectNeeded as refusal:
+        return f"{refusal.what} {refusal.remedy}"
+    if WRITING not in scopes:
+        return "The streamer has not allowed writing in chat. Run `/connect_kick` again."
     return None
 
 
@@ -127,7 +126,7 @@ class AppBot:
         with self._services.database.begin() as tx:
             sender = _find_sender(tx, channel_id, *before)
             if sender is not None:
-                kick.set_bot(tx, *sender)
+                set_bot(tx, *sender)
                 self._is_known = True
                 _log.info("The account of the app's bot is known now", name=sender[1])
 

@@ -16,12 +16,12 @@ from sqlalchemy import update
 
 from core.guilds import store as guilds
 from core.kick.accounts.records import Account
-from core.kick.accounts.tokens import ReconnectNeeded
+from core.kick.accounts.rules import ReconnectNeeded
+from core.kick.accounts.store import list_bot_ids
 from core.kick.bodies import PLATFORM
 from core.kick.chat.actions import MOST_CHARACTERS, note_unsent
 from core.kick.chat.identities import AppBot, ChatIdentity, identities_of, why_unable_to_send
 from core.kick.client import client_of
-from core.kick.store import list_bot_ids
 from core.kick.wire import KickRejected, NoAnswer
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal

@@ -15,8 +15,8 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection as SqlConnection
 
-from core.kick import store as kick
 from core.kick.accounts import store as accounts
+from core.kick.accounts.store import list_bot_ids
 from core.kick.feed import frames, store
 from core.kick.feed.buffer import FeedBuffer
 from core.kick.feed.comparison import LOOK_BACK, MOST_LINES, Comparison
@@ -227,7 +227,7 @@ class FeedListener:
             await self._services.database.run(self._compare_all)
 
     def _compare_all(self, tx: SqlConnection) -> None:
-        now, ours = self._services.clock(), kick.list_bot_ids(tx)
+        now, ours = self._services.clock(), list_bot_ids(tx)
         for channel_id, compared in list(self._compared.items()):
             comparison = compared.comparison
             since = max(comparison.since, now - LOOK_BACK)

@@ -14,10 +14,9 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, text, upda
 
 from core.inbox import actions as inbox
 from core.kick.client import client_of
-from core.kick.deliveries import Declined, SignedRequest
+from core.kick.deliveries import FETCH_INTERVAL, Declined, KeyRing, SignedRequest
 from core.kick.intake.records import UnverifiedDelivery
 from core.kick.intake.rules import is_too_old
-from core.kick.public_key import FETCH_INTERVAL, KeyRing
 from core.kit.services import Services
 from core.kit.work import read_records
 

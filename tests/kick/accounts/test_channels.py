@@ -3,7 +3,8 @@
 import pytest
 
 from core.guilds import store as guilds
-from core.kick.accounts import actions, channels, connect, messages, store
+from core.kick import messages
+from core.kick.accounts import actions, channels, connect, store
 from core.kick.accounts.channels import follow_environment, look_up_missing, sync
 from core.kick.accounts.records import KnownChannel
 from core.kit.errors import Outage, Refusal

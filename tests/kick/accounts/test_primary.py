@@ -18,10 +18,10 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.store import Channel
 from core.inbox.handlers import collect
 from core.inbox.store import Delivery
+from core.kick import health
 from core.kick.accounts import actions, primary
 from core.kick.accounts.records import Account, KnownChannel
 from core.kick.accounts.rules import Follower, may_claim, primary_of
-from core.kick.chat import report
 from core.kick.events import events_of
 from core.kit.bus import LocalBus
 from core.kit.database import Database, cache_of
@@ -200,7 +200,7 @@ def test_status_commands_name_the_primary_server(servers: Servers) -> None:
     assert "go to **Nora's Corner**" in str(slot_calls_messages.status(theirs).description)
     services = Services(settings(), cast("Any", None), LocalBus(), lambda: NOON)
     for guild, expected in ((GUILD, "this one"), (OTHER_GUILD, "Nora's Corner answers")):
-        found = run_in_guild(servers.tx, guild, ADMIN, NOON, report.examine, services)
+        found = run_in_guild(servers.tx, guild, ADMIN, NOON, health.examine, services)
         lines = {line.name: line for line in found}
         assert expected in lines["primary server"].found
 

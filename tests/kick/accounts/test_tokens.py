@@ -14,7 +14,8 @@ from core.guilds import actions as guilds
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kick.accounts import connect, oauth
 from core.kick.accounts.records import Account
-from core.kick.accounts.tokens import ReconnectNeeded, refresh_after_401, renew_due, user_token
+from core.kick.accounts.rules import ReconnectNeeded
+from core.kick.accounts.tokens import refresh_after_401, renew_due, user_token
 from core.kick.client import client_of
 from core.kick.health import check_accounts
 from core.kit.crypto import SealBroken, Vault, vault_of
@@ -158,7 +159,7 @@ def test_ended_grant_is_reported_once_and_not_retried(office: Office, documented
     assert payload["account"] == "NoraPlays"
     assert part(office) == (
         "warn",
-        "Kick has ended the connection of NoraPlays: run /connect_kick again.",
+        "Kick has ended the connection of NoraPlays. Run `/connect_kick` again.",
     )
     assert office.rows("SELECT access_token, refresh_token FROM kick_accounts") == [("", "")]
 
@@ -233,7 +234,7 @@ def test_lost_encryption_key_is_reported_and_keeps_the_account(office: Office) -
 def test_missing_account_asks_to_connect(office: Office) -> None:
     with pytest.raises(ReconnectNeeded, match="No Kick account"):
         user_token(office.services, GUILD)
-    assert part(office) == ("ok", "Not connected. Connect noraplays with /connect_kick.")
+    assert part(office) == ("ok", "No Kick account is connected. Run `/connect_kick`.")
 
 
 def test_account_of_a_former_channel_is_not_used(office: Office) -> None:

@@ -11,11 +11,11 @@ from core.inbox import actions as inbox
 from core.inbox.store import Delivery
 from core.kick.accounts import store as accounts
 from core.kick.accounts.records import Account
+from core.kick.accounts.store import list_bot_ids
 from core.kick.chat import transport
 from core.kick.chat.actions import send_kick_message
 from core.kick.chat.identities import identities_of, why_unable_to_send
 from core.kick.chat.transport import KickTransport
-from core.kick.store import list_bot_ids
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
 from core.outbox.transport import Unsure
@@ -164,7 +164,7 @@ async def test_app_bot_message_is_recognized_in_the_history(
 @pytest.mark.parametrize(
     ("differs", "words"),
     [
-        ({"kick_user_id": NORA + 1}, "Somebody else than the channel's streamer"),
+        ({"kick_user_id": NORA + 1}, "but the channel is"),
         ({"scopes": ["user:read"]}, "not allowed writing"),
     ],
 )

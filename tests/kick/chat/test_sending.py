@@ -17,11 +17,12 @@ from core.guilds.actions import change_setting
 from core.guilds.channels import note_trouble
 from core.guilds.records import AuditEntry
 from core.guilds.settings import ADMIN_CHANNEL
+from core.kick import health as kick_health
 from core.kick import messages as kick_messages
-from core.kick import store as kick_store
+from core.kick.accounts.store import set_bot
 from core.kick.alerts import check
 from core.kick.bodies import WEBHOOK_KINDS
-from core.kick.chat import report, selftest
+from core.kick.chat import selftest
 from core.kick.chat.actions import MOST_CHARACTERS, say, say_for, send_kick_message
 from core.kick.chat.transport import BETWEEN, KickTransport, how_many_fit
 from core.kick.discord import KickChecks
@@ -98,8 +99,7 @@ def test_send_failure_reason_is_in_health_until_it_is_fixed(
     assert health(reason) == [
         (
             guild_id,
-            "A line could not be sent: Nobody is connected. Use /connect_kick, or set "
-            "KICK_BOT_USER_TOKEN.",
+            "A line could not be sent: No Kick account is connected. Run `/connect_kick`.",
         ),
         (other_guild_id, "A line could not be sent: No Kick channel is set. Use /connect_kick."),
     ]
@@ -114,7 +114,7 @@ async def test_message_that_lost_its_identity_is_reported_in_health(
     reason = without_bot_account(unconnected)
     async with sending(reason):
         await until_async(lambda: bool(health(reason)))
-    assert "Nobody is connected" in health(reason)[0][1]
+    assert "No Kick account is connected" in health(reason)[0][1]
 
 
 # -- /say ---------------------------------------------------------------------------------------
@@ -199,7 +199,7 @@ async def test_joined_messages_with_lost_reply_are_confirmed_and_not_resent(
 ) -> None:
     monkeypatch.setattr("core.outbox.sender.UNSURE_SECONDS", 0.1)
     with unconnected.database.begin() as tx:
-        kick_store.set_bot(tx, 4_200_001, "RegularsBot")
+        set_bot(tx, 4_200_001, "RegularsBot")
     say_all(unconnected, guild_id, "one", "two")
     kick.fault(chat__lost_reply=1)
     async with sending(unconnected):
@@ -281,12 +281,12 @@ async def test_selftest_reports_why_sending_failed(
 # -- the configuration --------------------------------------------------------------------------
 
 
-def examine(services: Services, guild_id: int) -> list[report.Line]:
+def examine(services: Services, guild_id: int) -> list[kick_health.Line]:
     with services.work_in(guild_id) as work:
-        return report.examine(work, services)
+        return kick_health.examine(work, services)
 
 
-def line_of(name: str, services: Services, guild_id: int) -> report.Line:
+def line_of(name: str, services: Services, guild_id: int) -> kick_health.Line:
     return next(line for line in examine(services, guild_id) if line.name == name)
 
 
@@ -343,7 +343,7 @@ async def test_report_shows_a_failed_chat_message(unconnected: Services, guild_i
         await until_async(lambda: states(unconnected, guild_id)["chat"] == "ok")
 
 
-def feed_line(services: Services, guild_id: int) -> report.Line:
+def feed_line(services: Services, guild_id: int) -> kick_health.Line:
     return line_of("feed", services, guild_id)
 
 
@@ -377,7 +377,7 @@ def test_report_shows_the_feed_state(unconnected: Services, guild_id: int) -> No
 def test_report_explains_what_is_lost_without_the_feed(
     unconnected: Services, guild_id: int
 ) -> None:
-    def under(**values: bool) -> report.Line:
+    def under(**values: bool) -> kick_health.Line:
         ours = unconnected.settings.model_copy(update=values)
         return feed_line(replace(unconnected, settings=ours), guild_id)
 
@@ -394,7 +394,7 @@ def test_report_names_a_connected_account_that_is_not_the_streamer(
     token = line_of("OAuth token", connected, guild_id)
     assert (token.state, token.found) == (
         "down",
-        "NoraPlays, who is not the streamer of this channel",
+        "NoraPlays is connected, but the channel is veraspins.",
     )
 
 
@@ -403,12 +403,12 @@ def test_report_shows_connected_streamer_and_token_expiry(
 ) -> None:
     lines = examine(connected, guild_id)
     token = next(line for line in lines if line.name == "OAuth token")
-    assert (token.state, token.found) == ("ok", "NoraPlays")
+    assert (token.state, token.found) == ("ok", "Connected as NoraPlays.")
     ends_at = token.at
     assert ends_at is not None
     late = replace(connected, clock=lambda: ends_at)
     assert states(late, guild_id)["OAuth token"] == "warn"
     text = str(kick_messages.report(lines).to_dict())
-    assert f"NoraPlays · ends <t:{int(ends_at.timestamp())}:R>" in text
+    assert f"Connected as NoraPlays. · ends <t:{int(ends_at.timestamp())}:R>" in text
     assert "NoraPlays" in text
     assert str(NORA) in text

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.kick import client as client_module
-from core.kick import store
+from core.kick.accounts.store import set_bot
 from core.kick.chat import transport as module
 from core.kick.chat.actions import MOST_CHARACTERS
 from core.kick.chat.transport import KickTransport, cut
@@ -64,7 +64,7 @@ def services(pretend: Sandbox, clean: Database, guild_id: int) -> Services:
     follow(clean, guild_id)
     account = client_of(ours.settings).account_of(pretend.env["KICK_BOT_USER_TOKEN"])
     with clean.begin() as tx:
-        store.set_bot(tx, account.kick_user_id, account.name)
+        set_bot(tx, account.kick_user_id, account.name)
     return ours
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text
 
-from core.kick import store as kick_store
+from core.kick.deliveries import set_public_key
 from core.kick.discord import SHOWN
 from core.kick.health import check_deliveries
 from core.kick.intake import log, store
@@ -37,7 +37,7 @@ CHAT = "chat.message.sent"
 def kick(clean: Database, clock: StandingClock, guild_id: int, endpoint: KeyEndpoint) -> Hook:
     follow(clean, guild_id)
     with clean.begin() as tx:
-        kick_store.set_public_key(tx, pem_of(new_key()), NOON)
+        set_public_key(tx, pem_of(new_key()), NOON)
     return hook(clean, clock, settings(kick_api_url=endpoint.url))
 
 
