@@ -2,6 +2,7 @@
 
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kick import alerts, messages, tasks
+from core.kick import pages as dashboard
 from core.kick.accounts import pages as accounts
 from core.kick.bodies import FEED, POLL, WEBHOOK
 from core.kick.discord import DisconnectButton, KickAccounts, KickChecks, LinkButton
@@ -84,5 +85,8 @@ FEATURE = Feature(
             "made {after} the server that answers in the chat of {target} (was {before})"
         ),
     },
+    dashboard=(dashboard.PAGES, dashboard.LOG),
+    stats=dashboard.stats,
+    setup=dashboard.setup,
     personal=PERSONAL,
 )

@@ -143,7 +143,9 @@ def webhook_log(found: Sequence[LogLine], unattributed: Mapping[str, int]) -> di
     ]
     if not unattributed:
         return card(title, lines(rows), tone="kick")
-    why = ", ".join(f"{_outcome(name)}: {count}" for name, count in sorted(unattributed.items()))
+    why = ", ".join(
+        f"{outcome_words(name)}: {count}" for name, count in sorted(unattributed.items())
+    )
     footer = plural(
         "{count} unattributed request in the last day",
         "{count} unattributed requests in the last day",
@@ -154,7 +156,7 @@ def webhook_log(found: Sequence[LogLine], unattributed: Mapping[str, int]) -> di
 
 def _delivery(line: LogLine) -> str:
     mark = _OUTCOME_MARKS.get(line.outcome, "🔴")
-    row = f"{mark} {ago(line.at)} · `{safe(line.kind, 60)}` · {_outcome(line.outcome)}"
+    row = f"{mark} {ago(line.at)} · `{safe(line.kind, 60)}` · {outcome_words(line.outcome)}"
     if line.sent_at is None:
         return row
     delay = (line.at - line.sent_at).total_seconds()
@@ -163,7 +165,7 @@ def _delivery(line: LogLine) -> str:
     return f"{row} · {late}{_('after')} {duration(max(delay, 0))}"
 
 
-def _outcome(name: str) -> str:
+def outcome_words(name: str) -> str:
     """What became of a delivery, in words."""
     words = {
         "stored": _("processed"),

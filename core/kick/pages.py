@@ -1,0 +1,190 @@
+"""The connection with Kick on the dashboard: channel, account, every check, and what Kick
+delivered."""
+
+import asyncio
+from datetime import timedelta
+
+from flask import Response, redirect, request
+
+from core.guilds.setting_fields import save_settings, setting_fields
+from core.guilds.settings import ADMIN_CHANNEL
+from core.guilds.store import find_channel
+from core.kick import health, messages
+from core.kick.accounts import actions, channels, connect
+from core.kick.accounts.records import ConnectAttempt
+from core.kick.accounts.store import find_account
+from core.kick.bodies import PLATFORM
+from core.kick.chat import selftest
+from core.kick.intake.log import count_unattributed, list_newest_lines
+from core.kick.intake.records import LogLine
+from core.kick.intake.rules import AlertSettings
+from core.kick.review.rules import ReviewSettings
+from core.kit.errors import Refusal
+from core.kit.guild_pages import GuildPages, Page, SetupStep, Stat
+from core.kit.records import MemberId
+from core.kit.words import N_, _, translate
+from core.kit.work import Work
+
+PAGES = GuildPages("kick", lambda: _("Kick connection"), icon="plug-connected", order=10)
+LOG = GuildPages("webhooks", lambda: _("Webhook log"), icon="mailbox", order=85, group="kick")
+
+SETTINGS = (
+    ADMIN_CHANNEL,
+    *AlertSettings.declared.values(),
+    *ReviewSettings.declared.values(),
+)
+MOST_LINES = 200
+
+
+@PAGES.get()
+def connection(page: Page) -> str:
+    """Everything that the Kick side of the server needs."""
+
+    def load(work: Work) -> dict[str, object]:
+        return {
+            "lines": health.examine(work, page.services),
+            "channel": find_channel(work.tx, work.guild_id, PLATFORM),
+            "account": find_account(work.tx, work.guild_id),
+        }
+
+    return page.render(
+        "kick_dashboard/connection.html", **page.run(load), fields=setting_fields(page, SETTINGS)
+    )
+
+
+@PAGES.post("channel", shows=connection)
+def choose_channel(page: Page) -> Response:
+    """Follow another channel."""
+    name = page.form.get("channel", "").strip()
+    if not name:
+        raise Refusal(_("Type the channel's name as in its address: kick.com/<name>."))
+    chosen = connect.choose(page.services, page.guild.id, name, page.person.discord_id)
+    return page.done(_("This server follows {channel} now.").format(channel=chosen.slug))
+
+
+@PAGES.post("connect", shows=connection)
+def link_account(page: Page) -> Response:
+    """To the page on which the streamer connects the account."""
+    attempt = ConnectAttempt(
+        asked_by=MemberId(page.person.discord_id),
+        asked_by_name=page.member.name,
+        asked_at=page.services.clock(),
+    )
+    page.run(actions.open_attempt, attempt)
+    settings = page.services.settings
+    link = connect.FLOW.make_link(settings, attempt, page.person.discord_id)
+    # The page is ours, wherever people reach us.
+    return redirect(link.removeprefix(settings.public_url), 303)  # type: ignore[return-value]
+
+
+@PAGES.post("disconnect", shows=connection)
+def disconnect(page: Page) -> Response:
+    """Forget the account, and revoke its tokens."""
+    ended = connect.disconnect(page.services, page.guild.id, page.person.discord_id)
+    if ended is None:
+        raise Refusal(_("No Kick account is connected."))
+    account, is_revoked = ended
+    done = (
+        _("{name} is disconnected, and its tokens are revoked.")
+        if is_revoked
+        else _("{name} is disconnected. Kick did not answer, so remove the app there, too.")
+    )
+    return page.done(done.format(name=account.name))
+
+
+@PAGES.post("sync", shows=connection)
+def sync(page: Page) -> Response:
+    """Look up the channel's name and ids again."""
+    found = channels.sync(page.services, page.guild.id)
+    if found.site_trouble and found.known.chatroom_id is None:
+        raise Refusal(
+            _("Kick's website did not say the chatroom id ({reason}).").format(
+                reason=found.site_trouble
+            ),
+            _("Set it with /set_chatroom, or try again later."),
+        )
+    return page.done(_("Kick is in sync: {channel}.").format(channel=found.slug))
+
+
+@PAGES.post("selftest", shows=connection)
+def test_chat(page: Page) -> Response:
+    """Send a line to Kick's chat and wait for it to come back."""
+    result = asyncio.run(selftest.run(page.services, page.guild.id))
+    embed = messages.selftest(result)
+    if result.returned_after is None:
+        raise Refusal(embed.title or "", embed.description or "")
+    return page.done(_("A line went to Kick's chat and came back."))
+
+
+@PAGES.post("settings", shows=connection)
+def settings(page: Page) -> Response:
+    """Alerts and the review of missed events."""
+    save_settings(page, SETTINGS)
+    return page.done(_("Settings saved."))
+
+
+@LOG.get()
+def log(page: Page) -> str:
+    """What Kick delivered last. Bodies are never kept."""
+
+    def load(work: Work) -> tuple[list[LogLine], dict[str, int]]:
+        newest = list_newest_lines(work.tx, work.guild_id, MOST_LINES)
+        return newest, count_unattributed(work.tx, work.now - timedelta(days=1))
+
+    lines, unattributed = page.run(load)
+    kind, outcome = request.args.get("kind", ""), request.args.get("outcome", "")
+    shown = [one for one in lines if kind in ("", one.kind) and outcome in ("", one.outcome)]
+    words = messages.outcome_words
+    return page.render(
+        "kick_dashboard/log.html",
+        lines=shown,
+        kinds=[(one, one) for one in sorted({line.kind for line in lines})],
+        outcomes=[(one, words(one)) for one in sorted({line.outcome for line in lines})],
+        kind=kind,
+        outcome=outcome,
+        unattributed={words(name): count for name, count in unattributed.items()},
+        outcome_words=words,
+        most=MOST_LINES,
+    )
+
+
+# -- parts of other pages -------------------------------------------------------------------------
+
+
+def stats(work: Work) -> list[Stat]:
+    """For the overview."""
+    lines = list_newest_lines(work.tx, work.guild_id, MOST_LINES)
+    count = sum(work.now - line.at < timedelta(hours=1) for line in lines)
+    value = f"{count}+" if count == MOST_LINES else f"{count}"
+    return [Stat(_("Webhooks of the last hour"), value, pages="webhooks", icon=LOG.icon)]
+
+
+_STEPS = {
+    "kick_channel": (N_("Choose the Kick channel"), 10),
+    "OAuth token": (N_("Link the streamer's Kick account"), 20),
+    "chatroom id": (N_("Sync with Kick"), 30),
+    "chat.message.sent": (N_("Receive webhooks"), 40),
+    "chat": (N_("Write in Kick's chat"), 45),
+}
+"""Name of a check -> the step that it belongs to, and its place."""
+
+
+def setup(page: Page) -> list[SetupStep]:
+    """For the checklist: what the checks of the Kick side say."""
+    lines = {one.name: one for one in page.run(health.examine, page.services)}
+    url = page.url_of(PAGES, connection)
+    found = []
+    for name, (title, order) in _STEPS.items():
+        line = lines.get(name)
+        text = " ".join(filter(None, (line.found, line.remedy))) if line else ""
+        found.append(
+            SetupStep(
+                translate(title),
+                is_done=line is not None and line.state == "ok",
+                text=text or _("Comes after the channel."),
+                url=url,
+                button=_("Kick connection"),
+                order=order,
+            )
+        )
+    return found
