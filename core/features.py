@@ -14,7 +14,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("inbox", "outbox"),
     ("guilds",),
     ("drand", "kick", "shuffle"),
-    ("draws", "people"),
+    ("draws", "logins", "people"),
     ("slot_calls", "wagers", "watchtime"),
     ("raffle", "roles"),
     ("health", "help", "privacy", "settings", "dashboard"),

@@ -7,8 +7,6 @@ from flask import abort, redirect, request, session, url_for
 from sqlalchemy import Connection
 from werkzeug.exceptions import HTTPException
 
-from core.dashboard.records import WebSession
-from core.dashboard.sessions import find_session
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
 from core.kit.discord_rest import DiscordGuild, DiscordMember, DiscordRest
@@ -16,6 +14,8 @@ from core.kit.errors import Refusal
 from core.kit.guild_pages import GuildPages, Page, Person
 from core.kit.services import Services
 from core.kit.words import _
+from core.logins.actions import find_session
+from core.logins.records import WebSession
 
 TOKEN = "token"
 """Key of the login's token in the cookie."""

@@ -25,7 +25,7 @@ from flask.sansio.blueprints import BlueprintSetupState
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from limits import RateLimitItemPerMinute
 
-from core.dashboard import discord_login, sessions
+from core.dashboard import discord_login
 from core.dashboard.access import ME, TOKEN, VIEW_AS, Access, Forbidden
 from core.dashboard.people import cards_of
 from core.dashboard.public import PublicPages
@@ -43,6 +43,7 @@ from core.kit.services import Services
 from core.kit.web import word
 from core.kit.words import _
 from core.kit.work import Work
+from core.logins import actions as sessions
 from core.people.store import list_accounts
 
 LOGINS = RateLimitItemPerMinute(20)
@@ -299,7 +300,9 @@ class Dashboard:
         return page.render("dashboard/me.html", cards=cards, parts=parts)
 
     def _cards(self, work: Work, discord_id: int) -> list[PersonCard]:
-        viewer_ids = [one.viewer_id for one in list_accounts(work.tx, work.guild_id, discord_id)]
+        viewer_ids = [
+            one.viewer_id for one in list_accounts(work.tx, work.guild_id, discord_id, lock=False)
+        ]
         return cards_of(work, self.features, discord_id, viewer_ids)
 
     # -- live -------------------------------------------------------------------------------

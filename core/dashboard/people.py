@@ -80,9 +80,12 @@ def people_pages(features: Sequence[Feature]) -> GuildPages:
                 abort(404)
             link = find_link_of_viewer(work, viewer_id)
             discord_id = link.discord_id if link else None
-            accounts = list_accounts(work.tx, work.guild_id, discord_id) if discord_id else ()
+            accounts = (
+                list_accounts(work.tx, work.guild_id, discord_id, lock=False) if discord_id else ()
+            )
             viewer_ids = [one.viewer_id for one in accounts] or [viewer_id]
-            theirs = select(Exclusion).where(Exclusion.viewer_id.in_(viewer_ids))
+            active = Exclusion.until.is_(None) | (Exclusion.until > work.now)
+            theirs = select(Exclusion).where(Exclusion.viewer_id.in_(viewer_ids), active)
             return {
                 "viewer": viewer,
                 "link": link,

@@ -94,7 +94,9 @@ class GuildPages:
         """Declare a page."""
         return self._add(path, "GET", None, admins_only=admins_only)
 
-    def post(self, path: str, *, shows: View, admins_only: bool = False) -> Callable[[View], View]:
+    def post(
+        self, path: str, *, shows: View | None = None, admins_only: bool = False
+    ) -> Callable[[View], View]:
         """Declare what a form does; `shows` is the page that has the form."""
         return self._add(path, "POST", shows, admins_only=admins_only)
 

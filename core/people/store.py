@@ -175,18 +175,24 @@ def end_link(tx: Connection, link: Link) -> bool:
 # -- /forgetme ------------------------------------------------------------------------------------
 
 
-def list_accounts(tx: Connection, guild_id: int, discord_id: int) -> tuple[Account, ...]:
-    """The accounts that are linked with a member. Their names and links do not change until the
-    transaction ends."""
+def list_accounts(
+    tx: Connection, guild_id: int, discord_id: int, *, lock: bool = True
+) -> tuple[Account, ...]:
+    """The accounts that are linked with a member.
+
+    Args:
+        lock: their names and links do not change until the transaction ends.
+    """
     linked = (Link.guild_id == Viewer.guild_id) & (Link.viewer_id == Viewer.viewer_id)
-    found = tx.execute(
+    found = (
         select(Viewer.platform, Viewer.platform_user_id, Viewer.viewer_id, Viewer.name)
         .join(Link, linked)
         .where(Viewer.guild_id == guild_id, Link.discord_id == discord_id)
         .order_by(Viewer.platform)
-        .with_for_update(of=Viewer.__table__, key_share=True)
     )
-    return tuple(Account(*row) for row in found)
+    if lock:
+        found = found.with_for_update(of=Viewer.__table__, key_share=True)
+    return tuple(Account(*row) for row in tx.execute(found))
 
 
 def set_forgotten(tx: Connection, subject: Subject) -> None:

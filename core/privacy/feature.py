@@ -13,6 +13,7 @@ from core.kit.tasks import for_each
 from core.kit.words import N_
 from core.privacy import actions
 from core.privacy.discord import Privacy, data_button, forget_button
+from core.privacy.me import me_pages
 from core.privacy.pages import pages
 
 SWEEP_SECONDS = 3600.0
@@ -28,6 +29,7 @@ def make_feature(others: Iterable[Feature]) -> Feature:
         pages=(lambda _services: pages(),),
         tasks=(Task("privacy.sweep", lambda _settings: SWEEP_SECONDS, lambda s: _sweep(s, kept)),),
         buttons=(data, forget),
+        me=me_pages(kept),
         audit={"privacy.forget": N_("deleted the data of {target}, as they asked")},
     )
 

@@ -130,7 +130,7 @@ def change_tickets(page: Page) -> Response:
     if not amount or not reason or abs(amount) > tickets.MOST:
         raise Refusal(_("This needs a number of tickets and a reason."))
     # A second click sends the same key, and changes nothing.
-    cause = f"web:{page.form.get('key', '')[:32]}"
+    cause = f"web:{page.form.get('key', '')[:32] or uuid4().hex}"
     now = page.run(tickets.change_tickets, page.form.get("viewer", ""), amount, reason, cause)
     count = now.own.tickets
     has = plural("{{name}} has {count} ticket now.", "{{name}} has {count} tickets now.", count)

@@ -24,7 +24,8 @@ class RaffleSettings(GuildSettings, feature="raffle"):
     )
     log_channel: int = channel(
         "The Discord channel in which changes by admins are shown (tickets given, taken or voided, "
-        "dates); without one, the raffle's own channel."
+        "dates); without one, the raffle's own channel.",
+        label="Channel for changes",
     )
     channel: int = channel(
         "The Discord channel for raffle news: opening, frozen list, winners.",

@@ -7,7 +7,6 @@ from core.guilds.setting_fields import save_settings, setting_fields
 from core.kit.errors import Refusal
 from core.kit.guild_pages import GuildPages, Page, SetupStep, whole_number
 from core.kit.words import _
-from core.kit.work import Work
 from core.roles import actions, messages
 from core.roles.rules import RoleSettings
 
@@ -76,18 +75,8 @@ def set_state(page: Page, role_id: int, state: str) -> Response:
 @PAGES.post("<int:role_id>/remove", shows=rewards)
 def remove(page: Page, role_id: int) -> Response:
     """Stop assigning a role; with `take_back` members lose it."""
-    take_back = "take_back" in page.form
-
-    def act(work: Work) -> str:
-        reward = actions.get_reward(work, str(role_id))
-        if reward.minutes is None:
-            actions.end_linked_role(work)
-        else:
-            actions.remove_reward(work, str(role_id), take_back=take_back)
-        return reward.name
-
-    done = _("{role} is no longer a reward.").format(role=page.run(act))
-    return page.done(done, to=rewards)
+    reward = page.run(actions.remove_reward, str(role_id), take_back="take_back" in page.form)
+    return page.done(_("{role} is no longer a reward.").format(role=reward.name), to=rewards)
 
 
 @PAGES.post("retry", shows=rewards)

@@ -201,13 +201,14 @@ class Adjusted:
     reason: str
 
 
-def adjust(work: Work, who: str, minutes: int, reason: str, key: str) -> Adjusted:
+def adjust(work: Work, who: str | Viewer, minutes: int, reason: str, key: str) -> Adjusted:
     """Give minutes, or take them away. Doing it again with the same `key` changes nothing.
 
     Raises:
-        Refusal: nobody is meant, there is no reason, or they have less than is to be taken.
+        Refusal: nobody is meant, there is no reason, they have less than is to be taken, or the
+            key belongs to another correction.
     """
-    viewer = people.find_person(work, who)
+    viewer = people.find_person(work, who) if isinstance(who, str) else who
     reason = " ".join(reason.split())[:LONGEST_REASON]
     amount = timedelta(minutes=minutes)
     if not reason or not amount or abs(minutes) > MOST_MINUTES:
@@ -217,7 +218,10 @@ def adjust(work: Work, who: str, minutes: int, reason: str, key: str) -> Adjuste
         )
     work.lock(Lock.WATCHTIME)
     before = standings.get_watched(work.tx, work.guild_id, viewer.viewer_id)
-    if work.find(Adjustment, key) is not None:
+    known = work.find(Adjustment, key)
+    if known is not None:
+        if (known.viewer_id, known.amount, known.reason) != (viewer.viewer_id, amount, reason):
+            raise Refusal(_("This correction was sent before, with other values."))
         return Adjusted(viewer, amount, before, reason)
     if before + amount < timedelta():
         raise Refusal(

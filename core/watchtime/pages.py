@@ -63,13 +63,18 @@ def board(page: Page) -> str:
 @PAGES.get("leaderboard.csv")
 def export(page: Page) -> Response:
     """The leaderboard for a spreadsheet."""
-    period, rows, number, pages = _asked_period(), [], 1, 1
-    while number <= min(pages, MOST_EXPORTED):
-        found = page.run(views.get_board, period, PER_PAGE, number)
-        rows += [(one.rank, one.name, int(one.watched.total_seconds())) for one in found.places]
-        number, pages = number + 1, found.pages
+    period = _asked_period()
+
+    def load(work: Work) -> list[tuple[int | None, str, int]]:
+        rows, number, pages = [], 1, 1
+        while number <= min(pages, MOST_EXPORTED):
+            found = views.get_board(work, period, PER_PAGE, number)
+            rows += [(one.rank, one.name, int(one.watched.total_seconds())) for one in found.places]
+            number, pages = number + 1, found.pages
+        return rows
+
     header = (_("Rank"), _("Viewer"), _("Seconds"))
-    return csv_response(f"watchtime-{period}", header, rows)
+    return csv_response(f"watchtime-{period}", header, page.run(load))
 
 
 def _viewer(page: Page, viewer_id: int) -> Viewer:
@@ -96,13 +101,13 @@ def adjust(page: Page) -> Response:
 @PAGES.post("viewer/<int:viewer_id>/adjust", shows=viewer)
 def adjust_viewer(page: Page, viewer_id: int) -> Response:
     """The same on a viewer's own page."""
-    return _adjust(page, _viewer(page, viewer_id).name)
+    return _adjust(page, _viewer(page, viewer_id))
 
 
-def _adjust(page: Page, who: str) -> Response:
+def _adjust(page: Page, who: str | Viewer) -> Response:
     minutes = whole_number(page.form, "minutes", _("Minutes"))
     # A second click sends the same key, and changes nothing.
-    key = f"web:{page.form.get('key', '')[:32]}"
+    key = f"web:{page.form.get('key', '')[:32] or uuid4().hex}"
     done = page.run(actions.adjust, who, minutes, page.form.get("reason", ""), key)
     total = duration(done.watched.total_seconds())
     return page.done(_("{name} has {time} now.").format(name=done.viewer.name, time=total))

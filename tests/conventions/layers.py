@@ -129,6 +129,7 @@ class Tree:
                 "kit.oauth_pages",
                 "kit.web",
                 "people.exclusions.routes",
+                "privacy.me",
             ),
             # discord.py lets errors of its HTTP client through, so its transport has to know them.
             HTTP_CLIENTS: (

@@ -21,7 +21,7 @@ from tests.conventions.tree import calls, modules, tree_of
 load_features()
 
 WITHOUT_A_SERVER = {
-    "dashboard_sessions": "a login is for all servers of a person",
+    "logins_sessions": "a login is for all servers of a person",
     "health_heartbeats": "about our processes",
     "inbox_deliveries": "as the outside told it, before it is known whom it concerns",
     "kick_authorities": "about a channel, which several servers may follow",

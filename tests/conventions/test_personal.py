@@ -37,7 +37,7 @@ _NOBODYS = {
         wagers_polls.platform watchtime_offline_checks.platform watchtime_days.platform
         watchtime_limits.time_zone watchtime_streams.platform""",
     "the server, its channel and what an admin chose for it": """
-        dashboard_sessions.guild_ids guilds.name guild_channels.channel_id
+        logins_sessions.guild_ids guilds.name guild_channels.channel_id
         guild_channels.slug guild_settings.value
         kick_authorities.broadcaster_user_id kick_channels.broadcaster_user_id
         kick_channels.named kick_channels.site_channel_id kick_channels.chatroom_id
@@ -66,7 +66,7 @@ _NOBODYS = {
         raffle_balances.tickets raffle_draws.tickets raffle_entries.amount raffle_gifts.tickets
         raffle_rates.tickets raffle_source_totals.tickets""",
     "random, sealed or hashed": """
-        dashboard_sessions.token_hash kick_accounts.access_token kick_accounts.refresh_token
+        logins_sessions.token_hash kick_accounts.access_token kick_accounts.refresh_token
         kick_unverified_deliveries.checked_with
         kick_unverified_deliveries.signature kick_connect_attempts.link_id
         kick_connect_attempts.state_hash

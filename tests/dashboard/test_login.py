@@ -7,9 +7,9 @@ import pytest
 import requests
 from sqlalchemy import func, select
 
-from core.dashboard import sessions
-from core.dashboard.records import WebSession
 from core.kit.discord_rest import FRESH_SECONDS, STALE_SECONDS
+from core.logins import actions as sessions
+from core.logins.records import WebSession
 from tests.dashboard.site import GUILD, IDS, OTHER_GUILD, Site, words
 
 HOME = f"/g/{GUILD}/"

@@ -92,3 +92,26 @@ def test_public_leaderboard_can_be_switched_off(site: Site, admin: Visitor) -> N
 
 def test_viewer_of_another_server_is_not_found(site: Site, admin: Visitor) -> None:
     assert admin.get(f"{PAGE}/viewer/999999").status_code == 404
+
+
+def test_key_of_another_correction_is_declined(site: Site, admin: Visitor) -> None:
+    """Such as after the browser's Back button."""
+    form = {"viewer": "LeoLion", "minutes": "5", "reason": "x", "key": "same"}
+    assert admin.post(f"{PAGE}/adjust", page=PAGE, **form).status_code == 303
+    other = admin.post(f"{PAGE}/adjust", page=PAGE, **form | {"viewer": "MadCats"})
+    assert (other.status_code, "sent before" in words(other)) == (422, True)
+
+
+def test_correction_on_a_viewers_page_is_about_that_viewer(site: Site, admin: Visitor) -> None:
+    """However many have the name."""
+    with site.services.work_in(GUILD) as work:
+        ids = [
+            meet_person(work.tx, GUILD, "kick", Person(user_id=number, name="Twin"), work.now)
+            for number in (50, 51)
+        ]
+    for viewer_id in ids:
+        page = f"{PAGE}/viewer/{viewer_id}"
+        minutes = str(viewer_id - ids[0] + 10)
+        answer = admin.post(f"{page}/adjust", page=page, minutes=minutes, reason="x")
+        assert answer.status_code == 303
+        assert f"+{minutes} min" in words(admin.get(page))

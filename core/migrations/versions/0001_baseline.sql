@@ -315,6 +315,23 @@ COMMENT ON COLUMN kick_recent_support.event IS 'where there is a user_id';
 
 ALTER TABLE kick_recent_support ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE logins_sessions (
+	token_hash TEXT NOT NULL, 
+	discord_id BIGINT NOT NULL, 
+	name TEXT NOT NULL, 
+	avatar_url TEXT NOT NULL, 
+	guild_ids BIGINT[] NOT NULL, 
+	began_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	seen_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT logins_sessions_key PRIMARY KEY (token_hash)
+);
+
+CREATE INDEX logins_sessions_of_person ON logins_sessions (discord_id);
+
+COMMENT ON COLUMN logins_sessions.token_hash IS 'SHA-256 of the random token in the cookie';
+
+COMMENT ON COLUMN logins_sessions.guild_ids IS 'servers that they were in when they logged in';
+
 CREATE TABLE wagers_polls (
 	platform TEXT NOT NULL, 
 	asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
@@ -350,23 +367,6 @@ CREATE TABLE health_heartbeats (
 );
 
 COMMENT ON COLUMN health_heartbeats.process IS 'host and process id';
-
-CREATE TABLE dashboard_sessions (
-	token_hash TEXT NOT NULL, 
-	discord_id BIGINT NOT NULL, 
-	name TEXT NOT NULL, 
-	avatar_url TEXT NOT NULL, 
-	guild_ids BIGINT[] NOT NULL, 
-	began_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	seen_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT dashboard_sessions_key PRIMARY KEY (token_hash)
-);
-
-CREATE INDEX dashboard_sessions_of_person ON dashboard_sessions (discord_id);
-
-COMMENT ON COLUMN dashboard_sessions.token_hash IS 'SHA-256 of the random token in the cookie';
-
-COMMENT ON COLUMN dashboard_sessions.guild_ids IS 'servers that they were in when they logged in';
 
 CREATE TABLE guild_channels (
 	guild_id BIGINT NOT NULL, 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.orm import Session
 
-from core.dashboard.records import WebSession
 from core.kit.crypto import hash_of
 from core.kit.guild_pages import Person
+from core.logins.records import WebSession
 
 IDLE_DAYS = 7
 LONGEST_DAYS = 30

@@ -12,7 +12,7 @@ from core.kit.records import MemberId, Record
 class WebSession(Record, kw_only=True):
     """A browser in which somebody has logged in with Discord."""
 
-    __tablename__ = "dashboard_sessions"
+    __tablename__ = "logins_sessions"
 
     token_hash: Mapped[str] = mapped_column(
         primary_key=True, info=SECRET, comment="SHA-256 of the random token in the cookie"
@@ -26,4 +26,4 @@ class WebSession(Record, kw_only=True):
     began_at: Mapped[datetime]
     seen_at: Mapped[datetime]
 
-    __table_args__ = (Index("dashboard_sessions_of_person", "discord_id"),)
+    __table_args__ = (Index("logins_sessions_of_person", "discord_id"),)
