@@ -210,12 +210,12 @@ def adjust(work: Work, who: str | Viewer, minutes: int, reason: str, key: str) -
     """
     viewer = people.find_person(work, who) if isinstance(who, str) else who
     reason = " ".join(reason.split())[:LONGEST_REASON]
-    amount = timedelta(minutes=minutes)
-    if not reason or not amount or abs(minutes) > MOST_MINUTES:
+    if not reason or not minutes or abs(minutes) > MOST_MINUTES:
         raise Refusal(
             _("A correction needs a number of minutes and a reason."),
             _("Like this: `/watchadjust who:MadCats minutes:-30 reason:counted twice`"),
         )
+    amount = timedelta(minutes=minutes)
     work.lock(Lock.WATCHTIME)
     before = standings.get_watched(work.tx, work.guild_id, viewer.viewer_id)
     known = work.find(Adjustment, key)

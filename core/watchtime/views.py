@@ -147,6 +147,7 @@ def get_board(work: Work, period: Period = "all", size: int = 10, page: int = 1)
         )
     stretch = rules.stretch_of(period, work.now, time_zone_of(work))
     own = people.find_own(work)
+    page = min(page, MOST_PAGES)
     found = _read_page(work, stretch, size, page, own)
     number, pages = nearest_page(page, min(found.ranked, MOST_PAGES * size), size)
     if number != page:

@@ -33,6 +33,12 @@ def test_board_shows_what_the_command_shows(site: Site, admin: Visitor) -> None:
     assert "🥇 &lt;b&gt;Yuki&lt;/b&gt; 3 h 00 min 🥈 LeoLion 2 h 00 min 🥉 MadCats 1 h" in shown
 
 
+@pytest.mark.parametrize("number", ["0", "101", "9" * 30, "many"])
+@pytest.mark.parametrize("period", ["all", "week"])
+def test_page_that_does_not_exist(admin: Visitor, period: str, number: str) -> None:
+    assert "LeoLion" in words(admin.get(f"{PAGE}?period={period}&page={number}"))
+
+
 def test_period_and_file(admin: Visitor) -> None:
     assert "LeoLion" in words(admin.get(f"{PAGE}?period=week"))
     file = admin.get(f"{PAGE}/leaderboard.csv")
@@ -57,6 +63,7 @@ def test_correction_counts_once_however_often_it_is_sent(site: Site, admin: Visi
         ({"viewer": "Nobody", "minutes": "5", "reason": "x"}, "Nobody"),
         ({"viewer": "LeoLion", "minutes": "many", "reason": "x"}, "must be a whole number"),
         ({"viewer": "LeoLion", "minutes": "-500", "reason": "x"}, "more cannot be taken away"),
+        ({"viewer": "LeoLion", "minutes": "9" * 30, "reason": "x"}, "needs a number of minutes"),
         ({"viewer": "LeoLion", "minutes": "5", "reason": " "}, "needs a number of minutes"),
     ],
 )
