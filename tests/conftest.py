@@ -54,6 +54,26 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each process begin with a share of the stories. They take longest; at the end they would
+    leave all processes but one without work."""
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    stories: dict[Path, list[pytest.Item]] = {}
+    others: list[pytest.Item] = []
+    for item in items:
+        is_story = "stories" in item.path.parts
+        (stories.setdefault(item.path, []) if is_story else others).append(item)
+    shares: list[list[pytest.Item]] = [[] for _process in range(processes)]
+    for number, module in enumerate(stories.values()):
+        shares[number % processes] += module
+    size = -(-len(items) // processes)
+    for share in shares:
+        fill = size - len(share)
+        share += others[:fill]
+        del others[:fill]
+    items[:] = [item for share in shares for item in share]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _quick_tracebacks() -> None:
     """structlog's own set-up draws tracebacks with all local variables, which takes seconds."""
