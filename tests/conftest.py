@@ -68,7 +68,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         shares[number % processes] += module
     size = -(-len(items) // processes)
     for share in shares:
-        fill = size - len(share)
+        fill = max(0, size - len(share))
         share += others[:fill]
         del others[:fill]
     items[:] = [item for share in shares for item in share]
