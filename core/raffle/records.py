@@ -107,7 +107,17 @@ class Period(GuildRecord, kw_only=True):
 _PERIOD = ["raffle_periods.guild_id", "raffle_periods.number"]
 
 
-class Announcement(GuildRecord, kw_only=True):
+class _RoundRecord(GuildRecord, kw_only=True):
+    """Names the beacon's round that decides; without one it is a draw without beacon."""
+
+    __abstract__ = True
+
+    chain: Mapped[str | None] = mapped_column(default=None, comment="name of the beacon's chain")
+    round: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    round_at: Mapped[datetime | None] = mapped_column(default=None, comment="when it is published")
+
+
+class Announcement(_RoundRecord, kw_only=True):
     """What was announced about a raffle: when its list is to be frozen and which round is expected
     to decide (at the opening, and whenever that changes), and every list that was frozen. Records
     are only added, so a second freeze stays visible."""
@@ -120,15 +130,6 @@ class Announcement(GuildRecord, kw_only=True):
     at: Mapped[datetime]
     planned_at: Mapped[datetime | None] = mapped_column(
         default=None, comment="when the list is to be frozen; empty once it is"
-    )
-    chain: Mapped[str | None] = mapped_column(
-        default=None, comment="name of the beacon's chain; empty without beacon"
-    )
-    round: Mapped[int | None] = mapped_column(
-        BigInteger, default=None, comment="of the beacon; empty without beacon"
-    )
-    round_at: Mapped[datetime | None] = mapped_column(
-        default=None, comment="when the round is published"
     )
     snapshot_hash: Mapped[str | None] = mapped_column(
         default=None, comment="of a frozen list, in hex"
@@ -295,7 +296,7 @@ class TicketRate(GuildRecord, kw_only=True):
 # -- draws ---------------------------------------------------------------------------------------
 
 
-class Draw(GuildRecord, kw_only=True):
+class Draw(_RoundRecord, kw_only=True):
     """A frozen list, what was fixed with it, and the beacon's round once it is known."""
 
     __tablename__ = "raffle_draws"
@@ -315,13 +316,6 @@ class Draw(GuildRecord, kw_only=True):
     )
     channel_id: Mapped[ChannelId] = mapped_column(comment="Discord channel of its posts")
     claim_minutes: Mapped[int] = mapped_column(comment="how long a winner has, as announced")
-    chain: Mapped[str | None] = mapped_column(
-        comment="name of the beacon's chain; empty without beacon"
-    )
-    round: Mapped[int | None] = mapped_column(
-        BigInteger, comment="of the beacon; empty without beacon"
-    )
-    round_at: Mapped[datetime | None] = mapped_column(comment="when the round is published")
     randomness: Mapped[str | None] = mapped_column(default=None, comment="the round's, in hex")
     signature: Mapped[str | None] = mapped_column(default=None, comment="the round's, in hex")
     given_up_by: Mapped[MemberId | None] = mapped_column(
@@ -426,9 +420,7 @@ class Pick(_DrawnAccount, kw_only=True):
     reason: Mapped[SkipReason | None] = mapped_column(Text, comment="why skipped")
     discord_id: Mapped[MemberId | None] = mapped_column(
         comment="whose the account was when it was drawn",
-        info=holds(
-            "number", stays="the winner's prize is on its way; removed once it is delivered"
-        ),
+        info=holds("number", stays="removed once the prize is delivered, or somebody else's"),
     )
     drawn_at: Mapped[datetime]
     expires_at: Mapped[datetime | None] = mapped_column(comment="the last instant to claim")

@@ -1189,10 +1189,10 @@ CREATE TABLE raffle_announcements (
 	kind TEXT NOT NULL, 
 	at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	planned_at TIMESTAMP WITH TIME ZONE, 
+	snapshot_hash TEXT, 
 	chain TEXT, 
 	round BIGINT, 
 	round_at TIMESTAMP WITH TIME ZONE, 
-	snapshot_hash TEXT, 
 	CONSTRAINT raffle_announcements_key PRIMARY KEY (guild_id, id), 
 	CONSTRAINT raffle_announcements_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
 	CONSTRAINT raffle_announcements_kind CHECK (kind IN ('opened', 'planned', 'frozen')), 
@@ -1203,13 +1203,11 @@ CREATE INDEX raffle_announcements_of_period ON raffle_announcements (guild_id, p
 
 COMMENT ON COLUMN raffle_announcements.planned_at IS 'when the list is to be frozen; empty once it is';
 
-COMMENT ON COLUMN raffle_announcements.chain IS 'name of the beacon''s chain; empty without beacon';
-
-COMMENT ON COLUMN raffle_announcements.round IS 'of the beacon; empty without beacon';
-
-COMMENT ON COLUMN raffle_announcements.round_at IS 'when the round is published';
-
 COMMENT ON COLUMN raffle_announcements.snapshot_hash IS 'of a frozen list, in hex';
+
+COMMENT ON COLUMN raffle_announcements.chain IS 'name of the beacon''s chain';
+
+COMMENT ON COLUMN raffle_announcements.round_at IS 'when it is published';
 
 ALTER TABLE raffle_announcements ALTER COLUMN guild_id SET STATISTICS 0;
 
@@ -1347,13 +1345,13 @@ CREATE TABLE raffle_draws (
 	frozen_by BIGINT, 
 	channel_id BIGINT NOT NULL, 
 	claim_minutes INTEGER NOT NULL, 
-	chain TEXT, 
-	round BIGINT, 
-	round_at TIMESTAMP WITH TIME ZONE, 
 	randomness TEXT, 
 	signature TEXT, 
 	given_up_by BIGINT, 
 	given_up_at TIMESTAMP WITH TIME ZONE, 
+	chain TEXT, 
+	round BIGINT, 
+	round_at TIMESTAMP WITH TIME ZONE, 
 	CONSTRAINT raffle_draws_once PRIMARY KEY (guild_id, period), 
 	CONSTRAINT raffle_draws_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number)
 );
@@ -1368,17 +1366,15 @@ COMMENT ON COLUMN raffle_draws.channel_id IS 'Discord channel of its posts';
 
 COMMENT ON COLUMN raffle_draws.claim_minutes IS 'how long a winner has, as announced';
 
-COMMENT ON COLUMN raffle_draws.chain IS 'name of the beacon''s chain; empty without beacon';
-
-COMMENT ON COLUMN raffle_draws.round IS 'of the beacon; empty without beacon';
-
-COMMENT ON COLUMN raffle_draws.round_at IS 'when the round is published';
-
 COMMENT ON COLUMN raffle_draws.randomness IS 'the round''s, in hex';
 
 COMMENT ON COLUMN raffle_draws.signature IS 'the round''s, in hex';
 
 COMMENT ON COLUMN raffle_draws.given_up_by IS 'who drew without waiting for the round';
+
+COMMENT ON COLUMN raffle_draws.chain IS 'name of the beacon''s chain';
+
+COMMENT ON COLUMN raffle_draws.round_at IS 'when it is published';
 
 ALTER TABLE raffle_draws ALTER COLUMN guild_id SET STATISTICS 0;
 

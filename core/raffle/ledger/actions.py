@@ -127,12 +127,6 @@ def tell_raffle(work: Work, message: ChatMessageSent, _argument: str) -> None:
 # -- what viewers see -----------------------------------------------------------------------------
 
 
-def find_asked(work: Work, who: str | None, *, is_admin: bool) -> Viewer | None:
-    """Whose tickets are meant; None if the asker means their own and is not linked."""
-    remedy = _("`/raffleboard` shows who has most.")
-    return people.find_asked(work, who, is_admin=is_admin, remedy=remedy)
-
-
 def find_visible(work: Work, viewer_id: int | None, *, is_admin: bool) -> Viewer | None:
     """This viewer, or the asker's own account; None if they are not linked. Raises Refusal if it is
     somebody else's account and the asker is no admin."""

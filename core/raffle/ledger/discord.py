@@ -16,6 +16,7 @@ from core.kit.leaderboard import MOST_ROWS, Leaderboard, Query, leaderboard, sho
 from core.kit.paginator import Page, Paginator, Reader, link_to, nearest_page, show
 from core.kit.words import _, plural
 from core.kit.work import Work
+from core.people.actions import find_asked
 from core.people.linking.discord import StartButton, start_button
 from core.people.records import Viewer
 from core.people.store import find_link
@@ -98,11 +99,8 @@ def board_button() -> discord.ui.Item[Any]:
     return link_to(_("Board"), BOARD.name, "10.")
 
 
-def _load_stats(work: Work, who: str | None, is_admin: bool) -> discord.Embed:
+def _load_stats(work: Work, viewer: Viewer | None) -> discord.Embed:
     """Of the server's raffles, or of a viewer."""
-    viewer = actions.find_asked(work, who, is_admin=is_admin) if who else None
-    if who and viewer is None:
-        return messages.not_linked()
     number = get_shown(work).number
     if viewer is None:
         pool, which = store.get_pool(work, number), SourceTotal.period == number
@@ -126,9 +124,9 @@ class Tickets(commands.Cog):
         await show(ctx, TICKETS, str(viewer.viewer_id) if viewer else "")
 
     async def _find_asked(self, ctx: Context, who: str | None) -> Viewer | None:
-        return await run_action(
-            ctx, actions.find_asked, who, is_admin=await may_manage(ctx, __name__)
-        )
+        """Whose tickets are meant; None if the asker means their own and is not linked."""
+        is_admin, remedy = await may_manage(ctx, __name__), _("`/raffleboard` shows who has most.")
+        return await run_action(ctx, find_asked, who, is_admin=is_admin, remedy=remedy)
 
     @server_command("why", private=True)
     @app_commands.describe(who=_WHO)
@@ -153,8 +151,11 @@ class Tickets(commands.Cog):
     @app_commands.describe(who=_WHO + "; the whole server if empty")
     async def raffle_stats(self, ctx: Context, *, who: str | None = None) -> None:
         """Show raffle statistics of the server, or of one person."""
-        is_admin = await may_manage(ctx, __name__)
-        await answer(ctx, await run_action(ctx, _load_stats, who, is_admin))
+        viewer = await self._find_asked(ctx, who) if who else None
+        if who and viewer is None:
+            await answer(ctx, messages.not_linked())
+        else:
+            await answer(ctx, await run_action(ctx, _load_stats, viewer))
 
     # -- for admins -------------------------------------------------------------------------
 
