@@ -1,14 +1,14 @@
 """Who is asking, and what they may do: checked against Discord on every request."""
 
 from dataclasses import dataclass
-from typing import Literal
+from zoneinfo import ZoneInfo
 
 from flask import abort, redirect, request, session, url_for
-from sqlalchemy import Connection
 from werkzeug.exceptions import HTTPException
 
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
+from core.guilds.records import Guild
 from core.kit.discord_rest import DiscordGuild, DiscordMember, DiscordRest
 from core.kit.errors import Refusal
 from core.kit.guild_pages import GuildPages, Page, Person
@@ -48,6 +48,7 @@ class Rights:
     groups: frozenset[str] | None
     is_admin: bool
     role: int | None
+    time_zone: ZoneInfo
 
     @property
     def any(self) -> bool:
@@ -76,33 +77,32 @@ class Access:
             raise LoginNeeded
         return found
 
-    def rights(self, tx: Connection, guild_id: int, discord_id: int) -> Rights | None:
-        """What they may do, or None if they or the bot are not in the guild. Raises Outage."""
+    def rights(self, guild_id: int, discord_id: int) -> Rights | None:
+        """What they may do, or None if they are not in the guild, or the bot is not or does not
+        know it. Raises Outage."""
+        # Discord is asked before the transaction begins, because it may take seconds.
         guild = self.discord.guild(guild_id)
-        member = self.discord.member(guild_id, discord_id) if guild else None
+        member = self.discord.member(guild_id, discord_id)
         if guild is None or member is None:
             return None
         role = session.get(VIEW_AS, {}).get(str(guild_id)) if member.is_admin else None
         role_ids = member.role_ids if role is None else (role,)
-        groups = (
-            None
-            if member.is_admin and role is None
-            else guild_store.list_granted(tx, guild_id, role_ids)
-        )
-        return Rights(guild, member, groups, member.is_admin, role)
+        with self.services.work_in(guild_id) as work:
+            if work.find(Guild) is None:
+                return None
+            groups = (
+                None
+                if member.is_admin and role is None
+                else guild_store.list_granted(work.tx, guild_id, role_ids)
+            )
+            return Rights(guild, member, groups, member.is_admin, role, guilds.time_zone_of(work))
 
     def page(self, guild_id: int, pages: GuildPages | None, *, admins_only: bool = False) -> Page:
         """The request of a page, once all rights are checked. `pages` is None for what whoever has
         any right may see. Aborts with 404 for people from elsewhere, 403 for members without the
         right."""
         login = self.login()
-        # Before the transaction, because Discord may have to be asked.
-        self.discord.member(guild_id, login.discord_id)
-        with self.services.work_in(guild_id) as work:
-            if guild_id not in guild_store.list_names(work.tx):
-                abort(404)
-            rights = self.rights(work.tx, guild_id, login.discord_id)
-            zone = guilds.time_zone_of(work)
+        rights = self.rights(guild_id, login.discord_id)
         if rights is None:
             abort(404)
         may = rights.any and (
@@ -111,20 +111,18 @@ class Access:
         if pages is not None and pages.for_members:
             may = True
         if not may or (admins_only and rights.groups is not None):
-            raise Forbidden(pages, "" if rights.any else "any")
-        person = Person(login.discord_id, login.name, login.avatar_url)
-        page = Page(
+            raise Forbidden(pages if rights.any else None)
+        return Page(
             services=self.services,
             discord=self.discord,
             pages=pages or OVERVIEW,
             guild=rights.guild,
-            person=person,
+            person=Person(login.discord_id, login.name, login.avatar_url),
             member=rights.member,
             groups=rights.groups,
-            time_zone=zone,
+            time_zone=rights.time_zone,
+            view_as=rights.role,
         )
-        page.view_as = rights.role
-        return page
 
     def guild_of_admin(self, guild_id: int) -> DiscordGuild:
         """The guild, if an admin asks, also one who views it as a moderator."""
@@ -136,7 +134,7 @@ class Access:
         if guild is None or member is None:
             abort(404)
         if not member.is_admin:
-            raise Forbidden(None, "any")
+            raise Forbidden
         return guild
 
 
@@ -146,14 +144,12 @@ OVERVIEW = GuildPages("overview", lambda: _("Overview"), icon="layout-dashboard"
 ME = GuildPages("me", lambda: _("Me"), icon="user", for_members=True)
 """The page of a member about themselves."""
 
-Lacks = Literal["", "any"]
-
 
 class Forbidden(Refusal):
-    """A member without the right."""
+    """A member without the right to these pages, or to any."""
 
-    def __init__(self, pages: GuildPages | None, lacks: Lacks) -> None:
-        if lacks == "any" or pages is None:
+    def __init__(self, pages: GuildPages | None = None) -> None:
+        if pages is None:
             what = _("This dashboard is for the moderators of the server.")
         else:
             what = _("You cannot use “{title}”.").format(title=pages.title())

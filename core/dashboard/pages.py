@@ -1,10 +1,12 @@
 """Login, the list of servers, the overview, and the pages that features declare."""
 
+import hmac
 import re
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import signature
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -29,9 +31,9 @@ from core.dashboard import discord_login
 from core.dashboard.access import ME, TOKEN, VIEW_AS, Access, Forbidden
 from core.dashboard.people import cards_of
 from core.dashboard.public import PublicPages
+from core.guilds import actions as guilds
 from core.guilds import store as guild_store
 from core.kit.assets import asset, icon
-from core.kit.crypto import hash_of
 from core.kit.discord_rest import DiscordRest
 from core.kit.discord_ui import duration
 from core.kit.errors import Outage, Refusal
@@ -198,7 +200,8 @@ class Dashboard:
         if "error" in request.args:
             flash(_("You cancelled the login."), "info")
             return redirect(url_for(".login", next=target or None))  # type: ignore[return-value]
-        if not state or hash_of(state) != hash_of(request.args.get("state", "")):
+        given = request.args.get("state", "")
+        if not state or not hmac.compare_digest(state.encode(), given.encode()):
             raise Refusal(
                 _("This login was started in another browser, or twice."),
                 _("Please log in once more."),
@@ -240,9 +243,7 @@ class Dashboard:
         found, away = [], False
         for guild_id in known:
             try:
-                self.access.discord.member(guild_id, login.discord_id)
-                with self.services.database.begin() as tx:
-                    rights = self.access.rights(tx, guild_id, login.discord_id)
+                rights = self.access.rights(guild_id, login.discord_id)
             except Outage as outage:
                 if outage.service != "Discord":
                     raise
@@ -256,24 +257,25 @@ class Dashboard:
 
     def overview(self, guild_id: int) -> Response:
         page = self.access.page(guild_id, None)
-        features = [one for one in self.features if one.stats and page.may(one.name)]
-        stats = [stat for one in features if one.stats for stat in page.run(one.stats)]
-        steps = [step for one in self.features if one.setup for step in one.setup(page)]
-        steps.sort(key=lambda step: (step.is_done, step.optional, step.order))
-        roles = []
-        if page.member.is_admin:
-            with self.services.database.begin() as tx:
-                granted = {
-                    role.id: guild_store.list_granted(tx, guild_id, (role.id,))
-                    for role in page.guild.roles
-                }
-            roles = [role for role in page.guild.roles if granted[role.id]]
+        with page.together():
+            stats = [
+                stat
+                for one in self.features
+                if one.stats and page.may(one.name)
+                for stat in page.run(one.stats)
+            ]
+            steps, roles = [], set()
+            if page.groups is None:
+                steps = [step for one in self.features if one.setup for step in one.setup(page)]
+                steps.sort(key=lambda step: (step.is_done, step.optional, step.order))
+            if page.member.is_admin:
+                roles = set(chain(*page.run(guilds.list_permissions).values()))
         return make_response(
             page.render(
                 "dashboard/overview.html",
                 stats=stats,
-                steps=steps if page.groups is None else [],
-                view_as_roles=roles,
+                steps=steps,
+                view_as_roles=[role for role in page.guild.roles if role.id in roles],
             )
         )
 

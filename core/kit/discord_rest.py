@@ -25,6 +25,9 @@ DISCORD_CHANGED = "discord_changed"
 FRESH_SECONDS = 60.0
 STALE_SECONDS = 600.0
 TIMEOUT_SECONDS = 5.0
+REST_SECONDS = 10.0
+"""After a failure nothing is asked for so long, so that pages do not wait again and again."""
+
 MOST_KEPT = 10_000
 
 
@@ -86,6 +89,7 @@ class DiscordRest:
         self._settings = settings
         self._session = requests.Session()
         self._kept: dict[Hashable, tuple[float, Any]] = {}
+        self._resting_until = float("-inf")
         self._guard = threading.Lock()
         bus.subscribe(DISCORD_CHANGED, lambda message: self.forget(int(message["guild_id"])))
 
@@ -124,7 +128,9 @@ class DiscordRest:
         if now - at < FRESH_SECONDS:
             return known, False
         try:
-            answer = ask()
+            if now < self._resting_until:
+                raise Outage("Discord")
+            answer = self._ask(ask)
         except Outage:
             if now - at < STALE_SECONDS:
                 return known, True
@@ -134,6 +140,13 @@ class DiscordRest:
                 self._kept.clear()
             self._kept[key] = now, answer
         return answer, False
+
+    def _ask(self, ask: Callable[[], T]) -> T:
+        try:
+            return ask()
+        except Outage:
+            self._resting_until = time.monotonic() + REST_SECONDS
+            raise
 
     def _get(self, path: str) -> Any:
         """The JSON of an answer; None if there is no such thing, or the bot may not see it."""

@@ -18,7 +18,8 @@ again, with the reason and what was typed.
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -129,6 +130,7 @@ class Page:
         typed: what was typed into the form that was refused; empty otherwise.
         refusal: why it was refused.
         view_as: the role as whose member an admin looks at the server.
+        work: the unit of work that is open; see `together`.
     """
 
     services: "Services"
@@ -143,6 +145,7 @@ class Page:
     refusal: Refusal | None = None
     shows: Route | None = None
     view_as: int | None = None
+    work: "Work | None" = None
 
     @property
     def is_read_only(self) -> bool:
@@ -165,8 +168,20 @@ class Page:
         self, action: "Callable[Concatenate[Work, P], T]", *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run `action(work, ...)` in the guild, on behalf of the person."""
-        with self.services.work_in(self.guild.id, self.person.discord_id) as work:
+        with self.together() as work:
             return action(work, *args, **kwargs)
+
+    @contextmanager
+    def together(self) -> "Iterator[Work]":
+        """What is run inside shares one transaction, which only pages that write nothing need."""
+        if self.work is not None:
+            yield self.work
+            return
+        with self.services.work_in(self.guild.id, self.person.discord_id) as self.work:
+            try:
+                yield self.work
+            finally:
+                self.work = None
 
     def render(self, template: str, **values: Any) -> str:
         """The page."""

@@ -1,6 +1,7 @@
 """Logging in with Discord, and what ends a login."""
 
 import time
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -116,15 +117,19 @@ def test_pages_are_read_only_while_discord_does_not_answer(
     passed = [FRESH_SECONDS]
     real = time.monotonic
     monkeypatch.setattr("core.kit.discord_rest.time.monotonic", lambda: real() + passed[0])
-    monkeypatch.setattr("core.kit.discord_rest.requests.Session.get", _away)
+    asked: list[str] = []
+    monkeypatch.setattr("core.kit.discord_rest.requests.Session.get", partial(_away, asked))
     assert "You can look, but change nothing" in words(visitor.get(QUEUE))
+    assert "You can look, but change nothing" in words(visitor.get(QUEUE))
+    assert len(asked) == 1  # no visitor waits for Discord again and again
     declined = visitor.post(f"{QUEUE}/clear", page=QUEUE)
     assert (declined.status_code, "nothing can be changed" in words(declined)) == (422, True)
     passed[0] = STALE_SECONDS
     assert visitor.get(QUEUE).status_code == 503
 
 
-def _away(*_args: object, **_options: object) -> None:
+def _away(asked: list[str], address: str, **_options: object) -> None:
+    asked.append(address)
     raise requests.ConnectionError
 
 
