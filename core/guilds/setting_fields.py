@@ -1,14 +1,17 @@
 """Settings as fields of a form, for the pages of every feature."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
+
+from flask import Response
 
 from core.guilds import actions, zones
 from core.guilds.settings import choices_of
 from core.kit.feature import GuildSetting
-from core.kit.guild_pages import Page, whole_number
+from core.kit.guild_pages import GuildPages, Page, View, whole_number
+from core.kit.words import _
 from core.kit.work import Work
 
 
@@ -67,6 +70,24 @@ def _choices(page: Page, declared: GuildSetting[Any], value: Any) -> list[tuple[
 
 def _suggestions(declared: GuildSetting[Any]) -> list[str]:
     return sorted(zones.names()) if declared.of == "time_zone" else []
+
+
+def add_settings(
+    pages: GuildPages,
+    declared: Collection[GuildSetting[Any]],
+    *,
+    shows: View,
+    then: Callable[[Work], object] | None = None,
+) -> None:
+    """Let the page `shows` change settings; its template calls `ui.settings_card(page, fields)`.
+    Afterwards `then(work)` runs."""
+
+    @pages.post("settings", shows=shows)
+    def settings(page: Page) -> Response:
+        save_settings(page, declared)
+        if then is not None:
+            page.run(then)
+        return page.done(_("Settings saved."))
 
 
 def save_settings(page: Page, declared: Iterable[GuildSetting[Any]]) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from flask import Response, redirect, request
 
-from core.guilds.setting_fields import save_settings, setting_fields
+from core.guilds.setting_fields import add_settings, setting_fields
 from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.store import find_channel
 from core.kick import health, messages
@@ -116,11 +116,7 @@ def test_chat(page: Page) -> Response:
     return page.done(_("A line went to Kick's chat and came back."))
 
 
-@PAGES.post("settings", shows=connection)
-def settings(page: Page) -> Response:
-    """Alerts and the review of missed events."""
-    save_settings(page, SETTINGS)
-    return page.done(_("Settings saved."))
+add_settings(PAGES, SETTINGS, shows=connection)
 
 
 @LOG.get()

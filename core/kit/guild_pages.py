@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlencode
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from flask import Response, flash, redirect, render_template, request, url_for
@@ -159,6 +160,15 @@ class Page:
     @property
     def form(self) -> "MultiDict[str, str]":
         return request.form
+
+    @property
+    def form_key(self) -> str:
+        """The same for every click on the same form (`ui.form`), so that it does nothing twice."""
+        return f"web:{request.form.get('form_key', '')[:32] or uuid4().hex}"
+
+    def new_key(self) -> str:
+        """For a new form."""
+        return uuid4().hex
 
     def number(self, name: str, default: int = 1) -> int:
         """A number in the query, such as the page of a list; the default if it is none."""

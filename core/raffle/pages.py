@@ -1,11 +1,10 @@
 """The raffle on the dashboard: what runs, the board, every entry, and what admins do with it."""
 
 from collections.abc import Sequence
-from uuid import uuid4
 
 from flask import Response, abort, request
 
-from core.guilds.setting_fields import save_settings, setting_fields
+from core.guilds.setting_fields import add_settings, setting_fields
 from core.kit.errors import Refusal
 from core.kit.guild_pages import (
     GuildPages,
@@ -85,7 +84,6 @@ def overview(page: Page) -> str:
         source_words=source_words,
         excluded=page.run(list_excluded, "raffle"),
         fields=setting_fields(page, RaffleSettings.declared.values()),
-        key=uuid4().hex,
         viewer_view=viewer,
     )
 
@@ -112,9 +110,7 @@ def viewer(page: Page, viewer_id: int) -> str:
             "drops": gifts.list_drops(work, viewer_id=viewer_id),
         }
 
-    return page.render(
-        "raffle/viewer.html", **page.run(load), source_words=source_words, key=uuid4().hex
-    )
+    return page.render("raffle/viewer.html", **page.run(load), source_words=source_words)
 
 
 # -- tickets --------------------------------------------------------------------------------------
@@ -129,8 +125,7 @@ def change_tickets(page: Page) -> Response:
     reason = page.form.get("reason", "").strip()
     if not amount or not reason or abs(amount) > tickets.MOST:
         raise Refusal(_("This needs a number of tickets and a reason."))
-    # A second click sends the same key, and changes nothing.
-    cause = f"web:{page.form.get('key', '')[:32] or uuid4().hex}"
+    cause = page.form_key
     now = page.run(tickets.change_tickets, page.form.get("viewer", ""), amount, reason, cause)
     count = now.own.tickets
     has = plural("{{name}} has {count} ticket now.", "{{name}} has {count} tickets now.", count)
@@ -197,13 +192,7 @@ def deliver(page: Page) -> Response:
     return page.done(_("Prize marked as delivered to {name}.").format(name=pick.name))
 
 
-@PAGES.post("settings", shows=overview)
-def settings(page: Page) -> Response:
-    """Prize, rates, channels and times."""
-    save_settings(page, RaffleSettings.declared.values())
-    return page.done(_("Settings saved."))
-
-
+add_settings(PAGES, RaffleSettings.declared.values(), shows=overview)
 add_exclusions(PAGES, "raffle", shows=overview)
 
 # -- parts of other pages -------------------------------------------------------------------------

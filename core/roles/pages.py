@@ -3,7 +3,7 @@ members, which only the bot has."""
 
 from flask import Response
 
-from core.guilds.setting_fields import save_settings, setting_fields
+from core.guilds.setting_fields import add_settings, setting_fields
 from core.kit.errors import Refusal
 from core.kit.guild_pages import GuildPages, Page, SetupStep, whole_number
 from core.kit.words import _
@@ -86,12 +86,7 @@ def retry(page: Page) -> Response:
     return page.done(_("Every role is being tried again."))
 
 
-@PAGES.post("settings", shows=rewards)
-def settings(page: Page) -> Response:
-    """Mode and congratulations."""
-    save_settings(page, RoleSettings.declared.values())
-    page.run(actions.request_check)
-    return page.done(_("Settings saved."))
+add_settings(PAGES, RoleSettings.declared.values(), shows=rewards, then=actions.request_check)
 
 
 def setup(page: Page) -> list[SetupStep]:

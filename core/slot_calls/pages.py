@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from core.guilds.setting_fields import save_settings, setting_fields
+from core.guilds.setting_fields import add_settings, setting_fields
 from core.kit.guild_pages import GuildPages, Page, SetupStep, Stat
 from core.kit.words import _, plural
 from core.kit.work import Work
@@ -48,13 +48,7 @@ def clear(page: Page) -> Response:
     return page.done(plural("{count} request skipped.", "{count} requests skipped.", skipped))
 
 
-@PAGES.post("settings", shows=queue)
-def settings(page: Page) -> Response:
-    """Change the limits."""
-    save_settings(page, SlotCallSettings.declared.values())
-    return page.done(_("Settings saved."))
-
-
+add_settings(PAGES, SlotCallSettings.declared.values(), shows=queue)
 add_exclusions(PAGES, "slot_calls", shows=queue)
 
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from typing import cast
-from uuid import uuid4
 
 from flask import Response, abort, request
 
-from core.guilds.setting_fields import save_settings, setting_fields
+from core.guilds.setting_fields import add_settings, setting_fields
 from core.kit.discord_ui import duration
 from core.kit.guild_pages import (
     GuildPages,
@@ -55,7 +54,6 @@ def board(page: Page) -> str:
         overview=page.run(views.get_overview),
         excluded=page.run(list_excluded, "watchtime"),
         fields=setting_fields(page, WatchtimeSettings.declared.values()),
-        key=uuid4().hex,
         details_view=viewer,
     )
 
@@ -89,7 +87,7 @@ def viewer(page: Page, viewer_id: int) -> str:
     """Where a viewer's minutes came from."""
     _viewer(page, viewer_id)
     found = page.run(views.get_history, viewer_id, page.number("page"), is_admin=True)
-    return page.render("watchtime/viewer.html", found=found, key=uuid4().hex)
+    return page.render("watchtime/viewer.html", found=found)
 
 
 @PAGES.post("adjust", shows=board)
@@ -106,20 +104,12 @@ def adjust_viewer(page: Page, viewer_id: int) -> Response:
 
 def _adjust(page: Page, who: str | Viewer) -> Response:
     minutes = whole_number(page.form, "minutes", _("Minutes"))
-    # A second click sends the same key, and changes nothing.
-    key = f"web:{page.form.get('key', '')[:32] or uuid4().hex}"
-    done = page.run(actions.adjust, who, minutes, page.form.get("reason", ""), key)
+    done = page.run(actions.adjust, who, minutes, page.form.get("reason", ""), page.form_key)
     total = duration(done.watched.total_seconds())
     return page.done(_("{name} has {time} now.").format(name=done.viewer.name, time=total))
 
 
-@PAGES.post("settings", shows=board)
-def settings(page: Page) -> Response:
-    """Change what counts."""
-    save_settings(page, WatchtimeSettings.declared.values())
-    return page.done(_("Settings saved."))
-
-
+add_settings(PAGES, WatchtimeSettings.declared.values(), shows=board)
 add_exclusions(PAGES, "watchtime", shows=board)
 
 # -- parts of other pages -------------------------------------------------------------------------

@@ -128,6 +128,7 @@ class Tree:
                 "kit.live",
                 "kit.oauth_pages",
                 "kit.web",
+                "guilds.setting_fields",
                 "people.exclusions.routes",
                 "privacy.me",
             ),

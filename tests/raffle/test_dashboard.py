@@ -58,9 +58,9 @@ def test_without_a_raffle_the_page_offers_to_open_one(site: Site, admin: Visitor
 def test_tickets_are_given_once_and_shown_with_their_reason(
     site: Site, admin: Visitor, raffle: Period
 ) -> None:
-    assert [give(admin, key="one"), give(admin, key="one")] == [303, 303]
+    assert [give(admin, form_key="one"), give(admin, key="one")] == [303, 303]
     assert balance(site) == 5
-    assert give(admin, key="two", what="take", amount="2", reason="too many") == 303
+    assert give(admin, form_key="two", what="take", amount="2", reason="too many") == 303
     assert balance(site) == 3
     with site.services.work_in(GUILD) as work:
         viewer_id = work.scalar(select(Balance.viewer_id))
@@ -84,7 +84,13 @@ def test_tickets_are_given_once_and_shown_with_their_reason(
 def test_declined_tickets_keep_what_was_typed(
     site: Site, admin: Visitor, raffle: Period, form: dict[str, str], reason: str
 ) -> None:
-    given = {"viewer": "MadCats", "what": "give", "amount": "5", "reason": "why", "key": "k"} | form
+    given = {
+        "viewer": "MadCats",
+        "what": "give",
+        "amount": "5",
+        "reason": "why",
+        "form_key": "k",
+    } | form
     answer = admin.post(f"{PAGE}/tickets", page=PAGE, **given)
     assert (answer.status_code, reason in words(answer)) == (422, True)
     assert f'value="{given["viewer"]}"' in answer.text
@@ -123,7 +129,7 @@ def test_cancelled_raffle_has_no_winner(site: Site, admin: Visitor, raffle: Peri
 
 
 def test_public_page_shows_prize_and_board(site: Site, admin: Visitor, raffle: Period) -> None:
-    give(admin, key="one")
+    give(admin, form_key="one")
     page = site.visitor().get(f"/p/{GUILD}/raffle")
     assert page.status_code == 200
     assert raffle.commitment in page.text

@@ -46,7 +46,7 @@ def test_period_and_file(admin: Visitor) -> None:
 
 
 def test_correction_counts_once_however_often_it_is_sent(site: Site, admin: Visitor) -> None:
-    form = {"viewer": "LeoLion", "minutes": "-30", "reason": "counted twice", "key": "same"}
+    form = {"viewer": "LeoLion", "minutes": "-30", "reason": "counted twice", "form_key": "same"}
     for _click in range(2):
         assert admin.post(f"{PAGE}/adjust", page=PAGE, **form).status_code == 303
     assert "LeoLion has 1 h 30 min now." in words(admin.get(PAGE))
@@ -103,7 +103,7 @@ def test_viewer_of_another_server_is_not_found(site: Site, admin: Visitor) -> No
 
 def test_key_of_another_correction_is_declined(site: Site, admin: Visitor) -> None:
     """Such as after the browser's Back button."""
-    form = {"viewer": "LeoLion", "minutes": "5", "reason": "x", "key": "same"}
+    form = {"viewer": "LeoLion", "minutes": "5", "reason": "x", "form_key": "same"}
     assert admin.post(f"{PAGE}/adjust", page=PAGE, **form).status_code == 303
     other = admin.post(f"{PAGE}/adjust", page=PAGE, **form | {"viewer": "MadCats"})
     assert (other.status_code, "sent before" in words(other)) == (422, True)
