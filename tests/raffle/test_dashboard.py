@@ -58,7 +58,7 @@ def test_without_a_raffle_the_page_offers_to_open_one(site: Site, admin: Visitor
 def test_tickets_are_given_once_and_shown_with_their_reason(
     site: Site, admin: Visitor, raffle: Period
 ) -> None:
-    assert [give(admin, form_key="one"), give(admin, key="one")] == [303, 303]
+    assert [give(admin, form_key="one"), give(admin, form_key="one")] == [303, 303]
     assert balance(site) == 5
     assert give(admin, form_key="two", what="take", amount="2", reason="too many") == 303
     assert balance(site) == 3
