@@ -25,6 +25,8 @@ from flask import (
 from flask import render_template as render
 from flask.sansio.blueprints import BlueprintSetupState
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from limits import RateLimitItemPerMinute
 
 from core.dashboard import discord_login
@@ -38,7 +40,14 @@ from core.kit.discord_rest import DiscordRest
 from core.kit.discord_ui import duration
 from core.kit.errors import Outage, Refusal
 from core.kit.feature import Feature
-from core.kit.guild_pages import GuildPages, Page, PersonCard, Route, local_time
+from core.kit.guild_pages import (
+    MOST_ACTIVITIES,
+    GuildPages,
+    Page,
+    PersonCard,
+    Route,
+    local_time,
+)
 from core.kit.live import LiveStreams
 from core.kit.rate import RateLimit, network_of
 from core.kit.services import Services
@@ -79,6 +88,8 @@ class Dashboard:
         blueprint.post("/logout")(self.logout)
         blueprint.get("/servers")(self.picker)
         blueprint.get("/g/<int:guild_id>/")(self.overview)
+        blueprint.get("/g/<int:guild_id>/setup")(self.setup)
+        blueprint.get("/g/<int:guild_id>/activity")(self.activity)
         blueprint.get("/g/<int:guild_id>/live")(self.live)
         blueprint.post("/g/<int:guild_id>/view-as")(self.view_as)
         blueprint.get("/me")(self.my_servers)
@@ -251,12 +262,24 @@ class Dashboard:
                 continue
             if rights is not None and rights.any:
                 found.append(rights)
+        try:
+            invite = self.access.discord.invite_url()
+        except Outage:
+            invite = ""
         return make_response(
-            render("dashboard/servers.html", login=login, servers=found, discord_is_away=away)
+            render(
+                "dashboard/servers.html",
+                login=login,
+                servers=found,
+                discord_is_away=away,
+                invite=invite,
+            )
         )
 
     def overview(self, guild_id: int) -> Response:
+        """Numbers, and as pages of their own the checklist and what happened last."""
         page = self.access.page(guild_id, None)
+        roles: set[int] = set()
         with page.together():
             stats = [
                 stat
@@ -264,20 +287,40 @@ class Dashboard:
                 if one.stats and page.may(one.name)
                 for stat in page.run(one.stats)
             ]
-            steps, roles = [], set()
-            if page.groups is None:
-                steps = [step for one in self.features if one.setup for step in one.setup(page)]
-                steps.sort(key=lambda step: (step.is_done, step.optional, step.order))
             if page.member.is_admin:
                 roles = set(chain(*page.run(guilds.list_permissions).values()))
         return make_response(
             page.render(
                 "dashboard/overview.html",
                 stats=stats,
-                steps=steps,
+                urls={one.name: page.url_of(one, one.routes[0].view) for one in self.declared},
+                active=[one.name for one in self.features if one.activity],
                 view_as_roles=[role for role in page.guild.roles if role.id in roles],
             )
         )
+
+    def setup(self, guild_id: int) -> Response:
+        """The checklist."""
+        page = self.access.page(guild_id, None)
+        if page.groups is not None:
+            raise Forbidden
+        self.access.discord.bot(guild_id)  # before the transaction, because it may take seconds
+        with page.together():
+            steps = [step for one in self.features if one.setup for step in one.setup(page)]
+        steps.sort(key=lambda step: (step.is_done, step.optional, step.order))
+        return make_response(page.render("dashboard/setup.html", steps=steps))
+
+    def activity(self, guild_id: int) -> Response:
+        """What happened last, of those features that the person may use."""
+        page = self.access.page(guild_id, None)
+        items = [
+            item
+            for one in self.features
+            if one.activity and page.may(one.name)
+            for item in one.activity(page)
+        ]
+        items.sort(key=lambda item: item.at, reverse=True)
+        return make_response(page.render("dashboard/activity.html", items=items[:MOST_ACTIVITIES]))
 
     # -- people about themselves ------------------------------------------------------------
 
@@ -339,8 +382,19 @@ def _with_query(values: dict[str, Any]) -> str:
     return "?" + urlencode({**request.args, **values})
 
 
-def _plain(text: str) -> str:
-    """A sentence that was written for Discord, without its markdown."""
+@pass_context
+def _plain(context: Context, text: str) -> str:
+    """A sentence that was written for Discord, without its markdown, and with names in place of the
+    mentions of channels and roles."""
+    page = context.get("page")
+
+    def name(mention: re.Match[str]) -> str:
+        assert isinstance(page, Page)
+        choices = page.channel_choices() if mention["kind"] == "#" else page.role_names()
+        return dict(choices).get(mention["id"], _("unknown"))
+
+    if isinstance(page, Page):
+        text = re.sub(r"<(?P<kind>#|@&)(?P<id>\d+)>", name, text)
     return re.sub(r"[`*]|\\(?=\W)", "", text)
 
 

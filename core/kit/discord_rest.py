@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import discord
 import requests
@@ -29,6 +30,20 @@ REST_SECONDS = 10.0
 """After a failure nothing is asked for so long, so that pages do not wait again and again."""
 
 MOST_KEPT = 10_000
+
+
+NEEDED = discord.Permissions(
+    view_channel=True,
+    send_messages=True,
+    embed_links=True,
+    attach_files=True,
+    read_message_history=True,
+    add_reactions=True,
+    manage_messages=True,
+    pin_messages=True,
+    manage_roles=True,
+)
+"""What the bot is invited with; `docs/deploy.md` explains it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +76,7 @@ class DiscordMember:
     Attributes:
         is_admin: they own the server or may manage it.
         top_position: of their highest role.
+        permissions: in the whole server; channels may have others.
         is_stale: Discord does not answer; this is up to ten minutes old.
     """
 
@@ -71,7 +87,14 @@ class DiscordMember:
     is_admin: bool
     is_owner: bool
     top_position: int
+    permissions: discord.Permissions
     is_stale: bool = False
+
+    def lacks(self) -> list[str]:
+        """Which of the bot's permissions it does not have; for the bot itself."""
+        if self.is_owner or self.permissions.administrator:
+            return []
+        return [name for name, needed in NEEDED if needed and not getattr(self.permissions, name)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +135,32 @@ class DiscordRest:
             ("member", guild_id, user_id), lambda: self._member(guild, user_id)
         )
         return replace(found, is_stale=is_stale or guild.is_stale) if found else None
+
+    def bot(self, guild_id: int) -> DiscordMember | None:
+        """The bot itself, as a member."""
+        return self.member(guild_id, int(self._application()["bot"]["id"]))
+
+    def invite_url(self, guild_id: int | None = None) -> str:
+        """Where the bot is added to a server, or gets its permissions there; empty if that is for
+        nobody but its owner and no server is given."""
+        application = self._application()
+        if guild_id is None and not application["bot_public"]:
+            return ""
+        query = {
+            "client_id": application["id"],
+            "scope": "bot applications.commands",
+            "permissions": NEEDED.value,
+        }
+        if guild_id is not None:
+            query |= {"guild_id": guild_id, "disable_guild_select": "true"}
+        return f"{self._settings.discord_authorize_url}?{urlencode(query)}"
+
+    def _application(self) -> dict[str, Any]:
+        """https://docs.discord.com/developers/resources/application#get-current-application"""
+        found, _is_stale = self._keep(("application", 0), lambda: self._get("/applications/@me"))
+        if found is None:
+            raise Outage("Discord", "no application")
+        return found  # type: ignore[no-any-return]
 
     def text_channels(self, guild_id: int) -> tuple[TextChannel, ...]:
         """Text and announcement channels, in the server's order."""
@@ -206,6 +255,7 @@ class DiscordRest:
             is_admin=is_owner or granted.administrator or granted.manage_guild,
             is_owner=is_owner,
             top_position=max((role.position for role in theirs), default=0),
+            permissions=granted,
         )
 
     def _text_channels(self, guild_id: int) -> tuple[TextChannel, ...]:

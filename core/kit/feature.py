@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from core.kit.guild_pages import (
+        Activity,
         GuildPages,
         Page,
         PersonCard,
@@ -207,6 +208,7 @@ class Feature:
         dashboard: its pages of the dashboard and their entry in the navigation, or several.
         stats: `stats(work)`: its numbers on the overview.
         setup: `setup(page)`: its steps on the way to a working server.
+        activity: `activity(page)`: what happened last, newest first, for those who may use it.
         person: `person(work, discord_id, viewer_ids)`: its part of the page about one person, and
             of their own page.
         me: forms and downloads on that page of their own, which includes `<feature>/me.html`.
@@ -240,6 +242,7 @@ class Feature:
     dashboard: "GuildPages | tuple[GuildPages, ...] | None" = None
     stats: "Callable[[Work], Sequence[Stat]] | None" = None
     setup: "Callable[[Page], Sequence[SetupStep]] | None" = None
+    activity: "Callable[[Page], Sequence[Activity]] | None" = None
     person: "Callable[[Work, int | None, Sequence[int]], Sequence[PersonCard]] | None" = None
     me: "GuildPages | None" = None
     public: "tuple[PublicPage, ...]" = ()

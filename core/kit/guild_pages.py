@@ -241,6 +241,10 @@ class Page:
             and (self.member.is_owner or role.position < self.member.top_position)
         ]
 
+    def role_names(self) -> list[tuple[str, str]]:
+        """Id and name of every role."""
+        return [(str(role.id), f"@{role.name}") for role in self.guild.roles]
+
     def channel_choices(self) -> list[tuple[str, str]]:
         """Id and name of the text channels, for `select_field`."""
         channels = self.discord.text_channels(self.guild.id)
@@ -263,6 +267,20 @@ class Stat:
     note: str = ""
     pages: str = ""
     icon: str = ""
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Something that has happened, for the overview; `url` shows more of it."""
+
+    at: datetime
+    text: str
+    icon: str
+    url: str = ""
+
+
+MOST_ACTIVITIES = 15
+"""That a feature returns, and that are shown of all."""
 
 
 @dataclass(frozen=True)

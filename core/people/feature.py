@@ -20,7 +20,9 @@ from core.people.linklog import messages as linklog
 from core.people.linklog.actions import LinkLogSettings
 from core.people.linklog.discord import LinkLogs
 from core.people.panels import actions as panels
-from core.people.panels.discord import LinkPanels, PanelButton
+from core.people.panels.discord import LinkPanels, PanelButton, render_panel
+from core.people.panels.pages import PAGES as PANEL_PAGES
+from core.people.panels.pages import activity, setup
 from core.people.panels.reactions import PanelReactions
 from core.people.panels.records import Panel
 from core.people.records import Link, LinkAttempt, Tombstone, Viewer
@@ -61,8 +63,13 @@ FEATURE = Feature(
         "people.interrupted": linking.interrupted,
         "people.link_log": linklog.link_entry,
         "people.panel_log": linklog.panel_entry,
+        panels.POST_KIND: render_panel,
     },
+    settles={panels.POST_KIND: panels.note_posted},
     checks=(panels.check_health,),
+    dashboard=PANEL_PAGES,
+    setup=setup,
+    activity=activity,
     buttons=(StartButton, UnlinkButton, PanelButton),
     tasks=(Task("people.links", every=lambda _settings: 60, run=tidy),),
     audit={

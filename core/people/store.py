@@ -144,6 +144,13 @@ def find_link_of_viewer(work: Work, viewer_id: int) -> Link | None:
     return _first(work.tx, select(Link).where(Link.guild_id == work.guild_id, linked))
 
 
+def list_newest_links(work: Work, most: int) -> Sequence[tuple[Link, str]]:
+    """The latest links, newest first, and the viewers' names."""
+    linked = (Link.guild_id == Viewer.guild_id) & (Link.viewer_id == Viewer.viewer_id)
+    found = select(Link, Viewer.name).join(Viewer, linked).order_by(Link.linked_at.desc())
+    return [(link, name) for link, name in work.execute(found.limit(most))]
+
+
 def add_link(
     tx: Connection, guild_id: int, discord_id: int, platform: str, viewer_id: int, now: datetime
 ) -> None:

@@ -7,7 +7,7 @@ from core.guilds.setting_fields import add_settings, setting_fields
 from core.kit.errors import Refusal
 from core.kit.guild_pages import GuildPages, Page, SetupStep, whole_number
 from core.kit.words import _
-from core.roles import actions, messages
+from core.roles import actions, messages, store
 from core.roles.rules import RoleSettings
 
 PAGES = GuildPages("roles", lambda: _("Role rewards"), icon="award", order=25)
@@ -91,18 +91,18 @@ add_settings(PAGES, RoleSettings.declared.values(), shows=rewards, then=actions.
 
 def setup(page: Page) -> list[SetupStep]:
     """For the checklist."""
-    status = page.run(actions.get_status)
-    wrong = [one for one in status.rewards if one.obstacle]
+    found = page.run(store.list_rewards)
+    wrong = [one for one in found if one.obstacle]
     if wrong:
         text = f"{wrong[0].name}: " + " ".join(messages.obstacle_words(wrong[0].obstacle or ""))
-    elif status.rewards:
+    elif found:
         text = _("Members get their roles automatically.")
     else:
         text = _("Members who watched long enough get a role automatically.")
     return [
         SetupStep(
             _("Reward watching with a role"),
-            is_done=bool(status.rewards) and not wrong,
+            is_done=bool(found) and not wrong,
             text=text,
             url=page.url_of(PAGES, rewards),
             button=_("Role rewards"),

@@ -12,7 +12,8 @@ from core.settings.discord import (
     audit_log_paginator,
     settings_paginator,
 )
-from core.settings.pages.audit_log import audit_pages
+from core.settings.pages.audit_log import Reader, audit_pages
+from core.settings.pages.checklist import setup
 from core.settings.pages.permissions import permission_pages
 from core.settings.pages.settings import settings_pages
 from core.settings.watch import Watch
@@ -26,6 +27,8 @@ def make_feature(others: Iterable[Feature]) -> Feature:
     undo = {one.key: actions.undo_of_setting(one) for one in known}
     undo |= {action: way for feature in others for action, way in feature.undo.items()}
     settings, audit_log = settings_paginator(known), audit_log_paginator(known, lines)
+    pages = settings_pages(known)
+    reader = Reader({one.key: one for one in known}, lines)
     cogs: tuple[CogBuilder, ...] = (
         lambda services: Settings(services, known, settings),
         lambda _services: AuditLog(audit_log),
@@ -39,9 +42,11 @@ def make_feature(others: Iterable[Feature]) -> Feature:
         paginators=(settings, audit_log),
         embeds={actions.CHANNEL_TROUBLE: messages.posted_trouble},
         dashboard=(
-            settings_pages(known),
-            audit_pages(known, lines, undo),
+            pages,
+            audit_pages(reader, undo),
             permission_pages(every_cog),
         ),
+        setup=partial(setup, pages=pages),
+        activity=reader.activity,
         on_channel_refused=partial(actions.note_refused, known),
     )

@@ -113,6 +113,12 @@ def list_open(work: Work) -> Sequence[SlotCall]:
     return work.scalars(_QUEUE).all()
 
 
+def list_newest(work: Work, most: int) -> Sequence[SlotCall]:
+    """The latest calls in any state, newest first."""
+    newest = select(SlotCall).order_by(SlotCall.number.desc()).limit(most)
+    return work.scalars(newest).all()
+
+
 def get_call(work: Work, number: int) -> SlotCall:
     """The call with this number.
 

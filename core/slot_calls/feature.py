@@ -8,7 +8,7 @@ from core.kit.work import chat_batch_action, event_action
 from core.slot_calls import messages
 from core.slot_calls.actions import call_slots, on_exclusion_changed, skip_calls
 from core.slot_calls.discord import CallButton, SlotCalls, render_post
-from core.slot_calls.pages import PAGES, setup, stats
+from core.slot_calls.pages import PAGES, activity, setup, stats
 from core.slot_calls.records import SlotCall
 from core.slot_calls.rules import SlotCallSettings
 
@@ -36,6 +36,7 @@ FEATURE = Feature(
     dashboard=PAGES,
     stats=stats,
     setup=setup,
+    activity=activity,
     personal=personal_data(
         SlotCall, before_forget=lambda work, subject: skip_calls(work, *subject.viewer_ids)
     ),

@@ -11,6 +11,7 @@ from core.kit.discord_ui import Tone, ago, card, lines, safe, status_card
 from core.kit.words import _, plural
 from core.slot_calls.actions import Status
 from core.slot_calls.records import SlotCall
+from core.slot_calls.rules import SlotCallSettings
 
 _STATES: dict[str, tuple[str, Tone]] = {
     "open": ("🎰", "kick"),
@@ -86,7 +87,12 @@ def next_step(current: Status) -> str:
             "Slot requests from chat go to **{server}**, the primary server of this Kick channel. "
             "`/kick_primary` changes it."
         ).format(server=safe(current.primary))
-    if not current.settings.enabled:
+    return how_to_call(current.settings)
+
+
+def how_to_call(settings: SlotCallSettings) -> str:
+    """For a server whose channel for requests works."""
+    if not settings.enabled:
         return _("Viewers who try get a reply. Turn them on with `/slotcalls on`.")
     return _("Viewers type `!call <slot>` or `!sr <slot>` in the stream's chat.")
 

@@ -2,8 +2,11 @@
 
 from flask import Response
 
+from core.guilds.actions import load_settings
+from core.guilds.channels import find_trouble, say_trouble
+from core.guilds.records import ChannelTrouble
 from core.guilds.setting_fields import add_settings, setting_fields
-from core.kit.guild_pages import GuildPages, Page, SetupStep, Stat
+from core.kit.guild_pages import MOST_ACTIVITIES, Activity, GuildPages, Page, SetupStep, Stat
 from core.kit.words import _, plural
 from core.kit.work import Work
 from core.people.exclusions import actions as exclusions
@@ -58,14 +61,32 @@ def stats(work: Work) -> list[Stat]:
     return [Stat(_("Requests in the queue"), f"{waiting:,}", pages="slot_calls", icon=PAGES.icon)]
 
 
+def activity(page: Page) -> list[Activity]:
+    """For the overview."""
+    url, says = page.url_of(PAGES, queue), _("{viewer} requested {slot}.")
+    return [
+        Activity(one.called_at, says.format(viewer=one.viewer_name, slot=one.slot), PAGES.icon, url)
+        for one in page.run(actions.list_newest, MOST_ACTIVITIES)
+    ]
+
+
 def setup(page: Page) -> list[SetupStep]:
     """For the checklist."""
-    status = page.run(actions.get_status)
+
+    def load(work: Work) -> tuple[SlotCallSettings, ChannelTrouble | None]:
+        settings = load_settings(work, SlotCallSettings)
+        return settings, find_trouble(work, settings.channel)
+
+    settings, trouble = page.run(load)
+    if not settings.channel:
+        text = _("Requests from the stream's chat appear there.")
+    else:
+        text = say_trouble(trouble) if trouble else messages.how_to_call(settings)
     return [
         SetupStep(
             _("Choose a channel for slot requests"),
-            is_done=bool(status.settings.channel) and status.trouble is None,
-            text=messages.next_step(status),
+            is_done=bool(settings.channel) and trouble is None,
+            text=text,
             url=page.url_of(PAGES, queue) + "#settings",
             button=_("Slot requests"),
             order=60,

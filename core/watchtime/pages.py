@@ -5,6 +5,7 @@ from typing import cast
 
 from flask import Response, abort, request
 
+from core.guilds.actions import load_settings
 from core.guilds.setting_fields import add_settings, setting_fields
 from core.kit.discord_ui import duration
 from core.kit.guild_pages import (
@@ -145,16 +146,15 @@ def stats(work: Work) -> list[Stat]:
 
 def setup(page: Page) -> list[SetupStep]:
     """For the checklist."""
-    found = page.run(views.get_overview)
-    enabled = found.settings.enabled
+    settings = page.run(load_settings, WatchtimeSettings)
     return [
         SetupStep(
             _("Count watchtime"),
-            is_done=enabled,
+            is_done=settings.enabled,
             text=_("Each message in chat counts {window} min while the stream is live.").format(
-                window=found.settings.window_minutes
+                window=settings.window_minutes
             )
-            if enabled
+            if settings.enabled
             else _("Counting is off; nobody earns watchtime."),
             url=page.url_of(PAGES, board) + "#settings",
             button=_("Watchtime"),

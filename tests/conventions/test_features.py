@@ -69,11 +69,8 @@ def test_setting_task_kind_and_source_names_are_unique() -> None:
     for names in (
         (setting.key for feature in FEATURES for setting in feature.settings),
         (task.name for feature in FEATURES for task in feature.tasks),
-        (
-            kind
-            for feature in FEATURES
-            for kind in (*feature.embeds, *feature.lines, *feature.settles)
-        ),
+        (kind for feature in FEATURES for kind in (*feature.embeds, *feature.lines)),
+        (kind for feature in FEATURES for kind in feature.settles),
         (source for feature in FEATURES for source in feature.translates),
         (one.name for feature in FEATURES for one in feature.paginators),
         (feature.name for feature in FEATURES),

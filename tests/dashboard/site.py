@@ -81,11 +81,12 @@ class Site:
 
     def grant(self, role: str, group: str, guild_id: int = GUILD) -> None:
         """Let members with a role use a group of commands."""
-        role_id = next(one["id"] for one in self._roles(guild_id) if one["name"] == role)
+        role_id = next(one["id"] for one in self.roles(guild_id) if one["name"] == role)
         with self.services.work_in(guild_id) as work:
             guilds.grant(work, group, int(role_id))
 
-    def _roles(self, guild_id: int) -> list[dict[str, Any]]:
+    def roles(self, guild_id: int = GUILD) -> list[dict[str, Any]]:
+        """As Discord has them."""
         settings = self.services.settings
         assert settings.discord_token is not None
         token = settings.discord_token.get_secret_value()

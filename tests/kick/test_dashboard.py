@@ -55,11 +55,11 @@ def test_log_says_what_to_check_while_nothing_arrives(admin: Visitor) -> None:
     assert "No deliveries" in words(admin.get(f"/g/{GUILD}/webhooks?kind=x&outcome=y"))
 
 
-def test_overview_leads_to_the_next_step(site: Site, admin: Visitor) -> None:
-    before = words(admin.get(f"/g/{GUILD}/"))
+def test_checklist_leads_to_the_next_step(site: Site, admin: Visitor) -> None:
+    before = words(admin.get(f"/g/{GUILD}/setup"))
     assert "Choose the Kick channel" in before
     admin.post(f"{PAGE}/channel", page=PAGE, channel="noraplays")
-    after = words(admin.get(f"/g/{GUILD}/"))
+    after = words(admin.get(f"/g/{GUILD}/setup"))
     assert "Link the streamer&#39;s Kick account" in after
     done = [re.findall(r"(\d+) of \d+ done", text)[0] for text in (before, after)]
     assert int(done[1]) > int(done[0])

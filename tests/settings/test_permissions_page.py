@@ -28,7 +28,7 @@ def test_groups_and_commands_are_those_of_the_bot(site: Site) -> None:
 
 def test_grant_and_revoke(site: Site) -> None:
     nora = site.visitor("nora")
-    role = next(one for one in site._roles(GUILD) if one["name"] == "Regular")
+    role = next(one for one in site.roles(GUILD) if one["name"] == "Regular")
     for text in ("Regular may use Raffle now.", "Regular has Raffle already."):
         assert nora.post(f"{PAGE}/raffle/grant", page=PAGE, role=role["id"]).status_code == 303
         assert text in words(nora.get(PAGE))
@@ -40,7 +40,7 @@ def test_grant_and_revoke(site: Site) -> None:
 
 def test_unknown_groups_and_roles_are_refused(site: Site) -> None:
     nora = site.visitor("nora")
-    role = next(one["id"] for one in site._roles(GUILD) if one["name"] == "Regular")
+    role = next(one["id"] for one in site.roles(GUILD) if one["name"] == "Regular")
     everyone, unknown = str(GUILD), "12345"
     wrong = (("permissions", role), ("raffle", everyone), ("raffle", unknown), ("raffle", "x"))
     for group, given in wrong:

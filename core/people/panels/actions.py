@@ -6,12 +6,23 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, select
 
 from core.guilds.actions import audit
+from core.kit.database import notify_after_commit
 from core.kit.health_item import HealthItem
-from core.kit.records import table_of
+from core.kit.records import ChannelId, MemberId, MessageId, table_of
 from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Lock, Work
+from core.outbox import actions as outbox
+from core.outbox.records import Outgoing
+from core.outbox.transport import Receipt
 from core.people.linklog.actions import PanelNews, log_panel
 from core.people.panels.records import Panel, State
+from core.people.panels.rules import DEFAULT_EMOJI
+
+TOPIC = "people.panels"
+"""Of notifications that the panels of the server `guild_id` have changed."""
+
+POST_KIND = "people.requested_panel"
+"""Of the outbox: a panel that was requested on the dashboard."""
 
 SHOWN_FOR = timedelta(days=1)
 """How long the health page says that a panel was deleted."""
@@ -27,6 +38,47 @@ def list_panels(work: Work) -> Sequence[Panel]:
 def find_panel(work: Work, message_id: int) -> Panel | None:
     """The panel that this message is, in whichever state."""
     return work.find(Panel, message_id)
+
+
+def request_panel(
+    work: Work, channel_id: int, channel_name: str, *, server: str, privacy_url: str, key: str
+) -> None:
+    """Have the bot post a panel. A request with the same key is posted once."""
+    payload = {
+        "channel_name": channel_name.lstrip("#"),
+        "server": server,
+        "privacy_url": privacy_url,
+        "actor": work.actor,
+    }
+    outbox.post_to_channel(work, channel_id, POST_KIND, f"{POST_KIND}:{key}", payload)
+
+
+def note_posted(tx: Connection, message: Outgoing, receipt: Receipt, now: datetime) -> None:
+    """The requested panel is in its channel: see `Feature.settles`."""
+    if "message_id" not in receipt:
+        return
+    actor = MemberId(message.payload["actor"])
+    panel = Panel(
+        message_id=MessageId(receipt["message_id"]),
+        channel_id=ChannelId(receipt["channel_id"]),
+        channel_name=message.payload["channel_name"],
+        emoji=DEFAULT_EMOJI,
+        posted_by=actor,
+        posted_at=now,
+    )
+    with Work(tx, message.guild_id, actor=actor, now=now) as work:
+        put_panel(work, panel)
+        _notify(work)
+
+
+def find_problem(work: Work) -> str:
+    """Why a requested panel is not posted yet; "" if none is waiting."""
+    return outbox.find_error(work, POST_KIND) or ""
+
+
+def _notify(work: Work) -> None:
+    """Have the bot check the panels: it reacts to new ones and deletes withdrawn ones."""
+    notify_after_commit(work.tx, TOPIC, guild_id=str(work.guild_id))
 
 
 def put_panel(work: Work, panel: Panel) -> list[Panel]:
@@ -45,6 +97,8 @@ def withdraw_panel(work: Work, channel_id: int) -> list[Panel]:
     for panel in before:
         audit(work, "people.panel_withdrawn", f"#{panel.channel_name}")
         _log(work, "withdrawn", panel)
+    if before:
+        _notify(work)
     return before
 
 

@@ -1,5 +1,8 @@
 """`/setup_link_panel`, `/link_panels`, and the buttons of panels."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import discord
 from discord import app_commands
 from discord.ext import commands
@@ -19,6 +22,7 @@ from core.kit.errors import Refusal
 from core.kit.records import ChannelId, MemberId, MessageId
 from core.kit.services import Services
 from core.kit.words import _, speak
+from core.outbox.discord_transport import Rendered
 from core.people import store as people
 from core.people.linking.discord import StartButton, ask_unlink
 from core.people.panels import actions, messages
@@ -70,6 +74,12 @@ def panel_buttons() -> discord.ui.View:
     view.add_item(PanelButton("link"))
     view.add_item(PanelButton("unlink"))
     return view
+
+
+def render_panel(payload: Mapping[str, Any]) -> Rendered:
+    """A panel that was requested on the dashboard, see `actions.request_panel`."""
+    embed = messages.panel(payload["server"], DEFAULT_EMOJI, payload["privacy_url"])
+    return Rendered(embed, panel_buttons)
 
 
 class LinkPanels(commands.Cog):

@@ -8,6 +8,7 @@ if the bot, Discord or the database stop in between.
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
+from typing import Any
 
 import discord
 import structlog
@@ -51,12 +52,22 @@ class PanelReactions(commands.Cog):
         self._busy: set[tuple[int, int]] = set()
         self._places = asyncio.Semaphore(AT_ONCE)
         self._guilds: dict[int, discord.Guild] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def cog_load(self) -> None:
         self._check_all.start()
+        self._loop = asyncio.get_running_loop()
+        self._services.bus.subscribe(actions.TOPIC, self._on_message)
 
     async def cog_unload(self) -> None:
         self._check_all.cancel()
+        self._loop = None
+
+    def _on_message(self, message: dict[str, Any]) -> None:
+        """Panels were posted or withdrawn on the dashboard; the bus calls it from any thread."""
+        guild, loop = self._guilds.get(int(message["guild_id"])), self._loop
+        if guild is not None and loop is not None and not loop.is_closed():
+            asyncio.run_coroutine_threadsafe(self._check_guild(guild), loop)
 
     # -- somebody reacts ------------------------------------------------------------------------
 
@@ -239,6 +250,9 @@ async def _unanswered(
     ours = [one for one in message.reactions if is_with(panel, one.emoji)]
     if not any(one.me for one in ours):
         await message.add_reaction(reaction_of(panel.emoji))
+        if not message.pinned:
+            with suppress(discord.HTTPException):  # a channel has a limited number of pins
+                await message.pin(reason=_("Link panel"))
     for reaction in ours:
         async for user in reaction.users():
             member = guild.get_member(user.id)

@@ -5,12 +5,19 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from flask import Response, request
+from flask import Response, request, url_for
 
 from core.guilds.records import AuditEntry
 from core.kit.errors import Refusal
 from core.kit.feature import AuditLine, Undo
-from core.kit.guild_pages import GuildPages, Page, csv_response, local_time
+from core.kit.guild_pages import (
+    MOST_ACTIVITIES,
+    Activity,
+    GuildPages,
+    Page,
+    csv_response,
+    local_time,
+)
 from core.kit.paginator import nearest_page
 from core.kit.words import _
 from core.settings import actions
@@ -33,35 +40,49 @@ class Line:
     text: str
 
 
-def audit_pages(
-    known: Sequence[Declared], lines: Mapping[str, AuditLine], undo: Mapping[str, Undo]
-) -> GuildPages:
-    """The page, with how entries read and how they are undone."""
-    pages = GuildPages(
-        "audit_log", lambda: _("Audit log"), icon="history", order=85, group="settings"
-    )
-    by_key = {one.key: one for one in known}
-    features = sorted({action.split(".", 1)[0] for action in (*lines, *by_key)})
+@dataclass(frozen=True)
+class Reader:
+    """Reads the audit log: the settings and how the features' actions read."""
 
-    def read(page: Page, per_page: int, number: int) -> tuple[actions.LogPage, list[Line]]:
-        found = page.run(actions.read_log, per_page, number, wanted(page))
+    known: Mapping[str, Declared]
+    lines: Mapping[str, AuditLine]
+
+    def read(
+        self, page: Page, log: actions.LogFilter, per_page: int, number: int
+    ) -> tuple[actions.LogPage, list[Line]]:
+        """A page of it as it was read, and as it is shown."""
+        found = page.run(actions.read_log, per_page, number, log)
         members = member_names(page, _people(found.entries))
         style = _style(page, members)
         shown = [
             Line(
                 one,
                 members.get(one.actor, str(one.actor)) if one.actor else _("the bot"),
-                sentence(one, found.viewers, by_key, lines, style),
+                sentence(one, found.viewers, self.known, self.lines, style),
             )
             for one in found.entries
         ]
         return found, shown
 
+    def activity(self, page: Page) -> list[Activity]:
+        """For the overview."""
+        _found, shown = self.read(page, actions.LogFilter(), MOST_ACTIVITIES, 1)
+        url = url_for("dashboard.audit_log.log", guild_id=page.guild.id)
+        return [Activity(one.entry.at, f"{one.who} {one.text}", "history", url) for one in shown]
+
+
+def audit_pages(reader: Reader, undo: Mapping[str, Undo]) -> GuildPages:
+    """The page, with how entries are undone."""
+    pages = GuildPages(
+        "audit_log", lambda: _("Audit log"), icon="history", order=86, group="settings"
+    )
+    features = sorted({action.split(".", 1)[0] for action in (*reader.lines, *reader.known)})
+
     @pages.get()
     def log(page: Page) -> str:
         """One page of it."""
         number = page.number("page")
-        found, shown = read(page, PER_PAGE, number)
+        found, shown = reader.read(page, wanted(page), PER_PAGE, number)
         number, count = nearest_page(number, found.total, PER_PAGE)
         allowed = {
             action: way
@@ -85,7 +106,7 @@ def audit_pages(
     @pages.get("entries.csv")
     def download(page: Page) -> Response:
         """The same entries as a file."""
-        _found, shown = read(page, MOST_IN_A_FILE, 1)
+        _found, shown = reader.read(page, wanted(page), MOST_IN_A_FILE, 1)
         rows = [
             (
                 local_time(one.entry.at, page.time_zone),
@@ -109,7 +130,7 @@ def audit_pages(
             raise Refusal(_("This cannot be undone."))
         if way.admins_only and page.groups is not None:
             raise Refusal(_("Only admins can undo this."))
-        declared = by_key.get(entry.action)
+        declared = reader.known.get(entry.action)
         if declared is not None:
             _require_choice(page, declared, entry.before)
         page.run(actions.undo_entry, undo, entry_id)

@@ -1,0 +1,88 @@
+"""Link panels on the dashboard: where they are, and posting another one."""
+
+from flask import Response, url_for
+
+from core.kit.errors import Refusal
+from core.kit.guild_pages import MOST_ACTIVITIES, Activity, GuildPages, Page, SetupStep
+from core.kit.words import _
+from core.kit.work import Work
+from core.people import store as people
+from core.people.panels import actions
+
+PAGES = GuildPages("link_panels", lambda: _("Link panel"), icon="link", order=45)
+
+
+@PAGES.get(admins_only=True)
+def panels(page: Page) -> str:
+    """Every panel, and a form that posts one."""
+
+    def load(work: Work) -> dict[str, object]:
+        return {
+            "panels": [one for one in actions.list_panels(work) if one.state != "withdrawn"],
+            "problem": actions.find_problem(work),
+        }
+
+    names = {int(value): name for value, name in page.channel_choices()}
+    return page.render("link_panels/panels.html", names=names, **page.run(load))
+
+
+@PAGES.post("post", shows=panels, admins_only=True)
+def post(page: Page) -> Response:
+    """Post a panel in a channel, in place of the one that it has."""
+    names = dict(page.channel_choices())
+    channel_id = page.form.get("channel", "")
+    if channel_id not in names:
+        raise Refusal(_("Choose a channel."))
+    page.run(
+        actions.request_panel,
+        int(channel_id),
+        names[channel_id],
+        server=page.guild.name,
+        privacy_url=f"{page.services.settings.public_url}/privacy",
+        key=page.form_key,
+    )
+    return page.done(
+        _("The link panel appears in {channel} in a moment.").format(channel=names[channel_id])
+    )
+
+
+@PAGES.post("<int:channel_id>/remove", shows=panels, admins_only=True)
+def remove(page: Page, channel_id: int) -> Response:
+    """Delete a channel's panel. Links that were made stay."""
+    if not page.run(actions.withdraw_panel, channel_id):
+        raise Refusal(_("There is no link panel in this channel"))
+    return page.done(_("The link panel is removed"), to=panels)
+
+
+def activity(page: Page) -> list[Activity]:
+    """For the overview: who linked an account."""
+    says = _("{viewer} linked their Kick account.")
+    return [
+        Activity(
+            link.linked_at,
+            says.format(viewer=name),
+            PAGES.icon,
+            url_for("dashboard.people.person", guild_id=page.guild.id, viewer_id=link.viewer_id),
+        )
+        for link, name in page.run(people.list_newest_links, MOST_ACTIVITIES)
+    ]
+
+
+def setup(page: Page) -> list[SetupStep]:
+    """For the checklist."""
+    posted = [one for one in page.run(actions.list_panels) if one.state == "posted"]
+    trouble = next((one.trouble for one in posted if one.trouble), "")
+    if not posted:
+        text = _("With a panel, members link their Kick account by one click.")
+    else:
+        text = trouble or _("Members link their Kick account there.")
+    return [
+        SetupStep(
+            _("Post the link panel"),
+            is_done=bool(posted) and not trouble,
+            text=text,
+            url=page.url_of(PAGES, panels),
+            button=_("Link panel"),
+            order=55,
+        )
+    ]
