@@ -17,6 +17,7 @@ from core.kit.words import _
 from core.kit.work import Work
 
 MOST_NAMES = 5
+MOST_COOLDOWN = 3600
 _NAME = re.compile(r"\w{1,30}")
 
 OTHER_BOTS = {
@@ -37,7 +38,7 @@ def rules_of(tx: Connection, guild_id: int, command: ChatCommand) -> ChatRules:
 
 def from_stored(stored: Mapping[str, Any]) -> ChatRules:
     """The rules, as the database and the audit log have them."""
-    return ChatRules(tuple(stored["names"]), stored["enabled"], stored["who"])
+    return ChatRules(tuple(stored["names"]), stored["enabled"], stored["who"], stored["cooldown"])
 
 
 def _declared(name: str) -> GuildSetting[Any]:
@@ -98,6 +99,14 @@ def change_command(
 
 def _stored(rules: ChatRules) -> dict[str, Any]:
     return {**asdict(rules), "names": list(rules.names)}
+
+
+def parse_cooldown(text: str) -> int:
+    """The seconds that somebody has typed. Raises Refusal if that is no such number."""
+    text = text.strip() or "0"
+    if not text.isascii() or not text.isdecimal() or int(text) > MOST_COOLDOWN:
+        raise Refusal(_("A cooldown is 0 to {most} seconds.").format(most=MOST_COOLDOWN))
+    return int(text)
 
 
 def _drop_cache(work: Work) -> None:

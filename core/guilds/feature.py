@@ -16,7 +16,8 @@ FEATURE = Feature(
     audit={
         "guilds.chat_command": N_(
             "changed the chat command {target}: names {after_names}, enabled {after_enabled}, for "
-            "{after_who} (was: names {before_names}, enabled {before_enabled}, for {before_who})"
+            "{after_who}, cooldown {after_cooldown} s (was: names {before_names}, enabled "
+            "{before_enabled}, for {before_who}, cooldown {before_cooldown} s)"
         ),
         "guilds.grant": N_("let {target} use the command group {after}"),
         "guilds.revoke": N_("took the command group {before} from {target}"),

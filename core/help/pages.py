@@ -6,6 +6,7 @@ from typing import get_args
 from flask import Response, abort
 
 from core.guilds import chat_commands
+from core.guilds.chat_commands import MOST_COOLDOWN
 from core.kit.discord_access import group_title
 from core.kit.errors import Refusal
 from core.kit.feature import ChatCommand, ChatRules, ChatUsers
@@ -47,7 +48,9 @@ def chat_command_pages(features: Mapping[str, Sequence[ChatCommand]]) -> GuildPa
             for feature, found in features.items()
             for one in found
         ]
-        return page.render("help/chat_commands.html", cards=cards, users=_users())
+        return page.render(
+            "help/chat_commands.html", cards=cards, users=_users(), most=MOST_COOLDOWN
+        )
 
     @pages.post("<name>", shows=commands)
     def save(page: Page, name: str) -> Response:
@@ -59,6 +62,7 @@ def chat_command_pages(features: Mapping[str, Sequence[ChatCommand]]) -> GuildPa
             chat_commands.parse_names(page.form.get("names", "")),
             "enabled" in page.form,
             who,  # type: ignore[arg-type]
+            chat_commands.parse_cooldown(page.form.get("cooldown", "")),
         )
         page.run(chat_commands.change_command, known, command, rules)
         return page.done(_("!{name} saved.").format(name=rules.names[0]), to=commands)

@@ -1,7 +1,9 @@
 """The handlers of each event, collected from all features."""
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -69,13 +71,38 @@ def _may_use(who: ChatUsers, sender: Sender) -> bool:
     return not _BADGES.get(who, frozenset()).isdisjoint(sender.badges)
 
 
+class _Cooldown:
+    """When a chat command was answered last in each server. It is kept in memory only: after a
+    restart a command may be answered too early, once."""
+
+    def __init__(self) -> None:
+        self._last: dict[int, tuple[datetime, str]] = {}
+        self._guard = threading.Lock()
+
+    def allows(self, message: ChatMessageSent, rules: ChatRules) -> bool:
+        """Whether this message is answered; the same again if it is handled again."""
+        if not rules.cooldown or _may_use("moderators", message.sender):
+            return True
+        with self._guard:
+            at, message_id = self._last.get(message.guild_id, (None, ""))
+            if message_id == message.message_id:
+                return True
+            if at is not None and abs((message.at - at).total_seconds()) < rules.cooldown:
+                return False
+            self._last[message.guild_id] = message.at, message.message_id
+            return True
+
+
 def _command_handler(feature: Feature, command: ChatCommand, rules_of: RulesOf) -> Handler:
+    cooldown = _Cooldown()
+
     def runs(tx: Connection, message: ChatMessageSent) -> bool:
         if not message.command or not message.is_answered or message.sender.is_bot:
             return False
         rules = rules_of(tx, message.guild_id, command)
         named = rules.enabled and message.command in rules.names
-        return named and _may_use(rules.who, message.sender)
+        may = named and _may_use(rules.who, message.sender)
+        return may and cooldown.allows(message, rules)
 
     def run(tx: Connection, message: ChatMessageSent) -> None:
         if runs(tx, message):

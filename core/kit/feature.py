@@ -102,11 +102,17 @@ ChatUsers = Literal["everyone", "subscribers", "moderators", "streamer"]
 
 @dataclass(frozen=True)
 class ChatRules:
-    """How a server uses a chat command; the first name is the shown one."""
+    """How a server uses a chat command.
+
+    Attributes:
+        names: the first one is shown.
+        cooldown: seconds in which it is answered once; moderators and the streamer do not wait.
+    """
 
     names: tuple[str, ...]
     enabled: bool = True
     who: ChatUsers = "everyone"
+    cooldown: int = 0
 
 
 @dataclass(frozen=True)

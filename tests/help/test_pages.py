@@ -2,6 +2,8 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 from core.events import ChatMessageSent, Sender
 from core.features import load_features
@@ -22,20 +24,34 @@ def rules(site: Site) -> ChatRules:
         return chat_commands.rules_of(work.tx, GUILD, CALL)
 
 
-def runs(site: Site, text: str, sender: Sender | None = None) -> bool:
-    """Whether a line in the server's chat runs the command."""
-    found: list[str] = []
-    command = ChatCommand(
-        CALL.names, lambda _tx, lines: found.extend(one.text for one in lines), CALL.usage, "Help."
-    )
+def line(text: str, sender: Sender | None = None, **changes: Any) -> ChatMessageSent:
+    """A line in the server's chat."""
     message = said(STREAM, "1", text)
     assert isinstance(message, ChatMessageSent)
-    message = replace(message, guild_id=GUILD, sender=sender or message.sender)
+    return replace(message, guild_id=GUILD, sender=sender or message.sender, **changes)
+
+
+def answered(site: Site, *lines: ChatMessageSent) -> list[str]:
+    """The ids of the lines that run the command."""
+    found: list[str] = []
+    command = ChatCommand(
+        CALL.names,
+        lambda _tx, lines: found.extend(one.message_id for one in lines),
+        CALL.usage,
+        "Help.",
+    )
     features = [Feature("one", chat_commands=(command,), chat_rules=chat_commands.rules_of)]
-    with site.services.database.begin() as tx:
-        for handler in collect(features)[ChatMessageSent]:
-            handler.run(tx, message)
-    return bool(found)
+    handlers = collect(features)[ChatMessageSent]
+    for one in lines:
+        with site.services.database.begin() as tx:
+            for handler in handlers:
+                handler.run(tx, one)
+    return found
+
+
+def runs(site: Site, text: str, sender: Sender | None = None) -> bool:
+    """Whether a line in the server's chat runs the command."""
+    return bool(answered(site, line(text, sender)))
 
 
 def test_all_commands_are_shown(site: Site) -> None:
@@ -75,6 +91,25 @@ def test_off_and_limited_commands(site: Site) -> None:
     assert runs(site, "!call x", Sender(user_id=5, name="a", is_broadcaster=True))
 
 
+def test_a_command_is_answered_once_in_its_cooldown(site: Site) -> None:
+    form = {"enabled": "1", "names": "call", "who": "everyone", "cooldown": "30"}
+    assert site.visitor("nora").post(f"{PAGE}/call", page=PAGE, **form).status_code == 303
+    first = line("!call x", message_id="first")
+    at: dict[int, dict[str, Any]] = {
+        n: {"message_id": str(n), "at": first.at + timedelta(seconds=n)} for n in (1, 29, 30, 31)
+    }
+    moderator = Sender(user_id=5, name="a", badges=("moderator",))
+    lines = [
+        first,
+        line("!call x", **at[1]),
+        first,  # handled again
+        line("!call x", moderator, **at[29]),
+        line("!call x", **at[30]),
+        line("!call x", **at[31]),
+    ]
+    assert answered(site, *lines) == ["first", "first", "29", "30"]
+
+
 def test_what_does_not_fit_is_refused_and_shown_again(site: Site) -> None:
     nora, before = site.visitor("nora"), rules(site)
     other = next(one for one in KNOWN if one is not CALL).names[0]
@@ -84,6 +119,11 @@ def test_what_does_not_fit_is_refused_and_shown_again(site: Site) -> None:
         assert f'value="{names}"' in refused.text
     refused = nora.post(f"{PAGE}/call", page=PAGE, names="call", who="nobody")
     assert refused.status_code == 422
+    for cooldown in ("-1", "3601", "x", "\u00b2"):
+        form = {"enabled": "1", "names": "call", "who": "everyone", "cooldown": cooldown}
+        refused = nora.post(f"{PAGE}/call", page=PAGE, **form)
+        assert refused.status_code == 422
+        assert f'value="{cooldown}"' in refused.text
     assert rules(site) == before
     assert nora.post(f"{PAGE}/nothing", page=PAGE, names="a", who="everyone").status_code == 404
 
