@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from core.health.records import Heartbeat
-from core.health.rules import Overall, merge, overall
+from core.health.rules import WORSE, Overall, merge, overall
 from core.inbox import actions as inbox
 from core.kit.database import DatabaseOutage, limit_time, savepoint
 from core.kit.errors import Outage
@@ -32,6 +32,10 @@ class Report:
     def can_be_retried(self) -> bool:
         """Whether there are dead letters."""
         return any(part.can_be_retried for part in self.parts)
+
+    def by_trouble(self) -> list[HealthItem]:
+        """All parts, the ones in trouble first."""
+        return sorted(self.parts, key=lambda part: WORSE[part.state], reverse=True)
 
 
 LOCK_SECONDS = 0.5

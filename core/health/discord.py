@@ -6,11 +6,11 @@ from discord.ext import commands
 
 from core.health import actions
 from core.health.actions import Report
+from core.health.messages import report_card
 from core.kit.discord_access import is_admin
 from core.kit.discord_errors import handle_errors
-from core.kit.discord_ui import PRIVATE, Tone, ago, answer, card, duration, guild_id_of, lines, safe
+from core.kit.discord_ui import PRIVATE, answer, card, guild_id_of
 from core.kit.feature import Check
-from core.kit.health_item import AgeOf, HealthItem
 from core.kit.services import Services
 from core.kit.words import _
 
@@ -84,40 +84,3 @@ class HealthView(discord.ui.View):
     async def _show(self, interaction: discord.Interaction) -> None:
         found = await self._cog.report(self._guild_id)
         await interaction.edit_original_response(embed=report_card(found), view=self)
-
-
-_MARKS = {"ok": "🟢", "warn": "🟡", "down": "🔴"}
-_TONES: dict[str, Tone] = {"ok": "success", "degraded": "warning", "down": "error"}
-
-
-def report_card(found: Report) -> discord.Embed:
-    """All parts, the ones in trouble first."""
-    titles = {
-        "ok": "✅ " + _("Everything works"),
-        "degraded": "⚠️ " + _("Working, with warnings"),
-        "down": "❌ " + _("Something does not work"),
-    }
-    order = {"down": 0, "warn": 1, "ok": 2}
-    parts = sorted(found.parts, key=lambda part: order[part.state])
-    body = lines([_row(part) for part in parts]) + f"\n-# {_('Checked')} {ago(found.at)}"
-    return card(titles[found.overall], body, tone=_TONES[found.overall])
-
-
-def _row(part: HealthItem) -> str:
-    # Never colour alone: a word follows the mark.
-    words = {"ok": _("ok"), "warn": _("warning"), "down": _("down")}
-    age = "" if part.age_seconds is None else f" · {_age(part.age_of, part.age_seconds)}"
-    name, reason = safe(part.name), safe(part.reason, 300)
-    return f"{_MARKS[part.state]} **{name}** · {words[part.state]} · {reason}{age}"
-
-
-def _age(of: AgeOf, seconds: float) -> str:
-    words = {
-        "checked": _("checked {age} ago"),
-        "seen": _("last seen {age} ago"),
-        "received": _("last received {age} ago"),
-        "confirmed": _("last confirmed {age} ago"),
-        "oldest": _("the oldest for {age}"),
-        "trouble": _("for {age}"),
-    }
-    return words[of].format(age=duration(max(seconds, 0)))

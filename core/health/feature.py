@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from core.health.discord import Health
-from core.health.pages import pages
+from core.health.pages import HealthSettings, health_pages, pages, status_page
 from core.kit.feature import Feature
 
 
@@ -14,4 +14,7 @@ def make_feature(others: Iterable[Feature]) -> Feature:
         "health",
         cogs=(lambda services: Health(services, checks),),
         pages=(lambda services: pages(services, checks),),
+        settings=tuple(HealthSettings.declared.values()),
+        dashboard=health_pages(checks),
+        public=(status_page(checks),),
     )

@@ -1,12 +1,19 @@
-"""`GET /health` for machines, `GET /metrics` for Prometheus, and a front page for people."""
+"""`GET /health` for machines, `GET /metrics` for Prometheus, a front page for people, and the same
+on the dashboard."""
 
 from flask import Blueprint, Response, jsonify, render_template
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from core.health import actions
+from core.health.actions import Report
+from core.health.messages import age_in_words
 from core.kit.feature import Check
+from core.kit.guild_pages import GuildPages, Page, PublicPage, PublicRequest
+from core.kit.guild_settings import GuildSettings, switch
 from core.kit.health_item import HealthItem
 from core.kit.services import Services
+from core.kit.words import _, plural
+from core.kit.work import Work
 
 
 def pages(services: Services, checks: tuple[Check, ...]) -> Blueprint:
@@ -42,6 +49,59 @@ def pages(services: Services, checks: tuple[Check, ...]) -> Blueprint:
         return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
     return blueprint
+
+
+class HealthSettings(GuildSettings, feature="health"):
+    """What an admin can set."""
+
+    public_status: bool = switch(
+        "Whether a public web page shows which parts of the bot work.", default=True
+    )
+
+
+def health_pages(checks: tuple[Check, ...]) -> GuildPages:
+    """The report of `/health` on the dashboard."""
+    pages = GuildPages("health", lambda: _("Health"), icon="heartbeat", order=87)
+
+    @pages.get()
+    def health(page: Page) -> str:
+        """All parts, the ones in trouble first."""
+
+        def examine(work: Work) -> Report:
+            return actions.examine(work.tx, checks, work.now, work.guild_id)
+
+        found = page.run(examine)
+        given = {"report": found, "rows": _rows(found), "is_detailed": True}
+        return page.render("health_pages/health.html", **given)
+
+    @pages.post("retry", shows=health)
+    def retry(page: Page) -> Response:
+        """Retry what failed for good."""
+        count = page.run(actions.retry_dead_letters)
+        return page.done(
+            plural("{count} is being tried again.", "{count} are being tried again.", count)
+        )
+
+    return pages
+
+
+def status_page(checks: tuple[Check, ...]) -> PublicPage:
+    """The parts and their states for everybody, without details."""
+
+    def status(public: PublicRequest) -> str:
+        found = actions.report(public.services, checks)
+        given = {"report": found, "rows": _rows(found), "is_detailed": False}
+        return public.render("health_pages/status.html", **given)
+
+    declared = HealthSettings.declared["public_status"]
+    return PublicPage("status", lambda: _("Status"), "heartbeat", declared, status, order=90)
+
+
+def _rows(found: Report) -> list[tuple[HealthItem, str]]:
+    return [
+        (part, "" if part.age_seconds is None else age_in_words(part.age_of, part.age_seconds))
+        for part in found.by_trouble()
+    ]
 
 
 def _as_json(part: HealthItem) -> dict[str, object]:

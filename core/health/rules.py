@@ -16,7 +16,7 @@ FRESH = timedelta(seconds=30)
 TOLERATED = timedelta(seconds=30)
 """By how much clocks may differ."""
 
-_WORSE: dict[State, int] = {"ok": 0, "warn": 1, "down": 2}
+WORSE: dict[State, int] = {"ok": 0, "warn": 1, "down": 2}
 
 Overall = Literal["ok", "degraded", "down"]
 
@@ -33,7 +33,7 @@ def _merge_one(part: str, beats: "list[Heartbeat]", now: datetime) -> HealthItem
     fresh = [beat for beat in beats if now - beat.at <= FRESH]
     if not fresh:
         return HealthItem(part, "down", "No heartbeat.", age, age_of="seen")
-    worst = max(fresh, key=lambda beat: _WORSE[beat.state])
+    worst = max(fresh, key=lambda beat: WORSE[beat.state])
     return HealthItem(part, worst.state, worst.reason, age)
 
 
@@ -42,14 +42,14 @@ def one_a_name(parts: Iterable[HealthItem]) -> list[HealthItem]:
     worst: dict[str, HealthItem] = {}
     for part in parts:
         known = worst.get(part.name)
-        if known is None or _WORSE[part.state] > _WORSE[known.state]:
+        if known is None or WORSE[part.state] > WORSE[known.state]:
             worst[part.name] = part
     return list(worst.values())
 
 
 def overall(parts: Iterable[HealthItem]) -> Overall:
     """`down` if any part is down, `degraded` if any warns, else `ok`."""
-    worst = max((_WORSE[part.state] for part in parts), default=0)
+    worst = max((WORSE[part.state] for part in parts), default=0)
     verdicts: tuple[Overall, ...] = ("ok", "degraded", "down")
     return verdicts[worst]
 

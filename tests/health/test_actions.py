@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from core.health.actions import Report, examine, report
-from core.health.discord import report_card as embed_of
+from core.health.messages import report_card as embed_of
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.health_item import HealthItem, State
