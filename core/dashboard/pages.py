@@ -44,7 +44,6 @@ from core.kit.guild_pages import (
     MOST_ACTIVITIES,
     GuildPages,
     Page,
-    PersonCard,
     Route,
     local_time,
 )
@@ -55,7 +54,7 @@ from core.kit.web import word
 from core.kit.words import _
 from core.kit.work import Work
 from core.logins import actions as sessions
-from core.people.store import list_accounts
+from core.people.store import list_links
 
 LOGINS = RateLimitItemPerMinute(20)
 """For one address."""
@@ -340,15 +339,15 @@ class Dashboard:
         return make_response(self._my_page(self.access.page(guild_id, ME)))
 
     def _my_page(self, page: Page) -> str:
-        cards = page.run(self._cards, page.person.discord_id)
-        parts = [f"{one.name}/me.html" for one in self.features if one.me is not None]
-        return page.render("dashboard/me.html", cards=cards, parts=parts)
+        def load(work: Work) -> dict[str, object]:
+            discord_id = page.person.discord_id
+            accounts = list_links(work, discord_id)
+            viewer_ids = [one.viewer_id for one in accounts]
+            cards = cards_of(work, self.features, discord_id, viewer_ids)
+            return {"accounts": accounts, "cards": cards}
 
-    def _cards(self, work: Work, discord_id: int) -> list[PersonCard]:
-        viewer_ids = [
-            one.viewer_id for one in list_accounts(work.tx, work.guild_id, discord_id, lock=False)
-        ]
-        return cards_of(work, self.features, discord_id, viewer_ids)
+        parts = [f"{one.name}/me.html" for one in self.features if one.me is not None]
+        return page.render("dashboard/me.html", **page.run(load), parts=parts)
 
     # -- live -------------------------------------------------------------------------------
 

@@ -2,43 +2,23 @@
 feature."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import cast, get_args
 
 from flask import Response, abort, request
-from sqlalchemy import select
 
+from core.kit.errors import Refusal
 from core.kit.feature import Feature
-from core.kit.guild_pages import GuildPages, Page, PersonCard
+from core.kit.guild_pages import MOST_ACTIVITIES, GuildPages, Page, PersonCard, View
 from core.kit.words import _
 from core.kit.work import Work
+from core.people import store
 from core.people.exclusions import actions as exclusions
-from core.people.exclusions.records import Exclusion
+from core.people.exclusions.records import Scope
 from core.people.exclusions.routes import add_exclusions
-from core.people.records import Link, Viewer
-from core.people.store import find_link_of_viewer, fold, list_accounts
-
-MOST_FOUND = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A viewer, and the Discord member whose account it is."""
-
-    viewer: Viewer
-    link: Link | None
-
-
-def search(work: Work, text: str) -> list[Found]:
-    """Viewers whose name begins so, or of the member with this Discord id; without a text the
-    newest ones."""
-    found = select(Viewer, Link).outerjoin(Link, Link.viewer_id == Viewer.viewer_id)
-    text = text.strip().removeprefix("@")
-    if text.isdecimal() and len(text) >= 15:
-        found = found.where(Link.discord_id == int(text[:19]))
-    elif text:
-        found = found.where(Viewer.folded_name.startswith(fold(text), autoescape=True))
-    found = found.order_by(Viewer.viewer_id.desc()).limit(MOST_FOUND)
-    return [Found(*row) for row in work.execute(found)]
+from core.people.linking.actions import unlink_account
+from core.people.notes import actions as notes
+from core.people.notes.records import MOST_CHARACTERS, Note
+from core.people.records import Viewer
 
 
 def cards_of(
@@ -61,48 +41,127 @@ def people_pages(features: Sequence[Feature]) -> GuildPages:
     @pages.get()
     def people(page: Page) -> str:
         """Search, and who is excluded from everything."""
-        text = request.args.get("search", "")[:64]
+        text = request.args.get("search", "").replace("\0", "")[:64]
         return page.render(
             "dashboard/people.html",
             search=text,
-            found=page.run(search, text),
-            most=MOST_FOUND,
+            found=page.run(store.search, text),
+            most=store.MOST_FOUND,
             excluded=page.run(exclusions.list_excluded),
         )
 
+    add_exclusions(pages, "everything", shows=people)
+    person = _add_person(pages, features)
+    _add_history(pages, features)
+    _add_exclusion_forms(pages, person)
+    _add_other_forms(pages, person)
+    return pages
+
+
+def _add_person(pages: GuildPages, features: Sequence[Feature]) -> View:
     @pages.get("<int:viewer_id>")
     def person(page: Page, viewer_id: int) -> str:
         """One person."""
 
         def load(work: Work) -> dict[str, object]:
-            viewer = work.find(Viewer, viewer_id)
-            if viewer is None:
-                abort(404)
-            link = find_link_of_viewer(work, viewer_id)
+            viewer, link = _get(work, viewer_id), store.find_link_of_viewer(work, viewer_id)
             discord_id = link.discord_id if link else None
-            accounts = (
-                list_accounts(work.tx, work.guild_id, discord_id, lock=False) if discord_id else ()
-            )
-            viewer_ids = [one.viewer_id for one in accounts] or [viewer_id]
-            active = Exclusion.until.is_(None) | (Exclusion.until > work.now)
-            theirs = select(Exclusion).where(Exclusion.viewer_id.in_(viewer_ids), active)
+            accounts = store.list_links(work, discord_id) if discord_id else ()
+            viewer_ids = [one.viewer_id for one in accounts] or [viewer.viewer_id]
             return {
                 "viewer": viewer,
-                "link": link,
+                "discord_id": discord_id,
                 "accounts": accounts,
-                "exclusions": work.scalars(theirs.order_by(Exclusion.scope)).all(),
+                "exclusions": exclusions.list_exclusions(work, viewer_ids),
+                "notes": notes.list_notes(work, viewer_ids),
                 "cards": cards_of(work, features, discord_id, viewer_ids),
             }
 
-        return page.render("dashboard/person.html", **page.run(load))
+        found = page.run(load)
+        writers = {note.written_by for note in cast("Sequence[Note]", found["notes"])}
+        discord_id = cast("int | None", found["discord_id"])
+        return page.render(
+            "dashboard/person.html",
+            **found,
+            names=page.member_names({*list(writers)[:10], *([discord_id] if discord_id else [])}),
+            scopes=[(one, one.replace("_", " ")) for one in get_args(Scope)],
+            most=MOST_CHARACTERS,
+        )
 
+    return person
+
+
+def _add_history(pages: GuildPages, features: Sequence[Feature]) -> None:
+    @pages.get("<int:viewer_id>/history")
+    def history(page: Page, viewer_id: int) -> str:
+        """What happened to them last, as the logs have it."""
+
+        def load(work: Work) -> tuple[Viewer, int | None]:
+            link = store.find_link_of_viewer(work, viewer_id)
+            return _get(work, viewer_id), link.discord_id if link else None
+
+        viewer, discord_id = page.run(load)
+        items = [
+            item
+            for one in features
+            if one.history and page.may(one.name)
+            for item in one.history(page, discord_id, viewer_id)
+        ]
+        items.sort(key=lambda item: item.at, reverse=True)
+        return page.render(
+            "dashboard/history.html", viewer=viewer, items=items[: 2 * MOST_ACTIVITIES]
+        )
+
+
+def _add_exclusion_forms(pages: GuildPages, person: View) -> None:
     @pages.post("<int:viewer_id>/exclude", shows=person)
     def exclude_person(page: Page, viewer_id: int) -> Response:
-        """Exclude them from everything."""
+        """Exclude them from everything, or from one feature."""
+        viewer, scope = page.run(_get, viewer_id), _scope(page)
         reason = page.form.get("reason", "").strip()
-        viewer = page.run(Work.find, Viewer, viewer_id) or abort(404)
-        page.run(exclusions.exclude_viewer, viewer_id, "everything", reason=reason)
+        if not page.run(exclusions.exclude_viewer, viewer_id, scope, reason=reason):
+            raise Refusal(_("{name} is excluded already.").format(name=viewer.name))
         return page.done(_("{name} is excluded.").format(name=viewer.name))
 
-    add_exclusions(pages, "everything", shows=people)
-    return pages
+    @pages.post("<int:viewer_id>/include", shows=person)
+    def include_person(page: Page, viewer_id: int) -> Response:
+        """End an exclusion."""
+        viewer = page.run(_get, viewer_id)
+        page.run(exclusions.include_seen, viewer, _scope(page))
+        return page.done(_("{name} is no longer excluded.").format(name=viewer.name))
+
+
+def _add_other_forms(pages: GuildPages, person: View) -> None:
+    @pages.post("<int:viewer_id>/unlink", shows=person, admins_only=True)
+    def unlink(page: Page, viewer_id: int) -> Response:
+        """Unlink the account from the member."""
+
+        def end(work: Work) -> bool:
+            link = store.find_link_of_viewer(work, _get(work, viewer_id).viewer_id)
+            return link is not None and unlink_account(work, link)
+
+        if not page.run(end):
+            raise Refusal(_("This account is not linked."))
+        return page.done(_("The account is no longer linked."))
+
+    @pages.post("<int:viewer_id>/note", shows=person)
+    def add_note(page: Page, viewer_id: int) -> Response:
+        """Write a note about them."""
+        text = page.form.get("note", "")
+        page.run(lambda work: notes.add_note(work, _get(work, viewer_id), text))
+        return page.done(_("Note saved."))
+
+    @pages.post("<int:viewer_id>/note/<int:note_id>/delete", shows=person)
+    def delete_note(page: Page, viewer_id: int, note_id: int) -> Response:
+        """Delete a note."""
+        page.run(lambda work: notes.delete_note(work, _get(work, viewer_id), note_id))
+        return page.done(_("Note deleted."), to=person, viewer_id=viewer_id)
+
+
+def _get(work: Work, viewer_id: int) -> Viewer:
+    return work.find(Viewer, viewer_id) or abort(404)
+
+
+def _scope(page: Page) -> Scope:
+    scope = page.form.get("scope", "everything")
+    return cast("Scope", scope) if scope in get_args(Scope) else abort(400)

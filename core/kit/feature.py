@@ -215,6 +215,7 @@ class Feature:
         stats: `stats(work)`: its numbers on the overview.
         setup: `setup(page)`: its steps on the way to a working server.
         activity: `activity(page)`: what happened last, newest first, for those who may use it.
+        history: `history(page, discord_id, viewer_id)`: what happened to a person, newest first.
         person: `person(work, discord_id, viewer_ids)`: its part of the page about one person, and
             of their own page.
         me: forms and downloads on that page of their own, which includes `<feature>/me.html`.
@@ -249,6 +250,7 @@ class Feature:
     stats: "Callable[[Work], Sequence[Stat]] | None" = None
     setup: "Callable[[Page], Sequence[SetupStep]] | None" = None
     activity: "Callable[[Page], Sequence[Activity]] | None" = None
+    history: "Callable[[Page, int | None, int], Sequence[Activity]] | None" = None
     person: "Callable[[Work, int | None, Sequence[int]], Sequence[PersonCard]] | None" = None
     me: "GuildPages | None" = None
     public: "tuple[PublicPage, ...]" = ()

@@ -21,7 +21,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -30,7 +30,7 @@ from zoneinfo import ZoneInfo
 from flask import Response, flash, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from core.kit.errors import Refusal
+from core.kit.errors import Outage, Refusal
 from core.kit.words import _
 
 if TYPE_CHECKING:
@@ -173,6 +173,27 @@ class Page:
     def number(self, name: str, default: int = 1) -> int:
         """A number in the query, such as the page of a list; the default if it is none."""
         return request.args.get(name, default, type=int)
+
+    def day(self, name: str, after: int = 0) -> datetime | None:
+        """The beginning of the day in the query, or of one so many days later; None if there is no
+        such day."""
+        try:
+            found = date.fromisoformat(request.args.get(name, "")) + timedelta(days=after)
+            return datetime(found.year, found.month, found.day, tzinfo=self.time_zone)
+        except (ValueError, OverflowError):
+            return None
+
+    def member_names(self, ids: Iterable[int]) -> dict[int, str]:
+        """Discord id -> name in the server, of a few members, for as many as Discord can tell."""
+        found = {}
+        for one in set(ids):
+            try:
+                member = self.discord.member(self.guild.id, one)
+            except Outage:
+                break
+            if member is not None:
+                found[one] = member.name
+        return found
 
     def run(
         self, action: "Callable[Concatenate[Work, P], T]", *args: P.args, **kwargs: P.kwargs

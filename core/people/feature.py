@@ -15,10 +15,15 @@ from core.people.exclusions.records import ExcludedName, Exclusion
 from core.people.linking import messages as linking
 from core.people.linking.actions import forget, tidy
 from core.people.linking.discord import Linking, StartButton, UnlinkButton
+from core.people.linking.me import ME
 from core.people.linking.pages import pages as linking_pages
 from core.people.linklog import messages as linklog
 from core.people.linklog.actions import LinkLogSettings
 from core.people.linklog.discord import LinkLogs
+from core.people.linklog.pages import PAGES as LINK_LOG_PAGES
+from core.people.linklog.pages import history
+from core.people.linklog.records import LinkLogEntry
+from core.people.notes.records import Note
 from core.people.panels import actions as panels
 from core.people.panels.discord import LinkPanels, PanelButton, render_panel
 from core.people.panels.pages import PAGES as PANEL_PAGES
@@ -27,7 +32,9 @@ from core.people.panels.reactions import PanelReactions
 from core.people.panels.records import Panel
 from core.people.records import Link, LinkAttempt, Tombstone, Viewer
 
-_RECORDS = personal_data(LinkAttempt, Panel, Exclusion, ExcludedName, before_forget=forget)
+_RECORDS = personal_data(
+    LinkAttempt, LinkLogEntry, Panel, Exclusion, ExcludedName, Note, before_forget=forget
+)
 
 
 def _collect(tx: Connection, subject: Subject) -> dict[str, Any]:
@@ -67,15 +74,19 @@ FEATURE = Feature(
     },
     settles={panels.POST_KIND: panels.note_posted},
     checks=(panels.check_health,),
-    dashboard=PANEL_PAGES,
+    dashboard=(PANEL_PAGES, LINK_LOG_PAGES),
     setup=setup,
     activity=activity,
+    history=history,
+    me=ME,
     buttons=(StartButton, UnlinkButton, PanelButton),
     tasks=(Task("people.links", every=lambda _settings: 60, run=tidy),),
     audit={
         "people.exclude": exclusions.audited_exclude,
         "people.include": exclusions.audited_include,
         "people.unlink": N_("unlinked {target} from {before}"),
+        "people.note": N_("wrote a note about {target}"),
+        "people.note_deleted": N_("deleted a note about {target}"),
         "people.panel": N_("posted a link panel in {target}"),
         "people.panel_withdrawn": N_("removed the link panel from {target}"),
     },

@@ -121,6 +121,23 @@ def find_by_name(tx: Connection, guild_id: int, name: str) -> Viewer | None:
     return _first(tx, found.order_by(Viewer.named_at.desc()).limit(1))
 
 
+MOST_FOUND = 50
+
+
+def search(work: Work, text: str) -> list[tuple[Viewer, Link | None]]:
+    """Viewers whose name begins so, or of the member with this Discord id, and their links; without
+    a text the newest ones."""
+    linked = (Link.guild_id == Viewer.guild_id) & (Link.viewer_id == Viewer.viewer_id)
+    found = select(Viewer, Link).outerjoin(Link, linked)
+    text = text.strip().removeprefix("@")
+    if text.isdecimal() and len(text) >= 15:
+        found = found.where(Link.discord_id == int(text[:19]))
+    elif text:
+        found = found.where(Viewer.folded_name.startswith(fold(text), autoescape=True))
+    found = found.order_by(Viewer.viewer_id.desc()).limit(MOST_FOUND)
+    return [(viewer, link) for viewer, link in work.execute(found)]
+
+
 def get_viewer(tx: Connection, guild_id: int, viewer_id: int) -> Viewer:
     """The viewer with this id, which the guild must have."""
     same = (Viewer.guild_id == guild_id) & (Viewer.viewer_id == viewer_id)
@@ -142,6 +159,12 @@ def find_link_of_viewer(work: Work, viewer_id: int) -> Link | None:
     """The link of this account."""
     linked = Link.viewer_id == viewer_id
     return _first(work.tx, select(Link).where(Link.guild_id == work.guild_id, linked))
+
+
+def list_links(work: Work, discord_id: int) -> Sequence[Link]:
+    """The accounts that a member has linked."""
+    theirs = select(Link).where(Link.discord_id == discord_id).order_by(Link.platform)
+    return work.scalars(theirs).all()
 
 
 def list_newest_links(work: Work, most: int) -> Sequence[tuple[Link, str]]:

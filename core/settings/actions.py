@@ -105,6 +105,7 @@ class LogFilter:
         prefix: how the action begins, such as `raffle.`.
         text: part of what the entry says, or a viewer's whole name.
         since: and before `until`.
+        targets: only what is about one of these.
     """
 
     actor: int | None = None
@@ -112,6 +113,7 @@ class LogFilter:
     text: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    targets: tuple[str, ...] = ()
 
     def criteria(self) -> list[ColumnElement[bool]]:
         """As conditions."""
@@ -132,6 +134,8 @@ class LogFilter:
             )
             said = [one.icontains(self.text, autoescape=True) for one in columns]
             found.append(or_(*said, AuditEntry.target.in_(named)))
+        if self.targets:
+            found.append(AuditEntry.target.in_(self.targets))
         if self.since is not None:
             found.append(AuditEntry.at >= self.since)
         if self.until is not None:

@@ -48,5 +48,6 @@ def make_feature(others: Iterable[Feature]) -> Feature:
         ),
         setup=partial(setup, pages=pages),
         activity=reader.activity,
+        history=reader.history,
         on_channel_refused=partial(actions.note_refused, known),
     )

@@ -130,6 +130,7 @@ class Tree:
                 "kit.web",
                 "guilds.setting_fields",
                 "people.exclusions.routes",
+                "people.linking.me",
                 "privacy.me",
             ),
             # discord.py lets errors of its HTTP client through, so its transport has to know them.

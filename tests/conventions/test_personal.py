@@ -26,8 +26,8 @@ _NOBODYS = {
         kick_subscriptions.kind kick_subscriptions.trouble kick_unsent_lines.reason
         kick_webhook_log.kind kick_webhook_log.outcome outbox_messages.service
         outbox_messages.kind outbox_messages.error guild_audit_log.action guild_settings.key
-        people_link_attempts.outcome people_panels.trouble raffle_rates.source
-        raffle_picks.reason roles_rewards.obstacle roles_rewards.checked_terms
+        people_link_attempts.outcome people_link_log.reason people_panels.trouble
+        raffle_rates.source raffle_picks.reason roles_rewards.obstacle roles_rewards.checked_terms
         roles_grants.reason wagers_polls.reason kick_accounts.scopes
         kick_review_items.gift_name
         guild_permissions.command_group""",

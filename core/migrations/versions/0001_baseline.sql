@@ -755,6 +755,32 @@ COMMENT ON COLUMN people_excluded_names.excluded IS 'no: this known chat bot may
 
 ALTER TABLE people_excluded_names ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE people_link_log (
+	guild_id BIGINT NOT NULL, 
+	id BIGINT GENERATED ALWAYS AS IDENTITY, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	kind TEXT NOT NULL, 
+	discord_id BIGINT NOT NULL, 
+	kick_name TEXT NOT NULL, 
+	reason TEXT, 
+	actor BIGINT, 
+	CONSTRAINT people_link_log_key PRIMARY KEY (guild_id, id), 
+	CONSTRAINT people_link_log_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT people_link_log_kind CHECK (kind IN ('linked', 'failed', 'unlinked'))
+);
+
+CREATE INDEX people_link_log_newest ON people_link_log (guild_id, id DESC);
+
+CREATE INDEX people_link_log_of_member ON people_link_log (guild_id, discord_id);
+
+COMMENT ON COLUMN people_link_log.kick_name IS 'empty while the account was not known';
+
+COMMENT ON COLUMN people_link_log.reason IS 'why linking failed';
+
+COMMENT ON COLUMN people_link_log.actor IS 'who did it';
+
+ALTER TABLE people_link_log ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE people_panels (
 	guild_id BIGINT NOT NULL, 
 	message_id BIGINT NOT NULL, 
@@ -998,6 +1024,24 @@ COMMENT ON COLUMN people_exclusions.excluded_by IS 'Discord id; empty when it ca
 COMMENT ON COLUMN people_exclusions.until IS 'the end of a time-out';
 
 ALTER TABLE people_exclusions ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE people_notes (
+	guild_id BIGINT NOT NULL, 
+	id BIGINT GENERATED ALWAYS AS IDENTITY, 
+	viewer_id BIGINT NOT NULL, 
+	text TEXT NOT NULL, 
+	written_by BIGINT NOT NULL, 
+	written_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT people_notes_key PRIMARY KEY (guild_id, id), 
+	CONSTRAINT people_notes_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT people_notes_length CHECK (char_length(text) BETWEEN 1 AND 500)
+);
+
+CREATE INDEX people_notes_of_viewer ON people_notes (guild_id, viewer_id, id);
+
+COMMENT ON COLUMN people_notes.written_by IS 'Discord id of the moderator';
+
+ALTER TABLE people_notes ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE slot_calls (
 	guild_id BIGINT NOT NULL, 

@@ -1,6 +1,6 @@
 """Excluding viewers from one feature or from everything, and including them again."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -63,6 +63,16 @@ def include(work: Work, who: str, scope: Scope = "everything") -> str:
     """
     viewer = _find_seen(work, who)
     name = viewer.name if viewer else _checked_name(who)
+    _include(work, viewer, name, scope)
+    return name
+
+
+def include_seen(work: Work, viewer: Viewer, scope: Scope) -> None:
+    """The same for an account that was seen in chat."""
+    _include(work, viewer, viewer.name, scope)
+
+
+def _include(work: Work, viewer: Viewer | None, name: str, scope: Scope) -> None:
     if scope != "everything" and _is_excluded_from_everything(work, viewer, fold(name)):
         raise Refusal(
             _("{name} is excluded from everything.").format(name=name),
@@ -77,7 +87,6 @@ def include(work: Work, who: str, scope: Scope = "everything") -> str:
         raise Refusal(_("{name} is not excluded.").format(name=name))
     target = f"viewer:{viewer.viewer_id}" if viewer else name
     _audit(work, "people.include", target, scope)
-    return name
 
 
 def _find_seen(work: Work, who: str) -> Viewer | None:
@@ -134,6 +143,12 @@ def list_causes(work: Work, viewer_id: int, scope: Scope) -> Sequence[Cause]:
     covers = Exclusion.scope.in_(("everything", scope))
     causes = select(Exclusion.cause).where(Exclusion.viewer_id == viewer_id, covers)
     return work.scalars(causes.where(_is_active(work))).all()
+
+
+def list_exclusions(work: Work, viewer_ids: Collection[int]) -> Sequence[Exclusion]:
+    """From what these viewers are excluded, and why."""
+    theirs = select(Exclusion).where(Exclusion.viewer_id.in_(viewer_ids), _is_active(work))
+    return work.scalars(theirs.order_by(Exclusion.scope, Exclusion.cause)).all()
 
 
 def exclude_viewer(

@@ -81,7 +81,7 @@ def listed(found: Excluded, scope: Scope) -> discord.Embed:
 def _line(one: Exclusion, scope: Scope) -> str:
     parts = [f"**{safe(one.viewer_name)}**"]
     if scope == "everything" or one.scope != scope:
-        parts.append(_scope_name(one.scope))
+        parts.append(scope_name(one.scope))
     return " · ".join([*parts, _cause(one), *([safe(one.reason, 80)] if one.reason else [])])
 
 
@@ -96,7 +96,8 @@ def _cause(one: Exclusion) -> str:
     return _("banned on Kick") + until
 
 
-def _scope_name(scope: Scope) -> str:
+def scope_name(scope: Scope) -> str:
+    """What somebody is excluded from, in words."""
     return {
         "everything": _("everything"),
         "watchtime": _("watchtime"),

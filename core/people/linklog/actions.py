@@ -1,22 +1,26 @@
 """The link log: every link, failure, conflict and unlink, and what happens to link panels."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from core.guilds.actions import load_settings
 from core.kit.guild_settings import GuildSettings, channel, switch
+from core.kit.paginator import nearest_page
 from core.kit.personal import Subject
 from core.kit.records import MemberId
 from core.kit.work import Work
 from core.outbox import actions as outbox
+from core.people.linklog.records import Kind, LinkLogEntry
 from core.people.records import LinkAttempt
 
 LINK_KIND = "people.link_log"
 PANEL_KIND = "people.panel_log"
 
-Kind = Literal["linked", "failed", "unlinked"]
 PanelNews = Literal["posted", "withdrawn", "gone"]
 
 Reason = Literal[
@@ -57,6 +61,16 @@ def log_link(
     Args:
         kick_name: empty while the account is not known.
     """
+    work.add(
+        LinkLogEntry(
+            at=work.now,
+            kind=kind,
+            discord_id=MemberId(discord_id),
+            kick_name=kick_name,
+            reason=reason,
+            actor=MemberId(work.actor),
+        )
+    )
     asked = (
         select(LinkAttempt.discord_name, LinkAttempt.avatar_url)
         .where(LinkAttempt.discord_id == work.actor)
@@ -81,6 +95,51 @@ def log_link(
         actor=work.actor,
         guild_id=work.guild_id,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """A page of the link log, newest entry first; `number` counts from 1."""
+
+    entries: Sequence[LinkLogEntry]
+    number: int
+    pages: int
+    total: int
+
+
+def read_log(
+    work: Work,
+    per_page: int,
+    number: int,
+    *,
+    kind: str = "",
+    text: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> LogPage:
+    """This page of the log, or the nearest one that exists.
+
+    Args:
+        kind: only this one; empty for all.
+        text: a Discord id, or the beginning of a name on Kick.
+    """
+    criteria: list[ColumnElement[bool]] = []
+    if kind:
+        criteria.append(LinkLogEntry.kind == kind)
+    if text.isdecimal() and len(text) >= 15:
+        criteria.append(LinkLogEntry.discord_id == int(text[:19]))
+    elif text:
+        name = text.removeprefix("@")
+        criteria.append(LinkLogEntry.kick_name.istartswith(name, autoescape=True))
+    if since is not None:
+        criteria.append(LinkLogEntry.at >= since)
+    if until is not None:
+        criteria.append(LinkLogEntry.at < until)
+    total = work.count(LinkLogEntry.id.is_not(None), *criteria)
+    number, pages = nearest_page(number, total, per_page)
+    found = select(LinkLogEntry).where(*criteria).order_by(LinkLogEntry.id.desc())
+    entries = work.scalars(found.limit(per_page).offset((number - 1) * per_page)).all()
+    return LogPage(entries, number, pages, total)
 
 
 def log_forgotten(work: Work, subject: Subject) -> None:

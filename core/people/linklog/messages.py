@@ -20,15 +20,15 @@ def link_entry(payload: Mapping[str, Any]) -> Rendered:
     if payload["kind"] == "forgotten":
         return _forgotten(payload)
     member, actor = payload["discord_id"], payload["actor"]
-    mark, title, tone = _title(payload)
-    embed = card(f"{mark} {title}", tone=tone)
+    mark, words, tone = title(payload["kind"], member, actor, payload["reason"])
+    embed = card(f"{mark} {words}", tone=tone)
     if payload["actor_name"]:
         picture = payload["actor_picture"] or None
         embed.set_author(name=shortened(payload["actor_name"], 256), icon_url=picture)
     embed.add_field(name=_("Member"), value=f"<@{member}>")
     embed.add_field(name=_("On Kick"), value=safe(payload["kick_name"]) or _("not known"))
     if payload["reason"]:
-        embed.add_field(name=_("Reason"), value=_reason(payload["reason"]), inline=False)
+        embed.add_field(name=_("Reason"), value=reason_words(payload["reason"]), inline=False)
     if actor != member:
         embed.add_field(name=_("By"), value=f"<@{actor}>")
     return _stamped(embed, payload, f"Discord {member}")
@@ -42,19 +42,23 @@ def _forgotten(payload: Mapping[str, Any]) -> Rendered:
     return _stamped(embed, payload, _("At their own wish"))
 
 
-def _title(payload: Mapping[str, Any]) -> tuple[str, str, Tone]:
-    if payload["kind"] == "linked":
+def title(
+    kind: str, discord_id: int, actor: int | None, reason: str | None
+) -> tuple[str, str, Tone]:
+    """Mark, words and tone of an entry."""
+    if kind == "linked":
         return "✅", _("Linked"), "success"
-    if payload["kind"] == "unlinked":
-        if payload["actor"] != payload["discord_id"]:
+    if kind == "unlinked":
+        if actor != discord_id:
             return "🔌", _("Unlinked by an admin"), "system"
         return "🔌", _("Unlinked"), "system"
-    if payload["reason"] in _CONFLICTS:
+    if reason in _CONFLICTS:
         return "⚔️", _("Conflict: not linked"), "warning"
     return "❌", _("Linking failed"), "error"
 
 
-def _reason(reason: str) -> str:
+def reason_words(reason: str) -> str:
+    """Why linking failed."""
     words = {
         "expired": _("The link was opened too late."),
         "not_me": _("Whoever opened the link said that this Discord account is not theirs."),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from flask import Response, request, url_for
@@ -22,7 +22,6 @@ from core.kit.paginator import nearest_page
 from core.kit.words import _
 from core.settings import actions
 from core.settings.messages import Style, feature_title, sentence
-from core.settings.pages.settings import member_names
 from core.settings.rules import Declared, parse_id
 
 PER_PAGE = 25
@@ -52,7 +51,7 @@ class Reader:
     ) -> tuple[actions.LogPage, list[Line]]:
         """A page of it as it was read, and as it is shown."""
         found = page.run(actions.read_log, per_page, number, log)
-        members = member_names(page, _people(found.entries))
+        members = page.member_names(_people(found.entries))
         style = _style(page, members)
         shown = [
             Line(
@@ -66,7 +65,15 @@ class Reader:
 
     def activity(self, page: Page) -> list[Activity]:
         """For the overview."""
-        _found, shown = self.read(page, actions.LogFilter(), MOST_ACTIVITIES, 1)
+        return self._newest(page, actions.LogFilter())
+
+    def history(self, page: Page, discord_id: int | None, viewer_id: int) -> list[Activity]:
+        """For the page about a person."""
+        targets = (f"viewer:{viewer_id}", *([str(discord_id)] if discord_id else []))
+        return self._newest(page, actions.LogFilter(targets=targets))
+
+    def _newest(self, page: Page, log: actions.LogFilter) -> list[Activity]:
+        _found, shown = self.read(page, log, MOST_ACTIVITIES, 1)
         url = url_for("dashboard.audit_log.log", guild_id=page.guild.id)
         return [Activity(one.entry.at, f"{one.who} {one.text}", "history", url) for one in shown]
 
@@ -90,7 +97,7 @@ def audit_pages(reader: Reader, undo: Mapping[str, Undo]) -> GuildPages:
             if page.groups is None or not way.admins_only
         }
         actors = page.run(actions.list_actors)
-        names = member_names(page, [one for one in actors if one][:MOST_NAMES])
+        names = page.member_names([one for one in actors if one][:MOST_NAMES])
         return page.render(
             "settings/audit_log.html",
             lines=shown,
@@ -156,17 +163,9 @@ def wanted(page: Page) -> actions.LogFilter:
         actor=asked.get("actor", None, type=int),
         prefix=f"{feature}." if feature else "",
         text=asked.get("text", "").replace("\0", "").strip()[:100],
-        since=_midnight(page, asked.get("since", "")),
-        until=_midnight(page, asked.get("until", ""), after=1),
+        since=page.day("since"),
+        until=page.day("until", after=1),
     )
-
-
-def _midnight(page: Page, text: str, after: int = 0) -> datetime | None:
-    try:
-        day = date.fromisoformat(text) + timedelta(days=after)
-        return datetime(day.year, day.month, day.day, tzinfo=page.time_zone)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _people(entries: Sequence[AuditEntry]) -> list[int]:

@@ -1,12 +1,11 @@
 """All settings on the dashboard."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from flask import Response, abort
 
 from core.guilds.setting_fields import SettingField, save_settings, setting_fields
-from core.kit.errors import Outage
 from core.kit.guild_pages import GuildPages, Page
 from core.kit.words import _
 from core.settings import actions
@@ -57,7 +56,7 @@ def settings_pages(known: Sequence[Declared]) -> GuildPages:
             )
             for one in features
         ]
-        admins = member_names(page, (one.by for one in current.values() if one.by is not None))
+        admins = page.member_names(one.by for one in current.values() if one.by)
         return page.render("settings/settings.html", cards=cards, admins=admins)
 
     @pages.post("<feature>", shows=settings)
@@ -76,16 +75,3 @@ def settings_pages(known: Sequence[Declared]) -> GuildPages:
         return page.done(_("{key} is back to its default.").format(key=found[0].key))
 
     return pages
-
-
-def member_names(page: Page, ids: Iterable[int]) -> dict[int, str]:
-    """Discord id -> name in the server, of a few members, for as many as Discord can tell."""
-    found = {}
-    for one in set(ids):
-        try:
-            member = page.discord.member(page.guild.id, one)
-        except Outage:
-            break
-        if member is not None:
-            found[one] = member.name
-    return found

@@ -15,9 +15,10 @@ from core.kit.work import run_in_guild
 from core.outbox.records import messages
 from core.people.linking import actions as linking
 from core.people.linklog import actions
-from core.people.linklog.actions import Kind, LinkLogSettings, Reason
+from core.people.linklog.actions import LinkLogSettings, Reason
 from core.people.linklog.discord import configure
-from core.people.linklog.messages import _reason, link_entry, status
+from core.people.linklog.messages import link_entry, reason_words, status
+from core.people.linklog.records import Kind
 from core.people.records import LinkAttempt
 from tests.acting import act
 
@@ -124,7 +125,7 @@ def test_each_entry_kind_has_its_own_embed(
 
 def test_every_reason_has_a_text() -> None:
     for reason in Reason.__args__:  # type: ignore[attr-defined]
-        assert " " in _reason(reason), reason
+        assert " " in reason_words(reason), reason
 
 
 def test_forgotten_member_is_not_named(tx: Connection, guild_id: int) -> None:

@@ -1,0 +1,46 @@
+"""Linking and unlinking an account on one's own page."""
+
+from flask import Response, redirect
+
+from core.kit.errors import Refusal
+from core.kit.guild_pages import GuildPages, Page
+from core.kit.records import MemberId
+from core.kit.words import _
+from core.kit.work import Work
+from core.people import store
+from core.people.linking import actions
+from core.people.records import LinkAttempt
+
+ME = GuildPages("me_links", lambda: _("My accounts"), icon="link", for_members=True)
+
+
+@ME.post("link")
+def link(page: Page) -> Response:
+    """The same as `/link`: on to the page that the personal link from Discord opens."""
+    attempt = LinkAttempt(
+        discord_id=MemberId(page.person.discord_id),
+        discord_name=page.member.name,
+        discord_handle=page.person.name,
+        avatar_url=page.person.avatar_url,
+        by_dm=False,
+        asked_at=page.services.clock(),
+    )
+    linked = page.run(actions.open_attempt, attempt)
+    if linked is not None:
+        raise Refusal(_("You have linked {name} already.").format(name=linked.viewer_name))
+    settings = page.services.settings
+    return redirect(actions.FLOW.make_link(settings, attempt, attempt.discord_id), 303)  # type: ignore[return-value]
+
+
+@ME.post("<int:viewer_id>/unlink")
+def unlink(page: Page, viewer_id: int) -> Response:
+    """The same as `/unlink`."""
+
+    def end(work: Work) -> bool:
+        own = store.find_link_of_viewer(work, viewer_id)
+        is_own = own is not None and own.discord_id == page.person.discord_id
+        return own is not None and is_own and actions.unlink_account(work, own)
+
+    if not page.run(end):
+        raise Refusal(_("This account is not linked."))
+    return page.done(_("Your account is no longer linked. What it earned stays with it."))

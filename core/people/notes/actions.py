@@ -1,0 +1,50 @@
+"""Writing notes about viewers and deleting them."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import select
+
+from core.guilds.actions import audit
+from core.kit.errors import Refusal
+from core.kit.words import _
+from core.kit.work import Work
+from core.people.notes.records import MOST_CHARACTERS, Note
+from core.people.records import Viewer
+
+MOST_NOTES = 100
+"""About one viewer."""
+
+
+def list_notes(work: Work, viewer_ids: Collection[int]) -> Sequence[Note]:
+    """About these viewers, newest first."""
+    found = select(Note).where(Note.viewer_id.in_(viewer_ids)).order_by(Note.id.desc())
+    return work.scalars(found.limit(MOST_NOTES)).all()
+
+
+def add_note(work: Work, viewer: Viewer, text: str) -> None:
+    """Write a note. The same text twice in a row is one note.
+
+    Raises:
+        Refusal: it is empty or too long, or there are too many.
+    """
+    text = text.strip()
+    if not text or len(text) > MOST_CHARACTERS:
+        raise Refusal(_("A note has 1 to {most} characters.").format(most=MOST_CHARACTERS))
+    known = list_notes(work, [viewer.viewer_id])
+    if known and known[0].text == text:
+        return
+    if len(known) >= MOST_NOTES:
+        raise Refusal(_("There are {most} notes already.").format(most=MOST_NOTES))
+    work.add(
+        Note(viewer_id=viewer.viewer_id, text=text, written_by=work.actor, written_at=work.now)
+    )
+    audit(work, "people.note", f"viewer:{viewer.viewer_id}")
+
+
+def delete_note(work: Work, viewer: Viewer, note_id: int) -> None:
+    """Delete a note. Raises Refusal if it is gone."""
+    note = work.find(Note, note_id)
+    if note is None or note.viewer_id != viewer.viewer_id:
+        raise Refusal(_("This note is gone already."))
+    work.delete(note)
+    audit(work, "people.note_deleted", f"viewer:{viewer.viewer_id}")
