@@ -4,7 +4,7 @@ The platform does not tell us whose an account is: a member claims a name, and o
 has verified counts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -169,6 +169,14 @@ def unlink(work: Work, person: str | None, platform: str) -> AffiliateAccount:
     account = _find(work, platform, viewer_id=viewer_id)
     if account is None:
         raise Refusal(_("No {platform} account is linked.").format(platform=TITLES[platform]))
+    _end(work, account)
+    return account
+
+
+def unlink_account(work: Work, account_id: int) -> AffiliateAccount:
+    """The same, by an admin, for the account with this id."""
+    work.lock(Lock.WAGERS)
+    account = get_account(work, account_id)
     _end(work, account)
     return account
 
@@ -361,6 +369,20 @@ def list_accounts(work: Work, platform: str) -> Sequence[AffiliateAccount]:
     """Every account that is linked now, oldest first."""
     linked = select(AffiliateAccount).where(IS_LINKED, AffiliateAccount.platform == platform)
     return work.scalars(linked.order_by(AffiliateAccount.account_id)).all()
+
+
+def list_accounts_of(work: Work, viewer_ids: Collection[int]) -> Sequence[AffiliateAccount]:
+    """Those that are linked with these viewers."""
+    theirs = select(AffiliateAccount).where(IS_LINKED, AffiliateAccount.viewer_id.in_(viewer_ids))
+    return work.scalars(theirs.order_by(AffiliateAccount.account_id)).all()
+
+
+def list_counted(work: Work, account_ids: Collection[int]) -> dict[int, Decimal]:
+    """Account -> all that was ever counted with it."""
+    sums = select(WagerChange.account_id, func.sum(WagerChange.amount))
+    found = sums.where(WagerChange.account_id.in_(account_ids)).group_by(WagerChange.account_id)
+    counted = {account_id: Decimal(amount) for account_id, amount in work.execute(found)}
+    return dict.fromkeys(account_ids, Decimal(0)) | counted
 
 
 def _find(work: Work, platform: str, **columns: Any) -> AffiliateAccount | None:

@@ -20,7 +20,6 @@ from core.kit.discord_ui import (
     run_action,
     services_of,
 )
-from core.kit.errors import Refusal
 from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
 from core.kit.words import _
 from core.outbox.discord_transport import Rendered
@@ -102,12 +101,7 @@ async def verify(source: Source, candidate: Candidate) -> discord.Embed:
         Outage: the platform or the database does not answer.
     """
     services = services_of(source)
-    platform = polling.get_platform(services.settings, candidate.platform)
-    if not platform.is_set_up:
-        raise Refusal(
-            _("{platform} cannot be asked yet.").format(platform=platform.title),
-            _("The bot's owner has to set its address first (SHUFFLE_AFFILIATE_URL)."),
-        )
+    platform = polling.require_platform(services.settings, candidate.platform)
     role = await _prepare_role(source)
     standings = await asyncio.to_thread(polling.ask, services, platform)
     done = await run_action(source, actions.verify, candidate, standings)

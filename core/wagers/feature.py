@@ -5,7 +5,7 @@ from core.kit.feature import Feature, Task
 from core.kit.privacy import personal_data
 from core.kit.words import N_
 from core.kit.work import event_action
-from core.wagers import messages, polling, verified_role
+from core.wagers import messages, pages, polling, verified_role
 from core.wagers.actions import forget
 from core.wagers.discord import (
     ACCOUNTS,
@@ -51,5 +51,8 @@ FEATURE = Feature(
         "wagers.dismiss": N_("dismissed held wagers of {target}: {after}"),
         "wagers.release": N_("counted held wagers of {target}: {after}"),
     },
+    dashboard=pages.PAGES,
+    setup=pages.setup,
+    person=pages.person,
     personal=personal_data(AffiliateAccount, WagerChange, before_forget=forget),
 )

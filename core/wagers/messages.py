@@ -11,7 +11,7 @@ from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.wagers.counting import Odd
 from core.wagers.polling import Status
-from core.wagers.records import AffiliateAccount, Decision
+from core.wagers.records import AffiliateAccount, Decision, Kind
 from core.wagers.rules import DEFAULT_ROLE_NAME, TITLES
 
 PAGE = 20
@@ -124,11 +124,11 @@ def decided(amount: Decimal, number: int, decision: Decision) -> discord.Embed:
 
 def status(current: Status, *, is_set_up: bool) -> discord.Embed:
     """How the platform is doing in this guild."""
-    problem = _problem(current, is_set_up)
+    wrong = problem(current, is_set_up)
     embed = card(
-        ("⚠️ " if problem else "📊 ") + _("{platform} wagers").format(platform=current.platform),
-        problem or _("Members use `/linkshuffle`; you verify them with `/verifyshuffle`."),
-        tone="warning" if problem else "system",
+        ("⚠️ " if wrong else "📊 ") + _("{platform} wagers").format(platform=current.platform),
+        wrong or _("Members use `/linkshuffle`; you verify them with `/verifyshuffle`."),
+        tone="warning" if wrong else "system",
     )
     role = f"<@&{current.role_id}>" if current.role_id else f"“{DEFAULT_ROLE_NAME}”"
     embed.add_field(name=_("Campaign code"), value=safe(current.code) or _("not set"))
@@ -152,7 +152,8 @@ def status(current: Status, *, is_set_up: bool) -> discord.Embed:
     return embed
 
 
-def _problem(current: Status, is_set_up: bool) -> str:
+def problem(current: Status, is_set_up: bool) -> str:
+    """Why nothing is counted, and what to do; "" if all is well."""
     if not is_set_up:
         return _("Nothing can be asked: the bot's owner has to set SHUFFLE_AFFILIATE_URL.")
     if not current.code:
@@ -191,12 +192,18 @@ def _odd_line(odd: Odd) -> str:
     line = f"{ago(change.at)} · {safe(odd.username)}: {totals}"
     if not change.held:
         return line
-    what = {
-        "release": _("{amount} counted by an admin"),
-        "dismissal": _("{amount} dismissed by an admin"),
-        None: _("**{amount} held**: `/shuffle count {number}` or `/shuffle dismiss {number}`"),
-    }[odd.decision]
+    if odd.decision is not None:
+        what = decision_words(odd.decision)
+    else:
+        what = _("**{amount} held**: `/shuffle count {number}` or `/shuffle dismiss {number}`")
     return f"{line} · " + what.format(amount=money(change.held), number=change.id)
+
+
+def decision_words(decision: Kind) -> str:
+    """What an admin did with a held `{amount}`."""
+    if decision == "release":
+        return _("{amount} counted by an admin")
+    return _("{amount} dismissed by an admin")
 
 
 def accounts(found: Sequence[AffiliateAccount], platform: str, page: int) -> discord.Embed:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds.actions import load_settings
 from core.kit.affiliate import AffiliatePlatform, Standings
-from core.kit.errors import Outage
+from core.kit.errors import Outage, Refusal
 from core.kit.health_item import HealthItem
 from core.kit.records import THE_BOT
 from core.kit.services import Services
@@ -44,6 +44,17 @@ def get_platform(settings: Settings, key: str) -> AffiliatePlatform:
 
 
 # -- asking ---------------------------------------------------------------------------------------
+
+
+def require_platform(settings: Settings, key: str) -> AffiliatePlatform:
+    """The platform. Raises Refusal if it cannot be asked yet."""
+    platform = get_platform(settings, key)
+    if not platform.is_set_up:
+        raise Refusal(
+            _("{platform} cannot be asked yet.").format(platform=platform.title),
+            _("The bot's owner has to set its address first (SHUFFLE_AFFILIATE_URL)."),
+        )
+    return platform
 
 
 def ask(services: Services, platform: AffiliatePlatform) -> Standings:

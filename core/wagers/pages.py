@@ -1,0 +1,130 @@
+"""Shuffle accounts and what counts of them, on the dashboard."""
+
+from collections.abc import Sequence
+
+from flask import Response
+
+from core.guilds.actions import change_settings, load_settings
+from core.guilds.setting_fields import add_settings, setting_fields
+from core.kit.guild_pages import GuildPages, Page, PersonCard, SetupStep
+from core.kit.paginator import nearest_page
+from core.kit.words import _
+from core.kit.work import Work
+from core.wagers import actions, counting, polling
+from core.wagers.actions import Candidate
+from core.wagers.messages import PAGE, decision_words, money, problem
+from core.wagers.records import Decision
+from core.wagers.rules import DEFAULT_ROLE_NAME, SHUFFLE, TITLES, WagerSettings
+
+PAGES = GuildPages("wagers", lambda: _("Wagers"), icon="dice-5", order=35)
+
+
+@PAGES.get()
+def accounts(page: Page) -> str:
+    """Every linked account, what is held, and whether the platform answers."""
+    found = page.run(polling.get_status, SHUFFLE)
+    ordered = sorted(found.accounts, key=lambda one: one.verified_at is not None)
+    number, pages = nearest_page(page.number("page"), len(ordered), PAGE)
+    shown = ordered[(number - 1) * PAGE : number * PAGE]
+    platform = polling.get_platform(page.services.settings, SHUFFLE)
+    return page.render(
+        "wagers/accounts.html",
+        found=found,
+        shown=shown,
+        counted=page.run(actions.list_counted, [one.account_id for one in shown]),
+        number=number,
+        pages=pages,
+        problem=problem(found, platform.is_set_up),
+        money=money,
+        decision_words=decision_words,
+        fields=setting_fields(page, WagerSettings.declared.values()),
+    )
+
+
+@PAGES.post("<int:account_id>/verify", shows=accounts)
+def verify(page: Page, account_id: int) -> Response:
+    """Verify an account that a member has linked."""
+    return _verify(page, page.run(actions.get_claim, account_id))
+
+
+@PAGES.post("verify", shows=accounts)
+def verify_person(page: Page) -> Response:
+    """Verify an account for somebody, also one that they have not linked."""
+    person, username = page.form.get("person", ""), page.form.get("username", "").strip()
+    return _verify(page, page.run(actions.get_candidate, person, SHUFFLE, username or None))
+
+
+def _verify(page: Page, candidate: Candidate) -> Response:
+    platform = polling.require_platform(page.services.settings, candidate.platform)
+    page.run(_choose_role, {role.name.casefold(): role.id for role in page.guild.roles})
+    standings = polling.ask(page.services, platform)
+    done = page.run(actions.verify, candidate, standings)
+    return page.done(_("{name} is verified.").format(name=done.account.username), to=accounts)
+
+
+def _choose_role(work: Work, roles: dict[str, int]) -> None:
+    """The one of the default name, if none is chosen or the chosen one was deleted."""
+    chosen = load_settings(work, WagerSettings).verified_role
+    default = roles.get(DEFAULT_ROLE_NAME.casefold())
+    if chosen not in roles.values() and default is not None:
+        change_settings(work, WagerSettings, verified_role=default)
+
+
+@PAGES.post("<int:account_id>/unlink", shows=accounts)
+def unlink(page: Page, account_id: int) -> Response:
+    """Unlink an account, or decline one that was not verified. What was counted stays."""
+    account = page.run(actions.unlink_account, account_id)
+    return page.done(_("{name} is unlinked.").format(name=account.username), to=accounts)
+
+
+@PAGES.post("held/<int:number>/<any(release, dismissal):decision>", shows=accounts)
+def decide(page: Page, number: int, decision: Decision) -> Response:
+    """Count a held amount, or dismiss it."""
+    amount = page.run(counting.decide, number, decision)
+    words = {"release": _("{amount} is counted."), "dismissal": _("{amount} is dismissed.")}
+    return page.done(words[decision].format(amount=money(amount)), to=accounts)
+
+
+add_settings(PAGES, WagerSettings.declared.values(), shows=accounts)
+
+
+def setup(page: Page) -> list[SetupStep]:
+    """For the checklist."""
+    code = page.run(load_settings, WagerSettings).code(SHUFFLE)
+    platform = polling.get_platform(page.services.settings, SHUFFLE)
+    if not platform.is_set_up:
+        text = _("The bot's owner has to set SHUFFLE_AFFILIATE_URL first.")
+    elif code:
+        text = _("Members link their account with /linkshuffle; you verify it.")
+    else:
+        text = _("With your campaign code, wagers of verified members become raffle tickets.")
+    return [
+        SetupStep(
+            _("Enter your Shuffle code"),
+            is_done=bool(code) and platform.is_set_up,
+            text=text,
+            url=page.url_of(PAGES, accounts) + "#settings",
+            button=_("Wagers"),
+            order=85,
+            optional=True,
+        )
+    ]
+
+
+def person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> list[PersonCard]:
+    """For the page about a person."""
+    found = actions.list_accounts_of(work, viewer_ids)
+    counted = actions.list_counted(work, [one.account_id for one in found]) if found else {}
+    return [
+        PersonCard(
+            TITLES[one.platform],
+            PAGES.icon,
+            rows=(
+                (_("Account"), one.username),
+                (_("State"), _("verified") if one.verified_at else _("waits to be verified")),
+                (_("Counted"), money(counted[one.account_id])),
+            ),
+            order=40,
+        )
+        for one in found
+    ]
