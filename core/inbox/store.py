@@ -268,6 +268,15 @@ def list_newest(tx: Connection, source: str, lane: str, limit: int) -> list[Deli
     return [Delivery(*row) for row in found]
 
 
+def find_delivery(
+    tx: Connection, source: str, lanes: Sequence[str], delivery_id: str
+) -> Delivery | None:
+    """One of these lanes by the sender's id."""
+    same = (deliveries.c.source == source) & (deliveries.c.delivery_id == delivery_id)
+    row = tx.execute(_DELIVERIES.where(same, deliveries.c.lane.in_(lanes))).first()
+    return Delivery(*row) if row else None
+
+
 def find_newest_of_kind(tx: Connection, source: str, lane: str, kind: str) -> Delivery | None:
     """The last delivery of this source and kind in a lane."""
     row = tx.execute(_newest(source, lane).where(deliveries.c.kind == kind).limit(1)).first()

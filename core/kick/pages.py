@@ -2,9 +2,10 @@
 delivered."""
 
 import asyncio
+import json
 from datetime import timedelta
 
-from flask import Response, redirect, request
+from flask import Response, abort, redirect, request
 
 from core.guilds.setting_fields import add_settings, setting_fields
 from core.guilds.settings import ADMIN_CHANNEL
@@ -15,12 +16,13 @@ from core.kick.accounts.records import ConnectAttempt
 from core.kick.accounts.store import find_account
 from core.kick.bodies import PLATFORM
 from core.kick.chat import selftest
-from core.kick.intake.log import count_unattributed, list_newest_lines
+from core.kick.intake.log import count_unattributed, find_body, list_newest_lines
 from core.kick.intake.records import LogLine
-from core.kick.intake.rules import AlertSettings
+from core.kick.intake.rules import LATE, AlertSettings
 from core.kick.review.rules import ReviewSettings
 from core.kit.errors import Refusal
 from core.kit.guild_pages import GuildPages, Page, SetupStep, Stat
+from core.kit.paginator import nearest_page
 from core.kit.records import MemberId
 from core.kit.words import N_, _, translate
 from core.kit.work import Work
@@ -33,7 +35,8 @@ SETTINGS = (
     *AlertSettings.declared.values(),
     *ReviewSettings.declared.values(),
 )
-MOST_LINES = 200
+MOST_LINES = 1000
+PER_PAGE = 50
 
 
 @PAGES.get()
@@ -121,7 +124,7 @@ add_settings(PAGES, SETTINGS, shows=connection)
 
 @LOG.get()
 def log(page: Page) -> str:
-    """What Kick delivered last. Bodies are never kept."""
+    """What Kick delivered last."""
 
     def load(work: Work) -> tuple[list[LogLine], dict[str, int]]:
         newest = list_newest_lines(work.tx, work.guild_id, MOST_LINES)
@@ -129,19 +132,41 @@ def log(page: Page) -> str:
 
     lines, unattributed = page.run(load)
     kind, outcome = request.args.get("kind", ""), request.args.get("outcome", "")
-    shown = [one for one in lines if kind in ("", one.kind) and outcome in ("", one.outcome)]
+    since, until = page.day("since"), page.day("until", after=1)
+    fitting = [
+        one
+        for one in lines
+        if kind in ("", one.kind)
+        and outcome in ("", one.outcome)
+        and (since is None or one.at >= since)
+        and (until is None or one.at < until)
+    ]
+    number, pages = nearest_page(page.number("page"), len(fitting), PER_PAGE)
     words = messages.outcome_words
     return page.render(
         "kick_dashboard/log.html",
-        lines=shown,
+        lines=fitting[(number - 1) * PER_PAGE : number * PER_PAGE],
+        number=number,
+        pages=pages,
         kinds=[(one, one) for one in sorted({line.kind for line in lines})],
         outcomes=[(one, words(one)) for one in sorted({line.outcome for line in lines})],
-        kind=kind,
-        outcome=outcome,
+        asked=request.args,
         unattributed={words(name): count for name, count in unattributed.items()},
         outcome_words=words,
+        late=LATE.total_seconds(),
         most=MOST_LINES,
     )
+
+
+@LOG.get("<delivery_id>")
+def delivery(page: Page, delivery_id: str) -> str:
+    """One delivery with its body."""
+    found = page.run(lambda work: find_body(work.tx, work.guild_id, delivery_id))
+    if found is None:
+        abort(404)
+    line, body = found
+    text = json.dumps(body, indent=2, ensure_ascii=False)
+    return page.render("kick_dashboard/delivery.html", line=line, body=text)
 
 
 # -- parts of other pages -------------------------------------------------------------------------

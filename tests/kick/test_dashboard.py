@@ -5,8 +5,11 @@ import re
 import pytest
 
 from core.guilds.store import find_channel
+from core.inbox import store as inbox
+from core.inbox.store import Delivery
 from core.kick import health
 from core.kick.accounts import actions
+from core.kick.bodies import WEBHOOK
 from tests.dashboard.site import GUILD, Site, Visitor, words
 
 PAGE = f"/g/{GUILD}/kick"
@@ -63,3 +66,23 @@ def test_checklist_leads_to_the_next_step(site: Site, admin: Visitor) -> None:
     assert "Link the streamer&#39;s Kick account" in after
     done = [re.findall(r"(\d+) of \d+ done", text)[0] for text in (before, after)]
     assert int(done[1]) > int(done[0])
+
+
+def test_body_of_a_delivery_is_shown_without_secrets(site: Site, admin: Visitor) -> None:
+    admin.post(f"{PAGE}/channel", page=PAGE, channel="noraplays")
+    with site.services.work_in(GUILD) as work:
+        channel = find_channel(work.tx, GUILD, "kick")
+        assert channel is not None
+        body = {"content": "<b>hi</b>", "sender": {"access_token": "s3cr3t", "name": "Mia"}}
+        for id_, lane in (("mine", f"kick:{channel.channel_id}"), ("theirs", "kick:1")):
+            stored = Delivery(WEBHOOK, id_, "chat.message.sent", lane, body, work.now)
+            inbox.add_deliveries(work.tx, [stored])
+    log = f"/g/{GUILD}/webhooks"
+    assert f'href="{log}/mine"' in admin.get(log).text
+    shown = admin.get(f"{log}/mine").text
+    assert "&lt;b&gt;hi&lt;/b&gt;" in shown
+    assert "Mia" in shown
+    assert "s3cr3t" not in shown
+    assert admin.get(f"{log}/theirs").status_code == 404
+    assert "No deliveries" in words(admin.get(f"{log}?until=2020-01-01"))
+    assert "chat.message.sent" in words(admin.get(f"{log}?kind=chat.message.sent&page=9"))

@@ -4,6 +4,7 @@ Stored deliveries are read from the inbox. Everything else can be caused by anyb
 address, so only a limited number of lines is written in a minute; the rest is counted.
 """
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -129,6 +130,25 @@ def list_newest_lines(tx: Connection, guild_id: int, limit: int) -> list[LogLine
     newest = others.order_by(LogLine.at.desc(), LogLine.id.desc())
     lines = [*read_records(tx, newest), *stored]
     return sorted(lines, key=lambda line: line.at, reverse=True)[:limit]
+
+
+def find_body(tx: Connection, guild_id: int, delivery_id: str) -> tuple[LogLine, Any] | None:
+    """One of a server's stored deliveries and its body, without what is secret."""
+    found = inbox.find_delivery(tx, WEBHOOK, _lanes(tx, guild_id), delivery_id)
+    return (_stored(guild_id, found), without_secrets(found.body)) if found else None
+
+
+_SECRET = re.compile(r"token|secret|password|authorization|signature|e-?mail", re.IGNORECASE)
+
+
+def without_secrets(body: Any) -> Any:
+    """The same JSON with the values of secret keys replaced. Kick's webhooks have none so far."""
+    if isinstance(body, dict):
+        return {
+            key: "…" if _SECRET.search(key) else without_secrets(value)
+            for key, value in body.items()
+        }
+    return [without_secrets(one) for one in body] if isinstance(body, list) else body
 
 
 def _lanes(tx: Connection, guild_id: int) -> list[str]:
