@@ -59,6 +59,9 @@ from core.people.store import list_links
 LOGINS = RateLimitItemPerMinute(20)
 """For one address."""
 
+FORMS = RateLimitItemPerMinute(60)
+"""Sent by one person."""
+
 STATE, VERIFIER, NEXT = "state", "verifier", "next"
 
 
@@ -161,6 +164,8 @@ class Dashboard:
             self.csrf.protect()
             page.shows = shown
             try:
+                if not self.rate.allows(FORMS, "forms", str(page.person.discord_id)):
+                    raise Refusal(_("That was a lot at once."), _("Wait a minute."))
                 if page.is_read_only:
                     raise Refusal(
                         _("Discord is not answering, so nothing can be changed right now."),

@@ -144,14 +144,14 @@ def check_accounts(tx: Connection, now: datetime) -> list[HealthItem]:
     items = []
     for channel in guilds.list_channels(tx, PLATFORM):
         account = connected.get(channel.guild_id)
-        state, found, remedy = _account_state(account, channel, now)
+        state, found, remedy = account_state(account, channel, now)
         how: State = "ok" if account is None or state == "ok" else "warn"
         text = f"{found} {remedy}".rstrip()
         items.append(HealthItem("Kick account", how, text, guild_id=channel.guild_id))
     return items
 
 
-def _account_state(
+def account_state(
     account: Account | None, channel: Channel, now: datetime
 ) -> tuple[State, str, str]:
     """State, what was found, and what to do about it or ""."""
@@ -263,7 +263,7 @@ def _set_chatroom() -> str:
 
 def _account(work: Work, channel: Channel) -> Line:
     account = work.find(Account)
-    state, found, remedy = _account_state(account, channel, work.now)
+    state, found, remedy = account_state(account, channel, work.now)
     ends_at = account.expires_at if account and state != "down" else None
     return Line("OAuth token", state, found, ends_at, remedy, _("ends"))
 

@@ -12,19 +12,22 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.store import find_channel
 from core.kick import health, messages
 from core.kick.accounts import actions, channels, connect
-from core.kick.accounts.records import ConnectAttempt
+from core.kick.accounts.records import ConnectAttempt, KnownChannel
+from core.kick.accounts.rules import missing_scopes, scope_words
 from core.kick.accounts.store import find_account
-from core.kick.bodies import PLATFORM
+from core.kick.bodies import PLATFORM, WEBHOOK_KINDS
 from core.kick.chat import selftest
 from core.kick.intake.log import count_unattributed, find_body, list_newest_lines
 from core.kick.intake.records import LogLine
 from core.kick.intake.rules import LATE, AlertSettings
+from core.kick.intake.store import list_subscriptions
+from core.kick.records import SelfTest
 from core.kick.review.rules import ReviewSettings
 from core.kit.errors import Refusal
 from core.kit.guild_pages import GuildPages, Page, SetupStep, Stat
 from core.kit.paginator import nearest_page
 from core.kit.records import MemberId
-from core.kit.words import N_, _, translate
+from core.kit.words import _
 from core.kit.work import Work
 
 PAGES = GuildPages("kick", lambda: _("Kick connection"), icon="plug-connected", order=10)
@@ -51,7 +54,11 @@ def connection(page: Page) -> str:
         }
 
     return page.render(
-        "kick_dashboard/connection.html", **page.run(load), fields=setting_fields(page, SETTINGS)
+        "kick_dashboard/connection.html",
+        **page.run(load),
+        scope_words=scope_words,
+        missing_scopes=missing_scopes,
+        fields=setting_fields(page, SETTINGS),
     )
 
 
@@ -112,6 +119,10 @@ def sync(page: Page) -> Response:
 @PAGES.post("selftest", shows=connection)
 def test_chat(page: Page) -> Response:
     """Send a line to Kick's chat and wait for it to come back."""
+    last = page.run(Work.find, SelfTest)
+    running = timedelta(seconds=selftest.WAIT_SECONDS)
+    if last and last.state == "waiting" and page.services.clock() - last.sent_at < running:
+        raise Refusal(_("A test is running."), _("Wait half a minute."))
     result = asyncio.run(selftest.run(page.services, page.guild.id))
     embed = messages.selftest(result)
     if result.returned_after is None:
@@ -180,32 +191,78 @@ def stats(work: Work) -> list[Stat]:
     return [Stat(_("Webhooks of the last hour"), value, pages="webhooks", icon=LOG.icon)]
 
 
-_STEPS = {
-    "kick_channel": (N_("Choose the Kick channel"), 10),
-    "OAuth token": (N_("Link the streamer's Kick account"), 20),
-    "chatroom id": (N_("Sync with Kick"), 30),
-    "chat.message.sent": (N_("Receive webhooks"), 40),
-    "chat": (N_("Write in Kick's chat"), 45),
-}
-"""Name of a check -> the step that it belongs to, and its place."""
-
-
 def setup(page: Page) -> list[SetupStep]:
-    """For the checklist: what the checks of the Kick side say."""
-    lines = {one.name: one for one in page.run(health.examine, page.services)}
-    url = page.url_of(PAGES, connection)
-    found = []
-    for name, (title, order) in _STEPS.items():
-        line = lines.get(name)
-        text = " ".join(filter(None, (line.found, line.remedy))) if line else ""
-        found.append(
-            SetupStep(
-                translate(title),
-                is_done=line is not None and line.state == "ok",
-                text=text or _("Comes after the channel."),
-                url=url,
-                button=_("Kick connection"),
-                order=order,
-            )
+    """For the checklist."""
+    steps = page.run(_checks)
+    return [
+        SetupStep(
+            title,
+            is_done=is_done,
+            text=text,
+            url=page.url_of(PAGES, connection),
+            button=_("Kick connection"),
+            order=order,
         )
-    return found
+        for order, (title, is_done, text) in zip((10, 20, 30, 40, 45), steps, strict=True)
+    ]
+
+
+def _checks(work: Work) -> list[tuple[str, bool, str]]:
+    """What has to be done, whether it is, and how it is."""
+    channel = find_channel(work.tx, work.guild_id, PLATFORM)
+    titles = (
+        _("Enter the name of the Kick channel"),
+        _("Link the streamer's Kick account"),
+        _("Sync from Kick"),
+        _("Receive Kick's webhooks"),
+        _("Test the chat"),
+    )
+    if channel is None:
+        first = _("As in its address: kick.com/name.")
+        return [
+            (title, False, first if n == 0 else _("Comes after the channel."))
+            for n, title in enumerate(titles)
+        ]
+    state, found, _remedy = health.account_state(
+        find_account(work.tx, work.guild_id), channel, work.now
+    )
+    if state == "down":
+        found += " " + _("Only the streamer can link it, on Kick's own page.")
+    known = work.find(KnownChannel)
+    chatroom = known.chatroom_id if known else None
+    ids = _("broadcaster id {channel}, chatroom id {chatroom}").format(
+        channel=channel.channel_id, chatroom=chatroom or _("unknown")
+    )
+    missing = _missing_webhooks(work, channel.channel_id)
+    if missing:
+        webhooks = _("Missing: {kinds}. It is tried again every 10 minutes.").format(
+            kinds=", ".join(missing)
+        )
+    else:
+        webhooks = _("Kick sends every type of event.")
+    test = work.find(SelfTest)
+    results = {
+        "received": (True, _("The last line came back from Kick's chat.")),
+        "failed": (False, _("The last line did not come back from Kick's chat.")),
+        "not_sent": (False, _("Kick did not accept the last line.")),
+        "waiting": (False, _("A test is running.")),
+    }
+    tested = (
+        results[test.state]
+        if test
+        else (False, _("Send a line to Kick's chat and see it come back."))
+    )
+    done = (
+        (True, channel.slug),
+        (state == "ok", found),
+        (chatroom is not None, ids),
+        (not missing, webhooks),
+        tested,
+    )
+    return [(title, *how) for title, how in zip(titles, done, strict=True)]
+
+
+def _missing_webhooks(work: Work, broadcaster_user_id: int) -> list[str]:
+    found = list_subscriptions(work.tx, broadcaster_user_id)
+    subscribed = {one.kind for one in found if one.subscription_id is not None}
+    return [kind for kind in WEBHOOK_KINDS if kind not in subscribed]

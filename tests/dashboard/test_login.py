@@ -156,3 +156,10 @@ def test_picker_lists_the_servers_with_any_right(site: Site) -> None:
     assert "Nora's Corner" in site.visitor("nora").get("/servers").text.replace("&#39;", "'")
     leo = site.visitor("leo")
     assert "You do not manage a server" in words(leo.get("/servers"))
+
+
+def test_nobody_sends_forms_without_end(site: Site) -> None:
+    visitor = site.visitor("nora")
+    sent = [visitor.post(f"{QUEUE}/clear", page=QUEUE) for _click in range(61)]
+    assert {one.status_code for one in sent[:60]} == {303}
+    assert "That was a lot at once." in words(sent[60])

@@ -60,7 +60,7 @@ def test_log_says_what_to_check_while_nothing_arrives(admin: Visitor) -> None:
 
 def test_checklist_leads_to_the_next_step(site: Site, admin: Visitor) -> None:
     before = words(admin.get(f"/g/{GUILD}/setup"))
-    assert "Choose the Kick channel" in before
+    assert "Enter the name of the Kick channel" in before
     admin.post(f"{PAGE}/channel", page=PAGE, channel="noraplays")
     after = words(admin.get(f"/g/{GUILD}/setup"))
     assert "Link the streamer&#39;s Kick account" in after
