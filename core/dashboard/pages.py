@@ -299,9 +299,19 @@ class Dashboard:
                 stats=stats,
                 urls={one.name: page.url_of(one, one.routes[0].view) for one in self.declared},
                 active=[one.name for one in self.features if one.activity],
+                cards=self._overview_cards(page),
                 view_as_roles=[role for role in page.guild.roles if role.id in roles],
             )
         )
+
+    def _overview_cards(self, page: Page) -> list[tuple[str, Route, str]]:
+        """Name of the pages, route and address of the pages that the overview has a card of."""
+        return [
+            (pages.name, route, page.url_of(pages, route.view))
+            for pages in self.declared
+            for route in pages.routes
+            if route.card and page.may(pages.group)
+        ]
 
     def setup(self, guild_id: int) -> Response:
         """The checklist."""

@@ -20,6 +20,12 @@ def midnight(day: date, zone: tzinfo) -> datetime:
     return datetime.combine(day, time.min, zone).astimezone(UTC)
 
 
+def day_around(now: datetime, zone: tzinfo) -> Stretch:
+    """The day in which an instant lies."""
+    today = now.astimezone(zone).date()
+    return Stretch(midnight(today, zone), midnight(today + timedelta(days=1), zone))
+
+
 def week_around(now: datetime, zone: tzinfo) -> Stretch:
     """The week in which an instant lies, from Monday to Monday."""
     today = now.astimezone(zone).date()

@@ -54,6 +54,8 @@ class Route:
         path: below the feature's own, such as `<int:number>/close`; empty for its first page.
         shows: for a form, the page that it belongs to.
         admins_only: moderators who were granted the feature's group cannot use it.
+        card: returns the title of the card that the overview makes of this page: of its part whose
+            id is the view's name.
     """
 
     path: str
@@ -61,6 +63,7 @@ class Route:
     method: str = "GET"
     shows: View | None = None
     admins_only: bool = False
+    card: Callable[[], str] | None = None
 
     @property
     def name(self) -> str:
@@ -92,21 +95,21 @@ class GuildPages:
     def __post_init__(self) -> None:
         self.group = self.group or self.name
 
-    def get(self, path: str = "", *, admins_only: bool = False) -> Callable[[View], View]:
+    def get(
+        self, path: str = "", *, admins_only: bool = False, card: Callable[[], str] | None = None
+    ) -> Callable[[View], View]:
         """Declare a page."""
-        return self._add(path, "GET", None, admins_only=admins_only)
+        return self._add(lambda view: Route(path, view, admins_only=admins_only, card=card))
 
     def post(
         self, path: str, *, shows: View | None = None, admins_only: bool = False
     ) -> Callable[[View], View]:
         """Declare what a form does; `shows` is the page that has the form."""
-        return self._add(path, "POST", shows, admins_only=admins_only)
+        return self._add(lambda view: Route(path, view, "POST", shows, admins_only))
 
-    def _add(
-        self, path: str, method: str, shows: View | None, *, admins_only: bool
-    ) -> Callable[[View], View]:
+    def _add(self, route_of: Callable[[View], Route]) -> Callable[[View], View]:
         def add(view: View) -> View:
-            self.routes.append(Route(path, view, method, shows, admins_only))
+            self.routes.append(route_of(view))
             return view
 
         return add

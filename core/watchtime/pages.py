@@ -19,7 +19,7 @@ from core.kit.guild_pages import (
     csv_response,
     whole_number,
 )
-from core.kit.words import _
+from core.kit.words import _, plural
 from core.kit.work import Work
 from core.people.exclusions.actions import list_excluded
 from core.people.exclusions.routes import add_exclusions
@@ -52,7 +52,8 @@ def board(page: Page) -> str:
         "watchtime/board.html",
         board=page.run(views.get_board, period, PER_PAGE, page.number("page")),
         periods=periods(),
-        overview=page.run(views.get_overview),
+        settings=page.run(load_settings, WatchtimeSettings),
+        present=page.run(views.get_present),
         excluded=page.run(list_excluded, "watchtime"),
         fields=setting_fields(page, WatchtimeSettings.declared.values()),
         details_view=viewer,
@@ -91,6 +92,14 @@ def viewer(page: Page, viewer_id: int) -> str:
     return page.render("watchtime/viewer.html", found=found)
 
 
+@PAGES.get("viewers", card=lambda: _("Viewers during the stream"))
+def viewers(page: Page) -> str:
+    """How many viewers chatted in the course of the stream that runs or began last."""
+    stream, points = page.run(views.get_viewers_over_time)
+    counts = [(f"{at.astimezone(page.time_zone):%H:%M}", count) for at, count in points]
+    return page.render("watchtime/viewers.html", stream=stream, points=counts)
+
+
 @PAGES.post("adjust", shows=board)
 def adjust(page: Page) -> Response:
     """Give somebody minutes, or take some away."""
@@ -118,26 +127,26 @@ add_exclusions(PAGES, "watchtime", shows=board)
 
 def stats(work: Work) -> list[Stat]:
     """For the overview."""
-    found = views.get_overview(work)
-    live = any(stream.is_live for stream in found.streams)
+    found, today = views.get_present(work), views.get_today(work)
+    window = load_settings(work, WatchtimeSettings).window_minutes
     return [
         Stat(
             _("Stream"),
-            _("Live") if live else _("Offline"),
+            _("Live") if found.is_live else _("Offline"),
             pages="watchtime",
-            icon="broadcast" if live else "broadcast-off",
+            icon="broadcast" if found.is_live else "broadcast-off",
         ),
         Stat(
-            _("Viewers counted now"),
+            _("Viewers now"),
             f"{found.counted_now:,}",
-            note=_("wrote within {window} min").format(window=found.settings.window_minutes),
+            note=_("wrote within {window} min").format(window=window),
             pages="watchtime",
             icon="users",
         ),
         Stat(
-            _("Watchtime in all"),
-            duration(found.totals.watched.total_seconds()),
-            note=_("of {count} viewers").format(count=f"{found.totals.viewers:,}"),
+            _("Watchtime today"),
+            duration(today.watched.total_seconds()),
+            note=plural("of {count} viewer", "of {count} viewers", today.viewers),
             pages="watchtime",
             icon=PAGES.icon,
         ),

@@ -271,6 +271,22 @@ def earned_between(
     return earned
 
 
+_EARNED_BY_ALL = text(
+    _EARNED.format(viewers="")
+    + f"""
+    SELECT COALESCE(sum(watched), INTERVAL '0') AS watched, count(DISTINCT viewer_id) AS viewers
+      FROM earned
+     WHERE NOT adjusted AND watched > INTERVAL '0' AND viewer_id NOT IN {_EXCLUDED}
+"""
+)
+
+
+def earned_by_all(tx: Connection, guild_id: int, stretch: Stretch) -> Totals:
+    """What all viewers were credited within the stretch, without adjustments."""
+    found = tx.execute(_EARNED_BY_ALL, {"guild_id": guild_id} | _bounds(*stretch))
+    return Totals(**found.mappings().one())
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Some lines of a period's leaderboard, how many it has in all, and one viewer's own."""

@@ -127,6 +127,47 @@ def count_present(tx: Connection, guild_id: int, platform: str, now: datetime) -
     return int(tx.execute(_COUNT_PRESENT, key).scalar_one())
 
 
+# A viewer counts at those of the instants that their presence contains. Beginnings and ends are
+# added up, so that the work does not grow with the number of instants.
+_COUNT_OVER_TIME = text("""
+    WITH part AS (
+        SELECT ceil(extract(epoch FROM lower(part) - :starts_at) / :step)::int AS first,
+               ceil(extract(epoch FROM upper(part) - :starts_at) / :step)::int AS last
+          FROM watchtime_days AS d, unnest(d.present) AS part
+         WHERE d.guild_id = :guild_id AND d.platform = :platform
+           AND d.day BETWEEN (CAST(:starts_at AS timestamptz) AT TIME ZONE 'UTC')::date
+                         AND (CAST(:ends_at AS timestamptz) AT TIME ZONE 'UTC')::date
+           AND part && tstzrange(:starts_at, :ends_at)
+    ), change AS (
+        SELECT GREATEST(first, 0) AS number, 1 AS by FROM part
+         UNION ALL
+        SELECT GREATEST(last, 0), -1 FROM part
+    )
+    SELECT number, sum(by) AS change FROM change GROUP BY number ORDER BY number
+""")
+
+
+def count_over_time(
+    tx: Connection, stream: Stream, ends_at: datetime, points: int
+) -> list[tuple[datetime, int]]:
+    """How many viewers were there at so many instants between the stream's start and `ends_at`."""
+    step = max((ends_at - stream.started_at) / points, timedelta(minutes=1))
+    key = {
+        "guild_id": stream.guild_id,
+        "platform": stream.platform,
+        "starts_at": stream.started_at,
+        "ends_at": ends_at,
+        "step": step.total_seconds(),
+    }
+    changes = {row.number: row.change for row in tx.execute(_COUNT_OVER_TIME, key)}
+    found, present, number = [], 0, 0
+    while (at := stream.started_at + number * step) <= ends_at:
+        present += changes.get(number, 0)
+        found.append((at, present))
+        number += 1
+    return found
+
+
 # -- when and why a viewer's minutes came ---------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from core.guilds.actions import load_settings, time_zone_of
 from core.guilds.store import find_channel
-from core.kit.calendar import Stretch, month_around
+from core.kit.calendar import Stretch, day_around, month_around
 from core.kit.errors import Refusal
 from core.kit.feature import Goal, NextGoal
 from core.kit.leaderboard import MOST_ROWS
@@ -199,17 +199,55 @@ class Overview:
         return timedelta(minutes=self.settings.window_minutes)
 
 
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The newest stream of each platform, and how many viewers' minutes count right now."""
+
+    streams: tuple[Stream, ...]
+    counted_now: int
+
+    @property
+    def is_live(self) -> bool:
+        return any(stream.is_live for stream in self.streams)
+
+
+def get_present(work: Work) -> Present:
+    """Who is there now."""
+    newest = tuple(streams.list_newest_streams(work.tx, work.guild_id))
+    counted = [
+        streams.count_present(work.tx, work.guild_id, stream.platform, work.now)
+        for stream in newest
+        if stream.is_live
+    ]
+    return Present(newest, sum(counted))
+
+
+def get_today(work: Work) -> Totals:
+    """What viewers were credited on this calendar day."""
+    return standings.earned_by_all(work.tx, work.guild_id, day_around(work.now, time_zone_of(work)))
+
+
+POINTS = 48
+"""Of the chart of a stream."""
+
+
+def get_viewers_over_time(work: Work) -> tuple[Stream | None, list[tuple[datetime, int]]]:
+    """The stream that runs or began last, and how many viewers were there in its course."""
+    newest = streams.list_newest_streams(work.tx, work.guild_id)
+    stream = max(newest, key=lambda one: (one.is_live, one.started_at), default=None)
+    if stream is None:
+        return None, []
+    ends_at = work.now if stream.is_live else stream.ended_at or stream.seen_at
+    return stream, streams.count_over_time(work.tx, stream, ends_at, POINTS)
+
+
 def get_overview(work: Work) -> Overview:
     """The server at a glance."""
-    newest = tuple(streams.list_newest_streams(work.tx, work.guild_id))
+    present = get_present(work)
     return Overview(
         settings=load_settings(work, WatchtimeSettings),
-        streams=newest,
-        counted_now=sum(
-            streams.count_present(work.tx, work.guild_id, stream.platform, work.now)
-            for stream in newest
-            if stream.is_live
-        ),
+        streams=present.streams,
+        counted_now=present.counted_now,
         totals=standings.get_totals(work.tx, work.guild_id),
         time_zone=time_zone_of(work).key,
         excluded=list_excluded(work, "watchtime").count,

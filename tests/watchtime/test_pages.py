@@ -1,5 +1,7 @@
 """Watchtime on the dashboard: the same numbers as the commands, and the same corrections."""
 
+from datetime import timedelta
+
 import pytest
 
 from core.events import Person
@@ -122,3 +124,16 @@ def test_correction_on_a_viewers_page_is_about_that_viewer(site: Site, admin: Vi
         answer = admin.post(f"{page}/adjust", page=page, minutes=minutes, reason="x")
         assert answer.status_code == 303
         assert f"+{minutes} min" in words(admin.get(page))
+
+
+def test_overview_has_a_card_with_the_viewers_of_the_stream(site: Site, admin: Visitor) -> None:
+    overview = admin.get(f"/g/{GUILD}/")
+    assert f'hx-get="{PAGE}/viewers" hx-select="#viewers"' in overview.text
+    assert "Watchtime today" in words(overview)
+    assert "No stream yet" in words(admin.get(f"{PAGE}/viewers"))
+    with site.services.work_in(GUILD) as work:
+        start = work.now - timedelta(hours=2)
+        actions.note_live(work.tx, GUILD, "kick", start, work.now)
+    page = admin.get(f"{PAGE}/viewers")
+    assert 'id="viewers"' in page.text
+    assert page.text.count("</td></tr>") == views.POINTS + 1

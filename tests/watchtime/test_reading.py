@@ -199,3 +199,29 @@ def test_health_shows_the_last_stream(tx: Connection, guild_id: int, teller: Tel
     tell(tx, teller.ended(at(-5), at(57)))
     part = look(tx, guild_id, at(300))
     assert (part.state, part.reason) == ("ok", "Offline; last live 2026-03-01 22:57 UTC.")
+
+
+def test_viewers_over_time_are_those_counted_at_each_instant(
+    tx: Connection, guild_id: int, teller: Teller
+) -> None:
+    """The chart of the stream has the number that "counted now" had at that moment."""
+    stream, points = run_in_guild(tx, guild_id, NOBODY, at(55), views.get_viewers_over_time)
+    assert stream is not None
+    assert len(points) == views.POINTS + 1
+    assert (points[0][0], points[-1][0]) == (at(-5), at(55))
+    shown = [count for _instant, count in points]
+    assert shown == [overview(tx, guild_id, instant).counted_now for instant, _count in points]
+    assert max(shown) == 2
+
+
+def test_today_is_what_the_leaderboard_of_today_adds_up_to(
+    tx: Connection, guild_id: int, teller: Teller
+) -> None:
+    act(tx, guild_id, actions.adjust, "viewer1", 500, "not watched", "key")
+    today = run_in_guild(tx, guild_id, NOBODY, at(60), views.get_today)
+    assert (today.watched, today.viewers) == (minutes(50), 3)
+    exclude(tx, guild_id, "viewer2")
+    today = run_in_guild(tx, guild_id, NOBODY, at(60), views.get_today)
+    assert (today.watched, today.viewers) == (minutes(40), 2)
+    tomorrow = run_in_guild(tx, guild_id, NOBODY, at(24 * 60), views.get_today)
+    assert (tomorrow.watched, tomorrow.viewers) == (minutes(0), 0)

@@ -20,9 +20,16 @@
   };
 
   // Each chart reads its numbers from the table below it.
+  let library;
   const draw = (root) => {
     for (const table of root.querySelectorAll("table[data-chart-of]")) {
       const canvas = document.getElementById(table.dataset.chartOf);
+      if (canvas && !library) {
+        library = document.createElement("script");
+        library.src = canvas.dataset.library;
+        library.addEventListener("load", () => draw(document));
+        document.head.append(library);
+      }
       if (!canvas || !window.Chart || canvas.dataset.drawn) continue;
       canvas.dataset.drawn = "1";
       const rows = [...table.querySelectorAll("tr")].map((row) => [...row.children].map((cell) => cell.textContent));
