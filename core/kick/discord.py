@@ -51,7 +51,6 @@ class KickChecks(commands.Cog):
 
     @commands.hybrid_command(name="kick_selftest", extras=PRIVATE)
     @commands.guild_only()
-    @commands.cooldown(1, 30, commands.BucketType.guild)
     @app_commands.default_permissions(manage_guild=True)
     async def kick_selftest(self, ctx: Context) -> None:
         """Send a line to Kick's chat and wait for it to come back, to test both directions."""
@@ -149,15 +148,10 @@ class KickAccounts(commands.Cog):
         if server is not None:
             result = await run_action(ctx, primary.hand_over, server)
         else:
-            current = await run_action(ctx, _current_primary)
+            current = await run_action(ctx, primary.find_current)
             manages = current if await _may_manage(ctx.bot, current, ctx.author.id) else None
             result = await run_action(ctx, primary.claim, manages=manages)
         await answer(ctx, messages.primary(result))
-
-
-def _current_primary(work: Work) -> int | None:
-    channel = accounts.get_channel(work)
-    return primary.find_primary(work.tx, channel.channel_id)
 
 
 async def _may_manage(bot: commands.Bot, guild_id: int | None, user_id: int) -> bool:

@@ -26,7 +26,7 @@ from core.kick.intake.records import NoEventAlert, WebhookSubscription
 from core.kick.intake.rules import LATE
 from core.kick.intake.store import source_of_chat
 from core.kick.intake.unverified import get_counts
-from core.kick.records import UnsentLine
+from core.kick.records import SelfTest, UnsentLine
 from core.kit.health_item import HealthItem, State
 from core.kit.services import Services
 from core.kit.settings import Settings
@@ -226,6 +226,7 @@ def examine(work: Work, services: Services) -> list[Line]:
         *_webhooks(work, channel.channel_id),
         _feed(work, services.settings, channel.channel_id),
         _chat(work, services),
+        *filter(None, [find_selftest(work)]),
         _live(work, channel.channel_id),
         *_admin_channel(work),
     ]
@@ -317,6 +318,20 @@ def _chat(work: Work, services: Services) -> Line:
         again = _("It is tried again, or `/health` offers to.")
         return Line("chat", "warn", row.error, last, again, dated)
     return Line("chat", "ok", _("can speak"), last, dated=dated)
+
+
+def find_selftest(work: Work) -> Line | None:
+    """How the newest self-test has gone; None if there was none."""
+    test = work.find(SelfTest)
+    if test is None:
+        return None
+    found: dict[str, tuple[State, str]] = {
+        "received": ("ok", _("the line came back from Kick's chat")),
+        "failed": ("warn", _("the line did not come back from Kick's chat")),
+        "not_sent": ("warn", _("Kick did not accept the line")),
+        "waiting": ("warn", _("waiting for the line to come back")),
+    }
+    return Line("self-test", *found[test.state], test.sent_at, dated=_("sent"))
 
 
 def _live(work: Work, broadcaster_user_id: int) -> Line:

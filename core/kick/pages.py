@@ -4,6 +4,7 @@ delivered."""
 import asyncio
 import json
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from flask import Response, abort, redirect, request
 
@@ -11,7 +12,7 @@ from core.guilds.setting_fields import add_settings, setting_fields
 from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.store import find_channel
 from core.kick import health, messages
-from core.kick.accounts import actions, channels, connect
+from core.kick.accounts import actions, channels, connect, primary
 from core.kick.accounts.records import ConnectAttempt, KnownChannel
 from core.kick.accounts.rules import missing_scopes, scope_words
 from core.kick.accounts.store import find_account
@@ -21,10 +22,9 @@ from core.kick.intake.log import count_unattributed, find_body, list_newest_line
 from core.kick.intake.records import LogLine
 from core.kick.intake.rules import LATE, AlertSettings
 from core.kick.intake.store import list_subscriptions
-from core.kick.records import SelfTest
 from core.kick.review.rules import ReviewSettings
 from core.kit.errors import Refusal
-from core.kit.guild_pages import GuildPages, Page, SetupStep, Stat
+from core.kit.guild_pages import GuildPages, Page, SetupStep, Stat, local_time, whole_number
 from core.kit.paginator import nearest_page
 from core.kit.records import MemberId
 from core.kit.words import _
@@ -47,10 +47,13 @@ def connection(page: Page) -> str:
     """Everything that the Kick side of the server needs."""
 
     def load(work: Work) -> dict[str, object]:
+        channel = find_channel(work.tx, work.guild_id, PLATFORM)
         return {
             "lines": health.examine(work, page.services),
-            "channel": find_channel(work.tx, work.guild_id, PLATFORM),
+            "channel": channel,
             "account": find_account(work.tx, work.guild_id),
+            "known": work.find(KnownChannel),
+            "primary": primary.describe(work) if channel else None,
         }
 
     return page.render(
@@ -102,6 +105,34 @@ def disconnect(page: Page) -> Response:
     return page.done(done.format(name=account.name))
 
 
+@PAGES.post("chatroom", shows=connection)
+def type_numbers(page: Page) -> Response:
+    """Set the numbers of Kick's website by hand."""
+    chatroom_id = whole_number(page.form, "chatroom_id", _("Chatroom id"))
+    site_channel_id = None
+    if page.form.get("site_channel_id", "").strip():
+        site_channel_id = whole_number(page.form, "site_channel_id", _("Channel id"))
+    typed = channels.type_numbers(
+        page.services, page.guild.id, chatroom_id, site_channel_id, page.person.discord_id
+    )
+    if typed.known.chatroom_id is None:
+        return page.done(_("The chatroom id is forgotten."))
+    return page.done(_("The chatroom id is {id} now.").format(id=typed.known.chatroom_id))
+
+
+@PAGES.post("primary", shows=connection)
+def choose_primary(page: Page) -> Response:
+    """Let another server answer in Kick's chat, or this one if none is named."""
+    if other := page.form.get("server", ""):
+        found = page.run(primary.hand_over, other)
+    else:
+        current = page.run(primary.find_current)
+        member = page.discord.member(current, page.person.discord_id) if current else None
+        manages = current if member is not None and member.is_admin else None
+        found = page.run(primary.claim, manages=manages)
+    return page.done(_("{server} answers in Kick's chat.").format(server=found.server))
+
+
 @PAGES.post("sync", shows=connection)
 def sync(page: Page) -> Response:
     """Look up the channel's name and ids again."""
@@ -111,7 +142,7 @@ def sync(page: Page) -> Response:
             _("Kick's website did not say the chatroom id ({reason}).").format(
                 reason=found.site_trouble
             ),
-            _("Set it with /set_chatroom, or try again later."),
+            _("Type it in below, or try again later."),
         )
     return page.done(_("Kick is in sync: {channel}.").format(channel=found.slug))
 
@@ -119,10 +150,6 @@ def sync(page: Page) -> Response:
 @PAGES.post("selftest", shows=connection)
 def test_chat(page: Page) -> Response:
     """Send a line to Kick's chat and wait for it to come back."""
-    last = page.run(Work.find, SelfTest)
-    running = timedelta(seconds=selftest.WAIT_SECONDS)
-    if last and last.state == "waiting" and page.services.clock() - last.sent_at < running:
-        raise Refusal(_("A test is running."), _("Wait half a minute."))
     result = asyncio.run(selftest.run(page.services, page.guild.id))
     embed = messages.selftest(result)
     if result.returned_after is None:
@@ -193,7 +220,7 @@ def stats(work: Work) -> list[Stat]:
 
 def setup(page: Page) -> list[SetupStep]:
     """For the checklist."""
-    steps = page.run(_checks)
+    steps = page.run(_checks, page.time_zone)
     return [
         SetupStep(
             title,
@@ -207,7 +234,7 @@ def setup(page: Page) -> list[SetupStep]:
     ]
 
 
-def _checks(work: Work) -> list[tuple[str, bool, str]]:
+def _checks(work: Work, zone: ZoneInfo) -> list[tuple[str, bool, str]]:
     """What has to be done, whether it is, and how it is."""
     channel = find_channel(work.tx, work.guild_id, PLATFORM)
     titles = (
@@ -240,18 +267,11 @@ def _checks(work: Work) -> list[tuple[str, bool, str]]:
         )
     else:
         webhooks = _("Kick sends every type of event.")
-    test = work.find(SelfTest)
-    results = {
-        "received": (True, _("The last line came back from Kick's chat.")),
-        "failed": (False, _("The last line did not come back from Kick's chat.")),
-        "not_sent": (False, _("Kick did not accept the last line.")),
-        "waiting": (False, _("A test is running.")),
-    }
-    tested = (
-        results[test.state]
-        if test
-        else (False, _("Send a line to Kick's chat and see it come back."))
-    )
+    test = health.find_selftest(work)
+    if test is None or test.at is None:
+        tested = False, _("Send a line to Kick's chat and see it come back.")
+    else:
+        tested = test.state == "ok", f"{local_time(test.at, zone)}: {test.found}"
     done = (
         (True, channel.slug),
         (state == "ok", found),

@@ -133,6 +133,39 @@ def _speak_as_asked(app: Flask) -> None:
             g.pop("speech").close()
 
 
+def _answer_errors(app: Flask) -> None:
+    """What is raised becomes a page, or JSON for machines."""
+
+    @app.errorhandler(Refusal)
+    def refused(refusal: Refusal) -> Response:
+        return problem(422, refusal.what, refusal.remedy)
+
+    @app.errorhandler(Outage)
+    def away(outage: Outage) -> Response:
+        _log.warning("A page could not be served", service=outage.service, reason=outage.reason)
+        response = problem(
+            503,
+            _("{who} is not answering.").format(who=outage.who),
+            _("Please try again shortly."),
+        )
+        response.headers["Retry-After"] = str(max(1, math.ceil(outage.retry_after or 5)))
+        return response
+
+    @app.errorhandler(HTTPException)
+    def declined(error: HTTPException) -> Response:
+        response = problem(error.code or 500, *_told(error))
+        # Such as Allow, which belongs to a 405. The type is ours.
+        kept = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
+        response.headers.extend(kept)
+        return response
+
+    @app.errorhandler(Exception)
+    def broke(_error: Exception) -> Response:
+        code = trouble_code()
+        _log.exception("A page broke", code=code)
+        return problem(500, _("Something went wrong on our side."), _("It has been noted."), code)
+
+
 def _told(error: HTTPException) -> tuple[str, str]:
     """What happened and what to do; for machines, the name of the status."""
     if error.code != 404 or not _is_for_people():
@@ -174,6 +207,7 @@ def edge(app: Flask, pictures: str = DISCORDS_PICTURES, *, is_https: bool = Fals
     app.session_interface = _Sessions()
     app.request_class = _Request
     _speak_as_asked(app)
+    _answer_errors(app)
     app.register_blueprint(
         Blueprint(
             "kit",
@@ -187,35 +221,6 @@ def edge(app: Flask, pictures: str = DISCORDS_PICTURES, *, is_https: bool = Fals
     @app.before_request
     def clean_path() -> None:
         request.view_args = storable(request.view_args)
-
-    @app.errorhandler(Refusal)
-    def refused(refusal: Refusal) -> Response:
-        return problem(422, refusal.what, refusal.remedy)
-
-    @app.errorhandler(Outage)
-    def away(outage: Outage) -> Response:
-        _log.warning("A page could not be served", service=outage.service, reason=outage.reason)
-        response = problem(
-            503,
-            _("{who} is not answering.").format(who=outage.who),
-            _("Please try again shortly."),
-        )
-        response.headers["Retry-After"] = str(max(1, math.ceil(outage.retry_after or 5)))
-        return response
-
-    @app.errorhandler(HTTPException)
-    def declined(error: HTTPException) -> Response:
-        response = problem(error.code or 500, *_told(error))
-        # Such as Allow, which belongs to a 405. The type is ours.
-        kept = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
-        response.headers.extend(kept)
-        return response
-
-    @app.errorhandler(Exception)
-    def broke(_error: Exception) -> Response:
-        code = trouble_code()
-        _log.exception("A page broke", code=code)
-        return problem(500, _("Something went wrong on our side."), _("It has been noted."), code)
 
     @app.after_request
     def harden(response: Response) -> Response:

@@ -3,16 +3,26 @@
 import re
 
 import pytest
+from sqlalchemy import func, select
 
 from core.guilds.store import find_channel
 from core.inbox import store as inbox
 from core.inbox.store import Delivery
 from core.kick import health
-from core.kick.accounts import actions
+from core.kick.accounts import actions, connect, primary
 from core.kick.bodies import WEBHOOK
-from tests.dashboard.site import GUILD, Site, Visitor, words
+from core.kick.records import SelfTest
+from core.kit.work import Work
+from core.outbox.records import messages
+from tests.dashboard.site import GUILD, OTHER_GUILD, Site, Visitor, words
 
 PAGE = f"/g/{GUILD}/kick"
+
+
+def count_lines(work: Work) -> int:
+    """Lines for Kick's chat that wait or were sent."""
+    ours = messages.c.service == "kick"
+    return work.tx.execute(select(func.count()).select_from(messages).where(ours)).scalar_one()
 
 
 @pytest.fixture
@@ -86,3 +96,50 @@ def test_body_of_a_delivery_is_shown_without_secrets(site: Site, admin: Visitor)
     assert admin.get(f"{log}/theirs").status_code == 404
     assert "No deliveries" in words(admin.get(f"{log}?until=2020-01-01"))
     assert "chat.message.sent" in words(admin.get(f"{log}?kind=chat.message.sent&page=9"))
+
+
+def test_ids_that_kicks_website_does_not_say_are_typed_in(site: Site, admin: Visitor) -> None:
+    admin.post(f"{PAGE}/channel", page=PAGE, channel="noraplays")
+    admin.post(f"{PAGE}/sync", page=PAGE)
+    with site.services.work_in(GUILD) as work:
+        right = actions.get_known_channel(work).chatroom_id
+    wrong = admin.post(f"{PAGE}/chatroom", page=PAGE, chatroom_id="1")
+    assert (wrong.status_code, f"says it is {right}" in words(wrong)) == (422, True)
+    assert 'value="1"' in wrong.text
+    none = admin.post(f"{PAGE}/chatroom", page=PAGE, chatroom_id="x")
+    assert (none.status_code, "must be a whole number" in words(none)) == (422, True)
+    assert admin.post(f"{PAGE}/chatroom", page=PAGE, chatroom_id="0").status_code == 303
+    assert "The chatroom id is forgotten." in words(admin.get(PAGE))
+    admin.post(f"{PAGE}/chatroom", page=PAGE, chatroom_id=str(right), site_channel_id="")
+    with site.services.work_in(GUILD) as work:
+        assert actions.get_known_channel(work).chatroom_id == right
+
+
+def test_the_server_that_answers_in_chat_is_chosen(site: Site, admin: Visitor) -> None:
+    admin.post(f"{PAGE}/channel", page=PAGE, channel="noraplays")
+    assert "Who answers" not in words(admin.get(PAGE))
+    connect.choose(site.services, OTHER_GUILD, "noraplays", 1)
+    shown = admin.get(PAGE)
+    assert "Vera&#39;s Den" in shown.text
+    assert "Hand over" in words(shown)
+    stranger = admin.post(f"{PAGE}/primary", page=PAGE, server="12345")
+    assert (stranger.status_code, "No other server" in words(stranger)) == (422, True)
+    handed = admin.post(f"{PAGE}/primary", page=PAGE, server=str(OTHER_GUILD))
+    assert handed.status_code == 303
+    assert "Answer from this server" in words(admin.get(PAGE))
+    with site.services.work_in(GUILD) as work:
+        assert primary.find_current(work) == OTHER_GUILD
+    back = admin.post(f"{PAGE}/primary", page=PAGE)
+    assert (back.status_code, "Vera&#39;s Den answers" in back.text) == (422, True)
+
+
+def test_second_selftest_within_half_a_minute_sends_nothing(site: Site, admin: Visitor) -> None:
+    admin.post(f"{PAGE}/channel", page=PAGE, channel="noraplays")
+    with site.services.work_in(GUILD) as work:
+        work.add(SelfTest(key="kick.selftest:1", sent_at=work.now, state="received"))
+    assert "the line came back" in words(admin.get(PAGE))
+    assert "the line came back" in words(admin.get(f"/g/{GUILD}/setup"))
+    again = admin.post(f"{PAGE}/selftest", page=PAGE)
+    assert (again.status_code, "sent just now" in words(again)) == (422, True)
+    with site.services.work_in(GUILD) as work:
+        assert count_lines(work) == 0

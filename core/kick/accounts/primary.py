@@ -58,6 +58,14 @@ class Primary:
         """Whether the server that asks is the primary one."""
         return self.current is not None and self.current.guild_id == self.guild_id
 
+    def other_choices(self) -> list[tuple[str, str]]:
+        """Id and name of the servers that this one can hand over to."""
+        return [
+            (str(one.guild_id), self.name_of(one))
+            for one in self.followers
+            if one.guild_id != self.guild_id
+        ]
+
     def name_of(self, follower: Follower | None) -> str:
         return self.names.get(follower.guild_id, "") if follower else "–"
 
@@ -68,6 +76,15 @@ def find_primary(tx: Connection, channel_id: int) -> int | None:
     key = ("kick.primary", channel_id)
     found = cached(tx, key, lambda: primary_of(store.list_followers(tx, channel_id)))
     return found.guild_id if found is not None else None
+
+
+def find_current(work: Work) -> int | None:
+    """The server that answers in the chat of this server's channel.
+
+    Raises:
+        Refusal: no channel is configured.
+    """
+    return find_primary(work.tx, actions.get_channel(work).channel_id)
 
 
 def find_other(tx: Connection, guild_id: int) -> str | None:

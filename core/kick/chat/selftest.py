@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -18,9 +18,10 @@ from core.kick.chat.actions import require_able_to_send, say
 from core.kick.chat.identities import CLOCKS_DIFFER
 from core.kick.intake.store import source_of_chat
 from core.kick.records import SelfTest
+from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
-from core.kit.work import Work
+from core.kit.work import Lock, Work
 from core.outbox.actions import find_message
 
 WAIT_SECONDS = 30.0
@@ -53,21 +54,37 @@ async def run(
         seconds: a clock that nobody sets.
 
     Raises:
-        Refusal: there is no channel, or no account that can send.
+        Refusal: there is no channel, no account that can send, or a test was sent just now.
     """
 
     def start(work: Work) -> tuple[str, datetime]:
         get_channel(work)
         require_able_to_send(work, services)
+        _require_pause(work)
         return say_test(work, services), work.now
+
+    def look(work: Work) -> Result:
+        result = find_result(work, *sent)
+        newest = work.find(SelfTest)
+        if result.returned_after is not None and newest is not None and newest.key == sent[0]:
+            newest.state = "received"
+        return result
 
     sent = await services.run_as_bot(guild_id, start)
     result = Result(was_sent=False)
     deadline = seconds() + WAIT_SECONDS
     while result.returned_after is None and seconds() < deadline:
         await asyncio.sleep(POLL_SECONDS)
-        result = await services.run_as_bot(guild_id, find_result, *sent)
+        result = await services.run_as_bot(guild_id, look)
     return result
+
+
+def _require_pause(work: Work) -> None:
+    """Raises Refusal if the newest test began less than half a minute ago."""
+    work.lock(Lock.KICK_CHANNEL)
+    newest = work.find(SelfTest)
+    if newest is not None and work.now - newest.sent_at < timedelta(seconds=WAIT_SECONDS):
+        raise Refusal(_("A self-test was sent just now."), _("Wait half a minute."))
 
 
 def say_test(work: Work, services: Services) -> str:
