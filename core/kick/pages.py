@@ -42,14 +42,24 @@ MOST_LINES = 1000
 PER_PAGE = 50
 
 
+_BELOW = {
+    "kick_channel": "channel-title",
+    "chatroom id": "numbers-title",
+    "OAuth token": "account-title",
+}
+"""Name of a check -> the part of the page where it is put in order."""
+
+
 @PAGES.get()
 def connection(page: Page) -> str:
     """Everything that the Kick side of the server needs."""
 
     def load(work: Work) -> dict[str, object]:
         channel = find_channel(work.tx, work.guild_id, PLATFORM)
+        lines = health.examine(work, page.services)
         return {
-            "lines": health.examine(work, page.services),
+            "lines": [one for one in lines if one.name not in WEBHOOK_KINDS],
+            "webhooks": [one for one in lines if one.name in WEBHOOK_KINDS],
             "channel": channel,
             "account": find_account(work.tx, work.guild_id),
             "known": work.find(KnownChannel),
@@ -59,6 +69,7 @@ def connection(page: Page) -> str:
     return page.render(
         "kick_dashboard/connection.html",
         **page.run(load),
+        below=_BELOW,
         scope_words=scope_words,
         missing_scopes=missing_scopes,
         fields=setting_fields(page, SETTINGS),
@@ -221,16 +232,17 @@ def stats(work: Work) -> list[Stat]:
 def setup(page: Page) -> list[SetupStep]:
     """For the checklist."""
     steps = page.run(_checks, page.time_zone)
+    url = page.url_of(PAGES, connection)
+    buttons = (
+        (10, _("Kick connection"), "channel-title"),
+        (20, _("Link Kick account"), "account-title"),
+        (30, _("Sync from Kick"), "numbers-title"),
+        (40, _("Check the webhooks"), "checks-title"),
+        (45, _("Chat self-test"), "checks-title"),
+    )
     return [
-        SetupStep(
-            title,
-            is_done=is_done,
-            text=text,
-            url=page.url_of(PAGES, connection),
-            button=_("Kick connection"),
-            order=order,
-        )
-        for order, (title, is_done, text) in zip((10, 20, 30, 40, 45), steps, strict=True)
+        SetupStep(title, is_done, text, f"{url}#{part}", button, order)
+        for (order, button, part), (title, is_done, text) in zip(buttons, steps, strict=True)
     ]
 
 

@@ -41,6 +41,9 @@ def test_server_gets_its_channel_and_a_link_to_connect_it(site: Site, admin: Vis
     shown = words(admin.get(PAGE))
     assert str(channel.channel_id) in shown
     assert all(one.found.split("`")[0] in shown for one in checks if one.name == "primary server")
+    assert "0 of 10 types of events are in order" in shown
+    assert "not subscribed yet" in shown
+    assert f'href="{PAGE}#account-title"' in admin.get(f"/g/{GUILD}/setup").text
     link = admin.post(f"{PAGE}/connect", page=PAGE).headers["Location"]
     assert link.startswith("/connect/kick/")
 
