@@ -1,10 +1,10 @@
 """Noting who was present and when a channel was live, crediting that, and correcting it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, delete, func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.events import (
@@ -25,8 +25,9 @@ from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.exclusions.store import without_excluded
 from core.people.records import Viewer
+from core.people.store import list_links
 from core.watchtime import rules, standings, store
-from core.watchtime.records import Adjustment, DailyLimit, Total
+from core.watchtime.records import Adjustment, DailyLimit, HiddenViewer, Total
 from core.watchtime.rules import Limit, WatchtimeSettings, limited_days
 
 _SETTINGS = WatchtimeSettings.declared
@@ -257,6 +258,33 @@ def adjust(work: Work, who: str | Viewer, minutes: int, reason: str, key: str) -
         after={"minutes": _minutes(after), "reason": reason},
     )
     return Adjusted(viewer, amount, after, reason)
+
+
+# -- the public leaderboard -----------------------------------------------------------------------
+
+
+def set_hidden(work: Work, hidden: bool) -> None:
+    """Leave the actor's accounts out of the public leaderboard, or show them again.
+
+    Raises:
+        Refusal: the actor has not linked an account.
+    """
+    viewer_ids = [link.viewer_id for link in list_links(work, work.actor)]
+    if not viewer_ids:
+        raise Refusal(
+            _("I don't know which viewer you are."), _("Link your Kick account with `/link`.")
+        )
+    if hidden:
+        rows = [{"viewer_id": one, "hidden_at": work.now} for one in viewer_ids]
+        work.execute(upsert(HiddenViewer).values(rows).on_conflict_do_nothing())
+    else:
+        work.execute(delete(HiddenViewer).where(HiddenViewer.viewer_id.in_(viewer_ids)))
+
+
+def list_hidden(work: Work, viewer_ids: Collection[int]) -> set[int]:
+    """Which of these viewers do not want to be shown publicly."""
+    found = select(HiddenViewer.viewer_id).where(HiddenViewer.viewer_id.in_(viewer_ids))
+    return set(work.scalars(found))
 
 
 def _minutes(time: timedelta) -> int:

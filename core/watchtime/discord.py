@@ -1,7 +1,5 @@
 """`/watchtime`, `/leaderboard`, `/watchhistory`, and the commands of admins."""
 
-from typing import cast
-
 from discord import app_commands
 from discord.ext import commands
 
@@ -18,7 +16,7 @@ from core.people.exclusions import discord as exclusions
 from core.people.linking.discord import start_button
 from core.people.records import Viewer
 from core.watchtime import actions, messages, views
-from core.watchtime.rules import Period, WatchtimeSettings
+from core.watchtime.rules import WatchtimeSettings
 
 Context = commands.Context[commands.Bot]
 
@@ -27,9 +25,9 @@ _ANYBODY = "A mention, a Discord id or a name on Kick"
 
 
 def load_board(work: Work, query: Query) -> Leaderboard:
-    """The leaderboard of all time, this month or this week."""
-    period = cast("Period", query.choice or "all")
-    return messages.leaderboard(views.get_board(work, period, query.size, query.page))
+    """The leaderboard of all time, or of this month, week or day."""
+    found = views.get_board(work, query.choice or "all", query.size, query.page)
+    return messages.leaderboard(found)
 
 
 async def _open_history(reader: Reader, key: str, number: int) -> Page:
@@ -67,7 +65,7 @@ class Watchtime(commands.Cog):
     @commands.cooldown(1, 10, commands.BucketType.user)
     @app_commands.describe(top="How many rows on a page, 1 to 25")
     async def leaderboard(self, ctx: Context, top: commands.Range[int, 1, MOST_ROWS] = 10) -> None:
-        """Show who has watched longest: of all time, this month or this week."""
+        """Show who has watched longest: of all time, this month, this week or today."""
         await show_leaderboard(ctx, LEADERBOARD, size=top)
 
     @commands.hybrid_command(name="watchhistory", extras=PRIVATE)
@@ -77,6 +75,14 @@ class Watchtime(commands.Cog):
         """Show where your watchtime came from: stream by stream, and every correction."""
         if viewer := await _find_viewer(ctx, who):
             await show(ctx, HISTORY, str(viewer.viewer_id))
+
+    @commands.hybrid_command(name="hideme", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.describe(hide="No to be shown again")
+    async def hideme(self, ctx: Context, hide: bool = True) -> None:
+        """Leave yourself out of the public leaderboard page; moderators still see you."""
+        await run_action(ctx, actions.set_hidden, hide)
+        await answer(ctx, messages.hidden(hide))
 
     # -- for admins -------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from core.kit.words import N_
 from core.kit.work import Lock, chat_action
 from core.watchtime import actions, messages, pages, store, streams
 from core.watchtime.discord import HISTORY, LEADERBOARD, Watchtime
-from core.watchtime.records import Adjustment, Day, Total
+from core.watchtime.records import Adjustment, Day, HiddenViewer, Total
 from core.watchtime.rules import WatchtimeSettings
 from core.watchtime.streams import Stream
 
@@ -120,7 +120,11 @@ FEATURE = Feature(
     # When somebody watched is theirs alone, so all of it goes, and with it what was taken away:
     # who comes back begins at zero.
     personal=personal_data(
-        Day, Adjustment, Total, before_forget=lambda work, _subject: work.lock(Lock.WATCHTIME)
+        Day,
+        Adjustment,
+        Total,
+        HiddenViewer,
+        before_forget=lambda work, _subject: work.lock(Lock.WATCHTIME),
     ),
     lines={"watchtime.reply": messages.reply},
     paginators=(LEADERBOARD, HISTORY),
@@ -128,5 +132,6 @@ FEATURE = Feature(
     stats=pages.stats,
     setup=pages.setup,
     person=pages.person,
+    me=pages.ME,
     public=(pages.PUBLIC,),
 )

@@ -120,14 +120,19 @@ def not_linked(current: Overview) -> discord.Embed:
 
 def period_names() -> Mapping[str, str]:
     """In the order in which they are offered."""
-    return {"all": _("All time"), "month": _("This month"), "week": _("This week")}
+    return {
+        "all": _("All time"),
+        "month": _("This month"),
+        "week": _("This week"),
+        "day": _("Today"),
+    }
 
 
 def leaderboard(board: Board) -> kit.Leaderboard:
     """Who watched longest in a period."""
     ends = board.stretch and _("Starts over {when}.").format(when=ago(board.stretch.ends_at))
     return kit.Leaderboard(
-        title=_("Most watchtime") + " · " + period_names()[board.period],
+        title=_("Most watchtime") + " · " + period_names().get(board.period, board.period),
         rows=[_row(place) for place in board.places],
         page=board.page,
         pages=board.pages,
@@ -257,6 +262,17 @@ def adjusted(done: Adjusted) -> discord.Embed:
         time=_long(done.watched), reason=safe(done.reason)
     )
     return card("✏️ " + title, body, tone="success")
+
+
+def hidden(hide: bool) -> discord.Embed:
+    """Whether the asker is shown on the public leaderboard from now on."""
+    if hide:
+        body = _(
+            "The public leaderboard page leaves you out. Moderators and `/leaderboard` do not."
+        )
+        return card("🙈 " + _("You are hidden"), body, tone="success")
+    body = _("The public leaderboard page shows you again.")
+    return card("👀 " + _("You are shown"), body, tone="success")
 
 
 # -- chat -----------------------------------------------------------------------------------------

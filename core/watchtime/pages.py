@@ -1,11 +1,10 @@
 """Watchtime on the dashboard: the leaderboard, a viewer's history, corrections, settings."""
 
 from collections.abc import Sequence
-from typing import cast
 
 from flask import Response, abort, request
 
-from core.guilds.actions import load_settings
+from core.guilds.actions import load_settings, time_zone_of
 from core.guilds.setting_fields import add_settings, setting_fields
 from core.kit.discord_ui import duration
 from core.kit.guild_pages import (
@@ -17,6 +16,7 @@ from core.kit.guild_pages import (
     SetupStep,
     Stat,
     csv_response,
+    local_time,
     whole_number,
 )
 from core.kit.words import _, plural
@@ -24,34 +24,42 @@ from core.kit.work import Work
 from core.people.exclusions.actions import list_excluded
 from core.people.exclusions.routes import add_exclusions
 from core.people.records import Viewer
-from core.watchtime import actions, views
-from core.watchtime.rules import Period, WatchtimeSettings
+from core.watchtime import actions, messages, views
+from core.watchtime.rules import WatchtimeSettings
 
 PAGES = GuildPages("watchtime", lambda: _("Watchtime"), icon="clock-hour-4", order=20)
 
 PER_PAGE = 25
-MOST_EXPORTED = 100
-"""Pages of a CSV file."""
+MOST_EXPORTED = 10_000
+"""Lines of a CSV file."""
 
 
-def periods() -> dict[str, str]:
-    """Period -> its name."""
-    return {"all": _("All time"), "month": _("This month"), "week": _("This week")}
+def _asked() -> tuple[str, str]:
+    """The period, and how names begin."""
+    search = request.args.get("search", "").replace("\0", "").strip().removeprefix("@")
+    return request.args.get("period", "all")[:32], search[:64]
 
 
-def _asked_period() -> Period:
-    asked = request.args.get("period", "all")
-    return cast("Period", asked if asked in periods() else "all")
+def periods(work: Work) -> list[tuple[str, str]]:
+    """Every period and its name: those that run, earlier months, and the last streams."""
+    zone = time_zone_of(work)
+    earlier = [
+        (key, key if len(key) == len("2026-10") else _("Stream of {when}").format(when=when))
+        for key, stretch in views.list_earlier(work).items()
+        for when in (local_time(stretch.starts_at, zone),)
+    ]
+    return [*messages.period_names().items(), *earlier]
 
 
 @PAGES.get()
 def board(page: Page) -> str:
     """The leaderboard, and everything about the server."""
-    period = _asked_period()
+    period, search = _asked()
     return page.render(
         "watchtime/board.html",
-        board=page.run(views.get_board, period, PER_PAGE, page.number("page")),
-        periods=periods(),
+        board=page.run(views.get_board, period, PER_PAGE, page.number("page"), search),
+        search=search,
+        periods=page.run(periods),
         settings=page.run(load_settings, WatchtimeSettings),
         present=page.run(views.get_present),
         excluded=page.run(list_excluded, "watchtime"),
@@ -63,18 +71,10 @@ def board(page: Page) -> str:
 @PAGES.get("leaderboard.csv")
 def export(page: Page) -> Response:
     """The leaderboard for a spreadsheet."""
-    period = _asked_period()
-
-    def load(work: Work) -> list[tuple[int | None, str, int]]:
-        rows, number, pages = [], 1, 1
-        while number <= min(pages, MOST_EXPORTED):
-            found = views.get_board(work, period, PER_PAGE, number)
-            rows += [(one.rank, one.name, int(one.watched.total_seconds())) for one in found.places]
-            number, pages = number + 1, found.pages
-        return rows
-
-    header = (_("Rank"), _("Viewer"), _("Seconds"))
-    return csv_response(f"watchtime-{period}", header, page.run(load))
+    period, search = _asked()
+    found = page.run(views.list_board, period, search, MOST_EXPORTED)
+    rows = [(one.rank, one.name, int(one.watched.total_seconds())) for one in found]
+    return csv_response("watchtime", (_("Rank"), _("Viewer"), _("Seconds")), rows)
 
 
 def _viewer(page: Page, viewer_id: int) -> Viewer:
@@ -87,9 +87,15 @@ def _viewer(page: Page, viewer_id: int) -> Viewer:
 @PAGES.get("viewer/<int:viewer_id>")
 def viewer(page: Page, viewer_id: int) -> str:
     """Where a viewer's minutes came from."""
-    _viewer(page, viewer_id)
+    whose = _viewer(page, viewer_id)
     found = page.run(views.get_history, viewer_id, page.number("page"), is_admin=True)
-    return page.render("watchtime/viewer.html", found=found)
+    days = page.run(views.get_days, whose)
+    return page.render(
+        "watchtime/viewer.html",
+        found=found,
+        days=[(f"{day:%m-%d}", int(time.total_seconds()) // 60) for day, time in days],
+        names=page.member_names(one.actor for one in found.entries if one.actor),
+    )
 
 
 @PAGES.get("viewers", card=lambda: _("Viewers during the stream"))
@@ -175,23 +181,37 @@ def setup(page: Page) -> list[SetupStep]:
 def person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> list[PersonCard]:
     """For the page about a person."""
     cards = []
-    for viewer in filter(None, (work.find(Viewer, one) for one in viewer_ids)):
-        found = views.get_status(work, viewer)
-        rank = f"{found.rank.rank:,}" if found.rank.rank else _("none yet")
+    for found in views.list_standings(work, viewer_ids):
         rows = [
-            (_("In all"), duration(found.rank.watched.total_seconds())),
+            (_("In all"), duration(found.place.watched.total_seconds())),
             (_("This month"), duration(found.this_month.total_seconds())),
-            (_("Rank"), f"{rank} / {found.rank.ranked:,}"),
+            (_("Rank"), f"{found.place.rank:,}" if found.place.rank else _("none yet")),
+            (_("Public leaderboard"), _("hidden") if found.is_hidden else _("shown")),
         ]
-        cards.append(PersonCard(_("Watchtime"), PAGES.icon, rows, order=20))
+        values = {"viewer_id": found.place.viewer_id, "is_hidden": found.is_hidden}
+        card = PersonCard(_("Watchtime"), PAGES.icon, rows, values=values, order=20)
+        cards.append(card)
     return cards
 
 
+ME = GuildPages("me_watchtime", lambda: _("Watchtime"), icon=PAGES.icon, for_members=True)
+
+
+@ME.post("hidden")
+def set_hidden(page: Page) -> Response:
+    """The same as `/hideme`."""
+    hide = "hide" in page.form
+    page.run(actions.set_hidden, hide)
+    if hide:
+        return page.done(_("You are hidden on the public leaderboard."))
+    return page.done(_("You are shown on the public leaderboard."))
+
+
 def _public(public: PublicRequest) -> str:
-    period = _asked_period()
+    period, _search = _asked()
     number = min(max(request.args.get("page", 1, type=int), 1), 4)
-    found = public.run(views.get_board, period, PER_PAGE, number)
-    return public.render("watchtime/public.html", board=found, periods=periods())
+    found = public.run(views.get_public_board, period, PER_PAGE, number)
+    return public.render("watchtime/public.html", board=found, periods=public.run(periods))
 
 
 PUBLIC = PublicPage(

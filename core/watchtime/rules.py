@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from core.events import Sender
-from core.kit.calendar import Stretch, midnight, month_around, week_around
+from core.kit.calendar import Stretch, day_around, midnight, month_around, week_around
 from core.kit.guild_settings import GuildSettings, number, switch
 
 
@@ -102,14 +102,26 @@ def can_earn(sender: Sender) -> bool:
 
 # -- calendar -------------------------------------------------------------------------------------
 
-Period = Literal["all", "month", "week"]
+Period = Literal["all", "month", "week", "day"]
 
 
 def stretch_of(period: Period, now: datetime, zone: tzinfo) -> Stretch | None:
-    """The month or week in which an instant lies; None for all time."""
-    if period == "all":
-        return None
-    return week_around(now, zone) if period == "week" else month_around(now, zone)
+    """The month, week or day in which an instant lies; None for all time."""
+    around = {"month": month_around, "week": week_around, "day": day_around}
+    return None if period == "all" else around[period](now, zone)
+
+
+MOST_MONTHS = 24
+
+
+def months_before(now: datetime, first: date, zone: tzinfo) -> Iterator[Stretch]:
+    """The months between a day and the present one, which is left out; the newest first."""
+    month = month_around(now, zone)
+    for _number in range(MOST_MONTHS):
+        month = month_around(month.starts_at - timedelta(hours=1), zone)
+        if month.ends_at <= midnight(first, zone):
+            return
+        yield month
 
 
 class Limit(NamedTuple):

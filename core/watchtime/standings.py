@@ -4,15 +4,16 @@ What people see is what has been credited, at most WATCH_INTERVAL_SECONDS behind
 excluded have no rank, whatever their total says.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from core.kit.calendar import Stretch
 from core.people.exclusions.store import excluded_from
+from core.people.store import fold
 from core.watchtime.rules import cut_at_midnights
 
 _EXCLUDED = excluded_from("watchtime")
@@ -102,6 +103,24 @@ def get_rank(tx: Connection, guild_id: int, viewer_id: int) -> Rank:
         ranked=above + from_here_down,
         ahead=tx.execute(_FIND_AHEAD, here).scalar(),
     )
+
+
+_LIST_RANKS = text(f"""
+    SELECT v.viewer_id, v.name, COALESCE(o.watched, INTERVAL '0') AS watched,
+           CASE WHEN o.step > 0 AND o.viewer_id NOT IN {_EXCLUDED}
+                THEN 1 + {_ABOVE.replace(":step", "o.step").replace(":watched", "o.watched")}
+            END AS rank
+      FROM people_viewers v
+      LEFT JOIN watchtime_totals AS o ON o.guild_id = v.guild_id AND o.viewer_id = v.viewer_id
+     WHERE v.guild_id = :guild_id AND v.viewer_id IN (SELECT unnest(CAST(:viewer_ids AS bigint[])))
+     ORDER BY v.viewer_id
+""")
+
+
+def list_ranks(tx: Connection, guild_id: int, viewer_ids: Collection[int]) -> list[Place]:
+    """The same of a few viewers, such as the accounts of a member."""
+    key = {"guild_id": guild_id, "viewer_ids": list(viewer_ids)}
+    return [Place(**row) for row in tx.execute(_LIST_RANKS, key).mappings()]
 
 
 _GET_WATCHED = text(
@@ -296,6 +315,15 @@ class Page:
     own: Place | None
 
 
+_ON_PAGE = """
+    SELECT r.rank, r.viewer_id, v.name, r.watched, r.ranked,
+           r.line > :offset AND r.line <= :offset + :limit AS on_page
+      FROM ranked r
+      JOIN people_viewers v ON v.guild_id = :guild_id AND v.viewer_id = r.viewer_id
+     WHERE r.line > :offset AND r.line <= :offset + :limit
+        OR r.viewer_id = :own_viewer_id OR r.line = 1
+     ORDER BY r.line
+"""
 _LIST_PLACES_IN = text(
     _EARNED.format(viewers="")
     + f"""
@@ -306,14 +334,36 @@ _LIST_PLACES_IN = text(
           FROM period
          WHERE period.viewer_id NOT IN {_EXCLUDED}
     )
-    SELECT r.rank, r.viewer_id, v.name, r.watched, r.ranked,
-           r.line > :offset AND r.line <= :offset + :limit AS on_page
-      FROM ranked r
-      JOIN people_viewers v ON v.guild_id = :guild_id AND v.viewer_id = r.viewer_id
-     WHERE r.line > :offset AND r.line <= :offset + :limit
-        OR r.viewer_id = :own_viewer_id OR r.line = 1
-     ORDER BY r.line
 """
+    + _ON_PAGE
+)
+# The rank is the one among all, so it is computed before names are looked at.
+_NAMED = (
+    f"""
+    , place AS (
+        SELECT rank() OVER (ORDER BY watched DESC) AS rank, viewer_id, watched
+          FROM period
+         WHERE period.viewer_id NOT IN {_EXCLUDED}
+    ), ranked AS (
+        SELECT rank, viewer_id, watched,
+               row_number() OVER (ORDER BY watched DESC, viewer_id) AS line,
+               count(*) OVER () AS ranked
+          FROM place
+         WHERE viewer_id IN (SELECT n.viewer_id FROM people_viewers AS n
+                              WHERE n.guild_id = :guild_id AND starts_with(n.folded_name, :name))
+    )
+"""
+    + _ON_PAGE
+)
+_FIND_PLACES_IN = text(_EARNED.format(viewers="") + _NAMED)
+_FIND_PLACES = text(
+    """
+    WITH period AS (
+        SELECT viewer_id, watched FROM watchtime_totals AS t
+         WHERE t.guild_id = :guild_id AND step > 0
+    )
+"""
+    + _NAMED
 )
 
 
@@ -327,13 +377,42 @@ def read_page(
 ) -> Page:
     """Who watched longest within the stretch, added up from days and adjustments."""
     key = {"guild_id": guild_id, "limit": limit, "offset": offset, "own_viewer_id": own_viewer_id}
-    found = list(tx.execute(_LIST_PLACES_IN, key | _bounds(stretch.starts_at, stretch.ends_at)))
+    found = list(tx.execute(_LIST_PLACES_IN, key | _bounds(*stretch)))
+    return _page_of(found, own_viewer_id)
+
+
+def find_places(
+    tx: Connection, guild_id: int, stretch: Stretch | None, name: str, limit: int, offset: int
+) -> Page:
+    """Of those who watched within the stretch, or ever: whose name begins like this. Their ranks
+    are those among all."""
+    key: dict[str, Any] = {"guild_id": guild_id, "limit": limit, "offset": offset}
+    key |= {"name": fold(name), "own_viewer_id": None}
+    if stretch is None:
+        return _page_of(list(tx.execute(_FIND_PLACES, key)), None)
+    return _page_of(list(tx.execute(_FIND_PLACES_IN, key | _bounds(*stretch))), None)
+
+
+def _page_of(found: Sequence[Any], own_viewer_id: int | None) -> Page:
     places = [(Place(r.rank, r.viewer_id, r.name, r.watched), r.on_page) for r in found]
     return Page(
         [place for place, on_page in places if on_page],
         found[0].ranked if found else 0,
         next((place for place, _on_page in places if place.viewer_id == own_viewer_id), None),
     )
+
+
+_FIND_FIRST_DAY = text("""
+    SELECT LEAST((SELECT min(day) FROM watchtime_days AS d WHERE d.guild_id = :guild_id),
+                 (SELECT min(at)::date FROM watchtime_adjustments AS a
+                   WHERE a.guild_id = :guild_id))
+""")
+
+
+def find_first_day(tx: Connection, guild_id: int) -> date | None:
+    """The first day, in UTC, of which there is anything."""
+    found: date | None = tx.execute(_FIND_FIRST_DAY, {"guild_id": guild_id}).scalar()
+    return found
 
 
 def _bounds(starts_at: datetime, ends_at: datetime) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """Streams, who is present right now, and stream by stream what a viewer watched."""
 
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, text
 
+from core.kit.calendar import Stretch
 from core.kit.work import ACROSS_GUILDS
 from core.people.records import Viewer
 
@@ -68,6 +69,19 @@ _GET_WATCHED_OF_STREAM = text("""
                       tstzrange(s.started_at, COALESCE(s.stale_from, s.until)))) AS part
      WHERE s.guild_id = :guild_id AND s.platform = :platform AND s.started_at = :started_at
 """)
+
+
+_LIST_LAST_STREAMS = text("""
+    SELECT started_at, max(until) AS until FROM watchtime_streams AS s
+     WHERE s.guild_id = :guild_id AND until > started_at
+     GROUP BY started_at ORDER BY started_at DESC LIMIT :limit
+""")
+
+
+def list_last_streams(tx: Connection, guild_id: int, limit: int) -> list[Stretch]:
+    """When streams ran, the newest first."""
+    found = tx.execute(_LIST_LAST_STREAMS, {"guild_id": guild_id, "limit": limit})
+    return [Stretch(row.started_at, row.until) for row in found]
 
 
 def get_watched_of_stream(tx: Connection, stream: Stream | None, viewer_id: int) -> timedelta:
@@ -230,6 +244,31 @@ def list_entries(tx: Connection, viewer: Viewer, limit: int, offset: int) -> lis
     """The newest first."""
     found = tx.execute(_LIST_ENTRIES, {**_key_of(viewer), "limit": limit, "offset": offset})
     return [Entry(**row) for row in found.mappings()]
+
+
+# Cut at the midnights of the server's time zone.
+_WATCHED_BY_DAY = text(
+    _ENTRIES
+    + """
+    SELECT local_day::date AS day, sum(upper(cut.part) - lower(cut.part)) AS watched
+      FROM watched, unnest(counted) AS piece,
+           generate_series(date_trunc('day', lower(piece) AT TIME ZONE :zone),
+                           upper(piece) AT TIME ZONE :zone, INTERVAL '1 day') AS local_day,
+           LATERAL (SELECT piece * tstzrange(local_day AT TIME ZONE :zone,
+                                  (local_day + INTERVAL '1 day') AT TIME ZONE :zone) AS part) AS cut
+     WHERE upper(piece) > :since AND NOT isempty(cut.part)
+     GROUP BY local_day ORDER BY local_day
+"""
+)
+
+
+def watched_by_day(
+    tx: Connection, viewer: Viewer, since: datetime, zone: str
+) -> dict[date, timedelta]:
+    """Calendar day -> what was credited of its streams, without corrections; of days on which
+    anything was."""
+    found = tx.execute(_WATCHED_BY_DAY, {**_key_of(viewer), "since": since, "zone": zone})
+    return {row.day: row.watched for row in found}
 
 
 def count_entries(tx: Connection, viewer: Viewer) -> int:

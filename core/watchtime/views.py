@@ -1,12 +1,13 @@
 """What there is to see of watchtime: a viewer's status, the leaderboard, the server at a glance."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import cast, get_args
 
 from core.guilds.actions import load_settings, time_zone_of
 from core.guilds.store import find_channel
-from core.kit.calendar import Stretch, day_around, month_around
+from core.kit.calendar import Stretch, day_around, midnight, month_around
 from core.kit.errors import Refusal
 from core.kit.feature import Goal, NextGoal
 from core.kit.leaderboard import MOST_ROWS
@@ -18,7 +19,7 @@ from core.people.exclusions.actions import is_excluded, list_excluded
 from core.people.records import Viewer
 from core.people.store import get_viewer
 from core.watchtime import rules, standings, streams
-from core.watchtime.actions import list_limits
+from core.watchtime.actions import list_hidden, list_limits
 from core.watchtime.rules import Period, WatchtimeSettings, limited_days
 from core.watchtime.standings import Page, Place, Rank, Totals
 from core.watchtime.streams import Entry, Stream
@@ -110,6 +111,30 @@ def _find_limit_end(work: Work, viewer_id: int) -> datetime | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A viewer's watchtime in short.
+
+    Attributes:
+        is_hidden: not shown on the public leaderboard.
+    """
+
+    place: Place
+    this_month: timedelta
+    is_hidden: bool
+
+
+def list_standings(work: Work, viewer_ids: Sequence[int]) -> list[Standing]:
+    """Of the accounts of a person, with the same numbers as `get_status`."""
+    month = month_around(work.now, time_zone_of(work))
+    in_month = standings.watched_between(work.tx, work.guild_id, viewer_ids, *month)
+    hidden = list_hidden(work, viewer_ids)
+    return [
+        Standing(one, in_month.get(one.viewer_id, timedelta()), one.viewer_id in hidden)
+        for one in standings.list_ranks(work.tx, work.guild_id, viewer_ids)
+    ]
+
+
 # -- the leaderboard ------------------------------------------------------------------------------
 
 
@@ -118,6 +143,7 @@ class Board:
     """A page of the leaderboard.
 
     Attributes:
+        period: one of `rules.Period`, or a key of `list_earlier`.
         stretch: the period's instants; None for all time.
         page: counted from 1.
         pages: how many there are.
@@ -125,7 +151,7 @@ class Board:
             while they have not linked an account.
     """
 
-    period: Period
+    period: str
     stretch: Stretch | None
     page: int
     pages: int
@@ -134,8 +160,34 @@ class Board:
     is_excluded: bool = False
 
 
-def get_board(work: Work, period: Period = "all", size: int = 10, page: int = 1) -> Board:
+LAST_STREAMS = 10
+"""Whose leaderboards can be chosen."""
+
+
+def list_earlier(work: Work) -> dict[str, Stretch]:
+    """The months before this one, such as `2026-10`, and the last streams, by when they began."""
+    first = standings.find_first_day(work.tx, work.guild_id)
+    zone = time_zone_of(work)
+    months = rules.months_before(work.now, first, zone) if first else ()
+    found = {f"{one.starts_at.astimezone(zone):%Y-%m}": one for one in months}
+    last = streams.list_last_streams(work.tx, work.guild_id, LAST_STREAMS)
+    return found | {f"{one.starts_at:%Y-%m-%dT%H:%M:%S}": one for one in last}
+
+
+def _find_stretch(work: Work, period: str) -> tuple[str, Stretch | None]:
+    if period in get_args(Period):
+        return period, rules.stretch_of(cast("Period", period), work.now, time_zone_of(work))
+    earlier = list_earlier(work)
+    return (period, earlier[period]) if period in earlier else ("all", None)
+
+
+def get_board(
+    work: Work, period: str = "all", size: int = 10, page: int = 1, search: str = ""
+) -> Board:
     """Who watched longest; a page that does not exist is the nearest one that does.
+
+    Args:
+        search: how names begin.
 
     Raises:
         Refusal: the size is not 1 to 25.
@@ -145,18 +197,41 @@ def get_board(work: Work, period: Period = "all", size: int = 10, page: int = 1)
             _("A leaderboard page has 1 to {most} rows.").format(most=MOST_ROWS),
             _("Try `/leaderboard top:10`."),
         )
-    stretch = rules.stretch_of(period, work.now, time_zone_of(work))
+    period, stretch = _find_stretch(work, period)
     own = people.find_own(work)
     page = min(page, MOST_PAGES)
-    found = _read_page(work, stretch, size, page, own)
+
+    def read(number: int) -> Page:
+        if search:
+            skipped = max(0, number - 1) * size
+            return standings.find_places(work.tx, work.guild_id, stretch, search, size, skipped)
+        return _read_page(work, stretch, size, number, own)
+
+    found = read(page)
     number, pages = nearest_page(page, min(found.ranked, MOST_PAGES * size), size)
     if number != page:
-        found = _read_page(work, stretch, size, number, own)
+        found = read(number)
     place, excluded = found.own, False
     if own is not None and place is None:
         place = Place(None, own.viewer_id, own.name, timedelta())
         excluded = is_excluded(work, own.viewer_id, "watchtime")
     return Board(period, stretch, number, pages, found.places, place, excluded)
+
+
+def list_board(work: Work, period: str, search: str, most: int) -> list[Place]:
+    """The same, from the first place on, without pages."""
+    _period, stretch = _find_stretch(work, period)
+    if search:
+        found = standings.find_places(work.tx, work.guild_id, stretch, search, most, 0)
+        return found.places
+    return _read_page(work, stretch, most, 1, None).places
+
+
+def get_public_board(work: Work, period: str, size: int, page: int) -> Board:
+    """A page without those who do not want to be shown there; the others keep their ranks."""
+    found = get_board(work, period, size, page)
+    hidden = list_hidden(work, [place.viewer_id for place in found.places])
+    return replace(found, places=[one for one in found.places if one.viewer_id not in hidden])
 
 
 def _read_page(
@@ -283,3 +358,16 @@ def get_history(work: Work, viewer_id: int, number: int, *, is_admin: bool) -> H
     entries = streams.list_entries(work.tx, viewer, ENTRIES, (page - 1) * ENTRIES)
     watched = standings.get_watched(work.tx, work.guild_id, viewer_id)
     return History(viewer, watched, page, pages, entries)
+
+
+DAYS = 30
+"""Of the chart of a viewer."""
+
+
+def get_days(work: Work, viewer: Viewer) -> list[tuple[date, timedelta]]:
+    """What a viewer was credited on each of the last days, corrections aside; oldest first."""
+    zone = time_zone_of(work)
+    today = work.now.astimezone(zone).date()
+    days = [today - timedelta(days=number) for number in reversed(range(DAYS))]
+    found = streams.watched_by_day(work.tx, viewer, midnight(days[0], zone), zone.key)
+    return [(day, found.get(day, timedelta())) for day in days]

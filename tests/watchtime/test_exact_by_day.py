@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -22,7 +22,7 @@ from core.kit.work import run_in_guild
 from core.people import store as people
 from core.watchtime import actions, standings, store, views
 from core.watchtime.records import DailyLimit
-from core.watchtime.rules import Limit, WatchtimeSettings, stretch_of
+from core.watchtime.rules import Limit, Period, WatchtimeSettings, stretch_of
 from tests.acting import act
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.watchtime.model import (
@@ -203,7 +203,7 @@ def check_periods(
 def test_leaderboards_match_the_slow_model(
     database: Database, place: Place, data: st.DataObject
 ) -> None:
-    """All time, month and week, with corrections and without the excluded."""
+    """All time, month, week and day, with corrections and without the excluded."""
     zone = ZoneInfo(place.zone)
     story = [moved(event, place.evening - EVENING) for event in data.draw(stories())]
     minute = st.integers(-60, 300).map(lambda m: place.evening + timedelta(minutes=m))
@@ -220,7 +220,7 @@ def test_leaderboards_match_the_slow_model(
         given_to = correct(tx, gifts, pieces, ids)
         for viewer in excluded & ids.keys():
             exclude(tx, GUILD, f"viewer{viewer}", now)
-        for period in ("all", "month", "week"):
+        for period in get_args(Period):
             stretch = stretch_of(period, now, zone)
             board = run_in_guild(tx, GUILD, NOBODY, now, views.get_board, period, 25)
             model = {

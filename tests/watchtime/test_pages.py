@@ -5,10 +5,13 @@ from datetime import timedelta
 import pytest
 
 from core.events import Person
-from core.people.actions import meet_person
+from core.kit.records import MemberId
+from core.people.actions import find_person, meet_person
+from core.people.store import add_link, get_viewer
 from core.watchtime import actions, views
+from core.watchtime.records import Adjustment
 from core.watchtime.rules import WatchtimeSettings
-from tests.dashboard.site import GUILD, Site, Visitor, words
+from tests.dashboard.site import GUILD, IDS, Site, Visitor, words
 
 PAGE = f"/g/{GUILD}/watchtime"
 
@@ -32,7 +35,7 @@ def test_board_shows_what_the_command_shows(site: Site, admin: Visitor) -> None:
     with site.services.work_in(GUILD) as work:
         board = views.get_board(work)
     assert [place.rank for place in board.places] == [1, 2, 3]
-    assert "🥇 &lt;b&gt;Yuki&lt;/b&gt; 3 h 00 min 🥈 LeoLion 2 h 00 min 🥉 MadCats 1 h" in shown
+    assert "🥇 &lt;b&gt;Yuki&lt;/b&gt; 3 h 00 min History 🥈 LeoLion 2 h 00 min" in shown
 
 
 @pytest.mark.parametrize("number", ["0", "101", "9" * 30, "many"])
@@ -55,7 +58,8 @@ def test_correction_counts_once_however_often_it_is_sent(site: Site, admin: Visi
     with site.services.work_in(GUILD) as work:
         viewer_id = next(p.viewer_id for p in views.get_board(work).places if p.name == "LeoLion")
     history = words(admin.get(f"{PAGE}/viewer/{viewer_id}"))
-    assert "Correction: counted twice −30 min" in history
+    assert "Correction: counted twice by Nora" in history
+    assert "−30 min" in history
     assert "1 h 30 min in all" in history
 
 
@@ -137,3 +141,72 @@ def test_overview_has_a_card_with_the_viewers_of_the_stream(site: Site, admin: V
     page = admin.get(f"{PAGE}/viewers")
     assert 'id="viewers"' in page.text
     assert page.text.count("</td></tr>") == views.POINTS + 1
+
+
+def viewer_id_of(site: Site, name: str) -> int:
+    with site.services.work_in(GUILD) as work:
+        return next(p.viewer_id for p in views.get_board(work).places if p.name == name)
+
+
+def test_search_keeps_the_rank_among_all(site: Site, admin: Visitor) -> None:
+    for period in ("all", "day", "month"):
+        page = words(admin.get(f"{PAGE}?period={period}&search=@leoL"))
+        assert "🥈 LeoLion 2 h 00 min" in page
+        assert "MadCats" not in page
+        file = admin.get(f"{PAGE}/leaderboard.csv?period={period}&search=leo")
+        assert file.text.splitlines()[1:] == ["2,LeoLion,7200"]
+    assert "Nobody found" in words(admin.get(f"{PAGE}?search=Lion"))
+
+
+def test_earlier_months_and_streams_have_their_own_leaderboard(site: Site, admin: Visitor) -> None:
+    with site.services.work_in(GUILD) as work:
+        month = (work.now.replace(day=1) - timedelta(days=1)).replace(hour=12)
+        start = month - timedelta(minutes=5)
+        actions.note_live(work.tx, GUILD, "kick", start, month + timedelta(minutes=5))
+        viewer = find_person(work, "MadCats").viewer_id
+        work.add(
+            Adjustment(
+                key="before",
+                viewer_id=viewer,
+                amount=timedelta(minutes=7),
+                reason="x",
+                actor=MemberId(1),
+                at=month,
+            )
+        )
+        earlier = list(views.list_earlier(work))
+    assert earlier == [f"{month:%Y-%m}", f"{start:%Y-%m-%dT%H:%M:%S}"]
+    for period in earlier:
+        page = words(admin.get(f"{PAGE}?period={period}"))
+        assert "🥇 MadCats 7 min" in page
+        assert "LeoLion" not in page
+    assert "LeoLion" in words(admin.get(f"{PAGE}?period=2001-01"))
+
+
+def test_hidden_viewer_is_left_out_in_public_only(site: Site, admin: Visitor) -> None:
+    viewer_id = viewer_id_of(site, "LeoLion")
+    me = f"/me/{GUILD}"
+    assert admin.post(f"{me}/watchtime/hidden", page=me, hide="1").status_code == 422
+    with site.services.work_in(GUILD) as work:
+        add_link(work.tx, GUILD, IDS["nora"], "kick", viewer_id, work.now)
+    assert "shows your name" in words(admin.get(me))
+    for _click in range(2):
+        assert admin.post(f"{me}/watchtime/hidden", page=me, hide="1").status_code == 303
+    assert "leaves you out" in words(admin.get(me))
+    page = words(site.visitor().get(f"/p/{GUILD}/leaderboard"))
+    assert "LeoLion" not in page
+    assert "🥉 MadCats" in page
+    assert "🥈 LeoLion" in words(admin.get(PAGE))
+    admin.post(f"{me}/watchtime/hidden", page=me)
+    assert "LeoLion" in words(site.visitor().get(f"/p/{GUILD}/leaderboard?page=1"))
+
+
+def test_person_card_has_the_numbers_of_the_command(site: Site, admin: Visitor) -> None:
+    viewer_id = viewer_id_of(site, "LeoLion")
+    with site.services.work_in(GUILD) as work:
+        found = views.get_status(work, get_viewer(work.tx, GUILD, viewer_id))
+        standing = views.list_standings(work, [viewer_id])[0]
+    assert standing.place.rank == found.rank.rank == 2
+    assert standing.place.watched == found.rank.watched == timedelta(hours=2)
+    assert standing.this_month == found.this_month
+    assert "Rank 2 Public leaderboard shown" in words(admin.get(f"/g/{GUILD}/people/{viewer_id}"))

@@ -7,6 +7,8 @@ import pytest
 from sqlalchemy import Connection
 
 from core.guilds import store as guilds
+from core.guilds.actions import change_setting
+from core.guilds.settings import TIME_ZONE
 from core.kit.database import cache_of
 from core.kit.errors import Refusal
 from core.kit.health_item import HealthItem
@@ -225,3 +227,23 @@ def test_today_is_what_the_leaderboard_of_today_adds_up_to(
     assert (today.watched, today.viewers) == (minutes(40), 2)
     tomorrow = run_in_guild(tx, guild_id, NOBODY, at(24 * 60), views.get_today)
     assert (tomorrow.watched, tomorrow.viewers) == (minutes(0), 0)
+
+
+def test_days_of_a_viewer_add_up_to_their_streams(
+    tx: Connection, guild_id: int, teller: Teller
+) -> None:
+    """Midnight is that of the server's time zone."""
+    tell(tx, teller.says(1, at(115)), teller.seen_live(at(-5), at(130)))
+    actions.credit(tx, guild_id)
+    viewer = act(tx, guild_id, people.find_person, "viewer1")
+
+    def last_days() -> list[timedelta]:
+        cache_of(tx).clear()
+        days = run_in_guild(tx, guild_id, NOBODY, at(140), views.get_days, viewer)
+        assert len(days) == views.DAYS
+        assert sum((time for _day, time in days), minutes(0)) == minutes(40)
+        return [time for _day, time in days[-2:]]
+
+    assert last_days() == [minutes(35), minutes(5)]
+    act(tx, guild_id, change_setting, TIME_ZONE, "Europe/Stockholm")
+    assert last_days() == [minutes(30), minutes(10)]

@@ -1202,6 +1202,16 @@ COMMENT ON COLUMN watchtime_adjustments.actor IS 'Discord id of the admin';
 
 ALTER TABLE watchtime_adjustments ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE watchtime_hidden (
+	guild_id BIGINT NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	hidden_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT watchtime_hidden_once PRIMARY KEY (guild_id, viewer_id), 
+	CONSTRAINT watchtime_hidden_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
+);
+
+ALTER TABLE watchtime_hidden ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE watchtime_totals (
 	guild_id BIGINT NOT NULL, 
 	viewer_id BIGINT NOT NULL, 
