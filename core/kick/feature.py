@@ -20,6 +20,7 @@ from core.kick.health import (
 from core.kick.intake.rules import AlertSettings
 from core.kick.personal import PERSONAL
 from core.kick.review import credit
+from core.kick.review import pages as review
 from core.kick.review.discord import Missed, ReviewButton
 from core.kick.review.discord import alert as review_alert
 from core.kick.review.rules import ReviewSettings
@@ -85,7 +86,7 @@ FEATURE = Feature(
             "made {after} the server that answers in the chat of {target} (was {before})"
         ),
     },
-    dashboard=(dashboard.PAGES, dashboard.LOG),
+    dashboard=(dashboard.PAGES, review.PAGES, dashboard.LOG),
     stats=dashboard.stats,
     setup=dashboard.setup,
     personal=PERSONAL,

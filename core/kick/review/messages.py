@@ -1,6 +1,6 @@
 """The embeds of the review queue."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import discord
@@ -9,7 +9,7 @@ from core.kick.review.actions import Entry
 from core.kick.review.credit import Credited
 from core.kick.review.records import ReviewItem
 from core.kit.clock import parse_instant
-from core.kit.discord_ui import ago, card, lines, safe
+from core.kit.discord_ui import ago, card, lines, safe, shortened
 from core.kit.words import _, plural
 
 SHOWN = 10
@@ -73,15 +73,20 @@ def queue(payload: Mapping[str, Any]) -> discord.Embed:
     return card("🔍 " + title, text, tone="warning", footer=" · ".join(commands))
 
 
-def _what(entry: Mapping[str, Any]) -> str:
-    giver, names = _person(entry["giver"]), _names(entry["receivers"], entry["count"])
+def sentence(entry: Entry) -> str:
+    """What happened, for a page: names are not escaped."""
+    return _what(_data(entry, entry[0]), shortened)
+
+
+def _what(entry: Mapping[str, Any], escape: Callable[[str, int], str] = safe) -> str:
+    giver, names = _person(entry["giver"], escape), _names(entry, escape)
     match entry["kind"]:
         case "kicks":
-            amount, gift = f"{entry['amount']:,}", safe(entry["gift_name"])
+            amount, gift = f"{entry['amount']:,}", escape(entry["gift_name"], 256)
             text = _("{giver} gave {amount} Kicks ({gift})")
             return text.format(giver=giver, amount=amount, gift=gift)
         case "sub":
-            name = _person(entry["receivers"][0])
+            name = _person(entry["receivers"][0], escape)
             text = _("{name} subscribed, month {months}")
             return text.format(name=name, months=entry["amount"])
         case "gift":
@@ -94,13 +99,14 @@ def _what(entry: Mapping[str, Any]) -> str:
     return f"{text.format(giver=giver, names=names)} {counted}"
 
 
-def _person(name: str) -> str:
-    return f"**{safe(name, 50)}**" if name else _("Somebody")
+def _person(name: str, escape: Callable[[str, int], str]) -> str:
+    return f"**{escape(name, 50)}**" if name else _("Somebody")
 
 
-def _names(names: Sequence[str], count: int) -> str:
-    shown = ", ".join(safe(name, 50) for name in names[:NAMED])
-    return shown + (", …" if count > min(len(names), NAMED) else "")
+def _names(entry: Mapping[str, Any], escape: Callable[[str, int], str]) -> str:
+    names = entry["receivers"][:NAMED]
+    shown = ", ".join(escape(name, 50) for name in names)
+    return shown + (", …" if entry["count"] > len(names) else "")
 
 
 def credited(number: int, result: Credited) -> discord.Embed:
