@@ -6,7 +6,18 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, text, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 
 from core.events import Event, to_json
 from core.inbox.records import FailedHandler, deliveries, events, retries
@@ -262,10 +273,34 @@ def find_newest(tx: Connection, source: str, lanes: Sequence[str]) -> datetime |
     return newest
 
 
-def list_newest(tx: Connection, source: str, lane: str, limit: int) -> list[Delivery]:
+def list_newest(
+    tx: Connection,
+    source: str,
+    lane: str,
+    limit: int,
+    *,
+    kind: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[Delivery]:
     """The last deliveries of this source in a lane, newest first."""
-    found = tx.execute(_newest(source, lane).limit(limit))
-    return [Delivery(*row) for row in found]
+    newest = _newest(source, lane)
+    if kind:
+        newest = newest.where(deliveries.c.kind == kind)
+    if since is not None:
+        newest = newest.where(deliveries.c.received_at >= since)
+    if until is not None:
+        newest = newest.where(deliveries.c.received_at < until)
+    return [Delivery(*row) for row in tx.execute(newest.limit(limit))]
+
+
+def count_since(
+    tx: Connection, source: str, lanes: Sequence[str], since: datetime, most: int
+) -> int:
+    """How many deliveries of this source came in these lanes, counted up to `most`."""
+    ours = (deliveries.c.source == source) & deliveries.c.lane.in_(lanes)
+    found = select(deliveries.c.id).where(ours, deliveries.c.received_at >= since).limit(most)
+    return tx.scalar(select(func.count()).select_from(found.subquery())) or 0
 
 
 def find_delivery(

@@ -18,7 +18,13 @@ from core.kick.accounts.rules import missing_scopes, scope_words
 from core.kick.accounts.store import find_account
 from core.kick.bodies import PLATFORM, WEBHOOK_KINDS
 from core.kick.chat import selftest
-from core.kick.intake.log import count_unattributed, find_body, list_newest_lines
+from core.kick.intake.log import (
+    Filter,
+    count_stored,
+    count_unattributed,
+    find_body,
+    list_newest_lines,
+)
 from core.kick.intake.records import LogLine
 from core.kick.intake.rules import LATE, AlertSettings
 from core.kick.intake.store import list_subscriptions
@@ -39,6 +45,9 @@ SETTINGS = (
     *ReviewSettings.declared.values(),
 )
 MOST_LINES = 1000
+MOST_COUNTED = 100_000
+OUTCOMES = ("stored", "seen", "unverified", "stale")
+"""Of deliveries that belong to a server."""
 PER_PAGE = 50
 
 
@@ -175,30 +184,27 @@ add_settings(PAGES, SETTINGS, shows=connection)
 def log(page: Page) -> str:
     """What Kick delivered last."""
 
+    wanted = Filter(
+        request.args.get("kind", ""),
+        request.args.get("outcome", ""),
+        page.day("since"),
+        page.day("until", after=1),
+    )
+
     def load(work: Work) -> tuple[list[LogLine], dict[str, int]]:
-        newest = list_newest_lines(work.tx, work.guild_id, MOST_LINES)
+        newest = list_newest_lines(work.tx, work.guild_id, MOST_LINES, wanted)
         return newest, count_unattributed(work.tx, work.now - timedelta(days=1))
 
     lines, unattributed = page.run(load)
-    kind, outcome = request.args.get("kind", ""), request.args.get("outcome", "")
-    since, until = page.day("since"), page.day("until", after=1)
-    fitting = [
-        one
-        for one in lines
-        if kind in ("", one.kind)
-        and outcome in ("", one.outcome)
-        and (since is None or one.at >= since)
-        and (until is None or one.at < until)
-    ]
-    number, pages = nearest_page(page.number("page"), len(fitting), PER_PAGE)
+    number, pages = nearest_page(page.number("page"), len(lines), PER_PAGE)
     words = messages.outcome_words
     return page.render(
         "kick_dashboard/log.html",
-        lines=fitting[(number - 1) * PER_PAGE : number * PER_PAGE],
+        lines=lines[(number - 1) * PER_PAGE : number * PER_PAGE],
         number=number,
         pages=pages,
-        kinds=[(one, one) for one in sorted({line.kind for line in lines})],
-        outcomes=[(one, words(one)) for one in sorted({line.outcome for line in lines})],
+        kinds=[(one, one) for one in sorted(WEBHOOK_KINDS)],
+        outcomes=[(one, words(one)) for one in OUTCOMES],
         asked=request.args,
         unattributed={words(name): count for name, count in unattributed.items()},
         outcome_words=words,
@@ -223,9 +229,8 @@ def delivery(page: Page, delivery_id: str) -> str:
 
 def stats(work: Work) -> list[Stat]:
     """For the overview."""
-    lines = list_newest_lines(work.tx, work.guild_id, MOST_LINES)
-    count = sum(work.now - line.at < timedelta(hours=1) for line in lines)
-    value = f"{count}+" if count == MOST_LINES else f"{count}"
+    count = count_stored(work.tx, work.guild_id, work.now - timedelta(hours=1), MOST_COUNTED)
+    value = f"{count:,}+" if count == MOST_COUNTED else f"{count:,}"
     return [Stat(_("Webhooks of the last hour"), value, pages="webhooks", icon=LOG.icon)]
 
 

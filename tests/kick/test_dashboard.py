@@ -1,14 +1,15 @@
 """The connection with Kick on the dashboard."""
 
 import re
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from core.guilds.store import find_channel
 from core.inbox import store as inbox
 from core.inbox.store import Delivery
-from core.kick import health
+from core.kick import health, pages
 from core.kick.accounts import actions, connect, primary
 from core.kick.bodies import WEBHOOK
 from core.kick.records import SelfTest
@@ -98,7 +99,33 @@ def test_body_of_a_delivery_is_shown_without_secrets(site: Site, admin: Visitor)
     assert "s3cr3t" not in shown
     assert admin.get(f"{log}/theirs").status_code == 404
     assert "No deliveries" in words(admin.get(f"{log}?until=2020-01-01"))
-    assert "chat.message.sent" in words(admin.get(f"{log}?kind=chat.message.sent&page=9"))
+    assert f"{log}/mine" in admin.get(f"{log}?kind=chat.message.sent&page=9").text
+    assert "No deliveries" in words(admin.get(f"{log}?kind=kicks.gifted"))
+    assert "No deliveries" in words(admin.get(f"{log}?outcome=stale"))
+
+
+def test_filter_finds_what_is_older_than_the_newest_lines(
+    site: Site, admin: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin.post(f"{PAGE}/channel", page=PAGE, channel="noraplays")
+    monkeypatch.setattr(pages, "MOST_LINES", 1)
+    with site.services.work_in(GUILD) as work:
+        lane = f"kick:{actions.get_known_channel(work).broadcaster_user_id}"
+        stored = [
+            Delivery(WEBHOOK, id_, kind, lane, {}, work.now)
+            for id_, kind in (("gift", "kicks.gifted"), ("chat", "chat.message.sent"))
+        ]
+        inbox.add_deliveries(work.tx, stored)
+        for id_, days in (("gift", 1), ("chat", 0)):
+            came = text("UPDATE inbox_deliveries SET received_at = :at WHERE delivery_id = :id")
+            work.tx.execute(came, {"at": work.now - timedelta(days=days), "id": id_})
+        today = work.now.date()
+        assert pages.stats(work)[0].value == "1"
+    log = f"/g/{GUILD}/webhooks"
+    assert f"{log}/gift" not in admin.get(log).text
+    assert f"{log}/gift" in admin.get(f"{log}?kind=kicks.gifted").text
+    assert f"{log}/gift" in admin.get(f"{log}?until={today - timedelta(days=1)}").text
+    assert f"{log}/gift" not in admin.get(f"{log}?since={today}").text
 
 
 def test_ids_that_kicks_website_does_not_say_are_typed_in(site: Site, admin: Visitor) -> None:

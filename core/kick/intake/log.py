@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, func, select, text
+from sqlalchemy import ColumnElement, Connection, Row, func, select, text
 from sqlalchemy.orm import Session
 
 from core.guilds import store as guilds
@@ -119,17 +119,42 @@ def add_lines(tx: Connection, lines: Sequence[Line]) -> None:
 # -- reading --------------------------------------------------------------------------------------
 
 
-def list_newest_lines(tx: Connection, guild_id: int, limit: int) -> list[LogLine]:
-    """A server's newest deliveries, the newest first."""
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which lines of the log to show; all of them by default."""
+
+    kind: str = ""
+    outcome: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def criteria(self) -> list[ColumnElement[bool]]:
+        """For the lines themselves."""
+        found = [LogLine.kind == self.kind] if self.kind else []
+        found += [LogLine.outcome == self.outcome] if self.outcome else []
+        found += [LogLine.at >= self.since] if self.since else []
+        return found + ([LogLine.at < self.until] if self.until else [])
+
+
+def list_newest_lines(
+    tx: Connection, guild_id: int, limit: int, wanted: Filter = Filter()
+) -> list[LogLine]:
+    """A server's newest deliveries that fit the filter, the newest first."""
+    times = {"since": wanted.since, "until": wanted.until}
     stored = [
         _stored(guild_id, delivery)
-        for lane in _lanes(tx, guild_id)
-        for delivery in inbox.list_newest(tx, WEBHOOK, lane, limit)
+        for lane in (_lanes(tx, guild_id) if wanted.outcome in ("", STORED) else ())
+        for delivery in inbox.list_newest(tx, WEBHOOK, lane, limit, kind=wanted.kind, **times)
     ]
-    others = select(LogLine).where(LogLine.guild_id == guild_id).limit(limit)
+    others = select(LogLine).where(LogLine.guild_id == guild_id, *wanted.criteria()).limit(limit)
     newest = others.order_by(LogLine.at.desc(), LogLine.id.desc())
     lines = [*read_records(tx, newest), *stored]
     return sorted(lines, key=lambda line: line.at, reverse=True)[:limit]
+
+
+def count_stored(tx: Connection, guild_id: int, since: datetime, most: int) -> int:
+    """How many deliveries were stored since then, counted up to `most`."""
+    return inbox.count_since(tx, WEBHOOK, _lanes(tx, guild_id), since, most)
 
 
 def find_body(tx: Connection, guild_id: int, delivery_id: str) -> tuple[LogLine, Any] | None:
