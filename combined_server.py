@@ -14,7 +14,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from types import FrameType
+from typing import Any, cast
 
 import redis
 import structlog
@@ -331,6 +332,14 @@ class Server(BaseApplication):
         and gunicorn's handlers of SIGINT and SIGQUIT can deadlock on a lock of the worker."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGQUIT, worker.handle_exit)
+        end_streams = cast("Flask", worker.wsgi).extensions["live_streams"].stop
+
+        def terminate(number: int, frame: FrameType | None) -> None:
+            # On a thread, because its lock may be taken. Open streams end, and nothing waits.
+            threading.Thread(target=end_streams, daemon=True).start()
+            worker.handle_exit(number, frame)
+
+        signal.signal(signal.SIGTERM, terminate)
         assert self._background is not None, "gunicorn calls load() first"
         self._background.start()
 

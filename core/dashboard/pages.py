@@ -16,6 +16,7 @@ from flask import (
     Response,
     abort,
     flash,
+    g,
     make_response,
     redirect,
     request,
@@ -102,6 +103,7 @@ class Dashboard:
             if feature.me is not None:
                 path = f"/me/<int:guild_id>/{feature.name}"
                 blueprint.register_blueprint(self._child(feature.me, path))
+        blueprint.before_request(self._note_position)
         blueprint.after_request(_never_cached)
         PublicPages(self.services, self.features).add_to(blueprint)
         return blueprint
@@ -128,6 +130,10 @@ class Dashboard:
         @app.context_processor
         def navigation() -> dict[str, Any]:
             return {"entries_for": self._entries}
+
+    def _note_position(self) -> None:
+        # Before anything is read: no change may fall between the page and its stream.
+        g.live_position = self.streams.position()
 
     def _entries(self, page: Page) -> list[GuildPages]:
         """What this person finds in the navigation."""
@@ -369,7 +375,8 @@ class Dashboard:
     def live(self, guild_id: int) -> Response:
         """The stream of changes."""
         self.access.page(guild_id, None)
-        return self.streams.response(guild_id, session.get(TOKEN, ""))
+        token, position = session.get(TOKEN, ""), request.args.get("since", "")
+        return self.streams.response(guild_id, token, position)
 
     def view_as(self, guild_id: int) -> Response:
         """See the server as a member with this role does; without a role, as oneself."""

@@ -6,6 +6,7 @@ A change in a table of package `raffle` is published as `raffle` after the commi
 database.
 """
 
+import secrets
 import select
 import socket
 import threading
@@ -28,6 +29,9 @@ LOOK_SECONDS = 1.0
 PAUSE_SECONDS = 0.5
 """Between two messages of a stream, so that a busy chat does not reload a page all the time."""
 
+ANYTHING = "anything"
+"""In place of a package: whatever the page shows may have changed."""
+
 _FULL = "retry: 15000\nevent: full\ndata:\n\n"
 """Tells the browser to try again later; after an error status it would never."""
 
@@ -47,14 +51,31 @@ class LiveStreams:
         self._condition = threading.Condition()
         self._streams: list[_Stream] = []
         self._stopping = False
+        self._started = secrets.token_hex(4)
+        self._count = 0
+        self._last: dict[int, dict[str, int]] = {}
         bus.subscribe(CHANGED, self._note)
 
     def _note(self, message: dict[str, Any]) -> None:
+        guild_id, package = int(message["guild_id"]), message["package"]
         with self._condition:
+            self._count += 1
+            self._last.setdefault(guild_id, {})[package] = self._count
             for stream in self._streams:
-                if stream.guild_id == int(message["guild_id"]):
-                    stream.changed.add(message["package"])
+                if stream.guild_id == guild_id:
+                    stream.changed.add(package)
             self._condition.notify_all()
+
+    def position(self) -> str:
+        """For a page that is about to be made: its stream begins with what changes from now on."""
+        with self._condition:
+            return f"{self._started}.{self._count}"
+
+    def _changed_since(self, guild_id: int, position: str) -> set[str]:
+        started, _dot, count = position.partition(".")
+        if started != self._started or not count.isdecimal():
+            return {ANYTHING} if position else set()
+        return {name for name, n in self._last.get(guild_id, {}).items() if n > int(count)}
 
     def stop(self) -> None:
         """End all streams."""
@@ -65,10 +86,12 @@ class LiveStreams:
     def count(self) -> int:
         return len(self._streams)
 
-    def response(self, guild_id: int, session: str) -> Response:
-        """A new stream. The oldest one of the same session makes room for it."""
+    def response(self, guild_id: int, session: str, position: str = "") -> Response:
+        """A new stream, of what has changed since `position`. The oldest one of the same session
+        makes room for it."""
         stream = _Stream(guild_id, session)
         with self._condition:
+            stream.changed = self._changed_since(guild_id, position)
             same = [one for one in self._streams if one.session == session]
             for old in same[: max(0, len(same) - MOST_PER_SESSION + 1)]:
                 self._end(old)

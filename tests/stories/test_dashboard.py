@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from core.kit.assets import PACKAGES
+from sandbox.kick.bodies import EVENT_TYPES
 from sandbox.kick.signing import SigningKey
 from tests.browser import PHONE, clean_page
 from tests.patience import until
@@ -17,7 +18,7 @@ from tests.stories.stage import GUILD, Stage, open_stage
 pytestmark = pytest.mark.browser
 
 AXE = (PACKAGES / "axe-core" / "axe.min.js").read_text()
-DESK = {"width": 1280, "height": 800}
+DESK = ViewportSize(width=1280, height=800)
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +118,95 @@ def test_members_get_their_own_page_only(stage: Stage, browser: Browser) -> None
         expect(page.get_by_role("heading", level=1)).to_contain_text("for the moderators")
 
 
+def test_new_server_is_set_up_without_typing_a_command(stage: Stage, browser: Browser) -> None:
+    """From the first login to the first slot request, by somebody else than the first server's
+    streamer."""
+    with clean_page(browser, viewport=DESK) as page:
+        page.goto(f"http://localhost:{stage.port}/servers")
+        page.get_by_role("link", name="Continue with Discord").click()
+        page.get_by_role("button", name="VeraSpins", exact=True).click()
+        page.get_by_role("link", name="Vera's Den").click()
+        overview = page.url
+        checklist = page.locator("#setup li")
+        first = checklist.filter(has_text="Enter the name of the Kick channel")
+        first.get_by_role("link", name="Kick connection").click()
+        page.get_by_label("Name of the Kick channel").fill("veraspins")
+        page.get_by_role("button", name="Follow this channel").click()
+        connection = page.url
+        page.get_by_role("button", name="Link Kick account").click()
+        page.get_by_role("link", name="Continue on Kick").click()
+        page.get_by_role("button", name="VeraSpins").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("VeraSpins is connected")
+
+        page.goto(connection)
+        expect(page.get_by_text("Connected", exact=True)).to_be_visible()
+        page.goto(overview + "link_panels")
+        page.get_by_label("Channel").select_option(label="#general")
+        page.get_by_role("button", name="Post").click()
+        expect(page.get_by_text("Works")).to_be_visible()
+
+        page.goto(overview + "slot_calls")
+        page.get_by_label("Channel").select_option(label="#slot-calls")
+        page.get_by_role("button", name="Save").click()
+        until(lambda: _hears(stage, "veraspins"), "the subscriptions of the new channel")
+        page.goto(connection)
+        page.get_by_role("button", name="Chat self-test").click()
+        expect(page.get_by_text("went to Kick's chat and came back")).to_be_visible()
+
+        page.goto(overview + "slot_calls")
+        stage.kick.chat("mia", "!call Gates of Olympus", channel="vera")
+        expect(page.get_by_role("row", name="Gates of Olympus")).to_be_visible()
+        page.goto(overview)
+        for step in ("Link the streamer's Kick account", "Post the link panel", "Test the chat"):
+            done = checklist.filter(has_text=step).locator(".state-ok")
+            expect(done).to_have_count(1)
+        expect(page.locator("#activity")).to_contain_text("requested Gates of Olympus")
+    posts = stage.discord.transcript("slot-calls", guild="Vera's Den")
+    assert "Gates of Olympus" in str(posts)
+
+
+def _hears(stage: Stage, slug: str) -> bool:
+    state = stage.kick.state()
+    channel = next(one for one in state["channels"] if one["slug"] == slug)
+    told = {
+        one["event"]
+        for one in state["webhooks"]["subscriptions"]
+        if str(one["broadcaster_user_id"]) == str(channel["broadcaster_user_id"])
+    }
+    return told >= set(EVENT_TYPES)
+
+
+def test_stream_evening_with_two_moderators(stage: Stage, browser: Browser, login: Path) -> None:
+    """Two browsers show the same while chat runs, whoever acts, and go on after a crash."""
+    with (
+        browser.new_context(storage_state=login, viewport=DESK) as desk,
+        browser.new_context(storage_state=login, viewport=PHONE) as phone,
+    ):
+        pages = [desk.new_page(), phone.new_page()]
+        first, second = pages
+        for page in pages:
+            page.goto(address(stage, "slot_calls"))
+        stage.kick.live(title="Friday")
+        for slot, person in (("Fire Joker", "mia"), ("Starburst", "leo"), ("Jammin Jars", "yuki")):
+            wants(stage, slot, person)
+            for page in pages:
+                expect(page.get_by_role("row", name=slot)).to_be_visible()
+        first.get_by_role("row", name="Fire Joker").get_by_role("button", name="Done").click()
+        expect(second.get_by_role("row", name="Fire Joker")).to_have_count(0)
+        stage.product.kill()
+        stage.start(name="evening").wait_well()
+        row = second.get_by_role("row", name="Starburst")
+        row.get_by_role("button", name="Skip").click()
+        expect(first.get_by_role("row", name="Starburst")).to_have_count(0)
+        for page in pages:
+            expect(page.get_by_role("row", name="Jammin Jars")).to_be_visible()
+        first.goto(address(stage))
+        expect(first.get_by_text("Live", exact=True)).to_be_visible()
+        expect(first.locator("#activity")).to_contain_text("requested Jammin Jars")
+        stage.kick.offline()
+        expect(first.get_by_text("Offline", exact=True)).to_be_visible()
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -132,7 +222,16 @@ def test_every_page_is_accessible_and_fits_the_screen(
         page.goto(address(stage))
         links = page.locator("nav.menu a").evaluate_all("links => links.map(link => link.href)")
         assert len(links) > 1
-        for link in [*links, f"http://localhost:{stage.port}/servers"]:
+        base = f"http://localhost:{stage.port}"
+        public = ("leaderboard", "raffle", "status")
+        others = [
+            f"{base}/servers",
+            f"{base}/me/{GUILD}",
+            *(f"{base}/p/{GUILD}/{one}" for one in public),
+        ]
+        page.goto(address(stage, "people"))
+        person = page.locator("tbody th a").first.get_attribute("href")
+        for link in [*links, *others, f"{base}{person}", f"{base}{person}/history"]:
             page.goto(link)
             assert (
                 page.evaluate("() => document.documentElement.scrollWidth")
