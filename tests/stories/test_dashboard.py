@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
+from core.guilds import store as guilds
 from core.kit.assets import PACKAGES
 from sandbox.kick.bodies import EVENT_TYPES
 from sandbox.kick.signing import SigningKey
@@ -30,6 +31,8 @@ def stage(
         opened.start().wait_well()
         opened.discord.wait_command("dashboard")
         opened.tuned_in()
+        with opened.database.begin() as tx:
+            guilds.set_setting(tx, GUILD, "slot_calls.cooldown_seconds", 0, set_by=1)
         yield opened
 
 
