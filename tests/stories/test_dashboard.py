@@ -221,6 +221,9 @@ def test_every_page_is_accessible_and_fits_the_screen(
     stage: Stage, browser: Browser, login: Path, options: dict[str, Any]
 ) -> None:
     found: dict[str, list[str]] = {}
+    stage.kick.chat("leo", "hello")
+    viewers = "SELECT count(*) FROM people_viewers WHERE guild_id = :guild"
+    until(lambda: stage.scalar(viewers, guild=GUILD), "a viewer")
     with clean_page(browser, storage_state=login, bypass_csp=True, **options) as page:
         page.goto(address(stage))
         links = page.locator("nav.menu a").evaluate_all("links => links.map(link => link.href)")
