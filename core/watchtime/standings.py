@@ -217,17 +217,24 @@ def list_members(tx: Connection, guild_id: int) -> dict[int, timedelta]:
 # was watched in all of them together.
 #
 # Counted of a day is never more than credited: a confirmation that has not been credited yet does
-# not run ahead of the total.
+# not run ahead of the total. Where all that was live on such a day lies within the period, what was
+# credited of the day counts, and nobody's presence has to be read.
 _EARNED = """
-    WITH edge AS (
-        SELECT (starts_at AT TIME ZONE 'UTC')::date AS day, s.platform,
-               range_agg(tstzrange(s.started_at, s.until))
-                   * tstzmultirange(tstzrange(starts_at, ends_at)) AS live
+    WITH cut AS (
+        SELECT day, tstzmultirange(tstzrange(starts_at, ends_at)) AS within,
+               tstzmultirange(tstzrange(CAST(day AS timestamp) AT TIME ZONE 'UTC',
+                                        CAST(day + 1 AS timestamp) AT TIME ZONE 'UTC')) AS whole
           FROM unnest(CAST(:edge_starts AS timestamptz[]), CAST(:edge_ends AS timestamptz[]))
-                   AS edge (starts_at, ends_at)
+                   AS edge (starts_at, ends_at),
+               LATERAL (SELECT (starts_at AT TIME ZONE 'UTC')::date AS day) AS of_utc
+    ), edge AS (
+        SELECT day, s.platform,
+               range_agg(tstzrange(s.started_at, s.until)) * within AS live,
+               range_agg(tstzrange(s.started_at, s.until)) * whole <@ within AS is_all
+          FROM cut
           JOIN watchtime_streams AS s
-            ON s.guild_id = :guild_id AND s.until > starts_at AND s.started_at < ends_at
-         GROUP BY starts_at, ends_at, s.platform
+            ON s.guild_id = :guild_id AND tstzrange(s.started_at, s.until) && whole
+         GROUP BY day, within, whole, s.platform
     ), earned AS (
         SELECT d.viewer_id, sum(d.watched) AS watched, FALSE AS adjusted
           FROM watchtime_days AS d
@@ -236,12 +243,15 @@ _EARNED = """
          GROUP BY d.viewer_id
         UNION ALL
         SELECT d.viewer_id,
-               LEAST(d.watched, (
-                   SELECT COALESCE(sum(upper(part) - lower(part)), INTERVAL '0')
-                     FROM unnest(COALESCE(d.counted, d.present) * edge.live) AS part)), FALSE
+               CASE WHEN edge.is_all THEN d.watched
+                    ELSE LEAST(d.watched, (
+                        SELECT COALESCE(sum(upper(part) - lower(part)), INTERVAL '0')
+                          FROM unnest(COALESCE(d.counted, d.present) * edge.live) AS part))
+               END, FALSE
           FROM edge
           JOIN watchtime_days AS d
             ON d.guild_id = :guild_id AND d.day = edge.day AND d.platform = edge.platform {viewers}
+         WHERE NOT isempty(edge.live)
         UNION ALL
         SELECT d.viewer_id, d.amount, TRUE
           FROM watchtime_adjustments AS d
@@ -356,15 +366,34 @@ _NAMED = (
     + _ON_PAGE
 )
 _FIND_PLACES_IN = text(_EARNED.format(viewers="") + _NAMED)
-_FIND_PLACES = text(
-    """
-    WITH period AS (
-        SELECT viewer_id, watched FROM watchtime_totals AS t
-         WHERE t.guild_id = :guild_id AND step > 0
+# Of all time everybody has a place, so only those on the page are ranked: one pass counts how many
+# lie between each two of them.
+_FIND_PLACES = text(f"""
+    WITH named AS (
+        SELECT t.viewer_id, v.name, t.watched, count(*) OVER () AS ranked,
+               row_number() OVER (ORDER BY t.watched DESC, t.viewer_id) AS line
+          FROM people_viewers v
+          JOIN watchtime_totals AS t ON t.guild_id = v.guild_id AND t.viewer_id = v.viewer_id
+         WHERE v.guild_id = :guild_id AND starts_with(v.folded_name, :name)
+           AND t.step > 0 AND t.viewer_id NOT IN {_EXCLUDED}
+    ), shown AS (
+        SELECT *, line > :offset AND line <= :offset + :limit AS on_page FROM named
+         WHERE line > :offset AND line <= :offset + :limit OR line = 1
+    ), bound AS (
+        SELECT array_agg(DISTINCT -watched ORDER BY -watched) AS bounds FROM shown
+    ), above AS MATERIALIZED (
+        SELECT width_bucket(-t.watched, bounds) AS bucket, count(*) AS viewers
+          FROM watchtime_totals AS t, bound
+         WHERE t.guild_id = :guild_id AND step > 0 AND bounds IS NOT NULL
+           AND t.viewer_id NOT IN {_EXCLUDED}
+         GROUP BY bucket
     )
-"""
-    + _NAMED
-)
+    SELECT 1 + COALESCE((SELECT sum(above.viewers) FROM above
+                          WHERE above.bucket < array_position(bounds, -s.watched)), 0)::int AS rank,
+           s.viewer_id, s.name, s.watched, s.ranked, s.on_page
+      FROM shown AS s, bound
+     ORDER BY s.line
+""")
 
 
 def read_page(

@@ -145,17 +145,19 @@ def count_present(tx: Connection, guild_id: int, platform: str, now: datetime) -
 # added up, so that the work does not grow with the number of instants.
 _COUNT_OVER_TIME = text("""
     WITH part AS (
-        SELECT ceil(extract(epoch FROM lower(part) - :starts_at) / :step)::int AS first,
-               ceil(extract(epoch FROM upper(part) - :starts_at) / :step)::int AS last
+        SELECT ceil(date_part('epoch', lower(part) - :starts_at) / :step)::int AS first,
+               ceil(date_part('epoch', upper(part) - :starts_at) / :step)::int AS last,
+               count(*) AS viewers
           FROM watchtime_days AS d, unnest(d.present) AS part
          WHERE d.guild_id = :guild_id AND d.platform = :platform
            AND d.day BETWEEN (CAST(:starts_at AS timestamptz) AT TIME ZONE 'UTC')::date
                          AND (CAST(:ends_at AS timestamptz) AT TIME ZONE 'UTC')::date
-           AND part && tstzrange(:starts_at, :ends_at)
+           AND upper(part) > :starts_at AND lower(part) <= :ends_at
+         GROUP BY first, last
     ), change AS (
-        SELECT GREATEST(first, 0) AS number, 1 AS by FROM part
+        SELECT GREATEST(first, 0) AS number, viewers AS by FROM part
          UNION ALL
-        SELECT GREATEST(last, 0), -1 FROM part
+        SELECT GREATEST(last, 0), -viewers FROM part
     )
     SELECT number, sum(by) AS change FROM change GROUP BY number ORDER BY number
 """)

@@ -35,7 +35,7 @@ def test_board_shows_what_the_command_shows(site: Site, admin: Visitor) -> None:
     with site.services.work_in(GUILD) as work:
         board = views.get_board(work)
     assert [place.rank for place in board.places] == [1, 2, 3]
-    assert "🥇 &lt;b&gt;Yuki&lt;/b&gt; 3 h 00 min History 🥈 LeoLion 2 h 00 min" in shown
+    assert "🥇 &lt;b&gt;Yuki&lt;/b&gt; 3 h 00 min 🥈 LeoLion 2 h 00 min" in shown
 
 
 @pytest.mark.parametrize("number", ["0", "101", "9" * 30, "many"])
