@@ -1,6 +1,7 @@
 """The raffle on the dashboard: what runs, the board, every entry, and what admins do with it."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 from flask import Response, abort, request
 
@@ -32,7 +33,7 @@ from core.raffle.ledger import gifts, store
 from core.raffle.ledger.messages import source_words
 from core.raffle.periods import actions as periods
 from core.raffle.periods.rules import parse_date
-from core.raffle.records import Draw, Period, SourceTotal
+from core.raffle.records import Draw, Period, Source, SourceTotal
 from core.raffle.rules import RaffleSettings
 
 PAGES = GuildPages("raffle", lambda: _("Raffle"), icon="ticket", order=30)
@@ -111,6 +112,29 @@ def viewer(page: Page, viewer_id: int) -> str:
         }
 
     return page.render("raffle/viewer.html", **page.run(load), source_words=source_words)
+
+
+@PAGES.get("ledger")
+def ledger(page: Page) -> str:
+    """Every entry of every viewer, with filters."""
+    sources = get_args(Source)
+    source, name = request.args.get("source", ""), request.args.get("name", "").strip()
+    source = source if source in sources else ""
+    entries, count, number, pages = page.run(
+        store.list_ledger, source, name.replace("\0", ""), page.number("page"), PER_PAGE
+    )
+    return page.render(
+        "raffle/ledger.html",
+        entries=entries,
+        count=count,
+        number=number,
+        pages=pages,
+        most=store.LEDGER,
+        sources=sources,
+        source=source,
+        name=name,
+        source_words=source_words,
+    )
 
 
 # -- tickets --------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from core.events import Person
+from core.guilds.actions import change_settings
 from core.kit.work import Work
 from core.people.actions import meet_person
 from core.raffle import store as raffles
@@ -14,6 +15,7 @@ from core.raffle.actions import config_of
 from core.raffle.ledger import actions as tickets
 from core.raffle.periods import actions as periods
 from core.raffle.records import Balance, Period
+from core.raffle.rules import RaffleSettings
 from tests.dashboard.site import GUILD, Site, Visitor, words
 
 PAGE = f"/g/{GUILD}/raffle"
@@ -70,6 +72,27 @@ def test_tickets_are_given_once_and_shown_with_their_reason(
     history = words(admin.get(f"{PAGE}/viewer/{viewer_id}"))
     assert "thanks +5" in history
     assert "too many -2" in history
+
+
+def test_ledger_shows_every_entry_and_filters(site: Site, admin: Visitor, raffle: Period) -> None:
+    page = f"{PAGE}/ledger"
+    assert "No entries" in words(admin.get(page))
+    give(admin, form_key="one")
+    give(admin, form_key="two", what="take", amount="2", reason="too many")
+    shown = words(admin.get(page))
+    assert "Entries 2 ·" in shown
+    assert shown.index("too many -2") < shown.index("thanks +5")
+    assert "Entries 2 ·" in words(admin.get(f"{page}?name=madcats&page=9"))
+    given = words(admin.get(f"{page}?source=bonus&name=MadCats"))
+    assert ("Entries 1 ·" in given, "thanks +5" in given) == (True, True)
+    assert "No entries" in words(admin.get(f"{page}?source=wager"))
+    assert "No entries" in words(admin.get(f"{page}?name=nobody"))
+
+
+def test_public_page_that_is_off_is_not_found(site: Site, raffle: Period) -> None:
+    with site.services.work_in(GUILD) as work:
+        change_settings(work, RaffleSettings, public_page=False)
+    assert site.visitor().get(f"/p/{GUILD}/raffle").status_code == 404
 
 
 @pytest.mark.parametrize(

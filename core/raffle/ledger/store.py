@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, ColumnElement, Connection, Row, bindparam, func, select, text
 
 from core.kit.database import among
+from core.kit.paginator import nearest_page
 from core.kit.work import ACROSS_GUILDS, Work
 from core.people.exclusions.store import excluded_from, select_excluded
-from core.people.records import Link
+from core.people.records import Link, Viewer
 from core.raffle.records import Balance, Entry, Source, SourceTotal, TicketRate
 from core.raffle.rules import Rate
 
@@ -296,6 +297,29 @@ def list_entries(work: Work, period: int, viewer_id: int, limit: int, skip: int)
     """Somebody's entries, newest first."""
     theirs = select(Entry).where(Entry.period == period, Entry.viewer_id == viewer_id)
     return work.scalars(theirs.order_by(Entry.id.desc()).limit(limit).offset(skip)).all()
+
+
+LEDGER = 10_000
+"""How many of a server's newest entries are searched, so that a rare source needs no index."""
+
+
+def list_ledger(
+    work: Work, source: str, name: str, page: int, per_page: int
+) -> tuple[Sequence[Row[Entry, str]], int, int, int]:
+    """Entries with their viewers' names, newest first, of a source and a viewer if they are given:
+    one page, how many there are, and the page's number and how many there are of those."""
+    newest = select(Entry.id).order_by(Entry.id.desc()).offset(LEDGER).limit(1)
+    same_viewer = (Viewer.guild_id == Entry.guild_id) & (Viewer.viewer_id == Entry.viewer_id)
+    which = [Entry.id > (work.scalar(newest) or 0)]
+    if source:
+        which.append(Entry.source == source)
+    if name:
+        which.append(func.lower(Viewer.name) == name.casefold())
+    count = work.scalar(select(func.count(Entry.id)).join(Viewer, same_viewer).where(*which)) or 0
+    number, pages = nearest_page(page, count, per_page)
+    found = select(Entry, Viewer.name).join(Viewer, same_viewer).where(*which)
+    shown = found.order_by(Entry.id.desc()).limit(per_page).offset((number - 1) * per_page)
+    return work.execute(shown).all(), count, number, pages
 
 
 _LIST_TAKEN = text("""
