@@ -1,6 +1,8 @@
 """Who is asking, and what they may do: checked against Discord on every request."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import abort, redirect, request, session, url_for
@@ -9,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
 from core.guilds.records import Guild
+from core.kit.database import cache_of
 from core.kit.discord_rest import DiscordGuild, DiscordMember, DiscordRest
 from core.kit.errors import Refusal
 from core.kit.guild_pages import GuildPages, Page, Person
@@ -49,6 +52,7 @@ class Rights:
     is_admin: bool
     role: int | None
     time_zone: ZoneInfo
+    known: Mapping[object, Any]
 
     @property
     def any(self) -> bool:
@@ -95,7 +99,9 @@ class Access:
                 if member.is_admin and role is None
                 else guild_store.list_granted(work.tx, guild_id, role_ids)
             )
-            return Rights(guild, member, groups, member.is_admin, role, guilds.time_zone_of(work))
+            zone = guilds.time_zone_of(work)
+            known = dict(cache_of(work.tx))
+        return Rights(guild, member, groups, member.is_admin, role, zone, known)
 
     def page(self, guild_id: int, pages: GuildPages | None, *, admins_only: bool = False) -> Page:
         """The request of a page, once all rights are checked. `pages` is None for what whoever has
@@ -122,6 +128,8 @@ class Access:
             groups=rights.groups,
             time_zone=rights.time_zone,
             view_as=rights.role,
+            # A form may change what was read.
+            known=rights.known if request.method == "GET" else {},
         )
 
     def guild_of_admin(self, guild_id: int) -> DiscordGuild:

@@ -64,9 +64,8 @@ def _add_person(pages: GuildPages, features: Sequence[Feature]) -> View:
         """One person."""
 
         def load(work: Work) -> dict[str, object]:
-            viewer, link = _get(work, viewer_id), store.find_link_of_viewer(work, viewer_id)
-            discord_id = link.discord_id if link else None
-            accounts = store.list_links(work, discord_id) if discord_id else ()
+            viewer, accounts = _get(work, viewer_id), store.list_links_with(work, viewer_id)
+            discord_id = accounts[0].discord_id if accounts else None
             viewer_ids = [one.viewer_id for one in accounts] or [viewer.viewer_id]
             return {
                 "viewer": viewer,

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, te
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds.records import AuditEntry, Guild, GuildChannel, Permission, StoredSetting
+from core.kit.database import cache_of, cached
 from core.kit.records import table_of
 from core.kit.work import ACROSS_GUILDS, note_change
 
@@ -101,6 +102,7 @@ def set_channel(tx: Connection, channel: Channel) -> bool:
     """Make a guild follow this channel instead of another one of the platform; True if that changed
     anything."""
     new = {"channel_id": channel.channel_id, "slug": channel.slug}
+    cache_of(tx).pop(("channel", channel.guild_id, channel.platform), None)
     changed = tx.execute(
         upsert(_channels)
         .values(asdict(channel))
@@ -120,9 +122,13 @@ def list_channels(tx: Connection, platform: str) -> list[Channel]:
 
 
 def find_channel(tx: Connection, guild_id: int, platform: str) -> Channel | None:
-    """The channel that this guild follows."""
-    row = tx.execute(_OF_GUILD, {"guild_id": guild_id, "platform": platform}).mappings().first()
-    return Channel(**row) if row else None
+    """The channel that this guild follows. It is read once in a transaction."""
+
+    def read() -> Channel | None:
+        row = tx.execute(_OF_GUILD, {"guild_id": guild_id, "platform": platform}).mappings().first()
+        return Channel(**row) if row else None
+
+    return cached(tx, ("channel", guild_id, platform), read)
 
 
 def list_guilds_of(tx: Connection, platform: str, channel_id: int) -> list[int]:

@@ -312,6 +312,23 @@ def find_delivery(
     return Delivery(*row) if row else None
 
 
+_NEWEST_OF_KINDS = text("""
+    SELECT kinds.kind, newest.received_at
+      FROM unnest(CAST(:kinds AS text[])) AS kinds (kind),
+   LATERAL (SELECT d.received_at FROM inbox_deliveries d
+             WHERE d.source = :source AND d.lane = :lane AND d.kind = kinds.kind
+             ORDER BY d.received_at DESC LIMIT 1) newest
+""")
+
+
+def list_newest_of_kinds(
+    tx: Connection, source: str, lane: str, kinds: Sequence[str]
+) -> dict[str, datetime]:
+    """Kind -> when it last came, of those that came."""
+    given = {"source": source, "lane": lane, "kinds": list(kinds)}
+    return {row.kind: row.received_at for row in tx.execute(_NEWEST_OF_KINDS, given)}
+
+
 def find_newest_of_kind(tx: Connection, source: str, lane: str, kind: str) -> Delivery | None:
     """The last delivery of this source and kind in a lane."""
     row = tx.execute(_newest(source, lane).where(deliveries.c.kind == kind).limit(1)).first()

@@ -211,18 +211,25 @@ class Line:
     dated: str = ""
 
 
-def examine(work: Work, services: Services) -> list[Line]:
-    """Everything that the Kick side of a server needs."""
+def examine(
+    work: Work, services: Services, read: tuple[primary.Primary, Account | None] | None = None
+) -> list[Line]:
+    """Everything that the Kick side of a server needs.
+
+    Args:
+        read: the primary server and the account, if they were read already.
+    """
     channel = guilds.find_channel(work.tx, work.guild_id, PLATFORM)
     if channel is None:
         remedy = _("Run `/connect_kick <channel>`.")
         return [Line("kick_channel", "down", _("not set"), remedy=remedy)]
+    described, account = read or (primary.describe(work), work.find(Account))
     return [
         Line("kick_channel", "ok", channel.slug),
         Line("broadcaster id", "ok", str(channel.channel_id)),
-        _primary(work),
+        _primary(described),
         _chatroom(work),
-        _account(work, channel),
+        _account(account, channel, work.now),
         *_webhooks(work, channel.channel_id),
         _feed(work, services.settings, channel.channel_id),
         _chat(work, services),
@@ -232,8 +239,7 @@ def examine(work: Work, services: Services) -> list[Line]:
     ]
 
 
-def _primary(work: Work) -> Line:
-    found = primary.describe(work)
+def _primary(found: primary.Primary) -> Line:
     if found.others <= 0:
         return Line("primary server", "ok", _("this one, no other follows the channel"))
     if found.is_here:
@@ -262,9 +268,8 @@ def _set_chatroom() -> str:
     return _("Run `/sync_kick`, or type it in with `/set_chatroom`.")
 
 
-def _account(work: Work, channel: Channel) -> Line:
-    account = work.find(Account)
-    state, found, remedy = account_state(account, channel, work.now)
+def _account(account: Account | None, channel: Channel, now: datetime) -> Line:
+    state, found, remedy = account_state(account, channel, now)
     ends_at = account.expires_at if account and state != "down" else None
     return Line("OAuth token", state, found, ends_at, remedy, _("ends"))
 
@@ -307,13 +312,13 @@ def _feed(work: Work, settings: Settings, broadcaster_user_id: int) -> Line:
 def _chat(work: Work, services: Services) -> Line:
     ours = (messages.c.guild_id == work.guild_id) & (messages.c.service == "kick")
     is_sent = (messages.c.state == "sent") & messages.c.receipt.has_key("message_id")
-    last = work.tx.scalar(select(func.max(messages.c.sent_at)).where(ours, is_sent))
-    dated = _("last said")
+    said = select(func.max(messages.c.sent_at)).where(ours, is_sent).scalar_subquery()
+    newest = select(messages.c.state, messages.c.error, said.label("last")).where(ours)
+    row = work.tx.execute(newest.order_by(messages.c.id.desc()).limit(1)).first()
+    last, dated = row.last if row else None, _("last said")
     reason = why_unable_to_send(work, services)
     if reason is not None:
         return Line("chat", "down", _("nothing can be said"), last, reason, dated)
-    newest = select(messages.c.state, messages.c.error).where(ours).order_by(messages.c.id.desc())
-    row = work.tx.execute(newest.limit(1)).first()
     if row is not None and row.state != "sent" and row.error is not None:
         again = _("It is tried again, or `/health` offers to.")
         return Line("chat", "warn", row.error, last, again, dated)

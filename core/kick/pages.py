@@ -13,7 +13,7 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.store import find_channel
 from core.kick import health, messages
 from core.kick.accounts import actions, channels, connect, primary
-from core.kick.accounts.records import ConnectAttempt, KnownChannel
+from core.kick.accounts.records import Account, ConnectAttempt, KnownChannel
 from core.kick.accounts.rules import missing_scopes, scope_words
 from core.kick.accounts.store import find_account
 from core.kick.bodies import PLATFORM, WEBHOOK_KINDS
@@ -65,23 +65,27 @@ def connection(page: Page) -> str:
 
     def load(work: Work) -> dict[str, object]:
         channel = find_channel(work.tx, work.guild_id, PLATFORM)
-        lines = health.examine(work, page.services)
+        account, known = work.find(Account), work.find(KnownChannel)
+        described = primary.describe(work) if channel else None
+        lines = health.examine(work, page.services, (described, account) if described else None)
         return {
             "lines": [one for one in lines if one.name not in WEBHOOK_KINDS],
             "webhooks": [one for one in lines if one.name in WEBHOOK_KINDS],
             "channel": channel,
-            "account": find_account(work.tx, work.guild_id),
-            "known": work.find(KnownChannel),
-            "primary": primary.describe(work) if channel else None,
+            "account": account,
+            "known": known,
+            "primary": described,
         }
 
+    with page.together():
+        found, fields = page.run(load), setting_fields(page, SETTINGS)
     return page.render(
         "kick_dashboard/connection.html",
-        **page.run(load),
+        **found,
         below=_BELOW,
         scope_words=scope_words,
         missing_scopes=missing_scopes,
-        fields=setting_fields(page, SETTINGS),
+        fields=fields,
     )
 
 

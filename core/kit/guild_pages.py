@@ -30,6 +30,7 @@ from zoneinfo import ZoneInfo
 from flask import Response, flash, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
+from core.kit.database import cache_of
 from core.kit.errors import Outage, Refusal
 from core.kit.words import _
 
@@ -135,6 +136,7 @@ class Page:
         refusal: why it was refused.
         view_as: the role as whose member an admin looks at the server.
         work: the unit of work that is open; see `together`.
+        known: what the check of the rights has read: it begins the cache of each transaction.
     """
 
     services: "Services"
@@ -150,6 +152,7 @@ class Page:
     shows: Route | None = None
     view_as: int | None = None
     work: "Work | None" = None
+    known: Mapping[object, Any] = field(default_factory=dict)
 
     @property
     def is_read_only(self) -> bool:
@@ -212,6 +215,7 @@ class Page:
             yield self.work
             return
         with self.services.work_in(self.guild.id, self.person.discord_id) as self.work:
+            cache_of(self.work.tx).update(self.known)
             try:
                 yield self.work
             finally:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Select, delete, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from core.kit.crypto import fingerprint
 from core.kit.database import key_of
@@ -159,6 +159,16 @@ def find_link_of_viewer(work: Work, viewer_id: int) -> Link | None:
     """The link of this account."""
     linked = Link.viewer_id == viewer_id
     return _first(work.tx, select(Link).where(Link.guild_id == work.guild_id, linked))
+
+
+def list_links_with(work: Work, viewer_id: int) -> Sequence[Link]:
+    """The accounts of the member who has linked this one; none if nobody has."""
+    other = aliased(Link)
+    member = select(other.discord_id).where(
+        other.guild_id == work.guild_id, other.viewer_id == viewer_id
+    )
+    theirs = select(Link).where(Link.discord_id == member.scalar_subquery())
+    return work.scalars(theirs.order_by(Link.platform)).all()
 
 
 def list_links(work: Work, discord_id: int) -> Sequence[Link]:

@@ -371,10 +371,19 @@ def list_accounts(work: Work, platform: str) -> Sequence[AffiliateAccount]:
     return work.scalars(linked.order_by(AffiliateAccount.account_id)).all()
 
 
-def list_accounts_of(work: Work, viewer_ids: Collection[int]) -> Sequence[AffiliateAccount]:
-    """Those that are linked with these viewers."""
-    theirs = select(AffiliateAccount).where(IS_LINKED, AffiliateAccount.viewer_id.in_(viewer_ids))
-    return work.scalars(theirs.order_by(AffiliateAccount.account_id)).all()
+def list_accounts_of(
+    work: Work, viewer_ids: Collection[int]
+) -> list[tuple[AffiliateAccount, Decimal]]:
+    """Those that are linked with these viewers, and all that was ever counted with each."""
+    same_guild = WagerChange.guild_id == AffiliateAccount.guild_id
+    counted = select(func.coalesce(func.sum(WagerChange.amount), 0)).where(
+        same_guild, WagerChange.account_id == AffiliateAccount.account_id
+    )
+    theirs = select(AffiliateAccount, counted.scalar_subquery()).where(
+        IS_LINKED, AffiliateAccount.viewer_id.in_(viewer_ids)
+    )
+    found = work.execute(theirs.order_by(AffiliateAccount.account_id))
+    return [(account, Decimal(amount)) for account, amount in found]
 
 
 def list_counted(work: Work, account_ids: Collection[int]) -> dict[int, Decimal]:

@@ -114,7 +114,6 @@ def setup(page: Page) -> list[SetupStep]:
 def person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> list[PersonCard]:
     """For the page about a person."""
     found = actions.list_accounts_of(work, viewer_ids)
-    counted = actions.list_counted(work, [one.account_id for one in found]) if found else {}
     return [
         PersonCard(
             TITLES[one.platform],
@@ -122,9 +121,9 @@ def person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> li
             rows=(
                 (_("Account"), one.username),
                 (_("State"), _("verified") if one.verified_at else _("waits to be verified")),
-                (_("Counted"), money(counted[one.account_id])),
+                (_("Counted"), money(counted)),
             ),
             order=40,
         )
-        for one in found
+        for one, counted in found
     ]

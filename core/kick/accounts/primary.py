@@ -3,7 +3,7 @@
 All of them count watchtime and tickets. The channel's lock is taken before those of guilds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -30,13 +30,11 @@ class Primary:
     Attributes:
         guild_id: of the server that asks.
         slug: the channel's name.
-        names: guild id -> name.
     """
 
     guild_id: int
     slug: str
     followers: Sequence[Follower]
-    names: Mapping[int, str]
 
     @property
     def current(self) -> Follower | None:
@@ -67,7 +65,7 @@ class Primary:
         ]
 
     def name_of(self, follower: Follower | None) -> str:
-        return self.names.get(follower.guild_id, "") if follower else "–"
+        return follower.name if follower else "–"
 
 
 def find_primary(tx: Connection, channel_id: int) -> int | None:
@@ -112,7 +110,7 @@ def describe(work: Work, *, lock: bool = False) -> Primary:
     if lock:
         work.tx.execute(_LOCK, {"channel_id": channel.channel_id})
     followers = store.list_followers(work.tx, channel.channel_id)
-    return Primary(work.guild_id, channel.slug, followers, guilds.list_names(work.tx))
+    return Primary(work.guild_id, channel.slug, followers)
 
 
 def claim(work: Work, *, manages: int | None) -> Primary:

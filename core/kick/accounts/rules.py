@@ -104,12 +104,14 @@ class Follower:
         connected_at: when the streamer connected the Kick account there; None if it is not
             connected, or Kick has ended the grant.
         primary_since: when an admin made it the primary server.
+        name: of the server.
     """
 
     guild_id: int
     followed_since: datetime | None = None
     connected_at: datetime | None = None
     primary_since: datetime | None = None
+    name: str = ""
 
     @property
     def is_connected(self) -> bool:

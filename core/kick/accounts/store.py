@@ -79,6 +79,7 @@ def list_followers(tx: Connection, channel_id: int) -> list[Follower]:
             KnownChannel.followed_since,
             Account.connected_at,
             KnownChannel.primary_since,
+            Guild.name,
         )
         .join(Guild, (Guild.guild_id == ours.guild_id) & Guild.left_at.is_(None))
         .outerjoin(KnownChannel, is_known)

@@ -204,9 +204,7 @@ def list_newest_of_kinds(
     )
     newest |= {row.kind: row.at for row in kept if row.kind in newest}
     for lane in _lanes(tx, guild_id):
-        for kind in kinds:
-            delivery = inbox.find_newest_of_kind(tx, WEBHOOK, lane, kind)
-            newest[kind] = delivery.received_at if delivery else newest[kind]
+        newest |= inbox.list_newest_of_kinds(tx, WEBHOOK, lane, kinds)
     return newest
 
 
