@@ -82,6 +82,20 @@ def _footer_of_post(stage: Stage, word: str) -> bool:
     return any(word in (e.get("description") or "") for line in lines for e in line["embeds"])
 
 
+def test_overview_draws_its_chart_again_while_chat_runs(
+    stage: Stage, browser: Browser, login: Path
+) -> None:
+    """Without breaking the policy for style sheets, which a clean page reports."""
+    stage.kick.live(title="Chart")
+    with clean_page(browser, viewport=DESK, storage_state=login) as page:
+        page.goto(address(stage))
+        expect(page.locator("#viewers canvas[data-drawn]")).to_be_visible()
+        with page.expect_response(lambda answer: answer.url.endswith("/watchtime/viewers")):
+            stage.kick.chat("leo", "hello")
+        expect(page.locator("#viewers canvas[data-drawn]")).to_be_visible()
+    stage.kick.offline()
+
+
 def test_two_moderators_cannot_close_a_request_twice(
     stage: Stage, browser: Browser, login: Path
 ) -> None:

@@ -22,8 +22,8 @@
   // Each chart reads its numbers from the table below it.
   let library;
   const draw = (root) => {
-    for (const table of root.querySelectorAll("table[data-chart-of]")) {
-      const canvas = document.getElementById(table.dataset.chartOf);
+    for (const table of root.querySelectorAll("table[data-chart-numbers]")) {
+      const canvas = table.closest("figure").querySelector("canvas"); // no id: htmx would copy its style
       if (canvas && !library) {
         library = document.createElement("script");
         library.src = canvas.dataset.library;
