@@ -416,7 +416,7 @@ def _plain(context: Context, text: str) -> str:
 
     if isinstance(page, Page):
         text = re.sub(r"<(?P<kind>#|@&)(?P<id>\d+)>", name, text)
-    return re.sub(r"[`*]|\\(?=\W)", "", text)
+    return re.sub(r"[`*]|\\(?=[\W_])", "", text)
 
 
 def _never_cached(response: Response) -> Response:

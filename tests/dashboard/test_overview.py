@@ -82,3 +82,9 @@ def test_activity_shows_what_the_person_may_use(site: Site) -> None:
 
 def test_activity_says_when_there_is_none(site: Site) -> None:
     assert "Nothing has happened yet" in words(site.visitor("nora").get(ACTIVITY))
+
+
+def test_sentences_for_discord_are_shown_without_markup(site: Site) -> None:
+    template = site.app.jinja_env.from_string("{{ text | plain }}")
+    shown = template.render(text=r"**Mia\_X** runs `/link` \> 5\%")
+    assert shown == "Mia_X runs /link &gt; 5%"
