@@ -5,7 +5,7 @@ they return are for reading: changes of them are not written.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -175,6 +175,12 @@ def list_links(work: Work, discord_id: int) -> Sequence[Link]:
     """The accounts that a member has linked."""
     theirs = select(Link).where(Link.discord_id == discord_id).order_by(Link.platform)
     return work.scalars(theirs).all()
+
+
+def find_links(work: Work, discord_ids: Collection[int]) -> dict[int, Link]:
+    """Discord id -> the account of that member, for those who have linked one."""
+    theirs = select(Link).where(Link.discord_id.in_(discord_ids))
+    return {link.discord_id: link for link in work.scalars(theirs)}
 
 
 def list_newest_links(work: Work, most: int) -> Sequence[tuple[Link, str]]:

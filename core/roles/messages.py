@@ -207,12 +207,17 @@ def members(reward: RoleReward, holders: Sequence[Holder], page: int) -> discord
     return card(title, lines(rows), tone="kick")
 
 
-def _holder(holder: Holder) -> str:
-    how = {
+def state_words() -> dict[str, str]:
+    """State of a grant -> how somebody has the role by the bot."""
+    return {
         "giving": _("being assigned"),
         "taking": _("being removed"),
         "given": _("assigned by the bot"),
-    }.get(holder.state, _("assigned manually"))
+    }
+
+
+def _holder(holder: Holder) -> str:
+    how = state_words().get(holder.state, _("assigned manually"))
     since = f" · {ago(holder.at)}" if holder.at is not None and holder.state == "given" else ""
     return f"<@{holder.discord_id}> · {how}{since}"
 

@@ -1,14 +1,20 @@
 """Role rewards on the dashboard. `/roles preview` stays in Discord: it needs the list of all
 members, which only the bot has."""
 
-from flask import Response
+from flask import Response, abort
 
 from core.guilds.setting_fields import add_settings, setting_fields
 from core.kit.errors import Refusal
 from core.kit.guild_pages import GuildPages, Page, SetupStep, whole_number
+from core.kit.paginator import nearest_page
 from core.kit.words import _
+from core.kit.work import Work
+from core.people.store import find_links
 from core.roles import actions, messages, store
+from core.roles.records import RoleReward
 from core.roles.rules import RoleSettings
+
+PER_PAGE = 50
 
 PAGES = GuildPages("roles", lambda: _("Role rewards"), icon="award", order=25)
 
@@ -26,6 +32,29 @@ def rewards(page: Page) -> str:
         obstacle_words=messages.obstacle_words,
         fields=setting_fields(page, RoleSettings.declared.values()),
     )
+
+
+@PAGES.get("<int:role_id>")
+def holders(page: Page, role_id: int) -> str:
+    """The members who got a role from the bot, or are about to get or lose it."""
+
+    states = messages.state_words()
+
+    def load(work: Work) -> dict[str, object]:
+        reward = work.find(RoleReward, role_id) or abort(404)
+        known = [one for one in store.list_holders(work, role_id) if one.state in states]
+        number, pages = nearest_page(page.number("page"), len(known), PER_PAGE)
+        shown = known[(number - 1) * PER_PAGE : number * PER_PAGE]
+        return {
+            "reward": reward,
+            "holders": shown,
+            "total": len(known),
+            "viewers": find_links(work, [one.discord_id for one in shown]),
+            "number": number,
+            "pages": pages,
+        }
+
+    return page.render("roles/holders.html", **page.run(load), states=states)
 
 
 @PAGES.post("add", shows=rewards)

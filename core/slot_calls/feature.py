@@ -8,7 +8,7 @@ from core.kit.work import chat_batch_action, event_action
 from core.slot_calls import messages
 from core.slot_calls.actions import call_slots, on_exclusion_changed, skip_calls
 from core.slot_calls.discord import CallButton, SlotCalls, render_post
-from core.slot_calls.pages import PAGES, activity, setup, stats
+from core.slot_calls.pages import PAGES, PUBLIC, activity, setup, stats
 from core.slot_calls.records import SlotCall
 from core.slot_calls.rules import SlotCallSettings
 
@@ -37,6 +37,7 @@ FEATURE = Feature(
     stats=stats,
     setup=setup,
     activity=activity,
+    public=(PUBLIC,),
     personal=personal_data(
         SlotCall, before_forget=lambda work, subject: skip_calls(work, *subject.viewer_ids)
     ),

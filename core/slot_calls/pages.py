@@ -6,7 +6,16 @@ from core.guilds.actions import load_settings
 from core.guilds.channels import find_trouble, say_trouble
 from core.guilds.records import ChannelTrouble
 from core.guilds.setting_fields import add_settings, setting_fields
-from core.kit.guild_pages import MOST_ACTIVITIES, Activity, GuildPages, Page, SetupStep, Stat
+from core.kit.guild_pages import (
+    MOST_ACTIVITIES,
+    Activity,
+    GuildPages,
+    Page,
+    PublicPage,
+    PublicRequest,
+    SetupStep,
+    Stat,
+)
 from core.kit.words import _, plural
 from core.kit.work import Work
 from core.people.exclusions import actions as exclusions
@@ -15,6 +24,9 @@ from core.slot_calls import actions, messages
 from core.slot_calls.rules import SlotCallSettings
 
 PAGES = GuildPages("slot_calls", lambda: _("Slot requests"), icon="list-numbers", order=50)
+
+MOST_PUBLIC = 100
+"""Requests on the public page."""
 
 
 @PAGES.get()
@@ -92,3 +104,18 @@ def setup(page: Page) -> list[SetupStep]:
             order=60,
         )
     ]
+
+
+def _public(public: PublicRequest) -> str:
+    calls = public.run(actions.list_open)
+    return public.render("slot_calls/public.html", calls=calls[:MOST_PUBLIC], waiting=len(calls))
+
+
+PUBLIC = PublicPage(
+    "queue",
+    lambda: _("Slot requests"),
+    PAGES.icon,
+    SlotCallSettings.declared["public_queue"],
+    _public,
+    order=15,
+)

@@ -46,6 +46,7 @@ class SlotCallSettings(GuildSettings, feature="slot_calls"):
         most=50,
         label="Open requests per viewer",
     )
+    public_queue: bool = switch("Whether the queue has a public web page.", default=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from typing import Any
 from flask import url_for
 from sqlalchemy import event
 
-from core.kit.records import ChannelId, ViewerId
+from core.kit.records import ChannelId, MemberId, RoleId, ViewerId
 from core.people import store as people
+from core.roles.records import RoleReward
 from core.slot_calls.records import SlotCall
 from core.wagers import actions as wagers
 from tests.dashboard.site import GUILD, IDS, Site, words
@@ -48,6 +49,8 @@ def fill(site: Site) -> int:
         people.add_link(work.tx, GUILD, IDS["mia"], "kick", viewer_id, work.now)
         people.set_viewer(work.tx, GUILD, "kick", 43, "LeoLion", work.now)
         wagers.link(work, "shuffle", "MiaSpins")
+        reward: dict[str, Any] = {"minutes": 60, "added_by": MemberId(1), "added_at": work.now}
+        work.add(RoleReward(role_id=RoleId(5), name="Fan", **reward))
         work.add(
             SlotCall(
                 number=1,
@@ -86,7 +89,8 @@ def test_no_page_needs_more_than_fifteen_statements(site: Site) -> None:
     for visitor in people_in.values():
         visitor.get(f"/me/{GUILD}")  # what Discord says is known from here on
     people_in["g"].get(f"/g/{GUILD}/setup")
-    parts = {"guild_id": GUILD, "viewer_id": viewer_id, "number": 1, "name": "leaderboard"}
+    parts: dict[str, Any] = {"guild_id": GUILD, "viewer_id": viewer_id, "number": 1, "role_id": 5}
+    parts |= {"name": "leaderboard"}
     counted, missing = {}, set()
     for rule in site.app.url_map.iter_rules():
         is_page = rule.endpoint.startswith("dashboard.") and "GET" in (rule.methods or ())

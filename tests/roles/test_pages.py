@@ -4,8 +4,12 @@ import re
 
 import pytest
 
+from core.kit.records import MemberId, RoleId
+from core.people import store as people
 from core.roles import actions
-from tests.dashboard.site import GUILD, Site, Visitor, words
+from core.roles.records import RoleGrant, RoleReward
+from core.roles.rules import State
+from tests.dashboard.site import GUILD, IDS, Site, Visitor, words
 
 PAGE = f"/g/{GUILD}/roles"
 
@@ -66,3 +70,33 @@ def test_moderators_cannot_give_roles_as_high_as_their_own(site: Site) -> None:
     theirs = role(site.visitor("nora").get(PAGE).text, "Moderator")
     assert tomas.post(f"{PAGE}/add", page=PAGE, role=theirs, minutes="1").status_code == 422
     assert rewards(site) == {}
+
+
+def test_members_of_a_role_are_listed_with_their_accounts(site: Site) -> None:
+    admin = site.visitor("nora")
+    with site.services.work_in(GUILD) as work:
+        viewer_id = people.set_viewer(work.tx, GUILD, "kick", 42, "MadCats", work.now)
+        people.add_link(work.tx, GUILD, IDS["mia"], "kick", viewer_id, work.now)
+        work.add(
+            RoleReward(
+                role_id=RoleId(5), name="Fan", minutes=60, added_by=MemberId(1), added_at=work.now
+            )
+        )
+        work.flush()
+        states: tuple[tuple[str, State], ...] = (("mia", "given"), ("leo", "taken"))
+        for number, (who, state) in enumerate(states, start=1):
+            work.add(
+                RoleGrant(
+                    number=number,
+                    role_id=RoleId(5),
+                    discord_id=MemberId(IDS[who]),
+                    state=state,
+                    reason="reached",
+                    at=work.now,
+                )
+            )
+    assert f"/g/{GUILD}/roles/5" in admin.get(f"/g/{GUILD}/roles").text
+    shown = words(admin.get(f"/g/{GUILD}/roles/5"))
+    assert "MadCats assigned by the bot" in shown
+    assert str(IDS["leo"]) not in shown
+    assert admin.get(f"/g/{GUILD}/roles/6").status_code == 404
