@@ -11,13 +11,14 @@ from core.raffle.draw.actions import on_viewer_banned
 from core.raffle.draw.claims import forget_winner
 from core.raffle.draw.discord import ClaimButton, DrawButton, Draws, render_winner, render_won
 from core.raffle.draw.pages import pages as draw_pages
+from core.raffle.draw_records import Pick
 from core.raffle.ledger import messages as ledger_messages
 from core.raffle.ledger.actions import on_account_linked, tell_raffle, tell_tickets
 from core.raffle.ledger.discord import BOARD, TICKETS, WHY, Tickets, VoidChoice
 from core.raffle.ledger.gifts import on_sub_gifted, on_support_revoked
 from core.raffle.periods import messages as period_messages
 from core.raffle.periods.discord import INFO, ChangeButton, RaffleCalendar
-from core.raffle.records import Balance, Entry, Gift, Pick, SourceTotal
+from core.raffle.records import Balance, Entry, Gift, SourceTotal
 from core.raffle.rules import RaffleSettings
 
 FEATURE = Feature(

@@ -28,12 +28,13 @@ from core.raffle.actions import Config, config_of, find_problem
 from core.raffle.draw import actions as draws
 from core.raffle.draw import claims, publishing
 from core.raffle.draw.store import list_picks
+from core.raffle.draw_records import Draw
 from core.raffle.ledger import actions as tickets
 from core.raffle.ledger import gifts, store
 from core.raffle.ledger.messages import source_words
 from core.raffle.periods import actions as periods
 from core.raffle.periods.rules import parse_date
-from core.raffle.records import Draw, Period, Source, SourceTotal
+from core.raffle.records import Period, Source, SourceTotal
 from core.raffle.rules import RaffleSettings
 
 PAGES = GuildPages("raffle", lambda: _("Raffle"), icon="ticket", order=30)

@@ -1,10 +1,9 @@
-"""Raffles, what was announced about them, the ledger of tickets, what earns them, and draws."""
+"""Raffles, what was announced about them, the ledger of tickets, and what earns them."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import (
-    DDL,
     BigInteger,
     CheckConstraint,
     ForeignKeyConstraint,
@@ -13,38 +12,23 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Text,
     UniqueConstraint,
-    event,
     func,
-    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import (
     Mapped,
-    MappedSQLExpression,
-    column_property,
-    declared_attr,
     mapped_column,
 )
 
-from core.drand.chain import QUICKNET, Round
-from core.draws.picks import SkipReason
-from core.draws.snapshot import Plan, is_public
+from core.draws.snapshot import Plan
 from core.kit.personal import ADMINS_ANSWER, PSEUDONYMOUS, holds
-from core.kit.records import ChannelId, GuildRecord, MemberId, ViewerId, one_of
-from core.people.records import Viewer, ViewerRecord, viewer_key
+from core.kit.records import GuildRecord, MemberId, ViewerId, one_of
+from core.people.records import ViewerRecord, viewer_key
 
 Source = Literal["watchtime", "gifted_sub", "wager", "bonus", "correction"]
 State = Literal["open", "frozen", "drawn", "closed"]
 Kind = Literal["opened", "planned", "frozen"]
-PickState = Literal["drawn", "claimed", "delivered", "expired", "skipped"]
-
-WINNING = ("drawn", "claimed", "delivered")
-"""The states of winners who have, or can still claim, a prize."""
-
-BEACON_TIMEOUT = timedelta(hours=1)
-"""How late a round has to be before an admin may draw without it: an admin who could choose freely
-between two results could choose the winner."""
 
 _PROOF = "tickets are proved by their entries"
 
@@ -104,10 +88,10 @@ class Period(GuildRecord, kw_only=True):
         return {"number": self.number, "starts_at": starts_at, "ends_at": ends_at}
 
 
-_PERIOD = ["raffle_periods.guild_id", "raffle_periods.number"]
+PERIOD = ["raffle_periods.guild_id", "raffle_periods.number"]
 
 
-class _RoundRecord(GuildRecord, kw_only=True):
+class RoundRecord(GuildRecord, kw_only=True):
     """Names the beacon's round that decides; without one it is a draw without beacon."""
 
     __abstract__ = True
@@ -117,7 +101,7 @@ class _RoundRecord(GuildRecord, kw_only=True):
     round_at: Mapped[datetime | None] = mapped_column(default=None, comment="when it is published")
 
 
-class Announcement(_RoundRecord, kw_only=True):
+class Announcement(RoundRecord, kw_only=True):
     """What was announced about a raffle: when its list is to be frozen and which round is expected
     to decide (at the opening, and whenever that changes), and every list that was frozen. Records
     are only added, so a second freeze stays visible."""
@@ -137,7 +121,7 @@ class Announcement(_RoundRecord, kw_only=True):
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "id", name="raffle_announcements_key"),
-        ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_announcements_period"),
+        ForeignKeyConstraint(["guild_id", "period"], PERIOD, name="raffle_announcements_period"),
         one_of("kind", Kind, name="raffle_announcements_kind"),
         CheckConstraint(
             "(kind = 'frozen') = (snapshot_hash IS NOT NULL) "
@@ -185,7 +169,7 @@ class Entry(ViewerRecord, kw_only=True):
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "id", name="raffle_entries_key"),
         UniqueConstraint("guild_id", "source_key", name="raffle_entries_once"),
-        ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_entries_period"),
+        ForeignKeyConstraint(["guild_id", "period"], PERIOD, name="raffle_entries_period"),
         viewer_key("raffle_entries_viewer"),
         one_of("source", Source, name="raffle_entries_source"),
         CheckConstraint("amount <> 0", name="raffle_entries_amount"),
@@ -208,7 +192,7 @@ class Balance(ViewerRecord, kw_only=True):
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "period", "viewer_id", name="raffle_balances_once"),
-        ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_balances_period"),
+        ForeignKeyConstraint(["guild_id", "period"], PERIOD, name="raffle_balances_period"),
         viewer_key("raffle_balances_viewer"),
         CheckConstraint("tickets >= 0", name="raffle_balances_never_below_zero"),
     )
@@ -228,7 +212,7 @@ class SourceTotal(ViewerRecord, kw_only=True):
         PrimaryKeyConstraint(
             "guild_id", "period", "source", "viewer_id", name="raffle_source_totals_once"
         ),
-        ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_source_totals_period"),
+        ForeignKeyConstraint(["guild_id", "period"], PERIOD, name="raffle_source_totals_period"),
         viewer_key("raffle_source_totals_viewer"),
         one_of("source", Source, name="raffle_source_totals_source"),
     )
@@ -262,7 +246,7 @@ class Gift(GuildRecord, kw_only=True):
         PrimaryKeyConstraint("guild_id", "key", name="raffle_gifts_once"),
         ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="raffle_gifts_guild"),
         viewer_key("raffle_gifts_viewer"),
-        ForeignKeyConstraint(["guild_id", "credited_in"], _PERIOD, name="raffle_gifts_period"),
+        ForeignKeyConstraint(["guild_id", "credited_in"], PERIOD, name="raffle_gifts_period"),
         CheckConstraint(
             "(credited_in IS NULL) = (tickets IS NULL)", name="raffle_gifts_credited_with_tickets"
         ),
@@ -289,255 +273,5 @@ class TicketRate(GuildRecord, kw_only=True):
         PrimaryKeyConstraint(
             "guild_id", "period", "source", "valid_from", name="raffle_rates_one_at_a_time"
         ),
-        ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_rates_period"),
+        ForeignKeyConstraint(["guild_id", "period"], PERIOD, name="raffle_rates_period"),
     )
-
-
-# -- draws ---------------------------------------------------------------------------------------
-
-
-class Draw(_RoundRecord, kw_only=True):
-    """A frozen list, what was fixed with it, and the beacon's round once it is known."""
-
-    __tablename__ = "raffle_draws"
-
-    period: Mapped[int]
-    snapshot: Mapped[str] = mapped_column(init=False, repr=False, compare=False, deferred=True)
-    snapshot_hash: Mapped[str] = mapped_column(
-        init=False, comment="SHA-256 of the snapshot, in hex"
-    )
-    entrants: Mapped[int]
-    tickets: Mapped[int] = mapped_column(BigInteger)
-    left_out: Mapped[int] = mapped_column(comment="holders who were not allowed to win")
-    frozen_at: Mapped[datetime]
-    frozen_by: Mapped[MemberId | None] = mapped_column(
-        comment="empty when it was frozen automatically",
-        info=holds("number", stays=ADMINS_ANSWER),
-    )
-    channel_id: Mapped[ChannelId] = mapped_column(comment="Discord channel of its posts")
-    claim_minutes: Mapped[int] = mapped_column(comment="how long a winner has, as announced")
-    randomness: Mapped[str | None] = mapped_column(default=None, comment="the round's, in hex")
-    signature: Mapped[str | None] = mapped_column(default=None, comment="the round's, in hex")
-    given_up_by: Mapped[MemberId | None] = mapped_column(
-        default=None,
-        comment="who drew without waiting for the round",
-        info=holds("number", stays=ADMINS_ANSWER),
-    )
-    given_up_at: Mapped[datetime | None] = mapped_column(default=None)
-
-    __table_args__ = (
-        PrimaryKeyConstraint("guild_id", "period", name="raffle_draws_once"),
-        ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_draws_period"),
-    )
-
-    @property
-    def claim_window(self) -> timedelta:
-        return timedelta(minutes=self.claim_minutes)
-
-    @property
-    def waits_for_beacon(self) -> bool:
-        return self.round is not None and self.randomness is None and self.given_up_at is None
-
-    @property
-    def is_public(self) -> bool:
-        """Whether a round of the public beacon decides that nobody could know at the freeze."""
-        return (
-            self.round is not None
-            and self.round_at == QUICKNET.made_at(self.round)
-            and is_public(self.chain, self.round, self.frozen_at)
-        )
-
-    def is_overdue(self, now: datetime) -> bool:
-        """Whether the round is so late that an admin may draw without it."""
-        due = self.round_at
-        return self.waits_for_beacon and due is not None and due + BEACON_TIMEOUT <= now
-
-    @property
-    def announcement(self) -> Announcement:
-        """What is recorded when the list is frozen."""
-        return Announcement(
-            period=self.period,
-            kind="frozen",
-            at=self.frozen_at,
-            chain=self.chain,
-            round=self.round,
-            round_at=self.round_at,
-            snapshot_hash=self.snapshot_hash,
-        )
-
-    @property
-    def random(self) -> Round | None:
-        """The beacon's round, once it is known."""
-        if self.randomness is None:
-            return None
-        return Round(self.chain or "", self.round or 0, self.randomness, self.signature or "")
-
-
-class _DrawnAccount(GuildRecord, kw_only=True):
-    """Whose line of the list it is.
-
-    Attributes:
-        account: such as `kick:123`; empty once it was forgotten.
-        name: the current one; empty if the account was forgotten before the draw.
-    """
-
-    __abstract__ = True
-
-    viewer_id: Mapped[ViewerId | None] = mapped_column(
-        comment="empty for somebody who was forgotten before the draw",
-        info=holds("viewer", stays=PSEUDONYMOUS),
-    )
-
-    @declared_attr
-    def account(cls) -> Mapped[str]:
-        account = func.concat(Viewer.platform, ":", Viewer.platform_user_id)
-        return _of_viewer(cls, account, Viewer.platform_user_id > 0)
-
-    @declared_attr
-    def name(cls) -> Mapped[str]:
-        return _of_viewer(cls, Viewer.name)
-
-
-def _of_viewer(pick: Any, value: Any, *criteria: Any) -> MappedSQLExpression[Any]:
-    """Of the viewer who was drawn, as it is now; empty if there is no such viewer."""
-    criteria += (Viewer.guild_id == pick.guild_id, Viewer.viewer_id == pick.viewer_id)
-    found = select(value).where(*criteria).correlate_except(Viewer).scalar_subquery()
-    return column_property(func.coalesce(found, ""))
-
-
-class Pick(_DrawnAccount, kw_only=True):
-    """Somebody who was drawn."""
-
-    __tablename__ = "raffle_picks"
-
-    period: Mapped[int]
-    k: Mapped[int] = mapped_column(comment="counts the draws of a raffle, from 1")
-    pseudonym: Mapped[str]
-    claimant: Mapped[str | None] = mapped_column(
-        comment="pseudonym of the Discord member who won; empty if skipped"
-    )
-    state: Mapped[PickState] = mapped_column(Text)
-    reason: Mapped[SkipReason | None] = mapped_column(Text, comment="why skipped")
-    discord_id: Mapped[MemberId | None] = mapped_column(
-        comment="whose the account was when it was drawn",
-        info=holds("number", stays="removed once the prize is delivered, or somebody else's"),
-    )
-    drawn_at: Mapped[datetime]
-    expires_at: Mapped[datetime | None] = mapped_column(comment="the last instant to claim")
-    claimable_since: Mapped[datetime | None] = mapped_column(
-        default=None,
-        comment="when the winner could claim for the first time; empty while nothing reached them",
-    )
-    claimable_at: Mapped[datetime | None] = mapped_column(
-        default=None,
-        comment="the newest instant at which the winner is known to have been able to claim",
-    )
-    channel_id: Mapped[ChannelId | None] = mapped_column(
-        comment="Discord channel of the winner's newest post"
-    )
-    posts: Mapped[int] = mapped_column(
-        default=1, server_default="1", comment="how often it was posted"
-    )
-    post_gone: Mapped[bool] = mapped_column(
-        default=False,
-        server_default="false",
-        comment="that post was deleted, alone or with its channel",
-    )
-    claimed_at: Mapped[datetime | None] = mapped_column(default=None)
-    delivered_at: Mapped[datetime | None] = mapped_column(default=None)
-    delivered_by: Mapped[MemberId | None] = mapped_column(
-        default=None, info=holds("number", stays=ADMINS_ANSWER)
-    )
-
-    __table_args__ = (
-        PrimaryKeyConstraint("guild_id", "period", "k", name="raffle_picks_numbered"),
-        UniqueConstraint("guild_id", "period", "viewer_id", name="raffle_picks_never_twice"),
-        ForeignKeyConstraint(
-            ["guild_id", "period"],
-            ["raffle_draws.guild_id", "raffle_draws.period"],
-            name="raffle_picks_draw",
-        ),
-        viewer_key("raffle_picks_viewer"),
-        one_of("state", PickState, name="raffle_picks_state"),
-        CheckConstraint(
-            "(state = 'skipped') = (reason IS NOT NULL)", name="raffle_picks_skipped_for_a_reason"
-        ),
-    )
-
-
-# -- what is never changed ------------------------------------------------------------------------
-
-# A draw depends on these promises, so the database keeps them even if our own code has a bug.
-# `raffle_kept` takes the columns that never change, those that are filled in once, and those that
-# can only be emptied. The row lock makes an entry wait for a freeze in another transaction, and the
-# freeze for it.
-_PROMISES = """
-    CREATE OR REPLACE FUNCTION raffle_kept() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        IF TG_OP = 'UPDATE' AND TG_LEVEL = 'ROW' AND NOT EXISTS (
-            SELECT FROM jsonb_each(to_jsonb(OLD)) AS was JOIN jsonb_each(to_jsonb(NEW)) AS becomes
-             USING (key)
-             WHERE was.value <> becomes.value
-               AND (key = ANY(string_to_array(TG_ARGV[0], ' '))
-                    OR key = ANY(string_to_array(TG_ARGV[1], ' ')) AND was.value <> 'null'
-                    OR key = ANY(string_to_array(TG_ARGV[2], ' ')) AND becomes.value <> 'null'))
-        THEN
-            RETURN NEW;
-        END IF;
-        RAISE EXCEPTION USING
-            MESSAGE = TG_TABLE_NAME || ': what was published is neither changed nor deleted',
-            ERRCODE = 'check_violation', CONSTRAINT = TG_NAME;
-    END $$;
-    CREATE OR REPLACE TRIGGER raffle_periods_kept BEFORE UPDATE OR DELETE ON raffle_periods
-    FOR EACH ROW EXECUTE FUNCTION raffle_kept(
-        'guild_id number sealed_seed sealed_salt commitment public_id opened_at');
-    CREATE OR REPLACE TRIGGER raffle_periods_kept_once_frozen BEFORE UPDATE ON raffle_periods
-    FOR EACH ROW WHEN (OLD.frozen_at IS NOT NULL) EXECUTE FUNCTION raffle_kept(
-        'starts_at ends_at prize winners_wanted frozen_at', 'drawn_at');
-    CREATE OR REPLACE TRIGGER raffle_periods_never_back BEFORE UPDATE ON raffle_periods
-    FOR EACH ROW WHEN (OLD.state <> 'open' AND NEW.state = 'open'
-                       OR OLD.state IN ('drawn', 'closed') AND NEW.state = 'frozen'
-                       OR OLD.state = 'closed' AND NEW.state = 'drawn')
-    EXECUTE FUNCTION raffle_kept('state');
-    CREATE OR REPLACE TRIGGER raffle_announcements_kept
-    BEFORE UPDATE OR DELETE ON raffle_announcements FOR EACH ROW EXECUTE FUNCTION raffle_kept(
-        'guild_id id period kind at planned_at chain round round_at snapshot_hash');
-    CREATE OR REPLACE TRIGGER raffle_draws_kept BEFORE UPDATE OR DELETE ON raffle_draws
-    FOR EACH ROW EXECUTE FUNCTION raffle_kept(
-        'guild_id period snapshot snapshot_hash entrants tickets left_out frozen_at claim_minutes'
-        ' chain round round_at', 'randomness signature given_up_at');
-    CREATE OR REPLACE TRIGGER raffle_picks_kept BEFORE UPDATE OR DELETE ON raffle_picks
-    FOR EACH ROW EXECUTE FUNCTION raffle_kept(
-        'guild_id period k viewer_id pseudonym claimant drawn_at', 'reason', 'discord_id');
-    CREATE OR REPLACE TRIGGER raffle_picks_kept_once_over BEFORE UPDATE ON raffle_picks
-    FOR EACH ROW WHEN (OLD.state IN ('delivered', 'expired', 'skipped'))
-    EXECUTE FUNCTION raffle_kept('state');
-    CREATE OR REPLACE TRIGGER raffle_entries_permanent
-    BEFORE UPDATE OR DELETE OR TRUNCATE ON raffle_entries
-    FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
-    CREATE OR REPLACE TRIGGER raffle_periods_never_emptied BEFORE TRUNCATE ON raffle_periods
-    FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
-    CREATE OR REPLACE TRIGGER raffle_announcements_never_emptied
-    BEFORE TRUNCATE ON raffle_announcements FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
-    CREATE OR REPLACE TRIGGER raffle_draws_never_emptied BEFORE TRUNCATE ON raffle_draws
-    FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
-    CREATE OR REPLACE TRIGGER raffle_picks_never_emptied BEFORE TRUNCATE ON raffle_picks
-    FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
-    CREATE OR REPLACE FUNCTION raffle_entries_only_while_open() RETURNS trigger
-    LANGUAGE plpgsql AS $$
-    BEGIN
-        PERFORM FROM raffle_periods
-          WHERE guild_id = NEW.guild_id AND number = NEW.period AND state = 'open'
-            FOR KEY SHARE;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION 'this period takes no more tickets'
-                USING ERRCODE = 'check_violation', CONSTRAINT = 'raffle_entries_only_while_open';
-        END IF;
-        RETURN NEW;
-    END $$;
-    CREATE OR REPLACE TRIGGER raffle_entries_only_while_open
-    BEFORE INSERT ON raffle_entries
-    FOR EACH ROW EXECUTE FUNCTION raffle_entries_only_while_open();
-"""
-# The last of these tables that is created.
-event.listen(Pick.__table__, "after_create", DDL(_PROMISES))  # type: ignore[no-untyped-call]

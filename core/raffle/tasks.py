@@ -16,10 +16,11 @@ from core.kit.tasks import for_each
 from core.kit.work import Work
 from core.raffle.actions import announce, config_of
 from core.raffle.draw import actions, claims, store
+from core.raffle.draw_records import Draw, Pick
 from core.raffle.ledger.earning import credit
 from core.raffle.ledger.gifts import announce_drop, list_unannounced
 from core.raffle.periods import actions as periods
-from core.raffle.records import Draw, Period, Pick
+from core.raffle.records import Period
 from core.raffle.rules import RaffleSettings
 from core.raffle.store import list_everywhere
 

@@ -13,7 +13,8 @@ from core.kit.database import Database, contains_any
 from core.kit.personal import SWEPT_AFTER
 from core.outbox.records import messages
 from core.privacy import actions
-from core.raffle.records import Draw, Period, Pick
+from core.raffle.draw_records import Draw, Pick
+from core.raffle.records import Period
 from core.roles.records import RoleGrant, RoleReward
 from tests.clean import cleaned
 from tests.privacy.scene import ADMIN, MADCATS, MIA, NOON, forget, live, sweep_request, traces

@@ -24,8 +24,9 @@ from core.raffle.actions import Config, message_key, plan_of, plan_payload, post
 from core.raffle.draw import posts, store
 from core.raffle.draw.frozen import FrozenRaffle, lock_frozen
 from core.raffle.draw.store import Holders
+from core.raffle.draw_records import WINNING, Draw, Pick
 from core.raffle.ledger import earning
-from core.raffle.records import WINNING, Announcement, Draw, Period, Pick
+from core.raffle.records import Announcement, Period
 from core.raffle.rules import RaffleSettings
 
 RECENT = timedelta(hours=24)

@@ -18,7 +18,7 @@ from core.raffle.actions import Config
 from core.raffle.draw import posts
 from core.raffle.draw.actions import close_if_over, find_ban, pick_missing
 from core.raffle.draw.frozen import FrozenRaffle, lock_frozen
-from core.raffle.records import Pick
+from core.raffle.draw_records import Pick
 from core.raffle.store import lock_period
 
 EDIT_AFTER = timedelta(minutes=1)

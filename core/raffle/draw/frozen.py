@@ -17,7 +17,8 @@ from core.kit.work import Work
 from core.raffle import store as raffles
 from core.raffle.actions import Config
 from core.raffle.draw import store
-from core.raffle.records import Announcement, Draw, Period, Pick
+from core.raffle.draw_records import Draw, Pick
+from core.raffle.records import Announcement, Period
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from core.outbox.discord_transport import Rendered
 from core.raffle.draw.posts import ROLL_NAMES, ROLLS
 from core.raffle.draw.publishing import Past, Proof
 from core.raffle.draw.store import Holders
+from core.raffle.draw_records import Draw, PickState
 from core.raffle.ledger.messages import add_counts, add_prize, dates_words
-from core.raffle.records import Draw, Period, PickState
+from core.raffle.records import Period
 
 # -- about the draw -------------------------------------------------------------------------------
 

@@ -30,7 +30,8 @@ from core.raffle.actions import PATH, Config, config_of, message_key
 from core.raffle.draw import publishing, store
 from core.raffle.draw.frozen import find_frozen
 from core.raffle.draw.messages import reason_words
-from core.raffle.records import Announcement, Draw, Period
+from core.raffle.draw_records import Draw
+from core.raffle.records import Announcement, Period
 from core.raffle.store import list_announcements, list_everywhere
 
 VERIFIER = Path(__file__).parents[3] / "docs" / "verify_draw.py"
@@ -57,30 +58,9 @@ def pages(services: Services) -> Blueprint:
     )
     config = config_of(services.settings)
 
-    @contextmanager
-    def opened(public_id: str) -> Iterator[tuple[Work, Period]]:
-        """The raffle at this address; answers 404 if there is none."""
-        with services.database.begin() as tx:
-            is_id = _PUBLIC_ID.fullmatch(public_id)
-            found = list_everywhere(tx, Period.public_id == public_id) if is_id else []
-            if not found:
-                abort(_not_found())
-            with Work(tx, found[0].guild_id, now=services.clock()) as work:
-                yield work, found[0]
-
-    @lru_cache(CACHED)
-    def get_snapshot(guild_id: int, number: int) -> str:
-        with services.work_in(guild_id) as work:
-            return store.get_snapshot(work, number)
-
-    @lru_cache(CACHED)
-    def make_bundle(guild_id: int, number: int, _shown: tuple[tuple[str | int, ...], ...]) -> bytes:
-        with services.work_in(guild_id) as work:
-            return publishing.make_bundle(work, config, number)
-
     @blueprint.get("/<public_id>")
     def show(public_id: str) -> Response:
-        with opened(public_id) as (work, period):
+        with _opened(services, public_id) as (work, period):
             values = _values(work, config, period)
         draw = values["draw"]
         # For the public beacon always link its public address, not DRAND_URL.
@@ -99,9 +79,38 @@ def pages(services: Services) -> Blueprint:
         )
         return may_ask(_without_cache(make_response(page)), PUBLIC_BEACON)
 
+    _add_files(blueprint, services, config)
+    return blueprint
+
+
+@contextmanager
+def _opened(services: Services, public_id: str) -> Iterator[tuple[Work, Period]]:
+    """The raffle at this address; answers 404 if there is none."""
+    with services.database.begin() as tx:
+        is_id = _PUBLIC_ID.fullmatch(public_id)
+        found = list_everywhere(tx, Period.public_id == public_id) if is_id else []
+        if not found:
+            abort(_not_found())
+        with Work(tx, found[0].guild_id, now=services.clock()) as work:
+            yield work, found[0]
+
+
+def _add_files(blueprint: Blueprint, services: Services, config: Config) -> None:
+    """The list, the bundle and the verifier."""
+
+    @lru_cache(CACHED)
+    def get_snapshot(guild_id: int, number: int) -> str:
+        with services.work_in(guild_id) as work:
+            return store.get_snapshot(work, number)
+
+    @lru_cache(CACHED)
+    def make_bundle(guild_id: int, number: int, _shown: tuple[tuple[str | int, ...], ...]) -> bytes:
+        with services.work_in(guild_id) as work:
+            return publishing.make_bundle(work, config, number)
+
     @blueprint.get("/<public_id>/snapshot.txt")
     def snapshot(public_id: str) -> Response:
-        with opened(public_id) as (work, period):
+        with _opened(services, public_id) as (work, period):
             if work.find(Draw, period.number) is None:
                 return _not_found()
         text = get_snapshot(period.guild_id, period.number)
@@ -109,7 +118,7 @@ def pages(services: Services) -> Blueprint:
 
     @blueprint.get("/<public_id>/bundle.json")
     def bundle(public_id: str) -> Response:
-        with opened(public_id) as (work, period):
+        with _opened(services, public_id) as (work, period):
             if period.drawn_at is None:
                 return _not_found()
             # The account is part of the cache key, because its owner may be erased in between.
@@ -124,8 +133,6 @@ def pages(services: Services) -> Blueprint:
     @blueprint.get("/verify_draw.py")
     def verifier() -> Response:
         return _download(VERIFIER.read_bytes(), VERIFIER.name, "text/x-python; charset=utf-8")
-
-    return blueprint
 
 
 def _values(work: Work, config: Config, period: Period) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from core.outbox.records import Outgoing
 from core.raffle.actions import message_key, plan_payload
 from core.raffle.draw.frozen import FrozenRaffle
 from core.raffle.draw.store import find_tickets_of_line
-from core.raffle.records import Announcement, Pick
+from core.raffle.draw_records import Pick
+from core.raffle.records import Announcement
 from core.raffle.rules import RaffleSettings
 
 ROLLS = 3

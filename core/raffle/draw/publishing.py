@@ -14,8 +14,9 @@ from core.raffle import store as raffles
 from core.raffle.actions import Config
 from core.raffle.draw import store
 from core.raffle.draw.frozen import find_frozen
-from core.raffle.records import WINNING, Period
-from core.raffle.records import Pick as Drawn
+from core.raffle.draw_records import WINNING
+from core.raffle.draw_records import Pick as Drawn
+from core.raffle.records import Period
 
 SEARCHED = 12
 """How many lists, newest first, are searched for an entry if no raffle is named."""

@@ -11,7 +11,8 @@ from core.kit.records import ViewerId
 from core.kit.work import ACROSS_GUILDS, Work, read_records
 from core.outbox.records import Outgoing
 from core.people.exclusions.store import excluded_from
-from core.raffle.records import Announcement, Draw, Period, Pick
+from core.raffle.draw_records import Draw, Pick
+from core.raffle.records import Announcement, Period
 from core.raffle.rules import CLOCK_INTERVAL, PAUSED
 from core.raffle.store import list_everywhere
 

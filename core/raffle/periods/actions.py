@@ -20,11 +20,12 @@ from core.raffle.actions import (
 )
 from core.raffle.draw import publishing
 from core.raffle.draw.publishing import Past
+from core.raffle.draw_records import Draw
 from core.raffle.ledger import earning, store
 from core.raffle.ledger.store import Pool
 from core.raffle.periods import rules
 from core.raffle.periods.rules import whole_second
-from core.raffle.records import Draw, Period
+from core.raffle.records import Period
 from core.raffle.rules import RaffleSettings
 from core.raffle.store import (
     TOOK_PLACE,

@@ -19,7 +19,7 @@ from core.kit.services import Services
 from core.kit.settings import read_settings
 from core.kit.web import edge
 from core.raffle.draw.pages import pages
-from core.raffle.records import Draw, Pick
+from core.raffle.draw_records import Draw, Pick
 from tests.clean import cleaned
 from tests.raffle.draw.rig import AFTER, NAMES, drew, ended, froze
 from tests.raffle.scene import KEY, PUBLIC_URL, period_of

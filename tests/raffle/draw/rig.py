@@ -21,7 +21,8 @@ from core.raffle.actions import Config
 from core.raffle.draw import actions, claims, publishing, store
 from core.raffle.draw.frozen import FrozenRaffle, find_frozen
 from core.raffle.draw.publishing import Proof
-from core.raffle.records import Draw, Period, Pick
+from core.raffle.draw_records import Draw, Pick
+from core.raffle.records import Period
 from tests.acting import act
 from tests.draws.a_draw import SIGNATURE
 from tests.raffle import scene

@@ -19,7 +19,7 @@ from core.raffle.draw import (
     publishing,
 )
 from core.raffle.draw.discord import render_winner
-from core.raffle.records import BEACON_TIMEOUT, Draw
+from core.raffle.draw_records import BEACON_TIMEOUT, Draw
 from tests.acting import act
 from tests.draws.verifier import verify
 from tests.raffle.draw.rig import (

@@ -22,7 +22,7 @@ from core.raffle.draw import (
     publishing,
 )
 from core.raffle.draw.discord import render_winner
-from core.raffle.records import Draw, Pick
+from core.raffle.draw_records import Draw, Pick
 from sandbox.drand import sign
 from tests.draws.a_draw import SIGNATURE
 from tests.draws.verifier import verify

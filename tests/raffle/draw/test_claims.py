@@ -22,7 +22,7 @@ from core.raffle.draw import (
     posts,
 )
 from core.raffle.draw.discord import render_winner
-from core.raffle.records import Pick
+from core.raffle.draw_records import Pick
 from tests.acting import act
 from tests.clean import cleaned
 from tests.raffle.draw.rig import (

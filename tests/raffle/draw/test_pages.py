@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from core.raffle import store as raffle
 from core.raffle.draw import actions
-from core.raffle.records import BEACON_TIMEOUT
+from core.raffle.draw_records import BEACON_TIMEOUT
 from tests.draws.verifier import FILE, verify
 from tests.raffle.draw.conftest import Site
 from tests.raffle.draw.rig import (
