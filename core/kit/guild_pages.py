@@ -17,7 +17,9 @@ again, with the reason and what was typed.
 """
 
 import csv
+import hashlib
 import io
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -169,8 +171,12 @@ class Page:
 
     @property
     def form_key(self) -> str:
-        """The same for every click on the same form (`ui.form`), so that it does nothing twice."""
-        return f"web:{request.form.get('form_key', '')[:32] or uuid4().hex}"
+        """The same for every click that sends the same form (`ui.form`) with the same content, so
+        that it does nothing twice."""
+        if not request.form.get("form_key"):
+            return f"web:{uuid4().hex}"
+        sent = sorted(item for item in request.form.items(multi=True) if item[0] != "csrf_token")
+        return f"web:{hashlib.sha256(json.dumps(sent).encode()).hexdigest()[:32]}"
 
     def new_key(self) -> str:
         """For a new form."""

@@ -50,6 +50,15 @@ def give(admin: Visitor, **form: str) -> int:
     return admin.post(f"{PAGE}/tickets", page=PAGE, **form).status_code
 
 
+def test_form_that_is_changed_and_sent_again_counts(
+    site: Site, admin: Visitor, raffle: Period
+) -> None:
+    """As after the browser's Back: the form has the same key, but says something else."""
+    for amount in ("5", "5", "7"):
+        assert give(admin, form_key="one", amount=amount) == 303
+    assert balance(site) == 12
+
+
 def test_without_a_raffle_the_page_offers_to_open_one(site: Site, admin: Visitor) -> None:
     assert "Open a raffle" in words(admin.get(PAGE))
     assert admin.post(f"{PAGE}/start", page=PAGE).status_code == 303
