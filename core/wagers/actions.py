@@ -4,7 +4,7 @@ The platform does not tell us whose an account is: a member claims a name, and o
 has verified counts.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import func, or_, select
 
-from core.guilds.actions import audit, load_settings, name_of, setting
+from core.guilds.actions import audit, change_settings, load_settings, name_of, setting
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.affiliate import Standings, fold
 from core.kit.errors import Refusal
@@ -363,6 +363,21 @@ def _announce_verified(work: Work, account: AffiliateAccount) -> None:
         {**_payload(account), "server": server},
         if_possible=True,
     )
+
+
+def choose_role(work: Work, roles: Iterable[tuple[int, str]]) -> int:
+    """The role for verified members; 0 if there is none. If none is chosen or the chosen one was
+    deleted, it is the only one of the server's roles (id and name) that has the default name."""
+    names = dict(roles)
+    chosen = load_settings(work, WagerSettings).verified_role
+    if chosen in names:
+        return chosen
+    default = rules.DEFAULT_ROLE_NAME.casefold()
+    named = [role_id for role_id, name in names.items() if name.casefold() == default]
+    if len(named) != 1:
+        return 0
+    change_settings(work, WagerSettings, verified_role=named[0])
+    return named[0]
 
 
 def list_accounts(work: Work, platform: str) -> Sequence[AffiliateAccount]:

@@ -10,7 +10,6 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.guilds.actions import change_settings, load_settings
 from core.kit.discord_access import for_moderators, may_manage
 from core.kit.discord_buttons import MOST_ROWS, AdminButton, Face, button_rows
 from core.kit.discord_ui import (
@@ -30,7 +29,7 @@ from core.wagers import actions, counting, messages, polling
 from core.wagers.actions import Candidate
 from core.wagers.messages import PAGE
 from core.wagers.records import Decision
-from core.wagers.rules import DEFAULT_ROLE_NAME, SHUFFLE, WagerSettings
+from core.wagers.rules import SHUFFLE
 
 Context = commands.Context[commands.Bot]
 Source = discord.Interaction | Context
@@ -109,25 +108,15 @@ async def verify(source: Source, candidate: Candidate) -> discord.Embed:
 
 
 async def _prepare_role(source: Source) -> str:
-    """Choose the role of the default name if none is chosen or the chosen one was deleted; returns
-    what to say about the role."""
+    """Choose the role; returns what to say about it."""
     guild = source.guild
     assert guild is not None, "admins are known in servers only"
-    settings = await run_action(source, load_settings, WagerSettings)
-    role = guild.get_role(settings.verified_role) or _find_default_role(guild)
+    roles = [(role.id, role.name) for role in guild.roles]
+    role = guild.get_role(await run_action(source, actions.choose_role, roles))
     if role is None:
         return messages.no_role()
-    if role.id != settings.verified_role:
-        await run_action(source, change_settings, WagerSettings, verified_role=role.id)
     allowed = guild.me.guild_permissions.manage_roles and role.is_assignable()
     return messages.role_given(role.id) if allowed else messages.role_not_assignable(role.id)
-
-
-def _find_default_role(guild: discord.Guild) -> discord.Role | None:
-    """None also if there are two of this name."""
-    name = DEFAULT_ROLE_NAME.casefold()
-    named = [role for role in guild.roles if role.name.casefold() == name]
-    return named[0] if len(named) == 1 else None
 
 
 # -- commands -------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from flask import Response
 
-from core.guilds.actions import change_settings, load_settings
+from core.guilds.actions import load_settings
 from core.guilds.setting_fields import add_settings, setting_fields
 from core.kit.guild_pages import GuildPages, Page, PersonCard, SetupStep
 from core.kit.paginator import nearest_page
@@ -14,7 +14,7 @@ from core.wagers import actions, counting, polling
 from core.wagers.actions import Candidate
 from core.wagers.messages import PAGE, decision_words, money, problem
 from core.wagers.records import Decision
-from core.wagers.rules import DEFAULT_ROLE_NAME, SHUFFLE, TITLES, WagerSettings
+from core.wagers.rules import SHUFFLE, TITLES, WagerSettings
 
 PAGES = GuildPages("wagers", lambda: _("Wagers"), icon="dice-5", order=35)
 
@@ -56,18 +56,10 @@ def verify_person(page: Page) -> Response:
 
 def _verify(page: Page, candidate: Candidate) -> Response:
     platform = polling.require_platform(page.services.settings, candidate.platform)
-    page.run(_choose_role, {role.name.casefold(): role.id for role in page.guild.roles})
+    page.run(actions.choose_role, [(role.id, role.name) for role in page.guild.roles])
     standings = polling.ask(page.services, platform)
     done = page.run(actions.verify, candidate, standings)
     return page.done(_("{name} is verified.").format(name=done.account.username), to=accounts)
-
-
-def _choose_role(work: Work, roles: dict[str, int]) -> None:
-    """The one of the default name, if none is chosen or the chosen one was deleted."""
-    chosen = load_settings(work, WagerSettings).verified_role
-    default = roles.get(DEFAULT_ROLE_NAME.casefold())
-    if chosen not in roles.values() and default is not None:
-        change_settings(work, WagerSettings, verified_role=default)
 
 
 @PAGES.post("<int:account_id>/unlink", shows=accounts)

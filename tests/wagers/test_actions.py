@@ -10,7 +10,7 @@ from core.people import store as people
 from core.wagers import actions
 from core.wagers.polling import add_poll, check_health, get_status
 from core.wagers.records import Outcome, Poll
-from core.wagers.rules import SHUFFLE
+from core.wagers.rules import DEFAULT_ROLE_NAME, SHUFFLE
 from tests.clean import cleaned
 from tests.wagers.scene import ADMIN, LEO, MIA, Guild, at, reported
 
@@ -289,3 +289,15 @@ def test_health_shows_when_nothing_is_counted(guild: Guild, other: Guild) -> Non
     assert part(22) == ("warn", "HTTP 503. What is wagered meanwhile is counted once it answers.")
     guild.set(shuffle_code="")
     assert "no campaign code" in part(6)[1]
+
+
+def test_role_of_the_default_name_is_chosen_only_if_there_is_one(guild: Guild) -> None:
+    def chosen(*roles: tuple[int, str]) -> int:
+        return guild.do(0, ADMIN, actions.choose_role, roles)
+
+    name = DEFAULT_ROLE_NAME.upper()
+    assert chosen((5, "Fan"), (6, name), (7, DEFAULT_ROLE_NAME)) == 0
+    assert chosen((5, "Fan"), (6, name)) == 6
+    assert chosen((6, "Renamed"), (7, name)) == 6
+    assert chosen((7, name)) == 7  # the chosen one was deleted
+    assert chosen((5, "Fan")) == 0
