@@ -10,16 +10,16 @@ from core.kit.feature import Feature
 
 
 def make_feature(others: Collection[Feature]) -> Feature:
-    """The feature, with the pages of the others."""
-    people = people_pages(tuple(others))
-    # The pages about people belong to no feature, because they show all of them.
-    features = (*others, Feature("people_pages", dashboard=people))
+    """The feature, with the pages of the others. Those about people are its own, because they show
+    a part of every feature."""
+    features = tuple(others)
+    people = people_pages(features)
     return Feature(
         "dashboard",
         dashboard=people,
         cogs=(DashboardLink, DiscordChanges),
         pages=(
             lambda _services: assets.pages(),
-            lambda services: Dashboard(services, features).blueprint(),
+            lambda services: Dashboard(services, features, people).blueprint(),
         ),
     )

@@ -69,7 +69,7 @@ STATE, VERIFIER, NEXT = "state", "verifier", "next"
 class Dashboard:
     """The pages, for one process."""
 
-    def __init__(self, services: Services, features: Sequence[Feature]) -> None:
+    def __init__(self, services: Services, features: Sequence[Feature], *own: GuildPages) -> None:
         self.services = services
         self.features = features
         self.access = Access(services, DiscordRest(services.settings, services.bus))
@@ -77,7 +77,7 @@ class Dashboard:
         self.csrf = CSRFProtect()
         self.rate = RateLimit(services.settings)
         self.declared = sorted(
-            (pages for one in features for pages in one.guild_pages),
+            (*own, *(pages for one in features for pages in one.guild_pages)),
             key=lambda pages: pages.order,
         )
 

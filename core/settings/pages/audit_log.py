@@ -15,6 +15,7 @@ from core.kit.guild_pages import (
     Activity,
     GuildPages,
     Page,
+    View,
     csv_response,
     local_time,
 )
@@ -128,6 +129,11 @@ def audit_pages(reader: Reader, undo: Mapping[str, Undo]) -> GuildPages:
         header = (_("Time"), _("Who"), _("Action"), _("What"), _("Before"), _("After"))
         return csv_response("audit-log", header, rows)
 
+    _add_undo(pages, reader, undo, log)
+    return pages
+
+
+def _add_undo(pages: GuildPages, reader: Reader, undo: Mapping[str, Undo], log: View) -> None:
     @pages.post("<int:entry_id>/undo", shows=log)
     def revert(page: Page, entry_id: int) -> Response:
         """Undo one change."""
@@ -142,8 +148,6 @@ def audit_pages(reader: Reader, undo: Mapping[str, Undo]) -> GuildPages:
             _require_choice(page, declared, entry.before)
         page.run(actions.undo_entry, undo, entry_id)
         return page.done(_("Undone."), to=log)
-
-    return pages
 
 
 def _require_choice(page: Page, declared: Declared, value: Any) -> None:
