@@ -64,23 +64,8 @@ def _events(body: Body, guild_id: int, context: Context) -> Iterator[Event]:
             yield _stream(body, server, context.sent_at)
         case bodies.SubscriptionGifts():
             yield from _gifts(body, channel)
-        case bodies.SubscriptionNew(subscriber=subscriber):
-            yield events.SubscriptionStarted(
-                key=f"{subscriber.user_id}|{body.created_at.isoformat()}",
-                at=body.created_at,
-                subscriber=subscriber.person,
-                months=body.months,
-                **channel,
-            )
-        case bodies.SubscriptionRenewal(subscriber=subscriber):
-            end = body.expires_at.isoformat() if body.expires_at else ""
-            yield events.SubscriptionRenewed(
-                key=f"{subscriber.user_id}|{body.months}|{end}",
-                at=context.sent_at,
-                subscriber=subscriber.person,
-                months=body.months,
-                **channel,
-            )
+        case bodies.SubscriptionNew() | bodies.SubscriptionRenewal():
+            yield _subscription(body, channel, context.sent_at)
         case bodies.Kicks(gift=gift, sender=sender):
             yield events.KicksGifted(
                 key=f"{sender.user_id}|{gift.amount}|{gift.name or ''}|{body.created_at}",
@@ -126,6 +111,30 @@ def _events(body: Body, guild_id: int, context: Context) -> Iterator[Event]:
             )
         case _:
             raise TypeError(f"no event for {type(body).__name__}")
+
+
+def _subscription(
+    body: bodies.SubscriptionNew | bodies.SubscriptionRenewal,
+    channel: _Channel,
+    sent_at: datetime,
+) -> Event:
+    subscriber = body.subscriber
+    if isinstance(body, bodies.SubscriptionNew):
+        return events.SubscriptionStarted(
+            key=f"{subscriber.user_id}|{body.created_at.isoformat()}",
+            at=body.created_at,
+            subscriber=subscriber.person,
+            months=body.months,
+            **channel,
+        )
+    end = body.expires_at.isoformat() if body.expires_at else ""
+    return events.SubscriptionRenewed(
+        key=f"{subscriber.user_id}|{body.months}|{end}",
+        at=sent_at,
+        subscriber=subscriber.person,
+        months=body.months,
+        **channel,
+    )
 
 
 def _chat_line(
