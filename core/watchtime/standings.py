@@ -218,7 +218,7 @@ def list_members(tx: Connection, guild_id: int) -> dict[int, timedelta]:
 #
 # Counted of a day is never more than credited: a confirmation that has not been credited yet does
 # not run ahead of the total. Where all that was live on such a day lies within the period, what was
-# credited of the day counts, and nobody's presence has to be read.
+# credited of the day counts, and no presence has to be read.
 _EARNED = """
     WITH cut AS (
         SELECT day, tstzmultirange(tstzrange(starts_at, ends_at)) AS within,

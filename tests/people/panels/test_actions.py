@@ -169,6 +169,8 @@ def test_admin_actions_are_audited(tx: Connection, guild: Guild) -> None:
     guild.do(actions.withdraw_panel, 10)
     assert guild.do(actions.withdraw_panel, 10) == []
     found = tx.execute(
-        select(AuditEntry.action, AuditEntry.target).where(AuditEntry.guild_id == guild.id)
+        select(AuditEntry.action, AuditEntry.target)
+        .where(AuditEntry.guild_id == guild.id)
+        .order_by(AuditEntry.id)
     )
     assert found.all() == [("people.panel", "#general"), ("people.panel_withdrawn", "#general")]
