@@ -11,6 +11,7 @@ from core.kit.paginator import nearest_page
 from core.kit.work import ACROSS_GUILDS, Work
 from core.people.exclusions.store import excluded_from, select_excluded
 from core.people.records import Link, Viewer
+from core.people.store import fold
 from core.raffle.records import Balance, Entry, Source, SourceTotal, TicketRate
 from core.raffle.rules import Rate
 
@@ -314,7 +315,7 @@ def list_ledger(
     if source:
         which.append(Entry.source == source)
     if name:
-        which.append(func.lower(Viewer.name) == name.casefold())
+        which.append(Viewer.folded_name == fold(name))
     count = work.scalar(select(func.count(Entry.id)).join(Viewer, same_viewer).where(*which)) or 0
     number, pages = nearest_page(page, count, per_page)
     found = select(Entry, Viewer.name).join(Viewer, same_viewer).where(*which)
