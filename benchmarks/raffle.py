@@ -69,13 +69,13 @@ _SOURCES = text("""
 """)
 
 
-def fill(database: Database) -> list[int]:
+def fill(database: Database, guild_id: int = GUILD) -> list[int]:
     """A raffle with a million entries; returns the viewer ids."""
     config = Config(Vault([Fernet.generate_key().decode()]), QUICKNET, "https://regulars.example")
-    words = {"guild": GUILD, "at": START, "viewers": VIEWERS, "each": ENTRIES_EACH}
+    words = {"guild": guild_id, "at": START, "viewers": VIEWERS, "each": ENTRIES_EACH}
     with database.begin() as tx:
-        guilds.add_guild(tx, GUILD, "Benchmark")
-        with Work(tx, GUILD, now=START) as work:
+        guilds.add_guild(tx, guild_id, "Benchmark")
+        with Work(tx, guild_id, now=START) as work:
             raffles.open_period(
                 work, config, START, END, RaffleSettings(channel=0, log_channel=0, prize="")
             )

@@ -86,6 +86,7 @@ class Link(ViewerRecord, kw_only=True):
             "guild_id", "discord_id", "platform", name="people_links_one_per_member"
         ),
         UniqueConstraint("guild_id", "viewer_id", name="people_links_one_per_account"),
+        Index("people_links_by_time", "guild_id", "linked_at"),
         viewer_key("people_links_viewer"),
     )
 

@@ -5,6 +5,7 @@ from typing import get_args
 
 from flask import Response, abort, request
 
+from core.draws.picks import RULE
 from core.guilds.setting_fields import add_settings, setting_fields
 from core.kit.errors import Refusal
 from core.kit.guild_pages import (
@@ -15,6 +16,8 @@ from core.kit.guild_pages import (
     PublicRequest,
     SetupStep,
     Stat,
+    csv_response,
+    local_time,
     whole_number,
 )
 from core.kit.paginator import nearest_page
@@ -33,6 +36,7 @@ from core.raffle.ledger import actions as tickets
 from core.raffle.ledger import gifts, store
 from core.raffle.ledger.messages import source_words
 from core.raffle.periods import actions as periods
+from core.raffle.periods import messages
 from core.raffle.periods.rules import parse_date
 from core.raffle.records import Period, Source, SourceTotal
 from core.raffle.rules import RaffleSettings
@@ -115,27 +119,64 @@ def viewer(page: Page, viewer_id: int) -> str:
     return page.render("raffle/viewer.html", **page.run(load), source_words=source_words)
 
 
+def _filter(page: Page, work: Work) -> store.Filter:
+    asked, shown = request.args, raffles.find_shown(work)
+    source = asked.get("source", "")
+    return store.Filter(
+        period=page.number("raffle", shown.number if shown else 0),
+        source=source if source in get_args(Source) else "",
+        name=asked.get("name", "").replace("\0", "").strip(),
+        since=page.day("since"),
+        until=page.day("until", after=1),
+    )
+
+
 @PAGES.get("ledger")
 def ledger(page: Page) -> str:
-    """Every entry of every viewer, with filters."""
-    sources = get_args(Source)
-    source, name = request.args.get("source", ""), request.args.get("name", "").strip()
-    source = source if source in sources else ""
-    entries, count, number, pages = page.run(
-        store.list_ledger, source, name.replace("\0", ""), page.number("page"), PER_PAGE
-    )
+    """Every entry of every viewer of one raffle, with filters."""
+
+    def load(work: Work) -> dict[str, object]:
+        wanted = _filter(page, work)
+        entries, count, number, pages = store.list_ledger(
+            work, wanted, page.number("page"), PER_PAGE
+        )
+        return {
+            "wanted": wanted,
+            "raffles": raffles.list_numbers(work),
+            "entries": entries,
+            "count": count,
+            "number": number,
+            "pages": pages,
+        }
+
     return page.render(
         "raffle/ledger.html",
-        entries=entries,
-        count=count,
-        number=number,
-        pages=pages,
+        **page.run(load),
         most=store.LEDGER,
-        sources=sources,
-        source=source,
-        name=name,
+        sources=get_args(Source),
         source_words=source_words,
+        asked=request.args,
     )
+
+
+@PAGES.get("ledger.csv")
+def download(page: Page) -> Response:
+    """The same entries as a file."""
+    entries, *_counts = page.run(
+        lambda work: store.list_ledger(work, _filter(page, work), 1, store.LEDGER)
+    )
+    rows = [
+        (
+            local_time(one.at, page.time_zone),
+            one.viewer_name,
+            source_words(one.source),
+            one.reason,
+            one.amount,
+        )
+        for one in entries
+    ]
+    titles = _("Time"), _("Viewer"), _("Source"), _("Reason"), _("Tickets")
+    return csv_response("raffle-ledger", titles, rows)
 
 
 # -- tickets --------------------------------------------------------------------------------------
@@ -297,7 +338,13 @@ def _public(public: PublicRequest) -> str:
         )
         return {"info": info, "places": places, "number": number, "pages": min(pages, 4)}
 
-    return public.render("raffle/public.html", **public.run(load))
+    return public.render(
+        "raffle/public.html",
+        **public.run(load),
+        earning=messages.earning,
+        conditions=messages.conditions,
+        rule=RULE,
+    )
 
 
 PUBLIC = PublicPage(

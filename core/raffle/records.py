@@ -174,6 +174,7 @@ class Entry(ViewerRecord, kw_only=True):
         one_of("source", Source, name="raffle_entries_source"),
         CheckConstraint("amount <> 0", name="raffle_entries_amount"),
         Index("raffle_entries_of_viewer", "guild_id", "period", "viewer_id", "id"),
+        Index("raffle_entries_by_time", "guild_id", "period", "at", "id"),
     )
 
 

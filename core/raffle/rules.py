@@ -18,9 +18,12 @@ class RaffleSettings(GuildSettings, feature="raffle"):
         "Whether a raffle opens automatically each month, from the 1st to the 1st in the server's "
         "time zone; `/rafflestart` turns this on, `/raffleend` off.",
         default=False,
+        label="Monthly raffle",
     )
     public_page: bool = switch(
-        "Whether the raffle has a public web page with its board.", default=True
+        "Whether the raffle has a public web page with its board.",
+        default=True,
+        label="Public raffle page",
     )
     log_channel: int = channel(
         "The Discord channel in which changes by admins are shown (tickets given, taken or voided, "
@@ -55,23 +58,29 @@ class RaffleSettings(GuildSettings, feature="raffle"):
         default=20,
         least=0,
         most=MOST_RATE,
+        label="Tickets per $1,000 wagered",
     )
     auto_draw: bool = switch(
         "Whether a raffle that has ended is drawn automatically.",
         default=False,
         environment="raffle_auto_draw",
+        label="Automatic draw",
     )
     grace_minutes: int = number(
         "Minutes to wait for late tickets after the end before the list is frozen automatically.",
         default=15,
         least=0,
         most=1440,
+        label="Wait before the list is frozen",
+        unit="min",
     )
     claim_minutes: int = number(
         "Minutes a winner has to claim the prize before another one is drawn.",
         default=2880,
         least=1,
         most=43_200,
+        label="Time to claim a prize",
+        unit="min",
     )
 
 

@@ -49,6 +49,11 @@ def find_shown(work: Work) -> Period | None:
     )
 
 
+def list_numbers(work: Work) -> Sequence[int]:
+    """The numbers of all raffles, newest first."""
+    return work.scalars(select(Period.number).order_by(Period.number.desc())).all()
+
+
 def get_shown(work: Work, number: int = 0) -> Period:
     """The raffle with this number, or else the one to show; raises Refusal if there is none."""
     if shown := (work.find(Period, number) if number else None) or find_shown(work):

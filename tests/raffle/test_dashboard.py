@@ -1,11 +1,13 @@
 """The raffle on the dashboard: the same numbers and actions as the commands."""
 
+import html
 import re
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
+from core.draws.picks import RULE
 from core.events import Person
 from core.guilds.actions import change_settings
 from core.kit.work import Work
@@ -96,6 +98,23 @@ def test_ledger_shows_every_entry_and_filters(site: Site, admin: Visitor, raffle
     assert ("Entries 1 ·" in given, "thanks +5" in given) == (True, True)
     assert "No entries" in words(admin.get(f"{page}?source=wager"))
     assert "No entries" in words(admin.get(f"{page}?name=nobody"))
+    assert "No entries" in words(admin.get(f"{page}?raffle=2"))
+    today = site.clock.now.date()
+    assert "Entries 2 ·" in words(admin.get(f"{page}?since={today}&until={today}"))
+    assert "No entries" in words(admin.get(f"{page}?until={today - timedelta(days=1)}"))
+    file = admin.get(f"{page}.csv?source=bonus").text.splitlines()
+    assert [len(file), file[1].endswith(",MadCats,⭐ Given by an admin,thanks,5")] == [2, True]
+
+
+def test_public_page_says_how_tickets_are_earned_and_how_it_is_drawn(
+    site: Site, raffle: Period
+) -> None:
+    with site.services.work_in(GUILD) as work:
+        change_settings(work, RaffleSettings, tickets_per_gifted_sub=7)
+    page = words(site.visitor().get(f"/p/{GUILD}/raffle"))
+    assert "7 tickets for each gifted sub" in page
+    assert "Tickets count for linked accounts" in page
+    assert RULE in html.unescape(page)
 
 
 def test_public_page_that_is_off_is_not_found(site: Site, raffle: Period) -> None:

@@ -985,6 +985,8 @@ CREATE TABLE people_links (
 	CONSTRAINT people_links_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
 );
 
+CREATE INDEX people_links_by_time ON people_links (guild_id, linked_at);
+
 COMMENT ON COLUMN people_links.platform IS 'of the viewer';
 
 ALTER TABLE people_links ALTER COLUMN guild_id SET STATISTICS 0;
@@ -1284,6 +1286,8 @@ CREATE TABLE raffle_entries (
 	CONSTRAINT raffle_entries_source CHECK (source IN ('watchtime', 'gifted_sub', 'wager', 'bonus', 'correction')), 
 	CONSTRAINT raffle_entries_amount CHECK (amount <> 0)
 );
+
+CREATE INDEX raffle_entries_by_time ON raffle_entries (guild_id, period, at, id);
 
 CREATE INDEX raffle_entries_of_viewer ON raffle_entries (guild_id, period, viewer_id, id);
 

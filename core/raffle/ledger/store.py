@@ -301,26 +301,39 @@ def list_entries(work: Work, period: int, viewer_id: int, limit: int, skip: int)
 
 
 LEDGER = 10_000
-"""How many of a server's newest entries are searched, so that a rare source needs no index."""
+"""How many of a raffle's newest entries are searched, so that a rare source needs no index."""
+
+
+class Filter(NamedTuple):
+    """Which entries of the ledger are wanted; what is empty or None filters nothing."""
+
+    period: int
+    source: str = ""
+    name: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 def list_ledger(
-    work: Work, source: str, name: str, page: int, per_page: int
-) -> tuple[Sequence[Row[Entry, str]], int, int, int]:
-    """Entries with their viewers' names, newest first, of a source and a viewer if they are given:
-    one page, how many there are, and the page's number and how many there are of those."""
-    newest = select(Entry.id).order_by(Entry.id.desc()).offset(LEDGER).limit(1)
-    same_viewer = (Viewer.guild_id == Entry.guild_id) & (Viewer.viewer_id == Entry.viewer_id)
-    which = [Entry.id > (work.scalar(newest) or 0)]
-    if source:
-        which.append(Entry.source == source)
-    if name:
-        which.append(Viewer.folded_name == fold(name))
-    count = work.scalar(select(func.count(Entry.id)).join(Viewer, same_viewer).where(*which)) or 0
-    number, pages = nearest_page(page, count, per_page)
-    found = select(Entry, Viewer.name).join(Viewer, same_viewer).where(*which)
-    shown = found.order_by(Entry.id.desc()).limit(per_page).offset((number - 1) * per_page)
-    return work.execute(shown).all(), count, number, pages
+    work: Work, wanted: Filter, page: int, per_page: int
+) -> tuple[Sequence[Entry], int, int, int]:
+    """Entries, newest first: one page, how many there are, and the page's number and how many there
+    are of those."""
+    which = [Entry.period == wanted.period]
+    if wanted.since is not None:
+        which.append(Entry.at >= wanted.since)
+    if wanted.until is not None:
+        which.append(Entry.at < wanted.until)
+    if wanted.name:
+        called = select(Viewer.viewer_id).where(Viewer.folded_name == fold(wanted.name))
+        which.append(Entry.viewer_id.in_(called))
+    newest = Entry.at.desc(), Entry.id.desc()
+    searched = select(Entry.id, Entry.source).where(*which).order_by(*newest).limit(LEDGER)
+    ids = [id for id, source in work.execute(searched) if wanted.source in ("", source)]
+    number, pages = nearest_page(page, len(ids), per_page)
+    shown = ids[(number - 1) * per_page : number * per_page]
+    found = select(Entry).where(among(Entry.id, shown)).order_by(*newest)
+    return work.scalars(found).all(), len(ids), number, pages
 
 
 _LIST_TAKEN = text("""

@@ -109,7 +109,7 @@ def info(found: Info) -> discord.Embed:
     else:
         rows.append(when_words(period, ended=True))
     title = "🎟️ " + _("Raffle #{number}").format(number=period.number)
-    embed = card(title, "\n".join([*rows, "", *_ways(found)]), tone="kick")
+    embed = card(title, "\n".join([*rows, "", *earning(found), "-# " + conditions()]), tone="kick")
     prize = safe(period.prize, 300) or _("not named yet")
     embed.add_field(name=_("Prize"), value=prize, inline=False)
     embed.add_field(name=_("Winners"), value=f"{period.winners_wanted:,}")
@@ -131,7 +131,8 @@ def info(found: Info) -> discord.Embed:
     return embed
 
 
-def _ways(found: Info) -> list[str]:
+def earning(found: Info) -> list[str]:
+    """How tickets are earned, a line for each way."""
     settings, ways = found.settings, []
     if settings.tickets_per_gifted_sub:
         tickets = tickets_words(settings.tickets_per_gifted_sub)
@@ -148,8 +149,12 @@ def _ways(found: Info) -> list[str]:
         words = _("**{tickets}** for each $1,000 wagered with a verified account (18+)")
         tickets = tickets_words(settings.tickets_per_1000_wagered)
         ways.append("🎰 " + words.format(tickets=tickets))
-    rules = _(
+    return ways
+
+
+def conditions() -> str:
+    """Whose tickets count."""
+    return _(
         "Tickets count for linked accounts (`/link`); anonymous gifts earn none. If you leave the "
         "Discord server you stay in the raffle; to drop out, use `/unlink`."
     )
-    return [*ways, "-# " + rules]
