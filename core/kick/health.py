@@ -16,7 +16,7 @@ from core.inbox.store import find_newest
 from core.kick.accounts import primary
 from core.kick.accounts import store as accounts
 from core.kick.accounts.records import Account, KnownChannel
-from core.kick.accounts.rules import ReconnectNeeded, missing_scopes, require_streamer, scope_words
+from core.kick.accounts.rules import ReconnectNeeded, missing_words, require_streamer
 from core.kick.bodies import PLATFORM, WEBHOOK, WEBHOOK_KINDS
 from core.kick.chat.identities import why_unable_to_send
 from core.kick.feed import store as feed
@@ -159,7 +159,7 @@ def account_state(
         account = require_streamer(account, channel)
     except ReconnectNeeded as refusal:
         return "down" if account else "warn", refusal.what, refusal.remedy
-    missing = ", ".join(scope_words(scope) for scope in missing_scopes(account.scopes))
+    missing = ", ".join(missing_words(account.scopes))
     if account.expires_at <= now:
         found = _("Connected as {name}, but its token could not be renewed yet.")
     elif missing:

@@ -9,7 +9,7 @@ import discord
 from core.kick.accounts.channels import Synced
 from core.kick.accounts.primary import Primary
 from core.kick.accounts.records import KnownChannel
-from core.kick.accounts.rules import missing_scopes, scope_words
+from core.kick.accounts.rules import missing_words
 from core.kick.chat.selftest import Result
 from core.kick.health import Line
 from core.kick.intake.records import LogLine
@@ -204,13 +204,12 @@ def invitation(server: str, slug: str) -> discord.Embed:
 
 def connected(payload: Mapping[str, Any]) -> Rendered:
     """To whoever asked for the link. Payload: `account`, `server`, `scopes`."""
-    missing = missing_scopes(payload["scopes"])
+    missing = missing_words(payload["scopes"])
     body = _("**{account}** on Kick is connected with **{server}**.").format(
         account=safe(payload["account"]), server=safe(payload["server"])
     )
     if missing:
-        words = ", ".join(scope_words(scope) for scope in missing)
-        body += "\n" + _("Kick did not allow everything: {words}.").format(words=words)
+        body += "\n" + _("Kick did not allow everything: {words}.").format(words=", ".join(missing))
     tone = "warning" if missing else "success"
     return Rendered(card("✅ " + _("Connected"), body, tone=tone))  # type: ignore[arg-type]
 

@@ -14,7 +14,7 @@ from core.guilds.store import find_channel
 from core.kick import health, messages
 from core.kick.accounts import actions, channels, connect, primary
 from core.kick.accounts.records import Account, ConnectAttempt, KnownChannel
-from core.kick.accounts.rules import missing_scopes, scope_words
+from core.kick.accounts.rules import missing_words, scope_words
 from core.kick.accounts.store import find_account
 from core.kick.bodies import PLATFORM, WEBHOOK_KINDS
 from core.kick.chat import selftest
@@ -84,7 +84,7 @@ def connection(page: Page) -> str:
         **found,
         below=_BELOW,
         scope_words=scope_words,
-        missing_scopes=missing_scopes,
+        missing_words=missing_words,
         fields=fields,
     )
 

@@ -11,7 +11,7 @@ from core.guilds.actions import name_of
 from core.guilds.store import Channel
 from core.kick.accounts import actions, channels, oauth, store
 from core.kick.accounts.records import Account, ConnectAttempt
-from core.kick.accounts.rules import LINK_LASTS, STATE_LASTS, missing_scopes
+from core.kick.accounts.rules import LINK_LASTS, STATE_LASTS, missing_words
 from core.kick.client import KickClient, client_of
 from core.kick.intake.reconcile import reconcile_channel
 from core.kick.wire import KickRejected
@@ -55,8 +55,8 @@ class WrongPerson(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The names of a server and of the account it is connected with, and the scopes that Kick did
-    not grant."""
+    """The names of a server and of the account it is connected with, and what Kick did not
+    allow, in words."""
 
     server: str
     account: str
@@ -126,7 +126,7 @@ def arrive(services: Services, attempt: ConnectAttempt, code: str) -> Connected:
     _log.info("A Kick account is connected", account=who.name, guild_id=attempt.guild_id)
     _learn_numbers(services, client, channel)
     _subscribe(services, channel)
-    return Connected(server, who.name, tuple(missing_scopes(tokens.scopes)))
+    return Connected(server, who.name, tuple(missing_words(tokens.scopes)))
 
 
 def _learn_numbers(services: Services, client: KickClient, channel: Channel) -> None:

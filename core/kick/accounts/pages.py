@@ -47,8 +47,7 @@ class _Views(OAuthPages[ConnectAttempt]):
     def finish(self, attempt: ConnectAttempt, error: str, code: str) -> Response:
         oauth.check_answer(error)
         connected = connect.arrive(self.services, attempt, code)
-        missing = [scope_words(scope) for scope in connected.missing]
-        page = render_template("kick/connected.html", connected=connected, missing=missing)
+        page = render_template("kick/connected.html", connected=connected)
         return make_response(page)
 
     def error_page(self, error: Exception) -> Response | None:

@@ -46,10 +46,19 @@ def scope_words(scope: str) -> str:
     return words.get(scope, scope)
 
 
-def missing_scopes(granted: Iterable[str]) -> list[str]:
-    """What we ask for and was not granted."""
+def without_scope(scope: str) -> str:
+    """What does not work while a scope is missing."""
+    if scope == "chat:write":
+        return _("the bot cannot write in Kick's chat in the streamer's name")
+    if scope == "user:read":
+        return _("linking again cannot tell whose account it is")
+    return _("nothing stops working today")
+
+
+def missing_words(granted: Iterable[str]) -> list[str]:
+    """What we ask for and was not granted, each with what does not work without it."""
     held = set(granted)
-    return [scope for scope in SCOPES if scope not in held]
+    return [f"{scope_words(one)} ({without_scope(one)})" for one in SCOPES if one not in held]
 
 
 def is_due(expires_at: datetime, now: datetime) -> bool:

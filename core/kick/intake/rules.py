@@ -39,11 +39,14 @@ class AlertSettings(GuildSettings, feature="kick"):
         default=5,
         least=0,
         most=120,
+        label="Alert after silence",
+        unit="min",
     )
     hourly_selftest: bool = switch(
         "While the stream is live and no chat arrives, write a line in Kick's chat, at most once "
         "an hour, to find out whether chat still arrives.",
         default=False,
+        label="Hourly chat self-test",
     )
 
 

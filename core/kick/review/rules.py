@@ -25,6 +25,8 @@ class ReviewSettings(GuildSettings, feature="kick"):
         default=15,
         least=1,
         most=1440,
+        label="Wait for a missing webhook",
+        unit="min",
     )
 
 
