@@ -55,7 +55,9 @@ class HealthSettings(GuildSettings, feature="health"):
     """What an admin can set."""
 
     public_status: bool = switch(
-        "Whether a public web page shows which parts of the bot work.", default=True
+        "Whether a public web page shows which parts of the bot work.",
+        default=True,
+        label="Public status page",
     )
 
 

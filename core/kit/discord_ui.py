@@ -83,7 +83,7 @@ def status_card(
     settings: GuildSettings,
     next_step: str,
     *,
-    enabled: bool | None = None,
+    switch: str = "enabled",
     works: bool = True,
     facts: Mapping[str, str] | None = None,
     footer: str = "",
@@ -92,21 +92,22 @@ def status_card(
 
     Args:
         title: such as `Slot requests are on`; the mark before it comes from the settings.
-        enabled: whether it is on, if that is not the setting `enabled`.
+        switch: the setting that turns the feature on; the title says it, so it is no field.
         works: False if it is on, but something keeps it from working.
-        facts: further fields, by their label.
+        facts: further fields, by their label; one with a setting's label takes its place.
     """
+    facts = facts or {}
     mark: str
     tone: Tone
     mark, tone = ("🟢", "kick") if works else ("⚠️", "warning")
-    if not (getattr(settings, "enabled", True) if enabled is None else enabled):
+    if not getattr(settings, switch, True):
         mark, tone = "⚫", "system"
     embed = card(f"{mark} {title}", next_step, tone=tone, footer=footer)
     for name, declared in settings.declared.items():
-        if declared.label:
+        if declared.label and name != switch and declared.label not in facts:
             value = setting_value(declared, getattr(settings, name))
             embed.add_field(name=declared.label, value=value)
-    for label, fact in (facts or {}).items():
+    for label, fact in facts.items():
         embed.add_field(name=label, value=fact)
     return embed
 

@@ -27,7 +27,11 @@ Reason = Literal[
 class SlotCallSettings(GuildSettings, feature="slot_calls"):
     """What an admin can set."""
 
-    enabled: bool = switch("Whether viewers can request slots in the stream's chat.", default=True)
+    enabled: bool = switch(
+        "Whether viewers can request slots in the stream's chat.",
+        default=True,
+        label="Take slot requests",
+    )
     channel: int = channel(
         "The Discord channel where slot requests appear.", environment="slot_calls_channel_id"
     )
@@ -46,7 +50,11 @@ class SlotCallSettings(GuildSettings, feature="slot_calls"):
         most=50,
         label="Open requests per viewer",
     )
-    public_queue: bool = switch("Whether the queue has a public web page.", default=True)
+    public_queue: bool = switch(
+        "Whether the queue has a public web page.",
+        default=True,
+        label="Public queue page",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,12 +43,15 @@ class WagerSettings(GuildSettings, feature="wagers"):
     verified_role: int = role(
         "The role for members whose affiliate account was verified; while none is chosen, the one "
         f"called “{DEFAULT_ROLE_NAME}”.",
+        label="Role for verified accounts",
     )
     review_above_per_hour: int = number(
         "Dollars an hour: a total that rises faster is not counted until an admin accepts it.",
         default=25_000,
         least=1,
         most=1_000_000_000,
+        label="Review wagers above",
+        unit="$ an hour",
     )
 
     def code(self, platform: str) -> str:

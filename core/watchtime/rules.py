@@ -17,7 +17,11 @@ from core.kit.guild_settings import GuildSettings, number, switch
 class WatchtimeSettings(GuildSettings, feature="watchtime"):
     """What an admin can set."""
 
-    enabled: bool = switch("Whether chatting earns watchtime.", default=True)
+    enabled: bool = switch(
+        "Whether chatting earns watchtime.",
+        default=True,
+        label="Count watchtime",
+    )
     window_minutes: int = number(
         "For how many minutes after each chat message a viewer counts as watching.",
         default=10,
@@ -33,9 +37,13 @@ class WatchtimeSettings(GuildSettings, feature="watchtime"):
         default=0,
         least=0,
         most=1440,
+        label="Daily limit",
+        unit="min",
     )
     public_leaderboard: bool = switch(
-        "Whether the leaderboard has a public web page.", default=True
+        "Whether the leaderboard has a public web page.",
+        default=True,
+        label="Public leaderboard page",
     )
 
 

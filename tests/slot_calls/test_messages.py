@@ -149,6 +149,7 @@ def test_status_shows_channel_queue_and_limits() -> None:
         "Channel": "<#5>",
         "Cooldown": "30 s",
         "Open requests per viewer": "3",
+        "Public queue page": "on",
         "In the queue": "1,234",
     }
     assert embed.footer.text == "2 viewers are blocked"

@@ -202,7 +202,15 @@ def test_overview_shows_status_and_totals() -> None:
     assert "🟢 Live on Kick; started <t:1772402400:R>" in str(embed.description)
     assert "counted for 1 minute after" in str(embed.description)
     assert [field.value for field in embed.fields] == [
-        *("1 min", "none", "1,234", "5,000 h 00 min", "2,048", "14 names · `/watchexclude list`")
+        *(
+            "1 min",
+            "on",
+            "none",
+            "1,234",
+            "5,000 h 00 min",
+            "2,048",
+            "14 names · `/watchexclude list`",
+        )
     ]
 
 

@@ -47,6 +47,7 @@ class LinkLogSettings(GuildSettings, feature="people"):
     link_log: bool = switch(
         "Whether everything that happens to links is posted in the link log's channel.",
         default=False,
+        label="Post the link log",
     )
     link_log_channel: int = channel(
         "The Discord channel of the link log; best one that only moderators see."

@@ -125,4 +125,4 @@ def status(
     title, next_step = _("The link log is on"), "\n".join(troubles)
     if not settings.link_log:
         title, next_step = _("The link log is off"), _("Turn it on with `/linklogs on`.")
-    return status_card(title, settings, next_step, enabled=settings.link_log, works=not troubles)
+    return status_card(title, settings, next_step, switch="link_log", works=not troubles)
