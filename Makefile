@@ -4,12 +4,12 @@
 SHELL := /bin/sh
 PY := .venv/bin/python
 
-.PHONY: help run demo test check bench scan format lock docs baseline words clean runtime development
+.PHONY: help run demo test check bench scan screenshots format lock docs baseline words clean runtime development
 
 help: ## print this list
 	@echo 'Regulars: a community bot for streamers on Kick with a Discord server.'
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo 'New here? Try "make run". It needs Python 3.11 or newer and no tokens: without them it starts'
 	@echo 'a pretend Discord server and Kick channel to play with. The rest is in README.md.'
@@ -35,6 +35,9 @@ bench: development ## measure speed and memory; writes benchmarks/results.json
 scan: development ## attack the product in its sandbox with wapiti; writes its summary into docs/security.md
 	@test -x .venv/scan/bin/wapiti || { $(PY) -m venv .venv/scan && .venv/scan/bin/pip install -q wapiti3==3.2.3; }
 	@$(PY) -m tests.scan
+
+screenshots: development ## take pictures of every page, in both themes and two widths
+	@$(PY) -m tests.screenshot_pages
 
 format: development ## format the code
 	$(PY) -m ruff check --fix-only --quiet .

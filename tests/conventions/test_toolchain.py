@@ -18,6 +18,7 @@ VERBS = (
     "check",
     "bench",
     "scan",
+    "screenshots",
     "format",
     "lock",
     "docs",
