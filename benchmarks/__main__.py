@@ -20,12 +20,14 @@ from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from benchmarks import (
+    beside,
     draw,
     ingest,
     kick_feed,
     latency,
     leaderboard,
     link_callback,
+    pages,
     raffle,
     role_update,
     translation,
@@ -68,6 +70,8 @@ BENCHMARKS: Mapping[str, tuple[str, Callable[[Ground], Results]]] = {
     "link": ("The last page of linking", _on_a_database(link_callback.run)),
     "raffle": ("Tickets, over a million entries", _on_a_database(raffle.run)),
     "draw": ("Freeze, draw and check a raffle", _on_a_database(draw.run)),
+    "beside": ("Webhooks, beside visitors of the pages", beside.run),
+    "pages": ("Every page of a large server", _on_a_database(pages.run)),
 }
 
 

@@ -138,6 +138,14 @@ FIGURES = (
     Figure("draw_bundle_s", "Writing what everybody can check", "s"),
     Figure("draw_bundle_mb", "Its size", "MB"),
     Figure("draw_verifier_s", "Checking it with the verifier", "s"),
+    Figure("leaderboard_asked_per_s", "Requests for the public leaderboard meanwhile", "per s"),
+    Figure("ingest_beside_leaderboard_ratio", "Webhooks with those to without", "", Aim(least=0.8)),
+    Figure("ingest_beside_streams_ratio", "Webhooks with 40 live streams to without", ""),
+    Figure("ingest_beside_streams_p99_ms", "Their answer, 99 of 100", "ms"),
+    Figure(
+        "pages_slowest_ms", "Slowest page, 100,000 viewers, 1,000,000 entries", "ms", Aim(below=100)
+    ),
+    Figure("pages_median_ms", "A page there, median of all", "ms"),
     Figure("peak_rss_mb", "Most memory of the product's process", "MB"),
     Figure("cpu_cores", "Cores of this machine", ""),
     Figure("load_before", "Load before the run (idle: below 0.5)", ""),

@@ -23,8 +23,8 @@ from tests.patience import until
 from tests.stories.product import Product, free_port
 
 PATH = "/webhooks/kick"
-_GUNICORN = ("-m", "gunicorn", "--workers", "1", "--threads", "64", "--no-control-socket")
-_OURS = "core.kit.web_worker.BufferingWorker"
+_GUNICORN = ("-m", "gunicorn", "--workers", "1", "--no-control-socket")
+OURS = "core.kit.web_worker.BufferingWorker"
 
 
 def run(ground: Ground) -> Results:
@@ -32,22 +32,22 @@ def run(ground: Ground) -> Results:
     and in ours; the latencies at that speed."""
     need_wrk()
     rounds, each = (2, 1000) if ground.quick else (5, 4000)
-    files = _prepare(ground, rounds + 1, each)
+    files = prepare_rounds(ground, rounds + 1, each)
     with ExitStack() as stack:
         url, database = stack.enter_context(ground.database())
         bare = "benchmarks.bare:create()"
-        plain = stack.enter_context(_server(ground, "plain", "gthread", bare, {}))
-        ours = stack.enter_context(_server(ground, "bare", _OURS, bare, {}))
+        plain = stack.enter_context(run_server(ground, "plain", "gthread", bare, {}))
+        ours = stack.enter_context(run_server(ground, "bare", OURS, bare, {}))
         settings = {"DATABASE_URL": url, "FLASK_SECRET_KEY": "for-benchmarks-only"}
         web = "combined_server:create_web()"
-        product = stack.enter_context(_server(ground, "web", _OURS, web, settings))
+        product = stack.enter_context(run_server(ground, "web", OURS, web, settings))
         until(lambda: product.health()[0], "the product's web server")
         taken = [_turn((plain, ours, product), file) for file in files]
-        _check_honest(database, [turn.product for turn in taken])
+        check_honest(database, [turn.product for turn in taken])
     return _results(taken[1:])  # the first warms up
 
 
-def _prepare(ground: Ground, rounds: int, each: int) -> list[Path]:
+def prepare_rounds(ground: Ground, rounds: int, each: int) -> list[Path]:
     """A file of requests for each round."""
     bodies = [chat(number) for number in range(rounds * each)]
     webhooks = sign_all(ground.key, bodies)
@@ -62,11 +62,21 @@ def _write(file: Path, webhooks: list[Webhook]) -> Path:
 
 
 @contextmanager
-def _server(
-    ground: Ground, name: str, worker: str, app: str, settings: dict[str, str]
+def run_server(
+    ground: Ground, name: str, worker: str, app: str, settings: dict[str, str], threads: int = 64
 ) -> Iterator[Product]:
+    """A gunicorn of its own for the length of the block."""
     port = free_port()
-    command = (*_GUNICORN, "--worker-class", worker, "--bind", f"127.0.0.1:{port}", app)
+    command = (
+        *_GUNICORN,
+        "--threads",
+        str(threads),
+        "--worker-class",
+        worker,
+        "--bind",
+        f"127.0.0.1:{port}",
+        app,
+    )
     server = Product(ground.folder, name, command, settings, port)
     try:
         yield server
@@ -87,7 +97,8 @@ def _turn(servers: Iterable[Product], requests: Path) -> Turn:
     return Turn(*(send_all(server.url + PATH, requests) for server in servers))
 
 
-def _check_honest(database: Database, rounds: list[Round]) -> None:
+def check_honest(database: Database, rounds: list[Round]) -> None:
+    """Raise CannotRun unless exactly the webhooks that were answered are stored."""
     answered = sum(one.good for one in rounds)
     with database.begin() as tx:
         written = tx.execute(text("SELECT count(*) FROM inbox_deliveries")).scalar_one()

@@ -11,6 +11,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -18,7 +19,7 @@ from core.kit.embedded import EmbeddedPostgres
 from sandbox.discord.seed import NORAS_CORNER_ID
 from sandbox.kick.signing import SigningKey
 from sandbox.people import PEOPLE
-from tests.stories.stage import Stage, open_stage
+from tests.stories.stage import open_stage
 
 ROOT = Path(__file__).parent.parent
 WAPITI = ROOT / ".venv" / "scan" / "bin" / "wapiti"
@@ -28,20 +29,22 @@ MODULES = "cookieflags,crlf,csp,csrf,exec,file,http_headers,methods,permanentxss
 SECONDS = 240
 
 
-def cookie(stage: Stage) -> str:
-    """An admin's login. Its cookies are for https, which the scanner's are not."""
-    base, held = f"http://localhost:{stage.port}", ""
+def cookie(base: str, comes_from: str = "127.0.0.1") -> str:
+    """An admin's login at the product with this address, over a proxy. Its cookies are for https,
+    which the scanner's are not."""
+    held, headers = "", {"X-Forwarded-For": comes_from}
 
     def get(address: str) -> str:
         nonlocal held
-        answer = requests.get(address, headers={"Cookie": held}, allow_redirects=False)
+        answer = requests.get(address, headers=headers | {"Cookie": held}, allow_redirects=False)
         held = answer.headers["Set-Cookie"].split(";")[0]
         return answer.headers["Location"]
 
     nora = next(str(person.discord_id) for person in PEOPLE if person.handle == "nora")
     consent = get(f"{base}/login/discord")
     back = requests.post(consent, {"person": nora}, allow_redirects=False).headers["Location"]
-    get(back.replace("https://", "http://"))
+    arrived = urlsplit(back)
+    get(f"{base}{arrived.path}?{arrived.query}")
     return held
 
 
@@ -83,7 +86,7 @@ def main() -> int:
             base = f"http://localhost:{stage.port}"
             visits = {
                 "Anonymous": (f"{base}/login", ()),
-                "Admin": (f"{base}/g/{NORAS_CORNER_ID}/", ("--header", f"Cookie: {cookie(stage)}")),
+                "Admin": (f"{base}/g/{NORAS_CORNER_ID}/", ("--header", f"Cookie: {cookie(base)}")),
             }
             for who, (start, options) in visits.items():
                 report = scan(start, folder, *options)

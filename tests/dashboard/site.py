@@ -1,12 +1,13 @@
 """The web application with every feature's pages, on a real database and the sandbox's Discord."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import requests
-from flask import Flask
+from flask import Flask, url_for
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -27,6 +28,12 @@ from tests.kick.rig import StandingClock
 
 GUILD, OTHER_GUILD = NORAS_CORNER_ID, VERAS_DEN_ID
 IDS = {person.handle: person.discord_id for person in PEOPLE}
+
+
+NO_PAGES = {"dashboard.live", "dashboard.arrive"}
+"""A stream, and the way back from Discord."""
+
+PUBLIC = [page.name for feature in load_features() for page in feature.public]
 
 
 class Visitor:
@@ -96,6 +103,20 @@ class Site:
         )
         roles: list[dict[str, Any]] = found.json()
         return roles
+
+    def pages(self, **parts: object) -> Iterator[tuple[str, str]]:
+        """Name and address of every page of the dashboard and for everybody, with these parts in
+        the address."""
+        for rule in self.app.url_map.iter_rules():
+            is_page = rule.endpoint.startswith("dashboard.") and "GET" in (rule.methods or ())
+            if not is_page or rule.endpoint in NO_PAGES:
+                continue
+            given: dict[str, Any] = {name: parts.get(name, "x") for name in rule.arguments}
+            names = PUBLIC if rule.endpoint == "dashboard.public" else [""]
+            for name in names:
+                with self.app.test_request_context():
+                    address = url_for(rule.endpoint, **(given | {"name": name} if name else given))
+                yield f"{rule.endpoint}.{name}".strip("."), address
 
     def changed(self, guild_id: int = GUILD) -> None:
         """What the bot publishes when Discord tells it about a change."""
