@@ -1,15 +1,18 @@
 """Pages for everybody. A popular link must not slow down anything else: each page is made once in
-some seconds, and few are made at the same time."""
+some seconds, few are made at the same time, and a kept one costs Flask nothing."""
 
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, abort, make_response, request
+from flask import Blueprint, Flask, Response, abort, make_response, request
+from flask.sansio.blueprints import BlueprintSetupState
 from limits import RateLimitItemPerMinute
+from werkzeug import wrappers
+from werkzeug.exceptions import ServiceUnavailable
 
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
@@ -18,7 +21,13 @@ from core.kit.feature import Feature
 from core.kit.guild_pages import PublicPage, PublicRequest
 from core.kit.rate import RateLimit, network_of
 from core.kit.services import Services
-from core.kit.words import _, spoken
+from core.kit.web import language_of
+from core.kit.words import _
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+PREFIX = "/p/"
 
 KEEP_SECONDS = 10.0
 MOST_KEPT = 500
@@ -31,24 +40,71 @@ PER_ADDRESS = RateLimitItemPerMinute(300)
 @dataclass
 class _Kept:
     at: float
-    body: str
+    response: wrappers.Response
+
+
+class PublicCache:
+    """Answers for public pages from memory, before Flask sees the request.
+
+    It asks the application without cookies, so that nothing of one visitor reaches the next.
+    """
+
+    def __init__(self, app: "WSGIApplication") -> None:
+        self._app = app
+        self._kept: OrderedDict[Any, _Kept] = OrderedDict()
+        self._guard = threading.Lock()
+        self._slots = threading.BoundedSemaphore(MOST_AT_ONCE)
+
+    def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if not path.startswith(PREFIX) or environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            return self._app(environ, start)
+        language = language_of(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+        key = (path, environ.get("QUERY_STRING", ""), language)
+        answer = self._find(key, KEEP_SECONDS) or self._make(key, environ)
+        return answer(environ, start)
+
+    def _find(self, key: Any, seconds: float) -> wrappers.Response | None:
+        with self._guard:
+            kept = self._kept.get(key)
+        if kept is None or time.monotonic() - kept.at > seconds:
+            return None
+        return kept.response
+
+    def _make(self, key: Any, environ: "WSGIEnvironment") -> wrappers.Response | ServiceUnavailable:
+        """Make the page, unless somebody else has meanwhile; an old one if too many are made."""
+        if not self._slots.acquire(timeout=WAIT_SECONDS):
+            return self._find(key, float("inf")) or ServiceUnavailable(retry_after=5)
+        try:
+            found = self._find(key, KEEP_SECONDS)
+            if found is not None:
+                return found
+            asked = {**environ, "REQUEST_METHOD": "GET"}
+            asked.pop("HTTP_COOKIE", None)
+            made = wrappers.Response.from_app(self._app, asked, buffered=True)
+            if made.status_code == 200:
+                with self._guard:
+                    self._kept[key] = _Kept(time.monotonic(), made)
+                    while len(self._kept) > MOST_KEPT:
+                        self._kept.popitem(last=False)
+            return made
+        finally:
+            self._slots.release()
 
 
 class PublicPages:
-    """All features' public pages, with one cache."""
+    """All features' public pages."""
 
     def __init__(self, services: Services, features: Sequence[Feature]) -> None:
         self._services = services
         self._pages = {page.name: page for one in features for page in one.public}
-        self._kept: OrderedDict[Any, _Kept] = OrderedDict()
-        self._guard = threading.Lock()
-        self._slots = threading.BoundedSemaphore(MOST_AT_ONCE)
         self._rate = RateLimit(services.settings)
 
     def add_to(self, blueprint: Blueprint) -> None:
-        """`/p/<guild id>` and `/p/<guild id>/<name>`."""
-        blueprint.get("/p/<int:guild_id>/", endpoint="public_home")(self._home)
-        blueprint.get("/p/<int:guild_id>/<name>", endpoint="public")(self._show)
+        """`/p/<guild id>` and `/p/<guild id>/<name>`, and their cache."""
+        blueprint.get(f"{PREFIX}<int:guild_id>/", endpoint="public_home")(self._home)
+        blueprint.get(f"{PREFIX}<int:guild_id>/<name>", endpoint="public")(self._show)
+        blueprint.record_once(_add_cache)
 
     def _home(self, guild_id: int) -> Response:
         """The first page that the server shows."""
@@ -69,37 +125,9 @@ class PublicPages:
     def _show(self, guild_id: int, name: str) -> Response:
         if not self._rate.allows(PER_ADDRESS, "public", network_of(request.remote_addr)):
             raise Refusal(_("Too many requests from your network."), _("Wait a minute."))
-        key = (guild_id, name, spoken(), request.query_string)
-        body = self._fresh(key)
-        if body is None:
-            body = self._make(key, guild_id, name)
-        response = make_response(body)
+        response = make_response(self._render(guild_id, name))
         response.headers["Cache-Control"] = f"public, max-age={KEEP_SECONDS:.0f}"
         return response
-
-    def _fresh(self, key: Any) -> str | None:
-        with self._guard:
-            kept = self._kept.get(key)
-        if kept is None or time.monotonic() - kept.at > KEEP_SECONDS:
-            return None
-        return kept.body
-
-    def _make(self, key: Any, guild_id: int, name: str) -> str:
-        """Make the page, unless somebody else has meanwhile."""
-        if not self._slots.acquire(timeout=WAIT_SECONDS):
-            abort(503)
-        try:
-            body = self._fresh(key)
-            if body is not None:
-                return body
-            body = self._render(guild_id, name)
-            with self._guard:
-                self._kept[key] = _Kept(time.monotonic(), body)
-                while len(self._kept) > MOST_KEPT:
-                    self._kept.popitem(last=False)
-            return body
-        finally:
-            self._slots.release()
 
     def _render(self, guild_id: int, name: str) -> str:
         with self._services.database.begin() as tx:
@@ -115,3 +143,8 @@ class PublicPages:
             zone = guilds.time_zone_of(work)
         found = PublicRequest(self._services, guild_id, guild_name, zone, page, tuple(shown))
         return page.view(found)
+
+
+def _add_cache(state: BlueprintSetupState) -> None:
+    assert isinstance(state.app, Flask)
+    state.app.wsgi_app = PublicCache(state.app.wsgi_app)  # type: ignore[assignment, method-assign]

@@ -4,7 +4,7 @@ JSON for machines and a page for people."""
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import secure
@@ -23,9 +23,10 @@ from flask import (
     request,
 )
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
-from werkzeug.datastructures import ImmutableMultiDict
+from werkzeug.datastructures import ImmutableMultiDict, LanguageAccept
 from werkzeug.datastructures.structures import iter_multi_items
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import parse_accept_header
 
 from core.kit import words
 from core.kit.errors import Outage, Refusal, trouble_code
@@ -111,6 +112,13 @@ class _Request(Request):
     parameter_storage_class = _StorableArguments
 
 
+@lru_cache(maxsize=1000)
+def language_of(accepted: str) -> str:
+    """The language to show for an `Accept-Language` header."""
+    languages = parse_accept_header(accepted, LanguageAccept)
+    return languages.best_match(words.languages(), words.SOURCE_LANGUAGE)
+
+
 def _speak_as_asked(app: Flask) -> None:
     """Show pages in the browser's preferred language."""
     app.jinja_env.add_extension("jinja2.ext.i18n")
@@ -123,9 +131,8 @@ def _speak_as_asked(app: Flask) -> None:
     @app.before_request
     def begin() -> None:
         if "Accept-Language" in request.headers:
-            asked = request.accept_languages.best_match(words.languages(), words.SOURCE_LANGUAGE)
             g.speech = ExitStack()
-            g.speech.enter_context(words.speak(asked))
+            g.speech.enter_context(words.speak(language_of(request.headers["Accept-Language"])))
 
     @app.teardown_request
     def end(_error: BaseException | None) -> None:
