@@ -4,12 +4,13 @@ and two widths, as pictures in `tests/screenshots/pages`; `index.html` there sho
 import html
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import product as product_of
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page, ViewportSize
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 from sandbox.demo import Demo, play, product
 from sandbox.discord.seed import NORAS_CORNER_ID
@@ -21,6 +22,8 @@ SIZES = {"desk": ViewportSize(width=1280, height=800), "phone": PHONE}
 THEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
 PUBLIC = ("leaderboard", "raffle", "queue", "status")
 """Of `/p/<server>/`, in the order of their own navigation."""
+
+_FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 
 
 def log_in(page: Page, demo: Demo, person: str) -> None:
@@ -56,7 +59,7 @@ def spend_evening(browser: Browser, demo: Demo) -> None:
         "!rafflestart",
         "!rafflegive @madcats 25 won the quiz",
         "!rafflegive yuki_snow 8 birthday",
-        "!roles add @Regular 10",
+        "!roles add Regular 10",
         "!watchadjust yuki_snow 45 helped with the giveaway",
         "!exclude add SamOnKick raffle two accounts",
         "!setup_link_panel",
@@ -96,29 +99,37 @@ def name_of(address: str) -> str:
     return path.replace("//", "/").replace("/", "-") or "front"
 
 
-def take_all(browser: Browser, demo: Demo) -> list[str]:
-    """The names of the pages."""
+def take_all(browser: Browser, demo: Demo) -> dict[str, float]:
+    """Every page; how many milliseconds each took until its first paint, at most."""
+    slowest: dict[str, float] = {}
     with browser.new_context() as context:
         page = context.new_page()
-        page.goto(f"{demo.product_url}/login")
-        page.screenshot(path=FOLDER / "login-desk-light.png")
         log_in(page, demo, "NoraPlays")
         state = context.storage_state()
         found = {name_of(one): one for one in addresses(page, demo)}
-    for theme in THEMES:
-        for size, viewport in SIZES.items():
-            with browser.new_context(
-                storage_state=state, viewport=viewport, color_scheme=theme
-            ) as context:
-                page = context.new_page()
-                for name, address in found.items():
-                    page.goto(address)
-                    page.wait_for_timeout(250)  # for charts and what is loaded late
-                    page.screenshot(path=FOLDER / f"{name}-{size}-{theme}.png", full_page=True)
-    return list(found)
+    for theme, size in product_of(THEMES, SIZES):
+        with browser.new_context(viewport=SIZES[size], color_scheme=theme) as context:
+            paints = take(context, {"login": f"{demo.product_url}/login"}, f"{size}-{theme}")
+        with browser.new_context(
+            storage_state=state, viewport=SIZES[size], color_scheme=theme
+        ) as context:
+            paints |= take(context, found, f"{size}-{theme}")
+        slowest = {name: max(paints[name], slowest.get(name, 0)) for name in paints}
+    return slowest
 
 
-def write_index(names: list[str]) -> None:
+def take(context: BrowserContext, addresses: dict[str, str], kind: str) -> dict[str, float]:
+    """Pictures of pages, by their name; how many milliseconds each took until its first paint."""
+    page, paints = context.new_page(), {}
+    for name, address in addresses.items():
+        page.goto(address)
+        page.wait_for_timeout(250)  # for charts and what is loaded late
+        paints[name] = page.evaluate(_FIRST_PAINT)
+        page.screenshot(path=FOLDER / f"{name}-{kind}.png", full_page=True)
+    return paints
+
+
+def write_index(names: Iterable[str]) -> None:
     """All pictures of a page side by side."""
     rows = "".join(
         f"<h2>{html.escape(name)}</h2><p>"
@@ -140,9 +151,11 @@ def main() -> int:
     with product() as demo, chromium() as browser:
         demo.product_url = demo.product_url.replace("127.0.0.1", "localhost")  # Discord's way back
         spend_evening(browser, demo)
-        names = take_all(browser, demo)
-    write_index(names)
-    print(f"{len(names)} pages: open {FOLDER.relative_to(Path.cwd())}/index.html")
+        paints = take_all(browser, demo)
+    write_index(paints)
+    name, slowest = max(paints.items(), key=lambda paint: paint[1])
+    print(f"Slowest first paint: {slowest:.0f} ms ({name})")
+    print(f"{len(paints)} pages: open {FOLDER.relative_to(Path.cwd())}/index.html")
     return 0
 
 

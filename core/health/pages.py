@@ -26,9 +26,12 @@ def pages(services: Services, checks: tuple[Check, ...]) -> Blueprint:
 
     @blueprint.get("/")
     def front() -> str:
+        found = actions.report(services, checks)
         return render_template(
             "health/front.html",
-            report=actions.report(services, checks),
+            report=found,
+            rows=_rows(found),
+            is_detailed=True,
             webhook_url=f"{services.settings.oauth_base_url or ''}/webhooks/kick",
         )
 

@@ -6,6 +6,7 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 
 from combined_server import web
+from core.dashboard.feature import make_feature as make_dashboard
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.services import Services
@@ -18,7 +19,7 @@ from tests.conventions.documents import personal_tables, told
 def client() -> FlaskClient:
     settings = Settings(_env_file=None, flask_secret_key=SecretStr("a key of the tests"))
     services = Services(settings, Database("postgresql://127.0.0.1:1/x"), LocalBus())
-    return web(services, [make_feature([])]).test_client()
+    return web(services, [make_feature([]), make_dashboard([])]).test_client()
 
 
 def test_texts_are_served_without_a_database() -> None:

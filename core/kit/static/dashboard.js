@@ -40,7 +40,7 @@
         type: canvas.dataset.chart,
         data: {
           labels: rows.map(([label]) => label),
-          datasets: [{ data: rows.map(([, number]) => Number(number)), borderColor: colour, backgroundColor: colour + "55", fill: true, tension: 0.3, pointRadius: 0 }],
+          datasets: [{ data: rows.map(([, number]) => Number(number)), borderColor: colour, backgroundColor: colour + "55", fill: true, tension: 0.3, pointRadius: rows.length > 1 ? 0 : 4 }],
         },
         options: { maintainAspectRatio: false, animation: false, plugins: { legend: { display: false } }, scales: { x: axis, y: { ...axis, beginAtZero: true } } },
       });
