@@ -14,9 +14,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("inbox", "outbox"),
     ("guilds",),
     ("drand", "kick", "shuffle"),
-    ("draws", "logins", "people"),
-    ("slot_calls", "wagers", "watchtime"),
-    ("raffle", "roles"),
+    ("draws", "games", "logins", "people"),
+    ("wagers", "watchtime"),
+    ("raffle", "roles", "slot_calls"),
     ("health", "help", "privacy", "settings", "dashboard"),
 )
 """Lowest first."""

@@ -2,15 +2,16 @@
 messages it sends."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import ceil
 from typing import Any, Literal
 
 from sqlalchemy import ARRAY, BigInteger, bindparam, func, select
 
-from core.events import ChatMessageSent, ExclusionChanged
+from core.events import ChatMessageSent, ExclusionChanged, StreamWentLive
+from core.games import actions as games
 from core.guilds.actions import audit, change_settings, load_settings
 from core.guilds.channels import find_trouble
 from core.guilds.records import ChannelTrouble
@@ -23,11 +24,14 @@ from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.exclusions import actions as exclusions
 from core.people.exclusions.store import without_excluded
-from core.slot_calls.records import SlotCall
+from core.people.records import Link
+from core.slot_calls.records import QueuePanel, SlotCall
 from core.slot_calls.rules import (
+    FOR_ALL,
     Caller,
+    Reason,
     SlotCallSettings,
-    clean,
+    Wanted,
     cooldown_left,
     rejection,
 )
@@ -36,12 +40,14 @@ Closed = Literal["done", "skipped"]
 
 # Built once, because every action needs them.
 IS_OPEN = SlotCall.state == "open"
-_QUEUE = select(SlotCall).where(IS_OPEN).order_by(SlotCall.number)
+IN_ORDER = SlotCall.is_first.desc(), SlotCall.number
+_QUEUE = select(SlotCall).where(IS_OPEN).order_by(*IN_ORDER)
 _SIZE = select(
     select(func.coalesce(func.max(SlotCall.number), 0)).scalar_subquery(),
-    select(func.count()).where(IS_OPEN).scalar_subquery(),
+    select(func.count()).where(IS_OPEN, SlotCall.is_first).scalar_subquery(),
+    select(func.count()).where(IS_OPEN, ~SlotCall.is_first).scalar_subquery(),
 )
-"""The last number, and how many calls are open."""
+"""The last number, and how many calls are open: those that come first, and the others."""
 _OPEN_OR_RECENT = select(SlotCall).where(
     SlotCall.viewer_id == func.any(bindparam("viewer_ids", type_=ARRAY(BigInteger))),
     IS_OPEN | (SlotCall.called_at >= bindparam("since")),
@@ -54,55 +60,273 @@ def call_slots(work: Work, messages: Sequence[ChatMessageSent]) -> None:
     """Handle each `!call <slot>`, in order. Handling the same message again does nothing."""
     viewer_ids = people.meet_senders(work.tx, messages)
     work.lock(Lock.SLOT_CALLS)
-    settings = load_settings(work, SlotCallSettings)
-    can_post = find_trouble(work, settings.channel) is None
-    allowed = set(without_excluded(work.tx, messages, "slot_calls"))
-    since = min(message.at for message in messages) - timedelta(seconds=settings.cooldown_seconds)
-    calls = defaultdict(list)
-    for call in work.scalars(_OPEN_OR_RECENT, {"viewer_ids": viewer_ids, "since": since}):
-        calls[call.viewer_id].append(call)
-    number, position = work.execute(_SIZE).one()
+    queue = _Queue.load(work, messages, viewer_ids)
+    found = games.find_games(work, [message.argument for message in messages])
     drafts = []
-    for message, viewer_id in zip(messages, viewer_ids, strict=True):
-        theirs, slot = calls[viewer_id], clean(message.argument)
-        if any(call.is_from(message) for call in theirs):
+    for message, viewer_id, match in zip(messages, viewer_ids, found, strict=True):
+        if any(call.is_from(message) for call in queue.calls[viewer_id]):
             continue
+        caller = queue.caller(message, viewer_id)
+        wanted = queue.wanted(match.title, match.found, match.banned)
+        reason = rejection(wanted, caller, queue.settings)
+        if reason is None:
+            call = queue.add(
+                SlotCall(
+                    number=queue.number + 1,
+                    viewer_id=viewer_id,
+                    slot=match.title,
+                    provider=match.provider,
+                    found=match.found,
+                    suggestion=match.suggestion,
+                    is_first=queue.settings.subscribers_first and is_subscriber(message),
+                    platform=message.platform,
+                    message_id=message.message_id,
+                    called_at=message.at,
+                    channel_id=ChannelId(queue.settings.channel),
+                )
+            )
+            work.add(call)
+            drafts += queue.drafts(message, call)
+        elif reason != "blocked":  # blocked viewers get no reply at all
+            wait = max(1, ceil(cooldown_left(caller, queue.settings)))
+            drafts += queue.refuse(message, reason, {"slot": match.title, "wait": wait})
+    outbox.post_all(work, drafts)
+    refresh_panel(work)
+
+
+def is_subscriber(message: ChatMessageSent) -> bool:
+    """Whether the sender pays for the channel, or founded it."""
+    return bool({"subscriber", "founder"} & set(message.sender.badges))
+
+
+@dataclass(slots=True)
+class _Queue:
+    """What a batch of calls has to know: read once, and kept up to date while it is handled.
+
+    Attributes:
+        allowed: the messages of viewers who are not excluded.
+        calls: each sender's open and recent calls.
+        queued: the open slots in small letters, if each can be there once.
+        number: the last call's.
+        first: how many open calls come first.
+        others: how many do not.
+    """
+
+    settings: SlotCallSettings
+    can_post: bool
+    allowed: Collection[ChatMessageSent]
+    linked: Collection[int]
+    calls: Mapping[int, list[SlotCall]]
+    queued: set[str]
+    number: int
+    first: int
+    others: int
+
+    @classmethod
+    def load(
+        cls, work: Work, messages: Sequence[ChatMessageSent], viewer_ids: Sequence[int]
+    ) -> "_Queue":
+        settings = load_settings(work, SlotCallSettings)
+        earliest = min(message.at for message in messages)
+        since = earliest - timedelta(seconds=settings.cooldown_seconds)
+        calls: dict[int, list[SlotCall]] = defaultdict(list)
+        for call in work.scalars(_OPEN_OR_RECENT, {"viewer_ids": viewer_ids, "since": since}):
+            calls[call.viewer_id].append(call)
+        queued: set[str] = set()
+        if settings.unique:
+            slots = work.scalars(select(SlotCall.slot).where(IS_OPEN))
+            queued = {slot.casefold() for slot in slots}
+        linked: set[int] = set()
+        if settings.linked_only:
+            theirs = select(Link.viewer_id).where(Link.viewer_id.in_(viewer_ids))
+            linked = set(work.scalars(theirs))
+        number, first, others = work.execute(_SIZE).one()
+        return cls(
+            settings=settings,
+            can_post=find_trouble(work, settings.channel) is None,
+            allowed=set(without_excluded(work.tx, messages, "slot_calls")),
+            linked=linked,
+            calls=calls,
+            queued=queued,
+            number=number,
+            first=first,
+            others=others,
+        )
+
+    def caller(self, message: ChatMessageSent, viewer_id: int) -> Caller:
+        theirs = [call for call in self.calls[viewer_id] if call.state != "cancelled"]
         last_at = max((call.called_at for call in theirs), default=None)
-        caller = Caller(
-            can_post=can_post,
-            blocked=message not in allowed,
+        return Caller(
+            can_post=self.can_post,
+            blocked=message not in self.allowed,
+            linked=viewer_id in self.linked,
             open_slots=[call.slot for call in theirs if call.state == "open"],
             seconds_since_last=(message.at - last_at).total_seconds() if last_at else None,
         )
-        reason = rejection(slot, caller, settings)
-        if reason is None:
-            number, position = number + 1, position + 1
-            call = SlotCall(
-                number=number,
-                viewer_id=viewer_id,
-                slot=slot,
-                platform=message.platform,
-                message_id=message.message_id,
-                called_at=message.at,
-                channel_id=ChannelId(settings.channel),
-            )
-            work.add(call)
-            theirs.append(call)
+
+    def wanted(self, slot: str, found: str, banned: bool) -> Wanted:
+        return Wanted(slot, found, banned, self.queued, self.first + self.others)
+
+    def add(self, call: SlotCall) -> SlotCall:
+        self.number = call.number
+        self.calls[call.viewer_id].append(call)
+        if self.settings.unique:
+            self.queued.add(call.slot.casefold())
+        if call.is_first:
+            self.first += 1
+        else:
+            self.others += 1
+        return call
+
+    def drafts(self, message: ChatMessageSent, call: SlotCall) -> list[outbox.Draft]:
+        """The post, and the reply in chat, as far as they are wanted."""
+        position = self.first if call.is_first else self.first + self.others
+        found = []
+        if self.settings.posts:
             post = _post(call, message.sender.name) | {"position": position}
-            reply = {"slot": slot, "position": position}
-            drafts += [
-                outbox.to_channel(call.channel_id, "slot_calls.post", _post_key(call), post),
-                outbox.reply_to(message, "slot_calls.accepted", reply),
-            ]
-        elif reason != "blocked":  # blocked viewers get no reply at all
-            wait = max(1, ceil(cooldown_left(caller, settings)))
-            reply = {"reason": reason, "slot": slot, "wait": wait, "max_open": settings.max_open}
-            whom = "all" if reason in ("off", "no_channel", "no_access") else viewer_id
-            once = f"{reason}:{whom}"
-            drafts.append(
-                outbox.reply_to(message, "slot_calls.rejected", reply, once_a_minute=once)
-            )
-    outbox.post_all(work, drafts)
+            key = _post_key(call)
+            found.append(outbox.to_channel(call.channel_id, "slot_calls.post", key, post))
+        if self.settings.replies:
+            reply = {"slot": call.slot, "position": position}
+            found.append(outbox.reply_to(message, "slot_calls.accepted", reply))
+        return found
+
+    def refuse(
+        self, message: ChatMessageSent, reason: Reason, values: dict[str, Any]
+    ) -> list[outbox.Draft]:
+        """The reply, at most once a minute."""
+        if not self.settings.replies:
+            return []
+        whom = "all" if reason in FOR_ALL else message.sender.user_id
+        reply = {"reason": reason, "max_open": self.settings.max_open, **values}
+        once = f"{reason}:{whom}"
+        return [outbox.reply_to(message, "slot_calls.rejected", reply, once_a_minute=once)]
+
+
+def cancel_call(work: Work, message: ChatMessageSent, argument: str) -> None:
+    """Withdraw the sender's newest open call, or replace it by another slot at the same place."""
+    (viewer_id,) = people.meet_senders(work.tx, [message])
+    work.lock(Lock.SLOT_CALLS)
+    mine = SlotCall.viewer_id == viewer_id, SlotCall.called_at <= message.at
+    newest = select(SlotCall).where(IS_OPEN, *mine).order_by(SlotCall.number.desc()).limit(1)
+    call = work.scalar(newest)
+    if call is None:
+        _answer(work, message, "slot_calls.nothing", {})
+        return
+    reply = {"slot": call.slot, "replaced_by": ""}
+    if not argument:
+        call.state, call.closed_at = "cancelled", message.at
+    else:
+        match = games.find_game(work, argument)
+        queue = _Queue.load(work, [message], [viewer_id])
+        caller = queue.caller(message, viewer_id)
+        slots = [slot for slot in caller.open_slots if slot != call.slot]
+        caller = replace(caller, open_slots=slots, seconds_since_last=None)
+        wanted = queue.wanted(match.title, match.found, match.banned)
+        # The place in the queue is theirs already.
+        settings = replace(queue.settings, closed=False, max_queue=0)
+        reason = rejection(wanted, caller, settings)
+        if reason is not None:
+            values = {"slot": match.title, "wait": 1}
+            outbox.post_all(work, queue.refuse(message, reason, values))
+            return
+        reply["replaced_by"] = match.title
+        call.slot, call.provider = match.title, match.provider
+        call.found, call.suggestion = match.found, match.suggestion
+    _answer(work, message, "slot_calls.withdrawn", reply)
+    _edit_post(work, call, f"slot_calls.changed:{message.platform}:{message.message_id}")
+    refresh_panel(work)
+
+
+def tell_calls(work: Work, message: ChatMessageSent, _argument: str) -> None:
+    """`!mycalls` and `!position`: the sender's open calls, and their places."""
+    (viewer_id,) = people.meet_senders(work.tx, [message])
+    mine = [
+        {"slot": call.slot, "position": position}
+        for position, call in enumerate(list_open(work), start=1)
+        if call.viewer_id == viewer_id
+    ]
+    _answer(work, message, "slot_calls.mine", {"calls": mine})
+
+
+def _answer(work: Work, message: ChatMessageSent, kind: str, payload: dict[str, Any]) -> None:
+    if without_excluded(work.tx, [message], "slot_calls"):
+        outbox.post_all(work, [outbox.reply_to(message, kind, payload)])
+
+
+def on_stream_started(work: Work, _event: StreamWentLive) -> None:
+    """Begin with an empty queue, if the server wants that."""
+    if load_settings(work, SlotCallSettings).clear_at_start:
+        clear_queue(work)
+
+
+# -- the panel ------------------------------------------------------------------------------------
+
+PANEL_ROWS = 10
+
+
+def post_panel(work: Work, channel_id: int) -> None:
+    """Show the whole queue in a message of this channel; the panel before it is deleted."""
+    work.lock(Lock.SLOT_CALLS)
+    panel = work.scalar(select(QueuePanel))
+    if panel is None:
+        panel = QueuePanel(channel_id=ChannelId(channel_id), number=1)
+        work.add(panel)
+    else:
+        _drop(work, panel)
+        panel.channel_id, panel.number = ChannelId(channel_id), panel.number + 1
+    panel.version = 0
+    payload = _panel_payload(work)
+    outbox.post_to_channel(work, channel_id, "slot_calls.panel", panel.key, payload)
+    audit(work, "slot_calls.panel", f"<#{channel_id}>")
+
+
+def remove_panel(work: Work) -> None:
+    """Delete the panel.
+
+    Raises:
+        Refusal: there is none.
+    """
+    work.lock(Lock.SLOT_CALLS)
+    panel = work.scalar(select(QueuePanel))
+    if panel is None:
+        raise Refusal(_("There is no panel."), _("`/slotcalls panel` posts one."))
+    _drop(work, panel)
+    work.delete(panel)
+
+
+def _drop(work: Work, panel: QueuePanel) -> None:
+    outbox.withdraw(work, [panel.edit_key])
+    gone = f"{panel.key}:gone"
+    outbox.post_edit(work, panel.channel_id, panel.key, "slot_calls.panel", gone, None)
+
+
+def refresh_panel(work: Work) -> None:
+    """Show the queue as it is now; an edit that still waits is replaced."""
+    panel = work.scalar(select(QueuePanel))
+    if panel is None:
+        return
+    outbox.withdraw(work, [panel.edit_key])
+    panel.version += 1
+    payload = _panel_payload(work)
+    outbox.post_edit(work, panel.channel_id, panel.key, "slot_calls.panel", panel.edit_key, payload)
+
+
+def _panel_payload(work: Work) -> dict[str, Any]:
+    work.flush()
+    shown = work.scalars(_QUEUE.limit(PANEL_ROWS)).all()
+    rows = [
+        {
+            "number": one.number,
+            "slot": one.slot,
+            "viewer": one.viewer_name,
+            "called_at": one.called_at.isoformat(),
+        }
+        for one in shown
+    ]
+    settings = load_settings(work, SlotCallSettings)
+    state = "off" if not settings.enabled else "closed" if settings.closed else "open"
+    return {"rows": rows, "waiting": work.count(IS_OPEN), "state": state}
 
 
 # -- moderators -----------------------------------------------------------------------------------
@@ -142,14 +366,20 @@ def close_call(work: Work, number: int, state: Closed) -> SlotCall:
     if call.state != "open":
         raise Refusal(_("Request #{number} is already closed.").format(number=number))
     _close(work, call, state)
+    refresh_panel(work)
     return call
 
 
 def _close(work: Work, call: SlotCall, state: Closed) -> None:
     call.state, call.closed_at, call.closed_by = state, work.now, work.actor
     audit(work, f"slot_calls.{state}", f"#{call.number}")
-    post, key = _post(call, call.viewer_name), f"slot_calls.closed:{call.number}"
-    outbox.post_edit(work, call.channel_id, _post_key(call), "slot_calls.post", key, post)
+    _edit_post(work, call, f"slot_calls.closed:{call.number}")
+
+
+def _edit_post(work: Work, call: SlotCall, key: str) -> None:
+    if outbox.find_message(work, _post_key(call)) is not None:
+        post = _post(call, call.viewer_name)
+        outbox.post_edit(work, call.channel_id, _post_key(call), "slot_calls.post", key, post)
 
 
 def clear_queue(work: Work) -> int:
@@ -158,6 +388,7 @@ def clear_queue(work: Work) -> int:
     queue = list_open(work)
     for call in queue:
         _close(work, call, "skipped")
+    refresh_panel(work)
     return len(queue)
 
 
@@ -190,6 +421,23 @@ def skip_calls(work: Work, *viewer_ids: int) -> None:
     for call in list_open(work):
         if call.viewer_id in viewer_ids:
             _close(work, call, "skipped")
+    refresh_panel(work)
+
+
+def ban_game(work: Work, number: int) -> str:
+    """Ban the game of a call and skip all open calls for it; returns its title.
+
+    Raises:
+        Refusal: there is no such call, or the game is banned already.
+    """
+    slot = get_call(work, number).slot
+    title = games.ban_game(work, slot).title
+    work.lock(Lock.SLOT_CALLS)
+    for call in list_open(work):
+        if call.slot.casefold() in (slot.casefold(), title.casefold()):
+            _close(work, call, "skipped")
+    refresh_panel(work)
+    return title
 
 
 def on_exclusion_changed(work: Work, event: ExclusionChanged) -> None:
@@ -239,6 +487,7 @@ def configure(work: Work, /, **values: Any) -> Status:
         Refusal: a value is out of bounds.
     """
     change_settings(work, SlotCallSettings, **values)
+    refresh_panel(work)
     return get_status(work)
 
 
@@ -255,4 +504,6 @@ def _post(call: SlotCall, viewer: str) -> dict[str, Any]:
         "called_at": call.called_at.isoformat(),
         "state": call.state,
         "closed_by": call.closed_by,
+        "provider": call.provider,
+        "suggestion": call.suggestion,
     }

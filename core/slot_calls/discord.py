@@ -9,6 +9,7 @@ from discord.ext import commands
 
 from core.kit.discord_buttons import PersistentButton
 from core.kit.discord_ui import PRIVATE, answer, require_permissions, run_action
+from core.kit.paginator import Page, Paginator, Reader, nearest_page, page_view, show
 from core.kit.words import _
 from core.outbox.discord_transport import Rendered
 from core.people.exclusions import discord as exclusions
@@ -19,16 +20,17 @@ Context = commands.Context[commands.Bot]
 
 
 class CallButton(
-    PersistentButton, template=r"slot_calls:(?P<action>done|skip|block):(?P<number>[0-9]+)"
+    PersistentButton, template=r"slot_calls:(?P<action>done|skip|ban|block):(?P<number>[0-9]+)"
 ):
-    """Closes a call, or blocks the viewer who made it."""
+    """Closes a call, bans its game, or blocks the viewer who made it."""
 
     permission = "manage_messages"
 
     def __init__(self, action: str, number: int) -> None:
         label, style = {
-            "done": (_("Done"), discord.ButtonStyle.success),
+            "done": (_("Played"), discord.ButtonStyle.success),
             "skip": (_("Skip"), discord.ButtonStyle.secondary),
+            "ban": (_("Ban game"), discord.ButtonStyle.danger),
             "block": (_("Block viewer"), discord.ButtonStyle.danger),
         }[action]
         custom_id = f"slot_calls:{action}:{number}"
@@ -39,6 +41,9 @@ class CallButton(
         if self.action == "block":
             name = await run_action(interaction, actions.block_caller, self.number)
             return excluded(name, "slot_calls")
+        if self.action == "ban":
+            title = await run_action(interaction, actions.ban_game, self.number)
+            return messages.game_banned(title)
         # The outbox edits the post, so it is right even if the process dies here.
         state: actions.Closed = "done" if self.action == "done" else "skipped"
         await run_action(interaction, actions.close_call, self.number, state)
@@ -46,9 +51,9 @@ class CallButton(
 
 
 def call_buttons(number: int) -> discord.ui.View:
-    """Done, Skip and Block viewer. Needs a running event loop."""
+    """Played, Skip, Ban game and Block viewer. Needs a running event loop."""
     view = discord.ui.View(timeout=None)
-    for action in ("done", "skip", "block"):
+    for action in ("done", "skip", "ban", "block"):
         view.add_item(CallButton(action, number))
     return view
 
@@ -61,8 +66,30 @@ def render_post(payload: Mapping[str, Any]) -> Rendered:
     return Rendered(embed, lambda: call_buttons(payload["number"]))
 
 
+async def _open_queue(reader: Reader, _key: str, number: int) -> Page:
+    calls = await reader.run_action(actions.list_open)
+    number, pages = nearest_page(number, len(calls), messages.PER_PAGE)
+    return Page(messages.queue(calls, number, pages), number, pages)
+
+
+QUEUE = Paginator("slot_calls_queue", "queue", _open_queue)
+
+
+def render_panel(payload: Mapping[str, Any]) -> Rendered:
+    """The queue, with buttons that show further pages to whoever presses them."""
+    pages = nearest_page(1, payload["waiting"], messages.PER_PAGE)[1]
+    embed = messages.panel(payload)
+    return Rendered(embed, lambda: page_view(QUEUE, Page(embed, 1, pages), owner_id=0))
+
+
 class SlotCalls(commands.Cog):
     """Slot requests from chat."""
+
+    @commands.hybrid_command(name="queue", extras=PRIVATE)
+    @commands.guild_only()
+    async def show_queue(self, ctx: Context) -> None:
+        """Show the queue of slot requests."""
+        await show(ctx, QUEUE)
 
     @commands.hybrid_group(name="slotcalls", fallback="status", extras=PRIVATE)
     @commands.guild_only()
@@ -80,6 +107,16 @@ class SlotCalls(commands.Cog):
     async def off(self, ctx: Context) -> None:
         """Stop taking slot requests; the queue stays."""
         await self._configure(ctx, enabled=False)
+
+    @slotcalls.command(name="close", extras=PRIVATE)
+    async def close(self, ctx: Context) -> None:
+        """Take nothing new; the queue is worked off."""
+        await self._configure(ctx, closed=True)
+
+    @slotcalls.command(name="open", extras=PRIVATE)
+    async def open(self, ctx: Context) -> None:
+        """Take requests again."""
+        await self._configure(ctx, closed=False, enabled=True)
 
     @slotcalls.command(name="channel", extras=PRIVATE)
     @app_commands.describe(channel="Where slot requests are posted from now on")
@@ -104,8 +141,24 @@ class SlotCalls(commands.Cog):
 
     @slotcalls.command(name="queue", extras=PRIVATE)
     async def queue(self, ctx: Context) -> None:
-        """Show the queue, oldest request first."""
-        await answer(ctx, messages.queue(await run_action(ctx, actions.list_open)))
+        """Show the queue, with pages."""
+        await show(ctx, QUEUE)
+
+    @slotcalls.command(name="panel", extras=PRIVATE)
+    @app_commands.describe(channel="Where; without one, here")
+    async def panel(self, ctx: Context, channel: discord.TextChannel | None = None) -> None:
+        """Post a message that always shows the queue."""
+        place = channel or ctx.channel
+        assert isinstance(place, discord.abc.GuildChannel), "the command is for servers only"
+        require_permissions(place, ctx.me)
+        await run_action(ctx, actions.post_panel, place.id)
+        await answer(ctx, messages.panel_posted(place.id))
+
+    @slotcalls.command(name="nopanel", extras=PRIVATE)
+    async def nopanel(self, ctx: Context) -> None:
+        """Delete the message that shows the queue."""
+        await run_action(ctx, actions.remove_panel)
+        await answer(ctx, messages.panel_removed())
 
     @slotcalls.command(name="clear", extras=PRIVATE)
     async def clear(self, ctx: Context) -> None:

@@ -1,20 +1,31 @@
 """What the slot calls feature declares."""
 
-from core.events import ExclusionChanged
+from core.events import ExclusionChanged, StreamWentLive
 from core.kit.feature import ChatCommand, Feature
 from core.kit.privacy import personal_data
 from core.kit.words import N_
-from core.kit.work import chat_batch_action, event_action
+from core.kit.work import chat_action, chat_batch_action, event_action
 from core.slot_calls import messages
-from core.slot_calls.actions import call_slots, on_exclusion_changed, skip_calls
-from core.slot_calls.discord import CallButton, SlotCalls, render_post
+from core.slot_calls.actions import (
+    call_slots,
+    cancel_call,
+    on_exclusion_changed,
+    on_stream_started,
+    skip_calls,
+    tell_calls,
+)
+from core.slot_calls.discord import QUEUE, CallButton, SlotCalls, render_panel, render_post
 from core.slot_calls.pages import PAGES, PUBLIC, activity, setup, stats
 from core.slot_calls.records import SlotCall
 from core.slot_calls.rules import SlotCallSettings
 
 FEATURE = Feature(
     "slot_calls",
-    handlers={ExclusionChanged: event_action(on_exclusion_changed)},
+    handlers={
+        ExclusionChanged: event_action(on_exclusion_changed),
+        StreamWentLive: event_action(on_stream_started),
+    },
+    paginators=(QUEUE,),
     cogs=(lambda _services: SlotCalls(),),
     chat_commands=(
         ChatCommand(
@@ -24,14 +35,33 @@ FEATURE = Feature(
             help="Request a slot; it goes into the streamer's queue.",
             in_batches=True,
         ),
+        ChatCommand(
+            ("cancelcall",),
+            chat_action(cancel_call),
+            usage="!cancelcall [slot]",
+            help="Withdraw your newest slot request, or replace it by another slot.",
+        ),
+        ChatCommand(
+            ("mycalls", "position"),
+            chat_action(tell_calls),
+            usage="!mycalls",
+            help="Shows your slot requests and their places in the queue.",
+        ),
     ),
     settings=tuple(SlotCallSettings.declared.values()),
-    embeds={"slot_calls.post": render_post},
-    lines={"slot_calls.accepted": messages.accepted, "slot_calls.rejected": messages.rejected},
+    embeds={"slot_calls.post": render_post, "slot_calls.panel": render_panel},
+    lines={
+        "slot_calls.accepted": messages.accepted,
+        "slot_calls.rejected": messages.rejected,
+        "slot_calls.withdrawn": messages.withdrawn,
+        "slot_calls.nothing": messages.nothing,
+        "slot_calls.mine": messages.mine,
+    },
     buttons=(CallButton,),
     audit={
         "slot_calls.done": N_("marked request {target} as done"),
         "slot_calls.skipped": N_("skipped request {target}"),
+        "slot_calls.panel": N_("posted a panel of the queue in {target}"),
     },
     dashboard=PAGES,
     stats=stats,

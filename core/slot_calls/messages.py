@@ -17,6 +17,7 @@ _STATES: dict[str, tuple[str, Tone]] = {
     "open": ("🎰", "kick"),
     "done": ("✅", "success"),
     "skipped": ("⏭️", "warning"),
+    "cancelled": ("↩️", "system"),
 }
 
 # -- chat -----------------------------------------------------------------------------------------
@@ -31,6 +32,12 @@ def rejected(payload: Mapping[str, Any]) -> str:
     """Chat reply to a rejected call: why, and what to do."""
     replies = {
         "off": _("Slot requests are closed right now."),
+        "closed": _("The queue is closed. Requests that are in it will be played."),
+        "full": _("The queue is full right now. Try again when some are played."),
+        "not_linked": _("@{viewer} Link your account in Discord first: /link"),
+        "banned": _("@{viewer} {slot} cannot be requested here."),
+        "unknown": _("@{viewer} I don't know {slot}. Please write its full name."),
+        "requested": _("@{viewer} {slot} is in the queue already."),
         "no_channel": _("Slot requests are not set up yet. A moderator can choose the channel."),
         "no_access": _("Slot requests are not available right now. The moderators have been told."),
         "no_name": _("@{viewer} Which slot? For example: !call Book of Dead"),
@@ -40,6 +47,26 @@ def rejected(payload: Mapping[str, Any]) -> str:
         "cooldown": _("@{viewer} Cooldown: try again in {wait} s."),
     }
     return replies[payload["reason"]].format_map(payload)
+
+
+def withdrawn(payload: Mapping[str, Any]) -> str:
+    """Chat reply to `!cancelcall`."""
+    if payload["replaced_by"]:
+        return _("@{viewer} {slot} is replaced by {replaced_by}.").format_map(payload)
+    return _("@{viewer} {slot} is no longer in the queue.").format_map(payload)
+
+
+def nothing(payload: Mapping[str, Any]) -> str:
+    """Chat reply to `!cancelcall` of somebody without requests."""
+    return _("@{viewer} You have no open request.").format_map(payload)
+
+
+def mine(payload: Mapping[str, Any]) -> str:
+    """Chat reply to `!mycalls`."""
+    if not payload["calls"]:
+        return nothing(payload)
+    calls = ", ".join(f"{call['position']}. {call['slot']}" for call in payload["calls"])
+    return _("@{viewer} In the queue: {calls}").format(viewer=payload["viewer"], calls=calls)
 
 
 # -- Discord --------------------------------------------------------------------------------------
@@ -53,7 +80,15 @@ def post(payload: Mapping[str, Any]) -> discord.Embed:
         platform=payload["platform"].capitalize(),
         ago=ago(parse_instant(payload["called_at"])),
     )
-    ends = {"done": _("Played · <@{closed_by}>"), "skipped": _("Skipped · <@{closed_by}>")}
+    if payload.get("provider"):
+        body = safe(payload["provider"]) + " · " + body
+    if payload.get("suggestion"):
+        body += "\n❔ " + _("Maybe **{title}**?").format(title=safe(payload["suggestion"]))
+    ends = {
+        "done": _("Played · <@{closed_by}>"),
+        "skipped": _("Skipped · <@{closed_by}>"),
+        "cancelled": _("Withdrawn by the viewer"),
+    }
     if payload["state"] in ends:
         body += "\n" + ends[payload["state"]].format_map(payload)
     footer = _("Request #{number}").format_map(payload)
@@ -66,6 +101,8 @@ def status(current: Status) -> discord.Embed:
     """Settings and queue length."""
     settings = current.settings
     title = _("Slot requests are on") if settings.enabled else _("Slot requests are off")
+    if settings.enabled and settings.closed:
+        title = _("The queue is closed")
     blocked = plural("{count} viewer is blocked", "{count} viewers are blocked", current.blocked)
     return status_card(
         title,
@@ -94,24 +131,72 @@ def how_to_call(settings: SlotCallSettings) -> str:
     """For a server whose channel for requests works."""
     if not settings.enabled:
         return _("Viewers who try get a reply. Turn them on with `/slotcalls on`.")
+    if settings.closed:
+        return _("Nothing new is taken. Open it again with `/slotcalls open`.")
     return _("Viewers type `!call <slot>` or `!sr <slot>` in the stream's chat.")
 
 
-def queue(calls: Sequence[SlotCall]) -> discord.Embed:
-    """The queue, oldest call first."""
-    if not calls:
-        return card(
-            "🎰 " + _("The queue is empty"), _("Viewers type `!call <slot>` in the stream's chat.")
-        )
-    title = plural("{count} request in the queue", "{count} requests in the queue", len(calls))
+PER_PAGE = 10
+
+
+def queue(calls: Sequence[SlotCall], number: int, pages: int) -> discord.Embed:
+    """A page of the queue, first request first."""
     rows = [
-        f"`#{call.number}` **{safe(call.slot)}** · {safe(call.viewer_name)} · {ago(call.called_at)}"
+        {
+            "number": call.number,
+            "slot": call.slot,
+            "viewer": call.viewer_name,
+            "called_at": call.called_at,
+        }
         for call in calls
     ]
-    return card("🎰 " + title, lines(rows), tone="kick")
+    first = (number - 1) * PER_PAGE
+    footer = _("Page {number} of {pages}").format(number=number, pages=pages) if pages > 1 else ""
+    return _queue_card(rows[first : first + PER_PAGE], len(calls), footer)
+
+
+def panel(payload: Mapping[str, Any]) -> discord.Embed:
+    """The message that always shows the queue."""
+    rows = [row | {"called_at": parse_instant(row["called_at"])} for row in payload["rows"]]
+    says = {
+        "open": _("Open · !call and the name of a slot in the stream's chat"),
+        "closed": _("Closed · what is in the queue will be played"),
+        "off": _("Slot requests are off"),
+    }
+    return _queue_card(rows, payload["waiting"], says[payload["state"]])
+
+
+def _queue_card(rows: Sequence[Mapping[str, Any]], waiting: int, footer: str) -> discord.Embed:
+    if not rows:
+        text = _("Viewers type `!call <slot>` in the stream's chat.")
+        return card("🎰 " + _("The queue is empty"), text, footer=footer)
+    title = plural("{count} request in the queue", "{count} requests in the queue", waiting)
+    told = [
+        f"`#{row['number']}` **{safe(row['slot'])}** · {safe(row['viewer'])} · "
+        f"{ago(row['called_at'])}"
+        for row in rows
+    ]
+    return card("🎰 " + title, lines(told), tone="kick", footer=footer)
 
 
 def queue_cleared(count: int) -> discord.Embed:
     """Everything was skipped."""
     body = plural("{count} request skipped.", "{count} requests skipped.", count)
     return card("🧹 " + _("Queue cleared"), body)
+
+
+def game_banned(title: str) -> discord.Embed:
+    """Nobody can request it any more."""
+    body = _("Open requests for it are skipped. `/games unban` allows it again.")
+    return card("🚫 " + _("{title} is banned").format(title=safe(title)), body)
+
+
+def panel_posted(channel_id: int) -> discord.Embed:
+    """The panel is on its way."""
+    body = _("It shows the queue in <#{channel}> and is edited as it changes.")
+    return card("📌 " + _("Panel posted"), body.format(channel=channel_id), tone="success")
+
+
+def panel_removed() -> discord.Embed:
+    """The panel is gone."""
+    return card("🧹 " + _("Panel removed"), _("`/slotcalls panel` posts a new one."))

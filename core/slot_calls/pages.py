@@ -56,6 +56,21 @@ def block_caller(page: Page, number: int) -> Response:
     return page.done(_("{name} can no longer request slots.").format(name=name), to=queue)
 
 
+@PAGES.post("<int:number>/ban", shows=queue)
+def ban_game(page: Page, number: int) -> Response:
+    """Ban the game of a request."""
+    title = page.run(actions.ban_game, number)
+    return page.done(_("{title} can no longer be requested.").format(title=title), to=queue)
+
+
+@PAGES.post("<any(open, close):what>", shows=queue)
+def set_closed(page: Page, what: str) -> Response:
+    """Take new requests, or only work off the queue."""
+    page.run(actions.configure, closed=what == "close")
+    done = _("The queue is closed.") if what == "close" else _("The queue is open.")
+    return page.done(done, to=queue)
+
+
 @PAGES.post("clear", shows=queue)
 def clear(page: Page) -> Response:
     """Skip everything."""

@@ -3,15 +3,25 @@
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Index, PrimaryKeyConstraint, Text, UniqueConstraint, text
+from sqlalchemy import (
+    ForeignKeyConstraint,
+    Index,
+    PrimaryKeyConstraint,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.events import ChatMessageSent
+from core.games.records import Found
 from core.kit.personal import holds
-from core.kit.records import ChannelId, MemberId, one_of
+from core.kit.records import ChannelId, GuildRecord, MemberId, one_of
 from core.people.records import ViewerRecord, viewer_key
 
-State = Literal["open", "done", "skipped"]
+State = Literal["open", "done", "skipped", "cancelled"]
+"""`cancelled`: the viewer withdrew it."""
 
 
 class SlotCall(ViewerRecord, kw_only=True):
@@ -20,7 +30,15 @@ class SlotCall(ViewerRecord, kw_only=True):
     __tablename__ = "slot_calls"
 
     number: Mapped[int] = mapped_column(comment="counts up within the server")
-    slot: Mapped[str]
+    slot: Mapped[str] = mapped_column(comment="the game's title, or what was typed")
+    provider: Mapped[str] = mapped_column(default="", server_default="")
+    found: Mapped[Found] = mapped_column(Text, default="unknown", server_default="unknown")
+    suggestion: Mapped[str] = mapped_column(
+        default="", server_default="", comment="a similar game, if none is meant for certain"
+    )
+    is_first: Mapped[bool] = mapped_column(
+        default=False, server_default=false(), comment="comes before the others"
+    )
     platform: Mapped[str]
     message_id: Mapped[str] = mapped_column(
         info=holds("text"), comment="chat message that made the call"
@@ -38,6 +56,7 @@ class SlotCall(ViewerRecord, kw_only=True):
         UniqueConstraint("guild_id", "platform", "message_id", name="slot_calls_once"),
         viewer_key("slot_calls_viewer"),
         one_of("state", State, name="slot_calls_state"),
+        one_of("found", Found, name="slot_calls_found"),
         Index("slot_calls_open", "guild_id", "number", postgresql_where=text("state = 'open'")),
         Index("slot_calls_by_viewer", "guild_id", "viewer_id", text("called_at DESC")),
     )
@@ -45,3 +64,28 @@ class SlotCall(ViewerRecord, kw_only=True):
     def is_from(self, message: ChatMessageSent) -> bool:
         """Whether this message made the call."""
         return (self.platform, self.message_id) == (message.platform, message.message_id)
+
+
+class QueuePanel(GuildRecord, kw_only=True):
+    """The message that shows the whole queue."""
+
+    __tablename__ = "slot_calls_panels"
+
+    channel_id: Mapped[ChannelId]
+    number: Mapped[int] = mapped_column(comment="counts the panels of the server")
+    version: Mapped[int] = mapped_column(default=0, comment="counts its edits")
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", name="slot_calls_panels_one"),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="slot_calls_panels_guild"),
+    )
+
+    @property
+    def key(self) -> str:
+        """The outbox key of its post."""
+        return f"slot_calls.panel:{self.number}"
+
+    @property
+    def edit_key(self) -> str:
+        """That of its latest edit."""
+        return f"{self.key}:{self.version}"

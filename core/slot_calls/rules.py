@@ -1,8 +1,7 @@
 """Whether a slot call is accepted."""
 
-import unicodedata
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from core.kit.guild_settings import GuildSettings, channel, number, switch
@@ -12,16 +11,25 @@ MAX_SLOT_LENGTH = 80
 
 Reason = Literal[
     "off",
+    "closed",
     "no_channel",
     "no_access",
     "blocked",
+    "not_linked",
     "no_name",
     "too_long",
+    "banned",
+    "unknown",
     "duplicate",
+    "requested",
     "limit",
     "cooldown",
+    "full",
 ]
 """Why a call is rejected."""
+
+FOR_ALL: frozenset[Reason] = frozenset({"off", "closed", "no_channel", "no_access", "full"})
+"""Reasons that are the same for every viewer, so that one reply a minute is enough."""
 
 
 class SlotCallSettings(GuildSettings, feature="slot_calls"):
@@ -32,8 +40,18 @@ class SlotCallSettings(GuildSettings, feature="slot_calls"):
         default=True,
         label="Take slot requests",
     )
+    closed: bool = switch(
+        "Whether the queue is closed: nothing new is taken while it is worked off.",
+        default=False,
+        label="Queue closed",
+    )
     channel: int = channel(
         "The Discord channel where slot requests appear.", environment="slot_calls_channel_id"
+    )
+    posts: bool = switch(
+        "Whether each request is posted there, with buttons.",
+        default=True,
+        label="Post each request",
     )
     cooldown_seconds: int = number(
         "Seconds between two slot requests of one viewer.",
@@ -50,6 +68,43 @@ class SlotCallSettings(GuildSettings, feature="slot_calls"):
         most=50,
         label="Open requests per viewer",
     )
+    max_queue: int = number(
+        "How many open requests there may be in all; 0 for any number.",
+        default=0,
+        least=0,
+        most=10_000,
+        label="Longest queue",
+    )
+    unique: bool = switch(
+        "Whether a slot can be in the queue only once, whoever requests it.",
+        default=False,
+        label="Each slot once",
+    )
+    known_only: bool = switch(
+        "Whether only games of the catalogue can be requested (`/games`).",
+        default=False,
+        label="Known games only",
+    )
+    linked_only: bool = switch(
+        "Whether only viewers who linked their account can request slots.",
+        default=False,
+        label="Linked viewers only",
+    )
+    subscribers_first: bool = switch(
+        "Whether requests of subscribers come before the others.",
+        default=False,
+        label="Subscribers first",
+    )
+    replies: bool = switch(
+        "Whether each request is answered in chat.",
+        default=True,
+        label="Reply in chat",
+    )
+    clear_at_start: bool = switch(
+        "Whether the queue is cleared when a stream starts.",
+        default=False,
+        label="Clear at stream start",
+    )
     public_queue: bool = switch(
         "Whether the queue has a public web page.",
         default=True,
@@ -63,14 +118,26 @@ class Caller:
 
     can_post: bool
     blocked: bool
+    linked: bool
     open_slots: Collection[str]
     seconds_since_last: float | None
 
 
-def clean(text: str) -> str:
-    """The slot name without control characters and repeated spaces."""
-    printable = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text)
-    return " ".join(printable.split())
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is requested, and what the queue holds already.
+
+    Attributes:
+        found: whether the catalogue has the game, as in `core.games`.
+        queued: the slots in the queue, in small letters; only filled if each can be there once.
+        waiting: how many requests are open.
+    """
+
+    slot: str
+    found: str = "unknown"
+    banned: bool = False
+    queued: Collection[str] = field(default=())
+    waiting: int = 0
 
 
 def cooldown_left(caller: Caller, settings: SlotCallSettings) -> float:
@@ -81,17 +148,24 @@ def cooldown_left(caller: Caller, settings: SlotCallSettings) -> float:
     return max(0, settings.cooldown_seconds - abs(caller.seconds_since_last))
 
 
-def rejection(slot: str, caller: Caller, settings: SlotCallSettings) -> Reason | None:
+def rejection(wanted: Wanted, caller: Caller, settings: SlotCallSettings) -> Reason | None:
     """The first reason to reject a call, or None to accept it."""
+    slot = wanted.slot.casefold()
     checks: dict[Reason, bool] = {
         "off": not settings.enabled,
+        "closed": settings.closed,
         "no_channel": not settings.channel,
         "no_access": not caller.can_post,
         "blocked": caller.blocked,
+        "not_linked": settings.linked_only and not caller.linked,
         "no_name": not slot,
         "too_long": len(slot) > MAX_SLOT_LENGTH,
-        "duplicate": slot.casefold() in {one.casefold() for one in caller.open_slots},
+        "banned": wanted.banned,
+        "unknown": settings.known_only and wanted.found != "known",
+        "duplicate": slot in {one.casefold() for one in caller.open_slots},
+        "requested": settings.unique and slot in wanted.queued,
         "limit": len(caller.open_slots) >= settings.max_open,
         "cooldown": cooldown_left(caller, settings) > 0,
+        "full": 0 < settings.max_queue <= wanted.waiting,
     }
     return next((reason for reason, applies in checks.items() if applies), None)

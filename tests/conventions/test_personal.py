@@ -46,12 +46,14 @@ _NOBODYS = {
         kick_subscriptions.broadcaster_user_id kick_review_items.channel_id
         people_panels.emoji
         people_panels.channel_name raffle_periods.prize roles_rewards.name slot_calls.slot
-        wagers_accounts.campaign_code""",
+        slot_calls.provider slot_calls.suggestion games.title games.folded_title games.provider
+        games.aliases wagers_accounts.campaign_code""",
     "our own accounts": "kick_bots.kick_user_id kick_bots.name",
     "Discord's number of a channel, a message or a role": """
         guild_channel_troubles.channel_id people_panels.message_id people_panels.channel_id
         raffle_draws.channel_id raffle_picks.channel_id roles_rewards.role_id
-        roles_grants.role_id slot_calls.channel_id wagers_accounts.role_id
+        roles_grants.role_id slot_calls.channel_id slot_calls_panels.channel_id
+        wagers_accounts.role_id
         guild_permissions.role_id""",
     "a number of ours, or of one delivery": """
         health_heartbeats.process inbox_deliveries.delivery_id inbox_deliveries.lane
@@ -66,7 +68,7 @@ _NOBODYS = {
         raffle_balances.tickets raffle_draws.tickets raffle_entries.amount raffle_gifts.tickets
         raffle_rates.tickets raffle_source_totals.tickets""",
     "random, sealed or hashed": """
-        logins_sessions.token_hash kick_accounts.access_token kick_accounts.refresh_token
+        games_catalogues.version logins_sessions.token_hash kick_accounts.access_token kick_accounts.refresh_token
         kick_unverified_deliveries.checked_with
         kick_unverified_deliveries.signature kick_connect_attempts.link_id
         kick_connect_attempts.state_hash

@@ -37,6 +37,7 @@ def chat_message(
     seconds: float = 0,
     message_id: str | None = None,
     platform: str = "kick",
+    badges: tuple[str, ...] = (),
 ) -> ChatMessageSent:
     """A chat message, some seconds after noon."""
     key = message_id or f"message-{next(_message_ids)}"
@@ -47,7 +48,7 @@ def chat_message(
         platform=platform,
         channel_id=KICK_CHANNEL,
         message_id=key,
-        sender=Sender(user_id=user_id, name=name),
+        sender=Sender(user_id=user_id, name=name, badges=badges),
         text=text,
     )
 
@@ -94,6 +95,13 @@ class Guild:
         """One batch of chat."""
         cache_of(self.tx).clear()
         FEATURE.chat_commands[0].run(self.tx, messages)
+
+    def say(self, text: str, **who_and_when: Any) -> None:
+        """A viewer types another command."""
+        message = chat_message(self.id, text, **who_and_when)
+        cache_of(self.tx).clear()
+        (command,) = (one for one in FEATURE.chat_commands if message.command in one.names)
+        command.run(self.tx, [message])
 
     def handle_event(self, event: ExclusionChanged) -> None:
         cache_of(self.tx).clear()

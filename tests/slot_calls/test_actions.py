@@ -5,17 +5,19 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
-from core.events import ChatMessageSent, ExclusionChanged
+from core.events import ChatMessageSent, ExclusionChanged, StreamWentLive
 from core.guilds import channels
 from core.guilds.records import TroubleReason
 from core.kit.database import savepoint
 from core.kit.errors import Refusal
 from core.kit.personal import Account, Subject
+from core.people import actions as people
+from core.people import store as people_store
 from core.people.exclusions import actions as exclusions
 from core.people.exclusions.records import Scope
-from core.slot_calls import actions
+from core.slot_calls import actions, messages
 from core.slot_calls.feature import FEATURE
 from core.slot_calls.rules import MAX_SLOT_LENGTH, SlotCallSettings
 from tests.slot_calls.scene import (
@@ -60,6 +62,8 @@ def test_call_is_queued_posted_and_confirmed(guild: Guild) -> None:
         "called_at": NOON.isoformat(),
         "state": "open",
         "closed_by": None,
+        "provider": "Play'n GO",
+        "suggestion": "",
         "position": 1,
     }
     assert (reply.kind, reply.service) == ("slot_calls.accepted", "kick")
@@ -132,7 +136,7 @@ def test_same_slot_is_rejected_until_the_first_call_is_closed(guild: Guild) -> N
     guild.call("Book of Dead", user_id=8, name="lil_bean")
     guild.do(actions.close_call, 1, "skipped")
     guild.call("book of DEAD")
-    assert guild.queue() == ["#2 Book of Dead (lil_bean)", "#3 book of DEAD (MadCats)"]
+    assert guild.queue() == ["#2 Book of Dead (lil_bean)", "#3 Book of Dead (MadCats)"]
 
 
 def test_open_calls_per_viewer_are_limited(guild: Guild) -> None:
@@ -230,6 +234,230 @@ def test_batch_of_calls_has_the_same_outcome_as_one_by_one(
         )
         assert said == expected
         example.rollback()
+
+
+# -- games and limits -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "queued", "suggestion"),
+    [
+        ("gates of olimpus", "Gates of Olympus", ""),
+        ("sugar rush 100", "sugar rush 100", "Sugar Rush 1000"),
+        ("My Own Slot", "My Own Slot", ""),
+    ],
+)
+def test_misspelt_game_is_queued_by_its_title(
+    guild: Guild, typed: str, queued: str, suggestion: str
+) -> None:
+    guild.call(typed)
+    assert guild.queue() == [f"#1 {queued} (MadCats)"]
+    (post,) = guild.posted("slot_calls.post")
+    assert post.payload["suggestion"] == suggestion
+
+
+def test_only_known_games_if_the_server_wants_that(guild: Guild) -> None:
+    guild.do(actions.configure, known_only=True)
+    guild.call("My Own Slot")
+    guild.call("sugar rush 100", seconds=60)
+    guild.call("sugar rush", seconds=120)
+    assert guild.rejections() == ["unknown", "unknown"]
+    assert guild.queue() == ["#1 Sugar Rush (MadCats)"]
+
+
+def test_banned_game_is_refused_and_its_open_calls_are_skipped(guild: Guild) -> None:
+    guild.call("Sugar Rush", user_id=1, name="One")
+    guild.call("sugar rush", user_id=2, name="Two")
+    guild.call("Mental", user_id=3, name="Three")
+    assert guild.do(actions.ban_game, 1) == "Sugar Rush"
+    assert guild.queue() == ["#3 Mental (Three)"]
+    guild.call("sugar rsh", user_id=4)
+    assert guild.rejections() == ["banned"]
+
+
+def test_closed_queue_takes_nothing_and_is_worked_off(guild: Guild) -> None:
+    guild.call("a")
+    guild.do(actions.configure, closed=True)
+    guild.call("b")
+    assert guild.rejections() == ["closed"]
+    assert guild.do(actions.close_call, 1, "done").state == "done"
+
+
+def test_queue_is_no_longer_than_its_limit(guild: Guild) -> None:
+    guild.do(actions.configure, max_queue=2)
+    guild.handle(*(chat_message(guild.id, f"!call s{n}", user_id=n) for n in (1, 2, 3)))
+    assert guild.rejections() == ["full"]
+    guild.do(actions.close_call, 1, "done")
+    guild.call("s4", user_id=4)
+    assert len(guild.queue()) == 2
+
+
+def test_slot_can_be_unique_across_viewers(guild: Guild) -> None:
+    guild.do(actions.configure, unique=True)
+    guild.handle(*(chat_message(guild.id, "!call Mental", user_id=n) for n in (1, 2)))
+    guild.call("MENTAL", user_id=3)
+    assert guild.rejections() == ["requested", "requested"]
+    assert len(guild.queue()) == 1
+
+
+def test_linked_viewers_only(guild: Guild) -> None:
+    guild.do(actions.configure, linked_only=True)
+    guild.call("Mental")
+    assert guild.rejections() == ["not_linked"]
+    (viewer_id,) = people.meet_senders(guild.tx, [chat_message(guild.id)])
+    people_store.add_link(guild.tx, guild.id, 1, "kick", viewer_id, NOON)
+    guild.call("Mental", seconds=60)
+    assert guild.queue() == ["#1 Mental (MadCats)"]
+
+
+def test_subscribers_come_first_if_the_server_wants_that(guild: Guild) -> None:
+    guild.do(actions.configure, subscribers_first=True)
+    guild.call("a", user_id=1, name="One")
+    guild.call("b", user_id=2, name="Two", badges=("subscriber",))
+    guild.call("c", user_id=3, name="Three", badges=("founder",))
+    assert guild.queue() == ["#2 b (Two)", "#3 c (Three)", "#1 a (One)"]
+    places = [one.payload["position"] for one in guild.posted("slot_calls.accepted")]
+    assert places == [1, 1, 2]
+
+
+def test_replies_and_posts_can_be_switched_off(guild: Guild) -> None:
+    guild.do(actions.configure, replies=False, posts=False)
+    guild.call("a")
+    guild.call("a")
+    assert guild.queue() == ["#1 a (MadCats)"]
+    guild.do(actions.close_call, 1, "done")
+    assert guild.posted() == []
+
+
+@pytest.mark.parametrize(("clear", "left"), [(True, 0), (False, 1)])
+def test_stream_start_clears_the_queue_if_the_server_wants_that(
+    guild: Guild, clear: bool, left: int
+) -> None:
+    guild.do(actions.configure, clear_at_start=clear)
+    guild.call("a")
+    event = StreamWentLive(
+        key="1", guild_id=guild.id, at=NOON, platform="kick", started_at=NOON, title=""
+    )
+    FEATURE.handlers[StreamWentLive](guild.tx, event)
+    assert len(guild.queue()) == left
+
+
+def test_longer_command_is_no_call(guild: Guild) -> None:
+    message = chat_message(guild.id, "!calling all viewers")
+    assert message.command not in FEATURE.chat_commands[0].names
+
+
+# -- withdrawing ----------------------------------------------------------------------------------
+
+
+def test_newest_own_call_is_withdrawn(guild: Guild) -> None:
+    guild.call("a")
+    guild.call("b")
+    guild.call("c", user_id=8, name="lil_bean")
+    guild.say("!cancelcall")
+    assert guild.queue() == ["#1 a (MadCats)", "#3 c (lil_bean)"]
+    (answer,) = guild.posted("slot_calls.withdrawn")
+    assert answer.payload == {"slot": "b", "replaced_by": "", "viewer": "MadCats"}
+    edited = guild.posted("slot_calls.post")[-1]
+    assert (edited.target["edits"], edited.payload["state"]) == ("slot_calls.post:2", "cancelled")
+
+
+def test_withdrawn_call_leaves_no_cooldown(guild: Guild) -> None:
+    guild.do(actions.configure, cooldown_seconds=60)
+    guild.call("a")
+    guild.say("!cancelcall", seconds=1)
+    guild.call("b", seconds=2)
+    assert guild.queue() == ["#2 b (MadCats)"]
+
+
+def test_call_can_be_replaced_at_its_place(guild: Guild) -> None:
+    guild.do(actions.configure, max_open=1, max_queue=2, cooldown_seconds=60)
+    guild.call("a")
+    guild.call("c", user_id=8, name="lil_bean")
+    guild.do(actions.configure, closed=True)
+    guild.say("!cancelcall gates of olimpus", seconds=1)
+    assert guild.queue() == ["#1 Gates of Olympus (MadCats)", "#2 c (lil_bean)"]
+    (answer,) = guild.posted("slot_calls.withdrawn")
+    assert answer.payload["replaced_by"] == "Gates of Olympus"
+
+
+def test_bad_replacement_changes_nothing(guild: Guild) -> None:
+    guild.call("Mental")
+    guild.call("Cubes")
+    guild.say("!cancelcall mental")
+    assert guild.rejections() == ["duplicate"]
+    assert guild.queue() == ["#1 Mental (MadCats)", "#2 Cubes (MadCats)"]
+
+
+def test_nothing_to_withdraw_is_said(guild: Guild) -> None:
+    guild.call("a", seconds=10)
+    guild.say("!cancelcall", seconds=5)  # it was written before
+    guild.say("!cancelcall", user_id=8)
+    assert len(guild.posted("slot_calls.nothing")) == 2
+    assert guild.queue() == ["#1 a (MadCats)"]
+
+
+def test_own_calls_and_places_are_told(guild: Guild) -> None:
+    guild.call("a")
+    guild.call("b", user_id=8)
+    guild.call("c")
+    guild.say("!mycalls")
+    guild.say("!position", user_id=9)
+    mine, none = guild.posted("slot_calls.mine")
+    assert [(one["position"], one["slot"]) for one in mine.payload["calls"]] == [(1, "a"), (3, "c")]
+    assert messages.mine(mine.payload) == "@MadCats In the queue: 1. a, 3. c"
+    assert messages.mine(none.payload) == "@MadCats You have no open request."
+
+
+def test_blocked_viewer_gets_no_answer(guild: Guild) -> None:
+    guild.call("a")
+    guild.do(actions.block_caller, 1)
+    guild.say("!mycalls")
+    assert guild.posted("slot_calls.mine") == []
+
+
+# -- the panel ------------------------------------------------------------------------------------
+
+
+def test_panel_follows_the_queue(guild: Guild) -> None:
+    guild.do(actions.post_panel, 777)
+    for n in range(12):
+        guild.call(f"s{n}", user_id=n + 1)
+    posted, *edits = guild.posted("slot_calls.panel")
+    assert (posted.target, posted.payload["waiting"]) == ({"channel_id": 777}, 0)
+    assert {edit.target["edits"] for edit in edits} == {posted.key}
+    assert (edits[-1].payload["waiting"], len(edits[-1].payload["rows"])) == (12, 10)
+    guild.do(actions.configure, closed=True)
+    assert guild.posted("slot_calls.panel")[-1].payload["state"] == "closed"
+    guild.do(actions.close_call, 1, "done")
+    assert guild.posted("slot_calls.panel")[-1].payload["rows"][0]["number"] == 2
+
+
+def test_at_most_one_edit_of_the_panel_waits(guild: Guild) -> None:
+    guild.do(actions.post_panel, 777)
+    for n in range(5):
+        guild.call(f"s{n}", user_id=n + 1)
+    waiting = guild.tx.execute(
+        text(
+            "SELECT count(*) FROM outbox_messages"
+            " WHERE kind = 'slot_calls.panel' AND state = 'waiting'"
+        )
+    )
+    assert waiting.scalar_one() == 2  # the post itself, and one edit
+
+
+def test_new_panel_replaces_the_old_one(guild: Guild) -> None:
+    guild.do(actions.post_panel, 777)
+    guild.do(actions.post_panel, 778)
+    first, gone, second = guild.posted("slot_calls.panel")
+    assert gone.target == {"channel_id": 777, "deletes": first.key}
+    assert second.target == {"channel_id": 778}
+    guild.do(actions.remove_panel)
+    assert guild.posted("slot_calls.panel")[-1].target["deletes"] == second.key
+    with pytest.raises(Refusal, match="no panel"):
+        guild.do(actions.remove_panel)
+    guild.call("a")
+    assert len(guild.posted("slot_calls.panel")) == 4
 
 
 # -- closing --------------------------------------------------------------------------------------
@@ -451,6 +679,10 @@ def test_export_holds_what_is_about_the_person(guild: Guild, other: Guild) -> No
         {
             "number": 1,
             "slot": "a",
+            "provider": "",
+            "found": "unknown",
+            "suggestion": "",
+            "is_first": False,
             "platform": "kick",
             "message_id": "m1",
             "called_at": NOON,

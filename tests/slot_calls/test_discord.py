@@ -45,7 +45,13 @@ def guild(database: Database, world: DiscordDriver) -> Iterator[Guild]:
     does is committed at once."""
     with database.begin() as tx:
         guild_store.set_guild(tx, NORAS_CORNER_ID, "Nora's Corner")
-        for table in ("slot_calls", "people_exclusions", "guild_settings", "outbox_messages"):
+        for table in (
+            "slot_calls",
+            "slot_calls_panels",
+            "people_exclusions",
+            "guild_settings",
+            "outbox_messages",
+        ):
             tx.exec_driver_sql(f"DELETE FROM {table}")
         Guild(tx, NORAS_CORNER_ID).open()
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as tx:
@@ -103,12 +109,45 @@ def test_limits_can_be_changed(guild: Guild, ask: Asker) -> None:
 
 def test_queue_and_clear(guild: Guild, ask: Asker) -> None:
     assert ask("queue")["title"] == "🎰 The queue is empty"
-    queue_up(guild, "Book of Dead", "Razor *Shark*")
+    queue_up(guild, "Book of Dead", "My *own* slot")
     first, second = ask("queue")["description"].split("\n")
     assert first.startswith("`#1` **Book of Dead** · Viewer1 · <t:")
-    assert "Razor \\*Shark\\*" in second
+    assert "My \\*own\\* slot" in second
     assert ask("clear")["description"] == "2 requests skipped."
     assert guild.queue() == []
+
+
+def test_queue_can_be_closed_and_opened(guild: Guild, ask: Asker) -> None:
+    assert ask("close")["title"] == "🟢 The queue is closed"
+    queue_up(guild, "Book of Dead")
+    assert guild.rejections() == ["closed"]
+    assert ask("open")["title"] == "🟢 Slot requests are on"
+
+
+def test_panel_is_posted_and_removed(guild: Guild, ask: Asker) -> None:
+    raffle = channel_id(NORAS_CORNER_ID, "raffle")
+    shown = ask("panel", channel=f"<#{raffle}>" if ask.typing else str(raffle))
+    assert shown["title"] == "📌 Panel posted"
+    (panel,) = guild.posted("slot_calls.panel")
+    assert panel.target == {"channel_id": raffle}
+    assert ask("nopanel")["title"] == "🧹 Panel removed"
+    assert "no panel" in ask("nopanel")["title"]
+
+
+def test_everybody_sees_the_queue_with_pages(guild: Guild, world: DiscordDriver) -> None:
+    guild.do(actions.configure, max_open=50)
+    queue_up(guild, *(f"Slot number {number}" for number in range(12)))
+    typed = world.message("mia", "general", "!queue")
+    answer = world.wait_for("general", lambda m: m["author"] == "bot", after=typed)
+    assert answer["embeds"][0]["title"] == "🎰 12 requests in the queue"
+    assert answer["embeds"][0]["footer"]["text"] == "Page 1 of 2"
+
+
+async def test_ban_button_bans_the_game(database: Database, do: Do, guild_id: int) -> None:
+    interaction = press(database, guild_id)
+    await CallButton("ban", 1).callback(interaction)
+    assert "is banned" in reply(interaction)
+    assert do(actions.get_call, 1).state == "skipped"
 
 
 def test_block_and_unblock(guild: Guild, ask: Asker) -> None:
@@ -134,8 +173,8 @@ def test_viewers_cannot_use_moderator_commands(
 def test_slash_commands_are_registered_for_moderators(world: DiscordDriver) -> None:
     found = [c for c in world.commands() if c["path"].startswith("slotcalls ")]
     assert {c["path"].split()[1] for c in found} == {
-        *("status", "on", "off", "channel", "limits", "queue", "clear"),
-        *("block", "unblock", "blocked"),
+        *("status", "on", "off", "open", "close", "channel", "limits", "queue", "clear"),
+        *("block", "unblock", "blocked", "panel", "nopanel"),
     }
     wanted = str(discord.Permissions(manage_guild=True).value)
     assert all(str(c["default_member_permissions"]) == wanted for c in found)
@@ -222,11 +261,12 @@ def reply(interaction: AsyncMock) -> str:
     return f"{embed.title} {embed.description or ''}"
 
 
-async def test_open_call_has_three_persistent_buttons() -> None:
+async def test_open_call_has_persistent_buttons() -> None:
     buttons = [b.item for b in call_buttons(7).children if isinstance(b, CallButton)]
     assert [(button.label, button.custom_id) for button in buttons] == [
-        ("Done", "slot_calls:done:7"),
+        ("Played", "slot_calls:done:7"),
         ("Skip", "slot_calls:skip:7"),
+        ("Ban game", "slot_calls:ban:7"),
         ("Block viewer", "slot_calls:block:7"),
     ]
     assert call_buttons(7).is_persistent()

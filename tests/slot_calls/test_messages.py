@@ -102,7 +102,7 @@ def test_right_to_left_names_stay_as_typed() -> None:
 def test_embeds_fit_and_escape_any_text(text: str) -> None:
     for embed in (
         messages.post(payload(slot=text[:MAX_SLOT_LENGTH], viewer=text)),
-        messages.queue([call(slot=text[:MAX_SLOT_LENGTH], viewer=text)] * 30),
+        messages.queue([call(slot=text[:MAX_SLOT_LENGTH], viewer=text)] * 30, 1, 3),
     ):
         check_limits(embed)
         check_harmless(embed, text)
@@ -122,6 +122,12 @@ def test_embeds_fit_and_escape_any_text(text: str) -> None:
         ("duplicate", "@MadCats You already requested Razor Shark."),
         ("limit", "@MadCats You have 3 open requests. Wait until one is played."),
         ("cooldown", "@MadCats Cooldown: try again in 12 s."),
+        ("closed", "The queue is closed. Requests that are in it will be played."),
+        ("full", "The queue is full right now. Try again when some are played."),
+        ("not_linked", "@MadCats Link your account in Discord first: /link"),
+        ("banned", "@MadCats Razor Shark cannot be requested here."),
+        ("unknown", "@MadCats I don't know Razor Shark. Please write its full name."),
+        ("requested", "@MadCats Razor Shark is in the queue already."),
     ],
 )
 def test_every_rejection_has_a_reply(reason: str, reply: str) -> None:
@@ -147,8 +153,17 @@ def test_status_shows_channel_queue_and_limits() -> None:
     assert embed.title == "🟢 Slot requests are on"
     assert {field.name: field.value for field in embed.fields} == {
         "Channel": "<#5>",
+        "Queue closed": "off",
+        "Post each request": "on",
         "Cooldown": "30 s",
         "Open requests per viewer": "3",
+        "Longest queue": "0",
+        "Each slot once": "off",
+        "Known games only": "off",
+        "Linked viewers only": "off",
+        "Subscribers first": "off",
+        "Reply in chat": "on",
+        "Clear at stream start": "off",
         "Public queue page": "on",
         "In the queue": "1,234",
     }
@@ -162,6 +177,7 @@ def test_status_shows_channel_queue_and_limits() -> None:
     [
         ({"channel": 0}, "`/slotcalls channel`"),
         ({"enabled": False}, "`/slotcalls on`"),
+        ({"closed": True}, "`/slotcalls open`"),
         ({}, "!call <slot>"),
     ],
 )
@@ -187,7 +203,7 @@ def test_secondary_server_names_the_primary_one() -> None:
 
 
 def test_queue_is_shown_in_order() -> None:
-    embed = messages.queue([call(3), call(5, "Razor Shark", "lil_bean")])
+    embed = messages.queue([call(3), call(5, "Razor Shark", "lil_bean")], 1, 1)
     assert embed.title == "🎰 2 requests in the queue"
     assert embed.description == (
         f"`#3` **Book of Dead** · MadCats · {NOON_TAG}\n"
@@ -195,12 +211,25 @@ def test_queue_is_shown_in_order() -> None:
     )
 
 
-def test_long_queue_says_how_many_are_left_out() -> None:
-    embed = messages.queue([call(number, "😀" * 80) for number in range(1, 201)])
+def test_long_queue_has_pages() -> None:
+    calls = [call(number, "😀" * 80) for number in range(1, 26)]
+    embed = messages.queue(calls, 3, 3)
     check_limits(embed)
+    assert embed.title == "🎰 25 requests in the queue"
     shown = (embed.description or "").split("\n")
-    assert shown[-1] == f"… and {200 - (len(shown) - 1)} more"
+    assert [line.split("`")[1] for line in shown] == [f"#{number}" for number in range(21, 26)]
+    assert embed.footer.text == "Page 3 of 3"
+
+
+def test_panel_says_what_viewers_can_do() -> None:
+    row = {"number": 3, "slot": "Book of Dead", "viewer": "MadCats"}
+    rows = [row | {"called_at": NOON.isoformat()}]
+    for state, part in (("open", "!call"), ("closed", "Closed"), ("off", "are off")):
+        embed = messages.panel({"rows": rows, "waiting": 12, "state": state})
+        assert embed.title == "🎰 12 requests in the queue"
+        assert "Book of Dead" in str(embed.description)
+        assert part in str(embed.footer.text)
 
 
 def test_empty_lists_say_how_they_fill() -> None:
-    assert "!call <slot>" in text_of(messages.queue([]))
+    assert "!call <slot>" in text_of(messages.queue([], 1, 1))

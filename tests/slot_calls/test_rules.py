@@ -1,6 +1,5 @@
 """Which calls are accepted."""
 
-import unicodedata
 from dataclasses import replace
 from typing import Any
 
@@ -13,13 +12,15 @@ from core.slot_calls.rules import (
     Caller,
     Reason,
     SlotCallSettings,
-    clean,
+    Wanted,
     cooldown_left,
     rejection,
 )
 
 SLOT = "Book of Dead"
-NEW_CALLER = Caller(can_post=True, blocked=False, open_slots=(), seconds_since_last=None)
+NEW_CALLER = Caller(
+    can_post=True, blocked=False, linked=False, open_slots=(), seconds_since_last=None
+)
 SETTINGS = SlotCallSettings(channel=5)
 
 
@@ -57,21 +58,50 @@ def caller(**changes: Any) -> Caller:
 def test_calls_are_rejected_with_their_reason(
     slot: str, caller: Caller, reason: Reason | None
 ) -> None:
-    assert rejection(slot, caller, SETTINGS) == reason
+    assert rejection(Wanted(slot), caller, SETTINGS) == reason
 
 
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
         (SlotCallSettings(channel=5, enabled=False), "off"),
+        (SlotCallSettings(channel=5, enabled=False, closed=True), "off"),
+        (SlotCallSettings(channel=5, closed=True), "closed"),
         (SlotCallSettings(channel=0), "no_channel"),
+        (SlotCallSettings(channel=5, linked_only=True), "not_linked"),
         (SlotCallSettings(channel=5, cooldown_seconds=0), None),
     ],
 )
 def test_settings_reject_calls_with_their_reason(
     settings: SlotCallSettings, reason: Reason | None
 ) -> None:
-    assert rejection(SLOT, caller(seconds_since_last=0.0), settings) == reason
+    assert rejection(Wanted(SLOT), caller(seconds_since_last=0.0), settings) == reason
+
+
+LONGEST = SlotCallSettings(channel=5, max_queue=2)
+KNOWN = SlotCallSettings(channel=5, known_only=True)
+UNIQUE = SlotCallSettings(channel=5, unique=True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "settings", "reason"),
+    [
+        (Wanted(SLOT, banned=True), SETTINGS, "banned"),
+        (Wanted(SLOT, "unknown"), SETTINGS, None),
+        (Wanted(SLOT, "unknown"), KNOWN, "unknown"),
+        (Wanted(SLOT, "uncertain"), KNOWN, "unknown"),
+        (Wanted(SLOT, "known"), KNOWN, None),
+        (Wanted(SLOT, queued={"book of dead"}), UNIQUE, "requested"),
+        (Wanted(SLOT, queued={"book of ra"}), UNIQUE, None),
+        (Wanted(SLOT, waiting=1), LONGEST, None),
+        (Wanted(SLOT, waiting=2), LONGEST, "full"),
+        (Wanted(SLOT, waiting=10_000), SETTINGS, None),
+    ],
+)
+def test_game_and_queue_reject_calls_with_their_reason(
+    wanted: Wanted, settings: SlotCallSettings, reason: Reason | None
+) -> None:
+    assert rejection(wanted, NEW_CALLER, settings) == reason
 
 
 @given(
@@ -79,6 +109,7 @@ def test_settings_reject_calls_with_their_reason(
         Caller,
         can_post=st.booleans(),
         blocked=st.booleans(),
+        linked=st.booleans(),
         open_slots=st.lists(st.sampled_from([SLOT, "Razor Shark", "x"]), max_size=5),
         seconds_since_last=st.none() | st.floats(-100, 100),
     ),
@@ -86,17 +117,36 @@ def test_settings_reject_calls_with_their_reason(
         SlotCallSettings,
         enabled=st.booleans(),
         channel=st.sampled_from([0, 5]),
+        closed=st.booleans(),
+        known_only=st.booleans(),
+        linked_only=st.booleans(),
+        unique=st.booleans(),
+        max_queue=st.integers(0, 3),
         max_open=st.integers(1, 5),
         cooldown_seconds=st.integers(0, 60),
     ),
+    wanted=st.builds(
+        Wanted,
+        slot=st.just(SLOT),
+        found=st.sampled_from(["known", "uncertain", "unknown"]),
+        banned=st.booleans(),
+        queued=st.sets(st.sampled_from(["book of dead", "x"])),
+        waiting=st.integers(0, 5),
+    ),
 )
 def test_reason_is_given_if_and_only_if_it_applies(
-    caller: Caller, settings: SlotCallSettings
+    caller: Caller, settings: SlotCallSettings, wanted: Wanted
 ) -> None:
-    reason = rejection(SLOT, caller, settings)
+    reason = rejection(wanted, caller, settings)
     last = caller.seconds_since_last
     applies = {
         "off": not settings.enabled,
+        "closed": settings.closed,
+        "not_linked": settings.linked_only and not caller.linked,
+        "banned": wanted.banned,
+        "unknown": settings.known_only and wanted.found != "known",
+        "requested": settings.unique and "book of dead" in wanted.queued,
+        "full": settings.max_queue > 0 and wanted.waiting >= settings.max_queue,
         "no_channel": settings.channel == 0,
         "no_access": not caller.can_post,
         "blocked": caller.blocked,
@@ -106,29 +156,3 @@ def test_reason_is_given_if_and_only_if_it_applies(
     }
     assert applies[reason] if reason else not any(applies.values())
     assert 0 <= cooldown_left(caller, settings) <= settings.cooldown_seconds
-
-
-@pytest.mark.parametrize(
-    ("typed", "slot"),
-    [
-        ("Book of Dead", "Book of Dead"),
-        ("  Book   of\tDead \n", "Book of Dead"),
-        ("Book\u2028of\x00Dead", "Book of Dead"),
-        ("\u3000雪の\u3000スロット", "雪の スロット"),
-        ("כתר הזהב", "כתר הזהב"),
-        ("👨‍👩‍👧‍👦 Family", "👨‍👩‍👧‍👦 Family"),
-        ("\x07\x1b\r\n", ""),
-        ("", ""),
-    ],
-)
-def test_clean_normalizes_slot_names(typed: str, slot: str) -> None:
-    assert clean(typed) == slot
-
-
-@given(st.text())
-def test_clean_gives_one_line_and_is_idempotent(text: str) -> None:
-    slot = clean(text)
-    assert clean(slot) == slot == slot.strip()
-    assert "  " not in slot
-    assert len(slot.splitlines()) <= 1
-    assert not any(unicodedata.category(character) == "Cc" for character in slot)

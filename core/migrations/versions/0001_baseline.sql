@@ -668,6 +668,32 @@ COMMENT ON COLUMN kick_review_items.decided_by IS 'Discord id; 0: the feed is th
 
 ALTER TABLE kick_review_items ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE games (
+	guild_id BIGINT NOT NULL, 
+	folded_title TEXT NOT NULL, 
+	title TEXT NOT NULL, 
+	provider TEXT NOT NULL, 
+	aliases TEXT[] NOT NULL, 
+	banned BOOLEAN NOT NULL, 
+	CONSTRAINT games_once PRIMARY KEY (guild_id, folded_title), 
+	CONSTRAINT games_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN games.folded_title IS 'for comparing';
+
+ALTER TABLE games ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE games_catalogues (
+	guild_id BIGINT NOT NULL, 
+	version TEXT NOT NULL, 
+	CONSTRAINT games_catalogues_once PRIMARY KEY (guild_id), 
+	CONSTRAINT games_catalogues_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN games_catalogues.version IS 'random, so that no two are the same';
+
+ALTER TABLE games_catalogues ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE people_viewers (
 	guild_id BIGINT NOT NULL, 
 	viewer_id BIGINT GENERATED ALWAYS AS IDENTITY, 
@@ -957,6 +983,21 @@ COMMENT ON COLUMN roles_checks.taken IS 'by that check';
 
 ALTER TABLE roles_checks ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE slot_calls_panels (
+	guild_id BIGINT NOT NULL, 
+	channel_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	version INTEGER NOT NULL, 
+	CONSTRAINT slot_calls_panels_one PRIMARY KEY (guild_id), 
+	CONSTRAINT slot_calls_panels_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN slot_calls_panels.number IS 'counts the panels of the server';
+
+COMMENT ON COLUMN slot_calls_panels.version IS 'counts its edits';
+
+ALTER TABLE slot_calls_panels ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE privacy_requests (
 	guild_id BIGINT NOT NULL, 
 	request_id TEXT NOT NULL, 
@@ -1044,38 +1085,6 @@ CREATE INDEX people_notes_of_viewer ON people_notes (guild_id, viewer_id, id);
 COMMENT ON COLUMN people_notes.written_by IS 'Discord id of the moderator';
 
 ALTER TABLE people_notes ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE slot_calls (
-	guild_id BIGINT NOT NULL, 
-	number INTEGER NOT NULL, 
-	slot TEXT NOT NULL, 
-	platform TEXT NOT NULL, 
-	message_id TEXT NOT NULL, 
-	called_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	channel_id BIGINT NOT NULL, 
-	state TEXT DEFAULT 'open' NOT NULL, 
-	closed_at TIMESTAMP WITH TIME ZONE, 
-	closed_by BIGINT, 
-	viewer_id BIGINT NOT NULL, 
-	CONSTRAINT slot_calls_numbered PRIMARY KEY (guild_id, number), 
-	CONSTRAINT slot_calls_once UNIQUE (guild_id, platform, message_id), 
-	CONSTRAINT slot_calls_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT slot_calls_state CHECK (state IN ('open', 'done', 'skipped'))
-);
-
-CREATE INDEX slot_calls_by_viewer ON slot_calls (guild_id, viewer_id, called_at DESC);
-
-CREATE INDEX slot_calls_open ON slot_calls (guild_id, number) WHERE state = 'open';
-
-COMMENT ON COLUMN slot_calls.number IS 'counts up within the server';
-
-COMMENT ON COLUMN slot_calls.message_id IS 'chat message that made the call';
-
-COMMENT ON COLUMN slot_calls.channel_id IS 'Discord channel of the post';
-
-COMMENT ON COLUMN slot_calls.closed_by IS 'Discord id of the moderator';
-
-ALTER TABLE slot_calls ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE wagers_accounts (
 	guild_id BIGINT NOT NULL, 
@@ -1459,6 +1468,49 @@ COMMENT ON COLUMN roles_grants.reason IS 'of the newest change';
 COMMENT ON COLUMN roles_grants.number IS 'of the newest change; 0 if there was none';
 
 ALTER TABLE roles_grants ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE slot_calls (
+	guild_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	slot TEXT NOT NULL, 
+	provider TEXT DEFAULT '' NOT NULL, 
+	found TEXT DEFAULT 'unknown' NOT NULL, 
+	suggestion TEXT DEFAULT '' NOT NULL, 
+	is_first BOOLEAN DEFAULT false NOT NULL, 
+	platform TEXT NOT NULL, 
+	message_id TEXT NOT NULL, 
+	called_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	channel_id BIGINT NOT NULL, 
+	state TEXT DEFAULT 'open' NOT NULL, 
+	closed_at TIMESTAMP WITH TIME ZONE, 
+	closed_by BIGINT, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT slot_calls_numbered PRIMARY KEY (guild_id, number), 
+	CONSTRAINT slot_calls_once UNIQUE (guild_id, platform, message_id), 
+	CONSTRAINT slot_calls_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT slot_calls_state CHECK (state IN ('open', 'done', 'skipped', 'cancelled')), 
+	CONSTRAINT slot_calls_found CHECK (found IN ('known', 'uncertain', 'unknown'))
+);
+
+CREATE INDEX slot_calls_by_viewer ON slot_calls (guild_id, viewer_id, called_at DESC);
+
+CREATE INDEX slot_calls_open ON slot_calls (guild_id, number) WHERE state = 'open';
+
+COMMENT ON COLUMN slot_calls.number IS 'counts up within the server';
+
+COMMENT ON COLUMN slot_calls.slot IS 'the game''s title, or what was typed';
+
+COMMENT ON COLUMN slot_calls.suggestion IS 'a similar game, if none is meant for certain';
+
+COMMENT ON COLUMN slot_calls.is_first IS 'comes before the others';
+
+COMMENT ON COLUMN slot_calls.message_id IS 'chat message that made the call';
+
+COMMENT ON COLUMN slot_calls.channel_id IS 'Discord channel of the post';
+
+COMMENT ON COLUMN slot_calls.closed_by IS 'Discord id of the moderator';
+
+ALTER TABLE slot_calls ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE wagers_changes (
 	guild_id BIGINT NOT NULL, 

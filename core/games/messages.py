@@ -1,0 +1,68 @@
+"""Embeds."""
+
+from collections.abc import Sequence
+
+import discord
+
+from core.games.actions import Overview
+from core.games.rules import Game, Match
+from core.kit.discord_ui import card, lines, safe
+from core.kit.words import _, plural
+
+MOST_LISTED = 20
+
+
+def overview(current: Overview) -> discord.Embed:
+    """How many games there are."""
+    rows = [
+        plural("{count} game", "{count} games", current.games)
+        + ", "
+        + _("{own} of them added or changed here").format(own=f"{current.own:,}"),
+        plural("{count} is banned", "{count} are banned", len(current.banned)),
+        _("Viewers are understood in spite of typing errors: `/games find` shows how."),
+    ]
+    return card("🎮 " + _("Games"), lines(rows))
+
+
+def found(match: Match) -> discord.Embed:
+    """What a name means."""
+    title = safe(match.title)
+    if match.found == "known":
+        body = safe(match.provider)
+        if match.banned:
+            body += "\n🚫 " + _("Viewers cannot request it.")
+        return card(f"🎮 {title}", body.strip(), tone="success")
+    if match.found == "uncertain":
+        body = _("Do you mean **{title}**? A request is taken as typed, and marked.")
+        return card("❔ " + title, body.format(title=safe(match.suggestion)), tone="warning")
+    return card("❔ " + title, _("No game is called like that. `/games add` adds one."))
+
+
+def saved(game: Game) -> discord.Embed:
+    """A game was added or changed."""
+    rows = [safe(game.provider)] if game.provider else []
+    if game.aliases:
+        rows.append(_("Also called: {names}").format(names=safe(", ".join(game.aliases))))
+    return card(f"🎮 {safe(game.title)}", lines(rows), tone="success")
+
+
+def ban_changed(game: Game) -> discord.Embed:
+    """Viewers can no longer request it, or again."""
+    if game.banned:
+        return card(f"🚫 {safe(game.title)}", _("Viewers can no longer request it."))
+    return card(f"🎮 {safe(game.title)}", _("Viewers can request it again."), tone="success")
+
+
+def removed(game: Game) -> discord.Embed:
+    """What the server added is gone."""
+    return card(f"🎮 {safe(game.title)}", _("What was added or changed here is removed."))
+
+
+def banned(games: Sequence[Game]) -> discord.Embed:
+    """The games that nobody can request."""
+    if not games:
+        return card("🚫 " + _("No game is banned"), _("`/games ban` bans one."))
+    rows = [f"{safe(game.title)} · {safe(game.provider)}" for game in games[:MOST_LISTED]]
+    if len(games) > MOST_LISTED:
+        rows.append(_("The rest is on the dashboard."))
+    return card("🚫 " + _("Banned games"), lines(rows))

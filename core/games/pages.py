@@ -1,0 +1,104 @@
+"""The games on the dashboard: search, ban, add, import and export."""
+
+from flask import Response, request
+
+from core.games import actions
+from core.games.rules import COLUMNS, GameFile, join_aliases, read_file, to_cells
+from core.kit.errors import Refusal
+from core.kit.guild_pages import GuildPages, Page, csv_response
+from core.kit.paginator import nearest_page
+from core.kit.words import _, plural
+
+PAGES = GuildPages("games", lambda: _("Games"), icon="device-gamepad-2", order=52)
+
+PER_PAGE = 50
+MOST_BYTES = 2_000_000
+"""Of an uploaded file."""
+
+
+@PAGES.get()
+def games(page: Page) -> str:
+    """The catalogue."""
+    asked = {"name": request.args.get("name", ""), "banned": request.args.get("banned", "")}
+    index = page.run(actions.get_index)
+    found = index.search(asked["name"], only_banned=bool(asked["banned"]))
+    number, pages = nearest_page(page.number("page"), len(found), PER_PAGE)
+    return page.render(
+        "games/games.html",
+        games=found[(number - 1) * PER_PAGE : number * PER_PAGE],
+        count=len(found),
+        asked=asked,
+        number=number,
+        pages=pages,
+        join_aliases=join_aliases,
+    )
+
+
+@PAGES.get("games.csv")
+def export(page: Page) -> Response:
+    """Every game, in the form that can be imported."""
+    index = page.run(actions.get_index)
+    return csv_response("games", COLUMNS, map(to_cells, index.games))
+
+
+@PAGES.post("save", shows=games)
+def save(page: Page) -> Response:
+    """Add or change one."""
+    texts = (page.form.get(name, "") for name in COLUMNS[:3])
+    game = page.run(actions.save_game, *texts)
+    return page.done(_("{title} is saved.").format(title=game.title))
+
+
+@PAGES.post("<any(ban, unban):what>", shows=games)
+def ban(page: Page, what: str) -> Response:
+    """Refuse requests for it, or take them again."""
+    game = page.run(actions.ban_game, page.form.get("title", ""), banned=what == "ban")
+    says = _("{title} is banned.") if game.banned else _("{title} can be requested again.")
+    return page.done(says.format(title=game.title), to=games)
+
+
+@PAGES.post("remove", shows=games)
+def remove(page: Page) -> Response:
+    """Remove what was added here."""
+    game = page.run(actions.remove_game, page.form.get("title", ""))
+    return page.done(_("{title} is removed.").format(title=game.title))
+
+
+@PAGES.post("preview", shows=games)
+def preview(page: Page) -> str:
+    """What an import would do."""
+    text = _sent_text(page)
+    return page.render(
+        "games/preview.html", preview=page.run(actions.preview_import, _read(text)), text=text
+    )
+
+
+@PAGES.post("import", shows=games)
+def import_file(page: Page) -> Response:
+    """Do it."""
+    done = page.run(actions.import_games, _read(page.form.get("text", "")))
+    count = len(done.new) + len(done.changed)
+    return page.done(plural("{count} game imported.", "{count} games imported.", count))
+
+
+def _sent_text(page: Page) -> str:
+    """The uploaded file, or what was pasted.
+
+    Raises:
+        Refusal: it is too large, or no text.
+    """
+    sent = request.files.get("file")
+    content = sent.read(MOST_BYTES + 1) if sent else b""
+    if len(content) > MOST_BYTES:
+        raise Refusal(_("The file is too large."), _("At most 20,000 games, please."))
+    try:
+        return content.decode("utf-8-sig") if content else page.form.get("text", "")
+    except UnicodeDecodeError:
+        raise Refusal(_("This is no text in UTF-8."), _("Save it as CSV UTF-8.")) from None
+
+
+def _read(text: str) -> GameFile:
+    file = read_file(text)
+    if not file.games:
+        raise Refusal(_("There is no game in it."), _("Each line needs at least a title."))
+    return file

@@ -1,0 +1,203 @@
+"""How games are called, found in spite of typing errors, and read from a file."""
+
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rapidfuzz import fuzz, process
+
+MAX_TITLE = 80
+"""Real titles have fewer than 50 characters."""
+MAX_ALIASES = 20
+MOST_GAMES = 20_000
+"""In one file; a server that imports several can have more."""
+
+SURE = 88
+"""How similar a name must be to count as a misspelt one, from 0 to 100."""
+LIKELY = 70
+"""How similar a name must be to be suggested."""
+_CLEARLY = 3
+"""By how much it must be more similar than to any other game."""
+_FEWEST = 5
+"""Shorter names are too easily similar by chance."""
+
+COLUMNS = ("title", "provider", "aliases", "banned")
+_SEPARATOR = "|"
+_TRUE = {"1", "yes", "true", "x", "banned"}
+
+
+Found = Literal["known", "uncertain", "unknown"]
+"""Whether a name means a game; `uncertain` if there is only a similar one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Game:
+    """A game of the catalogue.
+
+    Attributes:
+        aliases: other names for it.
+        banned: viewers cannot request it.
+        is_own: the server added or changed it; otherwise it comes from the starter list.
+    """
+
+    title: str
+    provider: str = ""
+    aliases: tuple[str, ...] = ()
+    banned: bool = False
+    is_own: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The title and the aliases, as they are compared; an article may be left out."""
+        names = [fold_title(name) for name in (self.title, *self.aliases)]
+        return tuple(dict.fromkeys((*names, *(name.removeprefix("the ") for name in names))))
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What somebody means.
+
+    Attributes:
+        title: the game's, or else what was typed.
+        found: `uncertain` if there is a similar game, which is then `suggestion`.
+    """
+
+    title: str
+    found: Found = "unknown"
+    provider: str = ""
+    banned: bool = False
+    suggestion: str = ""
+
+
+def clean(text: str) -> str:
+    """A name without control characters and repeated spaces."""
+    printable = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text)
+    return " ".join(printable.split())
+
+
+def fold_title(title: str) -> str:
+    """The form in which names are compared: `Gonzo's Quest™` and `gonzos quest` are the same."""
+    bare = re.sub("['’`´™®©]", "", title)
+    plain = unicodedata.normalize("NFKD", bare.casefold())
+    letters = "".join(c if c.isalnum() else " " for c in plain if not unicodedata.combining(c))
+    return " ".join(letters.split()) or clean(title).casefold()
+
+
+class Index:
+    """The games of a server, to be searched."""
+
+    def __init__(self, starter: Iterable[Game], own: Iterable[Game] = ()) -> None:
+        titles = {fold_title(game.title): game for game in (*starter, *own)}
+        self.games = [titles[title] for title in sorted(titles)]
+        self._titles = titles
+        self._by_name = {name: game for game in self.games for name in game.names}
+        self._by_name |= titles  # a title counts more than another game's alias
+        self._names = list(self._by_name)
+
+    def get(self, name: str) -> Game | None:
+        """The game with exactly this title or alias, whatever its case and marks."""
+        return self._by_name.get(fold_title(name))
+
+    def titled(self, title: str) -> Game | None:
+        """The same, by its title only."""
+        return self._titles.get(fold_title(title))
+
+    def find(self, typed: str) -> Match:
+        """The game that is meant."""
+        game = self.get(typed)
+        if game is not None:
+            return _known(game)
+        folded = fold_title(typed)
+        if len(folded) < _FEWEST:
+            return Match(clean(typed))
+        similar = process.extract(
+            folded, self._names, scorer=fuzz.ratio, score_cutoff=LIKELY, limit=MAX_ALIASES
+        )
+        if not similar:
+            return Match(clean(typed))
+        name, score, _place = similar[0]
+        best = self._by_name[name]
+        others = [score for name, score, _place in similar if self._by_name[name] is not best]
+        is_clear = score >= SURE and score - max(others, default=0) >= _CLEARLY
+        if is_clear and _numbers(name) == _numbers(folded):
+            return _known(best)
+        return Match(clean(typed), "uncertain", suggestion=best.title)
+
+    def search(self, text: str, *, only_banned: bool = False) -> list[Game]:
+        """The games whose name or provider contains a text, by title."""
+        folded = fold_title(text) if text.strip() else ""
+        return [
+            game
+            for game in self.games
+            if (game.banned or not only_banned)
+            and any(folded in name for name in (*game.names, fold_title(game.provider)))
+        ]
+
+
+def _known(game: Game) -> Match:
+    return Match(game.title, "known", game.provider, game.banned)
+
+
+def _numbers(name: str) -> list[str]:
+    return re.findall(r"\d+", name)
+
+
+# -- files ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class GameFile:
+    """What a file says; `problems` are (line, what is wrong), and those lines are left out."""
+
+    games: Sequence[Game]
+    problems: Sequence[tuple[int, Literal["no_title", "too_long", "twice", "too_many"]]]
+
+
+def read_file(text: str) -> GameFile:
+    """Read CSV: a title in each line, then perhaps provider, aliases (with `|` between them) and
+    whether it is banned; with or without headings, separated by comma, semicolon or tab."""
+    lines = text.removeprefix("\ufeff").splitlines()
+    first = lines[0] if lines else ""
+    delimiter = max(",;\t", key=first.count)
+    games: dict[str, Game] = {}
+    problems: list[tuple[int, Literal["no_title", "too_long", "twice", "too_many"]]] = []
+    reader = csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter)
+    for cells in reader:
+        fields = [clean(cell) for cell in cells] + [""] * len(COLUMNS)
+        title, provider, aliases, banned = fields[: len(COLUMNS)]
+        if not any(fields) or (reader.line_num == 1 and title.casefold() == COLUMNS[0]):
+            continue
+        if not title:
+            problems.append((reader.line_num, "no_title"))
+        elif len(title) > MAX_TITLE or len(provider) > MAX_TITLE:
+            problems.append((reader.line_num, "too_long"))
+        elif fold_title(title) in games:
+            problems.append((reader.line_num, "twice"))
+        elif len(games) == MOST_GAMES:
+            problems.append((reader.line_num, "too_many"))
+            break
+        else:
+            games[fold_title(title)] = Game(
+                title, provider, split_aliases(aliases), banned.casefold() in _TRUE, is_own=True
+            )
+    return GameFile(list(games.values()), problems)
+
+
+def split_aliases(text: str) -> tuple[str, ...]:
+    """`a | b` as `("a", "b")`; none is longer than a title, and there are not too many."""
+    names = dict.fromkeys(clean(one)[:MAX_TITLE] for one in text.split(_SEPARATOR))
+    return tuple(name for name in names if name)[:MAX_ALIASES]
+
+
+def join_aliases(aliases: Iterable[str]) -> str:
+    """The opposite of `split_aliases`."""
+    return f" {_SEPARATOR} ".join(aliases)
+
+
+def to_cells(game: Game) -> tuple[str, ...]:
+    """A line of a file, in the order of `COLUMNS`."""
+    return game.title, game.provider, join_aliases(game.aliases), "yes" if game.banned else ""

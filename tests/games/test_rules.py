@@ -1,0 +1,182 @@
+"""How games are found, and read from files."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.games.rules import (
+    MAX_ALIASES,
+    MAX_TITLE,
+    MOST_GAMES,
+    Game,
+    Index,
+    Match,
+    clean,
+    fold_title,
+    join_aliases,
+    read_file,
+    split_aliases,
+    to_cells,
+)
+from core.games.starter import GAMES
+
+STARTER = Index(GAMES)
+
+
+@pytest.mark.parametrize(
+    ("typed", "title"),
+    [
+        ("Gates of Olympus", "Gates of Olympus"),
+        ("gates of olimpus", "Gates of Olympus"),
+        ("GATES  OLYMPUS", "Gates of Olympus"),
+        ("wanted dead or wild", "Wanted Dead or a Wild"),
+        ("book of ded", "Book of Dead"),
+        ("gonzos quest", "Gonzo's Quest"),
+        ("Gonzo’s Quest™", "Gonzo's Quest"),
+        ("deadwood rip", "Deadwood R.I.P."),
+        ("dog house", "The Dog House"),
+        ("the dog hause megaways", "The Dog House Megaways"),
+        ("reactonz 2", "Reactoonz 2"),
+    ],
+)
+def test_misspelt_games_are_found(typed: str, title: str) -> None:
+    found = STARTER.find(typed)
+    assert (found.title, found.found) == (title, "known")
+    assert found.provider
+
+
+@pytest.mark.parametrize(
+    ("typed", "suggestion"),
+    [
+        ("sugar rush 100", "Sugar Rush 1000"),
+        ("money train 5", "Money Train 2"),
+        ("reactoonz 3", "Reactoonz 2"),
+        ("jammin jars 3", "Jammin' Jars 2"),
+    ],
+)
+def test_another_number_is_another_game(typed: str, suggestion: str) -> None:
+    found = STARTER.find(typed)
+    assert (found.title, found.found) == (typed, "uncertain")
+    assert found.suggestion.rstrip(" 0123456789") == suggestion.rstrip(" 0123456789")
+
+
+@pytest.mark.parametrize("typed", ["xyz", "gates of hell", "雪のスロット", "🎰", "", "boo"])
+def test_unknown_games_are_taken_as_typed(typed: str) -> None:
+    assert STARTER.find(typed) == Match(typed)
+
+
+def test_name_like_two_games_is_uncertain() -> None:
+    index = Index([Game("Dragon Fire"), Game("Dragon Fare")])
+    assert index.find("dragon fyre").found == "uncertain"
+    assert index.find("dragon fire").title == "Dragon Fire"
+
+
+def test_own_game_replaces_the_one_of_the_list() -> None:
+    own = Game("gates of OLYMPUS", "Somebody", ("goo", "zeus"), banned=True, is_own=True)
+    index = Index(GAMES, [own])
+    assert len(index.games) == len(GAMES)
+    assert index.find("zeus") == Match("gates of OLYMPUS", "known", "Somebody", banned=True)
+    assert index.find("gates of olimpus").banned
+    assert index.search("", only_banned=True) == [own]
+
+
+def test_title_counts_more_than_an_alias() -> None:
+    index = Index([Game("Zeus"), Game("Gates of Olympus", aliases=("zeus",))])
+    assert index.find("zeus").title == "Zeus"
+
+
+def test_search_finds_titles_aliases_and_providers() -> None:
+    assert [game.title for game in STARTER.search("olympus 1000")] == ["Gates of Olympus 1000"]
+    assert {game.provider for game in STARTER.search("hacksaw")} == {"Hacksaw Gaming"}
+    assert len(STARTER.search(" ")) == len(GAMES)
+
+
+def test_starter_list_has_no_game_twice_and_no_empty_part() -> None:
+    assert len({fold_title(game.title) for game in GAMES}) == len(GAMES) >= 300
+    assert all(game.title and game.provider and len(game.title) <= MAX_TITLE for game in GAMES)
+
+
+@given(st.sampled_from(GAMES))
+def test_every_game_is_found_by_its_title(game: Game) -> None:
+    assert STARTER.find(f"  {game.title.upper()} ! ").title == game.title
+
+
+@given(st.text(max_size=100))
+def test_any_text_gives_a_match(text: str) -> None:
+    found = STARTER.find(text)
+    assert found.found == "known" or found.title == clean(text)
+
+
+# -- files ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("headings", ["title{0}provider{0}aliases{0}banned\n", ""])
+def test_files_are_read_with_any_separator(separator: str, headings: str) -> None:
+    text = headings.format(separator) + separator.join(["Wanted", "Hacksaw", "wdoaw | w", "yes"])
+    file = read_file(f"\ufeff{text}\n\nPlain\n")
+    assert file.games == [
+        Game("Wanted", "Hacksaw", ("wdoaw", "w"), banned=True, is_own=True),
+        Game("Plain", is_own=True),
+    ]
+    assert file.problems == []
+
+
+def test_lines_without_a_game_are_named() -> None:
+    file = read_file("Wanted,a\n,Provider\nWANTED!,b\n" + "x" * (MAX_TITLE + 1))
+    assert [game.title for game in file.games] == ["Wanted"]
+    assert file.problems == [(2, "no_title"), (3, "twice"), (4, "too_long")]
+
+
+def test_too_many_games_are_cut() -> None:
+    file = read_file("\n".join(f"Game {number}" for number in range(MOST_GAMES + 5)))
+    assert (len(file.games), file.problems) == (MOST_GAMES, [(MOST_GAMES + 1, "too_many")])
+
+
+def test_quoted_titles_keep_their_separators() -> None:
+    (game,) = read_file('title,provider\n"Crime, Inc.",Somebody').games
+    assert (game.title, game.provider) == ("Crime, Inc.", "Somebody")
+
+
+@given(st.text(max_size=300))
+def test_no_text_breaks_the_reader(text: str) -> None:
+    for game in read_file(text).games:
+        assert game.title == clean(game.title) != ""
+
+
+def test_exported_game_is_read_again() -> None:
+    game = Game("Wanted", "Hacksaw", ("wdoaw", "w"), banned=True, is_own=True)
+    assert read_file(";".join(to_cells(game))).games == [game]
+
+
+def test_aliases_are_few_and_each_once() -> None:
+    assert split_aliases(" a |b|| a ") == ("a", "b")
+    assert len(split_aliases(join_aliases(str(number) for number in range(99)))) == MAX_ALIASES
+
+
+@pytest.mark.parametrize(
+    ("typed", "slot"),
+    [
+        ("Book of Dead", "Book of Dead"),
+        ("  Book   of\tDead \n", "Book of Dead"),
+        ("Book\u2028of\x00Dead", "Book of Dead"),
+        ("\u3000雪の\u3000スロット", "雪の スロット"),
+        ("כתר הזהב", "כתר הזהב"),
+        ("👨‍👩‍👧‍👦 Family", "👨‍👩‍👧‍👦 Family"),
+        ("\x07\x1b\r\n", ""),
+        ("", ""),
+    ],
+)
+def test_clean_normalizes_slot_names(typed: str, slot: str) -> None:
+    assert clean(typed) == slot
+
+
+@given(st.text())
+def test_clean_gives_one_line_and_is_idempotent(text: str) -> None:
+    slot = clean(text)
+    assert clean(slot) == slot == slot.strip()
+    assert "  " not in slot
+    assert len(slot.splitlines()) <= 1
+    assert not any(unicodedata.category(character) == "Cc" for character in slot)
