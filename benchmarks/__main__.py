@@ -30,6 +30,7 @@ from benchmarks import (
     pages,
     raffle,
     role_update,
+    slot_requests,
     translation,
     watchtime_credit,
     worker,
@@ -70,6 +71,7 @@ BENCHMARKS: Mapping[str, tuple[str, Callable[[Ground], Results]]] = {
     "link": ("The last page of linking", _on_a_database(link_callback.run)),
     "raffle": ("Tickets, over a million entries", _on_a_database(raffle.run)),
     "draw": ("Freeze, draw and check a raffle", _on_a_database(draw.run)),
+    "requests": ("Slot requests, among 10,000 games", _on_a_database(slot_requests.run)),
     "beside": ("Webhooks, beside visitors of the pages", beside.run),
     "pages": ("Every page of a large server", _on_a_database(pages.run)),
 }

@@ -196,7 +196,7 @@ def _moderators(demo: Demo) -> None:
     done = first["components"][0]["components"][0]["custom_id"]
     demo.discord.click("tomas", first["message_id"], done)
     demo.check(
-        "Tomas pressed Done: the post is marked as played and has no buttons",
+        "Tomas pressed Played: the post is marked as played and has no buttons",
         lambda: demo.embeds("slot-calls", "Played") and _open_calls(demo) == 3,
     )
     refused = demo.asked("mia", "general", "!slotcalls off")

@@ -63,10 +63,12 @@ def spend_evening(browser: Browser, demo: Demo) -> None:
         "!watchadjust yuki_snow 45 helped with the giveaway",
         "!exclude add SamOnKick raffle two accounts",
         "!setup_link_panel",
+        "!slotcalls played 1 0.20 150",
+        "!slotcalls panel",
     ):
         demo.asked("nora", "bot-log", command)
     demo.kick.live(title="Friday night slots")
-    for person, line in (("mia", "!call Sugar Rush"), ("leo", "!call Fire Joker"), ("yuki", "gg")):
+    for person, line in (("mia", "!call sugar rsh"), ("leo", "!call Fire Joker"), ("yuki", "gg")):
         demo.kick.chat(person, line)
     demo.kick.gift("leo", count=5)
     demo.kick.settle()
@@ -87,6 +89,7 @@ def addresses(page: Page, demo: Demo) -> Iterator[str]:
     person = page.locator("main tbody tr a").first.get_attribute("href")
     yield f"{demo.product_url}{person}/history"
     yield f"{base}/raffle/ledger"
+    yield f"{base}/slot_calls/history"
     yield f"{base}/setup"
     yield from (f"{demo.product_url}/p/{NORAS_CORNER_ID}/{name}" for name in PUBLIC)
     yield from (f"{demo.product_url}/{path}" for path in ("servers", "me", "privacy", "terms", ""))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import ceil
 from typing import Any, Literal
+from uuid import uuid4
 
 from sqlalchemy import ARRAY, BigInteger, bindparam, func, select
 
@@ -16,6 +17,7 @@ from core.guilds.actions import audit, change_settings, load_settings
 from core.guilds.channels import find_trouble
 from core.guilds.records import ChannelTrouble
 from core.kick.accounts.primary import find_other
+from core.kit.amounts import parse_amount
 from core.kit.errors import Refusal
 from core.kit.records import ChannelId, MemberId
 from core.kit.words import _
@@ -37,6 +39,11 @@ from core.slot_calls.rules import (
 )
 
 Closed = Literal["done", "skipped"]
+
+MOST_PLAYED = 200
+"""Played requests in the history."""
+DIGITS = 8
+"""Decimals of an amount, enough for every currency."""
 
 # Built once, because every action needs them.
 IS_OPEN = SlotCall.state == "open"
@@ -382,6 +389,52 @@ def _edit_post(work: Work, call: SlotCall, key: str) -> None:
         outbox.post_edit(work, call.channel_id, _post_key(call), "slot_calls.post", key, post)
 
 
+def record_result(work: Work, number: int, bet: str, win: str) -> SlotCall:
+    """Note what a request was played for and what it won; an open one is played now.
+
+    Raises:
+        Refusal: there is no such call, it was not played, or an amount is wrong.
+    """
+    work.lock(Lock.SLOT_CALLS)
+    call = get_call(work, number)
+    if call.state not in ("open", "done"):
+        raise Refusal(_("Request #{number} was not played.").format(number=number))
+    stake, won = parse_amount(bet, DIGITS), parse_amount(win, DIGITS)
+    if not stake:
+        raise Refusal(_("The bet must be more than nothing."))
+    before = f"{call.bet:f} → {call.win:f}" if call.bet is not None else None
+    call.bet, call.win = stake, won
+    audit(work, "slot_calls.result", f"#{number}", before=before, after=f"{stake:f} → {won:f}")
+    if call.state == "open":
+        _close(work, call, "done")
+        refresh_panel(work)
+    else:
+        _edit_post(work, call, f"slot_calls.result:{number}:{uuid4()}")
+    return call
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The requests that were played, newest first, and of those with a result the best and the
+    worst by their multiplier."""
+
+    played: Sequence[SlotCall]
+    best: SlotCall | None
+    worst: SlotCall | None
+
+
+def get_history(work: Work) -> History:
+    """At most the newest `MOST_PLAYED`."""
+    newest = select(SlotCall).where(SlotCall.state == "done").order_by(SlotCall.closed_at.desc())
+    by_win = select(SlotCall).where(SlotCall.bet.is_not(None), SlotCall.win.is_not(None)).limit(1)
+    ratio = SlotCall.win / SlotCall.bet
+    return History(
+        played=work.scalars(newest.limit(MOST_PLAYED)).all(),
+        best=work.scalar(by_win.order_by(ratio.desc(), SlotCall.number)),
+        worst=work.scalar(by_win.order_by(ratio, SlotCall.number)),
+    )
+
+
 def clear_queue(work: Work) -> int:
     """Skip every open call; returns how many there were."""
     work.lock(Lock.SLOT_CALLS)
@@ -506,4 +559,6 @@ def _post(call: SlotCall, viewer: str) -> dict[str, Any]:
         "closed_by": call.closed_by,
         "provider": call.provider,
         "suggestion": call.suggestion,
+        "bet": None if call.bet is None else str(call.bet),
+        "win": None if call.win is None else str(call.win),
     }

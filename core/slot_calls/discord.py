@@ -75,6 +75,15 @@ async def _open_queue(reader: Reader, _key: str, number: int) -> Page:
 QUEUE = Paginator("slot_calls_queue", "queue", _open_queue)
 
 
+async def _open_history(reader: Reader, _key: str, number: int) -> Page:
+    found = await reader.run_action(actions.get_history)
+    number, pages = nearest_page(number, len(found.played), messages.PER_PAGE)
+    return Page(messages.history(found, number, pages), number, pages)
+
+
+HISTORY = Paginator("slot_history", "slotcalls history", _open_history)
+
+
 def render_panel(payload: Mapping[str, Any]) -> Rendered:
     """The queue, with buttons that show further pages to whoever presses them."""
     pages = nearest_page(1, payload["waiting"], messages.PER_PAGE)[1]
@@ -159,6 +168,20 @@ class SlotCalls(commands.Cog):
         """Delete the message that shows the queue."""
         await run_action(ctx, actions.remove_panel)
         await answer(ctx, messages.panel_removed())
+
+    @slotcalls.command(name="played", extras=PRIVATE, ignore_extra=False)
+    @app_commands.describe(
+        number="The number of the request", bet="What it was played for", win="What it won"
+    )
+    async def played(self, ctx: Context, number: int, bet: str, win: str) -> None:
+        """Note the bet and the win of a request; it counts as played."""
+        call = await run_action(ctx, actions.record_result, number, bet, win)
+        await answer(ctx, messages.result_recorded(call))
+
+    @slotcalls.command(name="history", extras=PRIVATE)
+    async def history(self, ctx: Context) -> None:
+        """Show what was played, and the best and the worst game."""
+        await show(ctx, HISTORY)
 
     @slotcalls.command(name="clear", extras=PRIVATE)
     async def clear(self, ctx: Context) -> None:

@@ -14,7 +14,7 @@ from core.slot_calls.actions import (
     skip_calls,
     tell_calls,
 )
-from core.slot_calls.discord import QUEUE, CallButton, SlotCalls, render_panel, render_post
+from core.slot_calls.discord import HISTORY, QUEUE, CallButton, SlotCalls, render_panel, render_post
 from core.slot_calls.pages import PAGES, PUBLIC, activity, setup, stats
 from core.slot_calls.records import SlotCall
 from core.slot_calls.rules import SlotCallSettings
@@ -25,7 +25,7 @@ FEATURE = Feature(
         ExclusionChanged: event_action(on_exclusion_changed),
         StreamWentLive: event_action(on_stream_started),
     },
-    paginators=(QUEUE,),
+    paginators=(QUEUE, HISTORY),
     cogs=(lambda _services: SlotCalls(),),
     chat_commands=(
         ChatCommand(
@@ -61,6 +61,7 @@ FEATURE = Feature(
     audit={
         "slot_calls.done": N_("marked request {target} as done"),
         "slot_calls.skipped": N_("skipped request {target}"),
+        "slot_calls.result": N_("noted the result of request {target}: {after}"),
         "slot_calls.panel": N_("posted a panel of the queue in {target}"),
     },
     dashboard=PAGES,

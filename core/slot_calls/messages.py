@@ -1,15 +1,17 @@
 """Embeds and chat replies."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import discord
 
 from core.guilds.channels import say_trouble
+from core.kit.amounts import show_amount
 from core.kit.clock import parse_instant
 from core.kit.discord_ui import Tone, ago, card, lines, safe, status_card
 from core.kit.words import _, plural
-from core.slot_calls.actions import Status
+from core.slot_calls.actions import History, Status
 from core.slot_calls.records import SlotCall
 from core.slot_calls.rules import SlotCallSettings
 
@@ -91,6 +93,8 @@ def post(payload: Mapping[str, Any]) -> discord.Embed:
     }
     if payload["state"] in ends:
         body += "\n" + ends[payload["state"]].format_map(payload)
+    if payload.get("bet") is not None:
+        body += "\n" + result(Decimal(payload["bet"]), Decimal(payload["win"]))
     footer = _("Request #{number}").format_map(payload)
     if "position" in payload:
         footer += " · " + _("number {position} in the queue").format_map(payload)
@@ -177,6 +181,45 @@ def _queue_card(rows: Sequence[Mapping[str, Any]], waiting: int, footer: str) ->
         for row in rows
     ]
     return card("🎰 " + title, lines(told), tone="kick", footer=footer)
+
+
+def result(bet: Decimal, win: Decimal) -> str:
+    """A bet and what it won."""
+    return _("Bet {bet} → won {win} ({multiplier}×)").format(
+        bet=show_amount(bet), win=show_amount(win), multiplier=f"{win / bet:,.2f}"
+    )
+
+
+def history(found: History, number: int, pages: int) -> discord.Embed:
+    """A page of what was played, newest first."""
+    if not found.played:
+        text = _("`/slotcalls played` notes the bet and the win of a request.")
+        return card("🎰 " + _("Nothing was played yet"), text)
+    first = (number - 1) * PER_PAGE
+    rows = []
+    if found.best is not None and found.worst is not None:
+        rows += [
+            "🏆 " + _("Best: {game}").format(game=_played(found.best)),
+            "💀 " + _("Worst: {game}").format(game=_played(found.worst)),
+            "",
+        ]
+    rows += [_played(call) for call in found.played[first : first + PER_PAGE]]
+    footer = _("Page {number} of {pages}").format(number=number, pages=pages) if pages > 1 else ""
+    return card("🎰 " + _("Played games"), lines(rows), footer=footer)
+
+
+def _played(call: SlotCall) -> str:
+    told = f"`#{call.number}` **{safe(call.slot)}** · {safe(call.viewer_name)}"
+    if call.bet is not None and call.win is not None:
+        told += " · " + result(call.bet, call.win)
+    return told
+
+
+def result_recorded(call: SlotCall) -> discord.Embed:
+    """Bet and win are noted."""
+    assert call.bet is not None, "it was just recorded"
+    assert call.win is not None, "it was just recorded"
+    return card(f"✅ {safe(call.slot)}", result(call.bet, call.win), tone="success")
 
 
 def queue_cleared(count: int) -> discord.Embed:

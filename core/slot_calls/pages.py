@@ -6,6 +6,7 @@ from core.guilds.actions import load_settings
 from core.guilds.channels import find_trouble, say_trouble
 from core.guilds.records import ChannelTrouble
 from core.guilds.setting_fields import add_settings, setting_fields
+from core.kit.amounts import show_amount
 from core.kit.guild_pages import (
     MOST_ACTIVITIES,
     Activity,
@@ -47,6 +48,23 @@ def close(page: Page, number: int, state: actions.Closed) -> Response:
     call = page.run(actions.close_call, number, state)
     done = {"done": _("{slot} was played."), "skipped": _("{slot} was skipped.")}[state]
     return page.done(done.format(slot=call.slot), to=queue)
+
+
+@PAGES.get("history")
+def history(page: Page) -> str:
+    """What was played, with bets and wins."""
+    found = page.run(actions.get_history)
+    return page.render(
+        "slot_calls/history.html", found=found, result=messages.result, show_amount=show_amount
+    )
+
+
+@PAGES.post("<int:number>/result", shows=history)
+def record_result(page: Page, number: int) -> Response:
+    """Note the bet and the win."""
+    amounts = (page.form.get(name, "") for name in ("bet", "win"))
+    call = page.run(actions.record_result, number, *amounts)
+    return page.done(_("The result of {slot} is saved.").format(slot=call.slot), to=history)
 
 
 @PAGES.post("<int:number>/block", shows=queue)

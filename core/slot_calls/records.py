@@ -1,11 +1,13 @@
 """The queue of slot calls."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal
 
 from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
+    Numeric,
     PrimaryKeyConstraint,
     Text,
     UniqueConstraint,
@@ -51,6 +53,9 @@ class SlotCall(ViewerRecord, kw_only=True):
         default=None, info=holds("number"), comment="Discord id of the moderator"
     )
 
+    bet: Mapped[Decimal | None] = mapped_column(Numeric(24, 8), default=None)
+    win: Mapped[Decimal | None] = mapped_column(Numeric(24, 8), default=None)
+
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "number", name="slot_calls_numbered"),
         UniqueConstraint("guild_id", "platform", "message_id", name="slot_calls_once"),
@@ -60,6 +65,11 @@ class SlotCall(ViewerRecord, kw_only=True):
         Index("slot_calls_open", "guild_id", "number", postgresql_where=text("state = 'open'")),
         Index("slot_calls_by_viewer", "guild_id", "viewer_id", text("called_at DESC")),
     )
+
+    @property
+    def multiplier(self) -> Decimal | None:
+        """The win to the bet."""
+        return None if self.bet is None or self.win is None else self.win / self.bet
 
     def is_from(self, message: ChatMessageSent) -> bool:
         """Whether this message made the call."""

@@ -45,7 +45,7 @@ class Visitor:
     def get(self, path: str, **options: Any) -> TestResponse:
         return self._client.get(path, headers={"Accept": "text/html"}, **options)
 
-    def post(self, path: str, page: str = "", **fields: str) -> TestResponse:
+    def post(self, path: str, page: str = "", **fields: Any) -> TestResponse:
         """Send a form; `page` is the page that has it, whose CSRF token goes along."""
         if page:
             fields["csrf_token"] = csrf_token(self.get(page))

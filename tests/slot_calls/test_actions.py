@@ -1,6 +1,7 @@
 """What viewers and moderators can do, on a real database."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
@@ -64,6 +65,8 @@ def test_call_is_queued_posted_and_confirmed(guild: Guild) -> None:
         "closed_by": None,
         "provider": "Play'n GO",
         "suggestion": "",
+        "bet": None,
+        "win": None,
         "position": 1,
     }
     assert (reply.kind, reply.service) == ("slot_calls.accepted", "kick")
@@ -416,6 +419,56 @@ def test_blocked_viewer_gets_no_answer(guild: Guild) -> None:
     assert guild.posted("slot_calls.mine") == []
 
 
+# -- results --------------------------------------------------------------------------------------
+
+
+def test_result_is_kept_and_shown(guild: Guild) -> None:
+    guild.call("Mental")
+    call = guild.do(actions.record_result, 1, "0,20", "1.234,50")
+    assert (call.state, call.bet, call.win) == ("done", Decimal("0.2"), Decimal("1234.5"))
+    edited = guild.posted("slot_calls.post")[-1].payload
+    shown = str(messages.post(edited).description)
+    assert "Bet 0.20 → won 1,234.50 (6,172.50×)" in shown
+    guild.do(actions.record_result, 1, "0.20", "0")
+    assert "won 0 (0.00×)" in str(
+        messages.post(guild.posted("slot_calls.post")[-1].payload).description
+    )
+    assert guild.audited().count("slot_calls.result #1") == 2
+
+
+def test_best_and_worst_game_are_found_by_their_multiplier(guild: Guild) -> None:
+    assert guild.do(actions.get_history).best is None
+    for number, (bet, win) in enumerate([("1", "50"), ("0.2", "30"), ("10", "0"), ("1", "2")], 1):
+        guild.call(f"s{number}", user_id=number)
+        guild.do(actions.record_result, number, bet, win)
+    guild.call("without", user_id=9)
+    guild.do(actions.close_call, 5, "done")
+    found = guild.do(actions.get_history)
+    assert found.best is not None
+    assert found.worst is not None
+    assert (found.best.number, found.worst.number, len(found.played)) == (2, 3, 5)
+    shown = str(messages.history(found, 1, 1).description)
+    assert "Best: `#2` **s2** · MadCats · Bet 0.20 → won 30 (150.00×)" in shown
+
+
+@pytest.mark.parametrize(
+    ("bet", "win"), [("0", "5"), ("x", "5"), ("1", "-5"), ("1", "NaN"), ("", "")]
+)
+def test_bad_result_changes_nothing(guild: Guild, bet: str, win: str) -> None:
+    guild.call("Mental")
+    with pytest.raises(Refusal):
+        guild.do(actions.record_result, 1, bet, win)
+    assert guild.do(actions.get_call, 1).state == "open"
+    assert guild.do(actions.get_call, 1).bet is None
+
+
+def test_skipped_request_has_no_result(guild: Guild) -> None:
+    guild.call("Mental")
+    guild.do(actions.close_call, 1, "skipped")
+    with pytest.raises(Refusal, match="was not played"):
+        guild.do(actions.record_result, 1, "1", "2")
+
+
 # -- the panel ------------------------------------------------------------------------------------
 
 
@@ -689,6 +742,8 @@ def test_export_holds_what_is_about_the_person(guild: Guild, other: Guild) -> No
             "channel_id": CHANNEL_ID,
             "state": "skipped",
             "closed_at": NOON,
+            "bet": None,
+            "win": None,
         }
     ]
     assert viewer["slot_calls_closed_by_you"] == []

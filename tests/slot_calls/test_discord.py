@@ -124,6 +124,18 @@ def test_queue_can_be_closed_and_opened(guild: Guild, ask: Asker) -> None:
     assert ask("open")["title"] == "🟢 Slot requests are on"
 
 
+def test_result_and_history(guild: Guild, ask: Asker) -> None:
+    assert ask("history")["title"] == "🎰 Nothing was played yet"
+    queue_up(guild, "Book of Dead")
+    shown = ask("played", number=1, bet="0.20", win="15")
+    assert (shown["title"], shown["description"]) == (
+        "✅ Book of Dead",
+        "Bet 0.20 → won 15 (75.00×)",
+    )
+    assert "Best: `#1` **Book of Dead**" in ask("history")["description"]
+    assert "don't understand" in ask("played", number=1, bet="much", win="15")["title"]
+
+
 def test_panel_is_posted_and_removed(guild: Guild, ask: Asker) -> None:
     raffle = channel_id(NORAS_CORNER_ID, "raffle")
     shown = ask("panel", channel=f"<#{raffle}>" if ask.typing else str(raffle))
@@ -174,7 +186,7 @@ def test_slash_commands_are_registered_for_moderators(world: DiscordDriver) -> N
     found = [c for c in world.commands() if c["path"].startswith("slotcalls ")]
     assert {c["path"].split()[1] for c in found} == {
         *("status", "on", "off", "open", "close", "channel", "limits", "queue", "clear"),
-        *("block", "unblock", "blocked", "panel", "nopanel"),
+        *("block", "unblock", "blocked", "panel", "nopanel", "played", "history"),
     }
     wanted = str(discord.Permissions(manage_guild=True).value)
     assert all(str(c["default_member_permissions"]) == wanted for c in found)

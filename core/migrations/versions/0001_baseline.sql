@@ -1484,6 +1484,8 @@ CREATE TABLE slot_calls (
 	state TEXT DEFAULT 'open' NOT NULL, 
 	closed_at TIMESTAMP WITH TIME ZONE, 
 	closed_by BIGINT, 
+	bet NUMERIC(24, 8), 
+	win NUMERIC(24, 8), 
 	viewer_id BIGINT NOT NULL, 
 	CONSTRAINT slot_calls_numbered PRIMARY KEY (guild_id, number), 
 	CONSTRAINT slot_calls_once UNIQUE (guild_id, platform, message_id), 

@@ -1,0 +1,74 @@
+"""The games on the dashboard."""
+
+from io import BytesIO
+
+import pytest
+
+from core.games.pages import MOST_BYTES
+from core.games.starter import GAMES
+from tests.dashboard.site import GUILD, Site, Visitor, words
+
+PAGE = f"/g/{GUILD}/games"
+
+
+@pytest.fixture
+def admin(site: Site) -> Visitor:
+    return site.visitor("nora")
+
+
+def sent(admin: Visitor, what: str, **fields: object) -> str:
+    answer = admin.post(f"{PAGE}/{what}", page=PAGE, **fields)
+    return words(admin.get(PAGE) if answer.status_code == 303 else answer)
+
+
+def test_catalogue_is_searched_and_paged(admin: Visitor) -> None:
+    first = words(admin.get(PAGE))
+    assert f"Catalogue {len(GAMES)}" in first
+    assert "Gates of Olympus" not in first
+    found = words(admin.get(f"{PAGE}?name=olympus"))
+    assert "Gates of Olympus 1000" in found
+    assert "No game found" in words(admin.get(f"{PAGE}?name=nothing+like+it"))
+    assert "Zeus vs Hades" in words(admin.get(f"{PAGE}?page=999"))
+
+
+def test_game_is_added_banned_and_removed(admin: Visitor) -> None:
+    assert "My Game is saved." in sent(admin, "save", title="My Game", provider="Me", aliases="mg")
+    shown = words(admin.get(f"{PAGE}?name=mg"))
+    assert "My Game own" in shown
+    assert "My Game is banned." in sent(admin, "ban", title="My Game")
+    assert "My Game" in words(admin.get(f"{PAGE}?banned=1"))
+    assert "can be requested again" in sent(admin, "unban", title="My Game")
+    assert "My Game is removed." in sent(admin, "remove", title="My Game")
+    assert "needs a title" in sent(admin, "save", title=" ")
+
+
+def test_import_is_shown_before_it_happens(admin: Visitor) -> None:
+    text = "title,provider\nMy Game,Me\n,nothing\nMental,Other"
+    for fields in ({"text": text}, {"file": (BytesIO(text.encode("utf-8-sig")), "games.csv")}):
+        preview = sent(admin, "preview", **fields)
+        assert "New 1: My Game" in preview
+        assert "Changed 1: Mental" in preview
+        assert "Line 3: no title" in preview
+    assert f"Catalogue {len(GAMES)}" in words(admin.get(PAGE))
+    assert "2 games imported." in sent(admin, "import", text=text)
+    assert f"Catalogue {len(GAMES) + 1}" in words(admin.get(PAGE))
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"text": ""}, "There is no game in it."),
+        ({"file": (BytesIO(b"\xff\xfe\x00bad"), "a.csv")}, "This is no text in UTF-8."),
+        ({"file": (BytesIO(b"x" * (MOST_BYTES + 1)), "a.csv")}, "The file is too large."),
+    ],
+)
+def test_bad_files_are_refused(admin: Visitor, fields: dict[str, object], why: str) -> None:
+    assert why in sent(admin, "preview", **fields)
+
+
+def test_exported_file_is_understood_again(admin: Visitor) -> None:
+    sent(admin, "save", title="=1+1", provider="Me", aliases="a | b")
+    file = admin.get(f"{PAGE}/games.csv")
+    assert file.text.count("\n") >= len(GAMES)
+    preview = sent(admin, "preview", text=file.text)
+    assert f"In the file {len(GAMES) + 1}" in preview
