@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from math import ceil
 from typing import Any, Literal
 from uuid import uuid4
@@ -17,7 +18,7 @@ from core.guilds.actions import audit, change_settings, load_settings
 from core.guilds.channels import find_trouble
 from core.guilds.records import ChannelTrouble
 from core.kick.accounts.primary import find_other
-from core.kit.amounts import parse_amount
+from core.kit.amounts import parse_amount, show_amount
 from core.kit.errors import Refusal
 from core.kit.records import ChannelId, MemberId
 from core.kit.words import _
@@ -402,15 +403,19 @@ def record_result(work: Work, number: int, bet: str, win: str) -> SlotCall:
     stake, won = parse_amount(bet, DIGITS), parse_amount(win, DIGITS)
     if not stake:
         raise Refusal(_("The bet must be more than nothing."))
-    before = f"{call.bet:f} → {call.win:f}" if call.bet is not None else None
+    before = None if call.bet is None or call.win is None else _amounts(call.bet, call.win)
     call.bet, call.win = stake, won
-    audit(work, "slot_calls.result", f"#{number}", before=before, after=f"{stake:f} → {won:f}")
+    audit(work, "slot_calls.result", f"#{number}", before=before, after=_amounts(stake, won))
     if call.state == "open":
         _close(work, call, "done")
         refresh_panel(work)
     else:
         _edit_post(work, call, f"slot_calls.result:{number}:{uuid4()}")
     return call
+
+
+def _amounts(bet: Decimal, win: Decimal) -> str:
+    return f"{show_amount(bet)} → {show_amount(win)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def test_requests_appear_while_the_page_is_open_and_are_closed_there(
         wants(stage, "Book of Dead")
         row = page.get_by_role("row", name="Book of Dead")
         expect(row).to_be_visible()
-        row.get_by_role("button", name="Done").click()
+        row.get_by_role("button", name="Played").click()
         expect(page.get_by_text("Book of Dead was played.")).to_be_visible()
         expect(row).to_have_count(0)
     until(lambda: _footer_of_post(stage, "Played"), "the post in Discord")
@@ -108,7 +108,7 @@ def test_two_moderators_cannot_close_a_request_twice(
         until(lambda: first.reload() and first.get_by_text("Sugar Rush").count(), "the request")
         second.goto(address(stage, "slot_calls"))
         first.get_by_role("button", name="Skip").first.click()
-        second.get_by_role("button", name="Done").first.click()
+        second.get_by_role("button", name="Played").first.click()
         expect(second.get_by_role("alert")).to_contain_text("is already closed")
 
 
@@ -208,7 +208,7 @@ def test_stream_evening_with_two_moderators(stage: Stage, browser: Browser, logi
             wants(stage, slot, person)
             for page in pages:
                 expect(page.get_by_role("row", name=slot)).to_be_visible()
-        first.get_by_role("row", name="Fire Joker").get_by_role("button", name="Done").click()
+        first.get_by_role("row", name="Fire Joker").get_by_role("button", name="Played").click()
         expect(second.get_by_role("row", name="Fire Joker")).to_have_count(0)
         stage.product.kill()
         stage.start(name="evening").wait_well()
