@@ -31,6 +31,11 @@ REST_SECONDS = 10.0
 
 MOST_KEPT = 10_000
 
+LISTED_AT_ONCE = 1000
+"""Members in one answer; Discord gives no more."""
+MOST_LISTED = 10_000
+"""Members of a server that are asked for at all."""
+
 
 NEEDED = discord.Permissions(
     view_channel=True,
@@ -98,6 +103,16 @@ class DiscordMember:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedMember:
+    """A member in the list of all."""
+
+    id: int
+    name: str
+    role_ids: frozenset[int]
+    is_bot: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TextChannel:
     """A channel that the bot can post in, as far as its kind goes."""
 
@@ -135,6 +150,11 @@ class DiscordRest:
             ("member", guild_id, user_id), lambda: self._member(guild, user_id)
         )
         return replace(found, is_stale=is_stale or guild.is_stale) if found else None
+
+    def members(self, guild_id: int) -> tuple[ListedMember, ...] | None:
+        """All members, or None if the server has more than `MOST_LISTED`."""
+        found, _is_stale = self._keep(("members", guild_id), lambda: self._members(guild_id))
+        return found
 
     def bot(self, guild_id: int) -> DiscordMember | None:
         """The bot itself, as a member."""
@@ -249,7 +269,7 @@ class DiscordRest:
         user, is_owner = found["user"], guild.owner_id == user_id
         return DiscordMember(
             id=user_id,
-            name=found.get("nick") or user.get("global_name") or user["username"],
+            name=_name_of(found),
             avatar_url=avatar_url(self._settings, user),
             role_ids=role_ids,
             is_admin=is_owner or granted.administrator or granted.manage_guild,
@@ -258,6 +278,25 @@ class DiscordRest:
             permissions=granted,
         )
 
+    def _members(self, guild_id: int) -> tuple[ListedMember, ...] | None:
+        found: list[ListedMember] = []
+        while len(found) < MOST_LISTED:
+            after = found[-1].id if found else 0
+            asked = urlencode({"limit": LISTED_AT_ONCE, "after": after})
+            answer = self._get(f"/guilds/{guild_id}/members?{asked}") or []
+            found += [
+                ListedMember(
+                    int(one["user"]["id"]),
+                    _name_of(one),
+                    frozenset(int(role) for role in one["roles"]),
+                    bool(one["user"].get("bot")),
+                )
+                for one in answer
+            ]
+            if len(answer) < LISTED_AT_ONCE:
+                return tuple(found)
+        return None
+
     def _text_channels(self, guild_id: int) -> tuple[TextChannel, ...]:
         found = self._get(f"/guilds/{guild_id}/channels") or []
         kinds = (discord.ChannelType.text.value, discord.ChannelType.news.value)
@@ -265,6 +304,11 @@ class DiscordRest:
         return tuple(
             TextChannel(int(one["id"]), one["name"]) for one in ordered if one["type"] in kinds
         )
+
+
+def _name_of(member: dict[str, Any]) -> str:
+    user = member["user"]
+    return str(member.get("nick") or user.get("global_name") or user["username"])
 
 
 def avatar_url(settings: Settings, user: dict[str, Any]) -> str:

@@ -1,18 +1,21 @@
-"""Role rewards on the dashboard. `/roles preview` stays in Discord: it needs the list of all
-members, which only the bot has."""
+"""Role rewards on the dashboard."""
+
+from collections.abc import Sequence
 
 from flask import Response, abort
 
 from core.guilds.setting_fields import add_settings, setting_fields
+from core.kit.discord_rest import DiscordMember, ListedMember
 from core.kit.errors import Refusal
 from core.kit.guild_pages import GuildPages, Page, SetupStep, whole_number
 from core.kit.paginator import nearest_page
 from core.kit.words import _
 from core.kit.work import Work
 from core.people.store import find_links
-from core.roles import actions, messages, store
+from core.roles import actions, messages, reconcile, store
+from core.roles.reconcile import Seen
 from core.roles.records import RoleReward
-from core.roles.rules import RoleSettings
+from core.roles.rules import Role, RoleSettings, obstacle_of
 
 PER_PAGE = 50
 
@@ -55,6 +58,52 @@ def holders(page: Page, role_id: int) -> str:
         }
 
     return page.render("roles/holders.html", **page.run(load), states=states)
+
+
+@PAGES.get("preview")
+def preview(page: Page) -> str:
+    """Who would gain and lose which role now."""
+    bot, members = page.discord.bot(page.guild.id), page.discord.members(page.guild.id)
+    if bot is None or members is None:
+        return page.render("roles/preview.html", plan=None)
+    seen = _see(page, bot, members, page.run(store.list_role_ids))
+    plan = page.run(reconcile.preview, seen)
+    steps = [step for step in plan.steps if step.asks]
+    number, pages = nearest_page(page.number("page"), len(steps), PER_PAGE)
+    shown = steps[(number - 1) * PER_PAGE : number * PER_PAGE]
+    return page.render(
+        "roles/preview.html",
+        plan=plan,
+        steps=shown,
+        names={member.id: member.name for member in members},
+        roles={role_id: role.name for role_id, role in seen.roles.items()},
+        viewers=page.run(find_links, [step.discord_id for step in shown]),
+        reason_words=messages.reason_words,
+        number=number,
+        pages=pages,
+    )
+
+
+def _see(
+    page: Page, bot: DiscordMember, members: Sequence[ListedMember], role_ids: Sequence[int]
+) -> Seen:
+    """The same as `role_sync.see`, by REST."""
+    roles = {role.id: role for role in page.guild.roles}
+    seen = {role_id: Role("", "deleted") for role_id in role_ids}
+    for role_id in roles.keys() & seen:
+        role = roles[role_id]
+        obstacle = obstacle_of(
+            everyone=role.id == page.guild.id,
+            managed=role.managed,
+            may_manage=bot.is_owner
+            or bot.permissions.manage_roles
+            or bot.permissions.administrator,
+            above=role.position >= bot.top_position and not bot.is_owner,
+        )
+        seen[role_id] = Role(role.name, obstacle)
+    wanted = frozenset(role_ids)
+    held = {member.id: member.role_ids & wanted for member in members if not member.is_bot}
+    return Seen(seen, held, True)
 
 
 @PAGES.post("add", shows=rewards)

@@ -4,11 +4,13 @@ import re
 
 import pytest
 
+from core.guilds import actions as guilds
+from core.kit import discord_rest
 from core.kit.records import MemberId, RoleId
 from core.people import store as people
 from core.roles import actions
 from core.roles.records import RoleGrant, RoleReward
-from core.roles.rules import State
+from core.roles.rules import RoleSettings, State
 from tests.dashboard.site import GUILD, IDS, Site, Visitor, words
 
 PAGE = f"/g/{GUILD}/roles"
@@ -100,3 +102,53 @@ def test_members_of_a_role_are_listed_with_their_accounts(site: Site) -> None:
     assert "MadCats assigned by the bot" in shown
     assert str(IDS["leo"]) not in shown
     assert admin.get(f"/g/{GUILD}/roles/6").status_code == 404
+
+
+@pytest.fixture
+def earned(site: Site, admin: Visitor) -> str:
+    """Mia has watched enough for Regular; Leo was given it by hand. Returns the role's id."""
+    regular = role(admin.get(PAGE).text, "Regular")
+    site.discord.member("leo", roles=["Regular"])
+    with site.services.work_in(GUILD) as work:
+        viewer_id = people.set_viewer(work.tx, GUILD, "kick", 42, "MadCats", work.now)
+        people.add_link(work.tx, GUILD, IDS["mia"], "kick", viewer_id, work.now)
+        work.tx.exec_driver_sql(
+            "INSERT INTO watchtime_totals (guild_id, viewer_id, credited)"
+            f" VALUES ({GUILD}, {viewer_id}, INTERVAL '700 minutes')"
+        )
+        guilds.change_settings(work, RoleSettings, take_manual=True)
+        actions.add_reward(work, RoleId(int(regular)), "Regular", 600)
+    return regular
+
+
+@pytest.mark.parametrize("at_once", [1000, 2])
+def test_preview_shows_who_would_gain_and_lose_what(
+    site: Site, admin: Visitor, earned: str, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(discord_rest, "LISTED_AT_ONCE", at_once)
+    shown = words(admin.get(f"{PAGE}/preview"))
+    assert "+1 −1" in shown
+    assert "MadCats gains Regular watched enough 11 h 40 min" in shown
+    assert re.search(r"lil.bean loses Regular", shown)
+    assert site.discord.roles_of("mia") == []
+
+
+def test_preview_leaves_out_deleted_roles(site: Site, admin: Visitor, earned: str) -> None:
+    site.discord.role("Short-lived", position=1)
+    site.services.bus.publish(discord_rest.DISCORD_CHANGED, guild_id=GUILD)
+    gone = role(admin.get(PAGE).text, "Short-lived")
+    with site.services.work_in(GUILD) as work:
+        actions.add_reward(work, RoleId(int(gone)), "Short-lived", 1)
+    site.discord.role("Short-lived", delete=True)
+    site.services.bus.publish(discord_rest.DISCORD_CHANGED, guild_id=GUILD)
+    shown = words(admin.get(f"{PAGE}/preview"))
+    assert "gains Regular" in shown
+    assert "Short-lived" not in shown
+
+
+def test_preview_of_a_huge_server_stays_in_discord(
+    admin: Visitor, earned: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discord_rest, "LISTED_AT_ONCE", 2)
+    monkeypatch.setattr(discord_rest, "MOST_LISTED", 2)
+    assert "too many members" in words(admin.get(f"{PAGE}/preview"))
