@@ -204,7 +204,7 @@ def test_stream_evening_with_two_moderators(stage: Stage, browser: Browser, logi
         for page in pages:
             page.goto(address(stage, "slot_calls"))
         stage.kick.live(title="Friday")
-        for slot, person in (("Fire Joker", "mia"), ("Starburst", "leo"), ("Jammin Jars", "yuki")):
+        for slot, person in (("Fire Joker", "mia"), ("Starburst", "leo"), ("Jammin' Jars", "yuki")):
             wants(stage, slot, person)
             for page in pages:
                 expect(page.get_by_role("row", name=slot)).to_be_visible()
@@ -216,10 +216,10 @@ def test_stream_evening_with_two_moderators(stage: Stage, browser: Browser, logi
         row.get_by_role("button", name="Skip").click()
         expect(first.get_by_role("row", name="Starburst")).to_have_count(0)
         for page in pages:
-            expect(page.get_by_role("row", name="Jammin Jars")).to_be_visible()
+            expect(page.get_by_role("row", name="Jammin' Jars")).to_be_visible()
         first.goto(address(stage))
         expect(first.get_by_text("Live", exact=True)).to_be_visible()
-        expect(first.locator("#activity")).to_contain_text("requested Jammin Jars")
+        expect(first.locator("#activity")).to_contain_text("requested Jammin' Jars")
         stage.kick.offline()
         expect(first.get_by_text("Offline", exact=True)).to_be_visible()
 

@@ -76,7 +76,7 @@ def _rings_for_chat(received: Json | None) -> bool:
 
 def test_sr_is_an_alias_of_call(stage: Stage) -> None:
     stage.kick.chat("yuki", "!SR   sweet  bonanza ")
-    assert title(stage.post_about("sweet bonanza")) == "🎰 sweet bonanza"
+    assert title(stage.post_about("Sweet Bonanza")) == "🎰 Sweet Bonanza"
 
 
 def test_viewer_earns_watchtime_while_the_stream_is_live(stage: Stage) -> None:
@@ -167,7 +167,7 @@ def closed(stage: Stage, post: Json, words: str) -> Json:
 
 @pytest.mark.parametrize(
     ("act", "slot", "icon", "words"),
-    [("done", "Fire Joker", "✅", "Played"), ("skip", "Jammin Jars", "⏭️", "Skipped")],
+    [("done", "Fire Joker", "✅", "Played"), ("skip", "Jammin' Jars", "⏭️", "Skipped")],
 )
 def test_button_closes_a_call_once(
     stage: Stage, act: str, slot: str, icon: str, words: str
