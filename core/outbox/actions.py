@@ -194,7 +194,9 @@ def withdraw(work: Work, keys: Collection[str]) -> set[str]:
     """
     given = {"guild_id": work.guild_id, "keys": list(keys)}
     found = work.tx.execute(_WITHDRAW, given)
-    work.expire_all()
+    for record in work:
+        if isinstance(record, Outgoing):
+            work.expire(record)
     return {row.key for row in found if row.attempts == 0}
 
 

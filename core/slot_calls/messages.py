@@ -198,11 +198,10 @@ def history(found: History, number: int, pages: int) -> discord.Embed:
     first = (number - 1) * PER_PAGE
     rows = []
     if found.best is not None and found.worst is not None:
-        rows += [
-            "🏆 " + _("Best: {game}").format(game=_played(found.best)),
-            "💀 " + _("Worst: {game}").format(game=_played(found.worst)),
-            "",
-        ]
+        rows.append("🏆 " + _("Best: {game}").format(game=_played(found.best)))
+        if found.worst.number != found.best.number:
+            rows.append("💀 " + _("Worst: {game}").format(game=_played(found.worst)))
+        rows.append("")
     rows += [_played(call) for call in found.played[first : first + PER_PAGE]]
     footer = _("Page {number} of {pages}").format(number=number, pages=pages) if pages > 1 else ""
     return card("🎰 " + _("Played games"), lines(rows), footer=footer)

@@ -3,6 +3,7 @@
 from core.guilds import actions as guilds
 from core.kit.records import ChannelId, ViewerId
 from core.people import store as people
+from core.slot_calls import actions
 from core.slot_calls.records import SlotCall
 from core.slot_calls.rules import SlotCallSettings
 from tests.dashboard.site import GUILD, Site, words
@@ -32,3 +33,43 @@ def test_public_queue_shows_open_requests_and_can_be_turned_off(site: Site) -> N
     with site.services.work_in(GUILD) as work:
         guilds.change_settings(work, SlotCallSettings, public_queue=False)
     assert site.visitor().get(f"{PAGE}?again").status_code == 404
+
+
+def test_queue_is_run_from_the_dashboard(site: Site) -> None:
+    admin, page = site.visitor("nora"), f"/g/{GUILD}/slot_calls"
+    with site.services.work_in(GUILD) as work:
+        actions.configure(work, channel=1)
+        actions.post_panel(work, 2)
+        viewer_id = people.set_viewer(work.tx, GUILD, "kick", 42, "MadCats", work.now)
+        for number, slot in enumerate(("Mental", "Cubes", "Pirots"), start=1):
+            work.add(
+                SlotCall(
+                    number=number,
+                    slot=slot,
+                    platform="kick",
+                    viewer_id=ViewerId(viewer_id),
+                    message_id=f"m{number}",
+                    called_at=work.now,
+                    channel_id=ChannelId(1),
+                    suggestion="Pirots 2" if slot == "Pirots" else "",
+                )
+            )
+
+    def send(what: str, shown: str = page, **fields: str) -> str:
+        admin.post(f"{page}/{what}", page=shown, **fields)
+        return words(admin.get(shown))
+
+    assert "Pirots maybe Pirots 2" in words(admin.get(page))
+    assert "Mental was played." in send("1/done")
+    assert "Cubes can no longer be requested." in send("2/ban")
+    assert "The queue is closed." in send("close")
+    assert "Closed" in words(admin.get(page))
+    assert "The queue is open." in send("open")
+    history = f"{page}/history"
+    shown = send("1/result", history, bet="0,20", win="1.234,50")
+    assert "The result of Mental is saved." in shown
+    assert "6,172.50×" in shown
+    refused = admin.post(f"{page}/1/result", page=history, bet="x", win="1")
+    assert "understand this amount" in words(refused)
+    assert "Skip all" in words(admin.get(page))
+    assert "1 request skipped." in send("clear")
