@@ -92,7 +92,8 @@ def status_card(
 
     Args:
         title: such as `Slot requests are on`; the mark before it comes from the settings.
-        switch: the setting that turns the feature on; the title says it, so it is no field.
+        switch: the setting that turns the feature on; the title says it, so it is no field. Nor are
+            other switches that are as they are by default.
         works: False if it is on, but something keeps it from working.
         facts: further fields, by their label; one with a setting's label takes its place.
     """
@@ -104,9 +105,10 @@ def status_card(
         mark, tone = "⚫", "system"
     embed = card(f"{mark} {title}", next_step, tone=tone, footer=footer)
     for name, declared in settings.declared.items():
-        if declared.label and name != switch and declared.label not in facts:
-            value = setting_value(declared, getattr(settings, name))
-            embed.add_field(name=declared.label, value=value)
+        value = getattr(settings, name)
+        is_usual = declared.kind is bool and value == declared.default
+        if declared.label and name != switch and declared.label not in facts and not is_usual:
+            embed.add_field(name=declared.label, value=setting_value(declared, value))
     for label, fact in facts.items():
         embed.add_field(name=label, value=fact)
     return embed

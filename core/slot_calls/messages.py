@@ -113,7 +113,10 @@ def status(current: Status) -> discord.Embed:
         settings,
         next_step(current),
         works=bool(settings.channel) and not current.trouble,
-        facts={_("In the queue"): f"{current.open:,}"},
+        facts={
+            "Longest queue": f"{settings.max_queue:,}" if settings.max_queue else _("no limit"),
+            _("In the queue"): f"{current.open:,}",
+        },
         footer=blocked if current.blocked else "",
     )
 

@@ -153,21 +153,18 @@ def test_status_shows_channel_queue_and_limits() -> None:
     assert embed.title == "🟢 Slot requests are on"
     assert {field.name: field.value for field in embed.fields} == {
         "Channel": "<#5>",
-        "Queue closed": "off",
-        "Post each request": "on",
         "Cooldown": "30 s",
         "Open requests per viewer": "3",
-        "Longest queue": "0",
-        "Each slot once": "off",
-        "Known games only": "off",
-        "Linked viewers only": "off",
-        "Subscribers first": "off",
-        "Reply in chat": "on",
-        "Clear at stream start": "off",
-        "Public queue page": "on",
+        "Longest queue": "no limit",
         "In the queue": "1,234",
     }
     assert embed.footer.text == "2 viewers are blocked"
+    changed = status(unique=True, replies=False, max_queue=50)
+    shown = {field.name: field.value for field in changed.fields}
+    assert (shown["Each slot once"], shown["Reply in chat"], shown["Longest queue"]) == (
+        *("on", "off"),
+        "50",
+    )
     assert status(blocked=1).footer.text == "1 viewer is blocked"
     assert status().footer.text is None
 

@@ -204,7 +204,6 @@ def test_overview_shows_status_and_totals() -> None:
     assert [field.value for field in embed.fields] == [
         *(
             "1 min",
-            "on",
             "none",
             "1,234",
             "5,000 h 00 min",
