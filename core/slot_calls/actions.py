@@ -97,7 +97,7 @@ def call_slots(work: Work, messages: Sequence[ChatMessageSent]) -> None:
             drafts += queue.drafts(message, call)
         elif reason != "blocked":  # blocked viewers get no reply at all
             wait = max(1, ceil(cooldown_left(caller, queue.settings)))
-            drafts += queue.refuse(message, reason, {"slot": match.title, "wait": wait})
+            drafts += queue.refuse(message, viewer_id, reason, match.title, wait)
     outbox.post_all(work, drafts)
     refresh_panel(work)
 
@@ -162,7 +162,7 @@ class _Queue:
         )
 
     def caller(self, message: ChatMessageSent, viewer_id: int) -> Caller:
-        theirs = [call for call in self.calls[viewer_id] if call.state != "cancelled"]
+        theirs = self.calls[viewer_id]
         last_at = max((call.called_at for call in theirs), default=None)
         return Caller(
             can_post=self.can_post,
@@ -200,13 +200,14 @@ class _Queue:
         return found
 
     def refuse(
-        self, message: ChatMessageSent, reason: Reason, values: dict[str, Any]
+        self, message: ChatMessageSent, viewer_id: int, reason: Reason, slot: str, wait: int
     ) -> list[outbox.Draft]:
         """The reply, at most once a minute."""
         if not self.settings.replies:
             return []
-        whom = "all" if reason in FOR_ALL else message.sender.user_id
-        reply = {"reason": reason, "max_open": self.settings.max_open, **values}
+        whom = "all" if reason in FOR_ALL else viewer_id
+        most = self.settings.max_open
+        reply = {"reason": reason, "slot": slot, "wait": wait, "max_open": most}
         once = f"{reason}:{whom}"
         return [outbox.reply_to(message, "slot_calls.rejected", reply, once_a_minute=once)]
 
@@ -219,7 +220,7 @@ def cancel_call(work: Work, message: ChatMessageSent, argument: str) -> None:
     newest = select(SlotCall).where(IS_OPEN, *mine).order_by(SlotCall.number.desc()).limit(1)
     call = work.scalar(newest)
     if call is None:
-        _answer(work, message, "slot_calls.nothing", {})
+        _answer(work, message, "slot_calls.nothing", {}, once_a_minute=str(viewer_id))
         return
     reply = {"slot": call.slot, "replaced_by": ""}
     if not argument:
@@ -235,8 +236,7 @@ def cancel_call(work: Work, message: ChatMessageSent, argument: str) -> None:
         settings = replace(queue.settings, closed=False, max_queue=0)
         reason = rejection(wanted, caller, settings)
         if reason is not None:
-            values = {"slot": match.title, "wait": 1}
-            outbox.post_all(work, queue.refuse(message, reason, values))
+            outbox.post_all(work, queue.refuse(message, viewer_id, reason, match.title, 1))
             return
         reply["replaced_by"] = match.title
         call.slot, call.provider = match.title, match.provider
@@ -254,18 +254,32 @@ def tell_calls(work: Work, message: ChatMessageSent, _argument: str) -> None:
         for position, call in enumerate(list_open(work), start=1)
         if call.viewer_id == viewer_id
     ]
-    _answer(work, message, "slot_calls.mine", {"calls": mine})
+    _answer(work, message, "slot_calls.mine", {"calls": mine}, once_a_minute=str(viewer_id))
 
 
-def _answer(work: Work, message: ChatMessageSent, kind: str, payload: dict[str, Any]) -> None:
+def _answer(
+    work: Work,
+    message: ChatMessageSent,
+    kind: str,
+    payload: dict[str, Any],
+    *,
+    once_a_minute: str = "",
+) -> None:
     if without_excluded(work.tx, [message], "slot_calls"):
-        outbox.post_all(work, [outbox.reply_to(message, kind, payload)])
+        reply = outbox.reply_to(message, kind, payload, once_a_minute=once_a_minute)
+        outbox.post_all(work, [reply])
 
 
-def on_stream_started(work: Work, _event: StreamWentLive) -> None:
-    """Begin with an empty queue, if the server wants that."""
-    if load_settings(work, SlotCallSettings).clear_at_start:
-        clear_queue(work)
+def on_stream_started(work: Work, event: StreamWentLive) -> None:
+    """Skip what was requested before the stream, if the server wants that. The event may come when
+    the stream has run for a while."""
+    if not load_settings(work, SlotCallSettings).clear_at_start:
+        return
+    work.lock(Lock.SLOT_CALLS)
+    for call in list_open(work):
+        if call.called_at < event.started_at:
+            _close(work, call, "skipped")
+    refresh_panel(work)
 
 
 # -- the panel ------------------------------------------------------------------------------------
@@ -278,11 +292,11 @@ def post_panel(work: Work, channel_id: int) -> None:
     work.lock(Lock.SLOT_CALLS)
     panel = work.scalar(select(QueuePanel))
     if panel is None:
-        panel = QueuePanel(channel_id=ChannelId(channel_id), number=1)
+        panel = QueuePanel(channel_id=ChannelId(channel_id), name=str(uuid4()))
         work.add(panel)
     else:
         _drop(work, panel)
-        panel.channel_id, panel.number = ChannelId(channel_id), panel.number + 1
+        panel.channel_id, panel.name = ChannelId(channel_id), str(uuid4())
     panel.version = 0
     payload = _panel_payload(work)
     outbox.post_to_channel(work, channel_id, "slot_calls.panel", panel.key, payload)

@@ -82,7 +82,7 @@ class QueuePanel(GuildRecord, kw_only=True):
     __tablename__ = "slot_calls_panels"
 
     channel_id: Mapped[ChannelId]
-    number: Mapped[int] = mapped_column(comment="counts the panels of the server")
+    name: Mapped[str] = mapped_column(comment="random: a panel that is posted again is a new one")
     version: Mapped[int] = mapped_column(default=0, comment="counts its edits")
 
     __table_args__ = (
@@ -93,7 +93,7 @@ class QueuePanel(GuildRecord, kw_only=True):
     @property
     def key(self) -> str:
         """The outbox key of its post."""
-        return f"slot_calls.panel:{self.number}"
+        return f"slot_calls.panel:{self.name}"
 
     @property
     def edit_key(self) -> str:

@@ -68,7 +68,7 @@ _NOBODYS = {
         raffle_balances.tickets raffle_draws.tickets raffle_entries.amount raffle_gifts.tickets
         raffle_rates.tickets raffle_source_totals.tickets""",
     "random, sealed or hashed": """
-        games_catalogues.version logins_sessions.token_hash
+        games_catalogues.version slot_calls_panels.name logins_sessions.token_hash
         kick_accounts.access_token kick_accounts.refresh_token
         kick_unverified_deliveries.checked_with
         kick_unverified_deliveries.signature kick_connect_attempts.link_id

@@ -332,12 +332,13 @@ def test_replies_and_posts_can_be_switched_off(guild: Guild) -> None:
     assert guild.posted() == []
 
 
-@pytest.mark.parametrize(("clear", "left"), [(True, 0), (False, 1)])
+@pytest.mark.parametrize(("clear", "left"), [(True, 1), (False, 2)])
 def test_stream_start_clears_the_queue_if_the_server_wants_that(
     guild: Guild, clear: bool, left: int
 ) -> None:
     guild.do(actions.configure, clear_at_start=clear)
-    guild.call("a")
+    guild.call("a", seconds=-60)
+    guild.call("b", seconds=60)
     event = StreamWentLive(
         key="1", guild_id=guild.id, at=NOON, platform="kick", started_at=NOON, title=""
     )
@@ -365,12 +366,14 @@ def test_newest_own_call_is_withdrawn(guild: Guild) -> None:
     assert (edited.target["edits"], edited.payload["state"]) == ("slot_calls.post:2", "cancelled")
 
 
-def test_withdrawn_call_leaves_no_cooldown(guild: Guild) -> None:
+def test_withdrawing_does_not_shorten_the_cooldown(guild: Guild) -> None:
     guild.do(actions.configure, cooldown_seconds=60)
     guild.call("a")
     guild.say("!cancelcall", seconds=1)
-    guild.call("b", seconds=2)
-    assert guild.queue() == ["#2 b (MadCats)"]
+    guild.call("a", seconds=2)
+    assert (guild.queue(), guild.rejections()) == ([], ["cooldown"])
+    guild.call("a", seconds=61)
+    assert guild.queue() == ["#2 a (MadCats)"]
 
 
 def test_call_can_be_replaced_at_its_place(guild: Guild) -> None:
@@ -405,6 +408,7 @@ def test_own_calls_and_places_are_told(guild: Guild) -> None:
     guild.call("b", user_id=8)
     guild.call("c")
     guild.say("!mycalls")
+    guild.say("!mycalls", seconds=1)  # at most one answer a minute
     guild.say("!position", user_id=9)
     mine, none = guild.posted("slot_calls.mine")
     assert [(one["position"], one["slot"]) for one in mine.payload["calls"]] == [(1, "a"), (3, "c")]
@@ -511,6 +515,9 @@ def test_new_panel_replaces_the_old_one(guild: Guild) -> None:
         guild.do(actions.remove_panel)
     guild.call("a")
     assert len(guild.posted("slot_calls.panel")) == 4
+    guild.do(actions.post_panel, 777)
+    third = guild.posted("slot_calls.panel")[-1]
+    assert (third.target, third.payload["waiting"]) == ({"channel_id": 777}, 1)
 
 
 # -- closing --------------------------------------------------------------------------------------

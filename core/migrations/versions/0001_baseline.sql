@@ -986,13 +986,13 @@ ALTER TABLE roles_checks ALTER COLUMN guild_id SET STATISTICS 0;
 CREATE TABLE slot_calls_panels (
 	guild_id BIGINT NOT NULL, 
 	channel_id BIGINT NOT NULL, 
-	number INTEGER NOT NULL, 
+	name TEXT NOT NULL, 
 	version INTEGER NOT NULL, 
 	CONSTRAINT slot_calls_panels_one PRIMARY KEY (guild_id), 
 	CONSTRAINT slot_calls_panels_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
 );
 
-COMMENT ON COLUMN slot_calls_panels.number IS 'counts the panels of the server';
+COMMENT ON COLUMN slot_calls_panels.name IS 'random: a panel that is posted again is a new one';
 
 COMMENT ON COLUMN slot_calls_panels.version IS 'counts its edits';
 
