@@ -36,6 +36,12 @@ def rules_of(tx: Connection, guild_id: int, command: ChatCommand) -> ChatRules:
     return from_stored(stored) if stored else ChatRules(command.names)
 
 
+def names_of(work: Work, usual: tuple[str, ...]) -> tuple[str, ...]:
+    """What a command is called in this server; `usual` are the names that it is declared with."""
+    stored = setting(work.tx, work.guild_id, _declared(usual[0]))
+    return from_stored(stored).names if stored else usual
+
+
 def from_stored(stored: Mapping[str, Any]) -> ChatRules:
     """The rules, as the database and the audit log have them."""
     return ChatRules(tuple(stored["names"]), stored["enabled"], stored["who"], stored["cooldown"])

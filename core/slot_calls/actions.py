@@ -16,6 +16,7 @@ from core.events import ChatMessageSent, ExclusionChanged, StreamWentLive
 from core.games import actions as games
 from core.guilds.actions import audit, change_settings, load_settings
 from core.guilds.channels import find_trouble
+from core.guilds.chat_commands import names_of
 from core.guilds.records import ChannelTrouble
 from core.kick.accounts.primary import find_other
 from core.kit.amounts import parse_amount, show_amount
@@ -31,6 +32,7 @@ from core.people.records import Link
 from core.slot_calls.records import QueuePanel, SlotCall
 from core.slot_calls.rules import (
     FOR_ALL,
+    NAMES,
     Caller,
     Reason,
     SlotCallSettings,
@@ -208,6 +210,7 @@ class _Queue:
         whom = "all" if reason in FOR_ALL else viewer_id
         most = self.settings.max_open
         reply = {"reason": reason, "slot": slot, "wait": wait, "max_open": most}
+        reply["command"] = message.command
         once = f"{reason}:{whom}"
         return [outbox.reply_to(message, "slot_calls.rejected", reply, once_a_minute=once)]
 
@@ -348,7 +351,8 @@ def _panel_payload(work: Work) -> dict[str, Any]:
     ]
     settings = load_settings(work, SlotCallSettings)
     state = "off" if not settings.enabled else "closed" if settings.closed else "open"
-    return {"rows": rows, "waiting": work.count(IS_OPEN), "state": state}
+    waiting, command = work.count(IS_OPEN), get_names(work)[0]
+    return {"rows": rows, "waiting": waiting, "state": state, "command": command}
 
 
 # -- moderators -----------------------------------------------------------------------------------
@@ -529,6 +533,7 @@ class Status:
     Attributes:
         open: how many calls are in the queue.
         blocked: how many viewers are blocked.
+        names: what the command is called in the stream's chat.
         primary: the name of another server that follows the same Kick channel and takes its chat
             commands; None if this server does.
     """
@@ -537,7 +542,13 @@ class Status:
     open: int
     blocked: int
     trouble: ChannelTrouble | None
+    names: tuple[str, ...]
     primary: str | None
+
+
+def get_names(work: Work) -> tuple[str, ...]:
+    """What `!call` is called here; the first name is the one to tell."""
+    return names_of(work, NAMES)
 
 
 def get_status(work: Work) -> Status:
@@ -548,6 +559,7 @@ def get_status(work: Work) -> Status:
         open=work.count(IS_OPEN),
         blocked=exclusions.list_excluded(work, "slot_calls").count,
         trouble=find_trouble(work, settings.channel),
+        names=get_names(work),
         primary=find_other(work.tx, work.guild_id),
     )
 

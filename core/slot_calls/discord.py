@@ -68,8 +68,9 @@ def render_post(payload: Mapping[str, Any]) -> Rendered:
 
 async def _open_queue(reader: Reader, _key: str, number: int) -> Page:
     calls = await reader.run_action(actions.list_open)
+    names = await reader.run_action(actions.get_names)
     number, pages = nearest_page(number, len(calls), messages.PER_PAGE)
-    return Page(messages.queue(calls, number, pages), number, pages)
+    return Page(messages.queue(calls, number, pages, names), number, pages)
 
 
 QUEUE = Paginator("slot_calls_queue", "queue", _open_queue)

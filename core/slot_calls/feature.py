@@ -17,7 +17,7 @@ from core.slot_calls.actions import (
 from core.slot_calls.discord import HISTORY, QUEUE, CallButton, SlotCalls, render_panel, render_post
 from core.slot_calls.pages import PAGES, PUBLIC, activity, setup, stats
 from core.slot_calls.records import SlotCall
-from core.slot_calls.rules import SlotCallSettings
+from core.slot_calls.rules import NAMES, SlotCallSettings
 
 FEATURE = Feature(
     "slot_calls",
@@ -29,7 +29,7 @@ FEATURE = Feature(
     cogs=(lambda _services: SlotCalls(),),
     chat_commands=(
         ChatCommand(
-            ("call", "sr"),
+            NAMES,
             chat_batch_action(call_slots),
             usage="!call <slot>",
             help="Request a slot; it goes into the streamer's queue.",

@@ -42,7 +42,7 @@ def rejected(payload: Mapping[str, Any]) -> str:
         "requested": _("@{viewer} {slot} is in the queue already."),
         "no_channel": _("Slot requests are not set up yet. A moderator can choose the channel."),
         "no_access": _("Slot requests are not available right now. The moderators have been told."),
-        "no_name": _("@{viewer} Which slot? For example: !call Book of Dead"),
+        "no_name": _("@{viewer} Which slot? For example: !{command} Book of Dead"),
         "too_long": _("@{viewer} That name is too long for a slot. Please shorten it."),
         "duplicate": _("@{viewer} You already requested {slot}."),
         "limit": _("@{viewer} You have {max_open} open requests. Wait until one is played."),
@@ -131,22 +131,25 @@ def next_step(current: Status) -> str:
             "Slot requests from chat go to **{server}**, the primary server of this Kick channel. "
             "`/kick_primary` changes it."
         ).format(server=safe(current.primary))
-    return how_to_call(current.settings)
+    return how_to_call(current.settings, current.names)
 
 
-def how_to_call(settings: SlotCallSettings) -> str:
+def how_to_call(settings: SlotCallSettings, names: Sequence[str]) -> str:
     """For a server whose channel for requests works."""
     if not settings.enabled:
         return _("Viewers who try get a reply. Turn them on with `/slotcalls on`.")
     if settings.closed:
         return _("Nothing new is taken. Open it again with `/slotcalls open`.")
-    return _("Viewers type `!call <slot>` or `!sr <slot>` in the stream's chat.")
+    typed = _(" or ").join(f"`!{name} <slot>`" for name in names)
+    return _("Viewers type {typed} in the stream's chat.").format(typed=typed)
 
 
 PER_PAGE = 10
 
 
-def queue(calls: Sequence[SlotCall], number: int, pages: int) -> discord.Embed:
+def queue(
+    calls: Sequence[SlotCall], number: int, pages: int, names: Sequence[str]
+) -> discord.Embed:
     """A page of the queue, first request first."""
     rows = [
         {
@@ -159,23 +162,26 @@ def queue(calls: Sequence[SlotCall], number: int, pages: int) -> discord.Embed:
     ]
     first = (number - 1) * PER_PAGE
     footer = _("Page {number} of {pages}").format(number=number, pages=pages) if pages > 1 else ""
-    return _queue_card(rows[first : first + PER_PAGE], len(calls), footer)
+    return _queue_card(rows[first : first + PER_PAGE], len(calls), footer, names[0])
 
 
 def panel(payload: Mapping[str, Any]) -> discord.Embed:
     """The message that always shows the queue."""
     rows = [row | {"called_at": parse_instant(row["called_at"])} for row in payload["rows"]]
     says = {
-        "open": _("Open · !call and the name of a slot in the stream's chat"),
+        "open": _("Open · !{command} and the name of a slot in the stream's chat"),
         "closed": _("Closed · what is in the queue will be played"),
         "off": _("Slot requests are off"),
     }
-    return _queue_card(rows, payload["waiting"], says[payload["state"]])
+    footer = says[payload["state"]].format_map(payload)
+    return _queue_card(rows, payload["waiting"], footer, payload["command"])
 
 
-def _queue_card(rows: Sequence[Mapping[str, Any]], waiting: int, footer: str) -> discord.Embed:
+def _queue_card(
+    rows: Sequence[Mapping[str, Any]], waiting: int, footer: str, command: str
+) -> discord.Embed:
     if not rows:
-        text = _("Viewers type `!call <slot>` in the stream's chat.")
+        text = _("Viewers type `!{command} <slot>` in the stream's chat.").format(command=command)
         return card("🎰 " + _("The queue is empty"), text, footer=footer)
     title = plural("{count} request in the queue", "{count} requests in the queue", waiting)
     told = [

@@ -1,5 +1,7 @@
 """The queue, who is blocked, and the settings, on the dashboard."""
 
+from collections.abc import Sequence
+
 from flask import Response
 
 from core.guilds.actions import load_settings
@@ -118,15 +120,15 @@ def activity(page: Page) -> list[Activity]:
 def setup(page: Page) -> list[SetupStep]:
     """For the checklist."""
 
-    def load(work: Work) -> tuple[SlotCallSettings, ChannelTrouble | None]:
+    def load(work: Work) -> tuple[SlotCallSettings, ChannelTrouble | None, Sequence[str]]:
         settings = load_settings(work, SlotCallSettings)
-        return settings, find_trouble(work, settings.channel)
+        return settings, find_trouble(work, settings.channel), actions.get_names(work)
 
-    settings, trouble = page.run(load)
+    settings, trouble, names = page.run(load)
     if not settings.channel:
         text = _("Requests from the stream's chat appear there.")
     else:
-        text = say_trouble(trouble) if trouble else messages.how_to_call(settings)
+        text = say_trouble(trouble) if trouble else messages.how_to_call(settings, names)
     return [
         SetupStep(
             _("Choose a channel for slot requests"),
@@ -140,8 +142,11 @@ def setup(page: Page) -> list[SetupStep]:
 
 
 def _public(public: PublicRequest) -> str:
-    calls = public.run(actions.list_open)
-    return public.render("slot_calls/public.html", calls=calls[:MOST_PUBLIC], waiting=len(calls))
+    calls, names = public.run(actions.list_open), public.run(actions.get_names)
+    shown = calls[:MOST_PUBLIC]
+    return public.render(
+        "slot_calls/public.html", calls=shown, waiting=len(calls), command=names[0]
+    )
 
 
 PUBLIC = PublicPage(

@@ -6,6 +6,9 @@ from typing import Literal
 
 from core.kit.guild_settings import GuildSettings, channel, number, switch
 
+NAMES = ("call", "sr")
+"""Of the command in the stream's chat, unless a server calls it something else."""
+
 MAX_SLOT_LENGTH = 80
 """Real slot names have fewer than 50 characters."""
 

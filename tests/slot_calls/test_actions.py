@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
 from core.events import ChatMessageSent, ExclusionChanged, StreamWentLive
-from core.guilds import channels
+from core.guilds import channels, chat_commands
 from core.guilds.records import TroubleReason
 from core.kit.database import savepoint
 from core.kit.errors import Refusal
+from core.kit.feature import ChatRules
 from core.kit.personal import Account, Subject
 from core.people import actions as people
 from core.people import store as people_store
@@ -346,6 +347,17 @@ def test_stream_start_clears_the_queue_if_the_server_wants_that(
     assert len(guild.queue()) == left
 
 
+def test_renamed_command_is_named_everywhere(guild: Guild) -> None:
+    command = FEATURE.chat_commands[0]
+    rules = ChatRules(("spin", "play"))
+    guild.do(chat_commands.change_command, FEATURE.chat_commands, command, rules)
+    guild.do(actions.post_panel, 777)
+    (panel,) = guild.posted("slot_calls.panel")
+    assert "`!spin <slot>`" in str(messages.panel(panel.payload).description)
+    shown = str(messages.status(guild.do(actions.get_status)).description)
+    assert "`!spin <slot>` or `!play <slot>`" in shown
+
+
 def test_longer_command_is_no_call(guild: Guild) -> None:
     message = chat_message(guild.id, "!calling all viewers")
     assert message.command not in FEATURE.chat_commands[0].names
@@ -661,7 +673,7 @@ def test_status_holds_settings_and_counts(guild: Guild) -> None:
     guild.do(actions.block_by_name, "lil_bean")
     settings = SlotCallSettings(channel=CHANNEL_ID, cooldown_seconds=0)
     assert guild.do(actions.get_status) == actions.Status(
-        settings, open=1, blocked=1, trouble=None, primary=None
+        settings, open=1, blocked=1, trouble=None, names=("call", "sr"), primary=None
     )
 
 

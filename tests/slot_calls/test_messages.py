@@ -14,7 +14,7 @@ from core.slot_calls import messages
 from core.slot_calls.actions import Status
 from core.slot_calls.discord import render_post
 from core.slot_calls.records import SlotCall
-from core.slot_calls.rules import MAX_SLOT_LENGTH, Reason, SlotCallSettings
+from core.slot_calls.rules import MAX_SLOT_LENGTH, NAMES, Reason, SlotCallSettings
 from tests.embeds import ODD_TEXTS, check_harmless, check_limits, text_of
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -60,7 +60,7 @@ def status(
     **settings: Any,
 ) -> discord.Embed:
     chosen = SlotCallSettings(**{"channel": 5} | settings)
-    return messages.status(Status(chosen, open, blocked, trouble, primary))
+    return messages.status(Status(chosen, open, blocked, trouble, NAMES, primary))
 
 
 # -- the post -------------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ def test_right_to_left_names_stay_as_typed() -> None:
 def test_embeds_fit_and_escape_any_text(text: str) -> None:
     for embed in (
         messages.post(payload(slot=text[:MAX_SLOT_LENGTH], viewer=text)),
-        messages.queue([call(slot=text[:MAX_SLOT_LENGTH], viewer=text)] * 30, 1, 3),
+        messages.queue([call(slot=text[:MAX_SLOT_LENGTH], viewer=text)] * 30, 1, 3, NAMES),
     ):
         check_limits(embed)
         check_harmless(embed, text)
@@ -132,6 +132,7 @@ def test_embeds_fit_and_escape_any_text(text: str) -> None:
 )
 def test_every_rejection_has_a_reply(reason: str, reply: str) -> None:
     data = {"reason": reason, "viewer": "MadCats", "slot": "Razor Shark", "max_open": 3, "wait": 12}
+    data["command"] = "call"
     assert messages.rejected(data) == reply
     assert reason in get_args(Reason)
 
@@ -200,7 +201,7 @@ def test_secondary_server_names_the_primary_one() -> None:
 
 
 def test_queue_is_shown_in_order() -> None:
-    embed = messages.queue([call(3), call(5, "Razor Shark", "lil_bean")], 1, 1)
+    embed = messages.queue([call(3), call(5, "Razor Shark", "lil_bean")], 1, 1, NAMES)
     assert embed.title == "🎰 2 requests in the queue"
     assert embed.description == (
         f"`#3` **Book of Dead** · MadCats · {NOON_TAG}\n"
@@ -210,7 +211,7 @@ def test_queue_is_shown_in_order() -> None:
 
 def test_long_queue_has_pages() -> None:
     calls = [call(number, "😀" * 80) for number in range(1, 26)]
-    embed = messages.queue(calls, 3, 3)
+    embed = messages.queue(calls, 3, 3, NAMES)
     check_limits(embed)
     assert embed.title == "🎰 25 requests in the queue"
     shown = (embed.description or "").split("\n")
@@ -222,11 +223,11 @@ def test_panel_says_what_viewers_can_do() -> None:
     row = {"number": 3, "slot": "Book of Dead", "viewer": "MadCats"}
     rows = [row | {"called_at": NOON.isoformat()}]
     for state, part in (("open", "!call"), ("closed", "Closed"), ("off", "are off")):
-        embed = messages.panel({"rows": rows, "waiting": 12, "state": state})
+        embed = messages.panel({"rows": rows, "waiting": 12, "state": state, "command": "call"})
         assert embed.title == "🎰 12 requests in the queue"
         assert "Book of Dead" in str(embed.description)
         assert part in str(embed.footer.text)
 
 
 def test_empty_lists_say_how_they_fill() -> None:
-    assert "!call <slot>" in text_of(messages.queue([], 1, 1))
+    assert "!call <slot>" in text_of(messages.queue([], 1, 1, NAMES))
