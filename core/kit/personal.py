@@ -66,7 +66,7 @@ _KEYS: Mapping[Holds, str] = {
         user_id""",
     "name": """
         account actor_name channel_slug giftee giftee_name giver kick_name name names receiver
-        slug username viewer""",
+        slug username viewer who""",
     "key": "drop key of subject",
     "text": """
         actor_picture content deletes edits message profile_picture reason text title user_input
@@ -82,7 +82,7 @@ _KEYS: Mapping[Holds, str] = {
         prize pseudonym rank redemption_id reply_to reward_id role role_id roll round round_at
         scope seconds server since skipped slot source started_at starts_at state status take_back
         tickets total total_before evidence until viewer_id viewers way window winners
-        with_beacon bet command enabled who win calls provider replaced_by rows suggestion
+        with_beacon bet command enabled win calls provider replaced_by rows suggestion
         waiting""",
 }
 JSON_KEYS: Mapping[str, Holds] = {key: what for what, keys in _KEYS.items() for key in keys.split()}
