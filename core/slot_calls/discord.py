@@ -14,7 +14,7 @@ from core.kit.words import _
 from core.outbox.discord_transport import Rendered
 from core.people.exclusions import discord as exclusions
 from core.people.exclusions.messages import excluded
-from core.slot_calls import actions, messages
+from core.slot_calls import actions, messages, panel, store
 
 Context = commands.Context[commands.Bot]
 
@@ -67,8 +67,8 @@ def render_post(payload: Mapping[str, Any]) -> Rendered:
 
 
 async def _open_queue(reader: Reader, _key: str, number: int) -> Page:
-    calls = await reader.run_action(actions.list_open)
-    names = await reader.run_action(actions.get_names)
+    calls = await reader.run_action(store.list_open)
+    names = await reader.run_action(store.get_names)
     number, pages = nearest_page(number, len(calls), messages.PER_PAGE)
     return Page(messages.queue(calls, number, pages, names), number, pages)
 
@@ -77,7 +77,7 @@ QUEUE = Paginator("slot_calls_queue", "queue", _open_queue)
 
 
 async def _open_history(reader: Reader, _key: str, number: int) -> Page:
-    found = await reader.run_action(actions.get_history)
+    found = await reader.run_action(store.get_history)
     number, pages = nearest_page(number, len(found.played), messages.PER_PAGE)
     return Page(messages.history(found, number, pages), number, pages)
 
@@ -161,13 +161,13 @@ class SlotCalls(commands.Cog):
         place = channel or ctx.channel
         assert isinstance(place, discord.abc.GuildChannel), "the command is for servers only"
         require_permissions(place, ctx.me)
-        await run_action(ctx, actions.post_panel, place.id)
+        await run_action(ctx, panel.post_panel, place.id)
         await answer(ctx, messages.panel_posted(place.id))
 
     @slotcalls.command(name="nopanel", extras=PRIVATE)
     async def nopanel(self, ctx: Context) -> None:
         """Delete the message that shows the queue."""
-        await run_action(ctx, actions.remove_panel)
+        await run_action(ctx, panel.remove_panel)
         await answer(ctx, messages.panel_removed())
 
     @slotcalls.command(name="played", extras=PRIVATE, ignore_extra=False)

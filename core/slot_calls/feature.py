@@ -1,21 +1,16 @@
 """What the slot calls feature declares."""
 
-from core.events import ExclusionChanged, StreamWentLive
+from core.events import ExclusionChanged, SettingChanged, StreamWentLive
 from core.kit.feature import ChatCommand, Feature
 from core.kit.privacy import personal_data
 from core.kit.words import N_
 from core.kit.work import chat_action, chat_batch_action, event_action
 from core.slot_calls import messages
-from core.slot_calls.actions import (
-    call_slots,
-    cancel_call,
-    on_exclusion_changed,
-    on_stream_started,
-    skip_calls,
-    tell_calls,
-)
+from core.slot_calls.actions import on_exclusion_changed, on_stream_started, skip_calls
+from core.slot_calls.calls import call_slots, cancel_call, tell_calls
 from core.slot_calls.discord import HISTORY, QUEUE, CallButton, SlotCalls, render_panel, render_post
 from core.slot_calls.pages import PAGES, PUBLIC, activity, setup, stats
+from core.slot_calls.panel import on_setting_changed
 from core.slot_calls.records import SlotCall
 from core.slot_calls.rules import NAMES, SlotCallSettings
 
@@ -23,6 +18,7 @@ FEATURE = Feature(
     "slot_calls",
     handlers={
         ExclusionChanged: event_action(on_exclusion_changed),
+        SettingChanged: event_action(on_setting_changed),
         StreamWentLive: event_action(on_stream_started),
     },
     paginators=(QUEUE, HISTORY),

@@ -11,9 +11,10 @@ from core.kit.amounts import show_amount
 from core.kit.clock import parse_instant
 from core.kit.discord_ui import Tone, ago, card, lines, safe, status_card
 from core.kit.words import _, plural
-from core.slot_calls.actions import History, Status
+from core.slot_calls.actions import Status
 from core.slot_calls.records import SlotCall
 from core.slot_calls.rules import SlotCallSettings
+from core.slot_calls.store import History
 
 _STATES: dict[str, tuple[str, Tone]] = {
     "open": ("🎰", "kick"),

@@ -23,7 +23,7 @@ from core.kit.words import _, plural
 from core.kit.work import Work
 from core.people.exclusions import actions as exclusions
 from core.people.exclusions.routes import add_exclusions
-from core.slot_calls import actions, messages
+from core.slot_calls import actions, messages, store
 from core.slot_calls.rules import SlotCallSettings
 
 PAGES = GuildPages("slot_calls", lambda: _("Slot requests"), icon="list-numbers", order=50)
@@ -37,7 +37,7 @@ def queue(page: Page) -> str:
     """Everything about slot requests."""
     return page.render(
         "slot_calls/queue.html",
-        calls=page.run(actions.list_open),
+        calls=page.run(store.list_open),
         status=page.run(actions.get_status),
         excluded=page.run(exclusions.list_excluded, "slot_calls"),
         fields=setting_fields(page, SlotCallSettings.declared.values()),
@@ -55,7 +55,7 @@ def close(page: Page, number: int, state: actions.Closed) -> Response:
 @PAGES.get("history")
 def history(page: Page) -> str:
     """What was played, with bets and wins."""
-    found = page.run(actions.get_history)
+    found = page.run(store.get_history)
     return page.render(
         "slot_calls/history.html", found=found, result=messages.result, show_amount=show_amount
     )
@@ -104,7 +104,7 @@ add_exclusions(PAGES, "slot_calls", shows=queue)
 
 def stats(work: Work) -> list[Stat]:
     """For the overview."""
-    waiting = work.count(actions.IS_OPEN)
+    waiting = work.count(store.IS_OPEN)
     return [Stat(_("Requests in the queue"), f"{waiting:,}", pages="slot_calls", icon=PAGES.icon)]
 
 
@@ -113,7 +113,7 @@ def activity(page: Page) -> list[Activity]:
     url, says = page.url_of(PAGES, queue), _("{viewer} requested {slot}.")
     return [
         Activity(one.called_at, says.format(viewer=one.viewer_name, slot=one.slot), PAGES.icon, url)
-        for one in page.run(actions.list_newest, MOST_ACTIVITIES)
+        for one in page.run(store.list_newest, MOST_ACTIVITIES)
     ]
 
 
@@ -122,7 +122,7 @@ def setup(page: Page) -> list[SetupStep]:
 
     def load(work: Work) -> tuple[SlotCallSettings, ChannelTrouble | None, Sequence[str]]:
         settings = load_settings(work, SlotCallSettings)
-        return settings, find_trouble(work, settings.channel), actions.get_names(work)
+        return settings, find_trouble(work, settings.channel), store.get_names(work)
 
     settings, trouble, names = page.run(load)
     if not settings.channel:
@@ -142,7 +142,7 @@ def setup(page: Page) -> list[SetupStep]:
 
 
 def _public(public: PublicRequest) -> str:
-    calls, names = public.run(actions.list_open), public.run(actions.get_names)
+    calls, names = public.run(store.list_open), public.run(store.get_names)
     shown = calls[:MOST_PUBLIC]
     return public.render(
         "slot_calls/public.html", calls=shown, waiting=len(calls), command=names[0]

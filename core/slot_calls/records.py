@@ -17,7 +17,6 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.events import ChatMessageSent
-from core.games.records import Found
 from core.kit.personal import holds
 from core.kit.records import ChannelId, GuildRecord, MemberId, one_of
 from core.people.records import ViewerRecord, viewer_key
@@ -34,7 +33,6 @@ class SlotCall(ViewerRecord, kw_only=True):
     number: Mapped[int] = mapped_column(comment="counts up within the server")
     slot: Mapped[str] = mapped_column(comment="the game's title, or what was typed")
     provider: Mapped[str] = mapped_column(default="", server_default="")
-    found: Mapped[Found] = mapped_column(Text, default="unknown", server_default="unknown")
     suggestion: Mapped[str] = mapped_column(
         default="", server_default="", comment="a similar game, if none is meant for certain"
     )
@@ -46,7 +44,9 @@ class SlotCall(ViewerRecord, kw_only=True):
         info=holds("text"), comment="chat message that made the call"
     )
     called_at: Mapped[datetime]
-    channel_id: Mapped[ChannelId] = mapped_column(comment="Discord channel of the post")
+    channel_id: Mapped[ChannelId] = mapped_column(
+        comment="Discord channel of the post; 0 without one"
+    )
     state: Mapped[State] = mapped_column(Text, default="open", server_default="open")
     closed_at: Mapped[datetime | None] = mapped_column(default=None)
     closed_by: Mapped[MemberId | None] = mapped_column(
@@ -61,7 +61,6 @@ class SlotCall(ViewerRecord, kw_only=True):
         UniqueConstraint("guild_id", "platform", "message_id", name="slot_calls_once"),
         viewer_key("slot_calls_viewer"),
         one_of("state", State, name="slot_calls_state"),
-        one_of("found", Found, name="slot_calls_found"),
         Index("slot_calls_open", "guild_id", "number", postgresql_where=text("state = 'open'")),
         Index("slot_calls_by_viewer", "guild_id", "viewer_id", text("called_at DESC")),
     )

@@ -8,7 +8,7 @@ import pytest
 
 from core.kit.database import Database
 from core.kit.errors import Refusal
-from core.slot_calls import actions
+from core.slot_calls import actions, store
 from core.slot_calls.records import SlotCall
 from tests.clean import cleaned
 from tests.patience import PATIENCE
@@ -57,7 +57,7 @@ def test_numbers_have_no_gaps_and_no_duplicates(
     with gate.begin() as tx:
         for one in guilds:
             guild = Guild(tx, one)
-            assert [call.number for call in guild.do(actions.list_open)] == list(users)
+            assert [call.number for call in guild.do(store.list_open)] == list(users)
             accepted = guild.posted("slot_calls.accepted")
             assert sorted(p.payload["position"] for p in accepted) == list(users)
 
@@ -84,7 +84,7 @@ def test_one_of_many_clicks_counts(gate: Database, guild_id: int) -> None:
     assert sum(isinstance(result, Refusal) for result in results) == AT_ONCE - 1
     with gate.begin() as tx:
         guild = Guild(tx, guild_id)
-        assert guild.do(actions.get_call, 1) == closed
+        assert guild.do(store.get_call, 1) == closed
         assert len(guild.posted("slot_calls.post")) == 2
 
 
@@ -102,7 +102,7 @@ def test_clear_waits_for_a_click_and_keeps_it(gate: Database, guild_id: int) -> 
         assert clearing.result(timeout=PATIENCE) == [2]
     with gate.begin() as tx:
         guild = Guild(tx, guild_id)
-        assert (guild.queue(), guild.do(actions.get_call, 2).state) == ([], "done")
+        assert (guild.queue(), guild.do(store.get_call, 2).state) == ([], "done")
 
 
 def test_viewer_blocked_while_calling_has_no_open_call(gate: Database, guild_id: int) -> None:

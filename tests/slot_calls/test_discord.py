@@ -15,7 +15,7 @@ from core.kit.database import Database
 from core.kit.services import Services
 from core.kit.work import Work
 from core.people.exclusions.actions import list_excluded
-from core.slot_calls import actions
+from core.slot_calls import actions, panel, store
 from core.slot_calls.discord import CallButton, call_buttons
 from core.slot_calls.feature import FEATURE
 from core.slot_calls.records import SlotCall
@@ -126,7 +126,7 @@ def test_queue_can_be_closed_and_opened(guild: Guild, ask: Asker) -> None:
 
 def test_result_and_history(guild: Guild, ask: Asker) -> None:
     assert ask("history")["title"] == "🎰 Nothing was played yet"
-    guild.do(actions.post_panel, channel_id(NORAS_CORNER_ID, "raffle"))
+    guild.do(panel.post_panel, channel_id(NORAS_CORNER_ID, "raffle"))
     queue_up(guild, "Book of Dead")
     shown = ask("played", number=1, bet="0.20", win="15")
     assert (shown["title"], shown["description"]) == (
@@ -160,7 +160,7 @@ async def test_ban_button_bans_the_game(database: Database, do: Do, guild_id: in
     interaction = press(database, guild_id)
     await CallButton("ban", 1).callback(interaction)
     assert "is banned" in reply(interaction)
-    assert do(actions.get_call, 1).state == "skipped"
+    assert do(store.get_call, 1).state == "skipped"
 
 
 def test_block_and_unblock(guild: Guild, ask: Asker) -> None:
@@ -230,7 +230,7 @@ def test_post_is_closed_by_its_button(
     world.click("tomas", shown["message_id"], "slot_calls:done:1")
     closed = post("✅ Book of Dead")
     assert (closed["message_id"], closed["components"]) == (shown["message_id"], [])
-    assert guild.do(actions.get_call, 1).state == "done"
+    assert guild.do(store.get_call, 1).state == "done"
 
 
 # -- buttons --------------------------------------------------------------------------------------
@@ -303,9 +303,9 @@ async def test_first_click_closes_the_call_of_its_guild(
     late = press(database, guild_id)
     await CallButton(second, 1).callback(late)
     assert "already closed" in reply(late)
-    call = do(actions.get_call, 1)
+    call = do(store.get_call, 1)
     assert (call.state, call.closed_by, call.closed_at) == (state, MODERATOR, NOON)
-    assert do(actions.get_call, 1, guild=other_guild_id).state == "open"
+    assert do(store.get_call, 1, guild=other_guild_id).state == "open"
 
 
 async def test_block_names_the_viewer_and_the_undo_command(

@@ -3,7 +3,7 @@
 from core.guilds import actions as guilds
 from core.kit.records import ChannelId, ViewerId
 from core.people import store as people
-from core.slot_calls import actions
+from core.slot_calls import actions, panel
 from core.slot_calls.records import SlotCall
 from core.slot_calls.rules import SlotCallSettings
 from tests.dashboard.site import GUILD, Site, words
@@ -39,7 +39,7 @@ def test_queue_is_run_from_the_dashboard(site: Site) -> None:
     admin, page = site.visitor("nora"), f"/g/{GUILD}/slot_calls"
     with site.services.work_in(GUILD) as work:
         actions.configure(work, channel=1)
-        actions.post_panel(work, 2)
+        panel.post_panel(work, 2)
         viewer_id = people.set_viewer(work.tx, GUILD, "kick", 42, "MadCats", work.now)
         for number, slot in enumerate(("Mental", "Cubes", "Pirots"), start=1):
             work.add(

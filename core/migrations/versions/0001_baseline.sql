@@ -1474,7 +1474,6 @@ CREATE TABLE slot_calls (
 	number INTEGER NOT NULL, 
 	slot TEXT NOT NULL, 
 	provider TEXT DEFAULT '' NOT NULL, 
-	found TEXT DEFAULT 'unknown' NOT NULL, 
 	suggestion TEXT DEFAULT '' NOT NULL, 
 	is_first BOOLEAN DEFAULT false NOT NULL, 
 	platform TEXT NOT NULL, 
@@ -1490,8 +1489,7 @@ CREATE TABLE slot_calls (
 	CONSTRAINT slot_calls_numbered PRIMARY KEY (guild_id, number), 
 	CONSTRAINT slot_calls_once UNIQUE (guild_id, platform, message_id), 
 	CONSTRAINT slot_calls_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT slot_calls_state CHECK (state IN ('open', 'done', 'skipped', 'cancelled')), 
-	CONSTRAINT slot_calls_found CHECK (found IN ('known', 'uncertain', 'unknown'))
+	CONSTRAINT slot_calls_state CHECK (state IN ('open', 'done', 'skipped', 'cancelled'))
 );
 
 CREATE INDEX slot_calls_by_viewer ON slot_calls (guild_id, viewer_id, called_at DESC);
@@ -1508,7 +1506,7 @@ COMMENT ON COLUMN slot_calls.is_first IS 'comes before the others';
 
 COMMENT ON COLUMN slot_calls.message_id IS 'chat message that made the call';
 
-COMMENT ON COLUMN slot_calls.channel_id IS 'Discord channel of the post';
+COMMENT ON COLUMN slot_calls.channel_id IS 'Discord channel of the post; 0 without one';
 
 COMMENT ON COLUMN slot_calls.closed_by IS 'Discord id of the moderator';
 

@@ -1,0 +1,36 @@
+"""The post of each request in Discord."""
+
+from typing import Any
+
+from core.kit.work import Work
+from core.outbox import actions as outbox
+from core.slot_calls.records import SlotCall
+
+
+def edit_post(work: Work, call: SlotCall, key: str) -> None:
+    """Show the request as it is now, if it was posted; `key` is the edit's."""
+    if call.channel_id:
+        post = describe(call, call.viewer_name)
+        outbox.post_edit(work, call.channel_id, post_key(call), "slot_calls.post", key, post)
+
+
+def post_key(call: SlotCall) -> str:
+    """The outbox key of its post."""
+    return f"slot_calls.post:{call.number}"
+
+
+def describe(call: SlotCall, viewer: str) -> dict[str, Any]:
+    """The payload of its post."""
+    return {
+        "number": call.number,
+        "slot": call.slot,
+        "viewer": viewer,
+        "platform": call.platform,
+        "called_at": call.called_at.isoformat(),
+        "state": call.state,
+        "closed_by": call.closed_by,
+        "provider": call.provider,
+        "suggestion": call.suggestion,
+        "bet": None if call.bet is None else str(call.bet),
+        "win": None if call.win is None else str(call.win),
+    }
