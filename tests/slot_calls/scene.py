@@ -1,9 +1,11 @@
 """A guild that takes slot calls, and ways to look at what happened."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from threading import Barrier
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, delete, select
@@ -11,7 +13,8 @@ from sqlalchemy import Connection, delete, select
 from core.events import ChatMessageSent, Event, Sender, SettingChanged, from_json
 from core.guilds.records import AuditEntry
 from core.inbox.records import deliveries
-from core.kit.database import cache_of
+from core.kit.database import Database, cache_of
+from core.kit.errors import Refusal
 from core.kit.work import Work, run_in_guild
 from core.outbox.records import messages
 from core.people.exclusions.actions import list_excluded
@@ -138,3 +141,22 @@ class Guild:
             select(AuditEntry).where(AuditEntry.guild_id == self.id).order_by(AuditEntry.id)
         )
         return [f"{row.action} {row.target}" for row in found if row.target]
+
+
+Act = Callable[[Guild], object]
+
+
+def all_at_once(gate: Database, acts: list[tuple[int, Act]]) -> list[object]:
+    """Run each act in its own transaction and thread; a Refusal is a result like others."""
+    ready = Barrier(len(acts))
+
+    def run(guild_id: int, act: Act) -> object:
+        ready.wait()
+        try:
+            with gate.begin() as tx:
+                return act(Guild(tx, guild_id))
+        except Refusal as refusal:
+            return refusal
+
+    with ThreadPoolExecutor(len(acts)) as threads:
+        return list(threads.map(lambda act: run(*act), acts))

@@ -1,8 +1,7 @@
 """Many threads at once, with real commits."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 
 import pytest
 
@@ -12,11 +11,9 @@ from core.slot_calls import actions, store
 from core.slot_calls.records import SlotCall
 from tests.clean import cleaned
 from tests.patience import PATIENCE
-from tests.slot_calls.scene import Guild
+from tests.slot_calls.scene import Act, Guild, all_at_once
 
 AT_ONCE = 8
-
-Act = Callable[[Guild], object]
 
 
 @pytest.fixture
@@ -26,22 +23,6 @@ def gate(database: Database, guild_id: int, other_guild_id: int) -> Iterator[Dat
             for guild in (guild_id, other_guild_id):
                 Guild(tx, guild).open()
         yield database
-
-
-def all_at_once(gate: Database, acts: list[tuple[int, Act]]) -> list[object]:
-    """Run each act in its own transaction and thread; a Refusal is a result like others."""
-    ready = Barrier(len(acts))
-
-    def run(guild_id: int, act: Act) -> object:
-        ready.wait()
-        try:
-            with gate.begin() as tx:
-                return act(Guild(tx, guild_id))
-        except Refusal as refusal:
-            return refusal
-
-    with ThreadPoolExecutor(len(acts)) as threads:
-        return list(threads.map(lambda act: run(*act), acts))
 
 
 def caller(user_id: int, slot: str = "Book of Dead") -> Act:
