@@ -145,7 +145,7 @@ class PublicPages:
         response.headers["Cache-Control"] = f"public, max-age={KEEP_SECONDS:.0f}"
         return response
 
-    def _render(self, guild_id: int, name: str) -> str:
+    def _render(self, guild_id: int, name: str) -> str | Response:
         with self._services.database.begin() as tx:
             guild_name = guild_store.list_names(tx).get(guild_id)
             is_here = guild_id in guild_store.list_present(tx)

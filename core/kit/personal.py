@@ -83,7 +83,7 @@ _KEYS: Mapping[Holds, str] = {
         scope seconds server since skipped slot source started_at starts_at state status take_back
         tickets total total_before evidence until viewer_id viewers way window winners
         with_beacon bet command enabled win calls provider replaced_by rows suggestion
-        waiting setting""",
+        waiting setting is_picked""",
 }
 JSON_KEYS: Mapping[str, Holds] = {key: what for what, keys in _KEYS.items() for key in keys.split()}
 """What the keys of our JSON hold: events, payloads, audit entries. A key that is not here, as in

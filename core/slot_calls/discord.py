@@ -1,20 +1,21 @@
 """`/slotcalls`, and the buttons below each post."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
+from core.drand.client import chain_of
 from core.kit.discord_buttons import PersistentButton
-from core.kit.discord_ui import PRIVATE, answer, require_permissions, run_action
+from core.kit.discord_ui import PRIVATE, answer, require_permissions, run_action, services_of
 from core.kit.paginator import Page, Paginator, Reader, nearest_page, page_view, show
 from core.kit.words import _
 from core.outbox.discord_transport import Rendered
 from core.people.exclusions import discord as exclusions
 from core.people.exclusions.messages import excluded
-from core.slot_calls import actions, messages, panel, store
+from core.slot_calls import actions, messages, panel, picks, store
 
 Context = commands.Context[commands.Bot]
 
@@ -83,6 +84,11 @@ async def _open_history(reader: Reader, _key: str, number: int) -> Page:
 
 
 HISTORY = Paginator("slot_history", "slotcalls history", _open_history)
+
+
+def render_pick(payload: Mapping[str, Any]) -> Rendered:
+    """A random pick."""
+    return Rendered(messages.random_pick(payload))
 
 
 def render_panel(payload: Mapping[str, Any]) -> Rendered:
@@ -183,6 +189,17 @@ class SlotCalls(commands.Cog):
     async def history(self, ctx: Context) -> None:
         """Show what was played, and the best and the worst game."""
         await show(ctx, HISTORY)
+
+    @slotcalls.command(name="pick", extras=PRIVATE)
+    @app_commands.describe(how="random: the public beacon decides; oldest: the first in the queue")
+    async def pick(self, ctx: Context, how: Literal["random", "oldest"] = "random") -> None:
+        """Pick what is played next."""
+        if how == "oldest":
+            await answer(ctx, messages.picked(await run_action(ctx, picks.pick_first)))
+            return
+        chain = chain_of(services_of(ctx).settings)
+        started = await run_action(ctx, picks.start_random_pick, chain)
+        await answer(ctx, messages.picking(started.number))
 
     @slotcalls.command(name="clear", extras=PRIVATE)
     async def clear(self, ctx: Context) -> None:

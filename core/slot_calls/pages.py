@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from flask import Response
+from flask import Response, request
 
+from core.drand.client import chain_of
 from core.guilds.actions import load_settings
 from core.guilds.channels import find_trouble, say_trouble
 from core.guilds.records import ChannelTrouble
@@ -23,7 +24,7 @@ from core.kit.words import _, plural
 from core.kit.work import Work
 from core.people.exclusions import actions as exclusions
 from core.people.exclusions.routes import add_exclusions
-from core.slot_calls import actions, messages, store
+from core.slot_calls import actions, messages, picks, store
 from core.slot_calls.rules import SlotCallSettings
 
 PAGES = GuildPages("slot_calls", lambda: _("Slot requests"), icon="list-numbers", order=50)
@@ -91,6 +92,16 @@ def set_closed(page: Page, what: str) -> Response:
     return page.done(done, to=queue)
 
 
+@PAGES.post("pick/<any(random, oldest):how>", shows=queue)
+def pick(page: Page, how: str) -> Response:
+    """Pick what is played next."""
+    if how == "oldest":
+        call = page.run(picks.pick_first)
+        return page.done(_("Next up: {slot}").format(slot=call.slot), to=queue)
+    page.run(picks.start_random_pick, chain_of(page.services.settings))
+    return page.done(_("The public beacon decides in some seconds."), to=queue)
+
+
 @PAGES.post("clear", shows=queue)
 def clear(page: Page) -> Response:
     """Skip everything."""
@@ -141,11 +152,22 @@ def setup(page: Page) -> list[SetupStep]:
     ]
 
 
-def _public(public: PublicRequest) -> str:
+def _public(public: PublicRequest) -> str | Response:
+    if proof := request.args.get("proof", type=int):
+        name = f"pick-{proof}.json"
+        return Response(
+            public.run(picks.make_proof, proof),
+            content_type="application/json",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
     calls, names = public.run(store.list_open), public.run(store.get_names)
     shown = calls[:MOST_PUBLIC]
     return public.render(
-        "slot_calls/public.html", calls=shown, waiting=len(calls), command=names[0]
+        "slot_calls/public.html",
+        calls=shown,
+        waiting=len(calls),
+        command=names[0],
+        picked=public.run(picks.list_finished),
     )
 
 

@@ -74,6 +74,7 @@ def _payload(work: Work) -> dict[str, Any]:
             "slot": one.slot,
             "viewer": one.viewer_name,
             "called_at": one.called_at.isoformat(),
+            "is_picked": one.picked_at is not None,
         }
         for one in shown
     ]

@@ -8,15 +8,24 @@ from core.slot_calls.records import SlotCall
 
 
 def edit_post(work: Work, call: SlotCall, key: str) -> None:
-    """Show the request as it is now, if it was posted; `key` is the edit's."""
-    if call.channel_id:
-        post = describe(call, call.viewer_name)
-        outbox.post_edit(work, call.channel_id, post_key(call), "slot_calls.post", key, post)
+    """Show the request as it is now, where it was posted; `key` is the edit's."""
+    for channel_id, posted in (
+        (call.channel_id, post_key(call)),
+        (call.picked_in, picked_key(call)),
+    ):
+        if channel_id:
+            post = describe(call, call.viewer_name)
+            outbox.post_edit(work, channel_id, posted, "slot_calls.post", f"{key}:{posted}", post)
 
 
 def post_key(call: SlotCall) -> str:
     """The outbox key of its post."""
     return f"slot_calls.post:{call.number}"
+
+
+def picked_key(call: SlotCall) -> str:
+    """That of the post that says that it is played next."""
+    return f"slot_calls.picked:{call.number}"
 
 
 def describe(call: SlotCall, viewer: str) -> dict[str, Any]:
@@ -28,6 +37,7 @@ def describe(call: SlotCall, viewer: str) -> dict[str, Any]:
         "platform": call.platform,
         "called_at": call.called_at.isoformat(),
         "state": call.state,
+        "is_picked": call.picked_at is not None,
         "closed_by": call.closed_by,
         "provider": call.provider,
         "suggestion": call.suggestion,

@@ -24,6 +24,9 @@ from core.people.records import ViewerRecord, viewer_key
 State = Literal["open", "done", "skipped", "cancelled"]
 """`cancelled`: the viewer withdrew it."""
 
+PickState = Literal["waiting", "done", "failed"]
+"""`waiting` for the beacon; `failed` if it did not answer, or no request was left."""
+
 
 class SlotCall(ViewerRecord, kw_only=True):
     """A slot that a viewer asked for. Closed calls are kept."""
@@ -53,6 +56,10 @@ class SlotCall(ViewerRecord, kw_only=True):
         default=None, info=holds("number"), comment="Discord id of the moderator"
     )
 
+    picked_at: Mapped[datetime | None] = mapped_column(default=None, comment="is played next")
+    picked_in: Mapped[ChannelId | None] = mapped_column(
+        default=None, comment="Discord channel in which that was posted"
+    )
     bet: Mapped[Decimal | None] = mapped_column(Numeric(24, 8), default=None)
     win: Mapped[Decimal | None] = mapped_column(Numeric(24, 8), default=None)
 
@@ -73,6 +80,36 @@ class SlotCall(ViewerRecord, kw_only=True):
     def is_from(self, message: ChatMessageSent) -> bool:
         """Whether this message made the call."""
         return (self.platform, self.message_id) == (message.platform, message.message_id)
+
+
+class RandomPick(GuildRecord, kw_only=True):
+    """A request that the public beacon picks. The list holds pseudonyms of requests."""
+
+    __tablename__ = "slot_calls_picks"
+
+    number: Mapped[int] = mapped_column(comment="counts up within the server")
+    state: Mapped[PickState] = mapped_column(Text, default="waiting", server_default="waiting")
+    entrants: Mapped[int]
+    seed: Mapped[str] = mapped_column(comment="hex; published with the result")
+    snapshot: Mapped[str] = mapped_column(repr=False)
+    snapshot_hash: Mapped[str] = mapped_column(comment="SHA-256 of the snapshot, in hex")
+    frozen_at: Mapped[datetime]
+    chain: Mapped[str] = mapped_column(comment="the beacon's")
+    round: Mapped[int]
+    round_at: Mapped[datetime]
+    channel_id: Mapped[ChannelId]
+    randomness: Mapped[str | None] = mapped_column(default=None, comment="the round's, in hex")
+    signature: Mapped[str | None] = mapped_column(default=None, comment="the round's, in hex")
+    drawn: Mapped[int] = mapped_column(
+        default=0, server_default="0", comment="how many were drawn until one was still open"
+    )
+    call: Mapped[int | None] = mapped_column(default=None, comment="number of the request")
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "number", name="slot_calls_picks_numbered"),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="slot_calls_picks_guild"),
+        one_of("state", PickState, name="slot_calls_picks_state"),
+    )
 
 
 class QueuePanel(GuildRecord, kw_only=True):

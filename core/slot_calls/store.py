@@ -17,11 +17,16 @@ MOST_PLAYED = 200
 
 # Built once, because every action needs them.
 IS_OPEN = SlotCall.state == "open"
-QUEUE = select(SlotCall).where(IS_OPEN).order_by(SlotCall.is_first.desc(), SlotCall.number)
+QUEUE = (
+    select(SlotCall)
+    .where(IS_OPEN)
+    .order_by(SlotCall.picked_at.nulls_last(), SlotCall.is_first.desc(), SlotCall.number)
+)
+COMES_FIRST = SlotCall.is_first | SlotCall.picked_at.is_not(None)
 SIZE = select(
     select(func.coalesce(func.max(SlotCall.number), 0)).scalar_subquery(),
-    func.count().filter(SlotCall.is_first),
-    func.count().filter(~SlotCall.is_first),
+    func.count().filter(COMES_FIRST),
+    func.count().filter(~COMES_FIRST),
     select(func.count(QueuePanel.name)).scalar_subquery(),
 ).where(IS_OPEN)
 """The last number, how many calls are open (those that come first, and the others), and how many

@@ -314,6 +314,8 @@ def test_export_holds_what_is_about_the_person(guild: Guild, other: Guild) -> No
             "channel_id": CHANNEL_ID,
             "state": "skipped",
             "closed_at": NOON,
+            "picked_at": None,
+            "picked_in": None,
             "bet": None,
             "win": None,
         }

@@ -37,6 +37,7 @@ def test_call_is_queued_posted_and_confirmed(guild: Guild) -> None:
         "platform": "kick",
         "called_at": NOON.isoformat(),
         "state": "open",
+        "is_picked": False,
         "closed_by": None,
         "provider": "Play'n GO",
         "suggestion": "",

@@ -24,7 +24,7 @@ from sandbox.discord.seed import NORAS_CORNER_ID, channel_id
 from tests.bot_rig import Asker, bot_in_discord
 from tests.clean import cleaned
 from tests.kick.rig import settings
-from tests.slot_calls.scene import MODERATOR, NOON, Guild
+from tests.slot_calls.scene import CHANNEL_ID, MODERATOR, NOON, Guild
 
 SLOT_CALLS = channel_id(NORAS_CORNER_ID, "slot-calls")
 
@@ -48,6 +48,7 @@ def guild(database: Database, world: DiscordDriver) -> Iterator[Guild]:
         for table in (
             "slot_calls",
             "slot_calls_panels",
+            "slot_calls_picks",
             "people_exclusions",
             "guild_settings",
             "outbox_messages",
@@ -147,6 +148,16 @@ def test_panel_is_posted_and_removed(guild: Guild, ask: Asker) -> None:
     assert "no panel" in ask("nopanel")["title"]
 
 
+def test_next_request_is_picked(guild: Guild, ask: Asker) -> None:
+    assert "no request to pick" in ask("pick")["title"]
+    queue_up(guild, "Book of Dead", "Mental")
+    assert ask("pick", how="oldest")["title"] == "▶️ Next up: Book of Dead"
+    assert ask("pick")["title"] == "🎲 Random pick #1"
+    assert "picked already" in ask("pick", how="random")["title"]
+    (announced,) = guild.posted("slot_calls.pick")
+    assert (announced.payload["entrants"], announced.target) == (1, {"channel_id": CHANNEL_ID})
+
+
 def test_everybody_sees_the_queue_with_pages(guild: Guild, world: DiscordDriver) -> None:
     guild.do(actions.configure, max_open=50)
     queue_up(guild, *(f"Slot number {number}" for number in range(12)))
@@ -187,7 +198,7 @@ def test_slash_commands_are_registered_for_moderators(world: DiscordDriver) -> N
     found = [c for c in world.commands() if c["path"].startswith("slotcalls ")]
     assert {c["path"].split()[1] for c in found} == {
         *("status", "on", "off", "open", "close", "channel", "limits", "queue", "clear"),
-        *("block", "unblock", "blocked", "panel", "nopanel", "played", "history"),
+        *("block", "unblock", "blocked", "panel", "nopanel", "played", "history", "pick"),
     }
     wanted = str(discord.Permissions(manage_guild=True).value)
     assert all(str(c["default_member_permissions"]) == wanted for c in found)
