@@ -76,7 +76,10 @@ class _Admin:
         self._page = f"{base}/g/{NORAS_CORNER_ID}/overlays"
         self._session = requests.Session()
         self._session.headers["Cookie"] = cookie(base, "10.0.0.1")
-        shown = self._session.get(self._page).text
+        answer = self._session.get(self._page)
+        # Cookies are for https, which this connection is not.
+        self._session.headers["Cookie"] = answer.headers["Set-Cookie"].split(";")[0]
+        shown = answer.text
         token = re.search(r'name="csrf_token" value="([^"]+)"', shown)
         assert token, "the page has forms"
         self._token = token[1]
@@ -89,7 +92,13 @@ class _Admin:
         return paths[:MOST_OPEN]
 
     def change(self, colour: str) -> None:
-        form = {"csrf_token": self._token, "overlays.accent": colour}
+        form = {
+            "csrf_token": self._token,
+            "overlays.accent": colour,
+            "overlays.theme": "dark",
+            "overlays.size": "medium",
+            "overlays.corner": "top_left",
+        }
         answer = self._session.post(f"{self._page}/settings", form, allow_redirects=False)
         assert answer.status_code == 303, answer.status_code
 
