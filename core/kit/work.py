@@ -65,6 +65,7 @@ class Lock(StrEnum):
     KICK_REVIEW = "kick_review"
     WATCHTIME = "watchtime"
     SLOT_CALLS = "slot_calls"
+    BONUS_HUNT = "bonus_hunt"
     PANELS = "people_panels"
     WAGERS = "wagers"
     ROLES = "roles"
