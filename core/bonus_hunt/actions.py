@@ -26,7 +26,6 @@ from core.bonus_hunt.rules import (
 )
 from core.events import GuessWinRevoked, GuessWon
 from core.games import actions as games
-from core.games.rules import Match
 from core.guilds import store as guilds
 from core.guilds.actions import audit, load_settings
 from core.guilds.chat_commands import names_of
@@ -200,7 +199,7 @@ def start(work: Work, title: str, start_cost: str, currency: str, channel_id: in
     code = _currency(currency or load_settings(work, HuntSettings).currency)
     hunt = Hunt(
         number=work.next_number(Hunt.number),
-        title=_title(title),
+        name=_title(title),
         currency=code,
         digits=digits_of(code),
         start_cost=parse_amount(start_cost, digits_of(code)),
@@ -291,7 +290,7 @@ def add_bonus(
         Refusal: there is no hunt, it is full, or the game or the bet is wrong.
     """
     hunt = _take(work, number)
-    found, bet = _game(work, game_title), _bet(hunt, bet_text)
+    (slot, provider), bet = _game(work, game_title), _bet(hunt, bet_text)
     last = select(func.max(Bonus.position)).where(Bonus.hunt == hunt.number)
     position = (work.scalar(last) or 0) + 1
     if position > MOST_BONUSES:
@@ -300,8 +299,8 @@ def add_bonus(
         bonus = Bonus(
             hunt=hunt.number,
             position=position,
-            slot=found.title,
-            provider=found.provider,
+            slot=slot,
+            provider=provider,
             bet=bet,
             viewer_id=None if viewer_id is None else ViewerId(viewer_id),
         )
@@ -317,11 +316,12 @@ def add_typed(
     return add_bonus(work, game_title, bet_text, viewer_id, number)
 
 
-def _game(work: Work, text: str) -> Match:
+def _game(work: Work, text: str) -> tuple[str, str]:
+    """Title and provider."""
     found = games.find_game(work, text)
     if not found.title or len(found.title) > LONGEST_TITLE:
         raise Refusal(_("Which game? At most {most} characters.").format(most=LONGEST_TITLE))
-    return found
+    return found.title, found.provider
 
 
 def _bet(hunt: Hunt, text: str) -> Decimal:
@@ -419,7 +419,7 @@ def edit(work: Work, what: str, value: str, position: int | None = None) -> Hunt
     if what in ("name", "cost"):
         with _step(work, hunt, "edit"):
             if what == "name":
-                hunt.title = _title(value)
+                hunt.name = _title(value)
             else:
                 hunt.start_cost = parse_amount(value, hunt.digits)
         return hunt
@@ -429,8 +429,7 @@ def edit(work: Work, what: str, value: str, position: int | None = None) -> Hunt
     with _step(work, hunt, "edit", position):
         match what:
             case "game":
-                found = _game(work, value)
-                bonus.slot, bonus.provider = found.title, found.provider
+                bonus.slot, bonus.provider = _game(work, value)
             case "bet":
                 bonus.bet = _bet(hunt, value)
             case "by":
@@ -458,7 +457,7 @@ def _take(work: Work, number: int | None = None) -> Hunt:
     return hunt
 
 
-_HUNT = ("title", "start_cost", "state", "finished_at", "guesses_from", "guesses_until")
+_HUNT = ("name", "start_cost", "state", "finished_at", "guesses_from", "guesses_until")
 _BONUS = ("slot", "provider", "bet", "viewer_id", "payout", "skipped")
 
 
@@ -509,13 +508,13 @@ def _told(snapshot: dict[str, Any]) -> str:
     """For the audit log."""
     hunt, bonus = snapshot["hunt"], snapshot["bonus"]
     if bonus is None:
-        return f"{hunt['title']}, {hunt['start_cost']}, {hunt['state']}"
+        return f"{hunt['name']}, {hunt['start_cost']}, {hunt['state']}"
     result = "skipped" if bonus["skipped"] else bonus["payout"] or "?"
     return f"{bonus['slot']}, {bonus['bet']} → {result}"
 
 
 def _name(hunt: Hunt) -> str:
-    return f"{hunt.number} ({hunt.title})"
+    return f"{hunt.number} ({hunt.name})"
 
 
 def undo(work: Work, number: int | None = None, version: int | None = None) -> Step:
@@ -661,7 +660,7 @@ def _announce(work: Work, hunt: Hunt, state: str, details: dict[str, Any]) -> No
     channel = guilds.find_channel(work.tx, work.guild_id, "kick")
     if channel is None or find_other(work.tx, work.guild_id) is not None:
         return
-    payload = {"state": state, "title": hunt.title, "currency": hunt.currency, **details}
+    payload = {"state": state, "title": hunt.name, "currency": hunt.currency, **details}
     payload["command"] = names_of(work, GUESS_NAMES)[0]
     key = f"bonus_hunt.guesses:{hunt.number}:{hunt.version}"
     outbox.post_to_kick(work, channel.channel_id, "bonus_hunt.guesses", key, payload)
@@ -706,8 +705,8 @@ def refresh_message(work: Work, hunt: Hunt) -> None:
         return
     outbox.withdraw(work, [hunt.edit_key])
     hunt.version += 1
-    where = hunt.channel_id, hunt.key
-    outbox.post_edit(work, *where, "bonus_hunt.message", hunt.edit_key, _payload(work, hunt))
+    payload = _payload(work, hunt)
+    outbox.post_edit(work, hunt.channel_id, hunt.key, "bonus_hunt.message", hunt.edit_key, payload)
 
 
 def _payload(work: Work, hunt: Hunt) -> dict[str, Any]:
@@ -720,7 +719,7 @@ def _payload(work: Work, hunt: Hunt) -> dict[str, Any]:
     return {
         "hunt": hunt.number,
         "version": hunt.version,
-        "title": hunt.title,
+        "title": hunt.name,
         "state": hunt.state,
         "currency": hunt.currency,
         "cost": str(hunt.start_cost),

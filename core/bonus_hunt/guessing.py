@@ -96,7 +96,7 @@ def tell_hunt(work: Work, message: ChatMessageSent, _argument: str) -> None:
         return
     found = view.figures
     payload = {
-        "title": view.hunt.title,
+        "title": view.hunt.name,
         "state": view.hunt.state,
         "currency": view.hunt.currency,
         "opened": found.opened,

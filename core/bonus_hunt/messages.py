@@ -121,7 +121,7 @@ def _bonus_row(payload: Mapping[str, Any], row: Mapping[str, Any]) -> str:
 def started(hunt: Hunt) -> discord.Embed:
     """A new hunt."""
     body = _("`/hunt add` and the button below its message add bonuses; `/hunt open` comes next.")
-    title = "🧺 " + _("{title} has started").format(title=safe(hunt.title))
+    title = "🧺 " + _("{title} has started").format(title=safe(hunt.name))
     return card(title, body, tone="success", footer=_("Bonus hunt #{n}").format(n=hunt.number))
 
 
@@ -141,7 +141,7 @@ def removed(bonus: Bonus) -> discord.Embed:
 
 def opening(hunt: Hunt) -> discord.Embed:
     """The collecting is over."""
-    title = _("{title} is opened").format(title=safe(hunt.title))
+    title = _("{title} is opened").format(title=safe(hunt.name))
     return card("🎰 " + title, _("`/hunt result <payout>` notes what the next bonus paid."))
 
 
@@ -164,7 +164,7 @@ def skipped(bonus: Bonus) -> discord.Embed:
 
 def edited(hunt: Hunt) -> discord.Embed:
     """Something was corrected."""
-    return card("✏️ " + _("{title} is corrected").format(title=safe(hunt.title)), tone="success")
+    return card("✏️ " + _("{title} is corrected").format(title=safe(hunt.name)), tone="success")
 
 
 def act_words(act: str) -> str:
@@ -202,19 +202,19 @@ def finished(view: View) -> discord.Embed:
             "{count} bonuses were not opened. `/hunt reopen` goes on.",
             view.figures.left,
         )
-    title = _("{title} is finished").format(title=safe(view.hunt.title))
+    title = _("{title} is finished").format(title=safe(view.hunt.name))
     return card("🏁 " + title, body, tone="success")
 
 
 def reopened(hunt: Hunt) -> discord.Embed:
     """The hunt goes on."""
-    return card("🎰 " + _("{title} goes on").format(title=safe(hunt.title)), tone="success")
+    return card("🎰 " + _("{title} goes on").format(title=safe(hunt.name)), tone="success")
 
 
 def shown(hunt: Hunt) -> discord.Embed:
     """The message is on its way."""
     body = _("It is edited with every step, and its buttons do the same as the commands.")
-    return card("📌 " + _("{title} is posted").format(title=safe(hunt.title)), body, tone="success")
+    return card("📌 " + _("{title} is posted").format(title=safe(hunt.name)), body, tone="success")
 
 
 def guessing(hunt: Hunt) -> discord.Embed:
@@ -246,7 +246,7 @@ def history(views: Sequence[View], number: int, pages: int) -> discord.Embed:
 
 def _hunt_row(view: View) -> str:
     profit = f"{signed(view.figures.profit)} {view.hunt.currency}"
-    told = f"`#{view.hunt.number}` **{safe(view.hunt.title)}** · {ago(view.hunt.started_at)}"
+    told = f"`#{view.hunt.number}` **{safe(view.hunt.name)}** · {ago(view.hunt.started_at)}"
     told += f" · {view.figures.opened}/{view.figures.total} · {profit}"
     if view.best is not None and view.best.line.multiplier is not None:
         told += f" · 🏆 {safe(view.best.slot, 60)} {times(view.best.line.multiplier)}"

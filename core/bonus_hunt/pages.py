@@ -49,7 +49,6 @@ def hunt(page: Page) -> str:
         currency=currency,
         fields=fields,
         channels=page.channel_choices(),
-        editable=get_args(actions.Editable),
         **_SHOWS,
     )
 
@@ -103,14 +102,14 @@ def start(page: Page) -> Response:
     channel_id = int(form["channel"]) if chosen else 0
     given = form.get("name", ""), form.get("cost", ""), form.get("currency", "")
     started = page.run(actions.start, *given, channel_id)
-    return page.done(_("{title} has started.").format(title=started.title), to=hunt)
+    return page.done(_("{title} has started.").format(title=started.name), to=hunt)
 
 
 @PAGES.post("add", shows=hunt)
 def add(page: Page) -> Response:
     """Add a bonus."""
-    given = (page.form.get(name, "") for name in ("game", "bet", "by"))
-    bonus = page.run(actions.add_typed, *given)
+    game, bet, by = (page.form.get(name, "") for name in ("game", "bet", "by"))
+    bonus = page.run(actions.add_typed, game, bet, by)
     return page.done(_("{slot} is #{n}.").format(slot=bonus.slot, n=bonus.position), to=hunt)
 
 
@@ -189,7 +188,7 @@ def stats(work: Work) -> list[Stat]:
     if view is None:
         return []
     found = view.figures
-    note = view.hunt.title
+    note = view.hunt.name
     value = f"{found.opened:,}/{found.total:,}"
     return [Stat(_("Bonuses opened"), value, note, pages="bonus_hunt", icon=PAGES.icon)]
 
@@ -200,11 +199,11 @@ def activity(page: Page) -> list[Activity]:
 
     def says(one: Hunt) -> list[Activity]:
         begun = Activity(
-            one.started_at, _("{title} has started.").format(title=one.title), PAGES.icon, url
+            one.started_at, _("{title} has started.").format(title=one.name), PAGES.icon, url
         )
         if one.finished_at is None:
             return [begun]
-        done = _("{title} is finished.").format(title=one.title)
+        done = _("{title} is finished.").format(title=one.name)
         return [Activity(one.finished_at, done, PAGES.icon, url), begun]
 
     return [said for one in page.run(actions.list_newest, 5) for said in says(one)]

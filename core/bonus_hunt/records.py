@@ -48,7 +48,7 @@ class Hunt(OptionalViewerRecord, kw_only=True):
     __tablename__ = "bonus_hunts"
 
     number: Mapped[int] = mapped_column(comment="counts up within the server")
-    title: Mapped[str]
+    name: Mapped[str] = mapped_column(comment="as a moderator chose it")
     currency: Mapped[str] = mapped_column(comment="its code, such as EUR")
     digits: Mapped[int] = mapped_column(comment="decimals of the currency")
     start_cost: Mapped[Decimal] = mapped_column(AMOUNT)
