@@ -165,10 +165,10 @@ def get_stats(work: Work) -> Stats:
     paid = select(Hunt.currency, func.sum(Bonus.payout)).join_from(
         Hunt, Bonus, (Bonus.guild_id == Hunt.guild_id) & (Bonus.hunt == Hunt.number)
     )
-    returned = dict(work.execute(paid.where(is_over).group_by(Hunt.currency)).tuples().all())
+    returned = dict(work.execute(paid.where(is_over).group_by(Hunt.currency)).all())
     totals = [
         Total(currency, hunts, cost, returned.get(currency) or Decimal(0))
-        for currency, hunts, cost in work.execute(sums.group_by(Hunt.currency)).tuples()
+        for currency, hunts, cost in work.execute(sums.group_by(Hunt.currency))
     ]
     over = select(Hunt.number).where(is_over)
     opened = select(Bonus).where(Bonus.payout.is_not(None), Bonus.hunt.in_(over)).limit(1)
