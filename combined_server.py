@@ -113,12 +113,13 @@ def web(services: Services, features: Iterable[Feature]) -> Flask:
     settings = services.settings
     is_https = settings.public_url.startswith("https://")
     edge(app, settings.discord_cdn_url, is_https=is_https)
-    if settings.oauth_base_url is not None:
-        # There is exactly one proxy; further forwarded addresses come from the client.
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     for feature in features:
         for pages in feature.pages:
             app.register_blueprint(pages(services))
+    if settings.oauth_base_url is not None:
+        # There is exactly one proxy; further forwarded addresses come from the client. Last, so
+        # that everything a feature puts around the application knows who asks, too.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     return app
 
 

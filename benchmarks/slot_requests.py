@@ -11,7 +11,7 @@ from core.games.rules import Game, GameFile, Index
 from core.guilds import store as guilds
 from core.kit.database import Database
 from core.kit.work import Work, run_in_guild
-from core.slot_calls import actions
+from core.slot_calls import actions, panel
 from core.slot_calls.feature import FEATURE
 from tests.slot_calls.scene import CHANNEL_ID, MODERATOR, NOON, chat_message
 
@@ -59,7 +59,7 @@ def _requests(database: Database, titles: list[str]) -> float:
     def prepare(work: Work) -> None:
         games.import_games(work, file)
         actions.configure(work, channel=CHANNEL_ID, cooldown_seconds=0, max_open=50)
-        actions.post_panel(work, CHANNEL_ID)
+        panel.post_panel(work, CHANNEL_ID)
         games.get_index(work)
 
     with database.begin() as tx:

@@ -1,6 +1,7 @@
 """Repeats a raffle's draw from its proof file alone, and checks everything that was promised.
 
     python3 verify_draw.py bundle.json --online --seen COMMITMENT LIST_HASH [CLAIMANT ...]
+    python3 verify_draw.py pick.json --online --seen SEED LIST --notice 15    # a slot request
 
 --seen compares with what was posted in Discord, --online with the public beacon itself. Needs
 Python 3.8 or newer and nothing else. Exit code 0: all is as promised; 1: something is not;
@@ -28,7 +29,7 @@ QUICKNET = {  # the public beacon, as its address /info describes it
     "period": 3,
     "schemeID": "bls-unchained-g1-rfc9380",
 }
-AHEAD = 300  # seconds between the freeze and the round
+AHEAD = 300  # seconds between the freeze and the round of a raffle
 HEADER = re.compile(
     r"regulars draw 2\nserver [0-9a-f]{16}\nperiod [1-9][0-9]* \S+Z \S+Z\nprize \".*\"\n"
     r"winners (?P<winners>[1-9][0-9]*)\ncommitment (?P<commitment>[0-9a-f]{64})\n"
@@ -99,17 +100,17 @@ def published(number):
     return QUICKNET["genesis_time"] + QUICKNET["period"] * (number - 1)
 
 
-def check_round(terms):
+def check_round(terms, ahead):
     """Whether the rule demands this round of quicknet; says when it was published, and why it."""
     number, frozen = int(terms["round"]), at(terms["frozen"])
     when = datetime.fromtimestamp(published(number), timezone.utc)
-    late = f"round {number} was published {when}, not {AHEAD} seconds after the freeze"
-    need(published(number) - frozen >= AHEAD, late)
-    demanded = int(-((QUICKNET["genesis_time"] - frozen - AHEAD) // QUICKNET["period"])) + 1
-    why = f"the first {AHEAD} seconds after the freeze"
+    late = f"round {number} was published {when}, not {ahead} seconds after the freeze"
+    need(published(number) - frozen >= ahead, late)
+    demanded = int(-((QUICKNET["genesis_time"] - frozen - ahead) // QUICKNET["period"])) + 1
+    why = f"the first {ahead} seconds after the freeze"
     if terms["planned_chain"] == terms["chain"]:
         announced = int(terms["planned_round"])
-        if at(terms["planned"]) <= frozen <= published(announced) - AHEAD:
+        if at(terms["planned"]) <= frozen <= published(announced) - ahead:
             demanded, why = announced, "the announced one"
         else:
             why += f"; ANNOUNCED WAS {announced}, for a freeze at {terms['planned']}"
@@ -133,7 +134,7 @@ def check_pick(pick, k, expected):
     return f"{claimant} ({pick['account']})"
 
 
-def verify(raw, say=str):
+def verify(raw, say=str, ahead=AHEAD):
     """Check everything in the file; an exception says what is wrong. Returns the bundle, and what
     of it was posted in Discord."""
     bundle = read(raw)
@@ -158,7 +159,7 @@ def verify(raw, say=str):
         signed = {"randomness": randomness.hex(), "signature": beacon["signature"].lower()}
         need(beacon == {**promised, **signed}, "the beacon's number is not the promised one")
         public = beacon["chain"] == QUICKNET["hash"]
-        when = check_round(terms) if public else "of ANOTHER BEACON than the public one"
+        when = check_round(terms, ahead) if public else "of ANOTHER BEACON than the public one"
         say(f"4. The random number is from the promised round {beacon['round']}, {when}")
     order = draw(seed, snapshot_hash, randomness, pool)
     alive, wanted, picks = 0, int(terms["winners"]), bundle["picks"]
@@ -188,9 +189,10 @@ def main():
     options.add_argument("bundle", type=Path, help="the proof file from the draw's page")
     options.add_argument("--seen", nargs="+", default=[], help="what was posted in Discord")
     options.add_argument("--online", action="store_true", help="ask https://api.drand.sh, too")
+    options.add_argument("--notice", type=int, default=AHEAD, help="seconds before the round")
     given = options.parse_args()
     try:
-        bundle, posted = verify(given.bundle.read_bytes(), print)
+        bundle, posted = verify(given.bundle.read_bytes(), print, given.notice)
         need(set(given.seen) <= set(posted), "Discord was told something else")
         beacon, unchecked = bundle["beacon"], []
         need(beacon or "beacon none" in bundle["snapshot"], "a round was promised, but not used")

@@ -30,7 +30,7 @@ from core.raffle.ledger.store import NewEntry
 from core.raffle.records import Period, SourceTotal
 from core.roles import store as roles
 from core.roles.rules import RoleSettings
-from core.slot_calls import actions as slot_calls
+from core.slot_calls.store import list_open
 from core.wagers import actions as wager_actions
 from core.wagers import counting
 from core.watchtime import actions as watchtime
@@ -367,7 +367,7 @@ STEPS: dict[str, Step] = {
     "queue of missed events": lambda tx, g: run_in_guild(tx, g, 0, NOW, review.list_queue),
     "health of the queue": lambda tx, _guild_id: check_review(tx, NOW),
     "count gifts": count_gifts,
-    "slot calls": lambda tx, guild_id: run_in_guild(tx, guild_id, 0, NOW, slot_calls.list_open),
+    "slot calls": lambda tx, guild_id: run_in_guild(tx, guild_id, 0, NOW, list_open),
     "withdraw": withdraw,
 }
 

@@ -4,7 +4,7 @@ some seconds, few are made at the same time, and a kept one costs Flask nothing.
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,11 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
-from core.kit.errors import Refusal
 from core.kit.feature import Feature
 from core.kit.guild_pages import PublicPage, PublicRequest
 from core.kit.rate import RateLimit, network_of
 from core.kit.services import Services
-from core.kit.web import language_of
+from core.kit.web import language_of, problem
 from core.kit.words import _
 
 if TYPE_CHECKING:
@@ -35,6 +34,8 @@ MOST_AT_ONCE = 4
 WAIT_SECONDS = 5.0
 
 PER_ADDRESS = RateLimitItemPerMinute(300)
+_REFUSED = "regulars.refused"
+"""In the environment of a request that is one too many."""
 
 
 @dataclass
@@ -47,10 +48,14 @@ class PublicCache:
     """Answers for public pages from memory, before Flask sees the request.
 
     It asks the application without cookies, so that nothing of one visitor reaches the next.
+
+    Args:
+        allows: whether one more page may be made for this address.
     """
 
-    def __init__(self, app: "WSGIApplication") -> None:
+    def __init__(self, app: "WSGIApplication", allows: Callable[[str], bool]) -> None:
         self._app = app
+        self._allows = allows
         self._kept: OrderedDict[Any, _Kept] = OrderedDict()
         self._guard = threading.Lock()
         self._slots = threading.BoundedSemaphore(MOST_AT_ONCE)
@@ -73,14 +78,17 @@ class PublicCache:
 
     def _make(self, key: Any, environ: "WSGIEnvironment") -> wrappers.Response | ServiceUnavailable:
         """Make the page, unless somebody else has meanwhile; an old one if too many are made."""
+        asked = {**environ, "REQUEST_METHOD": "GET"}
+        asked.pop("HTTP_COOKIE", None)
+        if not self._allows(environ.get("REMOTE_ADDR", "")):
+            # Before it waits for a place that others need.
+            return wrappers.Response.from_app(self._app, asked | {_REFUSED: True}, buffered=True)
         if not self._slots.acquire(timeout=WAIT_SECONDS):
             return self._find(key, float("inf")) or ServiceUnavailable(retry_after=5)
         try:
             found = self._find(key, KEEP_SECONDS)
             if found is not None:
                 return found
-            asked = {**environ, "REQUEST_METHOD": "GET"}
-            asked.pop("HTTP_COOKIE", None)
             made = wrappers.Response.from_app(self._app, asked, buffered=True)
             if made.status_code == 200:
                 with self._guard:
@@ -104,7 +112,15 @@ class PublicPages:
         """`/p/<guild id>` and `/p/<guild id>/<name>`, and their cache."""
         blueprint.get(f"{PREFIX}<int:guild_id>/", endpoint="public_home")(self._home)
         blueprint.get(f"{PREFIX}<int:guild_id>/<name>", endpoint="public")(self._show)
-        blueprint.record_once(_add_cache)
+        blueprint.record_once(self._add_cache)
+
+    def _add_cache(self, state: BlueprintSetupState) -> None:
+        assert isinstance(state.app, Flask)
+        cache = PublicCache(state.app.wsgi_app, self._allows)
+        state.app.wsgi_app = cache  # type: ignore[assignment, method-assign]
+
+    def _allows(self, address: str) -> bool:
+        return self._rate.allows(PER_ADDRESS, "public", network_of(address))
 
     def _home(self, guild_id: int) -> Response:
         """The first page that the server shows."""
@@ -123,13 +139,13 @@ class PublicPages:
         return sorted(pages, key=lambda page: page.order)
 
     def _show(self, guild_id: int, name: str) -> Response:
-        if not self._rate.allows(PER_ADDRESS, "public", network_of(request.remote_addr)):
-            raise Refusal(_("Too many requests from your network."), _("Wait a minute."))
+        if request.environ.get(_REFUSED):
+            return problem(429, _("Too many requests from your network."), _("Wait a minute."))
         response = make_response(self._render(guild_id, name))
         response.headers["Cache-Control"] = f"public, max-age={KEEP_SECONDS:.0f}"
         return response
 
-    def _render(self, guild_id: int, name: str) -> str:
+    def _render(self, guild_id: int, name: str) -> str | Response:
         with self._services.database.begin() as tx:
             guild_name = guild_store.list_names(tx).get(guild_id)
             is_here = guild_id in guild_store.list_present(tx)
@@ -143,8 +159,3 @@ class PublicPages:
             zone = guilds.time_zone_of(work)
         found = PublicRequest(self._services, guild_id, guild_name, zone, page, tuple(shown))
         return page.view(found)
-
-
-def _add_cache(state: BlueprintSetupState) -> None:
-    assert isinstance(state.app, Flask)
-    state.app.wsgi_app = PublicCache(state.app.wsgi_app)  # type: ignore[assignment, method-assign]

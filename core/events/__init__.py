@@ -64,6 +64,8 @@ class _ChannelEvent(Event):
     channel_id: int
 
 
+SUBSCRIBER_BADGES = frozenset(("subscriber", "founder"))
+
 # -- chat -----------------------------------------------------------------------------------------
 
 
@@ -84,6 +86,11 @@ class Sender:
     badges: tuple[str, ...] = ()
     is_broadcaster: bool = False
     is_bot: bool = False
+
+    @property
+    def is_subscriber(self) -> bool:
+        """Whether they pay for the channel, or founded it."""
+        return not SUBSCRIBER_BADGES.isdisjoint(self.badges)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,6 +322,17 @@ class ExclusionChanged(Event):
     scope: str
     excluded: bool
     changed_by: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingChanged(Event):
+    """An admin has changed a setting, or how a chat command is used.
+
+    Attributes:
+        setting: its key, such as `slot_calls.enabled`; of a chat command `chat.call`.
+    """
+
+    setting: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

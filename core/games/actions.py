@@ -23,7 +23,7 @@ from core.games.starter import GAMES
 from core.guilds.actions import audit
 from core.kit.errors import Refusal
 from core.kit.words import _
-from core.kit.work import Work
+from core.kit.work import Lock, Work
 
 MOST_INDEXES = 100
 """Servers whose games are kept in memory."""
@@ -96,6 +96,7 @@ def save_game(work: Work, title: str, provider: str = "", aliases: str = "") -> 
         raise Refusal(_("The game needs a title."))
     if max(len(title), len(provider)) > MAX_TITLE:
         raise Refusal(_("At most {most} characters, please.").format(most=MAX_TITLE))
+    work.lock(Lock.GAMES)
     before = get_index(work).titled(title)
     banned = before is not None and before.banned
     game = Game(title, provider, split_aliases(aliases), banned, is_own=True)
@@ -110,6 +111,7 @@ def add_alias(work: Work, title: str, alias: str) -> Game:
     Raises:
         Refusal: there is no such game, or the name means a game already.
     """
+    work.lock(Lock.GAMES)
     game, alias = _existing(work, title), clean(alias)
     taken = get_index(work).get(alias)
     if not alias or len(alias) > MAX_TITLE:
@@ -125,6 +127,7 @@ def ban_game(work: Work, title: str, *, banned: bool = True) -> Game:
     Raises:
         Refusal: it is so already, or the name is empty or too long.
     """
+    work.lock(Lock.GAMES)
     match = find_game(work, title)
     known = get_index(work).get(match.title)
     if not clean(title) or len(match.title) > MAX_TITLE:
@@ -145,6 +148,7 @@ def remove_game(work: Work, title: str) -> Game:
     Raises:
         Refusal: the server did not add or change it.
     """
+    work.lock(Lock.GAMES)
     game = _existing(work, title)
     if not game.is_own:
         raise Refusal(
@@ -184,6 +188,7 @@ def import_games(work: Work, file: GameFile) -> ImportPreview:
     Raises:
         Refusal: there is nothing to add or to change.
     """
+    work.lock(Lock.GAMES)
     preview = preview_import(work, file)
     games = [*preview.new, *preview.changed]
     if not games:

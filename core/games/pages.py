@@ -12,7 +12,7 @@ from core.kit.words import _, plural
 PAGES = GuildPages("games", lambda: _("Games"), icon="device-gamepad-2", order=52)
 
 PER_PAGE = 50
-MOST_BYTES = 2_000_000
+MOST_BYTES = 1_000_000
 """Of an uploaded file."""
 
 

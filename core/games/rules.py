@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from rapidfuzz import fuzz, process
@@ -75,16 +76,25 @@ class Match:
 
 def clean(text: str) -> str:
     """A name without control characters and repeated spaces."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     printable = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text)
     return " ".join(printable.split())
 
 
+@lru_cache(maxsize=MOST_GAMES)
 def fold_title(title: str) -> str:
     """The form in which names are compared: `Gonzo's Quest™` and `gonzos quest` are the same."""
-    bare = re.sub("['’`´™®©]", "", title)
-    plain = unicodedata.normalize("NFKD", bare.casefold())
+    bare = _MARKS.sub("", title).casefold()
+    if bare.isascii():
+        return " ".join(_NO_LETTERS.split(bare)).strip() or clean(title).casefold()
+    plain = unicodedata.normalize("NFKD", bare)
     letters = "".join(c if c.isalnum() else " " for c in plain if not unicodedata.combining(c))
     return " ".join(letters.split()) or clean(title).casefold()
+
+
+_MARKS = re.compile("['’`´™®©]")
+_NO_LETTERS = re.compile("[^a-z0-9]+")
 
 
 class Index:
@@ -94,9 +104,16 @@ class Index:
         titles = {fold_title(game.title): game for game in (*starter, *own)}
         self.games = [titles[title] for title in sorted(titles)]
         self._titles = titles
-        self._by_name = {name: game for game in self.games for name in game.names}
+        names = [game.names for game in self.games]
+        self._by_name = {
+            name: game for game, theirs in zip(self.games, names, strict=True) for name in theirs
+        }
         self._by_name |= titles  # a title counts more than another game's alias
         self._names = list(self._by_name)
+        self._texts = [
+            "\n".join((*theirs, fold_title(game.provider)))
+            for game, theirs in zip(self.games, names, strict=True)
+        ]
 
     def get(self, name: str) -> Game | None:
         """The game with exactly this title or alias, whatever its case and marks."""
@@ -132,9 +149,8 @@ class Index:
         folded = fold_title(text) if text.strip() else ""
         return [
             game
-            for game in self.games
-            if (game.banned or not only_banned)
-            and any(folded in name for name in (*game.names, fold_title(game.provider)))
+            for game, names in zip(self.games, self._texts, strict=True)
+            if (game.banned or not only_banned) and folded in names
         ]
 
 

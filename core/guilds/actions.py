@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar, cast
+from uuid import uuid4
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from core.events import SettingChanged
 from core.guilds import store
 from core.guilds.records import AuditEntry, Guild, Permission
 from core.guilds.settings import LANGUAGE, TIME_ZONE, require_fitting
+from core.inbox import actions as inbox
 from core.kit.database import cache_of
 from core.kit.feature import GuildSetting
 from core.kit.guild_settings import GuildSettings
@@ -67,9 +70,18 @@ def change_setting(
     before = _read_again(tx, guild_id, declared)
     store.set_setting(tx, guild_id, declared.key, value, work.actor)
     _drop_cache(tx, guild_id)
-    if audited and before != value:
+    if before == value:
+        return False
+    if audited:
         audit(work, declared.key, before=before, after=value)
-    return before != value
+    publish_change(work, declared.key)
+    return True
+
+
+def publish_change(work: Work, key: str) -> None:
+    """Let features know that a setting has another value."""
+    event = SettingChanged(key=str(uuid4()), guild_id=work.guild_id, at=work.now, setting=key)
+    inbox.publish(work.tx, event)
 
 
 def change_settings(work: Work, kind: type[GuildSettings], /, **values: Any) -> None:
@@ -94,6 +106,7 @@ def reset_setting(work: Work, settings: Settings, declared: GuildSetting[Any]) -
     _drop_cache(tx, guild_id)
     after = setting(tx, guild_id, declared)
     audit(work, declared.key, "reset", before=before, after=after)
+    publish_change(work, declared.key)
     return True
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from core.guilds import store
-from core.guilds.actions import audit, setting
+from core.guilds.actions import audit, publish_change, setting
 from core.guilds.records import AuditEntry
 from core.kit.database import cache_of
 from core.kit.errors import Refusal
@@ -32,14 +32,17 @@ OTHER_BOTS = {
 def rules_of(tx: Connection, guild_id: int, command: ChatCommand) -> ChatRules:
     """How a command is used in this server. Costs one statement in a transaction, together with
     the server's settings."""
-    stored = setting(tx, guild_id, _declared(command.names[0]))
-    return from_stored(stored) if stored else ChatRules(command.names)
+    return _rules(tx, guild_id, command.names)
 
 
 def names_of(work: Work, usual: tuple[str, ...]) -> tuple[str, ...]:
     """What a command is called in this server; `usual` are the names that it is declared with."""
-    stored = setting(work.tx, work.guild_id, _declared(usual[0]))
-    return from_stored(stored).names if stored else usual
+    return _rules(work.tx, work.guild_id, usual).names
+
+
+def _rules(tx: Connection, guild_id: int, usual: tuple[str, ...]) -> ChatRules:
+    stored = setting(tx, guild_id, _declared(usual[0]))
+    return from_stored(stored) if stored else ChatRules(usual)
 
 
 def from_stored(stored: Mapping[str, Any]) -> ChatRules:
@@ -48,7 +51,12 @@ def from_stored(stored: Mapping[str, Any]) -> ChatRules:
 
 
 def _declared(name: str) -> GuildSetting[Any]:
-    return GuildSetting(f"chat.{name}", dict, None, "")
+    return GuildSetting(key_of(name), dict, None, "")
+
+
+def key_of(name: str) -> str:
+    """The setting that holds the rules of a command; `name` is its first one."""
+    return f"chat.{name}"
 
 
 def parse_names(text: str) -> tuple[str, ...]:
@@ -100,6 +108,7 @@ def change_command(
         before=_stored(before),
         after=_stored(rules),
     )
+    publish_change(work, key)
     return True
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from core.events import ChatMessageSent, Event, Sender
+from core.events import SUBSCRIBER_BADGES, ChatMessageSent, Event, Sender
 from core.kit.feature import BatchHandler, ChatCommand, ChatRules, ChatUsers, EventHandler, Feature
 
 
@@ -60,7 +60,7 @@ def _as_declared(_tx: Connection, _guild_id: int, command: ChatCommand) -> ChatR
 
 
 _BADGES: Mapping[ChatUsers, frozenset[str]] = {
-    "subscribers": frozenset(("subscriber", "founder", "moderator")),
+    "subscribers": SUBSCRIBER_BADGES | {"moderator"},
     "moderators": frozenset(("moderator",)),
 }
 

@@ -366,14 +366,14 @@ class PublicPage:
     Attributes:
         title: returns its heading.
         setting: whether the server shows it.
-        view: `view(public)` -> HTML.
+        view: `view(public)` -> HTML, or a file.
     """
 
     name: str
     title: Callable[[], str]
     icon: str
     setting: "GuildSetting[bool]"
-    view: "Callable[[PublicRequest], str]"
+    view: "Callable[[PublicRequest], str | Response]"
     order: int = 50
 
 

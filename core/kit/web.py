@@ -40,6 +40,8 @@ _log = structlog.get_logger(__name__)
 
 DISCORDS_PICTURES = "https://cdn.discordapp.com"
 WEBHOOKS = "/webhooks/"
+MOST_SENT = 1_500_000
+"""Bytes that a form, with its files, may have."""
 PICTURES = "REGULARS_PICTURES"
 """In an application's config: the address that its pages may show pictures from."""
 
@@ -175,6 +177,8 @@ def _answer_errors(app: Flask) -> None:
 
 def _told(error: HTTPException) -> tuple[str, str]:
     """What happened and what to do; for machines, the name of the status."""
+    if _is_for_people() and error.code == 413:
+        return _("This is too large."), _("Send less at once.")
     if error.code != 404 or not _is_for_people():
         return error.name, ""
     return _("This page does not exist."), _(
@@ -211,6 +215,7 @@ def edge(app: Flask, pictures: str = DISCORDS_PICTURES, *, is_https: bool = Fals
         is_https: browsers reach us over https, and are told to stay there.
     """
     app.config[PICTURES] = pictures
+    app.config |= {"MAX_CONTENT_LENGTH": MOST_SENT, "MAX_FORM_MEMORY_SIZE": MOST_SENT}
     app.session_interface = _Sessions()
     app.request_class = _Request
     _speak_as_asked(app)

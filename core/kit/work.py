@@ -63,6 +63,7 @@ class Lock(StrEnum):
 
     LINKS = "people_links"
     KICK_REVIEW = "kick_review"
+    GAMES = "games"
     WATCHTIME = "watchtime"
     SLOT_CALLS = "slot_calls"
     BONUS_HUNT = "bonus_hunt"
@@ -73,8 +74,8 @@ class Lock(StrEnum):
     KICK_CHANNEL = "kick_channel"
 
 
-_BEFORE_HANDLERS = 2
-"""The first locks are taken while a batch is translated, and never by its handlers."""
+_BEFORE_HANDLERS = 3
+"""The first locks are taken by admins or while a batch is translated, never by its handlers."""
 
 
 class UnscopedStatement(Exception):

@@ -41,12 +41,15 @@ LONGEST_SECONDS = 15.0
 class Rendered:
     """A payload rendered for Discord.
 
-    `view` is a function because a view belongs to the running event loop. `calls` is the one member
-    who is mentioned above the embed; nobody else is ever pinged.
+    `view` is a function because a view belongs to the running event loop. `files` is called on a
+    thread at each attempt, so that a picture is drawn only when it is sent; the embed shows one as
+    `attachment://name`. `calls` is the one member who is mentioned above the embed; nobody else is
+    ever pinged.
     """
 
     embed: discord.Embed
     view: Callable[[], discord.ui.View | None] = field(default=lambda: None)
+    files: Callable[[], list[discord.File]] = field(default=list)
     calls: int | None = None
 
 
@@ -102,7 +105,8 @@ class DiscordTransport:
         rendered = await self._render(message)
         channel = await self._channel(message)
         try:
-            sent = await channel.send(nonce=str(message.id), **_content(rendered))
+            files = await asyncio.to_thread(rendered.files)
+            sent = await channel.send(nonce=str(message.id), files=files, **_content(rendered))
         except discord.Forbidden as error:
             if error.code not in _CLOSED or not message.target.get("if_possible"):
                 raise
@@ -139,7 +143,8 @@ class DiscordTransport:
                 await posted.delete()
             else:
                 rendered = await self._render(message)
-                await posted.edit(embed=rendered.embed, view=rendered.view())
+                files = await asyncio.to_thread(rendered.files)
+                await posted.edit(embed=rendered.embed, view=rendered.view(), attachments=files)
         except discord.NotFound as error:
             if error.code != 10008:
                 raise

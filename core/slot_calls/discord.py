@@ -1,20 +1,21 @@
 """`/slotcalls`, and the buttons below each post."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
+from core.drand.client import chain_of
 from core.kit.discord_buttons import PersistentButton
-from core.kit.discord_ui import PRIVATE, answer, require_permissions, run_action
+from core.kit.discord_ui import PRIVATE, answer, require_permissions, run_action, services_of
 from core.kit.paginator import Page, Paginator, Reader, nearest_page, page_view, show
 from core.kit.words import _
 from core.outbox.discord_transport import Rendered
 from core.people.exclusions import discord as exclusions
 from core.people.exclusions.messages import excluded
-from core.slot_calls import actions, messages
+from core.slot_calls import actions, messages, panel, picks, store
 
 Context = commands.Context[commands.Bot]
 
@@ -67,8 +68,8 @@ def render_post(payload: Mapping[str, Any]) -> Rendered:
 
 
 async def _open_queue(reader: Reader, _key: str, number: int) -> Page:
-    calls = await reader.run_action(actions.list_open)
-    names = await reader.run_action(actions.get_names)
+    calls = await reader.run_action(store.list_open)
+    names = await reader.run_action(store.get_names)
     number, pages = nearest_page(number, len(calls), messages.PER_PAGE)
     return Page(messages.queue(calls, number, pages, names), number, pages)
 
@@ -77,12 +78,17 @@ QUEUE = Paginator("slot_calls_queue", "queue", _open_queue)
 
 
 async def _open_history(reader: Reader, _key: str, number: int) -> Page:
-    found = await reader.run_action(actions.get_history)
+    found = await reader.run_action(store.get_history)
     number, pages = nearest_page(number, len(found.played), messages.PER_PAGE)
     return Page(messages.history(found, number, pages), number, pages)
 
 
 HISTORY = Paginator("slot_history", "slotcalls history", _open_history)
+
+
+def render_pick(payload: Mapping[str, Any]) -> Rendered:
+    """A random pick."""
+    return Rendered(messages.random_pick(payload))
 
 
 def render_panel(payload: Mapping[str, Any]) -> Rendered:
@@ -161,13 +167,13 @@ class SlotCalls(commands.Cog):
         place = channel or ctx.channel
         assert isinstance(place, discord.abc.GuildChannel), "the command is for servers only"
         require_permissions(place, ctx.me)
-        await run_action(ctx, actions.post_panel, place.id)
+        await run_action(ctx, panel.post_panel, place.id)
         await answer(ctx, messages.panel_posted(place.id))
 
     @slotcalls.command(name="nopanel", extras=PRIVATE)
     async def nopanel(self, ctx: Context) -> None:
         """Delete the message that shows the queue."""
-        await run_action(ctx, actions.remove_panel)
+        await run_action(ctx, panel.remove_panel)
         await answer(ctx, messages.panel_removed())
 
     @slotcalls.command(name="played", extras=PRIVATE, ignore_extra=False)
@@ -183,6 +189,17 @@ class SlotCalls(commands.Cog):
     async def history(self, ctx: Context) -> None:
         """Show what was played, and the best and the worst game."""
         await show(ctx, HISTORY)
+
+    @slotcalls.command(name="pick", extras=PRIVATE)
+    @app_commands.describe(how="random: the public beacon decides; oldest: the first in the queue")
+    async def pick(self, ctx: Context, how: Literal["random", "oldest"] = "random") -> None:
+        """Pick what is played next."""
+        if how == "oldest":
+            await answer(ctx, messages.picked(await run_action(ctx, picks.pick_first)))
+            return
+        chain = chain_of(services_of(ctx).settings)
+        started = await run_action(ctx, picks.start_random_pick, chain)
+        await answer(ctx, messages.picking(started.number))
 
     @slotcalls.command(name="clear", extras=PRIVATE)
     async def clear(self, ctx: Context) -> None:

@@ -1,21 +1,25 @@
 """What the slot calls feature declares."""
 
-from core.events import ExclusionChanged, StreamWentLive
-from core.kit.feature import ChatCommand, Feature
+from core.events import ExclusionChanged, SettingChanged, StreamWentLive
+from core.kit.feature import ChatCommand, Feature, Task
 from core.kit.privacy import personal_data
 from core.kit.words import N_
 from core.kit.work import chat_action, chat_batch_action, event_action
 from core.slot_calls import messages
-from core.slot_calls.actions import (
-    call_slots,
-    cancel_call,
-    on_exclusion_changed,
-    on_stream_started,
-    skip_calls,
-    tell_calls,
+from core.slot_calls.actions import on_exclusion_changed, on_stream_started, skip_calls
+from core.slot_calls.calls import call_slots, cancel_call, tell_calls
+from core.slot_calls.discord import (
+    HISTORY,
+    QUEUE,
+    CallButton,
+    SlotCalls,
+    render_panel,
+    render_pick,
+    render_post,
 )
-from core.slot_calls.discord import HISTORY, QUEUE, CallButton, SlotCalls, render_panel, render_post
 from core.slot_calls.pages import PAGES, PUBLIC, activity, setup, stats
+from core.slot_calls.panel import on_setting_changed
+from core.slot_calls.picks import finish_picks
 from core.slot_calls.records import SlotCall
 from core.slot_calls.rules import NAMES, SlotCallSettings
 
@@ -23,6 +27,7 @@ FEATURE = Feature(
     "slot_calls",
     handlers={
         ExclusionChanged: event_action(on_exclusion_changed),
+        SettingChanged: event_action(on_setting_changed),
         StreamWentLive: event_action(on_stream_started),
     },
     paginators=(QUEUE, HISTORY),
@@ -49,19 +54,27 @@ FEATURE = Feature(
         ),
     ),
     settings=tuple(SlotCallSettings.declared.values()),
-    embeds={"slot_calls.post": render_post, "slot_calls.panel": render_panel},
+    tasks=(Task("slot_calls.picks", lambda _settings: 2.0, finish_picks),),
+    embeds={
+        "slot_calls.post": render_post,
+        "slot_calls.panel": render_panel,
+        "slot_calls.pick": render_pick,
+    },
     lines={
         "slot_calls.accepted": messages.accepted,
         "slot_calls.rejected": messages.rejected,
         "slot_calls.withdrawn": messages.withdrawn,
         "slot_calls.nothing": messages.nothing,
         "slot_calls.mine": messages.mine,
+        "slot_calls.next": messages.next_up,
     },
     buttons=(CallButton,),
     audit={
         "slot_calls.done": N_("marked request {target} as done"),
         "slot_calls.skipped": N_("skipped request {target}"),
         "slot_calls.result": N_("noted the result of request {target}: {after}"),
+        "slot_calls.pick": N_("started random pick {target}"),
+        "slot_calls.picked": N_("picked request {target}"),
         "slot_calls.panel": N_("posted a panel of the queue in {target}"),
     },
     dashboard=PAGES,

@@ -11,9 +11,10 @@ from core.kit.amounts import show_amount
 from core.kit.clock import parse_instant
 from core.kit.discord_ui import Tone, ago, card, lines, safe, status_card
 from core.kit.words import _, plural
-from core.slot_calls.actions import History, Status
+from core.slot_calls.actions import Status
 from core.slot_calls.records import SlotCall
 from core.slot_calls.rules import SlotCallSettings
+from core.slot_calls.store import History
 
 _STATES: dict[str, tuple[str, Tone]] = {
     "open": ("🎰", "kick"),
@@ -71,6 +72,11 @@ def mine(payload: Mapping[str, Any]) -> str:
     return _("@{viewer} In the queue: {calls}").format(viewer=payload["viewer"], calls=calls)
 
 
+def next_up(payload: Mapping[str, Any]) -> str:
+    """Chat line about a request that was picked."""
+    return _("@{viewer} {slot} is next!").format_map(payload)
+
+
 # -- Discord --------------------------------------------------------------------------------------
 
 
@@ -86,6 +92,8 @@ def post(payload: Mapping[str, Any]) -> discord.Embed:
         body = safe(payload["provider"]) + " · " + body
     if payload.get("suggestion"):
         body += "\n❔ " + _("Maybe **{title}**?").format(title=safe(payload["suggestion"]))
+    if payload.get("is_picked") and payload["state"] == "open":
+        body = "▶️ " + _("**Next up**") + "\n" + body
     ends = {
         "done": _("Played · <@{closed_by}>"),
         "skipped": _("Skipped · <@{closed_by}>"),
@@ -157,6 +165,7 @@ def queue(
             "slot": call.slot,
             "viewer": call.viewer_name,
             "called_at": call.called_at,
+            "is_picked": call.picked_at is not None,
         }
         for call in calls
     ]
@@ -185,11 +194,49 @@ def _queue_card(
         return card("🎰 " + _("The queue is empty"), text, footer=footer)
     title = plural("{count} request in the queue", "{count} requests in the queue", waiting)
     told = [
-        f"`#{row['number']}` **{safe(row['slot'])}** · {safe(row['viewer'])} · "
-        f"{ago(row['called_at'])}"
+        f"{'▶️ ' if row.get('is_picked') else ''}`#{row['number']}` **{safe(row['slot'])}** · "
+        f"{safe(row['viewer'])} · {ago(row['called_at'])}"
         for row in rows
     ]
     return card("🎰 " + title, lines(told), tone="kick", footer=footer)
+
+
+def random_pick(payload: Mapping[str, Any]) -> discord.Embed:
+    """A random pick: announced with what decides, and later its result."""
+    title = "🎲 " + _("Random pick #{number}").format_map(payload)
+    when = ago(parse_instant(payload["round_at"]))
+    told = [
+        plural("{count} request takes part.", "{count} requests take part.", payload["entrants"]),
+        _(
+            "Round **{round}** of the public beacon [drand](https://drand.love) decides {when}."
+        ).format(round=payload["round"], when=when),
+        "",
+        _("List: `{hash}`").format_map(payload),
+        _("Seed: `{commitment}`").format_map(payload),
+    ]
+    results = {
+        "done": _("**{slot}**, requested by {viewer}").format(
+            slot=safe(payload.get("slot", "")), viewer=safe(payload.get("viewer", ""))
+        ),
+        "failed": _("Nothing was picked: the beacon did not answer, or no request was left."),
+    }
+    state = payload.get("state", "waiting")
+    if state in results:
+        told = ["▶️ " + results[state], "", *told]
+    tone: Tone = {"done": "success", "failed": "warning"}.get(state, "kick")  # type: ignore[assignment]
+    return card(title, lines(told), tone=tone)
+
+
+def picking(number: int) -> discord.Embed:
+    """A random pick was started."""
+    body = _("The list is frozen and posted. The public beacon decides in some seconds.")
+    return card("🎲 " + _("Random pick #{number}").format(number=number), body, tone="success")
+
+
+def picked(call: SlotCall) -> discord.Embed:
+    """A request was picked."""
+    body = _("Requested by **{viewer}**").format(viewer=safe(call.viewer_name))
+    return card("▶️ " + _("Next up: {slot}").format(slot=safe(call.slot)), body, tone="success")
 
 
 def result(bet: Decimal, win: Decimal) -> str:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from flask import Response
+from flask import Response, request
 
+from core.drand.client import chain_of
 from core.guilds.actions import load_settings
 from core.guilds.channels import find_trouble, say_trouble
 from core.guilds.records import ChannelTrouble
@@ -23,7 +24,7 @@ from core.kit.words import _, plural
 from core.kit.work import Work
 from core.people.exclusions import actions as exclusions
 from core.people.exclusions.routes import add_exclusions
-from core.slot_calls import actions, messages
+from core.slot_calls import actions, messages, picks, store
 from core.slot_calls.rules import SlotCallSettings
 
 PAGES = GuildPages("slot_calls", lambda: _("Slot requests"), icon="list-numbers", order=50)
@@ -37,7 +38,7 @@ def queue(page: Page) -> str:
     """Everything about slot requests."""
     return page.render(
         "slot_calls/queue.html",
-        calls=page.run(actions.list_open),
+        calls=page.run(store.list_open),
         status=page.run(actions.get_status),
         excluded=page.run(exclusions.list_excluded, "slot_calls"),
         fields=setting_fields(page, SlotCallSettings.declared.values()),
@@ -55,7 +56,7 @@ def close(page: Page, number: int, state: actions.Closed) -> Response:
 @PAGES.get("history")
 def history(page: Page) -> str:
     """What was played, with bets and wins."""
-    found = page.run(actions.get_history)
+    found = page.run(store.get_history)
     return page.render(
         "slot_calls/history.html", found=found, result=messages.result, show_amount=show_amount
     )
@@ -91,6 +92,16 @@ def set_closed(page: Page, what: str) -> Response:
     return page.done(done, to=queue)
 
 
+@PAGES.post("pick/<any(random, oldest):how>", shows=queue)
+def pick(page: Page, how: str) -> Response:
+    """Pick what is played next."""
+    if how == "oldest":
+        call = page.run(picks.pick_first)
+        return page.done(_("Next up: {slot}").format(slot=call.slot), to=queue)
+    page.run(picks.start_random_pick, chain_of(page.services.settings))
+    return page.done(_("The public beacon decides in some seconds."), to=queue)
+
+
 @PAGES.post("clear", shows=queue)
 def clear(page: Page) -> Response:
     """Skip everything."""
@@ -104,7 +115,7 @@ add_exclusions(PAGES, "slot_calls", shows=queue)
 
 def stats(work: Work) -> list[Stat]:
     """For the overview."""
-    waiting = work.count(actions.IS_OPEN)
+    waiting = work.count(store.IS_OPEN)
     return [Stat(_("Requests in the queue"), f"{waiting:,}", pages="slot_calls", icon=PAGES.icon)]
 
 
@@ -113,7 +124,7 @@ def activity(page: Page) -> list[Activity]:
     url, says = page.url_of(PAGES, queue), _("{viewer} requested {slot}.")
     return [
         Activity(one.called_at, says.format(viewer=one.viewer_name, slot=one.slot), PAGES.icon, url)
-        for one in page.run(actions.list_newest, MOST_ACTIVITIES)
+        for one in page.run(store.list_newest, MOST_ACTIVITIES)
     ]
 
 
@@ -122,7 +133,7 @@ def setup(page: Page) -> list[SetupStep]:
 
     def load(work: Work) -> tuple[SlotCallSettings, ChannelTrouble | None, Sequence[str]]:
         settings = load_settings(work, SlotCallSettings)
-        return settings, find_trouble(work, settings.channel), actions.get_names(work)
+        return settings, find_trouble(work, settings.channel), store.get_names(work)
 
     settings, trouble, names = page.run(load)
     if not settings.channel:
@@ -141,11 +152,22 @@ def setup(page: Page) -> list[SetupStep]:
     ]
 
 
-def _public(public: PublicRequest) -> str:
-    calls, names = public.run(actions.list_open), public.run(actions.get_names)
+def _public(public: PublicRequest) -> str | Response:
+    if proof := request.args.get("proof", type=int):
+        name = f"pick-{proof}.json"
+        return Response(
+            public.run(picks.make_proof, proof),
+            content_type="application/json",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+    calls, names = public.run(store.list_open), public.run(store.get_names)
     shown = calls[:MOST_PUBLIC]
     return public.render(
-        "slot_calls/public.html", calls=shown, waiting=len(calls), command=names[0]
+        "slot_calls/public.html",
+        calls=shown,
+        waiting=len(calls),
+        command=names[0],
+        picked=public.run(picks.list_finished),
     )
 
 

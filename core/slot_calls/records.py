@@ -17,13 +17,15 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.events import ChatMessageSent
-from core.games.records import Found
 from core.kit.personal import holds
 from core.kit.records import ChannelId, GuildRecord, MemberId, one_of
 from core.people.records import ViewerRecord, viewer_key
 
 State = Literal["open", "done", "skipped", "cancelled"]
 """`cancelled`: the viewer withdrew it."""
+
+PickState = Literal["waiting", "done", "failed"]
+"""`waiting` for the beacon; `failed` if it did not answer, or no request was left."""
 
 
 class SlotCall(ViewerRecord, kw_only=True):
@@ -34,7 +36,6 @@ class SlotCall(ViewerRecord, kw_only=True):
     number: Mapped[int] = mapped_column(comment="counts up within the server")
     slot: Mapped[str] = mapped_column(comment="the game's title, or what was typed")
     provider: Mapped[str] = mapped_column(default="", server_default="")
-    found: Mapped[Found] = mapped_column(Text, default="unknown", server_default="unknown")
     suggestion: Mapped[str] = mapped_column(
         default="", server_default="", comment="a similar game, if none is meant for certain"
     )
@@ -46,13 +47,19 @@ class SlotCall(ViewerRecord, kw_only=True):
         info=holds("text"), comment="chat message that made the call"
     )
     called_at: Mapped[datetime]
-    channel_id: Mapped[ChannelId] = mapped_column(comment="Discord channel of the post")
+    channel_id: Mapped[ChannelId] = mapped_column(
+        comment="Discord channel of the post; 0 without one"
+    )
     state: Mapped[State] = mapped_column(Text, default="open", server_default="open")
     closed_at: Mapped[datetime | None] = mapped_column(default=None)
     closed_by: Mapped[MemberId | None] = mapped_column(
         default=None, info=holds("number"), comment="Discord id of the moderator"
     )
 
+    picked_at: Mapped[datetime | None] = mapped_column(default=None, comment="is played next")
+    picked_in: Mapped[ChannelId | None] = mapped_column(
+        default=None, comment="Discord channel in which that was posted"
+    )
     bet: Mapped[Decimal | None] = mapped_column(Numeric(24, 8), default=None)
     win: Mapped[Decimal | None] = mapped_column(Numeric(24, 8), default=None)
 
@@ -61,7 +68,6 @@ class SlotCall(ViewerRecord, kw_only=True):
         UniqueConstraint("guild_id", "platform", "message_id", name="slot_calls_once"),
         viewer_key("slot_calls_viewer"),
         one_of("state", State, name="slot_calls_state"),
-        one_of("found", Found, name="slot_calls_found"),
         Index("slot_calls_open", "guild_id", "number", postgresql_where=text("state = 'open'")),
         Index("slot_calls_by_viewer", "guild_id", "viewer_id", text("called_at DESC")),
     )
@@ -74,6 +80,36 @@ class SlotCall(ViewerRecord, kw_only=True):
     def is_from(self, message: ChatMessageSent) -> bool:
         """Whether this message made the call."""
         return (self.platform, self.message_id) == (message.platform, message.message_id)
+
+
+class RandomPick(GuildRecord, kw_only=True):
+    """A request that the public beacon picks. The list holds pseudonyms of requests."""
+
+    __tablename__ = "slot_calls_picks"
+
+    number: Mapped[int] = mapped_column(comment="counts up within the server")
+    state: Mapped[PickState] = mapped_column(Text, default="waiting", server_default="waiting")
+    entrants: Mapped[int]
+    seed: Mapped[str] = mapped_column(comment="hex; published with the result")
+    snapshot: Mapped[str] = mapped_column(repr=False)
+    snapshot_hash: Mapped[str] = mapped_column(comment="SHA-256 of the snapshot, in hex")
+    frozen_at: Mapped[datetime]
+    chain: Mapped[str] = mapped_column(comment="the beacon's")
+    round: Mapped[int]
+    round_at: Mapped[datetime]
+    channel_id: Mapped[ChannelId]
+    randomness: Mapped[str | None] = mapped_column(default=None, comment="the round's, in hex")
+    signature: Mapped[str | None] = mapped_column(default=None, comment="the round's, in hex")
+    drawn: Mapped[int] = mapped_column(
+        default=0, server_default="0", comment="how many were drawn until one was still open"
+    )
+    call: Mapped[int | None] = mapped_column(default=None, comment="number of the request")
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "number", name="slot_calls_picks_numbered"),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="slot_calls_picks_guild"),
+        one_of("state", PickState, name="slot_calls_picks_state"),
+    )
 
 
 class QueuePanel(GuildRecord, kw_only=True):

@@ -53,8 +53,8 @@ _NOBODYS = {
     "Discord's number of a channel, a message or a role": """
         guild_channel_troubles.channel_id people_panels.message_id people_panels.channel_id
         raffle_draws.channel_id raffle_picks.channel_id roles_rewards.role_id
-        roles_grants.role_id slot_calls.channel_id slot_calls_panels.channel_id
-        bonus_hunts.channel_id
+        roles_grants.role_id slot_calls.channel_id slot_calls.picked_in
+        slot_calls_panels.channel_id slot_calls_picks.channel_id bonus_hunts.channel_id
         wagers_accounts.role_id
         guild_permissions.role_id""",
     "a number of ours, or of one delivery": """
@@ -71,6 +71,8 @@ _NOBODYS = {
         raffle_balances.tickets raffle_draws.tickets raffle_entries.amount raffle_gifts.tickets
         raffle_rates.tickets raffle_source_totals.tickets""",
     "random, sealed or hashed": """
+        slot_calls_picks.seed slot_calls_picks.snapshot slot_calls_picks.snapshot_hash
+        slot_calls_picks.chain slot_calls_picks.randomness slot_calls_picks.signature
         games_catalogues.version slot_calls_panels.name bonus_hunts.message
         logins_sessions.token_hash
         kick_accounts.access_token kick_accounts.refresh_token

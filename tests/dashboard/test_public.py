@@ -43,7 +43,7 @@ def app() -> App:
 
 @pytest.fixture
 def browser(app: App) -> Client:
-    return Client(PublicCache(app))
+    return Client(PublicCache(app, lambda _address: True))
 
 
 def test_page_is_made_once_until_it_is_old(
@@ -107,6 +107,24 @@ def test_one_page_more_than_allowed_at_once_is_old_or_refused(
             maker.join()
 
 
+def test_one_too_many_is_refused_without_waiting_for_a_place(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def allows(address: str) -> bool:
+        asked.append(address)
+        return len(asked) < 2
+
+    browser = Client(PublicCache(app, allows))
+    monkeypatch.setattr(public, "MOST_AT_ONCE", 0)
+    assert browser.get("/p/1/a", environ_base={"REMOTE_ADDR": "192.0.2.7"}).text == "page 1"
+    assert browser.get("/p/1/a").text == "page 1", "a kept page counts for nobody"
+    browser.get("/p/1/b")
+    assert asked[0] == "192.0.2.7"
+    assert [bool(one.get("regulars.refused")) for one in app.asked] == [False, True]
+
+
 def test_visitor_who_is_logged_in_leaves_nothing_for_the_next(site: Site) -> None:
     first = site.visitor("nora").get(QUEUE)
     assert first.status_code == 200
@@ -121,7 +139,7 @@ def test_only_pages_that_are_made_count_towards_the_limit(site: Site) -> None:
         assert visitor.get(QUEUE).status_code == 200
     made = [visitor.get(f"{QUEUE}?n={number}") for number in range(PER_ADDRESS.amount)]
     assert [page.status_code for page in made[:-1]] == [200] * (PER_ADDRESS.amount - 1)
-    assert made[-1].status_code != 200
+    assert made[-1].status_code == 429
     assert "Too many requests from your network" in words(made[-1])
 
 

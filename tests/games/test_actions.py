@@ -6,9 +6,11 @@ from sqlalchemy import Connection
 from core.games import actions
 from core.games.rules import read_file
 from core.games.starter import GAMES
+from core.kit.database import Database
 from core.kit.errors import Refusal
 from core.kit.work import Work
-from tests.slot_calls.scene import Guild
+from tests.clean import cleaned
+from tests.slot_calls.scene import Act, Guild, all_at_once
 
 
 @pytest.fixture
@@ -112,3 +114,16 @@ def test_games_are_read_once_until_they_change(guild: Guild) -> None:
     assert guild.do(index) is before
     guild.do(actions.save_game, "Second Game")
     assert guild.do(index) is not before
+
+
+def test_changes_at_the_same_time_are_all_kept(database: Database, guild_id: int) -> None:
+    acts: list[tuple[int, Act]] = [
+        (guild_id, lambda guild, n=n: guild.do(actions.add_alias, "Mental", f"alias{n}"))  # type: ignore[misc]
+        for n in range(4)
+    ]
+    with cleaned(database):
+        all_at_once(database, [*acts, (guild_id, lambda one: one.do(actions.ban_game, "Mental"))])
+        with database.begin() as tx:
+            game = Guild(tx, guild_id).do(actions.get_index).titled("Mental")
+    assert game is not None
+    assert (sorted(game.aliases), game.banned) == ([f"alias{n}" for n in range(4)], True)

@@ -66,6 +66,13 @@ def test_bad_files_are_refused(admin: Visitor, fields: dict[str, object], why: s
     assert why in sent(admin, "preview", **fields)
 
 
+def test_whole_list_can_be_imported(admin: Visitor) -> None:
+    text = "\n".join(f"Game {number},{'A provider ' * 7}" for number in range(8_000))
+    assert 500_000 < len(text) < MOST_BYTES
+    assert "New 8,000" in sent(admin, "preview", text=text)
+    assert "8000 games imported." in sent(admin, "import", text=text).replace(",", "")
+
+
 def test_exported_file_is_understood_again(admin: Visitor) -> None:
     sent(admin, "save", title="=1+1", provider="Me", aliases="a | b")
     file = admin.get(f"{PAGE}/games.csv")

@@ -121,6 +121,15 @@ def test_unchanged_value_is_not_audited(tx: Connection, guild_id: int) -> None:
     assert len(audit(tx, guild_id)) == 1
 
 
+def test_changes_are_published_once(tx: Connection, guild_id: int) -> None:
+    act(tx, guild_id, change_setting, LIMIT, 5)
+    act(tx, guild_id, change_setting, LIMIT, 5)
+    published = text("SELECT body ->> 'setting' FROM inbox_deliveries WHERE lane = :lane")
+    assert tx.scalars(published, {"lane": f"own:{guild_id}"}).all() == [LIMIT.key]
+    reset(tx, guild_id, LIMIT, environment(None))
+    assert len(tx.scalars(published, {"lane": f"own:{guild_id}"}).all()) == 2
+
+
 def test_admin_confirming_the_environment_value_keeps_it(tx: Connection, guild_id: int) -> None:
     actions.apply_environment(tx, environment(guild_id, 777), DECLARED)
     cache_of(tx).clear()

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from core.kit import words
 from core.kit.errors import Outage, Refusal
-from core.kit.web import DeferredResponse, edge, problem
+from core.kit.web import MOST_SENT, DeferredResponse, edge, problem
 
 
 @pytest.fixture
@@ -246,6 +246,15 @@ def test_translated_template_escapes_its_arguments(client: FlaskClient) -> None:
     with app.test_request_context(), words.speak("sv"):
         sentence = "{% trans name %}Linked with {{ name }}{% endtrans %}"
         assert render_template_string(sentence, name="<b>") == "Länkad med &lt;b&gt;"
+
+
+def test_form_that_is_too_large_is_refused_in_words(client: FlaskClient) -> None:
+    answer = client.post("/echo/a", data={"field": "x" * 1_000_000})
+    assert answer.json == ["a", None, "x" * 1_000_000]
+    answer = client.post(
+        "/echo/a", data={"field": "x" * MOST_SENT}, headers={"Accept": "text/html"}
+    )
+    assert (answer.status_code, "This is too large." in answer.text) == (413, True)
 
 
 def test_unknown_url_shows_a_readable_404_page(client: FlaskClient) -> None:

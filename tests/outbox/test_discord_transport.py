@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -35,7 +36,12 @@ def render(payload: Mapping[str, Any]) -> Rendered:
         return made
 
     embed = discord.Embed(title=payload["title"], description=payload.get("body"))
-    return Rendered(embed, view, payload.get("calls"))
+
+    def files() -> list[discord.File]:
+        name = payload.get("file")
+        return [discord.File(BytesIO(name.encode()), "a.txt")] if name else []
+
+    return Rendered(embed, view, files, payload.get("calls"))
 
 
 def outgoing(title: str = "Hello", **changes: Any) -> Outgoing:
@@ -106,6 +112,23 @@ async def test_edit_changes_the_original_and_removes_buttons(rig: Rig) -> None:
     (line,) = await rig.hands.transcript("general")
     assert line["embeds"][0]["title"] == "Played"
     assert line["components"] == []
+
+
+async def test_files_are_sent_and_replaced_by_an_edit(rig: Rig) -> None:
+    receipt = await rig.transport.deliver(outgoing(payload={"title": "Open", "file": "one"}))
+    _keep_receipt(rig.database, receipt)
+    channel = rig.client.get_partial_messageable(GENERAL)
+
+    async def shown() -> list[bytes]:
+        message = await channel.fetch_message(receipt["message_id"])
+        return [await one.read() for one in message.attachments]
+
+    assert await shown() == [b"one"]
+    target = {"channel_id": GENERAL, "edits": "original"}
+    await rig.transport.deliver(outgoing(payload={"title": "x", "file": "two"}, target=target))
+    assert await shown() == [b"two"]
+    await rig.transport.deliver(outgoing(payload={"title": "x"}, target=target))
+    assert await shown() == []
 
 
 async def test_edit_of_a_deleted_message_is_skipped(rig: Rig) -> None:

@@ -24,7 +24,7 @@ from core.people.exclusions import actions as exclusions
 from core.people.exclusions.records import Exclusion
 from core.people.records import Tombstone
 from core.privacy import actions
-from core.slot_calls.actions import get_call
+from core.slot_calls.store import get_call
 from tests.acting import act
 from tests.privacy.scene import (
     KEPT,

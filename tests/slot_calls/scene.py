@@ -1,20 +1,24 @@
 """A guild that takes slot calls, and ways to look at what happened."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from threading import Barrier
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
-from core.events import ChatMessageSent, ExclusionChanged, Sender
+from core.events import ChatMessageSent, Event, Sender, SettingChanged, from_json
 from core.guilds.records import AuditEntry
-from core.kit.database import cache_of
+from core.inbox.records import deliveries
+from core.kit.database import Database, cache_of
+from core.kit.errors import Refusal
 from core.kit.work import Work, run_in_guild
 from core.outbox.records import messages
 from core.people.exclusions.actions import list_excluded
-from core.slot_calls import actions
+from core.slot_calls import actions, store
 from core.slot_calls.feature import FEATURE
 
 P = ParamSpec("P")
@@ -103,9 +107,16 @@ class Guild:
         (command,) = (one for one in FEATURE.chat_commands if message.command in one.names)
         command.run(self.tx, [message])
 
-    def handle_event(self, event: ExclusionChanged) -> None:
+    def handle_event(self, event: Event) -> None:
         cache_of(self.tx).clear()
-        FEATURE.handlers[ExclusionChanged](self.tx, event)
+        FEATURE.handlers[type(event)](self.tx, event)
+
+    def handle_changed_settings(self) -> None:
+        """What the worker does after a commit."""
+        ours = deliveries.c.kind == "SettingChanged", deliveries.c.lane == f"own:{self.id}"
+        for row in self.tx.execute(select(deliveries).where(*ours).order_by(deliveries.c.id)):
+            self.handle_event(from_json(SettingChanged, row.body))
+        self.tx.execute(delete(deliveries).where(*ours))
 
     def excluded(self) -> list[str]:
         """Names of viewers who may not request slots."""
@@ -116,7 +127,7 @@ class Guild:
         self.do(actions.configure, channel=channel, cooldown_seconds=0)
 
     def queue(self) -> list[str]:
-        return [f"#{c.number} {c.slot} ({c.viewer_name})" for c in self.do(actions.list_open)]
+        return [f"#{c.number} {c.slot} ({c.viewer_name})" for c in self.do(store.list_open)]
 
     def posted(self, *kinds: str) -> list[Posted]:
         return posted(self.tx, self.id, *kinds)
@@ -130,3 +141,22 @@ class Guild:
             select(AuditEntry).where(AuditEntry.guild_id == self.id).order_by(AuditEntry.id)
         )
         return [f"{row.action} {row.target}" for row in found if row.target]
+
+
+Act = Callable[[Guild], object]
+
+
+def all_at_once(gate: Database, acts: list[tuple[int, Act]]) -> list[object]:
+    """Run each act in its own transaction and thread; a Refusal is a result like others."""
+    ready = Barrier(len(acts))
+
+    def run(guild_id: int, act: Act) -> object:
+        ready.wait()
+        try:
+            with gate.begin() as tx:
+                return act(Guild(tx, guild_id))
+        except Refusal as refusal:
+            return refusal
+
+    with ThreadPoolExecutor(len(acts)) as threads:
+        return list(threads.map(lambda act: run(*act), acts))

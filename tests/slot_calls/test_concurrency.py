@@ -1,22 +1,19 @@
 """Many threads at once, with real commits."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 
 import pytest
 
 from core.kit.database import Database
 from core.kit.errors import Refusal
-from core.slot_calls import actions
+from core.slot_calls import actions, store
 from core.slot_calls.records import SlotCall
 from tests.clean import cleaned
 from tests.patience import PATIENCE
-from tests.slot_calls.scene import Guild
+from tests.slot_calls.scene import Act, Guild, all_at_once
 
 AT_ONCE = 8
-
-Act = Callable[[Guild], object]
 
 
 @pytest.fixture
@@ -26,22 +23,6 @@ def gate(database: Database, guild_id: int, other_guild_id: int) -> Iterator[Dat
             for guild in (guild_id, other_guild_id):
                 Guild(tx, guild).open()
         yield database
-
-
-def all_at_once(gate: Database, acts: list[tuple[int, Act]]) -> list[object]:
-    """Run each act in its own transaction and thread; a Refusal is a result like others."""
-    ready = Barrier(len(acts))
-
-    def run(guild_id: int, act: Act) -> object:
-        ready.wait()
-        try:
-            with gate.begin() as tx:
-                return act(Guild(tx, guild_id))
-        except Refusal as refusal:
-            return refusal
-
-    with ThreadPoolExecutor(len(acts)) as threads:
-        return list(threads.map(lambda act: run(*act), acts))
 
 
 def caller(user_id: int, slot: str = "Book of Dead") -> Act:
@@ -57,7 +38,7 @@ def test_numbers_have_no_gaps_and_no_duplicates(
     with gate.begin() as tx:
         for one in guilds:
             guild = Guild(tx, one)
-            assert [call.number for call in guild.do(actions.list_open)] == list(users)
+            assert [call.number for call in guild.do(store.list_open)] == list(users)
             accepted = guild.posted("slot_calls.accepted")
             assert sorted(p.payload["position"] for p in accepted) == list(users)
 
@@ -84,7 +65,7 @@ def test_one_of_many_clicks_counts(gate: Database, guild_id: int) -> None:
     assert sum(isinstance(result, Refusal) for result in results) == AT_ONCE - 1
     with gate.begin() as tx:
         guild = Guild(tx, guild_id)
-        assert guild.do(actions.get_call, 1) == closed
+        assert guild.do(store.get_call, 1) == closed
         assert len(guild.posted("slot_calls.post")) == 2
 
 
@@ -102,7 +83,7 @@ def test_clear_waits_for_a_click_and_keeps_it(gate: Database, guild_id: int) -> 
         assert clearing.result(timeout=PATIENCE) == [2]
     with gate.begin() as tx:
         guild = Guild(tx, guild_id)
-        assert (guild.queue(), guild.do(actions.get_call, 2).state) == ([], "done")
+        assert (guild.queue(), guild.do(store.get_call, 2).state) == ([], "done")
 
 
 def test_viewer_blocked_while_calling_has_no_open_call(gate: Database, guild_id: int) -> None:

@@ -15,7 +15,7 @@ from core.kit.database import Database
 from core.kit.services import Services
 from core.kit.work import Work
 from core.people.exclusions.actions import list_excluded
-from core.slot_calls import actions
+from core.slot_calls import actions, panel, store
 from core.slot_calls.discord import CallButton, call_buttons
 from core.slot_calls.feature import FEATURE
 from core.slot_calls.records import SlotCall
@@ -24,7 +24,7 @@ from sandbox.discord.seed import NORAS_CORNER_ID, channel_id
 from tests.bot_rig import Asker, bot_in_discord
 from tests.clean import cleaned
 from tests.kick.rig import settings
-from tests.slot_calls.scene import MODERATOR, NOON, Guild
+from tests.slot_calls.scene import CHANNEL_ID, MODERATOR, NOON, Guild
 
 SLOT_CALLS = channel_id(NORAS_CORNER_ID, "slot-calls")
 
@@ -48,6 +48,7 @@ def guild(database: Database, world: DiscordDriver) -> Iterator[Guild]:
         for table in (
             "slot_calls",
             "slot_calls_panels",
+            "slot_calls_picks",
             "people_exclusions",
             "guild_settings",
             "outbox_messages",
@@ -126,7 +127,7 @@ def test_queue_can_be_closed_and_opened(guild: Guild, ask: Asker) -> None:
 
 def test_result_and_history(guild: Guild, ask: Asker) -> None:
     assert ask("history")["title"] == "🎰 Nothing was played yet"
-    guild.do(actions.post_panel, channel_id(NORAS_CORNER_ID, "raffle"))
+    guild.do(panel.post_panel, channel_id(NORAS_CORNER_ID, "raffle"))
     queue_up(guild, "Book of Dead")
     shown = ask("played", number=1, bet="0.20", win="15")
     assert (shown["title"], shown["description"]) == (
@@ -147,6 +148,16 @@ def test_panel_is_posted_and_removed(guild: Guild, ask: Asker) -> None:
     assert "no panel" in ask("nopanel")["title"]
 
 
+def test_next_request_is_picked(guild: Guild, ask: Asker) -> None:
+    assert "no request to pick" in ask("pick")["title"]
+    queue_up(guild, "Book of Dead", "Mental")
+    assert ask("pick", how="oldest")["title"] == "▶️ Next up: Book of Dead"
+    assert ask("pick")["title"] == "🎲 Random pick #1"
+    assert "picked already" in ask("pick", how="random")["title"]
+    (announced,) = guild.posted("slot_calls.pick")
+    assert (announced.payload["entrants"], announced.target) == (1, {"channel_id": CHANNEL_ID})
+
+
 def test_everybody_sees_the_queue_with_pages(guild: Guild, world: DiscordDriver) -> None:
     guild.do(actions.configure, max_open=50)
     queue_up(guild, *(f"Slot number {number}" for number in range(12)))
@@ -160,7 +171,7 @@ async def test_ban_button_bans_the_game(database: Database, do: Do, guild_id: in
     interaction = press(database, guild_id)
     await CallButton("ban", 1).callback(interaction)
     assert "is banned" in reply(interaction)
-    assert do(actions.get_call, 1).state == "skipped"
+    assert do(store.get_call, 1).state == "skipped"
 
 
 def test_block_and_unblock(guild: Guild, ask: Asker) -> None:
@@ -187,7 +198,7 @@ def test_slash_commands_are_registered_for_moderators(world: DiscordDriver) -> N
     found = [c for c in world.commands() if c["path"].startswith("slotcalls ")]
     assert {c["path"].split()[1] for c in found} == {
         *("status", "on", "off", "open", "close", "channel", "limits", "queue", "clear"),
-        *("block", "unblock", "blocked", "panel", "nopanel", "played", "history"),
+        *("block", "unblock", "blocked", "panel", "nopanel", "played", "history", "pick"),
     }
     wanted = str(discord.Permissions(manage_guild=True).value)
     assert all(str(c["default_member_permissions"]) == wanted for c in found)
@@ -230,7 +241,7 @@ def test_post_is_closed_by_its_button(
     world.click("tomas", shown["message_id"], "slot_calls:done:1")
     closed = post("✅ Book of Dead")
     assert (closed["message_id"], closed["components"]) == (shown["message_id"], [])
-    assert guild.do(actions.get_call, 1).state == "done"
+    assert guild.do(store.get_call, 1).state == "done"
 
 
 # -- buttons --------------------------------------------------------------------------------------
@@ -303,9 +314,9 @@ async def test_first_click_closes_the_call_of_its_guild(
     late = press(database, guild_id)
     await CallButton(second, 1).callback(late)
     assert "already closed" in reply(late)
-    call = do(actions.get_call, 1)
+    call = do(store.get_call, 1)
     assert (call.state, call.closed_by, call.closed_at) == (state, MODERATOR, NOON)
-    assert do(actions.get_call, 1, guild=other_guild_id).state == "open"
+    assert do(store.get_call, 1, guild=other_guild_id).state == "open"
 
 
 async def test_block_names_the_viewer_and_the_undo_command(

@@ -1,12 +1,16 @@
 """The public page of the queue."""
 
+from core.drand.chain import QUICKNET
 from core.guilds import actions as guilds
 from core.kit.records import ChannelId, ViewerId
 from core.people import store as people
-from core.slot_calls import actions
+from core.slot_calls import actions, panel, picks
 from core.slot_calls.records import SlotCall
 from core.slot_calls.rules import SlotCallSettings
 from tests.dashboard.site import GUILD, Site, words
+from tests.draws.verifier import verify
+from tests.slot_calls.scene import Guild
+from tests.slot_calls.test_picks import answer
 
 PAGE = f"/p/{GUILD}/queue"
 
@@ -39,7 +43,7 @@ def test_queue_is_run_from_the_dashboard(site: Site) -> None:
     admin, page = site.visitor("nora"), f"/g/{GUILD}/slot_calls"
     with site.services.work_in(GUILD) as work:
         actions.configure(work, channel=1)
-        actions.post_panel(work, 2)
+        panel.post_panel(work, 2)
         viewer_id = people.set_viewer(work.tx, GUILD, "kick", 42, "MadCats", work.now)
         for number, slot in enumerate(("Mental", "Cubes", "Pirots"), start=1):
             work.add(
@@ -71,5 +75,21 @@ def test_queue_is_run_from_the_dashboard(site: Site) -> None:
     assert "6,172.50×" in shown
     refused = admin.post(f"{page}/1/result", page=history, bet="x", win="1")
     assert "understand this amount" in words(refused)
+    assert "Next up: Pirots" in send("pick/oldest")
+    assert "no request to pick" in words(admin.post(f"{page}/pick/random", page=page))
     assert "Skip all" in words(admin.get(page))
     assert "1 request skipped." in send("clear")
+
+
+def test_random_picks_are_public_with_their_proof(site: Site) -> None:
+    with site.services.work_in(GUILD) as work:
+        guild = Guild(work.tx, GUILD)
+        guild.open()
+        guild.call("Mental")
+        pick = guild.do(picks.start_random_pick, QUICKNET)
+        guild.do(picks.finish_pick, 1, answer(pick))
+    assert "Random picks" in words(site.visitor().get(f"{PAGE}?1"))
+    proof = site.visitor().get(f"{PAGE}?proof=1")
+    assert proof.headers["Content-Disposition"] == 'attachment; filename="pick-1.json"'
+    verify(proof.data, ahead=15)
+    assert site.visitor().get(f"{PAGE}?proof=2").status_code == 422

@@ -983,6 +983,46 @@ COMMENT ON COLUMN roles_checks.taken IS 'by that check';
 
 ALTER TABLE roles_checks ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE slot_calls_picks (
+	guild_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	state TEXT DEFAULT 'waiting' NOT NULL, 
+	entrants INTEGER NOT NULL, 
+	seed TEXT NOT NULL, 
+	snapshot TEXT NOT NULL, 
+	snapshot_hash TEXT NOT NULL, 
+	frozen_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	chain TEXT NOT NULL, 
+	round INTEGER NOT NULL, 
+	round_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	channel_id BIGINT NOT NULL, 
+	randomness TEXT, 
+	signature TEXT, 
+	drawn INTEGER DEFAULT '0' NOT NULL, 
+	call INTEGER, 
+	CONSTRAINT slot_calls_picks_numbered PRIMARY KEY (guild_id, number), 
+	CONSTRAINT slot_calls_picks_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT slot_calls_picks_state CHECK (state IN ('waiting', 'done', 'failed'))
+);
+
+COMMENT ON COLUMN slot_calls_picks.number IS 'counts up within the server';
+
+COMMENT ON COLUMN slot_calls_picks.seed IS 'hex; published with the result';
+
+COMMENT ON COLUMN slot_calls_picks.snapshot_hash IS 'SHA-256 of the snapshot, in hex';
+
+COMMENT ON COLUMN slot_calls_picks.chain IS 'the beacon''s';
+
+COMMENT ON COLUMN slot_calls_picks.randomness IS 'the round''s, in hex';
+
+COMMENT ON COLUMN slot_calls_picks.signature IS 'the round''s, in hex';
+
+COMMENT ON COLUMN slot_calls_picks.drawn IS 'how many were drawn until one was still open';
+
+COMMENT ON COLUMN slot_calls_picks.call IS 'number of the request';
+
+ALTER TABLE slot_calls_picks ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE slot_calls_panels (
 	guild_id BIGINT NOT NULL, 
 	channel_id BIGINT NOT NULL, 
@@ -1523,7 +1563,6 @@ CREATE TABLE slot_calls (
 	number INTEGER NOT NULL, 
 	slot TEXT NOT NULL, 
 	provider TEXT DEFAULT '' NOT NULL, 
-	found TEXT DEFAULT 'unknown' NOT NULL, 
 	suggestion TEXT DEFAULT '' NOT NULL, 
 	is_first BOOLEAN DEFAULT false NOT NULL, 
 	platform TEXT NOT NULL, 
@@ -1533,14 +1572,15 @@ CREATE TABLE slot_calls (
 	state TEXT DEFAULT 'open' NOT NULL, 
 	closed_at TIMESTAMP WITH TIME ZONE, 
 	closed_by BIGINT, 
+	picked_at TIMESTAMP WITH TIME ZONE, 
+	picked_in BIGINT, 
 	bet NUMERIC(24, 8), 
 	win NUMERIC(24, 8), 
 	viewer_id BIGINT NOT NULL, 
 	CONSTRAINT slot_calls_numbered PRIMARY KEY (guild_id, number), 
 	CONSTRAINT slot_calls_once UNIQUE (guild_id, platform, message_id), 
 	CONSTRAINT slot_calls_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT slot_calls_state CHECK (state IN ('open', 'done', 'skipped', 'cancelled')), 
-	CONSTRAINT slot_calls_found CHECK (found IN ('known', 'uncertain', 'unknown'))
+	CONSTRAINT slot_calls_state CHECK (state IN ('open', 'done', 'skipped', 'cancelled'))
 );
 
 CREATE INDEX slot_calls_by_viewer ON slot_calls (guild_id, viewer_id, called_at DESC);
@@ -1557,9 +1597,13 @@ COMMENT ON COLUMN slot_calls.is_first IS 'comes before the others';
 
 COMMENT ON COLUMN slot_calls.message_id IS 'chat message that made the call';
 
-COMMENT ON COLUMN slot_calls.channel_id IS 'Discord channel of the post';
+COMMENT ON COLUMN slot_calls.channel_id IS 'Discord channel of the post; 0 without one';
 
 COMMENT ON COLUMN slot_calls.closed_by IS 'Discord id of the moderator';
+
+COMMENT ON COLUMN slot_calls.picked_at IS 'is played next';
+
+COMMENT ON COLUMN slot_calls.picked_in IS 'Discord channel in which that was posted';
 
 ALTER TABLE slot_calls ALTER COLUMN guild_id SET STATISTICS 0;
 

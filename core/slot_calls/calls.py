@@ -1,0 +1,238 @@
+"""What viewers can do with the queue, in the stream's chat."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from math import ceil
+from typing import Any
+
+from sqlalchemy import select
+
+from core.events import ChatMessageSent
+from core.games import actions as games
+from core.guilds.actions import load_settings
+from core.guilds.channels import find_trouble
+from core.kit.records import ChannelId
+from core.kit.work import Lock, Work
+from core.outbox import actions as outbox
+from core.people import actions as people
+from core.people.exclusions.store import without_excluded
+from core.people.records import Link
+from core.slot_calls.panel import refresh_panel
+from core.slot_calls.posts import describe, edit_post, post_key
+from core.slot_calls.records import SlotCall
+from core.slot_calls.rules import (
+    FOR_ALL,
+    Caller,
+    Reason,
+    SlotCallSettings,
+    Wanted,
+    cooldown_left,
+    rejection,
+)
+from core.slot_calls.store import IS_OPEN, OPEN_OR_RECENT, SIZE, list_open
+
+
+def call_slots(work: Work, messages: Sequence[ChatMessageSent]) -> None:
+    """Handle each `!call <slot>`, in order. Handling the same message again does nothing."""
+    viewer_ids = people.meet_senders(work.tx, messages)
+    work.lock(Lock.SLOT_CALLS)
+    queue = _Queue.load(work, messages, viewer_ids)
+    found = games.find_games(work, [message.argument for message in messages])
+    drafts = []
+    for message, viewer_id, match in zip(messages, viewer_ids, found, strict=True):
+        if any(call.is_from(message) for call in queue.calls[viewer_id]):
+            continue
+        caller = queue.caller(message, viewer_id)
+        wanted = queue.wanted(match.title, match.found, match.banned)
+        reason = rejection(wanted, caller, queue.settings)
+        if reason is None:
+            call = queue.add(
+                SlotCall(
+                    number=queue.number + 1,
+                    viewer_id=viewer_id,
+                    slot=match.title,
+                    provider=match.provider,
+                    suggestion=match.suggestion,
+                    is_first=queue.settings.subscribers_first and message.sender.is_subscriber,
+                    platform=message.platform,
+                    message_id=message.message_id,
+                    called_at=message.at,
+                    channel_id=ChannelId(queue.settings.channel if queue.settings.posts else 0),
+                )
+            )
+            work.add(call)
+            drafts += queue.drafts(message, call)
+        elif reason != "blocked":  # blocked viewers get no reply at all
+            wait = max(1, ceil(cooldown_left(caller, queue.settings)))
+            drafts += queue.refuse(message, viewer_id, reason, match.title, wait)
+    outbox.post_all(work, drafts)
+    if queue.has_grown and queue.has_panel:
+        refresh_panel(work)
+
+
+@dataclass(slots=True)
+class _Queue:
+    """What a batch of calls has to know: read once, and kept up to date while it is handled.
+
+    Attributes:
+        allowed: the messages of viewers who are not excluded.
+        calls: each sender's open and recent calls.
+        queued: the open slots in small letters, if each can be there once.
+        number: the last call's.
+        first: how many open calls come first.
+        others: how many do not.
+    """
+
+    settings: SlotCallSettings
+    can_post: bool
+    allowed: Collection[ChatMessageSent]
+    linked: Collection[int]
+    calls: Mapping[int, list[SlotCall]]
+    queued: set[str]
+    number: int
+    first: int
+    others: int
+    has_panel: bool
+    has_grown: bool = False
+
+    @classmethod
+    def load(
+        cls, work: Work, messages: Sequence[ChatMessageSent], viewer_ids: Sequence[int]
+    ) -> "_Queue":
+        settings = load_settings(work, SlotCallSettings)
+        earliest = min(message.at for message in messages)
+        since = earliest - timedelta(seconds=settings.cooldown_seconds)
+        calls: dict[int, list[SlotCall]] = defaultdict(list)
+        for call in work.scalars(OPEN_OR_RECENT, {"viewer_ids": viewer_ids, "since": since}):
+            calls[call.viewer_id].append(call)
+        queued: set[str] = set()
+        if settings.unique:
+            slots = work.scalars(select(SlotCall.slot).where(IS_OPEN))
+            queued = {slot.casefold() for slot in slots}
+        linked: set[int] = set()
+        if settings.linked_only:
+            theirs = select(Link.viewer_id).where(Link.viewer_id.in_(viewer_ids))
+            linked = set(work.scalars(theirs))
+        number, first, others, panels = work.execute(SIZE).one()
+        return cls(
+            settings=settings,
+            can_post=find_trouble(work, settings.channel) is None,
+            allowed=set(without_excluded(work.tx, messages, "slot_calls")),
+            linked=linked,
+            calls=calls,
+            queued=queued,
+            number=number,
+            first=first,
+            others=others,
+            has_panel=panels > 0,
+        )
+
+    def caller(self, message: ChatMessageSent, viewer_id: int) -> Caller:
+        theirs = self.calls[viewer_id]
+        last_at = max((call.called_at for call in theirs), default=None)
+        return Caller(
+            can_post=self.can_post,
+            blocked=message not in self.allowed,
+            linked=viewer_id in self.linked,
+            open_slots=[call.slot for call in theirs if call.state == "open"],
+            seconds_since_last=(message.at - last_at).total_seconds() if last_at else None,
+        )
+
+    def wanted(self, slot: str, found: str, banned: bool) -> Wanted:
+        return Wanted(slot, found, banned, self.queued, self.first + self.others)
+
+    def add(self, call: SlotCall) -> SlotCall:
+        self.number, self.has_grown = call.number, True
+        self.calls[call.viewer_id].append(call)
+        if self.settings.unique:
+            self.queued.add(call.slot.casefold())
+        if call.is_first:
+            self.first += 1
+        else:
+            self.others += 1
+        return call
+
+    def drafts(self, message: ChatMessageSent, call: SlotCall) -> list[outbox.Draft]:
+        """The post, and the reply in chat, as far as they are wanted."""
+        position = self.first if call.is_first else self.first + self.others
+        found = []
+        if call.channel_id:
+            post = describe(call, message.sender.name) | {"position": position}
+            key = post_key(call)
+            found.append(outbox.to_channel(call.channel_id, "slot_calls.post", key, post))
+        if self.settings.replies:
+            reply = {"slot": call.slot, "position": position}
+            found.append(outbox.reply_to(message, "slot_calls.accepted", reply))
+        return found
+
+    def refuse(
+        self, message: ChatMessageSent, viewer_id: int, reason: Reason, slot: str, wait: int
+    ) -> list[outbox.Draft]:
+        """The reply, at most once a minute."""
+        if not self.settings.replies:
+            return []
+        whom = "all" if reason in FOR_ALL else viewer_id
+        most = self.settings.max_open
+        reply = {"reason": reason, "slot": slot, "wait": wait, "max_open": most}
+        reply["command"] = message.command
+        once = f"{reason}:{whom}"
+        return [outbox.reply_to(message, "slot_calls.rejected", reply, once_a_minute=once)]
+
+
+def cancel_call(work: Work, message: ChatMessageSent, argument: str) -> None:
+    """Withdraw the sender's newest open call, or replace it by another slot at the same place."""
+    (viewer_id,) = people.meet_senders(work.tx, [message])
+    work.lock(Lock.SLOT_CALLS)
+    mine = SlotCall.viewer_id == viewer_id, SlotCall.called_at <= message.at
+    newest = select(SlotCall).where(IS_OPEN, *mine).order_by(SlotCall.number.desc()).limit(1)
+    call = work.scalar(newest)
+    if call is None:
+        _answer(work, message, "slot_calls.nothing", {}, once_a_minute=str(viewer_id))
+        return
+    reply = {"slot": call.slot, "replaced_by": ""}
+    if not argument:
+        call.state, call.closed_at = "cancelled", message.at
+    else:
+        match = games.find_game(work, argument)
+        queue = _Queue.load(work, [message], [viewer_id])
+        caller = queue.caller(message, viewer_id)
+        slots = [slot for slot in caller.open_slots if slot != call.slot]
+        caller = replace(caller, open_slots=slots, seconds_since_last=None)
+        wanted = queue.wanted(match.title, match.found, match.banned)
+        # The place in the queue is theirs already.
+        settings = replace(queue.settings, closed=False, max_queue=0)
+        reason = rejection(wanted, caller, settings)
+        if reason is not None:
+            outbox.post_all(work, queue.refuse(message, viewer_id, reason, match.title, 1))
+            return
+        reply["replaced_by"] = match.title
+        call.slot, call.provider, call.suggestion = match.title, match.provider, match.suggestion
+    _answer(work, message, "slot_calls.withdrawn", reply)
+    edit_post(work, call, f"slot_calls.changed:{message.platform}:{message.message_id}")
+    refresh_panel(work)
+
+
+def tell_calls(work: Work, message: ChatMessageSent, _argument: str) -> None:
+    """`!mycalls` and `!position`: the sender's open calls, and their places."""
+    (viewer_id,) = people.meet_senders(work.tx, [message])
+    mine = [
+        {"slot": call.slot, "position": position}
+        for position, call in enumerate(list_open(work), start=1)
+        if call.viewer_id == viewer_id
+    ]
+    _answer(work, message, "slot_calls.mine", {"calls": mine}, once_a_minute=str(viewer_id))
+
+
+def _answer(
+    work: Work,
+    message: ChatMessageSent,
+    kind: str,
+    payload: dict[str, Any],
+    *,
+    once_a_minute: str = "",
+) -> None:
+    if without_excluded(work.tx, [message], "slot_calls"):
+        reply = outbox.reply_to(message, kind, payload, once_a_minute=once_a_minute)
+        outbox.post_all(work, [reply])

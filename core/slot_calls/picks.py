@@ -1,0 +1,268 @@
+"""Picking what is played next: the first request of the queue, or one at random that nobody can
+influence.
+
+For a random pick the list of open requests is frozen, and its hash is posted together with the
+round of the public beacon that decides, before that round is published.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from core.drand.chain import Chain, Round
+from core.drand.client import client_of
+from core.draws import picks, secrets, snapshot
+from core.guilds import store as guilds
+from core.guilds.actions import audit, load_settings
+from core.kick.bodies import PLATFORM
+from core.kit.errors import Outage, Refusal
+from core.kit.records import ChannelId
+from core.kit.services import Services
+from core.kit.tasks import for_each
+from core.kit.words import _
+from core.kit.work import ACROSS_GUILDS, Lock, Work, read_records
+from core.outbox import actions as outbox
+from core.slot_calls.panel import refresh_panel
+from core.slot_calls.posts import describe, picked_key
+from core.slot_calls.records import RandomPick, SlotCall
+from core.slot_calls.rules import SlotCallSettings
+from core.slot_calls.store import QUEUE
+
+NOTICE = timedelta(seconds=15)
+"""Between the post of the list's hash and the round; shorter than for a raffle, because a stream
+waits for it."""
+PATIENCE = timedelta(minutes=2)
+"""How late the round may be."""
+PRIZE = "The next slot"
+MOST_PUBLIC = 10
+"""Random picks on the public page."""
+
+
+def pick_first(work: Work) -> SlotCall:
+    """Pick the first request that is not picked yet.
+
+    Raises:
+        Refusal: there is none, or no channel to post it in.
+    """
+    work.lock(Lock.SLOT_CALLS)
+    channel_id = _get_channel(work)
+    call = _list_unpicked(work)[0]
+    _pick(work, call, channel_id)
+    work.refresh(call)  # the change has expired the viewer's name
+    return call
+
+
+def start_random_pick(work: Work, chain: Chain) -> RandomPick:
+    """Freeze the list of requests that are not picked yet, and announce which round decides.
+
+    Raises:
+        Refusal: there is none, a pick is on its way, or there is no channel to post it in.
+    """
+    work.lock(Lock.SLOT_CALLS)
+    channel_id = _get_channel(work)
+    calls = _list_unpicked(work)
+    if work.exists(RandomPick.state == "waiting"):
+        raise Refusal(_("A request is being picked already."), _("Wait for the result."))
+    seed, at = secrets.new_secret(), work.now.replace(microsecond=0)
+    number = work.next_number(RandomPick.number)
+    decides = chain.first_round_after(at + NOTICE)
+    terms = snapshot.Terms(
+        server=secrets.server_pseudonym(work.guild_id),
+        number=number,
+        starts_at=min(call.called_at for call in calls),
+        ends_at=at,
+        prize=PRIZE,
+        winners=1,
+        commitment=secrets.commitment_to(seed),
+        announced=None,
+        frozen_at=at,
+        chain=chain.name,
+        round=decides,
+    )
+    accounts = [_account(call) for call in calls]
+    frozen = snapshot.freeze(terms, seed, accounts, [1] * len(accounts))
+    pick = RandomPick(
+        number=number,
+        entrants=len(calls),
+        seed=seed.hex(),
+        snapshot=frozen,
+        snapshot_hash=snapshot.hash_of(frozen),
+        frozen_at=at,
+        chain=chain.name,
+        round=decides,
+        round_at=chain.made_at(decides),
+        channel_id=channel_id,
+    )
+    work.add(pick)
+    audit(work, "slot_calls.pick", f"#{number}")
+    payload = _payload(pick) | {"commitment": terms.commitment}
+    outbox.post_to_channel(work, channel_id, "slot_calls.pick", _key(pick), payload)
+    return pick
+
+
+def _get_channel(work: Work) -> ChannelId:
+    channel_id = load_settings(work, SlotCallSettings).channel
+    if not channel_id:
+        raise Refusal(
+            _("There is no channel to post it in."), _("Choose one: `/slotcalls channel`.")
+        )
+    return ChannelId(channel_id)
+
+
+def _list_unpicked(work: Work) -> Sequence[SlotCall]:
+    calls = work.scalars(QUEUE.where(SlotCall.picked_at.is_(None))).all()
+    if not calls:
+        raise Refusal(_("There is no request to pick."), _("Open the queue: `/slotcalls open`."))
+    return calls
+
+
+def _account(call: SlotCall) -> str:
+    return f"request:{call.number}"
+
+
+def _key(pick: RandomPick) -> str:
+    return f"slot_calls.pick:{pick.number}"
+
+
+def _payload(pick: RandomPick) -> dict[str, Any]:
+    return {
+        "number": pick.number,
+        "entrants": pick.entrants,
+        "hash": pick.snapshot_hash,
+        "round": pick.round,
+        "round_at": pick.round_at.isoformat(),
+    }
+
+
+def _pick(work: Work, call: SlotCall, channel_id: ChannelId) -> None:
+    """Move it to the top of the queue, post it again, and tell the viewer."""
+    call.picked_at = work.now
+    audit(work, "slot_calls.picked", f"#{call.number}")
+    payload = describe(call, call.viewer_name)
+    call.picked_in = channel_id
+    outbox.post_to_channel(work, channel_id, "slot_calls.post", picked_key(call), payload)
+    kick = guilds.find_channel(work.tx, work.guild_id, PLATFORM)
+    if kick is not None and load_settings(work, SlotCallSettings).replies:
+        line = {"slot": call.slot, "viewer": call.viewer_name}
+        outbox.post_to_kick(
+            work, kick.channel_id, "slot_calls.next", f"slot_calls.next:{call.number}", line
+        )
+    refresh_panel(work)
+
+
+# -- the beacon -----------------------------------------------------------------------------------
+
+
+def finish_picks(services: Services) -> None:
+    """Pick where the round is published. Late or twice makes no difference."""
+    now, client = services.clock(), client_of(services.settings)
+    with services.database.begin() as tx:
+        due = list_due(tx, now)
+
+    def finish(pick: RandomPick) -> None:
+        try:
+            random = client.get_round(pick.round)
+        except Outage:
+            if services.clock() < pick.round_at + PATIENCE:
+                raise
+            with services.work_in(pick.guild_id) as work:
+                give_up(work, pick.number)
+            return
+        with services.work_in(pick.guild_id) as work:
+            finish_pick(work, pick.number, random)
+
+    for_each(due, finish)
+
+
+def list_due(tx: Connection, now: datetime) -> Sequence[RandomPick]:
+    """The picks of all servers that wait for a round which is published by now."""
+    waiting = select(RandomPick).where(RandomPick.state == "waiting", RandomPick.round_at <= now)
+    return read_records(tx, waiting.execution_options(**ACROSS_GUILDS))
+
+
+def finish_pick(work: Work, number: int, random: Round) -> None:
+    """Pick the request that the round decides on, or the next one drawn if that is not open any
+    more."""
+    pick = _lock_waiting(work, number)
+    if pick is None:
+        return
+    assert (random.chain, random.number) == (pick.chain, pick.round), "it was asked for"
+    pick.randomness, pick.signature = random.randomness, random.signature
+    seed = bytes.fromhex(pick.seed)
+    by_pseudonym = {
+        secrets.pseudonym_of(seed, _account(call)): call
+        for call in work.scalars(QUEUE.where(SlotCall.picked_at.is_(None)))
+    }
+    for k, name in enumerate(_order(pick), 1):
+        pick.drawn = k
+        call = by_pseudonym.get(name)
+        if call is not None:
+            pick.state, pick.call = "done", call.number
+            _pick(work, call, pick.channel_id)
+            break
+    else:
+        pick.state = "failed"
+    _tell_end(work, pick)
+
+
+def give_up(work: Work, number: int) -> None:
+    """The beacon does not answer: nothing is picked."""
+    pick = _lock_waiting(work, number)
+    if pick is not None:
+        pick.state = "failed"
+        _tell_end(work, pick)
+
+
+def _lock_waiting(work: Work, number: int) -> RandomPick | None:
+    work.lock(Lock.SLOT_CALLS)
+    pick = work.find(RandomPick, number)
+    return pick if pick is not None and pick.state == "waiting" else None
+
+
+def _tell_end(work: Work, pick: RandomPick) -> None:
+    call = work.find(SlotCall, pick.call) if pick.call else None
+    seed = bytes.fromhex(pick.seed)
+    payload = _payload(pick) | {
+        "commitment": secrets.commitment_to(seed),
+        "state": pick.state,
+        "slot": call.slot if call else "",
+        "viewer": call.viewer_name if call else "",
+    }
+    edit_key = f"{_key(pick)}:end"
+    outbox.post_edit(work, pick.channel_id, _key(pick), "slot_calls.pick", edit_key, payload)
+
+
+def _order(pick: RandomPick) -> Iterator[str]:
+    entrants = snapshot.entrants_of(pick.snapshot)
+    seed = bytes.fromhex(pick.seed)
+    return picks.draw_order(seed, pick.snapshot_hash, pick.randomness, entrants)
+
+
+# -- the proof ------------------------------------------------------------------------------------
+
+
+def list_finished(work: Work) -> Sequence[RandomPick]:
+    """The last random picks that have a result, newest first."""
+    done = select(RandomPick).where(RandomPick.state == "done").order_by(RandomPick.number.desc())
+    return work.scalars(done.limit(MOST_PUBLIC)).all()
+
+
+def make_proof(work: Work, number: int) -> bytes:
+    """The bundle with which anybody can repeat a pick. See docs/fairness.md.
+
+    Raises:
+        Refusal: there is no such pick, or it has no result.
+    """
+    pick = work.find(RandomPick, number)
+    if pick is None or pick.state != "done":
+        raise Refusal(_("There is no random pick #{number}.").format(number=number))
+    seed = bytes.fromhex(pick.seed)
+    drawn = list(_order(pick))[: pick.drawn]
+    published = [picks.Pick(k, name, "skipped", "excluded") for k, name in enumerate(drawn[:-1], 1)]
+    account = f"request:{pick.call}"
+    claimant = secrets.pseudonym_of(seed, account)[: secrets.CLAIMANT]
+    published.append(picks.Pick.of(seed, pick.drawn, account, claimant))
+    random = Round(pick.chain, pick.round, pick.randomness or "", pick.signature or "")
+    return picks.bundle(pick.snapshot, seed, random, published)

@@ -1,0 +1,46 @@
+"""The post of each request in Discord."""
+
+from typing import Any
+
+from core.kit.work import Work
+from core.outbox import actions as outbox
+from core.slot_calls.records import SlotCall
+
+
+def edit_post(work: Work, call: SlotCall, key: str) -> None:
+    """Show the request as it is now, where it was posted; `key` is the edit's."""
+    for channel_id, posted in (
+        (call.channel_id, post_key(call)),
+        (call.picked_in, picked_key(call)),
+    ):
+        if channel_id:
+            post = describe(call, call.viewer_name)
+            outbox.post_edit(work, channel_id, posted, "slot_calls.post", f"{key}:{posted}", post)
+
+
+def post_key(call: SlotCall) -> str:
+    """The outbox key of its post."""
+    return f"slot_calls.post:{call.number}"
+
+
+def picked_key(call: SlotCall) -> str:
+    """That of the post that says that it is played next."""
+    return f"slot_calls.picked:{call.number}"
+
+
+def describe(call: SlotCall, viewer: str) -> dict[str, Any]:
+    """The payload of its post."""
+    return {
+        "number": call.number,
+        "slot": call.slot,
+        "viewer": viewer,
+        "platform": call.platform,
+        "called_at": call.called_at.isoformat(),
+        "state": call.state,
+        "is_picked": call.picked_at is not None,
+        "closed_by": call.closed_by,
+        "provider": call.provider,
+        "suggestion": call.suggestion,
+        "bet": None if call.bet is None else str(call.bet),
+        "win": None if call.win is None else str(call.win),
+    }
