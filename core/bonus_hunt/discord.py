@@ -7,7 +7,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.bonus_hunt import actions, guessing, messages
+from core.bonus_hunt import actions, guessing, messages, panel, steps, store
 from core.kit.discord_buttons import FormButton, form_of
 from core.kit.discord_ui import PRIVATE, answer, require_permissions, run_action, server_command
 from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
@@ -73,7 +73,7 @@ class HuntButton(
             case "skip":
                 await run(interaction, actions.skip_bonus, at, hunt)
             case "undo":
-                return messages.undone(await run(interaction, actions.undo, hunt, at))
+                return messages.undone(await run(interaction, steps.undo, hunt, at))
             case "finish":
                 await run(interaction, actions.finish, hunt)
             case _:
@@ -108,7 +108,7 @@ def render_message(payload: Mapping[str, Any]) -> Rendered:
 
 
 async def _open_history(reader: Reader, _key: str, number: int) -> Page:
-    views = await reader.run_action(actions.list_hunts)
+    views = await reader.run_action(store.list_hunts)
     number, pages = nearest_page(number, len(views), messages.PER_PAGE)
     return Page(messages.history(views, number, pages), number, pages)
 
@@ -130,7 +130,7 @@ class BonusHunts(commands.Cog):
     @app_commands.default_permissions(manage_guild=True)
     async def hunt(self, ctx: Context) -> None:
         """Post the message of the bonus hunt here; the one before is deleted."""
-        hunt = await run_action(ctx, actions.show, _here(ctx))
+        hunt = await run_action(ctx, panel.show, _here(ctx))
         await answer(ctx, messages.shown(hunt))
 
     @hunt.command(name="start", extras=PRIVATE, ignore_extra=False)
@@ -179,7 +179,7 @@ class BonusHunts(commands.Cog):
     @hunt.command(name="undo", extras=PRIVATE)
     async def undo(self, ctx: Context) -> None:
         """Take back the last step, and with each use the one before it."""
-        await answer(ctx, messages.undone(await run_action(ctx, actions.undo)))
+        await answer(ctx, messages.undone(await run_action(ctx, steps.undo)))
 
     @hunt.command(name="edit", extras=PRIVATE, ignore_extra=False)
     @app_commands.describe(
@@ -218,7 +218,7 @@ class BonusHunts(commands.Cog):
     @hunt.command(name="stats", extras=PRIVATE)
     async def stats(self, ctx: Context) -> None:
         """Show profit and loss of all bonus hunts, and the best and the worst game."""
-        await answer(ctx, messages.stats(await run_action(ctx, actions.get_stats)))
+        await answer(ctx, messages.stats(await run_action(ctx, store.get_stats)))
 
 
 def _here(ctx: Context) -> int:

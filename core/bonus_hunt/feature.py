@@ -1,19 +1,21 @@
 """What the bonus hunt feature declares."""
 
 from core.bonus_hunt import messages
-from core.bonus_hunt.actions import GUESS_NAMES, forget
 from core.bonus_hunt.discord import HISTORY, BonusHunts, HuntButton, render_message
 from core.bonus_hunt.guessing import guess_in_chat, tell_hunt
 from core.bonus_hunt.pages import PAGES, PUBLIC, activity, stats
+from core.bonus_hunt.panel import forget, on_setting_changed
 from core.bonus_hunt.records import Bonus, Guess, Hunt
-from core.bonus_hunt.rules import HuntSettings
+from core.bonus_hunt.rules import GUESS_NAMES, HuntSettings
+from core.events import SettingChanged
 from core.kit.feature import ChatCommand, Feature
 from core.kit.privacy import personal_data
 from core.kit.words import N_
-from core.kit.work import chat_action
+from core.kit.work import chat_action, event_action
 
 FEATURE = Feature(
     "bonus_hunt",
+    handlers={SettingChanged: event_action(on_setting_changed)},
     paginators=(HISTORY,),
     cogs=(lambda _services: BonusHunts(),),
     chat_commands=(

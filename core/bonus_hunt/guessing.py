@@ -6,9 +6,10 @@ from typing import Any, Literal
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from core.bonus_hunt.actions import IN_PROGRESS, find_view, list_excluded
+from core.bonus_hunt.outcome import list_excluded
 from core.bonus_hunt.records import Guess, Hunt
 from core.bonus_hunt.rules import HuntSettings
+from core.bonus_hunt.store import IN_PROGRESS, find_view
 from core.events import ChatMessageSent
 from core.guilds.actions import load_settings
 from core.kit.amounts import parse_amount

@@ -6,8 +6,8 @@ from typing import Any
 
 import discord
 
-from core.bonus_hunt.actions import Stats, View
 from core.bonus_hunt.records import Bonus, Hunt, Step
+from core.bonus_hunt.store import Stats, View
 from core.kit.amounts import show_amount
 from core.kit.discord_ui import Tone, ago, card, lines, safe
 from core.kit.words import _, plural

@@ -4,8 +4,7 @@ from typing import Any, get_args
 
 from flask import Response, abort, request
 
-from core.bonus_hunt import actions, messages
-from core.bonus_hunt.actions import View
+from core.bonus_hunt import actions, messages, steps, store
 from core.bonus_hunt.records import Hunt
 from core.bonus_hunt.rules import HuntSettings
 from core.guilds.actions import load_settings
@@ -38,8 +37,8 @@ _SHOWS: dict[str, Any] = {
 def hunt(page: Page) -> str:
     """The hunt that is in progress, or else the last one."""
     with page.together():
-        view = page.run(actions.find_view)
-        guesses = page.run(actions.list_guesses, view.hunt.number) if view else []
+        view = page.run(store.find_view)
+        guesses = page.run(store.list_guesses, view.hunt.number) if view else []
         currency = page.run(load_settings, HuntSettings).currency
         fields = setting_fields(page, HuntSettings.declared.values())
     return page.render(
@@ -57,7 +56,7 @@ def hunt(page: Page) -> str:
 def history(page: Page) -> str:
     """All hunts, and sums by currency."""
     with page.together():
-        views, stats = page.run(actions.list_hunts), page.run(actions.get_stats)
+        views, stats = page.run(store.list_hunts), page.run(store.get_stats)
     return page.render("bonus_hunt/history.html", views=views, stats=stats, **_SHOWS)
 
 
@@ -65,15 +64,15 @@ def history(page: Page) -> str:
 def one(page: Page, number: int) -> str:
     """A hunt of the history."""
     with page.together():
-        view = page.run(actions.find_view, number) or abort(404)
-        guesses = page.run(actions.list_guesses, number)
+        view = page.run(store.find_view, number) or abort(404)
+        guesses = page.run(store.list_guesses, number)
     return page.render("bonus_hunt/one.html", view=view, guesses=guesses, **_SHOWS)
 
 
 @PAGES.get("<int:number>/csv")
 def download(page: Page, number: int) -> Response:
     """A hunt as a file."""
-    view = page.run(actions.find_view, number) or abort(404)
+    view = page.run(store.find_view, number) or abort(404)
     rows = [
         (
             bonus.position,
@@ -165,7 +164,7 @@ def undo(page: Page) -> Response:
     """Take back the last step that the page shows."""
     form = page.form
     given = form.get("hunt", type=int), form.get("version", type=int)
-    step = page.run(actions.undo, *given)
+    step = page.run(steps.undo, *given)
     return page.done(_("Undone: {what}.").format(what=messages.act_words(step.act)), to=hunt)
 
 
@@ -184,7 +183,7 @@ add_settings(PAGES, HuntSettings.declared.values(), shows=hunt)
 
 def stats(work: Work) -> list[Stat]:
     """For the overview, while a hunt is in progress."""
-    view = actions.find_view(work) if work.exists(actions.IN_PROGRESS) else None
+    view = store.find_view(work) if work.exists(store.IN_PROGRESS) else None
     if view is None:
         return []
     found = view.figures
@@ -206,16 +205,16 @@ def activity(page: Page) -> list[Activity]:
         done = _("{title} is finished.").format(title=one.name)
         return [Activity(one.finished_at, done, PAGES.icon, url), begun]
 
-    return [said for one in page.run(actions.list_newest, 5) for said in says(one)]
+    return [said for one in page.run(store.list_newest, 5) for said in says(one)]
 
 
 def _public(public: PublicRequest) -> str:
     """The list, or with `?hunt=3` one hunt."""
     number = request.args.get("hunt", type=int)
     if number is None:
-        views = public.run(actions.list_hunts)
+        views = public.run(store.list_hunts)
         return public.render("bonus_hunt/public.html", views=views, **_SHOWS)
-    view: View = public.run(actions.find_view, number) or abort(404)
+    view = public.run(store.find_view, number) or abort(404)
     return public.render("bonus_hunt/public_one.html", view=view, **_SHOWS)
 
 

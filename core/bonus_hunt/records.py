@@ -85,6 +85,11 @@ class Hunt(OptionalViewerRecord, kw_only=True):
     def guesses_open(self) -> bool:
         return self.guesses_from is not None and self.guesses_until is None
 
+    @property
+    def label(self) -> str:
+        """For the audit log."""
+        return f"{self.number} ({self.name})"
+
     def takes_guess(self, at: datetime) -> bool:
         """Whether a guess of this moment counts, whenever it is handled."""
         began, ended = self.guesses_from, self.guesses_until

@@ -14,6 +14,9 @@ MOST_BONUSES = 500
 """Of a hunt. Real ones have fewer than 200."""
 LONGEST_TITLE = 80
 
+GUESS_NAMES = ("guess",)
+"""Of the command in the stream's chat, unless a server calls it something else."""
+
 USUAL_DIGITS = 2
 _DIGITS = {
     **dict.fromkeys(("CLP", "IDR", "ISK", "JPY", "KRW", "VND"), 0),

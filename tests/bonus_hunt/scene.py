@@ -7,10 +7,10 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, select
 
-from core.bonus_hunt import actions
-from core.bonus_hunt.actions import View
+from core.bonus_hunt import actions, store
 from core.bonus_hunt.feature import FEATURE
 from core.bonus_hunt.records import Bonus, Guess, Hunt
+from core.bonus_hunt.store import View
 from core.guilds import store as guilds
 from core.guilds.records import AuditEntry
 from core.inbox.actions import OWN_SOURCE
@@ -85,7 +85,7 @@ class HuntGuild:
 
     @property
     def view(self) -> View:
-        return self.do(actions.get_view)
+        return self.do(store.get_view)
 
     def lines(self) -> list[str]:
         """The bonuses in a few words."""
@@ -112,13 +112,17 @@ class HuntGuild:
         return self.posted("bonus_hunt.message")[-1].payload
 
     def published(self) -> list[tuple[str, dict[str, Any]]]:
-        """Our own events, oldest first."""
+        """What is told about guesses, oldest first."""
         found = self.tx.execute(
             select(deliveries.c.kind, deliveries.c.body)
             .where(deliveries.c.source == OWN_SOURCE)
             .order_by(deliveries.c.id)
         )
-        return [(row.kind, row.body) for row in found if row.body["guild_id"] == self.id]
+        return [
+            (row.kind, row.body)
+            for row in found
+            if row.body["guild_id"] == self.id and row.kind.startswith("Guess")
+        ]
 
     def audited(self) -> list[str]:
         found = self.tx.execute(

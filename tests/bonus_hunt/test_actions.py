@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select
 
-from core.bonus_hunt import actions
+from core.bonus_hunt import actions, panel, steps, store
 from core.bonus_hunt.records import Step
 from core.kit.errors import Refusal
 from core.kit.work import Work, run_in_guild
@@ -40,8 +40,8 @@ def test_a_hunt_of_sixty_bonuses(guild: HuntGuild) -> None:
     assert (done.best.slot, done.best.line.multiplier) == ("Game 23", Decimal("272.5"))
     payload = guild.shown()
     assert (payload["total"], len(payload["rows"]), payload["earlier"]) == (60, 15, 45)
-    assert guild.do(actions.get_stats).totals == [
-        actions.Total("EUR", 1, Decimal(2500), Decimal("3480.24"))
+    assert guild.do(store.get_stats).totals == [
+        store.Total("EUR", 1, Decimal(2500), Decimal("3480.24"))
     ]
 
 
@@ -59,10 +59,10 @@ def test_one_hunt_is_in_progress_at_a_time(guild: HuntGuild, other_guild_id: int
         guild.do(actions.reopen, 1)
     guild.do(actions.finish)
     assert guild.do(actions.reopen, 1).number == 1
-    assert [view.hunt.state for view in guild.do(actions.list_hunts)] == ["finished", "opening"]
+    assert [view.hunt.state for view in guild.do(store.list_hunts)] == ["finished", "opening"]
     assert guild.view.hunt.number == 1
     with pytest.raises(Refusal, match="no bonus hunt #9"):
-        guild.do(actions.get_view, 9)
+        guild.do(store.get_view, 9)
     with pytest.raises(Refusal, match="#1 runs now"):
         guild.do(actions.open_hunt, 2)
 
@@ -72,10 +72,10 @@ def test_without_a_hunt_everything_says_how_to_start_one(guild: HuntGuild) -> No
         with pytest.raises(Refusal, match="No bonus hunt is in progress") as refused:
             ACTS[act](guild, 1)
         assert "/hunt start" in refused.value.remedy
-    for look in (actions.undo, actions.reopen, actions.get_view):
+    for look in (steps.undo, actions.reopen, store.get_view):
         with pytest.raises(Refusal, match="no bonus hunt yet"):
             run_in_guild(guild.tx, guild.id, 1, NOON, look)
-    assert guild.do(actions.get_stats).totals == []
+    assert guild.do(store.get_stats).totals == []
 
 
 @pytest.mark.parametrize(
@@ -225,12 +225,12 @@ def test_a_removed_bonus_leaves_the_numbers_of_the_others(guild: HuntGuild) -> N
 def test_every_step_is_audited(guild: HuntGuild) -> None:
     guild.opening("100", "5")
     guild.do(actions.skip_bonus)
-    guild.do(actions.undo)
+    guild.do(steps.undo)
     guild.do(actions.edit, "bet", "3", 2)
     guild.do(actions.remove_bonus, 3)
     guild.do(actions.finish)
     guild.do(actions.reopen)
-    guild.do(actions.show, CHANNEL_ID)
+    guild.do(panel.show, CHANNEL_ID)
     assert guild.audited() == [
         *("start", "add", "add", "add", "open", "result", "skip", "undo", "edit", "remove"),
         *("finish", "reopen", "show"),
@@ -278,24 +278,24 @@ def test_undo_goes_back_through_every_state(
                 states.append(guild.everything())
         while len(states) > 1:
             assert guild.everything() == states.pop()
-            guild.do(actions.undo)
+            guild.do(steps.undo)
         assert guild.everything() == states[0]
         for _bonus in range(3):
-            guild.do(actions.undo)
+            guild.do(steps.undo)
         with pytest.raises(Refusal, match="nothing to undo"):
-            guild.do(actions.undo)
+            guild.do(steps.undo)
         savepoint.rollback()
 
 
 def test_two_clicks_on_undo_take_back_one_step(guild: HuntGuild) -> None:
     guild.opening("100", "5", "6")
     seen = guild.shown()["version"]
-    guild.do(actions.undo, 1, seen)
+    guild.do(steps.undo, 1, seen)
     with pytest.raises(Refusal, match="changed in the meantime"):
-        guild.do(actions.undo, 1, seen)
+        guild.do(steps.undo, 1, seen)
     assert guild.view.figures.opened == 1
     with pytest.raises(Refusal, match="changed in the meantime"):
-        guild.do(actions.undo, 2)
+        guild.do(steps.undo, 2)
 
 
 # -- the message ----------------------------------------------------------------------------------
@@ -318,7 +318,7 @@ def test_each_step_edits_the_message_and_at_most_one_edit_waits(guild: HuntGuild
 def test_show_posts_the_message_again_and_deletes_the_old_one(guild: HuntGuild) -> None:
     guild.opening()
     old = waiting(guild)[0].key
-    guild.do(actions.show, 556)
+    guild.do(panel.show, 556)
     _post, gone, new = waiting(guild)
     assert gone.target == {"channel_id": CHANNEL_ID, "deletes": old}
     assert new.target == {"channel_id": 556}
@@ -343,7 +343,7 @@ def test_a_hunt_without_channel_has_no_message_until_it_is_shown(guild: HuntGuil
     guild.do(actions.start, "Friday", "100", "EUR", 0)
     guild.collect()
     assert waiting(guild) == []
-    guild.do(actions.show, 556)
+    guild.do(panel.show, 556)
     assert waiting(guild)[0].target == {"channel_id": 556}
 
 
@@ -368,13 +368,13 @@ def test_stats_sum_by_currency_and_know_the_best_and_the_worst(
             guild.do(actions.record_result, payout)
         guild.do(actions.finish)
     guild.start("5", "USD")  # not finished yet
-    found = guild.do(actions.get_stats)
+    found = guild.do(store.get_stats)
     assert found.totals == [
-        actions.Total("EUR", 2, Decimal(150), Decimal(100)),
-        actions.Total("BTC", 1, Decimal("0.1"), Decimal("0.05")),
+        store.Total("EUR", 2, Decimal(150), Decimal(100)),
+        store.Total("BTC", 1, Decimal("0.1"), Decimal("0.05")),
     ]
     assert found.best is not None
     assert (found.best.hunt, found.best.slot) == (1, "Book of Dead")
     assert found.worst is not None
     assert (found.worst.hunt, found.worst.slot) == (2, "Book of Dead")
-    assert [view.hunt.number for view in guild.do(actions.list_hunts)] == [4, 3, 2, 1]
+    assert [view.hunt.number for view in guild.do(store.list_hunts)] == [4, 3, 2, 1]

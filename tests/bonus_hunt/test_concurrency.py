@@ -6,7 +6,7 @@ from threading import Barrier
 
 import pytest
 
-from core.bonus_hunt import actions
+from core.bonus_hunt import actions, steps
 from core.bonus_hunt.records import Bonus, Hunt
 from core.kit.database import Database
 from core.kit.errors import Refusal
@@ -84,7 +84,7 @@ def test_of_many_clicks_on_undo_and_finish_one_counts(gate: Database, guild_id: 
         guild.do(actions.record_result, "5")
         guild.do(actions.record_result, "6")
         version = guild.shown()["version"]
-    undo: Act = lambda guild: guild.do(actions.undo, 1, version)  # noqa: E731
+    undo: Act = lambda guild: guild.do(steps.undo, 1, version)  # noqa: E731
     found = all_at_once(gate, guild_id, [undo] * 4)
     assert sum(isinstance(one, Refusal) for one in found) == 3
     assert [line.split()[-1] for line in lines(gate, guild_id)] == ["5.00", "?", "?"]

@@ -6,11 +6,16 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection, select
 
-from core.bonus_hunt import actions, guessing
+from core.bonus_hunt import actions, guessing, outcome, steps
+from core.bonus_hunt.feature import FEATURE
 from core.bonus_hunt.records import Guess
 from core.bonus_hunt.rules import HuntSettings
+from core.events import SettingChanged
 from core.guilds.actions import change_settings
+from core.guilds.chat_commands import change_command
+from core.kit.database import cache_of
 from core.kit.errors import Refusal
+from core.kit.feature import ChatRules
 from core.kit.work import run_in_guild
 from core.people.exclusions.actions import exclude_viewer
 from tests.bonus_hunt.scene import HuntGuild
@@ -97,7 +102,7 @@ def test_guessing_ends_with_the_first_result(guild: HuntGuild) -> None:
         guild.do(actions.set_guessing, opened=False)
     with pytest.raises(Refusal, match="first result"):
         guild.do(actions.set_guessing, opened=True)
-    guild.do(actions.undo)  # there is no result any more, so guessing is open again
+    guild.do(steps.undo)  # there is no result any more, so guessing is open again
     guild.say("!guess 8", "viewer1", 1)
     assert guild.guesses() == {"viewer1": "8"}
 
@@ -168,7 +173,7 @@ def test_reopening_revokes_the_win_and_finishing_again_wins_anew(guild: HuntGuil
     assert guild.view.hunt.viewer_id is None
     guild.do(actions.record_result, "460")
     guild.do(actions.finish)
-    guild.do(actions.undo)  # the same as reopening
+    guild.do(steps.undo)  # the same as reopening
     guild.do(actions.finish)
     assert guild.view.hunt.viewer_name == "viewer2"
     told = [(kind, body["key"]) for kind, body in guild.published()]
@@ -200,7 +205,7 @@ def test_another_server_is_the_primary_one_of_the_channel(
     guild: HuntGuild, other_guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guild.follow_kick()
-    monkeypatch.setattr(actions, "find_other", lambda _tx, _guild_id: "Vera's Den")
+    monkeypatch.setattr(outcome, "find_other", lambda _tx, _guild_id: "Vera's Den")
     guessing_open(guild)
     assert guild.said() == []
 
@@ -244,3 +249,19 @@ def test_servers_do_not_see_each_others_hunts(
     assert other.said() == ["Guessing is closed right now."]
     found = tx.execute(select(Guess.guild_id)).scalars().all()
     assert found == [guild.id]
+
+
+def test_the_message_follows_the_name_of_the_command(guild: HuntGuild) -> None:
+    guessing_open(guild)
+    (command, *_others) = FEATURE.chat_commands
+    renamed = ChatRules(("tip",))
+    guild.do(change_command, FEATURE.chat_commands, command, renamed)
+    changed = SettingChanged(key="k", guild_id=guild.id, at=guild.at, setting="chat.guess")
+    cache_of(guild.tx).clear()
+    FEATURE.handlers[SettingChanged](guild.tx, changed)
+    assert guild.shown()["command"] == "tip"
+    edits = len(guild.posted("bonus_hunt.message"))
+    other = SettingChanged(key="l", guild_id=guild.id, at=guild.at, setting="chat.call")
+    cache_of(guild.tx).clear()
+    FEATURE.handlers[SettingChanged](guild.tx, other)
+    assert len(guild.posted("bonus_hunt.message")) == edits

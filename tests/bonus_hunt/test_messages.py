@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from core.bonus_hunt import messages
-from core.bonus_hunt.actions import Stats, Total, View
 from core.bonus_hunt.discord import render_message
 from core.bonus_hunt.records import Act, Bonus, Hunt, Step
 from core.bonus_hunt.rules import figures
+from core.bonus_hunt.store import Stats, Total, View
 from core.kick.chat.transport import cut
 from core.kit.records import ChannelId
 from tests.embeds import ODD_TEXTS, check_harmless, check_limits, text_of

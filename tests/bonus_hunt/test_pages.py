@@ -4,7 +4,7 @@ import csv
 import io
 from datetime import timedelta
 
-from core.bonus_hunt import actions, guessing
+from core.bonus_hunt import actions, guessing, store
 from core.bonus_hunt.rules import HuntSettings
 from core.guilds import actions as guilds
 from core.kit.work import Work
@@ -84,13 +84,13 @@ def test_start_posts_only_in_an_offered_channel(site: Site) -> None:
     fields = {"name": "Friday", "cost": "5", "currency": "EUR"}
     admin.post(f"{PAGE}/start", page=PAGE, channel="12345", **fields)
     with site.services.work_in(GUILD) as work:
-        assert actions.get_view(work).hunt.channel_id == 0
+        assert store.get_view(work).hunt.channel_id == 0
         actions.finish(work)
     offered = admin.get(PAGE).text.split('id="field-channel"')[1].split('<option value="')[2]
     channel_id = offered.split('"')[0]
     admin.post(f"{PAGE}/start", page=PAGE, channel=channel_id, **fields)
     with site.services.work_in(GUILD) as work:
-        assert actions.get_view(work).hunt.channel_id == int(channel_id)
+        assert store.get_view(work).hunt.channel_id == int(channel_id)
 
 
 def test_guesses_are_listed_and_the_winner_is_marked(site: Site) -> None:

@@ -190,3 +190,16 @@ def test_a_currency_is_a_code_of_letters(typed: str, code: str | None) -> None:
 )
 def test_every_currency_has_its_own_digits(code: str, digits: int) -> None:
     assert digits_of(code) == digits
+
+
+def test_the_example_of_the_guide_is_right() -> None:
+    lines = [
+        Line(1, Decimal(1), Decimal(30)),
+        Line(2, Decimal("0.40"), Decimal(2)),
+        Line(3, Decimal(1), skipped=True),
+        Line(4, Decimal(2)),
+        Line(5, Decimal("0.60")),
+    ]
+    found = figures(Decimal(100), lines)
+    assert (found.returned, found.profit) == (32, -68)
+    assert (f"{found.break_even:.2f}", f"{found.average:.2f}") == ("26.15", "22.86")

@@ -60,6 +60,7 @@ def fill(site: Site) -> int:
                 channel_id=ChannelId(1),
             )
         )
+    with site.services.work_in(GUILD, IDS["mia"]) as work:
         hunts.start(work, "Friday", "100", "EUR", 0)
         for game in ("Mental", "Cubes", "Pirots"):
             hunts.add_bonus(work, game, "1", viewer_id)
