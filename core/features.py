@@ -15,7 +15,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("guilds",),
     ("drand", "kick", "shuffle"),
     ("draws", "games", "logins", "people"),
-    ("wagers", "watchtime"),
+    ("wagers", "bonus_hunt", "watchtime"),
     ("raffle", "roles", "slot_calls"),
     ("overlays", "health", "help", "privacy", "settings", "dashboard"),
 )

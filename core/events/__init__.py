@@ -342,6 +342,27 @@ class RolesChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GuessWon(Event):
+    """A bonus hunt is finished, and this viewer guessed its balance best.
+
+    Attributes:
+        hunt: the hunt's number.
+        tickets: how many raffle tickets they get for it; may be 0.
+    """
+
+    viewer_id: int
+    hunt: int
+    tickets: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuessWinRevoked(Event):
+    """The hunt goes on after all. `of` is the key of the `GuessWon`."""
+
+    of: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WagerCounted(Event):
     """A verified account has wagered, and it counts. `at` is when it was seen, which decides the
     period it belongs to.

@@ -13,7 +13,7 @@ from core.guilds import store
 from core.guilds.actions import join_guild
 from core.kit.discord_access import acknowledge, may_use
 from core.kit.discord_arguments import set_up_typing
-from core.kit.discord_buttons import KeepButton
+from core.kit.discord_buttons import KeepButton, receive_form
 from core.kit.discord_errors import handle_command_error
 from core.kit.discord_ui import PREFIX, SILENT, missing_in, permission_names
 from core.kit.errors import Outage
@@ -75,6 +75,10 @@ class RegularsBot(commands.Bot):
     async def setup_hook(self) -> None:
         await self.add_features()
         await self.tree.sync()
+
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        buttons = (button for feature in self._features for button in feature.buttons)
+        await receive_form(interaction, buttons)
 
     # -- servers ----------------------------------------------------------------------------
 

@@ -36,6 +36,7 @@ def overview(sections: Mapping[str, Section], moderated: Sequence[str]) -> disco
         "watchtime": "⏱️ " + _("Watchtime"),
         "raffle": "🎟️ " + _("Raffle"),
         "slot_calls": "🎰 " + _("Requests"),
+        "bonus_hunt": "🧺 " + _("Bonus hunts"),
         "privacy": "🔒 " + _("Your data"),
     }
     grouped: dict[str, Section] = {heading: Section() for heading in headings.values()}

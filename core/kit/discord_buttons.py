@@ -6,7 +6,7 @@ as a personal link.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import discord
@@ -28,6 +28,9 @@ from core.kit.words import _
 
 MOST_ROWS = 5
 """Discord shows five rows of buttons."""
+
+FORM_SECONDS = 900
+"""How long discord.py keeps what it knows of a form; a later answer arrives as well."""
 
 Button = discord.ui.Button[discord.ui.View]
 
@@ -80,6 +83,67 @@ class PersistentButton(discord.ui.DynamicItem[Button], template=r"(?!)"):
             embed = await self.press(interaction)
             if embed is not None:
                 await reply_privately(interaction, embed)
+
+
+class FormButton(PersistentButton, template=r"(?!)"):
+    """Base of a button that may ask for something in a form. What is typed there arrives even if
+    the bot was started again meanwhile: the form has the custom id of its button."""
+
+    def form(self) -> discord.ui.Modal | None:
+        """What to ask; None to go on at once."""
+        raise NotImplementedError
+
+    async def submit(
+        self, interaction: discord.Interaction, typed: Mapping[str, str]
+    ) -> discord.Embed | None:
+        """Do what the button is for with what was typed, by the custom ids of the fields; the
+        returned embed is shown to the member alone."""
+        raise NotImplementedError
+
+    async def press(self, interaction: discord.Interaction) -> discord.Embed | None:
+        return await self.submit(interaction, {})
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        form = self.form()
+        if form is None:
+            await super().callback(interaction)
+            return
+        async with handle_errors(interaction):
+            form.custom_id = self.custom_id
+            await interaction.response.send_modal(form)
+
+
+def form_of(title: str, **fields: str) -> discord.ui.Modal:
+    """A form that asks for texts: custom id -> label; one that ends with `?` may stay empty. Needs
+    a running event loop."""
+    form = discord.ui.Modal(title=title[:45], timeout=FORM_SECONDS)
+    for name, label in fields.items():
+        form.add_item(
+            discord.ui.TextInput(
+                label=label[:45], custom_id=name, required=not label.endswith("?"), max_length=200
+            )
+        )
+    return form
+
+
+async def receive_form(interaction: discord.Interaction, buttons: Iterable[type[Any]]) -> None:
+    """Hand what was typed into a form to the button that asked for it."""
+    if interaction.type is not discord.InteractionType.modal_submit:
+        return
+    sent: Any = interaction.data
+    for kind in buttons:
+        match = kind.__discord_ui_compiled_template__.fullmatch(sent["custom_id"])
+        if match is None or not issubclass(kind, FormButton):
+            continue
+        fields = [field for row in sent["components"] for field in row["components"]]
+        typed = {field["custom_id"]: str(field["value"]).strip() for field in fields}
+        async with handle_errors(interaction):
+            button = await kind.from_custom_id(interaction, None, match)  # type: ignore[arg-type]
+            if await button.interaction_check(interaction):
+                await interaction.response.defer()
+                embed = await button.submit(interaction, typed)
+                if embed is not None:
+                    await reply_privately(interaction, embed)
 
 
 class AdminButton(PersistentButton, template=r"(?!)"):

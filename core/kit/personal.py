@@ -83,7 +83,9 @@ _KEYS: Mapping[Holds, str] = {
         scope seconds server since skipped slot source started_at starts_at state status take_back
         tickets total total_before evidence until viewer_id viewers way window winners
         with_beacon bet command enabled win calls provider replaced_by rows suggestion
-        waiting setting is_picked""",
+        waiting average best bonus break_even cost currency earlier finished_at guesses
+        guesses_from guesses_open guesses_until hunt next opened payout position profit returned
+        start_cost version worst setting is_picked""",
 }
 JSON_KEYS: Mapping[str, Holds] = {key: what for what, keys in _KEYS.items() for key in keys.split()}
 """What the keys of our JSON hold: events, payloads, audit entries. A key that is not here, as in

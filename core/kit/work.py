@@ -66,6 +66,7 @@ class Lock(StrEnum):
     GAMES = "games"
     WATCHTIME = "watchtime"
     SLOT_CALLS = "slot_calls"
+    BONUS_HUNT = "bonus_hunt"
     PANELS = "people_panels"
     WAGERS = "wagers"
     ROLES = "roles"

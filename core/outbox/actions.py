@@ -15,6 +15,9 @@ from core.outbox.records import Outgoing
 
 TOPIC = "outbox"
 
+DELETED = "the original was deleted"
+"""In the receipt of an edit that found no message."""
+
 Draft = dict[str, Any]
 """A message that is not posted yet: columns of `Outgoing`, and perhaps `after_seconds`."""
 
@@ -246,6 +249,11 @@ def find_message(work: Work, key: str) -> Outgoing | None:
 def find_receipt(work: Work, key: str) -> dict[str, Any]:
     """The receipt of the message with this key; empty until it was sent."""
     return work.scalar(select(Outgoing.receipt).where(Outgoing.key == key)) or {}
+
+
+def was_deleted(work: Work, edit_key: str) -> bool:
+    """Whether this edit came too late: somebody had deleted the message."""
+    return find_receipt(work, edit_key).get("skipped") == DELETED
 
 
 def find_error(work: Work, *kinds: str) -> str | None:

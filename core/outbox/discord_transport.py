@@ -21,7 +21,7 @@ from core.kit.errors import Outage, Refusal
 from core.kit.records import THE_BOT
 from core.kit.words import speak
 from core.kit.work import run_in_guild
-from core.outbox.actions import find_receipt
+from core.outbox.actions import DELETED, find_receipt
 from core.outbox.records import Outgoing
 from core.outbox.transport import ChannelRefused, Receipt, Unsure
 
@@ -148,7 +148,7 @@ class DiscordTransport:
         except discord.NotFound as error:
             if error.code != 10008:
                 raise
-            return {"skipped": "the original was deleted"}
+            return {"skipped": DELETED}
         return original
 
     async def _search(self, message: Outgoing) -> Receipt | None:

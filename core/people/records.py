@@ -66,6 +66,22 @@ class ViewerRecord(GuildRecord, kw_only=True):
         return column_property(name.correlate_except(Viewer).scalar_subquery())
 
 
+class OptionalViewerRecord(GuildRecord, kw_only=True):
+    """The same for a table whose rows may be about nobody."""
+
+    __abstract__ = True
+
+    viewer_id: Mapped[ViewerId | None] = mapped_column(
+        default=None, info=holds("viewer", stays=PSEUDONYMOUS)
+    )
+
+    @declared_attr
+    def viewer_name(cls) -> Mapped[str | None]:
+        same_guild = Viewer.guild_id == cls.guild_id
+        name = select(Viewer.name).where(same_guild, Viewer.viewer_id == cls.viewer_id)
+        return column_property(name.correlate_except(Viewer).scalar_subquery())
+
+
 def viewer_key(name: str) -> ForeignKeyConstraint:
     """Foreign key to a viewer of the same guild."""
     viewer = ["people_viewers.guild_id", "people_viewers.viewer_id"]

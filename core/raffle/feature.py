@@ -1,6 +1,13 @@
 """What the raffle feature declares."""
 
-from core.events import AccountLinked, SubGifted, SupportRevoked, ViewerBanned
+from core.events import (
+    AccountLinked,
+    GuessWinRevoked,
+    GuessWon,
+    SubGifted,
+    SupportRevoked,
+    ViewerBanned,
+)
 from core.kit.feature import ChatCommand, Feature, Task
 from core.kit.privacy import personal_data
 from core.kit.words import N_, _
@@ -16,6 +23,7 @@ from core.raffle.ledger import messages as ledger_messages
 from core.raffle.ledger.actions import on_account_linked, tell_raffle, tell_tickets
 from core.raffle.ledger.discord import BOARD, TICKETS, WHY, Tickets, VoidChoice
 from core.raffle.ledger.gifts import on_sub_gifted, on_support_revoked
+from core.raffle.ledger.hunts import on_guess_win_revoked, on_guess_won
 from core.raffle.periods import messages as period_messages
 from core.raffle.periods.discord import INFO, ChangeButton, RaffleCalendar
 from core.raffle.records import Balance, Entry, Gift, SourceTotal
@@ -25,6 +33,8 @@ FEATURE = Feature(
     "raffle",
     handlers={
         AccountLinked: event_action(on_account_linked),
+        GuessWon: event_action(on_guess_won),
+        GuessWinRevoked: event_action(on_guess_win_revoked),
         SubGifted: event_action(on_sub_gifted),
         SupportRevoked: event_action(on_support_revoked),
         ViewerBanned: event_action(on_viewer_banned),
@@ -57,6 +67,7 @@ FEATURE = Feature(
         "raffle.dates": period_messages.dates,
         "raffle.changed": ledger_messages.change,
         "raffle.gift": ledger_messages.gift,
+        "raffle.hunt": ledger_messages.hunt_prize,
         "raffle.waited": ledger_messages.waited,
         "raffle.planned": draw_messages.planned,
         "raffle.frozen": draw_messages.frozen,

@@ -47,13 +47,14 @@ _NOBODYS = {
         people_panels.emoji
         people_panels.channel_name raffle_periods.prize roles_rewards.name slot_calls.slot
         slot_calls.provider slot_calls.suggestion games.title games.folded_title games.provider
-        games.aliases wagers_accounts.campaign_code""",
+        games.aliases wagers_accounts.campaign_code bonus_hunts.name bonus_hunts.currency
+        bonus_hunt_bonuses.slot bonus_hunt_bonuses.provider""",
     "our own accounts": "kick_bots.kick_user_id kick_bots.name",
     "Discord's number of a channel, a message or a role": """
         guild_channel_troubles.channel_id people_panels.message_id people_panels.channel_id
         raffle_draws.channel_id raffle_picks.channel_id roles_rewards.role_id
         roles_grants.role_id slot_calls.channel_id slot_calls.picked_in
-        slot_calls_panels.channel_id slot_calls_picks.channel_id
+        slot_calls_panels.channel_id slot_calls_picks.channel_id bonus_hunts.channel_id
         wagers_accounts.role_id
         guild_permissions.role_id""",
     "a number of ours, or of one delivery": """
@@ -64,7 +65,8 @@ _NOBODYS = {
         kick_subscriptions.subscription_id kick_webhook_log.delivery_id
         kick_webhook_log.subscription_id outbox_messages.carried_by outbox_messages.lease
         outbox_messages.receipt roles_grants.number roles_checks.number wagers_changes.account_id
-        wagers_changes.releases watchtime_adjustments.key raffle_entries.source_key""",
+        wagers_changes.releases watchtime_adjustments.key raffle_entries.source_key
+        bonus_hunt_steps.before""",
     "an amount": """
         raffle_balances.tickets raffle_draws.tickets raffle_entries.amount raffle_gifts.tickets
         raffle_rates.tickets raffle_source_totals.tickets""",
@@ -72,7 +74,8 @@ _NOBODYS = {
         overlays_keys.sealed overlays_keys.digest
         slot_calls_picks.seed slot_calls_picks.snapshot slot_calls_picks.snapshot_hash
         slot_calls_picks.chain slot_calls_picks.randomness slot_calls_picks.signature
-        games_catalogues.version slot_calls_panels.name logins_sessions.token_hash
+        games_catalogues.version slot_calls_panels.name bonus_hunts.message
+        logins_sessions.token_hash
         kick_accounts.access_token kick_accounts.refresh_token
         kick_unverified_deliveries.checked_with
         kick_unverified_deliveries.signature kick_connect_attempts.link_id

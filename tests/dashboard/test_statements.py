@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import event
 
+from core.bonus_hunt import actions as hunts
+from core.bonus_hunt import guessing
 from core.kit.records import ChannelId, MemberId, RoleId, ViewerId
 from core.people import store as people
 from core.roles.records import RoleReward
@@ -58,6 +60,14 @@ def fill(site: Site) -> int:
                 channel_id=ChannelId(1),
             )
         )
+    with site.services.work_in(GUILD, IDS["mia"]) as work:
+        hunts.start(work, "Friday", "100", "EUR", 0)
+        for game in ("Mental", "Cubes", "Pirots"):
+            hunts.add_bonus(work, game, "1", viewer_id)
+        hunts.set_guessing(work, opened=True)
+        guessing.guess_here(work, "50")
+        hunts.open_hunt(work)
+        hunts.record_result(work, "20")
     admin = site.visitor("nora")
     here = f"/g/{GUILD}"
     person = f"{here}/people/{viewer_id}"

@@ -1216,6 +1216,55 @@ COMMENT ON COLUMN wagers_accounts.ended_by IS 'Discord id of who unlinked it';
 
 ALTER TABLE wagers_accounts ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE bonus_hunts (
+	guild_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	name TEXT NOT NULL, 
+	currency TEXT NOT NULL, 
+	digits INTEGER NOT NULL, 
+	start_cost NUMERIC(24, 8) NOT NULL, 
+	state TEXT NOT NULL, 
+	started_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	finished_at TIMESTAMP WITH TIME ZONE, 
+	guesses_from TIMESTAMP WITH TIME ZONE, 
+	guesses_until TIMESTAMP WITH TIME ZONE, 
+	winning_guess NUMERIC(24, 8), 
+	wins INTEGER NOT NULL, 
+	channel_id BIGINT NOT NULL, 
+	message TEXT NOT NULL, 
+	version INTEGER NOT NULL, 
+	viewer_id BIGINT, 
+	CONSTRAINT bonus_hunts_numbered PRIMARY KEY (guild_id, number), 
+	CONSTRAINT bonus_hunts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT bonus_hunts_winner FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT bonus_hunts_state CHECK (state IN ('collecting', 'opening', 'finished')), 
+	CONSTRAINT bonus_hunts_cost CHECK (start_cost >= 0)
+);
+
+CREATE UNIQUE INDEX bonus_hunts_one_in_progress ON bonus_hunts (guild_id) WHERE state <> 'finished';
+
+COMMENT ON COLUMN bonus_hunts.number IS 'counts up within the server';
+
+COMMENT ON COLUMN bonus_hunts.name IS 'as a moderator chose it';
+
+COMMENT ON COLUMN bonus_hunts.currency IS 'its code, such as EUR';
+
+COMMENT ON COLUMN bonus_hunts.digits IS 'decimals of the currency';
+
+COMMENT ON COLUMN bonus_hunts.guesses_from IS 'when guessing was opened last';
+
+COMMENT ON COLUMN bonus_hunts.guesses_until IS 'when it was closed; empty while it is open';
+
+COMMENT ON COLUMN bonus_hunts.wins IS 'how often a winner was announced';
+
+COMMENT ON COLUMN bonus_hunts.channel_id IS 'of the message; 0 without one';
+
+COMMENT ON COLUMN bonus_hunts.message IS 'random: one that is posted again is a new one';
+
+COMMENT ON COLUMN bonus_hunts.version IS 'counts the changes';
+
+ALTER TABLE bonus_hunts ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE watchtime_days (
 	guild_id BIGINT NOT NULL, 
 	viewer_id BIGINT NOT NULL, 
@@ -1352,7 +1401,7 @@ CREATE TABLE raffle_entries (
 	CONSTRAINT raffle_entries_once UNIQUE (guild_id, source_key), 
 	CONSTRAINT raffle_entries_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
 	CONSTRAINT raffle_entries_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT raffle_entries_source CHECK (source IN ('watchtime', 'gifted_sub', 'wager', 'bonus', 'correction')), 
+	CONSTRAINT raffle_entries_source CHECK (source IN ('watchtime', 'gifted_sub', 'wager', 'hunt', 'bonus', 'correction')), 
 	CONSTRAINT raffle_entries_amount CHECK (amount <> 0)
 );
 
@@ -1398,7 +1447,7 @@ CREATE TABLE raffle_source_totals (
 	CONSTRAINT raffle_source_totals_once PRIMARY KEY (guild_id, period, source, viewer_id), 
 	CONSTRAINT raffle_source_totals_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
 	CONSTRAINT raffle_source_totals_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT raffle_source_totals_source CHECK (source IN ('watchtime', 'gifted_sub', 'wager', 'bonus', 'correction'))
+	CONSTRAINT raffle_source_totals_source CHECK (source IN ('watchtime', 'gifted_sub', 'wager', 'hunt', 'bonus', 'correction'))
 );
 
 COMMENT ON COLUMN raffle_source_totals.tickets IS 'the sum of the entries';
@@ -1631,6 +1680,64 @@ CREATE OR REPLACE FUNCTION wagers_changes_for_good() RETURNS trigger
     CREATE OR REPLACE TRIGGER wagers_changes_for_good
     BEFORE UPDATE OR DELETE OR TRUNCATE ON wagers_changes
     FOR EACH STATEMENT EXECUTE FUNCTION wagers_changes_for_good();;
+
+CREATE TABLE bonus_hunt_bonuses (
+	guild_id BIGINT NOT NULL, 
+	hunt INTEGER NOT NULL, 
+	position INTEGER NOT NULL, 
+	slot TEXT NOT NULL, 
+	provider TEXT NOT NULL, 
+	bet NUMERIC(24, 8) NOT NULL, 
+	payout NUMERIC(24, 8), 
+	skipped BOOLEAN DEFAULT false NOT NULL, 
+	viewer_id BIGINT, 
+	CONSTRAINT bonus_hunt_bonuses_numbered PRIMARY KEY (guild_id, hunt, position), 
+	CONSTRAINT bonus_hunt_bonuses_hunt FOREIGN KEY(guild_id, hunt) REFERENCES bonus_hunts (guild_id, number), 
+	CONSTRAINT bonus_hunt_bonuses_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT bonus_hunt_bonuses_bet CHECK (bet > 0), 
+	CONSTRAINT bonus_hunt_bonuses_payout CHECK (payout >= 0)
+);
+
+COMMENT ON COLUMN bonus_hunt_bonuses.position IS 'counts up within the hunt';
+
+COMMENT ON COLUMN bonus_hunt_bonuses.slot IS 'the game''s title, or what was typed';
+
+COMMENT ON COLUMN bonus_hunt_bonuses.payout IS 'empty until it is opened';
+
+ALTER TABLE bonus_hunt_bonuses ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE bonus_hunt_guesses (
+	guild_id BIGINT NOT NULL, 
+	hunt INTEGER NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	amount NUMERIC(24, 8) NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT bonus_hunt_guesses_once PRIMARY KEY (guild_id, hunt, viewer_id), 
+	CONSTRAINT bonus_hunt_guesses_hunt FOREIGN KEY(guild_id, hunt) REFERENCES bonus_hunts (guild_id, number), 
+	CONSTRAINT bonus_hunt_guesses_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
+);
+
+ALTER TABLE bonus_hunt_guesses ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE bonus_hunt_steps (
+	guild_id BIGINT NOT NULL, 
+	hunt INTEGER NOT NULL, 
+	number INTEGER NOT NULL, 
+	act TEXT NOT NULL, 
+	position INTEGER, 
+	before JSONB NOT NULL, 
+	CONSTRAINT bonus_hunt_steps_numbered PRIMARY KEY (guild_id, hunt, number), 
+	CONSTRAINT bonus_hunt_steps_hunt FOREIGN KEY(guild_id, hunt) REFERENCES bonus_hunts (guild_id, number), 
+	CONSTRAINT bonus_hunt_steps_act CHECK (act IN ('add', 'remove', 'edit', 'open', 'result', 'skip', 'guess_open', 'guess_close', 'finish', 'reopen'))
+);
+
+COMMENT ON COLUMN bonus_hunt_steps.number IS 'counts up within the hunt';
+
+COMMENT ON COLUMN bonus_hunt_steps.position IS 'of the bonus, if it is about one';
+
+COMMENT ON COLUMN bonus_hunt_steps.before IS 'the hunt and the bonus as they were; no bonus if there was none';
+
+ALTER TABLE bonus_hunt_steps ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE raffle_picks (
 	guild_id BIGINT NOT NULL, 

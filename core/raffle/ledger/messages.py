@@ -32,6 +32,7 @@ def source_words(source: str) -> str:
         "watchtime": "⏱️ " + _("Watching"),
         "gifted_sub": "🎁 " + _("Gifted subs"),
         "wager": "🎰 " + _("Wagers"),
+        "hunt": "🔮 " + _("Best guess of a bonus hunt"),
         "bonus": "⭐ " + _("Given by an admin"),
         "correction": "✏️ " + _("Corrections"),
     }[source]
@@ -305,6 +306,25 @@ def change(payload: Mapping[str, Any]) -> Rendered:
         embed.add_field(name=_("Dates"), value=dates, inline=False)
     embed.timestamp = parse_instant(payload["at"])
     return Rendered(embed)
+
+
+def hunt_prize(payload: Mapping[str, Any]) -> Rendered:
+    """For the admins: the tickets for a guess could not be given, or not be taken back."""
+    name, tickets = safe(payload["name"], 60), tickets_words(payload["tickets"])
+    given = {"name": name, "tickets": tickets, "hunt": payload["hunt"]}
+    if payload["deleted"]:
+        title = _("{name} keeps {tickets} for guessing")
+        body = _(
+            "Bonus hunt #{hunt} was reopened, but the raffle's tickets are locked. "
+            "`/raffleexclude add` excludes a viewer from winning."
+        )
+    else:
+        title = _("{name} did not get {tickets} for guessing")
+        body = _(
+            "They guessed the balance of bonus hunt #{hunt} best, but no raffle is open. "
+            "`/rafflestart` opens one; then `/rafflegive` gives the tickets."
+        )
+    return Rendered(card("⚠️ " + title.format_map(given), body.format_map(given), tone="warning"))
 
 
 # -- chat -----------------------------------------------------------------------------------------

@@ -1,0 +1,308 @@
+"""What moderators can do with a hunt. Every action is one transaction, including the edit of the
+hunt's message, and every step of a hunt can be undone, the last one first."""
+
+from decimal import Decimal
+from typing import Literal
+
+from sqlalchemy import func, select
+
+from core.bonus_hunt.panel import post_message
+from core.bonus_hunt.records import Bonus, Hunt
+from core.bonus_hunt.rules import (
+    LONGEST_TITLE,
+    MOST_BONUSES,
+    HuntSettings,
+    clean_currency,
+    digits_of,
+)
+from core.bonus_hunt.steps import step, take
+from core.bonus_hunt.store import IN_PROGRESS, View, get_view
+from core.games import actions as games
+from core.guilds.actions import audit, load_settings
+from core.kit.amounts import parse_amount, show_amount
+from core.kit.errors import Refusal
+from core.kit.records import ChannelId, ViewerId
+from core.kit.words import _
+from core.kit.work import Lock, Work
+from core.people import actions as people
+
+Editable = Literal["game", "bet", "by", "payout", "name", "cost"]
+"""What `/hunt edit` changes: the first four of a bonus, the others of the hunt."""
+
+# -- from start to end ----------------------------------------------------------------------------
+
+
+def start(work: Work, title: str, start_cost: str, currency: str, channel_id: int) -> Hunt:
+    """Start a hunt and post its message; without a channel it has none.
+
+    Raises:
+        Refusal: another one is in progress, or something that was typed is wrong.
+    """
+    work.lock(Lock.BONUS_HUNT)
+    other = work.scalar(select(Hunt).where(IN_PROGRESS))
+    if other is not None:
+        raise Refusal(
+            _("Bonus hunt #{number} is still in progress.").format(number=other.number),
+            _("`/hunt finish` ends it."),
+        )
+    code = _currency(currency or load_settings(work, HuntSettings).currency)
+    hunt = Hunt(
+        number=work.next_number(Hunt.number),
+        name=_title(title),
+        currency=code,
+        digits=digits_of(code),
+        start_cost=parse_amount(start_cost, digits_of(code)),
+        started_at=work.now,
+        channel_id=ChannelId(channel_id),
+        message="",
+    )
+    work.add(hunt)
+    audit(work, "bonus_hunt.start", hunt.label, after=f"{show_amount(hunt.start_cost)} {code}")
+    post_message(work, hunt)
+    return hunt
+
+
+def _title(text: str) -> str:
+    title = " ".join(text.split())
+    if not title or len(title) > LONGEST_TITLE:
+        raise Refusal(_("The name needs 1 to {most} characters.").format(most=LONGEST_TITLE))
+    return title
+
+
+def _currency(text: str) -> str:
+    code = clean_currency(text)
+    if code is None:
+        raise Refusal(
+            _("That is no currency."), _("Write its code of 3 to 5 letters, such as EUR or BTC.")
+        )
+    return code
+
+
+def open_hunt(work: Work, number: int | None = None) -> Hunt:
+    """End the collecting: from now on results are entered.
+
+    Raises:
+        Refusal: bonuses are opened already, or there are none.
+    """
+    hunt = take(work, number)
+    if hunt.state == "opening":
+        raise Refusal(_("The bonuses are being opened already."), _("`/hunt result` comes next."))
+    if not work.exists(Bonus.hunt == hunt.number):
+        raise Refusal(_("There is no bonus to open yet."), _("`/hunt add` adds one."))
+    with step(work, hunt, "open"):
+        hunt.state = "opening"
+    return hunt
+
+
+def finish(work: Work, number: int | None = None) -> View:
+    """End the hunt, whether or not all bonuses were opened, and find the best guess."""
+    hunt = take(work, number)
+    with step(work, hunt, "finish"):
+        hunt.state, hunt.finished_at = "finished", work.now
+        if hunt.guesses_open:
+            hunt.guesses_until = work.now
+    return get_view(work, hunt.number)
+
+
+def reopen(work: Work, number: int | None = None) -> Hunt:
+    """Go on with a finished hunt, by default the last one.
+
+    Raises:
+        Refusal: there is none, it is not finished, or another one is in progress.
+    """
+    work.lock(Lock.BONUS_HUNT)
+    hunt = get_view(work, number).hunt
+    other = work.scalar(select(Hunt.number).where(IN_PROGRESS))
+    if other is not None:
+        raise Refusal(
+            _("Bonus hunt #{number} is still in progress.").format(number=other),
+            _("There is one at a time. `/hunt finish` ends it."),
+        )
+    with step(work, hunt, "reopen"):
+        hunt.state, hunt.finished_at = "opening", None
+    return hunt
+
+
+# -- bonuses --------------------------------------------------------------------------------------
+
+
+def add_bonus(
+    work: Work,
+    game_title: str,
+    bet_text: str,
+    viewer_id: int | None = None,
+    number: int | None = None,
+) -> Bonus:
+    """Add a bonus to the hunt that is in progress; `viewer_id` is who asked for the game.
+
+    Raises:
+        Refusal: there is no hunt, it is full, or the game or the bet is wrong.
+    """
+    hunt = take(work, number)
+    (slot, provider), bet = _game(work, game_title), _bet(hunt, bet_text)
+    last = select(func.max(Bonus.position)).where(Bonus.hunt == hunt.number)
+    position = (work.scalar(last) or 0) + 1
+    if position > MOST_BONUSES:
+        raise Refusal(_("A hunt has at most {most} bonuses.").format(most=MOST_BONUSES))
+    with step(work, hunt, "add", position):
+        bonus = Bonus(
+            hunt=hunt.number,
+            position=position,
+            slot=slot,
+            provider=provider,
+            bet=bet,
+            viewer_id=None if viewer_id is None else ViewerId(viewer_id),
+        )
+        work.add(bonus)
+    return bonus
+
+
+def add_typed(
+    work: Work, game_title: str, bet_text: str, by: str = "", number: int | None = None
+) -> Bonus:
+    """The same with a mention, a Discord id or a name on Kick of who asked for the game."""
+    viewer_id = people.find_person(work, by).viewer_id if by.strip() else None
+    return add_bonus(work, game_title, bet_text, viewer_id, number)
+
+
+def _game(work: Work, text: str) -> tuple[str, str]:
+    """Title and provider."""
+    found = games.find_game(work, text)
+    if not found.title or len(found.title) > LONGEST_TITLE:
+        raise Refusal(_("Which game? At most {most} characters.").format(most=LONGEST_TITLE))
+    return found.title, found.provider
+
+
+def _bet(hunt: Hunt, text: str) -> Decimal:
+    bet = parse_amount(text, hunt.digits)
+    if not bet:
+        raise Refusal(_("The bet must be more than nothing."))
+    return bet
+
+
+def remove_bonus(work: Work, position: int) -> Bonus:
+    """Take a bonus out of the hunt; the others keep their numbers."""
+    hunt = take(work)
+    bonus = _get(work, hunt, position)
+    with step(work, hunt, "remove", position):
+        work.delete(bonus)
+    return bonus
+
+
+def record_result(
+    work: Work, payout: str, position: int | None = None, number: int | None = None
+) -> Bonus:
+    """Note what a bonus paid, by default the next one; the first result closes guessing.
+
+    Raises:
+        Refusal: bonuses are still collected, it has a result already, or the amount is wrong.
+    """
+    hunt = take(work, number)
+    bonus, amount = _to_open(work, hunt, position), parse_amount(payout, hunt.digits)
+    if bonus.payout is not None:
+        raise Refusal(
+            _("{slot} (#{position}) has a result already: {payout}.").format(
+                slot=bonus.slot, position=bonus.position, payout=show_amount(bonus.payout)
+            ),
+            _(
+                "If it is {typed}, correct it: `/hunt edit payout {typed} {position}`. "
+                "If you meant the next bonus, enter it there."
+            ).format(typed=show_amount(amount), position=bonus.position),
+        )
+    with step(work, hunt, "result", bonus.position):
+        bonus.payout, bonus.skipped = amount, False
+        if hunt.guesses_open:
+            hunt.guesses_until = work.now
+    return bonus
+
+
+def skip_bonus(work: Work, position: int | None = None, number: int | None = None) -> Bonus:
+    """Leave a bonus out, by default the next one.
+
+    Raises:
+        Refusal: bonuses are still collected, or it was opened or skipped already.
+    """
+    hunt = take(work, number)
+    bonus = _to_open(work, hunt, position)
+    if not bonus.line.waits:
+        raise Refusal(
+            _("{slot} (#{position}) was opened or skipped already.").format(
+                slot=bonus.slot, position=bonus.position
+            ),
+            _("`/hunt undo` takes the last step back."),
+        )
+    with step(work, hunt, "skip", bonus.position):
+        bonus.skipped = True
+    return bonus
+
+
+def _to_open(work: Work, hunt: Hunt, position: int | None) -> Bonus:
+    if hunt.state == "collecting":
+        raise Refusal(
+            _("Bonuses are still being collected."), _("`/hunt open` starts the opening.")
+        )
+    bonus = _get(work, hunt, position) if position else get_view(work, hunt.number).next
+    if bonus is None:
+        raise Refusal(
+            _("Every bonus is opened or skipped."), _("`/hunt finish` shows the final result.")
+        )
+    return bonus
+
+
+def _get(work: Work, hunt: Hunt, position: int) -> Bonus:
+    bonus = work.find(Bonus, hunt.number, position)
+    if bonus is None:
+        raise Refusal(_("There is no bonus #{position}.").format(position=position))
+    return bonus
+
+
+def edit(work: Work, what: str, value: str, position: int | None = None) -> Hunt:
+    """Correct the hunt or the bonus with this number; `what` is one of `Editable`. The values of
+    `by` and `payout` can be empty or `-`.
+
+    Raises:
+        Refusal: there is no such bonus, or the value is wrong.
+    """
+    hunt, value = take(work), value.strip()
+    value = "" if value == "-" else value
+    if what in ("name", "cost"):
+        with step(work, hunt, "edit"):
+            if what == "name":
+                hunt.name = _title(value)
+            else:
+                hunt.start_cost = parse_amount(value, hunt.digits)
+        return hunt
+    if position is None:
+        raise Refusal(_("Which bonus? Add its number."))
+    bonus = _get(work, hunt, position)
+    with step(work, hunt, "edit", position):
+        match what:
+            case "game":
+                bonus.slot, bonus.provider = _game(work, value)
+            case "bet":
+                bonus.bet = _bet(hunt, value)
+            case "by":
+                bonus.viewer_id = people.find_person(work, value).viewer_id if value else None
+            case "payout":
+                bonus.payout = parse_amount(value, hunt.digits) if value else None
+                bonus.skipped = False
+    return hunt
+
+
+def set_guessing(work: Work, *, opened: bool, number: int | None = None) -> Hunt:
+    """Let viewers guess how much comes back, or no longer.
+
+    Raises:
+        Refusal: it is so already, or a result is known.
+    """
+    hunt = take(work, number)
+    if hunt.guesses_open == opened:
+        raise Refusal(_("Guessing is open already.") if opened else _("Guessing is not open."))
+    if opened and get_view(work, hunt.number).figures.opened:
+        raise Refusal(_("Guessing ends with the first result, and there is one already."))
+    with step(work, hunt, "guess_open" if opened else "guess_close"):
+        if opened:
+            hunt.guesses_from, hunt.guesses_until = work.now, None
+        else:
+            hunt.guesses_until = work.now
+    return hunt

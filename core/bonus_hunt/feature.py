@@ -1,0 +1,64 @@
+"""What the bonus hunt feature declares."""
+
+from core.bonus_hunt import messages
+from core.bonus_hunt.discord import HISTORY, BonusHunts, HuntButton, render_message
+from core.bonus_hunt.guessing import guess_in_chat, tell_hunt
+from core.bonus_hunt.pages import PAGES, PUBLIC, activity, stats
+from core.bonus_hunt.panel import forget, on_setting_changed
+from core.bonus_hunt.records import Bonus, Guess, Hunt
+from core.bonus_hunt.rules import GUESS_NAMES, HuntSettings
+from core.events import SettingChanged
+from core.kit.feature import ChatCommand, Feature
+from core.kit.privacy import personal_data
+from core.kit.words import N_
+from core.kit.work import chat_action, event_action
+
+FEATURE = Feature(
+    "bonus_hunt",
+    handlers={SettingChanged: event_action(on_setting_changed)},
+    paginators=(HISTORY,),
+    cogs=(lambda _services: BonusHunts(),),
+    chat_commands=(
+        ChatCommand(
+            GUESS_NAMES,
+            chat_action(guess_in_chat),
+            usage="!guess <amount>",
+            help="Guess how much the bonus hunt brings back; your last guess counts.",
+        ),
+        ChatCommand(
+            ("hunt",),
+            chat_action(tell_hunt),
+            usage="!hunt",
+            help="How the bonus hunt stands.",
+        ),
+    ),
+    settings=tuple(HuntSettings.declared.values()),
+    embeds={"bonus_hunt.message": render_message},
+    lines={
+        "bonus_hunt.guesses": messages.guesses_line,
+        "bonus_hunt.guessed": messages.guessed_line,
+        "bonus_hunt.rejected": messages.rejected_line,
+        "bonus_hunt.told": messages.hunt_line,
+    },
+    buttons=(HuntButton,),
+    audit={
+        "bonus_hunt.start": N_("started bonus hunt {target} for {after}"),
+        "bonus_hunt.add": N_("added a bonus to hunt {target}: {after}"),
+        "bonus_hunt.remove": N_("removed a bonus from hunt {target}: {before}"),
+        "bonus_hunt.edit": N_("corrected hunt {target}: {before} is now {after}"),
+        "bonus_hunt.open": N_("began to open the bonuses of hunt {target}"),
+        "bonus_hunt.result": N_("noted a result of hunt {target}: {after}"),
+        "bonus_hunt.skip": N_("skipped a bonus of hunt {target}"),
+        "bonus_hunt.guess_open": N_("opened guessing in hunt {target}"),
+        "bonus_hunt.guess_close": N_("closed guessing in hunt {target}"),
+        "bonus_hunt.finish": N_("finished bonus hunt {target}"),
+        "bonus_hunt.reopen": N_("reopened bonus hunt {target}"),
+        "bonus_hunt.undo": N_("took back the last step of hunt {target} ({after})"),
+        "bonus_hunt.show": N_("posted bonus hunt {target} again"),
+    },
+    dashboard=PAGES,
+    stats=stats,
+    activity=activity,
+    public=(PUBLIC,),
+    personal=personal_data(Guess, Bonus, Hunt, before_forget=forget),
+)

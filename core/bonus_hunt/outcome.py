@@ -1,0 +1,86 @@
+"""Who guessed best: found and announced when a hunt ends, and revoked when it goes on."""
+
+from typing import Any
+
+from core.bonus_hunt.records import Hunt
+from core.bonus_hunt.rules import GUESS_NAMES, Guessed, HuntSettings, best_guess
+from core.bonus_hunt.store import get_view, list_guesses
+from core.events import GuessWinRevoked, GuessWon
+from core.guilds import store as guilds
+from core.guilds.actions import load_settings
+from core.guilds.chat_commands import names_of
+from core.inbox import actions as inbox
+from core.kick.accounts.primary import find_other
+from core.kit.records import ViewerId
+from core.kit.work import Work
+from core.outbox import actions as outbox
+from core.people.exclusions.store import select_excluded
+
+
+def settle(work: Work, hunt: Hunt) -> None:
+    """Find who guessed best, if anything was opened, and tell everybody."""
+    balance = get_view(work, hunt.number).figures
+    excluded = list_excluded(work)
+    guesses = {guess.viewer_id: guess for guess in list_guesses(work, hunt.number)}
+    best = best_guess(
+        [
+            Guessed(viewer_id, guess.amount, guess.at)
+            for viewer_id, guess in guesses.items()
+            if viewer_id not in excluded
+        ],
+        balance.returned,
+    )
+    if best is None or not balance.opened:
+        return
+    hunt.viewer_id, hunt.winning_guess = ViewerId(best.viewer_id), best.amount
+    hunt.wins += 1
+    tickets = load_settings(work, HuntSettings).prize_tickets
+    inbox.publish(
+        work.tx,
+        GuessWon(
+            key=_win_key(hunt),
+            guild_id=work.guild_id,
+            at=work.now,
+            viewer_id=best.viewer_id,
+            hunt=hunt.number,
+            tickets=tickets,
+        ),
+    )
+    result = {
+        "viewer": guesses[ViewerId(best.viewer_id)].viewer_name,
+        "amount": str(best.amount),
+        "returned": str(balance.returned),
+        "tickets": tickets,
+    }
+    announce(work, hunt, "won", result)
+
+
+def list_excluded(work: Work) -> set[int]:
+    """Viewers who are excluded from everything, so from guessing, too."""
+    found = work.tx.execute(select_excluded(work.guild_id, "everything"))
+    return {row.viewer_id for row in found}
+
+
+def unsettle(work: Work, hunt: Hunt) -> None:
+    """The hunt goes on, so nobody has won yet."""
+    if hunt.viewer_id is None:
+        return
+    hunt.viewer_id = hunt.winning_guess = None
+    key = _win_key(hunt)
+    revoked = GuessWinRevoked(key=key, guild_id=work.guild_id, at=work.now, of=key)
+    inbox.publish(work.tx, revoked)
+
+
+def _win_key(hunt: Hunt) -> str:
+    return f"{hunt.number}:{hunt.wins}"
+
+
+def announce(work: Work, hunt: Hunt, state: str, details: dict[str, Any]) -> None:
+    """Tell the stream's chat, if this server has one that it answers in."""
+    channel = guilds.find_channel(work.tx, work.guild_id, "kick")
+    if channel is None or find_other(work.tx, work.guild_id) is not None:
+        return
+    payload = {"state": state, "title": hunt.name, "currency": hunt.currency, **details}
+    payload["command"] = names_of(work, GUESS_NAMES)[0]
+    key = f"bonus_hunt.guesses:{hunt.number}:{hunt.version}"
+    outbox.post_to_kick(work, channel.channel_id, "bonus_hunt.guesses", key, payload)

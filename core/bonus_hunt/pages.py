@@ -1,0 +1,228 @@
+"""Bonus hunts on the dashboard and for everybody: a whole hunt can be run with the keyboard."""
+
+from typing import Any, get_args
+
+from flask import Response, abort, request
+
+from core.bonus_hunt import actions, messages, steps, store
+from core.bonus_hunt.records import Hunt
+from core.bonus_hunt.rules import HuntSettings
+from core.guilds.actions import load_settings
+from core.guilds.setting_fields import add_settings, setting_fields
+from core.kit.amounts import show_amount
+from core.kit.guild_pages import (
+    Activity,
+    GuildPages,
+    Page,
+    PublicPage,
+    PublicRequest,
+    Stat,
+    csv_response,
+)
+from core.kit.words import _
+from core.kit.work import Work
+
+PAGES = GuildPages("bonus_hunt", lambda: _("Bonus hunts"), icon="target-arrow", order=51)
+
+COLUMNS = ("number", "game", "provider", "requested by", "bet", "payout", "multiplier", "skipped")
+_SHOWS: dict[str, Any] = {
+    "show_amount": show_amount,
+    "times": messages.times,
+    "signed": messages.signed,
+    "break_even_words": messages.break_even_words,
+}
+
+
+@PAGES.get()
+def hunt(page: Page) -> str:
+    """The hunt that is in progress, or else the last one."""
+    with page.together():
+        view = page.run(store.find_view)
+        guesses = page.run(store.list_guesses, view.hunt.number) if view else []
+        currency = page.run(load_settings, HuntSettings).currency
+        fields = setting_fields(page, HuntSettings.declared.values())
+    return page.render(
+        "bonus_hunt/hunt.html",
+        view=view,
+        guesses=guesses,
+        currency=currency,
+        fields=fields,
+        channels=page.channel_choices(),
+        **_SHOWS,
+    )
+
+
+@PAGES.get("history")
+def history(page: Page) -> str:
+    """All hunts, and sums by currency."""
+    with page.together():
+        views, stats = page.run(store.list_hunts), page.run(store.get_stats)
+    return page.render("bonus_hunt/history.html", views=views, stats=stats, **_SHOWS)
+
+
+@PAGES.get("<int:number>")
+def one(page: Page, number: int) -> str:
+    """A hunt of the history."""
+    with page.together():
+        view = page.run(store.find_view, number) or abort(404)
+        guesses = page.run(store.list_guesses, number)
+    return page.render("bonus_hunt/one.html", view=view, guesses=guesses, **_SHOWS)
+
+
+@PAGES.get("<int:number>/csv")
+def download(page: Page, number: int) -> Response:
+    """A hunt as a file."""
+    view = page.run(store.find_view, number) or abort(404)
+    rows = [
+        (
+            bonus.position,
+            bonus.slot,
+            bonus.provider,
+            bonus.viewer_name or "",
+            f"{bonus.bet.normalize():f}",
+            "" if bonus.payout is None else f"{bonus.payout.normalize():f}",
+            "" if bonus.line.multiplier is None else f"{bonus.line.multiplier:.2f}",
+            "yes" if bonus.skipped else "",
+        )
+        for bonus in view.bonuses
+    ]
+    return csv_response(f"bonus-hunt-{number}", COLUMNS, rows)
+
+
+# -- forms ----------------------------------------------------------------------------------------
+
+
+@PAGES.post("start", shows=hunt)
+def start(page: Page) -> Response:
+    """Start a hunt."""
+    form = page.form
+    # A channel that was not offered could be one that the person must not see.
+    chosen = dict(page.channel_choices()).get(form.get("channel", ""))
+    channel_id = int(form["channel"]) if chosen else 0
+    given = form.get("name", ""), form.get("cost", ""), form.get("currency", "")
+    started = page.run(actions.start, *given, channel_id)
+    return page.done(_("{title} has started.").format(title=started.name), to=hunt)
+
+
+@PAGES.post("add", shows=hunt)
+def add(page: Page) -> Response:
+    """Add a bonus."""
+    game, bet, by = (page.form.get(name, "") for name in ("game", "bet", "by"))
+    bonus = page.run(actions.add_typed, game, bet, by)
+    return page.done(_("{slot} is #{n}.").format(slot=bonus.slot, n=bonus.position), to=hunt)
+
+
+@PAGES.post("result", shows=hunt)
+def result(page: Page) -> Response:
+    """Note what the bonus of the form paid."""
+    position = page.form.get("position", type=int)
+    bonus = page.run(actions.record_result, page.form.get("payout", ""), position)
+    assert bonus.payout is not None, "it was just noted"
+    paid = _("{slot} paid {payout}.").format(slot=bonus.slot, payout=show_amount(bonus.payout))
+    return page.done(paid, to=hunt)
+
+
+@PAGES.post("edit", shows=hunt)
+def edit(page: Page) -> Response:
+    """Correct something."""
+    what, value = page.form.get("what", ""), page.form.get("value", "")
+    if what not in get_args(actions.Editable):
+        abort(400)
+    page.run(actions.edit, what, value, page.form.get("position", type=int))
+    return page.done(_("Corrected."), to=hunt)
+
+
+@PAGES.post("<int:position>/<any(skip, remove):act>", shows=hunt)
+def drop(page: Page, position: int, act: str) -> Response:
+    """Leave a bonus out, or take it out of the hunt."""
+    action = actions.skip_bonus if act == "skip" else actions.remove_bonus
+    bonus = page.run(action, position)
+    done = {"skip": _("{slot} is skipped."), "remove": _("{slot} is removed.")}[act]
+    return page.done(done.format(slot=bonus.slot), to=hunt)
+
+
+@PAGES.post("<any(open, finish, reopen):act>", shows=hunt)
+def move(page: Page, act: str) -> Response:
+    """The steps of the whole hunt."""
+    match act:
+        case "open":
+            page.run(actions.open_hunt)
+        case "finish":
+            page.run(actions.finish)
+        case _:
+            page.run(actions.reopen)
+    done = {
+        "open": _("The bonuses are opened now."),
+        "finish": _("The hunt is finished."),
+        "reopen": _("The hunt goes on."),
+    }
+    return page.done(done[act], to=hunt)
+
+
+@PAGES.post("undo", shows=hunt)
+def undo(page: Page) -> Response:
+    """Take back the last step that the page shows."""
+    form = page.form
+    given = form.get("hunt", type=int), form.get("version", type=int)
+    step = page.run(steps.undo, *given)
+    return page.done(_("Undone: {what}.").format(what=messages.act_words(step.act)), to=hunt)
+
+
+@PAGES.post("guesses/<any(open, close):what>", shows=hunt)
+def set_guessing(page: Page, what: str) -> Response:
+    """Let viewers guess, or no longer."""
+    page.run(actions.set_guessing, opened=what == "open")
+    done = _("Guessing is open.") if what == "open" else _("Guessing is closed.")
+    return page.done(done, to=hunt)
+
+
+add_settings(PAGES, HuntSettings.declared.values(), shows=hunt)
+
+# -- elsewhere ------------------------------------------------------------------------------------
+
+
+def stats(work: Work) -> list[Stat]:
+    """For the overview, while a hunt is in progress."""
+    view = store.find_view(work) if work.exists(store.IN_PROGRESS) else None
+    if view is None:
+        return []
+    found = view.figures
+    note = view.hunt.name
+    value = f"{found.opened:,}/{found.total:,}"
+    return [Stat(_("Bonuses opened"), value, note, pages="bonus_hunt", icon=PAGES.icon)]
+
+
+def activity(page: Page) -> list[Activity]:
+    """For the overview."""
+    url = page.url_of(PAGES, history)
+
+    def says(one: Hunt) -> list[Activity]:
+        begun = Activity(
+            one.started_at, _("{title} has started.").format(title=one.name), PAGES.icon, url
+        )
+        if one.finished_at is None:
+            return [begun]
+        done = _("{title} is finished.").format(title=one.name)
+        return [Activity(one.finished_at, done, PAGES.icon, url), begun]
+
+    return [said for one in page.run(store.list_newest, 5) for said in says(one)]
+
+
+def _public(public: PublicRequest) -> str:
+    """The list, or with `?hunt=3` one hunt."""
+    number = request.args.get("hunt", type=int)
+    if number is None:
+        views = public.run(store.list_hunts)
+        return public.render("bonus_hunt/public.html", views=views, **_SHOWS)
+    view = public.run(store.find_view, number) or abort(404)
+    return public.render("bonus_hunt/public_one.html", view=view, **_SHOWS)
+
+
+PUBLIC = PublicPage(
+    "hunts",
+    lambda: _("Bonus hunts"),
+    PAGES.icon,
+    HuntSettings.declared["public_page"],
+    _public,
+    order=17,
+)

@@ -1,0 +1,126 @@
+"""The message that always shows the hunt."""
+
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import select
+
+from core.bonus_hunt.records import Bonus, Guess, Hunt
+from core.bonus_hunt.rules import GUESS_NAMES
+from core.bonus_hunt.store import IN_PROGRESS, get_view
+from core.events import SettingChanged
+from core.guilds.actions import audit
+from core.guilds.chat_commands import key_of, names_of
+from core.kit.personal import Subject
+from core.kit.records import ChannelId
+from core.kit.work import Lock, Work
+from core.outbox import actions as outbox
+
+ROWS = 15
+"""Bonuses in the message."""
+
+
+def show(work: Work, channel_id: int) -> Hunt:
+    """Post the message of the hunt again, in this channel; the one before is deleted.
+
+    Raises:
+        Refusal: there was no hunt yet.
+    """
+    work.lock(Lock.BONUS_HUNT)
+    hunt = get_view(work).hunt
+    if hunt.channel_id:
+        outbox.withdraw(work, [hunt.edit_key])
+        gone = f"{hunt.key}:gone"
+        outbox.post_edit(work, hunt.channel_id, hunt.key, "bonus_hunt.message", gone, None)
+    hunt.channel_id = ChannelId(channel_id)
+    audit(work, "bonus_hunt.show", hunt.label)
+    post_message(work, hunt)
+    return hunt
+
+
+def post_message(work: Work, hunt: Hunt) -> None:
+    """Post it for the first time, or under a new name; a hunt without channel has none."""
+    hunt.message, hunt.version = str(uuid4()), hunt.version + 1
+    if hunt.channel_id:
+        payload = _payload(work, hunt)
+        outbox.post_to_channel(work, hunt.channel_id, "bonus_hunt.message", hunt.key, payload)
+
+
+def refresh_message(work: Work, hunt: Hunt) -> None:
+    """Show the hunt as it is now; an edit that still waits is replaced. If somebody has deleted the
+    message, it is posted again."""
+    if not hunt.channel_id:
+        hunt.version += 1
+        return
+    if outbox.was_deleted(work, hunt.edit_key):
+        post_message(work, hunt)
+        return
+    outbox.withdraw(work, [hunt.edit_key])
+    hunt.version += 1
+    payload = _payload(work, hunt)
+    outbox.post_edit(work, hunt.channel_id, hunt.key, "bonus_hunt.message", hunt.edit_key, payload)
+
+
+def _payload(work: Work, hunt: Hunt) -> dict[str, Any]:
+    """What the message shows: of many bonuses those around the next one."""
+    view = get_view(work, hunt.number)
+    found = view.figures
+    place = next((i for i, one in enumerate(view.bonuses) if one is view.next), found.total)
+    first = place - ROWS // 3 if hunt.state == "opening" else found.total - ROWS
+    first = max(0, min(first, found.total - ROWS))
+    return {
+        "hunt": hunt.number,
+        "version": hunt.version,
+        "title": hunt.name,
+        "state": hunt.state,
+        "currency": hunt.currency,
+        "cost": str(hunt.start_cost),
+        "guesses_open": hunt.guesses_open,
+        "guesses": work.count(Guess.hunt == hunt.number) if hunt.guesses_until else 0,
+        "command": names_of(work, GUESS_NAMES)[0],
+        "total": found.total,
+        "opened": found.opened,
+        "left": found.left,
+        "returned": str(found.returned),
+        "profit": str(found.profit),
+        "break_even": None if found.break_even is None else str(found.break_even),
+        "average": None if found.average is None else str(found.average),
+        "next": found.next.position if found.next else 0,
+        "best": view.best and _row(view.best),
+        "worst": view.worst and _row(view.worst),
+        "earlier": first,
+        "rows": [_row(bonus) for bonus in view.bonuses[first : first + ROWS]],
+        "viewer": hunt.viewer_name,
+        "amount": None if hunt.winning_guess is None else str(hunt.winning_guess),
+    }
+
+
+def _row(bonus: Bonus) -> dict[str, Any]:
+    return {
+        "position": bonus.position,
+        "slot": bonus.slot,
+        "bet": str(bonus.bet),
+        "payout": None if bonus.payout is None else str(bonus.payout),
+        "skipped": bonus.skipped,
+        "viewer": bonus.viewer_name,
+    }
+
+
+def on_setting_changed(work: Work, event: SettingChanged) -> None:
+    """Show what the command for guessing is called."""
+    if event.setting == key_of(GUESS_NAMES[0]):
+        work.lock(Lock.BONUS_HUNT)
+        hunt = work.scalar(select(Hunt).where(IN_PROGRESS))
+        if hunt is not None:
+            refresh_message(work, hunt)
+
+
+def forget(work: Work, subject: Subject) -> None:
+    """Edit the messages that name the person. They are edited after the names are replaced: what
+    still waits to be sent is redacted by the outbox."""
+    work.lock(Lock.BONUS_HUNT)
+    asked = select(Bonus.hunt).where(Bonus.viewer_id.in_(subject.viewer_ids))
+    named = Hunt.number.in_(asked) | Hunt.viewer_id.in_(subject.viewer_ids)
+    for hunt in work.scalars(select(Hunt).where(named)).all():
+        if not outbox.was_deleted(work, hunt.edit_key):
+            refresh_message(work, hunt)

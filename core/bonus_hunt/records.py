@@ -1,0 +1,172 @@
+"""Hunts, their bonuses, what viewers guessed, and the steps that can be undone."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    Numeric,
+    PrimaryKeyConstraint,
+    Text,
+    false,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.bonus_hunt.rules import Line
+from core.kit.personal import holds
+from core.kit.records import ChannelId, GuildRecord, ViewerId, one_of
+from core.people.records import OptionalViewerRecord, ViewerRecord, viewer_key
+
+State = Literal["collecting", "opening", "finished"]
+Act = Literal[
+    "add",
+    "remove",
+    "edit",
+    "open",
+    "result",
+    "skip",
+    "guess_open",
+    "guess_close",
+    "finish",
+    "reopen",
+]
+
+AMOUNT = Numeric(24, 8)
+"""Exact, with the digits of every currency."""
+
+HUNT = ["bonus_hunts.guild_id", "bonus_hunts.number"]
+
+
+class Hunt(OptionalViewerRecord, kw_only=True):
+    """A bonus hunt, and the message that shows it. The viewer is who guessed best."""
+
+    __tablename__ = "bonus_hunts"
+
+    number: Mapped[int] = mapped_column(comment="counts up within the server")
+    name: Mapped[str] = mapped_column(comment="as a moderator chose it")
+    currency: Mapped[str] = mapped_column(comment="its code, such as EUR")
+    digits: Mapped[int] = mapped_column(comment="decimals of the currency")
+    start_cost: Mapped[Decimal] = mapped_column(AMOUNT)
+    state: Mapped[State] = mapped_column(Text, default="collecting")
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None] = mapped_column(default=None)
+    guesses_from: Mapped[datetime | None] = mapped_column(
+        default=None, comment="when guessing was opened last"
+    )
+    guesses_until: Mapped[datetime | None] = mapped_column(
+        default=None, comment="when it was closed; empty while it is open"
+    )
+    winning_guess: Mapped[Decimal | None] = mapped_column(AMOUNT, default=None)
+    wins: Mapped[int] = mapped_column(default=0, comment="how often a winner was announced")
+    channel_id: Mapped[ChannelId] = mapped_column(comment="of the message; 0 without one")
+    message: Mapped[str] = mapped_column(comment="random: one that is posted again is a new one")
+    version: Mapped[int] = mapped_column(default=0, comment="counts the changes")
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "number", name="bonus_hunts_numbered"),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="bonus_hunts_guild"),
+        viewer_key("bonus_hunts_winner"),
+        one_of("state", State, name="bonus_hunts_state"),
+        CheckConstraint("start_cost >= 0", name="bonus_hunts_cost"),
+        Index(
+            "bonus_hunts_one_in_progress",
+            "guild_id",
+            unique=True,
+            postgresql_where=text("state <> 'finished'"),
+        ),
+    )
+
+    @property
+    def guesses_open(self) -> bool:
+        return self.guesses_from is not None and self.guesses_until is None
+
+    @property
+    def label(self) -> str:
+        """For the audit log."""
+        return f"{self.number} ({self.name})"
+
+    def takes_guess(self, at: datetime) -> bool:
+        """Whether a guess of this moment counts, whenever it is handled."""
+        began, ended = self.guesses_from, self.guesses_until
+        return began is not None and began <= at and (ended is None or at < ended)
+
+    @property
+    def key(self) -> str:
+        """The outbox key of its message."""
+        return f"bonus_hunt.message:{self.message}"
+
+    @property
+    def edit_key(self) -> str:
+        """That of the latest edit."""
+        return f"{self.key}:{self.version}"
+
+
+class Bonus(OptionalViewerRecord, kw_only=True):
+    """A bonus of a hunt. The viewer is who asked for the game."""
+
+    __tablename__ = "bonus_hunt_bonuses"
+
+    hunt: Mapped[int]
+    position: Mapped[int] = mapped_column(comment="counts up within the hunt")
+    slot: Mapped[str] = mapped_column(comment="the game's title, or what was typed")
+    provider: Mapped[str] = mapped_column(default="")
+    bet: Mapped[Decimal] = mapped_column(AMOUNT)
+    payout: Mapped[Decimal | None] = mapped_column(
+        AMOUNT, default=None, comment="empty until it is opened"
+    )
+    skipped: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "hunt", "position", name="bonus_hunt_bonuses_numbered"),
+        ForeignKeyConstraint(["guild_id", "hunt"], HUNT, name="bonus_hunt_bonuses_hunt"),
+        viewer_key("bonus_hunt_bonuses_viewer"),
+        CheckConstraint("bet > 0", name="bonus_hunt_bonuses_bet"),
+        CheckConstraint("payout >= 0", name="bonus_hunt_bonuses_payout"),
+    )
+
+    @property
+    def line(self) -> Line:
+        """What the figures need of it."""
+        return Line(self.position, self.bet, self.payout, self.skipped)
+
+
+class Guess(ViewerRecord, kw_only=True):
+    """What a viewer guessed last."""
+
+    __tablename__ = "bonus_hunt_guesses"
+
+    hunt: Mapped[int]
+    viewer_id: Mapped[ViewerId] = mapped_column(info=holds("viewer", deletes_row=True))
+    amount: Mapped[Decimal] = mapped_column(AMOUNT)
+    at: Mapped[datetime]
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "hunt", "viewer_id", name="bonus_hunt_guesses_once"),
+        ForeignKeyConstraint(["guild_id", "hunt"], HUNT, name="bonus_hunt_guesses_hunt"),
+        viewer_key("bonus_hunt_guesses_viewer"),
+    )
+
+
+class Step(GuildRecord, kw_only=True):
+    """Something that was done to a hunt, and what it changed. Undoing it deletes the row."""
+
+    __tablename__ = "bonus_hunt_steps"
+
+    hunt: Mapped[int]
+    number: Mapped[int] = mapped_column(comment="counts up within the hunt")
+    act: Mapped[Act] = mapped_column(Text)
+    position: Mapped[int | None] = mapped_column(comment="of the bonus, if it is about one")
+    before: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, comment="the hunt and the bonus as they were; no bonus if there was none"
+    )
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "hunt", "number", name="bonus_hunt_steps_numbered"),
+        ForeignKeyConstraint(["guild_id", "hunt"], HUNT, name="bonus_hunt_steps_hunt"),
+        one_of("act", Act, name="bonus_hunt_steps_act"),
+    )

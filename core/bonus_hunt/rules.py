@@ -1,0 +1,158 @@
+"""The figures of a hunt, whose guess is best, and settings."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import NamedTuple
+
+from core.kit.guild_settings import GuildSettings, number, switch, text
+
+MOST_BONUSES = 500
+"""Of a hunt. Real ones have fewer than 200."""
+LONGEST_TITLE = 80
+
+GUESS_NAMES = ("guess",)
+"""Of the command in the stream's chat, unless a server calls it something else."""
+
+USUAL_DIGITS = 2
+_DIGITS = {
+    **dict.fromkeys(("CLP", "IDR", "ISK", "JPY", "KRW", "VND"), 0),
+    **dict.fromkeys(("BHD", "KWD", "TND"), 3),
+    **dict.fromkeys(("ADA", "TRX", "XRP"), 6),
+    **dict.fromkeys(("BCH", "BNB", "BTC", "DOGE", "ETH", "LTC", "SOL", "TON", "USDC", "USDT"), 8),
+}
+
+
+class HuntSettings(GuildSettings, feature="bonus_hunt"):
+    """What an admin can set."""
+
+    currency: str = text(
+        "The currency of a new bonus hunt, unless another one is given.",
+        default="EUR",
+        label="Currency",
+    )
+    prize_tickets: int = number(
+        "Raffle tickets for the best guess of a bonus hunt's balance; 0 for none.",
+        default=0,
+        least=0,
+        most=1_000_000,
+        label="Tickets for the best guess",
+    )
+    replies: bool = switch(
+        "Whether each guess is answered in the stream's chat.",
+        default=True,
+        label="Reply to guesses",
+    )
+    public_page: bool = switch(
+        "Whether bonus hunts have a public web page.",
+        default=True,
+        label="Public page of bonus hunts",
+    )
+
+
+def clean_currency(text: str) -> str | None:
+    """The code in capitals; None if it cannot be one."""
+    code = text.strip().upper()
+    return code if re.fullmatch("[A-Z]{3,5}", code) else None
+
+
+def digits_of(currency: str) -> int:
+    """How many decimals its amounts have."""
+    return _DIGITS.get(currency, USUAL_DIGITS)
+
+
+# -- figures --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A bonus; `payout` is None until it is opened."""
+
+    position: int
+    bet: Decimal
+    payout: Decimal | None = None
+    skipped: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is still to be opened."""
+        return self.payout is None and not self.skipped
+
+    @property
+    def multiplier(self) -> Decimal | None:
+        """What came back for each unit of the bet."""
+        return None if self.payout is None else self.payout / self.bet
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How a hunt stands.
+
+    Attributes:
+        total: how many bonuses there are; `opened`, `skipped` and `left` of them.
+        profit: what came back less the start cost; below zero it is a loss.
+        break_even: what the bonuses that are left have to pay on average, as a multiple of their
+            bets, to bring the start cost back; 0 when it is back, None when none is left.
+        average: what came back for each unit of the opened bets, comparable with `break_even`.
+        best: the opened bonus with the highest multiplier, `worst` with the lowest; of equal
+            ones the first.
+        next: the first one that is left.
+    """
+
+    total: int
+    opened: int
+    skipped: int
+    left: int
+    returned: Decimal
+    profit: Decimal
+    break_even: Decimal | None
+    average: Decimal | None
+    best: Line | None
+    worst: Line | None
+    next: Line | None
+
+
+def figures(start_cost: Decimal, lines: Sequence[Line]) -> Figures:
+    """Everything is exact but the quotients, which have 28 digits."""
+    waiting = [line for line in lines if line.waits]
+    opened = [(line, line.payout) for line in lines if line.payout is not None]
+    returned = sum((payout for _line, payout in opened), Decimal(0))
+    missing = max(Decimal(0), start_cost - returned)
+    played = sum((line.bet for line, _payout in opened), Decimal(0))
+    ratios = {line: Fraction(payout) / Fraction(line.bet) for line, payout in opened}
+    return Figures(
+        total=len(lines),
+        opened=len(opened),
+        skipped=sum(line.skipped for line in lines),
+        left=len(waiting),
+        returned=returned,
+        profit=returned - start_cost,
+        break_even=missing / sum(line.bet for line in waiting) if waiting else None,
+        average=returned / played if played else None,
+        best=max(ratios, key=ratios.__getitem__, default=None),
+        worst=min(ratios, key=ratios.__getitem__, default=None),
+        next=waiting[0] if waiting else None,
+    )
+
+
+# -- guessing -------------------------------------------------------------------------------------
+
+
+class Guessed(NamedTuple):
+    """Somebody's last guess."""
+
+    viewer_id: int
+    amount: Decimal
+    at: datetime
+
+
+def best_guess(guesses: Iterable[Guessed], balance: Decimal) -> Guessed | None:
+    """The nearest one, above or below; of equally near ones the earliest."""
+    return min(
+        guesses,
+        key=lambda one: (abs(one.amount - balance), one.at, one.viewer_id),
+        default=None,
+    )

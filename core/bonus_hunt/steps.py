@@ -1,0 +1,142 @@
+"""The steps of a hunt: each can be undone, the last one first, and has the same consequences
+whether it is done or undone."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import func, select
+
+from core.bonus_hunt import outcome
+from core.bonus_hunt.panel import refresh_message
+from core.bonus_hunt.records import Act, Bonus, Hunt, Step
+from core.bonus_hunt.store import IN_PROGRESS, get_view
+from core.guilds.actions import audit
+from core.kit.clock import parse_instant
+from core.kit.errors import Refusal
+from core.kit.records import GuildRecord, table_of
+from core.kit.words import _
+from core.kit.work import Lock, Work
+
+_HUNT = ("name", "start_cost", "state", "finished_at", "guesses_from", "guesses_until")
+_BONUS = ("slot", "provider", "bet", "viewer_id", "payout", "skipped")
+
+
+def take(work: Work, number: int | None = None) -> Hunt:
+    """The hunt that is in progress, locked; a button says which one it belongs to."""
+    work.lock(Lock.BONUS_HUNT)
+    hunt = work.scalar(select(Hunt).where(IN_PROGRESS))
+    if hunt is None:
+        raise Refusal(
+            _("No bonus hunt is in progress."),
+            _("`/hunt start` starts one, `/hunt reopen` goes on with the last one."),
+        )
+    if number is not None and hunt.number != number:
+        raise Refusal(_("This hunt is over: #{number} runs now.").format(number=hunt.number))
+    return hunt
+
+
+@contextmanager
+def step(work: Work, hunt: Hunt, act: Act, position: int | None = None) -> Iterator[None]:
+    """Do something to the hunt, and perhaps to a bonus, so that it can be undone."""
+    before = _snapshot(work, hunt, position)
+    with _change(work, hunt):
+        yield
+    last = select(func.max(Step.number)).where(Step.hunt == hunt.number)
+    number = (work.scalar(last) or 0) + 1
+    work.add(Step(hunt=hunt.number, number=number, act=act, position=position, before=before))
+    after = _snapshot(work, hunt, position)
+    target = hunt.label + (f" #{position}" if position else "")
+    audit(work, f"bonus_hunt.{act}", target, before=_told(before), after=_told(after))
+
+
+def _snapshot(work: Work, hunt: Hunt, position: int | None) -> dict[str, Any]:
+    """What a step can change, as JSON."""
+    work.flush()
+    bonus = work.find(Bonus, hunt.number, position) if position else None
+    return {"hunt": _plain(hunt, _HUNT), "bonus": bonus and _plain(bonus, _BONUS)}
+
+
+def _plain(record: GuildRecord, names: Sequence[str]) -> dict[str, Any]:
+    def plain(value: Any) -> Any:
+        return value.isoformat() if isinstance(value, datetime) else value
+
+    values = {name: plain(getattr(record, name)) for name in names}
+    return {k: f"{v:f}" if isinstance(v, Decimal) else v for k, v in values.items()}
+
+
+def _restore(record: GuildRecord, values: dict[str, Any]) -> None:
+    columns = table_of(type(record)).c
+    for name, value in values.items():
+        kind = columns[name].type.python_type
+        parse: Any = {Decimal: Decimal, datetime: parse_instant}.get(kind, lambda plain: plain)
+        setattr(record, name, None if value is None else parse(value))
+
+
+def _told(snapshot: dict[str, Any]) -> str:
+    """For the audit log."""
+    hunt, bonus = snapshot["hunt"], snapshot["bonus"]
+    if bonus is None:
+        return f"{hunt['name']}, {hunt['start_cost']}, {hunt['state']}"
+    result = "skipped" if bonus["skipped"] else bonus["payout"] or "?"
+    return f"{bonus['slot']}, {bonus['bet']} → {result}"
+
+
+def undo(work: Work, number: int | None = None, version: int | None = None) -> Step:
+    """Take back the last step of the hunt that is in progress, or of the last one.
+
+    Args:
+        number: refuse unless it is this hunt.
+        version: refuse if it has changed since it had this version.
+
+    Raises:
+        Refusal: there is nothing to undo, or somebody else was faster.
+    """
+    work.lock(Lock.BONUS_HUNT)
+    hunt = get_view(work).hunt
+    if (number or hunt.number, version or hunt.version) != (hunt.number, hunt.version):
+        raise Refusal(
+            _("The hunt has changed in the meantime, so nothing was undone."),
+            _("Look at it, and press *Undo* again if you still want to."),
+        )
+    last = select(Step).where(Step.hunt == hunt.number).order_by(Step.number.desc()).limit(1)
+    done = work.scalar(last)
+    if done is None:
+        raise Refusal(_("There is nothing to undo."))
+    with _change(work, hunt):
+        _restore(hunt, done.before["hunt"])
+        if done.position is not None:
+            _restore_bonus(work, hunt, done.position, done.before["bonus"])
+        work.delete(done)
+    audit(work, "bonus_hunt.undo", hunt.label, after=done.act)
+    return done
+
+
+def _restore_bonus(work: Work, hunt: Hunt, position: int, before: dict[str, Any] | None) -> None:
+    bonus = work.find(Bonus, hunt.number, position)
+    if before is None:
+        if bonus is not None:
+            work.delete(bonus)
+        return
+    if bonus is None:
+        bonus = Bonus(hunt=hunt.number, position=position, slot="", bet=Decimal(1))
+        work.add(bonus)
+    _restore(bonus, before)
+
+
+@contextmanager
+def _change(work: Work, hunt: Hunt) -> Iterator[None]:
+    """Whatever has changed the hunt, what follows from it is the same."""
+    was_over, was_open = hunt.state == "finished", hunt.guesses_open
+    yield
+    work.flush()
+    is_over = hunt.state == "finished"
+    if is_over and not was_over:
+        outcome.settle(work, hunt)
+    elif was_over and not is_over:
+        outcome.unsettle(work, hunt)
+    if hunt.guesses_open != was_open and not is_over:
+        outcome.announce(work, hunt, "open" if hunt.guesses_open else "closed", {})
+    refresh_message(work, hunt)

@@ -1,0 +1,142 @@
+"""Looking at hunts: with their bonuses and figures."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlalchemy import func, select
+
+from core.bonus_hunt.records import Bonus, Guess, Hunt
+from core.bonus_hunt.rules import Figures, figures
+from core.kit.amounts import show_amount
+from core.kit.errors import Refusal
+from core.kit.words import _
+from core.kit.work import Work
+
+MOST_HUNTS = 50
+"""Hunts in the history."""
+
+IN_PROGRESS = Hunt.state != "finished"
+_FRESH = {"populate_existing": True}
+"""Names change with the ids that they belong to."""
+_SHOWN_FIRST = select(Hunt).order_by(IN_PROGRESS.desc(), Hunt.number.desc())
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A hunt with its bonuses, in order, and its figures."""
+
+    hunt: Hunt
+    bonuses: Sequence[Bonus]
+    figures: Figures
+
+    def at(self, position: int | None) -> Bonus | None:
+        """The bonus with this number."""
+        return next((one for one in self.bonuses if one.position == position), None)
+
+    @property
+    def best(self) -> Bonus | None:
+        line = self.figures.best
+        return self.at(line.position) if line else None
+
+    @property
+    def worst(self) -> Bonus | None:
+        line = self.figures.worst
+        return self.at(line.position) if line else None
+
+    @property
+    def next(self) -> Bonus | None:
+        line = self.figures.next
+        return self.at(line.position) if line else None
+
+    def money(self, amount: Decimal) -> str:
+        """With the currency."""
+        return f"{show_amount(amount)} {self.hunt.currency}"
+
+
+def list_hunts(work: Work, most: int = MOST_HUNTS) -> list[View]:
+    """Newest first."""
+    return _views(work, list_newest(work, most))
+
+
+def list_newest(work: Work, most: int) -> Sequence[Hunt]:
+    """The same without bonuses and figures."""
+    return work.scalars(select(Hunt).order_by(Hunt.number.desc()).limit(most)).all()
+
+
+def _views(work: Work, hunts: Sequence[Hunt]) -> list[View]:
+    found: dict[int, list[Bonus]] = defaultdict(list)
+    theirs = select(Bonus).where(Bonus.hunt.in_([hunt.number for hunt in hunts]))
+    in_order = theirs.order_by(Bonus.hunt, Bonus.position)
+    for bonus in work.scalars(in_order, execution_options=_FRESH):
+        found[bonus.hunt].append(bonus)
+    return [_view(hunt, found[hunt.number]) for hunt in hunts]
+
+
+def _view(hunt: Hunt, bonuses: Sequence[Bonus]) -> View:
+    return View(hunt, bonuses, figures(hunt.start_cost, [bonus.line for bonus in bonuses]))
+
+
+def find_view(work: Work, number: int | None = None) -> View | None:
+    """The hunt with this number, or else the one that is in progress, or else the last one."""
+    wanted = _SHOWN_FIRST if number is None else _SHOWN_FIRST.where(Hunt.number == number)
+    hunt = work.scalar(wanted.limit(1), execution_options=_FRESH)
+    return _views(work, [hunt])[0] if hunt else None
+
+
+def get_view(work: Work, number: int | None = None) -> View:
+    """The same; raises Refusal if there is none."""
+    found = find_view(work, number)
+    if found is None and number is not None:
+        raise Refusal(_("There is no bonus hunt #{number}.").format(number=number))
+    if found is None:
+        raise Refusal(_("There was no bonus hunt yet."), _("`/hunt start` starts one."))
+    return found
+
+
+def list_guesses(work: Work, number: int) -> Sequence[Guess]:
+    """The guesses about a hunt, the lowest first."""
+    theirs = select(Guess).where(Guess.hunt == number)
+    return work.scalars(theirs.order_by(Guess.amount, Guess.at)).all()
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """All finished hunts in one currency."""
+
+    currency: str
+    hunts: int
+    cost: Decimal
+    returned: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """All finished hunts, and of their bonuses the best and the worst by their multiplier."""
+
+    totals: Sequence[Total]
+    best: Bonus | None
+    worst: Bonus | None
+
+
+def get_stats(work: Work) -> Stats:
+    """Sums by currency, the one with the most hunts first."""
+    is_over = Hunt.state == "finished"
+    sums = select(Hunt.currency, func.count(), func.sum(Hunt.start_cost)).where(is_over)
+    paid = select(Hunt.currency, func.sum(Bonus.payout)).join_from(
+        Hunt, Bonus, (Bonus.guild_id == Hunt.guild_id) & (Bonus.hunt == Hunt.number)
+    )
+    returned = dict(work.execute(paid.where(is_over).group_by(Hunt.currency)).all())
+    totals = [
+        Total(currency, hunts, cost, returned.get(currency) or Decimal(0))
+        for currency, hunts, cost in work.execute(sums.group_by(Hunt.currency))
+    ]
+    over = select(Hunt.number).where(is_over)
+    opened = select(Bonus).where(Bonus.payout.is_not(None), Bonus.hunt.in_(over)).limit(1)
+    ratio, order = Bonus.payout / Bonus.bet, (Bonus.hunt, Bonus.position)
+    return Stats(
+        totals=sorted(totals, key=lambda one: (-one.hunts, one.currency)),
+        best=work.scalar(opened.order_by(ratio.desc(), *order)),
+        worst=work.scalar(opened.order_by(ratio, *order)),
+    )
