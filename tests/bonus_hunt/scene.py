@@ -115,14 +115,10 @@ class HuntGuild:
         """What is told about guesses, oldest first."""
         found = self.tx.execute(
             select(deliveries.c.kind, deliveries.c.body)
-            .where(deliveries.c.source == OWN_SOURCE)
+            .where(deliveries.c.source == OWN_SOURCE, deliveries.c.kind.startswith("Guess"))
             .order_by(deliveries.c.id)
         )
-        return [
-            (row.kind, row.body)
-            for row in found
-            if row.body["guild_id"] == self.id and row.kind.startswith("Guess")
-        ]
+        return [(row.kind, row.body) for row in found if row.body["guild_id"] == self.id]
 
     def audited(self) -> list[str]:
         found = self.tx.execute(

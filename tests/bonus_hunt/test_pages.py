@@ -44,7 +44,7 @@ def test_a_hunt_is_run_from_the_dashboard(site: Site) -> None:
     assert "Guessing is open." in send("guesses/open")
     opened = send("open")
     assert "The bonuses are opened now." in opened
-    assert "#1 Gates of Olympus" in opened
+    assert "#1 Gates of Olympus, bet 0.40" in opened
     assert 'autofocus="autofocus"' in admin.get(PAGE).text
     paid = send("result", position="1", payout="300")
     assert "Gates of Olympus paid 300." in paid

@@ -201,5 +201,5 @@ def test_the_example_of_the_guide_is_right() -> None:
         Line(5, Decimal("0.60")),
     ]
     found = figures(Decimal(100), lines)
-    assert (found.returned, found.profit) == (32, -68)
+    assert (found.returned, found.profit) == (Decimal(32), Decimal(-68))
     assert (f"{found.break_even:.2f}", f"{found.average:.2f}") == ("26.15", "22.86")
