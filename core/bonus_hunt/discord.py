@@ -1,6 +1,7 @@
 """`/hunt` and `/guess`, and the buttons below the hunt's message."""
 
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any, Literal
 
 import discord
@@ -16,6 +17,7 @@ from core.outbox.discord_transport import Rendered
 
 Context = commands.Context[commands.Bot]
 
+CHART = "bonus-hunt.png"
 _POSITION = "Number of the bonus; without one, the next"
 
 
@@ -103,8 +105,13 @@ def hunt_buttons(payload: Mapping[str, Any]) -> discord.ui.View | None:
 
 
 def render_message(payload: Mapping[str, Any]) -> Rendered:
-    """The hunt, with buttons while it is in progress."""
-    return Rendered(messages.hunt(payload), lambda: hunt_buttons(payload))
+    """The hunt: with buttons while it is in progress, with a chart when it is finished."""
+    embed = messages.hunt(payload)
+    if not payload["chart"]:
+        return Rendered(embed, lambda: hunt_buttons(payload))
+    draw, says = messages.chart(payload), messages.chart_words(payload)
+    embed.set_image(url=f"attachment://{CHART}")
+    return Rendered(embed, files=lambda: [discord.File(BytesIO(draw()), CHART, description=says)])
 
 
 async def _open_history(reader: Reader, _key: str, number: int) -> Page:

@@ -3,7 +3,7 @@
 from core.bonus_hunt import messages
 from core.bonus_hunt.discord import HISTORY, BonusHunts, HuntButton, render_message
 from core.bonus_hunt.guessing import guess_in_chat, tell_hunt
-from core.bonus_hunt.pages import PAGES, PUBLIC, activity, stats
+from core.bonus_hunt.pages import OVERLAY, PAGES, PUBLIC, activity, latest, stats
 from core.bonus_hunt.panel import forget, on_setting_changed
 from core.bonus_hunt.records import Bonus, Guess, Hunt
 from core.bonus_hunt.rules import GUESS_NAMES, HuntSettings
@@ -60,5 +60,7 @@ FEATURE = Feature(
     stats=stats,
     activity=activity,
     public=(PUBLIC,),
+    overlays=(OVERLAY,),
+    latest=latest,
     personal=personal_data(Guess, Bonus, Hunt, before_forget=forget),
 )

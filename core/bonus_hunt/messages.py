@@ -1,7 +1,8 @@
 """Embeds and lines of chat."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import discord
@@ -9,6 +10,7 @@ import discord
 from core.bonus_hunt.records import Bonus, Hunt, Step
 from core.bonus_hunt.store import Stats, View
 from core.kit.amounts import show_amount
+from core.kit.charts import payout_chart
 from core.kit.discord_ui import Tone, ago, card, lines, safe
 from core.kit.words import _, plural
 
@@ -113,6 +115,29 @@ def _bonus_row(payload: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     elif row["skipped"]:
         told += " · " + _("skipped")
     return told + (f" · {safe(row['viewer'], 40)}" if row["viewer"] else "")
+
+
+def chart(payload: Mapping[str, Any]) -> Callable[[], bytes]:
+    """Draws what the opened bonuses paid, as PNG, on any thread."""
+    shown = payload["chart"]
+    return partial(
+        payout_chart,
+        payload["title"],
+        shown["slots"],
+        [Decimal(payout) for payout in shown["payouts"]],
+        Decimal(payload["cost"]),
+        bars=_("Payout"),
+        line=_("Returned so far"),
+        level_name=_("Start cost"),
+        currency=payload["currency"],
+    )
+
+
+def chart_words(payload: Mapping[str, Any]) -> str:
+    """The chart in words, for those who cannot see it."""
+    return _("Payouts of {opened} bonuses: {returned} of {cost} came back.").format(
+        opened=payload["opened"], returned=_money(payload, "returned"), cost=_money(payload, "cost")
+    )
 
 
 # -- answers --------------------------------------------------------------------------------------

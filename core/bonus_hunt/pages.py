@@ -2,12 +2,13 @@
 
 from typing import Any, get_args
 
-from flask import Response, abort, request
+from flask import Response, abort
 
 from core.bonus_hunt import actions, messages, steps, store
 from core.bonus_hunt.records import Hunt
-from core.bonus_hunt.rules import HuntSettings
+from core.bonus_hunt.rules import GUESS_NAMES, HuntSettings
 from core.guilds.actions import load_settings
+from core.guilds.chat_commands import names_of
 from core.guilds.setting_fields import add_settings, setting_fields
 from core.kit.amounts import show_amount
 from core.kit.guild_pages import (
@@ -19,6 +20,7 @@ from core.kit.guild_pages import (
     Stat,
     csv_response,
 )
+from core.kit.overlays import Latest, Overlay
 from core.kit.words import _
 from core.kit.work import Work
 
@@ -208,9 +210,45 @@ def activity(page: Page) -> list[Activity]:
     return [said for one in page.run(store.list_newest, 5) for said in says(one)]
 
 
+ON_STREAM = 5
+"""Bonuses around the next one."""
+
+
+def _on_stream(work: Work) -> dict[str, Any]:
+    view = store.find_view(work)
+    if view is None:
+        return {"view": None}
+    place = view.bonuses.index(view.next) if view.next else len(view.bonuses)
+    first = max(0, min(place - 1, len(view.bonuses) - ON_STREAM))
+    if view.hunt.state == "collecting":
+        first = max(0, len(view.bonuses) - ON_STREAM)
+    command = names_of(work, GUESS_NAMES)[0]
+    rows = view.bonuses[first : first + ON_STREAM]
+    return {"view": view, "rows": rows, "command": command, **_SHOWS}
+
+
+OVERLAY = Overlay(
+    "hunt",
+    lambda: _("Bonus hunt"),
+    PAGES.icon,
+    "bonus_hunt/overlay.html",
+    data=_on_stream,
+    follows=("bonus_hunt",),
+)
+
+
+def latest(work: Work) -> list[Latest]:
+    """For the overlay of latest events."""
+    return [
+        Latest(one.finished_at, one.viewer_name, _("guessed the bonus hunt best"))
+        for one in store.list_newest(work, ON_STREAM)
+        if one.finished_at is not None and one.viewer_name
+    ]
+
+
 def _public(public: PublicRequest) -> str:
-    """The list, or with `?hunt=3` one hunt."""
-    number = request.args.get("hunt", type=int)
+    """The list, or with a number in the address one hunt."""
+    number = public.number
     if number is None:
         views = public.run(store.list_hunts)
         return public.render("bonus_hunt/public.html", views=views, **_SHOWS)
@@ -225,4 +263,5 @@ PUBLIC = PublicPage(
     HuntSettings.declared["public_page"],
     _public,
     order=17,
+    numbered=True,
 )

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from core.bonus_hunt.records import Bonus, Guess, Hunt
 from core.bonus_hunt.rules import GUESS_NAMES
-from core.bonus_hunt.store import IN_PROGRESS, get_view
+from core.bonus_hunt.store import IN_PROGRESS, View, get_view
 from core.events import SettingChanged
 from core.guilds.actions import audit
 from core.guilds.chat_commands import key_of, names_of
@@ -91,7 +91,17 @@ def _payload(work: Work, hunt: Hunt) -> dict[str, Any]:
         "earlier": first,
         "rows": [_row(bonus) for bonus in view.bonuses[first : first + ROWS]],
         "viewer": hunt.viewer_name,
+        "chart": _chart(view) if hunt.state == "finished" and found.opened else None,
         "amount": None if hunt.winning_guess is None else str(hunt.winning_guess),
+    }
+
+
+def _chart(view: View) -> dict[str, Any]:
+    """What was opened, in order."""
+    opened = [bonus for bonus in view.bonuses if bonus.payout is not None]
+    return {
+        "slots": [bonus.slot for bonus in opened],
+        "payouts": [f"{bonus.payout:f}" for bonus in opened],
     }
 
 

@@ -55,6 +55,11 @@ class View:
         return f"{show_amount(amount)} {self.hunt.currency}"
 
 
+def is_in_progress(work: Work) -> bool:
+    """Whether there is a hunt to which bonuses can be added."""
+    return work.exists(IN_PROGRESS)
+
+
 def list_hunts(work: Work, most: int = MOST_HUNTS) -> list[View]:
     """Newest first."""
     return _views(work, list_newest(work, most))

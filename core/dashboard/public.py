@@ -111,7 +111,8 @@ class PublicPages:
     def add_to(self, blueprint: Blueprint) -> None:
         """`/p/<guild id>` and `/p/<guild id>/<name>`, and their cache."""
         blueprint.get(f"{PREFIX}<int:guild_id>/", endpoint="public_home")(self._home)
-        blueprint.get(f"{PREFIX}<int:guild_id>/<name>", endpoint="public")(self._show)
+        for path in ("", "/<int:number>"):
+            blueprint.get(f"{PREFIX}<int:guild_id>/<name>{path}", endpoint="public")(self._show)
         blueprint.record_once(self._add_cache)
 
     def _add_cache(self, state: BlueprintSetupState) -> None:
@@ -138,24 +139,26 @@ class PublicPages:
             ]
         return sorted(pages, key=lambda page: page.order)
 
-    def _show(self, guild_id: int, name: str) -> Response:
+    def _show(self, guild_id: int, name: str, number: int | None = None) -> Response:
         if request.environ.get(_REFUSED):
             return problem(429, _("Too many requests from your network."), _("Wait a minute."))
-        response = make_response(self._render(guild_id, name))
+        response = make_response(self._render(guild_id, name, number))
         response.headers["Cache-Control"] = f"public, max-age={KEEP_SECONDS:.0f}"
         return response
 
-    def _render(self, guild_id: int, name: str) -> str | Response:
+    def _render(self, guild_id: int, name: str, number: int | None) -> str | Response:
         with self._services.database.begin() as tx:
             guild_name = guild_store.list_names(tx).get(guild_id)
             is_here = guild_id in guild_store.list_present(tx)
         page = self._pages.get(name)
         if guild_name is None or not is_here or page is None:
             abort(404)
+        if number is not None and not page.numbered:
+            abort(404)
         shown = self._shown(guild_id)
         if page not in shown:
             abort(404)
         with self._services.work_in(guild_id) as work:
             zone = guilds.time_zone_of(work)
-        found = PublicRequest(self._services, guild_id, guild_name, zone, page, tuple(shown))
-        return page.view(found)
+        about = guild_id, guild_name, zone, page, tuple(shown), number
+        return page.view(PublicRequest(self._services, *about))

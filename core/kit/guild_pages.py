@@ -367,6 +367,7 @@ class PublicPage:
         title: returns its heading.
         setting: whether the server shows it.
         view: `view(public)` -> HTML, or a file.
+        numbered: it can be about one thing, `public.number`.
     """
 
     name: str
@@ -375,6 +376,7 @@ class PublicPage:
     setting: "GuildSetting[bool]"
     view: "Callable[[PublicRequest], str | Response]"
     order: int = 50
+    numbered: bool = False
 
 
 @dataclass(frozen=True)
@@ -383,6 +385,7 @@ class PublicRequest:
 
     Attributes:
         shown: all public pages of the server, for the navigation.
+        number: of one thing on the page, from an address such as `/p/<guild id>/hunts/3`.
     """
 
     services: "Services"
@@ -391,6 +394,7 @@ class PublicRequest:
     time_zone: ZoneInfo
     page: PublicPage
     shown: tuple[PublicPage, ...]
+    number: int | None = None
 
     def run(
         self, action: "Callable[Concatenate[Work, P], T]", *args: P.args, **kwargs: P.kwargs

@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import uuid4
 
+from core.bonus_hunt import actions as hunts
+from core.bonus_hunt.records import Bonus
 from core.events import ExclusionChanged, StreamWentLive
 from core.games import actions as games
 from core.guilds.actions import audit, change_settings, load_settings
@@ -38,11 +40,30 @@ def close_call(work: Work, number: int, state: Closed) -> SlotCall:
         Refusal: there is no such call, or it is closed already.
     """
     work.lock(Lock.SLOT_CALLS)
+    call = _get_open(work, number)
+    _close(work, call, state)
+    refresh_panel(work)
+    return call
+
+
+def add_to_hunt(work: Work, number: int, bet: str) -> Bonus:
+    """Add the game of an open call to the bonus hunt; the call is closed.
+
+    Raises:
+        Refusal: the call is closed, no hunt is in progress, or the bet is wrong.
+    """
+    work.lock(Lock.SLOT_CALLS)
+    call = _get_open(work, number)
+    bonus = hunts.add_bonus(work, call.slot, bet, call.viewer_id)
+    _close(work, call, "hunt")
+    refresh_panel(work)
+    return bonus
+
+
+def _get_open(work: Work, number: int) -> SlotCall:
     call = get_call(work, number)
     if call.state != "open":
         raise Refusal(_("Request #{number} is already closed.").format(number=number))
-    _close(work, call, state)
-    refresh_panel(work)
     return call
 
 
@@ -53,7 +74,7 @@ def _skip(work: Work, calls: Sequence[SlotCall]) -> None:
         refresh_panel(work)
 
 
-def _close(work: Work, call: SlotCall, state: Closed) -> None:
+def _close(work: Work, call: SlotCall, state: Closed | Literal["hunt"]) -> None:
     call.state, call.closed_at, call.closed_by = state, work.now, work.actor
     audit(work, f"slot_calls.{state}", f"#{call.number}")
     edit_post(work, call, f"slot_calls.closed:{call.number}")

@@ -8,7 +8,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.drand.client import chain_of
-from core.kit.discord_buttons import PersistentButton
+from core.kit.discord_buttons import FormButton, form_of
 from core.kit.discord_ui import PRIVATE, answer, require_permissions, run_action, services_of
 from core.kit.paginator import Page, Paginator, Reader, nearest_page, page_view, show
 from core.kit.words import _
@@ -21,9 +21,9 @@ Context = commands.Context[commands.Bot]
 
 
 class CallButton(
-    PersistentButton, template=r"slot_calls:(?P<action>done|skip|ban|block):(?P<number>[0-9]+)"
+    FormButton, template=r"slot_calls:(?P<action>done|skip|hunt|ban|block):(?P<number>[0-9]+)"
 ):
-    """Closes a call, bans its game, or blocks the viewer who made it."""
+    """Closes a call, adds it to the bonus hunt, bans its game, or blocks the viewer who made it."""
 
     permission = "manage_messages"
 
@@ -31,6 +31,7 @@ class CallButton(
         label, style = {
             "done": (_("Played"), discord.ButtonStyle.success),
             "skip": (_("Skip"), discord.ButtonStyle.secondary),
+            "hunt": (_("Add to hunt"), discord.ButtonStyle.primary),
             "ban": (_("Ban game"), discord.ButtonStyle.danger),
             "block": (_("Block viewer"), discord.ButtonStyle.danger),
         }[action]
@@ -38,23 +39,31 @@ class CallButton(
         super().__init__(discord.ui.Button(label=label, style=style, custom_id=custom_id))
         self.action, self.number = action, number
 
-    async def press(self, interaction: discord.Interaction) -> discord.Embed | None:
+    def form(self) -> discord.ui.Modal | None:
+        return form_of(_("Add to hunt"), bet=_("Bet")) if self.action == "hunt" else None
+
+    async def submit(
+        self, interaction: discord.Interaction, typed: Mapping[str, str]
+    ) -> discord.Embed | None:
+        if self.action == "hunt":
+            # The outbox edits the post, so it is right even if the process dies here.
+            await run_action(interaction, actions.add_to_hunt, self.number, typed["bet"])
+            return None
         if self.action == "block":
             name = await run_action(interaction, actions.block_caller, self.number)
             return excluded(name, "slot_calls")
         if self.action == "ban":
             title = await run_action(interaction, actions.ban_game, self.number)
             return messages.game_banned(title)
-        # The outbox edits the post, so it is right even if the process dies here.
         state: actions.Closed = "done" if self.action == "done" else "skipped"
         await run_action(interaction, actions.close_call, self.number, state)
         return None
 
 
 def call_buttons(number: int) -> discord.ui.View:
-    """Played, Skip, Ban game and Block viewer. Needs a running event loop."""
+    """What moderators can do with it. Needs a running event loop."""
     view = discord.ui.View(timeout=None)
-    for action in ("done", "skip", "ban", "block"):
+    for action in ("done", "skip", "hunt", "ban", "block"):
         view.add_item(CallButton(action, number))
     return view
 
@@ -200,6 +209,13 @@ class SlotCalls(commands.Cog):
         chain = chain_of(services_of(ctx).settings)
         started = await run_action(ctx, picks.start_random_pick, chain)
         await answer(ctx, messages.picking(started.number))
+
+    @slotcalls.command(name="hunt", extras=PRIVATE)
+    @app_commands.describe(number="The number of the request", bet="The bet of its bonus")
+    async def hunt(self, ctx: Context, number: int, bet: str) -> None:
+        """Add the game of a request to the bonus hunt."""
+        bonus = await run_action(ctx, actions.add_to_hunt, number, bet)
+        await answer(ctx, messages.added_to_hunt(bonus))
 
     @slotcalls.command(name="clear", extras=PRIVATE)
     async def clear(self, ctx: Context) -> None:

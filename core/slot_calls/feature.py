@@ -72,6 +72,7 @@ FEATURE = Feature(
     audit={
         "slot_calls.done": N_("marked request {target} as done"),
         "slot_calls.skipped": N_("skipped request {target}"),
+        "slot_calls.hunt": N_("added request {target} to the bonus hunt"),
         "slot_calls.result": N_("noted the result of request {target}: {after}"),
         "slot_calls.pick": N_("started random pick {target}"),
         "slot_calls.picked": N_("picked request {target}"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import discord
 
+from core.bonus_hunt.records import Bonus
 from core.guilds.channels import say_trouble
 from core.kit.amounts import show_amount
 from core.kit.clock import parse_instant
@@ -21,6 +22,7 @@ _STATES: dict[str, tuple[str, Tone]] = {
     "done": ("✅", "success"),
     "skipped": ("⏭️", "warning"),
     "cancelled": ("↩️", "system"),
+    "hunt": ("🧺", "success"),
 }
 
 # -- chat -----------------------------------------------------------------------------------------
@@ -98,6 +100,7 @@ def post(payload: Mapping[str, Any]) -> discord.Embed:
         "done": _("Played · <@{closed_by}>"),
         "skipped": _("Skipped · <@{closed_by}>"),
         "cancelled": _("Withdrawn by the viewer"),
+        "hunt": _("In the bonus hunt · <@{closed_by}>"),
     }
     if payload["state"] in ends:
         body += "\n" + ends[payload["state"]].format_map(payload)
@@ -275,6 +278,14 @@ def result_recorded(call: SlotCall) -> discord.Embed:
     assert call.bet is not None, "it was just recorded"
     assert call.win is not None, "it was just recorded"
     return card(f"✅ {safe(call.slot)}", result(call.bet, call.win), tone="success")
+
+
+def added_to_hunt(bonus: Bonus) -> discord.Embed:
+    """The game of a request is in the hunt."""
+    body = _("Bonus #{n} with a bet of {bet}.").format(n=bonus.position, bet=show_amount(bonus.bet))
+    return card(
+        "🧺 " + _("{slot} is in the hunt").format(slot=safe(bonus.slot)), body, tone="success"
+    )
 
 
 def queue_cleared(count: int) -> discord.Embed:

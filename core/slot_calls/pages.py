@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Response, request
 
+from core.bonus_hunt.store import is_in_progress
 from core.drand.client import chain_of
 from core.guilds.actions import load_settings
 from core.guilds.channels import find_trouble, say_trouble
@@ -43,6 +44,7 @@ def queue(page: Page) -> str:
         "slot_calls/queue.html",
         calls=page.run(store.list_open),
         status=page.run(actions.get_status),
+        has_hunt=page.run(is_in_progress),
         excluded=page.run(exclusions.list_excluded, "slot_calls"),
         fields=setting_fields(page, SlotCallSettings.declared.values()),
     )
@@ -92,6 +94,14 @@ def set_closed(page: Page, what: str) -> Response:
     """Take new requests, or only work off the queue."""
     page.run(actions.configure, closed=what == "close")
     done = _("The queue is closed.") if what == "close" else _("The queue is open.")
+    return page.done(done, to=queue)
+
+
+@PAGES.post("<int:number>/hunt", shows=queue)
+def add_to_hunt(page: Page, number: int) -> Response:
+    """Add the game of a request to the bonus hunt."""
+    bonus = page.run(actions.add_to_hunt, number, page.form.get("bet", ""))
+    done = _("{slot} is bonus #{n} of the hunt.").format(slot=bonus.slot, n=bonus.position)
     return page.done(done, to=queue)
 
 

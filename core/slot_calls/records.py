@@ -21,8 +21,8 @@ from core.kit.personal import holds
 from core.kit.records import ChannelId, GuildRecord, MemberId, one_of
 from core.people.records import ViewerRecord, viewer_key
 
-State = Literal["open", "done", "skipped", "cancelled"]
-"""`cancelled`: the viewer withdrew it."""
+State = Literal["open", "done", "skipped", "cancelled", "hunt"]
+"""`cancelled`: the viewer withdrew it; `hunt`: its game is in a bonus hunt."""
 
 PickState = Literal["waiting", "done", "failed"]
 """`waiting` for the beacon; `failed` if it did not answer, or no request was left."""

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, select
 
 from core.bonus_hunt import actions, panel, steps, store
+from core.bonus_hunt.discord import render_message
 from core.bonus_hunt.records import Step
 from core.kit.errors import Refusal
 from core.kit.work import Work, run_in_guild
 from core.outbox.records import messages
-from tests.bonus_hunt.scene import HuntGuild
+from tests.bonus_hunt.scene import GAMES, HuntGuild
 from tests.bonus_hunt.test_rules import sixty
 from tests.slot_calls.scene import CHANNEL_ID, NOON
 
@@ -378,3 +379,21 @@ def test_stats_sum_by_currency_and_know_the_best_and_the_worst(
     assert found.worst is not None
     assert (found.worst.hunt, found.worst.slot) == (2, "Book of Dead")
     assert [view.hunt.number for view in guild.do(store.list_hunts)] == [4, 3, 2, 1]
+
+
+async def test_finished_hunt_has_a_chart_until_it_goes_on(guild: HuntGuild) -> None:
+    guild.opening("20", "5", "0", "40")
+    guild.do(actions.finish)
+    payload = guild.posted("bonus_hunt.message")[-1].payload
+    assert payload["chart"] == {
+        "slots": [game for game, _bet in GAMES],
+        "payouts": ["5.00000000", "0.00000000", "40.00000000"],
+    }
+    rendered = render_message(payload)
+    (file,) = rendered.files()
+    assert file.filename == "bonus-hunt.png"
+    assert file.description == "Payouts of 3 bonuses: 45 EUR of 20 EUR came back."
+    assert rendered.embed.image.url == "attachment://bonus-hunt.png"
+    assert file.fp.read(8) == b"\x89PNG\r\n\x1a\n"
+    guild.do(actions.reopen)
+    assert render_message(guild.posted("bonus_hunt.message")[-1].payload).files() == []

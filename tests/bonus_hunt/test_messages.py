@@ -47,6 +47,7 @@ def payload(**changes: Any) -> dict[str, Any]:
         "earlier": 0,
         "rows": [row(1, payout="60", viewer="MadCats"), row(2, skipped=True), row(3, bet="2")],
         "viewer": None,
+        "chart": None,
         "amount": None,
     } | changes
 

@@ -108,7 +108,7 @@ def test_guesses_are_listed_and_the_winner_is_marked(site: Site) -> None:
         actions.record_result(work, "60")
         actions.finish(work)
     assert "MadCats closest 77.50" in words(site.visitor("nora").get(PAGE))
-    assert "MadCats guessed best: 77.50 EUR." in words(site.visitor().get(f"{PUBLIC}?hunt=1"))
+    assert "MadCats guessed best: 77.50 EUR." in words(site.visitor().get(f"{PUBLIC}/1"))
     assert "Friday is finished." in words(site.visitor("nora").get(f"/g/{GUILD}/activity"))
 
 
@@ -146,9 +146,9 @@ def test_public_page_lists_hunts_and_can_be_turned_off(site: Site) -> None:
         actions.start(work, "<Friday>", "100", "EUR", 0)
         actions.add_bonus(work, "Mental", "1", viewer(work, "<MadCats>"))
     assert "&lt;Friday&gt; 0/1 100 EUR" in words(site.visitor().get(PUBLIC))
-    shown = words(site.visitor().get(f"{PUBLIC}?hunt=1"))
+    shown = words(site.visitor().get(f"{PUBLIC}/1"))
     assert "Mental Nolimit City &lt;MadCats&gt; 1" in shown
-    assert site.visitor().get(f"{PUBLIC}?hunt=2").status_code == 404
+    assert site.visitor().get(f"{PUBLIC}/2").status_code == 404
     with site.services.work_in(GUILD) as work:
         guilds.change_settings(work, HuntSettings, public_page=False)
     assert site.visitor().get(f"{PUBLIC}?again").status_code == 404

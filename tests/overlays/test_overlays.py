@@ -8,6 +8,7 @@ from unittest.mock import patch
 import pytest
 from werkzeug.test import TestResponse
 
+from core.bonus_hunt import actions as hunts
 from core.guilds.actions import change_setting, change_settings
 from core.kit import live
 from core.kit.crypto import hash_of, vault_of
@@ -20,7 +21,7 @@ from core.slot_calls import actions as slot_calls
 from tests.dashboard.site import GUILD, OTHER_GUILD, Site, words
 from tests.slot_calls.scene import Guild
 
-KINDS = ("requests", "leaderboard", "raffle", "events")
+KINDS = ("requests", "leaderboard", "raffle", "hunt", "events")
 
 
 @pytest.fixture(autouse=True)
@@ -211,3 +212,26 @@ def test_more_than_the_most_are_told_to_try_again(
     answer = site.app.test_client().get(f"{path}/live")
     assert "event: full" in answer.text
     assert show.MOST_PER_KEY <= MOST_OPEN
+
+
+def test_hunt_is_followed_from_start_to_end(site: Site) -> None:
+    messages = stream(site, address(site, "hunt"))
+    assert "No bonus hunt yet" in next(messages)
+
+    def then(action: Any, *values: Any, **more: Any) -> str:
+        with site.services.work_in(GUILD) as work:
+            action(work, *values, **more)
+        return re.sub(r"<[^>]+>|data: |\s+", " ", next(messages))
+
+    assert "Friday" in then(hunts.start, "Friday", "10", "EUR", 0)
+    for number in range(1, 8):
+        then(hunts.add_typed, f"Slot {number}", "1")
+    assert "!guess amount" in then(hunts.set_guessing, opened=True)
+    shown = then(hunts.open_hunt)
+    assert "0/7" in shown
+    assert "1.43×" in shown
+    assert "Slot 5" in shown
+    assert "Slot 6" not in shown, "only those around the next one"
+    assert "25.00×" in then(hunts.record_result, "25")
+    assert "reached" in then(hunts.skip_bonus)
+    assert "+15" in then(hunts.finish)

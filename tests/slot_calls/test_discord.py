@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from unittest.mock import AsyncMock
 
@@ -9,6 +10,8 @@ import discord
 import pytest
 from structlog.testing import capture_logs
 
+from core.bonus_hunt import actions as hunts
+from core.bonus_hunt.store import get_view
 from core.guilds import store as guild_store
 from core.kit.bus import LocalBus
 from core.kit.database import Database
@@ -49,6 +52,9 @@ def guild(database: Database, world: DiscordDriver) -> Iterator[Guild]:
             "slot_calls",
             "slot_calls_panels",
             "slot_calls_picks",
+            "bonus_hunt_steps",
+            "bonus_hunt_bonuses",
+            "bonus_hunts",
             "people_exclusions",
             "guild_settings",
             "outbox_messages",
@@ -198,7 +204,7 @@ def test_slash_commands_are_registered_for_moderators(world: DiscordDriver) -> N
     found = [c for c in world.commands() if c["path"].startswith("slotcalls ")]
     assert {c["path"].split()[1] for c in found} == {
         *("status", "on", "off", "open", "close", "channel", "limits", "queue", "clear"),
-        *("block", "unblock", "blocked", "panel", "nopanel", "played", "history", "pick"),
+        *("block", "unblock", "blocked", "panel", "nopanel", "played", "history", "pick", "hunt"),
     }
     wanted = str(discord.Permissions(manage_guild=True).value)
     assert all(str(c["default_member_permissions"]) == wanted for c in found)
@@ -242,6 +248,47 @@ def test_post_is_closed_by_its_button(
     closed = post("✅ Book of Dead")
     assert (closed["message_id"], closed["components"]) == (shown["message_id"], [])
     assert guild.do(store.get_call, 1).state == "done"
+
+
+def test_request_is_added_to_the_hunt(guild: Guild, ask: Asker) -> None:
+    queue_up(guild, "Book of Dead")
+    assert "No bonus hunt is in progress" in ask("hunt", number=1, bet="0.40")["title"]
+    guild.do(hunts.start, "Friday", "100", "EUR", 0)
+    shown = ask("hunt", number=1, bet="0,40")
+    assert shown["title"] == "🧺 Book of Dead is in the hunt"
+    assert shown["description"] == "Bonus #1 with a bet of 0.40."
+    assert "already closed" in ask("hunt", number=1, bet="1")["title"]
+
+
+def test_button_asks_for_the_bet_and_adds_to_the_hunt(
+    guild: Guild, world: DiscordDriver, database: Database
+) -> None:
+    with database.begin() as tx:
+        committed = Guild(tx, NORAS_CORNER_ID)
+        committed.open(channel=SLOT_CALLS)
+        committed.do(hunts.start, "Friday", "100", "EUR", 0)
+        committed.call("Sweet Bonanza")
+
+    def post(icon: str) -> dict[str, Any]:
+        wanted = f"{icon} Sweet Bonanza"
+        return world.wait_for(
+            "slot-calls", lambda m: any(e["title"] == wanted for e in m["embeds"])
+        )
+
+    shown = post("🎰")
+    clicked = world.click("tomas", shown["message_id"], "slot_calls:hunt:1")
+    assert clicked["response"]["modal"]["custom_id"] == "slot_calls:hunt:1"
+    world.modal("tomas", clicked["interaction_id"], {"bet": "much"})
+    assert guild.do(store.get_call, 1).state == "open", "a bad bet changes nothing"
+    clicked = world.click("tomas", shown["message_id"], "slot_calls:hunt:1")
+    world.modal("tomas", clicked["interaction_id"], {"bet": "1.50"})
+    assert post("🧺")["components"] == []
+    (bonus,) = guild.do(get_view).bonuses
+    assert (bonus.slot, bonus.bet, bonus.viewer_name) == (
+        "Sweet Bonanza",
+        Decimal("1.5"),
+        "MadCats",
+    )
 
 
 # -- buttons --------------------------------------------------------------------------------------
@@ -290,6 +337,7 @@ async def test_open_call_has_persistent_buttons() -> None:
     assert [(button.label, button.custom_id) for button in buttons] == [
         ("Played", "slot_calls:done:7"),
         ("Skip", "slot_calls:skip:7"),
+        ("Add to hunt", "slot_calls:hunt:7"),
         ("Ban game", "slot_calls:ban:7"),
         ("Block viewer", "slot_calls:block:7"),
     ]

@@ -1,5 +1,6 @@
 """The public page of the queue."""
 
+from core.bonus_hunt import actions as hunts
 from core.drand.chain import QUICKNET
 from core.guilds import actions as guilds
 from core.kit.records import ChannelId, ViewerId
@@ -76,9 +77,25 @@ def test_queue_is_run_from_the_dashboard(site: Site) -> None:
     refused = admin.post(f"{page}/1/result", page=history, bet="x", win="1")
     assert "understand this amount" in words(refused)
     assert "Next up: Pirots" in send("pick/oldest")
+    assert "Add to hunt" not in words(admin.get(page))
+    refused = admin.post(f"{page}/3/hunt", page=page, bet="1")
+    assert "No bonus hunt is in progress" in words(refused)
     assert "no request to pick" in words(admin.post(f"{page}/pick/random", page=page))
     assert "Skip all" in words(admin.get(page))
     assert "1 request skipped." in send("clear")
+
+
+def test_request_is_added_to_the_hunt(site: Site) -> None:
+    admin, page = site.visitor("nora"), f"/g/{GUILD}/slot_calls"
+    with site.services.work_in(GUILD) as work:
+        guild = Guild(work.tx, GUILD)
+        guild.open()
+        guild.call("Mental", name="Mia")
+        guild.do(hunts.start, "Friday", "100", "EUR", 0)
+    assert "Add to hunt" in words(admin.get(page))
+    admin.post(f"{page}/1/hunt", page=page, bet="0.40")
+    assert "Mental is bonus #1 of the hunt." in words(admin.get(page))
+    assert "Mental" in words(admin.get(f"/g/{GUILD}/bonus_hunt"))
 
 
 def test_random_picks_are_public_with_their_proof(site: Site) -> None:

@@ -1602,7 +1602,7 @@ CREATE TABLE slot_calls (
 	CONSTRAINT slot_calls_numbered PRIMARY KEY (guild_id, number), 
 	CONSTRAINT slot_calls_once UNIQUE (guild_id, platform, message_id), 
 	CONSTRAINT slot_calls_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT slot_calls_state CHECK (state IN ('open', 'done', 'skipped', 'cancelled'))
+	CONSTRAINT slot_calls_state CHECK (state IN ('open', 'done', 'skipped', 'cancelled', 'hunt'))
 );
 
 CREATE INDEX slot_calls_by_viewer ON slot_calls (guild_id, viewer_id, called_at DESC);
