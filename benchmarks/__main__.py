@@ -27,6 +27,7 @@ from benchmarks import (
     latency,
     leaderboard,
     link_callback,
+    overlays,
     pages,
     raffle,
     role_update,
@@ -73,6 +74,7 @@ BENCHMARKS: Mapping[str, tuple[str, Callable[[Ground], Results]]] = {
     "draw": ("Freeze, draw and check a raffle", _on_a_database(draw.run)),
     "requests": ("Slot requests, among 10,000 games", _on_a_database(slot_requests.run)),
     "beside": ("Webhooks, beside visitors of the pages", beside.run),
+    "overlays": ("Open overlays, beside webhooks", overlays.run),
     "pages": ("Every page of a large server", _on_a_database(pages.run)),
 }
 

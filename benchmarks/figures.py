@@ -142,6 +142,9 @@ FIGURES = (
     Figure("ingest_beside_leaderboard_ratio", "Webhooks with those to without", "", Aim(least=0.8)),
     Figure("ingest_beside_streams_ratio", "Webhooks with 40 live streams to without", ""),
     Figure("ingest_beside_streams_p99_ms", "Their answer, 99 of 100", "ms"),
+    Figure("overlay_p50_ms", "From a click to each of 60 overlays, beside webhooks, median", "ms"),
+    Figure("overlay_p99_ms", "The same, 99 of 100", "ms", Aim(below=1000)),
+    Figure("ingest_beside_overlays_ratio", "Webhooks with 60 overlays", "", Aim(least=0.8)),
     Figure(
         "pages_slowest_ms", "Slowest page, 100,000 viewers, 1,000,000 entries", "ms", Aim(below=100)
     ),

@@ -17,7 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("draws", "games", "logins", "people"),
     ("wagers", "bonus_hunt", "watchtime"),
     ("raffle", "roles", "slot_calls"),
-    ("health", "help", "privacy", "settings", "dashboard"),
+    ("overlays", "health", "help", "privacy", "settings", "dashboard"),
 )
 """Lowest first."""
 

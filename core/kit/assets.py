@@ -20,6 +20,8 @@ ASSETS = {
     "chart.js": PACKAGES / "chart.js/dist/chart.umd.min.js",
     "dashboard.css": OWN / "dashboard.css",
     "dashboard.js": OWN / "dashboard.js",
+    "overlay.css": OWN / "overlay.css",
+    "overlay.js": OWN / "overlay.js",
     "icon.svg": OWN / "icon.svg",
 }
 ICONS = PACKAGES / "@tabler/icons/icons/outline"

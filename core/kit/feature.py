@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         SetupStep,
         Stat,
     )
+    from core.kit.overlays import Latest, Overlay
     from core.kit.paginator import Paginator
     from core.kit.services import Services
     from core.kit.settings import Settings
@@ -220,6 +221,8 @@ class Feature:
             of their own page.
         me: forms and downloads on that page of their own, which includes `<feature>/me.html`.
         public: its pages for everybody.
+        overlays: what it shows in OBS.
+        latest: `latest(work)`: what happened last, newest first, as viewers may see it.
         personal: what the feature stores about people, for `/mydata` and `/forgetme`.
     """
 
@@ -254,6 +257,8 @@ class Feature:
     person: "Callable[[Work, int | None, Sequence[int]], Sequence[PersonCard]] | None" = None
     me: "GuildPages | None" = None
     public: "tuple[PublicPage, ...]" = ()
+    overlays: "tuple[Overlay, ...]" = ()
+    latest: "Callable[[Work], Sequence[Latest]] | None" = None
     personal: Personal | None = None
 
     @property

@@ -11,7 +11,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,15 @@ _FULL = "retry: 15000\nevent: full\ndata:\n\n"
 """Tells the browser to try again later; after an error status it would never."""
 
 
+Say = Callable[[set[str]], str | None]
+"""`say(changed)` -> messages about these packages, or None to end the stream."""
+
+
+def say_names(changed: set[str]) -> str:
+    """One message for each package."""
+    return "".join(f"event: changed\ndata: {package}\n\n" for package in sorted(changed))
+
+
 @dataclass(eq=False)
 class _Stream:
     guild_id: int
@@ -45,9 +54,18 @@ class _Stream:
 
 
 class LiveStreams:
-    """The open streams of this process."""
+    """The open streams of this process.
 
-    def __init__(self, bus: Bus) -> None:
+    Args:
+        most: how many there can be; each takes a thread.
+        per_session: of one session; its oldest one ends when there is another.
+    """
+
+    def __init__(
+        self, bus: Bus, *, most: int = MOST_STREAMS, per_session: int = MOST_PER_SESSION
+    ) -> None:
+        self._most = most
+        self._per_session = per_session
         self._condition = threading.Condition()
         self._streams: list[_Stream] = []
         self._stopping = False
@@ -83,23 +101,33 @@ class LiveStreams:
             self._stopping = True
             self._condition.notify_all()
 
-    def count(self) -> int:
-        return len(self._streams)
+    def count(self, session: str | None = None) -> int:
+        """How many are open, of all sessions or of this one."""
+        with self._condition:
+            return sum(session in (None, one.session) for one in self._streams)
 
-    def response(self, guild_id: int, session: str, position: str = "") -> Response:
-        """A new stream, of what has changed since `position`. The oldest one of the same session
-        makes room for it."""
+    def version(self, guild_id: int, packages: Iterable[str]) -> tuple[int, ...]:
+        """Another one whenever one of these packages has changed."""
+        with self._condition:
+            last = self._last.get(guild_id, {})
+            return tuple(last.get(package, 0) for package in packages)
+
+    def response(
+        self, guild_id: int, session: str, position: str = "", say: Say = say_names
+    ) -> Response:
+        """A new stream, of what has changed since `position`; `ANYTHING` for whatever there is. The
+        oldest one of the same session makes room for it."""
         stream = _Stream(guild_id, session)
         with self._condition:
             stream.changed = self._changed_since(guild_id, position)
             same = [one for one in self._streams if one.session == session]
-            for old in same[: max(0, len(same) - MOST_PER_SESSION + 1)]:
+            for old in same[: max(0, len(same) - self._per_session + 1)]:
                 self._end(old)
-            is_full = len(self._streams) >= MOST_STREAMS or self._stopping
+            is_full = len(self._streams) >= self._most or self._stopping
             if not is_full:
                 self._streams.append(stream)
         peer = request.environ.get("gunicorn.socket")
-        body: Iterator[str] = iter((_FULL,)) if is_full else self._messages(stream, peer)
+        body: Iterator[str] = iter((_FULL,)) if is_full else self._messages(stream, peer, say)
         response = Response(body, content_type="text/event-stream")
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Accel-Buffering"] = "no"
@@ -118,7 +146,7 @@ class LiveStreams:
             self._streams.remove(stream)
         self._condition.notify_all()
 
-    def _messages(self, stream: _Stream, peer: socket.socket | None) -> Iterator[str]:
+    def _messages(self, stream: _Stream, peer: socket.socket | None, say: Say) -> Iterator[str]:
         yield "event: open\ndata:\n\n"
         last = time.monotonic()
         while True:
@@ -127,13 +155,17 @@ class LiveStreams:
                     self._condition.wait(LOOK_SECONDS)
                 if stream.ended or self._stopping:
                     return
-                changed, stream.changed = sorted(stream.changed), set()
+                changed, stream.changed = stream.changed, set()
             if _has_left(peer):
                 return
             if changed:
-                yield "".join(f"event: changed\ndata: {package}\n\n" for package in changed)
-                last = time.monotonic()
-                time.sleep(PAUSE_SECONDS)
+                messages = say(changed)
+                if messages is None:
+                    return
+                if messages:
+                    yield messages
+                    last = time.monotonic()
+                    time.sleep(PAUSE_SECONDS)
             elif time.monotonic() - last > PING_SECONDS:
                 yield ": ping\n\n"
                 last = time.monotonic()

@@ -4,9 +4,10 @@ The main loop collects what a client sends. A thread gets the connection once th
 complete, so a slow client costs a socket, but no thread. Gunicorn's own parser reads the request
 afterwards; a wrong guess here ends in its `400`.
 
-Webhooks and pages have separate threads. Webhooks are served in batches: the application is called
-for each, then each is answered, so that what an application does only when the server asks for the
-body (`core.kit.web.DeferredResponse`), such as waiting for a commit, is done once for all of them.
+Webhooks, pages and overlays have separate threads. Webhooks are served in batches: the application
+is called for each, then each is answered, so that what an application does only when the server
+asks for the body (`core.kit.web.DeferredResponse`), such as waiting for a commit, is done once for
+all of them.
 
     gunicorn -k core.kit.web_worker.BufferingWorker "combined_server:create_web()"
 """
@@ -61,6 +62,9 @@ MOST_BUFFERED = 64_000_000
 """Bytes of unfinished requests, of all clients together."""
 
 WEBHOOKS = b"POST /webhooks/"
+OVERLAYS = b"GET /overlay/"
+OVERLAY_THREADS = 68
+"""For overlays, whose streams last for hours, beside those for webhooks and pages."""
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 _AT_ONCE = 65_536
@@ -131,6 +135,7 @@ class BufferingWorker(ThreadWorker):
         self._held: set[Connection] = set()
         self._next_check = 0.0
         self._pages: ThreadPoolExecutor | None = None
+        self._overlays = ThreadPoolExecutor(OVERLAY_THREADS, "overlays")
         self._webhooks: deque[tuple[float, Connection]] = deque()
         self._serving = 0
 
@@ -147,12 +152,15 @@ class BufferingWorker(ThreadWorker):
         return ThreadPoolExecutor(webhooks, "webhooks")
 
     def handle_quit(self, sig: int, frame: Any) -> None:
-        if self._pages is not None:
-            self._pages.shutdown(wait=False)
+        self._shut_down()
         super().handle_quit(sig, frame)
 
     def run(self) -> None:
         super().run()
+        self._shut_down()
+
+    def _shut_down(self) -> None:
+        self._overlays.shutdown(wait=False)
         if self._pages is not None:
             self._pages.shutdown(wait=False)
 
@@ -223,7 +231,8 @@ class BufferingWorker(ThreadWorker):
             self._serve_webhooks()
             return
         assert self._pages is not None, "made with the other threads"
-        served = self._pages.submit(self.handle, conn)
+        threads = self._overlays if conn.received.startswith(OVERLAYS) else self._pages
+        served = threads.submit(self.handle, conn)
         served.add_done_callback(
             lambda future: self.method_queue.defer(self.finish_request, conn, future)
         )

@@ -118,5 +118,7 @@ FEATURE = Feature(
     setup=pages.setup,
     person=pages.person,
     public=(pages.PUBLIC,),
+    overlays=(pages.OVERLAY,),
+    latest=pages.latest,
     personal=personal_data(Entry, Balance, SourceTotal, Gift, Pick, sweep=forget_winner),
 )

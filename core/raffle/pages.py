@@ -20,6 +20,7 @@ from core.kit.guild_pages import (
     local_time,
     whole_number,
 )
+from core.kit.overlays import Latest, Overlay
 from core.kit.paginator import nearest_page
 from core.kit.words import _, plural
 from core.kit.work import Work
@@ -30,7 +31,7 @@ from core.raffle import store as raffles
 from core.raffle.actions import Config, config_of, find_problem
 from core.raffle.draw import actions as draws
 from core.raffle.draw import claims, publishing
-from core.raffle.draw.store import list_picks
+from core.raffle.draw.store import list_picks, list_winners
 from core.raffle.draw_records import Draw
 from core.raffle.ledger import actions as tickets
 from core.raffle.ledger import gifts, store
@@ -44,6 +45,7 @@ from core.raffle.rules import RaffleSettings
 PAGES = GuildPages("raffle", lambda: _("Raffle"), icon="ticket", order=30)
 
 PER_PAGE = 25
+LATEST = 5
 MOST_PAST = 10
 
 
@@ -355,3 +357,37 @@ PUBLIC = PublicPage(
     _public,
     order=20,
 )
+
+
+def _on_stream(work: Work) -> dict[str, object]:
+    period = raffles.find_shown(work)
+    winner = next(iter(list_winners(work, 1)), None)
+    pool = store.get_pool(work, period.number) if period else None
+    return {"period": period, "pool": pool, "winner": winner and winner.name}
+
+
+OVERLAY = Overlay(
+    "raffle",
+    lambda: _("Raffle"),
+    PAGES.icon,
+    "raffle/overlay.html",
+    data=_on_stream,
+    follows=("raffle",),
+)
+
+
+def latest(work: Work) -> list[Latest]:
+    """For the overlay of latest events."""
+    given = [
+        Latest(
+            one.at,
+            one.name or _("Somebody"),
+            plural("gifted {count} sub", "gifted {count} subs", one.gifts),
+        )
+        for one in gifts.list_newest_drops(work, LATEST)
+        if one.gifts
+    ]
+    won = [
+        Latest(one.drawn_at, one.name, _("won the raffle")) for one in list_winners(work, LATEST)
+    ]
+    return given + won

@@ -254,6 +254,7 @@ class Gift(GuildRecord, kw_only=True):
         Index(
             "raffle_gifts_waiting", "guild_id", "at", postgresql_where=text("credited_in IS NULL")
         ),
+        Index("raffle_gifts_newest", "guild_id", "at"),
         Index("raffle_gifts_of_drop", "guild_id", "drop"),
         Index("raffle_gifts_of_viewer", "guild_id", "viewer_id", "at"),
         Index("raffle_gifts_unannounced", "at", postgresql_where=text("NOT announced")),

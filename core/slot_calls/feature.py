@@ -17,7 +17,7 @@ from core.slot_calls.discord import (
     render_pick,
     render_post,
 )
-from core.slot_calls.pages import PAGES, PUBLIC, activity, setup, stats
+from core.slot_calls.pages import OVERLAY, PAGES, PUBLIC, activity, latest, setup, stats
 from core.slot_calls.panel import on_setting_changed
 from core.slot_calls.picks import finish_picks
 from core.slot_calls.records import SlotCall
@@ -82,6 +82,8 @@ FEATURE = Feature(
     setup=setup,
     activity=activity,
     public=(PUBLIC,),
+    overlays=(OVERLAY,),
+    latest=latest,
     personal=personal_data(
         SlotCall, before_forget=lambda work, subject: skip_calls(work, *subject.viewer_ids)
     ),

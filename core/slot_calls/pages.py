@@ -1,6 +1,7 @@
 """The queue, who is blocked, and the settings, on the dashboard."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from flask import Response, request
 
@@ -20,17 +21,19 @@ from core.kit.guild_pages import (
     SetupStep,
     Stat,
 )
+from core.kit.overlays import Latest, Overlay
 from core.kit.words import _, plural
 from core.kit.work import Work
 from core.people.exclusions import actions as exclusions
 from core.people.exclusions.routes import add_exclusions
-from core.slot_calls import actions, messages, picks, store
+from core.slot_calls import actions, messages, panel, picks, store
 from core.slot_calls.rules import SlotCallSettings
 
 PAGES = GuildPages("slot_calls", lambda: _("Slot requests"), icon="list-numbers", order=50)
 
 MOST_PUBLIC = 100
 """Requests on the public page."""
+ON_STREAM = 5
 
 
 @PAGES.get()
@@ -169,6 +172,32 @@ def _public(public: PublicRequest) -> str | Response:
         command=names[0],
         picked=public.run(picks.list_finished),
     )
+
+
+def _on_stream(work: Work) -> dict[str, Any]:
+    calls = work.scalars(store.QUEUE.limit(ON_STREAM)).all()
+    waiting = work.count(store.IS_OPEN)
+    state = panel.state_of(load_settings(work, SlotCallSettings))
+    command = store.get_names(work)[0]
+    return {"calls": calls, "waiting": waiting, "state": state, "command": command}
+
+
+OVERLAY = Overlay(
+    "requests",
+    lambda: _("Slot requests"),
+    PAGES.icon,
+    "slot_calls/overlay.html",
+    data=_on_stream,
+    follows=("slot_calls", "guilds"),
+)
+
+
+def latest(work: Work) -> list[Latest]:
+    """For the overlay of latest events."""
+    return [
+        Latest(one.called_at, one.viewer_name, _("requested {slot}").format(slot=one.slot))
+        for one in store.list_newest(work, ON_STREAM)
+    ]
 
 
 PUBLIC = PublicPage(

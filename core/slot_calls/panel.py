@@ -78,10 +78,14 @@ def _payload(work: Work) -> dict[str, Any]:
         }
         for one in shown
     ]
-    settings = load_settings(work, SlotCallSettings)
-    state = "off" if not settings.enabled else "closed" if settings.closed else "open"
+    state = state_of(load_settings(work, SlotCallSettings))
     waiting, command = work.count(IS_OPEN), get_names(work)[0]
     return {"rows": rows, "waiting": waiting, "state": state, "command": command}
+
+
+def state_of(settings: SlotCallSettings) -> str:
+    """`off`, `closed` or `open`."""
+    return "off" if not settings.enabled else "closed" if settings.closed else "open"
 
 
 def on_setting_changed(work: Work, event: SettingChanged) -> None:

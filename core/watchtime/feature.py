@@ -134,4 +134,5 @@ FEATURE = Feature(
     person=pages.person,
     me=pages.ME,
     public=(pages.PUBLIC,),
+    overlays=(pages.OVERLAY,),
 )

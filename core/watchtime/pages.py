@@ -19,6 +19,7 @@ from core.kit.guild_pages import (
     local_time,
     whole_number,
 )
+from core.kit.overlays import Overlay
 from core.kit.words import _, plural
 from core.kit.work import Work
 from core.people.exclusions.actions import list_excluded
@@ -30,6 +31,7 @@ from core.watchtime.rules import WatchtimeSettings
 PAGES = GuildPages("watchtime", lambda: _("Watchtime"), icon="clock-hour-4", order=20)
 
 PER_PAGE = 25
+ON_STREAM = 5
 MOST_EXPORTED = 10_000
 """Lines of a CSV file."""
 
@@ -221,4 +223,18 @@ PUBLIC = PublicPage(
     WatchtimeSettings.declared["public_leaderboard"],
     _public,
     order=10,
+)
+
+
+def _on_stream(work: Work) -> dict[str, object]:
+    return {"places": views.get_public_board(work, "month", ON_STREAM, 1).places}
+
+
+OVERLAY = Overlay(
+    "leaderboard",
+    lambda: _("Watchtime this month"),
+    "trophy",
+    "watchtime/overlay.html",
+    data=_on_stream,
+    follows=("watchtime",),
 )

@@ -123,6 +123,7 @@ class Tree:
                 "dashboard.access",
                 "dashboard.people",
                 "dashboard.public",
+                "overlays.show",
                 "kit.assets",
                 "kit.guild_pages",
                 "kit.live",

@@ -45,6 +45,7 @@ NUMBERED = {
 ACROSS_SERVERS = {
     "kick_connect_attempts_state": "made at random, so that Kick's answer finds it",
     "people_link_attempts_state": "made at random, so that Kick's answer finds it",
+    "overlays_keys_digest": "made at random, so that an overlay's address need not name the server",
     "raffle_periods_public_id": "made at random, so that a public page need not name the server",
 }
 """Keys without the server in tables whose rows belong to one, and why."""

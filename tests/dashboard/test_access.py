@@ -26,6 +26,8 @@ OPEN = {
     "health.front": "status for everybody",
     "health.health": "for the host",
     "health.metrics": "for Prometheus: numbers without names",
+    "overlays.show": "the address has a key",
+    "overlays.live": "the address has a key",
     "kit.static": "style sheets",
     "assets.serve": "style sheets and scripts",
     "privacy.privacy": "legal text",

@@ -89,6 +89,19 @@
     prepare(document);
     document.body.addEventListener("htmx:after:swap", () => prepare(document));
     setInterval(() => tellTime(document), 30000);
+    // Copy what is in a field.
+    for (const button of document.querySelectorAll("[data-copy]")) button.addEventListener("click", () => {
+      const field = document.getElementById(button.dataset.copy);
+      field.select();
+      navigator.clipboard.writeText(field.value).then(() => { button.textContent = button.dataset.copied; }, () => document.execCommand("copy"));
+    });
+    // Show settings in the previews before they are saved.
+    const previewed = document.querySelector("[data-previews] form");
+    if (previewed) previewed.addEventListener("input", () => {
+      const chosen = new URLSearchParams(new FormData(previewed));
+      chosen.delete("csrf_token");
+      for (const frame of document.querySelectorAll(".overlay-preview iframe")) frame.src = frame.src.split("?")[0] + "?" + chosen;
+    });
     // Escape and a click elsewhere close what asks for confirmation.
     addEventListener("keydown", (event) => { if (event.key === "Escape") for (const open of document.querySelectorAll("details.confirm[open]")) open.open = false; });
     addEventListener("click", (event) => { for (const open of document.querySelectorAll("details.confirm[open]")) if (!open.contains(event.target)) open.open = false; });

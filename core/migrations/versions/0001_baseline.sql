@@ -1038,6 +1038,26 @@ COMMENT ON COLUMN slot_calls_panels.version IS 'counts its edits';
 
 ALTER TABLE slot_calls_panels ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE overlays_keys (
+	guild_id BIGINT NOT NULL, 
+	kind TEXT NOT NULL, 
+	sealed TEXT NOT NULL, 
+	digest TEXT NOT NULL, 
+	made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	seen_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT overlays_keys_one_a_kind PRIMARY KEY (guild_id, kind), 
+	CONSTRAINT overlays_keys_digest UNIQUE (digest), 
+	CONSTRAINT overlays_keys_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN overlays_keys.sealed IS 'encrypted, to show the address again';
+
+COMMENT ON COLUMN overlays_keys.digest IS 'SHA-256, to find the key of a request';
+
+COMMENT ON COLUMN overlays_keys.seen_at IS 'last opened, about';
+
+ALTER TABLE overlays_keys ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE privacy_requests (
 	guild_id BIGINT NOT NULL, 
 	request_id TEXT NOT NULL, 
@@ -1452,6 +1472,8 @@ CREATE TABLE raffle_gifts (
 	CONSTRAINT raffle_gifts_period FOREIGN KEY(guild_id, credited_in) REFERENCES raffle_periods (guild_id, number), 
 	CONSTRAINT raffle_gifts_credited_with_tickets CHECK ((credited_in IS NULL) = (tickets IS NULL))
 );
+
+CREATE INDEX raffle_gifts_newest ON raffle_gifts (guild_id, at);
 
 CREATE INDEX raffle_gifts_of_drop ON raffle_gifts (guild_id, drop);
 

@@ -11,7 +11,7 @@ from core.kit.records import ViewerId
 from core.kit.work import ACROSS_GUILDS, Work, read_records
 from core.outbox.records import Outgoing
 from core.people.exclusions.store import excluded_from
-from core.raffle.draw_records import Draw, Pick
+from core.raffle.draw_records import WINNING, Draw, Pick
 from core.raffle.records import Announcement, Period
 from core.raffle.rules import CLOCK_INTERVAL, PAUSED
 from core.raffle.store import list_everywhere
@@ -136,6 +136,12 @@ def list_frozen_periods(work: Work, most: int, number: int | None = None) -> Seq
 def list_picks(work: Work, period: int) -> Sequence[Pick]:
     """Everybody who was drawn, in order."""
     return work.scalars(select(Pick).where(Pick.period == period).order_by(Pick.k)).all()
+
+
+def list_winners(work: Work, most: int) -> Sequence[Pick]:
+    """The last winners of all raffles, newest first."""
+    won = select(Pick).where(Pick.state.in_(WINNING))
+    return work.scalars(won.order_by(Pick.drawn_at.desc()).limit(most)).all()
 
 
 # -- of all guilds --------------------------------------------------------------------------------

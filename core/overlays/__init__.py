@@ -1,0 +1,1 @@
+"""What features show in OBS: addresses with a key of their own, pages that update themselves."""

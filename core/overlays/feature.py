@@ -1,0 +1,46 @@
+"""What the overlays package declares, given the other features."""
+
+from collections.abc import Collection
+from heapq import nlargest
+from typing import Any
+
+from core.kit.feature import Feature
+from core.kit.overlays import Latest, Overlay
+from core.kit.words import N_, _
+from core.kit.work import Work
+from core.overlays.pages import make_pages
+from core.overlays.rules import OverlaySettings
+from core.overlays.show import OverlayPages, title_setting
+
+MOST_LATEST = 5
+
+
+def make_feature(others: Collection[Feature]) -> Feature:
+    """The feature, with the overlays of the others, and one of what they say happened last."""
+    latest = [one for one in others if one.latest is not None]
+
+    def list_latest(work: Work) -> dict[str, Any]:
+        found: list[Latest] = []
+        for one in latest:
+            assert one.latest is not None, "they were chosen by it"
+            found += one.latest(work)
+        return {"latest": nlargest(MOST_LATEST, found, key=lambda one: one.at)}
+
+    overlays = [overlay for one in others for overlay in one.overlays]
+    overlays.append(
+        Overlay(
+            "events",
+            lambda: _("Latest events"),
+            "activity",
+            "overlays/events.html",
+            data=list_latest,
+            follows=tuple(one.name for one in latest),
+        )
+    )
+    return Feature(
+        "overlays",
+        settings=(*OverlaySettings.declared.values(), *map(title_setting, overlays)),
+        dashboard=make_pages(overlays),
+        pages=(lambda services: OverlayPages(services, overlays).blueprint(),),
+        audit={"overlays.rotate": N_("gave the overlay “{target}” a new address")},
+    )

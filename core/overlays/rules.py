@@ -1,0 +1,51 @@
+"""How overlays look."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+from core.kit.guild_settings import GuildSettings, choice
+
+Theme = Literal["dark", "light", "clear"]
+Accent = Literal["green", "purple", "blue", "orange", "pink", "white"]
+Size = Literal["small", "medium", "large"]
+Corner = Literal["top_left", "top_right", "bottom_left", "bottom_right"]
+
+MOST_TITLE = 40
+"""Characters of a heading."""
+
+
+class OverlaySettings(GuildSettings, feature="overlays"):
+    """What an admin can set."""
+
+    theme: str = choice(
+        "How overlays look: dark or light cards, or clear text with an outline.",
+        Theme,
+        default="dark",
+        label="Theme",
+    )
+    accent: str = choice(
+        "The colour of headings and numbers.", Accent, default="green", label="Colour"
+    )
+    size: str = choice("How large the text is.", Size, default="medium", label="Text size")
+    corner: str = choice(
+        "The corner of the picture in which overlays are.",
+        Corner,
+        default="top_left",
+        label="Corner",
+    )
+
+
+def css_classes(style: OverlaySettings) -> str:
+    """What the style sheet `overlay.css` knows these choices as."""
+    corner = style.corner.replace("_", "-")
+    return f"theme-{style.theme} accent-{style.accent} size-{style.size} corner-{corner}"
+
+
+def styled(settings: OverlaySettings, wanted: Mapping[str, str]) -> OverlaySettings:
+    """The same with other choices, for a preview; what makes no sense changes nothing."""
+    known = OverlaySettings.declared
+    chosen = {name: wanted.get(one.key, "") for name, one in known.items()}
+    return replace(
+        settings, **{name: one for name, one in chosen.items() if one in known[name].choices}
+    )

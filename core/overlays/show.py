@@ -1,0 +1,152 @@
+"""`/overlay/<key>/<kind>`: the page that OBS opens, and its stream of changes.
+
+A stream sends the part that changes itself. It is made once for each change, however many overlays
+are open, and a stream holds no connection of the database while it waits.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+
+from flask import Blueprint, Flask, Response, current_app, render_template, request
+from limits import RateLimitItemPerMinute
+
+from core.guilds.actions import language_of, load_settings, setting
+from core.kit.crypto import hash_of
+from core.kit.feature import GuildSetting
+from core.kit.live import ANYTHING, LiveStreams
+from core.kit.overlays import Overlay
+from core.kit.rate import RateLimit, network_of
+from core.kit.services import Services
+from core.kit.words import _, speak
+from core.kit.work import Work
+from core.overlays import actions
+from core.overlays.rules import MOST_TITLE, OverlaySettings, css_classes
+
+MOST_OPEN = 60
+"""Streams in this process; `OVERLAY_THREADS` in `core.kit.web_worker` are some more."""
+MOST_PER_KEY = 20
+
+WRONG_KEYS = RateLimitItemPerMinute(30)
+"""For each address. Keys cannot be guessed; this keeps the log and the database quiet."""
+
+_FOLLOWED = ("overlays", "guilds")
+"""Keys and settings."""
+
+
+def title_setting(overlay: Overlay) -> GuildSetting[str]:
+    """A server's own heading for an overlay."""
+    return GuildSetting(
+        f"overlays.{overlay.kind}_title",
+        str,
+        "",
+        f"The heading of the overlay “{overlay.kind}”; the usual one if it is empty.",
+        label=f"Heading of {overlay.kind}",
+    )
+
+
+class OverlayPages:
+    """All features' overlays."""
+
+    def __init__(self, services: Services, overlays: Sequence[Overlay]) -> None:
+        self._services = services
+        self.overlays = {one.kind: one for one in overlays}
+        self.streams = LiveStreams(services.bus, most=MOST_OPEN, per_session=MOST_PER_KEY)
+        self._rate = RateLimit(services.settings)
+        self._made: dict[tuple[int, str], tuple[tuple[int, ...], str]] = {}
+        self._locks: dict[tuple[int, str], threading.Lock] = {}
+        self._seen: dict[tuple[int, str], float] = {}
+
+    def blueprint(self) -> Blueprint:
+        blueprint = Blueprint("overlays", __name__, template_folder="templates")
+        blueprint.get("/overlay/<key>/<kind>")(self.show)
+        blueprint.get("/overlay/<key>/<kind>/live")(self.live)
+        blueprint.after_request(_for_obs)
+        blueprint.record_once(lambda state: state.app.extensions.update(overlays=self))
+        return blueprint
+
+    # -- for OBS ------------------------------------------------------------------------------
+
+    def show(self, key: str, kind: str) -> Response:
+        """The page. It is empty until its stream says what there is."""
+        guild_id = self._find(key, kind)
+        if guild_id is None:
+            return self._refuse()
+        with self._services.work_in(guild_id) as work:
+            classes = css_classes(load_settings(work, OverlaySettings))
+        html = render_template("overlays/overlay.html", classes=classes, kind=kind, live=True)
+        return Response(html)
+
+    def live(self, key: str, kind: str) -> Response:
+        """The stream."""
+        guild_id = self._find(key, kind)
+        if guild_id is None:
+            return self._refuse()
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        overlay = self.overlays[kind]
+        followed = {*overlay.follows, *_FOLLOWED, ANYTHING}
+
+        def say(changed: set[str]) -> str | None:
+            if not changed & followed:
+                return ""
+            if "overlays" in changed and self._find(key, kind) != guild_id:
+                return "event: gone\ndata:\n\n"
+            self._note_seen(guild_id, kind)
+            return self._message(app, guild_id, overlay)
+
+        # Always from the beginning: the first message is what there is now.
+        return self.streams.response(guild_id, hash_of(key), "anew", say)
+
+    def _find(self, key: str, kind: str) -> int | None:
+        if kind not in self.overlays:
+            return None
+        with self._services.database.begin() as tx:
+            guild_id = actions.find_guild(tx, key, kind)
+        if guild_id is not None:
+            self._note_seen(guild_id, kind)
+        return guild_id
+
+    def _note_seen(self, guild_id: int, kind: str) -> None:
+        last, now = self._seen.get((guild_id, kind)), time.monotonic()
+        if last is None or now - last > actions.SEEN_EVERY.total_seconds():
+            self._seen[guild_id, kind] = now
+            with self._services.work_in(guild_id) as work:
+                actions.note_seen(work, kind)
+
+    def _refuse(self) -> Response:
+        """A page on which nothing is to be seen: it may be on stream."""
+        is_known = self._rate.allows(WRONG_KEYS, "overlays", network_of(request.remote_addr))
+        html = f"<!doctype html><title>{_('This overlay has another address now.')}</title>"
+        return Response(html, 404 if is_known else 429)
+
+    # -- what is shown ------------------------------------------------------------------------
+
+    def _message(self, app: Flask, guild_id: int, overlay: Overlay) -> str:
+        """Look and content as they are now, made once for each change."""
+        key = guild_id, overlay.kind
+        with self._locks.setdefault(key, threading.Lock()):
+            version = self.streams.version(guild_id, (*overlay.follows, *_FOLLOWED))
+            made = self._made.get(key)
+            if made is None or made[0] != version:
+                with self._services.work_in(guild_id) as work, app.app_context():
+                    classes = css_classes(load_settings(work, OverlaySettings))
+                    lines = self.render(work, overlay).splitlines()
+                    part = "".join(f"data: {line}\n" for line in lines)
+                    made = version, f"event: style\ndata: {classes}\n\nevent: show\n{part}\n"
+                self._made[key] = made
+            return made[1]
+
+    def render(self, work: Work, overlay: Overlay, title: str | None = None) -> str:
+        """The part that changes, in the server's language; with another title than the server's."""
+        with speak(language_of(work)):
+            if title is None:
+                title = setting(work.tx, work.guild_id, title_setting(overlay))
+            shown = title.strip()[:MOST_TITLE] or overlay.title()
+            return render_template(overlay.template, **overlay.data(work), title=shown)
+
+
+def _for_obs(response: Response) -> Response:
+    """Only our own dashboard may show it in a frame; nobody learns the address from us."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
