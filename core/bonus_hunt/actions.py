@@ -54,7 +54,6 @@ def start(work: Work, title: str, start_cost: str, currency: str, channel_id: in
         start_cost=parse_amount(start_cost, digits_of(code)),
         started_at=work.now,
         channel_id=ChannelId(channel_id),
-        message="",
     )
     work.add(hunt)
     audit(work, "bonus_hunt.start", hunt.label, after=f"{show_amount(hunt.start_cost)} {code}")

@@ -1,7 +1,6 @@
 """The message that always shows the hunt."""
 
 from typing import Any
-from uuid import uuid4
 
 from sqlalchemy import select
 
@@ -28,10 +27,7 @@ def show(work: Work, channel_id: int) -> Hunt:
     """
     work.lock(Lock.BONUS_HUNT)
     hunt = get_view(work).hunt
-    if hunt.channel_id:
-        outbox.withdraw(work, [hunt.edit_key])
-        gone = f"{hunt.key}:gone"
-        outbox.post_edit(work, hunt.channel_id, hunt.key, "bonus_hunt.message", gone, None)
+    outbox.delete_live(work, hunt, "bonus_hunt.message")
     hunt.channel_id = ChannelId(channel_id)
     audit(work, "bonus_hunt.show", hunt.label)
     post_message(work, hunt)
@@ -39,26 +35,13 @@ def show(work: Work, channel_id: int) -> Hunt:
 
 
 def post_message(work: Work, hunt: Hunt) -> None:
-    """Post it for the first time, or under a new name; a hunt without channel has none."""
-    hunt.message, hunt.version = str(uuid4()), hunt.version + 1
-    if hunt.channel_id:
-        payload = _payload(work, hunt)
-        outbox.post_to_channel(work, hunt.channel_id, "bonus_hunt.message", hunt.key, payload)
+    """Post it for the first time, or again."""
+    outbox.post_live(work, hunt, "bonus_hunt.message", lambda: _payload(work, hunt))
 
 
 def refresh_message(work: Work, hunt: Hunt) -> None:
-    """Show the hunt as it is now; an edit that still waits is replaced. If somebody has deleted the
-    message, it is posted again."""
-    if not hunt.channel_id:
-        hunt.version += 1
-        return
-    if outbox.was_deleted(work, hunt.edit_key):
-        post_message(work, hunt)
-        return
-    outbox.withdraw(work, [hunt.edit_key])
-    hunt.version += 1
-    payload = _payload(work, hunt)
-    outbox.post_edit(work, hunt.channel_id, hunt.key, "bonus_hunt.message", hunt.edit_key, payload)
+    """Show the hunt as it is now."""
+    outbox.edit_live(work, hunt, "bonus_hunt.message", lambda: _payload(work, hunt))
 
 
 def _payload(work: Work, hunt: Hunt) -> dict[str, Any]:
@@ -132,5 +115,5 @@ def forget(work: Work, subject: Subject) -> None:
     asked = select(Bonus.hunt).where(Bonus.viewer_id.in_(subject.viewer_ids))
     named = Hunt.number.in_(asked) | Hunt.viewer_id.in_(subject.viewer_ids)
     for hunt in work.scalars(select(Hunt).where(named)).all():
-        if not outbox.was_deleted(work, hunt.edit_key):
+        if not outbox.is_deleted(work, hunt):
             refresh_message(work, hunt)

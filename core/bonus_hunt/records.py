@@ -19,7 +19,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.bonus_hunt.rules import Line
 from core.kit.personal import holds
-from core.kit.records import ChannelId, GuildRecord, ViewerId, one_of
+from core.kit.records import GuildRecord, ViewerId, one_of
+from core.outbox.records import LiveMessage
 from core.people.records import OptionalViewerRecord, ViewerRecord, viewer_key
 
 State = Literal["collecting", "opening", "finished"]
@@ -42,7 +43,7 @@ AMOUNT = Numeric(24, 8)
 HUNT = ["bonus_hunts.guild_id", "bonus_hunts.number"]
 
 
-class Hunt(OptionalViewerRecord, kw_only=True):
+class Hunt(OptionalViewerRecord, LiveMessage, kw_only=True):
     """A bonus hunt, and the message that shows it. The viewer is who guessed best."""
 
     __tablename__ = "bonus_hunts"
@@ -63,10 +64,6 @@ class Hunt(OptionalViewerRecord, kw_only=True):
     )
     winning_guess: Mapped[Decimal | None] = mapped_column(AMOUNT, default=None)
     wins: Mapped[int] = mapped_column(default=0, comment="how often a winner was announced")
-    channel_id: Mapped[ChannelId] = mapped_column(comment="of the message; 0 without one")
-    message: Mapped[str] = mapped_column(comment="random: one that is posted again is a new one")
-    version: Mapped[int] = mapped_column(default=0, comment="counts the changes")
-
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "number", name="bonus_hunts_numbered"),
         ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="bonus_hunts_guild"),
@@ -94,16 +91,6 @@ class Hunt(OptionalViewerRecord, kw_only=True):
         """Whether a guess of this moment counts, whenever it is handled."""
         began, ended = self.guesses_from, self.guesses_until
         return began is not None and began <= at and (ended is None or at < ended)
-
-    @property
-    def key(self) -> str:
-        """The outbox key of its message."""
-        return f"bonus_hunt.message:{self.message}"
-
-    @property
-    def edit_key(self) -> str:
-        """That of the latest edit."""
-        return f"{self.key}:{self.version}"
 
 
 class Bonus(OptionalViewerRecord, kw_only=True):

@@ -1,17 +1,18 @@
 """Posting messages, in the transaction of their cause; retrying dead letters."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
+from uuid import uuid4
 
 from sqlalchemy import ColumnElement, select, text, update
 
 from core.events import ChatMessageSent
 from core.kit.database import notify_after_commit
 from core.kit.work import Work
-from core.outbox.records import Outgoing
+from core.outbox.records import LiveMessage, Outgoing
 
 TOPIC = "outbox"
 
@@ -238,6 +239,40 @@ def _post_drafts(work: Work, drafts: Sequence[Draft]) -> int:
     return posted
 
 
+# -- messages that always show how something stands ---------------------------------------------
+
+
+def post_live(work: Work, live: LiveMessage, kind: str, make: Callable[[], dict[str, Any]]) -> None:
+    """Post it for the first time, or again as a new message. `make()` returns the payload and may
+    use `live.version`; nothing is posted without a channel."""
+    live.message, live.version = str(uuid4()), live.version + 1
+    if live.channel_id:
+        post_to_channel(work, live.channel_id, kind, live.key, make())
+
+
+def edit_live(work: Work, live: LiveMessage, kind: str, make: Callable[[], dict[str, Any]]) -> None:
+    """Show how it stands now. An edit that still waits is replaced; if somebody has deleted the
+    message, it is posted again."""
+    if not live.channel_id or is_deleted(work, live):
+        post_live(work, live, kind, make)
+        return
+    withdraw(work, [live.edit_key])
+    live.version += 1
+    post_edit(work, live.channel_id, live.key, kind, live.edit_key, make())
+
+
+def delete_live(work: Work, live: LiveMessage, kind: str) -> None:
+    """Delete the message, if there is one."""
+    if live.channel_id:
+        withdraw(work, [live.edit_key])
+        post_edit(work, live.channel_id, live.key, kind, f"{live.key}:gone", None)
+
+
+def is_deleted(work: Work, live: LiveMessage) -> bool:
+    """Whether the latest edit came too late: somebody had deleted the message."""
+    return find_receipt(work, live.edit_key).get("skipped") == DELETED
+
+
 # -- what became of them --------------------------------------------------------------------------
 
 
@@ -249,11 +284,6 @@ def find_message(work: Work, key: str) -> Outgoing | None:
 def find_receipt(work: Work, key: str) -> dict[str, Any]:
     """The receipt of the message with this key; empty until it was sent."""
     return work.scalar(select(Outgoing.receipt).where(Outgoing.key == key)) or {}
-
-
-def was_deleted(work: Work, edit_key: str) -> bool:
-    """Whether this edit came too late: somebody had deleted the message."""
-    return find_receipt(work, edit_key).get("skipped") == DELETED
 
 
 def find_error(work: Work, *kinds: str) -> str | None:

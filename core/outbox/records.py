@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.kit.personal import holds
-from core.kit.records import GuildRecord, one_of, table_of
+from core.kit.records import ChannelId, GuildRecord, one_of, table_of
 
 State = Literal["waiting", "sending", "sent", "dead"]
 
@@ -71,3 +71,26 @@ class Outgoing(GuildRecord, kw_only=True):
 
 
 messages = table_of(Outgoing)
+
+
+class LiveMessage(GuildRecord, kw_only=True):
+    """Base of what is always shown by one Discord message, which is edited with every change; see
+    `outbox.actions.post_live`."""
+
+    __abstract__ = True
+
+    channel_id: Mapped[ChannelId] = mapped_column(comment="of the message; 0 without one")
+    message: Mapped[str] = mapped_column(
+        init=False, default="", comment="random: one that is posted again is a new one"
+    )
+    version: Mapped[int] = mapped_column(init=False, default=0, comment="counts the changes")
+
+    @property
+    def key(self) -> str:
+        """The outbox key of the message."""
+        return f"{self.__tablename__}:{self.message}"
+
+    @property
+    def edit_key(self) -> str:
+        """That of its latest edit."""
+        return f"{self.key}:{self.version}"

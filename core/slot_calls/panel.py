@@ -1,7 +1,6 @@
 """A message that always shows the whole queue."""
 
 from typing import Any
-from uuid import uuid4
 
 from core.events import SettingChanged
 from core.guilds.actions import audit, load_settings
@@ -23,14 +22,12 @@ def post_panel(work: Work, channel_id: int) -> None:
     work.lock(Lock.SLOT_CALLS)
     panel = work.scalar(PANEL)
     if panel is None:
-        panel = QueuePanel(channel_id=ChannelId(channel_id), name=str(uuid4()))
+        panel = QueuePanel(channel_id=ChannelId(channel_id))
         work.add(panel)
     else:
-        _drop(work, panel)
-        panel.channel_id, panel.name = ChannelId(channel_id), str(uuid4())
-    panel.version = 0
-    payload = _payload(work)
-    outbox.post_to_channel(work, channel_id, "slot_calls.panel", panel.key, payload)
+        outbox.delete_live(work, panel, "slot_calls.panel")
+        panel.channel_id = ChannelId(channel_id)
+    outbox.post_live(work, panel, "slot_calls.panel", lambda: _payload(work))
     audit(work, "slot_calls.panel", f"<#{channel_id}>")
 
 
@@ -44,25 +41,15 @@ def remove_panel(work: Work) -> None:
     panel = work.scalar(PANEL)
     if panel is None:
         raise Refusal(_("There is no panel."), _("`/slotcalls panel` posts one."))
-    _drop(work, panel)
+    outbox.delete_live(work, panel, "slot_calls.panel")
     work.delete(panel)
 
 
-def _drop(work: Work, panel: QueuePanel) -> None:
-    outbox.withdraw(work, [panel.edit_key])
-    gone = f"{panel.key}:gone"
-    outbox.post_edit(work, panel.channel_id, panel.key, "slot_calls.panel", gone, None)
-
-
 def refresh_panel(work: Work) -> None:
-    """Show the queue as it is now; an edit that still waits is replaced."""
+    """Show the queue as it is now."""
     panel = work.scalar(PANEL)
-    if panel is None:
-        return
-    outbox.withdraw(work, [panel.edit_key])
-    panel.version += 1
-    payload = _payload(work)
-    outbox.post_edit(work, panel.channel_id, panel.key, "slot_calls.panel", panel.edit_key, payload)
+    if panel is not None:
+        outbox.edit_live(work, panel, "slot_calls.panel", lambda: _payload(work))
 
 
 def _payload(work: Work) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.events import ChatMessageSent
 from core.kit.personal import holds
 from core.kit.records import ChannelId, GuildRecord, MemberId, one_of
+from core.outbox.records import LiveMessage
 from core.people.records import ViewerRecord, viewer_key
 
 State = Literal["open", "done", "skipped", "cancelled", "hunt"]
@@ -112,26 +113,12 @@ class RandomPick(GuildRecord, kw_only=True):
     )
 
 
-class QueuePanel(GuildRecord, kw_only=True):
+class QueuePanel(LiveMessage, kw_only=True):
     """The message that shows the whole queue."""
 
     __tablename__ = "slot_calls_panels"
-
-    channel_id: Mapped[ChannelId]
-    name: Mapped[str] = mapped_column(comment="random: a panel that is posted again is a new one")
-    version: Mapped[int] = mapped_column(default=0, comment="counts its edits")
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", name="slot_calls_panels_one"),
         ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="slot_calls_panels_guild"),
     )
-
-    @property
-    def key(self) -> str:
-        """The outbox key of its post."""
-        return f"slot_calls.panel:{self.name}"
-
-    @property
-    def edit_key(self) -> str:
-        """That of its latest edit."""
-        return f"{self.key}:{self.version}"

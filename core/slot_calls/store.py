@@ -27,7 +27,7 @@ SIZE = select(
     select(func.coalesce(func.max(SlotCall.number), 0)).scalar_subquery(),
     func.count().filter(COMES_FIRST),
     func.count().filter(~COMES_FIRST),
-    select(func.count(QueuePanel.name)).scalar_subquery(),
+    select(func.count(QueuePanel.message)).scalar_subquery(),
 ).where(IS_OPEN)
 """The last number, how many calls are open (those that come first, and the others), and how many
 panels there are."""

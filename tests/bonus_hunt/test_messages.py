@@ -61,7 +61,6 @@ def hunt_of(name: str = "Friday", *bonuses: Bonus, cost: str = "100") -> View:
         start_cost=Decimal(cost),
         started_at=NOON,
         channel_id=ChannelId(5),
-        message="m",
     )
     return View(hunt, bonuses, figures(hunt.start_cost, [one.line for one in bonuses]))
 

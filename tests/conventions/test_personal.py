@@ -74,7 +74,7 @@ _NOBODYS = {
         overlays_keys.sealed overlays_keys.digest
         slot_calls_picks.seed slot_calls_picks.snapshot slot_calls_picks.snapshot_hash
         slot_calls_picks.chain slot_calls_picks.randomness slot_calls_picks.signature
-        games_catalogues.version slot_calls_panels.name bonus_hunts.message
+        games_catalogues.version slot_calls_panels.message bonus_hunts.message
         logins_sessions.token_hash
         kick_accounts.access_token kick_accounts.refresh_token
         kick_unverified_deliveries.checked_with

@@ -1026,15 +1026,17 @@ ALTER TABLE slot_calls_picks ALTER COLUMN guild_id SET STATISTICS 0;
 CREATE TABLE slot_calls_panels (
 	guild_id BIGINT NOT NULL, 
 	channel_id BIGINT NOT NULL, 
-	name TEXT NOT NULL, 
+	message TEXT NOT NULL, 
 	version INTEGER NOT NULL, 
 	CONSTRAINT slot_calls_panels_one PRIMARY KEY (guild_id), 
 	CONSTRAINT slot_calls_panels_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
 );
 
-COMMENT ON COLUMN slot_calls_panels.name IS 'random: a panel that is posted again is a new one';
+COMMENT ON COLUMN slot_calls_panels.channel_id IS 'of the message; 0 without one';
 
-COMMENT ON COLUMN slot_calls_panels.version IS 'counts its edits';
+COMMENT ON COLUMN slot_calls_panels.message IS 'random: one that is posted again is a new one';
+
+COMMENT ON COLUMN slot_calls_panels.version IS 'counts the changes';
 
 ALTER TABLE slot_calls_panels ALTER COLUMN guild_id SET STATISTICS 0;
 
@@ -1230,10 +1232,10 @@ CREATE TABLE bonus_hunts (
 	guesses_until TIMESTAMP WITH TIME ZONE, 
 	winning_guess NUMERIC(24, 8), 
 	wins INTEGER NOT NULL, 
+	viewer_id BIGINT, 
 	channel_id BIGINT NOT NULL, 
 	message TEXT NOT NULL, 
 	version INTEGER NOT NULL, 
-	viewer_id BIGINT, 
 	CONSTRAINT bonus_hunts_numbered PRIMARY KEY (guild_id, number), 
 	CONSTRAINT bonus_hunts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
 	CONSTRAINT bonus_hunts_winner FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
