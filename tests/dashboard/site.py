@@ -33,7 +33,7 @@ IDS = {person.handle: person.discord_id for person in PEOPLE}
 NO_PAGES = {"dashboard.live", "dashboard.arrive"}
 """A stream, and the way back from Discord."""
 
-PUBLIC = [page.name for feature in load_features() for page in feature.public]
+PUBLIC = [page for feature in load_features() for page in feature.public]
 
 
 class Visitor:
@@ -112,8 +112,9 @@ class Site:
             if not is_page or rule.endpoint in NO_PAGES:
                 continue
             given: dict[str, Any] = {name: parts.get(name, "x") for name in rule.arguments}
-            names = PUBLIC if rule.endpoint == "dashboard.public" else [""]
-            for name in names:
+            is_numbered = "number" in rule.arguments
+            names = [one.name for one in PUBLIC if one.numbered or not is_numbered]
+            for name in names if rule.endpoint == "dashboard.public" else [""]:
                 with self.app.test_request_context():
                     address = url_for(rule.endpoint, **(given | {"name": name} if name else given))
                 yield f"{rule.endpoint}.{name}".strip("."), address
