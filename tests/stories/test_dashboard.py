@@ -1,6 +1,7 @@
 """The dashboard in a real browser: log in, work through the queue while chat runs, go on after a
 restart. Every page of the navigation is checked for accessibility and for small screens."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,28 @@ def test_two_moderators_cannot_close_a_request_twice(
         first.get_by_role("button", name="Skip").first.click()
         second.get_by_role("button", name="Played").first.click()
         expect(second.get_by_role("alert")).to_contain_text("is already closed")
+
+
+def test_overlay_is_previewed_and_its_address_is_copied(
+    stage: Stage, browser: Browser, login: Path
+) -> None:
+    with clean_page(
+        browser, viewport=DESK, storage_state=login, permissions=["clipboard-read"]
+    ) as page:
+        page.goto(address(stage, "overlays"))
+        preview = page.frame_locator("iframe[title='Preview: Raffle']")
+        expect(preview.locator("html")).to_have_class(re.compile("theme-dark"))
+        page.get_by_label("Theme").select_option("light")
+        page.get_by_label("Heading of raffle").fill("Win this")
+        expect(preview.locator("html")).to_have_class(re.compile("theme-light"))
+        expect(preview.get_by_role("heading")).to_have_text("Win this")
+        card = page.locator("section").filter(has_text="Raffle").filter(has=page.locator("iframe"))
+        field = card.get_by_label("Address")
+        expect(field).to_be_hidden()
+        card.get_by_text("Show the address").click()
+        card.get_by_role("button", name="Copy").click()
+        expect(card.get_by_role("button", name="Copied")).to_be_visible()
+        assert page.evaluate("navigator.clipboard.readText()") == field.input_value()
 
 
 def test_page_goes_on_after_the_product_was_killed(

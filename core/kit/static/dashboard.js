@@ -93,7 +93,9 @@
     for (const button of document.querySelectorAll("[data-copy]")) button.addEventListener("click", () => {
       const field = document.getElementById(button.dataset.copy);
       field.select();
-      navigator.clipboard.writeText(field.value).then(() => { button.textContent = button.dataset.copied; }, () => document.execCommand("copy"));
+      const copied = () => { button.textContent = button.dataset.copied; };
+      const copy = () => { if (document.execCommand("copy")) copied(); }; // over http there is no clipboard
+      if (navigator.clipboard) navigator.clipboard.writeText(field.value).then(copied, copy); else copy();
     });
     // Show settings in the previews before they are saved.
     const previewed = document.querySelector("[data-previews] form");
