@@ -127,7 +127,7 @@ def test_overlay_is_previewed_and_its_address_is_copied(
         expect(preview.locator("html")).to_have_class(re.compile("theme-light"))
         expect(preview.get_by_role("heading")).to_have_text("Win this")
         card = page.locator("section").filter(has_text="Raffle").filter(has=page.locator("iframe"))
-        field = card.get_by_label("Address")
+        field = card.get_by_label("Address", exact=True)
         expect(field).to_be_hidden()
         card.get_by_text("Show the address").click()
         card.get_by_role("button", name="Copy").click()
