@@ -95,9 +95,7 @@ def _see(
         obstacle = obstacle_of(
             everyone=role.id == page.guild.id,
             managed=role.managed,
-            may_manage=bot.is_owner
-            or bot.permissions.manage_roles
-            or bot.permissions.administrator,
+            may_manage="manage_roles" not in bot.lacks(),
             above=role.position >= bot.top_position and not bot.is_owner,
         )
         seen[role_id] = Role(role.name, obstacle)
