@@ -40,6 +40,7 @@ from core.kit.work import run_in_guild
 from core.outbox.discord_transport import DiscordTransport
 from core.outbox.sender import Sender
 from core.outbox.transport import Transport
+from core.twitch.chat.transport import TwitchTransport
 
 REAL_DISCORD = str(Settings.model_fields["discord_api_url"].default)
 
@@ -149,6 +150,7 @@ class DiscordThread:
                 self._logged_in_bot, self._services.database, embeds, self._language_of
             ),
             "kick": KickTransport(self._services, lines, self._language_of),
+            "twitch": TwitchTransport(self._services, lines, self._language_of),
         }
 
     def _language_of(self, tx: Connection, guild_id: int) -> str:

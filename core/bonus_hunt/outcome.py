@@ -6,14 +6,12 @@ from core.bonus_hunt.records import Hunt
 from core.bonus_hunt.rules import GUESS_NAMES, Guessed, HuntSettings, best_guess
 from core.bonus_hunt.store import get_view, list_guesses
 from core.events import GuessWinRevoked, GuessWon
-from core.guilds import store as guilds
 from core.guilds.actions import load_settings
 from core.guilds.chat_commands import names_of
 from core.inbox import actions as inbox
-from core.kick.accounts.primary import find_other
 from core.kit.records import ViewerId
 from core.kit.work import Work
-from core.outbox import actions as outbox
+from core.people.chats import say_in_chats
 from core.people.exclusions.store import select_excluded
 
 
@@ -76,11 +74,8 @@ def _win_key(hunt: Hunt) -> str:
 
 
 def announce(work: Work, hunt: Hunt, state: str, details: dict[str, Any]) -> None:
-    """Tell the stream's chat, if this server has one that it answers in."""
-    channel = guilds.find_channel(work.tx, work.guild_id, "kick")
-    if channel is None or find_other(work.tx, work.guild_id) is not None:
-        return
+    """Tell the streams' chats in which this server answers."""
     payload = {"state": state, "title": hunt.name, "currency": hunt.currency, **details}
     payload["command"] = names_of(work, GUESS_NAMES)[0]
     key = f"bonus_hunt.guesses:{hunt.number}:{hunt.version}"
-    outbox.post_to_kick(work, channel.channel_id, "bonus_hunt.guesses", key, payload)
+    say_in_chats(work, "bonus_hunt.guesses", key, payload)

@@ -237,6 +237,27 @@ class KicksGifted(_ChannelEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BitsCheered(_ChannelEvent):
+    """Somebody cheered with Twitch's bits, not anonymously.
+
+    Attributes:
+        amount: in bits.
+    """
+
+    sender: Person
+    amount: int
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelRaided(_ChannelEvent):
+    """Another channel sent its viewers. `raider` is its owner."""
+
+    raider: Person
+    viewers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelFollowed(_ChannelEvent):
     """Somebody follows. `key` is the follower: it counts once in a lifetime, because the platform
     says nothing of those who stop. `at` is when it was sent; there is no other time."""

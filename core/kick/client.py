@@ -8,10 +8,11 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
-from core.kick.wire import KickRejected, Wire, as_documented, bearer
+from core.kick.wire import KickRejected, as_documented
 from core.kit.clock import RemoteClock, parse_instant
 from core.kit.errors import Outage
 from core.kit.settings import Settings
+from core.kit.wire import Wire, bearer
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class KickClient:
         self._site = settings.kick_site_url
         self._client_id = settings.kick_client_id
         self._client_secret = settings.kick_client_secret
-        self._wire = Wire()
+        self._wire = Wire(KickRejected)
         self._token_lock = threading.Lock()
         self._app_token: tuple[str, float] | None = None
 

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from core.inbox.intake import Declined
 from core.inbox.store import Delivery
 from core.kick.bodies import WEBHOOK, WEBHOOK_KINDS, parse
 from core.kick.client import KickClient
@@ -34,16 +35,6 @@ from core.kit.work import read_records
 
 MOST_CHARACTERS = 100
 """Of a header, where it is kept."""
-
-
-class Declined(Exception):
-    """This delivery is not taken, and why."""
-
-    def __init__(self, status: int, outcome: str, what: str) -> None:
-        super().__init__(what)
-        self.status = status
-        self.outcome = outcome
-        self.what = what
 
 
 @dataclass(frozen=True, slots=True)

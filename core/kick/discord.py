@@ -18,7 +18,7 @@ from core.kick.intake.log import count_unattributed, list_newest_lines
 from core.kick.intake.records import LogLine
 from core.kit.discord_access import is_admin
 from core.kit.discord_buttons import ConfirmButton, OwnButton, Person, give, question_view
-from core.kit.discord_ui import PRIVATE, answer, guild_id_of, run_action, services_of
+from core.kit.discord_ui import PRIVATE, answer, check_report, guild_id_of, run_action, services_of
 from core.kit.records import MemberId
 from core.kit.services import Services
 from core.kit.words import _
@@ -47,7 +47,7 @@ class KickChecks(commands.Cog):
     async def check_kick_config(self, ctx: Context) -> None:
         """Check the Kick setup and show how to fix what is missing."""
         found = await run_action(ctx, health.examine, self._services)
-        await answer(ctx, messages.report(found))
+        await answer(ctx, check_report("Kick", found))
 
     @commands.hybrid_command(name="kick_selftest", extras=PRIVATE)
     @commands.guild_only()

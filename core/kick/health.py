@@ -1,7 +1,6 @@
 """Health checks of Kick, and what `/check_kick_config` examines."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +15,7 @@ from core.inbox.store import find_newest
 from core.kick.accounts import primary
 from core.kick.accounts import store as accounts
 from core.kick.accounts.records import Account, KnownChannel
-from core.kick.accounts.rules import ReconnectNeeded, missing_words, require_streamer
+from core.kick.accounts.rules import missing_words, require_streamer
 from core.kick.bodies import PLATFORM, WEBHOOK, WEBHOOK_KINDS
 from core.kick.chat.identities import why_unable_to_send
 from core.kick.feed import store as feed
@@ -27,7 +26,9 @@ from core.kick.intake.rules import LATE
 from core.kick.intake.store import source_of_chat
 from core.kick.intake.unverified import get_counts
 from core.kick.records import SelfTest, UnsentLine
+from core.kit.health_item import CheckLine as Line
 from core.kit.health_item import HealthItem, State
+from core.kit.oauth_tokens import ReconnectNeeded
 from core.kit.services import Services
 from core.kit.settings import Settings
 from core.kit.words import _, plural
@@ -188,27 +189,6 @@ def check_chat(tx: Connection, now: datetime) -> list[HealthItem]:
 
 
 # -- /check_kick_config ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One check.
-
-    Attributes:
-        name: what is checked.
-        state: `ok`, `warn` (works without, or partly), `down` (has to be fixed).
-        found: the result.
-        at: an instant that belongs to it.
-        remedy: what to do, or "".
-        dated: what `at` is the instant of, such as "last".
-    """
-
-    name: str
-    state: State
-    found: str
-    at: datetime | None = None
-    remedy: str = ""
-    dated: str = ""
 
 
 def examine(

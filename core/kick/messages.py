@@ -11,7 +11,6 @@ from core.kick.accounts.primary import Primary
 from core.kick.accounts.records import KnownChannel
 from core.kick.accounts.rules import missing_words
 from core.kick.chat.selftest import Result
-from core.kick.health import Line
 from core.kick.intake.records import LogLine
 from core.kick.intake.rules import LATE
 from core.kit.discord_ui import ago, card, duration, lines, safe
@@ -70,28 +69,6 @@ def wrong_chatroom(payload: Mapping[str, Any]) -> Rendered:
 
 
 # -- configuration and self-test ------------------------------------------------------------------
-
-_MARKS = {"ok": "🟢", "warn": "🟡", "down": "🔴"}
-
-
-def report(found: Sequence[Line]) -> discord.Embed:
-    """Each check with a mark, a word and what to do."""
-    states = {line.state for line in found}
-    rows = lines([_row(line) for line in found])
-    if "down" in states:
-        return card("❌ " + _("Kick does not work yet"), rows, tone="error")
-    if "warn" in states:
-        return card("⚠️ " + _("Kick works, with warnings"), rows, tone="warning")
-    return card("✅ " + _("Kick is set up correctly"), rows, tone="success")
-
-
-def _row(line: Line) -> str:
-    # Never colour alone: a word follows the mark.
-    words = {"ok": _("ok"), "warn": _("warning"), "down": _("down")}
-    at = "" if line.at is None else f" · {line.dated} {ago(line.at)}"
-    row = f"{_MARKS[line.state]} **{safe(line.name)}** · {words[line.state]} · "
-    row += f"{safe(line.found)}{at}"
-    return row + (f"\n-# ↳ {line.remedy}" if line.remedy else "")
 
 
 def selftest(result: Result) -> discord.Embed:

@@ -22,13 +22,13 @@ from core.kick.intake import log
 from core.kick.intake import store as intake
 from core.kick.intake.reconcile import followed_channels, reconcile
 from core.kick.intake.records import UnattributedDelivery
-from core.kick.intake.rules import slices
 from core.kick.intake.unverified import SECONDS as VERIFY_SECONDS
 from core.kick.intake.unverified import verify_deliveries
 from core.kick.wire import KickRejected
 from core.kit.errors import Outage, Refusal
 from core.kit.feature import Task
 from core.kit.services import Services
+from core.kit.tasks import slices
 
 MOST_AT_ONCE = 100
 """Channels that Kick takes in one question about livestreams."""

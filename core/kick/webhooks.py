@@ -22,7 +22,7 @@ event type whose deliveries fail for a day.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -30,8 +30,9 @@ from flask import Blueprint, Request, Response, request
 from prometheus_client import Counter
 
 from core.inbox.group_commit import Entry, GroupCommit
+from core.inbox.intake import Declined, Followers
 from core.kick.client import client_of
-from core.kick.deliveries import Declined, KeyRing, SignedRequest
+from core.kick.deliveries import KeyRing, SignedRequest
 from core.kick.events import guilds_of
 from core.kick.intake import unverified
 from core.kick.intake.log import Arrival, WebhookLog
@@ -42,8 +43,6 @@ from core.kit.web import DeferredResponse, problem
 
 JSON = "application/json"
 MOST_BYTES = 1_000_000
-REMEMBER_FOLLOWED = timedelta(minutes=1)
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 _log = structlog.get_logger(__name__)
 _received = Counter("kick_webhooks", "Deliveries by what became of them", ["outcome"])
@@ -89,7 +88,7 @@ class Intake:
         self.log = WebhookLog(services.database)
         self._database = services.database
         self._inbox = GroupCommit(services.database)
-        self._followed: dict[int, tuple[datetime, tuple[int, ...]]] = {}
+        self._followers = Followers(services.database, guilds_of, services.clock)
         self._clock = services.clock
         self._client = client_of(services.settings)
         self._keys = KeyRing(self._client, services.database, services.clock)
@@ -117,7 +116,7 @@ class Intake:
             self.log.write_other(arrival, "ignored")
             return "ignored"
         delivery, broadcaster_user_id = found
-        arrival.guild_ids = self._guilds_of(broadcaster_user_id)
+        arrival.guild_ids = self._followers.of(broadcaster_user_id)
         is_known_to_be_fresh = self._is_known_to_be_fresh(delivery.sent_at)
         if not arrival.guild_ids:
             raise Declined(404, "unknown_channel", "No server here follows this channel.")
@@ -136,19 +135,6 @@ class Intake:
         self.log.write_other(arrival, "seen")
         return "seen"
 
-    def _guilds_of(self, broadcaster_user_id: int) -> tuple[int, ...]:
-        """Cached for a minute for a channel that is followed. One that no server follows since then
-        does no harm: its deliveries become no events."""
-        now = self._clock()
-        asked_at, found = self._followed.get(broadcaster_user_id, (LONG_AGO, ()))
-        if now - asked_at < REMEMBER_FOLLOWED:
-            return found
-        with self._database.begin() as tx:
-            found = guilds_of(tx, broadcaster_user_id)
-        if found:
-            self._followed[broadcaster_user_id] = (now, found)
-        return found
-
     def _check_unverified(self, signed: SignedRequest, arrival: Arrival, *, is_sure: bool) -> str:
         """Keep it, if it would be taken with a good signature. If it does not even fit the key that
         Kick gave just now it is most likely forged, and the answer is 401 all the same."""
@@ -157,7 +143,7 @@ class Intake:
             found = signed.read(arrival.at)
         except Declined:
             raise forged from None
-        if found is None or not self._guilds_of(found[1]):
+        if found is None or not self._followers.of(found[1]):
             raise forged
         if not is_sure:
             return self._keep_unverified(signed, arrival)

@@ -162,7 +162,7 @@ class AdminButton(PersistentButton, template=r"(?!)"):
 
     permission = "manage_guild"
     shows_result = True
-    address: ClassVar[str]
+    address: str
 
     def __init_subclass__(cls, *, address: str, acts: Sequence[str]) -> None:
         cls.address = address

@@ -16,6 +16,7 @@ from discord.utils import escape_markdown, escape_mentions, format_dt
 from core.kit.errors import Refusal
 from core.kit.feature import GuildSetting
 from core.kit.guild_settings import GuildSettings
+from core.kit.health_item import CheckLine, State
 from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work, run_in_guild
@@ -23,13 +24,14 @@ from core.kit.work import Work, run_in_guild
 P = ParamSpec("P")
 T = TypeVar("T")
 
-Tone = Literal["kick", "system", "success", "warning", "error"]
+Tone = Literal["kick", "twitch", "system", "success", "warning", "error"]
 
 PREFIX = "!"
 """Starts a typed command."""
 
 COLOURS: dict[Tone, int] = {
     "kick": 0x53FC18,
+    "twitch": 0x9146FF,
     "system": 0x5865F2,
     "success": 0x2FB344,
     "warning": 0xFFB020,
@@ -318,3 +320,31 @@ def lines(rows: Sequence[str], limit: int = 4000) -> str:
         text.append(row)
         used += len(row) + 1
     return "\n".join(text)
+
+
+# -- the check of a platform's configuration ------------------------------------------------------
+
+_MARKS: dict[State, str] = {"ok": "🟢", "warn": "🟡", "down": "🔴"}
+
+
+def check_report(platform: str, found: Sequence[CheckLine]) -> discord.Embed:
+    """Each check with a mark, a word and what to do."""
+    states = {line.state for line in found}
+    rows = lines([_check_row(line) for line in found])
+    if "down" in states:
+        title = _("{platform} does not work yet").format(platform=platform)
+        return card("❌ " + title, rows, tone="error")
+    if "warn" in states:
+        title = _("{platform} works, with warnings").format(platform=platform)
+        return card("⚠️ " + title, rows, tone="warning")
+    title = _("{platform} is set up correctly").format(platform=platform)
+    return card("✅ " + title, rows, tone="success")
+
+
+def _check_row(line: CheckLine) -> str:
+    # Never colour alone: a word follows the mark.
+    words = {"ok": _("ok"), "warn": _("warning"), "down": _("down")}
+    at = "" if line.at is None else f" · {line.dated} {ago(line.at)}"
+    row = f"{_MARKS[line.state]} **{safe(line.name)}** · {words[line.state]} · "
+    row += f"{safe(line.found)}{at}"
+    return row + (f"\n-# ↳ {line.remedy}" if line.remedy else "")

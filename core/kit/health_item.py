@@ -1,6 +1,7 @@
 """One line of the health page."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 State = Literal["ok", "warn", "down"]
@@ -27,3 +28,24 @@ class HealthItem:
     guild_id: int | None = None
     can_be_retried: bool = False
     age_of: AgeOf = "checked"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckLine:
+    """One check of a platform's configuration.
+
+    Attributes:
+        name: what is checked.
+        state: `ok`, `warn` (works without, or partly), `down` (has to be fixed).
+        found: the result.
+        at: an instant that belongs to it.
+        remedy: what to do, or "".
+        dated: what `at` is the instant of, such as "last".
+    """
+
+    name: str
+    state: State
+    found: str
+    at: datetime | None = None
+    remedy: str = ""
+    dated: str = ""

@@ -13,7 +13,16 @@ from functools import wraps
 from typing import Any, Generic, ParamSpec
 
 import structlog
-from flask import Blueprint, Response, make_response, redirect, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    make_response,
+    redirect,
+    request,
+    url_for,
+)
+from flask.blueprints import BlueprintSetupState
 from limits import RateLimitItemPerMinute
 
 from core.kit.crypto import hash_of
@@ -43,6 +52,9 @@ PER_ADDRESS = RateLimitItemPerMinute(120)
 """A flow takes three pages, and a mobile network may show all its users under one address."""
 
 PER_PERSON = RateLimitItemPerMinute(15)
+
+_RETURNS = "oauth.returns"
+"""In the web application's extensions: callback -> how a state begins -> what answers it."""
 
 _SENT_BACK = "again"
 """Query parameter of the link's page after a redirect back to it."""
@@ -89,6 +101,32 @@ class OAuthPages(Generic[A]):
         page = f"{self.flow.links.path}/<token>"
         blueprint.get(page, endpoint="show")(self.answer(self.show))
         blueprint.get(f"{page}/continue", endpoint="depart")(self.answer(self.depart))
+
+    def add_return(self, blueprint: Blueprint) -> None:
+        """Add the way back, where the flows of other packages with the same callback are answered
+        as well: an app has one callback, which has to be registered at the other site."""
+
+        def arrive() -> Response:
+            state = request.args.get("state", "")
+            others = current_app.extensions.get(_RETURNS, {}).get(self.flow.callback, {})
+            for prefix, view in others.items():
+                if state.startswith(prefix):
+                    answer: Response = view()
+                    return answer
+            return self.arrive()
+
+        blueprint.get(self.flow.callback, endpoint="arrive")(self.answer(arrive))
+
+    def share_return(self, blueprint: Blueprint) -> None:
+        """Answer the states that begin with this flow's prefix on a callback that another flow
+        has added."""
+        flow, view = self.flow, self.answer(self.arrive)
+
+        def add(setup: BlueprintSetupState) -> None:
+            returns = setup.app.extensions.setdefault(_RETURNS, {})
+            returns.setdefault(flow.callback, {})[flow.prefix] = view
+
+        blueprint.record_once(add)
 
     # -- the views --------------------------------------------------------------------------
 

@@ -31,6 +31,14 @@ def _public(url: str) -> str:
     return _no_trailing_slash(url)
 
 
+def _socket(url: str) -> str:
+    if not url.startswith(("ws://", "wss://")):
+        raise ValueError("must start with ws:// or wss://")
+    return url
+
+
+SocketUrl = Annotated[str, AfterValidator(_socket)]
+
 PublicUrl = Annotated[str, AfterValidator(_public)]
 
 
@@ -120,6 +128,17 @@ class Settings(BaseSettings):
         description="Read chat from Kick's realtime feed instead of from webhooks, for a server "
         "without a public address. With USE_DUAL_MODE subscriptions, gifts and Kicks from the feed "
         "count at once, too.",
+    )
+
+    # Twitch
+    twitch_client_id: str | None = Field(None, description="Client id of your Twitch app.")
+    twitch_client_secret: SecretStr | None = Field(
+        None, description="Client secret of your Twitch app."
+    )
+    twitch_eventsub: Literal["auto", "webhook", "websocket"] = Field(
+        "auto",
+        description="How Twitch's events arrive: by webhook, which needs OAUTH_BASE_URL; "
+        "by a WebSocket that this server opens; `auto` is webhook where that is possible.",
     )
 
     # Storage
@@ -251,6 +270,13 @@ class Settings(BaseSettings):
     kick_pusher_host: str | None = Field(
         None,
         description="Host (or host:port, then without TLS) in place of ws-<cluster>.pusher.com.",
+    )
+    twitch_api_url: Url = Field("https://api.twitch.tv/helix", description="Twitch's API (Helix).")
+    twitch_auth_url: Url = Field(
+        "https://id.twitch.tv/oauth2", description="Twitch's OAuth server."
+    )
+    twitch_eventsub_ws_url: SocketUrl = Field(
+        "wss://eventsub.wss.twitch.tv/ws", description="Where Twitch's events come by WebSocket."
     )
     drand_url: Urls = Field(
         "https://api.drand.sh,https://api2.drand.sh,https://api3.drand.sh,"

@@ -5,7 +5,7 @@ Failures are shown on the health page, and the task is tried again.
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -38,6 +38,11 @@ def for_each(works: Iterable[T], act: Callable[[T], None]) -> None:
             failures.append(failure)
     if failures:
         raise min(failures, key=lambda failure: isinstance(failure, Refusal | Outage))
+
+
+def slices(ids: Sequence[T], most: int) -> list[Sequence[T]]:
+    """In pieces that a service takes at a time."""
+    return [ids[start : start + most] for start in range(0, len(ids), most)]
 
 
 class TaskRunner:

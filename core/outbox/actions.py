@@ -94,20 +94,21 @@ def post_edit(
     )
 
 
-def post_to_kick(
+def post_to_chat(
     work: Work,
+    platform: str,
     broadcaster_user_id: int,
     kind: str,
     key: str,
     payload: dict[str, Any],
     reply_to: str | None = None,
 ) -> bool:
-    """A line in a Kick chat, as a reply where `reply_to` is the id of a message."""
+    """A line in a streamer's chat, as a reply where `reply_to` is the id of a message."""
     return _post(
         work,
         key=key,
-        service="kick",
-        lane=f"kick:{broadcaster_user_id}",
+        service=platform,
+        lane=f"{platform}:{broadcaster_user_id}",
         target={"broadcaster_user_id": broadcaster_user_id, "reply_to": reply_to},
         kind=kind,
         payload=payload,

@@ -14,9 +14,7 @@ from sqlalchemy import Connection, select
 from core.drand.chain import Chain, Round
 from core.drand.client import client_of
 from core.draws import picks, secrets, snapshot
-from core.guilds import store as guilds
 from core.guilds.actions import audit, load_settings
-from core.kick.bodies import PLATFORM
 from core.kit.errors import Outage, Refusal
 from core.kit.records import ChannelId
 from core.kit.services import Services
@@ -143,12 +141,10 @@ def _pick(work: Work, call: SlotCall, channel_id: ChannelId) -> None:
     payload = describe(call, call.viewer_name)
     call.picked_in = channel_id
     outbox.post_to_channel(work, channel_id, "slot_calls.post", picked_key(call), payload)
-    kick = guilds.find_channel(work.tx, work.guild_id, PLATFORM)
-    if kick is not None and load_settings(work, SlotCallSettings).replies:
+    if load_settings(work, SlotCallSettings).replies:
         line = {"slot": call.slot, "viewer": call.viewer_name}
-        outbox.post_to_kick(
-            work, kick.channel_id, "slot_calls.next", f"slot_calls.next:{call.number}", line
-        )
+        key = f"slot_calls.next:{call.number}"
+        say_in_chats(work, "slot_calls.next", key, line, platform=call.platform)
     refresh_panel(work)
 
 

@@ -11,8 +11,8 @@ from core.bonus_hunt.discord import render_message
 from core.bonus_hunt.records import Act, Bonus, Hunt, Step
 from core.bonus_hunt.rules import figures
 from core.bonus_hunt.store import Stats, Total, View
-from core.kick.chat.transport import cut
 from core.kit.records import ChannelId
+from core.outbox.chat import cut
 from tests.embeds import ODD_TEXTS, check_harmless, check_limits, text_of
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -140,6 +140,7 @@ class Tree:
                 "dashboard.discord_login",
                 "kit.discord_errors",
                 "kit.discord_rest",
+                "kit.wire",
                 "outbox.discord_transport",
             ),
             ("psycopg2",): ("kit.database",),

@@ -187,7 +187,7 @@ POSTED = sorted(set(posted_kinds()))
 
 @pytest.mark.parametrize(("module", "how", "kind"), POSTED)
 def test_every_posted_kind_has_a_renderer(module: str, how: str, kind: str) -> None:
-    lines = dict.fromkeys(("post_to_kick", "post_reply", "reply_to"), "lines")
+    lines = dict.fromkeys(("post_to_chat", "post_reply", "reply_to", "say_in_chats"), "lines")
     where = (lines | {"post_role_changes": "settles"}).get(how, "embeds")
     assert kind in {kind for feature in FEATURES for kind in getattr(feature, where)}
     assert kind.split(".")[0] == module.split(".")[1], "a feature posts its own kinds only"

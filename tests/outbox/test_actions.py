@@ -35,7 +35,7 @@ def test_every_post_has_its_service_lane_and_target(tx: Connection, guild_id: in
     act(tx, guild_id, actions.post_to_channel, 5, "k", "a", {"n": 1})
     act(tx, guild_id, actions.post_edit, 6, "a", "k", "b", {"n": 2})
     act(tx, guild_id, actions.post_edit, 9, "a", "k", "e", None)
-    act(tx, guild_id, actions.post_to_kick, 7, "k", "c", {"n": 3}, reply_to="msg")
+    act(tx, guild_id, actions.post_to_chat, "kick", 7, "k", "c", {"n": 3}, reply_to="msg")
     act(tx, guild_id, actions.post_to_user, 8, "k", "d", {"n": 4})
     found = {m.key: (m.service, m.lane, m.target) for m in store.claim_due(tx, NOW, 9)}
     assert found["a"] == ("discord", "discord:5", {"channel_id": 5})

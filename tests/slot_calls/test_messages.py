@@ -7,9 +7,9 @@ import discord
 import pytest
 
 from core.guilds.records import ChannelTrouble, TroubleReason
-from core.kick.chat.transport import cut
 from core.kit.discord_ui import COLOURS, Tone
 from core.kit.records import ChannelId, ViewerId
+from core.outbox.chat import cut
 from core.slot_calls import messages
 from core.slot_calls.actions import Status
 from core.slot_calls.discord import render_post

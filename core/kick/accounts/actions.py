@@ -15,6 +15,7 @@ from core.kick.accounts.records import Account, ConnectAttempt, KnownChannel, So
 from core.kick.bodies import PLATFORM
 from core.kick.client import SiteChannel
 from core.kit.errors import Refusal
+from core.kit.oauth_tokens import end_grant, find_unchanged
 from core.kit.records import MemberId, PlatformUserId
 from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Lock, Work
@@ -217,25 +218,13 @@ def connect_account(work: Work, account: Account) -> None:
     )
 
 
-def find_unchanged(work: Work, before: Account) -> Account | None:
-    """The account, if it was neither renewed nor ended nor replaced since it was read. Nobody else
-    can change it in the meantime."""
-    account = work.get(Account, (work.guild_id,), with_for_update=True, populate_existing=True)
-    is_same = (
-        account is not None
-        and account.refresh_token == before.refresh_token
-        and account.state == "connected"
-    )
-    return account if is_same else None
-
-
 def require_reconnect(work: Work, before: Account) -> bool:
     """Kick has ended the grant: alert the admins once. False if that was known, or another account
     is connected by now."""
     account = find_unchanged(work, before)
     if account is None:
         return False
-    account.state, account.access_token, account.refresh_token = "reconnect", "", ""
+    end_grant(account)
     key = f"kick.reconnect:{_once(account)}"
     tell_admins(work, "kick.reconnect", key, _about(work, account))
     return True

@@ -18,6 +18,7 @@ from core.kick.wire import KickRejected
 from core.kit.crypto import SealBroken, vault_of
 from core.kit.errors import Outage
 from core.kit.oauth_flow import OAuthFlow
+from core.kit.oauth_tokens import GrantEnded
 from core.kit.records import PlatformUserId
 from core.kit.services import Services
 from core.kit.signed_links import SignedLinks
@@ -88,7 +89,7 @@ def arrive(services: Services, attempt: ConnectAttempt, code: str) -> Connected:
     Raises:
         StateExpired: that came too late.
         WrongPerson: it is not the channel's streamer; nothing is kept.
-        oauth.GrantEnded: Kick does not take the code.
+        GrantEnded: Kick does not take the code.
         Refusal: no channel is configured any more, or Kick does not take our app.
         Outage: Kick does not answer.
     """
@@ -119,7 +120,7 @@ def arrive(services: Services, attempt: ConnectAttempt, code: str) -> Connected:
             actions.connect_account(work, account)
         is_kept = True
     except KickRejected as rejected:
-        raise oauth.GrantEnded(rejected.reason) from rejected
+        raise GrantEnded(rejected.reason) from rejected
     finally:
         if not is_kept:
             oauth.revoke(client, tokens.access, tokens.refresh)

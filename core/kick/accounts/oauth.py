@@ -5,11 +5,9 @@ HTTP client of this package: a library keeps the verifier in the browser's cooki
 encrypted in a row, and it would save these few lines only.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
 from urllib.parse import urlencode
 
 import structlog
@@ -18,48 +16,22 @@ from core.kick.accounts.rules import SCOPES, challenge_of
 from core.kick.client import KickClient
 from core.kick.wire import KickRejected
 from core.kit.errors import Outage, Refusal
-from core.kit.oauth_flow import Denied, SignInRefused
+from core.kit.oauth_tokens import GrantEnded, Tokens, check_answer, read_tokens
 from core.kit.settings import Settings
 from core.kit.words import _
 
-if TYPE_CHECKING:
-    from flask import Blueprint, Response
-
 CALLBACK = "/auth/kick/callback"
-
-RETURNS = "kick.returns"
-"""In the web application's extensions: how a state begins -> what answers it."""
 
 _OUR_FAULT = ("invalid_client", "unauthorized_client", "unsupported_grant_type")
 
+__all__ = ["CALLBACK", "check_answer", "consent_url", "redeem", "redirect_uri", "refresh", "revoke"]
+
 _log = structlog.get_logger(__name__)
-
-
-class GrantEnded(SignInRefused):
-    """Kick does not take this code or refresh token (any more): only a new consent helps."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """What Kick grants. `expires_at` is the access token's end."""
-
-    access: str = field(repr=False)
-    refresh: str = field(repr=False)
-    expires_at: datetime
-    scopes: tuple[str, ...]
 
 
 def redirect_uri(settings: Settings) -> str:
     """Where Kick sends people back to; it has to be registered with the Kick app."""
     return f"{settings.public_url}{CALLBACK}"
-
-
-def answer_states(blueprint: "Blueprint", prefix: str, view: "Callable[[], Response]") -> None:
-    """Let a view of another package answer Kick where the state begins so: an app at Kick has one
-    callback, which has to be registered there, whoever sends people away."""
-    blueprint.record_once(
-        lambda setup: setup.app.extensions.setdefault(RETURNS, {}).update({prefix: view})
-    )
 
 
 def consent_url(
@@ -76,19 +48,6 @@ def consent_url(
         "code_challenge_method": "S256",
     }
     return f"{settings.kick_auth_url}/oauth/authorize?{urlencode(query)}"
-
-
-def check_answer(error: str) -> None:
-    """With which error Kick sends somebody back; "" for none.
-
-    Raises:
-        Denied, GrantEnded: nothing comes of it.
-    """
-    if error == "access_denied":
-        raise Denied
-    if error:
-        _log.info("Kick sent somebody back with an error", error=error[:40])
-        raise GrantEnded(error[:40])
 
 
 def redeem(
@@ -110,7 +69,7 @@ def redeem(
             code_verifier=verifier,
             code=code,
         )
-    return _tokens(answer, now, scopes=SCOPES, refresh="")
+    return read_tokens("Kick", answer, now, scopes=SCOPES, refresh="")
 
 
 def refresh(
@@ -123,7 +82,7 @@ def refresh(
     """
     with _translated():
         answer = client.ask_oauth("token", grant_type="refresh_token", refresh_token=refresh_token)
-    return _tokens(answer, now, scopes=scopes, refresh=refresh_token)
+    return read_tokens("Kick", answer, now, scopes=scopes, refresh=refresh_token)
 
 
 def revoke(client: KickClient, access: str, refresh: str) -> bool:
@@ -158,18 +117,3 @@ def _translated() -> Iterator[None]:
             _("Kick does not accept this bot's app."),
             _("Whoever runs the bot should check KICK_CLIENT_ID and KICK_CLIENT_SECRET."),
         ) from rejected
-
-
-def _tokens(answer: Any, now: datetime, *, scopes: tuple[str, ...], refresh: str) -> Tokens:
-    try:
-        lifetime = timedelta(seconds=float(answer["expires_in"]))  # a text in Kick's own docs
-        granted = answer.get("scope")
-        return Tokens(
-            str(answer["access_token"]),
-            str(answer.get("refresh_token") or refresh),
-            now + lifetime,
-            tuple(str(granted).split()) if granted else scopes,
-        )
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
-        # Without the cause: it would carry what may hold a token.
-        raise Outage("Kick", "the answer was not what Kick documents") from None

@@ -1,6 +1,6 @@
 """Web pages of connecting: the page of the link, and the way back from Kick for every flow."""
 
-from flask import Blueprint, Response, current_app, make_response, render_template, request
+from flask import Blueprint, Response, make_response, render_template
 
 from core.guilds.actions import name_of
 from core.kick.accounts import actions, connect, oauth
@@ -19,7 +19,7 @@ def pages(services: Services) -> Blueprint:
     blueprint = Blueprint("kick_accounts", __name__, template_folder="templates")
     views = _Views(services, FLOW)
     views.add_to(blueprint)
-    blueprint.get(FLOW.callback, endpoint="arrive")(views.answer(views.arrive))
+    views.add_return(blueprint)
     return blueprint
 
 
@@ -34,15 +34,6 @@ class _Views(OAuthPages[ConnectAttempt]):
             scopes=[scope_words(scope) for scope in SCOPES],
             **given,
         )
-
-    def arrive(self) -> Response:
-        """Back from Kick, in this flow or in the one whose prefix the state has."""
-        state = request.args.get("state", "")
-        for prefix, view in current_app.extensions.get(oauth.RETURNS, {}).items():
-            if state.startswith(prefix):
-                answer: Response = view()
-                return answer
-        return super().arrive()
 
     def finish(self, attempt: ConnectAttempt, error: str, code: str) -> Response:
         oauth.check_answer(error)

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     ForeignKeyConstraint,
     PrimaryKeyConstraint,
@@ -15,36 +14,19 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.kit.oauth_flow import OAuthAttempt
-from core.kit.personal import SECRET, holds
+from core.kit.oauth_tokens import CONNECTION, AccountState, ConnectedAccount
+from core.kit.personal import holds
 from core.kit.records import GuildId, GuildRecord, MemberId, PlatformUserId, one_of
 
-AccountState = Literal["connected", "reconnect"]
 Source = Literal["site", "typed"]
 
-_CONNECTION = "the channel's connection; whoever made it disconnects first"
-_TOKEN = "encrypted; empty in the state reconnect"
 
-
-class Account(GuildRecord, kw_only=True):
+class Account(ConnectedAccount, kw_only=True):
     """The streamer's account that is connected with a server."""
 
     __tablename__ = "kick_accounts"
 
-    guild_id: Mapped[GuildId] = mapped_column(sort_order=-1)
-    kick_user_id: Mapped[PlatformUserId] = mapped_column(info=holds("number", stays=_CONNECTION))
-    name: Mapped[str] = mapped_column(info=holds("name", stays=_CONNECTION))
-    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text), comment="as granted")
-    state: Mapped[AccountState] = mapped_column(
-        Text, comment="connected, or reconnect: Kick ended the grant"
-    )
-    access_token: Mapped[str] = mapped_column(repr=False, info=SECRET, comment=_TOKEN)
-    refresh_token: Mapped[str] = mapped_column(repr=False, info=SECRET, comment=_TOKEN)
-    expires_at: Mapped[datetime] = mapped_column(comment="of the access token")
-    connected_by: Mapped[MemberId] = mapped_column(
-        info=holds("number", stays=_CONNECTION), comment="Discord id of the admin"
-    )
-    connected_at: Mapped[datetime]
-    refreshed_at: Mapped[datetime]
+    kick_user_id: Mapped[PlatformUserId] = mapped_column(info=holds("number", stays=CONNECTION))
     bot_failed_at: Mapped[datetime | None] = mapped_column(
         default=None, comment="when the app's bot last could not send, but another identity could"
     )

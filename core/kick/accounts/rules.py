@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from core.guilds.store import Channel
 from core.kick.accounts.records import Account
-from core.kit.errors import Refusal
+from core.kit.oauth_tokens import ReconnectNeeded
 from core.kit.words import _
 
 SCOPES = (
@@ -27,9 +27,6 @@ LINK_LASTS = timedelta(minutes=15)
 
 STATE_LASTS = timedelta(minutes=10)
 """From leaving for Kick to coming back."""
-
-AHEAD = timedelta(minutes=10)
-"""How long before its end a token is renewed. Kick's user tokens live two hours."""
 
 
 def scope_words(scope: str) -> str:
@@ -59,15 +56,6 @@ def missing_words(granted: Iterable[str]) -> list[str]:
     """What we ask for and was not granted, each with what does not work without it."""
     held = set(granted)
     return [f"{scope_words(one)} ({without_scope(one)})" for one in SCOPES if one not in held]
-
-
-def is_due(expires_at: datetime, now: datetime) -> bool:
-    """Whether the token should be renewed by now."""
-    return now >= expires_at - AHEAD
-
-
-class ReconnectNeeded(Refusal):
-    """There is no usable account; `/connect_kick` makes one."""
 
 
 def require_streamer(account: Account | None, channel: Channel | None) -> Account:

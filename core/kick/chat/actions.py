@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from core.guilds.actions import audit
 from core.guilds.records import Guild
 from core.kick.accounts.actions import get_channel
+from core.kick.bodies import PLATFORM
 from core.kick.chat.identities import why_unable_to_send
 from core.kick.records import UnsentLine
 from core.kit.errors import Refusal
@@ -16,9 +17,7 @@ from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work
 from core.outbox import actions as outbox
-
-MOST_CHARACTERS = 500
-"""Kick's limit, in code points."""
+from core.outbox.chat import MOST_CHARACTERS
 
 _log = structlog.get_logger(__name__)
 
@@ -43,7 +42,8 @@ def say(work: Work, services: Services, text: str, key: str, reply_to: str | Non
         return False
     work.execute(delete(UnsentLine))
     channel_id = get_channel(work).channel_id
-    outbox.post_to_kick(work, channel_id, "kick.line", key, {"text": text}, reply_to)
+    line = {"text": text}
+    outbox.post_to_chat(work, PLATFORM, channel_id, "kick.line", key, line, reply_to)
     return True
 
 

@@ -19,9 +19,10 @@ from core.guilds.store import Channel
 from core.inbox.records import deliveries
 from core.kick.accounts import tokens
 from core.kick.accounts.records import Account
-from core.kick.accounts.rules import ReconnectNeeded, require_streamer
+from core.kick.accounts.rules import require_streamer
 from core.kick.accounts.store import set_bot
 from core.kick.bodies import CHAT, PLATFORM
+from core.kit.oauth_tokens import ReconnectNeeded
 from core.kit.services import Services
 from core.kit.work import Work
 

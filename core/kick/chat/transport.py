@@ -5,10 +5,8 @@ that is out of reach too, the line is given up rather than sent twice.
 """
 
 import asyncio
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from itertools import accumulate, takewhile
 from typing import Any
 
 import structlog
@@ -16,30 +14,20 @@ from sqlalchemy import update
 
 from core.guilds import store as guilds
 from core.kick.accounts.records import Account
-from core.kick.accounts.rules import ReconnectNeeded
 from core.kick.accounts.store import list_bot_ids
 from core.kick.bodies import PLATFORM
-from core.kick.chat.actions import MOST_CHARACTERS, note_unsent
+from core.kick.chat.actions import note_unsent
 from core.kick.chat.identities import AppBot, ChatIdentity, identities_of, why_unable_to_send
 from core.kick.client import client_of
-from core.kick.wire import KickRejected, NoAnswer
-from core.kit.database import Database
+from core.kick.wire import KickRejected
 from core.kit.errors import Outage, Refusal
+from core.kit.oauth_tokens import ReconnectNeeded
 from core.kit.services import Services
-from core.kit.words import speak
+from core.kit.wire import NoAnswer
 from core.kit.work import Work
-from core.outbox import store as outbox
+from core.outbox.chat import UNKNOWN_OUTCOME, ChatTransport, Renderer
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt, Unsure
-
-MOST_CARRIED = 10
-"""Lines considered for sending as one."""
-
-BETWEEN = " • "
-"""Between lines that are sent as one; Kick's chat knows no line break."""
-
-SECONDS_BETWEEN_LINES = 1.0
-"""Between two lines in one chat. Kick publishes no limit; a busy chat would not read faster."""
 
 ASK_HISTORY = 3
 """Attempts until an unreachable history is given up."""
@@ -47,14 +35,10 @@ ASK_HISTORY = 3
 CLOCKS_DIFFER = timedelta(seconds=5)
 """Between Kick's clock and ours, at most."""
 
-UNKNOWN_OUTCOME = "It is unknown whether this line reached the chat, so it is not sent again."
-
-Renderer = Callable[[Mapping[str, Any]], str]
-
 _log = structlog.get_logger(__name__)
 
 
-class KickTransport:
+class KickTransport(ChatTransport):
     """Delivers messages with the service "kick"."""
 
     def __init__(
@@ -63,12 +47,8 @@ class KickTransport:
         renderers: Mapping[str, Renderer],
         language_of: Callable[[Any, int], str],
     ) -> None:
-        self._services = services
+        super().__init__(services, renderers, language_of)
         self._client = client_of(services.settings)
-        self._database: Database = services.database
-        self._renderers = renderers
-        self._language_of = language_of
-        self._next_at: dict[str, float] = {}
         self._app_bot = AppBot(services)
 
     async def deliver(self, message: Outgoing) -> Receipt:
@@ -85,12 +65,6 @@ class KickTransport:
 
     async def confirm(self, message: Outgoing) -> Receipt | None:
         return await asyncio.to_thread(self._find_in_history, message)
-
-    async def _throttle(self, lane: str) -> None:
-        now = time.monotonic()
-        at = max(self._next_at.get(lane, 0.0), now)
-        self._next_at[lane] = at + SECONDS_BETWEEN_LINES
-        await asyncio.sleep(at - now)
 
     def _say(self, message: Outgoing, identities: Sequence[ChatIdentity]) -> Receipt:
         text = self._text(message)
@@ -147,28 +121,6 @@ class KickTransport:
         except Outage as outage:
             _log.info("The state of the chat identities was not stored", reason=outage.reason)
 
-    def _text(self, message: Outgoing) -> str:
-        """The line, joined with those waiting behind it that fit; a reply is sent alone."""
-        with self._database.begin() as tx:
-            followers = [
-                follower
-                for follower in takewhile(
-                    lambda one: _goes_with(message, one),
-                    outbox.list_followers(tx, message, MOST_CARRIED),
-                )
-                # A line that is sent again must say exactly what it said before.
-                if message.attempts == 1 or follower.carried_by == message.id
-            ]
-            with speak(self._language_of(tx, message.guild_id)):
-                texts = [self._line(message.kind, message.payload)]
-                texts += [self._line(follower.kind, follower.payload) for follower in followers]
-            fitting = how_many_fit(texts)
-            outbox.set_carried(tx, [one.id for one in followers[: fitting - 1]], message.id)
-        return cut(BETWEEN.join(texts[:fitting]))
-
-    def _line(self, kind: str, payload: Mapping[str, Any]) -> str:
-        return cut(self._renderers[kind](payload))
-
     def _find_in_history(self, message: Outgoing) -> Receipt | None:
         with self._services.work_in(message.guild_id) as work:
             channel = guilds.find_channel(work.tx, message.guild_id, PLATFORM)
@@ -195,30 +147,6 @@ class KickTransport:
         if not ours or not reaches_back:
             raise Refusal(UNKNOWN_OUTCOME)
         return None
-
-
-def cut(text: str) -> str:
-    """At most 500 characters, cut at a word where there is one."""
-    if len(text) <= MOST_CHARACTERS:
-        return text
-    at_word = text[:MOST_CHARACTERS].rsplit(" ", 1)[0]
-    found = MOST_CHARACTERS // 2 < len(at_word) < MOST_CHARACTERS
-    return (at_word if found else text[: MOST_CHARACTERS - 1]) + "…"
-
-
-def how_many_fit(texts: Iterable[str]) -> int:
-    """How many of these lines, from the first on, fit into one."""
-    lengths = accumulate(len(BETWEEN) + len(text) for text in texts)
-    return max(1, sum(length - len(BETWEEN) <= MOST_CHARACTERS for length in lengths))
-
-
-def _goes_with(message: Outgoing, follower: Outgoing) -> bool:
-    """Replies belong to different lines and cannot be joined; neither can two servers' lines."""
-    return (
-        not message.target.get("reply_to")
-        and not follower.target.get("reply_to")
-        and follower.guild_id == message.guild_id
-    )
 
 
 def _may_step_in(identity: ChatIdentity, error: Exception) -> bool:

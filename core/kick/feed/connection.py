@@ -13,9 +13,10 @@ from core.kick.feed.centrifugo import CentrifugoSession
 from core.kick.feed.pusher import PusherSession
 from core.kick.feed.rules import Provider, Route, RouteSelector, Server
 from core.kick.feed.session import Ended, FrameHandler, Session, Timing
-from core.kick.wire import USER_AGENT, KickRejected, Wire, as_documented
+from core.kick.wire import KickRejected, as_documented
 from core.kit.errors import Outage
 from core.kit.settings import Settings
+from core.kit.wire import USER_AGENT, Wire
 
 SERVICE = "Kick's realtime feed"
 
@@ -36,7 +37,7 @@ class Negotiator:
 
     def __init__(self, web_url: str) -> None:
         self._base = f"{web_url}/api/v1/realtime"
-        self._wire = Wire()
+        self._wire = Wire(KickRejected)
 
     def ask(self, client_id: str, accepted: Route) -> tuple[Provider, dict[str, str]]:
         """The transport that Kick chooses among these, and what is needed to connect: `url`, or

@@ -15,10 +15,10 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection as SqlConnection
 
+from core.inbox.buffer import InboxBuffer
 from core.kick.accounts import store as accounts
 from core.kick.accounts.store import list_bot_ids
 from core.kick.feed import frames, store
-from core.kick.feed.buffer import FeedBuffer
 from core.kick.feed.comparison import LOOK_BACK, MOST_LINES, Comparison
 from core.kick.feed.connection import SERVICE, Connection
 from core.kick.feed.records import FeedState
@@ -102,7 +102,7 @@ class FeedListener:
     async def _listen(self) -> None:
         # Both belong to this event loop.
         self._poll_soon = asyncio.Event()
-        self._buffer = FeedBuffer(self._services.database)
+        self._buffer = InboxBuffer(self._services.database)
         tasks = [
             asyncio.create_task(self._buffer.run()),
             asyncio.create_task(self._poll_when_live()),

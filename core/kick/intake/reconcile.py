@@ -13,11 +13,12 @@ from core.guilds import store as guilds
 from core.kick.bodies import CHAT, PLATFORM, WEBHOOK_KINDS
 from core.kick.client import Subscription, client_of
 from core.kick.intake import store
-from core.kick.intake.rules import authority, plan, slices, unfollowed
+from core.kick.intake.rules import authority, plan, unfollowed
 from core.kick.wire import KickRejected
 from core.kit.database import DatabaseOutage
 from core.kit.errors import Outage
 from core.kit.services import Services
+from core.kit.tasks import slices
 
 MOST_DELETED = 50
 """Ids in one request: about 330 failed every time."""

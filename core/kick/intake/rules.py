@@ -1,6 +1,6 @@
 """Rules about subscriptions, authorities and missing events. Pure."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -110,11 +110,6 @@ def unfollowed(listed: Iterable["Subscription"], followed: Collection[int]) -> l
     if not followed:
         return []
     return [one.id for one in listed if one.broadcaster_user_id not in followed]
-
-
-def slices(ids: Sequence[T], most: int) -> list[Sequence[T]]:
-    """In pieces that Kick takes at a time."""
-    return [ids[start : start + most] for start in range(0, len(ids), most)]
 
 
 # -- authority ----------------------------------------------------------------------------------

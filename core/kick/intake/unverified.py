@@ -13,8 +13,9 @@ import structlog
 from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
 
 from core.inbox import actions as inbox
+from core.inbox.intake import Declined
 from core.kick.client import client_of
-from core.kick.deliveries import FETCH_INTERVAL, Declined, KeyRing, SignedRequest
+from core.kick.deliveries import FETCH_INTERVAL, KeyRing, SignedRequest
 from core.kick.intake.records import UnverifiedDelivery
 from core.kick.intake.rules import is_too_old
 from core.kit.services import Services

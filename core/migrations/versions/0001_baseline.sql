@@ -315,6 +315,45 @@ COMMENT ON COLUMN kick_recent_support.event IS 'where there is a user_id';
 
 ALTER TABLE kick_recent_support ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE twitch_subscriptions (
+	broadcaster_user_id BIGINT NOT NULL, 
+	kind TEXT NOT NULL, 
+	subscription_id TEXT, 
+	place TEXT NOT NULL, 
+	checked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	trouble TEXT, 
+	CONSTRAINT twitch_subscriptions_one_of_each PRIMARY KEY (broadcaster_user_id, kind)
+);
+
+COMMENT ON COLUMN twitch_subscriptions.kind IS 'Twitch''s name of the type';
+
+COMMENT ON COLUMN twitch_subscriptions.subscription_id IS 'Twitch''s id; empty while it is not subscribed';
+
+COMMENT ON COLUMN twitch_subscriptions.place IS 'where events go: the callback with a digest of its secret, or the session''s id';
+
+COMMENT ON COLUMN twitch_subscriptions.trouble IS 'why it is not subscribed';
+
+CREATE TABLE twitch_status (
+	broadcaster_user_id BIGINT NOT NULL, 
+	checked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	started_at TIMESTAMP WITH TIME ZONE, 
+	is_live BOOLEAN NOT NULL, 
+	CONSTRAINT twitch_status_key PRIMARY KEY (broadcaster_user_id)
+);
+
+COMMENT ON COLUMN twitch_status.started_at IS 'of the newest stream, also after its end';
+
+CREATE TABLE twitch_sockets (
+	twitch_user_id BIGINT NOT NULL, 
+	is_ok BOOLEAN NOT NULL, 
+	reason TEXT NOT NULL, 
+	received_at TIMESTAMP WITH TIME ZONE, 
+	checked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT twitch_sockets_key PRIMARY KEY (twitch_user_id)
+);
+
+COMMENT ON COLUMN twitch_sockets.received_at IS 'the newest event';
+
 CREATE TABLE logins_sessions (
 	token_hash TEXT NOT NULL, 
 	discord_id BIGINT NOT NULL, 
@@ -450,6 +489,7 @@ ALTER TABLE guild_channel_troubles ALTER COLUMN guild_id SET STATISTICS 0;
 CREATE TABLE kick_accounts (
 	guild_id BIGINT NOT NULL, 
 	kick_user_id BIGINT NOT NULL, 
+	bot_failed_at TIMESTAMP WITH TIME ZONE, 
 	name TEXT NOT NULL, 
 	scopes TEXT[] NOT NULL, 
 	state TEXT NOT NULL, 
@@ -459,15 +499,16 @@ CREATE TABLE kick_accounts (
 	connected_by BIGINT NOT NULL, 
 	connected_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	refreshed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	bot_failed_at TIMESTAMP WITH TIME ZONE, 
 	CONSTRAINT kick_accounts_one_a_server PRIMARY KEY (guild_id), 
 	CONSTRAINT kick_accounts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
 	CONSTRAINT kick_accounts_state CHECK (state IN ('connected', 'reconnect'))
 );
 
+COMMENT ON COLUMN kick_accounts.bot_failed_at IS 'when the app''s bot last could not send, but another identity could';
+
 COMMENT ON COLUMN kick_accounts.scopes IS 'as granted';
 
-COMMENT ON COLUMN kick_accounts.state IS 'connected, or reconnect: Kick ended the grant';
+COMMENT ON COLUMN kick_accounts.state IS 'connected, or reconnect: the site ended the grant';
 
 COMMENT ON COLUMN kick_accounts.access_token IS 'encrypted; empty in the state reconnect';
 
@@ -476,8 +517,6 @@ COMMENT ON COLUMN kick_accounts.refresh_token IS 'encrypted; empty in the state 
 COMMENT ON COLUMN kick_accounts.expires_at IS 'of the access token';
 
 COMMENT ON COLUMN kick_accounts.connected_by IS 'Discord id of the admin';
-
-COMMENT ON COLUMN kick_accounts.bot_failed_at IS 'when the app''s bot last could not send, but another identity could';
 
 ALTER TABLE kick_accounts ALTER COLUMN guild_id SET STATISTICS 0;
 
@@ -667,6 +706,71 @@ COMMENT ON COLUMN kick_review_items.number IS 'in the queue; the same for all th
 COMMENT ON COLUMN kick_review_items.decided_by IS 'Discord id; 0: the feed is the authority';
 
 ALTER TABLE kick_review_items ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE twitch_accounts (
+	guild_id BIGINT NOT NULL, 
+	role TEXT NOT NULL, 
+	twitch_user_id BIGINT NOT NULL, 
+	login TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	scopes TEXT[] NOT NULL, 
+	state TEXT NOT NULL, 
+	access_token TEXT NOT NULL, 
+	refresh_token TEXT NOT NULL, 
+	expires_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	connected_by BIGINT NOT NULL, 
+	connected_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	refreshed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT twitch_accounts_one_a_role PRIMARY KEY (guild_id, role), 
+	CONSTRAINT twitch_accounts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT twitch_accounts_role CHECK (role IN ('streamer', 'bot')), 
+	CONSTRAINT twitch_accounts_state CHECK (state IN ('connected', 'reconnect'))
+);
+
+COMMENT ON COLUMN twitch_accounts.login IS 'the name in addresses';
+
+COMMENT ON COLUMN twitch_accounts.scopes IS 'as granted';
+
+COMMENT ON COLUMN twitch_accounts.state IS 'connected, or reconnect: the site ended the grant';
+
+COMMENT ON COLUMN twitch_accounts.access_token IS 'encrypted; empty in the state reconnect';
+
+COMMENT ON COLUMN twitch_accounts.refresh_token IS 'encrypted; empty in the state reconnect';
+
+COMMENT ON COLUMN twitch_accounts.expires_at IS 'of the access token';
+
+COMMENT ON COLUMN twitch_accounts.connected_by IS 'Discord id of the admin';
+
+ALTER TABLE twitch_accounts ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE twitch_connect_attempts (
+	guild_id BIGINT NOT NULL, 
+	role TEXT NOT NULL, 
+	asked_by BIGINT NOT NULL, 
+	asked_by_name TEXT NOT NULL, 
+	link_id TEXT NOT NULL, 
+	asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	state_hash TEXT, 
+	verifier TEXT, 
+	started_at TIMESTAMP WITH TIME ZONE, 
+	finished_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT twitch_connect_attempts_link PRIMARY KEY (guild_id, link_id), 
+	CONSTRAINT twitch_connect_attempts_state UNIQUE (state_hash), 
+	CONSTRAINT twitch_connect_attempts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT twitch_connect_attempts_role CHECK (role IN ('streamer', 'bot'))
+);
+
+COMMENT ON COLUMN twitch_connect_attempts.link_id IS 'random, inside the signed link';
+
+COMMENT ON COLUMN twitch_connect_attempts.state_hash IS 'SHA-256 of the state, once the link was followed';
+
+COMMENT ON COLUMN twitch_connect_attempts.verifier IS 'PKCE, encrypted';
+
+COMMENT ON COLUMN twitch_connect_attempts.started_at IS 'when the link was followed to the other site';
+
+COMMENT ON COLUMN twitch_connect_attempts.finished_at IS 'when somebody came back with the state';
+
+ALTER TABLE twitch_connect_attempts ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE games (
 	guild_id BIGINT NOT NULL, 

@@ -26,6 +26,7 @@ from core.kit.oauth_flow import (
     SignInRefused,
     StateExpired,
 )
+from core.kit.oauth_tokens import GrantEnded
 from core.kit.personal import Subject
 from core.kit.services import Services
 from core.kit.signed_links import PersonalLink, SignedLinks
@@ -211,7 +212,7 @@ def arrive(services: Services, attempt: LinkAttempt, code: str) -> Link:
         StateExpired: that came too late.
         LinkForgotten: the member asked to be forgotten in the meantime.
         Conflict: the account or the member is linked otherwise.
-        oauth.GrantEnded: Kick rejected the code.
+        GrantEnded: Kick rejected the code.
         Refusal: Kick rejected our app.
         Outage: Kick does not answer.
     """
@@ -220,7 +221,7 @@ def arrive(services: Services, attempt: LinkAttempt, code: str) -> Link:
     try:
         who = client.account_of(tokens.access)
     except KickRejected as rejected:
-        raise oauth.GrantEnded(rejected.reason) from rejected
+        raise GrantEnded(rejected.reason) from rejected
     else:
         person = Person(user_id=who.kick_user_id, name=who.name)
         with services.work_in(attempt.guild_id, attempt.discord_id) as work:

@@ -24,7 +24,7 @@ def pages(services: Services) -> Blueprint:
     views.add_to(blueprint)
     not_me = f"{FLOW.links.path}/<token>/not-me"
     blueprint.post(not_me, endpoint="decline")(views.answer(views.decline))
-    oauth.answer_states(blueprint, FLOW.prefix, views.answer(views.arrive))
+    views.share_return(blueprint)
     return blueprint
 
 

@@ -23,6 +23,7 @@ from core.kick.intake.store import list_subscriptions
 from core.kick.wire import KickRejected
 from core.kit.crypto import vault_of
 from core.kit.oauth_flow import LinkUsed, StateUnknown, StateUsed
+from core.kit.oauth_tokens import GrantEnded, Tokens
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.accounts.rig import ADMIN, LINKS, Office, callback, query, words
 from tests.kick.rig import NORA, VERA, follow
@@ -353,7 +354,7 @@ def test_tokens_of_the_wrong_account_are_revoked(
 ) -> None:
     real, granted = oauth.redeem, []
 
-    def redeem(*given: Any) -> oauth.Tokens:
+    def redeem(*given: Any) -> Tokens:
         granted.append(real(*given))
         return granted[0]
 
@@ -363,7 +364,7 @@ def test_tokens_of_the_wrong_account_are_revoked(
     client = client_of(office.services.settings)
     with pytest.raises(KickRejected, match="401"):
         client.account_of(tokens.access)
-    with pytest.raises(oauth.GrantEnded):
+    with pytest.raises(GrantEnded):
         oauth.refresh(client, tokens.refresh, (), office.clock())
 
 

@@ -14,13 +14,13 @@ from core.guilds import actions as guilds
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kick.accounts import connect, oauth
 from core.kick.accounts.records import Account
-from core.kick.accounts.rules import ReconnectNeeded
 from core.kick.accounts.tokens import refresh_after_401, renew_due, user_token
 from core.kick.client import client_of
 from core.kick.health import check_accounts
 from core.kit.crypto import SealBroken, Vault, vault_of
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
+from core.kit.oauth_tokens import GrantEnded, ReconnectNeeded, Tokens
 from core.kit.services import Services
 from tests.acting import act
 from tests.conftest import GUILD, OTHER_GUILD
@@ -285,7 +285,7 @@ def test_disconnect_revokes_and_deletes_tokens(office: Office) -> None:
     assert (ended[0].name, ended[1]) == ("NoraPlays", True)
     assert office.account() is None
     client = client_of(office.services.settings)
-    with pytest.raises(oauth.GrantEnded):
+    with pytest.raises(GrantEnded):
         oauth.refresh(client, refresh, (), office.clock())
     with pytest.raises(Exception, match="401"):
         client.account_of(access)
@@ -312,7 +312,7 @@ def test_refresh_finishing_after_disconnect_restores_nothing(
     office.expire()
     real, seen = oauth.refresh, []
 
-    def meanwhile(*args: object) -> oauth.Tokens:
+    def meanwhile(*args: object) -> Tokens:
         got = real(*args)  # type: ignore[arg-type]
         with office.services.database.begin() as tx:
             tx.execute(delete(Account).where(Account.guild_id == GUILD))
@@ -337,11 +337,11 @@ def test_refresh_finishing_after_reconnect_keeps_the_new_tokens(
     office.expire()
     real = oauth.refresh
 
-    def meanwhile(*args: object) -> oauth.Tokens:
+    def meanwhile(*args: object) -> Tokens:
         got = real(*args)  # type: ignore[arg-type]
         office.connect()
         if ends:
-            raise oauth.GrantEnded("invalid_grant")
+            raise GrantEnded("invalid_grant")
         return got
 
     monkeypatch.setattr(oauth, "refresh", meanwhile)

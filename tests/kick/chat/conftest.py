@@ -7,13 +7,13 @@ import pytest
 
 from core.kick.accounts import oauth
 from core.kick.accounts.records import Account
-from core.kick.chat import transport
 from core.kick.client import client_of
 from core.kit.bus import LocalBus
 from core.kit.crypto import vault_of
 from core.kit.database import Database
 from core.kit.records import MemberId, PlatformUserId
 from core.kit.services import Services
+from core.outbox import chat
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox
 from tests.kick.rig import NORA, follow, settings
@@ -21,7 +21,7 @@ from tests.kick.rig import NORA, follow, settings
 
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(chat, "SECONDS_BETWEEN_LINES", 0.0)
 
 
 @pytest.fixture

@@ -23,19 +23,21 @@ from core.kick.accounts.store import set_bot
 from core.kick.alerts import check
 from core.kick.bodies import WEBHOOK_KINDS
 from core.kick.chat import selftest
-from core.kick.chat.actions import MOST_CHARACTERS, say, say_for, send_kick_message
-from core.kick.chat.transport import BETWEEN, KickTransport, how_many_fit
+from core.kick.chat.actions import say, say_for, send_kick_message
+from core.kick.chat.transport import KickTransport
 from core.kick.discord import KickChecks
 from core.kick.feature import FEATURE
 from core.kick.feed import store as feed
 from core.kick.feed.records import FeedState
 from core.kick.health import check_chat
 from core.kick.intake import store as intake
-from core.kit.discord_ui import PRIVATE, needed_permissions
+from core.kit.discord_ui import PRIVATE, check_report, needed_permissions
 from core.kit.errors import Refusal
+from core.kit.health_item import CheckLine
 from core.kit.records import PlatformUserId
 from core.kit.services import Services
 from core.outbox.actions import find_message
+from core.outbox.chat import BETWEEN, MOST_CHARACTERS, how_many_fit
 from core.outbox.records import messages
 from core.outbox.sender import Sender
 from sandbox.kick.driver import KickDriver
@@ -281,12 +283,12 @@ async def test_selftest_reports_why_sending_failed(
 # -- the configuration --------------------------------------------------------------------------
 
 
-def examine(services: Services, guild_id: int) -> list[kick_health.Line]:
+def examine(services: Services, guild_id: int) -> list[CheckLine]:
     with services.work_in(guild_id) as work:
         return kick_health.examine(work, services)
 
 
-def line_of(name: str, services: Services, guild_id: int) -> kick_health.Line:
+def line_of(name: str, services: Services, guild_id: int) -> CheckLine:
     return next(line for line in examine(services, guild_id) if line.name == name)
 
 
@@ -325,7 +327,7 @@ def test_report_names_an_unusable_admin_channel(unconnected: Services, guild_id:
     assert ADMIN_CHANNEL.key not in states(unconnected, guild_id)
     with unconnected.database.begin() as tx:
         act(tx, guild_id, note_trouble, 555, "forbidden", ["send_messages"], at=unconnected.clock())
-    text = str(kick_messages.report(examine(unconnected, guild_id)).description)
+    text = str(check_report("Kick", examine(unconnected, guild_id)).description)
     assert "kick.admin\\_channel** · warning · can't be used" in text
     assert "I can't post in <#555>. Give my role there: Send Messages." in text
 
@@ -343,7 +345,7 @@ async def test_report_shows_a_failed_chat_message(unconnected: Services, guild_i
         await until_async(lambda: states(unconnected, guild_id)["chat"] == "ok")
 
 
-def feed_line(services: Services, guild_id: int) -> kick_health.Line:
+def feed_line(services: Services, guild_id: int) -> CheckLine:
     return line_of("feed", services, guild_id)
 
 
@@ -377,7 +379,7 @@ def test_report_shows_the_feed_state(unconnected: Services, guild_id: int) -> No
 def test_report_explains_what_is_lost_without_the_feed(
     unconnected: Services, guild_id: int
 ) -> None:
-    def under(**values: bool) -> kick_health.Line:
+    def under(**values: bool) -> CheckLine:
         ours = unconnected.settings.model_copy(update=values)
         return feed_line(replace(unconnected, settings=ours), guild_id)
 
@@ -408,7 +410,7 @@ def test_report_shows_connected_streamer_and_token_expiry(
     assert ends_at is not None
     late = replace(connected, clock=lambda: ends_at)
     assert states(late, guild_id)["OAuth token"] == "warn"
-    text = str(kick_messages.report(lines).to_dict())
+    text = str(check_report("Kick", lines).to_dict())
     assert f"Connected as NoraPlays. · ends <t:{int(ends_at.timestamp())}:R>" in text
     assert "NoraPlays" in text
     assert str(NORA) in text

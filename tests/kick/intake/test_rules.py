@@ -14,9 +14,9 @@ from core.kick.intake.rules import (
     is_overdue,
     plan,
     silent_since,
-    slices,
     unfollowed,
 )
+from core.kit.tasks import slices
 from tests.kick.rig import NOON, NORA, VERA
 
 listings = st.lists(

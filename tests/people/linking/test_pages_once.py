@@ -16,6 +16,7 @@ from core.kick.accounts import oauth
 from core.kick.client import client_of
 from core.kick.wire import KickRejected
 from core.kit.oauth_flow import LinkForgotten, LinkUsed, StateUnknown, StateUsed
+from core.kit.oauth_tokens import GrantEnded, Tokens
 from core.people.linking import actions
 from core.people.linking.actions import FLOW
 from core.privacy import actions as privacy
@@ -122,7 +123,7 @@ def test_tokens_are_revoked_at_kick(
     desk.link(SAM, "sam")
     real, granted = oauth.redeem, []
 
-    def redeem(*given: Any) -> oauth.Tokens:
+    def redeem(*given: Any) -> Tokens:
         granted.append(real(*given))
         return granted[0]
 
@@ -132,7 +133,7 @@ def test_tokens_are_revoked_at_kick(
     client = client_of(desk.services.settings)
     with pytest.raises(KickRejected, match="401"):
         client.account_of(tokens.access)
-    with pytest.raises(oauth.GrantEnded):
+    with pytest.raises(GrantEnded):
         oauth.refresh(client, tokens.refresh, (), desk.clock())
 
 

@@ -1,4 +1,4 @@
-"""Stores what the feed showed in the inbox, many frames in one transaction."""
+"""Stores what a socket receives in the inbox, many deliveries in one transaction."""
 
 import asyncio
 from collections import deque
@@ -17,9 +17,9 @@ AGAIN_SECONDS = 2.0
 _log = structlog.get_logger(__name__)
 
 
-class FeedBuffer:
-    """Used on one event loop. While the database is away frames wait here, and the oldest are lost
-    when there are too many: what they reported is lost if its webhook is lost as well."""
+class InboxBuffer:
+    """Used on one event loop. While the database is away deliveries wait here, and the oldest are
+    lost when there are too many."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -46,14 +46,14 @@ class FeedBuffer:
             try:
                 await self._database.run(inbox.receive_all, batch)
             except Outage as outage:
-                _log.warning("The feed's frames wait for the database", reason=outage.reason)
+                _log.warning("Deliveries wait for the database", reason=outage.reason)
                 await asyncio.sleep(AGAIN_SECONDS)
                 continue
             except Exception:
                 if most > 1:
                     most = 1  # one that cannot be stored must not take the others with it
                     continue
-                _log.exception("A frame of the feed could not be stored", kind=batch[0].kind)
+                _log.exception("A delivery could not be stored", kind=batch[0].kind)
             for delivery in batch:  # some may have been pushed out meanwhile
                 if self._waiting and self._waiting[0] is delivery:
                     self._waiting.popleft()

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from core.inbox.buffer import InboxBuffer
 from core.inbox.store import Delivery
-from core.kick.feed.buffer import FeedBuffer
 from core.kit.database import Database
 from tests.clean import cleaned
 
@@ -16,7 +16,7 @@ FRAME = Delivery("kick.feed", "1", "said", "kick:1", {"text": "hello"}, datetime
 
 async def test_unstorable_frame_does_not_affect_others(database: Database) -> None:
     with cleaned(database), capture_logs() as logged:
-        buffer = FeedBuffer(database)
+        buffer = InboxBuffer(database)
         for number in range(5):
             body = {"number": float("nan") if number == 2 else number}
             buffer.put(replace(FRAME, delivery_id=str(number), body=body))

@@ -1,0 +1,54 @@
+"""What the web addresses that take deliveries have in common."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection
+
+from core.kit.clock import Clock
+from core.kit.database import Database
+
+REMEMBER_FOLLOWED = timedelta(minutes=1)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+class Declined(Exception):
+    """This delivery is not taken, and why."""
+
+    def __init__(self, status: int, outcome: str, what: str) -> None:
+        super().__init__(what)
+        self.status = status
+        self.outcome = outcome
+        self.what = what
+
+
+class Followers:
+    """The servers that follow a channel, remembered for a minute. A server that no longer does by
+    then does no harm: its deliveries become no events.
+
+    Args:
+        read: `read(tx, channel_id)`.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        read: Callable[[Connection, int], tuple[int, ...]],
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._read = read
+        self._clock = clock
+        self._known: dict[int, tuple[datetime, tuple[int, ...]]] = {}
+
+    def of(self, channel_id: int) -> tuple[int, ...]:
+        """The guild ids; empty if no server follows the channel."""
+        now = self._clock()
+        asked_at, found = self._known.get(channel_id, (_LONG_AGO, ()))
+        if now - asked_at < REMEMBER_FOLLOWED:
+            return found
+        with self._database.begin() as tx:
+            found = self._read(tx, channel_id)
+        if found:
+            self._known[channel_id] = (now, found)
+        return found

@@ -1,0 +1,157 @@
+"""One HTTP request to a service that has our app's or somebody's token, and what its answer means.
+
+Errors come in several shapes, and a 403 from the edge (Cloudflare's HTML, or JSON with a
+`reference`) is not about our tokens at all: it passes.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import requests
+from urllib3.exceptions import NewConnectionError
+
+from core.kit import strict_json
+from core.kit.clock import RemoteClock
+from core.kit.errors import Outage
+
+TIMEOUT = (3.05, 8.0)
+"""Seconds to connect and to wait for the answer; together below the outbox's lease."""
+
+USER_AGENT = "Regulars (self-hosted community bot)"
+
+LONGEST_WAIT = 3600.0
+"""Seconds that we let a service send us away for, whatever it says."""
+
+ENDPOINT_PAUSE = 10.0
+"""Seconds to wait where a service refuses by a limit that its headers do not show."""
+
+_GATEWAY_TIMEOUTS = (504, 524)
+"""What the edge answers when the service behind it took the request and said nothing in time."""
+
+
+class Rejected(Exception):
+    """The service understood the request and said no.
+
+    Attributes:
+        status: the HTTP status.
+        reason: its own words, where it gave any.
+        code: the OAuth server's error code, such as `invalid_grant`.
+    """
+
+    service: ClassVar[str]
+
+    def __init__(self, status: int, reason: str, code: str = "") -> None:
+        super().__init__(f"{self.service} said no ({status}): {reason}")
+        self.status = status
+        self.reason = reason
+        self.code = code
+
+
+class NoAnswer(Outage):
+    """The request was sent, and no answer says whether it had its effect."""
+
+
+class Wire:
+    """A session with a service; safe to use from several threads.
+
+    Args:
+        rejected: what is raised when the service declines.
+
+    Attributes:
+        time: the service's.
+    """
+
+    def __init__(self, rejected: type[Rejected]) -> None:
+        self.time = RemoteClock()
+        self._rejected = rejected
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = USER_AGENT
+        self._session.headers["Accept"] = "application/json"
+
+    def ask(self, method: str, url: str, **arguments: Any) -> Any:
+        """The decoded answer.
+
+        Raises:
+            Outage: no proper answer; `NoAnswer` where the service may have acted all the same.
+            Rejected: it declines.
+        """
+        service = self._rejected.service
+        try:
+            response = self._session.request(method, url, timeout=TIMEOUT, **arguments)
+        except requests.ReadTimeout as error:
+            raise NoAnswer(service, "no answer in time") from error
+        except requests.RequestException as error:
+            raise _lost_or_never_sent(service, error) from error
+        self.time.observe(response.headers)
+        if response.ok:
+            return _decoded(service, response)
+        raise self._trouble(response)
+
+    def _trouble(self, response: requests.Response) -> Outage | Rejected:
+        try:
+            body = strict_json.decode(response.content)
+        except ValueError:
+            body = None
+        service, status = self._rejected.service, response.status_code
+        from_edge = status == 403 and (not isinstance(body, dict) or "reference" in body)
+        if status in _GATEWAY_TIMEOUTS:
+            return NoAnswer(service, f"HTTP {status}", _retry_after(response))
+        if status == 429 or status >= 500 or from_edge:
+            return Outage(service, f"HTTP {status}", _retry_after(response))
+        given = body if isinstance(body, dict) else {}
+        # At Kick `data` is null, {} or the real reason. At Twitch `error` is the status in words.
+        names = ("data", "error_description", "error", "message")
+        reasons = [given.get(name) for name in (names if "status" not in given else ("message",))]
+        reason = next((one for one in reasons if isinstance(one, str) and one), "no reason given")
+        code = given.get("error")
+        return self._rejected(status, reason, code if isinstance(code, str) else "")
+
+
+def _lost_or_never_sent(service: str, error: requests.RequestException) -> Outage:
+    """Without a connection nothing was sent; one that broke later, even in the middle of the
+    answer, may have carried the request."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    unconnected = isinstance(error, requests.ConnectTimeout) or isinstance(
+        reason, NewConnectionError
+    )
+    return (Outage if unconnected else NoAnswer)(service, type(error).__name__)
+
+
+@contextmanager
+def as_documented(service: str) -> Iterator[None]:
+    """Around reading an answer: another shape than documented is the service's trouble, and
+    passes."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        reason = f"the answer was not what {service} documents"
+        raise NoAnswer(service, reason) from error
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _decoded(service: str, response: requests.Response) -> Any:
+    if response.status_code == 204 or response.content in (b"OK", b""):
+        return None
+    try:
+        return strict_json.decode(response.content)
+    except ValueError:
+        raise NoAnswer(service, "the answer was not JSON") from None
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """`Retry-After`, or what Twitch's headers say about its bucket: with points left in it, another
+    limit was reached, which they do not show."""
+    headers = response.headers
+    value = headers.get("Retry-After", "")
+    if value.isdecimal():
+        return min(float(value), LONGEST_WAIT)
+    if response.status_code != 429 or not headers.get("Ratelimit-Reset", "").isdecimal():
+        return None
+    if headers.get("Ratelimit-Remaining", "0") != "0":
+        return ENDPOINT_PAUSE
+    return min(max(float(headers["Ratelimit-Reset"]) - time.time(), 1.0), LONGEST_WAIT)

@@ -1,0 +1,104 @@
+"""What sending to a streamer's chat has in common on every platform: lines that wait are joined,
+and sent at a limited rate."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from itertools import accumulate, takewhile
+from typing import Any
+
+from core.kit.database import Database
+from core.kit.services import Services
+from core.kit.words import speak
+from core.outbox import store as outbox
+from core.outbox.records import Outgoing
+
+MOST_CHARACTERS = 500
+"""The limit of Kick and of Twitch, in code points."""
+
+MOST_CARRIED = 10
+"""Lines considered for sending as one."""
+
+BETWEEN = " • "
+"""Between lines that are sent as one; chats know no line break."""
+
+SECONDS_BETWEEN_LINES = 1.0
+"""Between two lines in one chat. Kick publishes no limit; Twitch takes 20 in 30 seconds, and 100
+from moderators. A busy chat would not read faster."""
+
+UNKNOWN_OUTCOME = "It is unknown whether this line reached the chat, so it is not sent again."
+
+Renderer = Callable[[Mapping[str, Any]], str]
+
+
+class ChatTransport:
+    """Base of the transports to chats.
+
+    Args:
+        renderers: outbox kind -> function that says the payload as one line.
+        language_of: `language_of(tx, guild_id)`.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        renderers: Mapping[str, Renderer],
+        language_of: Callable[[Any, int], str],
+    ) -> None:
+        self._services = services
+        self._database: Database = services.database
+        self._renderers = renderers
+        self._language_of = language_of
+        self._next_at: dict[str, float] = {}
+
+    async def _throttle(self, lane: str) -> None:
+        now = time.monotonic()
+        at = max(self._next_at.get(lane, 0.0), now)
+        self._next_at[lane] = at + SECONDS_BETWEEN_LINES
+        await asyncio.sleep(at - now)
+
+    def _text(self, message: Outgoing) -> str:
+        """The line, joined with those waiting behind it that fit; a reply is sent alone."""
+        with self._database.begin() as tx:
+            followers = [
+                follower
+                for follower in takewhile(
+                    lambda one: _goes_with(message, one),
+                    outbox.list_followers(tx, message, MOST_CARRIED),
+                )
+                # A line that is sent again must say exactly what it said before.
+                if message.attempts == 1 or follower.carried_by == message.id
+            ]
+            with speak(self._language_of(tx, message.guild_id)):
+                texts = [self._line(message.kind, message.payload)]
+                texts += [self._line(follower.kind, follower.payload) for follower in followers]
+            fitting = how_many_fit(texts)
+            outbox.set_carried(tx, [one.id for one in followers[: fitting - 1]], message.id)
+        return cut(BETWEEN.join(texts[:fitting]))
+
+    def _line(self, kind: str, payload: Mapping[str, Any]) -> str:
+        return cut(self._renderers[kind](payload))
+
+
+def cut(text: str) -> str:
+    """At most 500 characters, cut at a word where there is one."""
+    if len(text) <= MOST_CHARACTERS:
+        return text
+    at_word = text[:MOST_CHARACTERS].rsplit(" ", 1)[0]
+    found = MOST_CHARACTERS // 2 < len(at_word) < MOST_CHARACTERS
+    return (at_word if found else text[: MOST_CHARACTERS - 1]) + "…"
+
+
+def how_many_fit(texts: Iterable[str]) -> int:
+    """How many of these lines, from the first on, fit into one."""
+    lengths = accumulate(len(BETWEEN) + len(text) for text in texts)
+    return max(1, sum(length - len(BETWEEN) <= MOST_CHARACTERS for length in lengths))
+
+
+def _goes_with(message: Outgoing, follower: Outgoing) -> bool:
+    """Replies belong to different lines and cannot be joined; neither can two servers' lines."""
+    return (
+        not message.target.get("reply_to")
+        and not follower.target.get("reply_to")
+        and follower.guild_id == message.guild_id
+    )

@@ -1,0 +1,1 @@
+"""The streamer's and the bot's Twitch accounts, tied to a Discord server by OAuth."""

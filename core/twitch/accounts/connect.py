@@ -1,0 +1,130 @@
+"""Connecting a Twitch account with a server, and disconnecting it. No transaction is open while
+Twitch is asked."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from core.guilds.actions import name_of
+from core.kit.crypto import SealBroken, vault_of
+from core.kit.oauth_flow import OAuthFlow
+from core.kit.oauth_tokens import GrantEnded
+from core.kit.records import PlatformUserId
+from core.kit.services import Services
+from core.kit.settings import Settings
+from core.kit.signed_links import SignedLinks
+from core.kit.words import _
+from core.kit.work import Work
+from core.twitch.accounts import actions, oauth
+from core.twitch.accounts.records import Role, TwitchAccount, TwitchConnectAttempt
+from core.twitch.accounts.rules import LINK_LASTS, SCOPES, STATE_LASTS, missing_words
+from core.twitch.client import client_of
+from core.twitch.wire import TwitchRejected
+
+_log = structlog.get_logger(__name__)
+
+
+def _consent_url(role: Role, settings: Settings, state: str, verifier: str) -> str:
+    return oauth.consent_url(settings, state, verifier, SCOPES[role])
+
+
+def _flow(role: Role) -> OAuthFlow[TwitchConnectAttempt]:
+    def require(work: Work) -> object:
+        return actions.get_channel(work) if role == "bot" else None
+
+    return OAuthFlow(
+        f"twitch_{role}",
+        SignedLinks(f"twitch.{role}", f"/connect/twitch/{role}", LINK_LASTS),
+        TwitchConnectAttempt,
+        oauth.CALLBACK,
+        STATE_LASTS,
+        "Twitch",
+        lambda settings, state, verifier: _consent_url(role, settings, state, verifier),
+        require,
+        again=lambda: _("In Discord, run /connect_twitch to get a new link."),
+        nothing=lambda: _("Nothing was connected."),
+        prefix=f"{role}.",
+    )
+
+
+FLOWS: dict[Role, OAuthFlow[TwitchConnectAttempt]] = {
+    "streamer": _flow("streamer"),
+    "bot": _flow("bot"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The names of a server and of the account it is connected with, and what Twitch was not
+    allowed, in words."""
+
+    server: str
+    account: str
+    role: Role
+    missing: tuple[str, ...]
+
+
+def make_link(services: Services, attempt: TwitchConnectAttempt) -> str:
+    """The personal link of an attempt."""
+    return FLOWS[attempt.role].make_link(services.settings, attempt, attempt.asked_by)
+
+
+def arrive(services: Services, attempt: TwitchConnectAttempt, code: str) -> Connected:
+    """Somebody agreed: exchange the code, ask whose account it is, and keep it.
+
+    Raises:
+        StateExpired: that came too late.
+        GrantEnded: Twitch does not take the code.
+        Refusal: it is the wrong account, or Twitch does not take our app.
+        Outage: Twitch does not answer.
+    """
+    client, now, vault = client_of(services.settings), services.clock(), vault_of(services.settings)
+    FLOWS[attempt.role].verifier_of(services, attempt)
+    tokens = oauth.redeem(client, services.settings, code, now)
+    is_kept = False
+    try:
+        who = client.account_of(tokens.access)
+        with services.work_in(attempt.guild_id, attempt.asked_by) as work:
+            server = name_of(work)
+            actions.connect_account(
+                work,
+                TwitchAccount(
+                    guild_id=work.guild_id,
+                    role=attempt.role,
+                    twitch_user_id=PlatformUserId(who.user_id),
+                    login=who.login,
+                    name=who.name,
+                    scopes=sorted(tokens.scopes),
+                    state="connected",
+                    access_token=vault.seal(tokens.access),
+                    refresh_token=vault.seal(tokens.refresh),
+                    expires_at=tokens.expires_at,
+                    connected_by=attempt.asked_by,
+                    connected_at=now,
+                    refreshed_at=now,
+                ),
+            )
+        is_kept = True
+    except TwitchRejected as rejected:
+        raise GrantEnded(rejected.reason) from rejected
+    finally:
+        if not is_kept:
+            oauth.revoke(client, tokens.access)
+    _log.info("A Twitch account is connected", account=who.login, guild_id=attempt.guild_id)
+    missing = tuple(missing_words(attempt.role, tokens.scopes))
+    return Connected(server, who.name, attempt.role, missing)
+
+
+def disconnect(
+    services: Services, guild_id: int, role: Role, actor: int
+) -> tuple[TwitchAccount, bool] | None:
+    """Forget an account and revoke its token; whether Twitch took that. None if there is none."""
+    with services.work_in(guild_id, actor) as work:
+        account = actions.disconnect_account(work, role)
+    if account is None:
+        return None
+    try:
+        token = vault_of(services.settings).open(account.access_token)
+    except SealBroken:
+        return account, False
+    return account, oauth.revoke(client_of(services.settings), token)

@@ -1,0 +1,53 @@
+"""Web pages of connecting: the page of the link, and the way back from Twitch for every flow."""
+
+from flask import Blueprint, Response, make_response, render_template
+
+from core.guilds.actions import name_of
+from core.kit.errors import Refusal
+from core.kit.oauth_pages import OAuthPages
+from core.kit.services import Services
+from core.kit.web import word
+from core.kit.work import Work
+from core.twitch.accounts import actions, connect, oauth
+from core.twitch.accounts.records import TwitchConnectAttempt
+from core.twitch.accounts.rules import SCOPES, scope_words
+
+
+def pages(services: Services) -> Blueprint:
+    """A link's page for each role, and the one way back."""
+    blueprint = Blueprint("twitch_accounts", __name__, template_folder="templates")
+    for role, flow in connect.FLOWS.items():
+        part = Blueprint(role, __name__)
+        views = _Views(services, flow)
+        views.add_to(part)
+        if role == "streamer":
+            views.add_return(part)
+        else:
+            views.share_return(part)
+        blueprint.register_blueprint(part)
+    return blueprint
+
+
+class _Views(OAuthPages[TwitchConnectAttempt]):
+    def link_page(self, work: Work, attempt: TwitchConnectAttempt, **given: object) -> str:
+        """Which server is about to be connected, and as what."""
+        return render_template(
+            "twitch/connect.html",
+            server=name_of(work),
+            channel=actions.find_channel(work),
+            role=attempt.role,
+            asked_by=attempt.asked_by_name,
+            scopes=[scope_words(scope) for scope in SCOPES[attempt.role]],
+            **given,
+        )
+
+    def finish(self, attempt: TwitchConnectAttempt, error: str, code: str) -> Response:
+        oauth.check_answer(error)
+        connected = connect.arrive(self.services, attempt, code)
+        page = render_template("twitch/connected.html", connected=connected)
+        return make_response(page)
+
+    def error_page(self, error: Exception) -> Response | None:
+        if isinstance(error, Refusal):
+            return word(409, error.what, error.remedy, mark="🚫")
+        return None

@@ -1,0 +1,52 @@
+"""Connected accounts, and attempts to connect one."""
+
+from typing import Literal
+
+from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.kit.oauth_flow import OAuthAttempt
+from core.kit.oauth_tokens import CONNECTION, AccountState, ConnectedAccount
+from core.kit.personal import holds
+from core.kit.records import MemberId, PlatformUserId, one_of
+
+Role = Literal["streamer", "bot"]
+"""Whose account it is: the channel's, or another one that writes in its chat."""
+
+
+class TwitchAccount(ConnectedAccount, kw_only=True):
+    """An account that is connected with a server."""
+
+    __tablename__ = "twitch_accounts"
+
+    role: Mapped[Role] = mapped_column(Text)
+    twitch_user_id: Mapped[PlatformUserId] = mapped_column(info=holds("number", stays=CONNECTION))
+    login: Mapped[str] = mapped_column(
+        info=holds("name", stays=CONNECTION), comment="the name in addresses"
+    )
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "role", name="twitch_accounts_one_a_role"),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="twitch_accounts_guild"),
+        one_of("role", Role, name="twitch_accounts_role"),
+        one_of("state", AccountState, name="twitch_accounts_state"),
+    )
+
+
+class TwitchConnectAttempt(OAuthAttempt, kw_only=True):
+    """An admin asked for a link with which an account can be connected."""
+
+    __tablename__ = "twitch_connect_attempts"
+
+    role: Mapped[Role] = mapped_column(Text)
+    asked_by: Mapped[MemberId] = mapped_column(info=holds("number", deletes_row=True))
+    asked_by_name: Mapped[str] = mapped_column(info=holds("name"))
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "link_id", name="twitch_connect_attempts_link"),
+        UniqueConstraint("state_hash", name="twitch_connect_attempts_state"),
+        ForeignKeyConstraint(
+            ["guild_id"], ["guilds.guild_id"], name="twitch_connect_attempts_guild"
+        ),
+        one_of("role", Role, name="twitch_connect_attempts_role"),
+    )

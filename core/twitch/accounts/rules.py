@@ -1,0 +1,116 @@
+"""Scopes, what each is for, and whether an account can be used."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from core.guilds.store import Channel
+from core.kit.oauth_tokens import ReconnectNeeded
+from core.kit.words import _
+from core.twitch.accounts.records import Role, TwitchAccount
+
+READ_CHAT, WRITE_CHAT = "user:read:chat", "user:write:chat"
+ACT_AS_BOT, LET_BOT_IN = "user:bot", "channel:bot"
+
+SCOPES: dict[Role, tuple[str, ...]] = {
+    "streamer": (
+        READ_CHAT,
+        WRITE_CHAT,
+        ACT_AS_BOT,
+        LET_BOT_IN,
+        "channel:read:subscriptions",
+        "bits:read",
+        "channel:moderate",
+    ),
+    "bot": (READ_CHAT, WRITE_CHAT, ACT_AS_BOT),
+}
+"""All that the features need, asked for at once: a new token has only what its consent asked."""
+
+LINK_LASTS = timedelta(minutes=15)
+"""From asking for a link to following it."""
+
+STATE_LASTS = timedelta(minutes=10)
+"""From leaving for Twitch to coming back."""
+
+
+def scope_words(scope: str) -> str:
+    """A scope as people read it."""
+    words = {
+        READ_CHAT: _("Reading chat"),
+        WRITE_CHAT: _("Writing in chat"),
+        ACT_AS_BOT: _("Taking part in chat as a bot"),
+        LET_BOT_IN: _("Letting the bot into the channel's chat"),
+        "channel:read:subscriptions": _("Seeing subscriptions and gifts"),
+        "bits:read": _("Seeing cheers"),
+        "channel:moderate": _("Seeing bans"),
+    }
+    return words.get(scope, scope)
+
+
+def without_scope(scope: str) -> str:
+    """What does not work while a scope is missing."""
+    words = {
+        READ_CHAT: _("no watchtime, no slot requests and no commands from Twitch's chat"),
+        WRITE_CHAT: _("the bot cannot answer in Twitch's chat"),
+        ACT_AS_BOT: _("chat cannot be read by webhook"),
+        LET_BOT_IN: _("a bot account is not let into the chat"),
+        "channel:read:subscriptions": _("subscriptions and gifts on Twitch earn nothing"),
+        "bits:read": _("cheers are not noticed"),
+        "channel:moderate": _("a ban on Twitch does not end raffle tickets"),
+    }
+    return words.get(scope, _("nothing stops working today"))
+
+
+def missing_scopes(role: Role, granted: Iterable[str]) -> list[str]:
+    """What we ask for and was not granted."""
+    held = set(granted)
+    return [one for one in SCOPES[role] if one not in held]
+
+
+def missing_words(role: Role, granted: Iterable[str]) -> list[str]:
+    """The same, each with what does not work without it."""
+    return [f"{scope_words(one)} ({without_scope(one)})" for one in missing_scopes(role, granted)]
+
+
+def require_account(account: TwitchAccount | None, channel: Channel | None) -> TwitchAccount:
+    """The account, if it can be used for the channel.
+
+    Raises:
+        ReconnectNeeded: nobody is connected, Twitch has ended the connection, or the streamer's
+            account is not the one of the channel.
+    """
+    again = _("Run `/connect_twitch` again.")
+    if account is None:
+        raise ReconnectNeeded(_("No Twitch account is connected."), _("Run `/connect_twitch`."))
+    if account.state == "reconnect":
+        ended = _("Twitch has ended the connection of {name}.")
+        raise ReconnectNeeded(ended.format(name=account.name), again)
+    is_channels = channel is not None and account.twitch_user_id == channel.channel_id
+    if account.role == "streamer" and not is_channels:
+        other = _("{name} is connected, but the channel is {channel}.")
+        slug = channel.slug if channel is not None else "–"
+        raise ReconnectNeeded(other.format(name=account.name, channel=slug), again)
+    return account
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The account that reads a channel's chat."""
+
+    user_id: int
+    role: Role
+
+
+def reader_of(
+    streamer: TwitchAccount | None, bot: TwitchAccount | None, *, by_webhook: bool
+) -> Reader | None:
+    """Who reads the chat: the streamer, whose own chat it is, else the bot; None if neither allowed
+    it. By webhook both the reading account and the channel have to let a bot take part."""
+    needed = {READ_CHAT, ACT_AS_BOT} if by_webhook else {READ_CHAT}
+    for account in (streamer, bot):
+        if account is None or account.state != "connected" or not needed <= set(account.scopes):
+            continue
+        if by_webhook and (streamer is None or LET_BOT_IN not in streamer.scopes):
+            continue
+        return Reader(account.twitch_user_id, account.role)
+    return None

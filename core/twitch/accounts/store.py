@@ -1,0 +1,33 @@
+"""Queries about connected accounts, of one server or of all."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select
+
+from core.kit.database import cached
+from core.kit.work import ACROSS_GUILDS, read_records
+from core.twitch.accounts.records import Role, TwitchAccount
+
+
+def find_account(tx: Connection, guild_id: int, role: Role = "streamer") -> TwitchAccount | None:
+    """The account that has this role in the server."""
+    found = select(TwitchAccount).where(
+        TwitchAccount.guild_id == guild_id, TwitchAccount.role == role
+    )
+    return next(iter(read_records(tx, found)), None)
+
+
+def list_accounts(tx: Connection) -> Sequence[TwitchAccount]:
+    """Every connected account, by server; the streamer's after the bot's."""
+    every = select(TwitchAccount).order_by(TwitchAccount.guild_id, TwitchAccount.role)
+    return read_records(tx, every.execution_options(**ACROSS_GUILDS))
+
+
+def list_bot_ids(tx: Connection) -> frozenset[int]:
+    """User ids of the bots' accounts, which earn nothing in any server. Read once a transaction."""
+
+    def read() -> frozenset[int]:
+        bots = select(TwitchAccount.twitch_user_id).where(TwitchAccount.role == "bot")
+        return frozenset(tx.execute(bots, execution_options=ACROSS_GUILDS).scalars())
+
+    return cached(tx, "twitch.bots", read)

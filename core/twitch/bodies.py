@@ -1,0 +1,236 @@
+"""The shapes of EventSub's events, and what a channel is subscribed to.
+
+Ids are numbers written as texts. Fields that are `null` or empty in the wild are allowed to be.
+https://dev.twitch.tv/docs/eventsub/eventsub-subscription-types
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+
+from core.events import Person
+from core.kit.clock import parse_instant
+
+PLATFORM = "twitch"
+
+WEBHOOK, SOCKET, POLL = "twitch.webhook", "twitch.socket", "twitch.poll"
+"""Sources of deliveries in the inbox."""
+
+CHAT = "channel.chat.message"
+LIVE_POLL = "poll.stream"
+
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_FRACTION = re.compile(r"\.([0-9]{6})[0-9]+")
+
+
+def read_instant(text: str) -> datetime:
+    """An instant, of whose nanoseconds six digits are kept. Raises ValueError if it is none."""
+    if len(text) > 40:
+        raise ValueError("not an instant")
+    at = parse_instant(_FRACTION.sub(r".\1", text))
+    if not _EARLIEST <= at < _LATEST:
+        raise ValueError("not of our time")
+    return at
+
+
+def _to_the_second(at: datetime) -> datetime:
+    """EventSub writes fractions of a second where the API writes none; both name one stream."""
+    return at.replace(microsecond=0)
+
+
+Instant = Annotated[
+    datetime,
+    BeforeValidator(lambda given: read_instant(given) if isinstance(given, str) else given),
+]
+StreamStart = Annotated[Instant, AfterValidator(_to_the_second)]
+TwitchId = Annotated[int, Field(gt=0, lt=2**63)]
+Count = Annotated[int, Field(ge=1, lt=2**31)]
+ShortText = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Body(BaseModel):
+    """What all events share: the channel that they are about."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    broadcaster_user_id: TwitchId
+
+
+class _Someone(Body):
+    user_id: TwitchId
+    user_name: str | None = None
+    user_login: str | None = None
+
+    @property
+    def person(self) -> Person:
+        return Person(user_id=self.user_id, name=self.user_name or self.user_login or "")
+
+
+class _Anybody(Body):
+    """Somebody who may be anonymous."""
+
+    is_anonymous: bool = False
+    user_id: TwitchId | None = None
+    user_name: str | None = None
+    user_login: str | None = None
+
+    @property
+    def person(self) -> Person | None:
+        if self.is_anonymous or self.user_id is None:
+            return None
+        return Person(user_id=self.user_id, name=self.user_name or self.user_login or "")
+
+
+class Badge(BaseModel):
+    set_id: str
+
+
+class Text(BaseModel):
+    text: str
+
+
+class ChatMessage(Body):
+    """`channel.chat.message`. A shared chat shows lines of other channels, too."""
+
+    chatter_user_id: TwitchId
+    chatter_user_name: ShortText
+    message_id: ShortText
+    message: Text
+    badges: list[Badge] | None = None
+    source_broadcaster_user_id: TwitchId | None = None
+
+    @property
+    def is_from_elsewhere(self) -> bool:
+        return self.source_broadcaster_user_id not in (None, self.broadcaster_user_id)
+
+
+class StreamOnline(Body):
+    """`stream.online`; `type` is "live" for what is not a rerun or a premiere."""
+
+    type: str = "live"
+    started_at: StreamStart
+
+
+class StreamOffline(Body):
+    """`stream.offline`: it does not say which stream."""
+
+
+class ChannelUpdate(Body):
+    """`channel.update`: a complete snapshot, without a time."""
+
+    title: str | None = None
+    language: str | None = None
+    category_name: str | None = None
+
+
+class Subscribed(_Someone):
+    """`channel.subscribe`: not for renewals. Each giftee of a gift has one as well."""
+
+    tier: str
+    is_gift: bool = False
+
+
+class Resubscribed(_Someone):
+    """`channel.subscription.message`: a renewal that the viewer shares in chat."""
+
+    tier: str
+    cumulative_months: Count
+
+
+class Gift(_Anybody):
+    """`channel.subscription.gift`: `total` gifts at once. `cumulative_total` counts all that the
+    giver has ever given in the channel, and is left out if they do not share it."""
+
+    total: Annotated[int, Field(ge=1, le=10_000)]
+    tier: str
+    cumulative_total: Count | None = None
+
+
+class Cheer(_Anybody):
+    """`channel.cheer`."""
+
+    bits: Count
+    message: str | None = None
+
+
+class Raid(BaseModel):
+    """`channel.raid`: the channel that is raided is the one that it is about."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    broadcaster_user_id: Annotated[TwitchId, Field(alias="to_broadcaster_user_id")]
+    from_broadcaster_user_id: TwitchId
+    from_broadcaster_user_name: str | None = None
+    viewers: Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class Ban(_Someone):
+    """`channel.ban`: a time-out where it ends, a ban where not."""
+
+    moderator_user_id: TwitchId | None = None
+    moderator_user_name: str | None = None
+    reason: str | None = None
+    banned_at: Instant
+    ends_at: Instant | None = None
+
+
+class StreamPoll(Body):
+    """Not Twitch's: how our own poll of the streams is stored (`poll.stream`)."""
+
+    seen_at: Instant
+    started_at: StreamStart | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A type of event.
+
+    Attributes:
+        scope: that the streamer has to have granted; "" for none.
+        of: the part of the condition that names the channel.
+        by_reader: the condition also names the account that reads the chat.
+    """
+
+    shape: type[BaseModel]
+    version: str = "1"
+    scope: str = ""
+    of: str = "broadcaster_user_id"
+    by_reader: bool = False
+
+
+KINDS: Mapping[str, Kind] = {
+    CHAT: Kind(ChatMessage, by_reader=True),
+    "stream.online": Kind(StreamOnline),
+    "stream.offline": Kind(StreamOffline),
+    "channel.update": Kind(ChannelUpdate, version="2"),
+    "channel.subscribe": Kind(Subscribed, scope="channel:read:subscriptions"),
+    "channel.subscription.message": Kind(Resubscribed, scope="channel:read:subscriptions"),
+    "channel.subscription.gift": Kind(Gift, scope="channel:read:subscriptions"),
+    "channel.cheer": Kind(Cheer, scope="bits:read"),
+    "channel.raid": Kind(Raid, of="to_broadcaster_user_id"),
+    "channel.ban": Kind(Ban, scope="channel:moderate"),
+}
+"""The types of events that each channel is subscribed to."""
+
+REVOKED = "user.authorization.revoke"
+"""Somebody has removed our app at Twitch. By webhook only, and for the app as a whole."""
+
+_SHAPES: Mapping[str, TypeAdapter[Any]] = {
+    **{name: TypeAdapter(kind.shape) for name, kind in KINDS.items()},
+    LIVE_POLL: TypeAdapter(StreamPoll),
+}
+
+
+def parse(kind: str, event: object) -> Any:
+    """The event in its shape.
+
+    Raises:
+        KeyError: the kind is not understood.
+        ValueError: the event does not fit the kind.
+    """
+    return _SHAPES[kind].validate_python(event)

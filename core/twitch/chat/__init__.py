@@ -1,0 +1,1 @@
+"""Writing in Twitch's chat."""

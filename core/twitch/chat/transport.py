@@ -1,0 +1,138 @@
+"""Delivers lines to Twitch's chat, and never repeats one blindly.
+
+Twitch has no idempotency key and no history of a chat, but what our accounts write comes back as an
+event. So when an attempt may have succeeded, the inbox is searched for the line.
+"""
+
+import asyncio
+from datetime import timedelta
+
+from sqlalchemy import Connection, select
+
+from core.inbox.records import deliveries
+from core.kit.errors import Refusal
+from core.kit.oauth_tokens import ReconnectNeeded
+from core.kit.wire import NoAnswer
+from core.kit.work import Work
+from core.outbox.chat import UNKNOWN_OUTCOME, ChatTransport
+from core.outbox.records import Outgoing
+from core.outbox.transport import Receipt, Unsure
+from core.twitch.accounts.records import TwitchAccount
+from core.twitch.accounts.tokens import refresh_after_401, user_token
+from core.twitch.bodies import CHAT
+from core.twitch.chat.actions import why_unable_to_send, writers_of
+from core.twitch.client import Said, client_of
+from core.twitch.wire import TwitchRejected
+
+CLOCKS_DIFFER = timedelta(seconds=10)
+"""Between Twitch's clock and ours, at most."""
+
+COMES_BACK = timedelta(seconds=20)
+"""How long a line takes to come back, at most."""
+
+
+class TwitchTransport(ChatTransport):
+    """Delivers messages with the service "twitch"."""
+
+    async def deliver(self, message: Outgoing) -> Receipt:
+        writers = await self._services.run_as_bot(message.guild_id, writers_of)
+        if not writers:
+            reason = await self._services.run_as_bot(message.guild_id, why_unable_to_send)
+            return {"skipped": reason or "No account can send to this chat."}
+        await self._throttle(message.lane)
+        return await asyncio.to_thread(self._say, message, writers)
+
+    async def confirm(self, message: Outgoing) -> Receipt | None:
+        return await asyncio.to_thread(self._find, message)
+
+    def _say(self, message: Outgoing, writers: list[TwitchAccount]) -> Receipt:
+        text = self._text(message)
+        for account in writers:
+            try:
+                said = self._say_as(account, message, text)
+            except (TwitchRejected, ReconnectNeeded) as error:
+                # A bot that was banned or disconnected must not silence the streamer's account.
+                if account is writers[-1]:
+                    raise Refusal(_plain(account, error)) from error
+                continue
+            if said.reason:
+                raise Refusal(f"Twitch did not show the line: {said.reason}")
+            return {"message_id": said.message_id, "identity": account.role}
+        raise AssertionError("the last account returns or raises")
+
+    def _say_as(self, account: TwitchAccount, message: Outgoing, text: str) -> Said:
+        key, target = (account.guild_id, account.role), message.target
+        client = client_of(self._services.settings)
+
+        def send(token: str) -> Said:
+            try:
+                return client.send_chat(
+                    token,
+                    target["broadcaster_user_id"],
+                    account.twitch_user_id,
+                    text,
+                    target.get("reply_to"),
+                )
+            except NoAnswer as lost:
+                raise Unsure(f"Twitch may have the line: {lost.reason}") from lost
+
+        token = user_token(self._services, *key)
+        try:
+            return send(token)
+        except TwitchRejected as rejected:
+            if rejected.status != 401:
+                raise
+        return send(refresh_after_401(self._services, *key, token))
+
+    def _find(self, message: Outgoing) -> Receipt | None:
+        assert message.first_sending_at is not None, "it was claimed"
+        text, since = self._text(message), message.first_sending_at - CLOCKS_DIFFER
+
+        def find(work: Work) -> tuple[str | None, bool]:
+            ours = [str(one.twitch_user_id) for one in writers_of(work)]
+            return _find_line(work.tx, message.lane, ours, text, since), _is_heard(work, message)
+
+        with self._services.work_in(message.guild_id) as work:
+            message_id, is_heard = find(work)
+        if message_id is not None:
+            return {"message_id": message_id}
+        if not is_heard or self._services.clock() < message.first_sending_at + COMES_BACK:
+            # Whoever cannot hear the chat does not know; too early is not known either.
+            if self._services.clock() < message.first_sending_at + COMES_BACK:
+                raise Unsure("It is looked for in chat a little later.")
+            raise Refusal(UNKNOWN_OUTCOME)
+        return None
+
+
+def _find_line(
+    tx: Connection, lane: str, senders: list[str], text: str, since: object
+) -> str | None:
+    body = deliveries.c.body
+    return tx.scalar(
+        select(body["message_id"].as_string())
+        .where(
+            deliveries.c.kind == CHAT,
+            deliveries.c.lane == lane,
+            deliveries.c.received_at >= since,
+            body["chatter_user_id"].as_string().in_(senders),
+            body["message"]["text"].as_string() == text,
+        )
+        .limit(1)
+    )
+
+
+def _is_heard(work: Work, message: Outgoing) -> bool:
+    """Whether the chat's events arrive: something has come since the line was sent."""
+    later = deliveries.c.received_at >= message.first_sending_at
+    found = select(deliveries.c.id).where(
+        deliveries.c.lane == message.lane, deliveries.c.kind == CHAT, later
+    )
+    return work.tx.scalar(found.limit(1)) is not None
+
+
+def _plain(account: TwitchAccount, error: TwitchRejected | ReconnectNeeded) -> str:
+    if isinstance(error, ReconnectNeeded):
+        return f"{error.what} {error.remedy}"
+    if error.status == 403:
+        return f"{account.name} may not write in this chat ({error.reason})."
+    return f"Twitch did not accept the line ({error.status}: {error.reason})."

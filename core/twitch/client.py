@@ -1,0 +1,277 @@
+"""Twitch's API (Helix), as far as we use it. Answers are `{"data": [...], "pagination": {...}}`.
+
+A thin client of our own: pyTwitchAPI and TwitchIO bring event loops, token stores and reconnecting
+of their own, which would stand beside the inbox, the outbox and the leader lock.
+"""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from core.kit.clock import parse_instant
+from core.kit.settings import Settings
+from core.kit.wire import Wire, bearer
+from core.twitch.wire import TwitchRejected, as_documented
+
+MOST_IN_A_QUESTION = 100
+"""User ids that Twitch takes at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account. `login` is its name in addresses, `name` as its owner writes it."""
+
+    user_id: int
+    login: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """What Twitch says of a token."""
+
+    client_id: str
+    user_id: int
+    login: str
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A channel that is live."""
+
+    user_id: int
+    started_at: datetime
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """An EventSub subscription of this app.
+
+    Attributes:
+        condition: as given when it was made.
+        callback: of a webhook; "" for a WebSocket.
+        session_id: of a WebSocket; "" for a webhook.
+    """
+
+    id: str
+    kind: str
+    version: str
+    status: str
+    condition: Mapping[str, str] = field(hash=False)
+    callback: str = ""
+    session_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What became of a line. `reason` is why Twitch dropped it, or ""."""
+
+    message_id: str
+    reason: str = ""
+
+
+class TwitchClient:
+    """Synchronous; safe to use from several threads. Never call it on the bot's event loop.
+
+    Every method raises `Outage` when Twitch does not answer properly and `TwitchRejected` when it
+    declines. `token` is a user's access token; without one the app's own is used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._api = settings.twitch_api_url
+        self._auth = settings.twitch_auth_url
+        self._client_id = settings.twitch_client_id or ""
+        self._client_secret = settings.twitch_client_secret
+        self._wire = Wire(TwitchRejected)
+        self._token_lock = threading.Lock()
+        self._app_token: tuple[str, float] | None = None
+
+    # -- tokens -----------------------------------------------------------------------------
+
+    def ask_oauth(self, what: str, **fields: str) -> Any:
+        """POST a form to Twitch's OAuth server as this app; the decoded answer."""
+        if not self._client_id or self._client_secret is None:
+            raise TwitchRejected(401, "TWITCH_CLIENT_ID and TWITCH_CLIENT_SECRET are not set")
+        form = {**fields, "client_id": self._client_id}
+        if what != "revoke":
+            form["client_secret"] = self._client_secret.get_secret_value()
+        return self._wire.ask("POST", f"{self._auth}/{what}", data=form)
+
+    def validate(self, token: str) -> Validity:
+        """What Twitch knows of a user's token; it has to be asked every hour."""
+        headers = {"Authorization": f"OAuth {token}"}
+        answer = self._wire.ask("GET", f"{self._auth}/validate", headers=headers)
+        with as_documented():
+            return Validity(
+                str(answer["client_id"]),
+                int(answer["user_id"]),
+                str(answer["login"]),
+                tuple(str(one) for one in answer["scopes"] or ()),
+            )
+
+    def _headers_of_app(self, *, rejected: dict[str, str] | None = None) -> dict[str, str]:
+        with self._token_lock:
+            token, expires = self._app_token or ("", 0.0)
+            # Another thread may have replaced the one that was rejected.
+            if bearer(token) == rejected or time.monotonic() > expires - 60:
+                answer = self.ask_oauth("token", grant_type="client_credentials")
+                with as_documented():
+                    token = str(answer["access_token"])
+                    self._app_token = (token, time.monotonic() + float(answer["expires_in"]))
+        return bearer(token)
+
+    def _ask(self, method: str, path: str, token: str | None = None, **arguments: Any) -> Any:
+        """An app token that Twitch no longer takes is replaced once."""
+        url, ours = self._api + path, {"Client-Id": self._client_id}
+        if token is not None:
+            return self._wire.ask(method, url, headers=ours | bearer(token), **arguments)
+        headers = self._headers_of_app()
+        try:
+            return self._wire.ask(method, url, headers=ours | headers, **arguments)
+        except TwitchRejected as rejected:
+            if rejected.status != 401:
+                raise
+            headers = self._headers_of_app(rejected=headers)
+            return self._wire.ask(method, url, headers=ours | headers, **arguments)
+
+    def _pages(
+        self, path: str, token: str | None = None, **params: str
+    ) -> Iterator[dict[str, Any]]:
+        """The items of a list, page by page."""
+        cursor = ""
+        while True:
+            more = {"after": cursor} if cursor else {}
+            answer = self._ask("GET", path, token, params=params | more)
+            with as_documented():
+                items = list(answer["data"])
+                following = str((answer.get("pagination") or {}).get("cursor") or "")
+            yield from items
+            if not following or following == cursor:
+                return
+            cursor = following
+
+    # -- people and streams -----------------------------------------------------------------
+
+    def account_of(self, token: str) -> User:
+        """Whose token this is."""
+        return self._users(token)[0]
+
+    def find_user(self, login: str) -> User | None:
+        """The account of this name."""
+        try:
+            found = self._users(None, login=login)
+        except TwitchRejected as rejected:
+            if rejected.status == 400:  # no name at all
+                return None
+            raise
+        return found[0] if found else None
+
+    def list_users(self, user_ids: Iterable[int]) -> list[User]:
+        """These accounts, at most 100; those that are gone are absent."""
+        return self._users(None, id=[str(one) for one in user_ids])
+
+    def _users(self, token: str | None, **params: Any) -> list[User]:
+        answer = self._ask("GET", "/users", token, params=params)
+        with as_documented():
+            return [
+                User(int(one["id"]), str(one["login"]), str(one["display_name"]))
+                for one in answer["data"]
+            ]
+
+    def list_live(self, user_ids: Iterable[int]) -> list[Stream]:
+        """Which of these channels are live, at most 100; who is absent is offline."""
+        params = {"user_id": [str(one) for one in user_ids], "first": "100"}
+        answer = self._ask("GET", "/streams", params=params)
+        with as_documented():
+            return [
+                Stream(
+                    int(one["user_id"]),
+                    parse_instant(one["started_at"]),
+                    str(one.get("title") or ""),
+                )
+                for one in answer["data"]
+                if one.get("type") == "live"
+            ]
+
+    # -- EventSub ---------------------------------------------------------------------------
+
+    def list_subscriptions(self, token: str | None = None) -> list[Subscription]:
+        """The app's webhook subscriptions, or those of a user's WebSockets."""
+        return [_subscription(one) for one in self._pages("/eventsub/subscriptions", token)]
+
+    def subscribe(
+        self,
+        kind: str,
+        version: str,
+        condition: Mapping[str, str],
+        transport: Mapping[str, str],
+        token: str | None = None,
+    ) -> Subscription:
+        """Subscribe to a type of event. Rejected with 409 if there is such a subscription."""
+        body = {
+            "type": kind,
+            "version": version,
+            "condition": dict(condition),
+            "transport": dict(transport),
+        }
+        answer = self._ask("POST", "/eventsub/subscriptions", token, json=body)
+        with as_documented():
+            return _subscription(answer["data"][0])
+
+    def unsubscribe(self, subscription_id: str, token: str | None = None) -> None:
+        """Delete a subscription; one that is gone is no error."""
+        try:
+            self._ask("DELETE", "/eventsub/subscriptions", token, params={"id": subscription_id})
+        except TwitchRejected as rejected:
+            if rejected.status != 404:
+                raise
+
+    # -- chat -------------------------------------------------------------------------------
+
+    def send_chat(
+        self, token: str, broadcaster_id: int, sender_id: int, text: str, reply_to: str | None
+    ) -> Said:
+        """Write a line.
+
+        Raises:
+            NoAnswer: it may have been posted.
+        """
+        body = {
+            "broadcaster_id": str(broadcaster_id),
+            "sender_id": str(sender_id),
+            "message": text,
+        }
+        if reply_to:
+            body["reply_parent_message_id"] = reply_to
+        answer = self._ask("POST", "/chat/messages", token, json=body)
+        with as_documented():
+            one = answer["data"][0]
+            if one["is_sent"]:
+                return Said(str(one["message_id"]))
+            dropped = one.get("drop_reason") or {}
+            return Said("", str(dropped.get("message") or dropped.get("code") or "no reason given"))
+
+
+@cache
+def client_of(settings: Settings) -> TwitchClient:
+    """The one client of an installation, so that its app token is fetched once."""
+    return TwitchClient(settings)
+
+
+def _subscription(one: dict[str, Any]) -> Subscription:
+    transport = one.get("transport") or {}
+    return Subscription(
+        id=str(one["id"]),
+        kind=str(one["type"]),
+        version=str(one["version"]),
+        status=str(one["status"]),
+        condition={name: str(value) for name, value in one["condition"].items() if value},
+        callback=str(transport.get("callback") or ""),
+        session_id=str(transport.get("session_id") or ""),
+    )

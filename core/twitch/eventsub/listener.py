@@ -1,0 +1,347 @@
+"""Listens to Twitch by WebSocket, on one thread, in one of several processes.
+
+One socket for each account whose token is needed; a channel that fails does not touch the others.
+Nothing here decides what counts: events are stored in the inbox, and that is all.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from core.inbox.buffer import InboxBuffer
+from core.inbox.store import Delivery
+from core.kit.errors import Outage, Refusal
+from core.kit.health_item import HealthItem
+from core.kit.leader_lock import LeaderLock
+from core.kit.records import PlatformUserId
+from core.kit.services import Services
+from core.twitch import store
+from core.twitch.accounts.tokens import refresh_after_401, user_token
+from core.twitch.bodies import KINDS, SOCKET, parse
+from core.twitch.client import client_of
+from core.twitch.eventsub import revocations
+from core.twitch.eventsub.plans import keys_of, list_plans
+from core.twitch.eventsub.rules import ChannelPlan, Wanted, transport_of
+from core.twitch.eventsub.socket import Socket, SocketTiming
+from core.twitch.eventsub.topics import RESTART
+from core.twitch.polling import poll_streams
+from core.twitch.records import SocketState
+from core.twitch.wire import TwitchRejected
+
+SERVICE = "Twitch's WebSocket"
+UPDATE_SECONDS = 5.0
+STOP_SECONDS = 3.0
+SETTLE_SECONDS = 1.0
+AGAIN_SECONDS = 60.0
+"""Until subscriptions that failed are tried again."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass
+class _Account:
+    """A socket and what it is for.
+
+    Attributes:
+        key: of the account whose token it uses.
+        wanted: (channel, what it should have) of every subscription.
+        done: those that the open session has.
+    """
+
+    user_id: int
+    key: tuple[object, ...]
+    wanted: tuple[tuple[int, Wanted], ...]
+    done: set[tuple[int, str]] = field(default_factory=set)
+    tried_at: float = 0.0
+    received_at: datetime | None = None
+    socket: Socket | None = None
+    task: "asyncio.Task[None] | None" = None
+
+
+class TwitchListener:
+    """Started and stopped with the process, or the one part of a process of its own."""
+
+    def __init__(
+        self, services: Services, timing: SocketTiming | None = None, update: float = UPDATE_SECONDS
+    ) -> None:
+        self._services = services
+        self._timing = timing or SocketTiming()
+        self._update_seconds = update
+        self._leader_lock = LeaderLock(services.database, "twitch.eventsub")
+        self._stopping = threading.Event()
+        self._restart = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._is_leader = False
+        self._accounts: dict[int, _Account] = {}
+        self._trouble = ""
+
+    @property
+    def _is_wanted(self) -> bool:
+        settings = self._services.settings
+        return settings.twitch_client_id is not None and transport_of(settings) == "websocket"
+
+    # -- the thread -------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start listening, unless events come by webhook or no Twitch app is configured."""
+        if self._is_wanted:
+            self._services.bus.subscribe(RESTART, lambda _message: self._restart.set())
+            self._thread = threading.Thread(target=self._run, name="twitch", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Disconnect; what was received is stored first."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(STOP_SECONDS)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                asyncio.run(self._listen())
+            except Exception:  # the thread's edge: it survives every bug
+                self._trouble = "Unexpected error; see the log."
+                _log.exception("Twitch's listener failed")
+                self._stopping.wait(self._update_seconds)
+        self._leader_lock.release()
+
+    async def _listen(self) -> None:
+        self._buffer = InboxBuffer(self._services.database)
+        writing = asyncio.create_task(self._buffer.run())
+        try:
+            while not self._stopping.is_set():
+                if writing.done():
+                    writing.result()  # only a bug ends it: restart instead of missing events
+                if self._restart.is_set():
+                    self._restart.clear()
+                    await self._disconnect()
+                await self._update()
+                await asyncio.to_thread(self._stopping.wait, self._update_seconds)
+        finally:
+            await self._disconnect()
+            writing.cancel()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SETTLE_SECONDS):
+                    await self._buffer.empty()
+
+    async def _update(self) -> None:
+        """Listen to the channels that are followed now, with the accounts that are connected."""
+        self._is_leader = await asyncio.to_thread(self._leader_lock.acquire)
+        if not self._is_leader:
+            await self._disconnect()
+            return
+        try:
+            plans = await self._services.database.run(list_plans, "websocket")
+            keys = await self._services.database.run(keys_of)
+        except Outage as outage:
+            self._trouble = str(outage)
+            return  # keep the connections
+        self._trouble = ""
+        await self._connect(plans, keys)
+        await self._write(plans)
+
+    async def _connect(
+        self, plans: Sequence[ChannelPlan], keys: Mapping[int, tuple[object, ...]]
+    ) -> None:
+        wanted: dict[int, list[tuple[int, Wanted]]] = {}
+        for plan in plans:
+            for one in plan.wanted:
+                if one.reader in keys:
+                    wanted.setdefault(one.reader, []).append((plan.channel_id, one))
+        for user_id in self._accounts.keys() - wanted.keys():
+            await self._drop(user_id)
+        for user_id, theirs in wanted.items():
+            account = self._accounts.get(user_id)
+            # After another consent more may be allowed, and the old token may be revoked.
+            if account is not None and (account.wanted, account.key) != (
+                tuple(theirs),
+                keys[user_id],
+            ):
+                await self._drop(user_id)
+                account = None
+            if account is None:
+                self._begin(_Account(user_id, keys[user_id], tuple(theirs)))
+            else:
+                await self._try_again(account)
+
+    def _begin(self, account: _Account) -> None:
+        self._accounts[account.user_id] = account
+        url = self._services.settings.twitch_eventsub_ws_url
+        account.socket = Socket(url, _Hearing(self, account), self._timing)
+        account.task = asyncio.create_task(account.socket.run())
+
+    async def _try_again(self, account: _Account) -> None:
+        """Make the subscriptions of an open session that failed."""
+        session_id = account.socket.session_id if account.socket is not None else ""
+        is_complete = len(account.done) == len(account.wanted)
+        if is_complete or not session_id or time.monotonic() - account.tried_at < AGAIN_SECONDS:
+            return
+        with suppress(Outage):
+            await asyncio.to_thread(self.subscribe, account, session_id)
+
+    async def _drop(self, user_id: int) -> None:
+        account = self._accounts.pop(user_id)
+        if account.task is not None:
+            account.task.cancel()
+            await asyncio.wait((account.task,), timeout=STOP_SECONDS / 2)
+
+    async def _disconnect(self) -> None:
+        for user_id in list(self._accounts):
+            await self._drop(user_id)
+
+    # -- what a socket does -----------------------------------------------------------------
+
+    def hear(
+        self, account: _Account, message_id: str, sent_at: datetime, payload: dict[str, Any]
+    ) -> None:
+        """Have an event stored."""
+        account.received_at = self._services.clock()
+        kind, event = str(payload["subscription"].get("type") or ""), payload["event"]
+        if kind not in KINDS:
+            return
+        try:
+            channel_id = parse(kind, event).broadcaster_user_id
+        except ValueError:
+            _log.warning("An event of Twitch could not be read", kind=kind)
+            return
+        # Subscribed for these channels only, whatever the event says.
+        if channel_id not in {channel for channel, _wanted in account.wanted}:
+            return
+        self._buffer.put(
+            Delivery(
+                SOCKET,
+                message_id,
+                kind,
+                f"twitch:{channel_id}",
+                event,
+                sent_at,
+                received_at=account.received_at,
+                subscription_id=str(payload["subscription"].get("id") or "")[:100] or None,
+            )
+        )
+
+    def subscribe(self, account: _Account, session_id: str) -> list[Wanted]:
+        """Make the subscriptions that a session lacks; one that fails does not end the others, and
+        is tried again."""
+        services, failed = self._services, []
+        account.tried_at = time.monotonic()
+        for channel_id, one in account.wanted:
+            if (channel_id, one.kind) in account.done:
+                continue
+            trouble, subscription_id = None, None
+            try:
+                subscription_id = self._subscribe_one(account, one, session_id)
+            except (TwitchRejected, Refusal, Outage) as error:
+                trouble = f"It could not be subscribed: {error}."
+                failed.append(one)
+            else:
+                account.done.add((channel_id, one.kind))
+            with services.database.begin() as tx:
+                store.set_subscription(
+                    tx,
+                    channel_id,
+                    one.kind,
+                    services.clock(),
+                    subscription_id=subscription_id,
+                    place=session_id,
+                    trouble=trouble,
+                )
+        if account.wanted and not account.done:
+            raise Outage("Twitch", "no subscription could be made")
+        return failed
+
+    def _subscribe_one(self, account: _Account, one: Wanted, session_id: str) -> str:
+        services, client = self._services, client_of(self._services.settings)
+        transport = {"method": "websocket", "session_id": session_id}
+        token = user_token(services, *account.key)
+
+        def subscribe(token: str) -> str:
+            return client.subscribe(one.kind, one.version, one.condition, transport, token).id
+
+        try:
+            return subscribe(token)
+        except TwitchRejected as rejected:
+            if rejected.status != 401:
+                raise
+        return subscribe(refresh_after_401(services, *account.key, token))
+
+    def catch_up(self) -> None:
+        """After a gap: who is live?"""
+        try:
+            poll_streams(self._services)
+        except (Outage, Refusal) as expected:
+            _log.info("Who is live could not be asked", reason=str(expected))
+
+    def end(self, subscription: dict[str, Any]) -> None:
+        """Twitch has ended a subscription."""
+        revocations.on_subscription_ended(self._services, subscription)
+
+    # -- status -----------------------------------------------------------------------------
+
+    def status(self) -> list[HealthItem]:
+        """One item for the health page. Each account's state is in the database."""
+        if not self._is_wanted:
+            return []
+        if self._thread is None or not self._thread.is_alive():
+            return [HealthItem(SERVICE, "warn", "It is not running.")]
+        if not self._is_leader:
+            return [HealthItem(SERVICE, "ok", "Another process listens.")]
+        if self._trouble:
+            return [HealthItem(SERVICE, "warn", self._trouble)]
+        up = sum(bool(one.socket and one.socket.session_id) for one in self._accounts.values())
+        return [HealthItem(SERVICE, "ok", f"{up} of {len(self._accounts)} connected.")]
+
+    async def _write(self, plans: Sequence[ChannelPlan]) -> None:
+        def write(tx: Any) -> None:
+            store.set_socket_states(tx, list(self._states()))
+            for plan in plans:
+                for kind, trouble in plan.lacking.items():
+                    now = self._services.clock()
+                    store.set_subscription(
+                        tx, plan.channel_id, kind, now, subscription_id=None, trouble=trouble
+                    )
+            store.forget_channels_but(tx, [plan.channel_id for plan in plans])
+
+        with suppress(Outage):
+            await self._services.database.run(write)
+
+    def _states(self) -> Iterator[SocketState]:
+        now = self._services.clock()
+        for account in list(self._accounts.values()):
+            socket = account.socket
+            is_ok = socket is not None and bool(socket.session_id)
+            trouble = socket.trouble if socket is not None else ""
+            yield SocketState(
+                twitch_user_id=PlatformUserId(account.user_id),
+                is_ok=is_ok,
+                reason="Listening." if is_ok else f"Not connected ({trouble}); it is tried again.",
+                received_at=account.received_at,
+                checked_at=now,
+            )
+
+
+class _Hearing:
+    """What one socket does with what it hears."""
+
+    def __init__(self, listener: TwitchListener, account: _Account) -> None:
+        self._listener = listener
+        self._account = account
+
+    def notified(self, message_id: str, sent_at: datetime, payload: dict[str, Any]) -> None:
+        self._listener.hear(self._account, message_id, sent_at, payload)
+
+    def revoked(self, subscription: dict[str, Any]) -> None:
+        asyncio.get_running_loop().run_in_executor(None, self._listener.end, subscription)
+
+    async def connected(self, session_id: str) -> Sequence[Wanted]:
+        self._account.done.clear()
+        failed = await asyncio.to_thread(self._listener.subscribe, self._account, session_id)
+        await asyncio.to_thread(self._listener.catch_up)
+        return failed

@@ -1,0 +1,40 @@
+"""What the Twitch package declares."""
+
+from core.kit.feature import Feature
+from core.kit.words import N_, _
+from core.twitch import messages, tasks
+from core.twitch import pages as dashboard
+from core.twitch.accounts import pages as accounts
+from core.twitch.bodies import POLL, SOCKET, WEBHOOK
+from core.twitch.discord import Twitch, TwitchDisconnectButton, TwitchLinkButton
+from core.twitch.events import events_of
+from core.twitch.eventsub.listener import TwitchListener
+from core.twitch.health import check_accounts, check_subscriptions
+from core.twitch.personal import PERSONAL
+from core.twitch.webhooks import pages
+
+FEATURE = Feature(
+    "twitch",
+    cogs=(Twitch,),
+    pages=(pages, accounts.pages),
+    tasks=tasks.TASKS,
+    lines={"twitch.line": lambda payload: str(payload["text"])},
+    embeds={"twitch.connected": messages.connected, "twitch.reconnect": messages.reconnect},
+    buttons=(TwitchLinkButton, TwitchDisconnectButton),
+    translates={WEBHOOK: events_of, SOCKET: events_of, POLL: events_of},
+    checks=(check_accounts, check_subscriptions),
+    runs=(TwitchListener,),
+    audit={
+        "twitch.say": N_("wrote in Twitch chat: {after}"),
+        "twitch.channel": lambda before, after: (
+            _("chose the Twitch channel {after} (was {before})")
+            if before
+            else _("chose the Twitch channel {after}")
+        ),
+        "twitch.connect": N_("connected the Twitch account {target} ({after})"),
+        "twitch.disconnect": N_("disconnected the Twitch account {target}"),
+    },
+    dashboard=dashboard.PAGES,
+    setup=dashboard.setup,
+    personal=PERSONAL,
+)

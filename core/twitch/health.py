@@ -1,0 +1,180 @@
+"""Health checks of Twitch, and what `/check_twitch_config` examines."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from core.guilds import store as guilds
+from core.guilds.store import Channel
+from core.inbox.store import list_newest_of_kinds
+from core.kit.health_item import CheckLine, HealthItem, State
+from core.kit.oauth_tokens import ReconnectNeeded
+from core.kit.services import Services
+from core.kit.words import _
+from core.kit.work import Work
+from core.outbox.records import messages
+from core.twitch import store
+from core.twitch.accounts import store as accounts
+from core.twitch.accounts.actions import find_account, find_channel
+from core.twitch.accounts.records import Role, TwitchAccount
+from core.twitch.accounts.rules import missing_words, require_account
+from core.twitch.bodies import KINDS, PLATFORM, SOCKET, WEBHOOK
+from core.twitch.chat.actions import why_unable_to_send, writers_of
+from core.twitch.eventsub.rules import transport_of
+from core.twitch.records import EventSubscription
+
+
+def check_accounts(tx: Connection, now: datetime) -> list[HealthItem]:
+    """Who is connected, what was not allowed, what has to be done."""
+    channels = {one.guild_id: one for one in guilds.list_channels(tx, PLATFORM)}
+    items = []
+    for account in accounts.list_accounts(tx):
+        state, found, remedy = account_state(account, channels.get(account.guild_id), now)
+        name = "Twitch account" if account.role == "streamer" else "Twitch bot account"
+        how: State = "ok" if state == "ok" else "warn"
+        items.append(HealthItem(name, how, f"{found} {remedy}".rstrip(), guild_id=account.guild_id))
+    return items
+
+
+def check_subscriptions(tx: Connection, now: datetime) -> list[HealthItem]:
+    """Subscriptions of every server."""
+    by_channel: dict[int, list[EventSubscription]] = {}
+    for one in store.list_subscriptions(tx):
+        by_channel.setdefault(one.broadcaster_user_id, []).append(one)
+    return [
+        _subscribed(channel, by_channel.get(channel.channel_id, ()), now)
+        for channel in guilds.list_channels(tx, PLATFORM)
+    ]
+
+
+def _subscribed(channel: Channel, known: Sequence[EventSubscription], now: datetime) -> HealthItem:
+    name = "Twitch subscriptions"
+    if not known:
+        reason = "No subscriptions yet."
+        return HealthItem(name, "warn", reason, guild_id=channel.guild_id)
+    age = (now - min(one.checked_at for one in known)).total_seconds()
+    troubles = sorted({one.trouble for one in known if one.trouble})
+    if troubles:
+        kinds = ", ".join(one.kind for one in known if one.trouble)
+        reason = f"{' '.join(troubles)} Not in order: {kinds}."
+        return HealthItem(name, "warn", reason, age, channel.guild_id)
+    return HealthItem(name, "ok", f"All {len(known)} in place.", age, channel.guild_id)
+
+
+def account_state(
+    account: TwitchAccount | None, channel: Channel | None, now: datetime
+) -> tuple[State, str, str]:
+    """State, what was found, and what to do about it or ""."""
+    try:
+        account = require_account(account, channel)
+    except ReconnectNeeded as refusal:
+        return "down", refusal.what, refusal.remedy
+    missing = ", ".join(missing_words(account.role, account.scopes))
+    if account.expires_at <= now:
+        found = _("Connected as {name}, but its token could not be renewed yet.")
+    elif missing:
+        found = _("Connected as {name}, without: {missing}.")
+    else:
+        return "ok", _("Connected as {name}.").format(name=account.name), ""
+    remedy = _("Run `/connect_twitch` again.") if missing else ""
+    return "warn", found.format(name=account.name, missing=missing), remedy
+
+
+# -- /check_twitch_config -------------------------------------------------------------------------
+
+
+def examine(work: Work, services: Services) -> list[CheckLine]:
+    """Everything that the Twitch side of a server needs."""
+    settings = services.settings
+    if settings.twitch_client_id is None or settings.twitch_client_secret is None:
+        remedy = _("Whoever runs the bot sets TWITCH_CLIENT_ID and TWITCH_CLIENT_SECRET.")
+        return [CheckLine("Twitch app", "down", _("not set up"), remedy=remedy)]
+    channel = find_channel(work)
+    if channel is None:
+        remedy = _("Run `/connect_twitch`.")
+        return [CheckLine("channel", "down", _("not connected"), remedy=remedy)]
+    return [
+        CheckLine("channel", "ok", channel.slug),
+        CheckLine("broadcaster id", "ok", str(channel.channel_id)),
+        _primary(work, channel),
+        _account(work, "streamer", channel),
+        *([_account(work, "bot", channel)] if find_account(work, "bot") else ()),
+        _transport(work, services, channel),
+        *_subscriptions(work, channel),
+        _chat(work),
+        _live(work, channel),
+    ]
+
+
+def _primary(work: Work, channel: Channel) -> CheckLine:
+    primary = store.find_primary(work.tx, channel.channel_id)
+    if primary == work.guild_id:
+        return CheckLine("primary server", "ok", _("this one"))
+    name = guilds.list_names(work.tx).get(primary, "–") if primary is not None else "–"
+    only = _("{server} answers in chat; this server only counts").format(server=name)
+    return CheckLine("primary server", "ok", only)
+
+
+def _account(work: Work, role: Role, channel: Channel) -> CheckLine:
+    account = find_account(work, role)
+    state, found, remedy = account_state(account, channel, work.now)
+    ends_at = account.expires_at if account and state != "down" else None
+    name = "streamer's account" if role == "streamer" else "bot's account"
+    return CheckLine(name, state, found, ends_at, remedy, _("token ends"))
+
+
+def _transport(work: Work, services: Services, channel: Channel) -> CheckLine:
+    if transport_of(services.settings) == "webhook":
+        return CheckLine("transport", "ok", _("webhooks"))
+    socket = store.find_socket(work.tx, channel.channel_id, work.now)
+    if socket is None:
+        remedy = _("It begins some seconds after the start; if not, see `/health`.")
+        return CheckLine("transport", "warn", _("nobody listens right now"), remedy=remedy)
+    found = _("WebSocket: {state}").format(state=socket.reason)
+    how: State = "ok" if socket.is_ok else "down"
+    return CheckLine("transport", how, found, socket.received_at, dated=_("last event"))
+
+
+def _subscriptions(work: Work, channel: Channel) -> list[CheckLine]:
+    known = {one.kind: one for one in store.list_subscriptions(work.tx, channel.channel_id)}
+    lane = f"{PLATFORM}:{channel.channel_id}"
+    newest: dict[str, datetime] = {}
+    for source in (WEBHOOK, SOCKET):
+        for kind, at in list_newest_of_kinds(work.tx, source, lane, list(KINDS)).items():
+            newest[kind] = max(newest.get(kind, at), at)
+    lines = []
+    for kind in KINDS:
+        one, last = known.get(kind), newest.get(kind)
+        if one is None or one.subscription_id is None:
+            found = one.trouble if one is not None and one.trouble else _("not subscribed yet")
+            again = _("It is tried again by itself.")
+            lines.append(CheckLine(kind, "down", found, last, again, _("last")))
+        else:
+            lines.append(CheckLine(kind, "ok", _("subscribed"), last, dated=_("last")))
+    return lines
+
+
+def _chat(work: Work) -> CheckLine:
+    ours = (messages.c.guild_id == work.guild_id) & (messages.c.service == PLATFORM)
+    is_sent = (messages.c.state == "sent") & messages.c.receipt.has_key("message_id")
+    said = select(func.max(messages.c.sent_at)).where(ours, is_sent).scalar_subquery()
+    newest = select(messages.c.state, messages.c.error, said.label("last")).where(ours)
+    row = work.tx.execute(newest.order_by(messages.c.id.desc()).limit(1)).first()
+    last, dated = row.last if row else None, _("last said")
+    reason = why_unable_to_send(work)
+    if reason is not None:
+        return CheckLine("chat", "down", _("nothing can be said"), last, reason, dated)
+    if row is not None and row.state != "sent" and row.error is not None:
+        again = _("It is tried again, or `/health` offers to.")
+        return CheckLine("chat", "warn", row.error, last, again, dated)
+    found = _("can speak as {name}").format(name=writers_of(work)[0].name)
+    return CheckLine("chat", "ok", found, last, dated=dated)
+
+
+def _live(work: Work, channel: Channel) -> CheckLine:
+    status = store.find_status(work.tx, channel.channel_id)
+    if status is None:
+        return CheckLine("live status", "warn", _("not asked yet"))
+    found = _("live") if status.is_live else _("offline")
+    return CheckLine("live status", "ok", found, status.checked_at, dated=_("checked"))

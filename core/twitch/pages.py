@@ -1,0 +1,131 @@
+"""The connection with Twitch on the dashboard: accounts, every check, and the listener."""
+
+import asyncio
+
+from flask import Response, redirect
+
+from core.kit.errors import Refusal
+from core.kit.guild_pages import GuildPages, Page, SetupStep
+from core.kit.records import MemberId
+from core.kit.words import _
+from core.kit.work import Work, note_change
+from core.twitch import health, messages
+from core.twitch.accounts import actions, connect
+from core.twitch.accounts.records import Role, TwitchConnectAttempt
+from core.twitch.accounts.rules import missing_words, scope_words
+from core.twitch.bodies import KINDS
+from core.twitch.chat import selftest
+from core.twitch.eventsub.reconcile import reconcile
+from core.twitch.eventsub.rules import transport_of
+from core.twitch.eventsub.topics import RESTART
+from core.twitch.wire import TwitchRejected
+
+PAGES = GuildPages("twitch", lambda: _("Twitch connection"), icon="plug-connected", order=12)
+
+
+@PAGES.get()
+def connection(page: Page) -> str:
+    """Everything that the Twitch side of the server needs."""
+    settings = page.services.settings
+
+    def load(work: Work) -> dict[str, object]:
+        lines = health.examine(work, page.services)
+        return {
+            "lines": [one for one in lines if one.name not in KINDS],
+            "events": [one for one in lines if one.name in KINDS],
+            "channel": actions.find_channel(work),
+            "accounts": {
+                "streamer": actions.find_account(work),
+                "bot": actions.find_account(work, "bot"),
+            },
+        }
+
+    return page.render(
+        "twitch_dashboard/connection.html",
+        **page.run(load),
+        is_ready=settings.twitch_client_id is not None
+        and settings.twitch_client_secret is not None,
+        scope_words=scope_words,
+        missing_words=missing_words,
+    )
+
+
+def _role(page: Page) -> Role:
+    return "bot" if page.form.get("role") == "bot" else "streamer"
+
+
+@PAGES.post("connect", shows=connection)
+def link_account(page: Page) -> Response:
+    """To the page on which the streamer, or the owner of the bot's account, connects it."""
+    attempt = TwitchConnectAttempt(
+        role=_role(page),
+        asked_by=MemberId(page.person.discord_id),
+        asked_by_name=page.member.name,
+        asked_at=page.services.clock(),
+    )
+    page.run(actions.open_attempt, attempt)
+    link = connect.make_link(page.services, attempt)
+    # The page is ours, wherever people reach us.
+    return redirect(link.removeprefix(page.services.settings.public_url), 303)  # type: ignore[return-value]
+
+
+@PAGES.post("disconnect", shows=connection)
+def disconnect(page: Page) -> Response:
+    """Forget an account, and revoke its token."""
+    ended = connect.disconnect(page.services, page.guild.id, _role(page), page.person.discord_id)
+    if ended is None:
+        raise Refusal(_("No Twitch account is connected."))
+    account, is_revoked = ended
+    done = (
+        _("{name} is disconnected, and its token is revoked.")
+        if is_revoked
+        else _("{name} is disconnected. Twitch did not answer, so remove the app there, too.")
+    )
+    return page.done(done.format(name=account.name))
+
+
+@PAGES.post("restart", shows=connection)
+def restart(page: Page) -> Response:
+    """Subscribe to everything again: by webhook now, by WebSocket within seconds."""
+    if transport_of(page.services.settings) == "webhook":
+        try:
+            reconcile(page.services)
+        except TwitchRejected as rejected:
+            raise Refusal(str(rejected)) from rejected
+    else:
+        page.services.bus.publish(RESTART)
+
+    def note(work: Work) -> None:
+        note_change(work.tx, work.guild_id, "twitch")
+
+    page.run(note)
+    return page.done(_("The listener starts again. In a few seconds this page shows how it went."))
+
+
+@PAGES.post("selftest", shows=connection)
+def test_chat(page: Page) -> Response:
+    """Send a line to Twitch's chat and wait for it to come back."""
+    result = asyncio.run(selftest.run(page.services, page.guild.id))
+    embed = messages.selftest(result)
+    if result.returned_after is None:
+        raise Refusal(embed.title or "", embed.description or "")
+    return page.done(_("A line went to Twitch's chat and came back."))
+
+
+def setup(page: Page) -> list[SetupStep]:
+    """For the checklist; only where this installation has a Twitch app."""
+    settings = page.services.settings
+    if settings.twitch_client_id is None:
+        return []
+
+    def load(work: Work) -> tuple[bool, str]:
+        account, channel = actions.find_account(work), actions.find_channel(work)
+        if account is None:
+            return False, _("Optional, for who streams on Twitch as well.")
+        state, found, remedy = health.account_state(account, channel, work.now)
+        return state == "ok", f"{found} {remedy}".rstrip()
+
+    is_done, text = page.run(load)
+    url = f"{page.url_of(PAGES, connection)}#streamer-title"
+    title = _("Link the streamer's Twitch account")
+    return [SetupStep(title, is_done, text, url, _("Link Twitch account"), 50)]

@@ -1,0 +1,162 @@
+"""Statements about channels on Twitch: who follows them, subscriptions, and who is live."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, and_, delete, func, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from core.guilds import store as guilds
+from core.guilds.records import Guild, GuildChannel
+from core.kit.database import cached
+from core.kit.records import table_of
+from core.kit.work import ACROSS_GUILDS, read_records
+from core.twitch.accounts.records import TwitchAccount
+from core.twitch.bodies import PLATFORM
+from core.twitch.records import EventSubscription, SocketState, StreamStatus
+
+STATES_LAST = timedelta(minutes=1)
+"""How long a socket's state is believed: whoever keeps it writes it every few seconds."""
+
+
+def guilds_of(tx: Connection, channel_id: int) -> tuple[int, ...]:
+    """The servers that follow a channel; looked up once a transaction."""
+    key = ("twitch.guilds", channel_id)
+    return cached(tx, key, lambda: tuple(guilds.list_guilds_of(tx, PLATFORM, channel_id)))
+
+
+def find_primary(tx: Connection, channel_id: int) -> int | None:
+    """Of the servers that follow a channel, the one that answers in its chat: those that the
+    streamer connected go before others, then who did so first. Looked up once a transaction."""
+    return cached(tx, ("twitch.primary", channel_id), lambda: _primary(tx, channel_id))
+
+
+def _primary(tx: Connection, channel_id: int) -> int | None:
+    ours = GuildChannel
+    is_connected = and_(
+        TwitchAccount.guild_id == ours.guild_id,
+        TwitchAccount.twitch_user_id == ours.channel_id,
+        TwitchAccount.role == "streamer",
+        TwitchAccount.state == "connected",
+    )
+    first = (
+        select(ours.guild_id)
+        .join(Guild, (Guild.guild_id == ours.guild_id) & Guild.left_at.is_(None))
+        .outerjoin(TwitchAccount, is_connected)
+        .where(ours.platform == PLATFORM, ours.channel_id == channel_id)
+        .order_by(TwitchAccount.connected_at.asc().nulls_last(), ours.guild_id)
+        .limit(1)
+    )
+    return tx.scalar(first, execution_options=ACROSS_GUILDS)
+
+
+# -- subscriptions --------------------------------------------------------------------------------
+
+
+def list_subscriptions(
+    tx: Connection, broadcaster_user_id: int | None = None
+) -> Sequence[EventSubscription]:
+    """Those of one channel, or of all."""
+    found = select(EventSubscription).order_by(
+        EventSubscription.broadcaster_user_id, EventSubscription.kind
+    )
+    if broadcaster_user_id is not None:
+        found = found.where(EventSubscription.broadcaster_user_id == broadcaster_user_id)
+    return read_records(tx, found)
+
+
+def set_subscription(
+    tx: Connection,
+    broadcaster_user_id: int,
+    kind: str,
+    now: datetime,
+    *,
+    subscription_id: str | None,
+    place: str = "",
+    trouble: str | None = None,
+) -> None:
+    """How it stands with a type of event of a channel."""
+    new = {
+        "subscription_id": subscription_id,
+        "place": place,
+        "trouble": trouble,
+        "checked_at": now,
+    }
+    statement = upsert(EventSubscription).values(
+        broadcaster_user_id=broadcaster_user_id, kind=kind, **new
+    )
+    tx.execute(
+        statement.on_conflict_do_update(constraint="twitch_subscriptions_one_of_each", set_=new)
+    )
+
+
+def end_subscription(tx: Connection, subscription_id: str, trouble: str, now: datetime) -> None:
+    """Twitch has ended it."""
+    table = table_of(EventSubscription)
+    ended = table.update().where(table.c.subscription_id == subscription_id)
+    tx.execute(ended.values(subscription_id=None, trouble=trouble, checked_at=now))
+
+
+def forget_channels_but(tx: Connection, followed: Iterable[int]) -> None:
+    """Forget channels that no server follows."""
+    kept = list(followed)
+    for record in (EventSubscription, StreamStatus):
+        table = table_of(record)
+        tx.execute(delete(table).where(table.c.broadcaster_user_id.not_in(kept)))
+
+
+# -- who is live ----------------------------------------------------------------------------------
+
+
+def set_status(tx: Connection, seen: Mapping[int, datetime | None], now: datetime) -> None:
+    """Channel -> start of its stream, or None when offline; what is older than what is known is
+    ignored. The start of a stream stays known after its end."""
+    if not seen:
+        return
+    statement = upsert(StreamStatus)
+    new = statement.excluded
+    tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=["broadcaster_user_id"],
+            set_={
+                "checked_at": new.checked_at,
+                "started_at": func.coalesce(new.started_at, StreamStatus.started_at),
+                "is_live": new.is_live,
+            },
+            where=StreamStatus.checked_at <= new.checked_at,
+        ),
+        [
+            {
+                "broadcaster_user_id": channel_id,
+                "started_at": started_at,
+                "is_live": started_at is not None,
+                "checked_at": now,
+            }
+            for channel_id, started_at in seen.items()
+        ],
+    )
+
+
+def find_status(tx: Connection, channel_id: int) -> StreamStatus | None:
+    """Whether a channel is live, if that is known."""
+    found = select(StreamStatus).where(StreamStatus.broadcaster_user_id == channel_id)
+    return next(iter(read_records(tx, found)), None)
+
+
+# -- sockets --------------------------------------------------------------------------------------
+
+
+def set_socket_states(tx: Connection, states: Sequence[SocketState]) -> None:
+    """Replace the states of all sockets."""
+    tx.execute(delete(table_of(SocketState)))
+    for state in states:
+        columns = {name: getattr(state, name) for name in table_of(SocketState).c.keys()}  # noqa: SIM118
+        tx.execute(table_of(SocketState).insert().values(columns))
+
+
+def find_socket(tx: Connection, twitch_user_id: int, now: datetime) -> SocketState | None:
+    """How an account's socket is; None if nobody keeps one."""
+    found = select(SocketState).where(
+        SocketState.twitch_user_id == twitch_user_id, SocketState.checked_at > now - STATES_LAST
+    )
+    return next(iter(read_records(tx, found)), None)

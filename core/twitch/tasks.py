@@ -1,0 +1,99 @@
+"""Timed work for Twitch: tokens, subscriptions, who is live, names, and old rows."""
+
+from datetime import timedelta
+
+from core.guilds import store as guilds
+from core.guilds.store import Channel
+from core.inbox import store as inbox
+from core.kit.errors import Refusal
+from core.kit.feature import Task
+from core.kit.services import Services
+from core.kit.tasks import slices
+from core.twitch.accounts.connect import FLOWS
+from core.twitch.accounts.tokens import renew_due, validate_all
+from core.twitch.bodies import CHAT, LIVE_POLL, PLATFORM
+from core.twitch.client import MOST_IN_A_QUESTION, client_of
+from core.twitch.eventsub.reconcile import reconcile
+from core.twitch.polling import followed_channels, poll_streams
+from core.twitch.wire import TwitchRejected
+
+KEEP_CHAT = timedelta(days=2)
+"""Far beyond the ten minutes after which Twitch's repetitions are refused."""
+
+DELETED_AT_ONCE = 1000
+MOST_STEPS = 500
+
+
+def _is_set_up(services: Services) -> bool:
+    settings = services.settings
+    return settings.twitch_client_id is not None and settings.twitch_client_secret is not None
+
+
+def look_after_subscriptions(services: Services) -> None:
+    """Reconcile the webhook subscriptions, and learn the channels' names of today.
+
+    Raises:
+        Refusal: Twitch does not take our app.
+        Outage: Twitch is away.
+    """
+    if not _is_set_up(services):
+        return
+    try:
+        reconcile(services)
+        _learn_names(services)
+    except TwitchRejected as rejected:
+        app = "Please check TWITCH_CLIENT_ID and TWITCH_CLIENT_SECRET."
+        remedy = app if rejected.status in (400, 401, 403) else ""
+        raise Refusal(f"{str(rejected).rstrip('.')}.", remedy) from rejected
+
+
+def _learn_names(services: Services) -> None:
+    logins: dict[int, str] = {}
+    for some in slices(followed_channels(services), MOST_IN_A_QUESTION):
+        found = client_of(services.settings).list_users(some)
+        logins |= {user.user_id: user.login for user in found}
+    with services.database.begin() as tx:
+        for channel in guilds.list_channels(tx, PLATFORM):
+            login = logins.get(channel.channel_id, channel.slug)
+            if login != channel.slug:
+                renamed = Channel(channel.guild_id, PLATFORM, channel.channel_id, login)
+                guilds.set_channel(tx, renamed)
+
+
+def look_after_tokens(services: Services) -> None:
+    """Renew the tokens that are about to end. Raises Refusal, Outage."""
+    if _is_set_up(services):
+        renew_due(services)
+
+
+def check_tokens(services: Services) -> None:
+    """What Twitch demands every hour, and delete old links. Raises Outage."""
+    for flow in FLOWS.values():
+        flow.forget_old(services)
+    if _is_set_up(services):
+        validate_all(services)
+
+
+def prune(services: Services) -> None:
+    """Delete chat and polls that can no longer come again."""
+    before = services.clock() - KEEP_CHAT
+    for kind in (CHAT, LIVE_POLL):
+        for _step in range(MOST_STEPS):
+            with services.database.begin() as tx:
+                deleted = inbox.delete_deliveries(tx, kind, before, DELETED_AT_ONCE)
+            if deleted < DELETED_AT_ONCE:
+                break
+
+
+TASKS = (
+    Task(
+        "twitch.subscriptions",
+        every=lambda settings: settings.subscription_check_seconds,
+        run=look_after_subscriptions,
+    ),
+    Task("twitch.tokens", every=lambda _settings: 60, run=look_after_tokens),
+    # Twitch asks for it hourly, and looks whether it is done.
+    Task("twitch.validate", every=lambda _settings: 3300, run=check_tokens),
+    Task("twitch.live", every=lambda settings: settings.live_poll_seconds, run=poll_streams),
+    Task("twitch.prune", every=lambda _settings: 3600, run=prune),
+)

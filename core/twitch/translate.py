@@ -1,0 +1,202 @@
+"""From Twitch's events to ours: one for each server that follows the channel. Pure.
+
+Where the body says what happened only once (a message id, a count that grows), the natural key is
+made of that; where it does not, of the message that told it, whose id a repetition keeps.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypedDict
+
+from core import events
+from core.events import Event
+from core.twitch import bodies
+from core.twitch.bodies import PLATFORM
+
+ANONYMOUS = "anon"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What translating needs to know beside the body.
+
+    Attributes:
+        guild_ids: the servers that follow the channel.
+        primary: the one of them that answers in its chat.
+        own_accounts: Twitch user ids of the bots' accounts.
+        sent_at: when Twitch sent it.
+        message_id: of what it sent.
+        started_at: of the newest stream, where it is known.
+    """
+
+    guild_ids: tuple[int, ...]
+    primary: int | None
+    own_accounts: frozenset[int]
+    sent_at: datetime
+    message_id: str
+    started_at: datetime | None = None
+
+
+class _Server(TypedDict):
+    guild_id: int
+    platform: str
+
+
+class _Channel(_Server):
+    channel_id: int
+
+
+def translate(body: Any, context: Context) -> list[Event]:
+    """The events of a body.
+
+    Raises:
+        TypeError: there is none for such a body.
+    """
+    return [event for guild_id in context.guild_ids for event in _events(body, guild_id, context)]
+
+
+def _events(body: Any, guild_id: int, context: Context) -> Iterator[Event]:
+    server = _Server(guild_id=guild_id, platform=PLATFORM)
+    channel = _Channel(**server, channel_id=body.broadcaster_user_id)
+    match body:
+        case bodies.ChatMessage():
+            if not body.is_from_elsewhere:
+                yield _chat_line(body, guild_id, context, channel)
+        case bodies.StreamOnline() | bodies.StreamOffline() | bodies.StreamPoll():
+            yield from _stream(body, server, context)
+        case bodies.ChannelUpdate():
+            yield events.StreamChanged(
+                key=context.message_id,
+                at=context.sent_at,
+                title=body.title or "",
+                category=body.category_name or "",
+                language=body.language or "",
+                **channel,
+            )
+        case bodies.Subscribed():
+            # Each giftee is told of as well, and counts with the gift.
+            if not body.is_gift:
+                yield events.SubscriptionStarted(
+                    # Nobody subscribes twice on one day to the same tier.
+                    key=f"{body.user_id}|{body.tier}|{context.sent_at:%Y-%m-%d}",
+                    at=context.sent_at,
+                    subscriber=body.person,
+                    **channel,
+                )
+        case bodies.Resubscribed():
+            yield events.SubscriptionRenewed(
+                key=f"{body.user_id}|{body.cumulative_months}|{body.tier}",
+                at=context.sent_at,
+                subscriber=body.person,
+                months=body.cumulative_months,
+                **channel,
+            )
+        case bodies.Gift():
+            yield from _gifts(body, channel, context)
+        case bodies.Cheer():
+            cheerer = body.person
+            if cheerer is not None:
+                yield events.BitsCheered(
+                    key=context.message_id,
+                    at=context.sent_at,
+                    sender=cheerer,
+                    amount=body.bits,
+                    message=body.message or "",
+                    **channel,
+                )
+        case bodies.Raid():
+            yield events.ChannelRaided(
+                key=context.message_id,
+                at=context.sent_at,
+                raider=events.Person(
+                    user_id=body.from_broadcaster_user_id,
+                    name=body.from_broadcaster_user_name or "",
+                ),
+                viewers=body.viewers,
+                **channel,
+            )
+        case bodies.Ban():
+            moderator = None
+            if body.moderator_user_id is not None:
+                name = body.moderator_user_name or ""
+                moderator = events.Person(user_id=body.moderator_user_id, name=name)
+            yield events.ViewerBanned(
+                key=f"{body.user_id}|{body.banned_at.isoformat()}",
+                at=body.banned_at,
+                viewer=body.person,
+                moderator=moderator,
+                reason=body.reason or "",
+                until=body.ends_at,
+                **channel,
+            )
+        case _:
+            raise TypeError(f"no event for {type(body).__name__}")
+
+
+def _chat_line(
+    body: bodies.ChatMessage, guild_id: int, context: Context, channel: _Channel
+) -> Event:
+    return events.ChatMessageSent(
+        key=body.message_id,
+        at=context.sent_at,
+        message_id=body.message_id,
+        sender=events.Sender(
+            user_id=body.chatter_user_id,
+            name=body.chatter_user_name,
+            badges=tuple(badge.set_id for badge in body.badges or ()),
+            is_broadcaster=body.chatter_user_id == body.broadcaster_user_id,
+            is_bot=body.chatter_user_id in context.own_accounts,
+        ),
+        text=body.message.text,
+        is_answered=guild_id == context.primary,
+        **channel,
+    )
+
+
+def _stream(
+    body: bodies.StreamOnline | bodies.StreamOffline | bodies.StreamPoll,
+    server: _Server,
+    context: Context,
+) -> Iterator[Event]:
+    sent_at = context.sent_at
+    match body:
+        case bodies.StreamOnline(started_at=at):
+            if body.type == "live":
+                yield events.StreamWentLive(key=at.isoformat(), at=at, started_at=at, **server)
+        case bodies.StreamOffline():
+            started_at = context.started_at
+            # A late message about the stream before says nothing about a newer one.
+            if started_at is not None and started_at <= sent_at:
+                yield events.StreamEnded(
+                    key=started_at.isoformat(), at=sent_at, started_at=started_at, **server
+                )
+            yield events.StreamSeenOffline(key=sent_at.isoformat(), at=sent_at, **server)
+        case bodies.StreamPoll(started_at=None):
+            seen_at = body.seen_at
+            yield events.StreamSeenOffline(key=seen_at.isoformat(), at=seen_at, **server)
+        case bodies.StreamPoll(started_at=datetime() as started_at):
+            yield events.StreamSeenLive(
+                key=body.seen_at.isoformat(),
+                at=body.seen_at,
+                started_at=started_at,
+                title=body.title or "",
+                **server,
+            )
+
+
+def _gifts(body: bodies.Gift, channel: _Channel, context: Context) -> Iterator[events.SubGifted]:
+    """One for each gift. Twitch does not say here who received them."""
+    giver = body.person
+    who = str(giver.user_id) if giver else ANONYMOUS
+    # The count of all that somebody ever gave is reached once.
+    told = context.message_id if body.cumulative_total is None else str(body.cumulative_total)
+    for number in range(body.total):
+        yield events.SubGifted(
+            key=f"{who}|{told}|{number}",
+            at=context.sent_at,
+            gifter=giver,
+            giftee=None,
+            drop=f"{who}|{told}",
+            **channel,
+        )

@@ -1,0 +1,14 @@
+"""Requests to Twitch."""
+
+from functools import partial
+
+from core.kit import wire
+
+
+class TwitchRejected(wire.Rejected):
+    """Twitch understood the request and said no."""
+
+    service = "Twitch"
+
+
+as_documented = partial(wire.as_documented, TwitchRejected.service)
