@@ -19,6 +19,8 @@ from sandbox.kick.state import FakeKick
 from sandbox.page import routes as page_routes
 from sandbox.people import PEOPLE
 from sandbox.shuffle import FakeShuffle
+from sandbox.twitch.routes import routes as twitch_routes
+from sandbox.twitch.state import FakeTwitch
 
 ENV = web.AppKey("ENV", dict[str, str])
 """The product's settings for this sandbox."""
@@ -60,18 +62,31 @@ def build(settings: SandboxSettings) -> web.Application:
     discord = FakeDiscord(PEOPLE, changes, faults, settings.base_url)
     beacon = FakeBeacon(faults, settings.base_url)
     shuffle = FakeShuffle(changes, faults, settings.base_url)
+    twitch = FakeTwitch(PEOPLE, changes, faults, settings.base_url, settings.webhook_url)
     faults.redefine(settings.defaults)
     app = web.Application(middlewares=[control.control_errors], client_max_size=MOST_BODY_BYTES)
-    app[ENV] = {**discord.env(), **kick.env(), **beacon.env(), **shuffle.env()}
+    app[ENV] = {
+        **discord.env(),
+        **kick.env(),
+        **twitch.env(),
+        **beacon.env(),
+        **shuffle.env(),
+    }
     app.add_routes(kick_routes(kick))
+    app.add_routes(twitch_routes(twitch))
     app.add_routes(discord_routes(discord))
     app.add_routes(beacon.routes())
     app.add_routes(shuffle.routes())
     app.add_routes(page_routes())
-    app.add_routes(
-        control.routes(changes, faults, {"discord": discord, "kick": kick, "shuffle": shuffle})
-    )
+    services: dict[str, control.Service] = {
+        "discord": discord,
+        "kick": kick,
+        "twitch": twitch,
+        "shuffle": shuffle,
+    }
+    app.add_routes(control.routes(changes, faults, services))
     app.cleanup_ctx.append(kick.running)
+    app.cleanup_ctx.append(twitch.running)
     if settings.discord_file is not None:
         app.cleanup_ctx.append(persisted(discord, settings.discord_file))
 

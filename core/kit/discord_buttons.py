@@ -279,15 +279,16 @@ class OwnButton(PersistentButton, template=r"(?!)"):
     """Base of a button that gives whoever presses it something of their own.
 
     Attributes:
-        address: its custom id, and the `template` of the subclass.
+        address: its custom id, and the `template` of the subclass, which may also give each its
+            own.
     """
 
     shows_result = True
     address: ClassVar[str]
 
-    def __init__(self) -> None:
-        style = discord.ButtonStyle.primary
-        super().__init__(discord.ui.Button(label=self.words(), style=style, custom_id=self.address))
+    def __init__(self, address: str = "") -> None:
+        style, own = discord.ButtonStyle.primary, address or self.address
+        super().__init__(discord.ui.Button(label=self.words(), style=style, custom_id=own))
 
     @staticmethod
     def words() -> str:

@@ -22,6 +22,7 @@ from core.kit.tasks import for_each
 from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Lock, Work, read_records
 from core.outbox import actions as outbox
+from core.people.chats import say_in_chats
 from core.slot_calls.panel import refresh_panel
 from core.slot_calls.posts import describe, picked_key
 from core.slot_calls.records import RandomPick, SlotCall

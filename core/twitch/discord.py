@@ -96,9 +96,7 @@ def require_app(services: Services) -> None:
     if settings.twitch_client_id is None or settings.twitch_client_secret is None:
         raise Refusal(
             _("This bot is not set up for Twitch yet."),
-            _(
-                "Whoever runs it sets TWITCH_CLIENT_ID and TWITCH_CLIENT_SECRET; see docs/twitch.md."
-            ),
+            _("Whoever runs it sets TWITCH_CLIENT_ID and TWITCH_CLIENT_SECRET (docs/twitch.md)."),
         )
 
 
@@ -106,9 +104,8 @@ class TwitchLinkButton(OwnButton, template=r"twitch_accounts:link:(?P<role>strea
     """Gives whoever may manage the server a link of their own."""
 
     def __init__(self, role: Role) -> None:
+        super().__init__(f"twitch_accounts:link:{role}")
         self.role: Role = role
-        self.address = f"twitch_accounts:link:{role}"
-        super().__init__()
 
     @staticmethod
     def words() -> str:

@@ -1,0 +1,352 @@
+"""api.twitch.tv/helix, as far as a community bot needs it. Errors are
+``{"error": "Conflict", "status": 409, "message": "..."}``."""
+
+import asyncio
+import http
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.twitch.eventsub import MOST_A_SESSION, instant
+from sandbox.twitch.models import (
+    CLIENT_ID,
+    EVENT_TYPES,
+    REVOKED,
+    Account,
+    Channel,
+    Subscription,
+)
+from sandbox.twitch.state import FakeTwitch
+from sandbox.twitch.tokens import Token
+
+BASE = "/twitch/helix"
+MOST_CHARACTERS = 500
+MOST_POINTS = 800
+
+Json = dict[str, Any]
+Endpoint = Callable[[web.Request, Token], Awaitable[web.Response]]
+
+
+class ApiError(Exception):
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def routes(twitch: FakeTwitch) -> list[web.RouteDef]:
+    api = _Helix(twitch)
+    return [
+        web.get(f"{BASE}/users", api.guarded(api.users)),
+        web.get(f"{BASE}/streams", api.guarded(api.streams)),
+        web.post(f"{BASE}/chat/messages", api.guarded(api.send_chat)),
+        web.get(f"{BASE}/subscriptions", api.guarded(api.subscribers)),
+        web.get(f"{BASE}/moderation/moderators", api.guarded(api.moderators)),
+        web.get(f"{BASE}/eventsub/subscriptions", api.guarded(api.list_eventsub)),
+        web.post(f"{BASE}/eventsub/subscriptions", api.guarded(api.add_eventsub)),
+        web.delete(f"{BASE}/eventsub/subscriptions", api.guarded(api.delete_eventsub)),
+    ]
+
+
+class _Helix:
+    def __init__(self, twitch: FakeTwitch) -> None:
+        self.twitch = twitch
+        self._points = MOST_POINTS
+        self._reset = time.time() + 60
+
+    def guarded(self, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.Response]]:
+        """Faults, the token, rate limits and error shapes around an endpoint."""
+
+        async def answer(request: web.Request) -> web.Response:
+            try:
+                token = await self._admit(request)
+                response = await endpoint(request, token)
+            except ApiError as error:
+                words = http.HTTPStatus(error.status).phrase
+                body = {"error": words, "status": error.status, "message": str(error)}
+                response = web.json_response(body, status=error.status)
+            if self._chosen(request) and self.twitch.faults.take("twitch.api.lost_answer"):
+                assert request.transport is not None
+                request.transport.abort()
+            response.headers["Ratelimit-Limit"] = str(MOST_POINTS)
+            response.headers["Ratelimit-Remaining"] = str(max(self._points, 0))
+            response.headers["Ratelimit-Reset"] = str(int(self._reset))
+            return response
+
+        return answer
+
+    def _chosen(self, request: web.Request) -> bool:
+        return str(self.twitch.faults.get("twitch.api.only")) in request.path
+
+    async def _admit(self, request: web.Request) -> Token:
+        faults = self.twitch.faults
+        await asyncio.sleep(faults.number("twitch.api.slow_ms") / 1000)
+        if self._chosen(request):
+            for status in (401, 403, 409, 422, 425, 429, 500):
+                if faults.take(f"twitch.api.{status}"):
+                    raise ApiError(status, "by fault")
+        if time.time() > self._reset:
+            self._points, self._reset = MOST_POINTS, time.time() + 60
+        self._points -= 1
+        if self._points < 0:
+            raise ApiError(429, "Too Many Requests")
+        kind, _space, access = request.headers.get("Authorization", "").partition(" ")
+        token = self.twitch.tokens.read(access)
+        if kind != "Bearer" or token is None:
+            raise ApiError(401, "Invalid OAuth token")
+        if request.headers.get("Client-Id") != CLIENT_ID:
+            raise ApiError(401, "Client ID and OAuth token do not match")
+        return token
+
+    # -- what several need ------------------------------------------------------------------
+
+    def _channel(self, text: str) -> Channel:
+        channel = self.twitch.channels.get(int(text)) if text.isdecimal() else None
+        if channel is None:
+            raise ApiError(400, "The broadcaster_id is not a channel")
+        return channel
+
+    def _need(self, token: Token, scope: str, owner: Channel | None = None) -> int:
+        """The token's user, who has granted the scope and owns the channel."""
+        if token.user_id is None or scope not in token.scopes:
+            raise ApiError(401, f"Missing scope: {scope}")
+        if owner is not None and token.user_id != owner.owner.user_id:
+            raise ApiError(401, "The ID in broadcaster_id must match the user ID of the token")
+        return token.user_id
+
+    # -- people and streams -----------------------------------------------------------------
+
+    async def users(self, request: web.Request, token: Token) -> web.Response:
+        ids, logins = request.query.getall("id", []), request.query.getall("login", [])
+        if len(ids) + len(logins) > 100 or "" in logins:
+            raise ApiError(400, "Bad Identifiers")
+        wanted = [one for one in self.twitch.accounts.values() if one.login in logins]
+        wanted += [one for one in self.twitch.accounts.values() if str(one.user_id) in ids]
+        if not ids and not logins:
+            if token.user_id is None:
+                raise ApiError(400, "Must provide an ID, Login or OAuth Token")
+            wanted = [self.twitch.accounts[token.user_id]]
+        return web.json_response({"data": [_user(one) for one in wanted]})
+
+    async def streams(self, request: web.Request, _token: Token) -> web.Response:
+        ids = request.query.getall("user_id", [])
+        if len(ids) > 100:
+            raise ApiError(400, "too many ids")
+        found = [
+            {
+                "id": one.stream.id,
+                **one.owner.fields("user"),
+                "type": "live",
+                "title": one.title,
+                "viewer_count": 12,
+                "started_at": one.stream.started_at,
+                "language": "en",
+            }
+            for one in self.twitch.channels.values()
+            if one.stream is not None and str(one.owner.user_id) in ids
+        ]
+        return web.json_response({"data": found, "pagination": {}})
+
+    async def subscribers(self, request: web.Request, token: Token) -> web.Response:
+        channel = self._channel(request.query.get("broadcaster_id", ""))
+        self._need(token, "channel:read:subscriptions", channel)
+        wanted = request.query.getall("user_id", [])
+        found = [
+            {
+                **channel.owner.fields("broadcaster"),
+                **self.twitch.accounts[user_id].fields("user"),
+                "tier": tier,
+                "is_gift": gift,
+                "gifter_id": "",
+                "gifter_login": "",
+                "gifter_name": "",
+                "plan_name": "Channel Subscription",
+            }
+            for user_id, (tier, gift) in channel.subscribers.items()
+            if not wanted or str(user_id) in wanted
+        ]
+        points = sum({"1000": 1, "2000": 2, "3000": 6}[str(one["tier"])] for one in found)
+        extra = {"total": len(channel.subscribers), "points": points}
+        return _page(request, found, 100, extra)
+
+    async def moderators(self, request: web.Request, token: Token) -> web.Response:
+        channel = self._channel(request.query.get("broadcaster_id", ""))
+        self._need(token, "moderation:read", channel)
+        found = [self.twitch.accounts[one].fields("user") for one in sorted(channel.moderators)]
+        return _page(request, found, 100)
+
+    # -- chat -------------------------------------------------------------------------------
+
+    async def send_chat(self, request: web.Request, token: Token) -> web.Response:
+        body = await _body(request)
+        channel = self._channel(str(body.get("broadcaster_id", "")))
+        sender_id, text = str(body.get("sender_id", "")), str(body.get("message", ""))
+        if self._need(token, "user:write:chat") != int(sender_id or 0):
+            raise ApiError(401, "The sender_id must match the user ID of the token")
+        if not text:
+            raise ApiError(400, "The message is required")
+        if len(text) > MOST_CHARACTERS:
+            raise ApiError(422, "The message is too large")
+        if int(sender_id) in channel.banned:
+            raise ApiError(403, "The sender is not permitted to send messages")
+        if self.twitch.faults.take("twitch.chat.is_sent_false"):
+            dropped = {"code": "channel_settings", "message": "Your message was not shown."}
+            one = {"message_id": "", "is_sent": False, "drop_reason": dropped}
+            return web.json_response({"data": [one]})
+        reply_to = body.get("reply_parent_message_id")
+        sender = self.twitch.accounts[int(sender_id)]
+        line = self.twitch.say(channel, sender, text, reply_to=reply_to, by_app=True)
+        sent = {"message_id": line.message_id, "is_sent": True, "drop_reason": None}
+        return web.json_response({"data": [sent]})
+
+    # -- EventSub ---------------------------------------------------------------------------
+
+    def _visible(self, token: Token) -> list[Subscription]:
+        """Webhooks to the app's token, a user's sockets to theirs."""
+        return [
+            one
+            for one in self.twitch.eventsub.subscriptions.values()
+            if one.user_id == token.user_id
+        ]
+
+    async def list_eventsub(self, request: web.Request, token: Token) -> web.Response:
+        filters = [
+            n for n in ("status", "type", "user_id", "subscription_id") if n in request.query
+        ]
+        if len(filters) > 1:
+            raise ApiError(400, "The request may use only one filter")
+        found = self._visible(token)
+        if filters == ["status"]:
+            found = [one for one in found if one.status == request.query["status"]]
+        if filters == ["type"]:
+            found = [one for one in found if one.type == request.query["type"]]
+        return _page(request, [one.json() for one in found], 100, _costs(found))
+
+    async def add_eventsub(self, request: web.Request, token: Token) -> web.Response:
+        body = await _body(request)
+        kind, version = str(body.get("type")), str(body.get("version"))
+        condition = {k: str(v) for k, v in (body.get("condition") or {}).items() if v}
+        transport = body.get("transport") or {}
+        made = Subscription(
+            id=str(uuid.uuid4()),
+            type=kind,
+            version=version,
+            condition=condition,
+            created_at=instant(),
+            status="enabled",
+        )
+        if transport.get("method") == "webhook":
+            if token.user_id is not None:
+                raise ApiError(400, "webhook subscriptions need an app access token")
+            secret = str(transport.get("secret", ""))
+            if not 10 <= len(secret) <= 100:
+                raise ApiError(400, "The secret must have 10 to 100 characters")
+            made.callback, made.secret = str(transport.get("callback", "")), secret
+            made.status = "webhook_callback_verification_pending"
+        elif transport.get("method") == "websocket":
+            self._bind_to_session(made, str(transport.get("session_id", "")), token)
+        else:
+            raise ApiError(400, "The transport is not valid")
+        self._check(made, token)
+        alike = [
+            one
+            for one in self.twitch.eventsub.subscriptions.values()
+            if (one.type, one.condition) == (kind, condition)
+        ]
+        if any((one.callback, one.session_id) == (made.callback, made.session_id) for one in alike):
+            raise ApiError(409, "subscription already exists")
+        if len(alike) >= 3:
+            raise ApiError(429, "too many subscriptions with the same type and condition")
+        self.twitch.eventsub.add(made)
+        return web.json_response({"data": [made.json()], **_costs([made])}, status=202)
+
+    def _bind_to_session(self, made: Subscription, session_id: str, token: Token) -> None:
+        session = self.twitch.eventsub.sessions.get(session_id)
+        if token.user_id is None:
+            raise ApiError(400, "invalid transport and auth combination")
+        if session is None:
+            raise ApiError(400, "websocket transport session does not exist or has disconnected")
+        if session.user_id not in (None, token.user_id):
+            raise ApiError(400, "websocket transport cannot have subscriptions by different users")
+        theirs = [
+            one
+            for one in self.twitch.eventsub.subscriptions.values()
+            if one.session_id == session_id
+        ]
+        if len(theirs) >= MOST_A_SESSION:
+            raise ApiError(429, "number of websocket subscriptions limit exceeded")
+        session.user_id = token.user_id
+        made.session_id, made.user_id = session_id, token.user_id
+
+    def _check(self, made: Subscription, token: Token) -> None:
+        """The type, its condition and what was granted for it."""
+        if made.type == REVOKED:
+            if not made.callback or made.condition.get("client_id") != CLIENT_ID:
+                raise ApiError(400, "the condition does not fit")
+            return
+        known = EVENT_TYPES.get(made.type)
+        if known is None or known.version != made.version:
+            text = "combination of values in the type and version fields is not valid"
+            raise ApiError(400, f"The {text}")
+        channel_id = made.condition.get(known.of, "")
+        if not channel_id.isdecimal() or int(channel_id) not in self.twitch.accounts:
+            raise ApiError(400, "the condition does not name a broadcaster")
+        reader = int(made.condition.get("user_id", "0")) if known.user else int(channel_id)
+        if made.callback:
+            granted = self.twitch.tokens.granted
+            needed = {known.scope, "user:bot"} if known.user else {known.scope}
+            if known.scope and not needed <= granted.get(reader, set()):
+                raise ApiError(403, "subscription missing proper authorization")
+            if known.user and "channel:bot" not in granted.get(int(channel_id), set()):
+                raise ApiError(403, "subscription missing proper authorization")
+        elif known.scope and (known.scope not in token.scopes or token.user_id != reader):
+            raise ApiError(403, "subscription missing proper authorization")
+
+    async def delete_eventsub(self, request: web.Request, token: Token) -> web.Response:
+        wanted = request.query.get("id", "")
+        if wanted not in {one.id for one in self._visible(token)}:
+            raise ApiError(404, "The subscription was not found")
+        self.twitch.eventsub.subscriptions.pop(wanted)
+        return web.Response(status=204)
+
+
+def _user(account: Account) -> Json:
+    return {
+        "id": str(account.user_id),
+        "login": account.login,
+        "display_name": account.name,
+        "type": "",
+        "broadcaster_type": "affiliate",
+        "description": "",
+        "profile_image_url": "",
+        "created_at": "2020-01-01T00:00:00Z",
+    }
+
+
+async def _body(request: web.Request) -> Json:
+    try:
+        body = await request.json()
+    except ValueError:
+        raise ApiError(400, "The body is not JSON") from None
+    if not isinstance(body, dict):
+        raise ApiError(400, "The body is not an object")
+    return body
+
+
+def _page(
+    request: web.Request, found: list[Json], most: int, extra: Json | None = None
+) -> web.Response:
+    """A page of a list, with a cursor if there are more."""
+    first = min(int(request.query.get("first", "20")), most)
+    start = int(request.query.get("after", "0"))
+    shown = found[start : start + first]
+    more = {"cursor": str(start + first)} if start + first < len(found) else {}
+    return web.json_response({"data": shown, "pagination": more, **(extra or {})})
+
+
+def _costs(found: Iterable[Subscription]) -> Json:
+    subscriptions = list(found)
+    cost = sum(one.cost for one in subscriptions)
+    return {"total": len(subscriptions), "total_cost": cost, "max_total_cost": 10_000}

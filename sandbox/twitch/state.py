@@ -1,0 +1,315 @@
+"""The fake Twitch's state and what can happen in it, on the sandbox's event loop only."""
+
+import secrets
+import uuid
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.change_feed import ChangeFeed
+from sandbox.faults import Faults
+from sandbox.people import Person
+from sandbox.twitch.eventsub import EventSub, instant
+from sandbox.twitch.faults import FAULTS
+from sandbox.twitch.models import (
+    BOT_USER_ID,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    REVOKED,
+    Account,
+    Channel,
+    Line,
+    Stream,
+    first_accounts,
+)
+from sandbox.twitch.tokens import Tokens
+
+LINES_KEPT = 20_000
+NEW_ACCOUNTS_FROM = 5_300_001
+
+Json = dict[str, Any]
+
+
+class FakeTwitch:
+    def __init__(
+        self,
+        people: Iterable[Person],
+        changes: ChangeFeed,
+        faults: Faults,
+        base_url: str,
+        product_url: str,
+    ) -> None:
+        faults.declare(FAULTS)
+        people = tuple(people)
+        self.changes = changes
+        self.faults = faults
+        self.base_url = base_url
+        self.product_url = product_url
+        self.accounts = first_accounts(people)
+        streamers = [one.handle for one in people if one.role == "streamer"]
+        self.channels = {
+            one.user_id: Channel(one) for one in self.accounts.values() if one.handle in streamers
+        }
+        for one in people:
+            if one.role == "moderator":
+                for channel in self.channels.values():
+                    channel.moderators.add(one.kick_user_id + 1_000_000)
+        self.lines: deque[Line] = deque(maxlen=LINES_KEPT)
+        self.tokens = Tokens(faults)
+        self.eventsub = EventSub(base_url, changes, faults)
+
+    async def running(self, _app: web.Application) -> AsyncIterator[None]:
+        """For ``app.cleanup_ctx``."""
+        await self.eventsub.start()
+        yield
+        await self.eventsub.close()
+
+    def env(self) -> dict[str, str]:
+        """The product's settings for this fake."""
+        return {
+            "TWITCH_CLIENT_ID": CLIENT_ID,
+            "TWITCH_CLIENT_SECRET": CLIENT_SECRET,
+            "TWITCH_API_URL": f"{self.base_url}/twitch/helix",
+            "TWITCH_AUTH_URL": f"{self.base_url}/twitch/oauth2",
+            "TWITCH_EVENTSUB_WS_URL": self.eventsub.socket_url,
+        }
+
+    # -- who is who -------------------------------------------------------------------------
+
+    def account_of(self, handle: str) -> Account:
+        """The account with a handle, else KeyError."""
+        for account in self.accounts.values():
+            if account.handle == handle:
+                return account
+        raise KeyError(handle)
+
+    def add_account(self, handle: str, name: str) -> Account:
+        """A new viewer; ValueError if the handle is taken."""
+        if any(one.handle == handle for one in self.accounts.values()):
+            raise ValueError(f"the handle {handle} is taken")
+        user_id = max(NEW_ACCOUNTS_FROM - 1, *self.accounts) + 1
+        self.accounts[user_id] = Account(user_id, name.lower(), name, handle)
+        return self.accounts[user_id]
+
+    def badges_of(self, channel: Channel, account: Account) -> list[Json]:
+        """As a line of chat shows them."""
+        found: list[Json] = []
+        if account is channel.owner:
+            found.append({"set_id": "broadcaster", "id": "1", "info": ""})
+        if account.user_id in channel.moderators:
+            found.append({"set_id": "moderator", "id": "1", "info": ""})
+        if account.user_id in channel.vips:
+            found.append({"set_id": "vip", "id": "1", "info": ""})
+        if account.user_id in channel.subscribers:
+            tier = channel.subscribers[account.user_id][0]
+            version = {"1000": "1", "2000": "2001", "3000": "3001"}[tier]
+            found.append({"set_id": "subscriber", "id": version, "info": "1"})
+        return found
+
+    # -- what happens -----------------------------------------------------------------------
+
+    def _publish(self, kind: str, channel: Channel, event: Json) -> None:
+        whose = channel.owner.fields("broadcaster_user")
+        self.eventsub.publish(kind, channel.owner.user_id, {**whose, **event})
+
+    def say(
+        self,
+        channel: Channel,
+        sender: Account,
+        text: str,
+        *,
+        reply_to: str | None = None,
+        by_app: bool = False,
+        source: Account | None = None,
+    ) -> Line:
+        """A line of chat; ``source`` is another channel that shares the chat."""
+        line = Line(
+            str(uuid.uuid4()),
+            channel.owner.handle,
+            sender.name,
+            sender.handle,
+            text,
+            instant(),
+            reply_to,
+            by_app,
+        )
+        self.lines.append(line)
+        self.changes.publish("twitch.chat", **asdict(line))
+        from_elsewhere: Json = {
+            f"source_broadcaster_user_{name}": None for name in ("id", "login", "name")
+        }
+        if source is not None:
+            from_elsewhere = source.fields("source_broadcaster_user")
+        self._publish(
+            "channel.chat.message",
+            channel,
+            {
+                **sender.fields("chatter_user"),
+                "message_id": line.message_id,
+                "message": {
+                    "text": text,
+                    "fragments": [
+                        {
+                            "type": "text",
+                            "text": text,
+                            "cheermote": None,
+                            "emote": None,
+                            "mention": None,
+                        }
+                    ],
+                },
+                "color": "#00FF7F",
+                "badges": self.badges_of(channel, sender),
+                "message_type": "text",
+                "cheer": None,
+                "reply": reply_to and {"parent_message_id": reply_to},
+                "channel_points_custom_reward_id": None,
+                **from_elsewhere,
+                "source_message_id": None,
+                "source_badges": None,
+            },
+        )
+        return line
+
+    def go_live(self, channel: Channel) -> Stream:
+        """ValueError if live already."""
+        if channel.stream is not None:
+            raise ValueError(f"{channel.owner.name} is live already")
+        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        channel.stream = Stream(str(secrets.randbelow(10**9) + 40_000_000_000), at, channel.title)
+        self.changes.publish("twitch.live", channel=channel.owner.handle, is_live=True)
+        event = {"id": channel.stream.id, "type": "live", "started_at": at}
+        self._publish("stream.online", channel, event)
+        return channel.stream
+
+    def end_stream(self, channel: Channel) -> None:
+        """ValueError if not live."""
+        if channel.stream is None:
+            raise ValueError(f"{channel.owner.name} is not live")
+        channel.stream = None
+        self.changes.publish("twitch.live", channel=channel.owner.handle, is_live=False)
+        self._publish("stream.offline", channel, {})
+
+    def describe(self, channel: Channel, title: str) -> None:
+        channel.title = title
+        event = {"title": title, "language": "en", "category_id": "1", "category_name": "Slots"}
+        self._publish("channel.update", channel, event)
+
+    def subscribe(self, channel: Channel, account: Account, tier: str, *, gift: bool) -> None:
+        """A new subscription, or one that somebody was given."""
+        channel.subscribers[account.user_id] = (tier, gift)
+        event = {**account.fields("user"), "tier": tier, "is_gift": gift}
+        self._publish("channel.subscribe", channel, event)
+
+    def renew(self, channel: Channel, account: Account, months: int, tier: str) -> None:
+        """A renewal that is shared in chat."""
+        channel.subscribers[account.user_id] = (tier, False)
+        self._publish(
+            "channel.subscription.message",
+            channel,
+            {
+                **account.fields("user"),
+                "tier": tier,
+                "message": {"text": "", "emotes": []},
+                "cumulative_months": months,
+                "streak_months": None,
+                "duration_months": 1,
+            },
+        )
+
+    def end_subscription(self, channel: Channel, account: Account) -> None:
+        tier, gift = channel.subscribers.pop(account.user_id)
+        event = {**account.fields("user"), "tier": tier, "is_gift": gift}
+        self._publish("channel.subscription.end", channel, event)
+
+    def gift(
+        self, channel: Channel, giver: Account | None, receivers: list[Account], tier: str
+    ) -> None:
+        """One event for the gift and one for each receiver; ``giver`` None is anonymous."""
+        total: int | None = None
+        if giver is not None:
+            total = channel.gifted.get(giver.user_id, 0) + len(receivers)
+            channel.gifted[giver.user_id] = total
+        nobody: Json = {"user_id": None, "user_login": None, "user_name": None}
+        who = giver.fields("user") if giver else nobody
+        self._publish(
+            "channel.subscription.gift",
+            channel,
+            {
+                **who,
+                "total": len(receivers),
+                "tier": tier,
+                "cumulative_total": total,
+                "is_anonymous": giver is None,
+            },
+        )
+        for receiver in receivers:
+            self.subscribe(channel, receiver, tier, gift=True)
+
+    def cheer(self, channel: Channel, account: Account | None, bits: int, message: str) -> None:
+        nobody: Json = {"user_id": None, "user_login": None, "user_name": None}
+        who = account.fields("user") if account else nobody
+        event = {**who, "is_anonymous": account is None, "message": message, "bits": bits}
+        self._publish("channel.cheer", channel, event)
+
+    def raid(self, channel: Channel, raider: Account, viewers: int) -> None:
+        event = {
+            **raider.fields("from_broadcaster_user"),
+            **channel.owner.fields("to_broadcaster_user"),
+            "viewers": viewers,
+        }
+        self.eventsub.publish("channel.raid", channel.owner.user_id, event)
+
+    def ban(self, channel: Channel, account: Account, moderator: Account, reason: str) -> None:
+        channel.banned.add(account.user_id)
+        self._publish(
+            "channel.ban",
+            channel,
+            {
+                **account.fields("user"),
+                **moderator.fields("moderator_user"),
+                "reason": reason,
+                "banned_at": instant(),
+                "ends_at": None,
+                "is_permanent": True,
+            },
+        )
+
+    def remove_app(self, account: Account) -> None:
+        """The owner of an account disconnects the app."""
+        self.tokens.remove_app(account.user_id)
+        event = {"client_id": CLIENT_ID, **account.fields("user")}
+        theirs = str(account.user_id)
+        for one in list(self.eventsub.subscriptions.values()):
+            if one.type != REVOKED and theirs in one.condition.values() and one.type not in FREE:
+                self.eventsub.end(one, "authorization_revoked")
+        self.eventsub.publish(REVOKED, account.user_id, event)
+
+    def snapshot(self) -> Json:
+        """JSON-able."""
+        return {
+            "accounts": [asdict(one) for one in self.accounts.values() if one.handle != "bot"],
+            "channels": [
+                {
+                    "handle": one.owner.handle,
+                    "name": one.owner.name,
+                    "login": one.owner.login,
+                    "title": one.title,
+                    "is_live": one.stream is not None,
+                    "started_at": one.stream.started_at if one.stream else None,
+                }
+                for one in self.channels.values()
+            ],
+            "chat": [asdict(one) for one in list(self.lines)[-200:]],
+            "eventsub": self.eventsub.snapshot(),
+        }
+
+
+FREE = ("stream.online", "stream.offline", "channel.update", "channel.raid")
+"""Types that need nobody's permission."""
+
+__all__ = ["BOT_USER_ID", "CLIENT_SECRET", "FakeTwitch"]
