@@ -1,6 +1,6 @@
 """Timed work for Kick: maintain channels and subscriptions, poll livestreams, delete old rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -28,7 +28,7 @@ from core.kick.wire import KickRejected
 from core.kit.errors import Outage, Refusal
 from core.kit.feature import Task
 from core.kit.services import Services
-from core.kit.tasks import slices
+from core.kit.tasks import delete_in_steps, slices
 
 MOST_AT_ONCE = 100
 """Channels that Kick takes in one question about livestreams."""
@@ -42,12 +42,6 @@ FORGETTABLE_EVENTS = (ChatMessageSent, StreamSeenLive, StreamSeenOffline)
 
 SPARE = timedelta(days=1)
 """Beyond the age at which a delivery is refused, so that its duplicate is always recognised."""
-
-DELETED_AT_ONCE = 1000
-"""Rows in one transaction, so that nothing waits long for a lock."""
-
-MOST_STEPS = 500
-"""In one run; the next run deletes the rest."""
 
 _log = structlog.get_logger(__name__)
 
@@ -157,30 +151,17 @@ def prune(services: Services) -> None:
     kicks_now = client_of(settings).time.now()
     window = timedelta(seconds=settings.webhook_max_age_seconds)
     old = (now if kicks_now is None else min(now, kicks_now)) - window - SPARE
-    _in_steps(services, partial(log.delete_lines, before=logged))
+    delete_in_steps(services, partial(log.delete_lines, before=logged))
     with services.database.begin() as tx:
         log.keep_newest(tx, CHAT, old)
     for kind in FORGETTABLE_KINDS:
-        _in_steps(services, partial(inbox_store.delete_deliveries, kind=kind, before=old))
+        delete_in_steps(services, partial(inbox_store.delete_deliveries, kind=kind, before=old))
     for event in FORGETTABLE_EVENTS:
-        _in_steps(services, partial(inbox_store.delete_events, event=event.__name__, before=old))
+        delete_in_steps(
+            services, partial(inbox_store.delete_events, event=event.__name__, before=old)
+        )
     with services.database.begin() as tx:
         tx.execute(delete(UnattributedDelivery).where(UnattributedDelivery.at < logged))
-
-
-def _in_steps(services: Services, delete_some: Callable[..., int]) -> None:
-    def step() -> int:
-        with services.database.begin() as tx:
-            return delete_some(tx, most=DELETED_AT_ONCE)
-
-    total = 0
-    for _ in range(MOST_STEPS):
-        deleted = step()
-        total += deleted
-        if deleted < DELETED_AT_ONCE:
-            break
-    if total:
-        _log.info("Old rows were deleted", rows=total)
 
 
 TASKS = (

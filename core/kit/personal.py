@@ -71,7 +71,9 @@ _KEYS: Mapping[Holds, str] = {
     "text": """
         actor_picture content deletes edits message profile_picture reason text title user_input
         what why""",
-    "json": "actor before by after gifter follower moderator redeemer sender subscriber target",
+    "json": """
+        actor before by after gifter follower moderator raider redeemer sender subscriber
+        target""",
     "nobody": """
         claimant earlier frozen_at locked missing plan planned_at scopes settings voice wait
         account_id act all amount at badges called_at category channel claim_minutes commitment

@@ -140,6 +140,12 @@ class Settings(BaseSettings):
         description="How Twitch's events arrive: by webhook, which needs OAUTH_BASE_URL; "
         "by a WebSocket that this server opens; `auto` is webhook where that is possible.",
     )
+    twitch_online_message: str | None = Field(
+        None,
+        max_length=500,
+        description="What `python -m core.twitch.eventsub` says in chat once it listens; nothing "
+        "if empty.",
+    )
 
     # Storage
     database_url: SecretStr | None = Field(

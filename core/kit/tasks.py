@@ -45,6 +45,30 @@ def slices(ids: Sequence[T], most: int) -> list[Sequence[T]]:
     return [ids[start : start + most] for start in range(0, len(ids), most)]
 
 
+DELETED_AT_ONCE = 1000
+"""Rows in one transaction, so that nothing waits long for a lock."""
+
+MOST_STEPS = 500
+"""In one run; the next run deletes the rest."""
+
+
+def delete_in_steps(services: Services, delete_some: Callable[..., int]) -> None:
+    """Call `delete_some(tx, most=...)`, which returns how many rows it deleted, until all are."""
+
+    def step() -> int:
+        with services.database.begin() as tx:
+            return delete_some(tx, most=DELETED_AT_ONCE)
+
+    total = 0
+    for _ in range(MOST_STEPS):
+        deleted = step()
+        total += deleted
+        if deleted < DELETED_AT_ONCE:
+            break
+    if total:
+        _log.info("Old rows were deleted", rows=total)
+
+
 class TaskRunner:
     """Runs every task at the start and then at its interval."""
 

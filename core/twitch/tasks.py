@@ -1,6 +1,7 @@
 """Timed work for Twitch: tokens, subscriptions, who is live, names, and old rows."""
 
 from datetime import timedelta
+from functools import partial
 
 from core.guilds import store as guilds
 from core.guilds.store import Channel
@@ -8,7 +9,7 @@ from core.inbox import store as inbox
 from core.kit.errors import Refusal
 from core.kit.feature import Task
 from core.kit.services import Services
-from core.kit.tasks import slices
+from core.kit.tasks import delete_in_steps, slices
 from core.twitch.accounts.connect import FLOWS
 from core.twitch.accounts.tokens import renew_due, validate_all
 from core.twitch.bodies import CHAT, LIVE_POLL, PLATFORM
@@ -19,9 +20,6 @@ from core.twitch.wire import TwitchRejected
 
 KEEP_CHAT = timedelta(days=2)
 """Far beyond the ten minutes after which Twitch's repetitions are refused."""
-
-DELETED_AT_ONCE = 1000
-MOST_STEPS = 500
 
 
 def _is_set_up(services: Services) -> bool:
@@ -78,11 +76,7 @@ def prune(services: Services) -> None:
     """Delete chat and polls that can no longer come again."""
     before = services.clock() - KEEP_CHAT
     for kind in (CHAT, LIVE_POLL):
-        for _step in range(MOST_STEPS):
-            with services.database.begin() as tx:
-                deleted = inbox.delete_deliveries(tx, kind, before, DELETED_AT_ONCE)
-            if deleted < DELETED_AT_ONCE:
-                break
+        delete_in_steps(services, partial(inbox.delete_deliveries, kind=kind, before=before))
 
 
 TASKS = (

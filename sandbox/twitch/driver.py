@@ -27,7 +27,7 @@ class TwitchDriver(Driver):
         answer = self._post("gift", person=person, giftees=named, count=count, **details)
         return list(answer["giftees"])
 
-    def do(self, action: str, **details: object) -> Json:
+    def do(self, action: str, /, **details: object) -> Json:
         """Any other action of `sandbox/twitch/control.py`, such as ``do("raid", viewers=3)``."""
         return self._post(action, **details)
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection, select
 
-from core.bonus_hunt import actions, guessing, outcome, steps
+from core.bonus_hunt import actions, guessing, steps
 from core.bonus_hunt.feature import FEATURE
 from core.bonus_hunt.records import Guess
 from core.bonus_hunt.rules import HuntSettings
@@ -17,6 +17,7 @@ from core.kit.database import cache_of
 from core.kit.errors import Refusal
 from core.kit.feature import ChatRules
 from core.kit.work import run_in_guild
+from core.people import chats
 from core.people.exclusions.actions import exclude_viewer
 from tests.bonus_hunt.scene import HuntGuild
 from tests.slot_calls.scene import NOON
@@ -205,7 +206,7 @@ def test_another_server_is_the_primary_one_of_the_channel(
     guild: HuntGuild, other_guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guild.follow_kick()
-    monkeypatch.setattr(outcome, "find_other", lambda _tx, _guild_id: "Vera's Den")
+    monkeypatch.setattr(chats, "find_other_on_kick", lambda _tx, _guild_id: "Vera's Den")
     guessing_open(guild)
     assert guild.said() == []
 

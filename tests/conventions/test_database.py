@@ -32,6 +32,9 @@ WITHOUT_A_SERVER = {
     "kick_unattributed_deliveries": "what came to our address and nobody knows whose it is",
     "kick_public_keys": "Kick's one signing key",
     "kick_subscriptions": "about a channel, which several servers may follow",
+    "twitch_sockets": "about a channel, which several servers may follow",
+    "twitch_status": "about a channel, which several servers may follow",
+    "twitch_subscriptions": "about a channel, which several servers may follow",
     "wagers_polls": "the installation asks once for all servers",
 }
 """Tables whose rows belong to no single server, and why."""
@@ -44,6 +47,7 @@ NUMBERED = {
 
 ACROSS_SERVERS = {
     "kick_connect_attempts_state": "made at random, so that Kick's answer finds it",
+    "twitch_connect_attempts_state": "made at random, so that Twitch's answer finds it",
     "people_link_attempts_state": "made at random, so that Kick's answer finds it",
     "overlays_keys_digest": "made at random, so that an overlay's address need not name the server",
     "raffle_periods_public_id": "made at random, so that a public page need not name the server",

@@ -24,6 +24,8 @@ _NOBODYS = {
         guild_channel_troubles.missing
         kick_unverified_deliveries.kind
         kick_subscriptions.kind kick_subscriptions.trouble kick_unsent_lines.reason
+        twitch_subscriptions.kind twitch_subscriptions.trouble twitch_sockets.reason
+        twitch_accounts.scopes twitch_accounts.role twitch_connect_attempts.role
         kick_webhook_log.kind kick_webhook_log.outcome outbox_messages.service
         outbox_messages.kind outbox_messages.error guild_audit_log.action guild_settings.key
         people_link_attempts.outcome people_link_log.reason people_panels.trouble
@@ -44,6 +46,8 @@ _NOBODYS = {
         kick_channels.reported_chatroom_id kick_feed_states.chatroom_id
         kick_feed_states.broadcaster_user_id kick_status_checks.broadcaster_user_id
         kick_subscriptions.broadcaster_user_id kick_review_items.channel_id
+        twitch_subscriptions.broadcaster_user_id twitch_status.broadcaster_user_id
+        twitch_sockets.twitch_user_id
         people_panels.emoji
         people_panels.channel_name raffle_periods.prize roles_rewards.name slot_calls.slot
         slot_calls.provider slot_calls.suggestion games.title games.folded_title games.provider
@@ -63,6 +67,7 @@ _NOBODYS = {
         kick_selftests.key kick_unverified_deliveries.subscription_id
         kick_unverified_deliveries.timestamp
         kick_subscriptions.subscription_id kick_webhook_log.delivery_id
+        twitch_subscriptions.subscription_id twitch_subscriptions.place
         kick_webhook_log.subscription_id outbox_messages.carried_by outbox_messages.lease
         outbox_messages.receipt roles_grants.number roles_checks.number wagers_changes.account_id
         wagers_changes.releases watchtime_adjustments.key raffle_entries.source_key
@@ -77,6 +82,9 @@ _NOBODYS = {
         games_catalogues.version slot_calls_panels.message bonus_hunts.message
         logins_sessions.token_hash
         kick_accounts.access_token kick_accounts.refresh_token
+        twitch_accounts.access_token twitch_accounts.refresh_token
+        twitch_connect_attempts.link_id twitch_connect_attempts.state_hash
+        twitch_connect_attempts.verifier
         kick_unverified_deliveries.checked_with
         kick_unverified_deliveries.signature kick_connect_attempts.link_id
         kick_connect_attempts.state_hash

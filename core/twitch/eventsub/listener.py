@@ -83,6 +83,12 @@ class TwitchListener:
         self._trouble = ""
 
     @property
+    def is_connected(self) -> bool:
+        """Whether every socket is up."""
+        accounts = list(self._accounts.values())
+        return bool(accounts) and all(one.socket and one.socket.session_id for one in accounts)
+
+    @property
     def _is_wanted(self) -> bool:
         settings = self._services.settings
         return settings.twitch_client_id is not None and transport_of(settings) == "websocket"
@@ -174,7 +180,7 @@ class TwitchListener:
     def _begin(self, account: _Account) -> None:
         self._accounts[account.user_id] = account
         url = self._services.settings.twitch_eventsub_ws_url
-        account.socket = Socket(url, _Hearing(self, account), self._timing)
+        account.socket = Socket(url, _SocketHandler(self, account), self._timing)
         account.task = asyncio.create_task(account.socket.run())
 
     async def _try_again(self, account: _Account) -> None:
@@ -327,7 +333,7 @@ class TwitchListener:
             )
 
 
-class _Hearing:
+class _SocketHandler:
     """What one socket does with what it hears."""
 
     def __init__(self, listener: TwitchListener, account: _Account) -> None:

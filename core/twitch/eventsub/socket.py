@@ -175,13 +175,13 @@ class Socket:
         """The new connection, which has all subscriptions. The old one is heard until the new one
         has said welcome."""
         opening = asyncio.create_task(self._open(url))
-        hearing = asyncio.create_task(self._read(old, patience))
+        reading = asyncio.create_task(self._read(old, patience))
         try:
-            await asyncio.wait((opening, hearing), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((opening, reading), return_when=asyncio.FIRST_COMPLETED)
             return await opening
         finally:
-            hearing.cancel()
-            await _settle(hearing)
+            reading.cancel()
+            await _settle(reading)
             if not opening.done():
                 opening.cancel()
 

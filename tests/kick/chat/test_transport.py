@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from core.kick import client as client_module
 from core.kick.accounts.store import set_bot
-from core.kick.chat import transport as module
 from core.kick.chat.transport import KickTransport
 from core.kick.client import client_of
 from core.kick.wire import KickRejected
@@ -21,6 +20,7 @@ from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
 from core.kit.words import _
+from core.outbox import chat as module
 from core.outbox.chat import MOST_CHARACTERS, cut
 from core.outbox.records import Outgoing
 from core.outbox.transport import Unsure

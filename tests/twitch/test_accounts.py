@@ -1,0 +1,183 @@
+"""Connecting the streamer's and a bot's account, and what becomes of their tokens."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from core.kit.errors import Outage, Refusal
+from core.kit.oauth_tokens import ReconnectNeeded
+from core.twitch.accounts import connect, tokens
+from core.twitch.accounts.rules import SCOPES
+from core.twitch.client import client_of
+from core.twitch.health import check_accounts, examine
+from core.twitch.wire import TwitchRejected
+from tests.conftest import GUILD, OTHER_GUILD
+from tests.twitch.rig import NORA, VERA, Office, deliver
+
+
+def state_of(office: Office) -> tuple[str, str]:
+    with office.services.database.begin() as tx:
+        [found] = check_accounts(tx, office.clock())
+    return found.state, found.reason
+
+
+def test_streamer_connects_the_channel(office: Office) -> None:
+    account = office.connect()
+    assert (account.twitch_user_id, account.login, account.name) == (NORA, "noraplays", "NoraPlays")
+    assert set(account.scopes) == set(SCOPES["streamer"])
+    sql = "SELECT platform, channel_id, slug FROM guild_channels WHERE guild_id = :guild_id"
+    assert office.rows(sql, guild_id=GUILD) == [("twitch", NORA, "noraplays")]
+    assert state_of(office) == ("ok", "Connected as NoraPlays.")
+    [(kind,)] = office.rows("SELECT kind FROM outbox_messages")
+    assert kind == "twitch.connected"
+
+
+def test_tokens_are_encrypted_at_rest(office: Office) -> None:
+    office.connect()
+    [(sealed, refresh)] = office.rows("SELECT access_token, refresh_token FROM twitch_accounts")
+    token = office.token()
+    assert token not in sealed + refresh
+    assert client_of(office.services.settings).account_of(token).user_id == NORA
+
+
+def test_consent_page_always_asks_and_for_everything_at_once(office: Office) -> None:
+    url = office.depart(office.browser(), office.link())
+    query = parse_qs(urlsplit(url).query)
+    assert query["force_verify"] == ["true"]
+    assert set(query["scope"][0].split()) == set(SCOPES["streamer"])
+    assert query["redirect_uri"] == ["http://localhost:8080/auth/twitch/callback"]
+
+
+def test_who_declines_connects_nothing(office: Office) -> None:
+    page = office.round_trip(office.link(), None)
+    assert page.status_code == 403
+    assert "You declined on Twitch." in page.text
+    assert office.account() is None
+
+
+def test_link_works_once(office: Office) -> None:
+    link = office.link()
+    assert office.round_trip(link).status_code == 200
+    assert office.open(office.browser(), link).status_code == 410
+
+
+def test_answer_in_another_browser_is_refused(office: Office) -> None:
+    back = office.twitch.consent(office.depart(office.browser(), office.link()), "nora")
+    assert office.open(office.browser(), back).status_code == 400
+    assert office.account() is None
+
+
+def test_bot_account_comes_after_the_channel(office: Office) -> None:
+    with pytest.raises(Refusal, match="No Twitch channel"):
+        office.link("bot")
+    office.connect()
+    bot = office.connect("bot", "bot")
+    assert (bot.role, bot.login) == ("bot", "regulars_bot")
+    assert set(bot.scopes) == set(SCOPES["bot"])
+
+
+def test_streamer_is_no_bot_of_their_own(office: Office) -> None:
+    office.connect()
+    page = office.round_trip(office.link("bot"), "nora")
+    assert page.status_code == 409
+    assert "own account" in page.text
+    assert office.account("bot") is None
+
+
+def test_another_channel_replaces_the_first(office: Office) -> None:
+    office.connect("nora")
+    office.connect("vera")
+    sql = "SELECT channel_id FROM guild_channels WHERE guild_id = :guild_id"
+    assert office.rows(sql, guild_id=GUILD) == [(VERA,)]
+
+
+def test_servers_are_separate(office: Office) -> None:
+    office.connect("nora")
+    office.connect("vera", guild_id=OTHER_GUILD)
+    found = "SELECT guild_id, channel_id FROM guild_channels ORDER BY channel_id"
+    assert office.rows(found) == [(GUILD, NORA), (OTHER_GUILD, VERA)]
+
+
+def test_disconnecting_revokes_the_token(office: Office) -> None:
+    office.connect()
+    token = office.token()
+    ended = connect.disconnect(office.services, GUILD, "streamer", 1)
+    assert ended is not None
+    assert ended[1] is True
+    with pytest.raises(TwitchRejected, match="401"):
+        client_of(office.services.settings).validate(token)
+    assert office.account() is None
+    assert connect.disconnect(office.services, GUILD, "streamer", 1) is None
+
+
+# -- tokens ---------------------------------------------------------------------------------------
+
+
+def test_token_is_renewed_before_it_ends(office: Office) -> None:
+    office.connect()
+    before = office.token()
+    office.clock.forward(hours=3, minutes=55)
+    tokens.renew_due(office.services)
+    assert office.token() != before
+
+
+def test_token_that_twitch_rejects_is_renewed_at_once(office: Office) -> None:
+    office.connect()
+    before = office.token()
+    office.twitch.do("tokens", action="expire")
+    tokens.validate_all(office.services)
+    assert office.token() != before
+    assert state_of(office)[0] == "ok"
+
+
+def test_dead_token_asks_for_another_consent_once(office: Office) -> None:
+    office.connect()
+    office.twitch.do("tokens", action="forget")
+    for _time in range(3):
+        tokens.validate_all(office.services)
+    state, reason = state_of(office)
+    assert state == "warn"
+    assert "Twitch has ended the connection of NoraPlays." in reason
+    told = office.rows("SELECT count(*) FROM outbox_messages WHERE kind = 'twitch.reconnect'")
+    assert told == [(1,)]
+    assert office.rows("SELECT access_token, refresh_token FROM twitch_accounts") == [("", "")]
+    with pytest.raises(ReconnectNeeded):
+        tokens.user_token(office.services, GUILD, "streamer")
+    office.connect()
+    assert state_of(office)[0] == "ok"
+
+
+def test_outage_ends_no_connection(office: Office) -> None:
+    office.connect()
+    office.clock.forward(hours=5)
+    office.twitch.fault(token__500=1)
+    with pytest.raises(Outage):
+        tokens.user_token(office.services, GUILD, "streamer")
+    assert tokens.user_token(office.services, GUILD, "streamer")
+
+
+def test_removed_app_is_noticed_by_webhook(office: Office) -> None:
+    office.connect()
+    event = {"client_id": "x", "user_id": str(NORA), "user_login": "n", "user_name": "n"}
+    answer = deliver(office, "user.authorization.revoke", event)
+    assert answer.json == {"status": "revoked"}
+    account = office.account()
+    assert account is not None
+    assert account.state == "reconnect"
+
+
+def test_names_and_scopes_follow_twitch(office: Office) -> None:
+    office.connect()
+    office.twitch.do("rename", person="nora", name="NoraNew")
+    tokens.validate_all(office.services)
+    account = office.account()
+    assert account is not None
+    assert account.login == "noranew"
+
+
+def test_config_without_an_app_says_what_to_set(office: Office) -> None:
+    bare = office.with_settings(twitch_client_id=None)
+    with bare.services.work_in(GUILD) as work:
+        [line] = examine(work, bare.services)
+    assert (line.state, line.found) == ("down", "not set up")
+    assert "TWITCH_CLIENT_ID" in line.remedy

@@ -1,0 +1,175 @@
+"""EventSub by WebSocket, over real sockets."""
+
+import pytest
+
+from core.kit.database import Database
+from core.twitch import store
+from tests.conftest import GUILD, OTHER_GUILD
+from tests.patience import until
+from tests.twitch.rig import FAST, NORA, Office, chat
+
+CHAT = "channel.chat.message"
+
+
+def subscribed(office: Office, most: int = 10) -> None:
+    """Until everything is."""
+    office.twitch.wait_for(lambda found: len(found) == most)
+
+
+def lines(office: Office) -> list[str]:
+    sql = "SELECT body->'message'->>'text' FROM inbox_deliveries WHERE kind = :kind ORDER BY id"
+    return [text for (text,) in office.rows(sql, kind=CHAT)]
+
+
+def heard(office: Office, *wanted: str) -> None:
+    until(lambda: lines(office) == list(wanted), f"{wanted}, but {lines(office)}")
+
+
+def test_events_are_stored(office: Office) -> None:
+    office.connect()
+    with office.listening():
+        subscribed(office)
+        office.twitch.chat("mia", "hello")
+        office.twitch.live()
+        office.twitch.gift("leo", ["mia"])
+        until(lambda: len(office.stored()) == 4, "chat, live, gift and giftee")
+    kinds = [kind for kind, _id in office.stored()]
+    gifts = ["channel.subscription.gift", "channel.subscribe"]
+    assert kinds == [CHAT, "stream.online", *gifts]
+
+
+def test_state_is_shown(office: Office) -> None:
+    office.connect()
+
+    def is_ok() -> bool:
+        with office.services.database.begin() as tx:
+            state = store.find_socket(tx, NORA, office.clock())
+        return state is not None and state.is_ok
+
+    with office.listening() as listener:
+        until(is_ok, "the socket is up")
+        [item] = listener.status()
+        assert (item.state, item.reason) == ("ok", "1 of 1 connected.")
+
+
+def test_move_to_another_connection_loses_and_repeats_nothing(office: Office) -> None:
+    office.connect()
+    with office.listening():
+        subscribed(office)
+        before = {one["id"] for one in office.twitch.subscriptions()}
+        office.twitch.chat("mia", "before")
+        first = office.twitch.state()["eventsub"]["sockets"][0]["id"]
+        assert office.twitch.do("move_sockets") == {"count": 1}
+        until(lambda: first not in str(office.twitch.state()["eventsub"]["sockets"]), "moved")
+        office.twitch.chat("mia", "after")
+        heard(office, "before", "after")
+        assert {one["id"] for one in office.twitch.subscriptions()} == before
+
+
+@pytest.mark.parametrize("code", [4000, 4005, 4007, None])
+def test_lost_connection_is_opened_and_subscribed_again(office: Office, code: int | None) -> None:
+    office.connect()
+    with office.listening():
+        subscribed(office)
+        before = {one["id"] for one in office.twitch.subscriptions()}
+        office.twitch.do("drop_sockets", code=code)
+        office.twitch.wait_for(
+            lambda found: len(found) == 10 and not before & {one["id"] for one in found}
+        )
+        office.twitch.chat("mia", "again")
+        heard(office, "again")
+
+
+def test_silence_ends_the_connection(office: Office) -> None:
+    office.connect()
+    impatient = FAST.__class__(keepalive=10, slack=-9.5, connect=5, pause_factor=0.01)
+    with office.listening(impatient):
+        subscribed(office)
+        before = office.twitch.state()["eventsub"]["sockets"]
+        office.twitch.fault(socket__silent=True)
+        until(lambda: office.twitch.state()["eventsub"]["sockets"] != before, "opened again")
+        office.twitch.fault(socket__silent=False)
+        subscribed(office)
+
+
+def test_repeated_event_is_stored_once(office: Office) -> None:
+    office.connect()
+    with office.listening():
+        subscribed(office)
+        office.twitch.fault(event__duplicate=1)
+        office.twitch.chat("mia", "once")
+        office.twitch.chat("mia", "then")
+        heard(office, "once", "then")
+
+
+def test_type_that_fails_does_not_end_the_others(office: Office) -> None:
+    office.connect()
+    office.twitch.fault(api__only="eventsub", api__409=1)
+    with office.listening():
+        subscribed(office, 9)
+
+        def troubles() -> int:
+            with office.services.database.begin() as tx:
+                return sum(bool(one.trouble) for one in store.list_subscriptions(tx, NORA))
+
+        until(lambda: troubles() == 1, "the one that failed is named")
+
+
+def test_event_of_a_foreign_channel_is_dropped(office: Office) -> None:
+    office.connect()
+    with office.listening():
+        subscribed(office)
+        foreign = chat("foreign", broadcaster_user_id="5100007")
+        office.twitch.do("publish", type=CHAT, event=foreign)
+        office.twitch.chat("mia", "ours")
+        heard(office, "ours")
+
+
+def test_dead_token_of_one_channel_leaves_the_other(office: Office) -> None:
+    office.connect("nora")
+    office.connect("vera", guild_id=OTHER_GUILD)
+    with office.listening():
+        subscribed(office, 20)
+        office.twitch.do("remove_app", person="nora")
+        until(lambda: office.twitch.state()["eventsub"]["sockets"], "sockets")
+        office.twitch.chat("mia", "in Vera's chat", channel="vera")
+        heard(office, "in Vera's chat")
+
+
+def test_two_servers_on_one_channel_need_one_socket(office: Office) -> None:
+    office.connect("nora")
+    office.connect("nora", guild_id=OTHER_GUILD)
+    with office.listening():
+        subscribed(office, 10)
+        office.twitch.chat("mia", "for both")
+        heard(office, "for both")
+        assert len(office.twitch.state()["eventsub"]["sockets"]) == 1
+
+
+def test_connecting_while_listening_is_noticed(office: Office) -> None:
+    with office.listening() as listener:
+        until(lambda: "0 of 0" in listener.status()[0].reason, "listening to nothing")
+        office.connect()
+        subscribed(office)
+
+
+def test_only_one_process_listens(office: Office, postgres_url: str) -> None:
+    office.connect()
+    from dataclasses import replace
+
+    other = replace(office, services=replace(office.services, database=Database(postgres_url)))
+    with office.listening() as first, other.listening() as second:
+        until(lambda: first.is_connected or second.is_connected, "one listens")
+        subscribed(office)
+        assert len(office.twitch.state()["eventsub"]["sockets"]) == 1
+        assert first.is_connected != second.is_connected
+    other.services.database.close()
+
+
+def test_no_socket_where_events_come_by_webhook(office: Office) -> None:
+    office.connect()
+    hooked = office.with_settings(twitch_eventsub="webhook")
+    with hooked.listening() as listener:
+        assert listener.status() == []
+    assert office.rows("SELECT count(*) FROM twitch_sockets") == [(0,)]
+    assert GUILD
