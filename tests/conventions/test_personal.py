@@ -25,7 +25,7 @@ _NOBODYS = {
         kick_unverified_deliveries.kind
         kick_subscriptions.kind kick_subscriptions.trouble kick_unsent_lines.reason
         twitch_subscriptions.kind twitch_subscriptions.trouble twitch_sockets.reason
-        twitch_accounts.scopes twitch_accounts.role twitch_connect_attempts.role
+        twitch_accounts.scopes
         kick_webhook_log.kind kick_webhook_log.outcome outbox_messages.service
         outbox_messages.kind outbox_messages.error guild_audit_log.action guild_settings.key
         people_link_attempts.outcome people_link_log.reason people_panels.trouble

@@ -1,12 +1,15 @@
 """EventSub by WebSocket, over real sockets."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.kit.database import Database
 from core.twitch import store
-from tests.conftest import GUILD, OTHER_GUILD
+from core.twitch.eventsub.socket import SocketTiming
+from tests.conftest import OTHER_GUILD
 from tests.patience import until
-from tests.twitch.rig import FAST, NORA, Office, chat
+from tests.twitch.rig import NORA, Office, chat
 
 CHAT = "channel.chat.message"
 
@@ -82,7 +85,7 @@ def test_lost_connection_is_opened_and_subscribed_again(office: Office, code: in
 
 def test_silence_ends_the_connection(office: Office) -> None:
     office.connect()
-    impatient = FAST.__class__(keepalive=10, slack=-9.5, connect=5, pause_factor=0.01)
+    impatient = SocketTiming(keepalive=10, slack=-9.5, connect=5, pause_factor=0.01)
     with office.listening(impatient):
         subscribed(office)
         before = office.twitch.state()["eventsub"]["sockets"]
@@ -155,8 +158,6 @@ def test_connecting_while_listening_is_noticed(office: Office) -> None:
 
 def test_only_one_process_listens(office: Office, postgres_url: str) -> None:
     office.connect()
-    from dataclasses import replace
-
     other = replace(office, services=replace(office.services, database=Database(postgres_url)))
     with office.listening() as first, other.listening() as second:
         until(lambda: first.is_connected or second.is_connected, "one listens")
@@ -172,4 +173,3 @@ def test_no_socket_where_events_come_by_webhook(office: Office) -> None:
     with hooked.listening() as listener:
         assert listener.status() == []
     assert office.rows("SELECT count(*) FROM twitch_sockets") == [(0,)]
-    assert GUILD
