@@ -135,9 +135,8 @@ def test_admin_says_a_line(office: Office) -> None:
         for wrong in ("", "x" * 501):
             with pytest.raises(Refusal):
                 say_for(work, wrong)
-    assert office.rows(
-        "SELECT payload->>'text' FROM outbox_messages WHERE kind = 'twitch.line'"
-    ) == [("Good evening",)]
+    sql = "SELECT payload->>'text' FROM outbox_messages WHERE kind = 'twitch.line'"
+    assert office.rows(sql) == [("Good evening",)]
 
 
 def test_reason_why_nothing_can_be_said(office: Office) -> None:
