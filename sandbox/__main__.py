@@ -20,7 +20,8 @@ from sandbox.serve import Sandbox, serve
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m sandbox", description="Fake Discord, Kick, Shuffle and drand servers."
+        prog="python -m sandbox",
+        description="Fake Discord, Kick, Twitch, Shuffle and drand servers.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument(

@@ -1,14 +1,21 @@
 """EventSub by WebSocket, over real sockets."""
 
+import threading
 from dataclasses import replace
 
 import pytest
+import requests
+from pydantic import SecretStr
 
 from core.kit.database import Database
+from core.kit.errors import StartError
+from core.kit.settings import Settings
 from core.twitch import store
+from core.twitch.eventsub.__main__ import run
 from core.twitch.eventsub.socket import SocketTiming
 from tests.conftest import OTHER_GUILD
 from tests.patience import until
+from tests.ports import free_port
 from tests.twitch.rig import NORA, Office, chat
 
 CHAT = "channel.chat.message"
@@ -173,3 +180,65 @@ def test_no_socket_where_events_come_by_webhook(office: Office) -> None:
     with hooked.listening() as listener:
         assert listener.status() == []
     assert office.rows("SELECT count(*) FROM twitch_sockets") == [(0,)]
+
+
+# -- the listener alone ---------------------------------------------------------------------------
+
+
+def alone(office: Office, postgres_url: str, **values: object) -> Settings:
+    """The settings of a process that only listens."""
+    given = {"database_url": SecretStr(postgres_url), "host": "127.0.0.1", "port": free_port()}
+    return office.services.settings.model_copy(update=given | values)
+
+
+def test_listener_runs_alone_and_tells_how_it_is(office: Office, postgres_url: str) -> None:
+    office.connect()
+    settings, stopping = alone(office, postgres_url), threading.Event()
+    thread = threading.Thread(target=run, args=(settings, stopping))
+    thread.start()
+    try:
+        subscribed(office)
+        office.twitch.chat("mia", "heard by the one that listens")
+        heard(office, "heard by the one that listens")
+        url = f"http://127.0.0.1:{settings.port}"
+
+        def health() -> dict[str, object]:
+            answer = requests.get(f"{url}/health", timeout=5)
+            assert answer.status_code == 200
+            return dict(answer.json())
+
+        until(lambda: health()["status"] == "ok", "well")
+        assert requests.get(f"{url}/other", timeout=5).status_code == 404
+    finally:
+        stopping.set()
+        thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_listener_alone_says_in_chat_that_it_is_there(office: Office, postgres_url: str) -> None:
+    office.connect()
+    settings = alone(office, postgres_url, twitch_online_message="I am back.")
+    stopping = threading.Event()
+    thread = threading.Thread(target=run, args=(settings, stopping))
+    thread.start()
+    said = "SELECT payload->>'text' FROM outbox_messages WHERE kind = 'twitch.line'"
+    try:
+        until(lambda: office.rows(said) == [("I am back.",)], "a line in the outbox")
+    finally:
+        stopping.set()
+        thread.join(20)
+
+
+@pytest.mark.parametrize(
+    ("missing", "what"),
+    [
+        ({"database_url": None}, "DATABASE_URL"),
+        ({"twitch_client_id": None}, "TWITCH_CLIENT_ID"),
+        ({"twitch_eventsub": "webhook"}, "TWITCH_EVENTSUB"),
+    ],
+)
+def test_listener_alone_says_what_is_missing(
+    office: Office, postgres_url: str, missing: dict[str, object], what: str
+) -> None:
+    with pytest.raises(StartError, match=what):
+        run(alone(office, postgres_url, **missing), threading.Event())
