@@ -37,6 +37,9 @@ from core.twitch.wire import TwitchRejected
 
 SERVICE = "Twitch's WebSocket"
 UPDATE_SECONDS = 5.0
+CONNECTING_SECONDS = 1.0
+"""Between two updates while a socket is not connected."""
+
 STOP_SECONDS = 3.0
 SETTLE_SECONDS = 1.0
 AGAIN_SECONDS = 60.0
@@ -129,7 +132,9 @@ class TwitchListener:
                     self._restart.clear()
                     await self._disconnect()
                 await self._update()
-                await asyncio.to_thread(self._stopping.wait, self._update_seconds)
+                # Somebody may be looking whether it connects.
+                pause = self._update_seconds if self.is_connected else CONNECTING_SECONDS
+                await asyncio.to_thread(self._stopping.wait, min(pause, self._update_seconds))
         finally:
             await self._disconnect()
             writing.cancel()

@@ -5,6 +5,8 @@ const GROUPS = [
   ["kick.webhook", "Kick: webhooks"], ["kick.body", "Kick: webhook contents"],
   ["kick.chat", "Kick: chat"], ["kick.feed", "Kick: realtime feed"],
   ["kick", "Kick: API, tokens, site"],
+  ["twitch.event", "Twitch: events"], ["twitch.webhook", "Twitch: webhooks"],
+  ["twitch.socket", "Twitch: WebSocket"], ["twitch", "Twitch: API, tokens, chat"],
   ["discord.gateway", "Discord: gateway"], ["discord.rest", "Discord: REST"],
   ["discord", "Discord: other"], ["shuffle", "Shuffle"], ["drand", "drand (random numbers)"],
 ];

@@ -11,6 +11,7 @@ import { openModal } from "./modal.js";
 import { DM, View } from "./model.js";
 import { followAddress, loadSession, saveSession } from "./session.js";
 import { tries } from "./tries.js";
+import { twitchPane } from "./twitch.js";
 
 const TICK_MS = 1000;
 const session = loadSession();
@@ -94,6 +95,7 @@ function showModal(id, modal, person, from) {
 
 const discord = discordPane(app);
 const kick = kickPane(app);
+const twitch = twitchPane(app);
 const faults = faultsDrawer(app);
 tries(app);
 
@@ -115,6 +117,7 @@ function draw() {
   drawHealth();
   discord.render(view);
   kick.render(view);
+  twitch.render(view);
   faults.render(view);
 }
 
@@ -146,12 +149,13 @@ byId("people").addEventListener("keydown", (event) => {
   byId("people").querySelector(`[data-person="${next}"]`).focus();
 });
 
-const TABS = ["discord", "kick"];
+const TABS = ["discord", "kick", "twitch"];
 const counts = {};
 
 function drawTabs() {
   byId("panes").dataset.tab = session.tab;
-  const now = { discord: view.messagesOf(view.channel).length, kick: view.chat.length };
+  const now = { discord: view.messagesOf(view.channel).length, kick: view.chat.length,
+    twitch: view.twitchChat.length };
   for (const name of TABS) {
     const tab = byId(`tab-${name}`);
     const open = session.tab === name;
@@ -165,8 +169,9 @@ function drawTabs() {
 for (const name of TABS) {
   byId(`tab-${name}`).addEventListener("click", () => app.go({ tab: name }));
   byId(`tab-${name}`).addEventListener("keydown", (event) => {
-    if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
-    const other = TABS.find((one) => one !== name);
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const other = TABS.at((TABS.indexOf(name) + step) % TABS.length);
     app.go({ tab: other });
     byId(`tab-${other}`).focus();
   });

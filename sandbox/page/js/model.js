@@ -149,6 +149,24 @@ export class View {
     const slug = this.stream?.slug;
     return (this.kick?.chat ?? []).filter((line) => line.channel === slug);
   }
+
+  /* ---- Twitch ------------------------------------------------------------------------------ */
+
+  get twitchStream() {
+    const channels = this.state.twitch?.channels ?? [];
+    const wanted = this.stream?.handle;
+    return channels.find((one) => one.handle === wanted) ?? channels[0] ?? null;
+  }
+
+  get twitchChat() {
+    const handle = this.twitchStream?.handle;
+    return (this.state.twitch?.chat ?? []).filter((line) => line.channel === handle);
+  }
+
+  get twitchName() {
+    const mine = this.state.twitch?.accounts.find((one) => one.handle === this.me);
+    return mine?.name ?? this.person.kick_name;
+  }
 }
 
 /** "Manage Server and Manage Roles" for permission bits in decimal; 0 means administrators. */
