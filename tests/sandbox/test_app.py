@@ -137,13 +137,14 @@ def sandbox() -> Iterator[Sandbox]:
 class TestControlApi:
     def test_state_lists_people_and_services(self, sandbox: Sandbox) -> None:
         state = requests.get(f"{sandbox.base_url}/control/state", timeout=PATIENCE).json()
-        assert state.keys() == {"discord", "kick", "shuffle", "people", "faults"}
+        assert state.keys() == {"discord", "kick", "twitch", "shuffle", "people", "faults"}
         nora = next(person for person in state["people"] if person["handle"] == "nora")
         assert nora["discord_id"] == str(BY_HANDLE["nora"].discord_id)
 
     def test_every_fault_has_a_description(self, sandbox: Sandbox) -> None:
         faults = requests.get(f"{sandbox.base_url}/control/faults", timeout=PATIENCE).json()
-        assert {name.split(".")[0] for name in faults} == {"discord", "drand", "kick", "shuffle"}
+        services = {"discord", "drand", "kick", "shuffle", "twitch"}
+        assert {name.split(".")[0] for name in faults} == services
         for name, fault in faults.items():
             assert fault.keys() == {"value", "kind", "default", "help"}
             assert fault["value"] == fault["default"], name
@@ -206,7 +207,12 @@ ENV = {
     "KICK_SITE_URL", "KICK_CLIENT_ID", "KICK_CLIENT_SECRET", "KICK_CHANNEL", "KICK_BOT_USER_TOKEN",
     "KICK_WEB_URL", "KICK_PUSHER_KEY", "KICK_PUSHER_CLUSTER", "KICK_PUSHER_HOST",
     "SLOT_CALLS_CHANNEL_ID", "RAFFLE_ANNOUNCEMENT_CHANNEL_ID", "DRAND_URL", "DRAND_CHAIN",
-    "SHUFFLE_AFFILIATE_URL", "SHUFFLE_CAMPAIGN_CODE",
+    "SHUFFLE_AFFILIATE_URL", "TWITCH_API_URL",
+    "TWITCH_AUTH_URL",
+    "TWITCH_CLIENT_ID",
+    "TWITCH_CLIENT_SECRET",
+    "TWITCH_EVENTSUB_WS_URL",
+    "SHUFFLE_CAMPAIGN_CODE",
 }  # fmt: skip
 
 

@@ -52,7 +52,7 @@ def agree(link: str, twitch: TwitchDriver, person: str = "nora") -> str:
     page = browser.get(link, timeout=30, headers={"Accept": "text/html"})
     onward = re.search(r'href="([^"]+)"[^>]*>Continue on Twitch', page.text)
     assert onward, page.text
-    address = requests.compat.urljoin(link, html.unescape(onward[1]))  # type: ignore[attr-defined]
+    address = requests.compat.urljoin(link, html.unescape(onward[1]))
     consent = browser.get(address, timeout=30, allow_redirects=False).headers["Location"]
     return browser.get(twitch.consent(consent, person), timeout=30).text
 

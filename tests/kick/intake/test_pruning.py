@@ -10,12 +10,12 @@ from core.inbox import actions as inbox
 from core.inbox.handlers import Handlers
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
-from core.kick import tasks
 from core.kick.events import events_of
 from core.kick.intake import log
 from core.kick.intake.records import LogLine, UnattributedDelivery
 from core.kick.review.tasks import forget
 from core.kick.tasks import prune
+from core.kit import tasks as scheduled
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.services import Services
@@ -139,7 +139,7 @@ def test_last_chat_time_is_known_after_chat_is_deleted(
 def test_pruning_deletes_in_batches(
     services: Services, clean: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "DELETED_AT_ONCE", 3)
+    monkeypatch.setattr(scheduled, "DELETED_AT_ONCE", 3)
     old = NOON - timedelta(days=30)
     for number in range(8):
         deliver(clean, old, "chat.message.sent", chat(created_at=old.isoformat()), number)
@@ -158,8 +158,8 @@ def test_pruning_deletes_in_batches(
 def test_pruning_run_is_bounded(
     services: Services, clean: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "DELETED_AT_ONCE", 1)
-    monkeypatch.setattr(tasks, "MOST_STEPS", 2)
+    monkeypatch.setattr(scheduled, "DELETED_AT_ONCE", 1)
+    monkeypatch.setattr(scheduled, "MOST_STEPS", 2)
     old = NOON - timedelta(days=30)
     with clean.begin() as tx:
         log.add_lines(tx, [line_of(guild_id, old, delivery_id=str(n)) for n in range(5)])
