@@ -322,11 +322,9 @@ class EventSub:
             if code is not None:
                 await session.socket.close(code=code)
                 continue
-            writer = session.socket.get_extra_info("socket")
-            transport = session.socket._req.transport if session.socket._req else None
-            if transport is not None:
-                transport.abort()
-            del writer
+            request = session.socket._req
+            if request is not None and request.transport is not None:
+                request.transport.abort()
         return len(sessions)
 
     def snapshot(self) -> Json:

@@ -16,7 +16,6 @@ from sandbox.people import Person
 from sandbox.twitch.eventsub import EventSub, instant
 from sandbox.twitch.faults import FAULTS
 from sandbox.twitch.models import (
-    BOT_USER_ID,
     CLIENT_ID,
     CLIENT_SECRET,
     REVOKED,
@@ -311,5 +310,3 @@ class FakeTwitch:
 
 FREE = ("stream.online", "stream.offline", "channel.update", "channel.raid")
 """Types that need nobody's permission."""
-
-__all__ = ["BOT_USER_ID", "CLIENT_SECRET", "FakeTwitch"]

@@ -5,7 +5,7 @@ event. So when an attempt may have succeeded, the inbox is searched for the line
 """
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
@@ -87,25 +87,21 @@ class TwitchTransport(ChatTransport):
     def _find(self, message: Outgoing) -> Receipt | None:
         assert message.first_sending_at is not None, "it was claimed"
         text, since = self._text(message), message.first_sending_at - CLOCKS_DIFFER
-
-        def find(work: Work) -> tuple[str | None, bool]:
-            ours = [str(one.twitch_user_id) for one in writers_of(work)]
-            return _find_line(work.tx, message.lane, ours, text, since), _is_heard(work, message)
-
         with self._services.work_in(message.guild_id) as work:
-            message_id, is_heard = find(work)
+            ours = [str(one.twitch_user_id) for one in writers_of(work)]
+            message_id = _find_line(work.tx, message.lane, ours, text, since)
+            arrives = _arrives(work, message)
         if message_id is not None:
             return {"message_id": message_id}
-        if not is_heard or self._services.clock() < message.first_sending_at + COMES_BACK:
-            # Whoever cannot hear the chat does not know; too early is not known either.
-            if self._services.clock() < message.first_sending_at + COMES_BACK:
-                raise Unsure("It is looked for in chat a little later.")
+        if self._services.clock() < message.first_sending_at + COMES_BACK:
+            raise Unsure("It is looked for in chat a little later.")
+        if not arrives:
             raise Refusal(UNKNOWN_OUTCOME)
         return None
 
 
 def _find_line(
-    tx: Connection, lane: str, senders: list[str], text: str, since: object
+    tx: Connection, lane: str, senders: list[str], text: str, since: datetime
 ) -> str | None:
     body = deliveries.c.body
     return tx.scalar(
@@ -121,7 +117,7 @@ def _find_line(
     )
 
 
-def _is_heard(work: Work, message: Outgoing) -> bool:
+def _arrives(work: Work, message: Outgoing) -> bool:
     """Whether the chat's events arrive: something has come since the line was sent."""
     later = deliveries.c.received_at >= message.first_sending_at
     found = select(deliveries.c.id).where(
