@@ -1,6 +1,7 @@
 """EventSub by WebSocket, over real sockets."""
 
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -60,6 +61,22 @@ def test_state_is_shown(office: Office) -> None:
         until(is_ok, "the socket is up")
         [item] = listener.status()
         assert (item.state, item.reason) == ("ok", "1 of 1 connected.")
+
+
+def test_unchanged_state_is_not_written_again(office: Office) -> None:
+    office.connect()
+    checked = "SELECT is_ok, checked_at FROM twitch_sockets"
+    with office.listening():
+        subscribed(office)
+        until(lambda: [ok for ok, _at in office.rows(checked)] == [True], "the socket is up")
+        before = office.rows(checked)
+        office.twitch.chat("mia", "meanwhile")
+        heard(office, "meanwhile")
+        time.sleep(0.5)  # ten updates
+        assert office.rows(checked) == before
+        office.twitch.fault(socket__refuse=3)
+        office.twitch.do("drop_sockets", code=4000)
+        until(lambda: office.rows(checked) != before, "the change is written")
 
 
 def test_move_to_another_connection_loses_and_repeats_nothing(office: Office) -> None:

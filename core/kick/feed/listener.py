@@ -5,17 +5,17 @@ Nothing here decides what counts: frames are stored in the inbox, and that is al
 
 import asyncio
 import math
-import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection as SqlConnection
 
-from core.inbox.buffer import InboxBuffer
+from core.inbox.listener import SETTLE_SECONDS, STOP_SECONDS, SocketListener
 from core.kick.accounts import store as accounts
 from core.kick.accounts.store import list_bot_ids
 from core.kick.feed import frames, store
@@ -28,12 +28,9 @@ from core.kick.feed.store import Followed
 from core.kick.tasks import poll_livestreams
 from core.kit.errors import Outage, Refusal
 from core.kit.health_item import HealthItem
-from core.kit.leader_lock import LeaderLock
 from core.kit.records import PlatformUserId
 from core.kit.services import Services
 
-STOP_SECONDS = 3.0
-SETTLE_SECONDS = 1.0
 WRITE_SECONDS = 15.0
 LIVE_KIND = "feed.live"
 
@@ -49,17 +46,13 @@ class _Compared:
     comparison: Comparison
 
 
-class FeedListener:
+class FeedListener(SocketListener):
     """Started and stopped with the process."""
 
     def __init__(self, services: Services, timing: Timing | None = None) -> None:
-        self._services = services
-        self._settings = services.settings
         self._timing = timing or Timing()
-        self._leader_lock = LeaderLock(services.database, "kick.feed")
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._is_leader = False
+        super().__init__(services, "kick.feed", self._timing.update)
+        self._settings = services.settings
         self._connections: list[Connection] = []
         self._followed: dict[int, Followed] = {}
         self._channels_of_feed: dict[str, list[int]] = {}
@@ -69,58 +62,14 @@ class FeedListener:
         self._written: list[dict[str, object]] = []
         self._written_at = 0.0
         self._not_understood: dict[str, str] = {}
-        self._trouble = ""
-
-    # -- the thread -------------------------------------------------------------------------
 
     @property
     def _is_wanted(self) -> bool:
         return self._settings.use_dual_mode or self._settings.kick_use_kickpython_ws
 
-    def start(self) -> None:
-        """Start listening, unless the settings say not to."""
-        if self._is_wanted:
-            self._thread = threading.Thread(target=self._run, name="kick-feed", daemon=True)
-            self._thread.start()
-
-    def stop(self) -> None:
-        """Disconnect; what was received is stored first."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(STOP_SECONDS)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                asyncio.run(self._listen())
-            except Exception:  # the thread's edge: it survives every bug
-                self._trouble = "Unexpected error; see the log."
-                _log.exception("The feed's listener failed")
-                self._stopping.wait(self._timing.update)
-        self._leader_lock.release()
-
-    async def _listen(self) -> None:
-        # Both belong to this event loop.
-        self._poll_soon = asyncio.Event()
-        self._buffer = InboxBuffer(self._services.database)
-        tasks = [
-            asyncio.create_task(self._buffer.run()),
-            asyncio.create_task(self._poll_when_live()),
-        ]
-        try:
-            while not self._stopping.is_set():
-                for task in tasks:
-                    if task.done():
-                        task.result()  # only a bug ends one: restart instead of missing frames
-                await self._update()
-                await asyncio.to_thread(self._stopping.wait, self._timing.update)
-        finally:
-            await self._disconnect()
-            for task in tasks:
-                task.cancel()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(SETTLE_SECONDS):
-                    await self._buffer.empty()
+    def _other_work(self) -> Sequence[Coroutine[Any, Any, None]]:
+        self._poll_soon = asyncio.Event()  # belongs to this event loop
+        return (self._poll_when_live(),)
 
     # -- connections ------------------------------------------------------------------------
 
@@ -247,7 +196,7 @@ class FeedListener:
         shapes = ", ".join(sorted(self._not_understood))
         if not self._is_wanted:
             reason = "Off (USE_DUAL_MODE): what a webhook loses is not noticed."
-        elif self._thread is None or not self._thread.is_alive():
+        elif not self._is_running:
             return [HealthItem(SERVICE, "warn", "It is not running.")]
         elif not self._is_leader:
             reason = "Another process listens."

@@ -5,6 +5,7 @@ Nothing here decides what counts: events are stored in the inbox, and that is al
 """
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,12 +15,12 @@ from datetime import datetime
 from typing import Any
 
 import structlog
+from sqlalchemy import Connection
 
-from core.inbox.buffer import InboxBuffer
+from core.inbox.listener import STOP_SECONDS, SocketListener
 from core.inbox.store import Delivery
 from core.kit.errors import Outage, Refusal
 from core.kit.health_item import HealthItem
-from core.kit.leader_lock import LeaderLock
 from core.kit.records import PlatformUserId
 from core.kit.services import Services
 from core.twitch import store
@@ -40,8 +41,7 @@ UPDATE_SECONDS = 5.0
 CONNECTING_SECONDS = 1.0
 """Between two updates while a socket is not connected."""
 
-STOP_SECONDS = 3.0
-SETTLE_SECONDS = 1.0
+WRITE_SECONDS = 15.0
 AGAIN_SECONDS = 60.0
 """Until subscriptions that failed are tried again."""
 
@@ -68,22 +68,18 @@ class _Account:
     task: "asyncio.Task[None] | None" = None
 
 
-class TwitchListener:
+class TwitchListener(SocketListener):
     """Started and stopped with the process, or the one part of a process of its own."""
 
     def __init__(
         self, services: Services, timing: SocketTiming | None = None, update: float = UPDATE_SECONDS
     ) -> None:
-        self._services = services
+        super().__init__(services, "twitch.eventsub", update)
         self._timing = timing or SocketTiming()
-        self._update_seconds = update
-        self._leader_lock = LeaderLock(services.database, "twitch.eventsub")
-        self._stopping = threading.Event()
         self._restart = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._is_leader = False
         self._accounts: dict[int, _Account] = {}
-        self._trouble = ""
+        self._written: object = None
+        self._written_at = -math.inf
 
     @property
     def is_connected(self) -> bool:
@@ -96,54 +92,21 @@ class TwitchListener:
         settings = self._services.settings
         return settings.twitch_client_id is not None and transport_of(settings) == "websocket"
 
-    # -- the thread -------------------------------------------------------------------------
-
     def start(self) -> None:
-        """Start listening, unless events come by webhook or no Twitch app is configured."""
         if self._is_wanted:
             self._services.bus.subscribe(RESTART, lambda _message: self._restart.set())
-            self._thread = threading.Thread(target=self._run, name="twitch", daemon=True)
-            self._thread.start()
+        super().start()
 
-    def stop(self) -> None:
-        """Disconnect; what was received is stored first."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(STOP_SECONDS)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                asyncio.run(self._listen())
-            except Exception:  # the thread's edge: it survives every bug
-                self._trouble = "Unexpected error; see the log."
-                _log.exception("Twitch's listener failed")
-                self._stopping.wait(self._update_seconds)
-        self._leader_lock.release()
-
-    async def _listen(self) -> None:
-        self._buffer = InboxBuffer(self._services.database)
-        writing = asyncio.create_task(self._buffer.run())
-        try:
-            while not self._stopping.is_set():
-                if writing.done():
-                    writing.result()  # only a bug ends it: restart instead of missing events
-                if self._restart.is_set():
-                    self._restart.clear()
-                    await self._disconnect()
-                await self._update()
-                # Somebody may be looking whether it connects.
-                pause = self._update_seconds if self.is_connected else CONNECTING_SECONDS
-                await asyncio.to_thread(self._stopping.wait, min(pause, self._update_seconds))
-        finally:
-            await self._disconnect()
-            writing.cancel()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(SETTLE_SECONDS):
-                    await self._buffer.empty()
+    def _pause(self) -> float:
+        # Somebody may be looking whether it connects.
+        is_connecting = bool(self._accounts) and not self.is_connected
+        return min(CONNECTING_SECONDS if is_connecting else math.inf, self._update_seconds)
 
     async def _update(self) -> None:
         """Listen to the channels that are followed now, with the accounts that are connected."""
+        if self._restart.is_set():
+            self._restart.clear()
+            await self._disconnect()
         self._is_leader = await asyncio.to_thread(self._leader_lock.acquire)
         if not self._is_leader:
             await self._disconnect()
@@ -300,7 +263,7 @@ class TwitchListener:
         """One item for the health page. Each account's state is in the database."""
         if not self._is_wanted:
             return []
-        if self._thread is None or not self._thread.is_alive():
+        if not self._is_running:
             return [HealthItem(SERVICE, "warn", "It is not running.")]
         if not self._is_leader:
             return [HealthItem(SERVICE, "ok", "Another process listens.")]
@@ -310,18 +273,26 @@ class TwitchListener:
         return [HealthItem(SERVICE, "ok", f"{up} of {len(self._accounts)} connected.")]
 
     async def _write(self, plans: Sequence[ChannelPlan]) -> None:
-        def write(tx: Any) -> None:
-            store.set_socket_states(tx, list(self._states()))
+        """Store what has changed, and everything now and then, because old states are ignored."""
+        states = list(self._states())
+        shown = [(one.twitch_user_id, one.is_ok, one.reason) for one in states]
+        current, now = (shown, plans), time.monotonic()
+        if current == self._written and now - self._written_at < WRITE_SECONDS:
+            return
+
+        def write(tx: Connection) -> None:
+            store.set_socket_states(tx, states)
             for plan in plans:
                 for kind, trouble in plan.lacking.items():
-                    now = self._services.clock()
+                    at = self._services.clock()
                     store.set_subscription(
-                        tx, plan.channel_id, kind, now, subscription_id=None, trouble=trouble
+                        tx, plan.channel_id, kind, at, subscription_id=None, trouble=trouble
                     )
             store.forget_channels_but(tx, [plan.channel_id for plan in plans])
 
         with suppress(Outage):
             await self._services.database.run(write)
+            self._written, self._written_at = current, now
 
     def _states(self) -> Iterator[SocketState]:
         now = self._services.clock()

@@ -429,7 +429,7 @@ def test_failed_helper_thread_is_restarted(
         until(lambda: "feed.gifts" in inbox_kinds(clean))
         kick.offline()
         until(lambda: _looks(clean), "a look who is live")
-    assert [line["event"] for line in logged].count("The feed's listener failed") == 1
+    assert [line["event"] for line in logged].count("A listener failed") == 1
 
 
 def _looks(database: Database) -> int:
