@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, select
 
 from core.guilds import store as guilds
 from core.guilds.actions import setting
@@ -33,7 +33,7 @@ from core.kit.services import Services
 from core.kit.settings import Settings
 from core.kit.words import _, plural
 from core.kit.work import ACROSS_GUILDS, Work, read_records
-from core.outbox.records import messages
+from core.outbox.chat import check_chat as check_chat_of
 
 
 def check_webhooks(tx: Connection, now: datetime) -> list[HealthItem]:
@@ -212,7 +212,7 @@ def examine(
         _account(account, channel, work.now),
         *_webhooks(work, channel.channel_id),
         _feed(work, services.settings, channel.channel_id),
-        _chat(work, services),
+        check_chat_of(work, PLATFORM, why_unable_to_send(work, services), _("can speak")),
         *filter(None, [find_selftest(work)]),
         _live(work, channel.channel_id),
         *_admin_channel(work),
@@ -287,22 +287,6 @@ def _feed(work: Work, settings: Settings, broadcaster_user_id: int) -> Line:
         how = "down" if settings.kick_use_kickpython_ws else "warn"
         remedy = _("It is tried again by itself. Missing numbers come with `/sync_kick`.")
     return Line("feed", how, state.summary, state.received_at, remedy, _("last event"))
-
-
-def _chat(work: Work, services: Services) -> Line:
-    ours = (messages.c.guild_id == work.guild_id) & (messages.c.service == "kick")
-    is_sent = (messages.c.state == "sent") & messages.c.receipt.has_key("message_id")
-    said = select(func.max(messages.c.sent_at)).where(ours, is_sent).scalar_subquery()
-    newest = select(messages.c.state, messages.c.error, said.label("last")).where(ours)
-    row = work.tx.execute(newest.order_by(messages.c.id.desc()).limit(1)).first()
-    last, dated = row.last if row else None, _("last said")
-    reason = why_unable_to_send(work, services)
-    if reason is not None:
-        return Line("chat", "down", _("nothing can be said"), last, reason, dated)
-    if row is not None and row.state != "sent" and row.error is not None:
-        again = _("It is tried again, or `/health` offers to.")
-        return Line("chat", "warn", row.error, last, again, dated)
-    return Line("chat", "ok", _("can speak"), last, dated=dated)
 
 
 def find_selftest(work: Work) -> Line | None:

@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate, takewhile
 from typing import Any
 
+from sqlalchemy import func, select
+
 from core.kit.database import Database
+from core.kit.health_item import CheckLine
 from core.kit.services import Services
-from core.kit.words import speak
+from core.kit.words import _, speak
+from core.kit.work import Work
 from core.outbox import store as outbox
-from core.outbox.records import Outgoing
+from core.outbox.records import Outgoing, messages
 
 MOST_CHARACTERS = 500
 """The limit of Kick and of Twitch, in code points."""
@@ -29,6 +33,27 @@ from moderators. A busy chat would not read faster."""
 UNKNOWN_OUTCOME = "It is unknown whether this line reached the chat, so it is not sent again."
 
 Renderer = Callable[[Mapping[str, Any]], str]
+
+
+def check_chat(work: Work, platform: str, unable: str | None, able: str) -> CheckLine:
+    """How writing in the server's chat on a platform is.
+
+    Args:
+        unable: why nothing can be said, or None.
+        able: what is found if all is well.
+    """
+    ours = (messages.c.guild_id == work.guild_id) & (messages.c.service == platform)
+    is_sent = (messages.c.state == "sent") & messages.c.receipt.has_key("message_id")
+    said = select(func.max(messages.c.sent_at)).where(ours, is_sent).scalar_subquery()
+    newest = select(messages.c.state, messages.c.error, said.label("last")).where(ours)
+    row = work.tx.execute(newest.order_by(messages.c.id.desc()).limit(1)).first()
+    last, dated = row.last if row else None, _("last said")
+    if unable is not None:
+        return CheckLine("chat", "down", _("nothing can be said"), last, unable, dated)
+    if row is not None and row.state != "sent" and row.error is not None:
+        again = _("It is tried again, or `/health` offers to.")
+        return CheckLine("chat", "warn", row.error, last, again, dated)
+    return CheckLine("chat", "ok", able, last, dated=dated)
 
 
 class ChatTransport:

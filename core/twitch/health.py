@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from core.guilds import store as guilds
 from core.guilds.store import Channel
@@ -13,7 +13,7 @@ from core.kit.oauth_tokens import ReconnectNeeded
 from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work
-from core.outbox.records import messages
+from core.outbox.chat import check_chat
 from core.twitch import store
 from core.twitch.accounts import store as accounts
 from core.twitch.accounts.actions import find_account, find_channel
@@ -156,20 +156,9 @@ def _subscriptions(work: Work, channel: Channel) -> list[CheckLine]:
 
 
 def _chat(work: Work) -> CheckLine:
-    ours = (messages.c.guild_id == work.guild_id) & (messages.c.service == PLATFORM)
-    is_sent = (messages.c.state == "sent") & messages.c.receipt.has_key("message_id")
-    said = select(func.max(messages.c.sent_at)).where(ours, is_sent).scalar_subquery()
-    newest = select(messages.c.state, messages.c.error, said.label("last")).where(ours)
-    row = work.tx.execute(newest.order_by(messages.c.id.desc()).limit(1)).first()
-    last, dated = row.last if row else None, _("last said")
-    reason = why_unable_to_send(work)
-    if reason is not None:
-        return CheckLine("chat", "down", _("nothing can be said"), last, reason, dated)
-    if row is not None and row.state != "sent" and row.error is not None:
-        again = _("It is tried again, or `/health` offers to.")
-        return CheckLine("chat", "warn", row.error, last, again, dated)
-    found = _("can speak as {name}").format(name=writers_of(work)[0].name)
-    return CheckLine("chat", "ok", found, last, dated=dated)
+    writers = writers_of(work)
+    able = _("can speak as {name}").format(name=writers[0].name) if writers else ""
+    return check_chat(work, PLATFORM, why_unable_to_send(work), able)
 
 
 def _live(work: Work, channel: Channel) -> CheckLine:

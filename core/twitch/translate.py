@@ -74,8 +74,46 @@ def _events(body: Any, guild_id: int, context: Context) -> Iterator[Event]:
                 language=body.language or "",
                 **channel,
             )
+        case bodies.Subscribed() | bodies.Resubscribed() | bodies.Gift() | bodies.Cheer():
+            yield from _support(body, channel, context)
+        case bodies.Raid():
+            yield events.ChannelRaided(
+                key=context.message_id,
+                at=context.sent_at,
+                raider=events.Person(
+                    user_id=body.from_broadcaster_user_id,
+                    name=body.from_broadcaster_user_name or "",
+                ),
+                viewers=body.viewers,
+                **channel,
+            )
+        case bodies.Ban():
+            moderator = None
+            if body.moderator_user_id is not None:
+                name = body.moderator_user_name or ""
+                moderator = events.Person(user_id=body.moderator_user_id, name=name)
+            yield events.ViewerBanned(
+                key=f"{body.user_id}|{body.banned_at.isoformat()}",
+                at=body.banned_at,
+                viewer=body.person,
+                moderator=moderator,
+                reason=body.reason or "",
+                until=body.ends_at,
+                **channel,
+            )
+        case _:
+            raise TypeError(f"no event for {type(body).__name__}")
+
+
+def _support(
+    body: bodies.Subscribed | bodies.Resubscribed | bodies.Gift | bodies.Cheer,
+    channel: _Channel,
+    context: Context,
+) -> Iterator[Event]:
+    """Subscriptions, gifts and cheers."""
+    match body:
         case bodies.Subscribed():
-            # Each giftee is told of as well, and counts with the gift.
+            # Each giftee comes as a subscriber, too, and counts with the gift.
             if not body.is_gift:
                 yield events.SubscriptionStarted(
                     # Nobody subscribes twice on one day to the same tier.
@@ -105,33 +143,6 @@ def _events(body: Any, guild_id: int, context: Context) -> Iterator[Event]:
                     message=body.message or "",
                     **channel,
                 )
-        case bodies.Raid():
-            yield events.ChannelRaided(
-                key=context.message_id,
-                at=context.sent_at,
-                raider=events.Person(
-                    user_id=body.from_broadcaster_user_id,
-                    name=body.from_broadcaster_user_name or "",
-                ),
-                viewers=body.viewers,
-                **channel,
-            )
-        case bodies.Ban():
-            moderator = None
-            if body.moderator_user_id is not None:
-                name = body.moderator_user_name or ""
-                moderator = events.Person(user_id=body.moderator_user_id, name=name)
-            yield events.ViewerBanned(
-                key=f"{body.user_id}|{body.banned_at.isoformat()}",
-                at=body.banned_at,
-                viewer=body.person,
-                moderator=moderator,
-                reason=body.reason or "",
-                until=body.ends_at,
-                **channel,
-            )
-        case _:
-            raise TypeError(f"no event for {type(body).__name__}")
 
 
 def _chat_line(

@@ -309,4 +309,4 @@ class FakeTwitch:
 
 
 FREE = ("stream.online", "stream.offline", "channel.update", "channel.raid")
-"""Types that need nobody's permission."""
+"""Types that need no permission."""

@@ -125,7 +125,7 @@ def test_gift_counts_once(tx: Connection) -> None:
     assert len({one.key for one in gifts}) == 5
     assert all(isinstance(one, SubGifted) and one.gifter == MADCATS for one in gifts)
     assert len({one.drop for one in gifts}) == 1
-    # Each giftee is told of as a subscriber, too.
+    # Each giftee comes as a subscriber, too.
     assert told(tx, "channel.subscribe", someone(tier="1000", is_gift=True)) == []
 
 
@@ -136,7 +136,7 @@ def test_gift_has_the_same_keys_under_another_message(tx: Connection) -> None:
     assert [one.key for one in first] == [one.key for one in second]
 
 
-def test_anonymous_gifts_are_nobodys_and_distinct(tx: Connection) -> None:
+def test_anonymous_gifts_have_no_giver_and_are_distinct(tx: Connection) -> None:
     nobody = someone(user_id=None, user_login=None, user_name=None, total=1, tier="1000")
     nobody |= {"cumulative_total": None, "is_anonymous": True}
     [first] = told(tx, "channel.subscription.gift", nobody, message_id="a")
@@ -168,7 +168,7 @@ def test_cheer_raid_ban_and_title(tx: Connection) -> None:
     assert (changed.title, changed.category) == ("New", "Slots")
 
 
-def test_anonymous_cheer_is_nobodys(tx: Connection) -> None:
+def test_anonymous_cheer_is_no_event(tx: Connection) -> None:
     nobody = someone(user_id=None, user_name=None, user_login=None, bits=1, is_anonymous=True)
     assert told(tx, "channel.cheer", nobody) == []
 
