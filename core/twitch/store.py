@@ -90,6 +90,12 @@ def set_subscription(
     )
 
 
+def list_channels_of(tx: Connection, subscription_id: str) -> list[int]:
+    """The channel that a subscription is about; none if it is not known."""
+    found = select(EventSubscription.broadcaster_user_id)
+    return list(tx.scalars(found.where(EventSubscription.subscription_id == subscription_id)))
+
+
 def end_subscription(tx: Connection, subscription_id: str, trouble: str, now: datetime) -> None:
     """Twitch has ended it."""
     table = table_of(EventSubscription)

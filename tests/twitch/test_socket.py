@@ -12,9 +12,10 @@ from core.kit.database import Database
 from core.kit.errors import StartError
 from core.kit.settings import Settings
 from core.twitch import store
+from core.twitch.eventsub import listener
 from core.twitch.eventsub.__main__ import run
 from core.twitch.eventsub.socket import SocketTiming
-from tests.conftest import OTHER_GUILD
+from tests.conftest import GUILD, OTHER_GUILD
 from tests.patience import until
 from tests.ports import free_port
 from tests.twitch.rig import NORA, Office, chat
@@ -57,9 +58,9 @@ def test_state_is_shown(office: Office) -> None:
             state = store.find_socket(tx, NORA, office.clock())
         return state is not None and state.is_ok
 
-    with office.listening() as listener:
+    with office.listening() as listening:
         until(is_ok, "the socket is up")
-        [item] = listener.status()
+        [item] = listening.status()
         assert (item.state, item.reason) == ("ok", "1 of 1 connected.")
 
 
@@ -142,6 +143,53 @@ def test_type_that_fails_does_not_end_the_others(office: Office) -> None:
         until(lambda: troubles() == 1, "the one that failed is named")
 
 
+def test_subscription_that_twitch_ends_is_made_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "AGAIN_SECONDS", 0.0)
+    office.connect()
+    with office.listening():
+        subscribed(office)
+        before = {one["id"] for one in office.twitch.subscriptions()}
+        office.twitch.do("end_subscription", type=CHAT, status="version_removed")
+        office.twitch.wait_for(
+            lambda found: len(found) == 10 and {one["id"] for one in found} != before
+        )
+        office.twitch.chat("mia", "still here")
+        heard(office, "still here")
+
+
+def test_subscription_whose_answer_was_lost_is_found(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "AGAIN_SECONDS", 0.0)
+    office.connect()
+    office.twitch.fault(api__only="eventsub", api__lost_answer=1)
+
+    def is_known() -> bool:
+        with office.services.database.begin() as tx:
+            known = store.list_subscriptions(tx, NORA)
+        return len(known) == 10 and all(one.subscription_id for one in known)
+
+    with office.listening():
+        until(is_known, "every subscription is known")
+        assert len(office.twitch.subscriptions()) == 10
+
+
+def test_renewed_token_of_another_server_keeps_the_socket(office: Office) -> None:
+    office.connect("nora")
+    office.connect("nora", guild_id=OTHER_GUILD)
+    with office.listening():
+        subscribed(office)
+        before = office.twitch.state()["eventsub"]["sockets"]
+        renewed = "UPDATE twitch_accounts SET refreshed_at = now() WHERE guild_id = :g RETURNING 1"
+        office.rows(renewed, g=GUILD)
+        office.twitch.chat("mia", "meanwhile")
+        heard(office, "meanwhile")
+        time.sleep(0.5)  # ten updates
+        assert office.twitch.state()["eventsub"]["sockets"] == before
+
+
 def test_event_of_a_foreign_channel_is_dropped(office: Office) -> None:
     office.connect()
     with office.listening():
@@ -174,8 +222,8 @@ def test_two_servers_on_one_channel_need_one_socket(office: Office) -> None:
 
 
 def test_connecting_while_listening_is_noticed(office: Office) -> None:
-    with office.listening() as listener:
-        until(lambda: "0 of 0" in listener.status()[0].reason, "listening to nothing")
+    with office.listening() as listening:
+        until(lambda: "0 of 0" in listening.status()[0].reason, "listening to nothing")
         office.connect()
         subscribed(office)
 
@@ -194,8 +242,8 @@ def test_only_one_process_listens(office: Office, postgres_url: str) -> None:
 def test_no_socket_where_events_come_by_webhook(office: Office) -> None:
     office.connect()
     hooked = office.with_settings(twitch_eventsub="webhook")
-    with hooked.listening() as listener:
-        assert listener.status() == []
+    with hooked.listening() as listening:
+        assert listening.status() == []
     assert office.rows("SELECT count(*) FROM twitch_sockets") == [(0,)]
 
 

@@ -201,10 +201,10 @@ class TwitchListener(SocketListener):
             )
         )
 
-    def subscribe(self, account: _Account, session_id: str) -> list[Wanted]:
+    def subscribe(self, account: _Account, session_id: str) -> None:
         """Make the subscriptions that a session lacks; one that fails does not end the others, and
         is tried again."""
-        services, failed = self._services, []
+        services = self._services
         account.tried_at = time.monotonic()
         for channel_id, one in account.wanted:
             if (channel_id, one.kind) in account.done:
@@ -214,7 +214,6 @@ class TwitchListener(SocketListener):
                 subscription_id = self._subscribe_one(account, one, session_id)
             except (TwitchRejected, Refusal, Outage) as error:
                 trouble = f"It could not be subscribed: {error}."
-                failed.append(one)
             else:
                 account.done.add((channel_id, one.kind))
             with services.database.begin() as tx:
@@ -229,7 +228,6 @@ class TwitchListener(SocketListener):
                 )
         if account.wanted and not account.done:
             raise Outage("Twitch", "no subscription could be made")
-        return failed
 
     def _subscribe_one(self, account: _Account, one: Wanted, session_id: str) -> str:
         services, client = self._services, client_of(self._services.settings)
@@ -242,9 +240,15 @@ class TwitchListener(SocketListener):
         try:
             return subscribe(token)
         except TwitchRejected as rejected:
-            if rejected.status != 401:
+            if rejected.status == 401:
+                return subscribe(refresh_after_401(services, *account.key, token))
+            if rejected.status != 409:
                 raise
-        return subscribe(refresh_after_401(services, *account.key, token))
+            # It exists: the answer that said so was lost.
+            for known in client.list_subscriptions(token):
+                if known.session_id == session_id and one.is_met_by(known):
+                    return known.id
+            raise
 
     def catch_up(self) -> None:
         """After a gap: who is live?"""
@@ -253,8 +257,12 @@ class TwitchListener(SocketListener):
         except (Outage, Refusal) as expected:
             _log.info("Who is live could not be asked", reason=str(expected))
 
-    def end(self, subscription: dict[str, Any]) -> None:
-        """Twitch has ended a subscription."""
+    def end(self, account: _Account, subscription: dict[str, Any]) -> None:
+        """Twitch has ended a subscription; it is made again, if that is still allowed."""
+        ended = str(subscription.get("id") or "")
+        with self._services.database.begin() as tx:
+            channel_ids = store.list_channels_of(tx, ended)
+        account.done -= {(one, str(subscription.get("type"))) for one in channel_ids}
         revocations.on_subscription_ended(self._services, subscription)
 
     # -- status -----------------------------------------------------------------------------
@@ -320,10 +328,11 @@ class _SocketHandler:
         self._listener.hear(self._account, message_id, sent_at, payload)
 
     def revoked(self, subscription: dict[str, Any]) -> None:
-        asyncio.get_running_loop().run_in_executor(None, self._listener.end, subscription)
+        asyncio.get_running_loop().run_in_executor(
+            None, self._listener.end, self._account, subscription
+        )
 
-    async def connected(self, session_id: str) -> Sequence[Wanted]:
+    async def connected(self, session_id: str) -> None:
         self._account.done.clear()
-        failed = await asyncio.to_thread(self._listener.subscribe, self._account, session_id)
+        await asyncio.to_thread(self._listener.subscribe, self._account, session_id)
         await asyncio.to_thread(self._listener.catch_up)
-        return failed

@@ -30,11 +30,12 @@ def list_plans(tx: Connection, transport: Transport) -> list[ChannelPlan]:
 
 def keys_of(tx: Connection) -> dict[int, tuple[object, ...]]:
     """Twitch user id -> key of the account whose token to use, of those that are connected; of
-    several the one that was renewed last."""
+    several servers' the one that was connected last. Renewing a token changes nothing here, or the
+    socket would be opened again each time."""
     usable: dict[int, TwitchAccount] = {}
     for account in list_accounts(tx):
         best = usable.get(account.twitch_user_id)
-        is_newer = best is None or best.refreshed_at < account.refreshed_at
+        is_newer = best is None or best.connected_at < account.connected_at
         if account.state == "connected" and is_newer:
             usable[account.twitch_user_id] = account
     return {user_id: (one.guild_id, one.role) for user_id, one in usable.items()}

@@ -5,7 +5,6 @@ so whoever connects again asks for everything that may have changed.
 """
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -17,7 +16,6 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from core.kit import strict_json
 from core.kit.errors import Outage, backoff
 from core.twitch.bodies import read_instant
-from core.twitch.eventsub.rules import Wanted
 
 CLOSE_CODES = {
     4000: "Twitch had an error",
@@ -63,9 +61,9 @@ class Handler(Protocol):
     def revoked(self, subscription: dict[str, Any]) -> None:
         """Twitch has ended a subscription."""
 
-    async def connected(self, session_id: str) -> Sequence[Wanted]:
-        """A new session, which has no subscriptions yet: make them; returns those that failed and
-        should be tried again with the next connection. Also ask for what was missed."""
+    async def connected(self, session_id: str) -> None:
+        """A new session, which has no subscriptions yet: make them, and ask for what was missed.
+        Raises Outage if none could be made."""
 
 
 class _Over(Exception):
