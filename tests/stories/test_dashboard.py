@@ -21,6 +21,19 @@ pytestmark = pytest.mark.browser
 
 AXE = (PACKAGES / "axe-core" / "axe.min.js").read_text()
 DESK = ViewportSize(width=1280, height=800)
+CHANGE = 'document.body.dispatchEvent(new CustomEvent("changed-slot_calls"))'
+HOLD_NEXT_ANSWER = """() => {
+  const fetch = window.fetch;
+  window.fetch = async (...request) => {
+    window.fetch = fetch;
+    const answer = await fetch(...request);
+    const body = await answer.text();
+    await new Promise((resolve) => { window.release = resolve; });
+    return new Response(body, { status: answer.status, headers: answer.headers });
+  };
+}"""
+"""The next part of the page to load has its answer, but does not get it before
+`window.release()`."""
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +108,22 @@ def test_overview_draws_its_chart_again_while_chat_runs(
             stage.kick.chat("leo", "hello")
         expect(page.locator("#viewers canvas[data-drawn]")).to_be_visible()
     stage.kick.offline()
+
+
+def test_change_while_a_part_loads_is_not_lost(stage: Stage, browser: Browser, login: Path) -> None:
+    with clean_page(browser, viewport=DESK, storage_state=login) as page:
+        page.route("**/live?*", lambda route: route.fulfill(status=204))  # changes come from here
+        page.goto(address(stage, "slot_calls"))
+        page.evaluate(HOLD_NEXT_ANSWER)
+        page.evaluate(CHANGE)
+        until(lambda: page.evaluate("typeof window.release") == "function", "a held answer")
+        wants(stage, "Money Train")
+        until(lambda: "Money Train" in page.request.get(page.url).text(), "the request")
+        page.evaluate(CHANGE)
+        page.evaluate("window.release()")
+        row = page.get_by_role("row", name="Money Train")
+        row.get_by_role("button", name="Skip").click()
+        expect(row).to_have_count(0)
 
 
 def test_two_moderators_cannot_close_a_request_twice(
