@@ -3,6 +3,7 @@ several processes, which stores what it receives in the inbox."""
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
@@ -19,7 +20,7 @@ SETTLE_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
 
-class SocketListener:
+class SocketListener(ABC):
     """Base of listeners. A subclass says what to connect to; it is started and stopped with the
     process.
 
@@ -41,21 +42,21 @@ class SocketListener:
     # -- what a subclass says ---------------------------------------------------------------
 
     @property
+    @abstractmethod
     def _is_wanted(self) -> bool:
         """Whether the settings ask for it."""
-        raise NotImplementedError
 
     def _other_work(self) -> Sequence[Coroutine[Any, Any, None]]:
         """What else runs on the event loop, beside storing."""
         return ()
 
+    @abstractmethod
     async def _update(self) -> None:
         """Connect to what there is now, or to nothing if another process listens."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def _disconnect(self) -> None:
         """End every connection."""
-        raise NotImplementedError
 
     def _pause(self) -> float:
         """Seconds until the next update."""

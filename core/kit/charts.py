@@ -70,6 +70,15 @@ def payout_chart(
     axes.set_xlim(0.4 - margin, len(values) + 0.6 + margin)
     axes.set_ylim(bottom=0)
     _label(axes, places, names)
+    _style(axes)
+    figure.tight_layout()
+    file = io.BytesIO()
+    canvas.print_figure(file, format="png", facecolor=_SURFACE)
+    return file.getvalue()
+
+
+def _style(axes: "Axes") -> None:
+    """Faint lines across, no frame, and the legend at the right above the chart."""
     axes.tick_params(colors=_DIM, length=0)
     axes.grid(axis="y", color=_GRID, linewidth=0.8)
     axes.set_axisbelow(True)
@@ -84,10 +93,6 @@ def payout_chart(
         labelcolor=_TEXT,
         fontsize=11,
     )
-    figure.tight_layout()
-    file = io.BytesIO()
-    canvas.print_figure(file, format="png", facecolor=_SURFACE)
-    return file.getvalue()
 
 
 def _label(axes: "Axes", places: Sequence[int], names: Sequence[str]) -> None:
