@@ -126,6 +126,26 @@ def test_change_while_a_part_loads_is_not_lost(stage: Stage, browser: Browser, l
         expect(row).to_have_count(0)
 
 
+def test_part_stays_when_it_cannot_be_loaded_again(
+    stage: Stage, browser: Browser, login: Path
+) -> None:
+    with clean_page(browser, viewport=DESK, storage_state=login) as page:
+        page.route("**/live?*", lambda route: route.fulfill(status=204))
+        page.goto(address(stage, "slot_calls"))
+        page.route(page.url, lambda route: route.fulfill(status=502, body="<p>Bad gateway</p>"))
+        for _ in range(2):
+            with page.expect_response(page.url):
+                page.evaluate(CHANGE)
+        page.unroute(page.url)
+        expect(page.get_by_role("heading", name="Queue")).to_be_visible()
+        wants(stage, "Reactoonz")
+        until(lambda: "Reactoonz" in page.request.get(page.url).text(), "the request")
+        page.evaluate(CHANGE)
+        row = page.get_by_role("row", name="Reactoonz")
+        row.get_by_role("button", name="Skip").click()
+        expect(row).to_have_count(0)
+
+
 def test_two_moderators_cannot_close_a_request_twice(
     stage: Stage, browser: Browser, login: Path
 ) -> None:
