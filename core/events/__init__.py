@@ -169,6 +169,18 @@ class StreamChanged(_ChannelEvent):
     language: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsMissed(_ChannelEvent):
+    """After a gap: events of the channel may have been lost, so whoever needs a complete list asks
+    the platform for it. `key` names the gap; the first connection is one, too.
+
+    Attributes:
+        since: when the last event before the gap was received; None if there was none.
+    """
+
+    since: datetime | None = None
+
+
 # -- support --------------------------------------------------------------------------------------
 
 
