@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, aliased
 from core.kit.crypto import fingerprint
 from core.kit.database import key_of
 from core.kit.personal import Account, Subject, pseudonym_of
-from core.kit.records import GuildRecord
+from core.kit.records import GuildRecord, ViewerId
 from core.kit.work import Work
 from core.people.records import GuildAccount, Link, Tombstone, Viewer
 
@@ -193,7 +193,7 @@ def list_newest_links(work: Work, most: int) -> Sequence[tuple[Link, str]]:
 def add_link(
     tx: Connection, guild_id: int, discord_id: int, platform: str, viewer_id: int, now: datetime
 ) -> None:
-    """Link an account with a member; both must be free."""
+    """Link an account with a member; both must be free. Hold `Lock.LINKS`."""
     tx.execute(
         insert(Link).values(
             guild_id=guild_id,
@@ -203,10 +203,12 @@ def add_link(
             linked_at=now,
         )
     )
+    _set_person(tx, guild_id, discord_id, viewer_id)
 
 
 def end_link(tx: Connection, link: Link) -> bool:
-    """Delete this link; False if it is gone already, even if the two were linked again since."""
+    """Delete this link; False if it is gone already, even if the two were linked again since. Hold
+    `Lock.LINKS`."""
     ended = tx.execute(
         delete(Link).where(
             Link.guild_id == link.guild_id,
@@ -215,7 +217,56 @@ def end_link(tx: Connection, link: Link) -> bool:
             Link.linked_at == link.linked_at,
         )
     )
-    return ended.rowcount == 1
+    if ended.rowcount == 1:
+        _set_person(tx, link.guild_id, link.discord_id, link.viewer_id)
+        return True
+    return False
+
+
+# -- people ---------------------------------------------------------------------------------------
+
+# The accounts of a person are those that one member has linked. Of them the first known one
+# represents the person, whatever was linked first: so a person depends on nothing but the links.
+_SET_PERSON = text("""
+    UPDATE people_viewers AS v SET represented_by = NULLIF(theirs.first, v.viewer_id)
+      FROM (SELECT viewer_id, min(viewer_id) OVER () AS first FROM people_links AS l
+             WHERE l.guild_id = :guild_id AND discord_id = :discord_id
+            UNION ALL
+            SELECT :viewer_id, NULL
+             WHERE NOT EXISTS (SELECT FROM people_links AS l
+                                WHERE l.guild_id = :guild_id AND viewer_id = :viewer_id)) AS theirs
+     WHERE v.guild_id = :guild_id AND v.viewer_id = theirs.viewer_id
+       AND v.represented_by IS DISTINCT FROM NULLIF(theirs.first, v.viewer_id)
+""")
+
+
+def _set_person(tx: Connection, guild_id: int, discord_id: int, viewer_id: int) -> None:
+    """This account was linked with the member, or unlinked."""
+    key = {"guild_id": guild_id, "discord_id": discord_id, "viewer_id": viewer_id}
+    tx.execute(_SET_PERSON, key)
+
+
+def list_accounts_of(tx: Connection, guild_id: int, viewer_id: int) -> Sequence[Viewer]:
+    """All accounts of the person whose account this is; the one that represents them first.
+
+    In a statement over many rows join `people_viewers` and group by its `person_id`.
+    """
+    person = _select_person(guild_id, viewer_id).scalar_subquery()
+    is_theirs = (Viewer.viewer_id == person) | (Viewer.represented_by == person)
+    theirs = select(Viewer).where(Viewer.guild_id == guild_id, is_theirs)
+    with Session(tx, join_transaction_mode="rollback_only") as session:
+        return session.scalars(theirs.order_by(Viewer.viewer_id)).all()
+
+
+def get_person(tx: Connection, guild_id: int, viewer_id: int) -> ViewerId:
+    """The viewer id of the account that represents this account's person; itself if no other
+    account of theirs is linked."""
+    return tx.execute(_select_person(guild_id, viewer_id)).scalar_one()
+
+
+def _select_person(guild_id: int, viewer_id: int) -> Select[tuple[ViewerId]]:
+    v = aliased(Viewer)
+    return select(v.person_id).where(v.guild_id == guild_id, v.viewer_id == viewer_id)
 
 
 # -- /forgetme ------------------------------------------------------------------------------------

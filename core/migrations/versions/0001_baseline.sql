@@ -806,12 +806,17 @@ CREATE TABLE people_viewers (
 	name TEXT NOT NULL, 
 	folded_name TEXT NOT NULL, 
 	named_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	represented_by BIGINT, 
+	person_id BIGINT GENERATED ALWAYS AS (COALESCE(represented_by, viewer_id)) STORED NOT NULL, 
 	CONSTRAINT people_viewers_key PRIMARY KEY (guild_id, viewer_id), 
 	CONSTRAINT people_viewers_one_per_account UNIQUE (guild_id, platform, platform_user_id), 
-	CONSTRAINT people_viewers_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+	CONSTRAINT people_viewers_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT people_viewers_represented_by FOREIGN KEY(guild_id, represented_by) REFERENCES people_viewers (guild_id, viewer_id)
 );
 
 CREATE INDEX people_viewers_by_name ON people_viewers (guild_id, folded_name);
+
+CREATE INDEX people_viewers_represented ON people_viewers (guild_id, represented_by) WHERE represented_by IS NOT NULL;
 
 COMMENT ON COLUMN people_viewers.platform_user_id IS 'below zero once forgotten';
 
@@ -820,6 +825,10 @@ COMMENT ON COLUMN people_viewers.name IS 'as its owner writes it now';
 COMMENT ON COLUMN people_viewers.folded_name IS 'for comparing';
 
 COMMENT ON COLUMN people_viewers.named_at IS 'when the name was seen';
+
+COMMENT ON COLUMN people_viewers.represented_by IS 'the first known of the accounts that one member has linked; empty for that itself';
+
+COMMENT ON COLUMN people_viewers.person_id IS 'the same for all accounts of a person: the viewer id of one of them';
 
 ALTER TABLE people_viewers ALTER COLUMN guild_id SET STATISTICS 0;
 

@@ -365,6 +365,7 @@ def forget(work: Work, subject: Subject) -> None:
 
 def _end_link(work: Work, link: Link) -> bool:
     """False if it is gone already, even if the two were linked again since."""
+    work.lock(Lock.LINKS)
     if not people.end_link(work.tx, link):
         return False
     inbox.publish(
