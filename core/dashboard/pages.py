@@ -55,6 +55,7 @@ from core.kit.web import word
 from core.kit.words import _
 from core.kit.work import Work
 from core.logins import actions as sessions
+from core.people.linking.platforms import list_offered
 from core.people.store import list_links
 
 LOGINS = RateLimitItemPerMinute(20)
@@ -365,7 +366,8 @@ class Dashboard:
             accounts = list_links(work, discord_id)
             viewer_ids = [one.viewer_id for one in accounts]
             cards = cards_of(work, self.features, discord_id, viewer_ids)
-            return {"accounts": accounts, "cards": cards}
+            linkable = list_offered(work, page.services.settings)
+            return {"accounts": accounts, "cards": cards, "linkable": linkable}
 
         parts = [f"{one.name}/me.html" for one in self.features if one.me is not None]
         return page.render("dashboard/me.html", **page.run(load), parts=parts)

@@ -144,6 +144,7 @@ class LinkAttempt(OAuthAttempt, kw_only=True):
     )
     discord_handle: Mapped[str] = mapped_column(info=holds("name"), comment="unique on Discord")
     avatar_url: Mapped[str] = mapped_column(info=holds("text"))
+    platform: Mapped[str] = mapped_column(comment="whose account is to be linked")
     by_dm: Mapped[bool] = mapped_column(comment="the member takes direct messages from us")
     outcome: Mapped[str | None] = mapped_column(
         default=None, comment="linked, or why not; empty while it is open"

@@ -20,7 +20,7 @@ from core.kit.records import GuildRecord, ViewerId
 from core.kit.work import Work
 from core.people.records import GuildAccount, Link, Tombstone, Viewer
 
-KICK = "kick"
+_PLATFORMS = ("kick", "twitch")
 
 R = TypeVar("R", bound=GuildRecord)
 
@@ -115,10 +115,25 @@ def set_viewer(
 
 
 def find_by_name(tx: Connection, guild_id: int, name: str) -> Viewer | None:
-    """The viewer with this name; of several, the one who was last seen with it."""
-    named = Viewer.folded_name == fold(name)
-    found = select(Viewer).where(Viewer.guild_id == guild_id, named)
-    return _first(tx, found.order_by(Viewer.named_at.desc()).limit(1))
+    """The viewer with this name, or `kick:name` or `twitch:name`; of several, the one who was last
+    seen with it."""
+    return next(iter(list_by_name(tx, guild_id, name)), None)
+
+
+def list_by_name(tx: Connection, guild_id: int, name: str) -> Sequence[Viewer]:
+    """The viewer of each platform who was last seen with this name, or with the name of
+    `kick:name` or `twitch:name`; the newest first."""
+    platform, sign, on_platform = name.strip().partition(":")
+    found = select(Viewer).where(Viewer.guild_id == guild_id)
+    if sign and platform.casefold() in _PLATFORMS:
+        found = found.where(Viewer.platform == platform.casefold())
+        name = on_platform
+    found = found.where(Viewer.folded_name == fold(name)).order_by(Viewer.named_at.desc())
+    with Session(tx, join_transaction_mode="rollback_only") as session:
+        newest: dict[str, Viewer] = {}
+        for viewer in session.scalars(found.limit(MOST_FOUND)):
+            newest.setdefault(viewer.platform, viewer)
+    return list(newest.values())
 
 
 MOST_FOUND = 50
@@ -149,10 +164,12 @@ def get_viewer(tx: Connection, guild_id: int, viewer_id: int) -> Viewer:
 # -- links ----------------------------------------------------------------------------------------
 
 
-def find_link(work: Work, discord_id: int, platform: str = KICK) -> Link | None:
-    """The member's account on this platform."""
-    theirs = (Link.discord_id == discord_id) & (Link.platform == platform)
-    return _first(work.tx, select(Link).where(Link.guild_id == work.guild_id, theirs))
+def find_link(work: Work, discord_id: int, platform: str | None = None) -> Link | None:
+    """The member's account on this platform; on any, the one that represents them."""
+    theirs = select(Link).where(Link.guild_id == work.guild_id, Link.discord_id == discord_id)
+    if platform is not None:
+        theirs = theirs.where(Link.platform == platform)
+    return _first(work.tx, theirs.order_by(Link.viewer_id).limit(1))
 
 
 def find_link_of_viewer(work: Work, viewer_id: int) -> Link | None:
@@ -178,8 +195,8 @@ def list_links(work: Work, discord_id: int) -> Sequence[Link]:
 
 
 def find_links(work: Work, discord_ids: Collection[int]) -> dict[int, Link]:
-    """Discord id -> the account of that member, for those who have linked one."""
-    theirs = select(Link).where(Link.discord_id.in_(discord_ids))
+    """Discord id -> the account that represents that member, for those who have linked one."""
+    theirs = select(Link).where(Link.discord_id.in_(discord_ids)).order_by(Link.viewer_id.desc())
     return {link.discord_id: link for link in work.scalars(theirs)}
 
 

@@ -838,6 +838,7 @@ CREATE TABLE people_link_attempts (
 	discord_name TEXT NOT NULL, 
 	discord_handle TEXT NOT NULL, 
 	avatar_url TEXT NOT NULL, 
+	platform TEXT NOT NULL, 
 	by_dm BOOLEAN NOT NULL, 
 	outcome TEXT, 
 	link_id TEXT NOT NULL, 
@@ -858,6 +859,8 @@ CREATE INDEX people_link_attempts_unsettled ON people_link_attempts (finished_at
 COMMENT ON COLUMN people_link_attempts.discord_name IS 'as shown in the server, when they asked';
 
 COMMENT ON COLUMN people_link_attempts.discord_handle IS 'unique on Discord';
+
+COMMENT ON COLUMN people_link_attempts.platform IS 'whose account is to be linked';
 
 COMMENT ON COLUMN people_link_attempts.by_dm IS 'the member takes direct messages from us';
 
@@ -900,7 +903,8 @@ CREATE TABLE people_link_log (
 	at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	kind TEXT NOT NULL, 
 	discord_id BIGINT NOT NULL, 
-	kick_name TEXT NOT NULL, 
+	platform TEXT NOT NULL, 
+	name TEXT NOT NULL, 
 	reason TEXT, 
 	actor BIGINT, 
 	CONSTRAINT people_link_log_key PRIMARY KEY (guild_id, id), 
@@ -912,7 +916,9 @@ CREATE INDEX people_link_log_newest ON people_link_log (guild_id, id DESC);
 
 CREATE INDEX people_link_log_of_member ON people_link_log (guild_id, discord_id);
 
-COMMENT ON COLUMN people_link_log.kick_name IS 'empty while the account was not known';
+COMMENT ON COLUMN people_link_log.platform IS 'of the account';
+
+COMMENT ON COLUMN people_link_log.name IS 'empty while the account was not known';
 
 COMMENT ON COLUMN people_link_log.reason IS 'why linking failed';
 
