@@ -356,18 +356,24 @@ COMMENT ON COLUMN twitch_sockets.received_at IS 'the newest event';
 
 CREATE TABLE logins_sessions (
 	token_hash TEXT NOT NULL, 
-	discord_id BIGINT NOT NULL, 
+	discord_id BIGINT, 
+	twitch_user_id BIGINT, 
 	name TEXT NOT NULL, 
 	avatar_url TEXT NOT NULL, 
 	guild_ids BIGINT[] NOT NULL, 
 	began_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	seen_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT logins_sessions_key PRIMARY KEY (token_hash)
+	CONSTRAINT logins_sessions_key PRIMARY KEY (token_hash), 
+	CONSTRAINT logins_sessions_somebody CHECK (num_nonnulls(discord_id, twitch_user_id) > 0)
 );
 
 CREATE INDEX logins_sessions_of_person ON logins_sessions (discord_id);
 
 COMMENT ON COLUMN logins_sessions.token_hash IS 'SHA-256 of the random token in the cookie';
+
+COMMENT ON COLUMN logins_sessions.discord_id IS 'empty for who logged in with Twitch';
+
+COMMENT ON COLUMN logins_sessions.twitch_user_id IS 'empty for who logged in with Discord';
 
 COMMENT ON COLUMN logins_sessions.guild_ids IS 'servers that they were in when they logged in';
 
@@ -457,6 +463,7 @@ CREATE TABLE guild_audit_log (
 	id BIGINT GENERATED ALWAYS AS IDENTITY, 
 	at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
 	actor BIGINT NOT NULL, 
+	streamer_id BIGINT, 
 	action TEXT NOT NULL, 
 	target TEXT DEFAULT '' NOT NULL, 
 	before JSONB NOT NULL, 
@@ -466,6 +473,10 @@ CREATE TABLE guild_audit_log (
 );
 
 CREATE INDEX guild_audit_log_newest ON guild_audit_log (guild_id, id DESC);
+
+COMMENT ON COLUMN guild_audit_log.actor IS '0 for the bot, and with streamer_id';
+
+COMMENT ON COLUMN guild_audit_log.streamer_id IS 'Twitch user id of the streamer who did it, signed in with Twitch';
 
 COMMENT ON COLUMN guild_audit_log.action IS 'feature first, such as slot_calls.block';
 
@@ -748,6 +759,7 @@ CREATE TABLE twitch_connect_attempts (
 	role TEXT NOT NULL, 
 	asked_by BIGINT NOT NULL, 
 	asked_by_name TEXT NOT NULL, 
+	streamer_id BIGINT, 
 	link_id TEXT NOT NULL, 
 	asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	state_hash TEXT, 
@@ -759,6 +771,8 @@ CREATE TABLE twitch_connect_attempts (
 	CONSTRAINT twitch_connect_attempts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
 	CONSTRAINT twitch_connect_attempts_role CHECK (role IN ('streamer', 'bot'))
 );
+
+COMMENT ON COLUMN twitch_connect_attempts.streamer_id IS 'Twitch user id of the streamer who asked, signed in with Twitch';
 
 COMMENT ON COLUMN twitch_connect_attempts.link_id IS 'random, inside the signed link';
 
