@@ -34,7 +34,8 @@ _NOBODYS = {
         kick_review_items.gift_name
         guild_permissions.command_group overlays_keys.kind""",
     "a platform, a time zone": """
-        guild_channels.platform people_viewers.platform people_links.platform
+        guild_channels.platform people_link_attempts.platform people_link_log.platform
+        people_viewers.platform people_links.platform
         people_tombstones.platform slot_calls.platform wagers_accounts.platform
         wagers_polls.platform watchtime_offline_checks.platform watchtime_days.platform
         watchtime_limits.time_zone watchtime_streams.platform""",

@@ -1484,7 +1484,7 @@ COMMENT ON COLUMN watchtime_days.present IS 'union of the windows of this day';
 
 COMMENT ON COLUMN watchtime_days.spoke_at IS 'the newest message';
 
-COMMENT ON COLUMN watchtime_days.counted IS 'the part of present * live that a daily limit left; empty where nothing was cut';
+COMMENT ON COLUMN watchtime_days.counted IS 'the part of present * live that a daily limit and the other accounts of the person left; empty where nothing was cut';
 
 COMMENT ON COLUMN watchtime_days.watched IS 'length of what counts, to the microsecond; always computed whole, never added';
 
@@ -1738,6 +1738,7 @@ CREATE TABLE raffle_balances (
 	period INTEGER NOT NULL, 
 	tickets BIGINT NOT NULL, 
 	left_out BOOLEAN DEFAULT 'false' NOT NULL, 
+	listed_as BIGINT, 
 	viewer_id BIGINT NOT NULL, 
 	CONSTRAINT raffle_balances_once PRIMARY KEY (guild_id, period, viewer_id), 
 	CONSTRAINT raffle_balances_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
@@ -1748,6 +1749,8 @@ CREATE TABLE raffle_balances (
 COMMENT ON COLUMN raffle_balances.tickets IS 'the sum of the viewer''s entries';
 
 COMMENT ON COLUMN raffle_balances.left_out IS 'not in the frozen list, because not allowed to win at that moment';
+
+COMMENT ON COLUMN raffle_balances.listed_as IS 'whose line of the frozen list has these tickets; empty if it is the viewer''s own';
 
 ALTER TABLE raffle_balances ALTER COLUMN guild_id SET STATISTICS 0;
 
