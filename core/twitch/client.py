@@ -348,7 +348,7 @@ class TwitchClient:
     def create_reward(
         self, token: str, broadcaster_id: int, fields: Mapping[str, Any]
     ) -> CustomReward:
-        """Make a reward, with the fields as Twitch names them. Raises `NoAnswer` if it may exist."""
+        """Make a reward; the fields are named as in Twitch's API."""
         params = {"broadcaster_id": str(broadcaster_id)}
         answer = self._ask("POST", _REWARDS, token, params=params, json=dict(fields))
         with as_documented():

@@ -129,8 +129,9 @@ def _events(body: Any, guild_id: int, context: Context) -> Iterator[Event]:
                 **channel,
             )
         case bodies.Redeemed():
+            status = _STATUSES.get(body.status, "pending")
             yield events.RewardRedeemed(
-                key=f"{body.id}|{_STATUSES.get(body.status, 'pending')}",
+                key=f"{body.id}|{status}",
                 at=context.sent_at,
                 redemption_id=body.id,
                 reward_id=body.reward.id,
@@ -138,7 +139,7 @@ def _events(body: Any, guild_id: int, context: Context) -> Iterator[Event]:
                 cost=body.reward.cost,
                 redeemer=body.person,
                 user_input=body.user_input or "",
-                status=_STATUSES.get(body.status, "pending"),
+                status=status,
                 **channel,
             )
         case bodies.CustomReward():

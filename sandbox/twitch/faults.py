@@ -4,8 +4,10 @@ from sandbox.faults import FaultTable
 
 FAULTS: FaultTable = {
     "twitch.api.only": ("", "API faults only affect paths that contain this text (empty: all)."),
+    "twitch.api.400": (0, "The next N API requests answer 400."),
     "twitch.api.401": (0, "The next N API requests answer 401 for a valid token."),
     "twitch.api.403": (0, "The next N API requests answer 403."),
+    "twitch.api.404": (0, "The next N API requests answer 404."),
     "twitch.api.409": (0, "The next N API requests answer 409."),
     "twitch.api.422": (0, "The next N API requests answer 422."),
     "twitch.api.425": (0, "The next N API requests answer 425."),
