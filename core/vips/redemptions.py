@@ -2,6 +2,9 @@
 received → granting → granted → fulfilled, or refunding → refunded."""
 
 from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
 
 from core.events import RewardRedeemed
 from core.guilds.actions import load_settings
@@ -13,7 +16,7 @@ from core.people.store import list_links_with
 from core.twitch.client import Redemption as Listed
 from core.vips import actions, rewards, store
 from core.vips.actions import Account, begin, channel_of, log, meet, prolong, state_of, wake
-from core.vips.records import KnownVip, Redemption, Session
+from core.vips.records import Activity, KnownVip, Redemption, Reward, Session
 from core.vips.rules import Reason, Redeemer, VipSettings, rejection
 from core.watchtime.standings import get_watched
 
@@ -121,12 +124,7 @@ def _extend(work: Work, redemption: Redemption, session: Session, minutes: int) 
     redemption.decided_at, redemption.session = work.now, session.number
     redemption.result = "extended"
     was_waiting = session.state == "granting"
-    details = {
-        "reward": redemption.reward,
-        "redemption_id": redemption.redemption_id,
-        "cost": redemption.cost,
-    }
-    prolong(work, session, minutes, **details)
+    prolong(work, session, minutes, **_details(redemption))
     if was_waiting or session.state == "granting":
         redemption.state = "granting"
     else:
@@ -135,37 +133,50 @@ def _extend(work: Work, redemption: Redemption, session: Session, minutes: int) 
 
 def note_granted(work: Work, session: Session) -> None:
     """Twitch has made them VIP: what they paid for it can be fulfilled. Hold the lock."""
+    was_revived = session.started_at is not None
     actions.confirm(work, session)
     waiting = store.waiting_for(work, session.number)
     for redemption in waiting:
         redemption.result = redemption.result or "granted"
         _settle(work, redemption)
-    first = next((one for one in waiting if one.result == "granted"), None)
-    if waiting and first is None:
-        return  # extended while it was being ended
-    reward = work.find(rewards.Reward, first.reward) if first else None
-    log(
-        work,
-        "granted",
-        session,
-        minutes=session.minutes,
-        reward=first.reward if first else None,
-        redemption_id=first.redemption_id if first else "",
-        cost=first.cost if first else 0,
-    )
+    if was_revived:
+        return  # it was extended while it was being ended, which was told
+    paid = next((one for one in waiting if one.result == "granted"), None)
+    reward = work.find(Reward, paid.reward) if paid else None
+    details = _details(paid) if paid else {}
+    log(work, "granted", session, minutes=session.minutes, **details)
     title = reward.title if reward else ""
     actions.tell_chat(work, session, "granted", session.minutes or 0, title, str(session.number))
+
+
+def _details(redemption: Redemption) -> dict[str, Any]:
+    return {
+        "reward": redemption.reward,
+        "redemption_id": redemption.redemption_id,
+        "cost": redemption.cost,
+    }
+
+
+def refund_orphans(work: Work) -> None:
+    """Give back what was paid for VIP that was taken away before Twitch had confirmed it."""
+    over = select(Session.number).where(Session.state.in_(("ended", "failed")))
+    orphans = select(Redemption).where(Redemption.state == "granting", Redemption.session.in_(over))
+    if work.scalar(orphans.limit(1)) is None:
+        return
+    work.lock(Lock.VIPS)
+    for redemption in work.scalars(orphans).all():
+        refund(work, redemption, "revoked")
 
 
 def note_failed(work: Work, session: Session, reason: str) -> None:
     """Twitch does not make them VIP: who paid for it gets their points back. Hold the lock."""
     for redemption in store.waiting_for(work, session.number):
         refund(work, redemption, reason)
-    actions.fail(work, session, reason if reason != "other_server" else "refused")  # type: ignore[arg-type]
+    actions.fail(work, session, reason)  # type: ignore[arg-type]
 
 
 def _settle(work: Work, redemption: Redemption) -> None:
-    reward = work.find(rewards.Reward, redemption.reward)
+    reward = work.find(Reward, redemption.reward)
     is_ours = reward is not None and reward.is_ours and reward.state in ("on", "deleting")
     redemption.state = "granted" if is_ours else "closed"
     redemption.attempts, redemption.try_at = 0, work.now
@@ -174,7 +185,7 @@ def _settle(work: Work, redemption: Redemption) -> None:
 
 def refund(work: Work, redemption: Redemption, reason: str) -> None:
     """Give the points back, and say why. Hold the lock."""
-    reward = work.find(rewards.Reward, redemption.reward)
+    reward = work.find(Reward, redemption.reward)
     is_ours = reward is not None and reward.is_ours and reward.state in ("on", "deleting")
     redemption.state = "refunding" if is_ours else "closed"
     redemption.reason, redemption.decided_at, redemption.result = reason, work.now, ""
@@ -196,9 +207,9 @@ def note_settled(work: Work, redemption_id: str, status: str) -> None:
         redemption.state = "fulfilled"
         return
     redemption.state = "refunded"
-    reward = work.find(rewards.Reward, redemption.reward)
-    entry = actions.Activity(
-        number=work.next_number(actions.Activity.number),
+    reward = work.find(Reward, redemption.reward)
+    entry = Activity(
+        number=work.next_number(Activity.number),
         viewer_id=redemption.viewer_id,
         at=work.now,
         act="refunded",

@@ -42,7 +42,7 @@ Reason = Literal[
     "broadcaster",
     "unknown",
     "refused",
-    "other_server",
+    "revoked",
 ]
 """Why somebody does not get VIP."""
 
@@ -257,7 +257,7 @@ def reason_words(reason: str) -> str:
         "broadcaster": _("it is your own channel."),
         "unknown": _("Twitch does not know this account."),
         "refused": _("Twitch does not allow it for this account."),
-        "other_server": _("this reward belongs to another server."),
+        "revoked": _("a moderator took VIP away."),
     }
     return words.get(reason, _("it did not work."))
 

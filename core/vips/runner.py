@@ -316,6 +316,7 @@ class _GuildRun:
         self._in_work(redemptions.take_listed, reward.number, listed)
 
     def _decide(self) -> None:
+        self._in_work(redemptions.refund_orphans)
         due = self._in_work(store.list_due_redemptions, "received", MOST_AT_ONCE)
         if not due:
             return

@@ -106,7 +106,7 @@ class Redemption:
 @dataclass
 class Channel:
     """``subscribers``: user id -> tier and whether it was a gift. ``slots`` are for VIPs,
-    0: not unlocked. ``changes``: when VIPs were added and removed, for the limit of ten in ten seconds."""
+    0: not unlocked. ``changes``: when VIPs were changed, for the limit of ten in ten seconds."""
 
     owner: Account
     stream: Stream | None = None
