@@ -168,12 +168,16 @@ def list_activity(
     """Entries of the log, newest first."""
     wanted = wanted or ActivityFilter()
     found = select(Activity).order_by(Activity.number.desc()).limit(most)
-    criteria = {
-        Activity.viewer_id == wanted.viewer_id: wanted.viewer_id is not None,
-        Activity.act == wanted.act: bool(wanted.act),
-        Activity.source == wanted.source: bool(wanted.source),
-        Activity.at >= wanted.since: wanted.since is not None,
-        Activity.at < wanted.until: wanted.until is not None,
-        Activity.number < wanted.before: wanted.before is not None,
-    }
-    return work.scalars(found.where(*(one for one, is_given in criteria.items() if is_given))).all()
+    if wanted.viewer_id is not None:
+        found = found.where(Activity.viewer_id == wanted.viewer_id)
+    if wanted.act:
+        found = found.where(Activity.act == wanted.act)
+    if wanted.source:
+        found = found.where(Activity.source == wanted.source)
+    if wanted.since is not None:
+        found = found.where(Activity.at >= wanted.since)
+    if wanted.until is not None:
+        found = found.where(Activity.at < wanted.until)
+    if wanted.before is not None:
+        found = found.where(Activity.number < wanted.before)
+    return work.scalars(found).all()

@@ -132,7 +132,7 @@ def test_full_channel_pauses_and_resumes(scene: Scene) -> None:
     assert [one["what"] for one in scene.posts("vips.alert")] == ["full"]
     scene.do(actions.revoke, scene.session.number)
     scene.work(2)
-    assert not scene.do(store.get_reward, reward.number).pause != "no"
+    assert scene.do(store.get_reward, reward.number).pause == "no"
     shown, other = scene.twitch_reward(), scene.twitch_reward("Other")
     assert shown is not None
     assert other is not None
