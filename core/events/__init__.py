@@ -408,7 +408,7 @@ class RolesChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RaffleWon(Event):
-    """The winner of a raffle is final. `key` is the raffle and the place.
+    """A winner has claimed their prize. `key` is the raffle and the place.
 
     Attributes:
         viewer_id: of the account that won.
