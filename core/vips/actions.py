@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from core.events import Person
 from core.guilds.actions import audit, load_settings, name_of
@@ -80,6 +80,7 @@ def meet(work: Work, account: Account) -> int:
 
 
 def default_minutes(work: Work) -> int:
+    """How long somebody is VIP, where nothing else is said."""
     return load_settings(work, VipSettings).default_hours * 60
 
 
@@ -296,6 +297,7 @@ def confirm(work: Work, session: Session) -> None:
 
 
 def note_known(work: Work, session: Session) -> None:
+    """They are on Twitch's list now."""
     if work.find(KnownVip, session.viewer_id) is None:
         known = KnownVip(
             viewer_id=session.viewer_id,
@@ -406,6 +408,7 @@ def log(
 
 
 def viewer_name(work: Work, viewer_id: int) -> str:
+    """Their current name."""
     return viewers.get_viewer(work.tx, work.guild_id, viewer_id).name
 
 
@@ -446,7 +449,8 @@ def list_to_warn(work: Work, percent: int, now: datetime) -> list[Session]:
         Session.state == "active",
         Session.warned_at.is_(None),
         Session.ends_at > now,
-        Session.ends_at - (Session.ends_at - Session.started_at) * (1 - percent / 100) <= now,
+        func.extract("epoch", now - Session.started_at) * 100
+        >= func.extract("epoch", Session.ends_at - Session.started_at) * percent,
     )
     return list(work.scalars(active.order_by(Session.number).limit(100)))
 

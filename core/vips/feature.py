@@ -22,7 +22,6 @@ from core.kit.privacy import personal_data
 from core.kit.words import N_
 from core.kit.work import ACROSS_GUILDS, chat_action, event_action, read_records
 from core.vips import messages, sources
-from core.vips.cron import pages
 from core.vips.discord import VipButton, Vips, render_log
 from core.vips.records import (
     Activity,
@@ -35,6 +34,7 @@ from core.vips.records import (
 from core.vips.redemptions import on_redeemed
 from core.vips.rules import VipSettings
 from core.vips.runner import VipRunner
+from core.vips.webhooks import pages
 
 LATE = timedelta(minutes=10)
 

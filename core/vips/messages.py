@@ -8,6 +8,7 @@ import discord
 from core.kit.clock import parse_instant
 from core.kit.discord_ui import Tone, ago, card, lines, safe
 from core.kit.words import _, plural
+from core.outbox.discord_transport import Rendered
 from core.vips.records import KnownVip, Reward, Session
 from core.vips.rules import filled, reason_words, short_duration
 
@@ -93,15 +94,15 @@ def log_entry(payload: Mapping[str, Any]) -> discord.Embed:
     return card(f"{icon} {title}", lines(told), tone=tone, footer=footer)
 
 
-def warning(payload: Mapping[str, Any]) -> discord.Embed:
+def warning(payload: Mapping[str, Any]) -> Rendered:
     """Direct message: VIP is about to end."""
     when = ago(parse_instant(payload["ends_at"]))
     body = _("Your VIP in the Twitch channel of **{server}** ends {when}.")
     text = body.format(server=safe(payload["server"]), when=when)
-    return card("⌛ " + _("Your VIP ends soon"), text, tone="twitch")
+    return Rendered(card("⌛ " + _("Your VIP ends soon"), text, tone="twitch"))
 
 
-def alert(payload: Mapping[str, Any]) -> discord.Embed:
+def alert(payload: Mapping[str, Any]) -> Rendered:
     """Something that the streamer has to know."""
     title, what = safe(payload.get("title", "")), payload["what"]
     told = {
@@ -129,7 +130,7 @@ def alert(payload: Mapping[str, Any]) -> discord.Embed:
         ),
     }
     heading, body = told[what]
-    return card("⚠️ " + heading, body, tone="warning")
+    return Rendered(card("⚠️ " + heading, body, tone="warning"))
 
 
 def vips(live: Sequence[Session], manual: Sequence[KnownVip]) -> discord.Embed:

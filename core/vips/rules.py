@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from core.kit.discord_ui import duration
 from core.kit.errors import Refusal
 from core.kit.guild_settings import GuildSettings, channel, choice, number, switch, text
 from core.kit.words import _
@@ -297,11 +296,6 @@ def extended(ends_at: datetime, now: datetime, minutes: int) -> datetime:
     return max(ends_at, now) + timedelta(minutes=minutes)
 
 
-def warn_at(started_at: datetime, ends_at: datetime, percent: int) -> datetime | None:
-    """When to warn somebody; None for never."""
-    return started_at + (ends_at - started_at) * percent / 100 if percent else None
-
-
 def checked_minutes(minutes: int) -> int:
     """Raises Refusal if nobody can be VIP for so long."""
     if not LEAST_MINUTES <= minutes <= MOST_MINUTES:
@@ -342,7 +336,10 @@ def short_duration(minutes: float) -> str:
             if hours
             else _("{days} days").format(days=days)
         )
-    return duration(whole * 60)
+    hours, minutes_left = divmod(whole, 60)
+    if not hours:
+        return _("{minutes} min").format(minutes=minutes_left)
+    return _("{hours} h {minutes} min").format(hours=hours, minutes=f"{minutes_left:02}")
 
 
 # -- texts ----------------------------------------------------------------------------------------

@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, any_, literal, select
 
+from core.guilds import store as guilds
 from core.guilds.actions import load_settings
 from core.kit.errors import Outage, Refusal, backoff, trouble_code
 from core.kit.health_item import HealthItem
@@ -22,9 +23,10 @@ from core.kit.services import Services
 from core.kit.tasks import slices
 from core.kit.wire import NoAnswer
 from core.kit.work import ACROSS_GUILDS, Lock, Work
+from core.twitch.accounts import actions as accounts
 from core.twitch.accounts.records import TwitchAccount
 from core.twitch.accounts.tokens import refresh_after_401, user_token
-from core.twitch.bodies import MANAGE_REDEMPTIONS, MANAGE_VIPS
+from core.twitch.bodies import MANAGE_REDEMPTIONS, MANAGE_VIPS, PLATFORM
 from core.twitch.client import MOST_IN_A_QUESTION, TwitchClient, User, client_of
 from core.twitch.wire import TwitchRejected
 from core.vips import actions, redemptions, rewards, store
@@ -138,7 +140,7 @@ class VipRunner:
 def list_guilds(tx: Connection) -> Sequence[int]:
     """The servers whose streamer has allowed changing VIPs."""
     allowed = select(TwitchAccount.guild_id).where(
-        TwitchAccount.role == "streamer", TwitchAccount.scopes.any(MANAGE_VIPS)
+        TwitchAccount.role == "streamer", literal(MANAGE_VIPS) == any_(TwitchAccount.scopes)
     )
     return tx.scalars(allowed.order_by("guild_id"), execution_options=ACROSS_GUILDS).all()
 
@@ -169,7 +171,7 @@ class _GuildRun:
         self._pacer = pacer
         self._client: TwitchClient = client_of(services.settings)
         with services.database.begin() as tx:
-            channel = actions.accounts.guilds.find_channel(tx, guild_id, "twitch")
+            channel = guilds.find_channel(tx, guild_id, PLATFORM)
         self._channel_id = channel.channel_id if channel else 0
 
     def run(self) -> None:
@@ -224,7 +226,7 @@ class _GuildRun:
             raise ReconnectNeeded(str(rejected), "Run `/connect_twitch` again.") from rejected
 
     def _read(self, work: Work) -> tuple[ChannelState, bool]:
-        account = actions.accounts.get_account(work, "streamer")
+        account = accounts.get_account(work, "streamer")
         return actions.state_of(work), MANAGE_REDEMPTIONS in account.scopes
 
     # -- rewards ----------------------------------------------------------------------------
@@ -592,8 +594,8 @@ def note_listed(
         is_moderator = session.twitch_user_id in moderators
         actions.finish(work, session, "moderator" if is_moderator else "removed_on_twitch")
     known = {one.twitch_user_id: one for one in work.scalars(select(KnownVip))}
-    for user_id, gone in known.items():
-        if user_id not in listed:
+    for known_id, gone in known.items():
+        if known_id not in listed:
             work.delete(gone)
     for user_id, user in listed.items():
         if user_id not in known:

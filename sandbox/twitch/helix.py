@@ -27,8 +27,6 @@ from sandbox.twitch.tokens import Token
 BASE = "/twitch/helix"
 MOST_CHARACTERS = 500
 MOST_POINTS = 800
-MOST_VIP_CHANGES = 10
-"""Of each kind, in ten seconds."""
 
 Json = dict[str, Any]
 Endpoint = Callable[[web.Request, Token], Awaitable[web.Response]]
@@ -207,7 +205,7 @@ class _Helix:
             raise ApiError(400, "The user_id is not valid")
         recent = channel.changes.setdefault(change, [])
         recent[:] = [at for at in recent if at > time.monotonic() - 10]
-        if len(recent) >= MOST_VIP_CHANGES:
+        if len(recent) >= self.twitch.faults.number("twitch.vip.limit"):
             raise ApiError(429, "Too Many Requests")
         recent.append(time.monotonic())
         account = self.twitch.accounts.get(int(text))

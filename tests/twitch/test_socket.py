@@ -12,6 +12,7 @@ from core.kit.database import Database
 from core.kit.errors import StartError
 from core.kit.settings import Settings
 from core.twitch import store
+from core.twitch.bodies import KINDS
 from core.twitch.eventsub import listener
 from core.twitch.eventsub.__main__ import run
 from core.twitch.eventsub.socket import SocketTiming
@@ -23,7 +24,7 @@ from tests.twitch.rig import NORA, Office, chat
 CHAT = "channel.chat.message"
 
 
-def subscribed(office: Office, most: int = 10) -> None:
+def subscribed(office: Office, most: int = len(KINDS)) -> None:
     """Until everything is."""
     office.twitch.wait_for(lambda found: len(found) == most)
 
@@ -102,7 +103,7 @@ def test_lost_connection_is_opened_and_subscribed_again(office: Office, code: in
         before = {one["id"] for one in office.twitch.subscriptions()}
         office.twitch.do("drop_sockets", code=code)
         office.twitch.wait_for(
-            lambda found: len(found) == 10 and not before & {one["id"] for one in found}
+            lambda found: len(found) == len(KINDS) and not before & {one["id"] for one in found}
         )
         office.twitch.chat("mia", "again")
         heard(office, "again")
@@ -153,7 +154,7 @@ def test_subscription_that_twitch_ends_is_made_again(
         before = {one["id"] for one in office.twitch.subscriptions()}
         office.twitch.do("end_subscription", type=CHAT, status="version_removed")
         office.twitch.wait_for(
-            lambda found: len(found) == 10 and {one["id"] for one in found} != before
+            lambda found: len(found) == len(KINDS) and {one["id"] for one in found} != before
         )
         office.twitch.chat("mia", "still here")
         heard(office, "still here")
@@ -169,11 +170,11 @@ def test_subscription_whose_answer_was_lost_is_found(
     def is_known() -> bool:
         with office.services.database.begin() as tx:
             known = store.list_subscriptions(tx, NORA)
-        return len(known) == 10 and all(one.subscription_id for one in known)
+        return len(known) == len(KINDS) and all(one.subscription_id for one in known)
 
     with office.listening():
         until(is_known, "every subscription is known")
-        assert len(office.twitch.subscriptions()) == 10
+        assert len(office.twitch.subscriptions()) == len(KINDS)
 
 
 def test_renewed_token_of_another_server_keeps_the_socket(office: Office) -> None:

@@ -20,8 +20,8 @@ from core.people import actions as people
 from core.twitch.client import TwitchClient
 from core.vips import actions, sources, store
 from core.vips.actions import Account
-from core.vips.cron import pages
 from core.vips.rules import MOST_REMOVALS, WINDOW
+from core.vips.webhooks import pages
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.slot_calls.scene import chat_message
 from tests.twitch.rig import MIA, NORA, VERA, Office
@@ -69,7 +69,7 @@ def test_extension_adds_to_the_end_also_while_it_is_being_removed(scene: Scene) 
     )
     scene.office.twitch.fault(api__only="/channels/vips", api__500=1)
     scene.later(hours=2)
-    assert scene.session.state == "ending"
+    assert [one.state for one in scene.sessions()] == ["ending"]
     scene.do(actions.give, MIA_ACCOUNT, 60)
     scene.later(minutes=1)
     assert scene.session.state == "active"
