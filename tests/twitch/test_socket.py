@@ -135,7 +135,7 @@ def test_type_that_fails_does_not_end_the_others(office: Office) -> None:
     office.connect()
     office.twitch.fault(api__only="eventsub", api__409=1)
     with office.listening():
-        subscribed(office, 9)
+        subscribed(office, len(KINDS) - 1)
 
         def troubles() -> int:
             with office.services.database.begin() as tx:
@@ -205,7 +205,7 @@ def test_dead_token_of_one_channel_leaves_the_other(office: Office) -> None:
     office.connect("nora")
     office.connect("vera", guild_id=OTHER_GUILD)
     with office.listening():
-        subscribed(office, 20)
+        subscribed(office, 2 * len(KINDS))
         office.twitch.do("remove_app", person="nora")
         until(lambda: office.twitch.state()["eventsub"]["sockets"], "sockets")
         office.twitch.chat("mia", "in Vera's chat", channel="vera")
@@ -216,7 +216,7 @@ def test_two_servers_on_one_channel_need_one_socket(office: Office) -> None:
     office.connect("nora")
     office.connect("nora", guild_id=OTHER_GUILD)
     with office.listening():
-        subscribed(office, 10)
+        subscribed(office)
         office.twitch.chat("mia", "for both")
         heard(office, "for both")
         assert len(office.twitch.state()["eventsub"]["sockets"]) == 1
