@@ -24,7 +24,7 @@ def stage(
     settings |= {"SUBSCRIPTION_CHECK_SECONDS": "1", "CRON_SECRET": "a-secret-for-stories"}
     with open_stage(folder, postgres_url, signing_key, **settings) as opened:
         opened.start().wait_well()
-        opened.discord.wait_command("vip")
+        opened.discord.wait_command("vip list")
         yield opened
 
 
