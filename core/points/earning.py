@@ -122,7 +122,8 @@ def credit(work: Work, *, everybody: bool = False) -> int:
     if not active:
         return 0
     due = dict.fromkeys(active, 0)
-    for start, end, per_hour in stretches(rates, work.now):
+    # The end is exclusive, and a correction of this moment counts.
+    for start, end, per_hour in stretches(rates, work.now + MICROSECOND):
         for viewer_id, watched in watched_between(
             work.tx, work.guild_id, active, start, end
         ).items():

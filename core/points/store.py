@@ -208,11 +208,13 @@ def _ranked(source: str) -> str:
     """
 
 
-_NOW = _ranked("""SELECT viewer_id, sum(points) AS points FROM points_balances
-                   WHERE guild_id = :guild_id AND points > 0 GROUP BY viewer_id""")
-_THEN = _ranked("""SELECT viewer_id, -sum(amount) AS points FROM points_entries
-                    WHERE guild_id = :guild_id AND account = 'season' AND season = :season
-                    GROUP BY viewer_id""")
+_NOW = _ranked("""SELECT b.viewer_id, sum(b.points) AS points
+                    FROM points_balances AS b
+                   WHERE b.guild_id = :guild_id AND b.points > 0 GROUP BY b.viewer_id""")
+_THEN = _ranked("""SELECT e.viewer_id, -sum(e.amount) AS points
+                     FROM points_entries AS e
+                    WHERE e.guild_id = :guild_id AND e.account = 'season' AND e.season = :season
+                    GROUP BY e.viewer_id""")
 _PAGE = """
     SELECT r.rank, r.viewer_id, v.name, r.points, r.people
       FROM (SELECT * FROM ranked ORDER BY points DESC, viewer_id LIMIT :limit OFFSET :offset) AS r

@@ -16,20 +16,28 @@ from core.events import (
     SubscriptionStarted,
     SupportRevoked,
 )
+from core.kit.database import cache_of
 from core.people.exclusions.store import add_exclusion
-from tests.points.scene import MIA, NAMES, PointsGuild
+from core.points import actions
+from core.points.earning import credit
+from core.watchtime import actions as watchtime
+from tests.points.scene import MIA, NAMES, TOM, PointsGuild
 from tests.watchtime.model import Teller, tell
 
 HOUR = timedelta(hours=1)
 
 
 def watch(guild: PointsGuild, user_id: int, length: timedelta) -> None:
-    """Somebody watches from now on, and it is credited."""
-    viewer = guild.viewer(user_id)
-    start = guild.at
+    """Somebody watches a stream of this length from now on, and it is credited."""
+    start, teller = guild.at, Teller(guild.id)
+    cache_of(guild.tx).clear()
+    tell(guild.tx, teller.went_live(start))
+    lines = range(int(length / timedelta(minutes=10)) + 1)
+    said = (start + timedelta(minutes=10 * number) for number in lines)
+    tell(guild.tx, *(teller.says(user_id, at, name=NAMES[user_id]) for at in said))
     guild.at += length
-    teller = Teller(guild.tx, guild.id)
-    tell(teller, viewer, start, guild.at)
+    tell(guild.tx, teller.ended(start, guild.at))
+    watchtime.credit(guild.tx, guild.id)
 
 
 def support(guild: PointsGuild, kind: type[Any], **fields: Any) -> Event:
@@ -102,3 +110,48 @@ def test_nothing_is_earned_while_points_are_off(guild: PointsGuild) -> None:
     guild.set(enabled=False)
     guild.handle(support(guild, SubscriptionStarted, subscriber=None))
     assert guild.balance(guild.viewer(MIA)) == {}
+
+
+def test_watching_earns_exactly_and_however_often_it_is_credited(guild: PointsGuild) -> None:
+    mia = guild.viewer(MIA)
+    watch(guild, MIA, HOUR)  # before points were counted
+    guild.set(per_hour=50)
+    guild.do(credit)
+    for _often in range(5):
+        watch(guild, MIA, timedelta(minutes=13))
+        guild.do(credit)
+        guild.do(credit)
+    assert guild.balance(mia) == {"earned": 54}  # 65 minutes, not five times 10
+    guild.set(per_hour=600)
+    guild.do(credit)
+    watch(guild, MIA, timedelta(minutes=1))
+    guild.do(credit, everybody=True)
+    assert guild.balance(mia) == {"earned": 64}  # 54.17 and 10
+    guild.adds_up()
+
+
+def test_watchtime_that_is_taken_away_takes_points(guild: PointsGuild) -> None:
+    mia, tom = guild.viewer(MIA), guild.viewer(TOM)
+    guild.do(credit)
+    watch(guild, MIA, HOUR)
+    guild.do(credit)
+    guild.do(actions.change_points, "Mia", "remove", 50, "", "1")
+    guild.do(watchtime.adjust, "Mia", -60, "bot", "2")
+    guild.do(credit)
+    assert guild.balance(mia) == {}
+    guild.do(actions.change_points, "Mia", "add", 30, "", "3")
+    guild.do(credit)
+    assert guild.balance(mia) == {} == guild.balance(tom)  # the rest of what is due back
+    guild.adds_up()
+
+
+def test_watching_earns_nothing_while_points_are_off(guild: PointsGuild) -> None:
+    mia = guild.viewer(MIA)
+    guild.do(credit)
+    guild.at += timedelta(seconds=1)
+    guild.set(enabled=False)
+    guild.do(credit)
+    watch(guild, MIA, HOUR)
+    guild.set(enabled=True)
+    guild.do(credit)
+    assert guild.balance(mia) == {}
