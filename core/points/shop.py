@@ -189,17 +189,19 @@ def on_purchase_refused(work: Work, event: PointsPurchaseRefused) -> None:
     ledger.post(work, f"shop:{purchase.offer}", new, reason=purchase.refused[:200])
     settings = load_settings(work, PointsSettings)
     payload = settings.currency | {"what": purchase.refused, "points": purchase.points}
-    kind, told = "points.returned", f"points.returned:{event.key}"
+    told = f"points.returned:{event.key}"
     if purchase.channel_id:
         payload["viewer"] = purchase.viewer_name
         outbox.post_to_chat(
             work,
             purchase.platform,
             purchase.channel_id,
-            kind,
+            "points.returned",
             told,
             payload,
             purchase.message_id,
         )
     elif link := find_link_of_viewer(work, purchase.viewer_id):
-        outbox.post_to_user(work, link.discord_id, kind, told, payload, if_possible=True)
+        outbox.post_to_user(
+            work, link.discord_id, "points.returned", told, payload, if_possible=True
+        )
