@@ -32,6 +32,7 @@ from limits import RateLimitItemPerMinute
 
 from core.dashboard import discord_login
 from core.dashboard.access import ME, TOKEN, VIEW_AS, Access, Forbidden
+from core.dashboard.api import ApiServer
 from core.dashboard.people import cards_of
 from core.dashboard.public import PublicPages
 from core.guilds import actions as guilds
@@ -51,7 +52,7 @@ from core.kit.guild_pages import (
 from core.kit.live import LiveStreams
 from core.kit.rate import RateLimit, network_of
 from core.kit.services import Services
-from core.kit.web import word
+from core.kit.web import is_api, problem, word
 from core.kit.words import _
 from core.kit.work import Work
 from core.logins import actions as sessions
@@ -76,6 +77,7 @@ class Dashboard:
         self.streams = LiveStreams(services.bus)
         self.csrf = CSRFProtect()
         self.rate = RateLimit(services.settings)
+        self.api = ApiServer(self, [one.api for one in features if one.api is not None])
         self.declared = sorted(
             (*own, *(pages for one in features for pages in one.guild_pages)),
             key=lambda pages: pages.order,
@@ -120,6 +122,7 @@ class Dashboard:
         )
         self.csrf.init_app(app)
         app.extensions["live_streams"] = self.streams
+        app.register_blueprint(self.api.blueprint())
         app.jinja_env.globals.update(
             asset=asset, icon=icon, local_time=local_time, with_query=_with_query
         )
@@ -425,10 +428,14 @@ def _never_cached(response: Response) -> Response:
 
 
 def _forbidden(refusal: Forbidden) -> Response:
+    if is_api():
+        return problem(403, refusal.what, refusal.remedy)
     return word(403, refusal.what, refusal.remedy, mark="🔒")
 
 
 def _form_expired(_error: CSRFError) -> Response:
+    if is_api():
+        return problem(400, _("The CSRF token is missing or wrong."), _("Send X-CSRFToken."))
     return word(
         400,
         _("This form has expired."),

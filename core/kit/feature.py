@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flask import Blueprint
     from sqlalchemy import Connection
 
+    from core.kit.api import Api
     from core.kit.guild_pages import (
         Activity,
         GuildPages,
@@ -221,6 +222,7 @@ class Feature:
             of their own page.
         me: forms and downloads on that page of their own, which includes `<feature>/me.html`.
         public: its pages for everybody.
+        api: its endpoints of the HTTP API.
         overlays: what it shows in OBS.
         latest: `latest(work)`: what happened last, newest first, as viewers may see it.
         personal: what the feature stores about people, for `/mydata` and `/forgetme`.
@@ -257,6 +259,7 @@ class Feature:
     person: "Callable[[Work, int | None, Sequence[int]], Sequence[PersonCard]] | None" = None
     me: "GuildPages | None" = None
     public: "tuple[PublicPage, ...]" = ()
+    api: "Api | None" = None
     overlays: "tuple[Overlay, ...]" = ()
     latest: "Callable[[Work], Sequence[Latest]] | None" = None
     personal: Personal | None = None

@@ -32,7 +32,7 @@ _NOBODYS = {
         raffle_rates.source raffle_picks.reason roles_rewards.obstacle roles_rewards.checked_terms
         roles_grants.reason wagers_polls.reason kick_accounts.scopes
         kick_review_items.gift_name
-        guild_permissions.command_group overlays_keys.kind""",
+        guild_permissions.command_group overlays_keys.kind api_tokens.name""",
     "a platform, a time zone": """
         guild_channels.platform people_viewers.platform people_links.platform
         people_tombstones.platform slot_calls.platform wagers_accounts.platform
@@ -76,7 +76,7 @@ _NOBODYS = {
         raffle_balances.tickets raffle_draws.tickets raffle_entries.amount raffle_gifts.tickets
         raffle_rates.tickets raffle_source_totals.tickets""",
     "random, sealed or hashed": """
-        overlays_keys.sealed overlays_keys.digest
+        overlays_keys.sealed overlays_keys.digest api_tokens.token_hash
         slot_calls_picks.seed slot_calls_picks.snapshot slot_calls_picks.snapshot_hash
         slot_calls_picks.chain slot_calls_picks.randomness slot_calls_picks.signature
         games_catalogues.version slot_calls_panels.message bonus_hunts.message
