@@ -6,7 +6,7 @@ of their own, which would stand beside the inbox, the outbox and the leader lock
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -66,6 +66,22 @@ class Subscription:
     condition: Mapping[str, str] = field(hash=False)
     callback: str = ""
     session_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """Somebody who is subscribed to a channel.
+
+    Attributes:
+        tier: "1000", "2000" or "3000".
+        is_gift: somebody else paid for it.
+    """
+
+    user_id: int
+    login: str
+    name: str
+    tier: str
+    is_gift: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +157,7 @@ class TwitchClient:
             return self._wire.ask(method, url, headers=ours | headers, **arguments)
 
     def _pages(
-        self, path: str, token: str | None = None, **params: str
+        self, path: str, token: str | None = None, **params: Any
     ) -> Iterator[dict[str, Any]]:
         """The items of a list, page by page."""
         cursor = ""
@@ -198,6 +214,33 @@ class TwitchClient:
                 for one in answer["data"]
                 if one.get("type") == "live"
             ]
+
+    # -- subscribers ------------------------------------------------------------------------
+
+    def list_subscribers(
+        self, token: str, broadcaster_id: int, user_ids: Sequence[int] | None = None
+    ) -> Iterator[Subscriber]:
+        """All subscribers of the channel that the token is from, page by page; or only those of
+        these users, at most 100, who are. The broadcaster is one of them.
+
+        It needs the scope `channel:read:subscriptions`. A list that changes meanwhile may repeat or
+        leave out somebody at the border of a page.
+        """
+        params: dict[str, Any] = {"broadcaster_id": str(broadcaster_id), "first": "100"}
+        if user_ids is not None:
+            if not user_ids:
+                return
+            params["user_id"] = [str(one) for one in user_ids]
+        for one in self._pages("/subscriptions", token, **params):
+            with as_documented():
+                subscriber = Subscriber(
+                    int(one["user_id"]),
+                    str(one["user_login"]),
+                    str(one["user_name"]),
+                    str(one["tier"]),
+                    bool(one["is_gift"]),
+                )
+            yield subscriber
 
     # -- EventSub ---------------------------------------------------------------------------
 

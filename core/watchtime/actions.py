@@ -271,9 +271,7 @@ def set_hidden(work: Work, hidden: bool) -> None:
     """
     viewer_ids = [link.viewer_id for link in list_links(work, work.actor)]
     if not viewer_ids:
-        raise Refusal(
-            _("I don't know which viewer you are."), _("Link your Kick account with `/link`.")
-        )
+        raise Refusal(_("I don't know which viewer you are."), _("Link your account with `/link`."))
     if hidden:
         rows = [{"viewer_id": one, "hidden_at": work.now} for one in viewer_ids]
         work.execute(upsert(HiddenViewer).values(rows).on_conflict_do_nothing())

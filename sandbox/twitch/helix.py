@@ -153,6 +153,8 @@ class _Helix:
         channel = self._channel(request.query.get("broadcaster_id", ""))
         self._need(token, "channel:read:subscriptions", channel)
         wanted = request.query.getall("user_id", [])
+        if len(wanted) > 100:
+            raise ApiError(400, "The request may name at most 100 user_id")
         found = [
             {
                 **channel.owner.fields("broadcaster"),

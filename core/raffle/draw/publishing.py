@@ -64,7 +64,7 @@ def get_proof(work: Work, config: Config, number: int | None) -> Proof:
     Refusal if there is none."""
     link = people.find_link(work, work.actor)
     if link is None:
-        raise Refusal(_("You have not linked a Kick account."), _("Link it with `/link`."))
+        raise Refusal(_("You have not linked an account."), _("Link it with `/link`."))
     viewer = people.get_viewer(work.tx, work.guild_id, link.viewer_id)
     account = f"{viewer.platform}:{viewer.platform_user_id}"
     for period in store.list_frozen_periods(work, SEARCHED, number):
