@@ -290,7 +290,8 @@ _LIST_REPRESENTED = text("""
 def list_represented(tx: Connection, guild_id: int) -> dict[ViewerId, ViewerId]:
     """Viewer id -> the account that represents its person, of all accounts that another one
     represents. These are few beside all viewers."""
-    return dict(tx.execute(_LIST_REPRESENTED, {"guild_id": guild_id}).tuples().all())
+    found = tx.execute(_LIST_REPRESENTED, {"guild_id": guild_id})
+    return {row.viewer_id: row.represented_by for row in found}
 
 
 _LIST_PERSONS = text("""
