@@ -3,6 +3,7 @@ raffle."""
 
 import random
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select
@@ -46,7 +47,12 @@ def change(tx: Connection, guild_id: int, viewer_id: int, member: int, *, linked
     link = act(tx, guild_id, people.find_link_of_viewer, viewer_id)
     platform = people.get_viewer(tx, guild_id, viewer_id).platform
     event: Event
-    about = {"guild_id": guild_id, "at": MIDDLE, "platform": platform, "discord_id": member}
+    about: dict[str, Any] = {
+        "guild_id": guild_id,
+        "at": MIDDLE,
+        "platform": platform,
+        "discord_id": member,
+    }
     if linked:
         people.add_link(tx, guild_id, member, platform, viewer_id, MIDDLE)
         event = AccountLinked(key="x", viewer_id=viewer_id, name="x", **about)
@@ -127,7 +133,7 @@ def test_gift_of_one_account_is_taken_back_from_the_other(tx: Connection, guild_
     change_tickets(tx, guild_id, f"twitch:{NAMES[MIA]}t", 4, "prize", "give", MIDDLE)
     change_tickets(tx, guild_id, f"kick:{NAMES[MIA]}", -3, "mistake", "take", MIDDLE)
     assert tickets(tx, guild_id, kick) == 6
-    drop = do(tx, guild_id, MIDDLE, lambda work: work.scalar(select(Gift.drop)))
+    drop = do(tx, guild_id, MIDDLE, lambda work: work.scalars(select(Gift.drop)).one())
     voided = do(tx, guild_id, MIDDLE, void_drop, drop)
     assert (voided.taken, voided.missing) == (5, 0)
     assert tickets(tx, guild_id, twitch) == 1
