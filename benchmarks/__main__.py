@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from benchmarks import (
     beside,
     draw,
+    eventsub,
     ingest,
     kick_feed,
     latency,
@@ -63,6 +64,7 @@ def _on_a_database(run: Callable[[Database], Results]) -> Callable[[Ground], Res
 
 BENCHMARKS: Mapping[str, tuple[str, Callable[[Ground], Results]]] = {
     "ingest": ("Webhooks, against a bare route", ingest.run),
+    "eventsub": ("Twitch's EventSub, beside Kick's webhooks", eventsub.run),
     "worker": ("The inbox worker, against plain INSERTs", worker.run),
     "latency": ("From webhook to Discord (about a minute)", latency.run),
     "credit": ("The watchtime credit", _on_a_database(watchtime_credit.run)),
