@@ -49,6 +49,13 @@ def state_of(work: Work) -> ChannelState:
     return state
 
 
+def want_everything(work: Work) -> None:
+    """Something may have been missed: look at VIPs, rewards and open redemptions again."""
+    state = state_of(work)
+    state.vips_due = state.rewards_due = state.redemptions_due = True
+    wake(work)
+
+
 def wake(work: Work) -> None:
     """There is something to do on Twitch once this is committed."""
     notify_after_commit(work.tx, TOPIC, guild_id=str(work.guild_id))

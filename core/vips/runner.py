@@ -69,6 +69,7 @@ class VipRunner:
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="vips")
         self._pacers: dict[int, Pacer] = defaultdict(Pacer)
         self._pauses: dict[int, tuple[int, datetime]] = {}
+        self._seen: set[int] = set()
 
     def start(self) -> None:
         self._services.bus.subscribe(actions.TOPIC, lambda _message: self._wakeup.set())
@@ -108,6 +109,11 @@ class VipRunner:
             with self._services.database.only_one(f"vips:{guild_id}") as ours:
                 if not ours:
                     return
+                if guild_id not in self._seen:
+                    # Nobody knows what happened before this process started.
+                    with self._services.work_in(guild_id) as work:
+                        actions.want_everything(work)
+                    self._seen.add(guild_id)
                 _GuildRun(self._services, guild_id, self._pacers[guild_id]).run()
         except Outage as outage:
             wait = max(backoff(failures + 1), timedelta(seconds=outage.retry_after or 0))
