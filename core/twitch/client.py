@@ -69,6 +69,22 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
+class Subscriber:
+    """Somebody who is subscribed to a channel.
+
+    Attributes:
+        tier: "1000", "2000" or "3000".
+        is_gift: somebody else paid for it.
+    """
+
+    user_id: int
+    login: str
+    name: str
+    tier: str
+    is_gift: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """What became of a line. `reason` is why Twitch dropped it, or ""."""
 
@@ -230,6 +246,33 @@ class TwitchClient:
                 for one in answer["data"]
                 if one.get("type") == "live"
             ]
+
+    # -- subscribers ------------------------------------------------------------------------
+
+    def list_subscribers(
+        self, token: str, broadcaster_id: int, user_ids: Sequence[int] | None = None
+    ) -> Iterator[Subscriber]:
+        """All subscribers of the channel that the token is from, page by page; or only those of
+        these users, at most 100, who are. The broadcaster is one of them.
+
+        It needs the scope `channel:read:subscriptions`. A list that changes meanwhile may repeat or
+        leave out somebody at the border of a page.
+        """
+        params: dict[str, Any] = {"broadcaster_id": str(broadcaster_id), "first": "100"}
+        if user_ids is not None:
+            if not user_ids:
+                return
+            params["user_id"] = [str(one) for one in user_ids]
+        for one in self._pages("/subscriptions", token, **params):
+            with as_documented():
+                subscriber = Subscriber(
+                    int(one["user_id"]),
+                    str(one["user_login"]),
+                    str(one["user_name"]),
+                    str(one["tier"]),
+                    bool(one["is_gift"]),
+                )
+            yield subscriber
 
     # -- EventSub ---------------------------------------------------------------------------
 

@@ -160,6 +160,8 @@ class _Helix:
         channel = self.channel_of(request.query.get("broadcaster_id", ""))
         self.need(token, "channel:read:subscriptions", channel)
         wanted = request.query.getall("user_id", [])
+        if len(wanted) > 100:
+            raise ApiError(400, "The request may name at most 100 user_id")
         found = [
             {
                 **channel.owner.fields("broadcaster"),

@@ -389,6 +389,7 @@ class FakeTwitch:
                 for one in self.channels.values()
             ],
             "chat": [asdict(one) for one in list(self.lines)[-200:]],
+            "user_tokens": sum(one.user_id is not None for one in self.tokens.access.values()),
             "eventsub": self.eventsub.snapshot(),
         }
 

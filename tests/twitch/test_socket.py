@@ -109,6 +109,30 @@ def test_lost_connection_is_opened_and_subscribed_again(office: Office, code: in
         heard(office, "again")
 
 
+def test_each_gap_is_told_once_to_every_server(office: Office) -> None:
+    office.connect()
+    office.connect(guild_id=OTHER_GUILD)
+
+    def told() -> list[tuple[str, str | None]]:
+        own = "SELECT lane, body->>'since' FROM inbox_deliveries WHERE kind = 'EventsMissed'"
+        return [(lane, since) for lane, since in office.rows(f"{own} ORDER BY id")]
+
+    both = {f"own:{GUILD}", f"own:{OTHER_GUILD}"}
+    with office.listening():
+        until(lambda: len(told()) == 2, "the first connection is told")
+        assert {lane for lane, _since in told()} == both
+        assert {since for _lane, since in told()} == {None}
+        office.twitch.chat("mia", "before")
+        heard(office, "before")
+        office.twitch.do("move_sockets")
+        office.twitch.chat("mia", "moved without a gap")
+        heard(office, "before", "moved without a gap")
+        assert len(told()) == 2
+        office.twitch.do("drop_sockets", code=4000)
+        until(lambda: len(told()) == 4, "the gap is told")
+        assert all(since is not None for _lane, since in told()[2:])
+
+
 def test_silence_ends_the_connection(office: Office) -> None:
     office.connect()
     impatient = SocketTiming(keepalive=10, slack=-9.5, connect=5, pause_factor=0.01)

@@ -356,18 +356,24 @@ COMMENT ON COLUMN twitch_sockets.received_at IS 'the newest event';
 
 CREATE TABLE logins_sessions (
 	token_hash TEXT NOT NULL, 
-	discord_id BIGINT NOT NULL, 
+	discord_id BIGINT, 
+	twitch_user_id BIGINT, 
 	name TEXT NOT NULL, 
 	avatar_url TEXT NOT NULL, 
 	guild_ids BIGINT[] NOT NULL, 
 	began_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	seen_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT logins_sessions_key PRIMARY KEY (token_hash)
+	CONSTRAINT logins_sessions_key PRIMARY KEY (token_hash), 
+	CONSTRAINT logins_sessions_somebody CHECK (num_nonnulls(discord_id, twitch_user_id) > 0)
 );
 
 CREATE INDEX logins_sessions_of_person ON logins_sessions (discord_id);
 
 COMMENT ON COLUMN logins_sessions.token_hash IS 'SHA-256 of the random token in the cookie';
+
+COMMENT ON COLUMN logins_sessions.discord_id IS 'empty for who logged in with Twitch';
+
+COMMENT ON COLUMN logins_sessions.twitch_user_id IS 'empty for who logged in with Discord';
 
 COMMENT ON COLUMN logins_sessions.guild_ids IS 'servers that they were in when they logged in';
 
@@ -457,6 +463,7 @@ CREATE TABLE guild_audit_log (
 	id BIGINT GENERATED ALWAYS AS IDENTITY, 
 	at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
 	actor BIGINT NOT NULL, 
+	streamer_id BIGINT, 
 	action TEXT NOT NULL, 
 	target TEXT DEFAULT '' NOT NULL, 
 	before JSONB NOT NULL, 
@@ -466,6 +473,10 @@ CREATE TABLE guild_audit_log (
 );
 
 CREATE INDEX guild_audit_log_newest ON guild_audit_log (guild_id, id DESC);
+
+COMMENT ON COLUMN guild_audit_log.actor IS '0 for the bot, and with streamer_id';
+
+COMMENT ON COLUMN guild_audit_log.streamer_id IS 'Twitch user id of the streamer who did it, signed in with Twitch';
 
 COMMENT ON COLUMN guild_audit_log.action IS 'feature first, such as slot_calls.block';
 
@@ -748,6 +759,7 @@ CREATE TABLE twitch_connect_attempts (
 	role TEXT NOT NULL, 
 	asked_by BIGINT NOT NULL, 
 	asked_by_name TEXT NOT NULL, 
+	streamer_id BIGINT, 
 	link_id TEXT NOT NULL, 
 	asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	state_hash TEXT, 
@@ -759,6 +771,8 @@ CREATE TABLE twitch_connect_attempts (
 	CONSTRAINT twitch_connect_attempts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
 	CONSTRAINT twitch_connect_attempts_role CHECK (role IN ('streamer', 'bot'))
 );
+
+COMMENT ON COLUMN twitch_connect_attempts.streamer_id IS 'Twitch user id of the streamer who asked, signed in with Twitch';
 
 COMMENT ON COLUMN twitch_connect_attempts.link_id IS 'random, inside the signed link';
 
@@ -806,12 +820,17 @@ CREATE TABLE people_viewers (
 	name TEXT NOT NULL, 
 	folded_name TEXT NOT NULL, 
 	named_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	represented_by BIGINT, 
+	person_id BIGINT GENERATED ALWAYS AS (COALESCE(represented_by, viewer_id)) STORED NOT NULL, 
 	CONSTRAINT people_viewers_key PRIMARY KEY (guild_id, viewer_id), 
 	CONSTRAINT people_viewers_one_per_account UNIQUE (guild_id, platform, platform_user_id), 
-	CONSTRAINT people_viewers_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+	CONSTRAINT people_viewers_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT people_viewers_represented_by FOREIGN KEY(guild_id, represented_by) REFERENCES people_viewers (guild_id, viewer_id)
 );
 
 CREATE INDEX people_viewers_by_name ON people_viewers (guild_id, folded_name);
+
+CREATE INDEX people_viewers_represented ON people_viewers (guild_id, represented_by) WHERE represented_by IS NOT NULL;
 
 COMMENT ON COLUMN people_viewers.platform_user_id IS 'below zero once forgotten';
 
@@ -821,6 +840,10 @@ COMMENT ON COLUMN people_viewers.folded_name IS 'for comparing';
 
 COMMENT ON COLUMN people_viewers.named_at IS 'when the name was seen';
 
+COMMENT ON COLUMN people_viewers.represented_by IS 'the first known of the accounts that one member has linked; empty for that itself';
+
+COMMENT ON COLUMN people_viewers.person_id IS 'the same for all accounts of a person: the viewer id of one of them';
+
 ALTER TABLE people_viewers ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE people_link_attempts (
@@ -829,6 +852,7 @@ CREATE TABLE people_link_attempts (
 	discord_name TEXT NOT NULL, 
 	discord_handle TEXT NOT NULL, 
 	avatar_url TEXT NOT NULL, 
+	platform TEXT NOT NULL, 
 	by_dm BOOLEAN NOT NULL, 
 	outcome TEXT, 
 	link_id TEXT NOT NULL, 
@@ -849,6 +873,8 @@ CREATE INDEX people_link_attempts_unsettled ON people_link_attempts (finished_at
 COMMENT ON COLUMN people_link_attempts.discord_name IS 'as shown in the server, when they asked';
 
 COMMENT ON COLUMN people_link_attempts.discord_handle IS 'unique on Discord';
+
+COMMENT ON COLUMN people_link_attempts.platform IS 'whose account is to be linked';
 
 COMMENT ON COLUMN people_link_attempts.by_dm IS 'the member takes direct messages from us';
 
@@ -891,7 +917,8 @@ CREATE TABLE people_link_log (
 	at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	kind TEXT NOT NULL, 
 	discord_id BIGINT NOT NULL, 
-	kick_name TEXT NOT NULL, 
+	platform TEXT NOT NULL, 
+	name TEXT NOT NULL, 
 	reason TEXT, 
 	actor BIGINT, 
 	CONSTRAINT people_link_log_key PRIMARY KEY (guild_id, id), 
@@ -903,7 +930,9 @@ CREATE INDEX people_link_log_newest ON people_link_log (guild_id, id DESC);
 
 CREATE INDEX people_link_log_of_member ON people_link_log (guild_id, discord_id);
 
-COMMENT ON COLUMN people_link_log.kick_name IS 'empty while the account was not known';
+COMMENT ON COLUMN people_link_log.platform IS 'of the account';
+
+COMMENT ON COLUMN people_link_log.name IS 'empty while the account was not known';
 
 COMMENT ON COLUMN people_link_log.reason IS 'why linking failed';
 
@@ -995,6 +1024,65 @@ COMMENT ON COLUMN watchtime_limits.most IS 'empty for all of a day';
 COMMENT ON COLUMN watchtime_limits.time_zone IS 'whose midnights make the days';
 
 ALTER TABLE watchtime_limits ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_flows (
+	guild_id BIGINT NOT NULL, 
+	account TEXT NOT NULL, 
+	day DATE NOT NULL, 
+	given BIGINT NOT NULL, 
+	taken BIGINT NOT NULL, 
+	CONSTRAINT points_flows_once PRIMARY KEY (guild_id, account, day), 
+	CONSTRAINT points_flows_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN points_flows.day IS 'in the server''s time zone then';
+
+ALTER TABLE points_flows ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_seasons (
+	guild_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	started_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	ended_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT points_seasons_numbered PRIMARY KEY (guild_id, number), 
+	CONSTRAINT points_seasons_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN points_seasons.number IS 'counts up within the server';
+
+ALTER TABLE points_seasons ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_rates (
+	guild_id BIGINT NOT NULL, 
+	valid_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+	per_hour INTEGER NOT NULL, 
+	CONSTRAINT points_rates_one_at_a_time PRIMARY KEY (guild_id, valid_from), 
+	CONSTRAINT points_rates_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+ALTER TABLE points_rates ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_operations (
+	guild_id BIGINT NOT NULL, 
+	key TEXT NOT NULL, 
+	game TEXT NOT NULL, 
+	round BIGINT NOT NULL, 
+	kind TEXT NOT NULL, 
+	provider TEXT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	done_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT points_operations_once PRIMARY KEY (guild_id, key), 
+	CONSTRAINT points_operations_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT points_operations_kind CHECK (kind IN ('take', 'pay', 'refund'))
+);
+
+CREATE INDEX points_operations_of_round ON points_operations (guild_id, game, round);
+
+COMMENT ON COLUMN points_operations.key IS 'natural key, done once';
+
+COMMENT ON COLUMN points_operations.done_at IS 'empty while the provider has not answered';
+
+ALTER TABLE points_operations ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE raffle_periods (
 	guild_id BIGINT NOT NULL, 
@@ -1475,7 +1563,7 @@ COMMENT ON COLUMN watchtime_days.present IS 'union of the windows of this day';
 
 COMMENT ON COLUMN watchtime_days.spoke_at IS 'the newest message';
 
-COMMENT ON COLUMN watchtime_days.counted IS 'the part of present * live that a daily limit left; empty where nothing was cut';
+COMMENT ON COLUMN watchtime_days.counted IS 'the part of present * live that a daily limit and the other accounts of the person left; empty where nothing was cut';
 
 COMMENT ON COLUMN watchtime_days.watched IS 'length of what counts, to the microsecond; always computed whole, never added';
 
@@ -1540,6 +1628,126 @@ COMMENT ON COLUMN watchtime_totals.watched IS 'never below zero, also when a str
 COMMENT ON COLUMN watchtime_totals.step IS 'a coarse measure of watched that never falls while it rises; 0 where that is 0';
 
 ALTER TABLE watchtime_totals ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_entries (
+	guild_id BIGINT NOT NULL, 
+	id BIGINT GENERATED ALWAYS AS IDENTITY, 
+	key TEXT NOT NULL, 
+	part INTEGER NOT NULL, 
+	account TEXT NOT NULL, 
+	bucket TEXT NOT NULL, 
+	amount BIGINT NOT NULL, 
+	season INTEGER NOT NULL, 
+	day DATE NOT NULL, 
+	reason TEXT DEFAULT '' NOT NULL, 
+	actor BIGINT, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	posted_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT points_entries_key PRIMARY KEY (guild_id, id), 
+	CONSTRAINT points_entries_once UNIQUE (guild_id, key, part), 
+	CONSTRAINT points_entries_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT points_entries_bucket CHECK (bucket IN ('earned', 'won', 'paid')), 
+	CONSTRAINT points_entries_amount CHECK (amount <> 0)
+);
+
+CREATE INDEX points_entries_by_account ON points_entries (guild_id, account, season);
+
+CREATE INDEX points_entries_of_viewer ON points_entries (guild_id, viewer_id, id);
+
+COMMENT ON COLUMN points_entries.key IS 'natural key of the cause, counted once';
+
+COMMENT ON COLUMN points_entries.part IS 'counts from 0 where one cause moves points of several buckets or accounts';
+
+COMMENT ON COLUMN points_entries.account IS 'the house account, such as watchtime or heist';
+
+COMMENT ON COLUMN points_entries.amount IS 'of the viewer; negative takes away';
+
+COMMENT ON COLUMN points_entries.day IS 'in the server''s time zone then';
+
+COMMENT ON COLUMN points_entries.actor IS 'Discord id of the admin, if one did it';
+
+ALTER TABLE points_entries ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_balances (
+	guild_id BIGINT NOT NULL, 
+	bucket TEXT NOT NULL, 
+	points BIGINT NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT points_balances_once PRIMARY KEY (guild_id, viewer_id, bucket), 
+	CONSTRAINT points_balances_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT points_balances_bucket CHECK (bucket IN ('earned', 'won', 'paid')), 
+	CONSTRAINT points_balances_never_below_zero CHECK (points >= 0)
+)
+ WITH (fillfactor = 70);
+
+COMMENT ON COLUMN points_balances.points IS 'the sum of the entries';
+
+ALTER TABLE points_balances ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_totals (
+	guild_id BIGINT NOT NULL, 
+	account TEXT NOT NULL, 
+	points BIGINT NOT NULL, 
+	entries INTEGER NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT points_totals_once PRIMARY KEY (guild_id, viewer_id, account), 
+	CONSTRAINT points_totals_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
+)
+ WITH (fillfactor = 70);
+
+COMMENT ON COLUMN points_totals.points IS 'the sum of the entries';
+
+COMMENT ON COLUMN points_totals.entries IS 'how many there are';
+
+ALTER TABLE points_totals ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_moves (
+	guild_id BIGINT NOT NULL, 
+	key TEXT NOT NULL, 
+	amount BIGINT NOT NULL, 
+	state TEXT NOT NULL, 
+	reason TEXT, 
+	day DATE NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT points_moves_once PRIMARY KEY (guild_id, key, viewer_id), 
+	CONSTRAINT points_moves_operation FOREIGN KEY(guild_id, key) REFERENCES points_operations (guild_id, key), 
+	CONSTRAINT points_moves_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT points_moves_state CHECK (state IN ('pending', 'confirmed', 'refused')), 
+	CONSTRAINT points_moves_amount CHECK (amount > 0)
+);
+
+CREATE INDEX points_moves_of_day ON points_moves (guild_id, viewer_id, day);
+
+COMMENT ON COLUMN points_moves.key IS 'the operation''s';
+
+COMMENT ON COLUMN points_moves.reason IS 'of a refusal';
+
+COMMENT ON COLUMN points_moves.day IS 'on which it counts towards the loss limit';
+
+ALTER TABLE points_moves ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_limits (
+	guild_id BIGINT NOT NULL, 
+	daily_loss BIGINT, 
+	next_loss BIGINT, 
+	next_from DATE, 
+	break_until TIMESTAMP WITH TIME ZONE, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT points_limits_once PRIMARY KEY (guild_id, viewer_id), 
+	CONSTRAINT points_limits_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT points_limits_daily_loss CHECK (daily_loss >= 0)
+);
+
+COMMENT ON COLUMN points_limits.daily_loss IS 'the most that may be lost in games on a day';
+
+COMMENT ON COLUMN points_limits.next_loss IS 'the limit from next_from on; empty for none';
+
+COMMENT ON COLUMN points_limits.next_from IS 'a higher limit begins on the next day';
+
+COMMENT ON COLUMN points_limits.break_until IS 'takes part in no game until then';
+
+ALTER TABLE points_limits ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE raffle_announcements (
 	guild_id BIGINT NOT NULL, 
@@ -1609,6 +1817,7 @@ CREATE TABLE raffle_balances (
 	period INTEGER NOT NULL, 
 	tickets BIGINT NOT NULL, 
 	left_out BOOLEAN DEFAULT 'false' NOT NULL, 
+	listed_as BIGINT, 
 	viewer_id BIGINT NOT NULL, 
 	CONSTRAINT raffle_balances_once PRIMARY KEY (guild_id, period, viewer_id), 
 	CONSTRAINT raffle_balances_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
@@ -1619,6 +1828,8 @@ CREATE TABLE raffle_balances (
 COMMENT ON COLUMN raffle_balances.tickets IS 'the sum of the viewer''s entries';
 
 COMMENT ON COLUMN raffle_balances.left_out IS 'not in the frozen list, because not allowed to win at that moment';
+
+COMMENT ON COLUMN raffle_balances.listed_as IS 'whose line of the frozen list has these tickets; empty if it is the viewer''s own';
 
 ALTER TABLE raffle_balances ALTER COLUMN guild_id SET STATISTICS 0;
 
