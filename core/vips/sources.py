@@ -7,6 +7,7 @@ from sqlalchemy import select, text
 from core.events import (
     BitsCheered,
     ChatMessageSent,
+    EventsMissed,
     ModeratorAdded,
     RaffleWon,
     RewardChanged,
@@ -98,6 +99,12 @@ def on_vip_changed(work: Work, event: VipAdded | VipRemoved | ModeratorAdded) ->
     if event.at > session.started_at + OWN_REMOVAL:
         is_moderator = isinstance(event, ModeratorAdded)
         actions.finish(work, session, "moderator" if is_moderator else "removed_on_twitch")
+
+
+def on_events_missed(work: Work, event: EventsMissed) -> None:
+    """After a gap, look everything up."""
+    if event.platform == "twitch":
+        actions.want_everything(work)
 
 
 def on_reward_changed(work: Work, event: RewardChanged) -> None:
