@@ -234,12 +234,9 @@ def give_to_viewer(work: Work, viewer_id: int, minutes: int | None, source: Sour
 
 def twitch_account(work: Work, viewer_id: int) -> tuple[int, int] | None:
     """Viewer id and Twitch user id of a viewer, or of the Twitch account of the same member."""
-    links = viewers.list_links_with(work, viewer_id)
-    found = [viewer_id, *(one.viewer_id for one in links if one.platform == PLATFORM)]
-    for one in found:
-        viewer = viewers.get_viewer(work.tx, work.guild_id, one)
-        if viewer.platform == PLATFORM and viewer.platform_user_id > 0:
-            return viewer.viewer_id, viewer.platform_user_id
+    for one in viewers.list_accounts_of(work.tx, work.guild_id, viewer_id):
+        if one.platform == PLATFORM and one.platform_user_id > 0:
+            return one.viewer_id, one.platform_user_id
     return None
 
 

@@ -344,10 +344,14 @@ class _GuildRun:
             return {pair[1]: one for one, pair in found.items() if pair is not None}
 
         by_account = self._in_work(accounts)
-        users: list[User] = []
+        found: set[int] = set()
         for some in slices(list(by_account), MOST_IN_A_QUESTION):
-            users += self._ask(self._client.list_subscribers, some)
-        return {by_account[user.user_id] for user in users if user.user_id in by_account}
+            found |= self._ask(self._list_subscribers, some)
+        return {viewer_id for user_id, viewer_id in by_account.items() if user_id in found}
+
+    def _list_subscribers(self, token: str, channel_id: int, user_ids: Sequence[int]) -> set[int]:
+        listed = self._client.list_subscribers(token, channel_id, user_ids)
+        return {one.user_id for one in listed}
 
     def _settle(self) -> None:
         """Fulfil what was granted, and refund what was not."""
