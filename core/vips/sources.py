@@ -127,18 +127,18 @@ def give_for_watchtime(services: Services) -> None:
 
 
 _REACHED = text(f"""
-    SELECT t.viewer_id, v.platform_user_id
+    SELECT v.viewer_id, v.platform_user_id
       FROM watchtime_totals AS t
-      JOIN people_viewers AS v ON v.guild_id = t.guild_id AND v.viewer_id = t.viewer_id
+      JOIN people_viewers AS v ON v.guild_id = t.guild_id AND v.person_id = t.viewer_id
      WHERE t.guild_id = :guild_id AND v.platform = 'twitch' AND v.platform_user_id > 0
        AND t.watched >= :watched AND t.viewer_id NOT IN {excluded_from("vips")}
-       AND t.viewer_id NOT IN (SELECT s.viewer_id FROM vips_sessions AS s
+       AND v.viewer_id NOT IN (SELECT s.viewer_id FROM vips_sessions AS s
                                 WHERE s.guild_id = :guild_id
                                   AND (s.source = 'watchtime'
                                        OR s.state IN ('granting', 'active', 'ending')))
-       AND t.viewer_id NOT IN (SELECT k.viewer_id FROM vips_known AS k
+       AND v.viewer_id NOT IN (SELECT k.viewer_id FROM vips_known AS k
                                 WHERE k.guild_id = :guild_id)
-     ORDER BY t.watched DESC, t.viewer_id LIMIT :most
+     ORDER BY t.watched DESC, v.viewer_id LIMIT :most
 """)
 
 
