@@ -126,12 +126,14 @@ def give_for_watchtime(services: Services) -> None:
     for_each(guild_ids, in_guild)
 
 
+_EXCLUDED = excluded_from("vips")
+
 _REACHED = text(f"""
     SELECT v.viewer_id, v.platform_user_id
       FROM watchtime_totals AS t
       JOIN people_viewers AS v ON v.guild_id = t.guild_id AND v.person_id = t.viewer_id
      WHERE t.guild_id = :guild_id AND v.platform = 'twitch' AND v.platform_user_id > 0
-       AND t.watched >= :watched AND t.viewer_id NOT IN {excluded_from("vips")}
+       AND t.watched >= :watched AND t.viewer_id NOT IN {_EXCLUDED}
        AND v.viewer_id NOT IN (SELECT s.viewer_id FROM vips_sessions AS s
                                 WHERE s.guild_id = :guild_id
                                   AND (s.source = 'watchtime'

@@ -34,7 +34,7 @@ _NOBODYS = {
         kick_review_items.gift_name
         vips_channels.trouble vips_rewards.trouble vips_sessions.trouble vips_activity.source
         vips_activity.reason vips_redemptions.reason
-        guild_permissions.command_group overlays_keys.kind""",
+        guild_permissions.command_group overlays_keys.kind api_tokens.name""",
     "a platform, a time zone": """
         guild_channels.platform people_link_attempts.platform people_link_log.platform
         people_viewers.platform people_links.platform
@@ -81,7 +81,7 @@ _NOBODYS = {
         raffle_balances.tickets raffle_draws.tickets raffle_entries.amount raffle_gifts.tickets
         raffle_rates.tickets raffle_source_totals.tickets""",
     "random, sealed or hashed": """
-        overlays_keys.sealed overlays_keys.digest
+        overlays_keys.sealed overlays_keys.digest api_tokens.token_hash
         slot_calls_picks.seed slot_calls_picks.snapshot slot_calls_picks.snapshot_hash
         slot_calls_picks.chain slot_calls_picks.randomness slot_calls_picks.signature
         games_catalogues.version slot_calls_panels.message bonus_hunts.message
