@@ -6,6 +6,7 @@ from sqlalchemy import Connection, func, select
 
 from core.events import (
     BitsCheered,
+    EventsMissed,
     ModeratorAdded,
     RaffleWon,
     RewardChanged,
@@ -71,6 +72,7 @@ FEATURE = Feature(
     "vips",
     handlers={
         RewardRedeemed: event_action(on_redeemed),
+        EventsMissed: event_action(sources.on_events_missed),
         RewardChanged: event_action(sources.on_reward_changed),
         VipAdded: event_action(sources.on_vip_changed),
         VipRemoved: event_action(sources.on_vip_changed),
