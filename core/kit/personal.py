@@ -87,7 +87,8 @@ _KEYS: Mapping[Holds, str] = {
         with_beacon bet command enabled win calls provider replaced_by rows suggestion
         waiting average best bonus game offer points quantity symbol plural balance break_even cost currency earlier finished_at guesses
         guesses_from guesses_open guesses_until hunt next opened payout position profit returned
-        start_cost version worst setting is_picked chart slots payouts""",
+        start_cost version worst setting is_picked chart slots payouts
+        change raffle duration is_live left session""",
 }
 JSON_KEYS: Mapping[str, Holds] = {key: what for what, keys in _KEYS.items() for key in keys.split()}
 """What the keys of our JSON hold: events, payloads, audit entries. A key that is not here, as in

@@ -72,6 +72,7 @@ class Lock(StrEnum):
     ROLES = "roles"
     RAFFLES = "raffles"
     POINTS = "points"
+    VIPS = "vips"
     KICK_CHANNEL = "kick_channel"
 
 

@@ -32,6 +32,8 @@ _NOBODYS = {
         raffle_rates.source raffle_picks.reason roles_rewards.obstacle roles_rewards.checked_terms
         roles_grants.reason wagers_polls.reason kick_accounts.scopes
         kick_review_items.gift_name
+        vips_channels.trouble vips_rewards.trouble vips_sessions.trouble vips_activity.source
+        vips_activity.reason vips_redemptions.reason
         guild_permissions.command_group overlays_keys.kind api_tokens.name""",
     "a platform, a time zone": """
         guild_channels.platform people_viewers.platform people_links.platform
@@ -47,7 +49,8 @@ _NOBODYS = {
         kick_feed_states.broadcaster_user_id kick_status_checks.broadcaster_user_id
         kick_subscriptions.broadcaster_user_id kick_review_items.channel_id
         twitch_subscriptions.broadcaster_user_id twitch_status.broadcaster_user_id
-        twitch_sockets.twitch_user_id
+        twitch_sockets.twitch_user_id vips_sessions.channel_id vips_rewards.title
+        vips_rewards.prompt vips_rewards.colour
         people_panels.emoji
         people_panels.channel_name raffle_periods.prize roles_rewards.name slot_calls.slot
         slot_calls.provider slot_calls.suggestion games.title games.folded_title games.provider
@@ -68,6 +71,7 @@ _NOBODYS = {
         kick_unverified_deliveries.timestamp
         kick_subscriptions.subscription_id kick_webhook_log.delivery_id
         twitch_subscriptions.subscription_id twitch_subscriptions.place
+        vips_rewards.reward_id vips_activity.redemption_id vips_redemptions.redemption_id
         kick_webhook_log.subscription_id outbox_messages.carried_by outbox_messages.lease
         outbox_messages.receipt roles_grants.number roles_checks.number wagers_changes.account_id
         wagers_changes.releases watchtime_adjustments.key raffle_entries.source_key

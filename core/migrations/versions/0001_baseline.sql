@@ -921,7 +921,7 @@ CREATE TABLE people_excluded_names (
 	excluded BOOLEAN NOT NULL, 
 	CONSTRAINT people_excluded_names_once PRIMARY KEY (guild_id, folded_name, scope), 
 	CONSTRAINT people_excluded_names_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
-	CONSTRAINT people_excluded_names_scope CHECK (scope IN ('everything', 'watchtime', 'slot_calls', 'raffle'))
+	CONSTRAINT people_excluded_names_scope CHECK (scope IN ('everything', 'watchtime', 'slot_calls', 'raffle', 'vips'))
 );
 
 COMMENT ON COLUMN people_excluded_names.folded_name IS 'for comparing';
@@ -1253,6 +1253,85 @@ COMMENT ON COLUMN slot_calls_panels.version IS 'counts the changes';
 
 ALTER TABLE slot_calls_panels ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE vips_rewards (
+	guild_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	reward_id TEXT, 
+	state TEXT DEFAULT 'creating' NOT NULL, 
+	pause TEXT DEFAULT 'no' NOT NULL, 
+	is_ours BOOLEAN DEFAULT true NOT NULL, 
+	is_used BOOLEAN DEFAULT true NOT NULL, 
+	is_enabled BOOLEAN DEFAULT true NOT NULL, 
+	title TEXT NOT NULL, 
+	cost INTEGER NOT NULL, 
+	prompt TEXT DEFAULT '' NOT NULL, 
+	colour TEXT DEFAULT '#9147FF' NOT NULL, 
+	minutes INTEGER DEFAULT '0' NOT NULL, 
+	max_per_stream INTEGER DEFAULT '0' NOT NULL, 
+	max_per_user INTEGER DEFAULT '0' NOT NULL, 
+	cooldown_seconds INTEGER DEFAULT '0' NOT NULL, 
+	is_pending BOOLEAN DEFAULT true NOT NULL, 
+	version INTEGER DEFAULT '1' NOT NULL, 
+	trouble TEXT DEFAULT '' NOT NULL, 
+	created_by BIGINT NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT vips_rewards_numbered PRIMARY KEY (guild_id, number), 
+	CONSTRAINT vips_rewards_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT vips_rewards_state CHECK (state IN ('creating', 'on', 'deleting', 'deleted', 'removed')), 
+	CONSTRAINT vips_rewards_pause CHECK (pause IN ('no', 'hand', 'full', 'locked')), 
+	CONSTRAINT vips_rewards_cost CHECK (cost > 0)
+);
+
+CREATE UNIQUE INDEX vips_rewards_once ON vips_rewards (guild_id, reward_id);
+
+COMMENT ON COLUMN vips_rewards.number IS 'counts up within the server';
+
+COMMENT ON COLUMN vips_rewards.reward_id IS 'Twitch''s; empty until created';
+
+COMMENT ON COLUMN vips_rewards.is_ours IS 'no: created elsewhere, so never refundable';
+
+COMMENT ON COLUMN vips_rewards.is_used IS 'redemptions make people VIP';
+
+COMMENT ON COLUMN vips_rewards.minutes IS 'of VIP; 0 for the server''s default';
+
+COMMENT ON COLUMN vips_rewards.max_per_stream IS '0: any';
+
+COMMENT ON COLUMN vips_rewards.max_per_user IS 'in a stream; 0: any';
+
+COMMENT ON COLUMN vips_rewards.is_pending IS 'Twitch does not know the newest change';
+
+COMMENT ON COLUMN vips_rewards.version IS 'counts changes, so that none is missed';
+
+COMMENT ON COLUMN vips_rewards.trouble IS 'why Twitch refused the newest change';
+
+COMMENT ON COLUMN vips_rewards.created_by IS 'Discord id of the admin; 0: Twitch';
+
+ALTER TABLE vips_rewards ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE vips_channels (
+	guild_id BIGINT NOT NULL, 
+	vips_due BOOLEAN DEFAULT true NOT NULL, 
+	rewards_due BOOLEAN DEFAULT true NOT NULL, 
+	redemptions_due BOOLEAN DEFAULT true NOT NULL, 
+	listed_at TIMESTAMP WITH TIME ZONE, 
+	swept_at TIMESTAMP WITH TIME ZONE, 
+	full_at INTEGER, 
+	trouble TEXT DEFAULT '' NOT NULL, 
+	trouble_since TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT vips_channels_one PRIMARY KEY (guild_id), 
+	CONSTRAINT vips_channels_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN vips_channels.listed_at IS 'when Twitch last listed its VIPs';
+
+COMMENT ON COLUMN vips_channels.swept_at IS 'when Twitch last listed open redemptions';
+
+COMMENT ON COLUMN vips_channels.full_at IS 'how many VIPs there were when Twitch had no slot left';
+
+COMMENT ON COLUMN vips_channels.trouble IS 'why nothing can be done on Twitch';
+
+ALTER TABLE vips_channels ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE overlays_keys (
 	guild_id BIGINT NOT NULL, 
 	kind TEXT NOT NULL, 
@@ -1333,7 +1412,7 @@ CREATE TABLE people_exclusions (
 	viewer_id BIGINT NOT NULL, 
 	CONSTRAINT people_exclusions_once PRIMARY KEY (guild_id, viewer_id, scope, cause), 
 	CONSTRAINT people_exclusions_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT people_exclusions_scope CHECK (scope IN ('everything', 'watchtime', 'slot_calls', 'raffle')), 
+	CONSTRAINT people_exclusions_scope CHECK (scope IN ('everything', 'watchtime', 'slot_calls', 'raffle', 'vips')), 
 	CONSTRAINT people_exclusions_cause CHECK (cause IN ('admin', 'name', 'kick_ban', 'discord_ban'))
 );
 
@@ -1963,6 +2042,148 @@ COMMENT ON COLUMN slot_calls.picked_at IS 'is played next';
 COMMENT ON COLUMN slot_calls.picked_in IS 'Discord channel in which that was posted';
 
 ALTER TABLE slot_calls ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE vips_sessions (
+	guild_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	twitch_user_id BIGINT NOT NULL, 
+	channel_id BIGINT NOT NULL, 
+	source TEXT NOT NULL, 
+	state TEXT NOT NULL, 
+	minutes INTEGER, 
+	asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	started_at TIMESTAMP WITH TIME ZONE, 
+	ends_at TIMESTAMP WITH TIME ZONE, 
+	ended_at TIMESTAMP WITH TIME ZONE, 
+	end_reason TEXT DEFAULT '' NOT NULL, 
+	granted_by BIGINT NOT NULL, 
+	ended_by BIGINT, 
+	warned_at TIMESTAMP WITH TIME ZONE, 
+	is_unsure BOOLEAN DEFAULT false NOT NULL, 
+	attempts INTEGER DEFAULT '0' NOT NULL, 
+	try_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	trouble TEXT DEFAULT '' NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT vips_sessions_numbered PRIMARY KEY (guild_id, number), 
+	CONSTRAINT vips_sessions_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT vips_sessions_source CHECK (source IN ('reward', 'manual', 'adopted', 'subscription', 'bits', 'raffle', 'watchtime', 'points')), 
+	CONSTRAINT vips_sessions_state CHECK (state IN ('granting', 'active', 'ending', 'ended', 'failed')), 
+	CONSTRAINT vips_sessions_reason CHECK (end_reason IN ('', 'expired', 'revoked', 'removed_on_twitch', 'moderator', 'unsubscribed', 'forgotten', 'already_vip', 'broadcaster', 'unknown', 'refused', 'full', 'locked')), 
+	CONSTRAINT vips_sessions_end CHECK (ends_at IS NOT NULL OR minutes IS NULL OR state IN ('granting', 'failed', 'ended'))
+);
+
+CREATE INDEX vips_sessions_due ON vips_sessions (guild_id, try_at) WHERE state IN ('granting', 'ending');
+
+CREATE INDEX vips_sessions_expiring ON vips_sessions (guild_id, ends_at) WHERE state = 'active';
+
+CREATE INDEX vips_sessions_of_channel ON vips_sessions (channel_id, twitch_user_id);
+
+CREATE UNIQUE INDEX vips_sessions_one_live ON vips_sessions (guild_id, viewer_id) WHERE state IN ('granting', 'active', 'ending');
+
+COMMENT ON COLUMN vips_sessions.number IS 'counts up within the server';
+
+COMMENT ON COLUMN vips_sessions.channel_id IS 'of the Twitch channel';
+
+COMMENT ON COLUMN vips_sessions.minutes IS 'in all; empty while somebody is VIP as long as they subscribe';
+
+COMMENT ON COLUMN vips_sessions.asked_at IS 'when it was decided';
+
+COMMENT ON COLUMN vips_sessions.started_at IS 'when Twitch confirmed it';
+
+COMMENT ON COLUMN vips_sessions.granted_by IS 'Discord id; 0: the bot';
+
+COMMENT ON COLUMN vips_sessions.is_unsure IS 'a call to Twitch was begun, and may have had its effect';
+
+COMMENT ON COLUMN vips_sessions.try_at IS 'of the next call to Twitch';
+
+ALTER TABLE vips_sessions ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE vips_redemptions (
+	guild_id BIGINT NOT NULL, 
+	redemption_id TEXT NOT NULL, 
+	reward INTEGER NOT NULL, 
+	cost INTEGER NOT NULL, 
+	redeemed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	state TEXT NOT NULL, 
+	result TEXT DEFAULT '' NOT NULL, 
+	reason TEXT DEFAULT '' NOT NULL, 
+	session INTEGER, 
+	decided_at TIMESTAMP WITH TIME ZONE, 
+	attempts INTEGER DEFAULT '0' NOT NULL, 
+	try_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT vips_redemptions_once PRIMARY KEY (guild_id, redemption_id), 
+	CONSTRAINT vips_redemptions_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT vips_redemptions_state CHECK (state IN ('received', 'granting', 'granted', 'fulfilled', 'refunding', 'refunded', 'closed')), 
+	CONSTRAINT vips_redemptions_result CHECK (result IN ('', 'granted', 'extended'))
+);
+
+CREATE INDEX vips_redemptions_due ON vips_redemptions (guild_id, try_at) WHERE state IN ('received', 'granted', 'refunding');
+
+CREATE INDEX vips_redemptions_of_session ON vips_redemptions (guild_id, session) WHERE state = 'granting';
+
+CREATE INDEX vips_redemptions_of_viewer ON vips_redemptions (guild_id, viewer_id, redeemed_at);
+
+COMMENT ON COLUMN vips_redemptions.reward IS 'its number';
+
+COMMENT ON COLUMN vips_redemptions.reason IS 'why it is refunded; see `rules.Reason`';
+
+COMMENT ON COLUMN vips_redemptions.session IS 'number of the session';
+
+COMMENT ON COLUMN vips_redemptions.try_at IS 'of the next call to Twitch';
+
+ALTER TABLE vips_redemptions ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE vips_activity (
+	guild_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	act TEXT NOT NULL, 
+	actor BIGINT NOT NULL, 
+	session INTEGER, 
+	source TEXT DEFAULT '' NOT NULL, 
+	minutes INTEGER, 
+	ends_at TIMESTAMP WITH TIME ZONE, 
+	reward INTEGER, 
+	redemption_id TEXT DEFAULT '' NOT NULL, 
+	cost INTEGER DEFAULT '0' NOT NULL, 
+	reason TEXT DEFAULT '' NOT NULL, 
+	viewer_id BIGINT, 
+	CONSTRAINT vips_activity_numbered PRIMARY KEY (guild_id, number), 
+	CONSTRAINT vips_activity_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT vips_activity_act CHECK (act IN ('granted', 'extended', 'ended', 'failed', 'adopted', 'refunded', 'paused', 'resumed', 'warned'))
+);
+
+CREATE INDEX vips_activity_by_time ON vips_activity (guild_id, at);
+
+CREATE INDEX vips_activity_of_viewer ON vips_activity (guild_id, viewer_id, number);
+
+COMMENT ON COLUMN vips_activity.number IS 'counts up within the server';
+
+COMMENT ON COLUMN vips_activity.actor IS 'Discord id; 0: the bot';
+
+COMMENT ON COLUMN vips_activity.source IS 'of the session';
+
+COMMENT ON COLUMN vips_activity.minutes IS 'that were added';
+
+COMMENT ON COLUMN vips_activity.reward IS 'number of the reward';
+
+COMMENT ON COLUMN vips_activity.cost IS 'in channel points';
+
+ALTER TABLE vips_activity ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE vips_known (
+	guild_id BIGINT NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	twitch_user_id BIGINT NOT NULL, 
+	seen_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT vips_known_once PRIMARY KEY (guild_id, viewer_id), 
+	CONSTRAINT vips_known_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
+);
+
+COMMENT ON COLUMN vips_known.seen_at IS 'when they first were on the list';
+
+ALTER TABLE vips_known ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE wagers_changes (
 	guild_id BIGINT NOT NULL, 
