@@ -16,7 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("drand", "kick", "shuffle", "twitch"),
     ("api_tokens", "draws", "games", "logins", "people"),
     ("wagers", "bonus_hunt", "watchtime"),
-    ("points", "raffle", "roles", "slot_calls", "vips"),
+    ("raffle", "roles", "slot_calls", "vips", "points"),
     ("overlays", "health", "help", "privacy", "settings", "dashboard"),
 )
 """Lowest first."""

@@ -26,7 +26,7 @@ from pydantic import BaseModel, ValidationError
 
 from core.api_tokens.actions import find_token, note_used
 from core.api_tokens.records import ApiToken
-from core.dashboard.access import TOKEN, Forbidden, LoginNeeded, person_of
+from core.dashboard.access import TOKEN, Forbidden, LoginNeeded
 from core.dashboard.openapi import document
 from core.guilds import actions as guilds
 from core.guilds.records import Guild
@@ -215,7 +215,7 @@ class ApiServer:
         if endpoint.scope == "write":
             self._dashboard.csrf.protect()
         name = f"session:{hash_of(session.get(TOKEN, ''))}"
-        call = Call(self._services, guild_id, person_of(login).discord_id, rights.time_zone, name)
+        call = Call(self._services, guild_id, rights.member.id, rights.time_zone, name)
         return _Caller(call, rights.groups, True, rights.member.is_stale)
 
     def _require_rights(self, caller: _Caller, endpoint: Endpoint) -> None:

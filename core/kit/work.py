@@ -71,8 +71,8 @@ class Lock(StrEnum):
     WAGERS = "wagers"
     ROLES = "roles"
     RAFFLES = "raffles"
-    POINTS = "points"
     VIPS = "vips"
+    POINTS = "points"
     KICK_CHANNEL = "kick_channel"
 
 

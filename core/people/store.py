@@ -268,11 +268,54 @@ def list_accounts_of(tx: Connection, guild_id: int, viewer_id: int) -> Sequence[
 
     In a statement over many rows join `people_viewers` and group by its `person_id`.
     """
-    person = _select_person(guild_id, viewer_id).scalar_subquery()
-    is_theirs = (Viewer.viewer_id == person) | (Viewer.represented_by == person)
-    theirs = select(Viewer).where(Viewer.guild_id == guild_id, is_theirs)
+    ids = select_accounts_of(guild_id, viewer_id)
+    theirs = select(Viewer).where(Viewer.guild_id == guild_id, Viewer.viewer_id.in_(ids))
     with Session(tx, join_transaction_mode="rollback_only") as session:
         return session.scalars(theirs.order_by(Viewer.viewer_id)).all()
+
+
+def select_accounts_of(guild_id: int, viewer_id: int) -> Select[tuple[ViewerId]]:
+    """The viewer ids of all accounts of this account's person, for `viewer_id IN`."""
+    v, person = aliased(Viewer), _select_person(guild_id, viewer_id).scalar_subquery()
+    is_theirs = (v.viewer_id == person) | (v.represented_by == person)
+    return select(v.viewer_id).where(v.guild_id == guild_id, is_theirs)
+
+
+_LIST_REPRESENTED = text("""
+    SELECT v.viewer_id, v.represented_by FROM people_viewers AS v
+     WHERE v.guild_id = :guild_id AND v.represented_by IS NOT NULL
+""")
+
+
+def list_represented(tx: Connection, guild_id: int) -> dict[ViewerId, ViewerId]:
+    """Viewer id -> the account that represents its person, of all accounts that another one
+    represents. These are few beside all viewers."""
+    return dict(tx.execute(_LIST_REPRESENTED, {"guild_id": guild_id}).tuples().all())
+
+
+_LIST_PERSONS = text("""
+    WITH person AS (
+        SELECT DISTINCT v.person_id
+          FROM unnest(CAST(:viewer_ids AS bigint[])) AS asked (viewer_id)
+          JOIN people_viewers AS v ON v.guild_id = :guild_id AND v.viewer_id = asked.viewer_id
+    )
+    SELECT person_id AS viewer_id, person_id FROM person
+     UNION ALL
+    SELECT other.viewer_id, person_id
+      FROM person,
+           LATERAL (SELECT v.viewer_id FROM people_viewers AS v
+                     WHERE v.guild_id = :guild_id AND v.represented_by = person.person_id
+                    OFFSET 0) AS other
+""")
+
+
+def list_persons(
+    tx: Connection, guild_id: int, viewer_ids: Collection[int]
+) -> dict[ViewerId, ViewerId]:
+    """Viewer id -> the account that represents its person, of these and of all other accounts of
+    the same people."""
+    given = {"guild_id": guild_id, "viewer_ids": list(viewer_ids)}
+    return {row.viewer_id: row.person_id for row in tx.execute(_LIST_PERSONS, given)}
 
 
 def get_person(tx: Connection, guild_id: int, viewer_id: int) -> ViewerId:

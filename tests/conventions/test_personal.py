@@ -36,7 +36,8 @@ _NOBODYS = {
         vips_activity.reason vips_redemptions.reason
         guild_permissions.command_group overlays_keys.kind api_tokens.name""",
     "a platform, a time zone": """
-        guild_channels.platform people_viewers.platform people_links.platform
+        guild_channels.platform people_link_attempts.platform people_link_log.platform
+        people_viewers.platform people_links.platform
         people_tombstones.platform slot_calls.platform wagers_accounts.platform
         wagers_polls.platform watchtime_offline_checks.platform watchtime_days.platform
         watchtime_limits.time_zone watchtime_streams.platform""",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from core.events import AccountLinked, AccountUnlinked, Person
 from core.guilds.actions import audit, name_of
@@ -336,6 +336,12 @@ def link_account(work: Work, platform: str, person: Person) -> Link:
     )
     log_link(work, "linked", work.actor, platform, link.viewer_name)
     return link
+
+
+def are_links_handled(tx: Connection, guild_id: int) -> bool:
+    """Whether every feature has followed all changes of links. Hold `Lock.LINKS`, so that there are
+    no new ones."""
+    return not inbox.is_waiting(tx, guild_id, AccountLinked, AccountUnlinked)
 
 
 def get_links(work: Work, text: str) -> Sequence[Link]:

@@ -15,6 +15,7 @@ from core.kit.words import _
 from core.kit.work import Work
 from core.outbox.actions import find_receipt
 from core.people import actions as people
+from core.people.store import select_accounts_of
 from core.raffle import rules
 from core.raffle.actions import Config
 from core.raffle.draw import posts
@@ -122,7 +123,8 @@ def deliver(work: Work, config: Config, winner: str) -> Pick:
     """Record that an admin handed over a prize. Raises Refusal if there is nobody of this name, or
     they have no claimed prize."""
     viewer = people.find_person(work, winner)
-    claimed = select(Pick).where(Pick.viewer_id == viewer.viewer_id, Pick.state == "claimed")
+    theirs = Pick.viewer_id.in_(select_accounts_of(work.guild_id, viewer.viewer_id))
+    claimed = select(Pick).where(theirs, Pick.state == "claimed")
     found = work.scalar(claimed.order_by(Pick.period).limit(1))
     if found is None:
         raise Refusal(
