@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from core.kit.guild_settings import GuildSettings, choice, number, switch, text
-from core.points.records import Bucket
 
 NAMES = ("points",)
 """Of the command in the stream's chat, unless a server calls it something else."""
@@ -21,6 +20,10 @@ MICROSECOND = timedelta(microseconds=1)
 HOUR = timedelta(hours=1) // MICROSECOND
 
 ProviderName = Literal["own", "streamelements"]
+
+Bucket = Literal["earned", "won", "paid"]
+"""Where points of a viewer come from: `won` in games, `paid` for with Kicks or bits, or `earned` in
+any other way."""
 
 
 class PointsSettings(GuildSettings, feature="points"):

@@ -14,7 +14,6 @@ from core.people.records import Viewer
 from core.points.records import (
     AccountTotal,
     Balance,
-    Bucket,
     Entry,
     Flow,
     MoveState,
@@ -22,7 +21,7 @@ from core.points.records import (
     Reason,
     Season,
 )
-from core.points.rules import Balances
+from core.points.rules import Balances, Bucket
 
 # -- people ---------------------------------------------------------------------------------------
 
@@ -111,8 +110,7 @@ def list_limits(work: Work, viewer_ids: Collection[int]) -> dict[int, PlayLimit]
 def list_excluded(work: Work, viewer_ids: Collection[int]) -> set[int]:
     """Those of the accounts that are excluded from everything."""
     found = select_excluded(work.guild_id, "everything")
-    asked = set(viewer_ids)
-    return {one for one in work.tx.scalars(found) if one in asked}
+    return set(work.tx.scalars(found)) & set(viewer_ids)
 
 
 class Staked(NamedTuple):
@@ -241,10 +239,11 @@ def get_place(work: Work, viewer_id: int, season: int = 0) -> Row[Any] | None:
     return work.tx.execute(statement, given | ({"season": season} if season else {})).first()
 
 
-def list_held(work: Work) -> Sequence[Row[Any]]:
+def list_held(work: Work) -> list[tuple[int, Bucket, int]]:
     """Viewer id, bucket and points of every account that has any."""
     held = select(Balance.viewer_id, Balance.bucket, Balance.points).where(Balance.points > 0)
-    return work.execute(held.order_by(Balance.viewer_id, Balance.bucket)).all()
+    found = work.execute(held.order_by(Balance.viewer_id, Balance.bucket))
+    return [(one.viewer_id, one.bucket, one.points) for one in found]
 
 
 def list_seasons(work: Work) -> Sequence[Season]:
@@ -253,6 +252,7 @@ def list_seasons(work: Work) -> Sequence[Season]:
 
 
 def count_entries(work: Work, viewer_ids: Collection[int]) -> int:
+    """How many there are of these accounts."""
     return work.count(among(Entry.viewer_id, viewer_ids))
 
 
