@@ -33,6 +33,7 @@ from benchmarks import (
     role_update,
     slot_requests,
     translation,
+    vips,
     watchtime_credit,
     worker,
 )
@@ -73,6 +74,7 @@ BENCHMARKS: Mapping[str, tuple[str, Callable[[Ground], Results]]] = {
     "raffle": ("Tickets, over a million entries", _on_a_database(raffle.run)),
     "draw": ("Freeze, draw and check a raffle", _on_a_database(draw.run)),
     "requests": ("Slot requests, among 10,000 games", _on_a_database(slot_requests.run)),
+    "vips": ("VIP on Twitch, from redemption to end", _on_a_database(vips.run)),
     "beside": ("Webhooks, beside visitors of the pages", beside.run),
     "overlays": ("Open overlays, beside webhooks", overlays.run),
     "pages": ("Every page of a large server", _on_a_database(pages.run)),

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from flask import Response, redirect
+from flask import Response, flash, redirect, url_for
 
 from core.kit.errors import Refusal
 from core.kit.guild_pages import GuildPages, Page, SetupStep
@@ -20,7 +20,9 @@ from core.twitch.eventsub.rules import transport_of
 from core.twitch.eventsub.topics import RESTART
 from core.twitch.wire import TwitchRejected
 
-PAGES = GuildPages("twitch", lambda: _("Twitch connection"), icon="plug-connected", order=12)
+PAGES = GuildPages(
+    "twitch", lambda: _("Twitch connection"), icon="plug-connected", order=12, for_streamer=True
+)
 
 
 @PAGES.get()
@@ -62,6 +64,7 @@ def link_account(page: Page) -> Response:
         asked_by=MemberId(page.person.discord_id),
         asked_by_name=page.member.name,
         asked_at=page.services.clock(),
+        streamer_id=page.person.twitch_id,
     )
     page.run(actions.open_attempt, attempt)
     link = connect.make_link(page.services, attempt)
@@ -72,15 +75,19 @@ def link_account(page: Page) -> Response:
 @PAGES.post("disconnect", shows=connection)
 def disconnect(page: Page) -> Response:
     """Forget an account, and revoke its token."""
-    ended = connect.disconnect(page.services, page.guild.id, _role(page), page.person.discord_id)
-    if ended is None:
+    account = page.run(actions.disconnect_account, _role(page))
+    if account is None:
         raise Refusal(_("No Twitch account is connected."))
-    account, is_revoked = ended
+    is_revoked = connect.revoke_token(page.services, account)
     done = (
         _("{name} is disconnected, and its token is revoked.")
         if is_revoked
         else _("{name} is disconnected. Twitch did not answer, so remove the app there, too.")
     )
+    if page.person.is_streamer and account.role == "streamer":
+        # This page is no longer theirs.
+        flash(done.format(name=account.name), "success")
+        return redirect(url_for("dashboard.picker"), 303)  # type: ignore[return-value]
     return page.done(done.format(name=account.name))
 
 

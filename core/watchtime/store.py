@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, case, func, select, text
+from sqlalchemy import Connection, RowMapping, TextClause, case, func, select, text
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -188,9 +188,10 @@ def list_stale_days(
     return tx.execute(_LIST_STALE_DAYS, {"guild_id": guild_id, "reach": reach}).mappings().all()
 
 
-# The total changes by what the day changed, in the same statement; `list_drift` checks that it is
-# the sum of all days. Rows are found again by where they lie: the lock keeps them there, and nobody
-# else makes a total meanwhile. Server and day are repeated, else all history is read for it.
+# The person's total changes by what the day changed, in the same statement; `list_drift` checks
+# that it is the sum of all days. Rows are found again by where they lie: the lock keeps them
+# there, and nobody else makes a total meanwhile. Server and day are repeated, else all history is
+# read for it.
 _SET = """
     , changed AS (
         UPDATE watchtime_days AS d SET watched = computed.after, counted = computed.counted
@@ -200,10 +201,17 @@ _SET = """
         RETURNING d.viewer_id, computed.after - computed.before AS gained
     )
     MERGE INTO watchtime_totals AS t
-    USING changed ON t.guild_id = :guild_id AND t.viewer_id = changed.viewer_id
-     WHEN MATCHED THEN UPDATE SET credited = t.credited + changed.gained
+    USING (SELECT COALESCE(v.represented_by, changed.viewer_id) AS viewer_id,
+                  sum(gained) AS gained
+             FROM changed
+             LEFT JOIN (SELECT viewer_id, represented_by FROM people_viewers AS v
+                         WHERE v.guild_id = :guild_id AND v.represented_by IS NOT NULL) AS v
+               ON v.viewer_id = changed.viewer_id
+            GROUP BY 1) AS person
+       ON t.guild_id = :guild_id AND t.viewer_id = person.viewer_id
+     WHEN MATCHED THEN UPDATE SET credited = t.credited + person.gained
      WHEN NOT MATCHED THEN INSERT (guild_id, viewer_id, credited)
-          VALUES (:guild_id, changed.viewer_id, changed.gained)
+          VALUES (:guild_id, person.viewer_id, person.gained)
 """
 
 # Most viewers were there without a break, and adding up the parts of a multirange takes longer than
@@ -226,46 +234,93 @@ _SET_WATCHED = text(
                LATERAL (SELECT d.present * CAST(:live AS tstzmultirange) AS counts OFFSET 0) AS live
          WHERE d.guild_id = :guild_id AND d.day = :day AND d.platform = :platform
            AND d.present && CAST(:stale AS tstzmultirange)
+           AND d.viewer_id NOT IN (
+                   SELECT unnest(ARRAY[v.viewer_id, v.represented_by]) FROM people_viewers AS v
+                    WHERE v.guild_id = :guild_id AND v.represented_by IS NOT NULL)
     )"""
     + _SET
 )
 
 
-# A limited day reaches back over the midnight of UTC, at most into the day before yesterday. Of its
-# parts in order of time, those beyond the limit are cut off.
-_SET_WATCHED_WITHIN = text(
-    f"""
+# What is left of time that several accounts of a person share, or of a limited day. Where they
+# overlap, time counts for the account that was known first. Of a person's parts in order of time,
+# those beyond the limit are cut off. A limited day reaches back over the midnight of UTC, at most
+# into the day before yesterday.
+_OF_PEOPLE = """
     WITH span AS (
         SELECT * FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]),
                              CAST(:mosts AS interval[])) AS span (starts_at, ends_at, most)
-    ), touched AS (
-        SELECT d.ctid, d.viewer_id, d.day, d.watched, d.present * CAST(:live AS tstzmultirange)
-                   AS whole
-          FROM watchtime_days AS d
-         WHERE d.guild_id = :guild_id AND d.day = :day AND d.platform = :platform
-           AND d.present && CAST(:stale AS tstzmultirange)
-    ), part AS (
-        SELECT t.viewer_id, span.most, part,
-               sum(upper(part) - lower(part))
-                   OVER (PARTITION BY t.viewer_id, span.starts_at ORDER BY part) AS up_to_here
-          FROM touched t
+    ), shared AS MATERIALIZED (
+        SELECT v.viewer_id, v.represented_by AS person_id FROM people_viewers AS v
+         WHERE v.guild_id = :guild_id AND v.represented_by IS NOT NULL
+         UNION
+        SELECT v.represented_by, v.represented_by FROM people_viewers AS v
+         WHERE v.guild_id = :guild_id AND v.represented_by IS NOT NULL
+    ), touched AS ({touched}
+    ), account AS (
+        SELECT t.person_id, COALESCE(s.viewer_id, t.person_id) AS viewer_id
+          FROM touched t LEFT JOIN shared s USING (person_id)
+    ), live AS (
+        SELECT platform, range_agg(tstzrange(started_at, until)) AS live
+          FROM watchtime_streams AS s
+         WHERE s.guild_id = :guild_id {streams}
+         GROUP BY platform
+    ), whole AS (
+        SELECT d.ctid, a.person_id, d.viewer_id, d.day, d.watched,
+               d.present * COALESCE(live.live, '{{}}') AS whole
+          FROM account a
           JOIN watchtime_days AS d
-            ON d.guild_id = :guild_id AND d.viewer_id = t.viewer_id
-           AND d.day BETWEEN t.day - 2 AND t.day,
-               span,
-               unnest(d.present * CAST(:live AS tstzmultirange)
-                      * tstzmultirange(tstzrange(starts_at, ends_at))) AS part
+            ON d.guild_id = :guild_id AND d.viewer_id = a.viewer_id {days}
+          LEFT JOIN live ON live.platform = d.platform
+    ), own AS MATERIALIZED (
+        SELECT *, whole - COALESCE(range_agg(whole) OVER earlier, '{{}}') AS own
+          FROM whole
+        WINDOW earlier AS (PARTITION BY person_id, day ORDER BY viewer_id
+                            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    ), part AS (
+        SELECT person_id, most, part,
+               sum(upper(part) - lower(part))
+                   OVER (PARTITION BY person_id, starts_at ORDER BY part) AS up_to_here
+          FROM own
+          JOIN span ON starts_at < CAST(day + 1 AS timestamp) AT TIME ZONE 'UTC'
+                   AND ends_at > CAST(day AS timestamp) AT TIME ZONE 'UTC',
+               unnest(own * tstzmultirange(tstzrange(starts_at, ends_at))) AS part
     ), cut AS (
-        SELECT viewer_id, range_agg(tstzrange(
+        SELECT person_id, range_agg(tstzrange(
                    GREATEST(lower(part), upper(part) - (up_to_here - most)), upper(part))) AS cut
           FROM part WHERE up_to_here > most
-         GROUP BY viewer_id
+         GROUP BY person_id
     ), computed AS MATERIALIZED (
-        SELECT t.ctid, t.watched AS before, NULLIF(counts, t.whole) AS counted, {_LENGTH} AS after
-          FROM touched t LEFT JOIN cut USING (viewer_id),
-               LATERAL (SELECT t.whole - COALESCE(cut.cut, '{{}}') AS counts OFFSET 0) AS left_over
+        SELECT o.ctid, o.viewer_id, o.day, o.watched AS before,
+               NULLIF(counts, o.whole) AS counted, {length} AS after
+          FROM own o LEFT JOIN cut USING (person_id),
+               LATERAL (SELECT o.own - COALESCE(cut.cut, '{{}}') AS counts OFFSET 0) AS left_over
+         {computed}
     )"""
-    + _SET
+
+
+def _set_of_people(join: str, *others: str) -> TextClause:
+    touched = f"""
+        SELECT DISTINCT COALESCE(s.person_id, d.viewer_id) AS person_id
+          FROM watchtime_days AS d {join} shared s USING (viewer_id)
+         WHERE d.guild_id = :guild_id AND d.day = :day
+           AND d.present && CAST(:stale AS tstzmultirange) {" ".join(others)}"""
+    streams = """
+           AND s.until > CAST(CAST(:day AS date) AS timestamp) AT TIME ZONE 'UTC' - :reach
+           AND s.started_at < CAST(CAST(:day AS date) + 1 AS timestamp) AT TIME ZONE 'UTC'"""
+    computed = _OF_PEOPLE.format(
+        touched=touched,
+        streams=streams,
+        days="AND d.day BETWEEN :first_day AND :day",
+        length=_LENGTH,
+        computed="WHERE o.day = :day",
+    )
+    return text(computed + _SET)
+
+
+_SET_SHARED = _set_of_people("JOIN")
+_SET_LIMITED = _set_of_people(
+    "LEFT JOIN", "AND (s.person_id IS NOT NULL OR d.platform = :platform)"
 )
 
 
@@ -278,12 +333,78 @@ def set_watched(
         limits: the limited days that the stale day touches.
     """
     given: dict[str, Any] = {"guild_id": guild_id, **stale}
-    if not limits:
-        return tx.execute(_SET_WATCHED, given).rowcount
-    given["starts"] = [day.starts_at for day in limits]
-    given["ends"] = [day.ends_at for day in limits]
-    given["mosts"] = [day.most for day in limits]
-    return tx.execute(_SET_WATCHED_WITHIN, given).rowcount
+    given |= _spans(limits)
+    if limits:
+        given |= {"first_day": stale["day"] - timedelta(days=2), "reach": LONGEST_DAY}
+        return tx.execute(_SET_LIMITED, given).rowcount
+    changed = tx.execute(_SET_WATCHED, given).rowcount
+    given |= {"first_day": stale["day"], "reach": timedelta()}
+    return changed + tx.execute(_SET_SHARED, given).rowcount
+
+
+def _spans(limits: Sequence[LimitedDay]) -> dict[str, Any]:
+    return {
+        "starts": [day.starts_at for day in limits],
+        "ends": [day.ends_at for day in limits],
+        "mosts": [day.most for day in limits],
+    }
+
+
+_SET_ALL_WATCHED = text(
+    _OF_PEOPLE.format(
+        touched="""
+        SELECT DISTINCT person_id FROM unnest(CAST(:persons AS bigint[])) AS asked (person_id)""",
+        streams="",
+        days="",
+        length=_LENGTH,
+        computed="",
+    )
+    + """
+    UPDATE watchtime_days AS d SET watched = computed.after, counted = computed.counted
+      FROM computed
+     WHERE d.guild_id = :guild_id AND d.viewer_id = computed.viewer_id AND d.day = computed.day
+       AND (computed.after <> computed.before OR computed.counted IS DISTINCT FROM d.counted)
+"""
+)
+_SET_TOTALS = text("""
+    WITH account AS (
+        SELECT * FROM unnest(CAST(:viewer_ids AS bigint[]), CAST(:persons AS bigint[]))
+                   AS account (viewer_id, person_id)
+    ), gone AS (
+        DELETE FROM watchtime_totals AS t USING account
+         WHERE t.guild_id = :guild_id AND t.viewer_id = account.viewer_id
+           AND account.viewer_id <> account.person_id
+    ), sums AS (
+        SELECT person_id, sum(credited) AS credited, sum(adjusted) AS adjusted
+          FROM (SELECT person_id,
+                       (SELECT COALESCE(sum(watched), INTERVAL '0') FROM watchtime_days AS d
+                         WHERE d.guild_id = :guild_id AND d.viewer_id = account.viewer_id)
+                           AS credited,
+                       (SELECT COALESCE(sum(amount), INTERVAL '0') FROM watchtime_adjustments AS a
+                         WHERE a.guild_id = :guild_id AND a.viewer_id = account.viewer_id)
+                           AS adjusted
+                  FROM account) AS of_account
+         GROUP BY person_id
+    )
+    INSERT INTO watchtime_totals AS t (guild_id, viewer_id, credited, adjusted)
+    SELECT :guild_id, person_id, credited, adjusted FROM sums
+        ON CONFLICT ON CONSTRAINT watchtime_totals_once
+        DO UPDATE SET credited = excluded.credited, adjusted = excluded.adjusted
+""")
+
+
+def set_persons(
+    tx: Connection, guild_id: int, persons: Mapping[int, int], limits: Sequence[LimitedDay]
+) -> None:
+    """Compute everything again for people whose accounts have changed. Hold the credit's lock.
+
+    Args:
+        persons: viewer id -> the account that represents its person, of all of their accounts.
+        limits: all limited days.
+    """
+    given = {"guild_id": guild_id, "persons": list(persons.values())}
+    tx.execute(_SET_ALL_WATCHED, given | _spans(limits))
+    tx.execute(_SET_TOTALS, given | {"viewer_ids": list(persons)})
 
 
 _END_STALE = text("""
@@ -299,10 +420,12 @@ def end_stale(tx: Connection, guild_id: int) -> None:
 
 _LIST_DRIFT = text("""
     WITH of_days AS (
-        SELECT guild_id, viewer_id, sum(watched) AS days FROM watchtime_days GROUP BY 1, 2
+        SELECT guild_id, v.person_id AS viewer_id, sum(watched) AS days
+          FROM watchtime_days JOIN people_viewers AS v USING (guild_id, viewer_id) GROUP BY 1, 2
     ), of_adjustments AS (
-        SELECT guild_id, viewer_id, sum(amount) AS adjustments
-          FROM watchtime_adjustments GROUP BY 1, 2
+        SELECT guild_id, v.person_id AS viewer_id, sum(amount) AS adjustments
+          FROM watchtime_adjustments JOIN people_viewers AS v USING (guild_id, viewer_id)
+         GROUP BY 1, 2
     ), both_sides AS (
         SELECT guild_id, viewer_id,
                COALESCE(credited, INTERVAL '0') AS credited, COALESCE(days, INTERVAL '0') AS days,

@@ -35,9 +35,12 @@ _NOBODYS = {
         guild_permissions.command_group overlays_keys.kind
         points_entries.account points_totals.account points_flows.account points_operations.game
         points_operations.provider points_moves.reason points_purchases.offer
-        points_purchases.refused""",
+        points_purchases.refused
+        vips_channels.trouble vips_rewards.trouble vips_sessions.trouble vips_activity.source
+        vips_activity.reason vips_redemptions.reason""",
     "a platform, a time zone": """
-        guild_channels.platform people_viewers.platform people_links.platform
+        guild_channels.platform people_link_attempts.platform people_link_log.platform
+        people_viewers.platform people_links.platform
         people_tombstones.platform slot_calls.platform wagers_accounts.platform
         wagers_polls.platform watchtime_offline_checks.platform watchtime_days.platform
         watchtime_limits.time_zone watchtime_streams.platform points_purchases.platform""",
@@ -51,7 +54,8 @@ _NOBODYS = {
         kick_feed_states.broadcaster_user_id kick_status_checks.broadcaster_user_id
         kick_subscriptions.broadcaster_user_id kick_review_items.channel_id
         twitch_subscriptions.broadcaster_user_id twitch_status.broadcaster_user_id
-        twitch_sockets.twitch_user_id
+        twitch_sockets.twitch_user_id vips_sessions.channel_id vips_rewards.title
+        vips_rewards.prompt vips_rewards.colour
         people_panels.emoji
         people_panels.channel_name raffle_periods.prize roles_rewards.name slot_calls.slot
         slot_calls.provider slot_calls.suggestion games.title games.folded_title games.provider
@@ -72,6 +76,7 @@ _NOBODYS = {
         kick_unverified_deliveries.timestamp
         kick_subscriptions.subscription_id kick_webhook_log.delivery_id
         twitch_subscriptions.subscription_id twitch_subscriptions.place
+        vips_rewards.reward_id vips_activity.redemption_id vips_redemptions.redemption_id
         kick_webhook_log.subscription_id outbox_messages.carried_by outbox_messages.lease
         outbox_messages.receipt roles_grants.number roles_checks.number wagers_changes.account_id
         wagers_changes.releases watchtime_adjustments.key raffle_entries.source_key

@@ -21,6 +21,9 @@ SCOPES: dict[Role, tuple[str, ...]] = {
         "channel:read:subscriptions",
         "bits:read",
         "channel:moderate",
+        "channel:manage:vips",
+        "channel:manage:redemptions",
+        "moderation:read",
     ),
     "bot": (READ_CHAT, WRITE_CHAT, ACT_AS_BOT),
 }
@@ -43,6 +46,9 @@ def scope_words(scope: str) -> str:
         "channel:read:subscriptions": _("Seeing subscriptions and gifts"),
         "bits:read": _("Seeing cheers"),
         "channel:moderate": _("Seeing bans"),
+        "channel:manage:vips": _("Managing VIPs"),
+        "channel:manage:redemptions": _("Managing channel-point rewards"),
+        "moderation:read": _("Seeing moderators"),
     }
     return words.get(scope, scope)
 
@@ -57,6 +63,9 @@ def without_scope(scope: str) -> str:
         "channel:read:subscriptions": _("subscriptions and gifts on Twitch earn nothing"),
         "bits:read": _("cheers are not noticed"),
         "channel:moderate": _("a ban on Twitch does not end raffle tickets"),
+        "channel:manage:vips": _("nobody can be made VIP"),
+        "channel:manage:redemptions": _("channel points cannot buy VIP"),
+        "moderation:read": _("a VIP who becomes a moderator is noticed late"),
     }
     return words.get(scope, _("nothing stops working today"))
 
