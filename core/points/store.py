@@ -99,7 +99,8 @@ def list_limits(work: Work, viewer_ids: Collection[int]) -> dict[int, PlayLimit]
 def list_excluded(work: Work, viewer_ids: Collection[int]) -> set[int]:
     """Those of the accounts that are excluded from everything."""
     found = select_excluded(work.guild_id, "everything")
-    return set(work.tx.scalars(found)) & set(viewer_ids)
+    excluded: set[int] = set(work.tx.scalars(found))
+    return excluded & set(viewer_ids)
 
 
 class Staked(NamedTuple):

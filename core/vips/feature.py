@@ -7,6 +7,7 @@ from sqlalchemy import Connection, func, select
 from core.events import (
     BitsCheered,
     ModeratorAdded,
+    PointsSpent,
     RaffleWon,
     RewardChanged,
     RewardRedeemed,
@@ -69,9 +70,11 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
 
 FEATURE = Feature(
     "vips",
+    offers=(sources.VIP_OFFER,),
     handlers={
         RewardRedeemed: event_action(on_redeemed),
         RewardChanged: event_action(sources.on_reward_changed),
+        PointsSpent: event_action(sources.on_points_spent),
         VipAdded: event_action(sources.on_vip_changed),
         VipRemoved: event_action(sources.on_vip_changed),
         ModeratorAdded: event_action(sources.on_vip_changed),
