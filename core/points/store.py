@@ -29,7 +29,7 @@ from core.points.rules import Balances, Bucket
 
 def list_accounts(work: Work, viewer_ids: Collection[int]) -> dict[int, tuple[int, ...]]:
     """Viewer id -> the accounts of that person, their own first. They share one balance."""
-    persons = list_persons(work.tx, work.guild_id, viewer_ids)
+    persons: dict[int, int] = {**list_persons(work.tx, work.guild_id, viewer_ids)}
     accounts: dict[int, list[int]] = defaultdict(list)
     for account, person in sorted(persons.items()):
         accounts[person].append(account)
