@@ -1,8 +1,8 @@
 """From a redemption to VIP on the pretend Twitch, and 1,000 VIPs that end at once.
 
 The event of a redemption is handled and the runner called as it would be woken: the figure holds
-every transaction and every call to the sandbox over HTTP. For the end of VIPs the clock is moved, so
-that only our own work counts and not Twitch's limit of ten in ten seconds, which would make 21
+every transaction and every call to the sandbox over HTTP. For the end of VIPs the clock is moved,
+so that only our own work counts and not Twitch's limit of ten in ten seconds, which would make 21
 minutes of it.
 """
 

@@ -33,6 +33,7 @@ from limits import RateLimitItemPerMinute
 
 from core.dashboard import discord_login, twitch_login
 from core.dashboard.access import LIVE, ME, TOKEN, VIEW_AS, Access, Forbidden
+from core.dashboard.api import ApiServer
 from core.dashboard.people import cards_of
 from core.dashboard.public import PublicPages
 from core.guilds import actions as guilds
@@ -55,7 +56,7 @@ from core.kit.oauth_flow import Denied
 from core.kit.oauth_pages import share_return
 from core.kit.rate import RateLimit, network_of
 from core.kit.services import Services
-from core.kit.web import word
+from core.kit.web import is_api, problem, word
 from core.kit.words import _
 from core.kit.work import Work
 from core.logins import actions as sessions
@@ -82,6 +83,7 @@ class Dashboard:
         self.streams = LiveStreams(services.bus)
         self.csrf = CSRFProtect()
         self.rate = RateLimit(services.settings)
+        self.api = ApiServer(self, [one.api for one in features if one.api is not None])
         self.declared = sorted(
             (*own, *(pages for one in features for pages in one.guild_pages)),
             key=lambda pages: pages.order,
@@ -128,6 +130,7 @@ class Dashboard:
         )
         self.csrf.init_app(app)
         app.extensions["live_streams"] = self.streams
+        app.register_blueprint(self.api.blueprint())
         app.jinja_env.globals.update(
             asset=asset, icon=icon, local_time=local_time, with_query=_with_query
         )
@@ -492,10 +495,14 @@ def _never_cached(response: Response) -> Response:
 
 
 def _forbidden(refusal: Forbidden) -> Response:
+    if is_api():
+        return problem(403, refusal.what, refusal.remedy)
     return word(403, refusal.what, refusal.remedy, mark="🔒")
 
 
 def _form_expired(_error: CSRFError) -> Response:
+    if is_api():
+        return problem(400, _("The CSRF token is missing or wrong."), _("Send X-CSRFToken."))
     return word(
         400,
         _("This form has expired."),

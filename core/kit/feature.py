@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flask import Blueprint
     from sqlalchemy import Connection
 
+    from core.kit.api import Api
     from core.kit.guild_pages import (
         Activity,
         GuildPages,
@@ -244,6 +245,7 @@ class Feature:
             of their own page.
         me: forms and downloads on that page of their own, which includes `<feature>/me.html`.
         public: its pages for everybody.
+        api: its endpoints of the HTTP API.
         overlays: what it shows in OBS.
         offers: what viewers can buy with points.
         latest: `latest(work)`: what happened last, newest first, as viewers may see it.
@@ -281,6 +283,7 @@ class Feature:
     person: "Callable[[Work, int | None, Sequence[int]], Sequence[PersonCard]] | None" = None
     me: "GuildPages | None" = None
     public: "tuple[PublicPage, ...]" = ()
+    api: "Api | None" = None
     overlays: "tuple[Overlay, ...]" = ()
     offers: tuple[Offer, ...] = ()
     latest: "Callable[[Work], Sequence[Latest]] | None" = None

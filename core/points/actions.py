@@ -24,7 +24,7 @@ from core.people.records import Viewer
 from core.points import ledger, providers, store
 from core.points.ledger import NewEntry
 from core.points.records import Entry, PlayLimit, Season
-from core.points.rules import LONGEST_REASON, MOST, PointsSettings, allocate
+from core.points.rules import LONGEST_REASON, MOST, PointsSettings, allocate, spendable
 from core.watchtime.standings import list_ranks
 
 Change = Literal["add", "remove", "set"]
@@ -67,7 +67,7 @@ def grant_many(
     balances = dict(store.get_balances(work, {one for a in accounts.values() for one in a}))
 
     def held(viewer_id: int) -> int:
-        return sum(p for (one, _bucket), p in balances.items() if one in accounts[viewer_id])
+        return spendable(balances, accounts[viewer_id])
 
     keys = {viewer_id: f"admin:{cause}:{viewer_id}" for viewer_id in amounts}
     if store.list_posted(work, keys.values()):

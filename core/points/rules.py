@@ -189,13 +189,11 @@ def pay_out(staked: Balances, viewer_id: int, amount: int) -> list[Part]:
     return [*parts, Part(viewer_id, "won", amount)] if amount else parts
 
 
-def spendable(balances: Balances, accounts: Collection[int], buckets: Collection[Bucket]) -> int:
+def spendable(
+    balances: Balances, accounts: Collection[int], buckets: Collection[Bucket] = SPENDING_ORDER
+) -> int:
     """How much the accounts have in these buckets."""
-    return sum(
-        points
-        for (account, bucket), points in balances.items()
-        if account in accounts and bucket in buckets
-    )
+    return sum(balances.get((one, bucket), 0) for one in accounts for bucket in buckets)
 
 
 # -- earning --------------------------------------------------------------------------------------

@@ -356,12 +356,6 @@ class TwitchClient:
         """Those of these accounts who moderate the channel, at most 100."""
         return self._people("/moderation/moderators", token, broadcaster_id, user_ids)
 
-    def list_subscribers(
-        self, token: str, broadcaster_id: int, user_ids: Sequence[int]
-    ) -> list[User]:
-        """Those of these accounts who subscribe to the channel, at most 100."""
-        return self._people("/subscriptions", token, broadcaster_id, user_ids)
-
     def _people(
         self, path: str, token: str, broadcaster_id: int, user_ids: Sequence[int]
     ) -> list[User]:

@@ -338,10 +338,14 @@ class _GuildRun:
             return {pair[1]: one for one, pair in found.items() if pair is not None}
 
         by_account = self._in_work(accounts)
-        users: list[User] = []
+        found: list[int] = []
         for some in slices(list(by_account), MOST_IN_A_QUESTION):
-            users += self._ask(self._client.list_subscribers, some)
-        return {by_account[user.user_id] for user in users if user.user_id in by_account}
+            found += self._ask(self._subscribers_among, some)
+        return {by_account[user_id] for user_id in found if user_id in by_account}
+
+    def _subscribers_among(self, token: str, channel_id: int, user_ids: Sequence[int]) -> list[int]:
+        listed = self._client.list_subscribers(token, channel_id, user_ids)
+        return [one.user_id for one in listed]
 
     def _settle(self) -> None:
         """Fulfil what was granted, and refund what was not."""

@@ -37,7 +37,7 @@ _NOBODYS = {
         points_operations.provider points_moves.reason points_purchases.offer
         points_purchases.refused
         vips_channels.trouble vips_rewards.trouble vips_sessions.trouble vips_activity.source
-        vips_activity.reason vips_redemptions.reason""",
+        vips_activity.reason vips_redemptions.reason api_tokens.name""",
     "a platform, a time zone": """
         guild_channels.platform people_link_attempts.platform people_link_log.platform
         people_viewers.platform people_links.platform
@@ -89,7 +89,7 @@ _NOBODYS = {
         points_limits.next_loss points_moves.amount points_purchases.points
         points_totals.points""",
     "random, sealed or hashed": """
-        overlays_keys.sealed overlays_keys.digest
+        overlays_keys.sealed overlays_keys.digest api_tokens.token_hash
         slot_calls_picks.seed slot_calls_picks.snapshot slot_calls_picks.snapshot_hash
         slot_calls_picks.chain slot_calls_picks.randomness slot_calls_picks.signature
         games_catalogues.version slot_calls_panels.message bonus_hunts.message

@@ -786,6 +786,27 @@ COMMENT ON COLUMN twitch_connect_attempts.finished_at IS 'when somebody came bac
 
 ALTER TABLE twitch_connect_attempts ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE api_tokens (
+	guild_id BIGINT NOT NULL, 
+	name TEXT NOT NULL, 
+	token_hash TEXT NOT NULL, 
+	scope VARCHAR(5) NOT NULL, 
+	created_by BIGINT NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	used_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT api_tokens_one_a_name PRIMARY KEY (guild_id, name), 
+	CONSTRAINT api_tokens_hash UNIQUE (token_hash), 
+	CONSTRAINT api_tokens_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT api_tokens_name CHECK (char_length(name) BETWEEN 1 AND 40), 
+	CONSTRAINT api_tokens_scope CHECK (scope IN ('read', 'write'))
+);
+
+COMMENT ON COLUMN api_tokens.token_hash IS 'SHA-256; the token itself is shown once and not stored';
+
+COMMENT ON COLUMN api_tokens.used_at IS 'last used, about';
+
+ALTER TABLE api_tokens ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE games (
 	guild_id BIGINT NOT NULL, 
 	folded_title TEXT NOT NULL, 
