@@ -8,6 +8,7 @@ from core.events import (
     BitsCheered,
     EventsMissed,
     ModeratorAdded,
+    PointsSpent,
     RaffleWon,
     RewardChanged,
     RewardRedeemed,
@@ -72,10 +73,12 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
 
 FEATURE = Feature(
     "vips",
+    offers=(sources.VIP_OFFER,),
     handlers={
         RewardRedeemed: event_action(on_redeemed),
         EventsMissed: event_action(sources.on_events_missed),
         RewardChanged: event_action(sources.on_reward_changed),
+        PointsSpent: event_action(sources.on_points_spent),
         VipAdded: event_action(sources.on_vip_changed),
         VipRemoved: event_action(sources.on_vip_changed),
         ModeratorAdded: event_action(sources.on_vip_changed),
