@@ -248,7 +248,7 @@ _SET_WATCHED = text(
 # What is left of time that several accounts of a person share, or of a limited day. Where they
 # overlap, time counts for the account that was known first. Of a person's parts in order of time,
 # those beyond the limit are cut off. A limited day reaches back over the midnight of UTC, at most
-# into the day before yesterday.
+# into the day before yesterday. A full join is never one that compares all rows with all others.
 _OF_PEOPLE = """
     WITH span AS (
         SELECT * FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]),
@@ -295,8 +295,8 @@ _OF_PEOPLE = """
     ), computed AS MATERIALIZED (
         SELECT o.ctid, o.viewer_id, o.day, o.watched AS before,
                NULLIF(counts, o.whole) AS counted, {length} AS after
-          FROM own o LEFT JOIN cut USING (person_id),
-               LATERAL (SELECT o.own - COALESCE(cut.cut, '{{}}') AS counts OFFSET 0) AS left_over
+          FROM (SELECT own.*, cut.cut FROM own FULL JOIN cut USING (person_id) OFFSET 0) AS o,
+               LATERAL (SELECT o.own - COALESCE(o.cut, '{{}}') AS counts OFFSET 0) AS left_over
          {computed}
     )"""
 
