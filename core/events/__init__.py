@@ -169,6 +169,18 @@ class StreamChanged(_ChannelEvent):
     language: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsMissed(_ChannelEvent):
+    """After a gap: events of the channel may have been lost, so whoever needs a complete list asks
+    the platform for it. `key` names the gap; the first connection is one, too.
+
+    Attributes:
+        since: when the last event before the gap was received; None if there was none.
+    """
+
+    since: datetime | None = None
+
+
 # -- support --------------------------------------------------------------------------------------
 
 
@@ -280,6 +292,50 @@ class RewardRedeemed(_ChannelEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RewardChanged(_ChannelEvent):
+    """A channel-point reward was made, edited or deleted; what it is now has to be asked. `key` is
+    the id of the message."""
+
+    reward_id: str
+    change: Literal["added", "updated", "removed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VipAdded(_ChannelEvent):
+    """Somebody became VIP on Twitch, by us or by hand."""
+
+    viewer: Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VipRemoved(_ChannelEvent):
+    """Somebody is no longer VIP on Twitch, by us or by hand."""
+
+    viewer: Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeratorAdded(_ChannelEvent):
+    """Somebody became a moderator, which ends being VIP on Twitch."""
+
+    viewer: Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeratorRemoved(_ChannelEvent):
+    """Somebody is no longer a moderator."""
+
+    viewer: Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionEnded(_ChannelEvent):
+    """Somebody no longer subscribes. `key` is subscriber and day."""
+
+    subscriber: Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ViewerBanned(_ChannelEvent):
     """Somebody was banned or timed out. `key` is viewer and instant.
 
@@ -363,6 +419,19 @@ class RolesChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RaffleWon(Event):
+    """A winner has claimed their prize. `key` is the raffle and the place.
+
+    Attributes:
+        viewer_id: of the account that won.
+        raffle: its number.
+    """
+
+    viewer_id: int
+    raffle: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuessWon(Event):
     """A bonus hunt is finished, and this viewer guessed its balance best.
 
@@ -396,3 +465,48 @@ class WagerCounted(Event):
     platform: str
     viewer_id: int
     amount: Decimal
+
+
+# -- points ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointsMoved(Event):
+    """A provider of points has done an operation of a game that was pending; what became of each
+    viewer says `core.points.providers.find_moved`. `key` is the operation's."""
+
+    game: str
+    round: int
+    kind: Literal["take", "pay", "refund"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointsSpent(Event):
+    """A viewer has bought something that a feature offers for points. The feature delivers it, or
+    publishes `PointsPurchaseRefused`.
+
+    Attributes:
+        offer: its key, such as `raffle.tickets`.
+        quantity: how many units.
+        points: what was paid in all.
+        wish: what the viewer asked for with it, where the offer wants that; else "".
+    """
+
+    viewer_id: int
+    offer: str
+    quantity: int
+    points: int
+    wish: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointsPurchaseRefused(Event):
+    """What was bought cannot be delivered: the points go back. `key` is that of the `PointsSpent`.
+
+    Attributes:
+        viewer_id: who bought it.
+        reason: for the viewer, in the server's language.
+    """
+
+    viewer_id: int
+    reason: str

@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select, update
 
+from core.events import RaffleWon
 from core.guilds.actions import audit
 from core.guilds.records import Guild
+from core.inbox import actions as inbox
 from core.kit.errors import Refusal
 from core.kit.personal import Subject
 from core.kit.words import _
@@ -50,6 +52,15 @@ def claim(work: Work, config: Config, number: int, k: int) -> Pick:
         )
     pick.state, pick.claimed_at = "claimed", work.now
     _update_post(raffle, pick, "raffle.claim")
+    if pick.viewer_id is not None:
+        won = RaffleWon(
+            key=f"{number}.{k}",
+            guild_id=work.guild_id,
+            at=work.now,
+            viewer_id=pick.viewer_id,
+            raffle=number,
+        )
+        inbox.publish(work.tx, won)
     return pick
 
 

@@ -1,0 +1,337 @@
+"""Queries about points. Those over many rows are set-based."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, func, select, text
+
+from core.kit.database import among
+from core.kit.work import ACROSS_GUILDS, Work
+from core.people.exclusions.store import excluded_from, select_excluded
+from core.people.records import Viewer
+from core.people.store import list_persons
+from core.points.records import (
+    AccountTotal,
+    Balance,
+    Entry,
+    Flow,
+    MoveState,
+    PlayLimit,
+    Reason,
+    Season,
+)
+from core.points.rules import Balances, Bucket
+
+# -- people ---------------------------------------------------------------------------------------
+
+
+def list_accounts(work: Work, viewer_ids: Collection[int]) -> dict[int, tuple[int, ...]]:
+    """Viewer id -> the accounts of that person, their own first. They share one balance."""
+    persons: dict[int, int] = {**list_persons(work.tx, work.guild_id, viewer_ids)}
+    accounts: dict[int, list[int]] = defaultdict(list)
+    for account, person in sorted(persons.items()):
+        accounts[person].append(account)
+    return {
+        viewer_id: (viewer_id, *(one for one in accounts[persons[viewer_id]] if one != viewer_id))
+        for viewer_id in viewer_ids
+    }
+
+
+# -- balances -------------------------------------------------------------------------------------
+
+
+def get_balances(work: Work, viewer_ids: Collection[int]) -> Balances:
+    """What these accounts have."""
+    found = select(Balance.viewer_id, Balance.bucket, Balance.points)
+    rows = work.execute(found.where(among(Balance.viewer_id, viewer_ids), Balance.points > 0))
+    return {(viewer_id, bucket): points for viewer_id, bucket, points in rows}
+
+
+def list_posted(work: Work, keys: Collection[str]) -> set[str]:
+    """Those of the keys that are in the ledger."""
+    first = select(Entry.key).where(among(Entry.key, keys), Entry.part == 0)
+    return set(work.scalars(first))
+
+
+def next_entry(work: Work, account: str, viewer_ids: Collection[int]) -> dict[int, int]:
+    """Viewer id -> the number of the next entry between them and a house account. It makes a key
+    where the cause has none; hold the lock."""
+    found = select(AccountTotal.viewer_id, AccountTotal.entries).where(
+        AccountTotal.account == account, among(AccountTotal.viewer_id, viewer_ids)
+    )
+    known = {one.viewer_id: one.entries for one in work.execute(found)}
+    return {one: known.get(one, 0) + 1 for one in viewer_ids}
+
+
+def current_season(work: Work) -> int:
+    """The number of the season; 1 before the first one has ended."""
+    return work.scalar(select(func.max(Season.number))) or 1
+
+
+# -- games ----------------------------------------------------------------------------------------
+
+_LIST_LOST = text("""
+    SELECT m.viewer_id,
+           sum(CASE WHEN o.kind = 'take' THEN m.amount ELSE -m.amount END)::bigint AS lost
+      FROM points_moves AS m
+      JOIN points_operations AS o ON o.guild_id = m.guild_id AND o.key = m.key
+     WHERE m.guild_id = :guild_id AND m.viewer_id = ANY(CAST(:viewer_ids AS bigint[]))
+       AND m.day = :day AND m.state <> 'refused'
+     GROUP BY m.viewer_id
+""")
+
+
+def list_lost(work: Work, viewer_ids: Collection[int], day: date) -> dict[int, int]:
+    """Viewer id -> stakes less payouts and refunds of a day; below zero for who has won. What is
+    still being moved counts as moved."""
+    given = {"guild_id": work.guild_id, "viewer_ids": list(viewer_ids), "day": day}
+    return {one.viewer_id: one.lost for one in work.tx.execute(_LIST_LOST, given)}
+
+
+def list_limits(work: Work, viewer_ids: Collection[int]) -> dict[int, PlayLimit]:
+    """Viewer id -> what is set for that account."""
+    found = select(PlayLimit).where(among(PlayLimit.viewer_id, viewer_ids))
+    return {one.viewer_id: one for one in work.scalars(found)}
+
+
+def list_excluded(work: Work, viewer_ids: Collection[int]) -> set[int]:
+    """Those of the accounts that are excluded from everything."""
+    found = select_excluded(work.guild_id, "everything")
+    excluded: set[int] = set(work.tx.scalars(found))
+    return excluded & set(viewer_ids)
+
+
+class Staked(NamedTuple):
+    """What a viewer has in a round, less what came back; by account and bucket."""
+
+    parts: dict[tuple[int, Bucket], int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.parts.values())
+
+
+_LIST_STAKED = text("""
+    SELECT m.viewer_id, e.viewer_id AS account, e.bucket, -sum(e.amount)::bigint AS points
+      FROM points_operations AS o
+      JOIN points_moves AS m ON m.guild_id = o.guild_id AND m.key = o.key
+      JOIN points_entries AS e
+        ON e.guild_id = m.guild_id AND e.key = m.key || ':' || m.viewer_id
+     WHERE o.guild_id = :guild_id AND o.game = :game AND o.round = :round
+     GROUP BY m.viewer_id, e.viewer_id, e.bucket
+    HAVING sum(e.amount) < 0
+""")
+
+
+def list_staked(work: Work, game: str, round: int) -> Mapping[int, Staked]:
+    """Viewer id -> what our ledger took from them for this round and has not given back."""
+    found: dict[int, Staked] = {}
+    given = {"guild_id": work.guild_id, "game": game, "round": round}
+    for viewer_id, account, bucket, points in work.tx.execute(_LIST_STAKED, given):
+        found.setdefault(viewer_id, Staked({})).parts[account, bucket] = points
+    return found
+
+
+_LIST_OPEN_STAKES = text("""
+    SELECT m.viewer_id,
+           sum(CASE o.kind WHEN 'take' THEN m.amount ELSE -m.amount END)::bigint AS amount
+      FROM points_operations AS o
+      JOIN points_moves AS m ON m.guild_id = o.guild_id AND m.key = o.key
+     WHERE o.guild_id = :guild_id AND o.game = :game AND o.round = :round
+       AND (o.kind = 'take' AND m.state = 'confirmed' OR o.kind <> 'take' AND m.state <> 'refused')
+     GROUP BY m.viewer_id
+    HAVING sum(CASE o.kind WHEN 'take' THEN m.amount ELSE -m.amount END) > 0
+""")
+
+
+def list_open_stakes(work: Work, game: str, round: int) -> dict[int, int]:
+    """Viewer id -> their confirmed stakes in this round, less what was paid or refunded."""
+    given = {"guild_id": work.guild_id, "game": game, "round": round}
+    return {one.viewer_id: one.amount for one in work.tx.execute(_LIST_OPEN_STAKES, given)}
+
+
+_ADD_MOVES = text("""
+    INSERT INTO points_moves (guild_id, key, day, viewer_id, amount, state, reason)
+    SELECT :guild_id, :key, :day, viewer_id, amount, state, reason
+      FROM unnest(CAST(:viewer_ids AS bigint[]), CAST(:amounts AS bigint[]),
+                  CAST(:states AS text[]), CAST(:reasons AS text[]))
+               AS move (viewer_id, amount, state, reason)
+""")
+
+
+def add_moves(
+    work: Work, key: str, day: date, moves: Sequence[tuple[int, int, MoveState, Reason | None]]
+) -> None:
+    """Store the viewers' parts of an operation: viewer id, amount, state, reason."""
+    columns = [list(column) for column in zip(*moves, strict=True)] or [[], [], [], []]
+    names = ("viewer_ids", "amounts", "states", "reasons")
+    given = dict(zip(names, columns, strict=True)) | {"key": key, "day": day}
+    work.tx.execute(_ADD_MOVES, given | {"guild_id": work.guild_id})
+
+
+# -- who has how many, and why --------------------------------------------------------------------
+
+_EXCLUDED = excluded_from("everything", at=":now")
+
+
+def _ranked(source: str) -> str:
+    """People by points; each under the name of their account with the most. Excluded ones have no
+    rank."""
+    return f"""
+    WITH held AS ({source}), person AS (
+        SELECT p.person_id, sum(h.points) AS points,
+               (array_agg(h.viewer_id ORDER BY h.points DESC, h.viewer_id))[1] AS viewer_id,
+               array_agg(h.viewer_id) AS accounts
+          FROM held AS h
+          JOIN people_viewers AS p ON p.guild_id = :guild_id AND p.viewer_id = h.viewer_id
+         WHERE h.viewer_id NOT IN {_EXCLUDED}
+         GROUP BY 1
+    ), ranked AS (
+        SELECT rank() OVER (ORDER BY points DESC) AS rank, viewer_id, accounts,
+               points::bigint AS points, count(*) OVER () AS people
+          FROM person WHERE points > 0
+    )
+    """
+
+
+_NOW = _ranked("""SELECT b.viewer_id, sum(b.points) AS points
+                    FROM points_balances AS b
+                   WHERE b.guild_id = :guild_id AND b.points > 0 GROUP BY b.viewer_id""")
+_THEN = _ranked("""SELECT e.viewer_id, -sum(e.amount) AS points
+                     FROM points_entries AS e
+                    WHERE e.guild_id = :guild_id AND e.account = 'season' AND e.season = :season
+                    GROUP BY e.viewer_id""")
+_PAGE = """
+    SELECT r.rank, r.viewer_id, v.name, r.points, r.people
+      FROM (SELECT * FROM ranked ORDER BY points DESC, viewer_id LIMIT :limit OFFSET :offset) AS r
+      JOIN people_viewers AS v ON v.guild_id = :guild_id AND v.viewer_id = r.viewer_id
+     ORDER BY r.points DESC, r.viewer_id
+"""
+_PLACES, _OLD_PLACES = text(_NOW + _PAGE), text(_THEN + _PAGE)
+_OWN = "SELECT rank, points FROM ranked WHERE CAST(:viewer_id AS bigint) = ANY(accounts)"
+_OWN_PLACE, _OLD_OWN_PLACE = text(_NOW + _OWN), text(_THEN + _OWN)
+
+
+def list_places(work: Work, limit: int, offset: int, season: int = 0) -> Sequence[Row[Any]]:
+    """Who has the most points now, or had at the end of a season: `rank`, `viewer_id`, `name`,
+    `points`, and `people`, how many have any."""
+    given = {"guild_id": work.guild_id, "now": work.now, "limit": limit, "offset": offset}
+    statement = _OLD_PLACES if season else _PLACES
+    return work.tx.execute(statement, given | ({"season": season} if season else {})).all()
+
+
+def get_place(work: Work, viewer_id: int, season: int = 0) -> Row[Any] | None:
+    """`rank` and `points` of a person; None without any points."""
+    given = {"guild_id": work.guild_id, "now": work.now, "viewer_id": viewer_id}
+    statement = _OLD_OWN_PLACE if season else _OWN_PLACE
+    return work.tx.execute(statement, given | ({"season": season} if season else {})).first()
+
+
+def list_held(work: Work) -> list[tuple[int, Bucket, int]]:
+    """Viewer id, bucket and points of every account that has any."""
+    held = select(Balance.viewer_id, Balance.bucket, Balance.points).where(Balance.points > 0)
+    found = work.execute(held.order_by(Balance.viewer_id, Balance.bucket))
+    return [(one.viewer_id, one.bucket, one.points) for one in found]
+
+
+def list_seasons(work: Work) -> Sequence[Season]:
+    """Newest first; without any, the first one has not ended."""
+    return work.scalars(select(Season).order_by(Season.number.desc())).all()
+
+
+def count_entries(work: Work, viewer_ids: Collection[int]) -> int:
+    """How many there are of these accounts."""
+    return work.count(among(Entry.viewer_id, viewer_ids))
+
+
+def list_entries(
+    work: Work, viewer_ids: Collection[int], limit: int, offset: int
+) -> Sequence[Entry]:
+    """Of a person's accounts, newest first."""
+    found = select(Entry).where(among(Entry.viewer_id, viewer_ids))
+    return work.scalars(found.order_by(Entry.id.desc()).limit(limit).offset(offset)).all()
+
+
+def list_totals(work: Work, viewer_ids: Collection[int]) -> dict[str, int]:
+    """House account -> what a person got from it in all, or paid to it (below zero)."""
+    total = func.sum(AccountTotal.points)
+    found = select(AccountTotal.account, total).where(among(AccountTotal.viewer_id, viewer_ids))
+    grouped = found.group_by(AccountTotal.account).order_by(total.desc())
+    return {account: int(points) for account, points in work.execute(grouped) if points}
+
+
+def get_given(work: Work, viewer_ids: Collection[int], day: date) -> tuple[int, datetime | None]:
+    """What a person gave to others on a day, and when they last gave something."""
+    gifts = (Entry.account == "gift", Entry.amount < 0, among(Entry.viewer_id, viewer_ids))
+    given = select(-func.coalesce(func.sum(Entry.amount), 0)).where(*gifts, Entry.day == day)
+    last = select(func.max(Entry.at)).where(*gifts)
+    return int(work.scalar(given) or 0), work.scalar(last)
+
+
+def find_names(work: Work, folded: Collection[str]) -> dict[str, int]:
+    """Folded name -> the viewer who was last seen with it."""
+    found = select(Viewer.folded_name, Viewer.viewer_id).where(among(Viewer.folded_name, folded))
+    return {one.folded_name: one.viewer_id for one in work.execute(found.order_by(Viewer.named_at))}
+
+
+# -- the economy ----------------------------------------------------------------------------------
+
+
+def list_flows(work: Work, since: date) -> Sequence[Flow]:
+    """What each house account gave and took on each day, oldest first."""
+    found = select(Flow).where(Flow.day >= since, Flow.account != "gift")
+    return work.scalars(found.order_by(Flow.day, Flow.account)).all()
+
+
+def get_supply(work: Work) -> dict[str, int]:
+    """Bucket -> what all viewers hold together."""
+    held = select(Balance.bucket, func.sum(Balance.points)).group_by(Balance.bucket)
+    return {bucket: int(points) for bucket, points in work.execute(held)}
+
+
+# -- the audit ------------------------------------------------------------------------------------
+
+_LIST_DRIFT = text("""
+    WITH cached AS (
+        SELECT 'balance of ' || bucket AS what, guild_id, viewer_id, points FROM points_balances
+        UNION ALL
+        SELECT 'total of ' || account, guild_id, viewer_id, points FROM points_totals
+        UNION ALL
+        SELECT 'house account ' || account, guild_id, 0, sum(given - taken)::bigint
+          FROM points_flows GROUP BY guild_id, account
+    ), entries AS (
+        SELECT what, guild_id, owner AS viewer_id, sum(amount)::bigint AS points
+          FROM points_entries, LATERAL (VALUES ('balance of ' || bucket, viewer_id),
+                                               ('total of ' || account, viewer_id),
+                                               ('house account ' || account, 0::bigint))
+                                    AS counted (what, owner)
+         GROUP BY what, guild_id, owner
+    )
+    SELECT what, guild_id, viewer_id,
+           COALESCE(cached.points, 0) AS cached, COALESCE(entries.points, 0) AS summed
+      FROM cached FULL JOIN entries USING (what, guild_id, viewer_id)
+     WHERE COALESCE(cached.points, 0) <> COALESCE(entries.points, 0)
+     ORDER BY guild_id, viewer_id, what
+""").execution_options(**ACROSS_GUILDS)
+
+
+def list_drift(tx: Connection) -> Sequence[Row[Any]]:
+    """Every balance, total and house account that is not the sum of its entries, in all guilds. A
+    house account has no viewer (0)."""
+    return tx.execute(_LIST_DRIFT).all()
+
+
+_COUNT = text("""
+    SELECT (SELECT count(*) FROM points_entries) AS entries,
+           (SELECT count(*) FROM points_balances) AS balances,
+           (SELECT COALESCE(sum(points), 0) FROM points_balances)::bigint AS held,
+           (SELECT COALESCE(sum(given - taken), 0) FROM points_flows)::bigint AS given
+""").execution_options(**ACROSS_GUILDS)
+
+
+def count_ledger(tx: Connection) -> Row[Any]:
+    """How many entries and balances there are, what viewers hold, and what house accounts gave less
+    what they took, in all guilds."""
+    return tx.execute(_COUNT).one()
