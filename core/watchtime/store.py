@@ -251,7 +251,6 @@ _SET_WATCHED_WITHIN = text(
           FROM watchtime_days AS d
          WHERE d.guild_id = :guild_id AND d.day = :day AND d.platform = :platform
            AND d.present && CAST(:stale AS tstzmultirange)
-           AND d.viewer_id NOT IN {_SHARED}
     ), part AS (
         SELECT t.viewer_id, span.most, part,
                sum(upper(part) - lower(part))
@@ -272,6 +271,7 @@ _SET_WATCHED_WITHIN = text(
         SELECT t.ctid, t.watched AS before, NULLIF(counts, t.whole) AS counted, {_LENGTH} AS after
           FROM touched t LEFT JOIN cut USING (viewer_id),
                LATERAL (SELECT t.whole - COALESCE(cut.cut, '{{}}') AS counts OFFSET 0) AS left_over
+         WHERE t.viewer_id NOT IN {_SHARED}
     )"""
     + _SET
 )
@@ -301,8 +301,11 @@ _OF_PEOPLE = """
         SELECT d.ctid, a.person_id, d.viewer_id, d.day, d.watched,
                d.present * COALESCE(live.live, '{{}}') AS whole
           FROM account a
-          JOIN watchtime_days AS d
-            ON d.guild_id = :guild_id AND d.viewer_id = a.viewer_id {days}
+         CROSS JOIN LATERAL (
+                   SELECT d.ctid, d.viewer_id, d.day, d.platform, d.watched, d.present
+                     FROM watchtime_days AS d
+                    WHERE d.guild_id = :guild_id AND d.viewer_id = a.viewer_id {days}
+                   OFFSET 0) AS d
           LEFT JOIN live ON live.platform = d.platform
     ), own AS MATERIALIZED (
         SELECT *, whole - COALESCE(range_agg(whole) OVER earlier, '{{}}') AS own
