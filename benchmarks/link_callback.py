@@ -63,6 +63,7 @@ def run(database: Database) -> Results:
 
 def _ask(services: Services, number: int) -> str:
     attempt = LinkAttempt(
+        platform="kick",
         discord_id=MemberId(1 + number),
         discord_name=f"member {number}",
         discord_handle=f"member{number}",
