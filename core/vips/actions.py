@@ -49,6 +49,13 @@ def state_of(work: Work) -> ChannelState:
     return state
 
 
+def want_everything(work: Work) -> None:
+    """Something may have been missed: look at VIPs, rewards and open redemptions again."""
+    state = state_of(work)
+    state.vips_due = state.rewards_due = state.redemptions_due = True
+    wake(work)
+
+
 def wake(work: Work) -> None:
     """There is something to do on Twitch once this is committed."""
     notify_after_commit(work.tx, TOPIC, guild_id=str(work.guild_id))
@@ -227,12 +234,9 @@ def give_to_viewer(work: Work, viewer_id: int, minutes: int | None, source: Sour
 
 def twitch_account(work: Work, viewer_id: int) -> tuple[int, int] | None:
     """Viewer id and Twitch user id of a viewer, or of the Twitch account of the same member."""
-    links = viewers.list_links_with(work, viewer_id)
-    found = [viewer_id, *(one.viewer_id for one in links if one.platform == PLATFORM)]
-    for one in found:
-        viewer = viewers.get_viewer(work.tx, work.guild_id, one)
-        if viewer.platform == PLATFORM and viewer.platform_user_id > 0:
-            return viewer.viewer_id, viewer.platform_user_id
+    for one in viewers.list_accounts_of(work.tx, work.guild_id, viewer_id):
+        if one.platform == PLATFORM and one.platform_user_id > 0:
+            return one.viewer_id, one.platform_user_id
     return None
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, func, select
 
 from core.events import (
     BitsCheered,
+    EventsMissed,
     ModeratorAdded,
     RaffleWon,
     RewardChanged,
@@ -22,7 +23,9 @@ from core.kit.privacy import personal_data
 from core.kit.words import N_
 from core.kit.work import ACROSS_GUILDS, chat_action, event_action, read_records
 from core.vips import messages, sources
+from core.vips.api import API
 from core.vips.discord import VipButton, Vips, render_log
+from core.vips.pages import PAGES
 from core.vips.records import (
     Activity,
     ChannelState,
@@ -71,6 +74,7 @@ FEATURE = Feature(
     "vips",
     handlers={
         RewardRedeemed: event_action(on_redeemed),
+        EventsMissed: event_action(sources.on_events_missed),
         RewardChanged: event_action(sources.on_reward_changed),
         VipAdded: event_action(sources.on_vip_changed),
         VipRemoved: event_action(sources.on_vip_changed),
@@ -116,6 +120,8 @@ FEATURE = Feature(
         "vips.reward_use": N_("uses the reward {target} for VIP"),
         "vips.reward_unuse": N_("no longer uses the reward {target} for VIP"),
     },
+    dashboard=PAGES,
+    api=API,
     personal=personal_data(
         Session,
         Redemption,

@@ -7,6 +7,7 @@ from sqlalchemy import select, text
 from core.events import (
     BitsCheered,
     ChatMessageSent,
+    EventsMissed,
     ModeratorAdded,
     RaffleWon,
     RewardChanged,
@@ -100,6 +101,12 @@ def on_vip_changed(work: Work, event: VipAdded | VipRemoved | ModeratorAdded) ->
         actions.finish(work, session, "moderator" if is_moderator else "removed_on_twitch")
 
 
+def on_events_missed(work: Work, event: EventsMissed) -> None:
+    """After a gap, look everything up."""
+    if event.platform == "twitch":
+        actions.want_everything(work)
+
+
 def on_reward_changed(work: Work, event: RewardChanged) -> None:
     """Look at the rewards soon."""
     if event.platform == "twitch":
@@ -119,19 +126,21 @@ def give_for_watchtime(services: Services) -> None:
     for_each(guild_ids, in_guild)
 
 
+_EXCLUDED = excluded_from("vips")
+
 _REACHED = text(f"""
-    SELECT t.viewer_id, v.platform_user_id
+    SELECT v.viewer_id, v.platform_user_id
       FROM watchtime_totals AS t
-      JOIN people_viewers AS v ON v.guild_id = t.guild_id AND v.viewer_id = t.viewer_id
+      JOIN people_viewers AS v ON v.guild_id = t.guild_id AND v.person_id = t.viewer_id
      WHERE t.guild_id = :guild_id AND v.platform = 'twitch' AND v.platform_user_id > 0
-       AND t.watched >= :watched AND t.viewer_id NOT IN {excluded_from("vips")}
-       AND t.viewer_id NOT IN (SELECT s.viewer_id FROM vips_sessions AS s
+       AND t.watched >= :watched AND t.viewer_id NOT IN {_EXCLUDED}
+       AND v.viewer_id NOT IN (SELECT s.viewer_id FROM vips_sessions AS s
                                 WHERE s.guild_id = :guild_id
                                   AND (s.source = 'watchtime'
                                        OR s.state IN ('granting', 'active', 'ending')))
-       AND t.viewer_id NOT IN (SELECT k.viewer_id FROM vips_known AS k
+       AND v.viewer_id NOT IN (SELECT k.viewer_id FROM vips_known AS k
                                 WHERE k.guild_id = :guild_id)
-     ORDER BY t.watched DESC, t.viewer_id LIMIT :most
+     ORDER BY t.watched DESC, v.viewer_id LIMIT :most
 """)
 
 
