@@ -13,10 +13,10 @@ from sandbox.kick.driver import KickDriver
 from sandbox.kick.signing import SigningKey
 from sandbox.twitch.driver import TwitchDriver
 from tests.patience import PATIENCE, until
+from tests.stories.channels import agree
 from tests.stories.direct_messages import custom_id_of, direct_messages, next_direct_message
 from tests.stories.stage import Stage, open_stage
 from tests.stories.test_first_story import instant
-from tests.stories.test_twitch import agree
 
 THEIRS = "SELECT viewer_id FROM people_links WHERE discord_id = 310000000000000003"
 PEOPLE = f"SELECT count(DISTINCT person_id) FROM people_viewers WHERE viewer_id IN ({THEIRS})"
