@@ -9,6 +9,8 @@ from core.events import (
     ChatMessageSent,
     EventsMissed,
     ModeratorAdded,
+    PointsPurchaseRefused,
+    PointsSpent,
     RaffleWon,
     RewardChanged,
     SubscriptionEnded,
@@ -18,9 +20,12 @@ from core.events import (
     VipRemoved,
 )
 from core.guilds.actions import load_settings
+from core.inbox import actions as inbox
 from core.kit.errors import Refusal
+from core.kit.feature import Offer
 from core.kit.services import Services
 from core.kit.tasks import for_each
+from core.kit.words import _, plural
 from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
 from core.people import actions as people
@@ -80,6 +85,33 @@ def on_raffle_won(work: Work, event: RaffleWon) -> None:
     if hours and not actions.give_to_viewer(work, event.viewer_id, hours * 60, "raffle"):
         name = actions.viewer_name(work, event.viewer_id)
         actions.alert(work, "raffle_unlinked", event.key, viewer=name)
+
+
+VIP_OFFER = Offer(
+    "vips.day",
+    ("vip",),
+    lambda count: plural("{count} day as VIP", "{count} days as VIP", count),
+    price=0,
+    most=31,
+)
+"""Not sold until an admin sets a price."""
+
+
+def on_points_spent(work: Work, event: PointsSpent) -> None:
+    """VIP days that were bought, or the points back."""
+    if event.offer != VIP_OFFER.key:
+        return
+    if is_excluded(work, event.viewer_id, "vips") or not actions.give_to_viewer(
+        work, event.viewer_id, event.quantity * 24 * 60, "points"
+    ):
+        refused = PointsPurchaseRefused(
+            key=event.key,
+            guild_id=event.guild_id,
+            at=event.at,
+            viewer_id=event.viewer_id,
+            reason=_("You cannot be made VIP. Is your Twitch account linked?"),
+        )
+        inbox.publish(work.tx, refused)
 
 
 def on_vip_changed(work: Work, event: VipAdded | VipRemoved | ModeratorAdded) -> None:
