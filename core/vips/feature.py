@@ -8,6 +8,7 @@ from core.events import (
     BitsCheered,
     EventsMissed,
     ModeratorAdded,
+    PointsSpent,
     RaffleWon,
     RewardChanged,
     RewardRedeemed,
@@ -81,6 +82,7 @@ FEATURE = Feature(
         SubscriptionRenewed: event_action(sources.on_subscribed),
         SubscriptionEnded: event_action(sources.on_unsubscribed),
         BitsCheered: event_action(sources.on_cheered),
+        PointsSpent: event_action(sources.on_points_spent),
         RaffleWon: event_action(sources.on_raffle_won),
     },
     cogs=(lambda _services: Vips(),),
@@ -104,6 +106,7 @@ FEATURE = Feature(
     buttons=(VipButton,),
     checks=(check_health,),
     runs=(VipRunner,),
+    offers=(sources.VIP_OFFER,),
     audit={
         "vips.give": N_("made {target} VIP"),
         "vips.extend": N_("extended the VIP of {target} by {after} min"),

@@ -9,6 +9,7 @@ from core.events import (
     ChatMessageSent,
     EventsMissed,
     ModeratorAdded,
+    PointsSpent,
     RaffleWon,
     RewardChanged,
     SubscriptionEnded,
@@ -19,8 +20,10 @@ from core.events import (
 )
 from core.guilds.actions import load_settings
 from core.kit.errors import Refusal
+from core.kit.feature import Offer
 from core.kit.services import Services
 from core.kit.tasks import for_each
+from core.kit.words import N_, _
 from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
 from core.people import actions as people
@@ -29,7 +32,7 @@ from core.people.exclusions.store import excluded_from
 from core.vips import actions, store
 from core.vips.actions import Account, give_or_extend, meet
 from core.vips.records import Session, Source
-from core.vips.rules import OWN_REMOVAL, VipSettings, short_duration
+from core.vips.rules import OWN_REMOVAL, VipSettings, reason_words, short_duration
 from core.vips.runner import list_guilds
 
 MOST_AT_ONCE = 100
@@ -80,6 +83,43 @@ def on_raffle_won(work: Work, event: RaffleWon) -> None:
     if hours and not actions.give_to_viewer(work, event.viewer_id, hours * 60, "raffle"):
         name = actions.viewer_name(work, event.viewer_id)
         actions.alert(work, "raffle_unlinked", event.key, viewer=name)
+
+
+VIP_OFFER = Offer(
+    "vips.hours",
+    ("vip",),
+    N_("hour of VIP on Twitch"),
+    N_("hours of VIP on Twitch"),
+    price=1000,
+    most=8784,
+)
+
+
+def on_points_spent(work: Work, event: PointsSpent) -> None:
+    """VIP was bought with points. They go back if it cannot be given, also if only Twitch says
+    so."""
+    if event.offer != VIP_OFFER.key:
+        return
+    work.lock(Lock.VIPS)
+    account = actions.twitch_account(work, event.viewer_id)
+    settings = load_settings(work, VipSettings)
+    reason = ""
+    if account is None:
+        reason = _("Link your Twitch account first: /link")
+    elif store.find_live(work, account[0]) is None and not store.count_slots(work).has_room(
+        settings.slots, settings.reserved
+    ):
+        reason = reason_words("full")
+    else:
+        try:
+            session = give_or_extend(work, *account, event.quantity * 60, "points")
+        except Refusal as refusal:
+            reason = refusal.what
+        else:
+            if session.state == "granting" and session.started_at is None:
+                session.paid_by = session.paid_by or event.key
+    if reason:
+        actions.refuse_purchase(work, event.key, event.viewer_id, reason)
 
 
 def on_vip_changed(work: Work, event: VipAdded | VipRemoved | ModeratorAdded) -> None:
