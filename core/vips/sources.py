@@ -23,7 +23,7 @@ from core.kit.errors import Refusal
 from core.kit.feature import Offer
 from core.kit.services import Services
 from core.kit.tasks import for_each
-from core.kit.words import N_, _
+from core.kit.words import _, plural
 from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
 from core.people import actions as people
@@ -86,13 +86,13 @@ def on_raffle_won(work: Work, event: RaffleWon) -> None:
 
 
 VIP_OFFER = Offer(
-    "vips.hours",
+    "vips.day",
     ("vip",),
-    N_("hour of VIP on Twitch"),
-    N_("hours of VIP on Twitch"),
-    price=1000,
-    most=8784,
+    lambda count: plural("{count} day as VIP", "{count} days as VIP", count),
+    price=0,
+    most=31,
 )
+"""Not sold until an admin sets a price."""
 
 
 def on_points_spent(work: Work, event: PointsSpent) -> None:
@@ -106,13 +106,15 @@ def on_points_spent(work: Work, event: PointsSpent) -> None:
     reason = ""
     if account is None:
         reason = _("Link your Twitch account first: /link")
+    elif is_excluded(work, event.viewer_id, "vips"):
+        reason = _("You cannot be VIP here.")
     elif store.find_live(work, account[0]) is None and not store.count_slots(work).has_room(
         settings.slots, settings.reserved
     ):
         reason = reason_words("full")
     else:
         try:
-            session = give_or_extend(work, *account, event.quantity * 60, "points")
+            session = give_or_extend(work, *account, event.quantity * 24 * 60, "points")
         except Refusal as refusal:
             reason = refusal.what
         else:

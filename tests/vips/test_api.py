@@ -1,0 +1,1 @@
+"""VIPs over the HTTP API, and on the dashboard."""
