@@ -485,8 +485,11 @@ def warn_due(work: Work) -> None:
         if not links:
             _warn_in_chat(work, session)
             continue
-        payload = {"ends_at": session.ends_at.isoformat(), "server": name_of(work)}
-        payload |= {"number": session.number}
+        payload = {
+            "number": session.number,
+            "ends_at": session.ends_at.isoformat(),
+            "server": name_of(work),
+        }
         outbox.post_to_user(
             work,
             links[0].discord_id,
