@@ -68,5 +68,5 @@ def _by_day(
     work: Work, zone: ZoneInfo, at: object, what: object, *criteria: object
 ) -> dict[date, int]:
     day = func.date(func.timezone(zone.key, at))
-    found = work.execute(select(day, what).where(*criteria).group_by(day))  # type: ignore[arg-type,call-overload]
+    found = work.execute(select(day, what).where(*criteria).group_by(day))  # type: ignore[call-overload]
     return {one: int(number) for one, number in found.tuples()}
