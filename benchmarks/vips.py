@@ -1,9 +1,8 @@
 """From a redemption to VIP on the pretend Twitch, and 1,000 VIPs that end at once.
 
 The event of a redemption is handled and the runner called as it would be woken: the figure holds
-every transaction and every call to the sandbox over HTTP. For the end of VIPs the clock is moved,
-so that only our own work counts and not Twitch's limit of ten in ten seconds, which would make 21
-minutes of it.
+every transaction and every call to the sandbox over HTTP. For the end of VIPs the clock is moved:
+only our own work counts, and not Twitch's limit, with which it takes 21 minutes.
 """
 
 from datetime import timedelta

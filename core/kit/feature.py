@@ -169,8 +169,7 @@ class Offer:
     Attributes:
         key: feature first, such as `raffle.tickets`.
         words: how viewers ask for it: `!buy tickets 5`; the first one is shown.
-        name: of one, marked with `N_`, such as `N_("raffle ticket")`.
-        plural: of several.
+        say: `say(5)` -> `5 raffle tickets`.
         price: of one, until an admin sets another.
         most: how many can be bought at once.
         for_all_points: points from Kicks, bits and winnings of games can pay for it, until an admin
@@ -179,8 +178,7 @@ class Offer:
 
     key: str
     words: tuple[str, ...]
-    name: str
-    plural: str
+    say: Callable[[int], str]
     price: int
     most: int = 1
     for_all_points: bool = True

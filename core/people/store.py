@@ -274,7 +274,7 @@ def list_accounts_of(tx: Connection, guild_id: int, viewer_id: int) -> Sequence[
         return session.scalars(theirs.order_by(Viewer.viewer_id)).all()
 
 
-def select_accounts_of(guild_id: int, viewer_id: int) -> Select[tuple[ViewerId]]:
+def select_accounts_of(guild_id: int, viewer_id: int) -> Select[ViewerId]:
     """The viewer ids of all accounts of this account's person, for `viewer_id IN`."""
     v, person = aliased(Viewer), _select_person(guild_id, viewer_id).scalar_subquery()
     is_theirs = (v.viewer_id == person) | (v.represented_by == person)
@@ -287,10 +287,11 @@ _LIST_REPRESENTED = text("""
 """)
 
 
-def list_represented(tx: Connection, guild_id: int) -> dict[ViewerId, ViewerId]:
+def list_represented(tx: Connection, guild_id: int) -> dict[int, int]:
     """Viewer id -> the account that represents its person, of all accounts that another one
     represents. These are few beside all viewers."""
-    return dict(tx.execute(_LIST_REPRESENTED, {"guild_id": guild_id}).tuples().all())
+    found = tx.execute(_LIST_REPRESENTED, {"guild_id": guild_id})
+    return {row.viewer_id: row.represented_by for row in found}
 
 
 _LIST_PERSONS = text("""
@@ -309,9 +310,7 @@ _LIST_PERSONS = text("""
 """)
 
 
-def list_persons(
-    tx: Connection, guild_id: int, viewer_ids: Collection[int]
-) -> dict[ViewerId, ViewerId]:
+def list_persons(tx: Connection, guild_id: int, viewer_ids: Collection[int]) -> dict[int, int]:
     """Viewer id -> the account that represents its person, of these and of all other accounts of
     the same people."""
     given = {"guild_id": guild_id, "viewer_ids": list(viewer_ids)}
@@ -324,7 +323,7 @@ def get_person(tx: Connection, guild_id: int, viewer_id: int) -> ViewerId:
     return tx.execute(_select_person(guild_id, viewer_id)).scalar_one()
 
 
-def _select_person(guild_id: int, viewer_id: int) -> Select[tuple[ViewerId]]:
+def _select_person(guild_id: int, viewer_id: int) -> Select[ViewerId]:
     v = aliased(Viewer)
     return select(v.person_id).where(v.guild_id == guild_id, v.viewer_id == viewer_id)
 

@@ -91,7 +91,7 @@ class _Queue:
     can_post: bool
     allowed: Collection[ChatMessageSent]
     linked: Collection[int]
-    persons: Mapping[ViewerId, ViewerId]
+    persons: Mapping[int, int]
     calls: Mapping[int, list[SlotCall]]
     queued: set[str]
     number: int

@@ -12,7 +12,7 @@ from core.kit.work import Work, note_change
 from core.twitch import health, messages
 from core.twitch.accounts import actions, connect
 from core.twitch.accounts.records import Role, TwitchConnectAttempt
-from core.twitch.accounts.rules import missing_words, scope_words
+from core.twitch.accounts.rules import missing_words, scope_reason, scope_words
 from core.twitch.bodies import KINDS
 from core.twitch.chat import selftest
 from core.twitch.eventsub.reconcile import reconcile
@@ -48,6 +48,7 @@ def connection(page: Page) -> str:
         is_ready=settings.twitch_client_id is not None
         and settings.twitch_client_secret is not None,
         scope_words=scope_words,
+        scope_reason=scope_reason,
         missing_words=missing_words,
     )
 

@@ -18,6 +18,8 @@ from core.kit.records import MemberId, PlatformUserId, ViewerId
 from core.kit.words import _
 from core.kit.work import Lock, Work, read_records
 from core.outbox import actions as outbox
+from core.outbox.records import Outgoing
+from core.outbox.transport import Receipt
 from core.people import actions as people
 from core.people import store as viewers
 from core.twitch.accounts import actions as accounts
@@ -47,6 +49,13 @@ def state_of(work: Work) -> ChannelState:
         work.add(state)
         work.flush()
     return state
+
+
+def want_everything(work: Work) -> None:
+    """Something may have been missed: look at VIPs, rewards and open redemptions again."""
+    state = state_of(work)
+    state.vips_due = state.rewards_due = state.redemptions_due = True
+    wake(work)
 
 
 def wake(work: Work) -> None:
@@ -227,12 +236,9 @@ def give_to_viewer(work: Work, viewer_id: int, minutes: int | None, source: Sour
 
 def twitch_account(work: Work, viewer_id: int) -> tuple[int, int] | None:
     """Viewer id and Twitch user id of a viewer, or of the Twitch account of the same member."""
-    links = viewers.list_links_with(work, viewer_id)
-    found = [viewer_id, *(one.viewer_id for one in links if one.platform == PLATFORM)]
-    for one in found:
-        viewer = viewers.get_viewer(work.tx, work.guild_id, one)
-        if viewer.platform == PLATFORM and viewer.platform_user_id > 0:
-            return viewer.viewer_id, viewer.platform_user_id
+    for one in viewers.list_accounts_of(work.tx, work.guild_id, viewer_id):
+        if one.platform == PLATFORM and one.platform_user_id > 0:
+            return one.viewer_id, one.platform_user_id
     return None
 
 
@@ -465,13 +471,36 @@ def warn_due(work: Work) -> None:
         log(work, "warned", session)
         assert session.ends_at is not None, "it was asked for"
         links = viewers.list_links_with(work, session.viewer_id)
-        key = f"vips.warning:{session.number}:{session.ends_at.isoformat()}"
-        left = short_duration((session.ends_at - work.now) / timedelta(minutes=1))
-        if links:
-            payload = {"ends_at": session.ends_at.isoformat(), "server": name_of(work)}
-            outbox.post_to_user(work, links[0].discord_id, "vips.warning", key, payload)
-        else:
-            say(work, "warning", session.viewer_id, key, {"left": left})
+        if not links:
+            _warn_in_chat(work, session)
+            continue
+        payload = {"ends_at": session.ends_at.isoformat(), "server": name_of(work)}
+        payload |= {"number": session.number}
+        outbox.post_to_user(
+            work,
+            links[0].discord_id,
+            "vips.warning",
+            _warning_key(session),
+            payload,
+            if_possible=True,
+        )
+
+
+def note_warning(work: Work, message: Outgoing, receipt: Receipt) -> None:
+    """Discord has answered to a warning: if direct messages are closed, chat reads it."""
+    session = work.find(Session, message.payload["number"])
+    if "skipped" in receipt and session is not None and session.state == "active":
+        _warn_in_chat(work, session)
+
+
+def _warn_in_chat(work: Work, session: Session) -> None:
+    assert session.ends_at is not None, "it was asked for"
+    left = short_duration((session.ends_at - work.now) / timedelta(minutes=1))
+    say(work, "warning", session.viewer_id, _warning_key(session), {"left": left})
+
+
+def _warning_key(session: Session) -> str:
+    return f"vips.warning:{session.number}:{session.ends_at}"
 
 
 def tell_refund(work: Work, viewer_id: int, reason: str, reward: str, key: str) -> None:

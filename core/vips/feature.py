@@ -6,7 +6,9 @@ from sqlalchemy import Connection, func, select
 
 from core.events import (
     BitsCheered,
+    EventsMissed,
     ModeratorAdded,
+    PointsSpent,
     RaffleWon,
     RewardChanged,
     RewardRedeemed,
@@ -20,8 +22,10 @@ from core.kit.feature import ChatCommand, Feature, Task
 from core.kit.health_item import HealthItem
 from core.kit.privacy import personal_data
 from core.kit.words import N_
-from core.kit.work import ACROSS_GUILDS, chat_action, event_action, read_records
-from core.vips import messages, sources
+from core.kit.work import ACROSS_GUILDS, Work, chat_action, event_action, read_records
+from core.outbox.records import Outgoing
+from core.outbox.transport import Receipt
+from core.vips import actions, messages, sources
 from core.vips.api import API
 from core.vips.discord import VipButton, Vips, render_log
 from core.vips.pages import PAGES
@@ -69,11 +73,20 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     return items
 
 
+def note_warning(tx: Connection, message: Outgoing, receipt: Receipt, now: datetime) -> None:
+    """See `Feature.settles`."""
+    with Work(tx, message.guild_id, now=now) as work:
+        actions.note_warning(work, message, receipt)
+
+
 FEATURE = Feature(
     "vips",
+    offers=(sources.VIP_OFFER,),
     handlers={
         RewardRedeemed: event_action(on_redeemed),
+        EventsMissed: event_action(sources.on_events_missed),
         RewardChanged: event_action(sources.on_reward_changed),
+        PointsSpent: event_action(sources.on_points_spent),
         VipAdded: event_action(sources.on_vip_changed),
         VipRemoved: event_action(sources.on_vip_changed),
         ModeratorAdded: event_action(sources.on_vip_changed),
@@ -100,6 +113,7 @@ FEATURE = Feature(
         "vips.warning": messages.warning,
         "vips.alert": messages.alert,
     },
+    settles={"vips.warning": note_warning},
     lines={"vips.line": messages.line, "vips.left": messages.left},
     buttons=(VipButton,),
     checks=(check_health,),

@@ -69,6 +69,7 @@ class VipRunner:
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="vips")
         self._pacers: dict[int, Pacer] = defaultdict(Pacer)
         self._pauses: dict[int, tuple[int, datetime]] = {}
+        self._seen: set[int] = set()
 
     def start(self) -> None:
         self._services.bus.subscribe(actions.TOPIC, lambda _message: self._wakeup.set())
@@ -108,6 +109,11 @@ class VipRunner:
             with self._services.database.only_one(f"vips:{guild_id}") as ours:
                 if not ours:
                     return
+                if guild_id not in self._seen:
+                    # Nobody knows what happened before this process started.
+                    with self._services.work_in(guild_id) as work:
+                        actions.want_everything(work)
+                    self._seen.add(guild_id)
                 _GuildRun(self._services, guild_id, self._pacers[guild_id]).run()
         except Outage as outage:
             wait = max(backoff(failures + 1), timedelta(seconds=outage.retry_after or 0))
@@ -338,14 +344,14 @@ class _GuildRun:
             return {pair[1]: one for one, pair in found.items() if pair is not None}
 
         by_account = self._in_work(accounts)
-        found: list[int] = []
+        found: set[int] = set()
         for some in slices(list(by_account), MOST_IN_A_QUESTION):
-            found += self._ask(self._subscribers_among, some)
-        return {by_account[user_id] for user_id in found if user_id in by_account}
+            found |= self._ask(self._list_subscribers, some)
+        return {viewer_id for user_id, viewer_id in by_account.items() if user_id in found}
 
-    def _subscribers_among(self, token: str, channel_id: int, user_ids: Sequence[int]) -> list[int]:
+    def _list_subscribers(self, token: str, channel_id: int, user_ids: Sequence[int]) -> set[int]:
         listed = self._client.list_subscribers(token, channel_id, user_ids)
-        return [one.user_id for one in listed]
+        return {one.user_id for one in listed}
 
     def _settle(self) -> None:
         """Fulfil what was granted, and refund what was not."""

@@ -7,7 +7,10 @@ from sqlalchemy import select, text
 from core.events import (
     BitsCheered,
     ChatMessageSent,
+    EventsMissed,
     ModeratorAdded,
+    PointsPurchaseRefused,
+    PointsSpent,
     RaffleWon,
     RewardChanged,
     SubscriptionEnded,
@@ -17,9 +20,12 @@ from core.events import (
     VipRemoved,
 )
 from core.guilds.actions import load_settings
+from core.inbox import actions as inbox
 from core.kit.errors import Refusal
+from core.kit.feature import Offer
 from core.kit.services import Services
 from core.kit.tasks import for_each
+from core.kit.words import _, plural
 from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
 from core.people import actions as people
@@ -81,6 +87,33 @@ def on_raffle_won(work: Work, event: RaffleWon) -> None:
         actions.alert(work, "raffle_unlinked", event.key, viewer=name)
 
 
+VIP_OFFER = Offer(
+    "vips.day",
+    ("vip",),
+    lambda count: plural("{count} day as VIP", "{count} days as VIP", count),
+    price=0,
+    most=31,
+)
+"""Not sold until an admin sets a price."""
+
+
+def on_points_spent(work: Work, event: PointsSpent) -> None:
+    """VIP days that were bought, or the points back."""
+    if event.offer != VIP_OFFER.key:
+        return
+    if is_excluded(work, event.viewer_id, "vips") or not actions.give_to_viewer(
+        work, event.viewer_id, event.quantity * 24 * 60, "points"
+    ):
+        refused = PointsPurchaseRefused(
+            key=event.key,
+            guild_id=event.guild_id,
+            at=event.at,
+            viewer_id=event.viewer_id,
+            reason=_("You cannot be made VIP. Is your Twitch account linked?"),
+        )
+        inbox.publish(work.tx, refused)
+
+
 def on_vip_changed(work: Work, event: VipAdded | VipRemoved | ModeratorAdded) -> None:
     """Look at the list of VIPs soon. Whoever is no longer VIP, and was not removed by us, has no
     session any more: they may be made VIP by hand next."""
@@ -98,6 +131,12 @@ def on_vip_changed(work: Work, event: VipAdded | VipRemoved | ModeratorAdded) ->
     if event.at > session.started_at + OWN_REMOVAL:
         is_moderator = isinstance(event, ModeratorAdded)
         actions.finish(work, session, "moderator" if is_moderator else "removed_on_twitch")
+
+
+def on_events_missed(work: Work, event: EventsMissed) -> None:
+    """After a gap, look everything up."""
+    if event.platform == "twitch":
+        actions.want_everything(work)
 
 
 def on_reward_changed(work: Work, event: RewardChanged) -> None:
@@ -119,19 +158,21 @@ def give_for_watchtime(services: Services) -> None:
     for_each(guild_ids, in_guild)
 
 
+_EXCLUDED = excluded_from("vips")
+
 _REACHED = text(f"""
-    SELECT t.viewer_id, v.platform_user_id
+    SELECT v.viewer_id, v.platform_user_id
       FROM watchtime_totals AS t
-      JOIN people_viewers AS v ON v.guild_id = t.guild_id AND v.viewer_id = t.viewer_id
+      JOIN people_viewers AS v ON v.guild_id = t.guild_id AND v.person_id = t.viewer_id
      WHERE t.guild_id = :guild_id AND v.platform = 'twitch' AND v.platform_user_id > 0
-       AND t.watched >= :watched AND t.viewer_id NOT IN {excluded_from("vips")}
-       AND t.viewer_id NOT IN (SELECT s.viewer_id FROM vips_sessions AS s
+       AND t.watched >= :watched AND t.viewer_id NOT IN {_EXCLUDED}
+       AND v.viewer_id NOT IN (SELECT s.viewer_id FROM vips_sessions AS s
                                 WHERE s.guild_id = :guild_id
                                   AND (s.source = 'watchtime'
                                        OR s.state IN ('granting', 'active', 'ending')))
-       AND t.viewer_id NOT IN (SELECT k.viewer_id FROM vips_known AS k
+       AND v.viewer_id NOT IN (SELECT k.viewer_id FROM vips_known AS k
                                 WHERE k.guild_id = :guild_id)
-     ORDER BY t.watched DESC, t.viewer_id LIMIT :most
+     ORDER BY t.watched DESC, v.viewer_id LIMIT :most
 """)
 
 

@@ -21,7 +21,6 @@ from core.guilds.actions import audit, load_settings, setting, zone_named
 from core.guilds.settings import TIME_ZONE
 from core.guilds.store import list_held
 from core.kit.errors import Refusal
-from core.kit.records import ViewerId
 from core.kit.words import _
 from core.kit.work import Lock, Work, lock_guild
 from core.outbox import actions as outbox
@@ -302,7 +301,7 @@ def list_hidden(work: Work, viewer_ids: Collection[int]) -> set[int]:
     persons = list_persons(work.tx, work.guild_id, viewer_ids)
     found = select(HiddenViewer.viewer_id).where(HiddenViewer.viewer_id.in_(list(persons)))
     hidden = {persons[one] for one in work.scalars(found)}
-    return {one for one in viewer_ids if persons[ViewerId(one)] in hidden}
+    return {one for one in viewer_ids if persons[one] in hidden}
 
 
 def _minutes(time: timedelta) -> int:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, TextClause, case, func, select, text
+from sqlalchemy import Connection, RowMapping, case, func, select, text
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -223,6 +223,11 @@ _LENGTH = """
                             FROM (SELECT unnest(counts) AS part) AS parts) END
 """
 
+# The accounts of people who have several.
+_SHARED = """(
+        SELECT unnest(ARRAY[v.viewer_id, v.represented_by]) FROM people_viewers AS v
+         WHERE v.guild_id = :guild_id AND v.represented_by IS NOT NULL)"""
+
 # The parts are constants of the statement, so that it goes by the index on the day however much
 # history there is. Materialized, and OFFSET 0, because `after` and `counts` would be computed again
 # wherever they are named.
@@ -234,9 +239,7 @@ _SET_WATCHED = text(
                LATERAL (SELECT d.present * CAST(:live AS tstzmultirange) AS counts OFFSET 0) AS live
          WHERE d.guild_id = :guild_id AND d.day = :day AND d.platform = :platform
            AND d.present && CAST(:stale AS tstzmultirange)
-           AND d.viewer_id NOT IN (
-                   SELECT unnest(ARRAY[v.viewer_id, v.represented_by]) FROM people_viewers AS v
-                    WHERE v.guild_id = :guild_id AND v.represented_by IS NOT NULL)
+           AND d.viewer_id NOT IN {_SHARED}
     )"""
     + _SET
 )
@@ -250,16 +253,15 @@ _OF_PEOPLE = """
     WITH span AS (
         SELECT * FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]),
                              CAST(:mosts AS interval[])) AS span (starts_at, ends_at, most)
-    ), shared AS MATERIALIZED (
-        SELECT v.viewer_id, v.represented_by AS person_id FROM people_viewers AS v
-         WHERE v.guild_id = :guild_id AND v.represented_by IS NOT NULL
-         UNION
-        SELECT v.represented_by, v.represented_by FROM people_viewers AS v
-         WHERE v.guild_id = :guild_id AND v.represented_by IS NOT NULL
     ), touched AS ({touched}
     ), account AS (
-        SELECT t.person_id, COALESCE(s.viewer_id, t.person_id) AS viewer_id
-          FROM touched t LEFT JOIN shared s USING (person_id)
+        SELECT person_id, person_id AS viewer_id FROM touched
+         UNION ALL
+        SELECT person_id, other.viewer_id
+          FROM touched,
+               LATERAL (SELECT v.viewer_id FROM people_viewers AS v
+                         WHERE v.guild_id = :guild_id AND v.represented_by = touched.person_id
+                        OFFSET 0) AS other
     ), live AS (
         SELECT platform, range_agg(tstzrange(started_at, until)) AS live
           FROM watchtime_streams AS s
@@ -298,29 +300,25 @@ _OF_PEOPLE = """
          {computed}
     )"""
 
-
-def _set_of_people(join: str, *others: str) -> TextClause:
-    touched = f"""
-        SELECT DISTINCT COALESCE(s.person_id, d.viewer_id) AS person_id
-          FROM watchtime_days AS d {join} shared s USING (viewer_id)
+_OF_A_DAY = _OF_PEOPLE.format(
+    touched="""
+        SELECT DISTINCT (SELECT v.person_id FROM people_viewers AS v
+                          WHERE v.guild_id = :guild_id AND v.viewer_id = d.viewer_id) AS person_id
+          FROM watchtime_days AS d
          WHERE d.guild_id = :guild_id AND d.day = :day
-           AND d.present && CAST(:stale AS tstzmultirange) {" ".join(others)}"""
-    streams = """
-           AND s.until > CAST(CAST(:day AS date) AS timestamp) AT TIME ZONE 'UTC' - :reach
-           AND s.started_at < CAST(CAST(:day AS date) + 1 AS timestamp) AT TIME ZONE 'UTC'"""
-    computed = _OF_PEOPLE.format(
-        touched=touched,
-        streams=streams,
-        days="AND d.day BETWEEN :first_day AND :day",
-        length=_LENGTH,
-        computed="WHERE o.day = :day",
-    )
-    return text(computed + _SET)
-
-
-_SET_SHARED = _set_of_people("JOIN")
-_SET_LIMITED = _set_of_people(
-    "LEFT JOIN", "AND (s.person_id IS NOT NULL OR d.platform = :platform)"
+           AND d.present && CAST(:stale AS tstzmultirange) AND {whose}""",
+    streams="""
+           AND s.until > CAST(CAST(:day AS date) AS timestamp) AT TIME ZONE 'UTC'
+                         - CAST(:reach AS interval)
+           AND s.started_at < CAST(CAST(:day AS date) + 1 AS timestamp) AT TIME ZONE 'UTC'""",
+    days="AND d.day BETWEEN :first_day AND :day",
+    length=_LENGTH,
+    computed="WHERE o.day = :day",
+)
+# IS TRUE keeps the list one that is hashed.
+_SET_SHARED = text(_OF_A_DAY.replace("{whose}", f"(d.viewer_id IN {_SHARED}) IS TRUE") + _SET)
+_SET_LIMITED = text(
+    _OF_A_DAY.replace("{whose}", f"(d.platform = :platform OR d.viewer_id IN {_SHARED})") + _SET
 )
 
 

@@ -65,19 +65,25 @@ class _Control:
         return self.twitch.channels[self._account(body, "channel").user_id]
 
     async def chat(self, body: Json) -> Json:
-        """{person, text, reply_to?, source?, channel?} -> {message_id}"""
+        """{person, text, at?, reply_to?, source?, channel?} -> {message_id}"""
         source = self._account(body, "source") if body.get("source") else None
         channel, sender = self._channel(body), self._account(body)
         if sender.user_id in channel.banned:
             raise ControlError(f"{sender.name} is banned there", status=403)
         line = self.twitch.say(
-            channel, sender, str(body["text"]), reply_to=body.get("reply_to"), source=source
+            channel,
+            sender,
+            str(body["text"]),
+            reply_to=body.get("reply_to"),
+            source=source,
+            at=str(body.get("at") or ""),
         )
         return {"message_id": line.message_id}
 
     async def live(self, body: Json) -> Json:
-        """{channel?} -> {started_at}; 409 if live already"""
-        return {"started_at": self.twitch.go_live(self._channel(body)).started_at}
+        """{started_at?, channel?} -> {started_at}; 409 if live already"""
+        started_at = str(body.get("started_at") or "")
+        return {"started_at": self.twitch.go_live(self._channel(body), started_at).started_at}
 
     async def offline(self, body: Json) -> None:
         """{channel?}; 409 if not live"""

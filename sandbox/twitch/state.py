@@ -113,9 +113,9 @@ class FakeTwitch:
 
     # -- what happens -----------------------------------------------------------------------
 
-    def _publish(self, kind: str, channel: Channel, event: Json) -> None:
+    def _publish(self, kind: str, channel: Channel, event: Json, at: str = "") -> None:
         whose = channel.owner.fields("broadcaster_user")
-        self.eventsub.publish(kind, channel.owner.user_id, {**whose, **event})
+        self.eventsub.publish(kind, channel.owner.user_id, {**whose, **event}, at)
 
     def say(
         self,
@@ -126,15 +126,17 @@ class FakeTwitch:
         reply_to: str | None = None,
         by_app: bool = False,
         source: Account | None = None,
+        at: str = "",
     ) -> Line:
-        """A line of chat; ``source`` is another channel that shares the chat."""
+        """A line of chat, dated ``at`` instead of now; ``source`` is another channel that shares
+        the chat."""
         line = Line(
             str(uuid.uuid4()),
             channel.owner.handle,
             sender.name,
             sender.handle,
             text,
-            instant(),
+            at or instant(),
             reply_to,
             by_app,
         )
@@ -173,14 +175,15 @@ class FakeTwitch:
                 "source_message_id": None,
                 "source_badges": None,
             },
+            at,
         )
         return line
 
-    def go_live(self, channel: Channel) -> Stream:
+    def go_live(self, channel: Channel, started_at: str = "") -> Stream:
         """ValueError if live already."""
         if channel.stream is not None:
             raise ValueError(f"{channel.owner.name} is live already")
-        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        at = started_at or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         channel.stream = Stream(str(secrets.randbelow(10**9) + 40_000_000_000), at, channel.title)
         self.changes.publish("twitch.live", channel=channel.owner.handle, is_live=True)
         event = {"id": channel.stream.id, "type": "live", "started_at": at}

@@ -7,9 +7,9 @@ import pytest
 from sandbox.kick.signing import SigningKey
 from sandbox.twitch.driver import TwitchDriver
 from tests.patience import until
+from tests.stories.channels import agree
 from tests.stories.direct_messages import direct_messages, next_direct_message, url_in
 from tests.stories.stage import Stage, open_stage
-from tests.stories.test_twitch import agree
 
 
 @pytest.fixture(scope="module", params=["websocket", "webhook"])

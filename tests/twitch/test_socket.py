@@ -16,6 +16,7 @@ from core.twitch.bodies import KINDS
 from core.twitch.eventsub import listener
 from core.twitch.eventsub.__main__ import run
 from core.twitch.eventsub.socket import SocketTiming
+from sandbox.twitch.models import EVENT_TYPES
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.patience import until
 from tests.ports import free_port
@@ -95,7 +96,7 @@ def test_move_to_another_connection_loses_and_repeats_nothing(office: Office) ->
         assert {one["id"] for one in office.twitch.subscriptions()} == before
 
 
-@pytest.mark.parametrize("code", [4000, 4005, 4007, None])
+@pytest.mark.parametrize("code", [4000, 4003, 4005, 4007, None])
 def test_lost_connection_is_opened_and_subscribed_again(office: Office, code: int | None) -> None:
     office.connect()
     with office.listening():
@@ -166,6 +167,24 @@ def test_type_that_fails_does_not_end_the_others(office: Office) -> None:
                 return sum(bool(one.trouble) for one in store.list_subscriptions(tx, NORA))
 
         until(lambda: troubles() == 1, "the one that failed is named")
+
+
+def test_type_that_twitch_does_not_support_does_not_end_the_others(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(EVENT_TYPES, "channel.raid")
+    office.connect()
+    with office.listening():
+        subscribed(office, len(KINDS) - 1)
+        office.twitch.chat("mia", "still here")
+        heard(office, "still here")
+
+        def trouble() -> str:
+            with office.services.database.begin() as tx:
+                found = {one.kind: one.trouble for one in store.list_subscriptions(tx, NORA)}
+            return found["channel.raid"] or ""
+
+        until(lambda: "type and version" in trouble(), "the reason is shown")
 
 
 def test_subscription_that_twitch_ends_is_made_again(

@@ -97,7 +97,7 @@ def _session(scene: Scene, who: str) -> int:
 
 def _assert_close(scene: Scene, model: Model) -> None:
     """The ends differ only by how long an outage lasted and the sweep took."""
-    live = {one.twitch_user_id: one.ends_at for one in scene.do(store.list_live)}
+    live = {int(one.twitch_user_id): one.ends_at for one in scene.do(store.list_live)}
     assert set(live) == {PEOPLE[who] for who in model.until}
     for who, end in model.until.items():
         found = live[PEOPLE[who]]

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from core.events import EventsMissed
 from core.twitch.client import TwitchClient
 from core.vips import actions, rewards, store
 from core.vips.actions import Account
-from tests.twitch.rig import MIA
+from tests.conftest import GUILD
+from tests.twitch.rig import MIA, NORA
 from tests.vips.rig import Scene
 
 
@@ -44,6 +46,17 @@ def test_missed_redemption_is_found_by_the_sweep(scene: Scene) -> None:
     scene.later(minutes=4)
     assert scene.status(redeemed) == "FULFILLED"
     assert scene.vips == ["mia"]
+
+
+def test_missed_redemption_is_found_after_a_gap(scene: Scene) -> None:
+    scene.reward()
+    redeemed = scene.redeem()
+    gap = EventsMissed(
+        key="gap", guild_id=GUILD, at=scene.office.clock(), platform="twitch", channel_id=NORA
+    )
+    scene.handle(gap)
+    scene.work()
+    assert scene.status(redeemed) == "FULFILLED"
 
 
 def test_second_redemption_extends_and_never_shortens(scene: Scene) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from pydantic import SecretStr
+from sqlalchemy import select
 
 from core.events import (
     BitsCheered,
@@ -16,10 +17,14 @@ from core.events import (
     SubscriptionStarted,
 )
 from core.kit.errors import Refusal
+from core.kit.work import ACROSS_GUILDS, read_records
+from core.outbox.records import Outgoing
 from core.people import actions as people
+from core.people import store as links
 from core.twitch.client import TwitchClient
 from core.vips import actions, sources, store
 from core.vips.actions import Account
+from core.vips.feature import FEATURE
 from core.vips.rules import MOST_REMOVALS, WINDOW
 from core.vips.webhooks import pages
 from tests.conftest import GUILD, OTHER_GUILD
@@ -269,6 +274,23 @@ def test_viewer_is_warned_once(scene: Scene) -> None:
     give(scene)
     for _time in range(3):
         scene.later(minutes=17)
+    (told,) = [one for one in scene.chat() if "ends in" in one]
+    assert told.startswith("@MadCats Your VIP ends in ")
+
+
+def test_linked_viewer_is_warned_by_message_or_else_in_chat(scene: Scene) -> None:
+    scene.set(warn_percent=80)
+    give(scene)
+    viewer_id, now = scene.session.viewer_id, scene.office.clock()
+    scene.do(lambda work: links.add_link(work.tx, GUILD, 4711, "twitch", viewer_id, now))
+    scene.later(minutes=49)
+    assert len(scene.posts("vips.warning")) == 1
+    assert not [one for one in scene.chat() if "ends in" in one]
+    with scene.office.services.database.begin() as tx:
+        warnings = select(Outgoing).where(Outgoing.kind == "vips.warning")
+        (message,) = read_records(tx, warnings.execution_options(**ACROSS_GUILDS))
+        FEATURE.settles["vips.warning"](tx, message, {"message_id": 1}, now)
+        FEATURE.settles["vips.warning"](tx, message, {"skipped": "closed"}, now)
     (told,) = [one for one in scene.chat() if "ends in" in one]
     assert told.startswith("@MadCats Your VIP ends in ")
 

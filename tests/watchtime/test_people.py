@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -94,28 +95,19 @@ def change_link(tx: Connection, step: Link, linked: dict[tuple[int, str], int]) 
         assert link is not None
         run_in_guild(tx, GUILD, member, at(0), linking.unlink_account, link)
         del linked[member, platform]
-        viewer_id, kind = link.viewer_id, AccountUnlinked
+        viewer_id = link.viewer_id
     elif (platform, user) in people_of(linked):
         return
     else:
         person = Person(user_id=user, name=f"viewer{user}")
         link = run_in_guild(tx, GUILD, member, at(0), linking.link_account, platform, person)
         linked[member, platform] = user
-        viewer_id, kind = link.viewer_id, AccountLinked
-    named = {"name": "x"} if kind is AccountLinked else {}
+        viewer_id = link.viewer_id
+    about: dict[str, Any] = {"guild_id": GUILD, "at": at(0), "key": "x", "platform": platform}
+    about |= {"discord_id": member, "viewer_id": viewer_id}
+    is_linked = (member, platform) in linked
     cache_of(tx).clear()
-    tell(
-        tx,
-        kind(
-            key=f"{len(linked)}",
-            guild_id=GUILD,
-            at=at(0),
-            platform=platform,
-            discord_id=member,
-            viewer_id=viewer_id,
-            **named,
-        ),
-    )
+    tell(tx, AccountLinked(**about, name="x") if is_linked else AccountUnlinked(**about))
 
 
 def expected(

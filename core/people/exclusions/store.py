@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from typing import get_args
 
 from sqlalchemy import BigInteger, Connection, TextualSelect, column, delete, text
 from sqlalchemy.dialects.postgresql import insert
@@ -40,10 +41,17 @@ def excluded_from(scope: Scope, *, at: str = "now()") -> str:
     )"""
 
 
+_LISTED = {
+    scope: text(f"SELECT viewer_id FROM {excluded_from(scope)} AS excluded").columns(
+        column("viewer_id", BigInteger)
+    )
+    for scope in get_args(Scope)
+}
+
+
 def select_excluded(guild_id: int, scope: Scope) -> TextualSelect:
     """The same for SQLAlchemy."""
-    listed = text(f"SELECT viewer_id FROM {excluded_from(scope)} AS excluded")
-    return listed.bindparams(guild_id=guild_id).columns(column("viewer_id", BigInteger))
+    return _LISTED[scope].bindparams(guild_id=guild_id)
 
 
 # One trip to the database for a whole batch of chat.

@@ -31,14 +31,16 @@ _LIST_HELD = text(f"""
          GROUP BY viewer_id
     ), line AS (
         SELECT viewer_id, sum(tickets)::bigint AS tickets
-          FROM (SELECT CASE WHEN p.frozen_at IS NULL THEN v.person_id
-                            ELSE COALESCE(b.listed_as, e.viewer_id) END AS viewer_id, e.tickets
-                  FROM entry e
-                  JOIN raffle_periods AS p ON p.guild_id = :guild_id AND p.number = :period
-                  JOIN people_viewers AS v ON v.guild_id = :guild_id AND v.viewer_id = e.viewer_id
-                  LEFT JOIN raffle_balances AS b
-                    ON b.guild_id = :guild_id AND b.period = :period
-                   AND b.viewer_id = e.viewer_id) AS of_person
+          FROM (SELECT CASE
+                       WHEN (SELECT frozen_at IS NULL FROM raffle_periods AS p
+                              WHERE p.guild_id = :guild_id AND p.number = :period)
+                       THEN (SELECT v.person_id FROM people_viewers AS v
+                              WHERE v.guild_id = :guild_id AND v.viewer_id = e.viewer_id)
+                       ELSE COALESCE((SELECT b.listed_as FROM raffle_balances AS b
+                                       WHERE b.guild_id = :guild_id AND b.period = :period
+                                         AND b.viewer_id = e.viewer_id), e.viewer_id)
+                       END AS viewer_id, e.tickets
+                  FROM entry e) AS of_person
          GROUP BY viewer_id
     )
     SELECT array_agg(viewer_id) AS viewer_ids, array_agg(account) AS accounts,

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from core.guilds.actions import load_settings
-from core.kit.records import ViewerId
 from core.kit.work import Work
 from core.people.store import list_persons, list_represented
 from core.raffle import rules
@@ -143,4 +142,4 @@ def until_next(work: Work, period: Period, viewer_id: int) -> timedelta | None:
     rates = rates or [(period.starts_at, per_hour)]
     accounts = list_persons(work.tx, work.guild_id, [viewer_id])
     earned = _list_earned(work, period, WATCHING, rates, list(accounts))
-    return rules.until_next(earned.get(accounts[ViewerId(viewer_id)], []), per_hour)
+    return rules.until_next(earned.get(accounts[viewer_id], []), per_hour)

@@ -53,6 +53,23 @@ def scope_words(scope: str) -> str:
     return words.get(scope, scope)
 
 
+def scope_reason(scope: str) -> str:
+    """What a scope is needed for."""
+    words = {
+        READ_CHAT: _("for watchtime, slot requests and commands from chat"),
+        WRITE_CHAT: _("to answer in chat"),
+        ACT_AS_BOT: _("to read chat by webhook"),
+        LET_BOT_IN: _("so that a bot account may read and write there"),
+        "channel:read:subscriptions": _("so that subscriptions and gifts earn something"),
+        "bits:read": _("to notice cheers"),
+        "channel:moderate": _("so that a ban on Twitch ends raffle tickets"),
+        "channel:manage:vips": _("to make viewers VIP and to end it"),
+        "channel:manage:redemptions": _("so that channel points can buy VIP"),
+        "moderation:read": _("to notice VIPs who become moderators"),
+    }
+    return words.get(scope, "")
+
+
 def without_scope(scope: str) -> str:
     """What does not work while a scope is missing."""
     words = {
