@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from core.events import Person
+from core.events import Person, PointsPurchaseRefused
 from core.guilds.actions import audit, load_settings, name_of
 from core.guilds.channels import find_trouble, tell_admins
 from core.guilds.records import Guild
+from core.inbox import actions as inbox
 from core.kit.database import notify_after_commit
 from core.kit.errors import Refusal
 from core.kit.records import MemberId, PlatformUserId, ViewerId
@@ -345,6 +346,16 @@ def fail(work: Work, session: Session, reason: EndReason) -> None:
     session.state, session.end_reason, session.ended_at = "failed", reason, work.now
     session.is_unsure = False
     log(work, "failed", session, reason=reason)
+    if session.paid_by:
+        refuse_purchase(work, session.paid_by, session.viewer_id, reason_words(reason))
+
+
+def refuse_purchase(work: Work, key: str, viewer_id: int, reason: str) -> None:
+    """What was bought with points cannot be given: the points go back."""
+    refused = PointsPurchaseRefused(
+        key=key, guild_id=work.guild_id, at=work.now, viewer_id=viewer_id, reason=reason
+    )
+    inbox.publish(work.tx, refused)
 
 
 def expire_due(work: Work) -> int:
@@ -474,8 +485,11 @@ def warn_due(work: Work) -> None:
         if not links:
             _warn_in_chat(work, session)
             continue
-        payload = {"ends_at": session.ends_at.isoformat(), "server": name_of(work)}
-        payload |= {"number": session.number}
+        payload = {
+            "number": session.number,
+            "ends_at": session.ends_at.isoformat(),
+            "server": name_of(work),
+        }
         outbox.post_to_user(
             work,
             links[0].discord_id,

@@ -156,6 +156,9 @@ class Session(ViewerRecord, kw_only=True):
     ended_by: Mapped[MemberId | None] = mapped_column(
         default=None, info=holds("number", stays=ADMINS_ANSWER)
     )
+    paid_by: Mapped[str] = mapped_column(
+        default="", server_default="", comment="key of the purchase with points that began it"
+    )
     warned_at: Mapped[datetime | None] = mapped_column(default=None)
     is_unsure: Mapped[bool] = mapped_column(
         default=False,

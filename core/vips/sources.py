@@ -9,7 +9,6 @@ from core.events import (
     ChatMessageSent,
     EventsMissed,
     ModeratorAdded,
-    PointsPurchaseRefused,
     PointsSpent,
     RaffleWon,
     RewardChanged,
@@ -20,7 +19,6 @@ from core.events import (
     VipRemoved,
 )
 from core.guilds.actions import load_settings
-from core.inbox import actions as inbox
 from core.kit.errors import Refusal
 from core.kit.feature import Offer
 from core.kit.services import Services
@@ -34,7 +32,7 @@ from core.people.exclusions.store import excluded_from
 from core.vips import actions, store
 from core.vips.actions import Account, give_or_extend, meet
 from core.vips.records import Session, Source
-from core.vips.rules import OWN_REMOVAL, VipSettings, short_duration
+from core.vips.rules import OWN_REMOVAL, VipSettings, reason_words, short_duration
 from core.vips.runner import list_guilds
 
 MOST_AT_ONCE = 100
@@ -98,20 +96,32 @@ VIP_OFFER = Offer(
 
 
 def on_points_spent(work: Work, event: PointsSpent) -> None:
-    """VIP days that were bought, or the points back."""
+    """VIP was bought with points. They go back if it cannot be given, also if only Twitch says
+    so."""
     if event.offer != VIP_OFFER.key:
         return
-    if is_excluded(work, event.viewer_id, "vips") or not actions.give_to_viewer(
-        work, event.viewer_id, event.quantity * 24 * 60, "points"
+    work.lock(Lock.VIPS)
+    account = actions.twitch_account(work, event.viewer_id)
+    settings = load_settings(work, VipSettings)
+    reason = ""
+    if account is None:
+        reason = _("Link your Twitch account first: /link")
+    elif is_excluded(work, event.viewer_id, "vips"):
+        reason = _("You cannot be VIP here.")
+    elif store.find_live(work, account[0]) is None and not store.count_slots(work).has_room(
+        settings.slots, settings.reserved
     ):
-        refused = PointsPurchaseRefused(
-            key=event.key,
-            guild_id=event.guild_id,
-            at=event.at,
-            viewer_id=event.viewer_id,
-            reason=_("You cannot be made VIP. Is your Twitch account linked?"),
-        )
-        inbox.publish(work.tx, refused)
+        reason = reason_words("full")
+    else:
+        try:
+            session = give_or_extend(work, *account, event.quantity * 24 * 60, "points")
+        except Refusal as refusal:
+            reason = refusal.what
+        else:
+            if session.state == "granting" and session.started_at is None:
+                session.paid_by = session.paid_by or event.key
+    if reason:
+        actions.refuse_purchase(work, event.key, event.viewer_id, reason)
 
 
 def on_vip_changed(work: Work, event: VipAdded | VipRemoved | ModeratorAdded) -> None:

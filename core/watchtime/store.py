@@ -201,17 +201,10 @@ _SET = """
         RETURNING d.viewer_id, computed.after - computed.before AS gained
     )
     MERGE INTO watchtime_totals AS t
-    USING (SELECT COALESCE(v.represented_by, changed.viewer_id) AS viewer_id,
-                  sum(gained) AS gained
-             FROM changed
-             LEFT JOIN (SELECT viewer_id, represented_by FROM people_viewers AS v
-                         WHERE v.guild_id = :guild_id AND v.represented_by IS NOT NULL) AS v
-               ON v.viewer_id = changed.viewer_id
-            GROUP BY 1) AS person
-       ON t.guild_id = :guild_id AND t.viewer_id = person.viewer_id
-     WHEN MATCHED THEN UPDATE SET credited = t.credited + person.gained
+    USING changed ON t.guild_id = :guild_id AND t.viewer_id = changed.viewer_id
+     WHEN MATCHED THEN UPDATE SET credited = t.credited + changed.gained
      WHEN NOT MATCHED THEN INSERT (guild_id, viewer_id, credited)
-          VALUES (:guild_id, person.viewer_id, person.gained)
+          VALUES (:guild_id, changed.viewer_id, changed.gained)
 """
 
 # Most viewers were there without a break, and adding up the parts of a multirange takes longer than
@@ -245,10 +238,47 @@ _SET_WATCHED = text(
 )
 
 
-# What is left of time that several accounts of a person share, or of a limited day. Where they
-# overlap, time counts for the account that was known first. Of a person's parts in order of time,
-# those beyond the limit are cut off. A limited day reaches back over the midnight of UTC, at most
-# into the day before yesterday.
+# A limited day reaches back over the midnight of UTC, at most into the day before yesterday. Of its
+# parts in order of time, those beyond the limit are cut off.
+_SET_WATCHED_WITHIN = text(
+    f"""
+    WITH span AS (
+        SELECT * FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]),
+                             CAST(:mosts AS interval[])) AS span (starts_at, ends_at, most)
+    ), touched AS (
+        SELECT d.ctid, d.viewer_id, d.day, d.watched, d.present * CAST(:live AS tstzmultirange)
+                   AS whole
+          FROM watchtime_days AS d
+         WHERE d.guild_id = :guild_id AND d.day = :day AND d.platform = :platform
+           AND d.present && CAST(:stale AS tstzmultirange)
+    ), part AS (
+        SELECT t.viewer_id, span.most, part,
+               sum(upper(part) - lower(part))
+                   OVER (PARTITION BY t.viewer_id, span.starts_at ORDER BY part) AS up_to_here
+          FROM touched t
+          JOIN watchtime_days AS d
+            ON d.guild_id = :guild_id AND d.viewer_id = t.viewer_id
+           AND d.day BETWEEN t.day - 2 AND t.day,
+               span,
+               unnest(d.present * CAST(:live AS tstzmultirange)
+                      * tstzmultirange(tstzrange(starts_at, ends_at))) AS part
+    ), cut AS (
+        SELECT viewer_id, range_agg(tstzrange(
+                   GREATEST(lower(part), upper(part) - (up_to_here - most)), upper(part))) AS cut
+          FROM part WHERE up_to_here > most
+         GROUP BY viewer_id
+    ), computed AS MATERIALIZED (
+        SELECT t.ctid, t.watched AS before, NULLIF(counts, t.whole) AS counted, {_LENGTH} AS after
+          FROM touched t LEFT JOIN cut USING (viewer_id),
+               LATERAL (SELECT t.whole - COALESCE(cut.cut, '{{}}') AS counts OFFSET 0) AS left_over
+         WHERE t.viewer_id NOT IN {_SHARED}
+    )"""
+    + _SET
+)
+
+
+# The same for people with several accounts. Where these overlap, time counts for the account that
+# was known first. A full join is never one that compares all rows with all others.
 _OF_PEOPLE = """
     WITH span AS (
         SELECT * FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]),
@@ -271,8 +301,11 @@ _OF_PEOPLE = """
         SELECT d.ctid, a.person_id, d.viewer_id, d.day, d.watched,
                d.present * COALESCE(live.live, '{{}}') AS whole
           FROM account a
-          JOIN watchtime_days AS d
-            ON d.guild_id = :guild_id AND d.viewer_id = a.viewer_id {days}
+         CROSS JOIN LATERAL (
+                   SELECT d.ctid, d.viewer_id, d.day, d.platform, d.watched, d.present
+                     FROM watchtime_days AS d
+                    WHERE d.guild_id = :guild_id AND d.viewer_id = a.viewer_id {days}
+                   OFFSET 0) AS d
           LEFT JOIN live ON live.platform = d.platform
     ), own AS MATERIALIZED (
         SELECT *, whole - COALESCE(range_agg(whole) OVER earlier, '{{}}') AS own
@@ -295,8 +328,8 @@ _OF_PEOPLE = """
     ), computed AS MATERIALIZED (
         SELECT o.ctid, o.viewer_id, o.day, o.watched AS before,
                NULLIF(counts, o.whole) AS counted, {length} AS after
-          FROM own o LEFT JOIN cut USING (person_id),
-               LATERAL (SELECT o.own - COALESCE(cut.cut, '{{}}') AS counts OFFSET 0) AS left_over
+          FROM (SELECT own.*, cut.cut FROM own FULL JOIN cut USING (person_id) OFFSET 0) AS o,
+               LATERAL (SELECT o.own - COALESCE(o.cut, '{{}}') AS counts OFFSET 0) AS left_over
          {computed}
     )"""
 
@@ -306,7 +339,9 @@ _OF_A_DAY = _OF_PEOPLE.format(
                           WHERE v.guild_id = :guild_id AND v.viewer_id = d.viewer_id) AS person_id
           FROM watchtime_days AS d
          WHERE d.guild_id = :guild_id AND d.day = :day
-           AND d.present && CAST(:stale AS tstzmultirange) AND {whose}""",
+           AND d.present && CAST(:stale AS tstzmultirange) AND (d.viewer_id IN """
+    + _SHARED
+    + """) IS TRUE""",
     streams="""
            AND s.until > CAST(CAST(:day AS date) AS timestamp) AT TIME ZONE 'UTC'
                          - CAST(:reach AS interval)
@@ -316,9 +351,17 @@ _OF_A_DAY = _OF_PEOPLE.format(
     computed="WHERE o.day = :day",
 )
 # IS TRUE keeps the list one that is hashed.
-_SET_SHARED = text(_OF_A_DAY.replace("{whose}", f"(d.viewer_id IN {_SHARED}) IS TRUE") + _SET)
-_SET_LIMITED = text(
-    _OF_A_DAY.replace("{whose}", f"(d.platform = :platform OR d.viewer_id IN {_SHARED})") + _SET
+_SET_SHARED = text(
+    _OF_A_DAY
+    + _SET.replace(
+        "USING changed ON",
+        """USING (SELECT v.person_id AS viewer_id, sum(gained) AS gained
+             FROM changed
+             JOIN people_viewers AS v
+               ON v.guild_id = :guild_id AND v.viewer_id = changed.viewer_id
+            GROUP BY v.person_id) AS changed
+       ON""",
+    )
 )
 
 
@@ -332,11 +375,9 @@ def set_watched(
     """
     given: dict[str, Any] = {"guild_id": guild_id, **stale}
     given |= _spans(limits)
-    if limits:
-        given |= {"first_day": stale["day"] - timedelta(days=2), "reach": LONGEST_DAY}
-        return tx.execute(_SET_LIMITED, given).rowcount
-    changed = tx.execute(_SET_WATCHED, given).rowcount
-    given |= {"first_day": stale["day"], "reach": timedelta()}
+    changed = tx.execute(_SET_WATCHED_WITHIN if limits else _SET_WATCHED, given).rowcount
+    given["reach"] = LONGEST_DAY if limits else timedelta()
+    given["first_day"] = stale["day"] - timedelta(days=2 if limits else 0)
     return changed + tx.execute(_SET_SHARED, given).rowcount
 
 

@@ -22,9 +22,12 @@ OPEN = {
     "twitch_accounts.streamer.arrive": "back from Twitch, with a state",
     "twitch_accounts.bot.show": "a personal link, which is signed",
     "twitch_accounts.bot.depart": "a personal link, which is signed",
-    "people_linking.show": "a personal link, which is signed",
-    "people_linking.depart": "a personal link, which is signed",
-    "people_linking.decline": "a personal link, which is signed",
+    **{
+        f"people_linking.{platform}.{view}": "a personal link, which is signed"
+        for platform in ("kick", "twitch")
+        for view in ("show", "depart", "decline")
+    },
+    "vips_cron.remove_expired": "a request with CRON_SECRET",
     "raffle_draws.static": "style sheet of the draw page",
     "raffle_draws.show": "draws are public",
     "raffle_draws.snapshot": "draws are public",

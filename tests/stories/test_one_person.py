@@ -15,7 +15,7 @@ from sandbox.twitch.driver import TwitchDriver
 from tests.patience import PATIENCE, until
 from tests.stories.channels import agree
 from tests.stories.direct_messages import custom_id_of, direct_messages, next_direct_message
-from tests.stories.stage import Stage, open_stage
+from tests.stories.stage import Json, Stage, open_stage
 from tests.stories.test_first_story import instant
 
 THEIRS = "SELECT viewer_id FROM people_links WHERE discord_id = 310000000000000003"
@@ -47,7 +47,7 @@ def twitch(stage: Stage) -> Iterator[TwitchDriver]:
     driver.close()
 
 
-def urls_of(message: dict) -> list[str]:
+def urls_of(message: Json) -> list[str]:
     buttons = [one for row in message["components"] for one in row["components"]]
     return [str(one["url"]) for one in buttons if one.get("url")]
 
@@ -84,8 +84,9 @@ def test_both_chats_at_once_count_once(stage: Stage, twitch: TwitchDriver) -> No
     until(lambda: stage.scalar(days) >= 2, "both chats are known")
     total = f"SELECT count(*) FROM watchtime_totals WHERE viewer_id IN ({THEIRS}) AND watched > '0'"
     until(lambda: stage.scalar(total) == 1, "one total for the person")
-    answer = stage.asked("mia", "!leaderboard")
-    assert str(answer).count("MadCats") == 1
+    ranked, _you, own = stage.asked("mia", "!leaderboard")["description"].partition("👉")
+    assert ranked.count("MadCats") == 1
+    assert "🥇" in own
 
 
 def test_tickets_of_both_are_one_entry(stage: Stage, twitch: TwitchDriver) -> None:

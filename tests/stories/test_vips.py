@@ -7,8 +7,7 @@ import pytest
 from sandbox.kick.signing import SigningKey
 from sandbox.twitch.driver import TwitchDriver
 from tests.patience import until
-from tests.stories.channels import agree
-from tests.stories.direct_messages import direct_messages, next_direct_message, url_in
+from tests.stories.channels import connect_twitch
 from tests.stories.stage import Stage, open_stage
 
 
@@ -29,21 +28,12 @@ def stage(
 
 
 @pytest.fixture(scope="module")
-def twitch(stage: Stage) -> Iterator[TwitchDriver]:
+def twitch(stage: Stage) -> TwitchDriver:
     """The streamer has connected, redemptions are heard, and a reward is for sale."""
-    driver = TwitchDriver(stage.kick.base_url)
-    seen = len(direct_messages(stage, "nora", "Connect Twitch"))
-    stage.asked("nora", "!connect_twitch")
-    link = url_in(next_direct_message(stage, "nora", "Connect Twitch", seen))
-    assert "NoraPlays is connected with" in agree(link, driver)
-    heard = "channel.channel_points_custom_reward_redemption.add"
-    driver.wait_for(
-        lambda found: any(one["type"] == heard and one["status"] == "enabled" for one in found)
-    )
+    connect_twitch(stage)
     stage.asked("nora", "!vip reward create VIP 500 1h", "bot-log")
-    until(lambda: _channel(driver)["rewards"], "the reward on Twitch")
-    yield driver
-    driver.close()
+    until(lambda: _channel(stage.twitch)["rewards"], "the reward on Twitch")
+    return stage.twitch
 
 
 def _channel(twitch: TwitchDriver) -> dict[str, list[str]]:

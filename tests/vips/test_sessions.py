@@ -12,6 +12,7 @@ from sqlalchemy import select
 from core.events import (
     BitsCheered,
     Person,
+    PointsSpent,
     RaffleWon,
     SubscriptionEnded,
     SubscriptionStarted,
@@ -251,6 +252,28 @@ def test_raffle_winner_gets_vip(scene: Scene) -> None:
     scene.work()
     assert scene.vips == ["mia"]
     assert [one["what"] for one in scene.posts("vips.alert")] == ["raffle_unlinked"]
+
+
+@pytest.mark.parametrize("slots", [10, 0])
+def test_vip_is_bought_with_points(scene: Scene, slots: int) -> None:
+    scene.office.twitch.do("slots", count=slots)
+    viewer_id = scene.do(actions.meet, MIA_ACCOUNT)
+    bought = PointsSpent(
+        key="purchase-1",
+        guild_id=GUILD,
+        at=scene.office.clock(),
+        viewer_id=viewer_id,
+        offer="vips.day",
+        quantity=3,
+        points=3000,
+    )
+    scene.handle(bought)
+    scene.work()
+    (session,) = scene.sessions()
+    assert (session.source, session.minutes) == ("points", 3 * 24 * 60)
+    sql = "SELECT body->>'key' FROM inbox_deliveries WHERE kind = 'PointsPurchaseRefused'"
+    returned = [key for (key,) in scene.office.rows(sql)]
+    assert (scene.vips, returned) == ((["mia"], []) if slots else ([], ["purchase-1"]))
 
 
 def test_watchtime_makes_vip_once(scene: Scene) -> None:

@@ -1941,6 +1941,7 @@ CREATE TABLE vips_sessions (
 	end_reason TEXT DEFAULT '' NOT NULL, 
 	granted_by BIGINT NOT NULL, 
 	ended_by BIGINT, 
+	paid_by TEXT DEFAULT '' NOT NULL, 
 	warned_at TIMESTAMP WITH TIME ZONE, 
 	is_unsure BOOLEAN DEFAULT false NOT NULL, 
 	attempts INTEGER DEFAULT '0' NOT NULL, 
@@ -1974,6 +1975,8 @@ COMMENT ON COLUMN vips_sessions.asked_at IS 'when it was decided';
 COMMENT ON COLUMN vips_sessions.started_at IS 'when Twitch confirmed it';
 
 COMMENT ON COLUMN vips_sessions.granted_by IS 'Discord id; 0: the bot';
+
+COMMENT ON COLUMN vips_sessions.paid_by IS 'key of the purchase with points that began it';
 
 COMMENT ON COLUMN vips_sessions.is_unsure IS 'a call to Twitch was begun, and may have had its effect';
 

@@ -109,6 +109,16 @@ def open_attempt(work: Work, attempt: LinkAttempt) -> Link | None:
         Refusal: the member has asked too often.
     """
     work.lock(Lock.LINKS)
+    return _open(work, attempt)
+
+
+def open_attempts(work: Work, attempts: Sequence[LinkAttempt]) -> list[Link]:
+    """The same for several platforms: the accounts that are linked already."""
+    work.lock(Lock.LINKS)
+    return [link for one in attempts if (link := _open(work, one)) is not None]
+
+
+def _open(work: Work, attempt: LinkAttempt) -> Link | None:
     if link := people.find_link(work, attempt.discord_id, attempt.platform):
         return link
     theirs = select(LinkAttempt.asked_at).where(
@@ -124,11 +134,6 @@ def open_attempt(work: Work, attempt: LinkAttempt) -> Link | None:
         )
     work.add(attempt)
     return None
-
-
-def open_attempts(work: Work, attempts: Sequence[LinkAttempt]) -> list[Link]:
-    """The same for several platforms: the accounts that are linked already."""
-    return [link for one in attempts if (link := open_attempt(work, one)) is not None]
 
 
 def free_again_at(asked_at: Sequence[datetime], now: datetime) -> datetime | None:

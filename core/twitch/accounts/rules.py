@@ -61,7 +61,7 @@ def scope_reason(scope: str) -> str:
         ACT_AS_BOT: _("to read chat by webhook"),
         LET_BOT_IN: _("so that a bot account may read and write there"),
         "channel:read:subscriptions": _("so that subscriptions and gifts earn something"),
-        "bits:read": _("to notice cheers"),
+        "bits:read": _("so that cheers earn points"),
         "channel:moderate": _("so that a ban on Twitch ends raffle tickets"),
         "channel:manage:vips": _("to make viewers VIP and to end it"),
         "channel:manage:redemptions": _("so that channel points can buy VIP"),
