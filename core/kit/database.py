@@ -251,6 +251,18 @@ def cached(tx: Connection, key: object, load: Callable[[], T]) -> T:
     return cast("T", cache[key])
 
 
+def cached_until_locked(tx: Connection, key: object, load: Callable[[], T]) -> T:
+    """The same until the transaction waits for a lock: what was read before may be out of date
+    then."""
+    remembered = cached(tx, UNTIL_LOCKED, dict[object, Any])
+    if key not in remembered:
+        remembered[key] = load()
+    return cast("T", remembered[key])
+
+
+UNTIL_LOCKED = "until locked"
+
+
 def key_of(tx: Connection) -> str:
     """The installation's key, for pseudonyms that the database alone must not reveal."""
     give: Callable[[], str] = tx.info.get(_KEY, lambda: "")
