@@ -16,7 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("drand", "kick", "shuffle", "twitch"),
     ("draws", "games", "logins", "people"),
     ("wagers", "bonus_hunt", "watchtime"),
-    ("raffle", "roles", "slot_calls"),
+    ("points", "raffle", "roles", "slot_calls"),
     ("overlays", "health", "help", "privacy", "settings", "dashboard"),
 )
 """Lowest first."""

@@ -399,3 +399,48 @@ class WagerCounted(Event):
     platform: str
     viewer_id: int
     amount: Decimal
+
+
+# -- points ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointsMoved(Event):
+    """A provider of points has done an operation of a game that was pending; what became of each
+    viewer says `core.points.providers.find_moved`. `key` is the operation's."""
+
+    game: str
+    round: int
+    kind: Literal["take", "pay", "refund"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointsSpent(Event):
+    """A viewer has bought something that a feature offers for points. The feature delivers it, or
+    publishes `PointsPurchaseRefused`.
+
+    Attributes:
+        offer: its key, such as `raffle.tickets`.
+        quantity: how many units.
+        points: what was paid in all.
+        wish: what the viewer asked for with it, where the offer wants that; else "".
+    """
+
+    viewer_id: int
+    offer: str
+    quantity: int
+    points: int
+    wish: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointsPurchaseRefused(Event):
+    """What was bought cannot be delivered: the points go back. `key` is that of the `PointsSpent`.
+
+    Attributes:
+        viewer_id: who bought it.
+        reason: for the viewer, in the server's language.
+    """
+
+    viewer_id: int
+    reason: str
