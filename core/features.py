@@ -17,6 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("draws", "games", "logins", "people"),
     ("wagers", "bonus_hunt", "watchtime"),
     ("points", "raffle", "roles", "slot_calls"),
+    ("heist",),
     ("overlays", "health", "help", "privacy", "settings", "dashboard"),
 )
 """Lowest first."""

@@ -84,6 +84,11 @@ class GameTerms:
     round: int
 
 
+def next_second(now: datetime) -> datetime:
+    """Lists know whole seconds; rounding up keeps the whole notice."""
+    return now + timedelta(microseconds=-now.microsecond % 1_000_000)
+
+
 def choose_round(chain: Chain, frozen_at: datetime) -> int:
     """The first one that is published at least `NOTICE` after the freeze."""
     return chain.first_round_after(frozen_at + NOTICE)
@@ -179,4 +184,3 @@ def bundle(
         "results": published,
     }
     return canonical(content) + b"\n"
-

@@ -32,7 +32,7 @@ def join(work: Work, messages: Sequence[ChatMessageSent]) -> None:
     heist = find_running(work)
     if heist is None or heist.state != "open":
         return
-    allowed = set(without_excluded(work.tx, messages, "points"))
+    allowed = set(without_excluded(work.tx, messages, "everything"))
     applicants = [
         _Applicant(message, viewer_id)
         for message, viewer_id in zip(messages, viewer_ids, strict=True)
@@ -61,7 +61,7 @@ def join(work: Work, messages: Sequence[ChatMessageSent]) -> None:
 class _Applicant:
     """Somebody who wants to join."""
 
-    def __init__(self, message: ChatMessageSent, viewer_id: int) -> None:
+    def __init__(self, message: ChatMessageSent, viewer_id: ViewerId) -> None:
         self.message, self.viewer_id = message, viewer_id
         self.wish: Wish | None = None
         self.stake = 0
@@ -143,7 +143,7 @@ class _Crew:
         if player is None:
             player = Player(
                 heist=self._heist.number,
-                viewer_id=ViewerId(one.viewer_id),
+                viewer_id=one.viewer_id,
                 state="refused",
                 platform=one.message.platform,
                 joined_at=one.message.at,

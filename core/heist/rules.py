@@ -239,9 +239,7 @@ def require_sound(settings: HeistSettings) -> None:
             + _("That is {risk} risk, {tier}.").format(
                 risk=worst.risk, tier=tier_words(worst.tier) or _("without bonus")
             ),
-            _("Lower the chance, the multiplier or the bonus; or allow it with the setting “{name}”.").format(
-                name="allow_inflation"
-            ),
+            _("Lower the odds or the bonus, or allow it: `heist.allow_inflation`."),
         )
 
 

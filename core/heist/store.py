@@ -77,7 +77,7 @@ def count_crew(work: Work, number: int) -> tuple[int, int]:
     """Players and their stakes."""
     found = select(func.count(), func.coalesce(func.sum(Player.stake), 0))
     players, staked = work.execute(found.where(Player.heist == number, IN_CREW)).one()
-    return players, staked
+    return players, int(staked)
 
 
 _LAST_JOINED = text("""
@@ -99,7 +99,7 @@ def list_last_joined(
         "number": number,
         "since": work.now - cooldown,
     }
-    return {viewer_id: at for viewer_id, at in work.tx.execute(_LAST_JOINED, given)}
+    return dict(work.tx.execute(_LAST_JOINED, given).tuples().all())
 
 
 _LIST_ACCOUNTS = text("""
@@ -114,7 +114,7 @@ _LIST_ACCOUNTS = text("""
 def list_account_names(work: Work, number: int) -> dict[int, str]:
     """Viewer id -> account, such as `kick:123`, of players who are still known."""
     given = {"guild_id": work.guild_id, "number": number}
-    return {viewer_id: account for viewer_id, account in work.tx.execute(_LIST_ACCOUNTS, given)}
+    return dict(work.tx.execute(_LIST_ACCOUNTS, given).tuples().all())
 
 
 _SET_FROZEN = text("""
