@@ -18,7 +18,14 @@ from core.heist import store
 from core.heist.joining import GAME, GRACE
 from core.heist.panel import post_message, refresh_message
 from core.heist.records import End, Heist, Player
-from core.heist.rules import JOIN_NAMES, START_NAMES, HeistSettings, outcome_of
+from core.heist.rules import (
+    JOIN_NAMES,
+    START_NAMES,
+    HeistSettings,
+    expected_returns,
+    outcome_of,
+    show_return,
+)
 from core.heist.tiers import tier_of
 from core.kit.errors import Refusal
 from core.kit.records import ChannelId, ViewerId
@@ -76,7 +83,7 @@ def start(work: Work, viewer_id: int | None = None) -> Heist:
         viewer_id=None if viewer_id is None else ViewerId(viewer_id),
         opened_at=work.now,
         closes_at=work.now + timedelta(seconds=settings.heist_duration),
-        terms=asdict(settings),
+        terms=json.dumps(asdict(settings)),
         seed=secrets.new_secret().hex(),
         salt=secrets.new_secret().hex(),
         channel_id=ChannelId(settings.channel),
@@ -94,7 +101,7 @@ def _opening(work: Work, heist: Heist) -> dict[str, Any]:
     settings = heist.settings
     return {
         "story": settings.msg_heist_start,
-        "user": heist.viewer_name or "",
+        "viewer": heist.viewer_name or "",
         "command": names_of(work, JOIN_NAMES)[0],
         "time": settings.heist_duration,
         "min": settings.min_bet,
@@ -145,7 +152,18 @@ def start_in_chat(work: Work, message: ChatMessageSent, argument: str) -> None:
 
 def tell_odds(work: Work, message: ChatMessageSent) -> None:
     """The odds that hold now."""
-    payload = {"settings": asdict(load_settings(work, HeistSettings))}
+    settings = load_settings(work, HeistSettings)
+    odds = [
+        {
+            "risk": one.risk,
+            "label": settings.risk_name(one.risk),
+            "odds": settings.odds(one.risk),
+            "value": show_return(one.value),
+        }
+        for one in expected_returns(settings)
+        if one.tier == "none"
+    ]
+    payload = {"rows": odds}
     outbox.post_reply(work, message, "heist.odds", payload, once_a_minute="all")
 
 
@@ -247,7 +265,7 @@ def _freeze(work: Work, heist: Heist, crew: Any, chain: Chain) -> None:
     payload = {
         "players": heist.players,
         "staked": heist.staked,
-        "named": named,
+        "names": named,
         "refused": _refusals(work, heist),
         "hash": heist.snapshot_hash,
         **_currency(work),
@@ -263,7 +281,7 @@ def _refusals(work: Work, heist: Heist) -> list[dict[str, Any]]:
         found.setdefault(player.reason or "amount", []).append(player.viewer_name)
     in_order = sorted(found.items(), key=lambda one: (-len(one[1]), one[0]))
     return [
-        {"reason": reason, "count": len(names), "named": names[:3]} for reason, names in in_order
+        {"reason": reason, "count": len(names), "names": names[:3]} for reason, names in in_order
     ]
 
 
@@ -355,9 +373,11 @@ def _result(work: Work, heist: Heist) -> dict[str, Any]:
         "players": heist.players,
         "paid": heist.paid,
         "staked": heist.staked,
-        "user": first.viewer_name,
+        "viewer": first.viewer_name,
         "risk": settings.risk_name(first.risk),
-        "winners": [[one.viewer_name, one.payout] for one in view.winners[:MOST_NAMED]],
+        "winners": [
+            {"viewer": one.viewer_name, "payout": one.payout} for one in view.winners[:MOST_NAMED]
+        ],
         **_currency(work),
     }
 

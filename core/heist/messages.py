@@ -11,7 +11,6 @@ from core.heist.rules import (
     RISKS,
     HeistSettings,
     Return,
-    Risk,
     expected_returns,
     fill,
     show_return,
@@ -114,7 +113,7 @@ def cancelled(one: Heist) -> discord.Embed:
 def odds(settings: HeistSettings) -> discord.Embed:
     """Chances, multipliers, and what comes back on average."""
     rows = [
-        f"**{safe(settings.risk_name(one))}** ({one}): {_odds_of(settings, one)}" for one in RISKS
+        f"**{safe(settings.risk_name(one))}** ({one}): {_odds(settings.odds(one))}" for one in RISKS
     ]
     embed = card("🎯 " + _("Odds of the heist"), lines(rows))
     embed.add_field(
@@ -135,8 +134,8 @@ def return_words(one: Return) -> str:
     )
 
 
-def _odds_of(settings: HeistSettings, risk: Risk) -> str:
-    chance, lowest, highest = settings.odds(risk)
+def _odds(odds: Sequence[int]) -> str:
+    chance, lowest, highest = odds
     return f"{chance} % × {lowest / 100:g}–{highest / 100:g}"
 
 
@@ -190,7 +189,7 @@ def _values(payload: Mapping[str, Any]) -> dict[str, str]:
         "totalCount": payload.get("players", 0),
     }
     return {name: f"{number:,}" for name, number in numbers.items()} | {
-        "user": payload.get("user", ""),
+        "user": payload.get("viewer", ""),
         "risk": payload.get("risk", ""),
         "currency": payload["many"],
     }
@@ -205,7 +204,7 @@ def locked_line(payload: Mapping[str, Any]) -> str:
     """Who is in the crew, and who is not."""
     told = "🔒 " + plural("{count} player is in", "{count} players are in", payload["players"])
     told += " " + _("with {staked}:").format(staked=points(payload["staked"], payload))
-    told += " " + _names(payload["named"], payload["players"]) + "."
+    told += " " + _names(payload["names"], payload["players"]) + "."
     told += refused_words(payload["refused"])
     proof = _("Verify: {hash}…").format(hash=payload["hash"][:16])
     return _fit(told, proof)
@@ -216,7 +215,7 @@ def refused_words(refused: Sequence[Mapping[str, Any]]) -> str:
     if not refused:
         return ""
     parts = [
-        f"{reason_words(one['reason'])}: {_names(one['named'], one['count'])}" for one in refused
+        f"{reason_words(one['reason'])}: {_names(one['names'], one['count'])}" for one in refused
     ]
     return " " + _("Not in: {reasons}.").format(reasons="; ".join(parts))
 
@@ -277,7 +276,7 @@ def result_line(payload: Mapping[str, Any]) -> str:
         paid=points(payload["paid"], payload),
     )
     if payload["winners"]:
-        named = [f"{name} {amount:,}" for name, amount in payload["winners"]]
+        named = [f"{one['viewer']} {one['payout']:,}" for one in payload["winners"]]
         told += " 💰 " + _names(named, payload["won"])
     return told
 
@@ -294,13 +293,9 @@ def ready_line(payload: Mapping[str, Any]) -> str:
 
 def odds_line(payload: Mapping[str, Any]) -> str:
     """Reply to `!heist odds`."""
-    known = payload["settings"]
-    settings = HeistSettings(**{k: v for k, v in known.items() if k in HeistSettings.declared})
-    plain = {one.risk: one.value for one in expected_returns(settings) if one.tier == "none"}
     parts = [
-        f"{settings.risk_name(risk)} ({risk}): {_odds_of(settings, risk)}"
-        + ", "
-        + _("returns {value}").format(value=show_return(plain[risk]))
-        for risk in RISKS
+        f"{one['label']} ({one['risk']}): {_odds(one['odds'])}, "
+        + _("returns {value}").format_map(one)
+        for one in payload["rows"]
     ]
     return "🎯 " + " | ".join(parts)

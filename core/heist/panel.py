@@ -44,7 +44,7 @@ def _payload(work: Work, heist: Heist) -> dict[str, Any]:
         "heist": heist.number,
         "state": heist.state,
         "end": heist.end,
-        "user": heist.viewer_name or "",
+        "viewer": heist.viewer_name or "",
         "closes_at": heist.closes_at.isoformat(),
         "ready_at": heist.ready_at.isoformat() if heist.ready_at else None,
         "command": names_of(work, JOIN_NAMES)[0],

@@ -1,7 +1,8 @@
 """Heists and who took part."""
 
+import json
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import (
     BigInteger,
@@ -12,11 +13,10 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.heist.rules import HeistSettings, Reason, Risk, Tier
-from core.kit.personal import holds
+from core.kit.personal import PSEUDONYMOUS, holds
 from core.kit.records import one_of
 from core.outbox.records import LiveMessage
 from core.people.records import OptionalViewerRecord, ViewerRecord, viewer_key
@@ -43,7 +43,7 @@ class Heist(OptionalViewerRecord, LiveMessage, kw_only=True):
     state: Mapped[State] = mapped_column(Text, default="open")
     opened_at: Mapped[datetime]
     closes_at: Mapped[datetime]
-    terms: Mapped[dict[str, Any]] = mapped_column(JSONB, comment="the settings at its opening")
+    terms: Mapped[str] = mapped_column(repr=False, comment="the settings at its opening, as JSON")
     seed: Mapped[str] = mapped_column(repr=False, comment="hex; published with the result")
     salt: Mapped[str] = mapped_column(repr=False, comment="hex; hides accounts in the list")
     frozen_at: Mapped[datetime | None] = mapped_column(default=None)
@@ -85,8 +85,8 @@ class Heist(OptionalViewerRecord, LiveMessage, kw_only=True):
     @property
     def settings(self) -> HeistSettings:
         """Those of its opening: later changes are for the next one."""
-        known = {name: self.terms[name] for name in HeistSettings.declared if name in self.terms}
-        return HeistSettings(**known)
+        terms = json.loads(self.terms)
+        return HeistSettings(**{one: terms[one] for one in HeistSettings.declared if one in terms})
 
     @property
     def is_decided(self) -> bool:
@@ -109,7 +109,7 @@ class Player(ViewerRecord, kw_only=True):
     badge_tier: Mapped[Tier] = mapped_column(Text, default="none", comment="of the joining message")
     tier: Mapped[Tier | None] = mapped_column(Text, default=None, comment="that counts")
     pseudonym: Mapped[str | None] = mapped_column(
-        default=None, info=holds("text"), comment="in the frozen list"
+        default=None, info=holds("text", stays=PSEUDONYMOUS), comment="in the frozen list"
     )
     won: Mapped[bool | None] = mapped_column(default=None)
     multiplier: Mapped[int] = mapped_column(default=0, comment="in ten-thousandths")

@@ -81,11 +81,11 @@ def count_crew(work: Work, number: int) -> tuple[int, int]:
 
 
 _LAST_JOINED = text("""
-    SELECT viewer_id, max(joined_at) AS at
-      FROM heist_players
-     WHERE guild_id = :guild_id AND viewer_id = ANY(CAST(:viewer_ids AS bigint[]))
-       AND heist <> :number AND state = 'in' AND joined_at > :since AND won IS NOT NULL
-     GROUP BY viewer_id
+    SELECT p.viewer_id, max(p.joined_at) AS at
+      FROM heist_players p
+     WHERE p.guild_id = :guild_id AND p.viewer_id = ANY(CAST(:viewer_ids AS bigint[]))
+       AND p.heist <> :number AND p.state = 'in' AND p.joined_at > :since AND p.won IS NOT NULL
+     GROUP BY p.viewer_id
 """)
 
 

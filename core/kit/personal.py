@@ -87,7 +87,9 @@ _KEYS: Mapping[Holds, str] = {
         with_beacon bet command enabled win calls provider replaced_by rows suggestion
         waiting average best bonus game offer points quantity symbol plural balance break_even cost currency earlier finished_at guesses
         guesses_from guesses_open guesses_until hunt next opened payout position profit returned
-        start_cost version worst setting is_picked chart slots payouts""",
+        start_cost version worst setting is_picked chart slots payouts
+        story time min max one many outcome won players paid staked heist end closes_at ready_at
+        stake risk tier label odds value remedy refused count""",
 }
 JSON_KEYS: Mapping[str, Holds] = {key: what for what, keys in _KEYS.items() for key in keys.split()}
 """What the keys of our JSON hold: events, payloads, audit entries. A key that is not here, as in

@@ -70,7 +70,9 @@ class HeistGuild:
         channel = guilds.Channel(self.id, "kick", KICK_CHANNEL, "noraplays")
         guilds.set_channel(self.tx, channel)
         self.do(change_settings, PointsSettings, enabled=True)
-        self.set(**{"channel": CHANNEL_ID, "user_cooldown": 0, "start_heist_cooldown": 0} | settings)
+        self.set(
+            **{"channel": CHANNEL_ID, "user_cooldown": 0, "start_heist_cooldown": 0} | settings
+        )
 
     def set(self, **settings: Any) -> None:
         self.do(change_settings, HeistSettings, **settings)

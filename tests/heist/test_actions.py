@@ -127,9 +127,7 @@ def test_who_is_refused_the_stake_is_not_in_the_crew(guild: HeistGuild) -> None:
         ("!join 5000", "balance"),
     ],
 )
-def test_refusals_are_collected_and_take_nothing(
-    guild: HeistGuild, text: str, reason: str
-) -> None:
+def test_refusals_are_collected_and_take_nothing(guild: HeistGuild, text: str, reason: str) -> None:
     guild.start()
     viewer_id = guild.say(text, 1)
     guild.say("!join 100", 2)
@@ -410,23 +408,25 @@ def test_two_hundred_players_make_three_lines_of_chat(guild: HeistGuild) -> None
 def test_lines_are_short_however_long_names_and_stories_are(guild: HeistGuild) -> None:
     names = ["W" * 100] * 10
     refused = [
-        {"reason": reason, "count": 99, "named": names[:3]} for reason in ("low", "high", "late")
+        {"reason": reason, "count": 99, "names": names[:3]} for reason in ("low", "high", "late")
     ]
     words = {"one": "p" * 60, "many": "p" * 60}
     base = {"players": 500, "staked": 10**12, "paid": 10**12, "won": 400, **words}
-    crew = {**base, "named": names, "refused": refused, "hash": "ab" * 32}
+    crew = {**base, "names": names, "refused": refused, "hash": "ab" * 32}
     line = messages.locked_line(crew)
     assert len(line) <= 500
     assert line.endswith("Verify: abababababababab…")
-    story = {**base, "outcome": "most", "story": "x" * 900, "user": "y", "risk": "z"}
-    told = messages.result_line({**story, "winners": [[name, 10**12] for name in names]})
+    story = {**base, "outcome": "most", "story": "x" * 900, "viewer": "y", "risk": "z"}
+    told = messages.result_line(
+        {**story, "winners": [{"viewer": name, "payout": 10**12} for name in names]}
+    )
     assert len(told) <= 500
 
 
 def test_stories_are_the_servers_own(guild: HeistGuild) -> None:
     guild.set(
         msg_heist_start="{user} calls for a crew of {min}!",
-        story_solo_win="{user} took {amount} {currency} from the {risk}, {successCount}/{totalCount}",
+        story_solo_win="{user} took {amount} {currency} ({risk}), {successCount}/{totalCount}",
         low_success_rate=100,
         low_multiplier_min=100,
         low_multiplier_max=100,
@@ -435,7 +435,7 @@ def test_stories_are_the_servers_own(guild: HeistGuild) -> None:
     assert guild.said()[0].startswith("🚨 viewer4 calls for a crew of 10! Type !join")
     guild.say("!join 100", 4)
     guild.finish()
-    assert "🎭 viewer4 took 100 points from the Bank Vault, 1/1 1/1 won" in guild.said()[-1]
+    assert "🎭 viewer4 took 100 points (Bank Vault), 1/1 1/1 won" in guild.said()[-1]
 
 
 def test_message_in_discord_follows_the_heist(guild: HeistGuild) -> None:

@@ -1920,7 +1920,7 @@ CREATE TABLE heists (
 	state TEXT NOT NULL, 
 	opened_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	closes_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	terms JSONB NOT NULL, 
+	terms TEXT NOT NULL, 
 	seed TEXT NOT NULL, 
 	salt TEXT NOT NULL, 
 	frozen_at TIMESTAMP WITH TIME ZONE, 
@@ -1954,7 +1954,7 @@ CREATE INDEX heists_under_way ON heists (state) WHERE state NOT IN ('done', 'can
 
 COMMENT ON COLUMN heists.number IS 'counts up within the server';
 
-COMMENT ON COLUMN heists.terms IS 'the settings at its opening';
+COMMENT ON COLUMN heists.terms IS 'the settings at its opening, as JSON';
 
 COMMENT ON COLUMN heists.seed IS 'hex; published with the result';
 
