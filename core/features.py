@@ -16,7 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("drand", "kick", "shuffle", "twitch"),
     ("draws", "games", "logins", "people"),
     ("wagers", "bonus_hunt", "watchtime"),
-    ("points", "raffle", "roles", "slot_calls"),
+    ("raffle", "roles", "slot_calls", "points"),
     ("heist",),
     ("overlays", "health", "help", "privacy", "settings", "dashboard"),
 )

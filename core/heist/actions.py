@@ -36,7 +36,6 @@ from core.people import actions as people
 from core.people.chats import say_in_chats
 from core.people.exclusions.store import without_excluded
 from core.points import providers
-from core.points.rules import PointsSettings
 
 CONFIRM_WITHIN = timedelta(seconds=30)
 """After the end: whose stake the provider has not confirmed by then is not in the crew."""
@@ -106,13 +105,8 @@ def _opening(work: Work, heist: Heist) -> dict[str, Any]:
         "time": settings.heist_duration,
         "min": settings.min_bet,
         "max": settings.max_bet,
-        **_currency(work),
+        **providers.currency_of(work),
     }
-
-
-def _currency(work: Work) -> dict[str, str]:
-    points = load_settings(work, PointsSettings)
-    return {"one": points.name, "many": points.plural}
 
 
 def show_time(left: timedelta) -> str:
@@ -268,7 +262,7 @@ def _freeze(work: Work, heist: Heist, crew: Any, chain: Chain) -> None:
         "names": named,
         "refused": _refusals(work, heist),
         "hash": heist.snapshot_hash,
-        **_currency(work),
+        **providers.currency_of(work),
     }
     _say(work, heist, "locked", payload)
 
@@ -378,7 +372,7 @@ def _result(work: Work, heist: Heist) -> dict[str, Any]:
         "winners": [
             {"viewer": one.viewer_name, "payout": one.payout} for one in view.winners[:MOST_NAMED]
         ],
-        **_currency(work),
+        **providers.currency_of(work),
     }
 
 

@@ -36,7 +36,7 @@ ROOM = 330
 
 def points(amount: int, words: Mapping[str, Any]) -> str:
     """With what the server calls them."""
-    return f"{amount:,} {words['one'] if amount == 1 else words['many']}"
+    return f"{amount:,} {words['one'] if amount == 1 else words['plural']}"
 
 
 # -- Discord --------------------------------------------------------------------------------------
@@ -168,12 +168,12 @@ def history_row(one: Heist) -> str:
 def opened_line(payload: Mapping[str, Any]) -> str:
     """A heist has started."""
     story = payload["story"] or _("A heist is starting!")
-    how = _("Type !{command} <amount> [low|medium|high] ({min} to {max} {many}) within {time} s.")
+    how = _("Type !{command} <amount> [low|medium|high] ({min} to {max} {plural}) within {time} s.")
     return f"🚨 {fill(story, _values(payload))} " + how.format(
         command=payload["command"],
         min=f"{payload['min']:,}",
         max=f"{payload['max']:,}",
-        many=payload["many"],
+        plural=payload["plural"],
         time=payload["time"],
     )
 
@@ -191,7 +191,7 @@ def _values(payload: Mapping[str, Any]) -> dict[str, str]:
     return {name: f"{number:,}" for name, number in numbers.items()} | {
         "user": payload.get("viewer", ""),
         "risk": payload.get("risk", ""),
-        "currency": payload["many"],
+        "currency": payload["plural"],
     }
 
 

@@ -28,7 +28,6 @@ from core.kit.overlays import Latest, Overlay
 from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work
-from core.points.rules import PointsSettings
 
 PAGES = GuildPages("heist", lambda: _("Heists"), icon="building-bank", order=56)
 
@@ -74,7 +73,6 @@ def heist(page: Page) -> str:
     """The heist that is under way or the last one, and the settings."""
     with page.together():
         view, settings = page.run(store.find_view), page.run(load_settings, HeistSettings)
-        words = page.run(load_settings, PointsSettings)
         fields = setting_fields(page, HeistSettings.declared.values())
     return page.render(
         "heist/heist.html",
@@ -82,7 +80,6 @@ def heist(page: Page) -> str:
         returns=expected_returns(settings),
         inflates=is_inflating(settings),
         wrong="",
-        words=words,
         fields=fields,
         **_SHOWS,
     )
@@ -130,8 +127,7 @@ def one(page: Page, number: int) -> str:
     """A heist of the history."""
     with page.together():
         view = page.run(store.find_view, number) or abort(404)
-        words = page.run(load_settings, PointsSettings)
-    return page.render("heist/one.html", view=view, words=words, **_SHOWS)
+    return page.render("heist/one.html", view=view, **_SHOWS)
 
 
 @PAGES.post("start", shows=heist)
@@ -172,13 +168,13 @@ def activity(page: Page) -> list[Activity]:
 
 
 def _on_stream(work: Work) -> dict[str, Any]:
-    view, words = store.find_view(work), load_settings(work, PointsSettings)
+    view = store.find_view(work)
     rows = []
     if view is not None:
         rows = view.winners if view.heist.is_decided else list(reversed(view.crew))
     command = names_of(work, JOIN_NAMES)[0]
     shown = rows[:ON_STREAM]
-    return {"view": view, "rows": shown, "command": command, "words": words, **_SHOWS}
+    return {"view": view, "rows": shown, "command": command, **_SHOWS}
 
 
 OVERLAY = Overlay(
@@ -206,7 +202,6 @@ def latest(work: Work) -> list[Latest]:
 def _public(public: PublicRequest) -> str | Response:
     """The list, or with a number in the address one heist and its proof."""
     number = public.number
-    words = public.run(load_settings, PointsSettings)
     if number is None:
         settings = public.run(load_settings, HeistSettings)
         return public.render(
@@ -216,7 +211,6 @@ def _public(public: PublicRequest) -> str | Response:
             returns=expected_returns(settings),
             inflates=is_inflating(settings),
             wrong="",
-            words=words,
             **_SHOWS,
         )
     view = public.run(store.find_view, number) or abort(404)
@@ -235,7 +229,6 @@ def _public(public: PublicRequest) -> str | Response:
     return public.render(
         "heist/public_one.html",
         view=view,
-        words=words,
         commitment=commitment,
         beacon=beacon,
         rule=rolls.RULE,

@@ -5,7 +5,6 @@ from typing import Any
 from sqlalchemy import select
 
 from core.draws.secrets import commitment_to
-from core.guilds.actions import load_settings
 from core.guilds.chat_commands import names_of
 from core.heist import store
 from core.heist.records import Heist, Player
@@ -13,7 +12,7 @@ from core.heist.rules import JOIN_NAMES
 from core.kit.personal import Subject
 from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
-from core.points.rules import PointsSettings
+from core.points.providers import currency_of
 
 KIND = "heist.message"
 
@@ -39,7 +38,7 @@ def _payload(work: Work, heist: Heist) -> dict[str, Any]:
         theirs = theirs.order_by((Player.payout - Player.stake).desc(), Player.viewer_id)
     else:
         theirs = theirs.order_by(Player.joined_at.desc(), Player.viewer_id)
-    points, settings = load_settings(work, PointsSettings), heist.settings
+    settings = heist.settings
     return {
         "heist": heist.number,
         "state": heist.state,
@@ -54,8 +53,7 @@ def _payload(work: Work, heist: Heist) -> dict[str, Any]:
         "staked": staked,
         "won": heist.won,
         "paid": heist.paid,
-        "one": points.name,
-        "many": points.plural,
+        **currency_of(work),
         "commitment": commitment_to(bytes.fromhex(heist.seed)),
         "hash": heist.snapshot_hash,
         "round": heist.round,

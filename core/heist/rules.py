@@ -27,46 +27,6 @@ Tier = Literal["none", "prime", "tier1", "tier2", "tier3"]
 TIERS: tuple[Tier, ...] = get_args(Tier)
 
 
-def _chance(risk: str, percent: int) -> int:
-    found: int = number(
-        f"Chance to win at {risk} risk.", default=percent, least=0, most=100,
-        label=f"Chance at {risk} risk", unit="%",
-    )  # fmt: skip
-    return found
-
-
-def _multiplier(risk: str, which: str, percent: int) -> int:
-    found: int = number(
-        f"The {which} that a winner at {risk} risk gets back, in percent of the stake.",
-        default=percent, least=100, most=10_000, label=f"{which.capitalize()} at {risk} risk",
-        unit="%",
-    )  # fmt: skip
-    return found
-
-
-def _bonus(whom: str) -> bool:
-    found: bool = switch(
-        f"Whether {whom} get a bonus (only with the subscriber bonus).", default=True,
-        label=f"Bonus of {whom}",
-    )  # fmt: skip
-    return found
-
-
-def _factor(whom: str, percent: int) -> int:
-    found: int = number(
-        f"The winnings above the stake of {whom}, in percent of the usual ones.", default=percent,
-        least=100, most=500, label=f"Winnings of {whom}", unit="%",
-    )  # fmt: skip
-    return found
-
-
-def _story(when: str, label: str) -> str:
-    found: str = text(
-        f"What is said in chat when {when}; empty for the usual words.", label=f"Story: {label}"
-    )
-    return found
-
-
 class HeistSettings(GuildSettings, feature="heist"):
     """What an admin can set. Names are those of the StreamElements widget, in small letters."""
 
@@ -104,42 +64,116 @@ class HeistSettings(GuildSettings, feature="heist"):
     )  # fmt: skip
 
     low_risk_name: str = text("What low risk is called.", default="Bank Vault")
-    low_success_rate: int = _chance("low", 65)
-    low_multiplier_min: int = _multiplier("low", "least", 120)
-    low_multiplier_max: int = _multiplier("low", "most", 150)
+    low_success_rate: int = number(
+        "Chance to win at low risk.", default=65, least=0, most=100,
+        label="Chance at low risk", unit="%",
+    )  # fmt: skip
+    low_multiplier_min: int = number(
+        "The least that a winner at low risk gets back, in percent of the stake.",
+        default=120, least=100, most=10_000, label="Least at low risk", unit="%",
+    )  # fmt: skip
+    low_multiplier_max: int = number(
+        "The most that a winner at low risk gets back, in percent of the stake.",
+        default=150, least=100, most=10_000, label="Most at low risk", unit="%",
+    )  # fmt: skip
     medium_risk_name: str = text("What medium risk is called.", default="Diamond Heist")
-    medium_success_rate: int = _chance("medium", 47)
-    medium_multiplier_min: int = _multiplier("medium", "least", 150)
-    medium_multiplier_max: int = _multiplier("medium", "most", 200)
+    medium_success_rate: int = number(
+        "Chance to win at medium risk.", default=47, least=0, most=100,
+        label="Chance at medium risk", unit="%",
+    )  # fmt: skip
+    medium_multiplier_min: int = number(
+        "The least that a winner at medium risk gets back, in percent of the stake.",
+        default=150, least=100, most=10_000, label="Least at medium risk", unit="%",
+    )  # fmt: skip
+    medium_multiplier_max: int = number(
+        "The most that a winner at medium risk gets back, in percent of the stake.",
+        default=200, least=100, most=10_000, label="Most at medium risk", unit="%",
+    )  # fmt: skip
     high_risk_name: str = text("What high risk is called.", default="Casino Jackpot")
-    high_success_rate: int = _chance("high", 30)
-    high_multiplier_min: int = _multiplier("high", "least", 200)
-    high_multiplier_max: int = _multiplier("high", "most", 300)
+    high_success_rate: int = number(
+        "Chance to win at high risk.", default=30, least=0, most=100,
+        label="Chance at high risk", unit="%",
+    )  # fmt: skip
+    high_multiplier_min: int = number(
+        "The least that a winner at high risk gets back, in percent of the stake.",
+        default=200, least=100, most=10_000, label="Least at high risk", unit="%",
+    )  # fmt: skip
+    high_multiplier_max: int = number(
+        "The most that a winner at high risk gets back, in percent of the stake.",
+        default=300, least=100, most=10_000, label="Most at high risk", unit="%",
+    )  # fmt: skip
 
     enable_sub_bonus: bool = switch(
         "Whether subscribers win more.", default=False, label="Subscriber bonus"
     )
-    enable_prime_bonus: bool = _bonus("Prime subscribers")
-    sub_prime_multiplier: int = _factor("Prime subscribers", 115)
-    enable_tier1_bonus: bool = _bonus("tier 1 subscribers")
-    sub_tier1_multiplier: int = _factor("tier 1 subscribers", 120)
-    enable_tier2_bonus: bool = _bonus("tier 2 subscribers")
-    sub_tier2_multiplier: int = _factor("tier 2 subscribers", 130)
-    enable_tier3_bonus: bool = _bonus("tier 3 subscribers")
-    sub_tier3_multiplier: int = _factor("tier 3 subscribers", 150)
+    enable_prime_bonus: bool = switch(
+        "Whether Prime subscribers get a bonus, while the subscriber bonus is on.",
+        default=True, label="Bonus of Prime subscribers",
+    )  # fmt: skip
+    sub_prime_multiplier: int = number(
+        "The winnings of Prime subscribers above the stake, in percent of the usual ones.",
+        default=115, least=100, most=500, label="Winnings of Prime subscribers", unit="%",
+    )  # fmt: skip
+    enable_tier1_bonus: bool = switch(
+        "Whether tier 1 subscribers get a bonus, while the subscriber bonus is on.",
+        default=True, label="Bonus of tier 1 subscribers",
+    )  # fmt: skip
+    sub_tier1_multiplier: int = number(
+        "The winnings of tier 1 subscribers above the stake, in percent of the usual ones.",
+        default=120, least=100, most=500, label="Winnings of tier 1 subscribers", unit="%",
+    )  # fmt: skip
+    enable_tier2_bonus: bool = switch(
+        "Whether tier 2 subscribers get a bonus, while the subscriber bonus is on.",
+        default=True, label="Bonus of tier 2 subscribers",
+    )  # fmt: skip
+    sub_tier2_multiplier: int = number(
+        "The winnings of tier 2 subscribers above the stake, in percent of the usual ones.",
+        default=130, least=100, most=500, label="Winnings of tier 2 subscribers", unit="%",
+    )  # fmt: skip
+    enable_tier3_bonus: bool = switch(
+        "Whether tier 3 subscribers get a bonus, while the subscriber bonus is on.",
+        default=True, label="Bonus of tier 3 subscribers",
+    )  # fmt: skip
+    sub_tier3_multiplier: int = number(
+        "The winnings of tier 3 subscribers above the stake, in percent of the usual ones.",
+        default=150, least=100, most=500, label="Winnings of tier 3 subscribers", unit="%",
+    )  # fmt: skip
     allow_inflation: bool = switch(
         "Whether odds may be saved with which the players win in the long run. Points lose their "
         "worth then.", default=False, label="Let players win in the long run",
     )  # fmt: skip
 
-    msg_heist_start: str = _story("a heist starts", "start")
-    story_all: str = _story("everybody wins", "everybody wins")
-    story_most: str = _story("at least two thirds win", "most win")
-    story_some: str = _story("at least a third wins", "some win")
-    story_few: str = _story("less than a third wins", "few win")
-    story_none: str = _story("nobody wins", "nobody wins")
-    story_solo_win: str = _story("the only player wins", "alone and won")
-    story_solo_loss: str = _story("the only player loses", "alone and lost")
+    msg_heist_start: str = text(
+        "What is said in chat when a heist starts; empty for the usual words.", label="Story: start"
+    )
+    story_all: str = text(
+        "What is said in chat when everybody wins; empty for the usual words.",
+        label="Story: everybody wins",
+    )
+    story_most: str = text(
+        "What is said in chat when at least two thirds win; empty for the usual words.",
+        label="Story: most win",
+    )
+    story_some: str = text(
+        "What is said in chat when at least a third wins; empty for the usual words.",
+        label="Story: some win",
+    )
+    story_few: str = text(
+        "What is said in chat when less than a third wins; empty for the usual words.",
+        label="Story: few win",
+    )
+    story_none: str = text(
+        "What is said in chat when nobody wins; empty for the usual words.",
+        label="Story: nobody wins",
+    )
+    story_solo_win: str = text(
+        "What is said in chat when the only player wins; empty for the usual words.",
+        label="Story: alone and won",
+    )
+    story_solo_loss: str = text(
+        "What is said in chat when the only player loses; empty for the usual words.",
+        label="Story: alone and lost",
+    )
     announce_ready: bool = switch(
         "Whether chat is told when the cooldown is over.", default=True, label="Say when ready"
     )

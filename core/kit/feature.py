@@ -163,6 +163,31 @@ Check: TypeAlias = "Callable[[Connection, datetime], list[HealthItem]]"
 """`check_health(tx, now)`: a feature's items on the health page."""
 
 
+@dataclass(frozen=True)
+class Offer:
+    """Something that viewers can buy with points. `core.points` takes them and publishes
+    `PointsSpent`; the feature delivers, or publishes `PointsPurchaseRefused`.
+
+    Attributes:
+        key: feature first, such as `raffle.tickets`.
+        words: how viewers ask for it: `!buy tickets 5`; the first one is shown.
+        name: of one, marked with `N_`, such as `N_("raffle ticket")`.
+        plural: of several.
+        price: of one, until an admin sets another.
+        most: how many can be bought at once.
+        for_all_points: points from Kicks, bits and winnings of games can pay for it, until an admin
+            decides otherwise.
+    """
+
+    key: str
+    words: tuple[str, ...]
+    name: str
+    plural: str
+    price: int
+    most: int = 1
+    for_all_points: bool = True
+
+
 AuditLine: TypeAlias = "str | Callable[[Any, Any], str]"
 """What somebody did, such as `N_("ended raffle {target} early (was {before})")`, to be read after
 their name; or `line(before, after)`, which returns that translated. The fields `target`, `before`
@@ -225,6 +250,7 @@ class Feature:
         me: forms and downloads on that page of their own, which includes `<feature>/me.html`.
         public: its pages for everybody.
         overlays: what it shows in OBS.
+        offers: what viewers can buy with points.
         latest: `latest(work)`: what happened last, newest first, as viewers may see it.
         personal: what the feature stores about people, for `/mydata` and `/forgetme`.
     """
@@ -261,6 +287,7 @@ class Feature:
     me: "GuildPages | None" = None
     public: "tuple[PublicPage, ...]" = ()
     overlays: "tuple[Overlay, ...]" = ()
+    offers: tuple[Offer, ...] = ()
     latest: "Callable[[Work], Sequence[Latest]] | None" = None
     personal: Personal | None = None
 

@@ -85,7 +85,8 @@ _KEYS: Mapping[Holds, str] = {
         scope seconds server since skipped slot source started_at starts_at state status take_back
         tickets total total_before evidence until viewer_id viewers way window winners
         with_beacon bet command enabled win calls provider replaced_by rows suggestion
-        waiting average best bonus game offer points quantity symbol plural balance break_even cost currency earlier finished_at guesses
+        waiting average best bonus game offer points quantity symbol plural one
+        break_even cost currency earlier finished_at guesses
         guesses_from guesses_open guesses_until hunt next opened payout position profit returned
         start_cost version worst setting is_picked chart slots payouts
         story time min max one many outcome won players paid staked heist end closes_at ready_at

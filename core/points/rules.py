@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from core.kit.guild_settings import GuildSettings, choice, number, switch, text
 from core.points.records import Bucket
@@ -124,6 +124,16 @@ class PointsSettings(GuildSettings, feature="points"):
         default=True,
         label="Public leaderboard",
     )
+
+    @property
+    def currency(self) -> dict[str, Any]:
+        """How amounts are written, for payloads of messages."""
+        return {"symbol": self.symbol, "one": self.name, "plural": self.plural}
+
+    @property
+    def earns(self) -> bool:
+        """Whether this bot gives points; another provider gives its own."""
+        return self.enabled and self.provider == "own"
 
 
 # -- buckets --------------------------------------------------------------------------------------

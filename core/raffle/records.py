@@ -26,7 +26,7 @@ from core.kit.personal import ADMINS_ANSWER, PSEUDONYMOUS, holds
 from core.kit.records import GuildRecord, MemberId, ViewerId, one_of
 from core.people.records import ViewerRecord, viewer_key
 
-Source = Literal["watchtime", "gifted_sub", "wager", "hunt", "bonus", "correction"]
+Source = Literal["watchtime", "gifted_sub", "wager", "hunt", "points", "bonus", "correction"]
 State = Literal["open", "frozen", "drawn", "closed"]
 Kind = Literal["opened", "planned", "frozen"]
 

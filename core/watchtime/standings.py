@@ -300,6 +300,22 @@ def earned_between(
     return earned
 
 
+_LIST_ACTIVE = text(f"""
+    SELECT viewer_id FROM watchtime_days AS d
+     WHERE d.guild_id = :guild_id AND d.day >= CAST(:since AS timestamptz)::date - 1
+       AND d.viewer_id NOT IN {_EXCLUDED}
+     UNION
+    SELECT viewer_id FROM watchtime_adjustments AS d
+     WHERE d.guild_id = :guild_id AND d.at >= :since AND d.viewer_id NOT IN {_EXCLUDED}
+""")
+
+
+def list_active(tx: Connection, guild_id: int, since: datetime) -> list[int]:
+    """Viewers who chatted or whose watchtime was corrected since the day before then, without
+    excluded ones."""
+    return list(tx.scalars(_LIST_ACTIVE, {"guild_id": guild_id, "since": since}))
+
+
 _EARNED_BY_ALL = text(
     _EARNED.format(viewers="")
     + f"""

@@ -410,7 +410,7 @@ def test_lines_are_short_however_long_names_and_stories_are(guild: HeistGuild) -
     refused = [
         {"reason": reason, "count": 99, "names": names[:3]} for reason in ("low", "high", "late")
     ]
-    words = {"one": "p" * 60, "many": "p" * 60}
+    words = {"one": "p" * 60, "plural": "p" * 60}
     base = {"players": 500, "staked": 10**12, "paid": 10**12, "won": 400, **words}
     crew = {**base, "names": names, "refused": refused, "hash": "ab" * 32}
     line = messages.locked_line(crew)

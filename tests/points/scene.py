@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 
 from core import events
 from core.events import ChatMessageSent, Event, from_json
+from core.features import load_features
 from core.guilds.actions import change_settings
 from core.inbox.actions import OWN_SOURCE
 from core.inbox.records import deliveries
@@ -16,11 +17,12 @@ from core.kit.database import cache_of
 from core.kit.work import Work, run_in_guild
 from core.people import store as people
 from core.points import ledger, store
-from core.points.feature import FEATURE
 from core.points.ledger import NewEntry
 from core.points.records import Bucket
 from core.points.rules import PointsSettings
 from tests.slot_calls.scene import MODERATOR, NOON, Posted, chat_message, posted
+
+(FEATURE,) = (one for one in load_features() if one.name == "points")
 
 P = ParamSpec("P")
 T = TypeVar("T")

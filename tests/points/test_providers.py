@@ -20,13 +20,6 @@ from tests.points.scene import MIA, PIA, TOM, PointsGuild
 HEIST = Round("heist", 12)
 
 
-@pytest.fixture
-def guild(tx: Connection, guild_id: int) -> PointsGuild:
-    guild = PointsGuild(tx, guild_id)
-    guild.set()
-    return guild
-
-
 def test_a_stake_is_taken_once_and_whole_or_not_at_all(guild: PointsGuild) -> None:
     mia, tom = guild.viewer(MIA), guild.viewer(TOM)
     guild.give(mia, 100)

@@ -996,65 +996,6 @@ COMMENT ON COLUMN watchtime_limits.time_zone IS 'whose midnights make the days';
 
 ALTER TABLE watchtime_limits ALTER COLUMN guild_id SET STATISTICS 0;
 
-CREATE TABLE points_flows (
-	guild_id BIGINT NOT NULL, 
-	account TEXT NOT NULL, 
-	day DATE NOT NULL, 
-	given BIGINT NOT NULL, 
-	taken BIGINT NOT NULL, 
-	CONSTRAINT points_flows_once PRIMARY KEY (guild_id, account, day), 
-	CONSTRAINT points_flows_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
-);
-
-COMMENT ON COLUMN points_flows.day IS 'in the server''s time zone then';
-
-ALTER TABLE points_flows ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE points_seasons (
-	guild_id BIGINT NOT NULL, 
-	number INTEGER NOT NULL, 
-	started_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	ended_at TIMESTAMP WITH TIME ZONE, 
-	CONSTRAINT points_seasons_numbered PRIMARY KEY (guild_id, number), 
-	CONSTRAINT points_seasons_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
-);
-
-COMMENT ON COLUMN points_seasons.number IS 'counts up within the server';
-
-ALTER TABLE points_seasons ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE points_rates (
-	guild_id BIGINT NOT NULL, 
-	valid_from TIMESTAMP WITH TIME ZONE NOT NULL, 
-	per_hour INTEGER NOT NULL, 
-	CONSTRAINT points_rates_one_at_a_time PRIMARY KEY (guild_id, valid_from), 
-	CONSTRAINT points_rates_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
-);
-
-ALTER TABLE points_rates ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE points_operations (
-	guild_id BIGINT NOT NULL, 
-	key TEXT NOT NULL, 
-	game TEXT NOT NULL, 
-	round BIGINT NOT NULL, 
-	kind TEXT NOT NULL, 
-	provider TEXT NOT NULL, 
-	at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	done_at TIMESTAMP WITH TIME ZONE, 
-	CONSTRAINT points_operations_once PRIMARY KEY (guild_id, key), 
-	CONSTRAINT points_operations_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
-	CONSTRAINT points_operations_kind CHECK (kind IN ('take', 'pay', 'refund'))
-);
-
-CREATE INDEX points_operations_of_round ON points_operations (guild_id, game, round);
-
-COMMENT ON COLUMN points_operations.key IS 'natural key, done once';
-
-COMMENT ON COLUMN points_operations.done_at IS 'empty while the provider has not answered';
-
-ALTER TABLE points_operations ALTER COLUMN guild_id SET STATISTICS 0;
-
 CREATE TABLE raffle_periods (
 	guild_id BIGINT NOT NULL, 
 	number INTEGER NOT NULL, 
@@ -1202,6 +1143,65 @@ COMMENT ON COLUMN slot_calls_panels.message IS 'random: one that is posted again
 COMMENT ON COLUMN slot_calls_panels.version IS 'counts the changes';
 
 ALTER TABLE slot_calls_panels ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_flows (
+	guild_id BIGINT NOT NULL, 
+	account TEXT NOT NULL, 
+	day DATE NOT NULL, 
+	given BIGINT NOT NULL, 
+	taken BIGINT NOT NULL, 
+	CONSTRAINT points_flows_once PRIMARY KEY (guild_id, account, day), 
+	CONSTRAINT points_flows_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN points_flows.day IS 'in the server''s time zone then';
+
+ALTER TABLE points_flows ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_seasons (
+	guild_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	started_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	ended_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT points_seasons_numbered PRIMARY KEY (guild_id, number), 
+	CONSTRAINT points_seasons_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN points_seasons.number IS 'counts up within the server';
+
+ALTER TABLE points_seasons ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_rates (
+	guild_id BIGINT NOT NULL, 
+	valid_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+	per_hour INTEGER NOT NULL, 
+	CONSTRAINT points_rates_one_at_a_time PRIMARY KEY (guild_id, valid_from), 
+	CONSTRAINT points_rates_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+ALTER TABLE points_rates ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_operations (
+	guild_id BIGINT NOT NULL, 
+	key TEXT NOT NULL, 
+	game TEXT NOT NULL, 
+	round BIGINT NOT NULL, 
+	kind TEXT NOT NULL, 
+	provider TEXT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	done_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT points_operations_once PRIMARY KEY (guild_id, key), 
+	CONSTRAINT points_operations_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT points_operations_kind CHECK (kind IN ('take', 'pay', 'refund'))
+);
+
+CREATE INDEX points_operations_of_round ON points_operations (guild_id, game, round);
+
+COMMENT ON COLUMN points_operations.key IS 'natural key, done once';
+
+COMMENT ON COLUMN points_operations.done_at IS 'empty while the provider has not answered';
+
+ALTER TABLE points_operations ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE overlays_keys (
 	guild_id BIGINT NOT NULL, 
@@ -1521,126 +1521,6 @@ COMMENT ON COLUMN watchtime_totals.step IS 'a coarse measure of watched that nev
 
 ALTER TABLE watchtime_totals ALTER COLUMN guild_id SET STATISTICS 0;
 
-CREATE TABLE points_entries (
-	guild_id BIGINT NOT NULL, 
-	id BIGINT GENERATED ALWAYS AS IDENTITY, 
-	key TEXT NOT NULL, 
-	part INTEGER NOT NULL, 
-	account TEXT NOT NULL, 
-	bucket TEXT NOT NULL, 
-	amount BIGINT NOT NULL, 
-	season INTEGER NOT NULL, 
-	day DATE NOT NULL, 
-	reason TEXT DEFAULT '' NOT NULL, 
-	actor BIGINT, 
-	at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	posted_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
-	viewer_id BIGINT NOT NULL, 
-	CONSTRAINT points_entries_key PRIMARY KEY (guild_id, id), 
-	CONSTRAINT points_entries_once UNIQUE (guild_id, key, part), 
-	CONSTRAINT points_entries_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT points_entries_bucket CHECK (bucket IN ('earned', 'won', 'paid')), 
-	CONSTRAINT points_entries_amount CHECK (amount <> 0)
-);
-
-CREATE INDEX points_entries_by_account ON points_entries (guild_id, account, season);
-
-CREATE INDEX points_entries_of_viewer ON points_entries (guild_id, viewer_id, id);
-
-COMMENT ON COLUMN points_entries.key IS 'natural key of the cause, counted once';
-
-COMMENT ON COLUMN points_entries.part IS 'counts from 0 where one cause moves points of several buckets or accounts';
-
-COMMENT ON COLUMN points_entries.account IS 'the house account, such as watchtime or heist';
-
-COMMENT ON COLUMN points_entries.amount IS 'of the viewer; negative takes away';
-
-COMMENT ON COLUMN points_entries.day IS 'in the server''s time zone then';
-
-COMMENT ON COLUMN points_entries.actor IS 'Discord id of the admin, if one did it';
-
-ALTER TABLE points_entries ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE points_balances (
-	guild_id BIGINT NOT NULL, 
-	bucket TEXT NOT NULL, 
-	points BIGINT NOT NULL, 
-	viewer_id BIGINT NOT NULL, 
-	CONSTRAINT points_balances_once PRIMARY KEY (guild_id, viewer_id, bucket), 
-	CONSTRAINT points_balances_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT points_balances_bucket CHECK (bucket IN ('earned', 'won', 'paid')), 
-	CONSTRAINT points_balances_never_below_zero CHECK (points >= 0)
-)
- WITH (fillfactor = 70);
-
-COMMENT ON COLUMN points_balances.points IS 'the sum of the entries';
-
-ALTER TABLE points_balances ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE points_totals (
-	guild_id BIGINT NOT NULL, 
-	account TEXT NOT NULL, 
-	points BIGINT NOT NULL, 
-	entries INTEGER NOT NULL, 
-	viewer_id BIGINT NOT NULL, 
-	CONSTRAINT points_totals_once PRIMARY KEY (guild_id, viewer_id, account), 
-	CONSTRAINT points_totals_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
-)
- WITH (fillfactor = 70);
-
-COMMENT ON COLUMN points_totals.points IS 'the sum of the entries';
-
-COMMENT ON COLUMN points_totals.entries IS 'how many there are';
-
-ALTER TABLE points_totals ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE points_moves (
-	guild_id BIGINT NOT NULL, 
-	key TEXT NOT NULL, 
-	amount BIGINT NOT NULL, 
-	state TEXT NOT NULL, 
-	reason TEXT, 
-	day DATE NOT NULL, 
-	viewer_id BIGINT NOT NULL, 
-	CONSTRAINT points_moves_once PRIMARY KEY (guild_id, key, viewer_id), 
-	CONSTRAINT points_moves_operation FOREIGN KEY(guild_id, key) REFERENCES points_operations (guild_id, key), 
-	CONSTRAINT points_moves_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT points_moves_state CHECK (state IN ('pending', 'confirmed', 'refused')), 
-	CONSTRAINT points_moves_amount CHECK (amount > 0)
-);
-
-CREATE INDEX points_moves_of_day ON points_moves (guild_id, viewer_id, day);
-
-COMMENT ON COLUMN points_moves.key IS 'the operation''s';
-
-COMMENT ON COLUMN points_moves.reason IS 'of a refusal';
-
-COMMENT ON COLUMN points_moves.day IS 'on which it counts towards the loss limit';
-
-ALTER TABLE points_moves ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE points_limits (
-	guild_id BIGINT NOT NULL, 
-	daily_loss BIGINT, 
-	next_loss BIGINT, 
-	next_from DATE, 
-	break_until TIMESTAMP WITH TIME ZONE, 
-	viewer_id BIGINT NOT NULL, 
-	CONSTRAINT points_limits_once PRIMARY KEY (guild_id, viewer_id), 
-	CONSTRAINT points_limits_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT points_limits_daily_loss CHECK (daily_loss >= 0)
-);
-
-COMMENT ON COLUMN points_limits.daily_loss IS 'the most that may be lost in games on a day';
-
-COMMENT ON COLUMN points_limits.next_loss IS 'the limit from next_from on; empty for none';
-
-COMMENT ON COLUMN points_limits.next_from IS 'a higher limit begins on the next day';
-
-COMMENT ON COLUMN points_limits.break_until IS 'takes part in no game until then';
-
-ALTER TABLE points_limits ALTER COLUMN guild_id SET STATISTICS 0;
-
 CREATE TABLE raffle_announcements (
 	guild_id BIGINT NOT NULL, 
 	id BIGINT GENERATED ALWAYS AS IDENTITY, 
@@ -1686,7 +1566,7 @@ CREATE TABLE raffle_entries (
 	CONSTRAINT raffle_entries_once UNIQUE (guild_id, source_key), 
 	CONSTRAINT raffle_entries_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
 	CONSTRAINT raffle_entries_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT raffle_entries_source CHECK (source IN ('watchtime', 'gifted_sub', 'wager', 'hunt', 'bonus', 'correction')), 
+	CONSTRAINT raffle_entries_source CHECK (source IN ('watchtime', 'gifted_sub', 'wager', 'hunt', 'points', 'bonus', 'correction')), 
 	CONSTRAINT raffle_entries_amount CHECK (amount <> 0)
 );
 
@@ -1732,7 +1612,7 @@ CREATE TABLE raffle_source_totals (
 	CONSTRAINT raffle_source_totals_once PRIMARY KEY (guild_id, period, source, viewer_id), 
 	CONSTRAINT raffle_source_totals_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
 	CONSTRAINT raffle_source_totals_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT raffle_source_totals_source CHECK (source IN ('watchtime', 'gifted_sub', 'wager', 'hunt', 'bonus', 'correction'))
+	CONSTRAINT raffle_source_totals_source CHECK (source IN ('watchtime', 'gifted_sub', 'wager', 'hunt', 'points', 'bonus', 'correction'))
 );
 
 COMMENT ON COLUMN raffle_source_totals.tickets IS 'the sum of the entries';
@@ -1913,6 +1793,152 @@ COMMENT ON COLUMN slot_calls.picked_at IS 'is played next';
 COMMENT ON COLUMN slot_calls.picked_in IS 'Discord channel in which that was posted';
 
 ALTER TABLE slot_calls ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_entries (
+	guild_id BIGINT NOT NULL, 
+	id BIGINT GENERATED ALWAYS AS IDENTITY, 
+	key TEXT NOT NULL, 
+	part INTEGER NOT NULL, 
+	account TEXT NOT NULL, 
+	bucket TEXT NOT NULL, 
+	amount BIGINT NOT NULL, 
+	season INTEGER NOT NULL, 
+	day DATE NOT NULL, 
+	reason TEXT DEFAULT '' NOT NULL, 
+	actor BIGINT, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	posted_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT points_entries_key PRIMARY KEY (guild_id, id), 
+	CONSTRAINT points_entries_once UNIQUE (guild_id, key, part), 
+	CONSTRAINT points_entries_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT points_entries_bucket CHECK (bucket IN ('earned', 'won', 'paid')), 
+	CONSTRAINT points_entries_amount CHECK (amount <> 0)
+);
+
+CREATE INDEX points_entries_by_account ON points_entries (guild_id, account, season);
+
+CREATE INDEX points_entries_of_viewer ON points_entries (guild_id, viewer_id, id);
+
+COMMENT ON COLUMN points_entries.key IS 'natural key of the cause, counted once';
+
+COMMENT ON COLUMN points_entries.part IS 'counts from 0 where one cause moves points of several buckets or accounts';
+
+COMMENT ON COLUMN points_entries.account IS 'the house account, such as watchtime or heist';
+
+COMMENT ON COLUMN points_entries.amount IS 'of the viewer; negative takes away';
+
+COMMENT ON COLUMN points_entries.day IS 'in the server''s time zone then';
+
+COMMENT ON COLUMN points_entries.actor IS 'Discord id of the admin, if one did it';
+
+ALTER TABLE points_entries ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_balances (
+	guild_id BIGINT NOT NULL, 
+	bucket TEXT NOT NULL, 
+	points BIGINT NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT points_balances_once PRIMARY KEY (guild_id, viewer_id, bucket), 
+	CONSTRAINT points_balances_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT points_balances_bucket CHECK (bucket IN ('earned', 'won', 'paid')), 
+	CONSTRAINT points_balances_never_below_zero CHECK (points >= 0)
+)
+ WITH (fillfactor = 70);
+
+COMMENT ON COLUMN points_balances.points IS 'the sum of the entries';
+
+ALTER TABLE points_balances ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_totals (
+	guild_id BIGINT NOT NULL, 
+	account TEXT NOT NULL, 
+	points BIGINT NOT NULL, 
+	entries INTEGER NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT points_totals_once PRIMARY KEY (guild_id, viewer_id, account), 
+	CONSTRAINT points_totals_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
+)
+ WITH (fillfactor = 70);
+
+COMMENT ON COLUMN points_totals.points IS 'the sum of the entries';
+
+COMMENT ON COLUMN points_totals.entries IS 'how many there are';
+
+ALTER TABLE points_totals ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_moves (
+	guild_id BIGINT NOT NULL, 
+	key TEXT NOT NULL, 
+	amount BIGINT NOT NULL, 
+	state TEXT NOT NULL, 
+	reason TEXT, 
+	day DATE NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT points_moves_once PRIMARY KEY (guild_id, key, viewer_id), 
+	CONSTRAINT points_moves_operation FOREIGN KEY(guild_id, key) REFERENCES points_operations (guild_id, key), 
+	CONSTRAINT points_moves_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT points_moves_state CHECK (state IN ('pending', 'confirmed', 'refused')), 
+	CONSTRAINT points_moves_amount CHECK (amount > 0)
+);
+
+CREATE INDEX points_moves_of_day ON points_moves (guild_id, viewer_id, day);
+
+COMMENT ON COLUMN points_moves.key IS 'the operation''s';
+
+COMMENT ON COLUMN points_moves.reason IS 'of a refusal';
+
+COMMENT ON COLUMN points_moves.day IS 'on which it counts towards the loss limit';
+
+ALTER TABLE points_moves ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_limits (
+	guild_id BIGINT NOT NULL, 
+	daily_loss BIGINT, 
+	next_loss BIGINT, 
+	next_from DATE, 
+	break_until TIMESTAMP WITH TIME ZONE, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT points_limits_once PRIMARY KEY (guild_id, viewer_id), 
+	CONSTRAINT points_limits_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT points_limits_daily_loss CHECK (daily_loss >= 0)
+);
+
+COMMENT ON COLUMN points_limits.daily_loss IS 'the most that may be lost in games on a day';
+
+COMMENT ON COLUMN points_limits.next_loss IS 'the limit from next_from on; empty for none';
+
+COMMENT ON COLUMN points_limits.next_from IS 'a higher limit begins on the next day';
+
+COMMENT ON COLUMN points_limits.break_until IS 'takes part in no game until then';
+
+ALTER TABLE points_limits ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_purchases (
+	guild_id BIGINT NOT NULL, 
+	key TEXT NOT NULL, 
+	offer TEXT NOT NULL, 
+	quantity INTEGER NOT NULL, 
+	points BIGINT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	platform TEXT DEFAULT '' NOT NULL, 
+	channel_id BIGINT DEFAULT '0' NOT NULL, 
+	message_id TEXT DEFAULT '' NOT NULL, 
+	refused TEXT DEFAULT '' NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT points_purchases_once PRIMARY KEY (guild_id, key), 
+	CONSTRAINT points_purchases_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
+);
+
+CREATE INDEX points_purchases_of_viewer ON points_purchases (guild_id, viewer_id, at);
+
+COMMENT ON COLUMN points_purchases.key IS 'of the PointsSpent';
+
+COMMENT ON COLUMN points_purchases.channel_id IS 'owner of the chat; 0 without one';
+
+COMMENT ON COLUMN points_purchases.refused IS 'why it was not delivered';
+
+ALTER TABLE points_purchases ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE heists (
 	guild_id BIGINT NOT NULL, 

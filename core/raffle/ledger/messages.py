@@ -33,6 +33,7 @@ def source_words(source: str) -> str:
         "gifted_sub": "🎁 " + _("Gifted subs"),
         "wager": "🎰 " + _("Wagers"),
         "hunt": "🔮 " + _("Best guess of a bonus hunt"),
+        "points": "🪙 " + _("Bought with points"),
         "bonus": "⭐ " + _("Given by an admin"),
         "correction": "✏️ " + _("Corrections"),
     }[source]
