@@ -32,12 +32,18 @@ _NOBODYS = {
         raffle_rates.source raffle_picks.reason roles_rewards.obstacle roles_rewards.checked_terms
         roles_grants.reason wagers_polls.reason kick_accounts.scopes
         kick_review_items.gift_name
-        guild_permissions.command_group overlays_keys.kind""",
+        guild_permissions.command_group overlays_keys.kind
+        heist_players.reason heist_players.tier heist_players.badge_tier heists.end""",
     "a platform, a time zone": """
         guild_channels.platform people_viewers.platform people_links.platform
         people_tombstones.platform slot_calls.platform wagers_accounts.platform
         wagers_polls.platform watchtime_offline_checks.platform watchtime_days.platform
-        watchtime_limits.time_zone watchtime_streams.platform""",
+        watchtime_limits.time_zone watchtime_streams.platform
+        heist_players.platform""",
+    "a heist: its settings, what proves it, and points": """
+        heists.terms heists.seed heists.salt heists.snapshot heists.snapshot_hash heists.chain
+        heists.randomness heists.signature heists.staked heists.paid heists.channel_id
+        heists.message heist_players.stake heist_players.payout""",
     "the server, its channel and what an admin chose for it": """
         logins_sessions.guild_ids guilds.name guild_channels.channel_id
         guild_channels.slug guild_settings.value

@@ -12,6 +12,8 @@ from core.heist.feature import FEATURE
 from core.heist.pages import make_proof
 from core.heist.rules import HeistSettings
 from core.kit.errors import Refusal
+from core.kit.records import ViewerId
+from core.kit.work import Work
 from core.points.records import PlayLimit
 from core.points.rules import PointsSettings
 from tests.draws.test_rolls import verify
@@ -101,8 +103,8 @@ def test_who_is_refused_the_stake_is_not_in_the_crew(guild: HeistGuild) -> None:
     poor = guild.viewer(1, points=5)
     careful, excluded = guild.viewer(2), guild.viewer(3)
 
-    def limit(work: object) -> None:
-        work.add(PlayLimit(viewer_id=careful, daily_loss=50))  # type: ignore[attr-defined]
+    def limit(work: Work) -> None:
+        work.add(PlayLimit(viewer_id=ViewerId(careful), daily_loss=50))
 
     guild.do(limit)
     guild.start()

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from core.heist import rules
 from core.heist.rules import RISKS, HeistSettings, Risk, Tier, Wish
 from core.kit.errors import Refusal
 
-DEFAULTS = HeistSettings()
+DEFAULTS = HeistSettings()  # type: ignore[call-arg]
 BONUS = replace(DEFAULTS, enable_sub_bonus=True)
 
 # -- the economy ----------------------------------------------------------------------------------
@@ -90,7 +91,7 @@ def test_a_return_a_little_above_one_is_not_shown_as_one() -> None:
         ({"min_bet": 500, "max_bet": 100}, "lowest stake"),
     ],
 )
-def test_ranges_that_are_upside_down_are_refused(values: dict[str, int], why: str) -> None:
+def test_ranges_that_are_upside_down_are_refused(values: dict[str, Any], why: str) -> None:
     with pytest.raises(Refusal, match=why):
         replace(DEFAULTS, **values).check()
 
@@ -105,8 +106,10 @@ def test_zero_is_a_value_like_others() -> None:
 def test_each_tier_has_a_switch_and_a_factor(tier: Tier) -> None:
     assert DEFAULTS.bonus(tier) == 100, "the bonus is off by default"
     assert BONUS.bonus(tier) == {"prime": 115, "tier1": 120, "tier2": 130, "tier3": 150}[tier]
-    assert replace(BONUS, **{f"enable_{tier}_bonus": False}).bonus(tier) == 100
-    assert replace(BONUS, **{f"sub_{tier}_multiplier": 300}).bonus(tier) == 300
+    off: dict[str, Any] = {f"enable_{tier}_bonus": False}
+    more: dict[str, Any] = {f"sub_{tier}_multiplier": 300}
+    assert replace(BONUS, **off).bonus(tier) == 100
+    assert replace(BONUS, **more).bonus(tier) == 300
     assert BONUS.bonus("none") == 100
 
 
