@@ -14,9 +14,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("inbox", "outbox"),
     ("guilds",),
     ("drand", "kick", "shuffle", "twitch"),
-    ("draws", "games", "logins", "people"),
+    ("api_tokens", "draws", "games", "logins", "people"),
     ("wagers", "bonus_hunt", "watchtime"),
-    ("raffle", "roles", "slot_calls", "points"),
+    ("raffle", "roles", "slot_calls", "vips", "points"),
     ("heist",),
     ("overlays", "health", "help", "privacy", "settings", "dashboard"),
 )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flask import Blueprint
     from sqlalchemy import Connection
 
+    from core.kit.api import Api
     from core.kit.guild_pages import (
         Activity,
         GuildPages,
@@ -171,8 +172,7 @@ class Offer:
     Attributes:
         key: feature first, such as `raffle.tickets`.
         words: how viewers ask for it: `!buy tickets 5`; the first one is shown.
-        name: of one, marked with `N_`, such as `N_("raffle ticket")`.
-        plural: of several.
+        say: `say(5)` -> `5 raffle tickets`.
         price: of one, until an admin sets another.
         most: how many can be bought at once.
         for_all_points: points from Kicks, bits and winnings of games can pay for it, until an admin
@@ -181,8 +181,7 @@ class Offer:
 
     key: str
     words: tuple[str, ...]
-    name: str
-    plural: str
+    say: Callable[[int], str]
     price: int
     most: int = 1
     for_all_points: bool = True
@@ -249,6 +248,7 @@ class Feature:
             of their own page.
         me: forms and downloads on that page of their own, which includes `<feature>/me.html`.
         public: its pages for everybody.
+        api: its endpoints of the HTTP API.
         overlays: what it shows in OBS.
         offers: what viewers can buy with points.
         latest: `latest(work)`: what happened last, newest first, as viewers may see it.
@@ -286,6 +286,7 @@ class Feature:
     person: "Callable[[Work, int | None, Sequence[int]], Sequence[PersonCard]] | None" = None
     me: "GuildPages | None" = None
     public: "tuple[PublicPage, ...]" = ()
+    api: "Api | None" = None
     overlays: "tuple[Overlay, ...]" = ()
     offers: tuple[Offer, ...] = ()
     latest: "Callable[[Work], Sequence[Latest]] | None" = None

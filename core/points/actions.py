@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from core.events import ChatMessageSent
 from core.guilds.actions import audit, load_settings
 from core.kit.amounts import parse_part
+from core.kit.crypto import hash_of
 from core.kit.errors import Refusal
 from core.kit.records import ViewerId
 from core.kit.words import _, plural
@@ -23,7 +24,7 @@ from core.people.records import Viewer
 from core.points import ledger, providers, store
 from core.points.ledger import NewEntry
 from core.points.records import Entry, PlayLimit, Season
-from core.points.rules import LONGEST_REASON, MOST, PointsSettings, allocate
+from core.points.rules import LONGEST_REASON, MOST, PointsSettings, allocate, spendable
 from core.watchtime.standings import list_ranks
 
 Change = Literal["add", "remove", "set"]
@@ -66,7 +67,7 @@ def grant_many(
     balances = dict(store.get_balances(work, {one for a in accounts.values() for one in a}))
 
     def held(viewer_id: int) -> int:
-        return sum(p for (one, _bucket), p in balances.items() if one in accounts[viewer_id])
+        return spendable(balances, accounts[viewer_id])
 
     keys = {viewer_id: f"admin:{cause}:{viewer_id}" for viewer_id in amounts}
     if store.list_posted(work, keys.values()):
@@ -147,7 +148,7 @@ def grant_members(
     links = people_store.find_links(work, discord_ids)
     if not links:
         raise Refusal(_("None of these members has linked an account."))
-    viewers = {link.viewer_id: amount for link in links.values()}
+    viewers: dict[int, int] = {link.viewer_id: amount for link in links.values()}
     grant_many(work, viewers, "add", reason, cause)
     return len(viewers)
 
@@ -174,11 +175,12 @@ def give(work: Work, giver: int, to: Viewer, typed: str, key: str) -> Gift:
     if not settings.gifts:
         raise Refusal(_("Gifts between viewers are off here."))
     work.lock(Lock.POINTS)
+    key = f"gift:{hash_of(key)}"
     accounts = store.list_accounts(work, [giver, to.viewer_id])
     own, theirs = accounts[giver], accounts[to.viewer_id]
     balances = store.get_balances(work, own)
     has = sum(balances.values())
-    if store.list_posted(work, [f"gift:{key}"]):
+    if store.list_posted(work, [key]):
         return Gift(to, 0, has)
     if to.viewer_id in own:
         raise Refusal(_("That is you."))
@@ -197,10 +199,9 @@ def give(work: Work, giver: int, to: Viewer, typed: str, key: str) -> Gift:
     parts = allocate(balances, own, amount)
     if parts is None:
         raise Refusal(_("You have {has:,}.").format(has=has))
-    taken = ledger.entries_for(f"gift:{key}", parts, -1)
+    taken = ledger.entries_for(key, parts, -1)
     received = [
-        NewEntry(f"gift:{key}", to.viewer_id, one.bucket, -one.amount, len(taken) + one.part)
-        for one in taken
+        NewEntry(key, to.viewer_id, one.bucket, -one.amount, len(taken) + one.part) for one in taken
     ]
     ledger.post(work, "gift", [*taken, *received])
     return Gift(to, amount, has - amount)
@@ -369,7 +370,9 @@ def end_season(work: Work, number: int) -> int:
         work.add(ending)
     ending.ended_at = work.now
     work.add(Season(number=number + 1, started_at=work.now))
-    audit(work, "points.season", f"#{number}", after=sum(one.points for one in held))
+    audit(
+        work, "points.season", f"#{number}", after=sum(points for _viewer, _bucket, points in held)
+    )
     return number + 1
 
 

@@ -199,7 +199,7 @@ class Points(commands.Cog):
             settings = load_settings(work, PointsSettings)
             if not what:
                 priced = [
-                    (one.offer.words[0], _(one.offer.name), one.price)
+                    (one.offer.words[0], one.offer.say(1), one.price)
                     for one in self._shop.list_priced(work)
                 ]
                 return messages.offers(settings, priced)

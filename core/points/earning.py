@@ -28,8 +28,8 @@ from core.kit.work import Lock, Work
 from core.people import actions as people
 from core.points import ledger, store
 from core.points.ledger import NewEntry
-from core.points.records import AccountTotal, Balance, Bucket, Entry, WatchRate
-from core.points.rules import HOUR, MICROSECOND, PointsSettings, Rate, stretches
+from core.points.records import AccountTotal, Balance, Entry, WatchRate
+from core.points.rules import HOUR, MICROSECOND, Bucket, PointsSettings, Rate, stretches
 from core.watchtime.standings import list_active, watched_between
 
 Support = (

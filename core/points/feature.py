@@ -77,7 +77,7 @@ def make_feature(others: Sequence[Feature]) -> Feature:
             Task("points.earn", lambda settings: settings.watch_interval_seconds, credit_recent),
             Task("points.reconcile", lambda _settings: DAY_SECONDS, credit_everybody),
         ),
-        embeds={"points.returned": messages.returned},
+        embeds={"points.refunded": messages.refunded},
         lines={
             "points.balance": messages.balance_line,
             "points.given": messages.given_line,

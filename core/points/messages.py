@@ -9,6 +9,7 @@ import discord
 from core.kit.discord_ui import ago, card, lines, safe, status_card
 from core.kit.leaderboard import rank_mark
 from core.kit.words import _, plural
+from core.outbox.discord_transport import Rendered
 from core.people.records import Viewer
 from core.points.records import Entry, PlayLimit
 from core.points.rules import PointsSettings
@@ -101,9 +102,10 @@ def returned_line(payload: Mapping[str, Any]) -> str:
 # -- Discord --------------------------------------------------------------------------------------
 
 
-def returned(payload: Mapping[str, Any]) -> discord.Embed:
+def refunded(payload: Mapping[str, Any]) -> Rendered:
     """A purchase was refused."""
-    return card("↩️ " + _("Your purchase was not delivered"), safe(returned_line(payload)))
+    text = safe(returned_line(payload))
+    return Rendered(card("↩️ " + _("Your purchase was not delivered"), text))
 
 
 def not_linked() -> discord.Embed:

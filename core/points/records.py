@@ -19,10 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.kit.personal import ADMINS_ANSWER, holds
 from core.kit.records import GuildRecord, MemberId, one_of
 from core.people.records import ViewerRecord, viewer_key
-
-Bucket = Literal["earned", "won", "paid"]
-"""Where points of a viewer come from: `won` in games, `paid` for with Kicks or bits, or `earned` in
-any other way."""
+from core.points.rules import Bucket
 
 Kind = Literal["take", "pay", "refund"]
 MoveState = Literal["pending", "confirmed", "refused"]

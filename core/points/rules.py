@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from core.kit.guild_settings import GuildSettings, choice, number, switch, text
-from core.points.records import Bucket
 
 NAMES = ("points",)
 """Of the command in the stream's chat, unless a server calls it something else."""
@@ -21,6 +20,10 @@ MICROSECOND = timedelta(microseconds=1)
 HOUR = timedelta(hours=1) // MICROSECOND
 
 ProviderName = Literal["own", "streamelements"]
+
+Bucket = Literal["earned", "won", "paid"]
+"""Where points of a viewer come from: `won` in games, `paid` for with Kicks or bits, or `earned` in
+any other way."""
 
 
 class PointsSettings(GuildSettings, feature="points"):
@@ -186,13 +189,11 @@ def pay_out(staked: Balances, viewer_id: int, amount: int) -> list[Part]:
     return [*parts, Part(viewer_id, "won", amount)] if amount else parts
 
 
-def spendable(balances: Balances, accounts: Collection[int], buckets: Collection[Bucket]) -> int:
+def spendable(
+    balances: Balances, accounts: Collection[int], buckets: Collection[Bucket] = SPENDING_ORDER
+) -> int:
     """How much the accounts have in these buckets."""
-    return sum(
-        points
-        for (account, bucket), points in balances.items()
-        if account in accounts and bucket in buckets
-    )
+    return sum(balances.get((one, bucket), 0) for one in accounts for bucket in buckets)
 
 
 # -- earning --------------------------------------------------------------------------------------

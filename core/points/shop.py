@@ -10,8 +10,10 @@ from core.events import ChatMessageSent, PointsPurchaseRefused, PointsSpent
 from core.guilds.actions import load_settings, setting
 from core.inbox import actions as inbox
 from core.kit.amounts import parse_part
+from core.kit.crypto import hash_of
 from core.kit.errors import Refusal
 from core.kit.feature import GuildSetting, Offer
+from core.kit.records import ViewerId
 from core.kit.words import N_, _
 from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
@@ -20,8 +22,8 @@ from core.people.store import find_link_of_viewer
 from core.points import ledger, store
 from core.points.actions import require_own
 from core.points.ledger import NewEntry
-from core.points.records import Bucket, Entry, Purchase
-from core.points.rules import MOST, SPENDING_ORDER, PointsSettings, allocate, spendable
+from core.points.records import Entry, Purchase
+from core.points.rules import MOST, SPENDING_ORDER, Bucket, PointsSettings, allocate, spendable
 
 UNRESTRICTED: tuple[Bucket, ...] = ("earned",)
 """Points that buy everything."""
@@ -42,17 +44,17 @@ def settings_of(offer: Offer) -> tuple[GuildSetting[int], GuildSetting[bool]]:
         f"points.{name}_price",
         int,
         offer.price,
-        f"Price in points of one {offer.name}; 0 sells none.",
+        f"Price of {offer.say(1)} in points (`!buy {offer.words[0]}`); 0 sells none.",
         least=0,
         most=10**9,
-        label=f"Price of one {offer.name}",
+        label=f"Price of {offer.say(1)}",
     )
     for_all = GuildSetting(
         f"points.{name}_for_all",
         bool,
         offer.for_all_points,
-        f"Whether points from Kicks, bits and won games can buy {offer.plural}.",
-        label=f"All points buy {offer.plural}",
+        f"Whether points from Kicks, bits and won games can pay for `!buy {offer.words[0]}`.",
+        label=f"All points pay for {offer.words[0]}",
     )
     return price, for_all
 
@@ -68,10 +70,11 @@ class Shop:
         """What the server sells."""
         found = []
         for offer in self.offers:
-            price, for_all = (setting(work.tx, work.guild_id, one) for one in settings_of(offer))
-            buckets = SPENDING_ORDER if for_all else UNRESTRICTED
-            if price:
-                found.append(Priced(offer, int(price), buckets))
+            of_price, of_points = settings_of(offer)
+            for_all = setting(work.tx, work.guild_id, of_points)
+            if price := setting(work.tx, work.guild_id, of_price):
+                buckets = SPENDING_ORDER if for_all else UNRESTRICTED
+                found.append(Priced(offer, price, buckets))
         return found
 
     def buy(
@@ -87,7 +90,8 @@ class Shop:
         """
         require_own(load_settings(work, PointsSettings))
         work.lock(Lock.POINTS)
-        if known := work.find(Purchase, f"buy:{key}"):
+        key = f"buy:{hash_of(key)}"
+        if known := work.find(Purchase, key):
             return known
         priced, count = self._parse(work, wanted)
         price, (accounts,) = priced.price * count, store.list_accounts(work, [viewer_id]).values()
@@ -107,8 +111,8 @@ class Shop:
                 )
             )
         purchase = Purchase(
-            key=f"buy:{key}",
-            viewer_id=accounts[0],
+            key=key,
+            viewer_id=ViewerId(viewer_id),
             offer=priced.offer.key,
             quantity=count,
             points=price,
@@ -148,9 +152,7 @@ class Shop:
     def words_of(self, purchase: Purchase) -> str:
         """What was bought, such as `5 raffle tickets`."""
         offer = next((one for one in self.offers if one.key == purchase.offer), None)
-        if offer is None:
-            return purchase.offer
-        return f"{purchase.quantity:,} {_(offer.name if purchase.quantity == 1 else offer.plural)}"
+        return offer.say(purchase.quantity) if offer else purchase.offer
 
     def answer_buy(self, work: Work, message: ChatMessageSent, argument: str) -> None:
         """Handle `!buy tickets 5`; without an offer, list them."""
@@ -203,5 +205,5 @@ def on_purchase_refused(work: Work, event: PointsPurchaseRefused) -> None:
         )
     elif link := find_link_of_viewer(work, purchase.viewer_id):
         outbox.post_to_user(
-            work, link.discord_id, "points.returned", told, payload, if_possible=True
+            work, link.discord_id, "points.refunded", told, payload, if_possible=True
         )

@@ -11,10 +11,10 @@ from core.kit.database import among
 from core.kit.work import ACROSS_GUILDS, Work
 from core.people.exclusions.store import excluded_from, select_excluded
 from core.people.records import Viewer
+from core.people.store import list_persons
 from core.points.records import (
     AccountTotal,
     Balance,
-    Bucket,
     Entry,
     Flow,
     MoveState,
@@ -22,33 +22,21 @@ from core.points.records import (
     Reason,
     Season,
 )
-from core.points.rules import Balances
+from core.points.rules import Balances, Bucket
 
 # -- people ---------------------------------------------------------------------------------------
-
-_LIST_ACCOUNTS = text("""
-    SELECT asked.viewer_id, theirs.viewer_id AS account
-      FROM unnest(CAST(:viewer_ids AS bigint[])) AS asked (viewer_id)
-      JOIN people_links AS l ON l.guild_id = :guild_id AND l.viewer_id = asked.viewer_id
-      JOIN people_links AS theirs
-        ON theirs.guild_id = :guild_id AND theirs.discord_id = l.discord_id
-     ORDER BY asked.viewer_id, theirs.viewer_id
-""")
 
 
 def list_accounts(work: Work, viewer_ids: Collection[int]) -> dict[int, tuple[int, ...]]:
     """Viewer id -> the accounts of that person, their own first. They share one balance."""
-    given = {"guild_id": work.guild_id, "viewer_ids": list(viewer_ids)}
-    others: dict[int, list[int]] = defaultdict(list)
-    for viewer_id, account in work.tx.execute(_LIST_ACCOUNTS, given):
-        if account != viewer_id:
-            others[viewer_id].append(account)
-    return {viewer_id: (viewer_id, *others[viewer_id]) for viewer_id in viewer_ids}
-
-
-def person_of(accounts: Collection[int]) -> int:
-    """The same number for each of a person's accounts."""
-    return min(accounts)
+    persons: dict[int, int] = {**list_persons(work.tx, work.guild_id, viewer_ids)}
+    accounts: dict[int, list[int]] = defaultdict(list)
+    for account, person in sorted(persons.items()):
+        accounts[person].append(account)
+    return {
+        viewer_id: (viewer_id, *(one for one in accounts[persons[viewer_id]] if one != viewer_id))
+        for viewer_id in viewer_ids
+    }
 
 
 # -- balances -------------------------------------------------------------------------------------
@@ -111,8 +99,8 @@ def list_limits(work: Work, viewer_ids: Collection[int]) -> dict[int, PlayLimit]
 def list_excluded(work: Work, viewer_ids: Collection[int]) -> set[int]:
     """Those of the accounts that are excluded from everything."""
     found = select_excluded(work.guild_id, "everything")
-    asked = set(viewer_ids)
-    return {one for one in work.tx.scalars(found) if one in asked}
+    excluded: set[int] = set(work.tx.scalars(found))
+    return excluded & set(viewer_ids)
 
 
 class Staked(NamedTuple):
@@ -193,11 +181,11 @@ def _ranked(source: str) -> str:
     rank."""
     return f"""
     WITH held AS ({source}), person AS (
-        SELECT COALESCE(l.discord_id, -h.viewer_id) AS person, sum(h.points) AS points,
+        SELECT p.person_id, sum(h.points) AS points,
                (array_agg(h.viewer_id ORDER BY h.points DESC, h.viewer_id))[1] AS viewer_id,
                array_agg(h.viewer_id) AS accounts
           FROM held AS h
-          LEFT JOIN people_links AS l ON l.guild_id = :guild_id AND l.viewer_id = h.viewer_id
+          JOIN people_viewers AS p ON p.guild_id = :guild_id AND p.viewer_id = h.viewer_id
          WHERE h.viewer_id NOT IN {_EXCLUDED}
          GROUP BY 1
     ), ranked AS (
@@ -241,10 +229,11 @@ def get_place(work: Work, viewer_id: int, season: int = 0) -> Row[Any] | None:
     return work.tx.execute(statement, given | ({"season": season} if season else {})).first()
 
 
-def list_held(work: Work) -> Sequence[Row[Any]]:
+def list_held(work: Work) -> list[tuple[int, Bucket, int]]:
     """Viewer id, bucket and points of every account that has any."""
     held = select(Balance.viewer_id, Balance.bucket, Balance.points).where(Balance.points > 0)
-    return work.execute(held.order_by(Balance.viewer_id, Balance.bucket)).all()
+    found = work.execute(held.order_by(Balance.viewer_id, Balance.bucket))
+    return [(one.viewer_id, one.bucket, one.points) for one in found]
 
 
 def list_seasons(work: Work) -> Sequence[Season]:
@@ -253,6 +242,7 @@ def list_seasons(work: Work) -> Sequence[Season]:
 
 
 def count_entries(work: Work, viewer_ids: Collection[int]) -> int:
+    """How many there are of these accounts."""
     return work.count(among(Entry.viewer_id, viewer_ids))
 
 

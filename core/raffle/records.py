@@ -190,6 +190,11 @@ class Balance(ViewerRecord, kw_only=True):
         server_default="false",
         comment="not in the frozen list, because not allowed to win at that moment",
     )
+    listed_as: Mapped[ViewerId | None] = mapped_column(
+        default=None,
+        info=holds("viewer", stays=PSEUDONYMOUS),
+        comment="whose line of the frozen list has these tickets; empty if it is the viewer's own",
+    )
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "period", "viewer_id", name="raffle_balances_once"),

@@ -3,7 +3,7 @@
 from core.events import PointsPurchaseRefused, PointsSpent
 from core.inbox import actions as inbox
 from core.kit.feature import Offer
-from core.kit.words import N_, _
+from core.kit.words import _, plural
 from core.kit.work import Lock, Work
 from core.people.store import list_links_with
 from core.slot_calls.panel import refresh_panel
@@ -13,8 +13,7 @@ from core.slot_calls.store import list_open
 PRIORITY_OFFER = Offer(
     "slot_calls.priority",
     ("priority",),
-    N_("priority slot request"),
-    N_("priority slot requests"),
+    lambda count: plural("{count} priority request", "{count} priority requests", count),
     price=1000,
 )
 

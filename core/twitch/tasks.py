@@ -14,6 +14,7 @@ from core.twitch.accounts.connect import FLOWS
 from core.twitch.accounts.tokens import renew_due, validate_all
 from core.twitch.bodies import CHAT, LIVE_POLL, PLATFORM
 from core.twitch.client import MOST_IN_A_QUESTION, client_of
+from core.twitch.eventsub.missed import resync_webhooks
 from core.twitch.eventsub.reconcile import reconcile
 from core.twitch.polling import followed_channels, poll_streams
 from core.twitch.wire import TwitchRejected
@@ -89,5 +90,6 @@ TASKS = (
     # Twitch asks for it hourly, and looks whether it is done.
     Task("twitch.validate", every=lambda _settings: 3300, run=check_tokens),
     Task("twitch.live", every=lambda settings: settings.live_poll_seconds, run=poll_streams),
+    Task("twitch.missed", every=lambda _settings: 3600, run=resync_webhooks),
     Task("twitch.prune", every=lambda _settings: 3600, run=prune),
 )

@@ -33,18 +33,25 @@ _NOBODYS = {
         roles_grants.reason wagers_polls.reason kick_accounts.scopes
         kick_review_items.gift_name
         guild_permissions.command_group overlays_keys.kind
+        points_entries.account points_totals.account points_flows.account points_operations.game
+        points_operations.provider points_moves.reason points_purchases.offer
+        points_purchases.refused
+        vips_channels.trouble vips_rewards.trouble vips_sessions.trouble vips_activity.source
+        vips_activity.reason vips_redemptions.reason api_tokens.name
         heist_players.reason heist_players.tier heist_players.badge_tier heists.end""",
     "a platform, a time zone": """
-        guild_channels.platform people_viewers.platform people_links.platform
+        guild_channels.platform people_link_attempts.platform people_link_log.platform
+        people_viewers.platform people_links.platform
         people_tombstones.platform slot_calls.platform wagers_accounts.platform
         wagers_polls.platform watchtime_offline_checks.platform watchtime_days.platform
-        watchtime_limits.time_zone watchtime_streams.platform
+        watchtime_limits.time_zone watchtime_streams.platform points_purchases.platform
         heist_players.platform""",
     "a heist: its settings, what proves it, and points": """
         heists.terms heists.seed heists.salt heists.snapshot heists.snapshot_hash heists.chain
         heists.randomness heists.signature heists.staked heists.paid heists.channel_id
         heists.message heist_players.stake heist_players.payout""",
     "the server, its channel and what an admin chose for it": """
+        points_purchases.channel_id
         logins_sessions.guild_ids guilds.name guild_channels.channel_id
         guild_channels.slug guild_settings.value
         kick_authorities.broadcaster_user_id kick_channels.broadcaster_user_id
@@ -53,7 +60,8 @@ _NOBODYS = {
         kick_feed_states.broadcaster_user_id kick_status_checks.broadcaster_user_id
         kick_subscriptions.broadcaster_user_id kick_review_items.channel_id
         twitch_subscriptions.broadcaster_user_id twitch_status.broadcaster_user_id
-        twitch_sockets.twitch_user_id
+        twitch_sockets.twitch_user_id vips_sessions.channel_id vips_rewards.title
+        vips_rewards.prompt vips_rewards.colour
         people_panels.emoji
         people_panels.channel_name raffle_periods.prize roles_rewards.name slot_calls.slot
         slot_calls.provider slot_calls.suggestion games.title games.folded_title games.provider
@@ -74,15 +82,21 @@ _NOBODYS = {
         kick_unverified_deliveries.timestamp
         kick_subscriptions.subscription_id kick_webhook_log.delivery_id
         twitch_subscriptions.subscription_id twitch_subscriptions.place
+        vips_sessions.paid_by vips_rewards.reward_id vips_activity.redemption_id
+        vips_redemptions.redemption_id
         kick_webhook_log.subscription_id outbox_messages.carried_by outbox_messages.lease
         outbox_messages.receipt roles_grants.number roles_checks.number wagers_changes.account_id
         wagers_changes.releases watchtime_adjustments.key raffle_entries.source_key
-        bonus_hunt_steps.before""",
+        bonus_hunt_steps.before points_entries.key points_operations.key points_operations.round
+        points_moves.key points_purchases.key""",
     "an amount": """
         raffle_balances.tickets raffle_draws.tickets raffle_entries.amount raffle_gifts.tickets
-        raffle_rates.tickets raffle_source_totals.tickets""",
+        raffle_rates.tickets raffle_source_totals.tickets points_balances.points
+        points_entries.amount points_flows.given points_flows.taken points_limits.daily_loss
+        points_limits.next_loss points_moves.amount points_purchases.points
+        points_totals.points""",
     "random, sealed or hashed": """
-        overlays_keys.sealed overlays_keys.digest
+        overlays_keys.sealed overlays_keys.digest api_tokens.token_hash
         slot_calls_picks.seed slot_calls_picks.snapshot slot_calls_picks.snapshot_hash
         slot_calls_picks.chain slot_calls_picks.randomness slot_calls_picks.signature
         games_catalogues.version slot_calls_panels.message bonus_hunts.message

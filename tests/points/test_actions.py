@@ -7,6 +7,7 @@ from threading import Barrier
 import pytest
 
 from core.events import PointsPurchaseRefused, PointsSpent
+from core.guilds.actions import change_setting
 from core.kit.database import Database
 from core.kit.errors import Refusal
 from core.people.store import get_viewer
@@ -16,9 +17,10 @@ from core.raffle.ledger import store as tickets
 from core.raffle.ledger.bought import on_points_spent as deliver_tickets
 from core.slot_calls.priority import on_points_spent as deliver_priority
 from core.slot_calls.store import list_open
+from core.vips.sources import on_points_spent as deliver_vip
 from tests.clean import cleaned
 from tests.conftest import GUILD
-from tests.points.scene import MIA, PIA, TOM, PointsGuild
+from tests.points.scene import FEATURE, MIA, PIA, TOM, PointsGuild
 from tests.raffle.scene import period
 from tests.slot_calls.scene import Guild
 
@@ -163,6 +165,21 @@ def test_a_priority_request_comes_first(guild: PointsGuild) -> None:
     guild.say("!buy priority")
     guild.do(deliver_priority, guild.published(PointsSpent)[0])
     assert [call.slot for call in guild.do(list_open)] == ["Pirots", "Mental"]
+
+
+def test_vip_days_are_sold_once_they_have_a_price(guild: PointsGuild) -> None:
+    mia = guild.link(MIA, 900)
+    guild.give(mia, 1000)
+    (price,) = (one for one in FEATURE.settings if one.key == "points.vips_day_price")
+    guild.say("!buy vip")
+    guild.do(change_setting, price, 200)
+    guild.say("!buy vip 2", PIA)
+    guild.say("!buy vip 2")
+    assert guild.replies()[-1] == "You bought 2 days as VIP for 🪙 400 points."
+    (spent,) = guild.published(PointsSpent)
+    guild.do(deliver_vip, spent)  # no Twitch channel, no Twitch account
+    guild.handle(guild.published(PointsPurchaseRefused)[0])
+    assert guild.balance(mia) == {"earned": 1000}
 
 
 # -- responsible play -----------------------------------------------------------------------------

@@ -4,7 +4,8 @@ import pytest
 from pydantic import SecretStr
 
 from core.twitch import store
-from core.twitch.bodies import REVOKED
+from core.twitch.bodies import KINDS, REVOKED
+from core.twitch.eventsub.missed import resync_webhooks
 from core.twitch.eventsub.reconcile import place_of, reconcile
 from tests.conftest import GUILD
 from tests.twitch.rig import NORA, Office, chat, deliver, someone
@@ -111,7 +112,7 @@ def test_every_type_is_subscribed_once(hooked: Office) -> None:
     first = kinds(hooked)
     assert CHAT in first
     assert "user.authorization.revoke" in first
-    assert len(first) == len(set(first)) == 11
+    assert len(first) == len(set(first)) == len(KINDS) + 1
     with hooked.services.database.begin() as tx:
         known = store.list_subscriptions(tx, NORA)
     assert {one.place for one in known} == {place_of(hooked.services.settings)}
@@ -125,6 +126,23 @@ def test_what_is_lost_is_made_again_and_nothing_twice(hooked: Office) -> None:
     # Those whose challenge failed are made again as well: the receiver is not there.
     reconcile(hooked.services)
     assert kinds(hooked) == before
+
+
+def missed(office: Office) -> int:
+    sql = "SELECT count(*) FROM inbox_deliveries WHERE kind = 'EventsMissed'"
+    return int(office.rows(sql)[0][0])
+
+
+def test_new_subscriptions_and_starts_are_told_as_gaps(hooked: Office) -> None:
+    reconcile(hooked.services)
+    assert missed(hooked) == 1
+    hooked.twitch.do("lose_subscription", type="channel.raid")
+    reconcile(hooked.services)
+    assert missed(hooked) == 2
+    resync_webhooks(hooked.services)
+    assert missed(hooked) == 3
+    resync_webhooks(hooked.with_settings(twitch_eventsub="websocket").services)
+    assert missed(hooked) == 3
 
 
 def test_other_callbacks_are_never_touched(hooked: Office) -> None:

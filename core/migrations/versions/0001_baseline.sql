@@ -356,18 +356,24 @@ COMMENT ON COLUMN twitch_sockets.received_at IS 'the newest event';
 
 CREATE TABLE logins_sessions (
 	token_hash TEXT NOT NULL, 
-	discord_id BIGINT NOT NULL, 
+	discord_id BIGINT, 
+	twitch_user_id BIGINT, 
 	name TEXT NOT NULL, 
 	avatar_url TEXT NOT NULL, 
 	guild_ids BIGINT[] NOT NULL, 
 	began_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	seen_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT logins_sessions_key PRIMARY KEY (token_hash)
+	CONSTRAINT logins_sessions_key PRIMARY KEY (token_hash), 
+	CONSTRAINT logins_sessions_somebody CHECK (num_nonnulls(discord_id, twitch_user_id) > 0)
 );
 
 CREATE INDEX logins_sessions_of_person ON logins_sessions (discord_id);
 
 COMMENT ON COLUMN logins_sessions.token_hash IS 'SHA-256 of the random token in the cookie';
+
+COMMENT ON COLUMN logins_sessions.discord_id IS 'empty for who logged in with Twitch';
+
+COMMENT ON COLUMN logins_sessions.twitch_user_id IS 'empty for who logged in with Discord';
 
 COMMENT ON COLUMN logins_sessions.guild_ids IS 'servers that they were in when they logged in';
 
@@ -457,6 +463,7 @@ CREATE TABLE guild_audit_log (
 	id BIGINT GENERATED ALWAYS AS IDENTITY, 
 	at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
 	actor BIGINT NOT NULL, 
+	streamer_id BIGINT, 
 	action TEXT NOT NULL, 
 	target TEXT DEFAULT '' NOT NULL, 
 	before JSONB NOT NULL, 
@@ -466,6 +473,10 @@ CREATE TABLE guild_audit_log (
 );
 
 CREATE INDEX guild_audit_log_newest ON guild_audit_log (guild_id, id DESC);
+
+COMMENT ON COLUMN guild_audit_log.actor IS '0 for the bot, and with streamer_id';
+
+COMMENT ON COLUMN guild_audit_log.streamer_id IS 'Twitch user id of the streamer who did it, signed in with Twitch';
 
 COMMENT ON COLUMN guild_audit_log.action IS 'feature first, such as slot_calls.block';
 
@@ -748,6 +759,7 @@ CREATE TABLE twitch_connect_attempts (
 	role TEXT NOT NULL, 
 	asked_by BIGINT NOT NULL, 
 	asked_by_name TEXT NOT NULL, 
+	streamer_id BIGINT, 
 	link_id TEXT NOT NULL, 
 	asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	state_hash TEXT, 
@@ -760,6 +772,8 @@ CREATE TABLE twitch_connect_attempts (
 	CONSTRAINT twitch_connect_attempts_role CHECK (role IN ('streamer', 'bot'))
 );
 
+COMMENT ON COLUMN twitch_connect_attempts.streamer_id IS 'Twitch user id of the streamer who asked, signed in with Twitch';
+
 COMMENT ON COLUMN twitch_connect_attempts.link_id IS 'random, inside the signed link';
 
 COMMENT ON COLUMN twitch_connect_attempts.state_hash IS 'SHA-256 of the state, once the link was followed';
@@ -771,6 +785,27 @@ COMMENT ON COLUMN twitch_connect_attempts.started_at IS 'when the link was follo
 COMMENT ON COLUMN twitch_connect_attempts.finished_at IS 'when somebody came back with the state';
 
 ALTER TABLE twitch_connect_attempts ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE api_tokens (
+	guild_id BIGINT NOT NULL, 
+	name TEXT NOT NULL, 
+	token_hash TEXT NOT NULL, 
+	scope VARCHAR(5) NOT NULL, 
+	created_by BIGINT NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	used_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT api_tokens_one_a_name PRIMARY KEY (guild_id, name), 
+	CONSTRAINT api_tokens_hash UNIQUE (token_hash), 
+	CONSTRAINT api_tokens_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT api_tokens_name CHECK (char_length(name) BETWEEN 1 AND 40), 
+	CONSTRAINT api_tokens_scope CHECK (scope IN ('read', 'write'))
+);
+
+COMMENT ON COLUMN api_tokens.token_hash IS 'SHA-256; the token itself is shown once and not stored';
+
+COMMENT ON COLUMN api_tokens.used_at IS 'last used, about';
+
+ALTER TABLE api_tokens ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE games (
 	guild_id BIGINT NOT NULL, 
@@ -806,12 +841,17 @@ CREATE TABLE people_viewers (
 	name TEXT NOT NULL, 
 	folded_name TEXT NOT NULL, 
 	named_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	represented_by BIGINT, 
+	person_id BIGINT GENERATED ALWAYS AS (COALESCE(represented_by, viewer_id)) STORED NOT NULL, 
 	CONSTRAINT people_viewers_key PRIMARY KEY (guild_id, viewer_id), 
 	CONSTRAINT people_viewers_one_per_account UNIQUE (guild_id, platform, platform_user_id), 
-	CONSTRAINT people_viewers_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+	CONSTRAINT people_viewers_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT people_viewers_represented_by FOREIGN KEY(guild_id, represented_by) REFERENCES people_viewers (guild_id, viewer_id)
 );
 
 CREATE INDEX people_viewers_by_name ON people_viewers (guild_id, folded_name);
+
+CREATE INDEX people_viewers_represented ON people_viewers (guild_id, represented_by) WHERE represented_by IS NOT NULL;
 
 COMMENT ON COLUMN people_viewers.platform_user_id IS 'below zero once forgotten';
 
@@ -821,6 +861,10 @@ COMMENT ON COLUMN people_viewers.folded_name IS 'for comparing';
 
 COMMENT ON COLUMN people_viewers.named_at IS 'when the name was seen';
 
+COMMENT ON COLUMN people_viewers.represented_by IS 'the first known of the accounts that one member has linked; empty for that itself';
+
+COMMENT ON COLUMN people_viewers.person_id IS 'the same for all accounts of a person: the viewer id of one of them';
+
 ALTER TABLE people_viewers ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE people_link_attempts (
@@ -829,6 +873,7 @@ CREATE TABLE people_link_attempts (
 	discord_name TEXT NOT NULL, 
 	discord_handle TEXT NOT NULL, 
 	avatar_url TEXT NOT NULL, 
+	platform TEXT NOT NULL, 
 	by_dm BOOLEAN NOT NULL, 
 	outcome TEXT, 
 	link_id TEXT NOT NULL, 
@@ -849,6 +894,8 @@ CREATE INDEX people_link_attempts_unsettled ON people_link_attempts (finished_at
 COMMENT ON COLUMN people_link_attempts.discord_name IS 'as shown in the server, when they asked';
 
 COMMENT ON COLUMN people_link_attempts.discord_handle IS 'unique on Discord';
+
+COMMENT ON COLUMN people_link_attempts.platform IS 'whose account is to be linked';
 
 COMMENT ON COLUMN people_link_attempts.by_dm IS 'the member takes direct messages from us';
 
@@ -874,7 +921,7 @@ CREATE TABLE people_excluded_names (
 	excluded BOOLEAN NOT NULL, 
 	CONSTRAINT people_excluded_names_once PRIMARY KEY (guild_id, folded_name, scope), 
 	CONSTRAINT people_excluded_names_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
-	CONSTRAINT people_excluded_names_scope CHECK (scope IN ('everything', 'watchtime', 'slot_calls', 'raffle'))
+	CONSTRAINT people_excluded_names_scope CHECK (scope IN ('everything', 'watchtime', 'slot_calls', 'raffle', 'vips'))
 );
 
 COMMENT ON COLUMN people_excluded_names.folded_name IS 'for comparing';
@@ -891,7 +938,8 @@ CREATE TABLE people_link_log (
 	at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	kind TEXT NOT NULL, 
 	discord_id BIGINT NOT NULL, 
-	kick_name TEXT NOT NULL, 
+	platform TEXT NOT NULL, 
+	name TEXT NOT NULL, 
 	reason TEXT, 
 	actor BIGINT, 
 	CONSTRAINT people_link_log_key PRIMARY KEY (guild_id, id), 
@@ -903,7 +951,9 @@ CREATE INDEX people_link_log_newest ON people_link_log (guild_id, id DESC);
 
 CREATE INDEX people_link_log_of_member ON people_link_log (guild_id, discord_id);
 
-COMMENT ON COLUMN people_link_log.kick_name IS 'empty while the account was not known';
+COMMENT ON COLUMN people_link_log.platform IS 'of the account';
+
+COMMENT ON COLUMN people_link_log.name IS 'empty while the account was not known';
 
 COMMENT ON COLUMN people_link_log.reason IS 'why linking failed';
 
@@ -1144,6 +1194,85 @@ COMMENT ON COLUMN slot_calls_panels.version IS 'counts the changes';
 
 ALTER TABLE slot_calls_panels ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE vips_rewards (
+	guild_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	reward_id TEXT, 
+	state TEXT DEFAULT 'creating' NOT NULL, 
+	pause TEXT DEFAULT 'no' NOT NULL, 
+	is_ours BOOLEAN DEFAULT true NOT NULL, 
+	is_used BOOLEAN DEFAULT true NOT NULL, 
+	is_enabled BOOLEAN DEFAULT true NOT NULL, 
+	title TEXT NOT NULL, 
+	cost INTEGER NOT NULL, 
+	prompt TEXT DEFAULT '' NOT NULL, 
+	colour TEXT DEFAULT '#9147FF' NOT NULL, 
+	minutes INTEGER DEFAULT '0' NOT NULL, 
+	max_per_stream INTEGER DEFAULT '0' NOT NULL, 
+	max_per_user INTEGER DEFAULT '0' NOT NULL, 
+	cooldown_seconds INTEGER DEFAULT '0' NOT NULL, 
+	is_pending BOOLEAN DEFAULT true NOT NULL, 
+	version INTEGER DEFAULT '1' NOT NULL, 
+	trouble TEXT DEFAULT '' NOT NULL, 
+	created_by BIGINT NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT vips_rewards_numbered PRIMARY KEY (guild_id, number), 
+	CONSTRAINT vips_rewards_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT vips_rewards_state CHECK (state IN ('creating', 'on', 'deleting', 'deleted', 'removed')), 
+	CONSTRAINT vips_rewards_pause CHECK (pause IN ('no', 'hand', 'full', 'locked')), 
+	CONSTRAINT vips_rewards_cost CHECK (cost > 0)
+);
+
+CREATE UNIQUE INDEX vips_rewards_once ON vips_rewards (guild_id, reward_id);
+
+COMMENT ON COLUMN vips_rewards.number IS 'counts up within the server';
+
+COMMENT ON COLUMN vips_rewards.reward_id IS 'Twitch''s; empty until created';
+
+COMMENT ON COLUMN vips_rewards.is_ours IS 'no: created elsewhere, so never refundable';
+
+COMMENT ON COLUMN vips_rewards.is_used IS 'redemptions make people VIP';
+
+COMMENT ON COLUMN vips_rewards.minutes IS 'of VIP; 0 for the server''s default';
+
+COMMENT ON COLUMN vips_rewards.max_per_stream IS '0: any';
+
+COMMENT ON COLUMN vips_rewards.max_per_user IS 'in a stream; 0: any';
+
+COMMENT ON COLUMN vips_rewards.is_pending IS 'Twitch does not know the newest change';
+
+COMMENT ON COLUMN vips_rewards.version IS 'counts changes, so that none is missed';
+
+COMMENT ON COLUMN vips_rewards.trouble IS 'why Twitch refused the newest change';
+
+COMMENT ON COLUMN vips_rewards.created_by IS 'Discord id of the admin; 0: Twitch';
+
+ALTER TABLE vips_rewards ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE vips_channels (
+	guild_id BIGINT NOT NULL, 
+	vips_due BOOLEAN DEFAULT true NOT NULL, 
+	rewards_due BOOLEAN DEFAULT true NOT NULL, 
+	redemptions_due BOOLEAN DEFAULT true NOT NULL, 
+	listed_at TIMESTAMP WITH TIME ZONE, 
+	swept_at TIMESTAMP WITH TIME ZONE, 
+	full_at INTEGER, 
+	trouble TEXT DEFAULT '' NOT NULL, 
+	trouble_since TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT vips_channels_one PRIMARY KEY (guild_id), 
+	CONSTRAINT vips_channels_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN vips_channels.listed_at IS 'when Twitch last listed its VIPs';
+
+COMMENT ON COLUMN vips_channels.swept_at IS 'when Twitch last listed open redemptions';
+
+COMMENT ON COLUMN vips_channels.full_at IS 'how many VIPs there were when Twitch had no slot left';
+
+COMMENT ON COLUMN vips_channels.trouble IS 'why nothing can be done on Twitch';
+
+ALTER TABLE vips_channels ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE points_flows (
 	guild_id BIGINT NOT NULL, 
 	account TEXT NOT NULL, 
@@ -1283,7 +1412,7 @@ CREATE TABLE people_exclusions (
 	viewer_id BIGINT NOT NULL, 
 	CONSTRAINT people_exclusions_once PRIMARY KEY (guild_id, viewer_id, scope, cause), 
 	CONSTRAINT people_exclusions_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT people_exclusions_scope CHECK (scope IN ('everything', 'watchtime', 'slot_calls', 'raffle')), 
+	CONSTRAINT people_exclusions_scope CHECK (scope IN ('everything', 'watchtime', 'slot_calls', 'raffle', 'vips')), 
 	CONSTRAINT people_exclusions_cause CHECK (cause IN ('admin', 'name', 'kick_ban', 'discord_ban'))
 );
 
@@ -1455,7 +1584,7 @@ COMMENT ON COLUMN watchtime_days.present IS 'union of the windows of this day';
 
 COMMENT ON COLUMN watchtime_days.spoke_at IS 'the newest message';
 
-COMMENT ON COLUMN watchtime_days.counted IS 'the part of present * live that a daily limit left; empty where nothing was cut';
+COMMENT ON COLUMN watchtime_days.counted IS 'the part of present * live that a daily limit and the other accounts of the person left; empty where nothing was cut';
 
 COMMENT ON COLUMN watchtime_days.watched IS 'length of what counts, to the microsecond; always computed whole, never added';
 
@@ -1589,6 +1718,7 @@ CREATE TABLE raffle_balances (
 	period INTEGER NOT NULL, 
 	tickets BIGINT NOT NULL, 
 	left_out BOOLEAN DEFAULT 'false' NOT NULL, 
+	listed_as BIGINT, 
 	viewer_id BIGINT NOT NULL, 
 	CONSTRAINT raffle_balances_once PRIMARY KEY (guild_id, period, viewer_id), 
 	CONSTRAINT raffle_balances_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
@@ -1599,6 +1729,8 @@ CREATE TABLE raffle_balances (
 COMMENT ON COLUMN raffle_balances.tickets IS 'the sum of the viewer''s entries';
 
 COMMENT ON COLUMN raffle_balances.left_out IS 'not in the frozen list, because not allowed to win at that moment';
+
+COMMENT ON COLUMN raffle_balances.listed_as IS 'whose line of the frozen list has these tickets; empty if it is the viewer''s own';
 
 ALTER TABLE raffle_balances ALTER COLUMN guild_id SET STATISTICS 0;
 
@@ -1793,6 +1925,151 @@ COMMENT ON COLUMN slot_calls.picked_at IS 'is played next';
 COMMENT ON COLUMN slot_calls.picked_in IS 'Discord channel in which that was posted';
 
 ALTER TABLE slot_calls ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE vips_sessions (
+	guild_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	twitch_user_id BIGINT NOT NULL, 
+	channel_id BIGINT NOT NULL, 
+	source TEXT NOT NULL, 
+	state TEXT NOT NULL, 
+	minutes INTEGER, 
+	asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	started_at TIMESTAMP WITH TIME ZONE, 
+	ends_at TIMESTAMP WITH TIME ZONE, 
+	ended_at TIMESTAMP WITH TIME ZONE, 
+	end_reason TEXT DEFAULT '' NOT NULL, 
+	granted_by BIGINT NOT NULL, 
+	ended_by BIGINT, 
+	paid_by TEXT DEFAULT '' NOT NULL, 
+	warned_at TIMESTAMP WITH TIME ZONE, 
+	is_unsure BOOLEAN DEFAULT false NOT NULL, 
+	attempts INTEGER DEFAULT '0' NOT NULL, 
+	try_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	trouble TEXT DEFAULT '' NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT vips_sessions_numbered PRIMARY KEY (guild_id, number), 
+	CONSTRAINT vips_sessions_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT vips_sessions_source CHECK (source IN ('reward', 'manual', 'adopted', 'subscription', 'bits', 'raffle', 'watchtime', 'points')), 
+	CONSTRAINT vips_sessions_state CHECK (state IN ('granting', 'active', 'ending', 'ended', 'failed')), 
+	CONSTRAINT vips_sessions_reason CHECK (end_reason IN ('', 'expired', 'revoked', 'removed_on_twitch', 'moderator', 'unsubscribed', 'forgotten', 'already_vip', 'broadcaster', 'unknown', 'refused', 'full', 'locked')), 
+	CONSTRAINT vips_sessions_end CHECK (ends_at IS NOT NULL OR minutes IS NULL OR state IN ('granting', 'failed', 'ended'))
+);
+
+CREATE INDEX vips_sessions_due ON vips_sessions (guild_id, try_at) WHERE state IN ('granting', 'ending');
+
+CREATE INDEX vips_sessions_expiring ON vips_sessions (guild_id, ends_at) WHERE state = 'active';
+
+CREATE INDEX vips_sessions_of_channel ON vips_sessions (channel_id, twitch_user_id);
+
+CREATE UNIQUE INDEX vips_sessions_one_live ON vips_sessions (guild_id, viewer_id) WHERE state IN ('granting', 'active', 'ending');
+
+COMMENT ON COLUMN vips_sessions.number IS 'counts up within the server';
+
+COMMENT ON COLUMN vips_sessions.channel_id IS 'of the Twitch channel';
+
+COMMENT ON COLUMN vips_sessions.minutes IS 'in all; empty while somebody is VIP as long as they subscribe';
+
+COMMENT ON COLUMN vips_sessions.asked_at IS 'when it was decided';
+
+COMMENT ON COLUMN vips_sessions.started_at IS 'when Twitch confirmed it';
+
+COMMENT ON COLUMN vips_sessions.granted_by IS 'Discord id; 0: the bot';
+
+COMMENT ON COLUMN vips_sessions.paid_by IS 'key of the purchase with points that began it';
+
+COMMENT ON COLUMN vips_sessions.is_unsure IS 'a call to Twitch was begun, and may have had its effect';
+
+COMMENT ON COLUMN vips_sessions.try_at IS 'of the next call to Twitch';
+
+ALTER TABLE vips_sessions ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE vips_redemptions (
+	guild_id BIGINT NOT NULL, 
+	redemption_id TEXT NOT NULL, 
+	reward INTEGER NOT NULL, 
+	cost INTEGER NOT NULL, 
+	redeemed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	state TEXT NOT NULL, 
+	result TEXT DEFAULT '' NOT NULL, 
+	reason TEXT DEFAULT '' NOT NULL, 
+	session INTEGER, 
+	decided_at TIMESTAMP WITH TIME ZONE, 
+	attempts INTEGER DEFAULT '0' NOT NULL, 
+	try_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT vips_redemptions_once PRIMARY KEY (guild_id, redemption_id), 
+	CONSTRAINT vips_redemptions_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT vips_redemptions_state CHECK (state IN ('received', 'granting', 'granted', 'fulfilled', 'refunding', 'refunded', 'closed')), 
+	CONSTRAINT vips_redemptions_result CHECK (result IN ('', 'granted', 'extended'))
+);
+
+CREATE INDEX vips_redemptions_due ON vips_redemptions (guild_id, try_at) WHERE state IN ('received', 'granted', 'refunding');
+
+CREATE INDEX vips_redemptions_of_session ON vips_redemptions (guild_id, session) WHERE state = 'granting';
+
+CREATE INDEX vips_redemptions_of_viewer ON vips_redemptions (guild_id, viewer_id, redeemed_at);
+
+COMMENT ON COLUMN vips_redemptions.reward IS 'its number';
+
+COMMENT ON COLUMN vips_redemptions.reason IS 'why it is refunded; see `rules.Reason`';
+
+COMMENT ON COLUMN vips_redemptions.session IS 'number of the session';
+
+COMMENT ON COLUMN vips_redemptions.try_at IS 'of the next call to Twitch';
+
+ALTER TABLE vips_redemptions ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE vips_activity (
+	guild_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	act TEXT NOT NULL, 
+	actor BIGINT NOT NULL, 
+	session INTEGER, 
+	source TEXT DEFAULT '' NOT NULL, 
+	minutes INTEGER, 
+	ends_at TIMESTAMP WITH TIME ZONE, 
+	reward INTEGER, 
+	redemption_id TEXT DEFAULT '' NOT NULL, 
+	cost INTEGER DEFAULT '0' NOT NULL, 
+	reason TEXT DEFAULT '' NOT NULL, 
+	viewer_id BIGINT, 
+	CONSTRAINT vips_activity_numbered PRIMARY KEY (guild_id, number), 
+	CONSTRAINT vips_activity_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT vips_activity_act CHECK (act IN ('granted', 'extended', 'ended', 'failed', 'adopted', 'refunded', 'paused', 'resumed', 'warned'))
+);
+
+CREATE INDEX vips_activity_by_time ON vips_activity (guild_id, at);
+
+CREATE INDEX vips_activity_of_viewer ON vips_activity (guild_id, viewer_id, number);
+
+COMMENT ON COLUMN vips_activity.number IS 'counts up within the server';
+
+COMMENT ON COLUMN vips_activity.actor IS 'Discord id; 0: the bot';
+
+COMMENT ON COLUMN vips_activity.source IS 'of the session';
+
+COMMENT ON COLUMN vips_activity.minutes IS 'that were added';
+
+COMMENT ON COLUMN vips_activity.reward IS 'number of the reward';
+
+COMMENT ON COLUMN vips_activity.cost IS 'in channel points';
+
+ALTER TABLE vips_activity ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE vips_known (
+	guild_id BIGINT NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	twitch_user_id BIGINT NOT NULL, 
+	seen_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT vips_known_once PRIMARY KEY (guild_id, viewer_id), 
+	CONSTRAINT vips_known_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
+);
+
+COMMENT ON COLUMN vips_known.seen_at IS 'when they first were on the list';
+
+ALTER TABLE vips_known ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE points_entries (
 	guild_id BIGINT NOT NULL, 

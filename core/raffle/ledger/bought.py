@@ -3,7 +3,7 @@
 from core.events import PointsPurchaseRefused, PointsSpent
 from core.inbox import actions as inbox
 from core.kit.feature import Offer
-from core.kit.words import N_, _
+from core.kit.words import _, plural
 from core.kit.work import Work
 from core.raffle.ledger import store
 from core.raffle.ledger.store import NewEntry
@@ -12,8 +12,7 @@ from core.raffle.store import find_open, hold_open
 TICKETS_OFFER = Offer(
     "raffle.tickets",
     ("tickets", "ticket"),
-    N_("raffle ticket"),
-    N_("raffle tickets"),
+    lambda count: plural("{count} raffle ticket", "{count} raffle tickets", count),
     price=100,
     most=10_000,
     for_all_points=False,

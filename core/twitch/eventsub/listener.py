@@ -28,6 +28,7 @@ from core.twitch.accounts.tokens import refresh_after_401, user_token
 from core.twitch.bodies import KINDS, SOCKET, parse
 from core.twitch.client import client_of
 from core.twitch.eventsub import revocations
+from core.twitch.eventsub.missed import publish_missed
 from core.twitch.eventsub.plans import keys_of, list_plans
 from core.twitch.eventsub.rules import ChannelPlan, Wanted, transport_of
 from core.twitch.eventsub.socket import Socket, SocketTiming
@@ -206,6 +207,7 @@ class TwitchListener(SocketListener):
         is tried again."""
         services = self._services
         account.tried_at = time.monotonic()
+        made: dict[int, str] = {}
         for channel_id, one in account.wanted:
             if (channel_id, one.kind) in account.done:
                 continue
@@ -216,6 +218,7 @@ class TwitchListener(SocketListener):
                 trouble = f"It could not be subscribed: {error}."
             else:
                 account.done.add((channel_id, one.kind))
+                made.setdefault(channel_id, subscription_id)
             with services.database.begin() as tx:
                 store.set_subscription(
                     tx,
@@ -226,6 +229,9 @@ class TwitchListener(SocketListener):
                     place=session_id,
                     trouble=trouble,
                 )
+        for channel_id, first in made.items():
+            with services.database.begin() as tx:
+                publish_missed(tx, channel_id, first, services.clock())
         if account.wanted and not account.done:
             raise Outage("Twitch", "no subscription could be made")
 

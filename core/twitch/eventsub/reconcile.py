@@ -15,6 +15,7 @@ from core.kit.settings import Settings
 from core.twitch import store
 from core.twitch.bodies import REVOKED
 from core.twitch.client import Subscription, client_of
+from core.twitch.eventsub.missed import publish_missed
 from core.twitch.eventsub.plans import list_plans
 from core.twitch.eventsub.rules import (
     ChannelPlan,
@@ -120,6 +121,8 @@ def _reconcile(
         _log.info("Subscribed at Twitch", channel=plan.channel_id, kinds=sorted(made))
     place, now = place_of(services.settings), services.clock()
     with services.database.begin() as tx:
+        if made:
+            publish_missed(tx, plan.channel_id, min(made.values()), now)
         for kind, subscription_id in (dict(changes.kept) | made).items():
             store.set_subscription(
                 tx, plan.channel_id, kind, now, subscription_id=subscription_id, place=place
