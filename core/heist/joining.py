@@ -32,11 +32,12 @@ def join(work: Work, messages: Sequence[ChatMessageSent]) -> None:
     heist = find_running(work)
     if heist is None or heist.state != "open":
         return
+    since = heist.opened_at.replace(microsecond=0)  # Kick's times are whole seconds
     allowed = set(without_excluded(work.tx, messages, "everything"))
     applicants = [
         _Applicant(message, viewer_id)
         for message, viewer_id in zip(messages, viewer_ids, strict=True)
-        if message in allowed and message.at >= heist.opened_at
+        if message in allowed and message.at >= since
     ]
     if not applicants:
         return

@@ -225,6 +225,13 @@ def test_a_line_from_before_the_opening_does_not_join(guild: HeistGuild) -> None
     assert guild.players() == []
 
 
+def test_whole_seconds_of_a_platform_are_not_too_early(guild: HeistGuild) -> None:
+    guild.wait(0.9)
+    guild.start()
+    guild.say("!join 100", 1, seconds=0)
+    assert guild.crew() == ["viewer1 100 low"]
+
+
 def test_join_without_a_heist_is_not_answered(guild: HeistGuild) -> None:
     """Another bot may have a command of this name."""
     viewer_id = guild.say("!join")

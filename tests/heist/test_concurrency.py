@@ -87,9 +87,13 @@ class Killed(Exception):
 
 
 @pytest.fixture
-def services(gate: Database, monkeypatch: pytest.MonkeyPatch) -> Services:
-    """The task's services; its clock is `clock["now"]`."""
-    beacon = Beacon()
+def beacon() -> Beacon:
+    return Beacon()
+
+
+@pytest.fixture
+def services(gate: Database, beacon: Beacon, monkeypatch: pytest.MonkeyPatch) -> Services:
+    """What the task is given."""
     monkeypatch.setattr(tasks, "client_of", lambda _settings: beacon)
     monkeypatch.setattr(actions, "check_round", lambda _chain, _random: None)
     return Services(settings(), gate, LocalBus())
@@ -145,10 +149,9 @@ def test_a_kill_at_any_step_loses_and_doubles_nothing(
 
 
 def test_beacon_that_stays_away_gives_everything_back(
-    gate: Database, guild_id: int, services: Services
+    gate: Database, guild_id: int, services: Services, beacon: Beacon
 ) -> None:
-    beacon = tasks.client_of(services.settings)
-    beacon.down = True  # type: ignore[attr-defined]
+    beacon.down = True
     with gate.begin() as tx:
         guild = HeistGuild(tx, guild_id)
         guild.start()
