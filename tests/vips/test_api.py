@@ -1,1 +1,0 @@
-"""VIPs over the HTTP API, and on the dashboard."""
