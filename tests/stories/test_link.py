@@ -30,7 +30,7 @@ from tests.stories.stage import GUILD, Stage, open_stage, title
 
 pytestmark = pytest.mark.browser
 
-INVITATION = "Link your Kick account"
+INVITATION = "Link your Kick"
 HEADING = "Linked with"
 
 

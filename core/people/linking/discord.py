@@ -47,13 +47,15 @@ class StartButton(OwnButton, template=r"people:link(?::(?P<platform>[a-z]+))?"):
         self, services: Services, guild: discord.Guild, person: Person
     ) -> dict[str, Any]:
         """Raises Refusal if the member has asked too often."""
-        return await self._invitation(services, guild, person, by_dm=False)
+        message, _attempts = await self._invitation(services, guild, person, by_dm=False)
+        return message
 
     async def give_by_dm(self, services: Services, guild: discord.Guild, person: Person) -> bool:
-        given = await self._invitation(services, guild, person, by_dm=True)
-        if await sent_by_dm(person, embed=given["embed"], view=given["view"]):
+        message, attempts = await self._invitation(services, guild, person, by_dm=True)
+        if await sent_by_dm(person, **message):
             return True
-        await services.run_as_bot(guild.id, actions.drop_attempts, given["link_ids"])
+        link_ids = [one.link_id for one in attempts]
+        await services.run_as_bot(guild.id, actions.drop_attempts, link_ids)
         return False
 
     async def give_privately(
@@ -74,17 +76,16 @@ class StartButton(OwnButton, template=r"people:link(?::(?P<platform>[a-z]+))?"):
 
     async def _invitation(
         self, services: Services, guild: discord.Guild, person: Person, *, by_dm: bool
-    ) -> dict[str, Any]:
-        """The member's own links, as an embed with a button for each platform; or which accounts
-        are linked already. `link_ids` are those of the attempts."""
+    ) -> tuple[dict[str, Any], list[LinkAttempt]]:
+        """The member's own links, as an embed with a button for each platform, or which accounts
+        are linked already; and the attempts that were opened for it."""
         offered = await self._list_offered(services, guild)
         attempts = [_attempt(services, person, one, by_dm=by_dm) for one in offered]
         links = await services.run_as_bot(guild.id, actions.open_attempts, attempts)
         linked = {link.platform for link in links}
         opened = [one for one in attempts if one.platform not in linked]
         if not opened:
-            embed = messages.already_linked(guild.name, links)
-            return {"embed": embed, "view": discord.utils.MISSING, "link_ids": []}
+            return {"embed": messages.already_linked(guild.name, links)}, []
         view = discord.ui.View(timeout=None)
         for one in opened:
             url = await asyncio.to_thread(actions.make_link, services, one)
@@ -96,7 +97,7 @@ class StartButton(OwnButton, template=r"people:link(?::(?P<platform>[a-z]+))?"):
             links,
             opened[0].asked_at + LINK_LASTS,
         )
-        return {"embed": embed, "view": view, "link_ids": [one.link_id for one in opened]}
+        return {"embed": embed, "view": view}, opened
 
 
 def _attempt(services: Services, member: Person, platform: Platform, *, by_dm: bool) -> LinkAttempt:
