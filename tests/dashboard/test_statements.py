@@ -8,8 +8,11 @@ from sqlalchemy import event
 
 from core.bonus_hunt import actions as hunts
 from core.bonus_hunt import guessing
+from core.guilds.actions import change_settings
+from core.heist import actions as heists
 from core.kit.records import ChannelId, MemberId, RoleId, ViewerId
 from core.people import store as people
+from core.points.rules import PointsSettings
 from core.roles.records import RoleReward
 from core.slot_calls.records import SlotCall
 from core.wagers import actions as wagers
@@ -68,6 +71,10 @@ def fill(site: Site) -> int:
         guessing.guess_here(work, "50")
         hunts.open_hunt(work)
         hunts.record_result(work, "20")
+    with site.services.work_in(GUILD) as work:
+        change_settings(work, PointsSettings, enabled=True)
+        heists.start(work)
+        change_settings(work, PointsSettings, enabled=False)
     admin = site.visitor("nora")
     here = f"/g/{GUILD}"
     person = f"{here}/people/{viewer_id}"
