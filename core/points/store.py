@@ -29,7 +29,8 @@ from core.points.rules import Balances, Bucket
 
 def list_accounts(work: Work, viewer_ids: Collection[int]) -> dict[int, tuple[int, ...]]:
     """Viewer id -> the accounts of that person, their own first. They share one balance."""
-    persons: dict[int, int] = {**list_persons(work.tx, work.guild_id, viewer_ids)}
+    found = list_persons(work.tx, work.guild_id, viewer_ids)
+    persons: dict[int, int] = dict(found.items())
     accounts: dict[int, list[int]] = defaultdict(list)
     for account, person in sorted(persons.items()):
         accounts[person].append(account)

@@ -11,12 +11,12 @@ from core.api_tokens.actions import create_token
 from core.events import Person
 from core.guilds import store as guilds
 from core.guilds.store import Channel
-from core.kit.records import GuildId, MemberId, PlatformUserId
+from core.kit.records import GuildId, MemberId, PlatformUserId, ViewerId
 from core.people.actions import meet_person
 from core.twitch.accounts.records import TwitchAccount
 from core.twitch.accounts.rules import SCOPES
 from core.vips import actions, rewards, store
-from core.vips.records import KnownVip, Redemption, Reward, Session
+from core.vips.records import KnownVip, Redemption, Result, Reward, Session
 from core.vips.rules import RewardForm
 from tests.dashboard.site import GUILD, IDS, OTHER_GUILD, Site, Visitor, words
 from tests.twitch.rig import MIA, NORA, TOMAS
@@ -48,7 +48,11 @@ def connect(site: Site, guild_id: int = GUILD) -> None:
         viewer = meet_person(
             work.tx, guild_id, "twitch", Person(user_id=TOMAS, name="TomasTV"), work.now
         )
-        work.add(KnownVip(viewer_id=viewer, twitch_user_id=PlatformUserId(TOMAS), seen_at=work.now))
+        work.add(
+            KnownVip(
+                viewer_id=ViewerId(viewer), twitch_user_id=PlatformUserId(TOMAS), seen_at=work.now
+            )
+        )
 
 
 @pytest.fixture
@@ -155,7 +159,8 @@ def test_figures_count_vips_points_and_renewals(admin: Visitor, site: Site) -> N
     with site.services.work_in(GUILD, IDS["nora"]) as work:
         made = rewards.create_reward(work, RewardForm(title="VIP"))
         viewer = store.list_live(work)[0].viewer_id
-        for key, result in (("a", "granted"), ("b", "extended"), ("c", "")):
+        results: dict[str, Result] = {"a": "granted", "b": "extended", "c": ""}
+        for key, result in results.items():
             work.add(
                 Redemption(redemption_id=key, viewer_id=viewer, reward=made.number, cost=500,
                            redeemed_at=work.now, result=result, try_at=work.now)
