@@ -150,11 +150,10 @@ add_settings(PAGES, HeistSettings.declared.values(), shows=heist)
 
 
 def stats(work: Work) -> list[Stat]:
-    """For the overview, while a heist is under way."""
-    running = store.find_running(work)
-    if running is None:
+    """For the overview, while a crew is under way."""
+    players, staked = store.count_running_crew(work)
+    if not players:
         return []
-    players, staked = store.count_crew(work, running.number)
     return [Stat(_("Heist crew"), f"{players:,}", f"{staked:,}", pages="heist", icon=PAGES.icon)]
 
 

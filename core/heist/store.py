@@ -80,6 +80,14 @@ def count_crew(work: Work, number: int) -> tuple[int, int]:
     return players, int(staked)
 
 
+def count_running_crew(work: Work) -> tuple[int, int]:
+    """The same of the heist that is under way; one statement, for the overview."""
+    running = select(Heist.number).where(IS_RUNNING).scalar_subquery()
+    found = select(func.count(), func.coalesce(func.sum(Player.stake), 0))
+    players, staked = work.execute(found.where(Player.heist == running, IN_CREW)).one()
+    return players, int(staked)
+
+
 _LAST_JOINED = text("""
     SELECT p.viewer_id, max(p.joined_at) AS at
       FROM heist_players p
