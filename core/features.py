@@ -13,7 +13,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("events",),
     ("inbox", "outbox"),
     ("guilds",),
-    ("drand", "kick", "shuffle", "twitch"),
+    ("drand", "kick", "shuffle", "streamelements", "twitch"),
     ("draws", "games", "logins", "people"),
     ("wagers", "bonus_hunt", "watchtime"),
     ("raffle", "roles", "slot_calls"),

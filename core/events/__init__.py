@@ -408,3 +408,38 @@ class WagerCounted(Event):
     platform: str
     viewer_id: int
     amount: Decimal
+
+
+# -- StreamElements -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamElementsSettled(Event):
+    """What became of a bulk change of points at StreamElements is known. `key` is the operation's.
+
+    Attributes:
+        applied: the platform's ids of those whose balance was changed.
+        refused: of those whose balance was not.
+    """
+
+    applied: tuple[int, ...]
+    refused: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriberReported(Event):
+    """StreamElements told of a subscriber, which the platform itself may have done as well.
+
+    Attributes:
+        user_id: the platform's, None where it was left out.
+        login: lower case.
+        tier: "prime", "1000", "2000", "3000", or "subscriber" where it is not known.
+        reporter: who told: the Astro socket, or the widget in OBS.
+    """
+
+    platform: str
+    user_id: int | None
+    login: str
+    name: str
+    tier: str
+    reporter: Literal["streamelements", "widget"]

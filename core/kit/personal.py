@@ -65,7 +65,7 @@ _KEYS: Mapping[Holds, str] = {
         broadcaster_user_id changed_by channel_id closed_by discord_id giver_id member_id
         user_id""",
     "name": """
-        account actor_name channel_slug giftee giftee_name giver kick_name name names receiver
+        account actor_name channel_slug giftee login giftee_name giver kick_name name names receiver
         slug username viewer who""",
     "key": "drop key of subject",
     "text": """
@@ -87,7 +87,8 @@ _KEYS: Mapping[Holds, str] = {
         with_beacon bet command enabled win calls provider replaced_by rows suggestion
         waiting average best bonus break_even cost currency earlier finished_at guesses
         guesses_from guesses_open guesses_until hunt next opened payout position profit returned
-        start_cost version worst setting is_picked chart slots payouts""",
+        start_cost version worst setting is_picked chart slots payouts
+        applied refused tier reporter purpose""",
 }
 JSON_KEYS: Mapping[str, Holds] = {key: what for what, keys in _KEYS.items() for key in keys.split()}
 """What the keys of our JSON hold: events, payloads, audit entries. A key that is not here, as in

@@ -25,7 +25,7 @@ _NOBODYS = {
         kick_unverified_deliveries.kind
         kick_subscriptions.kind kick_subscriptions.trouble kick_unsent_lines.reason
         twitch_subscriptions.kind twitch_subscriptions.trouble twitch_sockets.reason
-        twitch_accounts.scopes
+        twitch_accounts.scopes streamelements_operations.purpose streamelements_operations.reason
         kick_webhook_log.kind kick_webhook_log.outcome outbox_messages.service
         outbox_messages.kind outbox_messages.error guild_audit_log.action guild_settings.key
         people_link_attempts.outcome people_link_log.reason people_panels.trouble
@@ -35,7 +35,7 @@ _NOBODYS = {
         guild_permissions.command_group overlays_keys.kind""",
     "a platform, a time zone": """
         guild_channels.platform people_viewers.platform people_links.platform
-        people_tombstones.platform slot_calls.platform wagers_accounts.platform
+        people_tombstones.platform slot_calls.platform streamelements_accounts.platform wagers_accounts.platform
         wagers_polls.platform watchtime_offline_checks.platform watchtime_days.platform
         watchtime_limits.time_zone watchtime_streams.platform""",
     "the server, its channel and what an admin chose for it": """
@@ -47,7 +47,7 @@ _NOBODYS = {
         kick_feed_states.broadcaster_user_id kick_status_checks.broadcaster_user_id
         kick_subscriptions.broadcaster_user_id kick_review_items.channel_id
         twitch_subscriptions.broadcaster_user_id twitch_status.broadcaster_user_id
-        twitch_sockets.twitch_user_id
+        twitch_sockets.twitch_user_id streamelements_accounts.channel_id
         people_panels.emoji
         people_panels.channel_name raffle_periods.prize roles_rewards.name slot_calls.slot
         slot_calls.provider slot_calls.suggestion games.title games.folded_title games.provider
@@ -71,12 +71,14 @@ _NOBODYS = {
         kick_webhook_log.subscription_id outbox_messages.carried_by outbox_messages.lease
         outbox_messages.receipt roles_grants.number roles_checks.number wagers_changes.account_id
         wagers_changes.releases watchtime_adjustments.key raffle_entries.source_key
-        bonus_hunt_steps.before""",
+        bonus_hunt_steps.before streamelements_operations.key
+        streamelements_operation_lines.number""",
     "an amount": """
+        streamelements_operation_lines.delta streamelements_operation_lines.before
         raffle_balances.tickets raffle_draws.tickets raffle_entries.amount raffle_gifts.tickets
         raffle_rates.tickets raffle_source_totals.tickets""",
     "random, sealed or hashed": """
-        overlays_keys.sealed overlays_keys.digest
+        overlays_keys.sealed overlays_keys.digest streamelements_accounts.token
         slot_calls_picks.seed slot_calls_picks.snapshot slot_calls_picks.snapshot_hash
         slot_calls_picks.chain slot_calls_picks.randomness slot_calls_picks.signature
         games_catalogues.version slot_calls_panels.message bonus_hunts.message

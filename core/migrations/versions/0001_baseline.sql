@@ -707,6 +707,62 @@ COMMENT ON COLUMN kick_review_items.decided_by IS 'Discord id; 0: the feed is th
 
 ALTER TABLE kick_review_items ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE streamelements_accounts (
+	guild_id BIGINT NOT NULL, 
+	channel_id TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	platform TEXT NOT NULL, 
+	state TEXT NOT NULL, 
+	token TEXT NOT NULL, 
+	connected_by BIGINT NOT NULL, 
+	connected_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT streamelements_accounts_one_a_server PRIMARY KEY (guild_id), 
+	CONSTRAINT streamelements_accounts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT streamelements_accounts_state CHECK (state IN ('connected', 'reconnect'))
+);
+
+COMMENT ON COLUMN streamelements_accounts.channel_id IS 'StreamElements'' id: 24 hexadecimal digits';
+
+COMMENT ON COLUMN streamelements_accounts.platform IS 'of the channel, such as twitch';
+
+COMMENT ON COLUMN streamelements_accounts.state IS 'connected, or reconnect: the token is not accepted any more';
+
+COMMENT ON COLUMN streamelements_accounts.token IS 'the JWT, encrypted; empty in the state reconnect';
+
+ALTER TABLE streamelements_accounts ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE streamelements_operations (
+	guild_id BIGINT NOT NULL, 
+	number BIGINT GENERATED ALWAYS AS IDENTITY, 
+	key TEXT NOT NULL, 
+	purpose TEXT NOT NULL, 
+	queued_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	try_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	state TEXT NOT NULL, 
+	attempts INTEGER NOT NULL, 
+	reason TEXT NOT NULL, 
+	settled_at TIMESTAMP WITH TIME ZONE, 
+	decided_by BIGINT, 
+	CONSTRAINT streamelements_operations_key PRIMARY KEY (guild_id, number), 
+	CONSTRAINT streamelements_operations_once UNIQUE (guild_id, key), 
+	CONSTRAINT streamelements_operations_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT streamelements_operations_state CHECK (state IN ('waiting', 'sending', 'applied', 'refused', 'unclear'))
+);
+
+CREATE INDEX streamelements_operations_open ON streamelements_operations (try_at) WHERE state IN ('waiting', 'sending');
+
+COMMENT ON COLUMN streamelements_operations.key IS 'of whoever wants it; the same key is one operation';
+
+COMMENT ON COLUMN streamelements_operations.purpose IS 'for admins, such as `Stakes of heist 12`';
+
+COMMENT ON COLUMN streamelements_operations.try_at IS 'not before';
+
+COMMENT ON COLUMN streamelements_operations.reason IS 'why it waits, is refused or unclear';
+
+COMMENT ON COLUMN streamelements_operations.decided_by IS 'the admin who settled it';
+
+ALTER TABLE streamelements_operations ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE twitch_accounts (
 	guild_id BIGINT NOT NULL, 
 	role TEXT NOT NULL, 
@@ -1180,6 +1236,30 @@ COMMENT ON COLUMN privacy_requests.request_id IS 'random';
 COMMENT ON COLUMN privacy_requests.subject IS 'who it was, encrypted';
 
 ALTER TABLE privacy_requests ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE streamelements_operation_lines (
+	guild_id BIGINT NOT NULL, 
+	number BIGINT NOT NULL, 
+	login TEXT NOT NULL, 
+	user_id BIGINT NOT NULL, 
+	delta BIGINT NOT NULL, 
+	before BIGINT, 
+	is_refused BOOLEAN NOT NULL, 
+	CONSTRAINT streamelements_operation_lines_once PRIMARY KEY (guild_id, number, user_id), 
+	CONSTRAINT streamelements_operation_lines_operation FOREIGN KEY(guild_id, number) REFERENCES streamelements_operations (guild_id, number)
+);
+
+COMMENT ON COLUMN streamelements_operation_lines.number IS 'of the operation';
+
+COMMENT ON COLUMN streamelements_operation_lines.login IS 'at the platform';
+
+COMMENT ON COLUMN streamelements_operation_lines.user_id IS 'at the platform';
+
+COMMENT ON COLUMN streamelements_operation_lines.before IS 'the balance just before the call';
+
+COMMENT ON COLUMN streamelements_operation_lines.is_refused IS 'the balance did not suffice, so it was left out of the call';
+
+ALTER TABLE streamelements_operation_lines ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE people_links (
 	guild_id BIGINT NOT NULL, 
