@@ -15,8 +15,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("guilds",),
     ("drand", "kick", "shuffle", "streamelements", "twitch"),
     ("draws", "games", "logins", "people"),
-    ("wagers", "bonus_hunt", "watchtime"),
-    ("raffle", "roles", "slot_calls"),
+    ("wagers", "bonus_hunt", "tiers", "watchtime"),
+    ("points", "raffle", "roles", "slot_calls"),
     ("overlays", "health", "help", "privacy", "settings", "dashboard"),
 )
 """Lowest first."""

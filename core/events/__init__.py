@@ -202,6 +202,7 @@ class SubGifted(_ChannelEvent):
         giftee_name: the name that it sent instead, or "".
         drop: the same for all that the gifter gave at that instant.
         expires_at: as sent; Kick is days off here, so build nothing on it.
+        tier: "1000", "2000" or "3000" on Twitch.
     """
 
     gifter: Person | None
@@ -209,15 +210,17 @@ class SubGifted(_ChannelEvent):
     giftee_name: str = ""
     drop: str
     expires_at: datetime | None = None
+    tier: str = ""
     source: Source = "webhook"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionStarted(_ChannelEvent):
-    """Somebody subscribed. `key` is subscriber and instant."""
+    """Somebody subscribed. `key` is subscriber and instant; `tier` as in `SubGifted`."""
 
     subscriber: Person
     months: int = 1
+    tier: str = ""
     source: Source = "webhook"
 
 
@@ -228,7 +231,40 @@ class SubscriptionRenewed(_ChannelEvent):
 
     subscriber: Person
     months: int
+    tier: str = ""
     source: Source = "webhook"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionEnded(_ChannelEvent):
+    """Somebody is no subscriber any more."""
+
+    subscriber: Person
+
+
+Reporter = Literal["gift", "notice", "streamelements", "widget"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriberReported(Event):
+    """Somebody is said to be a subscriber. It counts nowhere: the subscription itself, or the gift,
+    has an event of its own.
+
+    Attributes:
+        user_id: the platform's, None where it was left out.
+        login: lower case, or "".
+        name: as they write it.
+        tier: "prime", "1000", "2000", "3000", or "subscriber" where it is not known.
+        reporter: who says so: Twitch of a receiver of a gift, Twitch's notice in chat (which tells
+            Prime from tier 1), StreamElements, or its widget in OBS.
+    """
+
+    platform: str
+    user_id: int | None
+    login: str
+    name: str
+    tier: str
+    reporter: Reporter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -418,28 +454,56 @@ class StreamElementsSettled(Event):
     """What became of a bulk change of points at StreamElements is known. `key` is the operation's.
 
     Attributes:
-        applied: the platform's ids of those whose balance was changed.
-        refused: of those whose balance was not.
+        applied: the references of the changes that were made.
+        refused: of those that were not.
+        too_little: those of the refused whose balance did not suffice.
     """
 
     applied: tuple[int, ...]
     refused: tuple[int, ...]
+    too_little: tuple[int, ...] = ()
+
+
+# -- points ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SubscriberReported(Event):
-    """StreamElements told of a subscriber, which the platform itself may have done as well.
+class PointsMoved(Event):
+    """A provider of points has done an operation of a game that was pending; what became of each
+    viewer says `core.points.providers.find_moved`. `key` is the operation's."""
+
+    game: str
+    round: int
+    kind: Literal["take", "pay", "refund"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointsSpent(Event):
+    """A viewer has bought something that a feature offers for points. The feature delivers it, or
+    publishes `PointsPurchaseRefused`.
 
     Attributes:
-        user_id: the platform's, None where it was left out.
-        login: lower case.
-        tier: "prime", "1000", "2000", "3000", or "subscriber" where it is not known.
-        reporter: who told: the Astro socket, or the widget in OBS.
+        offer: its key, such as `raffle.tickets`.
+        quantity: how many units.
+        points: what was paid in all.
+        wish: what the viewer asked for with it, where the offer wants that; else "".
     """
 
-    platform: str
-    user_id: int | None
-    login: str
-    name: str
-    tier: str
-    reporter: Literal["streamelements", "widget"]
+    viewer_id: int
+    offer: str
+    quantity: int
+    points: int
+    wish: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointsPurchaseRefused(Event):
+    """What was bought cannot be delivered: the points go back. `key` is that of the `PointsSpent`.
+
+    Attributes:
+        viewer_id: who bought it.
+        reason: for the viewer, in the server's language.
+    """
+
+    viewer_id: int
+    reason: str

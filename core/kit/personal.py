@@ -70,7 +70,7 @@ _KEYS: Mapping[Holds, str] = {
     "key": "drop key of subject",
     "text": """
         actor_picture content deletes edits message profile_picture reason text title user_input
-        what why""",
+        what why wish""",
     "json": """
         actor before by after gifter follower moderator raider redeemer sender subscriber
         target""",
@@ -85,10 +85,11 @@ _KEYS: Mapping[Holds, str] = {
         scope seconds server since skipped slot source started_at starts_at state status take_back
         tickets total total_before evidence until viewer_id viewers way window winners
         with_beacon bet command enabled win calls provider replaced_by rows suggestion
-        waiting average best bonus break_even cost currency earlier finished_at guesses
+        waiting average best bonus game offer points quantity symbol plural balance
+        break_even cost currency earlier finished_at guesses
         guesses_from guesses_open guesses_until hunt next opened payout position profit returned
         start_cost version worst setting is_picked chart slots payouts
-        applied refused tier reporter purpose""",
+        applied refused too_little tier reporter purpose""",
 }
 JSON_KEYS: Mapping[str, Holds] = {key: what for what, keys in _KEYS.items() for key in keys.split()}
 """What the keys of our JSON hold: events, payloads, audit entries. A key that is not here, as in

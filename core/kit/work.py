@@ -71,6 +71,7 @@ class Lock(StrEnum):
     WAGERS = "wagers"
     ROLES = "roles"
     RAFFLES = "raffles"
+    POINTS = "points"
     KICK_CHANNEL = "kick_channel"
 
 

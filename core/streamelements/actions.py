@@ -1,6 +1,6 @@
 """What one can do with a server's StreamElements account and its points, inside a transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, select
 
@@ -96,7 +96,7 @@ def count_open(work: Work) -> int:
 
 def queue_changes(work: Work, key: str, purpose: str, changes: Sequence[Change]) -> bool:
     """Queue one call that changes these balances; `StreamElementsSettled` with this key tells what
-    became of it. False if the key was queued before. It waits while StreamElements is not connected.
+    became of it. False if the key was queued before. It waits until StreamElements is connected.
 
     Args:
         purpose: what it is for, as admins read it.
@@ -108,7 +108,11 @@ def queue_changes(work: Work, key: str, purpose: str, changes: Sequence[Change])
     work.flush()
     for one in changes:
         line = BulkLine(
-            number=operation.number, login=one.login, user_id=one.user_id, delta=one.delta
+            number=operation.number,
+            login=one.login,
+            user_id=one.user_id,
+            delta=one.delta,
+            references=list(one.references),
         )
         work.add(line)
     return True
@@ -185,10 +189,15 @@ def settle(work: Work, number: int, verdict: Verdict, reason: str = "") -> None:
             key=operation.key,
             guild_id=work.guild_id,
             at=work.now,
-            applied=tuple(one.user_id for one in lines if applied and not one.is_refused),
-            refused=tuple(one.user_id for one in lines if not applied or one.is_refused),
+            applied=_references(one for one in lines if applied and not one.is_refused),
+            refused=_references(one for one in lines if not applied or one.is_refused),
+            too_little=_references(one for one in lines if one.is_refused),
         ),
     )
+
+
+def _references(lines: Iterable[BulkLine]) -> tuple[int, ...]:
+    return tuple(one for line in lines for one in line.references)
 
 
 def decide(work: Work, number: int, *, applied: bool) -> str:

@@ -59,15 +59,11 @@ def reconnect(payload: Mapping[str, Any]) -> Rendered:
 
 def unclear(payload: Mapping[str, Any]) -> discord.Embed:
     """To the admins. Payload: `number`, `purpose`, `count`, `total`."""
-    body = plural(
-        "**{purpose}**: a change of {total} points for {count} viewer was sent, but StreamElements "
-        "did not answer, and the balances do not tell.",
-        "**{purpose}**: a change of {total} points for {count} viewers was sent, but "
-        "StreamElements did not answer, and the balances do not tell.",
-        payload["count"],
-    ).format(
-        purpose=safe(payload["purpose"]), total=f"{payload['total']:+,}", count=payload["count"]
-    )
+    viewers = plural("{count} viewer", "{count} viewers", payload["count"])
+    body = _(
+        "**{purpose}**: {total} points for {viewers} were sent, but StreamElements did not answer, "
+        "and the balances do not tell whether they arrived."
+    ).format(purpose=safe(payload["purpose"]), total=f"{payload['total']:+,}", viewers=viewers)
     todo = _(
         "Look at a viewer's points on StreamElements, then press a button. It is never repeated by "
         "itself."

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     ForeignKeyConstraint,
     Identity,
@@ -95,6 +96,9 @@ class BulkLine(GuildRecord, kw_only=True):
         info=holds("number", stays=_ACCOUNTING), comment="at the platform"
     )
     delta: Mapped[int] = mapped_column(BigInteger)
+    references: Mapped[list[int]] = mapped_column(
+        ARRAY(BigInteger), comment="of whoever wants it, such as viewer ids"
+    )
     before: Mapped[int | None] = mapped_column(
         BigInteger, default=None, comment="the balance just before the call"
     )

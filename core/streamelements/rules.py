@@ -20,11 +20,13 @@ class Change:
         login: their name at the platform, in lower case.
         user_id: at the platform.
         delta: in points; below zero takes them away.
+        references: of whoever wants it, such as viewer ids; they come back with the event.
     """
 
     login: str
     user_id: int
     delta: int
+    references: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

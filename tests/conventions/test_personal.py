@@ -25,7 +25,8 @@ _NOBODYS = {
         kick_unverified_deliveries.kind
         kick_subscriptions.kind kick_subscriptions.trouble kick_unsent_lines.reason
         twitch_subscriptions.kind twitch_subscriptions.trouble twitch_sockets.reason
-        twitch_accounts.scopes streamelements_operations.purpose streamelements_operations.reason
+        twitch_accounts.scopes streamelements_operations.purpose
+        streamelements_operations.reason
         kick_webhook_log.kind kick_webhook_log.outcome outbox_messages.service
         outbox_messages.kind outbox_messages.error guild_audit_log.action guild_settings.key
         people_link_attempts.outcome people_link_log.reason people_panels.trouble
@@ -35,7 +36,8 @@ _NOBODYS = {
         guild_permissions.command_group overlays_keys.kind""",
     "a platform, a time zone": """
         guild_channels.platform people_viewers.platform people_links.platform
-        people_tombstones.platform slot_calls.platform streamelements_accounts.platform wagers_accounts.platform
+        people_tombstones.platform slot_calls.platform
+        streamelements_accounts.platform wagers_accounts.platform
         wagers_polls.platform watchtime_offline_checks.platform watchtime_days.platform
         watchtime_limits.time_zone watchtime_streams.platform""",
     "the server, its channel and what an admin chose for it": """
@@ -72,7 +74,7 @@ _NOBODYS = {
         outbox_messages.receipt roles_grants.number roles_checks.number wagers_changes.account_id
         wagers_changes.releases watchtime_adjustments.key raffle_entries.source_key
         bonus_hunt_steps.before streamelements_operations.key
-        streamelements_operation_lines.number""",
+        streamelements_operation_lines.number streamelements_operation_lines.references""",
     "an amount": """
         streamelements_operation_lines.delta streamelements_operation_lines.before
         raffle_balances.tickets raffle_draws.tickets raffle_entries.amount raffle_gifts.tickets

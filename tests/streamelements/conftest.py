@@ -42,7 +42,7 @@ class Desk:
         return bulk.connect(self.services, GUILD, token, ADMIN)
 
     def queue(self, key: str, **deltas: int) -> bool:
-        changes = [Change(login, number, d) for number, (login, d) in enumerate(deltas.items(), 1)]
+        changes = [Change(login, n, d, (n,)) for n, (login, d) in enumerate(deltas.items(), 1)]
         with self.services.work_in(GUILD) as work:
             return actions.queue_changes(work, key, f"Test of {key}", changes)
 

@@ -49,5 +49,5 @@ def test_connect_check_decide_and_disconnect(site: Site, site_sandbox: Sandbox) 
 def test_admins_read_what_is_at_stake() -> None:
     payload = {"number": 4, "purpose": "Stakes of *heist* 12", "count": 3, "total": -1200}
     body = messages.unclear(payload).description or ""
-    assert "a change of -1,200 points for 3 viewers" in body
+    assert "-1,200 points for 3 viewers" in body
     assert r"\*heist\*" in body

@@ -1052,6 +1052,65 @@ COMMENT ON COLUMN watchtime_limits.time_zone IS 'whose midnights make the days';
 
 ALTER TABLE watchtime_limits ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE points_flows (
+	guild_id BIGINT NOT NULL, 
+	account TEXT NOT NULL, 
+	day DATE NOT NULL, 
+	given BIGINT NOT NULL, 
+	taken BIGINT NOT NULL, 
+	CONSTRAINT points_flows_once PRIMARY KEY (guild_id, account, day), 
+	CONSTRAINT points_flows_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN points_flows.day IS 'in the server''s time zone then';
+
+ALTER TABLE points_flows ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_seasons (
+	guild_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	started_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	ended_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT points_seasons_numbered PRIMARY KEY (guild_id, number), 
+	CONSTRAINT points_seasons_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN points_seasons.number IS 'counts up within the server';
+
+ALTER TABLE points_seasons ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_rates (
+	guild_id BIGINT NOT NULL, 
+	valid_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+	per_hour INTEGER NOT NULL, 
+	CONSTRAINT points_rates_one_at_a_time PRIMARY KEY (guild_id, valid_from), 
+	CONSTRAINT points_rates_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+ALTER TABLE points_rates ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_operations (
+	guild_id BIGINT NOT NULL, 
+	key TEXT NOT NULL, 
+	game TEXT NOT NULL, 
+	round BIGINT NOT NULL, 
+	kind TEXT NOT NULL, 
+	provider TEXT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	done_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT points_operations_once PRIMARY KEY (guild_id, key), 
+	CONSTRAINT points_operations_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT points_operations_kind CHECK (kind IN ('take', 'pay', 'refund'))
+);
+
+CREATE INDEX points_operations_of_round ON points_operations (guild_id, game, round);
+
+COMMENT ON COLUMN points_operations.key IS 'natural key, done once';
+
+COMMENT ON COLUMN points_operations.done_at IS 'empty while the provider has not answered';
+
+ALTER TABLE points_operations ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE raffle_periods (
 	guild_id BIGINT NOT NULL, 
 	number INTEGER NOT NULL, 
@@ -1243,6 +1302,7 @@ CREATE TABLE streamelements_operation_lines (
 	login TEXT NOT NULL, 
 	user_id BIGINT NOT NULL, 
 	delta BIGINT NOT NULL, 
+	"references" BIGINT[] NOT NULL, 
 	before BIGINT, 
 	is_refused BOOLEAN NOT NULL, 
 	CONSTRAINT streamelements_operation_lines_once PRIMARY KEY (guild_id, number, user_id), 
@@ -1254,6 +1314,8 @@ COMMENT ON COLUMN streamelements_operation_lines.number IS 'of the operation';
 COMMENT ON COLUMN streamelements_operation_lines.login IS 'at the platform';
 
 COMMENT ON COLUMN streamelements_operation_lines.user_id IS 'at the platform';
+
+COMMENT ON COLUMN streamelements_operation_lines."references" IS 'of whoever wants it, such as viewer ids';
 
 COMMENT ON COLUMN streamelements_operation_lines.before IS 'the balance just before the call';
 
@@ -1451,6 +1513,22 @@ COMMENT ON COLUMN bonus_hunts.version IS 'counts the changes';
 
 ALTER TABLE bonus_hunts ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE tiers_known (
+	guild_id BIGINT NOT NULL, 
+	source TEXT NOT NULL, 
+	tier TEXT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT tiers_known_one_a_source PRIMARY KEY (guild_id, viewer_id, source), 
+	CONSTRAINT tiers_known_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT tiers_known_source CHECK (source IN ('list', 'event', 'notice', 'streamelements', 'widget')), 
+	CONSTRAINT tiers_known_tier CHECK (tier IN ('none', 'subscriber', 'prime', '1000', '2000', '3000'))
+);
+
+CREATE INDEX tiers_known_by_age ON tiers_known (guild_id, at);
+
+ALTER TABLE tiers_known ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE watchtime_days (
 	guild_id BIGINT NOT NULL, 
 	viewer_id BIGINT NOT NULL, 
@@ -1541,6 +1619,126 @@ COMMENT ON COLUMN watchtime_totals.watched IS 'never below zero, also when a str
 COMMENT ON COLUMN watchtime_totals.step IS 'a coarse measure of watched that never falls while it rises; 0 where that is 0';
 
 ALTER TABLE watchtime_totals ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_entries (
+	guild_id BIGINT NOT NULL, 
+	id BIGINT GENERATED ALWAYS AS IDENTITY, 
+	key TEXT NOT NULL, 
+	part INTEGER NOT NULL, 
+	account TEXT NOT NULL, 
+	bucket TEXT NOT NULL, 
+	amount BIGINT NOT NULL, 
+	season INTEGER NOT NULL, 
+	day DATE NOT NULL, 
+	reason TEXT DEFAULT '' NOT NULL, 
+	actor BIGINT, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	posted_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT points_entries_key PRIMARY KEY (guild_id, id), 
+	CONSTRAINT points_entries_once UNIQUE (guild_id, key, part), 
+	CONSTRAINT points_entries_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT points_entries_bucket CHECK (bucket IN ('earned', 'won', 'paid')), 
+	CONSTRAINT points_entries_amount CHECK (amount <> 0)
+);
+
+CREATE INDEX points_entries_by_account ON points_entries (guild_id, account, season);
+
+CREATE INDEX points_entries_of_viewer ON points_entries (guild_id, viewer_id, id);
+
+COMMENT ON COLUMN points_entries.key IS 'natural key of the cause, counted once';
+
+COMMENT ON COLUMN points_entries.part IS 'counts from 0 where one cause moves points of several buckets or accounts';
+
+COMMENT ON COLUMN points_entries.account IS 'the house account, such as watchtime or heist';
+
+COMMENT ON COLUMN points_entries.amount IS 'of the viewer; negative takes away';
+
+COMMENT ON COLUMN points_entries.day IS 'in the server''s time zone then';
+
+COMMENT ON COLUMN points_entries.actor IS 'Discord id of the admin, if one did it';
+
+ALTER TABLE points_entries ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_balances (
+	guild_id BIGINT NOT NULL, 
+	bucket TEXT NOT NULL, 
+	points BIGINT NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT points_balances_once PRIMARY KEY (guild_id, viewer_id, bucket), 
+	CONSTRAINT points_balances_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT points_balances_bucket CHECK (bucket IN ('earned', 'won', 'paid')), 
+	CONSTRAINT points_balances_never_below_zero CHECK (points >= 0)
+)
+ WITH (fillfactor = 70);
+
+COMMENT ON COLUMN points_balances.points IS 'the sum of the entries';
+
+ALTER TABLE points_balances ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_totals (
+	guild_id BIGINT NOT NULL, 
+	account TEXT NOT NULL, 
+	points BIGINT NOT NULL, 
+	entries INTEGER NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT points_totals_once PRIMARY KEY (guild_id, viewer_id, account), 
+	CONSTRAINT points_totals_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
+)
+ WITH (fillfactor = 70);
+
+COMMENT ON COLUMN points_totals.points IS 'the sum of the entries';
+
+COMMENT ON COLUMN points_totals.entries IS 'how many there are';
+
+ALTER TABLE points_totals ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_moves (
+	guild_id BIGINT NOT NULL, 
+	key TEXT NOT NULL, 
+	amount BIGINT NOT NULL, 
+	state TEXT NOT NULL, 
+	reason TEXT, 
+	day DATE NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT points_moves_once PRIMARY KEY (guild_id, key, viewer_id), 
+	CONSTRAINT points_moves_operation FOREIGN KEY(guild_id, key) REFERENCES points_operations (guild_id, key), 
+	CONSTRAINT points_moves_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT points_moves_state CHECK (state IN ('pending', 'confirmed', 'refused')), 
+	CONSTRAINT points_moves_amount CHECK (amount > 0)
+);
+
+CREATE INDEX points_moves_of_day ON points_moves (guild_id, viewer_id, day);
+
+COMMENT ON COLUMN points_moves.key IS 'the operation''s';
+
+COMMENT ON COLUMN points_moves.reason IS 'of a refusal';
+
+COMMENT ON COLUMN points_moves.day IS 'on which it counts towards the loss limit';
+
+ALTER TABLE points_moves ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_limits (
+	guild_id BIGINT NOT NULL, 
+	daily_loss BIGINT, 
+	next_loss BIGINT, 
+	next_from DATE, 
+	break_until TIMESTAMP WITH TIME ZONE, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT points_limits_once PRIMARY KEY (guild_id, viewer_id), 
+	CONSTRAINT points_limits_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT points_limits_daily_loss CHECK (daily_loss >= 0)
+);
+
+COMMENT ON COLUMN points_limits.daily_loss IS 'the most that may be lost in games on a day';
+
+COMMENT ON COLUMN points_limits.next_loss IS 'the limit from next_from on; empty for none';
+
+COMMENT ON COLUMN points_limits.next_from IS 'a higher limit begins on the next day';
+
+COMMENT ON COLUMN points_limits.break_until IS 'takes part in no game until then';
+
+ALTER TABLE points_limits ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE raffle_announcements (
 	guild_id BIGINT NOT NULL, 

@@ -1,0 +1,296 @@
+"""Where points are kept, as games see it: our own ledger, or another service.
+
+A game names each operation with a natural key and calls `take`, `pay` or `refund` with its `Work`,
+in the transaction in which it changes its own state:
+
+    moved = take(work, Round("heist", 12), "heist:12:join:345", {345: 100})
+    if moved is None:
+        ...  # pending: wait for the event `PointsMoved` with this key
+    elif 345 in moved.refused:
+        ...  # moved.refused[345] says why
+
+Our own ledger answers at once and publishes no event. Another provider (StreamElements) puts the
+operation into its queue and answers later: `None` now, and then exactly one `PointsMoved`, whose
+handler reads `find_moved(work, event.key)`. Calling again with a key that is known does nothing and
+returns what became of it, or None while it is pending.
+
+Amounts are whole numbers above zero. Keys are unique within a server; begin them with the game's
+name. Locks: take the game's own lock before; these functions take `Lock.POINTS`.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from sqlalchemy import select
+
+from core.events import PointsMoved
+from core.guilds.actions import load_settings
+from core.inbox import actions as inbox
+from core.kit.work import Lock, Work
+from core.points import ledger, store
+from core.points.records import Kind, Move, MoveState, Operation, Reason
+from core.points.rules import PointsSettings, allocate, pay_out
+
+Amounts = Mapping[int, int]
+"""Viewer id -> points."""
+
+
+class Round(NamedTuple):
+    """A round of a game. Its stakes, payouts and refunds belong together: a payout returns the
+    stake to where it came from, and only what is above it is won."""
+
+    game: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The outcome of an operation: each of its viewers is in one of the two.
+
+    Attributes:
+        confirmed: viewer id -> points that were moved.
+        refused: viewer id -> why not. Only takes are refused by our own ledger; another provider
+            can also refuse a payout, of an account that it does not know.
+    """
+
+    key: str
+    confirmed: dict[int, int] = field(default_factory=dict)
+    refused: dict[int, Reason] = field(default_factory=dict)
+
+
+# -- what games use -------------------------------------------------------------------------------
+
+
+def is_on(work: Work) -> bool:
+    """Whether the server has points."""
+    return load_settings(work, PointsSettings).enabled
+
+
+def balance_of(work: Work, viewer_id: int) -> int | None:
+    """What a person has, over all their linked accounts; None if the provider would have to be
+    asked."""
+    return _provider(work).balance_of(work, viewer_id)
+
+
+def take(work: Work, round: Round, key: str, stakes: Amounts) -> Moved | None:
+    """Take stakes from viewers. Each is taken whole or refused; one refusal stops no other.
+
+    Excluded viewers, self-exclusion and the daily loss limit are checked here, for every provider.
+    Several accounts of one person are taken one after the other, in the order given.
+    """
+    known = _find(work, key)
+    if known is not None:
+        return _outcome(work, known)
+    accounts = store.list_accounts(work, stakes)
+    refused = _refuse_players(work, stakes, accounts)
+    wanted = {one: amount for one, amount in stakes.items() if one not in refused}
+    return _start(work, round, key, "take", wanted, refused, stakes)
+
+
+def pay(work: Work, round: Round, key: str, payouts: Amounts) -> Moved | None:
+    """Pay viewers what they get of a round, the stake included: who staked 100 and wins 130 is paid
+    130; who lost is not named."""
+    known = _find(work, key)
+    return _outcome(work, known) if known else _start(work, round, key, "pay", payouts)
+
+
+def refund(
+    work: Work, round: Round, key: str, viewer_ids: Collection[int] | None = None
+) -> Moved | None:
+    """Give confirmed stakes of a round back, of these viewers or of all, less what was paid or
+    refunded to them already. Stakes that are still pending are not touched: refund those when their
+    `PointsMoved` arrives."""
+    known = _find(work, key)
+    if known is not None:
+        return _outcome(work, known)
+    staked = store.list_open_stakes(work, *round)
+    wanted = {
+        one: amount
+        for one, amount in staked.items()
+        if amount > 0 and (viewer_ids is None or one in viewer_ids)
+    }
+    return _start(work, round, key, "refund", wanted)
+
+
+def find_moved(work: Work, key: str) -> Moved | None:
+    """What became of an operation; None while it is pending, or if there is none."""
+    operation = work.find(Operation, key)
+    return _outcome(work, operation) if operation else None
+
+
+# -- what providers implement ---------------------------------------------------------------------
+
+
+class Provider(Protocol):
+    """Keeps points. One object serves all servers."""
+
+    def balance_of(self, work: Work, viewer_id: int) -> int | None:
+        """What a person has; None if that is not known without asking the service."""
+
+    def move(self, work: Work, operation: Operation, amounts: Amounts) -> Moved | None:
+        """Do it now, or queue it and return None; then call `settle` once, when it is certain which
+        viewers were moved. `amounts` is never empty. Nobody holds less than before if the
+        transaction is rolled back: talk to the service after the commit."""
+
+
+PROVIDERS: dict[str, Provider] = {}
+"""Setting `points.provider` -> the provider. `core.points.feature` fills it."""
+
+
+def settle(work: Work, key: str, refused: Mapping[int, Reason] | None = None) -> None:
+    """A provider has done an operation that was pending, except for these viewers. Publishes
+    `PointsMoved`; calling it again does nothing."""
+    work.lock(Lock.POINTS)
+    operation = work.find(Operation, key)
+    if operation is None or operation.done_at is not None:
+        return
+    refused = refused or {}
+    operation.done_at = work.now
+    for move in work.scalars(select(Move).where(Move.key == key, Move.state == "pending")):
+        reason = refused.get(move.viewer_id)
+        move.state, move.reason = ("refused", reason) if reason else ("confirmed", None)
+    event = PointsMoved(
+        key=key,
+        guild_id=work.guild_id,
+        at=work.now,
+        game=operation.game,
+        round=operation.round,
+        kind=operation.kind,
+    )
+    inbox.publish(work.tx, event)
+
+
+# -- operations -----------------------------------------------------------------------------------
+
+
+def _provider(work: Work) -> Provider:
+    return PROVIDERS[load_settings(work, PointsSettings).provider]
+
+
+def _find(work: Work, key: str) -> Operation | None:
+    work.lock(Lock.POINTS)
+    return work.find(Operation, key)
+
+
+def _outcome(work: Work, operation: Operation) -> Moved | None:
+    if operation.done_at is None:
+        return None
+    moved = Moved(operation.key)
+    for move in work.scalars(select(Move).where(Move.key == operation.key)):
+        if move.state == "confirmed":
+            moved.confirmed[move.viewer_id] = move.amount
+        else:
+            moved.refused[move.viewer_id] = move.reason or "provider"
+    return moved
+
+
+def _refuse_players(
+    work: Work, stakes: Amounts, accounts: Mapping[int, tuple[int, ...]]
+) -> dict[int, Reason]:
+    """Who may not play, or not for so much. Earlier stakes of a person count first."""
+    everybody = {one for theirs in accounts.values() for one in theirs}
+    excluded = store.list_excluded(work, everybody)
+    limits = store.list_limits(work, everybody)
+    day = ledger.today(work)
+    lost = store.list_lost(work, everybody, day) if limits else {}
+    refused: dict[int, Reason] = {}
+    for viewer_id, amount in stakes.items():
+        theirs = accounts[viewer_id]
+        set_by_them = [limits[one] for one in theirs if one in limits]
+        losses = [one.loss_on(day) for one in set_by_them]
+        limit = min((one for one in losses if one is not None), default=None)
+        at_risk = amount + sum(lost.get(one, 0) for one in theirs)
+        if not excluded.isdisjoint(theirs):
+            refused[viewer_id] = "excluded"
+        elif any(one.break_until and one.break_until > work.now for one in set_by_them):
+            refused[viewer_id] = "break"
+        elif limit is not None and at_risk > limit:
+            refused[viewer_id] = "limit"
+        else:
+            lost[viewer_id] = lost.get(viewer_id, 0) + amount
+    return refused
+
+
+def _start(
+    work: Work,
+    round: Round,
+    key: str,
+    kind: Kind,
+    wanted: Amounts,
+    refused: Mapping[int, Reason] | None = None,
+    asked: Amounts | None = None,
+) -> Moved | None:
+    assert all(amount > 0 for amount in (asked or wanted).values()), "amounts are above zero"
+    provider = load_settings(work, PointsSettings).provider
+    operation = Operation(
+        key=key, game=round.game, round=round.number, kind=kind, provider=provider, at=work.now
+    )
+    work.add(operation)
+    work.flush()
+    refused = dict(refused or {})
+    moved: Moved | None = Moved(key)
+    if wanted:
+        moved = PROVIDERS[provider].move(work, operation, wanted)
+    if moved is not None:
+        moved = Moved(key, moved.confirmed, {**refused, **moved.refused})
+        operation.done_at = work.now
+    store.add_moves(
+        work,
+        key,
+        ledger.today(work),
+        [
+            (viewer_id, amount, *_state(viewer_id, refused, moved))
+            for viewer_id, amount in (asked or wanted).items()
+        ],
+    )
+    return moved
+
+
+def _state(
+    viewer_id: int, refused: Mapping[int, Reason], moved: Moved | None
+) -> tuple[MoveState, Reason | None]:
+    reason = refused.get(viewer_id) if moved is None else moved.refused.get(viewer_id)
+    if reason:
+        return "refused", reason
+    return ("pending" if moved is None else "confirmed"), None
+
+
+# -- our own ledger -------------------------------------------------------------------------------
+
+
+class OwnLedger:
+    """The provider that answers at once. Each viewer's entries have the key `operation:viewer`."""
+
+    def balance_of(self, work: Work, viewer_id: int) -> int | None:
+        (theirs,) = store.list_accounts(work, [viewer_id]).values()
+        return sum(store.get_balances(work, theirs).values())
+
+    def move(self, work: Work, operation: Operation, amounts: Amounts) -> Moved | None:
+        moved = Moved(operation.key)
+        new: list[ledger.NewEntry] = []
+        if operation.kind == "take":
+            accounts = store.list_accounts(work, amounts)
+            everybody = {one for theirs in accounts.values() for one in theirs}
+            balances = dict(store.get_balances(work, everybody))
+            for viewer_id, amount in amounts.items():
+                parts = allocate(balances, accounts[viewer_id], amount)
+                if parts is None:
+                    moved.refused[viewer_id] = "balance"
+                    continue
+                for account, bucket, taken in parts:
+                    balances[account, bucket] -= taken
+                new += ledger.entries_for(f"{operation.key}:{viewer_id}", parts, -1)
+                moved.confirmed[viewer_id] = amount
+        else:
+            staked = store.list_staked(work, operation.game, operation.round)
+            for viewer_id, amount in amounts.items():
+                theirs = staked[viewer_id].parts if viewer_id in staked else {}
+                parts = pay_out(theirs, viewer_id, amount)
+                new += ledger.entries_for(f"{operation.key}:{viewer_id}", parts, 1)
+                moved.confirmed[viewer_id] = amount
+        ledger.post(work, operation.game, new)
+        return moved
+
+
+PROVIDERS["own"] = OwnLedger()

@@ -1,0 +1,238 @@
+"""The ledger of points, what is cached beside it, and what viewers and admins have set."""
+
+from datetime import date, datetime
+from typing import Literal
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    PrimaryKeyConstraint,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.kit.personal import ADMINS_ANSWER, holds
+from core.kit.records import GuildRecord, MemberId, one_of
+from core.people.records import ViewerRecord, viewer_key
+
+Bucket = Literal["earned", "won", "paid"]
+"""Where points of a viewer come from: `won` in games, `paid` for with Kicks or bits, or `earned` in
+any other way."""
+
+Kind = Literal["take", "pay", "refund"]
+MoveState = Literal["pending", "confirmed", "refused"]
+
+Reason = Literal["balance", "limit", "break", "excluded", "provider"]
+"""Why points were not taken from a viewer: too few; their own daily loss limit; they take a break
+from games (self-exclusion); an admin has excluded them; the provider of points refused."""
+
+_PROOF = "points are proved by their entries"
+
+
+def _guild_key(name: str) -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name=name)
+
+
+class Entry(ViewerRecord, kw_only=True):
+    """Points that move between a house account and a viewer's account: a row is both legs of the
+    transfer, `amount` for the viewer and the same less for the house. Never changed or deleted."""
+
+    __tablename__ = "points_entries"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), init=False)
+    key: Mapped[str] = mapped_column(comment="natural key of the cause, counted once")
+    part: Mapped[int] = mapped_column(
+        comment="counts from 0 where one cause moves points of several buckets or accounts"
+    )
+    account: Mapped[str] = mapped_column(comment="the house account, such as watchtime or heist")
+    bucket: Mapped[Bucket] = mapped_column(Text)
+    amount: Mapped[int] = mapped_column(BigInteger, comment="of the viewer; negative takes away")
+    season: Mapped[int]
+    day: Mapped[date] = mapped_column(comment="in the server's time zone then")
+    reason: Mapped[str] = mapped_column(
+        default="", server_default="", info=holds("text", stays=_PROOF)
+    )
+    actor: Mapped[MemberId | None] = mapped_column(
+        default=None,
+        comment="Discord id of the admin, if one did it",
+        info=holds("number", stays=ADMINS_ANSWER),
+    )
+    at: Mapped[datetime]
+    posted_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "id", name="points_entries_key"),
+        UniqueConstraint("guild_id", "key", "part", name="points_entries_once"),
+        viewer_key("points_entries_viewer"),
+        one_of("bucket", Bucket, name="points_entries_bucket"),
+        CheckConstraint("amount <> 0", name="points_entries_amount"),
+        Index("points_entries_of_viewer", "guild_id", "viewer_id", "id"),
+        Index("points_entries_by_account", "guild_id", "account", "season"),
+    )
+
+
+class Balance(ViewerRecord, kw_only=True):
+    """What an account has in a bucket. Of several linked accounts each has its own."""
+
+    __tablename__ = "points_balances"
+
+    bucket: Mapped[Bucket] = mapped_column(Text)
+    points: Mapped[int] = mapped_column(BigInteger, comment="the sum of the entries")
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "viewer_id", "bucket", name="points_balances_once"),
+        viewer_key("points_balances_viewer"),
+        one_of("bucket", Bucket, name="points_balances_bucket"),
+        CheckConstraint("points >= 0", name="points_balances_never_below_zero"),
+        {"postgresql_with": {"fillfactor": 70}},
+    )
+
+
+class AccountTotal(ViewerRecord, kw_only=True):
+    """What a viewer got from a house account in all, or paid to it."""
+
+    __tablename__ = "points_totals"
+
+    account: Mapped[str]
+    points: Mapped[int] = mapped_column(BigInteger, comment="the sum of the entries")
+    entries: Mapped[int] = mapped_column(comment="how many there are")
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "viewer_id", "account", name="points_totals_once"),
+        viewer_key("points_totals_viewer"),
+        {"postgresql_with": {"fillfactor": 70}},
+    )
+
+
+class Flow(GuildRecord, kw_only=True):
+    """What a house account gave to viewers on a day, and what it took. Its balance is the sum of
+    `taken - given`, so it is below zero by what viewers have from it."""
+
+    __tablename__ = "points_flows"
+
+    account: Mapped[str]
+    day: Mapped[date] = mapped_column(comment="in the server's time zone then")
+    given: Mapped[int] = mapped_column(BigInteger)
+    taken: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "account", "day", name="points_flows_once"),
+        _guild_key("points_flows_guild"),
+    )
+
+
+class Season(GuildRecord, kw_only=True):
+    """A time after which everybody begins with nothing again. The current one has no end."""
+
+    __tablename__ = "points_seasons"
+
+    number: Mapped[int] = mapped_column(comment="counts up within the server")
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "number", name="points_seasons_numbered"),
+        _guild_key("points_seasons_guild"),
+    )
+
+
+class WatchRate(GuildRecord, kw_only=True):
+    """How many points an hour of watching is worth, until the next rate."""
+
+    __tablename__ = "points_rates"
+
+    valid_from: Mapped[datetime]
+    per_hour: Mapped[int]
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "valid_from", name="points_rates_one_at_a_time"),
+        _guild_key("points_rates_guild"),
+    )
+
+
+# -- games ----------------------------------------------------------------------------------------
+
+
+class Operation(GuildRecord, kw_only=True):
+    """Points that a round of a game takes, pays or refunds in one go."""
+
+    __tablename__ = "points_operations"
+
+    key: Mapped[str] = mapped_column(comment="natural key, done once")
+    game: Mapped[str]
+    round: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[Kind] = mapped_column(Text)
+    provider: Mapped[str]
+    at: Mapped[datetime]
+    done_at: Mapped[datetime | None] = mapped_column(
+        default=None, comment="empty while the provider has not answered"
+    )
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "key", name="points_operations_once"),
+        _guild_key("points_operations_guild"),
+        one_of("kind", Kind, name="points_operations_kind"),
+        Index("points_operations_of_round", "guild_id", "game", "round"),
+    )
+
+
+class Move(ViewerRecord, kw_only=True):
+    """A viewer's part of an operation."""
+
+    __tablename__ = "points_moves"
+
+    key: Mapped[str] = mapped_column(comment="the operation's")
+    amount: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[MoveState] = mapped_column(Text)
+    reason: Mapped[Reason | None] = mapped_column(Text, default=None, comment="of a refusal")
+    day: Mapped[date] = mapped_column(comment="on which it counts towards the loss limit")
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "key", "viewer_id", name="points_moves_once"),
+        ForeignKeyConstraint(
+            ["guild_id", "key"],
+            ["points_operations.guild_id", "points_operations.key"],
+            name="points_moves_operation",
+        ),
+        viewer_key("points_moves_viewer"),
+        one_of("state", MoveState, name="points_moves_state"),
+        CheckConstraint("amount > 0", name="points_moves_amount"),
+        Index("points_moves_of_day", "guild_id", "viewer_id", "day"),
+    )
+
+
+class PlayLimit(ViewerRecord, kw_only=True):
+    """What a viewer has set for themselves. Of several linked accounts the strictest counts. It
+    holds for as long as they chose, so `/forgetme` leaves it with the pseudonym."""
+
+    __tablename__ = "points_limits"
+
+    daily_loss: Mapped[int | None] = mapped_column(
+        BigInteger, default=None, comment="the most that may be lost in games on a day"
+    )
+    next_loss: Mapped[int | None] = mapped_column(
+        BigInteger, default=None, comment="the limit from next_from on; empty for none"
+    )
+    next_from: Mapped[date | None] = mapped_column(
+        default=None, comment="a higher limit begins on the next day"
+    )
+    break_until: Mapped[datetime | None] = mapped_column(
+        default=None, comment="takes part in no game until then"
+    )
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "viewer_id", name="points_limits_once"),
+        viewer_key("points_limits_viewer"),
+        CheckConstraint("daily_loss >= 0", name="points_limits_daily_loss"),
+    )
+
+    def loss_on(self, day: date) -> int | None:
+        """The limit that holds on a day; None without one."""
+        if self.next_from is not None and day >= self.next_from:
+            return self.next_loss
+        return self.daily_loss

@@ -1,0 +1,201 @@
+"""From which points something is paid, what an hour of watching is worth, limits, and settings."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple
+
+from core.kit.guild_settings import GuildSettings, choice, number, switch, text
+from core.points.records import Bucket
+
+NAMES = ("points",)
+"""Of the command in the stream's chat, unless a server calls it something else."""
+
+MOST = 10**12
+"""Points that can be moved at once."""
+
+MOST_RATE = 1_000_000
+
+LONGEST_REASON = 200
+
+MICROSECOND = timedelta(microseconds=1)
+HOUR = timedelta(hours=1) // MICROSECOND
+
+ProviderName = Literal["own", "streamelements"]
+
+
+class PointsSettings(GuildSettings, feature="points"):
+    """What an admin can set."""
+
+    enabled: bool = switch(
+        "Whether this server has points. While they are off, nothing is earned or spent.",
+        default=False,
+        label="Points",
+    )
+    name: str = text("What a point is called.", default="point", label="Name of one")
+    plural: str = text("What several points are called.", default="points", label="Name of several")
+    symbol: str = text("An emoji or letters before amounts.", default="🪙", label="Symbol")
+    provider: ProviderName = choice(
+        "Who keeps the points: this bot, or StreamElements.",
+        ProviderName,
+        default="own",
+        label="Kept by",
+    )
+    per_hour: int = number(
+        "Points for each hour watched; a change counts for time watched from then on.",
+        default=60,
+        least=0,
+        most=MOST_RATE,
+        label="Per hour watched",
+    )
+    per_subscription: int = number(
+        "Points for a new or renewed subscription.",
+        default=500,
+        least=0,
+        most=MOST_RATE,
+        label="Per subscription",
+    )
+    per_gifted_sub: int = number(
+        "Points for each gifted sub, for whoever gives it.",
+        default=500,
+        least=0,
+        most=MOST_RATE,
+        label="Per gifted sub",
+    )
+    per_100_kicks: int = number(
+        "Points for 100 Kicks on Kick; smaller gifts count in part.",
+        default=100,
+        least=0,
+        most=MOST_RATE,
+        label="Per 100 Kicks",
+    )
+    per_100_bits: int = number(
+        "Points for 100 bits on Twitch; smaller cheers count in part.",
+        default=100,
+        least=0,
+        most=MOST_RATE,
+        label="Per 100 bits",
+    )
+    per_raid: int = number(
+        "Points for whoever raids the channel on Twitch.",
+        default=500,
+        least=0,
+        most=MOST_RATE,
+        label="Per raid",
+    )
+    raid_viewers: int = number(
+        "How many viewers a raid needs to earn points.",
+        default=2,
+        least=1,
+        most=100_000,
+        label="Smallest raid",
+        unit="viewers",
+    )
+    gifts: bool = switch(
+        "Whether viewers can give points to each other (`!give`).",
+        default=True,
+        label="Gifts between viewers",
+    )
+    gift_hours: int = number(
+        "Hours that giver and receiver must have watched, unless both have linked their account: "
+        "it keeps points of alternative accounts apart.",
+        default=10,
+        least=0,
+        most=10_000,
+        label="Watched before gifts",
+        unit="h",
+    )
+    gift_daily: int = number(
+        "The most that a viewer can give away on a day.",
+        default=10_000,
+        least=0,
+        most=10**9,
+        label="Gifts per day",
+    )
+    gift_cooldown: int = number(
+        "Seconds between two gifts of a viewer.",
+        default=30,
+        least=0,
+        most=86_400,
+        label="Cooldown of gifts",
+        unit="s",
+    )
+    public_page: bool = switch(
+        "Whether the leaderboard of points has a public web page.",
+        default=True,
+        label="Public leaderboard",
+    )
+
+
+# -- buckets --------------------------------------------------------------------------------------
+
+SPENDING_ORDER: tuple[Bucket, ...] = ("earned", "won", "paid")
+"""What may not buy everything is spent last."""
+
+
+class Part(NamedTuple):
+    """Points of one account in one bucket."""
+
+    viewer_id: int
+    bucket: Bucket
+    amount: int
+
+
+Balances = Mapping[tuple[int, Bucket], int]
+"""Viewer id and bucket -> points."""
+
+
+def allocate(
+    balances: Balances,
+    accounts: Sequence[int],
+    amount: int,
+    order: Sequence[Bucket] = SPENDING_ORDER,
+) -> list[Part] | None:
+    """From where an amount is taken: bucket by bucket, in each from the first account first; None
+    if there is not enough. Other buckets than those in `order` are not touched."""
+    parts: list[Part] = []
+    for bucket in order:
+        for account in accounts:
+            taken = min(amount, balances.get((account, bucket), 0))
+            if taken > 0:
+                parts.append(Part(account, bucket, taken))
+                amount -= taken
+    return None if amount else parts
+
+
+def pay_out(staked: Balances, viewer_id: int, amount: int) -> list[Part]:
+    """Where a payout goes: up to the stake, back to where that came from, to points that may not
+    buy everything first; what is above it is won."""
+    parts: list[Part] = []
+    for (account, bucket), points in sorted(
+        staked.items(), key=lambda one: (-SPENDING_ORDER.index(one[0][1]), one[0][0])
+    ):
+        returned = min(amount, points)
+        if returned > 0:
+            parts.append(Part(account, bucket, returned))
+            amount -= returned
+    return [*parts, Part(viewer_id, "won", amount)] if amount else parts
+
+
+def spendable(balances: Balances, accounts: Collection[int], buckets: Collection[Bucket]) -> int:
+    """How much the accounts have in these buckets."""
+    return sum(
+        points
+        for (account, bucket), points in balances.items()
+        if account in accounts and bucket in buckets
+    )
+
+
+# -- earning --------------------------------------------------------------------------------------
+
+Rate = tuple[datetime, int]
+"""How many points an hour is worth from then on, until the next rate."""
+
+
+def stretches(rates: Sequence[Rate], until: datetime) -> list[tuple[datetime, datetime, int]]:
+    """Start, end and points per hour, between one rate and the next."""
+    cuts = [*(valid_from for valid_from, _points in rates[1:]), until]
+    return [
+        (start, end, points)
+        for (start, points), end in zip(rates, cuts, strict=False)
+        if start < end and points
+    ]
