@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from benchmarks import (
     beside,
     draw,
+    eventsub,
     ingest,
     kick_feed,
     latency,
@@ -29,10 +30,12 @@ from benchmarks import (
     link_callback,
     overlays,
     pages,
+    points,
     raffle,
     role_update,
     slot_requests,
     translation,
+    vips,
     watchtime_credit,
     worker,
 )
@@ -62,6 +65,7 @@ def _on_a_database(run: Callable[[Database], Results]) -> Callable[[Ground], Res
 
 BENCHMARKS: Mapping[str, tuple[str, Callable[[Ground], Results]]] = {
     "ingest": ("Webhooks, against a bare route", ingest.run),
+    "eventsub": ("Twitch's EventSub, beside Kick's webhooks", eventsub.run),
     "worker": ("The inbox worker, against plain INSERTs", worker.run),
     "latency": ("From webhook to Discord (about a minute)", latency.run),
     "credit": ("The watchtime credit", _on_a_database(watchtime_credit.run)),
@@ -73,6 +77,8 @@ BENCHMARKS: Mapping[str, tuple[str, Callable[[Ground], Results]]] = {
     "raffle": ("Tickets, over a million entries", _on_a_database(raffle.run)),
     "draw": ("Freeze, draw and check a raffle", _on_a_database(draw.run)),
     "requests": ("Slot requests, among 10,000 games", _on_a_database(slot_requests.run)),
+    "points": ("Points of 10,000 viewers", _on_a_database(points.run)),
+    "vips": ("VIP on Twitch, from redemption to end", _on_a_database(vips.run)),
     "beside": ("Webhooks, beside visitors of the pages", beside.run),
     "overlays": ("Open overlays, beside webhooks", overlays.run),
     "pages": ("Every page of a large server", _on_a_database(pages.run)),

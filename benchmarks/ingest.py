@@ -97,12 +97,12 @@ def _turn(servers: Iterable[Product], requests: Path) -> Turn:
     return Turn(*(send_all(server.url + PATH, requests) for server in servers))
 
 
-def check_honest(database: Database, rounds: list[Round]) -> None:
+def check_honest(database: Database, rounds: list[Round], source: str = "kick.webhook") -> None:
     """Raise CannotRun unless exactly the webhooks that were answered are stored."""
     answered = sum(one.good for one in rounds)
     with database.begin() as tx:
-        count = text("SELECT count(*) FROM inbox_deliveries WHERE source = 'kick.webhook'")
-        written = tx.execute(count).scalar_one()
+        count = text("SELECT count(*) FROM inbox_deliveries WHERE source = :source")
+        written = tx.execute(count, {"source": source}).scalar_one()
     if not answered == written == sum(one.answered for one in rounds):
         raise CannotRun(f"{answered} webhooks were answered with 200, but {written} are written.")
 

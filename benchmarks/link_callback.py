@@ -27,7 +27,7 @@ from core.kit.services import Services
 from core.kit.settings import Settings
 from core.kit.web import edge
 from core.people.linking import actions
-from core.people.linking.actions import FLOW
+from core.people.linking.actions import FLOWS
 from core.people.linking.pages import pages
 from core.people.records import Link, LinkAttempt
 from sandbox.kick.driver import KickDriver
@@ -63,6 +63,7 @@ def run(database: Database) -> Results:
 
 def _ask(services: Services, number: int) -> str:
     attempt = LinkAttempt(
+        platform="kick",
         discord_id=MemberId(1 + number),
         discord_name=f"member {number}",
         discord_handle=f"member{number}",
@@ -72,7 +73,7 @@ def _ask(services: Services, number: int) -> str:
     )
     with services.work_in(GUILD, attempt.discord_id) as work:
         actions.open_attempt(work, attempt)
-    return FLOW.make_link(services.settings, attempt, attempt.discord_id)
+    return FLOWS["kick"].make_link(services.settings, attempt, attempt.discord_id)
 
 
 def _come_back(services: Services, kick: KickDriver, number: int) -> float:
@@ -105,11 +106,11 @@ def _browser(services: Services, number: int) -> FlaskClient:
 def _own_part(services: Services, number: int) -> float:
     """Seconds of the callback in which Kick has no part."""
     token = _ask(services, number).rsplit("/", 1)[1]
-    link = FLOW.links.read(services.settings, token, services.clock())
-    _address, state = FLOW.depart(services, link)
+    link = FLOWS["kick"].links.read(services.settings, token, services.clock())
+    _address, state = FLOWS["kick"].depart(services, link)
     person = Person(user_id=FIRST_KICK_USER + number, name=f"viewer{number}")
     began = perf_counter()
-    taken = FLOW.take(services, state)
+    taken = FLOWS["kick"].take(services, state)
     with services.work_in(taken.guild_id, taken.discord_id) as work:
         ended = actions.finish_attempt(work, taken.link_id, person)
     took = perf_counter() - began

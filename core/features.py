@@ -14,9 +14,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("inbox", "outbox"),
     ("guilds",),
     ("drand", "kick", "shuffle", "streamelements", "twitch"),
-    ("draws", "games", "logins", "people"),
+    ("api_tokens", "draws", "games", "logins", "people"),
     ("wagers", "bonus_hunt", "tiers", "watchtime"),
-    ("points", "raffle", "roles", "slot_calls"),
+    ("raffle", "roles", "slot_calls", "vips", "points"),
     ("overlays", "health", "help", "privacy", "settings", "dashboard"),
 )
 """Lowest first."""

@@ -23,6 +23,7 @@ from core.kit.database import Database
 from core.kit.work import Work as GuildWork
 from core.kit.work import run_in_guild
 from core.outbox import actions as outbox
+from core.people.store import list_persons, list_represented
 from core.raffle.draw import store as draw
 from core.raffle.ledger import earning, gifts
 from core.raffle.ledger import store as ledger
@@ -55,10 +56,13 @@ LAST_DAY = NOW - timedelta(days=1)
 MONTH = Stretch(datetime(2026, 3, 1, 3, tzinfo=UTC), datetime(2026, 4, 1, 3, tzinfo=UTC))
 
 # Every viewer is linked, was there on three days, has tickets, a role, gifts, wagers and a call.
+# Every tenth is another account of the person before them.
 FILL = """
     INSERT INTO guilds (guild_id, name) VALUES (:guild, 'Server');
     INSERT INTO people_viewers (guild_id, platform, platform_user_id, name, folded_name, named_at)
     SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, :now FROM generate_series(1, :n) n;
+    UPDATE people_viewers SET represented_by = viewer_id - 1
+     WHERE {here} AND platform_user_id % 10 = 0;
     INSERT INTO people_links (guild_id, discord_id, platform, viewer_id, linked_at)
     SELECT guild_id, platform_user_id, platform, viewer_id, :now FROM people_viewers WHERE {here};
 
@@ -319,14 +323,23 @@ def highest_roles_due(tx: Connection, guild_id: int) -> object:
 
 
 def left_out(tx: Connection, guild_id: int) -> None:
-    in_guild(draw.set_left_out, 1, viewer_ids(tx, guild_id))(tx, guild_id)
+    in_guild(draw.set_listed, 1, viewer_ids(tx, guild_id))(tx, guild_id)
+
+
+def follow_links(tx: Connection, guild_id: int) -> None:
+    persons = list_persons(tx, guild_id, viewer_ids(tx, guild_id))
+    watchtime_store.set_persons(tx, guild_id, persons, [])
 
 
 STEPS: dict[str, Step] = {
+    "follow links": follow_links,
+    "accounts that others represent": list_represented,
     "credit": credit,
     "credit within a limit": credit_within_a_limit,
     "drift of watchtime": lambda tx, _guild_id: watchtime_store.list_drift(tx),
-    "who is there": lambda tx, g: streams.count_present(tx, g, "kick", NOW - timedelta(minutes=1)),
+    "who is there": lambda tx, g: streams.count_present(
+        tx, g, ["kick"], NOW - timedelta(minutes=1)
+    ),
     "watched between": watched_between,
     "watched between, of many": watched_between_of_many,
     "page of the month": page_of_the_month,

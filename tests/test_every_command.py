@@ -118,10 +118,11 @@ def by_slash(discord: DiscordDriver, path: str, **options: Any) -> Json:
 
 
 def by_typing(discord: DiscordDriver, line: str) -> Json:
-    """In the other server, so that what somebody asks too often by slash can still be typed."""
+    """In the other server, so that what somebody asks too often by slash can still be typed; not in
+    `general`, where some commands let the bot post its log."""
     den = "Vera's Den"
-    asked = discord.message("vera", "general", line, guild=den)
-    return discord.wait_for("general", lambda one: one["author"] == "bot", after=asked, guild=den)
+    asked = discord.message("vera", "mods", line, guild=den)
+    return discord.wait_for("mods", lambda one: one["author"] == "bot", after=asked, guild=den)
 
 
 def words(said: Json) -> str:

@@ -159,7 +159,7 @@ def add_bonus(
 def add_typed(
     work: Work, game_title: str, bet_text: str, by: str = "", number: int | None = None
 ) -> Bonus:
-    """The same with a mention, a Discord id or a name on Kick of who asked for the game."""
+    """The same with a mention, a Discord id or a name in chat of who asked for the game."""
     viewer_id = people.find_person(work, by).viewer_id if by.strip() else None
     return add_bonus(work, game_title, bet_text, viewer_id, number)
 

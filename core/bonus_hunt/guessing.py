@@ -66,7 +66,7 @@ def guess_here(work: Work, text: str) -> tuple[Hunt, Decimal]:
     """
     viewer = people.find_own(work)
     if viewer is None:
-        raise Refusal(_("Link your Kick account first."), _("`/link` does that."))
+        raise Refusal(_("Link your account first."), _("`/link` does that."))
     if viewer.viewer_id in list_excluded(work):
         raise Refusal(_("You cannot take part."), _("A moderator can tell you why."))
     hunt = work.scalar(select(Hunt).where(IN_PROGRESS))

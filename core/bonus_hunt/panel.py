@@ -4,9 +4,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from core.bonus_hunt.records import Bonus, Guess, Hunt
+from core.bonus_hunt.records import Bonus, Hunt
 from core.bonus_hunt.rules import GUESS_NAMES
-from core.bonus_hunt.store import IN_PROGRESS, View, get_view
+from core.bonus_hunt.store import IN_PROGRESS, View, count_guesses, get_view
 from core.events import SettingChanged
 from core.guilds.actions import audit
 from core.guilds.chat_commands import key_of, names_of
@@ -59,7 +59,7 @@ def _payload(work: Work, hunt: Hunt) -> dict[str, Any]:
         "currency": hunt.currency,
         "cost": str(hunt.start_cost),
         "guesses_open": hunt.guesses_open,
-        "guesses": work.count(Guess.hunt == hunt.number) if hunt.guesses_until else 0,
+        "guesses": count_guesses(work, hunt.number) if hunt.guesses_until else 0,
         "command": names_of(work, GUESS_NAMES)[0],
         "total": found.total,
         "opened": found.opened,

@@ -13,6 +13,7 @@ from core.kit.amounts import show_amount
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.kit.work import Work
+from core.people.records import Viewer
 
 MOST_HUNTS = 50
 """Hunts in the history."""
@@ -101,9 +102,22 @@ def get_view(work: Work, number: int | None = None) -> View:
 
 
 def list_guesses(work: Work, number: int) -> Sequence[Guess]:
-    """The guesses about a hunt, the lowest first."""
-    theirs = select(Guess).where(Guess.hunt == number)
-    return work.scalars(theirs.order_by(Guess.amount, Guess.at)).all()
+    """The guesses about a hunt, the lowest first; of a person who guessed with several accounts the
+    last one."""
+    theirs = select(Guess, Viewer.person_id).join(Viewer, IS_GUESSER).where(Guess.hunt == number)
+    newest: dict[int, Guess] = {}
+    for guess, person_id in work.execute(theirs.order_by(Guess.at, Guess.viewer_id)):
+        newest[person_id] = guess
+    return sorted(newest.values(), key=lambda one: (one.amount, one.at))
+
+
+def count_guesses(work: Work, number: int) -> int:
+    """How many people have guessed."""
+    people = select(func.count(Viewer.person_id.distinct())).join(Guess, IS_GUESSER)
+    return work.scalar(people.where(Guess.hunt == number)) or 0
+
+
+IS_GUESSER = (Guess.guild_id == Viewer.guild_id) & (Guess.viewer_id == Viewer.viewer_id)
 
 
 @dataclass(frozen=True, slots=True)

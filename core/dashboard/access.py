@@ -1,7 +1,7 @@
 """Who is asking, and what they may do: checked against Discord on every request."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,13 +12,15 @@ from core.guilds import actions as guilds
 from core.guilds import store as guild_store
 from core.guilds.records import Guild
 from core.kit.database import cache_of
-from core.kit.discord_rest import DiscordGuild, DiscordMember, DiscordRest
+from core.kit.discord_rest import DiscordGuild, DiscordMember, DiscordRest, member_without_rights
 from core.kit.errors import Refusal
 from core.kit.guild_pages import GuildPages, Page, Person
+from core.kit.records import THE_BOT
 from core.kit.services import Services
 from core.kit.words import _
 from core.logins.actions import find_session
 from core.logins.records import WebSession
+from core.twitch.accounts.store import list_guilds_of
 
 TOKEN = "token"
 """Key of the login's token in the cookie."""
@@ -81,12 +83,13 @@ class Access:
             raise LoginNeeded
         return found
 
-    def rights(self, guild_id: int, discord_id: int) -> Rights | None:
+    def rights(self, guild_id: int, login: WebSession) -> Rights | None:
         """What they may do, or None if they are not in the guild, or the bot is not or does not
-        know it. Raises Outage."""
+        know it. A streamer who signed in with Twitch has no group, in the servers that they have
+        connected. Raises Outage."""
         # Discord is asked before the transaction begins, because it may take seconds.
         guild = self.discord.guild(guild_id)
-        member = self.discord.member(guild_id, discord_id)
+        member = self._member(guild_id, login)
         if guild is None or member is None:
             return None
         role = session.get(VIEW_AS, {}).get(str(guild_id)) if member.is_admin else None
@@ -103,14 +106,27 @@ class Access:
             known = dict(cache_of(work.tx))
         return Rights(guild, member, groups, member.is_admin, role, zone, known)
 
+    def _member(self, guild_id: int, login: WebSession) -> DiscordMember | None:
+        if login.discord_id is not None:
+            return self.discord.member(guild_id, login.discord_id)
+        with self.services.database.begin() as tx:
+            if guild_id not in list_guilds_of(tx, login.twitch_user_id or 0):
+                return None
+        return member_without_rights(login.name)
+
     def page(self, guild_id: int, pages: GuildPages | None, *, admins_only: bool = False) -> Page:
         """The request of a page, once all rights are checked. `pages` is None for what whoever has
         any right may see. Aborts with 404 for people from elsewhere, 403 for members without the
         right."""
         login = self.login()
-        rights = self.rights(guild_id, login.discord_id)
+        rights = self.rights(guild_id, login)
         if rights is None:
             abort(404)
+        person = person_of(login)
+        if person.is_streamer:
+            if pages is None or not pages.for_streamer or admins_only:
+                raise NotForStreamers
+            rights = replace(rights, groups=frozenset({pages.group}))
         may = rights.any and (
             pages is None or rights.groups is None or pages.group in rights.groups
         )
@@ -123,7 +139,7 @@ class Access:
             discord=self.discord,
             pages=pages or OVERVIEW,
             guild=rights.guild,
-            person=Person(login.discord_id, login.name, login.avatar_url),
+            person=person,
             member=rights.member,
             groups=rights.groups,
             time_zone=rights.time_zone,
@@ -135,10 +151,7 @@ class Access:
     def guild_of_admin(self, guild_id: int) -> DiscordGuild:
         """The guild, if an admin asks, also one who views it as a moderator."""
         login = self.login()
-        guild, member = (
-            self.discord.guild(guild_id),
-            self.discord.member(guild_id, login.discord_id),
-        )
+        guild, member = self.discord.guild(guild_id), self._member(guild_id, login)
         if guild is None or member is None:
             abort(404)
         if not member.is_admin:
@@ -146,8 +159,16 @@ class Access:
         return guild
 
 
+def person_of(login: WebSession) -> Person:
+    """Who has logged in."""
+    return Person(login.discord_id or THE_BOT, login.name, login.avatar_url, login.twitch_user_id)
+
+
 OVERVIEW = GuildPages("overview", lambda: _("Overview"), icon="layout-dashboard", order=0)
 """The page that whoever has any right can see."""
+
+LIVE = GuildPages("live", lambda: _("Live"), icon="refresh", for_streamer=True)
+"""The stream of changes, for streamers who signed in with Twitch."""
 
 ME = GuildPages("me", lambda: _("Me"), icon="user", for_members=True)
 """The page of a member about themselves."""
@@ -165,3 +186,12 @@ class Forbidden(Refusal):
             what,
             _("An admin can give your role access with /permissions grant. Then reload this page."),
         )
+
+
+class NotForStreamers(Forbidden):
+    """Who signed in with Twitch has only the Twitch pages."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.what = _("Signing in with Twitch opens only the Twitch pages.")
+        self.remedy = _("Log in with Discord to use the others, if you are a moderator there.")

@@ -17,6 +17,7 @@ from flask import (
     abort,
     flash,
     g,
+    get_flashed_messages,
     make_response,
     redirect,
     request,
@@ -30,8 +31,9 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from limits import RateLimitItemPerMinute
 
-from core.dashboard import discord_login
-from core.dashboard.access import ME, TOKEN, VIEW_AS, Access, Forbidden
+from core.dashboard import discord_login, twitch_login
+from core.dashboard.access import LIVE, ME, TOKEN, VIEW_AS, Access, Forbidden
+from core.dashboard.api import ApiServer
 from core.dashboard.people import cards_of
 from core.dashboard.public import PublicPages
 from core.guilds import actions as guilds
@@ -45,17 +47,22 @@ from core.kit.guild_pages import (
     MOST_ACTIVITIES,
     GuildPages,
     Page,
+    Person,
     Route,
     local_time,
 )
-from core.kit.live import LiveStreams
+from core.kit.live import LiveStreams, say_names, say_names_among
+from core.kit.oauth_flow import Denied
+from core.kit.oauth_pages import share_return
 from core.kit.rate import RateLimit, network_of
 from core.kit.services import Services
-from core.kit.web import word
+from core.kit.web import is_api, problem, word
 from core.kit.words import _
 from core.kit.work import Work
 from core.logins import actions as sessions
+from core.people.linking.platforms import list_offered
 from core.people.store import list_links
+from core.twitch.accounts.store import list_guilds_of
 
 LOGINS = RateLimitItemPerMinute(20)
 """For one address."""
@@ -76,6 +83,7 @@ class Dashboard:
         self.streams = LiveStreams(services.bus)
         self.csrf = CSRFProtect()
         self.rate = RateLimit(services.settings)
+        self.api = ApiServer(self, [one.api for one in features if one.api is not None])
         self.declared = sorted(
             (*own, *(pages for one in features for pages in one.guild_pages)),
             key=lambda pages: pages.order,
@@ -88,6 +96,8 @@ class Dashboard:
         blueprint.get("/login")(self.login)
         blueprint.get("/login/discord")(self.depart)
         blueprint.get(discord_login.CALLBACK)(self.arrive)
+        blueprint.get("/login/twitch")(self.depart_to_twitch)
+        share_return(blueprint, twitch_login.CALLBACK, twitch_login.PREFIX, self.arrive_from_twitch)
         blueprint.post("/logout")(self.logout)
         blueprint.get("/servers")(self.picker)
         blueprint.get("/g/<int:guild_id>/")(self.overview)
@@ -120,6 +130,7 @@ class Dashboard:
         )
         self.csrf.init_app(app)
         app.extensions["live_streams"] = self.streams
+        app.register_blueprint(self.api.blueprint())
         app.jinja_env.globals.update(
             asset=asset, icon=icon, local_time=local_time, with_query=_with_query
         )
@@ -140,7 +151,9 @@ class Dashboard:
         return [
             pages
             for pages in self.declared
-            if page.may(pages.group) and (page.groups is None or not pages.routes[0].admins_only)
+            if page.may(pages.group)
+            and (page.groups is None or not pages.routes[0].admins_only)
+            and (pages.for_streamer or not page.person.is_streamer)
         ]
 
     # -- pages of features ------------------------------------------------------------------
@@ -170,7 +183,7 @@ class Dashboard:
             self.csrf.protect()
             page.shows = shown
             try:
-                if not self.rate.allows(FORMS, "forms", str(page.person.discord_id)):
+                if not self.rate.allows(FORMS, "forms", page.person.key):
                     raise Refusal(_("That was a lot at once."), _("Wait a minute."))
                 if page.is_read_only:
                     raise Refusal(
@@ -200,6 +213,7 @@ class Dashboard:
                 "dashboard/login.html",
                 next=_local(request.args.get("next")),
                 is_configured=discord_login.is_configured(self.services.settings),
+                has_twitch=twitch_login.is_configured(self.services.settings),
             )
         )
 
@@ -208,7 +222,16 @@ class Dashboard:
         self._count()
         if not discord_login.is_configured(self.services.settings):
             abort(404)
-        departure = discord_login.depart(self.services.settings)
+        return self._depart(discord_login.depart(self.services.settings))
+
+    def depart_to_twitch(self) -> Response:
+        """To Twitch, for a streamer."""
+        self._count()
+        if not twitch_login.is_configured(self.services.settings):
+            abort(404)
+        return self._depart(twitch_login.depart(self.services.settings))
+
+    def _depart(self, departure: discord_login.Departure) -> Response:
         session[STATE], session[VERIFIER] = departure.state, departure.verifier
         session[NEXT] = _local(request.args.get("next"))
         return redirect(departure.url)  # type: ignore[return-value]
@@ -219,22 +242,37 @@ class Dashboard:
         state, verifier = session.pop(STATE, ""), session.pop(VERIFIER, "")
         target = session.pop(NEXT, "")
         if "error" in request.args:
-            flash(_("You cancelled the login."), "info")
-            return redirect(url_for(".login", next=target or None))  # type: ignore[return-value]
-        given = request.args.get("state", "")
-        if not state or not hmac.compare_digest(state.encode(), given.encode()):
-            raise Refusal(
-                _("This login was started in another browser, or twice."),
-                _("Please log in once more."),
-            )
+            return _cancelled(target)
+        _require_same(state)
         settings = self.services.settings
         person, guild_ids = discord_login.arrive(settings, request.args.get("code", ""), verifier)
+        return self._log_in(person, guild_ids, target)
+
+    def arrive_from_twitch(self) -> Response:
+        """Back from Twitch, on the address that connecting an account has, too: its errors are no
+        pages of ours."""
+        state, target = session.pop(STATE, ""), session.pop(NEXT, "")
+        try:
+            self._count()
+            _require_same(state)
+            error, code = request.args.get("error", ""), request.args.get("code", "")
+            person = twitch_login.arrive(self.services, error, code)
+        except Denied:
+            return _cancelled(target)
+        except Refusal as refusal:
+            return word(422, refusal.what, refusal.remedy)
+        except Outage as outage:
+            what = _("{service} is not answering.").format(service=outage.who)
+            return word(503, what, _("Please try again in a few minutes."), mark="⏳")
+        return self._log_in(person, [], target)
+
+    def _log_in(self, person: Person, guild_ids: list[int], target: str) -> Response:
         with self.services.database.begin() as tx:
             token = sessions.log_in(tx, person, guild_ids, self.services.clock())
         session.clear()  # also the CSRF token of before
         session[TOKEN] = token
         session.permanent = True
-        return redirect(target or url_for(".picker"))  # type: ignore[return-value]
+        return redirect(target or url_for("dashboard.picker"))  # type: ignore[return-value]
 
     def logout(self) -> Response:
         """Here, or with `everywhere` in all browsers."""
@@ -243,7 +281,7 @@ class Dashboard:
         if login is not None:
             with self.services.database.begin() as tx:
                 if "everywhere" in request.form:
-                    sessions.log_out_everywhere(tx, login.discord_id)
+                    sessions.log_out_everywhere(tx, login)
                 else:
                     sessions.log_out(tx, session.get(TOKEN, ""))
         session.clear()
@@ -259,32 +297,45 @@ class Dashboard:
     def picker(self) -> Response:
         """The servers in which this person has any right."""
         login = self.access.login()
+        is_streamer = login.twitch_user_id is not None
         with self.services.database.begin() as tx:
             known = [one for one in guild_store.list_present(tx) if one in login.guild_ids]
+            if login.twitch_user_id is not None:
+                known = list_guilds_of(tx, login.twitch_user_id)
         found, away = [], False
         for guild_id in known:
             try:
-                rights = self.access.rights(guild_id, login.discord_id)
+                rights = self.access.rights(guild_id, login)
             except Outage as outage:
                 if outage.service != "Discord":
                     raise
                 away = True
                 continue
-            if rights is not None and rights.any:
+            if rights is not None and (rights.any or is_streamer):
                 found.append(rights)
+        if is_streamer and len(found) == 1 and not get_flashed_messages():
+            return redirect(self._home(found[0].guild.id, is_streamer=True))  # type: ignore[return-value]
         try:
-            invite = self.access.discord.invite_url()
+            invite = "" if is_streamer else self.access.discord.invite_url()
         except Outage:
             invite = ""
         return make_response(
             render(
                 "dashboard/servers.html",
                 login=login,
-                servers=found,
+                servers=[(one, self._home(one.guild.id, is_streamer=is_streamer)) for one in found],
+                is_streamer=is_streamer,
                 discord_is_away=away,
                 invite=invite,
             )
         )
+
+    def _home(self, guild_id: int, *, is_streamer: bool) -> str:
+        """The first page of a server."""
+        first = next((one for one in self.declared if one.for_streamer), None)
+        if not is_streamer or first is None:
+            return url_for("dashboard.overview", guild_id=guild_id)
+        return url_for(f"dashboard.{first.name}.{first.routes[0].name}", guild_id=guild_id)
 
     def overview(self, guild_id: int) -> Response:
         """Numbers, and as pages of their own the checklist and what happened last."""
@@ -365,7 +416,8 @@ class Dashboard:
             accounts = list_links(work, discord_id)
             viewer_ids = [one.viewer_id for one in accounts]
             cards = cards_of(work, self.features, discord_id, viewer_ids)
-            return {"accounts": accounts, "cards": cards}
+            linkable = list_offered(work, page.services.settings)
+            return {"accounts": accounts, "cards": cards, "linkable": linkable}
 
         parts = [f"{one.name}/me.html" for one in self.features if one.me is not None]
         return page.render("dashboard/me.html", **page.run(load), parts=parts)
@@ -374,9 +426,12 @@ class Dashboard:
 
     def live(self, guild_id: int) -> Response:
         """The stream of changes."""
-        self.access.page(guild_id, None)
+        is_streamer = self.access.login().twitch_user_id is not None
+        self.access.page(guild_id, LIVE if is_streamer else None)
         token, position = session.get(TOKEN, ""), request.args.get("since", "")
-        return self.streams.response(guild_id, token, position)
+        theirs = [one.name for one in self.declared if one.for_streamer]
+        say = say_names_among(theirs) if is_streamer else say_names
+        return self.streams.response(guild_id, token, position, say)
 
     def view_as(self, guild_id: int) -> Response:
         """See the server as a member with this role does; without a role, as oneself."""
@@ -389,6 +444,21 @@ class Dashboard:
             viewed[str(guild_id)] = role_id
         session[VIEW_AS] = viewed
         return redirect(url_for(".overview", guild_id=guild_id), 303)  # type: ignore[return-value]
+
+
+def _cancelled(target: str) -> Response:
+    flash(_("You cancelled the login."), "info")
+    return redirect(url_for("dashboard.login", next=target or None))  # type: ignore[return-value]
+
+
+def _require_same(state: str) -> None:
+    """Raises Refusal unless this browser set out with the state that has come back."""
+    given = request.args.get("state", "")
+    if not state or not hmac.compare_digest(state.encode(), given.encode()):
+        raise Refusal(
+            _("This login was started in another browser, or twice."),
+            _("Please log in once more."),
+        )
 
 
 def _local(target: str | None) -> str:
@@ -425,10 +495,14 @@ def _never_cached(response: Response) -> Response:
 
 
 def _forbidden(refusal: Forbidden) -> Response:
+    if is_api():
+        return problem(403, refusal.what, refusal.remedy)
     return word(403, refusal.what, refusal.remedy, mark="🔒")
 
 
 def _form_expired(_error: CSRFError) -> Response:
+    if is_api():
+        return problem(400, _("The CSRF token is missing or wrong."), _("Send X-CSRFToken."))
     return word(
         400,
         _("This form has expired."),

@@ -235,13 +235,6 @@ class SubscriptionRenewed(_ChannelEvent):
     source: Source = "webhook"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubscriptionEnded(_ChannelEvent):
-    """Somebody is no subscriber any more."""
-
-    subscriber: Person
-
-
 Reporter = Literal["gift", "notice", "streamelements", "widget"]
 
 
@@ -328,6 +321,50 @@ class RewardRedeemed(_ChannelEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RewardChanged(_ChannelEvent):
+    """A channel-point reward was made, edited or deleted; what it is now has to be asked. `key` is
+    the id of the message."""
+
+    reward_id: str
+    change: Literal["added", "updated", "removed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VipAdded(_ChannelEvent):
+    """Somebody became VIP on Twitch, by us or by hand."""
+
+    viewer: Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VipRemoved(_ChannelEvent):
+    """Somebody is no longer VIP on Twitch, by us or by hand."""
+
+    viewer: Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeratorAdded(_ChannelEvent):
+    """Somebody became a moderator, which ends being VIP on Twitch."""
+
+    viewer: Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeratorRemoved(_ChannelEvent):
+    """Somebody is no longer a moderator."""
+
+    viewer: Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionEnded(_ChannelEvent):
+    """Somebody no longer subscribes. `key` is subscriber and day."""
+
+    subscriber: Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ViewerBanned(_ChannelEvent):
     """Somebody was banned or timed out. `key` is viewer and instant.
 
@@ -408,6 +445,19 @@ class SettingChanged(Event):
 class RolesChanged(Event):
     """A role was edited or moved, the bot's own roles changed, or an admin asks to try again:
     what Discord refused before may work now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaffleWon(Event):
+    """A winner has claimed their prize. `key` is the raffle and the place.
+
+    Attributes:
+        viewer_id: of the account that won.
+        raffle: its number.
+    """
+
+    viewer_id: int
+    raffle: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

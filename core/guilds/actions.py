@@ -209,4 +209,6 @@ def audit(
     Args:
         target: what `/auditlog` shows: a name, a Discord id, or `viewer:` and a viewer id.
     """
-    store.post_audit(work.tx, work.guild_id, work.actor, action, target, before, after)
+    store.post_audit(
+        work.tx, work.guild_id, work.actor, action, target, before, after, work.streamer
+    )

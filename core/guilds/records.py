@@ -105,7 +105,14 @@ class AuditEntry(GuildRecord, kw_only=True):
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True, init=False)
     at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
-    actor: Mapped[MemberId] = mapped_column(info=holds("number", stays=ADMINS_ANSWER))
+    actor: Mapped[MemberId] = mapped_column(
+        info=holds("number", stays=ADMINS_ANSWER), comment="0 for the bot, and with streamer_id"
+    )
+    streamer_id: Mapped[PlatformUserId | None] = mapped_column(
+        default=None,
+        info=holds("number", stays=ADMINS_ANSWER),
+        comment="Twitch user id of the streamer who did it, signed in with Twitch",
+    )
     action: Mapped[str] = mapped_column(comment="feature first, such as slot_calls.block")
     target: Mapped[str] = mapped_column(server_default="", info=holds("name", of=ANYONE))
     before: Mapped[Any] = mapped_column(JSONB, default=None, info=holds("name", of=ANYONE))

@@ -212,8 +212,10 @@ def post_audit(
     target: str = "",
     before: Any = None,
     after: Any = None,
+    streamer_id: int | None = None,
 ) -> None:
     """See `core.guilds.actions.audit`."""
-    entry = {"actor": actor, "action": action, "target": target, "before": before, "after": after}
+    entry = {"action": action, "target": target, "before": before, "after": after}
+    entry |= {"actor": actor, "streamer_id": streamer_id}
     tx.execute(_POST_AUDIT, {"guild_id": guild_id, **entry})
     note_change(tx, guild_id, "guilds")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from core.health.discord import Health
-from core.health.pages import HealthSettings, health_pages, pages, status_page
+from core.health.pages import HealthSettings, health_api, health_pages, pages, status_page
 from core.kit.feature import Feature
 
 
@@ -17,4 +17,5 @@ def make_feature(others: Iterable[Feature]) -> Feature:
         settings=tuple(HealthSettings.declared.values()),
         dashboard=health_pages(checks),
         public=(status_page(checks),),
+        api=health_api(checks),
     )

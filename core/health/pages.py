@@ -1,16 +1,20 @@
 """`GET /health` for machines, `GET /metrics` for Prometheus, a front page for people, and the same
 on the dashboard."""
 
+from datetime import datetime
+
 from flask import Blueprint, Response, jsonify, render_template
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from core.health import actions
 from core.health.actions import Report
 from core.health.messages import age_in_words
+from core.health.rules import Overall
+from core.kit.api import Api, ApiModel, Call
 from core.kit.feature import Check
 from core.kit.guild_pages import GuildPages, Page, PublicPage, PublicRequest
 from core.kit.guild_settings import GuildSettings, switch
-from core.kit.health_item import HealthItem
+from core.kit.health_item import AgeOf, HealthItem, State
 from core.kit.services import Services
 from core.kit.words import _, plural
 from core.kit.work import Work
@@ -88,6 +92,42 @@ def health_pages(checks: tuple[Check, ...]) -> GuildPages:
         )
 
     return pages
+
+
+class HealthPart(ApiModel):
+    """One part of the bot."""
+
+    name: str
+    state: State
+    reason: str
+    age_seconds: float | None = None
+    age_of: AgeOf | None = None
+
+
+class HealthReport(ApiModel):
+    """How the bot is."""
+
+    status: Overall
+    at: datetime
+    parts: list[HealthPart]
+
+
+def health_api(checks: tuple[Check, ...]) -> Api:
+    """The report for programs."""
+    api = Api("health")
+
+    @api.get("/health")
+    def get_health(call: Call) -> HealthReport:
+        """Check the health of the bot and of what concerns this server."""
+
+        def examine(work: Work) -> Report:
+            return actions.examine(work.tx, checks, work.now, work.guild_id)
+
+        found = call.run(examine)
+        parts = [HealthPart.model_validate(_as_json(part)) for part in found.by_trouble()]
+        return HealthReport(status=found.overall, at=found.at, parts=parts)
+
+    return api
 
 
 def status_page(checks: tuple[Check, ...]) -> PublicPage:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, or_, select, update
 
 from core import events
 from core.events import Event, from_json, to_json
@@ -57,11 +57,30 @@ def publish(tx: Connection, event: Event) -> bool:
             source=OWN_SOURCE,
             delivery_id=f"{event.guild_id}|{kind}|{event.key}",
             kind=kind,
-            lane=f"own:{event.guild_id}",
+            lane=_lane(event.guild_id),
             body=to_json(event),
             sent_at=event.at,
         ),
     )
+
+
+def is_waiting(tx: Connection, guild_id: int, *kinds: type[Event]) -> bool:
+    """Whether such events of our own are still to be handled, or a handler of them is to be tried
+    again."""
+    names = [kind.__name__ for kind in kinds]
+    published = select(deliveries.c.id).where(
+        deliveries.c.state == "waiting",
+        deliveries.c.lane == _lane(guild_id),
+        deliveries.c.kind.in_(names),
+    )
+    failed = select(retries.c.id).where(
+        retries.c.state == "waiting", retries.c.guild_id == guild_id, retries.c.event.in_(names)
+    )
+    return bool(tx.execute(select(or_(published.exists(), failed.exists()))).scalar())
+
+
+def _lane(guild_id: int) -> str:
+    return f"own:{guild_id}"
 
 
 def translate_own(_tx: Connection, delivery: Delivery) -> list[Event]:

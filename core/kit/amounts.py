@@ -1,4 +1,5 @@
-"""Amounts of money as people type them: `1.234,56`, `1,234.56`, `€ 500`, `1.5k`."""
+"""Amounts of money and points as people type them: `1.234,56`, `1,234.56`, `€ 500`, `1.5k`,
+`all`, `50%`."""
 
 import re
 from decimal import Decimal
@@ -40,6 +41,29 @@ def parse_amount(text: str, digits: int = 2) -> Decimal:
             _("At most {digits}, please.").format(digits=digits),
         )
     return round(amount, digits)
+
+
+_SHARE = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{1,2})?)\s*%")
+
+
+def parse_part(text: str, of: int) -> int:
+    """A whole number of what somebody has: `all`, `half`, `50%` (rounded down), `5k` or `1.5m`.
+
+    Raises:
+        Refusal: it is no such amount, or nothing.
+    """
+    word = text.strip().casefold()
+    if share := _SHARE.fullmatch(word):
+        percent = Decimal(share[1].replace(",", "."))
+        if percent > 100:
+            raise Refusal(_("That is more than you have."), _("At most 100%, please."))
+        amount = int(of * percent / 100)
+    else:
+        words = {"all": of, "max": of, "half": of // 2}
+        amount = words[word] if word in words else int(parse_amount(word, digits=0))
+    if amount <= 0:
+        raise Refusal(_("The amount must be more than nothing."))
+    return amount
 
 
 def _normal(number: str, digits: int) -> str | None:

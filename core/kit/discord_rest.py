@@ -16,6 +16,7 @@ import requests
 
 from core.kit.bus import Bus
 from core.kit.errors import Outage
+from core.kit.records import THE_BOT
 from core.kit.settings import Settings
 
 T = TypeVar("T")
@@ -100,6 +101,20 @@ class DiscordMember:
         if self.is_owner or self.permissions.administrator:
             return []
         return [name for name, needed in NEEDED if needed and not getattr(self.permissions, name)]
+
+
+def member_without_rights(name: str) -> DiscordMember:
+    """In place of a member, for somebody whose account on Discord is not known."""
+    return DiscordMember(
+        id=THE_BOT,
+        name=name,
+        avatar_url="",
+        role_ids=(),
+        is_admin=False,
+        is_owner=False,
+        top_position=0,
+        permissions=discord.Permissions.none(),
+    )
 
 
 @dataclass(frozen=True, slots=True)

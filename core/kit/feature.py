@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flask import Blueprint
     from sqlalchemy import Connection
 
+    from core.kit.api import Api
     from core.kit.guild_pages import (
         Activity,
         GuildPages,
@@ -160,6 +161,29 @@ Check: TypeAlias = "Callable[[Connection, datetime], list[HealthItem]]"
 """`check_health(tx, now)`: a feature's items on the health page."""
 
 
+@dataclass(frozen=True)
+class Offer:
+    """Something that viewers can buy with points. `core.points` takes them and publishes
+    `PointsSpent`; the feature delivers, or publishes `PointsPurchaseRefused`.
+
+    Attributes:
+        key: feature first, such as `raffle.tickets`.
+        words: how viewers ask for it: `!buy tickets 5`; the first one is shown.
+        say: `say(5)` -> `5 raffle tickets`.
+        price: of one, until an admin sets another.
+        most: how many can be bought at once.
+        for_all_points: points from Kicks, bits and winnings of games can pay for it, until an admin
+            decides otherwise.
+    """
+
+    key: str
+    words: tuple[str, ...]
+    say: Callable[[int], str]
+    price: int
+    most: int = 1
+    for_all_points: bool = True
+
+
 AuditLine: TypeAlias = "str | Callable[[Any, Any], str]"
 """What somebody did, such as `N_("ended raffle {target} early (was {before})")`, to be read after
 their name; or `line(before, after)`, which returns that translated. The fields `target`, `before`
@@ -221,7 +245,9 @@ class Feature:
             of their own page.
         me: forms and downloads on that page of their own, which includes `<feature>/me.html`.
         public: its pages for everybody.
+        api: its endpoints of the HTTP API.
         overlays: what it shows in OBS.
+        offers: what viewers can buy with points.
         latest: `latest(work)`: what happened last, newest first, as viewers may see it.
         personal: what the feature stores about people, for `/mydata` and `/forgetme`.
     """
@@ -257,7 +283,9 @@ class Feature:
     person: "Callable[[Work, int | None, Sequence[int]], Sequence[PersonCard]] | None" = None
     me: "GuildPages | None" = None
     public: "tuple[PublicPage, ...]" = ()
+    api: "Api | None" = None
     overlays: "tuple[Overlay, ...]" = ()
+    offers: tuple[Offer, ...] = ()
     latest: "Callable[[Work], Sequence[Latest]] | None" = None
     personal: Personal | None = None
 

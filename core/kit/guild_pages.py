@@ -39,6 +39,7 @@ from core.kit.words import _
 if TYPE_CHECKING:
     from core.kit.discord_rest import DiscordGuild, DiscordMember, DiscordRest
     from core.kit.feature import GuildSetting
+    from core.kit.records import PlatformUserId
     from core.kit.services import Services
     from core.kit.work import Work
 
@@ -83,6 +84,9 @@ class GuildPages:
         icon: of https://tabler.io/icons.
         order: place in the navigation; lower is higher up.
         group: the group of commands that gives access; by default of the same name.
+        for_streamer: whoever owns the server's Twitch channel may use them, signed in with Twitch
+            and not with Discord, except for what is only for admins. `page.person.discord_id` is
+            that of the bot then, and the audit log names the streamer.
         for_members: whoever is a member of the server may use them, about themselves: forms and
             downloads on the page `/me`, with no page of their own.
     """
@@ -93,6 +97,7 @@ class GuildPages:
     order: int = 50
     group: str = ""
     for_members: bool = False
+    for_streamer: bool = False
     routes: list[Route] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -120,11 +125,27 @@ class GuildPages:
 
 @dataclass(frozen=True)
 class Person:
-    """Who is logged in."""
+    """Who is logged in.
+
+    Attributes:
+        discord_id: 0 for a streamer who signed in with Twitch.
+        twitch_id: None for everybody else.
+    """
 
     discord_id: int
     name: str
-    avatar_url: str
+    avatar_url: str = ""
+    twitch_id: "PlatformUserId | None" = None
+
+    @property
+    def is_streamer(self) -> bool:
+        """Whether Twitch said who they are."""
+        return self.twitch_id is not None
+
+    @property
+    def key(self) -> str:
+        """Another one for each person."""
+        return f"twitch:{self.twitch_id}" if self.is_streamer else str(self.discord_id)
 
 
 @dataclass
@@ -220,7 +241,10 @@ class Page:
         if self.work is not None:
             yield self.work
             return
-        with self.services.work_in(self.guild.id, self.person.discord_id) as self.work:
+        person = self.person
+        with self.services.work_in(
+            self.guild.id, person.discord_id, streamer=person.twitch_id
+        ) as self.work:
             cache_of(self.work.tx).update(self.known)
             try:
                 yield self.work

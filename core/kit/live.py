@@ -11,7 +11,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,11 @@ Say = Callable[[set[str]], str | None]
 def say_names(changed: set[str]) -> str:
     """One message for each package."""
     return "".join(f"event: changed\ndata: {package}\n\n" for package in sorted(changed))
+
+
+def say_names_among(packages: Collection[str]) -> Say:
+    """The same, of these packages only."""
+    return lambda changed: say_names(changed & {*packages, ANYTHING})
 
 
 @dataclass(eq=False)

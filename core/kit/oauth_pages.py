@@ -70,6 +70,19 @@ class NotSeen(Exception):
     """The link's page was not shown in this browser; its path is one level up."""
 
 
+def share_return(
+    blueprint: Blueprint, callback: str, prefix: str, view: Callable[[], Response]
+) -> None:
+    """Let `view` answer the states that begin with a prefix, on a callback that another flow has
+    added (`OAuthPages.add_return`)."""
+
+    def add(setup: BlueprintSetupState) -> None:
+        returns = setup.app.extensions.setdefault(_RETURNS, {})
+        returns.setdefault(callback, {})[prefix] = view
+
+    blueprint.record_once(add)
+
+
 class OAuthPages(Generic[A]):
     """The views of an OAuth flow. A subclass says what its pages show."""
 
@@ -120,13 +133,8 @@ class OAuthPages(Generic[A]):
     def share_return(self, blueprint: Blueprint) -> None:
         """Answer the states that begin with this flow's prefix on a callback that another flow
         has added."""
-        flow, view = self.flow, self.answer(self.arrive)
-
-        def add(setup: BlueprintSetupState) -> None:
-            returns = setup.app.extensions.setdefault(_RETURNS, {})
-            returns.setdefault(flow.callback, {})[flow.prefix] = view
-
-        blueprint.record_once(add)
+        view = self.answer(self.arrive)
+        share_return(blueprint, self.flow.callback, self.flow.prefix, view)
 
     # -- the views --------------------------------------------------------------------------
 

@@ -76,20 +76,21 @@ _KEYS: Mapping[Holds, str] = {
         target""",
     "nobody": """
         claimant earlier frozen_at locked missing plan planned_at scopes settings voice wait
-        account_id act all amount at badges called_at category channel claim_minutes commitment
-        cooldown cost deleted done ends_at entrants event excluded expires_at gift_name gifts
-        guild_id hash held identified if_possible is_answered is_bot is_broadcaster is_public
-        is_streamer k kind language left left_out lines linked loud max_open message_id minutes
-        months more news number obstacle page per_gift per_hour place planned platform position
-        prize pseudonym rank redemption_id reply_to reward_id role role_id roll round round_at
-        scope seconds server since skipped slot source started_at starts_at state status take_back
-        tickets total total_before evidence until viewer_id viewers way window winners
+        platforms account_id act all amount at badges called_at category channel claim_minutes
+        commitment cooldown cost deleted done ends_at entrants event excluded expires_at
+        gift_name gifts guild_id hash held identified if_possible is_answered is_bot is_broadcaster
+        is_public is_streamer k kind language left left_out lines linked loud max_open message_id
+        minutes months more news number obstacle page per_gift per_hour place planned platform
+        position prize pseudonym rank redemption_id reply_to reward_id role role_id roll round
+        round_at scope seconds server since skipped slot source started_at starts_at state status
+        take_back tickets total total_before evidence until viewer_id viewers way window winners
         with_beacon bet command enabled win calls provider replaced_by rows suggestion
-        waiting average best bonus game offer points quantity symbol plural balance
+        waiting average best bonus game offer points quantity symbol plural balance one
         break_even cost currency earlier finished_at guesses
         guesses_from guesses_open guesses_until hunt next opened payout position profit returned
         start_cost version worst setting is_picked chart slots payouts
-        applied refused too_little tier reporter purpose""",
+        change raffle duration is_live left session
+        applied refused too_little tier reporter purpose references""",
 }
 JSON_KEYS: Mapping[str, Holds] = {key: what for what, keys in _KEYS.items() for key in keys.split()}
 """What the keys of our JSON hold: events, payloads, audit entries. A key that is not here, as in

@@ -1,6 +1,8 @@
 """Rate limits, counted in Redis, or in this process without one."""
 
 import ipaddress
+import math
+import time
 
 import structlog
 from limits import RateLimitItem
@@ -34,6 +36,14 @@ class RateLimit:
             except StorageError as error:
                 _log.debug("Counting without Redis", reason=type(error.storage_error).__name__)
         return self._here.hit(limit, *who)
+
+    def seconds_left(self, limit: RateLimitItem, *who: str) -> int:
+        """How long it takes until counting begins again, at least one second."""
+        try:
+            ends_at = (self._shared or self._here).get_window_stats(limit, *who).reset_time
+        except StorageError:
+            ends_at = self._here.get_window_stats(limit, *who).reset_time
+        return max(1, math.ceil(ends_at - time.time()))
 
 
 def network_of(address: str | None) -> str:

@@ -49,11 +49,13 @@ class Services:
     granted: Callable[[Connection, int, Collection[int]], frozenset[str]] = _nothing_granted
 
     @contextmanager
-    def work_in(self, guild_id: int, actor: int = THE_BOT) -> Iterator[Work]:
+    def work_in(
+        self, guild_id: int, actor: int = THE_BOT, *, streamer: int | None = None
+    ) -> Iterator[Work]:
         """A unit of work with a transaction of its own, for code on a thread."""
         with (
             self.database.begin() as tx,
-            Work(tx, guild_id, actor=actor, now=self.clock()) as work,
+            Work(tx, guild_id, actor=actor, streamer=streamer, now=self.clock()) as work,
         ):
             yield work
 

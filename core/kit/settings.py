@@ -235,6 +235,11 @@ class Settings(BaseSettings):
         description="Signed webhooks older than this are rejected. Late gifts must be accepted; "
         "replays are detected by their delivery ids, which are kept longer.",
     )
+    cron_secret: SecretStr | None = Field(
+        None,
+        description="Bearer token for POST /api/cron/remove-expired-vips, for an outside timer. "
+        "VIPs end without it, too; while it is not set, nobody can call it.",
+    )
     webhook_log_days: int = Field(
         7, ge=1, le=365, description="How long the log of Kick's deliveries is kept."
     )

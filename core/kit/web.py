@@ -5,7 +5,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, cast
 
 import secure
 import structlog
@@ -23,6 +24,7 @@ from flask import (
     request,
 )
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import ImmutableMultiDict, LanguageAccept
 from werkzeug.datastructures.structures import iter_multi_items
 from werkzeug.exceptions import HTTPException
@@ -40,6 +42,7 @@ _log = structlog.get_logger(__name__)
 
 DISCORDS_PICTURES = "https://cdn.discordapp.com"
 WEBHOOKS = "/webhooks/"
+API = "/api/"
 MOST_SENT = 1_500_000
 """Bytes that a form, with its files, may have."""
 PICTURES = "REGULARS_PICTURES"
@@ -71,12 +74,63 @@ def may_ask(response: Response, origin: str) -> Response:
 
 def problem(status: int, what: str, remedy: str = "", code: str = "") -> Response:
     """An error: what happened, what to do, and a code to search the log for."""
+    if has_request_context() and is_api():
+        return _problem_details(Problem(**_title(status), detail=what, remedy=remedy, code=code))
     if has_request_context() and _is_for_people():
         return word(status, what, remedy, code=code)
     body = {"error": what, "remedy": remedy, "code": code}
     response = jsonify({key: value for key, value in body.items() if value})
     response.status_code = status
     return response
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """Problem details (RFC 9457).
+
+    `remedy` says what to do about it; `code` finds the entry in our log.
+    """
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    remedy: str = ""
+    code: str = ""
+    errors: list[FieldProblem] = []
+
+
+def _title(status: int) -> dict[str, Any]:
+    return {"title": HTTPStatus(status).phrase, "status": status}
+
+
+def _problem_details(found: Problem) -> Response:
+    return Response(
+        found.model_dump_json(exclude_defaults=True),
+        found.status,
+        content_type="application/problem+json",
+    )
+
+
+def problem_of_fields(error: ValidationError) -> Response:
+    """The fields of a request to the API that do not fit."""
+    fields = [
+        FieldProblem(field=".".join(map(str, one["loc"])), detail=one["msg"])
+        for one in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    detail = "; ".join(f"{one.field}: {one.detail}" if one.field else one.detail for one in fields)
+    return _problem_details(Problem(**_title(422), detail=detail, errors=fields))
+
+
+def is_api() -> bool:
+    """Whether a program uses the HTTP API, whose errors are problem details."""
+    return request.path.startswith(API)
 
 
 def _is_for_people() -> bool:
@@ -162,6 +216,8 @@ def _answer_errors(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def declined(error: HTTPException) -> Response:
+        if error.response is not None:
+            return cast("Response", error.response)
         response = problem(error.code or 500, *_told(error))
         # Such as Allow, which belongs to a 405. The type is ours.
         kept = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]

@@ -71,6 +71,7 @@ class Lock(StrEnum):
     WAGERS = "wagers"
     ROLES = "roles"
     RAFFLES = "raffles"
+    VIPS = "vips"
     POINTS = "points"
     KICK_CHANNEL = "kick_channel"
 
@@ -89,6 +90,8 @@ class Work(Session):
     Args:
         tx: an open transaction. It is committed or rolled back by whoever opened it.
         actor: the member who asked for it.
+        streamer: Twitch user id of the streamer who asked for it, signed in with Twitch; the actor
+            is the bot then, because no member of the server is known.
         now: the time at which it happens; for a chat command, when the message was sent.
         in_batch: other events are handled in this transaction afterwards, and may need any lock.
     """
@@ -100,6 +103,7 @@ class Work(Session):
         *,
         now: datetime,
         actor: int = THE_BOT,
+        streamer: int | None = None,
         in_batch: bool = False,
     ) -> None:
         # Inside a savepoint the session makes its own; otherwise that would cost two round trips.
@@ -107,6 +111,7 @@ class Work(Session):
         self._tx = tx
         self.guild_id = GuildId(guild_id)
         self.actor = MemberId(actor)
+        self.streamer = streamer
         self.now = now
         self._in_batch = in_batch
 

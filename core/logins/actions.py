@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from core.kit.crypto import hash_of
 from core.kit.guild_pages import Person
+from core.kit.records import MemberId
 from core.logins.records import WebSession
 
 IDLE_DAYS = 7
@@ -22,7 +23,8 @@ def log_in(tx: Connection, person: Person, guild_ids: list[int], now: datetime) 
         session.add(
             WebSession(
                 token_hash=hash_of(token),
-                discord_id=person.discord_id,  # type: ignore[arg-type]
+                discord_id=MemberId(person.discord_id) if not person.is_streamer else None,
+                twitch_user_id=person.twitch_id,
                 name=person.name,
                 avatar_url=person.avatar_url,
                 guild_ids=guild_ids,
@@ -57,9 +59,14 @@ def log_out(tx: Connection, token: str) -> None:
     tx.execute(delete(WebSession).where(WebSession.token_hash == hash_of(token)))
 
 
-def log_out_everywhere(tx: Connection, discord_id: int) -> None:
-    """End all sessions of a person."""
-    tx.execute(delete(WebSession).where(WebSession.discord_id == discord_id))
+def log_out_everywhere(tx: Connection, login: WebSession) -> None:
+    """End all sessions of the same person."""
+    same = (
+        WebSession.discord_id == login.discord_id
+        if login.discord_id is not None
+        else WebSession.twitch_user_id == login.twitch_user_id
+    )
+    tx.execute(delete(WebSession).where(same))
 
 
 def forget_expired(tx: Connection, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import ColumnElement, Connection, delete, or_, select
 
 from core.kit.feature import Feature, Task
 from core.kit.personal import Personal, Subject
@@ -16,14 +16,21 @@ def _forget_expired(services: Services) -> None:
         forget_expired(tx, services.clock())
 
 
+def _theirs(subject: Subject) -> ColumnElement[bool]:
+    twitch_ids = [one.user_id for one in subject.accounts if one.platform == "twitch"]
+    return or_(
+        WebSession.discord_id == subject.discord_id, WebSession.twitch_user_id.in_(twitch_ids)
+    )
+
+
 def _collect(tx: Connection, subject: Subject) -> dict[str, Any]:
     shown = select(WebSession.name, WebSession.began_at, WebSession.seen_at)
-    found = tx.execute(shown.where(WebSession.discord_id == subject.discord_id))
+    found = tx.execute(shown.where(_theirs(subject)))
     return {"dashboard_logins": [dict(row) for row in found.mappings()]}
 
 
 def _forget(tx: Connection, subject: Subject) -> None:
-    tx.execute(delete(WebSession).where(WebSession.discord_id == subject.discord_id))
+    tx.execute(delete(WebSession).where(_theirs(subject)))
 
 
 FEATURE = Feature(

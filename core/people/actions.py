@@ -56,19 +56,28 @@ def get_by_name(tx: Connection, guild_id: int, name: str) -> Viewer:
     """The viewer of this name.
 
     Raises:
-        Refusal: nobody of this name has been seen in the server's chat.
+        Refusal: nobody of this name has been seen in the server's chats, or different people on
+            different platforms.
     """
-    viewer = store.find_by_name(tx, guild_id, name)
-    if viewer is None:
+    viewers = store.list_by_name(tx, guild_id, name)
+    if not viewers:
         raise Refusal(
             _("I have not seen anybody called “{name}” in chat.").format(name=name.strip()),
-            _("Names are as on Kick. Capitals do not matter."),
+            _("Names are as on Kick or Twitch. Capitals do not matter."),
         )
-    return viewer
+    if len({viewer.person_id for viewer in viewers}) > 1:
+        raise Refusal(
+            _("There is a “{name}” on Kick and another one on Twitch.").format(
+                name=viewers[0].name
+            ),
+            _("Write which one: `kick:{name}` or `twitch:{name}`.").format(name=viewers[0].name),
+        )
+    return viewers[0]
 
 
 def find_person(work: Work, text: str) -> Viewer:
-    """The Kick account that is meant by a mention, a Discord id or a name on Kick.
+    """The account that is meant by a mention, a Discord id or a name, which may say its platform
+    as `twitch:name`. Of a member with several accounts it is the one that represents them.
 
     Raises:
         Refusal: the member has not linked an account, or nobody of this name was seen.
@@ -79,11 +88,11 @@ def find_person(work: Work, text: str) -> Viewer:
         link = store.find_link(work, discord_id)
         if link is not None:
             return store.get_viewer(work.tx, work.guild_id, link.viewer_id)
-        # A name on Kick may consist of digits.
+        # A name may consist of digits.
         if not (typed.isdigit() and store.find_by_name(work.tx, work.guild_id, typed)):
             raise Refusal(
-                _("That member has not linked a Kick account."),
-                _("<@{discord_id}> does that with `/link`. A name on Kick works as well.").format(
+                _("That member has not linked an account."),
+                _("<@{discord_id}> does that with `/link`. A name in chat works as well.").format(
                     discord_id=discord_id
                 ),
             )
@@ -91,7 +100,7 @@ def find_person(work: Work, text: str) -> Viewer:
 
 
 def find_own(work: Work) -> Viewer | None:
-    """The account that the actor has linked."""
+    """The account that represents the actor; None if they have linked none."""
     link = store.find_link(work, work.actor)
     return store.get_viewer(work.tx, work.guild_id, link.viewer_id) if link else None
 
@@ -104,8 +113,10 @@ def find_asked(work: Work, who: str | None, *, is_admin: bool, remedy: str) -> V
         return own
     if is_admin:
         return find_person(work, who)
-    if own is not None and store.fold(own.name) == store.fold(who):
-        return own
+    if own is not None:
+        accounts = store.list_accounts_of(work.tx, work.guild_id, own.viewer_id)
+        if store.fold(who.rpartition(":")[2]) in {store.fold(one.name) for one in accounts}:
+            return own
     raise Refusal(_("Looking up somebody else is for moderators."), remedy)
 
 

@@ -4,6 +4,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
+    Computed,
     ForeignKeyConstraint,
     Identity,
     Index,
@@ -40,6 +42,19 @@ class Viewer(GuildRecord, kw_only=True):
     name: Mapped[str] = mapped_column(info=holds("name"), comment="as its owner writes it now")
     folded_name: Mapped[str] = mapped_column(info=holds("name"), comment="for comparing")
     named_at: Mapped[datetime] = mapped_column(comment="when the name was seen")
+    represented_by: Mapped[ViewerId | None] = mapped_column(
+        init=False,
+        default=None,
+        info=holds("viewer", stays=PSEUDONYMOUS),
+        comment="the first known of the accounts that one member has linked; empty for that itself",
+    )
+    person_id: Mapped[ViewerId] = mapped_column(
+        BigInteger,
+        Computed("COALESCE(represented_by, viewer_id)", persisted=True),
+        init=False,
+        info=holds("viewer", stays=PSEUDONYMOUS),
+        comment="the same for all accounts of a person: the viewer id of one of them",
+    )
 
     __table_args__ = (
         # The guild is part of the key, so that no row can point to another guild's viewer.
@@ -48,7 +63,18 @@ class Viewer(GuildRecord, kw_only=True):
             "guild_id", "platform", "platform_user_id", name="people_viewers_one_per_account"
         ),
         ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="people_viewers_guild"),
+        ForeignKeyConstraint(
+            ["guild_id", "represented_by"],
+            ["people_viewers.guild_id", "people_viewers.viewer_id"],
+            name="people_viewers_represented_by",
+        ),
         Index("people_viewers_by_name", "guild_id", "folded_name"),
+        Index(
+            "people_viewers_represented",
+            "guild_id",
+            "represented_by",
+            postgresql_where=text("represented_by IS NOT NULL"),
+        ),
     )
 
 
@@ -118,6 +144,7 @@ class LinkAttempt(OAuthAttempt, kw_only=True):
     )
     discord_handle: Mapped[str] = mapped_column(info=holds("name"), comment="unique on Discord")
     avatar_url: Mapped[str] = mapped_column(info=holds("text"))
+    platform: Mapped[str] = mapped_column(comment="whose account is to be linked")
     by_dm: Mapped[bool] = mapped_column(comment="the member takes direct messages from us")
     outcome: Mapped[str | None] = mapped_column(
         default=None, comment="linked, or why not; empty while it is open"

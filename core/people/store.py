@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session, aliased
 from core.kit.crypto import fingerprint
 from core.kit.database import key_of
 from core.kit.personal import Account, Subject, pseudonym_of
-from core.kit.records import GuildRecord
+from core.kit.records import GuildRecord, ViewerId
 from core.kit.work import Work
 from core.people.records import GuildAccount, Link, Tombstone, Viewer
 
-KICK = "kick"
+_PLATFORMS = ("kick", "twitch")
 
 R = TypeVar("R", bound=GuildRecord)
 
@@ -115,10 +115,25 @@ def set_viewer(
 
 
 def find_by_name(tx: Connection, guild_id: int, name: str) -> Viewer | None:
-    """The viewer with this name; of several, the one who was last seen with it."""
-    named = Viewer.folded_name == fold(name)
-    found = select(Viewer).where(Viewer.guild_id == guild_id, named)
-    return _first(tx, found.order_by(Viewer.named_at.desc()).limit(1))
+    """The viewer with this name, or `kick:name` or `twitch:name`; of several, the one who was last
+    seen with it."""
+    return next(iter(list_by_name(tx, guild_id, name)), None)
+
+
+def list_by_name(tx: Connection, guild_id: int, name: str) -> Sequence[Viewer]:
+    """The viewer of each platform who was last seen with this name, or with the name of
+    `kick:name` or `twitch:name`; the newest first."""
+    platform, sign, on_platform = name.strip().partition(":")
+    found = select(Viewer).where(Viewer.guild_id == guild_id)
+    if sign and platform.casefold() in _PLATFORMS:
+        found = found.where(Viewer.platform == platform.casefold())
+        name = on_platform
+    found = found.where(Viewer.folded_name == fold(name)).order_by(Viewer.named_at.desc())
+    with Session(tx, join_transaction_mode="rollback_only") as session:
+        newest: dict[str, Viewer] = {}
+        for viewer in session.scalars(found.limit(MOST_FOUND)):
+            newest.setdefault(viewer.platform, viewer)
+    return list(newest.values())
 
 
 MOST_FOUND = 50
@@ -149,10 +164,12 @@ def get_viewer(tx: Connection, guild_id: int, viewer_id: int) -> Viewer:
 # -- links ----------------------------------------------------------------------------------------
 
 
-def find_link(work: Work, discord_id: int, platform: str = KICK) -> Link | None:
-    """The member's account on this platform."""
-    theirs = (Link.discord_id == discord_id) & (Link.platform == platform)
-    return _first(work.tx, select(Link).where(Link.guild_id == work.guild_id, theirs))
+def find_link(work: Work, discord_id: int, platform: str | None = None) -> Link | None:
+    """The member's account on this platform; on any, the one that represents them."""
+    theirs = select(Link).where(Link.guild_id == work.guild_id, Link.discord_id == discord_id)
+    if platform is not None:
+        theirs = theirs.where(Link.platform == platform)
+    return _first(work.tx, theirs.order_by(Link.viewer_id).limit(1))
 
 
 def find_link_of_viewer(work: Work, viewer_id: int) -> Link | None:
@@ -178,8 +195,8 @@ def list_links(work: Work, discord_id: int) -> Sequence[Link]:
 
 
 def find_links(work: Work, discord_ids: Collection[int]) -> dict[int, Link]:
-    """Discord id -> the account of that member, for those who have linked one."""
-    theirs = select(Link).where(Link.discord_id.in_(discord_ids))
+    """Discord id -> the account that represents that member, for those who have linked one."""
+    theirs = select(Link).where(Link.discord_id.in_(discord_ids)).order_by(Link.viewer_id.desc())
     return {link.discord_id: link for link in work.scalars(theirs)}
 
 
@@ -193,7 +210,7 @@ def list_newest_links(work: Work, most: int) -> Sequence[tuple[Link, str]]:
 def add_link(
     tx: Connection, guild_id: int, discord_id: int, platform: str, viewer_id: int, now: datetime
 ) -> None:
-    """Link an account with a member; both must be free."""
+    """Link an account with a member; both must be free. Hold `Lock.LINKS`."""
     tx.execute(
         insert(Link).values(
             guild_id=guild_id,
@@ -203,10 +220,12 @@ def add_link(
             linked_at=now,
         )
     )
+    _set_person(tx, guild_id, discord_id, viewer_id)
 
 
 def end_link(tx: Connection, link: Link) -> bool:
-    """Delete this link; False if it is gone already, even if the two were linked again since."""
+    """Delete this link; False if it is gone already, even if the two were linked again since. Hold
+    `Lock.LINKS`."""
     ended = tx.execute(
         delete(Link).where(
             Link.guild_id == link.guild_id,
@@ -215,7 +234,98 @@ def end_link(tx: Connection, link: Link) -> bool:
             Link.linked_at == link.linked_at,
         )
     )
-    return ended.rowcount == 1
+    if ended.rowcount == 1:
+        _set_person(tx, link.guild_id, link.discord_id, link.viewer_id)
+        return True
+    return False
+
+
+# -- people ---------------------------------------------------------------------------------------
+
+# The accounts of a person are those that one member has linked. Of them the first known one
+# represents the person, whatever was linked first: so a person depends on nothing but the links.
+_SET_PERSON = text("""
+    UPDATE people_viewers AS v SET represented_by = NULLIF(theirs.first, v.viewer_id)
+      FROM (SELECT viewer_id, min(viewer_id) OVER () AS first FROM people_links AS l
+             WHERE l.guild_id = :guild_id AND discord_id = :discord_id
+            UNION ALL
+            SELECT :viewer_id, NULL
+             WHERE NOT EXISTS (SELECT FROM people_links AS l
+                                WHERE l.guild_id = :guild_id AND viewer_id = :viewer_id)) AS theirs
+     WHERE v.guild_id = :guild_id AND v.viewer_id = theirs.viewer_id
+       AND v.represented_by IS DISTINCT FROM NULLIF(theirs.first, v.viewer_id)
+""")
+
+
+def _set_person(tx: Connection, guild_id: int, discord_id: int, viewer_id: int) -> None:
+    """This account was linked with the member, or unlinked."""
+    key = {"guild_id": guild_id, "discord_id": discord_id, "viewer_id": viewer_id}
+    tx.execute(_SET_PERSON, key)
+
+
+def list_accounts_of(tx: Connection, guild_id: int, viewer_id: int) -> Sequence[Viewer]:
+    """All accounts of the person whose account this is; the one that represents them first.
+
+    In a statement over many rows join `people_viewers` and group by its `person_id`.
+    """
+    ids = select_accounts_of(guild_id, viewer_id)
+    theirs = select(Viewer).where(Viewer.guild_id == guild_id, Viewer.viewer_id.in_(ids))
+    with Session(tx, join_transaction_mode="rollback_only") as session:
+        return session.scalars(theirs.order_by(Viewer.viewer_id)).all()
+
+
+def select_accounts_of(guild_id: int, viewer_id: int) -> Select[ViewerId]:
+    """The viewer ids of all accounts of this account's person, for `viewer_id IN`."""
+    v, person = aliased(Viewer), _select_person(guild_id, viewer_id).scalar_subquery()
+    is_theirs = (v.viewer_id == person) | (v.represented_by == person)
+    return select(v.viewer_id).where(v.guild_id == guild_id, is_theirs)
+
+
+_LIST_REPRESENTED = text("""
+    SELECT v.viewer_id, v.represented_by FROM people_viewers AS v
+     WHERE v.guild_id = :guild_id AND v.represented_by IS NOT NULL
+""")
+
+
+def list_represented(tx: Connection, guild_id: int) -> dict[int, int]:
+    """Viewer id -> the account that represents its person, of all accounts that another one
+    represents. These are few beside all viewers."""
+    found = tx.execute(_LIST_REPRESENTED, {"guild_id": guild_id})
+    return {row.viewer_id: row.represented_by for row in found}
+
+
+_LIST_PERSONS = text("""
+    WITH person AS (
+        SELECT DISTINCT v.person_id
+          FROM unnest(CAST(:viewer_ids AS bigint[])) AS asked (viewer_id)
+          JOIN people_viewers AS v ON v.guild_id = :guild_id AND v.viewer_id = asked.viewer_id
+    )
+    SELECT person_id AS viewer_id, person_id FROM person
+     UNION ALL
+    SELECT other.viewer_id, person_id
+      FROM person,
+           LATERAL (SELECT v.viewer_id FROM people_viewers AS v
+                     WHERE v.guild_id = :guild_id AND v.represented_by = person.person_id
+                    OFFSET 0) AS other
+""")
+
+
+def list_persons(tx: Connection, guild_id: int, viewer_ids: Collection[int]) -> dict[int, int]:
+    """Viewer id -> the account that represents its person, of these and of all other accounts of
+    the same people."""
+    given = {"guild_id": guild_id, "viewer_ids": list(viewer_ids)}
+    return {row.viewer_id: row.person_id for row in tx.execute(_LIST_PERSONS, given)}
+
+
+def get_person(tx: Connection, guild_id: int, viewer_id: int) -> ViewerId:
+    """The viewer id of the account that represents this account's person; itself if no other
+    account of theirs is linked."""
+    return tx.execute(_select_person(guild_id, viewer_id)).scalar_one()
+
+
+def _select_person(guild_id: int, viewer_id: int) -> Select[ViewerId]:
+    v = aliased(Viewer)
+    return select(v.person_id).where(v.guild_id == guild_id, v.viewer_id == viewer_id)
 
 
 # -- /forgetme ------------------------------------------------------------------------------------

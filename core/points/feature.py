@@ -1,16 +1,106 @@
-"""What the points feature declares."""
+"""What the points feature declares. It knows the others, because they say what points can buy."""
 
-from core.events import StreamElementsSettled
-from core.kit.feature import Feature
+from collections.abc import Sequence
+
+from core.events import (
+    BitsCheered,
+    ChannelRaided,
+    KicksGifted,
+    PointsPurchaseRefused,
+    StreamElementsSettled,
+    SubGifted,
+    SubscriptionRenewed,
+    SubscriptionStarted,
+    SupportRevoked,
+)
+from core.kit.feature import ChatCommand, Feature, Task
 from core.kit.privacy import personal_data
-from core.kit.work import event_action
-from core.points.records import AccountTotal, Balance, Entry, Move, PlayLimit
-from core.points.rules import PointsSettings
+from core.kit.words import N_
+from core.kit.work import chat_action, event_action
+from core.points import messages, pages
+from core.points.actions import answer_give, tell_board, tell_points
+from core.points.discord import BOARD, WHY, Points, PointsAdmin, SeasonButton
+from core.points.earning import credit_everybody, credit_recent, on_support, on_support_revoked
+from core.points.records import AccountTotal, Balance, Entry, Move, PlayLimit, Purchase
+from core.points.rules import NAMES, PointsSettings
+from core.points.shop import Shop, on_purchase_refused
 from core.points.streamelements import on_settled
 
-FEATURE = Feature(
-    "points",
-    handlers={StreamElementsSettled: event_action(on_settled)},
-    settings=tuple(PointsSettings.declared.values()),
-    personal=personal_data(Entry, Balance, AccountTotal, Move, PlayLimit),
+_SUPPORT = (
+    BitsCheered,
+    ChannelRaided,
+    KicksGifted,
+    SubGifted,
+    SubscriptionRenewed,
+    SubscriptionStarted,
 )
+DAY_SECONDS = 86_400.0
+
+
+def make_feature(others: Sequence[Feature]) -> Feature:
+    """Points, with a shop for what the other features offer."""
+    shop = Shop([offer for one in others for offer in one.offers])
+    return Feature(
+        "points",
+        handlers={one: event_action(on_support) for one in _SUPPORT}
+        | {
+            SupportRevoked: event_action(on_support_revoked),
+            PointsPurchaseRefused: event_action(on_purchase_refused),
+            StreamElementsSettled: event_action(on_settled),
+        },
+        cogs=(lambda _services: Points(shop), lambda _services: PointsAdmin()),
+        chat_commands=(
+            ChatCommand(
+                NAMES,
+                chat_action(tell_points),
+                usage="!points [@viewer]",
+                help="How many points you or somebody else have.",
+            ),
+            ChatCommand(
+                ("give",),
+                chat_action(answer_give),
+                usage="!give @viewer <amount>",
+                help="Give points to somebody: a number, 5k, 50% or all.",
+            ),
+            ChatCommand(
+                ("pointsboard",),
+                chat_action(tell_board),
+                usage="!pointsboard",
+                help="Who has the most points.",
+            ),
+            ChatCommand(
+                ("buy",),
+                chat_action(shop.answer_buy),
+                usage="!buy <what> [how many]",
+                help="Buy something with your points, such as raffle tickets.",
+            ),
+        ),
+        settings=(*PointsSettings.declared.values(), *shop.settings),
+        tasks=(
+            Task("points.earn", lambda settings: settings.watch_interval_seconds, credit_recent),
+            Task("points.reconcile", lambda _settings: DAY_SECONDS, credit_everybody),
+        ),
+        embeds={"points.refunded": messages.refunded},
+        lines={
+            "points.balance": messages.balance_line,
+            "points.given": messages.given_line,
+            "points.board": messages.board_line,
+            "points.refused": messages.refused_line,
+            "points.offers": messages.offers_line,
+            "points.bought": messages.bought_line,
+            "points.returned": messages.returned_line,
+        },
+        paginators=(BOARD, WHY),
+        buttons=(SeasonButton,),
+        audit={
+            "points.change": N_("changed the points of {target}: {before} → {after}"),
+            "points.change_many": N_("changed the points of {target} viewers by {after} in all"),
+            "points.season": N_("ended season {target} of points, in which viewers held {after}"),
+        },
+        dashboard=pages.pages_of(shop),
+        stats=pages.stats,
+        person=pages.person,
+        public=(pages.PUBLIC,),
+        overlays=(pages.OVERLAY,),
+        personal=personal_data(Entry, Balance, AccountTotal, Move, PlayLimit, Purchase),
+    )

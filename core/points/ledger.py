@@ -9,8 +9,7 @@ from sqlalchemy import text
 from core.guilds.actions import time_zone_of
 from core.kit.work import Lock, Work, note_change
 from core.points import store
-from core.points.records import Bucket
-from core.points.rules import Part
+from core.points.rules import Bucket, Part
 
 
 class NewEntry(NamedTuple):

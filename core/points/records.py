@@ -19,10 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.kit.personal import ADMINS_ANSWER, holds
 from core.kit.records import GuildRecord, MemberId, one_of
 from core.people.records import ViewerRecord, viewer_key
-
-Bucket = Literal["earned", "won", "paid"]
-"""Where points of a viewer come from: `won` in games, `paid` for with Kicks or bits, or `earned` in
-any other way."""
+from core.points.rules import Bucket
 
 Kind = Literal["take", "pay", "refund"]
 MoveState = Literal["pending", "confirmed", "refused"]
@@ -236,3 +233,32 @@ class PlayLimit(ViewerRecord, kw_only=True):
         if self.next_from is not None and day >= self.next_from:
             return self.next_loss
         return self.daily_loss
+
+
+# -- the shop -------------------------------------------------------------------------------------
+
+
+class Purchase(ViewerRecord, kw_only=True):
+    """Something that was bought. Where the chat message is known, a refusal is told there."""
+
+    __tablename__ = "points_purchases"
+
+    key: Mapped[str] = mapped_column(comment="of the PointsSpent")
+    offer: Mapped[str]
+    quantity: Mapped[int]
+    points: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[datetime]
+    platform: Mapped[str] = mapped_column(default="", server_default="")
+    channel_id: Mapped[int] = mapped_column(
+        BigInteger, default=0, server_default="0", comment="owner of the chat; 0 without one"
+    )
+    message_id: Mapped[str] = mapped_column(default="", server_default="", info=holds("text"))
+    refused: Mapped[str] = mapped_column(
+        default="", server_default="", comment="why it was not delivered"
+    )
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "key", name="points_purchases_once"),
+        viewer_key("points_purchases_viewer"),
+        Index("points_purchases_of_viewer", "guild_id", "viewer_id", "at"),
+    )

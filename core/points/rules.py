@@ -2,10 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from core.kit.guild_settings import GuildSettings, choice, number, switch, text
-from core.points.records import Bucket
 
 NAMES = ("points",)
 """Of the command in the stream's chat, unless a server calls it something else."""
@@ -21,6 +20,10 @@ MICROSECOND = timedelta(microseconds=1)
 HOUR = timedelta(hours=1) // MICROSECOND
 
 ProviderName = Literal["own", "streamelements"]
+
+Bucket = Literal["earned", "won", "paid"]
+"""Where points of a viewer come from: `won` in games, `paid` for with Kicks or bits, or `earned` in
+any other way."""
 
 
 class PointsSettings(GuildSettings, feature="points"):
@@ -125,6 +128,16 @@ class PointsSettings(GuildSettings, feature="points"):
         label="Public leaderboard",
     )
 
+    @property
+    def currency(self) -> dict[str, Any]:
+        """How amounts are written, for payloads of messages."""
+        return {"symbol": self.symbol, "one": self.name, "plural": self.plural}
+
+    @property
+    def earns(self) -> bool:
+        """Whether this bot gives points; another provider gives its own."""
+        return self.enabled and self.provider == "own"
+
 
 # -- buckets --------------------------------------------------------------------------------------
 
@@ -176,13 +189,11 @@ def pay_out(staked: Balances, viewer_id: int, amount: int) -> list[Part]:
     return [*parts, Part(viewer_id, "won", amount)] if amount else parts
 
 
-def spendable(balances: Balances, accounts: Collection[int], buckets: Collection[Bucket]) -> int:
+def spendable(
+    balances: Balances, accounts: Collection[int], buckets: Collection[Bucket] = SPENDING_ORDER
+) -> int:
     """How much the accounts have in these buckets."""
-    return sum(
-        points
-        for (account, bucket), points in balances.items()
-        if account in accounts and bucket in buckets
-    )
+    return sum(balances.get((one, bucket), 0) for one in accounts for bucket in buckets)
 
 
 # -- earning --------------------------------------------------------------------------------------

@@ -2,51 +2,42 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, func, select, text
 
 from core.kit.database import among
 from core.kit.work import ACROSS_GUILDS, Work
-from core.people.exclusions.store import select_excluded
+from core.people.exclusions.store import excluded_from, select_excluded
+from core.people.records import Viewer
+from core.people.store import list_persons
 from core.points.records import (
     AccountTotal,
     Balance,
-    Bucket,
     Entry,
+    Flow,
     MoveState,
     PlayLimit,
     Reason,
     Season,
 )
-from core.points.rules import Balances
+from core.points.rules import Balances, Bucket
 
 # -- people ---------------------------------------------------------------------------------------
-
-_LIST_ACCOUNTS = text("""
-    SELECT asked.viewer_id, theirs.viewer_id AS account
-      FROM unnest(CAST(:viewer_ids AS bigint[])) AS asked (viewer_id)
-      JOIN people_links AS l ON l.guild_id = :guild_id AND l.viewer_id = asked.viewer_id
-      JOIN people_links AS theirs
-        ON theirs.guild_id = :guild_id AND theirs.discord_id = l.discord_id
-     ORDER BY asked.viewer_id, theirs.viewer_id
-""")
 
 
 def list_accounts(work: Work, viewer_ids: Collection[int]) -> dict[int, tuple[int, ...]]:
     """Viewer id -> the accounts of that person, their own first. They share one balance."""
-    given = {"guild_id": work.guild_id, "viewer_ids": list(viewer_ids)}
-    others: dict[int, list[int]] = defaultdict(list)
-    for viewer_id, account in work.tx.execute(_LIST_ACCOUNTS, given):
-        if account != viewer_id:
-            others[viewer_id].append(account)
-    return {viewer_id: (viewer_id, *others[viewer_id]) for viewer_id in viewer_ids}
-
-
-def person_of(accounts: Collection[int]) -> int:
-    """The same number for each of a person's accounts."""
-    return min(accounts)
+    found = list_persons(work.tx, work.guild_id, viewer_ids)
+    persons: dict[int, int] = dict(found.items())
+    accounts: dict[int, list[int]] = defaultdict(list)
+    for account, person in sorted(persons.items()):
+        accounts[person].append(account)
+    return {
+        viewer_id: (viewer_id, *(one for one in accounts[persons[viewer_id]] if one != viewer_id))
+        for viewer_id in viewer_ids
+    }
 
 
 # -- balances -------------------------------------------------------------------------------------
@@ -71,7 +62,7 @@ def next_entry(work: Work, account: str, viewer_ids: Collection[int]) -> dict[in
     found = select(AccountTotal.viewer_id, AccountTotal.entries).where(
         AccountTotal.account == account, among(AccountTotal.viewer_id, viewer_ids)
     )
-    known = {viewer_id: entries for viewer_id, entries in work.execute(found)}
+    known = {one.viewer_id: one.entries for one in work.execute(found)}
     return {one: known.get(one, 0) + 1 for one in viewer_ids}
 
 
@@ -109,8 +100,8 @@ def list_limits(work: Work, viewer_ids: Collection[int]) -> dict[int, PlayLimit]
 def list_excluded(work: Work, viewer_ids: Collection[int]) -> set[int]:
     """Those of the accounts that are excluded from everything."""
     found = select_excluded(work.guild_id, "everything")
-    asked = set(viewer_ids)
-    return {one for one in work.tx.scalars(found) if one in asked}
+    excluded: set[int] = set(work.tx.scalars(found))
+    return excluded & set(viewer_ids)
 
 
 class Staked(NamedTuple):
@@ -179,6 +170,126 @@ def add_moves(
     names = ("viewer_ids", "amounts", "states", "reasons")
     given = dict(zip(names, columns, strict=True)) | {"key": key, "day": day}
     work.tx.execute(_ADD_MOVES, given | {"guild_id": work.guild_id})
+
+
+# -- who has how many, and why --------------------------------------------------------------------
+
+_EXCLUDED = excluded_from("everything", at=":now")
+
+
+def _ranked(source: str) -> str:
+    """People by points; each under the name of their account with the most. Excluded ones have no
+    rank."""
+    return f"""
+    WITH held AS ({source}), person AS (
+        SELECT p.person_id, sum(h.points) AS points,
+               (array_agg(h.viewer_id ORDER BY h.points DESC, h.viewer_id))[1] AS viewer_id,
+               array_agg(h.viewer_id) AS accounts
+          FROM held AS h
+          JOIN people_viewers AS p ON p.guild_id = :guild_id AND p.viewer_id = h.viewer_id
+         WHERE h.viewer_id NOT IN {_EXCLUDED}
+         GROUP BY 1
+    ), ranked AS (
+        SELECT rank() OVER (ORDER BY points DESC) AS rank, viewer_id, accounts,
+               points::bigint AS points, count(*) OVER () AS people
+          FROM person WHERE points > 0
+    )
+    """
+
+
+_NOW = _ranked("""SELECT b.viewer_id, sum(b.points) AS points
+                    FROM points_balances AS b
+                   WHERE b.guild_id = :guild_id AND b.points > 0 GROUP BY b.viewer_id""")
+_THEN = _ranked("""SELECT e.viewer_id, -sum(e.amount) AS points
+                     FROM points_entries AS e
+                    WHERE e.guild_id = :guild_id AND e.account = 'season' AND e.season = :season
+                    GROUP BY e.viewer_id""")
+_PAGE = """
+    SELECT r.rank, r.viewer_id, v.name, r.points, r.people
+      FROM (SELECT * FROM ranked ORDER BY points DESC, viewer_id LIMIT :limit OFFSET :offset) AS r
+      JOIN people_viewers AS v ON v.guild_id = :guild_id AND v.viewer_id = r.viewer_id
+     ORDER BY r.points DESC, r.viewer_id
+"""
+_PLACES, _OLD_PLACES = text(_NOW + _PAGE), text(_THEN + _PAGE)
+_OWN = "SELECT rank, points FROM ranked WHERE CAST(:viewer_id AS bigint) = ANY(accounts)"
+_OWN_PLACE, _OLD_OWN_PLACE = text(_NOW + _OWN), text(_THEN + _OWN)
+
+
+def list_places(work: Work, limit: int, offset: int, season: int = 0) -> Sequence[Row[Any]]:
+    """Who has the most points now, or had at the end of a season: `rank`, `viewer_id`, `name`,
+    `points`, and `people`, how many have any."""
+    given = {"guild_id": work.guild_id, "now": work.now, "limit": limit, "offset": offset}
+    statement = _OLD_PLACES if season else _PLACES
+    return work.tx.execute(statement, given | ({"season": season} if season else {})).all()
+
+
+def get_place(work: Work, viewer_id: int, season: int = 0) -> Row[Any] | None:
+    """`rank` and `points` of a person; None without any points."""
+    given = {"guild_id": work.guild_id, "now": work.now, "viewer_id": viewer_id}
+    statement = _OLD_OWN_PLACE if season else _OWN_PLACE
+    return work.tx.execute(statement, given | ({"season": season} if season else {})).first()
+
+
+def list_held(work: Work) -> list[tuple[int, Bucket, int]]:
+    """Viewer id, bucket and points of every account that has any."""
+    held = select(Balance.viewer_id, Balance.bucket, Balance.points).where(Balance.points > 0)
+    found = work.execute(held.order_by(Balance.viewer_id, Balance.bucket))
+    return [(one.viewer_id, one.bucket, one.points) for one in found]
+
+
+def list_seasons(work: Work) -> Sequence[Season]:
+    """Newest first; without any, the first one has not ended."""
+    return work.scalars(select(Season).order_by(Season.number.desc())).all()
+
+
+def count_entries(work: Work, viewer_ids: Collection[int]) -> int:
+    """How many there are of these accounts."""
+    return work.count(among(Entry.viewer_id, viewer_ids))
+
+
+def list_entries(
+    work: Work, viewer_ids: Collection[int], limit: int, offset: int
+) -> Sequence[Entry]:
+    """Of a person's accounts, newest first."""
+    found = select(Entry).where(among(Entry.viewer_id, viewer_ids))
+    return work.scalars(found.order_by(Entry.id.desc()).limit(limit).offset(offset)).all()
+
+
+def list_totals(work: Work, viewer_ids: Collection[int]) -> dict[str, int]:
+    """House account -> what a person got from it in all, or paid to it (below zero)."""
+    total = func.sum(AccountTotal.points)
+    found = select(AccountTotal.account, total).where(among(AccountTotal.viewer_id, viewer_ids))
+    grouped = found.group_by(AccountTotal.account).order_by(total.desc())
+    return {account: int(points) for account, points in work.execute(grouped) if points}
+
+
+def get_given(work: Work, viewer_ids: Collection[int], day: date) -> tuple[int, datetime | None]:
+    """What a person gave to others on a day, and when they last gave something."""
+    gifts = (Entry.account == "gift", Entry.amount < 0, among(Entry.viewer_id, viewer_ids))
+    given = select(-func.coalesce(func.sum(Entry.amount), 0)).where(*gifts, Entry.day == day)
+    last = select(func.max(Entry.at)).where(*gifts)
+    return int(work.scalar(given) or 0), work.scalar(last)
+
+
+def find_names(work: Work, folded: Collection[str]) -> dict[str, int]:
+    """Folded name -> the viewer who was last seen with it."""
+    found = select(Viewer.folded_name, Viewer.viewer_id).where(among(Viewer.folded_name, folded))
+    return {one.folded_name: one.viewer_id for one in work.execute(found.order_by(Viewer.named_at))}
+
+
+# -- the economy ----------------------------------------------------------------------------------
+
+
+def list_flows(work: Work, since: date) -> Sequence[Flow]:
+    """What each house account gave and took on each day, oldest first."""
+    found = select(Flow).where(Flow.day >= since, Flow.account != "gift")
+    return work.scalars(found.order_by(Flow.day, Flow.account)).all()
+
+
+def get_supply(work: Work) -> dict[str, int]:
+    """Bucket -> what all viewers hold together."""
+    held = select(Balance.bucket, func.sum(Balance.points)).group_by(Balance.bucket)
+    return {bucket: int(points) for bucket, points in work.execute(held)}
 
 
 # -- the audit ------------------------------------------------------------------------------------

@@ -12,8 +12,7 @@ from core.people.records import Viewer
 from core.points import store
 from core.points.providers import PROVIDERS, Amounts, Moved, settle
 from core.points.records import Move, Operation, Reason
-from core.streamelements.actions import find_account, queue_changes
-from core.streamelements.rules import LOGIN, Change
+from core.streamelements.actions import LOGIN, Change, find_account, queue_changes
 
 _PREFIX = "points:"
 

@@ -21,9 +21,9 @@ def your_data(server: str, *, linked: bool) -> discord.Embed:
 def _with_link_hint(embed: discord.Embed) -> discord.Embed:
     """For somebody without a linked account: data of an account cannot be attributed to them."""
     return embed.add_field(
-        name=_("No Kick account is linked"),
+        name=_("No account is linked"),
         value=_(
-            "What a Kick account watched, wrote and won is not included, because I can't tell "
+            "What an account watched, wrote and won is not included, because I can't tell "
             "which account is yours. To include it, run `/link` first."
         ),
         inline=False,
@@ -40,7 +40,7 @@ def ask_forget(server: str, *, linked: bool) -> discord.Embed:
     embed.add_field(
         name=_("Deleted"),
         value=_(
-            "• the link between your Discord and your Kick account, and your names\n"
+            "• the link between your Discord and your Kick or Twitch account, and your names\n"
             "• all your watchtime\n"
             "• what you wrote in the stream's chat, as far as it is stored\n"
             "• messages to you, and your name in others\n"

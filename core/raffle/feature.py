@@ -4,6 +4,7 @@ from core.events import (
     AccountLinked,
     GuessWinRevoked,
     GuessWon,
+    PointsSpent,
     SubGifted,
     SupportRevoked,
     ViewerBanned,
@@ -21,6 +22,7 @@ from core.raffle.draw.pages import pages as draw_pages
 from core.raffle.draw_records import Pick
 from core.raffle.ledger import messages as ledger_messages
 from core.raffle.ledger.actions import on_account_linked, tell_raffle, tell_tickets
+from core.raffle.ledger.bought import TICKETS_OFFER, on_points_spent
 from core.raffle.ledger.discord import BOARD, TICKETS, WHY, Tickets, VoidChoice
 from core.raffle.ledger.gifts import on_sub_gifted, on_support_revoked
 from core.raffle.ledger.hunts import on_guess_win_revoked, on_guess_won
@@ -35,6 +37,7 @@ FEATURE = Feature(
         AccountLinked: event_action(on_account_linked),
         GuessWon: event_action(on_guess_won),
         GuessWinRevoked: event_action(on_guess_win_revoked),
+        PointsSpent: event_action(on_points_spent),
         SubGifted: event_action(on_sub_gifted),
         SupportRevoked: event_action(on_support_revoked),
         ViewerBanned: event_action(on_viewer_banned),
@@ -119,6 +122,7 @@ FEATURE = Feature(
     person=pages.person,
     public=(pages.PUBLIC,),
     overlays=(pages.OVERLAY,),
+    offers=(TICKETS_OFFER,),
     latest=pages.latest,
     personal=personal_data(Entry, Balance, SourceTotal, Gift, Pick, sweep=forget_winner),
 )

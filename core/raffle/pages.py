@@ -27,6 +27,7 @@ from core.kit.work import Work
 from core.people.exclusions.actions import list_excluded
 from core.people.exclusions.routes import add_exclusions
 from core.people.records import Viewer
+from core.people.store import list_persons
 from core.raffle import store as raffles
 from core.raffle.actions import Config, config_of, find_problem
 from core.raffle.draw import actions as draws
@@ -312,7 +313,7 @@ def person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> li
     if period is None:
         return []
     cards = []
-    for viewer_id in viewer_ids:
+    for viewer_id in sorted(set(list_persons(work.tx, work.guild_id, viewer_ids).values())):
         own = store.get_own(work, period.number, viewer_id)
         values = {
             "own": own,

@@ -26,7 +26,7 @@ from core.kit.personal import ADMINS_ANSWER, PSEUDONYMOUS, holds
 from core.kit.records import GuildRecord, MemberId, ViewerId, one_of
 from core.people.records import ViewerRecord, viewer_key
 
-Source = Literal["watchtime", "gifted_sub", "wager", "hunt", "bonus", "correction"]
+Source = Literal["watchtime", "gifted_sub", "wager", "hunt", "points", "bonus", "correction"]
 State = Literal["open", "frozen", "drawn", "closed"]
 Kind = Literal["opened", "planned", "frozen"]
 
@@ -189,6 +189,11 @@ class Balance(ViewerRecord, kw_only=True):
         default=False,
         server_default="false",
         comment="not in the frozen list, because not allowed to win at that moment",
+    )
+    listed_as: Mapped[ViewerId | None] = mapped_column(
+        default=None,
+        info=holds("viewer", stays=PSEUDONYMOUS),
+        comment="whose line of the frozen list has these tickets; empty if it is the viewer's own",
     )
 
     __table_args__ = (

@@ -101,7 +101,7 @@ class LogFilter:
     """Which entries of the audit log are wanted; what is empty limits nothing.
 
     Attributes:
-        actor: Discord id; 0 is the bot.
+        actor: Discord id; 0 is the bot, or the streamer who signed in with Twitch.
         prefix: how the action begins, such as `raffle.`.
         text: part of what the entry says, or a viewer's whole name.
         since: and before `until`.

@@ -5,6 +5,7 @@ from functools import partial
 
 from core.kit.feature import CogBuilder, Feature
 from core.settings import actions, messages
+from core.settings.api import API
 from core.settings.discord import (
     AuditLog,
     Permissions,
@@ -46,6 +47,7 @@ def make_feature(others: Iterable[Feature]) -> Feature:
             audit_pages(reader, undo),
             permission_pages(every_cog),
         ),
+        api=API,
         setup=partial(setup, pages=pages),
         activity=reader.activity,
         history=reader.history,

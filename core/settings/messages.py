@@ -209,7 +209,7 @@ def audit_log(
     )
 
     def line(entry: AuditEntry) -> str:
-        who = f"<@{entry.actor}>" if entry.actor else _("the bot")
+        who = f"<@{entry.actor}>" if entry.actor else by_no_member(entry)
         return f"{ago(entry.at)} {who} {sentence(entry, page.viewers, known, lines, style)}"
 
     rows = [line(entry) for entry in page.entries]
@@ -245,6 +245,13 @@ def sentence(
     if (declared := known.get(entry.action)) is not None:
         return _setting_changed(entry, declared, style)
     return _act(entry, viewers, lines.get(entry.action), style)
+
+
+def by_no_member(entry: AuditEntry) -> str:
+    """Who did it, if it was no member of the server."""
+    if entry.streamer_id is not None:
+        return _("the streamer (signed in with Twitch)")
+    return _("the bot")
 
 
 def _setting_changed(entry: AuditEntry, declared: Declared, style: Style) -> str:

@@ -21,6 +21,7 @@ from core.kit.records import MemberId
 from core.kit.words import _
 from core.kit.work import Lock, Work
 from core.people.exclusions import actions as exclusions
+from core.people.store import list_persons
 from core.slot_calls.panel import refresh_panel
 from core.slot_calls.posts import edit_post
 from core.slot_calls.records import SlotCall
@@ -140,9 +141,10 @@ def block_caller(work: Work, number: int) -> str:
 
 
 def skip_calls(work: Work, *viewer_ids: int) -> None:
-    """Skip the open calls of these viewers."""
+    """Skip the open calls of these viewers, from any of their accounts."""
     work.lock(Lock.SLOT_CALLS)
-    _skip(work, [call for call in list_open(work) if call.viewer_id in viewer_ids])
+    theirs = list_persons(work.tx, work.guild_id, viewer_ids)
+    _skip(work, [call for call in list_open(work) if call.viewer_id in theirs])
 
 
 def ban_game(work: Work, number: int) -> str:

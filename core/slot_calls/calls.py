@@ -13,12 +13,13 @@ from core.events import ChatMessageSent
 from core.games import actions as games
 from core.guilds.actions import load_settings
 from core.guilds.channels import find_trouble
-from core.kit.records import ChannelId
+from core.kit.records import ChannelId, ViewerId
 from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.exclusions.store import without_excluded
 from core.people.records import Link
+from core.people.store import list_persons
 from core.slot_calls.panel import refresh_panel
 from core.slot_calls.posts import describe, edit_post, post_key
 from core.slot_calls.records import SlotCall
@@ -42,7 +43,7 @@ def call_slots(work: Work, messages: Sequence[ChatMessageSent]) -> None:
     found = games.find_games(work, [message.argument for message in messages])
     drafts = []
     for message, viewer_id, match in zip(messages, viewer_ids, found, strict=True):
-        if any(call.is_from(message) for call in queue.calls[viewer_id]):
+        if any(call.is_from(message) for call in queue.calls_of(viewer_id)):
             continue
         caller = queue.caller(message, viewer_id)
         wanted = queue.wanted(match.title, match.found, match.banned)
@@ -78,7 +79,8 @@ class _Queue:
 
     Attributes:
         allowed: the messages of viewers who are not excluded.
-        calls: each sender's open and recent calls.
+        persons: viewer id -> their person, of every account of the senders.
+        calls: each person's open and recent calls.
         queued: the open slots in small letters, if each can be there once.
         number: the last call's.
         first: how many open calls come first.
@@ -89,6 +91,7 @@ class _Queue:
     can_post: bool
     allowed: Collection[ChatMessageSent]
     linked: Collection[int]
+    persons: Mapping[int, int]
     calls: Mapping[int, list[SlotCall]]
     queued: set[str]
     number: int
@@ -99,14 +102,15 @@ class _Queue:
 
     @classmethod
     def load(
-        cls, work: Work, messages: Sequence[ChatMessageSent], viewer_ids: Sequence[int]
+        cls, work: Work, messages: Sequence[ChatMessageSent], viewer_ids: Sequence[ViewerId]
     ) -> "_Queue":
         settings = load_settings(work, SlotCallSettings)
         earliest = min(message.at for message in messages)
         since = earliest - timedelta(seconds=settings.cooldown_seconds)
         calls: dict[int, list[SlotCall]] = defaultdict(list)
-        for call in work.scalars(OPEN_OR_RECENT, {"viewer_ids": viewer_ids, "since": since}):
-            calls[call.viewer_id].append(call)
+        persons = list_persons(work.tx, work.guild_id, viewer_ids)
+        for call in work.scalars(OPEN_OR_RECENT, {"viewer_ids": list(persons), "since": since}):
+            calls[persons[call.viewer_id]].append(call)
         queued: set[str] = set()
         if settings.unique:
             slots = work.scalars(select(SlotCall.slot).where(IS_OPEN))
@@ -121,6 +125,7 @@ class _Queue:
             can_post=find_trouble(work, settings.channel) is None,
             allowed=set(without_excluded(work.tx, messages, "slot_calls")),
             linked=linked,
+            persons=persons,
             calls=calls,
             queued=queued,
             number=number,
@@ -129,8 +134,12 @@ class _Queue:
             has_panel=panels > 0,
         )
 
-    def caller(self, message: ChatMessageSent, viewer_id: int) -> Caller:
-        theirs = self.calls[viewer_id]
+    def calls_of(self, viewer_id: ViewerId) -> list[SlotCall]:
+        """From any account of this viewer's person."""
+        return self.calls[self.persons[viewer_id]]
+
+    def caller(self, message: ChatMessageSent, viewer_id: ViewerId) -> Caller:
+        theirs = self.calls_of(viewer_id)
         last_at = max((call.called_at for call in theirs), default=None)
         return Caller(
             can_post=self.can_post,
@@ -145,7 +154,7 @@ class _Queue:
 
     def add(self, call: SlotCall) -> SlotCall:
         self.number, self.has_grown = call.number, True
-        self.calls[call.viewer_id].append(call)
+        self.calls_of(call.viewer_id).append(call)
         if self.settings.unique:
             self.queued.add(call.slot.casefold())
         if call.is_first:
@@ -185,7 +194,8 @@ def cancel_call(work: Work, message: ChatMessageSent, argument: str) -> None:
     """Withdraw the sender's newest open call, or replace it by another slot at the same place."""
     (viewer_id,) = people.meet_senders(work.tx, [message])
     work.lock(Lock.SLOT_CALLS)
-    mine = SlotCall.viewer_id == viewer_id, SlotCall.called_at <= message.at
+    theirs = list(list_persons(work.tx, work.guild_id, [viewer_id]))
+    mine = SlotCall.viewer_id.in_(theirs), SlotCall.called_at <= message.at
     newest = select(SlotCall).where(IS_OPEN, *mine).order_by(SlotCall.number.desc()).limit(1)
     call = work.scalar(newest)
     if call is None:
@@ -217,10 +227,11 @@ def cancel_call(work: Work, message: ChatMessageSent, argument: str) -> None:
 def tell_calls(work: Work, message: ChatMessageSent, _argument: str) -> None:
     """`!mycalls` and `!position`: the sender's open calls, and their places."""
     (viewer_id,) = people.meet_senders(work.tx, [message])
+    theirs = list_persons(work.tx, work.guild_id, [viewer_id])
     mine = [
         {"slot": call.slot, "position": position}
         for position, call in enumerate(list_open(work), start=1)
-        if call.viewer_id == viewer_id
+        if call.viewer_id in theirs
     ]
     _answer(work, message, "slot_calls.mine", {"calls": mine}, once_a_minute=str(viewer_id))
 

@@ -223,14 +223,14 @@ class SlotCalls(commands.Cog):
         await answer(ctx, messages.queue_cleared(await run_action(ctx, actions.clear_queue)))
 
     @slotcalls.command(name="block", extras=PRIVATE)
-    @app_commands.describe(viewer="A mention, a Discord id or a name on Kick")
+    @app_commands.describe(viewer="A mention, a Discord id or a name in chat")
     async def block(self, ctx: Context, *, viewer: str) -> None:
         """Ignore a viewer's slot requests and skip their open ones."""
         name = await run_action(ctx, actions.block_by_name, viewer)
         await answer(ctx, excluded(name, "slot_calls"))
 
     @slotcalls.command(name="unblock", extras=PRIVATE)
-    @app_commands.describe(viewer="A mention, a Discord id or a name on Kick")
+    @app_commands.describe(viewer="A mention, a Discord id or a name in chat")
     async def unblock(self, ctx: Context, *, viewer: str) -> None:
         """Accept slot requests from a blocked viewer again."""
         await exclusions.include(ctx, viewer, "slot_calls")

@@ -1,6 +1,6 @@
 """What the slot calls feature declares."""
 
-from core.events import ExclusionChanged, SettingChanged, StreamWentLive
+from core.events import ExclusionChanged, PointsSpent, SettingChanged, StreamWentLive
 from core.kit.feature import ChatCommand, Feature, Task
 from core.kit.privacy import personal_data
 from core.kit.words import N_
@@ -20,6 +20,7 @@ from core.slot_calls.discord import (
 from core.slot_calls.pages import OVERLAY, PAGES, PUBLIC, activity, latest, setup, stats
 from core.slot_calls.panel import on_setting_changed
 from core.slot_calls.picks import finish_picks
+from core.slot_calls.priority import PRIORITY_OFFER, on_points_spent
 from core.slot_calls.records import SlotCall
 from core.slot_calls.rules import NAMES, SlotCallSettings
 
@@ -27,6 +28,7 @@ FEATURE = Feature(
     "slot_calls",
     handlers={
         ExclusionChanged: event_action(on_exclusion_changed),
+        PointsSpent: event_action(on_points_spent),
         SettingChanged: event_action(on_setting_changed),
         StreamWentLive: event_action(on_stream_started),
     },
@@ -84,6 +86,7 @@ FEATURE = Feature(
     activity=activity,
     public=(PUBLIC,),
     overlays=(OVERLAY,),
+    offers=(PRIORITY_OFFER,),
     latest=latest,
     personal=personal_data(
         SlotCall, before_forget=lambda work, subject: skip_calls(work, *subject.viewer_ids)

@@ -1,6 +1,8 @@
 """What one can do with a server's StreamElements account and its points, inside a transaction."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
@@ -13,7 +15,27 @@ from core.kit.errors import Outage, Refusal
 from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Work, read_records
 from core.streamelements.records import BulkLine, BulkOperation, StreamElementsAccount
-from core.streamelements.rules import Change, Sent, Verdict, pause, suffices
+from core.streamelements.rules import Sent, Verdict, pause, suffices
+
+LOGIN = re.compile(r"[a-z0-9_]{1,25}")
+"""A name in addresses at the platform."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of somebody's balance.
+
+    Attributes:
+        login: their name at the platform, in lower case.
+        user_id: at the platform.
+        delta: in points; below zero takes them away.
+        references: of whoever wants it, such as viewer ids; they come back with the event.
+    """
+
+    login: str
+    user_id: int
+    delta: int
+    references: tuple[int, ...] = ()
 
 
 def find_account(work: Work) -> StreamElementsAccount | None:

@@ -8,25 +8,7 @@ from typing import Literal
 
 Verdict = Literal["applied", "refused", "unclear"]
 
-LOGIN = re.compile(r"[a-z0-9_]{1,25}")
 _JWT = re.compile(r"[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A change of somebody's balance.
-
-    Attributes:
-        login: their name at the platform, in lower case.
-        user_id: at the platform.
-        delta: in points; below zero takes them away.
-        references: of whoever wants it, such as viewer ids; they come back with the event.
-    """
-
-    login: str
-    user_id: int
-    delta: int
-    references: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def lookup(
 
     Args:
         badges: what the badges of the message say that they have just written, see
-            `core.tiers.rules.badge_tier`.
+            `core.tiers.badges.badge_tier`.
     """
     known = store.list_known(work, viewer_ids)
     lifetime = load_settings(work, TierSettings).lifetime

@@ -1,11 +1,10 @@
 """What is believed about a viewer's tier."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from core.events import SUBSCRIBER_BADGES
 from core.kit.guild_settings import GuildSettings, number
 
 Tier = Literal["none", "subscriber", "prime", "1000", "2000", "3000"]
@@ -64,21 +63,6 @@ class Found:
 
 
 NOTHING = Found("none")
-
-
-def badge_tier(badges: Iterable[str], version: int = 0) -> Tier | None:
-    """What the badges of a message say; None where they say nothing, because they can be hidden.
-
-    Args:
-        version: of Twitch's badge `subscriber`: months, and 2000 or 3000 more for higher tiers.
-            On Twitch it tells at least tier 1, which may be Prime; 0 on Kick.
-    """
-    held = SUBSCRIBER_BADGES.intersection(badges)
-    if not held:
-        return None
-    if "subscriber" not in held or not version:
-        return "subscriber"
-    return "3000" if version >= 3000 else "2000" if version >= 2000 else "1000"
 
 
 def choose(known: Sequence[Known], now: datetime, lifetime: timedelta) -> Found:

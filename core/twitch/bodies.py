@@ -134,10 +134,6 @@ class Subscribed(_Someone):
     is_gift: bool = False
 
 
-class SubscriptionEnd(_Someone):
-    """`channel.subscription.end`."""
-
-
 class Plan(BaseModel):
     """The part of a notice that says what was bought. `is_prime` is left out of upgrades."""
 
@@ -211,6 +207,60 @@ class Ban(_Someone):
     ends_at: Instant | None = None
 
 
+class RewardRef(BaseModel):
+    """A reward, as a redemption names it."""
+
+    id: ShortText
+    title: str = ""
+    cost: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+
+class Redeemed(_Someone):
+    """`channel.channel_points_custom_reward_redemption.add` and `.update`."""
+
+    id: ShortText
+    user_input: str | None = None
+    status: str
+    reward: RewardRef
+    redeemed_at: Instant
+
+
+class CustomReward(Body):
+    """`channel.channel_points_custom_reward.update`."""
+
+    id: ShortText
+
+
+class VipAdded(_Someone):
+    """`channel.vip.add`."""
+
+
+class VipRemoved(_Someone):
+    """`channel.vip.remove`."""
+
+
+class ModeratorAdded(_Someone):
+    """`channel.moderator.add`."""
+
+
+class ModeratorRemoved(_Someone):
+    """`channel.moderator.remove`."""
+
+
+class SubscriptionEnded(_Someone):
+    """`channel.subscription.end`."""
+
+    tier: str = ""
+
+
+class CustomRewardAdded(CustomReward):
+    """`channel.channel_points_custom_reward.add`."""
+
+
+class CustomRewardRemoved(CustomReward):
+    """`channel.channel_points_custom_reward.remove`."""
+
+
 class StreamPoll(Body):
     """Not Twitch's: how our own poll of the streams is stored (`poll.stream`)."""
 
@@ -236,6 +286,12 @@ class Kind:
     by_reader: bool = False
 
 
+MANAGE_VIPS, MANAGE_REDEMPTIONS = "channel:manage:vips", "channel:manage:redemptions"
+"""Scopes of the streamer's token."""
+
+REWARD = "channel.channel_points_custom_reward"
+REDEMPTION = f"{REWARD}_redemption"
+
 KINDS: Mapping[str, Kind] = {
     CHAT: Kind(ChatMessage, by_reader=True),
     "stream.online": Kind(StreamOnline),
@@ -243,12 +299,21 @@ KINDS: Mapping[str, Kind] = {
     "channel.update": Kind(ChannelUpdate, version="2"),
     "channel.subscribe": Kind(Subscribed, scope="channel:read:subscriptions"),
     "channel.subscription.message": Kind(Resubscribed, scope="channel:read:subscriptions"),
-    "channel.subscription.end": Kind(SubscriptionEnd, scope="channel:read:subscriptions"),
     "channel.chat.notification": Kind(ChatNotice, by_reader=True),
     "channel.subscription.gift": Kind(Gift, scope="channel:read:subscriptions"),
     "channel.cheer": Kind(Cheer, scope="bits:read"),
     "channel.raid": Kind(Raid, of="to_broadcaster_user_id"),
     "channel.ban": Kind(Ban, scope="channel:moderate"),
+    "channel.subscription.end": Kind(SubscriptionEnded, scope="channel:read:subscriptions"),
+    f"{REDEMPTION}.add": Kind(Redeemed, scope=MANAGE_REDEMPTIONS),
+    f"{REDEMPTION}.update": Kind(Redeemed, scope=MANAGE_REDEMPTIONS),
+    f"{REWARD}.add": Kind(CustomRewardAdded, scope=MANAGE_REDEMPTIONS),
+    f"{REWARD}.update": Kind(CustomReward, scope=MANAGE_REDEMPTIONS),
+    f"{REWARD}.remove": Kind(CustomRewardRemoved, scope=MANAGE_REDEMPTIONS),
+    "channel.vip.add": Kind(VipAdded, scope=MANAGE_VIPS),
+    "channel.vip.remove": Kind(VipRemoved, scope=MANAGE_VIPS),
+    "channel.moderator.add": Kind(ModeratorAdded, scope="moderation:read"),
+    "channel.moderator.remove": Kind(ModeratorRemoved, scope="moderation:read"),
 }
 """The types of events that each channel is subscribed to."""
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from core.kit.clock import parse_instant
 from core.kit.settings import Settings
@@ -90,6 +90,38 @@ class Said:
 
     message_id: str
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomReward:
+    """A channel-point reward. Limits are 0 where there is none."""
+
+    id: str
+    title: str
+    cost: int
+    prompt: str
+    colour: str
+    is_enabled: bool
+    is_paused: bool
+    skips_queue: bool
+    max_per_stream: int
+    max_per_user: int
+    cooldown_seconds: int
+
+
+RedemptionStatus = Literal["UNFULFILLED", "FULFILLED", "CANCELED"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redemption:
+    """Somebody redeemed a reward."""
+
+    id: str
+    reward_id: str
+    user: User
+    cost: int
+    status: RedemptionStatus
+    redeemed_at: datetime
 
 
 class TwitchClient:
@@ -299,6 +331,137 @@ class TwitchClient:
                 return Said(str(one["message_id"]))
             dropped = one.get("drop_reason") or {}
             return Said("", str(dropped.get("message") or dropped.get("code") or "no reason given"))
+
+    # -- VIPs -------------------------------------------------------------------------------
+
+    def list_vips(self, token: str, broadcaster_id: int, only: int | None = None) -> list[User]:
+        """The VIPs of a channel: all, or one account if it is among them."""
+        return self._people("/channels/vips", token, broadcaster_id, [] if only is None else [only])
+
+    def add_vip(self, token: str, broadcaster_id: int, user_id: int) -> None:
+        """Rejected with 409: no slot; 422: moderator, or VIP already; 425: the channel has none."""
+        self._change_vip("POST", token, broadcaster_id, user_id)
+
+    def remove_vip(self, token: str, broadcaster_id: int, user_id: int) -> None:
+        """Rejected with 422 if they are no VIP."""
+        self._change_vip("DELETE", token, broadcaster_id, user_id)
+
+    def _change_vip(self, method: str, token: str, broadcaster_id: int, user_id: int) -> None:
+        params = {"broadcaster_id": str(broadcaster_id), "user_id": str(user_id)}
+        self._ask(method, "/channels/vips", token, params=params)
+
+    def list_moderators(
+        self, token: str, broadcaster_id: int, user_ids: Sequence[int]
+    ) -> list[User]:
+        """Those of these accounts who moderate the channel, at most 100."""
+        return self._people("/moderation/moderators", token, broadcaster_id, user_ids)
+
+    def _people(
+        self, path: str, token: str, broadcaster_id: int, user_ids: Sequence[int]
+    ) -> list[User]:
+        params: dict[str, Any] = {"broadcaster_id": str(broadcaster_id), "first": "100"}
+        if user_ids:
+            params["user_id"] = [str(one) for one in user_ids]
+        found = list(self._pages(path, token, **params))
+        with as_documented():
+            return [
+                User(int(one["user_id"]), str(one["user_login"]), str(one["user_name"]))
+                for one in found
+            ]
+
+    # -- channel points ---------------------------------------------------------------------
+
+    def list_rewards(
+        self, token: str, broadcaster_id: int, *, ours_only: bool
+    ) -> list[CustomReward]:
+        """The channel's rewards, or those that this app has created."""
+        params = {"broadcaster_id": str(broadcaster_id)}
+        if ours_only:
+            params["only_manageable_rewards"] = "true"
+        answer = self._ask("GET", _REWARDS, token, params=params)
+        with as_documented():
+            return [_reward(one) for one in answer["data"]]
+
+    def create_reward(
+        self, token: str, broadcaster_id: int, fields: Mapping[str, Any]
+    ) -> CustomReward:
+        """Make a reward; the fields are named as in Twitch's API."""
+        params = {"broadcaster_id": str(broadcaster_id)}
+        answer = self._ask("POST", _REWARDS, token, params=params, json=dict(fields))
+        with as_documented():
+            return _reward(answer["data"][0])
+
+    def change_reward(
+        self, token: str, broadcaster_id: int, reward_id: str, fields: Mapping[str, Any]
+    ) -> CustomReward:
+        """Rejected with 404 if it is gone."""
+        params = {"broadcaster_id": str(broadcaster_id), "id": reward_id}
+        answer = self._ask("PATCH", _REWARDS, token, params=params, json=dict(fields))
+        with as_documented():
+            return _reward(answer["data"][0])
+
+    def delete_reward(self, token: str, broadcaster_id: int, reward_id: str) -> None:
+        """Its open redemptions are kept by the streamer. Rejected with 404 if it is gone."""
+        params = {"broadcaster_id": str(broadcaster_id), "id": reward_id}
+        self._ask("DELETE", _REWARDS, token, params=params)
+
+    def list_redemptions(
+        self, token: str, broadcaster_id: int, reward_id: str, only: str | None = None
+    ) -> list[Redemption]:
+        """The open redemptions of a reward of ours, oldest first, or the one with this id."""
+        params = {"broadcaster_id": str(broadcaster_id), "reward_id": reward_id}
+        params |= {"id": only} if only else {"status": "UNFULFILLED", "sort": "OLDEST"}
+        found = list(self._pages(f"{_REWARDS}/redemptions", token, first="50", **params))
+        with as_documented():
+            return [
+                Redemption(
+                    id=str(one["id"]),
+                    reward_id=str(one["reward"]["id"]),
+                    user=User(int(one["user_id"]), str(one["user_login"]), str(one["user_name"])),
+                    cost=int(one["reward"]["cost"]),
+                    status=one["status"],
+                    redeemed_at=parse_instant(one["redeemed_at"]),
+                )
+                for one in found
+            ]
+
+    def decide_redemption(
+        self,
+        token: str,
+        broadcaster_id: int,
+        reward_id: str,
+        redemption_id: str,
+        status: RedemptionStatus,
+    ) -> None:
+        """CANCELED gives the points back. Rejected with 404 if it is decided already."""
+        params = {
+            "broadcaster_id": str(broadcaster_id),
+            "reward_id": reward_id,
+            "id": redemption_id,
+        }
+        body = {"status": status}
+        self._ask("PATCH", f"{_REWARDS}/redemptions", token, params=params, json=body)
+
+
+_REWARDS = "/channel_points/custom_rewards"
+
+
+def _reward(one: dict[str, Any]) -> CustomReward:
+    per_stream, per_user = one["max_per_stream_setting"], one["max_per_user_per_stream_setting"]
+    cooldown = one["global_cooldown_setting"]
+    return CustomReward(
+        id=str(one["id"]),
+        title=str(one["title"]),
+        cost=int(one["cost"]),
+        prompt=str(one.get("prompt") or ""),
+        colour=str(one.get("background_color") or ""),
+        is_enabled=bool(one["is_enabled"]),
+        is_paused=bool(one["is_paused"]),
+        skips_queue=bool(one["should_redemptions_skip_request_queue"]),
+        max_per_stream=int(per_stream["max_per_stream"]) if per_stream["is_enabled"] else 0,
+        max_per_user=int(per_user["max_per_user_per_stream"]) if per_user["is_enabled"] else 0,
+        cooldown_seconds=int(cooldown["global_cooldown_seconds"]) if cooldown["is_enabled"] else 0,
+    )
 
 
 @cache

@@ -5,6 +5,7 @@ from core.kit.words import N_, _
 from core.twitch import messages, tasks
 from core.twitch import pages as dashboard
 from core.twitch.accounts import pages as accounts
+from core.twitch.api import API
 from core.twitch.bodies import POLL, SOCKET, WEBHOOK
 from core.twitch.discord import Twitch, TwitchDisconnectButton, TwitchLinkButton
 from core.twitch.events import events_of
@@ -36,5 +37,6 @@ FEATURE = Feature(
     },
     dashboard=dashboard.PAGES,
     setup=dashboard.setup,
+    api=API,
     personal=PERSONAL,
 )

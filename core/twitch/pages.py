@@ -2,7 +2,7 @@
 
 import asyncio
 
-from flask import Response, redirect
+from flask import Response, flash, redirect, url_for
 
 from core.kit.errors import Refusal
 from core.kit.guild_pages import GuildPages, Page, SetupStep
@@ -12,7 +12,7 @@ from core.kit.work import Work, note_change
 from core.twitch import health, messages
 from core.twitch.accounts import actions, connect
 from core.twitch.accounts.records import Role, TwitchConnectAttempt
-from core.twitch.accounts.rules import missing_words, scope_words
+from core.twitch.accounts.rules import missing_words, scope_reason, scope_words
 from core.twitch.bodies import KINDS
 from core.twitch.chat import selftest
 from core.twitch.eventsub.reconcile import reconcile
@@ -20,7 +20,9 @@ from core.twitch.eventsub.rules import transport_of
 from core.twitch.eventsub.topics import RESTART
 from core.twitch.wire import TwitchRejected
 
-PAGES = GuildPages("twitch", lambda: _("Twitch connection"), icon="plug-connected", order=12)
+PAGES = GuildPages(
+    "twitch", lambda: _("Twitch connection"), icon="plug-connected", order=12, for_streamer=True
+)
 
 
 @PAGES.get()
@@ -46,6 +48,7 @@ def connection(page: Page) -> str:
         is_ready=settings.twitch_client_id is not None
         and settings.twitch_client_secret is not None,
         scope_words=scope_words,
+        scope_reason=scope_reason,
         missing_words=missing_words,
     )
 
@@ -62,6 +65,7 @@ def link_account(page: Page) -> Response:
         asked_by=MemberId(page.person.discord_id),
         asked_by_name=page.member.name,
         asked_at=page.services.clock(),
+        streamer_id=page.person.twitch_id,
     )
     page.run(actions.open_attempt, attempt)
     link = connect.make_link(page.services, attempt)
@@ -72,15 +76,19 @@ def link_account(page: Page) -> Response:
 @PAGES.post("disconnect", shows=connection)
 def disconnect(page: Page) -> Response:
     """Forget an account, and revoke its token."""
-    ended = connect.disconnect(page.services, page.guild.id, _role(page), page.person.discord_id)
-    if ended is None:
+    account = page.run(actions.disconnect_account, _role(page))
+    if account is None:
         raise Refusal(_("No Twitch account is connected."))
-    account, is_revoked = ended
+    is_revoked = connect.revoke_token(page.services, account)
     done = (
         _("{name} is disconnected, and its token is revoked.")
         if is_revoked
         else _("{name} is disconnected. Twitch did not answer, so remove the app there, too.")
     )
+    if page.person.is_streamer and account.role == "streamer":
+        # This page is no longer theirs.
+        flash(done.format(name=account.name), "success")
+        return redirect(url_for("dashboard.picker"), 303)  # type: ignore[return-value]
     return page.done(done.format(name=account.name))
 
 

@@ -4,10 +4,10 @@ Where the body says what happened only once (a message id, a count that grows), 
 made of that; where it does not, of the message that told it, whose id a repetition keeps.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from core import events
 from core.events import Event
@@ -47,6 +47,26 @@ class _Channel(_Server):
     channel_id: int
 
 
+_STATUSES: Mapping[str, events.RedemptionStatus] = {
+    "unfulfilled": "pending",
+    "unknown": "pending",
+    "fulfilled": "accepted",
+    "canceled": "rejected",
+}
+
+_CHANGES: Mapping[type, Literal["added", "updated", "removed"]] = {
+    bodies.CustomRewardAdded: "added",
+    bodies.CustomRewardRemoved: "removed",
+}
+
+_ROLES: Mapping[type, Any] = {
+    bodies.VipAdded: events.VipAdded,
+    bodies.VipRemoved: events.VipRemoved,
+    bodies.ModeratorAdded: events.ModeratorAdded,
+    bodies.ModeratorRemoved: events.ModeratorRemoved,
+}
+
+
 def translate(body: Any, context: Context) -> list[Event]:
     """The events of a body.
 
@@ -74,12 +94,15 @@ def _events(body: Any, guild_id: int, context: Context) -> Iterator[Event]:
                 language=body.language or "",
                 **channel,
             )
+        case bodies.SubscriptionEnded():
+            yield events.SubscriptionEnded(
+                key=f"{body.user_id}|{context.sent_at:%Y-%m-%d}",
+                at=context.sent_at,
+                subscriber=body.person,
+                **channel,
+            )
         case bodies.Subscribed() | bodies.Resubscribed() | bodies.Gift() | bodies.Cheer():
             yield from _support(body, channel, context)
-        case bodies.SubscriptionEnd():
-            yield events.SubscriptionEnded(
-                key=context.message_id, at=context.sent_at, subscriber=body.person, **channel
-            )
         case bodies.ChatNotice():
             if (plan := body.plan) is not None:
                 yield events.SubscriberReported(
@@ -117,6 +140,36 @@ def _events(body: Any, guild_id: int, context: Context) -> Iterator[Event]:
                 until=body.ends_at,
                 **channel,
             )
+        case bodies.Redeemed():
+            status = _STATUSES.get(body.status, "pending")
+            yield events.RewardRedeemed(
+                key=f"{body.id}|{status}",
+                at=context.sent_at,
+                redemption_id=body.id,
+                reward_id=body.reward.id,
+                title=body.reward.title,
+                cost=body.reward.cost,
+                redeemer=body.person,
+                user_input=body.user_input or "",
+                status=status,
+                **channel,
+            )
+        case bodies.CustomReward():
+            yield events.RewardChanged(
+                key=context.message_id,
+                at=context.sent_at,
+                reward_id=body.id,
+                change=_CHANGES.get(type(body), "updated"),
+                **channel,
+            )
+        case (
+            bodies.VipAdded()
+            | bodies.VipRemoved()
+            | bodies.ModeratorAdded()
+            | bodies.ModeratorRemoved()
+        ):
+            kind = _ROLES[type(body)]
+            yield kind(key=context.message_id, at=context.sent_at, viewer=body.person, **channel)
         case _:
             raise TypeError(f"no event for {type(body).__name__}")
 

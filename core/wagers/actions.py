@@ -37,7 +37,7 @@ IS_LINKED = AffiliateAccount.ended_at.is_(None)
 def link_first() -> Refusal:
     """What counts is kept with the Kick account, so there has to be one."""
     return Refusal(
-        _("Link your Kick account first."),
+        _("Link your account first."),
         _("What counts is kept with it. `/link` does that; then come back here."),
     )
 

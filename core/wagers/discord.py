@@ -150,7 +150,7 @@ class Wagers(commands.Cog):
     @commands.hybrid_command(name="unlinkshuffle", extras=PRIVATE)
     @commands.guild_only()
     @app_commands.describe(
-        person="For admins: a mention, a Discord id or a name on Kick; yourself if empty"
+        person="For admins: a mention, a Discord id or a name in chat; yourself if empty"
     )
     async def unlink_shuffle(self, ctx: Context, *, person: str | None = None) -> None:
         """Unlink your Shuffle account; what was counted stays. You can link again a day later."""
@@ -164,7 +164,7 @@ class Wagers(commands.Cog):
     @commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
     @app_commands.describe(
-        person="A mention, a Discord id or a name on Kick",
+        person="A mention, a Discord id or a name in chat",
         username="Their username at Shuffle; leave it out for the one they have linked",
     )
     async def verify_shuffle(

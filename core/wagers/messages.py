@@ -77,7 +77,7 @@ def verified(account: AffiliateAccount, role: str, *, is_new: bool) -> discord.E
         counts = _("Wagers placed from now on count; earlier ones do not.")
     else:
         counts = _("It was verified before, and keeps counting.")
-    whose = _("It belongs to <@{member}> ({viewer} on Kick).").format(
+    whose = _("It belongs to <@{member}> ({viewer}).").format(
         member=account.owner, viewer=safe(account.viewer_name)
     )
     title = _verified_title(TITLES[account.platform], account.username)
@@ -228,7 +228,7 @@ def claimed(payload: Mapping[str, Any]) -> discord.Embed:
     """To the admins: a member has linked an account."""
     return card(
         "🔗 " + _("Is this their {platform} account?").format(platform=payload["platform"]),
-        _("<@{member}> ({viewer} on Kick) says that `{username}` is theirs.").format(
+        _("<@{member}> ({viewer}) says that `{username}` is theirs.").format(
             member=payload["discord_id"],
             viewer=safe(payload["viewer"]),
             username=payload["username"],

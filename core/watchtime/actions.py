@@ -8,6 +8,8 @@ from sqlalchemy import Connection, delete, func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.events import (
+    AccountLinked,
+    AccountUnlinked,
     ChatMessageSent,
     ExclusionChanged,
     StreamEnded,
@@ -25,10 +27,10 @@ from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.exclusions.store import without_excluded
 from core.people.records import Viewer
-from core.people.store import list_links
+from core.people.store import get_person, list_links, list_persons
 from core.watchtime import rules, standings, store
 from core.watchtime.records import Adjustment, DailyLimit, HiddenViewer, Total
-from core.watchtime.rules import Limit, WatchtimeSettings, limited_days
+from core.watchtime.rules import Limit, LimitedDay, WatchtimeSettings, limited_days
 
 _SETTINGS = WatchtimeSettings.declared
 
@@ -119,6 +121,21 @@ def on_exclusion_changed(tx: Connection, event: ExclusionChanged) -> None:
     """A viewer's watchtime stops counting, or counts again."""
     if event.scope in ("everything", "watchtime"):
         store.notify_credited(tx, event.guild_id)
+
+
+def follow_link(work: Work, event: AccountLinked | AccountUnlinked) -> None:
+    """A person has another account, or one less: what their accounts watched at the same time
+    counts once, and again for each when they are separate."""
+    lock_guild(work.tx, work.guild_id, Lock.WATCHTIME)
+    accounts = {event.viewer_id, *(one.viewer_id for one in list_links(work, event.discord_id))}
+    persons = list_persons(work.tx, work.guild_id, accounts)
+    limits = list_limits(work.tx, work.guild_id, record=True)
+    first = standings.find_first_day(work.tx, work.guild_id)
+    days: list[LimitedDay] = []
+    if first is not None:
+        days = limited_days(limits, rules.utc_day(first)[0], work.now + timedelta(days=2))
+    store.set_persons(work.tx, work.guild_id, persons, days)
+    store.notify_credited(work.tx, work.guild_id)
 
 
 # -- crediting ------------------------------------------------------------------------------------
@@ -243,7 +260,7 @@ def adjust(work: Work, who: str | Viewer, minutes: int, reason: str, key: str) -
     )
     work.execute(
         upsert(Total)
-        .values(viewer_id=viewer.viewer_id, adjusted=amount)
+        .values(viewer_id=get_person(work.tx, work.guild_id, viewer.viewer_id), adjusted=amount)
         .on_conflict_do_update(
             constraint="watchtime_totals_once", set_={"adjusted": Total.adjusted + amount}
         )
@@ -271,9 +288,7 @@ def set_hidden(work: Work, hidden: bool) -> None:
     """
     viewer_ids = [link.viewer_id for link in list_links(work, work.actor)]
     if not viewer_ids:
-        raise Refusal(
-            _("I don't know which viewer you are."), _("Link your Kick account with `/link`.")
-        )
+        raise Refusal(_("I don't know which viewer you are."), _("Link your account with `/link`."))
     if hidden:
         rows = [{"viewer_id": one, "hidden_at": work.now} for one in viewer_ids]
         work.execute(upsert(HiddenViewer).values(rows).on_conflict_do_nothing())
@@ -282,9 +297,11 @@ def set_hidden(work: Work, hidden: bool) -> None:
 
 
 def list_hidden(work: Work, viewer_ids: Collection[int]) -> set[int]:
-    """Which of these viewers do not want to be shown publicly."""
-    found = select(HiddenViewer.viewer_id).where(HiddenViewer.viewer_id.in_(viewer_ids))
-    return set(work.scalars(found))
+    """Which of these viewers do not want to be shown publicly, with any of their accounts."""
+    persons = list_persons(work.tx, work.guild_id, viewer_ids)
+    found = select(HiddenViewer.viewer_id).where(HiddenViewer.viewer_id.in_(list(persons)))
+    hidden = {persons[one] for one in work.scalars(found)}
+    return {one for one in viewer_ids if persons[one] in hidden}
 
 
 def _minutes(time: timedelta) -> int:

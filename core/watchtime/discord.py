@@ -20,8 +20,8 @@ from core.watchtime.rules import WatchtimeSettings
 
 Context = commands.Context[commands.Bot]
 
-_WHO = "For moderators: a mention, a Discord id or a name on Kick; yourself if empty"
-_ANYBODY = "A mention, a Discord id or a name on Kick"
+_WHO = "For moderators: a mention, a Discord id or a name in chat; yourself if empty"
+_ANYBODY = "A mention, a Discord id or a name in chat"
 
 
 def load_board(work: Work, query: Query) -> Leaderboard:

@@ -107,12 +107,12 @@ def not_linked(current: Overview) -> discord.Embed:
     off = "⏸️ " + _("Watchtime is switched off in this server.")
     body = [
         _("Link it to see your watchtime, your rank and your next role."),
-        _("Nothing is lost until then: minutes are kept with your name on Kick."),
+        _("Nothing is lost until then: minutes are kept with your account."),
         "",
         _streams(current),
         _rule(current.window) if current.settings.enabled else off,
     ]
-    return card("🔗 " + _("Your Kick account isn't linked yet"), "\n".join(body), tone="system")
+    return card("🔗 " + _("Your account isn't linked yet"), "\n".join(body), tone="system")
 
 
 # -- the leaderboard ------------------------------------------------------------------------------

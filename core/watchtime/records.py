@@ -45,7 +45,8 @@ class Day(ViewerRecord, kw_only=True):
         TSTZMULTIRANGE,
         nullable=True,
         default=None,
-        comment="the part of present * live that a daily limit left; empty where nothing was cut",
+        comment="the part of present * live that a daily limit and the other accounts of the person"
+        " left; empty where nothing was cut",
     )
     watched: Mapped[timedelta] = mapped_column(
         INTERVAL,
@@ -179,7 +180,8 @@ _STEP = (
 
 
 class Total(ViewerRecord, kw_only=True):
-    """What a viewer has watched in all."""
+    """What a person has watched in all, with every account; kept for the account that represents
+    them."""
 
     __tablename__ = "watchtime_totals"
 

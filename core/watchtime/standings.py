@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from core.kit.calendar import Stretch
 from core.people.exclusions.store import excluded_from
-from core.people.store import fold
+from core.people.store import fold, list_persons
 from core.watchtime.rules import cut_at_midnights
 
 _EXCLUDED = excluded_from("watchtime")
@@ -53,7 +53,10 @@ class Rank:
 _GET_OWN = text(f"""
     SELECT COALESCE(max(watched), INTERVAL '0') AS watched, COALESCE(max(step), 0) AS step,
            :viewer_id IN {_EXCLUDED} AS excluded
-      FROM watchtime_totals AS t WHERE t.guild_id = :guild_id AND t.viewer_id = :viewer_id
+      FROM watchtime_totals AS t
+     WHERE t.guild_id = :guild_id
+       AND t.viewer_id = (SELECT v.person_id FROM people_viewers AS v
+                           WHERE v.guild_id = :guild_id AND v.viewer_id = :viewer_id)
 """)
 _EXCLUDED_TOTALS = f"""
             (SELECT DISTINCT viewer_id FROM {_EXCLUDED} AS one) AS excluded
@@ -112,25 +115,28 @@ _LIST_RANKS = text(f"""
             END AS rank
       FROM people_viewers v
       LEFT JOIN watchtime_totals AS o ON o.guild_id = v.guild_id AND o.viewer_id = v.viewer_id
-     WHERE v.guild_id = :guild_id AND v.viewer_id IN (SELECT unnest(CAST(:viewer_ids AS bigint[])))
+     WHERE v.guild_id = :guild_id
+       AND v.viewer_id IN (SELECT one.person_id FROM people_viewers AS one
+                            WHERE one.guild_id = :guild_id AND one.viewer_id = ANY(:viewer_ids))
      ORDER BY v.viewer_id
 """)
 
 
 def list_ranks(tx: Connection, guild_id: int, viewer_ids: Collection[int]) -> list[Place]:
-    """The same of a few viewers, such as the accounts of a member."""
+    """The same of the people with these accounts."""
     key = {"guild_id": guild_id, "viewer_ids": list(viewer_ids)}
     return [Place(**row) for row in tx.execute(_LIST_RANKS, key).mappings()]
 
 
 _GET_WATCHED = text(
-    "SELECT watched FROM watchtime_totals AS t"
-    " WHERE t.guild_id = :guild_id AND t.viewer_id = :viewer_id"
+    "SELECT watched FROM watchtime_totals AS t WHERE t.guild_id = :guild_id AND t.viewer_id ="
+    " (SELECT v.person_id FROM people_viewers AS v"
+    "   WHERE v.guild_id = :guild_id AND v.viewer_id = :viewer_id)"
 )
 
 
 def get_watched(tx: Connection, guild_id: int, viewer_id: int) -> timedelta:
-    """Everything credited and adjusted of one viewer, excluded or not."""
+    """Everything credited and adjusted of one person, excluded or not."""
     key = {"guild_id": guild_id, "viewer_id": viewer_id}
     watched: timedelta | None = tx.execute(_GET_WATCHED, key).scalar()
     return watched or timedelta()
@@ -149,7 +155,8 @@ _LIST_PLACES = text(f"""
 
 
 def list_places(tx: Connection, guild_id: int, limit: int, offset: int = 0) -> list[Place]:
-    """The viewers who watched longest; of equals the one who was known first comes first."""
+    """The people who watched longest, each with the account that represents them; of equals the
+    one who was known first comes first."""
     found = tx.execute(_LIST_PLACES, {"guild_id": guild_id, "limit": limit, "offset": offset})
     return [Place(**row) for row in found.mappings()]
 
@@ -256,9 +263,14 @@ _EARNED = """
         SELECT d.viewer_id, d.amount, TRUE
           FROM watchtime_adjustments AS d
          WHERE d.guild_id = :guild_id AND d.at >= :starts_at AND d.at < :ends_at {viewers}
+    ), shared AS (
+        SELECT v.viewer_id, v.represented_by FROM people_viewers AS v
+         WHERE v.guild_id = :guild_id AND v.represented_by IS NOT NULL
     ), period AS (
-        SELECT viewer_id, sum(watched) AS watched FROM earned
-         GROUP BY viewer_id HAVING sum(watched) > INTERVAL '0'
+        SELECT COALESCE(shared.represented_by, earned.viewer_id) AS viewer_id,
+               sum(watched) AS watched
+          FROM earned LEFT JOIN shared ON shared.viewer_id = earned.viewer_id
+         GROUP BY 1 HAVING sum(watched) > INTERVAL '0'
     )
 """
 _OF_THESE = "AND d.viewer_id IN (SELECT unnest(CAST(:viewer_ids AS bigint[])))"
@@ -279,33 +291,53 @@ def watched_between(
     starts_at: datetime,
     ends_at: datetime,
 ) -> dict[int, timedelta]:
-    """Viewer id -> what counts of [starts_at, ends_at), adjustments made within included; of these
-    viewers or of all, without those who have nothing. It includes excluded viewers."""
+    """Who represents a person -> what counts of [starts_at, ends_at), adjustments made within
+    included; of the people with these accounts or of all, without those who have nothing. It
+    includes excluded ones."""
     if ends_at <= starts_at:
         return {}
     key = {"guild_id": guild_id} | _bounds(starts_at, ends_at)
     if viewer_ids is None:
         found = tx.execute(_ALL_WATCHED_BETWEEN, key)
     else:
-        found = tx.execute(_WATCHED_BETWEEN, key | {"viewer_ids": list(viewer_ids)})
+        accounts = list_persons(tx, guild_id, viewer_ids)
+        found = tx.execute(_WATCHED_BETWEEN, key | {"viewer_ids": list(accounts)})
     return {row.viewer_id: row.watched for row in found}
 
 
 def earned_between(
     tx: Connection, guild_id: int, viewer_id: int, starts_at: datetime, ends_at: datetime
 ) -> timedelta:
-    """What one viewer was credited of [starts_at, ends_at), without adjustments."""
-    key = {"guild_id": guild_id, "viewer_ids": [viewer_id]} | _bounds(starts_at, ends_at)
+    """What one person was credited of [starts_at, ends_at), without adjustments."""
+    accounts = list(list_persons(tx, guild_id, [viewer_id]))
+    key = {"guild_id": guild_id, "viewer_ids": accounts} | _bounds(starts_at, ends_at)
     earned: timedelta = tx.execute(_EARNED_BETWEEN, key).scalar_one()
     return earned
+
+
+_LIST_ACTIVE = text(f"""
+    SELECT viewer_id FROM watchtime_days AS d
+     WHERE d.guild_id = :guild_id AND d.day >= CAST(:since AS timestamptz)::date - 1
+       AND d.viewer_id NOT IN {_EXCLUDED}
+     UNION
+    SELECT viewer_id FROM watchtime_adjustments AS d
+     WHERE d.guild_id = :guild_id AND d.at >= :since AND d.viewer_id NOT IN {_EXCLUDED}
+""")
+
+
+def list_active(tx: Connection, guild_id: int, since: datetime) -> list[int]:
+    """Viewers who chatted or whose watchtime was corrected since the day before then, without
+    excluded ones."""
+    return list(tx.scalars(_LIST_ACTIVE, {"guild_id": guild_id, "since": since}))
 
 
 _EARNED_BY_ALL = text(
     _EARNED.format(viewers="")
     + f"""
-    SELECT COALESCE(sum(watched), INTERVAL '0') AS watched, count(DISTINCT viewer_id) AS viewers
-      FROM earned
-     WHERE NOT adjusted AND watched > INTERVAL '0' AND viewer_id NOT IN {_EXCLUDED}
+    SELECT COALESCE(sum(watched), INTERVAL '0') AS watched,
+           count(DISTINCT COALESCE(shared.represented_by, earned.viewer_id)) AS viewers
+      FROM earned LEFT JOIN shared ON shared.viewer_id = earned.viewer_id
+     WHERE NOT adjusted AND watched > INTERVAL '0' AND earned.viewer_id NOT IN {_EXCLUDED}
 """
 )
 
@@ -359,7 +391,7 @@ _NAMED = (
                row_number() OVER (ORDER BY watched DESC, viewer_id) AS line,
                count(*) OVER () AS ranked
           FROM place
-         WHERE viewer_id IN (SELECT n.viewer_id FROM people_viewers AS n
+         WHERE viewer_id IN (SELECT n.person_id FROM people_viewers AS n
                               WHERE n.guild_id = :guild_id AND starts_with(n.folded_name, :name))
     )
 """
@@ -372,10 +404,11 @@ _FIND_PLACES = text(f"""
     WITH named AS (
         SELECT t.viewer_id, v.name, t.watched, count(*) OVER () AS ranked,
                row_number() OVER (ORDER BY t.watched DESC, t.viewer_id) AS line
-          FROM people_viewers v
-          JOIN watchtime_totals AS t ON t.guild_id = v.guild_id AND t.viewer_id = v.viewer_id
-         WHERE v.guild_id = :guild_id AND starts_with(v.folded_name, :name)
-           AND t.step > 0 AND t.viewer_id NOT IN {_EXCLUDED}
+          FROM (SELECT DISTINCT n.person_id FROM people_viewers AS n
+                 WHERE n.guild_id = :guild_id AND starts_with(n.folded_name, :name)) AS person
+          JOIN people_viewers v ON v.guild_id = :guild_id AND v.viewer_id = person.person_id
+          JOIN watchtime_totals AS t ON t.guild_id = :guild_id AND t.viewer_id = v.viewer_id
+         WHERE t.step > 0 AND t.viewer_id NOT IN {_EXCLUDED}
     ), shown AS (
         SELECT *, line > :offset AND line <= :offset + :limit AS on_page FROM named
          WHERE line > :offset AND line <= :offset + :limit OR line = 1
@@ -413,8 +446,8 @@ def read_page(
 def find_places(
     tx: Connection, guild_id: int, stretch: Stretch | None, name: str, limit: int, offset: int
 ) -> Page:
-    """Of those who watched within the stretch, or ever: whose name begins like this. Their ranks
-    are those among all."""
+    """Of those who watched within the stretch, or ever: whose name on any platform begins like
+    this. Their ranks are those among all."""
     key: dict[str, Any] = {"guild_id": guild_id, "limit": limit, "offset": offset}
     key |= {"name": fold(name), "own_viewer_id": None}
     if stretch is None:

@@ -188,9 +188,10 @@ def list_stale_days(
     return tx.execute(_LIST_STALE_DAYS, {"guild_id": guild_id, "reach": reach}).mappings().all()
 
 
-# The total changes by what the day changed, in the same statement; `list_drift` checks that it is
-# the sum of all days. Rows are found again by where they lie: the lock keeps them there, and nobody
-# else makes a total meanwhile. Server and day are repeated, else all history is read for it.
+# The person's total changes by what the day changed, in the same statement; `list_drift` checks
+# that it is the sum of all days. Rows are found again by where they lie: the lock keeps them
+# there, and nobody else makes a total meanwhile. Server and day are repeated, else all history is
+# read for it.
 _SET = """
     , changed AS (
         UPDATE watchtime_days AS d SET watched = computed.after, counted = computed.counted
@@ -215,6 +216,11 @@ _LENGTH = """
                             FROM (SELECT unnest(counts) AS part) AS parts) END
 """
 
+# The accounts of people who have several.
+_SHARED = """(
+        SELECT unnest(ARRAY[v.viewer_id, v.represented_by]) FROM people_viewers AS v
+         WHERE v.guild_id = :guild_id AND v.represented_by IS NOT NULL)"""
+
 # The parts are constants of the statement, so that it goes by the index on the day however much
 # history there is. Materialized, and OFFSET 0, because `after` and `counts` would be computed again
 # wherever they are named.
@@ -226,6 +232,7 @@ _SET_WATCHED = text(
                LATERAL (SELECT d.present * CAST(:live AS tstzmultirange) AS counts OFFSET 0) AS live
          WHERE d.guild_id = :guild_id AND d.day = :day AND d.platform = :platform
            AND d.present && CAST(:stale AS tstzmultirange)
+           AND d.viewer_id NOT IN {_SHARED}
     )"""
     + _SET
 )
@@ -264,8 +271,97 @@ _SET_WATCHED_WITHIN = text(
         SELECT t.ctid, t.watched AS before, NULLIF(counts, t.whole) AS counted, {_LENGTH} AS after
           FROM touched t LEFT JOIN cut USING (viewer_id),
                LATERAL (SELECT t.whole - COALESCE(cut.cut, '{{}}') AS counts OFFSET 0) AS left_over
+         WHERE t.viewer_id NOT IN {_SHARED}
     )"""
     + _SET
+)
+
+
+# The same for people with several accounts. Where these overlap, time counts for the account that
+# was known first. A full join is never one that compares all rows with all others.
+_OF_PEOPLE = """
+    WITH span AS (
+        SELECT * FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]),
+                             CAST(:mosts AS interval[])) AS span (starts_at, ends_at, most)
+    ), touched AS ({touched}
+    ), account AS (
+        SELECT person_id, person_id AS viewer_id FROM touched
+         UNION ALL
+        SELECT person_id, other.viewer_id
+          FROM touched,
+               LATERAL (SELECT v.viewer_id FROM people_viewers AS v
+                         WHERE v.guild_id = :guild_id AND v.represented_by = touched.person_id
+                        OFFSET 0) AS other
+    ), live AS (
+        SELECT platform, range_agg(tstzrange(started_at, until)) AS live
+          FROM watchtime_streams AS s
+         WHERE s.guild_id = :guild_id {streams}
+         GROUP BY platform
+    ), whole AS (
+        SELECT d.ctid, a.person_id, d.viewer_id, d.day, d.watched,
+               d.present * COALESCE(live.live, '{{}}') AS whole
+          FROM account a
+         CROSS JOIN LATERAL (
+                   SELECT d.ctid, d.viewer_id, d.day, d.platform, d.watched, d.present
+                     FROM watchtime_days AS d
+                    WHERE d.guild_id = :guild_id AND d.viewer_id = a.viewer_id {days}
+                   OFFSET 0) AS d
+          LEFT JOIN live ON live.platform = d.platform
+    ), own AS MATERIALIZED (
+        SELECT *, whole - COALESCE(range_agg(whole) OVER earlier, '{{}}') AS own
+          FROM whole
+        WINDOW earlier AS (PARTITION BY person_id, day ORDER BY viewer_id
+                            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    ), part AS (
+        SELECT person_id, most, part,
+               sum(upper(part) - lower(part))
+                   OVER (PARTITION BY person_id, starts_at ORDER BY part) AS up_to_here
+          FROM own
+          JOIN span ON starts_at < CAST(day + 1 AS timestamp) AT TIME ZONE 'UTC'
+                   AND ends_at > CAST(day AS timestamp) AT TIME ZONE 'UTC',
+               unnest(own * tstzmultirange(tstzrange(starts_at, ends_at))) AS part
+    ), cut AS (
+        SELECT person_id, range_agg(tstzrange(
+                   GREATEST(lower(part), upper(part) - (up_to_here - most)), upper(part))) AS cut
+          FROM part WHERE up_to_here > most
+         GROUP BY person_id
+    ), computed AS MATERIALIZED (
+        SELECT o.ctid, o.viewer_id, o.day, o.watched AS before,
+               NULLIF(counts, o.whole) AS counted, {length} AS after
+          FROM (SELECT own.*, cut.cut FROM own FULL JOIN cut USING (person_id) OFFSET 0) AS o,
+               LATERAL (SELECT o.own - COALESCE(o.cut, '{{}}') AS counts OFFSET 0) AS left_over
+         {computed}
+    )"""
+
+_OF_A_DAY = _OF_PEOPLE.format(
+    touched="""
+        SELECT DISTINCT (SELECT v.person_id FROM people_viewers AS v
+                          WHERE v.guild_id = :guild_id AND v.viewer_id = d.viewer_id) AS person_id
+          FROM watchtime_days AS d
+         WHERE d.guild_id = :guild_id AND d.day = :day
+           AND d.present && CAST(:stale AS tstzmultirange) AND (d.viewer_id IN """
+    + _SHARED
+    + """) IS TRUE""",
+    streams="""
+           AND s.until > CAST(CAST(:day AS date) AS timestamp) AT TIME ZONE 'UTC'
+                         - CAST(:reach AS interval)
+           AND s.started_at < CAST(CAST(:day AS date) + 1 AS timestamp) AT TIME ZONE 'UTC'""",
+    days="AND d.day BETWEEN :first_day AND :day",
+    length=_LENGTH,
+    computed="WHERE o.day = :day",
+)
+# IS TRUE keeps the list one that is hashed.
+_SET_SHARED = text(
+    _OF_A_DAY
+    + _SET.replace(
+        "USING changed ON",
+        """USING (SELECT v.person_id AS viewer_id, sum(gained) AS gained
+             FROM changed
+             JOIN people_viewers AS v
+               ON v.guild_id = :guild_id AND v.viewer_id = changed.viewer_id
+            GROUP BY v.person_id) AS changed
+       ON""",
+    )
 )
 
 
@@ -278,12 +374,76 @@ def set_watched(
         limits: the limited days that the stale day touches.
     """
     given: dict[str, Any] = {"guild_id": guild_id, **stale}
-    if not limits:
-        return tx.execute(_SET_WATCHED, given).rowcount
-    given["starts"] = [day.starts_at for day in limits]
-    given["ends"] = [day.ends_at for day in limits]
-    given["mosts"] = [day.most for day in limits]
-    return tx.execute(_SET_WATCHED_WITHIN, given).rowcount
+    given |= _spans(limits)
+    changed = tx.execute(_SET_WATCHED_WITHIN if limits else _SET_WATCHED, given).rowcount
+    given["reach"] = LONGEST_DAY if limits else timedelta()
+    given["first_day"] = stale["day"] - timedelta(days=2 if limits else 0)
+    return changed + tx.execute(_SET_SHARED, given).rowcount
+
+
+def _spans(limits: Sequence[LimitedDay]) -> dict[str, Any]:
+    return {
+        "starts": [day.starts_at for day in limits],
+        "ends": [day.ends_at for day in limits],
+        "mosts": [day.most for day in limits],
+    }
+
+
+_SET_ALL_WATCHED = text(
+    _OF_PEOPLE.format(
+        touched="""
+        SELECT DISTINCT person_id FROM unnest(CAST(:persons AS bigint[])) AS asked (person_id)""",
+        streams="",
+        days="",
+        length=_LENGTH,
+        computed="",
+    )
+    + """
+    UPDATE watchtime_days AS d SET watched = computed.after, counted = computed.counted
+      FROM computed
+     WHERE d.guild_id = :guild_id AND d.viewer_id = computed.viewer_id AND d.day = computed.day
+       AND (computed.after <> computed.before OR computed.counted IS DISTINCT FROM d.counted)
+"""
+)
+_SET_TOTALS = text("""
+    WITH account AS (
+        SELECT * FROM unnest(CAST(:viewer_ids AS bigint[]), CAST(:persons AS bigint[]))
+                   AS account (viewer_id, person_id)
+    ), gone AS (
+        DELETE FROM watchtime_totals AS t USING account
+         WHERE t.guild_id = :guild_id AND t.viewer_id = account.viewer_id
+           AND account.viewer_id <> account.person_id
+    ), sums AS (
+        SELECT person_id, sum(credited) AS credited, sum(adjusted) AS adjusted
+          FROM (SELECT person_id,
+                       (SELECT COALESCE(sum(watched), INTERVAL '0') FROM watchtime_days AS d
+                         WHERE d.guild_id = :guild_id AND d.viewer_id = account.viewer_id)
+                           AS credited,
+                       (SELECT COALESCE(sum(amount), INTERVAL '0') FROM watchtime_adjustments AS a
+                         WHERE a.guild_id = :guild_id AND a.viewer_id = account.viewer_id)
+                           AS adjusted
+                  FROM account) AS of_account
+         GROUP BY person_id
+    )
+    INSERT INTO watchtime_totals AS t (guild_id, viewer_id, credited, adjusted)
+    SELECT :guild_id, person_id, credited, adjusted FROM sums
+        ON CONFLICT ON CONSTRAINT watchtime_totals_once
+        DO UPDATE SET credited = excluded.credited, adjusted = excluded.adjusted
+""")
+
+
+def set_persons(
+    tx: Connection, guild_id: int, persons: Mapping[int, int], limits: Sequence[LimitedDay]
+) -> None:
+    """Compute everything again for people whose accounts have changed. Hold the credit's lock.
+
+    Args:
+        persons: viewer id -> the account that represents its person, of all of their accounts.
+        limits: all limited days.
+    """
+    given = {"guild_id": guild_id, "persons": list(persons.values())}
+    tx.execute(_SET_ALL_WATCHED, given | _spans(limits))
+    tx.execute(_SET_TOTALS, given | {"viewer_ids": list(persons)})
 
 
 _END_STALE = text("""
@@ -299,10 +459,12 @@ def end_stale(tx: Connection, guild_id: int) -> None:
 
 _LIST_DRIFT = text("""
     WITH of_days AS (
-        SELECT guild_id, viewer_id, sum(watched) AS days FROM watchtime_days GROUP BY 1, 2
+        SELECT guild_id, v.person_id AS viewer_id, sum(watched) AS days
+          FROM watchtime_days JOIN people_viewers AS v USING (guild_id, viewer_id) GROUP BY 1, 2
     ), of_adjustments AS (
-        SELECT guild_id, viewer_id, sum(amount) AS adjustments
-          FROM watchtime_adjustments GROUP BY 1, 2
+        SELECT guild_id, v.person_id AS viewer_id, sum(amount) AS adjustments
+          FROM watchtime_adjustments JOIN people_viewers AS v USING (guild_id, viewer_id)
+         GROUP BY 1, 2
     ), both_sides AS (
         SELECT guild_id, viewer_id,
                COALESCE(credited, INTERVAL '0') AS credited, COALESCE(days, INTERVAL '0') AS days,

@@ -1,5 +1,6 @@
 """Streams, who is present right now, and stream by stream what a viewer watched."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 
@@ -8,6 +9,7 @@ from sqlalchemy import Connection, text
 from core.kit.calendar import Stretch
 from core.kit.work import ACROSS_GUILDS
 from core.people.records import Viewer
+from core.people.store import list_persons
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ _GET_WATCHED_OF_STREAM = text("""
     SELECT COALESCE(sum(upper(part) - lower(part)), INTERVAL '0')
       FROM watchtime_streams AS s
       JOIN watchtime_days AS d
-        ON d.guild_id = s.guild_id AND d.platform = s.platform AND d.viewer_id = :viewer_id
+        ON d.guild_id = s.guild_id AND d.platform = s.platform AND d.viewer_id = ANY(:viewer_ids)
        AND d.day BETWEEN (s.started_at AT TIME ZONE 'UTC')::date
                      AND (s.until AT TIME ZONE 'UTC')::date,
            unnest(COALESCE(d.counted, d.present) * tstzmultirange(
@@ -84,11 +86,13 @@ def list_last_streams(tx: Connection, guild_id: int, limit: int) -> list[Stretch
     return [Stretch(row.started_at, row.until) for row in found]
 
 
-def get_watched_of_stream(tx: Connection, stream: Stream | None, viewer_id: int) -> timedelta:
-    """What of one stream the viewer has been credited."""
+def get_watched_of_stream(
+    tx: Connection, stream: Stream | None, viewer_ids: Sequence[int]
+) -> timedelta:
+    """What of one stream these accounts have been credited."""
     if stream is None:
         return timedelta()
-    key = {"viewer_id": viewer_id, **asdict(stream)}
+    key = {"viewer_ids": list(viewer_ids), **asdict(stream)}
     watched: timedelta = tx.execute(_GET_WATCHED_OF_STREAM, key).scalar_one()
     return watched
 
@@ -97,7 +101,8 @@ def get_watched_of_stream(tx: Connection, stream: Stream | None, viewer_id: int)
 _FIND_PRESENT_UNTIL = text("""
     SELECT upper(stretch)
       FROM unnest((SELECT range_agg(present) FROM watchtime_days AS d
-                    WHERE d.guild_id = :guild_id AND viewer_id = :viewer_id
+                    WHERE d.guild_id = :guild_id AND viewer_id = ANY(:viewer_ids)
+                      AND platform = ANY(:platforms)
                       AND day BETWEEN (CAST(:now AS timestamptz) AT TIME ZONE 'UTC')::date
                                   AND (CAST(:now AS timestamptz) AT TIME ZONE 'UTC')::date + 1
                   )) AS stretch
@@ -106,38 +111,52 @@ _FIND_PRESENT_UNTIL = text("""
 
 
 def find_present_until(
-    tx: Connection, guild_id: int, viewer_id: int, now: datetime
+    tx: Connection,
+    guild_id: int,
+    viewer_ids: Sequence[int],
+    platforms: Sequence[str],
+    now: datetime,
 ) -> datetime | None:
-    """Until when the viewer counts as being there; None when that is not so now."""
-    key = {"guild_id": guild_id, "viewer_id": viewer_id, "now": now}
+    """Until when one of these accounts counts as being there on one of the platforms; None when
+    that is not so now."""
+    key = {
+        "guild_id": guild_id,
+        "viewer_ids": list(viewer_ids),
+        "platforms": list(platforms),
+        "now": now,
+    }
     until: datetime | None = tx.execute(_FIND_PRESENT_UNTIL, key).scalar()
     return until
 
 
 _FIND_SPOKE_AT = text("""
-    SELECT spoke_at FROM watchtime_days AS d
-     WHERE d.guild_id = :guild_id AND viewer_id = :viewer_id ORDER BY day DESC LIMIT 1
+    SELECT max(spoke_at) FROM watchtime_days AS d
+     WHERE d.guild_id = :guild_id AND viewer_id = ANY(:viewer_ids)
 """)
 
 
-def find_spoke_at(tx: Connection, guild_id: int, viewer_id: int) -> datetime | None:
-    """When the viewer last chatted."""
-    key = {"guild_id": guild_id, "viewer_id": viewer_id}
+def find_spoke_at(tx: Connection, guild_id: int, viewer_ids: Sequence[int]) -> datetime | None:
+    """When one of these accounts last chatted."""
+    key = {"guild_id": guild_id, "viewer_ids": list(viewer_ids)}
     spoke_at: datetime | None = tx.execute(_FIND_SPOKE_AT, key).scalar()
     return spoke_at
 
 
 _COUNT_PRESENT = text("""
-    SELECT count(*) FROM watchtime_days AS d
-     WHERE d.guild_id = :guild_id AND platform = :platform
+    SELECT count(DISTINCT COALESCE(v.represented_by, d.viewer_id))
+      FROM watchtime_days AS d
+      LEFT JOIN (SELECT viewer_id, represented_by FROM people_viewers AS v
+                  WHERE v.guild_id = :guild_id AND v.represented_by IS NOT NULL) AS v
+        ON v.viewer_id = d.viewer_id
+     WHERE d.guild_id = :guild_id AND platform = ANY(:platforms)
        AND day = (CAST(:now AS timestamptz) AT TIME ZONE 'UTC')::date
        AND present @> CAST(:now AS timestamptz)
 """)
 
 
-def count_present(tx: Connection, guild_id: int, platform: str, now: datetime) -> int:
-    """How many viewers of a platform are there now."""
-    key = {"guild_id": guild_id, "platform": platform, "now": now}
+def count_present(tx: Connection, guild_id: int, platforms: Sequence[str], now: datetime) -> int:
+    """How many people are there now, on one of these platforms or on several."""
+    key = {"guild_id": guild_id, "platforms": list(platforms), "now": now}
     return int(tx.execute(_COUNT_PRESENT, key).scalar_one())
 
 
@@ -184,7 +203,7 @@ def count_over_time(
     return found
 
 
-# -- when and why a viewer's minutes came ---------------------------------------------------------
+# -- when and why a person's minutes came ---------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,12 +237,13 @@ _ENTRIES = """
                    AS counted
           FROM watchtime_streams AS s
           JOIN watchtime_days AS d
-            ON d.guild_id = s.guild_id AND d.viewer_id = :viewer_id
+            ON d.guild_id = s.guild_id AND d.platform = s.platform
+           AND d.viewer_id = ANY(:viewer_ids)
            AND d.day BETWEEN (s.started_at AT TIME ZONE 'UTC')::date
                          AND (s.until AT TIME ZONE 'UTC')::date
-         WHERE s.guild_id = :guild_id AND s.platform = :platform
+         WHERE s.guild_id = :guild_id
            AND (s.stale_from IS NULL OR s.stale_from > s.started_at)
-         GROUP BY s.started_at
+         GROUP BY s.platform, s.started_at
     ), entry AS (
         SELECT lower(counted) AS at, upper(counted) AS until,
                (SELECT sum(upper(part) - lower(part)) FROM unnest(counted) AS part) AS amount,
@@ -233,7 +253,7 @@ _ENTRIES = """
         UNION ALL
         SELECT at, NULL, amount, 0, reason, actor
           FROM watchtime_adjustments AS a
-         WHERE a.guild_id = :guild_id AND viewer_id = :viewer_id
+         WHERE a.guild_id = :guild_id AND viewer_id = ANY(:viewer_ids)
     )
 """
 _LIST_ENTRIES = text(
@@ -244,7 +264,7 @@ _COUNT_ENTRIES = text(_ENTRIES + "SELECT count(*) FROM entry")
 
 def list_entries(tx: Connection, viewer: Viewer, limit: int, offset: int) -> list[Entry]:
     """The newest first."""
-    found = tx.execute(_LIST_ENTRIES, {**_key_of(viewer), "limit": limit, "offset": offset})
+    found = tx.execute(_LIST_ENTRIES, {**_key_of(tx, viewer), "limit": limit, "offset": offset})
     return [Entry(**row) for row in found.mappings()]
 
 
@@ -269,14 +289,15 @@ def watched_by_day(
 ) -> dict[date, timedelta]:
     """Calendar day -> what was credited of its streams, without corrections; of days on which
     anything was."""
-    found = tx.execute(_WATCHED_BY_DAY, {**_key_of(viewer), "since": since, "zone": zone})
+    found = tx.execute(_WATCHED_BY_DAY, {**_key_of(tx, viewer), "since": since, "zone": zone})
     return {row.day: row.watched for row in found}
 
 
 def count_entries(tx: Connection, viewer: Viewer) -> int:
     """How many there are."""
-    return int(tx.execute(_COUNT_ENTRIES, _key_of(viewer)).scalar_one())
+    return int(tx.execute(_COUNT_ENTRIES, _key_of(tx, viewer)).scalar_one())
 
 
-def _key_of(viewer: Viewer) -> dict[str, object]:
-    return {name: getattr(viewer, name) for name in ("guild_id", "viewer_id", "platform")}
+def _key_of(tx: Connection, viewer: Viewer) -> dict[str, object]:
+    accounts = list_persons(tx, viewer.guild_id, [viewer.viewer_id])
+    return {"guild_id": viewer.guild_id, "viewer_ids": list(accounts)}

@@ -17,7 +17,7 @@ from core.kit.work import Work
 from core.people import actions as people
 from core.people.exclusions.actions import is_excluded, list_excluded
 from core.people.records import Viewer
-from core.people.store import get_viewer
+from core.people.store import get_viewer, list_accounts_of, list_persons
 from core.watchtime import rules, standings, streams
 from core.watchtime.actions import list_hidden, list_limits
 from core.watchtime.rules import Period, WatchtimeSettings, limited_days
@@ -36,11 +36,13 @@ ENTRIES = 8
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A viewer's watchtime.
+    """A person's watchtime, with all of their accounts.
 
     Attributes:
+        viewer: the account that was asked about.
         this_month: what counts of this month, in the server's time zone.
-        stream: the newest stream of the viewer's platform; None before the first.
+        stream: the newest stream of their platforms, or the one that is live; None before the
+            first.
         watched_of_stream: what of that stream has been credited.
         spoke_at: the newest message; None if the viewer never earned.
         counted_until: minutes count right now, and do so until then without another message.
@@ -67,29 +69,38 @@ class Status:
 
 
 def get_status(work: Work, viewer: Viewer, goals: Sequence[NextGoal] = ()) -> Status:
-    """How long a viewer watched, as credited, and whether they are counted now."""
-    here = (work.tx, work.guild_id, viewer.viewer_id)
+    """How long a person watched, as credited, and whether they are counted now."""
+    here = (work.tx, work.guild_id)
+    accounts = list_accounts_of(*here, viewer.viewer_id)
+    ids = [one.viewer_id for one in accounts]
     settings = load_settings(work, WatchtimeSettings)
-    newest = streams.list_newest_streams(work.tx, work.guild_id)
-    stream = next((one for one in newest if one.platform == viewer.platform), None)
-    channel = find_channel(work.tx, work.guild_id, viewer.platform)
-    rank = standings.get_rank(*here)
+    newest = streams.list_newest_streams(*here)
+    platforms = {one.platform for one in accounts}
+    theirs = [one for one in newest if one.platform in platforms]
+    live = [one.platform for one in theirs if one.is_live]
+    stream = max(theirs, key=lambda one: (one.is_live, one.started_at), default=None)
+    channels = {one.platform: find_channel(*here, one.platform) for one in accounts}
+    rank = standings.get_rank(*here, viewer.viewer_id)
     promised = [goal for one in goals if (goal := one(work.tx, work.guild_id, rank.watched))]
     limit_ends_at = _find_limit_end(work, viewer.viewer_id)
     excluded = is_excluded(work, viewer.viewer_id, "watchtime")
-    counts = stream is not None and stream.is_live and not excluded and limit_ends_at is None
+    counts = bool(live) and not excluded and limit_ends_at is None
     return Status(
         viewer=viewer,
         rank=rank,
         this_month=_watched_this_month(work, viewer.viewer_id),
         stream=stream,
-        watched_of_stream=streams.get_watched_of_stream(work.tx, stream, viewer.viewer_id),
-        spoke_at=streams.find_spoke_at(*here),
-        counted_until=streams.find_present_until(*here, work.now) if counts else None,
+        watched_of_stream=streams.get_watched_of_stream(work.tx, stream, ids),
+        spoke_at=streams.find_spoke_at(*here, ids),
+        counted_until=(streams.find_present_until(*here, ids, live, work.now) if counts else None),
         window=timedelta(minutes=settings.window_minutes),
         enabled=settings.enabled,
         excluded=excluded,
-        is_streamer=channel is not None and channel.channel_id == viewer.platform_user_id,
+        is_streamer=any(
+            channel is not None and channel.channel_id == one.platform_user_id
+            for one in accounts
+            for channel in [channels[one.platform]]
+        ),
         limit_ends_at=limit_ends_at,
         goal=min(promised, key=lambda goal: goal.watched, default=None),
     )
@@ -98,11 +109,11 @@ def get_status(work: Work, viewer: Viewer, goals: Sequence[NextGoal] = ()) -> St
 def _watched_this_month(work: Work, viewer_id: int) -> timedelta:
     month = month_around(work.now, time_zone_of(work))
     found = standings.watched_between(work.tx, work.guild_id, [viewer_id], *month)
-    return found.get(viewer_id, timedelta())
+    return next(iter(found.values()), timedelta())
 
 
 def _find_limit_end(work: Work, viewer_id: int) -> datetime | None:
-    """When the next day begins, if the viewer has reached today's limit."""
+    """When the next day begins, if the person has reached today's limit."""
     limits, moment = list_limits(work.tx, work.guild_id), timedelta.resolution
     for day in limited_days(limits, work.now, work.now + moment):
         given = (work.tx, work.guild_id, viewer_id, day.starts_at, day.ends_at)
@@ -125,7 +136,7 @@ class Standing:
 
 
 def list_standings(work: Work, viewer_ids: Sequence[int]) -> list[Standing]:
-    """Of the accounts of a person, with the same numbers as `get_status`."""
+    """Of the people with these accounts, with the same numbers as `get_status`."""
     month = month_around(work.now, time_zone_of(work))
     in_month = standings.watched_between(work.tx, work.guild_id, viewer_ids, *month)
     hidden = list_hidden(work, viewer_ids)
@@ -289,12 +300,9 @@ class Present:
 def get_present(work: Work) -> Present:
     """Who is there now."""
     newest = tuple(streams.list_newest_streams(work.tx, work.guild_id))
-    counted = [
-        streams.count_present(work.tx, work.guild_id, stream.platform, work.now)
-        for stream in newest
-        if stream.is_live
-    ]
-    return Present(newest, sum(counted))
+    live = [stream.platform for stream in newest if stream.is_live]
+    counted = streams.count_present(work.tx, work.guild_id, live, work.now) if live else 0
+    return Present(newest, counted)
 
 
 def get_today(work: Work) -> Totals:
@@ -351,7 +359,8 @@ def get_history(work: Work, viewer_id: int, number: int, *, is_admin: bool) -> H
         Refusal: the account is not the asker's, or no longer, and they are not an admin.
     """
     own = people.find_own(work)
-    if not is_admin and (own is None or own.viewer_id != viewer_id):
+    theirs = list_persons(work.tx, work.guild_id, [own.viewer_id]) if own else ()
+    if not is_admin and viewer_id not in theirs:
         raise Refusal(_("This history belongs to somebody else."), _("Yours: `/watchhistory`"))
     viewer = get_viewer(work.tx, work.guild_id, viewer_id)
     page, pages = nearest_page(number, streams.count_entries(work.tx, viewer), ENTRIES)

@@ -6,6 +6,7 @@ A field that does not fit answers 400, an unknown name 404, what the state does 
 
 import asyncio
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.control import ControlError, body_of
-from sandbox.twitch.models import Account, Channel
+from sandbox.twitch.models import Account, Channel, Reward
 from sandbox.twitch.state import FakeTwitch
 
 Json = dict[str, Any]
@@ -21,6 +22,7 @@ Json = dict[str, Any]
 POSTS = (
     *("chat", "live", "offline", "metadata", "subscribe", "renew", "unsubscribe", "gift"),
     *("cheer", "raid", "ban", "moderator", "rename", "account", "remove_app", "tokens"),
+    *("vip", "slots", "redeem", "decide", "reward", "delete_reward"),
     *("lose_subscription", "end_subscription", "move_sockets", "drop_sockets", "publish", "idle"),
 )
 
@@ -63,19 +65,25 @@ class _Control:
         return self.twitch.channels[self._account(body, "channel").user_id]
 
     async def chat(self, body: Json) -> Json:
-        """{person, text, reply_to?, source?, channel?} -> {message_id}"""
+        """{person, text, at?, reply_to?, source?, channel?} -> {message_id}"""
         source = self._account(body, "source") if body.get("source") else None
         channel, sender = self._channel(body), self._account(body)
         if sender.user_id in channel.banned:
             raise ControlError(f"{sender.name} is banned there", status=403)
         line = self.twitch.say(
-            channel, sender, str(body["text"]), reply_to=body.get("reply_to"), source=source
+            channel,
+            sender,
+            str(body["text"]),
+            reply_to=body.get("reply_to"),
+            source=source,
+            at=str(body.get("at") or ""),
         )
         return {"message_id": line.message_id}
 
     async def live(self, body: Json) -> Json:
-        """{channel?} -> {started_at}; 409 if live already"""
-        return {"started_at": self.twitch.go_live(self._channel(body)).started_at}
+        """{started_at?, channel?} -> {started_at}; 409 if live already"""
+        started_at = str(body.get("started_at") or "")
+        return {"started_at": self.twitch.go_live(self._channel(body), started_at).started_at}
 
     async def offline(self, body: Json) -> None:
         """{channel?}; 409 if not live"""
@@ -130,8 +138,57 @@ class _Control:
         self.twitch.ban(channel, self._account(body), by, str(body.get("reason", "")))
 
     async def moderator(self, body: Json) -> None:
-        """{person, channel?}"""
-        self._channel(body).moderators.add(self._account(body).user_id)
+        """{person, ends?, channel?}"""
+        is_moderator = not body.get("ends")
+        self.twitch.set_moderator(
+            self._channel(body), self._account(body), is_moderator=is_moderator
+        )
+
+    async def vip(self, body: Json) -> None:
+        """{person, ends?, channel?}: the streamer changes it by hand"""
+        is_vip = not body.get("ends")
+        self.twitch.set_vip(self._channel(body), self._account(body), is_vip=is_vip)
+
+    async def slots(self, body: Json) -> None:
+        """{count, channel?}: how many VIPs the channel may have"""
+        self._channel(body).slots = int(body["count"])
+
+    async def redeem(self, body: Json) -> Json:
+        """{person, title, channel?} -> {redemption_id}"""
+        channel = self._channel(body)
+        made = self.twitch.redeem(channel, self._account(body), self._reward(body))
+        return {"redemption_id": made.id}
+
+    async def decide(self, body: Json) -> None:
+        """{redemption_id, status, channel?}: the streamer decides in their own queue"""
+        channel = self._channel(body)
+        made = channel.redemptions[str(body["redemption_id"])]
+        self.twitch.decide(channel, made, str(body["status"]))
+
+    async def reward(self, body: Json) -> Json:
+        """{title, ...fields, channel?} -> {id}: made or edited on Twitch's own page"""
+        channel, fields = self._channel(body), dict(body)
+        for name in ("channel", "title"):
+            fields.pop(name, None)
+        found = next((one for one in channel.rewards.values() if one.title == body["title"]), None)
+        reward = found or Reward(str(uuid.uuid4()), str(body["title"]), 100, client_id="")
+        for name, value in fields.items():
+            if not hasattr(reward, name):
+                raise ControlError(f"a reward has no {name}")
+            setattr(reward, name, value)
+        channel.rewards[reward.id] = reward
+        self.twitch.tell_reward(channel, reward, "update" if found else "add")
+        return {"id": reward.id}
+
+    async def delete_reward(self, body: Json) -> None:
+        """{title, channel?}: on Twitch's own page"""
+        self.twitch.delete_reward(self._channel(body), self._reward(body))
+
+    def _reward(self, body: Json) -> Reward:
+        for one in self._channel(body).rewards.values():
+            if one.title == body.get("title"):
+                return one
+        raise ControlError(f"no reward is called {body.get('title')}", status=404)
 
     async def rename(self, body: Json) -> None:
         """{person, name}"""

@@ -12,12 +12,12 @@ class TwitchDriver(Driver):
     service = "twitch"
 
     def chat(self, person: str, text: str, **details: object) -> str:
-        """Write in chat (reply_to, source, channel); returns the message id."""
+        """Write in chat (at, reply_to, source, channel); returns the message id."""
         return str(self._post("chat", person=person, text=text, **details)["message_id"])
 
-    def live(self, *, channel: str | None = None) -> str:
+    def live(self, *, started_at: str | None = None, channel: str | None = None) -> str:
         """Go live; returns ``started_at``."""
-        return str(self._post("live", channel=channel)["started_at"])
+        return str(self._post("live", started_at=started_at, channel=channel)["started_at"])
 
     def gift(
         self, person: str | None, giftees: Sequence[str] = (), *, count: int = 0, **details: object

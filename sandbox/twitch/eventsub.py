@@ -45,6 +45,10 @@ class Session:
     sent_at: float = field(default_factory=time.monotonic)
 
 
+_Message = tuple[Subscription, str, str, Json, str]
+"""Subscription, message id, kind, payload, and when it is dated; "" for when it is sent."""
+
+
 class EventSub:
     def __init__(self, base_url: str, changes: ChangeFeed, faults: Faults) -> None:
         self.socket_url = base_url.replace("http", "ws", 1) + PATH
@@ -54,7 +58,7 @@ class EventSub:
         self.deliveries: deque[Json] = deque(maxlen=20_000)
         self._changes = changes
         self._faults = faults
-        self._queues: dict[str, asyncio.Queue[tuple[Subscription, str, str, Json]]] = {}
+        self._queues: dict[str, asyncio.Queue[_Message]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._pending = 0
         self._http: aiohttp.ClientSession | None = None
@@ -91,52 +95,55 @@ class EventSub:
         one.status = status
         self._send(one, str(uuid.uuid4()), "revocation", {"subscription": one.json()})
 
-    def publish(self, kind: str, channel_id: int, event: Json) -> int:
-        """Send an event to everybody who is subscribed to it; returns to how many."""
+    def publish(self, kind: str, channel_id: int, event: Json, at: str = "") -> int:
+        """Send an event to everybody who is subscribed to it, dated ``at`` instead of now; returns
+        to how many."""
         found = [
             one
             for one in self.subscriptions.values()
             if one.type == kind and one.status == "enabled" and _is_for(one, channel_id)
         ]
         for one in found:
-            self.notify(one, event)
+            self.notify(one, event, at)
         self._changes.publish("twitch.event", type=kind)
         return len(found)
 
-    def notify(self, one: Subscription, event: Json, message_id: str | None = None) -> None:
+    def notify(self, one: Subscription, event: Json, at: str = "") -> None:
         """Send an event to one subscription."""
         if self._faults.take("twitch.event.drop"):
             return
         payload = {"subscription": one.json(), "event": event}
-        first = message_id or str(uuid.uuid4())
-        self._send(one, first, "notification", payload)
+        first = str(uuid.uuid4())
+        self._send(one, first, "notification", payload, at)
         if self._faults.take("twitch.event.duplicate"):
-            self._send(one, first, "notification", payload)
+            self._send(one, first, "notification", payload, at)
         if self._faults.take("twitch.event.duplicate_new_id"):
-            self._send(one, str(uuid.uuid4()), "notification", payload)
+            self._send(one, str(uuid.uuid4()), "notification", payload, at)
 
-    def _send(self, one: Subscription, message_id: str, kind: str, payload: Json) -> None:
+    def _send(
+        self, one: Subscription, message_id: str, kind: str, payload: Json, at: str = ""
+    ) -> None:
         """In order for each subscription's receiver."""
         lane = one.callback or one.session_id
         if lane not in self._queues:
             self._queues[lane] = asyncio.Queue()
             self._spawn(self._run(self._queues[lane]))
         self._pending += 1
-        self._queues[lane].put_nowait((one, message_id, kind, payload))
+        self._queues[lane].put_nowait((one, message_id, kind, payload, at))
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, queue: "asyncio.Queue[tuple[Subscription, str, str, Json]]") -> None:
+    async def _run(self, queue: "asyncio.Queue[_Message]") -> None:
         while True:
-            one, message_id, kind, payload = await queue.get()
+            message = await queue.get()
             try:
-                if one.callback:
-                    await self._post_event(one, message_id, kind, payload)
+                if message[0].callback:
+                    await self._post_event(*message)
                 else:
-                    await self._push(one, message_id, kind, payload)
+                    await self._push(*message)
             finally:
                 self._pending -= 1
 
@@ -153,12 +160,12 @@ class EventSub:
         self._changes.publish("twitch.subscription", type=one.type, status=one.status)
 
     async def _post_event(
-        self, one: Subscription, message_id: str, kind: str, payload: Json
+        self, one: Subscription, message_id: str, kind: str, payload: Json, at: str
     ) -> None:
         for attempt in range(1 + self._faults.number("twitch.webhook.retries")):
             if attempt:
                 await asyncio.sleep(self._faults.number("twitch.webhook.retry_delay_ms") / 1000)
-            status, _text, _type = await self._post(one, message_id, kind, payload)
+            status, _text, _type = await self._post(one, message_id, kind, payload, at)
             if status is not None and 200 <= status < 300:
                 one.failures = 0
                 return
@@ -169,10 +176,10 @@ class EventSub:
             await self._post(one, str(uuid.uuid4()), "revocation", {"subscription": one.json()})
 
     async def _post(
-        self, one: Subscription, message_id: str, kind: str, payload: Json
+        self, one: Subscription, message_id: str, kind: str, payload: Json, at: str = ""
     ) -> tuple[int | None, str, str]:
         raw = json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
-        timestamp = instant(self._faults.number("twitch.webhook.clock_skew_s"))
+        timestamp = at or instant(self._faults.number("twitch.webhook.clock_skew_s"))
         signed = message_id.encode() + timestamp.encode() + raw
         digest = hmac.new(one.secret.encode(), signed, hashlib.sha256).hexdigest()
         if kind == "notification" and self._faults.take("twitch.webhook.bad_signature"):
@@ -278,10 +285,13 @@ class EventSub:
     def _has_moved(self, session: Session) -> bool:
         return session.id not in self.sessions
 
-    async def _push(self, one: Subscription, message_id: str, kind: str, payload: Json) -> None:
+    async def _push(
+        self, one: Subscription, message_id: str, kind: str, payload: Json, at: str
+    ) -> None:
         session = self.sessions.get(one.session_id)
         if session is not None:
             extra = {"subscription_type": one.type, "subscription_version": one.version}
+            extra |= {"message_timestamp": at} if at else {}
             await self._tell(session, kind, payload, message_id, extra)
 
     async def _tell(

@@ -4,8 +4,10 @@ from sandbox.faults import FaultTable
 
 FAULTS: FaultTable = {
     "twitch.api.only": ("", "API faults only affect paths that contain this text (empty: all)."),
+    "twitch.api.400": (0, "The next N API requests answer 400."),
     "twitch.api.401": (0, "The next N API requests answer 401 for a valid token."),
     "twitch.api.403": (0, "The next N API requests answer 403."),
+    "twitch.api.404": (0, "The next N API requests answer 404."),
     "twitch.api.409": (0, "The next N API requests answer 409."),
     "twitch.api.422": (0, "The next N API requests answer 422."),
     "twitch.api.425": (0, "The next N API requests answer 425."),
@@ -13,6 +15,7 @@ FAULTS: FaultTable = {
     "twitch.api.500": (0, "The next N API requests answer 500."),
     "twitch.api.slow_ms": (0, "Every API request waits this many milliseconds."),
     "twitch.api.lost_answer": (0, "The next N API requests work, but the connection breaks."),
+    "twitch.vip.limit": (10, "VIPs that may be added, or removed, in ten seconds."),
     "twitch.chat.is_sent_false": (0, "The next N lines are not shown: is_sent is false."),
     "twitch.token.500": (0, "The next N token requests answer 500."),
     "twitch.token.lifetime_s": (14_400, "Lifetime of a user access token."),

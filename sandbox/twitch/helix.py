@@ -10,6 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
+from sandbox.twitch.answers import ApiError, body_of, page_of
+from sandbox.twitch.channel_points import ChannelPoints
 from sandbox.twitch.eventsub import MOST_A_SESSION, instant
 from sandbox.twitch.models import (
     CLIENT_ID,
@@ -30,15 +32,20 @@ Json = dict[str, Any]
 Endpoint = Callable[[web.Request, Token], Awaitable[web.Response]]
 
 
-class ApiError(Exception):
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
 def routes(twitch: FakeTwitch) -> list[web.RouteDef]:
     api = _Helix(twitch)
+    points = ChannelPoints(twitch, api.channel_of, api.need)
+    vips, rewards = f"{BASE}/channels/vips", f"{BASE}/channel_points/custom_rewards"
     return [
+        web.get(vips, api.guarded(api.list_vips)),
+        web.post(vips, api.guarded(api.add_vip)),
+        web.delete(vips, api.guarded(api.remove_vip)),
+        web.get(rewards, api.guarded(points.list_rewards)),
+        web.post(rewards, api.guarded(points.create)),
+        web.patch(rewards, api.guarded(points.change)),
+        web.delete(rewards, api.guarded(points.delete)),
+        web.get(f"{rewards}/redemptions", api.guarded(points.list_redemptions)),
+        web.patch(f"{rewards}/redemptions", api.guarded(points.decide)),
         web.get(f"{BASE}/users", api.guarded(api.users)),
         web.get(f"{BASE}/streams", api.guarded(api.streams)),
         web.post(f"{BASE}/chat/messages", api.guarded(api.send_chat)),
@@ -84,7 +91,7 @@ class _Helix:
         faults = self.twitch.faults
         await asyncio.sleep(faults.number("twitch.api.slow_ms") / 1000)
         if self._chosen(request):
-            for status in (401, 403, 409, 422, 425, 429, 500):
+            for status in (400, 401, 403, 404, 409, 422, 425, 429, 500):
                 if faults.take(f"twitch.api.{status}"):
                     raise ApiError(status, "by fault")
         if time.time() > self._reset:
@@ -102,13 +109,13 @@ class _Helix:
 
     # -- what several need ------------------------------------------------------------------
 
-    def _channel(self, text: str) -> Channel:
+    def channel_of(self, text: str) -> Channel:
         channel = self.twitch.channels.get(int(text)) if text.isdecimal() else None
         if channel is None:
             raise ApiError(400, "The broadcaster_id is not a channel")
         return channel
 
-    def _need(self, token: Token, scope: str, owner: Channel | None = None) -> int:
+    def need(self, token: Token, scope: str, owner: Channel | None = None) -> int:
         """The token's user, who has granted the scope and owns the channel."""
         if token.user_id is None or scope not in token.scopes:
             raise ApiError(401, f"Missing scope: {scope}")
@@ -150,8 +157,8 @@ class _Helix:
         return web.json_response({"data": found, "pagination": {}})
 
     async def subscribers(self, request: web.Request, token: Token) -> web.Response:
-        channel = self._channel(request.query.get("broadcaster_id", ""))
-        self._need(token, "channel:read:subscriptions", channel)
+        channel = self.channel_of(request.query.get("broadcaster_id", ""))
+        self.need(token, "channel:read:subscriptions", channel)
         wanted = request.query.getall("user_id", [])
         if len(wanted) > 100:
             raise ApiError(400, "The request may name at most 100 user_id")
@@ -171,21 +178,71 @@ class _Helix:
         ]
         points = sum({"1000": 1, "2000": 2, "3000": 6}[str(one["tier"])] for one in found)
         extra = {"total": len(channel.subscribers), "points": points}
-        return _page(request, found, 100, extra)
+        return page_of(request, found, 100, extra)
 
     async def moderators(self, request: web.Request, token: Token) -> web.Response:
-        channel = self._channel(request.query.get("broadcaster_id", ""))
-        self._need(token, "moderation:read", channel)
-        found = [self.twitch.accounts[one].fields("user") for one in sorted(channel.moderators)]
-        return _page(request, found, 100)
+        channel = self.channel_of(request.query.get("broadcaster_id", ""))
+        self.need(token, "moderation:read", channel)
+        return self._people(request, channel.moderators)
+
+    def _people(self, request: web.Request, user_ids: Iterable[int]) -> web.Response:
+        wanted = request.query.getall("user_id", [])
+        if len(wanted) > 100:
+            raise ApiError(400, "too many ids")
+        shown = [one for one in sorted(user_ids) if not wanted or str(one) in wanted]
+        return page_of(request, [self.twitch.accounts[one].fields("user") for one in shown], 100)
+
+    # -- VIPs -------------------------------------------------------------------------------
+
+    async def list_vips(self, request: web.Request, token: Token) -> web.Response:
+        channel = self.channel_of(request.query.get("broadcaster_id", ""))
+        self.need(token, "channel:manage:vips", channel)
+        return self._people(request, channel.vips)
+
+    def _vip(self, request: web.Request, token: Token, change: str) -> tuple[Channel, Account]:
+        channel = self.channel_of(request.query.get("broadcaster_id", ""))
+        self.need(token, "channel:manage:vips", channel)
+        text = request.query.get("user_id", "")
+        if not text.isdecimal():
+            raise ApiError(400, "The user_id is not valid")
+        recent = channel.changes.setdefault(change, [])
+        recent[:] = [at for at in recent if at > time.monotonic() - 10]
+        if len(recent) >= self.twitch.faults.number("twitch.vip.limit"):
+            raise ApiError(429, "Too Many Requests")
+        recent.append(time.monotonic())
+        account = self.twitch.accounts.get(int(text))
+        if account is None:
+            raise ApiError(404, "The user was not found")
+        return channel, account
+
+    async def add_vip(self, request: web.Request, token: Token) -> web.Response:
+        channel, account = self._vip(request, token, "add")
+        if account.user_id in channel.banned:
+            raise ApiError(400, "The user is blocked")
+        if channel.slots == 0:
+            raise ApiError(425, "The broadcaster must complete the Build a Community requirement")
+        is_vip, is_mod = account.user_id in channel.vips, account.user_id in channel.moderators
+        if not is_vip and not is_mod and len(channel.vips) >= channel.slots:
+            raise ApiError(409, "The broadcaster does not have available VIP slots")
+        return self._set_vip(channel, account, is_vip=True)
+
+    async def remove_vip(self, request: web.Request, token: Token) -> web.Response:
+        return self._set_vip(*self._vip(request, token, "remove"), is_vip=False)
+
+    def _set_vip(self, channel: Channel, account: Account, *, is_vip: bool) -> web.Response:
+        try:
+            self.twitch.set_vip(channel, account, is_vip=is_vip)
+        except ValueError as error:
+            raise ApiError(422, str(error)) from None
+        return web.Response(status=204)
 
     # -- chat -------------------------------------------------------------------------------
 
     async def send_chat(self, request: web.Request, token: Token) -> web.Response:
-        body = await _body(request)
-        channel = self._channel(str(body.get("broadcaster_id", "")))
+        body = await body_of(request)
+        channel = self.channel_of(str(body.get("broadcaster_id", "")))
         sender_id, text = str(body.get("sender_id", "")), str(body.get("message", ""))
-        if self._need(token, "user:write:chat") != int(sender_id or 0):
+        if self.need(token, "user:write:chat") != int(sender_id or 0):
             raise ApiError(401, "The sender_id must match the user ID of the token")
         if not text:
             raise ApiError(400, "The message is required")
@@ -224,10 +281,10 @@ class _Helix:
             found = [one for one in found if one.status == request.query["status"]]
         if filters == ["type"]:
             found = [one for one in found if one.type == request.query["type"]]
-        return _page(request, [one.json() for one in found], 100, _costs(found))
+        return page_of(request, [one.json() for one in found], 100, _costs(found))
 
     async def add_eventsub(self, request: web.Request, token: Token) -> web.Response:
-        body = await _body(request)
+        body = await body_of(request)
         kind, version = str(body.get("type")), str(body.get("version"))
         condition = {k: str(v) for k, v in (body.get("condition") or {}).items() if v}
         transport = body.get("transport") or {}
@@ -325,27 +382,6 @@ def _user(account: Account) -> Json:
         "profile_image_url": "",
         "created_at": "2020-01-01T00:00:00Z",
     }
-
-
-async def _body(request: web.Request) -> Json:
-    try:
-        body = await request.json()
-    except ValueError:
-        raise ApiError(400, "The body is not JSON") from None
-    if not isinstance(body, dict):
-        raise ApiError(400, "The body is not an object")
-    return body
-
-
-def _page(
-    request: web.Request, found: list[Json], most: int, extra: Json | None = None
-) -> web.Response:
-    """A page of a list, with a cursor if there are more."""
-    first = min(int(request.query.get("first", "20")), most)
-    start = int(request.query.get("after", "0"))
-    shown = found[start : start + first]
-    more = {"cursor": str(start + first)} if start + first < len(found) else {}
-    return web.json_response({"data": shown, "pagination": more, **(extra or {})})
 
 
 def _costs(found: Iterable[Subscription]) -> Json:

@@ -38,8 +38,75 @@ class Stream:
 
 
 @dataclass
+class Reward:
+    """``client_id`` is the app that created it, "" for Twitch's own page."""
+
+    id: str
+    title: str
+    cost: int
+    client_id: str = CLIENT_ID
+    prompt: str = ""
+    background_color: str = "#00E5CB"
+    is_enabled: bool = True
+    is_paused: bool = False
+    is_user_input_required: bool = False
+    should_redemptions_skip_request_queue: bool = False
+    is_max_per_stream_enabled: bool = False
+    max_per_stream: int = 0
+    is_max_per_user_per_stream_enabled: bool = False
+    max_per_user_per_stream: int = 0
+    is_global_cooldown_enabled: bool = False
+    global_cooldown_seconds: int = 0
+
+    def json(self, owner: "Account") -> dict[str, Any]:
+        """As the API and the events show it."""
+        return {
+            **owner.fields("broadcaster"),
+            "id": self.id,
+            "title": self.title,
+            "prompt": self.prompt,
+            "cost": self.cost,
+            "image": None,
+            "default_image": {"url_1x": "", "url_2x": "", "url_4x": ""},
+            "background_color": self.background_color,
+            "is_enabled": self.is_enabled,
+            "is_user_input_required": self.is_user_input_required,
+            "max_per_stream_setting": {
+                "is_enabled": self.is_max_per_stream_enabled,
+                "max_per_stream": self.max_per_stream,
+            },
+            "max_per_user_per_stream_setting": {
+                "is_enabled": self.is_max_per_user_per_stream_enabled,
+                "max_per_user_per_stream": self.max_per_user_per_stream,
+            },
+            "global_cooldown_setting": {
+                "is_enabled": self.is_global_cooldown_enabled,
+                "global_cooldown_seconds": self.global_cooldown_seconds,
+            },
+            "is_paused": self.is_paused,
+            "is_in_stock": True,
+            "should_redemptions_skip_request_queue": self.should_redemptions_skip_request_queue,
+            "redemptions_redeemed_current_stream": None,
+            "cooldown_expires_at": None,
+        }
+
+
+@dataclass
+class Redemption:
+    """``status`` is as in the API; the events write it in small letters."""
+
+    id: str
+    user_id: int
+    reward: Reward
+    redeemed_at: str
+    cost: int
+    status: str = "UNFULFILLED"
+
+
+@dataclass
 class Channel:
-    """``subscribers``: user id -> tier and whether it was a gift."""
+    """``subscribers``: user id -> tier and whether it was a gift. ``slots`` are for VIPs,
+    0: not unlocked. ``changes``: when VIPs were changed, for the limit of ten in ten seconds."""
 
     owner: Account
     stream: Stream | None = None
@@ -49,6 +116,10 @@ class Channel:
     banned: set[int] = field(default_factory=set)
     subscribers: dict[int, tuple[str, bool]] = field(default_factory=dict)
     gifted: dict[int, int] = field(default_factory=dict)
+    slots: int = 10
+    rewards: dict[str, Reward] = field(default_factory=dict)
+    redemptions: dict[str, Redemption] = field(default_factory=dict)
+    changes: dict[str, list[float]] = field(default_factory=dict)
 
 
 @dataclass
@@ -122,6 +193,12 @@ EVENT_TYPES: dict[str, EventType] = {
     "channel.cheer": EventType(scope="bits:read"),
     "channel.raid": EventType(of="to_broadcaster_user_id"),
     "channel.ban": EventType(scope="channel:moderate"),
+    **{
+        f"channel.channel_points_custom_reward{name}": EventType(scope="channel:manage:redemptions")
+        for name in (".add", ".update", ".remove", "_redemption.add", "_redemption.update")
+    },
+    "channel.moderator.add": EventType(scope="moderation:read"),
+    "channel.moderator.remove": EventType(scope="moderation:read"),
     "channel.vip.add": EventType(scope="channel:manage:vips"),
     "channel.vip.remove": EventType(scope="channel:manage:vips"),
 }

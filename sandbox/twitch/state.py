@@ -22,6 +22,8 @@ from sandbox.twitch.models import (
     Account,
     Channel,
     Line,
+    Redemption,
+    Reward,
     Stream,
     first_accounts,
 )
@@ -111,9 +113,9 @@ class FakeTwitch:
 
     # -- what happens -----------------------------------------------------------------------
 
-    def _publish(self, kind: str, channel: Channel, event: Json) -> None:
+    def _publish(self, kind: str, channel: Channel, event: Json, at: str = "") -> None:
         whose = channel.owner.fields("broadcaster_user")
-        self.eventsub.publish(kind, channel.owner.user_id, {**whose, **event})
+        self.eventsub.publish(kind, channel.owner.user_id, {**whose, **event}, at)
 
     def say(
         self,
@@ -124,15 +126,17 @@ class FakeTwitch:
         reply_to: str | None = None,
         by_app: bool = False,
         source: Account | None = None,
+        at: str = "",
     ) -> Line:
-        """A line of chat; ``source`` is another channel that shares the chat."""
+        """A line of chat, dated ``at`` instead of now; ``source`` is another channel that shares
+        the chat."""
         line = Line(
             str(uuid.uuid4()),
             channel.owner.handle,
             sender.name,
             sender.handle,
             text,
-            instant(),
+            at or instant(),
             reply_to,
             by_app,
         )
@@ -171,14 +175,15 @@ class FakeTwitch:
                 "source_message_id": None,
                 "source_badges": None,
             },
+            at,
         )
         return line
 
-    def go_live(self, channel: Channel) -> Stream:
+    def go_live(self, channel: Channel, started_at: str = "") -> Stream:
         """ValueError if live already."""
         if channel.stream is not None:
             raise ValueError(f"{channel.owner.name} is live already")
-        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        at = started_at or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         channel.stream = Stream(str(secrets.randbelow(10**9) + 40_000_000_000), at, channel.title)
         self.changes.publish("twitch.live", channel=channel.owner.handle, is_live=True)
         event = {"id": channel.stream.id, "type": "live", "started_at": at}
@@ -278,6 +283,76 @@ class FakeTwitch:
             },
         )
 
+    # -- VIPs, moderators and channel points ------------------------------------------------
+
+    def set_vip(self, channel: Channel, account: Account, *, is_vip: bool) -> None:
+        """ValueError if that is so already, or they moderate."""
+        if is_vip == (account.user_id in channel.vips):
+            raise ValueError("User is already a VIP" if is_vip else "User is not a VIP")
+        if is_vip and account.user_id in channel.moderators:
+            raise ValueError("The specified user is a moderator")
+        (channel.vips.add if is_vip else channel.vips.discard)(account.user_id)
+        kind = "channel.vip.add" if is_vip else "channel.vip.remove"
+        self._publish(kind, channel, account.fields("user"))
+
+    def set_moderator(self, channel: Channel, account: Account, *, is_moderator: bool) -> None:
+        """A new moderator is no longer VIP."""
+        if is_moderator and account.user_id in channel.vips:
+            self.set_vip(channel, account, is_vip=False)
+        moderators = channel.moderators
+        (moderators.add if is_moderator else moderators.discard)(account.user_id)
+        kind = "channel.moderator.add" if is_moderator else "channel.moderator.remove"
+        self._publish(kind, channel, account.fields("user"))
+
+    def tell_reward(self, channel: Channel, reward: Reward, what: str) -> None:
+        """``what`` is add, update or remove."""
+        shown = reward.json(channel.owner)
+        self.changes.publish("twitch.reward", title=reward.title, what=what)
+        self._publish(f"channel.channel_points_custom_reward.{what}", channel, shown)
+
+    def delete_reward(self, channel: Channel, reward: Reward) -> None:
+        """What was not decided counts as fulfilled: nobody gets their points back."""
+        channel.rewards.pop(reward.id)
+        for one in channel.redemptions.values():
+            if one.reward is reward and one.status == "UNFULFILLED":
+                one.status = "FULFILLED"
+        self.tell_reward(channel, reward, "remove")
+
+    def redeem(self, channel: Channel, account: Account, reward: Reward) -> Redemption:
+        """ValueError if the reward cannot be redeemed now."""
+        if not reward.is_enabled or reward.is_paused:
+            raise ValueError(f"{reward.title} cannot be redeemed now")
+        skips = reward.should_redemptions_skip_request_queue
+        status = "FULFILLED" if skips else "UNFULFILLED"
+        made = Redemption(
+            str(uuid.uuid4()), account.user_id, reward, instant(), reward.cost, status
+        )
+        channel.redemptions[made.id] = made
+        self.tell_redemption(channel, made, "add")
+        return made
+
+    def decide(self, channel: Channel, made: Redemption, status: str) -> None:
+        """FULFILLED, or CANCELED, which gives the points back."""
+        made.status = status
+        self.tell_redemption(channel, made, "update")
+
+    def tell_redemption(self, channel: Channel, made: Redemption, what: str) -> None:
+        event = {
+            "id": made.id,
+            **self.accounts[made.user_id].fields("user"),
+            "user_input": "",
+            "status": made.status.lower(),
+            "reward": {
+                "id": made.reward.id,
+                "title": made.reward.title,
+                "cost": made.cost,
+                "prompt": made.reward.prompt,
+            },
+            "redeemed_at": made.redeemed_at,
+        }
+        self.changes.publish("twitch.redemption", status=made.status)
+        self._publish(f"channel.channel_points_custom_reward_redemption.{what}", channel, event)
+
     def remove_app(self, account: Account) -> None:
         """The owner of an account disconnects the app."""
         self.tokens.remove_app(account.user_id)
@@ -300,10 +375,24 @@ class FakeTwitch:
                     "title": one.title,
                     "is_live": one.stream is not None,
                     "started_at": one.stream.started_at if one.stream else None,
+                    "slots": one.slots,
+                    "vips": sorted(self.accounts[who].handle for who in one.vips),
+                    "moderators": sorted(self.accounts[who].handle for who in one.moderators),
+                    "rewards": [reward.json(one.owner) for reward in one.rewards.values()],
+                    "redemptions": [
+                        {
+                            "id": made.id,
+                            "handle": self.accounts[made.user_id].handle,
+                            "title": made.reward.title,
+                            "status": made.status,
+                        }
+                        for made in list(one.redemptions.values())[-200:]
+                    ],
                 }
                 for one in self.channels.values()
             ],
             "chat": [asdict(one) for one in list(self.lines)[-200:]],
+            "user_tokens": sum(one.user_id is not None for one in self.tokens.access.values()),
             "eventsub": self.eventsub.snapshot(),
         }
 

@@ -143,7 +143,7 @@ def test_linked_members_guess(guild: HuntGuild, world: DiscordDriver, typing: bo
     ask = Asker(world, typing=typing)
     guild.start()
     guild.do(actions.set_guessing, opened=True)
-    assert "Link your Kick account" in ask("guess", person="mia", amount="500")["title"]
+    assert "Link your account" in ask("guess", person="mia", amount="500")["title"]
     guild.viewer("MadCats", discord_id=MIA)
     shown = ask("guess", person="mia", amount="€ 1.234,50")
     assert shown["title"] == "🔮 Your guess: 1,234.50 EUR"

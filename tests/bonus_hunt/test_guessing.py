@@ -115,7 +115,7 @@ def test_linked_members_guess_in_discord(guild: HuntGuild) -> None:
         at = guild.at + timedelta(seconds=1)
         return run_in_guild(guild.tx, guild.id, discord_id, at, guessing.guess_here, amount)[1]
 
-    with pytest.raises(Refusal, match="Link your Kick account"):
+    with pytest.raises(Refusal, match="Link your account"):
         guess(77, "5")
     viewer_id = guild.viewer("MadCats", discord_id=77)
     assert guess(77, "1.234,50") == Decimal("1234.50")

@@ -121,6 +121,7 @@ class Tree:
                 "*.webhooks",
                 "*.webhooks.*",
                 "dashboard.access",
+                "dashboard.api",
                 "dashboard.people",
                 "dashboard.public",
                 "overlays.show",

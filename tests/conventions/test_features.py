@@ -178,7 +178,7 @@ def test_events_are_frozen_and_in_the_past_tense() -> None:
         assert {"key", "guild_id", "at"} <= {field.name for field in fields(event)}
         assert event.__hash__ is not None, f"{name} is not frozen"
         words = re.findall("[A-Z][a-z]+", name)
-        past = {"Sent", "Went", "Ended", "Seen", "Began", "Given", "Won", "Left", "Told"}
+        past = {"Sent", "Went", "Ended", "Seen", "Began", "Given", "Won", "Left", "Told", "Spent"}
         assert any(word in past or word.endswith("ed") for word in words), name
 
 

@@ -33,14 +33,21 @@ _NOBODYS = {
         raffle_rates.source raffle_picks.reason roles_rewards.obstacle roles_rewards.checked_terms
         roles_grants.reason wagers_polls.reason kick_accounts.scopes
         kick_review_items.gift_name
-        guild_permissions.command_group overlays_keys.kind""",
+        guild_permissions.command_group overlays_keys.kind
+        points_entries.account points_totals.account points_flows.account points_operations.game
+        points_operations.provider points_moves.reason points_purchases.offer
+        points_purchases.refused
+        vips_channels.trouble vips_rewards.trouble vips_sessions.trouble vips_activity.source
+        vips_activity.reason vips_redemptions.reason api_tokens.name""",
     "a platform, a time zone": """
-        guild_channels.platform people_viewers.platform people_links.platform
-        people_tombstones.platform slot_calls.platform
-        streamelements_accounts.platform wagers_accounts.platform
+        guild_channels.platform people_link_attempts.platform people_link_log.platform
+        people_viewers.platform people_links.platform
+        people_tombstones.platform slot_calls.platform wagers_accounts.platform
+        streamelements_accounts.platform
         wagers_polls.platform watchtime_offline_checks.platform watchtime_days.platform
-        watchtime_limits.time_zone watchtime_streams.platform""",
+        watchtime_limits.time_zone watchtime_streams.platform points_purchases.platform""",
     "the server, its channel and what an admin chose for it": """
+        points_purchases.channel_id
         logins_sessions.guild_ids guilds.name guild_channels.channel_id
         guild_channels.slug guild_settings.value
         kick_authorities.broadcaster_user_id kick_channels.broadcaster_user_id
@@ -49,7 +56,9 @@ _NOBODYS = {
         kick_feed_states.broadcaster_user_id kick_status_checks.broadcaster_user_id
         kick_subscriptions.broadcaster_user_id kick_review_items.channel_id
         twitch_subscriptions.broadcaster_user_id twitch_status.broadcaster_user_id
-        twitch_sockets.twitch_user_id streamelements_accounts.channel_id
+        twitch_sockets.twitch_user_id vips_sessions.channel_id vips_rewards.title
+        vips_rewards.prompt vips_rewards.colour
+        streamelements_accounts.channel_id
         people_panels.emoji
         people_panels.channel_name raffle_periods.prize roles_rewards.name slot_calls.slot
         slot_calls.provider slot_calls.suggestion games.title games.folded_title games.provider
@@ -70,17 +79,25 @@ _NOBODYS = {
         kick_unverified_deliveries.timestamp
         kick_subscriptions.subscription_id kick_webhook_log.delivery_id
         twitch_subscriptions.subscription_id twitch_subscriptions.place
+        vips_sessions.paid_by vips_rewards.reward_id vips_activity.redemption_id
+        vips_redemptions.redemption_id
         kick_webhook_log.subscription_id outbox_messages.carried_by outbox_messages.lease
         outbox_messages.receipt roles_grants.number roles_checks.number wagers_changes.account_id
         wagers_changes.releases watchtime_adjustments.key raffle_entries.source_key
-        bonus_hunt_steps.before streamelements_operations.key
-        streamelements_operation_lines.number streamelements_operation_lines.references""",
+        bonus_hunt_steps.before points_entries.key points_operations.key points_operations.round
+        points_moves.key points_purchases.key
+        streamelements_operations.key streamelements_operation_lines.number
+        streamelements_operation_lines.references""",
     "an amount": """
         streamelements_operation_lines.delta streamelements_operation_lines.before
         raffle_balances.tickets raffle_draws.tickets raffle_entries.amount raffle_gifts.tickets
-        raffle_rates.tickets raffle_source_totals.tickets""",
+        raffle_rates.tickets raffle_source_totals.tickets points_balances.points
+        points_entries.amount points_flows.given points_flows.taken points_limits.daily_loss
+        points_limits.next_loss points_moves.amount points_purchases.points
+        points_totals.points""",
     "random, sealed or hashed": """
-        overlays_keys.sealed overlays_keys.digest streamelements_accounts.token
+        overlays_keys.sealed overlays_keys.digest api_tokens.token_hash
+        streamelements_accounts.token
         slot_calls_picks.seed slot_calls_picks.snapshot slot_calls_picks.snapshot_hash
         slot_calls_picks.chain slot_calls_picks.randomness slot_calls_picks.signature
         games_catalogues.version slot_calls_panels.message bonus_hunts.message

@@ -18,8 +18,11 @@ from core.guilds import store as guild_store
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.discord_rest import DISCORD_CHANGED
+from core.kit.records import MemberId, PlatformUserId
 from core.kit.services import Services
 from core.kit.settings import read_settings
+from core.twitch.accounts import actions as twitch
+from core.twitch.accounts.records import TwitchAccount
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.seed import NORAS_CORNER_ID, VERAS_DEN_ID
 from sandbox.people import PEOPLE
@@ -57,6 +60,13 @@ class Visitor:
         given = requests.post(address, {"person": str(IDS[person])}, allow_redirects=False)
         return self.get(given.headers["Location"])
 
+    def sign_in_with_twitch(self, person: str | None, target: str = "") -> TestResponse:
+        """The whole way through Twitch's consent page; None declines there."""
+        address = self.get("/login/twitch", query_string={"next": target}).headers["Location"]
+        form = {"decision": "deny"} if person is None else {"person": person}
+        given = requests.post(address, form, allow_redirects=False)
+        return self.get(given.headers["Location"])
+
 
 def csrf_token(page: TestResponse) -> str:
     """The token in a page's forms."""
@@ -68,6 +78,9 @@ def csrf_token(page: TestResponse) -> str:
 def words(page: TestResponse) -> str:
     """The text of a page."""
     return " ".join(re.sub(r"<[^>]+>", " ", page.text).split())
+
+
+NORA_ON_TWITCH, VERA_ON_TWITCH = 5_100_001, 5_100_007
 
 
 @dataclass
@@ -85,6 +98,34 @@ class Site:
         if person:
             assert found.log_in(person).status_code == 302
         return found
+
+    def streamer(self, person: str = "nora") -> Visitor:
+        """A browser in which a streamer has signed in with Twitch, after their channel was
+        connected with this server."""
+        found = Visitor(self.app.test_client())
+        assert found.sign_in_with_twitch(person).status_code == 302
+        return found
+
+    def connect_twitch(self, user_id: int = NORA_ON_TWITCH, guild_id: int = GUILD) -> None:
+        """The server's channel on Twitch is connected."""
+        now = self.clock()
+        with self.services.work_in(guild_id, IDS["nora"]) as work:
+            account = TwitchAccount(
+                guild_id=work.guild_id,
+                role="streamer",
+                twitch_user_id=PlatformUserId(user_id),
+                login="noraplays",
+                name="NoraPlays",
+                scopes=[],
+                state="connected",
+                access_token="",
+                refresh_token="",
+                expires_at=now,
+                connected_by=MemberId(IDS["nora"]),
+                connected_at=now,
+                refreshed_at=now,
+            )
+            twitch.connect_account(work, account)
 
     def grant(self, role: str, group: str, guild_id: int = GUILD) -> None:
         """Let members with a role use a group of commands."""

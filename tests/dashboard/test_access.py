@@ -22,9 +22,12 @@ OPEN = {
     "twitch_accounts.streamer.arrive": "back from Twitch, with a state",
     "twitch_accounts.bot.show": "a personal link, which is signed",
     "twitch_accounts.bot.depart": "a personal link, which is signed",
-    "people_linking.show": "a personal link, which is signed",
-    "people_linking.depart": "a personal link, which is signed",
-    "people_linking.decline": "a personal link, which is signed",
+    **{
+        f"people_linking.{platform}.{view}": "a personal link, which is signed"
+        for platform in ("kick", "twitch")
+        for view in ("show", "depart", "decline")
+    },
+    "vips_cron.remove_expired": "a request with CRON_SECRET",
     "raffle_draws.static": "style sheet of the draw page",
     "raffle_draws.show": "draws are public",
     "raffle_draws.snapshot": "draws are public",
@@ -35,6 +38,8 @@ OPEN = {
     "health.metrics": "for Prometheus: numbers without names",
     "overlays.show": "the address has a key",
     "overlays.live": "the address has a key",
+    "api.openapi": "how to use the API",
+    "api.docs": "how to use the API",
     "kit.static": "style sheets",
     "assets.serve": "style sheets and scripts",
     "privacy.privacy": "legal text",
@@ -42,6 +47,7 @@ OPEN = {
     "dashboard.login": "how to log in",
     "dashboard.depart": "to Discord",
     "dashboard.arrive": "back from Discord",
+    "dashboard.depart_to_twitch": "to Twitch",
     "dashboard.logout": "ends a login, if there is one",
     "dashboard.public": "what a server shows to everybody",
     "dashboard.public_home": "what a server shows to everybody",
@@ -50,6 +56,7 @@ OPEN = {
 
 PAGES = [pages for feature in load_features() for pages in feature.guild_pages]
 GROUPS = {pages.name: pages.group for pages in PAGES}
+FOR_STREAMER = {pages.name for pages in PAGES if pages.for_streamer}
 ADMINS_ONLY = {
     f"dashboard.{pages.name}.{route.name}"
     for pages in PAGES
@@ -103,8 +110,8 @@ def group_of(rule: Rule) -> str:
 def test_every_route_is_either_open_or_asks_for_a_login(site: Site) -> None:
     anonymous = site.visitor()
     for rule in site.app.url_map.iter_rules():
-        if rule.endpoint in OPEN:
-            continue
+        if rule.endpoint in OPEN or rule.endpoint.startswith("api."):
+            continue  # tests/dashboard/test_api.py walks the API
         assert rule.endpoint.startswith("dashboard."), f"{rule.endpoint}: who may see it?"
         assert status(anonymous, rule) == "login", rule
 
@@ -135,6 +142,26 @@ def test_members_get_their_own_page_in_their_own_server(site: Site, rules: list[
 def test_unknown_servers_look_like_those_of_others(site: Site, rules: list[Rule]) -> None:
     admin = site.visitor("nora")
     assert {status(admin, rule, 12345) for rule in guild_rules(rules)} == {404}
+
+
+def test_streamers_get_only_the_twitch_pages_of_their_own_server(
+    site: Site, rules: list[Rule]
+) -> None:
+    site.connect_twitch()
+    streamer, other = site.streamer("nora"), site.streamer("vera")
+    assert {"twitch"} <= FOR_STREAMER
+    for rule in guild_rules(rules):
+        is_page = "GET" in (rule.methods or ())
+        parts = rule.endpoint.split(".")
+        is_theirs = parts[1] in FOR_STREAMER and rule.endpoint not in ADMINS_ONLY
+        may = is_theirs or rule.endpoint == "dashboard.live"
+        wanted = (200 if is_page else 400) if may else 403
+        assert status(streamer, rule) == wanted, rule
+        assert status(streamer, rule, OTHER_GUILD) == 404
+        assert status(other, rule) == 404
+    for rule in member_rules(rules):
+        assert status(streamer, rule) == 403, rule
+        assert status(streamer, rule, OTHER_GUILD) == 404
 
 
 def test_moderators_get_the_pages_of_their_groups(site: Site, rules: list[Rule]) -> None:

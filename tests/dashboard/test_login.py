@@ -8,10 +8,14 @@ import pytest
 import requests
 from sqlalchemy import func, select
 
+from core.guilds.records import AuditEntry
 from core.kit.discord_rest import FRESH_SECONDS, STALE_SECONDS
+from core.kit.work import read_records
 from core.logins import actions as sessions
 from core.logins.records import WebSession
-from tests.dashboard.site import GUILD, IDS, OTHER_GUILD, Site, words
+from core.twitch.accounts.records import TwitchConnectAttempt
+from sandbox.twitch.driver import TwitchDriver
+from tests.dashboard.site import GUILD, IDS, NORA_ON_TWITCH, OTHER_GUILD, Site, words
 
 HOME = f"/g/{GUILD}/"
 QUEUE = f"/g/{GUILD}/slot_calls"
@@ -91,7 +95,8 @@ def test_logins_end_after_a_month_of_use(site: Site) -> None:
 def test_stolen_cookie_of_a_stopped_login_is_worth_nothing(site: Site) -> None:
     visitor = site.visitor("nora")
     with site.services.database.begin() as tx:
-        sessions.log_out_everywhere(tx, IDS["nora"])
+        [login] = read_records(tx, select(WebSession))
+        sessions.log_out_everywhere(tx, login)
     assert visitor.get(HOME).status_code == 303
 
 
@@ -163,3 +168,97 @@ def test_nobody_sends_forms_without_end(site: Site) -> None:
     sent = [visitor.post(f"{QUEUE}/clear", page=QUEUE) for _click in range(61)]
     assert {one.status_code for one in sent[:60]} == {303}
     assert "That was a lot at once." in words(sent[60])
+
+
+# -- with Twitch ----------------------------------------------------------------------------------
+
+TWITCH = f"/g/{GUILD}/twitch"
+
+
+def test_streamer_signs_in_with_twitch_to_the_page_that_asked(site: Site) -> None:
+    site.connect_twitch()
+    visitor = site.visitor()
+    assert "Sign in with Twitch" in visitor.get("/login").text
+    asked = visitor.get("/login/twitch").headers["Location"]
+    assert parse_qs(urlsplit(asked).query, keep_blank_values=True)["scope"] == [""]
+    assert visitor.sign_in_with_twitch("nora", TWITCH).headers["Location"] == TWITCH
+    page = visitor.get(TWITCH)
+    assert "NoraPlays" in words(page)
+    assert "Overview" not in words(page)
+    assert visitor.get("/servers").headers["Location"] == TWITCH
+    visitor.post("/logout", page=TWITCH, everywhere="1")
+    assert visitor.get(TWITCH).status_code == 303
+
+
+def test_token_of_the_sign_in_is_revoked_and_nothing_of_it_kept(site: Site) -> None:
+    site.connect_twitch()
+    twitch = TwitchDriver(site.services.settings.twitch_api_url.rsplit("/twitch/", 1)[0])
+    before = twitch.state()["user_tokens"]
+    site.streamer()
+    assert twitch.state()["user_tokens"] == before
+    twitch.close()
+
+
+def test_sign_in_with_twitch_works_once_and_only_in_its_browser(site: Site) -> None:
+    mine, other = site.visitor(), site.visitor()
+    address = mine.get("/login/twitch").headers["Location"]
+    back = requests.post(address, {"person": "nora"}, allow_redirects=False).headers["Location"]
+    assert "another browser" in words(other.get(back))
+    assert mine.get(back).status_code == 302
+    assert mine.get(back).status_code == 422
+    forged = site.visitor()
+    forged.get("/login/twitch")
+    assert forged.get("/auth/twitch/callback?state=login.x&code=x").status_code == 422
+
+
+def test_declined_or_broken_sign_in_with_twitch_is_explained(site: Site) -> None:
+    visitor = site.visitor()
+    assert visitor.sign_in_with_twitch(None).headers["Location"] == "/login"
+    assert "You cancelled the login" in words(visitor.get("/login"))
+    address = visitor.get("/login/twitch").headers["Location"]
+    state = parse_qs(urlsplit(address).query)["state"][0]
+    refused = visitor.get(f"/auth/twitch/callback?state={state}&code=wrong")
+    assert (refused.status_code, "did not accept" in words(refused)) == (422, True)
+
+
+def test_streamer_of_no_server_is_told_so(site: Site) -> None:
+    streamer = site.streamer("vera")
+    assert "No server has connected the Twitch channel" in words(streamer.get("/servers"))
+
+
+def test_access_ends_with_the_connection(site: Site) -> None:
+    site.connect_twitch()
+    streamer = site.streamer()
+    assert streamer.get(TWITCH).status_code == 200
+    done = streamer.post(f"{TWITCH}/disconnect", page=TWITCH, role="streamer")
+    assert (done.status_code, done.headers["Location"]) == (303, "/servers")
+    assert "NoraPlays is disconnected" in words(streamer.get("/servers"))
+    assert streamer.get(TWITCH).status_code == 404
+
+
+def test_audit_log_names_the_streamer(site: Site) -> None:
+    site.connect_twitch()
+    site.streamer().post(f"{TWITCH}/disconnect", page=TWITCH, role="streamer")
+    with site.services.work_in(GUILD) as work:
+        entry = work.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
+    assert entry is not None
+    assert (entry.action, entry.actor, entry.streamer_id) == (
+        "twitch.disconnect",
+        0,
+        NORA_ON_TWITCH,
+    )
+    log = words(site.visitor("nora").get(f"/g/{GUILD}/audit_log"))
+    assert "the streamer (signed in with Twitch)" in log
+
+
+def test_streamer_gets_a_link_of_their_own(site: Site) -> None:
+    site.connect_twitch()
+    link = site.streamer().post(f"{TWITCH}/connect", page=TWITCH, role="streamer")
+    assert link.status_code == 303
+    with site.services.work_in(GUILD) as work:
+        attempt = work.scalars(select(TwitchConnectAttempt)).one()
+    assert (attempt.streamer_id, attempt.asked_by, attempt.asked_by_name) == (
+        NORA_ON_TWITCH,
+        0,
+        "NoraPlays",
+    )

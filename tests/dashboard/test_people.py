@@ -134,7 +134,7 @@ def test_link_log_is_filtered_and_downloaded(
     assert "Nobody has linked an account yet" in words(admin.get(log))
     link(site, ids["MadCats"], "mia")
     with site.services.work_in(GUILD, IDS["leo"]) as work:
-        log_link(work, "failed", IDS["leo"], "Mad_Max", "account_taken")
+        log_link(work, "failed", IDS["leo"], "kick", "Mad_Max", "account_taken")
     assert "linked with another member" in words(admin.get(log))
     found = words(admin.get(log, query_string={"kind": "linked", "text": "@madc"}))
     assert "MadCats" in found
@@ -157,6 +157,6 @@ def test_own_account_is_unlinked_and_linked_on_the_own_page(
     shown = words(mia.get(me))
     assert "no longer linked" in shown
     assert "Link my Kick account" in shown
-    away = mia.post(f"{me}/people/link", page=me)
+    away = mia.post(f"{me}/people/kick/link", page=me)
     assert away.status_code == 303
     assert "/link/kick" in away.headers["Location"]

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 
 from core import events
 from core.events import ChatMessageSent, Event, from_json
+from core.features import load_features
 from core.guilds.actions import change_settings
 from core.inbox.actions import OWN_SOURCE
 from core.inbox.records import deliveries
@@ -16,11 +17,11 @@ from core.kit.database import cache_of
 from core.kit.work import Work, run_in_guild
 from core.people import store as people
 from core.points import ledger, store
-from core.points.feature import FEATURE
 from core.points.ledger import NewEntry
-from core.points.records import Bucket
-from core.points.rules import PointsSettings
+from core.points.rules import Bucket, PointsSettings
 from tests.slot_calls.scene import MODERATOR, NOON, Posted, chat_message, posted
+
+(FEATURE,) = (one for one in load_features() if one.name == "points")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -83,8 +84,8 @@ class PointsGuild:
     def say(self, text: str, user_id: int = MIA, **given: Any) -> ChatMessageSent:
         """A viewer types a command in chat."""
         seconds = (self.at - NOON) / timedelta(seconds=1)
-        given = {"name": NAMES.get(user_id, f"viewer{user_id}"), "seconds": seconds} | given
-        message = chat_message(self.id, text, user_id=user_id, **given)
+        name = NAMES.get(user_id, f"viewer{user_id}")
+        message = chat_message(self.id, text, user_id=user_id, name=name, seconds=seconds, **given)
         cache_of(self.tx).clear()
         (command,) = (one for one in FEATURE.chat_commands if message.command in one.names)
         command.run(self.tx, [message])

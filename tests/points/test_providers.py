@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from core.events import PointsMoved
+from core.kit.records import ViewerId
 from core.kit.work import Work
 from core.people.exclusions.store import add_exclusion
 from core.points import ledger, providers
@@ -18,13 +19,6 @@ from core.points.records import Operation, PlayLimit
 from tests.points.scene import MIA, PIA, TOM, PointsGuild
 
 HEIST = Round("heist", 12)
-
-
-@pytest.fixture
-def guild(tx: Connection, guild_id: int) -> PointsGuild:
-    guild = PointsGuild(tx, guild_id)
-    guild.set()
-    return guild
 
 
 def test_a_stake_is_taken_once_and_whole_or_not_at_all(guild: PointsGuild) -> None:
@@ -78,8 +72,12 @@ def test_limits_are_those_of_the_person(guild: PointsGuild) -> None:
     tom, pia = guild.viewer(TOM), guild.viewer(PIA)
     for one in (kick, tom, pia):
         guild.give(one, 1000)
-    guild.do(lambda work: work.add(PlayLimit(viewer_id=kick, daily_loss=100)))
-    guild.do(lambda work: work.add(PlayLimit(viewer_id=tom, break_until=guild.at + timedelta(1))))
+    guild.do(lambda work: work.add(PlayLimit(viewer_id=ViewerId(kick), daily_loss=100)))
+    guild.do(
+        lambda work: work.add(
+            PlayLimit(viewer_id=ViewerId(tom), break_until=guild.at + timedelta(1))
+        )
+    )
     guild.do(add_exclusion, pia, "everything", "admin")
     stakes = {twitch: 60, kick: 60, tom: 1, pia: 1}
     moved = guild.do(providers.take, HEIST, "heist:12:a", stakes)
@@ -106,7 +104,7 @@ def test_a_provider_answers_later(guild: PointsGuild, monkeypatch: pytest.Monkey
     monkeypatch.setitem(PROVIDERS, "streamelements", Elsewhere())
     guild.set(provider="streamelements")
     mia, tom, pia = (guild.viewer(one) for one in (MIA, TOM, PIA))
-    guild.do(lambda work: work.add(PlayLimit(viewer_id=pia, daily_loss=5)))
+    guild.do(lambda work: work.add(PlayLimit(viewer_id=ViewerId(pia), daily_loss=5)))
     stakes = {mia: 10, tom: 10, pia: 10}
     for _twice in range(2):
         assert guild.do(providers.take, HEIST, "heist:12:lock", stakes) is None

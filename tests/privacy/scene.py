@@ -85,6 +85,7 @@ def live(tx: Connection, guild_id: int, *, user_id: int = MADCATS, name: str = N
     _tell(tx, guild_id, user_id, name)
     discord_id = MIA if user_id == MADCATS else user_id
     attempt = LinkAttempt(
+        platform="kick",
         discord_id=MemberId(discord_id),
         discord_name="Mia",
         discord_handle="mia",

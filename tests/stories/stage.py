@@ -20,6 +20,7 @@ from sandbox.kick.bodies import EVENT_TYPES
 from sandbox.kick.driver import KickDriver
 from sandbox.kick.signing import SigningKey
 from sandbox.serve import on_thread
+from sandbox.twitch.driver import TwitchDriver
 from tests.patience import LENIENT, PATIENCE, until
 from tests.stories.product import ROOT, Product, free_port
 
@@ -83,6 +84,7 @@ class Stage:
         port: the product's; Kick's webhooks go there.
         discord: people's hands on the pretend Discord.
         kick: people's hands on the pretend Kick.
+        twitch: people's hands on the pretend Twitch.
         key: Kick's signing key.
         database: our own look into the product's database.
         settings: the environment of the product.
@@ -92,6 +94,7 @@ class Stage:
     port: int
     discord: DiscordDriver
     kick: KickDriver
+    twitch: TwitchDriver
     key: SigningKey
     database: Database
     settings: dict[str, str]
@@ -226,7 +229,9 @@ def open_stage(
         discord, kick = DiscordDriver(world.base_url), KickDriver(world.base_url)
         stack.callback(discord.close)
         stack.callback(kick.close)
+        twitch = TwitchDriver(world.base_url)
+        stack.callback(twitch.close)
         given = {**QUIET, **world.env, "DATABASE_URL": url, **settings}
-        stage = Stage(folder, port, discord, kick, key, database, given)
+        stage = Stage(folder, port, discord, kick, twitch, key, database, given)
         stack.callback(stage.close)
         yield stage

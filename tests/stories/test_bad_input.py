@@ -1,15 +1,20 @@
 """Whatever comes in: a stated answer, a counter, no traceback, and nothing else happens."""
 
+import hmac
 import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import requests
+from pydantic import SecretStr
 
+from core.kit.settings import Settings
+from core.twitch.eventsub.reconcile import secret_of
 from sandbox.kick.signing import SigningKey
 from tests.patience import PATIENCE, until
 from tests.stories.product import Product
@@ -346,6 +351,61 @@ def _state(stage: Stage, message_id: str) -> str | None:
         "SELECT state FROM inbox_deliveries WHERE body->>'message_id' = :id", id=message_id
     )
     return found
+
+
+# -- the same from Twitch ---------------------------------------------------------------------
+
+TWITCH = {
+    "forged": ({"Signature": "sha256=" + "0" * 64}, None, 403, "bad_signature"),
+    "too old": ({"Timestamp": "2026-01-01T00:00:00.000000123Z"}, None, 403, "stale"),
+    "no instant": ({"Timestamp": "yesterday"}, None, 400, "bad_timestamp"),
+    "no id": ({"Id": ""}, None, 400, "missing_header"),
+    "not JSON": ({}, b"{", 400, "bad_json"),
+    "nested lists": ({}, b"[" * 200_000, 400, "bad_json"),
+    "a list": ({}, b"[]", 422, "wrong_shape"),
+    "no subscription": ({}, b"{}", 422, "wrong_shape"),
+    "no event": (
+        {},
+        b'{"subscription": {"type": "channel.cheer"}, "event": 1}',
+        422,
+        "wrong_shape",
+    ),
+    "unheard of": ({}, b'{"subscription": {"type": "no.such"}, "event": {}}', 200, "ignored"),
+}
+
+
+@pytest.mark.parametrize("case", TWITCH)
+def test_malformed_notification_of_twitch_is_rejected(
+    stage: Stage, product: Product, case: str
+) -> None:
+    changes, raw, status, outcome = TWITCH[case]
+    raw = raw or b'{"subscription": {"type": "channel.cheer"}, "event": {}}'
+    counted, label = "twitch_webhooks_total", f'{{outcome="{outcome}"}}'
+    before = product.metrics(counted).get(label, 0)
+    answer = requests.post(
+        f"{product.url}/webhooks/twitch",
+        data=raw,
+        headers=signed_by_twitch(raw, changes, stage.settings["FLASK_SECRET_KEY"]),
+        timeout=PATIENCE,
+    )
+    assert answer.status_code == status, answer.text
+    assert product.metrics(counted)[label] == before + 1
+    rows = "SELECT count(*) FROM inbox_deliveries WHERE source = 'twitch.webhook'"
+    assert stage.scalar(rows) == 0
+
+
+def signed_by_twitch(raw: bytes, changes: Headers, installation_key: str) -> Headers:
+    """The headers of a notification that is in order, but for the changes, which are signed."""
+    stamps = {
+        "Id": str(uuid4()),
+        "Timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "123Z",
+        **changes,
+    }
+    secret = secret_of(Settings(_env_file=None, flask_secret_key=SecretStr(installation_key)))
+    signed = (stamps["Id"] + stamps["Timestamp"]).encode() + raw
+    digest = hmac.new(secret.encode(), signed, "sha256").hexdigest()
+    stamps = {"Type": "notification", "Signature": f"sha256={digest}", **stamps}
+    return {f"Twitch-Eventsub-Message-{name}": value for name, value in stamps.items()}
 
 
 # -- and nobody else notices ------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""From a line in Kick chat to a post in Discord, and what one can do there."""
+"""From a line in chat, on Kick or on Twitch, to a post in Discord, and what one can do there."""
 
 import json
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ import pytest
 from core.kit.bus import CHANNEL
 from sandbox.kick.signing import SigningKey
 from tests.patience import until
+from tests.stories.channels import PLATFORMS, ChannelDriver, channel_of
 from tests.stories.direct_messages import private_answer
 from tests.stories.product import Json, Product
 from tests.stories.servers import RedisServer
@@ -49,51 +50,68 @@ def stage(
         yield opened
 
 
-def test_kick_chat_command_becomes_discord_post(stage: Stage, redis_server: RedisServer) -> None:
+@pytest.fixture(params=PLATFORMS)
+def channel(request: pytest.FixtureRequest, stage: Stage) -> ChannelDriver:
+    return channel_of(stage, request.param)
+
+
+def test_chat_command_becomes_discord_post(
+    stage: Stage, redis_server: RedisServer, channel: ChannelDriver
+) -> None:
     with redis_server.client() as client, client.pubsub(ignore_subscribe_messages=True) as ear:
         ear.subscribe(CHANNEL)
         until(lambda: client.pubsub_numsub(CHANNEL)[0][1] >= 2, "both of us listening")
-        message_id = stage.kick.chat("mia", "!call Book of Dead")
-        post = stage.post_about("Book of Dead")
-        until(lambda: _rings_for_chat(ear.get_message(timeout=0.1)), "the event on the channel")
+        message_id = channel.say("mia", f"!call {channel.title} of Dead")
+        post = stage.post_about(f"{channel.title} of Dead")
+        wanted = channel.chat_kind
+        until(
+            lambda: _rings_for_chat(ear.get_message(timeout=0.1), wanted),
+            "the event on the channel",
+        )
 
-    reply = stage.kick.wait_for_line("@MadCats Book of Dead is in the queue")
+    reply = channel.wait_for_line(f"@MadCats {channel.title} of Dead is in the queue")
     delivery = stage.rows(
-        "SELECT kind, state, body->>'content' FROM inbox_deliveries"
-        " WHERE body->>'message_id' = :id",
+        f"SELECT kind, state FROM inbox_deliveries WHERE {channel.message_id} = :id",
         id=message_id,
     )
-    assert delivery == [("chat.message.sent", "done", "!call Book of Dead")]
-    assert title(post) == "🎰 Book of Dead"
-    assert "**MadCats** on Kick" in post["embeds"][0]["description"]
+    assert delivery == [(channel.chat_kind, "done")]
+    assert title(post) == f"🎰 {channel.title} of Dead"
+    assert f"**MadCats** on {channel.title}" in post["embeds"][0]["description"]
     assert reply["reply_to"] == message_id
 
 
-def _rings_for_chat(received: Json | None) -> bool:
+def _rings_for_chat(received: Json | None, kind: str) -> bool:
     message = json.loads(received["data"]) if received else {}
-    return message.get("topic") == "inbox" and message.get("kind") == "chat.message.sent"
+    return message.get("topic") == "inbox" and message.get("kind") == kind
 
 
-def test_sr_is_an_alias_of_call(stage: Stage) -> None:
-    stage.kick.chat("yuki", "!SR   sweet  bonanza ")
-    assert title(stage.post_about("Sweet Bonanza")) == "🎰 Sweet Bonanza"
+def test_sr_is_an_alias_of_call(stage: Stage, channel: ChannelDriver) -> None:
+    game = {"Kick": "Sweet Bonanza", "Twitch": "Sugar Rush"}[channel.title]
+    channel.say("yuki", f"!SR   {game.lower().replace(' ', '  ')} ")
+    assert title(stage.post_about(game)) == f"🎰 {game}"
 
 
-def test_viewer_earns_watchtime_while_the_stream_is_live(stage: Stage) -> None:
-    stage.kick.live(title="Slots!", started_at=instant(60))
-    stage.kick.chat("leo", "hello from long ago", at=instant(40))
-    stage.kick.chat("leo", "and again, five minutes later", at=instant(35))
-    stage.kick.chat("nora", "the streamer herself earns nothing", at=instant(40))
-    stage.kick.chat("sam", "before the stream", at=instant(90))
+def test_viewer_earns_watchtime_while_the_stream_is_live(
+    stage: Stage, channel: ChannelDriver
+) -> None:
+    watcher, early = f"watcher_{channel.title}", f"early_{channel.title}"
+    channel.account("watcher", watcher)
+    channel.account("early", early)
+    channel.go_live(instant(60))
+    channel.say("watcher", "hello from long ago", at=instant(40))
+    channel.say("watcher", "and again, five minutes later", at=instant(35))
+    channel.say("nora", "the streamer herself earns nothing", at=instant(40))
+    channel.say("early", "before the stream", at=instant(90))
 
-    embed = until(lambda: _standing(stage, "lil_bean", "15 min"), "15 minutes for lil_bean")
-    assert title({"embeds": [embed]}).startswith("⏱️ lil")
+    embed = until(lambda: _standing(stage, watcher, "15 min"), "15 minutes")
+    assert title({"embeds": [embed]}).startswith("⏱️ watcher")
 
-    board = stage.asked("mia", "!leaderboard 5")
-    assert "15 min" in board["description"]
+    asker = {"Kick": "mia", "Twitch": "leo"}[channel.title]  # there is a cooldown
+    board = stage.asked(asker, "!leaderboard 5")
+    assert watcher.replace("_", r"\_") in board["description"]
     assert "NoraPlays" not in board["description"]
-    assert "SamOnKick" not in board["description"]
-    stage.kick.offline()
+    assert early.replace("_", r"\_") not in board["description"]
+    channel.end()
 
 
 def _standing(stage: Stage, name: str, wanted: str) -> Json | None:
@@ -148,10 +166,11 @@ def test_health_command_lists_every_component(stage: Stage) -> None:
 # -- buttons ----------------------------------------------------------------------------------
 
 
-def called(stage: Stage, person: str, slot: str) -> Json:
+def called(stage: Stage, person: str, slot: str, on: ChannelDriver | None = None) -> Json:
     """The post about a slot that this viewer calls; a fresh viewer has no cooldown."""
-    stage.kick.account(person, f"{person}_on_kick")
-    stage.kick.chat(person, f"!call {slot}")
+    channel = on or channel_of(stage, "kick")
+    channel.account(person, f"{person}_viewer")
+    channel.say(person, f"!call {slot}")
     return stage.post_about(slot)
 
 
@@ -199,15 +218,15 @@ def words_after(stage: Stage, pressed: list[Json]) -> list[Json]:
     return [said for one in known for said in one["followups"]]
 
 
-def test_block_button_skips_all_calls_of_the_viewer(stage: Stage) -> None:
-    post = called(stage, "spammer", "Dog House")
+def test_block_button_skips_all_calls_of_the_viewer(stage: Stage, channel: ChannelDriver) -> None:
+    post = called(stage, "spammer", f"{channel.title} House", channel)
     answer = stage.discord.click("nora", post["message_id"], button(post, "block"))
     closed(stage, post, "Skipped")
     private_answer(stage, answer, "can no longer request slots")
 
-    stage.kick.chat("spammer", "!call Big Bass")
-    called(stage, "after-spammer", "Wanted Dead or a Wild")
-    assert not any("Big Bass" in title(one) for one in stage.posts())
+    channel.say("spammer", f"!call Big {channel.title}")
+    called(stage, "after-spammer", f"Den of {channel.title}", channel)
+    assert not any(f"Big {channel.title}" in title(one) for one in stage.posts())
 
 
 def test_call_buttons_require_moderator(stage: Stage) -> None:

@@ -152,7 +152,7 @@ def test_typed_link_with_closed_dms_offers_private_button(stage: Stage, page: Pa
     said = stage.discord.wait_for("general", lambda m: m["author"] == "bot", after=asked)
     assert "direct messages are closed" in title(said)
     assert "url" not in str(said["components"])
-    custom_id = custom_id_of(said, "Link with Kick")
+    custom_id = custom_id_of(said, "Link your account")
     stage.product.stop()
     stage.start().wait_well()  # the button outlives it
 
@@ -233,7 +233,7 @@ def test_expired_link_shows_its_age_limit(stage: Stage, page: Page) -> None:
     before, content = made.rsplit("/", 1)[0], made.rsplit("/", 1)[1].rsplit(".", 2)[0]
     signer = YesterdaysSigner(
         stage.settings["FLASK_SECRET_KEY"],
-        salt="people.link",
+        salt="people.link.kick",
         key_derivation="hmac",
         digest_method=sha256,
     )
@@ -375,13 +375,13 @@ def test_unlinking_keeps_earnings_and_relinking_restores_them(stage: Stage, page
     later = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
     stage.kick.chat("mia", "back to the old name", at=later.isoformat())
     until(lambda: linked(stage) == [("yuki", "MadCats")], "the name follows")
-    assert "No Kick account is linked" in ask_to_unlink(stage, "leo")["embeds"][0]["title"]
+    assert "No account is linked" in ask_to_unlink(stage, "leo")["embeds"][0]["title"]
 
 
 def test_rate_limited_unlink_shows_retry_time(stage: Stage) -> None:
     answers = [stage.discord.slash("mia", "general", "unlink")["response"] for _ in range(6)]
     told = [answer["embeds"][0] for answer in answers]
-    assert ["No Kick account" in one["title"] for one in told] == [True] * 5 + [False]
+    assert ["No account" in one["title"] for one in told] == [True] * 5 + [False]
     assert search(r"Try again <t:\d+:R>", told[-1]["description"])
 
 

@@ -153,7 +153,7 @@ def test_button_sends_link(stage: Stage) -> None:
 def test_linked_member_sees_status_and_can_unlink(stage: Stage) -> None:
     panel = set_up(stage, "general")
     nothing = press(stage, "leo", panel, "Unlink")["response"]["embeds"][0]
-    assert "No Kick account is linked" in nothing["title"]
+    assert "No account is linked" in nothing["title"]
     with stage.database.begin() as tx:
         tx.exec_driver_sql(
             "WITH made AS (INSERT INTO people_viewers"

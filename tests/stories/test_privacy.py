@@ -84,7 +84,7 @@ def test_mydata_with_closed_dms_is_sent_privately(stage: Stage) -> None:
     answer = stage.discord.slash("leo", "general", "mydata")["response"]
     assert answer["ephemeral"] is True
     assert file_in(answer)["linked_accounts"] == []
-    assert field_names(answer) == ["No Kick account is linked"]
+    assert field_names(answer) == ["No account is linked"]
     asked = stage.discord.message("leo", "general", "!mydata")
     said = stage.discord.wait_for("general", lambda m: m["author"] == "bot", after=asked)
     assert said["attachments"] == []
@@ -146,7 +146,7 @@ def test_forgetme_can_be_cancelled(stage: Stage) -> None:
 
 def test_forgetme_without_link_explains_what_is_not_covered(stage: Stage) -> None:
     question = stage.discord.slash("leo", "general", "forgetme")["response"]
-    assert field_names(question)[-1] == "No Kick account is linked"
+    assert field_names(question)[-1] == "No account is linked"
     assert "run `/link` first" in question["embeds"][0]["fields"][-1]["value"]
 
 

@@ -1,23 +1,15 @@
 """An evening on Twitch, over both of its transports: connecting, chat, gifts, watchtime, a kill."""
 
-import html
-import re
 from collections.abc import Iterator
 
 import pytest
-import requests
 
 from sandbox.kick.signing import SigningKey
 from sandbox.twitch.driver import TwitchDriver
 from tests.patience import until
-from tests.stories.direct_messages import (
-    answered,
-    custom_id_of,
-    direct_messages,
-    next_direct_message,
-    url_in,
-)
-from tests.stories.stage import GUILD, Stage, open_stage
+from tests.stories.channels import connect_twitch
+from tests.stories.direct_messages import answered, custom_id_of
+from tests.stories.stage import GUILD, Stage, open_stage, title
 
 NORA = 5_100_001
 BURST = 60
@@ -39,34 +31,11 @@ def stage(
         yield opened
 
 
-@pytest.fixture(scope="module")
-def twitch(stage: Stage) -> Iterator[TwitchDriver]:
-    driver = TwitchDriver(stage.kick.base_url)
-    yield driver
-    driver.close()
-
-
-def agree(link: str, twitch: TwitchDriver, person: str = "nora") -> str:
-    """Open a link, press its button, say yes on Twitch; the last page."""
-    browser = requests.Session()
-    page = browser.get(link, timeout=30, headers={"Accept": "text/html"})
-    onward = re.search(r'href="([^"]+)"[^>]*>Continue on Twitch', page.text)
-    assert onward, page.text
-    address = requests.compat.urljoin(link, html.unescape(onward[1]))
-    consent = browser.get(address, timeout=30, allow_redirects=False).headers["Location"]
-    return browser.get(twitch.consent(consent, person), timeout=30).text
-
-
 @pytest.fixture
-def connected(stage: Stage, twitch: TwitchDriver) -> TwitchDriver:
+def connected(stage: Stage) -> TwitchDriver:
     """The streamer has connected, and everything is subscribed."""
-    if not stage.scalar("SELECT count(*) FROM twitch_accounts"):
-        seen = len(direct_messages(stage, "nora", "Connect Twitch"))
-        stage.asked("nora", "!connect_twitch")
-        link = url_in(next_direct_message(stage, "nora", "Connect Twitch", seen))
-        assert "NoraPlays is connected with" in agree(link, twitch)
-    twitch.wait_for(lambda found: sum(one["status"] == "enabled" for one in found) >= 10)
-    return twitch
+    connect_twitch(stage)
+    return stage.twitch
 
 
 def test_request_from_chat_is_posted_and_chat_is_answered(
@@ -126,12 +95,21 @@ def test_burst_survives_a_kill(stage: Stage, connected: TwitchDriver) -> None:
     """Webhooks are repeated until they get through. A WebSocket has no memory: what it delivered
     is handled once, and the chat after it is heard."""
     by_webhook = stage.settings["TWITCH_EVENTSUB"] == "webhook"
-    connected.fault(webhook__retries=200, webhook__retry_delay_ms=100)
+    connected.fault(
+        webhook__retries=200,
+        webhook__retry_delay_ms=100,
+        event__duplicate_new_id=by_webhook * BURST,
+    )
+    callers = [f"caller{number}" for number in range(3)]
+    for caller in callers:
+        connected.do("account", handle=caller, name=caller)
     sent = {connected.chat("mia", f"line {number}") for number in range(BURST // 2)}
     stage.product.kill()
+    for caller in callers:
+        connected.chat(caller, f"!call Game of {caller}")
     sent |= {connected.chat("mia", f"line {number}") for number in range(BURST // 2, BURST)}
     stage.start().wait_well()
-    connected.wait_for(lambda found: sum(one["status"] == "enabled" for one in found) >= 10)
+    connect_twitch(stage)
     connected.settle()
     last = connected.chat("mia", "the last")
     counted = "SELECT count(*) FROM inbox_events WHERE event = 'ChatMessageSent' AND key = :key"
@@ -140,10 +118,14 @@ def test_burst_survives_a_kill(stage: Stage, connected: TwitchDriver) -> None:
     handled = {key for (key,) in stage.rows(keys, guild=GUILD)}
     stored = "SELECT body->>'message_id' FROM inbox_deliveries WHERE kind = 'channel.chat.message'"
     rows = [message_id for (message_id,) in stage.rows(stored)]
-    assert len(rows) == len(set(rows)), "a line is stored twice"
     assert set(rows) <= handled
     if by_webhook:
         assert sent <= handled
+        posts = [title(stage.post_about(caller)) for caller in callers]
+        found = [title(post) for post in stage.posts()]
+        assert [found.count(post) for post in posts] == [1] * len(callers)
+    else:
+        assert len(rows) == len(set(rows)), "a line is stored twice"
 
 
 def test_disconnecting_by_its_button(stage: Stage, connected: TwitchDriver) -> None:

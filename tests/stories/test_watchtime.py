@@ -10,6 +10,7 @@ from sandbox.discord.seed import NORAS_CORNER_ID
 from sandbox.kick.signing import SigningKey
 from sandbox.people import BY_HANDLE
 from tests.patience import until
+from tests.stories.channels import PLATFORMS, ChannelDriver, channel_of
 from tests.stories.product import Json
 from tests.stories.stage import Stage, open_stage
 from tests.stories.stream import wait_settled
@@ -20,9 +21,22 @@ def instant(minutes_ago: float) -> str:
     return at.isoformat()
 
 
+@pytest.fixture(scope="module", params=PLATFORMS)
+def platform(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def channel(stage: Stage, platform: str) -> ChannelDriver:
+    return channel_of(stage, platform)
+
+
 @pytest.fixture(scope="module")
 def stage(
-    tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
+    tmp_path_factory: pytest.TempPathFactory,
+    postgres_url: str,
+    signing_key: SigningKey,
+    platform: str,
 ) -> Iterator[Stage]:
     """Mia watched fifteen minutes and leo ten; the stream is live, and mia is linked."""
     with open_stage(tmp_path_factory.mktemp("watchtime"), postgres_url, signing_key) as opened:
@@ -30,12 +44,13 @@ def stage(
         product.wait_well()
         opened.tuned_in()
         opened.discord.wait_command("watchtime")
-        opened.kick.live(title="Slots!", started_at=instant(60))
+        channel = channel_of(opened, platform)
+        channel.go_live(instant(60))
         for person, minutes_ago in (("mia", 40), ("mia", 35), ("leo", 40)):
-            opened.kick.chat(person, "hello from long ago", at=instant(minutes_ago))
+            channel.say(person, "hello from long ago", at=instant(minutes_ago))
         until(lambda: total(opened, "MadCats") == 15 * 60, "fifteen minutes for mia")
         until(lambda: total(opened, "lil_bean") == 10 * 60, "ten minutes for leo")
-        link(opened, "mia")
+        link(opened, platform, "mia")
         yield opened
 
 
@@ -48,14 +63,14 @@ def total(stage: Stage, name: str) -> float:
     return float(seconds or 0)
 
 
-def link(stage: Stage, person: str) -> None:
-    """As if they had come through Kick's pages, which other stories do."""
+def link(stage: Stage, platform: str, person: str) -> None:
+    """As if they had come through the platform's pages, which other stories do."""
     one = BY_HANDLE[person]
     with stage.database.begin() as tx:
         viewer = people.find_by_name(tx, NORAS_CORNER_ID, one.kick_name)
         assert viewer is not None
         now = datetime.now(UTC)
-        people.add_link(tx, NORAS_CORNER_ID, one.discord_id, "kick", viewer.viewer_id, now)
+        people.add_link(tx, NORAS_CORNER_ID, one.discord_id, platform, viewer.viewer_id, now)
 
 
 def own(stage: Stage, person: str = "mia") -> str:
@@ -69,12 +84,14 @@ def board(stage: Stage, message_id: str) -> Json:
     return next(line for line in lines if line["message_id"] == message_id)
 
 
-def test_member_sees_own_watchtime_in_discord_and_chat(stage: Stage) -> None:
+def test_member_sees_own_watchtime_in_discord_and_chat(
+    stage: Stage, channel: ChannelDriver
+) -> None:
     shown = own(stage)
     assert "## 15 min" in shown
     assert "🥇 rank **1** of 2" in shown
-    stage.kick.chat("mia", "!watchtime")
-    stage.kick.wait_for_line("@MadCats you have watched 15 min, rank 1.")
+    channel.say("mia", "!watchtime")
+    channel.wait_for_line("@MadCats you have watched 15 min, rank 1.")
     assert "Live and counted right now" in own(stage), "the question was a message, too"
 
 
@@ -111,13 +128,13 @@ def test_correction_appears_in_history_and_exclusion_removes_rank(stage: Stage) 
     assert total(stage, "lil_bean") == before
 
 
-def test_viewers_earn_only_while_tracking_is_on(stage: Stage) -> None:
+def test_viewers_earn_only_while_tracking_is_on(stage: Stage, channel: ChannelDriver) -> None:
     assert stage.asked("nora", "!tracking off")["title"] == "⚫ Watchtime is off"
-    stage.kick.chat("yuki", "does this count?", at=instant(30))
-    stage.kick.settle()
+    channel.say("yuki", "does this count?", at=instant(30))
+    channel.settle()
     wait_settled(stage)  # what was said while it was off is handled while it is off
     assert stage.asked("nora", "!tracking on")["title"] == "🟢 Watchtime is on"
-    stage.kick.chat("sam", "and this?", at=instant(30))
+    channel.say("sam", "and this?", at=instant(30))
     until(lambda: total(stage, "SamOnKick") == 600, "ten minutes for sam")
     assert total(stage, "yuki_snow") == 0
     stage.asked("nora", "!watchexclude add SamOnKick")  # the other tests count two viewers

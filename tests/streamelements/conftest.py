@@ -15,8 +15,8 @@ from core.kit.clock import utc_now
 from core.kit.database import Database
 from core.kit.services import Services
 from core.streamelements import actions, bulk, client
+from core.streamelements.actions import Change
 from core.streamelements.records import BulkOperation
-from core.streamelements.rules import Change
 from sandbox.kick.signing import SigningKey
 from sandbox.serve import Sandbox, on_thread
 from sandbox.streamelements.driver import StreamElementsDriver

@@ -3,7 +3,7 @@
 import pytest
 
 from core.streamelements import actions, bulk, client, messages
-from core.streamelements.rules import Change
+from core.streamelements.actions import Change
 from sandbox.serve import Sandbox
 from sandbox.streamelements.driver import StreamElementsDriver
 from tests.dashboard.site import GUILD, Site, words

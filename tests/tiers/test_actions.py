@@ -14,8 +14,9 @@ from core.kit.work import Work
 from core.people import store as people
 from core.tiers import store
 from core.tiers.actions import lookup, remember
+from core.tiers.badges import badge_tier
 from core.tiers.messages import tier as tier_message
-from core.tiers.rules import Found, TierSettings, badge_tier
+from core.tiers.rules import Found, TierSettings
 from tests.slot_calls.scene import NOON
 
 MIA, TOM, GIVER = (

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.tiers.rules import Known, Source, Tier, badge_tier, choose
+from core.tiers.badges import badge_tier
+from core.tiers.rules import Known, Source, Tier, choose
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 LIFETIME = timedelta(days=35)

@@ -3,16 +3,19 @@
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from werkzeug.test import TestResponse
 
 from core.kit.errors import Outage, Refusal
 from core.kit.oauth_tokens import ReconnectNeeded
-from core.twitch.accounts import connect, tokens
+from core.kit.records import THE_BOT, PlatformUserId
+from core.twitch.accounts import actions, connect, tokens
+from core.twitch.accounts.records import TwitchConnectAttempt
 from core.twitch.accounts.rules import SCOPES
 from core.twitch.client import client_of
 from core.twitch.health import check_accounts, examine
 from core.twitch.wire import TwitchRejected
 from tests.conftest import GUILD, OTHER_GUILD
-from tests.twitch.rig import NORA, VERA, Office, deliver
+from tests.twitch.rig import ADMIN, NORA, VERA, Office, deliver
 
 
 def state_of(office: Office) -> tuple[str, str]:
@@ -181,3 +184,33 @@ def test_config_without_an_app_says_what_to_set(office: Office) -> None:
         [line] = examine(work, bare.services)
     assert (line.state, line.found) == ("down", "not set up")
     assert "TWITCH_CLIENT_ID" in line.remedy
+
+
+def test_streamer_who_signed_in_links_again_but_exchanges_no_channel(office: Office) -> None:
+    office.connect()
+
+    def link(person: str) -> TestResponse:
+        attempt = TwitchConnectAttempt(
+            role="streamer",
+            asked_by=THE_BOT,
+            asked_by_name="NoraPlays",
+            streamer_id=PlatformUserId(NORA),
+            asked_at=office.clock(),
+        )
+        with office.services.work_in(GUILD, streamer=NORA) as work:
+            actions.open_attempt(work, attempt)
+        return office.round_trip(connect.make_link(office.services, attempt), person)
+
+    before = office.token()
+    refused = link("vera")
+    assert refused.status_code == 409
+    assert "who is not the channel" in refused.text
+    assert office.token() == before
+    assert link("nora").status_code == 200
+    after = office.account()
+    assert after is not None
+    assert (after.connected_by, after.twitch_user_id) == (ADMIN, NORA)
+    sql = "SELECT action, actor, streamer_id FROM guild_audit_log ORDER BY id DESC LIMIT 1"
+    assert office.rows(sql) == [("twitch.connect", 0, NORA)]
+    contact = "SELECT contact_id FROM guilds WHERE guild_id = :g"
+    assert office.rows(contact, g=GUILD) == [(ADMIN,)]

@@ -12,9 +12,11 @@ from core.kit.database import Database
 from core.kit.errors import StartError
 from core.kit.settings import Settings
 from core.twitch import store
+from core.twitch.bodies import KINDS
 from core.twitch.eventsub import listener
 from core.twitch.eventsub.__main__ import run
 from core.twitch.eventsub.socket import SocketTiming
+from sandbox.twitch.models import EVENT_TYPES
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.patience import until
 from tests.ports import free_port
@@ -23,7 +25,7 @@ from tests.twitch.rig import NORA, Office, chat
 CHAT = "channel.chat.message"
 
 
-def subscribed(office: Office, most: int = 10) -> None:
+def subscribed(office: Office, most: int = len(KINDS)) -> None:
     """Until everything is."""
     office.twitch.wait_for(lambda found: len(found) == most)
 
@@ -94,7 +96,7 @@ def test_move_to_another_connection_loses_and_repeats_nothing(office: Office) ->
         assert {one["id"] for one in office.twitch.subscriptions()} == before
 
 
-@pytest.mark.parametrize("code", [4000, 4005, 4007, None])
+@pytest.mark.parametrize("code", [4000, 4003, 4005, 4007, None])
 def test_lost_connection_is_opened_and_subscribed_again(office: Office, code: int | None) -> None:
     office.connect()
     with office.listening():
@@ -102,7 +104,7 @@ def test_lost_connection_is_opened_and_subscribed_again(office: Office, code: in
         before = {one["id"] for one in office.twitch.subscriptions()}
         office.twitch.do("drop_sockets", code=code)
         office.twitch.wait_for(
-            lambda found: len(found) == 10 and not before & {one["id"] for one in found}
+            lambda found: len(found) == len(KINDS) and not before & {one["id"] for one in found}
         )
         office.twitch.chat("mia", "again")
         heard(office, "again")
@@ -158,13 +160,31 @@ def test_type_that_fails_does_not_end_the_others(office: Office) -> None:
     office.connect()
     office.twitch.fault(api__only="eventsub", api__409=1)
     with office.listening():
-        subscribed(office, 9)
+        subscribed(office, len(KINDS) - 1)
 
         def troubles() -> int:
             with office.services.database.begin() as tx:
                 return sum(bool(one.trouble) for one in store.list_subscriptions(tx, NORA))
 
         until(lambda: troubles() == 1, "the one that failed is named")
+
+
+def test_type_that_twitch_does_not_support_does_not_end_the_others(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(EVENT_TYPES, "channel.raid")
+    office.connect()
+    with office.listening():
+        subscribed(office, len(KINDS) - 1)
+        office.twitch.chat("mia", "still here")
+        heard(office, "still here")
+
+        def trouble() -> str:
+            with office.services.database.begin() as tx:
+                found = {one.kind: one.trouble for one in store.list_subscriptions(tx, NORA)}
+            return found["channel.raid"] or ""
+
+        until(lambda: "type and version" in trouble(), "the reason is shown")
 
 
 def test_subscription_that_twitch_ends_is_made_again(
@@ -177,7 +197,7 @@ def test_subscription_that_twitch_ends_is_made_again(
         before = {one["id"] for one in office.twitch.subscriptions()}
         office.twitch.do("end_subscription", type=CHAT, status="version_removed")
         office.twitch.wait_for(
-            lambda found: len(found) == 10 and {one["id"] for one in found} != before
+            lambda found: len(found) == len(KINDS) and {one["id"] for one in found} != before
         )
         office.twitch.chat("mia", "still here")
         heard(office, "still here")
@@ -193,11 +213,11 @@ def test_subscription_whose_answer_was_lost_is_found(
     def is_known() -> bool:
         with office.services.database.begin() as tx:
             known = store.list_subscriptions(tx, NORA)
-        return len(known) == 10 and all(one.subscription_id for one in known)
+        return len(known) == len(KINDS) and all(one.subscription_id for one in known)
 
     with office.listening():
         until(is_known, "every subscription is known")
-        assert len(office.twitch.subscriptions()) == 10
+        assert len(office.twitch.subscriptions()) == len(KINDS)
 
 
 def test_renewed_token_of_another_server_keeps_the_socket(office: Office) -> None:
@@ -228,7 +248,7 @@ def test_dead_token_of_one_channel_leaves_the_other(office: Office) -> None:
     office.connect("nora")
     office.connect("vera", guild_id=OTHER_GUILD)
     with office.listening():
-        subscribed(office, 20)
+        subscribed(office, 2 * len(KINDS))
         office.twitch.do("remove_app", person="nora")
         until(lambda: office.twitch.state()["eventsub"]["sockets"], "sockets")
         office.twitch.chat("mia", "in Vera's chat", channel="vera")
@@ -239,7 +259,7 @@ def test_two_servers_on_one_channel_need_one_socket(office: Office) -> None:
     office.connect("nora")
     office.connect("nora", guild_id=OTHER_GUILD)
     with office.listening():
-        subscribed(office, 10)
+        subscribed(office)
         office.twitch.chat("mia", "for both")
         heard(office, "for both")
         assert len(office.twitch.state()["eventsub"]["sockets"]) == 1

@@ -4,7 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from core.twitch import store
-from core.twitch.bodies import REVOKED
+from core.twitch.bodies import KINDS, REVOKED
 from core.twitch.eventsub.missed import resync_webhooks
 from core.twitch.eventsub.reconcile import place_of, reconcile
 from tests.conftest import GUILD
@@ -112,7 +112,7 @@ def test_every_type_is_subscribed_once(hooked: Office) -> None:
     first = kinds(hooked)
     assert CHAT in first
     assert "user.authorization.revoke" in first
-    assert len(first) == len(set(first)) == 11
+    assert len(first) == len(set(first)) == len(KINDS) + 1
     with hooked.services.database.begin() as tx:
         known = store.list_subscriptions(tx, NORA)
     assert {one.place for one in known} == {place_of(hooked.services.settings)}

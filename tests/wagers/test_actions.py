@@ -48,7 +48,7 @@ def test_member_with_kick_link_can_link_shuffle(guild: Guild) -> None:
 
 
 def test_linking_requires_a_kick_link(guild: Guild) -> None:
-    with pytest.raises(Refusal, match="Link your Kick account first"):
+    with pytest.raises(Refusal, match="Link your account first"):
         guild.link(MIA, "MiaSpins")
 
 

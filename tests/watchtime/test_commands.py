@@ -149,9 +149,9 @@ def test_slash_answers_are_private(choose: Asker) -> None:
 def test_unlinked_member_gets_a_link_button(ask: Asker) -> None:
     answer = ask.answer("watchtime", "yuki")
     embed = answer["embeds"][0]
-    assert embed["title"] == "🔗 Your Kick account isn't linked yet"
+    assert embed["title"] == "🔗 Your account isn't linked yet"
     assert "🟢 Live on Kick" in text_of(embed)
-    assert ids(answer) == {"Link with Kick": "people:link"}
+    assert ids(answer) == {"Link your account": "people:link"}
     assert ask.answer("watchhistory", "yuki")["embeds"][0]["title"] == embed["title"]
 
 
@@ -185,7 +185,7 @@ def test_unknown_and_unlinked_people_are_rejected(ask: Asker) -> None:
 
 def test_lookups_are_isolated_per_server(ask: Asker) -> None:
     there = ask.answer("watchtime", "leo", guild="Vera's Den")["embeds"][0]
-    assert there["title"] == "🔗 Your Kick account isn't linked yet"
+    assert there["title"] == "🔗 Your account isn't linked yet"
     vera = ask.answer("watchtime", "vera", guild="Vera's Den", who="viewer1")["embeds"][0]
     assert "I have not seen anybody" in vera["title"]
 

@@ -12,11 +12,13 @@ from urllib.parse import urlencode
 
 import structlog
 
+from core.events import Person
 from core.kick.accounts.rules import SCOPES, challenge_of
-from core.kick.client import KickClient
+from core.kick.client import KickClient, client_of
 from core.kick.wire import KickRejected
 from core.kit.errors import Outage, Refusal
 from core.kit.oauth_tokens import GrantEnded, Tokens, check_answer, read_tokens
+from core.kit.services import Services
 from core.kit.settings import Settings
 from core.kit.words import _
 
@@ -24,7 +26,16 @@ CALLBACK = "/auth/kick/callback"
 
 _OUR_FAULT = ("invalid_client", "unauthorized_client", "unsupported_grant_type")
 
-__all__ = ["CALLBACK", "check_answer", "consent_url", "redeem", "redirect_uri", "refresh", "revoke"]
+__all__ = [
+    "CALLBACK",
+    "check_answer",
+    "consent_url",
+    "identify",
+    "redeem",
+    "redirect_uri",
+    "refresh",
+    "revoke",
+]
 
 _log = structlog.get_logger(__name__)
 
@@ -102,6 +113,20 @@ def revoke(client: KickClient, access: str, refresh: str) -> bool:
         _log.warning("Kick declined to revoke tokens", status=rejected.status)
         return False
     return True
+
+
+def identify(services: Services, code: str, verifier: str) -> Person:
+    """Whose account it is that came back with this code. Nothing of it is kept. Raises as `redeem`
+    does."""
+    client = client_of(services.settings)
+    tokens = redeem(client, services.settings, code, verifier, services.clock())
+    try:
+        who = client.account_of(tokens.access)
+    except KickRejected as rejected:
+        raise GrantEnded(rejected.reason) from rejected
+    finally:
+        revoke(client, tokens.access, tokens.refresh)
+    return Person(user_id=who.kick_user_id, name=who.name)
 
 
 @contextmanager

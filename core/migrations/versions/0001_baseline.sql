@@ -356,18 +356,24 @@ COMMENT ON COLUMN twitch_sockets.received_at IS 'the newest event';
 
 CREATE TABLE logins_sessions (
 	token_hash TEXT NOT NULL, 
-	discord_id BIGINT NOT NULL, 
+	discord_id BIGINT, 
+	twitch_user_id BIGINT, 
 	name TEXT NOT NULL, 
 	avatar_url TEXT NOT NULL, 
 	guild_ids BIGINT[] NOT NULL, 
 	began_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	seen_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT logins_sessions_key PRIMARY KEY (token_hash)
+	CONSTRAINT logins_sessions_key PRIMARY KEY (token_hash), 
+	CONSTRAINT logins_sessions_somebody CHECK (num_nonnulls(discord_id, twitch_user_id) > 0)
 );
 
 CREATE INDEX logins_sessions_of_person ON logins_sessions (discord_id);
 
 COMMENT ON COLUMN logins_sessions.token_hash IS 'SHA-256 of the random token in the cookie';
+
+COMMENT ON COLUMN logins_sessions.discord_id IS 'empty for who logged in with Twitch';
+
+COMMENT ON COLUMN logins_sessions.twitch_user_id IS 'empty for who logged in with Discord';
 
 COMMENT ON COLUMN logins_sessions.guild_ids IS 'servers that they were in when they logged in';
 
@@ -457,6 +463,7 @@ CREATE TABLE guild_audit_log (
 	id BIGINT GENERATED ALWAYS AS IDENTITY, 
 	at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
 	actor BIGINT NOT NULL, 
+	streamer_id BIGINT, 
 	action TEXT NOT NULL, 
 	target TEXT DEFAULT '' NOT NULL, 
 	before JSONB NOT NULL, 
@@ -466,6 +473,10 @@ CREATE TABLE guild_audit_log (
 );
 
 CREATE INDEX guild_audit_log_newest ON guild_audit_log (guild_id, id DESC);
+
+COMMENT ON COLUMN guild_audit_log.actor IS '0 for the bot, and with streamer_id';
+
+COMMENT ON COLUMN guild_audit_log.streamer_id IS 'Twitch user id of the streamer who did it, signed in with Twitch';
 
 COMMENT ON COLUMN guild_audit_log.action IS 'feature first, such as slot_calls.block';
 
@@ -804,6 +815,7 @@ CREATE TABLE twitch_connect_attempts (
 	role TEXT NOT NULL, 
 	asked_by BIGINT NOT NULL, 
 	asked_by_name TEXT NOT NULL, 
+	streamer_id BIGINT, 
 	link_id TEXT NOT NULL, 
 	asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	state_hash TEXT, 
@@ -816,6 +828,8 @@ CREATE TABLE twitch_connect_attempts (
 	CONSTRAINT twitch_connect_attempts_role CHECK (role IN ('streamer', 'bot'))
 );
 
+COMMENT ON COLUMN twitch_connect_attempts.streamer_id IS 'Twitch user id of the streamer who asked, signed in with Twitch';
+
 COMMENT ON COLUMN twitch_connect_attempts.link_id IS 'random, inside the signed link';
 
 COMMENT ON COLUMN twitch_connect_attempts.state_hash IS 'SHA-256 of the state, once the link was followed';
@@ -827,6 +841,27 @@ COMMENT ON COLUMN twitch_connect_attempts.started_at IS 'when the link was follo
 COMMENT ON COLUMN twitch_connect_attempts.finished_at IS 'when somebody came back with the state';
 
 ALTER TABLE twitch_connect_attempts ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE api_tokens (
+	guild_id BIGINT NOT NULL, 
+	name TEXT NOT NULL, 
+	token_hash TEXT NOT NULL, 
+	scope VARCHAR(5) NOT NULL, 
+	created_by BIGINT NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	used_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT api_tokens_one_a_name PRIMARY KEY (guild_id, name), 
+	CONSTRAINT api_tokens_hash UNIQUE (token_hash), 
+	CONSTRAINT api_tokens_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT api_tokens_name CHECK (char_length(name) BETWEEN 1 AND 40), 
+	CONSTRAINT api_tokens_scope CHECK (scope IN ('read', 'write'))
+);
+
+COMMENT ON COLUMN api_tokens.token_hash IS 'SHA-256; the token itself is shown once and not stored';
+
+COMMENT ON COLUMN api_tokens.used_at IS 'last used, about';
+
+ALTER TABLE api_tokens ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE games (
 	guild_id BIGINT NOT NULL, 
@@ -862,12 +897,17 @@ CREATE TABLE people_viewers (
 	name TEXT NOT NULL, 
 	folded_name TEXT NOT NULL, 
 	named_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	represented_by BIGINT, 
+	person_id BIGINT GENERATED ALWAYS AS (COALESCE(represented_by, viewer_id)) STORED NOT NULL, 
 	CONSTRAINT people_viewers_key PRIMARY KEY (guild_id, viewer_id), 
 	CONSTRAINT people_viewers_one_per_account UNIQUE (guild_id, platform, platform_user_id), 
-	CONSTRAINT people_viewers_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+	CONSTRAINT people_viewers_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT people_viewers_represented_by FOREIGN KEY(guild_id, represented_by) REFERENCES people_viewers (guild_id, viewer_id)
 );
 
 CREATE INDEX people_viewers_by_name ON people_viewers (guild_id, folded_name);
+
+CREATE INDEX people_viewers_represented ON people_viewers (guild_id, represented_by) WHERE represented_by IS NOT NULL;
 
 COMMENT ON COLUMN people_viewers.platform_user_id IS 'below zero once forgotten';
 
@@ -877,6 +917,10 @@ COMMENT ON COLUMN people_viewers.folded_name IS 'for comparing';
 
 COMMENT ON COLUMN people_viewers.named_at IS 'when the name was seen';
 
+COMMENT ON COLUMN people_viewers.represented_by IS 'the first known of the accounts that one member has linked; empty for that itself';
+
+COMMENT ON COLUMN people_viewers.person_id IS 'the same for all accounts of a person: the viewer id of one of them';
+
 ALTER TABLE people_viewers ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE people_link_attempts (
@@ -885,6 +929,7 @@ CREATE TABLE people_link_attempts (
 	discord_name TEXT NOT NULL, 
 	discord_handle TEXT NOT NULL, 
 	avatar_url TEXT NOT NULL, 
+	platform TEXT NOT NULL, 
 	by_dm BOOLEAN NOT NULL, 
 	outcome TEXT, 
 	link_id TEXT NOT NULL, 
@@ -905,6 +950,8 @@ CREATE INDEX people_link_attempts_unsettled ON people_link_attempts (finished_at
 COMMENT ON COLUMN people_link_attempts.discord_name IS 'as shown in the server, when they asked';
 
 COMMENT ON COLUMN people_link_attempts.discord_handle IS 'unique on Discord';
+
+COMMENT ON COLUMN people_link_attempts.platform IS 'whose account is to be linked';
 
 COMMENT ON COLUMN people_link_attempts.by_dm IS 'the member takes direct messages from us';
 
@@ -930,7 +977,7 @@ CREATE TABLE people_excluded_names (
 	excluded BOOLEAN NOT NULL, 
 	CONSTRAINT people_excluded_names_once PRIMARY KEY (guild_id, folded_name, scope), 
 	CONSTRAINT people_excluded_names_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
-	CONSTRAINT people_excluded_names_scope CHECK (scope IN ('everything', 'watchtime', 'slot_calls', 'raffle'))
+	CONSTRAINT people_excluded_names_scope CHECK (scope IN ('everything', 'watchtime', 'slot_calls', 'raffle', 'vips'))
 );
 
 COMMENT ON COLUMN people_excluded_names.folded_name IS 'for comparing';
@@ -947,7 +994,8 @@ CREATE TABLE people_link_log (
 	at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	kind TEXT NOT NULL, 
 	discord_id BIGINT NOT NULL, 
-	kick_name TEXT NOT NULL, 
+	platform TEXT NOT NULL, 
+	name TEXT NOT NULL, 
 	reason TEXT, 
 	actor BIGINT, 
 	CONSTRAINT people_link_log_key PRIMARY KEY (guild_id, id), 
@@ -959,7 +1007,9 @@ CREATE INDEX people_link_log_newest ON people_link_log (guild_id, id DESC);
 
 CREATE INDEX people_link_log_of_member ON people_link_log (guild_id, discord_id);
 
-COMMENT ON COLUMN people_link_log.kick_name IS 'empty while the account was not known';
+COMMENT ON COLUMN people_link_log.platform IS 'of the account';
+
+COMMENT ON COLUMN people_link_log.name IS 'empty while the account was not known';
 
 COMMENT ON COLUMN people_link_log.reason IS 'why linking failed';
 
@@ -1051,65 +1101,6 @@ COMMENT ON COLUMN watchtime_limits.most IS 'empty for all of a day';
 COMMENT ON COLUMN watchtime_limits.time_zone IS 'whose midnights make the days';
 
 ALTER TABLE watchtime_limits ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE points_flows (
-	guild_id BIGINT NOT NULL, 
-	account TEXT NOT NULL, 
-	day DATE NOT NULL, 
-	given BIGINT NOT NULL, 
-	taken BIGINT NOT NULL, 
-	CONSTRAINT points_flows_once PRIMARY KEY (guild_id, account, day), 
-	CONSTRAINT points_flows_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
-);
-
-COMMENT ON COLUMN points_flows.day IS 'in the server''s time zone then';
-
-ALTER TABLE points_flows ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE points_seasons (
-	guild_id BIGINT NOT NULL, 
-	number INTEGER NOT NULL, 
-	started_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	ended_at TIMESTAMP WITH TIME ZONE, 
-	CONSTRAINT points_seasons_numbered PRIMARY KEY (guild_id, number), 
-	CONSTRAINT points_seasons_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
-);
-
-COMMENT ON COLUMN points_seasons.number IS 'counts up within the server';
-
-ALTER TABLE points_seasons ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE points_rates (
-	guild_id BIGINT NOT NULL, 
-	valid_from TIMESTAMP WITH TIME ZONE NOT NULL, 
-	per_hour INTEGER NOT NULL, 
-	CONSTRAINT points_rates_one_at_a_time PRIMARY KEY (guild_id, valid_from), 
-	CONSTRAINT points_rates_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
-);
-
-ALTER TABLE points_rates ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE points_operations (
-	guild_id BIGINT NOT NULL, 
-	key TEXT NOT NULL, 
-	game TEXT NOT NULL, 
-	round BIGINT NOT NULL, 
-	kind TEXT NOT NULL, 
-	provider TEXT NOT NULL, 
-	at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	done_at TIMESTAMP WITH TIME ZONE, 
-	CONSTRAINT points_operations_once PRIMARY KEY (guild_id, key), 
-	CONSTRAINT points_operations_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
-	CONSTRAINT points_operations_kind CHECK (kind IN ('take', 'pay', 'refund'))
-);
-
-CREATE INDEX points_operations_of_round ON points_operations (guild_id, game, round);
-
-COMMENT ON COLUMN points_operations.key IS 'natural key, done once';
-
-COMMENT ON COLUMN points_operations.done_at IS 'empty while the provider has not answered';
-
-ALTER TABLE points_operations ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE raffle_periods (
 	guild_id BIGINT NOT NULL, 
@@ -1259,6 +1250,144 @@ COMMENT ON COLUMN slot_calls_panels.version IS 'counts the changes';
 
 ALTER TABLE slot_calls_panels ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE vips_rewards (
+	guild_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	reward_id TEXT, 
+	state TEXT DEFAULT 'creating' NOT NULL, 
+	pause TEXT DEFAULT 'no' NOT NULL, 
+	is_ours BOOLEAN DEFAULT true NOT NULL, 
+	is_used BOOLEAN DEFAULT true NOT NULL, 
+	is_enabled BOOLEAN DEFAULT true NOT NULL, 
+	title TEXT NOT NULL, 
+	cost INTEGER NOT NULL, 
+	prompt TEXT DEFAULT '' NOT NULL, 
+	colour TEXT DEFAULT '#9147FF' NOT NULL, 
+	minutes INTEGER DEFAULT '0' NOT NULL, 
+	max_per_stream INTEGER DEFAULT '0' NOT NULL, 
+	max_per_user INTEGER DEFAULT '0' NOT NULL, 
+	cooldown_seconds INTEGER DEFAULT '0' NOT NULL, 
+	is_pending BOOLEAN DEFAULT true NOT NULL, 
+	version INTEGER DEFAULT '1' NOT NULL, 
+	trouble TEXT DEFAULT '' NOT NULL, 
+	created_by BIGINT NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT vips_rewards_numbered PRIMARY KEY (guild_id, number), 
+	CONSTRAINT vips_rewards_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT vips_rewards_state CHECK (state IN ('creating', 'on', 'deleting', 'deleted', 'removed')), 
+	CONSTRAINT vips_rewards_pause CHECK (pause IN ('no', 'hand', 'full', 'locked')), 
+	CONSTRAINT vips_rewards_cost CHECK (cost > 0)
+);
+
+CREATE UNIQUE INDEX vips_rewards_once ON vips_rewards (guild_id, reward_id);
+
+COMMENT ON COLUMN vips_rewards.number IS 'counts up within the server';
+
+COMMENT ON COLUMN vips_rewards.reward_id IS 'Twitch''s; empty until created';
+
+COMMENT ON COLUMN vips_rewards.is_ours IS 'no: created elsewhere, so never refundable';
+
+COMMENT ON COLUMN vips_rewards.is_used IS 'redemptions make people VIP';
+
+COMMENT ON COLUMN vips_rewards.minutes IS 'of VIP; 0 for the server''s default';
+
+COMMENT ON COLUMN vips_rewards.max_per_stream IS '0: any';
+
+COMMENT ON COLUMN vips_rewards.max_per_user IS 'in a stream; 0: any';
+
+COMMENT ON COLUMN vips_rewards.is_pending IS 'Twitch does not know the newest change';
+
+COMMENT ON COLUMN vips_rewards.version IS 'counts changes, so that none is missed';
+
+COMMENT ON COLUMN vips_rewards.trouble IS 'why Twitch refused the newest change';
+
+COMMENT ON COLUMN vips_rewards.created_by IS 'Discord id of the admin; 0: Twitch';
+
+ALTER TABLE vips_rewards ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE vips_channels (
+	guild_id BIGINT NOT NULL, 
+	vips_due BOOLEAN DEFAULT true NOT NULL, 
+	rewards_due BOOLEAN DEFAULT true NOT NULL, 
+	redemptions_due BOOLEAN DEFAULT true NOT NULL, 
+	listed_at TIMESTAMP WITH TIME ZONE, 
+	swept_at TIMESTAMP WITH TIME ZONE, 
+	full_at INTEGER, 
+	trouble TEXT DEFAULT '' NOT NULL, 
+	trouble_since TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT vips_channels_one PRIMARY KEY (guild_id), 
+	CONSTRAINT vips_channels_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN vips_channels.listed_at IS 'when Twitch last listed its VIPs';
+
+COMMENT ON COLUMN vips_channels.swept_at IS 'when Twitch last listed open redemptions';
+
+COMMENT ON COLUMN vips_channels.full_at IS 'how many VIPs there were when Twitch had no slot left';
+
+COMMENT ON COLUMN vips_channels.trouble IS 'why nothing can be done on Twitch';
+
+ALTER TABLE vips_channels ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_flows (
+	guild_id BIGINT NOT NULL, 
+	account TEXT NOT NULL, 
+	day DATE NOT NULL, 
+	given BIGINT NOT NULL, 
+	taken BIGINT NOT NULL, 
+	CONSTRAINT points_flows_once PRIMARY KEY (guild_id, account, day), 
+	CONSTRAINT points_flows_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN points_flows.day IS 'in the server''s time zone then';
+
+ALTER TABLE points_flows ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_seasons (
+	guild_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	started_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	ended_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT points_seasons_numbered PRIMARY KEY (guild_id, number), 
+	CONSTRAINT points_seasons_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN points_seasons.number IS 'counts up within the server';
+
+ALTER TABLE points_seasons ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_rates (
+	guild_id BIGINT NOT NULL, 
+	valid_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+	per_hour INTEGER NOT NULL, 
+	CONSTRAINT points_rates_one_at_a_time PRIMARY KEY (guild_id, valid_from), 
+	CONSTRAINT points_rates_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+ALTER TABLE points_rates ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_operations (
+	guild_id BIGINT NOT NULL, 
+	key TEXT NOT NULL, 
+	game TEXT NOT NULL, 
+	round BIGINT NOT NULL, 
+	kind TEXT NOT NULL, 
+	provider TEXT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	done_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT points_operations_once PRIMARY KEY (guild_id, key), 
+	CONSTRAINT points_operations_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT points_operations_kind CHECK (kind IN ('take', 'pay', 'refund'))
+);
+
+CREATE INDEX points_operations_of_round ON points_operations (guild_id, game, round);
+
+COMMENT ON COLUMN points_operations.key IS 'natural key, done once';
+
+COMMENT ON COLUMN points_operations.done_at IS 'empty while the provider has not answered';
+
+ALTER TABLE points_operations ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE overlays_keys (
 	guild_id BIGINT NOT NULL, 
 	kind TEXT NOT NULL, 
@@ -1366,7 +1495,7 @@ CREATE TABLE people_exclusions (
 	viewer_id BIGINT NOT NULL, 
 	CONSTRAINT people_exclusions_once PRIMARY KEY (guild_id, viewer_id, scope, cause), 
 	CONSTRAINT people_exclusions_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT people_exclusions_scope CHECK (scope IN ('everything', 'watchtime', 'slot_calls', 'raffle')), 
+	CONSTRAINT people_exclusions_scope CHECK (scope IN ('everything', 'watchtime', 'slot_calls', 'raffle', 'vips')), 
 	CONSTRAINT people_exclusions_cause CHECK (cause IN ('admin', 'name', 'kick_ban', 'discord_ban'))
 );
 
@@ -1554,7 +1683,7 @@ COMMENT ON COLUMN watchtime_days.present IS 'union of the windows of this day';
 
 COMMENT ON COLUMN watchtime_days.spoke_at IS 'the newest message';
 
-COMMENT ON COLUMN watchtime_days.counted IS 'the part of present * live that a daily limit left; empty where nothing was cut';
+COMMENT ON COLUMN watchtime_days.counted IS 'the part of present * live that a daily limit and the other accounts of the person left; empty where nothing was cut';
 
 COMMENT ON COLUMN watchtime_days.watched IS 'length of what counts, to the microsecond; always computed whole, never added';
 
@@ -1620,126 +1749,6 @@ COMMENT ON COLUMN watchtime_totals.step IS 'a coarse measure of watched that nev
 
 ALTER TABLE watchtime_totals ALTER COLUMN guild_id SET STATISTICS 0;
 
-CREATE TABLE points_entries (
-	guild_id BIGINT NOT NULL, 
-	id BIGINT GENERATED ALWAYS AS IDENTITY, 
-	key TEXT NOT NULL, 
-	part INTEGER NOT NULL, 
-	account TEXT NOT NULL, 
-	bucket TEXT NOT NULL, 
-	amount BIGINT NOT NULL, 
-	season INTEGER NOT NULL, 
-	day DATE NOT NULL, 
-	reason TEXT DEFAULT '' NOT NULL, 
-	actor BIGINT, 
-	at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	posted_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
-	viewer_id BIGINT NOT NULL, 
-	CONSTRAINT points_entries_key PRIMARY KEY (guild_id, id), 
-	CONSTRAINT points_entries_once UNIQUE (guild_id, key, part), 
-	CONSTRAINT points_entries_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT points_entries_bucket CHECK (bucket IN ('earned', 'won', 'paid')), 
-	CONSTRAINT points_entries_amount CHECK (amount <> 0)
-);
-
-CREATE INDEX points_entries_by_account ON points_entries (guild_id, account, season);
-
-CREATE INDEX points_entries_of_viewer ON points_entries (guild_id, viewer_id, id);
-
-COMMENT ON COLUMN points_entries.key IS 'natural key of the cause, counted once';
-
-COMMENT ON COLUMN points_entries.part IS 'counts from 0 where one cause moves points of several buckets or accounts';
-
-COMMENT ON COLUMN points_entries.account IS 'the house account, such as watchtime or heist';
-
-COMMENT ON COLUMN points_entries.amount IS 'of the viewer; negative takes away';
-
-COMMENT ON COLUMN points_entries.day IS 'in the server''s time zone then';
-
-COMMENT ON COLUMN points_entries.actor IS 'Discord id of the admin, if one did it';
-
-ALTER TABLE points_entries ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE points_balances (
-	guild_id BIGINT NOT NULL, 
-	bucket TEXT NOT NULL, 
-	points BIGINT NOT NULL, 
-	viewer_id BIGINT NOT NULL, 
-	CONSTRAINT points_balances_once PRIMARY KEY (guild_id, viewer_id, bucket), 
-	CONSTRAINT points_balances_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT points_balances_bucket CHECK (bucket IN ('earned', 'won', 'paid')), 
-	CONSTRAINT points_balances_never_below_zero CHECK (points >= 0)
-)
- WITH (fillfactor = 70);
-
-COMMENT ON COLUMN points_balances.points IS 'the sum of the entries';
-
-ALTER TABLE points_balances ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE points_totals (
-	guild_id BIGINT NOT NULL, 
-	account TEXT NOT NULL, 
-	points BIGINT NOT NULL, 
-	entries INTEGER NOT NULL, 
-	viewer_id BIGINT NOT NULL, 
-	CONSTRAINT points_totals_once PRIMARY KEY (guild_id, viewer_id, account), 
-	CONSTRAINT points_totals_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
-)
- WITH (fillfactor = 70);
-
-COMMENT ON COLUMN points_totals.points IS 'the sum of the entries';
-
-COMMENT ON COLUMN points_totals.entries IS 'how many there are';
-
-ALTER TABLE points_totals ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE points_moves (
-	guild_id BIGINT NOT NULL, 
-	key TEXT NOT NULL, 
-	amount BIGINT NOT NULL, 
-	state TEXT NOT NULL, 
-	reason TEXT, 
-	day DATE NOT NULL, 
-	viewer_id BIGINT NOT NULL, 
-	CONSTRAINT points_moves_once PRIMARY KEY (guild_id, key, viewer_id), 
-	CONSTRAINT points_moves_operation FOREIGN KEY(guild_id, key) REFERENCES points_operations (guild_id, key), 
-	CONSTRAINT points_moves_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT points_moves_state CHECK (state IN ('pending', 'confirmed', 'refused')), 
-	CONSTRAINT points_moves_amount CHECK (amount > 0)
-);
-
-CREATE INDEX points_moves_of_day ON points_moves (guild_id, viewer_id, day);
-
-COMMENT ON COLUMN points_moves.key IS 'the operation''s';
-
-COMMENT ON COLUMN points_moves.reason IS 'of a refusal';
-
-COMMENT ON COLUMN points_moves.day IS 'on which it counts towards the loss limit';
-
-ALTER TABLE points_moves ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE points_limits (
-	guild_id BIGINT NOT NULL, 
-	daily_loss BIGINT, 
-	next_loss BIGINT, 
-	next_from DATE, 
-	break_until TIMESTAMP WITH TIME ZONE, 
-	viewer_id BIGINT NOT NULL, 
-	CONSTRAINT points_limits_once PRIMARY KEY (guild_id, viewer_id), 
-	CONSTRAINT points_limits_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT points_limits_daily_loss CHECK (daily_loss >= 0)
-);
-
-COMMENT ON COLUMN points_limits.daily_loss IS 'the most that may be lost in games on a day';
-
-COMMENT ON COLUMN points_limits.next_loss IS 'the limit from next_from on; empty for none';
-
-COMMENT ON COLUMN points_limits.next_from IS 'a higher limit begins on the next day';
-
-COMMENT ON COLUMN points_limits.break_until IS 'takes part in no game until then';
-
-ALTER TABLE points_limits ALTER COLUMN guild_id SET STATISTICS 0;
-
 CREATE TABLE raffle_announcements (
 	guild_id BIGINT NOT NULL, 
 	id BIGINT GENERATED ALWAYS AS IDENTITY, 
@@ -1785,7 +1794,7 @@ CREATE TABLE raffle_entries (
 	CONSTRAINT raffle_entries_once UNIQUE (guild_id, source_key), 
 	CONSTRAINT raffle_entries_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
 	CONSTRAINT raffle_entries_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT raffle_entries_source CHECK (source IN ('watchtime', 'gifted_sub', 'wager', 'hunt', 'bonus', 'correction')), 
+	CONSTRAINT raffle_entries_source CHECK (source IN ('watchtime', 'gifted_sub', 'wager', 'hunt', 'points', 'bonus', 'correction')), 
 	CONSTRAINT raffle_entries_amount CHECK (amount <> 0)
 );
 
@@ -1808,6 +1817,7 @@ CREATE TABLE raffle_balances (
 	period INTEGER NOT NULL, 
 	tickets BIGINT NOT NULL, 
 	left_out BOOLEAN DEFAULT 'false' NOT NULL, 
+	listed_as BIGINT, 
 	viewer_id BIGINT NOT NULL, 
 	CONSTRAINT raffle_balances_once PRIMARY KEY (guild_id, period, viewer_id), 
 	CONSTRAINT raffle_balances_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
@@ -1818,6 +1828,8 @@ CREATE TABLE raffle_balances (
 COMMENT ON COLUMN raffle_balances.tickets IS 'the sum of the viewer''s entries';
 
 COMMENT ON COLUMN raffle_balances.left_out IS 'not in the frozen list, because not allowed to win at that moment';
+
+COMMENT ON COLUMN raffle_balances.listed_as IS 'whose line of the frozen list has these tickets; empty if it is the viewer''s own';
 
 ALTER TABLE raffle_balances ALTER COLUMN guild_id SET STATISTICS 0;
 
@@ -1831,7 +1843,7 @@ CREATE TABLE raffle_source_totals (
 	CONSTRAINT raffle_source_totals_once PRIMARY KEY (guild_id, period, source, viewer_id), 
 	CONSTRAINT raffle_source_totals_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
 	CONSTRAINT raffle_source_totals_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT raffle_source_totals_source CHECK (source IN ('watchtime', 'gifted_sub', 'wager', 'hunt', 'bonus', 'correction'))
+	CONSTRAINT raffle_source_totals_source CHECK (source IN ('watchtime', 'gifted_sub', 'wager', 'hunt', 'points', 'bonus', 'correction'))
 );
 
 COMMENT ON COLUMN raffle_source_totals.tickets IS 'the sum of the entries';
@@ -2012,6 +2024,297 @@ COMMENT ON COLUMN slot_calls.picked_at IS 'is played next';
 COMMENT ON COLUMN slot_calls.picked_in IS 'Discord channel in which that was posted';
 
 ALTER TABLE slot_calls ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE vips_sessions (
+	guild_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	twitch_user_id BIGINT NOT NULL, 
+	channel_id BIGINT NOT NULL, 
+	source TEXT NOT NULL, 
+	state TEXT NOT NULL, 
+	minutes INTEGER, 
+	asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	started_at TIMESTAMP WITH TIME ZONE, 
+	ends_at TIMESTAMP WITH TIME ZONE, 
+	ended_at TIMESTAMP WITH TIME ZONE, 
+	end_reason TEXT DEFAULT '' NOT NULL, 
+	granted_by BIGINT NOT NULL, 
+	ended_by BIGINT, 
+	paid_by TEXT DEFAULT '' NOT NULL, 
+	warned_at TIMESTAMP WITH TIME ZONE, 
+	is_unsure BOOLEAN DEFAULT false NOT NULL, 
+	attempts INTEGER DEFAULT '0' NOT NULL, 
+	try_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	trouble TEXT DEFAULT '' NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT vips_sessions_numbered PRIMARY KEY (guild_id, number), 
+	CONSTRAINT vips_sessions_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT vips_sessions_source CHECK (source IN ('reward', 'manual', 'adopted', 'subscription', 'bits', 'raffle', 'watchtime', 'points')), 
+	CONSTRAINT vips_sessions_state CHECK (state IN ('granting', 'active', 'ending', 'ended', 'failed')), 
+	CONSTRAINT vips_sessions_reason CHECK (end_reason IN ('', 'expired', 'revoked', 'removed_on_twitch', 'moderator', 'unsubscribed', 'forgotten', 'already_vip', 'broadcaster', 'unknown', 'refused', 'full', 'locked')), 
+	CONSTRAINT vips_sessions_end CHECK (ends_at IS NOT NULL OR minutes IS NULL OR state IN ('granting', 'failed', 'ended'))
+);
+
+CREATE INDEX vips_sessions_due ON vips_sessions (guild_id, try_at) WHERE state IN ('granting', 'ending');
+
+CREATE INDEX vips_sessions_expiring ON vips_sessions (guild_id, ends_at) WHERE state = 'active';
+
+CREATE INDEX vips_sessions_of_channel ON vips_sessions (channel_id, twitch_user_id);
+
+CREATE UNIQUE INDEX vips_sessions_one_live ON vips_sessions (guild_id, viewer_id) WHERE state IN ('granting', 'active', 'ending');
+
+COMMENT ON COLUMN vips_sessions.number IS 'counts up within the server';
+
+COMMENT ON COLUMN vips_sessions.channel_id IS 'of the Twitch channel';
+
+COMMENT ON COLUMN vips_sessions.minutes IS 'in all; empty while somebody is VIP as long as they subscribe';
+
+COMMENT ON COLUMN vips_sessions.asked_at IS 'when it was decided';
+
+COMMENT ON COLUMN vips_sessions.started_at IS 'when Twitch confirmed it';
+
+COMMENT ON COLUMN vips_sessions.granted_by IS 'Discord id; 0: the bot';
+
+COMMENT ON COLUMN vips_sessions.paid_by IS 'key of the purchase with points that began it';
+
+COMMENT ON COLUMN vips_sessions.is_unsure IS 'a call to Twitch was begun, and may have had its effect';
+
+COMMENT ON COLUMN vips_sessions.try_at IS 'of the next call to Twitch';
+
+ALTER TABLE vips_sessions ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE vips_redemptions (
+	guild_id BIGINT NOT NULL, 
+	redemption_id TEXT NOT NULL, 
+	reward INTEGER NOT NULL, 
+	cost INTEGER NOT NULL, 
+	redeemed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	state TEXT NOT NULL, 
+	result TEXT DEFAULT '' NOT NULL, 
+	reason TEXT DEFAULT '' NOT NULL, 
+	session INTEGER, 
+	decided_at TIMESTAMP WITH TIME ZONE, 
+	attempts INTEGER DEFAULT '0' NOT NULL, 
+	try_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT vips_redemptions_once PRIMARY KEY (guild_id, redemption_id), 
+	CONSTRAINT vips_redemptions_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT vips_redemptions_state CHECK (state IN ('received', 'granting', 'granted', 'fulfilled', 'refunding', 'refunded', 'closed')), 
+	CONSTRAINT vips_redemptions_result CHECK (result IN ('', 'granted', 'extended'))
+);
+
+CREATE INDEX vips_redemptions_due ON vips_redemptions (guild_id, try_at) WHERE state IN ('received', 'granted', 'refunding');
+
+CREATE INDEX vips_redemptions_of_session ON vips_redemptions (guild_id, session) WHERE state = 'granting';
+
+CREATE INDEX vips_redemptions_of_viewer ON vips_redemptions (guild_id, viewer_id, redeemed_at);
+
+COMMENT ON COLUMN vips_redemptions.reward IS 'its number';
+
+COMMENT ON COLUMN vips_redemptions.reason IS 'why it is refunded; see `rules.Reason`';
+
+COMMENT ON COLUMN vips_redemptions.session IS 'number of the session';
+
+COMMENT ON COLUMN vips_redemptions.try_at IS 'of the next call to Twitch';
+
+ALTER TABLE vips_redemptions ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE vips_activity (
+	guild_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	act TEXT NOT NULL, 
+	actor BIGINT NOT NULL, 
+	session INTEGER, 
+	source TEXT DEFAULT '' NOT NULL, 
+	minutes INTEGER, 
+	ends_at TIMESTAMP WITH TIME ZONE, 
+	reward INTEGER, 
+	redemption_id TEXT DEFAULT '' NOT NULL, 
+	cost INTEGER DEFAULT '0' NOT NULL, 
+	reason TEXT DEFAULT '' NOT NULL, 
+	viewer_id BIGINT, 
+	CONSTRAINT vips_activity_numbered PRIMARY KEY (guild_id, number), 
+	CONSTRAINT vips_activity_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT vips_activity_act CHECK (act IN ('granted', 'extended', 'ended', 'failed', 'adopted', 'refunded', 'paused', 'resumed', 'warned'))
+);
+
+CREATE INDEX vips_activity_by_time ON vips_activity (guild_id, at);
+
+CREATE INDEX vips_activity_of_viewer ON vips_activity (guild_id, viewer_id, number);
+
+COMMENT ON COLUMN vips_activity.number IS 'counts up within the server';
+
+COMMENT ON COLUMN vips_activity.actor IS 'Discord id; 0: the bot';
+
+COMMENT ON COLUMN vips_activity.source IS 'of the session';
+
+COMMENT ON COLUMN vips_activity.minutes IS 'that were added';
+
+COMMENT ON COLUMN vips_activity.reward IS 'number of the reward';
+
+COMMENT ON COLUMN vips_activity.cost IS 'in channel points';
+
+ALTER TABLE vips_activity ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE vips_known (
+	guild_id BIGINT NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	twitch_user_id BIGINT NOT NULL, 
+	seen_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT vips_known_once PRIMARY KEY (guild_id, viewer_id), 
+	CONSTRAINT vips_known_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
+);
+
+COMMENT ON COLUMN vips_known.seen_at IS 'when they first were on the list';
+
+ALTER TABLE vips_known ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_entries (
+	guild_id BIGINT NOT NULL, 
+	id BIGINT GENERATED ALWAYS AS IDENTITY, 
+	key TEXT NOT NULL, 
+	part INTEGER NOT NULL, 
+	account TEXT NOT NULL, 
+	bucket TEXT NOT NULL, 
+	amount BIGINT NOT NULL, 
+	season INTEGER NOT NULL, 
+	day DATE NOT NULL, 
+	reason TEXT DEFAULT '' NOT NULL, 
+	actor BIGINT, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	posted_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT points_entries_key PRIMARY KEY (guild_id, id), 
+	CONSTRAINT points_entries_once UNIQUE (guild_id, key, part), 
+	CONSTRAINT points_entries_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT points_entries_bucket CHECK (bucket IN ('earned', 'won', 'paid')), 
+	CONSTRAINT points_entries_amount CHECK (amount <> 0)
+);
+
+CREATE INDEX points_entries_by_account ON points_entries (guild_id, account, season);
+
+CREATE INDEX points_entries_of_viewer ON points_entries (guild_id, viewer_id, id);
+
+COMMENT ON COLUMN points_entries.key IS 'natural key of the cause, counted once';
+
+COMMENT ON COLUMN points_entries.part IS 'counts from 0 where one cause moves points of several buckets or accounts';
+
+COMMENT ON COLUMN points_entries.account IS 'the house account, such as watchtime or heist';
+
+COMMENT ON COLUMN points_entries.amount IS 'of the viewer; negative takes away';
+
+COMMENT ON COLUMN points_entries.day IS 'in the server''s time zone then';
+
+COMMENT ON COLUMN points_entries.actor IS 'Discord id of the admin, if one did it';
+
+ALTER TABLE points_entries ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_balances (
+	guild_id BIGINT NOT NULL, 
+	bucket TEXT NOT NULL, 
+	points BIGINT NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT points_balances_once PRIMARY KEY (guild_id, viewer_id, bucket), 
+	CONSTRAINT points_balances_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT points_balances_bucket CHECK (bucket IN ('earned', 'won', 'paid')), 
+	CONSTRAINT points_balances_never_below_zero CHECK (points >= 0)
+)
+ WITH (fillfactor = 70);
+
+COMMENT ON COLUMN points_balances.points IS 'the sum of the entries';
+
+ALTER TABLE points_balances ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_totals (
+	guild_id BIGINT NOT NULL, 
+	account TEXT NOT NULL, 
+	points BIGINT NOT NULL, 
+	entries INTEGER NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT points_totals_once PRIMARY KEY (guild_id, viewer_id, account), 
+	CONSTRAINT points_totals_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
+)
+ WITH (fillfactor = 70);
+
+COMMENT ON COLUMN points_totals.points IS 'the sum of the entries';
+
+COMMENT ON COLUMN points_totals.entries IS 'how many there are';
+
+ALTER TABLE points_totals ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_moves (
+	guild_id BIGINT NOT NULL, 
+	key TEXT NOT NULL, 
+	amount BIGINT NOT NULL, 
+	state TEXT NOT NULL, 
+	reason TEXT, 
+	day DATE NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT points_moves_once PRIMARY KEY (guild_id, key, viewer_id), 
+	CONSTRAINT points_moves_operation FOREIGN KEY(guild_id, key) REFERENCES points_operations (guild_id, key), 
+	CONSTRAINT points_moves_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT points_moves_state CHECK (state IN ('pending', 'confirmed', 'refused')), 
+	CONSTRAINT points_moves_amount CHECK (amount > 0)
+);
+
+CREATE INDEX points_moves_of_day ON points_moves (guild_id, viewer_id, day);
+
+COMMENT ON COLUMN points_moves.key IS 'the operation''s';
+
+COMMENT ON COLUMN points_moves.reason IS 'of a refusal';
+
+COMMENT ON COLUMN points_moves.day IS 'on which it counts towards the loss limit';
+
+ALTER TABLE points_moves ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_limits (
+	guild_id BIGINT NOT NULL, 
+	daily_loss BIGINT, 
+	next_loss BIGINT, 
+	next_from DATE, 
+	break_until TIMESTAMP WITH TIME ZONE, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT points_limits_once PRIMARY KEY (guild_id, viewer_id), 
+	CONSTRAINT points_limits_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT points_limits_daily_loss CHECK (daily_loss >= 0)
+);
+
+COMMENT ON COLUMN points_limits.daily_loss IS 'the most that may be lost in games on a day';
+
+COMMENT ON COLUMN points_limits.next_loss IS 'the limit from next_from on; empty for none';
+
+COMMENT ON COLUMN points_limits.next_from IS 'a higher limit begins on the next day';
+
+COMMENT ON COLUMN points_limits.break_until IS 'takes part in no game until then';
+
+ALTER TABLE points_limits ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_purchases (
+	guild_id BIGINT NOT NULL, 
+	key TEXT NOT NULL, 
+	offer TEXT NOT NULL, 
+	quantity INTEGER NOT NULL, 
+	points BIGINT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	platform TEXT DEFAULT '' NOT NULL, 
+	channel_id BIGINT DEFAULT '0' NOT NULL, 
+	message_id TEXT DEFAULT '' NOT NULL, 
+	refused TEXT DEFAULT '' NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT points_purchases_once PRIMARY KEY (guild_id, key), 
+	CONSTRAINT points_purchases_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
+);
+
+CREATE INDEX points_purchases_of_viewer ON points_purchases (guild_id, viewer_id, at);
+
+COMMENT ON COLUMN points_purchases.key IS 'of the PointsSpent';
+
+COMMENT ON COLUMN points_purchases.channel_id IS 'owner of the chat; 0 without one';
+
+COMMENT ON COLUMN points_purchases.refused IS 'why it was not delivered';
+
+ALTER TABLE points_purchases ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE wagers_changes (
 	guild_id BIGINT NOT NULL, 

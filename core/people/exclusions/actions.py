@@ -17,7 +17,7 @@ from core.people.exclusions import store
 from core.people.exclusions.records import Cause, ExcludedName, Exclusion, Scope
 from core.people.exclusions.rules import CHAT_BOT_SCOPE, CHAT_BOTS, is_chat_bot
 from core.people.records import Viewer
-from core.people.store import find_by_name, fold
+from core.people.store import find_by_name, fold, select_accounts_of
 
 LONGEST_NAME = 64
 """More than any platform allows."""
@@ -100,7 +100,7 @@ def _find_seen(work: Work, who: str) -> Viewer | None:
 def _checked_name(who: str) -> str:
     name = who.strip().removeprefix("@")
     if not name or len(name) > LONGEST_NAME or len(name.split()) > 1:
-        raise Refusal(_("That is not a name on Kick."), _("Names there have no spaces."))
+        raise Refusal(_("That is not a name."), _("Names have no spaces."))
     return name
 
 
@@ -134,14 +134,15 @@ def _is_excluded_from_everything(work: Work, viewer: Viewer | None, folded_name:
 
 
 def is_excluded(work: Work, viewer_id: int, scope: Scope) -> bool:
-    """Whether the viewer is excluded from `scope`, or from everything."""
+    """Whether the person with this account is excluded from `scope`, or from everything: with one
+    account all of theirs are."""
     return bool(list_causes(work, viewer_id, scope))
 
 
 def list_causes(work: Work, viewer_id: int, scope: Scope) -> Sequence[Cause]:
-    """Why the viewer is excluded from `scope`; empty if they are not."""
+    """Why the person with this account is excluded from `scope`; empty if they are not."""
     covers = Exclusion.scope.in_(("everything", scope))
-    causes = select(Exclusion.cause).where(Exclusion.viewer_id == viewer_id, covers)
+    causes = select(Exclusion.cause).where(_is_of_person(work, viewer_id), covers).distinct()
     return work.scalars(causes.where(_is_active(work))).all()
 
 
@@ -175,8 +176,9 @@ def exclude_viewer(
 
 
 def include_viewer(work: Work, viewer_id: int, scope: Scope, cause: Cause | None = None) -> bool:
-    """End the exclusions from `scope` for this cause, or for any; False if there are none."""
-    ended = delete(Exclusion).where(Exclusion.viewer_id == viewer_id)
+    """End the exclusions of all accounts of a person from `scope`, for this cause or for any; False
+    if there are none."""
+    ended = delete(Exclusion).where(_is_of_person(work, viewer_id))
     if scope != "everything":
         ended = ended.where(Exclusion.scope == scope)
     if cause is not None:
@@ -218,6 +220,10 @@ def list_excluded(work: Work, scope: Scope = "everything") -> Excluded:
         [one.name for one in listed if one.excluded]
         + (bots if scope in ("everything", CHAT_BOT_SCOPE) else []),
     )
+
+
+def _is_of_person(work: Work, viewer_id: int) -> ColumnElement[bool]:
+    return Exclusion.viewer_id.in_(select_accounts_of(work.guild_id, viewer_id))
 
 
 def _is_active(work: Work) -> ColumnElement[bool]:

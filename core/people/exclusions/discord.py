@@ -9,7 +9,7 @@ from core.people.exclusions.records import Scope
 
 Context = commands.Context[commands.Bot]
 
-_WHO = "A mention, a Discord id or a name on Kick"
+_WHO = "A mention, a Discord id or a name in chat"
 _SCOPE = "What it is about; everything if empty"
 
 

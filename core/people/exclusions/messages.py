@@ -39,6 +39,11 @@ def excluded(name: str, scope: Scope) -> discord.Embed:
             _("Their tickets stay, but are left out of the draw."),
             "/raffleexclude remove",
         ),
+        "vips": (
+            _("{name} can no longer redeem VIP"),
+            _("Who is VIP now stays so until it ends."),
+            "/exclude remove",
+        ),
     }[scope]
     body = effect + " " + _("Undo with `{command}`.").format(command=undo)
     return card("🚫 " + title.format(name=safe(name)), body, tone="success")
@@ -51,6 +56,7 @@ def included(name: str, scope: Scope) -> discord.Embed:
         "watchtime": _("{name} earns watchtime again"),
         "slot_calls": _("{name} can request slots again"),
         "raffle": _("{name} can win again"),
+        "vips": _("{name} can redeem VIP again"),
     }[scope]
     body = _("Watchtime from before counts again; none was earned in the meantime.")
     return card(
@@ -103,6 +109,7 @@ def scope_name(scope: Scope) -> str:
         "watchtime": _("watchtime"),
         "slot_calls": _("slot requests"),
         "raffle": _("raffle"),
+        "vips": _("VIP"),
     }[scope]
 
 
@@ -118,6 +125,7 @@ def audited_exclude(_before: Any, after: Any) -> str:
         "watchtime": _("excluded {target} from watchtime"),
         "slot_calls": _("excluded {target} from slot requests"),
         "raffle": _("excluded {target} from winning"),
+        "vips": _("excluded {target} from VIP"),
     }[_scope_of(after)]
 
 
@@ -128,4 +136,5 @@ def audited_include(_before: Any, after: Any) -> str:
         "watchtime": _("let {target} earn watchtime again"),
         "slot_calls": _("let {target} request slots again"),
         "raffle": _("let {target} win again"),
+        "vips": _("let {target} redeem VIP again"),
     }[_scope_of(after)]

@@ -10,7 +10,7 @@ from core.kit.personal import ADMINS_ANSWER, PENALTY, holds
 from core.kit.records import GuildRecord, MemberId, one_of
 from core.people.records import ViewerRecord, viewer_key
 
-Scope = Literal["everything", "watchtime", "slot_calls", "raffle"]
+Scope = Literal["everything", "watchtime", "slot_calls", "raffle", "vips"]
 """What somebody is excluded from. `everything` counts in every scope."""
 
 Cause = Literal["admin", "name", "kick_ban", "discord_ban"]

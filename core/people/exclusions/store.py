@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from typing import get_args
 
-from sqlalchemy import Connection, Select, delete, func, select, text
+from sqlalchemy import BigInteger, Connection, TextualSelect, column, delete, text
 from sqlalchemy.dialects.postgresql import insert
 
 from core.events import ChatMessageSent
@@ -16,25 +17,41 @@ from core.people.store import fold
 
 
 def excluded_from(scope: Scope, *, at: str = "now()") -> str:
-    """SQL for `viewer_id NOT IN ...` in a statement on the guild `:guild_id`.
+    """SQL for `viewer_id NOT IN ...` in a statement on the guild `:guild_id`: all accounts of those
+    of whom one account is excluded.
 
     NOT IN reads the list once, whatever PostgreSQL knows of the table; NOT EXISTS can read it for
-    each row where statistics are missing.
+    each row where statistics are missing. OFFSET 0 keeps both look-ups on their indexes.
     """
-    return (
-        "(SELECT x.viewer_id FROM people_exclusions AS x WHERE x.guild_id = :guild_id"
-        f" AND x.scope IN ('everything', '{scope}') AND (x.until IS NULL OR x.until > {at}))"
-    )
+    return f"""(
+        WITH person AS (
+            SELECT (SELECT v.person_id FROM people_viewers AS v
+                     WHERE v.guild_id = :guild_id AND v.viewer_id = x.viewer_id) AS viewer_id
+              FROM people_exclusions AS x
+             WHERE x.guild_id = :guild_id AND x.scope IN ('everything', '{scope}')
+               AND (x.until IS NULL OR x.until > {at})
+        )
+        SELECT viewer_id FROM person
+         UNION ALL
+        SELECT other.viewer_id
+          FROM person,
+               LATERAL (SELECT v.viewer_id FROM people_viewers AS v
+                         WHERE v.guild_id = :guild_id AND v.represented_by = person.viewer_id
+                        OFFSET 0) AS other
+    )"""
 
 
-def select_excluded(guild_id: int, scope: Scope) -> Select[tuple[int]]:
-    """The viewer ids that are excluded from `scope` now."""
-    x = Exclusion.__table__.c
-    return select(x.viewer_id).where(
-        x.guild_id == guild_id,
-        x.scope.in_(("everything", scope)),
-        x.until.is_(None) | (x.until > func.now()),
+_LISTED = {
+    scope: text(f"SELECT viewer_id FROM {excluded_from(scope)} AS excluded").columns(
+        column("viewer_id", BigInteger)
     )
+    for scope in get_args(Scope)
+}
+
+
+def select_excluded(guild_id: int, scope: Scope) -> TextualSelect:
+    """The same for SQLAlchemy."""
+    return _LISTED[scope].bindparams(guild_id=guild_id)
 
 
 # One trip to the database for a whole batch of chat.
@@ -43,12 +60,26 @@ _FIND = text("""
         SELECT DISTINCT *
           FROM unnest(CAST(:guild_ids AS bigint[]), CAST(:viewer_ids AS bigint[]),
                       CAST(:names AS text[])) AS sender (guild_id, viewer_id, folded_name)
+    ), person AS (
+        SELECT guild_id, viewer_id,
+               (SELECT v.person_id FROM people_viewers AS v
+                 WHERE v.guild_id = sender.guild_id AND v.viewer_id = sender.viewer_id) AS person_id
+          FROM sender
+    ), account AS (
+        SELECT guild_id, viewer_id, person_id AS account FROM person
+         UNION ALL
+        SELECT guild_id, viewer_id, other.account
+          FROM person,
+               LATERAL (SELECT v.viewer_id AS account FROM people_viewers AS v
+                         WHERE v.guild_id = person.guild_id
+                           AND v.represented_by = person.person_id OFFSET 0) AS other
     )
-    SELECT s.guild_id, s.viewer_id, NULL AS folded_name, x.scope, x.until, TRUE AS excluded
-      FROM sender s
-      JOIN people_exclusions AS x ON x.guild_id = s.guild_id AND x.viewer_id = s.viewer_id
+    SELECT a.guild_id, a.viewer_id, NULL AS folded_name, x.scope, x.until, TRUE AS excluded,
+           a.account = a.viewer_id AS own
+      FROM account a
+      JOIN people_exclusions AS x ON x.guild_id = a.guild_id AND x.viewer_id = a.account
      UNION ALL
-    SELECT s.guild_id, NULL, n.folded_name, n.scope, NULL, n.excluded
+    SELECT s.guild_id, NULL, n.folded_name, n.scope, NULL, n.excluded, FALSE
       FROM sender s
       JOIN people_excluded_names AS n ON n.guild_id = s.guild_id AND n.folded_name = s.folded_name
 """)
@@ -57,8 +88,8 @@ _FIND = text("""
 def without_excluded(
     tx: Connection, messages: Sequence[ChatMessageSent], scope: Scope
 ) -> list[ChatMessageSent]:
-    """The messages whose sender is not excluded from `scope`. An account that writes under an
-    excluded name is excluded from now on."""
+    """The messages whose sender is not excluded from `scope`, with this account or another one of
+    theirs. An account that writes under an excluded name is excluded from now on."""
     if not messages:
         return []
     guild_ids = [message.guild_id for message in messages]
@@ -69,7 +100,7 @@ def without_excluded(
     values = {"guild_ids": guild_ids, "viewer_ids": viewer_ids, "names": names}
     for row in tx.execute(_FIND, values):
         if row.folded_name is None:
-            accounts[row.guild_id, row.viewer_id].append((row.scope, row.until))
+            accounts[row.guild_id, row.viewer_id].append((row.scope, row.until, row.own))
         else:
             listed[row.guild_id, row.folded_name][row.scope] = row.excluded
     kept = []
@@ -78,12 +109,12 @@ def without_excluded(
     ):
         known = accounts[guild_id, viewer_id]
         for one in _take_listed(listed[guild_id, name], name):
-            if (one, None) not in known:
+            if (one, None, True) not in known:
                 _exclude_account(tx, message, viewer_id, one)
-                known.append((one, None))
+                known.append((one, None, True))
         if not any(
             one in ("everything", scope) and (until is None or until > message.at)
-            for one, until in known
+            for one, until, _own in known
         ):
             kept.append(message)
     return kept

@@ -1,21 +1,18 @@
 """Linking an account of a platform with a member, and unlinking it.
 
-Of Kick's answer only the id and name of the account are kept; the tokens are revoked at once. No
-transaction is open while Kick is asked.
+Of the platform's answer only the id and name of the account are kept; the tokens are revoked at
+once. No transaction is open while the platform is asked.
 """
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from core.events import AccountLinked, AccountUnlinked, Person
 from core.guilds.actions import audit, name_of
 from core.inbox import actions as inbox
-from core.kick.accounts import oauth
-from core.kick.client import client_of
-from core.kick.wire import KickRejected
 from core.kit.errors import Outage, Refusal
 from core.kit.oauth_flow import (
     Denied,
@@ -26,7 +23,6 @@ from core.kit.oauth_flow import (
     SignInRefused,
     StateExpired,
 )
-from core.kit.oauth_tokens import GrantEnded
 from core.kit.personal import Subject
 from core.kit.services import Services
 from core.kit.signed_links import PersonalLink, SignedLinks
@@ -35,31 +31,28 @@ from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Lock, Work, read_records
 from core.outbox import actions as outbox
 from core.people import store as people
-from core.people.actions import find_person
+from core.people.actions import discord_id_in, find_person
+from core.people.linking.platforms import PLATFORMS, Platform
 from core.people.linklog.actions import Reason, log_forgotten, log_link
 from core.people.records import Link, LinkAttempt, Viewer
-from core.people.store import KICK
 
 LINK_LASTS = timedelta(hours=1)
 """From asking for a link to following it."""
 
 STATE_LASTS = timedelta(minutes=10)
-"""From leaving for Kick to coming back."""
+"""From leaving for the platform to coming back."""
 
 MOST_LINKS = 3
 WITHIN = timedelta(minutes=10)
-"""A member gets at most `MOST_LINKS` links in this time."""
+"""A member gets at most `MOST_LINKS` links for a platform in this time."""
 
 GIVEN_UP_AFTER = timedelta(minutes=5)
-"""An attempt that takes longer after coming back from Kick was interrupted: there are four calls to
-Kick, each with a timeout of eleven seconds."""
-
-SCOPES = ("user:read",)
-"""Id and name of the account, and nothing else."""
+"""An attempt that takes longer after coming back was interrupted: there are at most four calls to
+the platform, each with a timeout of eleven seconds."""
 
 
 class LinkedAlready(Exception):
-    """The member has linked an account by now."""
+    """The member has linked an account of this platform by now."""
 
 
 class Conflict(Refusal):
@@ -79,36 +72,58 @@ class Conflict(Refusal):
 # -- attempts -------------------------------------------------------------------------------------
 
 
-def _require_unlinked(work: Work) -> None:
-    if people.find_link(work, work.actor):
-        raise LinkedAlready
+def _flow(platform: Platform) -> OAuthFlow[LinkAttempt]:
+    def require_unlinked(work: Work) -> None:
+        if people.find_link(work, work.actor, platform.key):
+            raise LinkedAlready
+
+    return OAuthFlow(
+        f"people_link_{platform.key}",
+        SignedLinks(f"people.link.{platform.key}", f"/link/{platform.key}", LINK_LASTS),
+        LinkAttempt,
+        platform.callback,
+        STATE_LASTS,
+        platform.name,
+        platform.consent_url,
+        require_unlinked,
+        again=lambda: _("In Discord, run /link to get a new link."),
+        nothing=lambda: _("Nothing was linked."),
+        prefix=f"people.{platform.key}.",
+    )
 
 
-FLOW = OAuthFlow(
-    "people_link",
-    SignedLinks("people.link", "/link/kick", LINK_LASTS),
-    LinkAttempt,
-    oauth.CALLBACK,
-    STATE_LASTS,
-    "Kick",
-    lambda settings, state, verifier: oauth.consent_url(settings, state, verifier, SCOPES),
-    _require_unlinked,
-    again=lambda: _("In Discord, run /link to get a new link."),
-    nothing=lambda: _("Nothing was linked."),
-    prefix="people.",
-)
+FLOWS = {key: _flow(platform) for key, platform in PLATFORMS.items()}
+
+
+def make_link(services: Services, attempt: LinkAttempt) -> str:
+    """The personal link of an attempt."""
+    flow = FLOWS[attempt.platform]
+    return flow.make_link(services.settings, attempt, attempt.discord_id)
 
 
 def open_attempt(work: Work, attempt: LinkAttempt) -> Link | None:
-    """A member asks for a link. Returns the account that they have linked, if there is one.
+    """A member asks for a link. Returns the account of this platform that they have linked, if
+    there is one.
 
     Raises:
         Refusal: the member has asked too often.
     """
     work.lock(Lock.LINKS)
-    if link := people.find_link(work, attempt.discord_id):
+    return _open(work, attempt)
+
+
+def open_attempts(work: Work, attempts: Sequence[LinkAttempt]) -> list[Link]:
+    """The same for several platforms: the accounts that are linked already."""
+    work.lock(Lock.LINKS)
+    return [link for one in attempts if (link := _open(work, one)) is not None]
+
+
+def _open(work: Work, attempt: LinkAttempt) -> Link | None:
+    if link := people.find_link(work, attempt.discord_id, attempt.platform):
         return link
-    theirs = select(LinkAttempt.asked_at).where(LinkAttempt.discord_id == attempt.discord_id)
+    theirs = select(LinkAttempt.asked_at).where(
+        LinkAttempt.discord_id == attempt.discord_id, LinkAttempt.platform == attempt.platform
+    )
     again_at = free_again_at(work.scalars(theirs).all(), work.now)
     if again_at is not None:
         raise Refusal(
@@ -127,20 +142,20 @@ def free_again_at(asked_at: Sequence[datetime], now: datetime) -> datetime | Non
     return recent[-MOST_LINKS] + WITHIN if len(recent) >= MOST_LINKS else None
 
 
-def drop_attempt(work: Work, link_id: str) -> None:
-    """Delete an attempt whose link could not be sent, so that it does not count."""
-    attempt = work.find(LinkAttempt, link_id)
-    if attempt is not None and attempt.started_at is None and attempt.finished_at is None:
-        work.delete(attempt)
+def drop_attempts(work: Work, link_ids: Sequence[str]) -> None:
+    """Delete attempts whose links could not be sent, so that they do not count."""
+    for attempt in (work.find(LinkAttempt, link_id) for link_id in link_ids):
+        if attempt is not None and attempt.started_at is None and attempt.finished_at is None:
+            work.delete(attempt)
 
 
-def fail_attempt(work: Work, link_id: str, reason: Reason, kick_name: str = "") -> bool:
+def fail_attempt(work: Work, link_id: str, reason: Reason, name: str = "") -> bool:
     """Record that the actor's attempt failed; False if it had ended before."""
     attempt = _find_open(work, link_id)
     if attempt is None:
         return False
     attempt.outcome = reason
-    log_link(work, "failed", attempt.discord_id, kick_name, reason)
+    log_link(work, "failed", attempt.discord_id, attempt.platform, name, reason)
     return True
 
 
@@ -151,7 +166,7 @@ def _find_open(work: Work, link_id: str) -> LinkAttempt | None:
 
 
 def finish_attempt(work: Work, link_id: str, person: Person) -> Link | Conflict:
-    """Link the Kick account whose owner agreed, or record the conflict.
+    """Link the account whose owner agreed, or record the conflict.
 
     Raises:
         LinkForgotten: the attempt was deleted, as `/forgetme` does, or has ended.
@@ -161,12 +176,14 @@ def finish_attempt(work: Work, link_id: str, person: Person) -> Link | Conflict:
     if attempt is None:
         raise LinkForgotten
     try:
-        link = link_account(work, KICK, person)
+        link = link_account(work, attempt.platform, person)
     except Conflict as conflict:
         fail_attempt(work, link_id, conflict.reason, person.name)
         return conflict
     attempt.outcome = "linked"
-    _tell_member(work, attempt, "people.linked", account=link.viewer_name)
+    _tell_member(
+        work, attempt, "people.linked", account=link.viewer_name, platform=attempt.platform
+    )
     return link
 
 
@@ -182,52 +199,44 @@ def _tell_member(work: Work, attempt: LinkAttempt, kind: str, **payload: str) ->
         )
 
 
-def decline(services: Services, link: PersonalLink) -> None:
-    """Disable a link that somebody else opened, also for whoever is at Kick with it.
+def decline(services: Services, flow: OAuthFlow[LinkAttempt], link: PersonalLink) -> None:
+    """Disable a link that somebody else opened, also for whoever went on with it.
 
     Raises:
         LinkUsed, LinkForgotten, LinkedAlready: the link no longer works.
     """
     with services.work_in(link.guild_id, link.discord_id) as work:
-        FLOW.get_unused(work, link.link_id).finished_at = work.now
+        flow.get_unused(work, link.link_id).finished_at = work.now
         if not fail_attempt(work, link.link_id, "not_me"):
             raise LinkUsed
 
 
-def note_expired(services: Services, link: PersonalLink) -> None:
-    """Somebody opened an expired link. Whoever went to Kick in time may still come back."""
+def note_expired(services: Services, flow: OAuthFlow[LinkAttempt], link: PersonalLink) -> None:
+    """Somebody opened an expired link. Whoever went on in time may still come back."""
     with services.work_in(link.guild_id, link.discord_id) as work:
         try:
-            attempt = FLOW.get_unused(work, link.link_id)
+            attempt = flow.get_unused(work, link.link_id)
         except (LinkForgotten, LinkUsed, LinkedAlready):
             return
-        if not FLOW.may_return(attempt, work.now):
+        if not flow.may_return(attempt, work.now):
             fail_attempt(work, link.link_id, "expired")
 
 
 def arrive(services: Services, attempt: LinkAttempt, code: str) -> Link:
-    """Link the account whose owner agreed at Kick.
+    """Link the account whose owner agreed at its platform.
 
     Raises:
         StateExpired: that came too late.
         LinkForgotten: the member asked to be forgotten in the meantime.
         Conflict: the account or the member is linked otherwise.
-        GrantEnded: Kick rejected the code.
-        Refusal: Kick rejected our app.
-        Outage: Kick does not answer.
+        GrantEnded: the platform rejected the code.
+        Refusal: the platform rejected our app.
+        Outage: the platform does not answer.
     """
-    client, verifier = client_of(services.settings), FLOW.verifier_of(services, attempt)
-    tokens = oauth.redeem(client, services.settings, code, verifier, services.clock())
-    try:
-        who = client.account_of(tokens.access)
-    except KickRejected as rejected:
-        raise GrantEnded(rejected.reason) from rejected
-    else:
-        person = Person(user_id=who.kick_user_id, name=who.name)
-        with services.work_in(attempt.guild_id, attempt.discord_id) as work:
-            ended = finish_attempt(work, attempt.link_id, person)
-    finally:
-        oauth.revoke(client, tokens.access, tokens.refresh)
+    verifier = FLOWS[attempt.platform].verifier_of(services, attempt)
+    person = PLATFORMS[attempt.platform].identify(services, code, verifier)
+    with services.work_in(attempt.guild_id, attempt.discord_id) as work:
+        ended = finish_attempt(work, attempt.link_id, person)
     if isinstance(ended, Conflict):
         raise ended
     return ended
@@ -246,7 +255,8 @@ def note_failure(services: Services, attempt: LinkAttempt, error: Exception) -> 
         case SignInRefused():
             reason = "not_accepted"
         case Outage():
-            reason = "kick_away" if error.service == "Kick" else None
+            is_theirs = error.service == PLATFORMS[attempt.platform].name
+            reason = "no_answer" if is_theirs else None
         case Refusal():
             reason = "bot_refused"
     if reason is not None:
@@ -257,7 +267,7 @@ def note_failure(services: Services, attempt: LinkAttempt, error: Exception) -> 
 def tidy(services: Services) -> None:
     """Fail attempts that were interrupted, and delete old ones."""
     give_up(services)
-    FLOW.forget_old(services)
+    FLOWS["kick"].forget_old(services)  # those of all platforms, as they share a table
 
 
 def give_up(services: Services) -> None:
@@ -271,7 +281,7 @@ def give_up(services: Services) -> None:
     def give_up_one(attempt: LinkAttempt) -> None:
         with services.work_in(attempt.guild_id, attempt.discord_id) as work:
             if fail_attempt(work, attempt.link_id, "interrupted"):
-                _tell_member(work, attempt, "people.interrupted")
+                _tell_member(work, attempt, "people.interrupted", platform=attempt.platform)
 
     for_each(found, give_up_one)
 
@@ -295,15 +305,17 @@ def link_account(work: Work, platform: str, person: Person) -> Link:
     if own is not None:
         raise Conflict(
             "other_account",
-            _("You have linked another Kick account in this server: {name}.").format(
-                name=own.viewer_name
+            _("You have linked another {platform} account in this server: {name}.").format(
+                platform=PLATFORMS[platform].name, name=own.viewer_name
             ),
             _("In Discord, run /unlink first, then /link again."),
         )
     if of_account is not None:
         raise Conflict(
             "account_taken",
-            _("This Kick account is linked with somebody else in this server."),
+            _("This {platform} account is linked with somebody else in this server.").format(
+                platform=PLATFORMS[platform].name
+            ),
             _(
                 "If it is yours, run /unlink from the other Discord account, or ask a moderator of "
                 "the server for help. Then run /link again."
@@ -327,21 +339,35 @@ def link_account(work: Work, platform: str, person: Person) -> Link:
             name=person.name,
         ),
     )
-    log_link(work, "linked", work.actor, link.viewer_name)
+    log_link(work, "linked", work.actor, platform, link.viewer_name)
     return link
 
 
-def get_link(work: Work, text: str) -> Link:
-    """Find a link by a mention, a Discord id or a name on Kick.
+def are_links_handled(tx: Connection, guild_id: int) -> bool:
+    """Whether every feature has followed all changes of links. Hold `Lock.LINKS`, so that there are
+    no new ones."""
+    return not inbox.is_waiting(tx, guild_id, AccountLinked, AccountUnlinked)
+
+
+def get_links(work: Work, text: str) -> Sequence[Link]:
+    """The links of somebody: by a mention or a Discord id all of them, by a name that account's.
 
     Raises:
         Refusal: there is none.
     """
     viewer = find_person(work, text)
+    if discord_id_in(text) is not None and (
+        links := people.list_links_with(work, viewer.viewer_id)
+    ):
+        return links
     link = people.find_link_of_viewer(work, viewer.viewer_id)
     if link is None:
-        raise Refusal(_("{name} on Kick is not linked with anybody.").format(name=viewer.name))
-    return link
+        raise Refusal(
+            _("{name} on {platform} is not linked with anybody.").format(
+                name=viewer.name, platform=PLATFORMS[viewer.platform].name
+            )
+        )
+    return [link]
 
 
 def unlink_account(work: Work, link: Link) -> bool:
@@ -350,7 +376,7 @@ def unlink_account(work: Work, link: Link) -> bool:
         return False
     if work.actor != link.discord_id:
         audit(work, "people.unlink", str(link.discord_id), before=link.viewer_name)
-    log_link(work, "unlinked", link.discord_id, link.viewer_name)
+    log_link(work, "unlinked", link.discord_id, link.platform, link.viewer_name)
     return True
 
 
@@ -365,6 +391,7 @@ def forget(work: Work, subject: Subject) -> None:
 
 def _end_link(work: Work, link: Link) -> bool:
     """False if it is gone already, even if the two were linked again since."""
+    work.lock(Lock.LINKS)
     if not people.end_link(work.tx, link):
         return False
     inbox.publish(

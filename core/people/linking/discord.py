@@ -1,7 +1,8 @@
 """`/link` and `/unlink`, and their buttons."""
 
 import asyncio
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import discord
 from discord import app_commands
@@ -9,7 +10,8 @@ from discord.ext import commands
 
 from core.kit.discord_access import for_moderators, is_admin, may_manage
 from core.kit.discord_buttons import ConfirmButton, OwnButton, Person, alone, give, question_view
-from core.kit.discord_ui import PRIVATE, answer, run_action, sent_by_dm
+from core.kit.discord_ui import PRIVATE, answer, run_action, sent_by_dm, services_of
+from core.kit.errors import Refusal
 from core.kit.records import MemberId
 from core.kit.services import Services
 from core.kit.words import _
@@ -17,45 +19,89 @@ from core.kit.work import Work
 from core.people import store as people
 from core.people.actions import discord_id_in
 from core.people.linking import actions, messages
-from core.people.linking.actions import FLOW, LINK_LASTS
+from core.people.linking.actions import LINK_LASTS
+from core.people.linking.platforms import PLATFORMS, Platform, list_offered
 from core.people.records import Link, LinkAttempt
 
 Context = commands.Context[commands.Bot]
 
 
-class StartButton(OwnButton, template=r"people:link"):
-    """Gives whoever presses it a link of their own, or says which account they have linked."""
+class StartButton(OwnButton, template=r"people:link(?::(?P<platform>[a-z]+))?"):
+    """Gives whoever presses it links of their own, or says which accounts they have linked.
+
+    Args:
+        platform: of this one only; empty for those of the server.
+    """
 
     address = "people:link"
 
+    def __init__(self, platform: str = "") -> None:
+        super().__init__(f"{self.address}:{platform}" if platform else "")
+        self.platform = platform
+
     @staticmethod
     def words() -> str:
-        return _("Link with Kick")
+        return _("Link your account")
 
     async def give(
         self, services: Services, guild: discord.Guild, person: Person
     ) -> dict[str, Any]:
         """Raises Refusal if the member has asked too often."""
-        return await _invitation(services, guild, _attempt(services, person, by_dm=False))
+        return await self._invitation(services, guild, person, by_dm=False)
 
     async def give_by_dm(self, services: Services, guild: discord.Guild, person: Person) -> bool:
-        attempt = _attempt(services, person, by_dm=True)
-        if await sent_by_dm(person, **await _invitation(services, guild, attempt)):
+        given = await self._invitation(services, guild, person, by_dm=True)
+        if await sent_by_dm(person, embed=given["embed"], view=given["view"]):
             return True
-        await services.run_as_bot(guild.id, actions.drop_attempt, attempt.link_id)
+        await services.run_as_bot(guild.id, actions.drop_attempts, given["link_ids"])
         return False
 
     async def give_privately(
         self, services: Services, guild: discord.Guild, person: Person
     ) -> dict[str, Any]:
-        link = await services.run_as_bot(guild.id, people.find_link, person.id)
-        if link is not None:
-            return {"embed": messages.already_linked(guild.name, link)}
+        offered = await self._list_offered(services, guild)
+        links = await services.run_as_bot(guild.id, people.list_links, person.id)
+        theirs = {link.platform for link in links}
+        if theirs.issuperset(platform.key for platform in offered):
+            shown = [one for one in links if one.platform in {p.key for p in offered}]
+            return {"embed": messages.already_linked(guild.name, shown)}
         return await super().give_privately(services, guild, person)
 
+    async def _list_offered(self, services: Services, guild: discord.Guild) -> list[Platform]:
+        if not self.platform:
+            return await services.run_as_bot(guild.id, list_offered, services.settings)
+        return [PLATFORMS[self.platform]]
 
-def _attempt(services: Services, member: Person, *, by_dm: bool) -> LinkAttempt:
+    async def _invitation(
+        self, services: Services, guild: discord.Guild, person: Person, *, by_dm: bool
+    ) -> dict[str, Any]:
+        """The member's own links, as an embed with a button for each platform; or which accounts
+        are linked already. `link_ids` are those of the attempts."""
+        offered = await self._list_offered(services, guild)
+        attempts = [_attempt(services, person, one, by_dm=by_dm) for one in offered]
+        links = await services.run_as_bot(guild.id, actions.open_attempts, attempts)
+        linked = {link.platform for link in links}
+        opened = [one for one in attempts if one.platform not in linked]
+        if not opened:
+            embed = messages.already_linked(guild.name, links)
+            return {"embed": embed, "view": discord.utils.MISSING, "link_ids": []}
+        view = discord.ui.View(timeout=None)
+        for one in opened:
+            url = await asyncio.to_thread(actions.make_link, services, one)
+            label = _("Link {platform}").format(platform=PLATFORMS[one.platform].name)
+            view.add_item(discord.ui.Button(label=label, url=url))
+        embed = messages.invitation(
+            guild.name,
+            [PLATFORMS[one.platform] for one in opened],
+            links,
+            opened[0].asked_at + LINK_LASTS,
+        )
+        return {"embed": embed, "view": view, "link_ids": [one.link_id for one in opened]}
+
+
+def _attempt(services: Services, member: Person, platform: Platform, *, by_dm: bool) -> LinkAttempt:
     return LinkAttempt(
+        platform=platform.key,
         discord_id=MemberId(member.id),
         discord_name=member.display_name,
         discord_handle=str(member),
@@ -63,20 +109,6 @@ def _attempt(services: Services, member: Person, *, by_dm: bool) -> LinkAttempt:
         by_dm=by_dm,
         asked_at=services.clock(),
     )
-
-
-async def _invitation(
-    services: Services, guild: discord.Guild, attempt: LinkAttempt
-) -> dict[str, Any]:
-    """The member's own link, as an embed with a button; or which account is linked already."""
-    link = await services.run_as_bot(guild.id, actions.open_attempt, attempt)
-    if link is not None:
-        return {"embed": messages.already_linked(guild.name, link)}
-    url = await asyncio.to_thread(FLOW.make_link, services.settings, attempt, attempt.discord_id)
-    view = discord.ui.View(timeout=None)
-    view.add_item(discord.ui.Button(label=StartButton.words(), url=url))
-    embed = messages.invitation(guild.name, attempt.asked_at + LINK_LASTS)
-    return {"embed": embed, "view": view}
 
 
 def start_button() -> discord.ui.View:
@@ -90,8 +122,9 @@ class UnlinkButton(
 ):
     """Ends this link and no later one."""
 
-    def __init__(self, asker: int, member: int, viewer: int) -> None:
-        super().__init__(_("Unlink"), f"people:unlink:{asker}:{member}:{viewer}", asker)
+    def __init__(self, asker: int, member: int, viewer: int, label: str = "") -> None:
+        custom_id = f"people:unlink:{asker}:{member}:{viewer}"
+        super().__init__(label or _("Unlink"), custom_id, asker)
         self.discord_id, self.viewer_id = member, viewer
         self.is_own = member == asker
 
@@ -113,44 +146,69 @@ class UnlinkButton(
 
 
 def ask_unlink(
-    asker_id: int, link: Link | None, *, own: bool = True, is_public: bool = False
+    asker_id: int, links: Sequence[Link], *, own: bool = True, is_public: bool = False
 ) -> dict[str, Any]:
-    """The question with its buttons, as arguments of discord.py's `send`."""
-    if link is None:
+    """The question with a button for each account, as arguments of discord.py's `send`."""
+    if not links:
         return {"embed": messages.not_linked(own)}
-    yes = UnlinkButton(asker_id, link.discord_id, link.viewer_id)
-    return {
-        "embed": messages.ask_unlink(link, own=own, is_public=is_public),
-        "view": question_view(yes, asker_id, _("Keep it")),
-    }
+    several = _("Unlink {platform}") if len(links) > 1 else ""
+    first, *others = (
+        UnlinkButton(
+            asker_id,
+            link.discord_id,
+            link.viewer_id,
+            several.format(platform=PLATFORMS[link.platform].name),
+        )
+        for link in links
+    )
+    view = question_view(first, asker_id, _("Keep it"))
+    for other in others:
+        view.add_item(other)
+    return {"embed": messages.ask_unlink(links, own=own, is_public=is_public), "view": view}
+
+
+PlatformChoice = Literal["kick", "twitch"]
 
 
 class Linking(commands.Cog):
-    """Whose Kick account is whose."""
+    """Whose account is whose."""
 
     @commands.hybrid_command(name="link", extras=PRIVATE)
     @commands.guild_only()
-    async def link(self, ctx: Context) -> None:
-        """Link your Kick account, so that what you do in the stream counts here."""
-        await give(ctx, StartButton())
+    @app_commands.describe(platform="Whose account; those of this server's channels if empty")
+    async def link(self, ctx: Context, platform: PlatformChoice | None = None) -> None:
+        """Link your Kick or Twitch account, so that what you do in the stream counts here."""
+        if platform is not None and not PLATFORMS[platform].is_configured(
+            services_of(ctx).settings
+        ):
+            name = PLATFORMS[platform].name
+            raise Refusal(
+                _("{platform} accounts can't be linked here.").format(platform=name),
+                _("The bot is not connected with {platform}.").format(platform=name),
+            )
+        await give(ctx, StartButton(platform or ""))
 
     @commands.hybrid_command(name="unlink", extras=PRIVATE)
     @commands.guild_only()
     @commands.cooldown(5, 60, commands.BucketType.member)
     @app_commands.describe(
-        person="For admins: a mention, a Discord id or a name on Kick; yourself if empty"
+        platform="Whose account, if several are linked",
+        person="For admins: a mention, a Discord id or a name; yourself if empty",
     )
-    async def unlink(self, ctx: Context, *, person: str | None = None) -> None:
-        """Unlink your Kick account; what it has earned stays with it."""
+    async def unlink(
+        self, ctx: Context, platform: PlatformChoice | None = None, *, person: str | None = None
+    ) -> None:
+        """Unlink your Kick or Twitch account; what it has earned stays with it."""
         own = person is None or discord_id_in(person) == ctx.author.id
         if not own and not await may_manage(ctx, __name__):
             raise for_moderators("Manage Server", __name__)
-        link = await run_action(ctx, _find_link, None if own else person)
+        links = await run_action(ctx, _list_links, None if own else person, platform)
         is_public = ctx.interaction is None
-        await answer(ctx, **ask_unlink(ctx.author.id, link, own=own, is_public=is_public))
+        await answer(ctx, **ask_unlink(ctx.author.id, links, own=own, is_public=is_public))
 
 
-def _find_link(work: Work, person: str | None) -> Link | None:
-    if person is None:
-        return people.find_link(work, work.actor)
-    return actions.get_link(work, person)
+def _list_links(work: Work, person: str | None, platform: str | None) -> list[Link]:
+    theirs = people.list_links(work, work.actor)
+    if person is not None:
+        theirs = actions.get_links(work, person)
+    return [link for link in theirs if platform in (None, link.platform)]

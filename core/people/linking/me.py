@@ -1,6 +1,6 @@
-"""Linking and unlinking an account on one's own page."""
+"""Linking and unlinking accounts on one's own page."""
 
-from flask import Response, redirect
+from flask import Response, abort, redirect
 
 from core.kit.errors import Refusal
 from core.kit.guild_pages import GuildPages, Page
@@ -9,15 +9,20 @@ from core.kit.words import _
 from core.kit.work import Work
 from core.people import store
 from core.people.linking import actions
+from core.people.linking.platforms import list_offered
 from core.people.records import LinkAttempt
 
 ME = GuildPages("me_links", lambda: _("My accounts"), icon="link", for_members=True)
 
 
-@ME.post("link")
-def link(page: Page) -> Response:
+@ME.post("<platform>/link")
+def link(page: Page, platform: str) -> Response:
     """The same as `/link`: on to the page that the personal link from Discord opens."""
+    offered = page.run(list_offered, page.services.settings)
+    if platform not in [one.key for one in offered]:
+        abort(404)
     attempt = LinkAttempt(
+        platform=platform,
         discord_id=MemberId(page.person.discord_id),
         discord_name=page.member.name,
         discord_handle=page.person.name,
@@ -28,8 +33,7 @@ def link(page: Page) -> Response:
     linked = page.run(actions.open_attempt, attempt)
     if linked is not None:
         raise Refusal(_("You have linked {name} already.").format(name=linked.viewer_name))
-    settings = page.services.settings
-    return redirect(actions.FLOW.make_link(settings, attempt, attempt.discord_id), 303)  # type: ignore[return-value]
+    return redirect(actions.make_link(page.services, attempt), 303)  # type: ignore[return-value]
 
 
 @ME.post("<int:viewer_id>/unlink")

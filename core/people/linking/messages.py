@@ -1,6 +1,6 @@
 """Embeds of linking."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,73 +9,101 @@ import discord
 from core.kit.discord_ui import ago, card, safe
 from core.kit.words import _
 from core.outbox.discord_transport import Rendered
+from core.people.linking.platforms import PLATFORMS, Platform
 from core.people.records import Link
 
 
-def invitation(server: str, expires_at: datetime) -> discord.Embed:
-    """Above the button with the link."""
+def invitation(
+    server: str, platforms: Sequence[Platform], linked: Sequence[Link], expires_at: datetime
+) -> discord.Embed:
+    """Above the buttons with the links.
+
+    Args:
+        platforms: whose accounts can be linked now.
+        linked: accounts that the member has linked already.
+    """
+    names = _(" or ").join(one.name for one in platforms)
+    body = _(
+        "This tells **{server}** which {platforms} account is yours, so that what you do in the "
+        "stream counts for you here.\n"
+        "1. Press the button and check that it is you.\n"
+        "2. Say yes on {platforms}. The bot reads your name there, keeps nothing else, and can do "
+        "nothing in your name.\n"
+        "3. Come back. I'll message you here when it's done."
+    ).format(server=safe(server), platforms=names)
+    for link in linked:
+        body += "\n✅ " + _("Linked on {platform}: **{name}**").format(
+            platform=PLATFORMS[link.platform].name, name=safe(link.viewer_name)
+        )
+    if len(platforms) > 1:
+        body += "\n" + _("You can link both. They count as one person.")
+    once = _("The link is yours alone and works once. It ends {when}.")
+    title = _("Link your {platforms} account").format(platforms=names)
     return card(
-        "🔗 " + _("Link your Kick account"),
-        _(
-            "This tells **{server}** which Kick account is yours, so that what you do in the "
-            "stream counts for you here.\n"
-            "1. Press the button and check that it is you.\n"
-            "2. Say yes on Kick. The bot reads your name there, keeps nothing else, and can do "
-            "nothing in your name.\n"
-            "3. Come back. I'll message you here when it's done."
-        ).format(server=safe(server))
-        + "\n-# "
-        + _("The link is yours alone and works once. It ends {when}.").format(when=ago(expires_at)),
-        tone="kick",
+        f"🔗 {title}", f"{body}\n-# {once.format(when=ago(expires_at))}", tone=platforms[0].tone
     )
 
 
-def already_linked(server: str, link: Link) -> discord.Embed:
+def already_linked(server: str, links: Sequence[Link]) -> discord.Embed:
     """To the member alone."""
+    accounts = _(" and ").join(
+        _("{name} on {platform}").format(
+            name=safe(link.viewer_name), platform=PLATFORMS[link.platform].name
+        )
+        for link in links
+    )
     return card(
-        "🔗 " + _("You are linked with {name} on Kick").format(name=safe(link.viewer_name)),
+        "🔗 " + _("You are linked with {accounts}").format(accounts=accounts),
         _("Linked {when} in **{server}**. To link another account, run `/unlink` first.").format(
-            server=safe(server), when=ago(link.linked_at)
+            server=safe(server), when=ago(max(link.linked_at for link in links))
         ),
-        tone="kick",
+        tone=PLATFORMS[links[0].platform].tone,
     )
 
 
 def linked(payload: Mapping[str, Any]) -> Rendered:
-    """To the member. Payload: `account`, `server`."""
+    """To the member. Payload: `account`, `platform`, `server`."""
     body = _(
-        "From now on what **{account}** does on Kick counts for you in **{server}**, and so does "
-        "the watchtime it has already.\n-# `/unlink` ends it at any time."
-    ).format(account=safe(payload["account"]), server=safe(payload["server"]))
+        "From now on what **{account}** does on {platform} counts for you in **{server}**, and so "
+        "does the watchtime it has already.\n-# `/unlink` ends it at any time."
+    ).format(
+        account=safe(payload["account"]),
+        platform=PLATFORMS[payload["platform"]].name,
+        server=safe(payload["server"]),
+    )
     title = "✅ " + _("Linked with {name}").format(name=safe(payload["account"]))
     return Rendered(card(title, body, tone="success"))
 
 
 def interrupted(payload: Mapping[str, Any]) -> Rendered:
-    """To a member whose browser could not show the result. Payload: `server`."""
+    """To a member whose browser could not show the result. Payload: `platform`, `server`."""
     title = "⏳ " + _("Linking was interrupted")
-    body = _("Your Kick account was not linked. Run `/link` in **{server}** once more.").format(
-        server=safe(payload["server"])
-    )
+    body = _(
+        "Your {platform} account was not linked. Run `/link` in **{server}** once more."
+    ).format(platform=PLATFORMS[payload["platform"]].name, server=safe(payload["server"]))
     return Rendered(card(title, body, tone="warning"))
 
 
-def ask_unlink(link: Link, *, own: bool, is_public: bool) -> discord.Embed:
-    """A public question does not name the account."""
-    title = _("Unlink the Kick account?")
-    if not is_public:
-        title = _("Unlink {name}?").format(name=safe(link.viewer_name))
-    body = _("Watchtime and tickets stay with the Kick account: linking again brings them back.")
-    whose = "" if own else _("It is linked with {member}.").format(member=f"<@{link.discord_id}>")
+def ask_unlink(links: Sequence[Link], *, own: bool, is_public: bool) -> discord.Embed:
+    """A public question does not name the accounts."""
+    names = _(" or ").join(
+        f"{safe(link.viewer_name)} ({PLATFORMS[link.platform].name})" for link in links
+    )
+    if len(links) == 1:
+        names = safe(links[0].viewer_name)
+    title = _("Unlink the account?") if is_public else _("Unlink {name}?").format(name=names)
+    body = _("Watchtime and tickets stay with the account: linking again brings them back.")
+    member = f"<@{links[0].discord_id}>"
+    whose = "" if own else _("It is linked with {member}.").format(member=member)
     return card("❓ " + title, f"{whose}\n{body}".strip(), tone="warning")
 
 
 def unlinked(own: bool) -> discord.Embed:
-    body = _("What was earned stays with the Kick account.")
+    body = _("What was earned stays with the account.")
     if own:
         body += " " + _("`/link` brings it back.")
     return card("🔓 " + _("Unlinked"), body, tone="success")
 
 
 def not_linked(own: bool) -> discord.Embed:
-    return card("🔓 " + _("No Kick account is linked"), _("`/link` links one.") if own else "")
+    return card("🔓 " + _("No account is linked"), _("`/link` links one.") if own else "")

@@ -5,26 +5,29 @@ import math
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from core.guilds.actions import name_of
-from core.kick.accounts import oauth
 from core.kit.oauth_pages import OAuthPages
+from core.kit.oauth_tokens import check_answer
 from core.kit.services import Services
 from core.kit.signed_links import PersonalLink
 from core.kit.web import word
 from core.kit.words import _
 from core.kit.work import Work
 from core.people.linking import actions
-from core.people.linking.actions import FLOW, LINK_LASTS, Conflict, LinkedAlready
+from core.people.linking.actions import FLOWS, LINK_LASTS, Conflict, LinkedAlready
+from core.people.linking.platforms import PLATFORMS
 from core.people.records import LinkAttempt
 
 
 def pages(services: Services) -> Blueprint:
-    """The pages of a link, and the view for viewers who come back from Kick."""
+    """The pages of a link of each platform, and the views for viewers who come back."""
     blueprint = Blueprint("people_linking", __name__, template_folder="templates")
-    views = _Views(services, FLOW)
-    views.add_to(blueprint)
-    not_me = f"{FLOW.links.path}/<token>/not-me"
-    blueprint.post(not_me, endpoint="decline")(views.answer(views.decline))
-    views.share_return(blueprint)
+    for platform, flow in FLOWS.items():
+        part, views = Blueprint(platform, __name__), _Views(services, flow)
+        views.add_to(part)
+        not_me = f"{flow.links.path}/<token>/not-me"
+        part.post(not_me, endpoint="decline")(views.answer(views.decline))
+        views.share_return(part)
+        blueprint.register_blueprint(part)
     return blueprint
 
 
@@ -35,6 +38,7 @@ class _Views(OAuthPages[LinkAttempt]):
         return render_template(
             "people/link.html",
             attempt=attempt,
+            platform=PLATFORMS[attempt.platform],
             server=name_of(work),
             not_me=url_for(".decline", **(request.view_args or {})),
             minutes=max(1, math.ceil(left.total_seconds() / 60)),
@@ -43,7 +47,7 @@ class _Views(OAuthPages[LinkAttempt]):
 
     def decline(self, token: str) -> Response:
         """Somebody else's link."""
-        actions.decline(self.services, self.read(token))
+        actions.decline(self.services, self.flow, self.read(token))
         return word(
             200,
             _("Nothing was linked."),
@@ -52,15 +56,22 @@ class _Views(OAuthPages[LinkAttempt]):
         )
 
     def finish(self, attempt: LinkAttempt, error: str, code: str) -> Response:
-        oauth.check_answer(error)
+        check_answer(error)
         link = actions.arrive(self.services, attempt, code)
         with self.services.work_in(attempt.guild_id) as work:
             server = name_of(work)
-        page = render_template("people/linked.html", link=link, attempt=attempt, server=server)
-        return make_response(page)
+        return make_response(
+            render_template(
+                "people/linked.html",
+                link=link,
+                attempt=attempt,
+                platform=PLATFORMS[attempt.platform],
+                server=server,
+            )
+        )
 
     def note_expired(self, link: PersonalLink) -> None:
-        actions.note_expired(self.services, link)
+        actions.note_expired(self.services, self.flow, link)
 
     def note_failure(self, attempt: LinkAttempt, error: Exception) -> None:
         actions.note_failure(self.services, attempt, error)
@@ -70,10 +81,6 @@ class _Views(OAuthPages[LinkAttempt]):
             case Conflict():
                 return word(409, error.what, error.remedy, mark="🚫")
             case LinkedAlready():
-                return word(
-                    409,
-                    _("This Discord account is linked already."),
-                    _("Run /link in Discord to see with which Kick account, /unlink to end it."),
-                    mark="🔗",
-                )
+                hint = _("Run /link in Discord to see with which account, /unlink to end it.")
+                return word(409, _("This Discord account is linked already."), hint, mark="🔗")
         return None

@@ -26,14 +26,14 @@ PanelNews = Literal["posted", "withdrawn", "gone"]
 Reason = Literal[
     "expired",  # the link from Discord was opened too late
     "not_me",  # whoever opened the link said that the Discord account is not theirs
-    "other_browser",  # came back from Kick in another browser
-    "late",  # came back from Kick too late
-    "denied",  # declined on Kick
-    "not_accepted",  # Kick rejected the sign-in
-    "kick_away",  # Kick did not answer
-    "bot_refused",  # Kick rejected the bot's app
-    "account_taken",  # conflict: the Kick account is another member's
-    "other_account",  # conflict: the member has linked another Kick account
+    "other_browser",  # came back in another browser
+    "late",  # came back too late
+    "denied",  # declined there
+    "not_accepted",  # the platform rejected the sign-in
+    "no_answer",  # the platform did not answer
+    "bot_refused",  # the platform rejected the bot's app
+    "account_taken",  # conflict: the account is another member's
+    "other_account",  # conflict: the member has linked another account of this platform
     "interrupted",  # the bot was stopped in the middle
 ]
 """Why linking failed."""
@@ -55,19 +55,25 @@ class LinkLogSettings(GuildSettings, feature="people"):
 
 
 def log_link(
-    work: Work, kind: Kind, discord_id: int, kick_name: str = "", reason: Reason | None = None
+    work: Work,
+    kind: Kind,
+    discord_id: int,
+    platform: str,
+    name: str = "",
+    reason: Reason | None = None,
 ) -> None:
     """The actor has linked or unlinked a member, or failed to.
 
     Args:
-        kick_name: empty while the account is not known.
+        name: empty while the account is not known.
     """
     work.add(
         LinkLogEntry(
             at=work.now,
             kind=kind,
             discord_id=MemberId(discord_id),
-            kick_name=kick_name,
+            platform=platform,
+            name=name,
             reason=reason,
             actor=MemberId(work.actor),
         )
@@ -77,17 +83,18 @@ def log_link(
         .where(LinkAttempt.discord_id == work.actor)
         .order_by(LinkAttempt.asked_at.desc())
     )
-    name, picture = work.execute(asked.limit(1)).first() or ("", "")
+    actor_name, picture = work.execute(asked.limit(1)).first() or ("", "")
     payload = {
         "kind": kind,
         "discord_id": discord_id,
-        "actor_name": name,
+        "actor_name": actor_name,
         "actor_picture": picture,
-        "kick_name": kick_name,
+        "platform": platform,
+        "name": name,
         "reason": reason,
         "actor": work.actor,
     }
-    _post(work, LINK_KIND, f"{kind}:{discord_id}:{kick_name}:{reason}", payload)
+    _post(work, LINK_KIND, f"{kind}:{discord_id}:{platform}:{name}:{reason}", payload)
     _log.info(
         "A link changed, or could not be made",
         kind=kind,
@@ -122,7 +129,7 @@ def read_log(
 
     Args:
         kind: only this one; empty for all.
-        text: a Discord id, or the beginning of a name on Kick.
+        text: a Discord id, or the beginning of a name.
     """
     criteria: list[ColumnElement[bool]] = []
     if kind:
@@ -131,7 +138,7 @@ def read_log(
         criteria.append(LinkLogEntry.discord_id == int(text[:19]))
     elif text:
         name = text.removeprefix("@")
-        criteria.append(LinkLogEntry.kick_name.istartswith(name, autoescape=True))
+        criteria.append(LinkLogEntry.name.istartswith(name, autoescape=True))
     if since is not None:
         criteria.append(LinkLogEntry.at >= since)
     if until is not None:
@@ -146,7 +153,7 @@ def read_log(
 def log_forgotten(work: Work, subject: Subject) -> None:
     """Somebody asked to be forgotten. The log does not say who."""
     name = subject.pseudonym
-    payload = {"kind": "forgotten", "discord_id": 0, "kick_name": name, "reason": None, "actor": 0}
+    payload = {"kind": "forgotten", "discord_id": 0, "name": name, "reason": None, "actor": 0}
     _post(work, LINK_KIND, f"forgotten:{name}", payload)
 
 

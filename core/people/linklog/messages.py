@@ -15,8 +15,8 @@ _CONFLICTS = ("account_taken", "other_account")
 
 
 def link_entry(payload: Mapping[str, Any]) -> Rendered:
-    """Payload: `kind`, `discord_id`, `kick_name`, `reason`, `at`, and `actor` with `actor_name` and
-    `actor_picture`, which are empty where they are not known."""
+    """Payload: `kind`, `discord_id`, `platform`, `name`, `reason`, `at`, and `actor` with
+    `actor_name` and `actor_picture`, which are empty where they are not known."""
     if payload["kind"] == "forgotten":
         return _forgotten(payload)
     member, actor = payload["discord_id"], payload["actor"]
@@ -26,7 +26,10 @@ def link_entry(payload: Mapping[str, Any]) -> Rendered:
         picture = payload["actor_picture"] or None
         embed.set_author(name=shortened(payload["actor_name"], 256), icon_url=picture)
     embed.add_field(name=_("Member"), value=f"<@{member}>")
-    embed.add_field(name=_("On Kick"), value=safe(payload["kick_name"]) or _("not known"))
+    embed.add_field(
+        name=_("On {platform}").format(platform=payload["platform"].capitalize()),
+        value=safe(payload["name"]) or _("not known"),
+    )
     if payload["reason"]:
         embed.add_field(name=_("Reason"), value=reason_words(payload["reason"]), inline=False)
     if actor != member:
@@ -36,7 +39,7 @@ def link_entry(payload: Mapping[str, Any]) -> Rendered:
 
 def _forgotten(payload: Mapping[str, Any]) -> Rendered:
     body = _("They are unlinked, and called {pseudonym} from now on.").format(
-        pseudonym=safe(payload["kick_name"])
+        pseudonym=safe(payload["name"])
     )
     embed = card("🧹 " + _("A member asked to be forgotten"), body)
     return _stamped(embed, payload, _("At their own wish"))
@@ -62,14 +65,14 @@ def reason_words(reason: str) -> str:
     words = {
         "expired": _("The link was opened too late."),
         "not_me": _("Whoever opened the link said that this Discord account is not theirs."),
-        "other_browser": _("They came back from Kick in another browser than they left with."),
-        "late": _("They came back from Kick too late."),
-        "denied": _("They declined on Kick."),
-        "not_accepted": _("Kick did not accept the sign-in."),
-        "kick_away": _("Kick did not answer."),
-        "bot_refused": _("Kick does not take the bot's app. Look at `/health`."),
-        "account_taken": _("The Kick account is linked with another member of this server."),
-        "other_account": _("The member has linked another Kick account in this server."),
+        "other_browser": _("They came back in another browser than they left with."),
+        "late": _("They came back too late."),
+        "denied": _("They declined."),
+        "not_accepted": _("The platform did not accept the sign-in."),
+        "no_answer": _("The platform did not answer."),
+        "bot_refused": _("The platform does not take the bot's app. Look at `/health`."),
+        "account_taken": _("The account is linked with another member of this server."),
+        "other_account": _("The member has linked another account of this platform."),
         "interrupted": _("The bot was stopped in the middle of it. They can try again."),
     }
     return words.get(reason, safe(reason))

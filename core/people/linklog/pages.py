@@ -63,7 +63,7 @@ def history(page: Page, discord_id: int | None, _viewer_id: int) -> list[Activit
     found = page.run(actions.read_log, MOST_ACTIVITIES, 1, text=str(discord_id))
     url = page.url_of(PAGES, log) + f"?text={discord_id}"
     return [
-        Activity(one.at, f"{one.kick_name or _('Kick')}: {_what(one)}", PAGES.icon, url)
+        Activity(one.at, f"{one.name or one.platform.capitalize()}: {_what(one)}", PAGES.icon, url)
         for one in found.entries
     ]
 
@@ -73,7 +73,15 @@ def download(page: Page) -> Response:
     """The same entries as a file."""
     found = _read(page, MOST_IN_A_FILE, 1)
     rows = [
-        (local_time(one.at, page.time_zone), str(one.discord_id), one.kick_name, _what(one))
+        (
+            local_time(one.at, page.time_zone),
+            str(one.discord_id),
+            one.platform,
+            one.name,
+            _what(one),
+        )
         for one in found.entries
     ]
-    return csv_response("link-log", (_("Time"), _("Discord id"), _("On Kick"), _("What")), rows)
+    return csv_response(
+        "link-log", (_("Time"), _("Discord id"), _("Platform"), _("Name"), _("What")), rows
+    )

@@ -29,7 +29,8 @@ class LinkLogEntry(GuildRecord, kw_only=True):
     at: Mapped[datetime]
     kind: Mapped[Kind] = mapped_column(Text)
     discord_id: Mapped[MemberId] = mapped_column(info=holds("number", deletes_row=True))
-    kick_name: Mapped[str] = mapped_column(
+    platform: Mapped[str] = mapped_column(comment="of the account")
+    name: Mapped[str] = mapped_column(
         info=holds("name", of=ANYONE), comment="empty while the account was not known"
     )
     reason: Mapped[str | None] = mapped_column(comment="why linking failed")

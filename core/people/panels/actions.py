@@ -9,11 +9,13 @@ from core.guilds.actions import audit
 from core.kit.database import notify_after_commit
 from core.kit.health_item import HealthItem
 from core.kit.records import ChannelId, MemberId, MessageId, table_of
+from core.kit.settings import Settings
 from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Lock, Work
 from core.outbox import actions as outbox
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt
+from core.people.linking.platforms import list_offered
 from core.people.linklog.actions import PanelNews, log_panel
 from core.people.panels.records import Panel, State
 from core.people.panels.rules import DEFAULT_EMOJI
@@ -41,13 +43,20 @@ def find_panel(work: Work, message_id: int) -> Panel | None:
 
 
 def request_panel(
-    work: Work, channel_id: int, channel_name: str, *, server: str, privacy_url: str, key: str
+    work: Work,
+    channel_id: int,
+    channel_name: str,
+    *,
+    server: str,
+    settings: Settings,
+    key: str,
 ) -> None:
     """Have the bot post a panel. A request with the same key is posted once."""
     payload = {
         "channel_name": channel_name.lstrip("#"),
         "server": server,
-        "privacy_url": privacy_url,
+        "privacy_url": f"{settings.public_url}/privacy",
+        "platforms": [one.key for one in list_offered(work, settings)],
         "actor": work.actor,
     }
     outbox.post_to_channel(work, channel_id, POST_KIND, f"{POST_KIND}:{key}", payload)

@@ -1,6 +1,6 @@
 """`/setup_link_panel`, `/link_panels`, and the buttons of panels."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import discord
@@ -25,6 +25,7 @@ from core.kit.words import _, speak
 from core.outbox.discord_transport import Rendered
 from core.people import store as people
 from core.people.linking.discord import StartButton, ask_unlink
+from core.people.linking.platforms import list_offered
 from core.people.panels import actions, messages
 from core.people.panels.reactions import (
     UNKNOWN_EMOJI,
@@ -41,15 +42,16 @@ MISSING = (50001, 50013)
 """Discord's codes."""
 
 
-class PanelButton(PersistentButton, template=r"people:panel:(?P<act>link|unlink)"):
-    """Link sends whoever presses it a link of their own, Unlink asks first. Nobody else sees the
-    replies."""
+class PanelButton(PersistentButton, template=r"people:panel:(?P<act>link|twitch|unlink)"):
+    """Link sends whoever presses it a link of their own, to Kick or to Twitch, Unlink asks first.
+    Nobody else sees the replies."""
 
     shows_result = True
 
     def __init__(self, act: str) -> None:
         label, style = {
             "link": (_("Link Kick"), discord.ButtonStyle.primary),
+            "twitch": (_("Link Twitch"), discord.ButtonStyle.primary),
             "unlink": (_("Unlink"), discord.ButtonStyle.secondary),
         }[act]
         custom_id = f"people:panel:{act}"
@@ -60,26 +62,29 @@ class PanelButton(PersistentButton, template=r"people:panel:(?P<act>link|unlink)
         services, guild, member = services_of(interaction), interaction.guild, interaction.user
         if guild is None:
             raise Refusal(_("This works in a server only."))
-        if self.act == "link":
-            given = await StartButton().give_privately(services, guild, member)
+        if self.act == "unlink":
+            links = await services.run_as_bot(guild.id, people.list_links, member.id)
+            given = ask_unlink(member.id, links)
         else:
-            link = await services.run_as_bot(guild.id, people.find_link, member.id)
-            given = ask_unlink(member.id, link)
+            platform = "kick" if self.act == "link" else self.act
+            given = await StartButton(platform).give_privately(services, guild, member)
         await interaction.followup.send(**given, ephemeral=True)
 
 
-def panel_buttons() -> discord.ui.View:
+def panel_buttons(platforms: Sequence[str]) -> discord.ui.View:
     """The buttons below a panel. Needs a running event loop."""
     view = discord.ui.View(timeout=None)
-    view.add_item(PanelButton("link"))
+    for platform in platforms:
+        view.add_item(PanelButton("link" if platform == "kick" else platform))
     view.add_item(PanelButton("unlink"))
     return view
 
 
 def render_panel(payload: Mapping[str, Any]) -> Rendered:
     """A panel that was requested on the dashboard, see `actions.request_panel`."""
-    embed = messages.panel(payload["server"], DEFAULT_EMOJI, payload["privacy_url"])
-    return Rendered(embed, panel_buttons)
+    platforms = payload.get("platforms", ["kick"])
+    embed = messages.panel(payload["server"], DEFAULT_EMOJI, payload["privacy_url"], platforms)
+    return Rendered(embed, lambda: panel_buttons(platforms))
 
 
 class LinkPanels(commands.Cog):
@@ -93,7 +98,7 @@ class LinkPanels(commands.Cog):
     @app_commands.default_permissions(manage_guild=True)
     @app_commands.describe(emoji="For the reaction: any emoji, also one of this server's own")
     async def setup_link_panel(self, ctx: Context, *, emoji: str = DEFAULT_EMOJI) -> None:
-        """Post and pin a panel in this channel with which members link their Kick account."""
+        """Post and pin a panel in this channel with which members link their accounts."""
         channel = _text_channel(ctx)
         written = await _emoji(channel.guild, emoji)
         require_permissions(channel, channel.guild.me, NEEDED)
@@ -121,9 +126,12 @@ class LinkPanels(commands.Cog):
             Refusal: Discord rejected it; nothing stays posted.
         """
         language = await self._services.run_as_bot(channel.guild.id, language_of)
-        privacy_url = f"{self._services.settings.public_url}/privacy"
+        settings = self._services.settings
+        offered = await self._services.run_as_bot(channel.guild.id, list_offered, settings)
+        platforms, url = [one.key for one in offered], f"{settings.public_url}/privacy"
         with speak(language):
-            embed, view = messages.panel(channel.guild.name, emoji, privacy_url), panel_buttons()
+            embed = messages.panel(channel.guild.name, emoji, url, platforms)
+            view = panel_buttons(platforms)
         message = await channel.send(embed=embed, view=view, allowed_mentions=SILENT)
         try:
             await message.add_reaction(reaction_of(emoji))

@@ -6,27 +6,33 @@ import discord
 
 from core.kit.discord_ui import ago, card, lines, safe
 from core.kit.words import _
+from core.people.linking.platforms import PLATFORMS
 from core.people.panels.records import Panel
 
 
-def panel(server: str, emoji: str, privacy_url: str) -> discord.Embed:
+def panel(server: str, emoji: str, privacy_url: str, platforms: Sequence[str]) -> discord.Embed:
     """What everybody sees."""
+    names = [PLATFORMS[one].name for one in platforms]
+    buttons = _(" or ").join(f"**Link {name}**" for name in names)
     steps = _(
-        "**1.** Press **Link Kick** below, or react with {emoji}.\n"
+        "**1.** Press {buttons} below, or react with {emoji}.\n"
         "**2.** Open the link that I send you. It is yours alone and works for one hour.\n"
-        "**3.** Check that it is you, and say yes on Kick.\n"
+        "**3.** Check that it is you, and say yes on {platforms}.\n"
         "\n"
-        "From then on what you watch and win on Kick counts for you here in **{server}**."
-    ).format(emoji=emoji, server=safe(server))
-    embed = card("🔗 " + _("Link your Kick account"), steps, tone="kick")
+        "From then on what you watch and win on {platforms} counts for you here in **{server}**."
+    ).format(buttons=buttons, emoji=emoji, platforms=_(" or ").join(names), server=safe(server))
+    if len(names) > 1:
+        steps += "\n" + _("Link both, and they count as one person.")
+    title = _("Link your {platforms} account").format(platforms=_(" or ").join(names))
+    embed = card(f"🔗 {title}", steps, tone=PLATFORMS[platforms[0]].tone)
     embed.add_field(
         name=_("What is stored"),
         value=_(
-            "Your Discord and Kick ids and names, and when you linked. No password, and no access "
-            "to your Kick account.\n"
+            "Your ids and names on Discord and {platforms}, and when you linked. No password, and "
+            "no access to your {platforms} account.\n"
             "**Unlink** ends it, `/mydata` shows everything, `/forgetme` deletes it. "
             "[How your data is treated]({url})"
-        ).format(url=privacy_url),
+        ).format(url=privacy_url, platforms=_(" or ").join(names)),
         inline=False,
     )
     return embed
@@ -78,6 +84,6 @@ def withdrawn(channel_id: int, found: bool) -> discord.Embed:
 def use_the_button(discord_id: int) -> str:
     """Shown for a moment to whoever reacted and does not accept direct messages."""
     return _(
-        "<@{who}> I can't message you: your direct messages are closed. Press **Link Kick** "
+        "<@{who}> I can't message you: your direct messages are closed. Press a button "
         "above instead; only you will see the answer."
     ).format(who=discord_id)

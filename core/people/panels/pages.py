@@ -7,6 +7,7 @@ from core.kit.guild_pages import MOST_ACTIVITIES, Activity, GuildPages, Page, Se
 from core.kit.words import _
 from core.kit.work import Work
 from core.people import store as people
+from core.people.linking.platforms import PLATFORMS
 from core.people.panels import actions
 
 PAGES = GuildPages("link_panels", lambda: _("Link panel"), icon="link", order=45)
@@ -38,7 +39,7 @@ def post(page: Page) -> Response:
         int(channel_id),
         names[channel_id],
         server=page.guild.name,
-        privacy_url=f"{page.services.settings.public_url}/privacy",
+        settings=page.services.settings,
         key=page.form_key,
     )
     return page.done(
@@ -56,11 +57,11 @@ def remove(page: Page, channel_id: int) -> Response:
 
 def activity(page: Page) -> list[Activity]:
     """For the overview: who linked an account."""
-    says = _("{viewer} linked their Kick account.")
+    says = _("{viewer} linked their {platform} account.")
     return [
         Activity(
             link.linked_at,
-            says.format(viewer=name),
+            says.format(viewer=name, platform=PLATFORMS[link.platform].name),
             PAGES.icon,
             url_for("dashboard.people.person", guild_id=page.guild.id, viewer_id=link.viewer_id),
         )
@@ -73,9 +74,9 @@ def setup(page: Page) -> list[SetupStep]:
     posted = [one for one in page.run(actions.list_panels) if one.state == "posted"]
     trouble = next((one.trouble for one in posted if one.trouble), "")
     if not posted:
-        text = _("With a panel, members link their Kick account by one click.")
+        text = _("With a panel, members link their account by one click.")
     else:
-        text = trouble or _("Members link their Kick account there.")
+        text = trouble or _("Members link their account there.")
     return [
         SetupStep(
             _("Post the link panel"),

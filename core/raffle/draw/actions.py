@@ -15,10 +15,11 @@ from core.guilds.actions import audit, load_settings
 from core.kit.errors import Refusal
 from core.kit.records import ChannelId, MemberId, ViewerId
 from core.kit.words import _
-from core.kit.work import Work
+from core.kit.work import Lock, Work
 from core.people import actions as people
 from core.people import store as linked
 from core.people.exclusions import actions as exclusions
+from core.people.linking.actions import are_links_handled
 from core.raffle import store as raffles
 from core.raffle.actions import Config, message_key, plan_of, plan_payload, post_news
 from core.raffle.draw import posts, store
@@ -118,8 +119,14 @@ def freeze(work: Work, config: Config, number: int, *, with_beacon: bool = True)
     """Freeze the list of a raffle that has ended, choose a future round of the beacon, and announce
     the list's hash and the round. Raises Refusal if it is not over, was frozen before, or there is
     no channel to announce it in."""
+    work.lock(Lock.LINKS)
     period = _require_ended(work, raffles.lock_period(work, number), number)
     channel_id = _get_channel(work)
+    if not are_links_handled(work.tx, work.guild_id):
+        raise Refusal(
+            _("Somebody has just linked or unlinked an account, and their tickets change."),
+            _("Try again in some seconds."),
+        )
     earning.credit(work, period)
     accounts, tickets, left_out = store.get_holders(work, number)
     frozen_at = work.now.replace(microsecond=0)
@@ -145,7 +152,7 @@ def freeze(work: Work, config: Config, number: int, *, with_beacon: bool = True)
     work.add(draw)
     earlier = raffles.list_freezes(work, number)
     work.add(draw.announcement)
-    store.set_left_out(work, number, left_out)
+    store.set_listed(work, number, left_out)
     period.state, period.frozen_at = "frozen", frozen_at
     audit(work, "raffle.freeze", f"#{number}", after=draw.snapshot_hash)
     posts.announce_freeze(raffle, earlier)
@@ -153,7 +160,11 @@ def freeze(work: Work, config: Config, number: int, *, with_beacon: bool = True)
 
 
 def freeze_due(work: Work, config: Config, number: int) -> Draw | None:
-    """The same automatically; None if somebody froze it first or changed its end."""
+    """The same automatically; None if somebody froze it first or changed its end, or a link has
+    just changed."""
+    work.lock(Lock.LINKS)
+    if not are_links_handled(work.tx, work.guild_id):
+        return None
     period = raffles.lock_period(work, number)
     is_due = period is not None and period.state == "open" and period.ends_at <= work.now
     return freeze(work, config, number) if is_due else None
@@ -317,6 +328,5 @@ def on_viewer_banned(work: Work, event: ViewerBanned) -> None:
 def set_discord_ban(work: Work, discord_id: int, banned: bool) -> None:
     """Somebody was banned from the Discord server, or unbanned."""
     change = exclusions.exclude_viewer if banned else exclusions.include_viewer
-    link = linked.find_link(work, discord_id)
-    if link is not None:
+    for link in linked.list_links(work, discord_id):
         change(work, link.viewer_id, "raffle", "discord_ban")

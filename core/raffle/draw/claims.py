@@ -5,14 +5,17 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select, update
 
+from core.events import RaffleWon
 from core.guilds.actions import audit
 from core.guilds.records import Guild
+from core.inbox import actions as inbox
 from core.kit.errors import Refusal
 from core.kit.personal import Subject
 from core.kit.words import _
 from core.kit.work import Work
 from core.outbox.actions import find_receipt
 from core.people import actions as people
+from core.people.store import select_accounts_of
 from core.raffle import rules
 from core.raffle.actions import Config
 from core.raffle.draw import posts
@@ -49,6 +52,15 @@ def claim(work: Work, config: Config, number: int, k: int) -> Pick:
         )
     pick.state, pick.claimed_at = "claimed", work.now
     _update_post(raffle, pick, "raffle.claim")
+    if pick.viewer_id is not None:
+        won = RaffleWon(
+            key=f"{number}.{k}",
+            guild_id=work.guild_id,
+            at=work.now,
+            viewer_id=pick.viewer_id,
+            raffle=number,
+        )
+        inbox.publish(work.tx, won)
     return pick
 
 
@@ -111,7 +123,8 @@ def deliver(work: Work, config: Config, winner: str) -> Pick:
     """Record that an admin handed over a prize. Raises Refusal if there is nobody of this name, or
     they have no claimed prize."""
     viewer = people.find_person(work, winner)
-    claimed = select(Pick).where(Pick.viewer_id == viewer.viewer_id, Pick.state == "claimed")
+    theirs = Pick.viewer_id.in_(select_accounts_of(work.guild_id, viewer.viewer_id))
+    claimed = select(Pick).where(theirs, Pick.state == "claimed")
     found = work.scalar(claimed.order_by(Pick.period).limit(1))
     if found is None:
         raise Refusal(

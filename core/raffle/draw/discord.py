@@ -158,7 +158,7 @@ class Draws(commands.Cog):
         await answer(ctx, messages.proof(found), messages.proof_view(found))
 
     @server_command("raffledelivered", for_admins=True)
-    @app_commands.describe(winner="Who has the prize now: a mention, or the name on Kick")
+    @app_commands.describe(winner="Who has the prize now: a mention, or the name in chat")
     async def raffle_delivered(self, ctx: Context, *, winner: str) -> None:
         """Mark a prize as delivered to its winner."""
         pick = await run_action(ctx, claims.deliver, self._config, winner)
@@ -177,14 +177,14 @@ class Draws(commands.Cog):
         await exclusions.show_excluded(ctx, "raffle")
 
     @raffle_exclude.command(name="add", extras=PRIVATE)
-    @app_commands.describe(viewer="A mention, or the name on Kick", reason="For your own list")
+    @app_commands.describe(viewer="A mention, or the name in chat", reason="For your own list")
     async def add_exclusion(self, ctx: Context, viewer: str, *, reason: str = "") -> None:
         """Exclude somebody from winning; their tickets stay, but are left out of the draw."""
         found = await run_action(ctx, exclude_seen, viewer, "raffle", reason)
         await answer(ctx, excluded(found.name, "raffle"))
 
     @raffle_exclude.command(name="remove", extras=PRIVATE)
-    @app_commands.describe(viewer="A mention, or the name on Kick")
+    @app_commands.describe(viewer="A mention, or the name in chat")
     async def remove_exclusion(self, ctx: Context, *, viewer: str) -> None:
         """Let somebody win again, also after a ban."""
         await exclusions.include(ctx, viewer, "raffle")

@@ -219,7 +219,7 @@ def winner(payload: Mapping[str, Any]) -> discord.Embed:
 
 def won(payload: Mapping[str, Any]) -> discord.Embed:
     """The direct message to the winner."""
-    body = _("In **{server}**, as {name} on Kick. Claim your prize by {when}.").format(
+    body = _("In **{server}**, as {name}. Claim your prize by {when}.").format(
         server=safe(payload["server"]),
         name=safe(payload["name"], 60),
         when=_time(payload["expires_at"], "f", "R"),

@@ -64,16 +64,18 @@ def get_proof(work: Work, config: Config, number: int | None) -> Proof:
     Refusal if there is none."""
     link = people.find_link(work, work.actor)
     if link is None:
-        raise Refusal(_("You have not linked a Kick account."), _("Link it with `/link`."))
-    viewer = people.get_viewer(work.tx, work.guild_id, link.viewer_id)
-    account = f"{viewer.platform}:{viewer.platform_user_id}"
+        raise Refusal(_("You have not linked an account."), _("Link it with `/link`."))
+    viewers = people.list_accounts_of(work.tx, work.guild_id, link.viewer_id)
+    accounts = [f"{viewer.platform}:{viewer.platform_user_id}" for viewer in viewers]
     for period in store.list_frozen_periods(work, SEARCHED, number):
-        secret = secrets.secret_number(config.decrypt(period.sealed_salt), account)
-        pseudonym = secrets.pseudonym(secret, account)
-        tickets = store.find_tickets_of_line(work, period.number, pseudonym)
-        if tickets is not None:
-            page = config.page_of(period.public_id)
-            return Proof(period.number, pseudonym, tickets, secret, account, page)
+        salt = config.decrypt(period.sealed_salt)
+        for account in accounts:  # the list names one of them
+            secret = secrets.secret_number(salt, account)
+            pseudonym = secrets.pseudonym(secret, account)
+            tickets = store.find_tickets_of_line(work, period.number, pseudonym)
+            if tickets is not None:
+                page = config.page_of(period.public_id)
+                return Proof(period.number, pseudonym, tickets, secret, account, page)
     raise Refusal(
         _("{name} is in no frozen list.").format(name=link.viewer_name),
         _("Lists are frozen when a raffle has ended."),

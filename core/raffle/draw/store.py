@@ -20,33 +20,49 @@ from core.raffle.store import list_everywhere
 
 _EXCLUDED = excluded_from("raffle", at=":now")
 
-# Linked viewers who are not excluded can win. An account has at most one link.
+# Linked viewers who are not excluded can win. All accounts of a person are one line: as they are
+# linked now, or once the list is frozen as they were then.
 # The sums of the ledger, and not the balances: a cached number must not decide who wins.
 _LIST_HELD = text(f"""
+    WITH entry AS (
+        SELECT viewer_id, sum(amount)::bigint AS tickets
+          FROM raffle_entries AS e
+         WHERE e.guild_id = :guild_id AND period = :period
+         GROUP BY viewer_id
+    ), line AS (
+        SELECT viewer_id, sum(tickets)::bigint AS tickets
+          FROM (SELECT CASE
+                       WHEN (SELECT frozen_at IS NULL FROM raffle_periods AS p
+                              WHERE p.guild_id = :guild_id AND p.number = :period)
+                       THEN (SELECT v.person_id FROM people_viewers AS v
+                              WHERE v.guild_id = :guild_id AND v.viewer_id = e.viewer_id)
+                       ELSE COALESCE((SELECT b.listed_as FROM raffle_balances AS b
+                                       WHERE b.guild_id = :guild_id AND b.period = :period
+                                         AND b.viewer_id = e.viewer_id), e.viewer_id)
+                       END AS viewer_id, e.tickets
+                  FROM entry e) AS of_person
+         GROUP BY viewer_id
+    )
     SELECT array_agg(viewer_id) AS viewer_ids, array_agg(account) AS accounts,
            array_agg(tickets) AS tickets, erased, can_win
-      FROM (SELECT v.viewer_id, v.platform || ':' || v.platform_user_id AS account, e.tickets,
+      FROM (SELECT v.viewer_id, v.platform || ':' || v.platform_user_id AS account, line.tickets,
                    v.platform_user_id < 0 AS erased,
                    v.viewer_id IN (SELECT viewer_id FROM people_links
                                     WHERE people_links.guild_id = :guild_id)
                    AND v.viewer_id NOT IN {_EXCLUDED} AS can_win
               FROM people_viewers v
-              JOIN (SELECT viewer_id, sum(amount)::bigint AS tickets
-                      FROM raffle_entries AS e
-                     WHERE e.guild_id = :guild_id AND period = :period
-                     GROUP BY viewer_id) e
-             USING (viewer_id)
-             WHERE v.guild_id = :guild_id AND e.tickets > 0) held
+              JOIN line USING (viewer_id)
+             WHERE v.guild_id = :guild_id AND line.tickets > 0) held
      GROUP BY erased, can_win
 """)
 
 
 class Held(NamedTuple):
-    """Accounts and their tickets, in three columns of equal length. There may be 100,000 accounts,
+    """People and their tickets, in three columns of equal length. There may be 100,000 of them,
     and an object for each would keep the garbage collector busy.
 
     Attributes:
-        accounts: such as `kick:123`.
+        accounts: the one that represents the person, such as `kick:123`.
         erased: their owners asked to be forgotten, so `accounts` are placeholders.
         can_win: linked, and neither excluded nor banned.
     """
@@ -86,16 +102,25 @@ def _where(work: Work, period: int) -> dict[str, Any]:
 
 
 # Joined, because an UPDATE with `viewer_id IN (...)` is planned badly without statistics.
+_SET_LISTED = text("""
+    UPDATE raffle_balances AS b SET listed_as = v.represented_by
+      FROM people_viewers AS v
+     WHERE b.guild_id = :guild_id AND b.period = :period
+       AND v.guild_id = :guild_id AND v.viewer_id = b.viewer_id AND v.represented_by IS NOT NULL
+""")
 _SET_LEFT_OUT = text("""
     UPDATE raffle_balances AS b SET left_out = true
       FROM (SELECT unnest(CAST(:viewer_ids AS bigint[])) AS viewer_id) o
-     WHERE b.guild_id = :guild_id AND b.period = :period AND b.viewer_id = o.viewer_id
+     WHERE b.guild_id = :guild_id AND b.period = :period
+       AND COALESCE(b.listed_as, b.viewer_id) = o.viewer_id
 """)
 
 
-def set_left_out(work: Work, period: int, viewer_ids: Sequence[int]) -> None:
-    """Mark the holders of tickets who are not in the frozen list."""
-    work.tx.execute(_SET_LEFT_OUT, {**_where(work, period), "viewer_ids": list(viewer_ids)})
+def set_listed(work: Work, period: int, left_out: Sequence[int]) -> None:
+    """Store who is together in one line of the list that is being frozen, and mark the holders of
+    tickets who are not in it."""
+    work.tx.execute(_SET_LISTED, _where(work, period))
+    work.tx.execute(_SET_LEFT_OUT, {**_where(work, period), "viewer_ids": list(left_out)})
 
 
 # -- frozen lists -------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from core.people import store as people_store
 from core.people.records import Viewer
 from core.raffle.actions import log_change, message_key
 from core.raffle.ledger import earning, store
-from core.raffle.ledger.store import NewEntry, Own
+from core.raffle.ledger.store import Own
 from core.raffle.records import Entry, Period, Source
 from core.raffle.rules import RaffleSettings
 from core.raffle.store import find_open, find_shown, get_shown, list_in_state, lock_period
@@ -43,8 +43,8 @@ def change_tickets(work: Work, who: str, amount: int, reason: str, cause: str) -
         if after < 0:
             has = plural("{{name}} has {count} ticket.", "{{name}} has {count} tickets.", before)
             raise Refusal(has.format(name=viewer.name), _("No more than that can be taken."))
-        entry = NewEntry(viewer_id, amount, key, work.now)
-        store.post_entries(work, number, source, [entry], reason=reason, actor=work.actor)
+        new = store.entries_for(work, number, viewer_id, amount, key, work.now)
+        store.post_entries(work, number, source, new, reason=reason, actor=work.actor)
         action = "raffle.give" if amount > 0 else "raffle.remove"
         audit(work, action, f"viewer:{viewer_id}", before=before, after=after)
         details = {"name": viewer.name, "amount": amount, "tickets": after, "reason": reason}
@@ -131,7 +131,11 @@ def find_visible(work: Work, viewer_id: int | None, *, is_admin: bool) -> Viewer
     """This viewer, or the asker's own account; None if they are not linked. Raises Refusal if it is
     somebody else's account and the asker is no admin."""
     own = people.find_own(work)
-    if viewer_id is None or (own is not None and own.viewer_id == viewer_id):
+    if viewer_id is None:
+        return own
+    if own is not None and viewer_id in people_store.list_persons(
+        work.tx, work.guild_id, [own.viewer_id]
+    ):
         return own
     if not is_admin:
         raise Refusal(_("These are somebody else's tickets."), _("Use `/tickets` or `/why`."))

@@ -30,8 +30,8 @@ Amount = commands.Range[int, 1, actions.MOST]
 
 ENTRIES_A_PAGE = 12
 
-_WHO = "For moderators: a mention, a Discord id or a name on Kick; yourself if empty"
-_ANYBODY = "A mention, a Discord id or a name on Kick"
+_WHO = "For moderators: a mention, a Discord id or a name in chat; yourself if empty"
+_ANYBODY = "A mention, a Discord id or a name in chat"
 _REASON = "Shown in the log and to the viewer"
 
 # -- lists ----------------------------------------------------------------------------------------

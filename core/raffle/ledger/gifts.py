@@ -16,6 +16,7 @@ from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Work
 from core.outbox import actions as outbox
 from core.people import actions as people
+from core.people.store import list_persons
 from core.raffle.actions import log_change, post_news
 from core.raffle.ledger import store
 from core.raffle.ledger.store import NewEntry
@@ -93,7 +94,7 @@ _LIST_DROPS = text("""
       FROM raffle_gifts AS g
       LEFT JOIN people_viewers AS v ON v.guild_id = g.guild_id AND v.viewer_id = g.viewer_id
       LEFT JOIN people_links AS l ON l.guild_id = g.guild_id AND l.viewer_id = g.viewer_id
-     WHERE g.guild_id = :guild_id AND (g.drop = :drop OR g.viewer_id = :viewer_id)
+     WHERE g.guild_id = :guild_id AND (g.drop = :drop OR g.viewer_id = ANY(:viewer_ids))
      GROUP BY g.drop, g.viewer_id, v.name, l.discord_id
      ORDER BY min(g.at) DESC, g.drop LIMIT 10
 """)
@@ -102,10 +103,11 @@ _LIST_DROPS = text("""
 def list_drops(
     work: Work, *, viewer_id: int | None = None, drop: str | None = None
 ) -> Sequence[Row[Any]]:
-    """What somebody gave at one instant: a viewer's last ones, newest first; or the one with this
+    """What somebody gave at one instant: a person's last ones, newest first; or the one with this
     hash. `gifts` are how many subs, and `tickets` what they brought, without voided ones. An
     anonymous gift has no viewer and no name, and `credited_in` is empty until a raffle took it."""
-    values = {"guild_id": work.guild_id, "viewer_id": viewer_id, "drop": drop}
+    accounts = [] if viewer_id is None else list_persons(work.tx, work.guild_id, [viewer_id])
+    values = {"guild_id": work.guild_id, "viewer_ids": list(accounts), "drop": drop}
     return work.tx.execute(_LIST_DROPS, values).all()
 
 
@@ -237,6 +239,7 @@ def _take_back(work: Work, gifts: Sequence[Gift], *, actor: int | None) -> tuple
         amount = min(gift.tickets, balance)
         taken, missing = taken + amount, missing + gift.tickets - amount
         if amount > 0:
-            entry = NewEntry(gift.viewer_id, -amount, f"void:gift:{gift.key}", work.now)
-            store.post_entries(work, gift.credited_in, "gifted_sub", [entry], actor=actor)
+            key, number = f"void:gift:{gift.key}", gift.credited_in
+            new = store.entries_for(work, number, gift.viewer_id, -amount, key, work.now)
+            store.post_entries(work, number, "gifted_sub", new, actor=actor)
     return taken, missing

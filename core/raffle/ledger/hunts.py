@@ -40,8 +40,9 @@ def on_guess_win_revoked(work: Work, event: GuessWinRevoked) -> None:
         return
     amount = min(given.amount, store.get_balance(work, given.period, given.viewer_id))
     if amount:
-        entry = NewEntry(given.viewer_id, -amount, taken_back, event.at)
-        store.post_entries(work, given.period, "hunt", [entry])
+        whose, number = given.viewer_id, given.period
+        new = store.entries_for(work, number, whose, -amount, taken_back, event.at)
+        store.post_entries(work, number, "hunt", new)
 
 
 def _key(of: str) -> str:

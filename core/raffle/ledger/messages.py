@@ -33,6 +33,7 @@ def source_words(source: str) -> str:
         "gifted_sub": "🎁 " + _("Gifted subs"),
         "wager": "🎰 " + _("Wagers"),
         "hunt": "🔮 " + _("Best guess of a bonus hunt"),
+        "points": "🪙 " + _("Bought with points"),
         "bonus": "⭐ " + _("Given by an admin"),
         "correction": "✏️ " + _("Corrections"),
     }[source]
@@ -70,7 +71,7 @@ def not_linked() -> discord.Embed:
         "Everything you have earned in this raffle so far will count: gifted subs and the time you "
         "watched."
     )
-    return card("🎟️ " + _("Link your Kick account to see your tickets"), body)
+    return card("🎟️ " + _("Link your account to see your tickets"), body)
 
 
 def standing(current: Standing) -> discord.Embed:
@@ -335,7 +336,7 @@ def tickets_line(payload: Mapping[str, Any]) -> str:
     count, locked = tickets_words(payload["tickets"]), payload["locked"]
     if not payload["linked"] and not locked:
         if payload["tickets"] == 0:
-            words = _("@{viewer} Link your Kick account in Discord with /link to take part.")
+            words = _("@{viewer} Link your account in Discord with /link to take part.")
         else:
             words = _("@{viewer} {tickets} wait for you: link in Discord with /link.")
         return words.format(viewer=payload["viewer"], tickets=count)

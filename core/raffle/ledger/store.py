@@ -21,7 +21,7 @@ from core.kit.paginator import nearest_page
 from core.kit.work import ACROSS_GUILDS, Work
 from core.people.exclusions.store import excluded_from, select_excluded
 from core.people.records import Link, Viewer
-from core.people.store import fold
+from core.people.store import fold, list_persons
 from core.raffle.records import Balance, Entry, Source, SourceTotal, TicketRate
 from core.raffle.rules import Rate
 
@@ -109,8 +109,42 @@ _BALANCES = select(Balance.viewer_id, Balance.tickets).where(Balance.period == b
 
 
 def get_balance(work: Work, period: int, viewer_id: int) -> int:
-    """How many tickets somebody has."""
-    return get_balances(work, period, [viewer_id]).get(viewer_id, 0)
+    """How many tickets the person with this account has."""
+    accounts = list_persons(work.tx, work.guild_id, [viewer_id])
+    return sum(get_balances(work, period, accounts).values())
+
+
+def entries_for(
+    work: Work, period: int, viewer_id: int, amount: int, key: str, at: datetime
+) -> list[NewEntry]:
+    """How to give this account tickets or take them away: what it does not have is taken from the
+    other accounts of the same person. The first entry has the key. Hold the period's lock.
+
+    Args:
+        amount: may take as much as the person has.
+    """
+    if amount >= 0:
+        return [NewEntry(viewer_id, amount, key, at)] if amount else []
+    accounts = list_persons(work.tx, work.guild_id, [viewer_id])
+    balances = get_balances(work, period, accounts)
+    own_first = sorted(accounts, key=lambda one: (one != viewer_id, one))
+    taken = take(-amount, [(one, balances.get(one, 0)) for one in own_first])
+    return [
+        NewEntry(one, -part, key if number == 0 else f"{key}:{one}", at)
+        for number, (one, part) in enumerate(taken.items())
+    ]
+
+
+def take(amount: int, available: Sequence[tuple[int, int]]) -> dict[int, int]:
+    """Viewer id -> how many of their tickets to take, above zero, for so many in all; in this
+    order, as far as there are some."""
+    taken: dict[int, int] = {}
+    for viewer_id, most in available:
+        part = min(amount, most - taken.get(viewer_id, 0))
+        if part > 0:
+            taken[viewer_id] = taken.get(viewer_id, 0) + part
+            amount -= part
+    return taken
 
 
 def get_balances(work: Work, period: int, viewer_ids: Collection[int]) -> dict[int, int]:
@@ -161,7 +195,7 @@ def list_rates(work: Work, period: int, source: Source) -> list[Rate]:
 
 
 def list_watchers(work: Work, viewer_ids: Collection[int]) -> list[int]:
-    """Those of the viewers whose account is linked and who are not excluded from watchtime."""
+    """Those of these people whose account is linked and who are not excluded from watchtime."""
     found = select(Link.viewer_id).where(
         Link.guild_id == work.guild_id,
         Link.viewer_id.not_in(select_excluded(work.guild_id, "watchtime")),
@@ -186,26 +220,33 @@ def list_totals(
 # -- who has how many, and why --------------------------------------------------------------------
 
 # Viewers who are not linked, or are excluded, are not in the pool: they have no rank and no chance,
-# but keep their tickets. Once the list is frozen, the pool is exactly that list, whatever happens
-# to links and exclusions afterwards.
+# but keep their tickets. All accounts of a person are one, under the one that represents them.
+# Once the list is frozen, the pool is exactly that list, whatever happens to links and exclusions
+# afterwards.
 _EXCLUDED = excluded_from("raffle", at=":now")
 
 # Which half of the pool is read is decided once, before any row is.
 _POOL = f"""
-    WITH pool AS (
-        SELECT b.viewer_id, b.tickets
+    WITH shared AS (
+        SELECT v.viewer_id, v.represented_by FROM people_viewers AS v
+         WHERE v.guild_id = :guild_id AND v.represented_by IS NOT NULL
+    ), held AS (
+        SELECT COALESCE(b.listed_as, b.viewer_id) AS viewer_id, b.tickets
           FROM raffle_balances AS b
          WHERE (SELECT frozen_at IS NOT NULL FROM raffle_periods AS p
                  WHERE p.guild_id = :guild_id AND number = :period)
            AND b.guild_id = :guild_id AND b.period = :period AND b.tickets > 0 AND NOT b.left_out
          UNION ALL
-        SELECT b.viewer_id, b.tickets
+        SELECT COALESCE(shared.represented_by, b.viewer_id), b.tickets
           FROM raffle_balances AS b
+          LEFT JOIN shared USING (viewer_id)
           JOIN people_links l ON l.guild_id = b.guild_id AND l.viewer_id = b.viewer_id
          WHERE (SELECT frozen_at IS NULL FROM raffle_periods AS p
                  WHERE p.guild_id = :guild_id AND number = :period)
            AND b.guild_id = :guild_id AND b.period = :period AND b.tickets > 0
            AND b.viewer_id NOT IN {_EXCLUDED}
+    ), pool AS (
+        SELECT viewer_id, sum(tickets)::bigint AS tickets FROM held GROUP BY viewer_id
     )
 """
 
@@ -240,13 +281,15 @@ class Own(NamedTuple):
 _GET_OWN = text(
     _POOL
     + """
-    SELECT COALESCE((SELECT tickets FROM raffle_balances AS b
+    SELECT COALESCE((SELECT sum(tickets) FROM raffle_balances AS b
                       WHERE b.guild_id = :guild_id AND period = :period
-                        AND viewer_id = :viewer_id), 0) AS tickets,
+                        AND viewer_id = ANY(:viewer_ids)), 0)::bigint AS tickets,
            (SELECT 1 + (SELECT count(*) FROM pool WHERE pool.tickets > mine.tickets)
-              FROM pool mine WHERE mine.viewer_id = :viewer_id) AS rank,
+              FROM pool mine WHERE mine.viewer_id = ANY(:viewer_ids)
+             ORDER BY mine.tickets DESC LIMIT 1) AS rank,
            EXISTS (SELECT FROM people_links
-                    WHERE people_links.guild_id = :guild_id AND viewer_id = :viewer_id) AS linked,
+                    WHERE people_links.guild_id = :guild_id
+                      AND viewer_id = ANY(:viewer_ids)) AS linked,
            (SELECT count(*) FROM pool) AS viewers,
            COALESCE((SELECT sum(tickets) FROM pool), 0)::bigint AS all_tickets
 """
@@ -254,9 +297,10 @@ _GET_OWN = text(
 
 
 def get_own(work: Work, period: int, viewer_id: int) -> Own:
-    """A viewer's tickets, and how they compare."""
-    row = work.tx.execute(_GET_OWN, _given(work, period, viewer_id=viewer_id)).one()
-    theirs = (SourceTotal.viewer_id == viewer_id, SourceTotal.period == period)
+    """The tickets of the person with this account, and how they compare."""
+    accounts = list(list_persons(work.tx, work.guild_id, [viewer_id]))
+    row = work.tx.execute(_GET_OWN, _given(work, period, viewer_ids=accounts)).one()
+    theirs = (SourceTotal.viewer_id.in_(accounts), SourceTotal.period == period)
     sources = list_sources(work, *theirs)
     return Own(row.tickets, sources, row.rank, row.linked, Pool(row.viewers, row.all_tickets))
 
@@ -289,7 +333,7 @@ _LIST_PLACES = text(
 def list_places(
     work: Work, period: int, limit: int, skip: int, own_id: int | None
 ) -> tuple[list[Row[Any]], Row[Any] | None]:
-    """So many places after the first ones, and the viewer's own."""
+    """So many places after the first ones, and the own one of whom this account represents."""
     where = _given(work, period, limit=limit, skip=skip, own_id=own_id)
     rows = work.tx.execute(_LIST_PLACES, where).all()
     own = next((row for row in rows if row.viewer_id == own_id), None)
@@ -297,17 +341,22 @@ def list_places(
 
 
 def count_entries(work: Work, period: int, viewer_id: int) -> tuple[int, int]:
-    """How many entries somebody has in a raffle, and what they add up to."""
+    """How many entries a person has in a raffle, and what they add up to."""
     total = func.coalesce(func.sum(Entry.amount), 0).cast(BigInteger)
-    theirs = (Entry.period == period, Entry.viewer_id == viewer_id)
+    theirs = _entries_of(work, period, viewer_id)
     count, tickets = work.execute(select(func.count(), total).where(*theirs)).one()
     return count, tickets
 
 
 def list_entries(work: Work, period: int, viewer_id: int, limit: int, skip: int) -> Sequence[Entry]:
-    """Somebody's entries, newest first."""
-    theirs = select(Entry).where(Entry.period == period, Entry.viewer_id == viewer_id)
+    """A person's entries, newest first."""
+    theirs = select(Entry).where(*_entries_of(work, period, viewer_id))
     return work.scalars(theirs.order_by(Entry.id.desc()).limit(limit).offset(skip)).all()
+
+
+def _entries_of(work: Work, period: int, viewer_id: int) -> tuple[ColumnElement[bool], ...]:
+    accounts = list(list_persons(work.tx, work.guild_id, [viewer_id]))
+    return Entry.period == period, Entry.viewer_id.in_(accounts)
 
 
 LEDGER = 10_000
@@ -349,24 +398,33 @@ def list_ledger(
 
 
 _LIST_TAKEN = text("""
-    SELECT p.number, p.ends_at, sum(b.tickets)::bigint AS tickets, count(*) AS viewers,
+    SELECT p.number, p.ends_at, sum(b.tickets)::bigint AS tickets,
+           count(DISTINCT CASE WHEN p.frozen_at IS NULL THEN v.person_id
+                               ELSE COALESCE(b.listed_as, b.viewer_id) END) AS viewers,
            (SELECT count(*) FROM raffle_picks AS k
              WHERE k.guild_id = p.guild_id AND k.period = p.number
                AND k.state IN ('drawn', 'claimed', 'delivered')
-               AND (CAST(:viewer_id AS bigint) IS NULL OR k.viewer_id = :viewer_id)) AS won
+               AND (:of_all OR k.viewer_id = ANY(:viewer_ids))) AS won
       FROM raffle_periods AS p
       JOIN raffle_balances AS b ON b.guild_id = p.guild_id AND b.period = p.number
+      JOIN people_viewers AS v ON v.guild_id = b.guild_id AND v.viewer_id = b.viewer_id
      WHERE p.guild_id = :guild_id AND b.tickets > 0
-       AND (CAST(:viewer_id AS bigint) IS NULL OR b.viewer_id = :viewer_id)
+       AND (:of_all OR b.viewer_id = ANY(:viewer_ids))
      GROUP BY p.guild_id, p.number, p.ends_at
      ORDER BY p.number DESC LIMIT 12
 """)
 
 
 def list_taken(work: Work, viewer_id: int | None) -> Sequence[Row[Any]]:
-    """The last raffles in which there were tickets, newest first; with a viewer, theirs.
+    """The last raffles in which there were tickets, newest first; with a viewer, those of their
+    person.
 
     `viewers` is how many had some, `won` how many prizes were won.
     """
-    whose = {"guild_id": work.guild_id, "viewer_id": viewer_id}
+    accounts = [] if viewer_id is None else list_persons(work.tx, work.guild_id, [viewer_id])
+    whose = {
+        "guild_id": work.guild_id,
+        "viewer_ids": list(accounts),
+        "of_all": viewer_id is None,
+    }
     return work.tx.execute(_LIST_TAKEN, whose).all()

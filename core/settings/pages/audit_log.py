@@ -22,7 +22,7 @@ from core.kit.guild_pages import (
 from core.kit.paginator import nearest_page
 from core.kit.words import _
 from core.settings import actions
-from core.settings.messages import Style, feature_title, sentence
+from core.settings.messages import Style, by_no_member, feature_title, sentence
 from core.settings.rules import Declared, parse_id
 
 PER_PAGE = 25
@@ -57,7 +57,7 @@ class Reader:
         shown = [
             Line(
                 one,
-                members.get(one.actor, str(one.actor)) if one.actor else _("the bot"),
+                members.get(one.actor, str(one.actor)) if one.actor else by_no_member(one),
                 sentence(one, found.viewers, self.known, self.lines, style),
             )
             for one in found.entries
@@ -106,7 +106,10 @@ def audit_pages(reader: Reader, undo: Mapping[str, Undo]) -> GuildPages:
             number=number,
             count=count,
             undoable=page.run(actions.undoable, allowed, found.entries),
-            actors=[(one, names.get(one, one) if one else _("the bot")) for one in actors],
+            actors=[
+                (one, names.get(one, one) if one else _("the bot or the streamer"))
+                for one in actors
+            ],
             features=[(one, feature_title(one)) for one in features],
             asked=request.args,
         )

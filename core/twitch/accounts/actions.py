@@ -8,6 +8,7 @@ from core.guilds.channels import tell_admins
 from core.guilds.store import Channel
 from core.kit.errors import Refusal
 from core.kit.oauth_tokens import end_grant, find_unchanged
+from core.kit.records import THE_BOT
 from core.kit.words import _
 from core.kit.work import Work
 from core.outbox import actions as outbox
@@ -66,9 +67,15 @@ def connect_account(work: Work, account: TwitchAccount) -> None:
             _("{name} is the channel's own account.").format(name=account.name),
             _("Sign in to Twitch as the bot's account and open the link again."),
         )
+    if work.streamer is not None:
+        # The admin who is told stays the same: no member of the server is known to be the streamer.
+        known = find_account(work, account.role)
+        account.connected_by = known.connected_by if known is not None else THE_BOT
     work.merge(account)
-    guilds.set_contact(work.tx, work.guild_id, account.connected_by)
     audit(work, "twitch.connect", account.name, after=account.role)
+    if work.streamer is not None:
+        return
+    guilds.set_contact(work.tx, work.guild_id, account.connected_by)
     outbox.post_to_user(
         work,
         account.connected_by,

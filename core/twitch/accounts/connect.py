@@ -7,6 +7,7 @@ import structlog
 
 from core.guilds.actions import name_of
 from core.kit.crypto import SealBroken, vault_of
+from core.kit.errors import Refusal
 from core.kit.oauth_flow import OAuthFlow
 from core.kit.oauth_tokens import GrantEnded
 from core.kit.records import PlatformUserId
@@ -18,7 +19,7 @@ from core.kit.work import Work
 from core.twitch.accounts import actions, oauth
 from core.twitch.accounts.records import Role, TwitchAccount, TwitchConnectAttempt
 from core.twitch.accounts.rules import LINK_LASTS, SCOPES, STATE_LASTS, missing_words
-from core.twitch.client import client_of
+from core.twitch.client import User, client_of
 from core.twitch.wire import TwitchRejected
 
 _log = structlog.get_logger(__name__)
@@ -84,7 +85,9 @@ def arrive(services: Services, attempt: TwitchConnectAttempt, code: str) -> Conn
     is_kept = False
     try:
         who = client.account_of(tokens.access)
-        with services.work_in(attempt.guild_id, attempt.asked_by) as work:
+        _require_streamer(attempt, who)
+        asked_by, streamer = attempt.asked_by, attempt.streamer_id
+        with services.work_in(attempt.guild_id, asked_by, streamer=streamer) as work:
             server = name_of(work)
             actions.connect_account(
                 work,
@@ -115,16 +118,29 @@ def arrive(services: Services, attempt: TwitchConnectAttempt, code: str) -> Conn
     return Connected(server, who.name, attempt.role, missing)
 
 
+def _require_streamer(attempt: TwitchConnectAttempt, who: User) -> None:
+    """A streamer who signed in with Twitch cannot exchange the channel. Raises Refusal."""
+    theirs = attempt.streamer_id
+    if theirs is not None and attempt.role == "streamer" and who.user_id != theirs:
+        raise Refusal(
+            _("You signed in to Twitch as {name}, who is not the channel.").format(name=who.name),
+            _("Sign in to Twitch as the channel's account and link it again."),
+        )
+
+
 def disconnect(
     services: Services, guild_id: int, role: Role, actor: int
 ) -> tuple[TwitchAccount, bool] | None:
     """Forget an account and revoke its token; whether Twitch took that. None if there is none."""
     with services.work_in(guild_id, actor) as work:
         account = actions.disconnect_account(work, role)
-    if account is None:
-        return None
+    return None if account is None else (account, revoke_token(services, account))
+
+
+def revoke_token(services: Services, account: TwitchAccount) -> bool:
+    """Revoke the token of an account that was disconnected; False if Twitch did not take that."""
     try:
         token = vault_of(services.settings).open(account.access_token)
     except SealBroken:
-        return account, False
-    return account, oauth.revoke(client_of(services.settings), token)
+        return False
+    return oauth.revoke(client_of(services.settings), token)

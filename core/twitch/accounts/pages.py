@@ -10,7 +10,7 @@ from core.kit.web import word
 from core.kit.work import Work
 from core.twitch.accounts import actions, connect, oauth
 from core.twitch.accounts.records import TwitchConnectAttempt
-from core.twitch.accounts.rules import SCOPES, scope_words
+from core.twitch.accounts.rules import SCOPES, scope_reason, scope_words
 
 
 def pages(services: Services) -> Blueprint:
@@ -37,7 +37,7 @@ class _Views(OAuthPages[TwitchConnectAttempt]):
             channel=actions.find_channel(work),
             role=attempt.role,
             asked_by=attempt.asked_by_name,
-            scopes=[scope_words(scope) for scope in SCOPES[attempt.role]],
+            scopes=[(scope_words(one), scope_reason(one)) for one in SCOPES[attempt.role]],
             **given,
         )
 

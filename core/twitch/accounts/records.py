@@ -41,6 +41,11 @@ class TwitchConnectAttempt(OAuthAttempt, kw_only=True):
     role: Mapped[Role] = mapped_column(Text)
     asked_by: Mapped[MemberId] = mapped_column(info=holds("number", deletes_row=True))
     asked_by_name: Mapped[str] = mapped_column(info=holds("name"))
+    streamer_id: Mapped[PlatformUserId | None] = mapped_column(
+        default=None,
+        info=holds("number", deletes_row=True),
+        comment="Twitch user id of the streamer who asked, signed in with Twitch",
+    )
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "link_id", name="twitch_connect_attempts_link"),

@@ -21,6 +21,9 @@ SCOPES: dict[Role, tuple[str, ...]] = {
         "channel:read:subscriptions",
         "bits:read",
         "channel:moderate",
+        "channel:manage:vips",
+        "channel:manage:redemptions",
+        "moderation:read",
     ),
     "bot": (READ_CHAT, WRITE_CHAT, ACT_AS_BOT),
 }
@@ -43,8 +46,28 @@ def scope_words(scope: str) -> str:
         "channel:read:subscriptions": _("Seeing subscriptions and gifts"),
         "bits:read": _("Seeing cheers"),
         "channel:moderate": _("Seeing bans"),
+        "channel:manage:vips": _("Managing VIPs"),
+        "channel:manage:redemptions": _("Managing channel-point rewards"),
+        "moderation:read": _("Seeing moderators"),
     }
     return words.get(scope, scope)
+
+
+def scope_reason(scope: str) -> str:
+    """What a scope is needed for."""
+    words = {
+        READ_CHAT: _("for watchtime, slot requests and commands from chat"),
+        WRITE_CHAT: _("to answer in chat"),
+        ACT_AS_BOT: _("to read chat by webhook"),
+        LET_BOT_IN: _("so that a bot account may read and write there"),
+        "channel:read:subscriptions": _("so that subscriptions and gifts earn something"),
+        "bits:read": _("so that cheers earn points"),
+        "channel:moderate": _("so that a ban on Twitch ends raffle tickets"),
+        "channel:manage:vips": _("to make viewers VIP and to end it"),
+        "channel:manage:redemptions": _("so that channel points can buy VIP"),
+        "moderation:read": _("to notice VIPs who become moderators"),
+    }
+    return words.get(scope, "")
 
 
 def without_scope(scope: str) -> str:
@@ -57,6 +80,9 @@ def without_scope(scope: str) -> str:
         "channel:read:subscriptions": _("subscriptions and gifts on Twitch earn nothing"),
         "bits:read": _("cheers are not noticed"),
         "channel:moderate": _("a ban on Twitch does not end raffle tickets"),
+        "channel:manage:vips": _("nobody can be made VIP"),
+        "channel:manage:redemptions": _("channel points cannot buy VIP"),
+        "moderation:read": _("a VIP who becomes a moderator is noticed late"),
     }
     return words.get(scope, _("nothing stops working today"))
 

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
 
+from core.guilds.records import Guild, GuildChannel
 from core.kit.database import cached
 from core.kit.work import ACROSS_GUILDS, read_records
 from core.twitch.accounts.records import Role, TwitchAccount
+from core.twitch.bodies import PLATFORM
 
 
 def find_account(tx: Connection, guild_id: int, role: Role = "streamer") -> TwitchAccount | None:
@@ -21,6 +23,27 @@ def list_accounts(tx: Connection) -> Sequence[TwitchAccount]:
     """Every connected account, by server; the streamer's after the bot's."""
     every = select(TwitchAccount).order_by(TwitchAccount.guild_id, TwitchAccount.role)
     return read_records(tx, every.execution_options(**ACROSS_GUILDS))
+
+
+def list_guilds_of(tx: Connection, twitch_user_id: int) -> list[int]:
+    """The servers whose channel this account owns and once connected, also while Twitch has ended
+    the connection: its owner can then connect it again."""
+    theirs = (
+        select(GuildChannel.guild_id)
+        .join(Guild, (Guild.guild_id == GuildChannel.guild_id) & Guild.left_at.is_(None))
+        .join(
+            TwitchAccount,
+            (TwitchAccount.guild_id == GuildChannel.guild_id)
+            & (TwitchAccount.twitch_user_id == GuildChannel.channel_id),
+        )
+        .where(
+            GuildChannel.platform == PLATFORM,
+            GuildChannel.channel_id == twitch_user_id,
+            TwitchAccount.role == "streamer",
+        )
+        .order_by(GuildChannel.guild_id)
+    )
+    return list(tx.scalars(theirs, execution_options=ACROSS_GUILDS))
 
 
 def list_bot_ids(tx: Connection) -> frozenset[int]:

@@ -30,11 +30,25 @@ export function twitchPane(app) {
       GIFTS.map((count) => button(String(count), `gift-${count}`, () => give("gift", { count },
         `Twitch reported ${count} gifted subscription${count === 1 ? "" : "s"}.`)))),
     button("Raid", "raid", () => give("raid", { viewers: 25 }, "Twitch reported a raid.")));
+  const rewards = h("span", { class: "together", role: "group",
+    "aria-label": "Channel points on Twitch" });
+  byId("twitch-support").append(rewards);
+
+  function drawRewards(stream) {
+    const open = (stream.rewards ?? []).filter((one) => one.is_enabled && !one.is_paused);
+    reconcile(rewards, open, {
+      key: (one) => one.id,
+      signature: (one) => `${one.title} ${one.cost}`,
+      render: (one) => button(`${one.title} · ${one.cost}`, "redeem",
+        () => give("redeem", { title: one.title }, "Twitch reported a redemption.")),
+    });
+  }
 
   function render(next) {
     view = next;
     if (!view.twitchStream) return;
     drawStream(view.twitchStream, app);
+    drawRewards(view.twitchStream);
     keepAtEnd(chat, () => drawChat(chat, view, (line) => box.replyTo(line.message_id,
       `@${line.sender}: ${line.text}`)));
     box.setPlaceholder(`Chat on Twitch as ${view.twitchName}`);

@@ -29,6 +29,7 @@ from core.kit.services import Services
 from core.kit.web import edge
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox
+from sandbox.twitch.driver import TwitchDriver
 from tests.conftest import GUILD
 from tests.kick.rig import NORA, follow, settings
 
@@ -54,7 +55,7 @@ class Browser:
     """A browser with cookies of its own, and what our pages said in it."""
 
     client: FlaskClient
-    kick: KickDriver
+    kick: "KickDriver | TwitchDriver"
 
     def open(self, url: str) -> TestResponse:
         """Follow an address at our server."""
@@ -67,7 +68,7 @@ class Browser:
     def onward(self, link: str) -> str:
         """Look at the link's page; where its button leads."""
         page = self.open(link)
-        found = re.search(r'href="([^"]+)"[^>]*>[^<]*continue on Kick', page.text, re.IGNORECASE)
+        found = re.search(r'href="([^"]+)"[^>]*>[^<]*continue on', page.text, re.IGNORECASE)
         assert found, page.text
         return html.unescape(found[1])
 

@@ -21,11 +21,12 @@ from core.kit.services import Services
 from core.kit.web import edge
 from core.people import store as people
 from core.people.linking import actions
-from core.people.linking.actions import FLOW
 from core.people.linking.pages import pages
 from core.people.records import Link, LinkAttempt
+from core.twitch.accounts.pages import pages as twitch_pages
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox
+from sandbox.twitch.driver import TwitchDriver
 from tests.acting import act
 from tests.conftest import GUILD
 from tests.kick.accounts.rig import Browser, Shifted
@@ -36,8 +37,11 @@ AVATAR = "https://cdn.discordapp.com/avatars/3/0.png"
 NAMES = {MIA: "MadCats", SAM: "Sam"}
 
 
-def new_attempt(discord_id: int, at: datetime, *, by_dm: bool = True) -> LinkAttempt:
+def new_attempt(
+    discord_id: int, at: datetime, *, by_dm: bool = True, platform: str = "kick"
+) -> LinkAttempt:
     return LinkAttempt(
+        platform=platform,
         discord_id=MemberId(discord_id),
         discord_name=NAMES[discord_id],
         discord_handle=NAMES[discord_id].lower(),
@@ -76,15 +80,22 @@ class Desk:
     kick: KickDriver
     app: Flask = field(repr=False)
 
-    def browser(self) -> Visitor:
-        return Visitor(self.app.test_client(), self.kick)
+    def browser(self, at: "TwitchDriver | None" = None) -> Visitor:
+        return Visitor(self.app.test_client(), at or self.kick)
 
-    def ask(self, discord_id: int = MIA, guild_id: int = GUILD, *, by_dm: bool = True) -> str:
+    def ask(
+        self,
+        discord_id: int = MIA,
+        guild_id: int = GUILD,
+        *,
+        by_dm: bool = True,
+        platform: str = "kick",
+    ) -> str:
         """What `/link` hands out."""
-        attempt = new_attempt(discord_id, self.clock(), by_dm=by_dm)
+        attempt = new_attempt(discord_id, self.clock(), by_dm=by_dm, platform=platform)
         with self.services.work_in(guild_id, discord_id) as work:
             actions.open_attempt(work, attempt)
-        return FLOW.make_link(self.services.settings, attempt, discord_id)
+        return actions.make_link(self.services, attempt)
 
     def link(self, discord_id: int = MIA, person: str = "mia", guild_id: int = GUILD) -> Link:
         """A member links an account."""
@@ -94,9 +105,11 @@ class Desk:
         assert found is not None
         return found
 
-    def find(self, discord_id: int = MIA, guild_id: int = GUILD) -> Link | None:
+    def find(
+        self, discord_id: int = MIA, guild_id: int = GUILD, platform: str | None = None
+    ) -> Link | None:
         with self.services.database.begin() as tx:
-            return act(tx, guild_id, people.find_link, discord_id)
+            return act(tx, guild_id, people.find_link, discord_id, platform)
 
     def rows(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
         with self.services.database.begin() as tx:
@@ -143,5 +156,6 @@ def _app(services: Services) -> Flask:
     app = Flask("linking", static_folder=None)
     edge(app)
     app.register_blueprint(kick_pages(services))
+    app.register_blueprint(twitch_pages(services))
     app.register_blueprint(pages(services))
     return app

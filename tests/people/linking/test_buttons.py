@@ -66,7 +66,7 @@ def shown(interaction: AsyncMock) -> str:
 
 async def test_question_has_two_persistent_buttons(clean: Database, guild_id: int) -> None:
     found = link(clean, guild_id)
-    view = ask_unlink(NORA, found, own=False)["view"]
+    view = ask_unlink(NORA, [found], own=False)["view"]
     assert view.is_persistent()
     labels = [item.item.label for item in view.children if isinstance(item, discord.ui.DynamicItem)]
     assert labels == ["Unlink", "Keep it"]
@@ -76,14 +76,14 @@ async def test_question_has_two_persistent_buttons(clean: Database, guild_id: in
 
 
 @pytest.mark.parametrize(
-    ("is_linked", "reply"), [(True, "Unlink"), (False, "No Kick account is linked")]
+    ("is_linked", "reply"), [(True, "Unlink"), (False, "No account is linked")]
 )
 async def test_unlink_button_of_a_panel_asks_first(
     clean: Database, guild_id: int, is_linked: bool, reply: str
 ) -> None:
     if is_linked:
         link(clean, guild_id)
-    buttons: list[Any] = panel_buttons().children
+    buttons: list[Any] = panel_buttons(["kick"]).children
     assert [button.custom_id for button in buttons] == ["people:panel:link", "people:panel:unlink"]
     interaction = press(clean, guild_id, MIA)
     interaction.guild.id = guild_id
@@ -139,7 +139,7 @@ async def test_second_click_shows_no_account_linked(clean: Database, guild_id: i
         interaction = press(clean, guild_id, MIA)
         await UnlinkButton(MIA, MIA, found.viewer_id).callback(interaction)
         said.append(shown(interaction))
-    assert said == ["🔓 Unlinked", "🔓 No Kick account is linked"]
+    assert said == ["🔓 Unlinked", "🔓 No account is linked"]
     assert not is_linked(clean, guild_id)
 
 

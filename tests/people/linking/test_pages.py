@@ -13,7 +13,7 @@ from core.kick.accounts.rules import challenge_of
 from core.kit.crypto import vault_of
 from core.kit.signed_links import PersonalLink
 from core.people.linking import actions
-from core.people.linking.actions import FLOW
+from core.people.linking.actions import FLOWS
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.accounts.rig import callback, query, words
 from tests.people.linking.rig import AVATAR, MIA, SAM, Desk
@@ -66,7 +66,10 @@ def test_account_is_linked_and_member_notified(desk: Desk) -> None:
     assert user_id == 4_100_003
     assert desk.told() == [("AccountLinked", MIA)]
     assert desk.direct_messages("people.linked") == [
-        ({"user_id": MIA, "if_possible": True}, {"account": "MadCats", "server": "Nora's Corner"})
+        (
+            {"user_id": MIA, "if_possible": True},
+            {"account": "MadCats", "platform": "kick", "server": "Nora's Corner"},
+        )
     ]
     assert desk.outcomes() == ["linked"]
 
@@ -187,7 +190,9 @@ def _other_payload(desk: Desk) -> TestResponse:
 def _streamers_link(desk: Desk) -> TestResponse:
     """A link of another kind, signed with the same key."""
     other = connecting.FLOW.links.make(desk.services.settings, PersonalLink("x", GUILD, MIA))
-    return desk.browser().open(f"http://localhost:8080{FLOW.links.path}/" + other.rsplit("/", 1)[1])
+    return desk.browser().open(
+        f"http://localhost:8080{FLOWS['kick'].links.path}/" + other.rsplit("/", 1)[1]
+    )
 
 
 def _link_without_a_signature(desk: Desk) -> TestResponse:
@@ -195,7 +200,7 @@ def _link_without_a_signature(desk: Desk) -> TestResponse:
 
 
 def _nonsense_link(desk: Desk) -> TestResponse:
-    return desk.browser().open(f"{FLOW.links.path}/%00%ff")
+    return desk.browser().open(f"{FLOWS['kick'].links.path}/%00%ff")
 
 
 def _forgotten_link(desk: Desk) -> TestResponse:
@@ -236,7 +241,7 @@ def _replayed(desk: Desk) -> TestResponse:
 
 
 def _unknown_state(desk: Desk) -> TestResponse:
-    return desk.browser().open(callback(code="x", state="people.invented"))
+    return desk.browser().open(callback(code="x", state="people.kick.invented"))
 
 
 def _no_code(desk: Desk) -> TestResponse:
@@ -323,9 +328,9 @@ OUTCOMES: list[tuple[Outcome, int, str, str | None]] = [
     (_late, 410, "more than 10 minutes", "late"),
     (_key_changed, 410, "more than 10 minutes", "late"),
     (_invented_code, 400, "did not accept this sign-in", "not_accepted"),
-    (_kick_down_at_the_code, 503, "Kick is not answering", "kick_away"),
-    (_kick_down_at_the_name, 503, "Kick is not answering", "kick_away"),
-    (_blocked_by_the_edge, 503, "Kick is not answering", "kick_away"),
+    (_kick_down_at_the_code, 503, "Kick is not answering", "no_answer"),
+    (_kick_down_at_the_name, 503, "Kick is not answering", "no_answer"),
+    (_blocked_by_the_edge, 503, "Kick is not answering", "no_answer"),
     (_token_not_taken, 400, "did not accept this sign-in", "not_accepted"),
     (_wrong_app, 502, "KICK_CLIENT_ID and KICK_CLIENT_SECRET", "bot_refused"),
     (_too_often, 429, "Wait a minute", None),

@@ -18,7 +18,7 @@ from core.kick.wire import KickRejected
 from core.kit.oauth_flow import LinkForgotten, LinkUsed, StateUnknown, StateUsed
 from core.kit.oauth_tokens import GrantEnded, Tokens
 from core.people.linking import actions
-from core.people.linking.actions import FLOW
+from core.people.linking.actions import FLOWS
 from core.privacy import actions as privacy
 from tests.conftest import GUILD
 from tests.kick.accounts.rig import query
@@ -40,14 +40,14 @@ def test_state_is_used_up_even_after_a_failure(desk: Desk) -> None:
 
 def test_of_many_simultaneous_departures_one_can_return(desk: Desk) -> None:
     token = urlsplit(desk.ask()).path.rsplit("/", 1)[1]
-    link = FLOW.links.read(desk.services.settings, token, desk.clock())
+    link = FLOWS["kick"].links.read(desk.services.settings, token, desk.clock())
 
     def depart(_number: int) -> str:
-        return FLOW.depart(desk.services, link)[1]
+        return FLOWS["kick"].depart(desk.services, link)[1]
 
     def take(state: str) -> bool:
         try:
-            return bool(FLOW.take(desk.services, state))
+            return bool(FLOWS["kick"].take(desk.services, state))
         except StateUnknown:
             return False
 
@@ -56,27 +56,27 @@ def test_of_many_simultaneous_departures_one_can_return(desk: Desk) -> None:
         assert len(set(states)) == 8
         assert sum(pool.map(take, states)) == 1
     with pytest.raises(LinkUsed):
-        FLOW.depart(desk.services, link)
+        FLOWS["kick"].depart(desk.services, link)
 
 
 @pytest.mark.parametrize("round_", range(5))
 def test_simultaneous_return_and_departure_use_the_link_once(desk: Desk, round_: int) -> None:
     """Whichever comes first: never do both departures count."""
     token = urlsplit(desk.ask()).path.rsplit("/", 1)[1]
-    link = FLOW.links.read(desk.services.settings, token, desk.clock())
-    first, barrier = FLOW.depart(desk.services, link)[1], Barrier(2)
+    link = FLOWS["kick"].links.read(desk.services.settings, token, desk.clock())
+    first, barrier = FLOWS["kick"].depart(desk.services, link)[1], Barrier(2)
 
     def come_back(state: str) -> bool:
         barrier.wait()
         try:
-            return bool(FLOW.take(desk.services, state))
+            return bool(FLOWS["kick"].take(desk.services, state))
         except StateUnknown:
             return False
 
     def follow_again() -> str | None:
         barrier.wait()
         try:
-            return FLOW.depart(desk.services, link)[1]
+            return FLOWS["kick"].depart(desk.services, link)[1]
         except LinkUsed:
             return None
 
@@ -85,7 +85,7 @@ def test_simultaneous_return_and_departure_use_the_link_once(desk: Desk, round_:
         assert came.result() is (followed.result() is None)
     second = followed.result()
     if second is not None:
-        FLOW.take(desk.services, second)  # it still works
+        FLOWS["kick"].take(desk.services, second)  # it still works
 
 
 def test_state_is_taken_once_by_simultaneous_callbacks(desk: Desk) -> None:
@@ -93,7 +93,7 @@ def test_state_is_taken_once_by_simultaneous_callbacks(desk: Desk) -> None:
 
     def take(_number: int) -> bool:
         try:
-            return bool(FLOW.take(desk.services, state))
+            return bool(FLOWS["kick"].take(desk.services, state))
         except StateUsed:
             return False
 
@@ -140,7 +140,7 @@ def test_tokens_are_revoked_at_kick(
 def test_interrupted_attempt_is_reported_by_dm(desk: Desk) -> None:
     """The product was stopped after the state had been used up."""
     browser = desk.browser()
-    FLOW.take(desk.services, query(browser.depart(desk.ask()))["state"])
+    FLOWS["kick"].take(desk.services, query(browser.depart(desk.ask()))["state"])
     actions.give_up(desk.services)
     assert desk.outcomes() == [None]
     desk.clock.forward(minutes=6)
@@ -148,14 +148,14 @@ def test_interrupted_attempt_is_reported_by_dm(desk: Desk) -> None:
     actions.give_up(desk.services)
     assert desk.outcomes() == ["interrupted"]
     assert desk.direct_messages("people.interrupted") == [
-        ({"user_id": MIA, "if_possible": True}, {"server": "Nora's Corner"})
+        ({"user_id": MIA, "if_possible": True}, {"platform": "kick", "server": "Nora's Corner"})
     ]
 
 
 def test_member_forgotten_during_the_callback_is_not_linked(desk: Desk) -> None:
     browser = desk.browser()
     back = query(browser.return_from(browser.depart(desk.ask()), "mia"))
-    taken = FLOW.take(desk.services, back["state"])
+    taken = FLOWS["kick"].take(desk.services, back["state"])
     with desk.services.database.begin() as tx:
         privacy.forget(tx, KEPT, privacy.who_asks(tx, GUILD, MIA, [], desk.clock()), VAULT)
     with pytest.raises(LinkForgotten):
@@ -169,7 +169,7 @@ def test_simultaneous_forget_and_link_ends_unlinked(desk: Desk, round_: int) -> 
     """Whichever comes first, and the two never wait for each other in a circle."""
     browser, barrier = desk.browser(), Barrier(2)
     back = query(browser.return_from(browser.depart(desk.ask()), "mia"))
-    taken = FLOW.take(desk.services, back["state"])
+    taken = FLOWS["kick"].take(desk.services, back["state"])
 
     def finish() -> None:
         person = Person(user_id=4_100_003, name=f"madcats{round_}")
@@ -193,10 +193,10 @@ def test_simultaneous_forget_and_link_ends_unlinked(desk: Desk, round_: int) -> 
 def test_old_attempts_are_deleted(desk: Desk) -> None:
     desk.ask()
     desk.clock.forward(hours=23)
-    FLOW.forget_old(desk.services)
+    FLOWS["kick"].forget_old(desk.services)
     assert len(desk.outcomes()) == 1
     desk.clock.forward(hours=2)
-    FLOW.forget_old(desk.services)
+    FLOWS["kick"].forget_old(desk.services)
     assert desk.outcomes() == []
 
 

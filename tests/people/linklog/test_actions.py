@@ -33,12 +33,12 @@ def log(
     guild_id: int,
     kind: Kind = "linked",
     *,
-    kick_name: str = "MadCats",
+    name: str = "MadCats",
     reason: Reason | None = None,
     actor: int = MIA,
     at: datetime = NOON,
 ) -> None:
-    run_in_guild(tx, guild_id, actor, at, actions.log_link, kind, MIA, kick_name, reason)
+    run_in_guild(tx, guild_id, actor, at, actions.log_link, kind, MIA, "kick", name, reason)
 
 
 def do(tx: Connection, guild_id: int, action: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -70,6 +70,7 @@ def test_link_is_logged_with_name_and_avatar(
 ) -> None:
     do(tx, guild_id, configure, link_log_channel=CHANNEL, link_log=True)
     attempt = LinkAttempt(
+        platform="kick",
         discord_id=MemberId(MIA),
         discord_name="Mia 🐈",
         discord_handle="mia",
@@ -114,7 +115,7 @@ def test_each_entry_kind_has_its_own_embed(
     tx: Connection, guild_id: int, kind: Kind, reason: Reason | None, actor: int, title: str
 ) -> None:
     do(tx, guild_id, configure, link_log_channel=CHANNEL, link_log=True)
-    log(tx, guild_id, kind, reason=reason, actor=actor, kick_name="*Mad*_Cats_")
+    log(tx, guild_id, kind, reason=reason, actor=actor, name="*Mad*_Cats_")
     embed = link_entry(entries(tx, guild_id)[0]).embed
     told = {field.name: field.value for field in embed.fields}
     assert embed.title == title

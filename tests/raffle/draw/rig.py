@@ -13,6 +13,7 @@ from core.draws.snapshot import entrants_of
 from core.guilds import store as guilds
 from core.guilds.actions import change_setting
 from core.guilds.records import AuditEntry
+from core.kit.database import cache_of
 from core.kit.records import THE_BOT
 from core.kit.work import Work, run_in_guild
 from core.people import store as people
@@ -97,7 +98,8 @@ def do(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> T:
-    """The admin does this at that time."""
+    """The admin does this at that time, in a transaction of its own."""
+    cache_of(tx).clear()
     return run_in_guild(tx, guild_id, ADMIN, at, action, *args, **kwargs)
 
 

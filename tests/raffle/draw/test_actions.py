@@ -28,7 +28,6 @@ from tests.raffle.draw.rig import (
     DUE,
     END,
     NAMES,
-    START,
     TICKETS,
     audited,
     beacon,
@@ -368,15 +367,6 @@ def test_forgotten_winner_leaves_a_verifiable_draw(tx: Connection, guild_id: int
     told = bundle(tx, guild_id, number)
     verify(told)
     assert account not in told.decode()
-
-
-def test_member_with_two_accounts_wins_once(tx: Connection, guild_id: int) -> None:
-    number = ended(tx, guild_id, ("mia",), winners=2)
-    second = people.set_viewer(tx, guild_id, "twitch", 5, "mia_tv", START)
-    people.add_link(tx, guild_id, discord_id("mia"), "twitch", second, START)
-    give(tx, guild_id, number, second, 5, "gift:twitch")
-    picks = drew(tx, guild_id, number)
-    assert [pick.reason for pick in picks] == [None, "won_already"]
 
 
 def test_draw_without_eligible_winner_is_announced(tx: Connection, guild_id: int) -> None:

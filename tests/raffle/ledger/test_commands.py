@@ -147,8 +147,8 @@ def test_slash_replies_are_private(pick: Asker) -> None:
 def test_unlinked_members_get_a_link_button(ask: Asker) -> None:
     for command in ("tickets", "why"):
         answer = ask.answer(command, "yuki")
-        assert answer["embeds"][0]["title"] == "🎟️ Link your Kick account to see your tickets"
-        assert ids(answer) == {"Link with Kick": "people:link"}
+        assert answer["embeds"][0]["title"] == "🎟️ Link your account to see your tickets"
+        assert ids(answer) == {"Link your account": "people:link"}
 
 
 def test_buttons_below_tickets(world: World) -> None:
@@ -173,7 +173,7 @@ def test_buttons_below_raffleinfo(world: World) -> None:
     )
     assert own["ephemeral"] is strangers["ephemeral"] is True
     assert own["embeds"][0]["title"] == "🎟️ lil\\_bean"
-    assert ids(strangers) == {"Link with Kick": "people:link"}
+    assert ids(strangers) == {"Link your account": "people:link"}
 
 
 def test_only_moderators_see_tickets_of_others(ask: Asker) -> None:

@@ -1,0 +1,1 @@
+"""Tokens with which programs use the HTTP API on behalf of a server."""

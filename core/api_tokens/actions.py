@@ -1,0 +1,95 @@
+"""Create, find and revoke API tokens. The database holds only a token's hash."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import Connection, delete, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from core.api_tokens.records import LONGEST_NAME, ApiToken
+from core.guilds.actions import audit
+from core.kit.api import Scope
+from core.kit.crypto import hash_of
+from core.kit.errors import Refusal
+from core.kit.words import _
+from core.kit.work import ACROSS_GUILDS, Work, read_records
+
+PREFIX = "rgl_"
+"""Begins every token, so that scanners of published code can find one."""
+
+TOKEN_BYTES = 32
+MOST_TOKENS = 20
+"""Of one server."""
+
+USED_EVERY = timedelta(minutes=1)
+
+
+def create_token(work: Work, name: str, scope: Scope) -> str:
+    """Returns the token, which cannot be read again.
+
+    Raises:
+        Refusal: the name is taken or too long, or the server has too many tokens.
+    """
+    name = " ".join(name.split())
+    if not 0 < len(name) <= LONGEST_NAME:
+        raise Refusal(
+            _("The name of a token has 1 to {most} characters.").format(most=LONGEST_NAME)
+        )
+    if work.count(ApiToken.name.is_not(None)) >= MOST_TOKENS:
+        raise Refusal(
+            _("This server has {most} tokens already.").format(most=MOST_TOKENS),
+            _("Revoke one that is not used any more."),
+        )
+    token = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+    values = {
+        "name": name,
+        "token_hash": hash_of(token),
+        "scope": scope,
+        "created_by": work.actor,
+        "created_at": work.now,
+    }
+    new = insert(ApiToken).values(values).on_conflict_do_nothing().returning(ApiToken.name)
+    if work.execute(new).first() is None:
+        raise Refusal(
+            _("There is a token of this name already."),
+            _("Choose another name, or revoke it first."),
+        )
+    audit(work, "api_tokens.create", name, after=scope)
+    return token
+
+
+def revoke_token(work: Work, name: str) -> None:
+    """The token stops working at once. Raises Refusal if there is none of this name."""
+    same = ApiToken.name == " ".join(name.split())
+    found = work.scalar(delete(ApiToken).where(same).returning(ApiToken.name))
+    if found is None:
+        raise Refusal(_("There is no token of this name."), _("`/apitoken` lists them."))
+    audit(work, "api_tokens.revoke", found)
+
+
+def list_tokens(work: Work) -> Sequence[ApiToken]:
+    """The server's tokens, the newest first."""
+    return work.scalars(select(ApiToken).order_by(ApiToken.created_at.desc(), ApiToken.name)).all()
+
+
+def find_token(tx: Connection, token: str) -> ApiToken | None:
+    """The record of a token, of whichever server it is."""
+    if not token.startswith(PREFIX):
+        return None
+    same = select(ApiToken).where(ApiToken.token_hash == hash_of(token))
+    return next(iter(read_records(tx, same.execution_options(**ACROSS_GUILDS))), None)
+
+
+_NOTE_USED = text("""
+    UPDATE api_tokens SET used_at = :now
+     WHERE guild_id = :guild_id AND name = :name
+       AND (used_at IS NULL OR used_at < CAST(:now AS timestamptz) - CAST(:every AS interval))
+""")
+
+
+def note_used(work: Work, token: ApiToken) -> None:
+    """A token was used now."""
+    if token.used_at is None or work.now - token.used_at > USED_EVERY:
+        values = {"guild_id": work.guild_id, "name": token.name}
+        work.tx.execute(_NOTE_USED, {**values, "now": work.now, "every": USED_EVERY})

@@ -1,0 +1,19 @@
+"""What the API tokens declare."""
+
+from core.api_tokens.discord import ApiTokens
+from core.api_tokens.pages import PAGES
+from core.api_tokens.records import ApiToken
+from core.kit.feature import Feature
+from core.kit.privacy import personal_data
+from core.kit.words import N_
+
+FEATURE = Feature(
+    "api_tokens",
+    cogs=(lambda _services: ApiTokens(),),
+    dashboard=PAGES,
+    audit={
+        "api_tokens.create": N_("created the API token {target} ({after})"),
+        "api_tokens.revoke": N_("revoked the API token {target}"),
+    },
+    personal=personal_data(ApiToken),
+)

@@ -1,0 +1,59 @@
+"""What `/apitoken` answers."""
+
+from collections.abc import Sequence
+
+import discord
+
+from core.api_tokens.records import ApiToken
+from core.kit.api import Scope
+from core.kit.discord_ui import ago, card, safe
+from core.kit.words import _
+
+
+def scope_words(scope: Scope) -> str:
+    """What a token may do."""
+    return {"read": _("read only"), "write": _("read and write")}[scope]
+
+
+def created(name: str, token: str, scope: Scope) -> discord.Embed:
+    """The new token."""
+    body = _(
+        "||`{token}`||\n\nCopy it now: it is not shown again. Whoever has it can use this server's "
+        "API ({scope}). Send it as `Authorization: Bearer …`."
+    )
+    return card(
+        "🔑 " + _("API token {name} created").format(name=safe(name)),
+        body.format(token=token, scope=scope_words(scope)),
+        tone="success",
+    )
+
+
+def sent_by_dm() -> discord.Embed:
+    """The new token is in a direct message."""
+    return card("🔑 " + _("Check your DMs"), _("The new API token is there."), tone="success")
+
+
+def listed(tokens: Sequence[ApiToken]) -> discord.Embed:
+    """All tokens, without the tokens themselves."""
+    if not tokens:
+        return card("🔑 " + _("No API tokens"), _("Make one with `/apitoken create`."))
+    return card("🔑 " + _("API tokens"), "\n".join(map(_line, tokens)))
+
+
+def _line(one: ApiToken) -> str:
+    used = (
+        _("last used {ago}").format(ago=ago(one.used_at))
+        if one.used_at is not None
+        else _("never used")
+    )
+    by = f"<@{one.created_by}>"
+    return f"**{safe(one.name)}** · {scope_words(one.scope)} · {by} · {used}"
+
+
+def revoked(name: str) -> discord.Embed:
+    """A token was revoked."""
+    return card(
+        "🗑️ " + _("API token {name} revoked").format(name=safe(name)),
+        _("Programs that use it are refused from now on."),
+        tone="success",
+    )

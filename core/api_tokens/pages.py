@@ -1,0 +1,48 @@
+"""API tokens on the dashboard."""
+
+from flask import Response
+
+from core.api_tokens import actions
+from core.api_tokens.messages import scope_words
+from core.kit.api import Scope
+from core.kit.guild_pages import GuildPages, Page
+from core.kit.words import _
+
+PAGES = GuildPages("api_tokens", lambda: _("API tokens"), icon="key", order=89)
+
+
+@PAGES.get(admins_only=True)
+def tokens(page: Page) -> str:
+    """Every token, and a form for another one."""
+    return _show(page)
+
+
+def _show(page: Page, new: str = "") -> str:
+    found = page.run(actions.list_tokens)
+    return page.render(
+        "api_tokens/tokens.html",
+        tokens=found,
+        names=page.member_names({one.created_by for one in found if one.created_by}),
+        new=new,
+        scopes=[(one, scope_words(one)) for one in _SCOPES],
+        scope_words=scope_words,
+        address=f"{page.services.settings.public_url}/api/audit-log",
+    )
+
+
+_SCOPES: tuple[Scope, ...] = ("read", "write")
+
+
+@PAGES.post("create", shows=tokens, admins_only=True)
+def create(page: Page) -> str:
+    """The only page that shows the new token. It is not redirected to: nothing may keep it."""
+    scope: Scope = "write" if page.form.get("scope") == "write" else "read"
+    return _show(page, page.run(actions.create_token, page.form.get("name", ""), scope))
+
+
+@PAGES.post("revoke", shows=tokens, admins_only=True)
+def revoke(page: Page) -> Response:
+    """End a token."""
+    name = page.form.get("name", "")
+    page.run(actions.revoke_token, name)
+    return page.done(_("API token {name} revoked.").format(name=name))

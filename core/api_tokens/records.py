@@ -1,0 +1,35 @@
+"""The API tokens of a server."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, PrimaryKeyConstraint, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.kit.api import Scope
+from core.kit.personal import ADMINS_ANSWER, SECRET, holds
+from core.kit.records import GuildRecord, MemberId, one_of
+
+LONGEST_NAME = 40
+
+
+class ApiToken(GuildRecord, kw_only=True):
+    """A token. Whoever has it can do what its scope allows, in this server only."""
+
+    __tablename__ = "api_tokens"
+
+    name: Mapped[str]
+    token_hash: Mapped[str] = mapped_column(
+        info=SECRET, repr=False, comment="SHA-256; the token itself is shown once and not stored"
+    )
+    scope: Mapped[Scope]
+    created_by: Mapped[MemberId] = mapped_column(info=holds("number", stays=ADMINS_ANSWER))
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None] = mapped_column(default=None, comment="last used, about")
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "name", name="api_tokens_one_a_name"),
+        UniqueConstraint("token_hash", name="api_tokens_hash"),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="api_tokens_guild"),
+        CheckConstraint(f"char_length(name) BETWEEN 1 AND {LONGEST_NAME}", name="api_tokens_name"),
+        one_of("scope", Scope, name="api_tokens_scope"),
+    )

@@ -1,0 +1,267 @@
+"""The HTTP API: every feature's endpoints under `/api`, behind one check of who asks.
+
+A caller has a token, which belongs to one server, or the session of the dashboard, which names the
+server with `?server=`. An endpoint is given a `Call` that reaches this server only. Errors are
+problem details (RFC 9457), which `core.kit.web` makes for every address under `/api`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    jsonify,
+    render_template,
+    request,
+    session,
+)
+from flask_wtf.csrf import generate_csrf
+from limits import RateLimitItem, RateLimitItemPerMinute
+from pydantic import BaseModel, ValidationError
+
+from core.api_tokens.actions import find_token, note_used
+from core.api_tokens.records import ApiToken
+from core.dashboard.access import TOKEN, Forbidden, LoginNeeded
+from core.dashboard.openapi import document
+from core.guilds import actions as guilds
+from core.guilds.records import Guild
+from core.kit.api import Api, Call, Endpoint, parse_id
+from core.kit.crypto import hash_of
+from core.kit.errors import Outage
+from core.kit.live import ANYTHING, LiveStreams, say_names
+from core.kit.rate import network_of
+from core.kit.strict_json import decode
+from core.kit.web import problem, problem_of_fields
+from core.kit.words import _
+from core.kit.work import Work
+
+if TYPE_CHECKING:
+    from core.dashboard.pages import Dashboard
+
+CALLS = RateLimitItemPerMinute(120)
+"""Of one token or session."""
+
+CHANGES = RateLimitItemPerMinute(60)
+"""The same, for what changes something."""
+
+STRANGERS = RateLimitItemPerMinute(30)
+"""Requests without a valid token or session, from one network."""
+
+MOST_BYTES = 64 * 1024
+"""Of a body."""
+
+OWN = Api()
+"""The endpoints that belong to no feature."""
+
+
+@OWN.get("/ws", stream=True)
+def stream_changes(call: Call) -> Response:
+    """Stream what changes.
+
+    Server-sent events: `changed`, whose data is the name of a package such as `vips`. Ask for what
+    you show again then; after a connection was lost, too. A token or session can hold three
+    streams; a further one ends the oldest. `full` means: try again later.
+    """
+    streams: LiveStreams = current_app.extensions["live_streams"]
+
+    def say(changed: set[str]) -> str | None:
+        is_over = "api_tokens" in changed and not call.run(is_valid, call.caller)
+        return None if is_over else say_names(changed)
+
+    return streams.response(call.guild_id, call.caller, ANYTHING, say)
+
+
+def is_valid(work: Work, caller: str) -> bool:
+    """Whether a caller that is a token was not revoked."""
+    kind, _colon, digest = caller.partition(":")
+    return kind != "token" or work.exists(ApiToken.token_hash == digest)
+
+
+@dataclass(frozen=True)
+class _Caller:
+    """Who asks, for which server; `groups` as of `Rights`."""
+
+    call: Call
+    groups: frozenset[str] | None
+    may_write: bool
+    is_read_only: bool = False
+
+
+class ApiServer:
+    """Serves the endpoints of one process."""
+
+    def __init__(self, dashboard: "Dashboard", apis: Sequence[Api]) -> None:
+        self._dashboard = dashboard
+        self._services = dashboard.services
+        self.endpoints = [one for api in (*apis, OWN) for one in api.endpoints]
+        self.document = document(self.endpoints)
+
+    def blueprint(self) -> Blueprint:
+        """All of them, and their documentation."""
+        blueprint = Blueprint("api", __name__, url_prefix="/api")
+        blueprint.get("/openapi.json")(self.openapi)
+        blueprint.get("/docs")(self.docs)
+        for one in self.endpoints:
+            blueprint.add_url_rule(
+                one.path,
+                f"{one.method.lower()}_{one.path.strip('/').replace('/', '_').replace('-', '_')}",
+                self._serve(one),
+                methods=[one.method],
+                provide_automatic_options=False,
+            )
+        blueprint.before_request(_limit_body)
+        blueprint.after_request(_never_cached)
+        return blueprint
+
+    def openapi(self) -> Response:
+        """The document."""
+        return jsonify(self.document)
+
+    def docs(self) -> str:
+        """The same for people."""
+        return render_template("dashboard/api.html", api=self.document, csrf=generate_csrf())
+
+    def _serve(self, endpoint: Endpoint) -> Callable[[], Response]:
+        @wraps(endpoint.handler)
+        def serve() -> Response:
+            caller = self._authenticate(endpoint)
+            for limit in (CALLS,) if endpoint.scope == "read" else (CALLS, CHANGES):
+                if not self._dashboard.rate.allows(
+                    limit, "api", endpoint.scope, caller.call.caller
+                ):
+                    return self._too_many(limit, "api", endpoint.scope, caller.call.caller)
+            self._require_rights(caller, endpoint)
+            if endpoint.asks is None:
+                found = endpoint.handler(caller.call)
+            else:
+                try:
+                    asked = _parse(endpoint)
+                except ValidationError as error:
+                    return problem_of_fields(error)
+                found = endpoint.handler(caller.call, asked)
+            if not isinstance(found, BaseModel):
+                return found
+            return Response(found.model_dump_json(), endpoint.status, mimetype="application/json")
+
+        return serve
+
+    # -- who asks -----------------------------------------------------------------------------
+
+    def _authenticate(self, endpoint: Endpoint) -> _Caller:
+        """Aborts with 401 for nobody, 404 for a server that the caller has nothing to do with."""
+        given = request.headers.get("Authorization")
+        caller = self._by_session(endpoint) if given is None else self._by_token(given)
+        if caller is None:
+            network = network_of(request.remote_addr)
+            if not self._dashboard.rate.allows(STRANGERS, "api", network):
+                abort(self._too_many(STRANGERS, "api", network))
+            answer = problem(
+                401,
+                _("A token or a session is needed."),
+                _("Send `Authorization: Bearer` and a token that was not revoked."),
+            )
+            answer.headers["WWW-Authenticate"] = "Bearer"
+            abort(answer)
+        return caller
+
+    def _by_token(self, given: str) -> _Caller | None:
+        kind, _space, secret = given.partition(" ")
+        if kind.lower() != "bearer":
+            return None
+        with self._services.database.begin() as tx:
+            token = find_token(tx, secret.strip())
+        if token is None:
+            return None
+        asked = _server()
+        if asked not in (None, token.guild_id):
+            abort(404)
+        return self._of_token(token)
+
+    def _of_token(self, token: ApiToken) -> _Caller:
+        with self._services.work_in(token.guild_id) as work:
+            guild = work.find(Guild)
+            if guild is None or guild.left_at is not None:
+                abort(404)
+            note_used(work, token)
+            zone = guilds.time_zone_of(work)
+        name = f"token:{token.token_hash}"
+        call = Call(self._services, token.guild_id, token.created_by, zone, name)
+        return _Caller(call, None, token.scope == "write")
+
+    def _by_session(self, endpoint: Endpoint) -> _Caller | None:
+        try:
+            login = self._dashboard.access.login()
+        except LoginNeeded:
+            return None
+        guild_id = _server()
+        if guild_id is None:
+            abort(
+                problem(
+                    400,
+                    _("The server is missing."),
+                    _("With a session, add `?server=` and the id of the server."),
+                )
+            )
+        rights = self._dashboard.access.rights(guild_id, login)
+        if rights is None:
+            abort(404)
+        if not rights.any:
+            raise Forbidden
+        if endpoint.scope == "write":
+            self._dashboard.csrf.protect()
+        name = f"session:{hash_of(session.get(TOKEN, ''))}"
+        call = Call(self._services, guild_id, rights.member.id, rights.time_zone, name)
+        return _Caller(call, rights.groups, True, rights.member.is_stale)
+
+    def _require_rights(self, caller: _Caller, endpoint: Endpoint) -> None:
+        if caller.groups is not None and endpoint.group and endpoint.group not in caller.groups:
+            raise Forbidden
+        if endpoint.scope == "write" and not caller.may_write:
+            abort(problem(403, _("This token may only read."), _("Create one that may write.")))
+        if endpoint.scope == "write" and caller.is_read_only:
+            raise Outage("Discord")
+
+    def _too_many(self, limit: RateLimitItem, *who: str) -> Response:
+        answer = problem(429, _("That was a lot at once."), _("Wait as long as Retry-After says."))
+        answer.headers["Retry-After"] = str(self._dashboard.rate.seconds_left(limit, *who))
+        return answer
+
+
+def _server() -> int | None:
+    """The server in the query; 0 is none that exists."""
+    given = request.args.get("server")
+    if given is None:
+        return None
+    try:
+        return parse_id(given)
+    except ValueError:
+        return 0
+
+
+def _parse(endpoint: Endpoint) -> BaseModel:
+    """What the caller asks for. Raises ValidationError; aborts with 400 or 415 for no JSON."""
+    assert endpoint.asks is not None, "callers checked it"
+    if endpoint.method in ("GET", "DELETE"):
+        given: Any = {key: value for key, value in request.args.items() if key != "server"}
+        return endpoint.asks.model_validate(given)
+    if request.mimetype != "application/json":
+        abort(415)
+    try:
+        given = decode(request.get_data())
+    except ValueError:
+        abort(problem(400, _("The body is not JSON.")))
+    return endpoint.asks.model_validate(given)
+
+
+def _limit_body() -> None:
+    request.max_content_length = MOST_BYTES
+
+
+def _never_cached(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response

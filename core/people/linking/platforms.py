@@ -1,0 +1,74 @@
+"""The platforms whose accounts can be linked, and how each says whose account it is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.events import Person
+from core.guilds.store import find_channel
+from core.kick.accounts import oauth as kick
+from core.kick.bodies import PLATFORM as KICK
+from core.kit.discord_ui import Tone
+from core.kit.services import Services
+from core.kit.settings import Settings
+from core.kit.work import Work
+from core.twitch.accounts import oauth as twitch
+from core.twitch.bodies import PLATFORM as TWITCH
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Where an account can be linked.
+
+    Attributes:
+        name: as people write it.
+        tone: of its messages.
+        callback: path to which it sends people back.
+        consent_url: `consent_url(settings, state, verifier)`: where its owner agrees that we read
+            id and name of the account, and nothing else.
+        identify: `identify(services, code, verifier)`: whose account it is. Nothing is kept, and
+            the tokens are revoked.
+        is_configured: whether this installation has an app there.
+    """
+
+    key: str
+    name: str
+    tone: Tone
+    callback: str
+    consent_url: Callable[[Settings, str, str], str]
+    identify: Callable[[Services, str, str], Person]
+    is_configured: Callable[[Settings], bool]
+
+
+PLATFORMS = {
+    one.key: one
+    for one in (
+        Platform(
+            KICK,
+            "Kick",
+            "kick",
+            kick.CALLBACK,
+            lambda settings, state, verifier: kick.consent_url(
+                settings, state, verifier, ("user:read",)
+            ),
+            kick.identify,
+            lambda settings: settings.kick_client_id is not None,
+        ),
+        Platform(
+            TWITCH,
+            "Twitch",
+            "twitch",
+            twitch.CALLBACK,
+            lambda settings, state, verifier: twitch.consent_url(settings, state, verifier, ()),
+            twitch.identify,
+            lambda settings: settings.twitch_client_id is not None,
+        ),
+    )
+}
+
+
+def list_offered(work: Work, settings: Settings) -> list[Platform]:
+    """The platforms of this server's channels; of a server without a channel, all of this
+    installation. Kick if there is none."""
+    ready = [one for one in PLATFORMS.values() if one.is_configured(settings)]
+    ours = [one for one in ready if find_channel(work.tx, work.guild_id, one.key) is not None]
+    return ours or ready or [PLATFORMS[KICK]]

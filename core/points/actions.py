@@ -1,0 +1,407 @@
+"""What viewers and admins do with points: give, grant, limit, and end a season."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Literal, NamedTuple
+
+from sqlalchemy import func, select
+
+from core.events import ChatMessageSent
+from core.guilds.actions import audit, load_settings
+from core.kit.amounts import parse_part
+from core.kit.crypto import hash_of
+from core.kit.errors import Refusal
+from core.kit.records import ViewerId
+from core.kit.words import _, plural
+from core.kit.work import Lock, Work
+from core.outbox import actions as outbox
+from core.people import actions as people
+from core.people import store as people_store
+from core.people.records import Viewer
+from core.points import ledger, providers, store
+from core.points.ledger import NewEntry
+from core.points.records import Entry, PlayLimit, Season
+from core.points.rules import LONGEST_REASON, MOST, PointsSettings, allocate, spendable
+from core.watchtime.standings import list_ranks
+
+Change = Literal["add", "remove", "set"]
+
+
+def require_own(settings: PointsSettings) -> None:
+    """Raises Refusal unless this bot keeps the server's points."""
+    if not settings.enabled:
+        raise Refusal(_("This server has no points."), _("An admin turns them on in the settings."))
+    if settings.provider != "own":
+        raise Refusal(_("The points of this server are kept by StreamElements."))
+
+
+# -- grants ---------------------------------------------------------------------------------------
+
+
+def change_points(
+    work: Work, who: str, change: Change, amount: int, reason: str, cause: str
+) -> tuple[Viewer, int]:
+    """Add points, remove them, or set what somebody has; returns the viewer and what they have now.
+
+    Args:
+        cause: the command's own id; it counts once.
+    """
+    viewer = people.find_person(work, who)
+    return viewer, grant_many(work, {viewer.viewer_id: amount}, change, reason, cause)[
+        viewer.viewer_id
+    ]
+
+
+def grant_many(
+    work: Work, amounts: Mapping[int, int], change: Change, reason: str, cause: str
+) -> dict[int, int]:
+    """The same for many viewers at once, all or none; returns what each has now."""
+    require_own(load_settings(work, PointsSettings))
+    if any(not 0 <= amount <= MOST for amount in amounts.values()):
+        raise Refusal(_("This amount is too large."))
+    work.lock(Lock.POINTS)
+    accounts = store.list_accounts(work, amounts)
+    balances = dict(store.get_balances(work, {one for a in accounts.values() for one in a}))
+
+    def held(viewer_id: int) -> int:
+        return spendable(balances, accounts[viewer_id])
+
+    keys = {viewer_id: f"admin:{cause}:{viewer_id}" for viewer_id in amounts}
+    if store.list_posted(work, keys.values()):
+        return {viewer_id: held(viewer_id) for viewer_id in amounts}
+    new: list[NewEntry] = []
+    for viewer_id, amount in amounts.items():
+        before, key = held(viewer_id), keys[viewer_id]
+        delta = {"add": amount, "remove": -amount, "set": amount - before}[change]
+        if delta > 0:
+            new.append(NewEntry(key, viewer_id, "earned", delta))
+            balances[viewer_id, "earned"] = balances.get((viewer_id, "earned"), 0) + delta
+        elif delta < 0:
+            parts = allocate(balances, accounts[viewer_id], -delta)
+            if parts is None:
+                name = people_store.get_viewer(work.tx, work.guild_id, viewer_id).name
+                raise Refusal(
+                    _("{name} has {count:,}.").format(name=name, count=before),
+                    _("No more than that can be taken."),
+                )
+            new += ledger.entries_for(key, parts, -1)
+            for account, bucket, taken in parts:
+                balances[account, bucket] -= taken
+    reason = reason.strip()[:LONGEST_REASON]
+    ledger.post(work, "manual", new, reason=reason, actor=work.actor)
+    total = sum(one.amount for one in new)
+    if len(amounts) == 1:
+        (viewer_id,) = amounts
+        now = held(viewer_id)
+        audit(work, "points.change", f"viewer:{viewer_id}", before=now - total, after=now)
+    elif new:
+        audit(work, "points.change_many", f"{len(amounts)}", after=total)
+    return {viewer_id: held(viewer_id) for viewer_id in amounts}
+
+
+MOST_LINES = 10_000
+
+
+class Pasted(NamedTuple):
+    """Lines of a grant: viewer id -> points, and the lines that cannot be used."""
+
+    amounts: dict[int, int]
+    wrong: list[str]
+
+
+def read_pasted(work: Work, pasted: str) -> Pasted:
+    """Understand lines such as `MadCats,500` or `MadCats 5k`; a heading is skipped. Names are as on
+    the platform. A name that comes twice gets both amounts."""
+    amounts: dict[int, int] = {}
+    wrong: list[str] = []
+    lines = [line for line in pasted.splitlines() if line.strip()]
+    if len(lines) > MOST_LINES:
+        raise Refusal(_("At most {most:,} lines at once, please.").format(most=MOST_LINES))
+    named: list[tuple[str, str, int]] = []
+    for line in lines:
+        separator = next((one for one in ";\t," if one in line), " ")
+        cells = next(csv.reader(io.StringIO(line), delimiter=separator), [])
+        cells = [cell.strip() for cell in cells if cell.strip()]
+        try:
+            name, amount = cells[0], parse_part(cells[1], 0)
+        except (Refusal, IndexError):
+            if line is not lines[0] or any(char.isdigit() for char in line):
+                wrong.append(line)
+            continue
+        named.append((line, people_store.fold(name.removeprefix("@")), amount))
+    known = store.find_names(work, {name for _line, name, _amount in named})
+    for line, name, amount in named:
+        if name in known:
+            amounts[known[name]] = amounts.get(known[name], 0) + amount
+        else:
+            wrong.append(line)
+    return Pasted(amounts, wrong)
+
+
+def grant_members(
+    work: Work, discord_ids: Sequence[int], amount: int, reason: str, cause: str
+) -> int:
+    """Give points to the accounts of these members; returns how many of them have linked one."""
+    links = people_store.find_links(work, discord_ids)
+    if not links:
+        raise Refusal(_("None of these members has linked an account."))
+    viewers: dict[int, int] = {link.viewer_id: amount for link in links.values()}
+    grant_many(work, viewers, "add", reason, cause)
+    return len(viewers)
+
+
+# -- gifts between viewers ------------------------------------------------------------------------
+
+
+class Gift(NamedTuple):
+    """What was given, and what the giver has left."""
+
+    receiver: Viewer
+    amount: int
+    left: int
+
+
+def give(work: Work, giver: int, to: Viewer, typed: str, key: str) -> Gift:
+    """Give points of a viewer to another. They keep their bucket.
+
+    Raises:
+        Refusal: a limit against alternative accounts, or not enough points.
+    """
+    settings = load_settings(work, PointsSettings)
+    require_own(settings)
+    if not settings.gifts:
+        raise Refusal(_("Gifts between viewers are off here."))
+    work.lock(Lock.POINTS)
+    key = f"gift:{hash_of(key)}"
+    accounts = store.list_accounts(work, [giver, to.viewer_id])
+    own, theirs = accounts[giver], accounts[to.viewer_id]
+    balances = store.get_balances(work, own)
+    has = sum(balances.values())
+    if store.list_posted(work, [key]):
+        return Gift(to, 0, has)
+    if to.viewer_id in own:
+        raise Refusal(_("That is you."))
+    if store.list_excluded(work, {*own, *theirs}):
+        raise Refusal(_("You cannot give points to {name}.").format(name=to.name))
+    _require_trust(work, settings, [own, theirs])
+    amount = parse_part(typed, has)
+    given, last_at = store.get_given(work, own, ledger.today(work))
+    if last_at is not None:
+        wait = settings.gift_cooldown - (work.now - last_at).total_seconds()
+        if wait > 0:
+            raise Refusal(_("You're on cooldown for {seconds:.0f} s.").format(seconds=wait))
+    if given + amount > settings.gift_daily:
+        left = max(0, settings.gift_daily - given)
+        raise Refusal(_("You can give {left:,} more today.").format(left=left))
+    parts = allocate(balances, own, amount)
+    if parts is None:
+        raise Refusal(_("You have {has:,}.").format(has=has))
+    taken = ledger.entries_for(key, parts, -1)
+    received = [
+        NewEntry(key, to.viewer_id, one.bucket, -one.amount, len(taken) + one.part) for one in taken
+    ]
+    ledger.post(work, "gift", [*taken, *received])
+    return Gift(to, amount, has - amount)
+
+
+def _require_trust(
+    work: Work, settings: PointsSettings, people_: Sequence[tuple[int, ...]]
+) -> None:
+    """Both have linked an account or watched for long enough."""
+    needed = timedelta(hours=settings.gift_hours)
+    for accounts in people_:
+        if people_store.find_link_of_viewer(work, accounts[0]) is not None:
+            continue
+        watched = sum(
+            (one.watched for one in list_ranks(work.tx, work.guild_id, accounts)), timedelta()
+        )
+        if watched < needed:
+            hours = plural("{count} hour", "{count} hours", settings.gift_hours)
+            raise Refusal(
+                _("Both of you must have linked an account or watched {hours}.").format(hours=hours)
+            )
+
+
+# -- chat -----------------------------------------------------------------------------------------
+
+
+def tell_points(work: Work, message: ChatMessageSent, argument: str) -> None:
+    """Handle `!points` and `!points @viewer`."""
+    settings = load_settings(work, PointsSettings)
+    if not settings.enabled or settings.provider != "own":
+        return
+    viewer_id, who = people.meet_sender(work.tx, message), ""
+    if argument.strip():
+        found = people_store.find_by_name(work.tx, work.guild_id, argument.strip().lstrip("@"))
+        if found is None:
+            return
+        viewer_id, who = found.viewer_id, found.name
+    points = providers.balance_of(work, viewer_id)
+    place = store.get_place(work, viewer_id)
+    rank = place.rank if place else None
+    payload = settings.currency | {"points": points, "rank": rank, "name": who}
+    outbox.post_reply(work, message, "points.balance", payload, once_a_minute=f"{viewer_id}:{who}")
+
+
+def answer_give(work: Work, message: ChatMessageSent, argument: str) -> None:
+    """Handle `!give @viewer 100`."""
+    settings = load_settings(work, PointsSettings)
+    if not settings.enabled:
+        return
+    giver = people.meet_sender(work.tx, message)
+    name, _space, typed = argument.strip().partition(" ")
+    try:
+        if not typed:
+            raise Refusal(_("Write it like this: !give @viewer 100"))
+        to = people.get_by_name(work.tx, work.guild_id, name.lstrip("@"))
+        gift = give(work, giver, to, typed, f"{message.platform}:{message.key}")
+    except Refusal as refusal:
+        refused = {"what": refusal.what}
+        once = f"give:{giver}"
+        outbox.post_reply(work, message, "points.refused", refused, once_a_minute=once)
+        return
+    if gift.amount:
+        payload = settings.currency | {"name": to.name, "points": gift.amount, "left": gift.left}
+        outbox.post_reply(work, message, "points.given", payload)
+
+
+def tell_board(work: Work, message: ChatMessageSent, _argument: str) -> None:
+    """Handle `!pointsboard`: the first five, once a minute for all."""
+    settings = load_settings(work, PointsSettings)
+    if not settings.enabled or settings.provider != "own":
+        return
+    places = store.list_places(work, 5, 0)
+    payload = settings.currency | {
+        "names": [one.name for one in places],
+        "points": [one.points for one in places],
+    }
+    outbox.post_reply(work, message, "points.board", payload, once_a_minute="all")
+
+
+# -- responsible play -----------------------------------------------------------------------------
+
+LONGEST_BREAK = timedelta(days=366)
+
+
+def get_limit(work: Work, viewer_id: int) -> tuple[PlayLimit | None, int]:
+    """The strictest limit of a person, and what they have lost today."""
+    (accounts,) = store.list_accounts(work, [viewer_id]).values()
+    lost = sum(store.list_lost(work, accounts, ledger.today(work)).values())
+    found = list(store.list_limits(work, accounts).values())
+    if not found:
+        return None, lost
+    day = ledger.today(work)
+    losses = [one.loss_on(day) for one in found]
+    breaks = [one.break_until for one in found if one.break_until and one.break_until > work.now]
+    strictest = PlayLimit(
+        viewer_id=ViewerId(viewer_id),
+        daily_loss=min((one for one in losses if one is not None), default=None),
+        break_until=max(breaks, default=None),
+    )
+    later = [one for one in found if one.next_from is not None and one.next_from > day]
+    if later:
+        strictest.next_loss, strictest.next_from = later[0].next_loss, later[0].next_from
+    return strictest, lost
+
+
+def set_loss_limit(work: Work, viewer_id: int, most: int | None) -> None:
+    """Choose the most that one may lose on a day. A lower limit holds at once; a higher one, or
+    none, from the next day on."""
+    work.lock(Lock.POINTS)
+    day = ledger.today(work)
+    for one in _limits_of(work, viewer_id):
+        now = one.loss_on(day)
+        if most is not None and (now is None or most <= now):
+            one.daily_loss, one.next_loss, one.next_from = most, None, None
+        elif now is not None:
+            one.daily_loss = now
+            one.next_loss, one.next_from = most, day + timedelta(days=1)
+
+
+def take_break(work: Work, viewer_id: int, length: timedelta) -> None:
+    """Take part in no game for this long. A break that runs can be made longer, never shorter."""
+    if not timedelta() < length <= LONGEST_BREAK:
+        raise Refusal(_("A break lasts between a day and a year."))
+    work.lock(Lock.POINTS)
+    for one in _limits_of(work, viewer_id):
+        until = work.now + length
+        one.break_until = max(until, one.break_until) if one.break_until else until
+
+
+def _limits_of(work: Work, viewer_id: int) -> list[PlayLimit]:
+    """What is set for each account of a person; added where there is nothing."""
+    (accounts,) = store.list_accounts(work, [viewer_id]).values()
+    found = store.list_limits(work, accounts)
+    for account in accounts:
+        if account not in found:
+            found[account] = PlayLimit(viewer_id=ViewerId(account))
+            work.add(found[account])
+    return list(found.values())
+
+
+# -- seasons --------------------------------------------------------------------------------------
+
+
+def end_season(work: Work, number: int) -> int:
+    """Take everything back, so that everybody begins with nothing; returns the number of the new
+    season. The entries that do it are the old season's leaderboard.
+
+    Args:
+        number: of the season that ends, so that a second click ends no other.
+    """
+    require_own(load_settings(work, PointsSettings))
+    work.lock(Lock.POINTS)
+    current = store.current_season(work)
+    if number != current:
+        raise Refusal(_("Season {number} has ended already.").format(number=number))
+    held = store.list_held(work)
+    new = [
+        NewEntry(f"season:{number}:{viewer_id}:{bucket}", viewer_id, bucket, -points)
+        for viewer_id, bucket, points in held
+    ]
+    ledger.post(work, "season", new, actor=work.actor)
+    ending = work.find(Season, number)
+    if ending is None:
+        first = work.scalar(select(func.min(Entry.at))) or work.now
+        ending = Season(number=number, started_at=first)
+        work.add(ending)
+    ending.ended_at = work.now
+    work.add(Season(number=number + 1, started_at=work.now))
+    audit(
+        work, "points.season", f"#{number}", after=sum(points for _viewer, _bucket, points in held)
+    )
+    return number + 1
+
+
+# -- the economy ----------------------------------------------------------------------------------
+
+
+class Economy(NamedTuple):
+    """What viewers hold by bucket, and what house accounts gave and took within some days.
+
+    Attributes:
+        daily: day -> given and taken by all together; of every day.
+    """
+
+    supply: dict[str, int]
+    given: dict[str, int]
+    taken: dict[str, int]
+    daily: dict[date, tuple[int, int]]
+
+
+def get_economy(work: Work, days: int) -> Economy:
+    """Of the last days, today included. Gifts between viewers create and destroy nothing."""
+    last = ledger.today(work)
+    first = last - timedelta(days=days - 1)
+    daily = {first + timedelta(days=number): (0, 0) for number in range(days)}
+    given: Counter[str] = Counter()
+    taken: Counter[str] = Counter()
+    for flow in store.list_flows(work, first):
+        given[flow.account] += flow.given
+        taken[flow.account] += flow.taken
+        created, destroyed = daily.get(flow.day, (0, 0))
+        daily[flow.day] = created + flow.given, destroyed + flow.taken
+    return Economy(store.get_supply(work), dict(given), dict(taken), daily)

@@ -1,0 +1,328 @@
+"""`/points`: balance, gifts, leaderboard, limits, the shop, and what admins do."""
+
+from datetime import timedelta
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from core.guilds.actions import load_settings
+from core.kit.amounts import parse_part
+from core.kit.discord_access import may_manage
+from core.kit.discord_buttons import AdminButton, Face, button_rows
+from core.kit.discord_ui import PRIVATE, answer, run_action
+from core.kit.errors import Refusal
+from core.kit.leaderboard import (
+    MOST_ROWS,
+    Leaderboard,
+    Query,
+    Row,
+    leaderboard,
+    show_leaderboard,
+)
+from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
+from core.kit.words import _
+from core.kit.work import Work
+from core.people.actions import find_asked, find_own, find_person
+from core.people.linking.discord import start_button
+from core.people.records import Viewer
+from core.people.store import find_link, get_viewer
+from core.points import actions, messages, store
+from core.points.rules import MOST, PointsSettings
+from core.points.shop import Shop
+
+Context = commands.Context[commands.Bot]
+
+ENTRIES_A_PAGE = 12
+DAYS = 30
+"""Of the economy."""
+
+_ANYBODY = "A mention, a Discord id or a name in chat"
+_AMOUNT = "Such as 500, 5k, 50% or all"
+_REASON = "Shown to the viewer and in the audit log"
+
+# -- lists ----------------------------------------------------------------------------------------
+
+
+def load_board(work: Work, query: Query) -> Leaderboard:
+    """Who has the most points now, or had at the end of a season, which is the choice."""
+    settings = load_settings(work, PointsSettings)
+    season = int(query.choice) if query.choice.isdecimal() else 0
+    ended = [one for one in store.list_seasons(work) if one.ended_at is not None]
+    found = store.list_places(work, query.size, (query.page - 1) * query.size, season)
+    total = found[0].people if found else 0
+    if not found and query.page > 1:
+        first = store.list_places(work, 1, 0, season)
+        total = first[0].people if first else 0
+    page, pages = nearest_page(query.page, total, query.size)
+    if page != query.page:
+        found = store.list_places(work, query.size, (page - 1) * query.size, season)
+    link = find_link(work, work.actor)
+    own: Row | str | None = None
+    if link is not None:
+        place = store.get_place(work, link.viewer_id, season)
+        own = _("no points yet")
+        if place is not None:
+            own = Row(place.rank, link.viewer_name, f"{place.points:,}")
+    choices = {"now": _("Now")} | {
+        str(one.number): _("Season {number}").format(number=one.number) for one in ended[:24]
+    }
+    return Leaderboard(
+        title=_("Season {number}").format(number=season)
+        if season
+        else settings.plural.capitalize(),
+        rows=[Row(one.rank, one.name, f"{one.points:,}") for one in found],
+        page=page,
+        pages=pages,
+        own=own,
+        empty=_("Nobody has any yet."),
+        choice=str(season) if season else "now",
+        choices=choices if ended else {},
+    )
+
+
+BOARD = leaderboard("points_board", "points board", load_board)
+
+
+async def _open_why(reader: Reader, key: str, number: int) -> Page:
+    return await reader.run_action(_load_why, int(key), number, reader.is_admin)
+
+
+def _load_why(work: Work, viewer_id: int, page: int, is_admin: bool) -> Page:
+    (accounts,) = store.list_accounts(work, [viewer_id]).values()
+    own = find_own(work)
+    if not is_admin and (own is None or own.viewer_id not in accounts):
+        raise Refusal(_("These are somebody else's points."))
+    count = store.count_entries(work, accounts)
+    page, pages = nearest_page(page, count, ENTRIES_A_PAGE)
+    entries = store.list_entries(work, accounts, ENTRIES_A_PAGE, (page - 1) * ENTRIES_A_PAGE)
+    viewer = get_viewer(work.tx, work.guild_id, viewer_id)
+    embed = messages.why(viewer, store.list_totals(work, accounts), entries, count)
+    return Page(embed, page, pages, str(viewer_id))
+
+
+WHY = Paginator("points_why", "points why", _open_why)
+"""The key is a viewer."""
+
+
+class SeasonButton(AdminButton, address="points_season", acts=("end",)):
+    """Ends the season with this number."""
+
+    @staticmethod
+    def face(act: str) -> Face:
+        return {"end": (_("End the season"), discord.ButtonStyle.danger)}[act]
+
+    async def press(self, interaction: discord.Interaction) -> discord.Embed:
+        return messages.season_ended(await run_action(interaction, actions.end_season, self.number))
+
+
+# -- commands -------------------------------------------------------------------------------------
+
+
+def _own(work: Work) -> Viewer:
+    """The asker's account; raises Refusal if they have linked none."""
+    viewer = find_own(work)
+    if viewer is None:
+        raise Refusal(_("Your account is not linked yet."), _("Link it with `/link`."))
+    return viewer
+
+
+class Points(commands.Cog):
+    """Points of this server."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+
+    @commands.hybrid_group(name="points", fallback="balance", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.describe(who=_ANYBODY + "; yourself if empty")
+    async def points(self, ctx: Context, *, who: str | None = None) -> None:
+        """Show how many points you or somebody else have."""
+
+        def load(work: Work) -> discord.Embed | None:
+            viewer = find_person(work, who) if who else find_own(work)
+            if viewer is None:
+                return None
+            (accounts,) = store.list_accounts(work, [viewer.viewer_id]).values()
+            buckets: dict[str, int] = {}
+            for (_account, bucket), points in store.get_balances(work, accounts).items():
+                buckets[bucket] = buckets.get(bucket, 0) + points
+            place = store.get_place(work, viewer.viewer_id)
+            settings = load_settings(work, PointsSettings)
+            actions.require_own(settings)
+            return messages.balance(viewer, settings, buckets, place.rank if place else None)
+
+        found = await run_action(ctx, load)
+        if found is None:
+            await answer(ctx, messages.not_linked(), start_button())
+        else:
+            await answer(ctx, found)
+
+    @points.command(name="give")
+    @app_commands.describe(who=_ANYBODY, amount=_AMOUNT)
+    async def give(self, ctx: Context, who: str, amount: str) -> None:
+        """Give points to somebody."""
+        cause = str((ctx.interaction or ctx.message).id)
+
+        def act(work: Work) -> discord.Embed:
+            to = find_person(work, who)
+            gift = actions.give(work, _own(work).viewer_id, to, amount, f"discord:{cause}")
+            settings = load_settings(work, PointsSettings)
+            return messages.given(settings, to.name, gift.amount, gift.left)
+
+        await answer(ctx, await run_action(ctx, act))
+
+    @points.command(name="board")
+    @app_commands.describe(limit="How many places on a page, 1 to 25")
+    async def board(self, ctx: Context, limit: commands.Range[int, 1, MOST_ROWS] = 10) -> None:
+        """Show who has the most points, now or at the end of a season."""
+        await show_leaderboard(ctx, BOARD, size=limit)
+
+    @points.command(name="why", extras=PRIVATE)
+    @app_commands.describe(who="For moderators: " + _ANYBODY + "; yourself if empty")
+    async def why(self, ctx: Context, *, who: str | None = None) -> None:
+        """Show what your points come from, entry by entry."""
+        is_admin, remedy = await may_manage(ctx, __name__), _("`/points board` shows who has most.")
+        viewer = await run_action(ctx, find_asked, who, is_admin=is_admin, remedy=remedy)
+        if viewer is None:
+            await answer(ctx, messages.not_linked(), start_button())
+        else:
+            await show(ctx, WHY, str(viewer.viewer_id))
+
+    @points.command(name="buy", extras=PRIVATE)
+    @app_commands.describe(what="What and how many, such as tickets 5; empty shows what there is")
+    async def buy(self, ctx: Context, *, what: str = "") -> None:
+        """Buy something with your points."""
+        cause = str((ctx.interaction or ctx.message).id)
+
+        def act(work: Work) -> discord.Embed:
+            settings = load_settings(work, PointsSettings)
+            if not what:
+                priced = [
+                    (one.offer.words[0], one.offer.say(1), one.price)
+                    for one in self._shop.list_priced(work)
+                ]
+                return messages.offers(settings, priced)
+            bought = self._shop.buy(work, _own(work).viewer_id, what, f"discord:{cause}")
+            return messages.bought(self._shop.words_of(bought), settings, bought.points)
+
+        await answer(ctx, await run_action(ctx, act))
+
+    # -- responsible play -------------------------------------------------------------------
+
+    @points.command(name="limit", extras=PRIVATE)
+    @app_commands.describe(loss="The most you may lose in games on a day; `none` ends the limit")
+    async def limit(self, ctx: Context, loss: str = "") -> None:
+        """Show or set the most that you may lose in games on a day."""
+
+        def act(work: Work) -> discord.Embed:
+            viewer_id = _own(work).viewer_id
+            word = loss.strip().casefold()
+            if word in ("none", "off"):
+                actions.set_loss_limit(work, viewer_id, None)
+            elif word:
+                amount = 0 if word == "0" else parse_part(word, 0)
+                actions.set_loss_limit(work, viewer_id, amount)
+            work.flush()
+            return messages.limit(*actions.get_limit(work, viewer_id))
+
+        await answer(ctx, await run_action(ctx, act))
+
+    @points.command(name="break", extras=PRIVATE)
+    @app_commands.describe(days="For how many days you take part in no games; it cannot be undone")
+    async def take_break(self, ctx: Context, days: commands.Range[int, 1, 366]) -> None:
+        """Exclude yourself from games for some days. It cannot be made shorter."""
+
+        def act(work: Work) -> discord.Embed:
+            viewer_id = _own(work).viewer_id
+            actions.take_break(work, viewer_id, timedelta(days=days))
+            work.flush()
+            return messages.limit(*actions.get_limit(work, viewer_id))
+
+        await answer(ctx, await run_action(ctx, act))
+
+    @points.command(name="economy", extras=PRIVATE)
+    async def economy(self, ctx: Context) -> None:
+        """Show how many points were created and destroyed lately, and by what."""
+
+        def load(work: Work) -> discord.Embed:
+            found = actions.get_economy(work, DAYS)
+            return messages.economy(found.supply, found.given, found.taken, DAYS)
+
+        await answer(ctx, await run_action(ctx, load))
+
+
+Amount = commands.Range[int, 0, MOST]
+
+
+class PointsAdmin(commands.Cog):
+    """Give and take points, and end a season."""
+
+    @commands.hybrid_group(name="pointsadmin", fallback="status", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def pointsadmin(self, ctx: Context) -> None:
+        """Show how points are set up, and what viewers hold."""
+
+        def load(work: Work) -> discord.Embed:
+            supply = store.get_supply(work)
+            return messages.status(load_settings(work, PointsSettings), sum(supply.values()))
+
+        await answer(ctx, await run_action(ctx, load))
+
+    @pointsadmin.command(name="add", extras=PRIVATE)
+    @app_commands.describe(who=_ANYBODY, amount="How many points", reason=_REASON)
+    async def add(self, ctx: Context, who: str, amount: Amount, *, reason: str = "") -> None:
+        """Add points to what somebody has."""
+        await self._change(ctx, who, "add", amount, reason)
+
+    @pointsadmin.command(name="remove", extras=PRIVATE)
+    @app_commands.describe(who=_ANYBODY, amount="How many points", reason=_REASON)
+    async def remove(self, ctx: Context, who: str, amount: Amount, *, reason: str = "") -> None:
+        """Remove points from somebody, at most as many as they have."""
+        await self._change(ctx, who, "remove", amount, reason)
+
+    @pointsadmin.command(name="set", extras=PRIVATE)
+    @app_commands.describe(who=_ANYBODY, amount="How many points they have", reason=_REASON)
+    async def set_points(self, ctx: Context, who: str, amount: Amount, *, reason: str = "") -> None:
+        """Set how many points somebody has."""
+        await self._change(ctx, who, "set", amount, reason)
+
+    async def _change(
+        self, ctx: Context, who: str, change: actions.Change, amount: int, reason: str
+    ) -> None:
+        cause = str((ctx.interaction or ctx.message).id)
+
+        def act(work: Work) -> discord.Embed:
+            viewer, now = actions.change_points(work, who, change, amount, reason, cause)
+            return messages.changed(viewer, load_settings(work, PointsSettings), now)
+
+        await answer(ctx, await run_action(ctx, act))
+
+    @pointsadmin.command(name="role", extras=PRIVATE)
+    @app_commands.describe(role="Whose members get points", amount="How many each", reason=_REASON)
+    async def role(
+        self, ctx: Context, role: discord.Role, amount: Amount, *, reason: str = ""
+    ) -> None:
+        """Give points to every member with a role who has linked an account."""
+        cause = str((ctx.interaction or ctx.message).id)
+        members = [member.id for member in role.members if not member.bot]
+
+        def act(work: Work) -> discord.Embed:
+            count = actions.grant_members(work, members, amount, reason, cause)
+            return messages.granted(load_settings(work, PointsSettings), amount, count)
+
+        await answer(ctx, await run_action(ctx, act))
+
+    @pointsadmin.command(name="season", extras=PRIVATE)
+    async def season(self, ctx: Context) -> None:
+        """End the season: asks first, then everybody begins with nothing again."""
+
+        def load(work: Work) -> tuple[int, int, int]:
+            places = store.list_places(work, 1, 0)
+            held = sum(store.get_supply(work).values())
+            return store.current_season(work), held, places[0].people if places else 0
+
+        number, held, people = await run_action(ctx, load)
+        buttons = button_rows([[SeasonButton("end", number)]])
+        await answer(ctx, messages.confirm_season(number, held, people), buttons)

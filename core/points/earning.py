@@ -1,0 +1,193 @@
+"""How points are earned: by watching, by supporting the channel, and as a grant of an admin.
+
+For watchtime it is what is due by everything that was watched, less what is posted, so the result
+does not depend on when or how often this runs, and no part of an hour is lost."""
+
+from collections.abc import Collection
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from core.events import (
+    BitsCheered,
+    ChannelRaided,
+    KicksGifted,
+    Person,
+    SubGifted,
+    SubscriptionRenewed,
+    SubscriptionStarted,
+    SupportRevoked,
+)
+from core.guilds.actions import load_settings
+from core.guilds.store import list_present
+from core.kit.crypto import hash_of
+from core.kit.database import among
+from core.kit.services import Services
+from core.kit.tasks import for_each
+from core.kit.work import Lock, Work
+from core.people import actions as people
+from core.points import ledger, store
+from core.points.ledger import NewEntry
+from core.points.records import AccountTotal, Balance, Entry, WatchRate
+from core.points.rules import HOUR, MICROSECOND, Bucket, PointsSettings, Rate, stretches
+from core.watchtime.standings import list_active, watched_between
+
+Support = (
+    SubscriptionStarted
+    | SubscriptionRenewed
+    | SubGifted
+    | KicksGifted
+    | BitsCheered
+    | ChannelRaided
+)
+
+# -- support --------------------------------------------------------------------------------------
+
+
+def on_support(work: Work, event: Support) -> None:
+    """Points for whoever supported the channel; the account gets them, linked or not."""
+    settings = load_settings(work, PointsSettings)
+    person, amount = _worth(event, settings)
+    if not settings.earns or person is None or amount <= 0:
+        return
+    viewer_id = people.meet_person(work.tx, work.guild_id, event.platform, person, event.at)
+    if viewer_id in store.list_excluded(work, [viewer_id]):
+        return
+    kind = type(event).__name__
+    bucket: Bucket = "paid" if isinstance(event, KicksGifted | BitsCheered) else "earned"
+    new = NewEntry(_key(kind, event.key), viewer_id, bucket, amount)
+    ledger.post(work, ACCOUNTS[kind], [new])
+
+
+ACCOUNTS = {
+    SubscriptionStarted.__name__: "subscription",
+    SubscriptionRenewed.__name__: "subscription",
+    SubGifted.__name__: "gifted_sub",
+    KicksGifted.__name__: "kicks",
+    BitsCheered.__name__: "bits",
+    ChannelRaided.__name__: "raid",
+}
+"""Event -> the house account that gives points for it."""
+
+
+def _worth(event: Support, settings: PointsSettings) -> tuple[Person | None, int]:
+    match event:
+        case SubscriptionStarted() | SubscriptionRenewed():
+            return event.subscriber, settings.per_subscription
+        case SubGifted():
+            return event.gifter, settings.per_gifted_sub
+        case KicksGifted():
+            return event.sender, event.amount * settings.per_100_kicks // 100
+        case BitsCheered():
+            return event.sender, event.amount * settings.per_100_bits // 100
+        case ChannelRaided():
+            is_large = event.viewers >= settings.raid_viewers
+            return event.raider, settings.per_raid if is_large else 0
+
+
+def _key(kind: str, key: str) -> str:
+    # Natural keys name accounts, and entries are permanent.
+    return f"support:{kind}:{hash_of(key)}"
+
+
+def on_support_revoked(work: Work, event: SupportRevoked) -> None:
+    """Take back what was given for something that did not happen, as far as it is still there."""
+    work.lock(Lock.POINTS)
+    key = _key(event.event, event.of)
+    given = work.scalar(select(Entry).where(Entry.key == key))
+    if given is None or store.list_posted(work, [f"revoked:{key}"]):
+        return
+    (accounts,) = store.list_accounts(work, [given.viewer_id]).values()
+    balances = store.get_balances(work, accounts)
+    amount = min(given.amount, balances.get((given.viewer_id, given.bucket), 0))
+    if amount:
+        new = NewEntry(f"revoked:{key}", given.viewer_id, given.bucket, -amount)
+        ledger.post(work, given.account, [new])
+
+
+# -- watchtime ------------------------------------------------------------------------------------
+
+RECENTLY = timedelta(days=1)
+
+
+def credit(work: Work, *, everybody: bool = False) -> int:
+    """Bring the points for watchtime up to date, for those who watched or were corrected lately, or
+    for everybody; returns how many entries that took."""
+    settings = load_settings(work, PointsSettings)
+    rates = _list_rates(work, settings.per_hour if settings.earns else 0)
+    if not any(per_hour for _valid_from, per_hour in rates):
+        return 0
+    since = rates[0][0] if everybody else work.now - RECENTLY
+    active = list_active(work.tx, work.guild_id, since)
+    if not active:
+        return 0
+    due = dict.fromkeys(active, 0)
+    # The end is exclusive, and a correction of this moment counts.
+    for start, end, per_hour in stretches(rates, work.now + MICROSECOND):
+        for viewer_id, watched in watched_between(
+            work.tx, work.guild_id, active, start, end
+        ).items():
+            due[viewer_id] += watched // MICROSECOND * per_hour
+    work.lock(Lock.POINTS)
+    posted = _list_credited(work, due)
+    new: list[NewEntry] = []
+    missing = {
+        one: parts // HOUR - posted.get(one, (0, 0))[0]
+        for one, parts in due.items()
+        if parts // HOUR != posted.get(one, (0, 0))[0]
+    }
+    held = _list_earned(work, [one for one, amount in missing.items() if amount < 0])
+    for viewer_id, amount in sorted(missing.items()):
+        possible = max(amount, -held.get(viewer_id, 0))
+        if possible:
+            key = f"watchtime:{viewer_id}:{posted.get(viewer_id, (0, 0))[1] + 1}"
+            new.append(NewEntry(key, viewer_id, "earned", possible))
+    return ledger.post(work, "watchtime", new)
+
+
+def _list_rates(work: Work, per_hour: int) -> list[Rate]:
+    """What an hour is worth. If that has changed, the new rate is recorded, so it counts for time
+    from now on."""
+    found = select(WatchRate.valid_from, WatchRate.per_hour).order_by(WatchRate.valid_from)
+    rates = [(row.valid_from, row.per_hour) for row in work.execute(found)]
+    latest = rates[-1][1] if rates else 0
+    if latest == per_hour or (rates and rates[-1][0] >= work.now):
+        return rates
+    work.add(WatchRate(valid_from=work.now, per_hour=per_hour))
+    return [*rates, (work.now, per_hour)]
+
+
+def _list_credited(work: Work, viewer_ids: Collection[int]) -> dict[int, tuple[int, int]]:
+    """Viewer id -> points for watchtime so far, and the number of their entries."""
+    found = select(AccountTotal.viewer_id, AccountTotal.points, AccountTotal.entries).where(
+        AccountTotal.account == "watchtime", among(AccountTotal.viewer_id, viewer_ids)
+    )
+    return {one.viewer_id: (one.points, one.entries) for one in work.execute(found)}
+
+
+def _list_earned(work: Work, viewer_ids: Collection[int]) -> dict[int, int]:
+    found = select(Balance.viewer_id, Balance.points).where(
+        Balance.bucket == "earned", among(Balance.viewer_id, viewer_ids)
+    )
+    return {one.viewer_id: one.points for one in work.execute(found)}
+
+
+def credit_recent(services: Services) -> None:
+    """Of those who watched lately, in every server."""
+    _credit_everywhere(services, everybody=False)
+
+
+def credit_everybody(services: Services) -> None:
+    """The same for everybody: what became known late is never missed."""
+    _credit_everywhere(services, everybody=True)
+
+
+def _credit_everywhere(services: Services, *, everybody: bool) -> None:
+    with services.database.begin() as tx:
+        guild_ids = list_present(tx)
+
+    def credit_one(guild_id: int) -> None:
+        with services.work_in(guild_id) as work:
+            credit(work, everybody=everybody)
+
+    for_each(guild_ids, credit_one)

@@ -1,0 +1,281 @@
+"""Points on the dashboard: balances, a viewer's ledger, grants, the economy, settings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Response, abort, request
+
+from core.guilds.actions import load_settings
+from core.guilds.setting_fields import add_settings, setting_fields
+from core.kit.errors import Refusal
+from core.kit.feature import GuildSetting
+from core.kit.guild_pages import (
+    GuildPages,
+    Page,
+    PersonCard,
+    PublicPage,
+    PublicRequest,
+    Stat,
+    csv_response,
+    local_time,
+    whole_number,
+)
+from core.kit.overlays import Overlay
+from core.kit.paginator import nearest_page
+from core.kit.words import _, plural
+from core.kit.work import Work
+from core.people.records import Viewer
+from core.points import actions, store
+from core.points.messages import account_words, bucket_words, points_words
+from core.points.rules import PointsSettings
+from core.points.shop import Shop
+
+PER_PAGE = 25
+DAYS = 30
+MOST_PUBLIC_PAGES = 4
+MOST_DOWNLOADED = 10_000
+ON_STREAM = 5
+
+
+@dataclass
+class PointsPages(GuildPages):
+    """The pages, and the settings that they show: the offers of other features have some, too."""
+
+    declared: Sequence[GuildSetting[Any]] = field(default_factory=tuple)
+
+
+PAGES = PointsPages("points", lambda: _("Points"), icon="coin", order=35)
+
+
+def pages_of(shop: Shop) -> GuildPages:
+    """The pages, with the settings of what can be bought."""
+    declared = (*PointsSettings.declared.values(), *shop.settings)
+    found = PointsPages(
+        PAGES.name, PAGES.title, PAGES.icon, PAGES.order, routes=[*PAGES.routes], declared=declared
+    )
+    add_settings(found, declared, shows=overview)
+    return found
+
+
+def _load_board(work: Work, asked: int, season: int, most_pages: int = 0) -> dict[str, Any]:
+    first = store.list_places(work, 1, 0, season)
+    number, pages = nearest_page(asked, first[0].people if first else 0, PER_PAGE)
+    if most_pages:
+        number, pages = min(number, most_pages), min(pages, most_pages)
+    return {
+        "places": store.list_places(work, PER_PAGE, (number - 1) * PER_PAGE, season),
+        "number": number,
+        "pages": pages,
+        "people": first[0].people if first else 0,
+        "settings": load_settings(work, PointsSettings),
+    }
+
+
+@PAGES.get()
+def overview(page: Page) -> str:
+    """Who has how many, and what admins can do."""
+    season = page.number("season", 0)
+
+    def load(work: Work) -> dict[str, Any]:
+        return _load_board(work, page.number("page"), season) | {
+            "supply": store.get_supply(work),
+            "current": store.current_season(work),
+            "ended": [one for one in store.list_seasons(work) if one.ended_at is not None],
+        }
+
+    assert isinstance(page.pages, PointsPages)
+    return page.render(
+        "points/dashboard.html",
+        **page.run(load),
+        season=season,
+        bucket_words=bucket_words,
+        fields=setting_fields(page, page.pages.declared),
+    )
+
+
+@PAGES.get("viewer/<int:viewer_id>")
+def viewer(page: Page, viewer_id: int) -> str:
+    """A person's ledger: every entry of all their accounts."""
+
+    def load(work: Work) -> dict[str, Any]:
+        found = work.find(Viewer, viewer_id) or abort(404)
+        (accounts,) = store.list_accounts(work, [viewer_id]).values()
+        count = store.count_entries(work, accounts)
+        number, pages = nearest_page(page.number("page"), count, PER_PAGE)
+        return {
+            "viewer": found,
+            "balance": sum(store.get_balances(work, accounts).values()),
+            "totals": store.list_totals(work, accounts),
+            "entries": store.list_entries(work, accounts, PER_PAGE, (number - 1) * PER_PAGE),
+            "number": number,
+            "pages": pages,
+            "settings": load_settings(work, PointsSettings),
+        }
+
+    return page.render(
+        "points/viewer.html",
+        **page.run(load),
+        account_words=account_words,
+        bucket_words=bucket_words,
+        points_words=points_words,
+    )
+
+
+@PAGES.get("viewer/<int:viewer_id>.csv")
+def download(page: Page, viewer_id: int) -> Response:
+    """The same entries as a file."""
+
+    def load(work: Work) -> Sequence[Any]:
+        work.find(Viewer, viewer_id) or abort(404)
+        (accounts,) = store.list_accounts(work, [viewer_id]).values()
+        return store.list_entries(work, accounts, MOST_DOWNLOADED, 0)
+
+    rows = [
+        (
+            local_time(one.at, page.time_zone),
+            account_words(one.account),
+            bucket_words(one.bucket),
+            one.reason,
+            one.amount,
+        )
+        for one in page.run(load)
+    ]
+    titles = _("Time"), _("Source"), _("Kind"), _("Reason"), _("Points")
+    return csv_response("points", titles, rows)
+
+
+@PAGES.get("economy")
+def economy(page: Page) -> str:
+    """What was created and destroyed, by source and over time."""
+    found = page.run(actions.get_economy, DAYS)
+    accounts = sorted(
+        found.given.keys() | found.taken.keys(), key=lambda one: -found.given.get(one, 0)
+    )
+    return page.render(
+        "points/economy.html",
+        economy=found,
+        accounts=accounts,
+        days=DAYS,
+        created=[(f"{day:%d.%m.}", given) for day, (given, _taken) in found.daily.items()],
+        destroyed=[(f"{day:%d.%m.}", taken) for day, (_given, taken) in found.daily.items()],
+        account_words=account_words,
+        bucket_words=bucket_words,
+    )
+
+
+# -- what admins do -------------------------------------------------------------------------------
+
+
+@PAGES.post("change", shows=overview)
+def change(page: Page) -> Response:
+    """Add points, remove them, or set what somebody has."""
+    amount = whole_number(page.form, "amount", _("Points"))
+    reason = page.form.get("reason", "").strip()
+    if not reason:
+        raise Refusal(_("This needs a reason."))
+    asked = page.form.get("what", "add")
+    what: actions.Change = "remove" if asked == "remove" else "set" if asked == "set" else "add"
+    name, cause = page.form.get("viewer", ""), page.form_key
+    changed, now = page.run(actions.change_points, name, what, amount, reason, cause)
+    return page.done(_("{name} has {count} now.").format(name=changed.name, count=f"{now:,}"))
+
+
+@PAGES.post("grant", shows=overview)
+def grant(page: Page) -> Response:
+    """Give points to everybody on a pasted list, or to nobody."""
+    reason = page.form.get("reason", "").strip()
+    if not reason:
+        raise Refusal(_("This needs a reason."))
+
+    def act(work: Work) -> int:
+        pasted = actions.read_pasted(work, page.form.get("list", "").replace("\0", ""))
+        if pasted.wrong and "skip" not in page.form:
+            raise Refusal(
+                _("These lines cannot be used: {lines}.").format(
+                    lines="; ".join(line[:40] for line in pasted.wrong[:5])
+                ),
+                _("Correct them, or leave them out."),
+            )
+        if not pasted.amounts:
+            raise Refusal(_("There is no line that can be used."))
+        actions.grant_many(work, pasted.amounts, "add", reason, page.form_key)
+        return len(pasted.amounts)
+
+    count = page.run(act)
+    return page.done(plural("{count} viewer got points.", "{count} viewers got points.", count))
+
+
+@PAGES.post("season/<int:number>/end", shows=overview, admins_only=True)
+def end_season(page: Page, number: int) -> Response:
+    """Everybody begins with nothing again."""
+    begun = page.run(actions.end_season, number)
+    return page.done(_("Season {number} has begun.").format(number=begun), to=overview)
+
+
+# -- parts of other pages -------------------------------------------------------------------------
+
+
+def stats(work: Work) -> list[Stat]:
+    """For the overview."""
+    settings = load_settings(work, PointsSettings)
+    if not settings.enabled:
+        return []
+    held = sum(store.get_supply(work).values())
+    return [Stat(settings.plural.capitalize(), f"{held:,}", pages="points", icon=PAGES.icon)]
+
+
+def person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> list[PersonCard]:
+    """What somebody has, and where it came from."""
+    settings = load_settings(work, PointsSettings)
+    if not settings.enabled or not viewer_ids:
+        return []
+    (accounts,) = store.list_accounts(work, viewer_ids[:1]).values()
+    limit, _lost = actions.get_limit(work, viewer_ids[0])
+    rows = [(settings.plural.capitalize(), f"{sum(store.get_balances(work, accounts).values()):,}")]
+    rows += [
+        (account_words(account), f"{points:+,}")
+        for account, points in store.list_totals(work, accounts).items()
+    ]
+    if limit is not None and limit.daily_loss is not None:
+        rows.append((_("Own loss limit per day"), f"{limit.daily_loss:,}"))
+    if limit is not None and limit.break_until is not None:
+        rows.append((_("Takes a break from games until"), f"{limit.break_until:%Y-%m-%d}"))
+    return [PersonCard(_("Points"), PAGES.icon, rows, order=35)]
+
+
+def _public(public: PublicRequest) -> str:
+    asked, season = (request.args.get(one, 0, type=int) for one in ("page", "season"))
+
+    def load(work: Work) -> dict[str, Any]:
+        found = _load_board(work, max(asked, 1), max(season, 0), MOST_PUBLIC_PAGES)
+        ended = [one for one in store.list_seasons(work) if one.ended_at is not None]
+        return found | {"ended": ended, "season": max(season, 0)}
+
+    return public.render("points/public.html", **public.run(load))
+
+
+PUBLIC = PublicPage(
+    "points",
+    lambda: _("Points"),
+    PAGES.icon,
+    PointsSettings.declared["public_page"],
+    _public,
+    order=35,
+)
+
+
+def _on_stream(work: Work) -> dict[str, Any]:
+    settings = load_settings(work, PointsSettings)
+    places = store.list_places(work, ON_STREAM, 0) if settings.enabled else []
+    return {"places": places, "settings": settings}
+
+
+OVERLAY = Overlay(
+    "points",
+    lambda: _("Most points"),
+    PAGES.icon,
+    "points/overlay.html",
+    data=_on_stream,
+    follows=("points",),
+)

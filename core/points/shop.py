@@ -1,0 +1,209 @@
+"""What viewers buy with points. Features declare offers; this takes the points and publishes
+`PointsSpent`, and gives them back when the feature publishes `PointsPurchaseRefused`."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import select
+
+from core.events import ChatMessageSent, PointsPurchaseRefused, PointsSpent
+from core.guilds.actions import load_settings, setting
+from core.inbox import actions as inbox
+from core.kit.amounts import parse_part
+from core.kit.crypto import hash_of
+from core.kit.errors import Refusal
+from core.kit.feature import GuildSetting, Offer
+from core.kit.records import ViewerId
+from core.kit.words import N_, _
+from core.kit.work import Lock, Work
+from core.outbox import actions as outbox
+from core.people import actions as people
+from core.people.store import find_link_of_viewer
+from core.points import ledger, store
+from core.points.actions import require_own
+from core.points.ledger import NewEntry
+from core.points.records import Entry, Purchase
+from core.points.rules import MOST, SPENDING_ORDER, Bucket, PointsSettings, allocate, spendable
+
+UNRESTRICTED: tuple[Bucket, ...] = ("earned",)
+"""Points that buy everything."""
+
+
+class Priced(NamedTuple):
+    """An offer as a server sells it."""
+
+    offer: Offer
+    price: int
+    buckets: tuple[Bucket, ...]
+
+
+def settings_of(offer: Offer) -> tuple[GuildSetting[int], GuildSetting[bool]]:
+    """Its price, and which points can pay."""
+    name = offer.key.replace(".", "_")
+    price = GuildSetting(
+        f"points.{name}_price",
+        int,
+        offer.price,
+        f"Price of {offer.say(1)} in points (`!buy {offer.words[0]}`); 0 sells none.",
+        least=0,
+        most=10**9,
+        label=f"Price of {offer.say(1)}",
+    )
+    for_all = GuildSetting(
+        f"points.{name}_for_all",
+        bool,
+        offer.for_all_points,
+        f"Whether points from Kicks, bits and won games can pay for `!buy {offer.words[0]}`.",
+        label=f"All points pay for {offer.words[0]}",
+    )
+    return price, for_all
+
+
+class Shop:
+    """The offers of all features."""
+
+    def __init__(self, offers: Sequence[Offer]) -> None:
+        self.offers = tuple(offers)
+        self.settings = tuple(one for offer in offers for one in settings_of(offer))
+
+    def list_priced(self, work: Work) -> list[Priced]:
+        """What the server sells."""
+        found = []
+        for offer in self.offers:
+            of_price, of_points = settings_of(offer)
+            for_all = setting(work.tx, work.guild_id, of_points)
+            if price := setting(work.tx, work.guild_id, of_price):
+                buckets = SPENDING_ORDER if for_all else UNRESTRICTED
+                found.append(Priced(offer, price, buckets))
+        return found
+
+    def buy(
+        self, work: Work, viewer_id: int, wanted: str, key: str, chat: ChatMessageSent | None = None
+    ) -> Purchase:
+        """Buy what somebody typed, such as `tickets 5`.
+
+        Args:
+            key: natural key of the request; it buys once.
+
+        Raises:
+            Refusal: there is no such offer, or not enough points that can buy it.
+        """
+        require_own(load_settings(work, PointsSettings))
+        work.lock(Lock.POINTS)
+        key = f"buy:{hash_of(key)}"
+        if known := work.find(Purchase, key):
+            return known
+        priced, count = self._parse(work, wanted)
+        price, (accounts,) = priced.price * count, store.list_accounts(work, [viewer_id]).values()
+        if not store.list_excluded(work, accounts).isdisjoint(accounts):
+            raise Refusal(_("You are excluded from this."))
+        if price > MOST:
+            raise Refusal(_("This amount is too large."))
+        balances = store.get_balances(work, accounts)
+        parts = allocate(balances, accounts, price, priced.buckets)
+        if parts is None:
+            has = spendable(balances, accounts, priced.buckets)
+            raise Refusal(
+                _("That costs {price:,}, and you have {has:,}.").format(price=price, has=has)
+                if priced.buckets == SPENDING_ORDER
+                else _("That costs {price:,}, and you have earned {has:,} that can buy it.").format(
+                    price=price, has=has
+                )
+            )
+        purchase = Purchase(
+            key=key,
+            viewer_id=ViewerId(viewer_id),
+            offer=priced.offer.key,
+            quantity=count,
+            points=price,
+            at=work.now,
+        )
+        if chat is not None:
+            purchase.platform, purchase.channel_id = chat.platform, chat.channel_id
+            purchase.message_id = chat.message_id
+        work.add(purchase)
+        new = ledger.entries_for(purchase.key, parts, -1)
+        ledger.post(work, f"shop:{purchase.offer}", new)
+        event = PointsSpent(
+            key=purchase.key,
+            guild_id=work.guild_id,
+            at=work.now,
+            viewer_id=viewer_id,
+            offer=purchase.offer,
+            quantity=count,
+            points=price,
+        )
+        inbox.publish(work.tx, event)
+        return purchase
+
+    def _parse(self, work: Work, wanted: str) -> tuple[Priced, int]:
+        word, _space, number = wanted.strip().casefold().partition(" ")
+        offers = self.list_priced(work)
+        found = next((one for one in offers if word in one.offer.words), None)
+        if found is None:
+            words = ", ".join(one.offer.words[0] for one in offers) or _("nothing right now")
+            raise Refusal(_("You can buy: {offers}.").format(offers=words))
+        count = parse_part(number, found.offer.most) if number.strip() else 1
+        if count > found.offer.most:
+            most = f"{found.offer.most:,}"
+            raise Refusal(_("At most {most} at once, please.").format(most=most))
+        return found, count
+
+    def words_of(self, purchase: Purchase) -> str:
+        """What was bought, such as `5 raffle tickets`."""
+        offer = next((one for one in self.offers if one.key == purchase.offer), None)
+        return offer.say(purchase.quantity) if offer else purchase.offer
+
+    def answer_buy(self, work: Work, message: ChatMessageSent, argument: str) -> None:
+        """Handle `!buy tickets 5`; without an offer, list them."""
+        settings = load_settings(work, PointsSettings)
+        if not settings.enabled:
+            return
+        viewer_id = people.meet_sender(work.tx, message)
+        payload: dict[str, object] = dict(settings.currency)
+        if not argument.strip():
+            offers = [(one.offer.words[0], one.price) for one in self.list_priced(work)]
+            payload["lines"] = [f"{word} ({price:,})" for word, price in offers]
+            outbox.post_reply(work, message, "points.offers", payload, once_a_minute="all")
+            return
+        key = f"{message.platform}:{message.key}"
+        try:
+            bought = self.buy(work, viewer_id, argument, key, message)
+        except Refusal as refusal:
+            payload = {"what": refusal.what}
+            outbox.post_reply(
+                work, message, "points.refused", payload, once_a_minute=f"buy:{viewer_id}"
+            )
+            return
+        payload |= {"what": self.words_of(bought), "points": bought.points}
+        outbox.post_reply(work, message, "points.bought", payload)
+
+
+def on_purchase_refused(work: Work, event: PointsPurchaseRefused) -> None:
+    """Give everything back to where it came from, once, and tell the viewer."""
+    work.lock(Lock.POINTS)
+    purchase, key = work.find(Purchase, event.key), f"back:{event.key}"
+    if purchase is None or purchase.refused or store.list_posted(work, [key]):
+        return
+    purchase.refused = event.reason or N_("not delivered")
+    paid = work.scalars(select(Entry).where(Entry.key == event.key).order_by(Entry.part))
+    new = [NewEntry(key, one.viewer_id, one.bucket, -one.amount, one.part) for one in paid]
+    ledger.post(work, f"shop:{purchase.offer}", new, reason=purchase.refused[:200])
+    settings = load_settings(work, PointsSettings)
+    payload = settings.currency | {"what": purchase.refused, "points": purchase.points}
+    told = f"points.returned:{event.key}"
+    if purchase.channel_id:
+        payload["viewer"] = purchase.viewer_name
+        outbox.post_to_chat(
+            work,
+            purchase.platform,
+            purchase.channel_id,
+            "points.returned",
+            told,
+            payload,
+            purchase.message_id,
+        )
+    elif link := find_link_of_viewer(work, purchase.viewer_id):
+        outbox.post_to_user(
+            work, link.discord_id, "points.refunded", told, payload, if_possible=True
+        )

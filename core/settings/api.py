@@ -1,0 +1,67 @@
+"""The audit log for programs."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from core.guilds.records import AuditEntry
+from core.kit.api import Api, ApiModel, Call, Id, Instant, Paging, SentId
+from core.settings import actions
+
+API = Api("settings")
+
+
+class LogQuery(Paging):
+    """Which entries are wanted."""
+
+    actor: SentId | None = Field(None, description="Discord id of who did it.")
+    feature: str = Field("", max_length=40, description="Such as `raffle`.")
+    text: str = Field("", max_length=100, description="Part of what the entry says.")
+    since: Instant | None = None
+    until: Instant | None = Field(None, description="Only what is older.")
+
+
+class LogEntry(ApiModel):
+    """Something that an admin or the bot changed."""
+
+    id: Id
+    at: datetime
+    actor: Id = Field(description="Discord id; 0 is the bot.")
+    action: str
+    target: str
+    before: Any
+    after: Any
+
+
+class LogList(ApiModel):
+    """Entries, the newest first."""
+
+    entries: list[LogEntry]
+    total: int
+
+
+@API.get("/audit-log")
+def list_audit_log(call: Call, asked: LogQuery) -> LogList:
+    """List the audit log."""
+    wanted = actions.LogFilter(
+        actor=asked.actor,
+        prefix=f"{asked.feature}." if asked.feature else "",
+        text=asked.text,
+        since=asked.since,
+        until=asked.until,
+    )
+    found = call.run(actions.read_log, asked.per_page, asked.page, wanted)
+    return LogList(entries=[_entry(one) for one in found.entries], total=found.total)
+
+
+def _entry(one: AuditEntry) -> LogEntry:
+    return LogEntry(
+        id=one.id,
+        at=one.at,
+        actor=one.actor,
+        action=one.action,
+        target=one.target,
+        before=one.before,
+        after=one.after,
+    )

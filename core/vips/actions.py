@@ -1,0 +1,522 @@
+"""What one can do with VIPs. Twitch is not called here: a session says what should be, and `runner`
+makes it so. Every action is one transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+
+from core.events import Person, PointsPurchaseRefused
+from core.guilds.actions import audit, load_settings, name_of
+from core.guilds.channels import find_trouble, tell_admins
+from core.guilds.records import Guild
+from core.inbox import actions as inbox
+from core.kit.database import notify_after_commit
+from core.kit.errors import Refusal
+from core.kit.records import MemberId, PlatformUserId, ViewerId
+from core.kit.words import _
+from core.kit.work import Lock, Work, read_records
+from core.outbox import actions as outbox
+from core.outbox.records import Outgoing
+from core.outbox.transport import Receipt
+from core.people import actions as people
+from core.people import store as viewers
+from core.twitch.accounts import actions as accounts
+from core.twitch.bodies import PLATFORM
+from core.twitch.store import find_primary
+from core.vips import store
+from core.vips.records import Act, Activity, ChannelState, EndReason, KnownVip, Session, Source
+from core.vips.rules import VipSettings, checked_minutes, extended, reason_words, short_duration
+
+TOPIC = "vips"
+"""Notifications that there is something to do in the guild `guild_id`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A viewer's account on Twitch."""
+
+    user_id: int
+    name: str
+
+
+def state_of(work: Work) -> ChannelState:
+    """What is known of the channel."""
+    state = work.find(ChannelState)
+    if state is None:
+        state = ChannelState()
+        work.add(state)
+        work.flush()
+    return state
+
+
+def want_everything(work: Work) -> None:
+    """Something may have been missed: look at VIPs, rewards and open redemptions again."""
+    state = state_of(work)
+    state.vips_due = state.rewards_due = state.redemptions_due = True
+    wake(work)
+
+
+def wake(work: Work) -> None:
+    """There is something to do on Twitch once this is committed."""
+    notify_after_commit(work.tx, TOPIC, guild_id=str(work.guild_id))
+
+
+def channel_of(work: Work) -> int:
+    """The channel whose VIPs this server manages.
+
+    Raises:
+        Refusal: there is none, or another server manages its VIPs.
+    """
+    channel_id = accounts.get_channel(work).channel_id
+    primary = find_primary(work.tx, channel_id)
+    if primary not in (None, work.guild_id):
+        named = read_records(work.tx, select(Guild).where(Guild.guild_id == primary))
+        raise Refusal(
+            _("The VIPs of this Twitch channel are managed by **{server}**.").format(
+                server=named[0].name if named else primary
+            ),
+            _("That server was connected with the channel first."),
+        )
+    return channel_id
+
+
+def meet(work: Work, account: Account) -> int:
+    """The viewer id of an account."""
+    person = Person(user_id=account.user_id, name=account.name)
+    return people.meet_person(work.tx, work.guild_id, PLATFORM, person, work.now)
+
+
+def default_minutes(work: Work) -> int:
+    """How long somebody is VIP, where nothing else is said."""
+    return load_settings(work, VipSettings).default_hours * 60
+
+
+# -- by a moderator -------------------------------------------------------------------------------
+
+
+def give(work: Work, account: Account, minutes: int | None = None) -> Session:
+    """Make somebody VIP; who is VIP through us already is extended.
+
+    Raises:
+        Refusal: they cannot be VIP.
+    """
+    if minutes is not None:
+        checked_minutes(minutes)
+    session = give_or_extend(
+        work, meet(work, account), account.user_id, minutes or default_minutes(work), "manual"
+    )
+    audit(work, "vips.give", f"viewer:{session.viewer_id}", after=session.number)
+    return session
+
+
+def extend(work: Work, number: int, minutes: int | None = None) -> Session:
+    """Add to the end of a session; nothing is ever shortened.
+
+    Raises:
+        Refusal: it is over, or has no end.
+    """
+    work.lock(Lock.VIPS)
+    session = _get_live(work, number)
+    added = checked_minutes(minutes or default_minutes(work))
+    prolong(work, session, added)
+    audit(work, "vips.extend", f"viewer:{session.viewer_id}", after=added)
+    return session
+
+
+def extend_all(work: Work, minutes: int) -> int:
+    """Extend everybody who is VIP through us for a time; returns how many."""
+    checked_minutes(minutes)
+    work.lock(Lock.VIPS)
+    sessions = [one for one in store.list_live(work) if one.minutes is not None]
+    for session in sessions:
+        prolong(work, session, minutes)
+    audit(work, "vips.extend_all", str(len(sessions)), after=minutes)
+    return len(sessions)
+
+
+def revoke(work: Work, number: int) -> Session:
+    """End a session before its time.
+
+    Raises:
+        Refusal: it is over.
+    """
+    work.lock(Lock.VIPS)
+    session = _get_live(work, number)
+    end(work, session, "revoked")
+    audit(work, "vips.revoke", f"viewer:{session.viewer_id}", before=session.number)
+    return session
+
+
+def adopt(work: Work, viewer_id: int, minutes: int | None = None) -> Session:
+    """Give an end to a VIP that was made on Twitch.
+
+    Raises:
+        Refusal: they are not VIP, or VIP through us already.
+    """
+    work.lock(Lock.VIPS)
+    channel_id = channel_of(work)
+    known = work.find(KnownVip, viewer_id)
+    if known is None or store.find_live(work, viewer_id) is not None:
+        raise Refusal(_("That is no VIP that was made on Twitch."))
+    added = checked_minutes(minutes or default_minutes(work))
+    session = Session(
+        number=work.next_number(Session.number),
+        viewer_id=ViewerId(viewer_id),
+        twitch_user_id=known.twitch_user_id,
+        channel_id=PlatformUserId(channel_id),
+        source="adopted",
+        state="active",
+        minutes=added,
+        asked_at=work.now,
+        started_at=work.now,
+        ends_at=work.now + timedelta(minutes=added),
+        granted_by=work.actor,
+        try_at=work.now,
+    )
+    work.add(session)
+    work.flush()
+    log(work, "adopted", session, minutes=added)
+    audit(work, "vips.adopt", f"viewer:{viewer_id}", after=session.number)
+    return session
+
+
+def _get_live(work: Work, number: int) -> Session:
+    session = store.get_session(work, number)
+    if session.state not in ("granting", "active"):
+        raise Refusal(_("VIP #{number} is over.").format(number=number))
+    return session
+
+
+# -- for every source -----------------------------------------------------------------------------
+
+
+def give_or_extend(
+    work: Work, viewer_id: int, twitch_user_id: int, minutes: int | None, source: Source
+) -> Session:
+    """Make a viewer VIP, or extend what they have; None is as long as they subscribe.
+
+    Raises:
+        Refusal: another server manages the channel's VIPs, it is the broadcaster, or the viewer is
+            VIP by hand.
+    """
+    work.lock(Lock.VIPS)
+    channel_id = channel_of(work)
+    if twitch_user_id == channel_id:
+        raise Refusal(_("The streamer cannot be VIP in their own channel."))
+    session = store.find_live(work, viewer_id)
+    if session is not None:
+        if minutes is None:
+            session.minutes, session.ends_at = None, None
+            if session.state == "ending":
+                revive(work, session)
+        else:
+            prolong(work, session, minutes)
+        return session
+    if work.find(KnownVip, viewer_id) is not None:
+        raise Refusal(
+            _("They are VIP already, by hand."), _("`/vip adopt` gives such a VIP an end.")
+        )
+    return begin(work, viewer_id, twitch_user_id, minutes, source)
+
+
+def give_to_viewer(work: Work, viewer_id: int, minutes: int | None, source: Source) -> bool:
+    """The same for a viewer of any platform, through the Twitch account of the same member; False
+    if there is none, or they cannot be VIP."""
+    account = twitch_account(work, viewer_id)
+    if account is None:
+        return False
+    try:
+        give_or_extend(work, *account, minutes, source)
+    except Refusal:
+        return False
+    return True
+
+
+def twitch_account(work: Work, viewer_id: int) -> tuple[int, int] | None:
+    """Viewer id and Twitch user id of a viewer, or of the Twitch account of the same member."""
+    for one in viewers.list_accounts_of(work.tx, work.guild_id, viewer_id):
+        if one.platform == PLATFORM and one.platform_user_id > 0:
+            return one.viewer_id, one.platform_user_id
+    return None
+
+
+def begin(
+    work: Work, viewer_id: int, twitch_user_id: int, minutes: int | None, source: Source
+) -> Session:
+    """A new session, for which Twitch has to be asked. Hold the lock."""
+    session = Session(
+        number=work.next_number(Session.number),
+        viewer_id=ViewerId(viewer_id),
+        twitch_user_id=PlatformUserId(twitch_user_id),
+        channel_id=PlatformUserId(channel_of(work)),
+        source=source,
+        minutes=minutes,
+        asked_at=work.now,
+        granted_by=work.actor,
+        try_at=work.now,
+    )
+    work.add(session)
+    work.flush()
+    wake(work)
+    return session
+
+
+def prolong(work: Work, session: Session, minutes: int, **details: Any) -> None:
+    """Add to the current end. One that is being ended goes on. Hold the lock.
+
+    Raises:
+        Refusal: it has no end.
+    """
+    if session.minutes is None:
+        raise Refusal(_("They are VIP as long as they subscribe."))
+    session.minutes += minutes
+    if session.state == "granting":
+        return  # counted from the moment Twitch confirms it
+    assert session.ends_at is not None, "it has an end"
+    session.ends_at = extended(session.ends_at, work.now, minutes)
+    session.warned_at = None
+    if session.state == "ending":
+        revive(work, session)
+    log(work, "extended", session, minutes=minutes, **details)
+    tell_chat(work, session, "extended", minutes)
+
+
+def revive(work: Work, session: Session) -> None:
+    """A session that was being ended goes on; whether they are still VIP has to be looked up."""
+    session.state, session.end_reason, session.is_unsure = "granting", "", True
+    session.ended_by, session.attempts, session.try_at = None, 0, work.now
+    wake(work)
+
+
+def confirm(work: Work, session: Session) -> None:
+    """Twitch has made them VIP. Hold the lock."""
+    is_new = session.started_at is None
+    session.state, session.is_unsure, session.attempts = "active", False, 0
+    session.trouble = ""
+    if is_new:
+        session.started_at = work.now
+        if session.minutes is not None:
+            session.ends_at = work.now + timedelta(minutes=session.minutes)
+        note_known(work, session)
+
+
+def note_known(work: Work, session: Session) -> None:
+    """They are on Twitch's list now."""
+    if work.find(KnownVip, session.viewer_id) is None:
+        known = KnownVip(
+            viewer_id=session.viewer_id,
+            twitch_user_id=session.twitch_user_id,
+            seen_at=work.now,
+        )
+        work.add(known)
+
+
+def end(work: Work, session: Session, reason: EndReason) -> None:
+    """Have VIP taken away on Twitch. Hold the lock."""
+    if session.state == "granting" and not session.is_unsure:
+        finish(work, session, reason)
+        return
+    session.state, session.end_reason, session.ended_by = "ending", reason, work.actor
+    session.attempts, session.try_at, session.is_unsure = 0, work.now, False
+    wake(work)
+
+
+def finish(work: Work, session: Session, reason: EndReason = "") -> None:
+    """It is over on Twitch, too. Hold the lock."""
+    reason = reason or session.end_reason
+    work.actor = MemberId(session.ended_by or work.actor)
+    session.state, session.end_reason, session.ended_at = "ended", reason, work.now
+    session.is_unsure, session.trouble = False, ""
+    known = work.find(KnownVip, session.viewer_id)
+    if known is not None:
+        work.delete(known)
+    if reason == "forgotten":
+        session.twitch_user_id = PlatformUserId(0)
+        return
+    log(work, "ended", session, reason=reason)
+    if reason in ("expired", "revoked", "unsubscribed"):
+        tell_chat(work, session, "ended", 0)
+
+
+def fail(work: Work, session: Session, reason: EndReason) -> None:
+    """They never became VIP. Hold the lock."""
+    session.state, session.end_reason, session.ended_at = "failed", reason, work.now
+    session.is_unsure = False
+    log(work, "failed", session, reason=reason)
+    if session.paid_by:
+        refuse_purchase(work, session.paid_by, session.viewer_id, reason_words(reason))
+
+
+def refuse_purchase(work: Work, key: str, viewer_id: int, reason: str) -> None:
+    """What was bought with points cannot be given: the points go back."""
+    refused = PointsPurchaseRefused(
+        key=key, guild_id=work.guild_id, at=work.now, viewer_id=viewer_id, reason=reason
+    )
+    inbox.publish(work.tx, refused)
+
+
+def expire_due(work: Work) -> int:
+    """End the sessions whose time is up, unless the server does not want that; returns how many."""
+    if not load_settings(work, VipSettings).auto_remove:
+        return 0
+    due = select(Session).where(Session.state == "active", Session.ends_at <= work.now)
+    if work.scalar(due.limit(1)) is None:
+        return 0
+    work.lock(Lock.VIPS)
+    sessions = work.scalars(due).all()
+    for session in sessions:
+        session.state, session.end_reason, session.ended_by = "ending", "expired", work.actor
+        session.attempts, session.try_at, session.is_unsure = 0, session.ends_at or work.now, False
+    if sessions:
+        wake(work)
+    return len(sessions)
+
+
+# -- what is said ---------------------------------------------------------------------------------
+
+
+def log(
+    work: Work,
+    act: Act,
+    session: Session,
+    *,
+    minutes: int | None = None,
+    reason: str = "",
+    reward: int | None = None,
+    redemption_id: str = "",
+    cost: int = 0,
+) -> None:
+    """An entry of the activity log, and its post in Discord."""
+    entry = Activity(
+        number=work.next_number(Activity.number),
+        viewer_id=session.viewer_id,
+        at=work.now,
+        act=act,
+        actor=work.actor,
+        session=session.number,
+        source=session.source,
+        minutes=minutes,
+        ends_at=session.ends_at,
+        reward=reward,
+        redemption_id=redemption_id,
+        cost=cost,
+        reason=reason,
+    )
+    work.add(entry)
+    work.flush()
+    channel_id = load_settings(work, VipSettings).log_channel
+    if channel_id and find_trouble(work, channel_id) is None and act != "warned":
+        payload = {
+            "act": act,
+            "viewer": viewer_name(work, session.viewer_id),
+            "number": session.number,
+            "actor": work.actor,
+            "source": session.source,
+            "minutes": minutes,
+            "ends_at": session.ends_at and session.ends_at.isoformat(),
+            "reason": reason,
+            "cost": cost,
+            "is_live": session.is_live,
+        }
+        outbox.post_to_channel(work, channel_id, "vips.log", f"vips.log:{entry.number}", payload)
+
+
+def viewer_name(work: Work, viewer_id: int) -> str:
+    """Their current name."""
+    return viewers.get_viewer(work.tx, work.guild_id, viewer_id).name
+
+
+def tell_chat(
+    work: Work, session: Session, what: str, minutes: int, reward: str = "", key: str = ""
+) -> None:
+    """What happened to a session, in the words of the server, if it wants that."""
+    left = ""
+    if session.ends_at is not None:
+        left = short_duration((session.ends_at - work.now) / timedelta(minutes=1))
+    fields = {"duration": short_duration(minutes) if minutes else _("as long as you subscribe")}
+    once = key or f"{session.number}:{work.now.isoformat()}"
+    say(work, what, session.viewer_id, once, fields | {"left": left, "reward": reward})
+
+
+def say(work: Work, what: str, viewer_id: int, key: str, fields: Mapping[str, str]) -> None:
+    """A line in Twitch's chat; `what` is the text's name in the settings."""
+    settings = load_settings(work, VipSettings)
+    template = getattr(settings, f"text_{what}")
+    channel = accounts.find_channel(work)
+    if not settings.notifications or not template or channel is None:
+        return
+    payload = {"text": template, "viewer": viewer_name(work, viewer_id), **fields}
+    outbox.post_to_chat(
+        work, PLATFORM, channel.channel_id, "vips.line", f"vips.{what}:{key}", payload
+    )
+
+
+def alert(work: Work, what: str, key: str, **payload: Any) -> None:
+    """Tell the server's admins, once for each key."""
+    about = {"what": what, "server": name_of(work), **payload}
+    tell_admins(work, "vips.alert", f"vips.alert:{what}:{key}", about)
+
+
+def list_to_warn(work: Work, percent: int, now: datetime) -> list[Session]:
+    """Sessions of which so much is over, and whose viewer was not warned."""
+    active = select(Session).where(
+        Session.state == "active",
+        Session.warned_at.is_(None),
+        Session.ends_at > now,
+        func.extract("epoch", now - Session.started_at) * 100
+        >= func.extract("epoch", Session.ends_at - Session.started_at) * percent,
+    )
+    return list(work.scalars(active.order_by(Session.number).limit(100)))
+
+
+def warn_due(work: Work) -> None:
+    """Warn those whose VIP is about to end: by direct message, else in chat."""
+    percent = load_settings(work, VipSettings).warn_percent
+    if not percent:
+        return
+    for session in list_to_warn(work, percent, work.now):
+        session.warned_at = work.now
+        log(work, "warned", session)
+        assert session.ends_at is not None, "it was asked for"
+        links = viewers.list_links_with(work, session.viewer_id)
+        if not links:
+            _warn_in_chat(work, session)
+            continue
+        payload = {
+            "number": session.number,
+            "ends_at": session.ends_at.isoformat(),
+            "server": name_of(work),
+        }
+        outbox.post_to_user(
+            work,
+            links[0].discord_id,
+            "vips.warning",
+            _warning_key(session),
+            payload,
+            if_possible=True,
+        )
+
+
+def note_warning(work: Work, message: Outgoing, receipt: Receipt) -> None:
+    """Discord has answered to a warning: if direct messages are closed, chat reads it."""
+    session = work.find(Session, message.payload["number"])
+    if "skipped" in receipt and session is not None and session.state == "active":
+        _warn_in_chat(work, session)
+
+
+def _warn_in_chat(work: Work, session: Session) -> None:
+    assert session.ends_at is not None, "it was asked for"
+    left = short_duration((session.ends_at - work.now) / timedelta(minutes=1))
+    say(work, "warning", session.viewer_id, _warning_key(session), {"left": left})
+
+
+def _warning_key(session: Session) -> str:
+    return f"vips.warning:{session.number}:{session.ends_at}"
+
+
+def tell_refund(work: Work, viewer_id: int, reason: str, reward: str, key: str) -> None:
+    """Chat reads why somebody got their channel points back."""
+    say(work, "refunded", viewer_id, key, {"reason": reason_words(reason), "reward": reward})

@@ -1,0 +1,262 @@
+"""VIPs and channel-point rewards for programs."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from core.kit.api import Api, ApiModel, Call, Done, Id
+from core.kit.words import _, plural
+from core.kit.work import Work
+from core.vips import actions, lookup, rewards, store
+from core.vips.records import KnownVip, Pause, Reward, RewardState, Session, SessionState, Source
+from core.vips.rules import LEAST_MINUTES, MOST_MINUTES, RewardForm
+
+API = Api("vips")
+
+_LARGEST = 2**31 - 1
+
+Number = Annotated[int, Field(ge=1, le=_LARGEST, description="Counts up within the server.")]
+Minutes = Annotated[
+    int, Field(ge=LEAST_MINUTES, le=MOST_MINUTES, description="The server's default if left out.")
+]
+Limit = Annotated[int, Field(ge=0, le=_LARGEST, description="0 for any number.")]
+Cost = Annotated[int, Field(ge=1, le=2_000_000_000, description="In channel points.")]
+
+
+# -- VIPs -----------------------------------------------------------------------------------------
+
+
+class Vip(ApiModel):
+    """Somebody who is VIP through the bot, or is about to be."""
+
+    number: int
+    viewer_id: Id
+    twitch_user_id: Id
+    name: str
+    source: Source
+    state: SessionState = Field(description="`granting` and `ending` wait for Twitch.")
+    started_at: datetime | None
+    ends_at: datetime | None = Field(description="Empty as long as they subscribe.")
+    trouble: str
+
+
+class ManualVip(ApiModel):
+    """Somebody who was made VIP on Twitch."""
+
+    viewer_id: Id
+    twitch_user_id: Id
+    name: str
+
+
+class VipList(ApiModel):
+    """Everybody who is VIP."""
+
+    vips: list[Vip]
+    manual: list[ManualVip]
+
+
+class NewVip(ApiModel):
+    """Who becomes VIP, by a name on Twitch."""
+
+    viewer: str = Field(min_length=1, max_length=100)
+    minutes: Minutes | None = None
+
+
+class Adoption(NewVip):
+    """A VIP that was made on Twitch gets an end."""
+
+
+class Extension(ApiModel):
+    """Time that is added to one VIP, or to all of them without a number."""
+
+    number: Number | None = None
+    minutes: Minutes
+
+
+class ByNumber(ApiModel):
+    """One of a list."""
+
+    number: Number
+
+
+def _vip(one: Session) -> Vip:
+    return Vip(
+        number=one.number,
+        viewer_id=one.viewer_id,
+        twitch_user_id=one.twitch_user_id,
+        name=one.viewer_name,
+        source=one.source,
+        state=one.state,
+        started_at=one.started_at,
+        ends_at=one.ends_at,
+        trouble=one.trouble,
+    )
+
+
+def _manual(one: KnownVip) -> ManualVip:
+    return ManualVip(
+        viewer_id=one.viewer_id, twitch_user_id=one.twitch_user_id, name=one.viewer_name
+    )
+
+
+def _shown(work: Work, session: Session) -> Vip:
+    work.flush()
+    work.refresh(session)
+    return _vip(session)
+
+
+@API.get("/vip")
+def list_vips(call: Call) -> VipList:
+    """List everybody who is VIP, whoever's time is up first."""
+
+    def load(work: Work) -> VipList:
+        live, manual = store.list_live(work), store.list_manual(work)
+        return VipList(vips=[_vip(one) for one in live], manual=[_manual(one) for one in manual])
+
+    return call.run(load)
+
+
+@API.post("/vip", status=201)
+def give_vip(call: Call, sent: NewVip) -> Vip:
+    """Make somebody VIP. Who is VIP through the bot already is extended."""
+    account = lookup.find_account(call.services, call.guild_id, sent.viewer)
+
+    def give(work: Work) -> Vip:
+        return _shown(work, actions.give(work, account, sent.minutes))
+
+    return call.run(give)
+
+
+@API.patch("/vip")
+def adopt_vip(call: Call, sent: Adoption) -> Vip:
+    """Give an end to a VIP that was made on Twitch."""
+
+    def adopt(work: Work) -> Vip:
+        known = lookup.find_manual(work, sent.viewer)
+        return _shown(work, actions.adopt(work, known.viewer_id, sent.minutes))
+
+    return call.run(adopt)
+
+
+@API.delete("/vip")
+def revoke_vip(call: Call, asked: ByNumber) -> Done:
+    """End somebody's VIP before its time."""
+    call.run(actions.revoke, asked.number)
+    return Done(message=_("VIP #{number} ends.").format(number=asked.number))
+
+
+@API.post("/vip/extend")
+def extend_vip(call: Call, sent: Extension) -> Done:
+    """Add time to one VIP, or to all. Nothing is ever shortened."""
+    if sent.number is None:
+        count = call.run(actions.extend_all, sent.minutes)
+        return Done(message=plural("{count} VIP extended.", "{count} VIPs extended.", count))
+    call.run(actions.extend, sent.number, sent.minutes)
+    return Done(message=_("VIP #{number} extended.").format(number=sent.number))
+
+
+# -- rewards --------------------------------------------------------------------------------------
+
+
+class RewardInfo(ApiModel):
+    """A channel-point reward."""
+
+    number: int
+    reward_id: str | None = Field(description="Twitch's.")
+    title: str
+    cost: int
+    prompt: str
+    colour: str
+    minutes: int
+    max_per_stream: int
+    max_per_user: int
+    cooldown_seconds: int
+    is_enabled: bool
+    state: RewardState
+    pause: Pause
+    is_ours: bool = Field(description="Those created elsewhere cannot be refunded.")
+    is_used: bool = Field(description="Redeeming it gives VIP.")
+    is_pending: bool = Field(description="Twitch does not know the newest change yet.")
+    trouble: str
+
+
+class RewardList(ApiModel):
+    """All rewards of the channel."""
+
+    rewards: list[RewardInfo]
+
+
+class NewReward(ApiModel):
+    """A reward to create."""
+
+    title: str = Field(min_length=1, max_length=45)
+    cost: Cost
+    prompt: str = Field("", max_length=200)
+    colour: str = Field("#9147FF", pattern="^#[0-9A-Fa-f]{6}$")
+    minutes: int = Field(0, ge=0, le=MOST_MINUTES, description="0 for the server's default.")
+    max_per_stream: Limit = 0
+    max_per_user: Limit = 1
+    cooldown_seconds: int = Field(0, ge=0, le=604_800)
+
+
+class RewardChange(ApiModel):
+    """What changes of a reward; what is left out stays."""
+
+    number: Number
+    title: str | None = Field(None, min_length=1, max_length=45)
+    cost: Cost | None = None
+    prompt: str | None = Field(None, max_length=200)
+    colour: str | None = Field(None, pattern="^#[0-9A-Fa-f]{6}$")
+    minutes: int | None = Field(None, ge=0, le=MOST_MINUTES)
+    max_per_stream: Limit | None = None
+    max_per_user: Limit | None = None
+    cooldown_seconds: int | None = Field(None, ge=0, le=604_800)
+    is_enabled: bool | None = None
+    is_paused: bool | None = None
+    is_used: bool | None = None
+    again: bool = Field(False, description="Create it again after it was deleted on Twitch.")
+
+
+def _reward(one: Reward) -> RewardInfo:
+    return RewardInfo(**{name: getattr(one, name) for name in RewardInfo.model_fields})
+
+
+@API.get("/channel-points")
+def list_rewards(call: Call) -> RewardList:
+    """List the channel-point rewards."""
+    return RewardList(rewards=[_reward(one) for one in call.run(store.list_rewards)])
+
+
+@API.post("/channel-points", status=201)
+def create_reward(call: Call, sent: NewReward) -> RewardInfo:
+    """Create a reward that sells VIP."""
+    form = RewardForm(**sent.model_dump())
+    return _reward(call.run(rewards.create_reward, form))
+
+
+@API.patch("/channel-points")
+def change_reward(call: Call, sent: RewardChange) -> RewardInfo:
+    """Change, pause or resume a reward, or create it again."""
+    values = sent.model_dump(exclude={"number", "is_paused", "is_used", "again"})
+
+    def change(work: Work) -> Reward:
+        reward = store.get_reward(work, sent.number)
+        if sent.again:
+            reward = rewards.recreate_reward(work, sent.number)
+        if any(value is not None for value in values.values()):
+            reward = rewards.change_reward(work, sent.number, **values)
+        if sent.is_used is not None:
+            reward = rewards.use_reward(work, sent.number, used=sent.is_used)
+        if sent.is_paused is not None:
+            reward = rewards.pause_reward(work, sent.number, paused=sent.is_paused)
+        return reward
+
+    return _reward(call.run(change))
+
+
+@API.delete("/channel-points")
+def delete_reward(call: Call, asked: ByNumber) -> Done:
+    """Delete a reward. Its open redemptions are refunded first."""
+    reward = call.run(rewards.delete_reward, asked.number)
+    return Done(message=_("The reward {title} is deleted.").format(title=reward.title))

@@ -1,0 +1,232 @@
+"""`/vip`, and the buttons in the log channel."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from core.kit.discord_buttons import PersistentButton
+from core.kit.discord_ui import PRIVATE, answer, guild_id_of, run_action, services_of
+from core.kit.words import _
+from core.kit.work import Work
+from core.outbox.discord_transport import Rendered
+from core.vips import actions, lookup, messages, rewards, store
+from core.vips.records import Reward, Session
+from core.vips.rules import RewardForm, parse_minutes
+
+Context = commands.Context[commands.Bot]
+
+# -- buttons --------------------------------------------------------------------------------------
+
+
+class VipButton(PersistentButton, template=r"vips:(?P<act>extend|remove):(?P<number>[0-9]{1,18})"):
+    """Extends a VIP by the default duration, or takes it away."""
+
+    permission = "manage_messages"
+    shows_result = True
+
+    def __init__(self, act: str, number: int) -> None:
+        label, style = {
+            "extend": (_("Extend"), discord.ButtonStyle.primary),
+            "remove": (_("Remove"), discord.ButtonStyle.danger),
+        }[act]
+        custom_id = f"vips:{act}:{number}"
+        super().__init__(discord.ui.Button(label=label, style=style, custom_id=custom_id))
+        self.act, self.number = act, number
+
+    async def press(self, interaction: discord.Interaction) -> discord.Embed:
+        if self.act == "extend":
+            session = await run_action(interaction, actions.extend, self.number)
+            return messages.changed(session, session.viewer_name)
+        session = await run_action(interaction, actions.revoke, self.number)
+        return messages.revoked(session.viewer_name)
+
+
+def buttons(number: int) -> discord.ui.View:
+    """What moderators can do with a VIP. Needs a running event loop."""
+    view = discord.ui.View(timeout=None)
+    for act in ("extend", "remove"):
+        view.add_item(VipButton(act, number))
+    return view
+
+
+def render_log(payload: Mapping[str, Any]) -> Rendered:
+    """An entry of the log; with buttons where there is something to do."""
+    embed, number = messages.log_entry(payload), payload["number"]
+    if payload["is_live"] and payload["act"] in ("granted", "extended", "adopted"):
+        return Rendered(embed, lambda: buttons(number))
+    return Rendered(embed)
+
+
+# -- commands -------------------------------------------------------------------------------------
+
+
+def _extend(work: Work, who: str, minutes: int | None) -> tuple[Session, str]:
+    session = actions.extend(work, lookup.find_session(work, who).number, minutes)
+    return session, session.viewer_name
+
+
+def _revoke(work: Work, who: str) -> str:
+    return actions.revoke(work, lookup.find_session(work, who).number).viewer_name
+
+
+def _adopt(work: Work, who: str, minutes: int | None) -> tuple[Session, str]:
+    known = lookup.find_manual(work, who)
+    name = known.viewer_name
+    return actions.adopt(work, known.viewer_id, minutes), name
+
+
+def _list(work: Work) -> discord.Embed:
+    return messages.vips(store.list_live(work), store.list_manual(work))
+
+
+def _list_rewards(work: Work) -> discord.Embed:
+    return messages.rewards(store.list_rewards(work))
+
+
+class Vips(commands.Cog):
+    """VIP on Twitch for a limited time."""
+
+    @commands.hybrid_group(name="vip", fallback="list", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def vip(self, ctx: Context) -> None:
+        """Show who is VIP, for how long and why."""
+        await answer(ctx, await run_action(ctx, _list))
+
+    @vip.command(name="give", extras=PRIVATE)
+    @app_commands.describe(
+        viewer="A name on Twitch, or a mention", duration="Such as 24h or 7d; your default if empty"
+    )
+    async def give(self, ctx: Context, viewer: str, *, duration: str = "") -> None:
+        """Make somebody VIP for a time."""
+        minutes = parse_minutes(duration) if duration else None
+        services, guild_id = services_of(ctx), guild_id_of(ctx)
+        account = await asyncio.to_thread(lookup.find_account, services, guild_id, viewer)
+        session = await run_action(ctx, actions.give, account, minutes)
+        await answer(ctx, messages.changed(session, account.name))
+
+    @vip.command(name="extend", extras=PRIVATE)
+    @app_commands.describe(
+        viewer="Whose VIP, by name or #number", duration="Such as 24h; your default if empty"
+    )
+    async def extend(self, ctx: Context, viewer: str, *, duration: str = "") -> None:
+        """Add time to somebody's VIP."""
+        minutes = parse_minutes(duration) if duration else None
+        session, name = await run_action(ctx, _extend, viewer, minutes)
+        await answer(ctx, messages.changed(session, name))
+
+    @vip.command(name="extendall", extras=PRIVATE)
+    @app_commands.describe(duration="Such as 24h or 7d")
+    async def extend_all(self, ctx: Context, *, duration: str) -> None:
+        """Add time to everybody's VIP."""
+        minutes = parse_minutes(duration)
+        count = await run_action(ctx, actions.extend_all, minutes)
+        await answer(ctx, messages.extended_all(count, minutes))
+
+    @vip.command(name="remove", extras=PRIVATE)
+    @app_commands.describe(viewer="Whose VIP, by name or #number")
+    async def remove(self, ctx: Context, *, viewer: str) -> None:
+        """Take somebody's VIP away before its time."""
+        await answer(ctx, messages.revoked(await run_action(ctx, _revoke, viewer)))
+
+    @vip.command(name="adopt", extras=PRIVATE)
+    @app_commands.describe(
+        viewer="A VIP that you made on Twitch", duration="Such as 7d; your default if empty"
+    )
+    async def adopt(self, ctx: Context, viewer: str, *, duration: str = "") -> None:
+        """Give an end to a VIP that was made on Twitch."""
+        minutes = parse_minutes(duration) if duration else None
+        session, name = await run_action(ctx, _adopt, viewer, minutes)
+        await answer(ctx, messages.changed(session, name))
+
+    @vip.group(name="reward", fallback="list", extras=PRIVATE)
+    async def reward(self, ctx: Context) -> None:
+        """List the channel-point rewards."""
+        await answer(ctx, await run_action(ctx, _list_rewards))
+
+    @reward.command(name="create", extras=PRIVATE)
+    @app_commands.describe(
+        title="What viewers see",
+        cost="In channel points",
+        duration="Of VIP, such as 24h; your default if empty",
+    )
+    async def create(self, ctx: Context, title: str, cost: int, *, duration: str = "") -> None:
+        """Sell VIP for channel points."""
+        minutes = parse_minutes(duration) if duration else 0
+        form = RewardForm(title=title, cost=cost, minutes=minutes)
+        await self._answer(ctx, await run_action(ctx, rewards.create_reward, form))
+
+    @reward.command(name="edit", extras=PRIVATE)
+    @app_commands.describe(
+        number="The reward's number",
+        title="What viewers see",
+        cost="In channel points",
+        duration="Of VIP, such as 24h",
+        prompt="Its description",
+        colour="Such as #9147FF",
+        per_stream="Redemptions in a stream; 0 for any number",
+        per_viewer="Of one viewer in a stream; 0 for any number",
+        cooldown="Seconds between two redemptions; 0 for none",
+    )
+    async def edit(
+        self,
+        ctx: Context,
+        number: int,
+        title: str | None = None,
+        cost: int | None = None,
+        duration: str | None = None,
+        prompt: str | None = None,
+        colour: str | None = None,
+        per_stream: int | None = None,
+        per_viewer: int | None = None,
+        cooldown: int | None = None,
+    ) -> None:
+        """Change a reward."""
+        values = {
+            "title": title,
+            "cost": cost,
+            "minutes": parse_minutes(duration) if duration else None,
+            "prompt": prompt,
+            "colour": colour,
+            "max_per_stream": per_stream,
+            "max_per_user": per_viewer,
+            "cooldown_seconds": cooldown,
+        }
+        await self._answer(ctx, await run_action(ctx, rewards.change_reward, number, **values))
+
+    @reward.command(name="pause", extras=PRIVATE)
+    @app_commands.describe(number="The reward's number")
+    async def pause(self, ctx: Context, number: int) -> None:
+        """Pause a reward until you resume it."""
+        await self._answer(ctx, await run_action(ctx, rewards.pause_reward, number, paused=True))
+
+    @reward.command(name="resume", extras=PRIVATE)
+    @app_commands.describe(number="The reward's number")
+    async def resume(self, ctx: Context, number: int) -> None:
+        """Resume a reward."""
+        await self._answer(ctx, await run_action(ctx, rewards.pause_reward, number, paused=False))
+
+    @reward.command(name="again", extras=PRIVATE)
+    @app_commands.describe(number="The reward's number")
+    async def again(self, ctx: Context, number: int) -> None:
+        """Create a reward again that was deleted on Twitch."""
+        await self._answer(ctx, await run_action(ctx, rewards.recreate_reward, number))
+
+    @reward.command(name="use", extras=PRIVATE)
+    @app_commands.describe(number="The reward's number", used="Whether redeeming it gives VIP")
+    async def use(self, ctx: Context, number: int, used: bool = True) -> None:
+        """Choose whether redeeming a reward gives VIP."""
+        await self._answer(ctx, await run_action(ctx, rewards.use_reward, number, used=used))
+
+    @reward.command(name="delete", extras=PRIVATE)
+    @app_commands.describe(number="The reward's number")
+    async def delete(self, ctx: Context, number: int) -> None:
+        """Delete a reward; open redemptions are refunded first."""
+        await self._answer(ctx, await run_action(ctx, rewards.delete_reward, number))
+
+    async def _answer(self, ctx: Context, reward: Reward) -> None:
+        await answer(ctx, messages.reward_changed(reward))

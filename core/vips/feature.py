@@ -1,0 +1,145 @@
+"""What the VIP feature declares."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, select
+
+from core.events import (
+    BitsCheered,
+    EventsMissed,
+    ModeratorAdded,
+    PointsSpent,
+    RaffleWon,
+    RewardChanged,
+    RewardRedeemed,
+    SubscriptionEnded,
+    SubscriptionRenewed,
+    SubscriptionStarted,
+    VipAdded,
+    VipRemoved,
+)
+from core.kit.feature import ChatCommand, Feature, Task
+from core.kit.health_item import HealthItem
+from core.kit.privacy import personal_data
+from core.kit.words import N_
+from core.kit.work import ACROSS_GUILDS, Work, chat_action, event_action, read_records
+from core.outbox.records import Outgoing
+from core.outbox.transport import Receipt
+from core.vips import actions, messages, sources
+from core.vips.api import API
+from core.vips.discord import VipButton, Vips, render_log
+from core.vips.pages import PAGES
+from core.vips.records import (
+    Activity,
+    ChannelState,
+    KnownVip,
+    Redemption,
+    Reward,
+    Session,
+)
+from core.vips.redemptions import on_redeemed
+from core.vips.rules import VipSettings
+from core.vips.runner import VipRunner
+from core.vips.webhooks import pages
+
+LATE = timedelta(minutes=10)
+
+
+def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
+    """Channels in which nothing can be done, and what waits for Twitch for too long."""
+    broken = select(ChannelState).where(ChannelState.trouble != "")
+    items = [
+        HealthItem(
+            "VIPs",
+            "warn",
+            state.trouble,
+            (now - state.trouble_since).total_seconds() if state.trouble_since else None,
+            guild_id=state.guild_id,
+            age_of="trouble",
+        )
+        for state in read_records(tx, broken.execution_options(**ACROSS_GUILDS))
+    ]
+    late = (
+        select(Session.guild_id, func.count())
+        .where(
+            Session.state.in_(("granting", "ending")),
+            func.coalesce(Session.ends_at, Session.asked_at) < now - LATE,
+        )
+        .group_by(Session.guild_id)
+    )
+    for guild_id, count in tx.execute(late, execution_options=ACROSS_GUILDS):
+        text = f"{count} changes of VIPs have been waiting for Twitch for ten minutes."
+        items.append(HealthItem("VIPs", "warn", text, guild_id=guild_id))
+    return items
+
+
+def note_warning(tx: Connection, message: Outgoing, receipt: Receipt, now: datetime) -> None:
+    """See `Feature.settles`."""
+    with Work(tx, message.guild_id, now=now) as work:
+        actions.note_warning(work, message, receipt)
+
+
+FEATURE = Feature(
+    "vips",
+    offers=(sources.VIP_OFFER,),
+    handlers={
+        RewardRedeemed: event_action(on_redeemed),
+        EventsMissed: event_action(sources.on_events_missed),
+        RewardChanged: event_action(sources.on_reward_changed),
+        PointsSpent: event_action(sources.on_points_spent),
+        VipAdded: event_action(sources.on_vip_changed),
+        VipRemoved: event_action(sources.on_vip_changed),
+        ModeratorAdded: event_action(sources.on_vip_changed),
+        SubscriptionStarted: event_action(sources.on_subscribed),
+        SubscriptionRenewed: event_action(sources.on_subscribed),
+        SubscriptionEnded: event_action(sources.on_unsubscribed),
+        BitsCheered: event_action(sources.on_cheered),
+        RaffleWon: event_action(sources.on_raffle_won),
+    },
+    cogs=(lambda _services: Vips(),),
+    pages=(pages,),
+    chat_commands=(
+        ChatCommand(
+            ("vip",),
+            chat_action(sources.tell_left),
+            usage="!vip",
+            help="Shows how long you are VIP.",
+        ),
+    ),
+    settings=tuple(VipSettings.declared.values()),
+    tasks=(Task("vips.watchtime", lambda _settings: 300.0, sources.give_for_watchtime),),
+    embeds={
+        "vips.log": render_log,
+        "vips.warning": messages.warning,
+        "vips.alert": messages.alert,
+    },
+    settles={"vips.warning": note_warning},
+    lines={"vips.line": messages.line, "vips.left": messages.left},
+    buttons=(VipButton,),
+    checks=(check_health,),
+    runs=(VipRunner,),
+    audit={
+        "vips.give": N_("made {target} VIP"),
+        "vips.extend": N_("extended the VIP of {target} by {after} min"),
+        "vips.extend_all": N_("extended {target} VIPs by {after} min"),
+        "vips.revoke": N_("took VIP from {target}"),
+        "vips.adopt": N_("gave an end to the VIP of {target}"),
+        "vips.reward_create": N_("created the reward {target} for {after} points"),
+        "vips.reward_update": N_("changed the reward {target}"),
+        "vips.reward_pause": N_("paused the reward {target}"),
+        "vips.reward_resume": N_("resumed the reward {target}"),
+        "vips.reward_delete": N_("deleted the reward {target}"),
+        "vips.reward_use": N_("uses the reward {target} for VIP"),
+        "vips.reward_unuse": N_("no longer uses the reward {target} for VIP"),
+    },
+    dashboard=PAGES,
+    api=API,
+    personal=personal_data(
+        Session,
+        Redemption,
+        Activity,
+        KnownVip,
+        Reward,
+        before_forget=lambda work, subject: sources.end_for_forgotten(work, subject.viewer_ids),
+    ),
+)

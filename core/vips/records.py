@@ -1,0 +1,313 @@
+"""VIP sessions, the channel-point rewards that sell them, their redemptions, and what happened."""
+
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    PrimaryKeyConstraint,
+    Text,
+    false,
+    text,
+    true,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.kit.personal import ADMINS_ANSWER, holds
+from core.kit.records import GuildRecord, MemberId, PlatformUserId, ViewerId, one_of
+from core.people.records import OptionalViewerRecord, ViewerRecord, viewer_key
+
+Source = Literal[
+    "reward", "manual", "adopted", "subscription", "bits", "raffle", "watchtime", "points"
+]
+"""Why somebody is VIP. `adopted`: was made VIP on Twitch, and a moderator gave it an end."""
+
+SessionState = Literal["granting", "active", "ending", "ended", "failed"]
+"""`granting` and `ending` wait for Twitch; `failed` was never VIP."""
+
+EndReason = Literal[
+    "",
+    "expired",
+    "revoked",
+    "removed_on_twitch",
+    "moderator",
+    "unsubscribed",
+    "forgotten",
+    "already_vip",
+    "broadcaster",
+    "unknown",
+    "refused",
+    "full",
+    "locked",
+]
+"""Why a session ended or failed. `locked`: the channel has no VIPs yet; `refused`: Twitch does not
+take this person, such as somebody who is banned."""
+
+RewardState = Literal["creating", "on", "deleting", "deleted", "removed"]
+"""`deleted`: somebody deleted it on Twitch; `removed`: we did."""
+
+Pause = Literal["no", "hand", "full", "locked"]
+"""`hand` is only ended by hand; `full` ends when a slot is free."""
+
+RedemptionState = Literal[
+    "received", "granting", "granted", "fulfilled", "refunding", "refunded", "closed"
+]
+"""`granted` waits to be fulfilled on Twitch, `refunding` to be cancelled; `closed` was decided on
+Twitch, or its reward is not ours, so that we cannot decide."""
+
+Result = Literal["", "granted", "extended"]
+
+Act = Literal[
+    "granted",
+    "extended",
+    "ended",
+    "failed",
+    "adopted",
+    "refunded",
+    "paused",
+    "resumed",
+    "warned",
+]
+"""What an entry of the activity log is about."""
+
+LIVE = ("granting", "active", "ending")
+"""States in which a viewer is VIP through us, or is about to be."""
+
+
+class Reward(GuildRecord, kw_only=True):
+    """A channel-point reward. What it should be on Twitch is written here first."""
+
+    __tablename__ = "vips_rewards"
+
+    number: Mapped[int] = mapped_column(comment="counts up within the server")
+    reward_id: Mapped[str | None] = mapped_column(
+        default=None, comment="Twitch's; empty until created"
+    )
+    state: Mapped[RewardState] = mapped_column(Text, default="creating", server_default="creating")
+    pause: Mapped[Pause] = mapped_column(Text, default="no", server_default="no")
+    is_ours: Mapped[bool] = mapped_column(
+        default=True, server_default=true(), comment="no: created elsewhere, so never refundable"
+    )
+    is_used: Mapped[bool] = mapped_column(
+        default=True, server_default=true(), comment="redemptions make people VIP"
+    )
+    is_enabled: Mapped[bool] = mapped_column(default=True, server_default=true())
+    title: Mapped[str]
+    cost: Mapped[int]
+    prompt: Mapped[str] = mapped_column(default="", server_default="")
+    colour: Mapped[str] = mapped_column(default="#9147FF", server_default="#9147FF")
+    minutes: Mapped[int] = mapped_column(
+        default=0, server_default="0", comment="of VIP; 0 for the server's default"
+    )
+    max_per_stream: Mapped[int] = mapped_column(default=0, server_default="0", comment="0: any")
+    max_per_user: Mapped[int] = mapped_column(
+        default=0, server_default="0", comment="in a stream; 0: any"
+    )
+    cooldown_seconds: Mapped[int] = mapped_column(default=0, server_default="0")
+    is_pending: Mapped[bool] = mapped_column(
+        default=True, server_default=true(), comment="Twitch does not know the newest change"
+    )
+    version: Mapped[int] = mapped_column(
+        default=1, server_default="1", comment="counts changes, so that none is missed"
+    )
+    trouble: Mapped[str] = mapped_column(
+        default="", server_default="", comment="why Twitch refused the newest change"
+    )
+    created_by: Mapped[MemberId] = mapped_column(
+        info=holds("number", stays=ADMINS_ANSWER), comment="Discord id of the admin; 0: Twitch"
+    )
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "number", name="vips_rewards_numbered"),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="vips_rewards_guild"),
+        one_of("state", RewardState, name="vips_rewards_state"),
+        one_of("pause", Pause, name="vips_rewards_pause"),
+        CheckConstraint("cost > 0", name="vips_rewards_cost"),
+        Index("vips_rewards_once", "guild_id", "reward_id", unique=True),
+    )
+
+
+class Session(ViewerRecord, kw_only=True):
+    """A viewer is VIP for some time because of us."""
+
+    __tablename__ = "vips_sessions"
+
+    number: Mapped[int] = mapped_column(comment="counts up within the server")
+    twitch_user_id: Mapped[PlatformUserId] = mapped_column(info=holds("number"))
+    channel_id: Mapped[PlatformUserId] = mapped_column(comment="of the Twitch channel")
+    source: Mapped[Source] = mapped_column(Text)
+    state: Mapped[SessionState] = mapped_column(Text, default="granting")
+    minutes: Mapped[int | None] = mapped_column(
+        comment="in all; empty while somebody is VIP as long as they subscribe"
+    )
+    asked_at: Mapped[datetime] = mapped_column(comment="when it was decided")
+    started_at: Mapped[datetime | None] = mapped_column(
+        default=None, comment="when Twitch confirmed it"
+    )
+    ends_at: Mapped[datetime | None] = mapped_column(default=None)
+    ended_at: Mapped[datetime | None] = mapped_column(default=None)
+    end_reason: Mapped[EndReason] = mapped_column(Text, default="", server_default="")
+    granted_by: Mapped[MemberId] = mapped_column(
+        info=holds("number", stays=ADMINS_ANSWER), comment="Discord id; 0: the bot"
+    )
+    ended_by: Mapped[MemberId | None] = mapped_column(
+        default=None, info=holds("number", stays=ADMINS_ANSWER)
+    )
+    paid_by: Mapped[str] = mapped_column(
+        default="", server_default="", comment="key of the purchase with points that began it"
+    )
+    warned_at: Mapped[datetime | None] = mapped_column(default=None)
+    is_unsure: Mapped[bool] = mapped_column(
+        default=False,
+        server_default=false(),
+        comment="a call to Twitch was begun, and may have had its effect",
+    )
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    try_at: Mapped[datetime] = mapped_column(comment="of the next call to Twitch")
+    trouble: Mapped[str] = mapped_column(default="", server_default="")
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "number", name="vips_sessions_numbered"),
+        viewer_key("vips_sessions_viewer"),
+        one_of("source", Source, name="vips_sessions_source"),
+        one_of("state", SessionState, name="vips_sessions_state"),
+        one_of("end_reason", EndReason, name="vips_sessions_reason"),
+        CheckConstraint(
+            "ends_at IS NOT NULL OR minutes IS NULL OR state IN ('granting', 'failed', 'ended')",
+            name="vips_sessions_end",
+        ),
+        Index(
+            "vips_sessions_one_live",
+            *("guild_id", "viewer_id"),
+            unique=True,
+            postgresql_where=text("state IN ('granting', 'active', 'ending')"),
+        ),
+        Index(
+            "vips_sessions_due",
+            *("guild_id", "try_at"),
+            postgresql_where=text("state IN ('granting', 'ending')"),
+        ),
+        Index(
+            "vips_sessions_expiring",
+            *("guild_id", "ends_at"),
+            postgresql_where=text("state = 'active'"),
+        ),
+        Index("vips_sessions_of_channel", "channel_id", "twitch_user_id"),
+    )
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in LIVE
+
+
+class Redemption(ViewerRecord, kw_only=True):
+    """A viewer redeemed one of the rewards. Each is decided once."""
+
+    __tablename__ = "vips_redemptions"
+
+    redemption_id: Mapped[str]
+    reward: Mapped[int] = mapped_column(comment="its number")
+    cost: Mapped[int]
+    redeemed_at: Mapped[datetime]
+    state: Mapped[RedemptionState] = mapped_column(Text, default="received")
+    result: Mapped[Result] = mapped_column(Text, default="", server_default="")
+    reason: Mapped[str] = mapped_column(
+        default="", server_default="", comment="why it is refunded; see `rules.Reason`"
+    )
+    session: Mapped[int | None] = mapped_column(default=None, comment="number of the session")
+    decided_at: Mapped[datetime | None] = mapped_column(default=None)
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    try_at: Mapped[datetime] = mapped_column(comment="of the next call to Twitch")
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "redemption_id", name="vips_redemptions_once"),
+        viewer_key("vips_redemptions_viewer"),
+        one_of("state", RedemptionState, name="vips_redemptions_state"),
+        one_of("result", Result, name="vips_redemptions_result"),
+        Index(
+            "vips_redemptions_due",
+            *("guild_id", "try_at"),
+            postgresql_where=text("state IN ('received', 'granted', 'refunding')"),
+        ),
+        Index("vips_redemptions_of_viewer", "guild_id", "viewer_id", "redeemed_at"),
+        Index(
+            "vips_redemptions_of_session",
+            *("guild_id", "session"),
+            postgresql_where=text("state = 'granting'"),
+        ),
+    )
+
+
+class Activity(OptionalViewerRecord, kw_only=True):
+    """An entry of the activity log. It only grows."""
+
+    __tablename__ = "vips_activity"
+
+    number: Mapped[int] = mapped_column(comment="counts up within the server")
+    at: Mapped[datetime]
+    act: Mapped[Act] = mapped_column(Text)
+    actor: Mapped[MemberId] = mapped_column(
+        info=holds("number", stays=ADMINS_ANSWER), comment="Discord id; 0: the bot"
+    )
+    session: Mapped[int | None] = mapped_column(default=None)
+    source: Mapped[str] = mapped_column(default="", server_default="", comment="of the session")
+    minutes: Mapped[int | None] = mapped_column(default=None, comment="that were added")
+    ends_at: Mapped[datetime | None] = mapped_column(default=None)
+    reward: Mapped[int | None] = mapped_column(default=None, comment="number of the reward")
+    redemption_id: Mapped[str] = mapped_column(default="", server_default="")
+    cost: Mapped[int] = mapped_column(default=0, server_default="0", comment="in channel points")
+    reason: Mapped[str] = mapped_column(default="", server_default="")
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "number", name="vips_activity_numbered"),
+        viewer_key("vips_activity_viewer"),
+        one_of("act", Act, name="vips_activity_act"),
+        Index("vips_activity_by_time", "guild_id", "at"),
+        Index("vips_activity_of_viewer", "guild_id", "viewer_id", "number"),
+    )
+
+
+class KnownVip(ViewerRecord, kw_only=True):
+    """Somebody who is VIP on Twitch, as far as Twitch said when it was last asked."""
+
+    __tablename__ = "vips_known"
+
+    viewer_id: Mapped[ViewerId] = mapped_column(info=holds("viewer", deletes_row=True))
+    twitch_user_id: Mapped[PlatformUserId] = mapped_column(info=holds("number"))
+    seen_at: Mapped[datetime] = mapped_column(comment="when they first were on the list")
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "viewer_id", name="vips_known_once"),
+        viewer_key("vips_known_viewer"),
+    )
+
+
+class ChannelState(GuildRecord, kw_only=True):
+    """What is known of a server's channel, and what has to be looked up next."""
+
+    __tablename__ = "vips_channels"
+
+    vips_due: Mapped[bool] = mapped_column(default=True, server_default=true())
+    rewards_due: Mapped[bool] = mapped_column(default=True, server_default=true())
+    redemptions_due: Mapped[bool] = mapped_column(default=True, server_default=true())
+    listed_at: Mapped[datetime | None] = mapped_column(
+        default=None, comment="when Twitch last listed its VIPs"
+    )
+    swept_at: Mapped[datetime | None] = mapped_column(
+        default=None, comment="when Twitch last listed open redemptions"
+    )
+    full_at: Mapped[int | None] = mapped_column(
+        default=None, comment="how many VIPs there were when Twitch had no slot left"
+    )
+    trouble: Mapped[str] = mapped_column(
+        default="", server_default="", comment="why nothing can be done on Twitch"
+    )
+    trouble_since: Mapped[datetime | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", name="vips_channels_one"),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="vips_channels_guild"),
+    )

@@ -1,0 +1,306 @@
+"""What admins can do with the channel-point rewards that sell VIP, and what Twitch says of them.
+
+A change is written here and is `is_pending` until Twitch knows it. What somebody changes on Twitch
+is adopted, unless a newer change of ours is pending.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from sqlalchemy import select, update
+
+from core.guilds.actions import audit
+from core.kit.errors import Refusal
+from core.kit.records import THE_BOT
+from core.kit.words import _
+from core.kit.work import Lock, Work
+from core.twitch.client import CustomReward
+from core.vips import store
+from core.vips.actions import alert, channel_of, state_of, wake
+from core.vips.records import Pause, Redemption, Reward
+from core.vips.rules import MOST_REWARDS, RewardForm, check_reward
+
+FORM_FIELDS = tuple(RewardForm.__dataclass_fields__)
+
+
+def form_of(reward: Reward) -> RewardForm:
+    """What an admin decided about a reward."""
+    return RewardForm(**{name: getattr(reward, name) for name in FORM_FIELDS})
+
+
+def create_reward(work: Work, form: RewardForm) -> Reward:
+    """Raises Refusal if Twitch would not take it, or there are too many."""
+    channel_of(work)
+    work.lock(Lock.VIPS)
+    others = store.list_rewards(work)
+    if len(others) >= MOST_REWARDS:
+        raise Refusal(_("Twitch takes at most {most} rewards.").format(most=MOST_REWARDS))
+    check_reward(form, [one.title for one in others])
+    reward = Reward(
+        number=work.next_number(Reward.number),
+        created_by=work.actor,
+        created_at=work.now,
+        **asdict(form) | {"title": form.title.strip()},
+    )
+    work.add(reward)
+    audit(work, "vips.reward_create", reward.title, after=reward.cost)
+    wake(work)
+    return reward
+
+
+def change_reward(work: Work, number: int, /, **values: Any) -> Reward:
+    """Change a reward by the fields of `RewardForm`; None leaves one as it is.
+
+    Raises:
+        Refusal: Twitch would not take it, or it was created elsewhere and more than the duration is
+            to be changed.
+    """
+    work.lock(Lock.VIPS)
+    reward = store.get_reward(work, number)
+    given = {name: value for name, value in values.items() if value is not None}
+    if not reward.is_ours and given.keys() - {"minutes"}:
+        _refuse_foreign()
+    form = replace(form_of(reward), **given)
+    check_reward(form, [one.title for one in store.list_rewards(work) if one is not reward])
+    before = form_of(reward)
+    if form == before:
+        return reward
+    for name, value in given.items():
+        setattr(reward, name, value)
+    audit(work, "vips.reward_update", reward.title, before=before.cost, after=form.cost)
+    if given.keys() - {"minutes"}:
+        _touch(work, reward)
+    return reward
+
+
+def pause_reward(work: Work, number: int, *, paused: bool) -> Reward:
+    """Pause a reward, until somebody resumes it. Raises Refusal if it was created elsewhere."""
+    work.lock(Lock.VIPS)
+    reward = store.get_reward(work, number)
+    if not reward.is_ours:
+        _refuse_foreign()
+    set_pause(work, reward, "hand" if paused else "no")
+    audit(work, "vips.reward_pause" if paused else "vips.reward_resume", reward.title)
+    return reward
+
+
+def delete_reward(work: Work, number: int) -> Reward:
+    """Delete a reward, once its open redemptions are refunded. One that was created elsewhere is
+    only no longer used."""
+    work.lock(Lock.VIPS)
+    reward = store.get_reward(work, number)
+    if not reward.is_ours:
+        reward.is_used = False
+    elif reward.reward_id is None or reward.state == "deleted":
+        reward.state, reward.is_pending = "removed", False
+    else:
+        reward.state = "deleting"
+        _touch(work, reward)
+        _refund_open(work, reward)
+    audit(work, "vips.reward_delete", reward.title)
+    return reward
+
+
+def recreate_reward(work: Work, number: int) -> Reward:
+    """Create a reward again that somebody has deleted on Twitch. Raises Refusal if it is there."""
+    work.lock(Lock.VIPS)
+    reward = store.get_reward(work, number)
+    if reward.state != "deleted":
+        raise Refusal(_("That reward was not deleted on Twitch."))
+    reward.state, reward.reward_id, reward.pause = "creating", None, "no"
+    audit(work, "vips.reward_create", reward.title, after=reward.cost)
+    _touch(work, reward)
+    return reward
+
+
+def use_reward(work: Work, number: int, *, used: bool) -> Reward:
+    """Whether redemptions of a reward make people VIP. One that was created elsewhere can neither
+    be refunded nor marked as fulfilled by us."""
+    work.lock(Lock.VIPS)
+    reward = store.get_reward(work, number)
+    reward.is_used = used
+    audit(work, "vips.reward_use" if used else "vips.reward_unuse", reward.title)
+    return reward
+
+
+def _refuse_foreign() -> None:
+    raise Refusal(
+        _("That reward was created elsewhere, so only Twitch's own page can change it."),
+        _("Create one here; redemptions of that one can be refunded, too."),
+    )
+
+
+def _touch(work: Work, reward: Reward) -> None:
+    reward.is_pending, reward.version, reward.trouble = True, reward.version + 1, ""
+    wake(work)
+
+
+def _refund_open(work: Work, reward: Reward) -> None:
+    """Before a reward is deleted: Twitch would keep the points."""
+    ours = (Redemption.reward == reward.number, Redemption.state == "received")
+    refunded = update(Redemption).where(*ours)
+    work.execute(refunded.values(state="refunding", reason="off", decided_at=work.now))
+    state_of(work).redemptions_due = True
+
+
+# -- pauses ---------------------------------------------------------------------------------------
+
+
+def set_pause(work: Work, reward: Reward, pause: Pause) -> None:
+    """Pause or resume it on Twitch, too. Hold the lock."""
+    if reward.pause != pause:
+        changes = (reward.pause == "no") != (pause == "no")
+        reward.pause = pause
+        if changes:
+            _touch(work, reward)
+
+
+def pause_all(work: Work, pause: Pause) -> None:
+    """Nobody can redeem until there is a slot: once, with a message to the admins. Hold the lock;
+    what is paused by hand stays so."""
+    running = [
+        one for one in store.list_rewards(work, used_only=True) if one.is_ours and one.pause == "no"
+    ]
+    for reward in running:
+        set_pause(work, reward, pause)
+    if running:
+        alert(work, pause, work.now.isoformat())
+
+
+def resume_all(work: Work, pause: Pause) -> None:
+    """What was paused for this reason is on again. Hold the lock."""
+    for reward in store.list_rewards(work, used_only=True):
+        if reward.pause == pause:
+            set_pause(work, reward, "no")
+
+
+# -- Twitch ---------------------------------------------------------------------------------------
+
+
+def fields_of(reward: Reward, *, creates: bool) -> dict[str, Any]:
+    """A reward as Twitch's API takes it."""
+    fields: dict[str, Any] = {
+        "title": reward.title,
+        "cost": reward.cost,
+        "prompt": reward.prompt,
+        "background_color": reward.colour,
+        "is_enabled": reward.is_enabled,
+        "is_user_input_required": False,
+        "should_redemptions_skip_request_queue": False,
+    }
+    for name, limit in (
+        ("max_per_stream", reward.max_per_stream),
+        ("max_per_user_per_stream", reward.max_per_user),
+    ):
+        fields[f"is_{name}_enabled"] = limit > 0
+        if limit or creates:
+            fields[name] = max(limit, 1)
+    fields["is_global_cooldown_enabled"] = reward.cooldown_seconds > 0
+    if reward.cooldown_seconds or creates:
+        fields["global_cooldown_seconds"] = max(reward.cooldown_seconds, 1)
+    if not creates:
+        fields["is_paused"] = reward.pause != "no"
+    return fields
+
+
+def note_pushed(work: Work, number: int, version: int, found: CustomReward) -> None:
+    """Twitch has taken this version."""
+    work.lock(Lock.VIPS)
+    reward = work.find(Reward, number)
+    if reward is None:
+        return
+    reward.reward_id, reward.trouble = found.id, ""
+    if reward.state == "creating":
+        reward.state = "on"
+        # A reward cannot be created paused.
+        reward.is_pending = reward.version != version or reward.pause != "no"
+    elif reward.version == version:
+        reward.is_pending = False
+
+
+def note_gone(work: Work, number: int) -> None:
+    """Twitch does not have it any more: deleted as we wanted, or by somebody on Twitch."""
+    work.lock(Lock.VIPS)
+    reward = work.find(Reward, number)
+    if reward is None or reward.state in ("removed", "deleted", "creating"):
+        return
+    was_wanted = reward.state == "deleting"
+    reward.state, reward.is_pending = ("removed" if was_wanted else "deleted"), False
+    if not was_wanted and reward.is_ours:
+        alert(work, "reward_deleted", f"{number}:{work.now.isoformat()}", title=reward.title)
+    if not reward.is_ours:
+        reward.state = "removed"
+    gone = update(Redemption).where(
+        Redemption.reward == number, Redemption.state.in_(("received", "granted", "refunding"))
+    )
+    # Twitch has marked what was open as fulfilled.
+    work.execute(gone.where(Redemption.state != "received").values(state="closed"))
+
+
+def note_refused(work: Work, number: int, version: int, reason: str) -> None:
+    """Twitch does not take this version; another change will be tried again."""
+    work.lock(Lock.VIPS)
+    reward = work.find(Reward, number)
+    if reward is not None and reward.version == version:
+        reward.is_pending, reward.trouble = False, reason[:300]
+
+
+def note_listed(work: Work, every: Sequence[CustomReward], ours: frozenset[str]) -> None:
+    """Take over what Twitch says of all rewards of the channel."""
+    work.lock(Lock.VIPS)
+    state_of(work).rewards_due = False
+    known = {one.reward_id: one for one in work.scalars(select(Reward)) if one.reward_id}
+    unnamed = [one for one in store.list_rewards(work) if one.state == "creating"]
+    for found in every:
+        reward = known.get(found.id)
+        if reward is None and found.id in ours:
+            # Created, but the answer was lost; or the row was lost.
+            alike = (one for one in unnamed if one.title.casefold() == found.title.casefold())
+            reward = next(alike, None)
+            if reward is not None:
+                reward.reward_id, reward.state = found.id, "on"
+        if reward is None:
+            reward = _add_found(work, found, is_ours=found.id in ours)
+        elif not reward.is_pending and reward.state in ("on", "deleted"):
+            _adopt(work, reward, found)
+    listed = {one.id for one in every}
+    for reward in known.values():
+        if reward.reward_id not in listed and reward.state in ("on", "deleting"):
+            note_gone(work, reward.number)
+
+
+def _add_found(work: Work, found: CustomReward, *, is_ours: bool) -> Reward:
+    """A reward that we do not know: ours if its row was lost, else only to be seen."""
+    reward = Reward(
+        number=work.next_number(Reward.number),
+        reward_id=found.id,
+        state="on",
+        is_ours=is_ours,
+        is_used=is_ours,
+        title=found.title,
+        cost=found.cost,
+        created_by=THE_BOT,
+        created_at=work.now,
+        is_pending=False,
+    )
+    work.add(reward)
+    work.flush()
+    _adopt(work, reward, found)
+    return reward
+
+
+def _adopt(work: Work, reward: Reward, found: CustomReward) -> None:
+    reward.state = "on"
+    reward.title, reward.cost, reward.prompt = found.title, max(found.cost, 1), found.prompt
+    reward.colour = found.colour or reward.colour
+    reward.is_enabled = found.is_enabled
+    reward.max_per_stream, reward.max_per_user = found.max_per_stream, found.max_per_user
+    reward.cooldown_seconds = found.cooldown_seconds
+    if found.is_paused and reward.pause == "no":
+        reward.pause = "hand"
+    elif not found.is_paused and reward.pause != "no":
+        reward.pause = "no"  # somebody resumed it on Twitch
+    if reward.is_ours and reward.is_used and found.skips_queue:
+        _touch(work, reward)
+        alert(work, "skips_queue", f"{reward.number}:{work.now.isoformat()}", title=reward.title)

@@ -1,0 +1,415 @@
+"""Settings, who may redeem, how long VIP lasts, and what people read about it. Pure."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from core.kit.errors import Refusal
+from core.kit.guild_settings import GuildSettings, channel, choice, number, switch, text
+from core.kit.words import _
+
+LEAST_MINUTES, MOST_MINUTES = 1, 60 * 24 * 366
+
+MOST_ADDS = MOST_REMOVALS = 8
+"""Of each, in `WINDOW`. Twitch takes ten."""
+WINDOW = timedelta(seconds=10)
+
+SETTLES = timedelta(seconds=5)
+"""How long Twitch's list of VIPs may lag behind a change."""
+
+OWN_REMOVAL = timedelta(seconds=10)
+"""A message that somebody lost VIP, which was sent so soon after we made them VIP, may be about
+the time before."""
+
+SWEEP_EVERY = timedelta(minutes=3)
+LIST_EVERY = timedelta(minutes=10)
+
+Reason = Literal[
+    "",
+    "off",
+    "not_subscribed",
+    "watchtime",
+    "not_linked",
+    "excluded",
+    "cooldown",
+    "full",
+    "locked",
+    "already_vip",
+    "moderator",
+    "broadcaster",
+    "unknown",
+    "refused",
+    "revoked",
+]
+"""Why somebody does not get VIP."""
+
+SubscriptionRule = Literal["off", "fixed", "while_subscribed"]
+
+GRANTED, EXTENDED, REFUNDED, ENDED, WARNING = (
+    "@{viewer} is VIP now, for {duration}!",
+    "@{viewer} VIP extended, {left} left.",
+    "@{viewer} Your channel points are back: {reason}",
+    "",
+    "@{viewer} Your VIP ends in {left}.",
+)
+
+
+class VipSettings(GuildSettings, feature="vips"):
+    """What an admin can set."""
+
+    default_hours: int = number(
+        "How many hours somebody is VIP, where a reward or command does not say.",
+        default=12,
+        least=1,
+        most=8784,
+        label="Default duration",
+        unit="h",
+    )
+    auto_remove: bool = switch(
+        "Whether VIP is taken away on Twitch when its time is up.",
+        default=True,
+        label="Remove expired VIPs",
+    )
+    notifications: bool = switch(
+        "Whether the chat is told about granted and extended VIPs and refunds.",
+        default=True,
+        label="Messages in chat",
+    )
+    log_channel: int = channel(
+        "The Discord channel where every change of a VIP is posted.", label="Log channel"
+    )
+    warn_percent: int = number(
+        "After how many percent of the time a viewer is warned by direct message, or in chat "
+        "where that is not possible; 0 for never.",
+        default=0,
+        least=0,
+        most=99,
+        label="Warn after",
+        unit="%",
+    )
+    slots: int = number(
+        "How many VIP slots the channel has on Twitch; 0 if you do not know, then they are full "
+        "once Twitch says so.",
+        default=0,
+        least=0,
+        most=1000,
+        label="VIP slots",
+    )
+    reserved: int = number(
+        "How many of those slots are kept for VIPs that you choose yourself on Twitch.",
+        default=0,
+        least=0,
+        most=1000,
+        label="Reserved slots",
+    )
+    subscribers_only: bool = switch(
+        "Whether only subscribers can redeem VIP.", default=False, label="Subscribers only"
+    )
+    linked_only: bool = switch(
+        "Whether only viewers who linked their account can redeem VIP.",
+        default=False,
+        label="Linked viewers only",
+    )
+    min_watch_hours: int = number(
+        "How many hours somebody must have watched to redeem VIP.",
+        default=0,
+        least=0,
+        most=10_000,
+        label="Least watchtime",
+        unit="h",
+    )
+    cooldown_hours: int = number(
+        "How many hours a viewer has to wait between two redemptions of VIP.",
+        default=0,
+        least=0,
+        most=8784,
+        label="Cooldown",
+        unit="h",
+    )
+    subscription: str = choice(
+        "Whether a subscription on Twitch makes somebody VIP: for `subscription_hours`, or while "
+        "they subscribe.",
+        SubscriptionRule,
+        default="off",
+        label="VIP by subscription",
+    )
+    subscription_hours: int = number(
+        "How many hours of VIP a subscription gives.",
+        default=24,
+        least=1,
+        most=8784,
+        label="Hours by subscription",
+        unit="h",
+    )
+    bits: int = number(
+        "How many bits at once make somebody VIP; 0 for never.",
+        default=0,
+        least=0,
+        most=1_000_000,
+        label="VIP by bits",
+        unit="bits",
+    )
+    bits_hours: int = number(
+        "How many hours of VIP such a cheer gives.",
+        default=24,
+        least=1,
+        most=8784,
+        label="Hours by bits",
+        unit="h",
+    )
+    raffle_hours: int = number(
+        "How many hours of VIP the winner of a raffle gets; 0 for none.",
+        default=0,
+        least=0,
+        most=8784,
+        label="VIP for raffle winners",
+        unit="h",
+    )
+    watch_hours: int = number(
+        "At how many hours of watchtime a viewer becomes VIP once; 0 for never.",
+        default=0,
+        least=0,
+        most=100_000,
+        label="VIP by watchtime",
+        unit="h",
+    )
+    watch_vip_hours: int = number(
+        "How many hours of VIP that gives.",
+        default=24,
+        least=1,
+        most=8784,
+        label="Hours by watchtime",
+        unit="h",
+    )
+    text_granted: str = text(
+        "What chat reads when somebody becomes VIP: {viewer} {duration} {reward}.",
+        default=GRANTED,
+        label="Text: granted",
+    )
+    text_extended: str = text(
+        "What chat reads when somebody's VIP is extended: {viewer} {duration} {left} {reward}.",
+        default=EXTENDED,
+        label="Text: extended",
+    )
+    text_refunded: str = text(
+        "What chat reads when channel points are refunded: {viewer} {reason} {reward}.",
+        default=REFUNDED,
+        label="Text: refunded",
+    )
+    text_ended: str = text(
+        "What chat reads when somebody's VIP is over: {viewer}. Empty for nothing.",
+        default=ENDED,
+        label="Text: over",
+    )
+    text_warning: str = text(
+        "What chat reads when somebody's VIP is about to end: {viewer} {left}.",
+        default=WARNING,
+        label="Text: warning",
+    )
+
+
+# -- who may redeem -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemer:
+    """A viewer at the moment of a redemption; `hours_since_last` is None before their first."""
+
+    is_broadcaster: bool = False
+    is_excluded: bool = False
+    is_linked: bool = False
+    is_subscriber: bool = False
+    watched: timedelta = timedelta()
+    hours_since_last: float | None = None
+
+
+def rejection(who: Redeemer, settings: VipSettings, *, is_used: bool = True) -> Reason:
+    """The first reason to refund a redemption, or ""."""
+    waits = who.hours_since_last is not None and who.hours_since_last < settings.cooldown_hours
+    checks: dict[Reason, bool] = {
+        "broadcaster": who.is_broadcaster,
+        "off": not is_used,
+        "excluded": who.is_excluded,
+        "not_linked": settings.linked_only and not who.is_linked,
+        "not_subscribed": settings.subscribers_only and not who.is_subscriber,
+        "watchtime": who.watched < timedelta(hours=settings.min_watch_hours),
+        "cooldown": waits,
+    }
+    return next((reason for reason, applies in checks.items() if applies), "")
+
+
+def reason_words(reason: str) -> str:
+    """Why somebody does not get VIP, as viewers read it."""
+    words = {
+        "off": _("this reward is not in use."),
+        "not_subscribed": _("VIP is for subscribers here."),
+        "watchtime": _("you have not watched long enough yet."),
+        "not_linked": _("link your account in Discord first: /link"),
+        "excluded": _("you cannot redeem VIP here."),
+        "cooldown": _("you redeemed VIP only recently."),
+        "full": _("all VIP slots are taken right now."),
+        "locked": _("this channel has no VIPs yet."),
+        "already_vip": _("you are VIP already."),
+        "moderator": _("moderators cannot be VIP."),
+        "broadcaster": _("it is your own channel."),
+        "unknown": _("Twitch does not know this account."),
+        "refused": _("Twitch does not allow it for this account."),
+        "revoked": _("a moderator took VIP away."),
+    }
+    return words.get(reason, _("it did not work."))
+
+
+# -- slots ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """VIP slots of a channel.
+
+    Attributes:
+        manual: how many VIPs we did not make.
+        sessions: how many are VIP through us, or are about to be.
+        full_at: how many VIPs there were when Twitch had no slot left.
+    """
+
+    manual: int
+    sessions: int
+    full_at: int | None = None
+
+    def has_room(self, slots: int, reserved: int) -> bool:
+        """Whether one more fits. Reserved slots are first taken by those we did not make VIP."""
+        if self.full_at is not None and self.manual + self.sessions >= self.full_at:
+            return False
+        most = slots or self.full_at
+        if most is None:
+            return True
+        return self.sessions + max(self.manual, reserved) < most
+
+
+# -- time -----------------------------------------------------------------------------------------
+
+
+def extended(ends_at: datetime, now: datetime, minutes: int) -> datetime:
+    """Added to the current end, or to now where that has passed: an extension never shortens."""
+    return max(ends_at, now) + timedelta(minutes=minutes)
+
+
+def checked_minutes(minutes: int) -> int:
+    """Raises Refusal if nobody can be VIP for so long."""
+    if not LEAST_MINUTES <= minutes <= MOST_MINUTES:
+        raise Refusal(
+            _("VIP lasts between one minute and 366 days."), _("For example: `24h` or `7d`.")
+        )
+    return minutes
+
+
+_PART = re.compile(r"(\d{1,6})\s*(m|min|h|d|w)", re.IGNORECASE)
+_UNITS = {"m": 1, "min": 1, "h": 60, "d": 60 * 24, "w": 60 * 24 * 7}
+
+
+def parse_minutes(typed: str) -> int:
+    """`90m`, `24h`, `7d`, `1d 12h`; a number alone is hours.
+
+    Raises:
+        Refusal: it is none of these, or too short or long.
+    """
+    typed = typed.strip()
+    if typed.isdecimal() and len(typed) < 7:
+        return checked_minutes(int(typed) * 60)
+    parts = _PART.findall(typed)
+    if not parts or _PART.sub("", typed).strip():
+        raise Refusal(
+            _("I don't know how long that is."), _("For example: `90m`, `24h`, `7d` or `1d 12h`.")
+        )
+    return checked_minutes(sum(int(count) * _UNITS[unit.lower()] for count, unit in parts))
+
+
+def short_duration(minutes: float) -> str:
+    """`7 days`, `12 h 05 min`."""
+    whole = int(minutes)
+    if whole >= 60 * 48:
+        days, hours = divmod(whole // 60, 24)
+        return (
+            _("{days} days {hours} h").format(days=days, hours=hours)
+            if hours
+            else _("{days} days").format(days=days)
+        )
+    hours, minutes_left = divmod(whole, 60)
+    if not hours:
+        return _("{minutes} min").format(minutes=minutes_left)
+    return _("{hours} h {minutes} min").format(hours=hours, minutes=f"{minutes_left:02}")
+
+
+# -- texts ----------------------------------------------------------------------------------------
+
+_FIELD = re.compile(r"\{(\w+)\}")
+
+
+def filled(template: str, **values: str) -> str:
+    """A text by an admin with its `{fields}`; others stay as they are. What is filled in is never
+    read as a field."""
+    return _FIELD.sub(lambda match: values.get(match[1], match[0]), template)
+
+
+# -- rewards --------------------------------------------------------------------------------------
+
+MOST_TITLE, MOST_PROMPT = 45, 200
+MOST_REWARDS = 50
+"""In a channel on Twitch, those of others included."""
+
+_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardForm:
+    """What an admin decides about a reward.
+
+    Attributes:
+        minutes: of VIP; 0 for the server's default.
+        max_per_stream: 0 for any number, like `max_per_user`, which counts in a stream.
+    """
+
+    title: str = "VIP Access"
+    cost: int = 50_000
+    prompt: str = ""
+    colour: str = "#9147FF"
+    minutes: int = 0
+    max_per_stream: int = 0
+    max_per_user: int = 1
+    cooldown_seconds: int = 0
+    is_enabled: bool = True
+
+
+def check_reward(form: RewardForm, titles: Iterable[str]) -> None:
+    """Raises Refusal if Twitch would not take it; `titles` are those of the other rewards."""
+    title = form.title.strip()
+    problems: Sequence[tuple[bool, str]] = (
+        (
+            not 1 <= len(title) <= MOST_TITLE,
+            _("A title has 1 to {most} characters.").format(most=MOST_TITLE),
+        ),
+        (
+            title.casefold() in {one.casefold() for one in titles},
+            _("Another reward has that title."),
+        ),
+        (not 1 <= form.cost <= 2_000_000_000, _("A reward costs at least one channel point.")),
+        (
+            len(form.prompt) > MOST_PROMPT,
+            _("The description has at most {most} characters.").format(most=MOST_PROMPT),
+        ),
+        (not _COLOUR.fullmatch(form.colour), _("A colour is written as #9147FF.")),
+        (
+            not 0 <= form.minutes <= MOST_MINUTES,
+            _("VIP lasts between one minute and 366 days."),
+        ),
+        (
+            not 0 <= form.cooldown_seconds <= 604_800,
+            _("The cooldown is at most seven days (604,800 seconds)."),
+        ),
+        (min(form.max_per_stream, form.max_per_user) < 0, _("A limit is at least 0.")),
+    )
+    for applies, words in problems:
+        if applies:
+            raise Refusal(words)

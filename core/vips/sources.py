@@ -1,0 +1,235 @@
+"""What makes somebody VIP beside channel points and moderators, and what ends it on Twitch."""
+
+from datetime import timedelta
+
+from sqlalchemy import select, text
+
+from core.events import (
+    BitsCheered,
+    ChatMessageSent,
+    EventsMissed,
+    ModeratorAdded,
+    PointsSpent,
+    RaffleWon,
+    RewardChanged,
+    SubscriptionEnded,
+    SubscriptionRenewed,
+    SubscriptionStarted,
+    VipAdded,
+    VipRemoved,
+)
+from core.guilds.actions import load_settings
+from core.kit.errors import Refusal
+from core.kit.feature import Offer
+from core.kit.services import Services
+from core.kit.tasks import for_each
+from core.kit.words import _, plural
+from core.kit.work import Lock, Work
+from core.outbox import actions as outbox
+from core.people import actions as people
+from core.people.exclusions.actions import is_excluded
+from core.people.exclusions.store import excluded_from
+from core.vips import actions, store
+from core.vips.actions import Account, give_or_extend, meet
+from core.vips.records import Session, Source
+from core.vips.rules import OWN_REMOVAL, VipSettings, reason_words, short_duration
+from core.vips.runner import list_guilds
+
+MOST_AT_ONCE = 100
+
+
+def _give(work: Work, account: Account, minutes: int | None, source: Source) -> None:
+    """Make them VIP if they can be; an event has nobody to complain to."""
+    viewer_id = meet(work, account)
+    if is_excluded(work, viewer_id, "vips"):
+        return
+    try:
+        give_or_extend(work, viewer_id, account.user_id, minutes, source)
+    except Refusal:
+        return
+
+
+def on_subscribed(work: Work, event: SubscriptionStarted | SubscriptionRenewed) -> None:
+    """A subscription makes VIP, where the server wants that."""
+    settings = load_settings(work, VipSettings)
+    if event.platform != "twitch" or settings.subscription == "off":
+        return
+    minutes = settings.subscription_hours * 60 if settings.subscription == "fixed" else None
+    account = Account(event.subscriber.user_id, event.subscriber.name)
+    _give(work, account, minutes, "subscription")
+
+
+def on_unsubscribed(work: Work, event: SubscriptionEnded) -> None:
+    """Ends VIP that lasts as long as the subscription."""
+    work.lock(Lock.VIPS)
+    viewer_id = store.viewer_of(work, event.subscriber.user_id)
+    session = None if viewer_id is None else store.find_live(work, viewer_id)
+    if session is not None and session.minutes is None and session.state != "ending":
+        actions.end(work, session, "unsubscribed")
+
+
+def on_cheered(work: Work, event: BitsCheered) -> None:
+    """Enough bits at once make VIP, where the server wants that."""
+    settings = load_settings(work, VipSettings)
+    if event.platform == "twitch" and 0 < settings.bits <= event.amount:
+        account = Account(event.sender.user_id, event.sender.name)
+        _give(work, account, settings.bits_hours * 60, "bits")
+
+
+def on_raffle_won(work: Work, event: RaffleWon) -> None:
+    """VIP is part of a raffle's prize, where the server wants that. Who has not linked a Twitch
+    account is told to the admins."""
+    hours = load_settings(work, VipSettings).raffle_hours
+    if hours and not actions.give_to_viewer(work, event.viewer_id, hours * 60, "raffle"):
+        name = actions.viewer_name(work, event.viewer_id)
+        actions.alert(work, "raffle_unlinked", event.key, viewer=name)
+
+
+VIP_OFFER = Offer(
+    "vips.day",
+    ("vip",),
+    lambda count: plural("{count} day as VIP", "{count} days as VIP", count),
+    price=0,
+    most=31,
+)
+"""Not sold until an admin sets a price."""
+
+
+def on_points_spent(work: Work, event: PointsSpent) -> None:
+    """VIP was bought with points. They go back if it cannot be given, also if only Twitch says
+    so."""
+    if event.offer != VIP_OFFER.key:
+        return
+    work.lock(Lock.VIPS)
+    account = actions.twitch_account(work, event.viewer_id)
+    settings = load_settings(work, VipSettings)
+    reason = ""
+    if account is None:
+        reason = _("Link your Twitch account first: /link")
+    elif is_excluded(work, event.viewer_id, "vips"):
+        reason = _("You cannot be VIP here.")
+    elif store.find_live(work, account[0]) is None and not store.count_slots(work).has_room(
+        settings.slots, settings.reserved
+    ):
+        reason = reason_words("full")
+    else:
+        try:
+            session = give_or_extend(work, *account, event.quantity * 24 * 60, "points")
+        except Refusal as refusal:
+            reason = refusal.what
+        else:
+            if session.state == "granting" and session.started_at is None:
+                session.paid_by = session.paid_by or event.key
+    if reason:
+        actions.refuse_purchase(work, event.key, event.viewer_id, reason)
+
+
+def on_vip_changed(work: Work, event: VipAdded | VipRemoved | ModeratorAdded) -> None:
+    """Look at the list of VIPs soon. Whoever is no longer VIP, and was not removed by us, has no
+    session any more: they may be made VIP by hand next."""
+    if event.platform != "twitch":
+        return
+    actions.state_of(work).vips_due = True
+    actions.wake(work)
+    if isinstance(event, VipAdded):
+        return
+    work.lock(Lock.VIPS)
+    viewer_id = store.viewer_of(work, event.viewer.user_id)
+    session = None if viewer_id is None else store.find_live(work, viewer_id)
+    if session is None or session.state != "active" or session.started_at is None:
+        return
+    if event.at > session.started_at + OWN_REMOVAL:
+        is_moderator = isinstance(event, ModeratorAdded)
+        actions.finish(work, session, "moderator" if is_moderator else "removed_on_twitch")
+
+
+def on_events_missed(work: Work, event: EventsMissed) -> None:
+    """After a gap, look everything up."""
+    if event.platform == "twitch":
+        actions.want_everything(work)
+
+
+def on_reward_changed(work: Work, event: RewardChanged) -> None:
+    """Look at the rewards soon."""
+    if event.platform == "twitch":
+        actions.state_of(work).rewards_due = True
+        actions.wake(work)
+
+
+def give_for_watchtime(services: Services) -> None:
+    """Make those VIP who have reached the watchtime for it, once each."""
+    with services.database.begin() as tx:
+        guild_ids = list_guilds(tx)
+
+    def in_guild(guild_id: int) -> None:
+        with services.work_in(guild_id) as work:
+            give_due(work)
+
+    for_each(guild_ids, in_guild)
+
+
+_EXCLUDED = excluded_from("vips")
+
+_REACHED = text(f"""
+    SELECT v.viewer_id, v.platform_user_id
+      FROM watchtime_totals AS t
+      JOIN people_viewers AS v ON v.guild_id = t.guild_id AND v.person_id = t.viewer_id
+     WHERE t.guild_id = :guild_id AND v.platform = 'twitch' AND v.platform_user_id > 0
+       AND t.watched >= :watched AND t.viewer_id NOT IN {_EXCLUDED}
+       AND v.viewer_id NOT IN (SELECT s.viewer_id FROM vips_sessions AS s
+                                WHERE s.guild_id = :guild_id
+                                  AND (s.source = 'watchtime'
+                                       OR s.state IN ('granting', 'active', 'ending')))
+       AND v.viewer_id NOT IN (SELECT k.viewer_id FROM vips_known AS k
+                                WHERE k.guild_id = :guild_id)
+     ORDER BY t.watched DESC, v.viewer_id LIMIT :most
+""")
+
+
+def give_due(work: Work) -> int:
+    """The same in one server; returns how many. Nobody is made VIP while there is no slot."""
+    settings = load_settings(work, VipSettings)
+    if not settings.watch_hours:
+        return 0
+    given = {
+        "guild_id": work.guild_id,
+        "watched": timedelta(hours=settings.watch_hours),
+        "most": MOST_AT_ONCE,
+    }
+    count = 0
+    for viewer_id, user_id in work.tx.execute(_REACHED, given).all():
+        if not store.count_slots(work).has_room(settings.slots, settings.reserved):
+            break
+        try:
+            give_or_extend(work, viewer_id, user_id, settings.watch_vip_hours * 60, "watchtime")
+        except Refusal:
+            continue
+        count += 1
+    return count
+
+
+def tell_left(work: Work, message: ChatMessageSent, _argument: str) -> None:
+    """Handle `!vip`: how long the viewer is VIP."""
+    pair = actions.twitch_account(work, people.meet_sender(work.tx, message))
+    session = None if pair is None else store.find_live(work, pair[0])
+    left, state = "", "none"
+    if session is not None:
+        state = "endless" if session.ends_at is None else "until"
+    elif "vip" in message.sender.badges:
+        state = "endless"
+    if session is not None and session.ends_at is not None:
+        left = short_duration(max(session.ends_at - message.at, timedelta()) / timedelta(minutes=1))
+    outbox.post_reply(work, message, "vips.left", {"state": state, "left": left})
+
+
+def end_for_forgotten(work: Work, viewer_ids: tuple[int, ...]) -> None:
+    """Before a viewer is forgotten: VIP is taken away, and then their account is forgotten, too."""
+    work.lock(Lock.VIPS)
+    theirs = select(Session).where(Session.viewer_id.in_(viewer_ids))
+    for session in work.scalars(theirs).all():
+        if session.state in ("granting", "active"):
+            actions.end(work, session, "forgotten")
+        elif session.state == "ending":
+            session.end_reason = "forgotten"
+        else:
+            session.twitch_user_id = 0  # type: ignore[assignment]

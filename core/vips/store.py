@@ -1,0 +1,183 @@
+"""Queries about VIPs, rewards, redemptions and the activity log."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from core.kit.errors import Refusal
+from core.kit.words import _
+from core.kit.work import ACROSS_GUILDS, Work
+from core.people.records import Viewer
+from core.vips.records import (
+    LIVE,
+    Activity,
+    ChannelState,
+    KnownVip,
+    Redemption,
+    Reward,
+    Session,
+)
+from core.vips.rules import Slots
+
+# -- sessions -------------------------------------------------------------------------------------
+
+
+def get_session(work: Work, number: int) -> Session:
+    """Raises Refusal if there is no such session."""
+    session = work.find(Session, number)
+    if session is None:
+        raise Refusal(_("There is no VIP #{number}.").format(number=number))
+    return session
+
+
+def find_live(work: Work, viewer_id: int) -> Session | None:
+    """The session of this viewer that is not over."""
+    return work.scalar(
+        select(Session).where(Session.viewer_id == viewer_id, Session.state.in_(LIVE))
+    )
+
+
+def list_live(work: Work) -> Sequence[Session]:
+    """Everybody who is VIP through us, whoever's time is up first."""
+    live = select(Session).where(Session.state.in_(LIVE))
+    return work.scalars(live.order_by(Session.ends_at.asc().nulls_last(), Session.number)).all()
+
+
+def list_manual(work: Work) -> Sequence[KnownVip]:
+    """The VIPs on Twitch that we did not make, by name."""
+    ours = select(Session.viewer_id).where(Session.state.in_(LIVE))
+    found = work.scalars(select(KnownVip).where(KnownVip.viewer_id.not_in(ours))).all()
+    return sorted(found, key=lambda one: one.viewer_name.casefold())
+
+
+def list_sessions(work: Work, viewer_id: int) -> Sequence[Session]:
+    """Every session of a viewer, newest first."""
+    theirs = select(Session).where(Session.viewer_id == viewer_id)
+    return work.scalars(theirs.order_by(Session.number.desc())).all()
+
+
+def count_slots(work: Work) -> Slots:
+    """How many VIP slots are taken, as far as is known."""
+    state = work.find(ChannelState)
+    return Slots(
+        len(list_manual(work)),
+        work.count(Session.state.in_(LIVE)),
+        state.full_at if state else None,
+    )
+
+
+def list_due_sessions(work: Work, state: str, most: int) -> Sequence[Session]:
+    """Sessions that wait for Twitch, those that waited longest first."""
+    due = select(Session).where(Session.state == state, Session.try_at <= work.now)
+    return work.scalars(due.order_by(Session.try_at, Session.number).limit(most)).all()
+
+
+def has_other_session(tx: Connection, session: Session) -> bool:
+    """Whether another server that follows the same channel has made this viewer VIP."""
+    other = select(Session.number).where(
+        Session.channel_id == session.channel_id,
+        Session.twitch_user_id == session.twitch_user_id,
+        Session.guild_id != session.guild_id,
+        Session.state.in_(("granting", "active")),
+    )
+    return tx.scalar(other.limit(1), execution_options=ACROSS_GUILDS) is not None
+
+
+def viewer_of(work: Work, platform_user_id: int) -> int | None:
+    """The viewer id of a Twitch account that was seen."""
+    theirs = select(Viewer.viewer_id).where(
+        Viewer.platform == "twitch", Viewer.platform_user_id == platform_user_id
+    )
+    return work.scalar(theirs)
+
+
+# -- rewards and redemptions ----------------------------------------------------------------------
+
+
+def get_reward(work: Work, number: int) -> Reward:
+    """Raises Refusal if there is no such reward."""
+    reward = work.find(Reward, number)
+    if reward is None or reward.state == "removed":
+        raise Refusal(_("There is no reward #{number}.").format(number=number))
+    return reward
+
+
+def list_rewards(work: Work, *, used_only: bool = False) -> Sequence[Reward]:
+    """The rewards of the channel, also those that were created elsewhere."""
+    found = select(Reward).where(Reward.state != "removed").order_by(Reward.number)
+    if used_only:
+        found = found.where(Reward.is_used)
+    return work.scalars(found).all()
+
+
+def find_reward(work: Work, reward_id: str) -> Reward | None:
+    """The reward with Twitch's id."""
+    return work.scalar(select(Reward).where(Reward.reward_id == reward_id))
+
+
+def list_due_redemptions(work: Work, state: str, most: int) -> Sequence[Redemption]:
+    """Redemptions that wait for us or Twitch, the oldest first."""
+    due = select(Redemption).where(Redemption.state == state, Redemption.try_at <= work.now)
+    by_time = due.order_by(Redemption.redeemed_at, Redemption.redemption_id)
+    return work.scalars(by_time.limit(most)).all()
+
+
+def redeemed_last(work: Work, redemption: Redemption) -> datetime | None:
+    """When this viewer got VIP for a redemption before this one."""
+    earlier = select(func.max(Redemption.redeemed_at)).where(
+        Redemption.viewer_id == redemption.viewer_id,
+        Redemption.redemption_id != redemption.redemption_id,
+        Redemption.redeemed_at <= redemption.redeemed_at,
+        Redemption.result != "",
+    )
+    return work.scalar(earlier)
+
+
+def waiting_for(work: Work, session: int) -> Sequence[Redemption]:
+    """The redemptions that are decided once Twitch has confirmed this session."""
+    waiting = select(Redemption).where(
+        Redemption.session == session, Redemption.state == "granting"
+    )
+    return work.scalars(waiting.order_by(Redemption.redeemed_at)).all()
+
+
+# -- the activity log -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivityFilter:
+    """What to show of the activity log; empty for all.
+
+    Attributes:
+        before: number of an entry; only older ones.
+    """
+
+    viewer_id: int | None = None
+    act: str = ""
+    source: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    before: int | None = None
+
+
+def list_activity(
+    work: Work, wanted: ActivityFilter | None = None, most: int = 100
+) -> Sequence[Activity]:
+    """Entries of the log, newest first."""
+    wanted = wanted or ActivityFilter()
+    found = select(Activity).order_by(Activity.number.desc()).limit(most)
+    if wanted.viewer_id is not None:
+        found = found.where(Activity.viewer_id == wanted.viewer_id)
+    if wanted.act:
+        found = found.where(Activity.act == wanted.act)
+    if wanted.source:
+        found = found.where(Activity.source == wanted.source)
+    if wanted.since is not None:
+        found = found.where(Activity.at >= wanted.since)
+    if wanted.until is not None:
+        found = found.where(Activity.at < wanted.until)
+    if wanted.before is not None:
+        found = found.where(Activity.number < wanted.before)
+    return work.scalars(found).all()

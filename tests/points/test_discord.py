@@ -1,0 +1,85 @@
+"""`/points` and `/pointsadmin`, in the sandbox's Discord with a real client."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from core.features import load_features
+from core.guilds import store as guild_store
+from core.kit.database import METADATA, Database
+from core.points import store
+from sandbox.discord.driver import DiscordDriver
+from sandbox.discord.seed import NORAS_CORNER_ID
+from sandbox.people import PEOPLE
+from tests.bot_rig import Asker, bot_in_discord
+from tests.points.scene import MIA, TOM, PointsGuild
+
+Json = dict[str, Any]
+(FEATURE,) = (one for one in load_features() if one.name == "points")
+MEMBERS = {person.handle: person.discord_id for person in PEOPLE}
+
+
+@pytest.fixture(scope="module")
+def world(database: Database) -> Iterator[DiscordDriver]:
+    """The bot with this feature alone, connected to the sandbox's Discord."""
+    with bot_in_discord(database, FEATURE, until="pointsadmin season") as (driver, _bot):
+        yield driver
+
+
+@pytest.fixture
+def guild(database: Database, world: DiscordDriver) -> Iterator[PointsGuild]:
+    """Points are on; Mia has linked her account. What the test does is committed at once."""
+    with database.begin() as tx:
+        guild_store.set_guild(tx, NORAS_CORNER_ID, "Nora's Corner")
+        tx.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        for table in METADATA.tables:
+            if table.startswith(("points_", "outbox_", "people_", "guild_settings")):
+                tx.exec_driver_sql(f"DELETE FROM {table}")
+        guild = PointsGuild(tx, NORAS_CORNER_ID)
+        guild.set()
+        guild.link(MIA, MEMBERS["mia"])
+        guild.viewer(TOM)
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as tx:
+        yield PointsGuild(tx, NORAS_CORNER_ID)
+
+
+@pytest.fixture(params=[False, True], ids=["slash", "typed"])
+def ask(request: pytest.FixtureRequest, world: DiscordDriver) -> Asker:
+    return Asker(world, typing=request.param)
+
+
+def said(message: Json) -> str:
+    (embed,) = message["embeds"]
+    return f"{embed['title']} {embed.get('description', '')}"
+
+
+def test_an_evening_of_points(guild: PointsGuild, ask: Asker) -> None:
+    added = ask.answer("pointsadmin add", who="Mia", amount=500, reason="quiz")
+    assert "**Mia** has 🪙 500 points now" in said(added)
+    assert "🪙 500 points" in said(ask.answer("points balance", "mia"))
+    assert "Given or taken by an admin: **+500**" in said(ask.answer("points why", "mia"))
+    assert "quiz" in said(ask.answer("points why", who="Mia"))
+    assert "watched 10 hours" in said(ask.answer("points give", "mia", who="Tom", amount="50%"))
+    guild.set(gift_hours=0)
+    given = said(ask.answer("points give", "mia", who="Tom", amount="50%"))
+    assert "You gave 🪙 250 points to Tom and have 250 left." in given
+    assert "**Mia** · 250" in said(ask.answer("points board", "mia"))
+    assert "/points buy tickets" in said(ask.answer("points buy", "mia"))
+    assert "Bought" in said(ask.answer("points buy", "mia", what="tickets 2"))
+    assert "Manual" not in said(ask.answer("points economy", "mia"))
+    limited = said(ask.answer("points limit", "mia", loss="1k"))
+    assert "Daily limit: **1,000**" in limited
+    assert "You take part in no games until" in said(ask.answer("points break", "mia", days=7))
+    assert "has 50" in said(ask.answer("pointsadmin remove", who="Mia", amount=51))
+    assert "**Mia** has 🪙 5 points now" in said(ask.answer("pointsadmin set", who="Mia", amount=5))
+    assert "Points are on" in said(ask.answer("pointsadmin status"))
+
+
+def test_a_season_is_ended_with_a_button(guild: PointsGuild, world: DiscordDriver) -> None:
+    guild.give(guild.viewer(MIA), 100)
+    ask = Asker(world, typing=False)
+    question = ask.answer("pointsadmin season")
+    assert "1 viewers hold 100 points" in said(question)
+    assert "Season 2 has begun" in said(ask.press(question, "End the season"))
+    assert guild.do(store.current_season) == 2

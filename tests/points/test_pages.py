@@ -1,0 +1,75 @@
+"""Points on the dashboard, the public page and the overlay's data."""
+
+from datetime import timedelta
+
+from core.guilds import actions as guilds
+from core.people import store as people
+from core.points import actions
+from core.points.rules import PointsSettings
+from tests.dashboard.site import GUILD, Site, words
+
+PAGE = f"/g/{GUILD}/points"
+
+
+def test_points_are_managed_on_the_dashboard(site: Site) -> None:
+    admin = site.visitor("nora")
+    with site.services.work_in(GUILD) as work:
+        guilds.change_settings(work, PointsSettings, enabled=True, plural="beans")
+        mia = people.set_viewer(work.tx, GUILD, "kick", 42, "<MadCats>", work.now)
+        people.set_viewer(work.tx, GUILD, "kick", 43, "Tom", work.now)
+
+    def send(form: str, /, **fields: str) -> str:
+        sent = admin.post(f"{PAGE}/{form}", page=PAGE, **fields)
+        return words(sent if sent.status_code != 303 else admin.get(PAGE))
+
+    assert "Nobody has any yet" in words(admin.get(PAGE))
+    assert "This needs a reason." in send("change", viewer="Tom", what="add", amount="5")
+    changed = send("change", viewer="tom", what="add", amount="1500", reason="quiz")
+    assert "Tom has 1,500 now." in changed
+    assert "1 Tom 1,500" in changed
+    wrong = send("grant", list="<MadCats>,2k\nNobody,5", reason="event")
+    assert "These lines cannot be used: Nobody,5." in wrong
+    given = send("grant", list="<MadCats>,2k\nNobody,5", reason="event", skip="1")
+    assert "1 viewer got points." in given
+    assert "1 &lt;MadCats&gt; 2,000" in given or "1 <MadCats> 2,000" in given
+    ledger = words(admin.get(f"{PAGE}/viewer/{mia}"))
+    assert "Given or taken by an admin" in ledger
+    assert "event" in ledger
+    assert "event,2000" in admin.get(f"{PAGE}/viewer/{mia}.csv").text
+    economy = words(admin.get(f"{PAGE}/economy"))
+    assert "Given or taken by an admin 3,500 0 +3,500" in economy
+    assert admin.get(f"{PAGE}/viewer/999999").status_code == 404
+    public = words(site.visitor().get(f"/p/{GUILD}/points"))
+    assert "2 Tom 1,500" in public
+    assert "Season 2 has begun." in send("season/1/end")
+    assert "Season 1 has ended already." in send("season/1/end")
+    assert "2 Tom 1,500" in words(admin.get(f"{PAGE}?season=1"))
+    assert "2 Tom 1,500" in words(site.visitor().get(f"/p/{GUILD}/points?season=1"))
+
+
+def test_prices_are_set_with_the_other_settings(site: Site) -> None:
+    admin = site.visitor("nora")
+    fields = {one: str(value) for one, value in _form(admin.get(PAGE).text).items()}
+    assert fields["points.raffle_tickets_price"] == "100"
+    admin.post(f"{PAGE}/settings", page=PAGE, **fields | {"points.raffle_tickets_price": "7"})
+    assert _form(admin.get(PAGE).text)["points.raffle_tickets_price"] == "7"
+
+
+def _form(html: str) -> dict[str, str]:
+    """Name and value of the fields of settings."""
+    import re
+
+    found = re.findall(r'name="(points\.[a-z0-9_]+)" type="(?:number|text)" value="([^"]*)"', html)
+    return dict(found) | {"points.provider": "own", "points.enabled": "1"}
+
+
+def test_a_person_sees_their_points_and_limits(site: Site) -> None:
+    with site.services.work_in(GUILD) as work:
+        guilds.change_settings(work, PointsSettings, enabled=True)
+        mia = people.set_viewer(work.tx, GUILD, "kick", 42, "MadCats", work.now)
+        actions.grant_many(work, {mia: 5}, "add", "", "x")
+        actions.set_loss_limit(work, mia, 100)
+        actions.take_break(work, mia, timedelta(days=2))
+    shown = words(site.visitor("nora").get(f"/g/{GUILD}/people/{mia}"))
+    assert "Own loss limit per day 100" in shown
+    assert "Takes a break from games until" in shown

@@ -1,0 +1,129 @@
+"""The streamer's channel on either platform, for stories that are told on both."""
+
+import html
+import re
+from typing import Protocol
+from urllib.parse import urljoin
+
+import requests
+
+from core.twitch.bodies import KINDS
+from sandbox.kick.driver import KickDriver
+from sandbox.twitch.driver import TwitchDriver
+from tests.stories.direct_messages import direct_messages, next_direct_message, url_in
+from tests.stories.product import Json
+from tests.stories.stage import Stage
+
+PLATFORMS = ("kick", "twitch")
+
+
+class ChannelDriver(Protocol):
+    """What viewers and the streamer do, and where it can be found in the inbox.
+
+    Attributes:
+        title: of the platform, as posts name it.
+        chat_kind: of a chat message's delivery.
+        message_id: SQL for the id of a chat message in a delivery's body.
+    """
+
+    title: str
+    chat_kind: str
+    message_id: str
+
+    def account(self, handle: str, name: str) -> None:
+        """Somebody new."""
+
+    def say(self, person: str, text: str, at: str | None = None) -> str:
+        """Write in chat; returns the message id."""
+
+    def go_live(self, started_at: str | None = None) -> None: ...
+
+    def end(self) -> None:
+        """End the stream."""
+
+    def gift(self, giver: str, count: int) -> None:
+        """Gift subscriptions to new viewers."""
+
+    def wait_for_line(self, text: str) -> Json:
+        """The first line of chat that contains the text."""
+
+    def settle(self) -> None:
+        """Wait until nothing is under way."""
+
+
+class KickChannel:
+    title, chat_kind, message_id = "Kick", "chat.message.sent", "body->>'message_id'"
+
+    def __init__(self, kick: KickDriver) -> None:
+        self._kick = kick
+        self.wait_for_line, self.settle = kick.wait_for_line, kick.settle
+
+    def account(self, handle: str, name: str) -> None:
+        self._kick.account(handle, name)
+
+    def say(self, person: str, text: str, at: str | None = None) -> str:
+        return self._kick.chat(person, text, at=at)
+
+    def go_live(self, started_at: str | None = None) -> None:
+        self._kick.live(started_at=started_at)
+
+    def end(self) -> None:
+        self._kick.offline()
+
+    def gift(self, giver: str, count: int) -> None:
+        self._kick.gift(giver, count=count)
+
+
+class TwitchChannel:
+    title, chat_kind, message_id = "Twitch", "channel.chat.message", "body->>'message_id'"
+
+    def __init__(self, twitch: TwitchDriver) -> None:
+        self._twitch = twitch
+        self.wait_for_line, self.settle = twitch.wait_for_line, twitch.settle
+
+    def account(self, handle: str, name: str) -> None:
+        self._twitch.do("account", handle=handle, name=name)
+
+    def say(self, person: str, text: str, at: str | None = None) -> str:
+        return self._twitch.chat(person, text, at=at)
+
+    def go_live(self, started_at: str | None = None) -> None:
+        self._twitch.live(started_at=started_at)
+
+    def end(self) -> None:
+        self._twitch.do("offline")
+
+    def gift(self, giver: str, count: int) -> None:
+        self._twitch.gift(giver, count=count)
+
+
+def channel_of(stage: Stage, platform: str) -> ChannelDriver:
+    """The streamer's channel there. On Twitch it is connected first, unless it is."""
+    if platform == "kick":
+        return KickChannel(stage.kick)
+    connect_twitch(stage)
+    return TwitchChannel(stage.twitch)
+
+
+def connect_twitch(stage: Stage) -> None:
+    """The streamer connects the channel, unless that is done, and everything is subscribed."""
+    if not stage.scalar("SELECT count(*) FROM twitch_accounts"):
+        stage.discord.wait_command("connect_twitch")
+        seen = len(direct_messages(stage, "nora", "Connect Twitch"))
+        stage.asked("nora", "!connect_twitch")
+        link = url_in(next_direct_message(stage, "nora", "Connect Twitch", seen))
+        assert "NoraPlays is connected with" in agree(link, stage.twitch)
+    stage.twitch.wait_for(
+        lambda found: sum(one["status"] == "enabled" for one in found) >= len(KINDS)
+    )
+
+
+def agree(link: str, twitch: TwitchDriver, person: str = "nora") -> str:
+    """Open a link, press its button, say yes on Twitch; the last page."""
+    browser = requests.Session()
+    page = browser.get(link, timeout=30, headers={"Accept": "text/html"})
+    onward = re.search(r'href="([^"]+)"[^>]*>Continue on Twitch', page.text)
+    assert onward, page.text
+    address = urljoin(link, html.unescape(onward[1]))
+    consent = browser.get(address, timeout=30, allow_redirects=False).headers["Location"]
+    return browser.get(twitch.consent(consent, person), timeout=30).text

@@ -1,0 +1,81 @@
+"""VIP for channel points, over both of Twitch's transports: from creating the reward to the end."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.kick.signing import SigningKey
+from sandbox.twitch.driver import TwitchDriver
+from tests.patience import until
+from tests.stories.channels import connect_twitch
+from tests.stories.stage import Stage, open_stage
+
+
+@pytest.fixture(scope="module", params=["websocket", "webhook"])
+def stage(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    postgres_url: str,
+    signing_key: SigningKey,
+) -> Iterator[Stage]:
+    """One product for all tests of a transport."""
+    folder, settings = tmp_path_factory.mktemp("vips"), {"TWITCH_EVENTSUB": request.param}
+    settings |= {"SUBSCRIPTION_CHECK_SECONDS": "1", "CRON_SECRET": "a-secret-for-stories"}
+    with open_stage(folder, postgres_url, signing_key, **settings) as opened:
+        opened.start().wait_well()
+        opened.discord.wait_command("vip list")
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def twitch(stage: Stage) -> TwitchDriver:
+    """The streamer has connected, redemptions are heard, and a reward is for sale."""
+    connect_twitch(stage)
+    stage.asked("nora", "!vip reward create VIP 500 1h", "bot-log")
+    until(lambda: _channel(stage.twitch)["rewards"], "the reward on Twitch")
+    return stage.twitch
+
+
+def _channel(twitch: TwitchDriver) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = twitch.state()["channels"][0]
+    return found
+
+
+def _decided(twitch: TwitchDriver, redemption_id: str) -> str:
+    def status() -> str | None:
+        found = {one["id"]: one["status"] for one in twitch.state()["channels"][0]["redemptions"]}
+        return found[redemption_id] if found[redemption_id] != "UNFULFILLED" else None
+
+    return until(status, "a decision")
+
+
+def test_redemption_is_granted_extended_and_told(stage: Stage, twitch: TwitchDriver) -> None:
+    twitch.fault(event__duplicate=1, event__duplicate_new_id=1)
+    redeemed = str(twitch.do("redeem", person="mia", title="VIP")["redemption_id"])
+    assert _decided(twitch, redeemed) == "FULFILLED"
+    assert "mia" in _channel(twitch)["vips"]
+    assert "is VIP now" in twitch.wait_for_line("@MadCats")["text"]
+    again = str(twitch.do("redeem", person="mia", title="VIP")["redemption_id"])
+    assert _decided(twitch, again) == "FULFILLED"
+    assert stage.scalar("SELECT minutes FROM vips_sessions WHERE state = 'active'") == 120
+    listed = stage.asked("nora", "!vip", "bot-log")
+    assert "1 VIP through me" in listed["title"]
+    assert "MadCats" in listed["description"]
+
+
+def test_kill_between_redemption_and_grant(stage: Stage, twitch: TwitchDriver) -> None:
+    twitch.fault(webhook__retries=200, webhook__retry_delay_ms=100)
+    twitch.fault(api__only="/channels/vips", api__500=1)
+    redeemed = str(twitch.do("redeem", person="vera", title="VIP")["redemption_id"])
+    stage.product.kill()
+    missed = str(twitch.do("redeem", person="leo", title="VIP")["redemption_id"])
+    stage.start().wait_well()
+    assert _decided(twitch, redeemed) == "FULFILLED"
+    assert _decided(twitch, missed) == "FULFILLED"
+    granted = "SELECT count(*) FROM vips_sessions WHERE state = 'active'"
+    assert stage.scalar(granted) == 3
+
+
+def test_moderator_takes_it_away(stage: Stage, twitch: TwitchDriver) -> None:
+    stage.asked("nora", "!vip remove MadCats", "bot-log")
+    until(lambda: "mia" not in _channel(twitch)["vips"], "VIP is taken away")

@@ -1,0 +1,390 @@
+"""VIP by hand and by other sources, its end, and what somebody does on Twitch meanwhile."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from flask import Flask
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from core.events import (
+    BitsCheered,
+    Person,
+    PointsSpent,
+    RaffleWon,
+    SubscriptionEnded,
+    SubscriptionStarted,
+)
+from core.kit.errors import Refusal
+from core.kit.work import ACROSS_GUILDS, read_records
+from core.outbox.records import Outgoing
+from core.people import actions as people
+from core.people import store as links
+from core.twitch.client import TwitchClient
+from core.vips import actions, sources, store
+from core.vips.actions import Account
+from core.vips.feature import FEATURE
+from core.vips.rules import MOST_REMOVALS, WINDOW
+from core.vips.webhooks import pages
+from tests.conftest import GUILD, OTHER_GUILD
+from tests.slot_calls.scene import chat_message
+from tests.twitch.rig import MIA, NORA, VERA, Office
+from tests.vips.rig import MIA_ACCOUNT, Scene
+
+VERA_ACCOUNT = Account(VERA, "Vera")
+
+
+def give(scene: Scene, account: Account = MIA_ACCOUNT, minutes: int | None = 60) -> None:
+    scene.do(actions.give, account, minutes)
+    scene.work()
+
+
+def channel_event(scene: Scene, kind: type[Any], key: str = "k", **values: Any) -> Any:
+    given = {"key": key, "guild_id": GUILD, "at": scene.office.clock(), "platform": "twitch"}
+    return kind(**given, channel_id=NORA, **values)
+
+
+def test_given_vip_ends_by_itself(scene: Scene) -> None:
+    give(scene, minutes=None)
+    assert scene.vips == ["mia"]
+    scene.later(hours=11)
+    assert scene.vips == ["mia"]
+    scene.later(hours=1)
+    assert scene.vips == []
+    (session,) = scene.sessions()
+    assert (session.state, session.end_reason) == ("ended", "expired")
+    assert scene.acts() == ["granted", "ended"]
+
+
+def test_without_auto_removal_vip_stays(scene: Scene) -> None:
+    scene.set(auto_remove=False)
+    give(scene)
+    scene.later(days=3)
+    assert scene.vips == ["mia"]
+    assert scene.session.state == "active"
+
+
+def test_extension_adds_to_the_end_also_while_it_is_being_removed(scene: Scene) -> None:
+    give(scene)
+    ends_at = scene.session.ends_at
+    assert ends_at is not None
+    assert scene.do(actions.extend, scene.session.number, 30).ends_at == ends_at + timedelta(
+        minutes=30
+    )
+    scene.office.twitch.fault(api__only="/channels/vips", api__500=1)
+    scene.later(hours=2)
+    assert [one.state for one in scene.sessions()] == ["ending"]
+    scene.do(actions.give, MIA_ACCOUNT, 60)
+    scene.later(minutes=1)
+    assert scene.session.state == "active"
+    assert scene.session.ends_at is not None
+    assert scene.session.ends_at > scene.office.clock()
+    assert scene.vips == ["mia"]
+    assert len(scene.sessions()) == 1
+
+
+def test_removal_whose_answer_was_lost_is_not_repeated_blindly(scene: Scene) -> None:
+    give(scene)
+    scene.later(minutes=55)
+    scene.office.clock.forward(minutes=6)
+    scene.office.twitch.fault(api__only="/channels/vips", api__lost_answer=1)
+    scene.work()
+    assert scene.vips == []
+    scene.later(minutes=1)
+    (session,) = scene.sessions()
+    assert session.state == "ended"
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_vip_removed_on_twitch_ends_the_session(scene: Scene, heard: bool) -> None:
+    give(scene)
+    scene.office.clock.forward(minutes=11)
+    scene.office.twitch.do("vip", person="mia", ends=True)
+    if heard:
+        scene.hear_vip("vip.remove", "mia")
+    scene.work()
+    (session,) = scene.sessions()
+    assert (session.state, session.end_reason) == ("ended", "removed_on_twitch")
+    # Whom the streamer makes VIP afterwards stays so.
+    scene.office.twitch.do("vip", person="mia")
+    scene.later(days=2)
+    assert scene.vips == ["mia"]
+
+
+def test_removed_and_made_vip_by_hand_at_once_is_no_longer_ours(scene: Scene) -> None:
+    give(scene)
+    scene.office.clock.forward(minutes=5)
+    for ends in (True, False):
+        scene.office.twitch.do("vip", person="mia", ends=ends)
+    scene.hear_vip("vip.remove", "mia")
+    scene.hear_vip("vip.add", "mia")
+    scene.later(days=1)
+    assert scene.vips == ["mia"]
+    assert scene.do(store.list_live) == []
+
+
+def test_own_echo_does_not_end_a_session(scene: Scene) -> None:
+    give(scene)
+    scene.hear_vip("vip.remove", "mia")
+    scene.hear_vip("vip.add", "mia")
+    scene.later(minutes=5)
+    assert scene.session.state == "active"
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_new_moderator_ends_it_with_a_note(scene: Scene, heard: bool) -> None:
+    give(scene)
+    scene.office.clock.forward(minutes=11)
+    scene.office.twitch.do("moderator", person="mia")
+    if heard:
+        scene.hear_vip("moderator.add", "mia")
+    scene.work()
+    (session,) = scene.sessions()
+    assert (session.state, session.end_reason) == ("ended", "moderator")
+
+
+def test_manual_vip_is_listed_and_can_be_adopted(scene: Scene) -> None:
+    scene.office.twitch.do("vip", person="mia")
+    scene.later(minutes=11)
+    (known,) = scene.do(store.list_manual)
+    with pytest.raises(Refusal, match="by hand"):
+        scene.do(actions.give, MIA_ACCOUNT, 60)
+    scene.do(actions.adopt, known.viewer_id, 60)
+    assert scene.do(store.list_manual) == []
+    scene.later(hours=2)
+    assert scene.vips == []
+
+
+def test_forty_expiries_stay_under_the_limit(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.office.twitch.do("slots", count=100)
+    for number in range(40):
+        made = scene.office.twitch.do("account", handle=f"v{number}", name=f"Viewer{number}")
+        scene.do(actions.give, Account(made["user_id"], f"Viewer{number}"), 600)
+    # The pretend Twitch counts real seconds: adding is not what this is about.
+    scene.do(_confirm_all)
+    real, calls = TwitchClient.remove_vip, []
+
+    def counted(*args: Any) -> None:
+        calls.append(scene.office.clock())
+        # It was never added there, which is the same to us.
+        real(*args) if len(calls) == 1 else None
+
+    monkeypatch.setattr(TwitchClient, "remove_vip", counted)
+    scene.do(lambda work: setattr(actions.state_of(work), "listed_at", None))
+    scene.office.clock.forward(hours=11)
+    monkeypatch.setattr("core.vips.runner._GuildRun._list_vips", lambda _run: None)
+    for _second in range(70):
+        scene.later(seconds=1)
+    assert len(calls) == 40
+    for first, ninth in pairwise(calls[::MOST_REMOVALS]):
+        assert ninth - first >= WINDOW
+    assert scene.do(store.list_live) == []
+
+
+def _confirm_all(work: Any) -> None:
+    from core.vips import redemptions
+
+    for session in store.list_live(work):
+        redemptions.note_granted(work, session)
+
+
+def test_everybody_is_extended(scene: Scene) -> None:
+    give(scene)
+    give(scene, VERA_ACCOUNT)
+    before = {one.number: one.ends_at for one in scene.do(store.list_live)}
+    assert scene.do(actions.extend_all, 60) == 2
+    for one in scene.do(store.list_live):
+        was = before[one.number]
+        assert was is not None
+        assert one.ends_at == was + timedelta(hours=1)
+
+
+def test_subscription_gives_a_fixed_time(scene: Scene) -> None:
+    scene.set(subscription="fixed", subscription_hours=3)
+    mia = Person(user_id=MIA, name="MadCats")
+    scene.handle(channel_event(scene, SubscriptionStarted, subscriber=mia))
+    scene.work()
+    assert (scene.session.source, scene.session.minutes) == ("subscription", 180)
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_vip_lasts_as_long_as_the_subscription(scene: Scene, heard: bool) -> None:
+    scene.set(subscription="while_subscribed")
+    mia = Person(user_id=MIA, name="MadCats")
+    scene.office.twitch.do("subscribe", person="mia")
+    scene.handle(channel_event(scene, SubscriptionStarted, subscriber=mia))
+    scene.work()
+    scene.later(days=40)
+    assert scene.vips == ["mia"]
+    scene.office.twitch.do("unsubscribe", person="mia")
+    if heard:
+        scene.handle(channel_event(scene, SubscriptionEnded, subscriber=mia))
+    scene.later(minutes=11)
+    scene.work()
+    assert scene.vips == []
+    assert scene.sessions()[0].end_reason == "unsubscribed"
+
+
+def test_bits_at_once_make_vip(scene: Scene) -> None:
+    scene.set(bits=100)
+    mia, vera = Person(user_id=MIA, name="MadCats"), Person(user_id=VERA, name="Vera")
+    scene.handle(channel_event(scene, BitsCheered, sender=vera, amount=99))
+    scene.handle(channel_event(scene, BitsCheered, sender=mia, amount=100))
+    scene.work()
+    assert scene.vips == ["mia"]
+
+
+def test_raffle_winner_gets_vip(scene: Scene) -> None:
+    scene.set(raffle_hours=24)
+    viewer_id = scene.do(actions.meet, MIA_ACCOUNT)
+    on_kick = scene.do(
+        lambda work: people.meet_person(
+            work.tx, GUILD, "kick", Person(user_id=9, name="KickOnly"), work.now
+        )
+    )
+    for who in (viewer_id, on_kick):
+        won = RaffleWon(
+            key=f"1.{who}", guild_id=GUILD, at=scene.office.clock(), viewer_id=who, raffle=1
+        )
+        scene.handle(won)
+    scene.work()
+    assert scene.vips == ["mia"]
+    assert [one["what"] for one in scene.posts("vips.alert")] == ["raffle_unlinked"]
+
+
+@pytest.mark.parametrize("slots", [10, 0])
+def test_vip_is_bought_with_points(scene: Scene, slots: int) -> None:
+    scene.office.twitch.do("slots", count=slots)
+    viewer_id = scene.do(actions.meet, MIA_ACCOUNT)
+    bought = PointsSpent(
+        key="purchase-1",
+        guild_id=GUILD,
+        at=scene.office.clock(),
+        viewer_id=viewer_id,
+        offer="vips.day",
+        quantity=3,
+        points=3000,
+    )
+    scene.handle(bought)
+    scene.work()
+    (session,) = scene.sessions()
+    assert (session.source, session.minutes) == ("points", 3 * 24 * 60)
+    sql = "SELECT body->>'key' FROM inbox_deliveries WHERE kind = 'PointsPurchaseRefused'"
+    returned = [key for (key,) in scene.office.rows(sql)]
+    assert (scene.vips, returned) == ((["mia"], []) if slots else ([], ["purchase-1"]))
+
+
+def test_watchtime_makes_vip_once(scene: Scene) -> None:
+    scene.set(watch_hours=10, watch_vip_hours=1)
+    viewer_id = scene.do(actions.meet, MIA_ACCOUNT)
+    scene.office.rows(
+        "INSERT INTO watchtime_totals (guild_id, viewer_id, credited, adjusted)"
+        " VALUES (:guild_id, :viewer_id, '10 hours', '0') RETURNING 1",
+        guild_id=GUILD,
+        viewer_id=viewer_id,
+    )
+    for _time in range(2):
+        sources.give_for_watchtime(scene.office.services)
+        scene.later(hours=2)
+        scene.work()
+    assert [one.source for one in scene.sessions()] == ["watchtime"]
+
+
+def test_viewer_is_warned_once(scene: Scene) -> None:
+    scene.set(warn_percent=80)
+    give(scene)
+    for _time in range(3):
+        scene.later(minutes=17)
+    (told,) = [one for one in scene.chat() if "ends in" in one]
+    assert told.startswith("@MadCats Your VIP ends in ")
+
+
+def test_linked_viewer_is_warned_by_message_or_else_in_chat(scene: Scene) -> None:
+    scene.set(warn_percent=80)
+    give(scene)
+    viewer_id, now = scene.session.viewer_id, scene.office.clock()
+    scene.do(lambda work: links.add_link(work.tx, GUILD, 4711, "twitch", viewer_id, now))
+    scene.later(minutes=49)
+    assert len(scene.posts("vips.warning")) == 1
+    assert not [one for one in scene.chat() if "ends in" in one]
+    with scene.office.services.database.begin() as tx:
+        warnings = select(Outgoing).where(Outgoing.kind == "vips.warning")
+        (message,) = read_records(tx, warnings.execution_options(**ACROSS_GUILDS))
+        FEATURE.settles["vips.warning"](tx, message, {"message_id": 1}, now)
+        FEATURE.settles["vips.warning"](tx, message, {"skipped": "closed"}, now)
+    (told,) = [one for one in scene.chat() if "ends in" in one]
+    assert told.startswith("@MadCats Your VIP ends in ")
+
+
+def test_vip_command_tells_the_time_left(scene: Scene) -> None:
+    give(scene, minutes=600)
+    for user_id in (MIA, VERA):
+        message = chat_message(GUILD, "!vip", user_id=user_id, platform="twitch")
+        with scene.office.services.work_in(GUILD) as work:
+            sources.tell_left(work, message, "")
+    replies = scene.chat()[-2:]
+    assert "VIP for another" in replies[0]
+    assert "not VIP" in replies[1]
+
+
+def test_forgotten_viewer_loses_vip_and_is_unknown(scene: Scene) -> None:
+    give(scene)
+    scene.do(lambda work: sources.end_for_forgotten(work, (scene.session.viewer_id,)))
+    scene.work()
+    assert scene.vips == []
+    (session,) = scene.sessions()
+    assert (session.end_reason, session.twitch_user_id) == ("forgotten", 0)
+
+
+def test_time_across_a_change_of_clocks_is_exact(scene: Scene) -> None:
+    """An hour of VIP is an hour, whatever clocks on the wall do."""
+    spring = datetime(2027, 3, 28, 0, 30, tzinfo=UTC)
+    scene.office.clock.by += spring - scene.office.clock()
+    give(scene, minutes=120)
+    started, ends = scene.session.started_at, scene.session.ends_at
+    assert started is not None
+    assert ends is not None
+    assert ends - started == timedelta(hours=2)
+
+
+def test_second_server_of_a_channel_leaves_its_vips_alone(scene: Scene) -> None:
+    office = scene.office
+    give(scene)
+    office.connect(guild_id=OTHER_GUILD)
+    second = Scene(office, scene.runner, OTHER_GUILD)
+    second.work()
+    with pytest.raises(Refusal, match="managed by"):
+        second.do(actions.give, VERA_ACCOUNT, 60)
+    assert second.do(store.list_live) == []
+    assert [one.viewer_name for one in second.do(store.list_manual)] == ["MadCats"]
+    second.later(hours=3)
+    assert scene.vips == ["mia"], "only the server that made them VIP takes it away"
+    scene.work()
+    assert scene.vips == []
+
+
+# -- the timer outside ----------------------------------------------------------------------------
+
+
+def _post(office: Office, authorization: str | None) -> Any:
+    app = Flask("cron", static_folder=None)
+    app.register_blueprint(pages(office.services))
+    headers = {} if authorization is None else {"Authorization": authorization}
+    return app.test_client().post("/api/cron/remove-expired-vips", headers=headers)
+
+
+@pytest.mark.parametrize("given", [None, "Bearer undefined", "Bearer None", "Bearer "])
+def test_timer_is_refused_without_a_secret(office: Office, given: str | None) -> None:
+    assert _post(office, given).status_code == 403
+
+
+def test_timer_needs_the_right_secret(scene: Scene) -> None:
+    office = scene.office.with_settings(cron_secret=SecretStr("geheim"))
+    give(scene)
+    scene.office.clock.forward(hours=2)
+    assert _post(office, "Bearer wrong").status_code == 401
+    assert _post(office, "Bearer gehéim").status_code == 401
+    assert _post(office, "Bearer geheim").json == {"expired": 1}
+    assert scene.session.state == "ending"
