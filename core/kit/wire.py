@@ -105,9 +105,9 @@ class Wire:
         given = body if isinstance(body, dict) else {}
         # At Kick `data` is null, {} or the real reason. At Twitch and StreamElements `error` is the
         # status in words.
-        names = ("data", "error_description", "error", "message")
+        names = ["data", "error_description", "error", "message"]
         if "status" in given or "statusCode" in given:
-            names = ("message",)
+            names = ["message"]
         reasons = [given.get(name) for name in names]
         reason = next((one for one in reasons if isinstance(one, str) and one), "no reason given")
         code = given.get("error")

@@ -61,7 +61,7 @@ def _find_logins(
         select(Viewer).where(Viewer.viewer_id.in_(everybody), Viewer.platform == platform)
     ).all()
     logins = {
-        one.viewer_id: (int(one.platform_user_id), one.name.lower())
+        int(one.viewer_id): (int(one.platform_user_id), one.name.lower())
         for one in there
         # A display name in another script is not the login.
         if LOGIN.fullmatch(one.name.lower())

@@ -12,6 +12,7 @@ from core.guilds.actions import audit, name_of
 from core.guilds.channels import tell_admins
 from core.inbox import actions as inbox
 from core.kit.errors import Outage, Refusal
+from core.kit.records import PlatformUserId
 from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Work, read_records
 from core.streamelements.records import BulkLine, BulkOperation, StreamElementsAccount
@@ -132,7 +133,7 @@ def queue_changes(work: Work, key: str, purpose: str, changes: Sequence[Change])
         line = BulkLine(
             number=operation.number,
             login=one.login,
-            user_id=one.user_id,
+            user_id=PlatformUserId(one.user_id),
             delta=one.delta,
             references=list(one.references),
         )

@@ -114,8 +114,7 @@ def _on_rejected(
             outage = Outage(rejected.service, rejected.reason, 60.0)
             actions.postpone(work, number, outage, was_sent=was_sent)
         else:
-            verdict = "unclear" if was_sent else "refused"
-            actions.settle(work, number, verdict, rejected.reason)
+            actions.settle(work, number, "unclear" if was_sent else "refused", rejected.reason)
 
 
 def token_of(services: Services, account: StreamElementsAccount) -> str:

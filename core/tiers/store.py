@@ -50,12 +50,11 @@ def set_tiers(tx: Connection, told: Iterable[Told]) -> None:
 
 def list_known(work: Work, viewer_ids: Collection[int]) -> dict[int, list[Known]]:
     """Viewer id -> what each source said last."""
-    columns = KnownTier.viewer_id, KnownTier.source, KnownTier.tier, KnownTier.at
+    wanted = select(KnownTier.viewer_id, KnownTier.source, KnownTier.tier, KnownTier.at)
     found: dict[int, list[Known]] = {}
-    for viewer_id, *rest in work.execute(
-        select(*columns).where(KnownTier.viewer_id.in_(list(viewer_ids)))
-    ):
-        found.setdefault(viewer_id, []).append(Known(*rest))
+    rows = work.execute(wanted.where(KnownTier.viewer_id.in_(list(viewer_ids))))
+    for viewer_id, source, tier, at in rows:
+        found.setdefault(viewer_id, []).append(Known(source, tier, at))
     return found
 
 

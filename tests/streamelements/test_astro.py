@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from core.events import SubscriberReported
+from core.inbox.store import Delivery
 from core.streamelements.astro import AstroListener
-from core.streamelements.subscribers import read_subscriber
+from core.streamelements.subscribers import ASTRO, SUBSCRIBER, events_of, read_subscriber
+from tests.conftest import GUILD
 from tests.patience import until
+from tests.slot_calls.scene import NOON
 from tests.streamelements.conftest import MADCATS, Desk
 
 
@@ -26,6 +30,17 @@ def stored(desk: Desk) -> list[str]:
     return [name for (name,) in desk.rows(sql)]
 
 
+def publish(desk: Desk, name: str) -> None:
+    """A subscriber's activity, as soon as somebody listens; waits until it is stored."""
+    data = {"username": MADCATS, "providerId": "5100003", "tier": "3000"}
+
+    def is_heard() -> bool:
+        return bool(desk.streamelements.activity("subscriber", data, id=name)["count"])
+
+    until(is_heard, f"{name} is heard")
+    until(lambda: name in stored(desk), f"{name} is stored")
+
+
 def test_subscribers_are_stored_once_over_moves_and_losses(desk: Desk) -> None:
     desk.connect()
     desk.streamelements.fault(socket_429=1)
@@ -34,15 +49,7 @@ def test_subscribers_are_stored_once_over_moves_and_losses(desk: Desk) -> None:
         se.wait_for_socket()
         for name, disturb in (("a", se.move_sockets), ("b", se.drop_sockets), ("c", None)):
             se.activity("follow", {"username": "x"})
-            data = {"username": MADCATS, "providerId": "5100003", "tier": "3000"}
-            se.wait_until(
-                lambda name=name, data=data: (
-                    se.activity("subscriber", data, id=name)["count"] or None
-                ),
-                30,
-                lambda: "nobody heard it",
-            )
-            until(lambda name=name: name in stored(desk))
+            publish(desk, name)
             if disturb is not None:
                 disturb()
         se.activity("subscriber", {"username": MADCATS}, id="a")
@@ -68,3 +75,19 @@ def test_gift_bombs_name_nobody_and_missing_fields_are_no_trouble() -> None:
     other = read_subscriber({"name": "v", "providerId": "UCabc", "tier": 7})
     assert other is not None
     assert (other.user_id, other.tier) == (None, "subscriber")
+
+
+def test_activity_becomes_an_event_of_each_server_with_the_channel(desk: Desk) -> None:
+    desk.connect()
+    channel = desk.streamelements.channel()["id"]
+    data = {"username": MADCATS, "displayName": "MadCats", "providerId": "5100003", "tier": "3000"}
+    body = {"type": "subscriber", "provider": "twitch", "channel": channel, "data": data}
+    with desk.services.database.begin() as tx:
+        [event] = events_of(tx, Delivery(ASTRO, "a", SUBSCRIBER, "lane", body, NOON))
+        assert (
+            events_of(tx, Delivery(ASTRO, "a", SUBSCRIBER, "lane", body | {"channel": "x"}, NOON))
+            == []
+        )
+    assert isinstance(event, SubscriberReported)
+    assert (event.guild_id, event.user_id, event.tier) == (GUILD, 5100003, "3000")
+    assert event.reporter == "streamelements"
