@@ -89,7 +89,7 @@ _KEYS: Mapping[Holds, str] = {
         break_even cost currency earlier finished_at guesses
         guesses_from guesses_open guesses_until hunt next opened payout position profit returned
         start_cost version worst setting is_picked chart slots payouts
-        change raffle duration is_live left session
+        change raffle duration is_live left session by_streamer
         applied refused too_little tier reporter purpose references""",
 }
 JSON_KEYS: Mapping[str, Holds] = {key: what for what, keys in _KEYS.items() for key in keys.split()}

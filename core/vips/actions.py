@@ -327,7 +327,6 @@ def end(work: Work, session: Session, reason: EndReason) -> None:
 def finish(work: Work, session: Session, reason: EndReason = "") -> None:
     """It is over on Twitch, too. Hold the lock."""
     reason = reason or session.end_reason
-    work.actor = MemberId(session.ended_by or work.actor)
     session.state, session.end_reason, session.ended_at = "ended", reason, work.now
     session.is_unsure, session.trouble = False, ""
     known = work.find(KnownVip, session.viewer_id)
@@ -390,12 +389,14 @@ def log(
     cost: int = 0,
 ) -> None:
     """An entry of the activity log, and its post in Discord."""
+    actor, by_streamer = _who(work, act, session, reason)
     entry = Activity(
         number=work.next_number(Activity.number),
         viewer_id=session.viewer_id,
         at=work.now,
         act=act,
-        actor=work.actor,
+        actor=actor,
+        by_streamer=by_streamer,
         session=session.number,
         source=session.source,
         minutes=minutes,
@@ -413,7 +414,8 @@ def log(
             "act": act,
             "viewer": viewer_name(work, session.viewer_id),
             "number": session.number,
-            "actor": work.actor,
+            "actor": actor,
+            "by_streamer": by_streamer,
             "source": session.source,
             "minutes": minutes,
             "ends_at": session.ends_at and session.ends_at.isoformat(),
@@ -422,6 +424,15 @@ def log(
             "is_live": session.is_live,
         }
         outbox.post_to_channel(work, channel_id, "vips.log", f"vips.log:{entry.number}", payload)
+
+
+def _who(work: Work, act: Act, session: Session, reason: EndReason | str) -> tuple[MemberId, bool]:
+    """Who did it, and whether that is the streamer, signed in with Twitch. Twitch confirms some
+    changes only later, when the bot is at work."""
+    later = {"granted": session.granted_by, "ended": session.ended_by}
+    actor = work.actor or later.get(act) or work.actor
+    by_hand = (act == "granted" and session.source == "manual") or reason == "revoked"
+    return MemberId(actor), work.streamer is not None or (by_hand and not actor)
 
 
 def viewer_name(work: Work, viewer_id: int) -> str:

@@ -35,6 +35,11 @@ def source_words(source: str) -> str:
     }.get(source, source)
 
 
+def nobody(by_streamer: bool) -> str:
+    """Who did it, where that is no member of the server."""
+    return _("the streamer (signed in with Twitch)") if by_streamer else _("the bot")
+
+
 def end_words(reason: str) -> str:
     """Why a session is over."""
     return {
@@ -85,7 +90,7 @@ def log_entry(payload: Mapping[str, Any]) -> discord.Embed:
         told.append(_("For {time}").format(time=short_duration(payload["minutes"])))
     if payload["ends_at"] and payload["act"] != "ended":
         told.append(_("Ends {when}").format(when=ago(parse_instant(payload["ends_at"]))))
-    by = f"<@{payload['actor']}>" if payload["actor"] else _("the bot")
+    by = f"<@{payload['actor']}>" if payload["actor"] else nobody(payload["by_streamer"])
     told.append(_("{source} · {by}").format(source=source_words(payload["source"]), by=by))
     if payload["cost"]:
         told.append(_("{cost} channel points").format(cost=f"{payload['cost']:,}"))

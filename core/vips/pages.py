@@ -1,6 +1,6 @@
 """VIPs on the dashboard: who is VIP, rewards, what happened, and figures."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from flask import Response, request
 
@@ -11,11 +11,11 @@ from core.kit.work import Work
 from core.twitch.accounts.actions import find_account
 from core.twitch.accounts.rules import scope_words, without_scope
 from core.vips import actions, analytics, lookup, rewards, store
-from core.vips.messages import end_words, source_words
+from core.vips.messages import end_words, nobody, source_words
 from core.vips.records import Act, Activity, ChannelState
 from core.vips.rules import RewardForm, VipSettings, parse_minutes, short_duration
 
-PAGES = GuildPages("vips", lambda: _("VIPs"), icon="diamond", order=35)
+PAGES = GuildPages("vips", lambda: _("VIPs"), icon="diamond", order=35, for_streamer=True)
 
 PER_PAGE = 50
 MOST_IN_A_FILE = 20_000
@@ -207,8 +207,14 @@ def _details(one: Activity, titles: dict[int, str]) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _names(page: Page, entries: Iterable[Activity]) -> dict[int, str]:
-    return page.member_names(list(dict.fromkeys(one.actor for one in entries if one.actor))[:20])
+def _actors(page: Page, entries: Sequence[Activity]) -> list[str]:
+    """Who did each of these."""
+    members = list(dict.fromkeys(one.actor for one in entries if one.actor))
+    names = page.member_names(members[:20])
+    return [
+        names.get(one.actor, str(one.actor)) if one.actor else nobody(one.by_streamer)
+        for one in entries
+    ]
 
 
 def _load_log(
@@ -223,10 +229,12 @@ def activity(page: Page) -> str:
     """Who did what, with filters."""
     found, titles = page.run(_load_log, _wanted(page), PER_PAGE + 1)
     entries = found[:PER_PAGE]
-    names = _names(page, entries)
     return page.render(
         "vips/activity.html",
-        entries=[(one, names.get(one.actor, one.actor), _details(one, titles)) for one in entries],
+        entries=[
+            (one, who, _details(one, titles))
+            for one, who in zip(entries, _actors(page, entries), strict=True)
+        ],
         older=entries[-1].number if len(found) > PER_PAGE else None,
         acts=[(one, act_words(one)) for one in ACTS],
         sources=[(one, source_words(one)) for one in _SOURCES],
@@ -243,18 +251,17 @@ _SOURCES = ("reward", "manual", "adopted", "subscription", "bits", "raffle", "wa
 def download(page: Page) -> Response:
     """The same entries as a file."""
     entries, titles = page.run(_load_log, _wanted(page), MOST_IN_A_FILE)
-    names = _names(page, entries)
     rows = [
         (
             local_time(one.at, page.time_zone),
             act_words(one.act),
             one.viewer_name or "",
-            names.get(one.actor, str(one.actor)) if one.actor else _("the bot"),
+            who,
             source_words(one.source) if one.source else "",
             _details(one, titles),
             local_time(one.ends_at, page.time_zone) if one.ends_at else "",
         )
-        for one in entries
+        for one, who in zip(entries, _actors(page, entries), strict=True)
     ]
     header = (_("Time"), _("What"), _("Viewer"), _("By"), _("Source"), _("Details"), _("Ends"))
     return csv_response("vips", header, rows)

@@ -252,6 +252,11 @@ class Activity(OptionalViewerRecord, kw_only=True):
     actor: Mapped[MemberId] = mapped_column(
         info=holds("number", stays=ADMINS_ANSWER), comment="Discord id; 0: the bot"
     )
+    by_streamer: Mapped[bool] = mapped_column(
+        default=False,
+        server_default=false(),
+        comment="the streamer did it, signed in with Twitch; the actor is 0 then",
+    )
     session: Mapped[int | None] = mapped_column(default=None)
     source: Mapped[str] = mapped_column(default="", server_default="", comment="of the session")
     minutes: Mapped[int | None] = mapped_column(default=None, comment="that were added")

@@ -58,6 +58,27 @@ def test_given_vip_ends_by_itself(scene: Scene) -> None:
     assert scene.acts() == ["granted", "ended"]
 
 
+@pytest.mark.parametrize("streamer", [None, NORA])
+def test_log_names_who_gave_and_took_vip(scene: Scene, streamer: int | None) -> None:
+    """Twitch confirms both later, when the bot is at work."""
+    moderator = 0 if streamer else 4711
+    services = scene.office.services
+    with services.work_in(GUILD, moderator, streamer=streamer) as work:
+        actions.give(work, MIA_ACCOUNT, 60)
+    scene.work()
+    with services.work_in(GUILD, moderator, streamer=streamer) as work:
+        actions.extend(work, scene.session.number, 60)
+        actions.revoke(work, scene.session.number)
+    scene.work()
+    entries = scene.do(store.list_activity, store.ActivityFilter(), 10)
+    assert {one.act for one in entries} == {"granted", "extended", "ended"}
+    assert {(one.actor, one.by_streamer) for one in entries} == {(moderator, streamer is not None)}
+    give(scene)
+    scene.later(hours=2)
+    ended = scene.do(store.list_activity, store.ActivityFilter(), 10)[0]
+    assert (ended.reason, ended.actor, ended.by_streamer) == ("expired", 0, False)
+
+
 def test_without_auto_removal_vip_stays(scene: Scene) -> None:
     scene.set(auto_remove=False)
     give(scene)

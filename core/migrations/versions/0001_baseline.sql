@@ -2125,6 +2125,7 @@ CREATE TABLE vips_activity (
 	at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	act TEXT NOT NULL, 
 	actor BIGINT NOT NULL, 
+	by_streamer BOOLEAN DEFAULT false NOT NULL, 
 	session INTEGER, 
 	source TEXT DEFAULT '' NOT NULL, 
 	minutes INTEGER, 
@@ -2146,6 +2147,8 @@ CREATE INDEX vips_activity_of_viewer ON vips_activity (guild_id, viewer_id, numb
 COMMENT ON COLUMN vips_activity.number IS 'counts up within the server';
 
 COMMENT ON COLUMN vips_activity.actor IS 'Discord id; 0: the bot';
+
+COMMENT ON COLUMN vips_activity.by_streamer IS 'the streamer did it, signed in with Twitch; the actor is 0 then';
 
 COMMENT ON COLUMN vips_activity.source IS 'of the session';
 
