@@ -19,6 +19,8 @@ from sandbox.kick.state import FakeKick
 from sandbox.page import routes as page_routes
 from sandbox.people import PEOPLE
 from sandbox.shuffle import FakeShuffle
+from sandbox.streamelements.control import routes as streamelements_routes
+from sandbox.streamelements.state import FakeStreamElements
 from sandbox.twitch.routes import routes as twitch_routes
 from sandbox.twitch.state import FakeTwitch
 
@@ -63,6 +65,7 @@ def build(settings: SandboxSettings) -> web.Application:
     beacon = FakeBeacon(faults, settings.base_url)
     shuffle = FakeShuffle(changes, faults, settings.base_url)
     twitch = FakeTwitch(PEOPLE, changes, faults, settings.base_url, settings.webhook_url)
+    streamelements = FakeStreamElements(PEOPLE, changes, faults, settings.base_url)
     faults.redefine(settings.defaults)
     app = web.Application(middlewares=[control.control_errors], client_max_size=MOST_BODY_BYTES)
     app[ENV] = {
@@ -71,18 +74,21 @@ def build(settings: SandboxSettings) -> web.Application:
         **twitch.env(),
         **beacon.env(),
         **shuffle.env(),
+        **streamelements.env(),
     }
     app.add_routes(kick_routes(kick))
     app.add_routes(twitch_routes(twitch))
     app.add_routes(discord_routes(discord))
     app.add_routes(beacon.routes())
     app.add_routes(shuffle.routes())
+    app.add_routes(streamelements_routes(streamelements))
     app.add_routes(page_routes())
     services: dict[str, control.Service] = {
         "discord": discord,
         "kick": kick,
         "twitch": twitch,
         "shuffle": shuffle,
+        "streamelements": streamelements,
     }
     app.add_routes(control.routes(changes, faults, services))
     app.cleanup_ctx.append(kick.running)

@@ -205,6 +205,7 @@ class SubGifted(_ChannelEvent):
         giftee_name: the name that it sent instead, or "".
         drop: the same for all that the gifter gave at that instant.
         expires_at: as sent; Kick is days off here, so build nothing on it.
+        tier: "1000", "2000" or "3000" on Twitch.
     """
 
     gifter: Person | None
@@ -212,15 +213,17 @@ class SubGifted(_ChannelEvent):
     giftee_name: str = ""
     drop: str
     expires_at: datetime | None = None
+    tier: str = ""
     source: Source = "webhook"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionStarted(_ChannelEvent):
-    """Somebody subscribed. `key` is subscriber and instant."""
+    """Somebody subscribed. `key` is subscriber and instant; `tier` as in `SubGifted`."""
 
     subscriber: Person
     months: int = 1
+    tier: str = ""
     source: Source = "webhook"
 
 
@@ -231,7 +234,33 @@ class SubscriptionRenewed(_ChannelEvent):
 
     subscriber: Person
     months: int
+    tier: str = ""
     source: Source = "webhook"
+
+
+Reporter = Literal["gift", "notice", "streamelements", "widget"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriberReported(Event):
+    """Somebody is said to be a subscriber. It counts nowhere: the subscription itself, or the gift,
+    has an event of its own.
+
+    Attributes:
+        user_id: the platform's, None where it was left out.
+        login: lower case, or "".
+        name: as they write it.
+        tier: "prime", "1000", "2000", "3000", or "subscriber" where it is not known.
+        reporter: who says so: Twitch of a receiver of a gift, Twitch's notice in chat (which tells
+            Prime from tier 1), StreamElements, or its widget in OBS.
+    """
+
+    platform: str
+    user_id: int | None
+    login: str
+    name: str
+    tier: str
+    reporter: Reporter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -468,6 +497,24 @@ class WagerCounted(Event):
     platform: str
     viewer_id: int
     amount: Decimal
+
+
+# -- StreamElements -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamElementsSettled(Event):
+    """What became of a bulk change of points at StreamElements is known. `key` is the operation's.
+
+    Attributes:
+        applied: the references of the changes that were made.
+        refused: of those that were not.
+        too_little: those of the refused whose balance did not suffice.
+    """
+
+    applied: tuple[int, ...]
+    refused: tuple[int, ...]
+    too_little: tuple[int, ...] = ()
 
 
 # -- points ---------------------------------------------------------------------------------------

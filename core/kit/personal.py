@@ -65,7 +65,7 @@ _KEYS: Mapping[Holds, str] = {
         broadcaster_user_id changed_by channel_id closed_by discord_id giver_id member_id
         user_id""",
     "name": """
-        account actor_name channel_slug giftee giftee_name giver kick_name name names receiver
+        account actor_name channel_slug giftee login giftee_name giver kick_name name names receiver
         slug username viewer who""",
     "key": "drop key of subject",
     "text": """
@@ -91,7 +91,8 @@ _KEYS: Mapping[Holds, str] = {
         start_cost version worst setting is_picked chart slots payouts
         change raffle duration is_live left session by_streamer
         story time min max one many outcome won players paid staked heist end closes_at ready_at
-        stake risk tier label odds value remedy refused count""",
+        stake risk tier label odds value remedy refused count
+        applied refused too_little reporter purpose references""",
 }
 JSON_KEYS: Mapping[str, Holds] = {key: what for what, keys in _KEYS.items() for key in keys.split()}
 """What the keys of our JSON hold: events, payloads, audit entries. A key that is not here, as in

@@ -289,6 +289,13 @@ class Settings(BaseSettings):
     twitch_eventsub_ws_url: SocketUrl = Field(
         "wss://eventsub.wss.twitch.tv/ws", description="Where Twitch's events come by WebSocket."
     )
+    streamelements_api_url: Url = Field(
+        "https://api.streamelements.com/kappa/v2", description="StreamElements' API."
+    )
+    streamelements_astro_url: SocketUrl = Field(
+        "wss://astro.streamelements.com/",
+        description="Where StreamElements' activities come by WebSocket.",
+    )
     drand_url: Urls = Field(
         "https://api.drand.sh,https://api2.drand.sh,https://api3.drand.sh,"
         "https://drand.cloudflare.com",

@@ -58,13 +58,15 @@ class Wire:
 
     Args:
         rejected: what is raised when the service declines.
+        doubts_5xx: a 5xx does not say whether the service has acted.
 
     Attributes:
         time: the service's.
     """
 
-    def __init__(self, rejected: type[Rejected]) -> None:
+    def __init__(self, rejected: type[Rejected], *, doubts_5xx: bool = False) -> None:
         self.time = RemoteClock()
+        self._doubts_5xx = doubts_5xx
         self._rejected = rejected
         self._session = requests.Session()
         self._session.headers["User-Agent"] = USER_AGENT
@@ -96,14 +98,17 @@ class Wire:
             body = None
         service, status = self._rejected.service, response.status_code
         from_edge = status == 403 and (not isinstance(body, dict) or "reference" in body)
-        if status in _GATEWAY_TIMEOUTS:
+        if status in _GATEWAY_TIMEOUTS or (status >= 500 and self._doubts_5xx):
             return NoAnswer(service, f"HTTP {status}", _retry_after(response))
         if status == 429 or status >= 500 or from_edge:
             return Outage(service, f"HTTP {status}", _retry_after(response))
         given = body if isinstance(body, dict) else {}
-        # At Kick `data` is null, {} or the real reason. At Twitch `error` is the status in words.
-        names = ("data", "error_description", "error", "message")
-        reasons = [given.get(name) for name in (names if "status" not in given else ("message",))]
+        # At Kick `data` is null, {} or the real reason. At Twitch and StreamElements `error` is the
+        # status in words.
+        names = ["data", "error_description", "error", "message"]
+        if "status" in given or "statusCode" in given:
+            names = ["message"]
+        reasons = [given.get(name) for name in names]
         reason = next((one for one in reasons if isinstance(one, str) and one), "no reason given")
         code = given.get("error")
         return self._rejected(status, reason, code if isinstance(code, str) else "")

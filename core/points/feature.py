@@ -7,6 +7,7 @@ from core.events import (
     ChannelRaided,
     KicksGifted,
     PointsPurchaseRefused,
+    StreamElementsSettled,
     SubGifted,
     SubscriptionRenewed,
     SubscriptionStarted,
@@ -23,6 +24,7 @@ from core.points.earning import credit_everybody, credit_recent, on_support, on_
 from core.points.records import AccountTotal, Balance, Entry, Move, PlayLimit, Purchase
 from core.points.rules import NAMES, PointsSettings
 from core.points.shop import Shop, on_purchase_refused
+from core.points.streamelements import on_settled
 
 _SUPPORT = (
     BitsCheered,
@@ -44,6 +46,7 @@ def make_feature(others: Sequence[Feature]) -> Feature:
         | {
             SupportRevoked: event_action(on_support_revoked),
             PointsPurchaseRefused: event_action(on_purchase_refused),
+            StreamElementsSettled: event_action(on_settled),
         },
         cogs=(lambda _services: Points(shop), lambda _services: PointsAdmin()),
         chat_commands=(

@@ -142,6 +142,35 @@ class Subscribed(_Someone):
     is_gift: bool = False
 
 
+class Plan(BaseModel):
+    """The part of a notice that says what was bought. `is_prime` is left out of upgrades."""
+
+    sub_tier: str
+    is_prime: bool = False
+
+
+class ChatNotice(Body):
+    """`channel.chat.notification`: a line that Twitch writes itself. Only it tells Prime from
+    tier 1. A shared chat shows those of other channels, too."""
+
+    chatter_user_id: TwitchId
+    chatter_user_login: str = ""
+    chatter_user_name: str = ""
+    message_id: ShortText
+    notice_type: str
+    source_broadcaster_user_id: TwitchId | None = None
+    sub: Plan | None = None
+    resub: Plan | None = None
+    prime_paid_upgrade: Plan | None = None
+
+    @property
+    def plan(self) -> Plan | None:
+        """What the chatter has subscribed to; None for other notices."""
+        if self.source_broadcaster_user_id not in (None, self.broadcaster_user_id):
+            return None
+        return self.sub or self.resub or self.prime_paid_upgrade
+
+
 class Resubscribed(_Someone):
     """`channel.subscription.message`: a renewal that the viewer shares in chat."""
 
@@ -278,6 +307,7 @@ KINDS: Mapping[str, Kind] = {
     "channel.update": Kind(ChannelUpdate, version="2"),
     "channel.subscribe": Kind(Subscribed, scope="channel:read:subscriptions"),
     "channel.subscription.message": Kind(Resubscribed, scope="channel:read:subscriptions"),
+    "channel.chat.notification": Kind(ChatNotice, by_reader=True),
     "channel.subscription.gift": Kind(Gift, scope="channel:read:subscriptions"),
     "channel.cheer": Kind(Cheer, scope="bits:read"),
     "channel.raid": Kind(Raid, of="to_broadcaster_user_id"),

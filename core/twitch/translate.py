@@ -103,6 +103,18 @@ def _events(body: Any, guild_id: int, context: Context) -> Iterator[Event]:
             )
         case bodies.Subscribed() | bodies.Resubscribed() | bodies.Gift() | bodies.Cheer():
             yield from _support(body, channel, context)
+        case bodies.ChatNotice():
+            if (plan := body.plan) is not None:
+                yield events.SubscriberReported(
+                    key=f"notice|{body.message_id}",
+                    at=context.sent_at,
+                    user_id=body.chatter_user_id,
+                    login=body.chatter_user_login.lower(),
+                    name=body.chatter_user_name,
+                    tier="prime" if plan.is_prime else plan.sub_tier,
+                    reporter="notice",
+                    **server,
+                )
         case bodies.Raid():
             yield events.ChannelRaided(
                 key=context.message_id,
@@ -171,12 +183,25 @@ def _support(
     match body:
         case bodies.Subscribed():
             # Each giftee comes as a subscriber, too, and counts with the gift.
-            if not body.is_gift:
+            if body.is_gift:
+                yield events.SubscriberReported(
+                    key=f"gift|{context.message_id}",
+                    guild_id=channel["guild_id"],
+                    at=context.sent_at,
+                    platform=PLATFORM,
+                    user_id=body.user_id,
+                    login=(body.user_login or "").lower(),
+                    name=body.person.name,
+                    tier=body.tier,
+                    reporter="gift",
+                )
+            else:
                 yield events.SubscriptionStarted(
                     # Nobody subscribes twice on one day to the same tier.
                     key=f"{body.user_id}|{body.tier}|{context.sent_at:%Y-%m-%d}",
                     at=context.sent_at,
                     subscriber=body.person,
+                    tier=body.tier,
                     **channel,
                 )
         case bodies.Resubscribed():
@@ -185,6 +210,7 @@ def _support(
                 at=context.sent_at,
                 subscriber=body.person,
                 months=body.cumulative_months,
+                tier=body.tier,
                 **channel,
             )
         case bodies.Gift():
@@ -267,5 +293,6 @@ def _gifts(body: bodies.Gift, channel: _Channel, context: Context) -> Iterator[e
             gifter=giver,
             giftee=None,
             drop=f"{who}|{told}",
+            tier=body.tier,
             **channel,
         )

@@ -182,6 +182,7 @@ class EventType:
 
 EVENT_TYPES: dict[str, EventType] = {
     "channel.chat.message": EventType(scope="user:read:chat", user=True),
+    "channel.chat.notification": EventType(scope="user:read:chat", user=True),
     "stream.online": EventType(),
     "stream.offline": EventType(),
     "channel.update": EventType(version="2"),

@@ -25,7 +25,8 @@ _NOBODYS = {
         kick_unverified_deliveries.kind
         kick_subscriptions.kind kick_subscriptions.trouble kick_unsent_lines.reason
         twitch_subscriptions.kind twitch_subscriptions.trouble twitch_sockets.reason
-        twitch_accounts.scopes
+        twitch_accounts.scopes streamelements_operations.purpose
+        streamelements_operations.reason
         kick_webhook_log.kind kick_webhook_log.outcome outbox_messages.service
         outbox_messages.kind outbox_messages.error guild_audit_log.action guild_settings.key
         people_link_attempts.outcome people_link_log.reason people_panels.trouble
@@ -43,6 +44,7 @@ _NOBODYS = {
         guild_channels.platform people_link_attempts.platform people_link_log.platform
         people_viewers.platform people_links.platform
         people_tombstones.platform slot_calls.platform wagers_accounts.platform
+        streamelements_accounts.platform
         wagers_polls.platform watchtime_offline_checks.platform watchtime_days.platform
         watchtime_limits.time_zone watchtime_streams.platform points_purchases.platform
         heist_players.platform""",
@@ -63,6 +65,7 @@ _NOBODYS = {
         twitch_subscriptions.broadcaster_user_id twitch_status.broadcaster_user_id
         twitch_sockets.twitch_user_id vips_sessions.channel_id vips_rewards.title
         vips_rewards.prompt vips_rewards.colour
+        streamelements_accounts.channel_id
         people_panels.emoji
         people_panels.channel_name raffle_periods.prize roles_rewards.name slot_calls.slot
         slot_calls.provider slot_calls.suggestion games.title games.folded_title games.provider
@@ -89,8 +92,11 @@ _NOBODYS = {
         outbox_messages.receipt roles_grants.number roles_checks.number wagers_changes.account_id
         wagers_changes.releases watchtime_adjustments.key raffle_entries.source_key
         bonus_hunt_steps.before points_entries.key points_operations.key points_operations.round
-        points_moves.key points_purchases.key""",
+        points_moves.key points_purchases.key
+        streamelements_operations.key streamelements_operation_lines.number
+        streamelements_operation_lines.references""",
     "an amount": """
+        streamelements_operation_lines.delta streamelements_operation_lines.before
         raffle_balances.tickets raffle_draws.tickets raffle_entries.amount raffle_gifts.tickets
         raffle_rates.tickets raffle_source_totals.tickets points_balances.points
         points_entries.amount points_flows.given points_flows.taken points_limits.daily_loss
@@ -98,6 +104,7 @@ _NOBODYS = {
         points_totals.points""",
     "random, sealed or hashed": """
         overlays_keys.sealed overlays_keys.digest api_tokens.token_hash
+        streamelements_accounts.token
         slot_calls_picks.seed slot_calls_picks.snapshot slot_calls_picks.snapshot_hash
         slot_calls_picks.chain slot_calls_picks.randomness slot_calls_picks.signature
         games_catalogues.version slot_calls_panels.message bonus_hunts.message

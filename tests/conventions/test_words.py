@@ -18,7 +18,7 @@ TEMPLATES = sorted((ROOT / "core").rglob("templates/**/*.html"))
 KEYWORDS = {"_": None, "plural": (1, 2)}
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
 
-NAMES = {"Regulars", "K", "SHA-256", "drand"}
+NAMES = {"Regulars", "K", "SHA-256", "drand", "StreamElements"}
 """What is the same in every language."""
 
 SPOKEN_ATTRIBUTES = {"aria-label", "alt", "title", "placeholder"}

@@ -137,13 +137,13 @@ def sandbox() -> Iterator[Sandbox]:
 class TestControlApi:
     def test_state_lists_people_and_services(self, sandbox: Sandbox) -> None:
         state = requests.get(f"{sandbox.base_url}/control/state", timeout=PATIENCE).json()
-        assert state.keys() == {"discord", "kick", "twitch", "shuffle", "people", "faults"}
+        assert state.keys() == SERVICES | {"people", "faults"}
         nora = next(person for person in state["people"] if person["handle"] == "nora")
         assert nora["discord_id"] == str(BY_HANDLE["nora"].discord_id)
 
     def test_every_fault_has_a_description(self, sandbox: Sandbox) -> None:
         faults = requests.get(f"{sandbox.base_url}/control/faults", timeout=PATIENCE).json()
-        services = {"discord", "drand", "kick", "shuffle", "twitch"}
+        services = {"discord", "drand", "kick", "shuffle", "streamelements", "twitch"}
         assert {name.split(".")[0] for name in faults} == services
         for name, fault in faults.items():
             assert fault.keys() == {"value", "kind", "default", "help"}
@@ -198,6 +198,8 @@ class TestControlApi:
         feed.close()
 
 
+SERVICES = {"discord", "kick", "twitch", "shuffle", "streamelements"}
+
 ENV = {
     "DISCORD_AUTHORIZE_URL",
     "DISCORD_CDN_URL",
@@ -212,7 +214,7 @@ ENV = {
     "TWITCH_CLIENT_ID",
     "TWITCH_CLIENT_SECRET",
     "TWITCH_EVENTSUB_WS_URL",
-    "SHUFFLE_CAMPAIGN_CODE",
+    "SHUFFLE_CAMPAIGN_CODE", "STREAMELEMENTS_API_URL", "STREAMELEMENTS_ASTRO_URL",
 }  # fmt: skip
 
 

@@ -17,6 +17,8 @@ from core.events import (
     StreamSeenOffline,
     StreamWentLive,
     SubGifted,
+    SubscriberReported,
+    SubscriptionEnded,
     SubscriptionRenewed,
     SubscriptionStarted,
     ViewerBanned,
@@ -126,7 +128,9 @@ def test_gift_counts_once(tx: Connection) -> None:
     assert all(isinstance(one, SubGifted) and one.gifter == MADCATS for one in gifts)
     assert len({one.drop for one in gifts}) == 1
     # Each giftee comes as a subscriber, too.
-    assert told(tx, "channel.subscribe", someone(tier="1000", is_gift=True)) == []
+    [giftee] = told(tx, "channel.subscribe", someone(tier="1000", is_gift=True))
+    assert isinstance(giftee, SubscriberReported)
+    assert (giftee.reporter, giftee.tier) == ("gift", "1000")
 
 
 def test_gift_has_the_same_keys_under_another_message(tx: Connection) -> None:
@@ -197,3 +201,42 @@ def test_nanoseconds_are_cut(text: str, microsecond: int) -> None:
 def test_what_is_no_instant_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"instant|isoformat|our time|offset"):
         read_instant(text)
+
+
+def notice(kind: str, **differs: Any) -> dict[str, Any]:
+    """The event of `channel.chat.notification`, as in Twitch's documentation."""
+    return {
+        "broadcaster_user_id": str(NORA),
+        "chatter_user_id": str(MIA),
+        "chatter_user_login": "madcats",
+        "chatter_user_name": "MadCats",
+        "message_id": "notice-1",
+        "notice_type": kind,
+        "sub": None,
+        "resub": None,
+        "prime_paid_upgrade": None,
+        "source_broadcaster_user_id": None,
+    } | differs
+
+
+@pytest.mark.parametrize(
+    ("event", "tier"),
+    [
+        (notice("sub", sub={"sub_tier": "1000", "is_prime": True, "duration_months": 1}), "prime"),
+        (notice("resub", resub={"sub_tier": "2000", "is_prime": False}), "2000"),
+        (notice("prime_paid_upgrade", prime_paid_upgrade={"sub_tier": "1000"}), "1000"),
+        (notice("raid"), None),
+        (notice("sub", sub={"sub_tier": "1000"}, source_broadcaster_user_id="9"), None),
+    ],
+)
+def test_notices_in_chat_tell_prime_from_tier_1(
+    tx: Connection, event: dict[str, Any], tier: str | None
+) -> None:
+    found = told(tx, "channel.chat.notification", event)
+    assert [one.tier for one in found] == ([tier] if tier else [])
+
+
+def test_end_of_a_subscription(tx: Connection) -> None:
+    [ended] = told(tx, "channel.subscription.end", someone(tier="1000", is_gift=False))
+    assert isinstance(ended, SubscriptionEnded)
+    assert ended.subscriber == MADCATS

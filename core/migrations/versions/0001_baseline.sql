@@ -718,6 +718,62 @@ COMMENT ON COLUMN kick_review_items.decided_by IS 'Discord id; 0: the feed is th
 
 ALTER TABLE kick_review_items ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE streamelements_accounts (
+	guild_id BIGINT NOT NULL, 
+	channel_id TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	platform TEXT NOT NULL, 
+	state TEXT NOT NULL, 
+	token TEXT NOT NULL, 
+	connected_by BIGINT NOT NULL, 
+	connected_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT streamelements_accounts_one_a_server PRIMARY KEY (guild_id), 
+	CONSTRAINT streamelements_accounts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT streamelements_accounts_state CHECK (state IN ('connected', 'reconnect'))
+);
+
+COMMENT ON COLUMN streamelements_accounts.channel_id IS 'StreamElements'' id: 24 hexadecimal digits';
+
+COMMENT ON COLUMN streamelements_accounts.platform IS 'of the channel, such as twitch';
+
+COMMENT ON COLUMN streamelements_accounts.state IS 'connected, or reconnect: the token is not accepted any more';
+
+COMMENT ON COLUMN streamelements_accounts.token IS 'the JWT, encrypted; empty in the state reconnect';
+
+ALTER TABLE streamelements_accounts ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE streamelements_operations (
+	guild_id BIGINT NOT NULL, 
+	number BIGINT GENERATED ALWAYS AS IDENTITY, 
+	key TEXT NOT NULL, 
+	purpose TEXT NOT NULL, 
+	queued_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	try_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	state TEXT NOT NULL, 
+	attempts INTEGER NOT NULL, 
+	reason TEXT NOT NULL, 
+	settled_at TIMESTAMP WITH TIME ZONE, 
+	decided_by BIGINT, 
+	CONSTRAINT streamelements_operations_key PRIMARY KEY (guild_id, number), 
+	CONSTRAINT streamelements_operations_once UNIQUE (guild_id, key), 
+	CONSTRAINT streamelements_operations_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT streamelements_operations_state CHECK (state IN ('waiting', 'sending', 'applied', 'refused', 'unclear'))
+);
+
+CREATE INDEX streamelements_operations_open ON streamelements_operations (try_at) WHERE state IN ('waiting', 'sending');
+
+COMMENT ON COLUMN streamelements_operations.key IS 'of whoever wants it; the same key is one operation';
+
+COMMENT ON COLUMN streamelements_operations.purpose IS 'for admins, such as `Stakes of heist 12`';
+
+COMMENT ON COLUMN streamelements_operations.try_at IS 'not before';
+
+COMMENT ON COLUMN streamelements_operations.reason IS 'why it waits, is refused or unclear';
+
+COMMENT ON COLUMN streamelements_operations.decided_by IS 'the admin who settled it';
+
+ALTER TABLE streamelements_operations ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE twitch_accounts (
 	guild_id BIGINT NOT NULL, 
 	role TEXT NOT NULL, 
@@ -1369,6 +1425,33 @@ COMMENT ON COLUMN privacy_requests.subject IS 'who it was, encrypted';
 
 ALTER TABLE privacy_requests ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE streamelements_operation_lines (
+	guild_id BIGINT NOT NULL, 
+	number BIGINT NOT NULL, 
+	login TEXT NOT NULL, 
+	user_id BIGINT NOT NULL, 
+	delta BIGINT NOT NULL, 
+	"references" BIGINT[] NOT NULL, 
+	before BIGINT, 
+	is_refused BOOLEAN NOT NULL, 
+	CONSTRAINT streamelements_operation_lines_once PRIMARY KEY (guild_id, number, user_id), 
+	CONSTRAINT streamelements_operation_lines_operation FOREIGN KEY(guild_id, number) REFERENCES streamelements_operations (guild_id, number)
+);
+
+COMMENT ON COLUMN streamelements_operation_lines.number IS 'of the operation';
+
+COMMENT ON COLUMN streamelements_operation_lines.login IS 'at the platform';
+
+COMMENT ON COLUMN streamelements_operation_lines.user_id IS 'at the platform';
+
+COMMENT ON COLUMN streamelements_operation_lines."references" IS 'of whoever wants it, such as viewer ids';
+
+COMMENT ON COLUMN streamelements_operation_lines.before IS 'the balance just before the call';
+
+COMMENT ON COLUMN streamelements_operation_lines.is_refused IS 'the balance did not suffice, so it was left out of the call';
+
+ALTER TABLE streamelements_operation_lines ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE people_links (
 	guild_id BIGINT NOT NULL, 
 	discord_id BIGINT NOT NULL, 
@@ -1558,6 +1641,22 @@ COMMENT ON COLUMN bonus_hunts.message IS 'random: one that is posted again is a 
 COMMENT ON COLUMN bonus_hunts.version IS 'counts the changes';
 
 ALTER TABLE bonus_hunts ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE tiers_known (
+	guild_id BIGINT NOT NULL, 
+	source TEXT NOT NULL, 
+	tier TEXT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT tiers_known_one_a_source PRIMARY KEY (guild_id, viewer_id, source), 
+	CONSTRAINT tiers_known_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT tiers_known_source CHECK (source IN ('list', 'event', 'notice', 'streamelements', 'widget')), 
+	CONSTRAINT tiers_known_tier CHECK (tier IN ('none', 'subscriber', 'prime', '1000', '2000', '3000'))
+);
+
+CREATE INDEX tiers_known_by_age ON tiers_known (guild_id, at);
+
+ALTER TABLE tiers_known ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE watchtime_days (
 	guild_id BIGINT NOT NULL, 

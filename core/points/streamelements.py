@@ -1,0 +1,90 @@
+"""StreamElements as the provider of points: each operation is one bulk change there, and is settled
+when StreamElements has answered, or an admin has decided."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import select
+
+from core.events import StreamElementsSettled
+from core.kit.words import _
+from core.kit.work import Work
+from core.people.records import Viewer
+from core.points import store
+from core.points.providers import PROVIDERS, Amounts, Moved, settle
+from core.points.records import Move, Operation, Reason
+from core.streamelements.actions import LOGIN, Change, find_account, queue_changes
+
+_PREFIX = "points:"
+
+
+class StreamElementsPoints:
+    """Every answer comes later. Viewers of another platform play with the balance of the account
+    that they have linked there; without one they are refused."""
+
+    def balance_of(self, _work: Work, _viewer_id: int) -> int | None:
+        return None
+
+    def move(self, work: Work, operation: Operation, amounts: Amounts) -> Moved | None:
+        """Queues the change. Refused at once are stakes while StreamElements is not connected."""
+        account = find_account(work)
+        is_usable = account is not None and (
+            account.state == "connected" or operation.kind != "take"
+        )
+        found = _find_logins(work, account.platform, amounts) if account and is_usable else {}
+        changes: dict[int, Change] = {}
+        for viewer_id, amount in amounts.items():
+            if viewer_id in found:
+                user_id, login = found[viewer_id]
+                delta = -amount if operation.kind == "take" else amount
+                before = changes.get(user_id, Change(login, user_id, 0))
+                references = (*before.references, viewer_id)
+                changes[user_id] = Change(login, user_id, before.delta + delta, references)
+        if not changes:
+            reason: Reason = "provider"
+            return Moved(operation.key, refused=dict.fromkeys(amounts, reason))
+        purpose = {
+            "take": _("Stakes of {game} {number}"),
+            "pay": _("Payout of {game} {number}"),
+            "refund": _("Refund of {game} {number}"),
+        }[operation.kind].format(game=operation.game, number=operation.round)
+        queue_changes(work, _PREFIX + operation.key, purpose, list(changes.values()))
+        return None
+
+
+def _find_logins(
+    work: Work, platform: str, viewer_ids: Mapping[int, int]
+) -> dict[int, tuple[int, str]]:
+    """Viewer id -> platform user id and login of the account there: their own, or a linked one."""
+    accounts = store.list_accounts(work, viewer_ids)
+    everybody = {one for theirs in accounts.values() for one in theirs}
+    there: Sequence[Viewer] = work.scalars(
+        select(Viewer).where(Viewer.viewer_id.in_(everybody), Viewer.platform == platform)
+    ).all()
+    logins = {
+        int(one.viewer_id): (int(one.platform_user_id), one.name.lower())
+        for one in there
+        # A display name in another script is not the login.
+        if LOGIN.fullmatch(one.name.lower())
+    }
+    return {
+        viewer_id: logins[account]
+        for viewer_id, theirs in accounts.items()
+        for account in reversed(theirs)
+        if account in logins
+    }
+
+
+def on_settled(work: Work, event: StreamElementsSettled) -> None:
+    """Settle the operation; whoever StreamElements did not change is refused."""
+    if not event.key.startswith(_PREFIX):
+        return
+    key = event.key.removeprefix(_PREFIX)
+    applied, too_little = set(event.applied), set(event.too_little)
+    pending = work.scalars(select(Move.viewer_id).where(Move.key == key, Move.state == "pending"))
+    refused: dict[int, Reason] = {
+        one: "balance" if one in too_little else "provider" for one in pending if one not in applied
+    }
+    settle(work, key, refused)
+
+
+PROVIDERS["streamelements"] = StreamElementsPoints()

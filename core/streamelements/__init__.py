@@ -1,0 +1,1 @@
+"""StreamElements: the connected account, points of viewers, and subscribers as it reports them."""

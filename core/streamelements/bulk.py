@@ -1,0 +1,164 @@
+"""Performs queued changes of points. No transaction is open while StreamElements is asked.
+
+Before the call the intent is committed (`sending`). Whatever happens afterwards, a lost answer or a
+killed process, the call is not made a second time: the balances are read once more and compared.
+"""
+
+import structlog
+
+from core.kit.crypto import SealBroken, vault_of
+from core.kit.errors import Outage, Refusal
+from core.kit.services import Services
+from core.kit.tasks import for_each
+from core.kit.wire import NoAnswer
+from core.kit.words import _
+from core.streamelements import actions
+from core.streamelements.client import StreamElementsRejected, client_of
+from core.streamelements.records import StreamElementsAccount
+from core.streamelements.rules import is_jwt, judge
+
+_log = structlog.get_logger(__name__)
+
+
+def perform_due(services: Services) -> None:
+    """Work on every operation that is due, one after the other. Runs in one process at a time."""
+    with services.database.begin() as tx:
+        due = actions.list_due(tx, services.clock())
+    for_each(due, lambda one: perform(services, *one))
+
+
+def perform(services: Services, guild_id: int, number: int) -> None:
+    """Make the call of an operation, or find out whether it was made."""
+    with services.work_in(guild_id) as work:
+        operation = actions.find_operation(work, number)
+        account = actions.find_account(work)
+        if operation is None or operation.state not in ("waiting", "sending"):
+            return
+        was_sent = operation.state == "sending"
+        logins = [one.login for one in actions.list_lines(work, number)]
+        if account is None or account.state != "connected":
+            _wait_for_account(services, guild_id, number, was_sent)
+            return
+    client, channel_id = client_of(services.settings), account.channel_id
+    try:
+        token = token_of(services, account)
+        if was_sent:
+            _recheck(services, account, token, number)
+            return
+        balances = client.balances(token, channel_id, logins)
+    except Outage as outage:
+        with services.work_in(guild_id) as work:
+            actions.postpone(work, number, outage, was_sent=was_sent)
+        return
+    except StreamElementsRejected as rejected:
+        _on_rejected(services, account, rejected, number)
+        return
+    with services.work_in(guild_id) as work:
+        deltas = actions.prepare(work, number, balances)
+    try:
+        if deltas:
+            client.change_all(token, channel_id, deltas)
+    except NoAnswer as lost:
+        _log.warning("A change of points was not answered", guild_id=guild_id, reason=lost.reason)
+        _recheck(services, account, token, number)
+        return
+    except Outage as outage:
+        with services.work_in(guild_id) as work:
+            actions.postpone(work, number, outage)
+        return
+    except StreamElementsRejected as rejected:
+        _on_rejected(services, account, rejected, number)
+        return
+    with services.work_in(guild_id) as work:
+        actions.settle(work, number, "applied")
+
+
+def _wait_for_account(services: Services, guild_id: int, number: int, was_sent: bool) -> None:
+    outage = Outage(StreamElementsRejected.service, _("it is not connected"), 60.0)
+    with services.work_in(guild_id) as work:
+        actions.postpone(work, number, outage, was_sent=was_sent)
+
+
+def _recheck(services: Services, account: StreamElementsAccount, token: str, number: int) -> None:
+    """Read the balances once and compare."""
+    with services.work_in(account.guild_id) as work:
+        sent = actions.list_sent(work, number)
+    try:
+        logins = [one.login for one in sent]
+        balances = client_of(services.settings).balances(token, account.channel_id, logins)
+    except Outage as outage:
+        with services.work_in(account.guild_id) as work:
+            actions.postpone(work, number, outage, was_sent=True)
+        return
+    except StreamElementsRejected as rejected:
+        _on_rejected(services, account, rejected, number, was_sent=True)
+        return
+    verdict = judge(sent, balances)
+    reason = "" if verdict == "applied" else _("StreamElements did not answer")
+    with services.work_in(account.guild_id) as work:
+        actions.settle(work, number, verdict, reason)
+
+
+def _on_rejected(
+    services: Services,
+    account: StreamElementsAccount,
+    rejected: StreamElementsRejected,
+    number: int,
+    *,
+    was_sent: bool = False,
+) -> None:
+    """A token that is refused can be replaced; anything else is refused for good."""
+    with services.work_in(account.guild_id) as work:
+        if rejected.status in (401, 403):
+            actions.end_grant(work, account)
+            outage = Outage(rejected.service, rejected.reason, 60.0)
+            actions.postpone(work, number, outage, was_sent=was_sent)
+        else:
+            actions.settle(work, number, "unclear" if was_sent else "refused", rejected.reason)
+
+
+def token_of(services: Services, account: StreamElementsAccount) -> str:
+    """Raises Refusal if the key that encrypted it is missing."""
+    try:
+        return vault_of(services.settings).open(account.token)
+    except SealBroken:
+        raise Refusal(
+            _("The token of {name} was sealed with a key that is missing.").format(
+                name=account.name
+            ),
+            _("Put it back into TOKEN_ENCRYPTION_KEYS, or run `/connect_streamelements` again."),
+        ) from None
+
+
+# -- the account ----------------------------------------------------------------------------------
+
+
+def connect(services: Services, guild_id: int, token: str, actor: int) -> str:
+    """Keep a JWT, encrypted; the name of its channel.
+
+    Raises:
+        Refusal: it is no JWT, or StreamElements does not accept it.
+        Outage: StreamElements does not answer.
+    """
+    token = token.strip().removeprefix("Bearer ")
+    remedy = _("Copy the JWT token from your StreamElements account page (Channels, Show secrets).")
+    if not is_jwt(token):
+        raise Refusal(_("That is not a JWT token."), remedy)
+    try:
+        channel = client_of(services.settings).channel_of(token)
+    except StreamElementsRejected as rejected:
+        what = _("StreamElements does not accept this token.")
+        raise Refusal(what, remedy) from rejected
+    with services.work_in(guild_id, actor) as work:
+        account = StreamElementsAccount(
+            channel_id=channel.id,
+            name=channel.name,
+            platform=channel.platform,
+            state="connected",
+            token=vault_of(services.settings).seal(token),
+            connected_by=work.actor,
+            connected_at=work.now,
+        )
+        account.guild_id = work.guild_id
+        actions.connect_account(work, account)
+    return channel.name

@@ -1,0 +1,138 @@
+"""Client of StreamElements' API (kappa/v2).
+
+Its limits are not published, so requests about one channel are spaced. Balances are changed
+relatively and without an idempotency key: a change whose answer is lost raises `NoAnswer`, and must
+not be repeated.
+"""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+from urllib.parse import quote
+
+from core.kit import wire
+from core.kit.settings import Settings
+from core.kit.wire import Wire, bearer
+
+SECONDS_BETWEEN_CALLS = 0.6
+PAGE = 100
+SINGLE_READS = 10
+"""Up to so many balances are asked for one by one, more are looked up in the list of all."""
+
+MOST_PAGES = 50
+
+
+class StreamElementsRejected(wire.Rejected):
+    """StreamElements understood the request and said no."""
+
+    service = "StreamElements"
+
+
+_as_documented = partial(wire.as_documented, StreamElementsRejected.service)
+
+
+@dataclass(frozen=True, slots=True)
+class SeChannel:
+    """Whose token it is."""
+
+    id: str
+    login: str
+    name: str
+    platform: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Somebody's balance."""
+
+    login: str
+    points: int
+
+
+class StreamElementsClient:
+    """Synchronous; never call it inside a transaction or on the bot's event loop. Every method
+    raises Outage or StreamElementsRejected."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._base = settings.streamelements_api_url
+        self._wire = Wire(StreamElementsRejected, doubts_5xx=True)
+        self._lock = threading.Lock()
+        self._free_at: dict[str, float] = {}
+
+    def _ask(self, token: str, method: str, path: str, **arguments: Any) -> Any:
+        self._wait_for_turn(token)
+        return self._wire.ask(method, f"{self._base}{path}", headers=bearer(token), **arguments)
+
+    def _wait_for_turn(self, token: str) -> None:
+        with self._lock:
+            now = time.monotonic()
+            at = max(now, self._free_at.get(token, now))
+            self._free_at[token] = at + SECONDS_BETWEEN_CALLS
+        time.sleep(at - now)
+
+    def channel_of(self, token: str) -> SeChannel:
+        """The channel that a token opens."""
+        answer = self._ask(token, "GET", "/channels/me")
+        with _as_documented():
+            name = str(answer.get("displayName") or answer["username"])
+            return SeChannel(
+                str(answer["_id"]), str(answer["username"]), name, str(answer["provider"])
+            )
+
+    def currency(self, token: str, channel_id: str) -> tuple[str, bool]:
+        """What points are called, and whether the loyalty module is on."""
+        answer = self._ask(token, "GET", f"/loyalty/{channel_id}")
+        with _as_documented():
+            loyalty = answer["loyalty"]
+            return str(loyalty.get("name") or "points"), bool(loyalty["enabled"])
+
+    def balance(self, token: str, channel_id: str, login: str) -> int:
+        """Somebody's points; 0 for who is not known."""
+        try:
+            answer = self._ask(token, "GET", f"/points/{channel_id}/{quote(login, safe='')}")
+        except StreamElementsRejected as rejected:
+            if rejected.status != 404:
+                raise
+            return 0
+        with _as_documented():
+            return int(answer["points"])
+
+    def balances(self, token: str, channel_id: str, logins: Sequence[str]) -> dict[str, int]:
+        """Login -> points of each of them."""
+        found: dict[str, int] = {}
+        if len(logins) > SINGLE_READS:
+            wanted = set(logins)
+            for number in range(MOST_PAGES):
+                page = self.top(token, channel_id, offset=number * PAGE)
+                found |= {one.login: one.points for one in page if one.login in wanted}
+                if len(page) < PAGE or len(found) == len(wanted):
+                    break
+        for login in logins:
+            if login not in found:
+                found[login] = self.balance(token, channel_id, login)
+        return found
+
+    def top(
+        self, token: str, channel_id: str, *, offset: int = 0, alltime: bool = False
+    ) -> list[Holder]:
+        """A page of those who have most points, or have ever earned most."""
+        listing = "alltime" if alltime else "top"
+        params = {"limit": str(PAGE), "offset": str(offset)}
+        answer = self._ask(token, "GET", f"/points/{channel_id}/{listing}", params=params)
+        with _as_documented():
+            return [Holder(str(one["username"]), int(one["points"])) for one in answer["users"]]
+
+    def change_all(self, token: str, channel_id: str, deltas: Mapping[str, int]) -> None:
+        """Change many balances in one call. Raises NoAnswer if it may have been made."""
+        users = [{"username": login, "current": delta} for login, delta in deltas.items()]
+        body = {"users": users, "mode": "add"}
+        self._ask(token, "PUT", f"/points/{channel_id}", json=body)
+
+
+@cache
+def client_of(settings: Settings) -> StreamElementsClient:
+    """The one client of an installation, so that requests are spaced."""
+    return StreamElementsClient(settings)

@@ -1,0 +1,145 @@
+"""Commands and buttons about StreamElements."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from core.kit.discord_buttons import (
+    AdminButton,
+    ConfirmButton,
+    FormButton,
+    button_rows,
+    form_of,
+    question_view,
+)
+from core.kit.discord_ui import (
+    PRIVATE,
+    answer,
+    check_report,
+    guild_id_of,
+    run_action,
+    services_of,
+)
+from core.kit.services import Services
+from core.kit.words import _
+from core.outbox.discord_transport import Rendered
+from core.streamelements import actions, bulk, health, messages
+
+Context = commands.Context[commands.Bot]
+
+
+class StreamElements(commands.Cog):
+    """The StreamElements channel whose points this server uses."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @commands.hybrid_command(name="connect_streamelements", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def connect_streamelements(self, ctx: Context) -> None:
+        """Connect the streamer's StreamElements channel with its JWT token."""
+        assert ctx.guild is not None, "the command is guild_only"
+        view = discord.ui.View(timeout=None)
+        view.add_item(TokenButton())
+        await answer(ctx, messages.invitation(ctx.guild.name), view)
+
+    @commands.hybrid_command(name="disconnect_streamelements", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def disconnect_streamelements(self, ctx: Context) -> None:
+        """End the connection with StreamElements and forget its token."""
+        account = await run_action(ctx, actions.find_account)
+        if account is None:
+            await answer(ctx, messages.not_connected())
+            return
+        view = question_view(DisconnectButton(ctx.author.id), ctx.author.id, _("Keep it"))
+        await answer(ctx, messages.ask_disconnect(account.name), view)
+
+    @commands.hybrid_command(name="check_streamelements_config", extras=PRIVATE)
+    @commands.guild_only()
+    @commands.cooldown(5, 60, commands.BucketType.guild)
+    @app_commands.default_permissions(manage_guild=True)
+    async def check_streamelements_config(self, ctx: Context) -> None:
+        """Check the connection with StreamElements and show how to fix what is missing."""
+        found = await asyncio.to_thread(health.examine, self._services, guild_id_of(ctx))
+        await answer(ctx, check_report("StreamElements", found))
+
+
+class TokenButton(FormButton, template=r"streamelements:token"):
+    """Asks an admin for the JWT token, in a form that only they see."""
+
+    permission = "manage_guild"
+
+    def __init__(self) -> None:
+        style = discord.ButtonStyle.primary
+        label = _("Enter the token")
+        super().__init__(
+            discord.ui.Button(label=label, style=style, custom_id="streamelements:token")
+        )
+
+    def form(self) -> discord.ui.Modal | None:
+        form = form_of(_("Connect StreamElements"), token=_("JWT token"))
+        for one in form.children:
+            assert isinstance(one, discord.ui.TextInput)
+            one.max_length = 4000
+        return form
+
+    async def submit(
+        self, interaction: discord.Interaction, typed: Mapping[str, str]
+    ) -> discord.Embed | None:
+        assert interaction.guild_id is not None, "admins are known in servers only"
+        name = await asyncio.to_thread(
+            bulk.connect,
+            services_of(interaction),
+            interaction.guild_id,
+            typed["token"],
+            interaction.user.id,
+        )
+        return messages.connected(name)
+
+
+class DisconnectButton(
+    ConfirmButton, template=r"streamelements:disconnect:(?P<asker_id>[0-9]{1,20})"
+):
+    """Forgets the account of the server where it is pressed."""
+
+    permission = "manage_guild"
+
+    def __init__(self, asker_id: int) -> None:
+        super().__init__(_("Disconnect"), f"streamelements:disconnect:{asker_id}", asker_id)
+
+    async def confirm(self, interaction: discord.Interaction) -> discord.Embed:
+        name = await run_action(interaction, actions.disconnect_account)
+        return messages.disconnected(name) if name else messages.not_connected()
+
+
+class DecideButton(AdminButton, address="streamelements", acts=("applied", "not_applied")):
+    """Settles a change of points whose outcome is unclear."""
+
+    @staticmethod
+    def face(act: str) -> tuple[str, discord.ButtonStyle]:
+        if act == "applied":
+            return _("It was applied"), discord.ButtonStyle.success
+        return _("It was not"), discord.ButtonStyle.danger
+
+    async def perform(self, services: Services, guild: discord.Guild, actor: int) -> discord.Embed:
+        def decide() -> str:
+            with services.work_in(guild.id, actor) as work:
+                return actions.decide(work, self.number, applied=self.act == "applied")
+
+        return messages.decided(await asyncio.to_thread(decide), self.act == "applied")
+
+
+def render_unclear(payload: Mapping[str, Any]) -> Rendered:
+    """The question to the admins, with its buttons."""
+    number = int(payload["number"])
+
+    def view() -> discord.ui.View:
+        return button_rows([[DecideButton(act, number) for act in ("applied", "not_applied")]])
+
+    return Rendered(messages.unclear(payload), view)

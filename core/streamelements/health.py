@@ -1,0 +1,65 @@
+"""Health checks of StreamElements, and what `/check_streamelements_config` examines."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from core.kit.errors import Outage, Refusal
+from core.kit.health_item import CheckLine, HealthItem
+from core.kit.services import Services
+from core.kit.words import _
+from core.kit.work import ACROSS_GUILDS
+from core.streamelements import actions
+from core.streamelements.bulk import token_of
+from core.streamelements.client import StreamElementsRejected, client_of
+from core.streamelements.records import BulkOperation
+
+
+def check_accounts(tx: Connection, _now: datetime) -> list[HealthItem]:
+    """Whose token is not accepted any more, and what admins have to decide."""
+    items = []
+    for account in actions.list_accounts(tx):
+        if account.state == "connected":
+            reason = f"Connected as {account.name}."
+            items.append(HealthItem("StreamElements", "ok", reason, guild_id=account.guild_id))
+        else:
+            reason = f"The token of {account.name} is not accepted. Run `/connect_streamelements`."
+            items.append(HealthItem("StreamElements", "warn", reason, guild_id=account.guild_id))
+    unclear = (
+        select(BulkOperation.guild_id, func.count())
+        .where(BulkOperation.state == "unclear")
+        .group_by(BulkOperation.guild_id)
+    )
+    for guild_id, count in tx.execute(unclear, execution_options=ACROSS_GUILDS):
+        reason = f"{count} unclear: an admin has to decide on the StreamElements page."
+        items.append(HealthItem("StreamElements points", "warn", reason, guild_id=guild_id))
+    return items
+
+
+def examine(services: Services, guild_id: int) -> list[CheckLine]:
+    """Everything that StreamElements needs; asks StreamElements."""
+    with services.work_in(guild_id) as work:
+        account = actions.find_account(work)
+        unclear = len(actions.list_unclear(work))
+        try:
+            account = actions.get_account(work)
+        except Refusal as refusal:
+            return [CheckLine("account", "down", refusal.what, remedy=refusal.remedy)]
+    lines = [CheckLine("account", "ok", f"{account.name} ({account.platform})")]
+    try:
+        client, token = client_of(services.settings), token_of(services, account)
+        name, is_on = client.currency(token, account.channel_id)
+    except StreamElementsRejected as rejected:
+        remedy = _("Run `/connect_streamelements` again.")
+        return [*lines, CheckLine("token", "down", rejected.reason, remedy=remedy)]
+    except Refusal as refusal:
+        return [*lines, CheckLine("token", "down", refusal.what, remedy=refusal.remedy)]
+    except Outage as outage:
+        return [*lines, CheckLine("token", "warn", str(outage))]
+    lines.append(CheckLine("token", "ok", _("accepted")))
+    remedy = "" if is_on else _("Switch on Loyalty on StreamElements.")
+    lines.append(CheckLine("loyalty", "ok" if is_on else "warn", name, remedy=remedy))
+    remedy = _("Decide them on the StreamElements page of the dashboard.") if unclear else ""
+    found = _("{count} unclear").format(count=unclear)
+    lines.append(CheckLine("points", "warn" if unclear else "ok", found, remedy=remedy))
+    return lines

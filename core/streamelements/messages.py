@@ -1,0 +1,76 @@
+"""Embeds: the connected account, and changes of points that admins decide."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import discord
+
+from core.kit.discord_ui import card, safe
+from core.kit.words import _, plural
+from core.outbox.discord_transport import Rendered
+
+
+def invitation(server: str) -> discord.Embed:
+    """Above the button that asks for the token."""
+    body = _(
+        "This lets **{server}** use the points that viewers have at StreamElements. You need the "
+        "JWT token of the channel: on StreamElements, open your account page, *Channels*, *Show "
+        "secrets*, and copy *JWT Token*."
+    ).format(server=safe(server))
+    note = _("The token gives full access to the channel. It is stored encrypted and never shown.")
+    return card("🔗 " + _("Connect StreamElements"), f"{body}\n-# {note}")
+
+
+def connected(name: str) -> discord.Embed:
+    body = _("**{name}** at StreamElements is connected.").format(name=safe(name))
+    return card("✅ " + _("Connected"), body, tone="success")
+
+
+def ask_disconnect(name: str) -> discord.Embed:
+    return card(
+        "❓ " + _("Disconnect {name}?").format(name=safe(name)),
+        _("Points at StreamElements cannot be used after that. Nobody loses points."),
+        tone="warning",
+    )
+
+
+def disconnected(name: str) -> discord.Embed:
+    return card(
+        "🔌 " + _("{name} is disconnected").format(name=safe(name)),
+        _("Its token is forgotten here. To end it everywhere, reset it on StreamElements."),
+        tone="success",
+    )
+
+
+def not_connected() -> discord.Embed:
+    title = _("StreamElements is not connected")
+    return card("🔌 " + title, _("`/connect_streamelements` connects it."))
+
+
+def reconnect(payload: Mapping[str, Any]) -> Rendered:
+    """To the admins. Payload: `account`, `server`."""
+    body = _(
+        "StreamElements does not accept the token of **{account}** any more, so points cannot be "
+        "used in **{server}**. Run `/connect_streamelements` in that server."
+    ).format(account=safe(payload["account"]), server=safe(payload["server"]))
+    title = "🔌 " + _("StreamElements has to be connected again")
+    return Rendered(card(title, body, tone="warning"))
+
+
+def unclear(payload: Mapping[str, Any]) -> discord.Embed:
+    """To the admins. Payload: `number`, `purpose`, `count`, `total`."""
+    viewers = plural("{count} viewer", "{count} viewers", payload["count"])
+    body = _(
+        "**{purpose}**: {total} points for {viewers} were sent, but StreamElements did not answer, "
+        "and the balances do not tell whether they arrived."
+    ).format(purpose=safe(payload["purpose"]), total=f"{payload['total']:+,}", viewers=viewers)
+    todo = _(
+        "Look at a viewer's points on StreamElements, then press a button. It is never repeated by "
+        "itself."
+    )
+    return card("❓ " + _("Was this change of points made?"), f"{body}\n{todo}", tone="warning")
+
+
+def decided(purpose: str, applied: bool) -> discord.Embed:
+    text = _("{purpose} counts as done.") if applied else _("{purpose} counts as not done.")
+    return card("✅ " + _("Decided"), text.format(purpose=safe(purpose)), tone="success")

@@ -1,0 +1,58 @@
+"""StreamElements on the dashboard: the account, checks, and what admins decide."""
+
+from flask import Response
+
+from core.kit.errors import Refusal
+from core.kit.guild_pages import GuildPages, Page, whole_number
+from core.kit.words import _
+from core.streamelements import actions, bulk, health
+
+PAGES = GuildPages("streamelements", lambda: "StreamElements", icon="plug-connected", order=13)
+
+
+@PAGES.get()
+def connection(page: Page) -> str:
+    """The account, and unclear changes of points."""
+    with page.together():
+        account = page.run(actions.find_account)
+        unclear = page.run(actions.list_unclear)
+    return page.render(
+        "streamelements_dashboard/connection.html", account=account, unclear=unclear, lines=None
+    )
+
+
+@PAGES.post("connect", shows=connection)
+def connect(page: Page) -> Response:
+    """Keep a JWT token; it is never shown again."""
+    guild_id, actor = page.guild.id, page.person.discord_id
+    name = bulk.connect(page.services, guild_id, page.form.get("token", ""), actor)
+    return page.done(_("{name} at StreamElements is connected.").format(name=name))
+
+
+@PAGES.post("disconnect", shows=connection)
+def disconnect(page: Page) -> Response:
+    """Forget the account."""
+    name = page.run(actions.disconnect_account)
+    if name is None:
+        raise Refusal(_("StreamElements is not connected."))
+    return page.done(_("{name} is disconnected.").format(name=name))
+
+
+@PAGES.post("check", shows=connection)
+def check(page: Page) -> Response:
+    """Ask StreamElements whether everything is in place."""
+    lines = health.examine(page.services, page.guild.id)
+    wrong = [f"{one.name}: {one.found} {one.remedy}".strip() for one in lines if one.state != "ok"]
+    if wrong:
+        raise Refusal(" ".join(wrong))
+    return page.done(_("Everything is in place at StreamElements."))
+
+
+@PAGES.post("decide", shows=connection)
+def decide(page: Page) -> Response:
+    """Settle a change of points whose outcome is unclear."""
+    number = whole_number(page.form, "number", _("Number"))
+    applied = page.form.get("applied") == "yes"
+    purpose = page.run(actions.decide, number, applied=applied)
+    text = _("{purpose} counts as done.") if applied else _("{purpose} counts as not done.")
+    return page.done(text.format(purpose=purpose))

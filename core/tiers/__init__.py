@@ -1,0 +1,1 @@
+"""Which subscription tier a viewer has, from everything that is known, and how well."""

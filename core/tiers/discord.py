@@ -1,0 +1,41 @@
+"""`/tier`."""
+
+import asyncio
+
+from discord import app_commands
+from discord.ext import commands
+
+from core.kit.discord_access import may_manage
+from core.kit.discord_ui import PRIVATE, answer, guild_id_of, run_action
+from core.kit.errors import Refusal
+from core.kit.services import Services
+from core.kit.words import _
+from core.people.actions import find_asked
+from core.tiers import actions, messages
+from core.tiers.refresh import refresh
+
+Context = commands.Context[commands.Bot]
+
+
+class Tiers(commands.Cog):
+    """Which subscription viewers have."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @commands.hybrid_command(name="tier", extras=PRIVATE)
+    @commands.guild_only()
+    @commands.cooldown(5, 60, commands.BucketType.user)
+    @app_commands.describe(
+        who="For moderators: a mention, a Discord id or a name in chat; yourself if empty"
+    )
+    async def tier(self, ctx: Context, *, who: str | None = None) -> None:
+        """Show a viewer's subscription tier, where it is known from, and why it is not better."""
+        is_admin = await may_manage(ctx, __name__)
+        remedy = _("Your own: `/tier`.")
+        viewer = await run_action(ctx, find_asked, who, is_admin=is_admin, remedy=remedy)
+        if viewer is None:
+            raise Refusal(_("You have not linked an account yet."), _("Run `/link` first."))
+        await asyncio.to_thread(refresh, self._services, guild_id_of(ctx), [viewer.viewer_id])
+        found = await run_action(ctx, actions.lookup, [viewer.viewer_id])
+        await answer(ctx, messages.tier(viewer.name, found[viewer.viewer_id]))

@@ -1,0 +1,61 @@
+"""What the tiers feature declares."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from core.events import (
+    SubGifted,
+    SubscriberReported,
+    SubscriptionEnded,
+    SubscriptionRenewed,
+    SubscriptionStarted,
+)
+from core.guilds import store as guilds
+from core.guilds.actions import load_settings
+from core.kit.feature import Feature, Task
+from core.kit.guild_pages import PersonCard
+from core.kit.privacy import personal_data
+from core.kit.services import Services
+from core.kit.tasks import delete_in_steps
+from core.kit.words import _
+from core.kit.work import Work
+from core.tiers import store
+from core.tiers.actions import lookup, remember
+from core.tiers.discord import Tiers
+from core.tiers.messages import source_words, tier_words
+from core.tiers.records import KnownTier
+from core.tiers.rules import TierSettings
+
+
+def _prune(services: Services) -> None:
+    """Delete what has expired in each server."""
+    with services.database.begin() as tx:
+        guild_ids = list(guilds.list_names(tx))
+    for guild_id in guild_ids:
+        with services.work_in(guild_id) as work:
+            kept = load_settings(work, TierSettings).lifetime + store.KEPT_BEYOND
+        before = services.clock() - kept
+        delete_in_steps(services, partial(store.delete_old, guild_id=guild_id, before=before))
+
+
+def _person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> list[PersonCard]:
+    found = [one for one in lookup(work, viewer_ids).values() if one.known is not None]
+    rows = [(source_words(one.known.source), tier_words(one.tier)) for one in found if one.known]
+    return [PersonCard(_("Subscription"), "star", rows)] if rows else []
+
+
+FEATURE = Feature(
+    "tiers",
+    cogs=(Tiers,),
+    batch_handlers={
+        SubGifted: remember,
+        SubscriptionStarted: remember,
+        SubscriptionRenewed: remember,
+        SubscriptionEnded: remember,
+        SubscriberReported: remember,
+    },
+    settings=tuple(TierSettings.declared.values()),
+    tasks=(Task("tiers.prune", every=lambda _settings: 3600, run=_prune),),
+    person=_person,
+    personal=personal_data(KnownTier),
+)

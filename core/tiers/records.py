@@ -1,0 +1,31 @@
+"""What each source said last about a viewer."""
+
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import Index, PrimaryKeyConstraint, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.kit.records import one_of
+from core.people.records import ViewerRecord, viewer_key
+from core.tiers.rules import Tier
+
+StoredSource = Literal["list", "event", "notice", "streamelements", "widget"]
+
+
+class KnownTier(ViewerRecord, kw_only=True):
+    """A viewer's tier by one source."""
+
+    __tablename__ = "tiers_known"
+
+    source: Mapped[StoredSource] = mapped_column(Text)
+    tier: Mapped[Tier] = mapped_column(Text)
+    at: Mapped[datetime]
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "viewer_id", "source", name="tiers_known_one_a_source"),
+        viewer_key("tiers_known_viewer"),
+        one_of("source", StoredSource, name="tiers_known_source"),
+        one_of("tier", Tier, name="tiers_known_tier"),
+        Index("tiers_known_by_age", "guild_id", "at"),
+    )

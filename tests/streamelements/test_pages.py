@@ -1,0 +1,53 @@
+"""StreamElements on the dashboard, and its buttons on Discord."""
+
+import pytest
+
+from core.streamelements import actions, bulk, client, messages
+from core.streamelements.actions import Change
+from sandbox.serve import Sandbox
+from sandbox.streamelements.driver import StreamElementsDriver
+from tests.dashboard.site import GUILD, Site, words
+
+PAGE = f"/g/{GUILD}/streamelements"
+
+
+@pytest.fixture(autouse=True)
+def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    client.client_of.cache_clear()
+    monkeypatch.setattr(client, "SECONDS_BETWEEN_CALLS", 0.0)
+
+
+def test_connect_check_decide_and_disconnect(site: Site, site_sandbox: Sandbox) -> None:
+    admin, sandbox = site.visitor("nora"), StreamElementsDriver(site_sandbox.base_url)
+
+    def send(form: str, /, **fields: str) -> str:
+        sent = admin.post(f"{PAGE}/{form}", page=PAGE, **fields)
+        return words(sent if sent.status_code != 303 else admin.get(PAGE))
+
+    assert "not a JWT" in send("connect", token="nonsense")
+    token = sandbox.channel()["jwt"]
+    assert "NoraPlays at StreamElements is connected." in send("connect", token=token)
+    assert token not in admin.get(PAGE).text
+    assert "Everything is in place" in send("check")
+    with site.services.work_in(GUILD) as work:
+        actions.queue_changes(work, "pay", "Payout of heist 3", [Change("madcats", 1, 10)])
+    sandbox.set_points("madcats", 3000)
+    sandbox.fault(lost=1, tick=3)
+    bulk.perform_due(site.services)
+    assert "Payout of heist 3" in words(admin.get(PAGE))
+    assert "1 unclear" in send("check")
+    with site.services.work_in(GUILD) as work:
+        [unclear] = actions.list_unclear(work)
+    done = send("decide", number=str(unclear.number), applied="yes")
+    assert "Payout of heist 3 counts as done." in done
+    assert "settled already" in send("decide", number=str(unclear.number), applied="no")
+    assert "NoraPlays is disconnected." in send("disconnect")
+    sandbox.reset_faults()
+    sandbox.close()
+
+
+def test_admins_read_what_is_at_stake() -> None:
+    payload = {"number": 4, "purpose": "Stakes of *heist* 12", "count": 3, "total": -1200}
+    body = messages.unclear(payload).description or ""
+    assert "-1,200 points for 3 viewers" in body
+    assert r"\*heist\*" in body
