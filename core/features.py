@@ -17,6 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("api_tokens", "draws", "games", "logins", "people"),
     ("wagers", "bonus_hunt", "tiers", "watchtime"),
     ("raffle", "roles", "slot_calls", "vips", "points"),
+    ("heist",),
     ("overlays", "health", "help", "privacy", "settings", "dashboard"),
 )
 """Lowest first."""

@@ -42,12 +42,12 @@ def draw_order(
     message = bytes.fromhex(snapshot_hash) + number
     for k in range(1, len(pool) + 1):
         ends = list(accumulate(weights))
-        index = bisect_right(ends, _random_below(ends[-1], seed, message, k))
+        index = bisect_right(ends, random_below(ends[-1], seed, message, k))
         del weights[index]
         yield pool.pop(index)
 
 
-def _random_below(total: int, seed: bytes, message: bytes, k: int) -> int:
+def random_below(total: int, seed: bytes, message: bytes, k: int) -> int:
     """A number below `total`, each equally likely (rejection sampling)."""
     limit = 2**256 - 2**256 % total
     counter = 0
@@ -106,10 +106,11 @@ def bundle(snapshot: str, seed: bytes, random: Round | None, picks: Sequence[Pic
         "seed": seed.hex(),
         "beacon": beacon,
         "picks": published,
-        "picks_sha256": hashlib.sha256(_canonical(published)).hexdigest(),
+        "picks_sha256": hashlib.sha256(canonical(published)).hexdigest(),
     }
-    return _canonical(content) + b"\n"
+    return canonical(content) + b"\n"
 
 
-def _canonical(value: Any) -> bytes:
+def canonical(value: Any) -> bytes:
+    """The one way in which a bundle is written."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

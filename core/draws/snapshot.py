@@ -105,23 +105,24 @@ def make_header(terms: Terms, entrants: int, total: int) -> str:
     beacon = "none" if terms.chain is None else f"{terms.chain} {terms.round}"
     announced = "none"
     if plan := terms.announced:
-        announced = f"{_instant(plan.freeze_at)} {plan.chain} {plan.round}"
+        announced = f"{instant(plan.freeze_at)} {plan.chain} {plan.round}"
     rows = (
         FORMAT,
         f"server {terms.server}",
-        f"period {terms.number} {_instant(terms.starts_at)} {_instant(terms.ends_at)}",
+        f"period {terms.number} {instant(terms.starts_at)} {instant(terms.ends_at)}",
         f"prize {json.dumps(terms.prize)}",
         f"winners {terms.winners}",
         f"commitment {terms.commitment}",
         f"announced {announced}",
-        f"frozen {_instant(terms.frozen_at)}",
+        f"frozen {instant(terms.frozen_at)}",
         f"beacon {beacon}",
         f"total {entrants} {total}",
     )
     return "".join(f"{row}\n" for row in rows)
 
 
-def _instant(at: datetime) -> str:
+def instant(at: datetime) -> str:
+    """As the lists write it."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

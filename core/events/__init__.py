@@ -77,6 +77,8 @@ class Sender:
         user_id: the platform's user id; the only thing that identifies a person.
         name: their current name, as they write it.
         badges: badge types, such as `moderator`, `vip`, `subscriber`.
+        subscriber_version: of Twitch's badge `subscriber`: months, and 2000 or 3000 more for the
+            higher tiers; 0 where there is none.
         is_broadcaster: the channel is their own.
         is_bot: our own account, or one that the platform marks as a bot.
     """
@@ -84,6 +86,7 @@ class Sender:
     user_id: int
     name: str
     badges: tuple[str, ...] = ()
+    subscriber_version: int = 0
     is_broadcaster: bool = False
     is_bot: bool = False
 

@@ -55,12 +55,18 @@ def load_settings(work: Work, kind: type[S]) -> S:
 
 
 def change_setting(
-    work: Work, declared: GuildSetting[T], value: T, *, audited: bool = True
+    work: Work,
+    declared: GuildSetting[T],
+    value: T,
+    *,
+    audited: bool = True,
+    checked: bool = True,
 ) -> bool:
     """Change a setting; False if it had this value already.
 
     Args:
         audited: False if this is part of an action that has an audit entry of its own.
+        checked: False if others of its group are changed, too, and checked afterwards.
 
     Raises:
         Refusal: the value does not fit.
@@ -72,10 +78,18 @@ def change_setting(
     _drop_cache(tx, guild_id)
     if before == value:
         return False
+    if checked:
+        check_settings(work, [declared])
     if audited:
         audit(work, declared.key, before=before, after=value)
     publish_change(work, declared.key)
     return True
+
+
+def check_settings(work: Work, changed: Iterable[GuildSetting[Any]]) -> None:
+    """Raises Refusal if the settings of a group do not fit together now."""
+    for group in {one.group for one in changed if one.group is not None}:
+        load_settings(work, group).check()
 
 
 def publish_change(work: Work, key: str) -> None:
@@ -90,9 +104,10 @@ def change_settings(work: Work, kind: type[GuildSettings], /, **values: Any) -> 
     Raises:
         Refusal: a value is out of bounds. Earlier ones may have been written: roll back.
     """
-    for name, value in values.items():
-        if value is not None:
-            change_setting(work, kind.declared[name], value)
+    wanted = {name: value for name, value in values.items() if value is not None}
+    for name, value in wanted.items():
+        change_setting(work, kind.declared[name], value, checked=False)
+    check_settings(work, [kind.declared[name] for name in wanted])
 
 
 def reset_setting(work: Work, settings: Settings, declared: GuildSetting[Any]) -> bool:
@@ -104,6 +119,7 @@ def reset_setting(work: Work, settings: Settings, declared: GuildSetting[Any]) -
     if settings.discord_guild_id == guild_id:
         apply_environment(tx, settings, (declared,))
     _drop_cache(tx, guild_id)
+    check_settings(work, [declared])
     after = setting(tx, guild_id, declared)
     audit(work, declared.key, "reset", before=before, after=after)
     publish_change(work, declared.key)

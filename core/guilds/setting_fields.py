@@ -102,7 +102,8 @@ def save_settings(page: Page, declared: Iterable[GuildSetting[Any]]) -> None:
     def change(work: Work) -> None:
         for one, value in values:
             if value != actions.setting(work.tx, work.guild_id, one):
-                actions.change_setting(work, one, value)
+                actions.change_setting(work, one, value, checked=False)
+        actions.check_settings(work, [one for one, _value in values])
 
     page.run(change)
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         SetupStep,
         Stat,
     )
+    from core.kit.guild_settings import GuildSettings
     from core.kit.overlays import Latest, Overlay
     from core.kit.paginator import Paginator
     from core.kit.services import Services
@@ -64,6 +65,7 @@ class GuildSetting(Generic[T]):
         of: what the value stands for; it is checked and shown accordingly.
         choices: the allowed words, if there are only a few.
         label: its name in the feature's status, such as `Cooldown`.
+        group: the settings that it belongs to, which are checked together.
     """
 
     key: str
@@ -77,6 +79,7 @@ class GuildSetting(Generic[T]):
     choices: tuple[str, ...] = ()
     label: str = ""
     unit: str = ""
+    group: "type[GuildSettings] | None" = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

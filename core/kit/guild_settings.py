@@ -65,6 +65,13 @@ class GuildSettings:
     def __init_subclass__(cls, *, feature: str) -> None:
         dataclass(frozen=True, kw_only=True)(cls)
         cls.declared = {
-            one.name: replace(one.metadata["declared"], key=f"{feature}.{one.name}")
+            one.name: replace(one.metadata["declared"], key=f"{feature}.{one.name}", group=cls)
             for one in fields(cls)  # type: ignore[arg-type]
         }
+
+    def check(self) -> None:
+        """Whether the values fit together, asked whenever one of them is changed.
+
+        Raises:
+            Refusal: they do not; nothing is changed then.
+        """

@@ -90,7 +90,9 @@ _KEYS: Mapping[Holds, str] = {
         guesses_from guesses_open guesses_until hunt next opened payout position profit returned
         start_cost version worst setting is_picked chart slots payouts
         change raffle duration is_live left session by_streamer
-        applied refused too_little tier reporter purpose references""",
+        story time min max one many outcome won players paid staked heist end closes_at ready_at
+        stake risk tier label odds value remedy refused count
+        applied too_little reporter purpose references""",
 }
 JSON_KEYS: Mapping[str, Holds] = {key: what for what, keys in _KEYS.items() for key in keys.split()}
 """What the keys of our JSON hold: events, payloads, audit entries. A key that is not here, as in

@@ -72,6 +72,7 @@ class Lock(StrEnum):
     ROLES = "roles"
     RAFFLES = "raffles"
     VIPS = "vips"
+    HEIST = "heist"
     POINTS = "points"
     KICK_CHANNEL = "kick_channel"
 

@@ -20,7 +20,7 @@ name. Locks: take the game's own lock before; these functions take `Lock.POINTS`
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import select
 
@@ -65,6 +65,11 @@ class Moved:
 def is_on(work: Work) -> bool:
     """Whether the server has points."""
     return load_settings(work, PointsSettings).enabled
+
+
+def currency_of(work: Work) -> dict[str, Any]:
+    """How amounts are written, for payloads of messages: `symbol`, `one` and `plural`."""
+    return load_settings(work, PointsSettings).currency
 
 
 def balance_of(work: Work, viewer_id: int) -> int | None:

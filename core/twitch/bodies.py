@@ -24,6 +24,7 @@ CHAT = "channel.chat.message"
 LIVE_POLL = "poll.stream"
 
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_VERSION = re.compile("[0-9]{1,6}")
 _FRACTION = re.compile(r"\.([0-9]{6})[0-9]+")
 
 
@@ -87,6 +88,7 @@ class _Anybody(Body):
 
 class Badge(BaseModel):
     set_id: str
+    id: str = ""
 
 
 class Text(BaseModel):
@@ -102,6 +104,12 @@ class ChatMessage(Body):
     message: Text
     badges: list[Badge] | None = None
     source_broadcaster_user_id: TwitchId | None = None
+
+    @property
+    def subscriber_version(self) -> int:
+        """Of the badge `subscriber`; 0 without one."""
+        versions = (badge.id for badge in self.badges or () if badge.set_id == "subscriber")
+        return next((int(one) for one in versions if _VERSION.fullmatch(one)), 0)
 
     @property
     def is_from_elsewhere(self) -> bool:

@@ -239,6 +239,7 @@ def _chat_line(
             user_id=body.chatter_user_id,
             name=body.chatter_user_name,
             badges=tuple(badge.set_id for badge in body.badges or ()),
+            subscriber_version=body.subscriber_version,
             is_broadcaster=body.chatter_user_id == body.broadcaster_user_id,
             is_bot=body.chatter_user_id in context.own_accounts,
         ),

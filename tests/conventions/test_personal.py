@@ -38,14 +38,20 @@ _NOBODYS = {
         points_operations.provider points_moves.reason points_purchases.offer
         points_purchases.refused
         vips_channels.trouble vips_rewards.trouble vips_sessions.trouble vips_activity.source
-        vips_activity.reason vips_redemptions.reason api_tokens.name""",
+        vips_activity.reason vips_redemptions.reason api_tokens.name
+        heist_players.reason heist_players.tier heist_players.badge_tier heists.end""",
     "a platform, a time zone": """
         guild_channels.platform people_link_attempts.platform people_link_log.platform
         people_viewers.platform people_links.platform
         people_tombstones.platform slot_calls.platform wagers_accounts.platform
         streamelements_accounts.platform
         wagers_polls.platform watchtime_offline_checks.platform watchtime_days.platform
-        watchtime_limits.time_zone watchtime_streams.platform points_purchases.platform""",
+        watchtime_limits.time_zone watchtime_streams.platform points_purchases.platform
+        heist_players.platform""",
+    "a heist: its settings, what proves it, and points": """
+        heists.terms heists.seed heists.salt heists.snapshot heists.snapshot_hash heists.chain
+        heists.randomness heists.signature heists.staked heists.paid heists.channel_id
+        heists.message heist_players.stake heist_players.payout""",
     "the server, its channel and what an admin chose for it": """
         points_purchases.channel_id
         logins_sessions.guild_ids guilds.name guild_channels.channel_id

@@ -2319,6 +2319,76 @@ COMMENT ON COLUMN points_purchases.refused IS 'why it was not delivered';
 
 ALTER TABLE points_purchases ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE heists (
+	guild_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	state TEXT NOT NULL, 
+	opened_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	closes_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	terms TEXT NOT NULL, 
+	seed TEXT NOT NULL, 
+	salt TEXT NOT NULL, 
+	frozen_at TIMESTAMP WITH TIME ZONE, 
+	snapshot TEXT, 
+	snapshot_hash TEXT, 
+	chain TEXT, 
+	round INTEGER, 
+	round_at TIMESTAMP WITH TIME ZONE, 
+	randomness TEXT, 
+	signature TEXT, 
+	players INTEGER NOT NULL, 
+	staked BIGINT NOT NULL, 
+	won INTEGER NOT NULL, 
+	paid BIGINT NOT NULL, 
+	"end" TEXT, 
+	ended_at TIMESTAMP WITH TIME ZONE, 
+	ready_at TIMESTAMP WITH TIME ZONE, 
+	viewer_id BIGINT, 
+	channel_id BIGINT NOT NULL, 
+	message TEXT NOT NULL, 
+	version INTEGER NOT NULL, 
+	CONSTRAINT heists_numbered PRIMARY KEY (guild_id, number), 
+	CONSTRAINT heists_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT heists_starter FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT heists_state CHECK (state IN ('open', 'locked', 'resolving', 'paying', 'cooldown', 'done', 'cancelled'))
+);
+
+CREATE UNIQUE INDEX heists_one_running ON heists (guild_id) WHERE state IN ('open', 'locked', 'resolving', 'paying');
+
+CREATE INDEX heists_under_way ON heists (state) WHERE state NOT IN ('done', 'cancelled');
+
+COMMENT ON COLUMN heists.number IS 'counts up within the server';
+
+COMMENT ON COLUMN heists.terms IS 'the settings at its opening, as JSON';
+
+COMMENT ON COLUMN heists.seed IS 'hex; published with the result';
+
+COMMENT ON COLUMN heists.salt IS 'hex; hides accounts in the list';
+
+COMMENT ON COLUMN heists.snapshot_hash IS 'SHA-256, in hex';
+
+COMMENT ON COLUMN heists.chain IS 'the beacon''s';
+
+COMMENT ON COLUMN heists.randomness IS 'the round''s, in hex';
+
+COMMENT ON COLUMN heists.signature IS 'the round''s, in hex';
+
+COMMENT ON COLUMN heists.players IS 'of the frozen list';
+
+COMMENT ON COLUMN heists.won IS 'how many players won';
+
+COMMENT ON COLUMN heists."end" IS 'why it was cancelled';
+
+COMMENT ON COLUMN heists.ready_at IS 'when the next one can start';
+
+COMMENT ON COLUMN heists.channel_id IS 'of the message; 0 without one';
+
+COMMENT ON COLUMN heists.message IS 'random: one that is posted again is a new one';
+
+COMMENT ON COLUMN heists.version IS 'counts the changes';
+
+ALTER TABLE heists ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE wagers_changes (
 	guild_id BIGINT NOT NULL, 
 	id BIGINT GENERATED ALWAYS AS IDENTITY, 
@@ -2547,4 +2617,42 @@ CREATE OR REPLACE FUNCTION raffle_kept() RETURNS trigger LANGUAGE plpgsql AS $$
     CREATE OR REPLACE TRIGGER raffle_entries_only_while_open
     BEFORE INSERT ON raffle_entries
     FOR EACH ROW EXECUTE FUNCTION raffle_entries_only_while_open();;
+
+CREATE TABLE heist_players (
+	guild_id BIGINT NOT NULL, 
+	heist INTEGER NOT NULL, 
+	state TEXT NOT NULL, 
+	reason TEXT, 
+	platform TEXT NOT NULL, 
+	joined_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	stake BIGINT NOT NULL, 
+	risk TEXT NOT NULL, 
+	badge_tier TEXT NOT NULL, 
+	tier TEXT, 
+	pseudonym TEXT, 
+	won BOOLEAN, 
+	multiplier INTEGER NOT NULL, 
+	payout BIGINT NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT heist_players_once PRIMARY KEY (guild_id, heist, viewer_id), 
+	CONSTRAINT heist_players_heist FOREIGN KEY(guild_id, heist) REFERENCES heists (guild_id, number), 
+	CONSTRAINT heist_players_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT heist_players_state CHECK (state IN ('pending', 'in', 'refused')), 
+	CONSTRAINT heist_players_risk CHECK (risk IN ('low', 'medium', 'high')), 
+	CONSTRAINT heist_players_points CHECK (stake >= 0 AND payout >= 0)
+);
+
+CREATE INDEX heist_players_lately ON heist_players (guild_id, viewer_id, joined_at);
+
+COMMENT ON COLUMN heist_players.reason IS 'of a refusal';
+
+COMMENT ON COLUMN heist_players.badge_tier IS 'of the joining message';
+
+COMMENT ON COLUMN heist_players.tier IS 'that counts';
+
+COMMENT ON COLUMN heist_players.pseudonym IS 'in the frozen list';
+
+COMMENT ON COLUMN heist_players.multiplier IS 'in ten-thousandths';
+
+ALTER TABLE heist_players ALTER COLUMN guild_id SET STATISTICS 0;
 

@@ -24,18 +24,18 @@ const SKIPPED = ["banned", "excluded", "unlinked", "won_already"];
 
 export class Broken extends Error {}
 
-const need = (holds, complaint) => {
+export const need = (holds, complaint) => {
   if (!holds) throw new Broken(complaint);
 };
-const hex = (bytes) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
-const bytesOf = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+export const hex = (bytes) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+export const bytesOf = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 /** An instant in the reader's own words and time zone, as the page shows all of them. */
 export const shown = (at) => new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
-const utf8 = (text) => new TextEncoder().encode(text);
+export const utf8 = (text) => new TextEncoder().encode(text);
 export const sha256 = async (bytes) => hex(await crypto.subtle.digest("SHA-256", bytes));
 
 /** The one way in which a bundle is written: keys in order, no spaces, ASCII. */
-function canonical(value) {
+export function canonical(value) {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   if (value !== null && typeof value === "object") {
     return `{${Object.keys(value).sort().map((key) => `${canonical(key)}:${canonical(value[key])}`).join(",")}}`;
@@ -43,7 +43,7 @@ function canonical(value) {
   return JSON.stringify(value).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-const has = (object, ...parts) => Object.keys(object).join() === parts.join();
+export const has = (object, ...parts) => Object.keys(object).join() === parts.join();
 
 async function read(raw) {
   const text = new TextDecoder("utf-8", { fatal: true }).decode(raw);
@@ -86,7 +86,7 @@ async function* draw(seed, snapshotHash, randomness, pool, total) {
   }
 }
 
-async function throwFairly(key, message, turn, k, total) {
+export async function throwFairly(key, message, turn, k, total) {
   const fair = 2n ** 256n - (2n ** 256n % total);
   for (let counter = 0; ; counter += 1) {
     turn.setUint32(0, k);
@@ -96,7 +96,7 @@ async function throwFairly(key, message, turn, k, total) {
   }
 }
 
-async function checkBeacon(beacon, terms) {
+export async function checkBeacon(beacon, terms) {
   need(has(beacon, "chain", "randomness", "round", "signature"), "the beacon's part is malformed");
   need(beacon.chain === terms.chain && String(beacon.round) === terms.round, "this is not the promised round");
   need(/^[0-9a-f]{96}$/.test(beacon.signature), "the beacon's signature is malformed");
@@ -104,9 +104,9 @@ async function checkBeacon(beacon, terms) {
   need(number === beacon.randomness, "the beacon's number does not follow from its signature");
 }
 
-const seconds = (instant) => Math.floor(Date.parse(instant) / 1000);
-const publishedAt = (round) => QUICKNET.genesis_time + QUICKNET.period * (round - 1);
-const firstRoundAt = (instant) => Math.max(1, Math.ceil((instant - QUICKNET.genesis_time) / QUICKNET.period) + 1);
+export const seconds = (instant) => Math.floor(Date.parse(instant) / 1000);
+export const publishedAt = (round) => QUICKNET.genesis_time + QUICKNET.period * (round - 1);
+export const firstRoundAt = (instant) => Math.max(1, Math.ceil((instant - QUICKNET.genesis_time) / QUICKNET.period) + 1);
 
 /** Whether the promised round is the one that the rule demands for this freeze; of quicknet only. */
 function checkRound(terms) {

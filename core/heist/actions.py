@@ -1,0 +1,434 @@
+"""Starting, cancelling and finishing a heist. Every step is one transaction, and each can be done
+again: after a kill `core.heist.tasks` goes on where it was."""
+
+import json
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from core.drand.chain import Chain, Round
+from core.draws import rolls, secrets, snapshot
+from core.draws.checks import Tampered, check_round, check_seed
+from core.events import ChatMessageSent, PointsMoved
+from core.guilds.actions import audit, load_settings
+from core.guilds.chat_commands import names_of
+from core.heist import store
+from core.heist.joining import GAME, GRACE
+from core.heist.panel import post_message, refresh_message
+from core.heist.records import End, Heist, Player
+from core.heist.rules import (
+    JOIN_NAMES,
+    START_NAMES,
+    HeistSettings,
+    expected_returns,
+    outcome_of,
+    show_return,
+)
+from core.heist.tiers import tiers_of
+from core.kit.errors import Refusal
+from core.kit.records import ChannelId, ViewerId
+from core.kit.words import _
+from core.kit.work import Lock, Work
+from core.outbox import actions as outbox
+from core.people import actions as people
+from core.people.chats import say_in_chats
+from core.people.exclusions.store import without_excluded
+from core.points import providers
+
+CONFIRM_WITHIN = timedelta(seconds=30)
+"""After the end: whose stake the provider has not confirmed by then is not in the crew."""
+
+MOST_NAMED = 10
+"""Names in a line of chat."""
+
+# -- starting -------------------------------------------------------------------------------------
+
+
+def start(work: Work, viewer_id: int | None = None) -> Heist:
+    """Open a heist.
+
+    Args:
+        viewer_id: who started it in chat.
+
+    Raises:
+        Refusal: heists or points are off, one is running, or the cooldown is not over.
+    """
+    work.lock(Lock.HEIST)
+    settings = load_settings(work, HeistSettings)
+    if not settings.enabled:
+        raise Refusal(
+            _("Heists are off."),
+            _("An admin turns them on with the setting “{name}”.").format(name="heist.enabled"),
+        )
+    if not providers.is_on(work):
+        raise Refusal(_("This server has no points."), _("An admin turns them on: `/points on`."))
+    newest = store.find_newest(work)
+    if newest is not None and newest.state in ("open", "locked", "resolving", "paying"):
+        raise Refusal(_("A heist is under way."))
+    if newest is not None and newest.ready_at is not None and work.now < newest.ready_at:
+        raise Refusal(
+            _("The police is still on alert."),
+            _("The next heist can start in {time}.").format(
+                time=show_time(newest.ready_at - work.now)
+            ),
+        )
+    if newest is not None and newest.state == "cooldown":
+        newest.state = "done"
+        work.flush()
+    heist = Heist(
+        number=work.next_number(Heist.number),
+        viewer_id=None if viewer_id is None else ViewerId(viewer_id),
+        opened_at=work.now,
+        closes_at=work.now + timedelta(seconds=settings.heist_duration),
+        terms=json.dumps(asdict(settings)),
+        seed=secrets.new_secret().hex(),
+        salt=secrets.new_secret().hex(),
+        channel_id=ChannelId(settings.channel),
+    )
+    work.add(heist)
+    work.flush()
+    work.refresh(heist)
+    audit(work, "heist.start", f"#{heist.number}")
+    post_message(work, heist)
+    _say(work, heist, "opened", _opening(work, heist))
+    return heist
+
+
+def _opening(work: Work, heist: Heist) -> dict[str, Any]:
+    settings = heist.settings
+    return {
+        "story": settings.msg_heist_start,
+        "viewer": heist.viewer_name or "",
+        "command": names_of(work, JOIN_NAMES)[0],
+        "time": settings.heist_duration,
+        "min": settings.min_bet,
+        "max": settings.max_bet,
+        **providers.currency_of(work),
+    }
+
+
+def show_time(left: timedelta) -> str:
+    """`4:05`; never less than a second."""
+    minutes, seconds = divmod(max(1, round(left.total_seconds())), 60)
+    return f"{minutes}:{seconds:02d}"
+
+
+def _say(work: Work, heist: Heist, kind: str, payload: dict[str, Any]) -> None:
+    say_in_chats(work, f"heist.{kind}", f"heist.{kind}:{heist.number}", payload)
+
+
+def start_in_chat(work: Work, message: ChatMessageSent, argument: str) -> None:
+    """Handle `!heist`, and `!heist odds`."""
+    if not without_excluded(work.tx, [message], "everything"):
+        return
+    if argument.split()[:1] == ["odds"]:
+        tell_odds(work, message)
+        return
+    (viewer_id,) = people.meet_senders(work.tx, [message])
+    settings = load_settings(work, HeistSettings)
+    sender = message.sender
+    is_moderator = sender.is_broadcaster or "moderator" in sender.badges
+    may = {
+        "everyone": True,
+        "subscribers": is_moderator or sender.is_subscriber,
+        "moderators": is_moderator,
+    }
+    if not may[settings.starters]:
+        return
+    try:
+        start(work, viewer_id)
+    except Refusal as refusal:
+        reply = {"what": refusal.what, "remedy": refusal.remedy}
+        outbox.post_reply(work, message, "heist.not_started", reply, once_a_minute="all")
+
+
+def tell_odds(work: Work, message: ChatMessageSent) -> None:
+    """The odds that hold now."""
+    settings = load_settings(work, HeistSettings)
+    odds = [
+        {
+            "risk": one.risk,
+            "label": settings.risk_name(one.risk),
+            "odds": settings.odds(one.risk),
+            "value": show_return(one.value),
+        }
+        for one in expected_returns(settings)
+        if one.tier == "none"
+    ]
+    payload = {"rows": odds}
+    outbox.post_reply(work, message, "heist.odds", payload, once_a_minute="all")
+
+
+def cancel_in_chat(work: Work, message: ChatMessageSent, _argument: str) -> None:
+    """Handle `!cancelheist`, for moderators."""
+    if message.sender.is_broadcaster or "moderator" in message.sender.badges:
+        try:
+            cancel(work)
+        except Refusal as refusal:
+            reply = {"what": refusal.what, "remedy": refusal.remedy}
+            outbox.post_reply(work, message, "heist.not_started", reply, once_a_minute="cancel")
+
+
+def cancel(work: Work) -> Heist:
+    """Cancel the heist and give all stakes back, while nobody can know the result.
+
+    Raises:
+        Refusal: there is none, or the beacon's number exists.
+    """
+    work.lock(Lock.HEIST)
+    heist = store.find_running(work)
+    if heist is None:
+        raise Refusal(_("No heist is under way."))
+    if heist.state not in ("open", "locked") or (heist.round_at and work.now >= heist.round_at):
+        raise Refusal(_("It is too late to cancel: the result is decided."))
+    audit(work, "heist.cancel", f"#{heist.number}")
+    _end_without_result(work, heist, "moderator")
+    return heist
+
+
+def _end_without_result(work: Work, heist: Heist, end: End) -> None:
+    """Everybody gets their stake back; there is no cooldown."""
+    players, _staked = store.count_crew(work, heist.number)
+    heist.state, heist.end, heist.ended_at = "cancelled", end, work.now
+    if players:
+        providers.refund(work, providers.Round(GAME, heist.number), f"{GAME}:{heist.number}:refund")
+    refresh_message(work, heist)
+    payload = {"end": end, "refused": _refusals(work, heist)}
+    _say(work, heist, "cancelled", payload)
+
+
+# -- the end of joining ---------------------------------------------------------------------------
+
+
+def lock(work: Work, number: int, chain: Chain) -> bool:
+    """Fix the crew once the time to join is over; whether anything changed."""
+    work.lock(Lock.HEIST)
+    heist = work.find(Heist, number)
+    if heist is None or heist.state not in ("open", "locked") or heist.snapshot is not None:
+        return False
+    if work.now < heist.closes_at + GRACE:
+        return False
+    was_open, heist.state = heist.state == "open", "locked"
+    pending = Player.heist == number, Player.state == "pending"
+    if work.exists(*pending):
+        if work.now < heist.closes_at + CONFIRM_WITHIN:
+            return was_open
+        for player in work.scalars(select(Player).where(*pending)):
+            player.state, player.reason = "refused", "provider"
+    crew = work.scalars(select(Player).where(Player.heist == number, Player.state == "in")).all()
+    if len(crew) < max(1, heist.settings.min_participants):
+        _end_without_result(work, heist, "few" if crew else "nobody")
+        return True
+    _freeze(work, heist, crew, chain)
+    return True
+
+
+def _freeze(work: Work, heist: Heist, crew: Any, chain: Chain) -> None:
+    settings, salt, seed = heist.settings, bytes.fromhex(heist.salt), bytes.fromhex(heist.seed)
+    accounts = store.list_account_names(work, heist.number)
+    bets, rows = {}, []
+    tiers = tiers_of(work, {player.viewer_id: player.badge_tier for player in crew})
+    for player in crew:
+        tier = tiers[player.viewer_id]
+        account = accounts.get(player.viewer_id, f"forgotten:{player.viewer_id}")
+        bets[account] = settings.bet(player.stake, player.risk, tier)
+        name = secrets.pseudonym_of(salt, account)
+        rows.append(store.tier_row(player.viewer_id, tier, name))
+    at = rolls.next_second(work.now)
+    decides = rolls.choose_round(chain, at)
+    terms = rolls.GameTerms(
+        server=secrets.server_pseudonym(work.guild_id),
+        game=GAME,
+        number=heist.number,
+        opened_at=heist.opened_at.replace(microsecond=0),
+        commitment=secrets.commitment_to(seed),
+        frozen_at=at,
+        chain=chain.name,
+        round=decides,
+    )
+    heist.snapshot = rolls.freeze(terms, salt, bets)
+    heist.snapshot_hash = snapshot.hash_of(heist.snapshot)
+    heist.frozen_at, heist.chain, heist.round = at, chain.name, decides
+    heist.round_at = chain.made_at(decides)
+    heist.players, heist.staked = len(bets), sum(bet.stake for bet in bets.values())
+    work.flush()
+    store.set_frozen(work, heist.number, json.dumps(rows))
+    refresh_message(work, heist)
+    named = [player.viewer_name for player in crew[:MOST_NAMED]]
+    payload = {
+        "players": heist.players,
+        "staked": heist.staked,
+        "names": named,
+        "refused": _refusals(work, heist),
+        "hash": heist.snapshot_hash,
+        **providers.currency_of(work),
+    }
+    _say(work, heist, "locked", payload)
+
+
+def _refusals(work: Work, heist: Heist) -> list[dict[str, Any]]:
+    """Reason, how many, and some names; the commonest reason first."""
+    view = store.find_view(work, heist.number)
+    found: dict[str, list[str]] = {}
+    for player in view.refused if view else ():
+        found.setdefault(player.reason or "amount", []).append(player.viewer_name)
+    in_order = sorted(found.items(), key=lambda one: (-len(one[1]), one[0]))
+    return [
+        {"reason": reason, "count": len(names), "names": names[:3]} for reason, names in in_order
+    ]
+
+
+# -- the result -----------------------------------------------------------------------------------
+
+
+def take_round(work: Work, number: int, chain: Chain, random: Round) -> bool:
+    """Store the beacon's number."""
+    work.lock(Lock.HEIST)
+    heist = work.find(Heist, number)
+    if heist is None or heist.state != "locked" or heist.snapshot is None:
+        return False
+    assert (random.chain, random.number) == (heist.chain, heist.round), "it was asked for"
+    heist.randomness, heist.signature, heist.state = (
+        random.randomness,
+        random.signature,
+        "resolving",
+    )
+    _require_unchanged(heist)
+    check_round(chain, random)
+    return True
+
+
+def _require_unchanged(heist: Heist) -> None:
+    """Raises Tampered if what is stored is not what was published."""
+    frozen = heist.snapshot or ""
+    if snapshot.hash_of(frozen) != heist.snapshot_hash:
+        raise Tampered(_("the list is not the one whose hash was posted"))
+    check_seed(bytes.fromhex(heist.seed), frozen.split("\n")[4].removeprefix("commitment "))
+
+
+def roll(work: Work, number: int) -> bool:
+    """Work out who wins what."""
+    work.lock(Lock.HEIST)
+    heist = work.find(Heist, number)
+    if heist is None or heist.state != "resolving":
+        return False
+    _require_unchanged(heist)
+    results = results_of(heist)
+    theirs = select(Player.pseudonym, Player.viewer_id)
+    whose = work.execute(theirs.where(Player.heist == number, Player.state == "in")).tuples()
+    rows = [
+        {"viewer_id": viewer_id, **results[name]._asdict()}
+        for name, viewer_id in whose
+        if name is not None
+    ]
+    heist.won = sum(one.won for one in results.values())
+    heist.paid = sum(one.payout for one in results.values())
+    heist.state = "paying"
+    work.flush()
+    store.set_rolled(work, number, json.dumps(rows))
+    return True
+
+
+def results_of(heist: Heist) -> dict[str, rolls.Rolled]:
+    """Pseudonym -> result, as anybody can work it out."""
+    bets, seed = rolls.bets_of(heist.snapshot or ""), bytes.fromhex(heist.seed)
+    return rolls.roll_all(seed, heist.snapshot_hash or "", heist.randomness or "", bets)
+
+
+def pay(work: Work, number: int) -> bool:
+    """Pay the winners, and end the heist once they are paid."""
+    work.lock(Lock.HEIST)
+    heist = work.find(Heist, number)
+    if heist is None or heist.state != "paying":
+        return False
+    won = select(Player.viewer_id, Player.payout).where(Player.heist == number, Player.payout > 0)
+    payouts: dict[int, int] = dict(work.execute(won).tuples().all())
+    round_ = providers.Round(GAME, number)
+    if payouts and providers.pay(work, round_, f"{GAME}:{number}:pay", payouts) is None:
+        return False
+    heist.state, heist.ended_at = "cooldown", work.now
+    heist.ready_at = work.now + timedelta(seconds=heist.settings.start_heist_cooldown)
+    work.flush()
+    refresh_message(work, heist)
+    _say(work, heist, "result", _result(work, heist))
+    return True
+
+
+def _result(work: Work, heist: Heist) -> dict[str, Any]:
+    view = store.find_view(work, heist.number)
+    assert view is not None, "it is there"
+    settings, outcome = heist.settings, outcome_of(heist.won, heist.players)
+    first = view.winners[0] if view.winners else view.crew[0]
+    return {
+        "outcome": outcome,
+        "story": getattr(settings, f"story_{outcome}"),
+        "won": heist.won,
+        "players": heist.players,
+        "paid": heist.paid,
+        "staked": heist.staked,
+        "viewer": first.viewer_name,
+        "risk": settings.risk_name(first.risk),
+        "winners": [
+            {"viewer": one.viewer_name, "payout": one.payout} for one in view.winners[:MOST_NAMED]
+        ],
+        **providers.currency_of(work),
+    }
+
+
+def end_cooldown(work: Work, number: int) -> bool:
+    """Say that the next heist can start."""
+    work.lock(Lock.HEIST)
+    heist = work.find(Heist, number)
+    if heist is None or heist.state != "cooldown" or heist.ready_at is None:
+        return False
+    if work.now < heist.ready_at:
+        return False
+    heist.state = "done"
+    settings = load_settings(work, HeistSettings)
+    if settings.announce_ready and settings.enabled and heist.settings.start_heist_cooldown:
+        _say(work, heist, "ready", {"command": names_of(work, START_NAMES)[0]})
+    return True
+
+
+def give_up(work: Work, number: int) -> bool:
+    """Refund everybody: the beacon did not answer in time."""
+    work.lock(Lock.HEIST)
+    heist = work.find(Heist, number)
+    if heist is None or heist.state not in ("locked", "resolving") or heist.frozen_at is None:
+        return False
+    if work.now < heist.frozen_at + rolls.PATIENCE:
+        return False
+    _end_without_result(work, heist, "beacon")
+    return True
+
+
+# -- a provider that answers later ----------------------------------------------------------------
+
+
+def on_points_moved(work: Work, event: PointsMoved) -> None:
+    """Stakes that are confirmed too late go back."""
+    if event.game != GAME or event.kind != "take":
+        return
+    work.lock(Lock.HEIST)
+    heist, moved = work.find(Heist, event.round), providers.find_moved(work, event.key)
+    if heist is None or moved is None:
+        return
+    late: list[int] = []
+    for viewer_id, reason in moved.refused.items():
+        player = work.find(Player, heist.number, viewer_id)
+        if player is not None and player.state == "pending":
+            player.state, player.reason, player.stake = "refused", reason, 0
+    for viewer_id in moved.confirmed:
+        player = work.find(Player, heist.number, viewer_id)
+        can_play = heist.state in ("open", "locked") and heist.snapshot is None
+        if player is not None and player.state == "pending" and can_play:
+            player.state = "in"
+        elif player is None or player.state != "in":
+            late.append(viewer_id)
+    if late:
+        round_ = providers.Round(GAME, heist.number)
+        providers.refund(work, round_, f"{event.key}:late", late)
+    work.flush()
+    refresh_message(work, heist)

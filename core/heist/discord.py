@@ -1,0 +1,141 @@
+"""`/heist`, and the buttons below a heist's message."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from core.guilds.actions import change_setting, load_settings
+from core.heist import actions, messages, store
+from core.heist.rules import HeistSettings
+from core.kit.discord_buttons import PersistentButton
+from core.kit.discord_ui import PRIVATE, answer, card, run_action
+from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
+from core.kit.words import _
+from core.kit.work import Work
+from core.outbox.discord_transport import Rendered
+
+Context = commands.Context[commands.Bot]
+
+
+class HeistButton(PersistentButton, template=r"heist:(?P<act>start|cancel|odds)"):
+    """Starts or cancels a heist, or shows the odds."""
+
+    permission = "manage_messages"
+
+    def __init__(self, act: str) -> None:
+        grey = discord.ButtonStyle.secondary
+        label, style = {
+            "start": (_("Start the next"), discord.ButtonStyle.success),
+            "cancel": (_("Cancel"), discord.ButtonStyle.danger),
+            "odds": (_("Odds"), grey),
+        }[act]
+        super().__init__(discord.ui.Button(label=label, style=style, custom_id=f"heist:{act}"))
+        self.act = act
+
+    async def interaction_check(self, interaction: discord.Interaction) -> bool:
+        return self.act == "odds" or await super().interaction_check(interaction)
+
+    async def press(self, interaction: discord.Interaction) -> discord.Embed | None:
+        match self.act:
+            case "start":
+                return messages.started(await run_action(interaction, actions.start))
+            case "cancel":
+                return messages.cancelled(await run_action(interaction, actions.cancel))
+        return messages.odds(await run_action(interaction, load_settings, HeistSettings))
+
+
+def render_message(payload: Mapping[str, Any]) -> Rendered:
+    """A heist with what can be done next."""
+
+    def buttons() -> discord.ui.View:
+        view = discord.ui.View(timeout=None)
+        if payload["state"] in ("open", "locked"):
+            view.add_item(HeistButton("cancel"))
+        elif payload["state"] in ("cooldown", "done", "cancelled"):
+            view.add_item(HeistButton("start"))
+        view.add_item(HeistButton("odds"))
+        return view
+
+    return Rendered(messages.heist(payload), buttons)
+
+
+async def _open_history(reader: Reader, _key: str, number: int) -> Page:
+    heists = await reader.run_action(store.list_heists)
+    number, pages = nearest_page(number, len(heists), messages.PER_PAGE)
+    return Page(messages.history(heists, number, pages), number, pages)
+
+
+HISTORY = Paginator("heist_history", "heist history", _open_history)
+
+
+def _status(work: Work) -> tuple[HeistSettings, store.View | None]:
+    return load_settings(work, HeistSettings), store.find_view(work)
+
+
+class Heists(commands.Cog):
+    """Heists: viewers stake points together."""
+
+    @commands.hybrid_group(name="heist", fallback="status", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def heist(self, ctx: Context) -> None:
+        """Show the heist that is under way, or the last one."""
+        settings, view = await run_action(ctx, _status)
+        facts = {_("Last heist"): messages.history_row(view.heist)} if view else {}
+        title = _("Heists are on") if settings.enabled else _("Heists are off")
+        step = _("`/heist start`, or `!heist` in the stream's chat, opens a crew.")
+        body = step + "".join(f"\n{name}: {value}" for name, value in facts.items())
+        await answer(ctx, card(("🟢 " if settings.enabled else "⚫ ") + title, body))
+
+    @heist.command(name="start", extras=PRIVATE)
+    async def start(self, ctx: Context) -> None:
+        """Open a crew: viewers can join in the stream's chat."""
+        await answer(ctx, messages.started(await run_action(ctx, actions.start)))
+
+    @heist.command(name="cancel", extras=PRIVATE)
+    async def cancel(self, ctx: Context) -> None:
+        """Cancel the heist; everybody gets their stake back."""
+        await answer(ctx, messages.cancelled(await run_action(ctx, actions.cancel)))
+
+    @heist.command(name="settings", extras=PRIVATE)
+    @app_commands.describe(
+        state="Whether heists can be started", channel="Where the message of each heist appears"
+    )
+    async def settings(
+        self,
+        ctx: Context,
+        state: Literal["on", "off"] | None = None,
+        channel: discord.TextChannel | None = None,
+    ) -> None:
+        """Turn heists on or off, and choose their channel. The dashboard has all the settings."""
+
+        def change(work: Work) -> HeistSettings:
+            declared = HeistSettings.declared
+            if state is not None:
+                change_setting(work, declared["enabled"], state == "on")
+            if channel is not None:
+                change_setting(work, declared["channel"], channel.id)
+            return load_settings(work, HeistSettings)
+
+        settings = await run_action(ctx, change)
+        body = _("Bets from {min} to {max}, {time} s to join, {cooldown} s cooldown.").format(
+            min=f"{settings.min_bet:,}",
+            max=f"{settings.max_bet:,}",
+            time=settings.heist_duration,
+            cooldown=settings.start_heist_cooldown,
+        )
+        title = _("Heists are on") if settings.enabled else _("Heists are off")
+        await answer(ctx, card(("🟢 " if settings.enabled else "⚫ ") + title, body))
+
+    @heist.command(name="odds", extras=PRIVATE)
+    async def odds(self, ctx: Context) -> None:
+        """Show chances, multipliers, and what comes back on average."""
+        await answer(ctx, messages.odds(await run_action(ctx, load_settings, HeistSettings)))
+
+    @heist.command(name="history", extras=PRIVATE)
+    async def history(self, ctx: Context) -> None:
+        """List the heists."""
+        await show(ctx, HISTORY)

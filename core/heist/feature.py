@@ -1,0 +1,71 @@
+"""What the heist feature declares."""
+
+from core.events import PointsMoved
+from core.heist import messages
+from core.heist.actions import cancel_in_chat, on_points_moved, start_in_chat
+from core.heist.discord import HISTORY, HeistButton, Heists, render_message
+from core.heist.health import check_health
+from core.heist.joining import join
+from core.heist.pages import OVERLAY, PAGES, PUBLIC, activity, files, latest, stats
+from core.heist.panel import forget
+from core.heist.records import Heist, Player
+from core.heist.rules import CANCEL_NAMES, JOIN_NAMES, START_NAMES, HeistSettings
+from core.heist.tasks import run_heists
+from core.kit.feature import ChatCommand, Feature, Task
+from core.kit.privacy import personal_data
+from core.kit.words import N_
+from core.kit.work import chat_action, chat_batch_action, event_action
+
+FEATURE = Feature(
+    "heist",
+    handlers={PointsMoved: event_action(on_points_moved)},
+    paginators=(HISTORY,),
+    cogs=(lambda _services: Heists(),),
+    pages=(files,),
+    chat_commands=(
+        ChatCommand(
+            START_NAMES,
+            chat_action(start_in_chat),
+            usage="!heist [odds]",
+            help="Start a heist, or show its odds.",
+        ),
+        ChatCommand(
+            JOIN_NAMES,
+            chat_batch_action(join),
+            usage="!join <amount> [low|medium|high]",
+            help="Join the heist with a stake: 500, 5k, 50% or all.",
+            in_batches=True,
+        ),
+        ChatCommand(
+            CANCEL_NAMES,
+            chat_action(cancel_in_chat),
+            usage="!cancelheist",
+            help="Cancel the heist (moderators); everybody gets their stake back.",
+        ),
+    ),
+    settings=tuple(HeistSettings.declared.values()),
+    tasks=(Task("heist.run", lambda _settings: 1.0, run_heists),),
+    embeds={"heist.message": render_message},
+    lines={
+        "heist.opened": messages.opened_line,
+        "heist.not_started": messages.not_started_line,
+        "heist.locked": messages.locked_line,
+        "heist.result": messages.result_line,
+        "heist.cancelled": messages.cancelled_line,
+        "heist.ready": messages.ready_line,
+        "heist.odds": messages.odds_line,
+    },
+    checks=(check_health,),
+    buttons=(HeistButton,),
+    audit={
+        "heist.start": N_("started heist {target}"),
+        "heist.cancel": N_("cancelled heist {target}"),
+    },
+    dashboard=PAGES,
+    stats=stats,
+    activity=activity,
+    public=(PUBLIC,),
+    overlays=(OVERLAY,),
+    latest=latest,
+    personal=personal_data(Player, Heist, before_forget=forget),
+)

@@ -1,0 +1,155 @@
+"""`!join <amount> [risk]`: stakes are taken in the transaction in which somebody joins."""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from core.events import ChatMessageSent
+from core.heist.panel import refresh_message
+from core.heist.records import Heist, Player
+from core.heist.rules import Reason, Wish, parse_join, tier_of_badges
+from core.heist.store import find_running, list_last_joined
+from core.kit.records import ViewerId
+from core.kit.work import Lock, Work
+from core.people import actions as people
+from core.people.exclusions.store import without_excluded
+from core.points import providers
+from core.points.providers import Moved, Round
+from core.points.store import list_accounts
+
+GAME = "heist"
+
+GRACE = timedelta(seconds=2)
+"""How late a message may arrive that was written in time."""
+
+
+def join(work: Work, messages: Sequence[ChatMessageSent]) -> None:
+    """Handle each `!join`, in order. The moment of the message decides whether it is in time; once
+    the crew is fixed, nothing is taken any more."""
+    viewer_ids = people.meet_senders(work.tx, messages)
+    work.lock(Lock.HEIST)
+    heist = find_running(work)
+    if heist is None or heist.state != "open":
+        return
+    since = heist.opened_at.replace(microsecond=0)  # Kick's times are whole seconds
+    allowed = set(without_excluded(work.tx, messages, "everything"))
+    applicants = [
+        _Applicant(message, viewer_id)
+        for message, viewer_id in zip(messages, viewer_ids, strict=True)
+        if message in allowed and message.at >= since
+    ]
+    if not applicants:
+        return
+    crew = _Crew(work, heist, applicants)
+    wanted: dict[int, _Applicant] = {}
+    for one in applicants:
+        one.reason = crew.reason_against(one)
+        if one.reason is None:
+            wanted[one.viewer_id] = one
+            crew.take_place(one)
+        elif one.viewer_id not in wanted:
+            crew.note_refused(one)
+    if wanted:
+        stakes = {viewer_id: one.stake for viewer_id, one in wanted.items()}
+        key = f"{GAME}:{heist.number}:join:{next(iter(wanted.values())).message.key}"
+        moved = providers.take(work, Round(GAME, heist.number), key, stakes)
+        crew.note_joined(wanted.values(), moved)
+        work.flush()
+        refresh_message(work, heist)
+
+
+class _Applicant:
+    """Somebody who wants to join."""
+
+    def __init__(self, message: ChatMessageSent, viewer_id: ViewerId) -> None:
+        self.message, self.viewer_id = message, viewer_id
+        self.wish: Wish | None = None
+        self.stake = 0
+        self.reason: Reason | None = None
+
+
+class _Crew:
+    """What a batch of joins has to know."""
+
+    def __init__(self, work: Work, heist: Heist, applicants: Sequence[_Applicant]) -> None:
+        self._work, self._heist, self._settings = work, heist, heist.settings
+        self._accounts = list_accounts(work, {one.viewer_id for one in applicants})
+        theirs = select(Player).where(Player.heist == heist.number)
+        self._players = {one.viewer_id: one for one in work.scalars(theirs)}
+        self._joined = {one for one, player in self._players.items() if player.state != "refused"}
+        self._cooldown = timedelta(seconds=self._settings.user_cooldown)
+        everybody = {one for accounts in self._accounts.values() for one in accounts}
+        self._lately = list_last_joined(work, everybody, heist.number, self._cooldown)
+
+    def reason_against(self, one: _Applicant) -> Reason | None:
+        """The first reason; None to take the stake, which is known then."""
+        accounts, settings = self._accounts[one.viewer_id], self._settings
+        most = settings.max_participants
+        if one.message.at >= self._heist.closes_at:
+            return "late"
+        if not self._joined.isdisjoint(accounts):
+            return "joined"
+        lately = [self._lately[account] for account in accounts if account in self._lately]
+        if lately and one.message.at < max(lately) + self._cooldown:
+            return "cooldown"
+        if 0 < most <= len(self._joined):
+            return "full"
+        if not one.message.argument:
+            return "usage"
+        one.wish = parse_join(one.message.argument, settings)
+        if one.wish is None:
+            return "amount"
+        one.stake = one.wish.amount
+        if one.wish.share is not None:
+            balance = providers.balance_of(self._work, one.viewer_id)
+            if balance is None:
+                return "amount"
+            one.stake = one.wish.stake(balance)
+            if one.wish.share == 1:
+                one.stake = min(one.stake, settings.max_bet)
+        if one.stake < settings.min_bet:
+            return "low" if one.wish.share is None else "balance"
+        return "high" if one.stake > settings.max_bet else None
+
+    def take_place(self, one: _Applicant) -> None:
+        """So that nobody joins twice in one batch."""
+        self._joined.add(one.viewer_id)
+
+    def note_refused(self, one: _Applicant, reason: Reason | None = None) -> None:
+        """Whoever is in the crew stays there."""
+        player = self._players.get(one.viewer_id)
+        if player is not None and player.state != "refused":
+            return
+        player = self._player_of(one)
+        player.state, player.reason, player.stake = "refused", reason or one.reason, 0
+
+    def note_joined(self, wanted: Iterable[_Applicant], moved: Moved | None) -> None:
+        """Store who is in the crew; whose stake was not taken is refused."""
+        for one in wanted:
+            refusal = moved.refused.get(one.viewer_id) if moved else None
+            if refusal is not None:
+                self.note_refused(one, refusal)
+                continue
+            player = self._player_of(one)
+            player.state = "pending" if moved is None else "in"
+            player.reason, player.stake = None, one.stake
+            assert one.wish is not None, "it was understood"
+            player.risk = one.wish.risk
+            sender = one.message.sender
+            player.badge_tier = tier_of_badges(sender.badges, sender.subscriber_version)
+
+    def _player_of(self, one: _Applicant) -> Player:
+        player = self._players.get(one.viewer_id)
+        if player is None:
+            player = Player(
+                heist=self._heist.number,
+                viewer_id=one.viewer_id,
+                state="refused",
+                platform=one.message.platform,
+                joined_at=one.message.at,
+            )
+            self._work.add(player)
+            self._players[one.viewer_id] = player
+        player.joined_at = one.message.at
+        return player

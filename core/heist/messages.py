@@ -1,0 +1,301 @@
+"""Embeds and lines of chat."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import discord
+
+from core.heist.records import Heist
+from core.heist.rules import (
+    RISKS,
+    HeistSettings,
+    Return,
+    expected_returns,
+    fill,
+    show_return,
+    tier_words,
+)
+from core.kit.discord_ui import Tone, ago, card, lines, safe
+from core.kit.words import _, plural
+from core.outbox.chat import MOST_CHARACTERS
+
+_LOOKS: dict[str, tuple[str, Tone]] = {
+    "open": ("🚨", "kick"),
+    "locked": ("🔒", "kick"),
+    "resolving": ("🎲", "kick"),
+    "paying": ("🎲", "kick"),
+    "cooldown": ("💰", "success"),
+    "done": ("💰", "success"),
+    "cancelled": ("⚫", "warning"),
+}
+
+ROOM = 330
+"""Characters for names in a line of chat; the rest is for the words around them."""
+
+
+def points(amount: int, words: Mapping[str, Any]) -> str:
+    """With what the server calls them."""
+    return f"{amount:,} {words['one'] if amount == 1 else words['plural']}"
+
+
+# -- Discord --------------------------------------------------------------------------------------
+
+
+def heist(payload: Mapping[str, Any]) -> discord.Embed:
+    """The message that shows a heist."""
+    icon, tone = _LOOKS[payload["state"]]
+    rows = [_row(payload, one) for one in payload["rows"]]
+    more = payload["players"] - len(rows)
+    if more > 0:
+        rows.append(_("… and {count} more").format(count=f"{more:,}"))
+    title = f"{icon} " + _("Heist #{heist}").format_map(payload)
+    embed = card(title, lines([_heading(payload), "", *rows]), tone=tone)
+    embed.add_field(name=_("Crew"), value=f"{payload['players']:,}")
+    embed.add_field(name=_("In the bag"), value=points(payload["staked"], payload))
+    if payload["state"] in ("paying", "cooldown", "done"):
+        embed.add_field(name=_("Paid"), value=points(payload["paid"], payload))
+    proof = [_("Seed: `{commitment}`").format_map(payload)]
+    if payload["hash"]:
+        proof.append(_("Crew: `{hash}`").format_map(payload))
+        proof.append(_("Round **{round}** of the public beacon decides.").format_map(payload))
+    embed.add_field(name="🔍 " + _("Verifiable"), value="\n".join(proof), inline=False)
+    return embed
+
+
+def _heading(payload: Mapping[str, Any]) -> str:
+    match payload["state"]:
+        case "open":
+            at = f"<t:{int(datetime.fromisoformat(payload['closes_at']).timestamp())}:R>"
+            return _(
+                "Type `!{command} <amount> [low|medium|high]` in the stream's chat. Closes {at}."
+            ).format(command=payload["command"], at=at)
+        case "locked":
+            return _("The crew is locked. The public beacon decides in some seconds.")
+        case "resolving" | "paying":
+            return _("The result is being paid.")
+        case "cancelled":
+            return end_words(payload["end"])
+    return _("{won} of {players} got away.").format_map(payload)
+
+
+def end_words(end: str | None) -> str:
+    """Why a heist was cancelled."""
+    return {
+        "moderator": _("Cancelled. Everybody got their stake back."),
+        "nobody": _("Nobody joined."),
+        "few": _("Too few joined. Everybody got their stake back."),
+        "beacon": _("The public beacon did not answer. Everybody got their stake back."),
+    }[end or "moderator"]
+
+
+def _row(payload: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    tier = tier_words(row["tier"])
+    told = f"**{safe(row['viewer'], 40)}**" + (f" `{tier}`" if tier else "")
+    told += f" · {points(row['stake'], payload)} · {safe(row['risk'], 40)}"
+    if row["won"] is not None:
+        told += f" → **{row['payout']:,}** 💰" if row["won"] else " → 💥"
+    return told
+
+
+def started(one: Heist) -> discord.Embed:
+    """A new heist."""
+    title = "🚨 " + _("Heist #{number} has started").format(number=one.number)
+    return card(title, _("Chat is told how to join."), tone="success")
+
+
+def cancelled(one: Heist) -> discord.Embed:
+    """It is over."""
+    title = "⚫ " + _("Heist #{number} is cancelled").format(number=one.number)
+    return card(title, end_words(one.end), tone="success")
+
+
+def odds(settings: HeistSettings) -> discord.Embed:
+    """Chances, multipliers, and what comes back on average."""
+    rows = [
+        f"**{safe(settings.risk_name(one))}** ({one}): {_odds(settings.odds(one))}" for one in RISKS
+    ]
+    embed = card("🎯 " + _("Odds of the heist"), lines(rows))
+    embed.add_field(
+        name=_("What comes back of each point on average"),
+        value=lines([return_words(one) for one in expected_returns(settings)]),
+    )
+    if any(one.value > 1 for one in expected_returns(settings)):
+        warning = _("An admin allows players to win in the long run.")
+        embed.add_field(name="⚠️ " + _("Inflation"), value=warning, inline=False)
+    return embed
+
+
+def return_words(one: Return) -> str:
+    """A line of the economy guard."""
+    tier = tier_words(one.tier)
+    return f"{one.risk}{f', {tier}' if tier else ''}: {show_return(one.value)}" + (
+        " ⚠️" if one.value > 1 else ""
+    )
+
+
+def _odds(odds: Sequence[int]) -> str:
+    chance, lowest, highest = odds
+    return f"{chance} % × {lowest / 100:g}–{highest / 100:g}"
+
+
+PER_PAGE = 10
+
+
+def history(heists: Sequence[Heist], number: int, pages: int) -> discord.Embed:
+    """A page of heists, newest first."""
+    if not heists:
+        return card("💰 " + _("There was no heist yet"), _("`/heist start` starts one."))
+    first = (number - 1) * PER_PAGE
+    rows = [history_row(one) for one in heists[first : first + PER_PAGE]]
+    footer = _("Page {number} of {pages}").format(number=number, pages=pages) if pages > 1 else ""
+    return card("💰 " + _("Heists"), lines(rows), footer=footer)
+
+
+def history_row(one: Heist) -> str:
+    """A heist in one line."""
+    told = f"`#{one.number}` · {ago(one.opened_at)} · "
+    if one.is_decided:
+        return told + _("{won} of {players} got away, {staked} → {paid}").format(
+            won=one.won, players=one.players, staked=f"{one.staked:,}", paid=f"{one.paid:,}"
+        )
+    return told + (end_words(one.end) if one.state == "cancelled" else _("under way"))
+
+
+# -- chat -----------------------------------------------------------------------------------------
+
+
+def opened_line(payload: Mapping[str, Any]) -> str:
+    """A heist has started."""
+    story = payload["story"] or _("A heist is starting!")
+    how = _("Type !{command} <amount> [low|medium|high] ({min} to {max} {plural}) within {time} s.")
+    return f"🚨 {fill(story, _values(payload))} " + how.format(
+        command=payload["command"],
+        min=f"{payload['min']:,}",
+        max=f"{payload['max']:,}",
+        plural=payload["plural"],
+        time=payload["time"],
+    )
+
+
+def _values(payload: Mapping[str, Any]) -> dict[str, str]:
+    """What the placeholders of a story stand for."""
+    numbers = {
+        "amount": payload.get("paid", 0),
+        "min": payload.get("min", 0),
+        "max": payload.get("max", 0),
+        "time": payload.get("time", 0),
+        "successCount": payload.get("won", 0),
+        "totalCount": payload.get("players", 0),
+    }
+    return {name: f"{number:,}" for name, number in numbers.items()} | {
+        "user": payload.get("viewer", ""),
+        "risk": payload.get("risk", ""),
+        "currency": payload["plural"],
+    }
+
+
+def not_started_line(payload: Mapping[str, Any]) -> str:
+    """Why no heist starts, or is not cancelled."""
+    return f"{payload['what']} {payload['remedy']}".strip()
+
+
+def locked_line(payload: Mapping[str, Any]) -> str:
+    """Who is in the crew, and who is not."""
+    told = "🔒 " + plural("{count} player is in", "{count} players are in", payload["players"])
+    told += " " + _("with {staked}:").format(staked=points(payload["staked"], payload))
+    told += " " + _names(payload["names"], payload["players"]) + "."
+    told += refused_words(payload["refused"])
+    proof = _("Verify: {hash}…").format(hash=payload["hash"][:16])
+    return _fit(told, proof)
+
+
+def refused_words(refused: Sequence[Mapping[str, Any]]) -> str:
+    """Those who did not get in, by reason."""
+    if not refused:
+        return ""
+    parts = [
+        f"{reason_words(one['reason'])}: {_names(one['names'], one['count'])}" for one in refused
+    ]
+    return " " + _("Not in: {reasons}.").format(reasons="; ".join(parts))
+
+
+def reason_words(reason: str) -> str:
+    """Why somebody is not in the crew."""
+    return {
+        "usage": _("no amount"),
+        "amount": _("amount not understood"),
+        "low": _("stake too low"),
+        "high": _("stake too high"),
+        "balance": _("not enough points"),
+        "limit": _("own loss limit"),
+        "break": _("taking a break"),
+        "excluded": _("excluded"),
+        "provider": _("stake not confirmed"),
+        "joined": _("joined already"),
+        "cooldown": _("on cooldown"),
+        "full": _("crew is full"),
+        "late": _("too late"),
+    }[reason]
+
+
+def _names(named: Sequence[str], count: int) -> str:
+    """Some names, and how many more there are; never too many characters."""
+    shown: list[str] = []
+    for name in named:
+        if sum(len(one) + 2 for one in shown) + len(name) > ROOM // 2:
+            break
+        shown.append(name)
+    more = count - len(shown)
+    told = ", ".join(shown)
+    return f"{told} +{more:,}" if more and told else told or f"{count:,}"
+
+
+def _fit(told: str, last: str) -> str:
+    """With the last words, even if the others have to be cut."""
+    room = MOST_CHARACTERS - len(last) - 1
+    return (told if len(told) <= room else told[: room - 1] + "…") + " " + last
+
+
+def result_line(payload: Mapping[str, Any]) -> str:
+    """How it went, and who won most."""
+    usual = {
+        "all": _("Nobody was caught!"),
+        "most": _("Most of the crew got away!"),
+        "some": _("Some got away, some did not!"),
+        "few": _("Only a few got away!"),
+        "none": _("The whole crew was caught!"),
+        "solo_win": _("{user} did it alone!"),
+        "solo_loss": _("{user} was caught!"),
+    }[payload["outcome"]]
+    told = "🎭 " + fill(payload["story"] or usual, _values(payload))
+    told = told if len(told) <= ROOM // 2 else told[: ROOM // 2 - 1] + "…"
+    told += " " + _("{won}/{players} won {paid}.").format(
+        won=f"{payload['won']:,}",
+        players=f"{payload['players']:,}",
+        paid=points(payload["paid"], payload),
+    )
+    if payload["winners"]:
+        named = [f"{one['viewer']} {one['payout']:,}" for one in payload["winners"]]
+        told += " 💰 " + _names(named, payload["won"])
+    return told
+
+
+def cancelled_line(payload: Mapping[str, Any]) -> str:
+    """No result."""
+    return "⚫ " + end_words(payload["end"]) + refused_words(payload["refused"])
+
+
+def ready_line(payload: Mapping[str, Any]) -> str:
+    """The cooldown is over."""
+    return "🎮 " + _("The coast is clear: !{command} starts the next heist.").format_map(payload)
+
+
+def odds_line(payload: Mapping[str, Any]) -> str:
+    """Reply to `!heist odds`."""
+    parts = [
+        f"{one['label']} ({one['risk']}): {_odds(one['odds'])}, "
+        + _("returns {value}").format_map(one)
+        for one in payload["rows"]
+    ]
+    return "🎯 " + " | ".join(parts)

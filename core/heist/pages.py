@@ -1,0 +1,259 @@
+"""Heists on the dashboard and for everybody, where each can be verified."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, abort, request
+
+from core.drand.chain import QUICKNET, Round
+from core.draws import rolls, secrets
+from core.guilds.actions import load_settings
+from core.guilds.chat_commands import names_of
+from core.guilds.setting_fields import add_settings, setting_fields
+from core.heist import actions, messages, store
+from core.heist.records import Heist
+from core.heist.rules import (
+    JOIN_NAMES,
+    ODDS,
+    HeistSettings,
+    expected_returns,
+    is_inflating,
+    show_return,
+    tier_words,
+)
+from core.kit.errors import Refusal
+from core.kit.guild_pages import Activity, GuildPages, Page, PublicPage, PublicRequest, Stat
+from core.kit.overlays import Latest, Overlay
+from core.kit.services import Services
+from core.kit.words import _
+from core.kit.work import Work
+
+PAGES = GuildPages("heist", lambda: _("Heists"), icon="building-bank", order=56)
+
+PUBLIC_BEACON = "https://api.drand.sh"
+
+VERIFIER = Path(__file__).parents[2] / "docs" / "verify_game.py"
+
+MOST_SHOWN = 500
+"""Players on a page."""
+
+ON_STREAM = 8
+
+_SHOWS: dict[str, Any] = {
+    "tier_words": tier_words,
+    "end_words": messages.end_words,
+    "reason_words": messages.reason_words,
+    "show_return": show_return,
+    "most": MOST_SHOWN,
+}
+
+
+def files(_services: Services) -> Blueprint:
+    """What the public page loads, and the verifier."""
+    blueprint = Blueprint(
+        "heist_files",
+        __name__,
+        url_prefix="/heist",
+        static_folder="static",
+        template_folder="templates",
+    )
+
+    @blueprint.get("/verify_game.py")
+    def verifier() -> Response:
+        response = Response(VERIFIER.read_bytes(), content_type="text/x-python; charset=utf-8")
+        response.headers["Content-Disposition"] = f'attachment; filename="{VERIFIER.name}"'
+        return response
+
+    return blueprint
+
+
+@PAGES.get()
+def heist(page: Page) -> str:
+    """The heist that is under way or the last one, and the settings."""
+    with page.together():
+        view, settings = page.run(store.find_view), page.run(load_settings, HeistSettings)
+        fields = setting_fields(page, HeistSettings.declared.values())
+    return page.render(
+        "heist/heist.html",
+        view=view,
+        returns=expected_returns(settings),
+        inflates=is_inflating(settings),
+        wrong="",
+        fields=fields,
+        **_SHOWS,
+    )
+
+
+@PAGES.get("preview")
+def preview(page: Page) -> str:
+    """What the odds in the query would bring back on average. Nothing is saved."""
+    settings, wrong = _read_odds(page.run(load_settings, HeistSettings)), ""
+    try:
+        settings.check()
+    except Refusal as refusal:
+        wrong = f"{refusal.what} {refusal.remedy}".strip()
+    return page.render(
+        "heist/preview.html",
+        returns=expected_returns(settings),
+        inflates=is_inflating(settings),
+        wrong=wrong,
+        **_SHOWS,
+    )
+
+
+def _read_odds(settings: HeistSettings) -> HeistSettings:
+    """With what the form holds, as far as it is understood."""
+    values: dict[str, Any] = {}
+    for name in ODDS:
+        declared = HeistSettings.declared[name]
+        if declared.kind is bool:
+            values[name] = declared.key in request.args
+            continue
+        number = request.args.get(declared.key, type=int)
+        if number is not None and declared.least is not None and declared.most is not None:
+            values[name] = min(max(number, declared.least), declared.most)
+    return replace(settings, **values)
+
+
+@PAGES.get("history")
+def history(page: Page) -> str:
+    """All heists."""
+    return page.render("heist/history.html", heists=page.run(store.list_heists), **_SHOWS)
+
+
+@PAGES.get("<int:number>")
+def one(page: Page, number: int) -> str:
+    """A heist of the history."""
+    with page.together():
+        view = page.run(store.find_view, number) or abort(404)
+    return page.render("heist/one.html", view=view, **_SHOWS)
+
+
+@PAGES.post("start", shows=heist)
+def start(page: Page) -> Response:
+    """Open a crew."""
+    started = page.run(actions.start)
+    return page.done(_("Heist #{number} has started.").format(number=started.number), to=heist)
+
+
+@PAGES.post("cancel", shows=heist)
+def cancel(page: Page) -> Response:
+    """Cancel it."""
+    ended = page.run(actions.cancel)
+    return page.done(_("Heist #{number} is cancelled.").format(number=ended.number), to=heist)
+
+
+add_settings(PAGES, HeistSettings.declared.values(), shows=heist)
+
+# -- elsewhere ------------------------------------------------------------------------------------
+
+
+def stats(work: Work) -> list[Stat]:
+    """For the overview, while a heist is under way."""
+    running = store.find_running(work)
+    if running is None:
+        return []
+    players, staked = store.count_crew(work, running.number)
+    return [Stat(_("Heist crew"), f"{players:,}", f"{staked:,}", pages="heist", icon=PAGES.icon)]
+
+
+def activity(page: Page) -> list[Activity]:
+    """For the overview."""
+    url = page.url_of(PAGES, history)
+    return [
+        Activity(one.opened_at, _("Heist #{n} has started.").format(n=one.number), PAGES.icon, url)
+        for one in page.run(store.list_heists, 5)
+    ]
+
+
+def _on_stream(work: Work) -> dict[str, Any]:
+    view = store.find_view(work)
+    rows = []
+    if view is not None:
+        rows = view.winners if view.heist.is_decided else list(reversed(view.crew))
+    command = names_of(work, JOIN_NAMES)[0]
+    shown = rows[:ON_STREAM]
+    return {"view": view, "rows": shown, "command": command, **_SHOWS}
+
+
+OVERLAY = Overlay(
+    "heist",
+    lambda: _("Heist"),
+    PAGES.icon,
+    "heist/overlay.html",
+    data=_on_stream,
+    follows=("heist",),
+)
+
+
+def latest(work: Work) -> list[Latest]:
+    """For the overlay of latest events."""
+    view = store.find_view(work)
+    if view is None or view.heist.ended_at is None:
+        return []
+    won = _("won {points} in the heist")
+    return [
+        Latest(view.heist.ended_at, player.viewer_name, won.format(points=f"{player.payout:,}"))
+        for player in view.winners[:3]
+    ]
+
+
+def _public(public: PublicRequest) -> str | Response:
+    """The list, or with a number in the address one heist and its proof."""
+    number = public.number
+    if number is None:
+        settings = public.run(load_settings, HeistSettings)
+        return public.render(
+            "heist/public.html",
+            heists=public.run(store.list_heists),
+            settings=settings,
+            returns=expected_returns(settings),
+            inflates=is_inflating(settings),
+            wrong="",
+            **_SHOWS,
+        )
+    view = public.run(store.find_view, number) or abort(404)
+    if "proof" in request.args:
+        if not view.heist.is_decided:
+            abort(404)
+        return Response(
+            public.run(make_proof, view.heist),
+            content_type="application/json",
+            headers={"Content-Disposition": f'attachment; filename="heist-{number}.json"'},
+        )
+    beacon = ""
+    if view.heist.chain == QUICKNET.name:
+        beacon = f"{PUBLIC_BEACON}/{QUICKNET.hash}/public/{view.heist.round}"
+    commitment = secrets.commitment_to(bytes.fromhex(view.heist.seed))
+    return public.render(
+        "heist/public_one.html",
+        view=view,
+        commitment=commitment,
+        beacon=beacon,
+        rule=rolls.RULE,
+        **_SHOWS,
+    )
+
+
+def make_proof(work: Work, heist: Heist) -> bytes:
+    """The bundle with which anybody can repeat a heist. See docs/fairness.md."""
+    salt, seed = bytes.fromhex(heist.salt), bytes.fromhex(heist.seed)
+    owners = {}
+    for account in store.list_account_names(work, heist.number).values():
+        secret = secrets.secret_number(salt, account)
+        owners[secrets.pseudonym(secret, account)] = (account, secret)
+    signed = heist.randomness or "", heist.signature or ""
+    random = Round(heist.chain or "", heist.round or 0, *signed)
+    return rolls.bundle(heist.snapshot or "", seed, random, actions.results_of(heist), owners)
+
+
+PUBLIC = PublicPage(
+    "heists",
+    lambda: _("Heists"),
+    PAGES.icon,
+    HeistSettings.declared["public_page"],
+    _public,
+    order=19,
+    numbered=True,
+)

@@ -1,0 +1,128 @@
+"""Heists and who took part."""
+
+import json
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    PrimaryKeyConstraint,
+    Text,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.heist.rules import HeistSettings, Reason, Risk, Tier
+from core.kit.personal import PSEUDONYMOUS, holds
+from core.kit.records import one_of
+from core.outbox.records import LiveMessage
+from core.people.records import OptionalViewerRecord, ViewerRecord, viewer_key
+
+State = Literal["open", "locked", "resolving", "paying", "cooldown", "done", "cancelled"]
+"""`open` to join; `locked`: the crew is fixed and waits for the beacon; `resolving`: its number is
+known; `paying`: the results are known; `cooldown`: all is paid; `done`: the next one can start."""
+
+PlayerState = Literal["pending", "in", "refused"]
+"""`pending`: the provider of points has not answered yet."""
+
+End = Literal["moderator", "nobody", "few", "beacon"]
+"""Why a heist was cancelled."""
+
+RUNNING = ("open", "locked", "resolving", "paying")
+
+
+class Heist(OptionalViewerRecord, LiveMessage, kw_only=True):
+    """A heist, and the message that shows it. The viewer is who started it in chat."""
+
+    __tablename__ = "heists"
+
+    number: Mapped[int] = mapped_column(comment="counts up within the server")
+    state: Mapped[State] = mapped_column(Text, default="open")
+    opened_at: Mapped[datetime]
+    closes_at: Mapped[datetime]
+    terms: Mapped[str] = mapped_column(repr=False, comment="the settings at its opening, as JSON")
+    seed: Mapped[str] = mapped_column(repr=False, comment="hex; published with the result")
+    salt: Mapped[str] = mapped_column(repr=False, comment="hex; hides accounts in the list")
+    frozen_at: Mapped[datetime | None] = mapped_column(default=None)
+    snapshot: Mapped[str | None] = mapped_column(default=None, repr=False)
+    snapshot_hash: Mapped[str | None] = mapped_column(default=None, comment="SHA-256, in hex")
+    chain: Mapped[str | None] = mapped_column(default=None, comment="the beacon's")
+    round: Mapped[int | None] = mapped_column(default=None)
+    round_at: Mapped[datetime | None] = mapped_column(default=None)
+    randomness: Mapped[str | None] = mapped_column(default=None, comment="the round's, in hex")
+    signature: Mapped[str | None] = mapped_column(default=None, comment="the round's, in hex")
+    players: Mapped[int] = mapped_column(default=0, comment="of the frozen list")
+    staked: Mapped[int] = mapped_column(BigInteger, default=0)
+    won: Mapped[int] = mapped_column(default=0, comment="how many players won")
+    paid: Mapped[int] = mapped_column(BigInteger, default=0)
+    end: Mapped[End | None] = mapped_column(Text, default=None, comment="why it was cancelled")
+    ended_at: Mapped[datetime | None] = mapped_column(default=None)
+    ready_at: Mapped[datetime | None] = mapped_column(
+        default=None, comment="when the next one can start"
+    )
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "number", name="heists_numbered"),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="heists_guild"),
+        viewer_key("heists_starter"),
+        one_of("state", State, name="heists_state"),
+        Index(
+            "heists_one_running",
+            "guild_id",
+            unique=True,
+            postgresql_where=text(f"state IN {RUNNING!r}"),
+        ),
+        Index(
+            "heists_under_way",
+            "state",
+            postgresql_where=text("state NOT IN ('done', 'cancelled')"),
+        ),
+    )
+
+    @property
+    def settings(self) -> HeistSettings:
+        """Those of its opening: later changes are for the next one."""
+        terms = json.loads(self.terms)
+        return HeistSettings(**{one: terms[one] for one in HeistSettings.declared if one in terms})
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether results are known."""
+        return self.state in ("paying", "cooldown", "done")
+
+
+class Player(ViewerRecord, kw_only=True):
+    """Somebody who joined a heist, or was refused."""
+
+    __tablename__ = "heist_players"
+
+    heist: Mapped[int]
+    state: Mapped[PlayerState] = mapped_column(Text)
+    reason: Mapped[Reason | None] = mapped_column(Text, default=None, comment="of a refusal")
+    platform: Mapped[str]
+    joined_at: Mapped[datetime]
+    stake: Mapped[int] = mapped_column(BigInteger, default=0)
+    risk: Mapped[Risk] = mapped_column(Text, default="low")
+    badge_tier: Mapped[Tier] = mapped_column(Text, default="none", comment="of the joining message")
+    tier: Mapped[Tier | None] = mapped_column(Text, default=None, comment="that counts")
+    pseudonym: Mapped[str | None] = mapped_column(
+        default=None, info=holds("text", stays=PSEUDONYMOUS), comment="in the frozen list"
+    )
+    won: Mapped[bool | None] = mapped_column(default=None)
+    multiplier: Mapped[int] = mapped_column(default=0, comment="in ten-thousandths")
+    payout: Mapped[int] = mapped_column(BigInteger, default=0)
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "heist", "viewer_id", name="heist_players_once"),
+        ForeignKeyConstraint(
+            ["guild_id", "heist"], ["heists.guild_id", "heists.number"], name="heist_players_heist"
+        ),
+        viewer_key("heist_players_viewer"),
+        one_of("state", PlayerState, name="heist_players_state"),
+        one_of("risk", Risk, name="heist_players_risk"),
+        CheckConstraint("stake >= 0 AND payout >= 0", name="heist_players_points"),
+        Index("heist_players_lately", "guild_id", "viewer_id", "joined_at"),
+    )

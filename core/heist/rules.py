@@ -1,0 +1,407 @@
+"""Settings, odds and the words of a heist: pure.
+
+A multiplier is what comes back for each point of the stake. A subscriber's bonus raises only the
+winnings above the stake.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor
+from typing import Literal, get_args
+
+from core.draws.rolls import UNIT, Bet
+from core.kit.amounts import parse_amount
+from core.kit.errors import Refusal
+from core.kit.guild_settings import GuildSettings, channel, choice, number, switch, text
+from core.kit.words import _
+
+START_NAMES, JOIN_NAMES, CANCEL_NAMES = ("heist",), ("join",), ("cancelheist",)
+"""Of the commands in the stream's chat, unless a server calls them something else."""
+
+Risk = Literal["low", "medium", "high"]
+RISKS: tuple[Risk, ...] = get_args(Risk)
+
+Tier = Literal["none", "prime", "tier1", "tier2", "tier3"]
+TIERS: tuple[Tier, ...] = get_args(Tier)
+
+
+class HeistSettings(GuildSettings, feature="heist"):
+    """What an admin can set. Names are those of the StreamElements widget, in small letters."""
+
+    enabled: bool = switch("Whether heists can be started.", default=True, label="Heists")
+    channel: int = channel("The Discord channel of the message that shows each heist.")
+    starters: str = choice(
+        "Who can start a heist in chat.", Literal["everyone", "subscribers", "moderators"],
+        default="everyone", label="Who can start",
+    )  # fmt: skip
+    heist_duration: int = number(
+        "Seconds in which viewers can join.", default=60, least=10, most=600,
+        label="Time to join", unit="s",
+    )  # fmt: skip
+    start_heist_cooldown: int = number(
+        "Seconds between a heist and the next.", default=300, least=0, most=86_400,
+        label="Cooldown", unit="s",
+    )  # fmt: skip
+    user_cooldown: int = number(
+        "Seconds between two heists of the same viewer.", default=300, least=0, most=86_400,
+        label="Cooldown of each viewer", unit="s",
+    )  # fmt: skip
+    min_bet: int = number(
+        "The lowest stake.", default=10, least=1, most=1_000_000_000, label="Lowest stake"
+    )
+    max_bet: int = number(
+        "The highest stake.", default=10_000, least=1, most=1_000_000_000, label="Highest stake"
+    )
+    min_participants: int = number(
+        "How many players it takes; with fewer, everybody gets their stake back.", default=1,
+        least=1, most=1000, label="Fewest players",
+    )  # fmt: skip
+    max_participants: int = number(
+        "How many players can join; 0 for any number.", default=0, least=0, most=100_000,
+        label="Most players",
+    )  # fmt: skip
+
+    low_risk_name: str = text("What low risk is called.", default="Bank Vault")
+    low_success_rate: int = number(
+        "Chance to win at low risk.", default=65, least=0, most=100,
+        label="Chance at low risk", unit="%",
+    )  # fmt: skip
+    low_multiplier_min: int = number(
+        "The least that a winner at low risk gets back, in percent of the stake.",
+        default=120, least=100, most=10_000, label="Least at low risk", unit="%",
+    )  # fmt: skip
+    low_multiplier_max: int = number(
+        "The most that a winner at low risk gets back, in percent of the stake.",
+        default=150, least=100, most=10_000, label="Most at low risk", unit="%",
+    )  # fmt: skip
+    medium_risk_name: str = text("What medium risk is called.", default="Diamond Heist")
+    medium_success_rate: int = number(
+        "Chance to win at medium risk.", default=47, least=0, most=100,
+        label="Chance at medium risk", unit="%",
+    )  # fmt: skip
+    medium_multiplier_min: int = number(
+        "The least that a winner at medium risk gets back, in percent of the stake.",
+        default=150, least=100, most=10_000, label="Least at medium risk", unit="%",
+    )  # fmt: skip
+    medium_multiplier_max: int = number(
+        "The most that a winner at medium risk gets back, in percent of the stake.",
+        default=200, least=100, most=10_000, label="Most at medium risk", unit="%",
+    )  # fmt: skip
+    high_risk_name: str = text("What high risk is called.", default="Casino Jackpot")
+    high_success_rate: int = number(
+        "Chance to win at high risk.", default=30, least=0, most=100,
+        label="Chance at high risk", unit="%",
+    )  # fmt: skip
+    high_multiplier_min: int = number(
+        "The least that a winner at high risk gets back, in percent of the stake.",
+        default=200, least=100, most=10_000, label="Least at high risk", unit="%",
+    )  # fmt: skip
+    high_multiplier_max: int = number(
+        "The most that a winner at high risk gets back, in percent of the stake.",
+        default=300, least=100, most=10_000, label="Most at high risk", unit="%",
+    )  # fmt: skip
+
+    enable_sub_bonus: bool = switch(
+        "Whether subscribers win more.", default=False, label="Subscriber bonus"
+    )
+    enable_prime_bonus: bool = switch(
+        "Whether Prime subscribers get a bonus, while the subscriber bonus is on.",
+        default=True, label="Bonus of Prime subscribers",
+    )  # fmt: skip
+    sub_prime_multiplier: int = number(
+        "The winnings of Prime subscribers above the stake, in percent of the usual ones.",
+        default=115, least=100, most=500, label="Winnings of Prime subscribers", unit="%",
+    )  # fmt: skip
+    enable_tier1_bonus: bool = switch(
+        "Whether tier 1 subscribers get a bonus, while the subscriber bonus is on.",
+        default=True, label="Bonus of tier 1 subscribers",
+    )  # fmt: skip
+    sub_tier1_multiplier: int = number(
+        "The winnings of tier 1 subscribers above the stake, in percent of the usual ones.",
+        default=120, least=100, most=500, label="Winnings of tier 1 subscribers", unit="%",
+    )  # fmt: skip
+    enable_tier2_bonus: bool = switch(
+        "Whether tier 2 subscribers get a bonus, while the subscriber bonus is on.",
+        default=True, label="Bonus of tier 2 subscribers",
+    )  # fmt: skip
+    sub_tier2_multiplier: int = number(
+        "The winnings of tier 2 subscribers above the stake, in percent of the usual ones.",
+        default=130, least=100, most=500, label="Winnings of tier 2 subscribers", unit="%",
+    )  # fmt: skip
+    enable_tier3_bonus: bool = switch(
+        "Whether tier 3 subscribers get a bonus, while the subscriber bonus is on.",
+        default=True, label="Bonus of tier 3 subscribers",
+    )  # fmt: skip
+    sub_tier3_multiplier: int = number(
+        "The winnings of tier 3 subscribers above the stake, in percent of the usual ones.",
+        default=150, least=100, most=500, label="Winnings of tier 3 subscribers", unit="%",
+    )  # fmt: skip
+    allow_inflation: bool = switch(
+        "Whether odds may be saved with which the players win in the long run. Points lose their "
+        "worth then.", default=False, label="Let players win in the long run",
+    )  # fmt: skip
+
+    msg_heist_start: str = text(
+        "What is said in chat when a heist starts; empty for the usual words.", label="Story: start"
+    )
+    story_all: str = text(
+        "What is said in chat when everybody wins; empty for the usual words.",
+        label="Story: everybody wins",
+    )
+    story_most: str = text(
+        "What is said in chat when at least two thirds win; empty for the usual words.",
+        label="Story: most win",
+    )
+    story_some: str = text(
+        "What is said in chat when at least a third wins; empty for the usual words.",
+        label="Story: some win",
+    )
+    story_few: str = text(
+        "What is said in chat when less than a third wins; empty for the usual words.",
+        label="Story: few win",
+    )
+    story_none: str = text(
+        "What is said in chat when nobody wins; empty for the usual words.",
+        label="Story: nobody wins",
+    )
+    story_solo_win: str = text(
+        "What is said in chat when the only player wins; empty for the usual words.",
+        label="Story: alone and won",
+    )
+    story_solo_loss: str = text(
+        "What is said in chat when the only player loses; empty for the usual words.",
+        label="Story: alone and lost",
+    )
+    announce_ready: bool = switch(
+        "Whether chat is told when the cooldown is over.", default=True, label="Say when ready"
+    )
+    public_page: bool = switch(
+        "Whether heists have a public web page, where anybody can verify them.", default=True,
+        label="Public page",
+    )  # fmt: skip
+
+    def check(self) -> None:
+        """The economy guard."""
+        require_sound(self)
+
+    def risk_name(self, risk: Risk) -> str:
+        """As the server calls it, or else the usual word."""
+        return str(getattr(self, f"{risk}_risk_name")).strip() or risk
+
+    def bonus(self, tier: Tier) -> int:
+        """Of the winnings above the stake, in percent; 100 without a bonus."""
+        is_on = self.enable_sub_bonus and tier != "none" and getattr(self, f"enable_{tier}_bonus")
+        return int(getattr(self, f"sub_{tier}_multiplier")) if is_on else 100
+
+    def bet(self, stake: int, risk: Risk, tier: Tier) -> Bet:
+        """What decides about a player, in the units of `core.draws.rolls`."""
+        chance, lowest, highest = self.odds(risk)
+        scale = UNIT // 100
+        return Bet(stake, chance * scale, lowest * scale, highest * scale, self.bonus(tier) * scale)
+
+    def odds(self, risk: Risk) -> tuple[int, int, int]:
+        """Chance, least and most, in percent."""
+        names = ("success_rate", "multiplier_min", "multiplier_max")
+        chance, lowest, highest = (int(getattr(self, f"{risk}_{name}")) for name in names)
+        return chance, lowest, highest
+
+
+ODDS = frozenset(
+    name
+    for name in HeistSettings.declared
+    if name.endswith(("_success_rate", "_multiplier_min", "_multiplier_max", "_bonus"))
+    or name.startswith("sub_")
+    or name == "allow_inflation"
+)
+"""The settings on which the expected return depends."""
+
+# -- the economy ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """What comes back for each point on average."""
+
+    risk: Risk
+    tier: Tier
+    value: Fraction
+
+
+def expected_returns(settings: HeistSettings) -> list[Return]:
+    """Of every risk with every bonus that is on. Payouts are whole points, so they are never
+    above it."""
+    tiers = [tier for tier in TIERS if tier == "none" or settings.bonus(tier) != 100]
+    return [
+        Return(risk, tier, expected_return(settings.bet(1, risk, tier)))
+        for risk in RISKS
+        for tier in tiers
+    ]
+
+
+def expected_return(bet: Bet) -> Fraction:
+    """Exactly, for each point of a stake."""
+    winnings = Fraction(bet.lowest + bet.highest, 2) - UNIT
+    return Fraction(bet.chance, UNIT) * (1 + winnings * bet.bonus / UNIT**2)
+
+
+def require_sound(settings: HeistSettings) -> None:
+    """The economy guard.
+
+    Raises:
+        Refusal: some player gets back more than the stake on average, or a range is upside down.
+    """
+    for risk in RISKS:
+        _rate, lowest, highest = settings.odds(risk)
+        if lowest > highest:
+            raise Refusal(
+                _("At {risk} risk the least is more than the most.").format(risk=risk),
+                _("Set the most to {lowest} % or higher first.").format(lowest=lowest),
+            )
+    if settings.min_bet > settings.max_bet:
+        raise Refusal(_("The lowest stake is more than the highest."))
+    if settings.allow_inflation:
+        return
+    worst = max(expected_returns(settings), key=lambda one: one.value)
+    if worst.value > 1:
+        raise Refusal(
+            _("With these odds players get back {value} of each point on average.").format(
+                value=show_return(worst.value)
+            )
+            + " "
+            + _("That is {risk} risk, {tier}.").format(
+                risk=worst.risk, tier=tier_words(worst.tier) or _("without bonus")
+            ),
+            _("Lower the odds or the bonus, or allow it: `heist.allow_inflation`."),
+        )
+
+
+def show_return(value: Fraction) -> str:
+    """Four digits, rounded up: 1.00004 is not 1."""
+    return f"{-floor(-value * 10_000) / 10_000:.4f}"
+
+
+def is_inflating(settings: HeistSettings) -> bool:
+    """Whether an admin has overridden the guard and it matters."""
+    return any(one.value > 1 for one in expected_returns(settings))
+
+
+# -- tiers ----------------------------------------------------------------------------------------
+
+
+def tier_of_badges(badges: Collection[str], version: int) -> Tier:
+    """What the badges of a message say.
+
+    Args:
+        version: of the badge `subscriber`: months, and 2000 or 3000 more for the higher tiers. A
+            founder's badge says nothing about the tier, and Prime looks like tier 1.
+    """
+    if "subscriber" in badges:
+        return "tier3" if version >= 3000 else "tier2" if version >= 2000 else "tier1"
+    return "tier1" if "founder" in badges else "none"
+
+
+def tier_words(tier: Tier) -> str:
+    """As people read it; empty for none."""
+    return {
+        "none": "",
+        "prime": _("Prime"),
+        "tier1": _("Tier 1"),
+        "tier2": _("Tier 2"),
+        "tier3": _("Tier 3"),
+    }[tier]
+
+
+# -- joining --------------------------------------------------------------------------------------
+
+Reason = Literal[
+    "usage", "amount", "low", "high", "balance", "limit", "break", "excluded", "provider",
+    "joined", "cooldown", "full", "late",
+]  # fmt: skip
+"""Why somebody does not join."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is meant by `!join 50% high`.
+
+    Attributes:
+        amount: points, if `share` is None.
+        share: of the balance.
+    """
+
+    amount: int
+    risk: Risk
+    share: Fraction | None = None
+
+    def stake(self, balance: int) -> int:
+        """In points."""
+        return self.amount if self.share is None else floor(balance * self.share)
+
+
+_PERCENT = re.compile(r"([0-9]{1,3})(?:[.,]([0-9]{1,2}))?\s*%")
+_RISK_ONLY = re.compile(r"\s+")
+
+
+def parse_join(argument: str, settings: HeistSettings) -> Wish | None:
+    """None if it is not understood. The risk is a word of ours or the server's own name for it,
+    before or after the amount, and low if it is left out."""
+    words = _RISK_ONLY.sub(" ", argument.strip()).casefold()
+    risk: Risk = "low"
+    for name, meant in _risk_names(settings):
+        if words.endswith(" " + name):
+            words, risk = words[: -len(name) - 1], meant
+            break
+        if words.startswith(name + " "):
+            words, risk = words[len(name) + 1 :], meant
+            break
+    if words == "all":
+        return Wish(0, risk, Fraction(1))
+    if percent := _PERCENT.fullmatch(words):
+        share = Fraction(f"{percent[1]}.{percent[2] or 0}") / 100
+        return Wish(0, risk, share) if 0 < share <= 1 else None
+    try:
+        amount = parse_amount(words, 0)
+    except Refusal:
+        return None
+    return Wish(int(amount), risk) if words[:1].isdigit() and words[-1:] in "0123456789km" else None
+
+
+def _risk_names(settings: HeistSettings) -> Iterator[tuple[str, Risk]]:
+    """The longest first, so that no name hides another."""
+    names: dict[str, Risk] = {}
+    for risk in RISKS:
+        names.setdefault(" ".join(settings.risk_name(risk).casefold().split()), risk)
+    for risk in RISKS:
+        names[risk] = risk
+    for name in sorted(names, key=len, reverse=True):
+        yield name, names[name]
+
+
+# -- the story ------------------------------------------------------------------------------------
+
+Outcome = Literal["all", "most", "some", "few", "none", "solo_win", "solo_loss"]
+
+
+def outcome_of(won: int, players: int) -> Outcome:
+    """How it went. The bands leave no gap."""
+    if players == 1:
+        return "solo_win" if won else "solo_loss"
+    share = Fraction(won, players)
+    if share == 1:
+        return "all"
+    if share >= Fraction(2, 3):
+        return "most"
+    if share >= Fraction(1, 3):
+        return "some"
+    return "few" if won else "none"
+
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+def fill(story: str, values: Mapping[str, str]) -> str:
+    """The text with its placeholders filled, each once: what is filled in is not read again, and
+    what is no placeholder stays."""
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), story)

@@ -1,0 +1,155 @@
+"""Looking at heists and their players."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, func, select, text
+
+from core.heist.records import RUNNING, Heist, Player
+from core.heist.rules import Tier
+from core.kit.work import ACROSS_GUILDS, Work, read_records
+
+MOST_HEISTS = 50
+"""In the history."""
+
+IS_RUNNING = Heist.state.in_(RUNNING)
+IN_CREW = Player.state != "refused"
+_FRESH = {"populate_existing": True}
+"""Names change with the ids that they belong to."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A heist with its crew, in the order in which they joined, and those who were refused."""
+
+    heist: Heist
+    crew: Sequence[Player]
+    refused: Sequence[Player]
+
+    @property
+    def staked(self) -> int:
+        """What the crew has put in."""
+        return sum(one.stake for one in self.crew)
+
+    @property
+    def winners(self) -> list[Player]:
+        """Who got most comes first."""
+        won = [one for one in self.crew if one.won]
+        return sorted(won, key=lambda one: (one.stake - one.payout, one.viewer_id))
+
+
+def find_running(work: Work) -> Heist | None:
+    """The heist that is not over yet."""
+    return work.scalar(select(Heist).where(IS_RUNNING))
+
+
+def find_newest(work: Work) -> Heist | None:
+    """The running one, or else the last."""
+    return work.scalar(select(Heist).order_by(Heist.number.desc()).limit(1))
+
+
+def find_view(work: Work, number: int | None = None) -> View | None:
+    """A heist with its players; without a number the newest."""
+    heist = find_newest(work) if number is None else work.find(Heist, number)
+    if heist is None:
+        return None
+    theirs = select(Player).where(Player.heist == heist.number)
+    in_order = theirs.order_by(Player.joined_at, Player.viewer_id)
+    players = work.scalars(in_order, execution_options=_FRESH).all()
+    crew = [one for one in players if one.state != "refused"]
+    return View(heist, crew, [one for one in players if one.state == "refused"])
+
+
+def list_heists(work: Work, most: int = MOST_HEISTS) -> Sequence[Heist]:
+    """Newest first."""
+    return work.scalars(select(Heist).order_by(Heist.number.desc()).limit(most)).all()
+
+
+def list_under_way(tx: Connection) -> Sequence[Heist]:
+    """Those of all servers about which there is something left to do."""
+    found = select(Heist).where(Heist.state.not_in(("done", "cancelled")))
+    return read_records(tx, found.execution_options(**ACROSS_GUILDS))
+
+
+def count_crew(work: Work, number: int) -> tuple[int, int]:
+    """Players and their stakes."""
+    found = select(func.count(), func.coalesce(func.sum(Player.stake), 0))
+    players, staked = work.execute(found.where(Player.heist == number, IN_CREW)).one()
+    return players, int(staked)
+
+
+_LAST_JOINED = text("""
+    SELECT p.viewer_id, max(p.joined_at) AS at
+      FROM heist_players p
+     WHERE p.guild_id = :guild_id AND p.viewer_id = ANY(CAST(:viewer_ids AS bigint[]))
+       AND p.heist <> :number AND p.state = 'in' AND p.joined_at > :since AND p.won IS NOT NULL
+     GROUP BY p.viewer_id
+""")
+
+
+def list_last_joined(
+    work: Work, viewer_ids: Collection[int], number: int, cooldown: timedelta
+) -> dict[int, datetime]:
+    """When these accounts joined an earlier heist that took place, within the cooldown."""
+    given = {
+        "guild_id": work.guild_id,
+        "viewer_ids": list(viewer_ids),
+        "number": number,
+        "since": work.now - cooldown,
+    }
+    return dict(work.tx.execute(_LAST_JOINED, given).tuples().all())
+
+
+_LIST_ACCOUNTS = text("""
+    SELECT p.viewer_id, v.platform || ':' || v.platform_user_id AS account
+      FROM heist_players p
+      JOIN people_viewers v ON v.guild_id = p.guild_id AND v.viewer_id = p.viewer_id
+     WHERE p.guild_id = :guild_id AND p.heist = :number AND p.state = 'in'
+       AND v.platform_user_id > 0
+""")
+
+
+def list_account_names(work: Work, number: int) -> dict[int, str]:
+    """Viewer id -> account, such as `kick:123`, of players who are still known."""
+    given = {"guild_id": work.guild_id, "number": number}
+    return dict(work.tx.execute(_LIST_ACCOUNTS, given).tuples().all())
+
+
+def list_player_ids(work: Work, number: int) -> list[int]:
+    """The viewers who have joined a heist."""
+    return list(work.scalars(select(Player.viewer_id).where(Player.heist == number)))
+
+
+_SET_FROZEN = text("""
+    UPDATE heist_players AS p SET tier = new.tier, pseudonym = new.pseudonym
+      FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+           AS new (viewer_id bigint, tier text, pseudonym text)
+     WHERE p.guild_id = :guild_id AND p.heist = :number AND p.viewer_id = new.viewer_id
+""")
+
+_SET_ROLLED = text("""
+    UPDATE heist_players AS p
+       SET won = new.won, multiplier = new.multiplier, payout = new.payout
+      FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+           AS new (viewer_id bigint, won boolean, multiplier integer, payout bigint)
+     WHERE p.guild_id = :guild_id AND p.heist = :number AND p.viewer_id = new.viewer_id
+""")
+
+
+def set_frozen(work: Work, number: int, rows: str) -> None:
+    """Store tiers and names in the list, as JSON."""
+    work.tx.execute(_SET_FROZEN, {"guild_id": work.guild_id, "number": number, "rows": rows})
+    work.expire_all()
+
+
+def set_rolled(work: Work, number: int, rows: str) -> None:
+    """Store the results, as JSON."""
+    work.tx.execute(_SET_ROLLED, {"guild_id": work.guild_id, "number": number, "rows": rows})
+    work.expire_all()
+
+
+def tier_row(viewer_id: int, tier: Tier, pseudonym: str) -> Mapping[str, Any]:
+    """For `set_frozen`."""
+    return {"viewer_id": viewer_id, "tier": tier, "pseudonym": pseudonym}
