@@ -156,7 +156,12 @@ def open_services(settings: Settings, database_url: str) -> Services:
         settings.log_level, settings.log_format, [*settings.secrets(), *_password(database_url)]
     )
     bus = connect_bus(settings.redis_url.get_secret_value() if settings.redis_url else None)
-    database = Database(database_url, notify=bus.publish, key=lambda: signing_key(settings))
+    database = Database(
+        database_url,
+        notify=bus.publish,
+        key=lambda: signing_key(settings),
+        vault=lambda: vault_of(settings),
+    )
     return Services(settings, database, bus)
 
 

@@ -165,6 +165,8 @@ FIGURES = (
     Figure("points_pay_10k_s", "Payouts to 10,000 players at once", "s"),
     Figure("tier_lookup_ms", "Lookup of a viewer's tier", "ms", Aim(below=1)),
     Figure("tiers_cached_per_min", "Subscription events cached", "/min", Aim(least=10_000)),
+    Figure("heist_joins_per_s", "Joins of a heist, 50 in a batch", "per s"),
+    Figure("heist_payout_10k_s", "Rolls and payouts of 10,000 players", "s"),
     Figure("vip_granted_p50_ms", "From a redemption to VIP on the pretend Twitch, median", "ms"),
     Figure("vip_granted_p99_ms", "The same, 99 of 100", "ms", Aim(below=1000)),
     Figure("vip_expire_1000_s", "1,000 VIPs that end at once, without Twitch's limit", "s"),

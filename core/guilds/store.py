@@ -94,7 +94,7 @@ class Channel:
 
 _CHANNELS = select(_channels).order_by(_channels.c.guild_id)
 _OF_PLATFORM = _CHANNELS.where(_channels.c.platform == bindparam("platform"))
-_OF_GUILD = _OF_PLATFORM.where(_channels.c.guild_id == bindparam("guild_id"))
+_OF_GUILD = _CHANNELS.where(_channels.c.guild_id == bindparam("guild_id"))
 _FOLLOWERS = _OF_PLATFORM.where(_channels.c.channel_id == bindparam("channel_id"))
 
 
@@ -102,7 +102,7 @@ def set_channel(tx: Connection, channel: Channel) -> bool:
     """Make a guild follow this channel instead of another one of the platform; True if that changed
     anything."""
     new = {"channel_id": channel.channel_id, "slug": channel.slug}
-    cache_of(tx).pop(("channel", channel.guild_id, channel.platform), None)
+    cache_of(tx).pop(("channels", channel.guild_id), None)
     changed = tx.execute(
         upsert(_channels)
         .values(asdict(channel))
@@ -122,13 +122,13 @@ def list_channels(tx: Connection, platform: str) -> list[Channel]:
 
 
 def find_channel(tx: Connection, guild_id: int, platform: str) -> Channel | None:
-    """The channel that this guild follows. It is read once in a transaction."""
+    """The channel that this guild follows. They are read once in a transaction."""
 
-    def read() -> Channel | None:
-        row = tx.execute(_OF_GUILD, {"guild_id": guild_id, "platform": platform}).mappings().first()
-        return Channel(**row) if row else None
+    def read() -> dict[str, Channel]:
+        found = tx.execute(_OF_GUILD, {"guild_id": guild_id}).mappings()
+        return {row["platform"]: Channel(**row) for row in found}
 
-    return cached(tx, ("channel", guild_id, platform), read)
+    return cached(tx, ("channels", guild_id), read).get(platform)
 
 
 def list_guilds_of(tx: Connection, platform: str, channel_id: int) -> list[int]:

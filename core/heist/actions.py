@@ -2,6 +2,7 @@
 again: after a kill `core.heist.tasks` goes on where it was."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -27,6 +28,8 @@ from core.heist.rules import (
     show_return,
 )
 from core.heist.tiers import tiers_of
+from core.kit.crypto import SealBroken
+from core.kit.database import vault_in
 from core.kit.errors import Refusal
 from core.kit.records import ChannelId, ViewerId
 from core.kit.words import _
@@ -77,14 +80,16 @@ def start(work: Work, viewer_id: int | None = None) -> Heist:
     if newest is not None and newest.state == "cooldown":
         newest.state = "done"
         work.flush()
+    seed, vault = secrets.new_secret(), vault_in(work.tx)
     heist = Heist(
         number=work.next_number(Heist.number),
         viewer_id=None if viewer_id is None else ViewerId(viewer_id),
         opened_at=work.now,
         closes_at=work.now + timedelta(seconds=settings.heist_duration),
         terms=json.dumps(asdict(settings)),
-        seed=secrets.new_secret().hex(),
-        salt=secrets.new_secret().hex(),
+        sealed_seed=vault.seal(seed.hex()),
+        sealed_salt=vault.seal(secrets.new_secret().hex()),
+        commitment=secrets.commitment_to(seed),
         channel_id=ChannelId(settings.channel),
     )
     work.add(heist)
@@ -221,13 +226,25 @@ def lock(work: Work, number: int, chain: Chain) -> bool:
     if len(crew) < max(1, heist.settings.min_participants):
         _end_without_result(work, heist, "few" if crew else "nobody")
         return True
-    _freeze(work, heist, crew, chain)
+    try:
+        salt = unseal(work, heist.sealed_salt)
+    except Tampered:
+        _end_without_result(work, heist, "wrong")
+    else:
+        _freeze(work, heist, salt, crew, chain)
     return True
 
 
-def _freeze(work: Work, heist: Heist, crew: Any, chain: Chain) -> None:
-    settings, salt, seed = heist.settings, bytes.fromhex(heist.salt), bytes.fromhex(heist.seed)
-    accounts = store.list_account_names(work, heist.number)
+def unseal(work: Work, sealed: str) -> bytes:
+    """A heist's seed or salt. Raises Tampered if none of our keys has encrypted it."""
+    try:
+        return bytes.fromhex(vault_in(work.tx).open(sealed))
+    except SealBroken as broken:
+        raise Tampered(_("the seed was encrypted with another key")) from broken
+
+
+def _freeze(work: Work, heist: Heist, salt: bytes, crew: Sequence[Player], chain: Chain) -> None:
+    settings, accounts = heist.settings, store.list_account_names(work, heist.number)
     bets, rows = {}, []
     tiers = tiers_of(work, {player.viewer_id: player.badge_tier for player in crew})
     for player in crew:
@@ -243,7 +260,7 @@ def _freeze(work: Work, heist: Heist, crew: Any, chain: Chain) -> None:
         game=GAME,
         number=heist.number,
         opened_at=heist.opened_at.replace(microsecond=0),
-        commitment=secrets.commitment_to(seed),
+        commitment=heist.commitment,
         frozen_at=at,
         chain=chain.name,
         round=decides,
@@ -295,17 +312,23 @@ def take_round(work: Work, number: int, chain: Chain, random: Round) -> bool:
         random.signature,
         "resolving",
     )
-    _require_unchanged(heist)
+    _published_seed(work, heist)
     check_round(chain, random)
     return True
 
 
-def _require_unchanged(heist: Heist) -> None:
-    """Raises Tampered if what is stored is not what was published."""
+def _published_seed(work: Work, heist: Heist) -> bytes:
+    """The seed. Raises Tampered if what is stored is not what was published: the hash of the list,
+    the hash of the seed and the round, which the message in Discord shows."""
     frozen = heist.snapshot or ""
     if snapshot.hash_of(frozen) != heist.snapshot_hash:
         raise Tampered(_("the list is not the one whose hash was posted"))
-    check_seed(bytes.fromhex(heist.seed), frozen.split("\n")[4].removeprefix("commitment "))
+    promised = f"commitment {heist.commitment}", f"beacon {heist.chain} {heist.round}"
+    if not set(promised) <= set(frozen.split("\n")[: rolls.HEADER_LINES]):
+        raise Tampered(_("the terms are not those of the frozen list"))
+    seed = unseal(work, heist.sealed_seed)
+    check_seed(seed, heist.commitment)
+    return seed
 
 
 def roll(work: Work, number: int) -> bool:
@@ -314,8 +337,7 @@ def roll(work: Work, number: int) -> bool:
     heist = work.find(Heist, number)
     if heist is None or heist.state != "resolving":
         return False
-    _require_unchanged(heist)
-    results = results_of(heist)
+    results = results_of(heist, _published_seed(work, heist))
     theirs = select(Player.pseudonym, Player.viewer_id)
     whose = work.execute(theirs.where(Player.heist == number, Player.state == "in")).tuples()
     rows = [
@@ -331,9 +353,9 @@ def roll(work: Work, number: int) -> bool:
     return True
 
 
-def results_of(heist: Heist) -> dict[str, rolls.Rolled]:
+def results_of(heist: Heist, seed: bytes) -> dict[str, rolls.Rolled]:
     """Pseudonym -> result, as anybody can work it out."""
-    bets, seed = rolls.bets_of(heist.snapshot or ""), bytes.fromhex(heist.seed)
+    bets = rolls.bets_of(heist.snapshot or "")
     return rolls.roll_all(seed, heist.snapshot_hash or "", heist.randomness or "", bets)
 
 
@@ -392,15 +414,15 @@ def end_cooldown(work: Work, number: int) -> bool:
     return True
 
 
-def give_up(work: Work, number: int) -> bool:
-    """Refund everybody: the beacon did not answer in time."""
+def give_up(work: Work, number: int, end: End = "beacon") -> bool:
+    """Refund everybody: a minute after the freeze there is no result."""
     work.lock(Lock.HEIST)
     heist = work.find(Heist, number)
     if heist is None or heist.state not in ("locked", "resolving") or heist.frozen_at is None:
         return False
     if work.now < heist.frozen_at + rolls.PATIENCE:
         return False
-    _end_without_result(work, heist, "beacon")
+    _end_without_result(work, heist, end)
     return True
 
 

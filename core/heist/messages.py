@@ -86,6 +86,7 @@ def end_words(end: str | None) -> str:
         "nobody": _("Nobody joined."),
         "few": _("Too few joined. Everybody got their stake back."),
         "beacon": _("The public beacon did not answer. Everybody got their stake back."),
+        "wrong": _("The result could not be verified. Everybody got their stake back."),
     }[end or "moderator"]
 
 

@@ -233,11 +233,10 @@ def _public(public: PublicRequest) -> str | Response:
     beacon = ""
     if view.heist.chain == QUICKNET.name:
         beacon = f"{PUBLIC_BEACON}/{QUICKNET.hash}/public/{view.heist.round}"
-    commitment = secrets.commitment_to(bytes.fromhex(view.heist.seed))
     return public.render(
         "heist/public_one.html",
         view=view,
-        commitment=commitment,
+        commitment=view.heist.commitment,
         beacon=beacon,
         rule=rolls.RULE,
         **_SHOWS,
@@ -246,14 +245,14 @@ def _public(public: PublicRequest) -> str | Response:
 
 def make_proof(work: Work, heist: Heist) -> bytes:
     """The bundle with which anybody can repeat a heist. See docs/fairness.md."""
-    salt, seed = bytes.fromhex(heist.salt), bytes.fromhex(heist.seed)
+    seed, salt = actions.unseal(work, heist.sealed_seed), actions.unseal(work, heist.sealed_salt)
     owners = {}
     for account in store.list_account_names(work, heist.number).values():
         secret = secrets.secret_number(salt, account)
         owners[secrets.pseudonym(secret, account)] = (account, secret)
     signed = heist.randomness or "", heist.signature or ""
     random = Round(heist.chain or "", heist.round or 0, *signed)
-    return rolls.bundle(heist.snapshot or "", seed, random, actions.results_of(heist), owners)
+    return rolls.bundle(heist.snapshot or "", seed, random, actions.results_of(heist, seed), owners)
 
 
 PUBLIC = PublicPage(

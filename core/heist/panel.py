@@ -4,7 +4,6 @@ from typing import Any
 
 from sqlalchemy import select
 
-from core.draws.secrets import commitment_to
 from core.guilds.chat_commands import names_of
 from core.heist import store
 from core.heist.records import Heist, Player
@@ -54,7 +53,7 @@ def _payload(work: Work, heist: Heist) -> dict[str, Any]:
         "won": heist.won,
         "paid": heist.paid,
         **currency_of(work),
-        "commitment": commitment_to(bytes.fromhex(heist.seed)),
+        "commitment": heist.commitment,
         "hash": heist.snapshot_hash,
         "round": heist.round,
         "round_at": heist.round_at.isoformat() if heist.round_at else None,

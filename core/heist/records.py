@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     CheckConstraint,
     ForeignKeyConstraint,
@@ -12,6 +13,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Text,
     UniqueConstraint,
+    event,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -29,8 +31,9 @@ known; `paying`: the results are known; `cooldown`: all is paid; `done`: the nex
 PlayerState = Literal["pending", "in", "refused"]
 """`pending`: the provider of points has not answered yet."""
 
-End = Literal["moderator", "nobody", "few", "beacon"]
-"""Why a heist was cancelled."""
+End = Literal["moderator", "nobody", "few", "beacon", "wrong"]
+"""Why a heist was cancelled. `wrong`: what is stored is not what was published, or the keys that
+encrypted it are gone."""
 
 RUNNING = ("open", "locked", "resolving", "paying")
 
@@ -45,8 +48,9 @@ class Heist(OptionalViewerRecord, LiveMessage, kw_only=True):
     opened_at: Mapped[datetime]
     closes_at: Mapped[datetime]
     terms: Mapped[str] = mapped_column(repr=False, comment="the settings at its opening, as JSON")
-    seed: Mapped[str] = mapped_column(repr=False, comment="hex; published with the result")
-    salt: Mapped[str] = mapped_column(repr=False, comment="hex; hides accounts in the list")
+    sealed_seed: Mapped[str] = mapped_column(repr=False, comment="published with the result")
+    sealed_salt: Mapped[str] = mapped_column(repr=False, comment="hides accounts in the list")
+    commitment: Mapped[str] = mapped_column(comment="SHA-256 of the seed, in hex")
     frozen_at: Mapped[datetime | None] = mapped_column(default=None)
     snapshot: Mapped[str | None] = mapped_column(default=None, repr=False)
     snapshot_hash: Mapped[str | None] = mapped_column(default=None, comment="SHA-256, in hex")
@@ -93,6 +97,28 @@ class Heist(OptionalViewerRecord, LiveMessage, kw_only=True):
     def is_decided(self) -> bool:
         """Whether results are known."""
         return self.state in ("paying", "cooldown", "done")
+
+
+# The database keeps what was published, even if our own code has a bug.
+_PROMISES = """
+    CREATE OR REPLACE FUNCTION heists_kept() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'heists: what was published is not changed'
+            USING ERRCODE = 'check_violation', CONSTRAINT = TG_NAME;
+    END $$;
+    CREATE OR REPLACE TRIGGER heists_kept BEFORE UPDATE ON heists FOR EACH ROW
+    WHEN ((OLD.number, OLD.opened_at, OLD.terms, OLD.sealed_seed, OLD.sealed_salt, OLD.commitment)
+          IS DISTINCT FROM
+          (NEW.number, NEW.opened_at, NEW.terms, NEW.sealed_seed, NEW.sealed_salt, NEW.commitment))
+    EXECUTE FUNCTION heists_kept();
+    CREATE OR REPLACE TRIGGER heists_kept_once_frozen BEFORE UPDATE ON heists FOR EACH ROW
+    WHEN (OLD.snapshot IS NOT NULL AND
+          (OLD.snapshot, OLD.snapshot_hash, OLD.frozen_at, OLD.chain, OLD.round, OLD.round_at)
+          IS DISTINCT FROM
+          (NEW.snapshot, NEW.snapshot_hash, NEW.frozen_at, NEW.chain, NEW.round, NEW.round_at))
+    EXECUTE FUNCTION heists_kept();
+"""
+event.listen(Heist.__table__, "after_create", DDL(_PROMISES))  # type: ignore[no-untyped-call]
 
 
 class Player(ViewerRecord, kw_only=True):

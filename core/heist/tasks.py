@@ -4,7 +4,7 @@ from core.drand.client import client_of
 from core.draws.checks import Tampered
 from core.heist import actions, store
 from core.heist.joining import GRACE
-from core.heist.records import Heist
+from core.heist.records import End, Heist
 from core.heist.store import list_under_way
 from core.kit.errors import Outage
 from core.kit.services import Services
@@ -35,9 +35,10 @@ def _advance(services: Services, heist: Heist) -> None:
             random = client_of(services.settings).get_round(heist.round)
             with services.work_in(guild_id) as work:
                 actions.take_round(work, number, chain, random)
-        except (Outage, Tampered):
+        except (Outage, Tampered) as error:
+            end: End = "beacon" if isinstance(error, Outage) else "wrong"
             with services.work_in(guild_id) as work:
-                if not actions.give_up(work, number):
+                if not actions.give_up(work, number, end):
                     raise
             return
         _finish(services, guild_id, number)
@@ -55,7 +56,7 @@ def _finish(services: Services, guild_id: int, number: int) -> None:
             actions.roll(work, number)
     except Tampered:
         with services.work_in(guild_id) as work:
-            if not actions.give_up(work, number):
+            if not actions.give_up(work, number, "wrong"):
                 raise
         return
     with services.work_in(guild_id) as work:

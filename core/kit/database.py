@@ -41,6 +41,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.orm import InstrumentedAttribute
 
+from core.kit.crypto import Vault, passing_vault
 from core.kit.errors import Outage, StartError
 
 P = ParamSpec("P")
@@ -78,7 +79,7 @@ _Notification = tuple[str, tuple[tuple[str, str], ...]]
 
 _NOTIFICATIONS = "notifications"
 _CACHE = "cache"
-_KEY = "key"
+_KEY, _VAULT = "key", "vault"
 
 
 def normalise_url(url: str) -> str:
@@ -114,6 +115,7 @@ class Database:
         notify: called as `notify(topic, **data)` after a commit, for each notification that the
             transaction requested with `notify_after_commit`.
         key: returns the installation's key; see `key_of`.
+        vault: returns the installation's vault; see `vault_in`.
     """
 
     def __init__(
@@ -123,9 +125,10 @@ class Database:
         notify: Callable[..., None] | None = None,
         pool_size: int = 20,
         key: Callable[[], str] = lambda: "",
+        vault: Callable[[], Vault] = passing_vault,
     ) -> None:
         self._notify = notify or (lambda _topic, **_data: None)
-        self._key = key
+        self._key, self._vault = key, vault
         url = normalise_url(url)
         self.engine: Engine = create_engine(
             url,
@@ -174,7 +177,7 @@ class Database:
                 # `info` outlives the transaction: it belongs to the pooled connection.
                 tx.info[_NOTIFICATIONS] = notifications
                 tx.info[_CACHE] = {}
-                tx.info[_KEY] = self._key
+                tx.info[_KEY], tx.info[_VAULT] = self._key, self._vault
                 yield tx
         except (DBAPIError, PoolTimeout) as error:
             _raise_outage(error)
@@ -251,9 +254,27 @@ def cached(tx: Connection, key: object, load: Callable[[], T]) -> T:
     return cast("T", cache[key])
 
 
+def cached_until_locked(tx: Connection, key: object, load: Callable[[], T]) -> T:
+    """The same until the transaction waits for a lock: what was read before may be out of date
+    then."""
+    remembered = cached(tx, UNTIL_LOCKED, dict[object, Any])
+    if key not in remembered:
+        remembered[key] = load()
+    return cast("T", remembered[key])
+
+
+UNTIL_LOCKED = "until locked"
+
+
 def key_of(tx: Connection) -> str:
     """The installation's key, for pseudonyms that the database alone must not reveal."""
     give: Callable[[], str] = tx.info.get(_KEY, lambda: "")
+    return give()
+
+
+def vault_in(tx: Connection) -> Vault:
+    """The installation's vault, where nothing but the transaction is at hand."""
+    give: Callable[[], Vault] = tx.info.get(_VAULT, passing_vault)
     return give()
 
 

@@ -37,7 +37,7 @@ from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader
 from sqlalchemy.sql.selectable import NamedFromClause
 from sqlalchemy.sql.visitors import ExternallyTraversible, iterate
 
-from core.kit.database import cache_of, notify_after_commit
+from core.kit.database import UNTIL_LOCKED, cache_of, notify_after_commit
 from core.kit.records import GUILD_OPTION, THE_BOT, GuildId, GuildRecord, MemberId
 
 P = ParamSpec("P")
@@ -202,6 +202,7 @@ def lock_guild(tx: Connection, guild_id: int, lock: Lock, *, shared: bool = Fals
     assert not later, f"{lock} after {later}"
     tx.execute(_LOCK_SHARED if shared else _LOCK, {"name": lock.value, "guild_id": guild_id})
     noted[lock] = _Held(shared, tx.get_nested_transaction())
+    cache_of(tx).pop(UNTIL_LOCKED, None)
 
 
 def run_in_guild(

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, aliased
 
 from core.kit.crypto import fingerprint
-from core.kit.database import key_of
+from core.kit.database import UNTIL_LOCKED, cache_of, cached_until_locked, key_of
 from core.kit.personal import Account, Subject, pseudonym_of
 from core.kit.records import GuildRecord, ViewerId
 from core.kit.work import Work
@@ -259,6 +259,7 @@ _SET_PERSON = text("""
 
 def _set_person(tx: Connection, guild_id: int, discord_id: int, viewer_id: int) -> None:
     """This account was linked with the member, or unlinked."""
+    cache_of(tx).pop(UNTIL_LOCKED, None)
     key = {"guild_id": guild_id, "discord_id": discord_id, "viewer_id": viewer_id}
     tx.execute(_SET_PERSON, key)
 
@@ -312,9 +313,19 @@ _LIST_PERSONS = text("""
 
 def list_persons(tx: Connection, guild_id: int, viewer_ids: Collection[int]) -> dict[int, int]:
     """Viewer id -> the account that represents its person, of these and of all other accounts of
-    the same people."""
-    given = {"guild_id": guild_id, "viewer_ids": list(viewer_ids)}
-    return {row.viewer_id: row.person_id for row in tx.execute(_LIST_PERSONS, given)}
+    the same people. For a few viewers it is asked once in a transaction, until a link changes."""
+
+    def read() -> dict[int, int]:
+        given = {"guild_id": guild_id, "viewer_ids": list(viewer_ids)}
+        return {row.viewer_id: row.person_id for row in tx.execute(_LIST_PERSONS, given)}
+
+    if len(viewer_ids) > MOST_REMEMBERED:
+        return read()
+    key = ("people.persons", guild_id, frozenset(viewer_ids))
+    return dict(cached_until_locked(tx, key, read))
+
+
+MOST_REMEMBERED = 10
 
 
 def get_person(tx: Connection, guild_id: int, viewer_id: int) -> ViewerId:

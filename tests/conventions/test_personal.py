@@ -49,7 +49,8 @@ _NOBODYS = {
         watchtime_limits.time_zone watchtime_streams.platform points_purchases.platform
         heist_players.platform""",
     "a heist: its settings, what proves it, and points": """
-        heists.terms heists.seed heists.salt heists.snapshot heists.snapshot_hash heists.chain
+        heists.terms heists.sealed_seed heists.sealed_salt heists.commitment heists.snapshot
+        heists.snapshot_hash heists.chain
         heists.randomness heists.signature heists.staked heists.paid heists.channel_id
         heists.message heist_players.stake heist_players.payout""",
     "the server, its channel and what an admin chose for it": """

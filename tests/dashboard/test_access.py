@@ -28,6 +28,8 @@ OPEN = {
         for view in ("show", "depart", "decline")
     },
     "vips_cron.remove_expired": "a request with CRON_SECRET",
+    "heist_files.static": "script of a heist's public page",
+    "heist_files.verifier": "everybody can verify a heist",
     "raffle_draws.static": "style sheet of the draw page",
     "raffle_draws.show": "draws are public",
     "raffle_draws.snapshot": "draws are public",

@@ -1,17 +1,21 @@
 """A heist from its start to its payout: including the faults of the original widget."""
 
+import json
 from datetime import timedelta
 from typing import cast
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from core.draws.checks import Tampered
+from core.draws.secrets import commitment_to
 from core.draws.snapshot import hash_of
 from core.guilds.actions import change_setting
 from core.heist import actions, messages
 from core.heist.feature import FEATURE
 from core.heist.pages import make_proof
 from core.heist.rules import HeistSettings
+from core.kit.database import vault_in
 from core.kit.errors import Refusal
 from core.kit.records import ViewerId
 from core.kit.work import Work
@@ -323,9 +327,58 @@ def test_list_that_was_changed_is_not_rolled(guild: HeistGuild) -> None:
     guild.say("!join 100")
     guild.lock()
     guild.take_round()
-    guild.tx.exec_driver_sql("UPDATE heists SET snapshot = replace(snapshot, ' 100 ', ' 900 ')")
+    change = "UPDATE heists SET snapshot = replace(snapshot, ' 100 ', ' 900 ')"
+    with pytest.raises(DBAPIError, match="what was published"), guild.tx.begin_nested():
+        guild.tx.exec_driver_sql(change)
+    guild.force(change)
     with pytest.raises(Tampered, match="not the one whose hash"):
         guild.do(actions.roll, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("sealed_seed = '{other}'", "not the one whose hash"),
+        ("sealed_seed = 'gAAAA'", "another key"),
+        ("sealed_seed = '{other}', commitment = '{hash}'", "terms are not those"),
+        ("round = round - 1", "terms are not those"),
+    ],
+)
+def test_seed_or_round_that_was_exchanged_is_not_rolled(
+    guild: HeistGuild, change: str, why: str
+) -> None:
+    guild.start()
+    viewer_id = guild.say("!join 100")
+    guild.lock()
+    guild.take_round()
+    other = vault_in(guild.tx).seal("00" * 32)
+    guild.force("UPDATE heists SET " + change.format(other=other, hash=commitment_to(bytes(32))))
+    with pytest.raises(Tampered, match=why):
+        guild.do(actions.roll, 1)
+    guild.wait(120)
+    assert guild.do(actions.give_up, 1, "wrong")
+    assert (guild.heist.end, guild.balance(viewer_id)) == ("wrong", RICH)
+
+
+def test_seed_and_salt_are_encrypted(guild: HeistGuild) -> None:
+    """Whoever reads the database cannot work out who wins."""
+    guild.start()
+    guild.say("!join 100")
+    guild.finish()
+    proof = json.loads(guild.do(make_proof, guild.heist))
+    stored = str(guild.tx.exec_driver_sql("SELECT row_to_json(h) FROM heists h").scalar_one())
+    assert proof["seed"] not in stored
+    assert proof["results"][0]["secret"] not in stored
+    assert commitment_to(bytes.fromhex(proof["seed"])) in stored
+
+
+def test_without_the_key_everybody_gets_their_stake_back(guild: HeistGuild) -> None:
+    guild.start()
+    viewer_id = guild.say("!join 100")
+    guild.force("UPDATE heists SET sealed_salt = 'gAAAA'")
+    guild.lock()
+    assert (guild.heist.state, guild.heist.end) == ("cancelled", "wrong")
+    assert guild.balance(viewer_id) == RICH
 
 
 # -- starting -------------------------------------------------------------------------------------

@@ -92,7 +92,6 @@ def test_heist_of_two_platforms_survives_kills_and_can_be_verified(
         crash(stage, "locked")
         until(lambda: stage.scalar(STATE) in ("cooldown", "done"), "it is paid")
         expect(shown.get_by_text("/3")).to_be_visible()
-        shown.screenshot(path="/tmp/heist_overlay.png")
 
     assert "3 players are in with 1,300 points" in kick.wait_for_line("🔒")["text"]
     assert "/3 won" in twitch.wait_for_line("🎭")["text"]
@@ -113,7 +112,6 @@ def test_heist_of_two_platforms_survives_kills_and_can_be_verified(
         open_page.goto(page)
         expect(open_page.locator("#verdict")).to_contain_text("Consistent", timeout=20_000)
         expect(open_page.locator("#checks")).to_contain_text("All 3 results follow")
-        open_page.screenshot(path="/tmp/heist_public.png", full_page=True)
 
 
 def test_moderator_cancels_and_everybody_has_their_stake_again(stage: Stage) -> None:

@@ -11,7 +11,7 @@ from tests.vips.rig import PEOPLE, Scene
 
 VIEWERS = ("mia", "vera", "leo")
 PEOPLE["leo"] = 5_100_004
-STEPS = 120
+STEPS = 50
 
 
 class Model:

@@ -2339,8 +2339,9 @@ CREATE TABLE heists (
 	opened_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	closes_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	terms TEXT NOT NULL, 
-	seed TEXT NOT NULL, 
-	salt TEXT NOT NULL, 
+	sealed_seed TEXT NOT NULL, 
+	sealed_salt TEXT NOT NULL, 
+	commitment TEXT NOT NULL, 
 	frozen_at TIMESTAMP WITH TIME ZONE, 
 	snapshot TEXT, 
 	snapshot_hash TEXT, 
@@ -2374,9 +2375,11 @@ COMMENT ON COLUMN heists.number IS 'counts up within the server';
 
 COMMENT ON COLUMN heists.terms IS 'the settings at its opening, as JSON';
 
-COMMENT ON COLUMN heists.seed IS 'hex; published with the result';
+COMMENT ON COLUMN heists.sealed_seed IS 'published with the result';
 
-COMMENT ON COLUMN heists.salt IS 'hex; hides accounts in the list';
+COMMENT ON COLUMN heists.sealed_salt IS 'hides accounts in the list';
+
+COMMENT ON COLUMN heists.commitment IS 'SHA-256 of the seed, in hex';
 
 COMMENT ON COLUMN heists.snapshot_hash IS 'SHA-256, in hex';
 
@@ -2401,6 +2404,23 @@ COMMENT ON COLUMN heists.message IS 'random: one that is posted again is a new o
 COMMENT ON COLUMN heists.version IS 'counts the changes';
 
 ALTER TABLE heists ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE OR REPLACE FUNCTION heists_kept() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'heists: what was published is not changed'
+            USING ERRCODE = 'check_violation', CONSTRAINT = TG_NAME;
+    END $$;
+    CREATE OR REPLACE TRIGGER heists_kept BEFORE UPDATE ON heists FOR EACH ROW
+    WHEN ((OLD.number, OLD.opened_at, OLD.terms, OLD.sealed_seed, OLD.sealed_salt, OLD.commitment)
+          IS DISTINCT FROM
+          (NEW.number, NEW.opened_at, NEW.terms, NEW.sealed_seed, NEW.sealed_salt, NEW.commitment))
+    EXECUTE FUNCTION heists_kept();
+    CREATE OR REPLACE TRIGGER heists_kept_once_frozen BEFORE UPDATE ON heists FOR EACH ROW
+    WHEN (OLD.snapshot IS NOT NULL AND
+          (OLD.snapshot, OLD.snapshot_hash, OLD.frozen_at, OLD.chain, OLD.round, OLD.round_at)
+          IS DISTINCT FROM
+          (NEW.snapshot, NEW.snapshot_hash, NEW.frozen_at, NEW.chain, NEW.round, NEW.round_at))
+    EXECUTE FUNCTION heists_kept();;
 
 CREATE TABLE wagers_changes (
 	guild_id BIGINT NOT NULL, 
