@@ -27,7 +27,7 @@ from core.heist.rules import (
     outcome_of,
     show_return,
 )
-from core.heist.tiers import tier_of
+from core.heist.tiers import tiers_of
 from core.kit.crypto import SealBroken
 from core.kit.database import vault_in
 from core.kit.errors import Refusal
@@ -246,8 +246,9 @@ def unseal(work: Work, sealed: str) -> bytes:
 def _freeze(work: Work, heist: Heist, salt: bytes, crew: Sequence[Player], chain: Chain) -> None:
     settings, accounts = heist.settings, store.list_account_names(work, heist.number)
     bets, rows = {}, []
+    tiers = tiers_of(work, {player.viewer_id: player.badge_tier for player in crew})
     for player in crew:
-        tier = tier_of(work, player.viewer_id, player.badge_tier)
+        tier = tiers[player.viewer_id]
         account = accounts.get(player.viewer_id, f"forgotten:{player.viewer_id}")
         bets[account] = settings.bet(player.stake, player.risk, tier)
         name = secrets.pseudonym_of(salt, account)

@@ -1,7 +1,7 @@
 """What the heist feature declares."""
 
 from core.events import PointsMoved
-from core.heist import messages
+from core.heist import messages, webhooks
 from core.heist.actions import cancel_in_chat, on_points_moved, start_in_chat
 from core.heist.discord import HISTORY, HeistButton, Heists, render_message
 from core.heist.health import check_health
@@ -21,7 +21,7 @@ FEATURE = Feature(
     handlers={PointsMoved: event_action(on_points_moved)},
     paginators=(HISTORY,),
     cogs=(lambda _services: Heists(),),
-    pages=(files,),
+    pages=(files, webhooks.pages),
     chat_commands=(
         ChatCommand(
             START_NAMES,
@@ -60,6 +60,7 @@ FEATURE = Feature(
     audit={
         "heist.start": N_("started heist {target}"),
         "heist.cancel": N_("cancelled heist {target}"),
+        "heist.widget_key": N_("made a new key for the heist widget"),
     },
     dashboard=PAGES,
     stats=stats,

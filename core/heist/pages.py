@@ -11,7 +11,7 @@ from core.draws import rolls, secrets
 from core.guilds.actions import load_settings
 from core.guilds.chat_commands import names_of
 from core.guilds.setting_fields import add_settings, setting_fields
-from core.heist import actions, messages, store
+from core.heist import actions, messages, store, widget
 from core.heist.records import Heist
 from core.heist.rules import (
     JOIN_NAMES,
@@ -147,6 +147,14 @@ def cancel(page: Page) -> Response:
 add_settings(PAGES, HeistSettings.declared.values(), shows=heist)
 
 # -- elsewhere ------------------------------------------------------------------------------------
+
+
+@PAGES.post("widget_key", shows=heist)
+def make_widget_key(page: Page) -> Response:
+    """A key for the StreamElements widget, shown once."""
+    key = page.run(widget.make_key)
+    text = _("Widget key: {key} Copy it now; it is not shown again. An older key has ended.")
+    return page.done(text.format(key=key))
 
 
 def stats(work: Work) -> list[Stat]:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Index,
     PrimaryKeyConstraint,
     Text,
+    UniqueConstraint,
     event,
     text,
 )
@@ -19,7 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.heist.rules import HeistSettings, Reason, Risk, Tier
 from core.kit.personal import PSEUDONYMOUS, holds
-from core.kit.records import one_of
+from core.kit.records import GuildRecord, one_of
 from core.outbox.records import LiveMessage
 from core.people.records import OptionalViewerRecord, ViewerRecord, viewer_key
 
@@ -151,4 +152,19 @@ class Player(ViewerRecord, kw_only=True):
         one_of("risk", Risk, name="heist_players_risk"),
         CheckConstraint("stake >= 0 AND payout >= 0", name="heist_players_points"),
         Index("heist_players_lately", "guild_id", "viewer_id", "joined_at"),
+    )
+
+
+class WidgetKey(GuildRecord, kw_only=True):
+    """The key of a server's widget at StreamElements."""
+
+    __tablename__ = "heist_widget_keys"
+
+    digest: Mapped[str] = mapped_column(repr=False, comment="SHA-256")
+    made_at: Mapped[datetime]
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", name="heist_widget_keys_one_a_server"),
+        UniqueConstraint("digest", name="heist_widget_keys_digest"),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="heist_widget_keys_guild"),
     )

@@ -125,6 +125,11 @@ def list_account_names(work: Work, number: int) -> dict[int, str]:
     return dict(work.tx.execute(_LIST_ACCOUNTS, given).tuples().all())
 
 
+def list_player_ids(work: Work, number: int) -> list[int]:
+    """The viewers who have joined a heist."""
+    return list(work.scalars(select(Player.viewer_id).where(Player.heist == number)))
+
+
 _SET_FROZEN = text("""
     UPDATE heist_players AS p SET tier = new.tier, pseudonym = new.pseudonym
       FROM jsonb_to_recordset(CAST(:rows AS jsonb))

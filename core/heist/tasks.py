@@ -2,13 +2,14 @@
 
 from core.drand.client import client_of
 from core.draws.checks import Tampered
-from core.heist import actions
+from core.heist import actions, store
 from core.heist.joining import GRACE
 from core.heist.records import End, Heist
 from core.heist.store import list_under_way
 from core.kit.errors import Outage
 from core.kit.services import Services
 from core.kit.tasks import for_each
+from core.tiers.refresh import refresh
 
 
 def run_heists(services: Services) -> None:
@@ -24,6 +25,9 @@ def _advance(services: Services, heist: Heist) -> None:
     chain = client_of(services.settings).chain
     if heist.state in ("open", "locked") and heist.snapshot is None:
         if now >= heist.closes_at + GRACE:
+            with services.work_in(guild_id) as work:
+                players = store.list_player_ids(work, number)
+            refresh(services, guild_id, players)  # what Twitch's list says counts most
             with services.work_in(guild_id) as work:
                 actions.lock(work, number, chain)
     elif heist.state == "locked" and heist.round_at and heist.round and now >= heist.round_at:

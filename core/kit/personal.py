@@ -92,7 +92,7 @@ _KEYS: Mapping[Holds, str] = {
         change raffle duration is_live left session by_streamer
         story time min max one many outcome won players paid staked heist end closes_at ready_at
         stake risk tier label odds value remedy refused count
-        applied refused too_little reporter purpose references""",
+        applied too_little reporter purpose references""",
 }
 JSON_KEYS: Mapping[str, Holds] = {key: what for what, keys in _KEYS.items() for key in keys.split()}
 """What the keys of our JSON hold: events, payloads, audit entries. A key that is not here, as in

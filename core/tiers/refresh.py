@@ -1,6 +1,7 @@
 """Asks Twitch's list of subscribers, outside of transactions."""
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 from typing import cast
 
 import structlog
@@ -10,6 +11,7 @@ from core.guilds import store as guilds
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
 from core.kit.tasks import slices
+from core.kit.work import Work
 from core.people.records import Viewer
 from core.tiers import store
 from core.tiers.rules import Tier
@@ -21,14 +23,17 @@ from core.twitch.client import MOST_IN_A_QUESTION, client_of
 from core.twitch.wire import TwitchRejected
 
 SCOPE = "channel:read:subscriptions"
+FRESH = timedelta(minutes=1)
 
 _log = structlog.get_logger(__name__)
 
 
 def refresh(services: Services, guild_id: int, viewer_ids: Collection[int]) -> bool:
-    """Ask Twitch which tier these viewers have, and keep it, also that they have none. False if
-    Twitch is not connected, does not allow it, or does not answer: what is known counts then."""
+    """Ask Twitch which tier these viewers have, and keep it, also that they have none. Whom it was
+    asked about in the last minute it is not asked again. False if nothing was asked, because Twitch
+    is not connected, does not allow it, or does not answer: what is known counts then."""
     with services.work_in(guild_id) as work:
+        viewer_ids = _without_fresh(work, viewer_ids)
         account, channel = find_account(work), guilds.find_channel(work.tx, guild_id, PLATFORM)
         of_twitch = Viewer.viewer_id.in_(list(viewer_ids)), Viewer.platform == PLATFORM
         rows = work.execute(
@@ -51,6 +56,17 @@ def refresh(services: Services, guild_id: int, viewer_ids: Collection[int]) -> b
         ]
         store.set_tiers(work.tx, told)
     return True
+
+
+def _without_fresh(work: Work, viewer_ids: Collection[int]) -> list[int]:
+    known = store.list_known(work, viewer_ids)
+    return [
+        viewer_id
+        for viewer_id in viewer_ids
+        if not any(
+            one.source == "list" and work.now - one.at < FRESH for one in known.get(viewer_id, ())
+        )
+    ]
 
 
 def _ask(

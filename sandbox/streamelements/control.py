@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.control import ControlError, body_of
-from sandbox.streamelements import api, astro
+from sandbox.streamelements import api, astro, host
 from sandbox.streamelements.state import Channel, FakeStreamElements
 
 
@@ -17,6 +17,7 @@ def routes(pretend: FakeStreamElements) -> list[web.RouteDef]:
     return [
         *api.routes(pretend),
         web.get(astro.PATH, pretend.astro.connect),
+        web.get("/streamelements/host", host.show),
         web.post("/control/streamelements/points", control.points),
         web.post("/control/streamelements/activity", control.activity),
         web.post("/control/streamelements/move_sockets", control.move),

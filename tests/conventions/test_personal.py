@@ -103,6 +103,7 @@ _NOBODYS = {
         points_limits.next_loss points_moves.amount points_purchases.points
         points_totals.points""",
     "random, sealed or hashed": """
+        heist_widget_keys.digest
         overlays_keys.sealed overlays_keys.digest api_tokens.token_hash
         streamelements_accounts.token
         slot_calls_picks.seed slot_calls_picks.snapshot slot_calls_picks.snapshot_hash

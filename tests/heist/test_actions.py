@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from sqlalchemy.exc import DBAPIError
@@ -20,6 +21,8 @@ from core.kit.records import ViewerId
 from core.kit.work import Work
 from core.points.records import PlayLimit
 from core.points.rules import PointsSettings
+from core.tiers.rules import Tier
+from core.tiers.store import Told, set_tiers
 from tests.draws.test_rolls import verify
 from tests.heist.scene import CHAIN, RICH, HeistGuild, answer
 from tests.slot_calls.scene import NOON
@@ -513,3 +516,14 @@ def test_message_in_discord_follows_the_heist(guild: HeistGuild) -> None:
     assert "of 1 got away" in shown[-1].description
     proof = shown[2].fields[-1].value
     assert guild.heist.snapshot_hash in proof
+
+
+def test_the_tier_that_is_known_best_counts_from_the_lock(guild: HeistGuild) -> None:
+    guild.start()
+    known = {1: "prime", 2: "3000", 3: "none"}
+    for user_id, badges in ((1, ("subscriber",)), (2, ()), (3, ("subscriber",))):
+        viewer_id = guild.say("!join 100", user_id, badges=badges)
+        tier = cast("Tier", known[user_id])
+        set_tiers(guild.tx, [Told(guild.id, viewer_id, "event", tier, guild.at)])
+    guild.lock()
+    assert [one.tier for one in guild.view.crew] == ["prime", "tier3", "tier1"]

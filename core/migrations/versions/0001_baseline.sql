@@ -1388,6 +1388,19 @@ COMMENT ON COLUMN points_operations.done_at IS 'empty while the provider has not
 
 ALTER TABLE points_operations ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE heist_widget_keys (
+	guild_id BIGINT NOT NULL, 
+	digest TEXT NOT NULL, 
+	made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT heist_widget_keys_one_a_server PRIMARY KEY (guild_id), 
+	CONSTRAINT heist_widget_keys_digest UNIQUE (digest), 
+	CONSTRAINT heist_widget_keys_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN heist_widget_keys.digest IS 'SHA-256';
+
+ALTER TABLE heist_widget_keys ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE overlays_keys (
 	guild_id BIGINT NOT NULL, 
 	kind TEXT NOT NULL, 

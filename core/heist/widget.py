@@ -1,0 +1,123 @@
+"""The StreamElements widget: its key, what it shows, and the subscribers that it reports.
+
+The key is the widget's own. Whoever has it sees what everybody sees on stream, and can say who
+subscribes, which counts least of all sources (docs/tiers.md); it opens nothing else.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from core.events import SubscriberReported
+from core.guilds.actions import audit, load_settings
+from core.guilds.chat_commands import names_of
+from core.heist import store
+from core.heist.records import Player, WidgetKey
+from core.heist.rules import JOIN_NAMES, TIERS, HeistSettings, tier_words
+from core.inbox import actions as inbox
+from core.kit.clock import parse_instant
+from core.kit.crypto import hash_of
+from core.kit.work import ACROSS_GUILDS, Work
+from core.streamelements.subscribers import read_subscriber
+
+MOST_REPORTED = 50
+MOST_ROWS = 12
+PLATFORMS = ("twitch", "kick")
+OLDEST = timedelta(days=35)
+
+
+def make_key(work: Work) -> str:
+    """A new key, which is shown this once; the one before ends."""
+    key = secrets.token_urlsafe(24)
+    work.merge(_record(work, key))
+    audit(work, "heist.widget_key")
+    return key
+
+
+def _record(work: Work, key: str) -> WidgetKey:
+    record = WidgetKey(digest=hash_of(key), made_at=work.now)
+    record.guild_id = work.guild_id
+    return record
+
+
+def find_guild(tx: Connection, key: str) -> int | None:
+    """The server whose widget has this key."""
+    same = select(WidgetKey.guild_id).where(WidgetKey.digest == hash_of(key))
+    return tx.execute(same, execution_options=ACROSS_GUILDS).scalar()
+
+
+def show(work: Work) -> dict[str, Any]:
+    """What the widget shows: the heist that is under way or was the last, as JSON."""
+    settings, view = load_settings(work, HeistSettings), store.find_view(work)
+    shown: dict[str, Any] = {
+        "state": "none",
+        "command": names_of(work, JOIN_NAMES)[0],
+        "bonus": [
+            {"tier": tier_words(tier), "percent": settings.bonus(tier)}
+            for tier in TIERS
+            if tier != "none"
+        ],
+        "rows": [],
+    }
+    if view is None:
+        return shown
+    heist = view.heist
+    rows = view.winners if heist.is_decided else list(reversed(view.crew))
+    left = max(0.0, (heist.closes_at - work.now).total_seconds())
+    return shown | {
+        "state": heist.state,
+        "number": heist.number,
+        "seconds_left": round(left) if heist.state == "open" else 0,
+        "players": len(view.crew),
+        "most": heist.settings.max_participants,
+        "bank": view.staked,
+        "won": heist.won,
+        "paid": heist.paid,
+        "rows": [_row(one) for one in rows[:MOST_ROWS]],
+    }
+
+
+def _row(player: Player) -> dict[str, Any]:
+    return {
+        "name": player.viewer_name,
+        "stake": player.stake,
+        "tier": tier_words(player.tier or player.badge_tier),
+        "profit": player.payout - player.stake if player.won else None,
+    }
+
+
+def report(work: Work, sent: Sequence[Mapping[str, Any]]) -> int:
+    """Publish the subscribers that a widget has heard of; how many are new. What two scenes report
+    counts once; what the editor emulates, and other platforms, do not count."""
+    count = 0
+    for data in sent[:MOST_REPORTED]:
+        found, platform = read_subscriber(data), str(data.get("provider") or "twitch")
+        if found is None or data.get("isTest") or platform not in PLATFORMS:
+            continue
+        at = _when(work, data.get("createdAt"))
+        name = data.get("activityId") or data.get("_id") or f"{found.login}|{at:%Y-%m-%d}"
+        event = SubscriberReported(
+            key=f"widget|{str(name)[:100]}|{found.tier}",
+            guild_id=work.guild_id,
+            at=at,
+            platform=platform,
+            user_id=found.user_id,
+            login=found.login,
+            name=found.name,
+            tier=found.tier,
+            reporter="widget",
+        )
+        count += inbox.publish(work.tx, event)
+    return count
+
+
+def _when(work: Work, given: object) -> datetime:
+    """When it happened; now if that is not said, or cannot be."""
+    try:
+        at = parse_instant(str(given))
+    except ValueError:
+        return work.now
+    return at if work.now - OLDEST < at <= work.now else work.now

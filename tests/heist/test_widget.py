@@ -1,0 +1,163 @@
+"""The StreamElements widget in a real browser, on the pretend widget host."""
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import text
+from werkzeug.serving import make_server
+
+from core.events import SubscriberReported, from_json
+from core.heist import widget
+from core.heist.tiers import tiers_of
+from core.people import store as people
+from core.tiers.actions import remember
+from sandbox.serve import Sandbox
+from tests.dashboard.site import GUILD, Site, words
+from tests.heist.scene import HeistGuild
+from tests.patience import until
+
+EVENT = {
+    "type": "subscriber",
+    "name": "viewer1",
+    "displayName": "Viewer1",
+    "providerId": "1",
+    "amount": 16,
+    "tier": "3000",
+    "_id": "5f",
+}
+
+
+@pytest.fixture
+def server(site: Site) -> Iterator[str]:
+    """The application on a port."""
+    served = make_server("127.0.0.1", 0, site.app, threaded=True)
+    thread = threading.Thread(target=served.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{served.server_port}"
+    served.shutdown()
+    thread.join()
+
+
+@pytest.fixture
+def key(site: Site) -> str:
+    with site.services.work_in(GUILD) as work:
+        return widget.make_key(work)
+
+
+def host(sandbox: Sandbox, server: str, key: str, **more: Any) -> str:
+    query = {"serverUrl": server, "widgetKey": key, **more}
+    return f"{sandbox.base_url}/streamelements/host?{urlencode(query)}"
+
+
+def join(site: Site, user_id: int, badges: tuple[str, ...] = ()) -> None:
+    with site.services.database.begin() as tx:
+        guild = HeistGuild(tx, GUILD, site.clock())
+        guild.say("!join 100 high", user_id, badges=badges)
+
+
+def begin(site: Site) -> None:
+    with site.services.database.begin() as tx:
+        guild = HeistGuild(tx, GUILD, site.clock())
+        guild.open()
+        guild.start()
+
+
+def reported(site: Site) -> list[SubscriberReported]:
+    with site.services.database.begin() as tx:
+        sql = text("SELECT body FROM inbox_deliveries WHERE kind = 'SubscriberReported'")
+        found = [from_json(SubscriberReported, body) for (body,) in tx.execute(sql)]
+    return [one for one in found if isinstance(one, SubscriberReported)]
+
+
+def test_two_scenes_show_one_game_and_report_once(
+    site: Site, site_sandbox: Sandbox, server: str, key: str, browser: Browser
+) -> None:
+    begin(site)
+    scenes = [browser.new_page() for _number in range(2)]
+    lines: list[str] = []
+    for page in scenes:
+        page.on("console", lambda message: lines.append(message.text))
+        page.goto(host(site_sandbox, server, key))
+        expect(page.locator("#hint")).to_have_text("Type !join amount in chat")
+    join(site, 1, ("subscriber",))
+    people_named = "<b>x</b>"
+    with site.services.database.begin() as tx:
+        people.set_viewer(tx, GUILD, "kick", 1, people_named, site.clock() + timedelta(days=999))
+    for page in scenes:
+        expect(page.locator("#rows .name")).to_have_text(people_named)
+        expect(page.locator("#rows .tier")).to_have_text("Tier 1")
+        page.evaluate("event => host.event('subscriber-latest', event)", EVENT)
+        bomb = {"name": "giver", "amount": 5, "tier": "3000", "bulkGifted": True}
+        page.evaluate("event => host.event('subscriber-latest', event)", bomb)
+        for odd in ({}, {"text": "emulated"}, {"name": "yt", "provider": "youtube"}, None):
+            page.evaluate("event => host.event('subscriber-latest', event)", odd)
+    until(lambda: len(reported(site)) == 1, "the subscriber is reported")
+    assert "[Heist Widget] Cached tier for Viewer1: 3000" in lines
+    page.reload()
+    expect(page.locator("#rows .name")).to_have_text(people_named)
+    [event] = reported(site)
+    assert (event.user_id, event.tier, event.reporter) == (1, "3000", "widget")
+    with site.services.database.begin() as tx:
+        remember(tx, [event])
+        heists = tx.execute(text("SELECT count(*) FROM heists")).scalar()
+        stakes = tx.execute(text("SELECT count(*), sum(stake) FROM heist_players")).one()
+    assert (heists, tuple(stakes)) == (1, (1, 100))
+    with site.services.work_in(GUILD) as work:
+        viewer_id = people.set_viewer(work.tx, GUILD, "twitch", 1, "Viewer1", work.now)
+        assert tiers_of(work, {viewer_id: "none"}) == {viewer_id: "tier3"}
+    for one in scenes:
+        one.close()
+
+
+def test_editor_shows_the_bonus_recents_are_read_and_a_lost_server_comes_back(
+    site: Site, site_sandbox: Sandbox, server: str, key: str, browser: Browser
+) -> None:
+    begin(site)
+    recents = [EVENT | {"type": "subscriber", "name": "early", "_id": "6a", "tier": "prime"}]
+    page: Page = browser.new_page()
+    page.goto(host(site_sandbox, server, key, editor="1", recents=json.dumps(recents)))
+    expect(page.locator("#setup")).to_contain_text("Prime: no bonus")
+    expect(page.locator("#setup a")).to_have_attribute(
+        "href", f"http://localhost:8080/g/{GUILD}/heist"
+    )
+    until(lambda: [one.tier for one in reported(site)] == ["prime"], "recents are reported")
+    page.route("**/widget/**", lambda route: route.abort())
+    expect(page.locator("#setup")).to_contain_text("Not connected")
+    page.evaluate("event => host.event('subscriber-latest', event)", EVENT)
+    page.unroute("**/widget/**")
+    until(lambda: len(reported(site)) == 2, "what waited is reported")
+    with site.services.work_in(GUILD) as work:
+        widget.make_key(work)
+    expect(page.locator("#setup")).to_contain_text("the server answered 401")
+    page.close()
+
+
+def test_key_opens_its_server_only_and_cors_has_no_credentials(
+    site: Site, server: str, key: str
+) -> None:
+    address, headers = f"{server}/widget/heist", {"Authorization": f"Bearer {key}"}
+    answer = requests.get(address, headers=headers | {"Origin": "https://widget.se"}, timeout=10)
+    assert answer.json()["state"] == "none"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+    asked = requests.options(f"{address}/subscribers", timeout=10)
+    assert "Authorization" in asked.headers["Access-Control-Allow-Headers"]
+    assert (
+        requests.get(address, headers={"Authorization": "Bearer x"}, timeout=10).status_code == 401
+    )
+    for body in ("[]", "nonsense", '{"subscribers": [1]}'):
+        sent = requests.post(f"{address}/subscribers", data=body, headers=headers, timeout=10)
+        assert sent.status_code == 400
+    with site.services.database.begin() as tx:
+        assert key not in str(tx.execute(text("SELECT * FROM heist_widget_keys")).all())
+    admin, pages = site.visitor("nora"), f"/g/{GUILD}/heist"
+    admin.post(f"{pages}/widget_key", page=pages)
+    assert "Widget key:" in words(admin.get(pages))
+    assert requests.get(address, headers=headers, timeout=10).status_code == 401
