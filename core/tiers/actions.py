@@ -93,7 +93,7 @@ def _tier(given: str) -> Tier:
 
 
 def lookup(
-    work: Work, viewer_ids: Collection[int], badges: Mapping[int, Tier | None] | None = None
+    work: Work, viewer_ids: Collection[int], badges: Mapping[int, str | None] | None = None
 ) -> dict[int, Found]:
     """The tier of each viewer, from what is stored; it asks nobody.
 
@@ -107,6 +107,6 @@ def lookup(
     for viewer_id in viewer_ids:
         theirs = known.get(viewer_id, [])
         if badges and (tier := badges.get(viewer_id)) is not None:
-            theirs = [*theirs, Known("badge", tier, work.now)]
+            theirs = [*theirs, Known("badge", _tier(tier), work.now)]
         found[viewer_id] = choose(theirs, work.now, lifetime) if theirs else NOTHING
     return found

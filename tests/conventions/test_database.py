@@ -50,6 +50,7 @@ ACROSS_SERVERS = {
     "twitch_connect_attempts_state": "made at random, so that Twitch's answer finds it",
     "people_link_attempts_state": "made at random, so that Kick's answer finds it",
     "api_tokens_hash": "made at random, so that a program need not name the server",
+    "heist_widget_keys_digest": "made at random, so that the widget need not name the server",
     "overlays_keys_digest": "made at random, so that an overlay's address need not name the server",
     "raffle_periods_public_id": "made at random, so that a public page need not name the server",
 }

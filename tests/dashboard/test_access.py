@@ -28,6 +28,8 @@ OPEN = {
         for view in ("show", "depart", "decline")
     },
     "vips_cron.remove_expired": "a request with CRON_SECRET",
+    "heist_widget.show": "a widget key",
+    "heist_widget.report": "a widget key",
     "heist_files.static": "script of a heist's public page",
     "heist_files.verifier": "everybody can verify a heist",
     "raffle_draws.static": "style sheet of the draw page",
