@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from core.heist.rules import Tier
 from core.kit.work import Work
 from core.tiers.actions import lookup
+from core.tiers.rules import Tier as KnownTier
 
-_KNOWN = {"tier1": "1000", "tier2": "2000", "tier3": "3000"}
+_KNOWN: Mapping[Tier, KnownTier] = {"tier1": "1000", "tier2": "2000", "tier3": "3000"}
 _TIERS: Mapping[str, Tier] = {
     "none": "none",
     "subscriber": "tier1",

@@ -21,7 +21,7 @@ from core.slot_calls import actions as slot_calls
 from tests.dashboard.site import GUILD, OTHER_GUILD, Site, words
 from tests.slot_calls.scene import Guild
 
-KINDS = ("requests", "leaderboard", "raffle", "hunt", "heist", "events")
+KINDS = ("requests", "leaderboard", "raffle", "hunt", "points", "heist", "events")
 
 
 @pytest.fixture(autouse=True)
