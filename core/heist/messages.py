@@ -102,7 +102,7 @@ def _row(payload: Mapping[str, Any], row: Mapping[str, Any]) -> str:
 def started(one: Heist) -> discord.Embed:
     """A new heist."""
     title = "🚨 " + _("Heist #{number} has started").format(number=one.number)
-    return card(title, _("Chat is told how to join."), tone="success")
+    return card(title, _("Chat shows how to join."), tone="success")
 
 
 def cancelled(one: Heist) -> discord.Embed:

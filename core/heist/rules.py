@@ -175,7 +175,9 @@ class HeistSettings(GuildSettings, feature="heist"):
         label="Story: alone and lost",
     )
     announce_ready: bool = switch(
-        "Whether chat is told when the cooldown is over.", default=True, label="Say when ready"
+        "Whether the bot says in chat when the cooldown is over.",
+        default=True,
+        label="Say when ready",
     )
     public_page: bool = switch(
         "Whether heists have a public web page, where anybody can verify them.", default=True,

@@ -239,7 +239,7 @@ class PlayLimit(ViewerRecord, kw_only=True):
 
 
 class Purchase(ViewerRecord, kw_only=True):
-    """Something that was bought. Where the chat message is known, a refusal is told there."""
+    """Something that was bought. Where the chat message is known, a refusal is answered there."""
 
     __tablename__ = "points_purchases"
 

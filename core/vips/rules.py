@@ -73,7 +73,7 @@ class VipSettings(GuildSettings, feature="vips"):
         label="Remove expired VIPs",
     )
     notifications: bool = switch(
-        "Whether the chat is told about granted and extended VIPs and refunds.",
+        "Whether the bot announces granted and extended VIPs and refunds in chat.",
         default=True,
         label="Messages in chat",
     )
