@@ -1,13 +1,13 @@
 """Which subscription tier of a player counts. It is fixed when the crew is locked."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 from core.heist.rules import Tier
 from core.kit.work import Work
 from core.tiers.actions import lookup
-from core.tiers.rules import Tier as KnownTier
 
-_KNOWN: Mapping[Tier, KnownTier] = {"tier1": "1000", "tier2": "2000", "tier3": "3000"}
+_KNOWN: Mapping[Tier, Literal["1000", "2000", "3000"]] = {"tier1": "1000", "tier2": "2000", "tier3": "3000"}
 _TIERS: Mapping[str, Tier] = {
     "none": "none",
     "subscriber": "tier1",
