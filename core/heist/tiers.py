@@ -7,7 +7,11 @@ from core.heist.rules import Tier
 from core.kit.work import Work
 from core.tiers.actions import lookup
 
-_KNOWN: Mapping[Tier, Literal["1000", "2000", "3000"]] = {"tier1": "1000", "tier2": "2000", "tier3": "3000"}
+_KNOWN: Mapping[Tier, Literal["1000", "2000", "3000"]] = {
+    "tier1": "1000",
+    "tier2": "2000",
+    "tier3": "3000",
+}
 _TIERS: Mapping[str, Tier] = {
     "none": "none",
     "subscriber": "tier1",
