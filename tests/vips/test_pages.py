@@ -76,7 +76,7 @@ def confirm(site: Site) -> None:
 
 def test_page_says_what_twitch_does_not_allow_yet(site: Site) -> None:
     admin = site.visitor("nora")
-    assert "No Twitch account is connected." in words(admin.get(PAGE))
+    assert "Twitch is not connected" in words(admin.get(PAGE))
     connect(site)
     assert "Authorise again" not in words(admin.get(PAGE))
     with site.services.work_in(GUILD) as work:
@@ -85,7 +85,7 @@ def test_page_says_what_twitch_does_not_allow_yet(site: Site) -> None:
         )
     shown = words(admin.get(f"{PAGE}/rewards"))
     assert "Authorise again" in shown
-    assert shown.count("Missing:") == 1
+    assert shown.count("Missing Twitch permissions") == 1
 
 
 def test_vips_are_given_extended_adopted_and_taken_away(admin: Visitor, site: Site) -> None:
