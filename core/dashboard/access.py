@@ -63,10 +63,15 @@ class Rights:
 
 @dataclass(frozen=True)
 class Access:
-    """Answers for the pages of one process."""
+    """Answers for the pages of one process.
+
+    Attributes:
+        of_streamers: the groups whose pages a streamer who signed in with Twitch may use.
+    """
 
     services: Services
     discord: DiscordRest
+    of_streamers: frozenset[str] = frozenset()
 
     def find_login(self) -> WebSession | None:
         """Who is logged in in this browser."""
@@ -126,7 +131,7 @@ class Access:
         if person.is_streamer:
             if pages is None or not pages.for_streamer or admins_only:
                 raise NotForStreamers
-            rights = replace(rights, groups=frozenset({pages.group}))
+            rights = replace(rights, groups=self.of_streamers | {pages.group})
         may = rights.any and (
             pages is None or rights.groups is None or pages.group in rights.groups
         )

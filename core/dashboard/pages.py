@@ -79,7 +79,6 @@ class Dashboard:
     def __init__(self, services: Services, features: Sequence[Feature], *own: GuildPages) -> None:
         self.services = services
         self.features = features
-        self.access = Access(services, DiscordRest(services.settings, services.bus))
         self.streams = LiveStreams(services.bus)
         self.csrf = CSRFProtect()
         self.rate = RateLimit(services.settings)
@@ -88,6 +87,9 @@ class Dashboard:
             (*own, *(pages for one in features for pages in one.guild_pages)),
             key=lambda pages: pages.order,
         )
+        of_streamers = frozenset(one.group for one in self.declared if one.for_streamer)
+        discord = DiscordRest(services.settings, services.bus)
+        self.access = Access(services, discord, of_streamers)
 
     def blueprint(self) -> Blueprint:
         """All of it."""

@@ -166,6 +166,9 @@ def test_streamers_get_only_the_twitch_pages_of_their_own_server(
     for rule in member_rules(rules):
         assert status(streamer, rule) == 403, rule
         assert status(streamer, rule, OTHER_GUILD) == 404
+    shown = streamer.get(f"/g/{GUILD}/twitch").text
+    assert f'/g/{GUILD}/vips"' in shown, "one page leads to the others"
+    assert f'/g/{GUILD}/raffle"' not in shown
 
 
 def test_moderators_get_the_pages_of_their_groups(site: Site, rules: list[Rule]) -> None:

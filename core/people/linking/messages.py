@@ -24,11 +24,10 @@ def invitation(
     """
     names = _(" or ").join(one.name for one in platforms)
     body = _(
-        "This tells **{server}** which {platforms} account is yours, so that what you do in the "
-        "stream counts for you here.\n"
+        "Earn watchtime, tickets and roles in **{server}** for what you do in the stream.\n"
         "1. Press the button and check that it is you.\n"
-        "2. Say yes on {platforms}. The bot reads your name there, keeps nothing else, and can do "
-        "nothing in your name.\n"
+        "2. Agree on {platforms}. The bot only reads the name of your account there, and cannot do "
+        "anything on your behalf.\n"
         "3. Come back. I'll message you here when it's done."
     ).format(server=safe(server), platforms=names)
     for link in linked:
