@@ -89,7 +89,7 @@ _KEYS: Mapping[Holds, str] = {
         break_even cost currency earlier finished_at guesses
         guesses_from guesses_open guesses_until hunt next opened payout position profit returned
         start_cost version worst setting is_picked chart slots payouts
-        change raffle duration is_live left session by_streamer
+        change raffle duration is_live left session by_streamer subscriber_version
         story time min max one many outcome won players paid staked heist end closes_at ready_at
         stake risk tier label odds value remedy refused count
         applied too_little reporter purpose references""",
