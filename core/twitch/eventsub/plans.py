@@ -6,7 +6,13 @@ from core.guilds import store as guilds
 from core.twitch.accounts.records import TwitchAccount
 from core.twitch.accounts.store import list_accounts
 from core.twitch.bodies import PLATFORM
-from core.twitch.eventsub.rules import ChannelPlan, Transport, best_accounts, plan_channel
+from core.twitch.eventsub.rules import (
+    ChannelPlan,
+    Transport,
+    best_accounts,
+    plan_channel,
+    within_limits,
+)
 
 
 def list_plans(tx: Connection, transport: Transport) -> list[ChannelPlan]:
@@ -25,7 +31,7 @@ def list_plans(tx: Connection, transport: Transport) -> list[ChannelPlan]:
         best = plans.get(channel.channel_id)
         if best is None or len(plan.wanted) > len(best.wanted):
             plans[channel.channel_id] = plan
-    return list(plans.values())
+    return within_limits(plans.values()) if transport == "websocket" else list(plans.values())
 
 
 def keys_of(tx: Connection) -> dict[int, tuple[object, ...]]:
