@@ -7,12 +7,15 @@ from urllib.parse import urljoin
 
 import requests
 
+from core.kit.settings import read_settings
 from core.twitch.bodies import KINDS
+from core.twitch.eventsub.reconcile import secret_of
 from sandbox.kick.driver import KickDriver
 from sandbox.twitch.driver import TwitchDriver
 from tests.stories.direct_messages import direct_messages, next_direct_message, url_in
 from tests.stories.product import Json
 from tests.stories.stage import Stage
+from tests.stories.webhooks import TwitchWebhookSender
 
 PLATFORMS = ("kick", "twitch")
 
@@ -41,8 +44,8 @@ class ChannelDriver(Protocol):
     def end(self) -> None:
         """End the stream."""
 
-    def gift(self, giver: str, count: int) -> None:
-        """Gift subscriptions to new viewers."""
+    def gift(self, giver: str | None, count: int) -> None:
+        """Gift subscriptions to new viewers; anonymously without a giver."""
 
     def wait_for_line(self, text: str) -> Json:
         """The first line of chat that contains the text."""
@@ -70,7 +73,7 @@ class KickChannel:
     def end(self) -> None:
         self._kick.offline()
 
-    def gift(self, giver: str, count: int) -> None:
+    def gift(self, giver: str | None, count: int) -> None:
         self._kick.gift(giver, count=count)
 
 
@@ -93,7 +96,7 @@ class TwitchChannel:
     def end(self) -> None:
         self._twitch.do("offline")
 
-    def gift(self, giver: str, count: int) -> None:
+    def gift(self, giver: str | None, count: int) -> None:
         self._twitch.gift(giver, count=count)
 
 
@@ -103,6 +106,11 @@ def channel_of(stage: Stage, platform: str) -> ChannelDriver:
         return KickChannel(stage.kick)
     connect_twitch(stage)
     return TwitchChannel(stage.twitch)
+
+
+def channels_of(stage: Stage) -> tuple[ChannelDriver, ChannelDriver]:
+    """Both of the streamer's channels, for stories in which viewers of both meet."""
+    return channel_of(stage, "kick"), channel_of(stage, "twitch")
 
 
 def connect_twitch(stage: Stage) -> None:
@@ -116,6 +124,12 @@ def connect_twitch(stage: Stage) -> None:
     stage.twitch.wait_for(
         lambda found: sum(one["status"] == "enabled" for one in found) >= len(KINDS)
     )
+
+
+def twitch_webhooks(stage: Stage) -> TwitchWebhookSender:
+    """Delivers to the product what Twitch would."""
+    settings = read_settings(**{name.lower(): value for name, value in stage.settings.items()})
+    return TwitchWebhookSender(f"http://127.0.0.1:{stage.port}", secret_of(settings))
 
 
 def agree(link: str, twitch: TwitchDriver, person: str = "nora") -> str:
