@@ -10,14 +10,17 @@ import requests
 from core.kit.settings import read_settings
 from core.twitch.bodies import KINDS
 from core.twitch.eventsub.reconcile import secret_of
+from sandbox.discord.seed import VERAS_DEN_ID
 from sandbox.kick.driver import KickDriver
+from sandbox.people import BY_HANDLE
 from sandbox.twitch.driver import TwitchDriver
 from tests.stories.direct_messages import direct_messages, next_direct_message, url_in
 from tests.stories.product import Json
-from tests.stories.stage import Stage
+from tests.stories.stage import GUILD, Stage
 from tests.stories.webhooks import TwitchWebhookSender
 
 PLATFORMS = ("kick", "twitch")
+GUILDS = {"Nora's Corner": GUILD, "Vera's Den": VERAS_DEN_ID}
 
 
 class ChannelDriver(Protocol):
@@ -113,16 +116,34 @@ def channels_of(stage: Stage) -> tuple[ChannelDriver, ChannelDriver]:
     return channel_of(stage, "kick"), channel_of(stage, "twitch")
 
 
-def connect_twitch(stage: Stage) -> None:
-    """The streamer connects the channel, unless that is done, and everything is subscribed."""
-    if not stage.scalar("SELECT count(*) FROM twitch_accounts"):
+def connect_twitch(
+    stage: Stage, admin: str = "nora", channel: str = "nora", guild: str = "Nora's Corner"
+) -> None:
+    """An admin asks for the link and the channel's streamer says yes, unless that is done; until
+    everything is subscribed.
+
+    Args:
+        channel: whose it is, by handle.
+    """
+    guild_id, user_id = GUILDS[guild], BY_HANDLE[channel].twitch_user_id
+    known = "SELECT count(*) FROM twitch_accounts WHERE guild_id = :guild AND role = 'streamer'"
+    known += " AND twitch_user_id = :user AND state = 'connected'"
+    if not stage.scalar(known, guild=guild_id, user=user_id):
         stage.discord.wait_command("connect_twitch")
-        seen = len(direct_messages(stage, "nora", "Connect Twitch"))
-        stage.asked("nora", "!connect_twitch")
-        link = url_in(next_direct_message(stage, "nora", "Connect Twitch", seen))
-        assert "NoraPlays is connected with" in agree(link, stage.twitch)
+        seen = len(direct_messages(stage, admin, "Connect Twitch"))
+        stage.discord.message(admin, "general", "!connect_twitch", guild=guild)
+        link = url_in(next_direct_message(stage, admin, "Connect Twitch", seen))
+        assert f"{BY_HANDLE[channel].kick_name} is connected with" in agree(
+            link, stage.twitch, channel
+        )
     stage.twitch.wait_for(
-        lambda found: sum(one["status"] == "enabled" for one in found) >= len(KINDS)
+        lambda found: (
+            sum(
+                one["status"] == "enabled" and str(user_id) in one["condition"].values()
+                for one in found
+            )
+            >= len(KINDS)
+        )
     )
 
 

@@ -68,8 +68,8 @@ def slowest_call(stage: Stage, channels: Sequence[ChannelDriver], when: str) -> 
 
 
 def slowest(web: Product, stage: Stage) -> float:
-    """Seconds that the slowest of a few webhooks of both platforms takes, by the clock on the wall: who waits for
-    Redis uses no processor."""
+    """Seconds that the slowest of a few webhooks of both platforms takes, by the clock on the wall:
+    who waits for Redis uses no processor."""
     kick, twitch = WebhookSender(web.url, stage.key), twitch_webhooks(stage)
     took = []
     for number in range(6):
