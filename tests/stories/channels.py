@@ -36,8 +36,8 @@ class ChannelDriver(Protocol):
     chat_kind: str
     message_id: str
 
-    def account(self, handle: str, name: str) -> None:
-        """Somebody new."""
+    def account(self, handle: str, name: str) -> int:
+        """Somebody new; their user id."""
 
     def say(self, person: str, text: str, at: str | None = None) -> str:
         """Write in chat; returns the message id."""
@@ -64,8 +64,8 @@ class KickChannel:
         self._kick = kick
         self.wait_for_line, self.settle = kick.wait_for_line, kick.settle
 
-    def account(self, handle: str, name: str) -> None:
-        self._kick.account(handle, name)
+    def account(self, handle: str, name: str) -> int:
+        return self._kick.account(handle, name)
 
     def say(self, person: str, text: str, at: str | None = None) -> str:
         return self._kick.chat(person, text, at=at)
@@ -87,8 +87,8 @@ class TwitchChannel:
         self._twitch = twitch
         self.wait_for_line, self.settle = twitch.wait_for_line, twitch.settle
 
-    def account(self, handle: str, name: str) -> None:
-        self._twitch.do("account", handle=handle, name=name)
+    def account(self, handle: str, name: str) -> int:
+        return int(self._twitch.do("account", handle=handle, name=name)["user_id"])
 
     def say(self, person: str, text: str, at: str | None = None) -> str:
         return self._twitch.chat(person, text, at=at)

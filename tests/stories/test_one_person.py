@@ -20,6 +20,7 @@ from tests.stories.direct_messages import custom_id_of, direct_messages, next_di
 from tests.stories.stage import GUILD, Json, Stage, open_stage, title
 from tests.stories.test_draw import asked_to_draw, beacon_is_away, becomes, fields, post
 from tests.stories.test_first_story import instant
+from tests.stories.test_privacy import file_in
 
 THEIRS = "SELECT viewer_id FROM people_links WHERE discord_id = 310000000000000003"
 PEOPLE = f"SELECT count(DISTINCT person_id) FROM people_viewers WHERE viewer_id IN ({THEIRS})"
@@ -148,6 +149,9 @@ def test_forgetting_covers_both_accounts(stage: Stage, twitch: TwitchDriver) -> 
     theirs = "SELECT viewer_id FROM people_viewers WHERE platform_user_id IN (:kick, :twitch)"
     viewers = {one for (one,) in stage.rows(theirs, kick=ids[0], twitch=ids[1])}
     assert len(viewers) == 2
+    stage.discord.slash("mia", "general", "mydata")
+    told = file_in(stage.discord.wait_for("dm:mia", lambda m: bool(m["attachments"])))
+    assert {one["user_id_there"] for one in told["linked_accounts"]} == set(ids)
     said = "SELECT count(*) FROM inbox_deliveries WHERE body::text ~ 'hello (Kick|Twitch)'"
     assert stage.scalar(said) == 2
     asked = stage.discord.message("mia", "general", "!forgetme")

@@ -108,9 +108,10 @@ class TwitchWebhookSender:
         url = f"{self.url}/webhooks/twitch"
         return requests.post(url, data=raw, headers=self.headers(raw, id=id), timeout=30)
 
-    def headers(self, raw: bytes, *, id: str = "") -> dict[str, str]:
-        """What Twitch sends with this body now, to the nanosecond."""
-        message_id, timestamp = id or str(uuid4()), f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}123Z"
+    def headers(self, raw: bytes, *, id: str = "", at: str = "") -> dict[str, str]:
+        """What Twitch sends with this body; now to the nanosecond, unless it is dated."""
+        message_id = id or str(uuid4())
+        timestamp = at or f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}123Z"
         signed = message_id.encode() + timestamp.encode() + raw
         digest = hmac.new(self.secret.encode(), signed, hashlib.sha256).hexdigest()
         return {
