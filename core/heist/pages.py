@@ -209,7 +209,7 @@ OVERLAY = Overlay(
     PAGES.icon,
     "heist/overlay.html",
     data=_on_stream,
-    follows=("heist",),
+    follows=("heist", "tiers"),
 )
 
 

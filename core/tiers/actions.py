@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from core.events import (
     Event,
+    EventsMissed,
     SubGifted,
     SubscriberReported,
     SubscriptionEnded,
@@ -19,7 +20,7 @@ from core.kit.work import Work, note_change
 from core.people import store as people
 from core.people.records import GuildAccount
 from core.tiers import store
-from core.tiers.records import StoredSource
+from core.tiers.records import DueResync, StoredSource
 from core.tiers.rules import NOTHING, Found, Known, Tier, TierSettings, choose
 from core.tiers.store import Told
 
@@ -77,8 +78,8 @@ def _reported(tx: Connection, event: SubscriberReported) -> _Saying | None:
     source: StoredSource = "event" if event.reporter == "gift" else event.reporter
     user_id = event.user_id
     if user_id is None:  # by the name under which they were seen in chat
-        found = people.find_by_name(tx, event.guild_id, event.login)
-        if found is None or found.platform != event.platform or found.platform_user_id < 0:
+        found = people.find_by_name(tx, event.guild_id, f"{event.platform}:{event.login}")
+        if found is None or found.platform_user_id < 0:
             return None
         user_id = found.platform_user_id
         return _Saying(
@@ -92,8 +93,17 @@ def _tier(given: str) -> Tier:
     return cast("Tier", given) if given in get_args(Tier) else "subscriber"
 
 
+def on_events_missed(work: Work, event: EventsMissed) -> None:
+    """After a gap, have Twitch's list of subscribers read again: somebody may have subscribed,
+    upgraded or left meanwhile."""
+    if event.platform == "twitch":
+        due = DueResync(since=event.at)
+        due.guild_id = work.guild_id
+        work.merge(due)
+
+
 def lookup(
-    work: Work, viewer_ids: Collection[int], badges: Mapping[int, str | None] | None = None
+    work: Work, viewer_ids: Collection[int], badges: Mapping[int, Tier | None] | None = None
 ) -> dict[int, Found]:
     """The tier of each viewer, from what is stored; it asks nobody.
 
@@ -107,6 +117,6 @@ def lookup(
     for viewer_id in viewer_ids:
         theirs = known.get(viewer_id, [])
         if badges and (tier := badges.get(viewer_id)) is not None:
-            theirs = [*theirs, Known("badge", _tier(tier), work.now)]
+            theirs = [*theirs, Known("badge", tier, work.now)]
         found[viewer_id] = choose(theirs, work.now, lifetime) if theirs else NOTHING
     return found

@@ -1,15 +1,17 @@
 """The cache's statements."""
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, select, text, tuple_
+from sqlalchemy import Connection, delete, exists, select, text, tuple_
+from sqlalchemy.orm import aliased
 
 from core.kit.records import table_of
-from core.kit.work import Work
-from core.tiers.records import KnownTier, StoredSource
+from core.kit.work import ACROSS_GUILDS, Work, read_records
+from core.people.records import Viewer
+from core.tiers.records import DueResync, KnownTier, StoredSource
 from core.tiers.rules import Known, Tier
 
 
@@ -46,6 +48,38 @@ def set_tiers(tx: Connection, told: Iterable[Told]) -> None:
     if newest:
         rows = [one._asdict() | {"at": one.at.isoformat()} for one in newest.values()]
         tx.execute(_SET_TIERS, {"told": json.dumps(rows)})
+
+
+_SET_LISTED = text("""
+    INSERT INTO tiers_known AS k (guild_id, viewer_id, source, tier, at)
+    SELECT v.guild_id, v.viewer_id, 'list', listed.tier, :at
+      FROM jsonb_to_recordset(CAST(:listed AS jsonb)) AS listed (user_id bigint, tier text)
+      JOIN people_viewers v ON v.guild_id = :guild_id AND v.platform = 'twitch'
+                           AND v.platform_user_id = listed.user_id
+     ORDER BY v.viewer_id
+        ON CONFLICT ON CONSTRAINT tiers_known_one_a_source DO UPDATE
+       SET tier = excluded.tier, at = excluded.at
+     WHERE k.at < excluded.at
+""")
+
+
+def set_listed(work: Work, tiers: Mapping[int, str], at: datetime) -> list[int]:
+    """Keep what Twitch's whole list said about viewers who are known here; Twitch user id -> tier.
+    Returns the viewers of Twitch who had a subscription and are not on it."""
+    rows = json.dumps([{"user_id": one, "tier": tier} for one, tier in tiers.items()])
+    work.tx.execute(_SET_LISTED, {"guild_id": work.guild_id, "listed": rows, "at": at})
+    theirs = aliased(KnownTier)
+    viewer = (Viewer.guild_id == KnownTier.guild_id) & (Viewer.viewer_id == KnownTier.viewer_id)
+    is_same = (theirs.guild_id == KnownTier.guild_id) & (theirs.viewer_id == KnownTier.viewer_id)
+    is_listed = exists().where(is_same, theirs.source == "list", theirs.at >= at)
+    is_on_twitch = (Viewer.platform == "twitch") & (Viewer.platform_user_id > 0)
+    absent = select(KnownTier.viewer_id).join(Viewer, viewer).distinct()
+    return list(work.scalars(absent.where(KnownTier.tier != "none", is_on_twitch, ~is_listed)))
+
+
+def list_due(tx: Connection) -> Sequence[DueResync]:
+    """The servers whose subscribers are to be read again."""
+    return read_records(tx, select(DueResync).execution_options(**ACROSS_GUILDS))
 
 
 def list_known(work: Work, viewer_ids: Collection[int]) -> dict[int, list[Known]]:

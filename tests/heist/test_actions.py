@@ -518,12 +518,26 @@ def test_message_in_discord_follows_the_heist(guild: HeistGuild) -> None:
     assert guild.heist.snapshot_hash in proof
 
 
-def test_the_tier_that_is_known_best_counts_from_the_lock(guild: HeistGuild) -> None:
+def test_the_tier_that_is_known_best_is_shown_and_counts_from_the_lock(guild: HeistGuild) -> None:
     guild.start()
-    known = {1: "prime", 2: "3000", 3: "none"}
-    for user_id, badges in ((1, ("subscriber",)), (2, ()), (3, ("subscriber",))):
+    subscriber, founder = ("subscriber",), ("founder",)
+    joins = [
+        (subscriber, "prime", "prime"),
+        ((), "3000", "tier3"),
+        (subscriber, "none", "tier1"),
+        (founder, "3000", "tier3"),
+        (founder, "subscriber", "tier1"),
+        ((), "none", "none"),
+    ]
+    for user_id, (badges, known, _tier) in enumerate(joins, 1):
         viewer_id = guild.say("!join 100", user_id, badges=badges)
-        tier = cast("Tier", known[user_id])
-        set_tiers(guild.tx, [Told(guild.id, viewer_id, "event", tier, guild.at)])
+        set_tiers(guild.tx, [Told(guild.id, viewer_id, "event", cast("Tier", known), guild.at)])
+    expected = [tier for _badges, _known, tier in joins]
+    view = guild.view
+    assert [view.tiers[one.viewer_id] for one in view.crew] == expected
+    assert [one.tier for one in view.crew] == [None] * len(joins)
     guild.lock()
-    assert [one.tier for one in guild.view.crew] == ["prime", "tier3", "tier1"]
+    view = guild.view
+    assert [one.tier for one in view.crew] == expected
+    set_tiers(guild.tx, [Told(guild.id, view.crew[0].viewer_id, "list", "2000", guild.at)])
+    assert guild.view.tiers == view.tiers  # fixed

@@ -113,21 +113,6 @@ def test_each_tier_has_a_switch_and_a_factor(tier: Tier) -> None:
     assert BONUS.bonus("none") == 100
 
 
-@pytest.mark.parametrize(
-    ("badges", "version", "tier"),
-    [
-        (("subscriber",), 3012, "tier3"),
-        (("vip", "subscriber"), 2000, "tier2"),
-        (("subscriber",), 1999, "tier1"),
-        (("subscriber",), 0, "tier1"),
-        (("founder",), 0, "tier1"),
-        (("vip",), 0, "none"),
-    ],
-)
-def test_badges_say_the_tier(badges: tuple[str, ...], version: int, tier: Tier) -> None:
-    assert rules.tier_of_badges(badges, version) == tier
-
-
 # -- joining --------------------------------------------------------------------------------------
 
 
