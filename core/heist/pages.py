@@ -83,6 +83,7 @@ def heist(page: Page) -> str:
         inflates=is_inflating(settings),
         wrong="",
         groups=_grouped(fields),
+        widget_files=widget.NAMES,
         **_SHOWS,
     )
 
@@ -166,6 +167,17 @@ def cancel(page: Page) -> Response:
 add_settings(PAGES, HeistSettings.declared.values(), shows=heist)
 
 # -- elsewhere ------------------------------------------------------------------------------------
+
+
+@PAGES.get("widget/<name>")
+def widget_file(page: Page, name: str) -> Response:
+    """One of the four files that make the widget at StreamElements."""
+    if name not in widget.NAMES:
+        abort(404)
+    content = page.run(widget.read_file, name, page.services.settings.public_url)
+    response = Response(content, content_type="text/plain; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 @PAGES.post("widget_key", shows=heist)
