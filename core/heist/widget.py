@@ -62,7 +62,7 @@ def read_file(work: Work, name: str, address: str) -> str:
 
 def settings_url(work: Work, address: str) -> str:
     """Where the bonus is changed."""
-    return f"{address}/g/{work.guild_id}/heist#settings"
+    return f"{address}/g/{work.guild_id}/heist#group-heist.enable_sub_bonus"
 
 
 def make_key(work: Work) -> str:

@@ -152,6 +152,7 @@ def test_files_of_the_widget_come_with_the_bonus_of_the_server(ready: Site) -> N
     with ready.services.work_in(GUILD) as work:
         change_settings(work, HeistSettings, enable_sub_bonus=True, enable_tier2_bonus=False)
     page = admin.get(PAGE).text
+    assert 'id="group-heist.enable_sub_bonus"' in page
     for name in ("widget.html", "widget.css", "widget.js", "fields.json"):
         assert f"{PAGE}/widget/{name}" in page
         assert admin.get(f"{PAGE}/widget/{name}").status_code == 200
@@ -161,7 +162,7 @@ def test_files_of_the_widget_come_with_the_bonus_of_the_server(ready: Site) -> N
     assert [next(iter(one["options"].values())) for one in bonuses.values()] == [
         *("winnings × 1.2", "no bonus", "winnings × 1.5")
     ]
-    assert fields["bonus_settings"]["value"] == f"http://localhost:8080{PAGE}#settings"
+    assert fields["bonus_settings"]["value"] == f"http://localhost:8080{PAGE}#group-heist.enable_sub_bonus"
     assert admin.get(f"{PAGE}/widget/records.py").status_code == 404
     assert ready.visitor("leo").get(f"{PAGE}/widget/fields.json").status_code in (302, 403, 404)
 

@@ -139,7 +139,7 @@ def test_editor_shows_the_bonus_recents_are_read_and_a_lost_server_comes_back(
     page.goto(host(site_sandbox, server, key, editor="1", recents=json.dumps(recents)))
     expect(page.locator("#setup")).to_contain_text("Prime: no bonus")
     expect(page.locator("#setup a")).to_have_attribute(
-        "href", f"http://localhost:8080/g/{GUILD}/heist#settings"
+        "href", f"http://localhost:8080/g/{GUILD}/heist#group-heist.enable_sub_bonus"
     )
     until(lambda: [one.tier for one in reported(site)] == ["prime"], "recents are reported")
     page.route("**/widget/**", lambda route: route.abort())

@@ -179,3 +179,26 @@ def test_what_was_missed_is_read_from_twitchs_list(stage: Stage) -> None:
     shown = stage.asked("nora", "!tier Founder")
     assert "No subscription" in shown["title"]
     assert "something newer is known" in shown["description"]
+
+
+def test_troubleshooting_of_the_documentation(stage: Stage) -> None:
+    twitch = stage.twitch
+    # No tier: nothing was heard. Kick has no list to ask.
+    stage.kick.chat("leo", "hello")
+    met = "SELECT count(*) FROM people_viewers WHERE platform = 'kick'"
+    until(lambda: stage.scalar(met), "Leo was seen on Kick")
+    nothing = stage.asked("tomas", "!tier kick:lil_bean")
+    assert "Nothing is known" in nothing["description"]
+    stage.kick.gift("mia", ["leo"])
+    knows(stage, "lil_bean", "event", "subscriber")
+    assert "Subscriber" in stage.asked("tomas", "!tier kick:lil_bean")["title"]
+    # Wrong tier: the command names each source, and why the right one is not used.
+    shown = stage.asked("tomas", "!tier Gifted")["description"]
+    assert "Tier 3 by the StreamElements widget" in shown
+    # No tier just after subscribing: the event is lost, but Twitch's list knows.
+    twitch.do("idle")
+    twitch.fault(event__drop=1)
+    twitch.do("subscribe", person="Gifter", tier="2000")
+    assert "Tier 2" in stage.asked("tomas", "!tier Gifter")["title"]
+    report = str(stage.asked("nora", "!check_twitch_config"))
+    assert "channel.subscribe" in report, report

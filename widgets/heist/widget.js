@@ -74,7 +74,7 @@ function show(state) {
   part("rows").replaceChildren(...state.rows.map((one) => {
     const row = document.createElement("li");
     row.append(child("span", "name", one.name));
-    if (one.tier) row.append(child("span", "tier", one.tier));
+    if (one.tier) row.append(child("span", "tier " + (one.twitch_tier === "prime" ? "prime" : "t" + one.twitch_tier), one.tier));
     row.append(child("span", "points", one.profit === null ? number(one.stake) : "+" + number(one.profit)));
     return row;
   }));
