@@ -23,7 +23,7 @@ from core.kit.personal import PSEUDONYMOUS, holds
 from core.kit.records import GuildRecord, one_of
 from core.outbox.records import LiveMessage
 from core.people.records import OptionalViewerRecord, ViewerRecord, viewer_key
-from core.tiers.rules import Tier as BadgeTier
+from core.tiers.badges import Tier as KnownTier
 
 State = Literal["open", "locked", "resolving", "paying", "cooldown", "done", "cancelled"]
 """`open` to join; `locked`: the crew is fixed and waits for the beacon; `resolving`: its number is
@@ -134,7 +134,7 @@ class Player(ViewerRecord, kw_only=True):
     joined_at: Mapped[datetime]
     stake: Mapped[int] = mapped_column(BigInteger, default=0)
     risk: Mapped[Risk] = mapped_column(Text, default="low")
-    badge_tier: Mapped[BadgeTier | None] = mapped_column(
+    badge_tier: Mapped[KnownTier | None] = mapped_column(
         Text, default=None, comment="what the badges of the joining message said"
     )
     tier: Mapped[Tier | None] = mapped_column(Text, default=None, comment="that counts")

@@ -1,13 +1,14 @@
 """Which subscription tier of a player counts. It is fixed when the crew is locked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from core.heist.records import Player
 from core.heist.rules import Tier
 from core.kit.work import Work
 from core.tiers.actions import lookup
+from core.tiers.badges import Tier as KnownTier
 
-_TIERS: Mapping[str, Tier] = {
+_TIERS: Mapping[KnownTier, Tier] = {
     "none": "none",
     "subscriber": "tier1",
     "prime": "prime",
@@ -17,10 +18,11 @@ _TIERS: Mapping[str, Tier] = {
 }
 
 
-def tiers_of(work: Work, crew: Iterable[Player]) -> dict[int, Tier]:
+def tiers_of(work: Work, crew: Sequence[Player]) -> dict[int, Tier]:
     """Viewer id -> the tier that counts for each player: the one that was fixed, or else what is
     known now. It asks nobody."""
-    crew = list(crew)
-    open_ = {one.viewer_id: one.badge_tier for one in crew if one.tier is None}
-    found = lookup(work, open_, open_) if open_ else {}
+    badges: dict[int, KnownTier | None] = {
+        one.viewer_id: one.badge_tier for one in crew if one.tier is None
+    }
+    found = lookup(work, badges, badges) if badges else {}
     return {one.viewer_id: one.tier or _TIERS[found[one.viewer_id].tier] for one in crew}

@@ -143,7 +143,11 @@ def report(work: Work, sent: Sequence[Mapping[str, Any]]) -> int:
         if found is None or data.get("isTest") or platform not in PLATFORMS:
             continue
         at = _when(work, data.get("createdAt"))
-        name = data.get("activityId") or data.get("_id") or f"{found.login}|{at:%Y-%m-%d}"
+        name = (
+            data.get("activityId")
+            or data.get("_id")
+            or f"{found.user_id or found.login}|{at:%Y-%m-%d}"
+        )
         event = SubscriberReported(
             key=f"widget|{str(name)[:100]}|{found.tier}",
             guild_id=work.guild_id,

@@ -16,7 +16,7 @@ from core.people.records import Viewer
 from core.tiers import store
 from core.tiers.records import DueResync
 from core.tiers.rules import Tier
-from core.tiers.store import Told
+from core.tiers.store import TierReport
 from core.twitch.accounts.actions import find_account
 from core.twitch.accounts.tokens import refresh_after_401, user_token
 from core.twitch.bodies import PLATFORM
@@ -50,11 +50,13 @@ def _refresh(services: Services, guild_id: int, viewer_ids: Collection[int]) -> 
     for some in slices(sorted(viewers), MOST_IN_A_QUESTION):
         tiers |= _ask(services, guild_id, channel_id, some)
     with services.work_in(guild_id) as work:
-        told = [
-            Told(guild_id, viewer_id, "list", cast("Tier", tiers.get(user_id, "none")), asked_at)
+        reports = [
+            TierReport(
+                guild_id, viewer_id, "list", cast("Tier", tiers.get(user_id, "none")), asked_at
+            )
             for user_id, viewer_id in viewers.items()
         ]
-        store.set_tiers(work.tx, told)
+        store.set_tiers(work.tx, reports)
         note_change(work.tx, guild_id, "tiers")
     return True
 

@@ -75,15 +75,15 @@ def choose(known: Sequence[Known], now: datetime, lifetime: timedelta) -> Found:
     A founder's badge leaves the tier open, and tier 1 may be Prime: what says more refines them.
     """
     counting = {one.source: one for one in known if now - one.at <= lifetime}
-    said = [one for source in ("event", "notice") if (one := counting.get(source))]
-    told = max(said, key=lambda one: (one.at, one.source), default=None)
+    said = [one for one in counting.values() if one.source in ("event", "notice")]
+    newest = max(said, key=lambda one: (one.at, one.source), default=None)
     listed = counting.get("list")
-    order = [told, counting.get("streamelements"), counting.get("widget")]
-    order = [one for one in order if one and (listed is None or one.at > listed.at)]
+    others = newest, counting.get("streamelements"), counting.get("widget")
+    order = [one for one in others if one and (listed is None or one.at > listed.at)]
     if badge := counting.get("badge"):
         order.insert(0, badge)
     if listed is not None:
-        is_fresh = now - listed.at <= LIST_LASTS and told not in order
+        is_fresh = now - listed.at <= LIST_LASTS and newest not in order
         order.insert(0 if is_fresh else len(order), listed)
     stale: list[tuple[Known, Reason]] = [
         (one, "stale") for one in known if one not in counting.values()

@@ -15,7 +15,7 @@ from core.tiers.records import DueResync, KnownTier, StoredSource
 from core.tiers.rules import Known, Tier
 
 
-class Told(NamedTuple):
+class TierReport(NamedTuple):
     """What a source says about a viewer."""
 
     guild_id: int
@@ -29,8 +29,8 @@ class Told(NamedTuple):
 _SET_TIERS = text("""
     INSERT INTO tiers_known AS k (guild_id, viewer_id, source, tier, at)
     SELECT guild_id, viewer_id, source, tier, at
-      FROM jsonb_to_recordset(CAST(:told AS jsonb))
-        AS told (guild_id bigint, viewer_id bigint, source text, tier text, at timestamptz)
+      FROM jsonb_to_recordset(CAST(:reports AS jsonb))
+        AS reports (guild_id bigint, viewer_id bigint, source text, tier text, at timestamptz)
      ORDER BY guild_id, viewer_id, source
         ON CONFLICT ON CONSTRAINT tiers_known_one_a_source DO UPDATE
        SET tier = excluded.tier, at = excluded.at
@@ -38,16 +38,16 @@ _SET_TIERS = text("""
 """)
 
 
-def set_tiers(tx: Connection, told: Iterable[Told]) -> None:
+def set_tiers(tx: Connection, reports: Iterable[TierReport]) -> None:
     """Keep the newest of each source, in whatever order and pieces they come."""
-    newest: dict[tuple[int, int, str], Told] = {}
-    for one in told:
+    newest: dict[tuple[int, int, str], TierReport] = {}
+    for one in reports:
         key = one[:3]
         if key not in newest or (newest[key].at, newest[key].tier) < (one.at, one.tier):
             newest[key] = one
     if newest:
         rows = [one._asdict() | {"at": one.at.isoformat()} for one in newest.values()]
-        tx.execute(_SET_TIERS, {"told": json.dumps(rows)})
+        tx.execute(_SET_TIERS, {"reports": json.dumps(rows)})
 
 
 _SET_LISTED = text("""

@@ -162,7 +162,10 @@ def test_files_of_the_widget_come_with_the_bonus_of_the_server(ready: Site) -> N
     assert [next(iter(one["options"].values())) for one in bonuses.values()] == [
         *("winnings × 1.2", "no bonus", "winnings × 1.5")
     ]
-    assert fields["bonus_settings"]["value"] == f"http://localhost:8080{PAGE}#group-heist.enable_sub_bonus"
+    assert (
+        fields["bonus_settings"]["value"]
+        == f"http://localhost:8080{PAGE}#group-heist.enable_sub_bonus"
+    )
     assert admin.get(f"{PAGE}/widget/records.py").status_code == 404
     assert ready.visitor("leo").get(f"{PAGE}/widget/fields.json").status_code in (302, 403, 404)
 

@@ -18,7 +18,7 @@ from core.events import SubscriberReported, from_json
 from core.heist import widget
 from core.people import store as people
 from core.tiers.actions import lookup, remember
-from core.tiers.store import Told, set_tiers
+from core.tiers.store import TierReport, set_tiers
 from sandbox.serve import Sandbox
 from tests.dashboard.site import GUILD, Site, words
 from tests.heist.scene import HeistGuild
@@ -109,8 +109,8 @@ def test_two_scenes_show_one_game_and_report_once(
         bomb = {"name": "giver", "amount": 5, "tier": "3000", "bulkGifted": True}
         page.evaluate("event => host.event('subscriber-latest', event)", bomb)
         odd = {"text": "emulated"}, {"displayName": "ミア"}, {"name": "yt", "provider": "youtube"}
-        for event in ({}, *odd, None):
-            page.evaluate("event => host.event('subscriber-latest', event)", event)
+        for one in ({}, *odd, None):
+            page.evaluate("event => host.event('subscriber-latest', event)", one)
     until(lambda: len(reported(site)) == 1, "the subscriber is reported")
     assert "[Heist Widget] Cached tier for viewer1: 3000" in lines
     assert "[Heist Widget] Ignored a test event, or one with neither a login nor an id" in lines
@@ -126,8 +126,8 @@ def test_two_scenes_show_one_game_and_report_once(
     with site.services.work_in(GUILD) as work:
         viewer_id = people.set_viewer(work.tx, GUILD, "twitch", 1, "Viewer1", work.now)
         assert lookup(work, [viewer_id])[viewer_id].tier == "3000"
-    for one in scenes:
-        one.close()
+    for page in scenes:
+        page.close()
 
 
 def test_editor_shows_the_bonus_recents_are_read_and_a_lost_server_comes_back(
@@ -160,7 +160,7 @@ def test_console_shows_the_lines_of_the_original_guide_and_the_countdown_stands_
     with site.services.database.begin() as tx:
         guild = HeistGuild(tx, GUILD, site.clock())
         known = guild.viewer(1)
-        set_tiers(tx, [Told(GUILD, known, "event", "3000", site.clock())])
+        set_tiers(tx, [TierReport(GUILD, known, "event", "3000", site.clock())])
     join(site, 1)
     join(site, 2)
     lines: list[str] = []

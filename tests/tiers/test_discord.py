@@ -8,7 +8,7 @@ from core.kit.clock import utc_now
 from core.kit.database import Database
 from core.people import store as people
 from core.tiers.feature import FEATURE
-from core.tiers.store import Told, set_tiers
+from core.tiers.store import TierReport, set_tiers
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.seed import NORAS_CORNER_ID
 from sandbox.people import BY_HANDLE
@@ -22,12 +22,15 @@ def world(database: Database) -> Iterator[DiscordDriver]:
         now, guild = utc_now(), NORAS_CORNER_ID
         mia = BY_HANDLE["mia"].discord_id
         with database.begin() as tx:
-            for platform, user_id in (("kick", 901), ("twitch", 902)):
-                viewer_id = people.set_viewer(tx, guild, platform, user_id, "MadCats", now)
+            viewers = {
+                platform: people.set_viewer(tx, guild, platform, user_id, "MadCats", now)
+                for platform, user_id in (("kick", 901), ("twitch", 902))
+            }
+            for platform, viewer_id in viewers.items():
                 people.add_link(tx, guild, mia, platform, viewer_id, now)
-            set_tiers(tx, [Told(guild, viewer_id, "event", "3000", now)])
+            set_tiers(tx, [TierReport(guild, viewers["twitch"], "event", "3000", now)])
             other = people.set_viewer(tx, guild, "twitch", 903, "ada", now)
-            set_tiers(tx, [Told(guild, other, "widget", "prime", now)])
+            set_tiers(tx, [TierReport(guild, other, "widget", "prime", now)])
         yield driver
 
 
