@@ -65,6 +65,7 @@ def _payload(work: Work, heist: Heist) -> dict[str, Any]:
                 "stake": player.stake,
                 "risk": settings.risk_name(player.risk),
                 "tier": tiers[player.viewer_id],
+                "bonus": settings.bonus(tiers[player.viewer_id]),
                 "won": player.won,
                 "payout": player.payout,
             }

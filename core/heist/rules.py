@@ -292,15 +292,16 @@ def is_inflating(settings: HeistSettings) -> bool:
 # -- tiers ----------------------------------------------------------------------------------------
 
 
-def tier_words(tier: Tier) -> str:
-    """As people read it; empty for none."""
-    return {
+def tier_words(tier: Tier, bonus: int = 100) -> str:
+    """As people read it, such as "Tier 3", or with a bonus "Tier 3 ×1.5"; empty for none."""
+    name = {
         "none": "",
         "prime": _("Prime"),
         "tier1": _("Tier 1"),
         "tier2": _("Tier 2"),
         "tier3": _("Tier 3"),
     }[tier]
+    return name if bonus == 100 else f"{name} ×{bonus / 100:g}"
 
 
 # -- joining --------------------------------------------------------------------------------------

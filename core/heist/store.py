@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text
 
 from core.heist.records import RUNNING, Heist, Player
-from core.heist.rules import Tier
+from core.heist.rules import HeistSettings, Tier, tier_words
 from core.heist.tiers import tiers_of
 from core.kit.work import ACROSS_GUILDS, Work, read_records
 
@@ -33,6 +33,12 @@ class View:
     crew: Sequence[Player]
     refused: Sequence[Player]
     tiers: Mapping[int, Tier]
+    settings: HeistSettings
+
+    def tier_words(self, player: Player) -> str:
+        """A player's tier with its bonus, as people read it; empty for none."""
+        tier = self.tiers[player.viewer_id]
+        return tier_words(tier, self.settings.bonus(tier))
 
     @property
     def staked(self) -> int:
@@ -66,7 +72,7 @@ def find_view(work: Work, number: int | None = None) -> View | None:
     players = work.scalars(in_order, execution_options=_FRESH).all()
     crew = [one for one in players if one.state != "refused"]
     refused = [one for one in players if one.state == "refused"]
-    return View(heist, crew, refused, tiers_of(work, crew))
+    return View(heist, crew, refused, tiers_of(work, crew), heist.settings)
 
 
 def list_heists(work: Work, most: int = MOST_HEISTS) -> Sequence[Heist]:

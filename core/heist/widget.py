@@ -127,9 +127,9 @@ def _row(player: Player, view: View) -> dict[str, Any]:
     return {
         "name": player.viewer_name,
         "stake": player.stake,
-        "tier": tier_words(tier),
+        "tier": view.tier_words(player),
         "twitch_tier": _TWITCH_TIERS.get(tier),
-        "multiplier": view.heist.settings.bonus(tier) / 100,
+        "multiplier": view.settings.bonus(tier) / 100,
         "profit": player.payout - player.stake if player.won else None,
     }
 

@@ -111,6 +111,8 @@ def test_each_tier_has_a_switch_and_a_factor(tier: Tier) -> None:
     assert replace(BONUS, **off).bonus(tier) == 100
     assert replace(BONUS, **more).bonus(tier) == 300
     assert BONUS.bonus("none") == 100
+    assert rules.tier_words("tier3", BONUS.bonus("tier3")) == "Tier 3 ×1.5"
+    assert rules.tier_words("tier3", 100) == "Tier 3"
 
 
 # -- joining --------------------------------------------------------------------------------------

@@ -168,7 +168,7 @@ def test_console_shows_the_lines_of_the_original_guide_and_the_countdown_stands_
     page.on("console", lambda message: lines.append(message.text))
     page.goto(host(site_sandbox, server, key))
     expect(page.locator("#rows .name")).to_have_text(["viewer2", "viewer1"])
-    expect(page.locator("#rows .tier")).to_have_text(["Tier 3"])
+    expect(page.locator("#rows .tier")).to_have_text(["Tier 3 ×1.5"])
     expect(page.locator("#timer")).to_have_class("timer last")
     expect(page.locator("#hint")).to_have_text(
         re.compile(r"Last \d+ seconds! Type !join amount in chat")

@@ -141,7 +141,7 @@ def test_heist_with_subscribers_of_all_kinds(stage: Stage, browser: Browser) -> 
     for page in scenes:
         expect(page.locator("#rows .name")).to_have_count(len(CREW))
         row = page.locator("#rows li")
-        expect(row.filter(has_text="Renamed").locator(".tier")).to_have_text("Tier 2")
+        expect(row.filter(has_text="Renamed").locator(".tier")).to_have_text("Tier 2 ×1.3")
         expect(row.filter(has_text="No_Sub").locator(".tier")).to_have_count(0)
     assert stage.scalar("SELECT state FROM heists") == "open"
     crash(stage, "joined")
