@@ -267,6 +267,8 @@ class TwitchListener(SocketListener):
             channel_ids = store.list_channels_of(tx, ended)
         account.done -= {(one, str(subscription.get("type"))) for one in channel_ids}
         revocations.on_subscription_ended(self._services, subscription)
+        if subscription.get("status") == "authorization_revoked":
+            account.tried_at = -math.inf  # the next update finds out whether the token is dead
 
     # -- status -----------------------------------------------------------------------------
 
