@@ -263,10 +263,15 @@ class TwitchListener(SocketListener):
     def end(self, account: _Account, subscription: dict[str, Any]) -> None:
         """Twitch has ended a subscription; it is made again, if that is still allowed."""
         ended = str(subscription.get("id") or "")
-        with self._services.database.begin() as tx:
-            channel_ids = store.list_channels_of(tx, ended)
-        account.done -= {(one, str(subscription.get("type"))) for one in channel_ids}
-        revocations.on_subscription_ended(self._services, subscription)
+        try:
+            with self._services.database.begin() as tx:
+                channel_ids = store.list_channels_of(tx, ended)
+            account.done -= {(one, str(subscription.get("type"))) for one in channel_ids}
+            revocations.on_subscription_ended(self._services, subscription)
+        except Outage as outage:
+            _log.warning("An ended subscription could not be noted", reason=outage.reason)
+            account.done.clear()  # so all are made again; those that exist are found
+            account.tried_at = -math.inf
         if subscription.get("status") == "authorization_revoked":
             account.tried_at = -math.inf  # the next update finds out whether the token is dead
 
