@@ -38,7 +38,6 @@ class Vip(ApiModel):
     state: SessionState = Field(description="`granting` and `ending` wait for Twitch.")
     started_at: datetime | None
     ends_at: datetime | None = Field(description="Empty as long as they subscribe.")
-    trouble: str
 
 
 class ManualVip(ApiModel):
@@ -90,7 +89,6 @@ def _vip(one: Session) -> Vip:
         state=one.state,
         started_at=one.started_at,
         ends_at=one.ends_at,
-        trouble=one.trouble,
     )
 
 

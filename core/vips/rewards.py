@@ -17,7 +17,8 @@ from core.kit.words import _
 from core.kit.work import Lock, Work
 from core.twitch.client import CustomReward
 from core.vips import store
-from core.vips.actions import alert, channel_of, state_of, wake
+from core.vips.actions import channel_of, state_of, wake
+from core.vips.announcements import alert
 from core.vips.records import Pause, Redemption, Reward
 from core.vips.rules import MOST_REWARDS, RewardForm, check_reward
 

@@ -143,6 +143,11 @@ class VipSettings(GuildSettings, feature="vips"):
         label="Hours by subscription",
         unit="h",
     )
+    gifted_subs: bool = switch(
+        "Whether a gifted subscription counts as one.",
+        default=True,
+        label="Count gifted subs",
+    )
     bits: int = number(
         "How many bits at once make somebody VIP; 0 for never.",
         default=0,

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify, request
 from core.kit.services import Services
 from core.kit.web import problem
 from core.vips import actions
-from core.vips.runner import list_guilds
+from core.vips.store import list_guilds
 
 
 def pages(services: Services) -> Blueprint:

@@ -16,6 +16,7 @@ FAULTS: FaultTable = {
     "twitch.api.slow_ms": (0, "Every API request waits this many milliseconds."),
     "twitch.api.lost_answer": (0, "The next N API requests work, but the connection breaks."),
     "twitch.vip.limit": (10, "VIPs that may be added, or removed, in ten seconds."),
+    "twitch.vip.seconds": (0.0, "Seconds that have passed for this limit alone."),
     "twitch.chat.is_sent_false": (0, "The next N lines are not shown: is_sent is false."),
     "twitch.token.500": (0, "The next N token requests answer 500."),
     "twitch.token.lifetime_s": (14_400, "Lifetime of a user access token."),

@@ -206,10 +206,12 @@ class _Helix:
         if not text.isdecimal():
             raise ApiError(400, "The user_id is not valid")
         recent = channel.changes.setdefault(change, [])
-        recent[:] = [at for at in recent if at > time.monotonic() - 10]
+        now = time.monotonic() + self.twitch.faults.number("twitch.vip.seconds")
+        recent[:] = [at for at in recent if at > now - 10]
         if len(recent) >= self.twitch.faults.number("twitch.vip.limit"):
+            channel.limited += 1
             raise ApiError(429, "Too Many Requests")
-        recent.append(time.monotonic())
+        recent.append(now)
         account = self.twitch.accounts.get(int(text))
         if account is None:
             raise ApiError(404, "The user was not found")

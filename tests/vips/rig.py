@@ -47,7 +47,8 @@ class Scene:
         """The runner looks, whatever it was told to wait for."""
         for _time in range(times):
             self.runner._pauses.clear()
-            self.runner.work_for(self.guild_id)
+            if self.guild_id in self.runner.list_due():
+                self.runner.work_for(self.guild_id)
 
     def later(self, **time: float) -> None:
         """Time passes, and the runner looks."""
