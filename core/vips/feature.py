@@ -41,7 +41,6 @@ from core.vips.records import (
 from core.vips.redemptions import on_redeemed
 from core.vips.rules import VipSettings
 from core.vips.runner import VipRunner
-from core.vips.webhooks import pages
 
 LATE = timedelta(minutes=10)
 
@@ -99,7 +98,6 @@ FEATURE = Feature(
         RaffleWon: event_action(sources.on_raffle_won),
     },
     cogs=(lambda _services: Vips(),),
-    pages=(pages,),
     chat_commands=(
         ChatCommand(
             ("vip",),

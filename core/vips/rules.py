@@ -8,7 +8,7 @@ from typing import Literal
 
 from core.kit.errors import Refusal
 from core.kit.guild_settings import GuildSettings, channel, choice, number, switch, text
-from core.kit.words import _
+from core.kit.words import N_, _
 
 LEAST_MINUTES, MOST_MINUTES = 1, 60 * 24 * 366
 
@@ -59,6 +59,13 @@ GRANTED, EXTENDED, REFUNDED, ENDED, WARNING = (
 class VipSettings(GuildSettings, feature="vips"):
     """What an admin can set."""
 
+    headings = {  # noqa: RUF012
+        "default_hours": N_("Duration and messages"),
+        "slots": N_("VIP slots"),
+        "subscribers_only": N_("Who may redeem"),
+        "subscription": N_("VIP without channel points"),
+        "text_granted": N_("Texts in chat"),
+    }
     default_hours: int = number(
         "How many hours somebody is VIP, where a reward or command does not say.",
         default=12,

@@ -37,7 +37,7 @@ _NOBODYS = {
         points_entries.account points_totals.account points_flows.account points_operations.game
         points_operations.provider points_moves.reason points_purchases.offer
         points_purchases.refused
-        vips_channels.trouble vips_rewards.trouble vips_sessions.trouble vips_activity.source
+        vips_channels.trouble vips_rewards.trouble vips_activity.source
         vips_activity.reason vips_redemptions.reason api_tokens.name
         heist_players.reason heist_players.tier heist_players.badge_tier heists.end""",
     "a platform, a time zone": """

@@ -5,8 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
-from pydantic import SecretStr
 from sqlalchemy import select
 
 from core.events import (
@@ -25,10 +23,9 @@ from core.people import store as links
 from core.vips import actions, sources, store
 from core.vips.actions import Account
 from core.vips.feature import FEATURE
-from core.vips.webhooks import pages
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.slot_calls.scene import chat_message
-from tests.twitch.rig import MIA, NORA, VERA, Office, someone
+from tests.twitch.rig import MIA, NORA, VERA, someone
 from tests.vips.rig import MIA_ACCOUNT, Scene
 
 VERA_ACCOUNT = Account(VERA, "Vera")
@@ -423,28 +420,3 @@ def test_second_server_of_a_channel_leaves_its_vips_alone(scene: Scene) -> None:
     assert scene.vips == ["mia"], "only the server that made them VIP takes it away"
     scene.work()
     assert scene.vips == []
-
-
-# -- the timer outside ----------------------------------------------------------------------------
-
-
-def _post(office: Office, authorization: str | None) -> Any:
-    app = Flask("cron", static_folder=None)
-    app.register_blueprint(pages(office.services))
-    headers = {} if authorization is None else {"Authorization": authorization}
-    return app.test_client().post("/api/cron/remove-expired-vips", headers=headers)
-
-
-@pytest.mark.parametrize("given", [None, "Bearer undefined", "Bearer None", "Bearer "])
-def test_timer_is_refused_without_a_secret(office: Office, given: str | None) -> None:
-    assert _post(office, given).status_code == 403
-
-
-def test_timer_needs_the_right_secret(scene: Scene) -> None:
-    office = scene.office.with_settings(cron_secret=SecretStr("geheim"))
-    give(scene)
-    scene.office.clock.forward(hours=2)
-    assert _post(office, "Bearer wrong").status_code == 401
-    assert _post(office, "Bearer gehéim").status_code == 401
-    assert _post(office, "Bearer geheim").json == {"expired": 1}
-    assert scene.session.state == "ending"
