@@ -1,6 +1,7 @@
 """Stores what calls at Twitch about VIPs brought."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -76,7 +77,8 @@ def _resume(work: Work) -> None:
     slots = store.count_slots(work)
     if state.full_at is not None and slots.manual + slots.sessions < state.full_at:
         state.full_at = None
-    if store.count_slots(work).has_room(settings.slots, settings.reserved):
+        slots = replace(slots, full_at=None)
+    if slots.has_room(settings.slots, settings.reserved):
         rewards.resume_all(work, "full")
 
 

@@ -110,10 +110,12 @@ def list_live(work: Work) -> Sequence[Session]:
     return work.scalars(live.order_by(Session.ends_at.asc().nulls_last(), Session.number)).all()
 
 
+_IS_MANUAL = KnownVip.viewer_id.not_in(select(Session.viewer_id).where(Session.state.in_(LIVE)))
+
+
 def list_manual(work: Work) -> Sequence[KnownVip]:
     """The VIPs on Twitch that we did not make, by name."""
-    ours = select(Session.viewer_id).where(Session.state.in_(LIVE))
-    found = work.scalars(select(KnownVip).where(KnownVip.viewer_id.not_in(ours))).all()
+    found = work.scalars(select(KnownVip).where(_IS_MANUAL)).all()
     return sorted(found, key=lambda one: one.viewer_name.casefold())
 
 
@@ -127,7 +129,7 @@ def count_slots(work: Work) -> Slots:
     """How many VIP slots are taken, as far as is known."""
     state = work.find(ChannelState)
     return Slots(
-        len(list_manual(work)),
+        work.count(_IS_MANUAL),
         work.count(Session.state.in_(LIVE)),
         state.full_at if state else None,
     )

@@ -14,6 +14,7 @@ FAULTS: FaultTable = {
     "twitch.api.429": (0, "The next N API requests answer 429."),
     "twitch.api.500": (0, "The next N API requests answer 500."),
     "twitch.api.slow_ms": (0, "Every API request waits this many milliseconds."),
+    "twitch.api.points": (800, "API requests that are answered in a minute."),
     "twitch.api.lost_answer": (0, "The next N API requests work, but the connection breaks."),
     "twitch.vip.limit": (10, "VIPs that may be added, or removed, in ten seconds."),
     "twitch.vip.seconds": (0.0, "Seconds that have passed for this limit alone."),

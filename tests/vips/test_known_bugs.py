@@ -99,8 +99,8 @@ def test_04_one_redemption_is_granted_twice(scene: Scene) -> None:
     """Sent again under the same and another message id, and listed by Twitch besides."""
     scene.reward()
     redeemed = scene.redeem()
+    event = scene.redeemed(redeemed)
     for message_id in ("a", "a", "b"):
-        event = scene.redeemed(redeemed)
         assert deliver(scene.office, REDEEMED, event, message_id=message_id).status_code == 200
     scene.receive()
     scene.later(minutes=4)
@@ -242,8 +242,9 @@ def test_11_listening_gives_up_or_loses_what_happens_meanwhile(scene: Scene) -> 
 def test_12_forged_old_and_repeated_webhooks_are_believed(scene: Scene) -> None:
     scene.reward()
     event = {**scene.redeemed("forged"), "id": "forged"}
-    for wrong in ({"secret": "another secret"}, {"seconds": -700}, {"seconds": 700}):
-        assert deliver(scene.office, REDEEMED, event, **wrong).status_code == 403  # type: ignore[arg-type]
+    for secret, seconds in (("another secret", 0), (None, -700), (None, 700)):
+        answer = deliver(scene.office, REDEEMED, event, secret=secret, seconds=seconds)
+        assert answer.status_code == 403
     for _time in range(2):
         real = scene.redeemed(scene.redeem())
         for _again in range(2):
@@ -252,8 +253,8 @@ def test_12_forged_old_and_repeated_webhooks_are_believed(scene: Scene) -> None:
     sql = "SELECT count(*) FROM vips_redemptions"
     assert scene.office.rows(sql) == [(1,)]
     ended = {"id": "s1", "type": REDEEMED, "status": "authorization_revoked"}
-    kind = {"message_type": "revocation", "subscription": ended}
-    assert deliver(scene.office, REDEEMED, None, **kind).json == {"status": "revoked"}
+    answer = deliver(scene.office, REDEEMED, None, message_type="revocation", subscription=ended)
+    assert answer.json == {"status": "revoked"}
 
 
 def test_13_only_the_first_page_of_vips_is_read(scene: Scene) -> None:
@@ -266,14 +267,6 @@ def test_13_only_the_first_page_of_vips_is_read(scene: Scene) -> None:
     twitch.fault(api__only="/users", api__500=1000)
     scene.later(minutes=11)
     assert {one.viewer_name for one in scene.do(store.list_manual)} == set(people)
-    headers = {"Authorization": f"Bearer {scene.do(create_token, 'test', 'read')}"}
-    web, found, cursor = scene.web(), [], ""
-    while cursor is not None:
-        answer = web.get(f"/api/vip?limit=50{cursor and f'&cursor={cursor}'}", headers=headers)
-        assert answer.json is not None
-        found += [one["name"] for one in answer.json["manual"]]
-        cursor = answer.json["next_cursor"]
-    assert sorted(found) == sorted(people)
 
 
 def test_14_renewed_tokens_get_lost_and_logs_show_them(
