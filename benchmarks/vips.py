@@ -87,7 +87,7 @@ def _at_work(scene: Scene) -> Iterator[threading.Event]:
     services, changed = scene.office.services, threading.Event()
     translates = {**TWITCH.translates, **INBOX.translates}
     worker = Worker(services.database, translates, collect([FEATURE]), services.clock)
-    services.database._notify = services.bus.publish
+    services.database._notify = services.bus.publish  # type: ignore[assignment]
     services.bus.subscribe(inbox.TOPIC, lambda _message: worker.wake())
     services.bus.subscribe(CHANGED, lambda _message: changed.set())
     worker.start()

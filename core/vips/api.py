@@ -81,16 +81,8 @@ class ByNumber(ApiModel):
 
 
 def _vip(one: Session) -> Vip:
-    return Vip(
-        number=one.number,
-        viewer_id=one.viewer_id,
-        twitch_user_id=one.twitch_user_id,
-        name=one.viewer_name,
-        source=one.source,
-        state=one.state,
-        started_at=one.started_at,
-        ends_at=one.ends_at,
-    )
+    same = {name: getattr(one, name) for name in Vip.model_fields if name != "name"}
+    return Vip(name=one.viewer_name, **same)
 
 
 def _manual(one: KnownVip) -> ManualVip:

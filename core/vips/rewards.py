@@ -232,11 +232,9 @@ def note_gone(work: Work, number: int) -> None:
         alert(work, "reward_deleted", f"{number}:{work.now.isoformat()}", title=reward.title)
     if not reward.is_ours:
         reward.state = "removed"
-    gone = update(Redemption).where(
-        Redemption.reward == number, Redemption.state.in_(("received", "granted", "refunding"))
-    )
     # Twitch has marked what was open as fulfilled.
-    work.execute(gone.where(Redemption.state != "received").values(state="closed"))
+    decided = (Redemption.reward == number, Redemption.state.in_(("granted", "refunding")))
+    work.execute(update(Redemption).where(*decided).values(state="closed"))
 
 
 def note_refused(work: Work, number: int, version: int, reason: str) -> None:

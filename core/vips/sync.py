@@ -5,7 +5,8 @@ outcome is not known is never simply repeated: Twitch is asked first what there 
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
@@ -37,6 +38,17 @@ from core.vips.rules import (
 
 MOST_AT_ONCE = 50
 """Of each kind in one look; the next one goes on."""
+
+DECLINED = range(400, 500)
+"""Statuses with which Twitch declines what is asked."""
+
+_WHY_NOT: Mapping[int, EndReason] = {
+    400: "refused",
+    404: "unknown",
+    409: "full",
+    425: "locked",
+}
+"""What Twitch means when it does not make somebody VIP."""
 
 Change = Literal["add", "remove"]
 
@@ -102,12 +114,25 @@ class GuildSync:
         with self._services.work_in(self._guild_id) as work:
             return action(work, *args, **kwargs)
 
-    def _ask(self, call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    def _ask(
+        self, call: Callable[..., T], *args: Any, expects: Container[int] = (), **kwargs: Any
+    ) -> T:
         """Call Twitch with the streamer's token, renewed once if Twitch does not take it.
 
         Raises:
+            TwitchRejected: Twitch declined with one of the statuses that are expected.
+            Outage: with another one. 403 is a token of another channel, or the edge: it passes, or
+                an admin has to look.
             ReconnectNeeded: the streamer has to connect again, also where a permission is missing.
         """
+        try:
+            return self._call(call, *args, **kwargs)
+        except TwitchRejected as rejected:
+            if rejected.status in expects:
+                raise
+            raise Outage("Twitch", str(rejected)) from rejected
+
+    def _call(self, call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         key = (self._guild_id, "streamer")
         token = user_token(self._services, *key)
         try:
@@ -154,12 +179,13 @@ class GuildSync:
     def _push(self, reward: Reward) -> Any:
         if reward.reward_id is not None:
             fields = rewards.fields_of(reward, creates=False)
-            return self._ask(self._client.change_reward, reward.reward_id, fields)
+            return self._ask(self._client.change_reward, reward.reward_id, fields, expects=DECLINED)
         # An attempt before may have created it.
         for found in self._ask(self._client.list_rewards, ours_only=True):
             if found.title.casefold() == reward.title.casefold():
                 return found
-        return self._ask(self._client.create_reward, rewards.fields_of(reward, creates=True))
+        fields = rewards.fields_of(reward, creates=True)
+        return self._ask(self._client.create_reward, fields, expects=DECLINED)
 
     def _delete_reward(self, reward: Reward) -> None:
         """Only once nothing is open: Twitch would keep the points."""
@@ -167,24 +193,19 @@ class GuildSync:
         self._sweep_reward(reward)
         self._decide()
         self._settle()
-        try:
-            if not self._ask(self._client.list_redemptions, reward.reward_id):
-                self._ask(self._client.delete_reward, reward.reward_id)
-                self._in_work(rewards.note_gone, reward.number)
-        except TwitchRejected as rejected:
-            if rejected.status != 404:
-                raise Outage("Twitch", str(rejected)) from rejected
-            self._in_work(rewards.note_gone, reward.number)
+        with suppress(TwitchRejected):
+            if self._ask(self._client.list_redemptions, reward.reward_id, expects=(404,)):
+                return
+            self._ask(self._client.delete_reward, reward.reward_id, expects=(404,))
+        self._in_work(rewards.note_gone, reward.number)
 
     def _list_rewards(self) -> None:
         try:
-            every = self._ask(self._client.list_rewards, ours_only=False)
-            ours = self._ask(self._client.list_rewards, ours_only=True)
-        except TwitchRejected as rejected:
-            if rejected.status == 403:  # neither affiliate nor partner
-                self._in_work(lambda work: setattr(actions.state_of(work), "rewards_due", False))
-                return
-            raise Outage("Twitch", str(rejected)) from rejected
+            every = self._ask(self._client.list_rewards, ours_only=False, expects=(403,))
+        except TwitchRejected:  # neither affiliate nor partner
+            self._in_work(lambda work: setattr(actions.state_of(work), "rewards_due", False))
+            return
+        ours = self._ask(self._client.list_rewards, ours_only=True)
         self._in_work(rewards.note_listed, every, frozenset(one.id for one in ours))
 
     # -- redemptions ------------------------------------------------------------------------
@@ -207,12 +228,10 @@ class GuildSync:
 
     def _sweep_reward(self, reward: Reward) -> None:
         try:
-            listed = self._ask(self._client.list_redemptions, reward.reward_id)
-        except TwitchRejected as rejected:
-            if rejected.status == 404:
-                self._in_work(actions.look_again, rewards=True)
-                return
-            raise Outage("Twitch", str(rejected)) from rejected
+            listed = self._ask(self._client.list_redemptions, reward.reward_id, expects=(404,))
+        except TwitchRejected:
+            self._in_work(actions.look_again, rewards=True)
+            return
         self._in_work(redemptions.take_listed, reward.number, listed)
 
     def _decide(self) -> None:
@@ -260,15 +279,15 @@ class GuildSync:
     def _settle_one(self, reward_id: str | None, redemption_id: str, status: Any) -> str:
         """How Twitch has it in the end: another status if the streamer was faster."""
         try:
-            self._ask(self._client.decide_redemption, reward_id, redemption_id, status)
-        except TwitchRejected as rejected:
-            if rejected.status != 404:
-                raise Outage("Twitch", str(rejected)) from rejected
-            try:
-                found = self._ask(self._client.list_redemptions, reward_id, redemption_id)
-            except TwitchRejected:
-                return "GONE"
-            return found[0].status if found else "GONE"
+            self._ask(
+                self._client.decide_redemption, reward_id, redemption_id, status, expects=(404,)
+            )
+        except TwitchRejected:
+            with suppress(TwitchRejected):
+                one = (reward_id, redemption_id)
+                for found in self._ask(self._client.list_redemptions, *one, expects=DECLINED):
+                    return found.status
+            return "GONE"
         return str(status)
 
     # -- VIPs -------------------------------------------------------------------------------
@@ -297,28 +316,17 @@ class GuildSync:
             return
         self._pacer.note("add", self._now())
         try:
-            self._ask(self._client.add_vip, who)
+            self._ask(self._client.add_vip, who, expects=(400, 404, 409, 422, 425))
         except TwitchRejected as rejected:
             self._in_work(outcomes.note_grant, session.number, self._why_not(rejected, who))
             return
         self._in_work(outcomes.note_grant, session.number, None)
 
     def _why_not(self, rejected: TwitchRejected, who: int) -> EndReason:
-        match rejected.status:
-            case 409:
-                return "full"
-            case 425:
-                return "locked"
-            case 404:
-                return "unknown"
-            case 400:
-                return "refused"
-            case 422:
-                if self._ask(self._client.list_moderators, [who]):
-                    return "moderator"
-                return "already_vip"
-        # 403 is a token of another channel, or the edge: it passes, or an admin has to look.
-        raise Outage("Twitch", str(rejected)) from rejected
+        if rejected.status == 422:
+            is_moderator = self._ask(self._client.list_moderators, [who])
+            return "moderator" if is_moderator else "already_vip"
+        return _WHY_NOT[rejected.status]
 
     def _remove(self) -> None:
         room = self._pacer.room("remove", self._now())
@@ -343,26 +351,19 @@ class GuildSync:
         if not self._in_work(outcomes.begin_call, session.number, "ending"):
             return
         self._pacer.note("remove", self._now())
-        try:
-            self._ask(self._client.remove_vip, who)
-        except TwitchRejected as rejected:
-            if rejected.status not in (400, 404, 422):  # no VIP, or nobody, is what we want
-                raise Outage("Twitch", str(rejected)) from rejected
+        with suppress(TwitchRejected):  # no VIP, or nobody, is what we want
+            self._ask(self._client.remove_vip, who, expects=(400, 404, 422))
         self._in_work(outcomes.note_removed, session.number)
 
     def _list_vips(self) -> None:
         """Compare the list of VIPs with the sessions."""
         asked_at = self._now()
-        try:
-            vips = self._ask(self._client.list_vips)
-            listed = {one.user_id for one in vips}
-            missing = self._in_work(outcomes.list_missing, listed, asked_at)
-            moderators: set[int] = set()
-            for some in slices([one.twitch_user_id for one in missing], MOST_IN_A_QUESTION):
-                found = self._ask(self._client.list_moderators, some)
-                moderators |= {one.user_id for one in found}
-        except TwitchRejected as rejected:
-            raise Outage("Twitch", str(rejected)) from rejected
+        vips = self._ask(self._client.list_vips)
+        missing = self._in_work(outcomes.list_missing, {one.user_id for one in vips}, asked_at)
+        moderators: set[int] = set()
+        for some in slices([one.twitch_user_id for one in missing], MOST_IN_A_QUESTION):
+            found = self._ask(self._client.list_moderators, some)
+            moderators |= {one.user_id for one in found}
         subscribers = self._check_subscribers()
         self._in_work(outcomes.note_listed, vips, moderators, subscribers, asked_at)
 
@@ -376,10 +377,7 @@ class GuildSync:
             return list(work.scalars(wanted))
 
         viewer_ids = self._in_work(endless)
-        try:
-            return self._subscribers(viewer_ids) if viewer_ids else None
-        except TwitchRejected:
-            return None
+        return self._subscribers(viewer_ids) if viewer_ids else None
 
 
 def _is_due(last: datetime | None, every: timedelta, now: datetime) -> bool:
