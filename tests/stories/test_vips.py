@@ -11,7 +11,8 @@ from sandbox.twitch.driver import TwitchDriver
 from tests.browser import clean_page
 from tests.patience import until
 from tests.stories.channels import connect_twitch
-from tests.stories.stage import Stage, open_stage
+from tests.stories.direct_messages import answered, custom_id_of
+from tests.stories.stage import Stage, open_stage, title
 from tests.stories.test_dashboard import DESK, address, log_in
 
 YUKI = "yuki_snow"
@@ -37,6 +38,7 @@ def stage(
 def twitch(stage: Stage) -> TwitchDriver:
     """The streamer has connected, redemptions are heard, and a reward is for sale."""
     connect_twitch(stage)
+    stage.asked("nora", "!settings set vips.log_channel #mods", "bot-log")
     stage.asked("nora", "!vip reward create VIP 500 1h", "bot-log")
     until(lambda: _channel(stage.twitch)["rewards"], "the reward on Twitch")
     return stage.twitch
@@ -82,9 +84,15 @@ def test_kill_between_redemption_and_grant(stage: Stage, twitch: TwitchDriver) -
     assert stage.scalar(granted) == 3
 
 
-def test_moderator_takes_it_away(stage: Stage, twitch: TwitchDriver) -> None:
-    stage.asked("nora", "!vip remove MadCats", "bot-log")
+def test_moderator_extends_and_takes_away_with_the_buttons_of_the_log(
+    stage: Stage, twitch: TwitchDriver
+) -> None:
+    post = stage.discord.wait_for("mods", lambda m: "MadCats is VIP" in title(m))
+    for label, answer in (("Extend", "MadCats is VIP"), ("Remove", "MadCats is no longer VIP")):
+        pressed = stage.discord.click("nora", post["message_id"], custom_id_of(post, label))
+        assert answer in answered(stage, pressed)["title"]
     until(lambda: "mia" not in _channel(twitch)["vips"], "VIP is taken away")
+    stage.discord.wait_for("mods", lambda m: "MadCats is no longer VIP" in title(m))
 
 
 @pytest.mark.browser
