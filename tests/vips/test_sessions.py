@@ -74,6 +74,18 @@ def test_log_names_who_gave_and_took_vip(scene: Scene, streamer: int | None) -> 
     assert (ended.reason, ended.actor, ended.by_streamer) == ("expired", 0, False)
 
 
+def test_servers_are_looked_at_only_when_something_is_due(scene: Scene) -> None:
+    give(scene, minutes=2)
+    scene.later(seconds=6)
+    assert scene.runner.list_due() == []
+    scene.office.clock.forward(minutes=2)
+    assert scene.runner.list_due() == [GUILD], "an end"
+    scene.work()
+    assert scene.runner.list_due() == []
+    scene.office.clock.forward(minutes=3)
+    assert scene.runner.list_due() == [GUILD], "time to look for missed redemptions"
+
+
 def test_without_auto_removal_vip_stays(scene: Scene) -> None:
     scene.set(auto_remove=False)
     give(scene)
