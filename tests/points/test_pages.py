@@ -70,6 +70,6 @@ def test_a_person_sees_their_points_and_limits(site: Site) -> None:
         actions.grant_many(work, {mia: 5}, "add", "", "x")
         actions.set_loss_limit(work, mia, 100)
         actions.take_break(work, mia, timedelta(days=2))
-    shown = words(site.visitor("nora").get(f"/g/{GUILD}/people/{mia}"))
+    shown = words(site.visitor("nora").get(f"/g/{GUILD}/people/{mia}/cards"))
     assert "Own loss limit per day 100" in shown
     assert "Takes a break from games until" in shown
