@@ -57,14 +57,15 @@ def note_grant(work: Work, number: int, reason: EndReason | None) -> None:
         state.vips_due |= reason == "already_vip"
 
 
-def note_removed(work: Work, number: int) -> None:
-    """Somebody is no longer VIP."""
+def note_removed(work: Work, number: int, reason: EndReason = "") -> None:
+    """Somebody is no longer VIP, for a reason on Twitch if one is given."""
     work.lock(Lock.VIPS)
     session = work.find(Session, number)
     if session is None:
         return
     if session.state == "ending":
-        actions.finish(work, session)
+        actions.finish(work, session, reason)
+        actions.state_of(work).vips_due |= bool(reason)  # they may be VIP by hand now
         _resume(work)
     elif session.state == "granting":
         actions.wake(work)  # revived meanwhile: it is looked up

@@ -149,8 +149,10 @@ def on_vip_changed(work: Work, event: VipAdded | VipRemoved | ModeratorAdded) ->
     if session is None or session.state != "active" or session.started_at is None:
         return
     if event.at > session.started_at + OWN_REMOVAL:
-        is_moderator = isinstance(event, ModeratorAdded)
-        actions.finish(work, session, "moderator" if is_moderator else "removed_on_twitch")
+        if isinstance(event, ModeratorAdded):
+            actions.finish(work, session, "moderator")
+        else:  # Twitch takes VIP from a new moderator first: `sync` asks which it was
+            actions.end(work, session, "removed_on_twitch")
 
 
 def on_events_missed(work: Work, event: EventsMissed) -> None:

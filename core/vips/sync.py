@@ -341,6 +341,12 @@ class GuildSync:
 
     def _remove_one(self, session: Session) -> None:
         who = session.twitch_user_id
+        if session.end_reason == "removed_on_twitch":
+            # It is over already, and whoever is VIP now was made one by hand.
+            is_moderator = bool(self._ask(self._client.list_moderators, [who]))
+            reason: EndReason = "moderator" if is_moderator else "removed_on_twitch"
+            self._in_work(outcomes.note_removed, session.number, reason)
+            return
         with self._services.database.begin() as tx:
             is_kept = store.has_other_session(tx, session)
         if session.is_unsure and not is_kept:
