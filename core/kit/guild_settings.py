@@ -58,16 +58,25 @@ def _setting(declared: GuildSetting[Any]) -> Any:
     field_specifiers=(switch, number, text, choice, channel, role),
 )
 class GuildSettings:
-    """Base of a feature's settings. `declared` maps each field to its setting."""
+    """Base of a feature's settings.
 
-    declared: ClassVar[Mapping[str, GuildSetting[Any]]]
+    Attributes:
+        declared: each field's setting.
+        headings: the heading that begins with a field, and holds until the next one. Fields under
+            the same words are shown together.
+    """
+
+    declared: ClassVar[dict[str, GuildSetting[Any]]]
+    headings: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls, *, feature: str) -> None:
         dataclass(frozen=True, kw_only=True)(cls)
-        cls.declared = {
-            one.name: replace(one.metadata["declared"], key=f"{feature}.{one.name}", group=cls)
-            for one in fields(cls)  # type: ignore[arg-type]
-        }
+        cls.declared, heading = {}, ""
+        for one in fields(cls):  # type: ignore[arg-type]
+            heading = cls.headings.get(one.name, heading)
+            cls.declared[one.name] = replace(
+                one.metadata["declared"], key=f"{feature}.{one.name}", heading=heading, group=cls
+            )
 
     def check(self) -> None:
         """Whether the values fit together, asked whenever one of them is changed.
