@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from core.events import EventsMissed
+from core.people.exclusions import actions as exclusions
+from core.people.exclusions.records import Scope
 from core.twitch.client import TwitchClient
 from core.vips import actions, rewards, store
 from core.vips.actions import Account
@@ -249,6 +251,17 @@ def test_conditions_refund(scene: Scene, settings: dict[str, Any], reason: str) 
     scene.work()
     assert scene.redemption(redeemed).reason == reason
     assert scene.status(redeemed) == "CANCELED"
+
+
+@pytest.mark.parametrize("scope", ["vips", "everything"])
+def test_excluded_viewer_gets_the_points_back(scene: Scene, scope: Scope) -> None:
+    scene.reward()
+    scene.do(exclusions.exclude, "mia", scope)
+    redeemed = scene.redeem()
+    scene.hear_redeemed(redeemed)
+    scene.work()
+    assert scene.redemption(redeemed).reason == "excluded"
+    assert (scene.status(redeemed), scene.vips) == ("CANCELED", [])
 
 
 def test_subscriber_may_redeem(scene: Scene) -> None:
