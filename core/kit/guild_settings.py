@@ -7,11 +7,14 @@ The line makes the setting `raffle.enabled` in `/settings` and in the documentat
 them with `core.guilds.actions.load_settings`, and show them with `core.kit.discord_ui.status_card`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, dataclass_transform, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform, get_args
 
 from core.kit.feature import GuildSetting
+
+if TYPE_CHECKING:
+    from core.kit.work import Work
 
 
 def switch(help: str, *, default: bool, environment: str | None = None, label: str = "") -> Any:
@@ -69,8 +72,11 @@ class GuildSettings:
             for one in fields(cls)  # type: ignore[arg-type]
         }
 
-    def check(self) -> None:
-        """Whether the values fit together, asked whenever one of them is changed.
+    def check(self, work: "Work", changed: Collection[str]) -> None:
+        """Whether the values fit together and can be used, asked whenever some are changed.
+
+        Args:
+            changed: keys, such as `raffle.enabled`.
 
         Raises:
             Refusal: they do not; nothing is changed then.

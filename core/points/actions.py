@@ -33,9 +33,15 @@ Change = Literal["add", "remove", "set"]
 def require_own(settings: PointsSettings) -> None:
     """Raises Refusal unless this bot keeps the server's points."""
     if not settings.enabled:
-        raise Refusal(_("This server has no points."), _("An admin turns them on in the settings."))
+        raise Refusal(
+            _("This server has no points."),
+            _("An admin turns them on: `/settings set points.enabled on`."),
+        )
     if settings.provider != "own":
-        raise Refusal(_("The points of this server are kept by StreamElements."))
+        raise Refusal(
+            _("The points of this server are kept by StreamElements."),
+            _("Ask its bot in the stream's chat. Games here use them, too."),
+        )
 
 
 # -- grants ---------------------------------------------------------------------------------------

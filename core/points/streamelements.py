@@ -21,6 +21,8 @@ class StreamElementsPoints:
     """Every answer comes later. Viewers of another platform play with the balance of the account
     that they have linked there; without one they are refused."""
 
+    answers_later = True
+
     def balance_of(self, _work: Work, _viewer_id: int) -> int | None:
         return None
 

@@ -2342,6 +2342,7 @@ CREATE TABLE heists (
 	sealed_seed TEXT NOT NULL, 
 	sealed_salt TEXT NOT NULL, 
 	commitment TEXT NOT NULL, 
+	locked_at TIMESTAMP WITH TIME ZONE, 
 	frozen_at TIMESTAMP WITH TIME ZONE, 
 	snapshot TEXT, 
 	snapshot_hash TEXT, 
@@ -2380,6 +2381,8 @@ COMMENT ON COLUMN heists.sealed_seed IS 'published with the result';
 COMMENT ON COLUMN heists.sealed_salt IS 'hides accounts in the list';
 
 COMMENT ON COLUMN heists.commitment IS 'SHA-256 of the seed, in hex';
+
+COMMENT ON COLUMN heists.locked_at IS 'when joining was over and stakes were asked for';
 
 COMMENT ON COLUMN heists.snapshot_hash IS 'SHA-256, in hex';
 
@@ -2666,16 +2669,19 @@ CREATE TABLE heist_players (
 	won BOOLEAN, 
 	multiplier INTEGER NOT NULL, 
 	payout BIGINT NOT NULL, 
+	owed BIGINT NOT NULL, 
 	viewer_id BIGINT NOT NULL, 
 	CONSTRAINT heist_players_once PRIMARY KEY (guild_id, heist, viewer_id), 
 	CONSTRAINT heist_players_heist FOREIGN KEY(guild_id, heist) REFERENCES heists (guild_id, number), 
 	CONSTRAINT heist_players_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
 	CONSTRAINT heist_players_state CHECK (state IN ('pending', 'in', 'refused')), 
 	CONSTRAINT heist_players_risk CHECK (risk IN ('low', 'medium', 'high')), 
-	CONSTRAINT heist_players_points CHECK (stake >= 0 AND payout >= 0)
+	CONSTRAINT heist_players_points CHECK (stake >= 0 AND payout >= 0 AND owed >= 0)
 );
 
 CREATE INDEX heist_players_lately ON heist_players (guild_id, viewer_id, joined_at);
+
+CREATE INDEX heist_players_owed ON heist_players (guild_id, heist) WHERE owed > 0;
 
 COMMENT ON COLUMN heist_players.reason IS 'of a refusal';
 
@@ -2686,6 +2692,8 @@ COMMENT ON COLUMN heist_players.tier IS 'that counts';
 COMMENT ON COLUMN heist_players.pseudonym IS 'in the frozen list';
 
 COMMENT ON COLUMN heist_players.multiplier IS 'in ten-thousandths';
+
+COMMENT ON COLUMN heist_players.owed IS 'what the provider of points refused to pay; admins decide';
 
 ALTER TABLE heist_players ALTER COLUMN guild_id SET STATISTICS 0;
 
