@@ -93,7 +93,10 @@ def check_settings(work: Work, changed: Iterable[GuildSetting[Any]]) -> None:
         if one.group is not None:
             groups.setdefault(one.group, []).append(one.key)
     for group, keys in groups.items():
-        load_settings(work, group).check(work, keys)
+        settings = load_settings(work, group)
+        settings.check()
+        for check in group.checks:
+            check(work, settings, keys)
 
 
 def publish_change(work: Work, key: str) -> None:

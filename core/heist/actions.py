@@ -221,7 +221,7 @@ def lock(work: Work, number: int, chain: Chain) -> bool:
     pending = select(Player).where(Player.heist == number, Player.state == "pending")
     if was_open:
         heist.state, heist.locked_at = "locked", work.now
-        stakes = {one.viewer_id: one.stake for one in work.scalars(pending)}
+        stakes: dict[int, int] = {one.viewer_id: one.stake for one in work.scalars(pending)}
         if stakes:
             moved = providers.take(work, Round(GAME, number), f"{GAME}:{number}:stakes", stakes)
             if moved is None:
@@ -466,7 +466,7 @@ def on_points_moved(work: Work, event: PointsMoved) -> None:
 def _note_stakes(work: Work, heist: Heist, moved: Moved) -> None:
     """Who is in the crew now, and who is not; stakes that are confirmed too late go back."""
     theirs = select(Player).where(Player.heist == heist.number)
-    players = {one.viewer_id: one for one in work.scalars(theirs)}
+    players: dict[int, Player] = {one.viewer_id: one for one in work.scalars(theirs)}
     can_play = heist.state in ("open", "locked") and heist.snapshot is None
     late: list[int] = []
     for viewer_id, reason in moved.refused.items():

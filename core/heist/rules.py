@@ -17,7 +17,6 @@ from core.kit.amounts import parse_amount
 from core.kit.errors import Refusal
 from core.kit.guild_settings import GuildSettings, channel, choice, number, switch, text
 from core.kit.words import _
-from core.kit.work import Work
 
 START_NAMES, JOIN_NAMES, CANCEL_NAMES = ("heist",), ("join",), ("cancelheist",)
 """Of the commands in the stream's chat, unless a server calls them something else."""
@@ -186,7 +185,7 @@ class HeistSettings(GuildSettings, feature="heist"):
         label="Public page",
     )  # fmt: skip
 
-    def check(self, _work: Work, _changed: Collection[str]) -> None:
+    def check(self) -> None:
         """The economy guard."""
         require_sound(self)
 

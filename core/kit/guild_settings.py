@@ -7,7 +7,7 @@ The line makes the setting `raffle.enabled` in `/settings` and in the documentat
 them with `core.guilds.actions.load_settings`, and show them with `core.kit.discord_ui.status_card`.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform, get_args
 
@@ -61,22 +61,27 @@ def _setting(declared: GuildSetting[Any]) -> Any:
     field_specifiers=(switch, number, text, choice, channel, role),
 )
 class GuildSettings:
-    """Base of a feature's settings. `declared` maps each field to its setting."""
+    """Base of a feature's settings.
+
+    Attributes:
+        declared: maps each field to its setting.
+        checks: also asked when settings are changed: `check(work, settings, changed keys)`. They
+            see the database, and raise Refusal.
+    """
 
     declared: ClassVar[Mapping[str, GuildSetting[Any]]]
+    checks: "ClassVar[list[Callable[[Work, Any, Collection[str]], None]]]"
 
     def __init_subclass__(cls, *, feature: str) -> None:
         dataclass(frozen=True, kw_only=True)(cls)
+        cls.checks = []
         cls.declared = {
             one.name: replace(one.metadata["declared"], key=f"{feature}.{one.name}", group=cls)
             for one in fields(cls)  # type: ignore[arg-type]
         }
 
-    def check(self, work: "Work", changed: Collection[str]) -> None:
-        """Whether the values fit together and can be used, asked whenever some are changed.
-
-        Args:
-            changed: keys, such as `raffle.enabled`.
+    def check(self) -> None:
+        """Whether the values fit together, asked whenever one of them is changed.
 
         Raises:
             Refusal: they do not; nothing is changed then.

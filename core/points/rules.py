@@ -5,8 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from core.kit.guild_settings import GuildSettings, choice, number, switch, text
-from core.kit.work import Work
-from core.streamelements.actions import get_account
 
 NAMES = ("points",)
 """Of the command in the stream's chat, unless a server calls it something else."""
@@ -129,11 +127,6 @@ class PointsSettings(GuildSettings, feature="points"):
         default=True,
         label="Public leaderboard",
     )
-
-    def check(self, work: Work, changed: Collection[str]) -> None:
-        """StreamElements keeps the points only where it is connected."""
-        if self.provider == "streamelements" and "points.provider" in changed:
-            get_account(work)
 
     @property
     def currency(self) -> dict[str, Any]:

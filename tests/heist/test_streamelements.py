@@ -15,7 +15,8 @@ from core.heist.health import check_health
 from core.heist.rules import HeistSettings
 from core.heist.store import View
 from core.inbox.feature import FEATURE as INBOX
-from core.inbox.worker import Handler, Worker
+from core.inbox.handlers import Handler
+from core.inbox.worker import Worker
 from core.kit.database import cache_of
 from core.kit.errors import Refusal
 from core.people import store as people
