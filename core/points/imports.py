@@ -4,13 +4,16 @@ What was imported from a source is known for each viewer, and only the differenc
 import can be repeated: nothing doubles, and what changed there meanwhile is followed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, delete, select, text
+from sqlalchemy import Connection, delete, select, text
 
 from core.guilds.actions import audit, load_settings
+from core.kit.database import among
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
 from core.kit.tasks import for_each
@@ -18,13 +21,12 @@ from core.kit.wire import Rejected
 from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Lock, Work, note_change, read_records
 from core.people import store as people
-from core.people.exclusions.store import excluded_from
-from core.people.records import GuildAccount
+from core.people.records import GuildAccount, Viewer
 from core.points import ledger, store
 from core.points.actions import parse_lines, require_own
 from core.points.ledger import NewEntry
 from core.points.records import Import, ImportLine, ImportSource
-from core.points.rules import Bucket, PointsSettings
+from core.points.rules import SPENDING_ORDER, Bucket, PointsSettings
 from core.streamelements.actions import LOGIN, find_account, get_account
 from core.streamelements.bulk import token_of
 from core.streamelements.client import PAGE
@@ -51,7 +53,7 @@ class Preview(NamedTuple):
 
     import_: Import
     counts: Mapping[str, int]
-    examples: Sequence[Row[Any]]
+    examples: Sequence["Change"]
     unknown: Sequence[str]
 
 
@@ -222,94 +224,64 @@ def _add_page(
 
 # -- the preview ----------------------------------------------------------------------------------
 
-_LINES = f"""
-    WITH named AS (
-        SELECT DISTINCT ON (v.folded_name) v.folded_name, v.viewer_id
-          FROM points_import_lines AS l
-          JOIN people_viewers AS v ON v.guild_id = l.guild_id AND v.folded_name = l.name
-         WHERE l.guild_id = :guild_id AND l.number = :number AND l.user_id IS NULL
-           AND v.platform_user_id > 0 AND (:platform = '' OR v.platform = :platform)
-         ORDER BY v.folded_name, v.named_at DESC
-    ), line AS (
-        SELECT l.name, l.points, l.user_id, COALESCE(k.viewer_id, n.viewer_id) AS viewer_id
-          FROM points_import_lines AS l
-          LEFT JOIN people_viewers AS k
-            ON k.guild_id = l.guild_id AND k.platform = 'twitch' AND k.platform_user_id = l.user_id
-          LEFT JOIN named AS n ON n.folded_name = l.name AND l.user_id IS NULL
-         WHERE l.guild_id = :guild_id AND l.number = :number AND l.points > 0
-    ), viewer AS (
-        SELECT l.viewer_id, min(l.name) AS name, sum(l.points)::bigint AS points,
-               COALESCE(max(t.points), 0) AS before,
-               COALESCE(max(b.points), 0) AS left_over,
-               l.viewer_id IN {excluded_from("everything", at=":now")} AS is_excluded
-          FROM line AS l
-          LEFT JOIN points_totals AS t
-            ON t.guild_id = :guild_id AND t.viewer_id = l.viewer_id AND t.account = :account
-          LEFT JOIN points_balances AS b
-            ON b.guild_id = :guild_id AND b.viewer_id = l.viewer_id AND b.bucket = :bucket
-         WHERE l.viewer_id IS NOT NULL
-         GROUP BY l.viewer_id
-    ), change AS (
-        SELECT *, CASE WHEN is_excluded THEN 0
-                       ELSE GREATEST(points - before, -left_over) END::bigint AS delta
-          FROM viewer
-    ), held AS (
-        SELECT b.viewer_id, sum(b.points)::bigint AS points FROM points_balances AS b
-         WHERE b.guild_id = :guild_id AND b.points > 0 GROUP BY b.viewer_id
-    )
-"""
-_COUNTS = text(
-    _LINES
-    + """
-    SELECT (SELECT count(*) FROM line) AS accounts,
-           (SELECT COALESCE(sum(points), 0) FROM line)::bigint AS points,
-           (SELECT count(*) FROM line WHERE user_id IS NOT NULL) AS by_id,
-           (SELECT count(*) FROM line WHERE user_id IS NULL AND viewer_id IS NOT NULL) AS by_name,
-           (SELECT count(*) FROM line WHERE user_id IS NULL AND viewer_id IS NULL) AS unknown,
-           (SELECT count(*) FROM change WHERE is_excluded) AS excluded,
-           (SELECT count(*) FROM change JOIN held USING (viewer_id)) AS holders,
-           (SELECT COALESCE(sum(delta), 0) FROM change WHERE delta > 0)::bigint
-             + (SELECT COALESCE(sum(points), 0) FROM line
-                 WHERE user_id IS NOT NULL AND viewer_id IS NULL)::bigint AS gain,
-           (SELECT COALESCE(-sum(delta), 0) FROM change WHERE delta < 0)::bigint AS loss,
-           (SELECT count(*) FROM change WHERE delta = 0 AND NOT is_excluded) AS same
-"""
-)
-_EXAMPLES = text(
-    _LINES
-    + """
-    SELECT l.name, l.points, COALESCE(h.points, 0) AS has,
-           COALESCE(c.delta, CASE WHEN l.user_id IS NULL THEN 0 ELSE l.points END) AS delta
-      FROM line AS l
-      LEFT JOIN change AS c ON c.viewer_id = l.viewer_id
-      LEFT JOIN held AS h ON h.viewer_id = l.viewer_id
-     WHERE l.viewer_id IS NOT NULL OR l.user_id IS NOT NULL
-     ORDER BY l.points DESC, l.name LIMIT :limit
-"""
-)
-_UNKNOWN = text(
-    _LINES
-    + """
-    SELECT name FROM line WHERE user_id IS NULL AND viewer_id IS NULL
-     ORDER BY points DESC, name LIMIT :limit
-"""
-)
-_CHANGES = text(_LINES + "SELECT viewer_id, delta FROM change WHERE delta <> 0 ORDER BY viewer_id")
+
+@dataclass
+class Change:
+    """A balance there, and what it would change here.
+
+    Attributes:
+        viewer_id: None for somebody who was never seen.
+        has: points of the account here.
+        delta: None if the viewer is unknown or excluded.
+    """
+
+    name: str
+    points: int
+    user_id: int | None
+    viewer_id: int | None = None
+    has: int = 0
+    delta: int | None = None
+    is_excluded: bool = False
 
 
-def _values(work: Work, of: Import) -> dict[str, Any]:
-    return {
-        "guild_id": work.guild_id,
-        "number": of.number,
-        "platform": of.platform,
-        "account": _account(of),
-        "bucket": BUCKET,
-        "now": work.now,
-    }
+def _list_changes(work: Work, of: Import) -> list[Change]:
+    """The lines with points, the richest first. Each table is read alone, so that the time stays
+    linear whatever PostgreSQL knows of them."""
+    found = select(ImportLine.name, ImportLine.points, ImportLine.user_id)
+    rows = work.execute(found.where(ImportLine.number == of.number, ImportLine.points > 0))
+    changes = [Change(one.name, one.points, one.user_id) for one in rows]
+    changes.sort(key=lambda one: (-one.points, one.name))
+    by_id = _find_ids(work, {one.user_id for one in changes if one.user_id is not None})
+    named = {one.name for one in changes if one.user_id is None}
+    by_name = store.find_names(work, named, of.platform)
+    for one in changes:
+        known = by_name.get(one.name) if one.user_id is None else by_id.get(one.user_id)
+        one.viewer_id = known
+    viewer_ids = {one.viewer_id for one in changes if one.viewer_id is not None}
+    excluded = store.list_excluded(work, viewer_ids)
+    balances = store.get_balances(work, viewer_ids)
+    posted = store.list_account_totals(work, _account(of))
+    imported: dict[int, int] = {}
+    for one in changes:
+        viewer_id = one.viewer_id
+        if viewer_id is None:
+            one.delta = one.points if one.user_id is not None else None
+            continue
+        one.has = sum(balances.get((viewer_id, bucket), 0) for bucket in SPENDING_ORDER)
+        one.is_excluded = viewer_id in excluded
+        if not one.is_excluded:
+            # What is known of a viewer twice is added up: the second line continues the first.
+            before = posted.get(viewer_id, 0) - imported.get(viewer_id, 0)
+            left = balances.get((viewer_id, BUCKET), 0)
+            one.delta = max(one.points - max(before, 0), -left)
+            imported[viewer_id] = imported.get(viewer_id, 0) + one.points
+    return changes
 
 
-def _account(of: Import) -> str:
-    return f"import:{of.source}"
+def _find_ids(work: Work, user_ids: Collection[int]) -> dict[int, int]:
+    found = select(Viewer.platform_user_id, Viewer.viewer_id)
+    at_twitch = Viewer.platform == "twitch", among(Viewer.platform_user_id, user_ids)
+    return {one.platform_user_id: one.viewer_id for one in work.execute(found.where(*at_twitch))}
 
 
 def preview(work: Work) -> Preview | None:
@@ -319,12 +291,26 @@ def preview(work: Work) -> Preview | None:
         return None
     if newest.state != "ready":
         return Preview(newest, {}, [], [])
-    values = _values(work, newest)
-    counts: Mapping[str, int] = dict(work.tx.execute(_COUNTS, values).one()._mapping)
-    limited = values | {"limit": EXAMPLES}
-    examples = work.tx.execute(_EXAMPLES, limited).all()
-    unknown = list(work.tx.execute(_UNKNOWN, limited).scalars())
-    return Preview(newest, counts, examples, unknown)
+    changes = _list_changes(work, newest)
+    usable = [one for one in changes if one.delta is not None]
+    unknown = [one.name for one in changes if one.viewer_id is None and one.user_id is None]
+    counts = {
+        "accounts": len(changes),
+        "points": sum(one.points for one in changes),
+        "by_id": sum(one.user_id is not None for one in changes),
+        "by_name": sum(one.user_id is None and one.viewer_id is not None for one in changes),
+        "unknown": len(unknown),
+        "excluded": sum(one.is_excluded for one in changes),
+        "holders": sum(one.has > 0 for one in changes),
+        "gain": sum(one.delta for one in usable if one.delta is not None and one.delta > 0),
+        "loss": -sum(one.delta for one in usable if one.delta is not None and one.delta < 0),
+        "same": sum(one.delta == 0 for one in usable),
+    }
+    return Preview(newest, counts, usable[:EXAMPLES], unknown[:EXAMPLES])
+
+
+def _account(of: Import) -> str:
+    return f"import:{of.source}"
 
 
 # -- the decision ---------------------------------------------------------------------------------
@@ -351,11 +337,15 @@ def confirm(work: Work, number: int) -> tuple[int, int]:
     ]
     people.set_viewers(work.tx, seen)
     account = _account(ready)
-    changes = {one.viewer_id: one.delta for one in work.tx.execute(_CHANGES, _values(work, ready))}
+    changes: Counter[int] = Counter()
+    for one in _list_changes(work, ready):
+        if one.viewer_id is not None and one.delta:
+            changes[one.viewer_id] += one.delta
     numbers = store.next_entry(work, account, changes)
     new = [
         NewEntry(f"{account}:{viewer_id}:{numbers[viewer_id]}", viewer_id, BUCKET, delta)
         for viewer_id, delta in changes.items()
+        if delta
     ]
     ledger.post(work, account, new, actor=work.actor)
     ready.state = "done"

@@ -255,6 +255,13 @@ def list_entries(
     return work.scalars(found.order_by(Entry.id.desc()).limit(limit).offset(offset)).all()
 
 
+def list_account_totals(work: Work, account: str) -> dict[int, int]:
+    """Viewer id -> what they got from a house account in all."""
+    found = select(AccountTotal.viewer_id, AccountTotal.points)
+    rows = work.execute(found.where(AccountTotal.account == account))
+    return {one.viewer_id: one.points for one in rows}
+
+
 def list_totals(work: Work, viewer_ids: Collection[int]) -> dict[str, int]:
     """House account -> what a person got from it in all, or paid to it (below zero)."""
     total = func.sum(AccountTotal.points)
@@ -271,9 +278,11 @@ def get_given(work: Work, viewer_ids: Collection[int], day: date) -> tuple[int, 
     return int(work.scalar(given) or 0), work.scalar(last)
 
 
-def find_names(work: Work, folded: Collection[str]) -> dict[str, int]:
-    """Folded name -> the viewer who was last seen with it."""
+def find_names(work: Work, folded: Collection[str], platform: str = "") -> dict[str, int]:
+    """Folded name -> the viewer who was last seen with it, on any platform or on this one."""
     found = select(Viewer.folded_name, Viewer.viewer_id).where(among(Viewer.folded_name, folded))
+    if platform:
+        found = found.where(Viewer.platform == platform)
     return {one.folded_name: one.viewer_id for one in work.execute(found.order_by(Viewer.named_at))}
 
 
