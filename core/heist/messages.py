@@ -311,7 +311,7 @@ def result_line(payload: Mapping[str, Any]) -> str:
         told += " 💰 " + _names(named, payload["won"])
     if payload.get("next_in"):
         left = show_time(timedelta(seconds=payload["next_in"]))
-        return _fit(told, _("Next heist in {time}.").format(time=left))
+        return _fit(told.rstrip(".") + ".", _("Next heist in {time}.").format(time=left))
     return told
 
 

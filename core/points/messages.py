@@ -45,9 +45,11 @@ def account_words(account: str) -> str:
 
 def bucket_words(bucket: str) -> str:
     """Where points come from, as far as it decides what they buy."""
-    return {"earned": _("earned"), "won": _("won in games"), "paid": _("from Kicks or bits")}[
-        bucket
-    ]
+    return {
+        "earned": _("earned"),
+        "won": _("won in games or imported"),
+        "paid": _("from Kicks or bits"),
+    }[bucket]
 
 
 # -- chat -----------------------------------------------------------------------------------------
