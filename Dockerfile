@@ -22,7 +22,8 @@ RUN python3 -m venv --without-pip /opt/regulars \
 # Compiled here, because the running container cannot write beside its code.
 COPY bot.py combined_server.py setup_database.py health_check.py PRIVACY_POLICY.md TERMS_OF_SERVICE.md /app/
 COPY core /app/core
-COPY docs/verify_draw.py /app/docs/
+COPY docs/verify_draw.py docs/verify_game.py /app/docs/
+COPY widgets /app/widgets
 COPY --from=pages /build/node_modules/@tabler/core/dist/css/tabler.min.css /app/node_modules/@tabler/core/dist/css/
 COPY --from=pages /build/node_modules/@tabler/icons/icons/outline /app/node_modules/@tabler/icons/icons/outline
 COPY --from=pages /build/node_modules/chart.js/dist/chart.umd.min.js /app/node_modules/chart.js/dist/

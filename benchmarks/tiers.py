@@ -13,7 +13,7 @@ from core.kit.work import Work
 from core.people import store as people
 from core.people.records import GuildAccount
 from core.tiers.actions import lookup, remember
-from core.tiers.store import Told, set_tiers
+from core.tiers.store import TierReport, set_tiers
 from tests.slot_calls.scene import NOON
 
 GUILD = 1_100_000_000_000_000_200
@@ -32,7 +32,7 @@ def run(database: Database) -> Results:
         ]
         viewer_ids = list(people.set_viewers(tx, seen).values())
         for source in ("event", "notice", "streamelements"):
-            set_tiers(tx, [Told(GUILD, one, source, "1000", NOON) for one in viewer_ids])
+            set_tiers(tx, [TierReport(GUILD, one, source, "1000", NOON) for one in viewer_ids])
     waits = []
     with database.begin() as tx, Work(tx, GUILD, now=NOON) as work:
         for viewer_id in viewer_ids[:LOOKUPS]:

@@ -142,21 +142,23 @@ class Dashboard:
 
         @app.context_processor
         def navigation() -> dict[str, Any]:
-            return {"entries_for": self._entries}
+            return {"menu_for": self._menu}
 
     def _note_position(self) -> None:
         # Before anything is read: no change may fall between the page and its stream.
         g.live_position = self.streams.position()
 
-    def _entries(self, page: Page) -> list[GuildPages]:
-        """What this person finds in the navigation."""
-        return [
-            pages
-            for pages in self.declared
-            if page.may(pages.group)
-            and (page.groups is None or not pages.routes[0].admins_only)
-            and (pages.for_streamer or not page.person.is_streamer)
-        ]
+    def _menu(self, page: Page) -> list[tuple[str, list[GuildPages]]]:
+        """What this person finds in the navigation, with a heading for each section."""
+        found: dict[str, list[GuildPages]] = {}
+        for pages in self.declared:
+            if (
+                page.may(pages.group)
+                and (page.groups is None or not pages.routes[0].admins_only)
+                and (pages.for_streamer or not page.person.is_streamer)
+            ):
+                found.setdefault(_section(pages.order), []).append(pages)
+        return list(found.items())
 
     # -- pages of features ------------------------------------------------------------------
 
@@ -446,6 +448,15 @@ class Dashboard:
             viewed[str(guild_id)] = role_id
         session[VIEW_AS] = viewed
         return redirect(url_for(".overview", guild_id=guild_id), 303)  # type: ignore[return-value]
+
+
+def _section(order: int) -> str:
+    """The heading in the navigation for pages of this `order`."""
+    if order < 20:
+        return _("Connections")
+    if order < 50:
+        return _("Community")
+    return _("Stream") if order < 80 else _("Server")
 
 
 def _cancelled(target: str) -> Response:

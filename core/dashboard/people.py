@@ -51,29 +51,28 @@ def people_pages(features: Sequence[Feature]) -> GuildPages:
         )
 
     add_exclusions(pages, "everything", shows=people)
-    person = _add_person(pages, features)
+    person = _add_person(pages)
+    _add_cards(pages, features)
     _add_history(pages, features)
     _add_exclusion_forms(pages, person)
     _add_other_forms(pages, person)
     return pages
 
 
-def _add_person(pages: GuildPages, features: Sequence[Feature]) -> View:
+def _add_person(pages: GuildPages) -> View:
     @pages.get("<int:viewer_id>")
     def person(page: Page, viewer_id: int) -> str:
         """One person."""
 
         def load(work: Work) -> dict[str, object]:
             viewer, accounts = _get(work, viewer_id), store.list_links_with(work, viewer_id)
-            discord_id = accounts[0].discord_id if accounts else None
             viewer_ids = [one.viewer_id for one in accounts] or [viewer.viewer_id]
             return {
                 "viewer": viewer,
-                "discord_id": discord_id,
+                "discord_id": accounts[0].discord_id if accounts else None,
                 "accounts": accounts,
                 "exclusions": exclusions.list_exclusions(work, viewer_ids),
                 "notes": notes.list_notes(work, viewer_ids),
-                "cards": cards_of(work, features, discord_id, viewer_ids),
             }
 
         found = page.run(load)
@@ -88,6 +87,21 @@ def _add_person(pages: GuildPages, features: Sequence[Feature]) -> View:
         )
 
     return person
+
+
+def _add_cards(pages: GuildPages, features: Sequence[Feature]) -> None:
+    @pages.get("<int:viewer_id>/cards")
+    def cards(page: Page, viewer_id: int) -> str:
+        """What each feature knows about them."""
+
+        def load(work: Work) -> tuple[Viewer, list[PersonCard]]:
+            viewer, accounts = _get(work, viewer_id), store.list_links_with(work, viewer_id)
+            discord_id = accounts[0].discord_id if accounts else None
+            viewer_ids = [one.viewer_id for one in accounts] or [viewer.viewer_id]
+            return viewer, cards_of(work, features, discord_id, viewer_ids)
+
+        viewer, found = page.run(load)
+        return page.render("dashboard/cards.html", viewer=viewer, cards=found)
 
 
 def _add_history(pages: GuildPages, features: Sequence[Feature]) -> None:

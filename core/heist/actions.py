@@ -257,7 +257,7 @@ def unseal(work: Work, sealed: str) -> bytes:
 def _freeze(work: Work, heist: Heist, salt: bytes, crew: Sequence[Player], chain: Chain) -> None:
     settings, accounts = heist.settings, store.list_account_names(work, heist.number)
     bets, rows = {}, []
-    tiers = tiers_of(work, {player.viewer_id: player.badge_tier for player in crew})
+    tiers = tiers_of(work, crew)
     for player in crew:
         tier = tiers[player.viewer_id]
         account = accounts.get(player.viewer_id, f"forgotten:{player.viewer_id}")

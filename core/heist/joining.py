@@ -9,7 +9,7 @@ from sqlalchemy import select
 from core.events import ChatMessageSent
 from core.heist.panel import refresh_message
 from core.heist.records import Heist, Player
-from core.heist.rules import Reason, Wish, parse_join, tier_of_badges
+from core.heist.rules import Reason, Wish, parse_join
 from core.heist.store import find_running, list_last_joined
 from core.kit.records import ViewerId
 from core.kit.work import Lock, Work
@@ -18,6 +18,7 @@ from core.people.exclusions.store import without_excluded
 from core.points import providers
 from core.points.providers import Moved, Round
 from core.points.store import list_accounts
+from core.tiers.badges import badge_tier
 
 GAME = "heist"
 
@@ -140,7 +141,7 @@ class _Crew:
             assert one.wish is not None, "it was understood"
             player.risk = one.wish.risk
             sender = one.message.sender
-            player.badge_tier = tier_of_badges(sender.badges, sender.subscriber_version)
+            player.badge_tier = badge_tier(sender.badges, sender.subscriber_version)
 
     def _player_of(self, one: _Applicant) -> Player:
         player = self._players.get(one.viewer_id)

@@ -92,7 +92,7 @@ def end_words(end: str | None) -> str:
 
 
 def _row(payload: Mapping[str, Any], row: Mapping[str, Any]) -> str:
-    tier = tier_words(row["tier"])
+    tier = tier_words(row["tier"], row.get("bonus", 100))
     told = f"**{safe(row['viewer'], 40)}**" + (f" `{tier}`" if tier else "")
     told += f" · {points(row['stake'], payload)} · {safe(row['risk'], 40)}"
     if row["won"] is not None:

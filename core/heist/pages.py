@@ -84,6 +84,7 @@ def heist(page: Page) -> str:
         inflates=is_inflating(settings),
         wrong="",
         groups=_grouped(fields),
+        widget_files=widget.NAMES,
         **_SHOWS,
     )
 
@@ -183,6 +184,17 @@ add_settings(PAGES, HeistSettings.declared.values(), shows=heist)
 # -- elsewhere ------------------------------------------------------------------------------------
 
 
+@PAGES.get("widget/<name>")
+def widget_file(page: Page, name: str) -> Response:
+    """One of the four files that make the widget at StreamElements."""
+    if name not in widget.NAMES:
+        abort(404)
+    content = page.run(widget.read_file, name, page.services.settings.public_url)
+    response = Response(content, content_type="text/plain; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
 @PAGES.post("widget_key", shows=heist)
 def make_widget_key(page: Page) -> Response:
     """A key for the StreamElements widget, shown once."""
@@ -224,7 +236,7 @@ OVERLAY = Overlay(
     PAGES.icon,
     "heist/overlay.html",
     data=_on_stream,
-    follows=("heist",),
+    follows=("heist", "tiers"),
 )
 
 

@@ -8,6 +8,7 @@ from core.guilds.chat_commands import names_of
 from core.heist import store
 from core.heist.records import Heist, Player
 from core.heist.rules import JOIN_NAMES
+from core.heist.tiers import tiers_of
 from core.kit.personal import Subject
 from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
@@ -37,7 +38,8 @@ def _payload(work: Work, heist: Heist) -> dict[str, Any]:
         theirs = theirs.order_by((Player.payout - Player.stake).desc(), Player.viewer_id)
     else:
         theirs = theirs.order_by(Player.joined_at.desc(), Player.viewer_id)
-    settings = heist.settings
+    shown = work.scalars(theirs.limit(ROWS)).all()
+    settings, tiers = heist.settings, tiers_of(work, shown)
     return {
         "heist": heist.number,
         "state": heist.state,
@@ -62,11 +64,12 @@ def _payload(work: Work, heist: Heist) -> dict[str, Any]:
                 "viewer": player.viewer_name,
                 "stake": player.stake,
                 "risk": settings.risk_name(player.risk),
-                "tier": player.tier or player.badge_tier,
+                "tier": tiers[player.viewer_id],
+                "bonus": settings.bonus(tiers[player.viewer_id]),
                 "won": player.won,
                 "payout": player.payout,
             }
-            for player in work.scalars(theirs.limit(ROWS)).all()
+            for player in shown
         ],
     }
 

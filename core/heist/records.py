@@ -23,6 +23,7 @@ from core.kit.personal import PSEUDONYMOUS, holds
 from core.kit.records import GuildRecord, one_of
 from core.outbox.records import LiveMessage
 from core.people.records import OptionalViewerRecord, ViewerRecord, viewer_key
+from core.tiers.badges import Tier as KnownTier
 
 State = Literal["open", "locked", "resolving", "paying", "cooldown", "done", "cancelled"]
 """`open` to join; `locked`: the crew is fixed and waits for the beacon; `resolving`: its number is
@@ -136,7 +137,9 @@ class Player(ViewerRecord, kw_only=True):
     joined_at: Mapped[datetime]
     stake: Mapped[int] = mapped_column(BigInteger, default=0)
     risk: Mapped[Risk] = mapped_column(Text, default="low")
-    badge_tier: Mapped[Tier] = mapped_column(Text, default="none", comment="of the joining message")
+    badge_tier: Mapped[KnownTier | None] = mapped_column(
+        Text, default=None, comment="what the badges of the joining message said"
+    )
     tier: Mapped[Tier | None] = mapped_column(Text, default=None, comment="that counts")
     pseudonym: Mapped[str | None] = mapped_column(
         default=None, info=holds("text", stays=PSEUDONYMOUS), comment="in the frozen list"

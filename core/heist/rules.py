@@ -5,7 +5,7 @@ winnings above the stake.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
@@ -299,27 +299,16 @@ def is_inflating(settings: HeistSettings) -> bool:
 # -- tiers ----------------------------------------------------------------------------------------
 
 
-def tier_of_badges(badges: Collection[str], version: int) -> Tier:
-    """What the badges of a message say.
-
-    Args:
-        version: of the badge `subscriber`: months, and 2000 or 3000 more for the higher tiers. A
-            founder's badge says nothing about the tier, and Prime looks like tier 1.
-    """
-    if "subscriber" in badges:
-        return "tier3" if version >= 3000 else "tier2" if version >= 2000 else "tier1"
-    return "tier1" if "founder" in badges else "none"
-
-
-def tier_words(tier: Tier) -> str:
-    """As people read it; empty for none."""
-    return {
+def tier_words(tier: Tier, bonus: int = 100) -> str:
+    """As people read it, such as "Tier 3", or with a bonus "Tier 3 ×1.5"; empty for none."""
+    name = {
         "none": "",
         "prime": _("Prime"),
         "tier1": _("Tier 1"),
         "tier2": _("Tier 2"),
         "tier3": _("Tier 3"),
     }[tier]
+    return name if bonus == 100 else f"{name} ×{bonus / 100:g}"
 
 
 # -- joining --------------------------------------------------------------------------------------

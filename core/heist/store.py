@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text
 
 from core.heist.records import RUNNING, Heist, Player
-from core.heist.rules import Tier
+from core.heist.rules import HeistSettings, Tier, tier_words
+from core.heist.tiers import tiers_of
 from core.kit.work import ACROSS_GUILDS, Work, read_records
 
 MOST_HEISTS = 50
@@ -22,11 +23,22 @@ _FRESH = {"populate_existing": True}
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A heist with its crew, in the order in which they joined, and those who were refused."""
+    """A heist with its crew, in the order in which they joined, and those who were refused.
+
+    Attributes:
+        tiers: of the crew, by viewer id: what counts, or until that is fixed, what is known.
+    """
 
     heist: Heist
     crew: Sequence[Player]
     refused: Sequence[Player]
+    tiers: Mapping[int, Tier]
+    settings: HeistSettings
+
+    def tier_words(self, player: Player) -> str:
+        """A player's tier with its bonus, as people read it; empty for none."""
+        tier = self.tiers[player.viewer_id]
+        return tier_words(tier, self.settings.bonus(tier))
 
     @property
     def staked(self) -> int:
@@ -64,7 +76,8 @@ def find_view(work: Work, number: int | None = None) -> View | None:
     in_order = theirs.order_by(Player.joined_at, Player.viewer_id)
     players = work.scalars(in_order, execution_options=_FRESH).all()
     crew = [one for one in players if one.state != "refused"]
-    return View(heist, crew, [one for one in players if one.state == "refused"])
+    refused = [one for one in players if one.state == "refused"]
+    return View(heist, crew, refused, tiers_of(work, crew), heist.settings)
 
 
 def list_heists(work: Work, most: int = MOST_HEISTS) -> Sequence[Heist]:

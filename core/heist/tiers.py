@@ -1,18 +1,14 @@
 """Which subscription tier of a player counts. It is fixed when the crew is locked."""
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Mapping, Sequence
 
+from core.heist.records import Player
 from core.heist.rules import Tier
 from core.kit.work import Work
 from core.tiers.actions import lookup
+from core.tiers.badges import Tier as KnownTier
 
-_KNOWN: Mapping[Tier, Literal["1000", "2000", "3000"]] = {
-    "tier1": "1000",
-    "tier2": "2000",
-    "tier3": "3000",
-}
-_TIERS: Mapping[str, Tier] = {
+_TIERS: Mapping[KnownTier, Tier] = {
     "none": "none",
     "subscriber": "tier1",
     "prime": "prime",
@@ -22,12 +18,11 @@ _TIERS: Mapping[str, Tier] = {
 }
 
 
-def tiers_of(work: Work, badge_tiers: Mapping[int, Tier]) -> dict[int, Tier]:
-    """The tier that counts for each player.
-
-    Args:
-        badge_tiers: viewer id -> what the badges of the joining message said.
-    """
-    badges = {one: _KNOWN.get(tier) for one, tier in badge_tiers.items()}
-    found = lookup(work, badge_tiers, badges)
-    return {viewer_id: _TIERS[one.tier] for viewer_id, one in found.items()}
+def tiers_of(work: Work, crew: Sequence[Player]) -> dict[int, Tier]:
+    """Viewer id -> the tier that counts for each player: the one that was fixed, or else what is
+    known now. It asks nobody."""
+    badges: dict[int, KnownTier | None] = {
+        one.viewer_id: one.badge_tier for one in crew if one.tier is None
+    }
+    found = lookup(work, badges, badges) if badges else {}
+    return {one.viewer_id: one.tier or _TIERS[found[one.viewer_id].tier] for one in crew}

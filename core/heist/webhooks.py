@@ -45,7 +45,7 @@ def pages(services: Services) -> Blueprint:
             return found
         with services.work_in(found) as work, speak(language_of(work)):
             shown = widget.show(work)
-        address = f"{services.settings.public_url}/g/{found}/heist"
+            address = widget.settings_url(work, services.settings.public_url)
         return jsonify(shown | {"settings_url": address})
 
     @blueprint.post("/widget/heist/subscribers")

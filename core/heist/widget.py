@@ -1,12 +1,14 @@
-"""The StreamElements widget: its key, what it shows, and the subscribers that it reports.
+"""The StreamElements widget: its files, its key, what it shows, and the subscribers it reports.
 
 The key is the widget's own. Whoever has it sees what everybody sees on stream, and can say who
 subscribes, which counts least of all sources (docs/tiers.md); it opens nothing else.
 """
 
+import json
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -16,17 +18,51 @@ from core.guilds.actions import audit, load_settings
 from core.guilds.chat_commands import names_of
 from core.heist import store
 from core.heist.records import Player, WidgetKey
-from core.heist.rules import JOIN_NAMES, TIERS, HeistSettings, tier_words
+from core.heist.rules import JOIN_NAMES, TIERS, HeistSettings, Tier, tier_words
+from core.heist.store import View
 from core.inbox import actions as inbox
 from core.kit.clock import parse_instant
 from core.kit.crypto import hash_of
+from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Work
 from core.streamelements.subscribers import read_subscriber
+
+FILES = Path(__file__).parents[2] / "widgets" / "heist"
+NAMES = ("widget.html", "widget.css", "widget.js", "fields.json")
 
 MOST_REPORTED = 50
 MOST_ROWS = 12
 PLATFORMS = ("twitch", "kick")
 OLDEST = timedelta(days=35)
+
+
+def read_file(work: Work, name: str, address: str) -> str:
+    """One of the widget's files. Its fields come with the server's address, and show the bonus of
+    each tier: lists with one choice, because StreamElements has no fields that are only shown."""
+    content = (FILES / name).read_text("utf-8")
+    if name != "fields.json":
+        return content
+    fields, settings = json.loads(content), load_settings(work, HeistSettings)
+    fields["serverUrl"]["value"] = address
+    group = {"group": _("Subscriber bonus")}
+    for tier in TIERS[1:]:
+        percent = settings.bonus(tier)
+        shown = _("winnings × {factor}").format(factor=percent / 100)
+        options = {str(percent): shown if percent != 100 else _("no bonus")}
+        listed = {"type": "dropdown", "label": tier_words(tier), "value": str(percent)}
+        fields[f"bonus_{tier}"] = listed | {"options": options} | group
+    url = {
+        "type": "text",
+        "label": _("The bonus is changed at"),
+        "value": settings_url(work, address),
+    }
+    fields["bonus_settings"] = url | group
+    return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
+
+
+def settings_url(work: Work, address: str) -> str:
+    """Where the bonus is changed."""
+    return f"{address}/g/{work.guild_id}/heist#group-heist.enable_sub_bonus"
 
 
 def make_key(work: Work) -> str:
@@ -56,9 +92,7 @@ def show(work: Work) -> dict[str, Any]:
         "state": "none",
         "command": names_of(work, JOIN_NAMES)[0],
         "bonus": [
-            {"tier": tier_words(tier), "percent": settings.bonus(tier)}
-            for tier in TIERS
-            if tier != "none"
+            {"tier": tier_words(tier), "percent": settings.bonus(tier)} for tier in TIERS[1:]
         ],
         "rows": [],
     }
@@ -76,15 +110,26 @@ def show(work: Work) -> dict[str, Any]:
         "bank": view.staked,
         "won": heist.won,
         "paid": heist.paid,
-        "rows": [_row(one) for one in rows[:MOST_ROWS]],
+        "rows": [_row(one, view) for one in rows[:MOST_ROWS]],
     }
 
 
-def _row(player: Player) -> dict[str, Any]:
+_TWITCH_TIERS: Mapping[Tier, str] = {
+    "prime": "prime",
+    "tier1": "1000",
+    "tier2": "2000",
+    "tier3": "3000",
+}
+
+
+def _row(player: Player, view: View) -> dict[str, Any]:
+    tier = view.tiers[player.viewer_id]
     return {
         "name": player.viewer_name,
         "stake": player.stake,
-        "tier": tier_words(player.tier or player.badge_tier),
+        "tier": view.tier_words(player),
+        "twitch_tier": _TWITCH_TIERS.get(tier),
+        "multiplier": view.settings.bonus(tier) / 100,
         "profit": player.payout - player.stake if player.won else None,
     }
 
@@ -98,7 +143,11 @@ def report(work: Work, sent: Sequence[Mapping[str, Any]]) -> int:
         if found is None or data.get("isTest") or platform not in PLATFORMS:
             continue
         at = _when(work, data.get("createdAt"))
-        name = data.get("activityId") or data.get("_id") or f"{found.login}|{at:%Y-%m-%d}"
+        name = (
+            data.get("activityId")
+            or data.get("_id")
+            or f"{found.user_id or found.login}|{at:%Y-%m-%d}"
+        )
         event = SubscriberReported(
             key=f"widget|{str(name)[:100]}|{found.tier}",
             guild_id=work.guild_id,

@@ -82,7 +82,8 @@ class GuildPages:
         name: part of the address, and of `url_for("dashboard.<name>.<view>")`.
         title: returns the entry's text.
         icon: of https://tabler.io/icons.
-        order: place in the navigation; lower is higher up.
+        order: place in the navigation; lower is higher up. Below 20 are connections, below 50 the
+            community, below 80 the stream, and then the server.
         group: the group of commands that gives access; by default of the same name.
         for_streamer: whoever owns the server's Twitch channel may use them, signed in with Twitch
             and not with Discord, except for what is only for admins. `page.person.discord_id` is

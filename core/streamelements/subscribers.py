@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, select
 
 from core.events import Event, SubscriberReported
@@ -17,10 +18,12 @@ ASTRO = "streamelements.astro"
 SUBSCRIBER = "activity.subscriber"
 TIERS = ("prime", "1000", "2000", "3000")
 
+_log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """Who subscribed. `tier` is "subscriber" where it is not said."""
+    """Who subscribed, by id, login or both; `tier` is "subscriber" where it is not said."""
 
     user_id: int | None
     login: str
@@ -30,13 +33,17 @@ class Subscriber:
 
 def read_subscriber(data: Mapping[str, Any]) -> Subscriber | None:
     """The subscriber of an event. None for a gift bomb as a whole, which names the giver with the
-    tier that was given (each receiver has an event as well), and where nobody is named."""
-    login = data.get("username") or data.get("name")
-    if data.get("bulkGifted") or not isinstance(login, str) or not login.strip():
+    tier that was given (each receiver has an event as well), and where neither an id nor a login is
+    given: who has a display name cannot be known, because it may be in another script."""
+    if data.get("bulkGifted"):
         return None
-    login, name = login.strip().lower()[:100], data.get("displayName")
+    name, login = data.get("displayName"), data.get("username") or data.get("name")
+    login = login.strip().lower()[:100] if isinstance(login, str) and login.isascii() else ""
     user_id, tier = str(data.get("providerId") or ""), str(data.get("tier") or "").lower()
     is_number = user_id.isascii() and user_id.isdecimal() and 0 < len(user_id) < 19
+    if not login and not is_number:
+        _log.info("StreamElements subscriber ignored: neither id nor login")
+        return None
     return Subscriber(
         int(user_id) if is_number else None,
         login,

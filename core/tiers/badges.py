@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from core.events import SUBSCRIBER_BADGES
-from core.tiers.rules import Tier
+from core.tiers.rules import Tier as Tier
 
 
 def badge_tier(badges: Iterable[str], version: int = 0) -> Tier | None:

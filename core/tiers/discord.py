@@ -1,6 +1,7 @@
 """`/tier`."""
 
 import asyncio
+from collections.abc import Sequence
 
 from discord import app_commands
 from discord.ext import commands
@@ -10,7 +11,10 @@ from core.kit.discord_ui import PRIVATE, answer, guild_id_of, run_action
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
+from core.kit.work import Work
 from core.people.actions import find_asked
+from core.people.records import Viewer
+from core.people.store import list_accounts_of
 from core.tiers import actions, messages
 from core.tiers.refresh import refresh
 
@@ -36,6 +40,13 @@ class Tiers(commands.Cog):
         viewer = await run_action(ctx, find_asked, who, is_admin=is_admin, remedy=remedy)
         if viewer is None:
             raise Refusal(_("You have not linked an account yet."), _("Run `/link` first."))
-        await asyncio.to_thread(refresh, self._services, guild_id_of(ctx), [viewer.viewer_id])
-        found = await run_action(ctx, actions.lookup, [viewer.viewer_id])
-        await answer(ctx, messages.tier(viewer.name, found[viewer.viewer_id]))
+        accounts = await run_action(ctx, _list_accounts, viewer.viewer_id)
+        viewer_ids = [one.viewer_id for one in accounts]
+        await asyncio.to_thread(refresh, self._services, guild_id_of(ctx), viewer_ids)
+        found = await run_action(ctx, actions.lookup, viewer_ids)
+        shown = [(one.platform, one.name, found[one.viewer_id]) for one in accounts]
+        await answer(ctx, messages.tier(shown))
+
+
+def _list_accounts(work: Work, viewer_id: int) -> Sequence[Viewer]:
+    return list_accounts_of(work.tx, work.guild_id, viewer_id)

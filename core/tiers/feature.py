@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from core.events import (
+    EventsMissed,
     SubGifted,
     SubscriberReported,
     SubscriptionEnded,
@@ -18,12 +19,13 @@ from core.kit.privacy import personal_data
 from core.kit.services import Services
 from core.kit.tasks import delete_in_steps
 from core.kit.words import _
-from core.kit.work import Work
+from core.kit.work import Work, event_action
 from core.tiers import store
-from core.tiers.actions import lookup, remember
+from core.tiers.actions import lookup, on_events_missed, remember
 from core.tiers.discord import Tiers
 from core.tiers.messages import source_words, tier_words
 from core.tiers.records import KnownTier
+from core.tiers.refresh import resync
 from core.tiers.rules import TierSettings
 
 
@@ -47,6 +49,7 @@ def _person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> l
 FEATURE = Feature(
     "tiers",
     cogs=(Tiers,),
+    handlers={EventsMissed: event_action(on_events_missed)},
     batch_handlers={
         SubGifted: remember,
         SubscriptionStarted: remember,
@@ -55,7 +58,10 @@ FEATURE = Feature(
         SubscriberReported: remember,
     },
     settings=tuple(TierSettings.declared.values()),
-    tasks=(Task("tiers.prune", every=lambda _settings: 3600, run=_prune),),
+    tasks=(
+        Task("tiers.prune", every=lambda _settings: 3600, run=_prune),
+        Task("tiers.resync", every=lambda _settings: 30, run=resync),
+    ),
     person=_person,
     personal=personal_data(KnownTier),
 )

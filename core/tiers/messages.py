@@ -1,5 +1,6 @@
 """What people read about tiers."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import discord
@@ -37,15 +38,27 @@ def reason_words(reason: Reason) -> str:
     """Why it is the answer, or is not."""
     return {
         "used": _("counts"),
-        "prime": _("tells the exact tier"),
+        "exact": _("tells the exact tier"),
         "stale": _("too old to count"),
         "older": _("something newer is known"),
         "less_trusted": _("another source is trusted more"),
     }[reason]
 
 
-def tier(name: str, found: Found) -> discord.Embed:
-    """Tier, source, age, and why it is not better."""
+def tier(accounts: Sequence[tuple[str, str, Found]]) -> discord.Embed:
+    """The tier of each account of a person (platform, name, what was found), source, age, and why
+    it is not better."""
+    titles = [f"{safe(name)}: {tier_words(found.tier)}" for _platform, name, found in accounts]
+    if len(accounts) == 1:
+        return card(f"⭐ {titles[0]}", _why(accounts[0][2]))
+    parts = [
+        f"**{platform.title()} · {title}**\n{_why(found)}"
+        for title, (platform, _name, found) in zip(titles, accounts, strict=True)
+    ]
+    return card("⭐ " + _("Subscriptions"), "\n".join(parts))
+
+
+def _why(found: Found) -> str:
     lines = [
         _("{tier} by {source}, {when}: {reason}").format(
             tier=tier_words(known.tier),
@@ -60,8 +73,7 @@ def tier(name: str, found: Found) -> discord.Embed:
             _("Nothing is known. Subscriptions count from when the bot first hears of them."),
             _("If Twitch is connected, its list of subscribers is asked as well."),
         ]
-    title = f"⭐ {safe(name)}: {tier_words(found.tier)}"
-    return card(title, "\n".join(f"- {line}" for line in lines))
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def _ago(at: datetime) -> str:

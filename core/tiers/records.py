@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Index, PrimaryKeyConstraint, Text
+from sqlalchemy import ForeignKeyConstraint, Index, PrimaryKeyConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.records import one_of
+from core.kit.records import GuildRecord, one_of
 from core.people.records import ViewerRecord, viewer_key
 from core.tiers.rules import Tier
 
@@ -28,4 +28,18 @@ class KnownTier(ViewerRecord, kw_only=True):
         one_of("source", StoredSource, name="tiers_known_source"),
         one_of("tier", Tier, name="tiers_known_tier"),
         Index("tiers_known_by_age", "guild_id", "at"),
+    )
+
+
+class DueResync(GuildRecord, kw_only=True):
+    """Events of the server's channel may have been missed, so its list of subscribers is to be read
+    again. The row goes when that is done."""
+
+    __tablename__ = "tiers_due_resyncs"
+
+    since: Mapped[datetime] = mapped_column(comment="of the newest gap")
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", name="tiers_due_resyncs_one_a_server"),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="tiers_due_resyncs_guild"),
     )

@@ -5,17 +5,18 @@ from datetime import timedelta
 from typing import cast
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from core.guilds import store as guilds
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
-from core.kit.tasks import slices
-from core.kit.work import Work
+from core.kit.tasks import for_each, slices
+from core.kit.work import Work, note_change
 from core.people.records import Viewer
 from core.tiers import store
+from core.tiers.records import DueResync
 from core.tiers.rules import Tier
-from core.tiers.store import Told
+from core.tiers.store import TierReport
 from core.twitch.accounts.actions import find_account
 from core.twitch.accounts.tokens import refresh_after_401, user_token
 from core.twitch.bodies import PLATFORM
@@ -32,30 +33,79 @@ def refresh(services: Services, guild_id: int, viewer_ids: Collection[int]) -> b
     """Ask Twitch which tier these viewers have, and keep it, also that they have none. Whom it was
     asked about in the last minute it is not asked again. False if nothing was asked, because Twitch
     is not connected, does not allow it, or does not answer: what is known counts then."""
-    with services.work_in(guild_id) as work:
-        viewer_ids = _without_fresh(work, viewer_ids)
-        account, channel = find_account(work), guilds.find_channel(work.tx, guild_id, PLATFORM)
-        of_twitch = Viewer.viewer_id.in_(list(viewer_ids)), Viewer.platform == PLATFORM
-        rows = work.execute(
-            select(Viewer.platform_user_id, Viewer.viewer_id).where(
-                *of_twitch, Viewer.platform_user_id > 0
-            )
-        )
-        viewers = {int(user_id): int(viewer_id) for user_id, viewer_id in rows}
-    if account is None or channel is None or SCOPE not in account.scopes or not viewers:
-        return False
     try:
-        tiers = _ask(services, guild_id, channel.channel_id, sorted(viewers))
+        return _refresh(services, guild_id, viewer_ids)
     except (Outage, Refusal, TwitchRejected) as trouble:
         _log.info("Twitch's subscribers could not be read", reason=str(trouble))
         return False
+
+
+def _refresh(services: Services, guild_id: int, viewer_ids: Collection[int]) -> bool:
     with services.work_in(guild_id) as work:
-        told = [
-            Told(guild_id, viewer_id, "list", cast("Tier", tiers.get(user_id, "none")), work.now)
+        asked_at, channel_id = work.now, _find_channel(work)
+        viewers = _list_user_ids(work, _without_fresh(work, viewer_ids))
+    if channel_id is None or not viewers:
+        return False
+    tiers: dict[int, str] = {}
+    for some in slices(sorted(viewers), MOST_IN_A_QUESTION):
+        tiers |= _ask(services, guild_id, channel_id, some)
+    with services.work_in(guild_id) as work:
+        reports = [
+            TierReport(
+                guild_id, viewer_id, "list", cast("Tier", tiers.get(user_id, "none")), asked_at
+            )
             for user_id, viewer_id in viewers.items()
         ]
-        store.set_tiers(work.tx, told)
+        store.set_tiers(work.tx, reports)
+        note_change(work.tx, guild_id, "tiers")
     return True
+
+
+def resync(services: Services) -> None:
+    """Read the whole list where events may have been missed. While Twitch does not answer, it stays
+    due; without permission it is due again when the streamer connects again."""
+    with services.database.begin() as tx:
+        due = store.list_due(tx)
+    for_each(due, lambda one: _resync(services, one))
+
+
+def _resync(services: Services, due: DueResync) -> None:
+    guild_id = due.guild_id
+    try:
+        _read_all(services, guild_id)
+    except (Refusal, TwitchRejected) as trouble:
+        _log.info("Twitch's subscribers could not be read", reason=str(trouble))
+    with services.work_in(guild_id) as work:  # unless there was another gap meanwhile
+        work.execute(delete(DueResync).where(DueResync.since == due.since))
+
+
+def _read_all(services: Services, guild_id: int) -> None:
+    with services.work_in(guild_id) as work:
+        asked_at, channel_id = work.now, _find_channel(work)
+    if channel_id is None:
+        return
+    tiers = _ask(services, guild_id, channel_id)
+    with services.work_in(guild_id) as work:
+        absent = store.set_listed(work, tiers, asked_at)
+        note_change(work.tx, guild_id, "tiers")
+    # A list that changes while it is read may leave somebody out, so they are asked about by id.
+    _refresh(services, guild_id, absent)
+
+
+def _find_channel(work: Work) -> int | None:
+    """The streamer's channel on Twitch, if they let us read its subscribers."""
+    account, channel = find_account(work), guilds.find_channel(work.tx, work.guild_id, PLATFORM)
+    if account is None or channel is None or SCOPE not in account.scopes:
+        return None
+    return channel.channel_id
+
+
+def _list_user_ids(work: Work, viewer_ids: Collection[int]) -> dict[int, int]:
+    """Twitch user id -> viewer id."""
+    of_twitch = Viewer.viewer_id.in_(list(viewer_ids)), Viewer.platform == PLATFORM
+    known = select(Viewer.platform_user_id, Viewer.viewer_id)
+    rows = work.execute(known.where(*of_twitch, Viewer.platform_user_id > 0))
+    return {int(user_id): int(viewer_id) for user_id, viewer_id in rows}
 
 
 def _without_fresh(work: Work, viewer_ids: Collection[int]) -> list[int]:
@@ -70,18 +120,15 @@ def _without_fresh(work: Work, viewer_ids: Collection[int]) -> list[int]:
 
 
 def _ask(
-    services: Services, guild_id: int, channel_id: int, user_ids: Sequence[int]
+    services: Services, guild_id: int, channel_id: int, user_ids: Sequence[int] | None = None
 ) -> dict[int, str]:
-    """Twitch user id -> tier of those who subscribe."""
+    """Twitch user id -> tier of those who subscribe; of everybody, or of at most 100 users."""
     client, token = client_of(services.settings), user_token(services, guild_id, "streamer")
-    found: dict[int, str] = {}
-    for some in slices(user_ids, MOST_IN_A_QUESTION):
-        try:
-            subscribers = list(client.list_subscribers(token, channel_id, some))
-        except TwitchRejected as rejected:
-            if rejected.status != 401:
-                raise
-            token = refresh_after_401(services, guild_id, "streamer", token)
-            subscribers = list(client.list_subscribers(token, channel_id, some))
-        found |= {one.user_id: one.tier for one in subscribers}
-    return found
+    try:
+        subscribers = list(client.list_subscribers(token, channel_id, user_ids))
+    except TwitchRejected as rejected:
+        if rejected.status != 401:
+            raise
+        token = refresh_after_401(services, guild_id, "streamer", token)
+        subscribers = list(client.list_subscribers(token, channel_id, user_ids))
+    return {one.user_id: one.tier for one in subscribers}

@@ -1,6 +1,6 @@
 """What is believed about a viewer's tier."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -10,11 +10,13 @@ from core.kit.guild_settings import GuildSettings, number
 Tier = Literal["none", "subscriber", "prime", "1000", "2000", "3000"]
 """`subscriber` is one whose tier is not known; Kick has only that."""
 
+EXACT: tuple[Tier, ...] = ("prime", "1000", "2000", "3000")
+
 Source = Literal["list", "badge", "event", "notice", "streamelements", "widget"]
 """Twitch's list of subscribers, the badges of a message, a subscription or gift, Twitch's notice in
 chat, and what StreamElements or its widget reported."""
 
-Reason = Literal["used", "prime", "stale", "older", "less_trusted"]
+Reason = Literal["used", "exact", "stale", "older", "less_trusted"]
 """Why something that is known is the answer, or is not."""
 
 LIST_LASTS = timedelta(hours=1)
@@ -68,61 +70,44 @@ NOTHING = Found("none")
 def choose(known: Sequence[Known], now: datetime, lifetime: timedelta) -> Found:
     """The tier that counts, in this order of trust: Twitch's list while it is fresh and no event
     came since, the badges of the message, subscriptions and gifts, StreamElements, its widget.
-    Whatever tells Prime from tier 1 refines the answer."""
-    stale = [one for one in known if now - one.at > lifetime]
-    by_source = {one.source: one for one in known if one not in stale}
-    told = max(
-        (one for one in by_source.values() if one.source in ("event", "notice")),
-        key=lambda one: (one.at, one.source),
-        default=None,
-    )
-    listed = by_source.get("list")
-    if listed is not None and (
-        now - listed.at > LIST_LASTS or (told is not None and told.at > listed.at)
-    ):
-        listed_late, listed = listed, None
-    else:
-        listed_late = None
-    order = (
-        listed,
-        by_source.get("badge"),
-        told,
-        by_source.get("streamelements"),
-        by_source.get("widget"),
-        listed_late,
-    )
-    chosen = next((one for one in order if one is not None), None)
-    if chosen is None:
-        return Found("none", why=tuple((one, "stale") for one in stale))
-    tier, refined_by = _refined(chosen, list(by_source.values()))
-    why: list[tuple[Known, Reason]] = [(chosen, "used")]
-    for one in by_source.values():
-        if one is refined_by:
-            why.append((one, "prime"))
-        elif one is not chosen:
-            is_older = one is listed_late or (
-                told is not None and one.source in ("event", "notice") and one is not told
-            )
-            why.append((one, "older" if is_older else "less_trusted"))
-    why += [(one, "stale") for one in stale]
-    return Found(tier, chosen, tuple(why))
 
-
-def _refined(chosen: Known, known: Sequence[Known]) -> tuple[Tier, Known | None]:
-    """Tier 1 may be Prime, and a founder's badge any tier: what the others say, the newest first.
-    After an upgrade from Prime the notice says so."""
-    if chosen.tier not in ("1000", "subscriber"):
-        return chosen.tier, None
-    newest = sorted(
-        (one for one in known if one is not chosen and one.tier not in ("none", "subscriber")),
-        key=lambda one: one.at,
-        reverse=True,
-    )
+    What was said before Twitch was asked is settled by its list, also when that is not fresh.
+    A founder's badge leaves the tier open, and tier 1 may be Prime: what says more refines them.
+    """
+    counting = {one.source: one for one in known if now - one.at <= lifetime}
+    said = [one for one in counting.values() if one.source in ("event", "notice")]
+    newest = max(said, key=lambda one: (one.at, one.source), default=None)
+    listed = counting.get("list")
+    others = newest, counting.get("streamelements"), counting.get("widget")
+    order = [one for one in others if one and (listed is None or one.at > listed.at)]
+    if badge := counting.get("badge"):
+        order.insert(0, badge)
+    if listed is not None:
+        is_fresh = now - listed.at <= LIST_LASTS and newest not in order
+        order.insert(0 if is_fresh else len(order), listed)
+    stale: list[tuple[Known, Reason]] = [
+        (one, "stale") for one in known if one not in counting.values()
+    ]
+    if not order:
+        return Found("none", why=tuple(stale))
+    chosen = best = order[0]
     if chosen.tier == "subscriber":
-        return (newest[0].tier, newest[0]) if newest else ("subscriber", None)
-    notice = next((one for one in known if one.source == "notice"), None)
-    for one in newest:
-        is_upgraded = notice is not None and notice.tier != "prime" and notice.at > one.at
-        if one.tier == "prime" and not is_upgraded:
-            return "prime", one
-    return "1000", None
+        best = next((one for one in order if one.tier in EXACT), chosen)
+    prime = _find_prime(best, counting)
+    why: list[tuple[Known, Reason]] = [(chosen, "used")]
+    for one in counting.values():
+        if one is not chosen:
+            is_older = one not in order or one is listed
+            refines = one is prime or one is best
+            why.append((one, "exact" if refines else "older" if is_older else "less_trusted"))
+    return Found("prime" if prime else best.tier, chosen, tuple(why + stale))
+
+
+def _find_prime(best: Known, known: Mapping[Source, Known]) -> Known | None:
+    """What says that tier 1 is Prime. After an upgrade from Prime Twitch's notice says so."""
+    said = [one for one in known.values() if one.tier == "prime"]
+    if best.tier != "1000" or not said:
+        return None
+    prime, notice = max(said, key=lambda one: one.at), known.get("notice")
+    is_upgraded = notice is not None and notice.tier != "prime" and notice.at > prime.at
+    return None if is_upgraded else prime

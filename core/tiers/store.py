@@ -1,19 +1,21 @@
 """The cache's statements."""
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, select, text, tuple_
+from sqlalchemy import Connection, delete, exists, select, text, tuple_
+from sqlalchemy.orm import aliased
 
 from core.kit.records import table_of
-from core.kit.work import Work
-from core.tiers.records import KnownTier, StoredSource
+from core.kit.work import ACROSS_GUILDS, Work, read_records
+from core.people.records import Viewer
+from core.tiers.records import DueResync, KnownTier, StoredSource
 from core.tiers.rules import Known, Tier
 
 
-class Told(NamedTuple):
+class TierReport(NamedTuple):
     """What a source says about a viewer."""
 
     guild_id: int
@@ -27,8 +29,8 @@ class Told(NamedTuple):
 _SET_TIERS = text("""
     INSERT INTO tiers_known AS k (guild_id, viewer_id, source, tier, at)
     SELECT guild_id, viewer_id, source, tier, at
-      FROM jsonb_to_recordset(CAST(:told AS jsonb))
-        AS told (guild_id bigint, viewer_id bigint, source text, tier text, at timestamptz)
+      FROM jsonb_to_recordset(CAST(:reports AS jsonb))
+        AS reports (guild_id bigint, viewer_id bigint, source text, tier text, at timestamptz)
      ORDER BY guild_id, viewer_id, source
         ON CONFLICT ON CONSTRAINT tiers_known_one_a_source DO UPDATE
        SET tier = excluded.tier, at = excluded.at
@@ -36,16 +38,48 @@ _SET_TIERS = text("""
 """)
 
 
-def set_tiers(tx: Connection, told: Iterable[Told]) -> None:
+def set_tiers(tx: Connection, reports: Iterable[TierReport]) -> None:
     """Keep the newest of each source, in whatever order and pieces they come."""
-    newest: dict[tuple[int, int, str], Told] = {}
-    for one in told:
+    newest: dict[tuple[int, int, str], TierReport] = {}
+    for one in reports:
         key = one[:3]
         if key not in newest or (newest[key].at, newest[key].tier) < (one.at, one.tier):
             newest[key] = one
     if newest:
         rows = [one._asdict() | {"at": one.at.isoformat()} for one in newest.values()]
-        tx.execute(_SET_TIERS, {"told": json.dumps(rows)})
+        tx.execute(_SET_TIERS, {"reports": json.dumps(rows)})
+
+
+_SET_LISTED = text("""
+    INSERT INTO tiers_known AS k (guild_id, viewer_id, source, tier, at)
+    SELECT v.guild_id, v.viewer_id, 'list', listed.tier, :at
+      FROM jsonb_to_recordset(CAST(:listed AS jsonb)) AS listed (user_id bigint, tier text)
+      JOIN people_viewers v ON v.guild_id = :guild_id AND v.platform = 'twitch'
+                           AND v.platform_user_id = listed.user_id
+     ORDER BY v.viewer_id
+        ON CONFLICT ON CONSTRAINT tiers_known_one_a_source DO UPDATE
+       SET tier = excluded.tier, at = excluded.at
+     WHERE k.at < excluded.at
+""")
+
+
+def set_listed(work: Work, tiers: Mapping[int, str], at: datetime) -> list[int]:
+    """Keep what Twitch's whole list said about viewers who are known here; Twitch user id -> tier.
+    Returns the viewers of Twitch who had a subscription and are not on it."""
+    rows = json.dumps([{"user_id": one, "tier": tier} for one, tier in tiers.items()])
+    work.tx.execute(_SET_LISTED, {"guild_id": work.guild_id, "listed": rows, "at": at})
+    theirs = aliased(KnownTier)
+    viewer = (Viewer.guild_id == KnownTier.guild_id) & (Viewer.viewer_id == KnownTier.viewer_id)
+    is_same = (theirs.guild_id == KnownTier.guild_id) & (theirs.viewer_id == KnownTier.viewer_id)
+    is_listed = exists().where(is_same, theirs.source == "list", theirs.at >= at)
+    is_on_twitch = (Viewer.platform == "twitch") & (Viewer.platform_user_id > 0)
+    absent = select(KnownTier.viewer_id).join(Viewer, viewer).distinct()
+    return list(work.scalars(absent.where(KnownTier.tier != "none", is_on_twitch, ~is_listed)))
+
+
+def list_due(tx: Connection) -> Sequence[DueResync]:
+    """The servers whose subscribers are to be read again."""
+    return read_records(tx, select(DueResync).execution_options(**ACROSS_GUILDS))
 
 
 def list_known(work: Work, viewer_ids: Collection[int]) -> dict[int, list[Known]]:

@@ -65,7 +65,7 @@ class _Control:
         return self.twitch.channels[self._account(body, "channel").user_id]
 
     async def chat(self, body: Json) -> Json:
-        """{person, text, at?, reply_to?, source?, channel?} -> {message_id}"""
+        """{person, text, at?, reply_to?, source?, badges?, channel?} -> {message_id}"""
         source = self._account(body, "source") if body.get("source") else None
         channel, sender = self._channel(body), self._account(body)
         if sender.user_id in channel.banned:
@@ -77,6 +77,7 @@ class _Control:
             reply_to=body.get("reply_to"),
             source=source,
             at=str(body.get("at") or ""),
+            badges=body.get("badges"),
         )
         return {"message_id": line.message_id}
 

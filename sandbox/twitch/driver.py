@@ -12,7 +12,7 @@ class TwitchDriver(Driver):
     service = "twitch"
 
     def chat(self, person: str, text: str, **details: object) -> str:
-        """Write in chat (at, reply_to, source, channel); returns the message id."""
+        """Write in chat (at, reply_to, source, badges, channel); returns the message id."""
         return str(self._post("chat", person=person, text=text, **details)["message_id"])
 
     def live(self, *, started_at: str | None = None, channel: str | None = None) -> str:

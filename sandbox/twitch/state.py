@@ -127,9 +127,10 @@ class FakeTwitch:
         by_app: bool = False,
         source: Account | None = None,
         at: str = "",
+        badges: list[Json] | None = None,
     ) -> Line:
         """A line of chat, dated ``at`` instead of now; ``source`` is another channel that shares
-        the chat."""
+        the chat. ``badges`` are shown instead of theirs: people can hide or choose some."""
         line = Line(
             str(uuid.uuid4()),
             channel.owner.handle,
@@ -166,7 +167,7 @@ class FakeTwitch:
                     ],
                 },
                 "color": "#00FF7F",
-                "badges": self.badges_of(channel, sender),
+                "badges": self.badges_of(channel, sender) if badges is None else badges,
                 "message_type": "text",
                 "cheer": None,
                 "reply": reply_to and {"parent_message_id": reply_to},

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from core.features import LAYERS
 from core.kit.settings import Settings
 from tests.conventions.documents import DOCUMENTS, default_of, guild_settings, told
 
@@ -158,6 +159,13 @@ def test_readme_starts_with_run_and_test() -> None:
     for page in PAGES:
         named = set(re.findall(r"(?:^|`)make ([a-z]+)", page.read_text(), re.MULTILINE))
         assert named <= verbs, page_id(page)
+
+
+def test_architecture_has_the_layers_of_the_code() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| ([^|]+) \|", page, re.MULTILINE)
+    shown = {int(layer): set(re.findall(r"`(\w+)`", names)) for layer, names in rows}
+    assert shown == {layer: set(names) for layer, names in enumerate(LAYERS)}
 
 
 LINK = re.compile(r"\]\(<?([^)\s>]+)>?(?: \"[^\"]*\")?\)")

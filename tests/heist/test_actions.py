@@ -2,7 +2,7 @@
 
 import json
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from sqlalchemy.exc import DBAPIError
@@ -11,7 +11,7 @@ from core.draws.checks import Tampered
 from core.draws.secrets import commitment_to
 from core.draws.snapshot import hash_of
 from core.guilds.actions import change_setting
-from core.heist import actions, messages
+from core.heist import actions, messages, widget
 from core.heist.feature import FEATURE
 from core.heist.pages import make_proof
 from core.heist.rules import HeistSettings
@@ -22,7 +22,7 @@ from core.kit.work import Work
 from core.points.records import PlayLimit
 from core.points.rules import PointsSettings
 from core.tiers.rules import Tier
-from core.tiers.store import Told, set_tiers
+from core.tiers.store import TierReport, set_tiers
 from tests.draws.test_rolls import verify
 from tests.heist.scene import CHAIN, RICH, HeistGuild, answer
 from tests.slot_calls.scene import NOON
@@ -521,12 +521,42 @@ def test_message_in_discord_follows_the_heist(guild: HeistGuild) -> None:
     assert guild.heist.snapshot_hash in proof
 
 
-def test_the_tier_that_is_known_best_counts_from_the_lock(guild: HeistGuild) -> None:
+def test_the_tier_that_is_known_best_is_shown_and_counts_from_the_lock(guild: HeistGuild) -> None:
     guild.start()
-    known = {1: "prime", 2: "3000", 3: "none"}
-    for user_id, badges in ((1, ("subscriber",)), (2, ()), (3, ("subscriber",))):
+    subscriber, founder = ("subscriber",), ("founder",)
+    joins = [
+        (subscriber, "prime", "prime"),
+        ((), "3000", "tier3"),
+        (subscriber, "none", "tier1"),
+        (founder, "3000", "tier3"),
+        (founder, "subscriber", "tier1"),
+        ((), "none", "none"),
+    ]
+    for user_id, (badges, known, _tier) in enumerate(joins, 1):
         viewer_id = guild.say("!join 100", user_id, badges=badges)
-        tier = cast("Tier", known[user_id])
-        set_tiers(guild.tx, [Told(guild.id, viewer_id, "event", tier, guild.at)])
+        set_tiers(
+            guild.tx, [TierReport(guild.id, viewer_id, "event", cast("Tier", known), guild.at)]
+        )
+    expected = [tier for _badges, _known, tier in joins]
+    view = guild.view
+    assert [view.tiers[one.viewer_id] for one in view.crew] == expected
+    assert [one.tier for one in view.crew] == [None] * len(joins)
     guild.lock()
-    assert [one.tier for one in guild.view.crew] == ["prime", "tier3", "tier1"]
+    view = guild.view
+    assert [one.tier for one in view.crew] == expected
+    set_tiers(guild.tx, [TierReport(guild.id, view.crew[0].viewer_id, "list", "2000", guild.at)])
+    assert guild.view.tiers == view.tiers  # fixed
+
+
+def test_widget_reports_by_id_or_login_of_our_platforms(guild: HeistGuild) -> None:
+    sent: list[dict[str, Any]] = [
+        {"displayName": "ミア", "providerId": "900", "tier": "2000"},
+        {"displayName": "レオ", "providerId": "901", "tier": "2000"},
+        {"name": "slotty", "provider": "kick"},
+        {"displayName": "ミア", "tier": "2000"},
+        {"name": "tuber", "provider": "youtube", "tier": "1000"},
+        {"name": "emulated", "tier": "1000", "isTest": True},
+        {"name": "giver", "tier": "3000", "bulkGifted": True},
+    ]
+    assert guild.do(widget.report, sent) == 3
+    assert guild.do(widget.report, sent) == 0  # of the second scene

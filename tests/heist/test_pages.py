@@ -147,6 +147,29 @@ def test_everybody_can_verify_a_heist(ready: Site) -> None:
     assert anybody.get(f"{PUBLIC}/1?hidden").status_code == 404
 
 
+def test_files_of_the_widget_come_with_the_bonus_of_the_server(ready: Site) -> None:
+    admin = ready.visitor("nora")
+    with ready.services.work_in(GUILD) as work:
+        change_settings(work, HeistSettings, enable_sub_bonus=True, enable_tier2_bonus=False)
+    page = admin.get(PAGE).text
+    assert 'id="group-heist.enable_sub_bonus"' in page
+    for name in ("widget.html", "widget.css", "widget.js", "fields.json"):
+        assert f"{PAGE}/widget/{name}" in page
+        assert admin.get(f"{PAGE}/widget/{name}").status_code == 200
+    fields = admin.get(f"{PAGE}/widget/fields.json").get_json(force=True)
+    assert fields["serverUrl"]["value"] == "http://localhost:8080"
+    bonuses = {name: one for name, one in fields.items() if name.startswith("bonus_tier")}
+    assert [next(iter(one["options"].values())) for one in bonuses.values()] == [
+        *("winnings × 1.2", "no bonus", "winnings × 1.5")
+    ]
+    assert (
+        fields["bonus_settings"]["value"]
+        == f"http://localhost:8080{PAGE}#group-heist.enable_sub_bonus"
+    )
+    assert admin.get(f"{PAGE}/widget/records.py").status_code == 404
+    assert ready.visitor("leo").get(f"{PAGE}/widget/fields.json").status_code in (302, 403, 404)
+
+
 def shown(site: Site) -> str:
     with site.services.work_in(GUILD) as work, site.app.app_context():
         html: str = site.app.extensions["overlays"].render(work, OVERLAY)

@@ -111,21 +111,8 @@ def test_each_tier_has_a_switch_and_a_factor(tier: Tier) -> None:
     assert replace(BONUS, **off).bonus(tier) == 100
     assert replace(BONUS, **more).bonus(tier) == 300
     assert BONUS.bonus("none") == 100
-
-
-@pytest.mark.parametrize(
-    ("badges", "version", "tier"),
-    [
-        (("subscriber",), 3012, "tier3"),
-        (("vip", "subscriber"), 2000, "tier2"),
-        (("subscriber",), 1999, "tier1"),
-        (("subscriber",), 0, "tier1"),
-        (("founder",), 0, "tier1"),
-        (("vip",), 0, "none"),
-    ],
-)
-def test_badges_say_the_tier(badges: tuple[str, ...], version: int, tier: Tier) -> None:
-    assert rules.tier_of_badges(badges, version) == tier
+    assert rules.tier_words("tier3", BONUS.bonus("tier3")) == "Tier 3 ×1.5"
+    assert rules.tier_words("tier3", 100) == "Tier 3"
 
 
 # -- joining --------------------------------------------------------------------------------------

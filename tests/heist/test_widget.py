@@ -1,6 +1,7 @@
 """The StreamElements widget in a real browser, on the pretend widget host."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,9 +16,9 @@ from werkzeug.serving import make_server
 
 from core.events import SubscriberReported, from_json
 from core.heist import widget
-from core.heist.tiers import tiers_of
 from core.people import store as people
-from core.tiers.actions import remember
+from core.tiers.actions import lookup, remember
+from core.tiers.store import TierReport, set_tiers
 from sandbox.serve import Sandbox
 from tests.dashboard.site import GUILD, Site, words
 from tests.heist.scene import HeistGuild
@@ -32,6 +33,17 @@ EVENT = {
     "tier": "3000",
     "_id": "5f",
 }
+
+GUIDE_LINES = (
+    "viewer2 tier not in cache - may need to sub/resub to populate",
+    "Getting tier name from event: ",
+    "Could not determine subscriber tier from event data, no bonus applied",
+    "viewer1 tier from cache: 3000",
+    "Subscriber tier from event: 3000",
+    "Tier 3 subscriber bonus: 1.5",
+    "viewer1 has Tier 3 bonus: 1.5x multiplier",
+)
+"""Of the original widget, for somebody without a tier and a subscriber of tier 3."""
 
 
 @pytest.fixture
@@ -62,10 +74,10 @@ def join(site: Site, user_id: int, badges: tuple[str, ...] = ()) -> None:
         guild.say("!join 100 high", user_id, badges=badges)
 
 
-def begin(site: Site) -> None:
+def begin(site: Site, **settings: Any) -> None:
     with site.services.database.begin() as tx:
         guild = HeistGuild(tx, GUILD, site.clock())
-        guild.open()
+        guild.open(**settings)
         guild.start()
 
 
@@ -96,10 +108,12 @@ def test_two_scenes_show_one_game_and_report_once(
         page.evaluate("event => host.event('subscriber-latest', event)", EVENT)
         bomb = {"name": "giver", "amount": 5, "tier": "3000", "bulkGifted": True}
         page.evaluate("event => host.event('subscriber-latest', event)", bomb)
-        for odd in ({}, {"text": "emulated"}, {"name": "yt", "provider": "youtube"}, None):
-            page.evaluate("event => host.event('subscriber-latest', event)", odd)
+        odd = {"text": "emulated"}, {"displayName": "ミア"}, {"name": "yt", "provider": "youtube"}
+        for one in ({}, *odd, None):
+            page.evaluate("event => host.event('subscriber-latest', event)", one)
     until(lambda: len(reported(site)) == 1, "the subscriber is reported")
-    assert "[Heist Widget] Cached tier for Viewer1: 3000" in lines
+    assert "[Heist Widget] Cached tier for viewer1: 3000" in lines
+    assert "[Heist Widget] Ignored a test event, or one with neither a login nor an id" in lines
     page.reload()
     expect(page.locator("#rows .name")).to_have_text(people_named)
     [event] = reported(site)
@@ -111,9 +125,9 @@ def test_two_scenes_show_one_game_and_report_once(
     assert (heists, tuple(stakes)) == (1, (1, 100))
     with site.services.work_in(GUILD) as work:
         viewer_id = people.set_viewer(work.tx, GUILD, "twitch", 1, "Viewer1", work.now)
-        assert tiers_of(work, {viewer_id: "none"}) == {viewer_id: "tier3"}
-    for one in scenes:
-        one.close()
+        assert lookup(work, [viewer_id])[viewer_id].tier == "3000"
+    for page in scenes:
+        page.close()
 
 
 def test_editor_shows_the_bonus_recents_are_read_and_a_lost_server_comes_back(
@@ -125,7 +139,7 @@ def test_editor_shows_the_bonus_recents_are_read_and_a_lost_server_comes_back(
     page.goto(host(site_sandbox, server, key, editor="1", recents=json.dumps(recents)))
     expect(page.locator("#setup")).to_contain_text("Prime: no bonus")
     expect(page.locator("#setup a")).to_have_attribute(
-        "href", f"http://localhost:8080/g/{GUILD}/heist"
+        "href", f"http://localhost:8080/g/{GUILD}/heist#group-heist.enable_sub_bonus"
     )
     until(lambda: [one.tier for one in reported(site)] == ["prime"], "recents are reported")
     page.route("**/widget/**", lambda route: route.abort())
@@ -136,6 +150,30 @@ def test_editor_shows_the_bonus_recents_are_read_and_a_lost_server_comes_back(
     with site.services.work_in(GUILD) as work:
         widget.make_key(work)
     expect(page.locator("#setup")).to_contain_text("the server answered 401")
+    page.close()
+
+
+def test_console_shows_the_lines_of_the_original_guide_and_the_countdown_stands_out(
+    site: Site, site_sandbox: Sandbox, server: str, key: str, browser: Browser
+) -> None:
+    begin(site, enable_sub_bonus=True, heist_duration=10)
+    with site.services.database.begin() as tx:
+        guild = HeistGuild(tx, GUILD, site.clock())
+        known = guild.viewer(1)
+        set_tiers(tx, [TierReport(GUILD, known, "event", "3000", site.clock())])
+    join(site, 1)
+    join(site, 2)
+    lines: list[str] = []
+    page = browser.new_page()
+    page.on("console", lambda message: lines.append(message.text))
+    page.goto(host(site_sandbox, server, key))
+    expect(page.locator("#rows .name")).to_have_text(["viewer2", "viewer1"])
+    expect(page.locator("#rows .tier")).to_have_text(["Tier 3 ×1.5"])
+    expect(page.locator("#timer")).to_have_class("timer last")
+    expect(page.locator("#hint")).to_have_text(
+        re.compile(r"Last \d+ seconds! Type !join amount in chat")
+    )
+    assert lines == [f"[Heist Widget] {line}" for line in GUIDE_LINES]
     page.close()
 
 

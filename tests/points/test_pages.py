@@ -71,7 +71,7 @@ def test_a_person_sees_their_points_and_limits(site: Site) -> None:
         actions.set_loss_limit(work, mia, 100)
         actions.take_break(work, mia, timedelta(days=2))
         people.add_link(work.tx, GUILD, IDS["mia"], "kick", mia, work.now)
-    shown = words(site.visitor("nora").get(f"/g/{GUILD}/people/{mia}"))
+    shown = words(site.visitor("nora").get(f"/g/{GUILD}/people/{mia}/cards"))
     assert "Own loss limit per day 100" in shown
     assert "Takes a break from games until" in shown
     own, me = site.visitor("mia"), f"/me/{GUILD}"

@@ -69,6 +69,10 @@ def test_gift_bombs_name_nobody_and_missing_fields_are_no_trouble() -> None:
         read_subscriber({"name": "giver", "amount": 5, "tier": "3000", "bulkGifted": True}) is None
     )
     assert read_subscriber({"text": "emulated", "displayName": "Somebody"}) is None
+    assert read_subscriber({"name": "ミア", "displayName": "ミア"}) is None
+    by_id = read_subscriber({"displayName": "ミア", "providerId": "900", "tier": "2000"})
+    assert by_id is not None
+    assert (by_id.user_id, by_id.login, by_id.name) == (900, "", "ミア")
     found = read_subscriber({"name": "Viewer", "tier": "PRIME"})
     assert found is not None
     assert (found.user_id, found.login, found.tier) == (None, "viewer", "prime")

@@ -138,7 +138,7 @@ def test_conflicting_sources_and_badges(tx: Connection, guild_id: int) -> None:
     )
     found = find(tx, guild_id)
     assert found.tier == "prime"
-    text = tier_message("M*ia", found).description or ""
+    text = tier_message([("twitch", "M*ia", found)]).description or ""
     assert "Tier 3 by StreamElements" in text
     assert "another source is trusted more" in text
     viewer_id = people.set_viewer(tx, guild_id, "twitch", 71, "Mia", NOON)

@@ -46,6 +46,20 @@ def known(source: Source, tier: Tier, days: float = 0.0) -> Known:
         # A founder, and Kick.
         ([known("badge", "subscriber")], "subscriber"),
         ([known("badge", "subscriber"), known("event", "2000", 5)], "2000"),
+        (
+            [known("badge", "subscriber"), known("event", "2000", 5), known("widget", "3000", 1)],
+            "2000",
+        ),
+        ([known("badge", "subscriber"), known("list", "3000", 0.01)], "3000"),
+        ([known("badge", "subscriber"), known("list", "3000", 2)], "3000"),
+        (
+            [known("badge", "subscriber"), known("event", "1000", 5), known("notice", "prime", 9)],
+            "prime",
+        ),
+        ([known("badge", "subscriber"), known("event", "none", 5)], "subscriber"),
+        # What was said before Twitch was asked is settled, however long ago that was.
+        ([known("list", "none", 2), known("event", "3000", 3), known("widget", "3000", 3)], "none"),
+        ([known("list", "none", 2), known("widget", "3000", 1)], "3000"),
     ],
 )
 def test_choose(said: list[Known], tier: Tier) -> None:

@@ -85,7 +85,7 @@ def test_held_amount_is_counted_once_and_shown_with_the_person(
     with site.services.work_in(GUILD) as work:
         counted = actions.list_counted(work, [int(account)])[int(account)]
     assert counted == Decimal(899_000)
-    for page in (PAGE, f"/g/{GUILD}/people/{viewer_id}"):
+    for page in (PAGE, f"/g/{GUILD}/people/{viewer_id}/cards"):
         assert "$899,000.00" in words(admin.get(page))
 
 

@@ -12,10 +12,14 @@ let failures = 0;
 let waiting = [];
 let sentBefore = new Set();
 let shown = null;
+let closesAt = 0;
 let endedAt = null;
+let isPolling = false;
+let loggedTiers = new Map();
+let loggedHeist = null;
 
 const part = (id) => document.getElementById(id);
-const log = (...words) => console.log("[Heist Widget]", ...words);
+const log = (text) => console.log("[Heist Widget] " + text);
 
 function request(path, options) {
   const address = String(fields.serverUrl || "").trim().replace(/\/+$/, "");
@@ -42,12 +46,19 @@ function child(tag, name, text) {
   return made;
 }
 
-function seconds(left) {
-  return Math.floor(left / 60) + ":" + String(left % 60).padStart(2, "0");
+// The countdown stands out in the last 30 seconds, and more in the last 10.
+function countDown() {
+  const isOpen = shown.state === "open";
+  const left = Math.max(0, Math.round((closesAt - Date.now()) / 1000));
+  const timer = part("timer");
+  timer.textContent = isOpen ? Math.floor(left / 60) + ":" + String(left % 60).padStart(2, "0") : { locked: "🔒", resolving: "🎲" }[shown.state] || "";
+  timer.className = "timer" + (!isOpen || left > 30 ? "" : left > 10 ? " soon" : " last");
+  part("hint").textContent = !isOpen ? "" : (left > 30 ? "Type !" : "Last " + left + " seconds! Type !") + shown.command + " amount in chat";
 }
 
 function show(state) {
   shown = state;
+  closesAt = Date.now() + 1000 * (state.seconds_left || 0);
   const isOver = ["cooldown", "done", "cancelled", "none"].includes(state.state);
   if (!isOver) endedAt = null;
   else if (endedAt === null) endedAt = Date.now();
@@ -56,19 +67,43 @@ function show(state) {
     (isOver && after > 0 && Date.now() - endedAt > 1000 * after);
   part("heist").hidden = isHidden && !isEditor;
   part("title").textContent = fields.title || "Heist";
-  part("timer").textContent = state.state === "open" ? seconds(state.seconds_left) : { locked: "🔒", resolving: "🎲" }[state.state] || "";
+  countDown();
   const facts = ["Crew " + number(state.players) + (state.most ? " / " + number(state.most) : ""), "Bank " + number(state.bank)];
   if (["paying", "cooldown", "done"].includes(state.state)) facts.push("Won " + number(state.paid));
   part("facts").textContent = state.number ? facts.join(" · ") : "";
   part("rows").replaceChildren(...state.rows.map((one) => {
     const row = document.createElement("li");
     row.append(child("span", "name", one.name));
-    if (one.tier) row.append(child("span", "tier", one.tier));
+    if (one.tier) row.append(child("span", "tier " + (one.twitch_tier === "prime" ? "prime" : "t" + one.twitch_tier), one.tier));
     row.append(child("span", "points", one.profit === null ? number(one.stake) : "+" + number(one.profit)));
     return row;
   }));
-  part("hint").textContent = state.state === "open" ? "Type !" + state.command + " amount in chat" : "";
+  logTiers(state);
   setUp(state);
+}
+
+// The lines that the console of the original widget shows, so that its guide can be followed.
+const TIER_NAMES = { prime: "Prime", 1000: "Tier 1", 2000: "Tier 2", 3000: "Tier 3" };
+
+function logTiers(state) {
+  if (state.number !== loggedHeist) loggedTiers = new Map();
+  loggedHeist = state.number;
+  for (const one of state.rows) {
+    if (loggedTiers.get(one.name) === one.twitch_tier) continue;
+    loggedTiers.set(one.name, one.twitch_tier);
+    const tier = TIER_NAMES[one.twitch_tier];
+    if (!tier) {
+      log(one.name + " tier not in cache - may need to sub/resub to populate");
+      log("Getting tier name from event: ");
+      log("Could not determine subscriber tier from event data, no bonus applied");
+      continue;
+    }
+    log(one.name + " tier from cache: " + one.twitch_tier);
+    log("Subscriber tier from event: " + one.twitch_tier);
+    if (one.multiplier === 1) continue;
+    log(tier + " subscriber bonus: " + one.multiplier);
+    log(one.name + " has " + tier + " bonus: " + one.multiplier + "x multiplier");
+  }
 }
 
 function setUp(state) {
@@ -88,13 +123,6 @@ function trouble(text) {
   part("setup").textContent = text;
 }
 
-function tick() {
-  if (shown && shown.state === "open" && shown.seconds_left > 0) {
-    shown.seconds_left -= 1;
-    part("timer").textContent = seconds(shown.seconds_left);
-  }
-}
-
 async function poll() {
   try {
     show(await request("/widget/heist"));
@@ -103,7 +131,7 @@ async function poll() {
     await send();
   } catch (error) {
     failures += 1;
-    if (failures === 1) log("Not connected:", error.message);
+    if (failures === 1) log("Not connected: " + error.message);
     trouble("Not connected: " + error.message + ". Check the address and the widget key.");
   }
   setTimeout(poll, failures ? Math.min(POLL_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS) : POLL_MS);
@@ -121,25 +149,25 @@ async function send() {
 
 function remember(event, at) {
   if (!event || typeof event !== "object") return;
-  const name = event.name || event.username || event.displayName;
+  const login = String(event.name || event.username || "").toLowerCase();
+  const name = login || String(event.displayName || "");
   if (event.bulkGifted) {
-    log("Gift bomb from", name || "somebody", "- each receiver has an event of their own");
+    log("Gift bomb from " + (name || "somebody") + ": each receiver has an event of their own");
     return;
   }
-  if (!name || event.isTest || event.isEmulated) {
-    log("Ignored a test event, or one without a name");
+  if (event.isTest || event.isEmulated || !(login || event.providerId)) {
+    log("Ignored a test event, or one with neither a login nor an id");
     return;
   }
   const one = {
-    name: String(event.name || event.username || name), displayName: String(event.displayName || name),
-    providerId: event.providerId, tier: event.tier, provider: event.provider, gifted: Boolean(event.gifted),
-    _id: event._id, activityId: event.activityId, createdAt: event.createdAt || at,
+    name: login, displayName: event.displayName, providerId: event.providerId, tier: event.tier,
+    provider: event.provider, _id: event._id, activityId: event.activityId, createdAt: event.createdAt || at,
   };
-  const key = [one.activityId || one._id || one.name.toLowerCase(), one.tier].join("|");
+  const key = [one.activityId || one._id || login || one.providerId, one.tier].join("|");
   if (sentBefore.has(key)) return;
   sentBefore.add(key);
   waiting = [...waiting, one].slice(-MOST_WAITING);
-  log("Cached tier for " + one.displayName + ": " + (one.tier || "unknown"));
+  log("Cached tier for " + name + ": " + (one.tier || "subscriber"));
 }
 
 function prime(detail) {
@@ -160,7 +188,9 @@ window.addEventListener("onWidgetLoad", async ({ detail }) => {
     isEditor = Boolean(status && status.isEditorMode);
   }
   prime(detail);
-  setInterval(tick, 1000);
+  if (isPolling) return; // the editor loads a widget more than once
+  isPolling = true;
+  setInterval(() => shown && countDown(), 1000);
   poll();
 });
 

@@ -14,7 +14,9 @@
   };
   const tick = () => {
     for (const element of document.querySelectorAll("[data-until]")) {
-      element.textContent = left(Math.max(0, (new Date(element.dataset.until) - Date.now()) / 1000));
+      const seconds = Math.max(0, (new Date(element.dataset.until) - Date.now()) / 1000);
+      element.textContent = left(seconds);
+      element.className = seconds > 30 ? "" : seconds > 10 ? "soon" : "last";
     }
   };
 

@@ -1051,6 +1051,17 @@ COMMENT ON COLUMN people_panels.trouble IS 'what it cannot do, in words for an a
 
 ALTER TABLE people_panels ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE tiers_due_resyncs (
+	guild_id BIGINT NOT NULL, 
+	since TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT tiers_due_resyncs_one_a_server PRIMARY KEY (guild_id), 
+	CONSTRAINT tiers_due_resyncs_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN tiers_due_resyncs.since IS 'of the newest gap';
+
+ALTER TABLE tiers_due_resyncs ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE watchtime_streams (
 	guild_id BIGINT NOT NULL, 
 	platform TEXT NOT NULL, 
@@ -2724,7 +2735,7 @@ CREATE TABLE heist_players (
 	joined_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	stake BIGINT NOT NULL, 
 	risk TEXT NOT NULL, 
-	badge_tier TEXT NOT NULL, 
+	badge_tier TEXT, 
 	tier TEXT, 
 	pseudonym TEXT, 
 	won BOOLEAN, 
@@ -2746,7 +2757,7 @@ CREATE INDEX heist_players_owed ON heist_players (guild_id, heist) WHERE owed > 
 
 COMMENT ON COLUMN heist_players.reason IS 'of a refusal';
 
-COMMENT ON COLUMN heist_players.badge_tier IS 'of the joining message';
+COMMENT ON COLUMN heist_players.badge_tier IS 'what the badges of the joining message said';
 
 COMMENT ON COLUMN heist_players.tier IS 'that counts';
 
