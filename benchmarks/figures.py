@@ -173,7 +173,11 @@ FIGURES = (
     Figure("heist_payout_10k_s", "Rolls and payouts of 10,000 players", "s"),
     Figure("tier_lookup_ms", "Lookup of a viewer's tier", "ms", Aim(below=1)),
     Figure("tiers_cached_per_min", "Subscription events cached", "/min", Aim(least=10_000)),
-    Figure("vip_granted_p50_ms", "From a redemption to VIP on the pretend Twitch, median", "ms"),
+    Figure(
+        "vip_granted_p50_ms",
+        "Webhook of a redemption to VIP on the pretend Twitch, median",
+        "ms",
+    ),
     Figure("vip_granted_p99_ms", "The same, 99 of 100", "ms", Aim(below=1000)),
     Figure("vip_expire_1000_s", "1,000 VIPs that end at once, without Twitch's limit", "s"),
     Figure("pages_median_ms", "A page there, median of all", "ms"),

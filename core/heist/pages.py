@@ -1,6 +1,5 @@
 """Heists on the dashboard and for everybody, where each can be verified."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,12 @@ from core.drand.chain import QUICKNET, Round
 from core.draws import rolls, secrets
 from core.guilds.actions import load_settings
 from core.guilds.chat_commands import names_of
-from core.guilds.setting_fields import SettingField, add_settings, setting_fields
+from core.guilds.setting_fields import add_settings, setting_fields
 from core.heist import actions, messages, store, widget
 from core.heist.records import Heist
 from core.heist.rules import (
     JOIN_NAMES,
     ODDS,
-    RISKS,
     HeistSettings,
     expected_returns,
     is_inflating,
@@ -83,27 +81,10 @@ def heist(page: Page) -> str:
         returns=expected_returns(settings),
         inflates=is_inflating(settings),
         wrong="",
-        groups=_grouped(fields),
+        fields=fields,
         widget_files=widget.NAMES,
         **_SHOWS,
     )
-
-
-def _grouped(fields: Sequence[SettingField]) -> list[tuple[str, list[SettingField]]]:
-    """The settings under headings."""
-    groups: dict[str, list[SettingField]] = {}
-    for one in fields:
-        name = one.declared.key.removeprefix("heist.")
-        if name.startswith(("story_", "msg_")):
-            heading = _("Texts in chat")
-        elif name.startswith("sub_") or name.endswith("_bonus"):
-            heading = _("Subscriber bonus")
-        elif name.startswith(RISKS) or name == "allow_inflation":
-            heading = _("Odds")
-        else:
-            heading = _("Game")
-        groups.setdefault(heading, []).append(one)
-    return list(groups.items())
 
 
 @PAGES.get("preview")

@@ -16,7 +16,7 @@ from core.draws.rolls import UNIT, Bet
 from core.kit.amounts import parse_amount
 from core.kit.errors import Refusal
 from core.kit.guild_settings import GuildSettings, channel, choice, number, switch, text
-from core.kit.words import _
+from core.kit.words import N_, _
 
 START_NAMES, JOIN_NAMES, CANCEL_NAMES = ("heist",), ("join",), ("cancelheist",)
 """Of the commands in the stream's chat, unless a server calls them something else."""
@@ -31,6 +31,14 @@ TIERS: tuple[Tier, ...] = get_args(Tier)
 class HeistSettings(GuildSettings, feature="heist"):
     """What an admin can set. Names are those of the StreamElements widget, in small letters."""
 
+    headings = {  # noqa: RUF012
+        "enabled": N_("Game"),
+        "low_risk_name": N_("Odds"),
+        "enable_sub_bonus": N_("Subscriber bonus"),
+        "allow_inflation": N_("Odds"),
+        "msg_heist_start": N_("Texts in chat"),
+        "announce_ready": N_("Game"),
+    }
     enabled: bool = switch("Whether heists can be started.", default=True, label="Heists")
     channel: int = channel("The Discord channel of the message that shows each heist.")
     starters: str = choice(

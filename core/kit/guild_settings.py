@@ -64,21 +64,26 @@ class GuildSettings:
     """Base of a feature's settings.
 
     Attributes:
-        declared: maps each field to its setting.
+        declared: each field's setting.
+        headings: the heading that begins with a field, and holds until the next one. Fields under
+            the same words are shown together.
         checks: also asked when settings are changed: `check(work, settings, changed keys)`. They
             see the database, and raise Refusal.
     """
 
-    declared: ClassVar[Mapping[str, GuildSetting[Any]]]
+    declared: ClassVar[dict[str, GuildSetting[Any]]]
+    headings: ClassVar[Mapping[str, str]] = {}
     checks: "ClassVar[list[Callable[[Work, Any, Collection[str]], None]]]"
 
     def __init_subclass__(cls, *, feature: str) -> None:
         dataclass(frozen=True, kw_only=True)(cls)
         cls.checks = []
-        cls.declared = {
-            one.name: replace(one.metadata["declared"], key=f"{feature}.{one.name}", group=cls)
-            for one in fields(cls)  # type: ignore[arg-type]
-        }
+        cls.declared, heading = {}, ""
+        for one in fields(cls):  # type: ignore[arg-type]
+            heading = cls.headings.get(one.name, heading)
+            cls.declared[one.name] = replace(
+                one.metadata["declared"], key=f"{feature}.{one.name}", heading=heading, group=cls
+            )
 
     def check(self) -> None:
         """Whether the values fit together, asked whenever one of them is changed.

@@ -37,7 +37,7 @@ _NOBODYS = {
         points_entries.account points_totals.account points_flows.account points_operations.game
         points_operations.provider points_moves.reason points_purchases.offer
         points_purchases.refused points_imports.reason
-        vips_channels.trouble vips_rewards.trouble vips_sessions.trouble vips_activity.source
+        vips_channels.trouble vips_rewards.trouble vips_activity.source
         vips_activity.reason vips_redemptions.reason api_tokens.name
         heist_players.reason heist_players.tier heist_players.badge_tier heists.end""",
     "a platform, a time zone": """
@@ -86,7 +86,7 @@ _NOBODYS = {
         kick_unverified_deliveries.timestamp
         kick_subscriptions.subscription_id kick_webhook_log.delivery_id
         twitch_subscriptions.subscription_id twitch_subscriptions.place
-        vips_sessions.paid_by vips_rewards.reward_id vips_activity.redemption_id
+        vips_sessions.purchases vips_rewards.reward_id vips_activity.redemption_id
         vips_redemptions.redemption_id
         kick_webhook_log.subscription_id outbox_messages.carried_by outbox_messages.lease
         outbox_messages.receipt roles_grants.number roles_checks.number wagers_changes.account_id

@@ -80,6 +80,34 @@ def test_two_redemptions_at_once_add_up(scene: Scene) -> None:
     scene.work()
     assert scene.session.minutes == 120
     assert [scene.status(one) for one in both] == ["FULFILLED", "FULFILLED"]
+    # Each is told: the first gives VIP, the second extends it.
+    entries = list(reversed(scene.do(store.list_activity)))
+    assert [(one.act, one.minutes, one.redemption_id) for one in entries] == [
+        ("granted", 60, both[0]),
+        ("extended", 60, both[1]),
+    ]
+    assert "is VIP now, for 1 h 00 min" in scene.chat()[0]
+    assert "VIP extended, 2 h 00 min left" in scene.chat()[1]
+
+
+def test_second_redemption_while_vip_is_given_back_adds_time(scene: Scene) -> None:
+    """Over, being taken away, and redeemed twice before Twitch has answered."""
+    scene.reward()
+    scene.hear_redeemed(scene.redeem())
+    scene.work()
+    scene.office.twitch.fault(api__only="/channels/vips", api__500=2)
+    scene.later(hours=1)
+    both = [scene.redeem(), scene.redeem()]
+    for redeemed in both:
+        scene.hear_redeemed(redeemed)
+        scene.work()
+    now = scene.office.clock()
+    scene.later(minutes=1)
+    assert [scene.status(one) for one in both] == ["FULFILLED", "FULFILLED"]
+    assert scene.session.ends_at is not None
+    assert scene.session.ends_at > now + timedelta(minutes=119)
+    assert scene.acts() == ["granted", "extended", "extended"]
+    assert scene.vips == ["mia"]
 
 
 @pytest.mark.parametrize(

@@ -2107,12 +2107,11 @@ CREATE TABLE vips_sessions (
 	end_reason TEXT DEFAULT '' NOT NULL, 
 	granted_by BIGINT NOT NULL, 
 	ended_by BIGINT, 
-	paid_by TEXT DEFAULT '' NOT NULL, 
+	purchases TEXT[] DEFAULT '{}' NOT NULL, 
 	warned_at TIMESTAMP WITH TIME ZONE, 
 	is_unsure BOOLEAN DEFAULT false NOT NULL, 
 	attempts INTEGER DEFAULT '0' NOT NULL, 
 	try_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	trouble TEXT DEFAULT '' NOT NULL, 
 	viewer_id BIGINT NOT NULL, 
 	CONSTRAINT vips_sessions_numbered PRIMARY KEY (guild_id, number), 
 	CONSTRAINT vips_sessions_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
@@ -2142,7 +2141,7 @@ COMMENT ON COLUMN vips_sessions.started_at IS 'when Twitch confirmed it';
 
 COMMENT ON COLUMN vips_sessions.granted_by IS 'Discord id; 0: the bot';
 
-COMMENT ON COLUMN vips_sessions.paid_by IS 'key of the purchase with points that began it';
+COMMENT ON COLUMN vips_sessions.purchases IS 'keys of purchases with points that Twitch has not confirmed yet';
 
 COMMENT ON COLUMN vips_sessions.is_unsure IS 'a call to Twitch was begun, and may have had its effect';
 
@@ -2155,6 +2154,7 @@ CREATE TABLE vips_redemptions (
 	redemption_id TEXT NOT NULL, 
 	reward INTEGER NOT NULL, 
 	cost INTEGER NOT NULL, 
+	minutes INTEGER DEFAULT '0' NOT NULL, 
 	redeemed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	state TEXT NOT NULL, 
 	result TEXT DEFAULT '' NOT NULL, 
@@ -2177,6 +2177,8 @@ CREATE INDEX vips_redemptions_of_session ON vips_redemptions (guild_id, session)
 CREATE INDEX vips_redemptions_of_viewer ON vips_redemptions (guild_id, viewer_id, redeemed_at);
 
 COMMENT ON COLUMN vips_redemptions.reward IS 'its number';
+
+COMMENT ON COLUMN vips_redemptions.minutes IS 'of VIP, once it is decided';
 
 COMMENT ON COLUMN vips_redemptions.reason IS 'why it is refunded; see `rules.Reason`';
 
@@ -2204,7 +2206,7 @@ CREATE TABLE vips_activity (
 	viewer_id BIGINT, 
 	CONSTRAINT vips_activity_numbered PRIMARY KEY (guild_id, number), 
 	CONSTRAINT vips_activity_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT vips_activity_act CHECK (act IN ('granted', 'extended', 'ended', 'failed', 'adopted', 'refunded', 'paused', 'resumed', 'warned'))
+	CONSTRAINT vips_activity_act CHECK (act IN ('granted', 'extended', 'ended', 'failed', 'adopted', 'refunded', 'warned'))
 );
 
 CREATE INDEX vips_activity_by_time ON vips_activity (guild_id, at);
