@@ -19,6 +19,7 @@ from core.heist.rules import (
     HeistSettings,
     expected_returns,
     is_inflating,
+    require_sound,
     show_return,
     tier_words,
 )
@@ -91,7 +92,7 @@ def preview(page: Page) -> str:
     """What the odds in the query would bring back on average. Nothing is saved."""
     settings, wrong = _read_odds(page.run(load_settings, HeistSettings)), ""
     try:
-        settings.check()
+        require_sound(settings)
     except Refusal as refusal:
         wrong = f"{refusal.what} {refusal.remedy}".strip()
     return page.render(
@@ -143,6 +144,20 @@ def cancel(page: Page) -> Response:
     """Cancel it."""
     ended = page.run(actions.cancel)
     return page.done(_("Heist #{number} is cancelled.").format(number=ended.number), to=heist)
+
+
+@PAGES.post("<int:number>/pay_again", shows=heist)
+def pay_again(page: Page, number: int) -> Response:
+    """Pay once more what the provider of points has refused."""
+    page.run(actions.pay_again, number)
+    return page.done(_("The payout of heist #{number} is on its way.").format(number=number))
+
+
+@PAGES.post("<int:number>/write_off", shows=heist)
+def write_off(page: Page, number: int) -> Response:
+    """Do not pay it."""
+    page.run(actions.write_off, number)
+    return page.done(_("What heist #{number} owed is written off.").format(number=number))
 
 
 add_settings(PAGES, HeistSettings.declared.values(), shows=heist)

@@ -7,6 +7,7 @@ winnings above the stake.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from fractions import Fraction
 from math import floor
 from typing import Literal, get_args
@@ -183,8 +184,8 @@ class HeistSettings(GuildSettings, feature="heist"):
         label="Story: alone and lost",
     )
     announce_ready: bool = switch(
-        "Whether the bot says in chat when the cooldown is over.",
-        default=True,
+        "Whether the bot says in chat when the cooldown is over: a fourth line for each heist.",
+        default=False,
         label="Say when ready",
     )
     public_page: bool = switch(
@@ -292,6 +293,12 @@ def show_return(value: Fraction) -> str:
     return f"{-floor(-value * 10_000) / 10_000:.4f}"
 
 
+def show_time(left: timedelta) -> str:
+    """`4:05`; never less than a second."""
+    minutes, seconds = divmod(max(1, round(left.total_seconds())), 60)
+    return f"{minutes}:{seconds:02d}"
+
+
 def is_inflating(settings: HeistSettings) -> bool:
     """Whether an admin has overridden the guard and it matters."""
     return any(one.value > 1 for one in expected_returns(settings))
@@ -315,7 +322,7 @@ def tier_words(tier: Tier, bonus: int = 100) -> str:
 # -- joining --------------------------------------------------------------------------------------
 
 Reason = Literal[
-    "usage", "amount", "low", "high", "balance", "limit", "break", "excluded", "provider",
+    "usage", "amount", "share", "low", "high", "balance", "limit", "break", "excluded", "provider",
     "joined", "cooldown", "full", "late",
 ]  # fmt: skip
 """Why somebody does not join."""
