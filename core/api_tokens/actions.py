@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import Connection, delete, select, text
+from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from core.api_tokens.records import LONGEST_NAME, ApiToken
@@ -81,15 +81,8 @@ def find_token(tx: Connection, token: str) -> ApiToken | None:
     return next(iter(read_records(tx, same.execution_options(**ACROSS_GUILDS))), None)
 
 
-_NOTE_USED = text("""
-    UPDATE api_tokens SET used_at = :now
-     WHERE guild_id = :guild_id AND name = :name
-       AND (used_at IS NULL OR used_at < CAST(:now AS timestamptz) - CAST(:every AS interval))
-""")
-
-
 def note_used(work: Work, token: ApiToken) -> None:
     """A token was used now."""
     if token.used_at is None or work.now - token.used_at > USED_EVERY:
-        values = {"guild_id": work.guild_id, "name": token.name}
-        work.tx.execute(_NOTE_USED, {**values, "now": work.now, "every": USED_EVERY})
+        same = update(ApiToken).where(ApiToken.name == token.name)
+        work.execute(same.values(used_at=work.now))

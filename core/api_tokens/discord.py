@@ -1,16 +1,35 @@
 """`/apitoken`."""
 
+import discord
 from discord import app_commands
 from discord.ext import commands
 
 from core.api_tokens import actions, messages
 from core.kit.api import Scope
 from core.kit.discord_access import ADMINS_ONLY
+from core.kit.discord_buttons import PersistentButton
 from core.kit.discord_ui import PRIVATE, answer, run_action, sent_by_dm
 from core.kit.errors import Refusal
 from core.kit.words import _
 
 Context = commands.Context[commands.Bot]
+
+
+class RevokeButton(PersistentButton, template=r"api_tokens:(?P<act>revoke:.{1,40})"):
+    """Revokes a token. The group holds more than the name, which may look like a number."""
+
+    permission = "manage_guild"
+    shows_result = True
+
+    def __init__(self, act: str) -> None:
+        self.name = act.removeprefix("revoke:")
+        label, custom_id = _("Revoke {name}").format(name=self.name), f"api_tokens:{act}"
+        style = discord.ButtonStyle.danger
+        super().__init__(discord.ui.Button(label=label, style=style, custom_id=custom_id))
+
+    async def press(self, interaction: discord.Interaction) -> discord.Embed:
+        await run_action(interaction, actions.revoke_token, self.name)
+        return messages.revoked(self.name)
 
 
 class ApiTokens(commands.Cog):
@@ -21,7 +40,11 @@ class ApiTokens(commands.Cog):
     @app_commands.default_permissions(manage_guild=True)
     async def group(self, ctx: Context) -> None:
         """List the API tokens of this server."""
-        await answer(ctx, messages.listed(await run_action(ctx, actions.list_tokens)))
+        found = await run_action(ctx, actions.list_tokens)
+        view = discord.ui.View(timeout=None)
+        for one in found:
+            view.add_item(RevokeButton(f"revoke:{one.name}"))
+        await answer(ctx, messages.listed(found), view if found else None)
 
     @group.command(name="create", extras=PRIVATE)
     @app_commands.describe(

@@ -1,6 +1,6 @@
 """What the API tokens declare."""
 
-from core.api_tokens.discord import ApiTokens
+from core.api_tokens.discord import ApiTokens, RevokeButton
 from core.api_tokens.pages import PAGES
 from core.api_tokens.records import ApiToken
 from core.kit.feature import Feature
@@ -10,6 +10,7 @@ from core.kit.words import N_
 FEATURE = Feature(
     "api_tokens",
     cogs=(lambda _services: ApiTokens(),),
+    buttons=(RevokeButton,),
     dashboard=PAGES,
     audit={
         "api_tokens.create": N_("created the API token {target} ({after})"),

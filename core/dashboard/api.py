@@ -5,10 +5,11 @@ server with `?server=`. An endpoint is given a `Call` that reaches this server o
 problem details (RFC 9457), which `core.kit.web` makes for every address under `/api`.
 """
 
+import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from flask import (
     Blueprint,
@@ -22,7 +23,7 @@ from flask import (
 )
 from flask_wtf.csrf import generate_csrf
 from limits import RateLimitItem, RateLimitItemPerMinute
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from core.api_tokens.actions import find_token, note_used
 from core.api_tokens.records import ApiToken
@@ -129,6 +130,9 @@ class ApiServer:
     def _serve(self, endpoint: Endpoint) -> Callable[[], Response]:
         @wraps(endpoint.handler)
         def serve() -> Response:
+            if endpoint.secret:
+                self._require_secret(endpoint.secret)
+                return _answer(endpoint, endpoint.handler(self._services))
             caller = self._authenticate(endpoint)
             for limit in (CALLS,) if endpoint.scope == "read" else (CALLS, CHANGES):
                 if not self._dashboard.rate.allows(
@@ -144,9 +148,7 @@ class ApiServer:
                 except ValidationError as error:
                     return problem_of_fields(error)
                 found = endpoint.handler(caller.call, asked)
-            if not isinstance(found, BaseModel):
-                return found
-            return Response(found.model_dump_json(), endpoint.status, mimetype="application/json")
+            return _answer(endpoint, found)
 
         return serve
 
@@ -157,17 +159,31 @@ class ApiServer:
         given = request.headers.get("Authorization")
         caller = self._by_session(endpoint) if given is None else self._by_token(given)
         if caller is None:
-            network = network_of(request.remote_addr)
-            if not self._dashboard.rate.allows(STRANGERS, "api", network):
-                abort(self._too_many(STRANGERS, "api", network))
-            answer = problem(
-                401,
+            self._refuse_stranger(
                 _("A token or a session is needed."),
                 _("Send `Authorization: Bearer` and a token that was not revoked."),
             )
-            answer.headers["WWW-Authenticate"] = "Bearer"
-            abort(answer)
         return caller
+
+    def _require_secret(self, name: str) -> None:
+        """Aborts with 403 while the secret is not set, with 401 for another one."""
+        secret: SecretStr | None = getattr(self._services.settings, name)
+        if secret is None:
+            abort(problem(403, _("{name} is not set.").format(name=name.upper())))
+        given = request.headers.get("Authorization", "").encode()
+        if not hmac.compare_digest(given, f"Bearer {secret.get_secret_value()}".encode()):
+            self._refuse_stranger(
+                _("The bearer token is not {name}.").format(name=name.upper()),
+                _("Use the value from the environment of the bot."),
+            )
+
+    def _refuse_stranger(self, what: str, remedy: str) -> NoReturn:
+        network = network_of(request.remote_addr)
+        if not self._dashboard.rate.allows(STRANGERS, "api", network):
+            abort(self._too_many(STRANGERS, "api", network))
+        answer = problem(401, what, remedy)
+        answer.headers["WWW-Authenticate"] = "Bearer"
+        abort(answer)
 
     def _by_token(self, given: str) -> _Caller | None:
         kind, _space, secret = given.partition(" ")
@@ -230,6 +246,12 @@ class ApiServer:
         answer = problem(429, _("That was a lot at once."), _("Wait as long as Retry-After says."))
         answer.headers["Retry-After"] = str(self._dashboard.rate.seconds_left(limit, *who))
         return answer
+
+
+def _answer(endpoint: Endpoint, found: "BaseModel | Response") -> Response:
+    if not isinstance(found, BaseModel):
+        return found
+    return Response(found.model_dump_json(), endpoint.status, mimetype="application/json")
 
 
 def _server() -> int | None:

@@ -67,6 +67,11 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
                     "description": "The dashboard's login. Needs `server`; what changes something "
                     "also needs the header `X-CSRFToken`.",
                 },
+                "secret": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The value of CRON_SECRET in the bot's environment.",
+                },
             },
         },
     }
@@ -85,9 +90,11 @@ def _operation(one: Endpoint, names: Any, schemas: dict[str, Any]) -> dict[str, 
         "summary": summary.rstrip("."),
         "description": " ".join(text.split()),
         "tags": [one.handler.__module__.split(".")[1]],
-        "parameters": [server],
+        "parameters": [] if one.secret else [server],
         "responses": _responses(one, names),
     }
+    if one.secret:
+        operation["security"] = [{"secret": []}]
     if one.asks is not None and one.method in ("GET", "DELETE"):
         schema = schemas[names[one.asks, "validation"]["$ref"].rsplit("/", 1)[1]]
         for name, field in schema.get("properties", {}).items():

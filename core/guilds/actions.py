@@ -88,8 +88,15 @@ def change_setting(
 
 def check_settings(work: Work, changed: Iterable[GuildSetting[Any]]) -> None:
     """Raises Refusal if the settings of a group do not fit together now."""
-    for group in {one.group for one in changed if one.group is not None}:
-        load_settings(work, group).check()
+    groups: dict[type[GuildSettings], list[str]] = {}
+    for one in changed:
+        if one.group is not None:
+            groups.setdefault(one.group, []).append(one.key)
+    for group, keys in groups.items():
+        settings = load_settings(work, group)
+        settings.check()
+        for check in group.checks:
+            check(work, settings, keys)
 
 
 def publish_change(work: Work, key: str) -> None:

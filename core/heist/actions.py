@@ -9,11 +9,13 @@ from typing import Any
 
 from sqlalchemy import select
 
-from core.drand.chain import Chain, Round
+from core.drand.chain import Chain
+from core.drand.chain import Round as BeaconRound
 from core.draws import rolls, secrets, snapshot
 from core.draws.checks import Tampered, check_round, check_seed
 from core.events import ChatMessageSent, PointsMoved
 from core.guilds.actions import audit, load_settings
+from core.guilds.channels import tell_admins
 from core.guilds.chat_commands import names_of
 from core.heist import store
 from core.heist.joining import GAME, GRACE
@@ -26,6 +28,7 @@ from core.heist.rules import (
     expected_returns,
     outcome_of,
     show_return,
+    show_time,
 )
 from core.heist.tiers import tiers_of
 from core.kit.crypto import SealBroken
@@ -39,9 +42,10 @@ from core.people import actions as people
 from core.people.chats import say_in_chats
 from core.people.exclusions.store import without_excluded
 from core.points import providers
+from core.points.providers import Moved, Round
 
-CONFIRM_WITHIN = timedelta(seconds=30)
-"""After the end: whose stake the provider has not confirmed by then is not in the crew."""
+CONFIRM_WITHIN = timedelta(seconds=60)
+"""After the lock: whose stake the provider has not confirmed by then is not in the crew."""
 
 MOST_NAMED = 10
 """Names in a line of chat."""
@@ -66,7 +70,10 @@ def start(work: Work, viewer_id: int | None = None) -> Heist:
             _("An admin turns them on with the setting “{name}”.").format(name="heist.enabled"),
         )
     if not providers.is_on(work):
-        raise Refusal(_("This server has no points."), _("An admin turns them on: `/points on`."))
+        raise Refusal(
+            _("This server has no points."),
+            _("An admin turns them on: `/settings set points.enabled on`."),
+        )
     newest = store.find_newest(work)
     if newest is not None and newest.state in ("open", "locked", "resolving", "paying"):
         raise Refusal(_("A heist is under way."))
@@ -112,12 +119,6 @@ def _opening(work: Work, heist: Heist) -> dict[str, Any]:
         "max": settings.max_bet,
         **providers.currency_of(work),
     }
-
-
-def show_time(left: timedelta) -> str:
-    """`4:05`; never less than a second."""
-    minutes, seconds = divmod(max(1, round(left.total_seconds())), 60)
-    return f"{minutes}:{seconds:02d}"
 
 
 def _say(work: Work, heist: Heist, kind: str, payload: dict[str, Any]) -> None:
@@ -198,7 +199,8 @@ def _end_without_result(work: Work, heist: Heist, end: End) -> None:
     players, _staked = store.count_crew(work, heist.number)
     heist.state, heist.end, heist.ended_at = "cancelled", end, work.now
     if players:
-        providers.refund(work, providers.Round(GAME, heist.number), f"{GAME}:{heist.number}:refund")
+        key = f"{GAME}:{heist.number}:refund"
+        _note_owed(work, heist, providers.refund(work, Round(GAME, heist.number), key))
     refresh_message(work, heist)
     payload = {"end": end, "refused": _refusals(work, heist)}
     _say(work, heist, "cancelled", payload)
@@ -215,12 +217,21 @@ def lock(work: Work, number: int, chain: Chain) -> bool:
         return False
     if work.now < heist.closes_at + GRACE:
         return False
-    was_open, heist.state = heist.state == "open", "locked"
-    pending = Player.heist == number, Player.state == "pending"
-    if work.exists(*pending):
-        if work.now < heist.closes_at + CONFIRM_WITHIN:
-            return was_open
-        for player in work.scalars(select(Player).where(*pending)):
+    was_open = heist.state == "open"
+    pending = select(Player).where(Player.heist == number, Player.state == "pending")
+    if was_open:
+        heist.state, heist.locked_at = "locked", work.now
+        stakes: dict[int, int] = {one.viewer_id: one.stake for one in work.scalars(pending)}
+        if stakes:
+            moved = providers.take(work, Round(GAME, number), f"{GAME}:{number}:stakes", stakes)
+            if moved is None:
+                return True
+            _note_stakes(work, heist, moved)
+            work.flush()
+    if waiting := work.scalars(pending).all():
+        if work.now < (heist.locked_at or heist.closes_at) + CONFIRM_WITHIN:
+            return False
+        for player in waiting:
             player.state, player.reason = "refused", "provider"
     crew = work.scalars(select(Player).where(Player.heist == number, Player.state == "in")).all()
     if len(crew) < max(1, heist.settings.min_participants):
@@ -300,7 +311,7 @@ def _refusals(work: Work, heist: Heist) -> list[dict[str, Any]]:
 # -- the result -----------------------------------------------------------------------------------
 
 
-def take_round(work: Work, number: int, chain: Chain, random: Round) -> bool:
+def take_round(work: Work, number: int, chain: Chain, random: BeaconRound) -> bool:
     """Store the beacon's number."""
     work.lock(Lock.HEIST)
     heist = work.find(Heist, number)
@@ -339,7 +350,7 @@ def roll(work: Work, number: int) -> bool:
         return False
     results = results_of(heist, _published_seed(work, heist))
     theirs = select(Player.pseudonym, Player.viewer_id)
-    whose = work.execute(theirs.where(Player.heist == number, Player.state == "in")).tuples()
+    whose = work.execute(theirs.where(Player.heist == number, Player.state == "in"))
     rows = [
         {"viewer_id": viewer_id, **results[name]._asdict()}
         for name, viewer_id in whose
@@ -366,10 +377,12 @@ def pay(work: Work, number: int) -> bool:
     if heist is None or heist.state != "paying":
         return False
     won = select(Player.viewer_id, Player.payout).where(Player.heist == number, Player.payout > 0)
-    payouts: dict[int, int] = dict(work.execute(won).tuples().all())
-    round_ = providers.Round(GAME, number)
-    if payouts and providers.pay(work, round_, f"{GAME}:{number}:pay", payouts) is None:
-        return False
+    payouts: dict[int, int] = dict(work.execute(won).all())
+    if payouts:
+        moved = providers.pay(work, Round(GAME, number), f"{GAME}:{number}:pay", payouts)
+        if moved is None:
+            return False
+        _note_owed(work, heist, moved)
     heist.state, heist.ended_at = "cooldown", work.now
     heist.ready_at = work.now + timedelta(seconds=heist.settings.start_heist_cooldown)
     work.flush()
@@ -392,6 +405,9 @@ def _result(work: Work, heist: Heist) -> dict[str, Any]:
         "staked": heist.staked,
         "viewer": first.viewer_name,
         "risk": settings.risk_name(first.risk),
+        "next_in": 0
+        if load_settings(work, HeistSettings).announce_ready
+        else settings.start_heist_cooldown,
         "winners": [
             {"viewer": one.viewer_name, "payout": one.payout} for one in view.winners[:MOST_NAMED]
         ],
@@ -430,27 +446,88 @@ def give_up(work: Work, number: int, end: End = "beacon") -> bool:
 
 
 def on_points_moved(work: Work, event: PointsMoved) -> None:
-    """Stakes that are confirmed too late go back."""
-    if event.game != GAME or event.kind != "take":
+    """The provider has answered. The task reads what became of a payout by itself, in `pay`."""
+    if event.game != GAME:
         return
     work.lock(Lock.HEIST)
     heist, moved = work.find(Heist, event.round), providers.find_moved(work, event.key)
     if heist is None or moved is None:
         return
+    if event.kind == "take":
+        _note_stakes(work, heist, moved)
+    elif heist.state == "paying":
+        pay(work, heist.number)
+    elif event.key != f"{GAME}:{heist.number}:pay":
+        _note_owed(work, heist, moved)
+    work.flush()
+    refresh_message(work, heist)
+
+
+def _note_stakes(work: Work, heist: Heist, moved: Moved) -> None:
+    """Who is in the crew now, and who is not; stakes that are confirmed too late go back."""
+    theirs = select(Player).where(Player.heist == heist.number)
+    players: dict[int, Player] = {one.viewer_id: one for one in work.scalars(theirs)}
+    can_play = heist.state in ("open", "locked") and heist.snapshot is None
     late: list[int] = []
     for viewer_id, reason in moved.refused.items():
-        player = work.find(Player, heist.number, viewer_id)
+        player = players.get(viewer_id)
         if player is not None and player.state == "pending":
             player.state, player.reason, player.stake = "refused", reason, 0
     for viewer_id in moved.confirmed:
-        player = work.find(Player, heist.number, viewer_id)
-        can_play = heist.state in ("open", "locked") and heist.snapshot is None
+        player = players.get(viewer_id)
         if player is not None and player.state == "pending" and can_play:
             player.state = "in"
         elif player is None or player.state != "in":
             late.append(viewer_id)
     if late:
-        round_ = providers.Round(GAME, heist.number)
-        providers.refund(work, round_, f"{event.key}:late", late)
-    work.flush()
-    refresh_message(work, heist)
+        key = f"{moved.key}:late"
+        _note_owed(work, heist, providers.refund(work, Round(GAME, heist.number), key, late))
+
+
+def _note_owed(work: Work, heist: Heist, moved: Moved | None) -> None:
+    """Keep what the provider refused to pay, and ask the admins. Call it once an operation."""
+    if moved is None or not moved.refused:
+        return
+    refused = providers.list_refused(work, moved.key)
+    for player in work.scalars(select(Player).where(Player.heist == heist.number)):
+        player.owed += refused.get(player.viewer_id, 0)
+    payload = {
+        "number": heist.number,
+        "count": len(refused),
+        "points": sum(refused.values()),
+        **providers.currency_of(work),
+    }
+    tell_admins(work, "heist.owed", f"heist.owed:{moved.key}", payload)
+
+
+def _list_owed(work: Work, number: int) -> Sequence[Player]:
+    """Raises Refusal if there is nobody."""
+    work.lock(Lock.HEIST)
+    found = work.scalars(select(Player).where(Player.heist == number, Player.owed > 0)).all()
+    if not found:
+        raise Refusal(_("Nobody is owed anything for heist #{number}.").format(number=number))
+    return found
+
+
+def pay_again(work: Work, number: int) -> Heist:
+    """Ask the provider once more to pay what it has refused."""
+    owed = {one.viewer_id: one for one in _list_owed(work, number)}
+    amounts: dict[int, int] = {viewer_id: one.owed for viewer_id, one in owed.items()}
+    for one in owed.values():
+        one.owed = 0
+    audit(work, "heist.pay_again", f"#{number}", after=sum(amounts.values()))
+    heist = work.find(Heist, number)
+    assert heist is not None, "it has players"
+    key = f"{GAME}:{number}:again:{work.now.isoformat()}"
+    _note_owed(work, heist, providers.pay(work, Round(GAME, number), key, amounts))
+    return heist
+
+
+def write_off(work: Work, number: int) -> int:
+    """Do not pay what the provider has refused, or the streamer has paid by hand; how much."""
+    owed = _list_owed(work, number)
+    total = sum(one.owed for one in owed)
+    for one in owed:
+        one.owed = 0
+    audit(work, "heist.write_off", f"#{number}", after=total)
+    return total

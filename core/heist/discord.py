@@ -1,5 +1,6 @@
 """`/heist`, and the buttons below a heist's message."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -10,9 +11,10 @@ from discord.ext import commands
 from core.guilds.actions import change_setting, load_settings
 from core.heist import actions, messages, store
 from core.heist.rules import HeistSettings
-from core.kit.discord_buttons import PersistentButton
+from core.kit.discord_buttons import AdminButton, Face, PersistentButton, button_rows
 from core.kit.discord_ui import PRIVATE, answer, card, run_action
 from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
+from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work
 from core.outbox.discord_transport import Rendered
@@ -60,6 +62,33 @@ def render_message(payload: Mapping[str, Any]) -> Rendered:
         return view
 
     return Rendered(messages.heist(payload), buttons)
+
+
+class OwedButton(AdminButton, address="heist_owed", acts=("again", "off")):
+    """Settles what the provider of points has refused to pay for the heist with this number."""
+
+    @staticmethod
+    def face(act: str) -> Face:
+        return {
+            "again": (_("Pay again"), discord.ButtonStyle.success),
+            "off": (_("Write off"), discord.ButtonStyle.danger),
+        }[act]
+
+    async def perform(self, services: Services, guild: discord.Guild, actor: int) -> discord.Embed:
+        def settle() -> discord.Embed:
+            with services.work_in(guild.id, actor) as work:
+                if self.act == "again":
+                    return messages.paid_again(actions.pay_again(work, self.number))
+                return messages.written_off(self.number, actions.write_off(work, self.number))
+
+        return await asyncio.to_thread(settle)
+
+
+def render_owed(payload: Mapping[str, Any]) -> Rendered:
+    """The question to the admins, with its buttons."""
+    number = int(payload["number"])
+    view = lambda: button_rows([[OwedButton(act, number) for act in ("again", "off")]])  # noqa: E731
+    return Rendered(messages.owed(payload), view)
 
 
 async def _open_history(reader: Reader, _key: str, number: int) -> Page:

@@ -3,7 +3,14 @@
 from core.events import PointsMoved
 from core.heist import messages, webhooks
 from core.heist.actions import cancel_in_chat, on_points_moved, start_in_chat
-from core.heist.discord import HISTORY, HeistButton, Heists, render_message
+from core.heist.discord import (
+    HISTORY,
+    HeistButton,
+    Heists,
+    OwedButton,
+    render_message,
+    render_owed,
+)
 from core.heist.health import check_health
 from core.heist.joining import join
 from core.heist.pages import OVERLAY, PAGES, PUBLIC, activity, files, latest, stats
@@ -45,7 +52,7 @@ FEATURE = Feature(
     ),
     settings=tuple(HeistSettings.declared.values()),
     tasks=(Task("heist.run", lambda _settings: 1.0, run_heists),),
-    embeds={"heist.message": render_message},
+    embeds={"heist.message": render_message, "heist.owed": render_owed},
     lines={
         "heist.opened": messages.opened_line,
         "heist.not_started": messages.not_started_line,
@@ -56,9 +63,11 @@ FEATURE = Feature(
         "heist.odds": messages.odds_line,
     },
     checks=(check_health,),
-    buttons=(HeistButton,),
+    buttons=(HeistButton, OwedButton),
     audit={
         "heist.start": N_("started heist {target}"),
+        "heist.pay_again": N_("paid {after} points of heist {target} again"),
+        "heist.write_off": N_("wrote off {after} points of heist {target}"),
         "heist.cancel": N_("cancelled heist {target}"),
         "heist.widget_key": N_("made a new key for the heist widget"),
     },

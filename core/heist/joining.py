@@ -1,4 +1,5 @@
-"""`!join <amount> [risk]`: stakes are taken in the transaction in which somebody joins."""
+"""`!join <amount> [risk]`: stakes are taken in the transaction in which somebody joins, or all
+together at the lock where the provider of points answers later."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -52,9 +53,11 @@ def join(work: Work, messages: Sequence[ChatMessageSent]) -> None:
         elif one.viewer_id not in wanted:
             crew.note_refused(one)
     if wanted:
-        stakes = {viewer_id: one.stake for viewer_id, one in wanted.items()}
-        key = f"{GAME}:{heist.number}:join:{next(iter(wanted.values())).message.key}"
-        moved = providers.take(work, Round(GAME, heist.number), key, stakes)
+        moved = None
+        if not providers.answers_later(work):
+            stakes = {viewer_id: one.stake for viewer_id, one in wanted.items()}
+            key = f"{GAME}:{heist.number}:join:{next(iter(wanted.values())).message.key}"
+            moved = providers.take(work, Round(GAME, heist.number), key, stakes)
         crew.note_joined(wanted.values(), moved)
         work.flush()
         refresh_message(work, heist)
@@ -105,7 +108,7 @@ class _Crew:
         if one.wish.share is not None:
             balance = providers.balance_of(self._work, one.viewer_id)
             if balance is None:
-                return "amount"
+                return "share"
             one.stake = one.wish.stake(balance)
             if one.wish.share == 1:
                 one.stake = min(one.stake, settings.max_bet)

@@ -1,7 +1,7 @@
 """Embeds and lines of chat."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import discord
@@ -14,6 +14,7 @@ from core.heist.rules import (
     expected_returns,
     fill,
     show_return,
+    show_time,
     tier_words,
 )
 from core.kit.discord_ui import Tone, ago, card, lines, safe
@@ -140,6 +141,34 @@ def _odds(odds: Sequence[int]) -> str:
     return f"{chance} % × {lowest / 100:g}–{highest / 100:g}"
 
 
+def owed(payload: Mapping[str, Any]) -> discord.Embed:
+    """To the admins. Payload: `number`, `count`, `points`, and the currency's words."""
+    viewers = plural("{count} viewer", "{count} viewers", payload["count"])
+    body = _(
+        "The service that keeps the points refused to pay {points} to {viewers}. Nothing is "
+        "repeated by itself: pay again when the cause is gone, or write it off, for example "
+        "after paying by hand."
+    ).format(points=points(payload["points"], payload), viewers=viewers)
+    title = _("Heist #{number}: points were not paid").format_map(payload)
+    return card("⚠️ " + title, body, tone="warning")
+
+
+def paid_again(one: Heist) -> discord.Embed:
+    """It is tried once more."""
+    title = _("Heist #{number}: the payout is on its way").format(number=one.number)
+    return card(
+        "🔁 " + title, _("If it is refused again, you get another message."), tone="success"
+    )
+
+
+def written_off(number: int, total: int) -> discord.Embed:
+    """Nobody is owed anything any more."""
+    title = _("Heist #{number}: {points} points written off").format(
+        number=number, points=f"{total:,}"
+    )
+    return card("✅ " + title, _("They are not paid by the bot."), tone="success")
+
+
 PER_PAGE = 10
 
 
@@ -226,6 +255,7 @@ def reason_words(reason: str) -> str:
     return {
         "usage": _("no amount"),
         "amount": _("amount not understood"),
+        "share": _("needs a number"),
         "low": _("stake too low"),
         "high": _("stake too high"),
         "balance": _("not enough points"),
@@ -279,6 +309,9 @@ def result_line(payload: Mapping[str, Any]) -> str:
     if payload["winners"]:
         named = [f"{one['viewer']} {one['payout']:,}" for one in payload["winners"]]
         told += " 💰 " + _names(named, payload["won"])
+    if payload.get("next_in"):
+        left = show_time(timedelta(seconds=payload["next_in"]))
+        return _fit(told.rstrip(".") + ".", _("Next heist in {time}.").format(time=left))
     return told
 
 

@@ -1,6 +1,5 @@
 """Heists on the dashboard and for everybody, where each can be verified."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,16 @@ from core.drand.chain import QUICKNET, Round
 from core.draws import rolls, secrets
 from core.guilds.actions import load_settings
 from core.guilds.chat_commands import names_of
-from core.guilds.setting_fields import SettingField, add_settings, setting_fields
+from core.guilds.setting_fields import add_settings, setting_fields
 from core.heist import actions, messages, store, widget
 from core.heist.records import Heist
 from core.heist.rules import (
     JOIN_NAMES,
     ODDS,
-    RISKS,
     HeistSettings,
     expected_returns,
     is_inflating,
+    require_sound,
     show_return,
     tier_words,
 )
@@ -82,27 +81,10 @@ def heist(page: Page) -> str:
         returns=expected_returns(settings),
         inflates=is_inflating(settings),
         wrong="",
-        groups=_grouped(fields),
+        fields=fields,
         widget_files=widget.NAMES,
         **_SHOWS,
     )
-
-
-def _grouped(fields: Sequence[SettingField]) -> list[tuple[str, list[SettingField]]]:
-    """The settings under headings."""
-    groups: dict[str, list[SettingField]] = {}
-    for one in fields:
-        name = one.declared.key.removeprefix("heist.")
-        if name.startswith(("story_", "msg_")):
-            heading = _("Texts in chat")
-        elif name.startswith("sub_") or name.endswith("_bonus"):
-            heading = _("Subscriber bonus")
-        elif name.startswith(RISKS) or name == "allow_inflation":
-            heading = _("Odds")
-        else:
-            heading = _("Game")
-        groups.setdefault(heading, []).append(one)
-    return list(groups.items())
 
 
 @PAGES.get("preview")
@@ -110,7 +92,7 @@ def preview(page: Page) -> str:
     """What the odds in the query would bring back on average. Nothing is saved."""
     settings, wrong = _read_odds(page.run(load_settings, HeistSettings)), ""
     try:
-        settings.check()
+        require_sound(settings)
     except Refusal as refusal:
         wrong = f"{refusal.what} {refusal.remedy}".strip()
     return page.render(
@@ -162,6 +144,20 @@ def cancel(page: Page) -> Response:
     """Cancel it."""
     ended = page.run(actions.cancel)
     return page.done(_("Heist #{number} is cancelled.").format(number=ended.number), to=heist)
+
+
+@PAGES.post("<int:number>/pay_again", shows=heist)
+def pay_again(page: Page, number: int) -> Response:
+    """Pay once more what the provider of points has refused."""
+    page.run(actions.pay_again, number)
+    return page.done(_("The payout of heist #{number} is on its way.").format(number=number))
+
+
+@PAGES.post("<int:number>/write_off", shows=heist)
+def write_off(page: Page, number: int) -> Response:
+    """Do not pay it."""
+    page.run(actions.write_off, number)
+    return page.done(_("What heist #{number} owed is written off.").format(number=number))
 
 
 add_settings(PAGES, HeistSettings.declared.values(), shows=heist)

@@ -52,6 +52,9 @@ class Heist(OptionalViewerRecord, LiveMessage, kw_only=True):
     sealed_seed: Mapped[str] = mapped_column(repr=False, comment="published with the result")
     sealed_salt: Mapped[str] = mapped_column(repr=False, comment="hides accounts in the list")
     commitment: Mapped[str] = mapped_column(comment="SHA-256 of the seed, in hex")
+    locked_at: Mapped[datetime | None] = mapped_column(
+        default=None, comment="when joining was over and stakes were asked for"
+    )
     frozen_at: Mapped[datetime | None] = mapped_column(default=None)
     snapshot: Mapped[str | None] = mapped_column(default=None, repr=False)
     snapshot_hash: Mapped[str | None] = mapped_column(default=None, comment="SHA-256, in hex")
@@ -144,6 +147,9 @@ class Player(ViewerRecord, kw_only=True):
     won: Mapped[bool | None] = mapped_column(default=None)
     multiplier: Mapped[int] = mapped_column(default=0, comment="in ten-thousandths")
     payout: Mapped[int] = mapped_column(BigInteger, default=0)
+    owed: Mapped[int] = mapped_column(
+        BigInteger, default=0, comment="what the provider of points refused to pay; admins decide"
+    )
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "heist", "viewer_id", name="heist_players_once"),
@@ -153,7 +159,8 @@ class Player(ViewerRecord, kw_only=True):
         viewer_key("heist_players_viewer"),
         one_of("state", PlayerState, name="heist_players_state"),
         one_of("risk", Risk, name="heist_players_risk"),
-        CheckConstraint("stake >= 0 AND payout >= 0", name="heist_players_points"),
+        CheckConstraint("stake >= 0 AND payout >= 0 AND owed >= 0", name="heist_players_points"),
+        Index("heist_players_owed", "guild_id", "heist", postgresql_where=text("owed > 0")),
         Index("heist_players_lately", "guild_id", "viewer_id", "joined_at"),
     )
 

@@ -7,6 +7,7 @@ winnings above the stake.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from fractions import Fraction
 from math import floor
 from typing import Literal, get_args
@@ -15,7 +16,7 @@ from core.draws.rolls import UNIT, Bet
 from core.kit.amounts import parse_amount
 from core.kit.errors import Refusal
 from core.kit.guild_settings import GuildSettings, channel, choice, number, switch, text
-from core.kit.words import _
+from core.kit.words import N_, _
 
 START_NAMES, JOIN_NAMES, CANCEL_NAMES = ("heist",), ("join",), ("cancelheist",)
 """Of the commands in the stream's chat, unless a server calls them something else."""
@@ -30,6 +31,14 @@ TIERS: tuple[Tier, ...] = get_args(Tier)
 class HeistSettings(GuildSettings, feature="heist"):
     """What an admin can set. Names are those of the StreamElements widget, in small letters."""
 
+    headings = {  # noqa: RUF012
+        "enabled": N_("Game"),
+        "low_risk_name": N_("Odds"),
+        "enable_sub_bonus": N_("Subscriber bonus"),
+        "allow_inflation": N_("Odds"),
+        "msg_heist_start": N_("Texts in chat"),
+        "announce_ready": N_("Game"),
+    }
     enabled: bool = switch("Whether heists can be started.", default=True, label="Heists")
     channel: int = channel("The Discord channel of the message that shows each heist.")
     starters: str = choice(
@@ -175,8 +184,8 @@ class HeistSettings(GuildSettings, feature="heist"):
         label="Story: alone and lost",
     )
     announce_ready: bool = switch(
-        "Whether the bot says in chat when the cooldown is over.",
-        default=True,
+        "Whether the bot says in chat when the cooldown is over: a fourth line for each heist.",
+        default=False,
         label="Say when ready",
     )
     public_page: bool = switch(
@@ -284,6 +293,12 @@ def show_return(value: Fraction) -> str:
     return f"{-floor(-value * 10_000) / 10_000:.4f}"
 
 
+def show_time(left: timedelta) -> str:
+    """`4:05`; never less than a second."""
+    minutes, seconds = divmod(max(1, round(left.total_seconds())), 60)
+    return f"{minutes}:{seconds:02d}"
+
+
 def is_inflating(settings: HeistSettings) -> bool:
     """Whether an admin has overridden the guard and it matters."""
     return any(one.value > 1 for one in expected_returns(settings))
@@ -307,7 +322,7 @@ def tier_words(tier: Tier, bonus: int = 100) -> str:
 # -- joining --------------------------------------------------------------------------------------
 
 Reason = Literal[
-    "usage", "amount", "low", "high", "balance", "limit", "break", "excluded", "provider",
+    "usage", "amount", "share", "low", "high", "balance", "limit", "break", "excluded", "provider",
     "joined", "cooldown", "full", "late",
 ]  # fmt: skip
 """Why somebody does not join."""

@@ -46,6 +46,11 @@ class View:
         return sum(one.stake for one in self.crew)
 
     @property
+    def owed(self) -> int:
+        """What the provider of points has refused to pay."""
+        return sum(one.owed for one in (*self.crew, *self.refused))
+
+    @property
     def winners(self) -> list[Player]:
         """Who got most comes first."""
         won = [one for one in self.crew if one.won]
@@ -86,6 +91,15 @@ def list_under_way(tx: Connection) -> Sequence[Heist]:
     return read_records(tx, found.execution_options(**ACROSS_GUILDS))
 
 
+def list_owing(tx: Connection) -> list[tuple[int, int]]:
+    """Guild and number of heists whose players are owed points."""
+    owing = select(Player.guild_id, Player.heist).where(Player.owed > 0).distinct()
+    found = tx.execute(
+        owing.order_by(Player.guild_id, Player.heist), execution_options=ACROSS_GUILDS
+    )
+    return [(guild_id, number) for guild_id, number in found]
+
+
 def count_crew(work: Work, number: int) -> tuple[int, int]:
     """Players and their stakes."""
     found = select(func.count(), func.coalesce(func.sum(Player.stake), 0))
@@ -120,7 +134,7 @@ def list_last_joined(
         "number": number,
         "since": work.now - cooldown,
     }
-    return dict(work.tx.execute(_LAST_JOINED, given).tuples().all())
+    return dict(work.tx.execute(_LAST_JOINED, given).all())
 
 
 _LIST_ACCOUNTS = text("""
@@ -135,7 +149,7 @@ _LIST_ACCOUNTS = text("""
 def list_account_names(work: Work, number: int) -> dict[int, str]:
     """Viewer id -> account, such as `kick:123`, of players who are still known."""
     given = {"guild_id": work.guild_id, "number": number}
-    return dict(work.tx.execute(_LIST_ACCOUNTS, given).tuples().all())
+    return dict(work.tx.execute(_LIST_ACCOUNTS, given).all())
 
 
 def list_player_ids(work: Work, number: int) -> list[int]:

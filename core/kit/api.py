@@ -16,7 +16,7 @@ other methods; its result is the model of the answer. The OpenAPI document is ma
 types. A caller has a session or a token of one server, and `call` reaches only that server.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Literal, ParamSpec, TypeVar
@@ -95,8 +95,20 @@ Instant = Annotated[AwareDatetime, AfterValidator(_plausible)]
 class Paging(ApiModel):
     """Which part of a list is wanted."""
 
-    page: int = Field(1, ge=1, le=1_000_000, description="Counted from 1.")
-    per_page: int = Field(50, ge=1, le=200)
+    limit: int = Field(50, ge=1, le=200, description="How many at most.")
+    cursor: SentId | None = Field(None, description="`next_cursor` of the part before.")
+
+
+class Part(ApiModel):
+    """Base of an answer that is a part of a list."""
+
+    next_cursor: Id | None = Field(description="Where the list goes on; empty at its end.")
+
+
+def part_of(found: Sequence[T], limit: int, key: Callable[[T], int]) -> tuple[list[T], int | None]:
+    """The first of these, and the cursor if there are more of them."""
+    shown = list(found[:limit])
+    return shown, key(shown[-1]) if len(found) > limit else None
 
 
 class Done(ApiModel):
@@ -141,6 +153,8 @@ class Endpoint:
         group: the group of commands that gives access to a member; empty if any will do.
         status: of the answer when it went well.
         stream: it answers with server-sent events.
+        secret: the field of `Settings` whose value is the only bearer token; `handler(services)`
+            reaches every server then.
     """
 
     method: Method
@@ -149,6 +163,7 @@ class Endpoint:
     group: str
     status: int = 200
     stream: bool = False
+    secret: str = ""
 
     @property
     def name(self) -> str:
@@ -192,9 +207,11 @@ class Api:
         """Declare what reads."""
         return self._add("GET", path, stream=stream)
 
-    def post(self, path: str, *, status: int = 200) -> Callable[[Handler], Handler]:
+    def post(
+        self, path: str, *, status: int = 200, secret: str = ""
+    ) -> Callable[[Handler], Handler]:
         """Declare what adds something, or does something."""
-        return self._add("POST", path, status=status)
+        return self._add("POST", path, status=status, secret=secret)
 
     def patch(self, path: str) -> Callable[[Handler], Handler]:
         """Declare what changes something."""
@@ -204,11 +221,9 @@ class Api:
         """Declare what removes something."""
         return self._add("DELETE", path)
 
-    def _add(
-        self, method: Method, path: str, *, status: int = 200, stream: bool = False
-    ) -> Callable[[Handler], Handler]:
+    def _add(self, method: Method, path: str, **how: Any) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
-            self.endpoints.append(Endpoint(method, path, handler, self.group, status, stream))
+            self.endpoints.append(Endpoint(method, path, handler, self.group, **how))
             return handler
 
         return add

@@ -65,6 +65,7 @@ class GuildSetting(Generic[T]):
         of: what the value stands for; it is checked and shown accordingly.
         choices: the allowed words, if there are only a few.
         label: its name in the feature's status, such as `Cooldown`.
+        heading: what it stands under on pages; see `GuildSettings`.
         group: the settings that it belongs to, which are checked together.
     """
 
@@ -79,6 +80,7 @@ class GuildSetting(Generic[T]):
     choices: tuple[str, ...] = ()
     label: str = ""
     unit: str = ""
+    heading: str = ""
     group: "type[GuildSettings] | None" = field(default=None, compare=False, repr=False)
 
 

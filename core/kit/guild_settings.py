@@ -7,11 +7,14 @@ The line makes the setting `raffle.enabled` in `/settings` and in the documentat
 them with `core.guilds.actions.load_settings`, and show them with `core.kit.discord_ui.status_card`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, dataclass_transform, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform, get_args
 
 from core.kit.feature import GuildSetting
+
+if TYPE_CHECKING:
+    from core.kit.work import Work
 
 
 def switch(help: str, *, default: bool, environment: str | None = None, label: str = "") -> Any:
@@ -58,16 +61,29 @@ def _setting(declared: GuildSetting[Any]) -> Any:
     field_specifiers=(switch, number, text, choice, channel, role),
 )
 class GuildSettings:
-    """Base of a feature's settings. `declared` maps each field to its setting."""
+    """Base of a feature's settings.
 
-    declared: ClassVar[Mapping[str, GuildSetting[Any]]]
+    Attributes:
+        declared: each field's setting.
+        headings: the heading that begins with a field, and holds until the next one. Fields under
+            the same words are shown together.
+        checks: also asked when settings are changed: `check(work, settings, changed keys)`. They
+            see the database, and raise Refusal.
+    """
+
+    declared: ClassVar[dict[str, GuildSetting[Any]]]
+    headings: ClassVar[Mapping[str, str]] = {}
+    checks: "ClassVar[list[Callable[[Work, Any, Collection[str]], None]]]"
 
     def __init_subclass__(cls, *, feature: str) -> None:
         dataclass(frozen=True, kw_only=True)(cls)
-        cls.declared = {
-            one.name: replace(one.metadata["declared"], key=f"{feature}.{one.name}", group=cls)
-            for one in fields(cls)  # type: ignore[arg-type]
-        }
+        cls.checks = []
+        cls.declared, heading = {}, ""
+        for one in fields(cls):  # type: ignore[arg-type]
+            heading = cls.headings.get(one.name, heading)
+            cls.declared[one.name] = replace(
+                one.metadata["declared"], key=f"{feature}.{one.name}", heading=heading, group=cls
+            )
 
     def check(self) -> None:
         """Whether the values fit together, asked whenever one of them is changed.

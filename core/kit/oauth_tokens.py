@@ -254,7 +254,7 @@ class TokenKeeper(Generic[A]):
             return vault_of(services.settings).open(sealed)
         except SealBroken:
             raise Refusal(
-                _("The tokens of {name} were sealed with a key that is missing.").format(
+                _("The tokens of {name} were encrypted with a key that is missing.").format(
                     name=account.name
                 ),
                 _("Put it back into TOKEN_ENCRYPTION_KEYS, or run `/{command}` again.").format(

@@ -91,6 +91,7 @@ _KEYS: Mapping[Holds, str] = {
         start_cost version worst setting is_picked chart slots payouts
         change raffle duration is_live left session by_streamer subscriber_version
         story time min max one many outcome won players paid staked heist end closes_at ready_at
+        next_in next_limit limit lost until changes
         stake risk tier label odds value remedy refused count
         applied too_little reporter purpose references""",
 }

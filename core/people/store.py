@@ -67,9 +67,24 @@ _SET_VIEWERS = text("""
                named_at = GREATEST(excluded.named_at, v.named_at)
         RETURNING guild_id, platform, platform_user_id, viewer_id, (xmax = 0) AS is_new
     )
-    SELECT guild_id, platform, platform_user_id, viewer_id, is_new FROM written
+    SELECT guild_id, platform, platform_user_id, viewer_id, is_new, true FROM written
      UNION ALL
-    SELECT guild_id, platform, platform_user_id, viewer_id, false FROM known
+    SELECT guild_id, platform, platform_user_id, viewer_id, false, false FROM known
+""")
+
+_EXCLUDE_NAMED = text("""
+    WITH named AS (
+        SELECT * FROM jsonb_to_recordset(CAST(:named AS jsonb))
+                   AS named (guild_id bigint, viewer_id bigint, folded_name text, at timestamptz)
+    ), ended AS (
+        DELETE FROM people_excluded_names AS n
+         USING named
+         WHERE n.guild_id = named.guild_id AND n.folded_name = named.folded_name AND n.excluded
+        RETURNING n.guild_id, named.viewer_id, n.scope, named.at
+    )
+    INSERT INTO people_exclusions (guild_id, viewer_id, scope, cause, reason, excluded_at)
+    SELECT guild_id, viewer_id, scope, 'name', '', at FROM ended
+        ON CONFLICT ON CONSTRAINT people_exclusions_once DO NOTHING
 """)
 
 
@@ -79,7 +94,7 @@ def set_viewers(
     """Add the accounts that are new, update names, and return the viewer ids.
 
     A late event does not bring an old name back. An account whose owner was forgotten gets its
-    former viewer id.
+    former viewer id. An account that turns up with a name that was excluded before is excluded.
 
     Args:
         seen: account, name, and when it had this name; of any guilds.
@@ -98,12 +113,24 @@ def set_viewers(
     ]
     written = tx.execute(_SET_VIEWERS, {"seen": json.dumps(rows)}).all()
     found = [(GuildAccount(*row[:3]), *row[3:]) for row in written]
-    viewer_ids = {account: viewer_id for account, viewer_id, _is_new in found}
-    new = [account for account, _viewer_id, is_new in found if is_new]
+    viewer_ids = {account: viewer_id for account, viewer_id, *_rest in found}
+    new = [account for account, _viewer_id, is_new, _is_written in found if is_new]
     for account, former in _list_forgotten(tx, new).items():
         _restore(tx, account.guild_id, former, viewer_ids[account])
         viewer_ids[account] = former
+    renamed = {account for account, _viewer_id, _is_new, is_written in found if is_written}
+    _exclude_named(tx, [(viewer_ids[one[0]], *one) for one in seen if one[0] in renamed])
     return viewer_ids
+
+
+def _exclude_named(tx: Connection, seen: Sequence[tuple[int, GuildAccount, str, datetime]]) -> None:
+    """Exclude whoever has turned up first with a name that was excluded before it was seen."""
+    first: dict[tuple[int, str], dict[str, object]] = {}
+    for viewer_id, account, name, at in seen:
+        row = {"guild_id": account.guild_id, "viewer_id": viewer_id, "folded_name": fold(name)}
+        first.setdefault((account.guild_id, fold(name)), row | {"at": at.isoformat()})
+    if first:
+        tx.execute(_EXCLUDE_NAMED, {"named": json.dumps(list(first.values()))})
 
 
 def set_viewer(

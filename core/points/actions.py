@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -33,9 +34,15 @@ Change = Literal["add", "remove", "set"]
 def require_own(settings: PointsSettings) -> None:
     """Raises Refusal unless this bot keeps the server's points."""
     if not settings.enabled:
-        raise Refusal(_("This server has no points."), _("An admin turns them on in the settings."))
+        raise Refusal(
+            _("This server has no points."),
+            _("An admin turns them on: `/settings set points.enabled on`."),
+        )
     if settings.provider != "own":
-        raise Refusal(_("The points of this server are kept by StreamElements."))
+        raise Refusal(
+            _("The points of this server are kept by StreamElements."),
+            _("Ask its bot in the stream's chat. Games here use them, too."),
+        )
 
 
 # -- grants ---------------------------------------------------------------------------------------
@@ -112,26 +119,33 @@ class Pasted(NamedTuple):
     wrong: list[str]
 
 
-def read_pasted(work: Work, pasted: str) -> Pasted:
-    """Understand lines such as `MadCats,500` or `MadCats 5k`; a heading is skipped. Names are as on
-    the platform. A name that comes twice gets both amounts."""
-    amounts: dict[int, int] = {}
+def parse_lines(pasted: str) -> tuple[list[tuple[str, str, int]], list[str]]:
+    """Understand lines such as `MadCats,500` or `MadCats 5k`; a heading is skipped. The line, the
+    folded name and the amount of each, and the lines that are not understood."""
+    named: list[tuple[str, str, int]] = []
     wrong: list[str] = []
     lines = [line for line in pasted.splitlines() if line.strip()]
     if len(lines) > MOST_LINES:
         raise Refusal(_("At most {most:,} lines at once, please.").format(most=MOST_LINES))
-    named: list[tuple[str, str, int]] = []
     for line in lines:
         separator = next((one for one in ";\t," if one in line), " ")
         cells = next(csv.reader(io.StringIO(line), delimiter=separator), [])
         cells = [cell.strip() for cell in cells if cell.strip()]
         try:
-            name, amount = cells[0], parse_part(cells[1], 0)
+            name, amount = cells[0], 0 if cells[1] == "0" else parse_part(cells[1], 0)
         except (Refusal, IndexError):
             if line is not lines[0] or any(char.isdigit() for char in line):
                 wrong.append(line)
             continue
         named.append((line, people_store.fold(name.removeprefix("@")), amount))
+    return named, wrong
+
+
+def read_pasted(work: Work, pasted: str) -> Pasted:
+    """The viewers of such lines. Names are as on the platform; a name that comes twice gets both
+    amounts."""
+    amounts: dict[int, int] = {}
+    named, wrong = parse_lines(pasted)
     known = store.find_names(work, {name for _line, name, _amount in named})
     for line, name, amount in named:
         if name in known:
@@ -229,8 +243,15 @@ def _require_trust(
 
 
 def tell_points(work: Work, message: ChatMessageSent, argument: str) -> None:
-    """Handle `!points` and `!points @viewer`."""
+    """Handle `!points` and `!points @viewer`; also `!points limit 500` and `!points break 7d`.
+
+    Where StreamElements keeps the points, its own bot answers `!points`: ours says nothing.
+    """
     settings = load_settings(work, PointsSettings)
+    word, _space, rest = argument.strip().partition(" ")
+    if settings.enabled and word.casefold() in ("limit", "break"):
+        _set_in_chat(work, message, word.casefold(), rest.strip())
+        return
     if not settings.enabled or settings.provider != "own":
         return
     viewer_id, who = people.meet_sender(work.tx, message), ""
@@ -244,6 +265,39 @@ def tell_points(work: Work, message: ChatMessageSent, argument: str) -> None:
     rank = place.rank if place else None
     payload = settings.currency | {"points": points, "rank": rank, "name": who}
     outbox.post_reply(work, message, "points.balance", payload, once_a_minute=f"{viewer_id}:{who}")
+
+
+def _set_in_chat(work: Work, message: ChatMessageSent, what: str, typed: str) -> None:
+    """Set or show a viewer's own limits, whether they have linked an account or not."""
+    viewer_id = people.meet_sender(work.tx, message)
+    try:
+        if what == "limit":
+            limit_from(work, viewer_id, typed)
+        elif typed:
+            take_break(work, viewer_id, _parse_break(typed))
+    except Refusal as refusal:
+        once = f"limit:{viewer_id}"
+        refused = {"what": f"{refusal.what} {refusal.remedy}".strip()}
+        outbox.post_reply(work, message, "points.refused", refused, once_a_minute=once)
+        return
+    work.flush()
+    found, lost = get_limit(work, viewer_id)
+    payload = {
+        "lost": max(0, lost),
+        "limit": found.daily_loss if found else None,
+        "next_limit": found.next_loss if found else None,
+        "changes": bool(found and found.next_from),
+        "until": found.break_until.isoformat() if found and found.break_until else None,
+    }
+    outbox.post_reply(work, message, "points.limit", payload)
+
+
+def _parse_break(typed: str) -> timedelta:
+    """`7`, `7d` or `7 days`."""
+    days = re.fullmatch(r"([0-9]{1,3}) ?(?:d|days?)?", typed.casefold(), re.ASCII)
+    if days is None:
+        raise Refusal(_("A break lasts between a day and a year."), _("Write: !points break 7d"))
+    return timedelta(days=int(days[1]))
 
 
 def answer_give(work: Work, message: ChatMessageSent, argument: str) -> None:
@@ -305,6 +359,15 @@ def get_limit(work: Work, viewer_id: int) -> tuple[PlayLimit | None, int]:
     if later:
         strictest.next_loss, strictest.next_from = later[0].next_loss, later[0].next_from
     return strictest, lost
+
+
+def limit_from(work: Work, viewer_id: int, typed: str) -> None:
+    """Set the limit that somebody typed: points, or `none`; without a word nothing changes."""
+    word = typed.strip().casefold()
+    if word in ("none", "off"):
+        set_loss_limit(work, viewer_id, None)
+    elif word:
+        set_loss_limit(work, viewer_id, 0 if word == "0" else parse_part(word, 0))
 
 
 def set_loss_limit(work: Work, viewer_id: int, most: int | None) -> None:

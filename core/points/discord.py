@@ -7,7 +7,6 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.guilds.actions import load_settings
-from core.kit.amounts import parse_part
 from core.kit.discord_access import may_manage
 from core.kit.discord_buttons import AdminButton, Face, button_rows
 from core.kit.discord_ui import PRIVATE, answer, run_action
@@ -27,7 +26,7 @@ from core.people.actions import find_asked, find_own, find_person
 from core.people.linking.discord import start_button
 from core.people.records import Viewer
 from core.people.store import find_link, get_viewer
-from core.points import actions, messages, store
+from core.points import actions, imports, messages, store
 from core.points.rules import MOST, PointsSettings
 from core.points.shop import Shop
 
@@ -47,6 +46,7 @@ _REASON = "Shown to the viewer and in the audit log"
 def load_board(work: Work, query: Query) -> Leaderboard:
     """Who has the most points now, or had at the end of a season, which is the choice."""
     settings = load_settings(work, PointsSettings)
+    actions.require_own(settings)
     season = int(query.choice) if query.choice.isdecimal() else 0
     ended = [one for one in store.list_seasons(work) if one.ended_at is not None]
     found = store.list_places(work, query.size, (query.page - 1) * query.size, season)
@@ -116,6 +116,29 @@ class SeasonButton(AdminButton, address="points_season", acts=("end",)):
         return messages.season_ended(await run_action(interaction, actions.end_season, self.number))
 
 
+class ImportButton(AdminButton, address="points_import", acts=("show", "confirm", "cancel")):
+    """Shows, confirms or cancels the import with this number."""
+
+    @staticmethod
+    def face(act: str) -> Face:
+        return {
+            "show": (_("Show the preview"), discord.ButtonStyle.primary),
+            "confirm": (_("Import"), discord.ButtonStyle.success),
+            "cancel": (_("Cancel"), discord.ButtonStyle.danger),
+        }[act]
+
+    async def press(self, interaction: discord.Interaction) -> discord.Embed:
+        if self.act == "confirm":
+            done = await run_action(interaction, imports.confirm, self.number)
+            return messages.imported(*done)
+        if self.act == "cancel":
+            await run_action(interaction, imports.cancel, self.number)
+            return messages.import_cancelled()
+        preview = await run_action(interaction, imports.preview)
+        assert preview is not None, "it has a number"
+        return messages.import_preview(preview)
+
+
 # -- commands -------------------------------------------------------------------------------------
 
 
@@ -123,7 +146,10 @@ def _own(work: Work) -> Viewer:
     """The asker's account; raises Refusal if they have linked none."""
     viewer = find_own(work)
     if viewer is None:
-        raise Refusal(_("Your account is not linked yet."), _("Link it with `/link`."))
+        raise Refusal(
+            _("Your account is not linked yet."),
+            _("Link it with `/link`. Limits and breaks also work in chat: `!points limit 500`."),
+        )
     return viewer
 
 
@@ -217,12 +243,7 @@ class Points(commands.Cog):
 
         def act(work: Work) -> discord.Embed:
             viewer_id = _own(work).viewer_id
-            word = loss.strip().casefold()
-            if word in ("none", "off"):
-                actions.set_loss_limit(work, viewer_id, None)
-            elif word:
-                amount = 0 if word == "0" else parse_part(word, 0)
-                actions.set_loss_limit(work, viewer_id, amount)
+            actions.limit_from(work, viewer_id, loss)
             work.flush()
             return messages.limit(*actions.get_limit(work, viewer_id))
 
@@ -313,6 +334,24 @@ class PointsAdmin(commands.Cog):
             return messages.granted(load_settings(work, PointsSettings), amount, count)
 
         await answer(ctx, await run_action(ctx, act))
+
+    @pointsadmin.command(name="import", extras=PRIVATE)
+    async def import_points(self, ctx: Context) -> None:
+        """Read the balances at StreamElements; you see what would change before it does."""
+
+        def act(work: Work) -> imports.Preview:
+            if imports.find_open(work) is None:
+                imports.start_reading(work)
+                work.flush()
+            found = imports.preview(work)
+            assert found is not None, "it was started"
+            return found
+
+        preview = await run_action(ctx, act)
+        number = preview.import_.number
+        acts = ("confirm", "cancel") if preview.import_.state == "ready" else ("show", "cancel")
+        buttons = button_rows([[ImportButton(one, number) for one in acts]])
+        await answer(ctx, messages.import_preview(preview), buttons)
 
     @pointsadmin.command(name="season", extras=PRIVATE)
     async def season(self, ctx: Context) -> None:

@@ -19,9 +19,20 @@ from core.kit.words import N_
 from core.kit.work import chat_action, event_action
 from core.points import messages, pages
 from core.points.actions import answer_give, tell_board, tell_points
-from core.points.discord import BOARD, WHY, Points, PointsAdmin, SeasonButton
+from core.points.discord import BOARD, WHY, ImportButton, Points, PointsAdmin, SeasonButton
 from core.points.earning import credit_everybody, credit_recent, on_support, on_support_revoked
-from core.points.records import AccountTotal, Balance, Entry, Move, PlayLimit, Purchase
+from core.points.health import audit_ledger, check_health
+from core.points.imports import read_imports
+from core.points.records import (
+    AccountTotal,
+    Balance,
+    Entry,
+    Import,
+    ImportLine,
+    Move,
+    PlayLimit,
+    Purchase,
+)
 from core.points.rules import NAMES, PointsSettings
 from core.points.shop import Shop, on_purchase_refused
 from core.points.streamelements import on_settled
@@ -53,8 +64,8 @@ def make_feature(others: Sequence[Feature]) -> Feature:
             ChatCommand(
                 NAMES,
                 chat_action(tell_points),
-                usage="!points [@viewer]",
-                help="How many points you or somebody else have.",
+                usage="!points [@viewer | limit 500 | break 7d]",
+                help="How many points you or somebody else have; your own limits for games.",
             ),
             ChatCommand(
                 ("give",),
@@ -79,6 +90,8 @@ def make_feature(others: Sequence[Feature]) -> Feature:
         tasks=(
             Task("points.earn", lambda settings: settings.watch_interval_seconds, credit_recent),
             Task("points.reconcile", lambda _settings: DAY_SECONDS, credit_everybody),
+            Task("points.audit", lambda _settings: DAY_SECONDS, audit_ledger),
+            Task("points.import", lambda _settings: 2.0, read_imports),
         ),
         embeds={"points.refunded": messages.refunded},
         lines={
@@ -86,21 +99,27 @@ def make_feature(others: Sequence[Feature]) -> Feature:
             "points.given": messages.given_line,
             "points.board": messages.board_line,
             "points.refused": messages.refused_line,
+            "points.limit": messages.limit_line,
             "points.offers": messages.offers_line,
             "points.bought": messages.bought_line,
             "points.returned": messages.returned_line,
         },
         paginators=(BOARD, WHY),
-        buttons=(SeasonButton,),
+        checks=(check_health,),
+        buttons=(SeasonButton, ImportButton),
         audit={
             "points.change": N_("changed the points of {target}: {before} → {after}"),
             "points.change_many": N_("changed the points of {target} viewers by {after} in all"),
+            "points.import": N_("imported points for {before} viewers: {after} in all"),
             "points.season": N_("ended season {target} of points, in which viewers held {after}"),
         },
         dashboard=pages.pages_of(shop),
+        me=pages.ME,
         stats=pages.stats,
         person=pages.person,
         public=(pages.PUBLIC,),
         overlays=(pages.OVERLAY,),
-        personal=personal_data(Entry, Balance, AccountTotal, Move, PlayLimit, Purchase),
+        personal=personal_data(
+            Entry, Balance, AccountTotal, Move, PlayLimit, Purchase, Import, ImportLine
+        ),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import discord
 
@@ -13,6 +13,9 @@ from core.outbox.discord_transport import Rendered
 from core.people.records import Viewer
 from core.points.records import Entry, PlayLimit
 from core.points.rules import PointsSettings
+
+if TYPE_CHECKING:
+    from core.points.imports import Preview
 
 
 def points_words(currency: Mapping[str, Any], points: int) -> str:
@@ -33,7 +36,8 @@ def account_words(account: str) -> str:
         "manual": _("Given or taken by an admin"),
         "gift": _("Gifts between viewers"),
         "season": _("End of a season"),
-        "import": _("Imported"),
+        "import:streamelements": _("Imported from StreamElements"),
+        "import:list": _("Imported from a list"),
     }
     name = account.removeprefix("shop:").replace("_", " ").replace(".", ": ")
     return known.get(account, name.capitalize())
@@ -41,9 +45,11 @@ def account_words(account: str) -> str:
 
 def bucket_words(bucket: str) -> str:
     """Where points come from, as far as it decides what they buy."""
-    return {"earned": _("earned"), "won": _("won in games"), "paid": _("from Kicks or bits")}[
-        bucket
-    ]
+    return {
+        "earned": _("earned"),
+        "won": _("won in games or imported"),
+        "paid": _("from Kicks or bits"),
+    }[bucket]
 
 
 # -- chat -----------------------------------------------------------------------------------------
@@ -97,6 +103,27 @@ def returned_line(payload: Mapping[str, Any]) -> str:
     return _("{reason} You got {points} back.").format(
         reason=payload["what"], points=points_words(payload, payload["points"])
     )
+
+
+def limit_line(payload: Mapping[str, Any]) -> str:
+    """What a viewer has set for themselves."""
+    limit = payload["limit"]
+    told = (
+        _("You have set no daily limit.")
+        if limit is None
+        else _("You may lose {limit} a day; {lost} today.").format(
+            limit=f"{limit:,}", lost=f"{payload['lost']:,}"
+        )
+    )
+    if payload["changes"]:
+        new = _("none") if payload["next_limit"] is None else f"{payload['next_limit']:,}"
+        told += " " + _("From tomorrow: {limit}").format(limit=new)
+    if payload["until"]:
+        until = datetime.fromisoformat(payload["until"])
+        told += " " + _("You take part in no games until {when}.").format(
+            when=f"{until:%Y-%m-%d %H:%M} UTC"
+        )
+    return told
 
 
 # -- Discord --------------------------------------------------------------------------------------
@@ -228,6 +255,64 @@ def economy(
     ]
     title = _("Points created and destroyed in {days} days").format(days=days)
     return card("📈 " + title, lines(rows))
+
+
+def import_preview(preview: "Preview") -> discord.Embed:
+    """What an import would do, or how far it is."""
+    found, counts = preview.import_, preview.counts
+    if found.state != "ready":
+        what = {
+            "reading": _("{count} accounts are read so far. Press the button when it is done."),
+            "done": _("The import is done."),
+            "cancelled": _("The import was cancelled."),
+            "failed": _("Reading failed: {reason}"),
+        }[found.state].format(count=f"{found.accounts:,}", reason=safe(found.reason))
+        if found.state == "reading" and found.reason:
+            what += f"\n-# {safe(found.reason)}"
+        return card("📥 " + _("Import of points"), what)
+    rows = [
+        _("{accounts} accounts hold {points} points there.").format(
+            accounts=f"**{counts['accounts']:,}**", points=f"**{counts['points']:,}**"
+        ),
+        _("Known by Twitch id: {by_id}, by name: {by_name}, unknown: {unknown}").format(
+            by_id=f"{counts['by_id']:,}",
+            by_name=f"{counts['by_name']:,}",
+            unknown=f"{counts['unknown']:,}",
+        ),
+        _("{holders} of them have points here already.").format(holders=f"{counts['holders']:,}"),
+        _("This adds {gain} and takes {loss}; {same} have everything already.").format(
+            gain=f"**{counts['gain']:,}**", loss=f"**{counts['loss']:,}**", same=counts["same"]
+        ),
+        "",
+    ]
+    rows += [f"{safe(one.name)}: {one.points:,} → `{one.delta:+,}`" for one in preview.examples]
+    if preview.unknown:
+        rows.append(
+            _("Unknown, left out: {names}").format(names=safe(", ".join(preview.unknown), 300))
+        )
+    rows.append(
+        "-# "
+        + _(
+            "Nothing is imported twice: what was imported before is subtracted. "
+            "`/pointsadmin import` shows the buttons."
+        )
+    )
+    return card("📥 " + _("Import these points?"), lines(rows))
+
+
+def imported(count: int, total: int) -> discord.Embed:
+    """Done."""
+    return card("✅ " + _("Points imported"), imported_words(count, total), tone="success")
+
+
+def imported_words(count: int, total: int) -> str:
+    """How many balances an import changed, and by how much in all."""
+    people = plural("{count} balance has changed", "{count} balances have changed", count)
+    return _("{people}, {total} points in all.").format(people=people, total=f"{total:+,}")
+
+
+def import_cancelled() -> discord.Embed:
+    return card("✅ " + _("Import cancelled"), _("Nothing was changed."), tone="success")
 
 
 def confirm_season(number: int, held: int, people: int) -> discord.Embed:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from flask import Response, abort, request
@@ -25,9 +26,10 @@ from core.kit.overlays import Overlay
 from core.kit.paginator import nearest_page
 from core.kit.words import _, plural
 from core.kit.work import Work
+from core.people.actions import find_own
 from core.people.records import Viewer
-from core.points import actions, store
-from core.points.messages import account_words, bucket_words, points_words
+from core.points import actions, imports, store
+from core.points.messages import account_words, bucket_words, imported_words, points_words
 from core.points.rules import PointsSettings
 from core.points.shop import Shop
 
@@ -36,6 +38,8 @@ DAYS = 30
 MOST_PUBLIC_PAGES = 4
 MOST_DOWNLOADED = 10_000
 ON_STREAM = 5
+MOST_BYTES = 1_000_000
+"""Of an uploaded list."""
 
 
 @dataclass
@@ -206,11 +210,90 @@ def grant(page: Page) -> Response:
     return page.done(plural("{count} viewer got points.", "{count} viewers got points.", count))
 
 
+@PAGES.get("import")
+def importing(page: Page) -> str:
+    """What an import would do, before it does it."""
+    return page.render("points/import.html", preview=page.run(imports.preview))
+
+
+@PAGES.post("import/read", shows=overview)
+def read_import(page: Page) -> Response:
+    """Read the balances at StreamElements."""
+    page.run(imports.start_reading)
+    return page.done(_("Reading the balances at StreamElements …"), to=importing)
+
+
+@PAGES.post("import/list", shows=overview)
+def import_list(page: Page) -> Response:
+    """Take a file or a pasted list."""
+    _started, wrong = page.run(imports.start_list, _sent_text(page))
+    if not wrong:
+        return page.done(_("The list is read. Nothing is imported yet."), to=importing)
+    said = _("{count} lines cannot be used and are left out: {lines}").format(
+        count=len(wrong), lines="; ".join(line[:40] for line in wrong[:5])
+    )
+    return page.done(said, to=importing)
+
+
+def _sent_text(page: Page) -> str:
+    sent = request.files.get("file")
+    content = sent.read(MOST_BYTES + 1) if sent else b""
+    if len(content) > MOST_BYTES:
+        raise Refusal(_("The file is too large."), _("At most 10,000 viewers, please."))
+    try:
+        return content.decode("utf-8-sig") if content else page.form.get("balances", "")
+    except UnicodeDecodeError:
+        raise Refusal(_("This is no text in UTF-8."), _("Save it as CSV UTF-8.")) from None
+
+
+@PAGES.post("import/<int:number>/confirm", shows=importing)
+def confirm_import(page: Page, number: int) -> Response:
+    """Post the differences."""
+    count, total = page.run(imports.confirm, number)
+    return page.done(imported_words(count, total), to=overview)
+
+
+@PAGES.post("import/<int:number>/cancel", shows=importing)
+def cancel_import(page: Page, number: int) -> Response:
+    """Forget what was read."""
+    page.run(imports.cancel, number)
+    return page.done(_("The import is cancelled."), to=overview)
+
+
 @PAGES.post("season/<int:number>/end", shows=overview, admins_only=True)
 def end_season(page: Page, number: int) -> Response:
     """Everybody begins with nothing again."""
     begun = page.run(actions.end_season, number)
     return page.done(_("Season {number} has begun.").format(number=begun), to=overview)
+
+
+# -- one's own page -------------------------------------------------------------------------------
+
+ME = GuildPages("me_points", lambda: _("My limits"), icon="coin", for_members=True)
+
+
+def _own(work: Work) -> int:
+    viewer = find_own(work)
+    if viewer is None:
+        raise Refusal(
+            _("Your account is not linked yet."), _("In chat, `!points limit 500` works, too.")
+        )
+    return viewer.viewer_id
+
+
+@ME.post("limit")
+def set_limit(page: Page) -> Response:
+    """The most that one may lose in games on a day."""
+    page.run(lambda work: actions.limit_from(work, _own(work), page.form.get("loss") or "none"))
+    return page.done(_("Your limit is set. A higher one, or none, holds from tomorrow."))
+
+
+@ME.post("break")
+def take_break(page: Page) -> Response:
+    """Take part in no games for some days."""
+    days = timedelta(days=min(whole_number(page.form, "days", _("Days")), 10_000))
+    page.run(lambda work: actions.take_break(work, _own(work), days))
+    return page.done(_("You take part in no games until then."))
 
 
 # -- parts of other pages -------------------------------------------------------------------------
@@ -241,7 +324,7 @@ def person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> li
         rows.append((_("Own loss limit per day"), f"{limit.daily_loss:,}"))
     if limit is not None and limit.break_until is not None:
         rows.append((_("Takes a break from games until"), f"{limit.break_until:%Y-%m-%d}"))
-    return [PersonCard(_("Points"), PAGES.icon, rows, order=35)]
+    return [PersonCard(_("Points"), PAGES.icon, rows, values={"plays": True}, order=35)]
 
 
 def _public(public: PublicRequest) -> str:

@@ -72,6 +72,11 @@ def currency_of(work: Work) -> dict[str, Any]:
     return load_settings(work, PointsSettings).currency
 
 
+def answers_later(work: Work) -> bool:
+    """Whether the server's provider has to be asked: take what a round needs in one operation."""
+    return _provider(work).answers_later
+
+
 def balance_of(work: Work, viewer_id: int) -> int | None:
     """What a person has, over all their linked accounts; None if the provider would have to be
     asked."""
@@ -124,11 +129,19 @@ def find_moved(work: Work, key: str) -> Moved | None:
     return _outcome(work, operation) if operation else None
 
 
+def list_refused(work: Work, key: str) -> dict[int, int]:
+    """Viewer id -> points of an operation that were refused."""
+    found = select(Move.viewer_id, Move.amount).where(Move.key == key, Move.state == "refused")
+    return {one.viewer_id: one.amount for one in work.execute(found)}
+
+
 # -- what providers implement ---------------------------------------------------------------------
 
 
 class Provider(Protocol):
     """Keeps points. One object serves all servers."""
+
+    answers_later: bool
 
     def balance_of(self, work: Work, viewer_id: int) -> int | None:
         """What a person has; None if that is not known without asking the service."""
@@ -266,6 +279,8 @@ def _state(
 
 class OwnLedger:
     """The provider that answers at once. Each viewer's entries have the key `operation:viewer`."""
+
+    answers_later = False
 
     def balance_of(self, work: Work, viewer_id: int) -> int | None:
         (theirs,) = store.list_accounts(work, [viewer_id]).values()

@@ -13,11 +13,12 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.kit.personal import ADMINS_ANSWER, holds
-from core.kit.records import GuildRecord, MemberId, one_of
+from core.kit.records import GuildRecord, MemberId, PlatformUserId, one_of
 from core.people.records import ViewerRecord, viewer_key
 from core.points.rules import Bucket
 
@@ -27,6 +28,9 @@ MoveState = Literal["pending", "confirmed", "refused"]
 Reason = Literal["balance", "limit", "break", "excluded", "provider"]
 """Why points were not taken from a viewer: too few; their own daily loss limit; they take a break
 from games (self-exclusion); an admin has excluded them; the provider of points refused."""
+
+ImportSource = Literal["streamelements", "list"]
+ImportState = Literal["reading", "ready", "done", "cancelled", "failed"]
 
 _PROOF = "points are proved by their entries"
 
@@ -233,6 +237,77 @@ class PlayLimit(ViewerRecord, kw_only=True):
         if self.next_from is not None and day >= self.next_from:
             return self.next_loss
         return self.daily_loss
+
+
+# -- importing ------------------------------------------------------------------------------------
+
+
+class Import(GuildRecord, kw_only=True):
+    """Balances of another bot, which an admin looks at before they become points."""
+
+    __tablename__ = "points_imports"
+
+    number: Mapped[int] = mapped_column(comment="counts up within the server")
+    source: Mapped[ImportSource] = mapped_column(Text)
+    platform: Mapped[str] = mapped_column(comment="whose names these are; empty for any")
+    state: Mapped[ImportState] = mapped_column(Text)
+    accounts: Mapped[int] = mapped_column(default=0, comment="read so far")
+    reason: Mapped[str] = mapped_column(default="", comment="why it waits or failed")
+    started_at: Mapped[datetime]
+    started_by: Mapped[MemberId] = mapped_column(info=holds("number", stays=ADMINS_ANSWER))
+    try_at: Mapped[datetime] = mapped_column(comment="not read before")
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "number", name="points_imports_numbered"),
+        _guild_key("points_imports_guild"),
+        one_of("source", ImportSource, name="points_imports_source"),
+        one_of("state", ImportState, name="points_imports_state"),
+        Index(
+            "points_imports_one_open",
+            "guild_id",
+            unique=True,
+            postgresql_where=text("state IN ('reading', 'ready')"),
+        ),
+    )
+
+
+class ImportLine(GuildRecord, kw_only=True):
+    """A balance to be imported. Deleted when the import is done or cancelled."""
+
+    __tablename__ = "points_import_lines"
+
+    number: Mapped[int] = mapped_column(comment="of the import")
+    name: Mapped[str] = mapped_column(info=holds("name"), comment="folded")
+    points: Mapped[int] = mapped_column(BigInteger)
+    user_id: Mapped[PlatformUserId | None] = mapped_column(
+        default=None, info=holds("number"), comment="at Twitch, as Twitch knows the name"
+    )
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "number", "name", name="points_import_lines_once"),
+        ForeignKeyConstraint(
+            ["guild_id", "number"],
+            ["points_imports.guild_id", "points_imports.number"],
+            name="points_import_lines_import",
+        ),
+    )
+
+
+# -- the audit ------------------------------------------------------------------------------------
+
+
+class Drift(GuildRecord, kw_only=True):
+    """What the last audit of the ledger found wrong in a server; no row where it adds up."""
+
+    __tablename__ = "points_drift"
+
+    at: Mapped[datetime]
+    count: Mapped[int] = mapped_column(comment="numbers that are not the sum of their entries")
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", name="points_drift_once"),
+        _guild_key("points_drift_guild"),
+    )
 
 
 # -- the shop -------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, select, text
+from sqlalchemy import ARRAY, BigInteger, Connection, Row, Text, any_, cast, func, select, text
 
 from core.kit.database import among
 from core.kit.work import ACROSS_GUILDS, Work
@@ -52,7 +52,10 @@ def get_balances(work: Work, viewer_ids: Collection[int]) -> Balances:
 
 def list_posted(work: Work, keys: Collection[str]) -> set[str]:
     """Those of the keys that are in the ledger."""
-    first = select(Entry.key).where(among(Entry.key, keys), Entry.part == 0)
+    # ANY, because a join with thousands of keys is quadratic where statistics are missing.
+    first = select(Entry.key).where(
+        Entry.key == any_(cast(list(keys), ARRAY(Text))), Entry.part == 0
+    )
     return set(work.scalars(first))
 
 
@@ -60,7 +63,8 @@ def next_entry(work: Work, account: str, viewer_ids: Collection[int]) -> dict[in
     """Viewer id -> the number of the next entry between them and a house account. It makes a key
     where the cause has none; hold the lock."""
     found = select(AccountTotal.viewer_id, AccountTotal.entries).where(
-        AccountTotal.account == account, among(AccountTotal.viewer_id, viewer_ids)
+        AccountTotal.account == account,
+        AccountTotal.viewer_id == any_(cast(list(viewer_ids), ARRAY(BigInteger))),
     )
     known = {one.viewer_id: one.entries for one in work.execute(found)}
     return {one: known.get(one, 0) + 1 for one in viewer_ids}
@@ -255,6 +259,13 @@ def list_entries(
     return work.scalars(found.order_by(Entry.id.desc()).limit(limit).offset(offset)).all()
 
 
+def list_account_totals(work: Work, account: str) -> dict[int, int]:
+    """Viewer id -> what they got from a house account in all."""
+    found = select(AccountTotal.viewer_id, AccountTotal.points)
+    rows = work.execute(found.where(AccountTotal.account == account))
+    return {one.viewer_id: one.points for one in rows}
+
+
 def list_totals(work: Work, viewer_ids: Collection[int]) -> dict[str, int]:
     """House account -> what a person got from it in all, or paid to it (below zero)."""
     total = func.sum(AccountTotal.points)
@@ -271,9 +282,11 @@ def get_given(work: Work, viewer_ids: Collection[int], day: date) -> tuple[int, 
     return int(work.scalar(given) or 0), work.scalar(last)
 
 
-def find_names(work: Work, folded: Collection[str]) -> dict[str, int]:
-    """Folded name -> the viewer who was last seen with it."""
+def find_names(work: Work, folded: Collection[str], platform: str = "") -> dict[str, int]:
+    """Folded name -> the viewer who was last seen with it, on any platform or on this one."""
     found = select(Viewer.folded_name, Viewer.viewer_id).where(among(Viewer.folded_name, folded))
+    if platform:
+        found = found.where(Viewer.platform == platform)
     return {one.folded_name: one.viewer_id for one in work.execute(found.order_by(Viewer.named_at))}
 
 

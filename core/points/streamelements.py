@@ -1,7 +1,7 @@
 """StreamElements as the provider of points: each operation is one bulk change there, and is settled
 when StreamElements has answered, or an admin has decided."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import select
 
@@ -12,7 +12,14 @@ from core.people.records import Viewer
 from core.points import store
 from core.points.providers import PROVIDERS, Amounts, Moved, settle
 from core.points.records import Move, Operation, Reason
-from core.streamelements.actions import LOGIN, Change, find_account, queue_changes
+from core.points.rules import PointsSettings
+from core.streamelements.actions import (
+    LOGIN,
+    Change,
+    find_account,
+    get_account,
+    queue_changes,
+)
 
 _PREFIX = "points:"
 
@@ -20,6 +27,8 @@ _PREFIX = "points:"
 class StreamElementsPoints:
     """Every answer comes later. Viewers of another platform play with the balance of the account
     that they have linked there; without one they are refused."""
+
+    answers_later = True
 
     def balance_of(self, _work: Work, _viewer_id: int) -> int | None:
         return None
@@ -30,7 +39,7 @@ class StreamElementsPoints:
         is_usable = account is not None and (
             account.state == "connected" or operation.kind != "take"
         )
-        found = _find_logins(work, account.platform, amounts) if account and is_usable else {}
+        found = find_logins(work, account.platform, amounts) if account and is_usable else {}
         changes: dict[int, Change] = {}
         for viewer_id, amount in amounts.items():
             if viewer_id in found:
@@ -51,7 +60,7 @@ class StreamElementsPoints:
         return None
 
 
-def _find_logins(
+def find_logins(
     work: Work, platform: str, viewer_ids: Mapping[int, int]
 ) -> dict[int, tuple[int, str]]:
     """Viewer id -> platform user id and login of the account there: their own, or a linked one."""
@@ -87,4 +96,11 @@ def on_settled(work: Work, event: StreamElementsSettled) -> None:
     settle(work, key, refused)
 
 
+def _require_account(work: Work, settings: PointsSettings, changed: Collection[str]) -> None:
+    """StreamElements can only be chosen where it is connected."""
+    if settings.provider == "streamelements" and "points.provider" in changed:
+        get_account(work)
+
+
 PROVIDERS["streamelements"] = StreamElementsPoints()
+PointsSettings.checks.append(_require_account)

@@ -1,60 +1,28 @@
-"""Proves that every balance is the sum of its entries.
+"""`python -m core.raffle audit` proves that every balance is the sum of its entries."""
 
-    python -m core.raffle audit
-
-The exit code is 0 when all of it adds up, 1 when something does not, 2 when it could not be asked.
-It works on DATABASE_URL, or on the built-in PostgreSQL under DATA_DIR, also while the product runs.
-"""
-
-import argparse
 import sys
-from collections.abc import Sequence
 
-from core.kit.database import Database
-from core.kit.embedded import EmbeddedPostgres
-from core.kit.errors import Outage, StartError
-from core.kit.settings import Settings, read_settings
+from sqlalchemy import Connection
+
+from core.kit import audit_command
 from core.raffle.ledger.store import count_ledger, list_drift
 
-ADDS_UP, DRIFTS, NOT_ASKED = range(3)
 
-
-def audit(settings: Settings) -> int:
-    """Print what does not add up, and return the exit code."""
-    embedded = None if settings.database_url else EmbeddedPostgres(settings.data_dir)
-    url = settings.database_url.get_secret_value() if settings.database_url else ""
-    database = Database(embedded.start() if embedded else url, pool_size=1)
-    try:
-        with database.begin() as tx:
-            entries, balances = count_ledger(tx)
-            drift = list_drift(tx)
-    finally:
-        database.close()
-        if embedded:
-            embedded.stop()
+def audit(tx: Connection) -> bool:
+    """Print what does not add up."""
+    (entries, balances), drift = count_ledger(tx), list_drift(tx)
     read = f"(entries: {entries:,}, balances: {balances:,})"
     if not drift:
         print(f"Every balance is the sum of its entries {read}.")
-        return ADDS_UP
+        return True
     print(f"{len(drift):,} numbers are not the sum of their entries {read}:")
     for one in drift:
         print(
             f"  server {one.guild_id}, raffle #{one.period}, viewer {one.viewer_id}: "
             f"{one.what} is {one.cached:,}, the entries add up to {one.summed:,}"
         )
-    return DRIFTS
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m core.raffle", description=__doc__)
-    parser.add_argument("what", choices=["audit"], help="compare every balance with its entries")
-    parser.parse_args(arguments)
-    try:
-        return audit(read_settings())
-    except (Outage, StartError) as trouble:
-        print(trouble, file=sys.stderr)
-        return NOT_ASKED
+    return False
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(audit_command.run("core.raffle", audit))

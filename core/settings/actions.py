@@ -106,6 +106,7 @@ class LogFilter:
         text: part of what the entry says, or a viewer's whole name.
         since: and before `until`.
         targets: only what is about one of these.
+        before: id of an entry; only older ones.
     """
 
     actor: int | None = None
@@ -114,6 +115,7 @@ class LogFilter:
     since: datetime | None = None
     until: datetime | None = None
     targets: tuple[str, ...] = ()
+    before: int | None = None
 
     def criteria(self) -> list[ColumnElement[bool]]:
         """As conditions."""
@@ -140,6 +142,8 @@ class LogFilter:
             found.append(AuditEntry.at >= self.since)
         if self.until is not None:
             found.append(AuditEntry.at < self.until)
+        if self.before is not None:
+            found.append(AuditEntry.id < self.before)
         return found
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from core.guilds.records import AuditEntry
-from core.kit.api import Api, ApiModel, Call, Id, Instant, Paging, SentId
+from core.kit.api import Api, ApiModel, Call, Id, Instant, Paging, Part, SentId, part_of
 from core.settings import actions
 
 API = Api("settings")
@@ -34,11 +34,10 @@ class LogEntry(ApiModel):
     after: Any
 
 
-class LogList(ApiModel):
+class LogList(Part):
     """Entries, the newest first."""
 
     entries: list[LogEntry]
-    total: int
 
 
 @API.get("/audit-log")
@@ -50,9 +49,11 @@ def list_audit_log(call: Call, asked: LogQuery) -> LogList:
         text=asked.text,
         since=asked.since,
         until=asked.until,
+        before=asked.cursor,
     )
-    found = call.run(actions.read_log, asked.per_page, asked.page, wanted)
-    return LogList(entries=[_entry(one) for one in found.entries], total=found.total)
+    found = call.run(actions.read_log, asked.limit + 1, 1, wanted).entries
+    shown, following = part_of(found, asked.limit, lambda one: one.id)
+    return LogList(entries=[_entry(one) for one in shown], next_cursor=following)
 
 
 def _entry(one: AuditEntry) -> LogEntry:

@@ -15,6 +15,8 @@ from core.drand.chain import Chain, Round
 from core.drand.client import client_of
 from core.draws import picks, secrets, snapshot
 from core.guilds.actions import audit, load_settings
+from core.kit.crypto import SealBroken
+from core.kit.database import vault_in
 from core.kit.errors import Outage, Refusal
 from core.kit.records import ChannelId
 from core.kit.services import Services
@@ -85,7 +87,7 @@ def start_random_pick(work: Work, chain: Chain) -> RandomPick:
     pick = RandomPick(
         number=number,
         entrants=len(calls),
-        seed=seed.hex(),
+        sealed_seed=vault_in(work.tx).seal(seed.hex()),
         snapshot=frozen,
         snapshot_hash=snapshot.hash_of(frozen),
         frozen_at=at,
@@ -187,12 +189,16 @@ def finish_pick(work: Work, number: int, random: Round) -> None:
         return
     assert (random.chain, random.number) == (pick.chain, pick.round), "it was asked for"
     pick.randomness, pick.signature = random.randomness, random.signature
-    seed = bytes.fromhex(pick.seed)
+    seed = _seed_of(work, pick)
+    if seed is None:
+        pick.state = "failed"
+        _tell_end(work, pick)
+        return
     by_pseudonym = {
         secrets.pseudonym_of(seed, _account(call)): call
         for call in work.scalars(QUEUE.where(SlotCall.picked_at.is_(None)))
     }
-    for k, name in enumerate(_order(pick), 1):
+    for k, name in enumerate(_order(pick, seed), 1):
         pick.drawn = k
         call = by_pseudonym.get(name)
         if call is not None:
@@ -220,9 +226,8 @@ def _lock_waiting(work: Work, number: int) -> RandomPick | None:
 
 def _tell_end(work: Work, pick: RandomPick) -> None:
     call = work.find(SlotCall, pick.call) if pick.call else None
-    seed = bytes.fromhex(pick.seed)
     payload = _payload(pick) | {
-        "commitment": secrets.commitment_to(seed),
+        "commitment": _commitment_of(pick),
         "state": pick.state,
         "slot": call.slot if call else "",
         "viewer": call.viewer_name if call else "",
@@ -231,9 +236,22 @@ def _tell_end(work: Work, pick: RandomPick) -> None:
     outbox.post_edit(work, pick.channel_id, _key(pick), "slot_calls.pick", edit_key, payload)
 
 
-def _order(pick: RandomPick) -> Iterator[str]:
+def _seed_of(work: Work, pick: RandomPick) -> bytes | None:
+    """None if none of our keys has encrypted it."""
+    try:
+        return bytes.fromhex(vault_in(work.tx).open(pick.sealed_seed))
+    except SealBroken:
+        return None
+
+
+def _commitment_of(pick: RandomPick) -> str:
+    """Of the seed, as it was posted: a line of the frozen list."""
+    lines = pick.snapshot.split("\n")
+    return next(one.split(" ")[1] for one in lines if one.startswith("commitment "))
+
+
+def _order(pick: RandomPick, seed: bytes) -> Iterator[str]:
     entrants = snapshot.entrants_of(pick.snapshot)
-    seed = bytes.fromhex(pick.seed)
     return picks.draw_order(seed, pick.snapshot_hash, pick.randomness, entrants)
 
 
@@ -255,8 +273,10 @@ def make_proof(work: Work, number: int) -> bytes:
     pick = work.find(RandomPick, number)
     if pick is None or pick.state != "done":
         raise Refusal(_("There is no random pick #{number}.").format(number=number))
-    seed = bytes.fromhex(pick.seed)
-    drawn = list(_order(pick))[: pick.drawn]
+    seed = _seed_of(work, pick)
+    if seed is None:
+        raise Refusal(_("The seed was encrypted with another key."))
+    drawn = list(_order(pick, seed))[: pick.drawn]
     published = [picks.Pick(k, name, "skipped", "excluded") for k, name in enumerate(drawn[:-1], 1)]
     account = f"request:{pick.call}"
     claimant = secrets.pseudonym_of(seed, account)[: secrets.CLAIMANT]

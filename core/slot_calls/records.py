@@ -91,7 +91,7 @@ class RandomPick(GuildRecord, kw_only=True):
     number: Mapped[int] = mapped_column(comment="counts up within the server")
     state: Mapped[PickState] = mapped_column(Text, default="waiting", server_default="waiting")
     entrants: Mapped[int]
-    seed: Mapped[str] = mapped_column(comment="hex; published with the result")
+    sealed_seed: Mapped[str] = mapped_column(repr=False, comment="published with the result")
     snapshot: Mapped[str] = mapped_column(repr=False)
     snapshot_hash: Mapped[str] = mapped_column(comment="SHA-256 of the snapshot, in hex")
     frozen_at: Mapped[datetime]

@@ -123,7 +123,7 @@ def token_of(services: Services, account: StreamElementsAccount) -> str:
         return vault_of(services.settings).open(account.token)
     except SealBroken:
         raise Refusal(
-            _("The token of {name} was sealed with a key that is missing.").format(
+            _("The token of {name} was encrypted with a key that is missing.").format(
                 name=account.name
             ),
             _("Put it back into TOKEN_ENCRYPTION_KEYS, or run `/connect_streamelements` again."),

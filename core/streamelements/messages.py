@@ -29,7 +29,11 @@ def connected(name: str) -> discord.Embed:
 def ask_disconnect(name: str) -> discord.Embed:
     return card(
         "❓ " + _("Disconnect {name}?").format(name=safe(name)),
-        _("Points at StreamElements cannot be used after that. Nobody loses points."),
+        _(
+            "Points at StreamElements cannot be used after that, and nobody loses any. If this "
+            "server's points are kept there (`points.provider`), games refuse stakes until you "
+            "connect again or run `/settings set points.provider own`."
+        ),
         tone="warning",
     )
 

@@ -70,7 +70,7 @@ def _why(found: Found) -> str:
     ]
     if not lines:
         lines = [
-            _("Nothing is known. Subscriptions count from when the bot first hears of them."),
+            _("Nothing is known. Subscriptions count from when the bot first receives them."),
             _("If Twitch is connected, its list of subscribers is asked as well."),
         ]
     return "\n".join(f"- {line}" for line in lines)

@@ -225,6 +225,10 @@ class TwitchClient:
         """These accounts, at most 100; those that are gone are absent."""
         return self._users(None, id=[str(one) for one in user_ids])
 
+    def list_logins(self, logins: Iterable[str]) -> list[User]:
+        """The accounts of these names, at most 100; names that nobody has are absent."""
+        return self._users(None, login=list(logins))
+
     def _users(self, token: str | None, **params: Any) -> list[User]:
         answer = self._ask("GET", "/users", token, params=params)
         with as_documented():

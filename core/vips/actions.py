@@ -1,34 +1,30 @@
 """What one can do with VIPs. Twitch is not called here: a session says what should be, and `runner`
 makes it so. Every action is one transaction."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from core.events import Person, PointsPurchaseRefused
-from core.guilds.actions import audit, load_settings, name_of
-from core.guilds.channels import find_trouble, tell_admins
+from core.guilds.actions import audit, load_settings
 from core.guilds.records import Guild
 from core.inbox import actions as inbox
 from core.kit.database import notify_after_commit
 from core.kit.errors import Refusal
-from core.kit.records import MemberId, PlatformUserId, ViewerId
+from core.kit.records import PlatformUserId, ViewerId
 from core.kit.words import _
 from core.kit.work import Lock, Work, read_records
-from core.outbox import actions as outbox
-from core.outbox.records import Outgoing
-from core.outbox.transport import Receipt
 from core.people import actions as people
 from core.people import store as viewers
 from core.twitch.accounts import actions as accounts
 from core.twitch.bodies import PLATFORM
 from core.twitch.store import find_primary
 from core.vips import store
-from core.vips.records import Act, Activity, ChannelState, EndReason, KnownVip, Session, Source
-from core.vips.rules import VipSettings, checked_minutes, extended, reason_words, short_duration
+from core.vips.announcements import log, tell_chat
+from core.vips.records import ChannelState, EndReason, KnownVip, Session, Source
+from core.vips.rules import VipSettings, checked_minutes, extended, reason_words
 
 TOPIC = "vips"
 """Notifications that there is something to do in the guild `guild_id`."""
@@ -52,10 +48,15 @@ def state_of(work: Work) -> ChannelState:
     return state
 
 
-def want_everything(work: Work) -> None:
-    """Something may have been missed: look at VIPs, rewards and open redemptions again."""
+def look_again(
+    work: Work, *, vips: bool = False, rewards: bool = False, redemptions: bool = False
+) -> None:
+    """Have Twitch asked for these again."""
+    work.lock(Lock.VIPS)
     state = state_of(work)
-    state.vips_due = state.rewards_due = state.redemptions_due = True
+    state.vips_due |= vips
+    state.rewards_due |= rewards
+    state.redemptions_due |= redemptions
     wake(work)
 
 
@@ -211,7 +212,7 @@ def give_or_extend(
         if minutes is None:
             session.minutes, session.ends_at = None, None
             if session.state == "ending":
-                revive(work, session)
+                _revive(work, session)
         else:
             prolong(work, session, minutes)
         return session
@@ -272,19 +273,24 @@ def prolong(work: Work, session: Session, minutes: int, **details: Any) -> None:
     """
     if session.minutes is None:
         raise Refusal(_("They are VIP as long as they subscribe."))
-    session.minutes += minutes
-    if session.state == "granting":
-        return  # counted from the moment Twitch confirms it
-    assert session.ends_at is not None, "it has an end"
-    session.ends_at = extended(session.ends_at, work.now, minutes)
-    session.warned_at = None
-    if session.state == "ending":
-        revive(work, session)
+    add_minutes(work, session, minutes)
     log(work, "extended", session, minutes=minutes, **details)
-    tell_chat(work, session, "extended", minutes)
+    if session.started_at is not None:
+        tell_chat(work, session, "extended", minutes, key=details.get("redemption_id", ""))
 
 
-def revive(work: Work, session: Session) -> None:
+def add_minutes(work: Work, session: Session, minutes: int) -> None:
+    """The same, without a word. The time begins when Twitch has confirmed the session."""
+    assert session.minutes is not None, "callers checked it"
+    session.minutes += minutes
+    if session.ends_at is not None:
+        session.ends_at = extended(session.ends_at, work.now, minutes)
+        session.warned_at = None
+    if session.state == "ending":
+        _revive(work, session)
+
+
+def _revive(work: Work, session: Session) -> None:
     """A session that was being ended goes on; whether they are still VIP has to be looked up."""
     session.state, session.end_reason, session.is_unsure = "granting", "", True
     session.ended_by, session.attempts, session.try_at = None, 0, work.now
@@ -295,7 +301,7 @@ def confirm(work: Work, session: Session) -> None:
     """Twitch has made them VIP. Hold the lock."""
     is_new = session.started_at is None
     session.state, session.is_unsure, session.attempts = "active", False, 0
-    session.trouble = ""
+    session.purchases = []
     if is_new:
         session.started_at = work.now
         if session.minutes is not None:
@@ -328,7 +334,8 @@ def finish(work: Work, session: Session, reason: EndReason = "") -> None:
     """It is over on Twitch, too. Hold the lock."""
     reason = reason or session.end_reason
     session.state, session.end_reason, session.ended_at = "ended", reason, work.now
-    session.is_unsure, session.trouble = False, ""
+    session.is_unsure = False
+    _return_purchases(work, session, reason)
     known = work.find(KnownVip, session.viewer_id)
     if known is not None:
         work.delete(known)
@@ -345,8 +352,13 @@ def fail(work: Work, session: Session, reason: EndReason) -> None:
     session.state, session.end_reason, session.ended_at = "failed", reason, work.now
     session.is_unsure = False
     log(work, "failed", session, reason=reason)
-    if session.paid_by:
-        refuse_purchase(work, session.paid_by, session.viewer_id, reason_words(reason))
+    _return_purchases(work, session, reason)
+
+
+def _return_purchases(work: Work, session: Session, reason: EndReason) -> None:
+    for key in session.purchases:
+        refuse_purchase(work, key, session.viewer_id, reason_words(reason))
+    session.purchases = []
 
 
 def refuse_purchase(work: Work, key: str, viewer_id: int, reason: str) -> None:
@@ -372,162 +384,3 @@ def expire_due(work: Work) -> int:
     if sessions:
         wake(work)
     return len(sessions)
-
-
-# -- what is said ---------------------------------------------------------------------------------
-
-
-def log(
-    work: Work,
-    act: Act,
-    session: Session,
-    *,
-    minutes: int | None = None,
-    reason: str = "",
-    reward: int | None = None,
-    redemption_id: str = "",
-    cost: int = 0,
-) -> None:
-    """An entry of the activity log, and its post in Discord."""
-    actor, by_streamer = _who(work, act, session, reason)
-    entry = Activity(
-        number=work.next_number(Activity.number),
-        viewer_id=session.viewer_id,
-        at=work.now,
-        act=act,
-        actor=actor,
-        by_streamer=by_streamer,
-        session=session.number,
-        source=session.source,
-        minutes=minutes,
-        ends_at=session.ends_at,
-        reward=reward,
-        redemption_id=redemption_id,
-        cost=cost,
-        reason=reason,
-    )
-    work.add(entry)
-    work.flush()
-    channel_id = load_settings(work, VipSettings).log_channel
-    if channel_id and find_trouble(work, channel_id) is None and act != "warned":
-        payload = {
-            "act": act,
-            "viewer": viewer_name(work, session.viewer_id),
-            "number": session.number,
-            "actor": actor,
-            "by_streamer": by_streamer,
-            "source": session.source,
-            "minutes": minutes,
-            "ends_at": session.ends_at and session.ends_at.isoformat(),
-            "reason": reason,
-            "cost": cost,
-            "is_live": session.is_live,
-        }
-        outbox.post_to_channel(work, channel_id, "vips.log", f"vips.log:{entry.number}", payload)
-
-
-def _who(work: Work, act: Act, session: Session, reason: EndReason | str) -> tuple[MemberId, bool]:
-    """Who did it, and whether that is the streamer, signed in with Twitch. Twitch confirms some
-    changes only later, when the bot is at work."""
-    later = {"granted": session.granted_by, "ended": session.ended_by}
-    actor = work.actor or later.get(act) or work.actor
-    by_hand = (act == "granted" and session.source == "manual") or reason == "revoked"
-    return MemberId(actor), work.streamer is not None or (by_hand and not actor)
-
-
-def viewer_name(work: Work, viewer_id: int) -> str:
-    """Their current name."""
-    return viewers.get_viewer(work.tx, work.guild_id, viewer_id).name
-
-
-def tell_chat(
-    work: Work, session: Session, what: str, minutes: int, reward: str = "", key: str = ""
-) -> None:
-    """What happened to a session, in the words of the server, if it wants that."""
-    left = ""
-    if session.ends_at is not None:
-        left = short_duration((session.ends_at - work.now) / timedelta(minutes=1))
-    fields = {"duration": short_duration(minutes) if minutes else _("as long as you subscribe")}
-    once = key or f"{session.number}:{work.now.isoformat()}"
-    say(work, what, session.viewer_id, once, fields | {"left": left, "reward": reward})
-
-
-def say(work: Work, what: str, viewer_id: int, key: str, fields: Mapping[str, str]) -> None:
-    """A line in Twitch's chat; `what` is the text's name in the settings."""
-    settings = load_settings(work, VipSettings)
-    template = getattr(settings, f"text_{what}")
-    channel = accounts.find_channel(work)
-    if not settings.notifications or not template or channel is None:
-        return
-    payload = {"text": template, "viewer": viewer_name(work, viewer_id), **fields}
-    outbox.post_to_chat(
-        work, PLATFORM, channel.channel_id, "vips.line", f"vips.{what}:{key}", payload
-    )
-
-
-def alert(work: Work, what: str, key: str, **payload: Any) -> None:
-    """Tell the server's admins, once for each key."""
-    about = {"what": what, "server": name_of(work), **payload}
-    tell_admins(work, "vips.alert", f"vips.alert:{what}:{key}", about)
-
-
-def list_to_warn(work: Work, percent: int, now: datetime) -> list[Session]:
-    """Sessions of which so much is over, and whose viewer was not warned."""
-    active = select(Session).where(
-        Session.state == "active",
-        Session.warned_at.is_(None),
-        Session.ends_at > now,
-        func.extract("epoch", now - Session.started_at) * 100
-        >= func.extract("epoch", Session.ends_at - Session.started_at) * percent,
-    )
-    return list(work.scalars(active.order_by(Session.number).limit(100)))
-
-
-def warn_due(work: Work) -> None:
-    """Warn those whose VIP is about to end: by direct message, else in chat."""
-    percent = load_settings(work, VipSettings).warn_percent
-    if not percent:
-        return
-    for session in list_to_warn(work, percent, work.now):
-        session.warned_at = work.now
-        log(work, "warned", session)
-        assert session.ends_at is not None, "it was asked for"
-        links = viewers.list_links_with(work, session.viewer_id)
-        if not links:
-            _warn_in_chat(work, session)
-            continue
-        payload = {
-            "number": session.number,
-            "ends_at": session.ends_at.isoformat(),
-            "server": name_of(work),
-        }
-        outbox.post_to_user(
-            work,
-            links[0].discord_id,
-            "vips.warning",
-            _warning_key(session),
-            payload,
-            if_possible=True,
-        )
-
-
-def note_warning(work: Work, message: Outgoing, receipt: Receipt) -> None:
-    """Discord has answered to a warning: if direct messages are closed, chat reads it."""
-    session = work.find(Session, message.payload["number"])
-    if "skipped" in receipt and session is not None and session.state == "active":
-        _warn_in_chat(work, session)
-
-
-def _warn_in_chat(work: Work, session: Session) -> None:
-    assert session.ends_at is not None, "it was asked for"
-    left = short_duration((session.ends_at - work.now) / timedelta(minutes=1))
-    say(work, "warning", session.viewer_id, _warning_key(session), {"left": left})
-
-
-def _warning_key(session: Session) -> str:
-    return f"vips.warning:{session.number}:{session.ends_at}"
-
-
-def tell_refund(work: Work, viewer_id: int, reason: str, reward: str, key: str) -> None:
-    """Chat reads why somebody got their channel points back."""
-    say(work, "refunded", viewer_id, key, {"reason": reason_words(reason), "reward": reward})

@@ -46,7 +46,7 @@ def get_figures(work: Work) -> Figures:
         _count_vips(work, zone, days, since),
         [(day, spent.get(day, 0)) for day in days],
         work.count(Activity.act == "extended", Activity.at >= since),
-        [(title, number) for title, number in work.execute(by_use).tuples()],
+        [(title, number) for title, number in work.execute(by_use)],
     )
 
 
@@ -69,4 +69,4 @@ def _by_day(
 ) -> dict[date, int]:
     day = func.date(func.timezone(zone.key, at))
     found = work.execute(select(day, what).where(*criteria).group_by(day))  # type: ignore[call-overload]
-    return {one: int(number) for one, number in found.tuples()}
+    return {one: int(number) for one, number in found}

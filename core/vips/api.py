@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from core.kit.api import Api, ApiModel, Call, Done, Id
+from core.kit.api import Api, ApiModel, Call, Done, Id, Paging, Part, part_of
+from core.kit.services import Services
 from core.kit.words import _, plural
 from core.kit.work import Work
 from core.vips import actions, lookup, rewards, store
@@ -38,7 +39,6 @@ class Vip(ApiModel):
     state: SessionState = Field(description="`granting` and `ending` wait for Twitch.")
     started_at: datetime | None
     ends_at: datetime | None = Field(description="Empty as long as they subscribe.")
-    trouble: str
 
 
 class ManualVip(ApiModel):
@@ -49,8 +49,8 @@ class ManualVip(ApiModel):
     name: str
 
 
-class VipList(ApiModel):
-    """Everybody who is VIP."""
+class VipList(Part):
+    """Everybody who is VIP, or a part of them."""
 
     vips: list[Vip]
     manual: list[ManualVip]
@@ -81,17 +81,8 @@ class ByNumber(ApiModel):
 
 
 def _vip(one: Session) -> Vip:
-    return Vip(
-        number=one.number,
-        viewer_id=one.viewer_id,
-        twitch_user_id=one.twitch_user_id,
-        name=one.viewer_name,
-        source=one.source,
-        state=one.state,
-        started_at=one.started_at,
-        ends_at=one.ends_at,
-        trouble=one.trouble,
-    )
+    same = {name: getattr(one, name) for name in Vip.model_fields if name != "name"}
+    return Vip(name=one.viewer_name, **same)
 
 
 def _manual(one: KnownVip) -> ManualVip:
@@ -107,12 +98,22 @@ def _shown(work: Work, session: Session) -> Vip:
 
 
 @API.get("/vip")
-def list_vips(call: Call) -> VipList:
-    """List everybody who is VIP, whoever's time is up first."""
+def list_vips(call: Call, asked: Paging) -> VipList:
+    """List everybody who is VIP.
+
+    Of a part, those come first whose time is up first.
+    """
 
     def load(work: Work) -> VipList:
         live, manual = store.list_live(work), store.list_manual(work)
-        return VipList(vips=[_vip(one) for one in live], manual=[_manual(one) for one in manual])
+        everybody = {one.viewer_id for one in (*live, *manual)}
+        later = sorted(one for one in everybody if one > (asked.cursor or 0))
+        shown, following = part_of(later, asked.limit, int)
+        return VipList(
+            vips=[_vip(one) for one in live if one.viewer_id in shown],
+            manual=[_manual(one) for one in manual if one.viewer_id in shown],
+            next_cursor=following,
+        )
 
     return call.run(load)
 
@@ -156,6 +157,27 @@ def extend_vip(call: Call, sent: Extension) -> Done:
     return Done(message=_("VIP #{number} extended.").format(number=sent.number))
 
 
+class Expired(ApiModel):
+    """How many sessions are over, which Twitch is told next."""
+
+    expired: int
+
+
+@API.post("/cron/remove-expired-vips", secret="cron_secret")
+def remove_expired_vips(services: Services) -> Expired:
+    """End the VIP of everybody whose time is up, in all servers.
+
+    For who wants a timer outside of the bot, which does the same by itself.
+    """
+    with services.database.begin() as tx:
+        guild_ids = store.list_guilds(tx)
+    count = 0
+    for guild_id in guild_ids:
+        with services.work_in(guild_id) as work:
+            count += actions.expire_due(work)
+    return Expired(expired=count)
+
+
 # -- rewards --------------------------------------------------------------------------------------
 
 
@@ -181,8 +203,8 @@ class RewardInfo(ApiModel):
     trouble: str
 
 
-class RewardList(ApiModel):
-    """All rewards of the channel."""
+class RewardList(Part):
+    """The rewards of the channel, or a part of them."""
 
     rewards: list[RewardInfo]
 
@@ -223,9 +245,11 @@ def _reward(one: Reward) -> RewardInfo:
 
 
 @API.get("/channel-points")
-def list_rewards(call: Call) -> RewardList:
-    """List the channel-point rewards."""
-    return RewardList(rewards=[_reward(one) for one in call.run(store.list_rewards)])
+def list_rewards(call: Call, asked: Paging) -> RewardList:
+    """List the channel-point rewards, by number."""
+    found = [one for one in call.run(store.list_rewards) if one.number > (asked.cursor or 0)]
+    shown, following = part_of(found, asked.limit, lambda one: one.number)
+    return RewardList(rewards=[_reward(one) for one in shown], next_cursor=following)
 
 
 @API.post("/channel-points", status=201)

@@ -39,10 +39,8 @@ class VipButton(PersistentButton, template=r"vips:(?P<act>extend|remove):(?P<num
 
     async def press(self, interaction: discord.Interaction) -> discord.Embed:
         if self.act == "extend":
-            session = await run_action(interaction, actions.extend, self.number)
-            return messages.changed(session, session.viewer_name)
-        session = await run_action(interaction, actions.revoke, self.number)
-        return messages.revoked(session.viewer_name)
+            return messages.changed(*await run_action(interaction, _extend, self.number))
+        return messages.revoked(await run_action(interaction, _revoke, self.number))
 
 
 def buttons(number: int) -> discord.ui.View:
@@ -64,13 +62,16 @@ def render_log(payload: Mapping[str, Any]) -> Rendered:
 # -- commands -------------------------------------------------------------------------------------
 
 
-def _extend(work: Work, who: str, minutes: int | None) -> tuple[Session, str]:
-    session = actions.extend(work, lookup.find_session(work, who).number, minutes)
+def _extend(work: Work, who: str | int, minutes: int | None = None) -> tuple[Session, str]:
+    """By name or number. The name is read here, because it is not kept after the transaction."""
+    number = who if isinstance(who, int) else lookup.find_session(work, who).number
+    session = actions.extend(work, number, minutes)
     return session, session.viewer_name
 
 
-def _revoke(work: Work, who: str) -> str:
-    return actions.revoke(work, lookup.find_session(work, who).number).viewer_name
+def _revoke(work: Work, who: str | int) -> str:
+    number = who if isinstance(who, int) else lookup.find_session(work, who).number
+    return actions.revoke(work, number).viewer_name
 
 
 def _adopt(work: Work, who: str, minutes: int | None) -> tuple[Session, str]:

@@ -12,6 +12,7 @@ from core.events import (
     RaffleWon,
     RewardChanged,
     RewardRedeemed,
+    SubscriberReported,
     SubscriptionEnded,
     SubscriptionRenewed,
     SubscriptionStarted,
@@ -25,7 +26,7 @@ from core.kit.words import N_
 from core.kit.work import ACROSS_GUILDS, Work, chat_action, event_action, read_records
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt
-from core.vips import actions, messages, sources
+from core.vips import announcements, messages, sources
 from core.vips.api import API
 from core.vips.discord import VipButton, Vips, render_log
 from core.vips.pages import PAGES
@@ -40,7 +41,6 @@ from core.vips.records import (
 from core.vips.redemptions import on_redeemed
 from core.vips.rules import VipSettings
 from core.vips.runner import VipRunner
-from core.vips.webhooks import pages
 
 LATE = timedelta(minutes=10)
 
@@ -76,7 +76,7 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
 def note_warning(tx: Connection, message: Outgoing, receipt: Receipt, now: datetime) -> None:
     """See `Feature.settles`."""
     with Work(tx, message.guild_id, now=now) as work:
-        actions.note_warning(work, message, receipt)
+        announcements.note_warning(work, message, receipt)
 
 
 FEATURE = Feature(
@@ -92,12 +92,12 @@ FEATURE = Feature(
         ModeratorAdded: event_action(sources.on_vip_changed),
         SubscriptionStarted: event_action(sources.on_subscribed),
         SubscriptionRenewed: event_action(sources.on_subscribed),
+        SubscriberReported: event_action(sources.on_gift_received),
         SubscriptionEnded: event_action(sources.on_unsubscribed),
         BitsCheered: event_action(sources.on_cheered),
         RaffleWon: event_action(sources.on_raffle_won),
     },
     cogs=(lambda _services: Vips(),),
-    pages=(pages,),
     chat_commands=(
         ChatCommand(
             ("vip",),

@@ -41,14 +41,20 @@ def nobody(by_streamer: bool) -> str:
 
 
 def end_words(reason: str) -> str:
-    """Why a session is over."""
+    """Why a session is over, or was never granted, as moderators read it."""
+    about_viewers = reason_words(reason)
     return {
         "expired": _("The time is up."),
         "revoked": _("A moderator took it away."),
         "removed_on_twitch": _("It was removed on Twitch."),
-        "moderator": _("They are a moderator now, who cannot be VIP."),
         "unsubscribed": _("The subscription is over."),
-    }.get(reason, reason_words(reason).capitalize())
+        "watchtime": _("They have not watched long enough yet."),
+        "not_linked": _("Their account is not linked."),
+        "excluded": _("They are excluded from VIP."),
+        "cooldown": _("They redeemed VIP only recently."),
+        "already_vip": _("They are VIP already."),
+        "broadcaster": _("It is their own channel."),
+    }.get(reason, about_viewers[:1].upper() + about_viewers[1:])
 
 
 # -- chat -----------------------------------------------------------------------------------------

@@ -178,8 +178,6 @@ def act_words(act: str) -> str:
         "failed": _("failed"),
         "adopted": _("adopted"),
         "refunded": _("refunded"),
-        "paused": _("paused"),
-        "resumed": _("resumed"),
         "warned": _("warned"),
     }[act]
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import (
+    ARRAY,
     CheckConstraint,
     ForeignKeyConstraint,
     Index,
@@ -66,8 +67,6 @@ Act = Literal[
     "failed",
     "adopted",
     "refunded",
-    "paused",
-    "resumed",
     "warned",
 ]
 """What an entry of the activity log is about."""
@@ -156,8 +155,11 @@ class Session(ViewerRecord, kw_only=True):
     ended_by: Mapped[MemberId | None] = mapped_column(
         default=None, info=holds("number", stays=ADMINS_ANSWER)
     )
-    paid_by: Mapped[str] = mapped_column(
-        default="", server_default="", comment="key of the purchase with points that began it"
+    purchases: Mapped[list[str]] = mapped_column(
+        ARRAY(Text),
+        default_factory=list,
+        server_default="{}",
+        comment="keys of purchases with points that Twitch has not confirmed yet",
     )
     warned_at: Mapped[datetime | None] = mapped_column(default=None)
     is_unsure: Mapped[bool] = mapped_column(
@@ -167,7 +169,6 @@ class Session(ViewerRecord, kw_only=True):
     )
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
     try_at: Mapped[datetime] = mapped_column(comment="of the next call to Twitch")
-    trouble: Mapped[str] = mapped_column(default="", server_default="")
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "number", name="vips_sessions_numbered"),
@@ -211,6 +212,9 @@ class Redemption(ViewerRecord, kw_only=True):
     redemption_id: Mapped[str]
     reward: Mapped[int] = mapped_column(comment="its number")
     cost: Mapped[int]
+    minutes: Mapped[int] = mapped_column(
+        default=0, server_default="0", comment="of VIP, once it is decided"
+    )
     redeemed_at: Mapped[datetime]
     state: Mapped[RedemptionState] = mapped_column(Text, default="received")
     result: Mapped[Result] = mapped_column(Text, default="", server_default="")

@@ -15,8 +15,9 @@ from core.people.exclusions.actions import is_excluded
 from core.people.store import list_links_with
 from core.twitch.client import Redemption as Listed
 from core.vips import actions, rewards, store
-from core.vips.actions import Account, begin, channel_of, log, meet, prolong, state_of, wake
-from core.vips.records import Activity, KnownVip, Redemption, Reward, Session
+from core.vips.actions import Account, add_minutes, begin, channel_of, meet, prolong, wake
+from core.vips.announcements import add_entry, log, tell_chat, tell_refund
+from core.vips.records import EndReason, KnownVip, Redemption, RedemptionState, Reward, Session
 from core.vips.rules import Reason, Redeemer, VipSettings, rejection
 from core.watchtime.standings import get_watched
 
@@ -29,8 +30,7 @@ def on_redeemed(work: Work, event: RewardRedeemed) -> None:
     if reward is None:
         if event.status == "pending":
             # Perhaps it was created a moment ago, and the answer was lost.
-            state_of(work).rewards_due = state_of(work).redemptions_due = True
-            wake(work)
+            actions.look_again(work, rewards=True, redemptions=True)
         return
     account = Account(event.redeemer.user_id, event.redeemer.name)
     if event.status != "pending" and reward.is_ours:
@@ -102,10 +102,10 @@ def decide(work: Work, redemption_id: str, *, is_subscriber: bool) -> None:
     if reason or account is None:
         refund(work, redemption, reason or "unknown")
         return
-    minutes = reward.minutes or settings.default_hours * 60
+    minutes = redemption.minutes = reward.minutes or settings.default_hours * 60
     session = store.find_live(work, redemption.viewer_id)
     if session is not None:
-        _extend(work, redemption, session, minutes)
+        _extend(work, redemption, session)
     elif work.find(KnownVip, redemption.viewer_id) is not None:
         refund(work, redemption, "already_vip")
     elif not store.count_slots(work).has_room(settings.slots, settings.reserved):
@@ -117,28 +117,33 @@ def decide(work: Work, redemption_id: str, *, is_subscriber: bool) -> None:
         redemption.decided_at = work.now
 
 
-def _extend(work: Work, redemption: Redemption, session: Session, minutes: int) -> None:
+def _extend(work: Work, redemption: Redemption, session: Session) -> None:
     if session.minutes is None:
         refund(work, redemption, "already_vip")
         return
     redemption.decided_at, redemption.session = work.now, session.number
     redemption.result = "extended"
-    was_waiting = session.state == "granting"
-    prolong(work, session, minutes, **_details(redemption))
-    if was_waiting or session.state == "granting":
+    if session.started_at is None:
+        add_minutes(work, session, redemption.minutes)  # told once Twitch has confirmed it
+    else:
+        prolong(work, session, redemption.minutes, **_details(redemption))
+    if session.state == "granting":
         redemption.state = "granting"
     else:
-        _settle(work, redemption)
+        _settle(work, redemption, "granted")
 
 
 def note_granted(work: Work, session: Session) -> None:
     """Twitch has made them VIP: what they paid for it can be fulfilled. Hold the lock."""
     was_revived = session.started_at is not None
-    actions.confirm(work, session)
     waiting = store.waiting_for(work, session.number)
     for redemption in waiting:
         redemption.result = redemption.result or "granted"
-        _settle(work, redemption)
+        _settle(work, redemption, "granted")
+    extending = [one for one in waiting if one.result == "extended" and session.minutes is not None]
+    if not was_revived and session.minutes is not None:
+        session.minutes -= sum(one.minutes for one in extending)
+    actions.confirm(work, session)
     if was_revived:
         return  # it was extended while it was being ended, which was told
     paid = next((one for one in waiting if one.result == "granted"), None)
@@ -146,10 +151,13 @@ def note_granted(work: Work, session: Session) -> None:
     details = _details(paid) if paid else {}
     log(work, "granted", session, minutes=session.minutes, **details)
     title = reward.title if reward else ""
-    actions.tell_chat(work, session, "granted", session.minutes or 0, title, str(session.number))
+    tell_chat(work, session, "granted", session.minutes or 0, title, str(session.number))
+    for redemption in extending:
+        prolong(work, session, redemption.minutes, **_details(redemption))
 
 
 def _details(redemption: Redemption) -> dict[str, Any]:
+    """What an entry of the activity log says about it."""
     return {
         "reward": redemption.reward,
         "redemption_id": redemption.redemption_id,
@@ -168,27 +176,24 @@ def refund_orphans(work: Work) -> None:
         refund(work, redemption, "revoked")
 
 
-def note_failed(work: Work, session: Session, reason: str) -> None:
+def note_failed(work: Work, session: Session, reason: EndReason) -> None:
     """Twitch does not make them VIP: who paid for it gets their points back. Hold the lock."""
     for redemption in store.waiting_for(work, session.number):
         refund(work, redemption, reason)
-    actions.fail(work, session, reason)  # type: ignore[arg-type]
-
-
-def _settle(work: Work, redemption: Redemption) -> None:
-    reward = work.find(Reward, redemption.reward)
-    is_ours = reward is not None and reward.is_ours and reward.state in ("on", "deleting")
-    redemption.state = "granted" if is_ours else "closed"
-    redemption.attempts, redemption.try_at = 0, work.now
-    wake(work)
+    actions.fail(work, session, reason)
 
 
 def refund(work: Work, redemption: Redemption, reason: str) -> None:
     """Give the points back, and say why. Hold the lock."""
+    redemption.reason, redemption.decided_at, redemption.result = reason, work.now, ""
+    _settle(work, redemption, "refunding")
+
+
+def _settle(work: Work, redemption: Redemption, state: RedemptionState) -> None:
+    """Twitch has to be told, unless the reward is not ours or is gone."""
     reward = work.find(Reward, redemption.reward)
     is_ours = reward is not None and reward.is_ours and reward.state in ("on", "deleting")
-    redemption.state = "refunding" if is_ours else "closed"
-    redemption.reason, redemption.decided_at, redemption.result = reason, work.now, ""
+    redemption.state = state if is_ours else "closed"
     redemption.attempts, redemption.try_at = 0, work.now
     wake(work)
 
@@ -208,22 +213,17 @@ def note_settled(work: Work, redemption_id: str, status: str) -> None:
         return
     redemption.state = "refunded"
     reward = work.find(Reward, redemption.reward)
-    entry = Activity(
-        number=work.next_number(Activity.number),
-        viewer_id=redemption.viewer_id,
-        at=work.now,
-        act="refunded",
-        actor=work.actor,
+    add_entry(
+        work,
+        "refunded",
+        redemption.viewer_id,
         session=redemption.session,
         source="reward",
-        reward=redemption.reward,
-        redemption_id=redemption_id,
-        cost=redemption.cost,
         reason=redemption.reason,
+        **_details(redemption),
     )
-    work.add(entry)
     title = reward.title if reward else ""
-    actions.tell_refund(work, redemption.viewer_id, redemption.reason, title, redemption_id)
+    tell_refund(work, redemption.viewer_id, redemption.reason, title, redemption_id)
 
 
 def postpone(work: Work, redemption_id: str) -> None:

@@ -17,7 +17,8 @@ from core.kit.words import _
 from core.kit.work import Lock, Work
 from core.twitch.client import CustomReward
 from core.vips import store
-from core.vips.actions import alert, channel_of, state_of, wake
+from core.vips.actions import channel_of, state_of, wake
+from core.vips.announcements import alert
 from core.vips.records import Pause, Redemption, Reward
 from core.vips.rules import MOST_REWARDS, RewardForm, check_reward
 
@@ -231,11 +232,9 @@ def note_gone(work: Work, number: int) -> None:
         alert(work, "reward_deleted", f"{number}:{work.now.isoformat()}", title=reward.title)
     if not reward.is_ours:
         reward.state = "removed"
-    gone = update(Redemption).where(
-        Redemption.reward == number, Redemption.state.in_(("received", "granted", "refunding"))
-    )
     # Twitch has marked what was open as fulfilled.
-    work.execute(gone.where(Redemption.state != "received").values(state="closed"))
+    decided = (Redemption.reward == number, Redemption.state.in_(("granted", "refunding")))
+    work.execute(update(Redemption).where(*decided).values(state="closed"))
 
 
 def note_refused(work: Work, number: int, version: int, reason: str) -> None:

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from core.kit.errors import Refusal
 from core.kit.guild_settings import GuildSettings, channel, choice, number, switch, text
-from core.kit.words import _
+from core.kit.words import N_, _
 
 LEAST_MINUTES, MOST_MINUTES = 1, 60 * 24 * 366
 
@@ -56,16 +56,24 @@ GRANTED, EXTENDED, REFUNDED, ENDED, WARNING = (
 )
 
 
+def _hours(help: str, label: str, *, default: int = 24, least: int = 1, most: int = 8784) -> Any:
+    return number(help, default=default, least=least, most=most, label=label, unit="h")
+
+
 class VipSettings(GuildSettings, feature="vips"):
     """What an admin can set."""
 
-    default_hours: int = number(
+    headings = {  # noqa: RUF012
+        "default_hours": N_("Duration and messages"),
+        "slots": N_("VIP slots"),
+        "subscribers_only": N_("Who may redeem"),
+        "subscription": N_("VIP without channel points"),
+        "text_granted": N_("Texts in chat"),
+    }
+    default_hours: int = _hours(
         "How many hours somebody is VIP, where a reward or command does not say.",
+        "Default duration",
         default=12,
-        least=1,
-        most=8784,
-        label="Default duration",
-        unit="h",
     )
     auto_remove: bool = switch(
         "Whether VIP is taken away on Twitch when its time is up.",
@@ -112,21 +120,18 @@ class VipSettings(GuildSettings, feature="vips"):
         default=False,
         label="Linked viewers only",
     )
-    min_watch_hours: int = number(
+    min_watch_hours: int = _hours(
         "How many hours somebody must have watched to redeem VIP.",
+        "Least watchtime",
         default=0,
         least=0,
         most=10_000,
-        label="Least watchtime",
-        unit="h",
     )
-    cooldown_hours: int = number(
+    cooldown_hours: int = _hours(
         "How many hours a viewer has to wait between two redemptions of VIP.",
+        "Cooldown",
         default=0,
         least=0,
-        most=8784,
-        label="Cooldown",
-        unit="h",
     )
     subscription: str = choice(
         "Whether a subscription on Twitch makes somebody VIP: for `subscription_hours`, or while "
@@ -135,13 +140,11 @@ class VipSettings(GuildSettings, feature="vips"):
         default="off",
         label="VIP by subscription",
     )
-    subscription_hours: int = number(
-        "How many hours of VIP a subscription gives.",
-        default=24,
-        least=1,
-        most=8784,
-        label="Hours by subscription",
-        unit="h",
+    subscription_hours: int = _hours(
+        "How many hours of VIP a subscription gives.", "Hours by subscription"
+    )
+    gifted_subs: bool = switch(
+        "Whether a gifted subscription counts as one.", default=True, label="Count gifted subs"
     )
     bits: int = number(
         "How many bits at once make somebody VIP; 0 for never.",
@@ -151,38 +154,21 @@ class VipSettings(GuildSettings, feature="vips"):
         label="VIP by bits",
         unit="bits",
     )
-    bits_hours: int = number(
-        "How many hours of VIP such a cheer gives.",
-        default=24,
-        least=1,
-        most=8784,
-        label="Hours by bits",
-        unit="h",
-    )
-    raffle_hours: int = number(
+    bits_hours: int = _hours("How many hours of VIP such a cheer gives.", "Hours by bits")
+    raffle_hours: int = _hours(
         "How many hours of VIP the winner of a raffle gets; 0 for none.",
+        "VIP for raffle winners",
         default=0,
         least=0,
-        most=8784,
-        label="VIP for raffle winners",
-        unit="h",
     )
-    watch_hours: int = number(
+    watch_hours: int = _hours(
         "At how many hours of watchtime a viewer becomes VIP once; 0 for never.",
+        "VIP by watchtime",
         default=0,
         least=0,
         most=100_000,
-        label="VIP by watchtime",
-        unit="h",
     )
-    watch_vip_hours: int = number(
-        "How many hours of VIP that gives.",
-        default=24,
-        least=1,
-        most=8784,
-        label="Hours by watchtime",
-        unit="h",
-    )
+    watch_vip_hours: int = _hours("How many hours of VIP that gives.", "Hours by watchtime")
     text_granted: str = text(
         "What chat reads when somebody becomes VIP: {viewer} {duration} {reward}.",
         default=GRANTED,

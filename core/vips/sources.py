@@ -12,6 +12,7 @@ from core.events import (
     PointsSpent,
     RaffleWon,
     RewardChanged,
+    SubscriberReported,
     SubscriptionEnded,
     SubscriptionRenewed,
     SubscriptionStarted,
@@ -31,9 +32,9 @@ from core.people.exclusions.actions import is_excluded
 from core.people.exclusions.store import excluded_from
 from core.vips import actions, store
 from core.vips.actions import Account, give_or_extend, meet
+from core.vips.announcements import alert, viewer_name
 from core.vips.records import Session, Source
 from core.vips.rules import OWN_REMOVAL, VipSettings, reason_words, short_duration
-from core.vips.runner import list_guilds
 
 MOST_AT_ONCE = 100
 
@@ -51,12 +52,23 @@ def _give(work: Work, account: Account, minutes: int | None, source: Source) -> 
 
 def on_subscribed(work: Work, event: SubscriptionStarted | SubscriptionRenewed) -> None:
     """A subscription makes VIP, where the server wants that."""
+    if event.platform == "twitch":
+        _give_for_subscription(work, Account(event.subscriber.user_id, event.subscriber.name))
+
+
+def _give_for_subscription(work: Work, account: Account) -> None:
     settings = load_settings(work, VipSettings)
-    if event.platform != "twitch" or settings.subscription == "off":
+    if settings.subscription != "off":
+        minutes = settings.subscription_hours * 60 if settings.subscription == "fixed" else None
+        _give(work, account, minutes, "subscription")
+
+
+def on_gift_received(work: Work, event: SubscriberReported) -> None:
+    """So does a gifted subscription, unless the server does not want that."""
+    if event.reporter != "gift" or event.user_id is None:
         return
-    minutes = settings.subscription_hours * 60 if settings.subscription == "fixed" else None
-    account = Account(event.subscriber.user_id, event.subscriber.name)
-    _give(work, account, minutes, "subscription")
+    if load_settings(work, VipSettings).gifted_subs:
+        _give_for_subscription(work, Account(event.user_id, event.name))
 
 
 def on_unsubscribed(work: Work, event: SubscriptionEnded) -> None:
@@ -81,8 +93,8 @@ def on_raffle_won(work: Work, event: RaffleWon) -> None:
     account is told to the admins."""
     hours = load_settings(work, VipSettings).raffle_hours
     if hours and not actions.give_to_viewer(work, event.viewer_id, hours * 60, "raffle"):
-        name = actions.viewer_name(work, event.viewer_id)
-        actions.alert(work, "raffle_unlinked", event.key, viewer=name)
+        name = viewer_name(work, event.viewer_id)
+        alert(work, "raffle_unlinked", event.key, viewer=name)
 
 
 VIP_OFFER = Offer(
@@ -118,8 +130,8 @@ def on_points_spent(work: Work, event: PointsSpent) -> None:
         except Refusal as refusal:
             reason = refusal.what
         else:
-            if session.state == "granting" and session.started_at is None:
-                session.paid_by = session.paid_by or event.key
+            if session.state == "granting":
+                session.purchases = [*session.purchases, event.key]
     if reason:
         actions.refuse_purchase(work, event.key, event.viewer_id, reason)
 
@@ -129,37 +141,36 @@ def on_vip_changed(work: Work, event: VipAdded | VipRemoved | ModeratorAdded) ->
     session any more: they may be made VIP by hand next."""
     if event.platform != "twitch":
         return
-    actions.state_of(work).vips_due = True
-    actions.wake(work)
+    actions.look_again(work, vips=True)
     if isinstance(event, VipAdded):
         return
-    work.lock(Lock.VIPS)
     viewer_id = store.viewer_of(work, event.viewer.user_id)
     session = None if viewer_id is None else store.find_live(work, viewer_id)
     if session is None or session.state != "active" or session.started_at is None:
         return
     if event.at > session.started_at + OWN_REMOVAL:
-        is_moderator = isinstance(event, ModeratorAdded)
-        actions.finish(work, session, "moderator" if is_moderator else "removed_on_twitch")
+        if isinstance(event, ModeratorAdded):
+            actions.finish(work, session, "moderator")
+        else:  # Twitch takes VIP from a new moderator first: `sync` asks which it was
+            actions.end(work, session, "removed_on_twitch")
 
 
 def on_events_missed(work: Work, event: EventsMissed) -> None:
     """After a gap, look everything up."""
     if event.platform == "twitch":
-        actions.want_everything(work)
+        actions.look_again(work, vips=True, rewards=True, redemptions=True)
 
 
 def on_reward_changed(work: Work, event: RewardChanged) -> None:
     """Look at the rewards soon."""
     if event.platform == "twitch":
-        actions.state_of(work).rewards_due = True
-        actions.wake(work)
+        actions.look_again(work, rewards=True)
 
 
 def give_for_watchtime(services: Services) -> None:
     """Make those VIP who have reached the watchtime for it, once each."""
     with services.database.begin() as tx:
-        guild_ids = list_guilds(tx)
+        guild_ids = store.list_guilds(tx)
 
     def in_guild(guild_id: int) -> None:
         with services.work_in(guild_id) as work:

@@ -1,15 +1,18 @@
 """Queries about VIPs, rewards, redemptions and the activity log."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, any_, func, literal, select, text
 
+from core.guilds.records import GuildChannel, StoredSetting
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Work
 from core.people.records import Viewer
+from core.twitch.accounts.records import TwitchAccount
+from core.twitch.bodies import MANAGE_REDEMPTIONS, MANAGE_VIPS
 from core.vips.records import (
     LIVE,
     Activity,
@@ -19,7 +22,69 @@ from core.vips.records import (
     Reward,
     Session,
 )
-from core.vips.rules import Slots
+from core.vips.rules import LIST_EVERY, SWEEP_EVERY, Slots
+
+# -- servers --------------------------------------------------------------------------------------
+
+
+def list_guilds(tx: Connection) -> Sequence[int]:
+    """The servers whose streamer has allowed changing VIPs."""
+    allowed = select(TwitchAccount.guild_id).where(
+        TwitchAccount.role == "streamer", literal(MANAGE_VIPS) == any_(TwitchAccount.scopes)
+    )
+    return tx.scalars(allowed.order_by("guild_id"), execution_options=ACROSS_GUILDS).all()
+
+
+_DUE = text(f"""
+    SELECT a.guild_id
+      FROM {TwitchAccount.__tablename__} AS a
+      JOIN {GuildChannel.__tablename__} AS g ON g.guild_id = a.guild_id AND g.platform = 'twitch'
+      LEFT JOIN vips_channels AS c ON c.guild_id = a.guild_id
+      LEFT JOIN {StoredSetting.__tablename__} AS removes
+             ON removes.guild_id = a.guild_id AND removes.key = 'vips.auto_remove'
+      LEFT JOIN {StoredSetting.__tablename__} AS warns
+             ON warns.guild_id = a.guild_id AND warns.key = 'vips.warn_percent'
+     WHERE a.role = 'streamer' AND :manage_vips = ANY(a.scopes)
+       AND (a.guild_id <> ALL(:seen) OR c.guild_id IS NULL OR c.vips_due
+            OR coalesce(c.listed_at <= :list_before, true)
+            OR :manage_redemptions = ANY(a.scopes)
+               AND (c.rewards_due OR c.redemptions_due
+                    OR coalesce(c.swept_at <= :sweep_before, true)
+                    OR EXISTS (SELECT FROM vips_rewards AS r
+                                WHERE r.guild_id = a.guild_id AND r.is_pending AND r.is_ours))
+            OR EXISTS (SELECT FROM vips_sessions AS s
+                        WHERE s.guild_id = a.guild_id
+                          AND (s.state IN ('granting', 'ending') AND s.try_at <= :now
+                               OR s.state = 'active' AND s.ends_at <= :now
+                                  AND removes.value IS DISTINCT FROM 'false'
+                               OR s.state = 'active' AND s.ends_at > :now
+                                  AND s.warned_at IS NULL AND warns.value <> '0'
+                                  AND :now >= s.started_at
+                                      + (s.ends_at - s.started_at) * warns.value::int / 100))
+            OR EXISTS (SELECT FROM vips_redemptions AS p
+                        WHERE p.guild_id = a.guild_id AND p.try_at <= :now
+                          AND p.state IN ('received', 'granted', 'refunding'))
+            OR EXISTS (SELECT FROM vips_redemptions AS p
+                         JOIN vips_sessions AS s
+                           ON s.guild_id = p.guild_id AND s.number = p.session
+                        WHERE p.guild_id = a.guild_id AND p.state = 'granting'
+                          AND s.state IN ('ended', 'failed')))
+     ORDER BY a.guild_id
+""")
+
+
+def list_due_guilds(tx: Connection, now: datetime, seen: Collection[int]) -> Sequence[int]:
+    """Those of them in which there is something to do, and those that are not in `seen`."""
+    given = {
+        "now": now,
+        "seen": list(seen),
+        "list_before": now - LIST_EVERY,
+        "sweep_before": now - SWEEP_EVERY,
+        "manage_vips": MANAGE_VIPS,
+        "manage_redemptions": MANAGE_REDEMPTIONS,
+    }
+    return tx.scalars(_DUE, given, execution_options=ACROSS_GUILDS).all()
+
 
 # -- sessions -------------------------------------------------------------------------------------
 
@@ -45,10 +110,12 @@ def list_live(work: Work) -> Sequence[Session]:
     return work.scalars(live.order_by(Session.ends_at.asc().nulls_last(), Session.number)).all()
 
 
+_IS_MANUAL = KnownVip.viewer_id.not_in(select(Session.viewer_id).where(Session.state.in_(LIVE)))
+
+
 def list_manual(work: Work) -> Sequence[KnownVip]:
     """The VIPs on Twitch that we did not make, by name."""
-    ours = select(Session.viewer_id).where(Session.state.in_(LIVE))
-    found = work.scalars(select(KnownVip).where(KnownVip.viewer_id.not_in(ours))).all()
+    found = work.scalars(select(KnownVip).where(_IS_MANUAL)).all()
     return sorted(found, key=lambda one: one.viewer_name.casefold())
 
 
@@ -62,7 +129,7 @@ def count_slots(work: Work) -> Slots:
     """How many VIP slots are taken, as far as is known."""
     state = work.find(ChannelState)
     return Slots(
-        len(list_manual(work)),
+        work.count(_IS_MANUAL),
         work.count(Session.state.in_(LIVE)),
         state.full_at if state else None,
     )

@@ -26,7 +26,6 @@ from sandbox.twitch.tokens import Token
 
 BASE = "/twitch/helix"
 MOST_CHARACTERS = 500
-MOST_POINTS = 800
 
 Json = dict[str, Any]
 Endpoint = Callable[[web.Request, Token], Awaitable[web.Response]]
@@ -60,7 +59,7 @@ def routes(twitch: FakeTwitch) -> list[web.RouteDef]:
 class _Helix:
     def __init__(self, twitch: FakeTwitch) -> None:
         self.twitch = twitch
-        self._points = MOST_POINTS
+        self._used = 0
         self._reset = time.time() + 60
 
     def guarded(self, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -77,12 +76,16 @@ class _Helix:
             if self._chosen(request) and self.twitch.faults.take("twitch.api.lost_answer"):
                 assert request.transport is not None
                 request.transport.abort()
-            response.headers["Ratelimit-Limit"] = str(MOST_POINTS)
-            response.headers["Ratelimit-Remaining"] = str(max(self._points, 0))
+            most = self._most()
+            response.headers["Ratelimit-Limit"] = str(most)
+            response.headers["Ratelimit-Remaining"] = str(max(most - self._used, 0))
             response.headers["Ratelimit-Reset"] = str(int(self._reset))
             return response
 
         return answer
+
+    def _most(self) -> int:
+        return int(self.twitch.faults.number("twitch.api.points"))
 
     def _chosen(self, request: web.Request) -> bool:
         return str(self.twitch.faults.get("twitch.api.only")) in request.path
@@ -95,9 +98,9 @@ class _Helix:
                 if faults.take(f"twitch.api.{status}"):
                     raise ApiError(status, "by fault")
         if time.time() > self._reset:
-            self._points, self._reset = MOST_POINTS, time.time() + 60
-        self._points -= 1
-        if self._points < 0:
+            self._used, self._reset = 0, time.time() + 60
+        self._used += 1
+        if self._used > self._most():
             raise ApiError(429, "Too Many Requests")
         kind, _space, access = request.headers.get("Authorization", "").partition(" ")
         token = self.twitch.tokens.read(access)
@@ -206,10 +209,12 @@ class _Helix:
         if not text.isdecimal():
             raise ApiError(400, "The user_id is not valid")
         recent = channel.changes.setdefault(change, [])
-        recent[:] = [at for at in recent if at > time.monotonic() - 10]
+        now = time.monotonic() + self.twitch.faults.number("twitch.vip.seconds")
+        recent[:] = [at for at in recent if at > now - 10]
         if len(recent) >= self.twitch.faults.number("twitch.vip.limit"):
+            channel.limited += 1
             raise ApiError(429, "Too Many Requests")
-        recent.append(time.monotonic())
+        recent.append(now)
         account = self.twitch.accounts.get(int(text))
         if account is None:
             raise ApiError(404, "The user was not found")

@@ -106,7 +106,8 @@ class Redemption:
 @dataclass
 class Channel:
     """``subscribers``: user id -> tier and whether it was a gift. ``slots`` are for VIPs,
-    0: not unlocked. ``changes``: when VIPs were changed, for the limit of ten in ten seconds."""
+    0: not unlocked. ``changes``: when VIPs were changed, for the limit of ten in ten seconds, which
+    has refused ``limited`` of them."""
 
     owner: Account
     stream: Stream | None = None
@@ -120,6 +121,7 @@ class Channel:
     rewards: dict[str, Reward] = field(default_factory=dict)
     redemptions: dict[str, Redemption] = field(default_factory=dict)
     changes: dict[str, list[float]] = field(default_factory=dict)
+    limited: int = 0
 
 
 @dataclass

@@ -377,6 +377,7 @@ class FakeTwitch:
                     "is_live": one.stream is not None,
                     "started_at": one.stream.started_at if one.stream else None,
                     "slots": one.slots,
+                    "limited": one.limited,
                     "vips": sorted(self.accounts[who].handle for who in one.vips),
                     "moderators": sorted(self.accounts[who].handle for who in one.moderators),
                     "rewards": [reward.json(one.owner) for reward in one.rewards.values()],

@@ -36,8 +36,8 @@ _NOBODYS = {
         guild_permissions.command_group overlays_keys.kind
         points_entries.account points_totals.account points_flows.account points_operations.game
         points_operations.provider points_moves.reason points_purchases.offer
-        points_purchases.refused
-        vips_channels.trouble vips_rewards.trouble vips_sessions.trouble vips_activity.source
+        points_purchases.refused points_imports.reason
+        vips_channels.trouble vips_rewards.trouble vips_activity.source
         vips_activity.reason vips_redemptions.reason api_tokens.name
         heist_players.reason heist_players.tier heist_players.badge_tier heists.end""",
     "a platform, a time zone": """
@@ -47,12 +47,12 @@ _NOBODYS = {
         streamelements_accounts.platform
         wagers_polls.platform watchtime_offline_checks.platform watchtime_days.platform
         watchtime_limits.time_zone watchtime_streams.platform points_purchases.platform
-        heist_players.platform""",
+        heist_players.platform points_imports.platform""",
     "a heist: its settings, what proves it, and points": """
         heists.terms heists.sealed_seed heists.sealed_salt heists.commitment heists.snapshot
         heists.snapshot_hash heists.chain
         heists.randomness heists.signature heists.staked heists.paid heists.channel_id
-        heists.message heist_players.stake heist_players.payout""",
+        heists.message heist_players.stake heist_players.payout heist_players.owed""",
     "the server, its channel and what an admin chose for it": """
         points_purchases.channel_id
         logins_sessions.guild_ids guilds.name guild_channels.channel_id
@@ -86,7 +86,7 @@ _NOBODYS = {
         kick_unverified_deliveries.timestamp
         kick_subscriptions.subscription_id kick_webhook_log.delivery_id
         twitch_subscriptions.subscription_id twitch_subscriptions.place
-        vips_sessions.paid_by vips_rewards.reward_id vips_activity.redemption_id
+        vips_sessions.purchases vips_rewards.reward_id vips_activity.redemption_id
         vips_redemptions.redemption_id
         kick_webhook_log.subscription_id outbox_messages.carried_by outbox_messages.lease
         outbox_messages.receipt roles_grants.number roles_checks.number wagers_changes.account_id
@@ -100,13 +100,14 @@ _NOBODYS = {
         raffle_balances.tickets raffle_draws.tickets raffle_entries.amount raffle_gifts.tickets
         raffle_rates.tickets raffle_source_totals.tickets points_balances.points
         points_entries.amount points_flows.given points_flows.taken points_limits.daily_loss
-        points_limits.next_loss points_moves.amount points_purchases.points
+        points_limits.next_loss points_import_lines.points
+        points_moves.amount points_purchases.points
         points_totals.points""",
     "random, sealed or hashed": """
         heist_widget_keys.digest
         overlays_keys.sealed overlays_keys.digest api_tokens.token_hash
         streamelements_accounts.token
-        slot_calls_picks.seed slot_calls_picks.snapshot slot_calls_picks.snapshot_hash
+        slot_calls_picks.sealed_seed slot_calls_picks.snapshot slot_calls_picks.snapshot_hash
         slot_calls_picks.chain slot_calls_picks.randomness slot_calls_picks.signature
         games_catalogues.version slot_calls_panels.message bonus_hunts.message
         logins_sessions.token_hash

@@ -27,7 +27,6 @@ OPEN = {
         for platform in ("kick", "twitch")
         for view in ("show", "depart", "decline")
     },
-    "vips_cron.remove_expired": "a request with CRON_SECRET",
     "heist_widget.show": "a widget key",
     "heist_widget.report": "a widget key",
     "heist_files.static": "script of a heist's public page",

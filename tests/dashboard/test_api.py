@@ -25,7 +25,10 @@ ENDPOINTS = [
     one
     for api in (*(feature.api for feature in load_features() if feature.api), served.OWN)
     for one in api.endpoints
+    if not one.secret
 ]
+"""For tokens and sessions."""
+
 NAMES = [f"{one.method} {one.path}" for one in ENDPOINTS]
 every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=NAMES)
 GROUP_OF_NOBODY = "games"
@@ -147,6 +150,16 @@ def test_a_session_changes_something_with_the_csrf_header_only(site: Site) -> No
     assert sent.status_code in WORKED
 
 
+@every_endpoint
+def test_a_streamer_who_signed_in_with_twitch_is_refused(site: Site, endpoint: Endpoint) -> None:
+    """Their rights are those of pages; a program of theirs needs a token."""
+    site.connect_twitch()
+    program = Program(site)
+    program.client = site.streamer()._client
+    assert program.status(endpoint, f"?server={GUILD}") == 403
+    assert program.status(endpoint, f"?server={OTHER_GUILD}") == 404
+
+
 # -- errors ---------------------------------------------------------------------------------------
 
 
@@ -165,10 +178,49 @@ def test_errors_of_the_web_server_are_problem_details(
 
 def test_wrong_fields_are_named(site: Site) -> None:
     log = ENDPOINTS[NAMES.index("GET /audit-log")]
-    found = Program(site, make_token(site)).ask(log, "?page=0&actor=nora&typo=1")
+    found = Program(site, make_token(site)).ask(log, "?limit=0&actor=nora&typo=1")
     assert found.json is not None
     assert found.status_code == 422
-    assert {one["field"] for one in found.json["errors"]} == {"page", "actor", "typo"}
+    assert {one["field"] for one in found.json["errors"]} == {"limit", "actor", "typo"}
+
+
+WRITING = next(one for one in ENDPOINTS if one.method == "POST" and one.asks)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b" " * (served.MOST_BYTES + 1), "application/json", 413),
+        (b"{}", "text/plain", 415),
+        (b"viewer=mia", "application/x-www-form-urlencoded", 415),
+        (b"{", "application/json", 400),
+        (b"[]", "application/json", 422),
+    ],
+)
+def test_bodies_that_are_no_json_or_too_large(
+    site: Site, body: bytes, kind: str, status: int
+) -> None:
+    program = Program(site, make_token(site))
+    found = program.client.post(
+        f"/api{WRITING.path}", data=body, content_type=kind, headers=program.headers
+    )
+    assert (found.status_code, found.mimetype) == (status, "application/problem+json")
+    assert found.json is not None
+    assert found.json["status"] == status
+
+
+def test_lists_come_in_parts(site: Site) -> None:
+    for number in range(5):
+        with site.services.work_in(GUILD, IDS["nora"]) as work:
+            guilds.audit(work, "games.ban", str(number))
+    program, log = Program(site, make_token(site)), ENDPOINTS[NAMES.index("GET /audit-log")]
+    found, query = [], "?feature=games&limit=2"
+    for _part in range(3):
+        part: Any = program.ask(log, query).json
+        found.append([one["target"] for one in part["entries"]])
+        query = f"?feature=games&limit=2&cursor={part['next_cursor']}"
+        assert (part["next_cursor"] is None) == (len(found) == 3)
+    assert found == [["4", "3"], ["2", "1"], ["0"]]
 
 
 def test_too_many_requests_are_told_when_to_come_back(
@@ -211,6 +263,14 @@ def test_the_documentation_names_every_endpoint(site: Site) -> None:
     assert "<script>" not in page.text
     for one in ENDPOINTS:
         assert f"{one.method} /api{one.path}" in page.text
+
+
+def test_the_timers_endpoint_is_documented_with_its_own_secret(site: Site) -> None:
+    found = Program(site).client.get("/api/openapi.json").json
+    assert found is not None
+    timer = found["paths"]["/api/cron/remove-expired-vips"]["post"]
+    assert timer["security"] == [{"secret": []}]
+    assert timer["parameters"] == []
 
 
 def test_the_stream_says_what_changes_and_ends_with_the_token(site: Site) -> None:

@@ -451,7 +451,7 @@ def test_guard_holds_wherever_a_setting_is_changed(guild: HeistGuild) -> None:
 
 
 def test_two_hundred_players_make_three_lines_of_chat(guild: HeistGuild) -> None:
-    guild.set(announce_ready=False)
+    guild.set(start_heist_cooldown=300)
     guild.start()
     opened = len(guild.said())
     for user_id in range(1, 226):
@@ -461,8 +461,11 @@ def test_two_hundred_players_make_three_lines_of_chat(guild: HeistGuild) -> None
     guild.handle(joins[120:])
     guild.handle([guild.message("!join lots", n) for n in range(201, 226)])
     guild.finish()
+    guild.wait(301)
+    assert guild.do(actions.end_cooldown, 1)
     lines = guild.said()
-    assert (len(guild.crew()), opened, len(lines)) == (200, 1, 3)
+    assert (len(guild.crew()), opened, len(lines)) == (200, 1, 3), "also after the cooldown"
+    assert lines[2].endswith("Next heist in 5:00.")
     assert all(len(line) <= 500 for line in lines)
     assert "200 players are in with 20,000 points: viewer1, viewer2" in lines[1]
     assert "amount not understood: viewer201, viewer202, viewer203 +22" in lines[1]

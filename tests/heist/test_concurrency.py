@@ -1,23 +1,25 @@
 """Many threads at once, kills between any two steps, and many players: with real commits."""
 
-import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import requests
 
-from core.drand.chain import Chain, Round
 from core.heist import actions, tasks
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.errors import Outage
 from core.kit.services import Services
 from core.points import store as points
+from sandbox.serve import Sandbox, on_thread
 from tests.clean import cleaned
-from tests.heist.scene import CHAIN, RICH, HeistGuild
+from tests.heist.scene import RICH, HeistGuild
 from tests.kick.rig import settings
+from tests.patience import PATIENCE
+from tests.sandbox.kick_harness import KEY
 from tests.slot_calls.scene import NOON
 
 
@@ -66,37 +68,22 @@ def test_of_many_starts_one_opens(gate: Database, guild_id: int) -> None:
         assert sum(threads.map(start, range(6))) == 1
 
 
-class Beacon:
-    """Answers what a test wants. The chain is nobody's, so signatures are not checked."""
-
-    chain: Chain = CHAIN
-
-    def __init__(self) -> None:
-        self.down = False
-
-    def get_round(self, number: int) -> Round:
-        if self.down:
-            raise Outage("drand", "down")
-        signature = "cd" * 48
-        randomness = hashlib.sha256(bytes.fromhex(signature)).hexdigest()
-        return Round(CHAIN.name, number, randomness, signature)
-
-
 class Killed(Exception):
     """The process dies here."""
 
 
-@pytest.fixture
-def beacon() -> Beacon:
-    return Beacon()
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with on_thread(signing_key=KEY) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
-def services(gate: Database, beacon: Beacon, monkeypatch: pytest.MonkeyPatch) -> Services:
-    """What the task is given."""
-    monkeypatch.setattr(tasks, "client_of", lambda _settings: beacon)
-    monkeypatch.setattr(actions, "check_round", lambda _chain, _random: None)
-    return Services(settings(), gate, LocalBus())
+def services(gate: Database, sandbox: Sandbox) -> Iterator[Services]:
+    """What the task is given: the sandbox's beacon has published all rounds of that day."""
+    addresses = {k.lower(): v for k, v in sandbox.env.items() if k.startswith("DRAND_")}
+    yield Services(settings(**addresses), gate, LocalBus())
+    requests.post(f"{sandbox.base_url}/control/faults/reset", timeout=PATIENCE)
 
 
 STEPS = ("lock", "take_round", "roll", "pay", "end_cooldown")
@@ -115,7 +102,7 @@ def test_a_kill_at_any_step_loses_and_doubles_nothing(
     with gate.begin() as tx:
         guild = HeistGuild(tx, guild_id)
         guild.set(low_success_rate=100, low_multiplier_min=100, low_multiplier_max=100,
-                  start_heist_cooldown=30)  # fmt: skip
+                  start_heist_cooldown=30, announce_ready=True)  # fmt: skip
         guild.start()
         viewer_id = guild.say("!join 100")
         assert guild.balance(viewer_id) == RICH - 100
@@ -149,9 +136,10 @@ def test_a_kill_at_any_step_loses_and_doubles_nothing(
 
 
 def test_beacon_that_stays_away_gives_everything_back(
-    gate: Database, guild_id: int, services: Services, beacon: Beacon
+    gate: Database, guild_id: int, services: Services, sandbox: Sandbox
 ) -> None:
-    beacon.down = True
+    faults = {"drand.down": True}
+    requests.post(f"{sandbox.base_url}/control/faults", json=faults, timeout=PATIENCE)
     with gate.begin() as tx:
         guild = HeistGuild(tx, guild_id)
         guild.start()

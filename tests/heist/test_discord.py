@@ -5,12 +5,19 @@ from typing import Any
 
 import discord
 import pytest
+from sqlalchemy import select
 
 from core.guilds import store as guild_store
+from core.guilds.actions import change_setting
+from core.guilds.channels import tell_admins
+from core.guilds.settings import ADMIN_CHANNEL
 from core.heist import actions
 from core.heist.feature import FEATURE
+from core.heist.records import Player
 from core.kit.clock import utc_now
 from core.kit.database import METADATA, Database
+from core.kit.work import Work
+from core.points.providers import currency_of
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.seed import NORAS_CORNER_ID, channel_id
 from tests.bot_rig import Asker, bot_in_discord
@@ -121,6 +128,42 @@ def test_a_heist_by_buttons_in_its_message(guild: HeistGuild, world: DiscordDriv
     world.click("tomas", ended["message_id"], custom_id(ended, "Start the next"))
     shows("Heist #2", "Closes")
     guild.do(actions.cancel)
+
+
+@pytest.mark.parametrize(
+    ("label", "answer"),
+    [("Pay again", "the payout is on its way"), ("Write off", "100 points written off")],
+)
+def test_admins_settle_what_was_not_paid_by_button(
+    guild: HeistGuild, world: DiscordDriver, label: str, answer: str
+) -> None:
+    guild.do(actions.start)
+    viewer_id = guild.say("!join 100")
+    guild.do(actions.cancel)
+    asked_before = {one["message_id"] for one in world.transcript("raffle")}
+    guild.do(owe, f"test:{label}")
+    asked = world.wait_for(
+        "raffle",
+        lambda m: (
+            m["message_id"] not in asked_before and "points were not paid" in str(m["embeds"])
+        ),
+    )
+    refused = world.click("mia", asked["message_id"], custom_id(asked, label))
+    assert "Manage Server" in str(refused["response"])
+    settled = world.click("nora", asked["message_id"], custom_id(asked, label))
+    assert answer in str(settled["response"])
+    assert guild.balance(viewer_id) == RICH + (100 if label == "Pay again" else 0)
+    again = world.click("nora", asked["message_id"], custom_id(asked, label))
+    assert "Nobody is owed anything" in str(again["response"])
+
+
+def owe(work: Work, key: str) -> None:
+    """What comes of a payout of 100 points that was refused."""
+    change_setting(work, ADMIN_CHANNEL, CHANNEL)
+    player = work.scalars(select(Player)).one()
+    player.owed = 100
+    payload = {"number": player.heist, "count": 1, "points": 100, **currency_of(work)}
+    tell_admins(work, "heist.owed", f"heist.owed:{key}", payload)
 
 
 def _buttons(message: Json) -> list[Json]:

@@ -5,12 +5,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from core.drand.chain import QUICKNET
 from core.guilds.actions import change_settings, load_settings
 from core.heist import actions, store
 from core.heist.joining import join
 from core.heist.pages import OVERLAY
+from core.heist.records import Player
 from core.heist.rules import HeistSettings
 from core.people import store as people
 from core.points import ledger
@@ -193,3 +195,24 @@ def test_overlay_follows_the_heist(ready: Site) -> None:
         assert heist is not None
         won = heist.won
     assert f"{won}/1" in shown(ready)
+
+
+@pytest.mark.parametrize(
+    ("form", "answer"), [("pay_again", "on its way"), ("write_off", "written off")]
+)
+def test_admins_settle_what_was_not_paid_on_the_dashboard(
+    ready: Site, form: str, answer: str
+) -> None:
+    admin = ready.visitor("nora")
+    with ready.services.work_in(GUILD) as work:
+        actions.start(work)
+    joins(ready)
+    with ready.services.work_in(GUILD) as work:
+        actions.cancel(work)
+        work.scalars(select(Player)).one().owed = 100
+    assert "Not paid" in words(admin.get(PAGE))
+    assert admin.post(f"{PAGE}/1/{form}", page=PAGE).status_code == 303
+    shown = words(admin.get(PAGE))
+    assert answer in shown
+    assert "Not paid" not in shown
+    assert admin.post(f"{PAGE}/1/{form}", page=PAGE).status_code == 422

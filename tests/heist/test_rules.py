@@ -29,7 +29,7 @@ def test_expected_returns_of_the_defaults_are_those_that_were_promised() -> None
     found = returns(BONUS)
     assert [found[risk, "tier3"] for risk in RISKS] == ["0.991", "0.999", "0.975"]
     assert len(found) == 15
-    BONUS.check()
+    rules.require_sound(BONUS)
 
 
 def slow_return(bet: Bet) -> Fraction:
@@ -70,11 +70,11 @@ def test_bonus_raises_winnings_and_not_the_stake() -> None:
 
 def test_guard_refuses_what_the_original_widget_paid_and_says_the_number() -> None:
     with pytest.raises(Refusal, match=r"1\.0625 of each point on average.*medium risk, Tier 3"):
-        replace(BONUS, medium_success_rate=50).check()
+        rules.require_sound(replace(BONUS, medium_success_rate=50))
     wild = replace(DEFAULTS, low_success_rate=100)
     with pytest.raises(Refusal, match=r"1\.3500"):
-        wild.check()
-    replace(wild, allow_inflation=True).check()
+        rules.require_sound(wild)
+    rules.require_sound(replace(wild, allow_inflation=True))
     assert rules.is_inflating(replace(wild, allow_inflation=True))
     assert not rules.is_inflating(BONUS)
 
@@ -93,7 +93,7 @@ def test_a_return_a_little_above_one_is_not_shown_as_one() -> None:
 )
 def test_ranges_that_are_upside_down_are_refused(values: dict[str, Any], why: str) -> None:
     with pytest.raises(Refusal, match=why):
-        replace(DEFAULTS, **values).check()
+        rules.require_sound(replace(DEFAULTS, **values))
 
 
 def test_zero_is_a_value_like_others() -> None:

@@ -10,9 +10,12 @@ from core.events import PointsPurchaseRefused, PointsSpent
 from core.guilds.actions import change_setting
 from core.kit.database import Database
 from core.kit.errors import Refusal
+from core.kit.leaderboard import Query
 from core.people.store import get_viewer
 from core.points import actions, providers, store
+from core.points.discord import load_board
 from core.points.providers import Round
+from core.points.rules import PointsSettings
 from core.raffle.ledger import store as tickets
 from core.raffle.ledger.bought import on_points_spent as deliver_tickets
 from core.slot_calls.priority import on_points_spent as deliver_priority
@@ -22,7 +25,7 @@ from tests.clean import cleaned
 from tests.conftest import GUILD
 from tests.points.scene import FEATURE, MIA, PIA, TOM, PointsGuild
 from tests.raffle.scene import period
-from tests.slot_calls.scene import Guild
+from tests.slot_calls.scene import MODERATOR, NOON, Guild
 
 # -- grants ---------------------------------------------------------------------------------------
 
@@ -206,6 +209,42 @@ def test_a_higher_limit_begins_tomorrow_a_lower_one_at_once(guild: PointsGuild) 
     assert may_lose(51, 5) is False
     guild.at += timedelta(days=1)
     assert may_lose(9000, 6) is True
+
+
+def test_limits_are_set_in_chat_without_a_linked_account(guild: PointsGuild) -> None:
+    guild.set()
+    mia = guild.viewer(MIA)
+    guild.say("!points limit 500")
+    guild.say("!points break 7d")
+    guild.say("!points break soon")
+    guild.at += timedelta(minutes=2)
+    guild.say("!points limit none")
+    found, _lost = guild.do(actions.get_limit, mia)
+    assert found is not None
+    assert found.break_until == NOON + timedelta(days=7)
+    assert (found.daily_loss, found.next_loss) == (500, None), "none holds from tomorrow"
+    assert guild.replies() == [
+        "You may lose 500 a day; 0 today.",
+        "You may lose 500 a day; 0 today. You take part in no games until 2026-05-08 12:00 UTC.",
+        "A break lasts between a day and a year. Write: !points break 7d",
+        "You may lose 500 a day; 0 today. From tomorrow: none"
+        " You take part in no games until 2026-05-08 12:00 UTC.",
+    ]
+
+
+def test_where_streamelements_keeps_the_points_its_own_bot_answers(guild: PointsGuild) -> None:
+    guild.do(change_setting, PointsSettings.declared["enabled"], True)
+    provider = PointsSettings.declared["provider"]
+    guild.do(change_setting, provider, "streamelements", checked=False)
+    guild.say("!points")
+    guild.say("!pointsboard")
+    assert guild.replies() == []
+    guild.say("!points limit 500")
+    assert guild.replies() == ["You may lose 500 a day; 0 today."], "limits hold for every game"
+    guild.give(guild.link(MIA, MODERATOR), 5)
+    with pytest.raises(Refusal, match="kept by StreamElements") as refused:
+        guild.do(load_board, Query(10, 1, ""))
+    assert "Ask its bot" in refused.value.remedy
 
 
 def test_a_break_is_never_shortened(guild: PointsGuild) -> None:

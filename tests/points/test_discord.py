@@ -8,7 +8,7 @@ import pytest
 from core.features import load_features
 from core.guilds import store as guild_store
 from core.kit.database import METADATA, Database
-from core.points import store
+from core.points import imports, store
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.seed import NORAS_CORNER_ID
 from sandbox.people import PEOPLE
@@ -83,3 +83,17 @@ def test_a_season_is_ended_with_a_button(guild: PointsGuild, world: DiscordDrive
     assert "1 viewers hold 100 points" in said(question)
     assert "Season 2 has begun" in said(ask.press(question, "End the season"))
     assert guild.do(store.current_season) == 2
+
+
+def test_an_import_is_looked_at_and_confirmed_with_a_button(
+    guild: PointsGuild, world: DiscordDriver
+) -> None:
+    ask = Asker(world, typing=False)
+    assert "/connect_streamelements" in said(ask.answer("pointsadmin import"))
+    guild.do(imports.start_list, "Mia,700\nghost,5")
+    question = ask.answer("pointsadmin import")
+    assert "This adds **700** and takes **0**" in said(question)
+    assert "Unknown, left out: ghost" in said(question)
+    assert "1 balance has changed, +700 points" in said(ask.press(question, "Import"))
+    assert guild.balance(guild.viewer(MIA)) == {"won": 700}
+    assert "not open" in said(ask.press(question, "Cancel"))

@@ -6,7 +6,7 @@ from core.guilds import actions as guilds
 from core.people import store as people
 from core.points import actions
 from core.points.rules import PointsSettings
-from tests.dashboard.site import GUILD, Site, words
+from tests.dashboard.site import GUILD, IDS, Site, words
 
 PAGE = f"/g/{GUILD}/points"
 
@@ -70,6 +70,30 @@ def test_a_person_sees_their_points_and_limits(site: Site) -> None:
         actions.grant_many(work, {mia: 5}, "add", "", "x")
         actions.set_loss_limit(work, mia, 100)
         actions.take_break(work, mia, timedelta(days=2))
+        people.add_link(work.tx, GUILD, IDS["mia"], "kick", mia, work.now)
     shown = words(site.visitor("nora").get(f"/g/{GUILD}/people/{mia}/cards"))
     assert "Own loss limit per day 100" in shown
     assert "Takes a break from games until" in shown
+    own, me = site.visitor("mia"), f"/me/{GUILD}"
+    assert "Most that I may lose" in words(own.get(me))
+    assert own.post(f"{me}/points/limit", page=me, loss="50").status_code == 303
+    assert own.post(f"{me}/points/break", page=me, days="9").status_code == 303
+    assert "Own loss limit per day 50" in words(own.get(me))
+
+
+def test_balances_of_another_bot_are_imported_after_a_preview(site: Site) -> None:
+    with site.services.work_in(GUILD) as work:
+        guilds.change_settings(work, PointsSettings, enabled=True)
+        people.set_viewer(work.tx, GUILD, "kick", 42, "MadCats", work.now)
+    nora = site.visitor("nora")
+    refused = words(nora.post(f"{PAGE}/import/read", page=PAGE))
+    assert "/connect_streamelements" in refused
+    balances = "madcats,700\nghost,5\nwhat"
+    assert nora.post(f"{PAGE}/import/list", page=PAGE, balances=balances).status_code == 303
+    shown = words(nora.get(f"{PAGE}/import"))
+    assert "Would be added 700" in shown
+    assert "Unknown, left out 1: ghost" in shown
+    done = nora.post(f"{PAGE}/import/1/confirm", page=f"{PAGE}/import")
+    assert done.status_code == 303
+    assert "700 now in all" in words(nora.get(PAGE))
+    assert "No import is open" in words(nora.get(f"{PAGE}/import"))

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from core.events import StreamElementsSettled
+from core.kit.errors import Refusal
 from core.kit.records import MemberId
 from core.kit.work import Work
 from core.people import store as people
@@ -19,7 +20,7 @@ HEIST = Round("heist", 7)
 @pytest.fixture
 def guild(tx: Connection, guild_id: int) -> PointsGuild:
     guild = PointsGuild(tx, guild_id)
-    guild.set(provider="streamelements")
+    guild.set()
 
     def connect(work: Work) -> None:
         account = StreamElementsAccount(
@@ -33,7 +34,11 @@ def guild(tx: Connection, guild_id: int) -> PointsGuild:
         )
         work.add(account)
 
+    with pytest.raises(Refusal, match="not connected") as refused:
+        guild.set(provider="streamelements")
+    assert "/connect_streamelements" in refused.value.remedy
     guild.do(connect)
+    guild.set(provider="streamelements")
     return guild
 
 

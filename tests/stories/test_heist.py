@@ -39,6 +39,7 @@ def stage(
             "points.enabled": True,
             "heist.heist_duration": 10,
             "heist.start_heist_cooldown": 2,
+            "heist.announce_ready": True,
             "heist.user_cooldown": 0,
             "heist.low_success_rate": 100,
             "heist.low_multiplier_max": 150,

@@ -1,14 +1,21 @@
 """VIP for channel points, over both of Twitch's transports: from creating the reward to the end."""
 
+import csv
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser, expect
 
 from sandbox.kick.signing import SigningKey
 from sandbox.twitch.driver import TwitchDriver
+from tests.browser import clean_page
 from tests.patience import until
 from tests.stories.channels import connect_twitch
-from tests.stories.stage import Stage, open_stage
+from tests.stories.direct_messages import answered, custom_id_of
+from tests.stories.stage import Stage, open_stage, title
+from tests.stories.test_dashboard import DESK, address, log_in
+
+YUKI = "yuki_snow"
 
 
 @pytest.fixture(scope="module", params=["websocket", "webhook"])
@@ -31,6 +38,7 @@ def stage(
 def twitch(stage: Stage) -> TwitchDriver:
     """The streamer has connected, redemptions are heard, and a reward is for sale."""
     connect_twitch(stage)
+    stage.asked("nora", "!settings set vips.log_channel #mods", "bot-log")
     stage.asked("nora", "!vip reward create VIP 500 1h", "bot-log")
     until(lambda: _channel(stage.twitch)["rewards"], "the reward on Twitch")
     return stage.twitch
@@ -76,6 +84,57 @@ def test_kill_between_redemption_and_grant(stage: Stage, twitch: TwitchDriver) -
     assert stage.scalar(granted) == 3
 
 
-def test_moderator_takes_it_away(stage: Stage, twitch: TwitchDriver) -> None:
-    stage.asked("nora", "!vip remove MadCats", "bot-log")
+def test_moderator_extends_and_takes_away_with_the_buttons_of_the_log(
+    stage: Stage, twitch: TwitchDriver
+) -> None:
+    post = stage.discord.wait_for("mods", lambda m: "MadCats is VIP" in title(m))
+    for label, answer in (("Extend", "MadCats is VIP"), ("Remove", "MadCats is no longer VIP")):
+        pressed = stage.discord.click("nora", post["message_id"], custom_id_of(post, label))
+        assert answer in answered(stage, pressed)["title"]
     until(lambda: "mia" not in _channel(twitch)["vips"], "VIP is taken away")
+    stage.discord.wait_for("mods", lambda m: "MadCats is no longer VIP" in title(m))
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("stage", ["websocket"], indirect=True)
+def test_moderator_works_on_the_dashboard(
+    stage: Stage, twitch: TwitchDriver, browser: Browser
+) -> None:
+    """Sell a reward, see who redeems, extend, take away, and read what happened."""
+    with clean_page(browser, viewport=DESK) as page:
+        log_in(stage, page, "NoraPlays")
+        page.goto(address(stage, "vips/rewards"))
+        form = page.locator("section", has=page.get_by_role("heading", name="Create a reward"))
+        form.get_by_label("Title").fill("VIP weekend")
+        form.get_by_label("Cost in channel points").fill("700")
+        form.get_by_label("VIP for").fill("2d")
+        form.get_by_role("button", name="Create").click()
+        made = page.locator("section", has=page.get_by_role("heading", name="VIP weekend"))
+        expect(made.get_by_text("on", exact=True)).to_be_visible()
+        assert "VIP weekend" in str(_channel(twitch)["rewards"])
+
+        page.goto(address(stage, "vips"))
+        redeemed = str(twitch.do("redeem", person="yuki", title="VIP weekend")["redemption_id"])
+        row = page.get_by_role("row", name=YUKI)
+        expect(row).to_contain_text("in 2 days")  # without loading the page again
+        expect(row).to_contain_text("channel points")
+        row.get_by_role("textbox").fill("24h")
+        row.get_by_role("button", name="Extend").click()
+        expect(row).to_contain_text("in 3 days")
+        row.get_by_text("Remove", exact=True).click()
+        row.get_by_role("button", name="Yes, Remove").click()
+        expect(row).to_have_count(0)
+        assert "yuki" not in _channel(twitch)["vips"]
+
+        page.goto(address(stage, "vips/activity"))
+        entries = page.get_by_role("row", name=YUKI)
+        expect(entries).to_have_count(3)
+        expect(entries.last).to_contain_text(f"VIP weekend · 700 points · {redeemed}")
+        page.get_by_label("What").select_option("extended")
+        page.get_by_role("button", name="Filter").click()
+        expect(entries).to_have_count(1)
+        expect(entries).to_contain_text("NoraPlays")
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download CSV").click()
+        rows = list(csv.reader(download.value.path().open(encoding="utf-8-sig")))
+        assert [row[1:4] for row in rows if YUKI in row] == [["extended", YUKI, "NoraPlays"]]

@@ -5,12 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from combined_server import web
 from core.events import Event
+from core.features import load_features
+from core.inbox.feature import FEATURE as INBOX
+from core.inbox.handlers import collect
+from core.inbox.worker import Worker
 from core.kit.work import Work
 from core.outbox.records import messages
 from core.twitch.bodies import parse
+from core.twitch.feature import FEATURE as TWITCH
 from core.twitch.translate import Context, translate
 from core.vips import actions, rewards, store
 from core.vips.actions import Account
@@ -26,6 +33,7 @@ T = TypeVar("T")
 
 ADMIN = 310_000_000_000_000_002
 MIA_ACCOUNT, TOMAS_ACCOUNT = Account(MIA, "MadCats"), Account(TOMAS, "TomasTV")
+REDEEMED = "channel.channel_points_custom_reward_redemption.add"
 PEOPLE = {"mia": MIA, "nora": NORA, "tomas": TOMAS, "vera": VERA}
 
 
@@ -47,7 +55,8 @@ class Scene:
         """The runner looks, whatever it was told to wait for."""
         for _time in range(times):
             self.runner._pauses.clear()
-            self.runner.work_for(self.guild_id)
+            if self.guild_id in self.runner.list_due():
+                self.runner.work_for(self.guild_id)
 
     def later(self, **time: float) -> None:
         """Time passes, and the runner looks."""
@@ -77,8 +86,14 @@ class Scene:
         self, redemption_id: str, person: str = "mia", message_id: str = "", title: str = "VIP"
     ) -> None:
         """The event of a redemption arrives."""
+        self.hear(REDEEMED, self.redeemed(redemption_id, person, title), message_id)
+
+    def redeemed(
+        self, redemption_id: str, person: str = "mia", title: str = "VIP"
+    ) -> dict[str, Any]:
+        """The body of that event."""
         reward = next(one for one in self.do(store.list_rewards) if one.title == title)
-        event = {
+        return {
             "id": redemption_id,
             "broadcaster_user_id": str(NORA),
             "user_id": str(PEOPLE[person]),
@@ -88,8 +103,6 @@ class Scene:
             "reward": {"id": reward.reward_id, "title": title, "cost": reward.cost, "prompt": ""},
             "redeemed_at": "2026-11-20T10:00:00.17106713Z",
         }
-        kind = "channel.channel_points_custom_reward_redemption.add"
-        self.hear(kind, event, message_id)
 
     def hear(self, kind: str, event: dict[str, Any], message_id: str = "") -> None:
         """An event of EventSub is handled."""
@@ -103,6 +116,18 @@ class Scene:
         )
         for one in translate(parse(kind, event), context):
             self.handle(one)
+
+    def receive(self) -> None:
+        """What has arrived in the inbox is handled."""
+        services = self.office.services
+        translates = {**TWITCH.translates, **INBOX.translates}
+        worker = Worker(services.database, translates, collect([FEATURE]), services.clock)
+        while worker.work_once():
+            pass
+
+    def web(self) -> FlaskClient:
+        """The whole web application."""
+        return web(self.office.services, load_features()).test_client()
 
     def handle(self, event: Event) -> None:
         with self.office.services.database.begin() as tx:

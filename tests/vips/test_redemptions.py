@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from core.events import EventsMissed
+from core.people.exclusions import actions as exclusions
+from core.people.exclusions.records import Scope
 from core.twitch.client import TwitchClient
 from core.vips import actions, rewards, store
 from core.vips.actions import Account
@@ -80,6 +82,34 @@ def test_two_redemptions_at_once_add_up(scene: Scene) -> None:
     scene.work()
     assert scene.session.minutes == 120
     assert [scene.status(one) for one in both] == ["FULFILLED", "FULFILLED"]
+    # Each is told: the first gives VIP, the second extends it.
+    entries = list(reversed(scene.do(store.list_activity)))
+    assert [(one.act, one.minutes, one.redemption_id) for one in entries] == [
+        ("granted", 60, both[0]),
+        ("extended", 60, both[1]),
+    ]
+    assert "is VIP now, for 1 h 00 min" in scene.chat()[0]
+    assert "VIP extended, 2 h 00 min left" in scene.chat()[1]
+
+
+def test_second_redemption_while_vip_is_given_back_adds_time(scene: Scene) -> None:
+    """Over, being taken away, and redeemed twice before Twitch has answered."""
+    scene.reward()
+    scene.hear_redeemed(scene.redeem())
+    scene.work()
+    scene.office.twitch.fault(api__only="/channels/vips", api__500=2)
+    scene.later(hours=1)
+    both = [scene.redeem(), scene.redeem()]
+    for redeemed in both:
+        scene.hear_redeemed(redeemed)
+        scene.work()
+    now = scene.office.clock()
+    scene.later(minutes=1)
+    assert [scene.status(one) for one in both] == ["FULFILLED", "FULFILLED"]
+    assert scene.session.ends_at is not None
+    assert scene.session.ends_at > now + timedelta(minutes=119)
+    assert scene.acts() == ["granted", "extended", "extended"]
+    assert scene.vips == ["mia"]
 
 
 @pytest.mark.parametrize(
@@ -221,6 +251,17 @@ def test_conditions_refund(scene: Scene, settings: dict[str, Any], reason: str) 
     scene.work()
     assert scene.redemption(redeemed).reason == reason
     assert scene.status(redeemed) == "CANCELED"
+
+
+@pytest.mark.parametrize("scope", ["vips", "everything"])
+def test_excluded_viewer_gets_the_points_back(scene: Scene, scope: Scope) -> None:
+    scene.reward()
+    scene.do(exclusions.exclude, "mia", scope)
+    redeemed = scene.redeem()
+    scene.hear_redeemed(redeemed)
+    scene.work()
+    assert scene.redemption(redeemed).reason == "excluded"
+    assert (scene.status(redeemed), scene.vips) == ("CANCELED", [])
 
 
 def test_subscriber_may_redeem(scene: Scene) -> None:

@@ -1,12 +1,10 @@
 """VIP by hand and by other sources, its end, and what somebody does on Twitch meanwhile."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import pytest
-from flask import Flask
-from pydantic import SecretStr
 from sqlalchemy import select
 
 from core.events import (
@@ -22,15 +20,12 @@ from core.kit.work import ACROSS_GUILDS, read_records
 from core.outbox.records import Outgoing
 from core.people import actions as people
 from core.people import store as links
-from core.twitch.client import TwitchClient
 from core.vips import actions, sources, store
 from core.vips.actions import Account
 from core.vips.feature import FEATURE
-from core.vips.rules import MOST_REMOVALS, WINDOW
-from core.vips.webhooks import pages
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.slot_calls.scene import chat_message
-from tests.twitch.rig import MIA, NORA, VERA, Office
+from tests.twitch.rig import MIA, NORA, VERA, someone
 from tests.vips.rig import MIA_ACCOUNT, Scene
 
 VERA_ACCOUNT = Account(VERA, "Vera")
@@ -77,6 +72,18 @@ def test_log_names_who_gave_and_took_vip(scene: Scene, streamer: int | None) -> 
     scene.later(hours=2)
     ended = scene.do(store.list_activity, store.ActivityFilter(), 10)[0]
     assert (ended.reason, ended.actor, ended.by_streamer) == ("expired", 0, False)
+
+
+def test_servers_are_looked_at_only_when_something_is_due(scene: Scene) -> None:
+    give(scene, minutes=2)
+    scene.later(seconds=6)
+    assert scene.runner.list_due() == []
+    scene.office.clock.forward(minutes=2)
+    assert scene.runner.list_due() == [GUILD], "an end"
+    scene.work()
+    assert scene.runner.list_due() == []
+    scene.office.clock.forward(minutes=3)
+    assert scene.runner.list_due() == [GUILD], "time to look for missed redemptions"
 
 
 def test_without_auto_removal_vip_stays(scene: Scene) -> None:
@@ -154,13 +161,13 @@ def test_own_echo_does_not_end_a_session(scene: Scene) -> None:
     assert scene.session.state == "active"
 
 
-@pytest.mark.parametrize("heard", [True, False])
-def test_new_moderator_ends_it_with_a_note(scene: Scene, heard: bool) -> None:
+@pytest.mark.parametrize("heard", [[], ["moderator.add"], ["vip.remove", "moderator.add"]])
+def test_new_moderator_ends_it_with_a_note(scene: Scene, heard: list[str]) -> None:
     give(scene)
     scene.office.clock.forward(minutes=11)
     scene.office.twitch.do("moderator", person="mia")
-    if heard:
-        scene.hear_vip("moderator.add", "mia")
+    for event in heard:
+        scene.hear_vip(event, "mia")
     scene.work()
     (session,) = scene.sessions()
     assert (session.state, session.end_reason) == ("ended", "moderator")
@@ -178,37 +185,31 @@ def test_manual_vip_is_listed_and_can_be_adopted(scene: Scene) -> None:
     assert scene.vips == []
 
 
-def test_forty_expiries_stay_under_the_limit(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene.office.twitch.do("slots", count=100)
-    for number in range(40):
-        made = scene.office.twitch.do("account", handle=f"v{number}", name=f"Viewer{number}")
-        scene.do(actions.give, Account(made["user_id"], f"Viewer{number}"), 600)
-    # The pretend Twitch counts real seconds: adding is not what this is about.
-    scene.do(_confirm_all)
-    real, calls = TwitchClient.remove_vip, []
-
-    def counted(*args: Any) -> None:
-        calls.append(scene.office.clock())
-        # It was never added there, which is the same to us.
-        real(*args) if len(calls) == 1 else None
-
-    monkeypatch.setattr(TwitchClient, "remove_vip", counted)
-    scene.do(lambda work: setattr(actions.state_of(work), "listed_at", None))
-    scene.office.clock.forward(hours=11)
-    monkeypatch.setattr("core.vips.runner._GuildRun._list_vips", lambda _run: None)
-    for _second in range(70):
-        scene.later(seconds=1)
-    assert len(calls) == 40
-    for first, ninth in pairwise(calls[::MOST_REMOVALS]):
-        assert ninth - first >= WINDOW
-    assert scene.do(store.list_live) == []
+def test_forty_ends_at_once_stay_under_twitchs_limit(scene: Scene) -> None:
+    """Its limit, ten changes in ten seconds, runs on the same clock as we do."""
+    twitch, people = scene.office.twitch, [f"v{number}" for number in range(40)]
+    twitch.do("slots", count=100)
+    twitch.do("vip", person="vera")
+    for person in people:
+        made = twitch.do("account", handle=person, name=person)
+        scene.do(actions.give, Account(made["user_id"], person), 600)
+    assert _pass(scene, lambda: len(scene.vips) == 41) >= 40
+    scene.later(hours=11)
+    twitch.fault(vip__seconds=11 * 3600)
+    assert _pass(scene, lambda: scene.do(store.list_live) == []) >= 40
+    assert scene.vips == ["vera"], "a VIP by hand stays"
+    assert scene.channel["limited"] == 0
+    assert scene.acts() == ["granted"] * 40 + ["ended"] * 40
 
 
-def _confirm_all(work: Any) -> None:
-    from core.vips import redemptions
-
-    for session in store.list_live(work):
-        redemptions.note_granted(work, session)
+def _pass(scene: Scene, is_done: Callable[[], bool]) -> float:
+    """Let time pass here and at the pretend Twitch; how many seconds it took."""
+    began = scene.office.clock()
+    while not is_done():
+        scene.later(seconds=2)
+        scene.office.twitch.fault(vip__seconds=scene.office.clock.by.total_seconds())
+        assert scene.office.clock() - began < timedelta(minutes=5)
+    return (scene.office.clock() - began).total_seconds()
 
 
 def test_everybody_is_extended(scene: Scene) -> None:
@@ -220,6 +221,16 @@ def test_everybody_is_extended(scene: Scene) -> None:
         was = before[one.number]
         assert was is not None
         assert one.ends_at == was + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(("counts", "vips"), [(True, ["mia"]), (False, [])])
+def test_gifted_subscription_counts_unless_a_setting_says_otherwise(
+    scene: Scene, counts: bool, vips: list[str]
+) -> None:
+    scene.set(subscription="fixed", gifted_subs=counts)
+    scene.hear("channel.subscribe", someone() | {"tier": "1000", "is_gift": True})
+    scene.work()
+    assert scene.vips == vips
 
 
 def test_subscription_gives_a_fixed_time(scene: Scene) -> None:
@@ -279,22 +290,59 @@ def test_raffle_winner_gets_vip(scene: Scene) -> None:
 def test_vip_is_bought_with_points(scene: Scene, slots: int) -> None:
     scene.office.twitch.do("slots", count=slots)
     viewer_id = scene.do(actions.meet, MIA_ACCOUNT)
-    bought = PointsSpent(
-        key="purchase-1",
+    scene.handle(_bought(scene, viewer_id, "purchase-1", days=3))
+    scene.work()
+    (session,) = scene.sessions()
+    assert (session.source, session.minutes) == ("points", 3 * 24 * 60)
+    assert (scene.vips, _returned(scene)) == ((["mia"], []) if slots else ([], ["purchase-1"]))
+
+
+def _bought(scene: Scene, viewer_id: int, key: str, days: int = 1) -> PointsSpent:
+    return PointsSpent(
+        key=key,
         guild_id=GUILD,
         at=scene.office.clock(),
         viewer_id=viewer_id,
         offer="vips.day",
-        quantity=3,
-        points=3000,
+        quantity=days,
+        points=1000 * days,
     )
-    scene.handle(bought)
-    scene.work()
-    (session,) = scene.sessions()
-    assert (session.source, session.minutes) == ("points", 3 * 24 * 60)
+
+
+def _returned(scene: Scene) -> list[str]:
+    """Keys of the purchases whose points went back."""
     sql = "SELECT body->>'key' FROM inbox_deliveries WHERE kind = 'PointsPurchaseRefused'"
-    returned = [key for (key,) in scene.office.rows(sql)]
-    assert (scene.vips, returned) == ((["mia"], []) if slots else ([], ["purchase-1"]))
+    return sorted(key for (key,) in scene.office.rows(sql))
+
+
+def test_every_purchase_that_waited_is_returned_when_twitch_declines(scene: Scene) -> None:
+    viewer_id = scene.do(actions.meet, MIA_ACCOUNT)
+    for key in ("one", "two"):
+        scene.handle(_bought(scene, viewer_id, key))
+    scene.office.twitch.do("slots", count=0)
+    scene.work()
+    assert (scene.vips, _returned(scene)) == ([], ["one", "two"])
+
+
+def test_purchases_are_returned_when_vip_is_taken_away_before_twitch_confirms(scene: Scene) -> None:
+    viewer_id = scene.do(actions.meet, MIA_ACCOUNT)
+    scene.handle(_bought(scene, viewer_id, "one"))
+    scene.do(actions.revoke, scene.session.number)
+    assert _returned(scene) == ["one"]
+
+
+def test_only_what_twitch_has_not_confirmed_is_returned(scene: Scene) -> None:
+    """Bought, confirmed, over, and bought again while it was being taken away."""
+    viewer_id = scene.do(actions.meet, MIA_ACCOUNT)
+    scene.handle(_bought(scene, viewer_id, "one"))
+    scene.work()
+    scene.office.twitch.fault(api__only="/channels/vips", api__500=1)
+    scene.later(days=1)
+    scene.handle(_bought(scene, viewer_id, "two"))
+    scene.office.twitch.do("vip", person="mia", ends=True)
+    scene.office.twitch.do("ban", person="mia")
+    scene.later(minutes=1)
+    assert _returned(scene) == ["two"]
 
 
 def test_watchtime_makes_vip_once(scene: Scene) -> None:
@@ -384,28 +432,3 @@ def test_second_server_of_a_channel_leaves_its_vips_alone(scene: Scene) -> None:
     assert scene.vips == ["mia"], "only the server that made them VIP takes it away"
     scene.work()
     assert scene.vips == []
-
-
-# -- the timer outside ----------------------------------------------------------------------------
-
-
-def _post(office: Office, authorization: str | None) -> Any:
-    app = Flask("cron", static_folder=None)
-    app.register_blueprint(pages(office.services))
-    headers = {} if authorization is None else {"Authorization": authorization}
-    return app.test_client().post("/api/cron/remove-expired-vips", headers=headers)
-
-
-@pytest.mark.parametrize("given", [None, "Bearer undefined", "Bearer None", "Bearer "])
-def test_timer_is_refused_without_a_secret(office: Office, given: str | None) -> None:
-    assert _post(office, given).status_code == 403
-
-
-def test_timer_needs_the_right_secret(scene: Scene) -> None:
-    office = scene.office.with_settings(cron_secret=SecretStr("geheim"))
-    give(scene)
-    scene.office.clock.forward(hours=2)
-    assert _post(office, "Bearer wrong").status_code == 401
-    assert _post(office, "Bearer gehéim").status_code == 401
-    assert _post(office, "Bearer geheim").json == {"expired": 1}
-    assert scene.session.state == "ending"

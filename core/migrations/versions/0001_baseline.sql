@@ -1209,7 +1209,7 @@ CREATE TABLE slot_calls_picks (
 	number INTEGER NOT NULL, 
 	state TEXT DEFAULT 'waiting' NOT NULL, 
 	entrants INTEGER NOT NULL, 
-	seed TEXT NOT NULL, 
+	sealed_seed TEXT NOT NULL, 
 	snapshot TEXT NOT NULL, 
 	snapshot_hash TEXT NOT NULL, 
 	frozen_at TIMESTAMP WITH TIME ZONE NOT NULL, 
@@ -1228,7 +1228,7 @@ CREATE TABLE slot_calls_picks (
 
 COMMENT ON COLUMN slot_calls_picks.number IS 'counts up within the server';
 
-COMMENT ON COLUMN slot_calls_picks.seed IS 'hex; published with the result';
+COMMENT ON COLUMN slot_calls_picks.sealed_seed IS 'published with the result';
 
 COMMENT ON COLUMN slot_calls_picks.snapshot_hash IS 'SHA-256 of the snapshot, in hex';
 
@@ -1398,6 +1398,49 @@ COMMENT ON COLUMN points_operations.key IS 'natural key, done once';
 COMMENT ON COLUMN points_operations.done_at IS 'empty while the provider has not answered';
 
 ALTER TABLE points_operations ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_imports (
+	guild_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	source TEXT NOT NULL, 
+	platform TEXT NOT NULL, 
+	state TEXT NOT NULL, 
+	accounts INTEGER NOT NULL, 
+	reason TEXT NOT NULL, 
+	started_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	started_by BIGINT NOT NULL, 
+	try_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT points_imports_numbered PRIMARY KEY (guild_id, number), 
+	CONSTRAINT points_imports_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT points_imports_source CHECK (source IN ('streamelements', 'list')), 
+	CONSTRAINT points_imports_state CHECK (state IN ('reading', 'ready', 'done', 'cancelled', 'failed'))
+);
+
+CREATE UNIQUE INDEX points_imports_one_open ON points_imports (guild_id) WHERE state IN ('reading', 'ready');
+
+COMMENT ON COLUMN points_imports.number IS 'counts up within the server';
+
+COMMENT ON COLUMN points_imports.platform IS 'whose names these are; empty for any';
+
+COMMENT ON COLUMN points_imports.accounts IS 'read so far';
+
+COMMENT ON COLUMN points_imports.reason IS 'why it waits or failed';
+
+COMMENT ON COLUMN points_imports.try_at IS 'not read before';
+
+ALTER TABLE points_imports ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE points_drift (
+	guild_id BIGINT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	count INTEGER NOT NULL, 
+	CONSTRAINT points_drift_once PRIMARY KEY (guild_id), 
+	CONSTRAINT points_drift_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN points_drift.count IS 'numbers that are not the sum of their entries';
+
+ALTER TABLE points_drift ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE heist_widget_keys (
 	guild_id BIGINT NOT NULL, 
@@ -2064,12 +2107,11 @@ CREATE TABLE vips_sessions (
 	end_reason TEXT DEFAULT '' NOT NULL, 
 	granted_by BIGINT NOT NULL, 
 	ended_by BIGINT, 
-	paid_by TEXT DEFAULT '' NOT NULL, 
+	purchases TEXT[] DEFAULT '{}' NOT NULL, 
 	warned_at TIMESTAMP WITH TIME ZONE, 
 	is_unsure BOOLEAN DEFAULT false NOT NULL, 
 	attempts INTEGER DEFAULT '0' NOT NULL, 
 	try_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	trouble TEXT DEFAULT '' NOT NULL, 
 	viewer_id BIGINT NOT NULL, 
 	CONSTRAINT vips_sessions_numbered PRIMARY KEY (guild_id, number), 
 	CONSTRAINT vips_sessions_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
@@ -2099,7 +2141,7 @@ COMMENT ON COLUMN vips_sessions.started_at IS 'when Twitch confirmed it';
 
 COMMENT ON COLUMN vips_sessions.granted_by IS 'Discord id; 0: the bot';
 
-COMMENT ON COLUMN vips_sessions.paid_by IS 'key of the purchase with points that began it';
+COMMENT ON COLUMN vips_sessions.purchases IS 'keys of purchases with points that Twitch has not confirmed yet';
 
 COMMENT ON COLUMN vips_sessions.is_unsure IS 'a call to Twitch was begun, and may have had its effect';
 
@@ -2112,6 +2154,7 @@ CREATE TABLE vips_redemptions (
 	redemption_id TEXT NOT NULL, 
 	reward INTEGER NOT NULL, 
 	cost INTEGER NOT NULL, 
+	minutes INTEGER DEFAULT '0' NOT NULL, 
 	redeemed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	state TEXT NOT NULL, 
 	result TEXT DEFAULT '' NOT NULL, 
@@ -2134,6 +2177,8 @@ CREATE INDEX vips_redemptions_of_session ON vips_redemptions (guild_id, session)
 CREATE INDEX vips_redemptions_of_viewer ON vips_redemptions (guild_id, viewer_id, redeemed_at);
 
 COMMENT ON COLUMN vips_redemptions.reward IS 'its number';
+
+COMMENT ON COLUMN vips_redemptions.minutes IS 'of VIP, once it is decided';
 
 COMMENT ON COLUMN vips_redemptions.reason IS 'why it is refunded; see `rules.Reason`';
 
@@ -2161,7 +2206,7 @@ CREATE TABLE vips_activity (
 	viewer_id BIGINT, 
 	CONSTRAINT vips_activity_numbered PRIMARY KEY (guild_id, number), 
 	CONSTRAINT vips_activity_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT vips_activity_act CHECK (act IN ('granted', 'extended', 'ended', 'failed', 'adopted', 'refunded', 'paused', 'resumed', 'warned'))
+	CONSTRAINT vips_activity_act CHECK (act IN ('granted', 'extended', 'ended', 'failed', 'adopted', 'refunded', 'warned'))
 );
 
 CREATE INDEX vips_activity_by_time ON vips_activity (guild_id, at);
@@ -2317,6 +2362,24 @@ COMMENT ON COLUMN points_limits.break_until IS 'takes part in no game until then
 
 ALTER TABLE points_limits ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE points_import_lines (
+	guild_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	name TEXT NOT NULL, 
+	points BIGINT NOT NULL, 
+	user_id BIGINT, 
+	CONSTRAINT points_import_lines_once PRIMARY KEY (guild_id, number, name), 
+	CONSTRAINT points_import_lines_import FOREIGN KEY(guild_id, number) REFERENCES points_imports (guild_id, number)
+);
+
+COMMENT ON COLUMN points_import_lines.number IS 'of the import';
+
+COMMENT ON COLUMN points_import_lines.name IS 'folded';
+
+COMMENT ON COLUMN points_import_lines.user_id IS 'at Twitch, as Twitch knows the name';
+
+ALTER TABLE points_import_lines ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE points_purchases (
 	guild_id BIGINT NOT NULL, 
 	key TEXT NOT NULL, 
@@ -2353,6 +2416,7 @@ CREATE TABLE heists (
 	sealed_seed TEXT NOT NULL, 
 	sealed_salt TEXT NOT NULL, 
 	commitment TEXT NOT NULL, 
+	locked_at TIMESTAMP WITH TIME ZONE, 
 	frozen_at TIMESTAMP WITH TIME ZONE, 
 	snapshot TEXT, 
 	snapshot_hash TEXT, 
@@ -2391,6 +2455,8 @@ COMMENT ON COLUMN heists.sealed_seed IS 'published with the result';
 COMMENT ON COLUMN heists.sealed_salt IS 'hides accounts in the list';
 
 COMMENT ON COLUMN heists.commitment IS 'SHA-256 of the seed, in hex';
+
+COMMENT ON COLUMN heists.locked_at IS 'when joining was over and stakes were asked for';
 
 COMMENT ON COLUMN heists.snapshot_hash IS 'SHA-256, in hex';
 
@@ -2677,16 +2743,19 @@ CREATE TABLE heist_players (
 	won BOOLEAN, 
 	multiplier INTEGER NOT NULL, 
 	payout BIGINT NOT NULL, 
+	owed BIGINT NOT NULL, 
 	viewer_id BIGINT NOT NULL, 
 	CONSTRAINT heist_players_once PRIMARY KEY (guild_id, heist, viewer_id), 
 	CONSTRAINT heist_players_heist FOREIGN KEY(guild_id, heist) REFERENCES heists (guild_id, number), 
 	CONSTRAINT heist_players_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
 	CONSTRAINT heist_players_state CHECK (state IN ('pending', 'in', 'refused')), 
 	CONSTRAINT heist_players_risk CHECK (risk IN ('low', 'medium', 'high')), 
-	CONSTRAINT heist_players_points CHECK (stake >= 0 AND payout >= 0)
+	CONSTRAINT heist_players_points CHECK (stake >= 0 AND payout >= 0 AND owed >= 0)
 );
 
 CREATE INDEX heist_players_lately ON heist_players (guild_id, viewer_id, joined_at);
+
+CREATE INDEX heist_players_owed ON heist_players (guild_id, heist) WHERE owed > 0;
 
 COMMENT ON COLUMN heist_players.reason IS 'of a refusal';
 
@@ -2697,6 +2766,8 @@ COMMENT ON COLUMN heist_players.tier IS 'that counts';
 COMMENT ON COLUMN heist_players.pseudonym IS 'in the frozen list';
 
 COMMENT ON COLUMN heist_players.multiplier IS 'in ten-thousandths';
+
+COMMENT ON COLUMN heist_players.owed IS 'what the provider of points refused to pay; admins decide';
 
 ALTER TABLE heist_players ALTER COLUMN guild_id SET STATISTICS 0;
 

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 from sqlalchemy import Connection, select
 
-from core.events import ChatMessageSent, ExclusionChanged, Sender
+from core.events import ChatMessageSent, ExclusionChanged, Person, Sender
 from core.guilds.records import AuditEntry
 from core.inbox.actions import translate_own
 from core.inbox.records import deliveries
@@ -149,6 +149,20 @@ def test_listed_name_is_excluded_by_its_first_message(work: Work) -> None:
     assert "Stranger" not in actions.list_excluded(work, "slot_calls").names
     assert actions.include(work, "angel", "slot_calls") == "angel"
     assert can_write(work, line(here, "angel", 9, 1), scope="slot_calls") == ["angel"]
+
+
+def test_listed_name_is_excluded_before_it_writes_in_chat(work: Work) -> None:
+    """Such as who gives subscriptions, or spends channel points, and never chats."""
+    actions.exclude(work, "Stranger", "raffle")
+    met = people.meet_person(
+        work.tx, work.guild_id, "kick", Person(user_id=9, name="stranger"), NOON
+    )
+    assert actions.is_excluded(work, met, "raffle")
+    other = people.meet_person(
+        work.tx, work.guild_id, "twitch", Person(user_id=9, name="Stranger"), NOON
+    )
+    assert not actions.is_excluded(work, other, "raffle"), "one was meant"
+    assert accounts(work, "raffle") == [("stranger", "raffle", "name")]
 
 
 def test_chat_bots_are_excluded_until_an_admin_includes_them(work: Work) -> None:

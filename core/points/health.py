@@ -1,0 +1,50 @@
+"""Points on the health page: whether the ledger adds up, and whether its provider can be used."""
+
+from collections import Counter
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection, delete, insert, select
+
+from core.kit.health_item import HealthItem
+from core.kit.services import Services
+from core.kit.work import ACROSS_GUILDS
+from core.points.records import Drift
+from core.points.store import list_drift
+
+_log = structlog.get_logger(__name__)
+
+
+def audit_ledger(services: Services) -> None:
+    """Compare every balance, total and house account with its entries, and keep what is wrong for
+    the health page. Reads all entries, so once a day."""
+    with services.database.begin() as tx:
+        found = list_drift(tx)
+        wrong = Counter(one.guild_id for one in found)
+        tx.execute(delete(Drift), execution_options=ACROSS_GUILDS)
+        rows = [
+            {"guild_id": guild_id, "at": services.clock(), "count": count}
+            for guild_id, count in wrong.items()
+        ]
+        if rows:
+            tx.execute(insert(Drift), rows, execution_options=ACROSS_GUILDS)
+    if found:
+        _log.error("The ledger of points does not add up", numbers=len(found))
+
+
+def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
+    """Servers whose ledger does not add up."""
+    found = tx.execute(
+        select(Drift.guild_id, Drift.at, Drift.count), execution_options=ACROSS_GUILDS
+    )
+    wrong = [
+        HealthItem(
+            "Points",
+            "warn",
+            f"{count:,} numbers are not the sum of their entries: `python -m core.points audit`.",
+            (now - at).total_seconds(),
+            guild_id,
+        )
+        for guild_id, at, count in found
+    ]
+    return wrong or [HealthItem("Points", "ok", "Every balance is the sum of its entries.")]

@@ -1,0 +1,370 @@
+"""Import of balances that another bot keeps: read, looked at, then confirmed.
+
+What was imported from a source is known for each viewer, and only the difference is posted. So an
+import can be repeated: nothing doubles, and what changed there meanwhile is followed.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, select, text
+
+from core.guilds.actions import audit, load_settings
+from core.kit.database import among
+from core.kit.errors import Outage, Refusal
+from core.kit.services import Services
+from core.kit.tasks import for_each
+from core.kit.wire import Rejected
+from core.kit.words import _
+from core.kit.work import ACROSS_GUILDS, Lock, Work, note_change, read_records
+from core.people import store as people
+from core.people.records import GuildAccount, Viewer
+from core.points import ledger, store
+from core.points.actions import parse_lines, require_own
+from core.points.ledger import NewEntry
+from core.points.records import Import, ImportLine, ImportSource
+from core.points.rules import SPENDING_ORDER, Bucket, PointsSettings
+from core.streamelements.actions import LOGIN, find_account, get_account
+from core.streamelements.bulk import token_of
+from core.streamelements.client import PAGE
+from core.streamelements.client import client_of as streamelements_of
+from core.twitch.client import client_of as twitch_of
+
+BUCKET: Bucket = "won"
+"""Where they come from is not known, so they buy what won points buy."""
+
+MOST_ACCOUNTS = 100_000
+"""The richest ones; StreamElements is asked for 100 at a time."""
+
+EXAMPLES = 10
+
+
+class Preview(NamedTuple):
+    """What an import would do.
+
+    Attributes:
+        counts: `accounts`, `points`; `by_id`, `by_name`, `unknown`, `excluded` accounts; `holders`,
+            who have points here already; `gain` and `loss` of all, and `same`, who have everything.
+        examples: `name`, `points` there, `has` here, and what would be added; the richest first.
+    """
+
+    import_: Import
+    counts: Mapping[str, int]
+    examples: Sequence["Change"]
+    unknown: Sequence[str]
+
+
+def find_open(work: Work) -> Import | None:
+    """The import that is being read, or waits for an admin."""
+    return work.scalar(select(Import).where(Import.state.in_(("reading", "ready"))))
+
+
+def find_newest(work: Work) -> Import | None:
+    """Open or not."""
+    return work.scalar(select(Import).order_by(Import.number.desc()).limit(1))
+
+
+def _start(work: Work, source: ImportSource, platform: str) -> Import:
+    require_own(load_settings(work, PointsSettings))
+    work.lock(Lock.POINTS)
+    if find_open(work) is not None:
+        raise Refusal(_("An import is open already."), _("Confirm or cancel it first."))
+    started = Import(
+        number=work.next_number(Import.number),
+        source=source,
+        platform=platform,
+        state="reading",
+        started_at=work.now,
+        started_by=work.actor,
+        try_at=work.now,
+    )
+    work.add(started)
+    work.flush()
+    return started
+
+
+def start_reading(work: Work) -> Import:
+    """Read the balances at StreamElements in the background.
+
+    Raises:
+        Refusal: it is not connected, this bot keeps no points, or an import is open.
+    """
+    return _start(work, "streamelements", get_account(work).platform)
+
+
+def start_list(work: Work, pasted: str) -> tuple[Import, list[str]]:
+    """Take a list, such as another bot's export, with a name and points in each line; also the
+    lines that cannot be used."""
+    named, wrong = parse_lines(pasted)
+    balances = {name: points for _line, name, points in named}
+    if not balances:
+        raise Refusal(
+            _("There is no line that can be used."), _("Write one viewer a line: MadCats,500")
+        )
+    started = _start(work, "list", "")
+    _add(work, started, balances, {})
+    started.state = "ready"
+    return started, wrong
+
+
+def _add(work: Work, to: Import, balances: Mapping[str, int], user_ids: Mapping[str, int]) -> None:
+    names = list(balances)
+    work.tx.execute(
+        _ADD_LINES,
+        {
+            "guild_id": work.guild_id,
+            "number": to.number,
+            "names": names,
+            "points": [balances[one] for one in names],
+            "user_ids": [user_ids.get(one) for one in names],
+        },
+    )
+    to.accounts += len(names)
+
+
+_ADD_LINES = text("""
+    INSERT INTO points_import_lines AS l (guild_id, number, name, points, user_id)
+    SELECT :guild_id, :number, name, points, user_id
+      FROM unnest(CAST(:names AS text[]), CAST(:points AS bigint[]), CAST(:user_ids AS bigint[]))
+               AS line (name, points, user_id)
+        ON CONFLICT ON CONSTRAINT points_import_lines_once
+        DO UPDATE SET points = excluded.points, user_id = excluded.user_id
+""")
+
+# -- reading --------------------------------------------------------------------------------------
+
+
+def read_imports(services: Services) -> None:
+    """Go on with every import that is being read."""
+    with services.database.begin() as tx:
+        due = list_reading(tx, services)
+    for_each(due, lambda one: _read(services, one.guild_id, one.number))
+
+
+def list_reading(tx: Connection, services: Services) -> Sequence[Import]:
+    """Those of all servers that are due."""
+    due = select(Import).where(Import.state == "reading", Import.try_at <= services.clock())
+    return read_records(tx, due.execution_options(**ACROSS_GUILDS))
+
+
+def _read(services: Services, guild_id: int, number: int) -> None:
+    """Page after page; no transaction is open while anybody is asked."""
+    while True:
+        with services.work_in(guild_id) as work:
+            reading, account = work.find(Import, number), find_account(work)
+            if reading is None or reading.state != "reading":
+                return
+            if account is None or account.state != "connected":
+                reading.state, reading.reason = "failed", _("StreamElements is not connected")
+                return
+            offset = reading.accounts
+        try:
+            token = token_of(services, account)
+            page = streamelements_of(services.settings).top(
+                token, account.channel_id, offset=offset
+            )
+            balances = {people.fold(one.login): one.points for one in page}
+            user_ids = _ask_twitch(services, list(balances)) if account.platform == "twitch" else {}
+        except Outage as outage:
+            with services.work_in(guild_id) as work:
+                _wait(work, number, outage)
+            return
+        except (Rejected, Refusal) as no:
+            with services.work_in(guild_id) as work:
+                _fail(work, number, no)
+            return
+        with services.work_in(guild_id) as work:
+            if _add_page(work, number, offset, balances, user_ids):
+                return
+
+
+def _ask_twitch(services: Services, logins: Sequence[str]) -> dict[str, int]:
+    """Login -> user id, of the accounts that Twitch knows; nobody without a Twitch app."""
+    valid = [one for one in logins if LOGIN.fullmatch(one)]
+    if not services.settings.twitch_client_id or not valid:
+        return {}
+    return {one.login: one.user_id for one in twitch_of(services.settings).list_logins(valid)}
+
+
+def _wait(work: Work, number: int, outage: Outage) -> None:
+    if (reading := work.find(Import, number)) is not None:
+        reading.reason = str(outage)
+        reading.try_at = work.now + timedelta(seconds=outage.retry_after or 30)
+
+
+def _fail(work: Work, number: int, why: Exception) -> None:
+    reading = work.find(Import, number)
+    if reading is not None and reading.state == "reading":
+        reading.state, reading.reason = "failed", str(why)
+        _delete_lines(work, number)
+
+
+def _add_page(
+    work: Work,
+    number: int,
+    offset: int,
+    balances: Mapping[str, int],
+    user_ids: Mapping[str, int],
+) -> bool:
+    """Whether it was the last one, or the import was cancelled meanwhile."""
+    work.lock(Lock.POINTS)
+    reading = work.find(Import, number)
+    if reading is None or reading.state != "reading" or reading.accounts != offset:
+        return True
+    reading.reason = ""
+    _add(work, reading, balances, user_ids)
+    if len(balances) < PAGE or reading.accounts >= MOST_ACCOUNTS:
+        reading.state = "ready"
+        return True
+    return False
+
+
+# -- the preview ----------------------------------------------------------------------------------
+
+
+@dataclass
+class Change:
+    """A balance there, and what it would change here.
+
+    Attributes:
+        viewer_id: None for somebody who was never seen.
+        has: points of the account here.
+        delta: None if the viewer is unknown or excluded.
+    """
+
+    name: str
+    points: int
+    user_id: int | None
+    viewer_id: int | None = None
+    has: int = 0
+    delta: int | None = None
+    is_excluded: bool = False
+
+
+def _list_changes(work: Work, of: Import) -> list[Change]:
+    """The lines with points, the richest first. Each table is read alone, so that the time stays
+    linear whatever PostgreSQL knows of them."""
+    found = select(ImportLine.name, ImportLine.points, ImportLine.user_id)
+    rows = work.execute(found.where(ImportLine.number == of.number, ImportLine.points > 0))
+    changes = [Change(one.name, one.points, one.user_id) for one in rows]
+    changes.sort(key=lambda one: (-one.points, one.name))
+    by_id = _find_ids(work, {one.user_id for one in changes if one.user_id is not None})
+    named = {one.name for one in changes if one.user_id is None}
+    by_name = store.find_names(work, named, of.platform)
+    for one in changes:
+        known = by_name.get(one.name) if one.user_id is None else by_id.get(one.user_id)
+        one.viewer_id = known
+    viewer_ids = {one.viewer_id for one in changes if one.viewer_id is not None}
+    excluded = store.list_excluded(work, viewer_ids)
+    balances = store.get_balances(work, viewer_ids)
+    posted = store.list_account_totals(work, _account(of))
+    imported: dict[int, int] = {}
+    for one in changes:
+        viewer_id = one.viewer_id
+        if viewer_id is None:
+            one.delta = one.points if one.user_id is not None else None
+            continue
+        one.has = sum(balances.get((viewer_id, bucket), 0) for bucket in SPENDING_ORDER)
+        one.is_excluded = viewer_id in excluded
+        if not one.is_excluded:
+            # What is known of a viewer twice is added up: the second line continues the first.
+            before = posted.get(viewer_id, 0) - imported.get(viewer_id, 0)
+            left = balances.get((viewer_id, BUCKET), 0)
+            one.delta = max(one.points - max(before, 0), -left)
+            imported[viewer_id] = imported.get(viewer_id, 0) + one.points
+    return changes
+
+
+def _find_ids(work: Work, user_ids: Collection[int]) -> dict[int, int]:
+    found = select(Viewer.platform_user_id, Viewer.viewer_id)
+    at_twitch = Viewer.platform == "twitch", among(Viewer.platform_user_id, user_ids)
+    return {one.platform_user_id: one.viewer_id for one in work.execute(found.where(*at_twitch))}
+
+
+def preview(work: Work) -> Preview | None:
+    """Of the newest import; the numbers are there while it is ready."""
+    newest = find_newest(work)
+    if newest is None:
+        return None
+    if newest.state != "ready":
+        return Preview(newest, {}, [], [])
+    changes = _list_changes(work, newest)
+    usable = [one for one in changes if one.delta is not None]
+    unknown = [one.name for one in changes if one.viewer_id is None and one.user_id is None]
+    counts = {
+        "accounts": len(changes),
+        "points": sum(one.points for one in changes),
+        "by_id": sum(one.user_id is not None for one in changes),
+        "by_name": sum(one.user_id is None and one.viewer_id is not None for one in changes),
+        "unknown": len(unknown),
+        "excluded": sum(one.is_excluded for one in changes),
+        "holders": sum(one.has > 0 for one in changes),
+        "gain": sum(one.delta for one in usable if one.delta is not None and one.delta > 0),
+        "loss": -sum(one.delta for one in usable if one.delta is not None and one.delta < 0),
+        "same": sum(one.delta == 0 for one in usable),
+    }
+    return Preview(newest, counts, usable[:EXAMPLES], unknown[:EXAMPLES])
+
+
+def _account(of: Import) -> str:
+    return f"import:{of.source}"
+
+
+# -- the decision ---------------------------------------------------------------------------------
+
+
+def confirm(work: Work, number: int) -> tuple[int, int]:
+    """Post the differences; how many viewers have other points now, and the sum.
+
+    Raises:
+        Refusal: the import is not ready, or this bot keeps no points.
+    """
+    require_own(load_settings(work, PointsSettings))
+    work.lock(Lock.POINTS)
+    ready = work.find(Import, number)
+    if ready is None or ready.state != "ready":
+        raise Refusal(_("This import is not open any more."))
+    known = select(ImportLine.name, ImportLine.user_id).where(
+        ImportLine.number == number, ImportLine.user_id.is_not(None), ImportLine.points > 0
+    )
+    seen = [
+        (GuildAccount(work.guild_id, "twitch", int(one.user_id)), one.name, ready.started_at)
+        for one in work.execute(known)
+        if one.user_id is not None
+    ]
+    people.set_viewers(work.tx, seen)
+    account = _account(ready)
+    changes: Counter[int] = Counter()
+    for one in _list_changes(work, ready):
+        if one.viewer_id is not None and one.delta:
+            changes[one.viewer_id] += one.delta
+    numbers = store.next_entry(work, account, changes)
+    new = [
+        NewEntry(f"{account}:{viewer_id}:{numbers[viewer_id]}", viewer_id, BUCKET, delta)
+        for viewer_id, delta in changes.items()
+        if delta
+    ]
+    ledger.post(work, account, new, actor=work.actor)
+    ready.state = "done"
+    _delete_lines(work, number)
+    total = sum(changes.values())
+    audit(work, "points.import", ready.source, before=len(changes), after=total)
+    return len(changes), total
+
+
+def cancel(work: Work, number: int) -> None:
+    """Forget what was read."""
+    work.lock(Lock.POINTS)
+    found = work.find(Import, number)
+    if found is None or found.state not in ("reading", "ready"):
+        raise Refusal(_("This import is not open any more."))
+    found.state = "cancelled"
+    _delete_lines(work, number)
+
+
+def _delete_lines(work: Work, number: int) -> None:
+    work.execute(delete(ImportLine).where(ImportLine.number == number))
+    note_change(work.tx, work.guild_id, "points")

@@ -1,0 +1,187 @@
+"""What is said about VIPs: the activity log and its posts in Discord, chat, warnings, alerts."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+
+from core.guilds.actions import load_settings, name_of
+from core.guilds.channels import find_trouble, tell_admins
+from core.kit.records import MemberId, ViewerId
+from core.kit.words import _
+from core.kit.work import Lock, Work
+from core.outbox import actions as outbox
+from core.outbox.records import Outgoing
+from core.outbox.transport import Receipt
+from core.people import store as viewers
+from core.twitch.accounts import actions as accounts
+from core.twitch.bodies import PLATFORM
+from core.vips.records import Act, Activity, EndReason, Session
+from core.vips.rules import VipSettings, reason_words, short_duration
+
+MOST_WARNED = 100
+"""In one transaction."""
+
+# -- the activity log -----------------------------------------------------------------------------
+
+
+def add_entry(work: Work, act: Act, viewer_id: ViewerId, **fields: Any) -> Activity:
+    """An entry of the activity log, with these columns. Hold the lock."""
+    number = work.next_number(Activity.number)
+    entry = Activity(
+        number=number,
+        viewer_id=viewer_id,
+        at=work.now,
+        act=act,
+        **{"actor": work.actor, **fields},
+    )
+    work.add(entry)
+    work.flush()
+    return entry
+
+
+def log(
+    work: Work,
+    act: Act,
+    session: Session,
+    **details: Any,
+) -> None:
+    """An entry about a session, and its post in Discord."""
+    actor, by_streamer = _who(work, act, session, details.get("reason", ""))
+    entry = add_entry(
+        work,
+        act,
+        session.viewer_id,
+        actor=actor,
+        by_streamer=by_streamer,
+        session=session.number,
+        source=session.source,
+        ends_at=session.ends_at,
+        **details,
+    )
+    channel_id = load_settings(work, VipSettings).log_channel
+    if channel_id and find_trouble(work, channel_id) is None and act != "warned":
+        payload = {
+            "act": act,
+            "viewer": viewer_name(work, session.viewer_id),
+            "number": session.number,
+            "actor": actor,
+            "by_streamer": by_streamer,
+            "source": session.source,
+            "minutes": entry.minutes,
+            "ends_at": session.ends_at and session.ends_at.isoformat(),
+            "reason": entry.reason,
+            "cost": entry.cost,
+            "is_live": session.is_live,
+        }
+        outbox.post_to_channel(work, channel_id, "vips.log", f"vips.log:{entry.number}", payload)
+
+
+def _who(work: Work, act: Act, session: Session, reason: EndReason | str) -> tuple[MemberId, bool]:
+    """Who did it, and whether that is the streamer, signed in with Twitch. Twitch confirms some
+    changes only later, when the bot is at work."""
+    later = {"granted": session.granted_by, "ended": session.ended_by}
+    actor = work.actor or later.get(act) or work.actor
+    by_hand = (act == "granted" and session.source == "manual") or reason == "revoked"
+    return MemberId(actor), work.streamer is not None or (by_hand and not actor)
+
+
+def viewer_name(work: Work, viewer_id: int) -> str:
+    """Their current name."""
+    return viewers.get_viewer(work.tx, work.guild_id, viewer_id).name
+
+
+# -- chat -----------------------------------------------------------------------------------------
+
+
+def tell_chat(
+    work: Work, session: Session, what: str, minutes: int, reward: str = "", key: str = ""
+) -> None:
+    """What happened to a session, in the words of the server, if it wants that."""
+    left = ""
+    if session.ends_at is not None:
+        left = short_duration((session.ends_at - work.now) / timedelta(minutes=1))
+    fields = {"duration": short_duration(minutes) if minutes else _("as long as you subscribe")}
+    once = key or f"{session.number}:{work.now.isoformat()}"
+    say(work, what, session.viewer_id, once, fields | {"left": left, "reward": reward})
+
+
+def say(work: Work, what: str, viewer_id: int, key: str, fields: Mapping[str, str]) -> None:
+    """A line in Twitch's chat; `what` is the text's name in the settings."""
+    settings = load_settings(work, VipSettings)
+    template = getattr(settings, f"text_{what}")
+    channel = accounts.find_channel(work)
+    if not settings.notifications or not template or channel is None:
+        return
+    payload = {"text": template, "viewer": viewer_name(work, viewer_id), **fields}
+    outbox.post_to_chat(
+        work, PLATFORM, channel.channel_id, "vips.line", f"vips.{what}:{key}", payload
+    )
+
+
+def tell_refund(work: Work, viewer_id: int, reason: str, reward: str, key: str) -> None:
+    """Chat reads why somebody got their channel points back."""
+    say(work, "refunded", viewer_id, key, {"reason": reason_words(reason), "reward": reward})
+
+
+# -- alerts and warnings --------------------------------------------------------------------------
+
+
+def alert(work: Work, what: str, key: str, **payload: Any) -> None:
+    """Tell the server's admins, once for each key."""
+    about = {"what": what, "server": name_of(work), **payload}
+    tell_admins(work, "vips.alert", f"vips.alert:{what}:{key}", about)
+
+
+def warn_due(work: Work) -> None:
+    """Warn those whose VIP is about to end: by direct message, else in chat."""
+    percent = load_settings(work, VipSettings).warn_percent
+    if not percent:
+        return
+    age = func.extract("epoch", work.now - Session.started_at)
+    length = func.extract("epoch", Session.ends_at - Session.started_at)
+    due = select(Session).where(
+        *(Session.state == "active", Session.warned_at.is_(None), Session.ends_at > work.now),
+        age * 100 >= length * percent,
+    )
+    if work.scalar(due.limit(1)) is None:
+        return
+    work.lock(Lock.VIPS)
+    for session in work.scalars(due.order_by(Session.number).limit(MOST_WARNED)).all():
+        _warn(work, session)
+
+
+def _warn(work: Work, session: Session) -> None:
+    session.warned_at = work.now
+    log(work, "warned", session)
+    assert session.ends_at is not None, "it was asked for"
+    links = viewers.list_links_with(work, session.viewer_id)
+    if not links:
+        _warn_in_chat(work, session)
+        return
+    about = {
+        "number": session.number,
+        "ends_at": session.ends_at.isoformat(),
+        "server": name_of(work),
+    }
+    outbox.post_to_user(
+        work, links[0].discord_id, "vips.warning", _warning_key(session), about, if_possible=True
+    )
+
+
+def note_warning(work: Work, message: Outgoing, receipt: Receipt) -> None:
+    """Discord has answered to a warning: if direct messages are closed, chat reads it."""
+    session = work.find(Session, message.payload["number"])
+    if "skipped" in receipt and session is not None and session.state == "active":
+        _warn_in_chat(work, session)
+
+
+def _warn_in_chat(work: Work, session: Session) -> None:
+    assert session.ends_at is not None, "it was asked for"
+    left = short_duration((session.ends_at - work.now) / timedelta(minutes=1))
+    say(work, "warning", session.viewer_id, _warning_key(session), {"left": left})
+
+
+def _warning_key(session: Session) -> str:
+    return f"vips.warning:{session.number}:{session.ends_at}"

@@ -1,0 +1,240 @@
+"""Heists with points at StreamElements: the real queue against the sandbox's StreamElements."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+
+from core.events import PointsMoved, StreamElementsSettled
+from core.guilds import store as guilds
+from core.guilds.actions import change_settings
+from core.heist import actions, store, tasks
+from core.heist.feature import FEATURE as HEIST
+from core.heist.health import check_health
+from core.heist.rules import HeistSettings
+from core.heist.store import View
+from core.inbox.feature import FEATURE as INBOX
+from core.inbox.handlers import Handler
+from core.inbox.worker import Worker
+from core.kit.database import cache_of
+from core.kit.errors import Refusal
+from core.people import store as people
+from core.points.rules import PointsSettings
+from core.streamelements import actions as streamelements
+from core.streamelements import bulk
+from sandbox.serve import Sandbox
+from tests.conftest import GUILD
+from tests.points.scene import FEATURE as POINTS
+from tests.slot_calls.scene import chat_message
+from tests.streamelements.conftest import (  # noqa: F401
+    ADMIN,
+    BEAN,
+    MADCATS,
+    YUKI,
+    Desk,
+    desk,
+    pretend,
+    without_pauses,
+)
+
+START = {MADCATS: 3000, BEAN: 4000, YUKI: 5000}
+
+
+@dataclass
+class Evening:
+    """A heist at nora's, an hour ago, so that the beacon has published its round."""
+
+    desk: Desk
+    worker: Worker
+
+    def view(self) -> View:
+        with self.desk.services.work_in(GUILD) as work:
+            found = store.find_view(work)
+            assert found is not None
+            return found
+
+    def join(self, login: str, text: str) -> None:
+        with self.desk.services.database.begin() as tx:
+            now = self.desk.services.clock()
+            user_id = 1 + list(START).index(login)
+            people.set_viewer(tx, GUILD, "twitch", user_id, login, now)
+            message = chat_message(GUILD, text, platform="twitch", user_id=user_id, name=login)
+            (command,) = (one for one in HEIST.chat_commands if "join" in one.names)
+            cache_of(tx).clear()
+            command.run(tx, [replace(message, at=now)])
+
+    def wait(self, seconds: float) -> None:
+        """Then the task looks."""
+        self.desk.later += timedelta(seconds=seconds)
+        tasks.run_heists(self.desk.services)
+
+    def answer(self) -> None:
+        """StreamElements is asked, and its answers are handled."""
+        bulk.perform_due(self.desk.services)
+        while self.worker.work_once():
+            pass
+
+    def until_payout(self) -> None:
+        """Everybody has joined, and the winners are about to be paid."""
+        self.wait(63)
+        self.answer()
+        self.wait(1)
+        self.wait(20)
+        assert self.view().heist.state == "paying"
+
+    def changes(self) -> int:
+        return sum(one.startswith("PUT /points/") for one in self.desk.streamelements.calls())
+
+    def points(self) -> list[int]:
+        return [self.desk.points()[login] for login in START]
+
+    def told(self, kind: str) -> int:
+        sql = "SELECT count(*) FROM outbox_messages WHERE kind = :kind"
+        return int(self.desk.rows(sql, kind=kind)[0][0])
+
+
+@pytest.fixture
+def evening(desk: Desk, pretend: Sandbox) -> Evening:  # noqa: F811
+    beacon = {k.lower(): v for k, v in pretend.env.items() if k.startswith("DRAND_")}
+    settings = desk.services.settings.model_copy(update=beacon)
+    object.__setattr__(desk.services, "settings", settings)
+    desk.later = -timedelta(hours=1)
+    desk.connect()
+    handlers = {
+        StreamElementsSettled: (Handler("points", POINTS.handlers[StreamElementsSettled]),),
+        PointsMoved: (Handler("heist", HEIST.handlers[PointsMoved]),),
+    }
+    with desk.services.work_in(GUILD, ADMIN) as work:
+        guilds.set_channel(work.tx, guilds.Channel(GUILD, "twitch", 99, "noraplays"))
+        change_settings(work, PointsSettings, enabled=True, provider="streamelements")
+        change_settings(
+            work,
+            HeistSettings,
+            low_success_rate=100,
+            low_multiplier_min=100,
+            low_multiplier_max=100,
+            high_success_rate=0,
+        )
+        actions.start(work)
+    return Evening(
+        desk, Worker(desk.services.database, INBOX.translates, handlers, desk.services.clock)
+    )
+
+
+def test_stakes_are_one_call_at_the_lock_and_the_payout_another(evening: Evening) -> None:
+    before = evening.changes()
+    evening.join(MADCATS, "!join 1000")
+    evening.join(BEAN, "!join 4000 high")
+    evening.join(YUKI, "!join 50%")
+    evening.join(YUKI, "!join 5001")
+    evening.answer()
+    assert (evening.changes(), evening.points()) == (before, [3000, 4000, 5000])
+    assert [one.state for one in evening.view().crew] == ["pending"] * 3
+    evening.wait(63)
+    evening.answer()
+    assert evening.changes() == before + 1, "all stakes in one call"
+    evening.wait(1)
+    view = evening.view()
+    assert [(one.viewer_name, one.state) for one in view.crew] == [(MADCATS, "in"), (BEAN, "in")]
+    assert [(one.viewer_name, one.reason) for one in view.refused] == [(YUKI, "balance")]
+    assert evening.points() == [2000, 0, 5000]
+    evening.wait(20)
+    assert evening.view().heist.state == "paying"
+    evening.answer()
+    assert (evening.changes(), evening.view().heist.state) == (before + 2, "cooldown")
+    assert evening.points() == [3000, 0, 5000]
+
+
+def test_a_share_of_a_balance_that_is_not_known_is_refused(evening: Evening) -> None:
+    evening.join(MADCATS, "!join all")
+    assert [one.reason for one in evening.view().refused] == ["share"]
+
+
+def test_whoever_is_not_confirmed_in_time_is_dropped_and_gets_the_stake_back(
+    evening: Evening,
+) -> None:
+    evening.join(MADCATS, "!join 1000")
+    evening.desk.streamelements.fault(_429=1, retry_after_s=90)
+    evening.wait(63)
+    evening.answer()
+    evening.wait(50)
+    assert evening.view().heist.state == "locked", "it waits"
+    evening.wait(11)
+    view = evening.view()
+    assert (view.heist.state, view.heist.end) == ("cancelled", "nobody")
+    assert [one.reason for one in view.refused] == ["provider"]
+    evening.wait(60)
+    evening.answer()
+    assert evening.points()[0] == 2000, "StreamElements took it after all"
+    evening.answer()
+    assert evening.points()[0] == 3000
+
+
+def test_an_unclear_payout_is_read_again_once_and_waits_for_an_admin(evening: Evening) -> None:
+    evening.join(MADCATS, "!join 1000")
+    evening.until_payout()
+    evening.desk.streamelements.fault(lost=1, tick=7)
+    evening.answer()
+    changes, calls = evening.changes(), len(evening.desk.streamelements.calls())
+    for _minute in range(5):
+        evening.wait(60)
+        evening.answer()
+    assert evening.view().heist.state == "paying"
+    assert (evening.changes(), len(evening.desk.streamelements.calls())) == (changes, calls)
+    assert evening.told("streamelements.unclear") == 1
+    number = evening.desk.operation("points:heist:1:pay").number
+    with evening.desk.services.work_in(GUILD, ADMIN) as work:
+        streamelements.decide(work, number, applied=True)
+    evening.answer()
+    assert (evening.view().heist.state, evening.view().owed) == ("cooldown", 0)
+
+
+def paid_again(evening: Evening) -> None:
+    with evening.desk.services.work_in(GUILD, ADMIN) as work:
+        actions.pay_again(work, 1)
+    evening.answer()
+    assert evening.points()[:2] == [3000, 4000]
+
+
+def written_off(evening: Evening) -> None:
+    with evening.desk.services.work_in(GUILD, ADMIN) as work:
+        assert actions.write_off(work, 1) == 1500
+    evening.answer()
+    assert evening.points()[:2] == [2000, 3500]
+
+
+@pytest.mark.parametrize("decide", [paid_again, written_off])
+def test_a_refused_payout_is_shown_and_never_repeated_by_itself(
+    evening: Evening, decide: Callable[[Evening], None]
+) -> None:
+    evening.join(MADCATS, "!join 1000")
+    evening.join(BEAN, "!join 500")
+    evening.until_payout()
+    evening.desk.streamelements.fault(lost_before=1)
+    evening.answer()
+    changes = evening.changes()
+    for _minute in range(5):
+        evening.wait(60)
+        evening.answer()
+    view = evening.view()
+    assert (view.heist.state, view.owed, evening.changes()) == ("done", 1500, changes)
+    assert evening.told("heist.owed") == 1
+    with evening.desk.services.database.begin() as tx:
+        items = check_health(tx, evening.desk.services.clock())
+    assert [one.reason for one in items if one.state == "warn"] == ["Heist #1: admins decide."]
+    decide(evening)
+    assert evening.view().owed == 0
+    with pytest.raises(Refusal, match="Nobody"), evening.desk.services.work_in(GUILD) as work:
+        actions.pay_again(work, 1)
+
+
+def test_a_refund_that_is_refused_is_owed_as_well(evening: Evening) -> None:
+    evening.join(MADCATS, "!join 1000")
+    evening.wait(63)
+    evening.answer()
+    with evening.desk.services.work_in(GUILD, ADMIN) as work:
+        actions.cancel(work)
+    evening.desk.streamelements.fault(lost_before=1)
+    evening.answer()
+    assert (evening.points()[0], evening.view().owed) == (2000, 1000)

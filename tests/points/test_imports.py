@@ -1,0 +1,221 @@
+"""Importing balances of another bot: a preview, then the difference to what was imported before."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import pytest
+from sqlalchemy import Connection
+
+from core.guilds.actions import change_settings
+from core.kit.errors import Refusal
+from core.kit.work import Work
+from core.people import store as people
+from core.points import imports, ledger, store
+from core.points.health import audit_ledger, check_health
+from core.points.ledger import NewEntry
+from core.points.rules import PointsSettings
+from core.streamelements import client
+from sandbox.serve import Sandbox
+from tests.conftest import GUILD
+from tests.kick.rig import settings
+from tests.points.scene import PointsGuild
+from tests.slot_calls.scene import NOON
+from tests.streamelements.conftest import (  # noqa: F401
+    ADMIN,
+    BEAN,
+    MADCATS,
+    YUKI,
+    Desk,
+    desk,
+    pretend,
+    without_pauses,
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+KEPT = ("data_dir", "streamelements_api_url", "streamelements_astro_url")
+
+
+def do(
+    desk: Desk,  # noqa: F811
+    action: Callable[Concatenate[Work, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    with desk.services.work_in(GUILD, ADMIN) as work:
+        return action(work, *args, **kwargs)
+
+
+def open_points(desk: Desk) -> None:  # noqa: F811
+    desk.connect()
+    do(desk, change_settings, PointsSettings, enabled=True)
+    for number, login in ((3, MADCATS), (4, BEAN)):
+        with desk.services.database.begin() as tx:
+            people.set_viewer(tx, GUILD, "twitch", 5_000_000 + number, login, NOON)
+            people.set_viewer(tx, GUILD, "kick", number, login, NOON)
+
+
+def ready(desk: Desk) -> imports.Preview:  # noqa: F811
+    do(desk, imports.start_reading)
+    imports.read_imports(desk.services)
+    found = do(desk, imports.preview)
+    assert found is not None
+    return found
+
+
+def held(desk: Desk) -> dict[str, int]:  # noqa: F811
+    def read(work: Work) -> Sequence[Any]:
+        return store.list_places(work, 100, 0)
+
+    return {one.name: one.points for one in do(desk, read)}
+
+
+def test_balances_are_previewed_imported_and_never_doubled(desk: Desk) -> None:  # noqa: F811
+    open_points(desk)
+    there = desk.points()
+    preview = ready(desk)
+    counts = preview.counts
+    assert (counts["accounts"], counts["points"]) == (len(there), sum(there.values()))
+    assert (counts["by_id"], counts["by_name"]) == (0, 2)
+    assert (counts["unknown"], counts["holders"]) == (len(there) - 2, 0)
+    assert (counts["gain"], counts["loss"]) == (there[MADCATS] + there[BEAN], 0)
+    assert [(one.name, one.delta) for one in preview.examples] == [
+        (BEAN, there[BEAN]),
+        (MADCATS, there[MADCATS]),
+    ]
+    assert YUKI in preview.unknown
+    assert held(desk) == {}, "a preview changes nothing"
+    number = preview.import_.number
+    assert do(desk, imports.confirm, number) == (2, there[MADCATS] + there[BEAN])
+    assert held(desk) == {BEAN: there[BEAN], MADCATS: there[MADCATS]}
+    with pytest.raises(Refusal, match="not open"):
+        do(desk, imports.confirm, number)
+    assert desk.rows("SELECT count(*) FROM points_import_lines") == [(0,)]
+
+    desk.streamelements.set_points(MADCATS, there[MADCATS] + 200)
+    desk.streamelements.set_points(BEAN, there[BEAN] - 300)
+    again = ready(desk)
+    assert (again.counts["gain"], again.counts["loss"]) == (200, 300)
+    assert again.counts["holders"] == 2
+    do(desk, imports.confirm, again.import_.number)
+    assert held(desk) == {BEAN: there[BEAN] - 300, MADCATS: there[MADCATS] + 200}
+    same = ready(desk)
+    assert (same.counts["gain"], same.counts["same"]) == (0, 2)
+    assert do(desk, imports.confirm, same.import_.number) == (0, 0)
+    with desk.services.database.begin() as tx:
+        counted = store.count_ledger(tx)
+        assert store.list_drift(tx) == []
+        assert counted.held == counted.given == sum(held(desk).values())
+
+
+def test_every_page_is_read_and_an_outage_only_delays_it(desk: Desk) -> None:  # noqa: F811
+    open_points(desk)
+    for number in range(client.PAGE * 2):
+        desk.streamelements.set_points(f"somebody{number}", 10)
+    do(desk, imports.start_reading)
+    desk.streamelements.fault(_429=1, retry_after_s=5)
+    imports.read_imports(desk.services)
+    waiting = do(desk, imports.find_open)
+    assert waiting is not None
+    assert (waiting.state, waiting.accounts) == ("reading", 0)
+    desk.later += waiting.try_at - waiting.started_at
+    imports.read_imports(desk.services)
+    found = do(desk, imports.preview)
+    assert found is not None
+    assert found.import_.state == "ready"
+    assert found.counts["accounts"] == len(desk.points()) > 200
+
+
+def test_who_was_never_seen_is_known_by_their_twitch_id(
+    desk: Desk,  # noqa: F811
+    pretend: Sandbox,  # noqa: F811
+) -> None:
+    twitch = {k.lower(): v for k, v in pretend.env.items() if k.startswith("TWITCH_")}
+    kept = {one: getattr(desk.services.settings, one) for one in KEPT}
+    keys = desk.services.settings.token_encryption_keys
+    assert keys is not None
+    given = settings(token_encryption_keys=keys.get_secret_value(), **kept, **twitch)
+    object.__setattr__(desk.services, "settings", given)
+    open_points(desk)
+    preview = ready(desk)
+    assert preview.counts["by_id"] >= 3
+    do(desk, imports.confirm, preview.import_.number)
+    assert held(desk)[YUKI] == desk.points()[YUKI]
+    [(platform,)] = desk.rows("SELECT platform FROM people_viewers WHERE name = :name", name=YUKI)
+    assert platform == "twitch"
+
+
+def test_an_import_can_be_cancelled_and_only_one_is_open(desk: Desk) -> None:  # noqa: F811
+    open_points(desk)
+    preview = ready(desk)
+    with pytest.raises(Refusal, match="open already"):
+        do(desk, imports.start_reading)
+    do(desk, imports.cancel, preview.import_.number)
+    with pytest.raises(Refusal, match="not open"):
+        do(desk, imports.confirm, preview.import_.number)
+    assert held(desk) == {}
+    assert ready(desk).import_.number == preview.import_.number + 1
+
+
+def test_a_list_of_another_bot_is_imported_the_same_way(guild: PointsGuild) -> None:
+    mia = guild.viewer(71)
+    started, wrong = guild.do(imports.start_list, "Name,Points\nMIA,1.5k\nnobody,5\nTom\nZed,0")
+    assert wrong == ["Tom"]
+    preview = guild.do(imports.preview)
+    assert preview is not None
+    assert (preview.counts["by_name"], preview.unknown) == (1, ["nobody"])
+    guild.do(imports.confirm, started.number)
+    assert guild.balance(mia) == {"won": 1500}, "their origin is not known"
+    again, _wrong = guild.do(imports.start_list, "mia;1500")
+    assert guild.do(imports.confirm, again.number) == (0, 0)
+    guild.adds_up()
+
+
+def test_an_import_that_shrinks_takes_at_most_what_is_left(guild: PointsGuild) -> None:
+    mia = guild.viewer(71)
+    first, _wrong = guild.do(imports.start_list, "Mia,1000")
+    guild.do(imports.confirm, first.number)
+    guild.do(ledger.post, "test", [NewEntry("spent", mia, "won", -900)])
+    second, _wrong = guild.do(imports.start_list, "Mia,500")
+    assert guild.do(imports.confirm, second.number) == (1, -100)
+    guild.adds_up()
+
+
+def test_excluded_viewers_get_nothing(guild: PointsGuild, tx: Connection) -> None:
+    mia = guild.viewer(71)
+    tx.exec_driver_sql(
+        "INSERT INTO people_exclusions (guild_id, viewer_id, scope, cause, reason, excluded_at)"
+        f" VALUES ({guild.id}, {mia}, 'everything', 'admin', '', now())"
+    )
+    started, _wrong = guild.do(imports.start_list, "Mia,1000")
+    preview = guild.do(imports.preview)
+    assert preview is not None
+    assert (preview.counts["excluded"], preview.counts["gain"]) == (1, 0)
+    assert guild.do(imports.confirm, started.number) == (0, 0)
+
+
+def test_a_server_whose_points_are_kept_elsewhere_imports_nothing(desk: Desk) -> None:  # noqa: F811
+    desk.connect()
+    do(desk, change_settings, PointsSettings, enabled=True, provider="streamelements")
+    with pytest.raises(Refusal, match="kept by StreamElements"):
+        do(desk, imports.start_reading)
+
+
+def test_what_does_not_add_up_is_on_the_health_page(desk: Desk) -> None:  # noqa: F811
+    open_points(desk)
+    do(desk, imports.confirm, ready(desk).import_.number)
+    services = desk.services
+
+    def items() -> list[str]:
+        audit_ledger(services)
+        with services.database.begin() as tx:
+            return [f"{one.state} {one.guild_id}" for one in check_health(tx, services.clock())]
+
+    assert items() == ["ok None"]
+    with services.database.begin() as tx:
+        tx.exec_driver_sql("UPDATE points_balances SET points = points + 1")
+    assert items() == [f"warn {GUILD}"]
+    with services.database.begin() as tx:
+        tx.exec_driver_sql("UPDATE points_balances SET points = points - 1")
+    assert items() == ["ok None"]
