@@ -188,12 +188,13 @@ def _pretend_twitch() -> Iterator[dict[str, str]]:
 
 
 def _connect_bot(services: Services) -> None:
-    """300 servers, each with a channel of its own and the same bot's account."""
+    """150 servers, each with a channel of its own and the same bot's account: two subscriptions for
+    each."""
     settings, now = services.settings, services.clock()
     twitch = TwitchDriver(settings.twitch_api_url.rsplit("/twitch/", 1)[0])
     channels = [
         int(twitch.do("account", handle=f"streamer{one}", name=f"Streamer{one}")["user_id"])
-        for one in range(SUBSCRIPTIONS)
+        for one in range(SUBSCRIPTIONS // 2)
     ]
     back = twitch.consent(oauth.consent_url(settings, "state", "", SCOPES["bot"]), "bot")
     code = parse_qs(urlsplit(back).query)["code"][0]

@@ -8,8 +8,8 @@ Role = Literal["streamer", "moderator", "viewer"]
 
 @dataclass(frozen=True)
 class Person:
-    """A human with a Discord and a Kick account. ``handle`` is their key in the control API;
-    ``kick_name`` keeps its case."""
+    """A human with an account on Discord, Kick and Twitch. ``handle`` is their key in the control
+    API; ``kick_name`` keeps its case and is also the name on Twitch."""
 
     handle: str
     discord_id: int
@@ -18,6 +18,15 @@ class Person:
     kick_user_id: int
     kick_name: str
     role: Role
+
+    @property
+    def twitch_user_id(self) -> int:
+        """So that nobody has one id on both platforms."""
+        return self.kick_user_id + 1_000_000
+
+    def user_id_on(self, platform: str) -> int:
+        """The id there."""
+        return self.twitch_user_id if platform == "twitch" else self.kick_user_id
 
     @property
     def kick_slug(self) -> str:

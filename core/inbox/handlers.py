@@ -72,24 +72,26 @@ def _may_use(who: ChatUsers, sender: Sender) -> bool:
 
 
 class _Cooldown:
-    """When a chat command was answered last in each server. It is kept in memory only: after a
-    restart a command may be answered too early, once."""
+    """When a chat command was answered last in each server on each platform: who chats on one does
+    not see answers on the other. It is kept in memory only: after a restart a command may be
+    answered too early, once."""
 
     def __init__(self) -> None:
-        self._last: dict[int, tuple[datetime, str]] = {}
+        self._last: dict[tuple[int, str], tuple[datetime, str]] = {}
         self._guard = threading.Lock()
 
     def allows(self, message: ChatMessageSent, rules: ChatRules) -> bool:
         """Whether this message is answered; the same again if it is handled again."""
         if not rules.cooldown or _may_use("moderators", message.sender):
             return True
+        chat = message.guild_id, message.platform
         with self._guard:
-            at, message_id = self._last.get(message.guild_id, (None, ""))
+            at, message_id = self._last.get(chat, (None, ""))
             if message_id == message.message_id:
                 return True
             if at is not None and abs((message.at - at).total_seconds()) < rules.cooldown:
                 return False
-            self._last[message.guild_id] = message.at, message.message_id
+            self._last[chat] = message.at, message.message_id
             return True
 
 

@@ -33,7 +33,7 @@ class WebSession(Record, kw_only=True):
 
     __table_args__ = (
         CheckConstraint(
-            "num_nonnulls(discord_id, twitch_user_id) > 0", name="logins_sessions_somebody"
+            "num_nonnulls(discord_id, twitch_user_id) = 1", name="logins_sessions_one_person"
         ),
         Index("logins_sessions_of_person", "discord_id"),
     )

@@ -124,8 +124,8 @@ def post_reply(
     once_a_minute: str = "",
 ) -> bool:
     """A reply in the chat in which a message was written; the payload gets its sender's name as
-    `viewer`. With `once_a_minute` at most one reply in each minute to whoever or whatever that
-    names, so that spam is not answered with spam."""
+    `viewer`. With `once_a_minute` at most one reply in each minute and on each platform to whoever
+    or whatever that names, so that spam is not answered with spam."""
     return _post(work, **reply_to(message, kind, payload, once_a_minute=once_a_minute))
 
 
@@ -134,7 +134,9 @@ def reply_to(
 ) -> Draft:
     """The same for `post_all`."""
     minute = int(message.at.timestamp() // 60)
-    key = f"{once_a_minute}:{minute}" if once_a_minute else message.message_id
+    key = message.message_id
+    if once_a_minute:
+        key = f"{message.platform}:{once_a_minute}:{minute}"
     return {
         "key": f"{kind}:{key}",
         "service": message.platform,

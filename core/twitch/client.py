@@ -208,7 +208,8 @@ class TwitchClient:
 
     def account_of(self, token: str) -> User:
         """Whose token this is."""
-        return self._users(token)[0]
+        with as_documented():
+            return self._users(token)[0]
 
     def find_user(self, login: str) -> User | None:
         """The account of this name."""
@@ -405,7 +406,8 @@ class TwitchClient:
             return _reward(answer["data"][0])
 
     def delete_reward(self, token: str, broadcaster_id: int, reward_id: str) -> None:
-        """Its open redemptions are kept by the streamer. Rejected with 404 if it is gone."""
+        """Twitch counts its open redemptions as fulfilled: nobody gets points back. Rejected with
+        404 if it is gone."""
         params = {"broadcaster_id": str(broadcaster_id), "id": reward_id}
         self._ask("DELETE", _REWARDS, token, params=params)
 

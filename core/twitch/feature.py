@@ -4,9 +4,9 @@ from core.kit.feature import Feature
 from core.kit.words import N_, _
 from core.twitch import messages, tasks
 from core.twitch import pages as dashboard
-from core.twitch.accounts import pages as accounts
 from core.twitch.api import API
 from core.twitch.bodies import POLL, SOCKET, WEBHOOK
+from core.twitch.consent import pages as consent
 from core.twitch.discord import Twitch, TwitchDisconnectButton, TwitchLinkButton
 from core.twitch.events import events_of
 from core.twitch.eventsub.listener import TwitchListener
@@ -17,7 +17,7 @@ from core.twitch.webhooks import pages
 FEATURE = Feature(
     "twitch",
     cogs=(Twitch,),
-    pages=(pages, accounts.pages),
+    pages=(pages, consent.pages),
     tasks=tasks.TASKS,
     lines={"twitch.line": lambda payload: str(payload["text"])},
     embeds={"twitch.connected": messages.connected, "twitch.reconnect": messages.reconnect},

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, delete, func, select
+from sqlalchemy import Connection, and_, case, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds import store as guilds
@@ -115,21 +115,22 @@ def forget_channels_but(tx: Connection, followed: Iterable[int]) -> None:
 
 
 def set_status(tx: Connection, seen: Mapping[int, datetime | None], now: datetime) -> None:
-    """Channel -> start of its stream, or None when offline; what is older than what is known is
-    ignored. The start of a stream stays known after its end."""
+    """Channel -> start of its stream, or None when offline. Whether it is live follows from what is
+    newest; the start of the newest stream stays known, also after its end, and if it is only told
+    once the channel was seen offline: the end of a stream does not say which one it was."""
     if not seen:
         return
     statement = upsert(StreamStatus)
-    new = statement.excluded
+    new, known = statement.excluded, StreamStatus
+    is_newer = known.checked_at <= new.checked_at
     tx.execute(
         statement.on_conflict_do_update(
             index_elements=["broadcaster_user_id"],
             set_={
-                "checked_at": new.checked_at,
-                "started_at": func.coalesce(new.started_at, StreamStatus.started_at),
-                "is_live": new.is_live,
+                "checked_at": func.greatest(known.checked_at, new.checked_at),
+                "started_at": func.greatest(known.started_at, new.started_at),
+                "is_live": case((is_newer, new.is_live), else_=known.is_live),
             },
-            where=StreamStatus.checked_at <= new.checked_at,
         ),
         [
             {

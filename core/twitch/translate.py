@@ -258,26 +258,32 @@ def _stream(
     match body:
         case bodies.StreamOnline(started_at=at):
             if body.type == "live":
-                yield events.StreamWentLive(key=at.isoformat(), at=at, started_at=at, **server)
+                yield events.StreamWentLive(key=_key(at), at=at, started_at=at, **server)
         case bodies.StreamOffline():
             started_at = context.started_at
             # A late message about the stream before says nothing about a newer one.
             if started_at is not None and started_at <= sent_at:
                 yield events.StreamEnded(
-                    key=started_at.isoformat(), at=sent_at, started_at=started_at, **server
+                    key=_key(started_at), at=sent_at, started_at=started_at, **server
                 )
-            yield events.StreamSeenOffline(key=sent_at.isoformat(), at=sent_at, **server)
+            yield events.StreamSeenOffline(key=_key(sent_at), at=sent_at, **server)
         case bodies.StreamPoll(started_at=None):
             seen_at = body.seen_at
-            yield events.StreamSeenOffline(key=seen_at.isoformat(), at=seen_at, **server)
+            yield events.StreamSeenOffline(key=_key(seen_at), at=seen_at, **server)
         case bodies.StreamPoll(started_at=datetime() as started_at):
             yield events.StreamSeenLive(
-                key=body.seen_at.isoformat(),
+                key=_key(body.seen_at),
                 at=body.seen_at,
                 started_at=started_at,
                 title=body.title or "",
                 **server,
             )
+
+
+def _key(at: datetime) -> str:
+    """Of what its instant alone identifies: who streams on both platforms may begin on both in one
+    second."""
+    return f"{PLATFORM}|{at.isoformat()}"
 
 
 def _gifts(body: bodies.Gift, channel: _Channel, context: Context) -> Iterator[events.SubGifted]:

@@ -237,9 +237,10 @@ class _Control:
         return {"count": await self.twitch.eventsub.drop(None if code is None else int(code))}
 
     async def publish(self, body: Json) -> Json:
-        """{type, event, channel?} -> {count}: a hand-made event"""
-        owner = self._channel(body).owner.user_id
-        return {"count": self.twitch.eventsub.publish(str(body["type"]), owner, body["event"])}
+        """{type, event, at?, channel?} -> {count}: a hand-made event, dated ``at`` or now"""
+        owner, at = self._channel(body).owner.user_id, str(body.get("at") or "")
+        told = self.twitch.eventsub.publish(str(body["type"]), owner, body["event"], at)
+        return {"count": told}
 
     async def idle(self, body: Json) -> Json:
         """{timeout?} -> {idle}: nothing is under way any more"""

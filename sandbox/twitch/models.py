@@ -211,7 +211,7 @@ def first_accounts(people: tuple[Person, ...]) -> dict[int, Account]:
     """The accounts of the people, who may have other names than on Kick, and a bot's."""
     accounts = {}
     for person in people:
-        user_id = person.kick_user_id + 1_000_000
+        user_id = person.twitch_user_id
         login = person.discord_name.lower()
         accounts[user_id] = Account(user_id, login, person.kick_name, person.handle)
     accounts[BOT_USER_ID] = Account(BOT_USER_ID, "regulars_bot", "Regulars_Bot", "bot")

@@ -58,7 +58,7 @@ class FakeTwitch:
         for one in people:
             if one.role == "moderator":
                 for channel in self.channels.values():
-                    channel.moderators.add(one.kick_user_id + 1_000_000)
+                    channel.moderators.add(one.twitch_user_id)
         self.lines: deque[Line] = deque(maxlen=LINES_KEPT)
         self.tokens = Tokens(faults)
         self.eventsub = EventSub(base_url, changes, faults)

@@ -1,15 +1,18 @@
 """Logging in with Discord, and what ends a login."""
 
 import time
+from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from core.guilds.records import AuditEntry
 from core.kit.discord_rest import FRESH_SECONDS, STALE_SECONDS
+from core.kit.records import MemberId, PlatformUserId
 from core.kit.work import read_records
 from core.logins import actions as sessions
 from core.logins.records import WebSession
@@ -209,6 +212,26 @@ def test_sign_in_with_twitch_works_once_and_only_in_its_browser(site: Site) -> N
     forged = site.visitor()
     forged.get("/login/twitch")
     assert forged.get("/auth/twitch/callback?state=login.x&code=x").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("discord_id", "twitch_user_id"), [(None, None), (IDS["nora"], NORA_ON_TWITCH)]
+)
+def test_login_is_of_exactly_one_person(
+    tx: Connection, discord_id: MemberId | None, twitch_user_id: PlatformUserId | None
+) -> None:
+    session = {
+        "token_hash": "hash",
+        "discord_id": discord_id,
+        "twitch_user_id": twitch_user_id,
+        "name": "Nora",
+        "avatar_url": "",
+        "guild_ids": [GUILD],
+        "began_at": datetime.now(UTC),
+        "seen_at": datetime.now(UTC),
+    }
+    with pytest.raises(IntegrityError, match="logins_sessions_one_person"):
+        tx.execute(insert(WebSession).values(session))
 
 
 def test_declined_or_broken_sign_in_with_twitch_is_explained(site: Site) -> None:

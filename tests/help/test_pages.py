@@ -96,18 +96,19 @@ def test_a_command_is_answered_once_in_its_cooldown(site: Site) -> None:
     assert site.visitor("nora").post(f"{PAGE}/call", page=PAGE, **form).status_code == 303
     first = line("!call x", message_id="first")
     at: dict[int, dict[str, Any]] = {
-        n: {"message_id": str(n), "at": first.at + timedelta(seconds=n)} for n in (1, 29, 30, 31)
+        n: {"message_id": str(n), "at": first.at + timedelta(seconds=n)} for n in (1, 2, 29, 30, 31)
     }
     moderator = Sender(user_id=5, name="a", badges=("moderator",))
     lines = [
         first,
         line("!call x", **at[1]),
+        line("!call x", platform="twitch", **at[2]),  # nobody there has seen the answer
         first,  # handled again
         line("!call x", moderator, **at[29]),
         line("!call x", **at[30]),
         line("!call x", **at[31]),
     ]
-    assert answered(site, *lines) == ["first", "first", "29", "30"]
+    assert answered(site, *lines) == ["first", "2", "first", "29", "30"]
 
 
 def test_what_does_not_fit_is_refused_and_shown_again(site: Site) -> None:

@@ -67,6 +67,7 @@ OVER: dict[str, dict[str, Any]] = {
     "inbox_retries": {"event": "ChatMessageSent"},
     "kick_recent_support": {"kind": "gift", "user_id": MADCATS},
     "kick_review_items": {"kind": "gift", "source": "feed", "state": "dismissed"},
+    "logins_sessions": {"twitch_user_id": None},
     "outbox_messages": {"state": "sent", "target": {"user_id": MIA}},
     "raffle_picks": {"state": "delivered"},
     "wagers_accounts": {

@@ -7,14 +7,20 @@ from urllib.parse import urljoin
 
 import requests
 
+from core.kit.settings import read_settings
 from core.twitch.bodies import KINDS
+from core.twitch.eventsub.reconcile import secret_of
+from sandbox.discord.seed import VERAS_DEN_ID
 from sandbox.kick.driver import KickDriver
+from sandbox.people import BY_HANDLE
 from sandbox.twitch.driver import TwitchDriver
 from tests.stories.direct_messages import direct_messages, next_direct_message, url_in
 from tests.stories.product import Json
-from tests.stories.stage import Stage
+from tests.stories.stage import GUILD, Stage
+from tests.stories.webhooks import TwitchWebhookSender
 
 PLATFORMS = ("kick", "twitch")
+GUILDS = {"Nora's Corner": GUILD, "Vera's Den": VERAS_DEN_ID}
 
 
 class ChannelDriver(Protocol):
@@ -30,8 +36,8 @@ class ChannelDriver(Protocol):
     chat_kind: str
     message_id: str
 
-    def account(self, handle: str, name: str) -> None:
-        """Somebody new."""
+    def account(self, handle: str, name: str) -> int:
+        """Somebody new; their user id."""
 
     def say(self, person: str, text: str, at: str | None = None) -> str:
         """Write in chat; returns the message id."""
@@ -41,8 +47,8 @@ class ChannelDriver(Protocol):
     def end(self) -> None:
         """End the stream."""
 
-    def gift(self, giver: str, count: int) -> None:
-        """Gift subscriptions to new viewers."""
+    def gift(self, giver: str | None, count: int) -> None:
+        """Gift subscriptions to new viewers; anonymously without a giver."""
 
     def wait_for_line(self, text: str) -> Json:
         """The first line of chat that contains the text."""
@@ -58,8 +64,8 @@ class KickChannel:
         self._kick = kick
         self.wait_for_line, self.settle = kick.wait_for_line, kick.settle
 
-    def account(self, handle: str, name: str) -> None:
-        self._kick.account(handle, name)
+    def account(self, handle: str, name: str) -> int:
+        return self._kick.account(handle, name)
 
     def say(self, person: str, text: str, at: str | None = None) -> str:
         return self._kick.chat(person, text, at=at)
@@ -70,7 +76,7 @@ class KickChannel:
     def end(self) -> None:
         self._kick.offline()
 
-    def gift(self, giver: str, count: int) -> None:
+    def gift(self, giver: str | None, count: int) -> None:
         self._kick.gift(giver, count=count)
 
 
@@ -81,8 +87,8 @@ class TwitchChannel:
         self._twitch = twitch
         self.wait_for_line, self.settle = twitch.wait_for_line, twitch.settle
 
-    def account(self, handle: str, name: str) -> None:
-        self._twitch.do("account", handle=handle, name=name)
+    def account(self, handle: str, name: str) -> int:
+        return int(self._twitch.do("account", handle=handle, name=name)["user_id"])
 
     def say(self, person: str, text: str, at: str | None = None) -> str:
         return self._twitch.chat(person, text, at=at)
@@ -93,7 +99,7 @@ class TwitchChannel:
     def end(self) -> None:
         self._twitch.do("offline")
 
-    def gift(self, giver: str, count: int) -> None:
+    def gift(self, giver: str | None, count: int) -> None:
         self._twitch.gift(giver, count=count)
 
 
@@ -105,17 +111,46 @@ def channel_of(stage: Stage, platform: str) -> ChannelDriver:
     return TwitchChannel(stage.twitch)
 
 
-def connect_twitch(stage: Stage) -> None:
-    """The streamer connects the channel, unless that is done, and everything is subscribed."""
-    if not stage.scalar("SELECT count(*) FROM twitch_accounts"):
+def channels_of(stage: Stage) -> tuple[ChannelDriver, ChannelDriver]:
+    """Both of the streamer's channels, for stories in which viewers of both meet."""
+    return channel_of(stage, "kick"), channel_of(stage, "twitch")
+
+
+def connect_twitch(
+    stage: Stage, admin: str = "nora", channel: str = "nora", guild: str = "Nora's Corner"
+) -> None:
+    """An admin asks for the link and the channel's streamer says yes, unless that is done; until
+    everything is subscribed.
+
+    Args:
+        channel: whose it is, by handle.
+    """
+    guild_id, user_id = GUILDS[guild], BY_HANDLE[channel].twitch_user_id
+    known = "SELECT count(*) FROM twitch_accounts WHERE guild_id = :guild AND role = 'streamer'"
+    known += " AND twitch_user_id = :user AND state = 'connected'"
+    if not stage.scalar(known, guild=guild_id, user=user_id):
         stage.discord.wait_command("connect_twitch")
-        seen = len(direct_messages(stage, "nora", "Connect Twitch"))
-        stage.asked("nora", "!connect_twitch")
-        link = url_in(next_direct_message(stage, "nora", "Connect Twitch", seen))
-        assert "NoraPlays is connected with" in agree(link, stage.twitch)
+        seen = len(direct_messages(stage, admin, "Connect Twitch"))
+        stage.discord.message(admin, "general", "!connect_twitch", guild=guild)
+        link = url_in(next_direct_message(stage, admin, "Connect Twitch", seen))
+        assert f"{BY_HANDLE[channel].kick_name} is connected with" in agree(
+            link, stage.twitch, channel
+        )
     stage.twitch.wait_for(
-        lambda found: sum(one["status"] == "enabled" for one in found) >= len(KINDS)
+        lambda found: (
+            sum(
+                one["status"] == "enabled" and str(user_id) in one["condition"].values()
+                for one in found
+            )
+            >= len(KINDS)
+        )
     )
+
+
+def twitch_webhooks(stage: Stage) -> TwitchWebhookSender:
+    """Delivers to the product what Twitch would."""
+    settings = read_settings(**{name.lower(): value for name, value in stage.settings.items()})
+    return TwitchWebhookSender(f"http://127.0.0.1:{stage.port}", secret_of(settings))
 
 
 def agree(link: str, twitch: TwitchDriver, person: str = "nora") -> str:

@@ -18,10 +18,11 @@ def next_direct_message(stage: Stage, person: str, words: str, seen: int) -> Jso
     return until(lambda: direct_messages(stage, person, words)[seen:], f"“{words}” for {person}")[0]
 
 
-def url_in(message: Json) -> str:
-    """The address behind a message's link button."""
+def url_in(message: Json, label: str = "") -> str:
+    """The address behind a message's first link button whose label contains this."""
     buttons = [one for row in message["components"] for one in row["components"]]
-    return str(next(one["url"] for one in buttons if one.get("url")))
+    found = (one for one in buttons if one.get("url") and label in (one.get("label") or ""))
+    return str(next(found)["url"])
 
 
 def custom_id_of(message: Json, label: str) -> str:

@@ -1,25 +1,29 @@
-"""A scripted stream: what viewers write, sent by an impatient client, and its effects.
+"""A scripted stream on Kick and on Twitch: what viewers write, sent by impatient clients, and its
+effects.
 
 Everything happened in the past at stated instants, so the effects do not depend on when, how often
-and in which order between viewers it is delivered.
+and in which order between viewers it is delivered. On Kick it was hours ago; Twitch dates events
+when they are sent, and webhooks are refused after ten minutes, so there it was just now.
 """
 
 import random
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import requests
 
+from sandbox.twitch.driver import TwitchDriver
 from tests.patience import PATIENCE, until
 from tests.stories.stage import Stage
-from tests.stories.webhooks import NORA, Json, WebhookSender, chat
+from tests.stories.webhooks import NORA, NORA_ON_TWITCH, Json, WebhookSender, chat
 
-VIEWERS = ("Ann", "Bob", "Cleo")
+VIEWERS, TWITCH_VIEWERS = ("Ann", "Bob", "Cleo"), ("Dan", "Eve")
 
 # Minutes before now, and what every viewer writes then. The stream lasts from 180 to 60.
 LINES: tuple[tuple[float, str], ...] = (
@@ -32,7 +36,24 @@ LINES: tuple[tuple[float, str], ...] = (
     (63, "bye"),
     (30, "too late to count"),
 )
-KICK_REPLIES = 4 * len(VIEWERS)
+REPLIES = 4
+"""To each viewer."""
+
+# The same on Twitch, where the stream has lasted for hours and ends a minute before now.
+TWITCH_LINES: tuple[tuple[float, str], ...] = (
+    (5, "hello"),
+    (4.8, "!call {name} Gold"),
+    (4.7, "!call {name} Silver"),  # too soon after the other
+    (3.5, "!sr {name} Silver"),
+    (2, "!call {name} gold"),  # is on the list already
+    (1.5, "bye"),
+)
+WATCHED = dict.fromkeys(VIEWERS, timedelta(minutes=38.1)) | dict.fromkeys(
+    TWITCH_VIEWERS, timedelta(minutes=4)
+)
+TWITCH_COPIES = 3
+"""Twitch sends everything so often, also if it is taken: twice with one message id, and once with
+another."""
 
 SETTLED_SECONDS = 300
 """For thousands of things on a busy machine; and what was being sent when the power went is taken
@@ -87,12 +108,47 @@ def _text(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@dataclass(frozen=True)
+class TwitchStream:
+    """What happens on Twitch, which sends it itself, in order, and until it is taken."""
+
+    twitch: TwitchDriver
+    now: datetime
+
+    def __post_init__(self) -> None:
+        self.twitch.fault(
+            event__duplicate=1_000_000,
+            event__duplicate_new_id=1_000_000,
+            webhook__retries=10_000,
+            webhook__retry_delay_ms=100,
+        )
+        for name in TWITCH_VIEWERS:
+            self.twitch.do("account", handle=name.lower(), name=name)
+
+    def events(self) -> Iterator[Callable[[], object]]:
+        """Each of them, to be called when it happens."""
+        channel = {"broadcaster_user_id": str(NORA_ON_TWITCH)}
+        began = {"id": "1", "type": "live", "started_at": _text(self.now - timedelta(hours=3))}
+        yield partial(self.twitch.do, "publish", type="stream.online", event=channel | began)
+        for ago, text in TWITCH_LINES:
+            at = _text(self.now - timedelta(minutes=ago))
+            for name in TWITCH_VIEWERS:
+                yield partial(self.twitch.chat, name.lower(), text.format(name=name), at=at)
+        at = _text(self.now - timedelta(minutes=1))
+        yield partial(self.twitch.do, "publish", type="stream.offline", event=channel, at=at)
+
+
 class Flood:
-    """Delivers everything, each sender on a thread of its own and in order. Nobody answers, or not
-    with 2xx: again. And everything is told three times, twice under one delivery id."""
+    """Delivers everything: each of Kick's senders on a thread of its own and in order, and Twitch
+    on another. Nobody answers, or not with 2xx: again. And everything is told three times, twice
+    under one delivery id."""
 
     def __init__(
-        self, sender: WebhookSender, deliveries: dict[str, list[Delivery]], seed: int
+        self,
+        sender: WebhookSender,
+        deliveries: dict[str, list[Delivery]],
+        seed: int,
+        twitch: TwitchStream | None = None,
     ) -> None:
         self._sender = sender
         self._given_up = threading.Event()
@@ -101,8 +157,12 @@ class Flood:
             threading.Thread(target=self._send, args=(batch, random.Random(f"{seed}{name}")))
             for name, batch in deliveries.items()
         ]
+        on_twitch = list(twitch.events()) if twitch is not None else []
+        self._threads.append(
+            threading.Thread(target=self._happen, args=(on_twitch, random.Random(f"{seed}Twitch")))
+        )
         self.taken = 0
-        self.total = 3 * sum(map(len, deliveries.values()))
+        self.total = 3 * sum(map(len, deliveries.values())) + TWITCH_COPIES * len(on_twitch)
 
     def __enter__(self) -> "Flood":
         for thread in self._threads:
@@ -132,6 +192,15 @@ class Flood:
                     self.taken += 1
                 self._given_up.wait(dice.uniform(0, 0.1))
 
+    def _happen(self, events: Iterable[Callable[[], object]], dice: random.Random) -> None:
+        for happens in events:
+            if self._given_up.is_set():
+                return
+            happens()
+            with self._lock:
+                self.taken += TWITCH_COPIES
+            self._given_up.wait(dice.uniform(0, 0.3))
+
     def _deliver(self, delivery: Delivery) -> bool:
         try:
             answer = self._sender.deliver(delivery.body, kind=delivery.kind, id=delivery.id)
@@ -145,6 +214,7 @@ Effects = dict[str, list[Any]]
 
 def effects(stage: Stage) -> Effects:
     """All that came of it, without what depends on who was quicker (numbers, places, our ids)."""
+    ours = [line for line in stage.twitch.transcript() if line["by_app"]]
     viewer = "JOIN people_viewers v USING (guild_id, viewer_id) ORDER BY"
     return {
         "calls": stage.rows(f"SELECT v.name, slot, called_at, state FROM slot_calls {viewer} 1, 2"),
@@ -153,16 +223,23 @@ def effects(stage: Stage) -> Effects:
             " USING (guild_id, viewer_id) GROUP BY 1 ORDER BY 1"
         ),
         "facts": stage.rows(
-            "SELECT event, at FROM inbox_events WHERE event <> 'StreamSeenOffline'"
-            " ORDER BY 1, 2, key"
+            "SELECT event, at FROM inbox_events"
+            " WHERE event NOT IN ('StreamSeenOffline', 'EventsMissed') AND key <> ALL(:ours)"
+            " ORDER BY 1, 2, key",
+            ours=[line["message_id"] for line in ours],
         ),
         "posts": sorted(
             (post["embeds"][0]["title"], post["embeds"][0]["description"]) for post in stage.posts()
         ),
-        "replies": sorted(re.sub(r", number \d+", "", line["text"]) for line in stage.replies()),
+        "replies": sorted(_unnumbered(line["text"]) for line in stage.replies()),
+        "replies_on_twitch": sorted(_unnumbered(line["text"]) for line in ours),
         "dead_letters": stage.rows("SELECT error FROM outbox_messages WHERE state = 'dead'")
         + stage.rows("SELECT error FROM inbox_retries"),
     }
+
+
+def _unnumbered(text: str) -> str:
+    return re.sub(r", number \d+", "", text)
 
 
 def wait_settled(stage: Stage, timeout: float = PATIENCE) -> None:

@@ -59,6 +59,7 @@ class Delivery:
         drop: the same for all deliveries about one event of the feed.
         seen: what of it is in this delivery.
         frames: of the feed; those of a drop in several deliveries are with the first one.
+        platform: that sends it. The body is the event on Twitch, where no feed tells it as well.
     """
 
     kind: str
@@ -70,16 +71,25 @@ class Delivery:
     drop: str = ""
     seen: tuple[Seen, ...] = ()
     frames: tuple[Frame, ...] = ()
+    platform: str = "kick"
+
+    @property
+    def text(self) -> str:
+        """Of a line of chat."""
+        if self.kind == "channel.chat.message":
+            return str(self.body["message"]["text"])
+        return str(self.body.get("content", ""))
 
 
 @dataclass(frozen=True)
 class Call:
-    """A line that calls a slot. It stands in Kick's chat, so that it can be answered."""
+    """A line that calls a slot. It is in the platform's chat, so that it can be answered."""
 
     message_id: str
     user_id: int
     name: str
     slot: str
+    platform: str
 
 
 def person(user_id: int, name: str) -> Json:

@@ -1,6 +1,8 @@
-"""Generates ten thousand deliveries from one seed, and the feed's frames about the same events."""
+"""Generates ten thousand deliveries of Kick and Twitch from one seed, and the frames of Kick's feed
+about the same events."""
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -27,7 +29,7 @@ from tests.stories.ten_thousand import (
     person,
     stamp,
 )
-from tests.stories.webhooks import NORA, Json
+from tests.stories.webhooks import NORA, NORA_ON_TWITCH, Json
 
 SHARE = 0.05
 """Of everything is lost, as much is told twice, and as much is late."""
@@ -56,7 +58,7 @@ class Author:
     Args:
         seed: of all chance.
         now: when the story begins, in whole seconds.
-        calls: lines of chat that stand in the pretend Kick already.
+        calls: lines of chat that are in the pretend Kick and Twitch already.
     """
 
     def __init__(self, seed: int, now: datetime, calls: Sequence[Call]) -> None:
@@ -76,11 +78,15 @@ class Author:
             (self._renewal, 450),
             (self._metadata, 220),
             (self._ban, 300),
-            (self._line, 6_400 - len(self._calls)),
+            (self._line, 1_400 - len(self._calls)),
+            (self._twitch_line, 4_000),
+            (self._twitch_subscription, 300),
+            (self._twitch_cheer, 300),
         ]
         plans: list[Plan] = [*streams, *(partial(self._call, call) for call in self._calls)]
         plans += [plan for plan, many in simple for _ in range(many)]
         plans += [*self._gifts(400), *self._kicks(600), *self._redemptions(400)]
+        plans += [*self._twitch_renewals(250), *self._twitch_gifts(150)]
         fates = self._fates(len(plans), spared=len(streams))
         told = list(zip(plans, fates, strict=True))
         self._dice.shuffle(told)
@@ -275,6 +281,9 @@ class Author:
         return self._said(self._uuid(), who, words, fate)
 
     def _call(self, call: Call, fate: Fate) -> Delivery:
+        if call.platform == "twitch":
+            caller = _on_twitch("chatter_user", call.user_id, call.name)
+            return self._said_on_twitch(call.message_id, caller, f"!call {call.slot}", fate)
         return self._said(
             call.message_id, person(call.user_id, call.name), f"!call {call.slot}", fate
         )
@@ -291,6 +300,68 @@ class Author:
         }
         fact = Fact("ChatMessageSent", message_id, at)
         return self._letter("chat.message.sent", fate, self._sent_at(fate, at), body, fact)
+
+    # -- Twitch ------------------------------------------------------------------------------
+
+    def _twitch(
+        self, kind: str, fate: Fate, event: Json, name: str, *keys: str, id: str = ""
+    ) -> Delivery:
+        """All of it is signed as the story begins: Twitch dates events when it sends them. The
+        natural keys name what is to be counted; with `id` it is that of the message, which stays
+        the same when it is sent again."""
+        ids = tuple(id or self._uuid() for _ in range(2 if fate == "twice" else 1))
+        body = {"broadcaster_user_id": str(NORA_ON_TWITCH), **event}
+        facts = tuple(Fact(name, key, self._now) for key in keys)
+        return Delivery(kind, body, fate, ids, self._now, facts, platform="twitch")
+
+    def _twitch_line(self, fate: Fate) -> Delivery:
+        who = self._dice.choice(self._chatters)
+        chatter = _on_twitch("chatter_user", who["user_id"], who["username"])
+        return self._said_on_twitch(self._uuid(), chatter, "what a win 🔥", fate)
+
+    def _said_on_twitch(self, message_id: str, chatter: Json, text: str, fate: Fate) -> Delivery:
+        event = {**chatter, "message_id": message_id, "message": {"text": text}, "badges": []}
+        return self._twitch("channel.chat.message", fate, event, "ChatMessageSent", message_id)
+
+    def _twitch_subscription(self, fate: Fate) -> Delivery:
+        who, tier = self._somebody("Sub_"), self._dice.choice(("1000", "2000", "3000"))
+        event = {**_on_twitch("user", who["user_id"], who["username"]), "tier": tier}
+        key = f"{who['user_id']}|{tier}|{self._now:%Y-%m-%d}"
+        event["is_gift"] = False
+        return self._twitch("channel.subscribe", fate, event, "SubscriptionStarted", key)
+
+    def _twitch_cheer(self, fate: Fate) -> Delivery:
+        who, id = self._dice.choice(self._chatters), self._uuid()
+        event = {**_on_twitch("user", who["user_id"], who["username"]), "is_anonymous": False}
+        event |= {"message": "", "bits": self._dice.randrange(1, 500)}
+        return self._twitch("channel.cheer", fate, event, "BitsCheered", id, id=id)
+
+    def _twitch_renewals(self, many: int) -> Iterator[Plan]:
+        for _ in range(many):
+            yield partial(self._twitch_renewal, self._somebody("Loyal_"))
+
+    def _twitch_renewal(self, who: Json, fate: Fate) -> Delivery:
+        months = self._dice.randrange(2, 40)
+        event = {**_on_twitch("user", who["user_id"], who["username"]), "tier": "1000"}
+        event |= {"message": {"text": "", "emotes": []}, "cumulative_months": months}
+        key, kind = f"{who['user_id']}|{months}|1000", "channel.subscription.message"
+        return self._twitch(kind, fate, event, "SubscriptionRenewed", key)
+
+    def _twitch_gifts(self, many: int) -> Iterator[Plan]:
+        """Each giver's count grows."""
+        given: Counter[int] = Counter()
+        for _ in range(many):
+            who, size = self._dice.choice(self._givers), self._dice.choice(DROPS)
+            given[who["user_id"]] += size
+            yield partial(self._twitch_gift, who, size, given[who["user_id"]])
+
+    def _twitch_gift(self, who: Json, size: int, given: int, fate: Fate) -> Delivery:
+        event = {**_on_twitch("user", who["user_id"], who["username"]), "total": size}
+        event |= {"tier": "1000", "cumulative_total": given, "is_anonymous": False}
+        keys = (f"{who['user_id']}|{given}|{number}" for number in range(size))
+        return self._twitch("channel.subscription.gift", fate, event, "SubGifted", *keys)
+
+    # -- Kick ---------------------------------------------------------------------------------
 
     def _follow(self, fate: Fate) -> Delivery:
         who, sent_at = self._somebody("Follower_"), self._sent_at(fate, self._lately())
@@ -333,6 +404,10 @@ class Author:
         fact = Fact("RewardRedeemed", f"{number}|{status}", at)
         kind = "channel.reward.redemption.updated"
         return self._letter(kind, fate, self._sent_at(fate, at), body, fact)
+
+
+def _on_twitch(prefix: str, user_id: int, name: str) -> Json:
+    return {f"{prefix}_id": str(user_id), f"{prefix}_login": name.lower(), f"{prefix}_name": name}
 
 
 def _subscribed(who: Json, months: int, began: datetime, end: datetime) -> Json:

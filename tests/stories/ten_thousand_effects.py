@@ -56,6 +56,8 @@ def watched(deliveries: Iterable[Delivery]) -> dict[str, timedelta]:
     live: set[int] = set()
     counted: dict[str, set[int]] = defaultdict(set)
     for delivery in arrived(deliveries):
+        if delivery.platform != "kick":
+            continue  # nobody streams there
         for event, _key, at in delivery.facts:
             second = int(at.timestamp())
             if event == "ChatMessageSent":
@@ -69,5 +71,5 @@ def watched(deliveries: Iterable[Delivery]) -> dict[str, timedelta]:
 
 def called(deliveries: Iterable[Delivery]) -> list[str]:
     """The slots that are called."""
-    words = (delivery.body.get("content", "") for delivery in arrived(deliveries))
+    words = (delivery.text for delivery in arrived(deliveries))
     return sorted(each.removeprefix("!call ") for each in words if each.startswith("!call "))

@@ -40,6 +40,12 @@ KEY = Fernet.generate_key().decode()
 CHANNEL = "raffle"
 QUICKNET_HASH = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971"
 TICKETS = {"mia": 12, "leo": 30, "yuki": 1, "tomas": 300}
+ON_TWITCH = ("leo", "tomas")
+"""The others are viewers on Kick."""
+
+
+def platform_of(handle: str) -> str:
+    return "twitch" if handle in ON_TWITCH else "kick"
 
 
 @contextmanager
@@ -71,11 +77,11 @@ def ended_raffle(
         opened = period(tx, GUILD, start, end, prize="A chair", winners=winners, config=config)
         for handle, tickets in TICKETS.items():
             person = BY_HANDLE[handle]
-            viewer_id = people.set_viewer(
-                tx, GUILD, "kick", person.kick_user_id, person.kick_name, start
-            )
+            platform = platform_of(handle)
+            user_id = person.user_id_on(platform)
+            viewer_id = people.set_viewer(tx, GUILD, platform, user_id, person.kick_name, start)
             if act(tx, GUILD, people.find_link_of_viewer, viewer_id) is None:
-                people.add_link(tx, GUILD, person.discord_id, "kick", viewer_id, start)
+                people.add_link(tx, GUILD, person.discord_id, platform, viewer_id, start)
             key = f"{opened.number}:{handle}"
             give(tx, GUILD, opened.number, viewer_id, tickets, key)
     return opened.number
@@ -228,7 +234,8 @@ def test_raffle_runs_from_confirmation_to_prize(
         assert checked.returncode == 2, checked.stdout
         assert "Nothing is wrong" in checked.stdout
         assert "WITHOUT THE PUBLIC BEACON" in checked.stdout
-        account = f"kick:{BY_HANDLE[winner].kick_user_id}"
+        platform = platform_of(winner)
+        account = f"{platform}:{BY_HANDLE[winner].user_id_on(platform)}"
         assert bundle["picks"][0]["account"] == account
 
 

@@ -1,4 +1,4 @@
-"""A viewer links a Kick account: in Discord, in a real browser, on Kick's own page, and back."""
+"""A viewer links an account: in Discord, in a real browser, on the platform's page, and back."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,9 +15,14 @@ import requests
 from itsdangerous import TimestampSigner
 from playwright.sync_api import Browser, Page, expect
 
+from core.guilds import store as guilds
+from core.guilds.store import Channel
+from sandbox.kick.driver import KickDriver
 from sandbox.kick.signing import SigningKey
 from sandbox.people import PEOPLE
+from sandbox.twitch.driver import TwitchDriver
 from tests.patience import PATIENCE, until
+from tests.stories.channels import PLATFORMS
 from tests.stories.direct_messages import (
     Json,
     custom_id_of,
@@ -27,10 +32,14 @@ from tests.stories.direct_messages import (
     url_in,
 )
 from tests.stories.stage import GUILD, Stage, open_stage, title
+from tests.stories.webhooks import NORA_ON_TWITCH
 
 pytestmark = pytest.mark.browser
 
 INVITATION = "Link your Kick"
+NO = {"kick": "Deny", "twitch": "Cancel"}
+"""The button with which people decline there."""
+
 HEADING = "Linked with"
 
 
@@ -51,26 +60,44 @@ def nobody_is_linked(stage: Stage) -> None:
     """The pages count how often somebody comes, so the parts are given to several people."""
     for table in ("people_links", "people_link_attempts"):
         stage.rows(f"DELETE FROM {table} RETURNING 1")
+    stage.rows("DELETE FROM guild_channels WHERE platform = 'twitch' RETURNING 1")
     stage.discord.member("mia", dms_open=True)
 
 
-def link_by_dm(stage: Stage, person: str, guild: str = "Nora's Corner") -> str:
+@pytest.fixture(params=PLATFORMS)
+def platform(request: pytest.FixtureRequest, stage: Stage, nobody_is_linked: None) -> str:
+    """Where the account is that is linked. A server that follows a channel on Twitch, too, sends
+    links for both."""
+    if request.param == "twitch":
+        with stage.database.begin() as tx:
+            guilds.set_channel(tx, Channel(GUILD, "twitch", NORA_ON_TWITCH, "noraplays"))
+    return str(request.param)
+
+
+def of(stage: Stage, platform: str) -> KickDriver | TwitchDriver:
+    """People's hands there."""
+    return stage.twitch if platform == "twitch" else stage.kick
+
+
+def link_by_dm(
+    stage: Stage, person: str, platform: str = "kick", guild: str = "Nora's Corner"
+) -> str:
     """Type `!link` and take the link out of one's direct messages."""
     seen = len(direct_messages(stage, person, INVITATION))
     asked = stage.discord.message(person, "general", "!link", guild=guild)
     stage.discord.wait_for("general", lambda m: m["author"] == "bot", guild=guild, after=asked)
-    return url_in(next_direct_message(stage, person, INVITATION, seen))
+    return url_in(next_direct_message(stage, person, INVITATION, seen), platform.title())
 
 
-def follow(page: Page, link: str, choice: str = "MadCats") -> None:
-    """Say on our page that it is oneself, and choose on Kick's."""
+def follow(page: Page, link: str, choice: str = "MadCats", platform: str = "kick") -> None:
+    """Say on our page that it is oneself, and choose on the platform's."""
     page.goto(link)
-    page.get_by_role("link", name="Yes, continue on Kick").click()
+    page.get_by_role("link", name=f"Yes, continue on {platform.title()}").click()
     page.get_by_role("button", name=choice).click()
 
 
 def linked(stage: Stage) -> list[tuple[str, str]]:
-    """Who is linked with what in Nora's server, by handle and name on Kick."""
+    """Who is linked with what in Nora's server, by handle and name on the platform."""
     people = {person.discord_id: person.handle for person in PEOPLE}
     found = stage.rows(
         "SELECT discord_id, name FROM people_links JOIN people_viewers USING (guild_id, viewer_id)"
@@ -95,10 +122,10 @@ def states_since(stage: Stage, kind: str, delivery_id: int) -> list[str]:
     return [state for (state,) in found]
 
 
-def test_viewer_links_kick_and_gets_confirmation(stage: Stage, page: Page) -> None:
+def test_viewer_links_and_gets_confirmation(stage: Stage, page: Page, platform: str) -> None:
     before = newest_delivery(stage)
     confirmed = len(direct_messages(stage, "mia", HEADING))
-    link = link_by_dm(stage, "mia")
+    link = link_by_dm(stage, "mia", platform)
     invitation = direct_messages(stage, "mia", INVITATION)[-1]
     assert ":R>" in invitation["embeds"][0]["description"]
     page.goto(link)
@@ -109,7 +136,7 @@ def test_viewer_links_kick_and_gets_confirmation(stage: Stage, page: Page) -> No
     assert page.evaluate("document.images[0].naturalWidth") > 0
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
-    page.get_by_role("link", name="Yes, continue on Kick").click()
+    page.get_by_role("link", name=f"Yes, continue on {platform.title()}").click()
     page.get_by_role("button", name="MadCats").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Linked with MadCats")
     assert linked(stage) == [("mia", "MadCats")]
@@ -177,9 +204,11 @@ def test_rate_limited_member_sees_retry_time(stage: Stage) -> None:
     link_by_dm(stage, "yuki")
 
 
-def test_declining_on_kick_links_nothing(stage: Stage, page: Page) -> None:
-    follow(page, link_by_dm(stage, "yuki"), "Deny")
-    expect(page.get_by_role("heading", level=1)).to_have_text("You declined on Kick.")
+def test_declining_links_nothing(stage: Stage, page: Page, platform: str) -> None:
+    follow(page, link_by_dm(stage, "yuki", platform), NO[platform], platform)
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        f"You declined on {platform.title()}."
+    )
     assert linked(stage) == []
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("This sign-in was already used.")
@@ -228,12 +257,12 @@ class YesterdaysSigner(TimestampSigner):
         return super().get_timestamp() - 3700
 
 
-def test_expired_link_shows_its_age_limit(stage: Stage, page: Page) -> None:
-    made = link_by_dm(stage, "yuki")
+def test_expired_link_shows_its_age_limit(stage: Stage, page: Page, platform: str) -> None:
+    made = link_by_dm(stage, "yuki", platform)
     before, content = made.rsplit("/", 1)[0], made.rsplit("/", 1)[1].rsplit(".", 2)[0]
     signer = YesterdaysSigner(
         stage.settings["FLASK_SECRET_KEY"],
-        salt="people.link.kick",
+        salt=f"people.link.{platform}",
         key_derivation="hmac",
         digest_method=sha256,
     )
@@ -244,9 +273,9 @@ def test_expired_link_shows_its_age_limit(stage: Stage, page: Page) -> None:
     expect(page.get_by_text("run /link to get a new link")).to_be_visible()
 
 
-def test_late_return_from_kick_is_rejected(stage: Stage, page: Page) -> None:
-    page.goto(link_by_dm(stage, "tomas"))
-    page.get_by_role("link", name="Yes, continue on Kick").click()
+def test_late_return_is_rejected(stage: Stage, page: Page, platform: str) -> None:
+    page.goto(link_by_dm(stage, "tomas", platform))
+    page.get_by_role("link", name=f"Yes, continue on {platform.title()}").click()
     page.get_by_role("button", name="MadCats").wait_for()
     stage.rows(
         "UPDATE people_link_attempts SET started_at = started_at - interval '11 minutes'"
@@ -257,12 +286,14 @@ def test_late_return_from_kick_is_rejected(stage: Stage, page: Page) -> None:
     assert linked(stage) == []
 
 
-def test_kick_outage_is_shown_and_next_try_succeeds(stage: Stage, page: Page) -> None:
-    stage.kick.fault(token__500=1)
-    follow(page, link_by_dm(stage, "yuki"))
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Kick is not answering")
+def test_outage_is_shown_and_next_try_succeeds(stage: Stage, page: Page, platform: str) -> None:
+    of(stage, platform).fault(token__500=1)
+    follow(page, link_by_dm(stage, "yuki", platform), platform=platform)
+    expect(page.get_by_role("heading", level=1)).to_contain_text(
+        f"{platform.title()} is not answering"
+    )
     assert linked(stage) == []
-    follow(page, link_by_dm(stage, "yuki"))
+    follow(page, link_by_dm(stage, "yuki", platform), platform=platform)
     expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)
 
 
@@ -278,26 +309,28 @@ def test_forwarded_link_shows_its_owner_and_links_no_account(stage: Stage, page:
 
 
 def test_forwarded_oauth_url_does_not_link_another_browser(
-    stage: Stage, page: Page, browser: Browser
+    stage: Stage, page: Page, browser: Browser, platform: str
 ) -> None:
-    """Mia sends Sam what lies behind the page's button, and then what lies behind Kick's."""
-    link = link_by_dm(stage, "mia")
+    """Mia sends Sam the address of the page's button, and then that of the platform's page."""
+    link = link_by_dm(stage, "mia", platform)
     page.goto(link)
-    onward = page.get_by_role("link", name="Yes, continue on Kick").get_attribute("href")
+    onward = page.get_by_role("link", name=f"Yes, continue on {platform.title()}").get_attribute(
+        "href"
+    )
     with browser.new_context() as sams:
         sam = sams.new_page()
         sam.goto(urljoin(link, onward))
         expect(sam.get_by_role("heading", level=1)).to_have_text("Is this you?")
-        page.get_by_role("link", name="Yes, continue on Kick").click()
+        page.get_by_role("link", name=f"Yes, continue on {platform.title()}").click()
         sam.goto(page.url)
         sam.get_by_role("button", name="SamOnKick").click()
         expect(sam.get_by_role("heading", level=1)).to_contain_text("another browser")
     assert linked(stage) == []
 
 
-def test_one_kick_account_cannot_be_linked_by_two_members_at_once(stage: Stage) -> None:
+def test_one_account_cannot_be_linked_by_two_members_at_once(stage: Stage, platform: str) -> None:
     for _round in range(3):
-        ways = [at_the_door(stage, person, as_="sam") for person in ("tomas", "leo")]
+        ways = [before_the_return(stage, person, "sam", platform) for person in ("tomas", "leo")]
         ready = Barrier(len(ways))
 
         def come_back(way: tuple[requests.Session, str], ready: Barrier = ready) -> int:
@@ -311,16 +344,18 @@ def test_one_kick_account_cannot_be_linked_by_two_members_at_once(stage: Stage) 
         stage.rows("DELETE FROM people_links RETURNING 1")
 
 
-def at_the_door(stage: Stage, person: str, as_: str) -> tuple[requests.Session, str]:
-    """A browser that has everything behind it but the way back from Kick."""
+def before_the_return(
+    stage: Stage, person: str, as_: str, platform: str = "kick"
+) -> tuple[requests.Session, str]:
+    """A browser that has done everything but return from the platform."""
     session = requests.Session()
     session.headers["Accept"] = "text/html"
-    link = link_by_dm(stage, person)
+    link = link_by_dm(stage, person, platform)
     shown = session.get(link, timeout=PATIENCE).text
     found = search(r'href="([^"]+continue[^"]+)"', shown)
     assert found
     left = session.get(urljoin(link, unescape(found[1])), allow_redirects=False, timeout=PATIENCE)
-    back = stage.kick.consent(left.headers["Location"], as_)
+    back = of(stage, platform).consent(left.headers["Location"], as_)
     return session, back
 
 
@@ -388,9 +423,9 @@ def test_rate_limited_unlink_shows_retry_time(stage: Stage) -> None:
 def test_admin_unlinks_member_by_kick_name(stage: Stage, page: Page) -> None:
     follow(page, link_by_dm(stage, "leo"))
     expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)
-    refused = ask_to_unlink(stage, "yuki", "!unlink madcats")
+    refused = ask_to_unlink(stage, "yuki", "!unlink kick:madcats")
     assert "for moderators" in title(refused)
-    question = ask_to_unlink(stage, "nora", "!unlink madcats")
+    question = ask_to_unlink(stage, "nora", "!unlink kick:madcats")
     by_yuki = stage.discord.click("yuki", question["message_id"], custom_id_of(question, "Unlink"))
     assert "for somebody else" in str(by_yuki["response"])
     assert linked(stage) == [("leo", "MadCats")]
@@ -421,7 +456,7 @@ def _restart(stage: Stage) -> None:
 
 def test_kill_after_state_is_used_links_nothing_and_notifies_member(stage: Stage) -> None:
     told = len(direct_messages(stage, "mia", "interrupted"))
-    session, back = at_the_door(stage, "mia", "mia")
+    session, back = before_the_return(stage, "mia", "mia")
     stage.kick.fault(api__slow_ms=30_000)
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(session.get, back, timeout=PATIENCE)
@@ -441,7 +476,7 @@ def test_kill_after_state_is_used_links_nothing_and_notifies_member(stage: Stage
     assert "/link" in again.text
     assert linked(stage) == []
     assert "/link" in str(next_direct_message(stage, "mia", "interrupted", told)["embeds"])
-    session, back = at_the_door(stage, "mia", "mia")
+    session, back = before_the_return(stage, "mia", "mia")
     assert session.get(back, timeout=PATIENCE).status_code == 200
     assert linked(stage) == [("mia", "MadCats")]
 

@@ -4,20 +4,24 @@ come of it anyway."""
 import random
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from sandbox.kick.signing import SigningKey
+from tests.stories.channels import connect_twitch
 from tests.stories.product import Product
 from tests.stories.stage import Stage, open_stage
 from tests.stories.stream import (
-    KICK_REPLIES,
+    REPLIES,
     SETTLED_SECONDS,
+    TWITCH_VIEWERS,
     VIEWERS,
+    WATCHED,
     Effects,
     Flood,
+    TwitchStream,
     effects,
     moments,
     wait_settled,
@@ -39,11 +43,13 @@ def test_random_kills_do_not_change_results(
         for seed in (None, *SEEDS):
             folder = tmp_path / str(seed)
             folder.mkdir()
-            stages.append(stack.enter_context(open_stage(folder, postgres_url, signing_key)))
+            opened = open_stage(folder, postgres_url, signing_key, TWITCH_EVENTSUB="webhook")
+            stages.append(stack.enter_context(opened))
         undisturbed, *others = plays.map(_play, stages, (None, *SEEDS), [now] * len(stages))
-        assert len(undisturbed["calls"]) == len(undisturbed["posts"]) == 2 * len(VIEWERS)
-        assert len(undisturbed["replies"]) == KICK_REPLIES
-        assert [time for _, time in undisturbed["watched"]] == [timedelta(minutes=38.1)] * 3
+        assert len(undisturbed["calls"]) == len(undisturbed["posts"]) == 2 * len(WATCHED)
+        assert len(undisturbed["replies"]) == REPLIES * len(VIEWERS)
+        assert len(undisturbed["replies_on_twitch"]) == REPLIES * len(TWITCH_VIEWERS)
+        assert dict(undisturbed["watched"]) == WATCHED
         assert undisturbed["dead_letters"] == []
         for seed, disturbed in zip(SEEDS, others, strict=True):
             assert disturbed == undisturbed, f"seed {seed}"
@@ -53,15 +59,18 @@ def _play(stage: Stage, seed: int | None, now: datetime) -> Effects:
     product = stage.start()
     product.wait_well()
     stage.tuned_in()
-    letters = write(stage, now)
-    with Flood(WebhookSender(product.url, stage.key), letters, seed or 0) as flood:
+    connect_twitch(stage)
+    letters, on_twitch = write(stage, now), TwitchStream(stage.twitch, now)
+    with Flood(WebhookSender(product.url, stage.key), letters, seed or 0, on_twitch) as flood:
         if seed is not None:
             # Slow vendors, so that a kill meets something that is under way; and some of their
             # answers get lost, although they did what was asked.
             stage.discord.fault(rest_slow_ms=100, rest_lost_answer=2)
             stage.kick.fault(api__slow_ms=100, chat__lost_reply=2)
+            stage.twitch.fault(api__slow_ms=100, api__only="chat/messages", api__lost_answer=1)
             product = _disturb(stage, product, flood, random.Random(seed))
         flood.wait()
+    stage.twitch.settle(SETTLED_SECONDS)
     wait_settled(stage, SETTLED_SECONDS)
     return effects(stage)
 

@@ -1,5 +1,5 @@
 """A viewer links Kick and Twitch, chats on both at once, and is one person everywhere; then they
-unlink, are excluded, and are forgotten."""
+win a raffle, unlink, are excluded, and are forgotten."""
 
 import html
 import re
@@ -9,14 +9,18 @@ from urllib.parse import urljoin
 import pytest
 import requests
 
+from sandbox.discord.seed import channel_id
 from sandbox.kick.driver import KickDriver
 from sandbox.kick.signing import SigningKey
+from sandbox.people import BY_HANDLE
 from sandbox.twitch.driver import TwitchDriver
 from tests.patience import PATIENCE, until
-from tests.stories.channels import agree
+from tests.stories.channels import connect_twitch
 from tests.stories.direct_messages import custom_id_of, direct_messages, next_direct_message
-from tests.stories.stage import Json, Stage, open_stage
+from tests.stories.stage import GUILD, Json, Stage, open_stage, title
+from tests.stories.test_draw import asked_to_draw, beacon_is_away, becomes, fields, post
 from tests.stories.test_first_story import instant
+from tests.stories.test_privacy import file_in
 
 THEIRS = "SELECT viewer_id FROM people_links WHERE discord_id = 310000000000000003"
 PEOPLE = f"SELECT count(DISTINCT person_id) FROM people_viewers WHERE viewer_id IN ({THEIRS})"
@@ -27,7 +31,7 @@ def stage(
     tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
 ) -> Iterator[Stage]:
     folder, settings = tmp_path_factory.mktemp("person"), {"TWITCH_EVENTSUB": "webhook"}
-    settings |= {"SUBSCRIPTION_CHECK_SECONDS": "1", "WATCH_INTERVAL_SECONDS": "1"}
+    settings["RAFFLE_ANNOUNCEMENT_CHANNEL_ID"] = str(channel_id(GUILD, "raffle"))
     with open_stage(folder, postgres_url, signing_key, **settings) as opened:
         opened.start().wait_well()
         opened.discord.wait_command("connect_twitch")
@@ -35,16 +39,10 @@ def stage(
 
 
 @pytest.fixture(scope="module")
-def twitch(stage: Stage) -> Iterator[TwitchDriver]:
+def twitch(stage: Stage) -> TwitchDriver:
     """The pretend Twitch, with which the streamer has connected."""
-    driver = TwitchDriver(stage.kick.base_url)
-    seen = len(direct_messages(stage, "nora", "Connect Twitch"))
-    stage.asked("nora", "!connect_twitch")
-    invitation = next_direct_message(stage, "nora", "Connect Twitch", seen)
-    agree(urls_of(invitation)[0], driver)
-    driver.wait_for(lambda found: sum(one["status"] == "enabled" for one in found) >= 10)
-    yield driver
-    driver.close()
+    connect_twitch(stage)
+    return stage.twitch
 
 
 def urls_of(message: Json) -> list[str]:
@@ -64,11 +62,16 @@ def follow(link: str, platform: KickDriver | TwitchDriver) -> str:
     return browser.get(platform.consent(left.headers["Location"], "mia"), timeout=PATIENCE).text
 
 
-def test_one_message_links_both(stage: Stage, twitch: TwitchDriver) -> None:
-    seen = len(direct_messages(stage, "mia", "Link your Kick or Twitch account"))
+def invited(stage: Stage, platforms: str) -> list[str]:
+    """The links that `!link` sends to Mia."""
+    words = f"Link your {platforms} account"
+    seen = len(direct_messages(stage, "mia", words))
     stage.discord.message("mia", "general", "!link")
-    invitation = next_direct_message(stage, "mia", "Link your Kick or Twitch account", seen)
-    on_kick, on_twitch = urls_of(invitation)
+    return urls_of(next_direct_message(stage, "mia", words, seen))
+
+
+def test_one_message_links_both(stage: Stage, twitch: TwitchDriver) -> None:
+    on_kick, on_twitch = invited(stage, "Kick or Twitch")
     assert "Linked with" in follow(on_kick, stage.kick)
     assert "Linked with" in follow(on_twitch, twitch)
     assert stage.scalar(f"SELECT count(*) FROM ({THEIRS}) AS theirs") == 2
@@ -99,14 +102,71 @@ def test_tickets_of_both_are_one_entry(stage: Stage, twitch: TwitchDriver) -> No
     assert board.count("MadCats") == 1
 
 
-def test_unlinking_asks_which_one(stage: Stage, twitch: TwitchDriver) -> None:
+def test_person_wins_once_though_one_account_is_unlinked_before_the_draw(
+    stage: Stage, twitch: TwitchDriver
+) -> None:
+    stage.rows(
+        "UPDATE raffle_periods SET starts_at = starts_at - interval '1 day', ends_at = now(),"
+        " winners_wanted = 2 RETURNING 1"
+    )
+    beacon_is_away(stage, True)
+    becomes(stage, asked_to_draw(stage), "is frozen")
+    frozen = fields(post(stage, "the tickets are frozen"))
+    assert (frozen["Entrants"], frozen["Tickets"]) == ("1", "30")
+    unlink(stage, "Kick")
+    beacon_is_away(stage, False)
+    post(stage, "MadCats wins raffle")
+    picks = "SELECT discord_id, state FROM raffle_picks"
+    assert stage.rows(picks) == [(BY_HANDLE["mia"].discord_id, "drawn")]
+    next_direct_message(stage, "mia", "You won raffle", 0)
+    (on_kick,) = invited(stage, "Kick")
+    assert "Linked with" in follow(on_kick, stage.kick)
+
+
+def unlink(stage: Stage, platform: str) -> None:
+    """Mia asks, and presses one of two buttons."""
+    linked = f"SELECT count(*) FROM ({THEIRS}) AS theirs"
+    before = stage.scalar(linked)
     asked = stage.discord.message("mia", "general", "!unlink")
     question = stage.discord.wait_for("general", lambda m: m["author"] == "bot", after=asked)
-    unlink = custom_id_of(question, "Unlink Twitch")
-    stage.discord.click("mia", question["message_id"], unlink)
-    linked = f"SELECT count(*) FROM ({THEIRS}) AS theirs"
-    until(lambda: stage.scalar(linked) == 1, "the Twitch account is unlinked")
+    button = custom_id_of(question, f"Unlink {platform}")
+    stage.discord.click("mia", question["message_id"], button)
+    until(lambda: stage.scalar(linked) == before - 1, "the account is unlinked")
+
+
+def test_unlinking_asks_which_one(stage: Stage, twitch: TwitchDriver) -> None:
+    unlink(stage, "Twitch")
     assert stage.scalar("SELECT count(*) FROM people_viewers WHERE represented_by IS NOT NULL") == 0
     assert stage.scalar(PEOPLE) == 1
     excluded = str(stage.asked("nora", "!exclude add kick:MadCats"))
     assert "MadCats" in excluded
+
+
+def test_forgetting_covers_both_accounts(stage: Stage, twitch: TwitchDriver) -> None:
+    (on_twitch,) = invited(stage, "Twitch")
+    assert "Linked with" in follow(on_twitch, twitch)
+    ids = (BY_HANDLE["mia"].kick_user_id, BY_HANDLE["mia"].twitch_user_id)
+    theirs = "SELECT viewer_id FROM people_viewers WHERE platform_user_id IN (:kick, :twitch)"
+    viewers = {one for (one,) in stage.rows(theirs, kick=ids[0], twitch=ids[1])}
+    assert len(viewers) == 2
+    stage.discord.slash("mia", "general", "mydata")
+    told = file_in(stage.discord.wait_for("dm:mia", lambda m: bool(m["attachments"])))
+    assert {one["user_id_there"] for one in told["linked_accounts"]} == set(ids)
+    said = "SELECT count(*) FROM inbox_deliveries WHERE body::text ~ 'hello (Kick|Twitch)'"
+    assert stage.scalar(said) == 2
+    asked = stage.discord.message("mia", "general", "!forgetme")
+    question = stage.discord.wait_for("general", lambda m: m["author"] == "bot", after=asked)
+    yes = custom_id_of(question, "Delete my data")
+    stage.discord.click("mia", question["message_id"], yes)
+    stage.discord.wait_for("general", lambda m: title(m) == "🧹 Your data was deleted")
+    known = "SELECT platform_user_id, name FROM people_viewers WHERE viewer_id = ANY(:viewers)"
+    assert set(stage.rows(known, viewers=list(viewers))) == {
+        (-viewer_id, f"forgotten-{viewer_id}") for viewer_id in viewers
+    }
+    for table in ("watchtime_days", "people_links"):
+        left = f"SELECT count(*) FROM {table} WHERE viewer_id = ANY(:viewers)"
+        assert stage.scalar(left, viewers=list(viewers)) == 0
+    assert stage.scalar(said) == 0
+    for user_id in ids:
+        found = "SELECT count(*) FROM inbox_deliveries WHERE body::text LIKE :id"
+        assert stage.scalar(found, id=f'%"{user_id}"%') == 0

@@ -9,8 +9,8 @@ from core.guilds import store as guilds
 from core.points.store import list_drift
 from sandbox.kick.signing import SigningKey
 from tests.patience import until
+from tests.stories.links import link
 from tests.stories.stage import GUILD, Stage, open_stage
-from tests.stories.test_wagers import linked_to_kick
 
 HELD = """
     SELECT COALESCE(sum(b.points), 0) FROM points_balances b
@@ -31,7 +31,7 @@ def stage(
         with opened.database.begin() as tx:
             guilds.set_setting(tx, GUILD, "points.enabled", True, set_by=1)
         for person in ("mia", "leo"):
-            linked_to_kick(opened, person)
+            link(opened, person)
         yield opened
 
 

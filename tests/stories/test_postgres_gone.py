@@ -8,10 +8,11 @@ import pytest
 
 from sandbox.kick.signing import SigningKey
 from tests.patience import until
+from tests.stories.channels import connect_twitch, twitch_webhooks
 from tests.stories.product import ROOT
 from tests.stories.servers import PostgresServer
 from tests.stories.stage import Stage, button, open_stage, title
-from tests.stories.webhooks import WebhookSender, chat
+from tests.stories.webhooks import WebhookSender, chat, twitch_chat
 
 
 @pytest.fixture
@@ -40,14 +41,19 @@ def test_product_recovers_after_database_outage(stage: Stage, postgres: Postgres
     stage.tuned_in()
     stage.kick.chat("mia", "!call Before")
     post = stage.post_about("Before")
-    sender = WebhookSender(product.url, stage.key)
+    connect_twitch(stage)
+    sender, twitch = WebhookSender(product.url, stage.key), twitch_webhooks(stage)
 
     postgres.crash()
     late = chat("!call Afterwards", sender={"user_id": 4_100_004, "username": "lil_bean"})
-    answer = sender.deliver(late, id="retried-until-taken")
-    assert answer.status_code == 503
-    assert int(answer.headers["Retry-After"]) > 0
-    assert "database" in answer.json()["error"].lower()
+    on_twitch = twitch_chat("!call Later on")
+    for answer in (
+        sender.deliver(late, id="retried-until-taken"),
+        twitch.deliver(on_twitch, id="retried-until-taken"),
+    ):
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) > 0
+        assert "database" in answer.json()["error"].lower()
     status, report = product.health()
     assert (status, report["status"]) == (503, "down")
     assert report["parts"][0]["name"] == "Database"
@@ -63,8 +69,10 @@ def test_product_recovers_after_database_outage(stage: Stage, postgres: Postgres
     postgres.start()
     until(lambda: product.health()[0] == 200, "health again")
     assert sender.deliver(late, id="retried-until-taken").status_code == 200
+    assert twitch.deliver(on_twitch, id="retried-until-taken").status_code == 200
     # If the crash came before the first post was noted as sent, its channel waits for the lease.
     stage.post_about("Afterwards", timeout=60)
+    assert "on Twitch" in str(stage.post_about("Later on"))
     assert stage.asked("nora", "!slotcalls")["title"] == "🟢 Slot requests are on"
     stage.discord.click("tomas", post["message_id"], button(post, "done"))
     stage.discord.wait_for("slot-calls", lambda m: title(m) == "✅ Before")

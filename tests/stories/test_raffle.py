@@ -1,4 +1,4 @@
-"""Tickets from Kick to Discord, with real processes: gifts, watching, a late link, and a kill."""
+"""Tickets from Kick and Twitch to Discord, with real processes: gifts, a late link, and a kill."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -16,14 +16,16 @@ from sandbox.discord.seed import NORAS_CORNER_ID, channel_id
 from sandbox.kick.signing import SigningKey
 from sandbox.people import BY_HANDLE
 from tests.patience import PATIENCE, until
+from tests.stories.channels import PLATFORMS, channel_of, channels_of
 from tests.stories.direct_messages import answered, direct_messages
+from tests.stories.links import link
 from tests.stories.stage import GUILD, Stage, open_stage, title, where_it_is_noon
-from tests.stories.test_roles import link
 
 Json = dict[str, Any]
 
 RAFFLE = "raffle"
 SETTINGS = {
+    "TWITCH_EVENTSUB": "webhook",
     "TOKEN_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
     "RAFFLE_ANNOUNCEMENT_CHANNEL_ID": str(channel_id(NORAS_CORNER_ID, RAFFLE)),
 }
@@ -33,7 +35,7 @@ SETTINGS = {
 def stage(
     tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
 ) -> Iterator[Stage]:
-    """A product that listens to Kick; nora has started the raffle, and the month will not end."""
+    """Nora has started the raffle, and the month will not end."""
     folder: Path = tmp_path_factory.mktemp("raffle")
     with open_stage(folder, postgres_url, signing_key, **SETTINGS) as opened:
         opened.start().wait_well()
@@ -59,11 +61,15 @@ def own(stage: Stage, person: str) -> str:
 
 
 def tickets(stage: Stage, person: str) -> int:
+    """On both platforms together."""
+    who = BY_HANDLE[person]
     found = stage.scalar(
-        "SELECT b.tickets FROM raffle_balances b JOIN people_viewers v USING (guild_id, viewer_id)"
-        " WHERE guild_id = :guild AND v.platform_user_id = :user",
+        "SELECT sum(b.tickets) FROM raffle_balances b"
+        " JOIN people_viewers v USING (guild_id, viewer_id)"
+        " WHERE guild_id = :guild AND v.platform_user_id IN (:kick, :twitch)",
         guild=GUILD,
-        user=BY_HANDLE[person].kick_user_id,
+        kick=who.kick_user_id,
+        twitch=who.twitch_user_id,
     )
     return int(found or 0)
 
@@ -83,36 +89,48 @@ def thanks(stage: Stage, words: str) -> list[str]:
 
 
 def test_gift_bomb_is_thanked_once_and_credited_after_linking(stage: Stage) -> None:
-    stage.kick.gift("mia", count=50)
-    has(stage, "mia", 750)
-    until(lambda: thanks(stage, "MadCats gave 50 subs"), "thanks")
-    (words,) = thanks(stage, "MadCats gave")
+    for place, (platform, person) in enumerate(zip(PLATFORMS, ("mia", "leo"), strict=True), 1):
+        given_before_linking(stage, platform, person, subs=60 - 10 * place, place=place)
+
+
+def given_before_linking(
+    stage: Stage, platform: str, person: str, *, subs: int, place: int
+) -> None:
+    name, count = BY_HANDLE[person].kick_name.replace("_", "\\_"), subs * 15
+    channel_of(stage, platform).gift(person, subs)
+    has(stage, person, count)
+    until(lambda: thanks(stage, f"{name} gave {subs} subs"), "thanks")
+    (words,) = thanks(stage, f"{name} gave")
     assert words.split("\n") == [
-        "**+750 tickets** in raffle #1",
+        f"**+{count} tickets** in raffle #1",
         "⏳ They count once the account is linked: `/link`.",
     ]
-    assert "so far will count" in own(stage, "mia")
-    link(stage, "mia")
-    until(lambda: direct_messages(stage, "mia", "750 tickets waited for you"), "a letter")
-    assert own(stage, "mia").startswith("## 750 tickets\n🥇 rank **1** of 1")
+    assert "so far will count" in own(stage, person)
+    link(stage, person, platform=platform)
+    until(lambda: direct_messages(stage, person, f"{count} tickets waited for you"), "a letter")
+    medal = "🥇🥈"[place - 1]
+    assert own(stage, person).startswith(f"## {count} tickets\n{medal} rank **{place}** of {place}")
 
 
 def test_anonymous_gifts_are_announced_without_tickets(stage: Stage) -> None:
-    stage.kick.gift(None, count=3)
-    until(lambda: thanks(stage, "Somebody gave 3 subs"), "thanks")
-    assert "earn no tickets" in thanks(stage, "Somebody gave 3 subs")[0]
+    for channel in channels_of(stage):
+        channel.gift(None, 3)
+    until(lambda: len(thanks(stage, "Somebody gave 3 subs")) == 2, "thanks on both platforms")
+    assert all("earn no tickets" in one for one in thanks(stage, "Somebody gave 3 subs"))
     assert stage.rows("SELECT 1 FROM raffle_entries") == []
 
 
-def test_tickets_command_answers_in_kick_chat(stage: Stage) -> None:
-    link(stage, "leo")
-    stage.kick.gift("leo", ["mia", "sam"])
-    has(stage, "leo", 30)
-    stage.kick.chat("leo", "!tickets")
-    stage.kick.wait_for_line("@lil_bean 30 tickets · rank 1 of 1, chance 100.0%")
-    stage.kick.chat("yuki", "!raffle")
-    line = stage.kick.wait_for_line("Raffle #1")
-    assert "15 for a gifted sub · 10 for an hour watched" in line["text"]
+def test_tickets_command_answers_in_chat(stage: Stage) -> None:
+    kick, twitch = channels_of(stage)
+    for channel, person in ((kick, "leo"), (twitch, "mia")):
+        link(stage, person, platform=channel.title.lower())
+        channel.gift(person, 2)
+        has(stage, person, 30)
+        channel.say(person, "!tickets")
+        channel.wait_for_line(f"@{BY_HANDLE[person].kick_name} 30 tickets · rank 1 of")
+        channel.say("yuki", "!raffle")
+        line = channel.wait_for_line("Raffle #1")
+        assert "15 for a gifted sub · 10 for an hour watched" in line["text"]
 
 
 def test_admin_ticket_changes_are_announced(stage: Stage) -> None:
@@ -136,24 +154,33 @@ def changes(stage: Stage) -> list[str]:
 
 
 def test_gifts_count_once_despite_kills_and_two_processes(stage: Stage) -> None:
-    # A Kick that tells again what was not answered; that of today leaves it to the realtime feed.
-    stage.kick.faults({"kick.webhook.retries": 60, "kick.webhook.retry_delay_ms": 500})
-    link(stage, "leo")
+    """Leo gives on both platforms, and is one person."""
+    kick, twitch = channels_of(stage)
+    # Platforms that tell again what was not answered; Kick of today leaves it to the realtime feed.
+    again = {"webhook.retries": 60, "webhook.retry_delay_ms": 500}
+    stage.kick.faults(
+        {f"{one}.{name}": value for one in PLATFORMS for name, value in again.items()}
+    )
+    for platform in PLATFORMS:
+        link(stage, "leo", platform=platform)
     first = stage.product
-    stage.kick.gift("leo", count=20)
+    kick.gift("leo", 20)
+    twitch.gift("leo", 10)
     first.signal_group(SIGKILL)
-    stage.kick.gift("leo", count=3)
+    for channel in (kick, twitch):
+        channel.gift("leo", 3)
     stage.start(name="again").wait_well()
     stage.start_bot("helper")
-    stage.kick.gift("leo", count=2)
-    until(lambda: tickets(stage, "leo") == 25 * 15, "375 tickets for leo", 3 * PATIENCE)
+    for channel in (kick, twitch):
+        channel.gift("leo", 2)
+    until(lambda: tickets(stage, "leo") == 40 * 15, "600 tickets for leo", 3 * PATIENCE)
     # What is given within one second is one drop, and has one message.
     drops = stage.scalar('SELECT count(DISTINCT "drop") FROM raffle_gifts')
     until(lambda: len(thanks(stage, "lil\\_bean gave")) == drops, f"thanks for {drops} drops")
     totals = stage.rows(
         "SELECT sum(amount), count(*), count(DISTINCT source_key) FROM raffle_entries"
     )
-    assert totals == [(375, 25, 25)]
+    assert totals == [(600, 40, 40)]
 
 
 def test_next_monthly_raffle_opens_automatically(stage: Stage) -> None:

@@ -1,23 +1,21 @@
-"""Roles for watching, from a line in Kick chat to a role in Discord and back."""
+"""Roles for watching, from a line of chat to a role in Discord and back."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.events import AccountLinked, AccountUnlinked
 from core.guilds import store as guilds
-from core.inbox import actions as inbox
 from core.people import store as people
 from sandbox.discord.seed import VERAS_DEN_ID, channel_id
 from sandbox.kick.signing import SigningKey
-from sandbox.people import PEOPLE
-from tests.acting import act
+from sandbox.people import BY_HANDLE
 from tests.patience import until
+from tests.stories.channels import PLATFORMS, channel_of
+from tests.stories.links import link, unlink
 from tests.stories.product import Json
 from tests.stories.stage import GUILD, Stage, open_stage, title
 
-PERSONS = {person.handle: person for person in PEOPLE}
 REGULAR, VIP = "Regular", "VIP Regular"
 
 
@@ -45,49 +43,10 @@ def ago(minutes: float) -> str:
 # -- what happens -------------------------------------------------------------------------------
 
 
-def link(stage: Stage, person: str, guild_id: int = GUILD) -> None:
-    """The person's accounts are tied together; see the stories of linking for how."""
-    who, now = PERSONS[person], datetime.now(UTC)
-    with stage.database.begin() as tx:
-        viewer_id = people.set_viewer(tx, guild_id, "kick", who.kick_user_id, who.kick_name, now)
-        people.add_link(tx, guild_id, who.discord_id, "kick", viewer_id, now)
-        inbox.publish(
-            tx,
-            AccountLinked(
-                key=f"kick:{viewer_id}:{who.discord_id}:{now.isoformat()}",
-                guild_id=guild_id,
-                at=now,
-                platform="kick",
-                discord_id=who.discord_id,
-                viewer_id=viewer_id,
-                name=who.kick_name,
-            ),
-        )
-
-
-def unlink(stage: Stage, person: str, guild_id: int = GUILD) -> None:
-    who, now = PERSONS[person], datetime.now(UTC)
-    with stage.database.begin() as tx:
-        found = act(tx, guild_id, people.find_link, who.discord_id)
-        assert found is not None
-        people.end_link(tx, found)
-        inbox.publish(
-            tx,
-            AccountUnlinked(
-                key=f"kick:{found.viewer_id}:{who.discord_id}:{now.isoformat()}",
-                guild_id=guild_id,
-                at=now,
-                platform="kick",
-                discord_id=who.discord_id,
-                viewer_id=found.viewer_id,
-            ),
-        )
-
-
-def watches(stage: Stage, person: str, *minutes_ago: float) -> None:
+def watches(stage: Stage, person: str, *minutes_ago: float, platform: str = "kick") -> None:
     """The person writes in chat, ten minutes each time."""
     for minutes in minutes_ago:
-        stage.kick.chat(person, "hello", at=ago(minutes))
+        channel_of(stage, platform).say(person, "hello", at=ago(minutes))
 
 
 def admin(stage: Stage, command: str, **options: object) -> Json:
@@ -137,21 +96,29 @@ def changed(stage: Stage, *wanted: tuple[str, str]) -> None:
 
 
 def test_role_is_granted_by_watchtime_and_removed_on_unlink(stage: Stage) -> None:
-    link(stage, "mia")
+    """Mia watches on Kick, and leo on Twitch."""
+    channel_of(stage, "twitch").go_live(ago(120))
     answer = add(stage, REGULAR, 25)
     assert answer["title"] == "✅ Role reward added: Regular at 25 min"
-    watches(stage, "mia", 100, 80)
-    goal = f"5 min to <@&{role_id(stage, REGULAR)}>"
-    until(lambda: goal in str(stage.asked("nora", "!watchtime MadCats")), "the role as the goal")
-    has(stage, "mia")
-    watches(stage, "mia", 60)
-    has(stage, "mia", REGULAR)
+    for platform, person in zip(PLATFORMS, ("mia", "leo"), strict=True):
+        earned_and_lost(stage, platform, person)
+    changed(stage, *[("give", "sent"), ("take", "sent"), ("give", "sent")] * 2)
 
-    unlink(stage, "mia")
-    has(stage, "mia")
-    link(stage, "mia")
-    has(stage, "mia", REGULAR)
-    changed(stage, ("give", "sent"), ("take", "sent"), ("give", "sent"))
+
+def earned_and_lost(stage: Stage, platform: str, person: str) -> None:
+    link(stage, person, platform=platform)
+    watches(stage, person, 100, 80, platform=platform)
+    asked = f"!watchtime {BY_HANDLE[person].kick_name}"
+    goal = f"5 min to <@&{role_id(stage, REGULAR)}>"
+    until(lambda: goal in str(stage.asked("nora", asked)), "the role as the goal")
+    has(stage, person)
+    watches(stage, person, 60, platform=platform)
+    has(stage, person, REGULAR)
+
+    unlink(stage, person, platform)
+    has(stage, person)
+    link(stage, person, platform=platform)
+    has(stage, person, REGULAR)
 
 
 def test_corrections_and_exclusions_update_roles_immediately(stage: Stage) -> None:
@@ -257,7 +224,7 @@ def test_congratulations_start_after_the_first_batch(stage: Stage) -> None:
     watches(stage, "leo", 100)
     has(stage, "leo", REGULAR)
     post = stage.discord.wait_for("general", lambda m: "A new role" in title(m))
-    assert f"<@{PERSONS['leo'].discord_id}>" in post["embeds"][0]["description"]
+    assert f"<@{BY_HANDLE['leo'].discord_id}>" in post["embeds"][0]["description"]
 
     set_setting(stage, "roles.congratulate", "dm")
     stage.discord.member("yuki", dms_open=False)
@@ -300,9 +267,10 @@ def test_roles_are_isolated_per_server(stage: Stage) -> None:
 
 
 def test_kill_between_decision_and_grant_loses_and_duplicates_nothing(stage: Stage) -> None:
-    for person in ("mia", "leo", "yuki"):
-        link(stage, person)
-        watches(stage, person, 100)
+    channel_of(stage, "twitch").go_live(ago(120))
+    for person, platform in (("mia", "kick"), ("leo", "twitch"), ("yuki", "kick")):
+        link(stage, person, platform=platform)
+        watches(stage, person, 100, platform=platform)
     stage.discord.fault(rest_slow_ms=700)
     add(stage, REGULAR, 5)
     until(lambda: len(changes(stage)) == 3, "three changes asked for")
@@ -336,7 +304,7 @@ def test_periodic_reconcile_grants_missed_roles(
         stage.start().wait_well()
         stage.discord.wait_command("roles status")
         admin(stage, "roles linked", role=REGULAR)
-        who, now = PERSONS["mia"], datetime.now(UTC)
+        who, now = BY_HANDLE["mia"], datetime.now(UTC)
         with stage.database.begin() as tx:
             viewer_id = people.set_viewer(tx, GUILD, "kick", who.kick_user_id, "MadCats", now)
             people.add_link(tx, GUILD, who.discord_id, "kick", viewer_id, now)

@@ -1,19 +1,23 @@
 """Two web servers and two bots on one PostgreSQL and one Redis: every effect once."""
 
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from tests.patience import PATIENCE, until
+from tests.stories.channels import connect_twitch
 from tests.stories.product import free_port
 from tests.stories.servers import RedisServer
 from tests.stories.stage import Json, Stage, title
 from tests.stories.stream import (
-    KICK_REPLIES,
+    REPLIES,
     SETTLED_SECONDS,
+    TWITCH_VIEWERS,
     VIEWERS,
+    WATCHED,
     Flood,
+    TwitchStream,
     effects,
     wait_settled,
     write,
@@ -24,7 +28,7 @@ pytestmark = pytest.mark.redis
 
 
 def test_four_processes_handle_each_event_once(stage: Stage, redis_server: RedisServer) -> None:
-    stage.settings["REDIS_URL"] = redis_server.url
+    stage.settings |= {"REDIS_URL": redis_server.url, "TWITCH_EVENTSUB": "webhook"}
     stage.set_up()
     webs = [stage.start_web("web-1"), stage.start_web("web-2", free_port())]
     first = stage.start_bot("bot-1")
@@ -33,19 +37,23 @@ def test_four_processes_handle_each_event_once(stage: Stage, redis_server: Redis
     until(lambda: _heartbeats(stage) == 4, "a heartbeat of each process")
     stage.tuned_in()
 
-    deliveries = write(stage, datetime.now(UTC).replace(microsecond=0))
+    connect_twitch(stage)
+    now = datetime.now(UTC).replace(microsecond=0)
+    deliveries, on_twitch = write(stage, now), TwitchStream(stage.twitch, now)
     with ExitStack() as running:
         floods = [
-            running.enter_context(Flood(WebhookSender(web.url, stage.key), deliveries, seed))
-            for seed, web in enumerate(webs)
+            running.enter_context(Flood(WebhookSender(web.url, stage.key), deliveries, seed, told))
+            for seed, (web, told) in enumerate(zip(webs, (on_twitch, None), strict=True))
         ]
         for flood in floods:
             flood.wait()
+    stage.twitch.settle(SETTLED_SECONDS)
     wait_settled(stage, SETTLED_SECONDS)
     found = effects(stage)
-    assert len(found["calls"]) == len(found["posts"]) == 2 * len(VIEWERS)
-    assert len(found["replies"]) == KICK_REPLIES
-    assert [time for _, time in found["watched"]] == [timedelta(minutes=38.1)] * len(VIEWERS)
+    assert len(found["calls"]) == len(found["posts"]) == 2 * len(WATCHED)
+    assert len(found["replies"]) == REPLIES * len(VIEWERS)
+    assert len(found["replies_on_twitch"]) == REPLIES * len(TWITCH_VIEWERS)
+    assert dict(found["watched"]) == WATCHED
     assert found["dead_letters"] == []
 
     assert len(_answers(stage) or []) == 1

@@ -10,8 +10,9 @@ import pytest
 
 from sandbox.kick.signing import SigningKey
 from tests.patience import PATIENCE, until
+from tests.stories.channels import connect_twitch, twitch_webhooks
 from tests.stories.stage import Stage, open_stage
-from tests.stories.webhooks import WebhookSender, chat
+from tests.stories.webhooks import WebhookSender, chat, twitch_chat
 
 SLOW_CLIENTS = 200
 REQUEST_SECONDS = 4.0
@@ -22,7 +23,8 @@ HEAD = b"POST /webhooks/kick HTTP/1.1\r\nHost: x\r\nContent-Type: application/js
 BODY_TO_COME = HEAD + b"Content-Length: 900\r\n\r\n{"
 CHUNKS_TO_COME = HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n"
 WANTS_A_PAGE = b"GET / HTTP/1.1\r\nHost: x\r\n"
-BEGINNINGS = (b"", b"P", HEAD, BODY_TO_COME, CHUNKS_TO_COME, WANTS_A_PAGE)
+TWITCH_BODY_TO_COME = BODY_TO_COME.replace(b"kick", b"twitch")
+BEGINNINGS = (b"", b"P", HEAD, BODY_TO_COME, TWITCH_BODY_TO_COME, CHUNKS_TO_COME, WANTS_A_PAGE)
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,7 @@ def stage(
         waits = {"core.kit.web_worker.REQUEST_SECONDS": REQUEST_SECONDS}
         opened.start_with(waits).wait_well()
         opened.tuned_in()
+        connect_twitch(opened)
         yield opened
 
 
@@ -76,15 +79,18 @@ def trickle(stage: Stage) -> Iterator[None]:
 
 
 def take_in_for(seconds: float, stage: Stage) -> int:
-    """Deliver as long as that, one after the other as Kick does without a repetition."""
-    sender, over = WebhookSender(stage.product.url, stage.key), threading.Event()
+    """Deliver for Kick and Twitch in turn as long as that, one after the other and without a
+    repetition."""
+    kick, twitch = WebhookSender(stage.product.url, stage.key), twitch_webhooks(stage)
+    over = threading.Event()
     timer = threading.Timer(seconds, over.set)
     timer.start()
     number = 0
     while not over.is_set():
-        answer = sender.deliver(chat(f"line {number}"))
-        assert (answer.status_code, answer.json()) == (200, {"status": "stored"})
-        number += 1
+        text = f"line {number}"
+        for answer in (kick.deliver(chat(text)), twitch.deliver(twitch_chat(text))):
+            assert (answer.status_code, answer.json()) == (200, {"status": "stored"})
+            number += 1
         over.wait(0.2)
     return number
 
@@ -102,7 +108,7 @@ def _lines(stage: Stage) -> int:
     return int(stage.scalar(count))
 
 
-@pytest.mark.parametrize("beginning", [HEAD, BODY_TO_COME, CHUNKS_TO_COME])
+@pytest.mark.parametrize("beginning", [HEAD, TWITCH_BODY_TO_COME, CHUNKS_TO_COME])
 def test_unfinished_request_is_closed_with_408(stage: Stage, beginning: bytes) -> None:
     """However busily its client sends."""
     with ExitStack() as stack:

@@ -1,6 +1,6 @@
-"""Ten thousand mixed events, of which some are lost, some told twice and some late, while the
-product is killed twice: every event that was told is counted once, and all that the feed saw and no
-webhook brought is a missed event, and nothing else is."""
+"""Ten thousand events, half of them of Kick and half of Twitch, of which some are lost, some told
+twice and some late, while the product is killed twice: every event that was told is counted once,
+and all that Kick's feed saw and no webhook brought is a missed event, and nothing else is."""
 
 import http.client
 import json
@@ -17,6 +17,7 @@ from sqlalchemy import text
 from sandbox.kick.bodies import EVENT_TYPES
 from tests.patience import until
 from tests.stories import ten_thousand_effects as expected
+from tests.stories.channels import ChannelDriver, channels_of, twitch_webhooks
 from tests.stories.product import Product
 from tests.stories.stage import GUILD, Stage
 from tests.stories.stream import SETTLED_SECONDS, wait_settled
@@ -27,6 +28,7 @@ from tests.stories.webhooks import WebhookSender
 SEED = 20261134
 HANDS = 16
 CALLERS = 12
+SHARES = {"kick": 4_994, "twitch": 5_006}
 KILLS = (0.3, 0.6)
 """After how much of the post has been taken, at the earliest."""
 
@@ -51,7 +53,8 @@ class Post:
         self.taken = 0
         self.refused: list[str] = []
         self._port = stage.port
-        self._sender = WebhookSender(f"http://127.0.0.1:{stage.port}", stage.key)
+        self._kick = WebhookSender(f"http://127.0.0.1:{stage.port}", stage.key)
+        self._twitch = twitch_webhooks(stage)
         self._kept_back = deque(envelopes)
         self._waiting: deque[Envelope] = deque()
         self._given_up = threading.Event()
@@ -98,21 +101,26 @@ class Post:
         connection.close()
 
     def _is_taken(self, connection: http.client.HTTPConnection, envelope: Envelope) -> bool:
-        delivery = envelope.delivery
-        raw = json.dumps(delivery.body, separators=(",", ":")).encode()
-        headers = self._sender.headers(
-            raw, kind=delivery.kind, id=envelope.id, at=stamp(delivery.sent_at)
-        )
+        path, raw, headers = self._request(envelope)
         try:
-            connection.request("POST", "/webhooks/kick", raw, headers)
+            connection.request("POST", path, raw, headers)
             answer = connection.getresponse()
             said = answer.read()
         except (OSError, http.client.HTTPException):
             connection.close()
             return False
         if answer.status not in (200, 202, 503):
-            self.refused.append(f"{answer.status} {said!r} {delivery}")
+            self.refused.append(f"{answer.status} {said!r} {envelope.delivery}")
         return answer.status in (200, 202)
+
+    def _request(self, envelope: Envelope) -> tuple[str, bytes, dict[str, str]]:
+        delivery, id, at = envelope.delivery, envelope.id, stamp(envelope.delivery.sent_at)
+        if delivery.platform == "twitch":
+            body = {"subscription": {"id": "s", "type": delivery.kind}, "event": delivery.body}
+            raw = json.dumps(body, separators=(",", ":")).encode()
+            return "/webhooks/twitch", raw, self._twitch.headers(raw, id=id, at=at)
+        raw = json.dumps(delivery.body, separators=(",", ":")).encode()
+        return "/webhooks/kick", raw, self._kick.headers(raw, kind=delivery.kind, id=id, at=at)
 
 
 @pytest.mark.timeout(900)
@@ -121,10 +129,13 @@ def test_ten_thousand_events(stage: Stage) -> None:
     product = stage.start()
     product.wait_well()
     until(lambda: _is_told_everything(stage), "all subscriptions")
-    stage.kick.fault(webhook__drop=1_000_000)  # ours take the place of Kick's own deliveries
-    calls = [_call(stage, number) for number in range(CALLERS)]
+    channels = channels_of(stage)
+    # Ours take the place of their own deliveries.
+    stage.kick.fault(webhook__drop=1_000_000)
+    stage.twitch.fault(event__drop=1_000_000)
+    calls = [_call(channels[number % 2], number) for number in range(CALLERS)]
     deliveries = Author(SEED, datetime.now(UTC).replace(microsecond=0), calls).write()
-    assert len(deliveries) == 10_000
+    assert Counter(delivery.platform for delivery in deliveries) == SHARES
 
     on_time = [delivery for delivery in deliveries if delivery.fate in ("delivered", "twice")]
     with Post(stage, on_time, dice) as post:
@@ -151,10 +162,11 @@ def _is_told_everything(stage: Stage) -> bool:
     return {kind for (kind,) in found} == set(EVENT_TYPES)
 
 
-def _call(stage: Stage, number: int) -> Call:
+def _call(channel: ChannelDriver, number: int) -> Call:
     name, slot = f"Caller{number}", f"Slot number {number}"
-    user_id = stage.kick.account(name.lower(), name)
-    return Call(stage.kick.chat(name.lower(), f"!call {slot}"), user_id, name, slot)
+    user_id = channel.account(name.lower(), name)
+    message_id = channel.say(name.lower(), f"!call {slot}")
+    return Call(message_id, user_id, name, slot, channel.title.lower())
 
 
 # -- the feed, and the kills --------------------------------------------------------------------
@@ -238,11 +250,13 @@ def _compare(stage: Stage, deliveries: Sequence[Delivery]) -> None:
 
 
 def _facts(stage: Stage) -> Counter[Fact]:
-    """Without what polling the channel has found, and the raffle's exclusion after each ban."""
+    """Without what polling the channels has found, the gap before Twitch was connected, and the
+    raffle's exclusion after each ban."""
     found = stage.rows("""
         SELECT guild_id, event, CASE event WHEN 'StreamChanged' THEN '' ELSE key END, at
           FROM inbox_events
-         WHERE event NOT IN ('StreamSeenLive', 'StreamSeenOffline', 'ExclusionChanged')
+         WHERE event NOT IN ('StreamSeenLive', 'StreamSeenOffline', 'ExclusionChanged',
+                             'EventsMissed')
     """)
     assert {row[0] for row in found} == {GUILD}
     return Counter(Fact(*row[1:]) for row in found)

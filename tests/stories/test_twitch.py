@@ -1,18 +1,26 @@
 """An evening on Twitch, over both of its transports: connecting, chat, gifts, watchtime, a kill."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+import requests
 
+from sandbox.discord.seed import VERAS_DEN_ID
 from sandbox.kick.signing import SigningKey
 from sandbox.twitch.driver import TwitchDriver
-from tests.patience import until
+from tests.patience import PATIENCE, until
 from tests.stories.channels import connect_twitch
-from tests.stories.direct_messages import answered, custom_id_of
-from tests.stories.stage import GUILD, Stage, open_stage, title
+from tests.stories.direct_messages import (
+    answered,
+    custom_id_of,
+    direct_messages,
+    next_direct_message,
+)
+from tests.stories.stage import GUILD, Json, Stage, open_stage, title
 
-NORA = 5_100_001
 BURST = 60
+DEN, RECONNECT = "Vera's Den", "Twitch has to be connected again"
 
 
 @pytest.fixture(scope="module", params=["websocket", "webhook"])
@@ -128,15 +136,135 @@ def test_burst_survives_a_kill(stage: Stage, connected: TwitchDriver) -> None:
         assert len(rows) == len(set(rows)), "a line is stored twice"
 
 
+def heard_in(stage: Stage, *message_ids: str) -> set[int]:
+    """The servers for which at least one of these lines of chat counts."""
+    heard = "SELECT DISTINCT guild_id FROM inbox_events WHERE event = 'ChatMessageSent'"
+    found = stage.rows(f"{heard} AND key = ANY(:ids)", ids=list(message_ids))
+    return {guild_id for (guild_id,) in found}
+
+
+def test_each_event_is_recorded_as_a_fact(stage: Stage, connected: TwitchDriver) -> None:
+    facts = "SELECT event, count(*) FROM inbox_events WHERE guild_id = :guild GROUP BY event"
+    before = Counter(dict(stage.rows(facts, guild=GUILD)))
+    fans = [f"fan{number}" for number in range(4)]
+    for fan in fans:
+        connected.do("account", handle=fan, name=fan)
+    connected.do("subscribe", person=fans[0], tier="2000")
+    connected.do("renew", person=fans[1], months=7)
+    connected.gift("leo", fans[2:])
+    connected.do("cheer", person="mia", bits=100)
+    connected.do("raid", person="vera", viewers=12)
+    connected.do("metadata", title="Bonus hunt")
+    connected.do("ban", person=fans[0])
+    wanted = Counter(
+        SubscriptionStarted=1,
+        SubscriptionRenewed=1,
+        SubGifted=2,
+        BitsCheered=1,
+        ChannelRaided=1,
+        StreamChanged=1,
+        ViewerBanned=1,
+    )
+
+    def more() -> bool:
+        since = Counter(dict(stage.rows(facts, guild=GUILD))) - before
+        return {name: since[name] for name in wanted} == dict(wanted)
+
+    until(more, f"exactly {wanted}")
+
+
+def test_two_servers_on_one_channel(stage: Stage, connected: TwitchDriver) -> None:
+    """Each has its own watchtime, one of them answers in chat, and one disconnecting does not end
+    the other's connection."""
+    connect_twitch(stage, "vera", "nora", DEN)
+    connected.live()
+    streams = "SELECT count(*) FROM watchtime_streams"
+    streams += " WHERE platform = 'twitch' AND ended_at IS NULL"
+    until(lambda: stage.scalar(streams) == 2, "the stream is known in both servers")
+    connected.do("account", handle="guest", name="Guest")
+    connected.chat("guest", "!call Wanted")
+    watched = (
+        "SELECT guild_id FROM watchtime_totals t JOIN people_viewers v USING (guild_id, viewer_id)"
+        " WHERE v.name = 'Guest' AND t.watched > '0' ORDER BY 1"
+    )
+    both = sorted([(GUILD,), (VERAS_DEN_ID,)])
+    until(lambda: stage.rows(watched) == both, "watchtime in both")
+    stage.asked("nora", "!watchexclude add twitch:Guest")
+    excluded = "SELECT DISTINCT guild_id FROM people_exclusions WHERE scope = 'watchtime'"
+    assert stage.rows(excluded) == [(GUILD,)], "what one server decides is its own business"
+    stage.post_about("Wanted")
+    called = "SELECT guild_id FROM slot_calls WHERE slot = 'Wanted'"
+    assert stage.rows(called) == [(GUILD,)], "the server that answers takes requests"
+    answers = [one for one in connected.transcript() if one["by_app"] and "Wanted" in one["text"]]
+    assert len(answers) == 1
+
+    # Vera's was connected last, so it is her server's token that is used.
+    asked = stage.discord.slash("vera", "general", "disconnect_twitch", {}, guild=DEN)
+    answered(stage, asked)
+    press(stage, "vera", asked, "Disconnect")
+    left = "SELECT guild_id FROM twitch_accounts"
+    until(lambda: stage.rows(left) == [(GUILD,)], "Vera's server is disconnected")
+    said: list[str] = []
+
+    def hears() -> bool:
+        """By WebSocket, what is said until the other token has a socket is lost."""
+        said.append(connected.chat("mia", f"Is anybody listening? {len(said)}"))
+        return GUILD in heard_in(stage, *said)
+
+    until(hears, "Nora's server hears the chat")
+    connect_twitch(stage)
+    connected.do("offline")
+
+
+def test_dead_token_is_shown_and_the_other_channel_goes_on(
+    stage: Stage, connected: TwitchDriver
+) -> None:
+    connect_twitch(stage, "vera", "vera", DEN)
+    alerts = len(direct_messages(stage, "nora", RECONNECT))
+    connected.do("remove_app", person="nora")  # her tokens end, and are not renewed
+    next_direct_message(stage, "nora", RECONNECT, alerts)
+    meanwhile = connected.chat("leo", "Hello, Vera!", channel="vera")
+    until(lambda: heard_in(stage, meanwhile) == {VERAS_DEN_ID}, "Vera's channel goes on")
+    shown = stage.asked("nora", "!check_twitch_config", "bot-log")
+    assert "Run `/connect_twitch`" in str(shown)
+    assert "Has to be linked again" in twitch_page(stage, "nora")
+
+    gaps = "SELECT count(*) FROM inbox_events WHERE event = 'EventsMissed' AND guild_id = :guild"
+    before = stage.scalar(gaps, guild=GUILD)
+    connected.live()  # while nobody listens
+    connect_twitch(stage)
+    until(lambda: stage.scalar(gaps, guild=GUILD) > before, "features read their lists again")
+    began = "SELECT count(*) FROM watchtime_streams WHERE guild_id = :guild AND ended_at IS NULL"
+    until(lambda: stage.scalar(began, guild=GUILD), "the stream that was missed is known")
+    again = connected.chat("mia", "Welcome back!")
+    until(lambda: heard_in(stage, again) == {GUILD}, "Nora's channel is heard again")
+    assert len(direct_messages(stage, "nora", RECONNECT)) == alerts + 1, "she was told once"
+    connected.do("offline")
+
+
+def twitch_page(stage: Stage, streamer: str) -> str:
+    """The server's Twitch page, as the streamer sees it who signed in with Twitch."""
+    browser, url = requests.Session(), f"http://localhost:{stage.port}"
+    away = browser.get(f"{url}/login/twitch", allow_redirects=False, timeout=PATIENCE)
+    browser.get(stage.twitch.consent(away.headers["Location"], streamer), timeout=PATIENCE)
+    return browser.get(f"{url}/g/{GUILD}/twitch", timeout=PATIENCE).text
+
+
+def press(stage: Stage, person: str, asked: Json, label: str) -> None:
+    """Press a button of the answer to an interaction."""
+    known = stage.discord.interaction(asked["interaction_id"])
+    answers = [one for one in (known["response"], *known["followups"]) if one]
+    message = next(one for one in answers if one.get("components"))
+    stage.discord.click(person, message["id"], custom_id_of(message, label))
+
+
 def test_disconnecting_by_its_button(stage: Stage, connected: TwitchDriver) -> None:
     asked = stage.discord.slash("nora", "bot-log", "disconnect_twitch", {})
     question = answered(stage, asked)
     assert "Disconnect NoraPlays?" in question["title"]
-    known = stage.discord.interaction(asked["interaction_id"])
-    answers = [one for one in (known["response"], *known["followups"]) if one]
-    message = next(one for one in answers if one.get("components"))
-    pressed = stage.discord.click("nora", message["id"], custom_id_of(message, "Disconnect"))
-    assert pressed
-    until(lambda: not stage.scalar("SELECT count(*) FROM twitch_accounts"), "nothing is connected")
-    none = "SELECT count(*) FROM guild_channels WHERE platform = 'twitch'"
-    assert stage.scalar(none) == 1, "the channel stays"
+    press(stage, "nora", asked, "Disconnect")
+    theirs = "SELECT count(*) FROM {} WHERE guild_id = :guild"
+    accounts, channels = theirs.format("twitch_accounts"), theirs.format("guild_channels")
+    until(lambda: not stage.scalar(accounts, guild=GUILD), "nothing is connected")
+    channels += " AND platform = 'twitch'"
+    assert stage.scalar(channels, guild=GUILD) == 1, "the channel stays"

@@ -1,25 +1,22 @@
 """From a name that a member writes to an amount that counts, over real sockets."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
-from core.events import AccountLinked
 from core.guilds import store as guilds
-from core.inbox import actions as inbox
-from core.people import store as people
 from sandbox.kick.signing import SigningKey
-from sandbox.people import PEOPLE
+from sandbox.people import BY_HANDLE
 from sandbox.shuffle import ShuffleDriver
 from tests.patience import until
 from tests.stories.direct_messages import answered
+from tests.stories.links import link
 from tests.stories.product import Json, free_port
 from tests.stories.stage import GUILD, Stage, open_stage, title
 
 VERAS_DEN = 1_100_000_000_000_000_500
-PERSONS = {person.handle: person for person in PEOPLE}
+VIEWERS = (("mia", "kick"), ("leo", "twitch"))
 ROLE = "Shuffle Code User"
 
 
@@ -27,39 +24,21 @@ ROLE = "Shuffle Code User"
 def stage(
     tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
 ) -> Iterator[Stage]:
-    """A product that asks Shuffle every second; Mia and Leo have linked Kick."""
+    """A product that asks Shuffle every second; Mia has linked Kick, and Leo Twitch."""
     folder = tmp_path_factory.mktemp("wagers")
     settings = {"WAGER_CHECK_SECONDS": "1", "ROLE_UPDATE_INTERVAL_SECONDS": "2"}
     with open_stage(folder, postgres_url, signing_key, **settings) as opened:
         opened.discord.role(ROLE)
         opened.start().wait_well()
         opened.discord.wait_command("shuffle status")
-        for person in ("mia", "leo"):
-            linked_to_kick(opened, person)
+        for person, platform in VIEWERS:
+            link(opened, person, platform=platform)
         yield opened
 
 
 @pytest.fixture
 def shuffle(stage: Stage) -> ShuffleDriver:
     return ShuffleDriver(stage.kick.base_url)
-
-
-def linked_to_kick(stage: Stage, person: str, guild_id: int = GUILD) -> None:
-    """The person's accounts are tied together; see the stories of linking for how."""
-    who, now = PERSONS[person], datetime.now(UTC)
-    with stage.database.begin() as tx:
-        viewer_id = people.set_viewer(tx, guild_id, "kick", who.kick_user_id, who.kick_name, now)
-        people.add_link(tx, guild_id, who.discord_id, "kick", viewer_id, now)
-        event = AccountLinked(
-            key=f"kick:{viewer_id}:{who.discord_id}:{now.isoformat()}",
-            guild_id=guild_id,
-            at=now,
-            platform="kick",
-            discord_id=who.discord_id,
-            viewer_id=viewer_id,
-            name=who.kick_name,
-        )
-        inbox.publish(tx, event)
 
 
 def said(stage: Stage, who: str, command: str, /, **options: object) -> Json:
@@ -73,7 +52,7 @@ def verified(stage: Stage, person: str, username: str) -> Json:
         stage,
         "nora",
         "verifyshuffle",
-        person=f"<@{PERSONS[person].discord_id}>",
+        person=f"<@{BY_HANDLE[person].discord_id}>",
         username=username,
     )
     assert "is verified" in answer["title"], answer
@@ -122,7 +101,7 @@ def test_account_is_linked_verified_counted_and_unlinked(
     assert counted(stage) == 0
 
     answer = verified(stage, "mia", "MiaSpins")
-    assert f"<@{PERSONS['mia'].discord_id}>" in answer["description"]
+    assert f"<@{BY_HANDLE['mia'].discord_id}>" in answer["description"]
     has_role(stage, "mia", True)
     word = stage.discord.wait_for("dm:mia", lambda m: "is verified" in title(m))
     assert "Nora's Corner" in word["embeds"][0]["description"]
@@ -161,13 +140,13 @@ def test_admin_verifies_claim_with_button(stage: Stage, shuffle: ShuffleDriver) 
 
 def test_commands_require_permission_and_known_username(stage: Stage) -> None:
     assert "for moderators" in stage.asked("leo", "!verifyshuffle mia MiaSpins")["title"]
-    answer = said(stage, "leo", "unlinkshuffle", person=f"<@{PERSONS['mia'].discord_id}>")
+    answer = said(stage, "leo", "unlinkshuffle", person=f"<@{BY_HANDLE['mia'].discord_id}>")
     assert "for moderators" in answer["title"]
     for typed in ("!linkshuffle", "!linkshuffle Yuki"):
         answer = stage.asked("yuki", typed)
         assert "Link your account first" in answer["title"]
     answer = said(
-        stage, "nora", "verifyshuffle", person=PERSONS["mia"].kick_name, username="ZedElsewhere"
+        stage, "nora", "verifyshuffle", person=BY_HANDLE["mia"].kick_name, username="ZedElsewhere"
     )
     assert "knows no ZedElsewhere" in answer["title"]
 
@@ -240,7 +219,7 @@ def test_two_processes_and_kills_count_each_wager_once(
 
 def test_wagers_are_isolated_per_server(stage: Stage, shuffle: ShuffleDriver) -> None:
     """Each has its own code, its own start, and its own admins."""
-    linked_to_kick(stage, "leo", VERAS_DEN)
+    link(stage, "leo", VERAS_DEN)
     with stage.database.begin() as tx:
         guilds.set_setting(tx, VERAS_DEN, "wagers.shuffle_code", "other", 1)
     shuffle.player("MiaSpins", "1000")
@@ -249,7 +228,7 @@ def test_wagers_are_isolated_per_server(stage: Stage, shuffle: ShuffleDriver) ->
         "vera",
         "general",
         "verifyshuffle",
-        {"person": f"<@{PERSONS['leo'].discord_id}>", "username": "zedelsewhere"},
+        {"person": f"<@{BY_HANDLE['leo'].discord_id}>", "username": "zedelsewhere"},
         guild="Vera's Den",
     )
     answer = answered(stage, done)

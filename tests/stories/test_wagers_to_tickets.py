@@ -30,9 +30,10 @@ from sandbox.discord.seed import NORAS_CORNER_ID, channel_id
 from sandbox.kick.signing import SigningKey
 from sandbox.shuffle import ShuffleDriver
 from tests.patience import until
+from tests.stories.links import link
 from tests.stories.stage import GUILD, Stage, open_stage, title, where_it_is_noon
 from tests.stories.test_raffle import has, own
-from tests.stories.test_wagers import counts, linked_to_kick, looked, said, verified
+from tests.stories.test_wagers import VIEWERS, counts, looked, said, verified
 
 RAFFLE, ADMINS = "raffle", "bot-log"
 SETTINGS = {
@@ -44,7 +45,7 @@ SETTINGS = {
 
 @pytest.fixture
 def stage(tmp_path: Path, postgres_url: str, signing_key: SigningKey) -> Iterator[Stage]:
-    """A raffle has begun; mia and leo are verified at Shuffle."""
+    """A raffle has begun; mia, a viewer on Kick, and leo on Twitch are verified at Shuffle."""
     with open_stage(tmp_path, postgres_url, signing_key, **SETTINGS) as opened:
         opened.start().wait_well()
         opened.discord.wait_command("shuffle status")
@@ -53,8 +54,8 @@ def stage(tmp_path: Path, postgres_url: str, signing_key: SigningKey) -> Iterato
             admins = channel_id(NORAS_CORNER_ID, ADMINS)
             guilds.set_setting(tx, GUILD, "kick.admin_channel", admins, 1)
         assert "is open" in said(opened, "nora", "rafflestart")["title"]
-        for person, username in (("mia", "MiaSpins"), ("leo", "leo_77")):
-            linked_to_kick(opened, person)
+        for (person, platform), username in zip(VIEWERS, ("MiaSpins", "leo_77"), strict=True):
+            link(opened, person, platform=platform)
             verified(opened, person, username)
         yield opened
 

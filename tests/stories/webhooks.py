@@ -1,5 +1,7 @@
-"""Sends webhooks as Kick does, signed with its key; headers can be forged."""
+"""Sends webhooks as Kick and Twitch do, signed with their keys; headers can be forged."""
 
+import hashlib
+import hmac
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,8 +14,8 @@ from sandbox.kick.signing import SigningKey
 
 Json = dict[str, Any]
 
-NORA = 4_100_001
-"""Kick user id of the channel that Nora's Corner follows."""
+NORA, NORA_ON_TWITCH = 4_100_001, 5_100_001
+"""User ids on Kick and on Twitch of the channels that Nora's Corner follows."""
 
 
 def instant(ago: timedelta = timedelta()) -> str:
@@ -33,6 +35,20 @@ def chat(text: str, **changes: Any) -> Json:
         "created_at": instant(),
     }
     return body | changes
+
+
+def twitch_chat(text: str, **changes: Any) -> Json:
+    """The event of `channel.chat.message` that is in order, but for the changes."""
+    event: Json = {
+        "broadcaster_user_id": str(NORA_ON_TWITCH),
+        "chatter_user_id": "5100003",
+        "chatter_user_login": "madcats",
+        "chatter_user_name": "MadCats",
+        "message_id": str(uuid4()),
+        "message": {"text": text, "fragments": []},
+        "badges": [],
+    }
+    return event | changes
 
 
 @dataclass
@@ -70,3 +86,38 @@ class WebhookSender:
         """A valid delivery: `kind`, `id` and `at` as in `headers`."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.post(raw, self.headers(raw, **stamps))
+
+
+@dataclass
+class TwitchWebhookSender:
+    """Delivers Twitch's events to one address.
+
+    Attributes:
+        url: of the product.
+        secret: which the product gave to Twitch.
+    """
+
+    url: str
+    secret: str
+
+    def deliver(
+        self, event: Json, *, kind: str = "channel.chat.message", id: str = ""
+    ) -> requests.Response:
+        """A valid delivery."""
+        raw = json.dumps({"subscription": {"id": "s", "type": kind}, "event": event}).encode()
+        url = f"{self.url}/webhooks/twitch"
+        return requests.post(url, data=raw, headers=self.headers(raw, id=id), timeout=30)
+
+    def headers(self, raw: bytes, *, id: str = "", at: str = "") -> dict[str, str]:
+        """What Twitch sends with this body; now to the nanosecond, unless it is dated."""
+        message_id = id or str(uuid4())
+        timestamp = at or f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}123Z"
+        signed = message_id.encode() + timestamp.encode() + raw
+        digest = hmac.new(self.secret.encode(), signed, hashlib.sha256).hexdigest()
+        return {
+            "Content-Type": "application/json",
+            "Twitch-Eventsub-Message-Id": message_id,
+            "Twitch-Eventsub-Message-Type": "notification",
+            "Twitch-Eventsub-Message-Timestamp": timestamp,
+            "Twitch-Eventsub-Message-Signature": f"sha256={digest}",
+        }

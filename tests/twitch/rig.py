@@ -29,9 +29,9 @@ from core.kit.services import Services
 from core.kit.web import edge
 from core.twitch import webhooks
 from core.twitch.accounts import actions, connect
-from core.twitch.accounts.pages import pages
 from core.twitch.accounts.records import Role, TwitchAccount, TwitchConnectAttempt
 from core.twitch.accounts.store import find_account
+from core.twitch.consent.pages import pages
 from core.twitch.eventsub.listener import TwitchListener
 from core.twitch.eventsub.reconcile import secret_of
 from core.twitch.eventsub.socket import SocketTiming

@@ -90,6 +90,26 @@ def test_stream_begins_and_ends(tx: Connection) -> None:
     assert isinstance(offline, StreamSeenOffline)
 
 
+def test_end_of_a_stream_whose_beginning_was_handled_after_it_was_seen_offline(
+    tx: Connection,
+) -> None:
+    start = NOON - timedelta(minutes=5)
+    told(tx, "stream.offline", someone(), at=NOON - timedelta(minutes=1))
+    online = someone(id="1", type="live", started_at=start.isoformat())
+    told(tx, "stream.online", online, at=start)
+    ended, _offline = told(tx, "stream.offline", someone(), at=NOON)
+    assert isinstance(ended, StreamEnded)
+    assert ended.started_at == start
+
+
+def test_stream_that_begins_at_once_on_kick_is_another_one(tx: Connection) -> None:
+    online = someone(id="1", type="live", started_at=NOON.isoformat())
+    [began] = told(tx, "stream.online", online)
+    ended, offline = told(tx, "stream.offline", someone())
+    for event in (began, ended, offline):
+        assert event.key == f"twitch|{NOON.isoformat()}"  # Kick's is the instant
+
+
 def test_end_of_an_unknown_stream(tx: Connection) -> None:
     [offline] = told(tx, "stream.offline", someone())
     assert isinstance(offline, StreamSeenOffline)

@@ -364,7 +364,7 @@ CREATE TABLE logins_sessions (
 	began_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	seen_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT logins_sessions_key PRIMARY KEY (token_hash), 
-	CONSTRAINT logins_sessions_somebody CHECK (num_nonnulls(discord_id, twitch_user_id) > 0)
+	CONSTRAINT logins_sessions_one_person CHECK (num_nonnulls(discord_id, twitch_user_id) = 1)
 );
 
 CREATE INDEX logins_sessions_of_person ON logins_sessions (discord_id);

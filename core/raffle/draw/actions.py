@@ -287,12 +287,15 @@ def _add_pick(raffle: FrozenRaffle, k: int, pseudonym: str, viewer_id: ViewerId 
 def _find_skip_reason(
     work: Work, number: int, viewer_id: ViewerId | None
 ) -> tuple[SkipReason | None, MemberId | None]:
-    """Why this viewer does not win, and the Discord member who linked the account."""
+    """Why the person with this line does not win, and the Discord member who has linked one of its
+    accounts."""
     if viewer_id is None:  # they asked to be forgotten
         return "unlinked", None
-    link = linked.find_link_of_viewer(work, viewer_id)
-    member = MemberId(link.discord_id) if link else None
-    ban = find_ban(work, viewer_id)
+    links = (
+        linked.find_link_of_viewer(work, one) for one in store.list_line(work, number, viewer_id)
+    )
+    member = next((MemberId(link.discord_id) for link in links if link is not None), None)
+    ban = find_ban(work, number, viewer_id)
     if ban is not None or member is None:
         return ban or "unlinked", member
     won = work.exists(Pick.period == number, Pick.discord_id == member, Pick.state.in_(WINNING))
@@ -309,9 +312,11 @@ def close_if_over(raffle: FrozenRaffle) -> None:
 # -- who may not win ----------------------------------------------------------------------------
 
 
-def find_ban(work: Work, viewer_id: ViewerId | None) -> SkipReason | None:
-    """Why a viewer may not win now: excluded or banned."""
-    causes = exclusions.list_causes(work, viewer_id, "raffle") if viewer_id else ()
+def find_ban(work: Work, number: int, viewer_id: ViewerId | None) -> SkipReason | None:
+    """Why the person with this line of a frozen list may not win now: excluded or banned, with any
+    account that the line had, whether it is still linked or not."""
+    accounts = store.list_line(work, number, viewer_id) if viewer_id else ()
+    causes = {cause for one in accounts for cause in exclusions.list_causes(work, one, "raffle")}
     if not causes:
         return None
     return "banned" if {"kick_ban", "discord_ban"}.issuperset(causes) else "excluded"

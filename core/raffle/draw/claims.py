@@ -45,7 +45,7 @@ def claim(work: Work, config: Config, number: int, k: int) -> Pick:
     # The click proves that claiming is possible now, so the interruption ends with it.
     if work.now > _deadline(raffle, pick, work.now):
         raise Refusal(_NOT_OPEN["expired"]())
-    if find_ban(work, pick.viewer_id):
+    if find_ban(work, number, pick.viewer_id):
         raise Refusal(
             _("You can't claim this prize, because you are banned or excluded from raffles."),
             _("If that is a mistake, ask the moderators before the time to claim is over."),
@@ -88,7 +88,7 @@ def check_claim(work: Work, config: Config, number: int, k: int) -> bool:
     if not posts.has_arrived(raffle, pick):
         if posts.post_again(raffle, pick):
             return False
-        if find_ban(work, pick.viewer_id) is None:
+        if find_ban(work, number, pick.viewer_id) is None:
             posts.alert_admins(raffle, pick)
             return False
         _replace(raffle, pick)
@@ -113,7 +113,7 @@ def _deadline(raffle: FrozenRaffle, pick: Pick, now: datetime) -> datetime:
 
 def _replace(raffle: FrozenRaffle, pick: Pick) -> None:
     """Draw another winner instead of one who did not claim, or is banned or excluded."""
-    pick.reason = find_ban(raffle.work, pick.viewer_id)
+    pick.reason = find_ban(raffle.work, pick.period, pick.viewer_id)
     pick.state = "skipped" if pick.reason else "expired"
     _update_post(raffle, pick, "raffle.skip" if pick.reason else "raffle.expire")
     pick_missing(raffle)

@@ -12,7 +12,7 @@ from core.kit.work import ACROSS_GUILDS, Work, read_records
 from core.outbox.records import Outgoing
 from core.people.exclusions.store import excluded_from
 from core.raffle.draw_records import WINNING, Draw, Pick
-from core.raffle.records import Announcement, Period
+from core.raffle.records import Announcement, Balance, Period
 from core.raffle.rules import CLOCK_INTERVAL, PAUSED
 from core.raffle.store import list_everywhere
 
@@ -101,13 +101,15 @@ def _where(work: Work, period: int) -> dict[str, Any]:
     return {"guild_id": work.guild_id, "period": period, "now": work.now}
 
 
-# Joined, because an UPDATE with `viewer_id IN (...)` is planned badly without statistics.
+# Also of accounts without tickets: the person can win as long as any of the accounts is linked.
 _SET_LISTED = text("""
-    UPDATE raffle_balances AS b SET listed_as = v.represented_by
+    INSERT INTO raffle_balances (guild_id, period, viewer_id, tickets, listed_as)
+    SELECT v.guild_id, :period, v.viewer_id, 0, v.represented_by
       FROM people_viewers AS v
-     WHERE b.guild_id = :guild_id AND b.period = :period
-       AND v.guild_id = :guild_id AND v.viewer_id = b.viewer_id AND v.represented_by IS NOT NULL
+     WHERE v.guild_id = :guild_id AND v.represented_by IS NOT NULL
+        ON CONFLICT ON CONSTRAINT raffle_balances_once DO UPDATE SET listed_as = excluded.listed_as
 """)
+# Joined, because an UPDATE with `viewer_id IN (...)` is planned badly without statistics.
 _SET_LEFT_OUT = text("""
     UPDATE raffle_balances AS b SET left_out = true
       FROM (SELECT unnest(CAST(:viewer_ids AS bigint[])) AS viewer_id) o
@@ -153,6 +155,15 @@ def list_frozen_periods(work: Work, most: int, number: int | None = None) -> Seq
     if number is not None:
         wanted = wanted.where(Period.number == number)
     return work.scalars(wanted.order_by(Period.number.desc()).limit(most)).all()
+
+
+def list_line(work: Work, period: int, viewer_id: ViewerId) -> Sequence[ViewerId]:
+    """The accounts that were together in one line when the list was frozen; first the one that
+    names the line."""
+    others = select(Balance.viewer_id).where(
+        Balance.period == period, Balance.listed_as == viewer_id
+    )
+    return [viewer_id, *work.scalars(others.order_by(Balance.viewer_id))]
 
 
 # -- winners ------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from core.twitch.bodies import KINDS, SOCKET, parse
 from core.twitch.client import client_of
 from core.twitch.eventsub import revocations
 from core.twitch.eventsub.missed import publish_missed
-from core.twitch.eventsub.plans import keys_of, list_plans
+from core.twitch.eventsub.plans import Consent, consents_of, list_plans
 from core.twitch.eventsub.rules import ChannelPlan, Wanted, transport_of
 from core.twitch.eventsub.socket import Socket, SocketTiming
 from core.twitch.eventsub.topics import RESTART
@@ -54,13 +54,12 @@ class _Account:
     """A socket and what it is for.
 
     Attributes:
-        key: of the account whose token it uses.
         wanted: (channel, what it should have) of every subscription.
         done: those that the open session has.
     """
 
     user_id: int
-    key: tuple[object, ...]
+    consent: Consent
     wanted: tuple[tuple[int, Wanted], ...]
     done: set[tuple[int, str]] = field(default_factory=set)
     tried_at: float = 0.0
@@ -114,35 +113,33 @@ class TwitchListener(SocketListener):
             return
         try:
             plans = await self._services.database.run(list_plans, "websocket")
-            keys = await self._services.database.run(keys_of)
+            consents = await self._services.database.run(consents_of)
         except Outage as outage:
             self._trouble = str(outage)
             return  # keep the connections
         self._trouble = ""
-        await self._connect(plans, keys)
+        await self._connect(plans, consents)
         await self._write(plans)
 
-    async def _connect(
-        self, plans: Sequence[ChannelPlan], keys: Mapping[int, tuple[object, ...]]
-    ) -> None:
+    async def _connect(self, plans: Sequence[ChannelPlan], consents: Mapping[int, Consent]) -> None:
         wanted: dict[int, list[tuple[int, Wanted]]] = {}
         for plan in plans:
             for one in plan.wanted:
-                if one.reader in keys:
+                if one.reader in consents:
                     wanted.setdefault(one.reader, []).append((plan.channel_id, one))
         for user_id in self._accounts.keys() - wanted.keys():
             await self._drop(user_id)
         for user_id, theirs in wanted.items():
             account = self._accounts.get(user_id)
-            # After another consent more may be allowed, and the old token may be revoked.
-            if account is not None and (account.wanted, account.key) != (
+            # After another consent more may be allowed, and what the old one had may be revoked.
+            if account is not None and (account.wanted, account.consent) != (
                 tuple(theirs),
-                keys[user_id],
+                consents[user_id],
             ):
                 await self._drop(user_id)
                 account = None
             if account is None:
-                self._begin(_Account(user_id, keys[user_id], tuple(theirs)))
+                self._begin(_Account(user_id, consents[user_id], tuple(theirs)))
             else:
                 await self._try_again(account)
 
@@ -238,7 +235,7 @@ class TwitchListener(SocketListener):
     def _subscribe_one(self, account: _Account, one: Wanted, session_id: str) -> str:
         services, client = self._services, client_of(self._services.settings)
         transport = {"method": "websocket", "session_id": session_id}
-        token = user_token(services, *account.key)
+        token = user_token(services, *account.consent.key)
 
         def subscribe(token: str) -> str:
             return client.subscribe(one.kind, one.version, one.condition, transport, token).id
@@ -247,7 +244,7 @@ class TwitchListener(SocketListener):
             return subscribe(token)
         except TwitchRejected as rejected:
             if rejected.status == 401:
-                return subscribe(refresh_after_401(services, *account.key, token))
+                return subscribe(refresh_after_401(services, *account.consent.key, token))
             if rejected.status != 409:
                 raise
             # It exists: the answer that said so was lost.
@@ -266,10 +263,17 @@ class TwitchListener(SocketListener):
     def end(self, account: _Account, subscription: dict[str, Any]) -> None:
         """Twitch has ended a subscription; it is made again, if that is still allowed."""
         ended = str(subscription.get("id") or "")
-        with self._services.database.begin() as tx:
-            channel_ids = store.list_channels_of(tx, ended)
-        account.done -= {(one, str(subscription.get("type"))) for one in channel_ids}
-        revocations.on_subscription_ended(self._services, subscription)
+        try:
+            with self._services.database.begin() as tx:
+                channel_ids = store.list_channels_of(tx, ended)
+            account.done -= {(one, str(subscription.get("type"))) for one in channel_ids}
+            revocations.on_subscription_ended(self._services, subscription)
+        except Outage as outage:
+            _log.warning("An ended subscription could not be noted", reason=outage.reason)
+            account.done.clear()  # so all are made again; those that exist are found
+            account.tried_at = -math.inf
+        if subscription.get("status") == "authorization_revoked":
+            account.tried_at = -math.inf  # the next update finds out whether the token is dead
 
     # -- status -----------------------------------------------------------------------------
 

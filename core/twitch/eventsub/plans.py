@@ -1,12 +1,21 @@
 """What each followed channel should be subscribed to, read from the database."""
 
+from datetime import datetime
+from typing import NamedTuple
+
 from sqlalchemy import Connection
 
 from core.guilds import store as guilds
 from core.twitch.accounts.records import TwitchAccount
 from core.twitch.accounts.store import list_accounts
 from core.twitch.bodies import PLATFORM
-from core.twitch.eventsub.rules import ChannelPlan, Transport, best_accounts, plan_channel
+from core.twitch.eventsub.rules import (
+    ChannelPlan,
+    Transport,
+    best_accounts,
+    plan_channel,
+    within_limits,
+)
 
 
 def list_plans(tx: Connection, transport: Transport) -> list[ChannelPlan]:
@@ -25,17 +34,27 @@ def list_plans(tx: Connection, transport: Transport) -> list[ChannelPlan]:
         best = plans.get(channel.channel_id)
         if best is None or len(plan.wanted) > len(best.wanted):
             plans[channel.channel_id] = plan
-    return list(plans.values())
+    return within_limits(plans.values()) if transport == "websocket" else list(plans.values())
 
 
-def keys_of(tx: Connection) -> dict[int, tuple[object, ...]]:
-    """Twitch user id -> key of the account whose token to use, of those that are connected; of
-    several servers' the one that was connected last. Renewing a token changes nothing here, or the
-    socket would be opened again each time."""
+class Consent(NamedTuple):
+    """What a socket listens with: the key of an account, and when its owner agreed. Renewing the
+    token changes nothing here, or the socket would be opened again each time."""
+
+    key: tuple[object, ...]
+    connected_at: datetime
+
+
+def consents_of(tx: Connection) -> dict[int, Consent]:
+    """Twitch user id -> the consent to use, of the accounts that are connected; of several servers'
+    the last one."""
     usable: dict[int, TwitchAccount] = {}
     for account in list_accounts(tx):
         best = usable.get(account.twitch_user_id)
         is_newer = best is None or best.connected_at < account.connected_at
         if account.state == "connected" and is_newer:
             usable[account.twitch_user_id] = account
-    return {user_id: (one.guild_id, one.role) for user_id, one in usable.items()}
+    return {
+        user_id: Consent((one.guild_id, one.role), one.connected_at)
+        for user_id, one in usable.items()
+    }

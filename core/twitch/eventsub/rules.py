@@ -1,5 +1,6 @@
 """Which subscriptions a channel should have, and what to do about those that it has. Pure."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -13,6 +14,14 @@ from core.twitch.client import Subscription
 Transport = Literal["webhook", "websocket"]
 
 WEBHOOK_PATH = "/webhooks/twitch"
+
+MOST_A_SOCKET = 300
+"""Subscriptions that Twitch enables on one WebSocket."""
+
+FULL = (
+    f"Twitch allows {MOST_A_SOCKET} subscriptions on a WebSocket, and this account has as many."
+    " Use webhooks (TWITCH_EVENTSUB=webhook), or connect another bot account."
+)
 
 WORKING = ("enabled", "webhook_callback_verification_pending")
 
@@ -96,6 +105,23 @@ def plan_channel(
             continue
         wanted.append(Wanted(name, kind.version, condition, user))
     return ChannelPlan(channel_id, tuple(wanted), lacking)
+
+
+def within_limits(plans: Iterable[ChannelPlan]) -> list[ChannelPlan]:
+    """The same for WebSockets, of which each account has one: what does not fit on it is lacking.
+    A channel needs about twenty, so only a bot's account that reads many channels comes near."""
+    used: Counter[int] = Counter()
+    fitting = []
+    for plan in plans:
+        wanted, lacking = [], dict(plan.lacking)
+        for one in plan.wanted:
+            used[one.reader] += 1
+            if used[one.reader] > MOST_A_SOCKET:
+                lacking[one.kind] = FULL
+            else:
+                wanted.append(one)
+        fitting.append(ChannelPlan(plan.channel_id, tuple(wanted), lacking))
+    return fitting
 
 
 def best_accounts(

@@ -23,7 +23,7 @@ from core.people import store as people
 from core.people.linking import actions
 from core.people.linking.pages import pages
 from core.people.records import Link, LinkAttempt
-from core.twitch.accounts.pages import pages as twitch_pages
+from core.twitch.consent.pages import pages as twitch_pages
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox
 from sandbox.twitch.driver import TwitchDriver

@@ -15,6 +15,7 @@ from core.people.linking.actions import link_account
 from core.raffle.draw import actions
 from core.raffle.draw.store import list_held
 from core.raffle.ledger import store as ledger
+from core.raffle.ledger.store import list_drift
 from tests.acting import act
 from tests.draws.verifier import verify
 from tests.raffle.draw.rig import (
@@ -70,18 +71,29 @@ def test_accounts_of_a_person_are_one_line(tx: Connection, guild_id: int) -> Non
     assert lines[pseudonym_of(salt, f"kick:{mia.platform_user_id}")] == TICKETS[0] + 20
 
 
-@pytest.mark.parametrize("change", ["unlink", "unlink_main", "relink", "link_another"])
+CHANGES = {
+    "unlink": {},
+    "unlink_main": {},
+    "unlink_both": {"mia": "unlinked"},
+    "relink": {"leo": "unlinked"},
+    "link_another": {},
+}
+"""What happens to links between freeze and draw -> who is skipped, and why."""
+
+
+@pytest.mark.parametrize("tickets", [20, 0])
+@pytest.mark.parametrize("change", CHANGES)
 def test_list_and_draw_hold_after_links_have_changed(
-    tx: Connection, guild_id: int, change: str
+    tx: Connection, guild_id: int, change: str, tickets: int
 ) -> None:
     number = ended(tx, guild_id, winners=5)
-    second = on_twitch(tx, guild_id, "mia", number, 20)
+    second = on_twitch(tx, guild_id, "mia", number, tickets)
     main = viewer(tx, guild_id, "mia")
     froze(tx, guild_id, number)
     before = do(tx, guild_id, DUE, ledger.get_pool, number)
-    if change in ("unlink", "relink"):
+    if change in ("unlink", "relink", "unlink_both"):
         unlink(tx, guild_id, second)
-    if change == "unlink_main":
+    if change in ("unlink_main", "unlink_both"):
         unlink(tx, guild_id, main)
     if change == "relink":
         unlink(tx, guild_id, viewer(tx, guild_id, "leo"))
@@ -94,11 +106,23 @@ def test_list_and_draw_hold_after_links_have_changed(
     assert do(tx, guild_id, DUE, ledger.get_pool, number) == before
     drew(tx, guild_id, number)
     verify(bundle(tx, guild_id, number))
+    assert list_drift(tx) == []
     picks = picks_of(tx, guild_id, number)
     assert len(picks) == 5
-    skipped = {one.name: one.reason for one in picks if one.state == "skipped"}
-    lost = {"unlink_main": {"mia": "unlinked"}, "relink": {"leo": "unlinked"}}
-    assert skipped == lost.get(change, {})
+    assert {one.name: one.reason for one in picks if one.state == "skipped"} == CHANGES[change]
+    won = {one.name: one.discord_id for one in picks if one.state == "drawn"}
+    assert won == {name: discord_id(name) for name in NAMES if name not in CHANGES[change]}
+
+
+def test_ban_of_an_account_holds_after_it_is_unlinked(tx: Connection, guild_id: int) -> None:
+    number = ended(tx, guild_id, winners=5)
+    second = on_twitch(tx, guild_id, "mia", number, 20)
+    froze(tx, guild_id, number)
+    exclude(tx, guild_id, "mia_tv")
+    unlink(tx, guild_id, second)
+    drew(tx, guild_id, number)
+    skipped = [one for one in picks_of(tx, guild_id, number) if one.state == "skipped"]
+    assert [(one.name, one.reason) for one in skipped] == [("mia", "excluded")]
 
 
 def test_person_wins_once(tx: Connection, guild_id: int) -> None:

@@ -1,9 +1,10 @@
 """Web pages of connecting: the page of the link, and the way back from Twitch for every flow."""
 
+import structlog
 from flask import Blueprint, Response, make_response, render_template
 
 from core.guilds.actions import name_of
-from core.kit.errors import Refusal
+from core.kit.errors import Outage, Refusal
 from core.kit.oauth_pages import OAuthPages
 from core.kit.services import Services
 from core.kit.web import word
@@ -11,6 +12,11 @@ from core.kit.work import Work
 from core.twitch.accounts import actions, connect, oauth
 from core.twitch.accounts.records import TwitchConnectAttempt
 from core.twitch.accounts.rules import SCOPES, scope_reason, scope_words
+from core.twitch.eventsub.reconcile import reconcile
+from core.twitch.eventsub.rules import transport_of
+from core.twitch.wire import TwitchRejected
+
+_log = structlog.get_logger(__name__)
 
 
 def pages(services: Services) -> Blueprint:
@@ -44,6 +50,7 @@ class _Views(OAuthPages[TwitchConnectAttempt]):
     def finish(self, attempt: TwitchConnectAttempt, error: str, code: str) -> Response:
         oauth.check_answer(error)
         connected = connect.arrive(self.services, attempt, code)
+        _subscribe(self.services, attempt.guild_id)
         page = render_template("twitch/connected.html", connected=connected)
         return make_response(page)
 
@@ -51,3 +58,18 @@ class _Views(OAuthPages[TwitchConnectAttempt]):
         if isinstance(error, Refusal):
             return word(409, error.what, error.remedy, mark="🚫")
         return None
+
+
+def _subscribe(services: Services, guild_id: int) -> None:
+    """Subscribe by webhook now; if that fails, the next scheduled run does. A WebSocket notices the
+    account within seconds."""
+    if transport_of(services.settings) != "webhook":
+        return
+    try:
+        reconcile(services)
+    except (Outage, TwitchRejected) as error:
+        _log.warning(
+            "A Twitch account was connected and could not be subscribed to yet",
+            reason=str(error),
+            guild_id=guild_id,
+        )
