@@ -126,14 +126,14 @@ def setup(page: Page) -> list[SetupStep]:
     if settings.twitch_client_id is None:
         return []
 
-    def load(work: Work) -> tuple[bool, str]:
+    def load(work: Work) -> tuple[bool, bool, str]:
         account, channel = actions.find_account(work), actions.find_channel(work)
         if account is None:
-            return False, _("Optional, for who streams on Twitch as well.")
+            return False, True, _("If you stream on Twitch as well.")
         state, found, remedy = health.account_state(account, channel, work.now)
-        return state == "ok", f"{found} {remedy}".rstrip()
+        return state == "ok", False, f"{found} {remedy}".rstrip()
 
-    is_done, text = page.run(load)
+    is_done, is_optional, text = page.run(load)
     url = f"{page.url_of(PAGES, connection)}#streamer-title"
     title = _("Link the streamer's Twitch account")
-    return [SetupStep(title, is_done, text, url, _("Link Twitch account"), 50)]
+    return [SetupStep(title, is_done, text, url, _("Link Twitch account"), 50, is_optional)]
