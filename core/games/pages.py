@@ -94,7 +94,7 @@ def _sent_text(page: Page) -> str:
     try:
         return content.decode("utf-8-sig") if content else page.form.get("text", "")
     except UnicodeDecodeError:
-        raise Refusal(_("This is no text in UTF-8."), _("Save it as CSV UTF-8.")) from None
+        raise Refusal(_("This file is not text in UTF-8."), _("Save it as CSV UTF-8.")) from None
 
 
 def _read(text: str) -> GameFile:

@@ -79,7 +79,7 @@ def start(work: Work, viewer_id: int | None = None) -> Heist:
         raise Refusal(_("A heist is under way."))
     if newest is not None and newest.ready_at is not None and work.now < newest.ready_at:
         raise Refusal(
-            _("The police is still on alert."),
+            _("The police are still on alert."),
             _("The next heist can start in {time}.").format(
                 time=show_time(newest.ready_at - work.now)
             ),

@@ -166,7 +166,7 @@ def written_off(number: int, total: int) -> discord.Embed:
     title = _("Heist #{number}: {points} points written off").format(
         number=number, points=f"{total:,}"
     )
-    return card("✅ " + title, _("They are not paid by the bot."), tone="success")
+    return card("✅ " + title, _("The bot does not pay them."), tone="success")
 
 
 PER_PAGE = 10

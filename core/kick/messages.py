@@ -82,13 +82,13 @@ def selftest(result: Result) -> discord.Embed:
         return card("✅ " + _("Kick works in both directions"), body, tone="success")
     if result.was_sent and result.by_feed:
         return card(
-            "❌ " + _("The line was said, but the realtime feed did not show it"),
+            "❌ " + _("The line was sent, but the realtime feed did not show it"),
             _("Your chat comes from there (KICK_USE_KICKPYTHON_WS): see `/check_kick_config`."),
             tone="error",
         )
     if result.was_sent:
         return card(
-            "❌ " + _("The line was said, but no webhook came back"),
+            "❌ " + _("The line was sent, but no webhook came back"),
             _(
                 "Kick's webhooks do not reach this server. Check the webhook URL of your Kick "
                 "app, that it is switched on there, and `/check_kick_config`."

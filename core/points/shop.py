@@ -104,9 +104,9 @@ class Shop:
         if parts is None:
             has = spendable(balances, accounts, priced.buckets)
             raise Refusal(
-                _("That costs {price:,}, and you have {has:,}.").format(price=price, has=has)
+                _("That costs {price:,}, but you have {has:,}.").format(price=price, has=has)
                 if priced.buckets == SPENDING_ORDER
-                else _("That costs {price:,}, and you have earned {has:,} that can buy it.").format(
+                else _("That costs {price:,}. You have {has:,} that can be spent on it.").format(
                     price=price, has=has
                 )
             )

@@ -27,7 +27,7 @@ class TierSettings(GuildSettings, feature="tiers"):
     """What an admin can set."""
 
     lifetime_hours: int = number(
-        "How long a subscription counts after the last word of it. A month and some days is 840.",
+        "How long a subscription counts after it was last reported; 840 is a month and a few days.",
         default=840,
         least=1,
         most=8760,

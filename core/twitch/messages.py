@@ -22,8 +22,8 @@ def invitation(server: str, role: Role) -> discord.Embed:
         )
     else:
         body = _(
-            "This ties **{server}** to a channel on Twitch: that of the account with which the "
-            "streamer says yes there."
+            "This connects **{server}** with the Twitch channel of the account that the streamer "
+            "signs in with."
         )
     return card(
         "🔗 " + _("Connect Twitch"),
@@ -92,7 +92,7 @@ def selftest(result: Result) -> discord.Embed:
         return card("✅ " + _("Twitch works in both directions"), body, tone="success")
     if result.was_sent:
         return card(
-            "❌ " + _("The line was said, but did not come back"),
+            "❌ " + _("The line was sent, but did not come back"),
             _("Chat from Twitch does not arrive here. Look at `/check_twitch_config`."),
             tone="error",
         )

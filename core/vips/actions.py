@@ -152,7 +152,7 @@ def revoke(work: Work, number: int) -> Session:
 
 
 def adopt(work: Work, viewer_id: int, minutes: int | None = None) -> Session:
-    """Give an end to a VIP that was made on Twitch.
+    """Set an end for a VIP who was made one on Twitch.
 
     Raises:
         Refusal: they are not VIP, or VIP through us already.
@@ -161,7 +161,7 @@ def adopt(work: Work, viewer_id: int, minutes: int | None = None) -> Session:
     channel_id = channel_of(work)
     known = work.find(KnownVip, viewer_id)
     if known is None or store.find_live(work, viewer_id) is not None:
-        raise Refusal(_("That is no VIP that was made on Twitch."))
+        raise Refusal(_("That VIP was not added on Twitch."))
     added = checked_minutes(minutes or default_minutes(work))
     session = Session(
         number=work.next_number(Session.number),

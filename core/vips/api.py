@@ -131,7 +131,7 @@ def give_vip(call: Call, sent: NewVip) -> Vip:
 
 @API.patch("/vip")
 def adopt_vip(call: Call, sent: Adoption) -> Vip:
-    """Give an end to a VIP that was made on Twitch."""
+    """Set an end for a VIP who was made one on Twitch."""
 
     def adopt(work: Work) -> Vip:
         known = lookup.find_manual(work, sent.viewer)

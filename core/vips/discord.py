@@ -139,7 +139,7 @@ class Vips(commands.Cog):
         viewer="A VIP that you made on Twitch", duration="Such as 7d; your default if empty"
     )
     async def adopt(self, ctx: Context, viewer: str, *, duration: str = "") -> None:
-        """Give an end to a VIP that was made on Twitch."""
+        """Set an end for a VIP who was made one on Twitch."""
         minutes = parse_minutes(duration) if duration else None
         session, name = await run_action(ctx, _adopt, viewer, minutes)
         await answer(ctx, messages.changed(session, name))

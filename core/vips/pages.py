@@ -96,9 +96,9 @@ def revoke(page: Page, number: int) -> Response:
 
 @PAGES.post("adopt/<int:viewer_id>", shows=vips)
 def adopt(page: Page, viewer_id: int) -> Response:
-    """Give an end to a VIP that was made on Twitch."""
+    """Set an end for a VIP who was made one on Twitch."""
     page.run(actions.adopt, viewer_id, _minutes(page))
-    return page.done(_("That VIP has an end now."))
+    return page.done(_("That VIP has an end date now."))
 
 
 # -- rewards --------------------------------------------------------------------------------------

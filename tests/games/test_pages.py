@@ -58,7 +58,7 @@ def test_import_is_shown_before_it_happens(admin: Visitor) -> None:
     ("fields", "why"),
     [
         ({"text": ""}, "There is no game in it."),
-        ({"file": (BytesIO(b"\xff\xfe\x00bad"), "a.csv")}, "This is no text in UTF-8."),
+        ({"file": (BytesIO(b"\xff\xfe\x00bad"), "a.csv")}, "This file is not text in UTF-8."),
         ({"file": (BytesIO(b"x" * (MOST_BYTES + 1)), "a.csv")}, "The file is too large."),
     ],
 )

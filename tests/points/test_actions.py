@@ -131,7 +131,7 @@ def test_tickets_are_bought_with_earned_points_only(guild: PointsGuild) -> None:
     guild.give(mia, 250)
     guild.give(mia, 5000, "won")
     guild.say("!buy tickets 3")
-    assert guild.replies() == ["That costs 300, and you have earned 250 that can buy it."]
+    assert guild.replies() == ["That costs 300. You have 250 that can be spent on it."]
     line = guild.say("!buy tickets 2")
     guild.say("!buy tickets 2", message_id=line.message_id)
     assert guild.balance(mia) == {"earned": 50, "won": 5000}

@@ -102,7 +102,7 @@ def test_vips_are_given_extended_adopted_and_taken_away(admin: Visitor, site: Si
         tomas = store.list_manual(work)[0].viewer_id
     assert "how long that is." in sent(admin, "1/extend", duration="soon")
     assert "VIP by hand" in words(admin.get(PAGE))
-    assert "That VIP has an end now." in sent(admin, f"adopt/{tomas}", duration="7d")
+    assert "That VIP has an end date now." in sent(admin, f"adopt/{tomas}", duration="7d")
     assert "2 VIPs extended." in sent(admin, "extend-all", duration="1h")
     assert "VIP #1 ends." in sent(admin, "1/revoke")
     assert "Twitch knows nobody" in sent(admin, "give", viewer="nobody_of_this_name")
