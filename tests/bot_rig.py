@@ -50,11 +50,20 @@ def bot_in_discord(
             driver.wait_connected()
             driver.wait_command(until)
             wait_until(lambda: _known(database), "both servers")
+            _forget_cooldowns(bot)
             yield driver, bot
         finally:
             bot.stop()
             driver.close()
             Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = address
+
+
+def _forget_cooldowns(bot: DiscordThread) -> None:
+    """discord.py keeps who used a command with its function, so all bots that ever run in a process
+    share it."""
+    assert bot._bot is not None, "it is connected"
+    for command in bot._bot.walk_commands():
+        command._buckets._cache.clear()
 
 
 def _known(database: Database) -> bool:
