@@ -56,9 +56,9 @@ _FILL = """
     INSERT INTO guild_audit_log (guild_id, at, actor, action, target, before, after)
     SELECT :guild, CAST(:now AS timestamptz) - n * INTERVAL '1 minute', 1, 'watchtime.adjust',
            'viewer' || n, '1', '2' FROM generate_series(1, 20000) AS n;
-    INSERT INTO people_link_log (guild_id, at, kind, discord_id, kick_name, actor)
-    SELECT :guild, CAST(:now AS timestamptz) - n * INTERVAL '1 minute', 'linked', n, 'viewer' || n,
-           n FROM generate_series(1, 20000) AS n;
+    INSERT INTO people_link_log (guild_id, at, kind, discord_id, platform, name, actor)
+    SELECT :guild, CAST(:now AS timestamptz) - n * INTERVAL '1 minute', 'linked', n, 'kick',
+           'viewer' || n, n FROM generate_series(1, 20000) AS n;
     INSERT INTO kick_webhook_log (guild_id, at, sent_at, kind, delivery_id, subscription_id,
                                   outcome)
     SELECT :guild, CAST(:now AS timestamptz) - n * INTERVAL '1 second', :now, 'chat.message.sent',

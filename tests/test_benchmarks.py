@@ -1,9 +1,15 @@
-"""`make bench` on a machine that lacks a program."""
+"""Benchmarks fill tables that exist, and `make bench` runs on a machine that lacks a program."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from core.features import load_features
+from core.kit.database import METADATA
 
 ROOT = Path(__file__).parents[1]
 
@@ -13,6 +19,23 @@ from benchmarks.__main__ import measure
 results, left_out = measure(["ingest", "translation"], quick=True)
 print("\\n" + json.dumps([list(results), left_out]))
 """
+
+
+FILLED = sorted(
+    (file.name, table, columns)
+    for file in (ROOT / "benchmarks").glob("*.py")
+    for table, columns in re.findall(
+        r"INSERT INTO (\w+)(?: AS \w+)?\s+\(([^)]+)\)", file.read_text()
+    )
+    if table != "plain"
+)
+
+
+@pytest.mark.parametrize(("file", "table", "columns"), FILLED)
+def test_filled_columns_exist(file: str, table: str, columns: str) -> None:
+    load_features()
+    declared = set(METADATA.tables[table].columns.keys())
+    assert {one.strip() for one in columns.split(",")} <= declared, file
 
 
 def test_missing_wrk_skips_only_its_benchmark() -> None:
