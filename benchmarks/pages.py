@@ -49,10 +49,11 @@ _FILL = """
     INSERT INTO watchtime_streams (guild_id, platform, started_at, seen_at)
     VALUES (:guild, 'kick', CAST(:now AS timestamptz) - INTERVAL '4 hours', :now);
     INSERT INTO slot_calls (guild_id, number, slot, platform, message_id, called_at, channel_id,
-                            state, viewer_id)
+                            state, closed_at, viewer_id)
     SELECT :guild, n, 'Slot ' || n, 'kick', 'message ' || n, :now, 1,
-           CASE WHEN n % 100 = 0 THEN 'open' ELSE 'done' END, (SELECT max(viewer_id) - n % 1000
-      FROM people_viewers) FROM generate_series(1, 10000) AS n;
+           CASE WHEN n % 100 = 0 THEN 'open' ELSE 'done' END, CASE WHEN n % 100 > 0 THEN :now END,
+           (SELECT max(viewer_id) - n % 1000 FROM people_viewers)
+      FROM generate_series(1, 10000) AS n;
     INSERT INTO guild_audit_log (guild_id, at, actor, action, target, before, after)
     SELECT :guild, CAST(:now AS timestamptz) - n * INTERVAL '1 minute', 1, 'watchtime.adjust',
            'viewer' || n, '1', '2' FROM generate_series(1, 20000) AS n;
@@ -97,7 +98,7 @@ def _fill(tx: Connection) -> None:
 
 def _measure(site: Site, viewer_id: int) -> Results:
     visitor = site.visitor("nora")
-    parts: dict[str, Any] = {"guild_id": GUILD, "viewer_id": viewer_id, "role_id": 5}
+    parts: dict[str, Any] = {"guild_id": GUILD, "viewer_id": viewer_id, "role_id": 5, "number": 1}
     figures: Results = {}
     for endpoint, path in site.pages(**parts):
         _time(visitor, path)
