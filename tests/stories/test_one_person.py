@@ -123,12 +123,19 @@ def test_person_wins_once_though_one_account_is_unlinked_before_the_draw(
     assert "Linked with" in follow(on_kick, stage.kick)
 
 
+def asked_with_buttons(stage: Stage, command: str) -> Json:
+    """The bot's question to Mia. The answer to an earlier command may still come before it."""
+    asked = stage.discord.message("mia", "general", command)
+    return stage.discord.wait_for(
+        "general", lambda m: m["author"] == "bot" and bool(m["components"]), after=asked
+    )
+
+
 def unlink(stage: Stage, platform: str) -> None:
     """Mia asks, and presses one of two buttons."""
     linked = f"SELECT count(*) FROM ({THEIRS}) AS theirs"
     before = stage.scalar(linked)
-    asked = stage.discord.message("mia", "general", "!unlink")
-    question = stage.discord.wait_for("general", lambda m: m["author"] == "bot", after=asked)
+    question = asked_with_buttons(stage, "!unlink")
     button = custom_id_of(question, f"Unlink {platform}")
     stage.discord.click("mia", question["message_id"], button)
     until(lambda: stage.scalar(linked) == before - 1, "the account is unlinked")
@@ -154,8 +161,7 @@ def test_forgetting_covers_both_accounts(stage: Stage, twitch: TwitchDriver) -> 
     assert {one["user_id_there"] for one in told["linked_accounts"]} == set(ids)
     said = "SELECT count(*) FROM inbox_deliveries WHERE body::text ~ 'hello (Kick|Twitch)'"
     assert stage.scalar(said) == 2
-    asked = stage.discord.message("mia", "general", "!forgetme")
-    question = stage.discord.wait_for("general", lambda m: m["author"] == "bot", after=asked)
+    question = asked_with_buttons(stage, "!forgetme")
     yes = custom_id_of(question, "Delete my data")
     stage.discord.click("mia", question["message_id"], yes)
     stage.discord.wait_for("general", lambda m: title(m) == "🧹 Your data was deleted")
