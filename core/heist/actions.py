@@ -15,10 +15,10 @@ from core.draws import rolls, secrets, snapshot
 from core.draws.checks import Tampered, check_round, check_seed
 from core.events import ChatMessageSent, PointsMoved
 from core.guilds.actions import audit, load_settings
-from core.guilds.channels import tell_admins
 from core.guilds.chat_commands import names_of
 from core.heist import store
 from core.heist.joining import GAME, GRACE
+from core.heist.owed import note_refused
 from core.heist.panel import post_message, refresh_message
 from core.heist.records import End, Heist, Player
 from core.heist.rules import (
@@ -200,7 +200,7 @@ def _end_without_result(work: Work, heist: Heist, end: End) -> None:
     heist.state, heist.end, heist.ended_at = "cancelled", end, work.now
     if players:
         key = f"{GAME}:{heist.number}:refund"
-        _note_owed(work, heist, providers.refund(work, Round(GAME, heist.number), key))
+        note_refused(work, heist, providers.refund(work, Round(GAME, heist.number), key))
     refresh_message(work, heist)
     payload = {"end": end, "refused": _refusals(work, heist)}
     _say(work, heist, "cancelled", payload)
@@ -382,7 +382,7 @@ def pay(work: Work, number: int) -> bool:
         moved = providers.pay(work, Round(GAME, number), f"{GAME}:{number}:pay", payouts)
         if moved is None:
             return False
-        _note_owed(work, heist, moved)
+        note_refused(work, heist, moved)
     heist.state, heist.ended_at = "cooldown", work.now
     heist.ready_at = work.now + timedelta(seconds=heist.settings.start_heist_cooldown)
     work.flush()
@@ -458,7 +458,7 @@ def on_points_moved(work: Work, event: PointsMoved) -> None:
     elif heist.state == "paying":
         pay(work, heist.number)
     elif event.key != f"{GAME}:{heist.number}:pay":
-        _note_owed(work, heist, moved)
+        note_refused(work, heist, moved)
     work.flush()
     refresh_message(work, heist)
 
@@ -481,53 +481,4 @@ def _note_stakes(work: Work, heist: Heist, moved: Moved) -> None:
             late.append(viewer_id)
     if late:
         key = f"{moved.key}:late"
-        _note_owed(work, heist, providers.refund(work, Round(GAME, heist.number), key, late))
-
-
-def _note_owed(work: Work, heist: Heist, moved: Moved | None) -> None:
-    """Keep what the provider refused to pay, and ask the admins. Call it once an operation."""
-    if moved is None or not moved.refused:
-        return
-    refused = providers.list_refused(work, moved.key)
-    for player in work.scalars(select(Player).where(Player.heist == heist.number)):
-        player.owed += refused.get(player.viewer_id, 0)
-    payload = {
-        "number": heist.number,
-        "count": len(refused),
-        "points": sum(refused.values()),
-        **providers.currency_of(work),
-    }
-    tell_admins(work, "heist.owed", f"heist.owed:{moved.key}", payload)
-
-
-def _list_owed(work: Work, number: int) -> Sequence[Player]:
-    """Raises Refusal if there is nobody."""
-    work.lock(Lock.HEIST)
-    found = work.scalars(select(Player).where(Player.heist == number, Player.owed > 0)).all()
-    if not found:
-        raise Refusal(_("Nobody is owed anything for heist #{number}.").format(number=number))
-    return found
-
-
-def pay_again(work: Work, number: int) -> Heist:
-    """Ask the provider once more to pay what it has refused."""
-    owed = {one.viewer_id: one for one in _list_owed(work, number)}
-    amounts: dict[int, int] = {viewer_id: one.owed for viewer_id, one in owed.items()}
-    for one in owed.values():
-        one.owed = 0
-    audit(work, "heist.pay_again", f"#{number}", after=sum(amounts.values()))
-    heist = work.find(Heist, number)
-    assert heist is not None, "it has players"
-    key = f"{GAME}:{number}:again:{work.now.isoformat()}"
-    _note_owed(work, heist, providers.pay(work, Round(GAME, number), key, amounts))
-    return heist
-
-
-def write_off(work: Work, number: int) -> int:
-    """Do not pay what the provider has refused, or the streamer has paid by hand; how much."""
-    owed = _list_owed(work, number)
-    total = sum(one.owed for one in owed)
-    for one in owed:
-        one.owed = 0
-    audit(work, "heist.write_off", f"#{number}", after=total)
-    return total
+        note_refused(work, heist, providers.refund(work, Round(GAME, heist.number), key, late))

@@ -9,7 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.guilds.actions import change_setting, load_settings
-from core.heist import actions, messages, store
+from core.heist import actions, messages, owed, store
 from core.heist.rules import HeistSettings
 from core.kit.discord_buttons import AdminButton, Face, PersistentButton, button_rows
 from core.kit.discord_ui import PRIVATE, answer, card, run_action
@@ -78,8 +78,8 @@ class OwedButton(AdminButton, address="heist_owed", acts=("again", "off")):
         def settle() -> discord.Embed:
             with services.work_in(guild.id, actor) as work:
                 if self.act == "again":
-                    return messages.paid_again(actions.pay_again(work, self.number))
-                return messages.written_off(self.number, actions.write_off(work, self.number))
+                    return messages.paid_again(owed.pay_again(work, self.number))
+                return messages.written_off(self.number, owed.write_off(work, self.number))
 
         return await asyncio.to_thread(settle)
 

@@ -11,7 +11,7 @@ from core.draws import rolls, secrets
 from core.guilds.actions import load_settings
 from core.guilds.chat_commands import names_of
 from core.guilds.setting_fields import add_settings, setting_fields
-from core.heist import actions, messages, store, widget
+from core.heist import actions, messages, owed, store, widget
 from core.heist.records import Heist
 from core.heist.rules import (
     JOIN_NAMES,
@@ -149,14 +149,14 @@ def cancel(page: Page) -> Response:
 @PAGES.post("<int:number>/pay_again", shows=heist)
 def pay_again(page: Page, number: int) -> Response:
     """Pay once more what the provider of points has refused."""
-    page.run(actions.pay_again, number)
+    page.run(owed.pay_again, number)
     return page.done(_("The payout of heist #{number} is on its way.").format(number=number))
 
 
 @PAGES.post("<int:number>/write_off", shows=heist)
 def write_off(page: Page, number: int) -> Response:
     """Do not pay it."""
-    page.run(actions.write_off, number)
+    page.run(owed.write_off, number)
     return page.done(_("What heist #{number} owed is written off.").format(number=number))
 
 

@@ -9,7 +9,7 @@ import pytest
 from core.events import PointsMoved, StreamElementsSettled
 from core.guilds import store as guilds
 from core.guilds.actions import change_settings
-from core.heist import actions, store, tasks
+from core.heist import actions, owed, store, tasks
 from core.heist.feature import FEATURE as HEIST
 from core.heist.health import check_health
 from core.heist.rules import HeistSettings
@@ -192,14 +192,14 @@ def test_an_unclear_payout_is_read_again_once_and_waits_for_an_admin(evening: Ev
 
 def paid_again(evening: Evening) -> None:
     with evening.desk.services.work_in(GUILD, ADMIN) as work:
-        actions.pay_again(work, 1)
+        owed.pay_again(work, 1)
     evening.answer()
     assert evening.points()[:2] == [3000, 4000]
 
 
 def written_off(evening: Evening) -> None:
     with evening.desk.services.work_in(GUILD, ADMIN) as work:
-        assert actions.write_off(work, 1) == 1500
+        assert owed.write_off(work, 1) == 1500
     evening.answer()
     assert evening.points()[:2] == [2000, 3500]
 
@@ -226,7 +226,7 @@ def test_a_refused_payout_is_shown_and_never_repeated_by_itself(
     decide(evening)
     assert evening.view().owed == 0
     with pytest.raises(Refusal, match="Nobody"), evening.desk.services.work_in(GUILD) as work:
-        actions.pay_again(work, 1)
+        owed.pay_again(work, 1)
 
 
 def test_a_refund_that_is_refused_is_owed_as_well(evening: Evening) -> None:

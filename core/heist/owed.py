@@ -1,0 +1,64 @@
+"""Points that the provider refused to pay back or out: kept until an admin decides about them."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from core.guilds.actions import audit
+from core.guilds.channels import tell_admins
+from core.heist.joining import GAME
+from core.heist.records import Heist, Player
+from core.kit.errors import Refusal
+from core.kit.words import _
+from core.kit.work import Lock, Work
+from core.points import providers
+from core.points.providers import Moved, Round
+
+
+def note_refused(work: Work, heist: Heist, moved: Moved | None) -> None:
+    """Keep what the provider refused to pay, and ask the admins. Call it once an operation."""
+    if moved is None or not moved.refused:
+        return
+    refused = providers.list_refused(work, moved.key)
+    for player in work.scalars(select(Player).where(Player.heist == heist.number)):
+        player.owed += refused.get(player.viewer_id, 0)
+    payload = {
+        "number": heist.number,
+        "count": len(refused),
+        "points": sum(refused.values()),
+        **providers.currency_of(work),
+    }
+    tell_admins(work, "heist.owed", f"heist.owed:{moved.key}", payload)
+
+
+def _list_owed(work: Work, number: int) -> Sequence[Player]:
+    """Raises Refusal if there is nobody."""
+    work.lock(Lock.HEIST)
+    found = work.scalars(select(Player).where(Player.heist == number, Player.owed > 0)).all()
+    if not found:
+        raise Refusal(_("Nobody is owed anything for heist #{number}.").format(number=number))
+    return found
+
+
+def pay_again(work: Work, number: int) -> Heist:
+    """Ask the provider once more to pay what it has refused."""
+    owed = {one.viewer_id: one for one in _list_owed(work, number)}
+    amounts: dict[int, int] = {viewer_id: one.owed for viewer_id, one in owed.items()}
+    for one in owed.values():
+        one.owed = 0
+    audit(work, "heist.pay_again", f"#{number}", after=sum(amounts.values()))
+    heist = work.find(Heist, number)
+    assert heist is not None, "it has players"
+    key = f"{GAME}:{number}:again:{work.now.isoformat()}"
+    note_refused(work, heist, providers.pay(work, Round(GAME, number), key, amounts))
+    return heist
+
+
+def write_off(work: Work, number: int) -> int:
+    """Do not pay what the provider has refused, or the streamer has paid by hand; how much."""
+    owed = _list_owed(work, number)
+    total = sum(one.owed for one in owed)
+    for one in owed:
+        one.owed = 0
+    audit(work, "heist.write_off", f"#{number}", after=total)
+    return total
