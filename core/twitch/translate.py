@@ -126,42 +126,10 @@ def _events(body: Any, guild_id: int, context: Context) -> Iterator[Event]:
                 viewers=body.viewers,
                 **channel,
             )
+        case bodies.Redeemed() | bodies.CustomReward():
+            yield _channel_points(body, channel, context)
         case bodies.Ban():
-            moderator = None
-            if body.moderator_user_id is not None:
-                name = body.moderator_user_name or ""
-                moderator = events.Person(user_id=body.moderator_user_id, name=name)
-            yield events.ViewerBanned(
-                key=f"{body.user_id}|{body.banned_at.isoformat()}",
-                at=body.banned_at,
-                viewer=body.person,
-                moderator=moderator,
-                reason=body.reason or "",
-                until=body.ends_at,
-                **channel,
-            )
-        case bodies.Redeemed():
-            status = _STATUSES.get(body.status, "pending")
-            yield events.RewardRedeemed(
-                key=f"{body.id}|{status}",
-                at=context.sent_at,
-                redemption_id=body.id,
-                reward_id=body.reward.id,
-                title=body.reward.title,
-                cost=body.reward.cost,
-                redeemer=body.person,
-                user_input=body.user_input or "",
-                status=status,
-                **channel,
-            )
-        case bodies.CustomReward():
-            yield events.RewardChanged(
-                key=context.message_id,
-                at=context.sent_at,
-                reward_id=body.id,
-                change=_CHANGES.get(type(body), "updated"),
-                **channel,
-            )
+            yield _ban(body, channel)
         case (
             bodies.VipAdded()
             | bodies.VipRemoved()
@@ -172,6 +140,49 @@ def _events(body: Any, guild_id: int, context: Context) -> Iterator[Event]:
             yield kind(key=context.message_id, at=context.sent_at, viewer=body.person, **channel)
         case _:
             raise TypeError(f"no event for {type(body).__name__}")
+
+
+def _channel_points(
+    body: bodies.Redeemed | bodies.CustomReward, channel: _Channel, context: Context
+) -> Event:
+    """Redemptions, and changes of rewards."""
+    if isinstance(body, bodies.CustomReward):
+        return events.RewardChanged(
+            key=context.message_id,
+            at=context.sent_at,
+            reward_id=body.id,
+            change=_CHANGES.get(type(body), "updated"),
+            **channel,
+        )
+    status = _STATUSES.get(body.status, "pending")
+    return events.RewardRedeemed(
+        key=f"{body.id}|{status}",
+        at=context.sent_at,
+        redemption_id=body.id,
+        reward_id=body.reward.id,
+        title=body.reward.title,
+        cost=body.reward.cost,
+        redeemer=body.person,
+        user_input=body.user_input or "",
+        status=status,
+        **channel,
+    )
+
+
+def _ban(body: bodies.Ban, channel: _Channel) -> Event:
+    moderator = None
+    if body.moderator_user_id is not None:
+        name = body.moderator_user_name or ""
+        moderator = events.Person(user_id=body.moderator_user_id, name=name)
+    return events.ViewerBanned(
+        key=f"{body.user_id}|{body.banned_at.isoformat()}",
+        at=body.banned_at,
+        viewer=body.person,
+        moderator=moderator,
+        reason=body.reason or "",
+        until=body.ends_at,
+        **channel,
+    )
 
 
 def _support(
