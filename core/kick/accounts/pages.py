@@ -38,7 +38,7 @@ class _Views(OAuthPages[ConnectAttempt]):
     def finish(self, attempt: ConnectAttempt, error: str, code: str) -> Response:
         oauth.check_answer(error)
         connected = connect.arrive(self.services, attempt, code)
-        page = render_template("kick/connected.html", connected=connected)
+        page = render_template("connected.html", platform="Kick", connected=connected)
         return make_response(page)
 
     def error_page(self, error: Exception) -> Response | None:

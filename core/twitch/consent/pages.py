@@ -51,7 +51,7 @@ class _Views(OAuthPages[TwitchConnectAttempt]):
         oauth.check_answer(error)
         connected = connect.arrive(self.services, attempt, code)
         _subscribe(self.services, attempt.guild_id)
-        page = render_template("twitch/connected.html", connected=connected)
+        page = render_template("connected.html", platform="Twitch", connected=connected)
         return make_response(page)
 
     def error_page(self, error: Exception) -> Response | None:
