@@ -93,11 +93,11 @@ def end_words(end: str | None) -> str:
 
 def _row(payload: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     tier = tier_words(row["tier"], row.get("bonus", 100))
-    told = f"**{safe(row['viewer'], 40)}**" + (f" `{tier}`" if tier else "")
-    told += f" · {points(row['stake'], payload)} · {safe(row['risk'], 40)}"
+    line = f"**{safe(row['viewer'], 40)}**" + (f" `{tier}`" if tier else "")
+    line += f" · {points(row['stake'], payload)} · {safe(row['risk'], 40)}"
     if row["won"] is not None:
-        told += f" → **{row['payout']:,}** 💰" if row["won"] else " → 💥"
-    return told
+        line += f" → **{row['payout']:,}** 💰" if row["won"] else " → 💥"
+    return line
 
 
 def started(one: Heist) -> discord.Embed:
@@ -184,12 +184,12 @@ def history(heists: Sequence[Heist], number: int, pages: int) -> discord.Embed:
 
 def history_row(one: Heist) -> str:
     """A heist in one line."""
-    told = f"`#{one.number}` · {ago(one.opened_at)} · "
+    line = f"`#{one.number}` · {ago(one.opened_at)} · "
     if one.is_decided:
-        return told + _("{won} of {players} got away, {staked} → {paid}").format(
+        return line + _("{won} of {players} got away, {staked} → {paid}").format(
             won=one.won, players=one.players, staked=f"{one.staked:,}", paid=f"{one.paid:,}"
         )
-    return told + (end_words(one.end) if one.state == "cancelled" else _("under way"))
+    return line + (end_words(one.end) if one.state == "cancelled" else _("under way"))
 
 
 # -- chat -----------------------------------------------------------------------------------------
@@ -232,12 +232,12 @@ def not_started_line(payload: Mapping[str, Any]) -> str:
 
 def locked_line(payload: Mapping[str, Any]) -> str:
     """Who is in the crew, and who is not."""
-    told = "🔒 " + plural("{count} player is in", "{count} players are in", payload["players"])
-    told += " " + _("with {staked}:").format(staked=points(payload["staked"], payload))
-    told += " " + _names(payload["names"], payload["players"]) + "."
-    told += refused_words(payload["refused"])
+    line = "🔒 " + plural("{count} player is in", "{count} players are in", payload["players"])
+    line += " " + _("with {staked}:").format(staked=points(payload["staked"], payload))
+    line += " " + _names(payload["names"], payload["players"]) + "."
+    line += refused_words(payload["refused"])
     proof = _("Verify: {hash}…").format(hash=payload["hash"][:16])
-    return _fit(told, proof)
+    return _fit(line, proof)
 
 
 def refused_words(refused: Sequence[Mapping[str, Any]]) -> str:
@@ -278,14 +278,14 @@ def _names(named: Sequence[str], count: int) -> str:
             break
         shown.append(name)
     more = count - len(shown)
-    told = ", ".join(shown)
-    return f"{told} +{more:,}" if more and told else told or f"{count:,}"
+    line = ", ".join(shown)
+    return f"{line} +{more:,}" if more and line else line or f"{count:,}"
 
 
-def _fit(told: str, last: str) -> str:
+def _fit(line: str, last: str) -> str:
     """With the last words, even if the others have to be cut."""
     room = MOST_CHARACTERS - len(last) - 1
-    return (told if len(told) <= room else told[: room - 1] + "…") + " " + last
+    return (line if len(line) <= room else line[: room - 1] + "…") + " " + last
 
 
 def result_line(payload: Mapping[str, Any]) -> str:
@@ -299,20 +299,20 @@ def result_line(payload: Mapping[str, Any]) -> str:
         "solo_win": _("{user} did it alone!"),
         "solo_loss": _("{user} was caught!"),
     }[payload["outcome"]]
-    told = "🎭 " + fill(payload["story"] or usual, _values(payload))
-    told = told if len(told) <= ROOM // 2 else told[: ROOM // 2 - 1] + "…"
-    told += " " + _("{won}/{players} won {paid}.").format(
+    line = "🎭 " + fill(payload["story"] or usual, _values(payload))
+    line = line if len(line) <= ROOM // 2 else line[: ROOM // 2 - 1] + "…"
+    line += " " + _("{won}/{players} won {paid}.").format(
         won=f"{payload['won']:,}",
         players=f"{payload['players']:,}",
         paid=points(payload["paid"], payload),
     )
     if payload["winners"]:
         named = [f"{one['viewer']} {one['payout']:,}" for one in payload["winners"]]
-        told += " 💰 " + _names(named, payload["won"])
+        line += " 💰 " + _names(named, payload["won"])
     if payload.get("next_in"):
         left = show_time(timedelta(seconds=payload["next_in"]))
-        return _fit(told.rstrip(".") + ".", _("Next heist in {time}.").format(time=left))
-    return told
+        return _fit(line.rstrip(".") + ".", _("Next heist in {time}.").format(time=left))
+    return line
 
 
 def cancelled_line(payload: Mapping[str, Any]) -> str:

@@ -108,7 +108,7 @@ def returned_line(payload: Mapping[str, Any]) -> str:
 def limit_line(payload: Mapping[str, Any]) -> str:
     """What a viewer has set for themselves."""
     limit = payload["limit"]
-    told = (
+    line = (
         _("You have set no daily limit.")
         if limit is None
         else _("You may lose {limit} a day; {lost} today.").format(
@@ -117,13 +117,13 @@ def limit_line(payload: Mapping[str, Any]) -> str:
     )
     if payload["changes"]:
         new = _("none") if payload["next_limit"] is None else f"{payload['next_limit']:,}"
-        told += " " + _("From tomorrow: {limit}").format(limit=new)
+        line += " " + _("From tomorrow: {limit}").format(limit=new)
     if payload["until"]:
         until = datetime.fromisoformat(payload["until"])
-        told += " " + _("You take part in no games until {when}.").format(
+        line += " " + _("You take part in no games until {when}.").format(
             when=f"{until:%Y-%m-%d %H:%M} UTC"
         )
-    return told
+    return line
 
 
 # -- Discord --------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ def reason_words(reason: Reason) -> str:
     """Why it is the answer, or is not."""
     return {
         "used": _("counts"),
-        "exact": _("tells the exact tier"),
+        "exact": _("knows the exact tier"),
         "stale": _("too old to count"),
         "older": _("something newer is known"),
         "less_trusted": _("another source is trusted more"),

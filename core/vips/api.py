@@ -158,7 +158,7 @@ def extend_vip(call: Call, sent: Extension) -> Done:
 
 
 class Expired(ApiModel):
-    """How many sessions are over, which Twitch is told next."""
+    """How many sessions whose time is up are being ended."""
 
     expired: int
 

@@ -124,7 +124,7 @@ def _extend(work: Work, redemption: Redemption, session: Session) -> None:
     redemption.decided_at, redemption.session = work.now, session.number
     redemption.result = "extended"
     if session.started_at is None:
-        add_minutes(work, session, redemption.minutes)  # told once Twitch has confirmed it
+        add_minutes(work, session, redemption.minutes)  # announced once Twitch has confirmed it
     else:
         prolong(work, session, redemption.minutes, **_details(redemption))
     if session.state == "granting":
@@ -190,7 +190,7 @@ def refund(work: Work, redemption: Redemption, reason: str) -> None:
 
 
 def _settle(work: Work, redemption: Redemption, state: RedemptionState) -> None:
-    """Twitch has to be told, unless the reward is not ours or is gone."""
+    """Twitch has to be updated, unless the reward is not ours or is gone."""
     reward = work.find(Reward, redemption.reward)
     is_ours = reward is not None and reward.is_ours and reward.state in ("on", "deleting")
     redemption.state = state if is_ours else "closed"
