@@ -67,7 +67,7 @@ def test_redemption_is_granted_extended_and_told(stage: Stage, twitch: TwitchDri
     assert _decided(twitch, again) == "FULFILLED"
     assert stage.scalar("SELECT minutes FROM vips_sessions WHERE state = 'active'") == 120
     listed = stage.asked("nora", "!vip", "bot-log")
-    assert "1 VIP through me" in listed["title"]
+    assert "1 VIP by the bot" in listed["title"]
     assert "MadCats" in listed["description"]
 
 
