@@ -67,13 +67,13 @@ async function verify(raw, say, seen) {
   need(bundle.results.length === crew.length, "results are missing, or too many");
   let won = 0;
   for (const [at, { name, bet }] of crew.entries()) {
-    const told = bundle.results[at];
-    need(has(told, "account", "multiplier", "payout", "pseudonym", "secret", "won") && told.pseudonym === name, `player ${at + 1} is malformed`);
+    const result = bundle.results[at];
+    need(has(result, "account", "multiplier", "payout", "pseudonym", "secret", "won") && result.pseudonym === name, `player ${at + 1} is malformed`);
     const [wins, multiplier, payout] = await result(key, message, turn, at + 1, bet);
-    const agrees = told.won === wins && BigInt(told.multiplier) === multiplier && BigInt(told.payout) === payout;
+    const agrees = result.won === wins && BigInt(result.multiplier) === multiplier && BigInt(result.payout) === payout;
     need(agrees, `player ${at + 1} has another result by the rule`);
-    if (told.account !== null) {
-      const own = (await sha256(utf8(`${told.secret} ${told.account}`))).slice(0, 40);
+    if (result.account !== null) {
+      const own = (await sha256(utf8(`${result.secret} ${result.account}`))).slice(0, 40);
       need(own === name, `player ${at + 1} was replaced by another`);
     }
     const row = document.querySelector(`[data-pseudonym="${name}"]`);
