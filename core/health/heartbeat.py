@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, insert
 
 from core.drand.client import client_of as drand_of
 from core.health.records import Heartbeat
-from core.health.rules import compare_clocks, one_a_name
+from core.health.rules import compare_clocks, worst_of_each_name
 from core.kick.client import client_of as kick_of
 from core.kit.errors import Outage
 from core.kit.health_item import HealthItem
@@ -46,19 +46,19 @@ class HeartbeatThread:
             with self._services.database.begin() as tx:
                 set_heartbeats(tx, self._process, (), self._services.clock())
         except Outage:
-            _log.info("The last heartbeat could not be deleted: the database is down")
+            _log.info("Heartbeat could not be deleted: the database is down")
 
     def _run(self) -> None:
-        wait = 0.5  # the first ones come quickly: somebody may be waiting for the start
+        wait = 0.5  # fast at first: somebody may be waiting for the start
         while not self._stopping.wait(wait):
             wait = HEARTBEAT_SECONDS if wait >= 2 else wait * 2
             try:
                 with self._services.database.begin() as tx:
                     set_heartbeats(tx, self._process, self._status(), self._services.clock())
             except Outage as outage:
-                _log.debug("A heartbeat could not be written", reason=outage.reason)
-            except Exception:  # must survive every bug of the components
-                _log.exception("A heartbeat failed")
+                _log.debug("Heartbeat could not be stored", reason=outage.reason)
+            except Exception:  # a bug of a component must not end the thread
+                _log.exception("Heartbeat failed")
 
 
 def set_heartbeats(
@@ -68,7 +68,7 @@ def set_heartbeats(
     tx.execute(delete(Heartbeat).where(Heartbeat.process == process))
     rows = [
         {"process": process, "part": p.name, "state": p.state, "reason": p.reason, "at": now}
-        for p in one_a_name(parts)
+        for p in worst_of_each_name(parts)
     ]
     if rows:
         tx.execute(insert(Heartbeat), rows)
@@ -76,7 +76,7 @@ def set_heartbeats(
 
 
 def clock_status(services: Services) -> HealthItem:
-    """Whether this computer's clock agrees with the Date of the last answers; asks nobody."""
+    """Compare this computer's clock with the Date headers of the latest responses."""
     clocks = {
         "Kick": kick_of(services.settings).time.now(),
         "drand": drand_of(services.settings).time.now(),

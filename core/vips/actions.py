@@ -81,6 +81,7 @@ def get_viewer_id(work: Work, person: Person) -> int:
 
 
 def default_minutes(work: Work) -> int:
+    """The duration that the server has set."""
     return load_settings(work, VipSettings).default_hours * 60
 
 

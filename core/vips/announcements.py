@@ -95,12 +95,10 @@ def announce(
         left = short_duration((session.ends_at - work.now) / timedelta(minutes=1))
     fields = {"duration": short_duration(minutes) if minutes else _("as long as you subscribe")}
     once = key or f"{session.number}:{work.now.isoformat()}"
-    post_to_chat(work, what, session.viewer_id, once, fields | {"left": left, "reward": reward})
+    post_line(work, what, session.viewer_id, once, fields | {"left": left, "reward": reward})
 
 
-def post_to_chat(
-    work: Work, what: str, viewer_id: int, key: str, fields: Mapping[str, str]
-) -> None:
+def post_line(work: Work, what: str, viewer_id: int, key: str, fields: Mapping[str, str]) -> None:
     """Post a line in Twitch's chat; `what` is the text's name in the settings."""
     settings = load_settings(work, VipSettings)
     template = getattr(settings, f"text_{what}")
@@ -115,9 +113,7 @@ def post_to_chat(
 
 def announce_refund(work: Work, viewer_id: int, reason: str, reward: str, key: str) -> None:
     """Say in chat why channel points were refunded."""
-    post_to_chat(
-        work, "refunded", viewer_id, key, {"reason": reason_text(reason), "reward": reward}
-    )
+    post_line(work, "refunded", viewer_id, key, {"reason": reason_text(reason), "reward": reward})
 
 
 # -- alerts and warnings --------------------------------------------------------------------------
@@ -175,7 +171,7 @@ def record_warning(work: Work, message: Outgoing, receipt: Receipt) -> None:
 def _warn_in_chat(work: Work, session: Session) -> None:
     assert session.ends_at is not None, "selected by it"
     left = short_duration((session.ends_at - work.now) / timedelta(minutes=1))
-    post_to_chat(work, "warning", session.viewer_id, _warning_key(session), {"left": left})
+    post_line(work, "warning", session.viewer_id, _warning_key(session), {"left": left})
 
 
 def _warning_key(session: Session) -> str:

@@ -51,7 +51,7 @@ def create_reward(work: Work, form: RewardForm) -> Reward:
 
 
 def change_reward(work: Work, number: int, /, **values: Any) -> Reward:
-    """Change a reward by the fields of `RewardForm`; None leaves one as it is.
+    """Change a reward by the fields of `RewardForm`; None keeps a value.
 
     Raises:
         Refusal: Twitch would reject it, or it was created elsewhere and more than the duration

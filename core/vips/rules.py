@@ -227,7 +227,7 @@ def rejection(who: Redeemer, settings: VipSettings, *, is_used: bool = True) -> 
 
 def reason_text(reason: str) -> str:
     """Why somebody does not get VIP, as viewers read it."""
-    words = {
+    texts = {
         "off": _("this reward doesn't give VIP right now."),
         "not_subscribed": _("VIP is for subscribers here."),
         "watchtime": _("you have not watched long enough yet."),
@@ -243,7 +243,7 @@ def reason_text(reason: str) -> str:
         "refused": _("Twitch does not allow it for this account."),
         "revoked": _("a moderator removed the VIP."),
     }
-    return words.get(reason, _("it did not work."))
+    return texts.get(reason, _("it didn't work."))
 
 
 # -- slots ----------------------------------------------------------------------------------------
@@ -395,6 +395,6 @@ def check_reward(form: RewardForm, titles: Iterable[str]) -> None:
         ),
         (min(form.max_per_stream, form.max_per_user) < 0, _("A limit is at least 0.")),
     )
-    for applies, words in problems:
+    for applies, problem in problems:
         if applies:
-            raise Refusal(words)
+            raise Refusal(problem)

@@ -1,4 +1,4 @@
-"""What makes somebody VIP beside channel points and moderators, and what ends it on Twitch."""
+"""Events and purchases that give VIP, and events on Twitch that end it."""
 
 from datetime import timedelta
 
