@@ -16,7 +16,7 @@ PATIENCE_SECONDS = 30.0
 
 
 class DriverError(Exception):
-    """The sandbox refused; `status` is the HTTP status and the message says why."""
+    """The sandbox refused; `status` is the HTTP status, the message is the reason."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"{status}: {message}")
