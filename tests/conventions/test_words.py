@@ -110,12 +110,18 @@ def test_plural_form_depends_on_the_number() -> None:
 
 PRIVATE_WORDS = re.compile(
     r"bells?|doorbell|hearers?|hearings?|shel(?:f|ve|ved|ves)|couriers?|slips?|doorman|purse"
-    r"|backstage|curtain|gate",
+    r"|backstage|curtain|gate|witness(?:es)?|departures?|prolong(?:s|ed)?|anew|stumbl(?:e|es|ed)"
+    r"|whereof|thereof",
     re.IGNORECASE,
 )
-"""Private words. The standard terms are notification, handler, dead letter, transport, ..."""
+"""Private or archaic words. The standard terms are notification, handler, dead letter, transport,
+unconfirmed event, extend, again, ..."""
 
-STANDARD = [source for source in SOURCES if "migrations" not in source.parts]
+STANDARD = [
+    source
+    for source in (*SOURCES, *sorted((ROOT / "sandbox").rglob("*.py")))
+    if "migrations" not in source.parts
+]
 
 
 @pytest.mark.parametrize("source", STANDARD, ids=lambda source: str(source.relative_to(ROOT)))
