@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
 from math import floor
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from core.draws.rolls import UNIT, Bet
 from core.kit.amounts import parse_amount
@@ -26,6 +26,51 @@ RISKS: tuple[Risk, ...] = get_args(Risk)
 
 Tier = Literal["none", "prime", "tier1", "tier2", "tier3"]
 TIERS: tuple[Tier, ...] = get_args(Tier)
+
+
+def _chance(risk: Risk, default: int) -> Any:
+    return number(
+        f"Chance to win at {risk} risk.",
+        default=default,
+        least=0,
+        most=100,
+        label=f"Chance at {risk} risk",
+        unit="%",
+    )
+
+
+def _multiplier(risk: Risk, bound: Literal["least", "most"], default: int) -> Any:
+    return number(
+        f"The {bound} that a winner at {risk} risk gets back, in percent of the stake.",
+        default=default,
+        least=100,
+        most=10_000,
+        label=f"{bound.capitalize()} at {risk} risk",
+        unit="%",
+    )
+
+
+def _has_bonus(tier: str) -> Any:
+    return switch(
+        f"Whether {tier} subscribers get a bonus, while the subscriber bonus is on.",
+        default=True,
+        label=f"Bonus of {tier} subscribers",
+    )
+
+
+def _bonus(tier: str, default: int) -> Any:
+    return number(
+        f"The winnings of {tier} subscribers above the stake, in percent of the usual ones.",
+        default=default,
+        least=100,
+        most=500,
+        label=f"Winnings of {tier} subscribers",
+        unit="%",
+    )
+
+
+def _story(when: str, label: str) -> Any:
+    return text(f"Chat message when {when}; empty for the default.", label=f"Story: {label}")
 
 
 class HeistSettings(GuildSettings, feature="heist"):
@@ -73,116 +118,42 @@ class HeistSettings(GuildSettings, feature="heist"):
     )  # fmt: skip
 
     low_risk_name: str = text("What low risk is called.", default="Bank Vault")
-    low_success_rate: int = number(
-        "Chance to win at low risk.", default=65, least=0, most=100,
-        label="Chance at low risk", unit="%",
-    )  # fmt: skip
-    low_multiplier_min: int = number(
-        "The least that a winner at low risk gets back, in percent of the stake.",
-        default=120, least=100, most=10_000, label="Least at low risk", unit="%",
-    )  # fmt: skip
-    low_multiplier_max: int = number(
-        "The most that a winner at low risk gets back, in percent of the stake.",
-        default=150, least=100, most=10_000, label="Most at low risk", unit="%",
-    )  # fmt: skip
+    low_success_rate: int = _chance("low", 65)
+    low_multiplier_min: int = _multiplier("low", "least", 120)
+    low_multiplier_max: int = _multiplier("low", "most", 150)
     medium_risk_name: str = text("What medium risk is called.", default="Diamond Heist")
-    medium_success_rate: int = number(
-        "Chance to win at medium risk.", default=47, least=0, most=100,
-        label="Chance at medium risk", unit="%",
-    )  # fmt: skip
-    medium_multiplier_min: int = number(
-        "The least that a winner at medium risk gets back, in percent of the stake.",
-        default=150, least=100, most=10_000, label="Least at medium risk", unit="%",
-    )  # fmt: skip
-    medium_multiplier_max: int = number(
-        "The most that a winner at medium risk gets back, in percent of the stake.",
-        default=200, least=100, most=10_000, label="Most at medium risk", unit="%",
-    )  # fmt: skip
+    medium_success_rate: int = _chance("medium", 47)
+    medium_multiplier_min: int = _multiplier("medium", "least", 150)
+    medium_multiplier_max: int = _multiplier("medium", "most", 200)
     high_risk_name: str = text("What high risk is called.", default="Casino Jackpot")
-    high_success_rate: int = number(
-        "Chance to win at high risk.", default=30, least=0, most=100,
-        label="Chance at high risk", unit="%",
-    )  # fmt: skip
-    high_multiplier_min: int = number(
-        "The least that a winner at high risk gets back, in percent of the stake.",
-        default=200, least=100, most=10_000, label="Least at high risk", unit="%",
-    )  # fmt: skip
-    high_multiplier_max: int = number(
-        "The most that a winner at high risk gets back, in percent of the stake.",
-        default=300, least=100, most=10_000, label="Most at high risk", unit="%",
-    )  # fmt: skip
+    high_success_rate: int = _chance("high", 30)
+    high_multiplier_min: int = _multiplier("high", "least", 200)
+    high_multiplier_max: int = _multiplier("high", "most", 300)
 
     enable_sub_bonus: bool = switch(
         "Whether subscribers win more.", default=False, label="Subscriber bonus"
     )
-    enable_prime_bonus: bool = switch(
-        "Whether Prime subscribers get a bonus, while the subscriber bonus is on.",
-        default=True, label="Bonus of Prime subscribers",
-    )  # fmt: skip
-    sub_prime_multiplier: int = number(
-        "The winnings of Prime subscribers above the stake, in percent of the usual ones.",
-        default=115, least=100, most=500, label="Winnings of Prime subscribers", unit="%",
-    )  # fmt: skip
-    enable_tier1_bonus: bool = switch(
-        "Whether tier 1 subscribers get a bonus, while the subscriber bonus is on.",
-        default=True, label="Bonus of tier 1 subscribers",
-    )  # fmt: skip
-    sub_tier1_multiplier: int = number(
-        "The winnings of tier 1 subscribers above the stake, in percent of the usual ones.",
-        default=120, least=100, most=500, label="Winnings of tier 1 subscribers", unit="%",
-    )  # fmt: skip
-    enable_tier2_bonus: bool = switch(
-        "Whether tier 2 subscribers get a bonus, while the subscriber bonus is on.",
-        default=True, label="Bonus of tier 2 subscribers",
-    )  # fmt: skip
-    sub_tier2_multiplier: int = number(
-        "The winnings of tier 2 subscribers above the stake, in percent of the usual ones.",
-        default=130, least=100, most=500, label="Winnings of tier 2 subscribers", unit="%",
-    )  # fmt: skip
-    enable_tier3_bonus: bool = switch(
-        "Whether tier 3 subscribers get a bonus, while the subscriber bonus is on.",
-        default=True, label="Bonus of tier 3 subscribers",
-    )  # fmt: skip
-    sub_tier3_multiplier: int = number(
-        "The winnings of tier 3 subscribers above the stake, in percent of the usual ones.",
-        default=150, least=100, most=500, label="Winnings of tier 3 subscribers", unit="%",
-    )  # fmt: skip
+    enable_prime_bonus: bool = _has_bonus("Prime")
+    sub_prime_multiplier: int = _bonus("Prime", 115)
+    enable_tier1_bonus: bool = _has_bonus("tier 1")
+    sub_tier1_multiplier: int = _bonus("tier 1", 120)
+    enable_tier2_bonus: bool = _has_bonus("tier 2")
+    sub_tier2_multiplier: int = _bonus("tier 2", 130)
+    enable_tier3_bonus: bool = _has_bonus("tier 3")
+    sub_tier3_multiplier: int = _bonus("tier 3", 150)
     allow_inflation: bool = switch(
         "Whether you can save odds that let players win in the long run. Points lose their value "
         "then.", default=False, label="Let players win in the long run",
     )  # fmt: skip
 
-    msg_heist_start: str = text(
-        "Chat message when a heist starts; empty for the default.", label="Story: start"
-    )
-    story_all: str = text(
-        "Chat message when everybody wins; empty for the default.",
-        label="Story: everybody wins",
-    )
-    story_most: str = text(
-        "Chat message when at least two thirds win; empty for the default.",
-        label="Story: most win",
-    )
-    story_some: str = text(
-        "Chat message when at least a third wins; empty for the default.",
-        label="Story: some win",
-    )
-    story_few: str = text(
-        "Chat message when less than a third wins; empty for the default.",
-        label="Story: few win",
-    )
-    story_none: str = text(
-        "Chat message when nobody wins; empty for the default.",
-        label="Story: nobody wins",
-    )
-    story_solo_win: str = text(
-        "Chat message when the only player wins; empty for the default.",
-        label="Story: alone and won",
-    )
-    story_solo_loss: str = text(
-        "Chat message when the only player loses; empty for the default.",
-        label="Story: alone and lost",
-    )
+    msg_heist_start: str = _story("a heist starts", "start")
+    story_all: str = _story("everybody wins", "everybody wins")
+    story_most: str = _story("at least two thirds win", "most win")
+    story_some: str = _story("at least a third wins", "some win")
+    story_few: str = _story("less than a third wins", "few win")
+    story_none: str = _story("nobody wins", "nobody wins")
+    story_solo_win: str = _story("the only player wins", "alone and won")
+    story_solo_loss: str = _story("the only player loses", "alone and lost")
     announce_ready: bool = switch(
         "Whether the bot announces in chat when the cooldown is over.",
         default=False,

@@ -26,6 +26,10 @@ Bucket = Literal["earned", "won", "paid"]
 `earned`."""
 
 
+def _rate(help: str, label: str, default: int) -> Any:
+    return number(help, default=default, least=0, most=MOST_RATE, label=label)
+
+
 class PointsSettings(GuildSettings, feature="points"):
     """What an admin can set."""
 
@@ -43,48 +47,22 @@ class PointsSettings(GuildSettings, feature="points"):
         default="own",
         label="Stored at",
     )
-    per_hour: int = number(
+    per_hour: int = _rate(
         "Points for each hour watched; a change counts for time watched from then on.",
-        default=60,
-        least=0,
-        most=MOST_RATE,
-        label="Per hour watched",
+        "Per hour watched",
+        60,
     )
-    per_subscription: int = number(
-        "Points for a new or renewed subscription.",
-        default=500,
-        least=0,
-        most=MOST_RATE,
-        label="Per subscription",
+    per_subscription: int = _rate(
+        "Points for a new or renewed subscription.", "Per subscription", 500
     )
-    per_gifted_sub: int = number(
-        "Points for the giver of each gifted sub.",
-        default=500,
-        least=0,
-        most=MOST_RATE,
-        label="Per gifted sub",
+    per_gifted_sub: int = _rate("Points for the giver of each gifted sub.", "Per gifted sub", 500)
+    per_100_kicks: int = _rate(
+        "Points for 100 Kicks on Kick; smaller gifts count in part.", "Per 100 Kicks", 100
     )
-    per_100_kicks: int = number(
-        "Points for 100 Kicks on Kick; smaller gifts count in part.",
-        default=100,
-        least=0,
-        most=MOST_RATE,
-        label="Per 100 Kicks",
+    per_100_bits: int = _rate(
+        "Points for 100 bits on Twitch; smaller cheers count in part.", "Per 100 bits", 100
     )
-    per_100_bits: int = number(
-        "Points for 100 bits on Twitch; smaller cheers count in part.",
-        default=100,
-        least=0,
-        most=MOST_RATE,
-        label="Per 100 bits",
-    )
-    per_raid: int = number(
-        "Points for raiding the channel on Twitch.",
-        default=500,
-        least=0,
-        most=MOST_RATE,
-        label="Per raid",
-    )
+    per_raid: int = _rate("Points for raiding the channel on Twitch.", "Per raid", 500)
     raid_viewers: int = number(
         "How many viewers a raid needs to earn points.",
         default=2,
