@@ -386,7 +386,7 @@ def test_without_the_key_everybody_gets_their_stake_back(guild: HeistGuild) -> N
 
 def test_a_server_has_one_heist_at_a_time(guild: HeistGuild, other: HeistGuild) -> None:
     guild.start()
-    with pytest.raises(Refusal, match="under way"):
+    with pytest.raises(Refusal, match="already running"):
         guild.start()
     guild.say("!heist")
     guild.say("!heist")

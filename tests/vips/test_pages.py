@@ -136,7 +136,7 @@ def test_rewards_are_created_edited_paused_deleted_and_created_again(
                    reward_id="foreign", created_by=MemberId(0), created_at=work.now)
         )  # fmt: skip
     assert "created elsewhere: cannot be refunded" in words(admin.get(page))
-    assert "own page can change it" in sent(admin, "rewards/2/pause", page)
+    assert "only be changed on Twitch" in sent(admin, "rewards/2/pause", page)
     sent(admin, "rewards/1/delete", page)
     assert "VIP #1" not in words(admin.get(page))
 
