@@ -185,8 +185,6 @@ def site(database: Database, site_sandbox: Sandbox, tmp_path: Path) -> "Iterator
     from tests.dashboard.site import open_site
 
     discord = DiscordDriver(site_sandbox.base_url)
-    with cleaned(database):
-        opened = open_site(database, site_sandbox, discord, tmp_path)
+    with cleaned(database), open_site(database, site_sandbox, discord, tmp_path) as opened:
         yield opened
-        opened.services.database.close()
     discord.close()
