@@ -16,6 +16,7 @@ from core.kit.clock import Clock, utc_now
 from core.kit.database import Database
 from core.kit.feature import Feature
 from core.kit.services import Services
+from core.outbox import chat
 from core.outbox.actions import TOPIC as OUTBOX
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.seed import NORAS_CORNER_ID, VERAS_DEN_ID
@@ -44,6 +45,7 @@ def bot_in_discord(
         env = {key.lower(): value for key, value in world.env.items()} | values
         bus = LocalBus()
         patch.setattr(database, "_notify", bus.publish)
+        patch.setattr(chat, "SECONDS_BETWEEN_LINES", 0.0)
         bot = DiscordThread(Services(settings(**env), database, bus, clock=clock), features)
         bus.subscribe(OUTBOX, lambda _message: bot.wake())
         bot.start()

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,6 @@ import pytest
 import requests
 from flask import Flask, url_for
 from flask.testing import FlaskClient
-from jinja2 import BytecodeCache
-from jinja2.bccache import Bucket
 from werkzeug.test import TestResponse
 
 from combined_server import web
@@ -170,23 +168,6 @@ class Site:
         self.services.bus.publish(DISCORD_CHANGED, guild_id=str(guild_id))
 
 
-@dataclass
-class _CompiledTemplates(BytecodeCache):
-    """Jinja's own work on a template, which is the same in each test."""
-
-    kept: dict[str, bytes] = field(default_factory=dict)
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self.kept:
-            bucket.bytecode_from_string(self.kept[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self.kept[bucket.key] = bucket.bytecode_to_string()
-
-
-_TEMPLATES = _CompiledTemplates()
-
-
 @contextmanager
 def open_site(
     database: Database, sandbox: Sandbox, discord: DiscordDriver, folder: Path
@@ -203,8 +184,6 @@ def open_site(
     with database.begin() as tx:
         guild_store.set_guild(tx, GUILD, "Nora's Corner")
         guild_store.set_guild(tx, OTHER_GUILD, "Vera's Den")
-    app = web(services, load_features())
-    app.jinja_env.bytecode_cache = _TEMPLATES
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database, "_notify", bus.publish)
-        yield Site(app, services, discord, clock)
+        yield Site(web(services, load_features()), services, discord, clock)
