@@ -7,6 +7,7 @@ Files to download are apart: they hold all rows there are.
 """
 
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 from time import perf_counter
