@@ -26,6 +26,7 @@ from sandbox.serve import Sandbox, on_thread
 from tests import guild_filter
 from tests.browser import PHONE, chromium, clean_page
 from tests.json_keys import undeclared_keys
+from tests.lazy_rule import LazyRule
 
 if TYPE_CHECKING:
     from tests.dashboard.site import Site
@@ -84,10 +85,11 @@ def _quick_tracebacks() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _templates_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+def _quick_applications(tmp_path_factory: pytest.TempPathFactory) -> None:
     """All applications of this process share what Jinja made of their templates."""
     kept = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
     Flask.jinja_options = {"bytecode_cache": kept}
+    Flask.url_rule_class = LazyRule
 
 
 @pytest.fixture(scope="session")
