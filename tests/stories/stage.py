@@ -22,7 +22,7 @@ from sandbox.kick.signing import SigningKey
 from sandbox.serve import on_thread
 from sandbox.twitch.driver import TwitchDriver
 from tests.patience import LENIENT, PATIENCE, until
-from tests.stories.product import ROOT, Product, free_port
+from tests.stories.product import CHANGED_CONSTANTS, ROOT, Product, free_port
 
 Json = dict[str, Any]
 
@@ -119,7 +119,7 @@ class Stage:
         """Start the product with other values of these constants (`module.NAME`): for waits of
         which only the end is of interest, and that nobody needs to set."""
         given = [f"{name}={seconds}" for name, seconds in waits.items()]
-        return self.start(str(ROOT / "tests" / "stories" / "changed_constants.py"), *given)
+        return self.start(CHANGED_CONSTANTS, *given)
 
     def set_up(self) -> None:
         """Run setup_database.py."""

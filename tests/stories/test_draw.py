@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from signal import SIGKILL
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -289,8 +288,7 @@ def test_kill_during_beacon_outage_changes_nothing(
             guild=GUILD,
         )
         frozen = fields(post(stage, "the tickets are frozen"))
-        first.signal_group(SIGKILL)
-        first.wait()
+        first.kill()
 
         second, third = stage.start(), stage.start_bot()
         second.wait_well()

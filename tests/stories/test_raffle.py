@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from signal import SIGKILL
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -166,7 +165,7 @@ def test_gifts_count_once_despite_kills_and_two_processes(stage: Stage) -> None:
     first = stage.product
     kick.gift("leo", 20)
     twitch.gift("leo", 10)
-    first.signal_group(SIGKILL)
+    first.kill()
     for channel in (kick, twitch):
         channel.gift("leo", 3)
     stage.start(name="again").wait_well()

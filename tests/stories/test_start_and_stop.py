@@ -17,7 +17,6 @@ import requests
 from sandbox.discord.driver import DiscordDriver
 from sandbox.kick.driver import KickDriver
 from tests.patience import PATIENCE, until
-from tests.stories import product
 from tests.stories.product import ROOT, Process, Product, free_port
 from tests.stories.stage import Stage, title
 from tests.stories.stopwatch import Stopwatch
@@ -27,12 +26,6 @@ PROMISED_SECONDS = 5.0
 """For a stop, and for a second start."""
 
 SECRET = "hunter22-correct-horse"
-
-
-@pytest.fixture(autouse=True)
-def _as_people_start_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With an interpreter of its own, which imports everything."""
-    monkeypatch.setattr(product, "FORKED", ())
 
 
 # -- what keeps it from starting --------------------------------------------------------------
@@ -46,10 +39,16 @@ def taken_port() -> Iterator[int]:
         yield int(other.getsockname()[1])
 
 
-def declined(folder: Path, program: str, **settings: str) -> str:
+class OwnInterpreter(Process):
+    """As people start it: with an interpreter of its own, which imports everything."""
+
+    forks = False
+
+
+def declined(folder: Path, program: str, kind: type[Process] = Process, **settings: str) -> str:
     """What the program says before it ends with exit code 1."""
     given = {"PORT": str(free_port()), "SANDBOX_PORT": "0", "DATA_DIR": "data", **settings}
-    process = Process(folder, "declined", (str(ROOT / program),), given)
+    process = kind(folder, "declined", (str(ROOT / program),), given)
     assert process.wait() == 1, process.log()
     said = process.log().strip()
     assert "Traceback" not in said
@@ -103,7 +102,7 @@ def test_start_reports_all_invalid_settings_at_once(tmp_path: Path) -> None:
         "KICK_API_URL": f"ftp://{SECRET}",
         "DISCORD_GUILD_ID": "Nora's Corner",
     }
-    said = declined(tmp_path, "combined_server.py", DISCORD_TOKEN=SECRET, **wrong)
+    said = declined(tmp_path, "combined_server.py", OwnInterpreter, DISCORD_TOKEN=SECRET, **wrong)
     assert ".env.example" in said
     for name in wrong:
         assert name in said
@@ -133,7 +132,9 @@ def test_start_fails_when_data_dir_is_a_file(tmp_path: Path, settings: dict[str,
 
 
 class WholeProduct(Product):
-    """The product as `make run` starts it: own PostgreSQL, own sandbox."""
+    """The product as `make run` starts it: own interpreter, own PostgreSQL, own sandbox."""
+
+    forks = False
 
     def __init__(self, folder: Path) -> None:
         port = free_port()

@@ -1,10 +1,11 @@
-"""Starts the product's programs without importing everything again: that takes 1.5 s each time.
+"""Starts the product's programs without importing everything again: that takes 3 s each time.
 
 A process that has imported the product (which starts nothing and reads no environment) forks for
 each start, and the child runs the script. It reads starts and writes process ids and exit codes,
 one JSON object a line.
 """
 
+import gc
 import json
 import os
 import runpy
@@ -20,6 +21,15 @@ from typing import Any
 Json = dict[str, Any]
 
 ROOT = Path(__file__).parents[2]
+
+IMPORTED_LATER = (
+    "core.kit.embedded_server",
+    "core.kit.web_worker",
+    "health_check",
+    "jinja2.ext",
+    "psycopg2",
+)
+"""What the programs import only when they need it."""
 
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
@@ -132,6 +142,17 @@ def _run(start: Json) -> None:
     runpy.run_path(sys.argv[0], run_name="__main__")
 
 
-if __name__ == "__main__":
+def _import_product() -> None:
+    """Everything that a start would import. The garbage collector then leaves those objects alone,
+    so that the forks share their memory."""
     import_module("combined_server")
+    import_module("core.features").load_features()
+    for name in IMPORTED_LATER:
+        import_module(name)
+    gc.collect()
+    gc.freeze()
+
+
+if __name__ == "__main__":
+    _import_product()
     _run(_next_start())
