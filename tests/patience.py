@@ -15,6 +15,9 @@ T = TypeVar("T")
 PATIENCE = 30.0
 """Seconds."""
 
+SHORTEST, LONGEST = 0.002, 0.25
+"""Seconds between two looks."""
+
 LENIENT = {"discord.interactions.deadline_ms": 30_000, "kick.webhook.timeout_ms": 30_000}
 """For the pretend vendors: what they ask for is right for a machine with nothing else to do."""
 
@@ -40,11 +43,10 @@ async def until_async(
 
 
 def _pauses(what: object, timeout: float) -> Iterator[float]:
-    """Short ones first. After the time is up there is one more look: this process may itself have
-    been held up."""
-    pause, end = 0.002, time.monotonic() + timeout
-    while time.monotonic() < end:
-        yield pause
-        pause = min(pause * 1.5, 0.05)
+    """Short ones first; looking takes processor time that others need, so later it is rarer. After
+    the time is up there is one more look: this process may itself have been held up."""
+    began = time.monotonic()
+    while (waited := time.monotonic() - began) < timeout:
+        yield min(max(waited / 10, SHORTEST), LONGEST)
     yield 0.0
     raise AssertionError(f"not within {timeout:g} s: {what}")
