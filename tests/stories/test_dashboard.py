@@ -330,7 +330,7 @@ def test_every_page_is_accessible_and_fits_the_screen(
                 <= (options["viewport"]["width"])
             ), link
             page.evaluate(AXE)
-            result = page.evaluate("() => axe.run()")
+            result = page.evaluate("() => axe.run({resultTypes: ['violations']})")
             found |= {
                 f"{link} {one['id']}": [node["html"][:200] for node in one["nodes"]]
                 for one in result["violations"]

@@ -55,6 +55,7 @@ def raffle_stage(
     with open_stage(
         folder, postgres_url, signing_key, TOKEN_ENCRYPTION_KEYS=KEY, **settings
     ) as stage:
+        stage.waits = {"task:raffle.draw": 0.5, "core.raffle.draw.posts.ROLL_SECONDS": 0.2}
         yield stage
 
 

@@ -19,8 +19,8 @@ SELFTEST_SECONDS = 5.0
 @contextmanager
 def open_show(folder: Path, postgres_url: str, signing_key: SigningKey) -> Iterator[Stage]:
     with open_stage(folder, postgres_url, signing_key) as opened:
-        waits = {"core.kick.chat.selftest.WAIT_SECONDS": SELFTEST_SECONDS}
-        opened.start_with(waits).wait_well()
+        opened.waits = {"core.kick.chat.selftest.WAIT_SECONDS": SELFTEST_SECONDS}
+        opened.start().wait_well()
         opened.tuned_in()
         opened.discord.wait_command("kick_selftest")
         yield opened

@@ -28,6 +28,7 @@ def stage(
     folder = tmp_path_factory.mktemp("wagers")
     settings = {"WAGER_CHECK_SECONDS": "1", "ROLE_UPDATE_INTERVAL_SECONDS": "2"}
     with open_stage(folder, postgres_url, signing_key, **settings) as opened:
+        opened.waits = {"task:wagers.poll": 0.25}
         opened.discord.role(ROLE)
         opened.start().wait_well()
         opened.discord.wait_command("shuffle status")
