@@ -1,4 +1,4 @@
-"""Waiting for what another thread, process or socket brings about.
+"""Waiting for what another thread, process or socket does.
 
 It costs nothing when all is well: a wait ends with what it waits for. The limit is only for what
 never comes, so it is wide: a busy machine is no fault of the product. What must *not* happen is
@@ -19,7 +19,7 @@ SHORTEST, LONGEST = 0.002, 0.25
 """Seconds between two looks."""
 
 LENIENT = {"discord.interactions.deadline_ms": 30_000, "kick.webhook.timeout_ms": 30_000}
-"""For the pretend vendors: what they ask for is right for a machine with nothing else to do."""
+"""For the sandbox: what its services ask for is right for a machine with nothing else to do."""
 
 
 def until(condition: Callable[[], T | None], what: str = "", timeout: float = PATIENCE) -> T:

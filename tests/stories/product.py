@@ -18,12 +18,12 @@ import requests
 
 from tests.patience import PATIENCE, until
 from tests.ports import free_port as free_port
-from tests.stories.zygote import Fork, zygote
+from tests.stories.fork_server import Fork, fork_server
 
 Json = dict[str, Any]
 
 ROOT = Path(__file__).parents[2]
-"""Where the programs lie."""
+"""The folder of the programs."""
 
 SCRIPTS = ("combined_server.py", "bot.py", "setup_database.py", "health_check.py")
 CHANGED_CONSTANTS = str(ROOT / "tests" / "stories" / "changed_constants.py")
@@ -46,7 +46,7 @@ class Process:
     """
 
     forks = True
-    """Whether it may start from a process which has imported the product already."""
+    """Whether it starts from a process which has imported the product, where that is possible."""
 
     def __init__(
         self, folder: Path, name: str, command: tuple[str, ...], settings: Mapping[str, str]
@@ -56,7 +56,7 @@ class Process:
         env = {**inherited, "PYTHONPATH": str(ROOT), **settings}
         self._popen: subprocess.Popen[bytes] | Fork
         if self.forks and command[0] in FORKED:
-            self._popen = zygote().start(command, folder, self._log, env)
+            self._popen = fork_server().start(command, folder, self._log, env)
             return
         with self._log.open("ab") as log:
             self._popen = subprocess.Popen(

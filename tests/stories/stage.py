@@ -1,4 +1,4 @@
-"""What a story plays on: a pretend world, a fresh database, and the product between them."""
+"""What a story runs on: the sandbox, a fresh database, and the product between them."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -86,11 +86,11 @@ class Stage:
     Attributes:
         folder: where its processes run and log.
         port: the product's; Kick's webhooks go there.
-        discord: people's hands on the pretend Discord.
-        kick: people's hands on the pretend Kick.
-        twitch: people's hands on the pretend Twitch.
+        discord: does what people do in the sandbox's Discord.
+        kick: does what people do on the sandbox's Kick.
+        twitch: does what people do on the sandbox's Twitch.
         key: Kick's signing key.
-        database: our own look into the product's database.
+        database: the product's database, for the test's own queries.
         settings: the environment of the product.
         waits: other values of constants, in seconds, as `changed_constants.py` takes them: for
             waits of which only the end is of interest, and that nobody needs to set.
@@ -155,9 +155,9 @@ class Stage:
 
     # -- what people see --------------------------------------------------------------------
 
-    def tuned_in(self) -> None:
-        """Until Kick has been asked to tell us what happens in Nora's channel, and its key is
-        known: nothing that is delivered from now on is held."""
+    def wait_subscribed(self) -> None:
+        """Until the product is subscribed to the events of Nora's channel and knows Kick's key:
+        nothing that is delivered from now on is held."""
         until(
             lambda: (
                 {one["event"] for one in self.kick.state()["webhooks"]["subscriptions"]}

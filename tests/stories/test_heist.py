@@ -35,7 +35,7 @@ def stage(
         opened.waits = SHORT_LEASE
         opened.start().wait_well()
         opened.discord.wait_command("heist odds")
-        opened.tuned_in()
+        opened.wait_subscribed()
         values = {
             "points.enabled": True,
             "heist.heist_duration": 60,
@@ -66,7 +66,7 @@ def crash(stage: Stage, name: str) -> None:
 
 
 def end_joining(stage: Stage) -> None:
-    """The time to join is over, by hand."""
+    """End the time to join now."""
     stage.rows("UPDATE heists SET closes_at = now() WHERE state = 'open' RETURNING 1")
 
 

@@ -30,7 +30,7 @@ def stage(
     with open_stage(folder, postgres_url, signing_key, **settings) as opened:
         opened.waits = SHORT_LEASE
         opened.start().wait_well()
-        opened.tuned_in()
+        opened.wait_subscribed()
         opened.discord.wait_command("roles status")
         opened.kick.live(title="Slots!", started_at=ago(120))
         yield opened

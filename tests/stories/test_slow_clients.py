@@ -36,7 +36,7 @@ def stage(
         opened.settings["WEB_THREADS"] = "8"
         opened.waits = {"core.kit.web_worker.REQUEST_SECONDS": REQUEST_SECONDS}
         opened.start().wait_well()
-        opened.tuned_in()
+        opened.wait_subscribed()
         connect_twitch(opened)
         yield opened
 

@@ -132,11 +132,10 @@ def test_start_fails_when_data_dir_is_a_file(tmp_path: Path, settings: dict[str,
 
 
 class WholeProduct(Product):
-    """The product as `make run` starts it: own interpreter, own PostgreSQL, own sandbox."""
+    """The product as `make run` starts it, with its own PostgreSQL and its own sandbox."""
 
-    forks = False
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, forks: bool = True) -> None:
+        self.forks = forks
         port = free_port()
         settings = {"PORT": str(port), "SANDBOX_PORT": "0", "DATA_DIR": str(folder / "data")}
         super().__init__(folder, "product", (str(ROOT / "combined_server.py"),), settings, port)
@@ -149,7 +148,7 @@ class WholeProduct(Product):
         return [*map(psutil.Process, pids), *self.children()]
 
     def page_url(self) -> str:
-        """The sandbox's page, as told at the start."""
+        """The sandbox's page, as printed at the start."""
         lines = [line for line in self.log().splitlines() if "Open  http" in line]
         return lines[-1].split()[1]  # the log begins with an earlier start
 
@@ -184,17 +183,17 @@ def ends_in_time(product: WholeProduct, ask: Callable[[], None]) -> None:
 
 
 def test_product_stops_and_starts_again(tmp_path: Path) -> None:
-    product = WholeProduct(tmp_path)
+    product = WholeProduct(tmp_path, forks=False)
     product.wait_well()
     assert requests.get(product.page_url(), timeout=PATIENCE).ok
-    heard = delivered(product)
+    age = delivered(product)
     DiscordDriver(product.page_url()).message("mia", "general", "Will I be here tomorrow?")
     ends_in_time(product, lambda: product.signal(SIGTERM))
     key = (tmp_path / "data" / "secret_key").read_text()
 
     again = quickest_start(tmp_path)
     again.wait_well()
-    assert again.part("Kick webhooks")["age_seconds"] >= heard
+    assert again.part("Kick webhooks")["age_seconds"] >= age
     said = DiscordDriver(again.page_url()).transcript("general")
     assert "Will I be here tomorrow?" in [line["content"] for line in said]
     assert (tmp_path / "data" / "secret_key").read_text() == key
@@ -236,7 +235,7 @@ def quickest_start(folder: Path) -> WholeProduct:
     took = []
     for _ in range(3):
         watch = Stopwatch()
-        product = WholeProduct(folder)
+        product = WholeProduct(folder, forks=False)
         product.wait_answering()
         took.append(watch.seconds)
         if took[-1] < PROMISED_SECONDS:
@@ -331,7 +330,7 @@ def test_bot_reconnects_after_each_gateway_failure(stage: Stage) -> None:
     product = stage.start()
     bot_says(product, "Discord cannot be reached")
     stage.kick.account("early", "EarlyBird")
-    stage.tuned_in()
+    stage.wait_subscribed()
     stage.kick.chat("early", "!call While You Were Out")
 
     stage.discord.gateway("start")

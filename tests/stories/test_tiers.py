@@ -130,7 +130,7 @@ def test_heist_with_subscribers_of_all_kinds(stage: Stage, browser: Browser) -> 
     twitch.do("rename", person="Cached", name="Renamed")
     twitch.fault(api__only="helix/subscriptions", api__500=1000)
     crash(stage, "cached")
-    connect_twitch(stage)  # its events are heard again
+    connect_twitch(stage)  # its events arrive again
 
     twitch.chat("Tier_Three", "!heist")
     twitch.wait_for_line("A heist is starting!")
@@ -185,7 +185,7 @@ def test_what_was_missed_is_read_from_twitchs_list(stage: Stage) -> None:
 
 def test_troubleshooting_of_the_documentation(stage: Stage) -> None:
     twitch = stage.twitch
-    # No tier: nothing was heard. Kick has no list to ask.
+    # No tier: nothing is known. Kick has no list to ask.
     stage.kick.chat("leo", "hello")
     met = "SELECT count(*) FROM people_viewers WHERE platform = 'kick'"
     until(lambda: stage.scalar(met), "Leo was seen on Kick")

@@ -12,7 +12,7 @@ from tests.browser import clean_page
 from tests.patience import until
 from tests.stories.channels import connect_twitch
 from tests.stories.direct_messages import answered, custom_id_of
-from tests.stories.stage import Stage, open_stage, title
+from tests.stories.stage import SHORT_LEASE, Stage, open_stage, title
 from tests.stories.test_dashboard import DESK, address, log_in
 
 YUKI = "yuki_snow"
@@ -29,6 +29,7 @@ def stage(
     folder, settings = tmp_path_factory.mktemp("vips"), {"TWITCH_EVENTSUB": request.param}
     settings |= {"SUBSCRIPTION_CHECK_SECONDS": "1", "CRON_SECRET": "a-secret-for-stories"}
     with open_stage(folder, postgres_url, signing_key, **settings) as opened:
+        opened.waits = SHORT_LEASE
         opened.start().wait_well()
         opened.discord.wait_command("vip list")
         yield opened
@@ -36,7 +37,7 @@ def stage(
 
 @pytest.fixture(scope="module")
 def twitch(stage: Stage) -> TwitchDriver:
-    """The streamer has connected, redemptions are heard, and a reward is for sale."""
+    """The streamer has connected, redemptions arrive, and a reward is for sale."""
     connect_twitch(stage)
     stage.asked("nora", "!settings set vips.log_channel #mods", "bot-log")
     stage.asked("nora", "!vip reward create VIP 500 1h", "bot-log")

@@ -212,10 +212,10 @@ def test_two_processes_and_kills_count_each_wager_once(
     shuffle.wager("MiaSpins", "1")
     counts(stage, "10")
     looked(shuffle, 3)
-    heard = "SELECT count(*), sum((body->>'amount')::numeric) FROM inbox_deliveries"
-    told, amount = stage.rows(heard + " WHERE kind = 'WagerCounted'")[0]
+    counted_events = "SELECT count(*), sum((body->>'amount')::numeric) FROM inbox_deliveries"
+    events, amount = stage.rows(counted_events + " WHERE kind = 'WagerCounted'")[0]
     assert amount == Decimal(10)
-    assert told == stage.scalar("SELECT count(*) FROM wagers_changes")
+    assert events == stage.scalar("SELECT count(*) FROM wagers_changes")
 
 
 def test_wagers_are_isolated_per_server(stage: Stage, shuffle: ShuffleDriver) -> None:

@@ -62,12 +62,12 @@ class Fork:
         self._ended.set()
 
 
-class Zygote:
+class ForkServer:
     """The process that forks, seen from the tests."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.stories.zygote"],
+            [sys.executable, "-m", "tests.stories.fork_server"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -86,7 +86,9 @@ class Zygote:
         # One at a time, or two stories would take each other's program.
         with self._one_start, self._news:
             print(json.dumps(start), file=self._process.stdin, flush=True)
-            assert self._news.wait_for(lambda: self._started, timeout=30), "the zygote is gone"
+            assert self._news.wait_for(lambda: self._started, timeout=30), (
+                "the fork server has ended"
+            )
             return self._started.pop()
 
     def _listen(self) -> None:
@@ -103,9 +105,9 @@ class Zygote:
 
 
 @cache
-def zygote() -> Zygote:
+def fork_server() -> ForkServer:
     """One for each test process; it ends with it, because its input does."""
-    return Zygote()
+    return ForkServer()
 
 
 def _next_start() -> Json:
