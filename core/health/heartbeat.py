@@ -15,7 +15,7 @@ from core.health.records import Heartbeat
 from core.health.rules import compare_clocks, one_a_name
 from core.kick.client import client_of as kick_of
 from core.kit.errors import Outage
-from core.kit.health_item import HealthItem
+from core.kit.health_item import HealthItem, State
 from core.kit.services import Services
 
 HEARTBEAT_SECONDS = 5.0
@@ -56,7 +56,7 @@ class HeartbeatThread:
             _log.info("The last heartbeat could not be deleted: the database is down")
 
     def _run(self) -> None:
-        stored: list[tuple[str, str]] = []
+        stored: list[tuple[str, State]] = []
         due = time.monotonic()
         wait = CHECK_SECONDS
         while not self._stopping.wait(wait):
