@@ -45,7 +45,7 @@ class OwnInterpreter(Process):
     forks = False
 
 
-def declined(folder: Path, program: str, kind: type[Process] = Process, **settings: str) -> str:
+def declined(folder: Path, program: str, kind: type[Process] = Process, /, **settings: str) -> str:
     """What the program says before it ends with exit code 1."""
     given = {"PORT": str(free_port()), "SANDBOX_PORT": "0", "DATA_DIR": "data", **settings}
     process = kind(folder, "declined", (str(ROOT / program),), given)
