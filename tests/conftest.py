@@ -130,16 +130,16 @@ def _started(stack: ExitStack, tries: int = 3) -> tuple[EmbeddedPostgres, str]:
 
 @pytest.fixture(scope="session")
 def database(postgres_url: str) -> Iterator[Database]:
-    """A gate to a database with every feature's tables and two servers."""
+    """A database with every feature's tables and two servers."""
     core.features.load_features()
-    gate = Database(postgres_url)
-    guild_filter.watch(gate.engine)
-    METADATA.create_all(gate.engine)
-    with gate.begin() as tx:
+    opened = Database(postgres_url)
+    guild_filter.watch(opened.engine)
+    METADATA.create_all(opened.engine)
+    with opened.begin() as tx:
         guilds.set_guild(tx, GUILD, "Nora's Corner")
         guilds.set_guild(tx, OTHER_GUILD, "Vera's Den")
-    yield gate
-    gate.close()
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
