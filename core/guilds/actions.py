@@ -106,11 +106,8 @@ def publish_change(work: Work, key: str) -> None:
 
 
 def change_settings(work: Work, kind: type[GuildSettings], /, **values: Any) -> None:
-    """Change some settings of a feature; None leaves a setting as it is.
-
-    Raises:
-        Refusal: a value is out of bounds. Earlier ones may have been written: roll back.
-    """
+    """Change some settings of a feature; None leaves a setting as it is. Raises Refusal if a value
+    is out of bounds. Earlier ones may have been written: roll back."""
     wanted = {name: value for name, value in values.items() if value is not None}
     for name, value in wanted.items():
         change_setting(work, kind.declared[name], value, checked=False)

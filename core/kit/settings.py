@@ -345,11 +345,8 @@ class Settings(BaseSettings):
 
 
 def read_settings(**overrides: object) -> Settings:
-    """Read the environment and `.env`.
-
-    Raises:
-        StartError: one or more values are not valid; all of them are named at once.
-    """
+    """Read the environment and `.env`. Raises StartError if one or more values are not valid; all
+    of them are named at once."""
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:

@@ -61,11 +61,7 @@ class SignedLinks:
         return f"{settings.public_url}{self.path}/{token}"
 
     def read(self, settings: Settings, token: str, now: datetime) -> PersonalLink:
-        """The content of a link.
-
-        Raises:
-            LinkBroken, LinkExpired: the link is not valid.
-        """
+        """The content of a link. Raises LinkBroken or LinkExpired if the link is not valid."""
         try:
             # The age is checked below, by our own clock.
             signed, signed_at = self._signer(settings).unsign(token, return_timestamp=True)

@@ -253,11 +253,8 @@ def _guild(ctx: Context) -> discord.Guild:
 
 
 def _checked(ctx: Context, role: discord.Role) -> tuple[str, str] | None:
-    """What an admin should know before the role is assigned automatically.
-
-    Raises:
-        Refusal: it can never be assigned, or the admin could not assign it either.
-    """
+    """What an admin should know before the role is assigned automatically. Raises Refusal if it can
+    never be assigned, or the admin could not assign it either."""
     require_below_own(ctx, role)
     seen = see_role(_guild(ctx), role.id)
     if seen.obstacle is not None:

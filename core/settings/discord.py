@@ -189,11 +189,8 @@ def _root(command: Command) -> str:
 
 
 def _group(bot: commands.Bot, typed: str) -> str:
-    """The group that somebody means, by key or title.
-
-    Raises:
-        Refusal: there is none; those that there are, are named.
-    """
+    """The group that somebody means, by key or title. Raises Refusal if there is none; those that
+    there are, are named."""
     known = grantable_groups(bot.walk_commands())
     wanted = "_".join(typed.split()).casefold()
     if wanted in known:

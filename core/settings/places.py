@@ -32,11 +32,8 @@ def guild_of(ctx: commands.Context[commands.Bot]) -> discord.Guild:
 
 
 def find_value(guild: discord.Guild, declared: Declared, text: str) -> int:
-    """The id that somebody means with `#general`, `@Regular`, an id or a name; 0 for none.
-
-    Raises:
-        Refusal: there is no such thing in this server, or it cannot be used.
-    """
+    """The id that somebody means with `#general`, `@Regular`, an id or a name; 0 for none. Raises
+    Refusal if there is no such thing in this server, or it cannot be used."""
     if is_nothing(text):
         return 0
     if declared.of == "channel":

@@ -32,11 +32,7 @@ def post_panel(work: Work, channel_id: int) -> None:
 
 
 def remove_panel(work: Work) -> None:
-    """Delete the panel.
-
-    Raises:
-        Refusal: there is none.
-    """
+    """Delete the panel. Raises Refusal if there is none."""
     work.lock(Lock.SLOT_CALLS)
     panel = work.scalar(PANEL)
     if panel is None:

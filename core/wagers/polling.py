@@ -59,10 +59,7 @@ def require_platform(settings: Settings, key: str) -> AffiliatePlatform:
 
 def ask(services: Services, platform: AffiliatePlatform) -> Standings:
     """Everybody's totals, as of now. Never call it on the event loop or inside a transaction.
-
-    Raises:
-        Outage: there was no answer, or the platform has asked us to wait.
-    """
+    Raises Outage if there was no answer, or the platform has asked us to wait."""
     now = services.clock()
     with services.database.begin() as tx:
         last = find_last(tx, platform.key)

@@ -120,11 +120,8 @@ class LinkPanels(commands.Cog):
         await answer(ctx, messages.posted(panel, replaced=bool(former)))
 
     async def _post(self, channel: discord.TextChannel, emoji: str) -> discord.Message:
-        """The message with its reaction, pinned.
-
-        Raises:
-            Refusal: Discord rejected it; nothing stays posted.
-        """
+        """The message with its reaction, pinned. Raises Refusal if Discord rejected it; nothing
+        stays posted."""
         language = await self._services.run_as_bot(channel.guild.id, language_of)
         settings = self._services.settings
         offered = await self._services.run_as_bot(channel.guild.id, list_offered, settings)
