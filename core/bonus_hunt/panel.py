@@ -32,12 +32,10 @@ def show(work: Work, channel_id: int) -> Hunt:
 
 
 def post_message(work: Work, hunt: Hunt) -> None:
-    """Post it for the first time, or again."""
     outbox.post_live(work, hunt, "bonus_hunt.message", lambda: _payload(work, hunt))
 
 
 def refresh_message(work: Work, hunt: Hunt) -> None:
-    """Show the hunt as it is now."""
     outbox.edit_live(work, hunt, "bonus_hunt.message", lambda: _payload(work, hunt))
 
 

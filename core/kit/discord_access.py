@@ -44,7 +44,6 @@ def group_title(group: str) -> str:
 
 
 def group_of_command(command: Command) -> str:
-    """The group that a command belongs to."""
     return group_of(command.callback.__module__)
 
 

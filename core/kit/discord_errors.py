@@ -91,7 +91,6 @@ async def handle_errors(interaction: discord.Interaction) -> AsyncIterator[None]
 
 
 async def handle_command_error(ctx: commands.Context[Any], error: BaseException) -> None:
-    """Reply with an error embed to a command that failed."""
     name = ctx.command.qualified_name if ctx.command else "?"
     error = _declined(ctx, _unwrapped(error))
 

@@ -143,7 +143,6 @@ def needed_permissions(command: commands.Command[Any, ..., Any]) -> discord.Perm
 def missing_permissions(
     command: commands.Command[Any, ..., Any], held: discord.Permissions
 ) -> list[str]:
-    """The permissions that somebody lacks to use a command."""
     needed = (name for name, has in needed_permissions(command) if has)
     return [name for name in needed if not getattr(held, name)]
 
@@ -176,7 +175,6 @@ def duration(seconds: float) -> str:
 
 
 def refusal_card(refusal: Refusal) -> discord.Embed:
-    """What happened and what to do."""
     return card("⚠️ " + refusal.what, refusal.remedy, tone="warning")
 
 
@@ -186,7 +184,6 @@ the reply to a typed command is public."""
 
 
 def is_private(ctx: commands.Context[Any]) -> bool:
-    """Whether only the asker sees the reply to this command."""
     return ctx.command is not None and bool(ctx.command.extras.get("private"))
 
 
@@ -251,7 +248,6 @@ def missing_in(
     me: discord.Member | Any,
     needed: Sequence[str] = TO_POST,
 ) -> list[str]:
-    """The permissions that the bot lacks in a channel."""
     held = channel.permissions_for(me)
     return [name for name in needed if not getattr(held, name)]
 

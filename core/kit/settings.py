@@ -56,7 +56,6 @@ def _chain(text: str) -> str:
 
 
 def split_keys(text: str) -> tuple[str, ...]:
-    """A comma separated list of keys."""
     return tuple(key.strip() for key in text.split(",") if key.strip())
 
 

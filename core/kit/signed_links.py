@@ -55,7 +55,6 @@ class SignedLinks:
     last: timedelta
 
     def make(self, settings: Settings, link: PersonalLink) -> str:
-        """The link as a URL."""
         content = f"{link.link_id}~{link.guild_id}~{link.discord_id}"
         token = self._signer(settings).sign(content).decode()
         return f"{settings.public_url}{self.path}/{token}"

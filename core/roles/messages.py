@@ -23,7 +23,6 @@ _MARKS = {"on": "🟢", "off": "⏸️", "ending": "🧹"}
 
 
 def obstacle_words(obstacle: str) -> tuple[str, str]:
-    """Why a role cannot be assigned, and what to do."""
     order = _("Server Settings → Roles: drag my role above it.")
     sentences = {
         "deleted": (
@@ -54,12 +53,10 @@ def role_name(reward: RoleReward) -> str:
 
 
 def needs(minutes: int | None) -> str:
-    """What a role requires."""
     return _("for linking") if minutes is None else duration(minutes * 60)
 
 
 def everyone_gets(role: str, minutes: int | None) -> str:
-    """Who gets a role from now on."""
     if minutes is None:
         return _("Everyone who has linked an account gets {role}.").format(role=role)
     return _(
@@ -184,7 +181,6 @@ def _step(step: Step, plan: Plan) -> str:
 
 
 def reason_words(reason: str) -> str:
-    """Why a member gets or loses a role."""
     return {
         "reached": _("watched enough"),
         "linked": _("linked"),

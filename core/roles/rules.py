@@ -202,7 +202,6 @@ def _will_have(held: frozenset[int], role_id: int, grant: Grant | None, now: dat
 
 
 def why_not(reward: Reward, member: Member) -> Reason:
-    """Why a member should not have a role."""
     if reward.state == "ending":
         return "ended"
     if not member.linked:

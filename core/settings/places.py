@@ -55,7 +55,6 @@ def _find_channel(guild: discord.Guild, declared: Declared, text: str) -> discor
 
 
 def is_fit_channel(guild: discord.Guild, channel: discord.TextChannel) -> bool:
-    """Whether the bot can post there."""
     return not _trouble_with_channel(guild, channel.id)
 
 
@@ -152,7 +151,6 @@ Offered = list[Choice[str]]
 
 
 def features_like(typed: str, known: Sequence[Declared]) -> Offered:
-    """Features that have settings."""
     features = dict.fromkeys(feature_of(one) for one in known)
     return _offered((feature, feature) for feature in features if typed.casefold() in feature)
 

@@ -25,7 +25,6 @@ _ID = re.compile(r"<(?:#|@&)(\d{1,19})>|(\d{15,19})", re.ASCII)
 
 
 def feature_of(declared: Declared) -> str:
-    """The feature that a setting belongs to."""
     return declared.key.split(".", 1)[0]
 
 

@@ -96,7 +96,6 @@ HISTORY = Paginator("slot_history", "slotcalls history", _open_history)
 
 
 def render_pick(payload: Mapping[str, Any]) -> Rendered:
-    """A random pick."""
     return Rendered(messages.random_pick(payload))
 
 

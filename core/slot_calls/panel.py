@@ -42,7 +42,6 @@ def remove_panel(work: Work) -> None:
 
 
 def refresh_panel(work: Work) -> None:
-    """Show the queue as it is now."""
     panel = work.scalar(PANEL)
     if panel is not None:
         outbox.edit_live(work, panel, "slot_calls.panel", lambda: _payload(work))

@@ -75,7 +75,6 @@ class SlotCall(ViewerRecord, kw_only=True):
 
     @property
     def multiplier(self) -> Decimal | None:
-        """The win to the bet."""
         return None if self.bet is None or self.win is None else self.win / self.bet
 
     def is_from(self, message: ChatMessageSent) -> bool:

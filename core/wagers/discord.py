@@ -38,7 +38,6 @@ Source = discord.Interaction | Context
 
 
 def render_claim(payload: Mapping[str, Any]) -> Rendered:
-    """A member has linked an account."""
     account_id = payload["account_id"]
     return Rendered(
         messages.claimed(payload), lambda: button_rows([[VerifyButton("verify", account_id)]])

@@ -188,7 +188,6 @@ class Status:
 
 
 def get_status(work: Work, platform: str) -> Status:
-    """How a platform is doing in this guild."""
     settings = load_settings(work, WagerSettings)
     accounts = list_accounts(work, platform)
     last = find_last(work.tx, platform, _ANSWERED)

@@ -14,19 +14,16 @@ _SCOPE = "What it is about; everything if empty"
 
 
 async def exclude(ctx: Context, who: str, scope: Scope, reason: str = "") -> None:
-    """Exclude somebody and say so."""
     name = await run_action(ctx, actions.exclude, who, scope, reason)
     await answer(ctx, messages.excluded(name, scope))
 
 
 async def include(ctx: Context, who: str, scope: Scope) -> None:
-    """Let somebody take part again and say so."""
     name = await run_action(ctx, actions.include, who, scope)
     await answer(ctx, messages.included(name, scope))
 
 
 async def show_excluded(ctx: Context, scope: Scope) -> None:
-    """Show who is excluded."""
     found = await run_action(ctx, actions.list_excluded, scope)
     await answer(ctx, messages.listed(found, scope))
 

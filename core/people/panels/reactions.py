@@ -266,7 +266,6 @@ def reaction_of(emoji: str) -> discord.PartialEmoji:
 
 
 def is_with(panel: Panel, emoji: discord.PartialEmoji | discord.Emoji | str) -> bool:
-    """Whether a reaction is with the panel's emoji."""
     if isinstance(emoji, str):
         return same_emoji(panel.emoji, None, emoji)
     return same_emoji(panel.emoji, emoji.id, emoji.name)

@@ -14,7 +14,6 @@ from core.kit.words import _
 
 
 def permission_pages(cogs: Sequence[CogBuilder]) -> GuildPages:
-    """The page, for the commands of these cogs."""
     pages = GuildPages(
         "permissions", lambda: _("Permissions"), icon="key", order=88, group="settings"
     )
@@ -51,7 +50,6 @@ def permission_pages(cogs: Sequence[CogBuilder]) -> GuildPages:
 
     @pages.post("<group>/grant", shows=permissions, admins_only=True)
     def grant(page: Page, group: str) -> Response:
-        """Let members with a role use a group."""
         _require_group(page, group)
         role_id = page.form.get("role", 0, type=int)
         if str(role_id) not in dict(_roles(page)):
@@ -64,7 +62,6 @@ def permission_pages(cogs: Sequence[CogBuilder]) -> GuildPages:
 
     @pages.post("<group>/revoke", shows=permissions, admins_only=True)
     def revoke(page: Page, group: str) -> Response:
-        """Take a group back from a role."""
         _require_group(page, group)
         page.run(guilds.revoke, group, page.form.get("role", 0, type=int))
         return page.done(_("Permission for {group} revoked.").format(group=group_title(group)))
