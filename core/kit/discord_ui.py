@@ -184,7 +184,10 @@ the reply to a typed command is public."""
 
 
 def is_private(ctx: commands.Context[Any]) -> bool:
-    return ctx.command is not None and bool(ctx.command.extras.get("private"))
+    command = ctx.command
+    return command is not None and bool(
+        command.extras.get("private") or needed_permissions(command).value
+    )
 
 
 def server_command(
@@ -197,13 +200,25 @@ def server_command(
         for_admins: Discord offers it to members with Manage Server only.
         attributes: as of `commands.hybrid_command`.
     """
+    return _for_servers(commands.hybrid_command, name, private, for_admins, attributes)
 
-    def declare(callback: Callable[..., Any]) -> commands.HybridCommand[Any, ..., None]:
-        if private or for_admins:
+
+def server_group(
+    name: str, *, private: bool = False, for_admins: bool = False, **attributes: Any
+) -> Callable[[Callable[..., Any]], commands.HybridGroup[Any, ..., None]]:
+    """The same for a command with subcommands."""
+    return _for_servers(commands.hybrid_group, name, private, for_admins, attributes)
+
+
+def _for_servers(
+    declared: Any, name: str, private: bool, for_admins: bool, attributes: dict[str, Any]
+) -> Callable[[Callable[..., Any]], Any]:
+    def declare(callback: Callable[..., Any]) -> Any:
+        if private:
             attributes["extras"] = PRIVATE
         if for_admins:
             app_commands.default_permissions(manage_guild=True)(callback)
-        return commands.hybrid_command(name=name, **attributes)(commands.guild_only()(callback))
+        return declared(name=name, **attributes)(commands.guild_only()(callback))
 
     return declare
 

@@ -5,7 +5,13 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.guilds.actions import change_settings, load_settings
-from core.kit.discord_ui import PRIVATE, answer, missing_in, require_permissions, run_action
+from core.kit.discord_ui import (
+    answer,
+    missing_in,
+    require_permissions,
+    run_action,
+    server_group,
+)
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.kit.work import Work
@@ -19,14 +25,12 @@ Context = commands.Context[commands.Bot]
 class LinkLogs(commands.Cog):
     """The link log."""
 
-    @commands.hybrid_group(name="linklogs", fallback="status", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_group("linklogs", fallback="status", for_admins=True)
     async def linklogs(self, ctx: Context) -> None:
         """Show whether links are logged, where, and what could not be delivered."""
         await _configure(ctx)
 
-    @linklogs.command(name="on", extras=PRIVATE)
+    @linklogs.command(name="on")
     @app_commands.describe(channel="Where links are logged; if empty, the last one or this one")
     async def switch_on(self, ctx: Context, channel: discord.TextChannel | None = None) -> None:
         """Log every link, failure, conflict and unlink in a channel."""
@@ -40,7 +44,7 @@ class LinkLogs(commands.Cog):
         require_permissions(where, where.guild.me)
         await _configure(ctx, link_log_channel=where.id, link_log=True)
 
-    @linklogs.command(name="off", extras=PRIVATE)
+    @linklogs.command(name="off")
     async def switch_off(self, ctx: Context) -> None:
         """Turn the link log off; the channel is remembered."""
         await _configure(ctx, link_log=False)

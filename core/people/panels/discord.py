@@ -10,12 +10,13 @@ from discord.ext import commands
 from core.guilds.actions import language_of
 from core.kit.discord_buttons import PersistentButton
 from core.kit.discord_ui import (
-    PRIVATE,
     SILENT,
     answer,
     permission_names,
     require_permissions,
     run_action,
+    server_command,
+    server_group,
     services_of,
 )
 from core.kit.errors import Refusal
@@ -93,9 +94,7 @@ class LinkPanels(commands.Cog):
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @commands.hybrid_command(name="setup_link_panel", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("setup_link_panel", for_admins=True)
     @app_commands.describe(emoji="For the reaction: any emoji, also one of this server's own")
     async def setup_link_panel(self, ctx: Context, *, emoji: str = DEFAULT_EMOJI) -> None:
         """Post and pin a panel in this channel with which members link their accounts."""
@@ -138,16 +137,14 @@ class LinkPanels(commands.Cog):
             raise _refusal(error, emoji) from error
         return message
 
-    @commands.hybrid_group(name="link_panels", fallback="list", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_group("link_panels", fallback="list", for_admins=True)
     async def link_panels(self, ctx: Context) -> None:
         """Show where this server has link panels, and whether they can do their work."""
         panels = await run_action(ctx, actions.list_panels)
         known = [panel for panel in panels if panel.state != "withdrawn"]
         await answer(ctx, messages.listed(known))
 
-    @link_panels.command(name="remove", extras=PRIVATE)
+    @link_panels.command(name="remove")
     @app_commands.describe(channel="Whose panel; this channel's if empty")
     async def remove(self, ctx: Context, channel: discord.TextChannel | None = None) -> None:
         """Delete a channel's link panel. Links that were made stay."""

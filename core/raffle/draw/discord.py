@@ -9,7 +9,15 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.discord_buttons import ConfirmButton, PersistentButton, Reply, question_view
-from core.kit.discord_ui import PRIVATE, answer, card, run_action, safe, server_command, services_of
+from core.kit.discord_ui import (
+    answer,
+    card,
+    run_action,
+    safe,
+    server_command,
+    server_group,
+    services_of,
+)
 from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work, run_in_guild
@@ -169,21 +177,19 @@ class Draws(commands.Cog):
 
     # -- exclusions -------------------------------------------------------------------------
 
-    @commands.hybrid_group(name="raffleexclude", fallback="list", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_group("raffleexclude", fallback="list", for_admins=True)
     async def raffle_exclude(self, ctx: Context) -> None:
         """Show who is excluded from winning, and why."""
         await exclusions.show_excluded(ctx, "raffle")
 
-    @raffle_exclude.command(name="add", extras=PRIVATE)
+    @raffle_exclude.command(name="add")
     @app_commands.describe(viewer="A mention, or the name in chat", reason="For your own list")
     async def add_exclusion(self, ctx: Context, viewer: str, *, reason: str = "") -> None:
         """Exclude somebody from winning; their tickets stay, but are left out of the draw."""
         found = await run_action(ctx, exclude_seen, viewer, "raffle", reason)
         await answer(ctx, excluded(found.name, "raffle"))
 
-    @raffle_exclude.command(name="remove", extras=PRIVATE)
+    @raffle_exclude.command(name="remove")
     @app_commands.describe(viewer="A mention, or the name in chat")
     async def remove_exclusion(self, ctx: Context, *, viewer: str) -> None:
         """Let somebody win again, also after a ban."""
