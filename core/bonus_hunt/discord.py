@@ -16,6 +16,7 @@ from core.kit.discord_ui import (
     run_action,
     server_command,
     server_group,
+    view_of,
 )
 from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
 from core.kit.words import _
@@ -104,10 +105,7 @@ def hunt_buttons(payload: Mapping[str, Any]) -> discord.ui.View | None:
         acts.append(("finish", 0))
     if guesses_open or not payload["opened"]:
         acts.append(("guess_close" if guesses_open else "guess_open", 0))
-    view = discord.ui.View(timeout=None)
-    for act, at in acts:
-        view.add_item(HuntButton(act, hunt, at))
-    return view
+    return view_of(*(HuntButton(act, hunt, at) for act, at in acts))
 
 
 def render_message(payload: Mapping[str, Any]) -> Rendered:

@@ -43,11 +43,6 @@ def _read(name: str) -> tuple[bytes, bytes, str]:
     return content, gzip.compress(content, 9, mtime=0), sha256(content).hexdigest()[:12]
 
 
-def missing_assets() -> list[str]:
-    """The files that are not installed."""
-    return [name for name, file in ASSETS.items() if not file.is_file()]
-
-
 def asset(name: str) -> str:
     """The address of a file. It changes with the content, so browsers may keep it."""
     try:

@@ -62,6 +62,14 @@ def grantable_groups(known: Iterable[Command]) -> dict[str, list[Command]]:
     return dict(sorted(found.items()))
 
 
+def slash_names(known: Iterable[Command]) -> dict[str, list[str]]:
+    """Group -> its commands that need a permission as Discord lists them, without subcommands."""
+    return {
+        group: list(dict.fromkeys(f"/{(one.root_parent or one).name}" for one in found))
+        for group, found in grantable_groups(known).items()
+    }
+
+
 async def granted_groups(source: Source) -> frozenset[str]:
     """The groups that were granted to a role of this person."""
     who = source.user if isinstance(source, discord.Interaction) else source.author

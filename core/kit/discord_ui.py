@@ -239,6 +239,14 @@ async def reply_privately(interaction: discord.Interaction, embed: discord.Embed
         await interaction.response.send_message(embed=embed, ephemeral=True)
 
 
+def view_of(*items: discord.ui.Item[Any]) -> discord.ui.View:
+    """Buttons and menus below a message, for as long as it exists. Needs a running event loop."""
+    view = discord.ui.View(timeout=None)
+    for item in items:
+        view.add_item(item)
+    return view
+
+
 CANNOT_DM = (50007, 50278)
 """Discord's error codes for somebody whose direct messages are closed to us."""
 
@@ -278,10 +286,14 @@ def require_permissions(
         )
 
 
-def guild_id_of(ctx: commands.Context[Any]) -> int:
+def guild_of(ctx: commands.Context[Any]) -> discord.Guild:
     """The server of a `guild_only` command."""
     assert ctx.guild is not None, "the command is guild_only"
-    return ctx.guild.id
+    return ctx.guild
+
+
+def guild_id_of(ctx: commands.Context[Any]) -> int:
+    return guild_of(ctx).id
 
 
 def services_of(source: discord.Interaction | commands.Context[Any]) -> Services:

@@ -125,13 +125,9 @@ def _command(source: Source, paginator: Paginator) -> commands.Command[Any, ...,
 def page_view(paginator: Paginator, page: Page, owner_id: int) -> discord.ui.View | None:
     """The buttons that turn the page and the items below; None without any. Needs a running event
     loop."""
-    view = discord.ui.View(timeout=None)
-    if page.pages > 1:
-        for item in _page_buttons(paginator, page, owner_id):
-            view.add_item(item)
-    for item in page.below:
-        view.add_item(item)
-    return view if view.children else None
+    turning = _page_buttons(paginator, page, owner_id) if page.pages > 1 else []
+    items = [*turning, *page.below]
+    return ui.view_of(*items) if items else None
 
 
 def _page_buttons(paginator: Paginator, page: Page, owner_id: int) -> list[Item]:

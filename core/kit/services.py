@@ -22,10 +22,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _nothing_granted(_tx: Connection, _guild_id: int, _role_ids: Collection[int]) -> frozenset[str]:
-    return frozenset()
-
-
 @dataclass(frozen=True)
 class Services:
     """Built by the composition root (`combined_server.py`, `bot.py`), handed to every feature.
@@ -46,7 +42,9 @@ class Services:
     clock: Clock = utc_now
     goals: tuple[NextGoal, ...] = ()
     paginators: "Mapping[str, Paginator]" = field(default_factory=dict)
-    granted: Callable[[Connection, int, Collection[int]], frozenset[str]] = _nothing_granted
+    granted: Callable[[Connection, int, Collection[int]], frozenset[str]] = (
+        lambda _tx, _guild_id, _role_ids: frozenset()
+    )
 
     @contextmanager
     def work_in(

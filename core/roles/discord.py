@@ -10,7 +10,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.discord_access import require_below_own
-from core.kit.discord_ui import answer, run_action, safe, server_group, shortened
+from core.kit.discord_ui import answer, guild_of, run_action, safe, server_group, shortened
 from core.kit.errors import Refusal
 from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
 from core.kit.records import MemberId
@@ -111,7 +111,7 @@ class Roles(commands.Cog):
     async def roles(self, ctx: Context) -> None:
         """Show which role takes how many minutes, who has it, and any problem assigning it."""
         current = await run_action(ctx, actions.get_status)
-        seen = await see(_guild(ctx), [reward.role_id for reward in current.rewards])
+        seen = await see(guild_of(ctx), [reward.role_id for reward in current.rewards])
         holders = Counter(role_id for held in seen.held.values() for role_id in held or ())
         await answer(ctx, messages.rewards(current, holders))
 
@@ -245,16 +245,11 @@ def _choices(named: Iterable[tuple[str, int]], typed: str) -> list[app_commands.
     ]
 
 
-def _guild(ctx: Context) -> discord.Guild:
-    assert ctx.guild is not None, "the command is guild_only"
-    return ctx.guild
-
-
 def _checked(ctx: Context, role: discord.Role) -> tuple[str, str] | None:
     """What an admin should know before the role is assigned automatically. Raises Refusal if it can
     never be assigned, or the admin could not assign it either."""
     require_below_own(ctx, role)
-    seen = see_role(_guild(ctx), role.id)
+    seen = see_role(guild_of(ctx), role.id)
     if seen.obstacle is not None:
         words = messages.obstacle_words(seen.obstacle)
         if seen.obstacle in _NEVER:

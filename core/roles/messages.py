@@ -104,7 +104,10 @@ def _how(current: Status) -> str:
 def status(current: Status, every_seconds: int) -> discord.Embed:
     """Settings, problems and the last check."""
     stuck = [r for r in current.rewards if r.obstacle is not None and r.state != "off"]
-    troubles = [_stuck(reward) for reward in stuck]
+    troubles = [
+        f"{role_name(reward)}: " + " ".join(obstacle_words(reward.obstacle or "refused"))
+        for reward in stuck
+    ]
     if current.settings.congratulate == "channel" and not current.settings.channel:
         troubles.append(_("Choose a channel for congratulations: `/settings set roles.channel`"))
     elif current.settings.congratulate == "channel" and current.trouble:
@@ -124,11 +127,6 @@ def status(current: Status, every_seconds: int) -> discord.Embed:
         },
         footer=checks.format(time=duration(every_seconds)),
     )
-
-
-def _stuck(reward: RoleReward) -> str:
-    what, remedy = obstacle_words(reward.obstacle or "refused")
-    return f"{role_name(reward)}: {what} {remedy}"
 
 
 def _last_check(current: Status) -> str:

@@ -10,20 +10,20 @@ from discord.ext import commands
 from core.guilds import actions as guilds
 from core.kit.discord_access import (
     ADMINS_ONLY,
-    Command,
     grantable_groups,
     group_title,
     may_manage,
     require_below_own,
+    slash_names,
 )
-from core.kit.discord_ui import answer, run_action, server_command, server_group
+from core.kit.discord_ui import answer, guild_of, run_action, server_command, server_group
 from core.kit.errors import Refusal
 from core.kit.feature import AuditLine
 from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
 from core.kit.services import Services
 from core.kit.words import _
 from core.settings import actions, messages, places
-from core.settings.places import features_like, guild_of, keys_like, values_like
+from core.settings.places import features_like, keys_like, values_like
 from core.settings.rules import Declared, feature_of, get_declared, get_feature, parse
 
 Context = commands.Context[commands.Bot]
@@ -134,7 +134,7 @@ class Permissions(commands.Cog, name="permissions"):
             group: [role for one in role_ids if (role := guild.get_role(one))]
             for group, role_ids in granted.items()
         }
-        await answer(ctx, messages.permissions(_slash_names(ctx.bot), roles))
+        await answer(ctx, messages.permissions(slash_names(ctx.bot.walk_commands()), roles))
 
     @permissions.command(name="grant")
     @app_commands.describe(group="Which commands", role="Whose members may use them")
@@ -148,7 +148,10 @@ class Permissions(commands.Cog, name="permissions"):
             )
         new = await run_action(ctx, guilds.grant, found, role.id)
         me = str(ctx.me.display_name)
-        await answer(ctx, messages.granted(found, _slash_names(ctx.bot)[found], role, me, new=new))
+        await answer(
+            ctx,
+            messages.granted(found, slash_names(ctx.bot.walk_commands())[found], role, me, new=new),
+        )
 
     @permissions.command(name="revoke")
     @app_commands.describe(group="Which commands", role="Whose members may no longer use them")
@@ -170,18 +173,6 @@ class Permissions(commands.Cog, name="permissions"):
             for group, title in titles.items()
             if wanted in title.casefold()
         ][:25]
-
-
-def _slash_names(bot: commands.Bot) -> dict[str, list[str]]:
-    """Group -> its commands as Discord lists them, without subcommands."""
-    return {
-        group: list(dict.fromkeys(_root(command) for command in found))
-        for group, found in grantable_groups(bot.walk_commands()).items()
-    }
-
-
-def _root(command: Command) -> str:
-    return f"/{(command.root_parent or command).name}"
 
 
 def _group(bot: commands.Bot, typed: str) -> str:

@@ -16,6 +16,7 @@ from core.kit.discord_ui import (
     server_command,
     server_group,
     services_of,
+    view_of,
 )
 from core.kit.paginator import Page, Paginator, Reader, nearest_page, page_view, show
 from core.kit.words import _
@@ -69,10 +70,8 @@ class CallButton(
 
 def call_buttons(number: int) -> discord.ui.View:
     """What moderators can do with it. Needs a running event loop."""
-    view = discord.ui.View(timeout=None)
-    for action in ("done", "skip", "hunt", "ban", "block"):
-        view.add_item(CallButton(action, number))
-    return view
+    acts = ("done", "skip", "hunt", "ban", "block")
+    return view_of(*(CallButton(act, number) for act in acts))
 
 
 def render_post(payload: Mapping[str, Any]) -> Rendered:

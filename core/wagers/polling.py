@@ -14,7 +14,7 @@ from core.kit.health_item import HealthItem
 from core.kit.records import THE_BOT
 from core.kit.services import Services
 from core.kit.settings import Settings
-from core.kit.tasks import for_each
+from core.kit.tasks import act_on_each, for_each
 from core.kit.words import _, plural
 from core.kit.work import ACROSS_GUILDS, Work, read_records, run_in_guild
 from core.shuffle.client import client_of as shuffle_of
@@ -122,14 +122,7 @@ def _poll(services: Services, platform: AffiliatePlatform) -> None:
 
 def reconcile_roles(services: Services) -> None:
     """Assign and remove roles in every guild where that was missed."""
-    with services.database.begin() as tx:
-        guild_ids = list_guilds(tx)
-
-    def reconcile_in(guild_id: int) -> None:
-        with services.work_in(guild_id) as work:
-            verified_role.reconcile(work)
-
-    for_each(guild_ids, reconcile_in)
+    act_on_each(services, list_guilds, lambda work, _guild_id: verified_role.reconcile(work))
 
 
 def list_guilds(tx: Connection, platform: str | None = None) -> Sequence[int]:

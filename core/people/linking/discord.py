@@ -9,8 +9,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.discord_access import for_moderators, is_admin, may_manage
-from core.kit.discord_buttons import ConfirmButton, OwnButton, Person, alone, give, question_view
-from core.kit.discord_ui import answer, run_action, sent_by_dm, server_command, services_of
+from core.kit.discord_buttons import ConfirmButton, OwnButton, Person, give, question_view
+from core.kit.discord_ui import answer, run_action, sent_by_dm, server_command, services_of, view_of
 from core.kit.errors import Refusal
 from core.kit.records import MemberId
 from core.kit.services import Services
@@ -114,7 +114,7 @@ def _attempt(services: Services, member: Person, platform: Platform, *, by_dm: b
 
 def start_button() -> discord.ui.View:
     """The button alone. Needs a running event loop."""
-    return alone(StartButton())
+    return view_of(StartButton())
 
 
 class UnlinkButton(

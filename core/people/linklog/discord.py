@@ -7,6 +7,7 @@ from discord.ext import commands
 from core.guilds.actions import change_settings, load_settings
 from core.kit.discord_ui import (
     answer,
+    guild_of,
     missing_in,
     require_permissions,
     run_action,
@@ -34,9 +35,8 @@ class LinkLogs(commands.Cog):
     @app_commands.describe(channel="Where links are logged; if empty, the last one or this one")
     async def switch_on(self, ctx: Context, channel: discord.TextChannel | None = None) -> None:
         """Log every link, failure, conflict and unlink in a channel."""
-        assert ctx.guild is not None, "the command is guild_only"
         before = await run_action(ctx, load_settings, LinkLogSettings)
-        where = channel or ctx.guild.get_channel(before.link_log_channel) or ctx.channel
+        where = channel or guild_of(ctx).get_channel(before.link_log_channel) or ctx.channel
         if not isinstance(where, discord.TextChannel):
             raise Refusal(
                 _("The link log needs a text channel."), _("Name one: `/linklogs on channel:#log`.")
@@ -58,8 +58,8 @@ def configure(work: Work, /, **values: int | bool) -> tuple[LinkLogSettings, str
 
 
 async def _configure(ctx: Context, **values: int | bool) -> None:
-    assert ctx.guild is not None, "the commands are guild_only"
     settings, trouble = await run_action(ctx, configure, **values)
-    channel = ctx.guild.get_channel(settings.link_log_channel)
-    missing = missing_in(channel, ctx.guild.me) if channel is not None else None
+    guild = guild_of(ctx)
+    channel = guild.get_channel(settings.link_log_channel)
+    missing = missing_in(channel, guild.me) if channel is not None else None
     await answer(ctx, messages.status(settings, missing, trouble))

@@ -18,6 +18,7 @@ from core.kit.discord_ui import (
     server_command,
     server_group,
     services_of,
+    view_of,
 )
 from core.kit.errors import Refusal
 from core.kit.records import ChannelId, MemberId, MessageId
@@ -74,11 +75,8 @@ class PanelButton(PersistentButton, template=r"people:panel:(?P<act>link|twitch|
 
 def panel_buttons(platforms: Sequence[str]) -> discord.ui.View:
     """The buttons below a panel. Needs a running event loop."""
-    view = discord.ui.View(timeout=None)
-    for platform in platforms:
-        view.add_item(PanelButton("link" if platform == "kick" else platform))
-    view.add_item(PanelButton("unlink"))
-    return view
+    acts = ["link" if platform == "kick" else platform for platform in platforms]
+    return view_of(*(PanelButton(act) for act in (*acts, "unlink")))
 
 
 def render_panel(payload: Mapping[str, Any]) -> Rendered:

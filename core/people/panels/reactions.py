@@ -20,6 +20,7 @@ from core.kit.errors import Outage, Refusal
 from core.kit.rate import RateLimit
 from core.kit.services import Services
 from core.kit.words import _
+from core.kit.work import Work
 from core.outbox.discord_transport import NO_ANSWER
 from core.people.linking.discord import StartButton
 from core.people.panels import actions, messages
@@ -78,7 +79,7 @@ class PanelReactions(commands.Cog):
             return
         with suppress(Outage):  # the reaction stays, so it is answered later
             panel = await self._services.run_as_bot(
-                member.guild.id, actions.find_panel, payload.message_id
+                member.guild.id, Work.find, Panel, payload.message_id
             )
             if panel is not None and panel.state == "posted" and is_with(panel, payload.emoji):
                 await self._answer(member, panel)

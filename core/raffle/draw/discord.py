@@ -17,6 +17,7 @@ from core.kit.discord_ui import (
     server_command,
     server_group,
     services_of,
+    view_of,
 )
 from core.kit.services import Services
 from core.kit.words import _
@@ -84,9 +85,9 @@ def render_won(payload: Mapping[str, Any]) -> Rendered:
 
 
 def _claim_view(payload: Mapping[str, Any]) -> discord.ui.View:
-    view = discord.ui.View(timeout=None)
-    view.add_item(ClaimButton(int(payload["guild_id"]), payload["number"], payload["k"]))
-    return view.add_item(discord.ui.Button(label=_("Check it yourself"), url=payload["page"]))
+    claim = ClaimButton(int(payload["guild_id"]), payload["number"], payload["k"])
+    page = discord.ui.Button[discord.ui.View](label=_("Check it yourself"), url=payload["page"])
+    return view_of(claim, page)
 
 
 class DrawButton(

@@ -9,7 +9,7 @@ import discord
 from discord.utils import TimestampStyle, format_dt
 
 from core.kit.clock import parse_instant
-from core.kit.discord_ui import Tone, ago, card, duration, lines, safe
+from core.kit.discord_ui import Tone, ago, card, duration, lines, safe, view_of
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.raffle.draw.posts import ROLL_NAMES, ROLLS
@@ -370,4 +370,4 @@ def with_page(embed: discord.Embed, payload: Mapping[str, Any], label: str) -> R
 
 
 def _link_button(url: str, label: str) -> discord.ui.View:
-    return discord.ui.View(timeout=None).add_item(discord.ui.Button(label=label, url=url))
+    return view_of(discord.ui.Button(label=label, url=url))

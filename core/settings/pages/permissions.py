@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from flask import Response
 
 from core.guilds import actions as guilds
-from core.kit.discord_access import grantable_groups, group_title
+from core.kit.discord_access import group_title, slash_names
 from core.kit.errors import Refusal
 from core.kit.feature import CogBuilder
 from core.kit.guild_pages import GuildPages, Page
@@ -24,12 +24,7 @@ def permission_pages(cogs: Sequence[CogBuilder]) -> GuildPages:
         """Group -> its commands as Discord lists them, as `/permissions` shows."""
         if built:
             return built
-        found = [one for build in cogs for one in build(services).walk_commands()]
-        names = {
-            group: list(dict.fromkeys(f"/{(one.root_parent or one).name}" for one in its))
-            for group, its in grantable_groups(found).items()
-        }
-        built.update(names)
+        built.update(slash_names(one for build in cogs for one in build(services).walk_commands()))
         return built
 
     @pages.get(admins_only=True)
