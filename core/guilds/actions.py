@@ -218,9 +218,6 @@ def revoked_still(work: Work, entries: Sequence[AuditEntry]) -> list[AuditEntry]
     return [one for one in entries if int(one.target) not in held.get(one.before, ())]
 
 
-# -- the audit log --------------------------------------------------------------------------------
-
-
 def audit(
     work: Work, action: str, target: str = "", *, before: Any = None, after: Any = None
 ) -> None:

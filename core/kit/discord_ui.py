@@ -19,7 +19,7 @@ from core.kit.guild_settings import GuildSettings
 from core.kit.health_item import CheckLine, State
 from core.kit.services import Services
 from core.kit.words import _
-from core.kit.work import Work, run_in_guild
+from core.kit.work import Work
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -316,9 +316,7 @@ async def run_action(
         guild_id, member_id = source.guild_id or 0, source.user.id
     else:
         guild_id, member_id = guild_id_of(source), source.author.id
-    return await services.database.run(
-        run_in_guild, guild_id, member_id, services.clock(), action, *args, **kwargs
-    )
+    return await services.run_as(member_id, guild_id, action, *args, **kwargs)
 
 
 def pages(rows: Sequence[str], limit: int) -> list[str]:

@@ -18,7 +18,7 @@ from core.kit.discord_access import for_moderators, may_manage, missing_for
 from core.kit.discord_errors import handle_errors
 from core.kit.services import Services
 from core.kit.words import _
-from core.kit.work import Work, run_in_guild
+from core.kit.work import Work
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,10 +47,7 @@ class Reader:
         self, action: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run `action(work, ...)` in the guild, and on behalf of the reader."""
-        services, now = self.services, self.services.clock()
-        return await services.database.run(
-            run_in_guild, self.guild.id, self.user_id, now, action, *args, **kwargs
-        )
+        return await self.services.run_as(self.user_id, self.guild.id, action, *args, **kwargs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,19 @@ class Services:
         ):
             yield work
 
+    async def run_as(
+        self,
+        actor: int,
+        guild_id: int,
+        action: Callable[Concatenate[Work, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run `action(work, ...)` in a guild, on behalf of this member."""
+        return await self.database.run(
+            run_in_guild, guild_id, actor, self.clock(), action, *args, **kwargs
+        )
+
     async def run_as_bot(
         self,
         guild_id: int,
@@ -64,7 +77,5 @@ class Services:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Run `action(work, ...)` in a guild, for what no member asked for."""
-        return await self.database.run(
-            run_in_guild, guild_id, THE_BOT, self.clock(), action, *args, **kwargs
-        )
+        """The same for what no member asked for."""
+        return await self.run_as(THE_BOT, guild_id, action, *args, **kwargs)

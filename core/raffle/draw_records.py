@@ -200,8 +200,6 @@ class Pick(_DrawnAccount, kw_only=True):
     )
 
 
-# -- what is never changed ------------------------------------------------------------------------
-
 # A draw depends on these promises, so the database keeps them even if our own code has a bug.
 # `raffle_kept` takes the columns that never change, those that are filled in once, and those that
 # can only be emptied. The row lock makes an entry wait for a freeze in another transaction, and the

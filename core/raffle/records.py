@@ -215,9 +215,6 @@ class SourceTotal(ViewerRecord, kw_only=True):
     )
 
 
-# -- what earns tickets --------------------------------------------------------------------------
-
-
 class Gift(GuildRecord, kw_only=True):
     """One gifted sub. All that somebody gave at one instant is a drop."""
 

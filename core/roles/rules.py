@@ -213,9 +213,6 @@ def why_not(reward: Reward, member: Member) -> Reason:
     return "below"
 
 
-# -- congratulations ----------------------------------------------------------------------------
-
-
 def find_news(
     steps: Iterable[Step], members: Mapping[int, Member], policy: Policy, quiet: Collection[int]
 ) -> frozenset[Step]:
@@ -231,9 +228,6 @@ def find_news(
         if step.to == "giving" and first and higher and step.role_id not in quiet:
             best[step.discord_id] = step
     return frozenset(best.values())
-
-
-# -- roles --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

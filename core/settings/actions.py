@@ -207,8 +207,6 @@ def undo_of_setting(declared: Declared) -> Undo:
     return Undo(in_effect, lambda work, entry: guilds.change_setting(work, declared, entry.before))
 
 
-# -- channels -------------------------------------------------------------------------------------
-
 CHANNEL_TROUBLE = "settings.channel_trouble"
 
 Seen = Mapping[int, tuple[TroubleReason, Sequence[str]] | None]

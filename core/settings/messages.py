@@ -304,9 +304,6 @@ def _instant(text: str) -> str:
     return format_dt(datetime.fromisoformat(text), "f")
 
 
-# -- channels -------------------------------------------------------------------------------------
-
-
 def posted_trouble(payload: Mapping[str, Any]) -> Rendered:
     """Alert: a channel cannot be used any more, and which settings name it."""
     where = f"<#{payload['channel_id']}>"

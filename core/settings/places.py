@@ -120,8 +120,6 @@ def mention(guild: discord.Guild, text: str) -> str:
     return f"<#{found}>" if guild.get_channel(found) else f"<@{found}>"
 
 
-# -- suggestions ----------------------------------------------------------------------------------
-
 MOST = 25
 """Discord takes no more."""
 

@@ -159,9 +159,6 @@ def on_stream_started(work: Work, event: StreamWentLive) -> None:
     _skip(work, [call for call in list_open(work) if call.called_at < event.started_at])
 
 
-# -- settings -------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Status:
     """How slot calls are set in a server.

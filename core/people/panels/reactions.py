@@ -200,9 +200,6 @@ class PanelReactions(commands.Cog):
             _log.info("Panels could not be checked", reason=str(outage), guild_id=guild.id)
 
 
-# -- checking panels ------------------------------------------------------------------------------
-
-
 async def delete_withdrawn_panels(
     services: Services, guild: discord.Guild, withdrawn: Iterable[Panel]
 ) -> None:

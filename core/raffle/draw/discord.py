@@ -21,7 +21,7 @@ from core.kit.discord_ui import (
 )
 from core.kit.services import Services
 from core.kit.words import _
-from core.kit.work import Work, run_in_guild
+from core.kit.work import Work
 from core.outbox.discord_transport import Rendered
 from core.people.exclusions import discord as exclusions
 from core.people.exclusions.actions import exclude_seen
@@ -57,16 +57,8 @@ class ClaimButton(
 
     async def press(self, interaction: discord.Interaction) -> discord.Embed:
         services = services_of(interaction)
-        await services.database.run(
-            run_in_guild,
-            self.guild_id,
-            interaction.user.id,
-            services.clock(),
-            claims.claim,
-            config_of(services.settings),
-            self.number,
-            self.k,
-        )
+        config, prize = config_of(services.settings), (self.number, self.k)
+        await services.run_as(interaction.user.id, self.guild_id, claims.claim, config, *prize)
         title = "🎁 " + _("Prize claimed!")
         return card(title, _("The team will contact you."), tone="success")
 

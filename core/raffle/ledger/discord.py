@@ -110,9 +110,6 @@ def _load_stats(work: Work, viewer: Viewer | None) -> discord.Embed:
     return messages.stats(viewer, pool, store.list_sources(work, which), taken)
 
 
-# -- commands -------------------------------------------------------------------------------------
-
-
 class Tickets(commands.Cog):
     """Tickets for the raffle."""
 
