@@ -86,7 +86,7 @@ def _store(work: Work, hunt: Hunt, viewer_id: int, amount: Decimal) -> None:
 
 
 def tell_hunt(work: Work, message: ChatMessageSent, _argument: str) -> None:
-    """Handle `!hunt`: how the hunt stands, once a minute for all."""
+    """Handle `!hunt`: how the hunt is going, once a minute for all."""
     if not without_excluded(work.tx, [message], "everything"):
         return
     view = find_view(work)

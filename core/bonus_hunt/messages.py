@@ -107,13 +107,13 @@ def _heading(payload: Mapping[str, Any]) -> list[str]:
 
 def _bonus_row(payload: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     bet, mark = Decimal(row["bet"]), "➡️ " if row["position"] == payload["next"] else ""
-    told = f"{mark}`#{row['position']}` **{safe(row['slot'], 60)}** · {show_amount(bet)}"
+    line = f"{mark}`#{row['position']}` **{safe(row['slot'], 60)}** · {show_amount(bet)}"
     if row["payout"] is not None:
         payout = Decimal(row["payout"])
-        told += f" → **{show_amount(payout)}** ({times(payout / bet)})"
+        line += f" → **{show_amount(payout)}** ({times(payout / bet)})"
     elif row["skipped"]:
-        told += " · " + _("skipped")
-    return told + (f" · {safe(row['viewer'], 40)}" if row["viewer"] else "")
+        line += " · " + _("skipped")
+    return line + (f" · {safe(row['viewer'], 40)}" if row["viewer"] else "")
 
 
 def chart(payload: Mapping[str, Any]) -> Callable[[], bytes]:
@@ -256,11 +256,11 @@ def history(views: Sequence[View], number: int, pages: int) -> discord.Embed:
 
 def _hunt_row(view: View) -> str:
     profit = f"{signed(view.figures.profit)} {view.hunt.currency}"
-    told = f"`#{view.hunt.number}` **{safe(view.hunt.name)}** · {ago(view.hunt.started_at)}"
-    told += f" · {view.figures.opened}/{view.figures.total} · {profit}"
+    line = f"`#{view.hunt.number}` **{safe(view.hunt.name)}** · {ago(view.hunt.started_at)}"
+    line += f" · {view.figures.opened}/{view.figures.total} · {profit}"
     if view.best is not None and view.best.line.multiplier is not None:
-        told += f" · 🏆 {safe(view.best.slot, 60)} {times(view.best.line.multiplier)}"
-    return told
+        line += f" · 🏆 {safe(view.best.slot, 60)} {times(view.best.line.multiplier)}"
+    return line
 
 
 def stats(found: Stats) -> discord.Embed:

@@ -86,7 +86,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How a hunt stands.
+    """How a hunt is going.
 
     Attributes:
         total: how many bonuses there are; `opened`, `skipped` and `left` of them.

@@ -1,5 +1,5 @@
 """Style sheets, scripts and icons of the pages, from npm packages (`package.json`). `make` installs
-them into `node_modules`; the Docker image brings the listed files along."""
+them into `node_modules`; the Docker image contains the listed files."""
 
 import gzip
 import re

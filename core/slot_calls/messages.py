@@ -194,19 +194,19 @@ def _queue_card(
         text = _("Viewers type `!{command} <slot>` in the stream's chat.").format(command=command)
         return card("🎰 " + _("The queue is empty"), text, footer=footer)
     title = plural("{count} request in the queue", "{count} requests in the queue", waiting)
-    told = [
+    shown = [
         f"{'▶️ ' if row.get('is_picked') else ''}`#{row['number']}` **{safe(row['slot'])}** · "
         f"{safe(row['viewer'])} · {ago(row['called_at'])}"
         for row in rows
     ]
-    return card("🎰 " + title, lines(told), tone="kick", footer=footer)
+    return card("🎰 " + title, lines(shown), tone="kick", footer=footer)
 
 
 def random_pick(payload: Mapping[str, Any]) -> discord.Embed:
     """A random pick: announced with what decides, and later its result."""
     title = "🎲 " + _("Random pick #{number}").format_map(payload)
     when = ago(parse_instant(payload["round_at"]))
-    told = [
+    shown = [
         plural("{count} request takes part.", "{count} requests take part.", payload["entrants"]),
         _(
             "Round **{round}** of the public beacon [drand](https://drand.love) decides {when}."
@@ -223,9 +223,9 @@ def random_pick(payload: Mapping[str, Any]) -> discord.Embed:
     }
     state = payload.get("state", "waiting")
     if state in results:
-        told = ["▶️ " + results[state], "", *told]
+        shown = ["▶️ " + results[state], "", *shown]
     tone: Tone = {"done": "success", "failed": "warning"}.get(state, "kick")  # type: ignore[assignment]
-    return card(title, lines(told), tone=tone)
+    return card(title, lines(shown), tone=tone)
 
 
 def picking(number: int) -> discord.Embed:
@@ -262,10 +262,10 @@ def history(found: History, number: int, pages: int) -> discord.Embed:
 
 
 def _played(call: SlotCall) -> str:
-    told = f"`#{call.number}` **{safe(call.slot)}** · {safe(call.viewer_name)}"
+    line = f"`#{call.number}` **{safe(call.slot)}** · {safe(call.viewer_name)}"
     if call.bet is not None and call.win is not None:
-        told += " · " + result(call.bet, call.win)
-    return told
+        line += " · " + result(call.bet, call.win)
+    return line
 
 
 def result_recorded(call: SlotCall) -> discord.Embed:
