@@ -1,5 +1,5 @@
-"""What goes wrong at Discord, and what members read about it: a missing permission is named, an outage
-is an outage, and a bug is logged with a code."""
+"""What goes wrong at Discord, and what members read about it: a missing permission is named, an
+outage is an outage, and a bug is logged with a code."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
