@@ -3,7 +3,6 @@ changes nothing."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import partial
 
 from sqlalchemy import Connection
 
@@ -75,8 +74,11 @@ def advance_draws(services: Services) -> None:
 def _announce_openings(services: Services) -> None:
     """Publish the commitment as soon as there is a channel, if there was none at the opening."""
     config, now = config_of(services.settings), services.clock()
-    unannounced = partial(store.list_unannounced, now=now)
-    act_on_each(services, unannounced, lambda work, one: announce(work, config, one))
+    act_on_each(
+        services,
+        lambda tx: store.list_unannounced(tx, now),
+        lambda work, one: announce(work, config, one),
+    )
 
 
 def _announce_plans(services: Services) -> None:
@@ -86,8 +88,12 @@ def _announce_plans(services: Services) -> None:
 
 
 def _freeze_due(services: Services) -> None:
-    config, due = config_of(services.settings), partial(list_due, now=services.clock())
-    act_on_each(services, due, lambda work, one: actions.freeze_due(work, config, one.number))
+    config, now = config_of(services.settings), services.clock()
+    act_on_each(
+        services,
+        lambda tx: list_due(tx, now),
+        lambda work, one: actions.freeze_due(work, config, one.number),
+    )
 
 
 def list_due(tx: Connection, now: datetime) -> list[Period]:
