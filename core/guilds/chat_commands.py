@@ -60,11 +60,8 @@ def key_of(name: str) -> str:
 
 
 def parse_names(text: str) -> tuple[str, ...]:
-    """The names that somebody has typed, with or without exclamation marks.
-
-    Raises:
-        Refusal: there is none, too many, or one cannot be typed as a command.
-    """
+    """The names that somebody has typed, with or without exclamation marks. Raises Refusal if there
+    is none, too many, or one cannot be typed as a command."""
     names = tuple(
         dict.fromkeys(one.lstrip("!").lower() for one in re.split(r"[\s,]+", text) if one)
     )
@@ -79,11 +76,8 @@ def parse_names(text: str) -> tuple[str, ...]:
 def change_command(
     work: Work, known: Sequence[ChatCommand], command: ChatCommand, rules: ChatRules
 ) -> bool:
-    """Change how a command is used; False if it was so already.
-
-    Raises:
-        Refusal: another command has one of the names.
-    """
+    """Change how a command is used; False if it was so already. Raises Refusal if another command
+    has one of the names."""
     store.lock_settings(work.tx, work.guild_id)
     _drop_cache(work)
     before = rules_of(work.tx, work.guild_id, command)

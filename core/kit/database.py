@@ -315,7 +315,8 @@ class DatabaseOutage(Outage):
     """
 
     def __init__(self, error: Exception) -> None:
-        super().__init__("the database", _first_line(error))
+        text = str(getattr(error, "orig", None) or error).strip()
+        super().__init__("the database", text.split("\n", 1)[0])
         self.lost_connection = isinstance(error, DBAPIError) and error.connection_invalidated
 
 
@@ -342,7 +343,3 @@ def violated(error: IntegrityError) -> str | None:
     """The name of the constraint that was violated."""
     diagnosis = getattr(error.orig, "diag", None)
     return getattr(diagnosis, "constraint_name", None)
-
-
-def _first_line(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error).strip().split("\n", 1)[0]
