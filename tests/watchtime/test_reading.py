@@ -80,6 +80,19 @@ def test_equal_totals_share_a_rank(tx: Connection, guild_id: int, teller: Teller
     ]
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 10])
+@pytest.mark.parametrize("period", ["all", "month"])
+def test_ranks_are_the_same_on_pages_of_any_size(
+    tx: Connection, guild_id: int, teller: Teller, period: str, size: int
+) -> None:
+    tell(tx, teller.says(6, at(52)))
+    actions.credit(tx, guild_id)
+    pages = [board(tx, guild_id, size, period=period, page=n + 1) for n in range(4)]
+    assert [page.pages for page in pages] == [-(-4 // size)] * 4
+    found = [(p.rank, p.name) for page in pages[: pages[0].pages] for p in page.places]
+    assert found == [(1, "viewer1"), (2, "viewer2"), (2, "viewer3"), (4, "viewer6")]
+
+
 def test_next_rank_is_the_nearest(tx: Connection, guild_id: int, teller: Teller) -> None:
     tell(tx, teller.says(5, at(20)), teller.says(5, at(40)))
     actions.credit(tx, guild_id)
