@@ -51,13 +51,14 @@ class Driver:
         self, check: Callable[[], T | None], timeout: float, complain: Callable[[], str]
     ) -> T:
         """The first true value of `check`; TimeoutError with `complain()` if none comes."""
-        deadline = time.monotonic() + timeout
+        deadline, pause = time.monotonic() + timeout, 0.002
         while True:
             if found := check():
                 return found
             if time.monotonic() > deadline:
                 raise TimeoutError(complain())
-            time.sleep(0.02)
+            time.sleep(pause)
+            pause = min(1.5 * pause, 0.05)
 
     def _post(self, action: str, /, **body: Any) -> Json:
         """Fields that are None are left out."""

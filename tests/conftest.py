@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import structlog
+from flask import Flask
 from hypothesis import HealthCheck, settings
+from jinja2 import FileSystemBytecodeCache
 from playwright.sync_api import Browser, Page
 from sqlalchemy import Connection, text
 
@@ -79,6 +81,13 @@ def _quick_tracebacks() -> None:
     """structlog's own set-up draws tracebacks with all local variables, which takes seconds."""
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[structlog.stdlib.add_log_level, plain])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _templates_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """All applications of this process share what Jinja made of their templates."""
+    kept = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+    Flask.jinja_options = {"bytecode_cache": kept}
 
 
 @pytest.fixture(scope="session")
@@ -185,8 +194,6 @@ def site(database: Database, site_sandbox: Sandbox, tmp_path: Path) -> "Iterator
     from tests.dashboard.site import open_site
 
     discord = DiscordDriver(site_sandbox.base_url)
-    with cleaned(database):
-        opened = open_site(database, site_sandbox, discord, tmp_path)
+    with cleaned(database), open_site(database, site_sandbox, discord, tmp_path) as opened:
         yield opened
-        opened.services.database.close()
     discord.close()

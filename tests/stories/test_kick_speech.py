@@ -19,7 +19,7 @@ SELFTEST_SECONDS = 5.0
 @contextmanager
 def open_show(folder: Path, postgres_url: str, signing_key: SigningKey) -> Iterator[Stage]:
     with open_stage(folder, postgres_url, signing_key) as opened:
-        waits = {"core.kick.chat.selftest.WAIT_SECONDS": SELFTEST_SECONDS}
+        waits = {"core.outbox.selftest.WAIT_SECONDS": SELFTEST_SECONDS}
         opened.start_with(waits).wait_well()
         opened.tuned_in()
         opened.discord.wait_command("kick_selftest")
