@@ -210,8 +210,12 @@ def _run(copy: Path, timeout: int | None, *command: str) -> int:
 def choose(given: argparse.Namespace) -> list[Mutant]:
     """Random places, or those where an earlier run had survivors."""
     names = given.packages or ["*"]
-    files = {file for name in names for file in (ROOT / "core").glob(f"{name}/**/*.py")}
-    files = sorted(file for file in files if not LEFT_OUT & set(file.parts))
+    files = sorted(
+        file
+        for name in names
+        for file in (ROOT / "core").glob(f"{name}/**/*.py")
+        if not LEFT_OUT & set(file.parts)
+    )
     found = [mutant for file in files for mutant in find_mutants(file)]
     if not given.again:
         return random.Random(given.seed).sample(found, given.count)

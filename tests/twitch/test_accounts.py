@@ -238,5 +238,7 @@ def test_wrong_app_credentials_do_not_end_a_connection(
 )
 def test_check_shows_the_transport(office: Office, transport: str, found: str) -> None:
     office.connect()
-    lines = examine(office.with_settings(twitch_eventsub=transport).services, GUILD)
+    services = office.with_settings(twitch_eventsub=transport).services
+    with services.work_in(GUILD) as work:
+        lines = examine(work, services)
     assert [line.found for line in lines if line.name == "transport"] == [found]
