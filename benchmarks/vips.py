@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from benchmarks.figures import Results
+from core.events import Person
 from core.guilds.store import set_guild
 from core.inbox import actions as inbox
 from core.inbox.feature import FEATURE as INBOX
@@ -26,7 +27,6 @@ from core.kit.database import Database
 from core.kit.work import CHANGED, Work
 from core.twitch.feature import FEATURE as TWITCH
 from core.vips import actions, redemptions, store
-from core.vips.actions import Account
 from core.vips.feature import FEATURE
 from core.vips.records import Redemption
 from core.vips.runner import VipRunner
@@ -110,12 +110,12 @@ def _expiry(scene: Scene) -> float:
         person = f"ending{number}"
         user_id = _account(scene, person)
         scene.office.twitch.do("vip", person=person)
-        scene.do(actions.give, Account(user_id, person), 60)
+        scene.do(actions.give, Person(user_id=user_id, name=person), 60)
 
     def confirm(work: Work) -> None:
         for session in store.list_live(work):
             if session.state == "granting":
-                redemptions.note_granted(work, session)
+                redemptions.record_granted(work, session)
 
     scene.do(confirm)
     scene.runner = VipRunner(scene.office.services)

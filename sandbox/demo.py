@@ -287,7 +287,7 @@ def _wait_until_connected(process: subprocess.Popen[bytes], url: str) -> None:
 
 
 def main() -> int:
-    began = time.monotonic()
+    started = time.monotonic()
     try:
         with product() as demo:
             play(demo)
@@ -295,7 +295,7 @@ def main() -> int:
     except CheckFailed as failed:
         print(f"\n✗ Check failed: {failed}", file=sys.stderr)
         return 1
-    print(f"\n✓ {demo.passed} checks passed in {time.monotonic() - began:.0f} s.")
+    print(f"\n✓ {demo.passed} checks passed in {time.monotonic() - started:.0f} s.")
     return 0
 
 

@@ -16,7 +16,7 @@ from sandbox.faults import Faults, FaultTable
 GENESIS = 1767225600
 PERIOD_SECONDS = 1
 AHEAD_SECONDS = 4
-"""How far ahead the product chooses its round; short, so that trying it out takes no time."""
+"""How far ahead the product chooses its round; short, so that trying it out is fast."""
 IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 FAULTS: FaultTable = {

@@ -19,7 +19,7 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 0.25
 
 
 class DriverError(Exception):
-    """The sandbox refused; `status` is the HTTP status and the message says why."""
+    """The sandbox refused; `status` is the HTTP status, the message is the reason."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"{status}: {message}")

@@ -16,11 +16,11 @@ from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Work, read_records
 
 PREFIX = "rgl_"
-"""Begins every token, so that scanners of published code can find one."""
+"""Prefix of every token, so that secret scanners can find leaked ones."""
 
 TOKEN_BYTES = 32
 MOST_TOKENS = 20
-"""Of one server."""
+"""Per server."""
 
 USED_EVERY = timedelta(minutes=1)
 
@@ -38,8 +38,8 @@ def create_token(work: Work, name: str, scope: Scope) -> str:
         )
     if work.count(ApiToken.name.is_not(None)) >= MOST_TOKENS:
         raise Refusal(
-            _("This server has {most} tokens already.").format(most=MOST_TOKENS),
-            _("Revoke one that is not used any more."),
+            _("This server already has {most} tokens.").format(most=MOST_TOKENS),
+            _("Revoke one that is no longer used."),
         )
     token = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
     values = {
@@ -52,7 +52,7 @@ def create_token(work: Work, name: str, scope: Scope) -> str:
     new = insert(ApiToken).values(values).on_conflict_do_nothing().returning(ApiToken.name)
     if work.execute(new).first() is None:
         raise Refusal(
-            _("There is a token of this name already."),
+            _("There is already a token with this name."),
             _("Choose another name, or revoke it first."),
         )
     audit(work, "api_tokens.create", name, after=scope)
@@ -60,11 +60,11 @@ def create_token(work: Work, name: str, scope: Scope) -> str:
 
 
 def revoke_token(work: Work, name: str) -> None:
-    """The token stops working at once. Raises Refusal if there is none of this name."""
+    """Revoke a token. Raises Refusal if there is none with this name."""
     same = ApiToken.name == " ".join(name.split())
     found = work.scalar(delete(ApiToken).where(same).returning(ApiToken.name))
     if found is None:
-        raise Refusal(_("There is no token of this name."), _("`/apitoken` lists them."))
+        raise Refusal(_("There is no token with this name."), _("Run `/apitoken` to list them."))
     audit(work, "api_tokens.revoke", found)
 
 
@@ -74,15 +74,15 @@ def list_tokens(work: Work) -> Sequence[ApiToken]:
 
 
 def find_token(tx: Connection, token: str) -> ApiToken | None:
-    """The record of a token, of whichever server it is."""
+    """The record of a token, in any server."""
     if not token.startswith(PREFIX):
         return None
     same = select(ApiToken).where(ApiToken.token_hash == hash_of(token))
     return next(iter(read_records(tx, same.execution_options(**ACROSS_GUILDS))), None)
 
 
-def note_used(work: Work, token: ApiToken) -> None:
-    """A token was used now."""
+def record_use(work: Work, token: ApiToken) -> None:
+    """Store that a token was used now."""
     if token.used_at is None or work.now - token.used_at > USED_EVERY:
         same = update(ApiToken).where(ApiToken.name == token.name)
         work.execute(same.values(used_at=work.now))

@@ -16,7 +16,7 @@ Context = commands.Context[commands.Bot]
 
 
 class RevokeButton(PersistentButton, template=r"api_tokens:(?P<act>revoke:.{1,40})"):
-    """Revokes a token. The group holds more than the name, which may look like a number."""
+    """Revokes a token. The prefix in the group keeps a numeric name a string."""
 
     permission = "manage_guild"
     shows_result = True
@@ -51,7 +51,7 @@ class ApiTokens(commands.Cog):
         name="What it is for, such as stream deck", scope="What it may be used for"
     )
     async def create(self, ctx: Context, scope: Scope, *, name: str) -> None:
-        """Create a token for a program. It is shown once, to you alone."""
+        """Create a token for a program. It is shown once, only to you."""
         token = await run_action(ctx, actions.create_token, name, scope)
         new = messages.created(name, token, scope)
         if ctx.interaction is not None:
@@ -61,7 +61,7 @@ class ApiTokens(commands.Cog):
         else:
             await run_action(ctx, actions.revoke_token, name)
             raise Refusal(
-                _("I cannot send you direct messages, and a token is not posted in a channel."),
+                _("I can't send you DMs, and tokens are never posted in a channel."),
                 _("Use the slash command `/apitoken create`, or the dashboard."),
             )
 

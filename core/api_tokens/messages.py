@@ -1,4 +1,4 @@
-"""What `/apitoken` answers."""
+"""Embeds of `/apitoken`."""
 
 from collections.abc import Sequence
 
@@ -18,8 +18,8 @@ def scope_words(scope: Scope) -> str:
 def created(name: str, token: str, scope: Scope) -> discord.Embed:
     """The new token."""
     body = _(
-        "||`{token}`||\n\nCopy it now: it is not shown again. Whoever has it can use this server's "
-        "API ({scope}). Send it as `Authorization: Bearer …`."
+        "||`{token}`||\n\nCopy it now: it won't be shown again. Anyone with this token can use "
+        "this server's API ({scope}). Send it as `Authorization: Bearer …`."
     )
     return card(
         "🔑 " + _("API token {name} created").format(name=safe(name)),
@@ -36,7 +36,7 @@ def sent_by_dm() -> discord.Embed:
 def listed(tokens: Sequence[ApiToken]) -> discord.Embed:
     """All tokens, without the tokens themselves."""
     if not tokens:
-        return card("🔑 " + _("No API tokens"), _("Make one with `/apitoken create`."))
+        return card("🔑 " + _("No API tokens"), _("Create one with `/apitoken create`."))
     return card("🔑 " + _("API tokens"), "\n".join(map(_line, tokens)))
 
 
@@ -54,6 +54,6 @@ def revoked(name: str) -> discord.Embed:
     """A token was revoked."""
     return card(
         "🗑️ " + _("API token {name} revoked").format(name=safe(name)),
-        _("Programs that use it are refused from now on."),
+        _("Programs that use it no longer have access."),
         tone="success",
     )

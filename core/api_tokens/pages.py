@@ -35,14 +35,14 @@ _SCOPES: tuple[Scope, ...] = ("read", "write")
 
 @PAGES.post("create", shows=tokens, admins_only=True)
 def create(page: Page) -> str:
-    """The only page that shows the new token. It is not redirected to: nothing may keep it."""
+    """Show the new token, once. There is no redirect, because the token must not be stored."""
     scope: Scope = "write" if page.form.get("scope") == "write" else "read"
     return _show(page, page.run(actions.create_token, page.form.get("name", ""), scope))
 
 
 @PAGES.post("revoke", shows=tokens, admins_only=True)
 def revoke(page: Page) -> Response:
-    """End a token."""
+    """Revoke a token."""
     name = page.form.get("name", "")
     page.run(actions.revoke_token, name)
     return page.done(_("API token {name} revoked.").format(name=name))

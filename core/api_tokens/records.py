@@ -13,7 +13,7 @@ LONGEST_NAME = 40
 
 
 class ApiToken(GuildRecord, kw_only=True):
-    """A token. Whoever has it can do what its scope allows, in this server only."""
+    """A token, which gives access to one server within its scope."""
 
     __tablename__ = "api_tokens"
 

@@ -1,1 +1,1 @@
-"""The web dashboard: login with Discord, navigation and layout. Features bring their own pages."""
+"""The web dashboard: login, navigation and layout. Features declare their own pages."""

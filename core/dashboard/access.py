@@ -1,4 +1,4 @@
-"""Who is asking, and what they may do: checked against Discord on every request."""
+"""Who is logged in, and their rights, which are checked with Discord on every request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,11 +26,11 @@ TOKEN = "token"
 """Key of the login's token in the cookie."""
 
 VIEW_AS = "view_as"
-"""Key of the role as whose member an admin looks at a server: guild id -> role id."""
+"""Key of the roles as which an admin views servers: guild id -> role id."""
 
 
 class LoginNeeded(HTTPException):
-    """Go to the login, and come back afterwards."""
+    """Redirects to the login, and back afterwards."""
 
     def __init__(self) -> None:
         is_page = request.method == "GET"
@@ -44,8 +44,8 @@ class Rights:
 
     Attributes:
         groups: the groups of commands that they may use; None for all of them.
-        is_admin: they may manage the server, also while they view it as a moderator.
-        role: the role as whose member they view it, or None.
+        is_admin: whether they may manage the server, also while they view it as a moderator.
+        role: the role as which they view it, or None.
     """
 
     guild: DiscordGuild
@@ -63,10 +63,10 @@ class Rights:
 
 @dataclass(frozen=True)
 class Access:
-    """Answers for the pages of one process.
+    """Checks the rights to pages.
 
     Attributes:
-        of_streamers: the groups whose pages a streamer who signed in with Twitch may use.
+        of_streamers: the groups whose pages a streamer who logged in with Twitch may use.
     """
 
     services: Services
@@ -74,7 +74,7 @@ class Access:
     of_streamers: frozenset[str] = frozenset()
 
     def find_login(self) -> WebSession | None:
-        """Who is logged in in this browser."""
+        """The login of this browser."""
         token = session.get(TOKEN, "")
         if not token:
             return None
@@ -82,17 +82,16 @@ class Access:
             return find_session(tx, token, self.services.clock())
 
     def login(self) -> WebSession:
-        """The same. Raises LoginNeeded if nobody is."""
+        """The login of this browser. Raises LoginNeeded if there is none."""
         found = self.find_login()
         if found is None:
             raise LoginNeeded
         return found
 
     def rights(self, guild_id: int, login: WebSession) -> Rights | None:
-        """What they may do, or None if they are not in the guild, or the bot is not or does not
-        know it. A streamer who signed in with Twitch has no group, in the servers that they have
-        connected. Raises Outage."""
-        # Discord is asked before the transaction begins, because it may take seconds.
+        """Their rights, or None if they or the bot are not in the guild. A streamer who logged in
+        with Twitch has no groups, in the servers that they have connected. Raises Outage."""
+        # Call Discord before the transaction starts, because it may take seconds.
         guild = self.discord.guild(guild_id)
         member = self._member(guild_id, login)
         if guild is None or member is None:
@@ -120,9 +119,8 @@ class Access:
         return member_without_rights(login.name)
 
     def page(self, guild_id: int, pages: GuildPages | None, *, admins_only: bool = False) -> Page:
-        """The request of a page, once all rights are checked. `pages` is None for what whoever has
-        any right may see. Aborts with 404 for people from elsewhere, 403 for members without the
-        right."""
+        """Check all rights, and return the request. `pages` is None for pages that need any right.
+        Aborts with 404 for people who are not in the server, 403 for members without the right."""
         login = self.login()
         rights = self.rights(guild_id, login)
         if rights is None:
@@ -154,7 +152,7 @@ class Access:
         )
 
     def guild_of_admin(self, guild_id: int) -> DiscordGuild:
-        """The guild, if an admin asks, also one who views it as a moderator."""
+        """The guild, for admins, including those who view it as a moderator."""
         login = self.login()
         guild, member = self.discord.guild(guild_id), self._member(guild_id, login)
         if guild is None or member is None:
@@ -170,10 +168,10 @@ def person_of(login: WebSession) -> Person:
 
 
 OVERVIEW = GuildPages("overview", lambda: _("Overview"), icon="layout-dashboard", order=0)
-"""The page that whoever has any right can see."""
+"""The page that needs any right."""
 
 LIVE = GuildPages("live", lambda: _("Live"), icon="refresh", for_streamer=True)
-"""The stream of changes, for streamers who signed in with Twitch."""
+"""The stream of changes, for streamers who logged in with Twitch."""
 
 ME = GuildPages("me", lambda: _("Me"), icon="user", for_members=True)
 """The page of a member about themselves."""
@@ -194,9 +192,9 @@ class Forbidden(Refusal):
 
 
 class NotForStreamers(Forbidden):
-    """Who signed in with Twitch has only the Twitch pages."""
+    """A login with Twitch gives access to the Twitch pages only."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.what = _("Signing in with Twitch opens only the Twitch pages.")
+        self.what = _("With a Twitch login you can only use the Twitch pages.")
         self.remedy = _("Log in with Discord to use the others, if you are a moderator there.")

@@ -1,8 +1,8 @@
-"""The HTTP API: every feature's endpoints under `/api`, behind one check of who asks.
+"""The HTTP API: authentication, rate limits and the endpoints of all features under `/api`.
 
-A caller has a token, which belongs to one server, or the session of the dashboard, which names the
-server with `?server=`. An endpoint is given a `Call` that reaches this server only. Errors are
-problem details (RFC 9457), which `core.kit.web` makes for every address under `/api`.
+A caller has a token, which belongs to one server, or the session of the dashboard, which needs
+`?server=`. An endpoint gets a `Call` for this server only. Errors are problem details (RFC 9457),
+which `core.kit.web` creates for every path under `/api`.
 """
 
 import hmac
@@ -25,7 +25,7 @@ from flask_wtf.csrf import generate_csrf
 from limits import RateLimitItem, RateLimitItemPerMinute
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from core.api_tokens.actions import find_token, note_used
+from core.api_tokens.actions import find_token, record_use
 from core.api_tokens.records import ApiToken
 from core.dashboard.access import TOKEN, Forbidden, LoginNeeded
 from core.dashboard.openapi import document
@@ -45,47 +45,47 @@ if TYPE_CHECKING:
     from core.dashboard.pages import Dashboard
 
 CALLS = RateLimitItemPerMinute(120)
-"""Of one token or session."""
+"""Per token or session."""
 
 CHANGES = RateLimitItemPerMinute(60)
-"""The same, for what changes something."""
+"""Per token or session, of endpoints that change something."""
 
 STRANGERS = RateLimitItemPerMinute(30)
-"""Requests without a valid token or session, from one network."""
+"""Requests without a valid token or session, per network."""
 
 MOST_BYTES = 64 * 1024
 """Of a body."""
 
 OWN = Api()
-"""The endpoints that belong to no feature."""
+"""Endpoints that do not belong to a feature."""
 
 
 @OWN.get("/ws", stream=True)
 def stream_changes(call: Call) -> Response:
-    """Stream what changes.
+    """Stream changes.
 
-    Server-sent events: `changed`, whose data is the name of a package such as `vips`. Ask for what
-    you show again then; after a connection was lost, too. A token or session can hold three
-    streams; a further one ends the oldest. `full` means: try again later.
+    Server-sent events: the data of `changed` is the name of a package such as `vips`. Fetch what
+    you show again then, and after a lost connection. A token or session can hold three streams;
+    another one ends the oldest. `full` means: try again later.
     """
     streams: LiveStreams = current_app.extensions["live_streams"]
 
-    def say(changed: set[str]) -> str | None:
+    def render(changed: set[str]) -> str | None:
         is_over = "api_tokens" in changed and not call.run(is_valid, call.caller)
         return None if is_over else say_names(changed)
 
-    return streams.response(call.guild_id, call.caller, ANYTHING, say)
+    return streams.response(call.guild_id, call.caller, ANYTHING, render)
 
 
 def is_valid(work: Work, caller: str) -> bool:
-    """Whether a caller that is a token was not revoked."""
+    """False if the caller is a token that was revoked."""
     kind, _colon, digest = caller.partition(":")
     return kind != "token" or work.exists(ApiToken.token_hash == digest)
 
 
 @dataclass(frozen=True)
 class _Caller:
-    """Who asks, for which server; `groups` as of `Rights`."""
+    """An authenticated caller; `groups` as in `Rights`."""
 
     call: Call
     groups: frozenset[str] | None
@@ -107,7 +107,7 @@ class ApiServer:
         return document(self.endpoints)
 
     def blueprint(self) -> Blueprint:
-        """All of them, and their documentation."""
+        """All endpoints, and their documentation."""
         blueprint = Blueprint("api", __name__, url_prefix="/api")
         blueprint.get("/openapi.json")(self.openapi)
         blueprint.get("/docs")(self.docs)
@@ -124,11 +124,11 @@ class ApiServer:
         return blueprint
 
     def openapi(self) -> Response:
-        """The document."""
+        """The OpenAPI document."""
         return jsonify(self.document)
 
     def docs(self) -> str:
-        """The same for people."""
+        """The documentation for people."""
         return render_template("dashboard/api.html", api=self.document, csrf=generate_csrf())
 
     def _serve(self, endpoint: Endpoint) -> Callable[[], Response]:
@@ -156,21 +156,21 @@ class ApiServer:
 
         return serve
 
-    # -- who asks -----------------------------------------------------------------------------
+    # -- authentication -----------------------------------------------------------------------
 
     def _authenticate(self, endpoint: Endpoint) -> _Caller:
-        """Aborts with 401 for nobody, 404 for a server that the caller has nothing to do with."""
+        """Aborts with 401 without a valid token or session, 404 for a server of somebody else."""
         given = request.headers.get("Authorization")
         caller = self._by_session(endpoint) if given is None else self._by_token(given)
         if caller is None:
             self._refuse_stranger(
-                _("A token or a session is needed."),
+                _("A valid token or session is required."),
                 _("Send `Authorization: Bearer` and a token that was not revoked."),
             )
         return caller
 
     def _require_secret(self, name: str) -> None:
-        """Aborts with 403 while the secret is not set, with 401 for another one."""
+        """Aborts with 403 if the secret is not configured, with 401 if it is wrong."""
         secret: SecretStr | None = getattr(self._services.settings, name)
         if secret is None:
             abort(problem(403, _("{name} is not set.").format(name=name.upper())))
@@ -207,7 +207,7 @@ class ApiServer:
             guild = work.find(Guild)
             if guild is None or guild.left_at is not None:
                 abort(404)
-            note_used(work, token)
+            record_use(work, token)
             zone = guilds.time_zone_of(work)
         name = f"token:{token.token_hash}"
         call = Call(self._services, token.guild_id, token.created_by, zone, name)
@@ -242,12 +242,12 @@ class ApiServer:
         if caller.groups is not None and endpoint.group and endpoint.group not in caller.groups:
             raise Forbidden
         if endpoint.scope == "write" and not caller.may_write:
-            abort(problem(403, _("This token may only read."), _("Create one that may write.")))
+            abort(problem(403, _("This token is read only."), _("Create one that can write.")))
         if endpoint.scope == "write" and caller.is_read_only:
             raise Outage("Discord")
 
     def _too_many(self, limit: RateLimitItem, *who: str) -> Response:
-        answer = problem(429, _("That was a lot at once."), _("Wait as long as Retry-After says."))
+        answer = problem(429, _("Too many requests."), _("Wait for the time in Retry-After."))
         answer.headers["Retry-After"] = str(self._dashboard.rate.seconds_left(limit, *who))
         return answer
 
@@ -259,7 +259,7 @@ def _answer(endpoint: Endpoint, found: "BaseModel | Response") -> Response:
 
 
 def _server() -> int | None:
-    """The server in the query; 0 is none that exists."""
+    """The server in the query; 0, which does not exist, if it is not valid."""
     given = request.args.get("server")
     if given is None:
         return None
@@ -270,7 +270,8 @@ def _server() -> int | None:
 
 
 def _parse(endpoint: Endpoint) -> BaseModel:
-    """What the caller asks for. Raises ValidationError; aborts with 400 or 415 for no JSON."""
+    """The parsed query or body. Raises ValidationError; aborts with 400 or 415 if it is not
+    JSON."""
     assert endpoint.asks is not None, "callers checked it"
     if endpoint.method in ("GET", "DELETE"):
         given: Any = {key: value for key, value in request.args.items() if key != "server"}

@@ -1,4 +1,4 @@
-"""`/dashboard`, and what changes in Discord."""
+"""`/dashboard`, and notifications about changes in Discord."""
 
 import discord
 from discord.ext import commands
@@ -10,7 +10,7 @@ from core.kit.words import _
 
 
 class DashboardLink(commands.Cog, name="dashboard"):
-    """The way to the dashboard."""
+    """Link to the dashboard."""
 
     def __init__(self, services: Services) -> None:
         self._address = services.settings.public_url
@@ -27,7 +27,7 @@ class DashboardLink(commands.Cog, name="dashboard"):
 
 
 class DiscordChanges(commands.Cog, name="discord_changes"):
-    """Tells the web server what has changed in Discord, so that rights end at once."""
+    """Notifies the web server of changes in Discord, so that revoked rights end at once."""
 
     def __init__(self, services: Services) -> None:
         self._bus = services.bus

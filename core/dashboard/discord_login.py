@@ -23,8 +23,8 @@ TIMEOUT_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Departure:
-    """What the browser's cookie keeps while somebody is at Discord."""
+class AuthorizationRequest:
+    """The consent page, and what the browser's cookie keeps in the meantime."""
 
     url: str
     state: str
@@ -32,12 +32,12 @@ class Departure:
 
 
 def is_configured(settings: Settings) -> bool:
-    """Whether people can log in."""
+    """Whether people can log in with Discord."""
     return settings.discord_client_id is not None and settings.discord_client_secret is not None
 
 
 def redirect_uri(settings: Settings) -> str:
-    """Where Discord sends people back to; it has to be registered with the Discord app."""
+    """The redirect URI, which must be registered in the Discord app."""
     return f"{settings.public_url}{CALLBACK}"
 
 
@@ -54,17 +54,17 @@ def _client(settings: Settings, **more: Any) -> OAuth2Session:
     )
 
 
-def depart(settings: Settings) -> Departure:
-    """Discord's consent page."""
+def request_consent(settings: Settings) -> AuthorizationRequest:
+    """Create a request for Discord's consent page."""
     verifier = secrets.token_urlsafe(48)
     url, state = _client(settings).create_authorization_url(
         settings.discord_authorize_url, code_verifier=verifier, prompt="none"
     )
-    return Departure(url, state, verifier)
+    return AuthorizationRequest(url, state, verifier)
 
 
-def arrive(settings: Settings, code: str, verifier: str) -> tuple[Person, list[int]]:
-    """Who came back from Discord, and the servers they are in. The token is revoked at once.
+def identify(settings: Settings, code: str, verifier: str) -> tuple[Person, list[int]]:
+    """Who logged in, and the servers they are in. The token is revoked at once.
 
     Raises:
         Refusal: Discord does not accept the code. Outage: Discord does not answer.
@@ -79,9 +79,7 @@ def arrive(settings: Settings, code: str, verifier: str) -> tuple[Person, list[i
             guilds = _json(client.get(f"{api}/users/@me/guilds", timeout=TIMEOUT_SECONDS))
             client.revoke_token(f"{api}/oauth2/token/revoke", timeout=TIMEOUT_SECONDS)
     except AuthlibBaseError:
-        raise Refusal(
-            _("Discord did not accept this login."), _("Please log in once more.")
-        ) from None
+        raise Refusal(_("Discord did not accept this login."), _("Please log in again.")) from None
     except (requests.RequestException, ValueError) as error:
         raise Outage("Discord", type(error).__name__) from error
     name = user.get("global_name") or user["username"]

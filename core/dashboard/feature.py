@@ -10,8 +10,8 @@ from core.kit.feature import Feature
 
 
 def make_feature(others: Collection[Feature]) -> Feature:
-    """The feature, with the pages of the others. Those about people are its own, because they show
-    a part of every feature."""
+    """The feature, with the pages of the others, and its own about people, which show a part of
+    every feature."""
     features = tuple(others)
     people = people_pages(features)
     return Feature(

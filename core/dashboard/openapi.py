@@ -1,4 +1,4 @@
-"""The OpenAPI document of the HTTP API, made from the endpoints' declarations."""
+"""The OpenAPI document of the HTTP API, generated from the endpoints' declarations."""
 
 from collections.abc import Sequence
 from inspect import cleandoc
@@ -16,20 +16,20 @@ _ERRORS = {
     400: "The server is missing, the body is not JSON, or the CSRF token is wrong.",
     401: "No valid token or session.",
     403: "Not allowed with this token or as this member.",
-    404: "No such server for this caller, or no such thing.",
+    404: "Not found, or no access to this server.",
     413: "The body is too large.",
     415: "The body is not declared as JSON.",
-    422: "A field is wrong, or the request was declined; `detail` says why.",
-    429: "Too many requests; wait as long as `Retry-After` says.",
-    500: "A bug on our side; quote `code` when you report it.",
-    503: "A service that is needed does not answer; try again later.",
+    422: "A field is not valid, or the request was declined; `detail` has the reason.",
+    429: "Too many requests; wait for the time in `Retry-After`.",
+    500: "A bug on our side; include `code` when you report it.",
+    503: "A required service is not available; try again later.",
 }
 
 _BODY_ONLY = (413, 415)
 
 
 def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
-    """The whole document."""
+    """The OpenAPI document of these endpoints."""
     asked: list[type[BaseModel]] = [one.asks for one in endpoints if one.asks]
     answered: list[type[BaseModel]] = [one.answers for one in endpoints if one.answers]
     inputs = [(one, "validation") for one in dict.fromkeys(asked)]
@@ -64,8 +64,8 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
                     "type": "apiKey",
                     "in": "cookie",
                     "name": "regulars",
-                    "description": "The dashboard's login. Needs `server`; what changes something "
-                    "also needs the header `X-CSRFToken`.",
+                    "description": "The dashboard's login. Requires `server`; changes also require "
+                    "the header `X-CSRFToken`.",
                 },
                 "secret": {
                     "type": "http",
@@ -82,7 +82,7 @@ def _operation(one: Endpoint, names: Any, schemas: dict[str, Any]) -> dict[str, 
     server = {
         "name": "server",
         "in": "query",
-        "description": "Id of the server. Needed with a session; a token knows its server.",
+        "description": "Id of the server. Required with a session, not with a token.",
         "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,18}$"},
     }
     operation: dict[str, Any] = {
@@ -115,7 +115,7 @@ def _operation(one: Endpoint, names: Any, schemas: dict[str, Any]) -> dict[str, 
 
 
 def _without_null(field: dict[str, Any]) -> dict[str, Any]:
-    """A query cannot say null: what may be left out has no other value."""
+    """The schema without null, which a query cannot express."""
     kinds = [one for one in field.get("anyOf", ()) if one != {"type": "null"}]
     if len(kinds) != 1:
         return field
@@ -129,7 +129,7 @@ def _responses(one: Endpoint, names: Any) -> dict[str, Any]:
         content = {"text/event-stream": {"schema": {"type": "string"}}}
     else:
         content = {"application/json": {"schema": names[one.answers, "serialization"]}}
-    found: dict[str, Any] = {str(one.status): {"description": "It worked.", "content": content}}
+    found: dict[str, Any] = {str(one.status): {"description": "Success.", "content": content}}
     reference = {"schema": names[Problem, "serialization"]}
     for status, text in _ERRORS.items():
         if status in _BODY_ONLY and one.method in ("GET", "DELETE"):

@@ -65,16 +65,16 @@ from core.people.store import list_links
 from core.twitch.accounts.store import list_guilds_of
 
 LOGINS = RateLimitItemPerMinute(20)
-"""For one address."""
+"""Per network."""
 
 FORMS = RateLimitItemPerMinute(60)
-"""Sent by one person."""
+"""Per person."""
 
 STATE, VERIFIER, NEXT = "state", "verifier", "next"
 
 
 class Dashboard:
-    """The pages, for one process."""
+    """All pages of the dashboard."""
 
     def __init__(self, services: Services, features: Sequence[Feature], *own: GuildPages) -> None:
         self.services = services
@@ -92,14 +92,13 @@ class Dashboard:
         self.access = Access(services, discord, of_streamers)
 
     def blueprint(self) -> Blueprint:
-        """All of it."""
         blueprint = Blueprint("dashboard", __name__, template_folder="templates")
         blueprint.record_once(self._set_up)
         blueprint.get("/login")(self.login)
-        blueprint.get("/login/discord")(self.depart)
-        blueprint.get(discord_login.CALLBACK)(self.arrive)
-        blueprint.get("/login/twitch")(self.depart_to_twitch)
-        share_return(blueprint, twitch_login.CALLBACK, twitch_login.PREFIX, self.arrive_from_twitch)
+        blueprint.get("/login/discord")(self.login_with_discord)
+        blueprint.get(discord_login.CALLBACK)(self.return_from_discord)
+        blueprint.get("/login/twitch")(self.login_with_twitch)
+        share_return(blueprint, twitch_login.CALLBACK, twitch_login.PREFIX, self.return_from_twitch)
         blueprint.post("/logout")(self.logout)
         blueprint.get("/servers")(self.picker)
         blueprint.get("/g/<int:guild_id>/")(self.overview)
@@ -149,7 +148,7 @@ class Dashboard:
         g.live_position = self.streams.position()
 
     def _menu(self, page: Page) -> list[tuple[str, list[GuildPages]]]:
-        """What this person finds in the navigation, with a heading for each section."""
+        """The navigation of this person: heading and pages of each section."""
         found: dict[str, list[GuildPages]] = {}
         for pages in self.declared:
             if (
@@ -188,7 +187,7 @@ class Dashboard:
             page.shows = shown
             try:
                 if not self.rate.allows(FORMS, "forms", page.person.key):
-                    raise Refusal(_("That was a lot at once."), _("Wait a minute."))
+                    raise Refusal(_("You're doing that too often."), _("Wait a minute."))
                 if page.is_read_only:
                     raise Refusal(
                         _("Discord is not answering, so nothing can be changed right now."),
@@ -221,46 +220,47 @@ class Dashboard:
             )
         )
 
-    def depart(self) -> Response:
-        """To Discord. A link and not a form: our policy lets no form lead to another site."""
-        self._count()
+    def login_with_discord(self) -> Response:
+        """Redirect to Discord. It is a link, because our CSP allows no form to another site."""
+        self._limit_logins()
         if not discord_login.is_configured(self.services.settings):
             abort(404)
-        return self._depart(discord_login.depart(self.services.settings))
+        return self._redirect_to(discord_login.request_consent(self.services.settings))
 
-    def depart_to_twitch(self) -> Response:
-        """To Twitch, for a streamer."""
-        self._count()
+    def login_with_twitch(self) -> Response:
+        """Redirect to Twitch, for a streamer."""
+        self._limit_logins()
         if not twitch_login.is_configured(self.services.settings):
             abort(404)
-        return self._depart(twitch_login.depart(self.services.settings))
+        return self._redirect_to(twitch_login.request_consent(self.services.settings))
 
-    def _depart(self, departure: discord_login.Departure) -> Response:
-        session[STATE], session[VERIFIER] = departure.state, departure.verifier
+    def _redirect_to(self, consent: discord_login.AuthorizationRequest) -> Response:
+        session[STATE], session[VERIFIER] = consent.state, consent.verifier
         session[NEXT] = _local(request.args.get("next"))
-        return redirect(departure.url)  # type: ignore[return-value]
+        return redirect(consent.url)  # type: ignore[return-value]
 
-    def arrive(self) -> Response:
-        """Back from Discord."""
-        self._count()
+    def return_from_discord(self) -> Response:
+        """The callback of Discord."""
+        self._limit_logins()
         state, verifier = session.pop(STATE, ""), session.pop(VERIFIER, "")
         target = session.pop(NEXT, "")
         if "error" in request.args:
             return _cancelled(target)
         _require_same(state)
         settings = self.services.settings
-        person, guild_ids = discord_login.arrive(settings, request.args.get("code", ""), verifier)
+        code = request.args.get("code", "")
+        person, guild_ids = discord_login.identify(settings, code, verifier)
         return self._log_in(person, guild_ids, target)
 
-    def arrive_from_twitch(self) -> Response:
-        """Back from Twitch, on the address that connecting an account has, too: its errors are no
-        pages of ours."""
+    def return_from_twitch(self) -> Response:
+        """The callback of Twitch, which is shared with connecting an account, so that errors are
+        handled here."""
         state, target = session.pop(STATE, ""), session.pop(NEXT, "")
         try:
-            self._count()
+            self._limit_logins()
             _require_same(state)
             error, code = request.args.get("error", ""), request.args.get("code", "")
-            person = twitch_login.arrive(self.services, error, code)
+            person = twitch_login.identify(self.services, error, code)
         except Denied:
             return _cancelled(target)
         except Refusal as refusal:
@@ -273,13 +273,13 @@ class Dashboard:
     def _log_in(self, person: Person, guild_ids: list[int], target: str) -> Response:
         with self.services.database.begin() as tx:
             token = sessions.log_in(tx, person, guild_ids, self.services.clock())
-        session.clear()  # also the CSRF token of before
+        session.clear()  # including the old CSRF token
         session[TOKEN] = token
         session.permanent = True
         return redirect(target or url_for("dashboard.picker"))  # type: ignore[return-value]
 
     def logout(self) -> Response:
-        """Here, or with `everywhere` in all browsers."""
+        """Log out in this browser, or with `everywhere` in all browsers."""
         self.csrf.protect()
         login = self.access.find_login()
         if login is not None:
@@ -292,14 +292,14 @@ class Dashboard:
         flash(_("You are logged out."), "info")
         return redirect(url_for(".login"), 303)  # type: ignore[return-value]
 
-    def _count(self) -> None:
+    def _limit_logins(self) -> None:
         if not self.rate.allows(LOGINS, "login", network_of(request.remote_addr)):
             raise Refusal(_("Too many logins from your network."), _("Wait a minute."))
 
     # -- servers ----------------------------------------------------------------------------
 
     def picker(self) -> Response:
-        """The servers in which this person has any right."""
+        """The servers in which this person has rights."""
         login = self.access.login()
         is_streamer = login.twitch_user_id is not None
         with self.services.database.begin() as tx:
@@ -335,14 +335,14 @@ class Dashboard:
         )
 
     def _home(self, guild_id: int, *, is_streamer: bool) -> str:
-        """The first page of a server."""
+        """The start page of a server."""
         first = next((one for one in self.declared if one.for_streamer), None)
         if not is_streamer or first is None:
             return url_for("dashboard.overview", guild_id=guild_id)
         return url_for(f"dashboard.{first.name}.{first.routes[0].name}", guild_id=guild_id)
 
     def overview(self, guild_id: int) -> Response:
-        """Numbers, and as pages of their own the checklist and what happened last."""
+        """Statistics; the checklist and the latest activity are loaded separately."""
         page = self.access.page(guild_id, None)
         roles: set[int] = set()
         with page.together():
@@ -366,7 +366,7 @@ class Dashboard:
         )
 
     def _overview_cards(self, page: Page) -> list[tuple[str, Route, str]]:
-        """Name of the pages, route and address of the pages that the overview has a card of."""
+        """Name, route and address of the pages that have a card on the overview."""
         return [
             (pages.name, route, page.url_of(pages, route.view))
             for pages in self.declared
@@ -375,7 +375,7 @@ class Dashboard:
         ]
 
     def setup(self, guild_id: int) -> Response:
-        """The checklist."""
+        """The setup checklist."""
         page = self.access.page(guild_id, None)
         if page.groups is not None:
             raise Forbidden
@@ -386,7 +386,7 @@ class Dashboard:
         return make_response(page.render("dashboard/setup.html", steps=steps))
 
     def activity(self, guild_id: int) -> Response:
-        """What happened last, of those features that the person may use."""
+        """The latest activity of the features that the person may use."""
         page = self.access.page(guild_id, None)
         items = [
             item
@@ -411,7 +411,7 @@ class Dashboard:
         return make_response(render("dashboard/my_servers.html", servers=servers))
 
     def me(self, guild_id: int) -> Response:
-        """What a server knows about this person, and what they can do about it."""
+        """What a server stores about this person, and forms to change it."""
         return make_response(self._my_page(self.access.page(guild_id, ME)))
 
     def _my_page(self, page: Page) -> str:
@@ -434,11 +434,11 @@ class Dashboard:
         self.access.page(guild_id, LIVE if is_streamer else None)
         token, position = session.get(TOKEN, ""), request.args.get("since", "")
         theirs = [one.name for one in self.declared if one.for_streamer]
-        say = say_names_among(theirs) if is_streamer else say_names
-        return self.streams.response(guild_id, token, position, say)
+        render_names = say_names_among(theirs) if is_streamer else say_names
+        return self.streams.response(guild_id, token, position, render_names)
 
     def view_as(self, guild_id: int) -> Response:
-        """See the server as a member with this role does; without a role, as oneself."""
+        """View the server as a member with this role; without a role, as oneself."""
         guild = self.access.guild_of_admin(guild_id)
         self.csrf.protect()
         role_id = request.form.get("role", 0, type=int)
@@ -465,17 +465,17 @@ def _cancelled(target: str) -> Response:
 
 
 def _require_same(state: str) -> None:
-    """Raises Refusal unless this browser set out with the state that has come back."""
+    """Raises Refusal unless the login was started in this browser with the returned state."""
     given = request.args.get("state", "")
     if not state or not hmac.compare_digest(state.encode(), given.encode()):
         raise Refusal(
             _("This login was started in another browser, or twice."),
-            _("Please log in once more."),
+            _("Please log in again."),
         )
 
 
 def _local(target: str | None) -> str:
-    """An address of ours, or empty: nobody is sent to another site after the login."""
+    """A local path, or empty, so that a login never redirects to another site."""
     if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
         return ""
     return "" if any(sign in target for sign in "\\\r\n\t") else target
@@ -488,8 +488,8 @@ def _with_query(values: dict[str, Any]) -> str:
 
 @pass_context
 def _plain(context: Context, text: str) -> str:
-    """A sentence that was written for Discord, without its markdown, and with names in place of the
-    mentions of channels and roles."""
+    """A text for Discord without its Markdown, and with names instead of mentions of channels and
+    roles."""
     page = context.get("page")
 
     def name(mention: re.Match[str]) -> str:

@@ -1,5 +1,4 @@
-"""Everybody whom a server knows: a search, and one page for each person with a part of every
-feature."""
+"""The people of a server: a search, and a page for each person with a part of every feature."""
 
 from collections.abc import Sequence
 from typing import cast, get_args
@@ -92,7 +91,7 @@ def _add_person(pages: GuildPages) -> View:
 def _add_cards(pages: GuildPages, features: Sequence[Feature]) -> None:
     @pages.get("<int:viewer_id>/cards")
     def cards(page: Page, viewer_id: int) -> str:
-        """What each feature knows about them."""
+        """What each feature stores about them."""
 
         def load(work: Work) -> tuple[Viewer, list[PersonCard]]:
             viewer, accounts = _get(work, viewer_id), store.list_links_with(work, viewer_id)
@@ -107,7 +106,7 @@ def _add_cards(pages: GuildPages, features: Sequence[Feature]) -> None:
 def _add_history(pages: GuildPages, features: Sequence[Feature]) -> None:
     @pages.get("<int:viewer_id>/history")
     def history(page: Page, viewer_id: int) -> str:
-        """What happened to them last, as the logs have it."""
+        """Their latest entries in the logs."""
 
         def load(work: Work) -> tuple[Viewer, int | None]:
             link = store.find_link_of_viewer(work, viewer_id)

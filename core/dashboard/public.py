@@ -1,5 +1,5 @@
-"""Pages for everybody. A popular link must not slow down anything else: each page is made once in
-some seconds, few are made at the same time, and a kept one costs Flask nothing."""
+"""Public pages, and their cache. So that a popular link does not slow down anything else, a page is
+rendered at most every few seconds, few are rendered at once, and cached ones bypass Flask."""
 
 import threading
 import time
@@ -35,7 +35,7 @@ WAIT_SECONDS = 5.0
 
 PER_ADDRESS = RateLimitItemPerMinute(300)
 _REFUSED = "regulars.refused"
-"""In the environment of a request that is one too many."""
+"""In the environment of a request over the rate limit."""
 
 
 @dataclass
@@ -45,12 +45,12 @@ class _Kept:
 
 
 class PublicCache:
-    """Answers for public pages from memory, before Flask sees the request.
+    """Serves public pages from memory, before Flask sees the request.
 
-    It asks the application without cookies, so that nothing of one visitor reaches the next.
+    It requests them without cookies, so that nothing of one visitor reaches another.
 
     Args:
-        allows: whether one more page may be made for this address.
+        allows: the rate limit of an address.
     """
 
     def __init__(self, app: "WSGIApplication", allows: Callable[[str], bool]) -> None:
@@ -77,11 +77,11 @@ class PublicCache:
         return kept.response
 
     def _make(self, key: Any, environ: "WSGIEnvironment") -> wrappers.Response | ServiceUnavailable:
-        """Make the page, unless somebody else has meanwhile; an old one if too many are made."""
+        """Render the page, unless another request just did; an old one if too many are rendered."""
         asked = {**environ, "REQUEST_METHOD": "GET"}
         asked.pop("HTTP_COOKIE", None)
         if not self._allows(environ.get("REMOTE_ADDR", "")):
-            # Before it waits for a place that others need.
+            # Before it waits for a slot that others need.
             return wrappers.Response.from_app(self._app, asked | {_REFUSED: True}, buffered=True)
         if not self._slots.acquire(timeout=WAIT_SECONDS):
             return self._find(key, float("inf")) or ServiceUnavailable(retry_after=5)

@@ -1,8 +1,8 @@
-"""Login with Twitch, for the streamers whose channels are connected. It asks for no scope."""
+"""Login with Twitch, for streamers whose channels are connected. It requests no scopes."""
 
 import secrets
 
-from core.dashboard.discord_login import Departure
+from core.dashboard.discord_login import AuthorizationRequest
 from core.kit.errors import Refusal
 from core.kit.guild_pages import Person
 from core.kit.oauth_flow import SignInRefused
@@ -15,7 +15,7 @@ from core.twitch.accounts import oauth
 
 CALLBACK = oauth.CALLBACK
 PREFIX = "login."
-"""Begins the states: connecting accounts has the same callback."""
+"""Prefix of the states, because connecting accounts has the same callback."""
 
 
 def is_configured(settings: Settings) -> bool:
@@ -23,14 +23,14 @@ def is_configured(settings: Settings) -> bool:
     return settings.twitch_client_id is not None and settings.twitch_client_secret is not None
 
 
-def depart(settings: Settings) -> Departure:
-    """Twitch's consent page. Twitch takes no verifier."""
+def request_consent(settings: Settings) -> AuthorizationRequest:
+    """Create a request for Twitch's consent page. Twitch does not support a verifier."""
     state = PREFIX + secrets.token_urlsafe(32)
-    return Departure(oauth.consent_url(settings, state, "", ()), state, "")
+    return AuthorizationRequest(oauth.consent_url(settings, state, "", ()), state, "")
 
 
-def arrive(services: Services, error: str, code: str) -> Person:
-    """Who came back from Twitch. The token is revoked at once.
+def identify(services: Services, error: str, code: str) -> Person:
+    """Who logged in. The token is revoked at once.
 
     Raises:
         Denied: they declined.
@@ -41,7 +41,5 @@ def arrive(services: Services, error: str, code: str) -> Person:
         check_answer(error)
         who = oauth.identify(services, code, "")
     except SignInRefused:
-        raise Refusal(
-            _("Twitch did not accept this login."), _("Please log in once more.")
-        ) from None
+        raise Refusal(_("Twitch did not accept this login."), _("Please log in again.")) from None
     return Person(THE_BOT, who.name, twitch_id=PlatformUserId(who.user_id))

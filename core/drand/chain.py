@@ -47,7 +47,7 @@ class Chain:
 
     @property
     def name(self) -> str:
-        """As it is stored and published. Only quicknet may be called by quicknet's hash."""
+        """The name that is stored and published. Only quicknet may be called by quicknet's hash."""
         return self.hash if self.is_public else OTHER + self.hash
 
     def first_round_after(self, instant: datetime) -> int:

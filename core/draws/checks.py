@@ -1,5 +1,5 @@
-"""Compares a stored draw with what was published. Run these checks before each draw, so that nobody
-can change the result by editing the database."""
+"""Compares a stored draw with what was published. Run these checks before each draw, so that the
+result cannot be changed by editing the database."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from core.kit.words import _
 
 
 class Tampered(Exception):
-    """What is stored is not what was published. Its text tells people what differs."""
+    """The stored data differs from what was published. The text is shown to people."""
 
 
 def check_snapshot(snapshot: str, published_hash: str, header: str) -> Entrants:

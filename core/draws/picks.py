@@ -29,7 +29,7 @@ Result = Literal["won", "waiting", "expired", "skipped"]
 """`waiting` for the winner to claim; `expired` if the winner did not."""
 
 SkipReason = Literal["excluded", "banned", "unlinked", "won_already"]
-"""Why somebody who was drawn does not win, as everybody may read it."""
+"""Why somebody who was drawn does not win. This is public."""
 
 
 def draw_order(
@@ -112,5 +112,5 @@ def bundle(snapshot: str, seed: bytes, random: Round | None, picks: Sequence[Pic
 
 
 def canonical(value: Any) -> bytes:
-    """The one way in which a bundle is written."""
+    """Serialize a bundle to canonical JSON."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

@@ -38,7 +38,7 @@ RULE = (
 
 
 class Bet(NamedTuple):
-    """What decides about a player.
+    """The bet of a player.
 
     Attributes:
         stake: in points.
@@ -62,7 +62,7 @@ class Rolled(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class GameTerms:
-    """What is fixed together with the list. It is the list's header.
+    """The terms of a game, which are the header of the list.
 
     Attributes:
         server: pseudonym of the Discord server.
@@ -85,12 +85,12 @@ class GameTerms:
 
 
 def next_second(now: datetime) -> datetime:
-    """Lists know whole seconds; rounding up keeps the whole notice."""
+    """Lists have whole seconds; rounding up keeps the full notice."""
     return now + timedelta(microseconds=-now.microsecond % 1_000_000)
 
 
 def choose_round(chain: Chain, frozen_at: datetime) -> int:
-    """The first one that is published at least `NOTICE` after the freeze."""
+    """The first round that is published at least `NOTICE` after the freeze."""
     return chain.first_round_after(frozen_at + NOTICE)
 
 
@@ -115,7 +115,7 @@ def freeze(terms: GameTerms, salt: bytes, bets: Mapping[str, Bet]) -> str:
 
 
 def bets_of(frozen: str) -> dict[str, Bet]:
-    """Pseudonym -> what decides, in the order of the list."""
+    """Pseudonym -> bet, in the order of the list."""
     rows = frozen.split("\n")[HEADER_LINES:-1]
     parted = (row.split(" ") for row in rows)
     return {name: Bet(*map(int, numbers)) for name, *numbers in parted}
@@ -142,7 +142,7 @@ def roll(seed: bytes, message: bytes, place: int, bet: Bet) -> Rolled:
 
 
 def payout_of(bet: Bet, multiplier: int) -> int:
-    """What a winner gets back, in whole points."""
+    """The payout of a winner, in whole points."""
     return bet.stake + bet.stake * (multiplier - UNIT) * bet.bonus // UNIT**2
 
 

@@ -46,7 +46,7 @@ def choose_round(chain: Chain, plan: Plan | None, frozen_at: datetime) -> int:
 
 
 def is_public(chain: str | None, round_number: int | None, frozen_at: datetime) -> bool:
-    """Whether a round of the public beacon decides that nobody could know at the freeze."""
+    """Whether the draw uses a round of the public beacon that nobody could know at the freeze."""
     if chain != QUICKNET.name or round_number is None:
         return False
     return QUICKNET.made_at(round_number) - frozen_at >= timedelta(seconds=QUICKNET.ahead)
@@ -65,7 +65,7 @@ class Entrants(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is fixed together with the list. It is the list's header.
+    """The terms of a draw, which are the header of the list.
 
     Attributes:
         server: pseudonym of the Discord server.
@@ -122,7 +122,7 @@ def make_header(terms: Terms, entrants: int, total: int) -> str:
 
 
 def instant(at: datetime) -> str:
-    """As the lists write it."""
+    """The format of times in the list."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 Source = Literal["webhook", "feed"]
-"""Where it comes from: the platform's signed webhook, or its realtime feed where that counts."""
+"""The source: the platform's signed webhook, or its realtime feed where that counts."""
 
 RedemptionStatus = Literal["pending", "accepted", "rejected"]
 
@@ -35,7 +35,7 @@ class Event:
 
 
 def to_json(event: Event) -> dict[str, Any]:
-    """A JSON object from which `from_json` makes an equal event."""
+    """A JSON object from which `from_json` creates an equal event."""
     dumped: dict[str, Any] = _adapter(type(event)).dump_python(event, mode="json")
     return dumped
 
@@ -50,7 +50,7 @@ _ADAPTERS: dict[type[Event], TypeAdapter[Any]] = {}
 
 
 def _adapter(kind: type[Event]) -> TypeAdapter[Any]:
-    """Making one takes milliseconds, using it microseconds."""
+    """Cached: creating one takes milliseconds, using it microseconds."""
     if kind not in _ADAPTERS:
         _ADAPTERS[kind] = TypeAdapter(kind)
     return _ADAPTERS[kind]
@@ -131,8 +131,8 @@ _COMMAND = re.compile(r"\s*!(\w+)(?:\s+(.*))?", re.DOTALL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamWentLive(Event):
-    """The platform says that a stream began. `started_at` identifies a stream of a channel: Kick
-    gives the identical instant in its webhook and in its list of livestreams."""
+    """The platform reports that a stream started. `started_at` identifies a stream of a channel:
+    Kick has the same instant in its webhook and in its list of livestreams."""
 
     platform: str
     started_at: datetime
@@ -141,7 +141,7 @@ class StreamWentLive(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamEnded(Event):
-    """The platform says that a stream is over."""
+    """The platform reports that a stream ended."""
 
     platform: str
     started_at: datetime
@@ -165,7 +165,7 @@ class StreamSeenOffline(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamChanged(_ChannelEvent):
-    """Title, category or language were set; all three as they are now. `at` is when it was sent."""
+    """Title, category or language were set; has the current values. `at` is when it was sent."""
 
     title: str
     category: str
@@ -174,8 +174,8 @@ class StreamChanged(_ChannelEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventsMissed(_ChannelEvent):
-    """After a gap: events of the channel may have been lost, so whoever needs a complete list asks
-    the platform for it. `key` names the gap; the first connection is one, too.
+    """Events of the channel may have been lost in a gap, so features that need a complete list
+    fetch it from the platform. `key` names the gap; the first connection is one, too.
 
     Attributes:
         since: when the last event before the gap was received; None if there was none.
@@ -243,8 +243,8 @@ Reporter = Literal["gift", "notice", "streamelements", "widget"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriberReported(Event):
-    """Somebody is said to be a subscriber. It counts nowhere: the subscription itself, or the gift,
-    has an event of its own.
+    """A source reports that somebody subscribes. This is not counted as a subscription or gift,
+    which have their own events.
 
     Attributes:
         user_id: the platform's, None where it was left out.
@@ -303,8 +303,8 @@ class ChannelRaided(_ChannelEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelFollowed(_ChannelEvent):
-    """Somebody follows. `key` is the follower: it counts once in a lifetime, because the platform
-    says nothing of those who stop. `at` is when it was sent; there is no other time."""
+    """Somebody follows. `key` is the follower: it counts once ever, because the platform does not
+    report unfollows. `at` is when it was sent."""
 
     follower: Person
 
@@ -312,7 +312,7 @@ class ChannelFollowed(_ChannelEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardRedeemed(_ChannelEvent):
     """A channel-point reward was redeemed, or its redemption decided. `key` is redemption and
-    status, so each redemption comes once a status: to count redemptions, count `redemption_id`."""
+    status, so there is one event per status: to count redemptions, count `redemption_id`."""
 
     redemption_id: str
     reward_id: str
@@ -325,8 +325,8 @@ class RewardRedeemed(_ChannelEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardChanged(_ChannelEvent):
-    """A channel-point reward was made, edited or deleted; what it is now has to be asked. `key` is
-    the id of the message."""
+    """A channel-point reward was created, edited or deleted; fetch its current state. `key` is the
+    id of the message."""
 
     reward_id: str
     change: Literal["added", "updated", "removed"]
@@ -411,7 +411,7 @@ class AccountLinked(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountUnlinked(Event):
-    """The two are separate again. What was earned stays with the account."""
+    """An account was unlinked. What was earned stays with the account."""
 
     platform: str
     discord_id: int
@@ -479,7 +479,7 @@ class GuessWon(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuessWinRevoked(Event):
-    """The hunt goes on after all. `of` is the key of the `GuessWon`."""
+    """The hunt was reopened. `of` is the key of the `GuessWon`."""
 
     of: str
 
@@ -504,7 +504,7 @@ class WagerCounted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamElementsSettled(Event):
-    """What became of a bulk change of points at StreamElements is known. `key` is the operation's.
+    """The outcome of a bulk change of points at StreamElements is known. `key` is the operation's.
 
     Attributes:
         applied: the references of the changes that were made.
@@ -522,8 +522,8 @@ class StreamElementsSettled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointsMoved(Event):
-    """A provider of points has done an operation of a game that was pending; what became of each
-    viewer says `core.points.providers.find_moved`. `key` is the operation's."""
+    """A provider of points has completed a pending operation of a game; get the outcome from
+    `core.points.providers.find_moved`. `key` is the operation's."""
 
     game: str
     round: int
@@ -538,7 +538,7 @@ class PointsSpent(Event):
     Attributes:
         offer: its key, such as `raffle.tickets`.
         quantity: how many units.
-        points: what was paid in all.
+        points: what was paid in total.
         wish: what the viewer asked for with it, where the offer wants that; else "".
     """
 

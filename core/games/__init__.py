@@ -1,1 +1,1 @@
-"""The games that viewers can ask for: a list that comes along, and what each server adds to it."""
+"""The games that viewers can request: a starter list, and each server's changes to it."""

@@ -38,7 +38,7 @@ def _starter() -> Index:
 
 
 def get_index(work: Work) -> Index:
-    """The server's games, from memory unless they have changed."""
+    """The server's games, cached until they change."""
     version = work.scalar(_VERSION)
     if version is None:
         return _starter()
@@ -56,13 +56,13 @@ def _game(own: OwnGame) -> Game:
 
 
 def find_games(work: Work, typed: Iterable[str]) -> list[Match]:
-    """What each of these names means."""
+    """The match of each name."""
     index = get_index(work)
     return [index.find(one) for one in typed]
 
 
 def find_game(work: Work, typed: str) -> Match:
-    """What this name means."""
+    """The match of a name."""
     return get_index(work).find(typed)
 
 
@@ -76,7 +76,7 @@ class Overview:
 
 
 def get_overview(work: Work) -> Overview:
-    """Numbers, and which games are banned."""
+    """Counts, and the banned games."""
     index = get_index(work)
     own = sum(game.is_own for game in index.games)
     return Overview(len(index.games), own, index.search("", only_banned=True))
@@ -86,7 +86,7 @@ def get_overview(work: Work) -> Overview:
 
 
 def save_game(work: Work, title: str, provider: str = "", aliases: str = "") -> Game:
-    """Add a game, or change provider and aliases of one.
+    """Add a game, or change its provider and aliases.
 
     Raises:
         Refusal: no title, or too long.
@@ -95,7 +95,7 @@ def save_game(work: Work, title: str, provider: str = "", aliases: str = "") -> 
     if not title:
         raise Refusal(_("The game needs a title."))
     if max(len(title), len(provider)) > MAX_TITLE:
-        raise Refusal(_("At most {most} characters, please.").format(most=MAX_TITLE))
+        raise Refusal(_("Use at most {most} characters.").format(most=MAX_TITLE))
     work.lock(Lock.GAMES)
     before = get_index(work).titled(title)
     banned = before is not None and before.banned
@@ -122,7 +122,7 @@ def add_alias(work: Work, title: str, alias: str) -> Game:
 
 
 def ban_game(work: Work, title: str, *, banned: bool = True) -> Game:
-    """Refuse requests for a game, or take them again. A game that is not in the list is added.
+    """Refuse requests for a game, or allow them again. A game that is not in the list is added.
 
     Raises:
         Refusal: it is so already, or the name is empty or too long.
@@ -133,7 +133,7 @@ def ban_game(work: Work, title: str, *, banned: bool = True) -> Game:
     if not clean(title) or len(match.title) > MAX_TITLE:
         raise Refusal(_("Which game? At most {most} characters.").format(most=MAX_TITLE))
     if (known is not None and known.banned) == banned:
-        says = _("{title} is banned already.") if banned else _("{title} is not banned.")
+        says = _("{title} is already banned.") if banned else _("{title} is not banned.")
         raise Refusal(says.format(title=match.title))
     game = known or Game(match.title)
     game = Game(game.title, game.provider, game.aliases, banned, is_own=True)
@@ -143,7 +143,7 @@ def ban_game(work: Work, title: str, *, banned: bool = True) -> Game:
 
 
 def remove_game(work: Work, title: str) -> Game:
-    """Remove a game that the server added; one of the starter list is as it was in the beginning.
+    """Remove a game that the server added; a game of the starter list is reset.
 
     Raises:
         Refusal: the server did not add or change it.
@@ -152,7 +152,7 @@ def remove_game(work: Work, title: str) -> Game:
     game = _existing(work, title)
     if not game.is_own:
         raise Refusal(
-            _("{title} is in the list that comes along.").format(title=game.title),
+            _("{title} is in the starter list.").format(title=game.title),
             _("Ban it if viewers should not request it."),
         )
     work.execute(delete(OwnGame).where(OwnGame.folded_title == fold_title(game.title)))
@@ -163,7 +163,7 @@ def remove_game(work: Work, title: str) -> Game:
 
 @dataclass(frozen=True, slots=True)
 class ImportPreview:
-    """What an import would do."""
+    """What an import would change."""
 
     file: GameFile
     new: Sequence[Game]

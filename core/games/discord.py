@@ -22,7 +22,7 @@ class Games(commands.Cog):
     @games.command(name="find", extras=PRIVATE)
     @app_commands.describe(name="As a viewer would type it")
     async def find(self, ctx: Context, *, name: str) -> None:
-        """Show which game is meant by a name, typing errors included."""
+        """Show which game a name matches, including typos."""
         await answer(ctx, messages.found(await run_action(ctx, actions.find_game, name)))
 
     @games.command(name="add", extras=PRIVATE, ignore_extra=False)
@@ -50,7 +50,7 @@ class Games(commands.Cog):
     @games.command(name="unban", extras=PRIVATE)
     @app_commands.describe(title="The game")
     async def unban(self, ctx: Context, *, title: str) -> None:
-        """Take requests for a banned game again."""
+        """Allow requests for a banned game again."""
         game = await run_action(ctx, actions.ban_game, title, banned=False)
         await answer(ctx, messages.ban_changed(game))
 

@@ -19,13 +19,13 @@ def overview(current: Overview) -> discord.Embed:
         + ", "
         + _("{own} of them added or changed here").format(own=f"{current.own:,}"),
         plural("{count} is banned", "{count} are banned", len(current.banned)),
-        _("Viewers are understood in spite of typing errors: `/games find` shows how."),
+        _("Typos are recognised: try `/games find`."),
     ]
     return card("🎮 " + _("Games"), lines(rows))
 
 
 def found(match: Match) -> discord.Embed:
-    """What a name means."""
+    """The match of a name."""
     title = safe(match.title)
     if match.found == "known":
         body = safe(match.provider)
@@ -33,9 +33,9 @@ def found(match: Match) -> discord.Embed:
             body += "\n🚫 " + _("Viewers cannot request it.")
         return card(f"🎮 {title}", body.strip(), tone="success")
     if match.found == "uncertain":
-        body = _("Do you mean **{title}**? A request is taken as typed, and marked.")
+        body = _("Did you mean **{title}**? A request would be added as typed, and marked.")
         return card("❔ " + title, body.format(title=safe(match.suggestion)), tone="warning")
-    return card("❔ " + title, _("No game is called like that. `/games add` adds one."))
+    return card("❔ " + title, _("There is no game with that name. Add it with `/games add`."))
 
 
 def saved(game: Game) -> discord.Embed:
@@ -54,14 +54,14 @@ def ban_changed(game: Game) -> discord.Embed:
 
 
 def removed(game: Game) -> discord.Embed:
-    """What the server added is gone."""
-    return card(f"🎮 {safe(game.title)}", _("What was added or changed here is removed."))
+    """A game was removed or reset."""
+    return card(f"🎮 {safe(game.title)}", _("This server's changes were removed."))
 
 
 def banned(games: Sequence[Game]) -> discord.Embed:
     """The games that nobody can request."""
     if not games:
-        return card("🚫 " + _("No game is banned"), _("`/games ban` bans one."))
+        return card("🚫 " + _("No game is banned"), _("Ban one with `/games ban`."))
     rows = [f"{safe(game.title)} · {safe(game.provider)}" for game in games[:MOST_LISTED]]
     if len(games) > MOST_LISTED:
         rows.append(_("The rest is on the dashboard."))

@@ -46,27 +46,27 @@ def save(page: Page) -> Response:
     """Add or change one."""
     texts = (page.form.get(name, "") for name in COLUMNS[:3])
     game = page.run(actions.save_game, *texts)
-    return page.done(_("{title} is saved.").format(title=game.title))
+    return page.done(_("{title} saved.").format(title=game.title))
 
 
 @PAGES.post("<any(ban, unban):what>", shows=games)
 def ban(page: Page, what: str) -> Response:
-    """Refuse requests for it, or take them again."""
+    """Ban or unban a game."""
     game = page.run(actions.ban_game, page.form.get("title", ""), banned=what == "ban")
-    says = _("{title} is banned.") if game.banned else _("{title} can be requested again.")
+    says = _("{title} banned.") if game.banned else _("{title} can be requested again.")
     return page.done(says.format(title=game.title), to=games)
 
 
 @PAGES.post("remove", shows=games)
 def remove(page: Page) -> Response:
-    """Remove what was added here."""
+    """Remove or reset a game."""
     game = page.run(actions.remove_game, page.form.get("title", ""))
-    return page.done(_("{title} is removed.").format(title=game.title))
+    return page.done(_("{title} removed.").format(title=game.title))
 
 
 @PAGES.post("preview", shows=games)
 def preview(page: Page) -> str:
-    """What an import would do."""
+    """The preview of an import."""
     text = _sent_text(page)
     return page.render(
         "games/preview.html", preview=page.run(actions.preview_import, _read(text)), text=text
@@ -75,7 +75,7 @@ def preview(page: Page) -> str:
 
 @PAGES.post("import", shows=games)
 def import_file(page: Page) -> Response:
-    """Do it."""
+    """Import the previewed file."""
     done = page.run(actions.import_games, _read(page.form.get("text", "")))
     count = len(done.new) + len(done.changed)
     return page.done(plural("{count} game imported.", "{count} games imported.", count))
@@ -90,15 +90,15 @@ def _sent_text(page: Page) -> str:
     sent = request.files.get("file")
     content = sent.read(MOST_BYTES + 1) if sent else b""
     if len(content) > MOST_BYTES:
-        raise Refusal(_("The file is too large."), _("At most 20,000 games, please."))
+        raise Refusal(_("The file is too large."), _("It can have at most 20,000 games."))
     try:
         return content.decode("utf-8-sig") if content else page.form.get("text", "")
     except UnicodeDecodeError:
-        raise Refusal(_("This file is not text in UTF-8."), _("Save it as CSV UTF-8.")) from None
+        raise Refusal(_("The file is not UTF-8 text."), _("Save it as CSV UTF-8.")) from None
 
 
 def _read(text: str) -> GameFile:
     file = read_file(text)
     if not file.games:
-        raise Refusal(_("There is no game in it."), _("Each line needs at least a title."))
+        raise Refusal(_("The file has no games."), _("Each line needs at least a title."))
     return file

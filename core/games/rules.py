@@ -1,4 +1,4 @@
-"""How games are called, found in spite of typing errors, and read from a file."""
+"""Names of games, fuzzy search, and import files. Pure."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ MOST_GAMES = 20_000
 """In one file; a server that imports several can have more."""
 
 SURE = 88
-"""How similar a name must be to count as a misspelt one, from 0 to 100."""
+"""How similar a name must be to count as a typo, from 0 to 100."""
 LIKELY = 70
 """How similar a name must be to be suggested."""
 _CLEARLY = 3
@@ -60,7 +60,7 @@ class Game:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What somebody means.
+    """The result of a search by name.
 
     Attributes:
         title: the game's, or else what was typed.
@@ -120,11 +120,11 @@ class Index:
         return self._by_name.get(fold_title(name))
 
     def titled(self, title: str) -> Game | None:
-        """The same, by its title only."""
+        """The game with exactly this title."""
         return self._titles.get(fold_title(title))
 
     def find(self, typed: str) -> Match:
-        """The game that is meant."""
+        """The best match of a typed name."""
         game = self.get(typed)
         if game is not None:
             return _known(game)
@@ -167,7 +167,7 @@ def _numbers(name: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class GameFile:
-    """What a file says; `problems` are (line, what is wrong), and those lines are left out."""
+    """A parsed file; `problems` are (line, problem) of the lines that were skipped."""
 
     games: Sequence[Game]
     problems: Sequence[tuple[int, Literal["no_title", "too_long", "twice", "too_many"]]]

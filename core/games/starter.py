@@ -1,4 +1,4 @@
-"""The games that every server begins with: well-known slots by their provider."""
+"""The games that every server starts with: well-known slots by provider."""
 
 from core.games.rules import Game
 

@@ -50,8 +50,8 @@ WAITS_SECONDS = 3.0
 def examine(
     tx: Connection, checks: Iterable[Check], now: datetime, guild_id: int | None = None
 ) -> Report:
-    """Run all checks; of those about single servers, keep the ones about this server. A check that
-    takes too long, such as on a locked table, is reported as not run."""
+    """Run all checks, and leave out the results about other servers. A check that takes too long,
+    such as on a locked table, is reported as not run."""
     limit_time(tx, statement=STATEMENT_SECONDS, lock=LOCK_SECONDS)
     parts = [HealthItem("Database", "ok", "Answering.")]
     end = time.monotonic() + CHECKS_SECONDS
@@ -59,6 +59,11 @@ def examine(
         parts += _run_check(tx, check, now) if time.monotonic() < end else [_unknown(check)]
     shown = [part for part in parts if part.guild_id in (None, guild_id)]
     return Report(overall(shown), tuple(shown), now)
+
+
+def examine_server(work: Work, checks: Iterable[Check]) -> Report:
+    """Run all checks for the server of `work`."""
+    return examine(work.tx, checks, work.now, work.guild_id)
 
 
 def _run_check(tx: Connection, check: Check, now: datetime) -> list[HealthItem]:
@@ -72,7 +77,7 @@ def _run_check(tx: Connection, check: Check, now: datetime) -> list[HealthItem]:
 
 
 def _unknown(check: Check, why: str = "the database is too slow") -> HealthItem:
-    """Named after the package that declares the check."""
+    """An item with the name of the package that declares the check."""
     name = check.__module__.split(".")[1].replace("_", " ").capitalize()
     return HealthItem(name, "warn", f"Not checked: {why}.")
 
@@ -90,7 +95,7 @@ def _check_locks(tx: Connection, _now: datetime) -> list[HealthItem]:
 
 
 def report(services: Services, checks: Iterable[Check]) -> Report:
-    """The same without items about single servers, also while the database is down."""
+    """Run all checks, without results about servers; also works while the database is down."""
     now = services.clock()
     try:
         with services.database.begin() as tx:

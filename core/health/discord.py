@@ -26,7 +26,7 @@ class Health(commands.Cog):
     @commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
     async def health(self, ctx: commands.Context[commands.Bot]) -> None:
-        """Show how the bot, its database, Redis and Kick are."""
+        """Show whether the bot, its database, Kick and Twitch work."""
         guild_id = guild_id_of(ctx)
         found = await self.report(guild_id)
         view = HealthView(self, guild_id, ctx.author.id, again=found.can_be_retried)
@@ -51,20 +51,20 @@ class HealthView(discord.ui.View):
         self._cog = cog
         self._guild_id = guild_id
         self._asker_id = asker_id
-        self.look_again.label = _("Check again")
-        self.try_again.label = _("Try the failed ones again")
+        self.check_again.label = _("Check again")
+        self.try_again.label = _("Retry failed messages")
         if not again:
             self.remove_item(self.try_again)
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
         if interaction.user.id == self._asker_id:
             return await is_admin(interaction, __name__)
-        embed = card(_("This answer belongs to somebody else"), _("Use `/health` yourself."))
+        embed = card(_("These buttons are for somebody else"), _("Run `/health` yourself."))
         await interaction.response.send_message(embed=embed, ephemeral=True)
         return False
 
     @discord.ui.button(style=discord.ButtonStyle.secondary, emoji="🔄")
-    async def look_again(
+    async def check_again(
         self, interaction: discord.Interaction, _button: "discord.ui.Button[HealthView]"
     ) -> None:
         async with handle_errors(interaction):

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, insert
 
 from core.drand.client import client_of as drand_of
 from core.health.records import Heartbeat
-from core.health.rules import compare_clocks, one_a_name
+from core.health.rules import compare_clocks, worst_of_each_name
 from core.kick.client import client_of as kick_of
 from core.kit.errors import Outage
 from core.kit.health_item import HealthItem, State
@@ -53,7 +53,7 @@ class HeartbeatThread:
             with self._services.database.begin() as tx:
                 set_heartbeats(tx, self._process, (), self._services.clock())
         except Outage:
-            _log.info("The last heartbeat could not be deleted: the database is down")
+            _log.info("Heartbeat could not be deleted: the database is down")
 
     def _run(self) -> None:
         stored: list[tuple[str, State]] = []
@@ -71,10 +71,10 @@ class HeartbeatThread:
                 stored, due = states, time.monotonic() + HEARTBEAT_SECONDS
             except Outage as outage:
                 wait = RETRY_SECONDS
-                _log.debug("A heartbeat could not be written", reason=outage.reason)
-            except Exception:  # must survive every bug of the components
+                _log.debug("Heartbeat could not be stored", reason=outage.reason)
+            except Exception:  # a bug of a component must not end the thread
                 wait = RETRY_SECONDS
-                _log.exception("A heartbeat failed")
+                _log.exception("Heartbeat failed")
 
 
 def set_heartbeats(
@@ -84,7 +84,7 @@ def set_heartbeats(
     tx.execute(delete(Heartbeat).where(Heartbeat.process == process))
     rows = [
         {"process": process, "part": p.name, "state": p.state, "reason": p.reason, "at": now}
-        for p in one_a_name(parts)
+        for p in worst_of_each_name(parts)
     ]
     if rows:
         tx.execute(insert(Heartbeat), rows)
@@ -92,7 +92,7 @@ def set_heartbeats(
 
 
 def clock_status(services: Services) -> HealthItem:
-    """Whether this computer's clock agrees with the Date of the last answers; asks nobody."""
+    """Compare this computer's clock with the Date headers of the latest responses."""
     clocks = {
         "Kick": kick_of(services.settings).time.now(),
         "drand": drand_of(services.settings).time.now(),

@@ -1,4 +1,4 @@
-"""The health report in words."""
+"""The embed of the health report."""
 
 import discord
 
@@ -16,7 +16,7 @@ def report_card(found: Report) -> discord.Embed:
     titles = {
         "ok": "✅ " + _("Everything works"),
         "degraded": "⚠️ " + _("Working, with warnings"),
-        "down": "❌ " + _("Something does not work"),
+        "down": "❌ " + _("Something is down"),
     }
     body = (
         lines([_row(part) for part in found.by_trouble()]) + f"\n-# {_('Checked')} {ago(found.at)}"
@@ -33,7 +33,7 @@ def _row(part: HealthItem) -> str:
 
 
 def age_in_words(of: AgeOf, seconds: float) -> str:
-    """What an item's age means."""
+    """An item's age, and what it means."""
     words = {
         "checked": _("checked {age} ago"),
         "seen": _("last seen {age} ago"),

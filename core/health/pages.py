@@ -1,5 +1,4 @@
-"""`GET /health` for machines, `GET /metrics` for Prometheus, a front page for people, and the same
-on the dashboard."""
+"""The health report: `GET /health`, `GET /metrics`, the front page, the dashboard and the API."""
 
 from datetime import datetime
 
@@ -17,11 +16,10 @@ from core.kit.guild_settings import GuildSettings, switch
 from core.kit.health_item import AgeOf, HealthItem, State
 from core.kit.services import Services
 from core.kit.words import _, plural
-from core.kit.work import Work
 
 
 def pages(services: Services, checks: tuple[Check, ...]) -> Blueprint:
-    """The three addresses."""
+    """The pages outside of the dashboard."""
     blueprint = Blueprint(
         "health",
         __name__,
@@ -75,21 +73,15 @@ def health_pages(checks: tuple[Check, ...]) -> GuildPages:
     @pages.get()
     def health(page: Page) -> str:
         """All parts, the ones in trouble first."""
-
-        def examine(work: Work) -> Report:
-            return actions.examine(work.tx, checks, work.now, work.guild_id)
-
-        found = page.run(examine)
+        found = page.run(actions.examine_server, checks)
         given = {"report": found, "rows": _rows(found), "is_detailed": True}
         return page.render("health_pages/health.html", **given)
 
     @pages.post("retry", shows=health)
     def retry(page: Page) -> Response:
-        """Retry what failed for good."""
+        """Retry the dead letters."""
         count = page.run(actions.retry_dead_letters)
-        return page.done(
-            plural("{count} is being tried again.", "{count} are being tried again.", count)
-        )
+        return page.done(plural("Retrying {count} message.", "Retrying {count} messages.", count))
 
     return pages
 
@@ -105,7 +97,7 @@ class HealthPart(ApiModel):
 
 
 class HealthReport(ApiModel):
-    """How the bot is."""
+    """The state of the bot."""
 
     status: Overall
     at: datetime
@@ -118,12 +110,8 @@ def health_api(checks: tuple[Check, ...]) -> Api:
 
     @api.get("/health")
     def get_health(call: Call) -> HealthReport:
-        """Check the health of the bot and of what concerns this server."""
-
-        def examine(work: Work) -> Report:
-            return actions.examine(work.tx, checks, work.now, work.guild_id)
-
-        found = call.run(examine)
+        """Check the health of the bot, including this server."""
+        found = call.run(actions.examine_server, checks)
         parts = [HealthPart.model_validate(_as_json(part)) for part in found.by_trouble()]
         return HealthReport(status=found.overall, at=found.at, parts=parts)
 

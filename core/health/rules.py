@@ -37,7 +37,7 @@ def _merge_one(part: str, beats: "list[Heartbeat]", now: datetime) -> HealthItem
     return HealthItem(part, worst.state, worst.reason, age)
 
 
-def one_a_name(parts: Iterable[HealthItem]) -> list[HealthItem]:
+def worst_of_each_name(parts: Iterable[HealthItem]) -> list[HealthItem]:
     """The worst item of each name."""
     worst: dict[str, HealthItem] = {}
     for part in parts:
@@ -55,7 +55,7 @@ def overall(parts: Iterable[HealthItem]) -> Overall:
 
 
 def compare_clocks(now: datetime, others: Mapping[str, datetime]) -> HealthItem:
-    """Whether this computer's clock agrees with those of others."""
+    """Compare this computer's clock with others."""
     name = "Clock"
     if not others:
         return HealthItem(name, "ok", "Not compared with Kick's yet.")
@@ -69,8 +69,8 @@ def compare_clocks(now: datetime, others: Mapping[str, datetime]) -> HealthItem:
     return HealthItem(
         name,
         "warn",
-        f"{reason}. Switch on time synchronisation (NTP). Kick's events are counted all the same, "
-        "but deadlines and days follow this clock.",
+        f"{reason}. Turn on time synchronisation (NTP). Events are still counted, but deadlines "
+        "and days follow this clock.",
     )
 
 

@@ -1,5 +1,5 @@
-"""Starting, cancelling and finishing a heist. Every step is one transaction, and each can be done
-again: after a kill `core.heist.tasks` goes on where it was."""
+"""Starting, cancelling and finishing a heist. Every step is an idempotent transaction: after a kill
+`core.heist.tasks` continues with the next one."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from core.guilds.actions import audit, load_settings
 from core.guilds.chat_commands import names_of
 from core.heist import store
 from core.heist.joining import GAME, GRACE
-from core.heist.owed import note_refused
+from core.heist.owed import record_refused
 from core.heist.panel import post_message, refresh_message
 from core.heist.records import End, Heist, Player
 from core.heist.rules import (
@@ -26,9 +26,9 @@ from core.heist.rules import (
     START_NAMES,
     HeistSettings,
     expected_returns,
+    format_return,
+    format_time,
     outcome_of,
-    show_return,
-    show_time,
 )
 from core.heist.tiers import tiers_of
 from core.kit.crypto import SealBroken
@@ -45,10 +45,10 @@ from core.points import providers
 from core.points.providers import Moved, Round
 
 CONFIRM_WITHIN = timedelta(seconds=60)
-"""After the lock: whose stake the provider has not confirmed by then is not in the crew."""
+"""After the lock. Stakes that the provider has not confirmed by then are refused."""
 
 MOST_NAMED = 10
-"""Names in a line of chat."""
+"""Names in a chat line."""
 
 # -- starting -------------------------------------------------------------------------------------
 
@@ -67,21 +67,21 @@ def start(work: Work, viewer_id: int | None = None) -> Heist:
     if not settings.enabled:
         raise Refusal(
             _("Heists are off."),
-            _("An admin turns them on with the setting “{name}”.").format(name="heist.enabled"),
+            _("An admin can turn them on: `/settings set heist.enabled on`."),
         )
     if not providers.is_on(work):
         raise Refusal(
             _("This server has no points."),
-            _("An admin turns them on: `/settings set points.enabled on`."),
+            _("An admin can turn them on: `/settings set points.enabled on`."),
         )
     newest = store.find_newest(work)
     if newest is not None and newest.state in ("open", "locked", "resolving", "paying"):
-        raise Refusal(_("A heist is under way."))
+        raise Refusal(_("A heist is already running."))
     if newest is not None and newest.ready_at is not None and work.now < newest.ready_at:
         raise Refusal(
             _("The police are still on alert."),
             _("The next heist can start in {time}.").format(
-                time=show_time(newest.ready_at - work.now)
+                time=format_time(newest.ready_at - work.now)
             ),
         )
     if newest is not None and newest.state == "cooldown":
@@ -130,7 +130,7 @@ def start_in_chat(work: Work, message: ChatMessageSent, argument: str) -> None:
     if not without_excluded(work.tx, [message], "everything"):
         return
     if argument.split()[:1] == ["odds"]:
-        tell_odds(work, message)
+        reply_with_odds(work, message)
         return
     (viewer_id,) = people.meet_senders(work.tx, [message])
     settings = load_settings(work, HeistSettings)
@@ -150,15 +150,15 @@ def start_in_chat(work: Work, message: ChatMessageSent, argument: str) -> None:
         outbox.post_reply(work, message, "heist.not_started", reply, once_a_minute="all")
 
 
-def tell_odds(work: Work, message: ChatMessageSent) -> None:
-    """The odds that hold now."""
+def reply_with_odds(work: Work, message: ChatMessageSent) -> None:
+    """Reply with the current odds."""
     settings = load_settings(work, HeistSettings)
     odds = [
         {
             "risk": one.risk,
             "label": settings.risk_name(one.risk),
             "odds": settings.odds(one.risk),
-            "value": show_return(one.value),
+            "value": format_return(one.value),
         }
         for one in expected_returns(settings)
         if one.tier == "none"
@@ -178,39 +178,39 @@ def cancel_in_chat(work: Work, message: ChatMessageSent, _argument: str) -> None
 
 
 def cancel(work: Work) -> Heist:
-    """Cancel the heist and give all stakes back, while nobody can know the result.
+    """Cancel the heist and refund all stakes, as long as nobody can know the result.
 
     Raises:
-        Refusal: there is none, or the beacon's number exists.
+        Refusal: there is none, or the beacon's number is already published.
     """
     work.lock(Lock.HEIST)
     heist = store.find_running(work)
     if heist is None:
-        raise Refusal(_("No heist is under way."))
+        raise Refusal(_("No heist is running."))
     if heist.state not in ("open", "locked") or (heist.round_at and work.now >= heist.round_at):
-        raise Refusal(_("It is too late to cancel: the result is decided."))
+        raise Refusal(_("It's too late to cancel: the result is already decided."))
     audit(work, "heist.cancel", f"#{heist.number}")
     _end_without_result(work, heist, "moderator")
     return heist
 
 
 def _end_without_result(work: Work, heist: Heist, end: End) -> None:
-    """Everybody gets their stake back; there is no cooldown."""
+    """Refund everybody, without a cooldown."""
     players, _staked = store.count_crew(work, heist.number)
     heist.state, heist.end, heist.ended_at = "cancelled", end, work.now
     if players:
         key = f"{GAME}:{heist.number}:refund"
-        note_refused(work, heist, providers.refund(work, Round(GAME, heist.number), key))
+        record_refused(work, heist, providers.refund(work, Round(GAME, heist.number), key))
     refresh_message(work, heist)
     payload = {"end": end, "refused": _refusals(work, heist)}
     _say(work, heist, "cancelled", payload)
 
 
-# -- the end of joining ---------------------------------------------------------------------------
+# -- locking the crew -----------------------------------------------------------------------------
 
 
 def lock(work: Work, number: int, chain: Chain) -> bool:
-    """Fix the crew once the time to join is over; whether anything changed."""
+    """Lock the crew once the time to join is over; returns whether anything changed."""
     work.lock(Lock.HEIST)
     heist = work.find(Heist, number)
     if heist is None or heist.state not in ("open", "locked") or heist.snapshot is not None:
@@ -226,7 +226,7 @@ def lock(work: Work, number: int, chain: Chain) -> bool:
             moved = providers.take(work, Round(GAME, number), f"{GAME}:{number}:stakes", stakes)
             if moved is None:
                 return True
-            _note_stakes(work, heist, moved)
+            _record_stakes(work, heist, moved)
             work.flush()
     if waiting := work.scalars(pending).all():
         if work.now < (heist.locked_at or heist.closes_at) + CONFIRM_WITHIN:
@@ -263,9 +263,9 @@ def _freeze(work: Work, heist: Heist, salt: bytes, crew: Sequence[Player], chain
         account = accounts.get(player.viewer_id, f"forgotten:{player.viewer_id}")
         bets[account] = settings.bet(player.stake, player.risk, tier)
         name = secrets.pseudonym_of(salt, account)
-        rows.append(store.tier_row(player.viewer_id, tier, name))
+        rows.append({"viewer_id": player.viewer_id, "tier": tier, "pseudonym": name})
     at = rolls.next_second(work.now)
-    decides = rolls.choose_round(chain, at)
+    round_number = rolls.choose_round(chain, at)
     terms = rolls.GameTerms(
         server=secrets.server_pseudonym(work.guild_id),
         game=GAME,
@@ -274,12 +274,12 @@ def _freeze(work: Work, heist: Heist, salt: bytes, crew: Sequence[Player], chain
         commitment=heist.commitment,
         frozen_at=at,
         chain=chain.name,
-        round=decides,
+        round=round_number,
     )
     heist.snapshot = rolls.freeze(terms, salt, bets)
     heist.snapshot_hash = snapshot.hash_of(heist.snapshot)
-    heist.frozen_at, heist.chain, heist.round = at, chain.name, decides
-    heist.round_at = chain.made_at(decides)
+    heist.frozen_at, heist.chain, heist.round = at, chain.name, round_number
+    heist.round_at = chain.made_at(round_number)
     heist.players, heist.staked = len(bets), sum(bet.stake for bet in bets.values())
     work.flush()
     store.set_frozen(work, heist.number, json.dumps(rows))
@@ -297,7 +297,7 @@ def _freeze(work: Work, heist: Heist, salt: bytes, crew: Sequence[Player], chain
 
 
 def _refusals(work: Work, heist: Heist) -> list[dict[str, Any]]:
-    """Reason, how many, and some names; the commonest reason first."""
+    """Reason, count and some names; the most frequent reason first."""
     view = store.find_view(work, heist.number)
     found: dict[str, list[str]] = {}
     for player in view.refused if view else ():
@@ -311,7 +311,7 @@ def _refusals(work: Work, heist: Heist) -> list[dict[str, Any]]:
 # -- the result -----------------------------------------------------------------------------------
 
 
-def take_round(work: Work, number: int, chain: Chain, random: BeaconRound) -> bool:
+def store_round(work: Work, number: int, chain: Chain, random: BeaconRound) -> bool:
     """Store the beacon's number."""
     work.lock(Lock.HEIST)
     heist = work.find(Heist, number)
@@ -329,8 +329,8 @@ def take_round(work: Work, number: int, chain: Chain, random: BeaconRound) -> bo
 
 
 def _published_seed(work: Work, heist: Heist) -> bytes:
-    """The seed. Raises Tampered if what is stored is not what was published: the hash of the list,
-    the hash of the seed and the round, which the message in Discord shows."""
+    """The seed. Raises Tampered unless the stored list, seed and round match what the message in
+    Discord shows."""
     frozen = heist.snapshot or ""
     if snapshot.hash_of(frozen) != heist.snapshot_hash:
         raise Tampered(_("the list is not the one whose hash was posted"))
@@ -343,7 +343,7 @@ def _published_seed(work: Work, heist: Heist) -> bytes:
 
 
 def roll(work: Work, number: int) -> bool:
-    """Work out who wins what."""
+    """Compute and store the results."""
     work.lock(Lock.HEIST)
     heist = work.find(Heist, number)
     if heist is None or heist.state != "resolving":
@@ -365,7 +365,7 @@ def roll(work: Work, number: int) -> bool:
 
 
 def results_of(heist: Heist, seed: bytes) -> dict[str, rolls.Rolled]:
-    """Pseudonym -> result, as anybody can work it out."""
+    """Pseudonym -> result, as anybody can compute it."""
     bets = rolls.bets_of(heist.snapshot or "")
     return rolls.roll_all(seed, heist.snapshot_hash or "", heist.randomness or "", bets)
 
@@ -382,7 +382,7 @@ def pay(work: Work, number: int) -> bool:
         moved = providers.pay(work, Round(GAME, number), f"{GAME}:{number}:pay", payouts)
         if moved is None:
             return False
-        note_refused(work, heist, moved)
+        record_refused(work, heist, moved)
     heist.state, heist.ended_at = "cooldown", work.now
     heist.ready_at = work.now + timedelta(seconds=heist.settings.start_heist_cooldown)
     work.flush()
@@ -393,7 +393,7 @@ def pay(work: Work, number: int) -> bool:
 
 def _result(work: Work, heist: Heist) -> dict[str, Any]:
     view = store.find_view(work, heist.number)
-    assert view is not None, "it is there"
+    assert view is not None, "the heist exists"
     settings, outcome = heist.settings, outcome_of(heist.won, heist.players)
     first = view.winners[0] if view.winners else view.crew[0]
     return {
@@ -416,7 +416,7 @@ def _result(work: Work, heist: Heist) -> dict[str, Any]:
 
 
 def end_cooldown(work: Work, number: int) -> bool:
-    """Say that the next heist can start."""
+    """Let the next heist start, and announce that."""
     work.lock(Lock.HEIST)
     heist = work.find(Heist, number)
     if heist is None or heist.state != "cooldown" or heist.ready_at is None:
@@ -430,8 +430,8 @@ def end_cooldown(work: Work, number: int) -> bool:
     return True
 
 
-def give_up(work: Work, number: int, end: End = "beacon") -> bool:
-    """Refund everybody: a minute after the freeze there is no result."""
+def refund_after_timeout(work: Work, number: int, end: End = "beacon") -> bool:
+    """Refund everybody if there is no result a minute after the freeze."""
     work.lock(Lock.HEIST)
     heist = work.find(Heist, number)
     if heist is None or heist.state not in ("locked", "resolving") or heist.frozen_at is None:
@@ -446,7 +446,7 @@ def give_up(work: Work, number: int, end: End = "beacon") -> bool:
 
 
 def on_points_moved(work: Work, event: PointsMoved) -> None:
-    """The provider has answered. The task reads what became of a payout by itself, in `pay`."""
+    """The provider has answered. The outcome of a payout is read in `pay`."""
     if event.game != GAME:
         return
     work.lock(Lock.HEIST)
@@ -454,17 +454,17 @@ def on_points_moved(work: Work, event: PointsMoved) -> None:
     if heist is None or moved is None:
         return
     if event.kind == "take":
-        _note_stakes(work, heist, moved)
+        _record_stakes(work, heist, moved)
     elif heist.state == "paying":
         pay(work, heist.number)
     elif event.key != f"{GAME}:{heist.number}:pay":
-        note_refused(work, heist, moved)
+        record_refused(work, heist, moved)
     work.flush()
     refresh_message(work, heist)
 
 
-def _note_stakes(work: Work, heist: Heist, moved: Moved) -> None:
-    """Who is in the crew now, and who is not; stakes that are confirmed too late go back."""
+def _record_stakes(work: Work, heist: Heist, moved: Moved) -> None:
+    """Store which stakes were confirmed or refused. Late confirmations are refunded."""
     theirs = select(Player).where(Player.heist == heist.number)
     players: dict[int, Player] = {one.viewer_id: one for one in work.scalars(theirs)}
     can_play = heist.state in ("open", "locked") and heist.snapshot is None
@@ -481,4 +481,4 @@ def _note_stakes(work: Work, heist: Heist, moved: Moved) -> None:
             late.append(viewer_id)
     if late:
         key = f"{moved.key}:late"
-        note_refused(work, heist, providers.refund(work, Round(GAME, heist.number), key, late))
+        record_refused(work, heist, providers.refund(work, Round(GAME, heist.number), key, late))

@@ -30,7 +30,7 @@ class HeistButton(PersistentButton, template=r"heist:(?P<act>start|cancel|odds)"
     def __init__(self, act: str) -> None:
         grey = discord.ButtonStyle.secondary
         label, style = {
-            "start": (_("Start the next"), discord.ButtonStyle.success),
+            "start": (_("Start next heist"), discord.ButtonStyle.success),
             "cancel": (_("Cancel"), discord.ButtonStyle.danger),
             "odds": (_("Odds"), grey),
         }[act]
@@ -50,7 +50,7 @@ class HeistButton(PersistentButton, template=r"heist:(?P<act>start|cancel|odds)"
 
 
 def render_message(payload: Mapping[str, Any]) -> Rendered:
-    """A heist with what can be done next."""
+    """The message of a heist, with its buttons."""
 
     def buttons() -> discord.ui.View:
         view = discord.ui.View(timeout=None)
@@ -65,7 +65,7 @@ def render_message(payload: Mapping[str, Any]) -> Rendered:
 
 
 class OwedButton(AdminButton, address="heist_owed", acts=("again", "off")):
-    """Settles what the provider of points has refused to pay for the heist with this number."""
+    """Pays again or writes off what the provider refused to pay for the heist with this number."""
 
     @staticmethod
     def face(act: str) -> Face:
@@ -75,17 +75,17 @@ class OwedButton(AdminButton, address="heist_owed", acts=("again", "off")):
         }[act]
 
     async def perform(self, services: Services, guild: discord.Guild, actor: int) -> discord.Embed:
-        def settle() -> discord.Embed:
+        def act() -> discord.Embed:
             with services.work_in(guild.id, actor) as work:
                 if self.act == "again":
                     return messages.paid_again(owed.pay_again(work, self.number))
                 return messages.written_off(self.number, owed.write_off(work, self.number))
 
-        return await asyncio.to_thread(settle)
+        return await asyncio.to_thread(act)
 
 
 def render_owed(payload: Mapping[str, Any]) -> Rendered:
-    """The question to the admins, with its buttons."""
+    """The message to the admins, with its buttons."""
     number = int(payload["number"])
     view = lambda: button_rows([[OwedButton(act, number) for act in ("again", "off")]])  # noqa: E731
     return Rendered(messages.owed(payload), view)
@@ -111,17 +111,17 @@ class Heists(commands.Cog):
     @commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
     async def heist(self, ctx: Context) -> None:
-        """Show the heist that is under way, or the last one."""
+        """Show the running heist, or the last one."""
         settings, view = await run_action(ctx, _status)
         facts = {_("Last heist"): messages.history_row(view.heist)} if view else {}
         title = _("Heists are on") if settings.enabled else _("Heists are off")
-        step = _("`/heist start`, or `!heist` in the stream's chat, opens a crew.")
+        step = _("Start one with `/heist start`, or with `!heist` in the stream's chat.")
         body = step + "".join(f"\n{name}: {value}" for name, value in facts.items())
         await answer(ctx, card(("🟢 " if settings.enabled else "⚫ ") + title, body))
 
     @heist.command(name="start", extras=PRIVATE)
     async def start(self, ctx: Context) -> None:
-        """Open a crew: viewers can join in the stream's chat."""
+        """Start a heist that viewers can join in the stream's chat."""
         await answer(ctx, messages.started(await run_action(ctx, actions.start)))
 
     @heist.command(name="cancel", extras=PRIVATE)
@@ -131,7 +131,7 @@ class Heists(commands.Cog):
 
     @heist.command(name="settings", extras=PRIVATE)
     @app_commands.describe(
-        state="Whether heists can be started", channel="Where the message of each heist appears"
+        state="Whether heists can be started", channel="Where each heist is posted"
     )
     async def settings(
         self,
@@ -161,10 +161,10 @@ class Heists(commands.Cog):
 
     @heist.command(name="odds", extras=PRIVATE)
     async def odds(self, ctx: Context) -> None:
-        """Show chances, multipliers, and what comes back on average."""
+        """Show chances, multipliers and the average return."""
         await answer(ctx, messages.odds(await run_action(ctx, load_settings, HeistSettings)))
 
     @heist.command(name="history", extras=PRIVATE)
     async def history(self, ctx: Context) -> None:
-        """List the heists."""
+        """List past heists."""
         await show(ctx, HISTORY)

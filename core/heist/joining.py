@@ -1,5 +1,5 @@
-"""`!join <amount> [risk]`: stakes are taken in the transaction in which somebody joins, or all
-together at the lock where the provider of points answers later."""
+"""`!join <amount> [risk]`. Stakes are taken when somebody joins, or all together at the lock if the
+provider of points answers later."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -9,7 +9,7 @@ from sqlalchemy import select
 from core.events import ChatMessageSent
 from core.heist.panel import refresh_message
 from core.heist.records import Heist, Player
-from core.heist.rules import Reason, Wish, parse_join
+from core.heist.rules import JoinRequest, Reason, parse_join
 from core.heist.store import find_running, list_last_joined
 from core.kit.records import ViewerId
 from core.kit.work import Lock, Work
@@ -23,12 +23,12 @@ from core.tiers.badges import badge_tier
 GAME = "heist"
 
 GRACE = timedelta(seconds=2)
-"""How late a message may arrive that was written in time."""
+"""How late a message that was sent in time may arrive."""
 
 
 def join(work: Work, messages: Sequence[ChatMessageSent]) -> None:
-    """Handle each `!join`, in order. The moment of the message decides whether it is in time; once
-    the crew is fixed, nothing is taken any more."""
+    """Handle each `!join`, in order. The time of the message counts, not of its arrival; nothing is
+    accepted after the lock."""
     viewer_ids = people.meet_senders(work.tx, messages)
     work.lock(Lock.HEIST)
     heist = find_running(work)
@@ -46,19 +46,19 @@ def join(work: Work, messages: Sequence[ChatMessageSent]) -> None:
     crew = _Crew(work, heist, applicants)
     wanted: dict[int, _Applicant] = {}
     for one in applicants:
-        one.reason = crew.reason_against(one)
+        one.reason = crew.check(one)
         if one.reason is None:
             wanted[one.viewer_id] = one
-            crew.take_place(one)
+            crew.reserve(one)
         elif one.viewer_id not in wanted:
-            crew.note_refused(one)
+            crew.record_refused(one)
     if wanted:
         moved = None
         if not providers.answers_later(work):
             stakes = {viewer_id: one.stake for viewer_id, one in wanted.items()}
             key = f"{GAME}:{heist.number}:join:{next(iter(wanted.values())).message.key}"
             moved = providers.take(work, Round(GAME, heist.number), key, stakes)
-        crew.note_joined(wanted.values(), moved)
+        crew.record_joined(wanted.values(), moved)
         work.flush()
         refresh_message(work, heist)
 
@@ -68,13 +68,13 @@ class _Applicant:
 
     def __init__(self, message: ChatMessageSent, viewer_id: ViewerId) -> None:
         self.message, self.viewer_id = message, viewer_id
-        self.wish: Wish | None = None
+        self.request: JoinRequest | None = None
         self.stake = 0
         self.reason: Reason | None = None
 
 
 class _Crew:
-    """What a batch of joins has to know."""
+    """The players of a heist, and what decides about a batch of joins."""
 
     def __init__(self, work: Work, heist: Heist, applicants: Sequence[_Applicant]) -> None:
         self._work, self._heist, self._settings = work, heist, heist.settings
@@ -84,62 +84,64 @@ class _Crew:
         self._joined = {one for one, player in self._players.items() if player.state != "refused"}
         self._cooldown = timedelta(seconds=self._settings.user_cooldown)
         everybody = {one for accounts in self._accounts.values() for one in accounts}
-        self._lately = list_last_joined(work, everybody, heist.number, self._cooldown)
+        self._last_joined = list_last_joined(work, everybody, heist.number, self._cooldown)
 
-    def reason_against(self, one: _Applicant) -> Reason | None:
-        """The first reason; None to take the stake, which is known then."""
+    def check(self, one: _Applicant) -> Reason | None:
+        """The first reason to refuse; None if they can join. Sets the request and the stake."""
         accounts, settings = self._accounts[one.viewer_id], self._settings
         most = settings.max_participants
         if one.message.at >= self._heist.closes_at:
             return "late"
         if not self._joined.isdisjoint(accounts):
             return "joined"
-        lately = [self._lately[account] for account in accounts if account in self._lately]
+        lately = [
+            self._last_joined[account] for account in accounts if account in self._last_joined
+        ]
         if lately and one.message.at < max(lately) + self._cooldown:
             return "cooldown"
         if 0 < most <= len(self._joined):
             return "full"
         if not one.message.argument:
             return "usage"
-        one.wish = parse_join(one.message.argument, settings)
-        if one.wish is None:
+        one.request = parse_join(one.message.argument, settings)
+        if one.request is None:
             return "amount"
-        one.stake = one.wish.amount
-        if one.wish.share is not None:
+        one.stake = one.request.amount
+        if one.request.share is not None:
             balance = providers.balance_of(self._work, one.viewer_id)
             if balance is None:
                 return "share"
-            one.stake = one.wish.stake(balance)
-            if one.wish.share == 1:
+            one.stake = one.request.stake(balance)
+            if one.request.share == 1:
                 one.stake = min(one.stake, settings.max_bet)
         if one.stake < settings.min_bet:
-            return "low" if one.wish.share is None else "balance"
+            return "low" if one.request.share is None else "balance"
         return "high" if one.stake > settings.max_bet else None
 
-    def take_place(self, one: _Applicant) -> None:
-        """So that nobody joins twice in one batch."""
+    def reserve(self, one: _Applicant) -> None:
+        """Count somebody as joined, so that nobody joins twice in one batch."""
         self._joined.add(one.viewer_id)
 
-    def note_refused(self, one: _Applicant, reason: Reason | None = None) -> None:
-        """Whoever is in the crew stays there."""
+    def record_refused(self, one: _Applicant, reason: Reason | None = None) -> None:
+        """Store a refusal, unless they have joined already."""
         player = self._players.get(one.viewer_id)
         if player is not None and player.state != "refused":
             return
         player = self._player_of(one)
         player.state, player.reason, player.stake = "refused", reason or one.reason, 0
 
-    def note_joined(self, wanted: Iterable[_Applicant], moved: Moved | None) -> None:
-        """Store who is in the crew; whose stake was not taken is refused."""
+    def record_joined(self, wanted: Iterable[_Applicant], moved: Moved | None) -> None:
+        """Add them to the crew, except those whose stake was refused."""
         for one in wanted:
             refusal = moved.refused.get(one.viewer_id) if moved else None
             if refusal is not None:
-                self.note_refused(one, refusal)
+                self.record_refused(one, refusal)
                 continue
             player = self._player_of(one)
             player.state = "pending" if moved is None else "in"
             player.reason, player.stake = None, one.stake
-            assert one.wish is not None, "it was understood"
-            player.risk = one.wish.risk
+            assert one.request is not None, "set by `check`"
+            player.risk = one.request.risk
             sender = one.message.sender
             player.badge_tier = badge_tier(sender.badges, sender.subscriber_version)
 

@@ -1,4 +1,4 @@
-"""Embeds and lines of chat."""
+"""Embeds and chat lines."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -13,15 +13,15 @@ from core.heist.rules import (
     Return,
     expected_returns,
     fill,
-    show_return,
-    show_time,
-    tier_words,
+    format_return,
+    format_time,
+    tier_label,
 )
 from core.kit.discord_ui import Tone, ago, card, lines, safe
 from core.kit.words import _, plural
 from core.outbox.chat import MOST_CHARACTERS
 
-_LOOKS: dict[str, tuple[str, Tone]] = {
+_STYLES: dict[str, tuple[str, Tone]] = {
     "open": ("🚨", "kick"),
     "locked": ("🔒", "kick"),
     "resolving": ("🎲", "kick"),
@@ -32,12 +32,12 @@ _LOOKS: dict[str, tuple[str, Tone]] = {
 }
 
 ROOM = 330
-"""Characters for names in a line of chat; the rest is for the words around them."""
+"""Characters for names in a chat line, which leaves enough for the rest."""
 
 
-def points(amount: int, words: Mapping[str, Any]) -> str:
-    """With what the server calls them."""
-    return f"{amount:,} {words['one'] if amount == 1 else words['plural']}"
+def points(amount: int, currency: Mapping[str, Any]) -> str:
+    """Such as `1,200 points`, with the server's own names."""
+    return f"{amount:,} {currency['one'] if amount == 1 else currency['plural']}"
 
 
 # -- Discord --------------------------------------------------------------------------------------
@@ -45,7 +45,7 @@ def points(amount: int, words: Mapping[str, Any]) -> str:
 
 def heist(payload: Mapping[str, Any]) -> discord.Embed:
     """The message that shows a heist."""
-    icon, tone = _LOOKS[payload["state"]]
+    icon, tone = _STYLES[payload["state"]]
     rows = [_row(payload, one) for one in payload["rows"]]
     more = payload["players"] - len(rows)
     if more > 0:
@@ -59,7 +59,7 @@ def heist(payload: Mapping[str, Any]) -> discord.Embed:
     proof = [_("Seed: `{commitment}`").format_map(payload)]
     if payload["hash"]:
         proof.append(_("Crew: `{hash}`").format_map(payload))
-        proof.append(_("Round **{round}** of the public beacon decides.").format_map(payload))
+        proof.append(_("Decided by round **{round}** of the public beacon").format_map(payload))
     embed.add_field(name="🔍 " + _("Verifiable"), value="\n".join(proof), inline=False)
     return embed
 
@@ -72,27 +72,27 @@ def _heading(payload: Mapping[str, Any]) -> str:
                 "Type `!{command} <amount> [low|medium|high]` in the stream's chat. Closes {at}."
             ).format(command=payload["command"], at=at)
         case "locked":
-            return _("The crew is locked. The public beacon decides in some seconds.")
+            return _("The crew is locked. The public beacon decides in a few seconds.")
         case "resolving" | "paying":
-            return _("The result is being paid.")
+            return _("Paying the winners …")
         case "cancelled":
-            return end_words(payload["end"])
+            return end_reason_text(payload["end"])
     return _("{won} of {players} got away.").format_map(payload)
 
 
-def end_words(end: str | None) -> str:
+def end_reason_text(end: str | None) -> str:
     """Why a heist was cancelled."""
     return {
         "moderator": _("Cancelled. Everybody got their stake back."),
         "nobody": _("Nobody joined."),
-        "few": _("Too few joined. Everybody got their stake back."),
-        "beacon": _("The public beacon did not answer. Everybody got their stake back."),
-        "wrong": _("The result could not be verified. Everybody got their stake back."),
+        "few": _("Not enough players joined. Everybody got their stake back."),
+        "beacon": _("The public beacon didn't respond. Everybody got their stake back."),
+        "wrong": _("The result couldn't be verified. Everybody got their stake back."),
     }[end or "moderator"]
 
 
 def _row(payload: Mapping[str, Any], row: Mapping[str, Any]) -> str:
-    tier = tier_words(row["tier"], row.get("bonus", 100))
+    tier = tier_label(row["tier"], row.get("bonus", 100))
     line = f"**{safe(row['viewer'], 40)}**" + (f" `{tier}`" if tier else "")
     line += f" · {points(row['stake'], payload)} · {safe(row['risk'], 40)}"
     if row["won"] is not None:
@@ -103,35 +103,35 @@ def _row(payload: Mapping[str, Any], row: Mapping[str, Any]) -> str:
 def started(one: Heist) -> discord.Embed:
     """A new heist."""
     title = "🚨 " + _("Heist #{number} has started").format(number=one.number)
-    return card(title, _("Chat shows how to join."), tone="success")
+    return card(title, _("The bot has posted in chat how to join."), tone="success")
 
 
 def cancelled(one: Heist) -> discord.Embed:
-    """It is over."""
-    title = "⚫ " + _("Heist #{number} is cancelled").format(number=one.number)
-    return card(title, end_words(one.end), tone="success")
+    """A heist was cancelled."""
+    title = "⚫ " + _("Heist #{number} was cancelled").format(number=one.number)
+    return card(title, end_reason_text(one.end), tone="success")
 
 
 def odds(settings: HeistSettings) -> discord.Embed:
-    """Chances, multipliers, and what comes back on average."""
+    """Chances, multipliers and the average return."""
     rows = [
         f"**{safe(settings.risk_name(one))}** ({one}): {_odds(settings.odds(one))}" for one in RISKS
     ]
     embed = card("🎯 " + _("Odds of the heist"), lines(rows))
     embed.add_field(
-        name=_("What comes back of each point on average"),
-        value=lines([return_words(one) for one in expected_returns(settings)]),
+        name=_("Average return per point"),
+        value=lines([return_text(one) for one in expected_returns(settings)]),
     )
     if any(one.value > 1 for one in expected_returns(settings)):
-        warning = _("An admin allows players to win in the long run.")
+        warning = _("With these odds, players win in the long run.")
         embed.add_field(name="⚠️ " + _("Inflation"), value=warning, inline=False)
     return embed
 
 
-def return_words(one: Return) -> str:
-    """A line of the economy guard."""
-    tier = tier_words(one.tier)
-    return f"{one.risk}{f', {tier}' if tier else ''}: {show_return(one.value)}" + (
+def return_text(one: Return) -> str:
+    """The average return of a risk and tier."""
+    tier = tier_label(one.tier)
+    return f"{one.risk}{f', {tier}' if tier else ''}: {format_return(one.value)}" + (
         " ⚠️" if one.value > 1 else ""
     )
 
@@ -142,31 +142,29 @@ def _odds(odds: Sequence[int]) -> str:
 
 
 def owed(payload: Mapping[str, Any]) -> discord.Embed:
-    """To the admins. Payload: `number`, `count`, `points`, and the currency's words."""
+    """To the admins. Payload: `number`, `count`, `points`, and the currency."""
     viewers = plural("{count} viewer", "{count} viewers", payload["count"])
     body = _(
-        "The service that keeps the points refused to pay {points} to {viewers}. Nothing is "
-        "repeated by itself: pay again when the cause is gone, or write it off, for example "
-        "after paying by hand."
+        "The points provider refused to pay {points} to {viewers}. This is not retried "
+        "automatically: pay again once the problem is fixed, or write it off, for example after "
+        "paying by hand."
     ).format(points=points(payload["points"], payload), viewers=viewers)
     title = _("Heist #{number}: points were not paid").format_map(payload)
     return card("⚠️ " + title, body, tone="warning")
 
 
 def paid_again(one: Heist) -> discord.Embed:
-    """It is tried once more."""
-    title = _("Heist #{number}: the payout is on its way").format(number=one.number)
-    return card(
-        "🔁 " + title, _("If it is refused again, you get another message."), tone="success"
-    )
+    """A refused payout is tried again."""
+    title = _("Heist #{number}: paying again").format(number=one.number)
+    return card("🔁 " + title, _("You get another message if it is refused."), tone="success")
 
 
 def written_off(number: int, total: int) -> discord.Embed:
-    """Nobody is owed anything any more."""
+    """A refused payout was written off."""
     title = _("Heist #{number}: {points} points written off").format(
         number=number, points=f"{total:,}"
     )
-    return card("✅ " + title, _("The bot does not pay them."), tone="success")
+    return card("✅ " + title, _("The bot won't pay them."), tone="success")
 
 
 PER_PAGE = 10
@@ -175,7 +173,7 @@ PER_PAGE = 10
 def history(heists: Sequence[Heist], number: int, pages: int) -> discord.Embed:
     """A page of heists, newest first."""
     if not heists:
-        return card("💰 " + _("There was no heist yet"), _("`/heist start` starts one."))
+        return card("💰 " + _("No heists yet"), _("Start one with `/heist start`."))
     first = (number - 1) * PER_PAGE
     rows = [history_row(one) for one in heists[first : first + PER_PAGE]]
     footer = _("Page {number} of {pages}").format(number=number, pages=pages) if pages > 1 else ""
@@ -189,7 +187,7 @@ def history_row(one: Heist) -> str:
         return line + _("{won} of {players} got away, {staked} → {paid}").format(
             won=one.won, players=one.players, staked=f"{one.staked:,}", paid=f"{one.paid:,}"
         )
-    return line + (end_words(one.end) if one.state == "cancelled" else _("under way"))
+    return line + (end_reason_text(one.end) if one.state == "cancelled" else _("running"))
 
 
 # -- chat -----------------------------------------------------------------------------------------
@@ -209,7 +207,7 @@ def opened_line(payload: Mapping[str, Any]) -> str:
 
 
 def _values(payload: Mapping[str, Any]) -> dict[str, str]:
-    """What the placeholders of a story stand for."""
+    """The values of a story's placeholders."""
     numbers = {
         "amount": payload.get("paid", 0),
         "min": payload.get("min", 0),
@@ -226,35 +224,35 @@ def _values(payload: Mapping[str, Any]) -> dict[str, str]:
 
 
 def not_started_line(payload: Mapping[str, Any]) -> str:
-    """Why no heist starts, or is not cancelled."""
+    """Why a heist was not started or cancelled."""
     return f"{payload['what']} {payload['remedy']}".strip()
 
 
 def locked_line(payload: Mapping[str, Any]) -> str:
-    """Who is in the crew, and who is not."""
+    """The crew, and who was refused."""
     line = "🔒 " + plural("{count} player is in", "{count} players are in", payload["players"])
     line += " " + _("with {staked}:").format(staked=points(payload["staked"], payload))
     line += " " + _names(payload["names"], payload["players"]) + "."
-    line += refused_words(payload["refused"])
+    line += refusals_text(payload["refused"])
     proof = _("Verify: {hash}…").format(hash=payload["hash"][:16])
     return _fit(line, proof)
 
 
-def refused_words(refused: Sequence[Mapping[str, Any]]) -> str:
-    """Those who did not get in, by reason."""
+def refusals_text(refused: Sequence[Mapping[str, Any]]) -> str:
+    """The refused players, by reason."""
     if not refused:
         return ""
     parts = [
-        f"{reason_words(one['reason'])}: {_names(one['names'], one['count'])}" for one in refused
+        f"{refusal_text(one['reason'])}: {_names(one['names'], one['count'])}" for one in refused
     ]
     return " " + _("Not in: {reasons}.").format(reasons="; ".join(parts))
 
 
-def reason_words(reason: str) -> str:
+def refusal_text(reason: str) -> str:
     """Why somebody is not in the crew."""
     return {
         "usage": _("no amount"),
-        "amount": _("amount not understood"),
+        "amount": _("invalid amount"),
         "share": _("needs a number"),
         "low": _("stake too low"),
         "high": _("stake too high"),
@@ -263,7 +261,7 @@ def reason_words(reason: str) -> str:
         "break": _("taking a break"),
         "excluded": _("excluded"),
         "provider": _("stake not confirmed"),
-        "joined": _("joined already"),
+        "joined": _("already joined"),
         "cooldown": _("on cooldown"),
         "full": _("crew is full"),
         "late": _("too late"),
@@ -271,7 +269,7 @@ def reason_words(reason: str) -> str:
 
 
 def _names(named: Sequence[str], count: int) -> str:
-    """Some names, and how many more there are; never too many characters."""
+    """Some names, and how many more there are, within the limit of characters."""
     shown: list[str] = []
     for name in named:
         if sum(len(one) + 2 for one in shown) + len(name) > ROOM // 2:
@@ -283,13 +281,13 @@ def _names(named: Sequence[str], count: int) -> str:
 
 
 def _fit(line: str, last: str) -> str:
-    """With the last words, even if the others have to be cut."""
+    """Append `last`, and cut `line` if both are too long."""
     room = MOST_CHARACTERS - len(last) - 1
     return (line if len(line) <= room else line[: room - 1] + "…") + " " + last
 
 
 def result_line(payload: Mapping[str, Any]) -> str:
-    """How it went, and who won most."""
+    """The result, and who won most."""
     usual = {
         "all": _("Nobody was caught!"),
         "most": _("Most of the crew got away!"),
@@ -310,14 +308,14 @@ def result_line(payload: Mapping[str, Any]) -> str:
         named = [f"{one['viewer']} {one['payout']:,}" for one in payload["winners"]]
         line += " 💰 " + _names(named, payload["won"])
     if payload.get("next_in"):
-        left = show_time(timedelta(seconds=payload["next_in"]))
+        left = format_time(timedelta(seconds=payload["next_in"]))
         return _fit(line.rstrip(".") + ".", _("Next heist in {time}.").format(time=left))
     return line
 
 
 def cancelled_line(payload: Mapping[str, Any]) -> str:
-    """No result."""
-    return "⚫ " + end_words(payload["end"]) + refused_words(payload["refused"])
+    """A heist was cancelled."""
+    return "⚫ " + end_reason_text(payload["end"]) + refusals_text(payload["refused"])
 
 
 def ready_line(payload: Mapping[str, Any]) -> str:

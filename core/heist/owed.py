@@ -1,4 +1,4 @@
-"""Points that the provider refused to pay back or out: kept until an admin decides about them."""
+"""Payouts and refunds that the provider refused, until an admin decides."""
 
 from collections.abc import Sequence
 
@@ -15,8 +15,8 @@ from core.points import providers
 from core.points.providers import Moved, Round
 
 
-def note_refused(work: Work, heist: Heist, moved: Moved | None) -> None:
-    """Keep what the provider refused to pay, and ask the admins. Call it once an operation."""
+def record_refused(work: Work, heist: Heist, moved: Moved | None) -> None:
+    """Store what the provider refused to pay, and ask the admins. Call it once per operation."""
     if moved is None or not moved.refused:
         return
     refused = providers.list_refused(work, moved.key)
@@ -32,7 +32,7 @@ def note_refused(work: Work, heist: Heist, moved: Moved | None) -> None:
 
 
 def _list_owed(work: Work, number: int) -> Sequence[Player]:
-    """Raises Refusal if there is nobody."""
+    """Raises Refusal if nobody is owed anything."""
     work.lock(Lock.HEIST)
     found = work.scalars(select(Player).where(Player.heist == number, Player.owed > 0)).all()
     if not found:
@@ -41,7 +41,7 @@ def _list_owed(work: Work, number: int) -> Sequence[Player]:
 
 
 def pay_again(work: Work, number: int) -> Heist:
-    """Ask the provider once more to pay what it has refused."""
+    """Ask the provider again to pay what it refused."""
     owed = {one.viewer_id: one for one in _list_owed(work, number)}
     amounts: dict[int, int] = {viewer_id: one.owed for viewer_id, one in owed.items()}
     for one in owed.values():
@@ -50,12 +50,12 @@ def pay_again(work: Work, number: int) -> Heist:
     heist = work.find(Heist, number)
     assert heist is not None, "it has players"
     key = f"{GAME}:{number}:again:{work.now.isoformat()}"
-    note_refused(work, heist, providers.pay(work, Round(GAME, number), key, amounts))
+    record_refused(work, heist, providers.pay(work, Round(GAME, number), key, amounts))
     return heist
 
 
 def write_off(work: Work, number: int) -> int:
-    """Do not pay what the provider has refused, or the streamer has paid by hand; how much."""
+    """Give up on what the provider refused, for example after paying by hand; returns how much."""
     owed = _list_owed(work, number)
     total = sum(one.owed for one in owed)
     for one in owed:

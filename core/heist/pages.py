@@ -1,4 +1,4 @@
-"""Heists on the dashboard and for everybody, where each can be verified."""
+"""Heists on the dashboard, and public pages where each can be verified."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +17,11 @@ from core.heist.rules import (
     JOIN_NAMES,
     ODDS,
     HeistSettings,
+    check_economy,
     expected_returns,
+    format_return,
     is_inflating,
-    require_sound,
-    show_return,
-    tier_words,
+    tier_label,
 )
 from core.kit.errors import Refusal
 from core.kit.guild_pages import Activity, GuildPages, Page, PublicPage, PublicRequest, Stat
@@ -41,17 +41,17 @@ MOST_SHOWN = 500
 
 ON_STREAM = 8
 
-_SHOWS: dict[str, Any] = {
-    "tier_words": tier_words,
-    "end_words": messages.end_words,
-    "reason_words": messages.reason_words,
-    "show_return": show_return,
+_TEMPLATE_VALUES: dict[str, Any] = {
+    "tier_label": tier_label,
+    "end_reason_text": messages.end_reason_text,
+    "refusal_text": messages.refusal_text,
+    "format_return": format_return,
     "most": MOST_SHOWN,
 }
 
 
 def files(_services: Services) -> Blueprint:
-    """What the public page loads, and the verifier."""
+    """Static files, and the verifier."""
     blueprint = Blueprint(
         "heist_files",
         __name__,
@@ -71,7 +71,7 @@ def files(_services: Services) -> Blueprint:
 
 @PAGES.get()
 def heist(page: Page) -> str:
-    """The heist that is under way or the last one, and the settings."""
+    """The running heist or the last one, and the settings."""
     with page.together():
         view, settings = page.run(store.find_view), page.run(load_settings, HeistSettings)
         fields = setting_fields(page, HeistSettings.declared.values())
@@ -83,16 +83,16 @@ def heist(page: Page) -> str:
         wrong="",
         fields=fields,
         widget_files=widget.NAMES,
-        **_SHOWS,
+        **_TEMPLATE_VALUES,
     )
 
 
 @PAGES.get("preview")
 def preview(page: Page) -> str:
-    """What the odds in the query would bring back on average. Nothing is saved."""
+    """The average return of the odds in the query. Nothing is saved."""
     settings, wrong = _read_odds(page.run(load_settings, HeistSettings)), ""
     try:
-        require_sound(settings)
+        check_economy(settings)
     except Refusal as refusal:
         wrong = f"{refusal.what} {refusal.remedy}".strip()
     return page.render(
@@ -100,12 +100,12 @@ def preview(page: Page) -> str:
         returns=expected_returns(settings),
         inflates=is_inflating(settings),
         wrong=wrong,
-        **_SHOWS,
+        **_TEMPLATE_VALUES,
     )
 
 
 def _read_odds(settings: HeistSettings) -> HeistSettings:
-    """With what the form holds, as far as it is understood."""
+    """The settings with the valid values of the form."""
     values: dict[str, Any] = {}
     for name in ODDS:
         declared = HeistSettings.declared[name]
@@ -121,53 +121,53 @@ def _read_odds(settings: HeistSettings) -> HeistSettings:
 @PAGES.get("history")
 def history(page: Page) -> str:
     """All heists."""
-    return page.render("heist/history.html", heists=page.run(store.list_heists), **_SHOWS)
+    return page.render("heist/history.html", heists=page.run(store.list_heists), **_TEMPLATE_VALUES)
 
 
 @PAGES.get("<int:number>")
 def one(page: Page, number: int) -> str:
-    """A heist of the history."""
+    """A past heist."""
     with page.together():
         view = page.run(store.find_view, number) or abort(404)
-    return page.render("heist/one.html", view=view, **_SHOWS)
+    return page.render("heist/one.html", view=view, **_TEMPLATE_VALUES)
 
 
 @PAGES.post("start", shows=heist)
 def start(page: Page) -> Response:
-    """Open a crew."""
+    """Start a heist."""
     started = page.run(actions.start)
     return page.done(_("Heist #{number} has started.").format(number=started.number), to=heist)
 
 
 @PAGES.post("cancel", shows=heist)
 def cancel(page: Page) -> Response:
-    """Cancel it."""
+    """Cancel the running heist."""
     ended = page.run(actions.cancel)
-    return page.done(_("Heist #{number} is cancelled.").format(number=ended.number), to=heist)
+    return page.done(_("Heist #{number} was cancelled.").format(number=ended.number), to=heist)
 
 
 @PAGES.post("<int:number>/pay_again", shows=heist)
 def pay_again(page: Page, number: int) -> Response:
-    """Pay once more what the provider of points has refused."""
+    """Pay again what the provider refused."""
     page.run(owed.pay_again, number)
-    return page.done(_("The payout of heist #{number} is on its way.").format(number=number))
+    return page.done(_("Paying the winners of heist #{number} again.").format(number=number))
 
 
 @PAGES.post("<int:number>/write_off", shows=heist)
 def write_off(page: Page, number: int) -> Response:
-    """Do not pay it."""
+    """Write off what the provider refused."""
     page.run(owed.write_off, number)
-    return page.done(_("What heist #{number} owed is written off.").format(number=number))
+    return page.done(_("Unpaid points of heist #{number} written off.").format(number=number))
 
 
 add_settings(PAGES, HeistSettings.declared.values(), shows=heist)
 
-# -- elsewhere ------------------------------------------------------------------------------------
+# -- widget, overview, overlay and public page ----------------------------------------------------
 
 
 @PAGES.get("widget/<name>")
 def widget_file(page: Page, name: str) -> Response:
-    """One of the four files that make the widget at StreamElements."""
+    """One of the four files of the StreamElements widget."""
     if name not in widget.NAMES:
         abort(404)
     content = page.run(widget.read_file, name, page.services.settings.public_url)
@@ -180,13 +180,13 @@ def widget_file(page: Page, name: str) -> Response:
 def make_widget_key(page: Page) -> Response:
     """A key for the StreamElements widget, shown once."""
     key = page.run(widget.make_key)
-    text = _("Widget key: {key} Copy it now; it is not shown again. An older key has ended.")
+    text = _("Widget key: {key} Copy it now, it won't be shown again. The old key is now invalid.")
     return page.done(text.format(key=key))
 
 
 def stats(work: Work) -> list[Stat]:
-    """For the overview, while a crew is under way."""
-    players, staked = store.count_running_crew(work)
+    """For the overview, while a heist is running."""
+    players, staked = store.count_crew(work)
     if not players:
         return []
     return [Stat(_("Heist crew"), f"{players:,}", f"{staked:,}", pages="heist", icon=PAGES.icon)]
@@ -208,7 +208,7 @@ def _on_stream(work: Work) -> dict[str, Any]:
         rows = view.winners if view.heist.is_decided else list(reversed(view.crew))
     command = names_of(work, JOIN_NAMES)[0]
     shown = rows[:ON_STREAM]
-    return {"view": view, "rows": shown, "command": command, **_SHOWS}
+    return {"view": view, "rows": shown, "command": command, **_TEMPLATE_VALUES}
 
 
 OVERLAY = Overlay(
@@ -245,7 +245,7 @@ def _public(public: PublicRequest) -> str | Response:
             returns=expected_returns(settings),
             inflates=is_inflating(settings),
             wrong="",
-            **_SHOWS,
+            **_TEMPLATE_VALUES,
         )
     view = public.run(store.find_view, number) or abort(404)
     if "proof" in request.args:
@@ -265,12 +265,12 @@ def _public(public: PublicRequest) -> str | Response:
         commitment=view.heist.commitment,
         beacon=beacon,
         rule=rolls.RULE,
-        **_SHOWS,
+        **_TEMPLATE_VALUES,
     )
 
 
 def make_proof(work: Work, heist: Heist) -> bytes:
-    """The bundle with which anybody can repeat a heist. See docs/fairness.md."""
+    """The file with which anybody can repeat a heist. See docs/fairness.md."""
     seed, salt = actions.unseal(work, heist.sealed_seed), actions.unseal(work, heist.sealed_salt)
     owners = {}
     for account in store.list_account_names(work, heist.number).values():

@@ -26,7 +26,7 @@ def post_message(work: Work, heist: Heist) -> None:
 
 
 def refresh_message(work: Work, heist: Heist) -> None:
-    """Show the heist as it is now."""
+    """Update the message."""
     outbox.edit_live(work, heist, KIND, lambda: _payload(work, heist))
 
 
@@ -75,7 +75,7 @@ def _payload(work: Work, heist: Heist) -> dict[str, Any]:
 
 
 def forget(work: Work, subject: Subject) -> None:
-    """Edit the messages that name the person."""
+    """Update the messages that name the person."""
     work.lock(Lock.HEIST)
     joined = select(Player.heist).where(Player.viewer_id.in_(subject.viewer_ids))
     named = Heist.number.in_(joined) | Heist.viewer_id.in_(subject.viewer_ids)

@@ -26,15 +26,15 @@ from core.people.records import OptionalViewerRecord, ViewerRecord, viewer_key
 from core.tiers.badges import Tier as KnownTier
 
 State = Literal["open", "locked", "resolving", "paying", "cooldown", "done", "cancelled"]
-"""`open` to join; `locked`: the crew is fixed and waits for the beacon; `resolving`: its number is
-known; `paying`: the results are known; `cooldown`: all is paid; `done`: the next one can start."""
+"""`open` to join; `locked`: waits for the beacon; `resolving`: the beacon's number is known;
+`paying`: the results are known; `cooldown`: everybody was paid; `done`: the next one can start."""
 
 PlayerState = Literal["pending", "in", "refused"]
 """`pending`: the provider of points has not answered yet."""
 
 End = Literal["moderator", "nobody", "few", "beacon", "wrong"]
-"""Why a heist was cancelled. `wrong`: what is stored is not what was published, or the keys that
-encrypted it are gone."""
+"""Why a heist was cancelled. `wrong`: the stored data differs from what was published, or cannot be
+decrypted."""
 
 RUNNING = ("open", "locked", "resolving", "paying")
 
@@ -93,7 +93,7 @@ class Heist(OptionalViewerRecord, LiveMessage, kw_only=True):
 
     @property
     def settings(self) -> HeistSettings:
-        """Those of its opening: later changes are for the next one."""
+        """The settings when it was opened: later changes apply to the next one."""
         terms = json.loads(self.terms)
         return HeistSettings(**{one: terms[one] for one in HeistSettings.declared if one in terms})
 
@@ -103,7 +103,7 @@ class Heist(OptionalViewerRecord, LiveMessage, kw_only=True):
         return self.state in ("paying", "cooldown", "done")
 
 
-# The database keeps what was published, even if our own code has a bug.
+# The database refuses changes to what was published, even if our own code has a bug.
 _PROMISES = """
     CREATE OR REPLACE FUNCTION heists_kept() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN

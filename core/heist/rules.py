@@ -1,7 +1,7 @@
-"""Settings, odds and the words of a heist: pure.
+"""Settings, odds and parsing of a heist. Pure.
 
-A multiplier is what comes back for each point of the stake. A subscriber's bonus raises only the
-winnings above the stake.
+A multiplier is the payout per point of the stake. A subscriber's bonus only raises the winnings
+above the stake.
 """
 
 import re
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
 from math import floor
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from core.draws.rolls import UNIT, Bet
 from core.kit.amounts import parse_amount
@@ -19,7 +19,7 @@ from core.kit.guild_settings import GuildSettings, channel, choice, number, swit
 from core.kit.words import N_, _
 
 START_NAMES, JOIN_NAMES, CANCEL_NAMES = ("heist",), ("join",), ("cancelheist",)
-"""Of the commands in the stream's chat, unless a server calls them something else."""
+"""Default names of the chat commands."""
 
 Risk = Literal["low", "medium", "high"]
 RISKS: tuple[Risk, ...] = get_args(Risk)
@@ -28,8 +28,53 @@ Tier = Literal["none", "prime", "tier1", "tier2", "tier3"]
 TIERS: tuple[Tier, ...] = get_args(Tier)
 
 
+def _chance(risk: Risk, default: int) -> Any:
+    return number(
+        f"Chance to win at {risk} risk.",
+        default=default,
+        least=0,
+        most=100,
+        label=f"Chance at {risk} risk",
+        unit="%",
+    )
+
+
+def _multiplier(risk: Risk, bound: Literal["least", "most"], default: int) -> Any:
+    return number(
+        f"The {bound} that a winner at {risk} risk gets back, in percent of the stake.",
+        default=default,
+        least=100,
+        most=10_000,
+        label=f"{bound.capitalize()} at {risk} risk",
+        unit="%",
+    )
+
+
+def _has_bonus(tier: str) -> Any:
+    return switch(
+        f"Whether {tier} subscribers get a bonus, while the subscriber bonus is on.",
+        default=True,
+        label=f"Bonus of {tier} subscribers",
+    )
+
+
+def _bonus(tier: str, default: int) -> Any:
+    return number(
+        f"The winnings of {tier} subscribers above the stake, in percent of the usual ones.",
+        default=default,
+        least=100,
+        most=500,
+        label=f"Winnings of {tier} subscribers",
+        unit="%",
+    )
+
+
+def _story(when: str, label: str) -> Any:
+    return text(f"Chat message when {when}; empty for the default.", label=f"Story: {label}")
+
+
 class HeistSettings(GuildSettings, feature="heist"):
-    """What an admin can set. Names are those of the StreamElements widget, in small letters."""
+    """The settings have the names of the StreamElements widget, in lower case."""
 
     headings = {  # noqa: RUF012
         "enabled": N_("Game"),
@@ -64,7 +109,7 @@ class HeistSettings(GuildSettings, feature="heist"):
         "The highest stake.", default=10_000, least=1, most=1_000_000_000, label="Highest stake"
     )
     min_participants: int = number(
-        "How many players it takes; with fewer, everybody gets their stake back.", default=1,
+        "How many players a heist needs; with fewer, everybody gets their stake back.", default=1,
         least=1, most=1000, label="Fewest players",
     )  # fmt: skip
     max_participants: int = number(
@@ -73,147 +118,73 @@ class HeistSettings(GuildSettings, feature="heist"):
     )  # fmt: skip
 
     low_risk_name: str = text("What low risk is called.", default="Bank Vault")
-    low_success_rate: int = number(
-        "Chance to win at low risk.", default=65, least=0, most=100,
-        label="Chance at low risk", unit="%",
-    )  # fmt: skip
-    low_multiplier_min: int = number(
-        "The least that a winner at low risk gets back, in percent of the stake.",
-        default=120, least=100, most=10_000, label="Least at low risk", unit="%",
-    )  # fmt: skip
-    low_multiplier_max: int = number(
-        "The most that a winner at low risk gets back, in percent of the stake.",
-        default=150, least=100, most=10_000, label="Most at low risk", unit="%",
-    )  # fmt: skip
+    low_success_rate: int = _chance("low", 65)
+    low_multiplier_min: int = _multiplier("low", "least", 120)
+    low_multiplier_max: int = _multiplier("low", "most", 150)
     medium_risk_name: str = text("What medium risk is called.", default="Diamond Heist")
-    medium_success_rate: int = number(
-        "Chance to win at medium risk.", default=47, least=0, most=100,
-        label="Chance at medium risk", unit="%",
-    )  # fmt: skip
-    medium_multiplier_min: int = number(
-        "The least that a winner at medium risk gets back, in percent of the stake.",
-        default=150, least=100, most=10_000, label="Least at medium risk", unit="%",
-    )  # fmt: skip
-    medium_multiplier_max: int = number(
-        "The most that a winner at medium risk gets back, in percent of the stake.",
-        default=200, least=100, most=10_000, label="Most at medium risk", unit="%",
-    )  # fmt: skip
+    medium_success_rate: int = _chance("medium", 47)
+    medium_multiplier_min: int = _multiplier("medium", "least", 150)
+    medium_multiplier_max: int = _multiplier("medium", "most", 200)
     high_risk_name: str = text("What high risk is called.", default="Casino Jackpot")
-    high_success_rate: int = number(
-        "Chance to win at high risk.", default=30, least=0, most=100,
-        label="Chance at high risk", unit="%",
-    )  # fmt: skip
-    high_multiplier_min: int = number(
-        "The least that a winner at high risk gets back, in percent of the stake.",
-        default=200, least=100, most=10_000, label="Least at high risk", unit="%",
-    )  # fmt: skip
-    high_multiplier_max: int = number(
-        "The most that a winner at high risk gets back, in percent of the stake.",
-        default=300, least=100, most=10_000, label="Most at high risk", unit="%",
-    )  # fmt: skip
+    high_success_rate: int = _chance("high", 30)
+    high_multiplier_min: int = _multiplier("high", "least", 200)
+    high_multiplier_max: int = _multiplier("high", "most", 300)
 
     enable_sub_bonus: bool = switch(
         "Whether subscribers win more.", default=False, label="Subscriber bonus"
     )
-    enable_prime_bonus: bool = switch(
-        "Whether Prime subscribers get a bonus, while the subscriber bonus is on.",
-        default=True, label="Bonus of Prime subscribers",
-    )  # fmt: skip
-    sub_prime_multiplier: int = number(
-        "The winnings of Prime subscribers above the stake, in percent of the usual ones.",
-        default=115, least=100, most=500, label="Winnings of Prime subscribers", unit="%",
-    )  # fmt: skip
-    enable_tier1_bonus: bool = switch(
-        "Whether tier 1 subscribers get a bonus, while the subscriber bonus is on.",
-        default=True, label="Bonus of tier 1 subscribers",
-    )  # fmt: skip
-    sub_tier1_multiplier: int = number(
-        "The winnings of tier 1 subscribers above the stake, in percent of the usual ones.",
-        default=120, least=100, most=500, label="Winnings of tier 1 subscribers", unit="%",
-    )  # fmt: skip
-    enable_tier2_bonus: bool = switch(
-        "Whether tier 2 subscribers get a bonus, while the subscriber bonus is on.",
-        default=True, label="Bonus of tier 2 subscribers",
-    )  # fmt: skip
-    sub_tier2_multiplier: int = number(
-        "The winnings of tier 2 subscribers above the stake, in percent of the usual ones.",
-        default=130, least=100, most=500, label="Winnings of tier 2 subscribers", unit="%",
-    )  # fmt: skip
-    enable_tier3_bonus: bool = switch(
-        "Whether tier 3 subscribers get a bonus, while the subscriber bonus is on.",
-        default=True, label="Bonus of tier 3 subscribers",
-    )  # fmt: skip
-    sub_tier3_multiplier: int = number(
-        "The winnings of tier 3 subscribers above the stake, in percent of the usual ones.",
-        default=150, least=100, most=500, label="Winnings of tier 3 subscribers", unit="%",
-    )  # fmt: skip
+    enable_prime_bonus: bool = _has_bonus("Prime")
+    sub_prime_multiplier: int = _bonus("Prime", 115)
+    enable_tier1_bonus: bool = _has_bonus("tier 1")
+    sub_tier1_multiplier: int = _bonus("tier 1", 120)
+    enable_tier2_bonus: bool = _has_bonus("tier 2")
+    sub_tier2_multiplier: int = _bonus("tier 2", 130)
+    enable_tier3_bonus: bool = _has_bonus("tier 3")
+    sub_tier3_multiplier: int = _bonus("tier 3", 150)
     allow_inflation: bool = switch(
-        "Whether odds may be saved with which the players win in the long run. Points lose their "
-        "worth then.", default=False, label="Let players win in the long run",
+        "Whether you can save odds that let players win in the long run. Points lose their value "
+        "then.", default=False, label="Let players win in the long run",
     )  # fmt: skip
 
-    msg_heist_start: str = text(
-        "What is said in chat when a heist starts; empty for the usual words.", label="Story: start"
-    )
-    story_all: str = text(
-        "What is said in chat when everybody wins; empty for the usual words.",
-        label="Story: everybody wins",
-    )
-    story_most: str = text(
-        "What is said in chat when at least two thirds win; empty for the usual words.",
-        label="Story: most win",
-    )
-    story_some: str = text(
-        "What is said in chat when at least a third wins; empty for the usual words.",
-        label="Story: some win",
-    )
-    story_few: str = text(
-        "What is said in chat when less than a third wins; empty for the usual words.",
-        label="Story: few win",
-    )
-    story_none: str = text(
-        "What is said in chat when nobody wins; empty for the usual words.",
-        label="Story: nobody wins",
-    )
-    story_solo_win: str = text(
-        "What is said in chat when the only player wins; empty for the usual words.",
-        label="Story: alone and won",
-    )
-    story_solo_loss: str = text(
-        "What is said in chat when the only player loses; empty for the usual words.",
-        label="Story: alone and lost",
-    )
+    msg_heist_start: str = _story("a heist starts", "start")
+    story_all: str = _story("everybody wins", "everybody wins")
+    story_most: str = _story("at least two thirds win", "most win")
+    story_some: str = _story("at least a third wins", "some win")
+    story_few: str = _story("less than a third wins", "few win")
+    story_none: str = _story("nobody wins", "nobody wins")
+    story_solo_win: str = _story("the only player wins", "alone and won")
+    story_solo_loss: str = _story("the only player loses", "alone and lost")
     announce_ready: bool = switch(
-        "Whether the bot says in chat when the cooldown is over: a fourth line for each heist.",
+        "Whether the bot announces in chat when the cooldown is over.",
         default=False,
         label="Say when ready",
     )
     public_page: bool = switch(
-        "Whether heists have a public web page, where anybody can verify them.", default=True,
+        "Whether heists have a public web page where anybody can verify them.", default=True,
         label="Public page",
     )  # fmt: skip
 
     def check(self) -> None:
         """The economy guard."""
-        require_sound(self)
+        check_economy(self)
 
     def risk_name(self, risk: Risk) -> str:
-        """As the server calls it, or else the usual word."""
+        """The server's name for it, or the default."""
         return str(getattr(self, f"{risk}_risk_name")).strip() or risk
 
     def bonus(self, tier: Tier) -> int:
-        """Of the winnings above the stake, in percent; 100 without a bonus."""
+        """Percentage of the winnings above the stake; 100 without a bonus."""
         is_on = self.enable_sub_bonus and tier != "none" and getattr(self, f"enable_{tier}_bonus")
         return int(getattr(self, f"sub_{tier}_multiplier")) if is_on else 100
 
     def bet(self, stake: int, risk: Risk, tier: Tier) -> Bet:
-        """What decides about a player, in the units of `core.draws.rolls`."""
+        """The bet of a player, in the units of `core.draws.rolls`."""
         chance, lowest, highest = self.odds(risk)
         scale = UNIT // 100
         return Bet(stake, chance * scale, lowest * scale, highest * scale, self.bonus(tier) * scale)
 
     def odds(self, risk: Risk) -> tuple[int, int, int]:
-        """Chance, least and most, in percent."""
+        """Chance, lowest and highest multiplier, in percent."""
         names = ("success_rate", "multiplier_min", "multiplier_max")
         chance, lowest, highest = (int(getattr(self, f"{risk}_{name}")) for name in names)
         return chance, lowest, highest
@@ -233,7 +204,7 @@ ODDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """What comes back for each point on average."""
+    """The expected payout per point."""
 
     risk: Risk
     tier: Tier
@@ -241,8 +212,8 @@ class Return:
 
 
 def expected_returns(settings: HeistSettings) -> list[Return]:
-    """Of every risk with every bonus that is on. Payouts are whole points, so they are never
-    above it."""
+    """For every risk and every bonus that is on. Payouts are rounded down, so the real return is
+    never higher."""
     tiers = [tier for tier in TIERS if tier == "none" or settings.bonus(tier) != 100]
     return [
         Return(risk, tier, expected_return(settings.bet(1, risk, tier)))
@@ -252,12 +223,12 @@ def expected_returns(settings: HeistSettings) -> list[Return]:
 
 
 def expected_return(bet: Bet) -> Fraction:
-    """Exactly, for each point of a stake."""
+    """The exact expected payout per point of a stake."""
     winnings = Fraction(bet.lowest + bet.highest, 2) - UNIT
     return Fraction(bet.chance, UNIT) * (1 + winnings * bet.bonus / UNIT**2)
 
 
-def require_sound(settings: HeistSettings) -> None:
+def check_economy(settings: HeistSettings) -> None:
     """The economy guard.
 
     Raises:
@@ -267,48 +238,48 @@ def require_sound(settings: HeistSettings) -> None:
         _rate, lowest, highest = settings.odds(risk)
         if lowest > highest:
             raise Refusal(
-                _("At {risk} risk the least is more than the most.").format(risk=risk),
-                _("Set the most to {lowest} % or higher first.").format(lowest=lowest),
+                _("At {risk} risk the minimum is above the maximum.").format(risk=risk),
+                _("Set the maximum to {lowest} % or higher first.").format(lowest=lowest),
             )
     if settings.min_bet > settings.max_bet:
-        raise Refusal(_("The lowest stake is more than the highest."))
+        raise Refusal(_("The lowest stake is above the highest."))
     if settings.allow_inflation:
         return
     worst = max(expected_returns(settings), key=lambda one: one.value)
     if worst.value > 1:
         raise Refusal(
-            _("With these odds players get back {value} of each point on average.").format(
-                value=show_return(worst.value)
+            _("With these odds, players get back {value} per point on average.").format(
+                value=format_return(worst.value)
             )
             + " "
-            + _("That is {risk} risk, {tier}.").format(
-                risk=worst.risk, tier=tier_words(worst.tier) or _("without bonus")
+            + _("This is at {risk} risk, {tier}.").format(
+                risk=worst.risk, tier=tier_label(worst.tier) or _("without bonus")
             ),
-            _("Lower the odds or the bonus, or allow it: `heist.allow_inflation`."),
+            _("Lower the odds or the bonus, or allow it with `heist.allow_inflation`."),
         )
 
 
-def show_return(value: Fraction) -> str:
-    """Four digits, rounded up: 1.00004 is not 1."""
+def format_return(value: Fraction) -> str:
+    """Four digits, rounded up, so that 1.00004 is not shown as 1."""
     return f"{-floor(-value * 10_000) / 10_000:.4f}"
 
 
-def show_time(left: timedelta) -> str:
-    """`4:05`; never less than a second."""
+def format_time(left: timedelta) -> str:
+    """Such as `4:05`, at least one second."""
     minutes, seconds = divmod(max(1, round(left.total_seconds())), 60)
     return f"{minutes}:{seconds:02d}"
 
 
 def is_inflating(settings: HeistSettings) -> bool:
-    """Whether an admin has overridden the guard and it matters."""
+    """Whether players win in the long run."""
     return any(one.value > 1 for one in expected_returns(settings))
 
 
 # -- tiers ----------------------------------------------------------------------------------------
 
 
-def tier_words(tier: Tier, bonus: int = 100) -> str:
-    """As people read it, such as "Tier 3", or with a bonus "Tier 3 ×1.5"; empty for none."""
+def tier_label(tier: Tier, bonus: int = 100) -> str:
+    """Such as "Tier 3", or with a bonus "Tier 3 ×1.5"; empty for none."""
     name = {
         "none": "",
         "prime": _("Prime"),
@@ -325,12 +296,12 @@ Reason = Literal[
     "usage", "amount", "share", "low", "high", "balance", "limit", "break", "excluded", "provider",
     "joined", "cooldown", "full", "late",
 ]  # fmt: skip
-"""Why somebody does not join."""
+"""Why a join is refused."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What is meant by `!join 50% high`.
+class JoinRequest:
+    """A parsed `!join 50% high`.
 
     Attributes:
         amount: points, if `share` is None.
@@ -350,9 +321,9 @@ _PERCENT = re.compile(r"([0-9]{1,3})(?:[.,]([0-9]{1,2}))?\s*%")
 _RISK_ONLY = re.compile(r"\s+")
 
 
-def parse_join(argument: str, settings: HeistSettings) -> Wish | None:
-    """None if it is not understood. The risk is a word of ours or the server's own name for it,
-    before or after the amount, and low if it is left out."""
+def parse_join(argument: str, settings: HeistSettings) -> JoinRequest | None:
+    """None if it is not valid. The risk is `low`, `medium`, `high` or the server's name for it,
+    before or after the amount; default is low."""
     words = _RISK_ONLY.sub(" ", argument.strip()).casefold()
     risk: Risk = "low"
     for name, meant in _risk_names(settings):
@@ -363,15 +334,19 @@ def parse_join(argument: str, settings: HeistSettings) -> Wish | None:
             words, risk = words[len(name) + 1 :], meant
             break
     if words == "all":
-        return Wish(0, risk, Fraction(1))
+        return JoinRequest(0, risk, Fraction(1))
     if percent := _PERCENT.fullmatch(words):
         share = Fraction(f"{percent[1]}.{percent[2] or 0}") / 100
-        return Wish(0, risk, share) if 0 < share <= 1 else None
+        return JoinRequest(0, risk, share) if 0 < share <= 1 else None
     try:
         amount = parse_amount(words, 0)
     except Refusal:
         return None
-    return Wish(int(amount), risk) if words[:1].isdigit() and words[-1:] in "0123456789km" else None
+    return (
+        JoinRequest(int(amount), risk)
+        if words[:1].isdigit() and words[-1:] in "0123456789km"
+        else None
+    )
 
 
 def _risk_names(settings: HeistSettings) -> Iterator[tuple[str, Risk]]:
@@ -391,7 +366,7 @@ Outcome = Literal["all", "most", "some", "few", "none", "solo_win", "solo_loss"]
 
 
 def outcome_of(won: int, players: int) -> Outcome:
-    """How it went. The bands leave no gap."""
+    """Which story fits the result."""
     if players == 1:
         return "solo_win" if won else "solo_loss"
     share = Fraction(won, players)
@@ -408,6 +383,5 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 def fill(story: str, values: Mapping[str, str]) -> str:
-    """The text with its placeholders filled, each once: what is filled in is not read again, and
-    what is no placeholder stays."""
+    """Replace the placeholders. Unknown ones are kept; values are not expanded."""
     return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), story)

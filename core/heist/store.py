@@ -1,14 +1,13 @@
-"""Looking at heists and their players."""
+"""Queries about heists and their players."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection, func, select, text
 
 from core.heist.records import RUNNING, Heist, Player
-from core.heist.rules import HeistSettings, Tier, tier_words
+from core.heist.rules import HeistSettings, Tier, tier_label
 from core.heist.tiers import tiers_of
 from core.kit.work import ACROSS_GUILDS, Work, read_records
 
@@ -18,15 +17,15 @@ MOST_HEISTS = 50
 IS_RUNNING = Heist.state.in_(RUNNING)
 IN_CREW = Player.state != "refused"
 _FRESH = {"populate_existing": True}
-"""Names change with the ids that they belong to."""
+"""Reload viewers' names, which may have changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A heist with its crew, in the order in which they joined, and those who were refused.
+    """A heist with its crew and the refused players, in the order of joining.
 
     Attributes:
-        tiers: of the crew, by viewer id: what counts, or until that is fixed, what is known.
+        tiers: viewer id -> tier, of the crew.
     """
 
     heist: Heist
@@ -35,40 +34,40 @@ class View:
     tiers: Mapping[int, Tier]
     settings: HeistSettings
 
-    def tier_words(self, player: Player) -> str:
-        """A player's tier with its bonus, as people read it; empty for none."""
+    def tier_label(self, player: Player) -> str:
+        """A player's tier with its bonus; empty for none."""
         tier = self.tiers[player.viewer_id]
-        return tier_words(tier, self.settings.bonus(tier))
+        return tier_label(tier, self.settings.bonus(tier))
 
     @property
     def staked(self) -> int:
-        """What the crew has put in."""
+        """The stakes of the crew."""
         return sum(one.stake for one in self.crew)
 
     @property
     def owed(self) -> int:
-        """What the provider of points has refused to pay."""
+        """The points that the provider refused to pay."""
         return sum(one.owed for one in (*self.crew, *self.refused))
 
     @property
     def winners(self) -> list[Player]:
-        """Who got most comes first."""
+        """The highest winnings first."""
         won = [one for one in self.crew if one.won]
         return sorted(won, key=lambda one: (one.stake - one.payout, one.viewer_id))
 
 
 def find_running(work: Work) -> Heist | None:
-    """The heist that is not over yet."""
+    """The heist that is not over."""
     return work.scalar(select(Heist).where(IS_RUNNING))
 
 
 def find_newest(work: Work) -> Heist | None:
-    """The running one, or else the last."""
+    """The running heist, or the last one."""
     return work.scalar(select(Heist).order_by(Heist.number.desc()).limit(1))
 
 
 def find_view(work: Work, number: int | None = None) -> View | None:
-    """A heist with its players; without a number the newest."""
+    """A heist with its players; the newest without a number."""
     heist = find_newest(work) if number is None else work.find(Heist, number)
     if heist is None:
         return None
@@ -85,8 +84,8 @@ def list_heists(work: Work, most: int = MOST_HEISTS) -> Sequence[Heist]:
     return work.scalars(select(Heist).order_by(Heist.number.desc()).limit(most)).all()
 
 
-def list_under_way(tx: Connection) -> Sequence[Heist]:
-    """Those of all servers about which there is something left to do."""
+def list_unfinished(tx: Connection) -> Sequence[Heist]:
+    """The heists of all servers that have steps left."""
     found = select(Heist).where(Heist.state.not_in(("done", "cancelled")))
     return read_records(tx, found.execution_options(**ACROSS_GUILDS))
 
@@ -100,18 +99,12 @@ def list_owing(tx: Connection) -> list[tuple[int, int]]:
     return [(guild_id, number) for guild_id, number in found]
 
 
-def count_crew(work: Work, number: int) -> tuple[int, int]:
-    """Players and their stakes."""
-    found = select(func.count(), func.coalesce(func.sum(Player.stake), 0))
-    players, staked = work.execute(found.where(Player.heist == number, IN_CREW)).one()
-    return players, int(staked)
-
-
-def count_running_crew(work: Work) -> tuple[int, int]:
-    """The same of the heist that is under way; one statement, for the overview."""
+def count_crew(work: Work, number: int | None = None) -> tuple[int, int]:
+    """Players and their stakes, of a heist or of the running one."""
     running = select(Heist.number).where(IS_RUNNING).scalar_subquery()
+    heist = running if number is None else number
     found = select(func.count(), func.coalesce(func.sum(Player.stake), 0))
-    players, staked = work.execute(found.where(Player.heist == running, IN_CREW)).one()
+    players, staked = work.execute(found.where(Player.heist == heist, IN_CREW)).one()
     return players, int(staked)
 
 
@@ -127,7 +120,7 @@ _LAST_JOINED = text("""
 def list_last_joined(
     work: Work, viewer_ids: Collection[int], number: int, cooldown: timedelta
 ) -> dict[int, datetime]:
-    """When these accounts joined an earlier heist that took place, within the cooldown."""
+    """When these accounts last joined an earlier heist that was decided, within the cooldown."""
     given = {
         "guild_id": work.guild_id,
         "viewer_ids": list(viewer_ids),
@@ -147,7 +140,7 @@ _LIST_ACCOUNTS = text("""
 
 
 def list_account_names(work: Work, number: int) -> dict[int, str]:
-    """Viewer id -> account, such as `kick:123`, of players who are still known."""
+    """Viewer id -> account such as `kick:123`, of players whose data was not deleted."""
     given = {"guild_id": work.guild_id, "number": number}
     return dict(work.tx.execute(_LIST_ACCOUNTS, given).all())
 
@@ -174,17 +167,12 @@ _SET_ROLLED = text("""
 
 
 def set_frozen(work: Work, number: int, rows: str) -> None:
-    """Store tiers and names in the list, as JSON."""
+    """Store tiers and pseudonyms, from JSON."""
     work.tx.execute(_SET_FROZEN, {"guild_id": work.guild_id, "number": number, "rows": rows})
     work.expire_all()
 
 
 def set_rolled(work: Work, number: int, rows: str) -> None:
-    """Store the results, as JSON."""
+    """Store the results, from JSON."""
     work.tx.execute(_SET_ROLLED, {"guild_id": work.guild_id, "number": number, "rows": rows})
     work.expire_all()
-
-
-def tier_row(viewer_id: int, tier: Tier, pseudonym: str) -> Mapping[str, Any]:
-    """For `set_frozen`."""
-    return {"viewer_id": viewer_id, "tier": tier, "pseudonym": pseudonym}

@@ -1,4 +1,4 @@
-"""Which subscription tier of a player counts. It is fixed when the crew is locked."""
+"""The subscription tier of each player, which is fixed when the crew is locked."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,8 +19,8 @@ _TIERS: Mapping[KnownTier, Tier] = {
 
 
 def tiers_of(work: Work, crew: Sequence[Player]) -> dict[int, Tier]:
-    """Viewer id -> the tier that counts for each player: the one that was fixed, or else what is
-    known now. It asks nobody."""
+    """Viewer id -> the tier of each player: the fixed one, or the one that we know now. Makes no
+    calls."""
     badges: dict[int, KnownTier | None] = {
         one.viewer_id: one.badge_tier for one in crew if one.tier is None
     }

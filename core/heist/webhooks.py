@@ -1,7 +1,7 @@
-"""`/widget/heist`: what the StreamElements widget asks and reports, from StreamElements' origin.
+"""`/widget/heist`: the endpoints of the StreamElements widget.
 
-The key comes in a header, so it is in no log of addresses. Other sites may ask (CORS), but without
-cookies: only the key counts.
+The key is sent in a header, so that it is not in access logs. CORS is open, because only the key
+authorizes, not a cookie.
 """
 
 from flask import Blueprint, Response, jsonify, request
@@ -17,25 +17,25 @@ from core.kit.words import speak
 
 WRONG_KEYS = RateLimitItemPerMinute(30)
 REQUESTS = RateLimitItemPerMinute(300)
-"""Of each key: several scenes ask every two seconds."""
+"""Per key: several scenes poll every two seconds."""
 
 MOST_BYTES = 256_000
 
 
 def pages(services: Services) -> Blueprint:
-    """What it shows, and what it reports."""
+    """Its endpoints."""
     blueprint, rate = Blueprint("heist_widget", __name__), RateLimit(services.settings)
 
     def find() -> int | Response:
-        """The server of the key, or why not."""
+        """The server of the key, or an error."""
         key = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
         with services.database.begin() as tx:
             guild_id = widget.find_guild(tx, key) if key else None
         if guild_id is None:
             is_known = rate.allows(WRONG_KEYS, "widget", network_of(request.remote_addr))
-            return problem(401 if is_known else 429, "This widget key is not valid (any more).")
+            return problem(401 if is_known else 429, "This widget key is not valid.")
         if not rate.allows(REQUESTS, "widget.key", hash_of(key)):
-            return problem(429, "This widget asks too often.")
+            return problem(429, "Too many requests with this widget key.")
         return guild_id
 
     @blueprint.get("/widget/heist")
@@ -54,7 +54,7 @@ def pages(services: Services) -> Blueprint:
         if isinstance(found, Response):
             return found
         if (request.content_length or 0) > MOST_BYTES:
-            return problem(413, "That is too much at once.")
+            return problem(413, "The body is too large.")
         body = request.get_json(silent=True)
         sent = body.get("subscribers") if isinstance(body, dict) else None
         if not isinstance(sent, list) or not all(isinstance(one, dict) for one in sent):
@@ -63,7 +63,7 @@ def pages(services: Services) -> Blueprint:
             return jsonify({"new": widget.report(work, sent)})
 
     @blueprint.after_request
-    def let_others_ask(response: Response) -> Response:
+    def allow_other_origins(response: Response) -> Response:
         response.headers["Access-Control-Allow-Origin"] = "*"
         response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
         response.headers["Access-Control-Max-Age"] = "600"

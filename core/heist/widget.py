@@ -1,7 +1,7 @@
 """The StreamElements widget: its files, its key, what it shows, and the subscribers it reports.
 
-The key is the widget's own. Whoever has it sees what everybody sees on stream, and can say who
-subscribes, which counts least of all sources (docs/tiers.md); it opens nothing else.
+Its key gives access to what is shown on stream, and to reporting subscribers, which is the source
+with the lowest priority (docs/tiers.md).
 """
 
 import json
@@ -18,7 +18,7 @@ from core.guilds.actions import audit, load_settings
 from core.guilds.chat_commands import names_of
 from core.heist import store
 from core.heist.records import Player, WidgetKey
-from core.heist.rules import JOIN_NAMES, TIERS, HeistSettings, Tier, tier_words
+from core.heist.rules import JOIN_NAMES, TIERS, HeistSettings, Tier, tier_label
 from core.heist.store import View
 from core.inbox import actions as inbox
 from core.kit.clock import parse_instant
@@ -37,8 +37,8 @@ OLDEST = timedelta(days=35)
 
 
 def read_file(work: Work, name: str, address: str) -> str:
-    """One of the widget's files. Its fields come with the server's address, and show the bonus of
-    each tier: lists with one choice, because StreamElements has no fields that are only shown."""
+    """One of the widget's files. Its fields contain our address and the bonus of each tier. As
+    StreamElements has no read-only fields, the bonus is a list with one choice."""
     content = (FILES / name).read_text("utf-8")
     if name != "fields.json":
         return content
@@ -49,11 +49,11 @@ def read_file(work: Work, name: str, address: str) -> str:
         percent = settings.bonus(tier)
         shown = _("winnings × {factor}").format(factor=percent / 100)
         options = {str(percent): shown if percent != 100 else _("no bonus")}
-        listed = {"type": "dropdown", "label": tier_words(tier), "value": str(percent)}
+        listed = {"type": "dropdown", "label": tier_label(tier), "value": str(percent)}
         fields[f"bonus_{tier}"] = listed | {"options": options} | group
     url = {
         "type": "text",
-        "label": _("The bonus is changed at"),
+        "label": _("Change the bonus at"),
         "value": settings_url(work, address),
     }
     fields["bonus_settings"] = url | group
@@ -61,22 +61,18 @@ def read_file(work: Work, name: str, address: str) -> str:
 
 
 def settings_url(work: Work, address: str) -> str:
-    """Where the bonus is changed."""
+    """The page where the bonus is set."""
     return f"{address}/g/{work.guild_id}/heist#group-heist.enable_sub_bonus"
 
 
 def make_key(work: Work) -> str:
-    """A new key, which is shown this once; the one before ends."""
+    """Create a key, which replaces the old one."""
     key = secrets.token_urlsafe(24)
-    work.merge(_record(work, key))
-    audit(work, "heist.widget_key")
-    return key
-
-
-def _record(work: Work, key: str) -> WidgetKey:
     record = WidgetKey(digest=hash_of(key), made_at=work.now)
     record.guild_id = work.guild_id
-    return record
+    work.merge(record)
+    audit(work, "heist.widget_key")
+    return key
 
 
 def find_guild(tx: Connection, key: str) -> int | None:
@@ -86,13 +82,13 @@ def find_guild(tx: Connection, key: str) -> int | None:
 
 
 def show(work: Work) -> dict[str, Any]:
-    """What the widget shows: the heist that is under way or was the last, as JSON."""
+    """The running or last heist, as JSON for the widget."""
     settings, view = load_settings(work, HeistSettings), store.find_view(work)
     shown: dict[str, Any] = {
         "state": "none",
         "command": names_of(work, JOIN_NAMES)[0],
         "bonus": [
-            {"tier": tier_words(tier), "percent": settings.bonus(tier)} for tier in TIERS[1:]
+            {"tier": tier_label(tier), "percent": settings.bonus(tier)} for tier in TIERS[1:]
         ],
         "rows": [],
     }
@@ -127,7 +123,7 @@ def _row(player: Player, view: View) -> dict[str, Any]:
     return {
         "name": player.viewer_name,
         "stake": player.stake,
-        "tier": view.tier_words(player),
+        "tier": view.tier_label(player),
         "twitch_tier": _TWITCH_TIERS.get(tier),
         "multiplier": view.settings.bonus(tier) / 100,
         "profit": player.payout - player.stake if player.won else None,
@@ -135,8 +131,8 @@ def _row(player: Player, view: View) -> dict[str, Any]:
 
 
 def report(work: Work, sent: Sequence[Mapping[str, Any]]) -> int:
-    """Publish the subscribers that a widget has heard of; how many are new. What two scenes report
-    counts once; what the editor emulates, and other platforms, do not count."""
+    """Publish the subscribers that a widget reports; returns how many are new. The same report by
+    two scenes counts once. Test events and other platforms are ignored."""
     count = 0
     for data in sent[:MOST_REPORTED]:
         found, platform = read_subscriber(data), str(data.get("provider") or "twitch")
@@ -164,7 +160,7 @@ def report(work: Work, sent: Sequence[Mapping[str, Any]]) -> int:
 
 
 def _when(work: Work, given: object) -> datetime:
-    """When it happened; now if that is not said, or cannot be."""
+    """When it happened; now if that is missing or not plausible."""
     try:
         at = parse_instant(str(given))
     except ValueError:

@@ -1,4 +1,4 @@
-"""`/help`, and the same facts for the documentation."""
+"""`/help`, and descriptions of all commands for the documentation."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -31,7 +31,7 @@ Command = commands.Command[Any, ..., Any]
 ChatCommands = Mapping[str, tuple[ChatCommand, ...]]
 
 MOST_TOPICS = 25
-"""Choices that Discord takes in one menu."""
+"""Discord's limit of choices in a menu."""
 
 
 def each_command(bot: commands.Bot) -> Iterator[Command]:
@@ -40,8 +40,8 @@ def each_command(bot: commands.Bot) -> Iterator[Command]:
 
 
 def describe_command(command: Command) -> dict[str, Any]:
-    """How a command is typed, who may use it and what it does. A group that does something itself
-    has another name as a slash command, its fallback."""
+    """Usage, permissions and help of a command. A group with a fallback has another name as a slash
+    command."""
     fallback = getattr(command, "fallback", None)
     return {
         "name": command.qualified_name,
@@ -94,8 +94,8 @@ class Help(commands.Cog):
     async def page(
         self, source: Source, bot: commands.Bot, wanted: str | None
     ) -> tuple[discord.Embed, discord.ui.View]:
-        """What this person can do: an overview, a topic or one command. Raises Refusal if nothing
-        has this name."""
+        """The help for this person: an overview, a topic or one command. Raises Refusal if there is
+        no such topic or command."""
         allowed, chat = await _allowed(source, bot), await self._chat_of(source)
         known = topics(allowed)
         topic = next((t for t in known if wanted and t.casefold() == wanted.casefold()), None)
@@ -111,7 +111,7 @@ class Help(commands.Cog):
         return embed, view
 
     async def _chat_of(self, source: Source) -> ChatCommands:
-        """The chat commands that are on in this server, under its names."""
+        """The chat commands that are enabled in this server, with its own names."""
         if source.guild is None or not any(self._chat_commands.values()):
             return self._chat_commands
         return await services_of(source).run_as_bot(source.guild.id, self._changed)
@@ -167,7 +167,7 @@ class Help(commands.Cog):
             _("There is no command or topic “{name}”.").format(name=ui.safe(wanted, 40)),
             _("Did you mean `/help {near}`?").format(near=near[0])
             if near
-            else _("`/help` shows everything."),
+            else _("Run `/help` to see everything."),
         )
 
 
@@ -204,7 +204,7 @@ def topics(allowed: Iterable[Command]) -> list[str]:
 class TopicMenu(
     discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]], template=r"help:topics"
 ):
-    """Opens a topic; works after a restart, too."""
+    """Opens a topic. It keeps working after a restart."""
 
     def __init__(self, known: Iterable[str] = (), chosen: str | None = None) -> None:
         options = [

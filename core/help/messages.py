@@ -17,18 +17,18 @@ MOST_IN_A_FIELD = 1024
 
 @dataclass
 class Section:
-    """What viewers can do with one feature, in Discord (`here`) and in the stream's chat, the most
-    useful command first."""
+    """The commands of a feature for viewers, in Discord (`here`) and in the stream's chat, the most
+    useful one first."""
 
     here: list[Described] = field(default_factory=list)
     chat: list[Described] = field(default_factory=list)
 
 
 def overview(sections: Mapping[str, Section], moderated: Sequence[str]) -> discord.Embed:
-    """What everybody can do, by command group, and the topics that the reader may moderate."""
+    """The commands for everybody, by group, and the topics that this person may moderate."""
     embed = ui.card(
         "👋 " + _("What I can do for you"),
-        _("Choose a topic below for all its commands, or ask about one: `/help <command>`."),
+        _("Choose a topic below, or look up a command with `/help <command>`."),
     )
     headings = {
         "people": "🔗 " + _("Get started"),
@@ -54,7 +54,7 @@ def overview(sections: Mapping[str, Section], moderated: Sequence[str]) -> disco
 
 
 def _section(section: Section) -> str:
-    """The first command with what it does, and the names of the others."""
+    """The first command with its help, and the names of the others."""
     rows = []
     if section.here:
         first, *others = section.here
@@ -93,10 +93,10 @@ def _line(command: Described) -> str:
 def command(
     about: Described, arguments: Mapping[str, str], subcommands: Sequence[Described]
 ) -> discord.Embed:
-    """What a command does, how it is used, what its arguments are for, and who may use it."""
+    """Help, usage, arguments and permissions of a command."""
     embed = ui.card(f"👋 {about['slash']}", about["help"])
     typed = f"`{about['usage']}`"
-    embed.add_field(name=_("Typed"), value=typed, inline=False)
+    embed.add_field(name=_("Usage"), value=typed, inline=False)
     required = {one["name"] for one in about["arguments"] if one["required"]}
     rows = [
         f"`{name}` {what}" + ("" if name in required else " " + _("(optional)"))
@@ -111,7 +111,7 @@ def command(
     if about["who"] != "everyone":
         who = _("Members with the permission {needed}").format(needed=about["who"])
         if about["group"]:
-            who += _(", or with a role that has the group **{group}** (`/permissions`)").format(
+            who += _(", or with a role that was granted **{group}** (`/permissions`)").format(
                 group=group_title(about["group"])
             )
     return embed.add_field(name=_("Who can use it"), value=who, inline=False)

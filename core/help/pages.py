@@ -16,7 +16,7 @@ from core.kit.work import Work
 
 
 def chat_command_pages(features: Mapping[str, Sequence[ChatCommand]]) -> GuildPages:
-    """The page of these features' commands."""
+    """The page with the commands of these features."""
     pages = GuildPages(
         "chat_commands", lambda: _("Chat commands"), icon="message-2", order=75, group="settings"
     )
@@ -69,10 +69,10 @@ def chat_command_pages(features: Mapping[str, Sequence[ChatCommand]]) -> GuildPa
 
     @pages.post("<name>/reset", shows=commands)
     def reset(page: Page, name: str) -> Response:
-        """As it is without any change."""
+        """Reset a command to its defaults."""
         command = find(name)
         page.run(chat_commands.change_command, known, command, ChatRules(command.names))
-        return page.done(_("!{name} is back to its default.").format(name=name), to=commands)
+        return page.done(_("!{name} was reset to its default.").format(name=name), to=commands)
 
     return pages
 

@@ -20,18 +20,18 @@ DELETED = "the original was deleted"
 """In the receipt of an edit that found no message."""
 
 Draft = dict[str, Any]
-"""A message that is not posted yet: columns of `Outgoing`, and perhaps `after_seconds`."""
+"""A message to post: columns of `Outgoing`, and optionally `after_seconds`."""
 
 
 def post_to_channel(
     work: Work, channel_id: int, kind: str, key: str, payload: dict[str, Any]
 ) -> bool:
-    """A message in a Discord channel; False when this key was already posted."""
+    """Post a message in a Discord channel; False if this key was already posted."""
     return _post(work, **to_channel(channel_id, kind, key, payload))
 
 
 def to_channel(channel_id: int, kind: str, key: str, payload: dict[str, Any]) -> Draft:
-    """The same for `post_all`."""
+    """A message in a Discord channel, for `post_all`."""
     return {
         "key": key,
         "service": "discord",
@@ -52,9 +52,9 @@ def post_to_user(
     if_possible: bool = False,
     after_seconds: float = 0,
 ) -> bool:
-    """A direct message to a Discord user, on behalf of a server; False when this key was already
-    posted. If the user does not accept direct messages, it becomes a dead letter, or with
-    `if_possible` it is dropped. It is not sent before `after_seconds` have passed."""
+    """Send a direct message to a Discord user; False if this key was already posted. If the user
+    does not accept direct messages, it becomes a dead letter, or with `if_possible` it is dropped.
+    It is sent after `after_seconds`."""
     return _post(
         work,
         key=key,
@@ -103,7 +103,7 @@ def post_to_chat(
     payload: dict[str, Any],
     reply_to: str | None = None,
 ) -> bool:
-    """A line in a streamer's chat, as a reply where `reply_to` is the id of a message."""
+    """Post a line in a streamer's chat, as a reply if `reply_to` is the id of a message."""
     return _post(
         work,
         key=key,
@@ -123,16 +123,16 @@ def post_reply(
     *,
     once_a_minute: str = "",
 ) -> bool:
-    """A reply in the chat in which a message was written; the payload gets its sender's name as
-    `viewer`. With `once_a_minute` at most one reply in each minute and on each platform to whoever
-    or whatever that names, so that spam is not answered with spam."""
+    """Reply to a chat message; the payload gets its sender's name as `viewer`. `once_a_minute` is a
+    key for which there is at most one reply per minute and platform, so that the bot does not add
+    to spam."""
     return _post(work, **reply_to(message, kind, payload, once_a_minute=once_a_minute))
 
 
 def reply_to(
     message: ChatMessageSent, kind: str, payload: dict[str, Any], *, once_a_minute: str = ""
 ) -> Draft:
-    """The same for `post_all`."""
+    """A reply to a chat message, for `post_all`."""
     minute = int(message.at.timestamp() // 60)
     key = message.message_id
     if once_a_minute:
@@ -149,7 +149,7 @@ def reply_to(
 
 @dataclass(frozen=True, slots=True)
 class RoleChange:
-    """A role to give to a member or to take away. Idempotent.
+    """A role to add to a member or to remove. Idempotent.
 
     Attributes:
         key: unique, like that of a message.
@@ -166,8 +166,7 @@ class RoleChange:
 
 
 def post_role_changes(work: Work, kind: str, changes: Sequence[RoleChange]) -> None:
-    """Change members' roles, one after the other per server, in this order. `Feature.settles` gets
-    the outcome of each."""
+    """Change members' roles, in this order. `Feature.settles` gets the outcome of each."""
     drafts = [
         {
             "key": change.key,
@@ -195,9 +194,9 @@ def post_all(work: Work, drafts: Sequence[Draft]) -> None:
 
 
 def withdraw(work: Work, keys: Collection[str]) -> set[str]:
-    """Withdraw outdated messages that are waiting or dead letters; those being sent stay.
+    """Withdraw outdated messages that are waiting or dead letters, but not those being sent.
 
-    Returns the keys of messages of which no attempt was ever made.
+    Returns the keys of messages that were never attempted.
     """
     given = {"guild_id": work.guild_id, "keys": list(keys)}
     found = work.tx.execute(_WITHDRAW, given)
@@ -234,7 +233,7 @@ def _post(work: Work, **draft: Any) -> bool:
 
 
 def _post_drafts(work: Work, drafts: Sequence[Draft]) -> int:
-    """How many were posted."""
+    """Returns how many were posted."""
     given = {"guild_id": work.guild_id, "drafts": json.dumps(drafts)}
     posted = work.tx.execute(_POST, given).rowcount
     if posted:
@@ -242,20 +241,20 @@ def _post_drafts(work: Work, drafts: Sequence[Draft]) -> int:
     return posted
 
 
-# -- messages that always show how something stands ---------------------------------------------
+# -- messages that show the current state -------------------------------------------------------
 
 
 def post_live(work: Work, live: LiveMessage, kind: str, make: Callable[[], dict[str, Any]]) -> None:
-    """Post it for the first time, or again as a new message. `make()` returns the payload and may
-    use `live.version`; nothing is posted without a channel."""
+    """Post the message, for the first time or as a new one. `make()` returns the payload and may
+    use `live.version`. Without a channel nothing is posted."""
     live.message, live.version = str(uuid4()), live.version + 1
     if live.channel_id:
         post_to_channel(work, live.channel_id, kind, live.key, make())
 
 
 def edit_live(work: Work, live: LiveMessage, kind: str, make: Callable[[], dict[str, Any]]) -> None:
-    """Show how it stands now. An edit that still waits is replaced; if somebody has deleted the
-    message, it is posted again."""
+    """Update the message. A waiting edit is replaced; a message that was deleted is posted
+    again."""
     if not live.channel_id or is_deleted(work, live):
         post_live(work, live, kind, make)
         return
@@ -272,11 +271,11 @@ def delete_live(work: Work, live: LiveMessage, kind: str) -> None:
 
 
 def is_deleted(work: Work, live: LiveMessage) -> bool:
-    """Whether the latest edit came too late: somebody had deleted the message."""
+    """Whether the latest edit found that the message was deleted."""
     return find_receipt(work, live.edit_key).get("skipped") == DELETED
 
 
-# -- what became of them --------------------------------------------------------------------------
+# -- outcomes -------------------------------------------------------------------------------------
 
 
 def find_message(work: Work, key: str) -> Outgoing | None:
@@ -290,7 +289,7 @@ def find_receipt(work: Work, key: str) -> dict[str, Any]:
 
 
 def find_error(work: Work, *kinds: str) -> str | None:
-    """Why the newest undelivered message of these kinds was not delivered yet."""
+    """The error of the newest undelivered message of these kinds."""
     failing = select(Outgoing.error).where(
         Outgoing.kind.in_(kinds), Outgoing.state != "sent", Outgoing.error.is_not(None)
     )

@@ -1,5 +1,4 @@
-"""What sending to a streamer's chat has in common on every platform: lines that wait are joined,
-and sent at a limited rate."""
+"""Base of the transports to chats: waiting lines are joined, and sent at a limited rate."""
 
 import asyncio
 import time
@@ -21,14 +20,14 @@ MOST_CHARACTERS = 500
 """The limit of Kick and of Twitch, in code points."""
 
 MOST_CARRIED = 10
-"""Lines considered for sending as one."""
+"""Lines considered for joining."""
 
-BETWEEN = " • "
-"""Between lines that are sent as one; chats know no line break."""
+SEPARATOR = " • "
+"""Between joined lines; chats have no line breaks."""
 
 SECONDS_BETWEEN_LINES = 1.0
-"""Between two lines in one chat. Kick publishes no limit; Twitch takes 20 in 30 seconds, and 100
-from moderators. A busy chat would not read faster."""
+"""Between two lines in one chat. Kick publishes no limit; Twitch allows 20 in 30 seconds, and 100
+for moderators."""
 
 UNKNOWN_OUTCOME = "It is unknown whether this line reached the chat, so it is not sent again."
 
@@ -36,23 +35,23 @@ Renderer = Callable[[Mapping[str, Any]], str]
 
 
 def check_chat(work: Work, platform: str, unable: str | None, able: str) -> CheckLine:
-    """How writing in the server's chat on a platform is.
+    """Whether the bot can write in the server's chat on a platform.
 
     Args:
-        unable: why nothing can be said, or None.
-        able: what is found if all is well.
+        unable: why the bot cannot write, or None.
+        able: the text if everything works.
     """
     ours = (messages.c.guild_id == work.guild_id) & (messages.c.service == platform)
     is_sent = (messages.c.state == "sent") & messages.c.receipt.has_key("message_id")
     said = select(func.max(messages.c.sent_at)).where(ours, is_sent).scalar_subquery()
     newest = select(messages.c.state, messages.c.error, said.label("last")).where(ours)
     row = work.tx.execute(newest.order_by(messages.c.id.desc()).limit(1)).first()
-    last, dated = row.last if row else None, _("last said")
+    last, dated = row.last if row else None, _("last sent")
     if unable is not None:
-        return CheckLine("chat", "down", _("nothing can be said"), last, unable, dated)
+        return CheckLine("chat", "down", _("can't send messages"), last, unable, dated)
     if row is not None and row.state != "sent" and row.error is not None:
-        again = _("It is tried again, or `/health` offers to.")
-        return CheckLine("chat", "warn", row.error, last, again, dated)
+        retry = _("It is retried; `/health` can retry what failed.")
+        return CheckLine("chat", "warn", row.error, last, retry, dated)
     return CheckLine("chat", "ok", able, last, dated=dated)
 
 
@@ -60,7 +59,7 @@ class ChatTransport:
     """Base of the transports to chats.
 
     Args:
-        renderers: outbox kind -> function that says the payload as one line.
+        renderers: outbox kind -> function that renders the payload as one line.
         language_of: `language_of(tx, guild_id)`.
     """
 
@@ -83,15 +82,15 @@ class ChatTransport:
         await asyncio.sleep(at - now)
 
     def _text(self, message: Outgoing) -> str:
-        """The line, joined with those waiting behind it that fit; a reply is sent alone."""
+        """The line, joined with the following ones that fit; a reply is sent alone."""
         with self._database.begin() as tx:
             followers = [
                 follower
                 for follower in takewhile(
-                    lambda one: _goes_with(message, one),
+                    lambda one: _can_be_joined(message, one),
                     outbox.list_followers(tx, message, MOST_CARRIED),
                 )
-                # A line that is sent again must say exactly what it said before.
+                # A retry must have exactly the same text.
                 if message.attempts == 1 or follower.carried_by == message.id
             ]
             with speak(self._language_of(tx, message.guild_id)):
@@ -99,14 +98,14 @@ class ChatTransport:
                 texts += [self._line(follower.kind, follower.payload) for follower in followers]
             fitting = how_many_fit(texts)
             outbox.set_carried(tx, [one.id for one in followers[: fitting - 1]], message.id)
-        return cut(BETWEEN.join(texts[:fitting]))
+        return cut(SEPARATOR.join(texts[:fitting]))
 
     def _line(self, kind: str, payload: Mapping[str, Any]) -> str:
         return cut(self._renderers[kind](payload))
 
 
 def cut(text: str) -> str:
-    """At most 500 characters, cut at a word where there is one."""
+    """Cut a text to 500 characters, between words if possible."""
     if len(text) <= MOST_CHARACTERS:
         return text
     at_word = text[:MOST_CHARACTERS].rsplit(" ", 1)[0]
@@ -115,13 +114,13 @@ def cut(text: str) -> str:
 
 
 def how_many_fit(texts: Iterable[str]) -> int:
-    """How many of these lines, from the first on, fit into one."""
-    lengths = accumulate(len(BETWEEN) + len(text) for text in texts)
-    return max(1, sum(length - len(BETWEEN) <= MOST_CHARACTERS for length in lengths))
+    """How many of these lines, from the first one, can be joined."""
+    lengths = accumulate(len(SEPARATOR) + len(text) for text in texts)
+    return max(1, sum(length - len(SEPARATOR) <= MOST_CHARACTERS for length in lengths))
 
 
-def _goes_with(message: Outgoing, follower: Outgoing) -> bool:
-    """Replies belong to different lines and cannot be joined; neither can two servers' lines."""
+def _can_be_joined(message: Outgoing, follower: Outgoing) -> bool:
+    """Replies and lines of different servers cannot be joined."""
     return (
         not message.target.get("reply_to")
         and not follower.target.get("reply_to")

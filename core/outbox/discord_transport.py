@@ -1,4 +1,4 @@
-"""Sends, edits and deletes Discord messages, and finds out whether one has arrived.
+"""Sends, edits and deletes Discord messages, and finds out whether one was delivered.
 
 Every message has a nonce made of our id, and discord.py sets `enforce_nonce`: for some minutes
 Discord returns the first message instead of creating a second one
@@ -28,7 +28,7 @@ from core.outbox.transport import ChannelRefused, Receipt, Unsure
 T = TypeVar("T")
 
 NONCE_LASTS = timedelta(minutes=1)
-"""Discord promises "the past few minutes"; we rely on less."""
+"""Discord says "the past few minutes"; we rely on less."""
 
 NO_ANSWER = (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError)
 """What discord.py raises when Discord declines or is not reachable."""
@@ -41,10 +41,10 @@ LONGEST_SECONDS = 15.0
 class Rendered:
     """A payload rendered for Discord.
 
-    `view` is a function because a view belongs to the running event loop. `files` is called on a
-    thread at each attempt, so that a picture is drawn only when it is sent; the embed shows one as
-    `attachment://name`. `calls` is the one member who is mentioned above the embed; nobody else is
-    ever pinged.
+    `view` is a function because a view needs a running event loop. `files` is called on a thread at
+    each attempt, so that an image is only drawn when it is sent; the embed refers to it as
+    `attachment://name`. `calls` is the one member to mention above the embed; nobody else is ever
+    pinged.
     """
 
     embed: discord.Embed
@@ -114,8 +114,8 @@ class DiscordTransport:
         return {"message_id": sent.id, "channel_id": sent.channel.id}
 
     async def _change_role(self, message: Outgoing) -> Receipt:
-        """Give or take a role. If that is not possible, the receipt says so: the feature knows what
-        to do, and a thousand such changes do not become a thousand dead letters."""
+        """Add or remove a role. If that fails, the receipt has the reason for the feature, so that
+        a thousand changes do not become a thousand dead letters."""
         http, target = self._logged_in().http, message.target
         change = http.add_role if target["act"] == "give" else http.remove_role
         member_id, role_id = target["member_id"], target["role_id"]
@@ -230,12 +230,12 @@ def _translated(error: discord.HTTPException) -> Refusal | Outage:
             "deleted", "That Discord channel was deleted.", "Choose another one for these posts."
         )
     if error.code in _CLOSED:
-        return Refusal("This person does not take direct messages.")
-    return Refusal(f"Discord did not take the message ({error.code}: {error.text[:200]}).")
+        return Refusal("This person does not accept direct messages.")
+    return Refusal(f"Discord rejected the message ({error.code}: {error.text[:200]}).")
 
 
 def _content(rendered: Rendered) -> dict[str, Any]:
-    """Arguments of `send`. The view is left out if there is none; discord.py takes no None."""
+    """Arguments of `send`, without a view if there is none, because discord.py rejects None."""
     content: dict[str, Any] = {"embed": rendered.embed, "allowed_mentions": SILENT}
     if (view := rendered.view()) is not None:
         content["view"] = view

@@ -1,4 +1,4 @@
-"""What is kept of messages to a person, and of messages that name them."""
+"""Export and deletion of messages to a person, and of messages that name them."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,7 +12,7 @@ from core.outbox.records import messages
 
 
 def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
-    """Messages to them with what they say, and those that name them or are about their roles."""
+    """Messages to the person with their content, and those that are about them."""
     rows = _about(tx, subject)
     return {
         "messages_to_you": [
@@ -48,18 +48,18 @@ def _is_to(row: RowMapping, subject: Subject) -> bool:
 
 
 def forget(tx: Connection, subject: Subject) -> None:
-    """What was to be said to them is dropped; what names them says the pseudonym. What is just on
-    its way waits for the sweep, and so does what is to be done to them, such as taking a role."""
-    _cut_loose(tx, subject, _about(tx, subject))
+    """Delete messages to the person, and replace their name in others. What is being sent, or
+    changes their roles, is left for the sweep."""
+    _redact(tx, subject, _about(tx, subject))
 
 
-def _cut_loose(tx: Connection, subject: Subject, rows: Iterable[RowMapping]) -> bool:
-    """True where something has to be done first."""
+def _redact(tx: Connection, subject: Subject, rows: Iterable[RowMapping]) -> bool:
+    """Returns whether some of these have to wait."""
     waits = False
     for row in rows:
         is_over = row["state"] in ("sent", "dead")
-        to_be_done = is_about(row["target"], subject) and not _is_to(row, subject) and not is_over
-        if row["state"] == "sending" or to_be_done:
+        is_pending = is_about(row["target"], subject) and not _is_to(row, subject) and not is_over
+        if row["state"] == "sending" or is_pending:
             waits = True
             continue
         mine = is_row(messages, row) & (messages.c.state == row["state"])
@@ -75,9 +75,9 @@ def _cut_loose(tx: Connection, subject: Subject, rows: Iterable[RowMapping]) -> 
 
 
 def sweep(tx: Connection, subject: Subject) -> bool:
-    """The same for what came late, and for keys: nothing is posted twice any more."""
+    """Redact what was left, and the keys, which are no longer needed to prevent duplicates."""
     before = [row for row in _about(tx, subject) if row["posted_at"] < subject.swept_before]
-    waits = _cut_loose(tx, subject, before)
+    waits = _redact(tx, subject, before)
     found = tx.execute(
         select(messages.c.guild_id, messages.c.id, messages.c.key).where(
             messages.c.guild_id == subject.guild_id,

@@ -74,8 +74,8 @@ messages = table_of(Outgoing)
 
 
 class LiveMessage(GuildRecord, kw_only=True):
-    """Base of what is always shown by one Discord message, which is edited with every change; see
-    `outbox.actions.post_live`."""
+    """Base of records whose state is shown in a Discord message that is edited with every change;
+    see `outbox.actions.post_live`."""
 
     __abstract__ = True
 
@@ -92,5 +92,5 @@ class LiveMessage(GuildRecord, kw_only=True):
 
     @property
     def edit_key(self) -> str:
-        """That of its latest edit."""
+        """The outbox key of its latest edit."""
         return f"{self.key}:{self.version}"

@@ -1,8 +1,8 @@
 """The outbox sender claims due messages lane by lane, sends them and stores the outcome.
 
 It runs on the bot's event loop. A message is marked `sending` before it is sent and `sent` after,
-and its lease is renewed meanwhile. If the process dies in between, the lease expires, and the next
-sender asks the transport whether the message arrived.
+and its lease is renewed in between. If the process dies, the lease expires, and the next sender
+asks the transport whether the message was delivered.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ PATIENCE = timedelta(hours=24)
 """After this long, the messages for a service that is down become dead letters."""
 
 UNSURE_SECONDS = 5.0
-"""Pause before a transport is asked whether a message arrived."""
+"""Pause before a transport is asked whether a message was delivered."""
 
 _log = structlog.get_logger(__name__)
 _outcomes = Counter("outbox_messages", "Messages by outcome", ["service", "outcome"])
@@ -95,7 +95,7 @@ class Sender:
         return HealthItem("Outbox sender", "ok", "Working.")
 
     async def run(self) -> None:
-        """Send until cancelled; messages being sent by then are finished."""
+        """Send until cancelled; messages that are being sent then are finished."""
         self._running = True
         renewing = asyncio.create_task(self._keep_leases())
         try:
@@ -137,7 +137,7 @@ class Sender:
             self._report_trouble("Unexpected error; see the log.")
             _log.exception("Outbox sender failed")
             return False
-        self._begin(due)
+        self._start_sending(due)
         return bool(due)
 
     async def _claim(self, most: int) -> list[Outgoing]:
@@ -148,13 +148,13 @@ class Sender:
         try:
             return await asyncio.shield(claim)
         except asyncio.CancelledError:
-            # The thread still claims messages. Send them before we end, or they would wait until
-            # their leases expire.
+            # The thread still claims messages. Send them, or they would wait until their leases
+            # expire.
             with suppress(Exception):
-                self._begin(await claim)
+                self._start_sending(await claim)
             raise
 
-    def _begin(self, due: Iterable[Outgoing]) -> None:
+    def _start_sending(self, due: Iterable[Outgoing]) -> None:
         for message in due:
             task = asyncio.create_task(self._send(message))
             self._active[task] = message
@@ -176,13 +176,13 @@ class Sender:
         try:
             await self._attempt(message)
         except _LeaseLost:
-            # The other sender asks whether the message arrived and stores the outcome.
+            # The other sender finds out whether the message was delivered.
             _log.warning("Another sender claimed a message whose lease expired", key=message.key)
             _outcomes.labels(message.service, "lost").inc()
 
     async def _attempt(self, message: Outgoing) -> None:
         try:
-            receipt = await self._hand_over(message)
+            receipt = await self._deliver(message)
         except Refusal as refusal:
             await self._set_dead(message, " ".join((refusal.what, refusal.remedy)).strip())
             if isinstance(refusal, ChannelRefused) and self._on_channel_refused is not None:
@@ -196,7 +196,7 @@ class Sender:
             await self._retry_later(message, str(unsure), pause, unsure=True)
         except _LeaseLost:
             raise
-        except Exception as error:  # a bug of ours; the lane must go on
+        except Exception as error:  # a bug must not block the lane
             await self._fail(message, error)
         else:
             await self._database.run(self._store_sent, message, receipt)
@@ -217,7 +217,7 @@ class Sender:
                 _log.exception("A receipt handler failed", code=trouble_code(), key=message.key)
         _must_hold(store.set_sent(tx, message, now, receipt))
 
-    async def _hand_over(self, message: Outgoing) -> Receipt:
+    async def _deliver(self, message: Outgoing) -> Receipt:
         transport = self._transports.get(message.service)
         if transport is None:
             raise Refusal(f"There is no transport for {message.service}.")
@@ -240,8 +240,8 @@ class Sender:
     ) -> None:
         """Schedule another attempt, or give up if the message is too old.
 
-        `unsure`: this attempt may have succeeded. Once set, it stays until the transport has
-        answered whether the message arrived.
+        `unsure`: this attempt may have succeeded. Once set, it stays until the transport knows
+        whether the message was delivered.
         """
         now = self._clock()
         if now - message.posted_at > patience:

@@ -1,4 +1,4 @@
-"""The sender's statements. It serves all guilds at once, in the order of the lanes."""
+"""Statements of the sender, which serves all guilds, lane by lane."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from core.kit.work import ACROSS_GUILDS, read_records
 from core.outbox.records import Outgoing, messages
 
 LEASE = timedelta(seconds=20)
-"""A message whose lease was not renewed for this long belongs to a process that died."""
+"""If a lease was not renewed for this long, its process has died."""
 
 
 # The head of each lane that is due, or whose lease has expired. One statement finds and claims it;
@@ -88,8 +88,8 @@ def list_followers(tx: Connection, message: Outgoing, most: int) -> Sequence[Out
 
 
 def set_carried(tx: Connection, followers: Sequence[int], by: int) -> None:
-    """These messages are included in that one and share its outcome. Stored before it is sent, so
-    that a repetition has the same text."""
+    """Store that these messages are part of another one and share its outcome. This is stored
+    before sending, so that a retry has the same text."""
     carried = update(messages).where(messages.c.id.in_(followers)).values(carried_by=by)
     tx.execute(carried, execution_options=ACROSS_GUILDS)
 

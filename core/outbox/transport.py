@@ -1,4 +1,4 @@
-"""What a transport has to implement: it sends messages to one service."""
+"""The interface of transports, which send messages to one service."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -15,7 +15,7 @@ Receipt = dict[str, Any]
 
 Settler = Callable[[Connection, Outgoing, Receipt, datetime], None]
 """`settle(tx, message, receipt, now)`: a feature's handler of a receipt, in the transaction that
-stores it. A receipt with `skipped` says why there was nothing to do."""
+stores it. `skipped` in a receipt is the reason why nothing was done."""
 
 
 class ChannelRefused(Refusal):
@@ -49,5 +49,5 @@ class Transport(Protocol):
         """Send the message."""
 
     async def confirm(self, message: Outgoing) -> Receipt | None:
-        """The receipt of an earlier attempt that may have succeeded, or None if it did not.
-        Raises Refusal if that cannot be found out and repeating would do harm."""
+        """The receipt of an earlier attempt that may have succeeded, or None if it did not. Raises
+        Refusal if that is unknown and a retry would do harm."""

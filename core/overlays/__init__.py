@@ -1,1 +1,1 @@
-"""What features show in OBS: addresses with a key of their own, pages that update themselves."""
+"""Overlays for OBS: pages that update themselves, at addresses with a secret key."""

@@ -1,4 +1,4 @@
-"""Keys of overlays: made, found, and replaced."""
+"""Creating, finding and replacing the keys of overlays."""
 
 import secrets
 from collections.abc import Iterable, Sequence
@@ -21,19 +21,19 @@ SEEN_EVERY = timedelta(seconds=60)
 
 
 class Address(NamedTuple):
-    """An overlay's key, and where it is from; `key` is empty if it cannot be decrypted any more."""
+    """An overlay's record and key; `key` is empty if it cannot be decrypted."""
 
     record: OverlayKey
     key: str
 
 
 def get_addresses(work: Work, vault: Vault, kinds: Iterable[str]) -> dict[str, Address]:
-    """Kind -> its address; keys that are missing are made."""
+    """Kind -> its address; missing keys are created."""
     wanted = list(kinds)
     known = {one.kind for one in work.scalars(select(OverlayKey))}
     missing = [_new(work, vault, kind) for kind in wanted if kind not in known]
     if missing:
-        # Two pages may make them at the same time.
+        # Two pages may create them at the same time.
         work.execute(insert(OverlayKey).on_conflict_do_nothing(), missing)
     return {
         one.kind: Address(one, _open(vault, one))
@@ -56,7 +56,7 @@ def _open(vault: Vault, record: OverlayKey) -> str:
 
 
 def rotate(work: Work, vault: Vault, kind: str) -> None:
-    """Give an overlay another key; the old address shows nothing from now on.
+    """Give an overlay a new key; the old address stops working.
 
     Raises:
         Refusal: there is no such overlay.
@@ -77,14 +77,14 @@ def find_guild(tx: Connection, key: str, kind: str) -> GuildId | None:
     return found[0].guild_id if found else None
 
 
-_NOTE_SEEN = text("""
+_RECORD_SEEN = text("""
     UPDATE overlays_keys SET seen_at = :now
      WHERE overlays_keys.guild_id = :guild_id AND kind = :kind
        AND (seen_at IS NULL OR seen_at < CAST(:now AS timestamptz) - CAST(:every AS interval))
 """)
 
 
-def note_seen(work: Work, kind: str) -> None:
-    """An overlay is open now. It is no change that pages should be told about."""
+def record_seen(work: Work, kind: str) -> None:
+    """Store that an overlay is open now, without notifying pages of a change."""
     values = {"guild_id": work.guild_id, "kind": kind, "now": work.now, "every": SEEN_EVERY}
-    work.tx.execute(_NOTE_SEEN, values)
+    work.tx.execute(_RECORD_SEEN, values)

@@ -16,13 +16,13 @@ MOST_LATEST = 5
 
 
 def make_feature(others: Collection[Feature]) -> Feature:
-    """The feature, with the overlays of the others, and one of what they say happened last."""
+    """The feature, with the overlays of the others, and one of their latest events."""
     latest = [one for one in others if one.latest is not None]
 
     def list_latest(work: Work) -> dict[str, Any]:
         found: list[Latest] = []
         for one in latest:
-            assert one.latest is not None, "they were chosen by it"
+            assert one.latest is not None, "selected by it"
             found += one.latest(work)
         return {"latest": nlargest(MOST_LATEST, found, key=lambda one: one.at)}
 

@@ -1,4 +1,4 @@
-"""Overlays on the dashboard: addresses to copy, previews, and how they look."""
+"""Overlays on the dashboard: addresses to copy, previews, and appearance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ class Shown:
     """An overlay on the page.
 
     Attributes:
-        address: to paste into OBS; empty if the key cannot be decrypted any more.
-        open: in how many places it is open now.
+        address: to paste into OBS; empty if the key cannot be decrypted.
+        open: how many times it is open now.
     """
 
     overlay: Overlay
@@ -65,7 +65,7 @@ def make_pages(overlays: Sequence[Overlay]) -> GuildPages:
 
     @pages.get("preview/<kind>")
     def preview(page: Page, kind: str) -> Response:
-        """An overlay as it would look with the choices in the query."""
+        """An overlay with the choices in the query."""
         overlay = by_kind.get(kind) or abort(404)
         served: OverlayPages = current_app.extensions["overlays"]
 
@@ -82,7 +82,7 @@ def make_pages(overlays: Sequence[Overlay]) -> GuildPages:
 
     @pages.post("<kind>/rotate", shows=show)
     def rotate(page: Page, kind: str) -> Response:
-        """Another address."""
+        """Give an overlay a new address."""
         page.run(actions.rotate, vault_of(page.services.settings), kind)
         return page.done(_("The overlay has a new address. Paste it into OBS."), to=show)
 

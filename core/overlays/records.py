@@ -9,7 +9,7 @@ from core.kit.records import GuildRecord
 
 
 class OverlayKey(GuildRecord, kw_only=True):
-    """The key in the address of one overlay. Whoever knows it sees that overlay, nothing else."""
+    """The key in the address of an overlay, which gives access to this overlay only."""
 
     __tablename__ = "overlays_keys"
 

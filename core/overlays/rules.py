@@ -1,4 +1,4 @@
-"""How overlays look."""
+"""Appearance of overlays."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,7 +29,7 @@ class OverlaySettings(GuildSettings, feature="overlays"):
     )
     size: str = choice("How large the text is.", Size, default="medium", label="Text size")
     corner: str = choice(
-        "The corner of the picture in which overlays are.",
+        "The corner of the screen in which overlays appear.",
         Corner,
         default="top_left",
         label="Corner",
@@ -37,13 +37,13 @@ class OverlaySettings(GuildSettings, feature="overlays"):
 
 
 def css_classes(style: OverlaySettings) -> str:
-    """What the style sheet `overlay.css` knows these choices as."""
+    """The classes of these choices in `overlay.css`."""
     corner = style.corner.replace("_", "-")
     return f"theme-{style.theme} accent-{style.accent} size-{style.size} corner-{corner}"
 
 
 def styled(settings: OverlaySettings, wanted: Mapping[str, str]) -> OverlaySettings:
-    """The same with other choices, for a preview; what makes no sense changes nothing."""
+    """The settings with other choices, for a preview; invalid ones are ignored."""
     known = OverlaySettings.declared
     chosen = {name: wanted.get(one.key, "") for name, one in known.items()}
     return replace(

@@ -1,7 +1,7 @@
 """`/overlay/<key>/<kind>`: the page that OBS opens, and its stream of changes.
 
-A stream sends the part that changes itself. It is made once for each change, however many overlays
-are open, and a stream holds no connection of the database while it waits.
+A stream sends the changed content itself, which is rendered once for each change, however many
+overlays are open. A waiting stream does not hold a database connection.
 """
 
 import threading
@@ -28,7 +28,7 @@ MOST_OPEN = 60
 MOST_PER_KEY = 20
 
 WRONG_KEYS = RateLimitItemPerMinute(30)
-"""For each address. Keys cannot be guessed; this keeps the log and the database quiet."""
+"""Per network. Keys cannot be guessed; this limits the load on log and database."""
 
 _FOLLOWED = ("overlays", "guilds")
 """Keys and settings."""
@@ -40,7 +40,7 @@ def title_setting(overlay: Overlay) -> GuildSetting[str]:
         f"overlays.{overlay.kind}_title",
         str,
         "",
-        f"The heading of the overlay “{overlay.kind}”; the usual one if it is empty.",
+        f"The heading of the overlay “{overlay.kind}”; empty for the default.",
         label=f"Heading of {overlay.kind}",
     )
 
@@ -68,7 +68,7 @@ class OverlayPages:
     # -- for OBS ------------------------------------------------------------------------------
 
     def show(self, key: str, kind: str) -> Response:
-        """The page. It is empty until its stream says what there is."""
+        """The page, which is empty until its stream sends the content."""
         guild_id = self._find(key, kind)
         if guild_id is None:
             return self._refuse()
@@ -78,7 +78,7 @@ class OverlayPages:
         return Response(html)
 
     def live(self, key: str, kind: str) -> Response:
-        """The stream."""
+        """The stream of changes."""
         guild_id = self._find(key, kind)
         if guild_id is None:
             return self._refuse()
@@ -86,16 +86,16 @@ class OverlayPages:
         overlay = self.overlays[kind]
         followed = {*overlay.follows, *_FOLLOWED, ANYTHING}
 
-        def say(changed: set[str]) -> str | None:
+        def render(changed: set[str]) -> str | None:
             if not changed & followed:
                 return ""
             if "overlays" in changed and self._find(key, kind) != guild_id:
                 return "event: gone\ndata:\n\n"
-            self._note_seen(guild_id, kind)
+            self._record_seen(guild_id, kind)
             return self._message(app, guild_id, overlay)
 
-        # Always from the beginning: the first message is what there is now.
-        return self.streams.response(guild_id, hash_of(key), "anew", say)
+        # An unknown position, so that the first message is the current content.
+        return self.streams.response(guild_id, hash_of(key), "unknown", render)
 
     def _find(self, key: str, kind: str) -> int | None:
         if kind not in self.overlays:
@@ -103,26 +103,26 @@ class OverlayPages:
         with self._services.database.begin() as tx:
             guild_id = actions.find_guild(tx, key, kind)
         if guild_id is not None:
-            self._note_seen(guild_id, kind)
+            self._record_seen(guild_id, kind)
         return guild_id
 
-    def _note_seen(self, guild_id: int, kind: str) -> None:
+    def _record_seen(self, guild_id: int, kind: str) -> None:
         last, now = self._seen.get((guild_id, kind)), time.monotonic()
         if last is None or now - last > actions.SEEN_EVERY.total_seconds():
             self._seen[guild_id, kind] = now
             with self._services.work_in(guild_id) as work:
-                actions.note_seen(work, kind)
+                actions.record_seen(work, kind)
 
     def _refuse(self) -> Response:
-        """A page on which nothing is to be seen: it may be on stream."""
+        """An empty page, because it may be on stream."""
         is_known = self._rate.allows(WRONG_KEYS, "overlays", network_of(request.remote_addr))
-        html = f"<!doctype html><title>{_('This overlay has another address now.')}</title>"
+        html = f"<!doctype html><title>{_('This overlay has a new address.')}</title>"
         return Response(html, 404 if is_known else 429)
 
-    # -- what is shown ------------------------------------------------------------------------
+    # -- content ------------------------------------------------------------------------------
 
     def _message(self, app: Flask, guild_id: int, overlay: Overlay) -> str:
-        """Look and content as they are now, made once for each change."""
+        """Current appearance and content, rendered once for each change."""
         key = guild_id, overlay.kind
         with self._locks.setdefault(key, threading.Lock()):
             version = self.streams.version(guild_id, (*overlay.follows, *_FOLLOWED))
@@ -137,7 +137,7 @@ class OverlayPages:
             return made[1]
 
     def render(self, work: Work, overlay: Overlay, title: str | None = None) -> str:
-        """The part that changes, in the server's language; with another title than the server's."""
+        """The content, in the server's language; `title` overrides the server's."""
         with speak(language_of(work)):
             if title is None:
                 title = setting(work.tx, work.guild_id, title_setting(overlay))
@@ -146,7 +146,7 @@ class OverlayPages:
 
 
 def _for_obs(response: Response) -> Response:
-    """Only our own dashboard may show it in a frame; nobody learns the address from us."""
+    """Keep the secret address out of caches and search engines."""
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Robots-Tag"] = "noindex"
     return response

@@ -1,4 +1,4 @@
-"""`python -m core.points audit` proves that every balance is the sum of its entries, and that all
+"""`python -m core.points audit` checks that every balance is the sum of its entries, and that all
 entries add up to zero."""
 
 import sys
@@ -10,13 +10,13 @@ from core.points.store import count_ledger, list_drift
 
 
 def audit(tx: Connection) -> bool:
-    """Print what does not add up."""
+    """Print the errors; returns whether there are none."""
     counted, drift = count_ledger(tx), list_drift(tx)
     read = f"(entries: {counted.entries:,}, balances: {counted.balances:,})"
     if not drift and counted.held == counted.given:
         print(f"Viewers hold {counted.held:,} points, and the ledger adds up to zero {read}.")
         return True
-    print(f"{len(drift):,} numbers are not the sum of their entries {read}:")
+    print(f"{len(drift):,} totals differ from the sum of their entries {read}:")
     for one in drift:
         of = f", viewer {one.viewer_id}" if one.viewer_id else ""
         print(

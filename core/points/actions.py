@@ -1,4 +1,4 @@
-"""What viewers and admins do with points: give, grant, limit, and end a season."""
+"""Actions of viewers and admins: give, grant, set limits, end a season."""
 
 import csv
 import io
@@ -36,12 +36,12 @@ def require_own(settings: PointsSettings) -> None:
     if not settings.enabled:
         raise Refusal(
             _("This server has no points."),
-            _("An admin turns them on: `/settings set points.enabled on`."),
+            _("An admin can turn them on: `/settings set points.enabled on`."),
         )
     if settings.provider != "own":
         raise Refusal(
-            _("The points of this server are kept by StreamElements."),
-            _("Ask its bot in the stream's chat. Games here use them, too."),
+            _("This server uses StreamElements points."),
+            _("Ask the StreamElements bot in the stream's chat. Games here use those points, too."),
         )
 
 
@@ -51,10 +51,10 @@ def require_own(settings: PointsSettings) -> None:
 def change_points(
     work: Work, who: str, change: Change, amount: int, reason: str, cause: str
 ) -> tuple[Viewer, int]:
-    """Add points, remove them, or set what somebody has; returns the viewer and what they have now.
+    """Add, remove or set somebody's points; returns the viewer and their new balance.
 
     Args:
-        cause: the command's own id; it counts once.
+        cause: id of the request, which makes repeating it harmless.
     """
     viewer = people.find_person(work, who)
     return viewer, grant_many(work, {viewer.viewer_id: amount}, change, reason, cause)[
@@ -65,7 +65,7 @@ def change_points(
 def grant_many(
     work: Work, amounts: Mapping[int, int], change: Change, reason: str, cause: str
 ) -> dict[int, int]:
-    """The same for many viewers at once, all or none; returns what each has now."""
+    """Change the points of many viewers, all or none; returns the new balance of each."""
     require_own(load_settings(work, PointsSettings))
     if any(not 0 <= amount <= MOST for amount in amounts.values()):
         raise Refusal(_("This amount is too large."))
@@ -92,7 +92,7 @@ def grant_many(
                 name = people_store.get_viewer(work.tx, work.guild_id, viewer_id).name
                 raise Refusal(
                     _("{name} has {count:,}.").format(name=name, count=before),
-                    _("No more than that can be taken."),
+                    _("You can't remove more than that."),
                 )
             new += ledger.entries_for(key, parts, -1)
             for account, bucket, taken in parts:
@@ -113,20 +113,20 @@ MOST_LINES = 10_000
 
 
 class Pasted(NamedTuple):
-    """Lines of a grant: viewer id -> points, and the lines that cannot be used."""
+    """Parsed lines of a grant: viewer id -> points, and the invalid lines."""
 
     amounts: dict[int, int]
     wrong: list[str]
 
 
 def parse_lines(pasted: str) -> tuple[list[tuple[str, str, int]], list[str]]:
-    """Understand lines such as `MadCats,500` or `MadCats 5k`; a heading is skipped. The line, the
-    folded name and the amount of each, and the lines that are not understood."""
+    """Parse lines such as `MadCats,500` or `MadCats 5k`; a header is skipped. Returns line, folded
+    name and amount of each, and the invalid lines."""
     named: list[tuple[str, str, int]] = []
     wrong: list[str] = []
     lines = [line for line in pasted.splitlines() if line.strip()]
     if len(lines) > MOST_LINES:
-        raise Refusal(_("At most {most:,} lines at once, please.").format(most=MOST_LINES))
+        raise Refusal(_("You can paste at most {most:,} lines.").format(most=MOST_LINES))
     for line in lines:
         separator = next((one for one in ";\t," if one in line), " ")
         cells = next(csv.reader(io.StringIO(line), delimiter=separator), [])
@@ -142,8 +142,7 @@ def parse_lines(pasted: str) -> tuple[list[tuple[str, str, int]], list[str]]:
 
 
 def read_pasted(work: Work, pasted: str) -> Pasted:
-    """The viewers of such lines. Names are as on the platform; a name that comes twice gets both
-    amounts."""
+    """Find the viewers of pasted lines. Amounts of a repeated name are added up."""
     amounts: dict[int, int] = {}
     named, wrong = parse_lines(pasted)
     known = store.find_names(work, {name for _line, name, _amount in named})
@@ -158,7 +157,7 @@ def read_pasted(work: Work, pasted: str) -> Pasted:
 def grant_members(
     work: Work, discord_ids: Sequence[int], amount: int, reason: str, cause: str
 ) -> int:
-    """Give points to the accounts of these members; returns how many of them have linked one."""
+    """Give points to those of these members who have linked an account; returns how many."""
     links = people_store.find_links(work, discord_ids)
     if not links:
         raise Refusal(_("None of these members has linked an account."))
@@ -171,7 +170,7 @@ def grant_members(
 
 
 class Gift(NamedTuple):
-    """What was given, and what the giver has left."""
+    """A gift, and what the giver has left."""
 
     receiver: Viewer
     amount: int
@@ -179,7 +178,7 @@ class Gift(NamedTuple):
 
 
 def give(work: Work, giver: int, to: Viewer, typed: str, key: str) -> Gift:
-    """Give points of a viewer to another. They keep their bucket.
+    """Move points from one viewer to another. The points stay in their bucket.
 
     Raises:
         Refusal: a limit against alternative accounts, or not enough points.
@@ -197,9 +196,9 @@ def give(work: Work, giver: int, to: Viewer, typed: str, key: str) -> Gift:
     if store.list_posted(work, [key]):
         return Gift(to, 0, has)
     if to.viewer_id in own:
-        raise Refusal(_("That is you."))
+        raise Refusal(_("You can't give points to yourself."))
     if store.list_excluded(work, {*own, *theirs}):
-        raise Refusal(_("You cannot give points to {name}.").format(name=to.name))
+        raise Refusal(_("You can't give points to {name}.").format(name=to.name))
     _require_trust(work, settings, [own, theirs])
     amount = parse_part(typed, has)
     given, last_at = store.get_given(work, own, ledger.today(work))
@@ -224,7 +223,7 @@ def give(work: Work, giver: int, to: Viewer, typed: str, key: str) -> Gift:
 def _require_trust(
     work: Work, settings: PointsSettings, people_: Sequence[tuple[int, ...]]
 ) -> None:
-    """Both have linked an account or watched for long enough."""
+    """Raises Refusal unless each has linked an account or watched for long enough."""
     needed = timedelta(hours=settings.gift_hours)
     for accounts in people_:
         if people_store.find_link_of_viewer(work, accounts[0]) is not None:
@@ -242,10 +241,10 @@ def _require_trust(
 # -- chat -----------------------------------------------------------------------------------------
 
 
-def tell_points(work: Work, message: ChatMessageSent, argument: str) -> None:
-    """Handle `!points` and `!points @viewer`; also `!points limit 500` and `!points break 7d`.
+def handle_points(work: Work, message: ChatMessageSent, argument: str) -> None:
+    """Handle `!points`, `!points @viewer`, `!points limit 500` and `!points break 7d`.
 
-    Where StreamElements keeps the points, its own bot answers `!points`: ours says nothing.
+    With StreamElements points there is no reply to `!points`: its own bot has one.
     """
     settings = load_settings(work, PointsSettings)
     word, _space, rest = argument.strip().partition(" ")
@@ -268,11 +267,11 @@ def tell_points(work: Work, message: ChatMessageSent, argument: str) -> None:
 
 
 def _set_in_chat(work: Work, message: ChatMessageSent, what: str, typed: str) -> None:
-    """Set or show a viewer's own limits, whether they have linked an account or not."""
+    """Set or show a viewer's own limits; no linked account is needed."""
     viewer_id = people.meet_sender(work.tx, message)
     try:
         if what == "limit":
-            limit_from(work, viewer_id, typed)
+            set_limit_from_text(work, viewer_id, typed)
         elif typed:
             take_break(work, viewer_id, _parse_break(typed))
     except Refusal as refusal:
@@ -296,11 +295,11 @@ def _parse_break(typed: str) -> timedelta:
     """`7`, `7d` or `7 days`."""
     days = re.fullmatch(r"([0-9]{1,3}) ?(?:d|days?)?", typed.casefold(), re.ASCII)
     if days is None:
-        raise Refusal(_("A break lasts between a day and a year."), _("Write: !points break 7d"))
+        raise Refusal(_("A break lasts between a day and a year."), _("Usage: !points break 7d"))
     return timedelta(days=int(days[1]))
 
 
-def answer_give(work: Work, message: ChatMessageSent, argument: str) -> None:
+def handle_give(work: Work, message: ChatMessageSent, argument: str) -> None:
     """Handle `!give @viewer 100`."""
     settings = load_settings(work, PointsSettings)
     if not settings.enabled:
@@ -309,7 +308,7 @@ def answer_give(work: Work, message: ChatMessageSent, argument: str) -> None:
     name, _space, typed = argument.strip().partition(" ")
     try:
         if not typed:
-            raise Refusal(_("Write it like this: !give @viewer 100"))
+            raise Refusal(_("Usage: !give @viewer 100"))
         to = people.get_by_name(work.tx, work.guild_id, name.lstrip("@"))
         gift = give(work, giver, to, typed, f"{message.platform}:{message.key}")
     except Refusal as refusal:
@@ -322,8 +321,8 @@ def answer_give(work: Work, message: ChatMessageSent, argument: str) -> None:
         outbox.post_reply(work, message, "points.given", payload)
 
 
-def tell_board(work: Work, message: ChatMessageSent, _argument: str) -> None:
-    """Handle `!pointsboard`: the first five, once a minute for all."""
+def handle_board(work: Work, message: ChatMessageSent, _argument: str) -> None:
+    """Handle `!pointsboard`: the top five, once a minute."""
     settings = load_settings(work, PointsSettings)
     if not settings.enabled or settings.provider != "own":
         return
@@ -342,7 +341,7 @@ LONGEST_BREAK = timedelta(days=366)
 
 def get_limit(work: Work, viewer_id: int) -> tuple[PlayLimit | None, int]:
     """The strictest limit of a person, and what they have lost today."""
-    (accounts,) = store.list_accounts(work, [viewer_id]).values()
+    accounts = store.accounts_of(work, viewer_id)
     lost = sum(store.list_lost(work, accounts, ledger.today(work)).values())
     found = list(store.list_limits(work, accounts).values())
     if not found:
@@ -361,8 +360,8 @@ def get_limit(work: Work, viewer_id: int) -> tuple[PlayLimit | None, int]:
     return strictest, lost
 
 
-def limit_from(work: Work, viewer_id: int, typed: str) -> None:
-    """Set the limit that somebody typed: points, or `none`; without a word nothing changes."""
+def set_limit_from_text(work: Work, viewer_id: int, typed: str) -> None:
+    """Set a typed limit: points, or `none`; an empty text changes nothing."""
     word = typed.strip().casefold()
     if word in ("none", "off"):
         set_loss_limit(work, viewer_id, None)
@@ -371,8 +370,8 @@ def limit_from(work: Work, viewer_id: int, typed: str) -> None:
 
 
 def set_loss_limit(work: Work, viewer_id: int, most: int | None) -> None:
-    """Choose the most that one may lose on a day. A lower limit holds at once; a higher one, or
-    none, from the next day on."""
+    """Set the daily loss limit. A lower limit applies at once; a higher one, or none, from
+    tomorrow."""
     work.lock(Lock.POINTS)
     day = ledger.today(work)
     for one in _limits_of(work, viewer_id):
@@ -385,7 +384,7 @@ def set_loss_limit(work: Work, viewer_id: int, most: int | None) -> None:
 
 
 def take_break(work: Work, viewer_id: int, length: timedelta) -> None:
-    """Take part in no game for this long. A break that runs can be made longer, never shorter."""
+    """Exclude a viewer from games. A break can be made longer, never shorter."""
     if not timedelta() < length <= LONGEST_BREAK:
         raise Refusal(_("A break lasts between a day and a year."))
     work.lock(Lock.POINTS)
@@ -395,8 +394,8 @@ def take_break(work: Work, viewer_id: int, length: timedelta) -> None:
 
 
 def _limits_of(work: Work, viewer_id: int) -> list[PlayLimit]:
-    """What is set for each account of a person; added where there is nothing."""
-    (accounts,) = store.list_accounts(work, [viewer_id]).values()
+    """Get or create the limits of each account of a person."""
+    accounts = store.accounts_of(work, viewer_id)
     found = store.list_limits(work, accounts)
     for account in accounts:
         if account not in found:
@@ -409,18 +408,18 @@ def _limits_of(work: Work, viewer_id: int) -> list[PlayLimit]:
 
 
 def end_season(work: Work, number: int) -> int:
-    """Take everything back, so that everybody begins with nothing; returns the number of the new
-    season. The entries that do it are the old season's leaderboard.
+    """Reset all balances; returns the number of the new season. The entries of the reset are the
+    old season's leaderboard.
 
     Args:
-        number: of the season that ends, so that a second click ends no other.
+        number: of the current season, so that a second click does not end the next one.
     """
     require_own(load_settings(work, PointsSettings))
     work.lock(Lock.POINTS)
     current = store.current_season(work)
     if number != current:
         raise Refusal(_("Season {number} has ended already.").format(number=number))
-    held = store.list_held(work)
+    held = store.list_balances(work)
     new = [
         NewEntry(f"season:{number}:{viewer_id}:{bucket}", viewer_id, bucket, -points)
         for viewer_id, bucket, points in held
@@ -443,10 +442,10 @@ def end_season(work: Work, number: int) -> int:
 
 
 class Economy(NamedTuple):
-    """What viewers hold by bucket, and what house accounts gave and took within some days.
+    """What viewers hold by bucket, and what house accounts gave and took in some days.
 
     Attributes:
-        daily: day -> given and taken by all together; of every day.
+        daily: each day -> given and taken by all accounts.
     """
 
     supply: dict[str, int]
@@ -456,7 +455,7 @@ class Economy(NamedTuple):
 
 
 def get_economy(work: Work, days: int) -> Economy:
-    """Of the last days, today included. Gifts between viewers create and destroy nothing."""
+    """The last days, including today. Gifts between viewers are not counted."""
     last = ledger.today(work)
     first = last - timedelta(days=days - 1)
     daily = {first + timedelta(days=number): (0, 0) for number in range(days)}

@@ -1,4 +1,4 @@
-"""`/points`: balance, gifts, leaderboard, limits, the shop, and what admins do."""
+"""`/points` for viewers and `/pointsadmin` for admins."""
 
 from datetime import timedelta
 
@@ -44,7 +44,7 @@ _REASON = "Shown to the viewer and in the audit log"
 
 
 def load_board(work: Work, query: Query) -> Leaderboard:
-    """Who has the most points now, or had at the end of a season, which is the choice."""
+    """The leaderboard now, or at the end of the chosen season."""
     settings = load_settings(work, PointsSettings)
     actions.require_own(settings)
     season = int(query.choice) if query.choice.isdecimal() else 0
@@ -75,7 +75,7 @@ def load_board(work: Work, query: Query) -> Leaderboard:
         page=page,
         pages=pages,
         own=own,
-        empty=_("Nobody has any yet."),
+        empty=_("Nobody has any points yet."),
         choice=str(season) if season else "now",
         choices=choices if ended else {},
     )
@@ -89,7 +89,7 @@ async def _open_why(reader: Reader, key: str, number: int) -> Page:
 
 
 def _load_why(work: Work, viewer_id: int, page: int, is_admin: bool) -> Page:
-    (accounts,) = store.list_accounts(work, [viewer_id]).values()
+    accounts = store.accounts_of(work, viewer_id)
     own = find_own(work)
     if not is_admin and (own is None or own.viewer_id not in accounts):
         raise Refusal(_("These are somebody else's points."))
@@ -102,7 +102,7 @@ def _load_why(work: Work, viewer_id: int, page: int, is_admin: bool) -> Page:
 
 
 WHY = Paginator("points_why", "points why", _open_why)
-"""The key is a viewer."""
+"""Its key is a viewer id."""
 
 
 class SeasonButton(AdminButton, address="points_season", acts=("end",)):
@@ -143,7 +143,7 @@ class ImportButton(AdminButton, address="points_import", acts=("show", "confirm"
 
 
 def _own(work: Work) -> Viewer:
-    """The asker's account; raises Refusal if they have linked none."""
+    """The actor's account; raises Refusal if they have not linked one."""
     viewer = find_own(work)
     if viewer is None:
         raise Refusal(
@@ -169,7 +169,7 @@ class Points(commands.Cog):
             viewer = find_person(work, who) if who else find_own(work)
             if viewer is None:
                 return None
-            (accounts,) = store.list_accounts(work, [viewer.viewer_id]).values()
+            accounts = store.accounts_of(work, viewer.viewer_id)
             buckets: dict[str, int] = {}
             for (_account, bucket), points in store.get_balances(work, accounts).items():
                 buckets[bucket] = buckets.get(bucket, 0) + points
@@ -230,29 +230,29 @@ class Points(commands.Cog):
                 ]
                 return messages.offers(settings, priced)
             bought = self._shop.buy(work, _own(work).viewer_id, what, f"discord:{cause}")
-            return messages.bought(self._shop.words_of(bought), settings, bought.points)
+            return messages.bought(self._shop.describe(bought), settings, bought.points)
 
         await answer(ctx, await run_action(ctx, act))
 
     # -- responsible play -------------------------------------------------------------------
 
     @points.command(name="limit", extras=PRIVATE)
-    @app_commands.describe(loss="The most you may lose in games on a day; `none` ends the limit")
+    @app_commands.describe(loss="How many points you may lose per day; `none` for no limit")
     async def limit(self, ctx: Context, loss: str = "") -> None:
-        """Show or set the most that you may lose in games on a day."""
+        """Show or set how many points you may lose in games per day."""
 
         def act(work: Work) -> discord.Embed:
             viewer_id = _own(work).viewer_id
-            actions.limit_from(work, viewer_id, loss)
+            actions.set_limit_from_text(work, viewer_id, loss)
             work.flush()
             return messages.limit(*actions.get_limit(work, viewer_id))
 
         await answer(ctx, await run_action(ctx, act))
 
     @points.command(name="break", extras=PRIVATE)
-    @app_commands.describe(days="For how many days you take part in no games; it cannot be undone")
+    @app_commands.describe(days="How many days; this can't be undone")
     async def take_break(self, ctx: Context, days: commands.Range[int, 1, 366]) -> None:
-        """Exclude yourself from games for some days. It cannot be made shorter."""
+        """Take a break from games. It can't be shortened."""
 
         def act(work: Work) -> discord.Embed:
             viewer_id = _own(work).viewer_id
@@ -264,7 +264,7 @@ class Points(commands.Cog):
 
     @points.command(name="economy", extras=PRIVATE)
     async def economy(self, ctx: Context) -> None:
-        """Show how many points were created and destroyed lately, and by what."""
+        """Show how many points were created and spent lately, and by what."""
 
         def load(work: Work) -> discord.Embed:
             found = actions.get_economy(work, DAYS)
@@ -277,13 +277,13 @@ Amount = commands.Range[int, 0, MOST]
 
 
 class PointsAdmin(commands.Cog):
-    """Give and take points, and end a season."""
+    """Change points, import them, and end a season."""
 
     @commands.hybrid_group(name="pointsadmin", fallback="status", extras=PRIVATE)
     @commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
     async def pointsadmin(self, ctx: Context) -> None:
-        """Show how points are set up, and what viewers hold."""
+        """Show the points settings, and how many points viewers have."""
 
         def load(work: Work) -> discord.Embed:
             supply = store.get_supply(work)
@@ -294,19 +294,19 @@ class PointsAdmin(commands.Cog):
     @pointsadmin.command(name="add", extras=PRIVATE)
     @app_commands.describe(who=_ANYBODY, amount="How many points", reason=_REASON)
     async def add(self, ctx: Context, who: str, amount: Amount, *, reason: str = "") -> None:
-        """Add points to what somebody has."""
+        """Add points to somebody's balance."""
         await self._change(ctx, who, "add", amount, reason)
 
     @pointsadmin.command(name="remove", extras=PRIVATE)
     @app_commands.describe(who=_ANYBODY, amount="How many points", reason=_REASON)
     async def remove(self, ctx: Context, who: str, amount: Amount, *, reason: str = "") -> None:
-        """Remove points from somebody, at most as many as they have."""
+        """Remove points from somebody's balance."""
         await self._change(ctx, who, "remove", amount, reason)
 
     @pointsadmin.command(name="set", extras=PRIVATE)
-    @app_commands.describe(who=_ANYBODY, amount="How many points they have", reason=_REASON)
+    @app_commands.describe(who=_ANYBODY, amount="The new balance", reason=_REASON)
     async def set_points(self, ctx: Context, who: str, amount: Amount, *, reason: str = "") -> None:
-        """Set how many points somebody has."""
+        """Set somebody's balance."""
         await self._change(ctx, who, "set", amount, reason)
 
     async def _change(
@@ -337,7 +337,7 @@ class PointsAdmin(commands.Cog):
 
     @pointsadmin.command(name="import", extras=PRIVATE)
     async def import_points(self, ctx: Context) -> None:
-        """Read the balances at StreamElements; you see what would change before it does."""
+        """Import balances from StreamElements, with a preview first."""
 
         def act(work: Work) -> imports.Preview:
             if imports.find_open(work) is None:
@@ -355,7 +355,7 @@ class PointsAdmin(commands.Cog):
 
     @pointsadmin.command(name="season", extras=PRIVATE)
     async def season(self, ctx: Context) -> None:
-        """End the season: asks first, then everybody begins with nothing again."""
+        """End the season and reset everybody to zero, after a confirmation."""
 
         def load(work: Work) -> tuple[int, int, int]:
             places = store.list_places(work, 1, 0)

@@ -1,7 +1,7 @@
-"""How points are earned: by watching, by supporting the channel, and as a grant of an admin.
+"""Earning points by watching and by supporting the channel.
 
-For watchtime it is what is due by everything that was watched, less what is posted, so the result
-does not depend on when or how often this runs, and no part of an hour is lost."""
+Points for watchtime are computed from the total watchtime less what was posted before, so the
+result does not depend on how often the task runs, and fractions are not lost."""
 
 from collections.abc import Collection
 from datetime import timedelta
@@ -28,8 +28,8 @@ from core.kit.work import Lock, Work
 from core.people import actions as people
 from core.points import ledger, store
 from core.points.ledger import NewEntry
-from core.points.records import AccountTotal, Balance, Entry, WatchRate
-from core.points.rules import HOUR, MICROSECOND, Bucket, PointsSettings, Rate, stretches
+from core.points.records import AccountTotal, Entry, WatchRate
+from core.points.rules import HOUR, MICROSECOND, Bucket, PointsSettings, Rate, rate_periods
 from core.watchtime.standings import list_active, watched_between
 
 Support = (
@@ -45,9 +45,9 @@ Support = (
 
 
 def on_support(work: Work, event: Support) -> None:
-    """Points for whoever supported the channel; the account gets them, linked or not."""
+    """Give points for supporting the channel; the account does not have to be linked."""
     settings = load_settings(work, PointsSettings)
-    person, amount = _worth(event, settings)
+    person, amount = _points_for(event, settings)
     if not settings.earns or person is None or amount <= 0:
         return
     viewer_id = people.meet_person(work.tx, work.guild_id, event.platform, person, event.at)
@@ -70,7 +70,7 @@ ACCOUNTS = {
 """Event -> the house account that gives points for it."""
 
 
-def _worth(event: Support, settings: PointsSettings) -> tuple[Person | None, int]:
+def _points_for(event: Support, settings: PointsSettings) -> tuple[Person | None, int]:
     match event:
         case SubscriptionStarted() | SubscriptionRenewed():
             return event.subscriber, settings.per_subscription
@@ -91,13 +91,13 @@ def _key(kind: str, key: str) -> str:
 
 
 def on_support_revoked(work: Work, event: SupportRevoked) -> None:
-    """Take back what was given for something that did not happen, as far as it is still there."""
+    """Take back the points for a support that was revoked, as far as they were not spent."""
     work.lock(Lock.POINTS)
     key = _key(event.event, event.of)
     given = work.scalar(select(Entry).where(Entry.key == key))
     if given is None or store.list_posted(work, [f"revoked:{key}"]):
         return
-    (accounts,) = store.list_accounts(work, [given.viewer_id]).values()
+    accounts = store.accounts_of(work, given.viewer_id)
     balances = store.get_balances(work, accounts)
     amount = min(given.amount, balances.get((given.viewer_id, given.bucket), 0))
     if amount:
@@ -111,8 +111,8 @@ RECENTLY = timedelta(days=1)
 
 
 def credit(work: Work, *, everybody: bool = False) -> int:
-    """Bring the points for watchtime up to date, for those who watched or were corrected lately, or
-    for everybody; returns how many entries that took."""
+    """Credit points for watchtime, to those whose watchtime changed lately or to everybody; returns
+    how many entries were posted."""
     settings = load_settings(work, PointsSettings)
     rates = _list_rates(work, settings.per_hour if settings.earns else 0)
     if not any(per_hour for _valid_from, per_hour in rates):
@@ -122,8 +122,8 @@ def credit(work: Work, *, everybody: bool = False) -> int:
     if not active:
         return 0
     due = dict.fromkeys(active, 0)
-    # The end is exclusive, and a correction of this moment counts.
-    for start, end, per_hour in stretches(rates, work.now + MICROSECOND):
+    # The end is exclusive, and a correction made right now counts.
+    for start, end, per_hour in rate_periods(rates, work.now + MICROSECOND):
         for viewer_id, watched in watched_between(
             work.tx, work.guild_id, active, start, end
         ).items():
@@ -136,9 +136,9 @@ def credit(work: Work, *, everybody: bool = False) -> int:
         for one, parts in due.items()
         if parts // HOUR != posted.get(one, (0, 0))[0]
     }
-    held = _list_earned(work, [one for one, amount in missing.items() if amount < 0])
+    held = store.get_balances(work, [one for one, amount in missing.items() if amount < 0])
     for viewer_id, amount in sorted(missing.items()):
-        possible = max(amount, -held.get(viewer_id, 0))
+        possible = max(amount, -held.get((viewer_id, "earned"), 0))
         if possible:
             key = f"watchtime:{viewer_id}:{posted.get(viewer_id, (0, 0))[1] + 1}"
             new.append(NewEntry(key, viewer_id, "earned", possible))
@@ -146,8 +146,7 @@ def credit(work: Work, *, everybody: bool = False) -> int:
 
 
 def _list_rates(work: Work, per_hour: int) -> list[Rate]:
-    """What an hour is worth. If that has changed, the new rate is recorded, so it counts for time
-    from now on."""
+    """The rates so far. A new rate is stored, and applies from now on."""
     found = select(WatchRate.valid_from, WatchRate.per_hour).order_by(WatchRate.valid_from)
     rates = [(row.valid_from, row.per_hour) for row in work.execute(found)]
     latest = rates[-1][1] if rates else 0
@@ -165,24 +164,9 @@ def _list_credited(work: Work, viewer_ids: Collection[int]) -> dict[int, tuple[i
     return {one.viewer_id: (one.points, one.entries) for one in work.execute(found)}
 
 
-def _list_earned(work: Work, viewer_ids: Collection[int]) -> dict[int, int]:
-    found = select(Balance.viewer_id, Balance.points).where(
-        Balance.bucket == "earned", among(Balance.viewer_id, viewer_ids)
-    )
-    return {one.viewer_id: one.points for one in work.execute(found)}
-
-
-def credit_recent(services: Services) -> None:
-    """Of those who watched lately, in every server."""
-    _credit_everywhere(services, everybody=False)
-
-
-def credit_everybody(services: Services) -> None:
-    """The same for everybody: what became known late is never missed."""
-    _credit_everywhere(services, everybody=True)
-
-
-def _credit_everywhere(services: Services, *, everybody: bool) -> None:
+def credit_in_all_servers(services: Services, *, everybody: bool = False) -> None:
+    """Call `credit` in every server. Once a day it is for everybody, so that watchtime that became
+    known late is not missed."""
     with services.database.begin() as tx:
         guild_ids = list_present(tx)
 

@@ -1,6 +1,7 @@
-"""What the points feature declares. It knows the others, because they say what points can buy."""
+"""What the points feature declares. It gets the other features, because they declare offers."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from core.events import (
     BitsCheered,
@@ -18,9 +19,9 @@ from core.kit.privacy import personal_data
 from core.kit.words import N_
 from core.kit.work import chat_action, event_action
 from core.points import messages, pages
-from core.points.actions import answer_give, tell_board, tell_points
+from core.points.actions import handle_board, handle_give, handle_points
 from core.points.discord import BOARD, WHY, ImportButton, Points, PointsAdmin, SeasonButton
-from core.points.earning import credit_everybody, credit_recent, on_support, on_support_revoked
+from core.points.earning import credit_in_all_servers, on_support, on_support_revoked
 from core.points.health import audit_ledger, check_health
 from core.points.imports import read_imports
 from core.points.records import (
@@ -49,7 +50,7 @@ DAY_SECONDS = 86_400.0
 
 
 def make_feature(others: Sequence[Feature]) -> Feature:
-    """Points, with a shop for what the other features offer."""
+    """Points, with a shop for the offers of the other features."""
     shop = Shop([offer for one in others for offer in one.offers])
     return Feature(
         "points",
@@ -63,33 +64,41 @@ def make_feature(others: Sequence[Feature]) -> Feature:
         chat_commands=(
             ChatCommand(
                 NAMES,
-                chat_action(tell_points),
+                chat_action(handle_points),
                 usage="!points [@viewer | limit 500 | break 7d]",
-                help="How many points you or somebody else have; your own limits for games.",
+                help="Shows your points or somebody else's; sets your own limits for games.",
             ),
             ChatCommand(
                 ("give",),
-                chat_action(answer_give),
+                chat_action(handle_give),
                 usage="!give @viewer <amount>",
-                help="Give points to somebody: a number, 5k, 50% or all.",
+                help="Gives points to somebody: a number, 5k, 50% or all.",
             ),
             ChatCommand(
                 ("pointsboard",),
-                chat_action(tell_board),
+                chat_action(handle_board),
                 usage="!pointsboard",
-                help="Who has the most points.",
+                help="Shows who has the most points.",
             ),
             ChatCommand(
                 ("buy",),
-                chat_action(shop.answer_buy),
+                chat_action(shop.handle_buy),
                 usage="!buy <what> [how many]",
-                help="Buy something with your points, such as raffle tickets.",
+                help="Buys something with your points, such as raffle tickets.",
             ),
         ),
         settings=(*PointsSettings.declared.values(), *shop.settings),
         tasks=(
-            Task("points.earn", lambda settings: settings.watch_interval_seconds, credit_recent),
-            Task("points.reconcile", lambda _settings: DAY_SECONDS, credit_everybody),
+            Task(
+                "points.earn",
+                lambda settings: settings.watch_interval_seconds,
+                credit_in_all_servers,
+            ),
+            Task(
+                "points.reconcile",
+                lambda _settings: DAY_SECONDS,
+                partial(credit_in_all_servers, everybody=True),
+            ),
             Task("points.audit", lambda _settings: DAY_SECONDS, audit_ledger),
             Task("points.import", lambda _settings: 2.0, read_imports),
         ),
@@ -109,9 +118,9 @@ def make_feature(others: Sequence[Feature]) -> Feature:
         buttons=(SeasonButton, ImportButton),
         audit={
             "points.change": N_("changed the points of {target}: {before} → {after}"),
-            "points.change_many": N_("changed the points of {target} viewers by {after} in all"),
-            "points.import": N_("imported points for {before} viewers: {after} in all"),
-            "points.season": N_("ended season {target} of points, in which viewers held {after}"),
+            "points.change_many": N_("changed the points of {target} viewers by {after} in total"),
+            "points.import": N_("imported points for {before} viewers: {after} in total"),
+            "points.season": N_("ended points season {target}; viewers held {after}"),
         },
         dashboard=pages.pages_of(shop),
         me=pages.ME,

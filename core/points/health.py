@@ -1,4 +1,4 @@
-"""Points on the health page: whether the ledger adds up, and whether its provider can be used."""
+"""Audit of the ledger, and its result on the health page."""
 
 from collections import Counter
 from datetime import datetime
@@ -16,8 +16,8 @@ _log = structlog.get_logger(__name__)
 
 
 def audit_ledger(services: Services) -> None:
-    """Compare every balance, total and house account with its entries, and keep what is wrong for
-    the health page. Reads all entries, so once a day."""
+    """Compare every balance, total and house account with its entries, and store the errors for the
+    health page. Reads all entries."""
     with services.database.begin() as tx:
         found = list_drift(tx)
         wrong = Counter(one.guild_id for one in found)
@@ -29,11 +29,11 @@ def audit_ledger(services: Services) -> None:
         if rows:
             tx.execute(insert(Drift), rows, execution_options=ACROSS_GUILDS)
     if found:
-        _log.error("The ledger of points does not add up", numbers=len(found))
+        _log.error("Points ledger audit failed", wrong_totals=len(found))
 
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
-    """Servers whose ledger does not add up."""
+    """Servers whose ledger failed the audit."""
     found = tx.execute(
         select(Drift.guild_id, Drift.at, Drift.count), execution_options=ACROSS_GUILDS
     )
@@ -41,10 +41,10 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
         HealthItem(
             "Points",
             "warn",
-            f"{count:,} numbers are not the sum of their entries: `python -m core.points audit`.",
+            f"{count:,} totals differ from their entries. Run `python -m core.points audit`.",
             (now - at).total_seconds(),
             guild_id,
         )
         for guild_id, at, count in found
     ]
-    return wrong or [HealthItem("Points", "ok", "Every balance is the sum of its entries.")]
+    return wrong or [HealthItem("Points", "ok", "All balances match the ledger.")]

@@ -1,7 +1,7 @@
-"""Import of balances that another bot keeps: read, looked at, then confirmed.
+"""Import of another bot's balances: read, reviewed by an admin, then confirmed.
 
-What was imported from a source is known for each viewer, and only the difference is posted. So an
-import can be repeated: nothing doubles, and what changed there meanwhile is followed.
+Only the difference to what was imported from that source before is posted, so an import can be
+repeated.
 """
 
 from collections import Counter
@@ -34,7 +34,7 @@ from core.streamelements.client import client_of as streamelements_of
 from core.twitch.client import client_of as twitch_of
 
 BUCKET: Bucket = "won"
-"""Where they come from is not known, so they buy what won points buy."""
+"""Their origin is not known, so they have the restrictions of won points."""
 
 MOST_ACCOUNTS = 100_000
 """The richest ones; StreamElements is asked for 100 at a time."""
@@ -43,12 +43,12 @@ EXAMPLES = 10
 
 
 class Preview(NamedTuple):
-    """What an import would do.
+    """What an import would change.
 
     Attributes:
-        counts: `accounts`, `points`; `by_id`, `by_name`, `unknown`, `excluded` accounts; `holders`,
-            who have points here already; `gain` and `loss` of all, and `same`, who have everything.
-        examples: `name`, `points` there, `has` here, and what would be added; the richest first.
+        counts: `accounts`, `points`; `by_id`, `by_name`, `unknown`, `excluded` accounts; `holders`
+            with points here; total `gain` and `loss`, and the accounts that stay the `same`.
+        examples: the largest balances first.
     """
 
     import_: Import
@@ -58,12 +58,12 @@ class Preview(NamedTuple):
 
 
 def find_open(work: Work) -> Import | None:
-    """The import that is being read, or waits for an admin."""
+    """The import that is being read or waits for an admin."""
     return work.scalar(select(Import).where(Import.state.in_(("reading", "ready"))))
 
 
 def find_newest(work: Work) -> Import | None:
-    """Open or not."""
+    """The newest import, open or not."""
     return work.scalar(select(Import).order_by(Import.number.desc()).limit(1))
 
 
@@ -71,7 +71,7 @@ def _start(work: Work, source: ImportSource, platform: str) -> Import:
     require_own(load_settings(work, PointsSettings))
     work.lock(Lock.POINTS)
     if find_open(work) is not None:
-        raise Refusal(_("An import is open already."), _("Confirm or cancel it first."))
+        raise Refusal(_("Another import is still open."), _("Confirm or cancel it first."))
     started = Import(
         number=work.next_number(Import.number),
         source=source,
@@ -96,14 +96,12 @@ def start_reading(work: Work) -> Import:
 
 
 def start_list(work: Work, pasted: str) -> tuple[Import, list[str]]:
-    """Take a list, such as another bot's export, with a name and points in each line; also the
-    lines that cannot be used."""
+    """Start an import from a list of names and points, such as another bot's export;
+    also returns the invalid lines."""
     named, wrong = parse_lines(pasted)
     balances = {name: points for _line, name, points in named}
     if not balances:
-        raise Refusal(
-            _("There is no line that can be used."), _("Write one viewer a line: MadCats,500")
-        )
+        raise Refusal(_("There is no valid line."), _("Write one viewer per line: MadCats,500"))
     started = _start(work, "list", "")
     _add(work, started, balances, {})
     started.state = "ready"
@@ -138,20 +136,20 @@ _ADD_LINES = text("""
 
 
 def read_imports(services: Services) -> None:
-    """Go on with every import that is being read."""
+    """Continue every import that is being read."""
     with services.database.begin() as tx:
         due = list_reading(tx, services)
     for_each(due, lambda one: _read(services, one.guild_id, one.number))
 
 
 def list_reading(tx: Connection, services: Services) -> Sequence[Import]:
-    """Those of all servers that are due."""
+    """The due imports of all servers."""
     due = select(Import).where(Import.state == "reading", Import.try_at <= services.clock())
     return read_records(tx, due.execution_options(**ACROSS_GUILDS))
 
 
 def _read(services: Services, guild_id: int, number: int) -> None:
-    """Page after page; no transaction is open while anybody is asked."""
+    """Read page after page; no transaction is open during a call."""
     while True:
         with services.work_in(guild_id) as work:
             reading, account = work.find(Import, number), find_account(work)
@@ -172,9 +170,9 @@ def _read(services: Services, guild_id: int, number: int) -> None:
             with services.work_in(guild_id) as work:
                 _wait(work, number, outage)
             return
-        except (Rejected, Refusal) as no:
+        except (Rejected, Refusal) as error:
             with services.work_in(guild_id) as work:
-                _fail(work, number, no)
+                _fail(work, number, error)
             return
         with services.work_in(guild_id) as work:
             if _add_page(work, number, offset, balances, user_ids):
@@ -182,7 +180,7 @@ def _read(services: Services, guild_id: int, number: int) -> None:
 
 
 def _ask_twitch(services: Services, logins: Sequence[str]) -> dict[str, int]:
-    """Login -> user id, of the accounts that Twitch knows; nobody without a Twitch app."""
+    """Login -> user id of the accounts that Twitch knows; empty without a Twitch app."""
     valid = [one for one in logins if LOGIN.fullmatch(one)]
     if not services.settings.twitch_client_id or not valid:
         return {}
@@ -195,10 +193,10 @@ def _wait(work: Work, number: int, outage: Outage) -> None:
         reading.try_at = work.now + timedelta(seconds=outage.retry_after or 30)
 
 
-def _fail(work: Work, number: int, why: Exception) -> None:
+def _fail(work: Work, number: int, error: Exception) -> None:
     reading = work.find(Import, number)
     if reading is not None and reading.state == "reading":
-        reading.state, reading.reason = "failed", str(why)
+        reading.state, reading.reason = "failed", str(error)
         _delete_lines(work, number)
 
 
@@ -209,7 +207,7 @@ def _add_page(
     balances: Mapping[str, int],
     user_ids: Mapping[str, int],
 ) -> bool:
-    """Whether it was the last one, or the import was cancelled meanwhile."""
+    """Returns True after the last page, or if the import was cancelled in the meantime."""
     work.lock(Lock.POINTS)
     reading = work.find(Import, number)
     if reading is None or reading.state != "reading" or reading.accounts != offset:
@@ -227,7 +225,7 @@ def _add_page(
 
 @dataclass
 class Change:
-    """A balance there, and what it would change here.
+    """A balance at the source, and what it would change here.
 
     Attributes:
         viewer_id: None for somebody who was never seen.
@@ -245,8 +243,8 @@ class Change:
 
 
 def _list_changes(work: Work, of: Import) -> list[Change]:
-    """The lines with points, the richest first. Each table is read alone, so that the time stays
-    linear whatever PostgreSQL knows of them."""
+    """The lines with points, largest first. Each table is read separately, so that the time stays
+    linear without statistics."""
     found = select(ImportLine.name, ImportLine.points, ImportLine.user_id)
     rows = work.execute(found.where(ImportLine.number == of.number, ImportLine.points > 0))
     changes = [Change(one.name, one.points, one.user_id) for one in rows]
@@ -270,7 +268,7 @@ def _list_changes(work: Work, of: Import) -> list[Change]:
         one.has = sum(balances.get((viewer_id, bucket), 0) for bucket in SPENDING_ORDER)
         one.is_excluded = viewer_id in excluded
         if not one.is_excluded:
-            # What is known of a viewer twice is added up: the second line continues the first.
+            # Two lines of one viewer are added up.
             before = posted.get(viewer_id, 0) - imported.get(viewer_id, 0)
             left = balances.get((viewer_id, BUCKET), 0)
             one.delta = max(one.points - max(before, 0), -left)
@@ -285,7 +283,7 @@ def _find_ids(work: Work, user_ids: Collection[int]) -> dict[int, int]:
 
 
 def preview(work: Work) -> Preview | None:
-    """Of the newest import; the numbers are there while it is ready."""
+    """Of the newest import; `counts` is filled while it is ready."""
     newest = find_newest(work)
     if newest is None:
         return None
@@ -317,7 +315,7 @@ def _account(of: Import) -> str:
 
 
 def confirm(work: Work, number: int) -> tuple[int, int]:
-    """Post the differences; how many viewers have other points now, and the sum.
+    """Post the differences; returns the number of changed viewers, and the sum.
 
     Raises:
         Refusal: the import is not ready, or this bot keeps no points.
@@ -326,7 +324,7 @@ def confirm(work: Work, number: int) -> tuple[int, int]:
     work.lock(Lock.POINTS)
     ready = work.find(Import, number)
     if ready is None or ready.state != "ready":
-        raise Refusal(_("This import is not open any more."))
+        raise Refusal(_("This import is no longer open."))
     known = select(ImportLine.name, ImportLine.user_id).where(
         ImportLine.number == number, ImportLine.user_id.is_not(None), ImportLine.points > 0
     )
@@ -356,11 +354,11 @@ def confirm(work: Work, number: int) -> tuple[int, int]:
 
 
 def cancel(work: Work, number: int) -> None:
-    """Forget what was read."""
+    """Cancel an import and delete its lines."""
     work.lock(Lock.POINTS)
     found = work.find(Import, number)
     if found is None or found.state not in ("reading", "ready"):
-        raise Refusal(_("This import is not open any more."))
+        raise Refusal(_("This import is no longer open."))
     found.state = "cancelled"
     _delete_lines(work, number)
 

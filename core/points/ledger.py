@@ -1,4 +1,4 @@
-"""The ledger: the only code that writes entries, and balances, totals and flows beside them."""
+"""The only code that writes entries, and with them balances, totals and flows."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -13,7 +13,7 @@ from core.points.rules import Bucket, Part
 
 
 class NewEntry(NamedTuple):
-    """Points to be posted: the viewer's leg. The house account has the other one."""
+    """An entry to post."""
 
     key: str
     viewer_id: int
@@ -81,8 +81,8 @@ def post(
     reason: str = "",
     actor: int | None = None,
 ) -> int:
-    """Move points between a house account and viewers; returns how many entries were new, because a
-    cause counts once. Of a cause with several parts ask `store.list_posted` first, after the lock.
+    """Move points between a house account and viewers; returns how many entries were new. Check
+    causes with several parts with `store.list_posted` first, after the lock.
 
     Raises:
         IntegrityError: `points_balances_never_below_zero`.
@@ -103,7 +103,7 @@ def post(
 
 
 def entries_for(key: str, parts: Sequence[Part], sign: int) -> list[NewEntry]:
-    """The entries of one cause that gives (`sign` is 1) or takes (-1) these parts."""
+    """The entries of a cause that gives (`sign` 1) or takes (-1) these parts."""
     return [
         NewEntry(key, viewer_id, bucket, sign * amount, number)
         for number, (viewer_id, bucket, amount) in enumerate(parts)

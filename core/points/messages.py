@@ -1,4 +1,4 @@
-"""What people read about points, in Discord and in chat."""
+"""Embeds and chat lines."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from core.points.imports import Preview
 
 
-def points_words(currency: Mapping[str, Any], points: int) -> str:
-    """`🪙 1,200 points`, in the server's own words."""
+def format_points(currency: Mapping[str, Any], points: int) -> str:
+    """Such as `🪙 1,200 points`, with the server's own names."""
     name = currency["one"] if points == 1 else currency["plural"]
     return f"{currency['symbol']} {points:,} {name}".strip()
 
 
-def account_words(account: str) -> str:
-    """What a house account gives points for, or takes them for."""
+def account_label(account: str) -> str:
+    """The name of a house account."""
     known = {
         "watchtime": _("Watching"),
         "subscription": _("Subscriptions"),
@@ -33,7 +33,7 @@ def account_words(account: str) -> str:
         "kicks": _("Kicks"),
         "bits": _("Bits"),
         "raid": _("Raids"),
-        "manual": _("Given or taken by an admin"),
+        "manual": _("Changed by an admin"),
         "gift": _("Gifts between viewers"),
         "season": _("End of a season"),
         "import:streamelements": _("Imported from StreamElements"),
@@ -43,8 +43,8 @@ def account_words(account: str) -> str:
     return known.get(account, name.capitalize())
 
 
-def bucket_words(bucket: str) -> str:
-    """Where points come from, as far as it decides what they buy."""
+def bucket_label(bucket: str) -> str:
+    """The name of a bucket."""
     return {
         "earned": _("earned"),
         "won": _("won in games or imported"),
@@ -56,19 +56,19 @@ def bucket_words(bucket: str) -> str:
 
 
 def balance_line(payload: Mapping[str, Any]) -> str:
-    words, rank = points_words(payload, payload["points"]), payload["rank"]
+    text, rank = format_points(payload, payload["points"]), payload["rank"]
     place = _(" (#{rank})").format(rank=rank) if rank else ""
     if payload["name"]:
         return _("{name} has {points}{place}.").format(
-            name=payload["name"], points=words, place=place
+            name=payload["name"], points=text, place=place
         )
-    return _("You have {points}{place}.").format(points=words, place=place)
+    return _("You have {points}{place}.").format(points=text, place=place)
 
 
 def given_line(payload: Mapping[str, Any]) -> str:
     return _("{viewer} gave {points} to {name}.").format(
         viewer=payload["viewer"],
-        points=points_words(payload, payload["points"]),
+        points=format_points(payload, payload["points"]),
         name=payload["name"],
     )
 
@@ -95,21 +95,21 @@ def offers_line(payload: Mapping[str, Any]) -> str:
 
 def bought_line(payload: Mapping[str, Any]) -> str:
     return _("You bought {what} for {points}.").format(
-        what=payload["what"], points=points_words(payload, payload["points"])
+        what=payload["what"], points=format_points(payload, payload["points"])
     )
 
 
 def returned_line(payload: Mapping[str, Any]) -> str:
     return _("{reason} You got {points} back.").format(
-        reason=payload["what"], points=points_words(payload, payload["points"])
+        reason=payload["what"], points=format_points(payload, payload["points"])
     )
 
 
 def limit_line(payload: Mapping[str, Any]) -> str:
-    """What a viewer has set for themselves."""
+    """A viewer's own limits."""
     limit = payload["limit"]
     line = (
-        _("You have set no daily limit.")
+        _("You have no daily limit.")
         if limit is None
         else _("You may lose {limit} a day; {lost} today.").format(
             limit=f"{limit:,}", lost=f"{payload['lost']:,}"
@@ -120,7 +120,7 @@ def limit_line(payload: Mapping[str, Any]) -> str:
         line += " " + _("From tomorrow: {limit}").format(limit=new)
     if payload["until"]:
         until = datetime.fromisoformat(payload["until"])
-        line += " " + _("You take part in no games until {when}.").format(
+        line += " " + _("You're on a break from games until {when}.").format(
             when=f"{until:%Y-%m-%d %H:%M} UTC"
         )
     return line
@@ -145,20 +145,20 @@ def not_linked() -> discord.Embed:
 def balance(
     viewer: Viewer, settings: PointsSettings, buckets: Mapping[str, int], rank: int | None
 ) -> discord.Embed:
-    """What somebody has."""
+    """Somebody's balance."""
     points = sum(buckets.values())
-    title = f"{points_words(settings.currency, points)}"
+    title = f"{format_points(settings.currency, points)}"
     rows = [f"**{safe(viewer.name)}**" + (f" · {rank_mark(rank)}" if rank else "")]
     if points and set(buckets) != {"earned"}:
-        rows += [f"-# {bucket_words(one)}: {amount:,}" for one, amount in buckets.items()]
+        rows += [f"-# {bucket_label(one)}: {amount:,}" for one, amount in buckets.items()]
     return card(title, "\n".join(rows), tone="kick")
 
 
 def why(
     viewer: Viewer, totals: Mapping[str, int], entries: Sequence[Entry], count: int
 ) -> discord.Embed:
-    """What the points come from, and the newest entries."""
-    rows = [f"{account_words(one)}: **{points:+,}**" for one, points in totals.items()]
+    """Where the points come from, and the newest entries."""
+    rows = [f"{account_label(one)}: **{points:+,}**" for one, points in totals.items()]
     rows += ["", f"**{_('Latest')}**"] if entries else [_("Nothing yet.")]
     rows += [entry_row(one) for one in entries]
     title = _("Points of {name}").format(name=viewer.name)
@@ -171,27 +171,27 @@ def why(
 
 def entry_row(entry: Entry) -> str:
     note = f" · {safe(entry.reason, 80)}" if entry.reason else ""
-    return f"`{entry.amount:+,}` {account_words(entry.account)}{note} · {ago(entry.at)}"
+    return f"`{entry.amount:+,}` {account_label(entry.account)}{note} · {ago(entry.at)}"
 
 
 def status(settings: PointsSettings, held: int) -> discord.Embed:
-    """How points are set up."""
+    """The settings of points."""
     title = _("Points are on") if settings.enabled else _("Points are off")
     step = _("Turn them on with `/settings set points.enabled`, or on the dashboard.")
-    facts = {_("Viewers hold"): points_words(settings.currency, held)}
+    facts = {_("Viewers hold"): format_points(settings.currency, held)}
     return status_card(title, settings, "" if settings.enabled else step, facts=facts)
 
 
 def changed(viewer: Viewer, settings: PointsSettings, now: int) -> discord.Embed:
     text = _("{name} has {points} now.").format(
-        name=f"**{safe(viewer.name)}**", points=points_words(settings.currency, now)
+        name=f"**{safe(viewer.name)}**", points=format_points(settings.currency, now)
     )
     return card("✅ " + _("Points changed"), text, tone="success")
 
 
 def given(settings: PointsSettings, receiver: str, amount: int, left: int) -> discord.Embed:
     text = _("You gave {points} to {name} and have {left} left.").format(
-        points=points_words(settings.currency, amount), name=safe(receiver), left=f"{left:,}"
+        points=format_points(settings.currency, amount), name=safe(receiver), left=f"{left:,}"
     )
     return card("🎁 " + _("Given"), text, tone="success")
 
@@ -199,7 +199,7 @@ def given(settings: PointsSettings, receiver: str, amount: int, left: int) -> di
 def granted(settings: PointsSettings, amount: int, count: int) -> discord.Embed:
     people = plural("{count} viewer", "{count} viewers", count)
     text = _("{people} got {points} each.").format(
-        people=people, points=points_words(settings.currency, amount)
+        people=people, points=format_points(settings.currency, amount)
     )
     return card("✅ " + _("Points given"), text, tone="success")
 
@@ -210,19 +210,19 @@ def bought(what: str, settings: PointsSettings, points: int) -> discord.Embed:
 
 
 def offers(settings: PointsSettings, priced: Sequence[tuple[str, str, int]]) -> discord.Embed:
-    """What can be bought: word, name and price."""
+    """The offers: word, name and price."""
     rows = [
-        f"`/points buy {word}` · {name} · {points_words(settings.currency, price)}"
+        f"`/points buy {word}` · {name} · {format_points(settings.currency, price)}"
         for word, name, price in priced
     ]
     return card("🛒 " + _("What you can buy"), lines(rows) or _("Nothing right now."))
 
 
 def limit(found: PlayLimit | None, lost: int) -> discord.Embed:
-    """What somebody has set for themselves."""
+    """Somebody's own limits."""
     rows = [_("Lost in games today: {points}").format(points=f"**{max(0, lost):,}**")]
     if found is None or found.daily_loss is None:
-        rows.append(_("You have set no daily limit. `/points limit loss 500` sets one."))
+        rows.append(_("You have no daily limit. Set one with `/points limit loss 500`."))
     else:
         rows.append(_("Daily limit: {points}").format(points=f"**{found.daily_loss:,}**"))
     if found is not None and found.next_from is not None:
@@ -230,10 +230,10 @@ def limit(found: PlayLimit | None, lost: int) -> discord.Embed:
         rows.append(_("From tomorrow: {limit}").format(limit=new))
     if found is not None and found.break_until is not None:
         rows.append(
-            _("You take part in no games until {when}.").format(when=when(found.break_until))
+            _("You're on a break from games until {when}.").format(when=when(found.break_until))
         )
     else:
-        rows.append(_("`/points break 7` keeps you out of games for 7 days."))
+        rows.append(_("Take a 7-day break from games with `/points break 7`."))
     return card("🛟 " + _("Your limits"), "\n".join(rows))
 
 
@@ -244,34 +244,34 @@ def when(instant: datetime) -> str:
 def economy(
     supply: Mapping[str, int], given: Mapping[str, int], taken: Mapping[str, int], days: int
 ) -> discord.Embed:
-    """What exists, and where points came from and went to lately."""
-    rows = [_("Viewers hold {points} in all.").format(points=f"**{sum(supply.values()):,}**")]
+    """The points that viewers hold, and where points came from and went to lately."""
+    rows = [_("Viewers hold {points} in total.").format(points=f"**{sum(supply.values()):,}**")]
     rows += [
-        f"-# {bucket_words(bucket)}: {points:,}" for bucket, points in supply.items() if points
+        f"-# {bucket_label(bucket)}: {points:,}" for bucket, points in supply.items() if points
     ]
     accounts = sorted(given.keys() | taken.keys(), key=lambda one: -given.get(one, 0))
     rows += [
-        f"{account_words(one)}: +{given.get(one, 0):,} −{taken.get(one, 0):,}" for one in accounts
+        f"{account_label(one)}: +{given.get(one, 0):,} −{taken.get(one, 0):,}" for one in accounts
     ]
-    title = _("Points created and destroyed in {days} days").format(days=days)
+    title = _("Points created and spent in {days} days").format(days=days)
     return card("📈 " + title, lines(rows))
 
 
 def import_preview(preview: "Preview") -> discord.Embed:
-    """What an import would do, or how far it is."""
+    """What an import would change, or its progress."""
     found, counts = preview.import_, preview.counts
     if found.state != "ready":
         what = {
-            "reading": _("{count} accounts are read so far. Press the button when it is done."),
+            "reading": _("{count} accounts read so far. Press the button again in a moment."),
             "done": _("The import is done."),
             "cancelled": _("The import was cancelled."),
-            "failed": _("Reading failed: {reason}"),
+            "failed": _("The import failed: {reason}"),
         }[found.state].format(count=f"{found.accounts:,}", reason=safe(found.reason))
         if found.state == "reading" and found.reason:
             what += f"\n-# {safe(found.reason)}"
         return card("📥 " + _("Import of points"), what)
     rows = [
-        _("{accounts} accounts hold {points} points there.").format(
+        _("{accounts} accounts with {points} points.").format(
             accounts=f"**{counts['accounts']:,}**", points=f"**{counts['points']:,}**"
         ),
         _("Known by Twitch id: {by_id}, by name: {by_name}, unknown: {unknown}").format(
@@ -279,8 +279,8 @@ def import_preview(preview: "Preview") -> discord.Embed:
             by_name=f"{counts['by_name']:,}",
             unknown=f"{counts['unknown']:,}",
         ),
-        _("{holders} of them have points here already.").format(holders=f"{counts['holders']:,}"),
-        _("This adds {gain} and takes {loss}; {same} have everything already.").format(
+        _("{holders} of them already have points here.").format(holders=f"{counts['holders']:,}"),
+        _("This adds {gain} and removes {loss}; {same} stay the same.").format(
             gain=f"**{counts['gain']:,}**", loss=f"**{counts['loss']:,}**", same=counts["same"]
         ),
         "",
@@ -288,7 +288,7 @@ def import_preview(preview: "Preview") -> discord.Embed:
     rows += [f"{safe(one.name)}: {one.points:,} → `{one.delta:+,}`" for one in preview.examples]
     if preview.unknown:
         rows.append(
-            _("Unknown, left out: {names}").format(names=safe(", ".join(preview.unknown), 300))
+            _("Unknown, skipped: {names}").format(names=safe(", ".join(preview.unknown), 300))
         )
     rows.append(
         "-# "
@@ -301,14 +301,14 @@ def import_preview(preview: "Preview") -> discord.Embed:
 
 
 def imported(count: int, total: int) -> discord.Embed:
-    """Done."""
-    return card("✅ " + _("Points imported"), imported_words(count, total), tone="success")
+    """An import was confirmed."""
+    return card("✅ " + _("Points imported"), import_summary(count, total), tone="success")
 
 
-def imported_words(count: int, total: int) -> str:
-    """How many balances an import changed, and by how much in all."""
+def import_summary(count: int, total: int) -> str:
+    """How many balances an import changed, and by how much in total."""
     people = plural("{count} balance has changed", "{count} balances have changed", count)
-    return _("{people}, {total} points in all.").format(people=people, total=f"{total:+,}")
+    return _("{people}, {total} points in total.").format(people=people, total=f"{total:+,}")
 
 
 def import_cancelled() -> discord.Embed:
@@ -317,12 +317,13 @@ def import_cancelled() -> discord.Embed:
 
 def confirm_season(number: int, held: int, people: int) -> discord.Embed:
     text = _(
-        "{people} viewers hold {points} points. All of them go back to zero. The leaderboard of "
-        "season {number} stays readable."
+        "{people} viewers hold {points} points. Everybody is reset to zero. The leaderboard of "
+        "season {number} is kept."
     ).format(people=f"{people:,}", points=f"{held:,}", number=number)
     return card("⚠️ " + _("End season {number}?").format(number=number), text, tone="warning")
 
 
 def season_ended(number: int) -> discord.Embed:
-    text = _("Everybody begins with nothing again.")
-    return card("🏁 " + _("Season {number} has begun").format(number=number), text, tone="success")
+    text = _("Everybody starts from zero.")
+    title = _("Season {number} has started").format(number=number)
+    return card("🏁 " + title, text, tone="success")

@@ -29,7 +29,7 @@ from core.kit.work import Work
 from core.people.actions import find_own
 from core.people.records import Viewer
 from core.points import actions, imports, store
-from core.points.messages import account_words, bucket_words, imported_words, points_words
+from core.points.messages import account_label, bucket_label, format_points, import_summary
 from core.points.rules import PointsSettings
 from core.points.shop import Shop
 
@@ -44,7 +44,7 @@ MOST_BYTES = 1_000_000
 
 @dataclass
 class PointsPages(GuildPages):
-    """The pages, and the settings that they show: the offers of other features have some, too."""
+    """The pages, and the settings that they show, including those of offers."""
 
     declared: Sequence[GuildSetting[Any]] = field(default_factory=tuple)
 
@@ -53,7 +53,7 @@ PAGES = PointsPages("points", lambda: _("Points"), icon="coin", order=35)
 
 
 def pages_of(shop: Shop) -> GuildPages:
-    """The pages, with the settings of what can be bought."""
+    """The pages, with the settings of the shop's offers."""
     declared = (*PointsSettings.declared.values(), *shop.settings)
     found = PointsPages(
         PAGES.name, PAGES.title, PAGES.icon, PAGES.order, routes=[*PAGES.routes], declared=declared
@@ -62,9 +62,9 @@ def pages_of(shop: Shop) -> GuildPages:
     return found
 
 
-def _load_board(work: Work, asked: int, season: int, most_pages: int = 0) -> dict[str, Any]:
+def _load_board(work: Work, page: int, season: int, most_pages: int = 0) -> dict[str, Any]:
     first = store.list_places(work, 1, 0, season)
-    number, pages = nearest_page(asked, first[0].people if first else 0, PER_PAGE)
+    number, pages = nearest_page(page, first[0].people if first else 0, PER_PAGE)
     if most_pages:
         number, pages = min(number, most_pages), min(pages, most_pages)
     return {
@@ -78,7 +78,7 @@ def _load_board(work: Work, asked: int, season: int, most_pages: int = 0) -> dic
 
 @PAGES.get()
 def overview(page: Page) -> str:
-    """Who has how many, and what admins can do."""
+    """The leaderboard, forms to change points, and settings."""
     season = page.number("season", 0)
 
     def load(work: Work) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def overview(page: Page) -> str:
         "points/dashboard.html",
         **page.run(load),
         season=season,
-        bucket_words=bucket_words,
+        bucket_label=bucket_label,
         fields=setting_fields(page, page.pages.declared),
     )
 
@@ -104,7 +104,7 @@ def viewer(page: Page, viewer_id: int) -> str:
 
     def load(work: Work) -> dict[str, Any]:
         found = work.find(Viewer, viewer_id) or abort(404)
-        (accounts,) = store.list_accounts(work, [viewer_id]).values()
+        accounts = store.accounts_of(work, viewer_id)
         count = store.count_entries(work, accounts)
         number, pages = nearest_page(page.number("page"), count, PER_PAGE)
         return {
@@ -120,9 +120,9 @@ def viewer(page: Page, viewer_id: int) -> str:
     return page.render(
         "points/viewer.html",
         **page.run(load),
-        account_words=account_words,
-        bucket_words=bucket_words,
-        points_words=points_words,
+        account_label=account_label,
+        bucket_label=bucket_label,
+        format_points=format_points,
     )
 
 
@@ -132,14 +132,14 @@ def download(page: Page, viewer_id: int) -> Response:
 
     def load(work: Work) -> Sequence[Any]:
         work.find(Viewer, viewer_id) or abort(404)
-        (accounts,) = store.list_accounts(work, [viewer_id]).values()
+        accounts = store.accounts_of(work, viewer_id)
         return store.list_entries(work, accounts, MOST_DOWNLOADED, 0)
 
     rows = [
         (
             local_time(one.at, page.time_zone),
-            account_words(one.account),
-            bucket_words(one.bucket),
+            account_label(one.account),
+            bucket_label(one.bucket),
             one.reason,
             one.amount,
         )
@@ -151,7 +151,7 @@ def download(page: Page, viewer_id: int) -> Response:
 
 @PAGES.get("economy")
 def economy(page: Page) -> str:
-    """What was created and destroyed, by source and over time."""
+    """Points created and spent, by source and over time."""
     found = page.run(actions.get_economy, DAYS)
     accounts = sorted(
         found.given.keys() | found.taken.keys(), key=lambda one: -found.given.get(one, 0)
@@ -163,17 +163,17 @@ def economy(page: Page) -> str:
         days=DAYS,
         created=[(f"{day:%d.%m.}", given) for day, (given, _taken) in found.daily.items()],
         destroyed=[(f"{day:%d.%m.}", taken) for day, (_given, taken) in found.daily.items()],
-        account_words=account_words,
-        bucket_words=bucket_words,
+        account_label=account_label,
+        bucket_label=bucket_label,
     )
 
 
-# -- what admins do -------------------------------------------------------------------------------
+# -- changes --------------------------------------------------------------------------------------
 
 
 @PAGES.post("change", shows=overview)
 def change(page: Page) -> Response:
-    """Add points, remove them, or set what somebody has."""
+    """Add, remove or set somebody's points."""
     amount = whole_number(page.form, "amount", _("Points"))
     reason = page.form.get("reason", "").strip()
     if not reason:
@@ -187,7 +187,7 @@ def change(page: Page) -> Response:
 
 @PAGES.post("grant", shows=overview)
 def grant(page: Page) -> Response:
-    """Give points to everybody on a pasted list, or to nobody."""
+    """Give points to everybody on a pasted list."""
     reason = page.form.get("reason", "").strip()
     if not reason:
         raise Refusal(_("This needs a reason."))
@@ -196,13 +196,13 @@ def grant(page: Page) -> Response:
         pasted = actions.read_pasted(work, page.form.get("list", "").replace("\0", ""))
         if pasted.wrong and "skip" not in page.form:
             raise Refusal(
-                _("These lines cannot be used: {lines}.").format(
+                _("Invalid lines: {lines}.").format(
                     lines="; ".join(line[:40] for line in pasted.wrong[:5])
                 ),
-                _("Correct them, or leave them out."),
+                _("Correct them, or choose to skip them."),
             )
         if not pasted.amounts:
-            raise Refusal(_("There is no line that can be used."))
+            raise Refusal(_("There is no valid line."))
         actions.grant_many(work, pasted.amounts, "add", reason, page.form_key)
         return len(pasted.amounts)
 
@@ -211,8 +211,8 @@ def grant(page: Page) -> Response:
 
 
 @PAGES.get("import")
-def importing(page: Page) -> str:
-    """What an import would do, before it does it."""
+def import_page(page: Page) -> str:
+    """The preview of an import."""
     return page.render("points/import.html", preview=page.run(imports.preview))
 
 
@@ -220,51 +220,51 @@ def importing(page: Page) -> str:
 def read_import(page: Page) -> Response:
     """Read the balances at StreamElements."""
     page.run(imports.start_reading)
-    return page.done(_("Reading the balances at StreamElements …"), to=importing)
+    return page.done(_("Reading the balances at StreamElements …"), to=import_page)
 
 
 @PAGES.post("import/list", shows=overview)
 def import_list(page: Page) -> Response:
-    """Take a file or a pasted list."""
+    """Start an import from a file or a pasted list."""
     _started, wrong = page.run(imports.start_list, _sent_text(page))
     if not wrong:
-        return page.done(_("The list is read. Nothing is imported yet."), to=importing)
-    said = _("{count} lines cannot be used and are left out: {lines}").format(
+        return page.done(_("Check the preview. Nothing was imported yet."), to=import_page)
+    warning = _("{count} invalid lines are skipped: {lines}").format(
         count=len(wrong), lines="; ".join(line[:40] for line in wrong[:5])
     )
-    return page.done(said, to=importing)
+    return page.done(warning, to=import_page)
 
 
 def _sent_text(page: Page) -> str:
     sent = request.files.get("file")
     content = sent.read(MOST_BYTES + 1) if sent else b""
     if len(content) > MOST_BYTES:
-        raise Refusal(_("The file is too large."), _("At most 10,000 viewers, please."))
+        raise Refusal(_("The file is too large."), _("It can have at most 10,000 viewers."))
     try:
         return content.decode("utf-8-sig") if content else page.form.get("balances", "")
     except UnicodeDecodeError:
-        raise Refusal(_("This file is not text in UTF-8."), _("Save it as CSV UTF-8.")) from None
+        raise Refusal(_("The file is not UTF-8 text."), _("Save it as CSV UTF-8.")) from None
 
 
-@PAGES.post("import/<int:number>/confirm", shows=importing)
+@PAGES.post("import/<int:number>/confirm", shows=import_page)
 def confirm_import(page: Page, number: int) -> Response:
     """Post the differences."""
     count, total = page.run(imports.confirm, number)
-    return page.done(imported_words(count, total), to=overview)
+    return page.done(import_summary(count, total), to=overview)
 
 
-@PAGES.post("import/<int:number>/cancel", shows=importing)
+@PAGES.post("import/<int:number>/cancel", shows=import_page)
 def cancel_import(page: Page, number: int) -> Response:
-    """Forget what was read."""
+    """Cancel an import."""
     page.run(imports.cancel, number)
-    return page.done(_("The import is cancelled."), to=overview)
+    return page.done(_("The import was cancelled."), to=overview)
 
 
 @PAGES.post("season/<int:number>/end", shows=overview, admins_only=True)
 def end_season(page: Page, number: int) -> Response:
-    """Everybody begins with nothing again."""
-    begun = page.run(actions.end_season, number)
-    return page.done(_("Season {number} has begun.").format(number=begun), to=overview)
+    """Reset all balances."""
+    new = page.run(actions.end_season, number)
+    return page.done(_("Season {number} has started.").format(number=new), to=overview)
 
 
 # -- one's own page -------------------------------------------------------------------------------
@@ -276,24 +276,25 @@ def _own(work: Work) -> int:
     viewer = find_own(work)
     if viewer is None:
         raise Refusal(
-            _("Your account is not linked yet."), _("In chat, `!points limit 500` works, too.")
+            _("Your account is not linked yet."), _("You can also use `!points limit 500` in chat.")
         )
     return viewer.viewer_id
 
 
 @ME.post("limit")
 def set_limit(page: Page) -> Response:
-    """The most that one may lose in games on a day."""
-    page.run(lambda work: actions.limit_from(work, _own(work), page.form.get("loss") or "none"))
-    return page.done(_("Your limit is set. A higher one, or none, holds from tomorrow."))
+    """Set one's own daily loss limit."""
+    typed = page.form.get("loss") or "none"
+    page.run(lambda work: actions.set_limit_from_text(work, _own(work), typed))
+    return page.done(_("Limit saved. A higher limit, or none, applies from tomorrow."))
 
 
 @ME.post("break")
 def take_break(page: Page) -> Response:
-    """Take part in no games for some days."""
+    """Take a break from games."""
     days = timedelta(days=min(whole_number(page.form, "days", _("Days")), 10_000))
     page.run(lambda work: actions.take_break(work, _own(work), days))
-    return page.done(_("You take part in no games until then."))
+    return page.done(_("Your break from games has started."))
 
 
 # -- parts of other pages -------------------------------------------------------------------------
@@ -309,21 +310,21 @@ def stats(work: Work) -> list[Stat]:
 
 
 def person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> list[PersonCard]:
-    """What somebody has, and where it came from."""
+    """Somebody's balance, where it came from, and their limits."""
     settings = load_settings(work, PointsSettings)
     if not settings.enabled or not viewer_ids:
         return []
-    (accounts,) = store.list_accounts(work, viewer_ids[:1]).values()
+    accounts = store.accounts_of(work, viewer_ids[0])
     limit, _lost = actions.get_limit(work, viewer_ids[0])
     rows = [(settings.plural.capitalize(), f"{sum(store.get_balances(work, accounts).values()):,}")]
     rows += [
-        (account_words(account), f"{points:+,}")
+        (account_label(account), f"{points:+,}")
         for account, points in store.list_totals(work, accounts).items()
     ]
     if limit is not None and limit.daily_loss is not None:
-        rows.append((_("Own loss limit per day"), f"{limit.daily_loss:,}"))
+        rows.append((_("Own daily loss limit"), f"{limit.daily_loss:,}"))
     if limit is not None and limit.break_until is not None:
-        rows.append((_("Takes a break from games until"), f"{limit.break_until:%Y-%m-%d}"))
+        rows.append((_("On a break from games until"), f"{limit.break_until:%Y-%m-%d}"))
     return [PersonCard(_("Points"), PAGES.icon, rows, values={"plays": True}, order=35)]
 
 

@@ -1,4 +1,4 @@
-"""Where points are kept, as games see it: our own ledger, or another service.
+"""The API that games use to move points, whether they are in our ledger or in another service.
 
 A game names each operation with a natural key and calls `take`, `pay` or `refund` with its `Work`,
 in the transaction in which it changes its own state:
@@ -11,8 +11,8 @@ in the transaction in which it changes its own state:
 
 Our own ledger answers at once and publishes no event. Another provider (StreamElements) puts the
 operation into its queue and answers later: `None` now, and then exactly one `PointsMoved`, whose
-handler reads `find_moved(work, event.key)`. Calling again with a key that is known does nothing and
-returns what became of it, or None while it is pending.
+handler reads `find_moved(work, event.key)`. Calling again with a known key does nothing and returns
+the outcome, or None while it is pending.
 
 Amounts are whole numbers above zero. Keys are unique within a server; begin them with the game's
 name. Locks: take the game's own lock before; these functions take `Lock.POINTS`.
@@ -37,8 +37,7 @@ Amounts = Mapping[int, int]
 
 
 class Round(NamedTuple):
-    """A round of a game. Its stakes, payouts and refunds belong together: a payout returns the
-    stake to where it came from, and only what is above it is won."""
+    """A round of a game, which links its stakes, payouts and refunds."""
 
     game: str
     number: int
@@ -46,12 +45,12 @@ class Round(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """The outcome of an operation: each of its viewers is in one of the two.
+    """The outcome of an operation: each of its viewers is in one of the two mappings.
 
     Attributes:
         confirmed: viewer id -> points that were moved.
-        refused: viewer id -> why not. Only takes are refused by our own ledger; another provider
-            can also refuse a payout, of an account that it does not know.
+        refused: viewer id -> why not. Our ledger only refuses stakes; another provider can also
+            refuse a payout to an unknown account.
     """
 
     key: str
@@ -59,7 +58,7 @@ class Moved:
     refused: dict[int, Reason] = field(default_factory=dict)
 
 
-# -- what games use -------------------------------------------------------------------------------
+# -- for games ------------------------------------------------------------------------------------
 
 
 def is_on(work: Work) -> bool:
@@ -68,26 +67,25 @@ def is_on(work: Work) -> bool:
 
 
 def currency_of(work: Work) -> dict[str, Any]:
-    """How amounts are written, for payloads of messages: `symbol`, `one` and `plural`."""
+    """For payloads of messages: `symbol`, `one` and `plural`."""
     return load_settings(work, PointsSettings).currency
 
 
 def answers_later(work: Work) -> bool:
-    """Whether the server's provider has to be asked: take what a round needs in one operation."""
+    """Whether operations stay pending until the provider answers: use one for the whole round."""
     return _provider(work).answers_later
 
 
 def balance_of(work: Work, viewer_id: int) -> int | None:
-    """What a person has, over all their linked accounts; None if the provider would have to be
-    asked."""
+    """The points of a person over all linked accounts; None if only the provider knows."""
     return _provider(work).balance_of(work, viewer_id)
 
 
 def take(work: Work, round: Round, key: str, stakes: Amounts) -> Moved | None:
-    """Take stakes from viewers. Each is taken whole or refused; one refusal stops no other.
+    """Take stakes from viewers. Each is taken in full or refused, independently of the others.
 
-    Excluded viewers, self-exclusion and the daily loss limit are checked here, for every provider.
-    Several accounts of one person are taken one after the other, in the order given.
+    Exclusions, breaks and daily loss limits are checked here, for every provider. Several accounts
+    of one person are checked in the order given.
     """
     known = _find(work, key)
     if known is not None:
@@ -99,8 +97,8 @@ def take(work: Work, round: Round, key: str, stakes: Amounts) -> Moved | None:
 
 
 def pay(work: Work, round: Round, key: str, payouts: Amounts) -> Moved | None:
-    """Pay viewers what they get of a round, the stake included: who staked 100 and wins 130 is paid
-    130; who lost is not named."""
+    """Pay viewers, stakes included: somebody who staked 100 and wins 130 is paid 130. Leave out
+    those who lost."""
     known = _find(work, key)
     return _outcome(work, known) if known else _start(work, round, key, "pay", payouts)
 
@@ -108,9 +106,8 @@ def pay(work: Work, round: Round, key: str, payouts: Amounts) -> Moved | None:
 def refund(
     work: Work, round: Round, key: str, viewer_ids: Collection[int] | None = None
 ) -> Moved | None:
-    """Give confirmed stakes of a round back, of these viewers or of all, less what was paid or
-    refunded to them already. Stakes that are still pending are not touched: refund those when their
-    `PointsMoved` arrives."""
+    """Refund the confirmed stakes of a round, of these viewers or of all, less what was paid or
+    refunded already. Refund pending stakes when their `PointsMoved` arrives."""
     known = _find(work, key)
     if known is not None:
         return _outcome(work, known)
@@ -124,7 +121,7 @@ def refund(
 
 
 def find_moved(work: Work, key: str) -> Moved | None:
-    """What became of an operation; None while it is pending, or if there is none."""
+    """The outcome of an operation; None while it is pending, or if there is none."""
     operation = work.find(Operation, key)
     return _outcome(work, operation) if operation else None
 
@@ -135,21 +132,20 @@ def list_refused(work: Work, key: str) -> dict[int, int]:
     return {one.viewer_id: one.amount for one in work.execute(found)}
 
 
-# -- what providers implement ---------------------------------------------------------------------
+# -- for providers --------------------------------------------------------------------------------
 
 
 class Provider(Protocol):
-    """Keeps points. One object serves all servers."""
+    """Stores points. One object serves all servers."""
 
     answers_later: bool
 
     def balance_of(self, work: Work, viewer_id: int) -> int | None:
-        """What a person has; None if that is not known without asking the service."""
+        """The points of a person; None if that takes a call to the service."""
 
     def move(self, work: Work, operation: Operation, amounts: Amounts) -> Moved | None:
-        """Do it now, or queue it and return None; then call `settle` once, when it is certain which
-        viewers were moved. `amounts` is never empty. Nobody holds less than before if the
-        transaction is rolled back: talk to the service after the commit."""
+        """Do it now, or queue it, return None and call `settle` when the outcome is certain. Call
+        the service only after the commit. `amounts` is never empty."""
 
 
 PROVIDERS: dict[str, Provider] = {}
@@ -157,8 +153,8 @@ PROVIDERS: dict[str, Provider] = {}
 
 
 def settle(work: Work, key: str, refused: Mapping[int, Reason] | None = None) -> None:
-    """A provider has done an operation that was pending, except for these viewers. Publishes
-    `PointsMoved`; calling it again does nothing."""
+    """Complete a pending operation, with the viewers whom the provider refused. Publishes
+    `PointsMoved`; a second call does nothing."""
     work.lock(Lock.POINTS)
     operation = work.find(Operation, key)
     if operation is None or operation.done_at is not None:
@@ -206,7 +202,7 @@ def _outcome(work: Work, operation: Operation) -> Moved | None:
 def _refuse_players(
     work: Work, stakes: Amounts, accounts: Mapping[int, tuple[int, ...]]
 ) -> dict[int, Reason]:
-    """Who may not play, or not for so much. Earlier stakes of a person count first."""
+    """The viewers who may not stake that much. Earlier stakes of a person count first."""
     everybody = {one for theirs in accounts.values() for one in theirs}
     excluded = store.list_excluded(work, everybody)
     limits = store.list_limits(work, everybody)
@@ -278,13 +274,12 @@ def _state(
 
 
 class OwnLedger:
-    """The provider that answers at once. Each viewer's entries have the key `operation:viewer`."""
+    """Answers at once. A viewer's entries have the key `operation:viewer`."""
 
     answers_later = False
 
     def balance_of(self, work: Work, viewer_id: int) -> int | None:
-        (theirs,) = store.list_accounts(work, [viewer_id]).values()
-        return sum(store.get_balances(work, theirs).values())
+        return sum(store.get_balances(work, store.accounts_of(work, viewer_id)).values())
 
     def move(self, work: Work, operation: Operation, amounts: Amounts) -> Moved | None:
         moved = Moved(operation.key)
@@ -305,8 +300,7 @@ class OwnLedger:
         else:
             staked = store.list_staked(work, operation.game, operation.round)
             for viewer_id, amount in amounts.items():
-                theirs = staked[viewer_id].parts if viewer_id in staked else {}
-                parts = pay_out(theirs, viewer_id, amount)
+                parts = pay_out(staked.get(viewer_id, {}), viewer_id, amount)
                 new += ledger.entries_for(f"{operation.key}:{viewer_id}", parts, 1)
                 moved.confirmed[viewer_id] = amount
         ledger.post(work, operation.game, new)

@@ -1,4 +1,4 @@
-"""The ledger of points, what is cached beside it, and what viewers and admins have set."""
+"""The points ledger, its cached totals, games, limits, imports and purchases."""
 
 from datetime import date, datetime
 from typing import Literal
@@ -26,8 +26,8 @@ Kind = Literal["take", "pay", "refund"]
 MoveState = Literal["pending", "confirmed", "refused"]
 
 Reason = Literal["balance", "limit", "break", "excluded", "provider"]
-"""Why points were not taken from a viewer: too few; their own daily loss limit; they take a break
-from games (self-exclusion); an admin has excluded them; the provider of points refused."""
+"""Why points were not taken from a viewer: too few points; their own daily loss limit; their own
+break from games; an admin has excluded them; the provider refused."""
 
 ImportSource = Literal["streamelements", "list"]
 ImportState = Literal["reading", "ready", "done", "cancelled", "failed"]
@@ -40,8 +40,8 @@ def _guild_key(name: str) -> ForeignKeyConstraint:
 
 
 class Entry(ViewerRecord, kw_only=True):
-    """Points that move between a house account and a viewer's account: a row is both legs of the
-    transfer, `amount` for the viewer and the same less for the house. Never changed or deleted."""
+    """A transfer between a house account and a viewer: `amount` is what the viewer gets, and the
+    house account gets the opposite. Append-only."""
 
     __tablename__ = "points_entries"
 
@@ -78,7 +78,7 @@ class Entry(ViewerRecord, kw_only=True):
 
 
 class Balance(ViewerRecord, kw_only=True):
-    """What an account has in a bucket. Of several linked accounts each has its own."""
+    """The points of an account in a bucket. Linked accounts have separate rows."""
 
     __tablename__ = "points_balances"
 
@@ -95,7 +95,7 @@ class Balance(ViewerRecord, kw_only=True):
 
 
 class AccountTotal(ViewerRecord, kw_only=True):
-    """What a viewer got from a house account in all, or paid to it."""
+    """The points that a viewer got from a house account in total, or paid to it."""
 
     __tablename__ = "points_totals"
 
@@ -111,8 +111,8 @@ class AccountTotal(ViewerRecord, kw_only=True):
 
 
 class Flow(GuildRecord, kw_only=True):
-    """What a house account gave to viewers on a day, and what it took. Its balance is the sum of
-    `taken - given`, so it is below zero by what viewers have from it."""
+    """What a house account gave to viewers and took from them on a day. Its balance is the sum of
+    `taken - given`, which is negative by what viewers hold from it."""
 
     __tablename__ = "points_flows"
 
@@ -128,7 +128,7 @@ class Flow(GuildRecord, kw_only=True):
 
 
 class Season(GuildRecord, kw_only=True):
-    """A time after which everybody begins with nothing again. The current one has no end."""
+    """A period after which all balances are reset. The current one has no end."""
 
     __tablename__ = "points_seasons"
 
@@ -160,7 +160,7 @@ class WatchRate(GuildRecord, kw_only=True):
 
 
 class Operation(GuildRecord, kw_only=True):
-    """Points that a round of a game takes, pays or refunds in one go."""
+    """Points that a round of a game takes, pays or refunds at once."""
 
     __tablename__ = "points_operations"
 
@@ -208,8 +208,8 @@ class Move(ViewerRecord, kw_only=True):
 
 
 class PlayLimit(ViewerRecord, kw_only=True):
-    """What a viewer has set for themselves. Of several linked accounts the strictest counts. It
-    holds for as long as they chose, so `/forgetme` leaves it with the pseudonym."""
+    """A viewer's own limits. Of several linked accounts the strictest counts. `/forgetme` keeps
+    them with the pseudonym, so that they cannot be escaped."""
 
     __tablename__ = "points_limits"
 
@@ -233,7 +233,7 @@ class PlayLimit(ViewerRecord, kw_only=True):
     )
 
     def loss_on(self, day: date) -> int | None:
-        """The limit that holds on a day; None without one."""
+        """The limit on a day; None without one."""
         if self.next_from is not None and day >= self.next_from:
             return self.next_loss
         return self.daily_loss
@@ -243,7 +243,7 @@ class PlayLimit(ViewerRecord, kw_only=True):
 
 
 class Import(GuildRecord, kw_only=True):
-    """Balances of another bot, which an admin looks at before they become points."""
+    """Balances of another bot, which an admin reviews before they become points."""
 
     __tablename__ = "points_imports"
 
@@ -297,7 +297,7 @@ class ImportLine(GuildRecord, kw_only=True):
 
 
 class Drift(GuildRecord, kw_only=True):
-    """What the last audit of the ledger found wrong in a server; no row where it adds up."""
+    """The errors that the last audit of the ledger found in a server; no row without errors."""
 
     __tablename__ = "points_drift"
 
@@ -314,7 +314,7 @@ class Drift(GuildRecord, kw_only=True):
 
 
 class Purchase(ViewerRecord, kw_only=True):
-    """Something that was bought. Where the chat message is known, a refusal is answered there."""
+    """A purchase. If it was made in chat, a refusal is posted as a reply there."""
 
     __tablename__ = "points_purchases"
 

@@ -1,4 +1,4 @@
-"""From which points something is paid, what an hour of watching is worth, limits, and settings."""
+"""Settings, which points pay for something, and what an hour of watchtime earns. Pure."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 from core.kit.guild_settings import GuildSettings, choice, number, switch, text
 
 NAMES = ("points",)
-"""Of the command in the stream's chat, unless a server calls it something else."""
+"""Default names of the chat command."""
 
 MOST = 10**12
 """Points that can be moved at once."""
@@ -22,8 +22,12 @@ HOUR = timedelta(hours=1) // MICROSECOND
 ProviderName = Literal["own", "streamelements"]
 
 Bucket = Literal["earned", "won", "paid"]
-"""Where points of a viewer come from: `won` in games, `paid` for with Kicks or bits, or `earned` in
-any other way."""
+"""The origin of a viewer's points: `won` in games, `paid` for with Kicks or bits, otherwise
+`earned`."""
+
+
+def _rate(help: str, label: str, default: int) -> Any:
+    return number(help, default=default, least=0, most=MOST_RATE, label=label)
 
 
 class PointsSettings(GuildSettings, feature="points"):
@@ -38,53 +42,27 @@ class PointsSettings(GuildSettings, feature="points"):
     plural: str = text("What several points are called.", default="points", label="Name of several")
     symbol: str = text("An emoji or letters before amounts.", default="🪙", label="Symbol")
     provider: ProviderName = choice(
-        "Who keeps the points: this bot, or StreamElements.",
+        "Where points are stored: in this bot, or at StreamElements.",
         ProviderName,
         default="own",
-        label="Kept by",
+        label="Stored at",
     )
-    per_hour: int = number(
+    per_hour: int = _rate(
         "Points for each hour watched; a change counts for time watched from then on.",
-        default=60,
-        least=0,
-        most=MOST_RATE,
-        label="Per hour watched",
+        "Per hour watched",
+        60,
     )
-    per_subscription: int = number(
-        "Points for a new or renewed subscription.",
-        default=500,
-        least=0,
-        most=MOST_RATE,
-        label="Per subscription",
+    per_subscription: int = _rate(
+        "Points for a new or renewed subscription.", "Per subscription", 500
     )
-    per_gifted_sub: int = number(
-        "Points for each gifted sub, for whoever gives it.",
-        default=500,
-        least=0,
-        most=MOST_RATE,
-        label="Per gifted sub",
+    per_gifted_sub: int = _rate("Points for the giver of each gifted sub.", "Per gifted sub", 500)
+    per_100_kicks: int = _rate(
+        "Points for 100 Kicks on Kick; smaller gifts count in part.", "Per 100 Kicks", 100
     )
-    per_100_kicks: int = number(
-        "Points for 100 Kicks on Kick; smaller gifts count in part.",
-        default=100,
-        least=0,
-        most=MOST_RATE,
-        label="Per 100 Kicks",
+    per_100_bits: int = _rate(
+        "Points for 100 bits on Twitch; smaller cheers count in part.", "Per 100 bits", 100
     )
-    per_100_bits: int = number(
-        "Points for 100 bits on Twitch; smaller cheers count in part.",
-        default=100,
-        least=0,
-        most=MOST_RATE,
-        label="Per 100 bits",
-    )
-    per_raid: int = number(
-        "Points for whoever raids the channel on Twitch.",
-        default=500,
-        least=0,
-        most=MOST_RATE,
-        label="Per raid",
-    )
+    per_raid: int = _rate("Points for raiding the channel on Twitch.", "Per raid", 500)
     raid_viewers: int = number(
         "How many viewers a raid needs to earn points.",
         default=2,
@@ -99,8 +77,8 @@ class PointsSettings(GuildSettings, feature="points"):
         label="Gifts between viewers",
     )
     gift_hours: int = number(
-        "Hours that giver and receiver must have watched, unless both have linked their account: "
-        "it keeps points of alternative accounts apart.",
+        "Hours that giver and receiver must have watched, unless both have linked their account. "
+        "This stops farming with alternative accounts.",
         default=10,
         least=0,
         most=10_000,
@@ -108,7 +86,7 @@ class PointsSettings(GuildSettings, feature="points"):
         unit="h",
     )
     gift_daily: int = number(
-        "The most that a viewer can give away on a day.",
+        "How many points a viewer can give away per day.",
         default=10_000,
         least=0,
         most=10**9,
@@ -130,19 +108,19 @@ class PointsSettings(GuildSettings, feature="points"):
 
     @property
     def currency(self) -> dict[str, Any]:
-        """How amounts are written, for payloads of messages."""
+        """Symbol and names, for payloads of messages."""
         return {"symbol": self.symbol, "one": self.name, "plural": self.plural}
 
     @property
     def earns(self) -> bool:
-        """Whether this bot gives points; another provider gives its own."""
+        """Whether viewers earn points here; another provider has its own rules."""
         return self.enabled and self.provider == "own"
 
 
 # -- buckets --------------------------------------------------------------------------------------
 
 SPENDING_ORDER: tuple[Bucket, ...] = ("earned", "won", "paid")
-"""What may not buy everything is spent last."""
+"""Points that cannot buy everything are spent last."""
 
 
 class Part(NamedTuple):
@@ -163,8 +141,8 @@ def allocate(
     amount: int,
     order: Sequence[Bucket] = SPENDING_ORDER,
 ) -> list[Part] | None:
-    """From where an amount is taken: bucket by bucket, in each from the first account first; None
-    if there is not enough. Other buckets than those in `order` are not touched."""
+    """Split an amount over buckets in `order`, and within a bucket over the accounts in order; None
+    if there is not enough."""
     parts: list[Part] = []
     for bucket in order:
         for account in accounts:
@@ -176,8 +154,8 @@ def allocate(
 
 
 def pay_out(staked: Balances, viewer_id: int, amount: int) -> list[Part]:
-    """Where a payout goes: up to the stake, back to where that came from, to points that may not
-    buy everything first; what is above it is won."""
+    """Split a payout: up to the stake it goes back to the buckets it came from, restricted ones
+    first; the rest is won."""
     parts: list[Part] = []
     for (account, bucket), points in sorted(
         staked.items(), key=lambda one: (-SPENDING_ORDER.index(one[0][1]), one[0][0])
@@ -199,11 +177,11 @@ def spendable(
 # -- earning --------------------------------------------------------------------------------------
 
 Rate = tuple[datetime, int]
-"""How many points an hour is worth from then on, until the next rate."""
+"""When a rate starts, and its points per hour."""
 
 
-def stretches(rates: Sequence[Rate], until: datetime) -> list[tuple[datetime, datetime, int]]:
-    """Start, end and points per hour, between one rate and the next."""
+def rate_periods(rates: Sequence[Rate], until: datetime) -> list[tuple[datetime, datetime, int]]:
+    """Start, end and points per hour of each rate that is not zero."""
     cuts = [*(valid_from for valid_from, _points in rates[1:]), until]
     return [
         (start, end, points)

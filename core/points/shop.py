@@ -1,5 +1,5 @@
-"""What viewers buy with points. Features declare offers; this takes the points and publishes
-`PointsSpent`, and gives them back when the feature publishes `PointsPurchaseRefused`."""
+"""The shop. Features declare offers; the shop takes the points and publishes `PointsSpent`, and
+refunds them when the feature publishes `PointsPurchaseRefused`."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -44,7 +44,7 @@ def settings_of(offer: Offer) -> tuple[GuildSetting[int], GuildSetting[bool]]:
         f"points.{name}_price",
         int,
         offer.price,
-        f"Price of {offer.say(1)} in points (`!buy {offer.words[0]}`); 0 sells none.",
+        f"Price of {offer.say(1)} in points (`!buy {offer.words[0]}`); 0 to not sell it.",
         least=0,
         most=10**9,
         label=f"Price of {offer.say(1)}",
@@ -67,7 +67,7 @@ class Shop:
         self.settings = tuple(one for offer in offers for one in settings_of(offer))
 
     def list_priced(self, work: Work) -> list[Priced]:
-        """What the server sells."""
+        """The offers that the server sells."""
         found = []
         for offer in self.offers:
             of_price, of_points = settings_of(offer)
@@ -80,10 +80,10 @@ class Shop:
     def buy(
         self, work: Work, viewer_id: int, wanted: str, key: str, chat: ChatMessageSent | None = None
     ) -> Purchase:
-        """Buy what somebody typed, such as `tickets 5`.
+        """Buy a typed offer, such as `tickets 5`.
 
         Args:
-            key: natural key of the request; it buys once.
+            key: natural key of the request, which makes repeating it harmless.
 
         Raises:
             Refusal: there is no such offer, or not enough points that can buy it.
@@ -94,9 +94,9 @@ class Shop:
         if known := work.find(Purchase, key):
             return known
         priced, count = self._parse(work, wanted)
-        price, (accounts,) = priced.price * count, store.list_accounts(work, [viewer_id]).values()
+        price, accounts = priced.price * count, store.accounts_of(work, viewer_id)
         if not store.list_excluded(work, accounts).isdisjoint(accounts):
-            raise Refusal(_("You are excluded from this."))
+            raise Refusal(_("You are excluded from the shop."))
         if price > MOST:
             raise Refusal(_("This amount is too large."))
         balances = store.get_balances(work, accounts)
@@ -146,15 +146,15 @@ class Shop:
         count = parse_part(number, found.offer.most) if number.strip() else 1
         if count > found.offer.most:
             most = f"{found.offer.most:,}"
-            raise Refusal(_("At most {most} at once, please.").format(most=most))
+            raise Refusal(_("You can buy at most {most} at once.").format(most=most))
         return found, count
 
-    def words_of(self, purchase: Purchase) -> str:
-        """What was bought, such as `5 raffle tickets`."""
+    def describe(self, purchase: Purchase) -> str:
+        """Such as `5 raffle tickets`."""
         offer = next((one for one in self.offers if one.key == purchase.offer), None)
         return offer.say(purchase.quantity) if offer else purchase.offer
 
-    def answer_buy(self, work: Work, message: ChatMessageSent, argument: str) -> None:
+    def handle_buy(self, work: Work, message: ChatMessageSent, argument: str) -> None:
         """Handle `!buy tickets 5`; without an offer, list them."""
         settings = load_settings(work, PointsSettings)
         if not settings.enabled:
@@ -175,12 +175,12 @@ class Shop:
                 work, message, "points.refused", payload, once_a_minute=f"buy:{viewer_id}"
             )
             return
-        payload |= {"what": self.words_of(bought), "points": bought.points}
+        payload |= {"what": self.describe(bought), "points": bought.points}
         outbox.post_reply(work, message, "points.bought", payload)
 
 
 def on_purchase_refused(work: Work, event: PointsPurchaseRefused) -> None:
-    """Give everything back to where it came from, once, and tell the viewer."""
+    """Refund a purchase once, to the buckets it was paid from, and notify the viewer."""
     work.lock(Lock.POINTS)
     purchase, key = work.find(Purchase, event.key), f"back:{event.key}"
     if purchase is None or purchase.refused or store.list_posted(work, [key]):
@@ -191,7 +191,7 @@ def on_purchase_refused(work: Work, event: PointsPurchaseRefused) -> None:
     ledger.post(work, f"shop:{purchase.offer}", new, reason=purchase.refused[:200])
     settings = load_settings(work, PointsSettings)
     payload = settings.currency | {"what": purchase.refused, "points": purchase.points}
-    told = f"points.returned:{event.key}"
+    post_key = f"points.returned:{event.key}"
     if purchase.channel_id:
         payload["viewer"] = purchase.viewer_name
         outbox.post_to_chat(
@@ -199,11 +199,11 @@ def on_purchase_refused(work: Work, event: PointsPurchaseRefused) -> None:
             purchase.platform,
             purchase.channel_id,
             "points.returned",
-            told,
+            post_key,
             payload,
             purchase.message_id,
         )
     elif link := find_link_of_viewer(work, purchase.viewer_id):
         outbox.post_to_user(
-            work, link.discord_id, "points.refunded", told, payload, if_possible=True
+            work, link.discord_id, "points.refunded", post_key, payload, if_possible=True
         )

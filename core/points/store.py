@@ -1,9 +1,9 @@
-"""Queries about points. Those over many rows are set-based."""
+"""Queries about points."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, Connection, Row, Text, any_, cast, func, select, text
 
@@ -38,6 +38,11 @@ def list_accounts(work: Work, viewer_ids: Collection[int]) -> dict[int, tuple[in
         viewer_id: (viewer_id, *(one for one in accounts[persons[viewer_id]] if one != viewer_id))
         for viewer_id in viewer_ids
     }
+
+
+def accounts_of(work: Work, viewer_id: int) -> tuple[int, ...]:
+    """The accounts of one person, this one first."""
+    return list_accounts(work, [viewer_id])[viewer_id]
 
 
 # -- balances -------------------------------------------------------------------------------------
@@ -89,14 +94,14 @@ _LIST_LOST = text("""
 
 
 def list_lost(work: Work, viewer_ids: Collection[int], day: date) -> dict[int, int]:
-    """Viewer id -> stakes less payouts and refunds of a day; below zero for who has won. What is
-    still being moved counts as moved."""
+    """Viewer id -> stakes less payouts and refunds of a day; negative after a win. Pending moves
+    count."""
     given = {"guild_id": work.guild_id, "viewer_ids": list(viewer_ids), "day": day}
     return {one.viewer_id: one.lost for one in work.tx.execute(_LIST_LOST, given)}
 
 
 def list_limits(work: Work, viewer_ids: Collection[int]) -> dict[int, PlayLimit]:
-    """Viewer id -> what is set for that account."""
+    """Viewer id -> the limits of that account."""
     found = select(PlayLimit).where(among(PlayLimit.viewer_id, viewer_ids))
     return {one.viewer_id: one for one in work.scalars(found)}
 
@@ -106,16 +111,6 @@ def list_excluded(work: Work, viewer_ids: Collection[int]) -> set[int]:
     found = select_excluded(work.guild_id, "everything")
     excluded: set[int] = set(work.tx.scalars(found))
     return excluded & set(viewer_ids)
-
-
-class Staked(NamedTuple):
-    """What a viewer has in a round, less what came back; by account and bucket."""
-
-    parts: dict[tuple[int, Bucket], int]
-
-    @property
-    def total(self) -> int:
-        return sum(self.parts.values())
 
 
 _LIST_STAKED = text("""
@@ -130,12 +125,13 @@ _LIST_STAKED = text("""
 """)
 
 
-def list_staked(work: Work, game: str, round: int) -> Mapping[int, Staked]:
-    """Viewer id -> what our ledger took from them for this round and has not given back."""
-    found: dict[int, Staked] = {}
+def list_staked(work: Work, game: str, round: int) -> dict[int, dict[tuple[int, Bucket], int]]:
+    """Viewer id -> stakes in our ledger for this round that were not returned, by account and
+    bucket."""
+    found: dict[int, dict[tuple[int, Bucket], int]] = {}
     given = {"guild_id": work.guild_id, "game": game, "round": round}
     for viewer_id, account, bucket, points in work.tx.execute(_LIST_STAKED, given):
-        found.setdefault(viewer_id, Staked({})).parts[account, bucket] = points
+        found.setdefault(viewer_id, {})[account, bucket] = points
     return found
 
 
@@ -176,7 +172,7 @@ def add_moves(
     work.tx.execute(_ADD_MOVES, given | {"guild_id": work.guild_id})
 
 
-# -- who has how many, and why --------------------------------------------------------------------
+# -- leaderboard and history ----------------------------------------------------------------------
 
 _EXCLUDED = excluded_from("everything", at=":now")
 
@@ -220,8 +216,8 @@ _OWN_PLACE, _OLD_OWN_PLACE = text(_NOW + _OWN), text(_THEN + _OWN)
 
 
 def list_places(work: Work, limit: int, offset: int, season: int = 0) -> Sequence[Row[Any]]:
-    """Who has the most points now, or had at the end of a season: `rank`, `viewer_id`, `name`,
-    `points`, and `people`, how many have any."""
+    """The leaderboard now, or at the end of a season: `rank`, `viewer_id`, `name`, `points`, and
+    `people`, the number of ranked people."""
     given = {"guild_id": work.guild_id, "now": work.now, "limit": limit, "offset": offset}
     statement = _OLD_PLACES if season else _PLACES
     return work.tx.execute(statement, given | ({"season": season} if season else {})).all()
@@ -234,40 +230,40 @@ def get_place(work: Work, viewer_id: int, season: int = 0) -> Row[Any] | None:
     return work.tx.execute(statement, given | ({"season": season} if season else {})).first()
 
 
-def list_held(work: Work) -> list[tuple[int, Bucket, int]]:
-    """Viewer id, bucket and points of every account that has any."""
+def list_balances(work: Work) -> list[tuple[int, Bucket, int]]:
+    """Viewer id, bucket and points of every account with points."""
     held = select(Balance.viewer_id, Balance.bucket, Balance.points).where(Balance.points > 0)
     found = work.execute(held.order_by(Balance.viewer_id, Balance.bucket))
     return [(one.viewer_id, one.bucket, one.points) for one in found]
 
 
 def list_seasons(work: Work) -> Sequence[Season]:
-    """Newest first; without any, the first one has not ended."""
+    """Newest first; empty before the first one has ended."""
     return work.scalars(select(Season).order_by(Season.number.desc())).all()
 
 
 def count_entries(work: Work, viewer_ids: Collection[int]) -> int:
-    """How many there are of these accounts."""
+    """How many entries these accounts have."""
     return work.count(among(Entry.viewer_id, viewer_ids))
 
 
 def list_entries(
     work: Work, viewer_ids: Collection[int], limit: int, offset: int
 ) -> Sequence[Entry]:
-    """Of a person's accounts, newest first."""
+    """The entries of these accounts, newest first."""
     found = select(Entry).where(among(Entry.viewer_id, viewer_ids))
     return work.scalars(found.order_by(Entry.id.desc()).limit(limit).offset(offset)).all()
 
 
 def list_account_totals(work: Work, account: str) -> dict[int, int]:
-    """Viewer id -> what they got from a house account in all."""
+    """Viewer id -> what they got from a house account in total."""
     found = select(AccountTotal.viewer_id, AccountTotal.points)
     rows = work.execute(found.where(AccountTotal.account == account))
     return {one.viewer_id: one.points for one in rows}
 
 
 def list_totals(work: Work, viewer_ids: Collection[int]) -> dict[str, int]:
-    """House account -> what a person got from it in all, or paid to it (below zero)."""
+    """House account -> what a person got from it in total; negative if they paid more."""
     total = func.sum(AccountTotal.points)
     found = select(AccountTotal.account, total).where(among(AccountTotal.viewer_id, viewer_ids))
     grouped = found.group_by(AccountTotal.account).order_by(total.desc())

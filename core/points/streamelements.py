@@ -1,5 +1,5 @@
-"""StreamElements as the provider of points: each operation is one bulk change there, and is settled
-when StreamElements has answered, or an admin has decided."""
+"""StreamElements as the provider of points: each operation is one bulk change. It is settled when
+StreamElements answers or an admin decides."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -25,8 +25,8 @@ _PREFIX = "points:"
 
 
 class StreamElementsPoints:
-    """Every answer comes later. Viewers of another platform play with the balance of the account
-    that they have linked there; without one they are refused."""
+    """Answers later. Viewers of another platform use the balance of a linked account; without one
+    they are refused."""
 
     answers_later = True
 
@@ -34,7 +34,7 @@ class StreamElementsPoints:
         return None
 
     def move(self, work: Work, operation: Operation, amounts: Amounts) -> Moved | None:
-        """Queues the change. Refused at once are stakes while StreamElements is not connected."""
+        """Queue the change. Stakes are refused at once if StreamElements is not connected."""
         account = find_account(work)
         is_usable = account is not None and (
             account.state == "connected" or operation.kind != "take"
@@ -63,7 +63,7 @@ class StreamElementsPoints:
 def find_logins(
     work: Work, platform: str, viewer_ids: Mapping[int, int]
 ) -> dict[int, tuple[int, str]]:
-    """Viewer id -> platform user id and login of the account there: their own, or a linked one."""
+    """Viewer id -> platform user id and login of their own or a linked account on the platform."""
     accounts = store.list_accounts(work, viewer_ids)
     everybody = {one for theirs in accounts.values() for one in theirs}
     there: Sequence[Viewer] = work.scalars(
@@ -84,7 +84,7 @@ def find_logins(
 
 
 def on_settled(work: Work, event: StreamElementsSettled) -> None:
-    """Settle the operation; whoever StreamElements did not change is refused."""
+    """Settle the operation; viewers whom StreamElements did not change are refused."""
     if not event.key.startswith(_PREFIX):
         return
     key = event.key.removeprefix(_PREFIX)
@@ -97,7 +97,7 @@ def on_settled(work: Work, event: StreamElementsSettled) -> None:
 
 
 def _require_account(work: Work, settings: PointsSettings, changed: Collection[str]) -> None:
-    """StreamElements can only be chosen where it is connected."""
+    """StreamElements can only be chosen if it is connected."""
     if settings.provider == "streamelements" and "points.provider" in changed:
         get_account(work)
 

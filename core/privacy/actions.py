@@ -1,4 +1,4 @@
-"""Exporting and deleting what is stored about a person. Each feature does it for its own tables."""
+"""Export and deletion of a person's data. Each feature does it for its own tables."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -25,8 +25,7 @@ _SUBJECT = TypeAdapter(Subject)
 def who_asks(
     tx: Connection, guild_id: int, discord_id: int, names: Sequence[str], now: datetime
 ) -> Subject:
-    """The person as this server knows them. Their links cannot change until the transaction
-    ends."""
+    """The person with their linked accounts. The links are locked until the transaction ends."""
     lock_guild(tx, guild_id, Lock.LINKS)
     accounts = list_accounts(tx, guild_id, discord_id)
     return Subject(guild_id, discord_id, now, tuple(dict.fromkeys(names)), accounts)
@@ -63,11 +62,10 @@ def _plain(value: Any) -> Any:
 
 
 def forget(tx: Connection, personals: Sequence[Personal], subject: Subject, vault: Vault) -> None:
-    """Delete what is stored about the person or replace what leads to them; `sweep` deletes the
-    rest some days later. Doing it again finds nothing.
+    """Delete or pseudonymize the person's data; `sweep` deletes the rest some days later.
 
     Raises:
-        Refusal: something has to be done first; nothing has changed.
+        Refusal: something has to be done first; nothing was changed.
     """
     with Work(tx, subject.guild_id, now=subject.at) as work:
         for lock in Lock:
@@ -94,8 +92,8 @@ def list_due(tx: Connection, now: datetime) -> Sequence[Row[Any]]:
 
 
 def sweep(work: Work, personals: Sequence[Personal], request_id: str, vault: Vault) -> bool:
-    """Delete what had to wait, and try again every day while something still has to; False if
-    the request is not due any more."""
+    """Delete what had to wait, and try again every day until everything is deleted; False if the
+    request is not due."""
     key = (work.guild_id, request_id)
     request = work.get(DeletionRequest, key, with_for_update=True)
     if request is None or request.sweep_at > work.now:
@@ -103,7 +101,7 @@ def sweep(work: Work, personals: Sequence[Personal], request_id: str, vault: Vau
     request.sweep_at = work.now + AGAIN_AFTER
     try:
         subject = _SUBJECT.validate_json(vault.open(request.subject))
-    except SealBroken:  # the keys were changed, so nobody can tell who it was
+    except SealBroken:  # the keys were changed, so we cannot know who it was
         work.delete(request)
         return True
     waits = [one.sweep(work.tx, subject) for one in reversed(personals) if one.sweep is not None]

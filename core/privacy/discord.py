@@ -1,4 +1,4 @@
-"""`/mydata` and `/forgetme`, and their buttons, which know what all features store about people."""
+"""`/mydata` and `/forgetme`, and their buttons."""
 
 import io
 from collections.abc import Sequence
@@ -32,23 +32,23 @@ class Privacy(commands.Cog):
     @commands.guild_only()
     @commands.cooldown(2, 60, commands.BucketType.member)
     async def mydata(self, ctx: Context) -> None:
-        """Get a file with everything that is stored about you in this server."""
+        """Download everything that this server stores about you."""
         await give(ctx, self._data_button())
 
     @commands.hybrid_command(name="forgetme", extras=PRIVATE)
     @commands.guild_only()
     @commands.cooldown(2, 60, commands.BucketType.member)
     async def forgetme(self, ctx: Context) -> None:
-        """Delete what is stored about you in this server, after a question."""
+        """Delete what this server stores about you. Asks first."""
         assert ctx.guild is not None, "the command is guild_only"
         asker = ctx.author.id
-        view = question_view(self._forget_button(asker), asker, _("Keep everything"))
+        view = question_view(self._forget_button(asker), asker, _("Cancel"))
         link = await run_action(ctx, people.find_link, asker)
         await answer(ctx, messages.ask_forget(ctx.guild.name, linked=link is not None), view)
 
 
 def data_button(kept: Sequence[Personal]) -> type[OwnButton]:
-    """Shows whoever presses it their own data."""
+    """A button that shows people their own data."""
 
     class DataButton(OwnButton, template=r"privacy:data"):
         address = "privacy:data"
@@ -74,7 +74,7 @@ def data_button(kept: Sequence[Personal]) -> type[OwnButton]:
 
 
 def forget_button(kept: Sequence[Personal]) -> type[ConfirmButton]:
-    """Deletes the data of the member who was asked."""
+    """A button that deletes the data of the member who asked for it."""
 
     class ForgetButton(ConfirmButton, template=r"privacy:forget:(?P<asker>[0-9]+)"):
         def __init__(self, asker: int) -> None:
@@ -83,7 +83,7 @@ def forget_button(kept: Sequence[Personal]) -> type[ConfirmButton]:
         async def confirm(self, interaction: discord.Interaction) -> discord.Embed:
             services, guild, person = services_of(interaction), interaction.guild, interaction.user
             if guild is None:
-                raise Refusal(_("This works in a server only."))
+                raise Refusal(_("This only works in a server."))
             vault = vault_of(services.settings)
 
             def forget(tx: Connection) -> None:

@@ -20,7 +20,7 @@ SWEEP_SECONDS = 3600.0
 
 
 def make_feature(others: Iterable[Feature]) -> Feature:
-    """The feature, with what the others store about people."""
+    """The feature, with the personal data of the others."""
     kept = tuple(feature.personal for feature in others if feature.personal is not None)
     data, forget = data_button(kept), forget_button(kept)
     return Feature(
@@ -35,7 +35,7 @@ def make_feature(others: Iterable[Feature]) -> Feature:
 
 
 def _sweep(services: Services, kept: Sequence[Personal]) -> None:
-    """Delete, some days after `/forgetme`, what had to wait."""
+    """Delete what had to wait some days after `/forgetme`."""
     vault = vault_of(services.settings)
     with services.database.begin() as tx:
         due = actions.list_due(tx, services.clock())

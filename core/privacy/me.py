@@ -1,4 +1,4 @@
-"""Downloading and deleting one's own data on one's own page."""
+"""Export and deletion of one's own data on the web page."""
 
 from collections.abc import Sequence
 
@@ -28,12 +28,12 @@ def me_pages(kept: Sequence[Personal]) -> GuildPages:
 
     @pages.post("forget")
     def forget(page: Page) -> Response:
-        """Delete it, once the box was ticked."""
+        """Delete the data, if the box was ticked."""
         if "sure" not in page.form:
             raise Refusal(_("Nothing was deleted."), _("Tick the box to confirm."))
         with page.services.database.begin() as tx:
             actions.forget(tx, kept, _subject(tx, page), vault_of(page.services.settings))
-        return page.done(_("What was stored about you here is deleted."))
+        return page.done(_("Your data was deleted."))
 
     return pages
 

@@ -1,4 +1,4 @@
-"""How the answers look."""
+"""Embeds about data export and deletion."""
 
 import discord
 
@@ -11,8 +11,8 @@ def your_data(server: str, *, linked: bool) -> discord.Embed:
     embed = card(
         "🗂️ " + _("Your data"),
         _(
-            "This file has everything that I store about you in **{server}**. Any text editor "
-            "opens it.\n`/forgetme` deletes the data."
+            "This file has everything that I store about you in **{server}**. You can open it in "
+            "any text editor.\nTo delete the data, run `/forgetme`."
         ).format(server=safe(server)),
     )
     return embed if linked else _with_link_hint(embed)
@@ -42,19 +42,19 @@ def ask_forget(server: str, *, linked: bool) -> discord.Embed:
         value=_(
             "• the link between your Discord and your Kick or Twitch account, and your names\n"
             "• all your watchtime\n"
-            "• what you wrote in the stream's chat, as far as it is stored\n"
+            "• stored chat messages of yours\n"
             "• messages to you, and your name in others\n"
-            "• roles that you have for the link or for watchtime"
+            "• roles for linking or for watchtime"
         ),
         inline=False,
     )
     embed.add_field(
         name=_("Kept"),
         value=_(
-            "• totals that others depend on, such as raffle tickets, under a made-up name\n"
-            "• blocks and exclusions, which apply again when you come back\n"
-            "• what you changed in the server as an admin\n"
-            "• what was posted in channels; ask a moderator to delete it\n"
+            "• totals that others depend on, such as raffle tickets, under a random name\n"
+            "• blocks and exclusions, which apply again if you come back\n"
+            "• changes that you made as an admin\n"
+            "• posts in channels; ask a moderator to delete them\n"
             "For three more days we keep anonymous ids that prevent double counting."
         ),
         inline=False,
@@ -65,6 +65,6 @@ def ask_forget(server: str, *, linked: bool) -> discord.Embed:
 def forgotten() -> discord.Embed:
     return card(
         "🧹 " + _("Your data was deleted"),
-        _("If you chat on the stream again, you start from zero. `/link` links you again."),
+        _("If you chat again, you start from zero. Run `/link` to link your account again."),
         tone="success",
     )

@@ -13,7 +13,7 @@ TEXTS = Path(__file__).parents[2]
 
 
 def pages() -> Blueprint:
-    """The two addresses."""
+    """The two pages."""
     blueprint = Blueprint("privacy", __name__, template_folder="templates")
 
     @blueprint.get("/privacy")
@@ -41,7 +41,7 @@ class Block:
 
     Attributes:
         items: HTML; only a list has several.
-        rows: the cells of a table, its heads first.
+        rows: the cells of a table, the header first.
     """
 
     kind: Literal["h1", "h2", "p", "ul", "table"]
@@ -57,7 +57,7 @@ _INLINE = (
 
 
 def blocks(text: str) -> Iterator[Block]:
-    """The blocks of a text, which are divided by empty lines."""
+    """Split a text into blocks at empty lines."""
     for part in re.split(r"\n\s*\n", text.strip()):
         if part.startswith("<!--"):
             continue

@@ -9,7 +9,7 @@ from core.kit.records import GuildRecord
 
 
 class DeletionRequest(GuildRecord, kw_only=True):
-    """Somebody asked for deletion, and a part has to wait. Deleted with the last of their data."""
+    """A deletion of which a part has to wait. Deleted once everything is done."""
 
     __tablename__ = "privacy_requests"
 

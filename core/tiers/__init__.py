@@ -1,1 +1,1 @@
-"""Which subscription tier a viewer has, from everything that is known, and how well."""
+"""The subscription tier of each viewer, combined from several sources."""

@@ -1,4 +1,4 @@
-"""Remember what is said about tiers, and look them up."""
+"""Store reports about tiers, and look tiers up."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -36,13 +36,12 @@ class _Report(NamedTuple):
 
 
 def remember(tx: Connection, events: Sequence[Event]) -> None:
-    """Handle everything that says what tier somebody has. The receiver of a gift gets its tier, the
-    giver nothing."""
+    """Store the tiers in these events. A gift sets the tier of its receiver."""
     reports = [(event, one) for event in events if (one := _read(tx, event)) is not None]
     if not reports:
         return
     seen = [
-        # A name that was left out must not take the place of one that is known.
+        # A missing name must not replace a known one.
         (one.account, one.name or str(one.account.user_id), event.at if one.name else _LONG_AGO)
         for event, one in reports
     ]
@@ -78,7 +77,7 @@ def _read(tx: Connection, event: Event) -> _Report | None:
 
 def _read_reported(tx: Connection, event: SubscriberReported) -> _Report | None:
     user_id, name = event.user_id, event.name or event.login
-    if user_id is None:  # by the name under which they were seen in chat
+    if user_id is None:  # find them by their name in chat
         found = people.find_by_name(tx, event.guild_id, f"{event.platform}:{event.login}")
         if found is None or found.platform_user_id < 0:
             return None
@@ -93,8 +92,7 @@ def _tier(given: str) -> Tier:
 
 
 def on_events_missed(work: Work, event: EventsMissed) -> None:
-    """After a gap, have Twitch's list of subscribers read again: somebody may have subscribed,
-    upgraded or left meanwhile."""
+    """Have Twitch's list of subscribers read again after a gap."""
     if event.platform == "twitch":
         due = DueResync(since=event.at)
         due.guild_id = work.guild_id
@@ -104,11 +102,10 @@ def on_events_missed(work: Work, event: EventsMissed) -> None:
 def lookup(
     work: Work, viewer_ids: Collection[int], badges: Mapping[int, Tier | None] | None = None
 ) -> dict[int, Found]:
-    """The tier of each viewer, from what is stored; it asks nobody.
+    """The tier of each viewer, from the database.
 
     Args:
-        badges: what the badges of the message say that they have just written, see
-            `core.tiers.badges.badge_tier`.
+        badges: tiers by the badges of the current message, see `core.tiers.badges.badge_tier`.
     """
     known = store.list_known(work, viewer_ids)
     lifetime = load_settings(work, TierSettings).lifetime

@@ -1,4 +1,4 @@
-"""What badges in chat say about tiers."""
+"""Tiers by chat badges."""
 
 from collections.abc import Iterable
 
@@ -7,11 +7,11 @@ from core.tiers.rules import Tier as Tier
 
 
 def badge_tier(badges: Iterable[str], version: int = 0) -> Tier | None:
-    """What the badges of a message say; None where they say nothing, because they can be hidden.
+    """The tier by the badges of a message; None without one, because badges can be hidden.
 
     Args:
         version: of Twitch's badge `subscriber`: months, and 2000 or 3000 more for higher tiers.
-            On Twitch it tells at least tier 1, which may be Prime; 0 on Kick.
+            Tier 1 may be Prime. 0 on Kick.
     """
     held = SUBSCRIBER_BADGES.intersection(badges)
     if not held:

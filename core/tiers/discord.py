@@ -22,7 +22,7 @@ Context = commands.Context[commands.Bot]
 
 
 class Tiers(commands.Cog):
-    """Which subscription viewers have."""
+    """Subscription tiers of viewers."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -34,9 +34,9 @@ class Tiers(commands.Cog):
         who="For moderators: a mention, a Discord id or a name in chat; yourself if empty"
     )
     async def tier(self, ctx: Context, *, who: str | None = None) -> None:
-        """Show a viewer's subscription tier, where it is known from, and why it is not better."""
+        """Show a viewer's subscription tier, and which sources it comes from."""
         is_admin = await may_manage(ctx, __name__)
-        remedy = _("Your own: `/tier`.")
+        remedy = _("For your own, run `/tier`.")
         viewer = await run_action(ctx, find_asked, who, is_admin=is_admin, remedy=remedy)
         if viewer is None:
             raise Refusal(_("You have not linked an account yet."), _("Run `/link` first."))

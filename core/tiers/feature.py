@@ -30,7 +30,7 @@ from core.tiers.rules import TierSettings
 
 
 def _prune(services: Services) -> None:
-    """Delete what has expired in each server."""
+    """Delete expired reports in each server."""
     with services.database.begin() as tx:
         guild_ids = list(guilds.list_names(tx))
     for guild_id in guild_ids:

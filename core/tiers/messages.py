@@ -1,4 +1,4 @@
-"""What people read about tiers."""
+"""The embed of `/tier`, and names of tiers and sources."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from core.tiers.rules import Found, Reason, Source, Tier
 
 
 def tier_words(tier: Tier) -> str:
-    """A tier's name."""
+    """The name of a tier."""
     return {
         "none": _("No subscription"),
         "subscriber": _("Subscriber"),
@@ -23,7 +23,7 @@ def tier_words(tier: Tier) -> str:
 
 
 def source_words(source: Source) -> str:
-    """Where it is known from."""
+    """The name of a source."""
     return {
         "list": _("Twitch's list of subscribers"),
         "badge": _("the badge in chat"),
@@ -35,19 +35,18 @@ def source_words(source: Source) -> str:
 
 
 def reason_words(reason: Reason) -> str:
-    """Why it is the answer, or is not."""
+    """Whether a source was used, and why not."""
     return {
-        "used": _("counts"),
-        "exact": _("knows the exact tier"),
-        "stale": _("too old to count"),
-        "older": _("something newer is known"),
-        "less_trusted": _("another source is trusted more"),
+        "used": _("used"),
+        "exact": _("has the exact tier"),
+        "stale": _("too old"),
+        "older": _("there is something newer"),
+        "less_trusted": _("another source has priority"),
     }[reason]
 
 
 def tier(accounts: Sequence[tuple[str, str, Found]]) -> discord.Embed:
-    """The tier of each account of a person (platform, name, what was found), source, age, and why
-    it is not better."""
+    """The tier of each account (platform, name, result), with the sources."""
     titles = [f"{safe(name)}: {tier_words(found.tier)}" for _platform, name, found in accounts]
     if len(accounts) == 1:
         return card(f"⭐ {titles[0]}", _why(accounts[0][2]))
@@ -70,8 +69,8 @@ def _why(found: Found) -> str:
     ]
     if not lines:
         lines = [
-            _("Nothing is known. Subscriptions count from when the bot first receives them."),
-            _("If Twitch is connected, its list of subscribers is asked as well."),
+            _("No subscription seen yet."),
+            _("If Twitch is connected, the bot also checks its list of subscribers."),
         ]
     return "\n".join(f"- {line}" for line in lines)
 

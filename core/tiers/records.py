@@ -1,4 +1,4 @@
-"""What each source said last about a viewer."""
+"""The latest report of each source about a viewer."""
 
 from datetime import datetime
 from typing import Literal
@@ -14,7 +14,7 @@ StoredSource = Literal["list", "event", "notice", "streamelements", "widget"]
 
 
 class KnownTier(ViewerRecord, kw_only=True):
-    """A viewer's tier by one source."""
+    """A viewer's tier according to one source."""
 
     __tablename__ = "tiers_known"
 
@@ -32,8 +32,8 @@ class KnownTier(ViewerRecord, kw_only=True):
 
 
 class DueResync(GuildRecord, kw_only=True):
-    """Events of the server's channel may have been missed, so its list of subscribers is to be read
-    again. The row goes when that is done."""
+    """The list of subscribers has to be read again, because events may have been missed. Deleted
+    once that is done."""
 
     __tablename__ = "tiers_due_resyncs"
 

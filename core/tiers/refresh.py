@@ -1,4 +1,4 @@
-"""Asks Twitch's list of subscribers, outside of transactions."""
+"""Reads Twitch's list of subscribers, outside of transactions."""
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
@@ -30,9 +30,8 @@ _log = structlog.get_logger(__name__)
 
 
 def refresh(services: Services, guild_id: int, viewer_ids: Collection[int]) -> bool:
-    """Ask Twitch which tier these viewers have, and keep it, also that they have none. Whom it was
-    asked about in the last minute it is not asked again. False if nothing was asked, because Twitch
-    is not connected, does not allow it, or does not answer: what is known counts then."""
+    """Fetch the tiers of these viewers from Twitch, except those fetched in the last minute. False
+    if that was not possible: not connected, no permission, or Twitch is down."""
     try:
         return _refresh(services, guild_id, viewer_ids)
     except (Outage, Refusal, TwitchRejected) as trouble:
@@ -62,8 +61,8 @@ def _refresh(services: Services, guild_id: int, viewer_ids: Collection[int]) -> 
 
 
 def resync(services: Services) -> None:
-    """Read the whole list where events may have been missed. While Twitch does not answer, it stays
-    due; without permission it is due again when the streamer connects again."""
+    """Read the whole list after missed events. It stays due while Twitch is down; without
+    permission it is due again when the streamer reconnects."""
     with services.database.begin() as tx:
         due = store.list_due(tx)
     for_each(due, lambda one: _resync(services, one))
@@ -75,7 +74,7 @@ def _resync(services: Services, due: DueResync) -> None:
         _read_all(services, guild_id)
     except (Refusal, TwitchRejected) as trouble:
         _log.info("Twitch's subscribers could not be read", reason=str(trouble))
-    with services.work_in(guild_id) as work:  # unless there was another gap meanwhile
+    with services.work_in(guild_id) as work:  # unless there was another gap
         work.execute(delete(DueResync).where(DueResync.since == due.since))
 
 
@@ -88,7 +87,7 @@ def _read_all(services: Services, guild_id: int) -> None:
     with services.work_in(guild_id) as work:
         absent = store.set_listed(work, tiers, asked_at)
         note_change(work.tx, guild_id, "tiers")
-    # A list that changes while it is read may leave somebody out, so they are asked about by id.
+    # A list that changes while it is read may be incomplete, so fetch the others by id.
     _refresh(services, guild_id, absent)
 
 
@@ -122,7 +121,7 @@ def _without_fresh(work: Work, viewer_ids: Collection[int]) -> list[int]:
 def _ask(
     services: Services, guild_id: int, channel_id: int, user_ids: Sequence[int] | None = None
 ) -> dict[int, str]:
-    """Twitch user id -> tier of those who subscribe; of everybody, or of at most 100 users."""
+    """Twitch user id -> tier of all subscribers, or of those among at most 100 users."""
     client, token = client_of(services.settings), user_token(services, guild_id, "streamer")
     try:
         subscribers = list(client.list_subscribers(token, channel_id, user_ids))

@@ -1,4 +1,4 @@
-"""What is believed about a viewer's tier."""
+"""Which of several reports about a viewer's tier counts. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ Source = Literal["list", "badge", "event", "notice", "streamelements", "widget"]
 chat, and what StreamElements or its widget reported."""
 
 Reason = Literal["used", "exact", "stale", "older", "less_trusted"]
-"""Why something that is known is the answer, or is not."""
+"""Whether a report was used, and why not."""
 
 LIST_LASTS = timedelta(hours=1)
-"""How long Twitch's list counts more than badges, if no event came since."""
+"""How long Twitch's list has priority over badges, unless there was an event since."""
 
 
 class TierSettings(GuildSettings, feature="tiers"):
@@ -37,13 +37,12 @@ class TierSettings(GuildSettings, feature="tiers"):
 
     @property
     def lifetime(self) -> timedelta:
-        """The same as a length of time."""
         return timedelta(hours=self.lifetime_hours)
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a source said last about a viewer."""
+    """The latest report of a source about a viewer."""
 
     source: Source
     tier: Tier
@@ -55,8 +54,8 @@ class Found:
     """A viewer's tier.
 
     Attributes:
-        known: what it comes from; None if nothing that counts is known.
-        why: each thing that is known, and whether it was used.
+        known: the report that was used, or None.
+        why: each report, and whether it was used.
     """
 
     tier: Tier
@@ -68,11 +67,12 @@ NOTHING = Found("none")
 
 
 def choose(known: Sequence[Known], now: datetime, lifetime: timedelta) -> Found:
-    """The tier that counts, in this order of trust: Twitch's list while it is fresh and no event
-    came since, the badges of the message, subscriptions and gifts, StreamElements, its widget.
+    """The tier by the source with the highest priority: Twitch's list while it is fresh and there
+    was no event since, the badges of the message, subscriptions and gifts, StreamElements, its
+    widget.
 
-    What was said before Twitch was asked is settled by its list, also when that is not fresh.
-    A founder's badge leaves the tier open, and tier 1 may be Prime: what says more refines them.
+    Reports from before the list was read are ignored, even if the list is not fresh. A founder's
+    badge has no tier, and tier 1 may be Prime: more exact reports refine them.
     """
     counting = {one.source: one for one in known if now - one.at <= lifetime}
     said = [one for one in counting.values() if one.source in ("event", "notice")]
@@ -104,7 +104,7 @@ def choose(known: Sequence[Known], now: datetime, lifetime: timedelta) -> Found:
 
 
 def _find_prime(best: Known, known: Mapping[Source, Known]) -> Known | None:
-    """What says that tier 1 is Prime. After an upgrade from Prime Twitch's notice says so."""
+    """The report that tier 1 is Prime, unless Twitch's notice reports an upgrade since."""
     said = [one for one in known.values() if one.tier == "prime"]
     if best.tier != "1000" or not said:
         return None

@@ -1,4 +1,4 @@
-"""The cache's statements."""
+"""Statements about reported tiers."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from core.tiers.rules import Known, Tier
 
 
 class TierReport(NamedTuple):
-    """What a source says about a viewer."""
+    """A report of a source about a viewer."""
 
     guild_id: int
     viewer_id: int
@@ -25,7 +25,7 @@ class TierReport(NamedTuple):
     at: datetime
 
 
-# A late event does not undo a newer one; of two at the same instant the higher tier stays.
+# A late event does not replace a newer one; of two at the same instant the higher tier counts.
 _SET_TIERS = text("""
     INSERT INTO tiers_known AS k (guild_id, viewer_id, source, tier, at)
     SELECT guild_id, viewer_id, source, tier, at
@@ -39,7 +39,7 @@ _SET_TIERS = text("""
 
 
 def set_tiers(tx: Connection, reports: Iterable[TierReport]) -> None:
-    """Keep the newest of each source, in whatever order and pieces they come."""
+    """Store the newest report of each source, in whatever order they arrive."""
     newest: dict[tuple[int, int, str], TierReport] = {}
     for one in reports:
         key = one[:3]
@@ -64,8 +64,8 @@ _SET_LISTED = text("""
 
 
 def set_listed(work: Work, tiers: Mapping[int, str], at: datetime) -> list[int]:
-    """Keep what Twitch's whole list said about viewers who are known here; Twitch user id -> tier.
-    Returns the viewers of Twitch who had a subscription and are not on it."""
+    """Store Twitch's complete list (user id -> tier) for known viewers. Returns the Twitch viewers
+    who had a subscription and are not on it."""
     rows = json.dumps([{"user_id": one, "tier": tier} for one, tier in tiers.items()])
     work.tx.execute(_SET_LISTED, {"guild_id": work.guild_id, "listed": rows, "at": at})
     theirs = aliased(KnownTier)
@@ -78,12 +78,12 @@ def set_listed(work: Work, tiers: Mapping[int, str], at: datetime) -> list[int]:
 
 
 def list_due(tx: Connection) -> Sequence[DueResync]:
-    """The servers whose subscribers are to be read again."""
+    """The servers whose subscribers have to be read again."""
     return read_records(tx, select(DueResync).execution_options(**ACROSS_GUILDS))
 
 
 def list_known(work: Work, viewer_ids: Collection[int]) -> dict[int, list[Known]]:
-    """Viewer id -> what each source said last."""
+    """Viewer id -> the latest report of each source."""
     wanted = select(KnownTier.viewer_id, KnownTier.source, KnownTier.tier, KnownTier.at)
     found: dict[int, list[Known]] = {}
     rows = work.execute(wanted.where(KnownTier.viewer_id.in_(list(viewer_ids))))
@@ -93,7 +93,7 @@ def list_known(work: Work, viewer_ids: Collection[int]) -> dict[int, list[Known]
 
 
 def delete_old(tx: Connection, guild_id: int, before: datetime, *, most: int) -> int:
-    """Delete what has expired; how many rows."""
+    """Delete expired reports; returns how many."""
     table = table_of(KnownTier)
     old = (
         select(table.c.viewer_id, table.c.source)
@@ -106,4 +106,4 @@ def delete_old(tx: Connection, guild_id: int, before: datetime, *, most: int) ->
 
 
 KEPT_BEYOND = timedelta(days=1)
-"""After it has expired, so that `/tier` can say that it has."""
+"""How long expired reports are kept, so that `/tier` can show them."""

@@ -1,3 +1,3 @@
-"""VIP on Twitch for a limited time: by channel points, by hand, by subscription, bits, watchtime or
-a raffle. Only `runner` calls Twitch; everything else writes down what should be.
+"""VIP on Twitch for a limited time: for channel points, points, a subscription, bits, watchtime or
+a raffle, or by a moderator. Only `runner` calls Twitch.
 """

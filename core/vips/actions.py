@@ -1,7 +1,6 @@
-"""What one can do with VIPs. Twitch is not called here: a session says what should be, and `runner`
-makes it so. Every action is one transaction."""
+"""Actions on VIPs, each in one transaction. Twitch is not called here: `runner` applies the
+sessions to Twitch."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -22,24 +21,16 @@ from core.twitch.accounts import actions as accounts
 from core.twitch.bodies import PLATFORM
 from core.twitch.store import find_primary
 from core.vips import store
-from core.vips.announcements import log, tell_chat
+from core.vips.announcements import announce, log
 from core.vips.records import ChannelState, EndReason, KnownVip, Session, Source
-from core.vips.rules import VipSettings, checked_minutes, extended, reason_words
+from core.vips.rules import VipSettings, checked_minutes, extended, reason_text
 
 TOPIC = "vips"
-"""Notifications that there is something to do in the guild `guild_id`."""
+"""Notifies the runner of changes in the guild `guild_id`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A viewer's account on Twitch."""
-
-    user_id: int
-    name: str
-
-
-def state_of(work: Work) -> ChannelState:
-    """What is known of the channel."""
+def get_channel_state(work: Work) -> ChannelState:
+    """Get or create the server's row."""
     state = work.find(ChannelState)
     if state is None:
         state = ChannelState()
@@ -48,24 +39,24 @@ def state_of(work: Work) -> ChannelState:
     return state
 
 
-def look_again(
+def request_refresh(
     work: Work, *, vips: bool = False, rewards: bool = False, redemptions: bool = False
 ) -> None:
-    """Have Twitch asked for these again."""
+    """Have these fetched from Twitch again soon."""
     work.lock(Lock.VIPS)
-    state = state_of(work)
+    state = get_channel_state(work)
     state.vips_due |= vips
     state.rewards_due |= rewards
     state.redemptions_due |= redemptions
-    wake(work)
+    wake_runner(work)
 
 
-def wake(work: Work) -> None:
-    """There is something to do on Twitch once this is committed."""
+def wake_runner(work: Work) -> None:
+    """Have the runner look for work once this is committed."""
     notify_after_commit(work.tx, TOPIC, guild_id=str(work.guild_id))
 
 
-def channel_of(work: Work) -> int:
+def get_managed_channel(work: Work) -> int:
     """The channel whose VIPs this server manages.
 
     Raises:
@@ -84,31 +75,30 @@ def channel_of(work: Work) -> int:
     return channel_id
 
 
-def meet(work: Work, account: Account) -> int:
-    """The viewer id of an account."""
-    person = Person(user_id=account.user_id, name=account.name)
+def get_viewer_id(work: Work, person: Person) -> int:
+    """The viewer id of a Twitch account, which is stored if it is new."""
     return people.meet_person(work.tx, work.guild_id, PLATFORM, person, work.now)
 
 
 def default_minutes(work: Work) -> int:
-    """How long somebody is VIP, where nothing else is said."""
+    """The duration that the server has set."""
     return load_settings(work, VipSettings).default_hours * 60
 
 
 # -- by a moderator -------------------------------------------------------------------------------
 
 
-def give(work: Work, account: Account, minutes: int | None = None) -> Session:
-    """Make somebody VIP; who is VIP through us already is extended.
+def give(work: Work, person: Person, minutes: int | None = None) -> Session:
+    """Give somebody VIP, or extend the VIP that they have from us.
 
     Raises:
         Refusal: they cannot be VIP.
     """
     if minutes is not None:
         checked_minutes(minutes)
-    session = give_or_extend(
-        work, meet(work, account), account.user_id, minutes or default_minutes(work), "manual"
-    )
+    viewer_id = get_viewer_id(work, person)
+    minutes = minutes or default_minutes(work)
+    session = give_or_extend(work, viewer_id, person.user_id, minutes, "manual")
     audit(work, "vips.give", f"viewer:{session.viewer_id}", after=session.number)
     return session
 
@@ -122,18 +112,18 @@ def extend(work: Work, number: int, minutes: int | None = None) -> Session:
     work.lock(Lock.VIPS)
     session = _get_live(work, number)
     added = checked_minutes(minutes or default_minutes(work))
-    prolong(work, session, added)
+    extend_session(work, session, added)
     audit(work, "vips.extend", f"viewer:{session.viewer_id}", after=added)
     return session
 
 
 def extend_all(work: Work, minutes: int) -> int:
-    """Extend everybody who is VIP through us for a time; returns how many."""
+    """Extend every session that has an end; returns how many."""
     checked_minutes(minutes)
     work.lock(Lock.VIPS)
     sessions = [one for one in store.list_live(work) if one.minutes is not None]
     for session in sessions:
-        prolong(work, session, minutes)
+        extend_session(work, session, minutes)
     audit(work, "vips.extend_all", str(len(sessions)), after=minutes)
     return len(sessions)
 
@@ -146,19 +136,19 @@ def revoke(work: Work, number: int) -> Session:
     """
     work.lock(Lock.VIPS)
     session = _get_live(work, number)
-    end(work, session, "revoked")
+    end_session(work, session, "revoked")
     audit(work, "vips.revoke", f"viewer:{session.viewer_id}", before=session.number)
     return session
 
 
 def adopt(work: Work, viewer_id: int, minutes: int | None = None) -> Session:
-    """Set an end for a VIP who was made one on Twitch.
+    """Set an end for a VIP who was added on Twitch.
 
     Raises:
         Refusal: they are not VIP, or VIP through us already.
     """
     work.lock(Lock.VIPS)
-    channel_id = channel_of(work)
+    channel_id = get_managed_channel(work)
     known = work.find(KnownVip, viewer_id)
     if known is None or store.find_live(work, viewer_id) is not None:
         raise Refusal(_("That VIP was not added on Twitch."))
@@ -197,14 +187,14 @@ def _get_live(work: Work, number: int) -> Session:
 def give_or_extend(
     work: Work, viewer_id: int, twitch_user_id: int, minutes: int | None, source: Source
 ) -> Session:
-    """Make a viewer VIP, or extend what they have; None is as long as they subscribe.
+    """Give a viewer VIP, or extend what they have; None is as long as they subscribe.
 
     Raises:
         Refusal: another server manages the channel's VIPs, it is the broadcaster, or the viewer is
             VIP by hand.
     """
     work.lock(Lock.VIPS)
-    channel_id = channel_of(work)
+    channel_id = get_managed_channel(work)
     if twitch_user_id == channel_id:
         raise Refusal(_("The streamer cannot be VIP in their own channel."))
     session = store.find_live(work, viewer_id)
@@ -214,18 +204,18 @@ def give_or_extend(
             if session.state == "ending":
                 _revive(work, session)
         else:
-            prolong(work, session, minutes)
+            extend_session(work, session, minutes)
         return session
     if work.find(KnownVip, viewer_id) is not None:
         raise Refusal(
-            _("They are VIP already, by hand."), _("`/vip adopt` gives such a VIP an end.")
+            _("They already have VIP from Twitch."), _("Set an end for it with `/vip adopt`.")
         )
-    return begin(work, viewer_id, twitch_user_id, minutes, source)
+    return start_session(work, viewer_id, twitch_user_id, minutes, source)
 
 
 def give_to_viewer(work: Work, viewer_id: int, minutes: int | None, source: Source) -> bool:
-    """The same for a viewer of any platform, through the Twitch account of the same member; False
-    if there is none, or they cannot be VIP."""
+    """Call `give_or_extend` for the Twitch account of a viewer of any platform; False if there is
+    no such account, or they cannot be VIP."""
     account = twitch_account(work, viewer_id)
     if account is None:
         return False
@@ -244,15 +234,15 @@ def twitch_account(work: Work, viewer_id: int) -> tuple[int, int] | None:
     return None
 
 
-def begin(
+def start_session(
     work: Work, viewer_id: int, twitch_user_id: int, minutes: int | None, source: Source
 ) -> Session:
-    """A new session, for which Twitch has to be asked. Hold the lock."""
+    """Create a session; the runner asks Twitch to grant it. Hold the lock."""
     session = Session(
         number=work.next_number(Session.number),
         viewer_id=ViewerId(viewer_id),
         twitch_user_id=PlatformUserId(twitch_user_id),
-        channel_id=PlatformUserId(channel_of(work)),
+        channel_id=PlatformUserId(get_managed_channel(work)),
         source=source,
         minutes=minutes,
         asked_at=work.now,
@@ -261,12 +251,12 @@ def begin(
     )
     work.add(session)
     work.flush()
-    wake(work)
+    wake_runner(work)
     return session
 
 
-def prolong(work: Work, session: Session, minutes: int, **details: Any) -> None:
-    """Add to the current end. One that is being ended goes on. Hold the lock.
+def extend_session(work: Work, session: Session, minutes: int, **details: Any) -> None:
+    """Add time and announce it. A session that is being ended continues. Hold the lock.
 
     Raises:
         Refusal: it has no end.
@@ -276,11 +266,11 @@ def prolong(work: Work, session: Session, minutes: int, **details: Any) -> None:
     add_minutes(work, session, minutes)
     log(work, "extended", session, minutes=minutes, **details)
     if session.started_at is not None:
-        tell_chat(work, session, "extended", minutes, key=details.get("redemption_id", ""))
+        announce(work, session, "extended", minutes, key=details.get("redemption_id", ""))
 
 
 def add_minutes(work: Work, session: Session, minutes: int) -> None:
-    """The same, without a word. The time begins when Twitch has confirmed the session."""
+    """Add time without an announcement. It runs from when Twitch has confirmed the session."""
     assert session.minutes is not None, "callers checked it"
     session.minutes += minutes
     if session.ends_at is not None:
@@ -291,14 +281,14 @@ def add_minutes(work: Work, session: Session, minutes: int) -> None:
 
 
 def _revive(work: Work, session: Session) -> None:
-    """A session that was being ended goes on; whether they are still VIP has to be looked up."""
+    """Continue a session that was being ended; Twitch is asked whether they are still VIP."""
     session.state, session.end_reason, session.is_unsure = "granting", "", True
     session.ended_by, session.attempts, session.try_at = None, 0, work.now
-    wake(work)
+    wake_runner(work)
 
 
-def confirm(work: Work, session: Session) -> None:
-    """Twitch has made them VIP. Hold the lock."""
+def mark_active(work: Work, session: Session) -> None:
+    """Twitch has granted the session. Hold the lock."""
     is_new = session.started_at is None
     session.state, session.is_unsure, session.attempts = "active", False, 0
     session.purchases = []
@@ -306,32 +296,23 @@ def confirm(work: Work, session: Session) -> None:
         session.started_at = work.now
         if session.minutes is not None:
             session.ends_at = work.now + timedelta(minutes=session.minutes)
-        note_known(work, session)
+        if work.find(KnownVip, session.viewer_id) is None:
+            viewer_id, user_id = session.viewer_id, session.twitch_user_id
+            work.add(KnownVip(viewer_id=viewer_id, twitch_user_id=user_id, seen_at=work.now))
 
 
-def note_known(work: Work, session: Session) -> None:
-    """They are on Twitch's list now."""
-    if work.find(KnownVip, session.viewer_id) is None:
-        known = KnownVip(
-            viewer_id=session.viewer_id,
-            twitch_user_id=session.twitch_user_id,
-            seen_at=work.now,
-        )
-        work.add(known)
-
-
-def end(work: Work, session: Session, reason: EndReason) -> None:
-    """Have VIP taken away on Twitch. Hold the lock."""
+def end_session(work: Work, session: Session, reason: EndReason) -> None:
+    """Have VIP removed on Twitch. Hold the lock."""
     if session.state == "granting" and not session.is_unsure:
-        finish(work, session, reason)
+        mark_ended(work, session, reason)
         return
     session.state, session.end_reason, session.ended_by = "ending", reason, work.actor
     session.attempts, session.try_at, session.is_unsure = 0, work.now, False
-    wake(work)
+    wake_runner(work)
 
 
-def finish(work: Work, session: Session, reason: EndReason = "") -> None:
-    """It is over on Twitch, too. Hold the lock."""
+def mark_ended(work: Work, session: Session, reason: EndReason = "") -> None:
+    """VIP was removed on Twitch. Hold the lock."""
     reason = reason or session.end_reason
     session.state, session.end_reason, session.ended_at = "ended", reason, work.now
     session.is_unsure = False
@@ -344,10 +325,10 @@ def finish(work: Work, session: Session, reason: EndReason = "") -> None:
         return
     log(work, "ended", session, reason=reason)
     if reason in ("expired", "revoked", "unsubscribed"):
-        tell_chat(work, session, "ended", 0)
+        announce(work, session, "ended", 0)
 
 
-def fail(work: Work, session: Session, reason: EndReason) -> None:
+def mark_failed(work: Work, session: Session, reason: EndReason) -> None:
     """They never became VIP. Hold the lock."""
     session.state, session.end_reason, session.ended_at = "failed", reason, work.now
     session.is_unsure = False
@@ -357,12 +338,12 @@ def fail(work: Work, session: Session, reason: EndReason) -> None:
 
 def _return_purchases(work: Work, session: Session, reason: EndReason) -> None:
     for key in session.purchases:
-        refuse_purchase(work, key, session.viewer_id, reason_words(reason))
+        refuse_purchase(work, key, session.viewer_id, reason_text(reason))
     session.purchases = []
 
 
 def refuse_purchase(work: Work, key: str, viewer_id: int, reason: str) -> None:
-    """What was bought with points cannot be given: the points go back."""
+    """Have the points of a purchase refunded."""
     refused = PointsPurchaseRefused(
         key=key, guild_id=work.guild_id, at=work.now, viewer_id=viewer_id, reason=reason
     )
@@ -370,7 +351,7 @@ def refuse_purchase(work: Work, key: str, viewer_id: int, reason: str) -> None:
 
 
 def expire_due(work: Work) -> int:
-    """End the sessions whose time is up, unless the server does not want that; returns how many."""
+    """End the expired sessions, unless the server keeps those; returns how many."""
     if not load_settings(work, VipSettings).auto_remove:
         return 0
     due = select(Session).where(Session.state == "active", Session.ends_at <= work.now)
@@ -382,5 +363,5 @@ def expire_due(work: Work) -> int:
         session.state, session.end_reason, session.ended_by = "ending", "expired", work.actor
         session.attempts, session.try_at, session.is_unsure = 0, session.ends_at or work.now, False
     if sessions:
-        wake(work)
+        wake_runner(work)
     return len(sessions)

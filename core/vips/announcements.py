@@ -1,4 +1,4 @@
-"""What is said about VIPs: the activity log and its posts in Discord, chat, warnings, alerts."""
+"""Announces VIP changes: activity log, Discord, chat, warnings and admin notifications."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -18,7 +18,7 @@ from core.people import store as viewers
 from core.twitch.accounts import actions as accounts
 from core.twitch.bodies import PLATFORM
 from core.vips.records import Act, Activity, EndReason, Session
-from core.vips.rules import VipSettings, reason_words, short_duration
+from core.vips.rules import VipSettings, reason_text, short_duration
 
 MOST_WARNED = 100
 """In one transaction."""
@@ -27,28 +27,17 @@ MOST_WARNED = 100
 
 
 def add_entry(work: Work, act: Act, viewer_id: ViewerId, **fields: Any) -> Activity:
-    """An entry of the activity log, with these columns. Hold the lock."""
-    number = work.next_number(Activity.number)
-    entry = Activity(
-        number=number,
-        viewer_id=viewer_id,
-        at=work.now,
-        act=act,
-        **{"actor": work.actor, **fields},
-    )
+    """Add an entry to the activity log, with these columns. Hold the lock."""
+    columns = {"number": work.next_number(Activity.number), "actor": work.actor, **fields}
+    entry = Activity(viewer_id=viewer_id, at=work.now, act=act, **columns)
     work.add(entry)
     work.flush()
     return entry
 
 
-def log(
-    work: Work,
-    act: Act,
-    session: Session,
-    **details: Any,
-) -> None:
-    """An entry about a session, and its post in Discord."""
-    actor, by_streamer = _who(work, act, session, details.get("reason", ""))
+def log(work: Work, act: Act, session: Session, **details: Any) -> None:
+    """Add an entry about a session, and post it in Discord."""
+    actor, by_streamer = _actor_of(work, act, session, details.get("reason", ""))
     entry = add_entry(
         work,
         act,
@@ -78,9 +67,11 @@ def log(
         outbox.post_to_channel(work, channel_id, "vips.log", f"vips.log:{entry.number}", payload)
 
 
-def _who(work: Work, act: Act, session: Session, reason: EndReason | str) -> tuple[MemberId, bool]:
-    """Who did it, and whether that is the streamer, signed in with Twitch. Twitch confirms some
-    changes only later, when the bot is at work."""
+def _actor_of(
+    work: Work, act: Act, session: Session, reason: EndReason | str
+) -> tuple[MemberId, bool]:
+    """Who did it, and whether that is the streamer, signed in with Twitch. Twitch may confirm a
+    change later, when the bot is the actor."""
     later = {"granted": session.granted_by, "ended": session.ended_by}
     actor = work.actor or later.get(act) or work.actor
     by_hand = (act == "granted" and session.source == "manual") or reason == "revoked"
@@ -95,20 +86,20 @@ def viewer_name(work: Work, viewer_id: int) -> str:
 # -- chat -----------------------------------------------------------------------------------------
 
 
-def tell_chat(
+def announce(
     work: Work, session: Session, what: str, minutes: int, reward: str = "", key: str = ""
 ) -> None:
-    """What happened to a session, in the words of the server, if it wants that."""
+    """Announce a session in chat, with the server's text, if it wants that."""
     left = ""
     if session.ends_at is not None:
         left = short_duration((session.ends_at - work.now) / timedelta(minutes=1))
     fields = {"duration": short_duration(minutes) if minutes else _("as long as you subscribe")}
     once = key or f"{session.number}:{work.now.isoformat()}"
-    say(work, what, session.viewer_id, once, fields | {"left": left, "reward": reward})
+    post_line(work, what, session.viewer_id, once, fields | {"left": left, "reward": reward})
 
 
-def say(work: Work, what: str, viewer_id: int, key: str, fields: Mapping[str, str]) -> None:
-    """A line in Twitch's chat; `what` is the text's name in the settings."""
+def post_line(work: Work, what: str, viewer_id: int, key: str, fields: Mapping[str, str]) -> None:
+    """Post a line in Twitch's chat; `what` is the text's name in the settings."""
     settings = load_settings(work, VipSettings)
     template = getattr(settings, f"text_{what}")
     channel = accounts.find_channel(work)
@@ -120,16 +111,16 @@ def say(work: Work, what: str, viewer_id: int, key: str, fields: Mapping[str, st
     )
 
 
-def tell_refund(work: Work, viewer_id: int, reason: str, reward: str, key: str) -> None:
-    """Chat reads why somebody got their channel points back."""
-    say(work, "refunded", viewer_id, key, {"reason": reason_words(reason), "reward": reward})
+def announce_refund(work: Work, viewer_id: int, reason: str, reward: str, key: str) -> None:
+    """Say in chat why channel points were refunded."""
+    post_line(work, "refunded", viewer_id, key, {"reason": reason_text(reason), "reward": reward})
 
 
 # -- alerts and warnings --------------------------------------------------------------------------
 
 
 def alert(work: Work, what: str, key: str, **payload: Any) -> None:
-    """Tell the server's admins, once for each key."""
+    """Notify the server's admins, once for each key."""
     about = {"what": what, "server": name_of(work), **payload}
     tell_admins(work, "vips.alert", f"vips.alert:{what}:{key}", about)
 
@@ -155,7 +146,7 @@ def warn_due(work: Work) -> None:
 def _warn(work: Work, session: Session) -> None:
     session.warned_at = work.now
     log(work, "warned", session)
-    assert session.ends_at is not None, "it was asked for"
+    assert session.ends_at is not None, "selected by it"
     links = viewers.list_links_with(work, session.viewer_id)
     if not links:
         _warn_in_chat(work, session)
@@ -170,17 +161,17 @@ def _warn(work: Work, session: Session) -> None:
     )
 
 
-def note_warning(work: Work, message: Outgoing, receipt: Receipt) -> None:
-    """Discord has answered to a warning: if direct messages are closed, chat reads it."""
+def record_warning(work: Work, message: Outgoing, receipt: Receipt) -> None:
+    """Warn in chat if Discord reports that direct messages are closed."""
     session = work.find(Session, message.payload["number"])
     if "skipped" in receipt and session is not None and session.state == "active":
         _warn_in_chat(work, session)
 
 
 def _warn_in_chat(work: Work, session: Session) -> None:
-    assert session.ends_at is not None, "it was asked for"
+    assert session.ends_at is not None, "selected by it"
     left = short_duration((session.ends_at - work.now) / timedelta(minutes=1))
-    say(work, "warning", session.viewer_id, _warning_key(session), {"left": left})
+    post_line(work, "warning", session.viewer_id, _warning_key(session), {"left": left})
 
 
 def _warning_key(session: Session) -> str:

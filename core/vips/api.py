@@ -29,7 +29,7 @@ Cost = Annotated[int, Field(ge=1, le=2_000_000_000, description="In channel poin
 
 
 class Vip(ApiModel):
-    """Somebody who is VIP through the bot, or is about to be."""
+    """Somebody who has VIP from the bot, or is about to get it."""
 
     number: int
     viewer_id: Id
@@ -42,7 +42,7 @@ class Vip(ApiModel):
 
 
 class ManualVip(ApiModel):
-    """Somebody who was made VIP on Twitch."""
+    """Somebody who was added as VIP on Twitch."""
 
     viewer_id: Id
     twitch_user_id: Id
@@ -64,11 +64,11 @@ class NewVip(ApiModel):
 
 
 class Adoption(NewVip):
-    """A VIP that was made on Twitch gets an end."""
+    """A VIP that was added on Twitch, and how long it lasts from now."""
 
 
 class Extension(ApiModel):
-    """Time that is added to one VIP, or to all of them without a number."""
+    """Time to add to one VIP, or without a number to all of them."""
 
     number: Number | None = None
     minutes: Minutes
@@ -101,7 +101,7 @@ def _shown(work: Work, session: Session) -> Vip:
 def list_vips(call: Call, asked: Paging) -> VipList:
     """List everybody who is VIP.
 
-    Of a part, those come first whose time is up first.
+    Within a page, those that end first come first.
     """
 
     def load(work: Work) -> VipList:
@@ -120,18 +120,18 @@ def list_vips(call: Call, asked: Paging) -> VipList:
 
 @API.post("/vip", status=201)
 def give_vip(call: Call, sent: NewVip) -> Vip:
-    """Make somebody VIP. Who is VIP through the bot already is extended."""
-    account = lookup.find_account(call.services, call.guild_id, sent.viewer)
+    """Give somebody VIP, or extend the VIP that they have from the bot."""
+    person = lookup.find_person(call.services, call.guild_id, sent.viewer)
 
     def give(work: Work) -> Vip:
-        return _shown(work, actions.give(work, account, sent.minutes))
+        return _shown(work, actions.give(work, person, sent.minutes))
 
     return call.run(give)
 
 
 @API.patch("/vip")
 def adopt_vip(call: Call, sent: Adoption) -> Vip:
-    """Set an end for a VIP who was made one on Twitch."""
+    """Set an end for a VIP who was added on Twitch."""
 
     def adopt(work: Work) -> Vip:
         known = lookup.find_manual(work, sent.viewer)
@@ -142,9 +142,9 @@ def adopt_vip(call: Call, sent: Adoption) -> Vip:
 
 @API.delete("/vip")
 def revoke_vip(call: Call, asked: ByNumber) -> Done:
-    """End somebody's VIP before its time."""
+    """End somebody's VIP early."""
     call.run(actions.revoke, asked.number)
-    return Done(message=_("VIP #{number} ends.").format(number=asked.number))
+    return Done(message=_("VIP #{number} is being removed.").format(number=asked.number))
 
 
 @API.post("/vip/extend")
@@ -158,16 +158,16 @@ def extend_vip(call: Call, sent: Extension) -> Done:
 
 
 class Expired(ApiModel):
-    """How many sessions whose time is up are being ended."""
+    """How many expired VIPs are being removed."""
 
     expired: int
 
 
 @API.post("/cron/remove-expired-vips", secret="cron_secret")
 def remove_expired_vips(services: Services) -> Expired:
-    """End the VIP of everybody whose time is up, in all servers.
+    """Remove the expired VIPs of all servers.
 
-    For who wants a timer outside of the bot, which does the same by itself.
+    The bot does this by itself; this endpoint is for an external timer.
     """
     with services.database.begin() as tx:
         guild_ids = store.list_guilds(tx)
@@ -223,7 +223,7 @@ class NewReward(ApiModel):
 
 
 class RewardChange(ApiModel):
-    """What changes of a reward; what is left out stays."""
+    """The fields of a reward to change."""
 
     number: Number
     title: str | None = Field(None, min_length=1, max_length=45)

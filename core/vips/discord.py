@@ -23,7 +23,7 @@ Context = commands.Context[commands.Bot]
 
 
 class VipButton(PersistentButton, template=r"vips:(?P<act>extend|remove):(?P<number>[0-9]{1,18})"):
-    """Extends a VIP by the default duration, or takes it away."""
+    """Extends a VIP by the default duration, or removes it."""
 
     permission = "manage_messages"
     shows_result = True
@@ -44,7 +44,7 @@ class VipButton(PersistentButton, template=r"vips:(?P<act>extend|remove):(?P<num
 
 
 def buttons(number: int) -> discord.ui.View:
-    """What moderators can do with a VIP. Needs a running event loop."""
+    """The buttons for moderators. Needs a running event loop."""
     view = discord.ui.View(timeout=None)
     for act in ("extend", "remove"):
         view.add_item(VipButton(act, number))
@@ -52,7 +52,7 @@ def buttons(number: int) -> discord.ui.View:
 
 
 def render_log(payload: Mapping[str, Any]) -> Rendered:
-    """An entry of the log; with buttons where there is something to do."""
+    """An entry of the log, with buttons if the VIP is not over."""
     embed, number = messages.log_entry(payload), payload["number"]
     if payload["is_live"] and payload["act"] in ("granted", "extended", "adopted"):
         return Rendered(embed, lambda: buttons(number))
@@ -63,7 +63,7 @@ def render_log(payload: Mapping[str, Any]) -> Rendered:
 
 
 def _extend(work: Work, who: str | int, minutes: int | None = None) -> tuple[Session, str]:
-    """By name or number. The name is read here, because it is not kept after the transaction."""
+    """By name or number. The viewer's name can only be read within the transaction."""
     number = who if isinstance(who, int) else lookup.find_session(work, who).number
     session = actions.extend(work, number, minutes)
     return session, session.viewer_name
@@ -103,12 +103,12 @@ class Vips(commands.Cog):
         viewer="A name on Twitch, or a mention", duration="Such as 24h or 7d; your default if empty"
     )
     async def give(self, ctx: Context, viewer: str, *, duration: str = "") -> None:
-        """Make somebody VIP for a time."""
+        """Give somebody VIP for a limited time."""
         minutes = parse_minutes(duration) if duration else None
         services, guild_id = services_of(ctx), guild_id_of(ctx)
-        account = await asyncio.to_thread(lookup.find_account, services, guild_id, viewer)
-        session = await run_action(ctx, actions.give, account, minutes)
-        await answer(ctx, messages.changed(session, account.name))
+        person = await asyncio.to_thread(lookup.find_person, services, guild_id, viewer)
+        session = await run_action(ctx, actions.give, person, minutes)
+        await answer(ctx, messages.changed(session, person.name))
 
     @vip.command(name="extend", extras=PRIVATE)
     @app_commands.describe(
@@ -131,15 +131,15 @@ class Vips(commands.Cog):
     @vip.command(name="remove", extras=PRIVATE)
     @app_commands.describe(viewer="Whose VIP, by name or #number")
     async def remove(self, ctx: Context, *, viewer: str) -> None:
-        """Take somebody's VIP away before its time."""
+        """Remove somebody's VIP early."""
         await answer(ctx, messages.revoked(await run_action(ctx, _revoke, viewer)))
 
     @vip.command(name="adopt", extras=PRIVATE)
     @app_commands.describe(
-        viewer="A VIP that you made on Twitch", duration="Such as 7d; your default if empty"
+        viewer="A VIP that was added on Twitch", duration="Such as 7d; your default if empty"
     )
     async def adopt(self, ctx: Context, viewer: str, *, duration: str = "") -> None:
-        """Set an end for a VIP who was made one on Twitch."""
+        """Set an end for a VIP who was added on Twitch."""
         minutes = parse_minutes(duration) if duration else None
         session, name = await run_action(ctx, _adopt, viewer, minutes)
         await answer(ctx, messages.changed(session, name))
@@ -214,7 +214,7 @@ class Vips(commands.Cog):
     @reward.command(name="again", extras=PRIVATE)
     @app_commands.describe(number="The reward's number")
     async def again(self, ctx: Context, number: int) -> None:
-        """Create a reward again that was deleted on Twitch."""
+        """Recreate a reward that was deleted on Twitch."""
         await self._answer(ctx, await run_action(ctx, rewards.recreate_reward, number))
 
     @reward.command(name="use", extras=PRIVATE)
@@ -226,7 +226,7 @@ class Vips(commands.Cog):
     @reward.command(name="delete", extras=PRIVATE)
     @app_commands.describe(number="The reward's number")
     async def delete(self, ctx: Context, number: int) -> None:
-        """Delete a reward; open redemptions are refunded first."""
+        """Delete a reward. Its open redemptions are refunded first."""
         await self._answer(ctx, await run_action(ctx, rewards.delete_reward, number))
 
     async def _answer(self, ctx: Context, reward: Reward) -> None:

@@ -46,7 +46,7 @@ LATE = timedelta(minutes=10)
 
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
-    """Channels in which nothing can be done, and what waits for Twitch for too long."""
+    """Channels with a problem, and changes that have been waiting for Twitch for too long."""
     broken = select(ChannelState).where(ChannelState.trouble != "")
     items = [
         HealthItem(
@@ -68,15 +68,15 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
         .group_by(Session.guild_id)
     )
     for guild_id, count in tx.execute(late, execution_options=ACROSS_GUILDS):
-        text = f"{count} changes of VIPs have been waiting for Twitch for ten minutes."
+        text = f"{count} VIP changes have been waiting for Twitch for ten minutes."
         items.append(HealthItem("VIPs", "warn", text, guild_id=guild_id))
     return items
 
 
-def note_warning(tx: Connection, message: Outgoing, receipt: Receipt, now: datetime) -> None:
+def record_warning(tx: Connection, message: Outgoing, receipt: Receipt, now: datetime) -> None:
     """See `Feature.settles`."""
     with Work(tx, message.guild_id, now=now) as work:
-        announcements.note_warning(work, message, receipt)
+        announcements.record_warning(work, message, receipt)
 
 
 FEATURE = Feature(
@@ -101,7 +101,7 @@ FEATURE = Feature(
     chat_commands=(
         ChatCommand(
             ("vip",),
-            chat_action(sources.tell_left),
+            chat_action(sources.reply_with_time_left),
             usage="!vip",
             help="Shows how long you are VIP.",
         ),
@@ -113,7 +113,7 @@ FEATURE = Feature(
         "vips.warning": messages.warning,
         "vips.alert": messages.alert,
     },
-    settles={"vips.warning": note_warning},
+    settles={"vips.warning": record_warning},
     lines={"vips.line": messages.line, "vips.left": messages.left},
     buttons=(VipButton,),
     checks=(check_health,),
@@ -122,15 +122,15 @@ FEATURE = Feature(
         "vips.give": N_("made {target} VIP"),
         "vips.extend": N_("extended the VIP of {target} by {after} min"),
         "vips.extend_all": N_("extended {target} VIPs by {after} min"),
-        "vips.revoke": N_("took VIP from {target}"),
-        "vips.adopt": N_("gave an end to the VIP of {target}"),
+        "vips.revoke": N_("removed the VIP of {target}"),
+        "vips.adopt": N_("set an end for the VIP of {target}"),
         "vips.reward_create": N_("created the reward {target} for {after} points"),
         "vips.reward_update": N_("changed the reward {target}"),
         "vips.reward_pause": N_("paused the reward {target}"),
         "vips.reward_resume": N_("resumed the reward {target}"),
         "vips.reward_delete": N_("deleted the reward {target}"),
-        "vips.reward_use": N_("uses the reward {target} for VIP"),
-        "vips.reward_unuse": N_("no longer uses the reward {target} for VIP"),
+        "vips.reward_use": N_("turned on VIP for the reward {target}"),
+        "vips.reward_unuse": N_("turned off VIP for the reward {target}"),
     },
     dashboard=PAGES,
     api=API,
@@ -140,6 +140,6 @@ FEATURE = Feature(
         Activity,
         KnownVip,
         Reward,
-        before_forget=lambda work, subject: sources.end_for_forgotten(work, subject.viewer_ids),
+        before_forget=lambda work, subject: sources.end_before_forget(work, subject.viewer_ids),
     ),
 )

@@ -1,5 +1,6 @@
 """Finding the Twitch account that somebody means."""
 
+from core.events import Person
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
@@ -9,13 +10,12 @@ from core.people import store as viewers
 from core.people.store import fold
 from core.twitch.bodies import PLATFORM
 from core.twitch.client import client_of
-from core.vips.actions import Account
 from core.vips.records import KnownVip, Session
 from core.vips.store import list_live, list_manual
 
 
-def find_account(services: Services, guild_id: int, who: str) -> Account:
-    """The account that is meant by a mention or a name on Twitch, which Twitch is asked for.
+def find_person(services: Services, guild_id: int, who: str) -> Person:
+    """Find a Twitch account by a Discord mention, or ask Twitch for a name.
 
     Raises:
         Refusal: there is none.
@@ -28,14 +28,14 @@ def find_account(services: Services, guild_id: int, who: str) -> Account:
             if link is None:
                 raise Refusal(
                     _("That member has not linked a Twitch account."),
-                    _("Their name on Twitch works as well."),
+                    _("Use their Twitch name instead."),
                 )
             viewer = viewers.get_viewer(work.tx, guild_id, link.viewer_id)
-            return Account(viewer.platform_user_id, viewer.name)
+            return Person(user_id=viewer.platform_user_id, name=viewer.name)
     user = client_of(services.settings).find_user(fold(who))
     if user is None:
-        raise Refusal(_("Twitch knows nobody called “{name}”.").format(name=who.strip()))
-    return Account(user.user_id, user.name)
+        raise Refusal(_("There is no Twitch account “{name}”.").format(name=who.strip()))
+    return Person(user_id=user.user_id, name=user.name)
 
 
 def find_session(work: Work, who: str) -> Session:
@@ -48,12 +48,12 @@ def find_session(work: Work, who: str) -> Session:
     for session in list_live(work):
         if typed == str(session.number) or fold(session.viewer_name) == fold(who):
             return session
-    raise Refusal(_("Nobody called “{name}” is VIP through me.").format(name=who.strip()))
+    raise Refusal(_("“{name}” has no VIP from the bot.").format(name=who.strip()))
 
 
 def find_manual(work: Work, who: str) -> KnownVip:
-    """The VIP of this name that was made on Twitch. Raises Refusal if there is none."""
+    """The VIP of this name that was added on Twitch. Raises Refusal if there is none."""
     for known in list_manual(work):
         if fold(known.viewer_name) == fold(who):
             return known
-    raise Refusal(_("Nobody called “{name}” was made VIP on Twitch.").format(name=who.strip()))
+    raise Refusal(_("There is no VIP “{name}” that was added on Twitch.").format(name=who.strip()))

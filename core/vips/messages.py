@@ -10,7 +10,7 @@ from core.kit.discord_ui import Tone, ago, card, lines, safe
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.vips.records import KnownVip, Reward, Session
-from core.vips.rules import filled, reason_words, short_duration
+from core.vips.rules import filled, reason_text, short_duration
 
 _ACTS: dict[str, tuple[str, Tone]] = {
     "granted": ("💎", "success"),
@@ -21,12 +21,12 @@ _ACTS: dict[str, tuple[str, Tone]] = {
 }
 
 
-def source_words(source: str) -> str:
+def source_label(source: str) -> str:
     """Why somebody is VIP."""
     return {
         "reward": _("channel points"),
         "manual": _("by a moderator"),
-        "adopted": _("made on Twitch"),
+        "adopted": _("added on Twitch"),
         "subscription": _("subscription"),
         "bits": _("bits"),
         "raffle": _("raffle"),
@@ -35,19 +35,19 @@ def source_words(source: str) -> str:
     }.get(source, source)
 
 
-def nobody(by_streamer: bool) -> str:
-    """Who did it, where that is no member of the server."""
+def bot_or_streamer(by_streamer: bool) -> str:
+    """Who did it, if not a member of the server."""
     return _("the streamer (signed in with Twitch)") if by_streamer else _("the bot")
 
 
-def end_words(reason: str) -> str:
+def end_reason_text(reason: str) -> str:
     """Why a session is over, or was never granted, as moderators read it."""
-    about_viewers = reason_words(reason)
+    about_viewers = reason_text(reason)
     return {
         "expired": _("The time is up."),
-        "revoked": _("A moderator took it away."),
+        "revoked": _("A moderator removed it."),
         "removed_on_twitch": _("It was removed on Twitch."),
-        "unsubscribed": _("The subscription is over."),
+        "unsubscribed": _("The subscription has ended."),
         "watchtime": _("They have not watched long enough yet."),
         "not_linked": _("Their account is not linked."),
         "excluded": _("They are excluded from VIP."),
@@ -61,7 +61,7 @@ def end_words(reason: str) -> str:
 
 
 def line(payload: Mapping[str, Any]) -> str:
-    """A text of the server, filled in."""
+    """Fill in one of the server's texts."""
     fields = {name: str(value) for name, value in payload.items() if name != "text"}
     return filled(str(payload["text"]), **fields)
 
@@ -84,25 +84,25 @@ def log_entry(payload: Mapping[str, Any]) -> discord.Embed:
     titles = {
         "granted": _("{viewer} is VIP"),
         "extended": _("VIP of {viewer} extended"),
-        "adopted": _("VIP of {viewer} has an end now"),
+        "adopted": _("VIP of {viewer} now has an end"),
         "ended": _("{viewer} is no longer VIP"),
         "failed": _("{viewer} did not become VIP"),
     }
     icon, tone = _ACTS[payload["act"]]
-    told = []
+    parts = []
     if payload["act"] in ("ended", "failed"):
-        told.append(end_words(payload["reason"]))
+        parts.append(end_reason_text(payload["reason"]))
     elif payload["minutes"]:
-        told.append(_("For {time}").format(time=short_duration(payload["minutes"])))
+        parts.append(_("For {time}").format(time=short_duration(payload["minutes"])))
     if payload["ends_at"] and payload["act"] != "ended":
-        told.append(_("Ends {when}").format(when=ago(parse_instant(payload["ends_at"]))))
-    by = f"<@{payload['actor']}>" if payload["actor"] else nobody(payload["by_streamer"])
-    told.append(_("{source} · {by}").format(source=source_words(payload["source"]), by=by))
+        parts.append(_("Ends {when}").format(when=ago(parse_instant(payload["ends_at"]))))
+    by = f"<@{payload['actor']}>" if payload["actor"] else bot_or_streamer(payload["by_streamer"])
+    parts.append(_("{source} · {by}").format(source=source_label(payload["source"]), by=by))
     if payload["cost"]:
-        told.append(_("{cost} channel points").format(cost=f"{payload['cost']:,}"))
+        parts.append(_("{cost} channel points").format(cost=f"{payload['cost']:,}"))
     title = titles[payload["act"]].format(viewer=safe(payload["viewer"]))
     footer = _("VIP #{number}").format_map(payload)
-    return card(f"{icon} {title}", lines(told), tone=tone, footer=footer)
+    return card(f"{icon} {title}", lines(parts), tone=tone, footer=footer)
 
 
 def warning(payload: Mapping[str, Any]) -> Rendered:
@@ -114,9 +114,9 @@ def warning(payload: Mapping[str, Any]) -> Rendered:
 
 
 def alert(payload: Mapping[str, Any]) -> Rendered:
-    """Something that the streamer has to know."""
+    """A message to the server's admins."""
     title, what = safe(payload.get("title", "")), payload["what"]
-    told = {
+    alerts = {
         "full": (
             _("All VIP slots are taken"),
             _("The rewards are paused and points were refunded. They resume when a slot is free."),
@@ -131,16 +131,16 @@ def alert(payload: Mapping[str, Any]) -> Rendered:
         ),
         "skips_queue": (
             _("The reward {title} skipped the queue").format(title=title),
-            _("It was switched back: what skips the queue can never be refunded."),
+            _("I turned that off again: redemptions that skip the queue can't be refunded."),
         ),
         "raffle_unlinked": (
-            _("{viewer} won VIP, but it could not be given").format(
+            _("{viewer} won VIP, but has no Twitch account linked").format(
                 viewer=safe(payload.get("viewer", ""))
             ),
-            _("Once they link a Twitch account: `/vip give`."),
+            _("Once they have linked one, use `/vip give`."),
         ),
     }
-    heading, body = told[what]
+    heading, body = alerts[what]
     return Rendered(card("⚠️ " + heading, body, tone="warning"))
 
 
@@ -149,9 +149,9 @@ def vips(live: Sequence[Session], manual: Sequence[KnownVip]) -> discord.Embed:
     rows = [_session(one) for one in live]
     if manual:
         names = ", ".join(safe(one.viewer_name) for one in manual)
-        rows += ["", _("Made on Twitch, without an end: {names}").format(names=names)]
-    title = plural("{count} VIP through me", "{count} VIPs through me", len(live))
-    empty = _("`/vip give` makes somebody VIP, `/vip reward create` sells it for channel points.")
+        rows += ["", _("Added on Twitch, no end: {names}").format(names=names)]
+    title = plural("{count} VIP by the bot", "{count} VIPs by the bot", len(live))
+    empty = _("Use `/vip give`, or sell VIP for channel points with `/vip reward create`.")
     return card("💎 " + title, lines(rows) or empty, tone="twitch")
 
 
@@ -162,13 +162,13 @@ def _session(session: Session) -> str:
         when = _("ends {when}").format(when=ago(session.ends_at))
     return (
         f"`#{session.number}` **{safe(session.viewer_name)}** · {when} · "
-        f"{source_words(session.source)}"
+        f"{source_label(session.source)}"
     )
 
 
 def changed(session: Session, viewer: str) -> discord.Embed:
     """A VIP was given, extended or adopted."""
-    when = _("Twitch is being asked.")
+    when = _("Waiting for Twitch to confirm it.")
     if session.ends_at is not None:
         when = _("Ends {when}").format(when=ago(session.ends_at))
     title = _("{viewer} is VIP").format(viewer=safe(viewer))
@@ -177,13 +177,13 @@ def changed(session: Session, viewer: str) -> discord.Embed:
 
 
 def revoked(viewer: str) -> discord.Embed:
-    """A VIP ends."""
+    """A VIP is being removed."""
     title = _("{viewer} is no longer VIP").format(viewer=safe(viewer))
-    return card("⌛ " + title, _("It is taken away on Twitch right now."), tone="success")
+    return card("⌛ " + title, _("Twitch is being updated."), tone="success")
 
 
 def extended_all(count: int, minutes: int) -> discord.Embed:
-    """Everybody was extended."""
+    """All VIPs were extended."""
     title = plural("{count} VIP extended", "{count} VIPs extended", count)
     body = _("By {time} each.").format(time=short_duration(minutes))
     return card("⏩ " + title, body, tone="success")
@@ -192,7 +192,7 @@ def extended_all(count: int, minutes: int) -> discord.Embed:
 def rewards(found: Sequence[Reward]) -> discord.Embed:
     """The rewards of the channel."""
     rows = [_reward(one) for one in found]
-    empty = _("`/vip reward create` makes one. Twitch allows that for affiliates and partners.")
+    empty = _("Create one with `/vip reward create` (affiliates and partners only).")
     return card("🎁 " + _("Channel-point rewards"), lines(rows) or empty, tone="twitch")
 
 
@@ -207,13 +207,13 @@ def _reward(reward: Reward) -> str:
         "full": _("paused: no VIP slot is free"),
         "locked": _("paused: no VIPs on this channel yet"),
     }
-    how = states.get(reward.state) or pauses.get(reward.pause, _("on"))
+    state = states.get(reward.state) or pauses.get(reward.pause, _("on"))
     if not reward.is_ours:
-        how = _("created elsewhere, cannot be refunded") + (
+        state = _("created elsewhere, cannot be refunded") + (
             "" if reward.is_used else " · " + _("not used")
         )
     time = short_duration(reward.minutes) if reward.minutes else _("default duration")
-    row = f"`#{reward.number}` **{safe(reward.title)}** · {reward.cost:,} · {time} · {how}"
+    row = f"`#{reward.number}` **{safe(reward.title)}** · {reward.cost:,} · {time} · {state}"
     return row + (f"\n-# ↳ {safe(reward.trouble)}" if reward.trouble else "")
 
 

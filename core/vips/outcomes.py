@@ -1,4 +1,4 @@
-"""Stores what calls at Twitch about VIPs brought."""
+"""Stores the results of Twitch calls about VIPs."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -6,18 +6,19 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from core.events import Person
 from core.guilds.actions import load_settings
 from core.kit.errors import backoff
 from core.kit.records import PlatformUserId, ViewerId
 from core.kit.work import Lock, Work
 from core.twitch.client import User
 from core.vips import actions, redemptions, rewards, store
-from core.vips.records import EndReason, KnownVip, Session
-from core.vips.rules import SETTLES, VipSettings
+from core.vips.records import EndReason, KnownVip, Redemption, Session
+from core.vips.rules import LIST_LAG, VipSettings
 
 
-def begin_call(work: Work, number: int, state: str) -> bool:
-    """A call is about to be made; False if it is no longer wanted."""
+def start_call(work: Work, number: int, state: str) -> bool:
+    """Mark a session before the call; False if the call is no longer needed."""
     work.lock(Lock.VIPS)
     session = work.find(Session, number)
     if session is None or session.state != state:
@@ -26,24 +27,25 @@ def begin_call(work: Work, number: int, state: str) -> bool:
     return True
 
 
-def postpone(work: Work, number: int) -> None:
-    session = work.find(Session, number)
-    if session is not None:
-        session.attempts += 1
-        session.try_at = work.now + backoff(session.attempts)
+def postpone(work: Work, kind: type[Session] | type[Redemption], key: int | str) -> None:
+    """Twitch did not answer: try again later."""
+    found = work.find(kind, key)
+    if found is not None:
+        found.attempts += 1
+        found.try_at = work.now + backoff(found.attempts)
 
 
-def note_grant(work: Work, number: int, reason: EndReason | None) -> None:
-    """Twitch has made somebody VIP, or says why not."""
+def record_grant(work: Work, number: int, reason: EndReason | None) -> None:
+    """Twitch has granted VIP, or refused it for `reason`."""
     work.lock(Lock.VIPS)
     session = work.find(Session, number)
     if session is None:
         return
-    state = actions.state_of(work)
+    state = actions.get_channel_state(work)
     if reason is None:
         if session.state == "granting":
-            redemptions.note_granted(work, session)
-        return  # it was ended meanwhile, which takes VIP away again
+            redemptions.record_granted(work, session)
+        return  # ended in the meantime: VIP is removed again
     if reason in ("full", "locked"):
         state.vips_due = True
         if reason == "full":
@@ -51,30 +53,30 @@ def note_grant(work: Work, number: int, reason: EndReason | None) -> None:
             state.full_at = max(slots.manual + slots.sessions - 1, 0)
         rewards.pause_all(work, reason)
     if session.state == "ending":
-        actions.finish(work, session)
+        actions.mark_ended(work, session)
     elif session.state == "granting":
-        redemptions.note_failed(work, session, reason)
+        redemptions.record_failed(work, session, reason)
         state.vips_due |= reason == "already_vip"
 
 
-def note_removed(work: Work, number: int, reason: EndReason = "") -> None:
+def record_removed(work: Work, number: int, reason: EndReason = "") -> None:
     """Somebody is no longer VIP, for a reason on Twitch if one is given."""
     work.lock(Lock.VIPS)
     session = work.find(Session, number)
     if session is None:
         return
     if session.state == "ending":
-        actions.finish(work, session, reason)
-        actions.state_of(work).vips_due |= bool(reason)  # they may be VIP by hand now
+        actions.mark_ended(work, session, reason)
+        actions.get_channel_state(work).vips_due |= bool(reason)  # they may be VIP by hand now
         _resume(work)
     elif session.state == "granting":
-        actions.wake(work)  # revived meanwhile: it is looked up
+        actions.wake_runner(work)  # extended in the meantime
 
 
 def _resume(work: Work) -> None:
-    """A slot may be free again. Hold the lock."""
+    """Resume the rewards if a slot is free again. Hold the lock."""
     settings = load_settings(work, VipSettings)
-    state = actions.state_of(work)
+    state = actions.get_channel_state(work)
     slots = store.count_slots(work)
     if state.full_at is not None and slots.manual + slots.sessions < state.full_at:
         state.full_at = None
@@ -84,43 +86,44 @@ def _resume(work: Work) -> None:
 
 
 def list_missing(work: Work, vips: Collection[int], asked_at: datetime) -> Sequence[Session]:
-    """The active sessions of whom Twitch does not list as VIP, but for those just granted."""
+    """The active sessions that are not on Twitch's list, except those just granted."""
     missing = select(Session).where(
-        *(Session.state == "active", Session.started_at <= asked_at - SETTLES),
+        *(Session.state == "active", Session.started_at <= asked_at - LIST_LAG),
         Session.twitch_user_id.not_in(vips),
     )
     return work.scalars(missing).all()
 
 
-def note_listed(
+def record_listed(
     work: Work,
     vips: Sequence[User],
     moderators: set[int],
     subscribers: set[int] | None,
     asked_at: datetime,
 ) -> None:
-    """Twitch's list of VIPs: end sessions of those who are not on it, and learn who is VIP by
-    hand."""
+    """Store Twitch's list of VIPs, and end the sessions that are not on it."""
     work.lock(Lock.VIPS)
-    state = actions.state_of(work)
+    state = actions.get_channel_state(work)
     listed = {one.user_id: one for one in vips}
     for session in list_missing(work, listed.keys(), asked_at):
         is_moderator = session.twitch_user_id in moderators
-        actions.finish(work, session, "moderator" if is_moderator else "removed_on_twitch")
+        actions.mark_ended(work, session, "moderator" if is_moderator else "removed_on_twitch")
     known = {one.twitch_user_id: one for one in work.scalars(select(KnownVip))}
     for known_id, gone in known.items():
         if known_id not in listed:
             work.delete(gone)
     for user_id, user in listed.items():
         if user_id not in known:
-            viewer_id = ViewerId(actions.meet(work, actions.Account(user_id, user.name)))
+            viewer_id = ViewerId(
+                actions.get_viewer_id(work, Person(user_id=user_id, name=user.name))
+            )
             account = PlatformUserId(user_id)
             work.add(KnownVip(viewer_id=viewer_id, twitch_user_id=account, seen_at=work.now))
     work.flush()
     if subscribers is not None:
         _end_unsubscribed(work, subscribers)
     state.listed_at = asked_at
-    # Who is not listed by now was made VIP a moment ago.
+    # The list does not show sessions that were granted a moment ago.
     state.vips_due = work.exists(
         Session.state == "active", Session.twitch_user_id.not_in(listed.keys())
     )
@@ -133,4 +136,4 @@ def _end_unsubscribed(work: Work, subscribers: set[int]) -> None:
     endless = select(Session).where(Session.state == "active", Session.minutes.is_(None))
     for session in work.scalars(endless).all():
         if session.viewer_id not in subscribers:
-            actions.end(work, session, "unsubscribed")
+            actions.end_session(work, session, "unsubscribed")

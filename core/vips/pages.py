@@ -11,7 +11,7 @@ from core.kit.work import Work
 from core.twitch.accounts.actions import find_account
 from core.twitch.accounts.rules import scope_words, without_scope
 from core.vips import actions, analytics, lookup, rewards, store
-from core.vips.messages import end_words, nobody, source_words
+from core.vips.messages import bot_or_streamer, end_reason_text, source_label
 from core.vips.records import Act, Activity, ChannelState
 from core.vips.rules import RewardForm, VipSettings, parse_minutes, short_duration
 
@@ -27,7 +27,7 @@ ACTS: tuple[Act, ...] = ("granted", "extended", "ended", "failed", "adopted", "r
 
 
 def _load_banner(work: Work) -> dict[str, object]:
-    """What keeps VIPs from working."""
+    """The problems that keep VIPs from working."""
     account, state = find_account(work), work.find(ChannelState)
     held = set(account.scopes) if account is not None else set()
     missing = [f"{scope_words(one)} ({without_scope(one)})" for one in NEEDED if one not in held]
@@ -48,7 +48,7 @@ def _minutes(page: Page, name: str = "duration") -> int | None:
 
 @PAGES.get()
 def vips(page: Page) -> str:
-    """Everybody who is VIP, and what one can do about it."""
+    """Everybody who is VIP, with forms to change that."""
 
     def load(work: Work) -> dict[str, object]:
         return {
@@ -61,16 +61,16 @@ def vips(page: Page) -> str:
 
     found = page.run(load)
     fields = setting_fields(page, list(VipSettings.declared.values()))
-    return page.render("vips/vips.html", **found, fields=fields, source_words=source_words)
+    return page.render("vips/vips.html", **found, fields=fields, source_label=source_label)
 
 
 @PAGES.post("give", shows=vips)
 def give(page: Page) -> Response:
     """Make somebody VIP."""
     minutes = _minutes(page)
-    account = lookup.find_account(page.services, page.guild.id, page.form.get("viewer", ""))
-    page.run(actions.give, account, minutes)
-    return page.done(_("{name} becomes VIP within seconds.").format(name=account.name))
+    person = lookup.find_person(page.services, page.guild.id, page.form.get("viewer", ""))
+    page.run(actions.give, person, minutes)
+    return page.done(_("{name} will be VIP in a few seconds.").format(name=person.name))
 
 
 @PAGES.post("extend-all", shows=vips)
@@ -89,16 +89,16 @@ def extend(page: Page, number: int) -> Response:
 
 @PAGES.post("<int:number>/revoke", shows=vips)
 def revoke(page: Page, number: int) -> Response:
-    """Take somebody's VIP away."""
+    """Remove somebody's VIP."""
     page.run(actions.revoke, number)
-    return page.done(_("VIP #{number} ends.").format(number=number))
+    return page.done(_("VIP #{number} is being removed.").format(number=number))
 
 
 @PAGES.post("adopt/<int:viewer_id>", shows=vips)
 def adopt(page: Page, viewer_id: int) -> Response:
-    """Set an end for a VIP who was made one on Twitch."""
+    """Set an end for a VIP who was added on Twitch."""
     page.run(actions.adopt, viewer_id, _minutes(page))
-    return page.done(_("That VIP has an end date now."))
+    return page.done(_("That VIP now has an end."))
 
 
 # -- rewards --------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ def _form(page: Page) -> dict[str, int | str]:
 def create_reward(page: Page) -> Response:
     """Sell VIP for channel points."""
     made = page.run(rewards.create_reward, RewardForm(**_form(page)))  # type: ignore[arg-type]
-    return page.done(_("{title} appears on Twitch within seconds.").format(title=made.title))
+    return page.done(_("{title} will be on Twitch in a few seconds.").format(title=made.title))
 
 
 @PAGES.post("rewards/<int:number>/edit", shows=reward_list)
@@ -153,7 +153,7 @@ def edit_reward(page: Page, number: int) -> Response:
     "rewards/<int:number>/<any(pause,resume,delete,again,use,unuse):act>", shows=reward_list
 )
 def act_on_reward(page: Page, number: int, act: str) -> Response:
-    """What a button does."""
+    """Handle the buttons of a reward."""
     match act:
         case "pause" | "resume":
             reward = page.run(rewards.pause_reward, number, paused=act == "pause")
@@ -169,7 +169,7 @@ def act_on_reward(page: Page, number: int, act: str) -> Response:
 # -- what happened --------------------------------------------------------------------------------
 
 
-def act_words(act: str) -> str:
+def act_label(act: str) -> str:
     """What an entry of the activity log is about."""
     return {
         "granted": _("granted"),
@@ -197,7 +197,7 @@ def _details(one: Activity, titles: dict[int, str]) -> str:
     """Duration, reason, and of a redemption the reward, its cost and Twitch's id."""
     parts = [
         f"+{short_duration(one.minutes)}" if one.minutes else "",
-        end_words(one.reason) if one.reason else "",
+        end_reason_text(one.reason) if one.reason else "",
         titles.get(one.reward, f"#{one.reward}") if one.reward else "",
         _("{cost} points").format(cost=f"{one.cost:,}") if one.cost else "",
         one.redemption_id,
@@ -210,7 +210,7 @@ def _actors(page: Page, entries: Sequence[Activity]) -> list[str]:
     members = list(dict.fromkeys(one.actor for one in entries if one.actor))
     names = page.member_names(members[:20])
     return [
-        names.get(one.actor, str(one.actor)) if one.actor else nobody(one.by_streamer)
+        names.get(one.actor, str(one.actor)) if one.actor else bot_or_streamer(one.by_streamer)
         for one in entries
     ]
 
@@ -234,11 +234,11 @@ def activity(page: Page) -> str:
             for one, who in zip(entries, _actors(page, entries), strict=True)
         ],
         older=entries[-1].number if len(found) > PER_PAGE else None,
-        acts=[(one, act_words(one)) for one in ACTS],
-        sources=[(one, source_words(one)) for one in _SOURCES],
+        acts=[(one, act_label(one)) for one in ACTS],
+        sources=[(one, source_label(one)) for one in _SOURCES],
         asked=request.args,
-        act_words=act_words,
-        source_words=source_words,
+        act_label=act_label,
+        source_label=source_label,
     )
 
 
@@ -252,10 +252,10 @@ def download(page: Page) -> Response:
     rows = [
         (
             local_time(one.at, page.time_zone),
-            act_words(one.act),
+            act_label(one.act),
             one.viewer_name or "",
             who,
-            source_words(one.source) if one.source else "",
+            source_label(one.source) if one.source else "",
             _details(one, titles),
             local_time(one.ends_at, page.time_zone) if one.ends_at else "",
         )

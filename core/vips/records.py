@@ -1,4 +1,4 @@
-"""VIP sessions, the channel-point rewards that sell them, their redemptions, and what happened."""
+"""VIP sessions, the channel-point rewards that sell them, redemptions, and the activity log."""
 
 from datetime import datetime
 from typing import Literal
@@ -23,7 +23,7 @@ from core.people.records import OptionalViewerRecord, ViewerRecord, viewer_key
 Source = Literal[
     "reward", "manual", "adopted", "subscription", "bits", "raffle", "watchtime", "points"
 ]
-"""Why somebody is VIP. `adopted`: was made VIP on Twitch, and a moderator gave it an end."""
+"""Why somebody is VIP. `adopted`: added on Twitch, and a moderator set an end."""
 
 SessionState = Literal["granting", "active", "ending", "ended", "failed"]
 """`granting` and `ending` wait for Twitch; `failed` was never VIP."""
@@ -44,19 +44,19 @@ EndReason = Literal[
     "locked",
 ]
 """Why a session ended or failed. `locked`: the channel has no VIPs yet; `refused`: Twitch does not
-take this person, such as somebody who is banned."""
+allow it for this person, such as somebody who is banned."""
 
 RewardState = Literal["creating", "on", "deleting", "deleted", "removed"]
 """`deleted`: somebody deleted it on Twitch; `removed`: we did."""
 
 Pause = Literal["no", "hand", "full", "locked"]
-"""`hand` is only ended by hand; `full` ends when a slot is free."""
+"""`hand` is resumed by hand; `full` is resumed when a slot is free."""
 
 RedemptionState = Literal[
     "received", "granting", "granted", "fulfilled", "refunding", "refunded", "closed"
 ]
 """`granted` waits to be fulfilled on Twitch, `refunding` to be cancelled; `closed` was decided on
-Twitch, or its reward is not ours, so that we cannot decide."""
+Twitch, or belongs to a reward that is not ours."""
 
 Result = Literal["", "granted", "extended"]
 
@@ -72,11 +72,11 @@ Act = Literal[
 """What an entry of the activity log is about."""
 
 LIVE = ("granting", "active", "ending")
-"""States in which a viewer is VIP through us, or is about to be."""
+"""States in which a viewer has VIP from us, or is about to get it."""
 
 
 class Reward(GuildRecord, kw_only=True):
-    """A channel-point reward. What it should be on Twitch is written here first."""
+    """A channel-point reward. Changes are stored here before they are sent to Twitch."""
 
     __tablename__ = "vips_rewards"
 
@@ -130,7 +130,7 @@ class Reward(GuildRecord, kw_only=True):
 
 
 class Session(ViewerRecord, kw_only=True):
-    """A viewer is VIP for some time because of us."""
+    """A viewer has VIP from us for some time."""
 
     __tablename__ = "vips_sessions"
 
@@ -205,7 +205,7 @@ class Session(ViewerRecord, kw_only=True):
 
 
 class Redemption(ViewerRecord, kw_only=True):
-    """A viewer redeemed one of the rewards. Each is decided once."""
+    """A viewer redeemed one of the rewards."""
 
     __tablename__ = "vips_redemptions"
 
@@ -246,7 +246,7 @@ class Redemption(ViewerRecord, kw_only=True):
 
 
 class Activity(OptionalViewerRecord, kw_only=True):
-    """An entry of the activity log. It only grows."""
+    """An entry of the activity log, which is append-only."""
 
     __tablename__ = "vips_activity"
 
@@ -280,7 +280,7 @@ class Activity(OptionalViewerRecord, kw_only=True):
 
 
 class KnownVip(ViewerRecord, kw_only=True):
-    """Somebody who is VIP on Twitch, as far as Twitch said when it was last asked."""
+    """Somebody who was on Twitch's list of VIPs when it was last fetched."""
 
     __tablename__ = "vips_known"
 
@@ -295,7 +295,7 @@ class KnownVip(ViewerRecord, kw_only=True):
 
 
 class ChannelState(GuildRecord, kw_only=True):
-    """What is known of a server's channel, and what has to be looked up next."""
+    """What we know about a server's channel, and what to fetch from Twitch next."""
 
     __tablename__ = "vips_channels"
 

@@ -1,7 +1,7 @@
-"""What admins can do with the channel-point rewards that sell VIP, and what Twitch says of them.
+"""Actions on the channel-point rewards that sell VIP, and their state on Twitch.
 
-A change is written here and is `is_pending` until Twitch knows it. What somebody changes on Twitch
-is adopted, unless a newer change of ours is pending.
+A change is `is_pending` until it was sent to Twitch. Changes made on Twitch are adopted, unless one
+of ours is pending.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from core.kit.words import _
 from core.kit.work import Lock, Work
 from core.twitch.client import CustomReward
 from core.vips import store
-from core.vips.actions import channel_of, state_of, wake
+from core.vips.actions import get_channel_state, get_managed_channel, wake_runner
 from core.vips.announcements import alert
 from core.vips.records import Pause, Redemption, Reward
 from core.vips.rules import MOST_REWARDS, RewardForm, check_reward
@@ -31,12 +31,12 @@ def form_of(reward: Reward) -> RewardForm:
 
 
 def create_reward(work: Work, form: RewardForm) -> Reward:
-    """Raises Refusal if Twitch would not take it, or there are too many."""
-    channel_of(work)
+    """Raises Refusal if Twitch would reject it, or there are too many."""
+    get_managed_channel(work)
     work.lock(Lock.VIPS)
     others = store.list_rewards(work)
     if len(others) >= MOST_REWARDS:
-        raise Refusal(_("Twitch takes at most {most} rewards.").format(most=MOST_REWARDS))
+        raise Refusal(_("Twitch allows at most {most} rewards.").format(most=MOST_REWARDS))
     check_reward(form, [one.title for one in others])
     reward = Reward(
         number=work.next_number(Reward.number),
@@ -46,16 +46,16 @@ def create_reward(work: Work, form: RewardForm) -> Reward:
     )
     work.add(reward)
     audit(work, "vips.reward_create", reward.title, after=reward.cost)
-    wake(work)
+    wake_runner(work)
     return reward
 
 
 def change_reward(work: Work, number: int, /, **values: Any) -> Reward:
-    """Change a reward by the fields of `RewardForm`; None leaves one as it is.
+    """Change a reward by the fields of `RewardForm`; None keeps a value.
 
     Raises:
-        Refusal: Twitch would not take it, or it was created elsewhere and more than the duration is
-            to be changed.
+        Refusal: Twitch would reject it, or it was created elsewhere and more than the duration
+            changes.
     """
     work.lock(Lock.VIPS)
     reward = store.get_reward(work, number)
@@ -87,8 +87,8 @@ def pause_reward(work: Work, number: int, *, paused: bool) -> Reward:
 
 
 def delete_reward(work: Work, number: int) -> Reward:
-    """Delete a reward, once its open redemptions are refunded. One that was created elsewhere is
-    only no longer used."""
+    """Delete a reward, once its open redemptions are refunded. For one that was created elsewhere,
+    only stop giving VIP."""
     work.lock(Lock.VIPS)
     reward = store.get_reward(work, number)
     if not reward.is_ours:
@@ -104,7 +104,7 @@ def delete_reward(work: Work, number: int) -> Reward:
 
 
 def recreate_reward(work: Work, number: int) -> Reward:
-    """Create a reward again that somebody has deleted on Twitch. Raises Refusal if it is there."""
+    """Recreate a reward that was deleted on Twitch. Raises Refusal if it was not."""
     work.lock(Lock.VIPS)
     reward = store.get_reward(work, number)
     if reward.state != "deleted":
@@ -127,29 +127,29 @@ def use_reward(work: Work, number: int, *, used: bool) -> Reward:
 
 def _refuse_foreign() -> None:
     raise Refusal(
-        _("That reward was created elsewhere, so only Twitch's own page can change it."),
-        _("Create one here; redemptions of that one can be refunded, too."),
+        _("That reward was created elsewhere, so it can only be changed on Twitch."),
+        _("Create one here instead: its redemptions can be refunded, too."),
     )
 
 
 def _touch(work: Work, reward: Reward) -> None:
     reward.is_pending, reward.version, reward.trouble = True, reward.version + 1, ""
-    wake(work)
+    wake_runner(work)
 
 
 def _refund_open(work: Work, reward: Reward) -> None:
-    """Before a reward is deleted: Twitch would keep the points."""
+    """Refund before the reward is deleted: Twitch would keep the points."""
     ours = (Redemption.reward == reward.number, Redemption.state == "received")
     refunded = update(Redemption).where(*ours)
     work.execute(refunded.values(state="refunding", reason="off", decided_at=work.now))
-    state_of(work).redemptions_due = True
+    get_channel_state(work).redemptions_due = True
 
 
 # -- pauses ---------------------------------------------------------------------------------------
 
 
 def set_pause(work: Work, reward: Reward, pause: Pause) -> None:
-    """Pause or resume it on Twitch, too. Hold the lock."""
+    """Pause or resume a reward. Hold the lock."""
     if reward.pause != pause:
         changes = (reward.pause == "no") != (pause == "no")
         reward.pause = pause
@@ -158,8 +158,7 @@ def set_pause(work: Work, reward: Reward, pause: Pause) -> None:
 
 
 def pause_all(work: Work, pause: Pause) -> None:
-    """Nobody can redeem until there is a slot: once, with a message to the admins. Hold the lock;
-    what is paused by hand stays so."""
+    """Pause the rewards that are not paused already, and notify the admins. Hold the lock."""
     running = [
         one for one in store.list_rewards(work, used_only=True) if one.is_ours and one.pause == "no"
     ]
@@ -170,7 +169,7 @@ def pause_all(work: Work, pause: Pause) -> None:
 
 
 def resume_all(work: Work, pause: Pause) -> None:
-    """What was paused for this reason is on again. Hold the lock."""
+    """Resume the rewards that were paused for this reason. Hold the lock."""
     for reward in store.list_rewards(work, used_only=True):
         if reward.pause == pause:
             set_pause(work, reward, "no")
@@ -180,7 +179,7 @@ def resume_all(work: Work, pause: Pause) -> None:
 
 
 def fields_of(reward: Reward, *, creates: bool) -> dict[str, Any]:
-    """A reward as Twitch's API takes it."""
+    """The body of a request to Twitch."""
     fields: dict[str, Any] = {
         "title": reward.title,
         "cost": reward.cost,
@@ -205,8 +204,8 @@ def fields_of(reward: Reward, *, creates: bool) -> dict[str, Any]:
     return fields
 
 
-def note_pushed(work: Work, number: int, version: int, found: CustomReward) -> None:
-    """Twitch has taken this version."""
+def record_pushed(work: Work, number: int, version: int, found: CustomReward) -> None:
+    """Twitch has accepted this version."""
     work.lock(Lock.VIPS)
     reward = work.find(Reward, number)
     if reward is None:
@@ -220,8 +219,8 @@ def note_pushed(work: Work, number: int, version: int, found: CustomReward) -> N
         reward.is_pending = False
 
 
-def note_gone(work: Work, number: int) -> None:
-    """Twitch does not have it any more: deleted as we wanted, or by somebody on Twitch."""
+def record_gone(work: Work, number: int) -> None:
+    """It was deleted on Twitch, by us or by somebody else."""
     work.lock(Lock.VIPS)
     reward = work.find(Reward, number)
     if reward is None or reward.state in ("removed", "deleted", "creating"):
@@ -237,24 +236,24 @@ def note_gone(work: Work, number: int) -> None:
     work.execute(update(Redemption).where(*decided).values(state="closed"))
 
 
-def note_refused(work: Work, number: int, version: int, reason: str) -> None:
-    """Twitch does not take this version; another change will be tried again."""
+def record_refused(work: Work, number: int, version: int, reason: str) -> None:
+    """Twitch has rejected this version; it is not tried again."""
     work.lock(Lock.VIPS)
     reward = work.find(Reward, number)
     if reward is not None and reward.version == version:
         reward.is_pending, reward.trouble = False, reason[:300]
 
 
-def note_listed(work: Work, every: Sequence[CustomReward], ours: frozenset[str]) -> None:
-    """Take over what Twitch says of all rewards of the channel."""
+def record_listed(work: Work, every: Sequence[CustomReward], ours: frozenset[str]) -> None:
+    """Store Twitch's list of the channel's rewards."""
     work.lock(Lock.VIPS)
-    state_of(work).rewards_due = False
+    get_channel_state(work).rewards_due = False
     known = {one.reward_id: one for one in work.scalars(select(Reward)) if one.reward_id}
     unnamed = [one for one in store.list_rewards(work) if one.state == "creating"]
     for found in every:
         reward = known.get(found.id)
         if reward is None and found.id in ours:
-            # Created, but the answer was lost; or the row was lost.
+            # We created it, and the answer was lost.
             alike = (one for one in unnamed if one.title.casefold() == found.title.casefold())
             reward = next(alike, None)
             if reward is not None:
@@ -266,11 +265,11 @@ def note_listed(work: Work, every: Sequence[CustomReward], ours: frozenset[str])
     listed = {one.id for one in every}
     for reward in known.values():
         if reward.reward_id not in listed and reward.state in ("on", "deleting"):
-            note_gone(work, reward.number)
+            record_gone(work, reward.number)
 
 
 def _add_found(work: Work, found: CustomReward, *, is_ours: bool) -> Reward:
-    """A reward that we do not know: ours if its row was lost, else only to be seen."""
+    """Add an unknown reward: created elsewhere, or ours and its row was lost."""
     reward = Reward(
         number=work.next_number(Reward.number),
         reward_id=found.id,

@@ -1,4 +1,4 @@
-"""Settings, who may redeem, how long VIP lasts, and what people read about it. Pure."""
+"""Settings, who may redeem, how long VIP lasts, and texts about it. Pure."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,15 +13,14 @@ from core.kit.words import N_, _
 LEAST_MINUTES, MOST_MINUTES = 1, 60 * 24 * 366
 
 MOST_ADDS = MOST_REMOVALS = 8
-"""Of each, in `WINDOW`. Twitch takes ten."""
+"""Of each, in `WINDOW`. Twitch allows ten."""
 WINDOW = timedelta(seconds=10)
 
-SETTLES = timedelta(seconds=5)
+LIST_LAG = timedelta(seconds=5)
 """How long Twitch's list of VIPs may lag behind a change."""
 
 OWN_REMOVAL = timedelta(seconds=10)
-"""A message that somebody lost VIP, which was sent so soon after we made them VIP, may be about
-the time before."""
+"""A removal reported this soon after we granted VIP may be of an earlier VIP."""
 
 SWEEP_EVERY = timedelta(minutes=3)
 LIST_EVERY = timedelta(minutes=10)
@@ -71,12 +70,12 @@ class VipSettings(GuildSettings, feature="vips"):
         "text_granted": N_("Texts in chat"),
     }
     default_hours: int = _hours(
-        "How many hours somebody is VIP, where a reward or command does not say.",
+        "How many hours VIP lasts, unless a reward or command says otherwise.",
         "Default duration",
         default=12,
     )
     auto_remove: bool = switch(
-        "Whether VIP is taken away on Twitch when its time is up.",
+        "Whether expired VIPs are removed on Twitch.",
         default=True,
         label="Remove expired VIPs",
     )
@@ -89,8 +88,8 @@ class VipSettings(GuildSettings, feature="vips"):
         "The Discord channel where every change of a VIP is posted.", label="Log channel"
     )
     warn_percent: int = number(
-        "After how many percent of the time a viewer is warned by direct message, or in chat "
-        "where that is not possible; 0 for never.",
+        "After how many percent of the time a viewer is warned by direct message (or in chat "
+        "if their DMs are closed); 0 for never.",
         default=0,
         least=0,
         most=99,
@@ -98,8 +97,8 @@ class VipSettings(GuildSettings, feature="vips"):
         unit="%",
     )
     slots: int = number(
-        "How many VIP slots the channel has on Twitch; 0 if you do not know, then they are full "
-        "once Twitch says so.",
+        "How many VIP slots the channel has on Twitch; 0 if you don't know: the bot then notices "
+        "when Twitch reports that they are full.",
         default=0,
         least=0,
         most=1000,
@@ -122,7 +121,7 @@ class VipSettings(GuildSettings, feature="vips"):
     )
     min_watch_hours: int = _hours(
         "How many hours somebody must have watched to redeem VIP.",
-        "Least watchtime",
+        "Minimum watchtime",
         default=0,
         least=0,
         most=10_000,
@@ -134,8 +133,8 @@ class VipSettings(GuildSettings, feature="vips"):
         least=0,
     )
     subscription: str = choice(
-        "Whether a subscription on Twitch makes somebody VIP: for `subscription_hours`, or while "
-        "they subscribe.",
+        "Whether subscribing on Twitch gives VIP: for `subscription_hours`, or as long as they "
+        "subscribe.",
         SubscriptionRule,
         default="off",
         label="VIP by subscription",
@@ -147,7 +146,7 @@ class VipSettings(GuildSettings, feature="vips"):
         "Whether a gifted subscription counts as one.", default=True, label="Count gifted subs"
     )
     bits: int = number(
-        "How many bits at once make somebody VIP; 0 for never.",
+        "How many bits in one cheer give VIP; 0 for never.",
         default=0,
         least=0,
         most=1_000_000,
@@ -162,35 +161,35 @@ class VipSettings(GuildSettings, feature="vips"):
         least=0,
     )
     watch_hours: int = _hours(
-        "At how many hours of watchtime a viewer becomes VIP once; 0 for never.",
+        "How many hours of watchtime give VIP, once per viewer; 0 for never.",
         "VIP by watchtime",
         default=0,
         least=0,
         most=100_000,
     )
-    watch_vip_hours: int = _hours("How many hours of VIP that gives.", "Hours by watchtime")
+    watch_vip_hours: int = _hours("How many hours of VIP such a viewer gets.", "Hours by watchtime")
     text_granted: str = text(
-        "What chat reads when somebody becomes VIP: {viewer} {duration} {reward}.",
+        "Chat message when somebody becomes VIP: {viewer} {duration} {reward}.",
         default=GRANTED,
         label="Text: granted",
     )
     text_extended: str = text(
-        "What chat reads when somebody's VIP is extended: {viewer} {duration} {left} {reward}.",
+        "Chat message when somebody's VIP is extended: {viewer} {duration} {left} {reward}.",
         default=EXTENDED,
         label="Text: extended",
     )
     text_refunded: str = text(
-        "What chat reads when channel points are refunded: {viewer} {reason} {reward}.",
+        "Chat message when channel points are refunded: {viewer} {reason} {reward}.",
         default=REFUNDED,
         label="Text: refunded",
     )
     text_ended: str = text(
-        "What chat reads when somebody's VIP is over: {viewer}. Empty for nothing.",
+        "Chat message when somebody's VIP has ended: {viewer}. Empty for none.",
         default=ENDED,
-        label="Text: over",
+        label="Text: ended",
     )
     text_warning: str = text(
-        "What chat reads when somebody's VIP is about to end: {viewer} {left}.",
+        "Chat message when somebody's VIP is about to end: {viewer} {left}.",
         default=WARNING,
         label="Text: warning",
     )
@@ -226,25 +225,25 @@ def rejection(who: Redeemer, settings: VipSettings, *, is_used: bool = True) -> 
     return next((reason for reason, applies in checks.items() if applies), "")
 
 
-def reason_words(reason: str) -> str:
+def reason_text(reason: str) -> str:
     """Why somebody does not get VIP, as viewers read it."""
-    words = {
-        "off": _("this reward is not in use."),
+    texts = {
+        "off": _("this reward doesn't give VIP right now."),
         "not_subscribed": _("VIP is for subscribers here."),
         "watchtime": _("you have not watched long enough yet."),
         "not_linked": _("link your account in Discord first: /link"),
-        "excluded": _("you cannot redeem VIP here."),
+        "excluded": _("you can't redeem VIP here."),
         "cooldown": _("you redeemed VIP only recently."),
         "full": _("all VIP slots are taken right now."),
         "locked": _("this channel has no VIPs yet."),
         "already_vip": _("you are VIP already."),
-        "moderator": _("moderators cannot be VIP."),
+        "moderator": _("moderators can't be VIP."),
         "broadcaster": _("it is your own channel."),
         "unknown": _("Twitch does not know this account."),
         "refused": _("Twitch does not allow it for this account."),
-        "revoked": _("a moderator took VIP away."),
+        "revoked": _("a moderator removed the VIP."),
     }
-    return words.get(reason, _("it did not work."))
+    return texts.get(reason, _("it didn't work."))
 
 
 # -- slots ----------------------------------------------------------------------------------------
@@ -265,7 +264,7 @@ class Slots:
     full_at: int | None = None
 
     def has_room(self, slots: int, reserved: int) -> bool:
-        """Whether one more fits. Reserved slots are first taken by those we did not make VIP."""
+        """Whether one more fits. VIPs that we did not make use the reserved slots first."""
         if self.full_at is not None and self.manual + self.sessions >= self.full_at:
             return False
         most = slots or self.full_at
@@ -278,7 +277,7 @@ class Slots:
 
 
 def extended(ends_at: datetime, now: datetime, minutes: int) -> datetime:
-    """Added to the current end, or to now where that has passed: an extension never shortens."""
+    """Count from the current end, or from now if that has passed: an extension never shortens."""
     return max(ends_at, now) + timedelta(minutes=minutes)
 
 
@@ -307,7 +306,8 @@ def parse_minutes(typed: str) -> int:
     parts = _PART.findall(typed)
     if not parts or _PART.sub("", typed).strip():
         raise Refusal(
-            _("I don't know how long that is."), _("For example: `90m`, `24h`, `7d` or `1d 12h`.")
+            _("“{typed}” is not a valid duration.").format(typed=typed),
+            _("For example: `90m`, `24h`, `7d` or `1d 12h`."),
         )
     return checked_minutes(sum(int(count) * _UNITS[unit.lower()] for count, unit in parts))
 
@@ -334,8 +334,7 @@ _FIELD = re.compile(r"\{(\w+)\}")
 
 
 def filled(template: str, **values: str) -> str:
-    """A text by an admin with its `{fields}`; others stay as they are. What is filled in is never
-    read as a field."""
+    """Replace the `{fields}` of an admin's text. Unknown ones are kept; values are not expanded."""
     return _FIELD.sub(lambda match: values.get(match[1], match[0]), template)
 
 
@@ -369,7 +368,7 @@ class RewardForm:
 
 
 def check_reward(form: RewardForm, titles: Iterable[str]) -> None:
-    """Raises Refusal if Twitch would not take it; `titles` are those of the other rewards."""
+    """Raises Refusal if Twitch would reject it; `titles` are those of the other rewards."""
     title = form.title.strip()
     problems: Sequence[tuple[bool, str]] = (
         (
@@ -396,6 +395,6 @@ def check_reward(form: RewardForm, titles: Iterable[str]) -> None:
         ),
         (min(form.max_per_stream, form.max_per_user) < 0, _("A limit is at least 0.")),
     )
-    for applies, words in problems:
+    for applies, problem in problems:
         if applies:
-            raise Refusal(words)
+            raise Refusal(problem)

@@ -1,4 +1,4 @@
-"""Works through what is due at Twitch, for all servers on one thread."""
+"""Runs `GuildSync` for every server in which something is due."""
 
 import threading
 from collections import defaultdict
@@ -15,16 +15,16 @@ from core.vips import actions, store
 from core.vips.sync import GuildSync, Pacer
 
 IDLE_SECONDS = 1.0
-"""Between two looks at what is due, if nothing wakes the runner."""
+"""Between two polls, if nothing wakes the runner."""
 
 AT_ONCE = 4
-"""Servers that are worked for at the same time."""
+"""Servers that are synced at the same time."""
 
 _log = structlog.get_logger(__name__)
 
 
 class VipRunner:
-    """Works for several servers at a time; in each server for one process at a time."""
+    """Syncs several servers at a time, each in one process at a time."""
 
     def __init__(self, services: Services, idle: float = IDLE_SECONDS) -> None:
         self._services = services
@@ -50,26 +50,26 @@ class VipRunner:
         self._pool.shutdown(wait=False)
 
     def status(self) -> list[HealthItem]:
-        return []  # `health.check_channels` tells
+        return []  # see `feature.check_health`
 
     def _run(self) -> None:
         while not self._stopping:
             try:
                 list(self._pool.map(self.work_for, self.list_due()))
             except Outage as outage:
-                _log.warning("VIPs wait", reason=str(outage))
-            except Exception:  # it has to go on after every bug
-                _log.exception("VIPs failed", code=trouble_code())
+                _log.warning("VIP runner failed", reason=str(outage))
+            except Exception:  # a bug must not end the thread
+                _log.exception("VIP runner failed", code=trouble_code())
             self._wakeup.wait(self._idle)
             self._wakeup.clear()
 
     def list_due(self) -> Sequence[int]:
-        """The servers in which there is something to do."""
+        """The servers in which something is due."""
         with self._services.database.begin() as tx:
             return store.list_due_guilds(tx, self._services.clock(), self._seen)
 
     def work_for(self, guild_id: int) -> None:
-        """Do what is due in a server; never raises."""
+        """Sync a server; never raises."""
         failures, until = self._pauses.get(guild_id, (0, None))
         if until is not None and self._services.clock() < until:
             return
@@ -79,32 +79,32 @@ class VipRunner:
                 if not ours:
                     return
                 if guild_id not in self._seen:
-                    # Nobody knows what happened before this process started.
+                    # Events may have been missed before this process started.
                     with self._services.work_in(guild_id) as work:
-                        actions.look_again(work, vips=True, rewards=True, redemptions=True)
+                        actions.request_refresh(work, vips=True, rewards=True, redemptions=True)
                     self._seen.add(guild_id)
                 GuildSync(self._services, guild_id, self._pacers[guild_id]).run()
         except Outage as outage:
             wait = max(backoff(failures + 1), timedelta(seconds=outage.retry_after or 0))
             self._pauses[guild_id] = (failures + 1, self._services.clock() + wait)
-            _log.warning("Twitch did not answer about VIPs", reason=str(outage), guild_id=guild_id)
+            _log.warning("VIP sync failed", reason=str(outage), guild_id=guild_id)
             return
         except Refusal as refusal:
             trouble = f"{refusal.what} {refusal.remedy}".strip()
             self._pauses[guild_id] = (1, self._services.clock() + timedelta(seconds=30))
         except Exception:
             code = trouble_code()
-            _log.exception("VIPs failed", code=code, guild_id=guild_id)
-            trouble = f"It failed; search the log for {code}."
+            _log.exception("VIP sync failed", code=code, guild_id=guild_id)
+            trouble = f"VIP sync failed; search the log for {code}."
             self._pauses[guild_id] = (1, self._services.clock() + timedelta(seconds=30))
         else:
             self._pauses.pop(guild_id, None)
-        self._note_trouble(guild_id, trouble)
+        self._record_trouble(guild_id, trouble)
 
-    def _note_trouble(self, guild_id: int, trouble: str) -> None:
+    def _record_trouble(self, guild_id: int, trouble: str) -> None:
         try:
             with self._services.work_in(guild_id) as work:
-                state = actions.state_of(work)
+                state = actions.get_channel_state(work)
                 if state.trouble != trouble:
                     state.trouble = trouble
                     state.trouble_since = work.now if trouble else None

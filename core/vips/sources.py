@@ -1,4 +1,4 @@
-"""What makes somebody VIP beside channel points and moderators, and what ends it on Twitch."""
+"""Events and purchases that give VIP, and events on Twitch that end it."""
 
 from datetime import timedelta
 
@@ -9,6 +9,7 @@ from core.events import (
     ChatMessageSent,
     EventsMissed,
     ModeratorAdded,
+    Person,
     PointsSpent,
     RaffleWon,
     RewardChanged,
@@ -31,66 +32,65 @@ from core.people import actions as people
 from core.people.exclusions.actions import is_excluded
 from core.people.exclusions.store import excluded_from
 from core.vips import actions, store
-from core.vips.actions import Account, give_or_extend, meet
+from core.vips.actions import get_viewer_id, give_or_extend
 from core.vips.announcements import alert, viewer_name
 from core.vips.records import Session, Source
-from core.vips.rules import OWN_REMOVAL, VipSettings, reason_words, short_duration
+from core.vips.rules import OWN_REMOVAL, VipSettings, reason_text, short_duration
 
 MOST_AT_ONCE = 100
 
 
-def _give(work: Work, account: Account, minutes: int | None, source: Source) -> None:
-    """Make them VIP if they can be; an event has nobody to complain to."""
-    viewer_id = meet(work, account)
+def _give(work: Work, person: Person, minutes: int | None, source: Source) -> None:
+    """Make them VIP if possible. A refusal is dropped: an event has nobody to show it to."""
+    viewer_id = get_viewer_id(work, person)
     if is_excluded(work, viewer_id, "vips"):
         return
     try:
-        give_or_extend(work, viewer_id, account.user_id, minutes, source)
+        give_or_extend(work, viewer_id, person.user_id, minutes, source)
     except Refusal:
         return
 
 
 def on_subscribed(work: Work, event: SubscriptionStarted | SubscriptionRenewed) -> None:
-    """A subscription makes VIP, where the server wants that."""
+    """Give VIP for a subscription, if the server wants that."""
     if event.platform == "twitch":
-        _give_for_subscription(work, Account(event.subscriber.user_id, event.subscriber.name))
+        _give_for_subscription(work, event.subscriber)
 
 
-def _give_for_subscription(work: Work, account: Account) -> None:
+def _give_for_subscription(work: Work, person: Person) -> None:
     settings = load_settings(work, VipSettings)
     if settings.subscription != "off":
         minutes = settings.subscription_hours * 60 if settings.subscription == "fixed" else None
-        _give(work, account, minutes, "subscription")
+        _give(work, person, minutes, "subscription")
 
 
 def on_gift_received(work: Work, event: SubscriberReported) -> None:
-    """So does a gifted subscription, unless the server does not want that."""
+    """Treat a gifted subscription like one that was paid for, unless the server opted out."""
     if event.reporter != "gift" or event.user_id is None:
         return
     if load_settings(work, VipSettings).gifted_subs:
-        _give_for_subscription(work, Account(event.user_id, event.name))
+        _give_for_subscription(work, Person(user_id=event.user_id, name=event.name))
 
 
 def on_unsubscribed(work: Work, event: SubscriptionEnded) -> None:
-    """Ends VIP that lasts as long as the subscription."""
+    """End VIP that lasts as long as the subscription."""
     work.lock(Lock.VIPS)
     viewer_id = store.viewer_of(work, event.subscriber.user_id)
     session = None if viewer_id is None else store.find_live(work, viewer_id)
     if session is not None and session.minutes is None and session.state != "ending":
-        actions.end(work, session, "unsubscribed")
+        actions.end_session(work, session, "unsubscribed")
 
 
 def on_cheered(work: Work, event: BitsCheered) -> None:
-    """Enough bits at once make VIP, where the server wants that."""
+    """Give VIP for a large cheer, if the server wants that."""
     settings = load_settings(work, VipSettings)
     if event.platform == "twitch" and 0 < settings.bits <= event.amount:
-        account = Account(event.sender.user_id, event.sender.name)
-        _give(work, account, settings.bits_hours * 60, "bits")
+        _give(work, event.sender, settings.bits_hours * 60, "bits")
 
 
 def on_raffle_won(work: Work, event: RaffleWon) -> None:
-    """VIP is part of a raffle's prize, where the server wants that. Who has not linked a Twitch
-    account is told to the admins."""
+    """Give VIP to the winner of a raffle, if the server wants that. The admins are notified of a
+    winner without a linked Twitch account."""
     hours = load_settings(work, VipSettings).raffle_hours
     if hours and not actions.give_to_viewer(work, event.viewer_id, hours * 60, "raffle"):
         name = viewer_name(work, event.viewer_id)
@@ -108,8 +108,8 @@ VIP_OFFER = Offer(
 
 
 def on_points_spent(work: Work, event: PointsSpent) -> None:
-    """VIP was bought with points. They go back if it cannot be given, also if only Twitch says
-    so."""
+    """Give the VIP that was bought with points. They are refunded if that fails, also later on
+    Twitch."""
     if event.offer != VIP_OFFER.key:
         return
     work.lock(Lock.VIPS)
@@ -123,7 +123,7 @@ def on_points_spent(work: Work, event: PointsSpent) -> None:
     elif store.find_live(work, account[0]) is None and not store.count_slots(work).has_room(
         settings.slots, settings.reserved
     ):
-        reason = reason_words("full")
+        reason = reason_text("full")
     else:
         try:
             session = give_or_extend(work, *account, event.quantity * 24 * 60, "points")
@@ -137,11 +137,11 @@ def on_points_spent(work: Work, event: PointsSpent) -> None:
 
 
 def on_vip_changed(work: Work, event: VipAdded | VipRemoved | ModeratorAdded) -> None:
-    """Look at the list of VIPs soon. Whoever is no longer VIP, and was not removed by us, has no
-    session any more: they may be made VIP by hand next."""
+    """Refresh the list of VIPs soon, and end the session of a VIP who was removed on Twitch: the
+    next VIP of this viewer may be one by hand."""
     if event.platform != "twitch":
         return
-    actions.look_again(work, vips=True)
+    actions.request_refresh(work, vips=True)
     if isinstance(event, VipAdded):
         return
     viewer_id = store.viewer_of(work, event.viewer.user_id)
@@ -150,25 +150,25 @@ def on_vip_changed(work: Work, event: VipAdded | VipRemoved | ModeratorAdded) ->
         return
     if event.at > session.started_at + OWN_REMOVAL:
         if isinstance(event, ModeratorAdded):
-            actions.finish(work, session, "moderator")
-        else:  # Twitch takes VIP from a new moderator first: `sync` asks which it was
-            actions.end(work, session, "removed_on_twitch")
+            actions.mark_ended(work, session, "moderator")
+        else:  # Twitch removes VIP before it adds a moderator: `sync` finds out which it was
+            actions.end_session(work, session, "removed_on_twitch")
 
 
 def on_events_missed(work: Work, event: EventsMissed) -> None:
-    """After a gap, look everything up."""
+    """Refresh everything after a gap."""
     if event.platform == "twitch":
-        actions.look_again(work, vips=True, rewards=True, redemptions=True)
+        actions.request_refresh(work, vips=True, rewards=True, redemptions=True)
 
 
 def on_reward_changed(work: Work, event: RewardChanged) -> None:
-    """Look at the rewards soon."""
+    """Refresh the rewards soon."""
     if event.platform == "twitch":
-        actions.look_again(work, rewards=True)
+        actions.request_refresh(work, rewards=True)
 
 
 def give_for_watchtime(services: Services) -> None:
-    """Make those VIP who have reached the watchtime for it, once each."""
+    """Give VIP to everybody who has reached the watchtime for it, once each."""
     with services.database.begin() as tx:
         guild_ids = store.list_guilds(tx)
 
@@ -198,7 +198,7 @@ _REACHED = text(f"""
 
 
 def give_due(work: Work) -> int:
-    """The same in one server; returns how many. Nobody is made VIP while there is no slot."""
+    """Give VIP for watchtime in one server while there are free slots; returns how many."""
     settings = load_settings(work, VipSettings)
     if not settings.watch_hours:
         return 0
@@ -219,8 +219,8 @@ def give_due(work: Work) -> int:
     return count
 
 
-def tell_left(work: Work, message: ChatMessageSent, _argument: str) -> None:
-    """Handle `!vip`: how long the viewer is VIP."""
+def reply_with_time_left(work: Work, message: ChatMessageSent, _argument: str) -> None:
+    """Handle `!vip`."""
     pair = actions.twitch_account(work, people.meet_sender(work.tx, message))
     session = None if pair is None else store.find_live(work, pair[0])
     left, state = "", "none"
@@ -233,13 +233,14 @@ def tell_left(work: Work, message: ChatMessageSent, _argument: str) -> None:
     outbox.post_reply(work, message, "vips.left", {"state": state, "left": left})
 
 
-def end_for_forgotten(work: Work, viewer_ids: tuple[int, ...]) -> None:
-    """Before a viewer is forgotten: VIP is taken away, and then their account is forgotten, too."""
+def end_before_forget(work: Work, viewer_ids: tuple[int, ...]) -> None:
+    """Remove the VIP of a viewer whose data is about to be deleted. The Twitch user id is cleared
+    once that is done."""
     work.lock(Lock.VIPS)
     theirs = select(Session).where(Session.viewer_id.in_(viewer_ids))
     for session in work.scalars(theirs).all():
         if session.state in ("granting", "active"):
-            actions.end(work, session, "forgotten")
+            actions.end_session(work, session, "forgotten")
         elif session.state == "ending":
             session.end_reason = "forgotten"
         else:

@@ -74,7 +74,7 @@ _DUE = text(f"""
 
 
 def list_due_guilds(tx: Connection, now: datetime, seen: Collection[int]) -> Sequence[int]:
-    """Those of them in which there is something to do, and those that are not in `seen`."""
+    """Those of them in which something is due, and those that are not in `seen`."""
     given = {
         "now": now,
         "seen": list(seen),
@@ -105,7 +105,7 @@ def find_live(work: Work, viewer_id: int) -> Session | None:
 
 
 def list_live(work: Work) -> Sequence[Session]:
-    """Everybody who is VIP through us, whoever's time is up first."""
+    """The sessions that are not over, those that end first first."""
     live = select(Session).where(Session.state.in_(LIVE))
     return work.scalars(live.order_by(Session.ends_at.asc().nulls_last(), Session.number)).all()
 
@@ -114,7 +114,7 @@ _IS_MANUAL = KnownVip.viewer_id.not_in(select(Session.viewer_id).where(Session.s
 
 
 def list_manual(work: Work) -> Sequence[KnownVip]:
-    """The VIPs on Twitch that we did not make, by name."""
+    """The VIPs who were added on Twitch, by name."""
     found = work.scalars(select(KnownVip).where(_IS_MANUAL)).all()
     return sorted(found, key=lambda one: one.viewer_name.casefold())
 
@@ -126,7 +126,7 @@ def list_sessions(work: Work, viewer_id: int) -> Sequence[Session]:
 
 
 def count_slots(work: Work) -> Slots:
-    """How many VIP slots are taken, as far as is known."""
+    """How many VIP slots are taken, as far as we know."""
     state = work.find(ChannelState)
     return Slots(
         work.count(_IS_MANUAL),
@@ -153,7 +153,7 @@ def has_other_session(tx: Connection, session: Session) -> bool:
 
 
 def viewer_of(work: Work, platform_user_id: int) -> int | None:
-    """The viewer id of a Twitch account that was seen."""
+    """The viewer id of a Twitch account, if it is stored."""
     theirs = select(Viewer.viewer_id).where(
         Viewer.platform == "twitch", Viewer.platform_user_id == platform_user_id
     )

@@ -1,7 +1,7 @@
-"""Makes Twitch as the sessions, rewards and redemptions of a server say.
+"""Applies the sessions, rewards and redemptions of a server to Twitch.
 
-Every call is made outside of a transaction, and what it brought is stored at once. A call whose
-outcome is not known is never simply repeated: Twitch is asked first what there is.
+Calls are made outside of transactions, and each result is stored at once. A call whose answer was
+lost is repeated only after the current state was read from Twitch.
 """
 
 from collections import deque
@@ -26,7 +26,7 @@ from core.twitch.bodies import MANAGE_REDEMPTIONS, PLATFORM
 from core.twitch.client import MOST_IN_A_QUESTION, TwitchClient, client_of
 from core.twitch.wire import TwitchRejected
 from core.vips import actions, announcements, outcomes, redemptions, rewards, store
-from core.vips.records import ChannelState, EndReason, Reward, Session
+from core.vips.records import ChannelState, EndReason, Redemption, Reward, Session
 from core.vips.rules import (
     LIST_EVERY,
     MOST_ADDS,
@@ -37,18 +37,18 @@ from core.vips.rules import (
 )
 
 MOST_AT_ONCE = 50
-"""Of each kind in one look; the next one goes on."""
+"""Of each kind in one run."""
 
 DECLINED = range(400, 500)
 """Statuses with which Twitch declines what is asked."""
 
-_WHY_NOT: Mapping[int, EndReason] = {
+_FAILURE_REASONS: Mapping[int, EndReason] = {
     400: "refused",
     404: "unknown",
     409: "full",
     425: "locked",
 }
-"""What Twitch means when it does not make somebody VIP."""
+"""Why Twitch refused to make somebody VIP, by status."""
 
 Change = Literal["add", "remove"]
 
@@ -56,24 +56,24 @@ T = TypeVar("T")
 
 
 class Pacer:
-    """At most so many changes of each kind in `WINDOW`."""
+    """Limits the changes of each kind in `WINDOW`."""
 
     def __init__(self) -> None:
         self._made: dict[Change, deque[datetime]] = {"add": deque(), "remove": deque()}
 
-    def room(self, change: Change, now: datetime) -> int:
+    def remaining(self, change: Change, now: datetime) -> int:
         """How many may be made now."""
         made = self._made[change]
         while made and made[0] <= now - WINDOW:
             made.popleft()
         return {"add": MOST_ADDS, "remove": MOST_REMOVALS}[change] - len(made)
 
-    def note(self, change: Change, now: datetime) -> None:
+    def count(self, change: Change, now: datetime) -> None:
         self._made[change].append(now)
 
 
 class GuildSync:
-    """One look at everything of a server, and the calls that follow."""
+    """One run for a server: find what is due, and call Twitch."""
 
     def __init__(self, services: Services, guild_id: int, pacer: Pacer) -> None:
         self._services = services
@@ -89,7 +89,7 @@ class GuildSync:
             return
         self._in_work(actions.expire_due)
         self._in_work(announcements.warn_due)
-        state, has_redemptions = self._in_work(self._read)
+        state, has_redemptions = self._in_work(self._load_state)
         if has_redemptions:
             self._push_rewards()
             if state.rewards_due:
@@ -100,7 +100,7 @@ class GuildSync:
             self._list_vips()
         self._decide()
         self._grant()
-        self._settle()
+        self._decide_on_twitch()
         self._remove()
         if has_redemptions:
             self._push_rewards()
@@ -117,13 +117,13 @@ class GuildSync:
     def _ask(
         self, call: Callable[..., T], *args: Any, expects: Container[int] = (), **kwargs: Any
     ) -> T:
-        """Call Twitch with the streamer's token, renewed once if Twitch does not take it.
+        """Call Twitch with the streamer's token, renewed once if Twitch rejects it.
 
         Raises:
-            TwitchRejected: Twitch declined with one of the statuses that are expected.
-            Outage: with another one. 403 is a token of another channel, or the edge: it passes, or
-                an admin has to look.
-            ReconnectNeeded: the streamer has to connect again, also where a permission is missing.
+            TwitchRejected: with one of the expected statuses.
+            Outage: with another status. 403 means a token of another channel or a temporary
+                problem at Twitch.
+            ReconnectNeeded: the token is not valid, or lacks a permission.
         """
         try:
             return self._call(call, *args, **kwargs)
@@ -148,9 +148,9 @@ class GuildSync:
                 raise
             raise ReconnectNeeded(str(rejected), "Run `/connect_twitch` again.") from rejected
 
-    def _read(self, work: Work) -> tuple[ChannelState, bool]:
+    def _load_state(self, work: Work) -> tuple[ChannelState, bool]:
         account = accounts.get_account(work, "streamer")
-        return actions.state_of(work), MANAGE_REDEMPTIONS in account.scopes
+        return actions.get_channel_state(work), MANAGE_REDEMPTIONS in account.scopes
 
     # -- rewards ----------------------------------------------------------------------------
 
@@ -166,21 +166,23 @@ class GuildSync:
             try:
                 found = self._push(reward)
             except NoAnswer:
-                self._in_work(actions.look_again, rewards=True)
+                self._in_work(actions.request_refresh, rewards=True)
                 raise
             except TwitchRejected as rejected:
                 if rejected.status == 404:
-                    self._in_work(rewards.note_gone, reward.number)
+                    self._in_work(rewards.record_gone, reward.number)
                     continue
-                self._in_work(rewards.note_refused, reward.number, reward.version, rejected.reason)
+                self._in_work(
+                    rewards.record_refused, reward.number, reward.version, rejected.reason
+                )
                 continue
-            self._in_work(rewards.note_pushed, reward.number, reward.version, found)
+            self._in_work(rewards.record_pushed, reward.number, reward.version, found)
 
     def _push(self, reward: Reward) -> Any:
         if reward.reward_id is not None:
             fields = rewards.fields_of(reward, creates=False)
             return self._ask(self._client.change_reward, reward.reward_id, fields, expects=DECLINED)
-        # An attempt before may have created it.
+        # An earlier attempt may have created it.
         for found in self._ask(self._client.list_rewards, ours_only=True):
             if found.title.casefold() == reward.title.casefold():
                 return found
@@ -188,30 +190,32 @@ class GuildSync:
         return self._ask(self._client.create_reward, fields, expects=DECLINED)
 
     def _delete_reward(self, reward: Reward) -> None:
-        """Only once nothing is open: Twitch would keep the points."""
+        """Delete it once nothing is open: Twitch would keep the points."""
         assert reward.reward_id is not None, "else it would be removed already"
         self._sweep_reward(reward)
         self._decide()
-        self._settle()
+        self._decide_on_twitch()
         with suppress(TwitchRejected):
             if self._ask(self._client.list_redemptions, reward.reward_id, expects=(404,)):
                 return
             self._ask(self._client.delete_reward, reward.reward_id, expects=(404,))
-        self._in_work(rewards.note_gone, reward.number)
+        self._in_work(rewards.record_gone, reward.number)
 
     def _list_rewards(self) -> None:
         try:
             every = self._ask(self._client.list_rewards, ours_only=False, expects=(403,))
         except TwitchRejected:  # neither affiliate nor partner
-            self._in_work(lambda work: setattr(actions.state_of(work), "rewards_due", False))
+            self._in_work(
+                lambda work: setattr(actions.get_channel_state(work), "rewards_due", False)
+            )
             return
         ours = self._ask(self._client.list_rewards, ours_only=True)
-        self._in_work(rewards.note_listed, every, frozenset(one.id for one in ours))
+        self._in_work(rewards.record_listed, every, frozenset(one.id for one in ours))
 
     # -- redemptions ------------------------------------------------------------------------
 
     def _sweep(self) -> None:
-        """Nothing that was missed stays open."""
+        """Store open redemptions whose events were missed."""
 
         def wanted(work: Work) -> list[Reward]:
             found = store.list_rewards(work)
@@ -221,7 +225,7 @@ class GuildSync:
             self._sweep_reward(reward)
 
         def done(work: Work) -> None:
-            state = actions.state_of(work)
+            state = actions.get_channel_state(work)
             state.redemptions_due, state.swept_at = False, work.now
 
         self._in_work(done)
@@ -230,9 +234,9 @@ class GuildSync:
         try:
             listed = self._ask(self._client.list_redemptions, reward.reward_id, expects=(404,))
         except TwitchRejected:
-            self._in_work(actions.look_again, rewards=True)
+            self._in_work(actions.request_refresh, rewards=True)
             return
-        self._in_work(redemptions.take_listed, reward.number, listed)
+        self._in_work(redemptions.add_listed, reward.number, listed)
 
     def _decide(self) -> None:
         self._in_work(redemptions.refund_orphans)
@@ -264,20 +268,20 @@ class GuildSync:
         listed = self._client.list_subscribers(token, channel_id, user_ids)
         return {one.user_id for one in listed}
 
-    def _settle(self) -> None:
+    def _decide_on_twitch(self) -> None:
         """Fulfil what was granted, and refund what was not."""
         for state, status in (("granted", "FULFILLED"), ("refunding", "CANCELED")):
             for one in self._in_work(store.list_due_redemptions, state, MOST_AT_ONCE):
                 reward = self._in_work(store.get_reward, one.reward)
                 try:
-                    found = self._settle_one(reward.reward_id, one.redemption_id, status)
+                    found = self._decide_one(reward.reward_id, one.redemption_id, status)
                 except Outage:
-                    self._in_work(redemptions.postpone, one.redemption_id)
+                    self._in_work(outcomes.postpone, Redemption, one.redemption_id)
                     raise
-                self._in_work(redemptions.note_settled, one.redemption_id, found)
+                self._in_work(redemptions.record_decision, one.redemption_id, found)
 
-    def _settle_one(self, reward_id: str | None, redemption_id: str, status: Any) -> str:
-        """How Twitch has it in the end: another status if the streamer was faster."""
+    def _decide_one(self, reward_id: str | None, redemption_id: str, status: Any) -> str:
+        """Return the final status, which is another one if the streamer was faster."""
         try:
             self._ask(
                 self._client.decide_redemption, reward_id, redemption_id, status, expects=(404,)
@@ -293,73 +297,75 @@ class GuildSync:
     # -- VIPs -------------------------------------------------------------------------------
 
     def _grant(self) -> None:
-        room = self._pacer.room("add", self._now())
-        if room <= 0:
+        most = self._pacer.remaining("add", self._now())
+        if most <= 0:
             return
-        for session in self._in_work(store.list_due_sessions, "granting", room):
+        for session in self._in_work(store.list_due_sessions, "granting", most):
             try:
                 self._grant_one(session)
             except Outage:
-                self._in_work(outcomes.postpone, session.number)
+                self._in_work(outcomes.postpone, Session, session.number)
                 raise
 
     def _grant_one(self, session: Session) -> None:
-        """Make somebody VIP. Whoever is VIP already is only ours if we have asked for it."""
+        """Make somebody VIP. If they are VIP already, it is through us only if we asked before."""
         who = session.twitch_user_id
         is_vip = bool(self._ask(self._client.list_vips, who))
         if is_vip:
             self._in_work(
-                outcomes.note_grant, session.number, None if session.is_unsure else "already_vip"
+                outcomes.record_grant, session.number, None if session.is_unsure else "already_vip"
             )
             return
-        if not self._in_work(outcomes.begin_call, session.number, "granting"):
+        if not self._in_work(outcomes.start_call, session.number, "granting"):
             return
-        self._pacer.note("add", self._now())
+        self._pacer.count("add", self._now())
         try:
             self._ask(self._client.add_vip, who, expects=(400, 404, 409, 422, 425))
         except TwitchRejected as rejected:
-            self._in_work(outcomes.note_grant, session.number, self._why_not(rejected, who))
+            self._in_work(
+                outcomes.record_grant, session.number, self._failure_reason(rejected, who)
+            )
             return
-        self._in_work(outcomes.note_grant, session.number, None)
+        self._in_work(outcomes.record_grant, session.number, None)
 
-    def _why_not(self, rejected: TwitchRejected, who: int) -> EndReason:
+    def _failure_reason(self, rejected: TwitchRejected, who: int) -> EndReason:
         if rejected.status == 422:
             is_moderator = self._ask(self._client.list_moderators, [who])
             return "moderator" if is_moderator else "already_vip"
-        return _WHY_NOT[rejected.status]
+        return _FAILURE_REASONS[rejected.status]
 
     def _remove(self) -> None:
-        room = self._pacer.room("remove", self._now())
-        if room <= 0:
+        most = self._pacer.remaining("remove", self._now())
+        if most <= 0:
             return
-        for session in self._in_work(store.list_due_sessions, "ending", room):
+        for session in self._in_work(store.list_due_sessions, "ending", most):
             try:
                 self._remove_one(session)
             except Outage:
-                self._in_work(outcomes.postpone, session.number)
+                self._in_work(outcomes.postpone, Session, session.number)
                 raise
 
     def _remove_one(self, session: Session) -> None:
         who = session.twitch_user_id
         if session.end_reason == "removed_on_twitch":
-            # It is over already, and whoever is VIP now was made one by hand.
+            # Already over; if they are VIP now, somebody added them by hand.
             is_moderator = bool(self._ask(self._client.list_moderators, [who]))
             reason: EndReason = "moderator" if is_moderator else "removed_on_twitch"
-            self._in_work(outcomes.note_removed, session.number, reason)
+            self._in_work(outcomes.record_removed, session.number, reason)
             return
         with self._services.database.begin() as tx:
             is_kept = store.has_other_session(tx, session)
         if session.is_unsure and not is_kept:
-            is_kept = not self._ask(self._client.list_vips, who)  # it had its effect
+            is_kept = not self._ask(self._client.list_vips, who)  # the lost call worked
         if is_kept:
-            self._in_work(outcomes.note_removed, session.number)
+            self._in_work(outcomes.record_removed, session.number)
             return
-        if not self._in_work(outcomes.begin_call, session.number, "ending"):
+        if not self._in_work(outcomes.start_call, session.number, "ending"):
             return
-        self._pacer.note("remove", self._now())
-        with suppress(TwitchRejected):  # no VIP, or nobody, is what we want
+        self._pacer.count("remove", self._now())
+        with suppress(TwitchRejected):  # not VIP, or no such account
             self._ask(self._client.remove_vip, who, expects=(400, 404, 422))
-        self._in_work(outcomes.note_removed, session.number)
+        self._in_work(outcomes.record_removed, session.number)
 
     def _list_vips(self) -> None:
         """Compare the list of VIPs with the sessions."""
@@ -371,10 +377,10 @@ class GuildSync:
             found = self._ask(self._client.list_moderators, some)
             moderators |= {one.user_id for one in found}
         subscribers = self._check_subscribers()
-        self._in_work(outcomes.note_listed, vips, moderators, subscribers, asked_at)
+        self._in_work(outcomes.record_listed, vips, moderators, subscribers, asked_at)
 
     def _check_subscribers(self) -> set[int] | None:
-        """Of those who are VIP while they subscribe, those who still do; None if there are none."""
+        """Who of those with VIP while they subscribe still does; None if there are no such VIPs."""
 
         def endless(work: Work) -> list[int]:
             wanted = select(Session.viewer_id).where(

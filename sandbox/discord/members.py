@@ -24,7 +24,7 @@ def join(discord: FakeDiscord, guild: Guild, user_id: int) -> Member:
     if user_id == discord.bot.id:
         member.roles = [r.id for r in guild.roles.values() if r.bot_id == user_id]
         created = payloads.guild_create(discord, guild, all_members=False)
-        del created["unavailable"]  # only absent says "newly joined"
+        del created["unavailable"]  # absent means "newly joined"
         discord.dispatch_to_guild("GUILD_CREATE", created, guild.id)
     else:
         data = payloads.member(discord, member) | {"guild_id": str(guild.id)}

@@ -17,7 +17,7 @@ CLIENT_ID = "01JQ0SANDB0XREGULARSAPP001"
 CLIENT_SECRET = "sandbox-kick-client-secret"
 BOT_TOKEN = "sandbox-kick-bot-user-token"
 PREFIX = "KJ"
-"""Begins every token, so that they look like opaque texts."""
+"""Prefix of every token."""
 SCOPES = (
     "user:read",
     "channel:read",
@@ -141,7 +141,7 @@ class Tokens:
         )
 
     def revoke(self, text: str) -> None:
-        """A refresh token revokes its whole grant. Unknown tokens are no error."""
+        """A refresh token revokes its whole grant. Unknown tokens are ignored."""
         self._revoked.add(text)
         token = self._unsealed(text)
         if token is not None and token.kind == "refresh":

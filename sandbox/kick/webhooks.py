@@ -243,7 +243,7 @@ class Webhooks:
         if self._session is None:
             raise RuntimeError("the sandbox is not running")
         timeout = aiohttp.ClientTimeout(total=self._faults.number("kick.webhook.timeout_ms") / 1000)
-        began = time.monotonic()
+        started = time.monotonic()
         status, text, error = None, "", None
         try:
             async with self._session.post(
@@ -252,7 +252,7 @@ class Webhooks:
                 status, text = response.status, await response.text(errors="replace")
         except (aiohttp.ClientError, TimeoutError) as failure:
             error = str(failure) or type(failure).__name__
-        return Answer(status, text, round((time.monotonic() - began) * 1000, 2), error)
+        return Answer(status, text, round((time.monotonic() - started) * 1000, 2), error)
 
     def _record(self, pending: PendingDelivery, answer: Answer) -> None:
         delivery = Delivery(

@@ -96,7 +96,7 @@ class Astro:
         )
 
     async def publish(self, channel: Channel, topic: str, data: Json) -> int:
-        """Send to whoever subscribed; how many that were."""
+        """Send to all subscribers; returns how many."""
         wanted = (topic, channel.id)
         sockets = [one for one in self._sockets if wanted in one.rooms]
         for one in sockets:

@@ -16,7 +16,7 @@ class StreamElementsDriver(Driver):
         self._post("points", login=login, points=points)
 
     def activity(self, kind: str, data: Json, **more: object) -> Json:
-        """Something happened (provider, id, channel): -> count of sockets that heard it, id."""
+        """Publish an activity (provider, id, channel): -> count of sockets that received it, id."""
         return self._post("activity", type=kind, data=data, **more)
 
     def subscriber(self, login: str, user_id: int, tier: str, **data: object) -> Json:

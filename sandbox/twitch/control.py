@@ -212,7 +212,7 @@ class _Control:
             self.twitch.tokens.refresh.clear()
 
     async def lose_subscription(self, body: Json) -> Json:
-        """{type} -> {count}: they are gone without a word"""
+        """{type} -> {count}: delete subscriptions silently"""
         eventsub = self.twitch.eventsub
         gone = [one.id for one in eventsub.subscriptions.values() if one.type == body["type"]]
         for one in gone:
@@ -220,7 +220,7 @@ class _Control:
         return {"count": len(gone)}
 
     async def end_subscription(self, body: Json) -> Json:
-        """{type, status} -> {count}: Twitch ends them and says so"""
+        """{type, status} -> {count}: revoke subscriptions, with a notification"""
         eventsub = self.twitch.eventsub
         found = [one for one in eventsub.subscriptions.values() if one.type == body["type"]]
         for one in found:
@@ -239,11 +239,11 @@ class _Control:
     async def publish(self, body: Json) -> Json:
         """{type, event, at?, channel?} -> {count}: a hand-made event, dated ``at`` or now"""
         owner, at = self._channel(body).owner.user_id, str(body.get("at") or "")
-        told = self.twitch.eventsub.publish(str(body["type"]), owner, body["event"], at)
-        return {"count": told}
+        count = self.twitch.eventsub.publish(str(body["type"]), owner, body["event"], at)
+        return {"count": count}
 
     async def idle(self, body: Json) -> Json:
-        """{timeout?} -> {idle}: nothing is under way any more"""
+        """{timeout?} -> {idle}: whether everything was delivered"""
         deadline = time.monotonic() + float(body.get("timeout", 10))
         while self.twitch.eventsub.pending_count and time.monotonic() < deadline:
             await asyncio.sleep(0.01)

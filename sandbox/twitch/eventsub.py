@@ -90,7 +90,7 @@ class EventSub:
             self._spawn(self._challenge(made))
 
     def end(self, one: Subscription, status: str) -> None:
-        """Twitch ends a subscription and says so."""
+        """Revoke a subscription, with a notification."""
         self.subscriptions.pop(one.id, None)
         one.status = status
         self._send(one, str(uuid.uuid4()), "revocation", {"subscription": one.json()})
@@ -270,13 +270,13 @@ class EventSub:
 
     async def _watch(self, session: Session) -> None:
         """Keepalives, and the end of a session that is not used."""
-        began = time.monotonic()
+        started = time.monotonic()
         while True:
             await asyncio.sleep(0.2)
             now = time.monotonic()
             is_used = any(one.session_id == session.id for one in self.subscriptions.values())
             unused = self._faults.seconds("twitch.socket.unused_s")
-            if not is_used and now - began > unused and not self._has_moved(session):
+            if not is_used and now - started > unused and not self._has_moved(session):
                 await session.socket.close(code=4003)
                 return
             if now - session.sent_at > session.keepalive * 0.9:
@@ -321,8 +321,8 @@ class EventSub:
             ticket = secrets.token_urlsafe(8)
             self.moving[ticket] = session.id
             url = f"{self.socket_url}?reconnect={ticket}"
-            told = _session(session, "reconnecting", url)
-            await self._tell(session, "session_reconnect", told)
+            payload = _session(session, "reconnecting", url)
+            await self._tell(session, "session_reconnect", payload)
         return len(sessions)
 
     async def drop(self, code: int | None) -> int:

@@ -50,7 +50,7 @@ def test_token_is_created_listed_and_revoked(ask: Asker, database: Database) -> 
     assert "**stream deck** · read and write" in ask("list")["description"]
     assert ask("revoke", name="stream deck")["title"] == "🗑️ API token stream deck revoked"
     assert not works(database, token)
-    assert "no token of this name" in str(ask("revoke", name="stream deck"))
+    assert "no token with this name" in str(ask("revoke", name="stream deck"))
 
 
 def test_token_is_revoked_by_its_button(ask: Asker, database: Database) -> None:

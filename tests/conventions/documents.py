@@ -101,7 +101,7 @@ def env_example() -> str:
     """`.env.example`: every setting with a sentence; what has a default is commented out."""
     lines = [
         "# Copy this file to .env and fill in what you need; an empty value counts as not set.",
-        "# Where a line is commented out, it shows the default. the others are in docs/deploy.md.",
+        "# Where a line is commented out, it shows the default. The others are in docs/deploy.md.",
     ]
     for title, fields in sections():
         lines += ["", f"# == {title} =="]

@@ -170,7 +170,7 @@ def test_nobody_sends_forms_without_end(site: Site) -> None:
     visitor = site.visitor("nora")
     sent = [visitor.post(f"{QUEUE}/clear", page=QUEUE) for _click in range(61)]
     assert {one.status_code for one in sent[:60]} == {303}
-    assert "That was a lot at once." in words(sent[60])
+    assert "doing that too often." in words(sent[60])
 
 
 # -- with Twitch ----------------------------------------------------------------------------------

@@ -32,13 +32,13 @@ def test_catalogue_is_searched_and_paged(admin: Visitor) -> None:
 
 
 def test_game_is_added_banned_and_removed(admin: Visitor) -> None:
-    assert "My Game is saved." in sent(admin, "save", title="My Game", provider="Me", aliases="mg")
+    assert "My Game saved." in sent(admin, "save", title="My Game", provider="Me", aliases="mg")
     shown = words(admin.get(f"{PAGE}?name=mg"))
     assert "My Game own" in shown
-    assert "My Game is banned." in sent(admin, "ban", title="My Game")
+    assert "My Game banned." in sent(admin, "ban", title="My Game")
     assert "My Game" in words(admin.get(f"{PAGE}?banned=1"))
     assert "can be requested again" in sent(admin, "unban", title="My Game")
-    assert "My Game is removed." in sent(admin, "remove", title="My Game")
+    assert "My Game removed." in sent(admin, "remove", title="My Game")
     assert "needs a title" in sent(admin, "save", title=" ")
 
 
@@ -57,8 +57,8 @@ def test_import_is_shown_before_it_happens(admin: Visitor) -> None:
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"text": ""}, "There is no game in it."),
-        ({"file": (BytesIO(b"\xff\xfe\x00bad"), "a.csv")}, "This file is not text in UTF-8."),
+        ({"text": ""}, "The file has no games."),
+        ({"file": (BytesIO(b"\xff\xfe\x00bad"), "a.csv")}, "The file is not UTF-8 text."),
         ({"file": (BytesIO(b"x" * (MOST_BYTES + 1)), "a.csv")}, "The file is too large."),
     ],
 )

@@ -86,7 +86,7 @@ async def test_retry_affects_dead_letters_of_this_server_only(
     add_dead_letter(database, other)
     line = await rig.ask("nora", "!health")
     assert "could not be sent: The channel is gone" in line["embeds"][0]["description"]
-    again = buttons(line)["Try the failed ones again"]
+    again = buttons(line)["Retry failed messages"]
     await rig.hands.click("nora", line["message_id"], again)
     changed = await rig.hands.wait_for(
         "general",

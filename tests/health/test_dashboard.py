@@ -27,13 +27,13 @@ def test_page_shows_the_same_parts_as_the_machines_see(site: Site) -> None:
 
 def test_failed_messages_are_retried_once(site: Site) -> None:
     nora = site.visitor("nora")
-    assert "Try the failed ones again" not in words(nora.get(PAGE))
+    assert "Retry failed messages" not in words(nora.get(PAGE))
     add_dead_letter(site)
-    assert "Try the failed ones again" in words(nora.get(PAGE))
+    assert "Retry failed messages" in words(nora.get(PAGE))
     assert nora.post(f"{PAGE}/retry", page=PAGE).status_code == 303
     again = words(nora.get(PAGE))
-    assert "1 is being tried again" in again
-    assert "Try the failed ones again" not in again
+    assert "Retrying 1 message" in again
+    assert "Retry failed messages" not in again
 
 
 def test_public_page_gives_no_details_and_can_be_turned_off(site: Site) -> None:

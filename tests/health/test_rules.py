@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.health.records import Heartbeat
-from core.health.rules import FRESH, merge, one_a_name, overall
+from core.health.rules import FRESH, merge, overall, worst_of_each_name
 from core.kit.health_item import HealthItem, State
 
 NOW = datetime(2026, 11, 21, 18, tzinfo=UTC)
@@ -65,4 +65,7 @@ def test_duplicate_parts_are_merged_to_the_worst() -> None:
         HealthItem("Feed", "warn", "hm"),
         HealthItem("Bot", "ok", "fine"),
     ]
-    assert one_a_name(told) == [HealthItem("Feed", "warn", "hm"), HealthItem("Bot", "ok", "fine")]
+    assert worst_of_each_name(told) == [
+        HealthItem("Feed", "warn", "hm"),
+        HealthItem("Bot", "ok", "fine"),
+    ]

@@ -121,7 +121,7 @@ class HeistGuild:
         self.do(actions.lock, heist.number, CHAIN)
         return self.heist
 
-    def take_round(self, signature: str = "cd" * 48) -> Heist:
+    def store_round(self, signature: str = "cd" * 48) -> Heist:
         """The beacon's number is there; it is not checked, because this chain is nobody's."""
         heist = self.heist
         random = answer(heist, signature)
@@ -142,7 +142,7 @@ class HeistGuild:
         if self.heist.state == "open":
             self.lock()
         if self.heist.state == "locked":
-            self.take_round(signature)
+            self.store_round(signature)
         self.do(actions.roll, self.heist.number)
         self.do(actions.pay, self.heist.number)
         return self.heist

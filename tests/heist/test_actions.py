@@ -77,10 +77,10 @@ def test_every_step_is_done_once_however_often_it_runs(guild: HeistGuild) -> Non
     assert guild.heist.snapshot == frozen
     guild.finish()
     balance = guild.balance(viewer_id)
-    for step in (actions.roll, actions.pay, actions.give_up):
+    for step in (actions.roll, actions.pay, actions.refund_after_timeout):
         assert not guild.do(step, 1)
     guild.wait(120)
-    assert not guild.do(actions.give_up, 1)
+    assert not guild.do(actions.refund_after_timeout, 1)
     assert guild.balance(viewer_id) == balance > RICH
 
 
@@ -144,7 +144,7 @@ def test_refusals_are_collected_and_take_nothing(guild: HeistGuild, text: str, r
     assert guild.balance(viewer_id) == RICH
     guild.lock()
     line = guild.said()[-1]
-    assert f"Not in: {messages.reason_words(reason)}: viewer1." in line
+    assert f"Not in: {messages.refusal_text(reason)}: viewer1." in line
     assert len(guild.said()) == 2, "the opening, and the crew with those who are not in it"
 
 
@@ -307,10 +307,10 @@ def test_missing_beacon_gives_everything_back_after_a_minute(guild: HeistGuild) 
     viewer_id = guild.say("!join 100")
     guild.lock()
     guild.wait(50)
-    assert not guild.do(actions.give_up, 1)
+    assert not guild.do(actions.refund_after_timeout, 1)
     guild.wait(20)
-    assert guild.do(actions.give_up, 1)
-    assert not guild.do(actions.give_up, 1)
+    assert guild.do(actions.refund_after_timeout, 1)
+    assert not guild.do(actions.refund_after_timeout, 1)
     assert (guild.heist.end, guild.balance(viewer_id)) == ("beacon", RICH)
 
 
@@ -319,14 +319,14 @@ def test_number_that_the_beacon_did_not_sign_is_refused(guild: HeistGuild) -> No
     guild.say("!join 100")
     heist = guild.lock()
     with pytest.raises(Tampered, match="not signed"):
-        guild.do(actions.take_round, 1, CHAIN, answer(heist))
+        guild.do(actions.store_round, 1, CHAIN, answer(heist))
 
 
 def test_list_that_was_changed_is_not_rolled(guild: HeistGuild) -> None:
     guild.start()
     guild.say("!join 100")
     guild.lock()
-    guild.take_round()
+    guild.store_round()
     change = "UPDATE heists SET snapshot = replace(snapshot, ' 100 ', ' 900 ')"
     with pytest.raises(DBAPIError, match="what was published"), guild.tx.begin_nested():
         guild.tx.exec_driver_sql(change)
@@ -350,13 +350,13 @@ def test_seed_or_round_that_was_exchanged_is_not_rolled(
     guild.start()
     viewer_id = guild.say("!join 100")
     guild.lock()
-    guild.take_round()
+    guild.store_round()
     other = vault_in(guild.tx).seal("00" * 32)
     guild.force("UPDATE heists SET " + change.format(other=other, hash=commitment_to(bytes(32))))
     with pytest.raises(Tampered, match=why):
         guild.do(actions.roll, 1)
     guild.wait(120)
-    assert guild.do(actions.give_up, 1, "wrong")
+    assert guild.do(actions.refund_after_timeout, 1, "wrong")
     assert (guild.heist.end, guild.balance(viewer_id)) == ("wrong", RICH)
 
 
@@ -386,11 +386,11 @@ def test_without_the_key_everybody_gets_their_stake_back(guild: HeistGuild) -> N
 
 def test_a_server_has_one_heist_at_a_time(guild: HeistGuild, other: HeistGuild) -> None:
     guild.start()
-    with pytest.raises(Refusal, match="under way"):
+    with pytest.raises(Refusal, match="already running"):
         guild.start()
     guild.say("!heist")
     guild.say("!heist")
-    assert guild.said()[1:] == ["A heist is under way."], "once a minute"
+    assert guild.said()[1:] == ["A heist is already running."], "once a minute"
     assert other.start().number == 1
 
 
@@ -468,7 +468,7 @@ def test_two_hundred_players_make_three_lines_of_chat(guild: HeistGuild) -> None
     assert lines[2].endswith("Next heist in 5:00.")
     assert all(len(line) <= 500 for line in lines)
     assert "200 players are in with 20,000 points: viewer1, viewer2" in lines[1]
-    assert "amount not understood: viewer201, viewer202, viewer203 +22" in lines[1]
+    assert "invalid amount: viewer201, viewer202, viewer203 +22" in lines[1]
     assert guild.heist.snapshot_hash is not None
     assert lines[1].endswith(f"Verify: {guild.heist.snapshot_hash[:16]}…")
 

@@ -86,7 +86,7 @@ def services(gate: Database, sandbox: Sandbox) -> Iterator[Services]:
     requests.post(f"{sandbox.base_url}/control/faults/reset", timeout=PATIENCE)
 
 
-STEPS = ("lock", "take_round", "roll", "pay", "end_cooldown")
+STEPS = ("lock", "store_round", "roll", "pay", "end_cooldown")
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

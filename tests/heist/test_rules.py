@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.draws.rolls import UNIT, Bet, payout_of
 from core.heist import rules
-from core.heist.rules import RISKS, HeistSettings, Risk, Tier, Wish
+from core.heist.rules import RISKS, HeistSettings, JoinRequest, Risk, Tier
 from core.kit.errors import Refusal
 
 DEFAULTS = HeistSettings()  # type: ignore[call-arg]
@@ -29,7 +29,7 @@ def test_expected_returns_of_the_defaults_are_those_that_were_promised() -> None
     found = returns(BONUS)
     assert [found[risk, "tier3"] for risk in RISKS] == ["0.991", "0.999", "0.975"]
     assert len(found) == 15
-    rules.require_sound(BONUS)
+    rules.check_economy(BONUS)
 
 
 def slow_return(bet: Bet) -> Fraction:
@@ -69,19 +69,19 @@ def test_bonus_raises_winnings_and_not_the_stake() -> None:
 
 
 def test_guard_refuses_what_the_original_widget_paid_and_says_the_number() -> None:
-    with pytest.raises(Refusal, match=r"1\.0625 of each point on average.*medium risk, Tier 3"):
-        rules.require_sound(replace(BONUS, medium_success_rate=50))
+    with pytest.raises(Refusal, match=r"1\.0625 per point on average.*medium risk, Tier 3"):
+        rules.check_economy(replace(BONUS, medium_success_rate=50))
     wild = replace(DEFAULTS, low_success_rate=100)
     with pytest.raises(Refusal, match=r"1\.3500"):
-        rules.require_sound(wild)
-    rules.require_sound(replace(wild, allow_inflation=True))
+        rules.check_economy(wild)
+    rules.check_economy(replace(wild, allow_inflation=True))
     assert rules.is_inflating(replace(wild, allow_inflation=True))
     assert not rules.is_inflating(BONUS)
 
 
 def test_a_return_a_little_above_one_is_not_shown_as_one() -> None:
-    assert rules.show_return(Fraction(1)) == "1.0000"
-    assert rules.show_return(1 + Fraction(1, 10**9)) == "1.0001"
+    assert rules.format_return(Fraction(1)) == "1.0000"
+    assert rules.format_return(1 + Fraction(1, 10**9)) == "1.0001"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_return_a_little_above_one_is_not_shown_as_one() -> None:
 )
 def test_ranges_that_are_upside_down_are_refused(values: dict[str, Any], why: str) -> None:
     with pytest.raises(Refusal, match=why):
-        rules.require_sound(replace(DEFAULTS, **values))
+        rules.check_economy(replace(DEFAULTS, **values))
 
 
 def test_zero_is_a_value_like_others() -> None:
@@ -111,34 +111,34 @@ def test_each_tier_has_a_switch_and_a_factor(tier: Tier) -> None:
     assert replace(BONUS, **off).bonus(tier) == 100
     assert replace(BONUS, **more).bonus(tier) == 300
     assert BONUS.bonus("none") == 100
-    assert rules.tier_words("tier3", BONUS.bonus("tier3")) == "Tier 3 ×1.5"
-    assert rules.tier_words("tier3", 100) == "Tier 3"
+    assert rules.tier_label("tier3", BONUS.bonus("tier3")) == "Tier 3 ×1.5"
+    assert rules.tier_label("tier3", 100) == "Tier 3"
 
 
 # -- joining --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("text", "wish"),
+    ("text", "parsed"),
     [
-        ("200", Wish(200, "low")),
-        ("200 high", Wish(200, "high")),
-        ("  200   HIGH ", Wish(200, "high")),
-        ("high 200", Wish(200, "high")),
-        ("5k medium", Wish(5_000, "medium")),
-        ("1.5m", Wish(1_500_000, "low")),
-        ("1,000", Wish(1_000, "low")),
-        ("100 diamond  heist", Wish(100, "medium")),
-        ("all", Wish(0, "low", Fraction(1))),
-        ("all high", Wish(0, "high", Fraction(1))),
-        ("50%", Wish(0, "low", Fraction(1, 2))),
-        ("12.5 % high", Wish(0, "high", Fraction(1, 8))),
+        ("200", JoinRequest(200, "low")),
+        ("200 high", JoinRequest(200, "high")),
+        ("  200   HIGH ", JoinRequest(200, "high")),
+        ("high 200", JoinRequest(200, "high")),
+        ("5k medium", JoinRequest(5_000, "medium")),
+        ("1.5m", JoinRequest(1_500_000, "low")),
+        ("1,000", JoinRequest(1_000, "low")),
+        ("100 diamond  heist", JoinRequest(100, "medium")),
+        ("all", JoinRequest(0, "low", Fraction(1))),
+        ("all high", JoinRequest(0, "high", Fraction(1))),
+        ("50%", JoinRequest(0, "low", Fraction(1, 2))),
+        ("12.5 % high", JoinRequest(0, "high", Fraction(1, 8))),
         *((text, None) for text in ("", "100abc", "1.9", "-5", "ten", "0%", "101%", "200 wild",
                                     "€200", "200 usd", "1e5", "nan", "$&")),
     ],
 )  # fmt: skip
-def test_join_is_understood(text: str, wish: Wish | None) -> None:
-    assert rules.parse_join(text, DEFAULTS) == wish
+def test_join_is_understood(text: str, parsed: JoinRequest | None) -> None:
+    assert rules.parse_join(text, DEFAULTS) == parsed
 
 
 @given(text=st.text(max_size=30))
@@ -148,13 +148,13 @@ def test_join_never_fails_on_what_viewers_type(text: str) -> None:
 
 
 def test_share_of_a_balance_is_rounded_down() -> None:
-    assert Wish(0, "low", Fraction(1, 2)).stake(101) == 50
-    assert Wish(7, "low").stake(1) == 7
+    assert JoinRequest(0, "low", Fraction(1, 2)).stake(101) == 50
+    assert JoinRequest(7, "low").stake(1) == 7
 
 
 def test_names_of_risks_are_the_servers_own() -> None:
     settings = replace(DEFAULTS, high_risk_name="Bank", low_risk_name="")
-    assert rules.parse_join("5 bank", settings) == Wish(5, "high")
+    assert rules.parse_join("5 bank", settings) == JoinRequest(5, "high")
     assert rules.parse_join("5 bank vault", settings) is None
     assert settings.risk_name("low") == "low"
 

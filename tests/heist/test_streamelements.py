@@ -222,7 +222,7 @@ def test_a_refused_payout_is_shown_and_never_repeated_by_itself(
     assert evening.told("heist.owed") == 1
     with evening.desk.services.database.begin() as tx:
         items = check_health(tx, evening.desk.services.clock())
-    assert [one.reason for one in items if one.state == "warn"] == ["Heist #1: admins decide."]
+    assert [one.reason for one in items if one.state == "warn"] == ["Heist #1: payout refused."]
     decide(evening)
     assert evening.view().owed == 0
     with pytest.raises(Refusal, match="Nobody"), evening.desk.services.work_in(GUILD) as work:

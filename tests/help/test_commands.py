@@ -73,7 +73,7 @@ async def test_command_is_explained_by_name(rig: BotRig, name: str) -> None:
     assert line["embeds"][0]["title"] == "👋 /health"
     text = text_of(line)
     assert "`!health`" in text
-    assert "permission Manage Server, or with a role that has the group **Health**" in text
+    assert "permission Manage Server, or with a role that was granted **Health**" in text
 
 
 async def test_argument_is_explained(rig: BotRig) -> None:

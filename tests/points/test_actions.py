@@ -93,7 +93,7 @@ def test_nobody_gives_to_their_own_other_account(guild: PointsGuild) -> None:
     kick, twitch = guild.link(MIA, 900), guild.link(MIA, 900, "twitch")
     guild.give(kick, 100)
     other = guild.do(lambda work: get_viewer(work.tx, work.guild_id, twitch))
-    with pytest.raises(Refusal, match="That is you"):
+    with pytest.raises(Refusal, match="give points to yourself"):
         guild.do(actions.give, kick, other, "10", "a")
 
 
@@ -227,10 +227,10 @@ def test_limits_are_set_in_chat_without_a_linked_account(guild: PointsGuild) -> 
     assert (found.daily_loss, found.next_loss) == (500, None), "none holds from tomorrow"
     assert guild.replies() == [
         "You may lose 500 a day; 0 today.",
-        "You may lose 500 a day; 0 today. You take part in no games until 2026-05-08 12:00 UTC.",
-        "A break lasts between a day and a year. Write: !points break 7d",
+        "You may lose 500 a day; 0 today. You're on a break from games until 2026-05-08 12:00 UTC.",
+        "A break lasts between a day and a year. Usage: !points break 7d",
         "You may lose 500 a day; 0 today. From tomorrow: none"
-        " You take part in no games until 2026-05-08 12:00 UTC.",
+        " You're on a break from games until 2026-05-08 12:00 UTC.",
     ]
 
 
@@ -244,9 +244,9 @@ def test_where_streamelements_keeps_the_points_its_own_bot_answers(guild: Points
     guild.say("!points limit 500")
     assert guild.replies() == ["You may lose 500 a day; 0 today."], "limits hold for every game"
     guild.give(guild.link(MIA, MODERATOR), 5)
-    with pytest.raises(Refusal, match="kept by StreamElements") as refused:
+    with pytest.raises(Refusal, match="uses StreamElements points") as refused:
         guild.do(load_board, Query(10, 1, ""))
-    assert "Ask its bot" in refused.value.remedy
+    assert "Ask the StreamElements bot" in refused.value.remedy
 
 
 def test_a_break_is_never_shortened(guild: PointsGuild) -> None:

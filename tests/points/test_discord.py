@@ -58,7 +58,7 @@ def test_an_evening_of_points(guild: PointsGuild, ask: Asker) -> None:
     added = ask.answer("pointsadmin add", who="Mia", amount=500, reason="quiz")
     assert "**Mia** has 🪙 500 points now" in said(added)
     assert "🪙 500 points" in said(ask.answer("points balance", "mia"))
-    assert "Given or taken by an admin: **+500**" in said(ask.answer("points why", "mia"))
+    assert "Changed by an admin: **+500**" in said(ask.answer("points why", "mia"))
     assert "quiz" in said(ask.answer("points why", who="Mia"))
     assert "watched 10 hours" in said(ask.answer("points give", "mia", who="Tom", amount="50%"))
     guild.set(gift_hours=0)
@@ -70,7 +70,7 @@ def test_an_evening_of_points(guild: PointsGuild, ask: Asker) -> None:
     assert "Manual" not in said(ask.answer("points economy", "mia"))
     limited = said(ask.answer("points limit", "mia", loss="1k"))
     assert "Daily limit: **1,000**" in limited
-    assert "You take part in no games until" in said(ask.answer("points break", "mia", days=7))
+    assert "You're on a break from games until" in said(ask.answer("points break", "mia", days=7))
     assert "has 50" in said(ask.answer("pointsadmin remove", who="Mia", amount=51))
     assert "**Mia** has 🪙 5 points now" in said(ask.answer("pointsadmin set", who="Mia", amount=5))
     assert "Points are on" in said(ask.answer("pointsadmin status"))
@@ -81,7 +81,7 @@ def test_a_season_is_ended_with_a_button(guild: PointsGuild, world: DiscordDrive
     ask = Asker(world, typing=False)
     question = ask.answer("pointsadmin season")
     assert "1 viewers hold 100 points" in said(question)
-    assert "Season 2 has begun" in said(ask.press(question, "End the season"))
+    assert "Season 2 has started" in said(ask.press(question, "End the season"))
     assert guild.do(store.current_season) == 2
 
 
@@ -92,8 +92,8 @@ def test_an_import_is_looked_at_and_confirmed_with_a_button(
     assert "/connect_streamelements" in said(ask.answer("pointsadmin import"))
     guild.do(imports.start_list, "Mia,700\nghost,5")
     question = ask.answer("pointsadmin import")
-    assert "This adds **700** and takes **0**" in said(question)
-    assert "Unknown, left out: ghost" in said(question)
+    assert "This adds **700** and removes **0**" in said(question)
+    assert "Unknown, skipped: ghost" in said(question)
     assert "1 balance has changed, +700 points" in said(ask.press(question, "Import"))
     assert guild.balance(guild.viewer(MIA)) == {"won": 700}
-    assert "not open" in said(ask.press(question, "Cancel"))
+    assert "no longer open" in said(ask.press(question, "Cancel"))

@@ -22,26 +22,26 @@ def test_points_are_managed_on_the_dashboard(site: Site) -> None:
         sent = admin.post(f"{PAGE}/{form}", page=PAGE, **fields)
         return words(sent if sent.status_code != 303 else admin.get(PAGE))
 
-    assert "Nobody has any yet" in words(admin.get(PAGE))
+    assert "Nobody has any points yet" in words(admin.get(PAGE))
     assert "This needs a reason." in send("change", viewer="Tom", what="add", amount="5")
     changed = send("change", viewer="tom", what="add", amount="1500", reason="quiz")
     assert "Tom has 1,500 now." in changed
     assert "1 Tom 1,500" in changed
     wrong = send("grant", list="<MadCats>,2k\nNobody,5", reason="event")
-    assert "These lines cannot be used: Nobody,5." in wrong
+    assert "Invalid lines: Nobody,5." in wrong
     given = send("grant", list="<MadCats>,2k\nNobody,5", reason="event", skip="1")
     assert "1 viewer got points." in given
     assert "1 &lt;MadCats&gt; 2,000" in given or "1 <MadCats> 2,000" in given
     ledger = words(admin.get(f"{PAGE}/viewer/{mia}"))
-    assert "Given or taken by an admin" in ledger
+    assert "Changed by an admin" in ledger
     assert "event" in ledger
     assert "event,2000" in admin.get(f"{PAGE}/viewer/{mia}.csv").text
     economy = words(admin.get(f"{PAGE}/economy"))
-    assert "Given or taken by an admin 3,500 0 +3,500" in economy
+    assert "Changed by an admin 3,500 0 +3,500" in economy
     assert admin.get(f"{PAGE}/viewer/999999").status_code == 404
     public = words(site.visitor().get(f"/p/{GUILD}/points"))
     assert "2 Tom 1,500" in public
-    assert "Season 2 has begun." in send("season/1/end")
+    assert "Season 2 has started." in send("season/1/end")
     assert "Season 1 has ended already." in send("season/1/end")
     assert "2 Tom 1,500" in words(admin.get(f"{PAGE}?season=1"))
     assert "2 Tom 1,500" in words(site.visitor().get(f"/p/{GUILD}/points?season=1"))
@@ -72,13 +72,13 @@ def test_a_person_sees_their_points_and_limits(site: Site) -> None:
         actions.take_break(work, mia, timedelta(days=2))
         people.add_link(work.tx, GUILD, IDS["mia"], "kick", mia, work.now)
     shown = words(site.visitor("nora").get(f"/g/{GUILD}/people/{mia}/cards"))
-    assert "Own loss limit per day 100" in shown
-    assert "Takes a break from games until" in shown
+    assert "Own daily loss limit 100" in shown
+    assert "On a break from games until" in shown
     own, me = site.visitor("mia"), f"/me/{GUILD}"
-    assert "Most that I may lose" in words(own.get(me))
+    assert "Daily loss limit in games" in words(own.get(me))
     assert own.post(f"{me}/points/limit", page=me, loss="50").status_code == 303
     assert own.post(f"{me}/points/break", page=me, days="9").status_code == 303
-    assert "Own loss limit per day 50" in words(own.get(me))
+    assert "Own daily loss limit 50" in words(own.get(me))
 
 
 def test_balances_of_another_bot_are_imported_after_a_preview(site: Site) -> None:
@@ -92,7 +92,7 @@ def test_balances_of_another_bot_are_imported_after_a_preview(site: Site) -> Non
     assert nora.post(f"{PAGE}/import/list", page=PAGE, balances=balances).status_code == 303
     shown = words(nora.get(f"{PAGE}/import"))
     assert "Would be added 700" in shown
-    assert "Unknown, left out 1: ghost" in shown
+    assert "Unknown, skipped 1: ghost" in shown
     done = nora.post(f"{PAGE}/import/1/confirm", page=f"{PAGE}/import")
     assert done.status_code == 303
     assert "700 now in all" in words(nora.get(PAGE))

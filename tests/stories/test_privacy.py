@@ -141,7 +141,7 @@ def test_forgotten_member_can_link_again(stage: Stage) -> None:
 def test_forgetme_can_be_cancelled(stage: Stage) -> None:
     link(stage)
     answer = stage.discord.slash("mia", "general", "forgetme")["response"]
-    stage.discord.click("mia", answer["id"], buttons(answer)["Keep everything"])
+    stage.discord.click("mia", answer["id"], buttons(answer)["Cancel"])
     assert stage.scalar("SELECT count(*) FROM people_links") == 1
 
 

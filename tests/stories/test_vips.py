@@ -73,7 +73,7 @@ def test_redemption_is_granted_extended_and_told(stage: Stage, twitch: TwitchDri
     assert stage.scalar(f"{mine} WHERE state = 'active' AND v.name = 'MadCats'") == 120
     listed = stage.asked("nora", "!vip", "bot-log")
     assert f"{stage.scalar(ACTIVE)} VIP" in listed["title"]
-    assert "through me" in listed["title"]
+    assert "by the bot" in listed["title"]
     assert "MadCats" in listed["description"]
 
 

@@ -140,7 +140,7 @@ def test_conflicting_sources_and_badges(tx: Connection, guild_id: int) -> None:
     assert found.tier == "prime"
     text = tier_message([("twitch", "M*ia", found)]).description or ""
     assert "Tier 3 by StreamElements" in text
-    assert "another source is trusted more" in text
+    assert "another source has priority" in text
     viewer_id = people.set_viewer(tx, guild_id, "twitch", 71, "Mia", NOON)
     badges = {viewer_id: badge_tier(["subscriber"], 3001)}
     assert find(tx, guild_id, badges=badges).tier == "3000"

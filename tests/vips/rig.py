@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from combined_server import web
-from core.events import Event
+from core.events import Event, Person
 from core.features import load_features
 from core.inbox.feature import FEATURE as INBOX
 from core.inbox.handlers import collect
@@ -20,7 +20,6 @@ from core.twitch.bodies import parse
 from core.twitch.feature import FEATURE as TWITCH
 from core.twitch.translate import Context, translate
 from core.vips import actions, rewards, store
-from core.vips.actions import Account
 from core.vips.feature import FEATURE
 from core.vips.records import Redemption, Reward, Session
 from core.vips.rules import RewardForm
@@ -32,7 +31,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 ADMIN = 310_000_000_000_000_002
-MIA_ACCOUNT, TOMAS_ACCOUNT = Account(MIA, "MadCats"), Account(TOMAS, "TomasTV")
+MIA_ACCOUNT, TOMAS_ACCOUNT = (
+    Person(user_id=MIA, name="MadCats"),
+    Person(user_id=TOMAS, name="TomasTV"),
+)
 REDEEMED = "channel.channel_points_custom_reward_redemption.add"
 PEOPLE = {"mia": MIA, "nora": NORA, "tomas": TOMAS, "vera": VERA}
 
@@ -196,5 +198,5 @@ def open_scene(office: Office) -> Scene:
     office.connect()
     made = Scene(office, VipRunner(office.services))
     made.work()
-    assert made.do(lambda work: actions.state_of(work).trouble) == ""
+    assert made.do(lambda work: actions.get_channel_state(work).trouble) == ""
     return made

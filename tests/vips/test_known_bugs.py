@@ -301,7 +301,7 @@ def test_15_rewards_are_never_changed_and_foreign_ones_look_refundable(scene: Sc
     assert (shown["cost"], shown["is_paused"]) == (900, True)
     scene.office.twitch.do("delete_reward", title="VIP")
     scene.office.twitch.do("reward", title="Theirs")
-    scene.do(actions.look_again, rewards=True)
+    scene.do(actions.request_refresh, rewards=True)
     scene.work()
     scene.do(rewards.recreate_reward, reward.number)
     scene.work()

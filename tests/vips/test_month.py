@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from core.events import Person
 from core.vips import actions, store
-from core.vips.actions import Account
 from tests.vips.rig import PEOPLE, Scene
 
 VIEWERS = ("mia", "vera", "leo")
@@ -106,6 +106,6 @@ def _assert_close(scene: Scene, model: Model) -> None:
 
 
 def test_accounts_are_those_of_the_pretend_twitch(scene: Scene) -> None:
-    scene.do(actions.give, Account(PEOPLE["leo"], "leo"), 60)
+    scene.do(actions.give, Person(user_id=PEOPLE["leo"], name="leo"), 60)
     scene.work()
     assert scene.vips == ["leo"]

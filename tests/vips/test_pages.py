@@ -71,7 +71,7 @@ def confirm(site: Site) -> None:
     """As if Twitch had confirmed every session."""
     with site.services.work_in(GUILD) as work:
         for session in store.list_live(work):
-            actions.confirm(work, session)
+            actions.mark_active(work, session)
             log(work, "granted", session, minutes=session.minutes)
 
 
@@ -90,7 +90,7 @@ def test_page_says_what_twitch_does_not_allow_yet(site: Site) -> None:
 
 
 def test_vips_are_given_extended_adopted_and_taken_away(admin: Visitor, site: Site) -> None:
-    assert "MadCats becomes VIP within seconds." in sent(
+    assert "MadCats will be VIP in a few seconds." in sent(
         admin, "give", viewer="MadCats", duration="2d"
     )
     assert "waiting for Twitch" in words(admin.get(PAGE))
@@ -100,12 +100,12 @@ def test_vips_are_given_extended_adopted_and_taken_away(admin: Visitor, site: Si
         session = store.get_session(work, 1)
         assert session.minutes == 3 * 24 * 60
         tomas = store.list_manual(work)[0].viewer_id
-    assert "how long that is." in sent(admin, "1/extend", duration="soon")
-    assert "VIP by hand" in words(admin.get(PAGE))
-    assert "That VIP has an end date now." in sent(admin, f"adopt/{tomas}", duration="7d")
+    assert "is not a valid duration." in sent(admin, "1/extend", duration="soon")
+    assert "VIPs added on Twitch" in words(admin.get(PAGE))
+    assert "That VIP now has an end." in sent(admin, f"adopt/{tomas}", duration="7d")
     assert "2 VIPs extended." in sent(admin, "extend-all", duration="1h")
-    assert "VIP #1 ends." in sent(admin, "1/revoke")
-    assert "Twitch knows nobody" in sent(admin, "give", viewer="nobody_of_this_name")
+    assert "VIP #1 is being removed." in sent(admin, "1/revoke")
+    assert "There is no Twitch account" in sent(admin, "give", viewer="nobody_of_this_name")
 
 
 FORM = {
@@ -118,7 +118,7 @@ def test_rewards_are_created_edited_paused_deleted_and_created_again(
     admin: Visitor, site: Site
 ) -> None:
     page = f"{PAGE}/rewards"
-    assert "VIP appears on Twitch" in sent(admin, "rewards/create", page, **FORM)
+    assert "VIP will be on Twitch" in sent(admin, "rewards/create", page, **FORM)
     assert "Another reward has that title." in sent(admin, "rewards/create", page, **FORM)
     assert "VIP saved." in sent(admin, "rewards/1/edit", page, **{**FORM, "cost": "600"})
     assert "600 points" in words(admin.get(page))
@@ -136,7 +136,7 @@ def test_rewards_are_created_edited_paused_deleted_and_created_again(
                    reward_id="foreign", created_by=MemberId(0), created_at=work.now)
         )  # fmt: skip
     assert "created elsewhere: cannot be refunded" in words(admin.get(page))
-    assert "own page can change it" in sent(admin, "rewards/2/pause", page)
+    assert "only be changed on Twitch" in sent(admin, "rewards/2/pause", page)
     sent(admin, "rewards/1/delete", page)
     assert "VIP #1" not in words(admin.get(page))
 

@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 
-from core.events import EventsMissed
+from core.events import EventsMissed, Person
 from core.people.exclusions import actions as exclusions
 from core.people.exclusions.records import Scope
 from core.twitch.client import TwitchClient
 from core.vips import actions, rewards, store
-from core.vips.actions import Account
 from tests.conftest import GUILD
 from tests.twitch.rig import MIA, NORA
 from tests.vips.rig import Scene
@@ -162,7 +161,7 @@ def test_full_channel_pauses_and_resumes(scene: Scene) -> None:
     by_hand = scene.reward("Other")
     scene.do(rewards.pause_reward, by_hand.number, paused=True)
     scene.office.twitch.do("slots", count=1)
-    scene.do(actions.give, Account(MIA, "MadCats"), 60)
+    scene.do(actions.give, Person(user_id=MIA, name="MadCats"), 60)
     scene.work()
     redeemed = scene.redeem("vera")
     scene.hear_redeemed(redeemed, "vera")
@@ -228,11 +227,11 @@ def test_dead_token_leaves_it_open_until_connected_again(scene: Scene) -> None:
     scene.work()
     assert scene.status(redeemed) == "UNFULFILLED"
     scene.work()
-    assert "Twitch has ended" in scene.do(lambda work: actions.state_of(work).trouble)
+    assert "Twitch has ended" in scene.do(lambda work: actions.get_channel_state(work).trouble)
     scene.office.connect()
     scene.later(minutes=1)
     assert scene.status(redeemed) == "FULFILLED"
-    assert scene.do(lambda work: actions.state_of(work).trouble) == ""
+    assert scene.do(lambda work: actions.get_channel_state(work).trouble) == ""
 
 
 @pytest.mark.parametrize(
@@ -330,14 +329,23 @@ def test_kill_at_every_call_loses_and_doubles_nothing(
 
 
 @pytest.mark.parametrize(
-    "step", ["decide", "note_granted", "note_settled", "take_in", "confirm", "finish", "begin"]
+    "step",
+    [
+        "decide",
+        "record_granted",
+        "record_decision",
+        "add_redemption",
+        "mark_active",
+        "mark_ended",
+        "start_session",
+    ],
 )
 def test_kill_in_every_transaction_loses_and_doubles_nothing(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     from core.vips import redemptions
 
-    module = actions if hasattr(actions, step) and step != "begin" else redemptions
+    module = actions if hasattr(actions, step) and step != "start_session" else redemptions
     scene.reward()
     redeemed = scene.redeem()
 

@@ -50,7 +50,7 @@ def test_what_twitch_refuses_is_shown(scene: Scene) -> None:
 def test_change_on_twitch_is_adopted(scene: Scene) -> None:
     reward = scene.reward()
     scene.office.twitch.do("reward", title="VIP", cost=777, is_paused=True)
-    scene.do(lambda work: setattr(actions.state_of(work), "rewards_due", True))
+    scene.do(lambda work: setattr(actions.get_channel_state(work), "rewards_due", True))
     scene.work()
     found = scene.do(store.get_reward, reward.number)
     assert (found.cost, found.pause) == (777, "hand")
@@ -59,7 +59,7 @@ def test_change_on_twitch_is_adopted(scene: Scene) -> None:
 def test_only_skipping_the_queue_is_reset(scene: Scene) -> None:
     scene.reward()
     scene.office.twitch.do("reward", title="VIP", should_redemptions_skip_request_queue=True)
-    scene.do(lambda work: setattr(actions.state_of(work), "rewards_due", True))
+    scene.do(lambda work: setattr(actions.get_channel_state(work), "rewards_due", True))
     scene.work()
     shown = scene.twitch_reward()
     assert shown is not None
@@ -70,7 +70,7 @@ def test_only_skipping_the_queue_is_reset(scene: Scene) -> None:
 def test_deleted_on_twitch_can_be_created_again(scene: Scene) -> None:
     reward = scene.reward()
     scene.office.twitch.do("delete_reward", title="VIP")
-    scene.do(lambda work: setattr(actions.state_of(work), "rewards_due", True))
+    scene.do(lambda work: setattr(actions.get_channel_state(work), "rewards_due", True))
     scene.work()
     assert scene.do(store.get_reward, reward.number).state == "deleted"
     scene.do(rewards.recreate_reward, reward.number)
@@ -97,7 +97,7 @@ def test_open_redemptions_are_refunded_before_a_reward_is_deleted(scene: Scene) 
 
 def test_reward_made_elsewhere_is_marked_and_never_decided(scene: Scene) -> None:
     scene.office.twitch.do("reward", title="Theirs")
-    scene.do(lambda work: setattr(actions.state_of(work), "rewards_due", True))
+    scene.do(lambda work: setattr(actions.get_channel_state(work), "rewards_due", True))
     scene.work()
     (reward,) = scene.do(store.list_rewards)
     assert (reward.is_ours, reward.is_used) == (False, False)

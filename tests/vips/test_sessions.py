@@ -21,7 +21,6 @@ from core.outbox.records import Outgoing
 from core.people import actions as people
 from core.people import store as links
 from core.vips import actions, sources, store
-from core.vips.actions import Account
 from core.vips.feature import FEATURE
 from core.vips.rules import short_duration
 from tests.conftest import GUILD, OTHER_GUILD
@@ -29,10 +28,10 @@ from tests.slot_calls.scene import chat_message
 from tests.twitch.rig import MIA, NORA, VERA, someone
 from tests.vips.rig import MIA_ACCOUNT, Scene
 
-VERA_ACCOUNT = Account(VERA, "Vera")
+VERA_ACCOUNT = Person(user_id=VERA, name="Vera")
 
 
-def give(scene: Scene, account: Account = MIA_ACCOUNT, minutes: int | None = 60) -> None:
+def give(scene: Scene, account: Person = MIA_ACCOUNT, minutes: int | None = 60) -> None:
     scene.do(actions.give, account, minutes)
     scene.work()
 
@@ -178,7 +177,7 @@ def test_manual_vip_is_listed_and_can_be_adopted(scene: Scene) -> None:
     scene.office.twitch.do("vip", person="mia")
     scene.later(minutes=11)
     (known,) = scene.do(store.list_manual)
-    with pytest.raises(Refusal, match="by hand"):
+    with pytest.raises(Refusal, match="from Twitch"):
         scene.do(actions.give, MIA_ACCOUNT, 60)
     scene.do(actions.adopt, known.viewer_id, 60)
     assert scene.do(store.list_manual) == []
@@ -193,7 +192,7 @@ def test_forty_ends_at_once_stay_under_twitchs_limit(scene: Scene) -> None:
     twitch.do("vip", person="vera")
     for person in people:
         made = twitch.do("account", handle=person, name=person)
-        scene.do(actions.give, Account(made["user_id"], person), 600)
+        scene.do(actions.give, Person(user_id=made["user_id"], name=person), 600)
     assert _pass(scene, lambda: len(scene.vips) == 41) >= 40
     scene.later(hours=11)
     twitch.fault(vip__seconds=11 * 3600)
@@ -271,7 +270,7 @@ def test_bits_at_once_make_vip(scene: Scene) -> None:
 
 def test_raffle_winner_gets_vip(scene: Scene) -> None:
     scene.set(raffle_hours=24)
-    viewer_id = scene.do(actions.meet, MIA_ACCOUNT)
+    viewer_id = scene.do(actions.get_viewer_id, MIA_ACCOUNT)
     on_kick = scene.do(
         lambda work: people.meet_person(
             work.tx, GUILD, "kick", Person(user_id=9, name="KickOnly"), work.now
@@ -290,7 +289,7 @@ def test_raffle_winner_gets_vip(scene: Scene) -> None:
 @pytest.mark.parametrize("slots", [10, 0])
 def test_vip_is_bought_with_points(scene: Scene, slots: int) -> None:
     scene.office.twitch.do("slots", count=slots)
-    viewer_id = scene.do(actions.meet, MIA_ACCOUNT)
+    viewer_id = scene.do(actions.get_viewer_id, MIA_ACCOUNT)
     scene.handle(_bought(scene, viewer_id, "purchase-1", days=3))
     scene.work()
     (session,) = scene.sessions()
@@ -317,7 +316,7 @@ def _returned(scene: Scene) -> list[str]:
 
 
 def test_every_purchase_that_waited_is_returned_when_twitch_declines(scene: Scene) -> None:
-    viewer_id = scene.do(actions.meet, MIA_ACCOUNT)
+    viewer_id = scene.do(actions.get_viewer_id, MIA_ACCOUNT)
     for key in ("one", "two"):
         scene.handle(_bought(scene, viewer_id, key))
     scene.office.twitch.do("slots", count=0)
@@ -326,7 +325,7 @@ def test_every_purchase_that_waited_is_returned_when_twitch_declines(scene: Scen
 
 
 def test_purchases_are_returned_when_vip_is_taken_away_before_twitch_confirms(scene: Scene) -> None:
-    viewer_id = scene.do(actions.meet, MIA_ACCOUNT)
+    viewer_id = scene.do(actions.get_viewer_id, MIA_ACCOUNT)
     scene.handle(_bought(scene, viewer_id, "one"))
     scene.do(actions.revoke, scene.session.number)
     assert _returned(scene) == ["one"]
@@ -334,7 +333,7 @@ def test_purchases_are_returned_when_vip_is_taken_away_before_twitch_confirms(sc
 
 def test_only_what_twitch_has_not_confirmed_is_returned(scene: Scene) -> None:
     """Bought, confirmed, over, and bought again while it was being taken away."""
-    viewer_id = scene.do(actions.meet, MIA_ACCOUNT)
+    viewer_id = scene.do(actions.get_viewer_id, MIA_ACCOUNT)
     scene.handle(_bought(scene, viewer_id, "one"))
     scene.work()
     scene.office.twitch.fault(api__only="/channels/vips", api__500=1)
@@ -348,7 +347,7 @@ def test_only_what_twitch_has_not_confirmed_is_returned(scene: Scene) -> None:
 
 def test_watchtime_makes_vip_once(scene: Scene) -> None:
     scene.set(watch_hours=10, watch_vip_hours=1)
-    viewer_id = scene.do(actions.meet, MIA_ACCOUNT)
+    viewer_id = scene.do(actions.get_viewer_id, MIA_ACCOUNT)
     scene.office.rows(
         "INSERT INTO watchtime_totals (guild_id, viewer_id, credited, adjusted)"
         " VALUES (:guild_id, :viewer_id, '10 hours', '0') RETURNING 1",
@@ -395,7 +394,7 @@ def test_vip_command_tells_the_time_left(scene: Scene) -> None:
     for user_id in (MIA, VERA):
         message = chat_message(GUILD, "!vip", user_id=user_id, platform="twitch")
         with scene.office.services.work_in(GUILD) as work:
-            sources.tell_left(work, message, "")
+            sources.reply_with_time_left(work, message, "")
     replies = scene.chat()[-2:]
     assert "VIP for another" in replies[0]
     assert "not VIP" in replies[1]
@@ -403,7 +402,7 @@ def test_vip_command_tells_the_time_left(scene: Scene) -> None:
 
 def test_forgotten_viewer_loses_vip_and_is_unknown(scene: Scene) -> None:
     give(scene)
-    scene.do(lambda work: sources.end_for_forgotten(work, (scene.session.viewer_id,)))
+    scene.do(lambda work: sources.end_before_forget(work, (scene.session.viewer_id,)))
     scene.work()
     assert scene.vips == []
     (session,) = scene.sessions()

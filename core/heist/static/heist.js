@@ -67,13 +67,13 @@ async function verify(raw, say, seen) {
   need(bundle.results.length === crew.length, "results are missing, or too many");
   let won = 0;
   for (const [at, { name, bet }] of crew.entries()) {
-    const told = bundle.results[at];
-    need(has(told, "account", "multiplier", "payout", "pseudonym", "secret", "won") && told.pseudonym === name, `player ${at + 1} is malformed`);
+    const published = bundle.results[at];
+    need(has(published, "account", "multiplier", "payout", "pseudonym", "secret", "won") && published.pseudonym === name, `player ${at + 1} is malformed`);
     const [wins, multiplier, payout] = await result(key, message, turn, at + 1, bet);
-    const agrees = told.won === wins && BigInt(told.multiplier) === multiplier && BigInt(told.payout) === payout;
+    const agrees = published.won === wins && BigInt(published.multiplier) === multiplier && BigInt(published.payout) === payout;
     need(agrees, `player ${at + 1} has another result by the rule`);
-    if (told.account !== null) {
-      const own = (await sha256(utf8(`${told.secret} ${told.account}`))).slice(0, 40);
+    if (published.account !== null) {
+      const own = (await sha256(utf8(`${published.secret} ${published.account}`))).slice(0, 40);
       need(own === name, `player ${at + 1} was replaced by another`);
     }
     const row = document.querySelector(`[data-pseudonym="${name}"]`);

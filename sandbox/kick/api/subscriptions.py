@@ -64,7 +64,7 @@ class Subscriptions(Endpoints):
         return ok([self._subscribe(channel, event) for event in events])
 
     def _channel(self, body: dict[str, Any], token: Token) -> int:
-        """A user token always means its own channel, whatever the body says."""
+        """A user token always refers to its own channel; the body is ignored."""
         if token.user_id is not None:
             return token.user_id
         broadcaster = field_of(body, "broadcaster_user_id", int, required=True)

@@ -63,7 +63,7 @@ class Disconnect(Exception):
 
 
 class Refused(Exception):
-    """One command fails; the connection goes on."""
+    """A command failed; the connection stays open."""
 
     def __init__(self, why: tuple[int, str]) -> None:
         super().__init__(why[1])

@@ -37,7 +37,7 @@ from core.kit.health_item import CheckLine
 from core.kit.records import PlatformUserId
 from core.kit.services import Services
 from core.outbox.actions import find_message
-from core.outbox.chat import BETWEEN, MOST_CHARACTERS, how_many_fit
+from core.outbox.chat import MOST_CHARACTERS, SEPARATOR, how_many_fit
 from core.outbox.records import messages
 from core.outbox.selftest import Result
 from core.outbox.sender import Sender
@@ -166,7 +166,7 @@ async def test_queued_messages_are_joined(
     async with sending(unconnected):
         await until_async(lambda: bool(texts(kick)))
         await until_async(lambda: _all_sent(unconnected, guild_id, "one:0", "two:1", "three:2"))
-    assert texts(kick) == [BETWEEN.join(["one", "two", "three"])]
+    assert texts(kick) == [SEPARATOR.join(["one", "two", "three"])]
 
 
 def _all_sent(services: Services, guild_id: int, *keys: str) -> bool:
@@ -182,7 +182,7 @@ async def test_overflowing_message_is_sent_next(
     say_all(unconnected, guild_id, *lines)
     async with sending(unconnected):
         await until_async(lambda: len(texts(kick)) == 2)
-    assert texts(kick) == [BETWEEN.join(lines[:2]), lines[2]]
+    assert texts(kick) == [SEPARATOR.join(lines[:2]), lines[2]]
 
 
 async def test_replies_are_sent_separately_and_in_order(
@@ -215,9 +215,9 @@ async def test_joined_messages_with_lost_reply_are_confirmed_and_not_resent(
 @given(st.lists(st.text(max_size=600), min_size=1, max_size=8))
 def test_how_many_fit_returns_the_maximum(lines: list[str]) -> None:
     fitting = how_many_fit(lines)
-    assert fitting == 1 or len(BETWEEN.join(lines[:fitting])) <= MOST_CHARACTERS
+    assert fitting == 1 or len(SEPARATOR.join(lines[:fitting])) <= MOST_CHARACTERS
     if fitting < len(lines):
-        assert len(BETWEEN.join(lines[: fitting + 1])) > MOST_CHARACTERS
+        assert len(SEPARATOR.join(lines[: fitting + 1])) > MOST_CHARACTERS
 
 
 # -- the self-test ------------------------------------------------------------------------------
