@@ -153,7 +153,7 @@ def test_twitchs_list_does_not_undo_what_is_still_to_be_sent(scene: Scene) -> No
     listed = [as_listed(one, 500, "#00E5CB") for one in (changed, deleted)]
     scene.do(rewards.change_reward, changed.number, cost=900)
     scene.do(rewards.delete_reward, deleted.number)
-    scene.do(rewards.note_listed, listed, frozenset(one.id for one in listed))
+    scene.do(rewards.record_listed, listed, frozenset(one.id for one in listed))
     assert scene.do(store.get_reward, changed.number).cost == 900
     assert scene.do(store.get_reward, deleted.number).state == "deleting"
 
@@ -162,5 +162,5 @@ def test_colour_on_twitch_is_adopted_if_there_is_one(scene: Scene) -> None:
     reward = scene.reward(colour="#00E5CB")
     for colour, shown in (("#FF0000", "#FF0000"), ("", "#FF0000")):
         listed = [as_listed(reward, 500, colour)]
-        scene.do(rewards.note_listed, listed, frozenset([listed[0].id]))
+        scene.do(rewards.record_listed, listed, frozenset([listed[0].id]))
         assert scene.do(store.get_reward, reward.number).colour == shown
