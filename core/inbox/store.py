@@ -1,6 +1,5 @@
 """The inbox's statements."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -24,6 +23,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from core.events import Event, to_json
 from core.inbox.records import FailedHandler, deliveries, events, retries
 from core.kit.clock import utc_now
+from core.kit.database import as_json
 from core.kit.work import read_records
 
 T = TypeVar("T")
@@ -62,7 +62,6 @@ _HEADS = [
     for field in fields(Delivery)
 ]
 
-# One JSON parameter for all rows costs half as much as parameters per row.
 _ADD_DELIVERIES = text("""
     INSERT INTO inbox_deliveries (source, delivery_id, kind, lane, body, sent_at, received_at,
                                   subscription_id)
@@ -84,13 +83,13 @@ def add_deliveries(tx: Connection, batch: Sequence[Delivery]) -> list[bool]:
             "kind": delivery.kind,
             "lane": delivery.lane,
             "body": delivery.body,
-            "sent_at": delivery.sent_at.isoformat(),
-            "received_at": (delivery.received_at or utc_now()).isoformat(),
+            "sent_at": delivery.sent_at,
+            "received_at": delivery.received_at or utc_now(),
             "subscription_id": delivery.subscription_id,
         }
         for delivery in batch
     ]
-    added = tx.execute(_ADD_DELIVERIES, {"rows": json.dumps(rows)})
+    added = tx.execute(_ADD_DELIVERIES, {"rows": as_json(rows)})
     added_keys = {(row.source, row.delivery_id) for row in added}
     return [_pop(added_keys, (delivery.source, delivery.delivery_id)) for delivery in batch]
 
@@ -179,12 +178,12 @@ def add_events(tx: Connection, told: Sequence[tuple[Event, int]]) -> list[bool]:
             "guild_id": event.guild_id,
             "event": type(event).__name__,
             "key": event.key,
-            "at": event.at.isoformat(),
+            "at": event.at,
             "delivery": delivery,
         }
         for event, delivery in told
     ]
-    added_keys = set(map(tuple, tx.execute(_ADD_EVENTS, {"rows": json.dumps(rows)}).all()))
+    added_keys = set(map(tuple, tx.execute(_ADD_EVENTS, {"rows": as_json(rows)}).all()))
     return [_pop(added_keys, (row["guild_id"], row["event"], row["key"])) for row in rows]
 
 
