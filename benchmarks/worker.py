@@ -3,9 +3,10 @@ one by one on the same server.
 
 The inbox holds what a busy chat says: of 100 deliveries 90 are lines of many viewers, 5 are slot
 calls, and 5 are looks at whether the channel is live. All have one lane, so the order is kept. The
-first batch warms up: mappers and statements are made once in a process.
+first batch of the lane warms up: mappers and statements are made once in a process.
 """
 
+import gc
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +20,7 @@ from core.guilds import actions as guilds
 from core.inbox import store
 from core.inbox.handlers import collect
 from core.inbox.store import Delivery
-from core.inbox.worker import BATCH, Worker
+from core.inbox.worker import Worker
 from core.kit.database import Database
 from core.slot_calls.rules import SlotCallSettings
 from tests.acting import act
@@ -33,7 +34,7 @@ AT_ONCE = 500
 
 def run(ground: Ground) -> Results:
     """worker_events_per_s, insert_commits_per_s and worker_ratio."""
-    count = 1000 if ground.quick else 5000
+    count = 2000 if ground.quick else 5000
     with ground.database() as (_url, database):
         with database.begin() as tx:
             act(tx, GUILD, guilds.change_setting, SlotCallSettings.declared["channel"], A_CHANNEL)
@@ -79,22 +80,29 @@ def _look(number: int, began: datetime, at: datetime) -> Delivery:
 
 
 def _work(database: Database, count: int) -> float:
-    """Events a second until the inbox is empty, after a batch that warms up."""
+    """Events a second until the inbox is empty, after a batch that warms up. Before that batch come
+    the events of the benchmark's own settings, which have a lane of their own."""
     features = load_features()
     translators = {
         source: how for feature in features for source, how in feature.translates.items()
     }
     worker = Worker(database, translators, collect(features))
-    worker.work_once()
+    gc.freeze()  # as the product does when it starts
+    while not (warmed_up := _count_done(database)):
+        worker.work_once()
     began = time.perf_counter()
     while worker.work_once():
         pass
-    events_per_s = (count - BATCH) / (time.perf_counter() - began)
-    with database.begin() as tx:
-        done = text("SELECT count(*) FROM inbox_deliveries WHERE state = 'done' AND lane = :lane")
-        handled = tx.execute(done, {"lane": LANE}).scalar_one()
-        assert handled == count, "every delivery was handled"
+    events_per_s = (count - warmed_up) / (time.perf_counter() - began)
+    assert _count_done(database) == count, "every delivery was handled"
     return events_per_s
+
+
+def _count_done(database: Database) -> int:
+    done = text("SELECT count(*) FROM inbox_deliveries WHERE state = 'done' AND lane = :lane")
+    with database.begin() as tx:
+        handled: int = tx.execute(done, {"lane": LANE}).scalar_one()
+        return handled
 
 
 def _insert(database: Database, count: int) -> float:
