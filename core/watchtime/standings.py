@@ -245,8 +245,7 @@ _EARNED = """
     ), earned AS (
         SELECT d.viewer_id, sum(d.watched) AS watched, FALSE AS adjusted
           FROM watchtime_days AS d
-         WHERE d.guild_id = :guild_id AND d.day >= :first_day AND d.day < :last_day
-           AND d.watched > INTERVAL '0' {viewers}
+         WHERE d.guild_id = :guild_id AND d.day >= :first_day AND d.day < :last_day {viewers}
          GROUP BY d.viewer_id
         UNION ALL
         SELECT d.viewer_id,
@@ -366,15 +365,26 @@ _ON_PAGE = """
         OR r.viewer_id = :own_viewer_id OR r.line = 1
      ORDER BY r.line
 """
+# Ranks depend on nobody who comes later, so only those up to the page's last line are ranked. The
+# own line comes twice if it is among them.
 _LIST_PLACES_IN = text(
     _EARNED.format(viewers="")
     + f"""
-    , ranked AS (
+    , place AS MATERIALIZED (
+        SELECT viewer_id, watched FROM period WHERE period.viewer_id NOT IN {_EXCLUDED}
+    ), first AS (
+        SELECT viewer_id, watched FROM place ORDER BY watched DESC, viewer_id LIMIT :offset + :limit
+    ), line AS (
         SELECT rank() OVER (ORDER BY watched DESC) AS rank, viewer_id, watched,
-               row_number() OVER (ORDER BY watched DESC, viewer_id) AS line,
-               count(*) OVER () AS ranked
-          FROM period
-         WHERE period.viewer_id NOT IN {_EXCLUDED}
+               row_number() OVER (ORDER BY watched DESC, viewer_id) AS line
+          FROM first
+         UNION ALL
+        SELECT 1 + (SELECT count(*) FROM place WHERE place.watched > own.watched),
+               viewer_id, watched, NULL
+          FROM place AS own
+         WHERE own.viewer_id = :own_viewer_id
+    ), ranked AS (
+        SELECT rank, viewer_id, watched, line, (SELECT count(*) FROM place) AS ranked FROM line
     )
 """
     + _ON_PAGE
