@@ -1,5 +1,6 @@
 """The inbox's statements."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -62,6 +63,7 @@ _HEADS = [
     for field in fields(Delivery)
 ]
 
+# One JSON parameter for all rows costs half as much as parameters per row.
 _ADD_DELIVERIES = text("""
     INSERT INTO inbox_deliveries (source, delivery_id, kind, lane, body, sent_at, received_at,
                                   subscription_id)
@@ -83,13 +85,13 @@ def add_deliveries(tx: Connection, batch: Sequence[Delivery]) -> list[bool]:
             "kind": delivery.kind,
             "lane": delivery.lane,
             "body": delivery.body,
-            "sent_at": delivery.sent_at,
-            "received_at": delivery.received_at or utc_now(),
+            "sent_at": delivery.sent_at.isoformat(),
+            "received_at": (delivery.received_at or utc_now()).isoformat(),
             "subscription_id": delivery.subscription_id,
         }
         for delivery in batch
     ]
-    added = tx.execute(_ADD_DELIVERIES, {"rows": as_json(rows)})
+    added = tx.execute(_ADD_DELIVERIES, {"rows": json.dumps(rows)})
     added_keys = {(row.source, row.delivery_id) for row in added}
     return [_pop(added_keys, (delivery.source, delivery.delivery_id)) for delivery in batch]
 
