@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection
@@ -50,6 +51,7 @@ def from_stored(stored: Mapping[str, Any]) -> ChatRules:
     return ChatRules(tuple(stored["names"]), stored["enabled"], stored["who"], stored["cooldown"])
 
 
+@cache
 def _declared(name: str) -> GuildSetting[Any]:
     return GuildSetting(key_of(name), dict, None, "")
 
