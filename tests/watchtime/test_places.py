@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, insert, text
 
+from core.kit.calendar import Stretch
 from core.kit.work import run_in_guild
 from core.people import store as people
 from core.people.exclusions.actions import exclude_viewer
@@ -71,7 +72,7 @@ def test_page_of_a_month_matches_sorting_everyone(
     offset: int,
     own: int,
 ) -> None:
-    month = at(0) - timedelta(days=20), at(0) + timedelta(days=20)
+    month = Stretch(at(0) - timedelta(days=20), at(0) + timedelta(days=20))
     with tx.begin_nested() as story:
         ids, ranked = [], {}
         for number, (length, excluded) in enumerate(viewers):
