@@ -7,6 +7,7 @@ Files to download are apart: they hold all rows there are.
 """
 
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -79,12 +80,9 @@ def run(database: Database) -> Results:
         on_thread(signing_key=SigningKey()) as world,
     ):
         discord = DiscordDriver(world.base_url)
-        site = open_site(database, world, discord, Path(folder))
-        site.clock.now = NOW
-        try:
+        with closing(discord), open_site(database, world, discord, Path(folder)) as site:
+            site.clock.now = NOW
             figures = _measure(site, viewer_ids[len(viewer_ids) // 2])
-        finally:
-            discord.close()
     pages = [value for name, value in figures.items() if name.startswith("page_")]
     return {"pages_slowest_ms": max(pages), "pages_median_ms": median(pages)} | figures
 

@@ -14,6 +14,9 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 30.0
 """Long enough for a busy machine: a wait ends as soon as its condition holds."""
 
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 0.25
+"""Seconds between two looks; the longer it takes, the rarer they are."""
+
 
 class DriverError(Exception):
     """The sandbox refused; `status` is the HTTP status, the message is the reason."""
@@ -51,13 +54,14 @@ class Driver:
         self, check: Callable[[], T | None], timeout: float, complain: Callable[[], str]
     ) -> T:
         """The first true value of `check`; TimeoutError with `complain()` if none comes."""
-        deadline = time.monotonic() + timeout
+        began = time.monotonic()
         while True:
             if found := check():
                 return found
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - began
+            if waited > timeout:
                 raise TimeoutError(complain())
-            time.sleep(0.02)
+            time.sleep(min(max(waited / 10, SHORTEST_PAUSE), LONGEST_PAUSE))
 
     def _post(self, action: str, /, **body: Any) -> Json:
         """Fields that are None are left out."""

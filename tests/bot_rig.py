@@ -16,6 +16,8 @@ from core.kit.clock import Clock, utc_now
 from core.kit.database import Database
 from core.kit.feature import Feature
 from core.kit.services import Services
+from core.outbox import chat
+from core.outbox.actions import TOPIC as OUTBOX
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.seed import NORAS_CORNER_ID, VERAS_DEN_ID
 from sandbox.serve import on_thread
@@ -32,8 +34,8 @@ Json = dict[str, Any]
 def bot_in_discord(
     database: Database, *features: Feature, until: str, clock: Clock = utc_now, **values: Any
 ) -> Iterator[tuple[DiscordDriver, DiscordThread]]:
-    """Ready once the command `until` is registered and both servers are known; what is committed
-    rings the bell. Every vendor is the sandbox; `values` are further settings."""
+    """Ready once the command `until` is registered and both servers are known; a commit notifies
+    who waits for it. Every vendor is the sandbox; `values` are further settings."""
     address = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
     with (
         cleaned(database),
@@ -43,7 +45,9 @@ def bot_in_discord(
         env = {key.lower(): value for key, value in world.env.items()} | values
         bus = LocalBus()
         patch.setattr(database, "_notify", bus.publish)
+        patch.setattr(chat, "SECONDS_BETWEEN_LINES", 0.0)
         bot = DiscordThread(Services(settings(**env), database, bus, clock=clock), features)
+        bus.subscribe(OUTBOX, lambda _message: bot.wake())
         bot.start()
         driver = DiscordDriver(world.base_url)
         try:

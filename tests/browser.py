@@ -11,6 +11,9 @@ from tests.prerequisites import find_chromium
 
 PHONE = ViewportSize(width=390, height=844)
 
+OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-site-isolation-trials"]
+"""There is no graphics card, and pages of several addresses share a process."""
+
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
@@ -24,7 +27,7 @@ def chromium() -> Iterator[Browser]:
     assert executable is not None, "no Chromium: see tests/prerequisites.py"
     expect.set_options(timeout=PATIENCE * 1000)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=executable, args=OPTIONS)
         yield browser
         browser.close()
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import structlog
+from flask import Flask
 from hypothesis import HealthCheck, settings
+from jinja2 import FileSystemBytecodeCache
 from playwright.sync_api import Browser, Page
 from sqlalchemy import Connection, text
 
@@ -24,6 +26,7 @@ from sandbox.serve import Sandbox, on_thread
 from tests import guild_filter
 from tests.browser import PHONE, chromium, clean_page
 from tests.json_keys import undeclared_keys
+from tests.lazy_rule import LazyRule
 
 if TYPE_CHECKING:
     from tests.dashboard.site import Site
@@ -81,6 +84,14 @@ def _quick_tracebacks() -> None:
     structlog.configure(processors=[structlog.stdlib.add_log_level, plain])
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick_applications(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """All applications of this process share what Jinja made of their templates."""
+    kept = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+    Flask.jinja_options = {"bytecode_cache": kept}
+    Flask.url_rule_class = LazyRule
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The address of a fresh PostgreSQL server.
@@ -119,16 +130,16 @@ def _started(stack: ExitStack, tries: int = 3) -> tuple[EmbeddedPostgres, str]:
 
 @pytest.fixture(scope="session")
 def database(postgres_url: str) -> Iterator[Database]:
-    """A gate to a database with every feature's tables and two servers."""
+    """A database with every feature's tables and two servers."""
     core.features.load_features()
-    gate = Database(postgres_url)
-    guild_filter.watch(gate.engine)
-    METADATA.create_all(gate.engine)
-    with gate.begin() as tx:
+    opened = Database(postgres_url)
+    guild_filter.watch(opened.engine)
+    METADATA.create_all(opened.engine)
+    with opened.begin() as tx:
         guilds.set_guild(tx, GUILD, "Nora's Corner")
         guilds.set_guild(tx, OTHER_GUILD, "Vera's Den")
-    yield gate
-    gate.close()
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
@@ -185,8 +196,6 @@ def site(database: Database, site_sandbox: Sandbox, tmp_path: Path) -> "Iterator
     from tests.dashboard.site import open_site
 
     discord = DiscordDriver(site_sandbox.base_url)
-    with cleaned(database):
-        opened = open_site(database, site_sandbox, discord, tmp_path)
+    with cleaned(database), open_site(database, site_sandbox, discord, tmp_path) as opened:
         yield opened
-        opened.services.database.close()
     discord.close()

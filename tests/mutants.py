@@ -1,13 +1,15 @@
 """How strong the tests are: change one place in a copy of `core/`, and see whether a test notices.
 
     python -m tests.mutants --count 200 --seed 1 --jobs 2 --json survivors.json
+    python -m tests.mutants --count 120 --seed 2 --packages vips points
     python -m tests.mutants --again survivors.json
 
 First the tests of the changed packages run once each, to record which test executes which line.
 For each change only the tests that execute its line run, those of its package first, and end at the
 first failure. A change that none of them notices has survived: a test is missing, or the change
 makes no difference. The places depend on the seed and the code, and the working tree is left as it
-is. `--again` tries the survivors of an earlier run in the code of today.
+is. `--again` tries the survivors of an earlier run in the code of today; `--packages` chooses
+places in these packages alone.
 """
 
 import argparse
@@ -207,7 +209,13 @@ def _run(copy: Path, timeout: int | None, *command: str) -> int:
 
 def choose(given: argparse.Namespace) -> list[Mutant]:
     """Random places, or those where an earlier run had survivors."""
-    files = [f for f in sorted((ROOT / "core").rglob("*/*.py")) if not LEFT_OUT & set(f.parts)]
+    names = given.packages or ["*"]
+    files = sorted(
+        file
+        for name in names
+        for file in (ROOT / "core").glob(f"{name}/**/*.py")
+        if not LEFT_OUT & set(file.parts)
+    )
     found = [mutant for file in files for mutant in find_mutants(file)]
     if not given.again:
         return random.Random(given.seed).sample(found, given.count)
@@ -225,6 +233,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="changes that are tried at a time")
     parser.add_argument("--json", type=Path, help="write the survivors to this file")
     parser.add_argument("--again", type=Path, help="try the survivors in this file again")
+    parser.add_argument("--packages", nargs="+", help="change places in these packages alone")
     parser.add_argument("--maps", type=Path, help="keep in this folder what the tests execute")
     parser.add_argument("--record", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()

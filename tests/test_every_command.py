@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 
 import bot
 from core.features import load_features
-from core.kick.chat import selftest
 from core.kit.database import Database
+from core.outbox import selftest
 from sandbox.discord.driver import DiscordDriver
 from tests.bot_rig import bot_in_discord
 from tests.patience import until

@@ -33,11 +33,8 @@ Editable = Literal["game", "bet", "by", "payout", "name", "cost"]
 
 
 def start(work: Work, title: str, start_cost: str, currency: str, channel_id: int) -> Hunt:
-    """Start a hunt and post its message; without a channel it has none.
-
-    Raises:
-        Refusal: another one is in progress, or something that was typed is wrong.
-    """
+    """Start a hunt and post its message; without a channel it has none. Raises Refusal if another
+    one is in progress, or something that was typed is wrong."""
     work.lock(Lock.BONUS_HUNT)
     other = work.scalar(select(Hunt).where(IN_PROGRESS))
     if other is not None:
@@ -78,11 +75,8 @@ def _currency(text: str) -> str:
 
 
 def open_hunt(work: Work, number: int | None = None) -> Hunt:
-    """End the collecting: from now on results are entered.
-
-    Raises:
-        Refusal: bonuses are opened already, or there are none.
-    """
+    """End the collecting: from now on results are entered. Raises Refusal if bonuses are opened
+    already, or there are none."""
     hunt = take(work, number)
     if hunt.state == "opening":
         raise Refusal(_("The bonuses are being opened already."), _("`/hunt result` comes next."))
@@ -104,11 +98,8 @@ def finish(work: Work, number: int | None = None) -> View:
 
 
 def reopen(work: Work, number: int | None = None) -> Hunt:
-    """Go on with a finished hunt, by default the last one.
-
-    Raises:
-        Refusal: there is none, it is not finished, or another one is in progress.
-    """
+    """Go on with a finished hunt, by default the last one. Raises Refusal if there is none, it is
+    not finished, or another one is in progress."""
     work.lock(Lock.BONUS_HUNT)
     hunt = get_view(work, number).hunt
     other = work.scalar(select(Hunt.number).where(IN_PROGRESS))
@@ -132,11 +123,8 @@ def add_bonus(
     viewer_id: int | None = None,
     number: int | None = None,
 ) -> Bonus:
-    """Add a bonus to the hunt that is in progress; `viewer_id` is who asked for the game.
-
-    Raises:
-        Refusal: there is no hunt, it is full, or the game or the bet is wrong.
-    """
+    """Add a bonus to the hunt that is in progress; `viewer_id` is who asked for the game. Raises
+    Refusal if there is no hunt, it is full, or the game or the bet is wrong."""
     hunt = take(work, number)
     (slot, provider), bet = _game(work, game_title), _bet(hunt, bet_text)
     last = select(func.max(Bonus.position)).where(Bonus.hunt == hunt.number)
@@ -191,11 +179,8 @@ def remove_bonus(work: Work, position: int) -> Bonus:
 def record_result(
     work: Work, payout: str, position: int | None = None, number: int | None = None
 ) -> Bonus:
-    """Note what a bonus paid, by default the next one; the first result closes guessing.
-
-    Raises:
-        Refusal: bonuses are still collected, it has a result already, or the amount is wrong.
-    """
+    """Note what a bonus paid, by default the next one; the first result closes guessing. Raises
+    Refusal if bonuses are still collected, it has a result already, or the amount is wrong."""
     hunt = take(work, number)
     bonus, amount = _to_open(work, hunt, position), parse_amount(payout, hunt.digits)
     if bonus.payout is not None:
@@ -216,11 +201,8 @@ def record_result(
 
 
 def skip_bonus(work: Work, position: int | None = None, number: int | None = None) -> Bonus:
-    """Leave a bonus out, by default the next one.
-
-    Raises:
-        Refusal: bonuses are still collected, or it was opened or skipped already.
-    """
+    """Leave a bonus out, by default the next one. Raises Refusal if bonuses are still collected, or
+    it was opened or skipped already."""
     hunt = take(work, number)
     bonus = _to_open(work, hunt, position)
     if not bonus.line.waits:
@@ -257,11 +239,8 @@ def _get(work: Work, hunt: Hunt, position: int) -> Bonus:
 
 def edit(work: Work, what: str, value: str, position: int | None = None) -> Hunt:
     """Correct the hunt or the bonus with this number; `what` is one of `Editable`. The values of
-    `by` and `payout` can be empty or `-`.
-
-    Raises:
-        Refusal: there is no such bonus, or the value is wrong.
-    """
+    `by` and `payout` can be empty or `-`. Raises Refusal if there is no such bonus, or the value is
+    wrong."""
     hunt, value = take(work), value.strip()
     value = "" if value == "-" else value
     if what in ("name", "cost"):
@@ -289,11 +268,8 @@ def edit(work: Work, what: str, value: str, position: int | None = None) -> Hunt
 
 
 def set_guessing(work: Work, *, opened: bool, number: int | None = None) -> Hunt:
-    """Let viewers guess how much comes back, or no longer.
-
-    Raises:
-        Refusal: it is so already, or a result is known.
-    """
+    """Let viewers guess how much comes back, or no longer. Raises Refusal if it is so already, or a
+    result is known."""
     hunt = take(work, number)
     if hunt.guesses_open == opened:
         raise Refusal(_("Guessing is open already.") if opened else _("Guessing is not open."))

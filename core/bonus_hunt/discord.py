@@ -10,7 +10,14 @@ from discord.ext import commands
 
 from core.bonus_hunt import actions, guessing, messages, panel, steps, store
 from core.kit.discord_buttons import FormButton, form_of
-from core.kit.discord_ui import PRIVATE, answer, require_permissions, run_action, server_command
+from core.kit.discord_ui import (
+    answer,
+    require_permissions,
+    run_action,
+    server_command,
+    server_group,
+    view_of,
+)
 from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
 from core.kit.words import _
 from core.outbox.discord_transport import Rendered
@@ -98,10 +105,7 @@ def hunt_buttons(payload: Mapping[str, Any]) -> discord.ui.View | None:
         acts.append(("finish", 0))
     if guesses_open or not payload["opened"]:
         acts.append(("guess_close" if guesses_open else "guess_open", 0))
-    view = discord.ui.View(timeout=None)
-    for act, at in acts:
-        view.add_item(HuntButton(act, hunt, at))
-    return view
+    return view_of(*(HuntButton(act, hunt, at) for act, at in acts))
 
 
 def render_message(payload: Mapping[str, Any]) -> Rendered:
@@ -132,15 +136,13 @@ class BonusHunts(commands.Cog):
         """Guess how much the bonus hunt brings back; your last guess counts."""
         await answer(ctx, messages.guessed(*await run_action(ctx, guessing.guess_here, amount)))
 
-    @commands.hybrid_group(name="hunt", fallback="show", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_group("hunt", fallback="show", for_admins=True)
     async def hunt(self, ctx: Context) -> None:
         """Post the message of the bonus hunt here; the one before is deleted."""
         hunt = await run_action(ctx, panel.show, _here(ctx))
         await answer(ctx, messages.shown(hunt))
 
-    @hunt.command(name="start", extras=PRIVATE, ignore_extra=False)
+    @hunt.command(name="start", ignore_extra=False)
     @app_commands.describe(
         name="What it is called",
         start_cost="What the bonuses have cost in all",
@@ -151,7 +153,7 @@ class BonusHunts(commands.Cog):
         given = name, start_cost, currency, _here(ctx)
         await answer(ctx, messages.started(await run_action(ctx, actions.start, *given)))
 
-    @hunt.command(name="add", extras=PRIVATE, ignore_extra=False)
+    @hunt.command(name="add", ignore_extra=False)
     @app_commands.describe(
         game="The game", bet="The bet of its bonus", by="Who asked for it, if a viewer did"
     )
@@ -159,36 +161,36 @@ class BonusHunts(commands.Cog):
         """Add a bonus."""
         await answer(ctx, messages.added(await run_action(ctx, actions.add_typed, game, bet, by)))
 
-    @hunt.command(name="remove", extras=PRIVATE)
+    @hunt.command(name="remove")
     @app_commands.describe(number="Number of the bonus")
     async def remove(self, ctx: Context, number: int) -> None:
         """Take a bonus out of the hunt."""
         await answer(ctx, messages.removed(await run_action(ctx, actions.remove_bonus, number)))
 
-    @hunt.command(name="open", extras=PRIVATE)
+    @hunt.command(name="open")
     async def open(self, ctx: Context) -> None:
         """End the collecting; from now on results are entered."""
         await answer(ctx, messages.opening(await run_action(ctx, actions.open_hunt)))
 
-    @hunt.command(name="result", extras=PRIVATE, ignore_extra=False)
+    @hunt.command(name="result", ignore_extra=False)
     @app_commands.describe(payout="What it paid", number=_POSITION)
     async def result(self, ctx: Context, payout: str, number: int | None = None) -> None:
         """Note what a bonus paid; the first result closes guessing."""
         bonus = await run_action(ctx, actions.record_result, payout, number)
         await answer(ctx, messages.result(bonus))
 
-    @hunt.command(name="skip", extras=PRIVATE, ignore_extra=False)
+    @hunt.command(name="skip", ignore_extra=False)
     @app_commands.describe(number=_POSITION)
     async def skip(self, ctx: Context, number: int | None = None) -> None:
         """Leave a bonus out."""
         await answer(ctx, messages.skipped(await run_action(ctx, actions.skip_bonus, number)))
 
-    @hunt.command(name="undo", extras=PRIVATE)
+    @hunt.command(name="undo")
     async def undo(self, ctx: Context) -> None:
         """Take back the last step, and with each use the one before it."""
         await answer(ctx, messages.undone(await run_action(ctx, steps.undo)))
 
-    @hunt.command(name="edit", extras=PRIVATE, ignore_extra=False)
+    @hunt.command(name="edit", ignore_extra=False)
     @app_commands.describe(
         what="What to correct", value="The right value", number="Number of the bonus"
     )
@@ -199,30 +201,30 @@ class BonusHunts(commands.Cog):
         hunt = await run_action(ctx, actions.edit, what, value, number)
         await answer(ctx, messages.edited(hunt))
 
-    @hunt.command(name="guesses", extras=PRIVATE)
+    @hunt.command(name="guesses")
     @app_commands.describe(what="Open or close guessing")
     async def guesses(self, ctx: Context, what: Literal["open", "close"]) -> None:
         """Let viewers guess how much comes back, or no longer."""
         hunt = await run_action(ctx, actions.set_guessing, opened=what == "open")
         await answer(ctx, messages.guessing(hunt))
 
-    @hunt.command(name="finish", extras=PRIVATE)
+    @hunt.command(name="finish")
     async def finish(self, ctx: Context) -> None:
         """End the hunt and find the best guess."""
         await answer(ctx, messages.finished(await run_action(ctx, actions.finish)))
 
-    @hunt.command(name="reopen", extras=PRIVATE, ignore_extra=False)
+    @hunt.command(name="reopen", ignore_extra=False)
     @app_commands.describe(number="Number of the hunt; without one, the last")
     async def reopen(self, ctx: Context, number: int | None = None) -> None:
         """Go on with a finished hunt; nobody has won its guessing then."""
         await answer(ctx, messages.reopened(await run_action(ctx, actions.reopen, number)))
 
-    @hunt.command(name="history", extras=PRIVATE)
+    @hunt.command(name="history")
     async def history(self, ctx: Context) -> None:
         """List the bonus hunts."""
         await show(ctx, HISTORY)
 
-    @hunt.command(name="stats", extras=PRIVATE)
+    @hunt.command(name="stats")
     async def stats(self, ctx: Context) -> None:
         """Show profit and loss of all bonus hunts, and the best and the worst game."""
         await answer(ctx, messages.stats(await run_action(ctx, store.get_stats)))

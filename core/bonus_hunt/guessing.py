@@ -59,11 +59,8 @@ def _answer(
 
 
 def guess_here(work: Work, text: str) -> tuple[Hunt, Decimal]:
-    """The guess of a member who has linked an account.
-
-    Raises:
-        Refusal: guessing is closed, they have linked none or are excluded, or it is no amount.
-    """
+    """The guess of a member who has linked an account. Raises Refusal if guessing is closed, they
+    have linked none or are excluded, or it is no amount."""
     viewer = people.find_own(work)
     if viewer is None:
         raise Refusal(_("Link your account first."), _("`/link` does that."))
@@ -89,7 +86,7 @@ def _store(work: Work, hunt: Hunt, viewer_id: int, amount: Decimal) -> None:
 
 
 def tell_hunt(work: Work, message: ChatMessageSent, _argument: str) -> None:
-    """Handle `!hunt`: how the hunt stands, once a minute for all."""
+    """Handle `!hunt`: how the hunt is going, once a minute for all."""
     if not without_excluded(work.tx, [message], "everything"):
         return
     view = find_view(work)

@@ -31,7 +31,6 @@ def times(multiplier: Decimal) -> str:
 
 
 def signed(amount: Decimal) -> str:
-    """A profit or a loss."""
     return ("+" if amount > 0 else "−" if amount < 0 else "±") + show_amount(abs(amount))
 
 
@@ -108,13 +107,13 @@ def _heading(payload: Mapping[str, Any]) -> list[str]:
 
 def _bonus_row(payload: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     bet, mark = Decimal(row["bet"]), "➡️ " if row["position"] == payload["next"] else ""
-    told = f"{mark}`#{row['position']}` **{safe(row['slot'], 60)}** · {show_amount(bet)}"
+    line = f"{mark}`#{row['position']}` **{safe(row['slot'], 60)}** · {show_amount(bet)}"
     if row["payout"] is not None:
         payout = Decimal(row["payout"])
-        told += f" → **{show_amount(payout)}** ({times(payout / bet)})"
+        line += f" → **{show_amount(payout)}** ({times(payout / bet)})"
     elif row["skipped"]:
-        told += " · " + _("skipped")
-    return told + (f" · {safe(row['viewer'], 40)}" if row["viewer"] else "")
+        line += " · " + _("skipped")
+    return line + (f" · {safe(row['viewer'], 40)}" if row["viewer"] else "")
 
 
 def chart(payload: Mapping[str, Any]) -> Callable[[], bytes]:
@@ -144,20 +143,17 @@ def chart_words(payload: Mapping[str, Any]) -> str:
 
 
 def started(hunt: Hunt) -> discord.Embed:
-    """A new hunt."""
     body = _("`/hunt add` and the button below its message add bonuses; `/hunt open` comes next.")
     title = "🧺 " + _("{title} has started").format(title=safe(hunt.name))
     return card(title, body, tone="success", footer=_("Bonus hunt #{n}").format(n=hunt.number))
 
 
 def added(bonus: Bonus) -> discord.Embed:
-    """One more."""
     body = safe(bonus.provider) + "\n" + _("Bet {bet}").format(bet=show_amount(bonus.bet))
     return card(f"➕ #{bonus.position} {safe(bonus.slot)}", body.strip(), tone="success")
 
 
 def removed(bonus: Bonus) -> discord.Embed:
-    """One less."""
     title = _("#{position} {slot} is removed").format(
         position=bonus.position, slot=safe(bonus.slot)
     )
@@ -165,13 +161,11 @@ def removed(bonus: Bonus) -> discord.Embed:
 
 
 def opening(hunt: Hunt) -> discord.Embed:
-    """The collecting is over."""
     title = _("{title} is opened").format(title=safe(hunt.name))
     return card("🎰 " + title, _("`/hunt result <payout>` notes what the next bonus paid."))
 
 
 def result(bonus: Bonus) -> discord.Embed:
-    """What a bonus paid."""
     assert bonus.payout is not None, "it was just opened"
     body = _("Bet {bet} → paid {payout} ({multiplier})").format(
         bet=show_amount(bonus.bet),
@@ -182,18 +176,15 @@ def result(bonus: Bonus) -> discord.Embed:
 
 
 def skipped(bonus: Bonus) -> discord.Embed:
-    """A bonus is left out."""
     body = _("`/hunt undo` brings it back.")
     return card(f"⏭️ #{bonus.position} {safe(bonus.slot)}", body, tone="warning")
 
 
 def edited(hunt: Hunt) -> discord.Embed:
-    """Something was corrected."""
     return card("✏️ " + _("{title} is corrected").format(title=safe(hunt.name)), tone="success")
 
 
 def act_words(act: str) -> str:
-    """A step, as people read it."""
     return {
         "add": _("a bonus was added"),
         "remove": _("a bonus was removed"),
@@ -209,13 +200,11 @@ def act_words(act: str) -> str:
 
 
 def undone(step: Step) -> discord.Embed:
-    """The last step is taken back."""
     body = act_words(step.act) + (f" (#{step.position})" if step.position else "")
     return card("↩️ " + _("Undone"), body, tone="success")
 
 
 def finished(view: View) -> discord.Embed:
-    """The final result."""
     body = _("Start cost {cost}, returned {returned}: **{profit}**").format(
         cost=view.money(view.hunt.start_cost),
         returned=view.money(view.figures.returned),
@@ -232,18 +221,15 @@ def finished(view: View) -> discord.Embed:
 
 
 def reopened(hunt: Hunt) -> discord.Embed:
-    """The hunt goes on."""
     return card("🎰 " + _("{title} goes on").format(title=safe(hunt.name)), tone="success")
 
 
 def shown(hunt: Hunt) -> discord.Embed:
-    """The message is on its way."""
     body = _("It is edited with every step, and its buttons do the same as the commands.")
     return card("📌 " + _("{title} is posted").format(title=safe(hunt.name)), body, tone="success")
 
 
 def guessing(hunt: Hunt) -> discord.Embed:
-    """Viewers can guess, or no longer."""
     if hunt.guesses_open:
         body = _("It ends with the first result, or with `/hunt guesses close`.")
         return card("🔮 " + _("Guessing is open"), body, tone="success")
@@ -251,7 +237,6 @@ def guessing(hunt: Hunt) -> discord.Embed:
 
 
 def guessed(hunt: Hunt, amount: Decimal) -> discord.Embed:
-    """A member's guess."""
     title = _("Your guess: {amount}").format(amount=f"{show_amount(amount)} {hunt.currency}")
     return card("🔮 " + title, _("The last one counts."), tone="success")
 
@@ -271,15 +256,14 @@ def history(views: Sequence[View], number: int, pages: int) -> discord.Embed:
 
 def _hunt_row(view: View) -> str:
     profit = f"{signed(view.figures.profit)} {view.hunt.currency}"
-    told = f"`#{view.hunt.number}` **{safe(view.hunt.name)}** · {ago(view.hunt.started_at)}"
-    told += f" · {view.figures.opened}/{view.figures.total} · {profit}"
+    line = f"`#{view.hunt.number}` **{safe(view.hunt.name)}** · {ago(view.hunt.started_at)}"
+    line += f" · {view.figures.opened}/{view.figures.total} · {profit}"
     if view.best is not None and view.best.line.multiplier is not None:
-        told += f" · 🏆 {safe(view.best.slot, 60)} {times(view.best.line.multiplier)}"
-    return told
+        line += f" · 🏆 {safe(view.best.slot, 60)} {times(view.best.line.multiplier)}"
+    return line
 
 
 def stats(found: Stats) -> discord.Embed:
-    """All finished hunts."""
     if not found.totals:
         return card("📊 " + _("No bonus hunt is finished yet"), _("`/hunt start` starts one."))
     rows = [

@@ -74,7 +74,6 @@ def _win_key(hunt: Hunt) -> str:
 
 
 def announce(work: Work, hunt: Hunt, state: str, details: dict[str, Any]) -> None:
-    """Tell the streams' chats in which this server answers."""
     payload = {"state": state, "title": hunt.name, "currency": hunt.currency, **details}
     payload["command"] = names_of(work, GUESS_NAMES)[0]
     key = f"bonus_hunt.guesses:{hunt.number}:{hunt.version}"

@@ -64,7 +64,6 @@ def history(page: Page) -> str:
 
 @PAGES.get("<int:number>")
 def one(page: Page, number: int) -> str:
-    """A hunt of the history."""
     with page.together():
         view = page.run(store.find_view, number) or abort(404)
         guesses = page.run(store.list_guesses, number)
@@ -73,7 +72,6 @@ def one(page: Page, number: int) -> str:
 
 @PAGES.get("<int:number>/csv")
 def download(page: Page, number: int) -> Response:
-    """A hunt as a file."""
     view = page.run(store.find_view, number) or abort(404)
     rows = [
         (
@@ -96,7 +94,6 @@ def download(page: Page, number: int) -> Response:
 
 @PAGES.post("start", shows=hunt)
 def start(page: Page) -> Response:
-    """Start a hunt."""
     form = page.form
     # A channel that was not offered could be one that the person must not see.
     chosen = dict(page.channel_choices()).get(form.get("channel", ""))
@@ -108,7 +105,6 @@ def start(page: Page) -> Response:
 
 @PAGES.post("add", shows=hunt)
 def add(page: Page) -> Response:
-    """Add a bonus."""
     game, bet, by = (page.form.get(name, "") for name in ("game", "bet", "by"))
     bonus = page.run(actions.add_typed, game, bet, by)
     return page.done(_("{slot} is #{n}.").format(slot=bonus.slot, n=bonus.position), to=hunt)
@@ -116,7 +112,6 @@ def add(page: Page) -> Response:
 
 @PAGES.post("result", shows=hunt)
 def result(page: Page) -> Response:
-    """Note what the bonus of the form paid."""
     position = page.form.get("position", type=int)
     bonus = page.run(actions.record_result, page.form.get("payout", ""), position)
     assert bonus.payout is not None, "it was just noted"
@@ -126,7 +121,6 @@ def result(page: Page) -> Response:
 
 @PAGES.post("edit", shows=hunt)
 def edit(page: Page) -> Response:
-    """Correct something."""
     what, value = page.form.get("what", ""), page.form.get("value", "")
     if what not in get_args(actions.Editable):
         abort(400)
@@ -163,7 +157,6 @@ def move(page: Page, act: str) -> Response:
 
 @PAGES.post("undo", shows=hunt)
 def undo(page: Page) -> Response:
-    """Take back the last step that the page shows."""
     form = page.form
     given = form.get("hunt", type=int), form.get("version", type=int)
     step = page.run(steps.undo, *given)
@@ -172,7 +165,6 @@ def undo(page: Page) -> Response:
 
 @PAGES.post("guesses/<any(open, close):what>", shows=hunt)
 def set_guessing(page: Page, what: str) -> Response:
-    """Let viewers guess, or no longer."""
     page.run(actions.set_guessing, opened=what == "open")
     done = _("Guessing is open.") if what == "open" else _("Guessing is closed.")
     return page.done(done, to=hunt)
@@ -184,7 +176,6 @@ add_settings(PAGES, HuntSettings.declared.values(), shows=hunt)
 
 
 def stats(work: Work) -> list[Stat]:
-    """For the overview, while a hunt is in progress."""
     view = store.find_view(work) if work.exists(store.IN_PROGRESS) else None
     if view is None:
         return []
@@ -195,7 +186,6 @@ def stats(work: Work) -> list[Stat]:
 
 
 def activity(page: Page) -> list[Activity]:
-    """For the overview."""
     url = page.url_of(PAGES, history)
 
     def says(one: Hunt) -> list[Activity]:
@@ -238,7 +228,6 @@ OVERLAY = Overlay(
 
 
 def latest(work: Work) -> list[Latest]:
-    """For the overlay of latest events."""
     return [
         Latest(one.finished_at, one.viewer_name, _("guessed the bonus hunt best"))
         for one in store.list_newest(work, ON_STREAM)

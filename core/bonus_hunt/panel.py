@@ -20,11 +20,8 @@ ROWS = 15
 
 
 def show(work: Work, channel_id: int) -> Hunt:
-    """Post the message of the hunt again, in this channel; the one before is deleted.
-
-    Raises:
-        Refusal: there was no hunt yet.
-    """
+    """Post the message of the hunt again, in this channel; the one before is deleted. Raises
+    Refusal if there was no hunt yet."""
     work.lock(Lock.BONUS_HUNT)
     hunt = get_view(work).hunt
     outbox.delete_live(work, hunt, "bonus_hunt.message")
@@ -35,12 +32,10 @@ def show(work: Work, channel_id: int) -> Hunt:
 
 
 def post_message(work: Work, hunt: Hunt) -> None:
-    """Post it for the first time, or again."""
     outbox.post_live(work, hunt, "bonus_hunt.message", lambda: _payload(work, hunt))
 
 
 def refresh_message(work: Work, hunt: Hunt) -> None:
-    """Show the hunt as it is now."""
     outbox.edit_live(work, hunt, "bonus_hunt.message", lambda: _payload(work, hunt))
 
 

@@ -7,19 +7,16 @@ from typing import Any, Literal
 from sqlalchemy import (
     CheckConstraint,
     ForeignKeyConstraint,
-    Index,
     Numeric,
     PrimaryKeyConstraint,
     Text,
-    false,
-    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.bonus_hunt.rules import Line
 from core.kit.personal import holds
-from core.kit.records import GuildRecord, ViewerId, one_of
+from core.kit.records import GuildRecord, ViewerId, flag, one_of, optional, partial_index
 from core.outbox.records import LiveMessage
 from core.people.records import OptionalViewerRecord, ViewerRecord, viewer_key
 
@@ -55,14 +52,10 @@ class Hunt(OptionalViewerRecord, LiveMessage, kw_only=True):
     start_cost: Mapped[Decimal] = mapped_column(AMOUNT)
     state: Mapped[State] = mapped_column(Text, default="collecting")
     started_at: Mapped[datetime]
-    finished_at: Mapped[datetime | None] = mapped_column(default=None)
-    guesses_from: Mapped[datetime | None] = mapped_column(
-        default=None, comment="when guessing was opened last"
-    )
-    guesses_until: Mapped[datetime | None] = mapped_column(
-        default=None, comment="when it was closed; empty while it is open"
-    )
-    winning_guess: Mapped[Decimal | None] = mapped_column(AMOUNT, default=None)
+    finished_at: Mapped[datetime | None] = optional()
+    guesses_from: Mapped[datetime | None] = optional("when guessing was opened last")
+    guesses_until: Mapped[datetime | None] = optional("when it was closed; empty while it is open")
+    winning_guess: Mapped[Decimal | None] = optional(kind=AMOUNT)
     wins: Mapped[int] = mapped_column(default=0, comment="how often a winner was announced")
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "number", name="bonus_hunts_numbered"),
@@ -70,11 +63,8 @@ class Hunt(OptionalViewerRecord, LiveMessage, kw_only=True):
         viewer_key("bonus_hunts_winner"),
         one_of("state", State, name="bonus_hunts_state"),
         CheckConstraint("start_cost >= 0", name="bonus_hunts_cost"),
-        Index(
-            "bonus_hunts_one_in_progress",
-            "guild_id",
-            unique=True,
-            postgresql_where=text("state <> 'finished'"),
+        partial_index(
+            "bonus_hunts_one_in_progress", ("guild_id",), "state <> 'finished'", unique=True
         ),
     )
 
@@ -103,10 +93,8 @@ class Bonus(OptionalViewerRecord, kw_only=True):
     slot: Mapped[str] = mapped_column(comment="the game's title, or what was typed")
     provider: Mapped[str] = mapped_column(default="")
     bet: Mapped[Decimal] = mapped_column(AMOUNT)
-    payout: Mapped[Decimal | None] = mapped_column(
-        AMOUNT, default=None, comment="empty until it is opened"
-    )
-    skipped: Mapped[bool] = mapped_column(default=False, server_default=false())
+    payout: Mapped[Decimal | None] = optional("empty until it is opened", kind=AMOUNT)
+    skipped: Mapped[bool] = flag()
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "hunt", "position", name="bonus_hunt_bonuses_numbered"),

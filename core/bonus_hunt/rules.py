@@ -64,9 +64,6 @@ def digits_of(currency: str) -> int:
     return _DIGITS.get(currency, USUAL_DIGITS)
 
 
-# -- figures --------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Line:
     """A bonus; `payout` is None until it is opened."""
@@ -89,7 +86,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How a hunt stands.
+    """How a hunt is going.
 
     Attributes:
         total: how many bonuses there are; `opened`, `skipped` and `left` of them.
@@ -136,9 +133,6 @@ def figures(start_cost: Decimal, lines: Sequence[Line]) -> Figures:
         worst=min(ratios, key=ratios.__getitem__, default=None),
         next=waiting[0] if waiting else None,
     )
-
-
-# -- guessing -------------------------------------------------------------------------------------
 
 
 class Guessed(NamedTuple):

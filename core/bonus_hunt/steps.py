@@ -49,7 +49,7 @@ def step(work: Work, hunt: Hunt, act: Act, position: int | None = None) -> Itera
     work.add(Step(hunt=hunt.number, number=number, act=act, position=position, before=before))
     after = _snapshot(work, hunt, position)
     target = hunt.label + (f" #{position}" if position else "")
-    audit(work, f"bonus_hunt.{act}", target, before=_told(before), after=_told(after))
+    audit(work, f"bonus_hunt.{act}", target, before=_summary(before), after=_summary(after))
 
 
 def _snapshot(work: Work, hunt: Hunt, position: int | None) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def _restore(record: GuildRecord, values: dict[str, Any]) -> None:
         setattr(record, name, None if value is None else parse(value))
 
 
-def _told(snapshot: dict[str, Any]) -> str:
+def _summary(snapshot: dict[str, Any]) -> str:
     """For the audit log."""
     hunt, bonus = snapshot["hunt"], snapshot["bonus"]
     if bonus is None:

@@ -77,11 +77,10 @@ def _views(work: Work, hunts: Sequence[Hunt]) -> list[View]:
     in_order = theirs.order_by(Bonus.hunt, Bonus.position)
     for bonus in work.scalars(in_order, execution_options=_FRESH):
         found[bonus.hunt].append(bonus)
-    return [_view(hunt, found[hunt.number]) for hunt in hunts]
-
-
-def _view(hunt: Hunt, bonuses: Sequence[Bonus]) -> View:
-    return View(hunt, bonuses, figures(hunt.start_cost, [bonus.line for bonus in bonuses]))
+    return [
+        View(one, theirs, figures(one.start_cost, [bonus.line for bonus in theirs]))
+        for one, theirs in ((hunt, found[hunt.number]) for hunt in hunts)
+    ]
 
 
 def find_view(work: Work, number: int | None = None) -> View | None:

@@ -8,7 +8,7 @@ which `core.kit.web` creates for every path under `/api`.
 import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import wraps
+from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flask import (
@@ -100,7 +100,11 @@ class ApiServer:
         self._dashboard = dashboard
         self._services = dashboard.services
         self.endpoints = [one for api in (*apis, OWN) for one in api.endpoints]
-        self.document = document(self.endpoints)
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        return document(self.endpoints)
 
     def blueprint(self) -> Blueprint:
         """All endpoints, and their documentation."""

@@ -106,11 +106,8 @@ def publish_change(work: Work, key: str) -> None:
 
 
 def change_settings(work: Work, kind: type[GuildSettings], /, **values: Any) -> None:
-    """Change some settings of a feature; None leaves a setting as it is.
-
-    Raises:
-        Refusal: a value is out of bounds. Earlier ones may have been written: roll back.
-    """
+    """Change some settings of a feature; None leaves a setting as it is. Raises Refusal if a value
+    is out of bounds. Earlier ones may have been written: roll back."""
     wanted = {name: value for name, value in values.items() if value is not None}
     for name, value in wanted.items():
         change_setting(work, kind.declared[name], value, checked=False)
@@ -219,9 +216,6 @@ def revoked_still(work: Work, entries: Sequence[AuditEntry]) -> list[AuditEntry]
     """The entries about permissions that have not been granted again."""
     held = list_permissions(work)
     return [one for one in entries if int(one.target) not in held.get(one.before, ())]
-
-
-# -- the audit log --------------------------------------------------------------------------------
 
 
 def audit(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection
@@ -50,6 +51,7 @@ def from_stored(stored: Mapping[str, Any]) -> ChatRules:
     return ChatRules(tuple(stored["names"]), stored["enabled"], stored["who"], stored["cooldown"])
 
 
+@cache
 def _declared(name: str) -> GuildSetting[Any]:
     return GuildSetting(key_of(name), dict, None, "")
 
@@ -60,11 +62,8 @@ def key_of(name: str) -> str:
 
 
 def parse_names(text: str) -> tuple[str, ...]:
-    """The names that somebody has typed, with or without exclamation marks.
-
-    Raises:
-        Refusal: there is none, too many, or one cannot be typed as a command.
-    """
+    """The names that somebody has typed, with or without exclamation marks. Raises Refusal if there
+    is none, too many, or one cannot be typed as a command."""
     names = tuple(
         dict.fromkeys(one.lstrip("!").lower() for one in re.split(r"[\s,]+", text) if one)
     )
@@ -79,11 +78,8 @@ def parse_names(text: str) -> tuple[str, ...]:
 def change_command(
     work: Work, known: Sequence[ChatCommand], command: ChatCommand, rules: ChatRules
 ) -> bool:
-    """Change how a command is used; False if it was so already.
-
-    Raises:
-        Refusal: another command has one of the names.
-    """
+    """Change how a command is used; False if it was so already. Raises Refusal if another command
+    has one of the names."""
     store.lock_settings(work.tx, work.guild_id)
     _drop_cache(work)
     before = rules_of(work.tx, work.guild_id, command)

@@ -64,7 +64,6 @@ class RegularsBot(commands.Bot):
         self.add_check(may_use)
 
     async def add_features(self) -> None:
-        """Add every feature's commands and buttons."""
         for feature in self._features:
             for cog in feature.cogs:
                 await self.add_cog(cog(self.services))

@@ -18,7 +18,15 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.kit.personal import ADMINS_ANSWER, ANYONE, holds
-from core.kit.records import ChannelId, GuildRecord, MemberId, PlatformUserId, RoleId, one_of
+from core.kit.records import (
+    ChannelId,
+    GuildRecord,
+    MemberId,
+    PlatformUserId,
+    RoleId,
+    one_of,
+    optional,
+)
 
 TroubleReason = Literal["deleted", "forbidden"]
 
@@ -34,16 +42,12 @@ class Guild(GuildRecord, kw_only=True):
 
     name: Mapped[str]
     added_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
-    left_at: Mapped[datetime | None] = mapped_column(
-        default=None, comment="the bot was removed from the server"
+    left_at: Mapped[datetime | None] = optional("the bot was removed from the server")
+    reachable_at: Mapped[datetime | None] = optional(
+        "when the bot was last connected to Discord and saw this server"
     )
-    reachable_at: Mapped[datetime | None] = mapped_column(
-        default=None, comment="when the bot was last connected to Discord and saw this server"
-    )
-    contact_id: Mapped[MemberId | None] = mapped_column(
-        default=None,
-        comment="the admin who gets alerts while no admin channel is set",
-        info=holds("number"),
+    contact_id: Mapped[MemberId | None] = optional(
+        "the admin who gets alerts while no admin channel is set", info=holds("number")
     )
 
     __table_args__ = (PrimaryKeyConstraint("guild_id", name="guilds_pkey"),)
@@ -108,15 +112,14 @@ class AuditEntry(GuildRecord, kw_only=True):
     actor: Mapped[MemberId] = mapped_column(
         info=holds("number", stays=ADMINS_ANSWER), comment="0 for the bot, and with streamer_id"
     )
-    streamer_id: Mapped[PlatformUserId | None] = mapped_column(
-        default=None,
+    streamer_id: Mapped[PlatformUserId | None] = optional(
+        "Twitch user id of the streamer who did it, signed in with Twitch",
         info=holds("number", stays=ADMINS_ANSWER),
-        comment="Twitch user id of the streamer who did it, signed in with Twitch",
     )
     action: Mapped[str] = mapped_column(comment="feature first, such as slot_calls.block")
     target: Mapped[str] = mapped_column(server_default="", info=holds("name", of=ANYONE))
-    before: Mapped[Any] = mapped_column(JSONB, default=None, info=holds("name", of=ANYONE))
-    after: Mapped[Any] = mapped_column(JSONB, default=None, info=holds("name", of=ANYONE))
+    before: Mapped[Any] = optional(kind=JSONB, info=holds("name", of=ANYONE))
+    after: Mapped[Any] = optional(kind=JSONB, info=holds("name", of=ANYONE))
 
     __table_args__ = (
         _guild_key("guild_audit_log_guild"),

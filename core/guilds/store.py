@@ -199,8 +199,6 @@ def list_granted(tx: Connection, guild_id: int, role_ids: Collection[int]) -> fr
     return frozenset(tx.scalars(_GRANTED, {"guild_id": guild_id, "role_ids": list(role_ids)}))
 
 
-# -- the audit log --------------------------------------------------------------------------------
-
 _POST_AUDIT = insert(table_of(AuditEntry))
 
 

@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
@@ -14,10 +15,16 @@ from core.health.records import Heartbeat
 from core.health.rules import compare_clocks, worst_of_each_name
 from core.kick.client import client_of as kick_of
 from core.kit.errors import Outage
-from core.kit.health_item import HealthItem
+from core.kit.health_item import HealthItem, State
 from core.kit.services import Services
 
 HEARTBEAT_SECONDS = 5.0
+
+CHECK_SECONDS = 0.1
+"""How often the status is compared with the last one: a change is stored at once."""
+
+RETRY_SECONDS = 1.0
+"""After a heartbeat that could not be stored."""
 
 KEEP = timedelta(minutes=10)
 """How long a process that stopped reporting is still shown."""
@@ -49,15 +56,24 @@ class HeartbeatThread:
             _log.info("Heartbeat could not be deleted: the database is down")
 
     def _run(self) -> None:
-        wait = 0.5  # fast at first: somebody may be waiting for the start
+        stored: list[tuple[str, State]] = []
+        due = time.monotonic()
+        wait = CHECK_SECONDS
         while not self._stopping.wait(wait):
-            wait = HEARTBEAT_SECONDS if wait >= 2 else wait * 2
+            wait = CHECK_SECONDS
             try:
+                parts = self._status()
+                states = [(part.name, part.state) for part in parts]
+                if states == stored and time.monotonic() < due:
+                    continue
                 with self._services.database.begin() as tx:
-                    set_heartbeats(tx, self._process, self._status(), self._services.clock())
+                    set_heartbeats(tx, self._process, parts, self._services.clock())
+                stored, due = states, time.monotonic() + HEARTBEAT_SECONDS
             except Outage as outage:
+                wait = RETRY_SECONDS
                 _log.debug("Heartbeat could not be stored", reason=outage.reason)
             except Exception:  # a bug of a component must not end the thread
+                wait = RETRY_SECONDS
                 _log.exception("Heartbeat failed")
 
 

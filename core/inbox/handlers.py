@@ -1,9 +1,12 @@
 """The handlers of each event, collected from all features."""
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -19,11 +22,13 @@ class Handler:
         name: unique and permanent: retries are stored under it.
         run: called as `run(tx, event)`.
         run_batch: called as `run_batch(tx, events)` where a whole batch goes well.
+        concerns: false for events of its kind with which it would do nothing.
     """
 
     name: str
     run: EventHandler
     run_batch: "BatchHandler | None" = None
+    concerns: Callable[[Any], object] = lambda _event: True
 
 
 Handlers = Mapping[type[Event], tuple[Handler, ...]]
@@ -71,6 +76,9 @@ def _may_use(who: ChatUsers, sender: Sender) -> bool:
     return not _BADGES.get(who, frozenset()).isdisjoint(sender.badges)
 
 
+_typed_command = attrgetter("command")
+
+
 class _Cooldown:
     """When a chat command was answered last in each server on each platform: who chats on one does
     not see answers on the other. It is kept in memory only: after a restart a command may be
@@ -99,7 +107,7 @@ def _command_handler(feature: Feature, command: ChatCommand, rules_of: RulesOf) 
     cooldown = _Cooldown()
 
     def runs(tx: Connection, message: ChatMessageSent) -> bool:
-        if not message.command or not message.is_answered or message.sender.is_bot:
+        if not message.is_answered or message.sender.is_bot:
             return False
         rules = rules_of(tx, message.guild_id, command)
         named = rules.enabled and message.command in rules.names
@@ -115,18 +123,24 @@ def _command_handler(feature: Feature, command: ChatCommand, rules_of: RulesOf) 
             command.run(tx, typed)
 
     name = f"{feature.name}!{command.names[0]}"
-    return Handler(name, run, run_batch if command.in_batches else None)
+    return Handler(name, run, run_batch if command.in_batches else None, _typed_command)
 
 
 def handle(tx: Connection, handlers: Handlers, events: Sequence[Event]) -> None:
     """Run the handlers of these events. Batch handlers come first: each is called once for all
     events of its kind, and the others find in the transaction's cache what it has looked up."""
-    for kind in dict.fromkeys(map(type, events)):
-        same = [event for event in events if type(event) is kind]
-        for handler in handlers.get(kind, ()):
-            if handler.run_batch is not None:
-                handler.run_batch(tx, same)
+    by_kind: dict[type[Event], list[Event]] = defaultdict(list)
     for event in events:
-        for handler in handlers.get(type(event), ()):
-            if handler.run_batch is None:
+        by_kind[type(event)].append(event)
+    for kind, same in by_kind.items():
+        for handler in handlers.get(kind, ()):
+            if handler.run_batch is not None and (theirs := list(filter(handler.concerns, same))):
+                handler.run_batch(tx, theirs)
+    alone = {
+        kind: [handler for handler in handlers.get(kind, ()) if handler.run_batch is None]
+        for kind in by_kind
+    }
+    for event in events:
+        for handler in alone[type(event)]:
+            if handler.concerns(event):
                 handler.run(tx, event)

@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from core.events import Event, to_json
 from core.inbox.records import FailedHandler, deliveries, events, retries
 from core.kit.clock import utc_now
+from core.kit.database import as_json
 from core.kit.work import read_records
 
 T = TypeVar("T")
@@ -179,12 +180,12 @@ def add_events(tx: Connection, told: Sequence[tuple[Event, int]]) -> list[bool]:
             "guild_id": event.guild_id,
             "event": type(event).__name__,
             "key": event.key,
-            "at": event.at.isoformat(),
+            "at": event.at,
             "delivery": delivery,
         }
         for event, delivery in told
     ]
-    added_keys = set(map(tuple, tx.execute(_ADD_EVENTS, {"rows": json.dumps(rows)}).all()))
+    added_keys = set(map(tuple, tx.execute(_ADD_EVENTS, {"rows": as_json(rows)}).all()))
     return [_pop(added_keys, (row["guild_id"], row["event"], row["key"])) for row in rows]
 
 

@@ -30,7 +30,7 @@ Translator = Callable[[Connection, Delivery], list[Event]]
 """Turns a delivery into events. It must not read what handlers write: a whole batch is translated
 before any handler runs."""
 
-BATCH = 200
+BATCH = 500
 MOST_ATTEMPTS = 10
 SLOW_SECONDS = 10.0
 """A batch takes milliseconds; one that takes longer is blocked."""
@@ -183,6 +183,8 @@ class Worker:
     def _handle_with_savepoints(self, tx: Connection, events: Sequence[Event]) -> None:
         for event in events:
             for handler in self._handlers.get(type(event), ()):
+                if not handler.concerns(event):
+                    continue
                 error = self._attempt(tx, event, handler)
                 if error is not None:
                     store.add_retry(tx, event, handler.name, self._clock() + backoff(1), error)

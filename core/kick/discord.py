@@ -18,7 +18,14 @@ from core.kick.intake.log import count_unattributed, list_newest_lines
 from core.kick.intake.records import LogLine
 from core.kit.discord_access import is_admin
 from core.kit.discord_buttons import ConfirmButton, OwnButton, Person, give, question_view
-from core.kit.discord_ui import PRIVATE, answer, check_report, guild_id_of, run_action, services_of
+from core.kit.discord_ui import (
+    answer,
+    check_report,
+    guild_id_of,
+    run_action,
+    server_command,
+    services_of,
+)
 from core.kit.records import MemberId
 from core.kit.services import Services
 from core.kit.words import _
@@ -41,35 +48,27 @@ class KickChecks(commands.Cog):
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @commands.hybrid_command(name="check_kick_config", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("check_kick_config", for_admins=True)
     async def check_kick_config(self, ctx: Context) -> None:
         """Check the Kick setup and show how to fix what is missing."""
         found = await run_action(ctx, health.examine, self._services)
         await answer(ctx, check_report("Kick", found))
 
-    @commands.hybrid_command(name="kick_selftest", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("kick_selftest", for_admins=True)
     async def kick_selftest(self, ctx: Context) -> None:
         """Send a line to Kick's chat and wait for it to come back, to test both directions."""
         result = await selftest.run(self._services, guild_id_of(ctx))
         await answer(ctx, messages.selftest(result))
 
-    @commands.hybrid_command(name="say", extras=PRIVATE)
-    @commands.guild_only()
+    @server_command("say", for_admins=True)
     @commands.cooldown(10, 60, commands.BucketType.guild)
-    @app_commands.default_permissions(manage_guild=True)
     @app_commands.describe(line="What to say in Kick's chat, at most 500 characters")
     async def say(self, ctx: Context, *, line: str) -> None:
         """Say a line in the streamer's Kick chat, as the bot."""
         await run_action(ctx, chat.say_for, self._services, line)
         await answer(ctx, messages.said(line))
 
-    @commands.hybrid_command(name="webhooklog", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("webhooklog", for_admins=True)
     async def webhooklog(self, ctx: Context) -> None:
         """Show Kick's last deliveries for this server, and what became of them."""
         await answer(ctx, messages.webhook_log(*await run_action(ctx, _read_log)))
@@ -84,10 +83,8 @@ class KickAccounts(commands.Cog):
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @commands.hybrid_command(name="connect_kick", extras=PRIVATE)
-    @commands.guild_only()
+    @server_command("connect_kick", for_admins=True)
     @commands.cooldown(5, 60, commands.BucketType.user)
-    @app_commands.default_permissions(manage_guild=True)
     @app_commands.describe(
         channel="Name on Kick, as in kick.com/<name>; the one set before if empty"
     )
@@ -97,9 +94,7 @@ class KickAccounts(commands.Cog):
         await asyncio.to_thread(connect.choose, self._services, guild_id, channel, ctx.author.id)
         await give(ctx, LinkButton())
 
-    @commands.hybrid_command(name="disconnect_kick", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("disconnect_kick", for_admins=True)
     async def disconnect_kick(self, ctx: Context) -> None:
         """End the connection with the streamer's Kick account, and forget its tokens."""
         account = await self._services.database.run(store.find_account, guild_id_of(ctx))
@@ -109,18 +104,14 @@ class KickAccounts(commands.Cog):
         view = question_view(DisconnectButton(ctx.author.id), ctx.author.id, _("Keep it"))
         await answer(ctx, messages.ask_disconnect(account.name), view)
 
-    @commands.hybrid_command(name="sync_kick", extras=PRIVATE)
-    @commands.guild_only()
+    @server_command("sync_kick", for_admins=True)
     @commands.cooldown(3, 60, commands.BucketType.guild)
-    @app_commands.default_permissions(manage_guild=True)
     async def sync_kick(self, ctx: Context) -> None:
         """Look up the channel's name, broadcaster id and chatroom id at Kick again."""
         found = await asyncio.to_thread(channels.sync, self._services, guild_id_of(ctx))
         await answer(ctx, messages.synced(found))
 
-    @commands.hybrid_command(name="set_chatroom", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("set_chatroom", for_admins=True)
     @app_commands.describe(
         chatroom_id="The chatroom's number on Kick; 0 forgets it",
         channel_id="The channel's number on Kick's website, for Kicks; 0 forgets it",
@@ -139,9 +130,7 @@ class KickAccounts(commands.Cog):
         )
         await answer(ctx, messages.numbers(typed))
 
-    @commands.hybrid_command(name="kick_primary", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("kick_primary", for_admins=True)
     @app_commands.describe(server="Name or id of the server to hand over to; this server if empty")
     async def kick_primary(self, ctx: Context, *, server: str | None = None) -> None:
         """Choose which of several servers that follow the channel answers in its Kick chat."""

@@ -1,6 +1,9 @@
 """From a delivery in the inbox to events: what translating needs is looked up once a transaction
 for each channel, and the review queue says which events count."""
 
+from dataclasses import dataclass
+from typing import Self
+
 from sqlalchemy import Connection
 
 from core.events import Event
@@ -19,15 +22,31 @@ def events_of(tx: Connection, delivery: Delivery) -> list[Event]:
     """The events of a delivery, for the servers that follow the channel in its (signed) body."""
     body = parse(delivery.kind, delivery.body)
     channel_id = body.broadcaster.user_id
-    if delivery.kind == CHAT and delivery.source == WEBHOOK and CHAT in feed_kinds(tx, channel_id):
+    channel = cached(tx, ("kick.channel", channel_id), lambda: _Channel.load(tx, channel_id))
+    if delivery.kind == CHAT and delivery.source == WEBHOOK and channel.has_chat_from_feed:
         return []  # the same line comes from the realtime feed
-    guild_ids = guilds_of(tx, channel_id)
-    if not guild_ids:
+    if not channel.guild_ids:
         return []
-    primary = guild_ids[0] if len(guild_ids) == 1 else find_primary(tx, channel_id)
-    own_accounts = cached(tx, "kick.own_accounts", lambda: list_bot_ids(tx))
-    events = translate(body, Context(guild_ids, primary, own_accounts, delivery.sent_at))
+    context = Context(channel.guild_ids, channel.primary, channel.own_accounts, delivery.sent_at)
+    events = translate(body, context)
     return events if delivery.kind == CHAT else events_to_count(tx, events)
+
+
+@dataclass(frozen=True, slots=True)
+class _Channel:
+    """What all deliveries of a channel share; the first three as in `Context`."""
+
+    guild_ids: tuple[int, ...]
+    primary: int | None
+    own_accounts: frozenset[int]
+    has_chat_from_feed: bool
+
+    @classmethod
+    def load(cls, tx: Connection, channel_id: int) -> Self:
+        guild_ids = guilds_of(tx, channel_id)
+        primary = guild_ids[0] if len(guild_ids) == 1 else find_primary(tx, channel_id)
+        has_chat_from_feed = CHAT in feed_kinds(tx, channel_id)
+        return cls(guild_ids, primary, list_bot_ids(tx), has_chat_from_feed)
 
 
 def guilds_of(tx: Connection, channel_id: int) -> tuple[int, ...]:

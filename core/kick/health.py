@@ -28,7 +28,7 @@ from core.kick.intake.unverified import get_counts
 from core.kick.records import SelfTest, UnsentLine
 from core.kit.health_item import CheckLine as Line
 from core.kit.health_item import HealthItem, State
-from core.kit.oauth_tokens import ReconnectNeeded
+from core.kit.oauth_tokens import ReconnectNeeded, describe_usable
 from core.kit.services import Services
 from core.kit.settings import Settings
 from core.kit.words import _, plural
@@ -160,15 +160,7 @@ def account_state(
         account = require_streamer(account, channel)
     except ReconnectNeeded as refusal:
         return "down" if account else "warn", refusal.what, refusal.remedy
-    missing = ", ".join(missing_words(account.scopes))
-    if account.expires_at <= now:
-        found = _("Connected as {name}, but its token could not be renewed yet.")
-    elif missing:
-        found = _("Connected as {name}, without: {missing}.")
-    else:
-        return "ok", _("Connected as {name}.").format(name=account.name), ""
-    remedy = _("Run `/connect_kick` again.") if missing else ""
-    return "warn", found.format(name=account.name, missing=missing), remedy
+    return describe_usable(account, missing_words(account.scopes), now, "Kick")
 
 
 def check_chat(tx: Connection, now: datetime) -> list[HealthItem]:

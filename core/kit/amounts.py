@@ -48,10 +48,7 @@ _SHARE = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{1,2})?)\s*%")
 
 def parse_part(text: str, of: int) -> int:
     """A whole number of what somebody has: `all`, `half`, `50%` (rounded down), `5k` or `1.5m`.
-
-    Raises:
-        Refusal: it is no such amount, or nothing.
-    """
+    Raises Refusal if it is no such amount, or nothing."""
     word = text.strip().casefold()
     if share := _SHARE.fullmatch(word):
         percent = Decimal(share[1].replace(",", "."))

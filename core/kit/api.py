@@ -183,7 +183,6 @@ class Endpoint:
 
     @property
     def answers(self) -> type[BaseModel] | None:
-        """The model of the answer."""
         found = hints_of(self.handler).get("return")
         return found if _is_model(found) else None
 

@@ -1,5 +1,5 @@
 """Style sheets, scripts and icons of the pages, from npm packages (`package.json`). `make` installs
-them into `node_modules`; the Docker image brings the listed files along."""
+them into `node_modules`; the Docker image contains the listed files."""
 
 import gzip
 import re
@@ -41,11 +41,6 @@ def _read(name: str) -> tuple[bytes, bytes, str]:
     # Source maps are not served.
     content = re.sub(rb"\n?/[/*]# sourceMappingURL=\S+( \*/)?\s*$", b"\n", content)
     return content, gzip.compress(content, 9, mtime=0), sha256(content).hexdigest()[:12]
-
-
-def missing_assets() -> list[str]:
-    """The files that are not installed."""
-    return [name for name, file in ASSETS.items() if not file.is_file()]
 
 
 def asset(name: str) -> str:

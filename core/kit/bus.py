@@ -86,6 +86,8 @@ class RedisBus:
 
     RETRY_SECONDS = 2.0
     PING_SECONDS = 2.0
+    RECEIVE_SECONDS = 0.5
+    """At most so long it takes to stop."""
 
     def __init__(self, url: str) -> None:
         self._local = LocalBus()
@@ -184,7 +186,7 @@ class RedisBus:
             pubsub.subscribe(CHANNEL)
             self._recovered("receiving")
             while not self._stopping.is_set():
-                received = pubsub.get_message(timeout=0.5)
+                received = pubsub.get_message(timeout=self.RECEIVE_SECONDS)
                 if received is not None:
                     self._deliver_text(received["data"])
 

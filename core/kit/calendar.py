@@ -16,7 +16,6 @@ class Stretch(NamedTuple):
 
 
 def midnight(day: date, zone: tzinfo) -> datetime:
-    """The first instant of a day."""
     return datetime.combine(day, time.min, zone).astimezone(UTC)
 
 

@@ -98,10 +98,10 @@ def _style(axes: "Axes") -> None:
 def _label(axes: "Axes", places: Sequence[int], names: Sequence[str]) -> None:
     """Names where there is room for them, otherwise numbers."""
     if len(names) <= MOST_NAMES:
-        told = [
+        labels = [
             _plain(name, MOST_LETTERS) or f"#{n}" for n, name in zip(places, names, strict=True)
         ]
-        axes.set_xticks(places, told)
+        axes.set_xticks(places, labels)
         slanted = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
         for label in axes.get_xticklabels():
             label.set(**(slanted if len(names) > 4 else {}), fontsize=10, parse_math=False)

@@ -44,7 +44,6 @@ def group_title(group: str) -> str:
 
 
 def group_of_command(command: Command) -> str:
-    """The group that a command belongs to."""
     return group_of(command.callback.__module__)
 
 
@@ -61,6 +60,14 @@ def grantable_groups(known: Iterable[Command]) -> dict[str, list[Command]]:
         if is_grantable(command):
             found[group_of_command(command)].append(command)
     return dict(sorted(found.items()))
+
+
+def slash_names(known: Iterable[Command]) -> dict[str, list[str]]:
+    """Group -> its commands that need a permission as Discord lists them, without subcommands."""
+    return {
+        group: list(dict.fromkeys(f"/{(one.root_parent or one).name}" for one in found))
+        for group, found in grantable_groups(known).items()
+    }
 
 
 async def granted_groups(source: Source) -> frozenset[str]:

@@ -21,6 +21,7 @@ from core.kit.discord_ui import (
     reply_privately,
     sent_by_dm,
     services_of,
+    view_of,
 )
 from core.kit.errors import Refusal
 from core.kit.services import Services
@@ -198,12 +199,11 @@ class AdminButton(PersistentButton, template=r"(?!)"):
 
 def button_rows(rows: Iterable[Sequence[AdminButton]]) -> discord.ui.View:
     """One row below the other; at most `MOST_ROWS`. Needs a running event loop."""
-    view = discord.ui.View(timeout=None)
-    for number, buttons in enumerate(rows):
+    shown = list(rows)
+    for number, buttons in enumerate(shown):
         for button in buttons:
             button.row = number
-            view.add_item(button)
-    return view
+    return view_of(*(button for buttons in shown for button in buttons))
 
 
 # -- questions ------------------------------------------------------------------------------------
@@ -240,10 +240,7 @@ class ConfirmButton(PersistentButton, template=r"(?!)"):
 
 def question_view(yes: discord.ui.Item[Any], asker_id: int, keep: str = "") -> discord.ui.View:
     """Confirm, or cancel. Needs a running event loop."""
-    view = discord.ui.View(timeout=None)
-    view.add_item(yes)
-    view.add_item(KeepButton(asker_id, keep or _("Cancel")))
-    return view
+    return view_of(yes, KeepButton(asker_id, keep or _("Cancel")))
 
 
 async def was_asked(interaction: discord.Interaction, asker_id: int) -> bool:
@@ -336,15 +333,8 @@ async def give(ctx: commands.Context[commands.Bot], button: OwnButton) -> None:
             _("Press the button; only you will see the reply."),
             tone="warning",
         )
-        await answer(ctx, embed, alone(button))
+        await answer(ctx, embed, view_of(button))
 
 
 def _sent() -> discord.Embed:
     return card("📬 " + _("Check your DMs"), tone="success")
-
-
-def alone(button: OwnButton) -> discord.ui.View:
-    """A view with this button only. Needs a running event loop."""
-    view = discord.ui.View(timeout=None)
-    view.add_item(button)
-    return view

@@ -1,5 +1,5 @@
-"""What goes wrong at Discord, and how members are told: a missing permission is named, an outage is
-an outage, and a bug is logged with a code."""
+"""What goes wrong at Discord, and what members read about it: a missing permission is named, an
+outage is an outage, and a bug is logged with a code."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -91,7 +91,6 @@ async def handle_errors(interaction: discord.Interaction) -> AsyncIterator[None]
 
 
 async def handle_command_error(ctx: commands.Context[Any], error: BaseException) -> None:
-    """Reply with an error embed to a command that failed."""
     name = ctx.command.qualified_name if ctx.command else "?"
     error = _declined(ctx, _unwrapped(error))
 

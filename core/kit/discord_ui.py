@@ -19,7 +19,7 @@ from core.kit.guild_settings import GuildSettings
 from core.kit.health_item import CheckLine, State
 from core.kit.services import Services
 from core.kit.words import _
-from core.kit.work import Work, run_in_guild
+from core.kit.work import Work
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -143,7 +143,6 @@ def needed_permissions(command: commands.Command[Any, ..., Any]) -> discord.Perm
 def missing_permissions(
     command: commands.Command[Any, ..., Any], held: discord.Permissions
 ) -> list[str]:
-    """The permissions that somebody lacks to use a command."""
     needed = (name for name, has in needed_permissions(command) if has)
     return [name for name in needed if not getattr(held, name)]
 
@@ -176,7 +175,6 @@ def duration(seconds: float) -> str:
 
 
 def refusal_card(refusal: Refusal) -> discord.Embed:
-    """What happened and what to do."""
     return card("⚠️ " + refusal.what, refusal.remedy, tone="warning")
 
 
@@ -186,8 +184,10 @@ the reply to a typed command is public."""
 
 
 def is_private(ctx: commands.Context[Any]) -> bool:
-    """Whether only the asker sees the reply to this command."""
-    return ctx.command is not None and bool(ctx.command.extras.get("private"))
+    command = ctx.command
+    return command is not None and bool(
+        command.extras.get("private") or needed_permissions(command).value
+    )
 
 
 def server_command(
@@ -200,13 +200,25 @@ def server_command(
         for_admins: Discord offers it to members with Manage Server only.
         attributes: as of `commands.hybrid_command`.
     """
+    return _for_servers(commands.hybrid_command, name, private, for_admins, attributes)
 
-    def declare(callback: Callable[..., Any]) -> commands.HybridCommand[Any, ..., None]:
-        if private or for_admins:
+
+def server_group(
+    name: str, *, private: bool = False, for_admins: bool = False, **attributes: Any
+) -> Callable[[Callable[..., Any]], commands.HybridGroup[Any, ..., None]]:
+    """The same for a command with subcommands."""
+    return _for_servers(commands.hybrid_group, name, private, for_admins, attributes)
+
+
+def _for_servers(
+    declared: Any, name: str, private: bool, for_admins: bool, attributes: dict[str, Any]
+) -> Callable[[Callable[..., Any]], Any]:
+    def declare(callback: Callable[..., Any]) -> Any:
+        if private:
             attributes["extras"] = PRIVATE
         if for_admins:
             app_commands.default_permissions(manage_guild=True)(callback)
-        return commands.hybrid_command(name=name, **attributes)(commands.guild_only()(callback))
+        return declared(name=name, **attributes)(commands.guild_only()(callback))
 
     return declare
 
@@ -225,6 +237,14 @@ async def reply_privately(interaction: discord.Interaction, embed: discord.Embed
         await interaction.followup.send(embed=embed, ephemeral=True)
     else:
         await interaction.response.send_message(embed=embed, ephemeral=True)
+
+
+def view_of(*items: discord.ui.Item[Any]) -> discord.ui.View:
+    """Buttons and menus below a message, for as long as it exists. Needs a running event loop."""
+    view = discord.ui.View(timeout=None)
+    for item in items:
+        view.add_item(item)
+    return view
 
 
 CANNOT_DM = (50007, 50278)
@@ -251,7 +271,6 @@ def missing_in(
     me: discord.Member | Any,
     needed: Sequence[str] = TO_POST,
 ) -> list[str]:
-    """The permissions that the bot lacks in a channel."""
     held = channel.permissions_for(me)
     return [name for name in needed if not getattr(held, name)]
 
@@ -267,10 +286,14 @@ def require_permissions(
         )
 
 
-def guild_id_of(ctx: commands.Context[Any]) -> int:
+def guild_of(ctx: commands.Context[Any]) -> discord.Guild:
     """The server of a `guild_only` command."""
     assert ctx.guild is not None, "the command is guild_only"
-    return ctx.guild.id
+    return ctx.guild
+
+
+def guild_id_of(ctx: commands.Context[Any]) -> int:
+    return guild_of(ctx).id
 
 
 def services_of(source: discord.Interaction | commands.Context[Any]) -> Services:
@@ -293,9 +316,7 @@ async def run_action(
         guild_id, member_id = source.guild_id or 0, source.user.id
     else:
         guild_id, member_id = guild_id_of(source), source.author.id
-    return await services.database.run(
-        run_in_guild, guild_id, member_id, services.clock(), action, *args, **kwargs
-    )
+    return await services.run_as(member_id, guild_id, action, *args, **kwargs)
 
 
 def pages(rows: Sequence[str], limit: int) -> list[str]:

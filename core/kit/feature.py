@@ -47,7 +47,7 @@ CogBuilder: TypeAlias = "Callable[[Services], commands.Cog]"
 """Builds a group of Discord commands."""
 
 Shape = Literal["", "channel", "role", "time_zone", "language"]
-"""What a setting's value stands for, where its type alone does not tell."""
+"""What a setting's value means, where its type alone does not tell."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,10 @@ class GuildSetting(Generic[T]):
         environment: the field of `Settings` that gives the value for DISCORD_GUILD_ID until an
             admin sets one.
         least: smallest allowed number; `most` is the largest.
-        of: what the value stands for; it is checked and shown accordingly.
+        of: what the value means; it is checked and shown accordingly.
         choices: the allowed words, if there are only a few.
         label: its name in the feature's status, such as `Cooldown`.
-        heading: what it stands under on pages; see `GuildSettings`.
+        heading: its heading on pages; see `GuildSettings`.
         group: the settings that it belongs to, which are checked together.
     """
 

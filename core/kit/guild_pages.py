@@ -184,7 +184,6 @@ class Page:
         return self.member.is_stale
 
     def may(self, group: str) -> bool:
-        """Whether the person may use a group of commands."""
         return self.groups is None or group in self.groups
 
     @property
@@ -201,7 +200,6 @@ class Page:
         return f"web:{hashlib.sha256(json.dumps(sent).encode()).hexdigest()[:32]}"
 
     def new_key(self) -> str:
-        """For a new form."""
         return uuid4().hex
 
     def number(self, name: str, default: int = 1) -> int:
@@ -253,7 +251,6 @@ class Page:
                 self.work = None
 
     def render(self, template: str, **values: Any) -> str:
-        """The page."""
         return render_template(template, page=self, **values)
 
     def done(self, message: str, to: View | None = None, **parts: Any) -> Response:
@@ -268,7 +265,6 @@ class Page:
         return self.go(target, **parts)
 
     def go(self, view: View, **parts: Any) -> Response:
-        """Redirect to a page of this feature."""
         parts.pop("guild_id", None)
         query = {name: value for name, value in request.args.items() if name not in parts}
         address = self.url(view, **parts)
@@ -301,7 +297,6 @@ class Page:
         ]
 
     def role_names(self) -> list[tuple[str, str]]:
-        """Id and name of every role."""
         return [(str(role.id), f"@{role.name}") for role in self.guild.roles]
 
     def channel_choices(self) -> list[tuple[str, str]]:
@@ -429,7 +424,6 @@ class PublicRequest:
             return action(work, *args, **kwargs)
 
     def render(self, template: str, **values: Any) -> str:
-        """The page."""
         return render_template(template, page=self, **values)
 
 

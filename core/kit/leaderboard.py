@@ -85,7 +85,6 @@ def leaderboard(name: str, command: str, load: Load) -> Paginator:
 
 
 async def show_leaderboard(ctx: commands.Context[Any], board: Paginator, *, size: int) -> None:
-    """Answer a command with the first page."""
     await show(ctx, board, f"{size}.")
 
 

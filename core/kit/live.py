@@ -101,7 +101,6 @@ class LiveStreams:
         return {name for name, n in self._last.get(guild_id, {}).items() if n > int(count)}
 
     def stop(self) -> None:
-        """End all streams."""
         with self._condition:
             self._stopping = True
             self._condition.notify_all()

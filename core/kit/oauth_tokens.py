@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.kit.crypto import SealBroken, vault_of
 from core.kit.errors import Outage, Refusal
+from core.kit.health_item import State
 from core.kit.oauth_flow import Denied, SignInRefused
 from core.kit.personal import SECRET, holds
 from core.kit.records import GuildId, GuildRecord, MemberId
@@ -123,6 +124,47 @@ A = TypeVar("A", bound=ConnectedAccount)
 
 Wanted = Callable[[A, datetime], bool]
 """Whether this account still needs to be renewed."""
+
+
+def require_usable(account: A | None, site: str, slug: str, *, fits: bool) -> A:
+    """The account, if it can be used for the channel with this slug. Raises ReconnectNeeded.
+
+    Args:
+        fits: whether it is the account that the channel needs.
+    """
+    command = f"`/connect_{site.lower()}`"
+    again = _("Run {command} again.").format(command=command)
+    if account is None:
+        raise ReconnectNeeded(
+            _("No {site} account is connected.").format(site=site),
+            _("Run {command}.").format(command=command),
+        )
+    if account.state == "reconnect":
+        ended = _("{site} has ended the connection of {name}.")
+        raise ReconnectNeeded(ended.format(site=site, name=account.name), again)
+    if not fits:
+        other = _("{name} is connected, but the channel is {channel}.")
+        raise ReconnectNeeded(other.format(name=account.name, channel=slug), again)
+    return account
+
+
+def describe_usable(
+    account: ConnectedAccount, missing: Sequence[str], now: datetime, site: str
+) -> tuple[State, str, str]:
+    """State, what was found, and what to do about it or "".
+
+    Args:
+        missing: what was not granted, in words.
+    """
+    if account.expires_at <= now:
+        found = _("Connected as {name}, but its token could not be renewed yet.")
+    elif missing:
+        found = _("Connected as {name}, without: {missing}.")
+    else:
+        return "ok", _("Connected as {name}.").format(name=account.name), ""
+    again = _("Run {command} again.").format(command=f"`/connect_{site.lower()}`")
+    found = found.format(name=account.name, missing=", ".join(missing))
+    return "warn", found, again if missing else ""
 
 
 def is_due(expires_at: datetime, now: datetime) -> bool:

@@ -18,7 +18,7 @@ from core.kit.discord_access import for_moderators, may_manage, missing_for
 from core.kit.discord_errors import handle_errors
 from core.kit.services import Services
 from core.kit.words import _
-from core.kit.work import Work, run_in_guild
+from core.kit.work import Work
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,10 +47,7 @@ class Reader:
         self, action: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run `action(work, ...)` in the guild, and on behalf of the reader."""
-        services, now = self.services, self.services.clock()
-        return await services.database.run(
-            run_in_guild, self.guild.id, self.user_id, now, action, *args, **kwargs
-        )
+        return await self.services.run_as(self.user_id, self.guild.id, action, *args, **kwargs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +122,9 @@ def _command(source: Source, paginator: Paginator) -> commands.Command[Any, ...,
 def page_view(paginator: Paginator, page: Page, owner_id: int) -> discord.ui.View | None:
     """The buttons that turn the page and the items below; None without any. Needs a running event
     loop."""
-    view = discord.ui.View(timeout=None)
-    if page.pages > 1:
-        for item in _page_buttons(paginator, page, owner_id):
-            view.add_item(item)
-    for item in page.below:
-        view.add_item(item)
-    return view if view.children else None
+    turning = _page_buttons(paginator, page, owner_id) if page.pages > 1 else []
+    items = [*turning, *page.below]
+    return ui.view_of(*items) if items else None
 
 
 def _page_buttons(paginator: Paginator, page: Page, owner_id: int) -> list[Item]:

@@ -134,7 +134,6 @@ class Subject:
 
     @property
     def viewer_ids(self) -> tuple[int, ...]:
-        """Viewer ids of the accounts."""
         return tuple(account.viewer_id for account in self.accounts)
 
     @property

@@ -155,7 +155,6 @@ def _links(record: type[GuildRecord]) -> Iterator[_Link]:
 
 
 def _contents(record: type[GuildRecord]) -> list[str]:
-    """The columns whose content alone says whom they are about."""
     return [name for name, one in declared(record.__table__).items() if one.of == ANYONE]
 
 

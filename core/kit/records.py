@@ -8,7 +8,7 @@ A record is a SQLAlchemy declarative dataclass on `METADATA`. Read and write it 
 from datetime import datetime
 from typing import Any, NewType, cast, get_args
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, Table, Text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, Table, Text, false
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
 
@@ -71,3 +71,20 @@ def table_of(record: type[Record]) -> Table:
 def one_of(column: str, values: Any, *, name: str) -> CheckConstraint:
     """CHECK that a text column holds one of the values of a `Literal`."""
     return CheckConstraint(f"{column} IN {get_args(values)!r}", name=name)
+
+
+def optional(comment: str | None = None, *, kind: Any = None, info: Any = None) -> Any:
+    """A column that is empty until something is known."""
+    return mapped_column(kind, default=None, comment=comment, info=info)
+
+
+def flag(comment: str | None = None) -> Any:
+    """A column that is false until something happens."""
+    return mapped_column(default=False, server_default=false(), comment=comment)
+
+
+def partial_index(
+    name: str, columns: tuple[str, ...], where: str, *, unique: bool = False
+) -> Index:
+    """An index of the rows that meet a condition in SQL."""
+    return Index(name, *columns, unique=unique, postgresql_where=where)

@@ -22,10 +22,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _nothing_granted(_tx: Connection, _guild_id: int, _role_ids: Collection[int]) -> frozenset[str]:
-    return frozenset()
-
-
 @dataclass(frozen=True)
 class Services:
     """Built by the composition root (`combined_server.py`, `bot.py`), handed to every feature.
@@ -46,7 +42,9 @@ class Services:
     clock: Clock = utc_now
     goals: tuple[NextGoal, ...] = ()
     paginators: "Mapping[str, Paginator]" = field(default_factory=dict)
-    granted: Callable[[Connection, int, Collection[int]], frozenset[str]] = _nothing_granted
+    granted: Callable[[Connection, int, Collection[int]], frozenset[str]] = (
+        lambda _tx, _guild_id, _role_ids: frozenset()
+    )
 
     @contextmanager
     def work_in(
@@ -59,6 +57,19 @@ class Services:
         ):
             yield work
 
+    async def run_as(
+        self,
+        actor: int,
+        guild_id: int,
+        action: Callable[Concatenate[Work, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run `action(work, ...)` in a guild, on behalf of this member."""
+        return await self.database.run(
+            run_in_guild, guild_id, actor, self.clock(), action, *args, **kwargs
+        )
+
     async def run_as_bot(
         self,
         guild_id: int,
@@ -66,7 +77,5 @@ class Services:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Run `action(work, ...)` in a guild, for what no member asked for."""
-        return await self.database.run(
-            run_in_guild, guild_id, THE_BOT, self.clock(), action, *args, **kwargs
-        )
+        """The same for what no member asked for."""
+        return await self.run_as(THE_BOT, guild_id, action, *args, **kwargs)

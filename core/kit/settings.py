@@ -56,7 +56,6 @@ def _chain(text: str) -> str:
 
 
 def split_keys(text: str) -> tuple[str, ...]:
-    """A comma separated list of keys."""
     return tuple(key.strip() for key in text.split(",") if key.strip())
 
 
@@ -90,224 +89,163 @@ class Settings(BaseSettings):
     """The settings of one installation. Empty values count as not set."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        use_attribute_docstrings=True,
     )
 
     # Discord
-    discord_token: SecretStr | None = Field(
-        None, description="Token of your Discord bot. Without it the sandbox is started."
-    )
-    discord_guild_id: int | None = Field(
-        None, description="Id of your Discord server, to tie it to KICK_CHANNEL below."
-    )
-    discord_client_id: str | None = Field(
-        None, description="Client id of your Discord app, for logging in to the dashboard."
-    )
-    discord_client_secret: SecretStr | None = Field(
-        None, description="Client secret of your Discord app, for logging in to the dashboard."
-    )
+    discord_token: SecretStr | None = None
+    """Token of your Discord bot. Without it the sandbox is started."""
+    discord_guild_id: int | None = None
+    """Id of your Discord server, to tie it to KICK_CHANNEL below."""
+    discord_client_id: str | None = None
+    """Client id of your Discord app, for logging in to the dashboard."""
+    discord_client_secret: SecretStr | None = None
+    """Client secret of your Discord app, for logging in to the dashboard."""
 
     # Kick
-    kick_channel: str | None = Field(
-        None, description="Name of your Kick channel as in its address: kick.com/<name>."
-    )
-    kick_client_id: str | None = Field(None, description="Client id of your Kick app.")
-    kick_client_secret: SecretStr | None = Field(None, description="Client secret of your app.")
-    kick_bot_user_token: SecretStr | None = Field(
-        None,
-        description="User token (chat:write) of a separate Kick account that answers in chat. It "
-        "expires after two hours; without it the bot answers once `/connect_kick` was run.",
-    )
-    use_dual_mode: bool = Field(
-        True,
-        description="Also listen to Kick's realtime feed, to notice what its webhooks leave out. "
-        "If off, a gift whose webhook is lost goes unnoticed.",
-    )
-    kick_use_kickpython_ws: bool = Field(
-        False,
-        description="Read chat from Kick's realtime feed instead of from webhooks, for a server "
-        "without a public address. With USE_DUAL_MODE subscriptions, gifts and Kicks from the feed "
-        "count at once, too.",
-    )
+    kick_channel: str | None = None
+    """Name of your Kick channel as in its address: kick.com/<name>."""
+    kick_client_id: str | None = None
+    """Client id of your Kick app."""
+    kick_client_secret: SecretStr | None = None
+    """Client secret of your app."""
+    kick_bot_user_token: SecretStr | None = None
+    """User token (chat:write) of a separate Kick account that answers in chat. It expires after two
+    hours; without it the bot answers once `/connect_kick` was run."""
+    use_dual_mode: bool = True
+    """Also listen to Kick's realtime feed, to notice what its webhooks leave out. If off, a gift
+    whose webhook is lost goes unnoticed."""
+    kick_use_kickpython_ws: bool = False
+    """Read chat from Kick's realtime feed instead of from webhooks, for a server without a public
+    address. With USE_DUAL_MODE subscriptions, gifts and Kicks from the feed count at once, too."""
 
     # Twitch
-    twitch_client_id: str | None = Field(None, description="Client id of your Twitch app.")
-    twitch_client_secret: SecretStr | None = Field(
-        None, description="Client secret of your Twitch app."
-    )
-    twitch_eventsub: Literal["auto", "webhook", "websocket"] = Field(
-        "auto",
-        description="How Twitch's events arrive: by webhook, which needs OAUTH_BASE_URL; "
-        "by a WebSocket that this server opens; `auto` is webhook where that is possible.",
-    )
-    twitch_online_message: str | None = Field(
-        None,
-        max_length=500,
-        description="What `python -m core.twitch.eventsub` says in chat once it listens; nothing "
-        "if empty.",
-    )
+    twitch_client_id: str | None = None
+    """Client id of your Twitch app."""
+    twitch_client_secret: SecretStr | None = None
+    """Client secret of your Twitch app."""
+    twitch_eventsub: Literal["auto", "webhook", "websocket"] = "auto"
+    """How Twitch's events arrive: by webhook, which needs OAUTH_BASE_URL; by a WebSocket that this
+    server opens; `auto` is webhook where that is possible."""
+    twitch_online_message: str | None = Field(None, max_length=500)
+    """What `python -m core.twitch.eventsub` says in chat once it listens; nothing if empty."""
 
     # Storage
-    database_url: SecretStr | None = Field(
-        None,
-        description="PostgreSQL address (postgresql://user:password@host/name). "
-        "Without it a built-in PostgreSQL runs under DATA_DIR.",
-    )
-    redis_url: SecretStr | None = Field(
-        None, description="Redis address, to notify other processes. One process does not need it."
-    )
-    data_dir: Path = Field(
-        Path("data"), description="Folder for the built-in PostgreSQL and generated keys."
-    )
+    database_url: SecretStr | None = None
+    """PostgreSQL address (postgresql://user:password@host/name). Without it a built-in PostgreSQL
+    runs under DATA_DIR."""
+    redis_url: SecretStr | None = None
+    """Redis address, to notify other processes. One process does not need it."""
+    data_dir: Path = Path("data")
+    """Folder for the built-in PostgreSQL and generated keys."""
 
     # Web
-    port: int = Field(8080, ge=1, le=65535, description="Port of the web server.")
-    host: str = Field("0.0.0.0", description="Address the web server listens on.")
-    oauth_base_url: PublicUrl | None = Field(
-        None,
-        description="Public https address of this server, without a path, behind one proxy. Kick "
-        "sends its webhooks to <this address>/webhooks/kick and people who connect an account back "
-        "to <this address>/auth/kick/callback.",
-    )
-    flask_secret_key: SecretStr | None = Field(
-        None, description="Signs cookies and links. Without it one is generated in DATA_DIR."
-    )
-    web_threads: int = Field(
-        128,
-        ge=4,
-        le=512,
-        description="Requests served at the same time; half of them are reserved for webhooks.",
-    )
+    port: int = Field(8080, ge=1, le=65535)
+    """Port of the web server."""
+    host: str = "0.0.0.0"
+    """Address the web server listens on."""
+    oauth_base_url: PublicUrl | None = None
+    """Public https address of this server, without a path, behind one proxy. Kick sends its
+    webhooks to <this address>/webhooks/kick and people who connect an account back to <this
+    address>/auth/kick/callback."""
+    flask_secret_key: SecretStr | None = None
+    """Signs cookies and links. Without it one is generated in DATA_DIR."""
+    web_threads: int = Field(128, ge=4, le=512)
+    """Requests served at the same time; half of them are reserved for webhooks."""
 
     # Features
-    watch_interval_seconds: int = Field(
-        60, ge=1, description="How often watchtime is credited. Totals never depend on it."
-    )
-    subscription_check_seconds: int = Field(
-        600,
-        ge=1,
-        le=600,
-        description="How often the subscriptions to Kick's events are checked.",
-    )
-    live_poll_seconds: int = Field(
-        60, ge=1, description="How often Kick is asked who is live, in addition to its webhooks."
-    )
-    slot_calls_channel_id: int | None = Field(
-        None, description="Discord channel for slot calls, until `!slotcalls channel` sets one."
-    )
-    role_update_interval_seconds: int = Field(
-        600,
-        ge=1,
-        description="How often all members are checked for reward roles. Whoever reaches one gets "
-        "it at once.",
-    )
-    raffle_auto_draw: bool = Field(
-        False,
-        description="Draw raffles automatically when they end, unless changed in `/settings`.",
-    )
-    raffle_announcement_channel_id: int | None = Field(
-        None, description="Discord channel for raffle news, until one is set in `/settings`."
-    )
-    shuffle_affiliate_url: SecretUrl | None = Field(
-        None,
-        description="Address of your affiliate statistics at Shuffle, from your affiliate page "
-        "there. Keep it secret: anyone who has it can read them.",
-    )
-    shuffle_campaign_code: str | None = Field(
-        None, description="Your campaign code at Shuffle, until `/settings` sets another."
-    )
-    wager_check_seconds: int = Field(
-        300,
-        ge=1,
-        description="How often affiliate platforms are asked for wagers. Amounts do not depend on "
-        "it, only how exactly their time is known.",
-    )
+    watch_interval_seconds: int = Field(60, ge=1)
+    """How often watchtime is credited. Totals never depend on it."""
+    subscription_check_seconds: int = Field(600, ge=1, le=600)
+    """How often the subscriptions to Kick's events are checked."""
+    live_poll_seconds: int = Field(60, ge=1)
+    """How often Kick is asked who is live, in addition to its webhooks."""
+    slot_calls_channel_id: int | None = None
+    """Discord channel for slot calls, until `!slotcalls channel` sets one."""
+    role_update_interval_seconds: int = Field(600, ge=1)
+    """How often all members are checked for reward roles. Whoever reaches one gets it at once."""
+    raffle_auto_draw: bool = False
+    """Draw raffles automatically when they end, unless changed in `/settings`."""
+    raffle_announcement_channel_id: int | None = None
+    """Discord channel for raffle news, until one is set in `/settings`."""
+    shuffle_affiliate_url: SecretUrl | None = None
+    """Address of your affiliate statistics at Shuffle, from your affiliate page there. Keep it
+    secret: anyone who has it can read them."""
+    shuffle_campaign_code: str | None = None
+    """Your campaign code at Shuffle, until `/settings` sets another."""
+    wager_check_seconds: int = Field(300, ge=1)
+    """How often affiliate platforms are asked for wagers. Amounts do not depend on it, only how
+    exactly their time is known."""
 
     # Safety
-    token_encryption_keys: FernetKeys | None = Field(
-        None,
-        description="Fernet keys that encrypt the tokens of connected accounts, comma separated: "
-        "the first encrypts, all decrypt. Without it one is generated in DATA_DIR.",
-    )
-    webhook_max_age_seconds: int = Field(
-        86_400,
-        ge=60,
-        description="Signed webhooks older than this are rejected. Late gifts must be accepted; "
-        "replays are detected by their delivery ids, which are kept longer.",
-    )
-    cron_secret: SecretStr | None = Field(
-        None,
-        description="Bearer token for POST /api/cron/remove-expired-vips, for an outside timer. "
-        "VIPs end without it, too; while it is not set, nobody can call it.",
-    )
-    webhook_log_days: int = Field(
-        7, ge=1, le=365, description="How long the log of Kick's deliveries is kept."
-    )
+    token_encryption_keys: FernetKeys | None = None
+    """Fernet keys that encrypt the tokens of connected accounts, comma separated: the first
+    encrypts, all decrypt. Without it one is generated in DATA_DIR."""
+    webhook_max_age_seconds: int = Field(86_400, ge=60)
+    """Signed webhooks older than this are rejected. Late gifts must be accepted; replays are
+    detected by their delivery ids, which are kept longer."""
+    cron_secret: SecretStr | None = None
+    """Bearer token for POST /api/cron/remove-expired-vips, for an outside timer. VIPs end without
+    it, too; while it is not set, nobody can call it."""
+    webhook_log_days: int = Field(7, ge=1, le=365)
+    """How long the log of Kick's deliveries is kept."""
 
     # Logs
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="How much is logged."
-    )
-    log_format: Literal["text", "json"] = Field(
-        "text", description="`json` is one object per line."
-    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """How much is logged."""
+    log_format: Literal["text", "json"] = "text"
+    """`json` is one object per line."""
 
     # Advanced: addresses of other services
-    regulars_sandbox: bool = Field(
-        True, description="Start the sandbox when DISCORD_TOKEN is not set."
-    )
-    sandbox_port: int = Field(8081, ge=0, le=65535, description="Port of the sandbox's page.")
-    discord_api_url: Url = Field(
-        "https://discord.com/api/v10", description="Discord's REST address."
-    )
-    discord_authorize_url: Url = Field(
-        "https://discord.com/oauth2/authorize", description="Discord's consent page."
-    )
-    discord_cdn_url: Url = Field(
-        "https://cdn.discordapp.com", description="Where Discord keeps people's pictures."
-    )
-    kick_api_url: Url = Field("https://api.kick.com", description="Kick's public API.")
-    kick_auth_url: Url = Field("https://id.kick.com", description="Kick's OAuth server.")
-    kick_site_url: Url = Field("https://kick.com", description="Kick's website.")
-    kick_web_url: Url = Field(
-        "https://web.kick.com", description="Kick's server that says where the realtime feed is."
-    )
-    kick_pusher_key: str | None = Field(
-        None,
-        description="App key of the feed at Pusher, tried when Kick does not say where the feed "
-        "is. Kick's own key ended in October 2026.",
-    )
-    kick_pusher_cluster: str = Field("us2", description="Pusher's cluster for that key.")
-    kick_pusher_host: str | None = Field(
-        None,
-        description="Host (or host:port, then without TLS) in place of ws-<cluster>.pusher.com.",
-    )
-    twitch_api_url: Url = Field("https://api.twitch.tv/helix", description="Twitch's API (Helix).")
-    twitch_auth_url: Url = Field(
-        "https://id.twitch.tv/oauth2", description="Twitch's OAuth server."
-    )
-    twitch_eventsub_ws_url: SocketUrl = Field(
-        "wss://eventsub.wss.twitch.tv/ws", description="Where Twitch's events come by WebSocket."
-    )
-    streamelements_api_url: Url = Field(
-        "https://api.streamelements.com/kappa/v2", description="StreamElements' API."
-    )
-    streamelements_astro_url: SocketUrl = Field(
-        "wss://astro.streamelements.com/",
-        description="Where StreamElements' activities come by WebSocket.",
-    )
-    drand_url: Urls = Field(
+    regulars_sandbox: bool = True
+    """Start the sandbox when DISCORD_TOKEN is not set."""
+    sandbox_port: int = Field(8081, ge=0, le=65535)
+    """Port of the sandbox's page."""
+    discord_api_url: Url = "https://discord.com/api/v10"
+    """Discord's REST address."""
+    discord_authorize_url: Url = "https://discord.com/oauth2/authorize"
+    """Discord's consent page."""
+    discord_cdn_url: Url = "https://cdn.discordapp.com"
+    """Where Discord keeps people's pictures."""
+    kick_api_url: Url = "https://api.kick.com"
+    """Kick's public API."""
+    kick_auth_url: Url = "https://id.kick.com"
+    """Kick's OAuth server."""
+    kick_site_url: Url = "https://kick.com"
+    """Kick's website."""
+    kick_web_url: Url = "https://web.kick.com"
+    """Kick's server that says where the realtime feed is."""
+    kick_pusher_key: str | None = None
+    """App key of the feed at Pusher, tried when Kick does not say where the feed is. Kick's own key
+    ended in October 2026."""
+    kick_pusher_cluster: str = "us2"
+    """Pusher's cluster for that key."""
+    kick_pusher_host: str | None = None
+    """Host (or host:port, then without TLS) in place of ws-<cluster>.pusher.com."""
+    twitch_api_url: Url = "https://api.twitch.tv/helix"
+    """Twitch's API (Helix)."""
+    twitch_auth_url: Url = "https://id.twitch.tv/oauth2"
+    """Twitch's OAuth server."""
+    twitch_eventsub_ws_url: SocketUrl = "wss://eventsub.wss.twitch.tv/ws"
+    """Where Twitch's events come by WebSocket."""
+    streamelements_api_url: Url = "https://api.streamelements.com/kappa/v2"
+    """StreamElements' API."""
+    streamelements_astro_url: SocketUrl = "wss://astro.streamelements.com/"
+    """Where StreamElements' activities come by WebSocket."""
+    drand_url: Urls = (
         "https://api.drand.sh,https://api2.drand.sh,https://api3.drand.sh,"
-        "https://drand.cloudflare.com",
-        description="Addresses of the public randomness beacon that raffles are drawn with; the "
-        "first that answers is used, because answers are signed.",
+        "https://drand.cloudflare.com"
     )
-    drand_chain: Annotated[str, AfterValidator(_chain)] | None = Field(
-        None,
-        description="Another beacon than the public one (quicknet), to try things out: <hash>:"
-        "<public key>:<genesis>:<period>:<seconds between the frozen list and its round>. Every "
-        "draw made with it is labelled as not using the public beacon.",
-    )
+    """Addresses of the public randomness beacon that raffles are drawn with; the first that answers
+    is used, because answers are signed."""
+    drand_chain: Annotated[str, AfterValidator(_chain)] | None = None
+    """Another beacon than the public one (quicknet), to try things out: <hash>:<public
+    key>:<genesis>:<period>:<seconds between the frozen list and its round>. Every draw made with it
+    is labelled as not using the public beacon."""
 
     @property
     def public_url(self) -> str:
@@ -345,11 +283,8 @@ class Settings(BaseSettings):
 
 
 def read_settings(**overrides: object) -> Settings:
-    """Read the environment and `.env`.
-
-    Raises:
-        StartError: one or more values are not valid; all of them are named at once.
-    """
+    """Read the environment and `.env`. Raises StartError if one or more values are not valid; all
+    of them are named at once."""
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:

@@ -55,17 +55,12 @@ class SignedLinks:
     last: timedelta
 
     def make(self, settings: Settings, link: PersonalLink) -> str:
-        """The link as a URL."""
         content = f"{link.link_id}~{link.guild_id}~{link.discord_id}"
         token = self._signer(settings).sign(content).decode()
         return f"{settings.public_url}{self.path}/{token}"
 
     def read(self, settings: Settings, token: str, now: datetime) -> PersonalLink:
-        """The content of a link.
-
-        Raises:
-            LinkBroken, LinkExpired: the link is not valid.
-        """
+        """The content of a link. Raises LinkBroken or LinkExpired if the link is not valid."""
         try:
             # The age is checked below, by our own clock.
             signed, signed_at = self._signer(settings).unsign(token, return_timestamp=True)

@@ -7,16 +7,18 @@ Failures are shown on the health page, and the task is tried again.
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy import Connection
 
 from core.kit.errors import Outage, Refusal, trouble_code
 from core.kit.feature import Task
 from core.kit.health_item import HealthItem
 from core.kit.services import Services
+from core.kit.work import Work
 
 AT_ONCE = 4
 SOON_SECONDS = 15.0
@@ -38,6 +40,21 @@ def for_each(works: Iterable[T], act: Callable[[T], None]) -> None:
             failures.append(failure)
     if failures:
         raise min(failures, key=lambda failure: isinstance(failure, Refusal | Outage))
+
+
+def act_on_each(
+    services: Services, find: Callable[[Connection], Iterable[T]], act: Callable[[Work, T], object]
+) -> None:
+    """Run `act(work, one)` for each of `find(tx)`, which is a record or the id of a guild, in its
+    guild and in a transaction of its own; errors are raised as by `for_each`."""
+    with services.database.begin() as tx:
+        found = list(find(tx))
+
+    def act_on(one: Any) -> None:
+        with services.work_in(one if isinstance(one, int) else one.guild_id) as work:
+            act(work, one)
+
+    for_each(found, act_on)
 
 
 def slices(ids: Sequence[T], most: int) -> list[Sequence[T]]:

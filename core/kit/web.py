@@ -218,7 +218,7 @@ def _answer_errors(app: Flask) -> None:
     def declined(error: HTTPException) -> Response:
         if error.response is not None:
             return cast("Response", error.response)
-        response = problem(error.code or 500, *_told(error))
+        response = problem(error.code or 500, *_explanation(error))
         # Such as Allow, which belongs to a 405. The type is ours.
         kept = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
         response.headers.extend(kept)
@@ -231,7 +231,7 @@ def _answer_errors(app: Flask) -> None:
         return problem(500, _("Something went wrong on our side."), _("It has been noted."), code)
 
 
-def _told(error: HTTPException) -> tuple[str, str]:
+def _explanation(error: HTTPException) -> tuple[str, str]:
     """What happened and what to do; for machines, the name of the status."""
     if _is_for_people() and error.code == 413:
         return _("This is too large."), _("Send less at once.")
@@ -268,7 +268,7 @@ def edge(app: Flask, pictures: str = DISCORDS_PICTURES, *, is_https: bool = Fals
 
     Args:
         pictures: the site that pages may show pictures from.
-        is_https: browsers reach us over https, and are told to stay there.
+        is_https: browsers reach us over https, and have to stay there.
     """
     app.config[PICTURES] = pictures
     app.config |= {"MAX_CONTENT_LENGTH": MOST_SENT, "MAX_FORM_MEMORY_SIZE": MOST_SENT}

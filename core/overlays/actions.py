@@ -79,7 +79,7 @@ def find_guild(tx: Connection, key: str, kind: str) -> GuildId | None:
 
 _RECORD_SEEN = text("""
     UPDATE overlays_keys SET seen_at = :now
-     WHERE guild_id = :guild_id AND kind = :kind
+     WHERE overlays_keys.guild_id = :guild_id AND kind = :kind
        AND (seen_at IS NULL OR seen_at < CAST(:now AS timestamptz) - CAST(:every AS interval))
 """)
 

@@ -53,12 +53,8 @@ def meet_person(tx: Connection, guild_id: int, platform: str, person: Person, at
 
 
 def get_by_name(tx: Connection, guild_id: int, name: str) -> Viewer:
-    """The viewer of this name.
-
-    Raises:
-        Refusal: nobody of this name has been seen in the server's chats, or different people on
-            different platforms.
-    """
+    """The viewer of this name. Raises Refusal if nobody of this name has been seen in the server's
+    chats, or different people on different platforms."""
     viewers = store.list_by_name(tx, guild_id, name)
     if not viewers:
         raise Refusal(
@@ -76,12 +72,9 @@ def get_by_name(tx: Connection, guild_id: int, name: str) -> Viewer:
 
 
 def find_person(work: Work, text: str) -> Viewer:
-    """The account that is meant by a mention, a Discord id or a name, which may say its platform
-    as `twitch:name`. Of a member with several accounts it is the one that represents them.
-
-    Raises:
-        Refusal: the member has not linked an account, or nobody of this name was seen.
-    """
+    """The account that is meant by a mention, a Discord id or a name, which may say its platform as
+    `twitch:name`. Of a member with several accounts it is the one that represents them. Raises
+    Refusal if the member has not linked an account, or nobody of this name was seen."""
     typed = text.strip()
     discord_id = discord_id_in(typed)
     if discord_id is not None:

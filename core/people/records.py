@@ -12,13 +12,19 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     UniqueConstraint,
     select,
-    text,
 )
 from sqlalchemy.orm import Mapped, column_property, declared_attr, mapped_column
 
 from core.kit.oauth_flow import OAuthAttempt
 from core.kit.personal import PSEUDONYMOUS, holds
-from core.kit.records import GuildRecord, MemberId, PlatformUserId, ViewerId
+from core.kit.records import (
+    GuildRecord,
+    MemberId,
+    PlatformUserId,
+    ViewerId,
+    optional,
+    partial_index,
+)
 
 
 class GuildAccount(NamedTuple):
@@ -69,11 +75,10 @@ class Viewer(GuildRecord, kw_only=True):
             name="people_viewers_represented_by",
         ),
         Index("people_viewers_by_name", "guild_id", "folded_name"),
-        Index(
+        partial_index(
             "people_viewers_represented",
-            "guild_id",
-            "represented_by",
-            postgresql_where=text("represented_by IS NOT NULL"),
+            ("guild_id", "represented_by"),
+            "represented_by IS NOT NULL",
         ),
     )
 
@@ -97,9 +102,7 @@ class OptionalViewerRecord(GuildRecord, kw_only=True):
 
     __abstract__ = True
 
-    viewer_id: Mapped[ViewerId | None] = mapped_column(
-        default=None, info=holds("viewer", stays=PSEUDONYMOUS)
-    )
+    viewer_id: Mapped[ViewerId | None] = optional(info=holds("viewer", stays=PSEUDONYMOUS))
 
     @declared_attr
     def viewer_name(cls) -> Mapped[str | None]:
@@ -146,19 +149,17 @@ class LinkAttempt(OAuthAttempt, kw_only=True):
     avatar_url: Mapped[str] = mapped_column(info=holds("text"))
     platform: Mapped[str] = mapped_column(comment="whose account is to be linked")
     by_dm: Mapped[bool] = mapped_column(comment="the member takes direct messages from us")
-    outcome: Mapped[str | None] = mapped_column(
-        default=None, comment="linked, or why not; empty while it is open"
-    )
+    outcome: Mapped[str | None] = optional("linked, or why not; empty while it is open")
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "link_id", name="people_link_attempts_link"),
         UniqueConstraint("state_hash", name="people_link_attempts_state"),
         ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="people_link_attempts_guild"),
         Index("people_link_attempts_of_member", "guild_id", "discord_id", "asked_at"),
-        Index(
+        partial_index(
             "people_link_attempts_unsettled",
-            "finished_at",
-            postgresql_where=text("finished_at IS NOT NULL AND outcome IS NULL"),
+            ("finished_at",),
+            "finished_at IS NOT NULL AND outcome IS NULL",
         ),
     )
 

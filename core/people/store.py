@@ -4,7 +4,6 @@ They take a connection, because most run for each line of chat or for many rows.
 they return are for reading: changes of them are not written.
 """
 
-import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -14,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, aliased
 
 from core.kit.crypto import fingerprint
-from core.kit.database import UNTIL_LOCKED, cache_of, cached_until_locked, key_of
+from core.kit.database import UNTIL_LOCKED, as_json, cache_of, cached_until_locked, key_of
 from core.kit.personal import Account, Subject, pseudonym_of
 from core.kit.records import GuildRecord, ViewerId
 from core.kit.work import Work
@@ -107,11 +106,11 @@ def set_viewers(
             "platform_user_id": account.user_id,
             "name": name,
             "folded_name": fold(name),
-            "named_at": at.isoformat(),
+            "named_at": at,
         }
         for account, (name, at) in newest.items()
     ]
-    written = tx.execute(_SET_VIEWERS, {"seen": json.dumps(rows)}).all()
+    written = tx.execute(_SET_VIEWERS, {"seen": as_json(rows)}).all()
     found = [(GuildAccount(*row[:3]), *row[3:]) for row in written]
     viewer_ids = {account: viewer_id for account, viewer_id, *_rest in found}
     new = [account for account, _viewer_id, is_new, _is_written in found if is_new]
@@ -128,9 +127,9 @@ def _exclude_named(tx: Connection, seen: Sequence[tuple[int, GuildAccount, str, 
     first: dict[tuple[int, str], dict[str, object]] = {}
     for viewer_id, account, name, at in seen:
         row = {"guild_id": account.guild_id, "viewer_id": viewer_id, "folded_name": fold(name)}
-        first.setdefault((account.guild_id, fold(name)), row | {"at": at.isoformat()})
+        first.setdefault((account.guild_id, fold(name)), row | {"at": at})
     if first:
-        tx.execute(_EXCLUDE_NAMED, {"named": json.dumps(list(first.values()))})
+        tx.execute(_EXCLUDE_NAMED, {"named": as_json(first.values())})
 
 
 def set_viewer(

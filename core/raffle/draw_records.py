@@ -27,7 +27,7 @@ from core.drand.chain import QUICKNET, Round
 from core.draws.picks import SkipReason
 from core.draws.snapshot import is_public
 from core.kit.personal import ADMINS_ANSWER, PSEUDONYMOUS, holds
-from core.kit.records import ChannelId, GuildRecord, MemberId, ViewerId, one_of
+from core.kit.records import ChannelId, GuildRecord, MemberId, ViewerId, flag, one_of, optional
 from core.people.records import Viewer, viewer_key
 from core.raffle.records import PERIOD, Announcement, RoundRecord
 
@@ -61,14 +61,12 @@ class Draw(RoundRecord, kw_only=True):
     )
     channel_id: Mapped[ChannelId] = mapped_column(comment="Discord channel of its posts")
     claim_minutes: Mapped[int] = mapped_column(comment="how long a winner has, as announced")
-    randomness: Mapped[str | None] = mapped_column(default=None, comment="the round's, in hex")
-    signature: Mapped[str | None] = mapped_column(default=None, comment="the round's, in hex")
-    given_up_by: Mapped[MemberId | None] = mapped_column(
-        default=None,
-        comment="who drew without waiting for the round",
-        info=holds("number", stays=ADMINS_ANSWER),
+    randomness: Mapped[str | None] = optional("the round's, in hex")
+    signature: Mapped[str | None] = optional("the round's, in hex")
+    given_up_by: Mapped[MemberId | None] = optional(
+        "who drew without waiting for the round", info=holds("number", stays=ADMINS_ANSWER)
     )
-    given_up_at: Mapped[datetime | None] = mapped_column(default=None)
+    given_up_at: Mapped[datetime | None] = optional()
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "period", name="raffle_draws_once"),
@@ -169,13 +167,11 @@ class Pick(_DrawnAccount, kw_only=True):
     )
     drawn_at: Mapped[datetime]
     expires_at: Mapped[datetime | None] = mapped_column(comment="the last instant to claim")
-    claimable_since: Mapped[datetime | None] = mapped_column(
-        default=None,
-        comment="when the winner could claim for the first time; empty while nothing reached them",
+    claimable_since: Mapped[datetime | None] = optional(
+        "when the winner could claim for the first time; empty while nothing reached them"
     )
-    claimable_at: Mapped[datetime | None] = mapped_column(
-        default=None,
-        comment="the newest instant at which the winner is known to have been able to claim",
+    claimable_at: Mapped[datetime | None] = optional(
+        "the newest instant at which the winner is known to have been able to claim"
     )
     channel_id: Mapped[ChannelId | None] = mapped_column(
         comment="Discord channel of the winner's newest post"
@@ -183,16 +179,10 @@ class Pick(_DrawnAccount, kw_only=True):
     posts: Mapped[int] = mapped_column(
         default=1, server_default="1", comment="how often it was posted"
     )
-    post_gone: Mapped[bool] = mapped_column(
-        default=False,
-        server_default="false",
-        comment="that post was deleted, alone or with its channel",
-    )
-    claimed_at: Mapped[datetime | None] = mapped_column(default=None)
-    delivered_at: Mapped[datetime | None] = mapped_column(default=None)
-    delivered_by: Mapped[MemberId | None] = mapped_column(
-        default=None, info=holds("number", stays=ADMINS_ANSWER)
-    )
+    post_gone: Mapped[bool] = flag("that post was deleted, alone or with its channel")
+    claimed_at: Mapped[datetime | None] = optional()
+    delivered_at: Mapped[datetime | None] = optional()
+    delivered_by: Mapped[MemberId | None] = optional(info=holds("number", stays=ADMINS_ANSWER))
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "period", "k", name="raffle_picks_numbered"),
@@ -209,8 +199,6 @@ class Pick(_DrawnAccount, kw_only=True):
         ),
     )
 
-
-# -- what is never changed ------------------------------------------------------------------------
 
 # A draw depends on these promises, so the database keeps them even if our own code has a bug.
 # `raffle_kept` takes the columns that never change, those that are filled in once, and those that

@@ -164,7 +164,6 @@ def ledger(page: Page) -> str:
 
 @PAGES.get("ledger.csv")
 def download(page: Page) -> Response:
-    """The same entries as a file."""
     entries, *_counts = page.run(
         lambda work: store.list_ledger(work, _filter(page, work), 1, store.LEDGER)
     )
@@ -187,7 +186,6 @@ def download(page: Page) -> Response:
 
 @PAGES.post("tickets", shows=overview)
 def change_tickets(page: Page) -> Response:
-    """Give tickets to somebody, or take some."""
     amount = whole_number(page.form, "amount", _("Tickets"))
     if page.form.get("what") == "take":
         amount = -amount
@@ -203,7 +201,6 @@ def change_tickets(page: Page) -> Response:
 
 @PAGES.post("viewer/<int:viewer_id>/void", shows=viewer)
 def void_gift(page: Page, viewer_id: int) -> Response:
-    """Take back the tickets of gifts that were refunded."""
     done = page.run(gifts.void_drop, page.form.get("drop", ""))
     taken = plural("{count} ticket taken back.", "{count} tickets taken back.", done.taken)
     return page.done(taken, to=viewer, viewer_id=viewer_id)
@@ -256,7 +253,6 @@ def draw(page: Page, number: int) -> Response:
 
 @PAGES.post("delivered", shows=overview)
 def deliver(page: Page) -> Response:
-    """A winner has the prize."""
     pick = page.run(claims.deliver, _config(page), page.form.get("winner", ""))
     return page.done(_("Prize marked as delivered to {name}.").format(name=pick.name))
 
@@ -268,7 +264,6 @@ add_exclusions(PAGES, "raffle", shows=overview)
 
 
 def stats(work: Work) -> list[Stat]:
-    """For the overview."""
     period = raffles.find_shown(work)
     if period is None:
         return [Stat(_("Raffle"), _("none"), pages="raffle", icon=PAGES.icon)]
@@ -279,8 +274,6 @@ def stats(work: Work) -> list[Stat]:
 
 
 def setup(page: Page) -> list[SetupStep]:
-    """For the checklist."""
-
     def load(work: Work) -> tuple[str, Period | None]:
         return find_problem(work), raffles.find_shown(work)
 
@@ -308,7 +301,6 @@ def setup(page: Page) -> list[SetupStep]:
 
 
 def person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> list[PersonCard]:
-    """Tickets with every reason."""
     period = raffles.find_shown(work)
     if period is None:
         return []
@@ -378,7 +370,6 @@ OVERLAY = Overlay(
 
 
 def latest(work: Work) -> list[Latest]:
-    """For the overlay of latest events."""
     given = [
         Latest(
             one.at,

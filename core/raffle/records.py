@@ -23,7 +23,7 @@ from sqlalchemy.orm import (
 
 from core.draws.snapshot import Plan
 from core.kit.personal import ADMINS_ANSWER, PSEUDONYMOUS, holds
-from core.kit.records import GuildRecord, MemberId, ViewerId, one_of
+from core.kit.records import GuildRecord, MemberId, ViewerId, flag, one_of, optional, partial_index
 from core.people.records import ViewerRecord, viewer_key
 
 Source = Literal["watchtime", "gifted_sub", "wager", "hunt", "points", "bonus", "correction"]
@@ -42,10 +42,8 @@ class Period(GuildRecord, kw_only=True):
     number: Mapped[int] = mapped_column(comment="counts up within the server")
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime] = mapped_column(comment="the first instant after")
-    ends_with_month: Mapped[bool] = mapped_column(
-        default=False,
-        server_default="false",
-        comment="its end was midnight of a 1st in the server's time zone when it was chosen",
+    ends_with_month: Mapped[bool] = flag(
+        "its end was midnight of a 1st in the server's time zone when it was chosen"
     )
     state: Mapped[State] = mapped_column(Text, default="open", server_default="open")
     prize: Mapped[str]
@@ -57,9 +55,9 @@ class Period(GuildRecord, kw_only=True):
     commitment: Mapped[str] = mapped_column(comment="SHA-256 of the seed, in hex")
     public_id: Mapped[str] = mapped_column(comment="in the address of its public page")
     opened_at: Mapped[datetime]
-    frozen_at: Mapped[datetime | None] = mapped_column(default=None)
-    drawn_at: Mapped[datetime | None] = mapped_column(default=None)
-    closed_at: Mapped[datetime | None] = mapped_column(default=None)
+    frozen_at: Mapped[datetime | None] = optional()
+    drawn_at: Mapped[datetime | None] = optional()
+    closed_at: Mapped[datetime | None] = optional()
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "number", name="raffle_periods_numbered"),
@@ -96,9 +94,9 @@ class RoundRecord(GuildRecord, kw_only=True):
 
     __abstract__ = True
 
-    chain: Mapped[str | None] = mapped_column(default=None, comment="name of the beacon's chain")
-    round: Mapped[int | None] = mapped_column(BigInteger, default=None)
-    round_at: Mapped[datetime | None] = mapped_column(default=None, comment="when it is published")
+    chain: Mapped[str | None] = optional("name of the beacon's chain")
+    round: Mapped[int | None] = optional(kind=BigInteger)
+    round_at: Mapped[datetime | None] = optional("when it is published")
 
 
 class Announcement(RoundRecord, kw_only=True):
@@ -112,12 +110,10 @@ class Announcement(RoundRecord, kw_only=True):
     period: Mapped[int]
     kind: Mapped[Kind] = mapped_column(Text)
     at: Mapped[datetime]
-    planned_at: Mapped[datetime | None] = mapped_column(
-        default=None, comment="when the list is to be frozen; empty once it is"
+    planned_at: Mapped[datetime | None] = optional(
+        "when the list is to be frozen; empty once it is"
     )
-    snapshot_hash: Mapped[str | None] = mapped_column(
-        default=None, comment="of a frozen list, in hex"
-    )
+    snapshot_hash: Mapped[str | None] = optional("of a frozen list, in hex")
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "id", name="raffle_announcements_key"),
@@ -158,10 +154,8 @@ class Entry(ViewerRecord, kw_only=True):
     reason: Mapped[str] = mapped_column(
         default="", server_default="", info=holds("text", stays=_PROOF)
     )
-    actor: Mapped[MemberId | None] = mapped_column(
-        default=None,
-        comment="Discord id of the admin, if one did it",
-        info=holds("number", stays=ADMINS_ANSWER),
+    actor: Mapped[MemberId | None] = optional(
+        "Discord id of the admin, if one did it", info=holds("number", stays=ADMINS_ANSWER)
     )
     at: Mapped[datetime] = mapped_column(comment="when it was earned")
     posted_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
@@ -185,15 +179,12 @@ class Balance(ViewerRecord, kw_only=True):
 
     period: Mapped[int]
     tickets: Mapped[int] = mapped_column(BigInteger, comment="the sum of the viewer's entries")
-    left_out: Mapped[bool] = mapped_column(
-        default=False,
-        server_default="false",
-        comment="not in the frozen list, because not allowed to win at that moment",
+    left_out: Mapped[bool] = flag(
+        "not in the frozen list, because not allowed to win at that moment"
     )
-    listed_as: Mapped[ViewerId | None] = mapped_column(
-        default=None,
+    listed_as: Mapped[ViewerId | None] = optional(
+        "whose line of the frozen list has these tickets; empty if it is the viewer's own",
         info=holds("viewer", stays=PSEUDONYMOUS),
-        comment="whose line of the frozen list has these tickets; empty if it is the viewer's own",
     )
 
     __table_args__ = (
@@ -224,9 +215,6 @@ class SourceTotal(ViewerRecord, kw_only=True):
     )
 
 
-# -- what earns tickets --------------------------------------------------------------------------
-
-
 class Gift(GuildRecord, kw_only=True):
     """One gifted sub. All that somebody gave at one instant is a drop."""
 
@@ -239,14 +227,10 @@ class Gift(GuildRecord, kw_only=True):
     )
     drop: Mapped[str] = mapped_column(comment="hash; the same for what was given at one instant")
     at: Mapped[datetime]
-    credited_in: Mapped[int | None] = mapped_column(
-        default=None, comment="the raffle that took it; empty while none has"
-    )
-    tickets: Mapped[int | None] = mapped_column(
-        BigInteger, default=None, comment="what it was worth then"
-    )
-    voided_at: Mapped[datetime | None] = mapped_column(default=None, comment="it did not happen")
-    announced: Mapped[bool] = mapped_column(default=False, server_default="false")
+    credited_in: Mapped[int | None] = optional("the raffle that took it; empty while none has")
+    tickets: Mapped[int | None] = optional("what it was worth then", kind=BigInteger)
+    voided_at: Mapped[datetime | None] = optional("it did not happen")
+    announced: Mapped[bool] = flag()
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "key", name="raffle_gifts_once"),
@@ -256,13 +240,11 @@ class Gift(GuildRecord, kw_only=True):
         CheckConstraint(
             "(credited_in IS NULL) = (tickets IS NULL)", name="raffle_gifts_credited_with_tickets"
         ),
-        Index(
-            "raffle_gifts_waiting", "guild_id", "at", postgresql_where=text("credited_in IS NULL")
-        ),
+        partial_index("raffle_gifts_waiting", ("guild_id", "at"), "credited_in IS NULL"),
         Index("raffle_gifts_newest", "guild_id", "at"),
         Index("raffle_gifts_of_drop", "guild_id", "drop"),
         Index("raffle_gifts_of_viewer", "guild_id", "viewer_id", "at"),
-        Index("raffle_gifts_unannounced", "at", postgresql_where=text("NOT announced")),
+        partial_index("raffle_gifts_unannounced", ("at",), "NOT announced"),
     )
 
 

@@ -84,8 +84,6 @@ class RaffleSettings(GuildSettings, feature="raffle"):
     )
 
 
-# -- tickets --------------------------------------------------------------------------------------
-
 MICROSECOND = timedelta(microseconds=1)
 HOUR = timedelta(hours=1) // MICROSECOND
 
@@ -142,8 +140,6 @@ def change(due: int, posted: int, balance: int) -> int:
     rest is taken once there is something to take."""
     return max(due - posted, -balance) if due < posted else due - posted
 
-
-# -- claiming -------------------------------------------------------------------------------------
 
 SHORT = timedelta(seconds=30)
 """A shorter interruption, such as a restart of the bot, does not extend the time to claim."""

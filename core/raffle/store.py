@@ -22,8 +22,6 @@ _ANNOUNCED = (
 TOOK_PLACE = select(Period).where(Period.starts_at < Period.ends_at)
 """Raffles without those that were cancelled before they began."""
 
-# -- which raffle ---------------------------------------------------------------------------------
-
 
 def find_open(work: Work, at: datetime) -> Period | None:
     """The raffle to which an instant belongs, if it still takes tickets."""
@@ -80,9 +78,6 @@ def require_undrawn(period: Period | None, number: int | None) -> Period:
     return period
 
 
-# -- announcements --------------------------------------------------------------------------------
-
-
 def list_announcements(work: Work, number: int) -> Sequence[Announcement]:
     """All of a raffle, in order."""
     return work.scalars(_ANNOUNCED, {"period": number}).all()
@@ -98,8 +93,6 @@ def list_freezes(work: Work, number: int) -> list[Announcement]:
     """Every freeze of a raffle, in order. More than one means that the database was changed."""
     return [one for one in list_announcements(work, number) if one.kind == "frozen"]
 
-
-# -- locks ----------------------------------------------------------------------------------------
 
 _OF_NUMBER = (
     select(Period)
@@ -120,9 +113,6 @@ def hold_open(work: Work, number: int) -> bool:
     """Keep everybody else from freezing the raffle, and from posting entries for several viewers,
     until the transaction ends; False if it takes no tickets any more."""
     return work.scalar(_HELD, {"number": number}) is not None
-
-
-# -- of all guilds --------------------------------------------------------------------------------
 
 
 def list_everywhere(tx: Connection, *criteria: ColumnElement[bool]) -> Sequence[Period]:

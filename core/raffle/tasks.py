@@ -1,9 +1,8 @@
 """Scheduled work. Each step is a transaction of its own, and running any of them late or twice
 changes nothing."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -12,7 +11,7 @@ from core.guilds.actions import load_settings
 from core.guilds.store import list_present
 from core.kit.health_item import HealthItem
 from core.kit.services import Services
-from core.kit.tasks import for_each
+from core.kit.tasks import act_on_each, for_each
 from core.kit.work import Work
 from core.raffle.actions import announce, config_of
 from core.raffle.draw import actions, claims, store
@@ -28,46 +27,31 @@ LATE = timedelta(minutes=2)
 """How late a round may be before the health page shows it."""
 
 
-def _act_on(
-    services: Services, records: Iterable[Any], action: Callable[[Work, Any], object]
-) -> None:
-    """Run `action(work, record)` for each record in its guild, in a transaction of its own."""
-
-    def act(record: Any) -> None:
-        with services.work_in(record.guild_id) as work:
-            action(work, record)
-
-    for_each(records, act)
-
-
 # -- periods and tickets --------------------------------------------------------------------------
 
 
 def open_months(services: Services) -> None:
     """Open the raffles whose month has begun, and set prizes that were chosen later."""
     config = config_of(services.settings)
-    with services.database.begin() as tx:
-        guild_ids = list_present(tx)
 
-    def open_one(guild_id: int) -> None:
-        with services.work_in(guild_id) as work:
-            periods.open_due(work, config)
-            periods.name_prize(work)
+    def open_one(work: Work, _guild_id: int) -> None:
+        periods.open_due(work, config)
+        periods.name_prize(work)
 
-    for_each(guild_ids, open_one)
+    act_on_each(services, list_present, open_one)
+
+
+def _list_open(tx: Connection) -> Sequence[Period]:
+    return list_everywhere(tx, Period.state == "open")
 
 
 def credit_open(services: Services) -> None:
     """Whole tickets for what was watched and wagered, and gifts that no raffle had taken yet."""
-    with services.database.begin() as tx:
-        running = list_everywhere(tx, Period.state == "open")
-    _act_on(services, running, credit)
+    act_on_each(services, _list_open, credit)
 
 
 def announce_gifts(services: Services) -> None:
-    with services.database.begin() as tx:
-        gifts = list_unannounced(tx)
-    _act_on(services, gifts, lambda work, one: announce_drop(work, one.drop))
+    act_on_each(services, list_unannounced, lambda work, one: announce_drop(work, one.drop))
 
 
 # -- the draw -------------------------------------------------------------------------------------
@@ -89,25 +73,27 @@ def advance_draws(services: Services) -> None:
 
 def _announce_openings(services: Services) -> None:
     """Publish the commitment as soon as there is a channel, if there was none at the opening."""
-    config = config_of(services.settings)
-    with services.database.begin() as tx:
-        unannounced = store.list_unannounced(tx, services.clock())
-    _act_on(services, unannounced, lambda work, one: announce(work, config, one))
+    config, now = config_of(services.settings), services.clock()
+    act_on_each(
+        services,
+        lambda tx: store.list_unannounced(tx, now),
+        lambda work, one: announce(work, config, one),
+    )
 
 
 def _announce_plans(services: Services) -> None:
     """Another end or grace time needs another round."""
     config = config_of(services.settings)
-    with services.database.begin() as tx:
-        running = list_everywhere(tx, Period.state == "open")
-    _act_on(services, running, lambda work, one: actions.announce_plan(work, config, one.number))
+    act_on_each(services, _list_open, lambda w, one: actions.announce_plan(w, config, one.number))
 
 
 def _freeze_due(services: Services) -> None:
-    config = config_of(services.settings)
-    with services.database.begin() as tx:
-        due = list_due(tx, services.clock())
-    _act_on(services, due, lambda work, one: actions.freeze_due(work, config, one.number))
+    config, now = config_of(services.settings), services.clock()
+    act_on_each(
+        services,
+        lambda tx: list_due(tx, now),
+        lambda work, one: actions.freeze_due(work, config, one.number),
+    )
 
 
 def list_due(tx: Connection, now: datetime) -> list[Period]:
@@ -129,12 +115,10 @@ def _settings_of(tx: Connection, guild_id: int) -> RaffleSettings:
 
 def _check_claims(services: Services) -> None:
     config = config_of(services.settings)
-    with services.database.begin() as tx:
-        unclaimed = store.list_unclaimed(tx)
-    _act_on(
+    act_on_each(
         services,
-        unclaimed,
-        lambda work, one: claims.check_claim(work, config, one.period, one.k),
+        store.list_unclaimed,
+        lambda w, one: claims.check_claim(w, config, one.period, one.k),
     )
 
 
@@ -150,9 +134,9 @@ def _get_rounds(services: Services) -> None:
 
     def get(number: int) -> None:
         random = client.get_round(number)
-        _act_on(
+        act_on_each(
             services,
-            due[number],
+            lambda _tx: due[number],
             lambda work, one: actions.store_round(work, config, one.period, random),
         )
 
@@ -161,9 +145,13 @@ def _get_rounds(services: Services) -> None:
 
 def _draw_due(services: Services) -> None:
     config = config_of(services.settings)
-    with services.database.begin() as tx:
-        ready = [draw for draw in store.list_frozen(tx) if not draw.waits_for_beacon]
-    _act_on(services, ready, lambda work, one: actions.draw_winners(work, config, one.period))
+
+    def list_ready(tx: Connection) -> list[Draw]:
+        return [draw for draw in store.list_frozen(tx) if not draw.waits_for_beacon]
+
+    act_on_each(
+        services, list_ready, lambda work, one: actions.draw_winners(work, config, one.period)
+    )
 
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:

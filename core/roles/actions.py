@@ -63,11 +63,8 @@ def request_retry(work: Work) -> None:
 
 
 def get_reward(work: Work, text: str) -> RoleReward:
-    """The reward with this mention, id or name; a name also finds a deleted role.
-
-    Raises:
-        Refusal: there is none.
-    """
+    """The reward with this mention, id or name; a name also finds a deleted role. Raises Refusal if
+    there is none."""
     typed = text.strip()
     match = _ID.fullmatch(typed)
     wanted = typed.removeprefix("@").casefold()
@@ -79,11 +76,8 @@ def get_reward(work: Work, text: str) -> RoleReward:
 
 
 def add_reward(work: Work, role_id: int, name: str, minutes: int | None) -> None:
-    """Assign a role for this much watchtime, or with None for linking.
-
-    Raises:
-        Refusal: it is a reward already, or there are too many.
-    """
+    """Assign a role for this much watchtime, or with None for linking. Raises Refusal if it is a
+    reward already, or there are too many."""
     work.lock(Lock.ROLES)
     rewards = {reward.role_id: reward for reward in store.list_rewards(work)}
     if len(rewards) >= MOST_REWARDS:
@@ -111,11 +105,8 @@ def add_reward(work: Work, role_id: int, name: str, minutes: int | None) -> None
 
 
 def set_minutes(work: Work, text: str, minutes: int) -> RoleReward:
-    """Change the watchtime that a role requires. Members below it lose the role.
-
-    Raises:
-        Refusal: no such reward, or it is for linking.
-    """
+    """Change the watchtime that a role requires. Members below it lose the role. Raises Refusal if
+    there is no such reward, or it is for linking."""
     work.lock(Lock.ROLES)
     reward = get_reward(work, text)
     if reward.minutes is None:
@@ -132,11 +123,8 @@ def set_minutes(work: Work, text: str, minutes: int) -> RoleReward:
 
 
 def set_state(work: Work, text: str, state: RewardState) -> RoleReward:
-    """Resume a reward, or pause it: then no member gets the role and no member loses it.
-
-    Raises:
-        Refusal: no such reward, or it has this state already.
-    """
+    """Resume a reward, or pause it: then no member gets the role and no member loses it. Raises
+    Refusal if there is no such reward, or it has this state already."""
     work.lock(Lock.ROLES)
     reward = get_reward(work, text)
     if reward.state == state:
@@ -153,11 +141,7 @@ def set_state(work: Work, text: str, state: RewardState) -> RoleReward:
 
 def remove_reward(work: Work, text: str, *, take_back: bool) -> RoleReward:
     """Stop assigning a role. Members keep it; with `take_back` those who got it from the bot lose
-    it.
-
-    Raises:
-        Refusal: no such reward.
-    """
+    it. Raises Refusal if there is no such reward."""
     work.lock(Lock.ROLES)
     reward = get_reward(work, text)
     _remove(work, reward, take_back=take_back)
@@ -176,11 +160,8 @@ def _remove(work: Work, reward: RoleReward, *, take_back: bool) -> None:
 
 
 def set_linked_role(work: Work, role_id: int, name: str) -> None:
-    """Assign this role to everyone who links an account; the former one is taken back.
-
-    Raises:
-        Refusal: the role is a reward already.
-    """
+    """Assign this role to everyone who links an account; the former one is taken back. Raises
+    Refusal if the role is a reward already."""
     work.lock(Lock.ROLES)
     former = _find_linked_role(work)
     if former is not None:
@@ -191,11 +172,7 @@ def set_linked_role(work: Work, role_id: int, name: str) -> None:
 
 
 def end_linked_role(work: Work) -> None:
-    """Stop assigning a role for linking, and take it back.
-
-    Raises:
-        Refusal: there is none.
-    """
+    """Stop assigning a role for linking, and take it back. Raises Refusal if there is none."""
     work.lock(Lock.ROLES)
     reward = _find_linked_role(work)
     if reward is None:

@@ -10,7 +10,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.discord_access import require_below_own
-from core.kit.discord_ui import PRIVATE, answer, run_action, safe, shortened
+from core.kit.discord_ui import answer, guild_of, run_action, safe, server_group, shortened
 from core.kit.errors import Refusal
 from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
 from core.kit.records import MemberId
@@ -107,17 +107,15 @@ class Roles(commands.Cog):
         if after == after.guild.me and before.roles != after.roles:
             self._sync.check(after.guild.id)
 
-    @commands.hybrid_group(name="roles", fallback="list", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_group("roles", fallback="list", for_admins=True)
     async def roles(self, ctx: Context) -> None:
         """Show which role takes how many minutes, who has it, and any problem assigning it."""
         current = await run_action(ctx, actions.get_status)
-        seen = await see(_guild(ctx), [reward.role_id for reward in current.rewards])
+        seen = await see(guild_of(ctx), [reward.role_id for reward in current.rewards])
         holders = Counter(role_id for held in seen.held.values() for role_id in held or ())
         await answer(ctx, messages.rewards(current, holders))
 
-    @roles.command(name="add", extras=PRIVATE)
+    @roles.command(name="add")
     @app_commands.describe(role="The role to assign", minutes="How many minutes it takes")
     async def add(self, ctx: Context, role: discord.Role, minutes: Minutes) -> None:
         """Assign a role to everyone who has watched for this many minutes."""
@@ -129,7 +127,7 @@ class Roles(commands.Cog):
         body = messages.everyone_gets(role.mention, minutes)
         await answer(ctx, messages.changed(what, body, warning))
 
-    @roles.command(name="update", extras=PRIVATE, ignore_extra=False)
+    @roles.command(name="update", ignore_extra=False)
     @app_commands.describe(role="The reward", minutes="How many minutes it takes from now on")
     async def update(self, ctx: Context, role: str, minutes: Minutes) -> None:
         """Change how many minutes a role takes; who falls below loses it."""
@@ -141,7 +139,7 @@ class Roles(commands.Cog):
         await answer(ctx, messages.changed(what, body))
 
     # Without `ignore_extra`, a `take_back` that is not yes or no would pass for no.
-    @roles.command(name="remove", extras=PRIVATE, ignore_extra=False)
+    @roles.command(name="remove", ignore_extra=False)
     @app_commands.describe(
         role="The reward", take_back="Also remove the role from everyone who got it from the bot"
     )
@@ -153,7 +151,7 @@ class Roles(commands.Cog):
         body = (taken if take_back else kept).format(role=messages.role_name(reward))
         await answer(ctx, messages.changed(_("That role is no reward any more"), body))
 
-    @roles.command(name="enable", extras=PRIVATE)
+    @roles.command(name="enable")
     @app_commands.describe(role="The reward")
     async def enable(self, ctx: Context, *, role: str) -> None:
         """Assign a paused role again."""
@@ -162,7 +160,7 @@ class Roles(commands.Cog):
         body = messages.everyone_gets(messages.role_name(reward), reward.minutes)
         await answer(ctx, messages.changed(what, body))
 
-    @roles.command(name="disable", extras=PRIVATE)
+    @roles.command(name="disable")
     @app_commands.describe(role="The reward")
     async def disable(self, ctx: Context, *, role: str) -> None:
         """Pause a role: it is neither assigned nor removed until you enable it again."""
@@ -171,7 +169,7 @@ class Roles(commands.Cog):
         what = _("Paused: {role} is not being assigned").format(role=safe(reward.name))
         await answer(ctx, messages.changed(what, body))
 
-    @roles.command(name="linked", extras=PRIVATE)
+    @roles.command(name="linked")
     @app_commands.describe(role="The role for linked members, or off")
     async def linked(self, ctx: Context, *, role: str) -> None:
         """Choose the role that everyone gets who links an account, or off."""
@@ -186,33 +184,33 @@ class Roles(commands.Cog):
         body = messages.everyone_gets(chosen.mention, None)
         await answer(ctx, messages.changed(_("Role for linked members set"), body, warning))
 
-    @roles.command(name="mode", extras=PRIVATE)
+    @roles.command(name="mode")
     @app_commands.describe(mode="stack: every role that is reached; highest: only the top one")
     async def mode(self, ctx: Context, mode: Literal["stack", "highest"]) -> None:
         """Let viewers keep every role that is reached, or only the highest."""
         await run_action(ctx, actions.set_mode, mode)
         await self.roles(ctx)
 
-    @roles.command(name="status", extras=PRIVATE)
+    @roles.command(name="status")
     async def status(self, ctx: Context) -> None:
         """Show whether all roles can be assigned, how they are set and when I last checked."""
         every = self._services.settings.role_update_interval_seconds
         await answer(ctx, messages.status(await run_action(ctx, actions.get_status), every))
 
-    @roles.command(name="retry", extras=PRIVATE)
+    @roles.command(name="retry")
     async def retry(self, ctx: Context) -> None:
         """Check all members now, and retry roles that Discord refused."""
         await run_action(ctx, actions.request_retry)
         body = _("Roles that Discord refused are tried again. `/roles status` shows the result.")
         await answer(ctx, messages.changed(_("Checking all members now"), body))
 
-    @roles.command(name="members", extras=PRIVATE)
+    @roles.command(name="members")
     @app_commands.describe(role="The reward")
     async def members(self, ctx: Context, *, role: str) -> None:
         """Show who has a reward role, and whether the bot or somebody else assigned it."""
         await show(ctx, MEMBERS, role)
 
-    @roles.command(name="preview", extras=PRIVATE)
+    @roles.command(name="preview")
     async def preview(self, ctx: Context) -> None:
         """Show who would gain and lose which role now, without changing anything."""
         await show(ctx, PREVIEW)
@@ -247,19 +245,11 @@ def _choices(named: Iterable[tuple[str, int]], typed: str) -> list[app_commands.
     ]
 
 
-def _guild(ctx: Context) -> discord.Guild:
-    assert ctx.guild is not None, "the command is guild_only"
-    return ctx.guild
-
-
 def _checked(ctx: Context, role: discord.Role) -> tuple[str, str] | None:
-    """What an admin should know before the role is assigned automatically.
-
-    Raises:
-        Refusal: it can never be assigned, or the admin could not assign it either.
-    """
+    """What an admin should know before the role is assigned automatically. Raises Refusal if it can
+    never be assigned, or the admin could not assign it either."""
     require_below_own(ctx, role)
-    seen = see_role(_guild(ctx), role.id)
+    seen = see_role(guild_of(ctx), role.id)
     if seen.obstacle is not None:
         words = messages.obstacle_words(seen.obstacle)
         if seen.obstacle in _NEVER:

@@ -19,7 +19,6 @@ from core.roles.rules import RoleSettings
 
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
-    """The roles that cannot be assigned."""
     return [
         HealthItem(
             f"Role {stuck.name}",

@@ -23,7 +23,6 @@ _MARKS = {"on": "🟢", "off": "⏸️", "ending": "🧹"}
 
 
 def obstacle_words(obstacle: str) -> tuple[str, str]:
-    """Why a role cannot be assigned, and what to do."""
     order = _("Server Settings → Roles: drag my role above it.")
     sentences = {
         "deleted": (
@@ -54,12 +53,10 @@ def role_name(reward: RoleReward) -> str:
 
 
 def needs(minutes: int | None) -> str:
-    """What a role requires."""
     return _("for linking") if minutes is None else duration(minutes * 60)
 
 
 def everyone_gets(role: str, minutes: int | None) -> str:
-    """Who gets a role from now on."""
     if minutes is None:
         return _("Everyone who has linked an account gets {role}.").format(role=role)
     return _(
@@ -107,7 +104,10 @@ def _how(current: Status) -> str:
 def status(current: Status, every_seconds: int) -> discord.Embed:
     """Settings, problems and the last check."""
     stuck = [r for r in current.rewards if r.obstacle is not None and r.state != "off"]
-    troubles = [_stuck(reward) for reward in stuck]
+    troubles = [
+        f"{role_name(reward)}: " + " ".join(obstacle_words(reward.obstacle or "refused"))
+        for reward in stuck
+    ]
     if current.settings.congratulate == "channel" and not current.settings.channel:
         troubles.append(_("Choose a channel for congratulations: `/settings set roles.channel`"))
     elif current.settings.congratulate == "channel" and current.trouble:
@@ -127,11 +127,6 @@ def status(current: Status, every_seconds: int) -> discord.Embed:
         },
         footer=checks.format(time=duration(every_seconds)),
     )
-
-
-def _stuck(reward: RoleReward) -> str:
-    what, remedy = obstacle_words(reward.obstacle or "refused")
-    return f"{role_name(reward)}: {what} {remedy}"
 
 
 def _last_check(current: Status) -> str:
@@ -184,7 +179,6 @@ def _step(step: Step, plan: Plan) -> str:
 
 
 def reason_words(reason: str) -> str:
-    """Why a member gets or loses a role."""
     return {
         "reached": _("watched enough"),
         "linked": _("linked"),

@@ -24,7 +24,6 @@ PAGES = GuildPages("roles", lambda: _("Role rewards"), icon="award", order=25)
 
 @PAGES.get()
 def rewards(page: Page) -> str:
-    """The rewards, and any problem with them."""
     status = page.run(actions.get_status)
     taken = {str(one.role_id) for one in status.rewards}
     return page.render(
@@ -62,7 +61,6 @@ def holders(page: Page, role_id: int) -> str:
 
 @PAGES.get("preview")
 def preview(page: Page) -> str:
-    """Who would gain and lose which role now."""
     bot, members = page.discord.bot(page.guild.id), page.discord.members(page.guild.id)
     if bot is None or members is None:
         return page.render("roles/preview.html", plan=None)
@@ -106,7 +104,6 @@ def _see(
 
 @PAGES.post("add", shows=rewards)
 def add(page: Page) -> Response:
-    """Assign a role for watching, or for linking."""
     names = dict(page.role_choices())
     role = page.form.get("role", "")
     if role not in names:
@@ -124,7 +121,6 @@ def add(page: Page) -> Response:
 
 @PAGES.post("<int:role_id>/minutes", shows=rewards)
 def set_minutes(page: Page, role_id: int) -> Response:
-    """Change what a role takes."""
     reward = page.run(actions.set_minutes, str(role_id), _minutes(page))
     needs = messages.needs(reward.minutes)
     done = _("{role} takes {time} now.").format(role=reward.name, time=needs)
@@ -142,7 +138,6 @@ def _minutes(page: Page) -> int:
 
 @PAGES.post("<int:role_id>/<any(on, off):state>", shows=rewards)
 def set_state(page: Page, role_id: int, state: str) -> Response:
-    """Resume or pause a reward."""
     reward = page.run(actions.set_state, str(role_id), "on" if state == "on" else "off")
     words = {"on": _("{role} is assigned again."), "off": _("{role} is paused.")}
     return page.done(words[state].format(role=reward.name), to=rewards)
@@ -166,7 +161,6 @@ add_settings(PAGES, RoleSettings.declared.values(), shows=rewards, then=actions.
 
 
 def setup(page: Page) -> list[SetupStep]:
-    """For the checklist."""
     found = page.run(store.list_rewards)
     wrong = [one for one in found if one.obstacle]
     if wrong:

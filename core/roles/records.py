@@ -9,12 +9,11 @@ from sqlalchemy import (
     Index,
     PrimaryKeyConstraint,
     Text,
-    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.kit.personal import ADMINS_ANSWER, holds
-from core.kit.records import GuildRecord, MemberId, RoleId, one_of
+from core.kit.records import GuildRecord, MemberId, RoleId, one_of, optional, partial_index
 from core.roles.rules import Obstacle, Reason, RewardState, State
 
 
@@ -33,13 +32,10 @@ class RoleReward(GuildRecord, kw_only=True):
         info=holds("number", stays=ADMINS_ANSWER), comment="Discord id of the admin"
     )
     added_at: Mapped[datetime]
-    obstacle: Mapped[Obstacle | None] = mapped_column(
-        Text, default=None, comment="why the bot cannot assign it"
-    )
-    obstacle_since: Mapped[datetime | None] = mapped_column(default=None)
-    checked_terms: Mapped[str | None] = mapped_column(
-        default=None,
-        comment="the terms when all members were last checked; new terms bring roles in bulk",
+    obstacle: Mapped[Obstacle | None] = optional("why the bot cannot assign it", kind=Text)
+    obstacle_since: Mapped[datetime | None] = optional()
+    checked_terms: Mapped[str | None] = optional(
+        "the terms when all members were last checked; new terms bring roles in bulk"
     )
 
     __table_args__ = (
@@ -47,11 +43,11 @@ class RoleReward(GuildRecord, kw_only=True):
         ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="roles_rewards_guild"),
         one_of("state", RewardState, name="roles_rewards_state"),
         CheckConstraint("minutes > 0", name="roles_rewards_take_time"),
-        Index(
+        partial_index(
             "roles_rewards_one_for_linking",
-            "guild_id",
+            ("guild_id",),
+            "minutes IS NULL AND state <> 'ending'",
             unique=True,
-            postgresql_where=text("minutes IS NULL AND state <> 'ending'"),
         ),
     )
 
@@ -84,12 +80,7 @@ class RoleGrant(GuildRecord, kw_only=True):
             name="roles_grants_numbered",
         ),
         Index("roles_grants_by_role", "guild_id", "role_id", "state"),
-        Index(
-            "roles_grants_by_number",
-            *("guild_id", "number"),
-            unique=True,
-            postgresql_where=text("number > 0"),
-        ),
+        partial_index("roles_grants_by_number", ("guild_id", "number"), "number > 0", unique=True),
     )
 
 
@@ -99,7 +90,7 @@ class RoleCheck(GuildRecord, kw_only=True):
     __tablename__ = "roles_checks"
 
     number: Mapped[int] = mapped_column(BigInteger, default=0, comment="of the newest change")
-    checked_at: Mapped[datetime | None] = mapped_column(default=None)
+    checked_at: Mapped[datetime | None] = optional()
     given: Mapped[int] = mapped_column(default=0, server_default="0", comment="by that check")
     taken: Mapped[int] = mapped_column(default=0, server_default="0", comment="by that check")
 

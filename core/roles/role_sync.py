@@ -197,11 +197,8 @@ class RoleSync:
 
 
 async def _load_members(guild: "discord.Guild") -> None:
-    """Make sure that all members are known: an unknown one would seem to have left.
-
-    Raises:
-        Outage: Discord did not list them.
-    """
+    """Make sure that all members are known: an unknown one would seem to have left. Raises Outage
+    if Discord did not list them."""
     if guild.chunked:
         return
     try:

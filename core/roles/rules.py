@@ -202,7 +202,6 @@ def _will_have(held: frozenset[int], role_id: int, grant: Grant | None, now: dat
 
 
 def why_not(reward: Reward, member: Member) -> Reason:
-    """Why a member should not have a role."""
     if reward.state == "ending":
         return "ended"
     if not member.linked:
@@ -212,9 +211,6 @@ def why_not(reward: Reward, member: Member) -> Reason:
     if reward.minutes is not None and reached(reward.minutes, member.watched):
         return "higher"
     return "below"
-
-
-# -- congratulations ----------------------------------------------------------------------------
 
 
 def find_news(
@@ -232,9 +228,6 @@ def find_news(
         if step.to == "giving" and first and higher and step.role_id not in quiet:
             best[step.discord_id] = step
     return frozenset(best.values())
-
-
-# -- roles --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,11 +61,8 @@ def _current(declared: Declared, stored: Row[Any] | None) -> Current:
 
 
 def change(work: Work, declared: Declared, value: Any) -> tuple[Current, Current]:
-    """Change a setting; returns how it was before and how it is now.
-
-    Raises:
-        Refusal: the value does not fit; nothing has changed.
-    """
+    """Change a setting; returns how it was before and how it is now. Raises Refusal if the value
+    does not fit; nothing has changed."""
     guild_store.lock_settings(work.tx, work.guild_id)
     before = get_current(work, declared)
     guilds.change_setting(work, declared, value)
@@ -190,11 +187,8 @@ def undoable(work: Work, undo: Mapping[str, Undo], entries: Sequence[AuditEntry]
 
 
 def undo_entry(work: Work, undo: Mapping[str, Undo], entry_id: int) -> AuditEntry:
-    """Do the opposite of an entry of the audit log.
-
-    Raises:
-        Refusal: something has changed since.
-    """
+    """Do the opposite of an entry of the audit log. Raises Refusal if something has changed
+    since."""
     guild_store.lock_settings(work.tx, work.guild_id)
     entry = find_entry(work, entry_id)
     if entry.id not in undoable(work, undo, (entry,)):
@@ -212,8 +206,6 @@ def undo_of_setting(declared: Declared) -> Undo:
 
     return Undo(in_effect, lambda work, entry: guilds.change_setting(work, declared, entry.before))
 
-
-# -- channels -------------------------------------------------------------------------------------
 
 CHANNEL_TROUBLE = "settings.channel_trouble"
 

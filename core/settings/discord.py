@@ -10,20 +10,20 @@ from discord.ext import commands
 from core.guilds import actions as guilds
 from core.kit.discord_access import (
     ADMINS_ONLY,
-    Command,
     grantable_groups,
     group_title,
     may_manage,
     require_below_own,
+    slash_names,
 )
-from core.kit.discord_ui import PRIVATE, answer, run_action
+from core.kit.discord_ui import answer, guild_of, run_action, server_command, server_group
 from core.kit.errors import Refusal
 from core.kit.feature import AuditLine
 from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
 from core.kit.services import Services
 from core.kit.words import _
 from core.settings import actions, messages, places
-from core.settings.places import features_like, guild_of, keys_like, values_like
+from core.settings.places import features_like, keys_like, values_like
 from core.settings.rules import Declared, feature_of, get_declared, get_feature, parse
 
 Context = commands.Context[commands.Bot]
@@ -55,16 +55,14 @@ class Settings(commands.Cog, name="settings"):
         self._known = tuple(known)
         self._paginator = paginator
 
-    @commands.hybrid_group(name="settings", fallback="list", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_group("settings", fallback="list", for_admins=True)
     @app_commands.describe(feature="Of one feature only, such as watchtime")
     async def settings(self, ctx: Context, *, feature: str = "") -> None:
         """List the settings of this server and their values."""
         only = get_feature(feature, self._known) if feature.strip() else ""
         await show(ctx, self._paginator, only)
 
-    @settings.command(name="show", extras=PRIVATE)
+    @settings.command(name="show")
     @app_commands.describe(key="Which setting")
     async def show(self, ctx: Context, key: str) -> None:
         """Show one setting: its value, what it takes, and where the value comes from."""
@@ -73,7 +71,7 @@ class Settings(commands.Cog, name="settings"):
         trouble = places.trouble(guild_of(ctx), declared, current.value)
         await answer(ctx, messages.one(current, trouble))
 
-    @settings.command(name="set", extras=PRIVATE)
+    @settings.command(name="set")
     @app_commands.describe(key="Which setting", value="Its new value")
     async def set(self, ctx: Context, key: str, *, value: str) -> None:
         """Change a setting, such as `watchtime.enabled` to `off`."""
@@ -81,7 +79,7 @@ class Settings(commands.Cog, name="settings"):
         new = _parse(ctx, declared, value)
         await _show_change(ctx, *await run_action(ctx, actions.change, declared, new))
 
-    @settings.command(name="reset", extras=PRIVATE)
+    @settings.command(name="reset")
     @app_commands.describe(key="Which setting")
     async def reset(self, ctx: Context, key: str) -> None:
         """Set a setting back to its default."""
@@ -128,9 +126,7 @@ class Permissions(commands.Cog, name="permissions"):
     """Who may use which commands."""
 
     # Whoever was granted a group must not grant more: this group is for admins alone.
-    @commands.hybrid_group(name="permissions", fallback="list", extras=PRIVATE | ADMINS_ONLY)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_group("permissions", fallback="list", for_admins=True, extras=ADMINS_ONLY)
     async def permissions(self, ctx: Context) -> None:
         """Show which roles may use which groups of commands."""
         guild, granted = guild_of(ctx), await run_action(ctx, guilds.list_permissions)
@@ -138,9 +134,9 @@ class Permissions(commands.Cog, name="permissions"):
             group: [role for one in role_ids if (role := guild.get_role(one))]
             for group, role_ids in granted.items()
         }
-        await answer(ctx, messages.permissions(_slash_names(ctx.bot), roles))
+        await answer(ctx, messages.permissions(slash_names(ctx.bot.walk_commands()), roles))
 
-    @permissions.command(name="grant", extras=PRIVATE)
+    @permissions.command(name="grant")
     @app_commands.describe(group="Which commands", role="Whose members may use them")
     async def grant(self, ctx: Context, group: str, *, role: discord.Role) -> None:
         """Let members with a role use a group of commands."""
@@ -152,9 +148,12 @@ class Permissions(commands.Cog, name="permissions"):
             )
         new = await run_action(ctx, guilds.grant, found, role.id)
         me = str(ctx.me.display_name)
-        await answer(ctx, messages.granted(found, _slash_names(ctx.bot)[found], role, me, new=new))
+        await answer(
+            ctx,
+            messages.granted(found, slash_names(ctx.bot.walk_commands())[found], role, me, new=new),
+        )
 
-    @permissions.command(name="revoke", extras=PRIVATE)
+    @permissions.command(name="revoke")
     @app_commands.describe(group="Which commands", role="Whose members may no longer use them")
     async def revoke(self, ctx: Context, group: str, *, role: discord.Role) -> None:
         """Take a group of commands back from a role."""
@@ -176,24 +175,9 @@ class Permissions(commands.Cog, name="permissions"):
         ][:25]
 
 
-def _slash_names(bot: commands.Bot) -> dict[str, list[str]]:
-    """Group -> its commands as Discord lists them, without subcommands."""
-    return {
-        group: list(dict.fromkeys(_root(command) for command in found))
-        for group, found in grantable_groups(bot.walk_commands()).items()
-    }
-
-
-def _root(command: Command) -> str:
-    return f"/{(command.root_parent or command).name}"
-
-
 def _group(bot: commands.Bot, typed: str) -> str:
-    """The group that somebody means, by key or title.
-
-    Raises:
-        Refusal: there is none; those that there are, are named.
-    """
+    """The group that somebody means, by key or title. Raises Refusal if there is none; those that
+    there are, are named."""
     known = grantable_groups(bot.walk_commands())
     wanted = "_".join(typed.split()).casefold()
     if wanted in known:
@@ -233,9 +217,7 @@ class AuditLog(commands.Cog, name="audit_log"):
     def __init__(self, paginator: Paginator) -> None:
         self._paginator = paginator
 
-    @commands.hybrid_command(name="auditlog", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("auditlog", for_admins=True)
     @app_commands.describe(count=f"How many changes at a time, 1 to {messages.MOST_ENTRIES}")
     async def show(
         self,

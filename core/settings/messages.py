@@ -46,7 +46,6 @@ def page(settings: Sequence[Current], troubles: Troubles) -> discord.Embed:
 
 
 def feature_title(feature: str) -> str:
-    """A feature's name as a heading."""
     return _("Server") if feature == "guilds" else feature.replace("_", " ").capitalize()
 
 
@@ -75,7 +74,6 @@ def shown(declared: Declared, value: Any, limit: int = IN_A_FIELD) -> str:
 
 
 def one(current: Current, trouble: str) -> discord.Embed:
-    """One setting."""
     declared = current.declared
     embed = card("⚙️ " + declared.key, declared.help)
     if len(str(current.value)) > IN_A_FIELD:  # an admin may want to copy all of it
@@ -100,7 +98,6 @@ def _origin(current: Current) -> str:
 
 
 def changed(before: Current, after: Current, trouble: str) -> discord.Embed:
-    """The old and the new value of a setting."""
     declared = after.declared
     line = shown(declared, after.value) + _mark(after)
     if before.value != after.value:
@@ -166,7 +163,6 @@ def granted(
 
 
 def revoked(group: str, role: discord.Role, *, had: bool) -> discord.Embed:
-    """A role may no longer use a group."""
     words = {"role": role.mention, "group": f"**{group_title(group)}**"}
     if not had:
         body = _("{role} does not have the group {group}.").format(**words)
@@ -306,9 +302,6 @@ def _instant(text: str) -> str:
     if not re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)", text, re.ASCII):
         return ""
     return format_dt(datetime.fromisoformat(text), "f")
-
-
-# -- channels -------------------------------------------------------------------------------------
 
 
 def posted_trouble(payload: Mapping[str, Any]) -> Rendered:

@@ -5,7 +5,6 @@ from typing import TypeVar
 
 import discord
 from discord.app_commands import Choice
-from discord.ext import commands
 
 from core.guilds import zones
 from core.guilds.settings import choices_of
@@ -25,18 +24,9 @@ from core.settings.rules import (
 Place = TypeVar("Place", bound=discord.Role | discord.abc.GuildChannel | discord.Thread)
 
 
-def guild_of(ctx: commands.Context[commands.Bot]) -> discord.Guild:
-    """The server in which a `guild_only` command was given."""
-    assert ctx.guild is not None, "the command is guild_only"
-    return ctx.guild
-
-
 def find_value(guild: discord.Guild, declared: Declared, text: str) -> int:
-    """The id that somebody means with `#general`, `@Regular`, an id or a name; 0 for none.
-
-    Raises:
-        Refusal: there is no such thing in this server, or it cannot be used.
-    """
+    """The id that somebody means with `#general`, `@Regular`, an id or a name; 0 for none. Raises
+    Refusal if there is no such thing in this server, or it cannot be used."""
     if is_nothing(text):
         return 0
     if declared.of == "channel":
@@ -55,16 +45,6 @@ def _find_channel(guild: discord.Guild, declared: Declared, text: str) -> discor
         raise misfit(declared)
     require_permissions(found, guild.me)
     return found
-
-
-def is_fit_channel(guild: discord.Guild, channel: discord.TextChannel) -> bool:
-    """Whether the bot can post there."""
-    return not _trouble_with_channel(guild, channel.id)
-
-
-def is_fit_role(role: discord.Role) -> bool:
-    """Whether somebody else than Discord gives it."""
-    return not role.is_default() and not role.managed
 
 
 def _find_role(guild: discord.Guild, declared: Declared, text: str) -> discord.Role:
@@ -140,8 +120,6 @@ def mention(guild: discord.Guild, text: str) -> str:
     return f"<#{found}>" if guild.get_channel(found) else f"<@{found}>"
 
 
-# -- suggestions ----------------------------------------------------------------------------------
-
 MOST = 25
 """Discord takes no more."""
 
@@ -155,7 +133,6 @@ Offered = list[Choice[str]]
 
 
 def features_like(typed: str, known: Sequence[Declared]) -> Offered:
-    """Features that have settings."""
     features = dict.fromkeys(feature_of(one) for one in known)
     return _offered((feature, feature) for feature in features if typed.casefold() in feature)
 
@@ -177,21 +154,18 @@ def values_like(interaction: discord.Interaction, typed: str, known: Sequence[De
     if guild is None:
         return []
     if declared.of == "time_zone":
-        return _offered((zone, zone) for zone in _zones_like(typed))
+        near = zones.near(typed, MOST) if typed.strip() else _LARGE_CITIES
+        return _offered((zone, zone) for zone in near)
     found = [*_values(guild, declared)]
     return _offered((n, v) for n, v in found if typed.casefold().lstrip("#@") in n.casefold())
 
 
-def _zones_like(typed: str) -> Iterable[str]:
-    return zones.near(typed, MOST) if typed.strip() else _LARGE_CITIES
-
-
 def _values(guild: discord.Guild, declared: Declared) -> Iterable[tuple[str, str]]:
     if declared.of == "channel":
-        fit = [one for one in guild.text_channels if is_fit_channel(guild, one)]
+        fit = [one for one in guild.text_channels if not _trouble_with_channel(guild, one.id)]
         return [*((f"#{one.name}", one.mention) for one in fit), ("none", "none")]
     if declared.of == "role":
-        roles = [one for one in reversed(guild.roles) if is_fit_role(one)]
+        roles = [one for one in reversed(guild.roles) if not (one.is_default() or one.managed)]
         return [*((f"@{one.name}", one.mention) for one in roles), ("none", "none")]
     words = ("on", "off") if declared.kind is bool else choices_of(declared)
     return [(word, word) for word in words]

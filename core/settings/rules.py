@@ -25,16 +25,12 @@ _ID = re.compile(r"<(?:#|@&)(\d{1,19})>|(\d{15,19})", re.ASCII)
 
 
 def feature_of(declared: Declared) -> str:
-    """The feature that a setting belongs to."""
     return declared.key.split(".", 1)[0]
 
 
 def get_declared(text: str, known: Sequence[Declared]) -> Declared:
     """The setting of this key; the part before the dot may be left out if only one key ends so.
-
-    Raises:
-        Refusal: there is none; the nearest keys are named.
-    """
+    Raises Refusal if there is none; the nearest keys are named."""
     wanted = _plain(text)
     exact = [one for one in known if one.key == wanted]
     found = exact or [one for one in known if _short(one) == wanted]
@@ -61,11 +57,7 @@ def near_keys(text: str, known: Sequence[Declared], most: int = 3) -> list[str]:
 
 
 def get_feature(text: str, known: Sequence[Declared]) -> str:
-    """The feature of this name.
-
-    Raises:
-        Refusal: it has no settings; those that have are named.
-    """
+    """The feature of this name. Raises Refusal if it has no settings; those that have are named."""
     wanted = _plain(text)
     features = list(dict.fromkeys(feature_of(one) for one in known))
     if wanted in features:
@@ -89,10 +81,7 @@ def _short(declared: Declared) -> str:
 def parse(declared: Declared, text: str) -> Any:
     """The value that somebody has written, for all but channels and roles.
 
-    Bounds and choices are checked where the value is set.
-
-    Raises:
-        Refusal: it is not of this kind.
+    Bounds and choices are checked where the value is set. Raises Refusal if it is not of this kind.
     """
     text = text.strip()
     word = text.casefold()

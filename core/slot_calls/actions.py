@@ -35,11 +35,8 @@ DIGITS = 8
 
 
 def close_call(work: Work, number: int, state: Closed) -> SlotCall:
-    """Mark an open call as done or skipped and update its post.
-
-    Raises:
-        Refusal: there is no such call, or it is closed already.
-    """
+    """Mark an open call as done or skipped and update its post. Raises Refusal if there is no such
+    call, or it is closed already."""
     work.lock(Lock.SLOT_CALLS)
     call = _get_open(work, number)
     _close(work, call, state)
@@ -48,11 +45,8 @@ def close_call(work: Work, number: int, state: Closed) -> SlotCall:
 
 
 def add_to_hunt(work: Work, number: int, bet: str) -> Bonus:
-    """Add the game of an open call to the bonus hunt; the call is closed.
-
-    Raises:
-        Refusal: the call is closed, no hunt is in progress, or the bet is wrong.
-    """
+    """Add the game of an open call to the bonus hunt; the call is closed. Raises Refusal if the
+    call is closed, no hunt is in progress, or the bet is wrong."""
     work.lock(Lock.SLOT_CALLS)
     call = _get_open(work, number)
     bonus = hunts.add_bonus(work, call.slot, bet, call.viewer_id)
@@ -82,11 +76,8 @@ def _close(work: Work, call: SlotCall, state: Closed | Literal["hunt"]) -> None:
 
 
 def record_result(work: Work, number: int, bet: str, win: str) -> SlotCall:
-    """Note what a request was played for and what it won; an open one is played now.
-
-    Raises:
-        Refusal: there is no such call, it was not played, or an amount is wrong.
-    """
+    """Note what a request was played for and what it won; an open one is played now. Raises Refusal
+    if there is no such call, it was not played, or an amount is wrong."""
     work.lock(Lock.SLOT_CALLS)
     call = get_call(work, number)
     if call.state not in ("open", "done"):
@@ -118,22 +109,16 @@ def clear_queue(work: Work) -> int:
 
 
 def block_by_name(work: Work, who: str) -> str:
-    """Exclude a viewer from slot requests and skip their open ones; returns their name.
-
-    Raises:
-        Refusal: they were not seen in chat, or are excluded already.
-    """
+    """Exclude a viewer from slot requests and skip their open ones; returns their name. Raises
+    Refusal if they were not seen in chat, or are excluded already."""
     viewer = exclusions.exclude_seen(work, who, "slot_calls")
     skip_calls(work, viewer.viewer_id)
     return viewer.name
 
 
 def block_caller(work: Work, number: int) -> str:
-    """The same for the viewer who made a call. Doing it again does nothing.
-
-    Raises:
-        Refusal: there is no such call.
-    """
+    """The same for the viewer who made a call. Doing it again does nothing. Raises Refusal if there
+    is no such call."""
     call = get_call(work, number)
     exclusions.exclude_viewer(work, call.viewer_id, "slot_calls")
     skip_calls(work, call.viewer_id)
@@ -148,11 +133,8 @@ def skip_calls(work: Work, *viewer_ids: int) -> None:
 
 
 def ban_game(work: Work, number: int) -> str:
-    """Ban the game of a call and skip all open calls for it; returns its title.
-
-    Raises:
-        Refusal: there is no such call, or the game is banned already.
-    """
+    """Ban the game of a call and skip all open calls for it; returns its title. Raises Refusal if
+    there is no such call, or the game is banned already."""
     slot = get_call(work, number).slot
     title = games.ban_game(work, slot).title
     work.lock(Lock.SLOT_CALLS)
@@ -175,9 +157,6 @@ def on_stream_started(work: Work, event: StreamWentLive) -> None:
         return
     work.lock(Lock.SLOT_CALLS)
     _skip(work, [call for call in list_open(work) if call.called_at < event.started_at])
-
-
-# -- settings -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,10 +193,7 @@ def get_status(work: Work) -> Status:
 
 
 def configure(work: Work, /, **values: Any) -> Status:
-    """Change settings by field name; None leaves one as it is.
-
-    Raises:
-        Refusal: a value is out of bounds.
-    """
+    """Change settings by field name; None leaves one as it is. Raises Refusal if a value is out of
+    bounds."""
     change_settings(work, SlotCallSettings, **values)
     return get_status(work)

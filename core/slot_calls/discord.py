@@ -9,7 +9,15 @@ from discord.ext import commands
 
 from core.drand.client import chain_of
 from core.kit.discord_buttons import FormButton, form_of
-from core.kit.discord_ui import PRIVATE, answer, require_permissions, run_action, services_of
+from core.kit.discord_ui import (
+    answer,
+    require_permissions,
+    run_action,
+    server_command,
+    server_group,
+    services_of,
+    view_of,
+)
 from core.kit.paginator import Page, Paginator, Reader, nearest_page, page_view, show
 from core.kit.words import _
 from core.outbox.discord_transport import Rendered
@@ -62,10 +70,8 @@ class CallButton(
 
 def call_buttons(number: int) -> discord.ui.View:
     """What moderators can do with it. Needs a running event loop."""
-    view = discord.ui.View(timeout=None)
-    for action in ("done", "skip", "hunt", "ban", "block"):
-        view.add_item(CallButton(action, number))
-    return view
+    acts = ("done", "skip", "hunt", "ban", "block")
+    return view_of(*(CallButton(act, number) for act in acts))
 
 
 def render_post(payload: Mapping[str, Any]) -> Rendered:
@@ -96,7 +102,6 @@ HISTORY = Paginator("slot_history", "slotcalls history", _open_history)
 
 
 def render_pick(payload: Mapping[str, Any]) -> Rendered:
-    """A random pick."""
     return Rendered(messages.random_pick(payload))
 
 
@@ -110,47 +115,44 @@ def render_panel(payload: Mapping[str, Any]) -> Rendered:
 class SlotCalls(commands.Cog):
     """Slot requests from chat."""
 
-    @commands.hybrid_command(name="queue", extras=PRIVATE)
-    @commands.guild_only()
+    @server_command("queue", private=True)
     async def show_queue(self, ctx: Context) -> None:
         """Show the queue of slot requests."""
         await show(ctx, QUEUE)
 
-    @commands.hybrid_group(name="slotcalls", fallback="status", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_group("slotcalls", fallback="status", for_admins=True)
     async def slotcalls(self, ctx: Context) -> None:
         """Show whether slot requests are on, their channel and the limits."""
         await answer(ctx, messages.status(await run_action(ctx, actions.get_status)))
 
-    @slotcalls.command(name="on", extras=PRIVATE)
+    @slotcalls.command(name="on")
     async def on(self, ctx: Context) -> None:
         """Start taking slot requests."""
         await self._configure(ctx, enabled=True)
 
-    @slotcalls.command(name="off", extras=PRIVATE)
+    @slotcalls.command(name="off")
     async def off(self, ctx: Context) -> None:
         """Stop taking slot requests; the queue stays."""
         await self._configure(ctx, enabled=False)
 
-    @slotcalls.command(name="close", extras=PRIVATE)
+    @slotcalls.command(name="close")
     async def close(self, ctx: Context) -> None:
         """Take nothing new; the queue is worked off."""
         await self._configure(ctx, closed=True)
 
-    @slotcalls.command(name="open", extras=PRIVATE)
+    @slotcalls.command(name="open")
     async def open(self, ctx: Context) -> None:
         """Take requests again."""
         await self._configure(ctx, closed=False, enabled=True)
 
-    @slotcalls.command(name="channel", extras=PRIVATE)
+    @slotcalls.command(name="channel")
     @app_commands.describe(channel="Where slot requests are posted from now on")
     async def channel(self, ctx: Context, channel: discord.TextChannel) -> None:
         """Set the channel where slot requests are posted."""
         require_permissions(channel, ctx.me)
         await self._configure(ctx, channel=channel.id)
 
-    @slotcalls.command(name="limits", extras=PRIVATE, ignore_extra=False)
+    @slotcalls.command(name="limits", ignore_extra=False)
     @app_commands.describe(
         per_viewer="Open requests per viewer",
         cooldown="Seconds between requests of one viewer",
@@ -164,12 +166,12 @@ class SlotCalls(commands.Cog):
     async def _configure(self, ctx: Context, **values: Any) -> None:
         await answer(ctx, messages.status(await run_action(ctx, actions.configure, **values)))
 
-    @slotcalls.command(name="queue", extras=PRIVATE)
+    @slotcalls.command(name="queue")
     async def queue(self, ctx: Context) -> None:
         """Show the queue, with pages."""
         await show(ctx, QUEUE)
 
-    @slotcalls.command(name="panel", extras=PRIVATE)
+    @slotcalls.command(name="panel")
     @app_commands.describe(channel="Where; without one, here")
     async def panel(self, ctx: Context, channel: discord.TextChannel | None = None) -> None:
         """Post a message that always shows the queue."""
@@ -179,13 +181,13 @@ class SlotCalls(commands.Cog):
         await run_action(ctx, panel.post_panel, place.id)
         await answer(ctx, messages.panel_posted(place.id))
 
-    @slotcalls.command(name="nopanel", extras=PRIVATE)
+    @slotcalls.command(name="nopanel")
     async def nopanel(self, ctx: Context) -> None:
         """Delete the message that shows the queue."""
         await run_action(ctx, panel.remove_panel)
         await answer(ctx, messages.panel_removed())
 
-    @slotcalls.command(name="played", extras=PRIVATE, ignore_extra=False)
+    @slotcalls.command(name="played", ignore_extra=False)
     @app_commands.describe(
         number="The number of the request", bet="What it was played for", win="What it won"
     )
@@ -194,12 +196,12 @@ class SlotCalls(commands.Cog):
         call = await run_action(ctx, actions.record_result, number, bet, win)
         await answer(ctx, messages.result_recorded(call))
 
-    @slotcalls.command(name="history", extras=PRIVATE)
+    @slotcalls.command(name="history")
     async def history(self, ctx: Context) -> None:
         """Show what was played, and the best and the worst game."""
         await show(ctx, HISTORY)
 
-    @slotcalls.command(name="pick", extras=PRIVATE)
+    @slotcalls.command(name="pick")
     @app_commands.describe(how="random: the public beacon decides; oldest: the first in the queue")
     async def pick(self, ctx: Context, how: Literal["random", "oldest"] = "random") -> None:
         """Pick what is played next."""
@@ -210,32 +212,32 @@ class SlotCalls(commands.Cog):
         started = await run_action(ctx, picks.start_random_pick, chain)
         await answer(ctx, messages.picking(started.number))
 
-    @slotcalls.command(name="hunt", extras=PRIVATE)
+    @slotcalls.command(name="hunt")
     @app_commands.describe(number="The number of the request", bet="The bet of its bonus")
     async def hunt(self, ctx: Context, number: int, bet: str) -> None:
         """Add the game of a request to the bonus hunt."""
         bonus = await run_action(ctx, actions.add_to_hunt, number, bet)
         await answer(ctx, messages.added_to_hunt(bonus))
 
-    @slotcalls.command(name="clear", extras=PRIVATE)
+    @slotcalls.command(name="clear")
     async def clear(self, ctx: Context) -> None:
         """Skip every request in the queue."""
         await answer(ctx, messages.queue_cleared(await run_action(ctx, actions.clear_queue)))
 
-    @slotcalls.command(name="block", extras=PRIVATE)
+    @slotcalls.command(name="block")
     @app_commands.describe(viewer="A mention, a Discord id or a name in chat")
     async def block(self, ctx: Context, *, viewer: str) -> None:
         """Ignore a viewer's slot requests and skip their open ones."""
         name = await run_action(ctx, actions.block_by_name, viewer)
         await answer(ctx, excluded(name, "slot_calls"))
 
-    @slotcalls.command(name="unblock", extras=PRIVATE)
+    @slotcalls.command(name="unblock")
     @app_commands.describe(viewer="A mention, a Discord id or a name in chat")
     async def unblock(self, ctx: Context, *, viewer: str) -> None:
         """Accept slot requests from a blocked viewer again."""
         await exclusions.include(ctx, viewer, "slot_calls")
 
-    @slotcalls.command(name="blocked", extras=PRIVATE)
+    @slotcalls.command(name="blocked")
     async def blocked(self, ctx: Context) -> None:
         """List blocked viewers."""
         await exclusions.show_excluded(ctx, "slot_calls")

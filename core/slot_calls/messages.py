@@ -29,7 +29,6 @@ _STATES: dict[str, tuple[str, Tone]] = {
 
 
 def accepted(payload: Mapping[str, Any]) -> str:
-    """Chat reply to an accepted call."""
     return _("@{viewer} {slot} is in the queue, number {position}.").format_map(payload)
 
 
@@ -113,7 +112,6 @@ def post(payload: Mapping[str, Any]) -> discord.Embed:
 
 
 def status(current: Status) -> discord.Embed:
-    """Settings and queue length."""
     settings = current.settings
     title = _("Slot requests are on") if settings.enabled else _("Slot requests are off")
     if settings.enabled and settings.closed:
@@ -196,19 +194,19 @@ def _queue_card(
         text = _("Viewers type `!{command} <slot>` in the stream's chat.").format(command=command)
         return card("🎰 " + _("The queue is empty"), text, footer=footer)
     title = plural("{count} request in the queue", "{count} requests in the queue", waiting)
-    told = [
+    shown = [
         f"{'▶️ ' if row.get('is_picked') else ''}`#{row['number']}` **{safe(row['slot'])}** · "
         f"{safe(row['viewer'])} · {ago(row['called_at'])}"
         for row in rows
     ]
-    return card("🎰 " + title, lines(told), tone="kick", footer=footer)
+    return card("🎰 " + title, lines(shown), tone="kick", footer=footer)
 
 
 def random_pick(payload: Mapping[str, Any]) -> discord.Embed:
     """A random pick: announced with what decides, and later its result."""
     title = "🎲 " + _("Random pick #{number}").format_map(payload)
     when = ago(parse_instant(payload["round_at"]))
-    told = [
+    shown = [
         plural("{count} request takes part.", "{count} requests take part.", payload["entrants"]),
         _(
             "Round **{round}** of the public beacon [drand](https://drand.love) decides {when}."
@@ -225,25 +223,22 @@ def random_pick(payload: Mapping[str, Any]) -> discord.Embed:
     }
     state = payload.get("state", "waiting")
     if state in results:
-        told = ["▶️ " + results[state], "", *told]
+        shown = ["▶️ " + results[state], "", *shown]
     tone: Tone = {"done": "success", "failed": "warning"}.get(state, "kick")  # type: ignore[assignment]
-    return card(title, lines(told), tone=tone)
+    return card(title, lines(shown), tone=tone)
 
 
 def picking(number: int) -> discord.Embed:
-    """A random pick was started."""
     body = _("The list is frozen and posted. The public beacon decides in some seconds.")
     return card("🎲 " + _("Random pick #{number}").format(number=number), body, tone="success")
 
 
 def picked(call: SlotCall) -> discord.Embed:
-    """A request was picked."""
     body = _("Requested by **{viewer}**").format(viewer=safe(call.viewer_name))
     return card("▶️ " + _("Next up: {slot}").format(slot=safe(call.slot)), body, tone="success")
 
 
 def result(bet: Decimal, win: Decimal) -> str:
-    """A bet and what it won."""
     return _("Bet {bet} → won {win} ({multiplier}×)").format(
         bet=show_amount(bet), win=show_amount(win), multiplier=f"{win / bet:,.2f}"
     )
@@ -267,21 +262,19 @@ def history(found: History, number: int, pages: int) -> discord.Embed:
 
 
 def _played(call: SlotCall) -> str:
-    told = f"`#{call.number}` **{safe(call.slot)}** · {safe(call.viewer_name)}"
+    line = f"`#{call.number}` **{safe(call.slot)}** · {safe(call.viewer_name)}"
     if call.bet is not None and call.win is not None:
-        told += " · " + result(call.bet, call.win)
-    return told
+        line += " · " + result(call.bet, call.win)
+    return line
 
 
 def result_recorded(call: SlotCall) -> discord.Embed:
-    """Bet and win are noted."""
     assert call.bet is not None, "it was just recorded"
     assert call.win is not None, "it was just recorded"
     return card(f"✅ {safe(call.slot)}", result(call.bet, call.win), tone="success")
 
 
 def added_to_hunt(bonus: Bonus) -> discord.Embed:
-    """The game of a request is in the hunt."""
     body = _("Bonus #{n} with a bet of {bet}.").format(n=bonus.position, bet=show_amount(bonus.bet))
     return card(
         "🧺 " + _("{slot} is in the hunt").format(slot=safe(bonus.slot)), body, tone="success"
@@ -289,23 +282,19 @@ def added_to_hunt(bonus: Bonus) -> discord.Embed:
 
 
 def queue_cleared(count: int) -> discord.Embed:
-    """Everything was skipped."""
     body = plural("{count} request skipped.", "{count} requests skipped.", count)
     return card("🧹 " + _("Queue cleared"), body)
 
 
 def game_banned(title: str) -> discord.Embed:
-    """Nobody can request it any more."""
     body = _("Open requests for it are skipped. `/games unban` allows it again.")
     return card("🚫 " + _("{title} is banned").format(title=safe(title)), body)
 
 
 def panel_posted(channel_id: int) -> discord.Embed:
-    """The panel is on its way."""
     body = _("It shows the queue in <#{channel}> and is edited as it changes.")
     return card("📌 " + _("Panel posted"), body.format(channel=channel_id), tone="success")
 
 
 def panel_removed() -> discord.Embed:
-    """The panel is gone."""
     return card("🧹 " + _("Panel removed"), _("`/slotcalls panel` posts a new one."))

@@ -39,7 +39,6 @@ ON_STREAM = 5
 
 @PAGES.get()
 def queue(page: Page) -> str:
-    """Everything about slot requests."""
     return page.render(
         "slot_calls/queue.html",
         calls=page.run(store.list_open),
@@ -52,7 +51,6 @@ def queue(page: Page) -> str:
 
 @PAGES.post("<int:number>/<any(done, skipped):state>", shows=queue)
 def close(page: Page, number: int, state: actions.Closed) -> Response:
-    """Played or skipped."""
     call = page.run(actions.close_call, number, state)
     done = {"done": _("{slot} was played."), "skipped": _("{slot} was skipped.")}[state]
     return page.done(done.format(slot=call.slot), to=queue)
@@ -69,7 +67,6 @@ def history(page: Page) -> str:
 
 @PAGES.post("<int:number>/result", shows=history)
 def record_result(page: Page, number: int) -> Response:
-    """Note the bet and the win."""
     amounts = (page.form.get(name, "") for name in ("bet", "win"))
     call = page.run(actions.record_result, number, *amounts)
     return page.done(_("The result of {slot} is saved.").format(slot=call.slot), to=history)
@@ -77,14 +74,12 @@ def record_result(page: Page, number: int) -> Response:
 
 @PAGES.post("<int:number>/block", shows=queue)
 def block_caller(page: Page, number: int) -> Response:
-    """Block the viewer who made a request."""
     name = page.run(actions.block_caller, number)
     return page.done(_("{name} can no longer request slots.").format(name=name), to=queue)
 
 
 @PAGES.post("<int:number>/ban", shows=queue)
 def ban_game(page: Page, number: int) -> Response:
-    """Ban the game of a request."""
     title = page.run(actions.ban_game, number)
     return page.done(_("{title} can no longer be requested.").format(title=title), to=queue)
 
@@ -99,7 +94,6 @@ def set_closed(page: Page, what: str) -> Response:
 
 @PAGES.post("<int:number>/hunt", shows=queue)
 def add_to_hunt(page: Page, number: int) -> Response:
-    """Add the game of a request to the bonus hunt."""
     bonus = page.run(actions.add_to_hunt, number, page.form.get("bet", ""))
     done = _("{slot} is bonus #{n} of the hunt.").format(slot=bonus.slot, n=bonus.position)
     return page.done(done, to=queue)
@@ -107,7 +101,6 @@ def add_to_hunt(page: Page, number: int) -> Response:
 
 @PAGES.post("pick/<any(random, oldest):how>", shows=queue)
 def pick(page: Page, how: str) -> Response:
-    """Pick what is played next."""
     if how == "oldest":
         call = page.run(picks.pick_first)
         return page.done(_("Next up: {slot}").format(slot=call.slot), to=queue)
@@ -117,7 +110,6 @@ def pick(page: Page, how: str) -> Response:
 
 @PAGES.post("clear", shows=queue)
 def clear(page: Page) -> Response:
-    """Skip everything."""
     skipped = page.run(actions.clear_queue)
     return page.done(plural("{count} request skipped.", "{count} requests skipped.", skipped))
 
@@ -127,13 +119,11 @@ add_exclusions(PAGES, "slot_calls", shows=queue)
 
 
 def stats(work: Work) -> list[Stat]:
-    """For the overview."""
     waiting = work.count(store.IS_OPEN)
     return [Stat(_("Requests in the queue"), f"{waiting:,}", pages="slot_calls", icon=PAGES.icon)]
 
 
 def activity(page: Page) -> list[Activity]:
-    """For the overview."""
     url, says = page.url_of(PAGES, queue), _("{viewer} requested {slot}.")
     return [
         Activity(one.called_at, says.format(viewer=one.viewer_name, slot=one.slot), PAGES.icon, url)
@@ -142,8 +132,6 @@ def activity(page: Page) -> list[Activity]:
 
 
 def setup(page: Page) -> list[SetupStep]:
-    """For the checklist."""
-
     def load(work: Work) -> tuple[SlotCallSettings, ChannelTrouble | None, Sequence[str]]:
         settings = load_settings(work, SlotCallSettings)
         return settings, find_trouble(work, settings.channel), store.get_names(work)
@@ -203,7 +191,6 @@ OVERLAY = Overlay(
 
 
 def latest(work: Work) -> list[Latest]:
-    """For the overlay of latest events."""
     return [
         Latest(one.called_at, one.viewer_name, _("requested {slot}").format(slot=one.slot))
         for one in store.list_newest(work, ON_STREAM)

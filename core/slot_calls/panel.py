@@ -32,11 +32,7 @@ def post_panel(work: Work, channel_id: int) -> None:
 
 
 def remove_panel(work: Work) -> None:
-    """Delete the panel.
-
-    Raises:
-        Refusal: there is none.
-    """
+    """Delete the panel. Raises Refusal if there is none."""
     work.lock(Lock.SLOT_CALLS)
     panel = work.scalar(PANEL)
     if panel is None:
@@ -46,7 +42,6 @@ def remove_panel(work: Work) -> None:
 
 
 def refresh_panel(work: Work) -> None:
-    """Show the queue as it is now."""
     panel = work.scalar(PANEL)
     if panel is not None:
         outbox.edit_live(work, panel, "slot_calls.panel", lambda: _payload(work))

@@ -42,11 +42,8 @@ MOST_PUBLIC = 10
 
 
 def pick_first(work: Work) -> SlotCall:
-    """Pick the first request that is not picked yet.
-
-    Raises:
-        Refusal: there is none, or no channel to post it in.
-    """
+    """Pick the first request that is not picked yet. Raises Refusal if there is none, or no channel
+    to post it in."""
     work.lock(Lock.SLOT_CALLS)
     channel_id = _get_channel(work)
     call = _list_unpicked(work)[0]
@@ -56,11 +53,8 @@ def pick_first(work: Work) -> SlotCall:
 
 
 def start_random_pick(work: Work, chain: Chain) -> RandomPick:
-    """Freeze the list of requests that are not picked yet, and announce which round decides.
-
-    Raises:
-        Refusal: there is none, a pick is on its way, or there is no channel to post it in.
-    """
+    """Freeze the list of requests that are not picked yet, and announce which round decides. Raises
+    Refusal if there is none, a pick is on its way, or there is no channel to post it in."""
     work.lock(Lock.SLOT_CALLS)
     channel_id = _get_channel(work)
     calls = _list_unpicked(work)
@@ -265,11 +259,8 @@ def list_finished(work: Work) -> Sequence[RandomPick]:
 
 
 def make_proof(work: Work, number: int) -> bytes:
-    """The bundle with which anybody can repeat a pick. See docs/fairness.md.
-
-    Raises:
-        Refusal: there is no such pick, or it has no result.
-    """
+    """The bundle with which anybody can repeat a pick. See docs/fairness.md. Raises Refusal if
+    there is no such pick, or it has no result."""
     pick = work.find(RandomPick, number)
     if pick is None or pick.state != "done":
         raise Refusal(_("There is no random pick #{number}.").format(number=number))

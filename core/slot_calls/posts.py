@@ -29,7 +29,6 @@ def picked_key(call: SlotCall) -> str:
 
 
 def describe(call: SlotCall, viewer: str) -> dict[str, Any]:
-    """The payload of its post."""
     return {
         "number": call.number,
         "slot": call.slot,

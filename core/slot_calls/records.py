@@ -11,14 +11,13 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Text,
     UniqueConstraint,
-    false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.events import ChatMessageSent
 from core.kit.personal import holds
-from core.kit.records import ChannelId, GuildRecord, MemberId, one_of
+from core.kit.records import ChannelId, GuildRecord, MemberId, flag, one_of, optional, partial_index
 from core.outbox.records import LiveMessage
 from core.people.records import ViewerRecord, viewer_key
 
@@ -40,9 +39,7 @@ class SlotCall(ViewerRecord, kw_only=True):
     suggestion: Mapped[str] = mapped_column(
         default="", server_default="", comment="a similar game, if none is meant for certain"
     )
-    is_first: Mapped[bool] = mapped_column(
-        default=False, server_default=false(), comment="comes before the others"
-    )
+    is_first: Mapped[bool] = flag("comes before the others")
     platform: Mapped[str]
     message_id: Mapped[str] = mapped_column(
         info=holds("text"), comment="chat message that made the call"
@@ -52,30 +49,27 @@ class SlotCall(ViewerRecord, kw_only=True):
         comment="Discord channel of the post; 0 without one"
     )
     state: Mapped[State] = mapped_column(Text, default="open", server_default="open")
-    closed_at: Mapped[datetime | None] = mapped_column(default=None)
-    closed_by: Mapped[MemberId | None] = mapped_column(
-        default=None, info=holds("number"), comment="Discord id of the moderator"
+    closed_at: Mapped[datetime | None] = optional()
+    closed_by: Mapped[MemberId | None] = optional(
+        "Discord id of the moderator", info=holds("number")
     )
 
-    picked_at: Mapped[datetime | None] = mapped_column(default=None, comment="is played next")
-    picked_in: Mapped[ChannelId | None] = mapped_column(
-        default=None, comment="Discord channel in which that was posted"
-    )
-    bet: Mapped[Decimal | None] = mapped_column(Numeric(24, 8), default=None)
-    win: Mapped[Decimal | None] = mapped_column(Numeric(24, 8), default=None)
+    picked_at: Mapped[datetime | None] = optional("is played next")
+    picked_in: Mapped[ChannelId | None] = optional("Discord channel in which that was posted")
+    bet: Mapped[Decimal | None] = optional(kind=Numeric(24, 8))
+    win: Mapped[Decimal | None] = optional(kind=Numeric(24, 8))
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "number", name="slot_calls_numbered"),
         UniqueConstraint("guild_id", "platform", "message_id", name="slot_calls_once"),
         viewer_key("slot_calls_viewer"),
         one_of("state", State, name="slot_calls_state"),
-        Index("slot_calls_open", "guild_id", "number", postgresql_where=text("state = 'open'")),
+        partial_index("slot_calls_open", ("guild_id", "number"), "state = 'open'"),
         Index("slot_calls_by_viewer", "guild_id", "viewer_id", text("called_at DESC")),
     )
 
     @property
     def multiplier(self) -> Decimal | None:
-        """The win to the bet."""
         return None if self.bet is None or self.win is None else self.win / self.bet
 
     def is_from(self, message: ChatMessageSent) -> bool:
@@ -99,12 +93,12 @@ class RandomPick(GuildRecord, kw_only=True):
     round: Mapped[int]
     round_at: Mapped[datetime]
     channel_id: Mapped[ChannelId]
-    randomness: Mapped[str | None] = mapped_column(default=None, comment="the round's, in hex")
-    signature: Mapped[str | None] = mapped_column(default=None, comment="the round's, in hex")
+    randomness: Mapped[str | None] = optional("the round's, in hex")
+    signature: Mapped[str | None] = optional("the round's, in hex")
     drawn: Mapped[int] = mapped_column(
         default=0, server_default="0", comment="how many were drawn until one was still open"
     )
-    call: Mapped[int | None] = mapped_column(default=None, comment="number of the request")
+    call: Mapped[int | None] = optional("number of the request")
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "number", name="slot_calls_picks_numbered"),

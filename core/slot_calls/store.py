@@ -50,11 +50,7 @@ def list_newest(work: Work, most: int) -> Sequence[SlotCall]:
 
 
 def get_call(work: Work, number: int) -> SlotCall:
-    """The call with this number.
-
-    Raises:
-        Refusal: there is none.
-    """
+    """The call with this number. Raises Refusal if there is none."""
     call = work.find(SlotCall, number)
     if call is None:
         raise Refusal(_("There is no request #{number}.").format(number=number))

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import discord
-from discord import app_commands
 from discord.ext import commands
 
 from core.kit.discord_buttons import (
@@ -17,11 +16,11 @@ from core.kit.discord_buttons import (
     question_view,
 )
 from core.kit.discord_ui import (
-    PRIVATE,
     answer,
     check_report,
     guild_id_of,
     run_action,
+    server_command,
     services_of,
 )
 from core.kit.services import Services
@@ -38,9 +37,7 @@ class StreamElements(commands.Cog):
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @commands.hybrid_command(name="connect_streamelements", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("connect_streamelements", for_admins=True)
     async def connect_streamelements(self, ctx: Context) -> None:
         """Connect the streamer's StreamElements channel with its JWT token."""
         assert ctx.guild is not None, "the command is guild_only"
@@ -48,9 +45,7 @@ class StreamElements(commands.Cog):
         view.add_item(TokenButton())
         await answer(ctx, messages.invitation(ctx.guild.name), view)
 
-    @commands.hybrid_command(name="disconnect_streamelements", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("disconnect_streamelements", for_admins=True)
     async def disconnect_streamelements(self, ctx: Context) -> None:
         """End the connection with StreamElements and forget its token."""
         account = await run_action(ctx, actions.find_account)
@@ -60,10 +55,8 @@ class StreamElements(commands.Cog):
         view = question_view(DisconnectButton(ctx.author.id), ctx.author.id, _("Keep it"))
         await answer(ctx, messages.ask_disconnect(account.name), view)
 
-    @commands.hybrid_command(name="check_streamelements_config", extras=PRIVATE)
-    @commands.guild_only()
+    @server_command("check_streamelements_config", for_admins=True)
     @commands.cooldown(5, 60, commands.BucketType.guild)
-    @app_commands.default_permissions(manage_guild=True)
     async def check_streamelements_config(self, ctx: Context) -> None:
         """Check the connection with StreamElements and show how to fix what is missing."""
         found = await asyncio.to_thread(health.examine, self._services, guild_id_of(ctx))

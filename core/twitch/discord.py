@@ -10,11 +10,11 @@ from discord.ext import commands
 from core.kit.discord_access import is_admin
 from core.kit.discord_buttons import ConfirmButton, OwnButton, Person, give, question_view
 from core.kit.discord_ui import (
-    PRIVATE,
     answer,
     check_report,
     guild_id_of,
     run_action,
+    server_command,
     services_of,
 )
 from core.kit.errors import Refusal
@@ -37,19 +37,15 @@ class Twitch(commands.Cog):
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @commands.hybrid_command(name="connect_twitch", extras=PRIVATE)
-    @commands.guild_only()
+    @server_command("connect_twitch", for_admins=True)
     @commands.cooldown(5, 60, commands.BucketType.user)
-    @app_commands.default_permissions(manage_guild=True)
     @app_commands.describe(bot="Connect a separate account that writes in chat")
     async def connect_twitch(self, ctx: Context, bot: bool = False) -> None:
         """Get a link with which the streamer connects the Twitch channel to this server."""
         require_app(self._services)
         await give(ctx, TwitchLinkButton("bot" if bot else "streamer"))
 
-    @commands.hybrid_command(name="disconnect_twitch", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("disconnect_twitch", for_admins=True)
     @app_commands.describe(bot="Disconnect the separate account that writes in chat")
     async def disconnect_twitch(self, ctx: Context, bot: bool = False) -> None:
         """End the connection with the streamer's Twitch account, and revoke its token."""
@@ -62,27 +58,21 @@ class Twitch(commands.Cog):
         view = question_view(button, ctx.author.id, _("Keep it"))
         await answer(ctx, messages.ask_disconnect(account.name), view)
 
-    @commands.hybrid_command(name="check_twitch_config", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("check_twitch_config", for_admins=True)
     async def check_twitch_config(self, ctx: Context) -> None:
         """Check the Twitch setup and show how to fix what is missing."""
         found = await run_action(ctx, health.examine, self._services)
         await answer(ctx, check_report("Twitch", found))
 
-    @commands.hybrid_command(name="twitch_selftest", extras=PRIVATE)
-    @commands.guild_only()
+    @server_command("twitch_selftest", for_admins=True)
     @commands.cooldown(2, 60, commands.BucketType.guild)
-    @app_commands.default_permissions(manage_guild=True)
     async def twitch_selftest(self, ctx: Context) -> None:
         """Send a line to Twitch's chat and wait for it to come back, to test both directions."""
         result = await selftest.run(self._services, guild_id_of(ctx))
         await answer(ctx, messages.selftest(result))
 
-    @commands.hybrid_command(name="say_twitch", extras=PRIVATE)
-    @commands.guild_only()
+    @server_command("say_twitch", for_admins=True)
     @commands.cooldown(10, 60, commands.BucketType.guild)
-    @app_commands.default_permissions(manage_guild=True)
     @app_commands.describe(line="What to say in Twitch's chat, at most 500 characters")
     async def say_twitch(self, ctx: Context, *, line: str) -> None:
         """Say a line in the streamer's Twitch chat, as the bot."""

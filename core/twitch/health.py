@@ -9,7 +9,7 @@ from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.inbox.store import list_newest_of_kinds
 from core.kit.health_item import CheckLine, HealthItem, State
-from core.kit.oauth_tokens import ReconnectNeeded
+from core.kit.oauth_tokens import ReconnectNeeded, describe_usable
 from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work
@@ -70,15 +70,8 @@ def account_state(
         account = require_account(account, channel)
     except ReconnectNeeded as refusal:
         return "down", refusal.what, refusal.remedy
-    missing = ", ".join(missing_words(account.role, account.scopes))
-    if account.expires_at <= now:
-        found = _("Connected as {name}, but its token could not be renewed yet.")
-    elif missing:
-        found = _("Connected as {name}, without: {missing}.")
-    else:
-        return "ok", _("Connected as {name}.").format(name=account.name), ""
-    remedy = _("Run `/connect_twitch` again.") if missing else ""
-    return "warn", found.format(name=account.name, missing=missing), remedy
+    missing = missing_words(account.role, account.scopes)
+    return describe_usable(account, missing, now, "Twitch")
 
 
 # -- /check_twitch_config -------------------------------------------------------------------------

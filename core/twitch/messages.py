@@ -8,9 +8,9 @@ import discord
 from core.kit.discord_ui import card, safe
 from core.kit.words import _
 from core.outbox.discord_transport import Rendered
+from core.outbox.selftest import Result
 from core.twitch.accounts.records import Role
 from core.twitch.accounts.rules import missing_words
-from core.twitch.chat.selftest import Result
 
 
 def invitation(server: str, role: Role) -> discord.Embed:

@@ -43,11 +43,7 @@ def link_first() -> Refusal:
 
 
 def require_link(work: Work) -> Link:
-    """The actor's Kick account.
-
-    Raises:
-        Refusal: there is none.
-    """
+    """The actor's Kick account. Raises Refusal if there is none."""
     own = people.find_link(work, work.actor)
     if own is None:
         raise link_first()
@@ -55,11 +51,8 @@ def require_link(work: Work) -> Link:
 
 
 def find_own(work: Work, platform: str) -> tuple[AffiliateAccount, Decimal] | None:
-    """The actor's account, and all that was ever counted with it.
-
-    Raises:
-        Refusal: they have not linked Kick.
-    """
+    """The actor's account, and all that was ever counted with it. Raises Refusal if they have not
+    linked Kick."""
     account = _find(work, platform, viewer_id=require_link(work).viewer_id)
     if account is None:
         return None
@@ -69,11 +62,8 @@ def find_own(work: Work, platform: str) -> tuple[AffiliateAccount, Decimal] | No
 
 
 def link(work: Work, platform: str, username: str) -> AffiliateAccount:
-    """A member says which account is theirs. Saying it again changes nothing.
-
-    Raises:
-        Refusal: they have not linked Kick, the name is invalid or taken, or it is too soon.
-    """
+    """A member says which account is theirs. Saying it again changes nothing. Raises Refusal if
+    they have not linked Kick, the name is invalid or taken, or it is too soon."""
     own, name = require_link(work), require_name(username)
     work.lock(Lock.WAGERS)
     current = _find(work, platform, viewer_id=own.viewer_id)
@@ -100,11 +90,7 @@ def link(work: Work, platform: str, username: str) -> AffiliateAccount:
 
 
 def require_name(username: str) -> str:
-    """The username without what people put around it.
-
-    Raises:
-        Refusal: it cannot be a username.
-    """
+    """The username without what people put around it. Raises Refusal if it cannot be a username."""
     name = rules.clean_name(username)
     if name is None:
         raise Refusal(
@@ -157,10 +143,7 @@ def _add(work: Work, own: Link, platform: str, name: str) -> AffiliateAccount:
 
 def unlink(work: Work, person: str | None, platform: str) -> AffiliateAccount:
     """Unlink the actor's own account, or as an admin another person's. What was counted stays.
-
-    Raises:
-        Refusal: there is none.
-    """
+    Raises Refusal if there is none."""
     if person is None:
         viewer_id = require_link(work).viewer_id
     else:
@@ -228,11 +211,7 @@ class Verified:
 
 
 def get_account(work: Work, account_id: int) -> AffiliateAccount:
-    """The linked account with this id.
-
-    Raises:
-        Refusal: there is none, or it was unlinked.
-    """
+    """The linked account with this id. Raises Refusal if there is none, or it was unlinked."""
     account = work.find(AffiliateAccount, account_id)
     if account is None or account.ended_at is not None:
         raise Refusal(_("This account is not linked any more."))
@@ -241,11 +220,8 @@ def get_account(work: Work, account_id: int) -> AffiliateAccount:
 
 def get_candidate(work: Work, person: str, platform: str, username: str | None) -> Candidate:
     """Check all that can be checked before the platform is asked. Without a username it is the
-    account that the member has linked.
-
-    Raises:
-        Refusal: it cannot be verified, whatever the platform answers.
-    """
+    account that the member has linked. Raises Refusal if it cannot be verified, whatever the
+    platform answers."""
     viewer = find_person(work, person)
     own = people.find_link_of_viewer(work, viewer.viewer_id)
     if own is None:
@@ -270,11 +246,8 @@ def get_candidate(work: Work, person: str, platform: str, username: str | None) 
 
 
 def get_claim(work: Work, account_id: int) -> Candidate:
-    """The same for an account that a member has linked.
-
-    Raises:
-        Refusal: it is not linked any more, or cannot be verified.
-    """
+    """The same for an account that a member has linked. Raises Refusal if it is not linked any
+    more, or cannot be verified."""
     account = get_account(work, account_id)
     return get_candidate(work, f"<@{account.member}>", account.platform, account.username)
 
@@ -294,12 +267,9 @@ def _require_code(work: Work, platform: str) -> str:
 
 
 def verify(work: Work, candidate: Candidate, standings: Standings) -> Verified:
-    """Count what is wagered from the moment at which the platform was asked.
-
-    Raises:
-        Refusal: the account did not sign up under the guild's code, or is verified for another
-            member, or the member has another verified one.
-    """
+    """Count what is wagered from the moment at which the platform was asked. Raises Refusal if the
+    account did not sign up under the guild's code, or is verified for another member, or the member
+    has another verified one."""
     own, platform, name = candidate.own, candidate.platform, candidate.username
     work.lock(Lock.WAGERS)
     if people.find_link_of_viewer(work, own.viewer_id) != own:
@@ -333,10 +303,7 @@ def verify(work: Work, candidate: Candidate, standings: Standings) -> Verified:
 
 def _find_conflicts(work: Work, own: Link, platform: str, name: str) -> list[AffiliateAccount]:
     """Unverified claims that an admin overrules: of others to this name, of the member to another.
-
-    Raises:
-        Refusal: one of them is verified.
-    """
+    Raises Refusal if one of them is verified."""
     other = _find(work, platform, folded_name=fold(name))
     mine = _find(work, platform, viewer_id=own.viewer_id)
     if other is not None and other is mine:

@@ -195,11 +195,8 @@ def list_odd(work: Work, platform: str, after: datetime, most: int = 10) -> list
 
 def decide(work: Work, number: int, decision: Decision) -> Decimal:
     """Count a held amount, because it was really wagered, or dismiss it, because the platform was
-    wrong; returns how much.
-
-    Raises:
-        Refusal: nothing is held under this number, or it was decided before.
-    """
+    wrong; returns how much. Raises Refusal if nothing is held under this number, or it was decided
+    before."""
     work.lock(Lock.WAGERS)
     held = work.find(WagerChange, number)
     if held is None or not held.held:

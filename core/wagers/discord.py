@@ -13,10 +13,11 @@ from discord.ext import commands
 from core.kit.discord_access import for_moderators, may_manage
 from core.kit.discord_buttons import MOST_ROWS, AdminButton, Face, button_rows
 from core.kit.discord_ui import (
-    PRIVATE,
     answer,
     refusal_card,
     run_action,
+    server_command,
+    server_group,
     services_of,
 )
 from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
@@ -38,7 +39,6 @@ Source = discord.Interaction | Context
 
 
 def render_claim(payload: Mapping[str, Any]) -> Rendered:
-    """A member has linked an account."""
     account_id = payload["account_id"]
     return Rendered(
         messages.claimed(payload), lambda: button_rows([[VerifyButton("verify", account_id)]])
@@ -134,8 +134,7 @@ ACCOUNTS = Paginator("wagers_accounts", "shuffle accounts", _open_accounts)
 class Wagers(commands.Cog):
     """Accounts at Shuffle, and what counts of them."""
 
-    @commands.hybrid_command(name="linkshuffle", extras=PRIVATE)
-    @commands.guild_only()
+    @server_command("linkshuffle", private=True)
     @app_commands.describe(username="Your username at Shuffle; leave it out to see your account")
     async def link_shuffle(self, ctx: Context, *, username: str | None = None) -> None:
         """Link your Shuffle account; once an admin has verified it, wagers count. Adults only."""
@@ -147,8 +146,7 @@ class Wagers(commands.Cog):
             own = await run_action(ctx, actions.find_own, SHUFFLE)
             await answer(ctx, messages.own(*own) if own else messages.not_linked(SHUFFLE))
 
-    @commands.hybrid_command(name="unlinkshuffle", extras=PRIVATE)
-    @commands.guild_only()
+    @server_command("unlinkshuffle", private=True)
     @app_commands.describe(
         person="For admins: a mention, a Discord id or a name in chat; yourself if empty"
     )
@@ -160,9 +158,7 @@ class Wagers(commands.Cog):
         account = await run_action(ctx, actions.unlink, None if own else person, SHUFFLE)
         await answer(ctx, messages.unlinked(account, by_admin=not own))
 
-    @commands.hybrid_command(name="verifyshuffle", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("verifyshuffle", for_admins=True)
     @app_commands.describe(
         person="A mention, a Discord id or a name in chat",
         username="Their username at Shuffle; leave it out for the one they have linked",
@@ -174,27 +170,25 @@ class Wagers(commands.Cog):
         candidate = await run_action(ctx, actions.get_candidate, person, SHUFFLE, username)
         await answer(ctx, await verify(ctx, candidate))
 
-    @commands.hybrid_group(name="shuffle", fallback="status", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_group("shuffle", fallback="status", for_admins=True)
     async def shuffle(self, ctx: Context) -> None:
         """Show when Shuffle last answered, who is waiting to be verified, and odd totals."""
         current = await run_action(ctx, polling.get_status, SHUFFLE)
         platform = polling.get_platform(services_of(ctx).settings, SHUFFLE)
         await answer(ctx, messages.status(current, is_set_up=platform.is_set_up))
 
-    @shuffle.command(name="accounts", extras=PRIVATE)
+    @shuffle.command(name="accounts")
     async def show_accounts(self, ctx: Context) -> None:
         """List all linked Shuffle accounts and their owners."""
         await show(ctx, ACCOUNTS)
 
-    @shuffle.command(name="count", extras=PRIVATE)
+    @shuffle.command(name="count")
     @app_commands.describe(number="As shown by `/shuffle status`")
     async def count_held(self, ctx: Context, number: commands.Range[int, 1, 2**53]) -> None:
         """Count a held amount: it was really wagered."""
         await answer(ctx, await decide(ctx, number, "release"))
 
-    @shuffle.command(name="dismiss", extras=PRIVATE)
+    @shuffle.command(name="dismiss")
     @app_commands.describe(number="As shown by `/shuffle status`")
     async def dismiss_held(self, ctx: Context, number: commands.Range[int, 1, 2**53]) -> None:
         """Dismiss a held amount: Shuffle reported a wrong total."""

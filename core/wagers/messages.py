@@ -33,14 +33,12 @@ def _verified_title(platform: str, username: str) -> str:
 
 
 def not_linked(platform: str) -> discord.Embed:
-    """To a member without an account."""
     title = _("No {platform} account is linked with you").format(platform=TITLES[platform])
     hint = _("Link it with `/linkshuffle` and your username there.")
     return card("🔗 " + title, hint, footer=_adults())
 
 
 def own(account: AffiliateAccount, counted: Decimal | None = None) -> discord.Embed:
-    """A member's own account."""
     if account.verified_at is None:
         title = _("{platform} account {name} is linked").format(
             platform=TITLES[account.platform], name=safe(account.username)
@@ -62,7 +60,6 @@ def own(account: AffiliateAccount, counted: Decimal | None = None) -> discord.Em
 
 
 def unlinked(account: AffiliateAccount, *, by_admin: bool) -> discord.Embed:
-    """The account is not linked any more."""
     title = _("{platform} account {name} is unlinked").format(
         platform=TITLES[account.platform], name=safe(account.username)
     )
@@ -85,12 +82,10 @@ def verified(account: AffiliateAccount, role: str, *, is_new: bool) -> discord.E
 
 
 def role_given(role_id: int) -> str:
-    """The role is set and can be assigned."""
     return _("They get the role <@&{role_id}>.").format(role_id=role_id)
 
 
 def no_role() -> str:
-    """There is no role to assign."""
     return _(
         "No role is given: create one called “{name}”, or choose one with `/settings set` "
         "(`wagers.verified_role`)."
@@ -98,7 +93,6 @@ def no_role() -> str:
 
 
 def role_not_assignable(role_id: int) -> str:
-    """Discord does not let the bot assign the role."""
     return _(
         "I cannot assign <@&{role_id}>: I need the permission Manage Roles, and my own role must "
         "be above it in the role list."
@@ -106,7 +100,6 @@ def role_not_assignable(role_id: int) -> str:
 
 
 def decided(amount: Decimal, number: int, decision: Decision) -> discord.Embed:
-    """A held amount was counted or dismissed."""
     if decision == "release":
         return card(
             "✅ " + _("Counted {amount}").format(amount=money(amount)),
@@ -123,7 +116,6 @@ def decided(amount: Decimal, number: int, decision: Decision) -> discord.Embed:
 
 
 def status(current: Status, *, is_set_up: bool) -> discord.Embed:
-    """How the platform is doing in this guild."""
     wrong = problem(current, is_set_up)
     embed = card(
         ("⚠️ " if wrong else "📊 ") + _("{platform} wagers").format(platform=current.platform),
@@ -207,7 +199,6 @@ def decision_words(decision: Kind) -> str:
 
 
 def accounts(found: Sequence[AffiliateAccount], platform: str, page: int) -> discord.Embed:
-    """A page of all linked accounts."""
     if not found:
         title = _("Nobody has linked a {platform} account").format(platform=TITLES[platform])
         return card("🔗 " + title, _("Members do it with `/linkshuffle`."))
@@ -239,7 +230,6 @@ def claimed(payload: Mapping[str, Any]) -> discord.Embed:
 
 
 def posted_verified(payload: Mapping[str, Any]) -> Rendered:
-    """To the member."""
     embed = card(
         _verified_title(payload["platform"], payload["username"]),
         _("From now on it counts in **{server}**.").format(server=safe(payload["server"])),

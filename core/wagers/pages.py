@@ -43,7 +43,6 @@ def accounts(page: Page) -> str:
 
 @PAGES.post("<int:account_id>/verify", shows=accounts)
 def verify(page: Page, account_id: int) -> Response:
-    """Verify an account that a member has linked."""
     return _verify(page, page.run(actions.get_claim, account_id))
 
 
@@ -71,7 +70,6 @@ def unlink(page: Page, account_id: int) -> Response:
 
 @PAGES.post("held/<int:number>/<any(release, dismissal):decision>", shows=accounts)
 def decide(page: Page, number: int, decision: Decision) -> Response:
-    """Count a held amount, or dismiss it."""
     amount = page.run(counting.decide, number, decision)
     words = {"release": _("{amount} is counted."), "dismissal": _("{amount} is dismissed.")}
     return page.done(words[decision].format(amount=money(amount)), to=accounts)
@@ -81,7 +79,6 @@ add_settings(PAGES, WagerSettings.declared.values(), shows=accounts)
 
 
 def setup(page: Page) -> list[SetupStep]:
-    """For the checklist."""
     code = page.run(load_settings, WagerSettings).code(SHUFFLE)
     platform = polling.get_platform(page.services.settings, SHUFFLE)
     if not platform.is_set_up:
@@ -104,7 +101,6 @@ def setup(page: Page) -> list[SetupStep]:
 
 
 def person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> list[PersonCard]:
-    """For the page about a person."""
     found = actions.list_accounts_of(work, viewer_ids)
     return [
         PersonCard(

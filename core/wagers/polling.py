@@ -14,7 +14,7 @@ from core.kit.health_item import HealthItem
 from core.kit.records import THE_BOT
 from core.kit.services import Services
 from core.kit.settings import Settings
-from core.kit.tasks import for_each
+from core.kit.tasks import act_on_each, for_each
 from core.kit.words import _, plural
 from core.kit.work import ACROSS_GUILDS, Work, read_records, run_in_guild
 from core.shuffle.client import client_of as shuffle_of
@@ -59,10 +59,7 @@ def require_platform(settings: Settings, key: str) -> AffiliatePlatform:
 
 def ask(services: Services, platform: AffiliatePlatform) -> Standings:
     """Everybody's totals, as of now. Never call it on the event loop or inside a transaction.
-
-    Raises:
-        Outage: there was no answer, or the platform has asked us to wait.
-    """
+    Raises Outage if there was no answer, or the platform has asked us to wait."""
     now = services.clock()
     with services.database.begin() as tx:
         last = find_last(tx, platform.key)
@@ -125,14 +122,7 @@ def _poll(services: Services, platform: AffiliatePlatform) -> None:
 
 def reconcile_roles(services: Services) -> None:
     """Assign and remove roles in every guild where that was missed."""
-    with services.database.begin() as tx:
-        guild_ids = list_guilds(tx)
-
-    def reconcile_in(guild_id: int) -> None:
-        with services.work_in(guild_id) as work:
-            verified_role.reconcile(work)
-
-    for_each(guild_ids, reconcile_in)
+    act_on_each(services, list_guilds, lambda work, _guild_id: verified_role.reconcile(work))
 
 
 def list_guilds(tx: Connection, platform: str | None = None) -> Sequence[int]:
@@ -191,7 +181,6 @@ class Status:
 
 
 def get_status(work: Work, platform: str) -> Status:
-    """How a platform is doing in this guild."""
     settings = load_settings(work, WagerSettings)
     accounts = list_accounts(work, platform)
     last = find_last(work.tx, platform, _ANSWERED)

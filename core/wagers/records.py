@@ -16,19 +16,18 @@ from sqlalchemy import (
     UniqueConstraint,
     event,
     select,
-    text,
 )
 from sqlalchemy.orm import Mapped, column_property, declared_attr, mapped_column
 
 from core.kit.personal import holds
-from core.kit.records import MemberId, Record, RoleId, one_of
+from core.kit.records import MemberId, Record, RoleId, one_of, optional, partial_index
 from core.people.records import Link, ViewerRecord, viewer_key
 
 Decision = Literal["release", "dismissal"]
 Kind = Literal["rise", "fall", "release", "dismissal"]
 Outcome = Literal["ok", "busy", "failed"]
 
-_LINKED = text("ended_at IS NULL")
+_LINKED = "ended_at IS NULL"
 
 
 class _OwnedRecord(ViewerRecord, kw_only=True):
@@ -59,39 +58,23 @@ class AffiliateAccount(_OwnedRecord, kw_only=True):
     )
     folded_name: Mapped[str] = mapped_column(info=holds("name"), comment="for comparing")
     linked_at: Mapped[datetime]
-    verified_at: Mapped[datetime | None] = mapped_column(
-        default=None, comment="wagers after that count"
+    verified_at: Mapped[datetime | None] = optional("wagers after that count")
+    verified_by: Mapped[MemberId | None] = optional("Discord id of the admin", info=holds("number"))
+    campaign_code: Mapped[str | None] = optional("folded; under which the total was read")
+    total: Mapped[Decimal | None] = optional("wagered in all, by the newest reading")
+    seen_at: Mapped[datetime | None] = optional("time of the newest reading")
+    fell_from: Mapped[Decimal | None] = optional(
+        "the total before it fell, until it reaches that again"
     )
-    verified_by: Mapped[MemberId | None] = mapped_column(
-        default=None, info=holds("number"), comment="Discord id of the admin"
+    fell_to: Mapped[Decimal | None] = optional("the total right after that fall")
+    role_id: Mapped[RoleId | None] = optional("the role that was assigned, until it is removed")
+    role_holder: Mapped[MemberId | None] = optional(
+        "Discord id of the member who got that role", info=holds("number")
     )
-    campaign_code: Mapped[str | None] = mapped_column(
-        default=None, comment="folded; under which the total was read"
-    )
-    total: Mapped[Decimal | None] = mapped_column(
-        default=None, comment="wagered in all, by the newest reading"
-    )
-    seen_at: Mapped[datetime | None] = mapped_column(
-        default=None, comment="time of the newest reading"
-    )
-    fell_from: Mapped[Decimal | None] = mapped_column(
-        default=None, comment="the total before it fell, until it reaches that again"
-    )
-    fell_to: Mapped[Decimal | None] = mapped_column(
-        default=None, comment="the total right after that fall"
-    )
-    role_id: Mapped[RoleId | None] = mapped_column(
-        default=None, comment="the role that was assigned, until it is removed"
-    )
-    role_holder: Mapped[MemberId | None] = mapped_column(
-        default=None, info=holds("number"), comment="Discord id of the member who got that role"
-    )
-    role_refused_at: Mapped[datetime | None] = mapped_column(
-        default=None, comment="when Discord refused to assign the role"
-    )
-    ended_at: Mapped[datetime | None] = mapped_column(default=None, comment="when it was unlinked")
-    ended_by: Mapped[MemberId | None] = mapped_column(
-        default=None, info=holds("number"), comment="Discord id of who unlinked it"
+    role_refused_at: Mapped[datetime | None] = optional("when Discord refused to assign the role")
+    ended_at: Mapped[datetime | None] = optional("when it was unlinked")
+    ended_by: Mapped[MemberId | None] = optional(
+        "Discord id of who unlinked it", info=holds("number")
     )
 
     __table_args__ = (
@@ -110,17 +93,17 @@ class AffiliateAccount(_OwnedRecord, kw_only=True):
         CheckConstraint(
             "(ended_at IS NULL) = (ended_by IS NULL)", name="wagers_accounts_ended_by_somebody"
         ),
-        Index(
+        partial_index(
             "wagers_accounts_one_a_viewer",
-            *("guild_id", "platform", "viewer_id"),
+            ("guild_id", "platform", "viewer_id"),
+            _LINKED,
             unique=True,
-            postgresql_where=_LINKED,
         ),
-        Index(
+        partial_index(
             "wagers_accounts_one_a_name",
-            *("guild_id", "platform", "folded_name"),
+            ("guild_id", "platform", "folded_name"),
+            _LINKED,
             unique=True,
-            postgresql_where=_LINKED,
         ),
         Index("wagers_accounts_of_viewer", "guild_id", "viewer_id"),
     )
@@ -146,8 +129,8 @@ class WagerChange(ViewerRecord, kw_only=True):
     total: Mapped[Decimal] = mapped_column(comment="as reported by the platform")
     amount: Mapped[Decimal] = mapped_column(comment="what counts as wagered")
     held: Mapped[Decimal] = mapped_column(comment="implausible; an admin decides")
-    releases: Mapped[int | None] = mapped_column(
-        BigInteger, default=None, comment="id of the row whose held amount an admin decided on"
+    releases: Mapped[int | None] = optional(
+        "id of the row whose held amount an admin decided on", kind=BigInteger
     )
 
     __table_args__ = (
@@ -174,18 +157,11 @@ class WagerChange(ViewerRecord, kw_only=True):
             "(kind IN ('release', 'dismissal')) = (releases IS NOT NULL)",
             name="wagers_changes_release_of_a_row",
         ),
-        Index(
-            "wagers_changes_once",
-            *("guild_id", "account_id", "at"),
-            unique=True,
-            postgresql_where=text("releases IS NULL"),
+        partial_index(
+            "wagers_changes_once", ("guild_id", "account_id", "at"), "releases IS NULL", unique=True
         ),
         Index("wagers_changes_of_viewer", "guild_id", "viewer_id", "at"),
-        Index(
-            "wagers_changes_odd",
-            *("guild_id", "id"),
-            postgresql_where=text("kind <> 'rise' OR held > 0"),
-        ),
+        partial_index("wagers_changes_odd", ("guild_id", "id"), "kind <> 'rise' OR held > 0"),
     )
 
 

@@ -356,35 +356,42 @@ class Page:
     own: Place | None
 
 
-# Only the page is sorted. Ranks follow from its place in the list, but for those who may share one
-# with somebody before the page.
+_ON_PAGE = """
+    SELECT r.rank, r.viewer_id, v.name, r.watched, r.ranked,
+           r.line > :offset AND r.line <= :offset + :limit AS on_page
+      FROM ranked r
+      JOIN people_viewers v ON v.guild_id = :guild_id AND v.viewer_id = r.viewer_id
+     WHERE r.line > :offset AND r.line <= :offset + :limit
+        OR r.viewer_id = :own_viewer_id OR r.line = 1
+     ORDER BY r.line
+"""
+# Ranks depend on nobody who comes later, so only those up to the page's last line are ranked. The
+# own line comes twice if it is among them.
 _LIST_PLACES_IN = text(
     _EARNED.format(viewers="")
     + f"""
     , place AS MATERIALIZED (
         SELECT viewer_id, watched FROM period WHERE period.viewer_id NOT IN {_EXCLUDED}
-    ), page AS (
-        SELECT viewer_id, watched FROM place
-         ORDER BY watched DESC, viewer_id LIMIT :limit OFFSET :offset
-    ), shown AS (
-        SELECT viewer_id, watched, TRUE AS on_page,
-               rank() OVER (ORDER BY watched DESC) AS rank_on_page
-          FROM page
+    ), first AS (
+        SELECT viewer_id, watched FROM place ORDER BY watched DESC, viewer_id LIMIT :offset + :limit
+    ), line AS (
+        SELECT rank() OVER (ORDER BY watched DESC) AS rank, viewer_id, watched,
+               row_number() OVER (ORDER BY watched DESC, viewer_id) AS line
+          FROM first
          UNION ALL
-        SELECT viewer_id, watched, FALSE, 1 FROM place WHERE viewer_id = :own_viewer_id
+        SELECT 1 + (SELECT count(*) FROM place WHERE place.watched > own.watched),
+               viewer_id, watched, NULL
+          FROM place AS own
+         WHERE own.viewer_id = :own_viewer_id
+    ), ranked AS (
+        SELECT rank, viewer_id, watched, line, (SELECT count(*) FROM place) AS ranked FROM line
     )
-    SELECT CASE WHEN rank_on_page > 1 THEN :offset + rank_on_page
-                ELSE 1 + (SELECT count(*) FROM place WHERE place.watched > shown.watched)
-            END AS rank,
-           shown.viewer_id, v.name, watched, ranked, on_page
-      FROM (SELECT count(*) AS ranked FROM place) AS counted
-      LEFT JOIN shown ON TRUE
-      LEFT JOIN people_viewers AS v ON v.guild_id = :guild_id AND v.viewer_id = shown.viewer_id
-     ORDER BY on_page DESC, watched DESC, viewer_id
 """
+    + _ON_PAGE
 )
 # The rank is the one among all, so it is computed before names are looked at.
-_NAMED = f"""
+_NAMED = (
+    f"""
     , place AS (
         SELECT rank() OVER (ORDER BY watched DESC) AS rank, viewer_id, watched
           FROM period
@@ -397,13 +404,9 @@ _NAMED = f"""
          WHERE viewer_id IN (SELECT n.person_id FROM people_viewers AS n
                               WHERE n.guild_id = :guild_id AND starts_with(n.folded_name, :name))
     )
-    SELECT r.rank, r.viewer_id, v.name, r.watched, r.ranked,
-           r.line > :offset AND r.line <= :offset + :limit AS on_page
-      FROM ranked r
-      JOIN people_viewers v ON v.guild_id = :guild_id AND v.viewer_id = r.viewer_id
-     WHERE r.line > :offset AND r.line <= :offset + :limit OR r.line = 1
-     ORDER BY r.line
 """
+    + _ON_PAGE
+)
 _FIND_PLACES_IN = text(_EARNED.format(viewers="") + _NAMED)
 # Of all time everybody has a place, so only those on the page are ranked: one pass counts how many
 # lie between each two of them.
@@ -456,18 +459,14 @@ def find_places(
     """Of those who watched within the stretch, or ever: whose name on any platform begins like
     this. Their ranks are those among all."""
     key: dict[str, Any] = {"guild_id": guild_id, "limit": limit, "offset": offset}
-    key["name"] = fold(name)
+    key |= {"name": fold(name), "own_viewer_id": None}
     if stretch is None:
         return _page_of(list(tx.execute(_FIND_PLACES, key)), None)
     return _page_of(list(tx.execute(_FIND_PLACES_IN, key | _bounds(*stretch))), None)
 
 
 def _page_of(found: Sequence[Any], own_viewer_id: int | None) -> Page:
-    places = [
-        (Place(row.rank, row.viewer_id, row.name, row.watched), row.on_page)
-        for row in found
-        if row.viewer_id is not None
-    ]
+    places = [(Place(r.rank, r.viewer_id, r.name, r.watched), r.on_page) for r in found]
     return Page(
         [place for place, on_page in places if on_page],
         found[0].ranked if found else 0,

@@ -10,7 +10,6 @@ credit), then rows. Without it a credit could clear a mark while a message that 
 written but not yet committed.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +18,7 @@ from sqlalchemy import Connection, RowMapping, case, func, select, text
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.kit.database import notify_after_commit
+from core.kit.database import as_json, notify_after_commit
 from core.kit.work import ACROSS_GUILDS, note_change
 from core.watchtime.records import ConfirmedStream, OfflineCheck
 from core.watchtime.rules import LimitedDay
@@ -79,7 +78,7 @@ def add_presence(tx: Connection, present: Sequence[Mapping[str, Any]]) -> None:
         present: guild_id, viewer_id, platform, spoke_at, day, starts_at, ends_at.
     """
     if present:
-        tx.execute(_ADD_PRESENCE, {"present": json.dumps(present, default=str)})
+        tx.execute(_ADD_PRESENCE, {"present": as_json(present)})
 
 
 STILL_LIVE = timedelta(minutes=5)

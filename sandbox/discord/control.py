@@ -149,7 +149,7 @@ class Control:
         channel = self._find.channel(body, user_id)
         given = body.get("options") or {}
         one = user_actions.slash(self._discord, user_id, channel, str(body["command"]), given)
-        return await self._answer(one)
+        return await self._answer(one, body)
 
     async def autocomplete(self, body: Json) -> Json:
         """{person, channel, command, options?, focused} -> response {choices}"""
@@ -157,20 +157,21 @@ class Control:
         channel, given = self._find.channel(body, user_id), body.get("options") or {}
         typed, focused = str(body["command"]), str(body["focused"])
         one = user_actions.autocomplete(self._discord, user_id, channel, typed, given, focused)
-        return await self._answer(one)
+        return await self._answer(one, body)
 
     async def click(self, body: Json) -> Json:
-        """{person, message_id, custom_id, values?} -> {interaction_id, response}"""
+        """{person, message_id, custom_id, values?, ack_seconds?} -> {interaction_id, response}"""
         user_id, message = self._find.person(body["person"]), self._find.message(body)
         values = list(body.get("values") or [])
         one = user_actions.click(self._discord, user_id, message, str(body["custom_id"]), values)
-        return await self._answer(one)
+        return await self._answer(one, body)
 
     async def modal(self, body: Json) -> Json:
-        """{person, interaction_id, fields} -> {interaction_id, response}"""
+        """{person, interaction_id, fields, ack_seconds?} -> {interaction_id, response}"""
         user_id, shown = self._find.person(body["person"]), self._find.interaction(body)
         fields = body.get("fields") or {}
-        return await self._answer(user_actions.submit_modal(self._discord, user_id, shown, fields))
+        one = user_actions.submit_modal(self._discord, user_id, shown, fields)
+        return await self._answer(one, body)
 
     async def interaction(self, query: Json) -> Json:
         """?interaction_id= -> how far it got: {interaction_id, answer, response, followups}"""
@@ -187,8 +188,9 @@ class Control:
     async def commands(self, _query: Json) -> list[Json]:
         return snapshot.slash_commands(self._discord)
 
-    async def _answer(self, one: Interaction) -> Json:
-        response = await user_actions.wait_for_answer(self._discord, one)
+    async def _answer(self, one: Interaction, body: Json) -> Json:
+        ack_seconds = body.get("ack_seconds", user_actions.ACK_GRACE_SECONDS)
+        response = await user_actions.wait_for_answer(self._discord, one, float(ack_seconds))
         return {"interaction_id": str(one.id), "response": response}
 
     # -- the server and the gateway --------------------------------------------------------------

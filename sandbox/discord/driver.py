@@ -57,15 +57,30 @@ class DiscordDriver(Driver):
         return list(response.get("choices") or [])
 
     def click(
-        self, person: str, message_id: str, custom_id: str, values: Iterable[str] = ()
+        self,
+        person: str,
+        message_id: str,
+        custom_id: str,
+        values: Iterable[str] = (),
+        *,
+        ack_seconds: float | None = None,
     ) -> Json:
-        """Press a button or choose in a select; `{interaction_id, response}`."""
+        """Press a button or choose in a select; `{interaction_id, response}`. When the bot has only
+        acknowledged it, a response is waited for `ack_seconds` more, usually one."""
         body = {"person": person, "message_id": message_id, "custom_id": custom_id}
-        return self._post("click", **body, values=list(values))
+        return self._post("click", **body, values=list(values), ack_seconds=ack_seconds)
 
-    def modal(self, person: str, interaction_id: str, fields: Json) -> Json:
-        """Send the modal that answered `interaction_id`; `{interaction_id, response}`."""
-        return self._post("modal", person=person, interaction_id=interaction_id, fields=fields)
+    def modal(
+        self,
+        person: str,
+        interaction_id: str,
+        fields: Json,
+        *,
+        ack_seconds: float | None = None,
+    ) -> Json:
+        """Send the modal that answered `interaction_id`; as `click`."""
+        body = {"person": person, "interaction_id": interaction_id, "fields": fields}
+        return self._post("modal", **body, ack_seconds=ack_seconds)
 
     def interaction(self, interaction_id: str) -> Json:
         """`{interaction_id, answer, response, followups}`."""

@@ -173,13 +173,15 @@ def _require_view(discord: FakeDiscord, channel: Channel, user_id: int) -> None:
 # -- what they see then --------------------------------------------------------------------------
 
 
-async def wait_for_answer(discord: FakeDiscord, one: Interaction) -> Json | None:
+async def wait_for_answer(
+    discord: FakeDiscord, one: Interaction, ack_seconds: float = ACK_GRACE_SECONDS
+) -> Json | None:
     """The message (with `ephemeral`) or `{"modal": ...}` that the person sees; None if the bot did
     not answer in time. Waits for Discord's deadline, then half a minute for a deferred answer, but
-    one second after a bare acknowledgement, which needs no further answer."""
+    `ack_seconds` after a bare acknowledgement, which needs no further answer."""
     loop = asyncio.get_running_loop()
     since, answer = loop.time(), one.answer
-    while not one.settled.is_set() and loop.time() - since < _patience(discord, one):
+    while not one.settled.is_set() and loop.time() - since < _patience(discord, one, ack_seconds):
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(one.settled.wait(), 0.05)
         if one.answer != answer:
@@ -187,11 +189,11 @@ async def wait_for_answer(discord: FakeDiscord, one: Interaction) -> Json | None
     return answer_view(discord, one)
 
 
-def _patience(discord: FakeDiscord, one: Interaction) -> float:
+def _patience(discord: FakeDiscord, one: Interaction, ack_seconds: float) -> float:
     if one.answer is None:
         return discord.faults.number("discord.interactions.deadline_ms") / 1000
     acknowledged = one.answer == interactions.Callback.DEFERRED_UPDATE
-    return ACK_GRACE_SECONDS if acknowledged else ANSWER_SECONDS
+    return ack_seconds if acknowledged else ANSWER_SECONDS
 
 
 def answer_view(discord: FakeDiscord, one: Interaction) -> Json | None:

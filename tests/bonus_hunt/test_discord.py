@@ -177,10 +177,10 @@ def test_a_whole_hunt_by_buttons_in_one_message(guild: HuntGuild, world: Discord
     def press(label: str, until: str, person: str = "tomas", **typed: str) -> Json:
         """Press a button, fill in its form, and wait until the message says something else."""
         current = latest[-1]
-        done = world.click(person, current["message_id"], ids(current)[label])
+        done = world.click(person, current["message_id"], ids(current)[label], ack_seconds=0)
         if typed:
             assert done["response"]["modal"]["custom_id"] == ids(current)[label]
-            world.modal(person, done["interaction_id"], typed)
+            world.modal(person, done["interaction_id"], typed, ack_seconds=0)
         edited = message_with(world, "Buttons", until)
         latest.append(edited)
         assert edited["message_id"] == shown["message_id"]

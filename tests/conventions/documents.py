@@ -106,7 +106,7 @@ def env_example() -> str:
     for title, fields in sections():
         lines += ["", f"# == {title} =="]
         for name, field in fields:
-            lines += ["", *(f"# {line}" for line in textwrap.wrap(str(field.description), 98))]
+            lines += ["", *(f"# {line}" for line in textwrap.wrap(sentences_of(field), 98))]
             default = default_of(field)
             lines.append(f"#{name.upper()}={default}" if default else f"{name.upper()}=")
     return "\n".join(lines) + "\n"
@@ -126,8 +126,7 @@ def settings_page() -> str:
     ]
     for title, fields in sections():
         rows = (
-            (f"`{n.upper()}`", _code(default_of(f)), allowed(f), str(f.description))
-            for n, f in fields
+            (f"`{n.upper()}`", _code(default_of(f)), allowed(f), sentences_of(f)) for n, f in fields
         )
         parts += [f"### {title}", table(("Variable", "Default", "Allowed", "What it does"), rows)]
     parts += [
@@ -238,6 +237,11 @@ def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(
         "| " + " | ".join(c.replace("|", r"\|") for c in line) + " |" for line in lines
     )
+
+
+def sentences_of(field: FieldInfo) -> str:
+    """The description of a setting, which is a docstring of several lines."""
+    return " ".join((field.description or "").split())
 
 
 def _code(text: str) -> str:

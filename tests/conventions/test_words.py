@@ -4,15 +4,13 @@ import ast
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
-from pathlib import Path
 
-import pytest
 from babel.messages.extract import extract_from_dir
 from jinja2 import Environment, nodes
 
 from core.kit.words import plural, speak
+from tests.conventions.tree import ROOT, parsed
 
-ROOT = Path(__file__).parents[2]
 SOURCES = [*sorted((ROOT / "core").rglob("*.py")), ROOT / "bot.py"]
 TEMPLATES = sorted((ROOT / "core").rglob("templates/**/*.html"))
 KEYWORDS = {"_": None, "plural": (1, 2)}
@@ -40,14 +38,17 @@ def test_messages_can_be_extracted() -> None:
     assert len(found) > 100
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: str(source.relative_to(ROOT)))
-def test_translated_messages_are_literals(source: Path) -> None:
+def test_translated_messages_are_literals() -> None:
     """A sentence made by f-string or variable cannot be looked up in a catalogue."""
-    for node in ast.walk(ast.parse(source.read_text())):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            count = {"_": 1, "N_": 1, "plural": 2}.get(node.func.id, 0)
-            for argument in node.args[:count]:
-                assert isinstance(argument, ast.Constant), f"{source.name}:{node.lineno}"
+    made = [
+        f"{source.relative_to(ROOT)}:{node.lineno}"
+        for source in SOURCES
+        for node in ast.walk(parsed(source))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        for argument in node.args[: {"_": 1, "N_": 1, "plural": 2}.get(node.func.id, 0)]
+        if not isinstance(argument, ast.Constant)
+    ]
+    assert made == []
 
 
 class _Bare(HTMLParser):
@@ -89,11 +90,13 @@ def _written_out(source: str) -> Iterator[str]:
             yield node.data if isinstance(node, nodes.TemplateData) else " "
 
 
-@pytest.mark.parametrize("source", TEMPLATES, ids=lambda source: source.name)
-def test_template_text_is_translated(source: Path) -> None:
-    page = _Bare()
-    page.feed("".join(_written_out(source.read_text())))
-    assert page.found == []
+def test_template_text_is_translated() -> None:
+    bare = {}
+    for source in TEMPLATES:
+        page = _Bare()
+        page.feed("".join(_written_out(source.read_text())))
+        bare[str(source.relative_to(ROOT))] = page.found
+    assert {name: found for name, found in bare.items() if found} == {}
 
 
 def test_untranslated_template_text_is_detected() -> None:
@@ -117,15 +120,12 @@ PRIVATE_WORDS = re.compile(
 """Private or archaic words. The standard terms are notification, handler, dead letter, transport,
 unconfirmed event, extend, again, ..."""
 
-STANDARD = [
-    source
-    for source in (*SOURCES, *sorted((ROOT / "sandbox").rglob("*.py")))
-    if "migrations" not in source.parts
-]
 
-
-@pytest.mark.parametrize("source", STANDARD, ids=lambda source: str(source.relative_to(ROOT)))
-def test_code_uses_standard_terms(source: Path) -> None:
-    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", source.read_text())
-    found = {word.lower() for word in words if PRIVATE_WORDS.fullmatch(word)}
-    assert not found
+def test_code_uses_standard_terms() -> None:
+    found = {}
+    for source in (*SOURCES, *sorted((ROOT / "sandbox").rglob("*.py"))):
+        if "migrations" not in source.parts:
+            words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", source.read_text())
+            private = {word.lower() for word in words if PRIVATE_WORDS.fullmatch(word)}
+            found[str(source.relative_to(ROOT))] = private
+    assert {file: private for file, private in found.items() if private} == {}

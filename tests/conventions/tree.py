@@ -20,14 +20,18 @@ def modules(folder: str = "core") -> list[str]:
     return [name.removesuffix(".__init__") for name in names]
 
 
-def source_of(module: str) -> str:
+def file_of(module: str) -> Path:
     path = ROOT.joinpath(*module.split("."))
-    return (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def tree_of(module: str) -> ast.Module:
+    return parsed(file_of(module))
 
 
 @cache
-def tree_of(module: str) -> ast.Module:
-    return ast.parse(source_of(module))
+def parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text())
 
 
 @cache

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 from flask import Flask, url_for
 from flask.testing import FlaskClient
@@ -127,11 +129,12 @@ class Site:
             )
             twitch.connect_account(work, account)
 
-    def grant(self, role: str, group: str, guild_id: int = GUILD) -> None:
-        """Let members with a role use a group of commands."""
+    def grant(self, role: str, *groups: str, guild_id: int = GUILD) -> None:
+        """Let members with a role use groups of commands."""
         role_id = next(one["id"] for one in self.roles(guild_id) if one["name"] == role)
         with self.services.work_in(guild_id) as work:
-            guilds.grant(work, group, int(role_id))
+            for group in groups:
+                guilds.grant(work, group, int(role_id))
 
     def roles(self, guild_id: int = GUILD) -> list[dict[str, Any]]:
         """As Discord has them."""
@@ -165,7 +168,10 @@ class Site:
         self.services.bus.publish(DISCORD_CHANGED, guild_id=str(guild_id))
 
 
-def open_site(database: Database, sandbox: Sandbox, discord: DiscordDriver, folder: Path) -> Site:
+@contextmanager
+def open_site(
+    database: Database, sandbox: Sandbox, discord: DiscordDriver, folder: Path
+) -> Iterator[Site]:
     """Two servers, nobody logged in."""
     settings = read_settings(
         **{name.lower(): value for name, value in sandbox.env.items()},
@@ -174,13 +180,10 @@ def open_site(database: Database, sandbox: Sandbox, discord: DiscordDriver, fold
         redis_url=None,
     )
     clock, bus = StandingClock(), LocalBus()
-    services = Services(
-        settings,
-        Database(database.engine.url.render_as_string(False), notify=bus.publish),
-        bus,
-        clock,
-    )
-    with services.database.begin() as tx:
+    services = Services(settings, database, bus, clock)
+    with database.begin() as tx:
         guild_store.set_guild(tx, GUILD, "Nora's Corner")
         guild_store.set_guild(tx, OTHER_GUILD, "Vera's Den")
-    return Site(web(services, load_features()), services, discord, clock)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "_notify", bus.publish)
+        yield Site(web(services, load_features()), services, discord, clock)

@@ -160,7 +160,7 @@ def _option(page: str, name: str) -> str:
 
 
 def test_picker_lists_the_servers_with_any_right(site: Site) -> None:
-    site.grant("Regular", "slot_calls", OTHER_GUILD)
+    site.grant("Regular", "slot_calls", guild_id=OTHER_GUILD)
     assert "Nora's Corner" in site.visitor("nora").get("/servers").text.replace("&#39;", "'")
     leo = site.visitor("leo")
     assert "You do not manage a server" in words(leo.get("/servers"))

@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, select
 
+from core.health import heartbeat
 from core.health.actions import examine
 from core.health.heartbeat import HeartbeatThread, set_heartbeats
 from core.health.records import Heartbeat
 from core.kit.bus import LocalBus
 from core.kit.database import Database
-from core.kit.health_item import HealthItem
+from core.kit.health_item import HealthItem, State
 from core.kit.services import Services
 from core.kit.settings import Settings
 from core.kit.work import read_records
@@ -33,7 +34,7 @@ def stored(tx: Connection) -> list[HealthItem]:
     return [HealthItem(beat.part, beat.state, beat.reason) for beat in found]
 
 
-def told(services: Services) -> list[HealthItem]:
+def stored_now(services: Services) -> list[HealthItem]:
     with services.database.begin() as tx:
         return stored(tx)
 
@@ -43,9 +44,9 @@ def test_process_reports_its_parts_and_removes_them_when_it_ends(
 ) -> None:
     heart = HeartbeatThread(services, lambda: WELL)
     heart.start()
-    until(lambda: told(services) == WELL)
+    until(lambda: stored_now(services) == WELL)
     heart.stop()
-    assert told(services) == []
+    assert stored_now(services) == []
 
 
 def test_heartbeat_without_database_stops_quietly() -> None:
@@ -94,5 +95,18 @@ def test_failed_check_does_not_stop_the_heartbeat(services: Services) -> None:
 
     heart = HeartbeatThread(services, feel)
     heart.start()
-    until(lambda: told(services) == WELL)
+    until(lambda: stored_now(services) == WELL)
+    heart.stop()
+
+
+def test_change_of_state_is_stored_before_the_next_heartbeat(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_SECONDS", 3600.0)
+    states: list[State] = ["warn"]
+    heart = HeartbeatThread(services, lambda: [HealthItem("Discord bot", states[-1], "")])
+    heart.start()
+    until(lambda: stored_now(services) == [HealthItem("Discord bot", "warn", "")])
+    states.append("ok")
+    until(lambda: stored_now(services) == [HealthItem("Discord bot", "ok", "")])
     heart.stop()

@@ -50,7 +50,7 @@ GUIDE_LINES = (
 def server(site: Site) -> Iterator[str]:
     """The application on a port."""
     served = make_server("127.0.0.1", 0, site.app, threaded=True)
-    thread = threading.Thread(target=served.serve_forever, daemon=True)
+    thread = threading.Thread(target=served.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{served.server_port}"
     served.shutdown()

@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 
 from core.events import ChatMessageSent, Sender, StreamEnded, StreamWentLive, from_json, to_json
 from core.features import load_features
-from core.inbox.handlers import collect
-from core.kit.feature import ChatCommand, Feature
+from core.inbox.handlers import collect, handle
+from core.kit.feature import ChatCommand, ChatRules, Feature
 from tests.conftest import GUILD
 from tests.inbox.conftest import said
 
@@ -96,6 +96,43 @@ def test_chat_command_matches_only_its_names(tx: Connection) -> None:
     assert heard(tx, said(GUILD, "1", "!SR Book of Dead")) == ["Book of Dead"]
     assert heard(tx, said(GUILD, "1", "!caller Book")) == []
     assert heard(tx, said(GUILD, "1", "call Book")) == []
+
+
+def test_batch_reaches_each_handler_with_what_concerns_it(tx: Connection) -> None:
+    heard: list[str] = []
+    asked: list[str] = []
+
+    def rules_of(_tx: Connection, _guild_id: int, command: ChatCommand) -> ChatRules:
+        asked.append(command.names[0])
+        return ChatRules(command.names)
+
+    def note(name: str) -> Any:
+        return lambda _tx, lines: heard.append(f"{name}: {' '.join(one.key for one in lines)}")
+
+    def note_one(_tx: Connection, line: ChatMessageSent) -> None:
+        heard.append(f"one: {line.key}")
+
+    commands = (
+        ChatCommand(("call",), note("call"), "!call", "Help."),
+        ChatCommand(("join",), note("join"), "!join", "Help.", in_batches=True),
+    )
+    feature = Feature(
+        "feature",
+        batch_handlers={ChatMessageSent: note("all")},
+        handlers={ChatMessageSent: note_one},
+        chat_commands=commands,
+        chat_rules=rules_of,
+    )
+    texts = ["!join", "hello", "!call x", "!join 5", "! join"]
+    lines = [said(GUILD, str(number), text) for number, text in enumerate(texts)]
+    handle(tx, collect([feature]), lines)
+    ones = ["one: 0", "one: 1", "one: 2", "call: 2", "one: 3", "one: 4"]
+    assert heard == ["all: 0 1 2 3 4", "join: 0 3", *ones]
+    heard.clear()
+    asked.clear()
+    handle(tx, collect([feature]), lines[1:2])
+    assert heard == ["all: 1", "one: 1"]
+    assert not asked, "a line that is no command costs commands nothing"
 
 
 def test_bots_cannot_run_commands(tx: Connection) -> None:

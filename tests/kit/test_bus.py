@@ -82,6 +82,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RedisBus, "RETRY_SECONDS", 0.1)
     monkeypatch.setattr(RedisBus, "PING_SECONDS", 0.1)
+    monkeypatch.setattr(RedisBus, "RECEIVE_SECONDS", 0.02)
 
 
 @pytest.fixture

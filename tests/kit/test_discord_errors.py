@@ -11,9 +11,9 @@ from discord.ext import commands
 from structlog.testing import capture_logs
 
 from core.kit.database import Database
-from core.kit.discord_buttons import OwnButton, alone
+from core.kit.discord_buttons import OwnButton
 from core.kit.discord_errors import explained
-from core.kit.discord_ui import answer, card
+from core.kit.discord_ui import answer, card, view_of
 from core.kit.errors import Outage, Refusal
 from core.kit.feature import Feature
 from core.kit.services import Services
@@ -39,12 +39,12 @@ class Probe(commands.Cog):
     async def tidy(self, ctx: commands.Context[commands.Bot]) -> None:
         """Delete the oldest message."""
         await delete_first(ctx.channel)
-        await answer(ctx, card("Tidy"), alone(TidyButton()))
+        await answer(ctx, card("Tidy"), view_of(TidyButton()))
 
     @commands.hybrid_command(name="offer")  # type: ignore[arg-type]
     async def offer(self, ctx: commands.Context[commands.Bot]) -> None:
         """Show the button."""
-        await answer(ctx, card("Here"), alone(TidyButton()))
+        await answer(ctx, card("Here"), view_of(TidyButton()))
 
 
 class TidyButton(OwnButton, template=r"probe:tidy"):

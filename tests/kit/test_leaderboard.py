@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from core.kit.leaderboard import Leaderboard, LeaderboardMenu, Row, render
+from core.kit.paginator import link_to
 
 
 def text_of(*rows: Row, **differs: Any) -> str:
@@ -51,3 +52,7 @@ async def test_menu_is_restored_from_its_custom_id() -> None:
     assert match is not None
     found = await LeaderboardMenu.from_custom_id(None, menu.item, match)  # type: ignore[arg-type]
     assert (found.name, found.size, found.owner_id) == ("leaderboard", 25, 2**63)
+
+
+async def test_button_of_another_list_opens_its_first_page_for_whoever_presses_it() -> None:
+    assert link_to("Board", "raffle_board", "10.").item.custom_id == "page:raffle_board:10.:1:0"

@@ -36,6 +36,8 @@ def test_admins_add_remove_and_set(guild: PointsGuild) -> None:
         for _twice in range(2):
             done = guild.do(actions.change_points, "mia", what, amount, "quiz", what)  # type: ignore[arg-type]
             assert done[1] == now
+    assert guild.do(actions.change_points, "mia", "add", 1, "", "one")[1] == 51
+    assert guild.do(actions.change_points, "mia", "remove", 1, "", "one less")[1] == 50
     with pytest.raises(Refusal, match="Mia has 50"):
         guild.do(actions.change_points, "mia", "remove", 51, "", "x")
     guild.adds_up()
@@ -76,7 +78,7 @@ def test_gifts_keep_their_bucket_and_need_trust(guild: PointsGuild) -> None:
     with pytest.raises(Refusal, match="on cooldown for 30 s"):
         guild.do(actions.give, mia, to_tom, "10", "b")
     guild.at += timedelta(seconds=30)
-    with pytest.raises(Refusal, match="30 more today"):
+    with pytest.raises(Refusal, match="can give 30 more today"):
         guild.do(actions.give, mia, to_tom, "31", "b")
     guild.set(gift_daily=1000)
     with pytest.raises(Refusal, match="You have 50"):

@@ -8,8 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.kit.discord_ui import ago
+from core.kit.records import MemberId
 from core.roles import rules
+from core.roles.messages import _holder
 from core.roles.rules import ECHO, Grant, Member, Policy, Reward, RewardState, State, Step
+from core.roles.store import Holder
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=1)
@@ -343,3 +347,19 @@ def test_first_obstacle_is_returned(facts: str, obstacle: str | None) -> None:
 )
 def test_next_minutes_returns_the_nearest_goal(minutes: float, wanted: int | None) -> None:
     assert rules.next_minutes([6000, 60, 600], timedelta(minutes=minutes)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("state", "at", "line"),
+    [
+        ("given", NOW, f"<@7> · assigned by the bot · {ago(NOW)}"),
+        ("giving", NOW, "<@7> · being assigned"),
+        ("taking", NOW, "<@7> · being removed"),
+        ("found", NOW, "<@7> · assigned manually"),
+        ("found", None, "<@7> · assigned manually"),
+    ],
+)
+def test_member_list_says_who_assigned_a_role_and_when(
+    state: State, at: datetime | None, line: str
+) -> None:
+    assert _holder(Holder(MemberId(7), state, at)) == line

@@ -22,12 +22,18 @@ def place() -> Iterator[Place]:
         yield there
 
 
+@pytest.fixture(scope="module")
+def opened(place: Place) -> Iterator[Visit]:
+    with visit(place, "as=mia") as page:
+        page.page.locator("#shuffle summary").click()
+        yield page
+
+
 @pytest.fixture
-def mia(place: Place) -> Iterator[Visit]:
-    with visit(place, "as=mia") as opened:
-        opened.page.set_default_timeout(PATIENCE * 1000)
-        opened.page.locator("#shuffle summary").click()
-        yield opened
+def mia(opened: Visit) -> Iterator[Visit]:
+    opened.start_as("mia")
+    yield opened
+    opened.check()
 
 
 @pytest.fixture

@@ -244,7 +244,7 @@ def test_post_is_closed_by_its_button(
     assert "@everyone" not in shown["embeds"][0]["title"]
     refused = world.click("mia", shown["message_id"], "slot_calls:done:1")
     assert "Manage Messages" in refused["response"]["embeds"][0]["description"]
-    world.click("tomas", shown["message_id"], "slot_calls:done:1")
+    world.click("tomas", shown["message_id"], "slot_calls:done:1", ack_seconds=0)
     closed = post("✅ Book of Dead")
     assert (closed["message_id"], closed["components"]) == (shown["message_id"], [])
     assert guild.do(store.get_call, 1).state == "done"
@@ -281,7 +281,7 @@ def test_button_asks_for_the_bet_and_adds_to_the_hunt(
     world.modal("tomas", clicked["interaction_id"], {"bet": "much"})
     assert guild.do(store.get_call, 1).state == "open", "a bad bet changes nothing"
     clicked = world.click("tomas", shown["message_id"], "slot_calls:hunt:1")
-    world.modal("tomas", clicked["interaction_id"], {"bet": "1.50"})
+    world.modal("tomas", clicked["interaction_id"], {"bet": "1.50"}, ack_seconds=0)
     assert post("🧺")["components"] == []
     (bonus,) = guild.do(get_view).bonuses
     assert (bonus.slot, bonus.bet, bonus.viewer_name) == (

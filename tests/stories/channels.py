@@ -1,4 +1,4 @@
-"""The streamer's channel on either platform, for stories that are told on both."""
+"""The streamer's channel on either platform, for stories that happen on both."""
 
 import html
 import re

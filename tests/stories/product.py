@@ -18,15 +18,18 @@ import requests
 
 from tests.patience import PATIENCE, until
 from tests.ports import free_port as free_port
-from tests.stories.zygote import Fork, zygote
+from tests.stories.fork_server import Fork, fork_server
 
 Json = dict[str, Any]
 
 ROOT = Path(__file__).parents[2]
-"""Where the programs lie."""
+"""The folder of the programs."""
 
-FORKED = tuple(str(ROOT / name) for name in ("combined_server.py", "bot.py"))
-"""Programs that start from a process which has imported the product already."""
+SCRIPTS = ("combined_server.py", "bot.py", "setup_database.py", "health_check.py")
+CHANGED_CONSTANTS = str(ROOT / "tests" / "stories" / "changed_constants.py")
+
+FORKED = (CHANGED_CONSTANTS, *(str(ROOT / name) for name in SCRIPTS))
+"""Commands that can start from a process which has imported the product already."""
 
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "SYSTEMROOT")
 """All that a story's processes get of our own environment."""
@@ -42,6 +45,9 @@ class Process:
         settings: its environment.
     """
 
+    forks = True
+    """Whether it starts from a process which has imported the product, where that is possible."""
+
     def __init__(
         self, folder: Path, name: str, command: tuple[str, ...], settings: Mapping[str, str]
     ) -> None:
@@ -49,8 +55,8 @@ class Process:
         inherited = {key: os.environ[key] for key in _INHERITED if key in os.environ}
         env = {**inherited, "PYTHONPATH": str(ROOT), **settings}
         self._popen: subprocess.Popen[bytes] | Fork
-        if command[0] in FORKED:
-            self._popen = zygote().start(command, folder, self._log, env)
+        if self.forks and command[0] in FORKED:
+            self._popen = fork_server().start(command, folder, self._log, env)
             return
         with self._log.open("ab") as log:
             self._popen = subprocess.Popen(
@@ -105,10 +111,20 @@ class Process:
         return self.wait()
 
     def kill(self) -> None:
-        """kill -9 to it and to all its children, as when the power goes."""
+        """kill -9 to it and to all its children, as when the power goes; afterwards their ports are
+        free."""
+        children = self.children()
         if self.running:
             os.killpg(self.pid, SIGKILL)
         self._popen.wait()
+        until(lambda: not any(map(_is_alive, children)), "the end of its children")
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 class Product(Process):

@@ -1,6 +1,6 @@
-"""What a story plays on: a pretend world, a fresh database, and the product between them."""
+"""What a story runs on: the sandbox, a fresh database, and the product between them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from sandbox.kick.signing import SigningKey
 from sandbox.serve import on_thread
 from sandbox.twitch.driver import TwitchDriver
 from tests.patience import LENIENT, PATIENCE, until
-from tests.stories.product import ROOT, Product, free_port
+from tests.stories.product import CHANGED_CONSTANTS, FORKED, ROOT, Product, free_port
 
 Json = dict[str, Any]
 
@@ -33,6 +33,10 @@ SLOT_CALLS = "slot-calls"
 
 EMPTY = "template1"
 """A database without tables, which every server has."""
+
+SHORT_LEASE = {"core.outbox.store.LEASE": 6.0, "core.outbox.sender:Sender.RENEW_SECONDS": 1.5}
+"""For stories with one process that is killed: what it was sending is sent again so soon. With two
+processes, one that is only slow must not lose its lease."""
 
 QUIET = {
     "WATCH_INTERVAL_SECONDS": "1",
@@ -47,7 +51,7 @@ def fresh_database(server_url: str, copy_of: str = EMPTY) -> Iterator[str]:
     """The address of a new, empty database on this server, or of a copy of one that nobody is
     connected to; it is dropped afterwards."""
     name = f"story_{uuid4().hex[:12]}"
-    _administer(server_url, f"CREATE DATABASE {name} TEMPLATE {copy_of}")
+    _administer(server_url, f"CREATE DATABASE {name} TEMPLATE {copy_of} STRATEGY FILE_COPY")
     try:
         yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
     finally:
@@ -82,12 +86,14 @@ class Stage:
     Attributes:
         folder: where its processes run and log.
         port: the product's; Kick's webhooks go there.
-        discord: people's hands on the pretend Discord.
-        kick: people's hands on the pretend Kick.
-        twitch: people's hands on the pretend Twitch.
+        discord: does what people do in the sandbox's Discord.
+        kick: does what people do on the sandbox's Kick.
+        twitch: does what people do on the sandbox's Twitch.
         key: Kick's signing key.
-        database: our own look into the product's database.
+        database: the product's database, for the test's own queries.
         settings: the environment of the product.
+        waits: other values of constants, in seconds, as `changed_constants.py` takes them: for
+            waits of which only the end is of interest, and that nobody needs to set.
     """
 
     folder: Path
@@ -98,6 +104,7 @@ class Stage:
     key: SigningKey
     database: Database
     settings: dict[str, str]
+    waits: dict[str, float] = field(default_factory=dict)
     _products: list[Product] = field(default_factory=list)
 
     def start(
@@ -111,15 +118,12 @@ class Stage:
         port = port or self.port
         given = {**self.settings, "PORT": str(port), **settings}
         script = command or (str(ROOT / "combined_server.py"),)
+        if self.waits and script[0] in FORKED:
+            waits = [f"{name}={seconds}" for name, seconds in self.waits.items()]
+            script = (CHANGED_CONSTANTS, *waits, *script)
         product = Product(self.folder, name, script, given, port)
         self._products.append(product)
         return product
-
-    def start_with(self, waits: Mapping[str, float]) -> Product:
-        """Start the product with other values of these constants (`module.NAME`): for waits of
-        which only the end is of interest, and that nobody needs to set."""
-        given = [f"{name}={seconds}" for name, seconds in waits.items()]
-        return self.start(str(ROOT / "tests" / "stories" / "changed_constants.py"), *given)
 
     def set_up(self) -> None:
         """Run setup_database.py."""
@@ -151,9 +155,9 @@ class Stage:
 
     # -- what people see --------------------------------------------------------------------
 
-    def tuned_in(self) -> None:
-        """Until Kick has been asked to tell us what happens in Nora's channel, and its key is
-        known: nothing that is delivered from now on is held."""
+    def wait_subscribed(self) -> None:
+        """Until the product is subscribed to the events of Nora's channel and knows Kick's key:
+        nothing that is delivered from now on is held."""
         until(
             lambda: (
                 {one["event"] for one in self.kick.state()["webhooks"]["subscriptions"]}

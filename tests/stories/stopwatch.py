@@ -6,8 +6,8 @@ from pathlib import Path
 
 
 class Stopwatch:
-    """Runs from its making, but stands while somebody on this machine has to wait for a processor
-    or a disk. Where the system does not tell that, it just runs."""
+    """Starts when it is made, and pauses while somebody on this machine waits for a processor or a
+    disk. Where the system does not report that, it just runs."""
 
     def __init__(self) -> None:
         self._began = _now()
@@ -24,8 +24,8 @@ def _now() -> float:
 def _stalled(what: str) -> float:
     """https://docs.kernel.org/accounting/psi.html"""
     try:
-        told = Path(f"/proc/pressure/{what}").read_text()
+        pressure = Path(f"/proc/pressure/{what}").read_text()
     except OSError:
         return 0.0
-    found = re.search(r"^some .*total=(\d+)", told, re.MULTILINE)
+    found = re.search(r"^some .*total=(\d+)", pressure, re.MULTILINE)
     return int(found[1]) / 1_000_000 if found else 0.0

@@ -1,4 +1,4 @@
-"""A scripted stream on Kick and on Twitch: what viewers write, sent by impatient clients, and its
+"""A scripted stream on Kick and on Twitch: what viewers write, sent by clients that retry, and its
 effects.
 
 Everything happened in the past at stated instants, so the effects do not depend on when, how often
@@ -140,7 +140,7 @@ class TwitchStream:
 
 class Flood:
     """Delivers everything: each of Kick's senders on a thread of its own and in order, and Twitch
-    on another. Nobody answers, or not with 2xx: again. And everything is told three times, twice
+    on another. Nobody answers, or not with 2xx: again. Everything is sent three times, twice
     under one delivery id."""
 
     def __init__(

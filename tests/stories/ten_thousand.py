@@ -50,7 +50,7 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class Delivery:
-    """One delivery, and what it stands for.
+    """One delivery, and what it means.
 
     Attributes:
         ids: of its deliveries; two where Kick tells it twice.

@@ -32,7 +32,7 @@ from tests.stories.ten_thousand import (
 from tests.stories.webhooks import NORA, NORA_ON_TWITCH, Json
 
 SHARE = 0.05
-"""Of everything is lost, as much is told twice, and as much is late."""
+"""Of everything is lost, as much is sent twice, and as much is late."""
 
 DROPS = (*[1] * 18, 2, 2, 2, 5, 5, 10, 30, 30)
 """How many subscriptions are given at once."""
@@ -45,7 +45,7 @@ PAUSE_SECONDS = 60
 """Between streams."""
 
 CHAT_SPAN = timedelta(hours=6)
-"""Lines of chat are that old, at most; the streams lie among them."""
+"""Lines of chat are that old, at most; the streams are among them."""
 
 Plan = Callable[[Fate], Delivery]
 """A delivery is written when its fate is known: by the time a late one arrives, the clock is
@@ -88,9 +88,9 @@ class Author:
         plans += [*self._gifts(400), *self._kicks(600), *self._redemptions(400)]
         plans += [*self._twitch_renewals(250), *self._twitch_gifts(150)]
         fates = self._fates(len(plans), spared=len(streams))
-        told = list(zip(plans, fates, strict=True))
-        self._dice.shuffle(told)
-        return [plan(fate) for plan, fate in told]
+        pairs = list(zip(plans, fates, strict=True))
+        self._dice.shuffle(pairs)
+        return [plan(fate) for plan, fate in pairs]
 
     def _fates(self, total: int, spared: int) -> list[Fate]:
         """The first ones are not lost: of a stream whose end nobody tells, nobody can say how long
@@ -159,9 +159,9 @@ class Author:
 
     def _seen_subscribing(self, delivery: Delivery, who: Json, months: int) -> Delivery:
         name = self._as_the_feed_writes(who["username"])
-        told = Frame(CHATROOM, f"{PREFIX}SubscriptionEvent", {"username": name, "months": months})
+        frame = Frame(CHATROOM, f"{PREFIX}SubscriptionEvent", {"username": name, "months": months})
         sibling = Frame(SITE, f"{PREFIX}ChannelSubscriptionEvent", {"username": name})
-        frames = (told, sibling) if self._dice.random() < 0.1 else (told,)
+        frames = (frame, sibling) if self._dice.random() < 0.1 else (frame,)
         return replace(delivery, drop=name, seen=(Seen("sub", "", name, months),), frames=frames)
 
     def _kicks(self, many: int) -> Iterator[Plan]:
@@ -383,7 +383,7 @@ class Author:
         return self._letter("moderation.banned", fate, self._sent_at(fate, at), body, fact)
 
     def _redemptions(self, many: int) -> Iterator[Plan]:
-        """Each is told when it is redeemed, and when it is accepted."""
+        """Each is sent when it is redeemed, and when it is accepted."""
         for _ in range(many // 2):
             who, number = self._dice.choice(self._chatters), self._uuid()
             at = self._lately().replace(microsecond=0)

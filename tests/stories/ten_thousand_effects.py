@@ -11,7 +11,7 @@ WINDOW_SECONDS = 600
 
 
 def arrived(deliveries: Iterable[Delivery]) -> list[Delivery]:
-    """Those that are told at all."""
+    """Those that are sent at all."""
     return [delivery for delivery in deliveries if delivery.fate != "lost"]
 
 
@@ -21,14 +21,14 @@ def facts(deliveries: Iterable[Delivery]) -> Counter[Fact]:
 
 
 def missed(deliveries: Iterable[Delivery]) -> Counter[Seen]:
-    """What the feed told and no delivery."""
+    """What the feed showed and no delivery."""
     return Counter(
         seen for delivery in deliveries if delivery.fate == "lost" for seen in delivery.seen
     )
 
 
 def matched(deliveries: Iterable[Delivery]) -> Counter[Seen]:
-    """What both told."""
+    """What both showed."""
     return Counter(seen for delivery in arrived(deliveries) for seen in delivery.seen)
 
 
@@ -44,10 +44,10 @@ def frames(deliveries: Iterable[Delivery]) -> list[Frame]:
     return [frame for delivery in deliveries for frame in delivery.frames]
 
 
-def used(told: Iterable[Frame]) -> int:
+def used(frames: Iterable[Frame]) -> int:
     """How many of the frames say something new that is worth writing down."""
     events = ("SubscriptionEvent", "GiftedSubscriptionsEvent", "KicksGifted")
-    names = ((frame.event.removeprefix(PREFIX), str(frame.data)) for frame in told)
+    names = ((frame.event.removeprefix(PREFIX), str(frame.data)) for frame in frames)
     return len({(event, data) for event, data in names if event in events})
 
 

@@ -39,7 +39,7 @@ def stage(
     folder = tmp_path_factory.mktemp("bad_input")
     with open_stage(folder, postgres_url, signing_key, LOG_LEVEL="INFO") as opened:
         opened.start(WEB_THREADS=str(THREADS)).wait_well()
-        opened.tuned_in()
+        opened.wait_subscribed()
         yield opened
         log = opened.product.log()
     assert "[error" not in log
@@ -440,7 +440,7 @@ def test_clients_with_unfinished_requests_do_not_block_others(
         for rest in [b"Content-Le", b"Content-Length: 100\r\n\r\n{"] * 4:
             client = stack.enter_context(socket.create_connection(("127.0.0.1", stage.port)))
             client.sendall(head + rest)
-        stage.tuned_in()
+        stage.wait_subscribed()
         stage.kick.chat("mia", "still here?")
         until(
             lambda: stage.scalar(

@@ -20,7 +20,7 @@ from tests.draws.verifier import verify
 from tests.patience import PATIENCE, until
 from tests.slot_calls.scene import NOON
 from tests.stories.channels import channels_of
-from tests.stories.stage import GUILD, SLOT_CALLS, Stage, open_stage, title
+from tests.stories.stage import GUILD, SHORT_LEASE, SLOT_CALLS, Stage, open_stage, title
 
 pytestmark = pytest.mark.browser
 
@@ -31,9 +31,10 @@ def stage(
 ) -> Iterator[Stage]:
     """One product for all tests of this file."""
     with open_stage(tmp_path_factory.mktemp("hunt"), postgres_url, signing_key) as opened:
+        opened.waits = SHORT_LEASE
         opened.start().wait_well()
         opened.discord.wait_command("hunt show")
-        opened.tuned_in()
+        opened.wait_subscribed()
         with opened.database.begin() as tx:
             guilds.set_setting(tx, GUILD, "slot_calls.cooldown_seconds", 0, set_by=1)
         opened.asked("nora", "!permissions grant bonus_hunt @Moderator")

@@ -15,7 +15,7 @@ from sandbox.kick.bodies import EVENT_TYPES
 from sandbox.kick.signing import SigningKey
 from tests.browser import PHONE, clean_page
 from tests.patience import until
-from tests.stories.stage import GUILD, Stage, open_stage
+from tests.stories.stage import GUILD, SHORT_LEASE, Stage, open_stage
 
 pytestmark = pytest.mark.browser
 
@@ -42,9 +42,10 @@ def stage(
 ) -> Iterator[Stage]:
     """One product for all tests of this file."""
     with open_stage(tmp_path_factory.mktemp("dashboard"), postgres_url, signing_key) as opened:
+        opened.waits = SHORT_LEASE
         opened.start().wait_well()
         opened.discord.wait_command("dashboard")
-        opened.tuned_in()
+        opened.wait_subscribed()
         with opened.database.begin() as tx:
             guilds.set_setting(tx, GUILD, "slot_calls.cooldown_seconds", 0, set_by=1)
         yield opened
@@ -257,12 +258,12 @@ def test_new_server_is_set_up_without_typing_a_command(stage: Stage, browser: Br
 def _hears(stage: Stage, slug: str) -> bool:
     state = stage.kick.state()
     channel = next(one for one in state["channels"] if one["slug"] == slug)
-    told = {
+    subscribed = {
         one["event"]
         for one in state["webhooks"]["subscriptions"]
         if str(one["broadcaster_user_id"]) == str(channel["broadcaster_user_id"])
     }
-    return told >= set(EVENT_TYPES)
+    return subscribed >= set(EVENT_TYPES)
 
 
 def test_stream_evening_with_two_moderators(stage: Stage, browser: Browser, login: Path) -> None:
@@ -330,7 +331,7 @@ def test_every_page_is_accessible_and_fits_the_screen(
                 <= (options["viewport"]["width"])
             ), link
             page.evaluate(AXE)
-            result = page.evaluate("() => axe.run()")
+            result = page.evaluate("() => axe.run({resultTypes: ['violations']})")
             found |= {
                 f"{link} {one['id']}": [node["html"][:200] for node in one["nodes"]]
                 for one in result["violations"]

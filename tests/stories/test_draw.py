@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from signal import SIGKILL
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -56,6 +55,7 @@ def raffle_stage(
     with open_stage(
         folder, postgres_url, signing_key, TOKEN_ENCRYPTION_KEYS=KEY, **settings
     ) as stage:
+        stage.waits = {"task:raffle.draw": 0.5, "core.raffle.draw.posts.ROLL_SECONDS": 0.2}
         yield stage
 
 
@@ -289,8 +289,7 @@ def test_kill_during_beacon_outage_changes_nothing(
             guild=GUILD,
         )
         frozen = fields(post(stage, "the tickets are frozen"))
-        first.signal_group(SIGKILL)
-        first.wait()
+        first.kill()
 
         second, third = stage.start(), stage.start_bot()
         second.wait_well()
@@ -391,7 +390,7 @@ def test_claim_deadline_pauses_while_bot_is_down(
             " claimable_at = claimable_at - interval '2 hours' RETURNING 1"
         )
         stage.rows("UPDATE guilds SET reachable_at = reachable_at - interval '2 hours' RETURNING 1")
-        assert running_clock(stage) < datetime.now(UTC), "by the clock on the wall it is over"
+        assert running_clock(stage) < datetime.now(UTC), "without the pause it would be over"
         stage.start().wait_well()
         left = until(
             lambda: (
@@ -426,8 +425,8 @@ def test_unreachable_winner_is_notified_in_another_channel(
         [(winner, _state)] = drawn(stage, number)
         running_clock(stage)
         stage.discord.channel(CHANNEL, delete=True)
-        told = stage.discord.wait_for("mods-news", lambda m: "I could not tell" in title(m))
-        assert "Their time to claim is paused" in told["embeds"][0]["description"]
+        notice = stage.discord.wait_for("mods-news", lambda m: "I could not tell" in title(m))
+        assert "Their time to claim is paused" in notice["embeds"][0]["description"]
 
         changed = stage.asked("nora", "!settings set raffle.channel #general", "mods")
         assert "raffle.channel" in str(changed)

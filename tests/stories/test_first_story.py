@@ -45,7 +45,7 @@ def stage(
     with open_stage(folder, postgres_url, signing_key, copy_of=EMPTY, REDIS_URL=url) as opened:
         product = opened.start()
         product.wait_well()
-        opened.tuned_in()
+        opened.wait_subscribed()
         opened.discord.wait_command("slotcalls status")
         yield opened
 
@@ -204,11 +204,11 @@ def test_slower_of_two_simultaneous_clicks_sees_already_closed(stage: Stage) -> 
 
     # The button is gone once the bot has handled the first click, so it gets both late.
     stage.discord.fault(gateway_delay_ms=800)
-    with ThreadPoolExecutor() as hands:
-        pressed = list(hands.map(click, ("tomas", "nora")))
+    with ThreadPoolExecutor() as pool:
+        pressed = list(pool.map(click, ("tomas", "nora")))
     stage.discord.fault(gateway_delay_ms=0)
-    (told,) = until(lambda: words_after(stage, pressed), "a word to the slower one")
-    assert "already closed" in title(told)
+    (answer,) = until(lambda: words_after(stage, pressed), "an answer to the slower one")
+    assert "already closed" in title(answer)
     assert title(closed(stage, post, "Played")) == "✅ Reactoonz"
 
 
@@ -245,7 +245,7 @@ def test_call_buttons_work_after_restart(
     with open_stage(tmp_path_factory.mktemp("again"), postgres_url, signing_key) as stage:
         first = stage.start()
         first.wait_well()
-        stage.tuned_in()
+        stage.wait_subscribed()
         post = called(stage, "patient", "Legacy of Dead")
         assert first.stop() == 0
 

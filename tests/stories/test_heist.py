@@ -17,7 +17,7 @@ from tests.draws.test_rolls import verify
 from tests.patience import PATIENCE, until
 from tests.slot_calls.scene import NOON
 from tests.stories.channels import channel_of
-from tests.stories.stage import GUILD, Stage, open_stage
+from tests.stories.stage import GUILD, SHORT_LEASE, Stage, open_stage
 from tests.stories.test_bonus_hunt import overlay
 
 pytestmark = pytest.mark.browser
@@ -30,14 +30,15 @@ STATE = "SELECT state FROM heists ORDER BY number DESC LIMIT 1"
 def stage(
     tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
 ) -> Iterator[Stage]:
-    """Points are on, and a heist opens for ten seconds."""
+    """Points are on, and a heist opens for a minute."""
     with open_stage(tmp_path_factory.mktemp("heist"), postgres_url, signing_key) as opened:
+        opened.waits = SHORT_LEASE
         opened.start().wait_well()
         opened.discord.wait_command("heist odds")
-        opened.tuned_in()
+        opened.wait_subscribed()
         values = {
             "points.enabled": True,
-            "heist.heist_duration": 10,
+            "heist.heist_duration": 60,
             "heist.start_heist_cooldown": 2,
             "heist.announce_ready": True,
             "heist.user_cooldown": 0,
@@ -62,6 +63,11 @@ def enrich(stage: Stage) -> None:
 def crash(stage: Stage, name: str) -> None:
     stage.product.kill()
     stage.start(name=name).wait_well()
+
+
+def end_joining(stage: Stage) -> None:
+    """End the time to join now."""
+    stage.rows("UPDATE heists SET closes_at = now() WHERE state = 'open' RETURNING 1")
 
 
 def test_heist_of_two_platforms_survives_kills_and_can_be_verified(
@@ -89,6 +95,7 @@ def test_heist_of_two_platforms_survives_kills_and_can_be_verified(
         until(lambda: stage.scalar(joined) == len(CREW), "three are in")
         expect(shown.get_by_text("1,300")).to_be_visible()
         crash(stage, "joined")
+        end_joining(stage)
         until(lambda: stage.scalar(STATE) != "open", "the crew is locked")
         crash(stage, "locked")
         until(lambda: stage.scalar(STATE) in ("cooldown", "done"), "it is paid")

@@ -31,7 +31,7 @@ def stage(
     """One product for all tests of this file."""
     with open_stage(tmp_path_factory.mktemp("connect"), postgres_url, signing_key) as opened:
         opened.start().wait_well()
-        opened.tuned_in()
+        opened.wait_subscribed()
         opened.discord.wait_command("connect_kick")
         yield opened
 
@@ -180,10 +180,10 @@ def test_revoked_grant_is_reported_in_discord_and_log_has_no_secrets(
     )
     stage.product.stop()
     stage.start().wait_well()
-    told = until(
+    notices = until(
         lambda: direct_messages(stage, "nora", "has to be connected again"), "a word of it"
     )
-    assert len(told) == 1
+    assert len(notices) == 1
     until(lambda: "Run `/connect_kick` again" in part(stage), "a word of it on the health page")
     log = Path(stage.folder / "product.log").read_text()
     for message in stage.discord.transcript("dm:nora"):

@@ -17,6 +17,8 @@ from tests.stories.stream import wait_settled
 SERVICE = "Kick's realtime feed"
 NORA_FEEDS = {"chatrooms.3100001.v2", "chatroom_3100001", "channel.2100001", "channel_2100001"}
 
+OFTEN = {"task:kick.credit_from_feed": 1.0, "task:kick.queue_missed": 1.0}
+
 
 @pytest.fixture(scope="module")
 def stage(
@@ -24,8 +26,9 @@ def stage(
 ) -> Iterator[Stage]:
     """One product for most tests of this file."""
     with open_stage(tmp_path_factory.mktemp("feed"), postgres_url, signing_key) as opened:
+        opened.waits = OFTEN
         opened.start().wait_well()
-        opened.tuned_in()
+        opened.wait_subscribed()
         opened.discord.wait_command("missed list")
         until(lambda: hears(opened, "centrifugo"), "somebody who listens to Nora's feeds")
         yield opened
@@ -122,7 +125,7 @@ def test_disabled_feed_is_reported_and_opens_no_connection(
         product = quiet.start()
         product.wait_well()
         assert "USE_DUAL_MODE" in until(lambda: product.part(SERVICE), "its line")["reason"]
-        quiet.tuned_in()
+        quiet.wait_subscribed()
         quiet.kick.kicks("mia", 100)
         quiet.kick.settle()
         until(lambda: count(quiet, "KicksGifted") == 1, "the webhook counted")
@@ -132,9 +135,10 @@ def test_disabled_feed_is_reported_and_opens_no_connection(
 def test_chat_comes_from_feed_without_public_url(
     tmp_path: Path, postgres_url: str, signing_key: SigningKey
 ) -> None:
-    """No webhook reaches us: commands in chat are heard, answered, and counted once all the same,
-    also when one webhook finds its way."""
+    """No webhook reaches us: commands in chat are received, answered, and counted once all the
+    same, also when one webhook gets through."""
     with open_stage(tmp_path, postgres_url, signing_key, KICK_USE_KICKPYTHON_WS="true") as lone:
+        lone.waits = OFTEN
         lone.kick.app(webhook_url="http://127.0.0.1:9/nobody")
         lone.start().wait_well()
         until(lambda: hears(lone, "centrifugo"), "somebody who listens to Nora's feeds")
@@ -151,16 +155,16 @@ def test_chat_comes_from_feed_without_public_url(
         lone.kick.chat("leo", "!call Sweet Bonanza")
         lone.post_about("Sweet Bonanza")
         lone.kick.settle()
-        until(lambda: heard(lone) == ["kick.feed", "kick.feed", "kick.webhook"], "all deliveries")
-        wait_settled(lone)  # the bot has said what it has to say in chat, and that is heard, too
+        until(lambda: sources(lone) == ["kick.feed", "kick.feed", "kick.webhook"], "all deliveries")
+        wait_settled(lone)  # the bot has said what it has to say in chat, and that is received, too
         lines = len(lone.kick.transcript())
-        until(lambda: count(lone, "ChatMessageSent") >= lines, f"{lines} lines heard")
+        until(lambda: count(lone, "ChatMessageSent") >= lines, f"{lines} lines received")
         assert count(lone, "ChatMessageSent") == lines
         assert lone.scalar("SELECT count(*) FROM slot_calls") == 2
 
 
-def heard(stage: Stage) -> list[str]:
-    """Who told of what people called, once everything was handled."""
+def sources(stage: Stage) -> list[str]:
+    """Where the requests came from, once everything was handled."""
     return [
         source
         for (source,) in stage.rows(

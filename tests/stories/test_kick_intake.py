@@ -1,4 +1,4 @@
-"""Being told by Kick, with real processes: everything is counted once, and what Kick drops without
+"""Kick's webhooks, with real processes: everything is counted once, and what Kick drops without
 a word is mended."""
 
 import re
@@ -28,7 +28,7 @@ def stage(
     with open_stage(folder, postgres_url, signing_key, **settings) as opened:
         opened.start().wait_well()
         until(lambda: at_kick(opened) == Counter(EVENT_TYPES), "all ten subscriptions")
-        opened.tuned_in()
+        opened.wait_subscribed()
         yield opened
 
 
@@ -210,7 +210,7 @@ def test_admins_are_alerted_once_when_live_channel_sends_no_events(stage: Stage)
 
 
 def watched_in_silence(stage: Stage) -> bool:
-    """Whether the product looks at the stream; if so, it has for five minutes and heard nothing."""
+    """Whether the product looks at the stream; if so, five minutes ago, with no delivery since."""
     stage.rows("UPDATE inbox_deliveries SET received_at = now() - interval '5 minutes' RETURNING 1")
     looks = stage.rows(
         "UPDATE kick_status_checks SET watched_since = now() - interval '5 minutes'"

@@ -1,4 +1,4 @@
-"""Proof that the bot is heard and hears: the self-test, and the report of what is missing."""
+"""Proof that the bot can write and read: the self-test, and the report of what is missing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,9 +19,9 @@ SELFTEST_SECONDS = 5.0
 @contextmanager
 def open_show(folder: Path, postgres_url: str, signing_key: SigningKey) -> Iterator[Stage]:
     with open_stage(folder, postgres_url, signing_key) as opened:
-        waits = {"core.kick.chat.selftest.WAIT_SECONDS": SELFTEST_SECONDS}
-        opened.start_with(waits).wait_well()
-        opened.tuned_in()
+        opened.waits = {"core.outbox.selftest.WAIT_SECONDS": SELFTEST_SECONDS}
+        opened.start().wait_well()
+        opened.wait_subscribed()
         opened.discord.wait_command("kick_selftest")
         yield opened
 

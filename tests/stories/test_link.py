@@ -31,7 +31,7 @@ from tests.stories.direct_messages import (
     private_answer,
     url_in,
 )
-from tests.stories.stage import GUILD, Stage, open_stage, title
+from tests.stories.stage import GUILD, SHORT_LEASE, Stage, open_stage, title
 from tests.stories.webhooks import NORA_ON_TWITCH
 
 pytestmark = pytest.mark.browser
@@ -49,8 +49,9 @@ def stage(
 ) -> Iterator[Stage]:
     """One product for all tests of this file."""
     with open_stage(tmp_path_factory.mktemp("link"), postgres_url, signing_key) as opened:
+        opened.waits = SHORT_LEASE
         opened.start().wait_well()
-        opened.tuned_in()
+        opened.wait_subscribed()
         opened.discord.wait_command("unlink")
         yield opened
 
@@ -75,7 +76,7 @@ def platform(request: pytest.FixtureRequest, stage: Stage, nobody_is_linked: Non
 
 
 def of(stage: Stage, platform: str) -> KickDriver | TwitchDriver:
-    """People's hands there."""
+    """What does there what people do."""
     return stage.twitch if platform == "twitch" else stage.kick
 
 
@@ -140,11 +141,11 @@ def test_viewer_links_and_gets_confirmation(stage: Stage, page: Page, platform: 
     page.get_by_role("button", name="MadCats").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Linked with MadCats")
     assert linked(stage) == [("mia", "MadCats")]
-    letter = next_direct_message(stage, "mia", HEADING, confirmed)
-    assert "Nora's Corner" in letter["embeds"][0]["description"]
+    message = next_direct_message(stage, "mia", HEADING, confirmed)
+    assert "Nora's Corner" in message["embeds"][0]["description"]
     until(
         lambda: states_since(stage, "AccountLinked", before) == ["done"],
-        "the other packages heard of it",
+        "the event is stored",
     )
 
     answer = page.goto(link)
@@ -398,7 +399,7 @@ def test_unlinking_keeps_earnings_and_relinking_restores_them(stage: Stage, page
     assert linked(stage) == []
     until(
         lambda: states_since(stage, "AccountUnlinked", before) == ["done"],
-        "the other packages heard of it",
+        "the event is stored",
     )
 
     stage.kick.rename("mia", "WildCats")
@@ -415,9 +416,9 @@ def test_unlinking_keeps_earnings_and_relinking_restores_them(stage: Stage, page
 
 def test_rate_limited_unlink_shows_retry_time(stage: Stage) -> None:
     answers = [stage.discord.slash("mia", "general", "unlink")["response"] for _ in range(6)]
-    told = [answer["embeds"][0] for answer in answers]
-    assert ["No account" in one["title"] for one in told] == [True] * 5 + [False]
-    assert search(r"Try again <t:\d+:R>", told[-1]["description"])
+    embeds = [answer["embeds"][0] for answer in answers]
+    assert ["No account" in one["title"] for one in embeds] == [True] * 5 + [False]
+    assert search(r"Try again <t:\d+:R>", embeds[-1]["description"])
 
 
 def test_admin_unlinks_member_by_kick_name(stage: Stage, page: Page) -> None:
@@ -455,7 +456,7 @@ def _restart(stage: Stage) -> None:
 
 
 def test_kill_after_state_is_used_links_nothing_and_notifies_member(stage: Stage) -> None:
-    told = len(direct_messages(stage, "mia", "interrupted"))
+    seen = len(direct_messages(stage, "mia", "interrupted"))
     session, back = before_the_return(stage, "mia", "mia")
     stage.kick.fault(api__slow_ms=30_000)
     with ThreadPoolExecutor(1) as pool:
@@ -475,7 +476,7 @@ def test_kill_after_state_is_used_links_nothing_and_notifies_member(stage: Stage
     assert again.status_code == 410
     assert "/link" in again.text
     assert linked(stage) == []
-    assert "/link" in str(next_direct_message(stage, "mia", "interrupted", told)["embeds"])
+    assert "/link" in str(next_direct_message(stage, "mia", "interrupted", seen)["embeds"])
     session, back = before_the_return(stage, "mia", "mia")
     assert session.get(back, timeout=PATIENCE).status_code == 200
     assert linked(stage) == [("mia", "MadCats")]

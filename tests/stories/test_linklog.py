@@ -56,8 +56,8 @@ def test_link_log_turns_on_logs_and_turns_off(stage: Stage) -> None:
 def test_missing_permissions_are_reported_before_link_log_turns_on(stage: Stage) -> None:
     stage.discord.overwrite("slot-calls", "bot", deny=["EMBED_LINKS"])
     chosen = {"channel": "slot-calls"}
-    told = stage.discord.slash("nora", "slot-calls", "linklogs on", chosen)["response"]
-    refused = told["embeds"][0]
+    response = stage.discord.slash("nora", "slot-calls", "linklogs on", chosen)["response"]
+    refused = response["embeds"][0]
     assert "not allowed to post" in refused["title"]
     assert "Embed Links" in refused["description"]
     stage.discord.overwrite("slot-calls", "bot")

@@ -1,4 +1,4 @@
-"""Kill -9 at any moment, and tell everything several times: what comes of it is what would have
+"""Kill -9 at any moment, and send everything several times: what comes of it is what would have
 come of it anyway."""
 
 import random
@@ -12,7 +12,7 @@ import pytest
 from sandbox.kick.signing import SigningKey
 from tests.stories.channels import connect_twitch
 from tests.stories.product import Product
-from tests.stories.stage import Stage, open_stage
+from tests.stories.stage import SHORT_LEASE, Stage, open_stage
 from tests.stories.stream import (
     REPLIES,
     SETTLED_SECONDS,
@@ -45,6 +45,7 @@ def test_random_kills_do_not_change_results(
             folder.mkdir()
             opened = open_stage(folder, postgres_url, signing_key, TWITCH_EVENTSUB="webhook")
             stages.append(stack.enter_context(opened))
+            stages[-1].waits = SHORT_LEASE
         undisturbed, *others = plays.map(_play, stages, (None, *SEEDS), [now] * len(stages))
         assert len(undisturbed["calls"]) == len(undisturbed["posts"]) == 2 * len(WATCHED)
         assert len(undisturbed["replies"]) == REPLIES * len(VIEWERS)
@@ -58,10 +59,10 @@ def test_random_kills_do_not_change_results(
 def _play(stage: Stage, seed: int | None, now: datetime) -> Effects:
     product = stage.start()
     product.wait_well()
-    stage.tuned_in()
+    stage.wait_subscribed()
     connect_twitch(stage)
-    letters, on_twitch = write(stage, now), TwitchStream(stage.twitch, now)
-    with Flood(WebhookSender(product.url, stage.key), letters, seed or 0, on_twitch) as flood:
+    on_kick, on_twitch = write(stage, now), TwitchStream(stage.twitch, now)
+    with Flood(WebhookSender(product.url, stage.key), on_kick, seed or 0, on_twitch) as flood:
         if seed is not None:
             # Slow vendors, so that a kill meets something that is under way; and some of their
             # answers get lost, although they did what was asked.

@@ -33,6 +33,7 @@ def stage(
     folder, settings = tmp_path_factory.mktemp("person"), {"TWITCH_EVENTSUB": "webhook"}
     settings["RAFFLE_ANNOUNCEMENT_CHANNEL_ID"] = str(channel_id(GUILD, "raffle"))
     with open_stage(folder, postgres_url, signing_key, **settings) as opened:
+        opened.waits = {"task:raffle.draw": 0.5, "core.raffle.draw.posts.ROLL_SECONDS": 0.2}
         opened.start().wait_well()
         opened.discord.wait_command("connect_twitch")
         yield opened
@@ -157,8 +158,8 @@ def test_forgetting_covers_both_accounts(stage: Stage, twitch: TwitchDriver) -> 
     viewers = {one for (one,) in stage.rows(theirs, kick=ids[0], twitch=ids[1])}
     assert len(viewers) == 2
     stage.discord.slash("mia", "general", "mydata")
-    told = file_in(stage.discord.wait_for("dm:mia", lambda m: bool(m["attachments"])))
-    assert {one["user_id_there"] for one in told["linked_accounts"]} == set(ids)
+    sent = file_in(stage.discord.wait_for("dm:mia", lambda m: bool(m["attachments"])))
+    assert {one["user_id_there"] for one in sent["linked_accounts"]} == set(ids)
     said = "SELECT count(*) FROM inbox_deliveries WHERE body::text ~ 'hello (Kick|Twitch)'"
     assert stage.scalar(said) == 2
     question = asked_with_buttons(stage, "!forgetme")

@@ -9,7 +9,7 @@ import pytest
 from sandbox.discord.seed import NORAS_CORNER_ID, VERAS_DEN_ID
 from sandbox.kick.signing import SigningKey
 from tests.patience import until
-from tests.stories.stage import Stage, open_stage, title
+from tests.stories.stage import SHORT_LEASE, Stage, open_stage, title
 
 Json = dict[str, Any]
 
@@ -24,6 +24,7 @@ def stage(
 ) -> Iterator[Stage]:
     """One product for all tests of this file."""
     with open_stage(tmp_path_factory.mktemp("panel"), postgres_url, signing_key) as opened:
+        opened.waits = SHORT_LEASE
         opened.start().wait_well()
         opened.discord.wait_command("setup_link_panel")
         yield opened
@@ -198,10 +199,10 @@ def test_reactions_are_rate_limited_with_one_notice(stage: Stage) -> None:
     for _time in range(5):
         stage.discord.react("yuki", panel["message_id"], "🔗")
         until(lambda: "yuki" not in str(reactors(stage, "general", panel)), "the reaction to go")
-    told = [title(m) for m in stage.discord.transcript("dm:yuki")[before:]]
+    titles = [title(m) for m in stage.discord.transcript("dm:yuki")[before:]]
     assert len(direct_messages(stage, "yuki")) == links + 3
-    assert "several links" in told[-1]
-    assert len(told) == 4, "the fifth time nobody is bothered"
+    assert "several links" in titles[-1]
+    assert len(titles) == 4, "the fifth time nobody is bothered"
 
 
 def test_simultaneous_reactions_send_one_link_each(stage: Stage) -> None:

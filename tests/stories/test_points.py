@@ -10,7 +10,7 @@ from core.points.store import list_drift
 from sandbox.kick.signing import SigningKey
 from tests.patience import until
 from tests.stories.links import link
-from tests.stories.stage import GUILD, Stage, open_stage
+from tests.stories.stage import GUILD, SHORT_LEASE, Stage, open_stage
 
 HELD = """
     SELECT COALESCE(sum(b.points), 0) FROM points_balances b
@@ -25,9 +25,10 @@ def stage(
 ) -> Iterator[Stage]:
     """Points are on; Mia and Leo have linked their accounts."""
     with open_stage(tmp_path_factory.mktemp("points"), postgres_url, signing_key) as opened:
+        opened.waits = SHORT_LEASE
         opened.start().wait_well()
         opened.discord.wait_command("pointsadmin season")
-        opened.tuned_in()
+        opened.wait_subscribed()
         with opened.database.begin() as tx:
             guilds.set_setting(tx, GUILD, "points.enabled", True, set_by=1)
         for person in ("mia", "leo"):

@@ -38,7 +38,7 @@ def stage(tmp_path: Path, postgres: PostgresServer, signing_key: SigningKey) -> 
 def test_product_recovers_after_database_outage(stage: Stage, postgres: PostgresServer) -> None:
     product = stage.start()
     product.wait_well()
-    stage.tuned_in()
+    stage.wait_subscribed()
     stage.kick.chat("mia", "!call Before")
     post = stage.post_about("Before")
     connect_twitch(stage)

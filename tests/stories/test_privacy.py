@@ -9,7 +9,7 @@ import requests
 
 from sandbox.kick.signing import SigningKey
 from tests.patience import PATIENCE, until
-from tests.stories.stage import Stage, open_stage, title
+from tests.stories.stage import SHORT_LEASE, Stage, open_stage, title
 
 Json = dict[str, Any]
 
@@ -22,8 +22,9 @@ def stage(
 ) -> Iterator[Stage]:
     """One product for all tests of this file."""
     with open_stage(tmp_path_factory.mktemp("privacy"), postgres_url, signing_key) as opened:
+        opened.waits = SHORT_LEASE
         opened.start().wait_well()
-        opened.tuned_in()
+        opened.wait_subscribed()
         opened.discord.wait_command("forgetme")
         yield opened
 
@@ -73,10 +74,10 @@ def test_mydata_is_sent_by_dm(stage: Stage) -> None:
     link(stage)
     answer = stage.discord.slash("mia", "general", "mydata")["response"]
     assert answer["ephemeral"] is True
-    letter = stage.discord.wait_for("dm:mia", lambda m: bool(m["attachments"]))
-    told = file_in(letter)
-    assert told["linked_accounts"][0]["user_id_there"] == MIA_ON_KICK
-    assert any(one.get("content") == "hello from mia" for one in told["what_kick_told"])
+    message = stage.discord.wait_for("dm:mia", lambda m: bool(m["attachments"]))
+    sent = file_in(message)
+    assert sent["linked_accounts"][0]["user_id_there"] == MIA_ON_KICK
+    assert any(one.get("content") == "hello from mia" for one in sent["what_kick_told"])
 
 
 def test_mydata_with_closed_dms_is_sent_privately(stage: Stage) -> None:

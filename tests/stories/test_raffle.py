@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from signal import SIGKILL
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -38,8 +37,9 @@ def stage(
     """Nora has started the raffle, and the month will not end."""
     folder: Path = tmp_path_factory.mktemp("raffle")
     with open_stage(folder, postgres_url, signing_key, **SETTINGS) as opened:
+        opened.waits = {"task:raffle.periods": 0.5, "task:raffle.announce": 0.5}
         opened.start().wait_well()
-        opened.tuned_in()
+        opened.wait_subscribed()
         opened.discord.wait_command("rafflestart")
         with opened.database.begin() as tx:
             guilds.set_setting(tx, GUILD, TIME_ZONE.key, where_it_is_noon(), 1)
@@ -107,7 +107,7 @@ def given_before_linking(
     ]
     assert "so far will count" in own(stage, person)
     link(stage, person, platform=platform)
-    until(lambda: direct_messages(stage, person, f"{count} tickets waited for you"), "a letter")
+    until(lambda: direct_messages(stage, person, f"{count} tickets waited for you"), "a message")
     medal = "🥇🥈"[place - 1]
     assert own(stage, person).startswith(f"## {count} tickets\n{medal} rank **{place}** of {place}")
 
@@ -166,7 +166,7 @@ def test_gifts_count_once_despite_kills_and_two_processes(stage: Stage) -> None:
     first = stage.product
     kick.gift("leo", 20)
     twitch.gift("leo", 10)
-    first.signal_group(SIGKILL)
+    first.kill()
     for channel in (kick, twitch):
         channel.gift("leo", 3)
     stage.start(name="again").wait_well()

@@ -27,7 +27,7 @@ def test_product_works_without_redis_and_detects_its_return(
     web = stage.start_web()
     stage.start_bot()
     web.wait_well()
-    stage.tuned_in()
+    stage.wait_subscribed()
     channels = channels_of(stage)
     assert slowest_call(stage, channels, "Before") < A_FEW_SECONDS
     redis_is(web, "ok", "Answering.")
@@ -68,8 +68,8 @@ def slowest_call(stage: Stage, channels: Sequence[ChannelDriver], when: str) -> 
 
 
 def slowest(web: Product, stage: Stage) -> float:
-    """Seconds that the slowest of a few webhooks of both platforms takes, by the clock on the wall:
-    who waits for Redis uses no processor."""
+    """Seconds that the slowest of a few webhooks of both platforms takes, in real time: who
+    waits for Redis uses no processor."""
     kick, twitch = WebhookSender(web.url, stage.key), twitch_webhooks(stage)
     took = []
     for number in range(6):

@@ -14,7 +14,7 @@ from tests.patience import until
 from tests.stories.channels import PLATFORMS, channel_of
 from tests.stories.links import link, unlink
 from tests.stories.product import Json
-from tests.stories.stage import GUILD, Stage, open_stage, title
+from tests.stories.stage import GUILD, SHORT_LEASE, Stage, open_stage, title
 
 REGULAR, VIP = "Regular", "VIP Regular"
 
@@ -28,8 +28,9 @@ def stage(
     folder = tmp_path_factory.mktemp("roles")
     settings = {"ROLE_UPDATE_INTERVAL_SECONDS": "3600"}
     with open_stage(folder, postgres_url, signing_key, **settings) as opened:
+        opened.waits = SHORT_LEASE
         opened.start().wait_well()
-        opened.tuned_in()
+        opened.wait_subscribed()
         opened.discord.wait_command("roles status")
         opened.kick.live(title="Slots!", started_at=ago(120))
         yield opened

@@ -35,15 +35,17 @@ def test_four_processes_handle_each_event_once(stage: Stage, redis_server: Redis
     webs[0].wait_well()
     second = stage.start_bot("bot-2")
     until(lambda: _heartbeats(stage) == 4, "a heartbeat of each process")
-    stage.tuned_in()
+    stage.wait_subscribed()
 
     connect_twitch(stage)
     now = datetime.now(UTC).replace(microsecond=0)
     deliveries, on_twitch = write(stage, now), TwitchStream(stage.twitch, now)
     with ExitStack() as running:
         floods = [
-            running.enter_context(Flood(WebhookSender(web.url, stage.key), deliveries, seed, told))
-            for seed, (web, told) in enumerate(zip(webs, (on_twitch, None), strict=True))
+            running.enter_context(
+                Flood(WebhookSender(web.url, stage.key), deliveries, seed, twitch)
+            )
+            for seed, (web, twitch) in enumerate(zip(webs, (on_twitch, None), strict=True))
         ]
         for flood in floods:
             flood.wait()

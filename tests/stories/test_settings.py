@@ -23,7 +23,7 @@ def stage(
     folder = tmp_path_factory.mktemp("settings")
     with open_stage(folder, postgres_url, signing_key) as opened:
         opened.start().wait_well()
-        opened.tuned_in()
+        opened.wait_subscribed()
         opened.discord.wait_command("settings set")
         yield opened
 

@@ -34,9 +34,9 @@ def stage(
     folder = tmp_path_factory.mktemp("slow_clients")
     with open_stage(folder, postgres_url, signing_key) as opened:
         opened.settings["WEB_THREADS"] = "8"
-        waits = {"core.kit.web_worker.REQUEST_SECONDS": REQUEST_SECONDS}
-        opened.start_with(waits).wait_well()
-        opened.tuned_in()
+        opened.waits = {"core.kit.web_worker.REQUEST_SECONDS": REQUEST_SECONDS}
+        opened.start().wait_well()
+        opened.wait_subscribed()
         connect_twitch(opened)
         yield opened
 

@@ -17,7 +17,6 @@ import requests
 from sandbox.discord.driver import DiscordDriver
 from sandbox.kick.driver import KickDriver
 from tests.patience import PATIENCE, until
-from tests.stories import product
 from tests.stories.product import ROOT, Process, Product, free_port
 from tests.stories.stage import Stage, title
 from tests.stories.stopwatch import Stopwatch
@@ -27,12 +26,6 @@ PROMISED_SECONDS = 5.0
 """For a stop, and for a second start."""
 
 SECRET = "hunter22-correct-horse"
-
-
-@pytest.fixture(autouse=True)
-def _as_people_start_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With an interpreter of its own, which imports everything."""
-    monkeypatch.setattr(product, "FORKED", ())
 
 
 # -- what keeps it from starting --------------------------------------------------------------
@@ -46,10 +39,16 @@ def taken_port() -> Iterator[int]:
         yield int(other.getsockname()[1])
 
 
-def declined(folder: Path, program: str, **settings: str) -> str:
+class OwnInterpreter(Process):
+    """As people start it: with an interpreter of its own, which imports everything."""
+
+    forks = False
+
+
+def declined(folder: Path, program: str, kind: type[Process] = Process, /, **settings: str) -> str:
     """What the program says before it ends with exit code 1."""
     given = {"PORT": str(free_port()), "SANDBOX_PORT": "0", "DATA_DIR": "data", **settings}
-    process = Process(folder, "declined", (str(ROOT / program),), given)
+    process = kind(folder, "declined", (str(ROOT / program),), given)
     assert process.wait() == 1, process.log()
     said = process.log().strip()
     assert "Traceback" not in said
@@ -103,7 +102,7 @@ def test_start_reports_all_invalid_settings_at_once(tmp_path: Path) -> None:
         "KICK_API_URL": f"ftp://{SECRET}",
         "DISCORD_GUILD_ID": "Nora's Corner",
     }
-    said = declined(tmp_path, "combined_server.py", DISCORD_TOKEN=SECRET, **wrong)
+    said = declined(tmp_path, "combined_server.py", OwnInterpreter, DISCORD_TOKEN=SECRET, **wrong)
     assert ".env.example" in said
     for name in wrong:
         assert name in said
@@ -133,9 +132,10 @@ def test_start_fails_when_data_dir_is_a_file(tmp_path: Path, settings: dict[str,
 
 
 class WholeProduct(Product):
-    """The product as `make run` starts it: own PostgreSQL, own sandbox."""
+    """The product as `make run` starts it, with its own PostgreSQL and its own sandbox."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, forks: bool = True) -> None:
+        self.forks = forks
         port = free_port()
         settings = {"PORT": str(port), "SANDBOX_PORT": "0", "DATA_DIR": str(folder / "data")}
         super().__init__(folder, "product", (str(ROOT / "combined_server.py"),), settings, port)
@@ -148,7 +148,7 @@ class WholeProduct(Product):
         return [*map(psutil.Process, pids), *self.children()]
 
     def page_url(self) -> str:
-        """The sandbox's page, as told at the start."""
+        """The sandbox's page, as printed at the start."""
         lines = [line for line in self.log().splitlines() if "Open  http" in line]
         return lines[-1].split()[1]  # the log begins with an earlier start
 
@@ -183,17 +183,17 @@ def ends_in_time(product: WholeProduct, ask: Callable[[], None]) -> None:
 
 
 def test_product_stops_and_starts_again(tmp_path: Path) -> None:
-    product = WholeProduct(tmp_path)
+    product = WholeProduct(tmp_path, forks=False)
     product.wait_well()
     assert requests.get(product.page_url(), timeout=PATIENCE).ok
-    heard = delivered(product)
+    age = delivered(product)
     DiscordDriver(product.page_url()).message("mia", "general", "Will I be here tomorrow?")
     ends_in_time(product, lambda: product.signal(SIGTERM))
     key = (tmp_path / "data" / "secret_key").read_text()
 
     again = quickest_start(tmp_path)
     again.wait_well()
-    assert again.part("Kick webhooks")["age_seconds"] >= heard
+    assert again.part("Kick webhooks")["age_seconds"] >= age
     said = DiscordDriver(again.page_url()).transcript("general")
     assert "Will I be here tomorrow?" in [line["content"] for line in said]
     assert (tmp_path / "data" / "secret_key").read_text() == key
@@ -235,7 +235,7 @@ def quickest_start(folder: Path) -> WholeProduct:
     took = []
     for _ in range(3):
         watch = Stopwatch()
-        product = WholeProduct(folder)
+        product = WholeProduct(folder, forks=False)
         product.wait_answering()
         took.append(watch.seconds)
         if took[-1] < PROMISED_SECONDS:
@@ -330,7 +330,7 @@ def test_bot_reconnects_after_each_gateway_failure(stage: Stage) -> None:
     product = stage.start()
     bot_says(product, "Discord cannot be reached")
     stage.kick.account("early", "EarlyBird")
-    stage.tuned_in()
+    stage.wait_subscribed()
     stage.kick.chat("early", "!call While You Were Out")
 
     stage.discord.gateway("start")

@@ -1,5 +1,5 @@
-"""Ten thousand events, half of them of Kick and half of Twitch, of which some are lost, some told
-twice and some late, while the product is killed twice: every event that was told is counted once,
+"""Ten thousand events, half of them of Kick and half of Twitch, of which some are lost, some sent
+twice and some late, while the product is killed twice: every event that was sent is counted once,
 and all that Kick's feed saw and no webhook brought is a missed event, and nothing else is."""
 
 import http.client
@@ -19,14 +19,14 @@ from tests.patience import until
 from tests.stories import ten_thousand_effects as expected
 from tests.stories.channels import ChannelDriver, channels_of, twitch_webhooks
 from tests.stories.product import Product
-from tests.stories.stage import GUILD, Stage
+from tests.stories.stage import GUILD, SHORT_LEASE, Stage
 from tests.stories.stream import SETTLED_SECONDS, wait_settled
 from tests.stories.ten_thousand import Call, Delivery, Fact, Frame, Seen, stamp
 from tests.stories.ten_thousand_author import Author
 from tests.stories.webhooks import WebhookSender
 
 SEED = 20261134
-HANDS = 16
+SENDERS = 16
 CALLERS = 12
 SHARES = {"kick": 4_994, "twitch": 5_006}
 KILLS = (0.3, 0.6)
@@ -59,17 +59,17 @@ class Post:
         self._waiting: deque[Envelope] = deque()
         self._given_up = threading.Event()
         self._lock = threading.Lock()
-        self._hands = [threading.Thread(target=self._bring) for _ in range(HANDS)]
+        self._senders = [threading.Thread(target=self._send) for _ in range(SENDERS)]
 
     def __enter__(self) -> "Post":
-        for hand in self._hands:
-            hand.start()
+        for sender in self._senders:
+            sender.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._given_up.set()
-        for hand in self._hands:
-            hand.join()
+        for sender in self._senders:
+            sender.join()
 
     def release(self, share: float = 1.0) -> None:
         """Let this share of it be delivered, however fast that goes; the rest is kept back."""
@@ -86,7 +86,7 @@ class Post:
         )
         assert self.refused == []
 
-    def _bring(self) -> None:
+    def _send(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
         while not self._given_up.is_set():
             try:
@@ -126,6 +126,7 @@ class Post:
 @pytest.mark.timeout(900)
 def test_ten_thousand_events(stage: Stage) -> None:
     dice = random.Random(SEED)
+    stage.waits = SHORT_LEASE
     product = stage.start()
     product.wait_well()
     until(lambda: _is_told_everything(stage), "all subscriptions")
@@ -232,11 +233,11 @@ def _time_passes(stage: Stage, *, minutes: int) -> None:
 
 
 def _compare(stage: Stage, deliveries: Sequence[Delivery]) -> None:
-    told, wanted = _facts(stage), expected.facts(deliveries)
-    assert told - wanted == Counter(), "counted, but not told, or more than once"
-    assert wanted - told == Counter(), "told, but not counted"
+    counted, wanted = _facts(stage), expected.facts(deliveries)
+    assert counted - wanted == Counter(), "counted, but not sent, or more than once"
+    assert wanted - counted == Counter(), "sent, but not counted"
     suspected, lost = _review_items(stage, "open"), expected.missed(deliveries)
-    assert suspected - lost == Counter(), "suspected, but told"
+    assert suspected - lost == Counter(), "suspected, but sent"
     assert lost - suspected == Counter(), "lost without a suspicion"
     assert _review_items(stage, "confirmed") == expected.matched(deliveries)
     assert _review_items(stage, "waiting") == Counter()

@@ -20,8 +20,8 @@ from sandbox.discord.seed import VERAS_DEN_ID
 from sandbox.kick.signing import SigningKey
 from tests.patience import PATIENCE, until
 from tests.stories.channels import connect_twitch
-from tests.stories.stage import GUILD, Stage, open_stage
-from tests.stories.test_heist import crash, enrich
+from tests.stories.stage import GUILD, SHORT_LEASE, Stage, open_stage
+from tests.stories.test_heist import crash, end_joining, enrich
 
 pytestmark = pytest.mark.browser
 
@@ -53,11 +53,12 @@ def stage(
     """Points and the subscriber bonus are on, Twitch is connected, and everybody was seen."""
     folder, settings = tmp_path_factory.mktemp("tiers"), {"SUBSCRIPTION_CHECK_SECONDS": "1"}
     with open_stage(folder, postgres_url, signing_key, **settings) as opened:
+        opened.waits = SHORT_LEASE
         opened.start().wait_well()
         values = {
             "points.enabled": True,
             "heist.enable_sub_bonus": True,
-            "heist.heist_duration": 15,
+            "heist.heist_duration": 60,
         }
         with opened.database.begin() as tx:
             for key, value in values.items():
@@ -129,7 +130,7 @@ def test_heist_with_subscribers_of_all_kinds(stage: Stage, browser: Browser) -> 
     twitch.do("rename", person="Cached", name="Renamed")
     twitch.fault(api__only="helix/subscriptions", api__500=1000)
     crash(stage, "cached")
-    connect_twitch(stage)  # its events are heard again
+    connect_twitch(stage)  # its events arrive again
 
     twitch.chat("Tier_Three", "!heist")
     twitch.wait_for_line("A heist is starting!")
@@ -145,6 +146,7 @@ def test_heist_with_subscribers_of_all_kinds(stage: Stage, browser: Browser) -> 
         expect(row.filter(has_text="No_Sub").locator(".tier")).to_have_count(0)
     assert stage.scalar("SELECT state FROM heists") == "open"
     crash(stage, "joined")
+    end_joining(stage)
     until(lambda: stage.scalar("SELECT state FROM heists") in ("cooldown", "done"), "it is paid")
 
     assert dict(stage.rows(CREW_SQL)) == CREW
@@ -183,7 +185,7 @@ def test_what_was_missed_is_read_from_twitchs_list(stage: Stage) -> None:
 
 def test_troubleshooting_of_the_documentation(stage: Stage) -> None:
     twitch = stage.twitch
-    # No tier: nothing was heard. Kick has no list to ask.
+    # No tier: nothing is known. Kick has no list to ask.
     stage.kick.chat("leo", "hello")
     met = "SELECT count(*) FROM people_viewers WHERE platform = 'kick'"
     until(lambda: stage.scalar(met), "Leo was seen on Kick")

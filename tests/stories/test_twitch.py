@@ -17,7 +17,7 @@ from tests.stories.direct_messages import (
     direct_messages,
     next_direct_message,
 )
-from tests.stories.stage import GUILD, Json, Stage, open_stage, title
+from tests.stories.stage import GUILD, SHORT_LEASE, Json, Stage, open_stage, title
 
 BURST = 60
 DEN, RECONNECT = "Vera's Den", "Twitch has to be connected again"
@@ -34,6 +34,7 @@ def stage(
     folder, settings = tmp_path_factory.mktemp("twitch"), {"TWITCH_EVENTSUB": request.param}
     settings["SUBSCRIPTION_CHECK_SECONDS"] = "1"
     with open_stage(folder, postgres_url, signing_key, **settings) as opened:
+        opened.waits = SHORT_LEASE
         opened.start().wait_well()
         opened.discord.wait_command("connect_twitch")
         yield opened
@@ -104,7 +105,7 @@ def test_config_is_checked_in_discord(stage: Stage, connected: TwitchDriver) -> 
 
 def test_burst_survives_a_kill(stage: Stage, connected: TwitchDriver) -> None:
     """Webhooks are repeated until they get through. A WebSocket has no memory: what it delivered
-    is handled once, and the chat after it is heard."""
+    is handled once, and the chat after it is received."""
     by_webhook = stage.settings["TWITCH_EVENTSUB"] == "webhook"
     connected.fault(
         webhook__retries=200,
@@ -139,10 +140,10 @@ def test_burst_survives_a_kill(stage: Stage, connected: TwitchDriver) -> None:
         assert len(rows) == len(set(rows)), "a line is stored twice"
 
 
-def heard_in(stage: Stage, *message_ids: str) -> set[int]:
+def servers_of(stage: Stage, *message_ids: str) -> set[int]:
     """The servers for which at least one of these lines of chat counts."""
-    heard = "SELECT DISTINCT guild_id FROM inbox_events WHERE event = 'ChatMessageSent'"
-    found = stage.rows(f"{heard} AND key = ANY(:ids)", ids=list(message_ids))
+    servers = "SELECT DISTINCT guild_id FROM inbox_events WHERE event = 'ChatMessageSent'"
+    found = stage.rows(f"{servers} AND key = ANY(:ids)", ids=list(message_ids))
     return {guild_id for (guild_id,) in found}
 
 
@@ -214,7 +215,7 @@ def test_two_servers_on_one_channel(stage: Stage, connected: TwitchDriver) -> No
     def hears() -> bool:
         """By WebSocket, what is said until the other token has a socket is lost."""
         said.append(connected.chat("mia", f"Is anybody listening? {len(said)}"))
-        return GUILD in heard_in(stage, *said)
+        return GUILD in servers_of(stage, *said)
 
     until(hears, "Nora's server hears the chat")
     assert len(answers()) == 1
@@ -228,7 +229,7 @@ def test_dead_token_is_shown_and_the_other_channel_goes_on(
     connected.do("remove_app", person="nora")  # her tokens end, and are not renewed
     next_direct_message(stage, "nora", RECONNECT, alerts)
     meanwhile = connected.chat("leo", "Hello, Vera!", channel="vera")
-    until(lambda: heard_in(stage, meanwhile) == {VERAS_DEN_ID}, "Vera's channel goes on")
+    until(lambda: servers_of(stage, meanwhile) == {VERAS_DEN_ID}, "Vera's channel goes on")
     shown = stage.asked("nora", "!check_twitch_config", "bot-log")
     assert "Run `/connect_twitch`" in str(shown)
     assert "Has to be linked again" in twitch_page(stage, "nora")
@@ -241,8 +242,8 @@ def test_dead_token_is_shown_and_the_other_channel_goes_on(
     began = "SELECT count(*) FROM watchtime_streams WHERE guild_id = :guild AND ended_at IS NULL"
     until(lambda: stage.scalar(began, guild=GUILD), "the stream that was missed is known")
     again = connected.chat("mia", "Welcome back!")
-    until(lambda: heard_in(stage, again) == {GUILD}, "Nora's channel is heard again")
-    assert len(direct_messages(stage, "nora", RECONNECT)) == alerts + 1, "she was told once"
+    until(lambda: servers_of(stage, again) == {GUILD}, "Nora's channel arrives again")
+    assert len(direct_messages(stage, "nora", RECONNECT)) == alerts + 1, "one alert"
 
 
 def twitch_page(stage: Stage, streamer: str) -> str:

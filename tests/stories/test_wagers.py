@@ -28,6 +28,7 @@ def stage(
     folder = tmp_path_factory.mktemp("wagers")
     settings = {"WAGER_CHECK_SECONDS": "1", "ROLE_UPDATE_INTERVAL_SECONDS": "2"}
     with open_stage(folder, postgres_url, signing_key, **settings) as opened:
+        opened.waits = {"task:wagers.poll": 0.25}
         opened.discord.role(ROLE)
         opened.start().wait_well()
         opened.discord.wait_command("shuffle status")
@@ -211,10 +212,10 @@ def test_two_processes_and_kills_count_each_wager_once(
     shuffle.wager("MiaSpins", "1")
     counts(stage, "10")
     looked(shuffle, 3)
-    heard = "SELECT count(*), sum((body->>'amount')::numeric) FROM inbox_deliveries"
-    told, amount = stage.rows(heard + " WHERE kind = 'WagerCounted'")[0]
+    counted_events = "SELECT count(*), sum((body->>'amount')::numeric) FROM inbox_deliveries"
+    events, amount = stage.rows(counted_events + " WHERE kind = 'WagerCounted'")[0]
     assert amount == Decimal(10)
-    assert told == stage.scalar("SELECT count(*) FROM wagers_changes")
+    assert events == stage.scalar("SELECT count(*) FROM wagers_changes")
 
 
 def test_wagers_are_isolated_per_server(stage: Stage, shuffle: ShuffleDriver) -> None:

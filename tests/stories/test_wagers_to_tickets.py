@@ -9,7 +9,7 @@ verified, 1,250.50 and 90, never counts.
     while Shuffle is down                     925.00            975.00       19
     while it says an error under HTTP 200      25.00          1,000.00       20
     while it asks for peace (429)             333.33          1,333.33       26
-    told twice in one answer                   16.67          1,350.00       27
+    sent twice in one answer                   16.67          1,350.00       27
     asked by two processes at once             50.00          1,400.00       28
     after the total fell to 600                99.99          1,499.99       29
 
@@ -47,6 +47,7 @@ SETTINGS = {
 def stage(tmp_path: Path, postgres_url: str, signing_key: SigningKey) -> Iterator[Stage]:
     """A raffle has begun; mia, a viewer on Kick, and leo on Twitch are verified at Shuffle."""
     with open_stage(tmp_path, postgres_url, signing_key, **SETTINGS) as opened:
+        opened.waits = {"task:wagers.poll": 0.25}
         opened.start().wait_well()
         opened.discord.wait_command("shuffle status")
         with opened.database.begin() as tx:
@@ -70,7 +71,7 @@ def test_wagers_become_tickets(stage: Stage) -> None:
     shuffle.fault(down=True)
     shuffle.wager("MiaSpins", "925")
     shuffle.wager("leo_77", "1000.10")
-    told_to_admins(stage, "is not answering right now", "HTTP 503")
+    shown_to_admins(stage, "is not answering right now", "HTTP 503")
     counts(stage, "50")
     shuffle.reset_faults()
     has(stage, "mia", 19)
@@ -78,13 +79,13 @@ def test_wagers_become_tickets(stage: Stage) -> None:
 
     shuffle.fault(error_object=True)
     shuffle.wager("MiaSpins", "25")
-    told_to_admins(stage, "is not answering right now", "it said: Internal error")
+    shown_to_admins(stage, "is not answering right now", "it said: Internal error")
     shuffle.reset_faults()
     has(stage, "mia", 20)
 
     shuffle.fault(busy_s=2)
     shuffle.wager("MiaSpins", "333.33")
-    told_to_admins(stage, "is not answering right now", "it was asked too often")
+    shown_to_admins(stage, "is not answering right now", "it was asked too often")
     shuffle.reset_faults()
     has(stage, "mia", 26)
 
@@ -114,14 +115,14 @@ def processes(stage: Stage) -> int:
     return int(stage.scalar("SELECT count(DISTINCT process) FROM health_heartbeats"))
 
 
-def told_to_admins(stage: Stage, words: str, reason: str) -> None:
-    """Until an admin who asks is told so."""
+def shown_to_admins(stage: Stage, words: str, reason: str) -> None:
+    """Until an admin who asks reads this."""
 
-    def told() -> bool:
+    def shown() -> bool:
         status = said(stage, "nora", "shuffle status")
         return words in str(status["description"]) and reason in str(status["fields"])
 
-    until(told, f"“{words}”, because “{reason}”")
+    until(shown, f"“{words}”, because “{reason}”")
 
 
 def as_by_hand(stage: Stage) -> None:

@@ -42,7 +42,7 @@ def stage(
     with open_stage(tmp_path_factory.mktemp("watchtime"), postgres_url, signing_key) as opened:
         product = opened.start()
         product.wait_well()
-        opened.tuned_in()
+        opened.wait_subscribed()
         opened.discord.wait_command("watchtime")
         channel = channel_of(opened, platform)
         channel.go_live(instant(60))

@@ -5,6 +5,7 @@ import pytest
 from core.kit.errors import Refusal
 from core.streamelements import actions, bulk
 from core.streamelements.client import client_of
+from core.streamelements.health import check_accounts
 from tests.conftest import GUILD
 from tests.streamelements.conftest import ADMIN, BEAN, MADCATS, YUKI, Desk
 
@@ -103,6 +104,10 @@ def test_refused_token_is_reported_and_the_change_waits(desk: Desk) -> None:
     assert desk.run("pay", madcats=10) == "waiting"
     [(kind,)] = desk.rows("SELECT kind FROM outbox_messages")
     assert kind == "streamelements.reconnect"
+    with desk.services.database.begin() as tx:
+        [health] = check_accounts(tx, desk.services.clock())
+    assert (health.state, health.guild_id) == ("warn", GUILD)
+    assert "The token of NoraPlays is not accepted" in health.reason
     with pytest.raises(Refusal, match="any more"), desk.services.work_in(GUILD) as work:
         actions.get_account(work)
     desk.streamelements.fault(_401=False)

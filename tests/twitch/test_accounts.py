@@ -6,9 +6,9 @@ import pytest
 from werkzeug.test import TestResponse
 
 from core.kit.errors import Outage, Refusal
-from core.kit.oauth_tokens import ReconnectNeeded
+from core.kit.oauth_tokens import GrantEnded, ReconnectNeeded
 from core.kit.records import THE_BOT, PlatformUserId
-from core.twitch.accounts import actions, connect, tokens
+from core.twitch.accounts import actions, connect, oauth, tokens
 from core.twitch.accounts.records import TwitchConnectAttempt
 from core.twitch.accounts.rules import SCOPES
 from core.twitch.client import client_of
@@ -214,3 +214,31 @@ def test_streamer_who_signed_in_links_again_but_exchanges_no_channel(office: Off
     assert office.rows(sql) == [("twitch.connect", 0, NORA)]
     contact = "SELECT contact_id FROM guilds WHERE guild_id = :g"
     assert office.rows(contact, g=GUILD) == [(ADMIN,)]
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "error", "words"),
+    [
+        (400, "Invalid refresh token", GrantEnded, "Invalid refresh token"),
+        (401, "invalid access token", GrantEnded, "invalid access token"),
+        (400, "invalid client", Refusal, "does not accept this bot's app"),
+        (403, "invalid client secret", Refusal, "does not accept this bot's app"),
+        (404, "not found", Refusal, "does not accept this bot's app"),
+    ],
+)
+def test_wrong_app_credentials_do_not_end_a_connection(
+    status: int, reason: str, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words), oauth._translated():
+        raise TwitchRejected(status, reason)
+
+
+@pytest.mark.parametrize(
+    ("transport", "found"), [("webhook", "webhooks"), ("websocket", "nobody listens right now")]
+)
+def test_check_shows_the_transport(office: Office, transport: str, found: str) -> None:
+    office.connect()
+    services = office.with_settings(twitch_eventsub=transport).services
+    with services.work_in(GUILD) as work:
+        lines = examine(work, services)
+    assert [line.found for line in lines if line.name == "transport"] == [found]

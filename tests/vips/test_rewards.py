@@ -3,7 +3,9 @@
 import pytest
 
 from core.kit.errors import Refusal
+from core.twitch.client import CustomReward
 from core.vips import actions, rewards, store
+from core.vips.records import Reward
 from core.vips.rules import RewardForm
 from tests.vips.rig import Scene
 
@@ -126,3 +128,39 @@ def test_reward_made_elsewhere_is_marked_and_never_decided(scene: Scene) -> None
 def test_what_twitch_would_not_take_is_refused(scene: Scene, wrong: dict[str, object]) -> None:
     with pytest.raises(Refusal):
         scene.do(rewards.create_reward, RewardForm(**wrong))  # type: ignore[arg-type]
+
+
+def as_listed(reward: Reward, cost: int, colour: str) -> CustomReward:
+    """How Twitch has one of our rewards."""
+    assert reward.reward_id is not None, "it was created there"
+    return CustomReward(
+        id=reward.reward_id,
+        title=reward.title,
+        cost=cost,
+        prompt="",
+        colour=colour,
+        is_enabled=True,
+        is_paused=False,
+        skips_queue=False,
+        max_per_stream=0,
+        max_per_user=0,
+        cooldown_seconds=0,
+    )
+
+
+def test_twitchs_list_does_not_undo_what_is_still_to_be_sent(scene: Scene) -> None:
+    changed, deleted = scene.reward(), scene.reward("Hydrate")
+    listed = [as_listed(one, 500, "#00E5CB") for one in (changed, deleted)]
+    scene.do(rewards.change_reward, changed.number, cost=900)
+    scene.do(rewards.delete_reward, deleted.number)
+    scene.do(rewards.record_listed, listed, frozenset(one.id for one in listed))
+    assert scene.do(store.get_reward, changed.number).cost == 900
+    assert scene.do(store.get_reward, deleted.number).state == "deleting"
+
+
+def test_colour_on_twitch_is_adopted_if_there_is_one(scene: Scene) -> None:
+    reward = scene.reward(colour="#00E5CB")
+    for colour, shown in (("#FF0000", "#FF0000"), ("", "#FF0000")):
+        listed = [as_listed(reward, 500, colour)]
+        scene.do(rewards.record_listed, listed, frozenset([listed[0].id]))
+        assert scene.do(store.get_reward, reward.number).colour == shown

@@ -22,6 +22,7 @@ from core.people import actions as people
 from core.people import store as links
 from core.vips import actions, sources, store
 from core.vips.feature import FEATURE
+from core.vips.rules import short_duration
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.slot_calls.scene import chat_message
 from tests.twitch.rig import MIA, NORA, VERA, someone
@@ -381,6 +382,8 @@ def test_linked_viewer_is_warned_by_message_or_else_in_chat(scene: Scene) -> Non
         warnings = select(Outgoing).where(Outgoing.kind == "vips.warning")
         (message,) = read_records(tx, warnings.execution_options(**ACROSS_GUILDS))
         FEATURE.settles["vips.warning"](tx, message, {"message_id": 1}, now)
+    assert not [one for one in scene.chat() if "ends in" in one], "they have the message"
+    with scene.office.services.database.begin() as tx:
         FEATURE.settles["vips.warning"](tx, message, {"skipped": "closed"}, now)
     (told,) = [one for one in scene.chat() if "ends in" in one]
     assert told.startswith("@MadCats Your VIP ends in ")
@@ -431,3 +434,19 @@ def test_second_server_of_a_channel_leaves_its_vips_alone(scene: Scene) -> None:
     assert scene.vips == ["mia"], "only the server that made them VIP takes it away"
     scene.work()
     assert scene.vips == []
+
+
+@pytest.mark.parametrize(
+    ("minutes", "shown"),
+    [
+        (0, "0 min"),
+        (59.9, "59 min"),
+        (60, "1 h 00 min"),
+        (47 * 60 + 59, "47 h 59 min"),
+        (48 * 60, "2 days"),
+        (49 * 60, "2 days 1 h"),
+        (7 * 24 * 60 + 23 * 60, "7 days 23 h"),
+    ],
+)
+def test_time_left_is_shown_in_days_hours_or_minutes(minutes: float, shown: str) -> None:
+    assert short_duration(minutes) == shown

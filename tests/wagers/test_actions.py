@@ -7,7 +7,7 @@ import pytest
 from core.kit.database import Database
 from core.kit.errors import Refusal
 from core.people import store as people
-from core.wagers import actions
+from core.wagers import actions, messages
 from core.wagers.polling import add_poll, check_health, get_status
 from core.wagers.records import Outcome, Poll
 from core.wagers.rules import DEFAULT_ROLE_NAME, SHUFFLE
@@ -271,6 +271,8 @@ def test_status_lists_pending_and_missing_accounts(guild: Guild) -> None:
     assert [poll.reason for poll in now.failures] == ["HTTP 503"]
     assert now.last is not None
     assert now.last.asked_at == at(5)
+    shown = {field.name: field.value for field in messages.status(now, is_set_up=True).fields}
+    assert shown["Campaign code"] == "NORA"
 
 
 def test_health_shows_when_nothing_is_counted(guild: Guild, other: Guild) -> None:

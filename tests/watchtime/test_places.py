@@ -6,12 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, insert, text
 
+from core.kit.calendar import Stretch
 from core.kit.work import run_in_guild
 from core.people import store as people
 from core.people.exclusions.actions import exclude_viewer
 from core.watchtime import actions, standings
-from core.watchtime.records import Total
-from core.watchtime.standings import Rank
+from core.watchtime.records import Day, Total
+from core.watchtime.standings import Place, Rank
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.watchtime.model import Teller, at, tell
 
@@ -54,6 +55,52 @@ def test_ranks_match_sorting_everyone(
             assert standings.get_rank(tx, GUILD, viewer) == expected
             assert standings.get_place(tx, GUILD, viewer) == (rank, watched)
         story.rollback()
+
+
+@given(
+    viewers=st.lists(st.tuples(lengths, st.booleans()), min_size=1, max_size=12),
+    limit=st.integers(1, 4),
+    offset=st.integers(0, 8),
+    own=st.integers(0, 11),
+)
+@settings(max_examples=60)
+def test_page_of_a_month_matches_sorting_everyone(
+    tx: Connection,
+    guild_id: int,
+    viewers: list[tuple[timedelta, bool]],
+    limit: int,
+    offset: int,
+    own: int,
+) -> None:
+    month = Stretch(at(0) - timedelta(days=20), at(0) + timedelta(days=20))
+    with tx.begin_nested() as story:
+        ids, ranked = [], {}
+        for number, (length, excluded) in enumerate(viewers):
+            watched = min(length, timedelta(hours=24))
+            ids.append(_add_day(tx, number, watched))
+            if excluded:
+                run_in_guild(tx, GUILD, 900, at(0), exclude_viewer, ids[-1], "everything")
+            elif watched > NOTHING:
+                ranked[ids[-1]] = watched
+        order = sorted(ranked, key=lambda viewer: (-ranked[viewer], viewer))
+        places = [
+            Place(_rank(ranked, viewer), viewer, f"viewer{ids.index(viewer)}", ranked[viewer])
+            for viewer in order
+        ]
+        own_id = ids[own % len(ids)]
+        page = standings.read_page(tx, GUILD, month, limit, offset, own_id)
+        assert page.places == places[offset : offset + limit]
+        assert page.ranked == len(places)
+        assert page.own == next((one for one in places if one.viewer_id == own_id), None)
+        story.rollback()
+
+
+def _add_day(tx: Connection, number: int, watched: timedelta) -> int:
+    viewer_id = people.set_viewer(tx, GUILD, "kick", number + 1, f"viewer{number}", at(0))
+    row = {"guild_id": GUILD, "viewer_id": viewer_id, "day": at(0).date(), "platform": "kick"}
+    rest = {"present": "{}", "spoke_at": at(0), "watched": watched}
+    tx.execute(insert(Day).values(**row, **rest))
+    return viewer_id
 
 
 def _write_down(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from core.guilds.store import Channel
 from core.kick.accounts.records import Account
-from core.kit.oauth_tokens import ReconnectNeeded
+from core.kit.oauth_tokens import require_usable
 from core.kit.words import _
 
 SCOPES = (
@@ -65,17 +65,9 @@ def require_streamer(account: Account | None, channel: Channel | None) -> Accoun
         ReconnectNeeded: nobody is connected, Kick has ended the connection, or the account is not
             the one of the channel's streamer.
     """
-    if account is None:
-        raise ReconnectNeeded(_("No Kick account is connected."), _("Run `/connect_kick`."))
-    again = _("Run `/connect_kick` again.")
-    if account.state == "reconnect":
-        ended = _("Kick has ended the connection of {name}.")
-        raise ReconnectNeeded(ended.format(name=account.name), again)
-    if channel is None or account.kick_user_id != channel.channel_id:
-        other = _("{name} is connected, but the channel is {channel}.")
-        slug = channel.slug if channel is not None else "–"
-        raise ReconnectNeeded(other.format(name=account.name, channel=slug), again)
-    return account
+    slug = channel.slug if channel is not None else "–"
+    fits = bool(account and channel and account.kick_user_id == channel.channel_id)
+    return require_usable(account, "Kick", slug, fits=fits)
 
 
 def slug_of(name: str) -> str:

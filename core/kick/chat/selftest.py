@@ -1,14 +1,11 @@
-"""Sends a line and waits until it comes back from where chat comes from: the only end-to-end test
-that Kick allows."""
+"""The self-test of Kick's chat, whose line comes back from wherever chat comes from."""
 
-import asyncio
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.inbox.records import deliveries
@@ -22,27 +19,8 @@ from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Lock, Work
-from core.outbox.actions import find_message
-
-WAIT_SECONDS = 30.0
-POLL_SECONDS = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How it went.
-
-    Attributes:
-        was_sent: Kick took the line.
-        returned_after: seconds until it came back; None if it did not.
-        trouble: why it was not sent.
-        by_feed: chat comes from the realtime feed and not from webhooks.
-    """
-
-    was_sent: bool
-    returned_after: float | None = None
-    trouble: str | None = None
-    by_feed: bool = False
+from core.outbox import selftest
+from core.outbox.selftest import WAIT_SECONDS, Result
 
 
 async def run(
@@ -71,12 +49,7 @@ async def run(
         return result
 
     sent = await services.run_as_bot(guild_id, start)
-    result = Result(was_sent=False)
-    deadline = seconds() + WAIT_SECONDS
-    while result.returned_after is None and seconds() < deadline:
-        await asyncio.sleep(POLL_SECONDS)
-        result = await services.run_as_bot(guild_id, look)
-    return result
+    return await selftest.wait_for_result(services, guild_id, look, seconds)
 
 
 def _require_pause(work: Work) -> None:
@@ -102,22 +75,12 @@ def say_test(work: Work, services: Services) -> str:
 
 def find_result(work: Work, key: str, sent_at: datetime) -> Result:
     """How a self-test has gone so far."""
-    status = find_message(work, key)
-    assert status is not None, "it was posted before"
-    if status.receipt is None:
-        return Result(False, trouble=status.error)
-    message_id = status.receipt.get("message_id")
-    if message_id is None:
-        return Result(False, trouble=str(status.receipt.get("skipped", "")))
     channel_id = get_channel(work).channel_id
     source = source_of_chat(work.tx, channel_id)
-    received_at = work.tx.scalar(
-        select(deliveries.c.received_at).where(
-            deliveries.c.source == source,
-            deliveries.c.received_at >= sent_at - CLOCKS_DIFFER,
-            deliveries.c.lane == f"kick:{channel_id}",
-            deliveries.c.body["message_id"].astext == message_id,
-        )
+    arrival = select(deliveries.c.received_at).where(
+        deliveries.c.source == source,
+        deliveries.c.received_at >= sent_at - CLOCKS_DIFFER,
+        deliveries.c.lane == f"kick:{channel_id}",
+        deliveries.c.body["message_id"].astext == bindparam("message_id"),
     )
-    after = None if received_at is None else max((received_at - sent_at).total_seconds(), 0.0)
-    return Result(True, after, by_feed=source == FEED)
+    return selftest.find_result(work, key, sent_at, arrival, by_feed=source == FEED)

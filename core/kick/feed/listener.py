@@ -31,6 +31,9 @@ from core.kit.health_item import HealthItem
 from core.kit.records import PlatformUserId
 from core.kit.services import Services
 
+CONNECTING_SECONDS = 1.0
+"""Between two updates while there is nothing to listen to."""
+
 WRITE_SECONDS = 15.0
 LIVE_KIND = "feed.live"
 
@@ -72,6 +75,11 @@ class FeedListener(SocketListener):
         return (self._poll_when_live(),)
 
     # -- connections ------------------------------------------------------------------------
+
+    def _pause(self) -> float:
+        # Somebody may be looking whether it connects.
+        is_connecting = self._is_leader and not self._connections
+        return min(CONNECTING_SECONDS if is_connecting else math.inf, self._update_seconds)
 
     async def _update(self) -> None:
         """Listen to the channels that are followed now."""

@@ -26,11 +26,8 @@ LONGEST_NAME = 64
 
 
 def exclude(work: Work, who: str, scope: Scope = "everything", reason: str = "") -> str:
-    """Exclude a member or an account by its name, even before it is seen; returns the name.
-
-    Raises:
-        Refusal: they are excluded already, or this cannot be a name.
-    """
+    """Exclude a member or an account by its name, even before it is seen; returns the name. Raises
+    Refusal if they are excluded already, or this cannot be a name."""
     if _find_seen(work, who) is not None:
         return exclude_seen(work, who, scope, reason).name
     name = _checked_name(who)
@@ -42,11 +39,8 @@ def exclude(work: Work, who: str, scope: Scope = "everything", reason: str = "")
 
 
 def exclude_seen(work: Work, who: str, scope: Scope, reason: str = "") -> Viewer:
-    """Exclude a member or an account that was seen in chat.
-
-    Raises:
-        Refusal: they are excluded already, or were not seen.
-    """
+    """Exclude a member or an account that was seen in chat. Raises Refusal if they are excluded
+    already, or were not seen."""
     viewer = people.find_person(work, who)
     if not exclude_viewer(work, viewer.viewer_id, scope, reason=reason):
         raise Refusal(_("{name} is excluded already.").format(name=viewer.name))
@@ -56,11 +50,8 @@ def exclude_seen(work: Work, who: str, scope: Scope, reason: str = "") -> Viewer
 
 def include(work: Work, who: str, scope: Scope = "everything") -> str:
     """End an exclusion, whatever its cause; `everything` ends those from single features, too.
-    Returns the name.
-
-    Raises:
-        Refusal: they are not excluded, or from everything while `scope` is one feature.
-    """
+    Returns the name. Raises Refusal if they are not excluded, or from everything while `scope` is
+    one feature."""
     viewer = _find_seen(work, who)
     name = viewer.name if viewer else _checked_name(who)
     _include(work, viewer, name, scope)

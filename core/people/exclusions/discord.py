@@ -3,7 +3,7 @@
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_ui import PRIVATE, answer, run_action
+from core.kit.discord_ui import answer, run_action, server_group
 from core.people.exclusions import actions, messages
 from core.people.exclusions.records import Scope
 
@@ -14,19 +14,16 @@ _SCOPE = "What it is about; everything if empty"
 
 
 async def exclude(ctx: Context, who: str, scope: Scope, reason: str = "") -> None:
-    """Exclude somebody and say so."""
     name = await run_action(ctx, actions.exclude, who, scope, reason)
     await answer(ctx, messages.excluded(name, scope))
 
 
 async def include(ctx: Context, who: str, scope: Scope) -> None:
-    """Let somebody take part again and say so."""
     name = await run_action(ctx, actions.include, who, scope)
     await answer(ctx, messages.included(name, scope))
 
 
 async def show_excluded(ctx: Context, scope: Scope) -> None:
-    """Show who is excluded."""
     found = await run_action(ctx, actions.list_excluded, scope)
     await answer(ctx, messages.listed(found, scope))
 
@@ -34,15 +31,13 @@ async def show_excluded(ctx: Context, scope: Scope) -> None:
 class Exclusions(commands.Cog):
     """Who may not take part."""
 
-    @commands.hybrid_group(name="exclude", fallback="list", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_group("exclude", fallback="list", for_admins=True)
     @app_commands.describe(scope=_SCOPE)
     async def group(self, ctx: Context, scope: Scope = "everything") -> None:
         """Show who is excluded from watchtime, slot requests, raffles or everything."""
         await show_excluded(ctx, scope)
 
-    @group.command(name="add", extras=PRIVATE)
+    @group.command(name="add")
     @app_commands.describe(
         who=_WHO + ", also one that was never seen", scope=_SCOPE, reason="For your own list"
     )
@@ -52,7 +47,7 @@ class Exclusions(commands.Cog):
         """Exclude a cheater from everything, or from one feature."""
         await exclude(ctx, who, scope, reason)
 
-    @group.command(name="remove", extras=PRIVATE)
+    @group.command(name="remove")
     @app_commands.describe(who=_WHO, scope=_SCOPE)
     async def remove(self, ctx: Context, who: str, scope: Scope = "everything") -> None:
         """Let somebody take part again, also after a ban."""

@@ -50,7 +50,6 @@ def excluded(name: str, scope: Scope) -> discord.Embed:
 
 
 def included(name: str, scope: Scope) -> discord.Embed:
-    """Somebody may take part again."""
     title = {
         "everything": _("{name} can take part in everything again"),
         "watchtime": _("{name} earns watchtime again"),
@@ -103,7 +102,6 @@ def _cause(one: Exclusion) -> str:
 
 
 def scope_name(scope: Scope) -> str:
-    """What somebody is excluded from, in words."""
     return {
         "everything": _("everything"),
         "watchtime": _("watchtime"),

@@ -7,7 +7,7 @@ from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.kit.personal import ADMINS_ANSWER, PENALTY, holds
-from core.kit.records import GuildRecord, MemberId, one_of
+from core.kit.records import GuildRecord, MemberId, one_of, optional
 from core.people.records import ViewerRecord, viewer_key
 
 Scope = Literal["everything", "watchtime", "slot_calls", "raffle", "vips"]
@@ -25,13 +25,12 @@ class Exclusion(ViewerRecord, kw_only=True):
     scope: Mapped[Scope] = mapped_column(Text)
     cause: Mapped[Cause] = mapped_column(Text, default="admin")
     reason: Mapped[str] = mapped_column(default="", info=holds("text", stays=PENALTY))
-    excluded_by: Mapped[MemberId | None] = mapped_column(
-        default=None,
+    excluded_by: Mapped[MemberId | None] = optional(
+        "Discord id; empty when it came with a ban or a name",
         info=holds("number", stays=ADMINS_ANSWER),
-        comment="Discord id; empty when it came with a ban or a name",
     )
     excluded_at: Mapped[datetime]
-    until: Mapped[datetime | None] = mapped_column(default=None, comment="the end of a time-out")
+    until: Mapped[datetime | None] = optional("the end of a time-out")
 
     __table_args__ = (
         PrimaryKeyConstraint(

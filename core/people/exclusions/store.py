@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Connection, TextualSelect, column, delete, te
 from sqlalchemy.dialects.postgresql import insert
 
 from core.events import ChatMessageSent
+from core.kit.database import as_json
 from core.kit.work import Work
 from core.people import actions as people
 from core.people.exclusions.records import Cause, ExcludedName, Exclusion, Scope
@@ -57,9 +58,8 @@ def select_excluded(guild_id: int, scope: Scope) -> TextualSelect:
 # One trip to the database for a whole batch of chat.
 _FIND = text("""
     WITH sender AS (
-        SELECT DISTINCT *
-          FROM unnest(CAST(:guild_ids AS bigint[]), CAST(:viewer_ids AS bigint[]),
-                      CAST(:names AS text[])) AS sender (guild_id, viewer_id, folded_name)
+        SELECT DISTINCT * FROM jsonb_to_recordset(CAST(:senders AS jsonb))
+                            AS sender (guild_id bigint, viewer_id bigint, folded_name text)
     ), person AS (
         SELECT guild_id, viewer_id,
                (SELECT v.person_id FROM people_viewers AS v
@@ -97,8 +97,11 @@ def without_excluded(
     names = [fold(message.sender.name) for message in messages]
     accounts = defaultdict(list)
     listed: dict[tuple[int, str], dict[Scope, bool]] = defaultdict(dict)
-    values = {"guild_ids": guild_ids, "viewer_ids": viewer_ids, "names": names}
-    for row in tx.execute(_FIND, values):
+    senders = [
+        {"guild_id": guild_id, "viewer_id": viewer_id, "folded_name": name}
+        for guild_id, viewer_id, name in zip(guild_ids, viewer_ids, names, strict=True)
+    ]
+    for row in tx.execute(_FIND, {"senders": as_json(senders)}):
         if row.folded_name is None:
             accounts[row.guild_id, row.viewer_id].append((row.scope, row.until, row.own))
         else:

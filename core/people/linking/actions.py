@@ -103,11 +103,7 @@ def make_link(services: Services, attempt: LinkAttempt) -> str:
 
 def open_attempt(work: Work, attempt: LinkAttempt) -> Link | None:
     """A member asks for a link. Returns the account of this platform that they have linked, if
-    there is one.
-
-    Raises:
-        Refusal: the member has asked too often.
-    """
+    there is one. Raises Refusal if the member has asked too often."""
     work.lock(Lock.LINKS)
     return _open(work, attempt)
 
@@ -166,11 +162,8 @@ def _find_open(work: Work, link_id: str) -> LinkAttempt | None:
 
 
 def finish_attempt(work: Work, link_id: str, person: Person) -> Link | Conflict:
-    """Link the account whose owner agreed, or record the conflict.
-
-    Raises:
-        LinkForgotten: the attempt was deleted, as `/forgetme` does, or has ended.
-    """
+    """Link the account whose owner agreed, or record the conflict. Raises LinkForgotten if the
+    attempt was deleted, as `/forgetme` does, or has ended."""
     work.lock(Lock.LINKS)
     attempt = _find_open(work, link_id)
     if attempt is None:
@@ -200,11 +193,8 @@ def _tell_member(work: Work, attempt: LinkAttempt, kind: str, **payload: str) ->
 
 
 def decline(services: Services, flow: OAuthFlow[LinkAttempt], link: PersonalLink) -> None:
-    """Disable a link that somebody else opened, also for whoever went on with it.
-
-    Raises:
-        LinkUsed, LinkForgotten, LinkedAlready: the link no longer works.
-    """
+    """Disable a link that somebody else opened, also for whoever went on with it. Raises LinkUsed,
+    LinkForgotten or LinkedAlready if the link no longer works."""
     with services.work_in(link.guild_id, link.discord_id) as work:
         flow.get_unused(work, link.link_id).finished_at = work.now
         if not fail_attempt(work, link.link_id, "not_me"):
@@ -291,10 +281,7 @@ def give_up(services: Services) -> None:
 
 def link_account(work: Work, platform: str, person: Person) -> Link:
     """Link an account with the actor, who may have left the server. Doing it again does nothing.
-
-    Raises:
-        Conflict: the account is another member's, or the member has linked another one.
-    """
+    Raises Conflict if the account is another member's, or the member has linked another one."""
     work.lock(Lock.LINKS)
     own = people.find_link(work, work.actor, platform)
     same_viewer = (Viewer.guild_id == Link.guild_id) & (Viewer.viewer_id == Link.viewer_id)
@@ -351,10 +338,7 @@ def are_links_handled(tx: Connection, guild_id: int) -> bool:
 
 def get_links(work: Work, text: str) -> Sequence[Link]:
     """The links of somebody: by a mention or a Discord id all of them, by a name that account's.
-
-    Raises:
-        Refusal: there is none.
-    """
+    Raises Refusal if there is none."""
     viewer = find_person(work, text)
     if discord_id_in(text) is not None and (
         links := people.list_links_with(work, viewer.viewer_id)

@@ -9,8 +9,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.discord_access import for_moderators, is_admin, may_manage
-from core.kit.discord_buttons import ConfirmButton, OwnButton, Person, alone, give, question_view
-from core.kit.discord_ui import PRIVATE, answer, run_action, sent_by_dm, services_of
+from core.kit.discord_buttons import ConfirmButton, OwnButton, Person, give, question_view
+from core.kit.discord_ui import answer, run_action, sent_by_dm, server_command, services_of, view_of
 from core.kit.errors import Refusal
 from core.kit.records import MemberId
 from core.kit.services import Services
@@ -114,7 +114,7 @@ def _attempt(services: Services, member: Person, platform: Platform, *, by_dm: b
 
 def start_button() -> discord.ui.View:
     """The button alone. Needs a running event loop."""
-    return alone(StartButton())
+    return view_of(StartButton())
 
 
 class UnlinkButton(
@@ -174,8 +174,7 @@ PlatformChoice = Literal["kick", "twitch"]
 class Linking(commands.Cog):
     """Whose account is whose."""
 
-    @commands.hybrid_command(name="link", extras=PRIVATE)
-    @commands.guild_only()
+    @server_command("link", private=True)
     @app_commands.describe(platform="Whose account; those of this server's channels if empty")
     async def link(self, ctx: Context, platform: PlatformChoice | None = None) -> None:
         """Link your Kick or Twitch account, so that what you do in the stream counts here."""
@@ -189,8 +188,7 @@ class Linking(commands.Cog):
             )
         await give(ctx, StartButton(platform or ""))
 
-    @commands.hybrid_command(name="unlink", extras=PRIVATE)
-    @commands.guild_only()
+    @server_command("unlink", private=True)
     @commands.cooldown(5, 60, commands.BucketType.member)
     @app_commands.describe(
         platform="Whose account, if several are linked",

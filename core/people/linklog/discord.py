@@ -5,7 +5,14 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.guilds.actions import change_settings, load_settings
-from core.kit.discord_ui import PRIVATE, answer, missing_in, require_permissions, run_action
+from core.kit.discord_ui import (
+    answer,
+    guild_of,
+    missing_in,
+    require_permissions,
+    run_action,
+    server_group,
+)
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.kit.work import Work
@@ -19,20 +26,17 @@ Context = commands.Context[commands.Bot]
 class LinkLogs(commands.Cog):
     """The link log."""
 
-    @commands.hybrid_group(name="linklogs", fallback="status", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_group("linklogs", fallback="status", for_admins=True)
     async def linklogs(self, ctx: Context) -> None:
         """Show whether links are logged, where, and what could not be delivered."""
         await _configure(ctx)
 
-    @linklogs.command(name="on", extras=PRIVATE)
+    @linklogs.command(name="on")
     @app_commands.describe(channel="Where links are logged; if empty, the last one or this one")
     async def switch_on(self, ctx: Context, channel: discord.TextChannel | None = None) -> None:
         """Log every link, failure, conflict and unlink in a channel."""
-        assert ctx.guild is not None, "the command is guild_only"
         before = await run_action(ctx, load_settings, LinkLogSettings)
-        where = channel or ctx.guild.get_channel(before.link_log_channel) or ctx.channel
+        where = channel or guild_of(ctx).get_channel(before.link_log_channel) or ctx.channel
         if not isinstance(where, discord.TextChannel):
             raise Refusal(
                 _("The link log needs a text channel."), _("Name one: `/linklogs on channel:#log`.")
@@ -40,7 +44,7 @@ class LinkLogs(commands.Cog):
         require_permissions(where, where.guild.me)
         await _configure(ctx, link_log_channel=where.id, link_log=True)
 
-    @linklogs.command(name="off", extras=PRIVATE)
+    @linklogs.command(name="off")
     async def switch_off(self, ctx: Context) -> None:
         """Turn the link log off; the channel is remembered."""
         await _configure(ctx, link_log=False)
@@ -54,8 +58,8 @@ def configure(work: Work, /, **values: int | bool) -> tuple[LinkLogSettings, str
 
 
 async def _configure(ctx: Context, **values: int | bool) -> None:
-    assert ctx.guild is not None, "the commands are guild_only"
     settings, trouble = await run_action(ctx, configure, **values)
-    channel = ctx.guild.get_channel(settings.link_log_channel)
-    missing = missing_in(channel, ctx.guild.me) if channel is not None else None
+    guild = guild_of(ctx)
+    channel = guild.get_channel(settings.link_log_channel)
+    missing = missing_in(channel, guild.me) if channel is not None else None
     await answer(ctx, messages.status(settings, missing, trouble))

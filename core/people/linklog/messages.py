@@ -61,7 +61,6 @@ def title(
 
 
 def reason_words(reason: str) -> str:
-    """Why linking failed."""
     words = {
         "expired": _("The link was opened too late."),
         "not_me": _("Whoever opened the link said that this Discord account is not theirs."),

@@ -44,7 +44,6 @@ def _what(entry: LinkLogEntry) -> str:
 
 @PAGES.get()
 def log(page: Page) -> str:
-    """Every link, failure, conflict and unlink."""
     found = _read(page, PER_PAGE, page.number("page"))
     people = {one.discord_id for one in found.entries} | {one.actor for one in found.entries}
     return page.render(
@@ -57,7 +56,6 @@ def log(page: Page) -> str:
 
 
 def history(page: Page, discord_id: int | None, _viewer_id: int) -> list[Activity]:
-    """For the page about a person."""
     if discord_id is None:
         return []
     found = page.run(actions.read_log, MOST_ACTIVITIES, 1, text=str(discord_id))
@@ -70,7 +68,6 @@ def history(page: Page, discord_id: int | None, _viewer_id: int) -> list[Activit
 
 @PAGES.get("entries.csv")
 def download(page: Page) -> Response:
-    """The same entries as a file."""
     found = _read(page, MOST_IN_A_FILE, 1)
     rows = [
         (

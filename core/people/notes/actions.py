@@ -22,11 +22,8 @@ def list_notes(work: Work, viewer_ids: Collection[int]) -> Sequence[Note]:
 
 
 def add_note(work: Work, viewer: Viewer, text: str) -> None:
-    """Write a note. The same text twice in a row is one note.
-
-    Raises:
-        Refusal: it is empty or too long, or there are too many.
-    """
+    """Write a note. The same text twice in a row is one note. Raises Refusal if it is empty or too
+    long, or there are too many."""
     text = text.strip()
     if not text or len(text) > MOST_CHARACTERS:
         raise Refusal(_("A note has 1 to {most} characters.").format(most=MOST_CHARACTERS))

@@ -37,11 +37,6 @@ def list_panels(work: Work) -> Sequence[Panel]:
     return work.scalars(_ALL).all()
 
 
-def find_panel(work: Work, message_id: int) -> Panel | None:
-    """The panel that this message is, in whichever state."""
-    return work.find(Panel, message_id)
-
-
 def request_panel(
     work: Work,
     channel_id: int,

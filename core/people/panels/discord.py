@@ -10,13 +10,15 @@ from discord.ext import commands
 from core.guilds.actions import language_of
 from core.kit.discord_buttons import PersistentButton
 from core.kit.discord_ui import (
-    PRIVATE,
     SILENT,
     answer,
     permission_names,
     require_permissions,
     run_action,
+    server_command,
+    server_group,
     services_of,
+    view_of,
 )
 from core.kit.errors import Refusal
 from core.kit.records import ChannelId, MemberId, MessageId
@@ -73,11 +75,8 @@ class PanelButton(PersistentButton, template=r"people:panel:(?P<act>link|twitch|
 
 def panel_buttons(platforms: Sequence[str]) -> discord.ui.View:
     """The buttons below a panel. Needs a running event loop."""
-    view = discord.ui.View(timeout=None)
-    for platform in platforms:
-        view.add_item(PanelButton("link" if platform == "kick" else platform))
-    view.add_item(PanelButton("unlink"))
-    return view
+    acts = ["link" if platform == "kick" else platform for platform in platforms]
+    return view_of(*(PanelButton(act) for act in (*acts, "unlink")))
 
 
 def render_panel(payload: Mapping[str, Any]) -> Rendered:
@@ -93,9 +92,7 @@ class LinkPanels(commands.Cog):
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @commands.hybrid_command(name="setup_link_panel", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("setup_link_panel", for_admins=True)
     @app_commands.describe(emoji="For the reaction: any emoji, also one of this server's own")
     async def setup_link_panel(self, ctx: Context, *, emoji: str = DEFAULT_EMOJI) -> None:
         """Post and pin a panel in this channel with which members link their accounts."""
@@ -120,11 +117,8 @@ class LinkPanels(commands.Cog):
         await answer(ctx, messages.posted(panel, replaced=bool(former)))
 
     async def _post(self, channel: discord.TextChannel, emoji: str) -> discord.Message:
-        """The message with its reaction, pinned.
-
-        Raises:
-            Refusal: Discord rejected it; nothing stays posted.
-        """
+        """The message with its reaction, pinned. Raises Refusal if Discord rejected it; nothing
+        stays posted."""
         language = await self._services.run_as_bot(channel.guild.id, language_of)
         settings = self._services.settings
         offered = await self._services.run_as_bot(channel.guild.id, list_offered, settings)
@@ -141,16 +135,14 @@ class LinkPanels(commands.Cog):
             raise _refusal(error, emoji) from error
         return message
 
-    @commands.hybrid_group(name="link_panels", fallback="list", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_group("link_panels", fallback="list", for_admins=True)
     async def link_panels(self, ctx: Context) -> None:
         """Show where this server has link panels, and whether they can do their work."""
         panels = await run_action(ctx, actions.list_panels)
         known = [panel for panel in panels if panel.state != "withdrawn"]
         await answer(ctx, messages.listed(known))
 
-    @link_panels.command(name="remove", extras=PRIVATE)
+    @link_panels.command(name="remove")
     @app_commands.describe(channel="Whose panel; this channel's if empty")
     async def remove(self, ctx: Context, channel: discord.TextChannel | None = None) -> None:
         """Delete a channel's link panel. Links that were made stay."""

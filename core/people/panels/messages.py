@@ -39,7 +39,6 @@ def panel(server: str, emoji: str, privacy_url: str, platforms: Sequence[str]) -
 
 
 def posted(panel: Panel, replaced: bool) -> discord.Embed:
-    """To the admin who asked for it."""
     body = _("It is pinned in <#{channel}>. Reacting with {emoji} or pressing the button works.")
     if replaced:
         body += " " + _("The previous panel of this channel was removed.")
@@ -51,7 +50,6 @@ def posted(panel: Panel, replaced: bool) -> discord.Embed:
 
 
 def listed(panels: Sequence[Panel]) -> discord.Embed:
-    """Where the server has panels, and how they are."""
     if not panels:
         return card("🔗 " + _("There is no link panel"), _("`/setup_link_panel` posts one here."))
     troubled_first = sorted(panels, key=lambda one: one.state == "posted" and not one.trouble)
@@ -72,7 +70,6 @@ def _row(panel: Panel) -> str:
 
 
 def withdrawn(channel_id: int, found: bool) -> discord.Embed:
-    """To the admin who took it away."""
     if not found:
         title = _("There is no link panel in this channel")
         return card("🔗 " + title, _("`/link_panels` shows where there are some."))

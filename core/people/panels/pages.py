@@ -15,8 +15,6 @@ PAGES = GuildPages("link_panels", lambda: _("Link panel"), icon="link", order=45
 
 @PAGES.get(admins_only=True)
 def panels(page: Page) -> str:
-    """Every panel, and a form that posts one."""
-
     def load(work: Work) -> dict[str, object]:
         return {
             "panels": [one for one in actions.list_panels(work) if one.state != "withdrawn"],
@@ -49,7 +47,6 @@ def post(page: Page) -> Response:
 
 @PAGES.post("<int:channel_id>/remove", shows=panels, admins_only=True)
 def remove(page: Page, channel_id: int) -> Response:
-    """Delete a channel's panel. Links that were made stay."""
     if not page.run(actions.withdraw_panel, channel_id):
         raise Refusal(_("There is no link panel in this channel"))
     return page.done(_("The link panel is removed"), to=panels)
@@ -70,7 +67,6 @@ def activity(page: Page) -> list[Activity]:
 
 
 def setup(page: Page) -> list[SetupStep]:
-    """For the checklist."""
     posted = [one for one in page.run(actions.list_panels) if one.state == "posted"]
     trouble = next((one.trouble for one in posted if one.trouble), "")
     if not posted:

@@ -20,6 +20,7 @@ from core.kit.errors import Outage, Refusal
 from core.kit.rate import RateLimit
 from core.kit.services import Services
 from core.kit.words import _
+from core.kit.work import Work
 from core.outbox.discord_transport import NO_ANSWER
 from core.people.linking.discord import StartButton
 from core.people.panels import actions, messages
@@ -78,7 +79,7 @@ class PanelReactions(commands.Cog):
             return
         with suppress(Outage):  # the reaction stays, so it is answered later
             panel = await self._services.run_as_bot(
-                member.guild.id, actions.find_panel, payload.message_id
+                member.guild.id, Work.find, Panel, payload.message_id
             )
             if panel is not None and panel.state == "posted" and is_with(panel, payload.emoji):
                 await self._answer(member, panel)
@@ -199,9 +200,6 @@ class PanelReactions(commands.Cog):
             _log.info("Panels could not be checked", reason=str(outage), guild_id=guild.id)
 
 
-# -- checking panels ------------------------------------------------------------------------------
-
-
 async def delete_withdrawn_panels(
     services: Services, guild: discord.Guild, withdrawn: Iterable[Panel]
 ) -> None:
@@ -266,7 +264,6 @@ def reaction_of(emoji: str) -> discord.PartialEmoji:
 
 
 def is_with(panel: Panel, emoji: discord.PartialEmoji | discord.Emoji | str) -> bool:
-    """Whether a reaction is with the panel's emoji."""
     if isinstance(emoji, str):
         return same_emoji(panel.emoji, None, emoji)
     return same_emoji(panel.emoji, emoji.id, emoji.name)

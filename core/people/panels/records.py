@@ -3,11 +3,19 @@
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import ForeignKeyConstraint, Index, PrimaryKeyConstraint, Text, text
+from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.kit.personal import holds
-from core.kit.records import ChannelId, GuildRecord, MemberId, MessageId, one_of
+from core.kit.records import (
+    ChannelId,
+    GuildRecord,
+    MemberId,
+    MessageId,
+    one_of,
+    optional,
+    partial_index,
+)
 
 State = Literal["posted", "withdrawn", "gone"]
 _STATES = "withdrawn: the message is still to be deleted; gone: somebody else deleted it"
@@ -27,23 +35,18 @@ class Panel(GuildRecord, kw_only=True):
     )
     posted_at: Mapped[datetime]
     state: Mapped[State] = mapped_column(Text, default="posted", server_default="posted")
-    ended_at: Mapped[datetime | None] = mapped_column(
-        default=None, comment="when it was withdrawn, or found gone"
-    )
-    trouble: Mapped[str | None] = mapped_column(
-        default=None, comment="what it cannot do, in words for an admin"
-    )
+    ended_at: Mapped[datetime | None] = optional("when it was withdrawn, or found gone")
+    trouble: Mapped[str | None] = optional("what it cannot do, in words for an admin")
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "message_id", name="people_panels_message"),
         ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="people_panels_guild"),
         one_of("state", State, name="people_panels_state"),
-        Index(
+        partial_index(
             "people_panels_one_a_channel",
-            "guild_id",
-            "channel_id",
+            ("guild_id", "channel_id"),
+            "state = 'posted'",
             unique=True,
-            postgresql_where=text("state = 'posted'"),
         ),
         {"comment": _STATES},
     )

@@ -51,7 +51,6 @@ def _may_be_emoji(typed: str) -> bool:
 
 
 def same_emoji(written: str, emoji_id: int | None, name: str | None) -> bool:
-    """Whether a reaction is with the panel's emoji."""
     custom = _CUSTOM.fullmatch(written)
     if custom is not None:
         return emoji_id == int(custom["id"])

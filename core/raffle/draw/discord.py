@@ -9,10 +9,19 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.discord_buttons import ConfirmButton, PersistentButton, Reply, question_view
-from core.kit.discord_ui import PRIVATE, answer, card, run_action, safe, server_command, services_of
+from core.kit.discord_ui import (
+    answer,
+    card,
+    run_action,
+    safe,
+    server_command,
+    server_group,
+    services_of,
+    view_of,
+)
 from core.kit.services import Services
 from core.kit.words import _
-from core.kit.work import Work, run_in_guild
+from core.kit.work import Work
 from core.outbox.discord_transport import Rendered
 from core.people.exclusions import discord as exclusions
 from core.people.exclusions.actions import exclude_seen
@@ -48,16 +57,8 @@ class ClaimButton(
 
     async def press(self, interaction: discord.Interaction) -> discord.Embed:
         services = services_of(interaction)
-        await services.database.run(
-            run_in_guild,
-            self.guild_id,
-            interaction.user.id,
-            services.clock(),
-            claims.claim,
-            config_of(services.settings),
-            self.number,
-            self.k,
-        )
+        config, prize = config_of(services.settings), (self.number, self.k)
+        await services.run_as(interaction.user.id, self.guild_id, claims.claim, config, *prize)
         title = "🎁 " + _("Prize claimed!")
         return card(title, _("The team will contact you."), tone="success")
 
@@ -76,9 +77,9 @@ def render_won(payload: Mapping[str, Any]) -> Rendered:
 
 
 def _claim_view(payload: Mapping[str, Any]) -> discord.ui.View:
-    view = discord.ui.View(timeout=None)
-    view.add_item(ClaimButton(int(payload["guild_id"]), payload["number"], payload["k"]))
-    return view.add_item(discord.ui.Button(label=_("Check it yourself"), url=payload["page"]))
+    claim = ClaimButton(int(payload["guild_id"]), payload["number"], payload["k"])
+    page = discord.ui.Button[discord.ui.View](label=_("Check it yourself"), url=payload["page"])
+    return view_of(claim, page)
 
 
 class DrawButton(
@@ -169,21 +170,19 @@ class Draws(commands.Cog):
 
     # -- exclusions -------------------------------------------------------------------------
 
-    @commands.hybrid_group(name="raffleexclude", fallback="list", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_group("raffleexclude", fallback="list", for_admins=True)
     async def raffle_exclude(self, ctx: Context) -> None:
         """Show who is excluded from winning, and why."""
         await exclusions.show_excluded(ctx, "raffle")
 
-    @raffle_exclude.command(name="add", extras=PRIVATE)
+    @raffle_exclude.command(name="add")
     @app_commands.describe(viewer="A mention, or the name in chat", reason="For your own list")
     async def add_exclusion(self, ctx: Context, viewer: str, *, reason: str = "") -> None:
         """Exclude somebody from winning; their tickets stay, but are left out of the draw."""
         found = await run_action(ctx, exclude_seen, viewer, "raffle", reason)
         await answer(ctx, excluded(found.name, "raffle"))
 
-    @raffle_exclude.command(name="remove", extras=PRIVATE)
+    @raffle_exclude.command(name="remove")
     @app_commands.describe(viewer="A mention, or the name in chat")
     async def remove_exclusion(self, ctx: Context, *, viewer: str) -> None:
         """Let somebody win again, also after a ban."""

@@ -9,7 +9,7 @@ import discord
 from discord.utils import TimestampStyle, format_dt
 
 from core.kit.clock import parse_instant
-from core.kit.discord_ui import Tone, ago, card, duration, lines, safe
+from core.kit.discord_ui import Tone, ago, card, duration, lines, safe, view_of
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.raffle.draw.posts import ROLL_NAMES, ROLLS
@@ -158,7 +158,6 @@ def skipped(payload: Mapping[str, Any]) -> Rendered:
 
 
 def nobody(payload: Mapping[str, Any]) -> Rendered:
-    """There is no entrant left who could win."""
     title = _("Raffle #{number}: no eligible entrants left")
     embed = _embed("🍃", title, payload, tone="warning")
     return with_page(embed, payload, _("Check it yourself"))
@@ -218,7 +217,6 @@ def winner(payload: Mapping[str, Any]) -> discord.Embed:
 
 
 def won(payload: Mapping[str, Any]) -> discord.Embed:
-    """The direct message to the winner."""
     body = _("In **{server}**, as {name}. Claim your prize by {when}.").format(
         server=safe(payload["server"]),
         name=safe(payload["name"], 60),
@@ -242,7 +240,6 @@ def unreachable(payload: Mapping[str, Any]) -> Rendered:
 
 
 def question(period: Period, holders: Holders, with_beacon: bool) -> discord.Embed:
-    """Asks an admin to confirm the draw."""
     how = (
         _(
             "The winner is drawn automatically with a public random number that is published at "
@@ -281,7 +278,6 @@ def give_up_question(waiting: Draw) -> discord.Embed:
 
 
 def freeze_started(number: int) -> discord.Embed:
-    """An admin confirmed the draw."""
     title = _("Raffle #{number} is frozen").format(number=number)
     body = _("It will be announced, and then drawn automatically.")
     return card("🧊 " + title, body, tone="success")
@@ -295,7 +291,6 @@ def another_draw_question(number: int, last: datetime) -> discord.Embed:
 
 
 def history(past: Sequence[Past]) -> discord.Embed:
-    """The last draws."""
     if not past:
         return card("🎟️ " + _("No draws yet"), _("Winners will appear here."))
     return card("🏆 " + _("The last raffles"), lines([_past(one) for one in past]), tone="kick")
@@ -318,7 +313,6 @@ def _past(one: Past) -> str:
 
 
 def proof(found: Proof) -> discord.Embed:
-    """A viewer's own entry in a frozen list."""
     tickets = plural("{count} ticket", "{count} tickets", found.tickets)
     steps = [
         _("1. Your entry is `{pseudonym}` with {tickets}.").format(
@@ -376,4 +370,4 @@ def with_page(embed: discord.Embed, payload: Mapping[str, Any], label: str) -> R
 
 
 def _link_button(url: str, label: str) -> discord.ui.View:
-    return discord.ui.View(timeout=None).add_item(discord.ui.Button(label=label, url=url))
+    return view_of(discord.ui.Button(label=label, url=url))

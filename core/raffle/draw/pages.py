@@ -96,8 +96,6 @@ def _opened(services: Services, public_id: str) -> Iterator[tuple[Work, Period]]
 
 
 def _add_files(blueprint: Blueprint, services: Services, config: Config) -> None:
-    """The list, the bundle and the verifier."""
-
     @lru_cache(CACHED)
     def get_snapshot(guild_id: int, number: int) -> str:
         with services.work_in(guild_id) as work:

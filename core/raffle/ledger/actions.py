@@ -24,8 +24,6 @@ MOST = 1_000_000
 
 LONGEST_REASON = 300
 
-# -- giving and taking ----------------------------------------------------------------------------
-
 
 def change_tickets(work: Work, who: str, amount: int, reason: str, cause: str) -> "Standing":
     """Give tickets to somebody, or take them if the amount is negative; returns what they have now.
@@ -68,9 +66,6 @@ def lock_latest(work: Work) -> Period:
     return locked
 
 
-# -- linking --------------------------------------------------------------------------------------
-
-
 def on_account_linked(work: Work, event: AccountLinked) -> None:
     """Credit what was watched before the link, and tell the member which tickets they have."""
     for period in list_in_state(work, "open"):
@@ -82,9 +77,6 @@ def on_account_linked(work: Work, event: AccountLinked) -> None:
     payload = running.dates | {"prize": running.prize, "tickets": tickets}
     key = message_key("raffle.waited", running.number, event.key)
     outbox.post_to_user(work, event.discord_id, "raffle.waited", key, payload, if_possible=True)
-
-
-# -- chat commands --------------------------------------------------------------------------------
 
 
 def tell_tickets(work: Work, message: ChatMessageSent, _argument: str) -> None:
@@ -122,9 +114,6 @@ def tell_raffle(work: Work, message: ChatMessageSent, _argument: str) -> None:
         "per_hour": settings.tickets_per_hour,
     }
     outbox.post_reply(work, message, "raffle.info", payload, once_a_minute="all")
-
-
-# -- what viewers see -----------------------------------------------------------------------------
 
 
 def find_visible(work: Work, viewer_id: int | None, *, is_admin: bool) -> Viewer | None:

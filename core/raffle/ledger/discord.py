@@ -11,7 +11,7 @@ from sqlalchemy import Row
 
 from core.kit.discord_access import is_admin, may_manage
 from core.kit.discord_errors import handle_errors
-from core.kit.discord_ui import answer, reply_privately, run_action, server_command
+from core.kit.discord_ui import answer, reply_privately, run_action, server_command, view_of
 from core.kit.leaderboard import MOST_ROWS, Leaderboard, Query, leaderboard, show_leaderboard
 from core.kit.paginator import Page, Paginator, Reader, link_to, nearest_page, show
 from core.kit.words import _, plural
@@ -110,9 +110,6 @@ def _load_stats(work: Work, viewer: Viewer | None) -> discord.Embed:
     return messages.stats(viewer, pool, store.list_sources(work, which), taken)
 
 
-# -- commands -------------------------------------------------------------------------------------
-
-
 class Tickets(commands.Cog):
     """Tickets for the raffle."""
 
@@ -202,11 +199,7 @@ def void_view(drops: Sequence[Row[Any]]) -> discord.ui.View | None:
         for drop in drops
         if drop.gifts > 0
     ]
-    if not options:
-        return None
-    view = discord.ui.View(timeout=None)
-    view.add_item(VoidChoice(options))
-    return view
+    return view_of(VoidChoice(options)) if options else None
 
 
 class VoidChoice(discord.ui.DynamicItem[Select], template=r"raffle:void"):

@@ -27,7 +27,6 @@ def tickets_words(count: int) -> str:
 
 
 def source_words(source: str) -> str:
-    """What tickets came from."""
     return {
         "watchtime": "⏱️ " + _("Watching"),
         "gifted_sub": "🎁 " + _("Gifted subs"),
@@ -47,7 +46,6 @@ def dates_words(starts_at: datetime, ends_at: datetime) -> str:
 
 
 def add_prize(embed: discord.Embed, prize: str) -> discord.Embed:
-    """Show what can be won, if it is known."""
     if prize:
         embed.add_field(name=_("Prize"), value=safe(prize, 300), inline=False)
     return embed
@@ -66,7 +64,6 @@ def add_counts(embed: discord.Embed, entrants: int, tickets: int, left_out: int 
 
 
 def not_linked() -> discord.Embed:
-    """For somebody who has not linked an account."""
     body = _(
         "Everything you have earned in this raffle so far will count: gifted subs and the time you "
         "watched."
@@ -201,7 +198,6 @@ def stats(
 
 
 def changed(now: Standing, amount: int) -> discord.Embed:
-    """Tickets were given or taken."""
     title = _("{name} has {tickets} now").format(
         name=safe(now.viewer.name, 60), tickets=tickets_words(now.own.tickets)
     )
@@ -212,7 +208,6 @@ def changed(now: Standing, amount: int) -> discord.Embed:
 
 
 def given(drops: Sequence[Row[Any]]) -> discord.Embed:
-    """What somebody gave last."""
     rows = []
     for drop in drops:
         subs = plural("{count} gifted sub", "{count} gifted subs", drop.gifts)
@@ -228,7 +223,6 @@ def given(drops: Sequence[Row[Any]]) -> discord.Embed:
 
 
 def voided(done: Voided) -> discord.Embed:
-    """A gift was taken back."""
     title = _("{tickets} of {name} taken back").format(
         tickets=tickets_words(done.taken), name=safe(done.name, 60)
     )
@@ -252,7 +246,6 @@ def voided(done: Voided) -> discord.Embed:
 
 
 def gift(payload: Mapping[str, Any]) -> Rendered:
-    """Thanks for what somebody gave at once."""
     gifts = plural("{count} sub", "{count} subs", payload["gifts"])
     if not payload["name"]:
         title = _("Somebody gave {gifts}: thank you!").format(gifts=gifts)
@@ -268,7 +261,6 @@ def gift(payload: Mapping[str, Any]) -> Rendered:
 
 
 def waited(payload: Mapping[str, Any]) -> Rendered:
-    """The direct message to somebody who has just linked."""
     title = _("{tickets} waited for you").format(tickets=tickets_words(payload["tickets"]))
     body = _("They count in raffle #{number} now, which ends {when}.").format(
         number=payload["number"], when=ago(parse_instant(payload["ends_at"]))

@@ -68,7 +68,6 @@ def changed(what: str, period: Period) -> discord.Embed:
 
 
 def question(what: str, period: Period, pool: Pool, now: datetime) -> discord.Embed:
-    """What will happen if the admin confirms."""
     if what == "end" and period.starts_at > now:
         title, body = _("Cancel raffle #{number} before it begins?"), _none_follows()
     elif what == "end":
@@ -153,7 +152,6 @@ def earning(found: Info) -> list[str]:
 
 
 def conditions() -> str:
-    """Whose tickets count."""
     return _(
         "Tickets count for linked accounts (`/link`); anonymous gifts earn none. If you leave the "
         "Discord server you stay in the raffle; to drop out, use `/unlink`."

@@ -25,7 +25,6 @@ def whole_second(now: datetime) -> datetime:
 
 
 def is_start_of_month(instant: datetime, zone: ZoneInfo) -> bool:
-    """Whether a calendar month begins at this instant."""
     return month_around(instant, zone).starts_at == instant
 
 

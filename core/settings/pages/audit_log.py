@@ -65,11 +65,9 @@ class Reader:
         return found, shown
 
     def activity(self, page: Page) -> list[Activity]:
-        """For the overview."""
         return self._newest(page, actions.LogFilter())
 
     def history(self, page: Page, discord_id: int | None, viewer_id: int) -> list[Activity]:
-        """For the page about a person."""
         targets = (f"viewer:{viewer_id}", *([str(discord_id)] if discord_id else []))
         return self._newest(page, actions.LogFilter(targets=targets))
 
@@ -88,7 +86,6 @@ def audit_pages(reader: Reader, undo: Mapping[str, Undo]) -> GuildPages:
 
     @pages.get()
     def log(page: Page) -> str:
-        """One page of it."""
         number = page.number("page")
         found, shown = reader.read(page, wanted(page), PER_PAGE, number)
         number, count = nearest_page(number, found.total, PER_PAGE)
@@ -116,7 +113,6 @@ def audit_pages(reader: Reader, undo: Mapping[str, Undo]) -> GuildPages:
 
     @pages.get("entries.csv")
     def download(page: Page) -> Response:
-        """The same entries as a file."""
         _found, shown = reader.read(page, wanted(page), MOST_IN_A_FILE, 1)
         rows = [
             (
@@ -139,7 +135,6 @@ def audit_pages(reader: Reader, undo: Mapping[str, Undo]) -> GuildPages:
 def _add_undo(pages: GuildPages, reader: Reader, undo: Mapping[str, Undo], log: View) -> None:
     @pages.post("<int:entry_id>/undo", shows=log)
     def revert(page: Page, entry_id: int) -> Response:
-        """Undo one change."""
         entry = page.run(actions.find_entry, entry_id)
         way = undo.get(entry.action)
         if way is None:

@@ -11,7 +11,6 @@ from core.kit.work import Work
 
 
 def setup(page: Page, pages: GuildPages) -> list[SetupStep]:
-    """For the checklist."""
     bot = page.discord.bot(page.guild.id)
     lacks = bot.lacks() if bot else ()
     is_low = bot is not None and _can_give_no_role(page.guild, bot)

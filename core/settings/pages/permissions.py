@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from flask import Response
 
 from core.guilds import actions as guilds
-from core.kit.discord_access import grantable_groups, group_title
+from core.kit.discord_access import group_title, slash_names
 from core.kit.errors import Refusal
 from core.kit.feature import CogBuilder
 from core.kit.guild_pages import GuildPages, Page
@@ -14,7 +14,6 @@ from core.kit.words import _
 
 
 def permission_pages(cogs: Sequence[CogBuilder]) -> GuildPages:
-    """The page, for the commands of these cogs."""
     pages = GuildPages(
         "permissions", lambda: _("Permissions"), icon="key", order=88, group="settings"
     )
@@ -25,12 +24,7 @@ def permission_pages(cogs: Sequence[CogBuilder]) -> GuildPages:
         """Group -> its commands as Discord lists them, as `/permissions` shows."""
         if built:
             return built
-        found = [one for build in cogs for one in build(services).walk_commands()]
-        names = {
-            group: list(dict.fromkeys(f"/{(one.root_parent or one).name}" for one in its))
-            for group, its in grantable_groups(found).items()
-        }
-        built.update(names)
+        built.update(slash_names(one for build in cogs for one in build(services).walk_commands()))
         return built
 
     @pages.get(admins_only=True)
@@ -51,7 +45,6 @@ def permission_pages(cogs: Sequence[CogBuilder]) -> GuildPages:
 
     @pages.post("<group>/grant", shows=permissions, admins_only=True)
     def grant(page: Page, group: str) -> Response:
-        """Let members with a role use a group."""
         _require_group(page, group)
         role_id = page.form.get("role", 0, type=int)
         if str(role_id) not in dict(_roles(page)):
@@ -64,7 +57,6 @@ def permission_pages(cogs: Sequence[CogBuilder]) -> GuildPages:
 
     @pages.post("<group>/revoke", shows=permissions, admins_only=True)
     def revoke(page: Page, group: str) -> Response:
-        """Take a group back from a role."""
         _require_group(page, group)
         page.run(guilds.revoke, group, page.form.get("role", 0, type=int))
         return page.done(_("Permission for {group} revoked.").format(group=group_title(group)))

@@ -32,7 +32,6 @@ class Card:
 
 
 def settings_pages(known: Sequence[Declared]) -> GuildPages:
-    """The page of these settings."""
     pages = GuildPages("settings", lambda: _("Settings"), icon="settings", order=90)
     features = list(dict.fromkeys(feature_of(one) for one in known))
 
@@ -61,7 +60,6 @@ def settings_pages(known: Sequence[Declared]) -> GuildPages:
 
     @pages.post("<feature>", shows=settings)
     def save(page: Page, feature: str) -> Response:
-        """Change what the form of one feature has changed."""
         save_settings(page, of_feature(feature))
         return page.done(_("Settings saved."))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from core.guilds.store import Channel
-from core.kit.oauth_tokens import ReconnectNeeded
+from core.kit.oauth_tokens import require_usable
 from core.kit.words import _
 from core.twitch.accounts.records import Role, TwitchAccount
 
@@ -105,18 +105,10 @@ def require_account(account: TwitchAccount | None, channel: Channel | None) -> T
         ReconnectNeeded: nobody is connected, Twitch has ended the connection, or the streamer's
             account is not the one of the channel.
     """
-    again = _("Run `/connect_twitch` again.")
-    if account is None:
-        raise ReconnectNeeded(_("No Twitch account is connected."), _("Run `/connect_twitch`."))
-    if account.state == "reconnect":
-        ended = _("Twitch has ended the connection of {name}.")
-        raise ReconnectNeeded(ended.format(name=account.name), again)
-    is_channels = channel is not None and account.twitch_user_id == channel.channel_id
-    if account.role == "streamer" and not is_channels:
-        other = _("{name} is connected, but the channel is {channel}.")
-        slug = channel.slug if channel is not None else "–"
-        raise ReconnectNeeded(other.format(name=account.name, channel=slug), again)
-    return account
+    slug = channel.slug if channel is not None else "–"
+    fits = bool(account and channel and account.twitch_user_id == channel.channel_id)
+    is_bot = account is not None and account.role == "bot"
+    return require_usable(account, "Twitch", slug, fits=fits or is_bot)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ class TwitchListener(SocketListener):
 
     def _pause(self) -> float:
         # Somebody may be looking whether it connects.
-        is_connecting = bool(self._accounts) and not self.is_connected
+        is_connecting = self._is_leader and not self.is_connected
         return min(CONNECTING_SECONDS if is_connecting else math.inf, self._update_seconds)
 
     async def _update(self) -> None:

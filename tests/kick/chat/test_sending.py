@@ -39,6 +39,7 @@ from core.kit.services import Services
 from core.outbox.actions import find_message
 from core.outbox.chat import MOST_CHARACTERS, SEPARATOR, how_many_fit
 from core.outbox.records import messages
+from core.outbox.selftest import Result
 from core.outbox.sender import Sender
 from sandbox.kick.driver import KickDriver
 from tests.acting import act
@@ -241,7 +242,7 @@ async def test_selftest_reports_a_missing_webhook(
 ) -> None:
     async with sending(unconnected):
         result = await selftest.run(unconnected, guild_id, impatient(unconnected))
-    assert result == selftest.Result(was_sent=True)
+    assert result == Result(was_sent=True)
     assert "no webhook came back" in str(kick_messages.selftest(result).title)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,8 +19,9 @@ from core.kick.accounts import store as accounts
 from core.kick.accounts.records import KnownChannel
 from core.kick.alerts import report_wrong_chatrooms
 from core.kick.feed import store
+from core.kick.feed.pusher import PusherSession
 from core.kick.feed.records import FeedState
-from core.kick.feed.session import Timing
+from core.kick.feed.session import Ended, Timing
 from core.kit.database import Database
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox
@@ -449,3 +451,13 @@ def _refusing(database: Database, kind: str) -> Iterator[None]:
     finally:
         with database.begin() as tx:
             tx.exec_driver_sql(change.format("DROP", ""))
+
+
+@pytest.mark.parametrize(
+    ("code", "terminal"), [(3999, False), (4000, True), (4099, True), (4100, False), (4200, False)]
+)
+async def test_pusher_is_left_alone_after_a_permanent_error_only(code: int, terminal: bool) -> None:
+    session = PusherSession("key", "localhost:1", (), lambda *_frame: None, HASTE)
+    session._connection.socket = SimpleNamespace(close=lambda: None)
+    session._on_error({"code": code, "message": "No"})
+    assert await session._over == Ended(f"No ({code})", terminal)

@@ -2,6 +2,8 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -24,6 +26,7 @@ from core.kit.database import Database
 from core.kit.errors import Outage
 from core.kit.health_item import HealthItem
 from core.kit.services import Services
+from core.kit.settings import Settings
 from sandbox.kick.driver import KickDriver
 from tests.kick.intake.conftest import ServicesFor
 from tests.kick.rig import NOON, NORA, VERA, StandingClock, follow, settings
@@ -100,6 +103,19 @@ def test_oldest_of_unknown_duplicates_is_kept(services: Services, kick: KickDriv
     assert at_kick(kick) == ONE_OF_EACH
 
 
+def test_known_one_of_duplicates_is_kept_even_if_it_is_newer(
+    services: Services, kick: KickDriver
+) -> None:
+    client = client_of(services.settings)
+    client.subscribe(NORA, [CHAT])
+    second, _errors = client.subscribe(NORA, [CHAT])
+    with services.database.begin() as tx:
+        store.set_subscriptions(tx, NORA, second, {}, NOON)
+    reconcile(services)
+    assert known(services)[CHAT].subscription_id == second[CHAT]
+    assert at_kick(kick) == ONE_OF_EACH
+
+
 def test_unfollowed_channel_is_unsubscribed(
     services: Services, clean: Database, kick: KickDriver, guild_id: int
 ) -> None:
@@ -169,33 +185,69 @@ def test_failure_of_one_channel_does_not_stop_the_others(
     guild_id: int,
     other_guild_id: int,
 ) -> None:
-    """Kick as the test says: Nora's channel cannot be subscribed to."""
-    asked: list[int] = []
-
-    def subscribe(request: Request) -> Response:
-        body = request.get_json()
-        asked.append(body["broadcaster_user_id"])
-        if body["broadcaster_user_id"] == NORA:
-            return Response(json.dumps({"data": None, "message": "Bad request"}), trouble)
-        made = [{"name": e["name"], "subscription_id": e["name"]} for e in body["events"]]
-        return Response(json.dumps({"data": made}), content_type="application/json")
-
-    path, url = "/public/v1/events/subscriptions", httpserver.url_for("").rstrip("/")
-    httpserver.expect_request("/oauth/token").respond_with_json(
-        {"access_token": "t", "expires_in": 5_184_000}
-    )
-    httpserver.expect_request(path, method="GET").respond_with_json({"data": []})
-    httpserver.expect_request(path, method="POST").respond_with_handler(subscribe)
-    ours = settings(
-        kick_api_url=url, kick_auth_url=url, kick_client_id="id", kick_client_secret="secret"
-    )
-    services = Services(ours, clean, LocalBus(), clock)
+    asked = answering(httpserver, {NORA: trouble})
+    services = Services(at_server(httpserver), clean, LocalBus(), clock)
     follow(clean, guild_id, NORA)
     follow(clean, other_guild_id, VERA, "veraspins")
     reconcile(services)
     assert asked == [NORA, VERA]
     assert part(services, guild_id).state == "warn"
     assert part(services, other_guild_id).state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("failing", "most", "gives_up"),
+    [((NORA, VERA), 2, True), ((NORA, VERA), 3, False), ((VERA,), 2, False), ((VERA,), 1, True)],
+)
+def test_several_failures_in_a_row_end_the_reconcile(
+    failing: tuple[int, ...],
+    most: int,
+    gives_up: bool,
+    httpserver: HTTPServer,
+    clean: Database,
+    clock: StandingClock,
+    guild_id: int,
+    other_guild_id: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("core.kick.intake.reconcile.GIVE_UP_AFTER", most)
+    answering(httpserver, dict.fromkeys(failing, 500))
+    services = Services(at_server(httpserver), clean, LocalBus(), clock)
+    follow(clean, guild_id, NORA)
+    follow(clean, other_guild_id, VERA, "veraspins")
+    with pytest.raises(Outage) if gives_up else nullcontext():
+        reconcile(services)
+
+
+def answering(httpserver: HTTPServer, failing: Mapping[int, int]) -> list[int]:
+    """Kick, with these channels' answers to a new subscription; returns the channels that are
+    subscribed to, as they come."""
+    asked: list[int] = []
+
+    def subscribe(request: Request) -> Response:
+        body = request.get_json()
+        channel_id = body["broadcaster_user_id"]
+        asked.append(channel_id)
+        if channel_id in failing:
+            message = json.dumps({"data": None, "message": "Bad request"})
+            return Response(message, failing[channel_id])
+        made = [{"name": e["name"], "subscription_id": e["name"]} for e in body["events"]]
+        return Response(json.dumps({"data": made}), content_type="application/json")
+
+    path = "/public/v1/events/subscriptions"
+    httpserver.expect_request("/oauth/token").respond_with_json(
+        {"access_token": "t", "expires_in": 5_184_000}
+    )
+    httpserver.expect_request(path, method="GET").respond_with_json({"data": []})
+    httpserver.expect_request(path, method="POST").respond_with_handler(subscribe)
+    return asked
+
+
+def at_server(httpserver: HTTPServer) -> Settings:
+    url = httpserver.url_for("").rstrip("/")
+    return settings(
+        kick_api_url=url, kick_auth_url=url, kick_client_id="id", kick_client_secret="secret"
+    )
 
 
 def test_unavailable_kick_is_an_outage(services: Services, kick: KickDriver) -> None:

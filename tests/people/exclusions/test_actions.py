@@ -231,3 +231,13 @@ def test_event_is_translated_as_published(work: Work, viewer_id: int) -> None:
     )
     assert isinstance(event, ExclusionChanged)
     assert (event.guild_id, event.viewer_id, event.at) == (work.guild_id, viewer_id, NOON)
+
+
+def test_name_excluded_from_one_feature_is_included_there_only(work: Work) -> None:
+    """Nobody with this name was seen yet."""
+    actions.exclude(work, "Stranger", "watchtime")
+    with pytest.raises(Refusal, match="Stranger is not excluded"):
+        actions.include(work, "Stranger", "raffle")
+    assert list(actions.list_excluded(work, "raffle").names) == []
+    assert actions.include(work, "Stranger", "watchtime") == "Stranger"
+    assert "Stranger" not in actions.list_excluded(work, "watchtime").names

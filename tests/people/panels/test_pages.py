@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from core.outbox.records import Outgoing
 from core.people.panels import actions
@@ -74,6 +74,6 @@ def test_the_reason_for_waiting_is_shown(site: Site) -> None:
     nora = site.visitor("nora")
     nora.post(f"{PAGE}/post", page=PAGE, channel=channel(site))
     with site.services.work_in(GUILD) as work:
-        message = work.scalars(select(Outgoing)).one()
-        message.state, message.error = "dead", "I lack the permission Pin Messages"
+        lacks = "I lack the permission Pin Messages"
+        work.execute(update(Outgoing).values(state="dead", error=lacks))
     assert "I lack the permission Pin Messages" in words(nora.get(PAGE))

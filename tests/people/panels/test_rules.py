@@ -1,9 +1,14 @@
-"""Which emoji a panel can have."""
+"""Which emoji a panel can have, and what an admin reads if Discord does not let it be posted."""
 
+from types import SimpleNamespace
+from typing import Any, cast
+
+import discord
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.people.panels.discord import _refusal
 from core.people.panels.rules import read_emoji, same_emoji
 
 HYPE, WAVE = 110_000_000_000_000_190, 110_000_000_000_000_191
@@ -45,3 +50,24 @@ def test_reactions_match_by_id_or_without_variation_selector() -> None:
     assert not same_emoji("❤️", None, "💔")
     assert not same_emoji("🔗", HYPE, "🔗")
     assert not same_emoji("🔗", None, None)
+
+
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [
+        (10014, "Discord does not know 🔗 as an emoji"),
+        (30003, "as many pinned messages as Discord allows"),
+        (50001, "Discord does not let me react or pin here"),
+        (50013, "Discord does not let me react or pin here"),
+    ],
+)
+def test_refusal_says_why_a_panel_cannot_be_posted(code: int, answer: str) -> None:
+    response = cast(Any, SimpleNamespace(status=400, reason=""))
+    refusal = _refusal(discord.HTTPException(response, {"code": code, "message": ""}), "🔗")
+    assert answer in str(refusal)
+
+
+def test_error_that_the_admin_cannot_fix_stays_an_error() -> None:
+    response = cast(Any, SimpleNamespace(status=500, reason=""))
+    error = discord.HTTPException(response, {"code": 0, "message": ""})
+    assert _refusal(error, "🔗") is error

@@ -66,7 +66,7 @@ def site(database: Database, tmp_path: Path) -> Iterator[Site]:
     edge(app)
     app.register_blueprint(pages(services))
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     with cleaned(database):
         yield Site(services, app, f"http://127.0.0.1:{server.server_port}")

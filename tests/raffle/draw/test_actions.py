@@ -18,7 +18,7 @@ from core.raffle.draw import (
     messages,
     publishing,
 )
-from core.raffle.draw.discord import render_winner
+from core.raffle.draw.discord import DrawButton, render_winner
 from core.raffle.draw_records import BEACON_TIMEOUT, Draw
 from tests.acting import act
 from tests.draws.verifier import verify
@@ -425,3 +425,15 @@ def test_edited_winner_post_has_no_mention(tx: Connection, guild_id: int) -> Non
     (pick,) = drew(tx, guild_id, number)
     claim(tx, pick)
     assert render_winner(posted(tx, guild_id, "raffle.winner")[-1].payload).calls is None
+
+
+@pytest.mark.parametrize(
+    ("how", "label"),
+    [
+        ("beacon", "Draw now"),
+        ("without", "Draw without beacon"),
+        ("give_up", "Draw without beacon"),
+    ],
+)
+async def test_button_says_whether_the_beacon_is_used(how: str, label: str) -> None:
+    assert DrawButton(3, how).item.label == label
