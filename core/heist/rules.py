@@ -15,7 +15,8 @@ from typing import Any, Literal, get_args
 from core.draws.rolls import UNIT, Bet
 from core.kit.amounts import parse_amount
 from core.kit.errors import Refusal
-from core.kit.guild_settings import GuildSettings, channel, choice, number, switch, text
+from core.kit.guild_settings import GuildSettings, channel, choice, number, switch
+from core.kit.guild_settings import text as text_setting
 from core.kit.words import N_, _
 
 START_NAMES, JOIN_NAMES, CANCEL_NAMES = ("heist",), ("join",), ("cancelheist",)
@@ -70,7 +71,9 @@ def _bonus(tier: str, default: int) -> Any:
 
 
 def _story(when: str, label: str) -> Any:
-    return text(f"Chat message when {when}; empty for the default.", label=f"Story: {label}")
+    return text_setting(
+        f"Chat message when {when}; empty for the default.", label=f"Story: {label}"
+    )
 
 
 class HeistSettings(GuildSettings, feature="heist"):
@@ -117,15 +120,15 @@ class HeistSettings(GuildSettings, feature="heist"):
         label="Most players",
     )  # fmt: skip
 
-    low_risk_name: str = text("What low risk is called.", default="Bank Vault")
+    low_risk_name: str = text_setting("What low risk is called.", default="Bank Vault")
     low_success_rate: int = _chance("low", 65)
     low_multiplier_min: int = _multiplier("low", "least", 120)
     low_multiplier_max: int = _multiplier("low", "most", 150)
-    medium_risk_name: str = text("What medium risk is called.", default="Diamond Heist")
+    medium_risk_name: str = text_setting("What medium risk is called.", default="Diamond Heist")
     medium_success_rate: int = _chance("medium", 47)
     medium_multiplier_min: int = _multiplier("medium", "least", 150)
     medium_multiplier_max: int = _multiplier("medium", "most", 200)
-    high_risk_name: str = text("What high risk is called.", default="Casino Jackpot")
+    high_risk_name: str = text_setting("What high risk is called.", default="Casino Jackpot")
     high_success_rate: int = _chance("high", 30)
     high_multiplier_min: int = _multiplier("high", "least", 200)
     high_multiplier_max: int = _multiplier("high", "most", 300)
