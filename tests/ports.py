@@ -12,11 +12,17 @@ _chance = random.SystemRandom()  # hypothesis seeds the usual one alike in every
 
 def free_port() -> int:
     """A port that nobody listens on right now."""
-    while True:
-        port = _chance.choice(_BELOW_THE_SYSTEMS_OWN)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+    while not is_free(port := _chance.choice(_BELOW_THE_SYSTEMS_OWN)):
+        pass
+    return port
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

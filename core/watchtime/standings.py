@@ -373,7 +373,8 @@ _LIST_PLACES_IN = text(
     , place AS MATERIALIZED (
         SELECT viewer_id, watched FROM period WHERE period.viewer_id NOT IN {_EXCLUDED}
     ), first AS (
-        SELECT viewer_id, watched FROM place ORDER BY watched DESC, viewer_id LIMIT :offset + :limit
+        SELECT viewer_id, watched FROM place
+         ORDER BY watched DESC, viewer_id LIMIT CAST(:offset AS bigint) + :limit
     ), line AS (
         SELECT rank() OVER (ORDER BY watched DESC) AS rank, viewer_id, watched,
                row_number() OVER (ORDER BY watched DESC, viewer_id) AS line

@@ -18,6 +18,7 @@ import requests
 
 from tests.patience import PATIENCE, until
 from tests.ports import free_port as free_port
+from tests.ports import is_free
 from tests.stories.fork_server import Fork, fork_server
 
 Json = dict[str, Any]
@@ -111,8 +112,7 @@ class Process:
         return self.wait()
 
     def kill(self) -> None:
-        """kill -9 to it and to all its children, as when the power goes; afterwards their ports are
-        free."""
+        """kill -9 to it and to all its children, as when the power goes."""
         children = self.children()
         if self.running:
             os.killpg(self.pid, SIGKILL)
@@ -141,6 +141,23 @@ class Product(Process):
         super().__init__(folder, name, command, settings)
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
+
+    def kill(self) -> None:
+        """The same. A process that has ended may hold its port until its last thread is gone."""
+        listened = self.running and any(
+            map(self._listens, (psutil.Process(self.pid), *self.children()))
+        )
+        super().kill()
+        if listened:
+            until(lambda: is_free(self.port), "its port")
+
+    def _listens(self, process: psutil.Process) -> bool:
+        with suppress(psutil.Error):
+            return any(
+                one.status == psutil.CONN_LISTEN and one.laddr.port == self.port
+                for one in process.net_connections("tcp")
+            )
+        return False
 
     def kill_worker(self) -> None:
         """kill -9 to gunicorn's worker alone, which the master starts again."""

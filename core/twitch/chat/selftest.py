@@ -33,20 +33,20 @@ async def run(
     """
     key = f"twitch.selftest:{secrets.token_hex(4)}"
 
-    def start(work: Work) -> datetime:
-        get_channel(work)
+    def start(work: Work) -> tuple[int, datetime]:
+        channel_id = get_channel(work).channel_id
         require_able_to_send(work)
         say(work, _("Bot self-test ({code})").format(code=key[-8:]), key)
-        return work.now
+        return channel_id, work.now
 
     def look(work: Work) -> Result:
         arrival = select(deliveries.c.received_at).where(
             deliveries.c.kind == CHAT,
-            deliveries.c.lane == f"{PLATFORM}:{get_channel(work).channel_id}",
+            deliveries.c.lane == f"{PLATFORM}:{channel_id}",
             deliveries.c.received_at >= sent_at - CLOCKS_DIFFER,
             deliveries.c.body["message_id"].astext == bindparam("message_id"),
         )
         return selftest.find_result(work, key, sent_at, arrival)
 
-    sent_at = await services.run_as_bot(guild_id, start)
+    channel_id, sent_at = await services.run_as_bot(guild_id, start)
     return await selftest.wait_for_result(services, guild_id, look, seconds)
