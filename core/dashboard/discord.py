@@ -4,7 +4,7 @@ import discord
 from discord.ext import commands
 
 from core.kit.discord_rest import DISCORD_CHANGED
-from core.kit.discord_ui import PRIVATE, answer, card
+from core.kit.discord_ui import answer, card, server_command
 from core.kit.services import Services
 from core.kit.words import _
 
@@ -15,8 +15,7 @@ class DashboardLink(commands.Cog, name="dashboard"):
     def __init__(self, services: Services) -> None:
         self._address = services.settings.public_url
 
-    @commands.hybrid_command(name="dashboard", extras=PRIVATE)
-    @commands.guild_only()
+    @server_command("dashboard", private=True)
     async def dashboard(self, ctx: commands.Context[commands.Bot]) -> None:
         """Open this server's dashboard, or your own page."""
         assert ctx.guild is not None, "guild_only"

@@ -4,7 +4,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.games import actions, messages
-from core.kit.discord_ui import PRIVATE, answer, run_action
+from core.kit.discord_ui import answer, run_action, server_group
 
 Context = commands.Context[commands.Bot]
 
@@ -12,20 +12,18 @@ Context = commands.Context[commands.Bot]
 class Games(commands.Cog):
     """The games that viewers can request."""
 
-    @commands.hybrid_group(name="games", fallback="status", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_group("games", for_admins=True, fallback="status")
     async def games(self, ctx: Context) -> None:
         """Show how many games are known, and how many are banned."""
         await answer(ctx, messages.overview(await run_action(ctx, actions.get_overview)))
 
-    @games.command(name="find", extras=PRIVATE)
+    @games.command(name="find")
     @app_commands.describe(name="As a viewer would type it")
     async def find(self, ctx: Context, *, name: str) -> None:
         """Show which game a name matches, including typos."""
         await answer(ctx, messages.found(await run_action(ctx, actions.find_game, name)))
 
-    @games.command(name="add", extras=PRIVATE, ignore_extra=False)
+    @games.command(name="add", ignore_extra=False)
     @app_commands.describe(
         title="Its name", provider="Who makes it", aliases="Other names, with | between them"
     )
@@ -34,33 +32,33 @@ class Games(commands.Cog):
         game = await run_action(ctx, actions.save_game, title, provider, aliases)
         await answer(ctx, messages.saved(game))
 
-    @games.command(name="alias", extras=PRIVATE, ignore_extra=False)
+    @games.command(name="alias", ignore_extra=False)
     @app_commands.describe(title="The game", alias="Another name for it")
     async def alias(self, ctx: Context, title: str, alias: str) -> None:
         """Let viewers request a game by another name, too."""
         await answer(ctx, messages.saved(await run_action(ctx, actions.add_alias, title, alias)))
 
-    @games.command(name="ban", extras=PRIVATE)
+    @games.command(name="ban")
     @app_commands.describe(title="The game")
     async def ban(self, ctx: Context, *, title: str) -> None:
         """Refuse requests for a game."""
         game = await run_action(ctx, actions.ban_game, title)
         await answer(ctx, messages.ban_changed(game))
 
-    @games.command(name="unban", extras=PRIVATE)
+    @games.command(name="unban")
     @app_commands.describe(title="The game")
     async def unban(self, ctx: Context, *, title: str) -> None:
         """Allow requests for a banned game again."""
         game = await run_action(ctx, actions.ban_game, title, banned=False)
         await answer(ctx, messages.ban_changed(game))
 
-    @games.command(name="banned", extras=PRIVATE)
+    @games.command(name="banned")
     async def banned(self, ctx: Context) -> None:
         """List the banned games."""
         overview = await run_action(ctx, actions.get_overview)
         await answer(ctx, messages.banned(overview.banned))
 
-    @games.command(name="remove", extras=PRIVATE)
+    @games.command(name="remove")
     @app_commands.describe(title="The game")
     async def remove(self, ctx: Context, *, title: str) -> None:
         """Remove a game that was added here."""

@@ -1,7 +1,6 @@
 """`/health`: the health report, for a server's admins."""
 
 import discord
-from discord import app_commands
 from discord.ext import commands
 
 from core.health import actions
@@ -9,7 +8,7 @@ from core.health.actions import Report
 from core.health.messages import report_card
 from core.kit.discord_access import is_admin
 from core.kit.discord_errors import handle_errors
-from core.kit.discord_ui import PRIVATE, answer, card, guild_id_of
+from core.kit.discord_ui import answer, card, guild_id_of, server_command
 from core.kit.feature import Check
 from core.kit.services import Services
 from core.kit.words import _
@@ -22,9 +21,7 @@ class Health(commands.Cog):
         self._services = services
         self._checks = checks
 
-    @commands.hybrid_command(name="health", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("health", for_admins=True)
     async def health(self, ctx: commands.Context[commands.Bot]) -> None:
         """Show whether the bot, its database, Kick and Twitch work."""
         guild_id = guild_id_of(ctx)

@@ -12,7 +12,7 @@ from core.guilds.actions import change_setting, load_settings
 from core.heist import actions, messages, owed, store
 from core.heist.rules import HeistSettings
 from core.kit.discord_buttons import AdminButton, Face, PersistentButton, button_rows
-from core.kit.discord_ui import PRIVATE, answer, card, run_action
+from core.kit.discord_ui import answer, card, run_action, server_group
 from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
 from core.kit.services import Services
 from core.kit.words import _
@@ -107,9 +107,7 @@ def _status(work: Work) -> tuple[HeistSettings, store.View | None]:
 class Heists(commands.Cog):
     """Heists: viewers stake points together."""
 
-    @commands.hybrid_group(name="heist", fallback="status", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_group("heist", for_admins=True, fallback="status")
     async def heist(self, ctx: Context) -> None:
         """Show the running heist, or the last one."""
         settings, view = await run_action(ctx, _status)
@@ -119,17 +117,17 @@ class Heists(commands.Cog):
         body = step + "".join(f"\n{name}: {value}" for name, value in facts.items())
         await answer(ctx, card(("🟢 " if settings.enabled else "⚫ ") + title, body))
 
-    @heist.command(name="start", extras=PRIVATE)
+    @heist.command(name="start")
     async def start(self, ctx: Context) -> None:
         """Start a heist that viewers can join in the stream's chat."""
         await answer(ctx, messages.started(await run_action(ctx, actions.start)))
 
-    @heist.command(name="cancel", extras=PRIVATE)
+    @heist.command(name="cancel")
     async def cancel(self, ctx: Context) -> None:
         """Cancel the heist; everybody gets their stake back."""
         await answer(ctx, messages.cancelled(await run_action(ctx, actions.cancel)))
 
-    @heist.command(name="settings", extras=PRIVATE)
+    @heist.command(name="settings")
     @app_commands.describe(
         state="Whether heists can be started", channel="Where each heist is posted"
     )
@@ -159,12 +157,12 @@ class Heists(commands.Cog):
         title = _("Heists are on") if settings.enabled else _("Heists are off")
         await answer(ctx, card(("🟢 " if settings.enabled else "⚫ ") + title, body))
 
-    @heist.command(name="odds", extras=PRIVATE)
+    @heist.command(name="odds")
     async def odds(self, ctx: Context) -> None:
         """Show chances, multipliers and the average return."""
         await answer(ctx, messages.odds(await run_action(ctx, load_settings, HeistSettings)))
 
-    @heist.command(name="history", extras=PRIVATE)
+    @heist.command(name="history")
     async def history(self, ctx: Context) -> None:
         """List past heists."""
         await show(ctx, HISTORY)

@@ -9,7 +9,7 @@ from discord.ext import commands
 from core.guilds.actions import load_settings
 from core.kit.discord_access import may_manage
 from core.kit.discord_buttons import AdminButton, Face, button_rows
-from core.kit.discord_ui import PRIVATE, answer, run_action
+from core.kit.discord_ui import PRIVATE, answer, run_action, server_group
 from core.kit.errors import Refusal
 from core.kit.leaderboard import (
     MOST_ROWS,
@@ -159,8 +159,7 @@ class Points(commands.Cog):
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
 
-    @commands.hybrid_group(name="points", fallback="balance", extras=PRIVATE)
-    @commands.guild_only()
+    @server_group("points", private=True, fallback="balance")
     @app_commands.describe(who=_ANYBODY + "; yourself if empty")
     async def points(self, ctx: Context, *, who: str | None = None) -> None:
         """Show how many points you or somebody else have."""
@@ -279,9 +278,7 @@ Amount = commands.Range[int, 0, MOST]
 class PointsAdmin(commands.Cog):
     """Change points, import them, and end a season."""
 
-    @commands.hybrid_group(name="pointsadmin", fallback="status", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_group("pointsadmin", for_admins=True, fallback="status")
     async def pointsadmin(self, ctx: Context) -> None:
         """Show the points settings, and how many points viewers have."""
 
@@ -291,19 +288,19 @@ class PointsAdmin(commands.Cog):
 
         await answer(ctx, await run_action(ctx, load))
 
-    @pointsadmin.command(name="add", extras=PRIVATE)
+    @pointsadmin.command(name="add")
     @app_commands.describe(who=_ANYBODY, amount="How many points", reason=_REASON)
     async def add(self, ctx: Context, who: str, amount: Amount, *, reason: str = "") -> None:
         """Add points to somebody's balance."""
         await self._change(ctx, who, "add", amount, reason)
 
-    @pointsadmin.command(name="remove", extras=PRIVATE)
+    @pointsadmin.command(name="remove")
     @app_commands.describe(who=_ANYBODY, amount="How many points", reason=_REASON)
     async def remove(self, ctx: Context, who: str, amount: Amount, *, reason: str = "") -> None:
         """Remove points from somebody's balance."""
         await self._change(ctx, who, "remove", amount, reason)
 
-    @pointsadmin.command(name="set", extras=PRIVATE)
+    @pointsadmin.command(name="set")
     @app_commands.describe(who=_ANYBODY, amount="The new balance", reason=_REASON)
     async def set_points(self, ctx: Context, who: str, amount: Amount, *, reason: str = "") -> None:
         """Set somebody's balance."""
@@ -320,7 +317,7 @@ class PointsAdmin(commands.Cog):
 
         await answer(ctx, await run_action(ctx, act))
 
-    @pointsadmin.command(name="role", extras=PRIVATE)
+    @pointsadmin.command(name="role")
     @app_commands.describe(role="Whose members get points", amount="How many each", reason=_REASON)
     async def role(
         self, ctx: Context, role: discord.Role, amount: Amount, *, reason: str = ""
@@ -335,7 +332,7 @@ class PointsAdmin(commands.Cog):
 
         await answer(ctx, await run_action(ctx, act))
 
-    @pointsadmin.command(name="import", extras=PRIVATE)
+    @pointsadmin.command(name="import")
     async def import_points(self, ctx: Context) -> None:
         """Import balances from StreamElements, with a preview first."""
 
@@ -353,7 +350,7 @@ class PointsAdmin(commands.Cog):
         buttons = button_rows([[ImportButton(one, number) for one in acts]])
         await answer(ctx, messages.import_preview(preview), buttons)
 
-    @pointsadmin.command(name="season", extras=PRIVATE)
+    @pointsadmin.command(name="season")
     async def season(self, ctx: Context) -> None:
         """End the season and reset everybody to zero, after a confirmation."""
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from core.kit.crypto import vault_of
 from core.kit.discord_buttons import ConfirmButton, OwnButton, Person, give, question_view
-from core.kit.discord_ui import PRIVATE, answer, run_action, services_of
+from core.kit.discord_ui import answer, run_action, server_command, services_of
 from core.kit.errors import Refusal
 from core.kit.personal import Personal, Subject
 from core.kit.services import Services
@@ -28,15 +28,13 @@ class Privacy(commands.Cog):
         self._data_button = data_button
         self._forget_button = forget_button
 
-    @commands.hybrid_command(name="mydata", extras=PRIVATE)
-    @commands.guild_only()
+    @server_command("mydata", private=True)
     @commands.cooldown(2, 60, commands.BucketType.member)
     async def mydata(self, ctx: Context) -> None:
         """Download everything that this server stores about you."""
         await give(ctx, self._data_button())
 
-    @commands.hybrid_command(name="forgetme", extras=PRIVATE)
-    @commands.guild_only()
+    @server_command("forgetme", private=True)
     @commands.cooldown(2, 60, commands.BucketType.member)
     async def forgetme(self, ctx: Context) -> None:
         """Delete what this server stores about you. Asks first."""

@@ -7,7 +7,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.discord_access import may_manage
-from core.kit.discord_ui import PRIVATE, answer, guild_id_of, run_action
+from core.kit.discord_ui import answer, guild_id_of, run_action, server_command
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
@@ -27,8 +27,7 @@ class Tiers(commands.Cog):
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @commands.hybrid_command(name="tier", extras=PRIVATE)
-    @commands.guild_only()
+    @server_command("tier", private=True)
     @commands.cooldown(5, 60, commands.BucketType.user)
     @app_commands.describe(
         who="For moderators: a mention, a Discord id or a name in chat; yourself if empty"

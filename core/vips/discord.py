@@ -9,7 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.discord_buttons import PersistentButton
-from core.kit.discord_ui import PRIVATE, answer, guild_id_of, run_action, services_of
+from core.kit.discord_ui import answer, guild_id_of, run_action, server_group, services_of
 from core.kit.words import _
 from core.kit.work import Work
 from core.outbox.discord_transport import Rendered
@@ -91,14 +91,12 @@ def _list_rewards(work: Work) -> discord.Embed:
 class Vips(commands.Cog):
     """VIP on Twitch for a limited time."""
 
-    @commands.hybrid_group(name="vip", fallback="list", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_group("vip", for_admins=True, fallback="list")
     async def vip(self, ctx: Context) -> None:
         """Show who is VIP, for how long and why."""
         await answer(ctx, await run_action(ctx, _list))
 
-    @vip.command(name="give", extras=PRIVATE)
+    @vip.command(name="give")
     @app_commands.describe(
         viewer="A name on Twitch, or a mention", duration="Such as 24h or 7d; your default if empty"
     )
@@ -110,7 +108,7 @@ class Vips(commands.Cog):
         session = await run_action(ctx, actions.give, person, minutes)
         await answer(ctx, messages.changed(session, person.name))
 
-    @vip.command(name="extend", extras=PRIVATE)
+    @vip.command(name="extend")
     @app_commands.describe(
         viewer="Whose VIP, by name or #number", duration="Such as 24h; your default if empty"
     )
@@ -120,7 +118,7 @@ class Vips(commands.Cog):
         session, name = await run_action(ctx, _extend, viewer, minutes)
         await answer(ctx, messages.changed(session, name))
 
-    @vip.command(name="extendall", extras=PRIVATE)
+    @vip.command(name="extendall")
     @app_commands.describe(duration="Such as 24h or 7d")
     async def extend_all(self, ctx: Context, *, duration: str) -> None:
         """Add time to everybody's VIP."""
@@ -128,13 +126,13 @@ class Vips(commands.Cog):
         count = await run_action(ctx, actions.extend_all, minutes)
         await answer(ctx, messages.extended_all(count, minutes))
 
-    @vip.command(name="remove", extras=PRIVATE)
+    @vip.command(name="remove")
     @app_commands.describe(viewer="Whose VIP, by name or #number")
     async def remove(self, ctx: Context, *, viewer: str) -> None:
         """Remove somebody's VIP early."""
         await answer(ctx, messages.revoked(await run_action(ctx, _revoke, viewer)))
 
-    @vip.command(name="adopt", extras=PRIVATE)
+    @vip.command(name="adopt")
     @app_commands.describe(
         viewer="A VIP that was added on Twitch", duration="Such as 7d; your default if empty"
     )
@@ -144,12 +142,12 @@ class Vips(commands.Cog):
         session, name = await run_action(ctx, _adopt, viewer, minutes)
         await answer(ctx, messages.changed(session, name))
 
-    @vip.group(name="reward", fallback="list", extras=PRIVATE)
+    @vip.group(name="reward", fallback="list")
     async def reward(self, ctx: Context) -> None:
         """List the channel-point rewards."""
         await answer(ctx, await run_action(ctx, _list_rewards))
 
-    @reward.command(name="create", extras=PRIVATE)
+    @reward.command(name="create")
     @app_commands.describe(
         title="What viewers see",
         cost="In channel points",
@@ -161,7 +159,7 @@ class Vips(commands.Cog):
         form = RewardForm(title=title, cost=cost, minutes=minutes)
         await self._answer(ctx, await run_action(ctx, rewards.create_reward, form))
 
-    @reward.command(name="edit", extras=PRIVATE)
+    @reward.command(name="edit")
     @app_commands.describe(
         number="The reward's number",
         title="What viewers see",
@@ -199,31 +197,31 @@ class Vips(commands.Cog):
         }
         await self._answer(ctx, await run_action(ctx, rewards.change_reward, number, **values))
 
-    @reward.command(name="pause", extras=PRIVATE)
+    @reward.command(name="pause")
     @app_commands.describe(number="The reward's number")
     async def pause(self, ctx: Context, number: int) -> None:
         """Pause a reward until you resume it."""
         await self._answer(ctx, await run_action(ctx, rewards.pause_reward, number, paused=True))
 
-    @reward.command(name="resume", extras=PRIVATE)
+    @reward.command(name="resume")
     @app_commands.describe(number="The reward's number")
     async def resume(self, ctx: Context, number: int) -> None:
         """Resume a reward."""
         await self._answer(ctx, await run_action(ctx, rewards.pause_reward, number, paused=False))
 
-    @reward.command(name="again", extras=PRIVATE)
+    @reward.command(name="again")
     @app_commands.describe(number="The reward's number")
     async def again(self, ctx: Context, number: int) -> None:
         """Recreate a reward that was deleted on Twitch."""
         await self._answer(ctx, await run_action(ctx, rewards.recreate_reward, number))
 
-    @reward.command(name="use", extras=PRIVATE)
+    @reward.command(name="use")
     @app_commands.describe(number="The reward's number", used="Whether redeeming it gives VIP")
     async def use(self, ctx: Context, number: int, used: bool = True) -> None:
         """Choose whether redeeming a reward gives VIP."""
         await self._answer(ctx, await run_action(ctx, rewards.use_reward, number, used=used))
 
-    @reward.command(name="delete", extras=PRIVATE)
+    @reward.command(name="delete")
     @app_commands.describe(number="The reward's number")
     async def delete(self, ctx: Context, number: int) -> None:
         """Delete a reward. Its open redemptions are refunded first."""

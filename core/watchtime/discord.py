@@ -5,7 +5,7 @@ from discord.ext import commands
 
 from core.guilds.actions import change_settings
 from core.kit.discord_access import may_manage
-from core.kit.discord_ui import PRIVATE, answer, run_action
+from core.kit.discord_ui import answer, run_action, server_command, server_group
 from core.kit.leaderboard import MOST_ROWS, Leaderboard, Query, leaderboard, show_leaderboard
 from core.kit.paginator import Page, Paginator, Reader, show
 from core.kit.services import Services
@@ -48,8 +48,7 @@ class Watchtime(commands.Cog):
 
     # -- for everybody ----------------------------------------------------------------------
 
-    @commands.hybrid_command(name="watchtime", extras=PRIVATE)
-    @commands.guild_only()
+    @server_command("watchtime", private=True)
     @app_commands.describe(who=_WHO)
     async def watchtime(self, ctx: Context, *, who: str | None = None) -> None:
         """Show your watchtime: 10 minutes count after each message while the stream is live.
@@ -60,24 +59,21 @@ class Watchtime(commands.Cog):
             found = await run_action(ctx, views.get_status, viewer, self._goals)
             await answer(ctx, messages.status(found))
 
-    @commands.hybrid_command(name="leaderboard", cooldown_after_parsing=True)
-    @commands.guild_only()
+    @server_command("leaderboard", cooldown_after_parsing=True)
     @commands.cooldown(1, 10, commands.BucketType.user)
     @app_commands.describe(top="How many rows on a page, 1 to 25")
     async def leaderboard(self, ctx: Context, top: commands.Range[int, 1, MOST_ROWS] = 10) -> None:
         """Show who has watched longest: of all time, this month, this week or today."""
         await show_leaderboard(ctx, LEADERBOARD, size=top)
 
-    @commands.hybrid_command(name="watchhistory", extras=PRIVATE)
-    @commands.guild_only()
+    @server_command("watchhistory", private=True)
     @app_commands.describe(who=_WHO)
     async def watchhistory(self, ctx: Context, *, who: str | None = None) -> None:
         """Show where your watchtime came from: stream by stream, and every correction."""
         if viewer := await _find_viewer(ctx, who):
             await show(ctx, HISTORY, str(viewer.viewer_id))
 
-    @commands.hybrid_command(name="hideme", extras=PRIVATE)
-    @commands.guild_only()
+    @server_command("hideme", private=True)
     @app_commands.describe(hide="No to be shown again")
     async def hideme(self, ctx: Context, hide: bool = True) -> None:
         """Leave yourself out of the public leaderboard page; moderators still see you."""
@@ -86,19 +82,17 @@ class Watchtime(commands.Cog):
 
     # -- for admins -------------------------------------------------------------------------
 
-    @commands.hybrid_group(name="tracking", fallback="status", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_group("tracking", for_admins=True, fallback="status")
     async def tracking(self, ctx: Context) -> None:
         """Show whether watchtime is counted, for whom right now, and what is set."""
         await answer(ctx, messages.overview(await run_action(ctx, views.get_overview)))
 
-    @tracking.command(name="on", extras=PRIVATE)
+    @tracking.command(name="on")
     async def switch_on(self, ctx: Context) -> None:
         """Let viewers earn watchtime."""
         await self._switch(ctx, True)
 
-    @tracking.command(name="off", extras=PRIVATE)
+    @tracking.command(name="off")
     async def switch_off(self, ctx: Context) -> None:
         """Stop counting watchtime; totals are kept."""
         await self._switch(ctx, False)
@@ -107,28 +101,24 @@ class Watchtime(commands.Cog):
         await run_action(ctx, change_settings, WatchtimeSettings, enabled=on)
         await self.tracking(ctx)
 
-    @commands.hybrid_group(name="watchexclude", fallback="list", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_group("watchexclude", for_admins=True, fallback="list")
     async def watchexclude(self, ctx: Context) -> None:
         """Show who earns no watchtime, chat bots among them."""
         await exclusions.show_excluded(ctx, "watchtime")
 
-    @watchexclude.command(name="add", extras=PRIVATE)
+    @watchexclude.command(name="add")
     @app_commands.describe(who=_ANYBODY + ", also one that was never seen")
     async def exclude(self, ctx: Context, *, who: str) -> None:
         """Exclude a viewer from watchtime and the leaderboard, also under another name."""
         await exclusions.exclude(ctx, who, "watchtime")
 
-    @watchexclude.command(name="remove", extras=PRIVATE)
+    @watchexclude.command(name="remove")
     @app_commands.describe(who=_ANYBODY)
     async def include(self, ctx: Context, *, who: str) -> None:
         """Let somebody earn watchtime again; what they had before counts again."""
         await exclusions.include(ctx, who, "watchtime")
 
-    @commands.hybrid_command(name="watchadjust", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_command("watchadjust", for_admins=True)
     @app_commands.describe(
         who=_ANYBODY, minutes="To give; negative takes away", reason="Shown in the history"
     )

@@ -12,7 +12,7 @@ from discord.ext import commands
 from core.kick.review import actions, messages
 from core.kick.review.credit import credit
 from core.kit.discord_buttons import MOST_ROWS, AdminButton, Face, button_rows
-from core.kit.discord_ui import PRIVATE, answer, guild_id_of, run_action
+from core.kit.discord_ui import answer, guild_id_of, run_action, server_group
 from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import run_in_guild
@@ -82,28 +82,26 @@ class Missed(commands.Cog):
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @commands.hybrid_group(name="missed", fallback="list", extras=PRIVATE)
-    @commands.guild_only()
-    @app_commands.default_permissions(manage_guild=True)
+    @server_group("missed", for_admins=True, fallback="list")
     async def missed(self, ctx: Context) -> None:
         """List events Kick may have missed or sent twice."""
         payload = messages.payload(await run_action(ctx, actions.list_queue))
         view = review_buttons(payload["events"]) if payload["count"] else None
         await answer(ctx, messages.queue(payload), view)
 
-    @missed.command(name="credit", extras=PRIVATE)
+    @missed.command(name="credit")
     @app_commands.describe(number="The number in the list")
     async def credit(self, ctx: Context, number: commands.Range[int, 1]) -> None:
         """Count a missed event as if Kick had sent it. It counts only once."""
         await self._decide(ctx, "credit", number)
 
-    @missed.command(name="dismiss", extras=PRIVATE)
+    @missed.command(name="dismiss")
     @app_commands.describe(number="The number in the list")
     async def dismiss(self, ctx: Context, number: commands.Range[int, 1]) -> None:
         """Remove an event from the list without counting anything."""
         await self._decide(ctx, "dismiss", number)
 
-    @missed.command(name="undo", extras=PRIVATE)
+    @missed.command(name="undo")
     @app_commands.describe(number="The number in the list")
     async def undo(self, ctx: Context, number: commands.Range[int, 1]) -> None:
         """Stop counting a subscription that was really the same gift."""
