@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-from pydantic_core import to_json
+from pydantic import TypeAdapter
 from sqlalchemy import (
     ARRAY,
     DDL,
@@ -267,10 +267,13 @@ def cached_until_locked(tx: Connection, key: object, load: Callable[[], T]) -> T
 UNTIL_LOCKED = "until locked"
 
 
+_ROWS = TypeAdapter(list[Mapping[str, Any]])
+
+
 def as_json(rows: Iterable[Mapping[str, Any]]) -> str:
     """Rows for `jsonb_to_recordset`, instants as they are: one parameter for all of them costs half
     as much as one for each value."""
-    return to_json(list(rows)).decode()
+    return _ROWS.dump_json([*rows]).decode()
 
 
 def key_of(tx: Connection) -> str:

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -31,7 +32,7 @@ from core.kick.feed import store as feed
 from core.kick.feed.records import FeedState
 from core.kick.health import check_chat
 from core.kick.intake import store as intake
-from core.kit.discord_ui import PRIVATE, check_report, needed_permissions
+from core.kit.discord_ui import check_report, is_private, needed_permissions
 from core.kit.errors import Refusal
 from core.kit.health_item import CheckLine
 from core.kit.records import PlatformUserId
@@ -156,7 +157,7 @@ def test_say_without_identity_explains_why(unconnected: Services, guild_id: int)
 def test_say_requires_manage_server_and_is_private() -> None:
     command: Any = KickChecks.say
     assert needed_permissions(command).manage_guild
-    assert command.extras == PRIVATE
+    assert is_private(cast(Any, SimpleNamespace(command=command)))
 
 
 async def test_queued_messages_are_joined(

@@ -1,7 +1,8 @@
 """`/webhooklog`: for admins, for this server, for the asker alone."""
 
 from datetime import timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from unittest.mock import AsyncMock, Mock
 
 import discord
@@ -12,7 +13,7 @@ from core.kick.intake import log
 from core.kick.intake.records import LogLine
 from core.kit.bus import LocalBus
 from core.kit.database import Database
-from core.kit.discord_ui import PRIVATE, needed_permissions
+from core.kit.discord_ui import is_private, needed_permissions
 from core.kit.services import Services
 from tests.kick.rig import NOON, StandingClock, line_of, settings
 
@@ -49,4 +50,4 @@ async def test_log_shows_the_last_ten_of_this_server_only(
 def test_webhooklog_requires_manage_server_and_is_private() -> None:
     command: Any = KickChecks.webhooklog
     assert needed_permissions(command).manage_guild
-    assert command.extras == PRIVATE
+    assert is_private(cast(Any, SimpleNamespace(command=command)))
