@@ -7,7 +7,7 @@ from discord.ext import commands
 from core.api_tokens import actions, messages
 from core.kit.api import Scope
 from core.kit.discord_access import ADMINS_ONLY
-from core.kit.discord_buttons import PersistentButton
+from core.kit.discord_buttons import ActionButton
 from core.kit.discord_ui import PRIVATE, answer, run_action, sent_by_dm
 from core.kit.errors import Refusal
 from core.kit.words import _
@@ -15,7 +15,7 @@ from core.kit.words import _
 Context = commands.Context[commands.Bot]
 
 
-class RevokeButton(PersistentButton, template=r"api_tokens:(?P<act>revoke:.{1,40})"):
+class RevokeButton(ActionButton, template=r"api_tokens:(?P<act>revoke:.{1,40})"):
     """Revokes a token. The prefix in the group keeps a numeric name a string."""
 
     permission = "manage_guild"

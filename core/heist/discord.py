@@ -1,6 +1,5 @@
 """`/heist`, and the buttons below a heist's message."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -11,10 +10,9 @@ from discord.ext import commands
 from core.guilds.actions import change_setting, load_settings
 from core.heist import actions, messages, owed, store
 from core.heist.rules import HeistSettings
-from core.kit.discord_buttons import AdminButton, Face, PersistentButton, button_rows
+from core.kit.discord_buttons import ActionButton, AdminButton, Face, button_rows
 from core.kit.discord_ui import answer, card, run_action, server_group
 from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
-from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work
 from core.outbox.discord_transport import Rendered
@@ -22,7 +20,7 @@ from core.outbox.discord_transport import Rendered
 Context = commands.Context[commands.Bot]
 
 
-class HeistButton(PersistentButton, template=r"heist:(?P<act>start|cancel|odds)"):
+class HeistButton(ActionButton, template=r"heist:(?P<act>start|cancel|odds)"):
     """Starts or cancels a heist, or shows the odds."""
 
     permission = "manage_messages"
@@ -74,14 +72,17 @@ class OwedButton(AdminButton, address="heist_owed", acts=("again", "off")):
             "off": (_("Write off"), discord.ButtonStyle.danger),
         }[act]
 
-    async def perform(self, services: Services, guild: discord.Guild, actor: int) -> discord.Embed:
-        def act() -> discord.Embed:
-            with services.work_in(guild.id, actor) as work:
-                if self.act == "again":
-                    return messages.paid_again(owed.pay_again(work, self.number))
-                return messages.written_off(self.number, owed.write_off(work, self.number))
+    async def press(self, interaction: discord.Interaction) -> discord.Embed:
+        act = _pay_again if self.act == "again" else _write_off
+        return await run_action(interaction, act, self.number)
 
-        return await asyncio.to_thread(act)
+
+def _pay_again(work: Work, number: int) -> discord.Embed:
+    return messages.paid_again(owed.pay_again(work, number))
+
+
+def _write_off(work: Work, number: int) -> discord.Embed:
+    return messages.written_off(number, owed.write_off(work, number))
 
 
 def render_owed(payload: Mapping[str, Any]) -> Rendered:

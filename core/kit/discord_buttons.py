@@ -1,11 +1,12 @@
 """Buttons that survive a restart, because their custom id holds all they need.
 
-`PersistentButton` is the base of all. An `AdminButton` does something to what has a number, a
-`ConfirmButton` answers a question, and an `OwnButton` gives members what nobody else may see, such
-as a personal link.
+`PersistentButton` is the base of all. An `ActionButton` does something, an `AdminButton` does it to
+what has a number, a `ConfirmButton` answers a question, and an `OwnButton` gives members what
+nobody else may see, such as a personal link.
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -53,15 +54,9 @@ class PersistentButton(discord.ui.DynamicItem[Button], template=r"(?!)"):
     Attributes:
         permission: what a member needs to press the button, if not Manage Server or the command
             group of the button's package; empty for everybody.
-        shows_result: show the member that the result is on its way.
     """
 
     permission: ClassVar[str] = ""
-    shows_result: ClassVar[bool] = False
-
-    async def press(self, interaction: discord.Interaction) -> discord.Embed | None:
-        """Do what the button is for; the returned embed is shown to the member alone."""
-        raise NotImplementedError
 
     @classmethod
     async def from_custom_id(
@@ -77,6 +72,20 @@ class PersistentButton(discord.ui.DynamicItem[Button], template=r"(?!)"):
         needed = permission_names([self.permission])
         return await is_admin(interaction, type(self).__module__, needed)
 
+
+class ActionButton(PersistentButton, ABC, template=r"(?!)"):
+    """Base of a button that does something when it is pressed.
+
+    Attributes:
+        shows_result: show the member that the result is on its way.
+    """
+
+    shows_result: ClassVar[bool] = False
+
+    @abstractmethod
+    async def press(self, interaction: discord.Interaction) -> discord.Embed | None:
+        """Do what the button is for; the returned embed is shown to the member alone."""
+
     async def callback(self, interaction: discord.Interaction) -> None:
         async with handle_errors(interaction):
             shows = self.shows_result
@@ -86,20 +95,20 @@ class PersistentButton(discord.ui.DynamicItem[Button], template=r"(?!)"):
                 await reply_privately(interaction, embed)
 
 
-class FormButton(PersistentButton, template=r"(?!)"):
+class FormButton(ActionButton, template=r"(?!)"):
     """Base of a button that may ask for something in a form. What is typed there arrives even if
     the bot was started again meanwhile: the form has the custom id of its button."""
 
+    @abstractmethod
     def form(self) -> discord.ui.Modal | None:
         """What to ask; None to go on at once."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def submit(
         self, interaction: discord.Interaction, typed: Mapping[str, str]
     ) -> discord.Embed | None:
         """Do what the button is for with what was typed, by the custom ids of the fields; the
         returned embed is shown to the member alone."""
-        raise NotImplementedError
 
     async def press(self, interaction: discord.Interaction) -> discord.Embed | None:
         return await self.submit(interaction, {})
@@ -147,7 +156,7 @@ async def receive_form(interaction: discord.Interaction, buttons: Iterable[type[
                     await reply_privately(interaction, embed)
 
 
-class AdminButton(PersistentButton, template=r"(?!)"):
+class AdminButton(ActionButton, template=r"(?!)"):
     """Does one of its acts to something that has a number, in the server where it is pressed. Only
     admins may use it. Needs a running event loop.
 
@@ -183,18 +192,9 @@ class AdminButton(PersistentButton, template=r"(?!)"):
         self.number = number
 
     @staticmethod
+    @abstractmethod
     def face(act: str) -> Face:
         """How the button for this act looks."""
-        raise NotImplementedError
-
-    async def perform(self, services: Services, guild: discord.Guild, actor: int) -> discord.Embed:
-        """Do it; what to answer."""
-        raise NotImplementedError
-
-    async def press(self, interaction: discord.Interaction) -> discord.Embed:
-        guild = interaction.guild
-        assert guild is not None, "admins are known in servers only"
-        return await self.perform(services_of(interaction), guild, interaction.user.id)
 
 
 def button_rows(rows: Iterable[Sequence[AdminButton]]) -> discord.ui.View:
@@ -209,7 +209,7 @@ def button_rows(rows: Iterable[Sequence[AdminButton]]) -> discord.ui.View:
 # -- questions ------------------------------------------------------------------------------------
 
 
-class ConfirmButton(PersistentButton, template=r"(?!)"):
+class ConfirmButton(PersistentButton, ABC, template=r"(?!)"):
     """Base of the button that confirms.
 
     Args:
@@ -221,9 +221,9 @@ class ConfirmButton(PersistentButton, template=r"(?!)"):
         super().__init__(discord.ui.Button(label=label, style=style, custom_id=custom_id))
         self.asker_id = asker_id
 
+    @abstractmethod
     async def confirm(self, interaction: discord.Interaction) -> Reply:
         """Do what was asked about. What it returns replaces the question."""
-        raise NotImplementedError
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
         if self.asker_id is not None and not await was_asked(interaction, self.asker_id):
@@ -272,7 +272,7 @@ class KeepButton(PersistentButton, template=r"question:keep:(?P<asker_id>[0-9]{1
 # -- what is one's own ----------------------------------------------------------------------------
 
 
-class OwnButton(PersistentButton, template=r"(?!)"):
+class OwnButton(PersistentButton, ABC, template=r"(?!)"):
     """Base of a button that gives whoever presses it something of their own.
 
     Attributes:
@@ -288,15 +288,15 @@ class OwnButton(PersistentButton, template=r"(?!)"):
         super().__init__(discord.ui.Button(label=self.words(), style=style, custom_id=own))
 
     @staticmethod
+    @abstractmethod
     def words() -> str:
         """The label."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def give(
         self, services: Services, guild: discord.Guild, person: Person
     ) -> dict[str, Any]:
         """What they asked for, as arguments of discord.py's `send`. It can be sent once."""
-        raise NotImplementedError
 
     async def give_by_dm(self, services: Services, guild: discord.Guild, person: Person) -> bool:
         """Send it; False if their direct messages are closed, and then nothing has changed."""

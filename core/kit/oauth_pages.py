@@ -7,6 +7,7 @@ second holds the state, so a forwarded address of the consent page leads nowhere
 
 import hmac
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
@@ -83,7 +84,7 @@ def share_return(
     blueprint.record_once(add)
 
 
-class OAuthPages(Generic[A]):
+class OAuthPages(ABC, Generic[A]):
     """The views of an OAuth flow. A subclass says what its pages show."""
 
     def __init__(self, services: Services, flow: OAuthFlow[A]) -> None:
@@ -92,13 +93,13 @@ class OAuthPages(Generic[A]):
         self._rate = RateLimit(services.settings)
         self._seen = f"{flow.name}_seen"
 
+    @abstractmethod
     def link_page(self, work: Work, attempt: A, **given: Any) -> str:
         """The link's page; `given` belongs to its template."""
-        raise NotImplementedError
 
+    @abstractmethod
     def finish(self, attempt: A, error: str, code: str) -> Response:
         """Do what the attempt was for, with the answer of the other site; the last page."""
-        raise NotImplementedError
 
     def note_expired(self, link: PersonalLink) -> None:
         """Somebody opened an expired link."""

@@ -6,6 +6,7 @@ under it. A new pair is written before anybody uses it.
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -190,7 +191,7 @@ def end_grant(account: ConnectedAccount) -> None:
     account.state, account.access_token, account.refresh_token = "reconnect", "", ""
 
 
-class TokenKeeper(Generic[A]):
+class TokenKeeper(ABC, Generic[A]):
     """The tokens of one kind of account, for whoever needs one. A subclass says what differs
     between sites; `key` is whatever its `find` takes."""
 
@@ -199,29 +200,29 @@ class TokenKeeper(Generic[A]):
 
     # -- what a site says -------------------------------------------------------------------
 
+    @abstractmethod
     def find(self, services: Services, *key: object) -> A:
         """Raises ReconnectNeeded unless the account can be used."""
-        raise NotImplementedError
 
+    @abstractmethod
     def key_of(self, account: A) -> tuple[object, ...]:
         """What `find` takes to find this account."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refresh(self, services: Services, account: A, refresh_token: str) -> Tokens:
         """A new pair. Raises GrantEnded, Refusal, Outage."""
-        raise NotImplementedError
 
+    @abstractmethod
     def revoke(self, services: Services, tokens: Tokens) -> object:
         """Nobody needs this pair."""
-        raise NotImplementedError
 
+    @abstractmethod
     def require_reconnect(self, work: Work, before: A) -> bool:
         """End the grant here and alert the admins once; False if that is known."""
-        raise NotImplementedError
 
+    @abstractmethod
     def list_accounts(self, tx: Connection) -> Sequence[A]:
         """Every account, across guilds."""
-        raise NotImplementedError
 
     # -- what is the same everywhere --------------------------------------------------------
 

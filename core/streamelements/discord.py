@@ -120,12 +120,10 @@ class DecideButton(AdminButton, address="streamelements", acts=("applied", "not_
             return _("It was applied"), discord.ButtonStyle.success
         return _("It was not"), discord.ButtonStyle.danger
 
-    async def perform(self, services: Services, guild: discord.Guild, actor: int) -> discord.Embed:
-        def decide() -> str:
-            with services.work_in(guild.id, actor) as work:
-                return actions.decide(work, self.number, applied=self.act == "applied")
-
-        return messages.decided(await asyncio.to_thread(decide), self.act == "applied")
+    async def press(self, interaction: discord.Interaction) -> discord.Embed:
+        applied = self.act == "applied"
+        name = await run_action(interaction, actions.decide, self.number, applied=applied)
+        return messages.decided(name, applied)
 
 
 def render_unclear(payload: Mapping[str, Any]) -> Rendered:

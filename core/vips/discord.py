@@ -8,7 +8,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_buttons import PersistentButton
+from core.kit.discord_buttons import ActionButton
 from core.kit.discord_ui import answer, guild_id_of, run_action, server_group, services_of
 from core.kit.words import _
 from core.kit.work import Work
@@ -22,7 +22,7 @@ Context = commands.Context[commands.Bot]
 # -- buttons --------------------------------------------------------------------------------------
 
 
-class VipButton(PersistentButton, template=r"vips:(?P<act>extend|remove):(?P<number>[0-9]{1,18})"):
+class VipButton(ActionButton, template=r"vips:(?P<act>extend|remove):(?P<number>[0-9]{1,18})"):
     """Extends a VIP by the default duration, or removes it."""
 
     permission = "manage_messages"

@@ -10,13 +10,13 @@ from sqlalchemy import Connection
 
 from core.kit.bus import LocalBus
 from core.kit.database import Database
-from core.kit.discord_buttons import ConfirmButton, PersistentButton, Reply, question_view
+from core.kit.discord_buttons import ActionButton, ConfirmButton, Reply, question_view
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from tests.kick.rig import settings
 
 
-class Likes(PersistentButton, template=r"likes:(?P<what>[a-z0-9]+):(?P<count>\d+)"):
+class Likes(ActionButton, template=r"likes:(?P<what>[a-z0-9]+):(?P<count>\d+)"):
     permission = "manage_messages"
 
     def __init__(self, what: str, count: int) -> None:

@@ -11,11 +11,11 @@ from discord.ext import commands
 
 from core.kick.review import actions, messages
 from core.kick.review.credit import credit
+from core.kick.review.rules import Decision
 from core.kit.discord_buttons import MOST_ROWS, AdminButton, Face, button_rows
-from core.kit.discord_ui import answer, guild_id_of, run_action, server_group
+from core.kit.discord_ui import answer, guild_id_of, run_action, server_group, services_of
 from core.kit.services import Services
 from core.kit.words import _
-from core.kit.work import run_in_guild
 from core.outbox.discord_transport import Rendered
 
 Context = commands.Context[commands.Bot]
@@ -32,8 +32,10 @@ class ReviewButton(AdminButton, address="kick.missed", acts=("credit", "undo", "
             "dismiss": (_("Dismiss #{number}"), discord.ButtonStyle.secondary),
         }[act]
 
-    async def perform(self, services: Services, guild: discord.Guild, actor: int) -> discord.Embed:
-        return await decide(services, guild.id, self.act, self.number, actor)
+    async def press(self, interaction: discord.Interaction) -> discord.Embed:
+        assert interaction.guild_id is not None, "admins are known in servers only"
+        services, guild_id = services_of(interaction), interaction.guild_id
+        return await decide(services, guild_id, self.act, self.number, interaction.user.id)
 
 
 def review_buttons(rows: Iterable[Mapping[str, Any]]) -> discord.ui.View:
@@ -64,15 +66,8 @@ async def decide(
     if act == "credit":
         result = await asyncio.to_thread(credit, services, guild_id, number, actor)
         return messages.credited(number, result)
-    entry = await services.database.run(
-        run_in_guild,
-        guild_id,
-        actor,
-        services.clock(),
-        actions.decide,
-        number,
-        "taken_back" if act == "undo" else "dismissed",
-    )
+    decision: Decision = "taken_back" if act == "undo" else "dismissed"
+    entry = await services.run_as(actor, guild_id, actions.decide, number, decision)
     return messages.taken_back(entry) if act == "undo" else messages.dismissed(entry)
 
 

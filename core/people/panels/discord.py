@@ -8,7 +8,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.guilds.actions import language_of
-from core.kit.discord_buttons import PersistentButton
+from core.kit.discord_buttons import ActionButton
 from core.kit.discord_ui import (
     SILENT,
     answer,
@@ -44,7 +44,7 @@ MISSING = (50001, 50013)
 """Discord's codes."""
 
 
-class PanelButton(PersistentButton, template=r"people:panel:(?P<act>link|twitch|unlink)"):
+class PanelButton(ActionButton, template=r"people:panel:(?P<act>link|twitch|unlink)"):
     """Link sends whoever presses it a link of their own, to Kick or to Twitch, Unlink asks first.
     Nobody else sees the replies."""
 

@@ -8,7 +8,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_buttons import ConfirmButton, PersistentButton, Reply, question_view
+from core.kit.discord_buttons import ActionButton, ConfirmButton, Reply, question_view
 from core.kit.discord_ui import (
     answer,
     card,
@@ -37,7 +37,7 @@ MOST_SHOWN = 10
 
 
 class ClaimButton(
-    PersistentButton,
+    ActionButton,
     template=r"raffle:claim:(?P<guild_id>[0-9]+):(?P<number>[0-9]+):(?P<k>[0-9]+)",
 ):
     """Claims the prize. It is also below a direct message, so its id contains the server."""
