@@ -1,6 +1,5 @@
-"""Login, the list of servers, the overview, and the pages that features declare."""
+"""The list of servers, the overview, and the pages that features declare."""
 
-import hmac
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -14,8 +13,6 @@ from urllib.parse import urlencode
 from flask import (
     Blueprint,
     Response,
-    abort,
-    flash,
     g,
     get_flashed_messages,
     make_response,
@@ -31,9 +28,9 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from limits import RateLimitItemPerMinute
 
-from core.dashboard import discord_login, twitch_login
 from core.dashboard.access import LIVE, ME, TOKEN, VIEW_AS, Access, Forbidden
 from core.dashboard.api import ApiServer
+from core.dashboard.login_pages import LoginPages
 from core.dashboard.people import cards_of
 from core.dashboard.public import PublicPages
 from core.guilds import actions as guilds
@@ -47,30 +44,21 @@ from core.kit.guild_pages import (
     MOST_ACTIVITIES,
     GuildPages,
     Page,
-    Person,
     Route,
     local_time,
 )
 from core.kit.live import LiveStreams, say_names, say_names_among
-from core.kit.oauth_flow import Denied
-from core.kit.oauth_pages import share_return
-from core.kit.rate import RateLimit, network_of
+from core.kit.rate import RateLimit
 from core.kit.services import Services
 from core.kit.web import is_api, problem, word
 from core.kit.words import _
 from core.kit.work import Work
-from core.logins import actions as sessions
 from core.people.linking.platforms import list_offered
 from core.people.store import list_links
 from core.twitch.accounts.store import list_guilds_of
 
-LOGINS = RateLimitItemPerMinute(20)
-"""Per network."""
-
 FORMS = RateLimitItemPerMinute(60)
 """Per person."""
-
-STATE, VERIFIER, NEXT = "state", "verifier", "next"
 
 
 class Dashboard:
@@ -94,12 +82,7 @@ class Dashboard:
     def blueprint(self) -> Blueprint:
         blueprint = Blueprint("dashboard", __name__, template_folder="templates")
         blueprint.record_once(self._set_up)
-        blueprint.get("/login")(self.login)
-        blueprint.get("/login/discord")(self.login_with_discord)
-        blueprint.get(discord_login.CALLBACK)(self.return_from_discord)
-        blueprint.get("/login/twitch")(self.login_with_twitch)
-        share_return(blueprint, twitch_login.CALLBACK, twitch_login.PREFIX, self.return_from_twitch)
-        blueprint.post("/logout")(self.logout)
+        LoginPages(self.services, self.access, self.csrf, self.rate).add_to(blueprint)
         blueprint.get("/servers")(self.picker)
         blueprint.get("/g/<int:guild_id>/")(self.overview)
         blueprint.get("/g/<int:guild_id>/setup")(self.setup)
@@ -205,96 +188,6 @@ class Dashboard:
                 return make_response(shown.view(page, **again), 422)
 
         return serve
-
-    # -- login ------------------------------------------------------------------------------
-
-    def login(self) -> Response:
-        if self.access.find_login() is not None:
-            return redirect(_local(request.args.get("next")) or url_for(".picker"))  # type: ignore[return-value]
-        return make_response(
-            render(
-                "dashboard/login.html",
-                next=_local(request.args.get("next")),
-                is_configured=discord_login.is_configured(self.services.settings),
-                has_twitch=twitch_login.is_configured(self.services.settings),
-            )
-        )
-
-    def login_with_discord(self) -> Response:
-        """Redirect to Discord. It is a link, because our CSP allows no form to another site."""
-        self._limit_logins()
-        if not discord_login.is_configured(self.services.settings):
-            abort(404)
-        return self._redirect_to(discord_login.request_consent(self.services.settings))
-
-    def login_with_twitch(self) -> Response:
-        """Redirect to Twitch, for a streamer."""
-        self._limit_logins()
-        if not twitch_login.is_configured(self.services.settings):
-            abort(404)
-        return self._redirect_to(twitch_login.request_consent(self.services.settings))
-
-    def _redirect_to(self, consent: discord_login.AuthorizationRequest) -> Response:
-        session[STATE], session[VERIFIER] = consent.state, consent.verifier
-        session[NEXT] = _local(request.args.get("next"))
-        return redirect(consent.url)  # type: ignore[return-value]
-
-    def return_from_discord(self) -> Response:
-        """The callback of Discord."""
-        self._limit_logins()
-        state, verifier = session.pop(STATE, ""), session.pop(VERIFIER, "")
-        target = session.pop(NEXT, "")
-        if "error" in request.args:
-            return _cancelled(target)
-        _require_same(state)
-        settings = self.services.settings
-        code = request.args.get("code", "")
-        person, guild_ids = discord_login.identify(settings, code, verifier)
-        return self._log_in(person, guild_ids, target)
-
-    def return_from_twitch(self) -> Response:
-        """The callback of Twitch, which is shared with connecting an account, so that errors are
-        handled here."""
-        state, target = session.pop(STATE, ""), session.pop(NEXT, "")
-        try:
-            self._limit_logins()
-            _require_same(state)
-            error, code = request.args.get("error", ""), request.args.get("code", "")
-            person = twitch_login.identify(self.services, error, code)
-        except Denied:
-            return _cancelled(target)
-        except Refusal as refusal:
-            return word(422, refusal.what, refusal.remedy)
-        except Outage as outage:
-            what = _("{service} is not answering.").format(service=outage.who)
-            return word(503, what, _("Please try again in a few minutes."), mark="⏳")
-        return self._log_in(person, [], target)
-
-    def _log_in(self, person: Person, guild_ids: list[int], target: str) -> Response:
-        with self.services.database.begin() as tx:
-            token = sessions.log_in(tx, person, guild_ids, self.services.clock())
-        session.clear()  # including the old CSRF token
-        session[TOKEN] = token
-        session.permanent = True
-        return redirect(target or url_for("dashboard.picker"))  # type: ignore[return-value]
-
-    def logout(self) -> Response:
-        """Log out in this browser, or with `everywhere` in all browsers."""
-        self.csrf.protect()
-        login = self.access.find_login()
-        if login is not None:
-            with self.services.database.begin() as tx:
-                if "everywhere" in request.form:
-                    sessions.log_out_everywhere(tx, login)
-                else:
-                    sessions.log_out(tx, session.get(TOKEN, ""))
-        session.clear()
-        flash(_("You are logged out."), "info")
-        return redirect(url_for(".login"), 303)  # type: ignore[return-value]
-
-    def _limit_logins(self) -> None:
-        if not self.rate.allows(LOGINS, "login", network_of(request.remote_addr)):
-            raise Refusal(_("Too many logins from your network."), _("Wait a minute."))
 
     # -- servers ----------------------------------------------------------------------------
 
@@ -457,28 +350,6 @@ def _section(order: int) -> str:
     if order < 50:
         return _("Community")
     return _("Stream") if order < 80 else _("Server")
-
-
-def _cancelled(target: str) -> Response:
-    flash(_("You cancelled the login."), "info")
-    return redirect(url_for("dashboard.login", next=target or None))  # type: ignore[return-value]
-
-
-def _require_same(state: str) -> None:
-    """Raises Refusal unless the login was started in this browser with the returned state."""
-    given = request.args.get("state", "")
-    if not state or not hmac.compare_digest(state.encode(), given.encode()):
-        raise Refusal(
-            _("This login was started in another browser, or twice."),
-            _("Please log in again."),
-        )
-
-
-def _local(target: str | None) -> str:
-    """A local path, or empty, so that a login never redirects to another site."""
-    if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
-        return ""
-    return "" if any(sign in target for sign in "\\\r\n\t") else target
 
 
 def _with_query(values: dict[str, Any]) -> str:

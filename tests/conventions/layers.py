@@ -122,6 +122,7 @@ class Tree:
                 "*.webhooks.*",
                 "dashboard.access",
                 "dashboard.api",
+                "dashboard.login_pages",
                 "dashboard.people",
                 "dashboard.public",
                 "overlays.show",
