@@ -35,7 +35,7 @@ from core.slot_calls.store import list_open
 from core.wagers import actions as wager_actions
 from core.wagers import counting
 from core.watchtime import actions as watchtime
-from core.watchtime import standings, streams
+from core.watchtime import periods, standings, streams
 from core.watchtime import store as watchtime_store
 from core.watchtime.rules import WatchtimeSettings
 from tests.acting import act
@@ -226,16 +226,16 @@ def credit_within_a_limit(tx: Connection, guild_id: int) -> object:
 
 
 def watched_between(tx: Connection, guild_id: int) -> object:
-    return standings.watched_between(tx, guild_id, None, MONTH.starts_at, MONTH.ends_at)
+    return periods.watched_between(tx, guild_id, None, MONTH.starts_at, MONTH.ends_at)
 
 
 def watched_between_of_many(tx: Connection, guild_id: int) -> object:
     many = viewer_ids(tx, guild_id)
-    return standings.watched_between(tx, guild_id, many, MONTH.starts_at, MONTH.ends_at)
+    return periods.watched_between(tx, guild_id, many, MONTH.starts_at, MONTH.ends_at)
 
 
 def page_of_the_month(tx: Connection, guild_id: int) -> object:
-    return standings.read_page(tx, guild_id, MONTH, 10, 100, viewer_ids(tx, guild_id)[-1])
+    return periods.read_page(tx, guild_id, MONTH, 10, 100, viewer_ids(tx, guild_id)[-1])
 
 
 def rank(tx: Connection, guild_id: int) -> object:

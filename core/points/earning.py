@@ -30,7 +30,7 @@ from core.points import ledger, store
 from core.points.ledger import NewEntry
 from core.points.records import AccountTotal, Entry, WatchRate
 from core.points.rules import HOUR, MICROSECOND, Bucket, PointsSettings, Rate, rate_periods
-from core.watchtime.standings import list_active, watched_between
+from core.watchtime.periods import list_active, watched_between
 
 Support = (
     SubscriptionStarted

@@ -28,7 +28,7 @@ from core.people import actions as people
 from core.people.exclusions.store import without_excluded
 from core.people.records import Viewer
 from core.people.store import get_person, list_links, list_persons
-from core.watchtime import rules, standings, store
+from core.watchtime import periods, rules, standings, store
 from core.watchtime.records import Adjustment, DailyLimit, HiddenViewer, Total
 from core.watchtime.rules import Limit, LimitedDay, WatchtimeSettings, limited_days
 
@@ -130,7 +130,7 @@ def follow_link(work: Work, event: AccountLinked | AccountUnlinked) -> None:
     accounts = {event.viewer_id, *(one.viewer_id for one in list_links(work, event.discord_id))}
     persons = list_persons(work.tx, work.guild_id, accounts)
     limits = list_limits(work.tx, work.guild_id, record=True)
-    first = standings.find_first_day(work.tx, work.guild_id)
+    first = periods.find_first_day(work.tx, work.guild_id)
     days: list[LimitedDay] = []
     if first is not None:
         days = limited_days(limits, rules.utc_day(first)[0], work.now + timedelta(days=2))

@@ -18,10 +18,11 @@ from core.people import actions as people
 from core.people.exclusions.actions import is_excluded, list_excluded
 from core.people.records import Viewer
 from core.people.store import get_viewer, list_accounts_of, list_persons
-from core.watchtime import rules, standings, streams
+from core.watchtime import periods, rules, standings, streams
 from core.watchtime.actions import list_hidden, list_limits
+from core.watchtime.periods import Page
 from core.watchtime.rules import Period, WatchtimeSettings, limited_days
-from core.watchtime.standings import Page, Place, Rank, Totals
+from core.watchtime.standings import Place, Rank, Totals
 from core.watchtime.streams import Entry, Stream
 
 MOST_PAGES = 100
@@ -108,7 +109,7 @@ def get_status(work: Work, viewer: Viewer, goals: Sequence[NextGoal] = ()) -> St
 
 def _watched_this_month(work: Work, viewer_id: int) -> timedelta:
     month = month_around(work.now, time_zone_of(work))
-    found = standings.watched_between(work.tx, work.guild_id, [viewer_id], *month)
+    found = periods.watched_between(work.tx, work.guild_id, [viewer_id], *month)
     return next(iter(found.values()), timedelta())
 
 
@@ -117,7 +118,7 @@ def _find_limit_end(work: Work, viewer_id: int) -> datetime | None:
     limits, moment = list_limits(work.tx, work.guild_id), timedelta.resolution
     for day in limited_days(limits, work.now, work.now + moment):
         given = (work.tx, work.guild_id, viewer_id, day.starts_at, day.ends_at)
-        if standings.earned_between(*given) >= day.most:
+        if periods.earned_between(*given) >= day.most:
             return day.ends_at
     return None
 
@@ -138,7 +139,7 @@ class Standing:
 def list_standings(work: Work, viewer_ids: Sequence[int]) -> list[Standing]:
     """Of the people with these accounts, with the same numbers as `get_status`."""
     month = month_around(work.now, time_zone_of(work))
-    in_month = standings.watched_between(work.tx, work.guild_id, viewer_ids, *month)
+    in_month = periods.watched_between(work.tx, work.guild_id, viewer_ids, *month)
     hidden = list_hidden(work, viewer_ids)
     return [
         Standing(one, in_month.get(one.viewer_id, timedelta()), one.viewer_id in hidden)
@@ -177,7 +178,7 @@ LAST_STREAMS = 10
 
 def list_earlier(work: Work) -> dict[str, Stretch]:
     """The months before this one, such as `2026-10`, and the last streams, by when they began."""
-    first = standings.find_first_day(work.tx, work.guild_id)
+    first = periods.find_first_day(work.tx, work.guild_id)
     zone = time_zone_of(work)
     months = rules.months_before(work.now, first, zone) if first else ()
     found = {f"{one.starts_at.astimezone(zone):%Y-%m}": one for one in months}
@@ -215,7 +216,7 @@ def get_board(
     def read(number: int) -> Page:
         if search:
             skipped = max(0, number - 1) * size
-            return standings.find_places(work.tx, work.guild_id, stretch, search, size, skipped)
+            return periods.find_places(work.tx, work.guild_id, stretch, search, size, skipped)
         return _read_page(work, stretch, size, number, own)
 
     found = read(page)
@@ -233,7 +234,7 @@ def list_board(work: Work, period: str, search: str, most: int) -> list[Place]:
     """The same, from the first place on, without pages."""
     _period, stretch = _find_stretch(work, period)
     if search:
-        found = standings.find_places(work.tx, work.guild_id, stretch, search, most, 0)
+        found = periods.find_places(work.tx, work.guild_id, stretch, search, most, 0)
         return found.places
     return _read_page(work, stretch, most, 1, None).places
 
@@ -251,7 +252,7 @@ def _read_page(
     here, offset = (work.tx, work.guild_id), max(0, page - 1) * size
     if stretch is not None:
         own_id = own.viewer_id if own else None
-        return standings.read_page(*here, stretch, size, offset, own_id)
+        return periods.read_page(*here, stretch, size, offset, own_id)
     places = standings.list_places(*here, size, offset)
     ranked = standings.count_ranked(*here, at_most=MOST_PAGES * size)
     if own is None:
@@ -307,7 +308,7 @@ def get_present(work: Work) -> Present:
 
 def get_today(work: Work) -> Totals:
     """What viewers were credited on this calendar day."""
-    return standings.earned_by_all(work.tx, work.guild_id, day_around(work.now, time_zone_of(work)))
+    return periods.earned_by_all(work.tx, work.guild_id, day_around(work.now, time_zone_of(work)))
 
 
 POINTS = 48

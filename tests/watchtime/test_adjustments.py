@@ -10,7 +10,7 @@ from core.kit.database import Database
 from core.kit.errors import Refusal
 from core.kit.work import run_in_guild
 from core.people import store as people
-from core.watchtime import actions, standings, store
+from core.watchtime import actions, periods, standings, store
 from core.watchtime.actions import Adjusted
 from tests.watchtime.model import ADMIN, Teller, at, tell
 
@@ -112,6 +112,6 @@ def test_adjustments_are_isolated_per_server(
 def test_adjustment_belongs_to_the_period_it_begins(tx: Connection, guild_id: int) -> None:
     evening(tx, guild_id)
     viewer = adjust(tx, guild_id, 30).viewer
-    before = standings.watched_between(tx, guild_id, [viewer.viewer_id], at(20), at(30))
-    after = standings.watched_between(tx, guild_id, [viewer.viewer_id], at(30), at(40))
+    before = periods.watched_between(tx, guild_id, [viewer.viewer_id], at(20), at(30))
+    after = periods.watched_between(tx, guild_id, [viewer.viewer_id], at(30), at(40))
     assert (before, after) == ({}, {viewer.viewer_id: timedelta(minutes=30)})

@@ -20,7 +20,7 @@ from core.kit.calendar import Stretch
 from core.kit.database import Database
 from core.kit.work import run_in_guild
 from core.people import store as people
-from core.watchtime import actions, standings, store, views
+from core.watchtime import actions, periods, standings, store, views
 from core.watchtime.records import DailyLimit
 from core.watchtime.rules import Limit, Period, WatchtimeSettings, stretch_of
 from tests.acting import act
@@ -152,7 +152,7 @@ def test_late_message_affects_later_streams_of_the_day(tx: Connection) -> None:
 
 def within_hour(tx: Connection, start: datetime) -> timedelta:
     (number,) = our_ids(tx).values()
-    found = standings.watched_between(tx, GUILD, [number], start, start + timedelta(hours=1))
+    found = periods.watched_between(tx, GUILD, [number], start, start + timedelta(hours=1))
     return found.get(number, timedelta())
 
 
@@ -191,10 +191,10 @@ def check_periods(
     first, second = sorted((data.draw(cut), data.draw(cut)))
     ends = (place.evening - timedelta(days=40), first, second, place.evening + timedelta(days=40))
     for start, end in pairwise(ends):
-        found = standings.watched_between(tx, GUILD, list(ids.values()), start, end)
+        found = periods.watched_between(tx, GUILD, list(ids.values()), start, end)
         model = {ids[v]: within(theirs, start, end) for v, theirs in pieces.items()}
         assert found == {number: time for number, time in model.items() if time}
-    assert standings.watched_between(tx, OTHER_GUILD, list(ids.values()), ends[0], ends[-1]) == {}
+    assert periods.watched_between(tx, OTHER_GUILD, list(ids.values()), ends[0], ends[-1]) == {}
 
 
 @pytest.mark.parametrize("place", PLACES, ids=str)

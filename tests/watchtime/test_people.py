@@ -18,7 +18,7 @@ from core.kit.work import run_in_guild
 from core.people import store as people
 from core.people.exclusions.actions import exclude_viewer
 from core.people.linking import actions as linking
-from core.watchtime import actions, standings, store, views
+from core.watchtime import actions, periods, standings, store, views
 from core.watchtime.rules import Limit, WatchtimeSettings
 from tests.acting import act
 from tests.conftest import GUILD
@@ -201,7 +201,7 @@ def test_what_people_watched_matches_the_slow_model(
         by_days, board = credited(tx), standings.list_places(tx, GUILD, 20)
         ranked = {place.viewer_id: place.watched for place in board}
         start, end = min(cut), max(cut)
-        between = standings.watched_between(tx, GUILD, None, start, end)
+        between = periods.watched_between(tx, GUILD, None, start, end)
         for account, viewer_id in ids.items():
             pieces = wanted.get(persons.get(account, account), [])
             person = people.get_person(tx, GUILD, viewer_id)

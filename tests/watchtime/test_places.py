@@ -10,7 +10,7 @@ from core.kit.calendar import Stretch
 from core.kit.work import run_in_guild
 from core.people import store as people
 from core.people.exclusions.actions import exclude_viewer
-from core.watchtime import actions, standings
+from core.watchtime import actions, periods, standings
 from core.watchtime.records import Day, Total
 from core.watchtime.standings import Place, Rank
 from tests.conftest import GUILD, OTHER_GUILD
@@ -88,7 +88,7 @@ def test_page_of_a_month_matches_sorting_everyone(
             for viewer in order
         ]
         own_id = ids[own % len(ids)]
-        page = standings.read_page(tx, GUILD, month, limit, offset, own_id)
+        page = periods.read_page(tx, GUILD, month, limit, offset, own_id)
         assert page.places == places[offset : offset + limit]
         assert page.ranked == len(places)
         assert page.own == next((one for one in places if one.viewer_id == own_id), None)

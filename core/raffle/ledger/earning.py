@@ -16,7 +16,7 @@ from core.raffle.records import Period, Source, TicketRate
 from core.raffle.rules import MICROSECOND, Amount, Earned, RaffleSettings, Rate
 from core.raffle.store import hold_open
 from core.wagers.counting import list_wagered_between
-from core.watchtime.standings import watched_between
+from core.watchtime.periods import watched_between
 
 Viewers = Collection[int] | None
 """These viewers, or all."""

@@ -16,7 +16,7 @@ from core.raffle.ledger import earning, store
 from core.raffle.ledger.gifts import void_drop
 from core.raffle.records import Gift
 from core.watchtime import actions as watchtime
-from core.watchtime import standings
+from core.watchtime import periods
 from core.watchtime.feature import FEATURE as WATCHTIME
 from tests.acting import act
 from tests.raffle.ledger.scene import HOUR, LEO, MIA, NAMES, choose, gives, tickets
@@ -173,7 +173,7 @@ def test_tickets_match_the_watchtime_whatever_is_linked(tx: Connection, guild_id
         if chance.random() < 0.4:
             credit(tx, guild_id)
         credit(tx, guild_id)
-        watched = standings.watched_between(tx, guild_id, None, START, END)
+        watched = periods.watched_between(tx, guild_id, None, START, END)
         for one in members:
             person = people.get_person(tx, guild_id, one)
             due = int(watched.get(person, timedelta()) / HOUR * 10)
