@@ -86,46 +86,18 @@ def _events(body: Any, guild_id: int, context: Context) -> Iterator[Event]:
         case bodies.StreamOnline() | bodies.StreamOffline() | bodies.StreamPoll():
             yield from _stream(body, server, context)
         case bodies.ChannelUpdate():
-            yield events.StreamChanged(
-                key=context.message_id,
-                at=context.sent_at,
-                title=body.title or "",
-                category=body.category_name or "",
-                language=body.language or "",
-                **channel,
-            )
+            yield _channel_update(body, channel, context)
         case bodies.SubscriptionEnded():
+            key = f"{body.user_id}|{context.sent_at:%Y-%m-%d}"
             yield events.SubscriptionEnded(
-                key=f"{body.user_id}|{context.sent_at:%Y-%m-%d}",
-                at=context.sent_at,
-                subscriber=body.person,
-                **channel,
+                key=key, at=context.sent_at, subscriber=body.person, **channel
             )
         case bodies.Subscribed() | bodies.Resubscribed() | bodies.Gift() | bodies.Cheer():
             yield from _support(body, channel, context)
         case bodies.ChatNotice():
-            if (plan := body.plan) is not None:
-                yield events.SubscriberReported(
-                    key=f"notice|{body.message_id}",
-                    at=context.sent_at,
-                    user_id=body.chatter_user_id,
-                    login=body.chatter_user_login.lower(),
-                    name=body.chatter_user_name,
-                    tier="prime" if plan.is_prime else plan.sub_tier,
-                    reporter="notice",
-                    **server,
-                )
+            yield from _notice(body, server, context)
         case bodies.Raid():
-            yield events.ChannelRaided(
-                key=context.message_id,
-                at=context.sent_at,
-                raider=events.Person(
-                    user_id=body.from_broadcaster_user_id,
-                    name=body.from_broadcaster_user_name or "",
-                ),
-                viewers=body.viewers,
-                **channel,
-            )
+            yield _raid(body, channel, context)
         case bodies.Redeemed() | bodies.CustomReward():
             yield _channel_points(body, channel, context)
         case bodies.Ban():
@@ -140,6 +112,40 @@ def _events(body: Any, guild_id: int, context: Context) -> Iterator[Event]:
             yield kind(key=context.message_id, at=context.sent_at, viewer=body.person, **channel)
         case _:
             raise TypeError(f"no event for {type(body).__name__}")
+
+
+def _channel_update(body: bodies.ChannelUpdate, channel: _Channel, context: Context) -> Event:
+    return events.StreamChanged(
+        key=context.message_id,
+        at=context.sent_at,
+        title=body.title or "",
+        category=body.category_name or "",
+        language=body.language or "",
+        **channel,
+    )
+
+
+def _notice(body: bodies.ChatNotice, server: _Server, context: Context) -> Iterator[Event]:
+    """The tier of whom Twitch thanks in chat."""
+    if (plan := body.plan) is not None:
+        yield events.SubscriberReported(
+            key=f"notice|{body.message_id}",
+            at=context.sent_at,
+            user_id=body.chatter_user_id,
+            login=body.chatter_user_login.lower(),
+            name=body.chatter_user_name,
+            tier="prime" if plan.is_prime else plan.sub_tier,
+            reporter="notice",
+            **server,
+        )
+
+
+def _raid(body: bodies.Raid, channel: _Channel, context: Context) -> Event:
+    name = body.from_broadcaster_user_name or ""
+    raider = events.Person(user_id=body.from_broadcaster_user_id, name=name)
+    return events.ChannelRaided(
+        key=context.message_id, at=context.sent_at, raider=raider, viewers=body.viewers, **channel
+    )
 
 
 def _channel_points(

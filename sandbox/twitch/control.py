@@ -232,7 +232,7 @@ class _Control:
         return {"count": await self.twitch.eventsub.move()}
 
     async def drop_sockets(self, body: Json) -> Json:
-        """{code?} -> {count}: closed with a code, or cut off without a word"""
+        """{code?} -> {count}: closed with a code, or cut off without a close frame"""
         code = body.get("code")
         return {"count": await self.twitch.eventsub.drop(None if code is None else int(code))}
 

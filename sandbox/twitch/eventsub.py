@@ -326,7 +326,7 @@ class EventSub:
         return len(sessions)
 
     async def drop(self, code: int | None) -> int:
-        """Close every socket with a code, or cut it off without a word; returns how many."""
+        """Close every socket with a code, or cut it off without one; returns how many."""
         sessions = list(self.sessions.values())
         for session in sessions:
             if code is not None:

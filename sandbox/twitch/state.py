@@ -143,41 +143,8 @@ class FakeTwitch:
         )
         self.lines.append(line)
         self.changes.publish("twitch.chat", **asdict(line))
-        from_elsewhere: Json = {
-            f"source_broadcaster_user_{name}": None for name in ("id", "login", "name")
-        }
-        if source is not None:
-            from_elsewhere = source.fields("source_broadcaster_user")
-        self._publish(
-            "channel.chat.message",
-            channel,
-            {
-                **sender.fields("chatter_user"),
-                "message_id": line.message_id,
-                "message": {
-                    "text": text,
-                    "fragments": [
-                        {
-                            "type": "text",
-                            "text": text,
-                            "cheermote": None,
-                            "emote": None,
-                            "mention": None,
-                        }
-                    ],
-                },
-                "color": "#00FF7F",
-                "badges": self.badges_of(channel, sender) if badges is None else badges,
-                "message_type": "text",
-                "cheer": None,
-                "reply": reply_to and {"parent_message_id": reply_to},
-                "channel_points_custom_reward_id": None,
-                **from_elsewhere,
-                "source_message_id": None,
-                "source_badges": None,
-            },
-            at,
-        )
+        shown = self.badges_of(channel, sender) if badges is None else badges
+        self._publish("channel.chat.message", channel, _chat_body(line, sender, source, shown), at)
         return line
 
     def go_live(self, channel: Channel, started_at: str = "") -> Stream:
@@ -401,3 +368,27 @@ class FakeTwitch:
 
 FREE = ("stream.online", "stream.offline", "channel.update", "channel.raid")
 """Types that need no permission."""
+
+
+def _chat_body(line: Line, sender: Account, source: Account | None, badges: list[Json]) -> Json:
+    """What EventSub says of a line; ``source`` is another channel that shares the chat."""
+    names = ("id", "login", "name")
+    elsewhere: Json = {f"source_broadcaster_user_{name}": None for name in names}
+    if source is not None:
+        elsewhere = source.fields("source_broadcaster_user")
+    fragment = {"type": "text", "text": line.text}
+    nothing = {"cheermote": None, "emote": None, "mention": None}
+    return {
+        **sender.fields("chatter_user"),
+        "message_id": line.message_id,
+        "message": {"text": line.text, "fragments": [fragment | nothing]},
+        "color": "#00FF7F",
+        "badges": badges,
+        "message_type": "text",
+        "cheer": None,
+        "reply": line.reply_to and {"parent_message_id": line.reply_to},
+        "channel_points_custom_reward_id": None,
+        **elsewhere,
+        "source_message_id": None,
+        "source_badges": None,
+    }
