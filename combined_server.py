@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, cast
@@ -280,7 +281,8 @@ def prepare_runtime(
         vault_of(settings)
     check_redis(settings)
     runtime = Runtime(settings, "", None, None)
-    try:
+    with ExitStack() as on_failure:
+        on_failure.callback(runtime.close)
         if settings.discord_token is None:
             runtime.sandbox = SandboxProcess(settings)
             runtime.settings = runtime.sandbox.start()
@@ -290,9 +292,7 @@ def prepare_runtime(
             runtime.postgres = EmbeddedPostgres(settings.data_dir)
             runtime.database_url = runtime.postgres.start()
         prepare_database(runtime.database_url, runtime.settings, features)
-    except BaseException:
-        runtime.close()
-        raise
+        on_failure.pop_all()
     return runtime
 
 

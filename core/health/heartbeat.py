@@ -20,7 +20,7 @@ from core.kit.services import Services
 
 HEARTBEAT_SECONDS = 5.0
 
-CHECK_SECONDS = 0.1
+CHECK_SECONDS = 0.25
 """How often the status is compared with the last one: a change is stored at once."""
 
 RETRY_SECONDS = 1.0

@@ -324,7 +324,7 @@ class PointsAdmin(commands.Cog):
     ) -> None:
         """Give points to every member with a role who has linked an account."""
         cause = str((ctx.interaction or ctx.message).id)
-        members = [member.id for member in role.members if not member.bot]
+        members = [member.id for member in role.members]
 
         def act(work: Work) -> discord.Embed:
             count = actions.grant_members(work, members, amount, reason, cause)

@@ -68,7 +68,7 @@ class PostgresServer:
         self.url = self._embedded.start()
 
     def crash(self) -> None:
-        """End it at once, without a word to its clients. Safe to call twice."""
+        """Kill it, without closing the connections of its clients. Safe to call twice."""
         if self._pid_file.exists():
             pid = int(self._pid_file.read_text().split()[0])
             os.kill(pid, signal.SIGQUIT)

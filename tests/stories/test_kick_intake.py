@@ -92,7 +92,7 @@ def test_each_kick_event_is_recorded_as_fact(stage: Stage) -> None:
 
 
 def test_dropped_event_subscription_is_restored(stage: Stage) -> None:
-    """Kick unsubscribes an event type whose deliveries failed for a day, without a word."""
+    """Kick unsubscribes an event type whose deliveries failed for a day, and does not say so."""
     dropped = "kicks.gifted"
     stage.kick.fault(webhook__bad_signature=1, webhook__unsubscribe_after_s=0.0)
     was = subscription_id(stage, dropped)
