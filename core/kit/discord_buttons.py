@@ -45,7 +45,7 @@ Face = tuple[str, discord.ButtonStyle]
 """A button's label, which may contain `{number}` and `{name}`, and its colour."""
 
 
-class PersistentButton(discord.ui.DynamicItem[Button], template=r"(?!)"):
+class PersistentButton(discord.ui.DynamicItem[Button], ABC, template=r"(?!)"):
     """Base of persistent buttons.
 
     Subclass with `template=` the pattern of the custom id. Its groups are the arguments of
@@ -57,6 +57,10 @@ class PersistentButton(discord.ui.DynamicItem[Button], template=r"(?!)"):
     """
 
     permission: ClassVar[str] = ""
+
+    @abstractmethod
+    async def callback(self, interaction: discord.Interaction) -> None:
+        """Called when the button is pressed by somebody who may."""
 
     @classmethod
     async def from_custom_id(
@@ -73,7 +77,7 @@ class PersistentButton(discord.ui.DynamicItem[Button], template=r"(?!)"):
         return await is_admin(interaction, type(self).__module__, needed)
 
 
-class ActionButton(PersistentButton, ABC, template=r"(?!)"):
+class ActionButton(PersistentButton, template=r"(?!)"):
     """Base of a button that does something when it is pressed.
 
     Attributes:
@@ -209,7 +213,7 @@ def button_rows(rows: Iterable[Sequence[AdminButton]]) -> discord.ui.View:
 # -- questions ------------------------------------------------------------------------------------
 
 
-class ConfirmButton(PersistentButton, ABC, template=r"(?!)"):
+class ConfirmButton(PersistentButton, template=r"(?!)"):
     """Base of the button that confirms.
 
     Args:
@@ -272,7 +276,7 @@ class KeepButton(PersistentButton, template=r"question:keep:(?P<asker_id>[0-9]{1
 # -- what is one's own ----------------------------------------------------------------------------
 
 
-class OwnButton(PersistentButton, ABC, template=r"(?!)"):
+class OwnButton(ActionButton, template=r"(?!)"):
     """Base of a button that gives whoever presses it something of their own.
 
     Attributes:
