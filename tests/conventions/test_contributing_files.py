@@ -28,7 +28,7 @@ def load(path: str) -> Any:
 def test_file_follows_its_schema(schema: str, pattern: str) -> None:
     files = [str(path) for path in GITHUB.glob(pattern)]
     assert files
-    tool = Path(sys.executable).parent / "check-jsonschema"
+    tool = str(Path(sys.executable).parent / "check-jsonschema")
     command = [tool, "--builtin-schema", f"vendor.{schema}", *files]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
