@@ -136,7 +136,7 @@ def test_held_amounts_are_listed_before_newer_anomalies(guild: Guild) -> None:
     for minute in range(3, 20):
         guild.poll(minute, MiaSpins=str(9000 - minute))
     held, falls = guild.odd(0)
-    assert (held.held, held.total_before, falls.total) == (9000, 0, 8981)
+    assert [held.held, held.total_before, falls.total] == [9000, 0, 8981]
 
 
 async def test_each_held_amount_has_two_buttons(guild: Guild) -> None:
@@ -351,7 +351,7 @@ def test_polls_within_seconds_share_the_limit_of_the_hour(guild: Guild) -> None:
     leo = guild.member(LEO)
     guild.verify(LEO, reported(4, MiaSpins="199992"), "MiaSpins")
     guild.poll(5, MiaSpins="224991", Renamed="224991")
-    assert (guild.wagered(viewer_id), guild.wagered(leo)) == (24_999, 0)
+    assert [guild.wagered(viewer_id), guild.wagered(leo)] == [24_999, 0]
     held = [one.held for one in guild.odd(0)]
     assert held == [24_999, 24_999, 7 * 24_999]
     guild.poll(61, MiaSpins="224992", Renamed="224991")
@@ -409,13 +409,15 @@ def test_decision_is_about_what_the_admin_has_seen(guild: Guild) -> None:
     guild.poll(2, MiaSpins="300")
     guild.poll(3, MiaSpins="500")
     seen = guild.odd(0)[0]
-    assert (seen.held, seen.total_before, seen.total) == (500, 0, 500)
+    assert [seen.held, seen.total_before, seen.total] == [500, 0, 500]
     guild.poll(4, MiaSpins="900")
     assert guild.do(5, ADMIN, decide, seen.number, "release") == 500
     assert guild.wagered(viewer_id) == 500
     with pytest.raises(Refusal, match="already counted"):
         guild.do(6, ADMIN, decide, seen.number - 1, "dismissal")
-    assert [(one.held, one.decision) for one in guild.odd(0)[:2]] == [(400, None), (500, "release")]
+    later, decided = guild.odd(0)[:2]
+    assert [later.held, decided.held] == [400, 500]
+    assert [later.decision, decided.decision] == [None, "release"]
 
 
 def test_clock_that_was_ahead_does_not_stop_counting(guild: Guild) -> None:
