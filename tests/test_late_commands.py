@@ -1,6 +1,5 @@
 """Every chat command, delivered late: on both platforms, by seconds and by minutes."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -70,7 +69,7 @@ ANSWERS = text("SELECT count(*) FROM outbox_messages WHERE guild_id = :g AND ser
 
 
 @pytest.fixture
-def guild(tx: Connection, guild_id: int) -> Iterator[HeistGuild]:
+def guild(tx: Connection, guild_id: int) -> HeistGuild:
     """Everything that commands are about, an hour before noon. No heist is open."""
     guild = HeistGuild(tx, guild_id, NOON - timedelta(hours=1))
     guild.open(heist_duration=600)

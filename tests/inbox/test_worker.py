@@ -505,8 +505,13 @@ def test_chat_is_in_time_by_our_clock_however_far_off_it_is(story: Story, off: t
     clock.observe({"Date": format_datetime(START, usegmt=True)})
     story.now = START + off
     note = Handler("note", lambda _tx, event: seen.append(event.at))
-    handlers = {ChatMessageSent: (note,)}
-    worker = Worker(story.database, {"test": translate}, handlers, story.clock, {"kick": clock})
+    worker = Worker(
+        story.database,
+        {"test": translate},
+        {ChatMessageSent: (note,)},
+        story.clock,
+        {"kick": clock},
+    )
     story.told("1")
     worker.work_once()
     assert seen == [story.now]
