@@ -94,6 +94,14 @@ def list_freezes(work: Work, number: int) -> list[Announcement]:
     return [one for one in list_announcements(work, number) if one.kind == "frozen"]
 
 
+_ALL_FREEZES = select(Announcement).where(Announcement.kind == "frozen").order_by(Announcement.id)
+
+
+def list_all_freezes(work: Work) -> Sequence[Announcement]:
+    """Every freeze of the server, in order."""
+    return work.scalars(_ALL_FREEZES).all()
+
+
 _OF_NUMBER = (
     select(Period)
     .where(Period.number == bindparam("number"))

@@ -128,7 +128,7 @@ def freeze(work: Work, config: Config, number: int, *, with_beacon: bool = True)
             _("Try again in some seconds."),
         )
     earning.credit(work, period)
-    accounts, tickets, left_out = store.get_holders(work, number)
+    accounts, tickets, members, left_out = store.get_holders(work, number)
     frozen_at = work.now.replace(microsecond=0)
     plan = raffles.find_plan(work, number)
     announced = plan.plan if plan else None
@@ -147,7 +147,8 @@ def freeze(work: Work, config: Config, number: int, *, with_beacon: bool = True)
         round_at=config.chain.made_at(chosen) if chosen else None,
     )
     raffle = FrozenRaffle(work, config, period, draw)
-    draw.snapshot = freeze_list(raffle.terms, raffle.salt, accounts, tickets)
+    draw.snapshot_hash = ""
+    draw.snapshot = freeze_list(raffle.terms, raffle.salt, accounts, tickets, members)
     draw.snapshot_hash = hash_of(draw.snapshot)
     work.add(draw)
     earlier = raffles.list_freezes(work, number)
@@ -265,7 +266,7 @@ def _pick_next(raffle: FrozenRaffle, picked: Sequence[Pick], missing: int) -> bo
 def _add_pick(raffle: FrozenRaffle, k: int, pseudonym: str, viewer_id: ViewerId | None) -> Pick:
     """Record who was drawn, and whether they win."""
     work, number = raffle.work, raffle.number
-    reason, discord_id = _find_skip_reason(work, number, viewer_id)
+    reason, discord_id = _find_skip_reason(raffle, pseudonym, viewer_id)
     pick = Pick(
         period=number,
         k=k,
@@ -285,16 +286,19 @@ def _add_pick(raffle: FrozenRaffle, k: int, pseudonym: str, viewer_id: ViewerId 
 
 
 def _find_skip_reason(
-    work: Work, number: int, viewer_id: ViewerId | None
+    raffle: FrozenRaffle, pseudonym: str, viewer_id: ViewerId | None
 ) -> tuple[SkipReason | None, MemberId | None]:
-    """Why the person with this line does not win, and the Discord member who has linked one of its
-    accounts."""
+    """Why the person with this line does not win, and the member who may claim: the one whose code
+    is in the list, as long as one of the line's accounts is linked with them."""
+    work, number = raffle.work, raffle.number
     if viewer_id is None:  # they asked to be forgotten
         return "unlinked", None
+    code = raffle.claimant_of(pseudonym)
     links = (
         linked.find_link_of_viewer(work, one) for one in store.list_line(work, number, viewer_id)
     )
-    member = next((MemberId(link.discord_id) for link in links if link is not None), None)
+    members = (MemberId(link.discord_id) for link in links if link is not None)
+    member = next((one for one in members if not code or raffle.is_claimant(one, code)), None)
     ban = find_ban(work, number, viewer_id)
     if ban is not None or member is None:
         return ban or "unlinked", member

@@ -324,6 +324,18 @@ def proof(found: Proof) -> discord.Embed:
             list=f"{found.page}/snapshot.txt"
         ),
     ]
+    if found.claimant_secret:
+        steps.append(
+            _(
+                "4. Only you can claim for it: the SHA-256 of this code begins with `{code}`."
+            ).format(code=found.claimant)
+            + f"\n```\n{found.claimant_secret} {found.claimant_account}\n```"
+        )
+    elif found.claimant:
+        steps.append(
+            "⚠️ "
+            + _("4. Another member may claim for it: who had linked it when the list was frozen.")
+        )
     title = _("Your entry in raffle #{number}").format(number=found.number)
     footer = _("Keep this private: the code shows which entry is yours.")
     return card("🔎 " + title, "\n".join(steps), footer=footer)
@@ -359,7 +371,7 @@ def reason_words(reason: str | None) -> str:
     return {
         "excluded": _("excluded by an admin"),
         "banned": _("banned"),
-        "unlinked": _("no longer linked to a Discord account"),
+        "unlinked": _("no longer linked to the Discord account it had when the list was frozen"),
         "won_already": _("won in this draw already"),
     }.get(reason or "", "")
 

@@ -44,25 +44,26 @@ _LIST_HELD = text(f"""
          GROUP BY viewer_id
     )
     SELECT array_agg(viewer_id) AS viewer_ids, array_agg(account) AS accounts,
-           array_agg(tickets) AS tickets, erased, can_win
+           array_agg(tickets) AS tickets, array_agg(member) AS members, erased, can_win
       FROM (SELECT v.viewer_id, v.platform || ':' || v.platform_user_id AS account, line.tickets,
-                   v.platform_user_id < 0 AS erased,
-                   v.viewer_id IN (SELECT viewer_id FROM people_links
-                                    WHERE people_links.guild_id = :guild_id)
-                   AND v.viewer_id NOT IN {_EXCLUDED} AS can_win
+                   link.discord_id AS member, v.platform_user_id < 0 AS erased,
+                   link.discord_id IS NOT NULL AND v.viewer_id NOT IN {_EXCLUDED} AS can_win
               FROM people_viewers v
               JOIN line USING (viewer_id)
+              LEFT JOIN people_links AS link
+                   ON link.guild_id = :guild_id AND link.viewer_id = v.viewer_id
              WHERE v.guild_id = :guild_id AND line.tickets > 0) held
      GROUP BY erased, can_win
 """)
 
 
 class Held(NamedTuple):
-    """People and their tickets, in three columns of equal length. There may be 100,000 of them,
+    """People and their tickets, in four columns of equal length. There may be 100,000 of them,
     and an object for each would keep the garbage collector busy.
 
     Attributes:
         accounts: the one that represents the person, such as `kick:123`.
+        members: who has linked it in Discord now.
         erased: their owners asked to be forgotten, so `accounts` are placeholders.
         can_win: linked, and neither excluded nor banned.
     """
@@ -70,6 +71,7 @@ class Held(NamedTuple):
     viewer_ids: list[ViewerId]
     accounts: list[str]
     tickets: list[int]
+    members: list[int | None]
     erased: bool
     can_win: bool
 
@@ -80,10 +82,12 @@ def list_held(work: Work, period: int) -> list[Held]:
 
 
 class Holders(NamedTuple):
-    """Who holds tickets: accounts that can win with their tickets, and viewers who cannot win."""
+    """Who holds tickets: accounts that can win with their tickets and members, and viewers who
+    cannot win."""
 
     accounts: list[str]
     tickets: list[int]
+    members: list[int]
     left_out: list[ViewerId]
 
 
@@ -93,6 +97,7 @@ def get_holders(work: Work, period: int) -> Holders:
     return Holders(
         [account for some in held if some.can_win for account in some.accounts],
         [count for some in held if some.can_win for count in some.tickets],
+        [member for some in held if some.can_win for member in some.members if member],
         [viewer_id for some in held if not some.can_win for viewer_id in some.viewer_ids],
     )
 
@@ -134,8 +139,8 @@ def get_snapshot(work: Work, period: int) -> str:
 
 
 _FIND_LINE = text("""
-    SELECT split_part(substring(snapshot FROM nullif(position(:start IN snapshot), 0)
-                                              + length(:start) FOR 20), E'\\n', 1)
+    SELECT substring(substring(snapshot FROM nullif(position(:start IN snapshot), 0)
+                                             + length(:start) FOR 20) FROM '^[0-9]+')
       FROM raffle_draws WHERE raffle_draws.guild_id = :guild_id AND period = :period
 """)
 

@@ -94,7 +94,7 @@ async function find(section, written) {
   const list = await (await fetch(section.dataset.list)).text();
   const line = list.split("\n").find((row) => row.startsWith(`${pseudonym} `));
   found.textContent = line
-    ? `✓ ${account} is entry ${pseudonym}, with ${Number(line.slice(41)).toLocaleString()} tickets.`
+    ? `✓ ${account} is entry ${pseudonym}, with ${Number(line.split(" ")[1]).toLocaleString()} tickets.`
     : "✕ This list has no such entry.";
 }
 
