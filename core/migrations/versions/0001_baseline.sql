@@ -413,6 +413,17 @@ CREATE TABLE health_heartbeats (
 
 COMMENT ON COLUMN health_heartbeats.process IS 'host and process id';
 
+CREATE TABLE kit_leases (
+	name TEXT NOT NULL, 
+	holder TEXT NOT NULL, 
+	until TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT kit_leases_one_holder PRIMARY KEY (name)
+);
+
+COMMENT ON COLUMN kit_leases.holder IS 'machine, process id and a random suffix';
+
+COMMENT ON COLUMN kit_leases.until IS 'by the database''s clock';
+
 CREATE TABLE guild_channels (
 	guild_id BIGINT NOT NULL, 
 	platform TEXT NOT NULL, 
