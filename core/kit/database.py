@@ -235,8 +235,8 @@ class Database:
 
     def check_address(self) -> None:
         """Connect twice. Raises Outage, also if the address has unknown options, such as those of
-        connection poolers, and StartError if a pooler hands out its connections anew for each
-        transaction: who shares a connection in turns is seen by the process that serves them."""
+        connection poolers, and StartError behind a pooler in transaction mode: there two of our
+        connections are served by one of the server's processes, or one by several."""
         try:
             with self._single.connect() as one, self._single.connect() as another:
                 seen = [(one.scalar(_BACKEND), another.scalar(_BACKEND)) for _try in range(3)]
