@@ -39,8 +39,8 @@ def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
     return {
         "what_kick_told": [_told(row, subject) for row in seen],
         "gifts_and_subscriptions_seen": [
-            {"at": row["at"], "what": row["kind"]}
-            for table in (_ITEMS, _RECENT)
+            {"at": row["at"], "what": row.get("kind", "gift")}
+            for table in (_ITEMS, _RECENT, _GIFTS)
             for row in _about(tx, subject, table)
         ],
         **_RECORDS.collect(tx, subject),

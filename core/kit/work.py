@@ -230,6 +230,24 @@ def event_action(action: Callable[[Work, Any], object]) -> Callable[[Connection,
     return run
 
 
+def event_batch(
+    action: Callable[[Work, Sequence[Any]], object],
+) -> Callable[[Connection, Sequence[Any]], None]:
+    """Adapt `action(work, events)` to a handler of `Feature.batch_handlers`: once for each guild,
+    with the time of its last event."""
+
+    def run(tx: Connection, events: Sequence[Any]) -> None:
+        by_guild: dict[int, list[Any]] = {}
+        for one in events:
+            by_guild.setdefault(one.guild_id, []).append(one)
+        for guild_id, theirs in by_guild.items():
+            now = max(one.at for one in theirs)
+            with Work(tx, guild_id, now=now, in_batch=True) as work:
+                action(work, theirs)
+
+    return run
+
+
 def chat_action(
     action: Callable[[Work, Any, str], None],
 ) -> Callable[[Connection, Sequence[Any]], None]:
