@@ -12,7 +12,8 @@ import threading
 import time
 from collections import Counter as Counted
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -20,15 +21,16 @@ from prometheus_client import Counter
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from core.events import Event, from_json
+from core.events import ChatMessageSent, Event, from_json
 from core.inbox import store
 from core.inbox.handlers import Handler, Handlers, handle
 from core.inbox.records import FailedHandler
 from core.inbox.store import Delivery
-from core.kit.clock import Clock, utc_now
+from core.kit.clock import Clock, RemoteClock, utc_now
 from core.kit.database import Database, DatabaseOutage, savepoint
 from core.kit.errors import Outage, Refusal, backoff
 from core.kit.health_item import HealthItem
+from core.kit.work import handled_at
 
 Translator = Callable[[Connection, Delivery], list[Event]]
 """Turns a delivery into events. It must not read what handlers write: a whole batch is translated
@@ -46,6 +48,7 @@ MAX_SECONDS = 5.0
 """A batch of several deliveries that takes longer is given up, so that no lane is held for long."""
 
 MOST_ATTEMPTS = 10
+UNSURE_CLOCK = timedelta(seconds=5)
 SLOW_SECONDS = 10.0
 """A batch takes milliseconds; one that takes longer is blocked."""
 
@@ -61,6 +64,7 @@ class Worker:
     Args:
         translators: source -> function that turns a delivery into events.
         handlers: event class -> its handlers.
+        remote_clocks: platform -> its clock.
     """
 
     POLL_SECONDS = 1.0
@@ -71,9 +75,11 @@ class Worker:
         translators: Mapping[str, Translator],
         handlers: Handlers,
         clock: Clock = utc_now,
+        remote_clocks: Mapping[str, RemoteClock] | None = None,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
+        self._remote_clocks = remote_clocks or {}
         self._translators = translators
         self._handlers = handlers
         self._clock = clock
@@ -185,10 +191,11 @@ class Worker:
         for each in waiting:
             if batch and self._timer() - began > BATCH_SECONDS / 2:
                 break
-            told += [(event, each.id) for event in translate(tx, each)]
+            told += [(self._by_our_clock(event), each.id) for event in translate(tx, each)]
             batch.append(each)
         until = began + MAX_SECONDS if len(batch) > 1 else float("inf")
-        handle_all(tx, self._deduplicate(tx, told), partial(self._check_time, until))
+        with handled_at(tx, self._clock()):
+            handle_all(tx, self._deduplicate(tx, told), partial(self._check_time, until))
         store.set_done(tx, [delivery.id for delivery in batch], self._clock())
         _handled.inc(len(batch))
         self._resize(lane, len(batch), self._timer() - began, is_last=len(waiting) < size)
@@ -211,6 +218,17 @@ class Worker:
         """The batch of the last lane failed."""
         size = self._sizes.get(self._lane, self._first_size)
         self._sizes[self._lane] = max(1, min(size // 4, CAREFUL_BATCH))
+
+    def _by_our_clock(self, event: Event) -> Event:
+        """A chat message with its time by our clock, because our own times decide whether it was
+        in time. Of a clock that is only seconds off nothing is known for sure."""
+        if not isinstance(event, ChatMessageSent):
+            return event
+        now, clock = self._clock(), self._remote_clocks.get(event.platform)
+        theirs = clock.now() if clock else None
+        ahead = now - theirs if theirs else timedelta()
+        at = event.at + ahead if abs(ahead) > UNSURE_CLOCK else event.at
+        return replace(event, at=min(at, now))
 
     def _deduplicate(self, tx: Connection, told: Sequence[tuple[Event, int]]) -> list[Event]:
         """The events that were not handled before, in order."""
@@ -288,7 +306,8 @@ class Worker:
         except LookupError as gone:
             error, is_final = str(gone), True
         else:
-            error, is_final = self._attempt(tx, event, handler), False
+            with handled_at(tx, now):
+                error, is_final = self._attempt(tx, event, handler), False
         if error is None:
             store.delete_retry(tx, retry.id)
             return
