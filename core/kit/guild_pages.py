@@ -34,6 +34,7 @@ from werkzeug.datastructures import MultiDict
 
 from core.kit.database import cache_of
 from core.kit.errors import Outage, Refusal
+from core.kit.rights import Action, is_for_admins
 from core.kit.words import _
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ class Route:
     Attributes:
         path: below the feature's own, such as `<int:number>/close`; empty for its first page.
         shows: for a form, the page that it belongs to.
-        admins_only: moderators who were granted the feature's group cannot use it.
+        rights_of: the action whose rights it needs (`core/kit/rights.py`); without one, or for an
+            action that is not declared, the feature's group is enough.
         card: returns the title of the card that the overview makes of this page: of its part whose
             id is the view's name.
     """
@@ -66,8 +68,13 @@ class Route:
     view: View
     method: str = "GET"
     shows: View | None = None
-    admins_only: bool = False
+    rights_of: Action | None = None
     card: Callable[[], str] | None = None
+
+    @property
+    def admins_only(self) -> bool:
+        """Moderators who were granted the feature's group cannot use it."""
+        return is_for_admins(self.rights_of)
 
     @property
     def name(self) -> str:
@@ -105,16 +112,20 @@ class GuildPages:
         self.group = self.group or self.name
 
     def get(
-        self, path: str = "", *, admins_only: bool = False, card: Callable[[], str] | None = None
+        self,
+        path: str = "",
+        *,
+        rights_of: Action | None = None,
+        card: Callable[[], str] | None = None,
     ) -> Callable[[View], View]:
         """Declare a page."""
-        return self._add(lambda view: Route(path, view, admins_only=admins_only, card=card))
+        return self._add(lambda view: Route(path, view, rights_of=rights_of, card=card))
 
     def post(
-        self, path: str, *, shows: View | None = None, admins_only: bool = False
+        self, path: str, *, shows: View | None = None, rights_of: Action | None = None
     ) -> Callable[[View], View]:
         """Declare what a form does; `shows` is the page that has the form."""
-        return self._add(lambda view: Route(path, view, "POST", shows, admins_only))
+        return self._add(lambda view: Route(path, view, "POST", shows, rights_of))
 
     def _add(self, route_of: Callable[[View], Route]) -> Callable[[View], View]:
         def add(view: View) -> View:
@@ -186,6 +197,11 @@ class Page:
     def may(self, group: str) -> bool:
         return self.groups is None or group in self.groups
 
+    def offers(self, view: str) -> bool:
+        """Whether the person may use this view of the feature."""
+        routes = [one for one in self.pages.routes if one.name == view]
+        return self.groups is None or not any(one.admins_only for one in routes)
+
     @property
     def form(self) -> "MultiDict[str, str]":
         return request.form
@@ -245,6 +261,8 @@ class Page:
             self.guild.id, person.discord_id, streamer=person.twitch_id
         ) as self.work:
             cache_of(self.work.tx).update(self.known)
+            if (groups := self.groups) is not None:
+                self.work.limit_to(lambda _tx: groups)
             try:
                 yield self.work
             finally:

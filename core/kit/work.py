@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 from weakref import WeakKeyDictionary
@@ -115,6 +116,17 @@ class Work(Session):
         self.streamer = streamer
         self.now = now
         self._in_batch = in_batch
+        self._list_groups: Callable[[Connection], frozenset[str]] | None = None
+
+    def limit_to(self, list_groups: Callable[[Connection], frozenset[str]]) -> None:
+        """The actor is no admin, but may use the command groups that `list_groups(tx)` returns."""
+        self._list_groups = list_groups
+
+    @cached_property
+    def groups(self) -> frozenset[str] | None:
+        """The command groups that the actor may use; None for all of them, as for admins and the
+        bot itself."""
+        return None if self._list_groups is None else self._list_groups(self._tx)
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,56 @@
+"""Who may take an action: declared once, at the action, for every surface.
+
+    @admins_only
+    def end_season(work: Work, number: int) -> int: ...
+
+A command, a button, a page, a form and the API meet the check when they run the action; a surface
+that should not even offer it reads the declaration with `is_for_admins`. What is not declared may
+be done by whoever was granted the command group of the action's package.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+
+from core.kit.errors import Forbidden
+from core.kit.words import _
+
+if TYPE_CHECKING:
+    from core.kit.work import Work
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Action = Callable[..., Any]
+
+
+def admins_only(
+    action: "Callable[Concatenate[Work, P], T]",
+) -> "Callable[Concatenate[Work, P], T]":
+    """Declare an action that no command group includes: it cannot be taken back, or gives rights.
+    It raises Forbidden for everybody without Manage Server."""
+
+    @wraps(action)
+    def checked(work: "Work", *args: P.args, **kwargs: P.kwargs) -> T:
+        if work.groups is not None:
+            raise Forbidden(
+                _("This is for admins."), _("It needs the permission {0}.").format("Manage Server")
+            )
+        return action(work, *args, **kwargs)
+
+    checked.admins_only = True  # type: ignore[attr-defined]
+    return cast("Callable[Concatenate[Work, P], T]", checked)
+
+
+def is_for_admins(action: Action | None) -> bool:
+    """Whether an action is declared with `admins_only`."""
+    return getattr(action, "admins_only", False) is True
+
+
+def require_group(work: "Work", *groups: str) -> None:
+    """Raises Forbidden unless the actor may use one of these command groups."""
+    if work.groups is not None and work.groups.isdisjoint(groups):
+        raise Forbidden(
+            _("This is for moderators"),
+            _("An admin can give your role access with `/permissions grant`."),
+        )
