@@ -177,6 +177,7 @@ class Dashboard:
                         _("Discord is not answering, so nothing can be changed right now."),
                         _("Please try again in a few minutes."),
                     )
+                page.bot = self.access.discord.bot(guild_id)  # before any transaction
                 return make_response(route.view(page, **parts))
             except Refusal as refusal:
                 if isinstance(refusal, Forbidden):

@@ -14,10 +14,11 @@ from core.guilds.records import AuditEntry, Guild, Permission
 from core.guilds.settings import LANGUAGE, TIME_ZONE, require_fitting
 from core.inbox import actions as inbox
 from core.kit.database import cache_of
+from core.kit.errors import Refusal
 from core.kit.feature import GuildSetting
 from core.kit.guild_settings import GuildSettings
 from core.kit.log import name_guild
-from core.kit.rights import admins_only, require_group
+from core.kit.rights import admins_only, obstacle_words, require_giveable, require_group
 from core.kit.settings import Settings
 from core.kit.work import Work
 
@@ -75,6 +76,8 @@ def change_setting(
     """
     _require_right(work, declared)
     require_fitting(declared, value)
+    if declared.of == "role" and value:
+        require_for_viewers(work, cast("int", value))
     tx, guild_id = work.tx, work.guild_id
     before = _read_again(tx, guild_id, declared)
     store.set_setting(tx, guild_id, declared.key, value, work.actor)
@@ -214,6 +217,19 @@ def list_permissions(work: Work) -> dict[str, list[int]]:
     for one in work.scalars(select(Permission).order_by(Permission.command_group, "role_id")):
         found.setdefault(one.command_group, []).append(one.role_id)
     return found
+
+
+def list_roles_with_groups(work: Work) -> frozenset[int]:
+    """The roles whose members may use a command group."""
+    return frozenset(work.scalars(select(Permission.role_id)))
+
+
+def require_for_viewers(work: Work, role_id: int) -> None:
+    """Raises Refusal for a role that viewers must not get automatically: it has permissions of
+    moderators, on Discord or here, or the actor could not give it."""
+    require_giveable(work, role_id)
+    if role_id in list_roles_with_groups(work):
+        raise Refusal(*obstacle_words("powers"))
 
 
 def granted_still(work: Work, entries: Sequence[AuditEntry]) -> list[AuditEntry]:

@@ -139,19 +139,6 @@ def lacking_for(command: Command, missing: Iterable[str]) -> Refusal:
     )
 
 
-def require_below_own(source: Source, role: discord.Role) -> None:
-    """Raises Refusal unless the role that a member lets the bot assign is below their own highest
-    role: nobody may raise themselves."""
-    who = source.user if isinstance(source, discord.Interaction) else source.author
-    if not isinstance(who, discord.Member) or who.id == who.guild.owner_id:
-        return
-    if role >= who.top_role:
-        raise Refusal(
-            _("That role is not below your highest role."),
-            _("Somebody with a higher role can choose it."),
-        )
-
-
 async def may_use(ctx: commands.Context[Any]) -> bool:
     """The check of all commands. discord.py skips a group's checks for typed subcommands."""
     if ctx.command is None:

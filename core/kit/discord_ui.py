@@ -13,6 +13,7 @@ from discord import app_commands
 from discord.ext import commands
 from discord.utils import escape_markdown, escape_mentions, format_dt
 
+from core.kit.discord_roles import see_role
 from core.kit.errors import Refusal
 from core.kit.feature import GuildSetting
 from core.kit.guild_settings import GuildSettings
@@ -322,6 +323,8 @@ async def run_action(
     def on_behalf(work: Work) -> T:
         if not is_admin:
             work.limit_to(lambda tx: services.granted(tx, guild_id, role_ids))
+        if (guild := source.guild) is not None:
+            work.find_role = lambda role_id: see_role(guild, role_id, member)
         return action(work, *args, **kwargs)
 
     return await services.run_as(member.id, guild_id, on_behalf)

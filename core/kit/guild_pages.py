@@ -33,12 +33,13 @@ from flask import Response, flash, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from core.kit.database import cache_of
+from core.kit.discord_roles import has_powers
 from core.kit.errors import Outage, Refusal
-from core.kit.rights import Action, is_for_admins
+from core.kit.rights import NEVER, Action, SeenRole, is_for_admins, obstacle_of
 from core.kit.words import _
 
 if TYPE_CHECKING:
-    from core.kit.discord_rest import DiscordGuild, DiscordMember, DiscordRest
+    from core.kit.discord_rest import DiscordGuild, DiscordMember, DiscordRest, Role
     from core.kit.feature import GuildSetting
     from core.kit.records import PlatformUserId
     from core.kit.services import Services
@@ -169,6 +170,7 @@ class Page:
         groups: the groups of commands that they may use, or None for all of them.
         typed: what was typed into the form that was refused; empty otherwise.
         refusal: why it was refused.
+        bot: the bot as a member of the guild, where a form is handled and Discord answers.
         view_as: the role as whose member an admin looks at the server.
         work: the unit of work that is open; see `together`.
         known: what the check of the rights has read: it begins the cache of each transaction.
@@ -185,6 +187,7 @@ class Page:
     typed: Mapping[str, str] = field(default_factory=dict)
     refusal: Refusal | None = None
     shows: Route | None = None
+    bot: "DiscordMember | None" = None
     view_as: int | None = None
     work: "Work | None" = None
     known: Mapping[object, Any] = field(default_factory=dict)
@@ -263,6 +266,7 @@ class Page:
             cache_of(self.work.tx).update(self.known)
             if (groups := self.groups) is not None:
                 self.work.limit_to(lambda _tx: groups)
+            self.work.find_role = self.find_role
             try:
                 yield self.work
             finally:
@@ -304,14 +308,27 @@ class Page:
         """The address of the person's own page."""
         return url_for("dashboard.me", guild_id=self.guild.id)
 
+    def find_role(self, role_id: int) -> SeenRole:
+        """A role as the bot and the person see it."""
+        role = next((one for one in self.guild.roles if one.id == role_id), None)
+        if role is None:
+            return SeenRole("deleted")
+        bot = self.bot
+        obstacle = obstacle_of(
+            everyone=role.id == self.guild.id,
+            managed=role.managed,
+            powers=has_powers(role.permissions),
+            may_manage=bot is None or "manage_roles" not in bot.lacks(),
+            above=bot is not None and not _is_above(bot, role),
+        )
+        return SeenRole(obstacle, _is_above(self.member, role))
+
     def role_choices(self) -> list[tuple[str, str]]:
-        """Id and name of the roles that the person may give, for `select_field`."""
+        """Id and name of the roles that the person may let the bot give, for `select_field`."""
         return [
             (str(role.id), role.name)
             for role in self.guild.roles
-            if role.id != self.guild.id
-            and not role.managed
-            and (self.member.is_owner or role.position < self.member.top_position)
+            if (seen := self.find_role(role.id)).is_theirs and seen.obstacle not in NEVER
         ]
 
     def role_names(self) -> list[tuple[str, str]]:
@@ -321,6 +338,10 @@ class Page:
         """Id and name of the text channels, for `select_field`."""
         channels = self.discord.text_channels(self.guild.id)
         return [(str(channel.id), f"#{channel.name}") for channel in channels]
+
+
+def _is_above(member: "DiscordMember", role: "Role") -> bool:
+    return member.is_owner or role.position < member.top_position
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ from sqlalchemy.sql.visitors import ExternallyTraversible, iterate
 
 from core.kit.database import UNTIL_LOCKED, cache_of, notify_after_commit
 from core.kit.records import GUILD_OPTION, THE_BOT, GuildId, GuildRecord, MemberId
+from core.kit.rights import SeenRole
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -89,6 +90,9 @@ class UnscopedStatement(Exception):
 class Work(Session):
     """Everything one action needs to know and to change.
 
+    Attributes:
+        find_role: `find_role(role_id)`: a role as Discord shows it; None where nobody chooses one.
+
     Args:
         tx: an open transaction. It is committed or rolled back by whoever opened it.
         actor: the member who asked for it.
@@ -116,6 +120,7 @@ class Work(Session):
         self.streamer = streamer
         self.now = now
         self._in_batch = in_batch
+        self.find_role: Callable[[int], SeenRole] | None = None
         self._list_groups: Callable[[Connection], frozenset[str]] | None = None
 
     def limit_to(self, list_groups: Callable[[Connection], frozenset[str]]) -> None:

@@ -13,7 +13,6 @@ from core.kit.discord_access import (
     grantable_groups,
     group_title,
     may_manage,
-    require_below_own,
     rights_of,
     slash_names,
 )
@@ -113,11 +112,7 @@ async def _show_change(ctx: Context, before: actions.Current, after: actions.Cur
 def _parse(ctx: Context, declared: Declared, text: str) -> object:
     if declared.of not in ("channel", "role"):
         return parse(declared, text)
-    found = places.find_value(guild_of(ctx), declared, text)
-    role = guild_of(ctx).get_role(found)
-    if declared.of == "role" and role is not None:
-        require_below_own(ctx, role)
-    return found
+    return places.find_value(guild_of(ctx), declared, text)
 
 
 # -- permissions ----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import inspect
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -62,7 +62,7 @@ def mentioned(function: Any) -> tuple[tuple[str, ...], ...]:
 def called(function: Any, owner: type | None) -> Iterator[Any]:
     """The functions of ours that it mentions; methods of `owner` by `self`."""
     for first, *rest in mentioned(function):
-        found = owner if first in ("self", "cls") else function.__globals__.get(first)
+        found: Any = owner if first in ("self", "cls") else function.__globals__.get(first)
         for name in rest:
             has = inspect.ismodule(found) or inspect.isclass(found)
             found = getattr(found, name, None) if has else None
@@ -201,13 +201,17 @@ def test_actions_for_admins_check_who_asks(name: str, tx: Connection, guild_id: 
         DECLARED[name](work)
 
 
+def allow(group: str, _tx: Connection) -> frozenset[str]:
+    return frozenset({group})
+
+
 def test_settings_are_changed_by_their_feature_or_the_settings_group(
     tx: Connection, guild_id: int
 ) -> None:
     declared = next(one for one in load_features() if one.name == "raffle").settings[0]
     for group, allowed in (("raffle", True), ("settings", True), ("points", False)):
         with Work(tx, guild_id, now=utc_now(), actor=5) as work:
-            work.limit_to(lambda _tx, group=group: frozenset({group}))
+            work.limit_to(partial(allow, group))
             if allowed:
                 change_setting(work, declared, declared.default)
             else:
