@@ -16,9 +16,7 @@ get there (`/permissions`), and forms carry a CSRF token. A `Refusal` shows the 
 again, with the reason and what was typed.
 """
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -36,6 +34,7 @@ from core.kit.database import cache_of
 from core.kit.discord_roles import has_powers
 from core.kit.errors import Outage, Refusal
 from core.kit.rights import NEVER, Action, SeenRole, is_for_admins, obstacle_of
+from core.kit.spreadsheets import csv_text
 from core.kit.words import _
 
 if TYPE_CHECKING:
@@ -471,20 +470,9 @@ def local_time(instant: datetime, zone: ZoneInfo) -> str:
     return f"{instant.astimezone(zone):%Y-%m-%d %H:%M}"
 
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
 def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Response:
-    """A file for spreadsheets. Text that would run as a formula there gets an apostrophe."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(header)
-    for row in rows:
-        writer.writerow(
-            f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
-            for cell in row
-        )
-    response = Response("\ufeff" + out.getvalue(), content_type="text/csv; charset=utf-8")
+    """A file for spreadsheets to download."""
+    response = Response("\ufeff" + csv_text(header, rows), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response
 
