@@ -215,12 +215,12 @@ class Undo:
         in_effect: `in_effect(work, entries)` -> those entries whose change nothing has changed
             since.
         run: `run(work, entry)` does the opposite.
-        admins_only: moderators who were granted a group cannot.
+        rights_of: the action whose rights it needs, see `core/kit/rights.py`.
     """
 
     in_effect: "Callable[[Work, Sequence[Any]], Sequence[Any]]"
     run: "Callable[[Work, Any], object]"
-    admins_only: bool = False
+    rights_of: "Callable[..., Any] | None" = None
 
 
 @dataclass(frozen=True)
