@@ -81,7 +81,8 @@ _NOBODYS = {
         wagers_accounts.role_id
         guild_permissions.role_id""",
     "a number of ours, or of one delivery": """
-        health_heartbeats.process inbox_deliveries.delivery_id inbox_deliveries.lane
+        health_heartbeats.process kit_leases.name kit_leases.holder
+        inbox_deliveries.delivery_id inbox_deliveries.lane
         inbox_deliveries.subscription_id inbox_events.delivery kick_unverified_deliveries.message_id
         kick_selftests.key kick_unverified_deliveries.subscription_id
         kick_unverified_deliveries.timestamp

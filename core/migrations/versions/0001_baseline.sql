@@ -301,6 +301,8 @@ CREATE TABLE kick_recent_support (
 	CONSTRAINT kick_recent_support_kind CHECK (kind IN ('gift', 'sub', 'kicks'))
 );
 
+CREATE INDEX kick_recent_support_gifts ON kick_recent_support (guild_id, at) WHERE kind = 'gift' AND subject IS NOT NULL;
+
 CREATE INDEX kick_recent_support_subject ON kick_recent_support (guild_id, subject, kind, at);
 
 CREATE INDEX kick_recent_support_user ON kick_recent_support (guild_id, user_id, kind, at);
@@ -412,6 +414,17 @@ CREATE TABLE health_heartbeats (
 );
 
 COMMENT ON COLUMN health_heartbeats.process IS 'host and process id';
+
+CREATE TABLE kit_leases (
+	name TEXT NOT NULL, 
+	holder TEXT NOT NULL, 
+	until TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT kit_leases_one_holder PRIMARY KEY (name)
+);
+
+COMMENT ON COLUMN kit_leases.holder IS 'machine, process id and a random suffix';
+
+COMMENT ON COLUMN kit_leases.until IS 'by the database''s clock';
 
 CREATE TABLE guild_channels (
 	guild_id BIGINT NOT NULL, 
@@ -682,6 +695,8 @@ CREATE TABLE kick_review_items (
 	CONSTRAINT kick_review_items_decision_fits CHECK (state <> CASE WHEN is_counted THEN 'credited' ELSE 'taken_back' END)
 );
 
+CREATE INDEX kick_review_items_gifts ON kick_review_items (guild_id, at) WHERE kind = 'gift';
+
 CREATE INDEX kick_review_items_numbers ON kick_review_items (guild_id, number) WHERE number IS NOT NULL;
 
 CREATE INDEX kick_review_items_subject ON kick_review_items (guild_id, subject, kind, at);
@@ -717,6 +732,29 @@ COMMENT ON COLUMN kick_review_items.number IS 'in the queue; the same for all th
 COMMENT ON COLUMN kick_review_items.decided_by IS 'Discord id; 0: the feed is the authority';
 
 ALTER TABLE kick_review_items ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE kick_known_gifts (
+	guild_id BIGINT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	drop TEXT NOT NULL, 
+	part INTEGER NOT NULL, 
+	keys JSONB NOT NULL, 
+	told JSONB NOT NULL, 
+	CONSTRAINT kick_known_gifts_once PRIMARY KEY (guild_id, at, drop, part), 
+	CONSTRAINT kick_known_gifts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN kick_known_gifts.at IS 'when it was given';
+
+COMMENT ON COLUMN kick_known_gifts.drop IS 'who gave it, and the instant';
+
+COMMENT ON COLUMN kick_known_gifts.part IS 'from 1; a large gift may come in several';
+
+COMMENT ON COLUMN kick_known_gifts.keys IS 'of its events, as first told';
+
+COMMENT ON COLUMN kick_known_gifts.told IS 'the giftees of each delivery that said something else';
+
+ALTER TABLE kick_known_gifts ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE streamelements_accounts (
 	guild_id BIGINT NOT NULL, 
