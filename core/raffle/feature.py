@@ -79,6 +79,7 @@ FEATURE = Feature(
         "raffle.reveal": draw_messages.reveal,
         "raffle.unreachable": draw_messages.unreachable,
         "raffle.won": render_won,
+        "raffle.undelivered": draw_messages.undelivered,
         "raffle.skipped": draw_messages.skipped,
         "raffle.nobody": draw_messages.nobody,
     },

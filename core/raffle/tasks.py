@@ -64,6 +64,7 @@ def advance_draws(services: Services) -> None:
         _announce_openings,
         _announce_plans,
         _freeze_due,
+        _post_freezes_again,
         _check_claims,
         _get_rounds,
         _draw_due,
@@ -93,6 +94,15 @@ def _freeze_due(services: Services) -> None:
         services,
         lambda tx: list_due(tx, now),
         lambda work, one: actions.freeze_due(work, config, one.number),
+    )
+
+
+def _post_freezes_again(services: Services) -> None:
+    config = config_of(services.settings)
+    act_on_each(
+        services,
+        store.list_unposted,
+        lambda work, one: actions.post_freeze_again(work, config, one.period),
     )
 
 
@@ -178,6 +188,15 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
         for draw in store.list_frozen(tx)
         if draw.waits_for_beacon and draw.round_at is not None and draw.round_at + LATE < now
     ]
+    unposted = [
+        warning(
+            draw,
+            f"Raffle #{draw.period} is frozen, but Discord refused the post with the list's hash. "
+            "Nothing is drawn before it is posted. Let the bot post in the raffle's channel and "
+            "retry, or choose another channel (/settings set raffle.channel).",
+        )
+        for draw in store.list_unposted(tx)
+    ]
     unreachable = [
         warning(
             pick,
@@ -188,4 +207,4 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
         )
         for pick in store.list_paused(tx)
     ]
-    return [*without_channel, *waiting_for_beacon, *unreachable]
+    return [*without_channel, *unposted, *waiting_for_beacon, *unreachable]

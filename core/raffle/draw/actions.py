@@ -181,6 +181,13 @@ def _get_channel(work: Work) -> ChannelId:
     return ChannelId(channel_id)
 
 
+def post_freeze_again(work: Work, config: Config, number: int) -> None:
+    """If Discord refused the post with the hash of the list: see `posts.post_freeze_again`."""
+    raffle = lock_frozen(work, config, number)
+    if raffle is not None and raffle.period.state == "frozen":
+        posts.post_freeze_again(raffle)
+
+
 # -- the beacon ---------------------------------------------------------------------------------
 
 
@@ -217,10 +224,13 @@ def give_up_beacon(work: Work, config: Config, number: int) -> None:
 
 
 def draw_winners(work: Work, config: Config, number: int) -> bool:
-    """Draw from a frozen list once its round is known or given up; False if there is nothing to
-    do."""
+    """Draw from a frozen list once its hash is posted and its round is known or given up; False if
+    there is nothing to do."""
     raffle = lock_frozen(work, config, number)
     if raffle is None or raffle.period.state != "frozen" or raffle.draw.waits_for_beacon:
+        return False
+    if not posts.is_freeze_posted(raffle):
+        raffle.check_owners(raffle.check())
         return False
     raffle.period.state, raffle.period.drawn_at = "drawn", work.now
     audit(work, "raffle.draw", f"#{number}", after=raffle.draw.randomness)

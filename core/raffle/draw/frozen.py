@@ -152,6 +152,9 @@ class FrozenRaffle:
     def replaced(self, pick: Pick) -> Refusal:
         return self._tampered(_("winner {k} is not the one who was drawn").format(k=pick.k))
 
+    def shortened(self, pick: Pick) -> Refusal:
+        return self._tampered(_("winner {k} has less time to claim than promised").format(k=pick.k))
+
     def other_beacon(self) -> Refusal:
         """The configured beacon is not the one that was announced."""
         return Refusal(

@@ -95,7 +95,13 @@ def frozen(payload: Mapping[str, Any]) -> Rendered:
     embed.add_field(
         name=_("SHA-256 of the frozen list"), value=f"```\n{payload['hash']}\n```", inline=False
     )
-    return with_page(embed, payload, _("The list and the draw"))
+    before = payload["previous"]
+    embed.set_footer(
+        text=_("Frozen list {freeze_number} of this server").format_map(payload)
+        + (" · " + _("before it: {hash}").format(hash=before[:16]) if before else "")
+    )
+    page = f"{payload['page']}#freeze-{payload['freeze_number']}-{payload['hash']}"
+    return with_page(embed, {**payload, "page": page}, _("The list and the draw"))
 
 
 def _next_step(payload: Mapping[str, Any]) -> str:
@@ -157,6 +163,17 @@ def skipped(payload: Mapping[str, Any]) -> Rendered:
     return Rendered(card("⏭️ " + title, body, tone="warning"))
 
 
+def undelivered(payload: Mapping[str, Any]) -> Rendered:
+    """For the admins: the hash of a frozen list could not be posted."""
+    title = _("Raffle #{number} is frozen, but not announced")
+    body = _(
+        "The post with the list's hash failed in <#{channel_id}>. The draw waits for it, because "
+        "nobody could check the result otherwise. Let me post in that channel and retry on the "
+        "health page, or choose another channel with `/settings set raffle.channel`."
+    ).format_map(payload)
+    return Rendered(_embed("⚠️", title, payload, body, tone="warning"))
+
+
 def nobody(payload: Mapping[str, Any]) -> Rendered:
     title = _("Raffle #{number}: no eligible entrants left")
     embed = _embed("🍃", title, payload, tone="warning")
@@ -177,14 +194,15 @@ _ICONS: dict[PickState, str] = {
 def winner(payload: Mapping[str, Any]) -> discord.Embed:
     """A winner's post, from the draw to the delivered prize."""
     whom = f"<@{payload['discord_id']}>"
+    kept = f"{whom}\n" + _("There was time to claim it until {when}.")
     words: dict[PickState, tuple[Tone, str, str]] = {
         "drawn": (
             "kick",
             _("{name} wins raffle #{number}!"),
             _("{whom}, claim your prize by {when}, or another winner will be drawn."),
         ),
-        "claimed": ("success", _("{name} has claimed the prize of raffle #{number}"), whom),
-        "delivered": ("success", _("{name} received the prize of raffle #{number}"), whom),
+        "claimed": ("success", _("{name} has claimed the prize of raffle #{number}"), kept),
+        "delivered": ("success", _("{name} received the prize of raffle #{number}"), kept),
         "expired": (
             "warning",
             _("{name} did not claim the prize of raffle #{number}"),

@@ -13,7 +13,7 @@ from core.outbox.records import Outgoing
 from core.people.exclusions.store import excluded_from
 from core.raffle.draw_records import WINNING, Draw, Pick
 from core.raffle.records import Announcement, Balance, Period
-from core.raffle.rules import CLOCK_INTERVAL, PAUSED
+from core.raffle.rules import AGAIN, CLOCK_INTERVAL, PAUSED
 from core.raffle.store import list_everywhere
 
 # -- holders of tickets -------------------------------------------------------------------------
@@ -211,6 +211,19 @@ _FROZEN = (
 def list_frozen(tx: Connection) -> Sequence[Draw]:
     """Every list that has not been drawn from yet, the oldest first."""
     return read_records(tx, _FROZEN)
+
+
+_FREEZE_KEY = func.concat("raffle.frozen:", Draw.period, ":", Draw.snapshot_hash)
+_IS_ON_ITS_WAY = select(Outgoing.id).where(
+    Outgoing.guild_id == Draw.guild_id,
+    Outgoing.key.in_([_FREEZE_KEY, *(func.concat(_FREEZE_KEY, f":{again}") for again in AGAIN)]),
+    Outgoing.state != "dead",
+)
+
+
+def list_unposted(tx: Connection) -> Sequence[Draw]:
+    """The frozen lists whose hash Discord refused to post."""
+    return read_records(tx, _FROZEN.where(~_IS_ON_ITS_WAY.exists()))
 
 
 _UNCLAIMED = (

@@ -45,6 +45,7 @@ from tests.raffle.draw.rig import (
     bundle,
     claim,
     discord_id,
+    discord_took,
     do,
     draw_of,
     drew,
@@ -95,6 +96,7 @@ def test_any_chain_but_quicknet_is_labeled_everywhere(
     else:
         signature = sign(OWN_KEY, draw.round or 0).hex()
     randomness = hashlib.sha256(bytes.fromhex(signature)).hexdigest()
+    discord_took(tx, THREE_YEARS_LATER, "raffle.frozen")
     told = Round(chain.name, draw.round or 0, randomness, signature)
     do(tx, guild_id, DUE, actions.store_round, config, number, told)
     later = THREE_YEARS_LATER + timedelta(minutes=10)
@@ -123,6 +125,7 @@ def is_refused(tx: Connection, draw: Draw, why: str) -> None:
 def draw(tx: Connection, guild_id: int) -> Draw:
     """Frozen, and the beacon's number is known."""
     frozen = froze(tx, guild_id, ended(tx, guild_id))
+    discord_took(tx, AFTER, "raffle.frozen")
     do(tx, guild_id, DUE, actions.store_round, CONFIG, frozen.period, beacon(frozen))
     return frozen
 
