@@ -48,11 +48,17 @@ def choose_round(chain: Chain, plan: Plan | None, frozen_at: datetime) -> int:
     return chain.first_round_after(frozen_at + ahead)
 
 
-def is_public(chain: str | None, round_number: int | None, frozen_at: datetime) -> bool:
-    """Whether the draw uses a round of the public beacon that nobody could know at the freeze."""
-    if chain != QUICKNET.name or round_number is None:
+def is_public(
+    chain: str | None,
+    round_number: int | None,
+    frozen_at: datetime | None,
+    notice: timedelta = timedelta(seconds=QUICKNET.ahead),
+) -> bool:
+    """Whether a draw uses a round of the public beacon that is published at least `notice` after
+    the freeze, so that nobody could know it then."""
+    if chain != QUICKNET.name or round_number is None or frozen_at is None:
         return False
-    return QUICKNET.made_at(round_number) - frozen_at >= timedelta(seconds=QUICKNET.ahead)
+    return QUICKNET.made_at(round_number) - frozen_at >= notice
 
 
 # -- the list -------------------------------------------------------------------------------------

@@ -139,14 +139,14 @@ class Link(ViewerRecord, kw_only=True):
 
 
 # Who had linked an account when a raffle was frozen may claim its prize: a link is ended and made
-# anew, never moved.
+# again, never moved.
 event.listen(
     Link.__table__,
     "after_create",
     DDL("""
     CREATE OR REPLACE FUNCTION people_links_never_moved() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        RAISE EXCEPTION 'a link is ended and made anew, but never moved'
+        RAISE EXCEPTION 'a link is ended and made again, but never moved'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'people_links_never_moved';
     END $$;
     CREATE OR REPLACE TRIGGER people_links_never_moved BEFORE UPDATE ON people_links

@@ -182,7 +182,7 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     waiting_for_beacon = [
         warning(
             draw,
-            f"Raffle #{draw.period} is frozen and waits for the public beacon, which does not "
+            f"Raffle #{draw.period} is frozen and waits for the beacon, which does not "
             "answer. It is drawn as soon as the beacon answers; /raffledraw shows the alternative.",
         )
         for draw in store.list_frozen(tx)

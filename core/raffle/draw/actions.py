@@ -53,7 +53,7 @@ def _require_ended(work: Work, found: Period | None, number: int | None) -> Peri
             _("Raffle #{number} is frozen and will be drawn automatically.").format(
                 number=period.number
             ),
-            _("It waits for the public beacon. If the round is an hour late, draw without it."),
+            _("It waits for the beacon. If the round is an hour late, draw without it."),
         )
     if period.ends_at > work.now:
         raise Refusal(

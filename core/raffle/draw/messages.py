@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import discord
 from discord.utils import TimestampStyle, format_dt
 
+from core.draws import words
 from core.kit.clock import parse_instant
 from core.kit.discord_ui import Tone, ago, card, duration, lines, safe, view_of
 from core.kit.words import _, plural
@@ -55,26 +56,15 @@ def _add_plan(embed: discord.Embed, payload: Mapping[str, Any]) -> None:
     )
     embed.add_field(
         name=_("How the winner is drawn"),
-        value=f"{rule}{_warning(payload)}\n{other}",
+        value=f"{rule}{words.warning_words(payload['is_public'])}\n{other}",
         inline=False,
     )
 
 
 def _beacon(payload: Mapping[str, Any]) -> str:
     """The round that decides."""
-    words = (
-        _("Round **{round}** of the public beacon [drand](https://drand.love), published {when},")
-        if payload["is_public"]
-        else _("Round **{round}** of a beacon that is not the public one, published {when},")
-    )
-    return words.format(round=payload["round"], when=_time(payload["round_at"], "T", "R"))
-
-
-def _warning(payload: Mapping[str, Any]) -> str:
-    """What a draw without the public beacon means."""
-    if payload["is_public"]:
-        return ""
-    return "\n⚠️ " + _("Whoever runs that beacon could know the result in advance.")
+    when = _time(payload["round_at"], "T", "R")
+    return words.round_words(payload["is_public"], payload["round"], when)
 
 
 def frozen(payload: Mapping[str, Any]) -> Rendered:
@@ -100,8 +90,8 @@ def frozen(payload: Mapping[str, Any]) -> Rendered:
         text=_("Frozen list {freeze_number} of this server").format_map(payload)
         + (" · " + _("before it: {hash}").format(hash=before[:16]) if before else "")
     )
-    page = f"{payload['page']}#freeze-{payload['freeze_number']}-{payload['hash']}"
-    return with_page(embed, {**payload, "page": page}, _("The list and the draw"))
+    embed.url = f"{payload['page']}#freeze-{payload['freeze_number']}-{payload['hash']}"
+    return with_page(embed, payload, _("The list and the draw"))
 
 
 def _next_step(payload: Mapping[str, Any]) -> str:
@@ -110,7 +100,8 @@ def _next_step(payload: Mapping[str, Any]) -> str:
             "An admin chose to draw without the public beacon. Whoever runs the bot could know "
             "the result in advance."
         )
-    drawn = _("{beacon} picks the winner.").format(beacon=_beacon(payload)) + _warning(payload)
+    drawn = _("{beacon} picks the winner.").format(beacon=_beacon(payload))
+    drawn += words.warning_words(payload["is_public"])
     if not payload["is_public"]:
         return drawn
     drawn += " " + _(
@@ -195,7 +186,7 @@ def winner(payload: Mapping[str, Any]) -> discord.Embed:
     """A winner's post, from the draw to the delivered prize."""
     whom = f"<@{payload['discord_id']}>"
     kept = f"{whom}\n" + _("There was time to claim it until {when}.")
-    words: dict[PickState, tuple[Tone, str, str]] = {
+    texts: dict[PickState, tuple[Tone, str, str]] = {
         "drawn": (
             "kick",
             _("{name} wins raffle #{number}!"),
@@ -214,7 +205,7 @@ def winner(payload: Mapping[str, Any]) -> discord.Embed:
             _("Reason: {reason}. Another winner will be drawn."),
         ),
     }
-    tone, title, body = words[payload["state"]]
+    tone, title, body = texts[payload["state"]]
     when, reason = _time(payload["expires_at"], "f", "R"), reason_words(payload["reason"])
     body = body.format(whom=whom, when=when, reason=reason)
     embed = _embed(_ICONS[payload["state"]], title, payload, body, tone=tone)
@@ -225,11 +216,7 @@ def winner(payload: Mapping[str, Any]) -> discord.Embed:
     entry = _("entry {entry} · claimant {claimant}").format(
         entry=payload["pseudonym"][:12], claimant=payload["claimant"]
     )
-    beacon = (
-        _("drawn with the public beacon")
-        if payload["with_beacon"]
-        else "⚠️ " + _("drawn WITHOUT the public beacon")
-    )
+    beacon = words.drawn_words(payload["with_beacon"])
     number = _("Winner {k}").format_map(payload)
     return embed.set_footer(text=f"{number} · {entry} · {beacon}")
 
@@ -257,18 +244,9 @@ def unreachable(payload: Mapping[str, Any]) -> Rendered:
 # -- answers --------------------------------------------------------------------------------------
 
 
-def question(period: Period, holders: Holders, with_beacon: bool) -> discord.Embed:
-    how = (
-        _(
-            "The winner is drawn automatically with a public random number that is published at "
-            "least 5 minutes later."
-        )
-        if with_beacon
-        else "⚠️ "
-        + _(
-            "Winners are drawn at once **without the public beacon**, and the announcement says so."
-        )
-    )
+def question(period: Period, holders: Holders, with_beacon: bool, is_public: bool) -> discord.Embed:
+    """Asks an admin whether to draw. `is_public`: the configured beacon is the public one."""
+    how = words.promise_words(with_beacon, is_public)
     body = _("The list of tickets is frozen and its hash is posted. Later tickets do not count.")
     title = _("Draw raffle #{number}?").format(number=period.number)
     embed = card("🎟️ " + title, f"{body}\n{how}", tone="warning")

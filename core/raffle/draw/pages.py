@@ -20,6 +20,7 @@ from flask import Blueprint, Response, abort, make_response, render_template, ur
 
 from core.drand.chain import OTHER, QUICKNET
 from core.draws.picks import RULE
+from core.draws.words import PUBLIC_BEACON
 from core.guilds.actions import name_of
 from core.kit.services import Services
 from core.kit.web import may_ask, word
@@ -35,8 +36,6 @@ from core.raffle.records import Announcement, Period
 from core.raffle.store import list_announcements, list_everywhere
 
 VERIFIER = Path(__file__).parents[3] / "docs" / "verify_draw.py"
-
-PUBLIC_BEACON = "https://api.drand.sh"
 
 CACHED = 8
 """How many lists and bundles are cached: one of 100,000 entrants takes half a second, and many
