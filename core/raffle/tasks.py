@@ -4,17 +4,20 @@ changes nothing."""
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from discord.utils import time_snowflake
 from sqlalchemy import Connection
 
 from core.drand.client import client_of
 from core.guilds.actions import load_settings
 from core.guilds.store import list_present
+from core.kit.discord_rest import DiscordRest
 from core.kit.health_item import HealthItem
 from core.kit.services import Services
 from core.kit.tasks import act_on_each, for_each
 from core.kit.work import Work
 from core.raffle.actions import announce, config_of
 from core.raffle.draw import actions, claims, store
+from core.raffle.draw.posts import PostedFreeze, list_channels, read_freezes
 from core.raffle.draw_records import Draw, Pick
 from core.raffle.ledger.earning import credit
 from core.raffle.ledger.gifts import announce_drop, list_unannounced
@@ -159,9 +162,27 @@ def _draw_due(services: Services) -> None:
     def list_ready(tx: Connection) -> list[Draw]:
         return [draw for draw in store.list_frozen(tx) if not draw.waits_for_beacon]
 
-    act_on_each(
-        services, list_ready, lambda work, one: actions.draw_winners(work, config, one.period)
-    )
+    def compare_and_draw(draw: Draw) -> None:
+        posted = _find_posted(services, draw)
+        with services.work_in(draw.guild_id) as work:
+            actions.note_posted_freezes(work, config, draw.period, posted)
+            actions.draw_winners(work, config, draw.period)
+
+    with services.database.begin() as tx:
+        ready = list_ready(tx)
+    for_each(ready, compare_and_draw)
+
+
+def _find_posted(services: Services, draw: Draw) -> Sequence[PostedFreeze]:
+    """The frozen lists that the bot has posted since the raffle was opened. Raises Outage."""
+    with services.work_in(draw.guild_id) as work:
+        period, channels = work.find(Period, draw.period), list_channels(work, draw)
+    if period is None or not channels or services.settings.discord_token is None:
+        return []
+    after = time_snowflake(period.opened_at)
+    discord = DiscordRest(services.settings)
+    messages = [one for each in channels for one in discord.own_messages(each, after) or ()]
+    return read_freezes(draw.guild_id, messages)
 
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:

@@ -1576,7 +1576,7 @@ ALTER TABLE people_links ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE OR REPLACE FUNCTION people_links_never_moved() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        RAISE EXCEPTION 'a link is ended and made anew, but never moved'
+        RAISE EXCEPTION 'a link is ended and made again, but never moved'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'people_links_never_moved';
     END $$;
     CREATE OR REPLACE TRIGGER people_links_never_moved BEFORE UPDATE ON people_links
@@ -1874,8 +1874,8 @@ CREATE TABLE raffle_announcements (
 	round_at TIMESTAMP WITH TIME ZONE, 
 	CONSTRAINT raffle_announcements_key PRIMARY KEY (guild_id, id), 
 	CONSTRAINT raffle_announcements_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
-	CONSTRAINT raffle_announcements_kind CHECK (kind IN ('opened', 'planned', 'frozen')), 
-	CONSTRAINT raffle_announcements_complete CHECK ((kind = 'frozen') = (snapshot_hash IS NOT NULL) AND (kind = 'frozen') = (planned_at IS NULL))
+	CONSTRAINT raffle_announcements_kind CHECK (kind IN ('opened', 'planned', 'frozen', 'found')), 
+	CONSTRAINT raffle_announcements_complete CHECK ((kind IN ('frozen', 'found')) = (snapshot_hash IS NOT NULL) AND (kind IN ('frozen', 'found')) = (planned_at IS NULL))
 );
 
 CREATE INDEX raffle_announcements_of_period ON raffle_announcements (guild_id, period, id);

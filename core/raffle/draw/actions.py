@@ -188,6 +188,26 @@ def post_freeze_again(work: Work, config: Config, number: int) -> None:
         posts.post_freeze_again(raffle)
 
 
+def note_posted_freezes(
+    work: Work, config: Config, number: int, posted: Sequence[posts.PostedFreeze]
+) -> None:
+    """Compare with what the bot has posted in Discord: if a frozen list is missing in the database,
+    somebody has removed it, and everybody is told."""
+    raffle = lock_frozen(work, config, number)
+    known = set(work.scalars(select(Announcement.snapshot_hash)))
+    missing = [one for one in posted if one.snapshot_hash not in known]
+    if raffle is None or not missing:
+        return
+    for one in missing:
+        digest = one.snapshot_hash
+        work.add(Announcement(period=number, kind="found", at=one.at, snapshot_hash=digest))
+    newest = max(one.at for one in missing)
+    posts.announce_draw(
+        raffle, "raffle.refrozen", newest.isoformat(), rows=[one.url for one in missing]
+    )
+    audit(work, "raffle.refrozen", f"#{number}", after=len(missing))
+
+
 # -- the beacon ---------------------------------------------------------------------------------
 
 

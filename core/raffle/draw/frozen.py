@@ -86,7 +86,7 @@ class FrozenRaffle:
         """The frozen list, after everything that decides was compared with what was published.
         Raises Refusal if the list, its terms, the seed or the beacon's number differs."""
         draw, random = self.draw, self.draw.random
-        freezes = raffles.list_freezes(self.work, self.number)
+        freezes = raffles.list_freezes(self.work, self.number, found=False)
         snapshot, terms = store.get_snapshot(self.work, self.number), self.terms
         if format_of(snapshot) == FORMAT:  # frozen before lists had claimants
             terms = replace(terms, claim_minutes=None)

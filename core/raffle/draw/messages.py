@@ -154,6 +154,18 @@ def skipped(payload: Mapping[str, Any]) -> Rendered:
     return Rendered(card("⏭️ " + title, body, tone="warning"))
 
 
+def refrozen(payload: Mapping[str, Any]) -> Rendered:
+    """Discord has a frozen list that somebody has removed from the database."""
+    title = _("Raffle #{number}: a frozen list was removed from the database")
+    body = _(
+        "The bot has posted another frozen list since this raffle was opened, but the database "
+        "does not know it. Whoever runs the bot may have drawn before, and started over:"
+    )
+    links = lines([f"- {url}" for url in payload["rows"]])
+    embed = _embed("⚠️", title, payload, f"{body}\n{links}", tone="warning")
+    return with_page(embed, payload, _("The list and the draw"))
+
+
 def undelivered(payload: Mapping[str, Any]) -> Rendered:
     """For the admins: the hash of a frozen list could not be posted."""
     title = _("Raffle #{number} is frozen, but not announced")

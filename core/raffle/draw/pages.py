@@ -138,7 +138,7 @@ def _values(work: Work, config: Config, period: Period) -> dict[str, Any]:
     """
     raffle, picks = find_frozen(work, config, period.number), store.list_picks(work, period.number)
     announced, draw = list_announcements(work, period.number), raffle.draw if raffle else None
-    plans = [one for one in announced if one.kind != "frozen"]
+    plans = [one for one in announced if one.planned_at is not None]
     plan = plans[-1] if plans else None
     return {
         "server": name_of(work),
@@ -148,7 +148,7 @@ def _values(work: Work, config: Config, period: Period) -> dict[str, Any]:
         "plan": plan,
         "as_planned": draw and plan and (plan.chain, plan.round) == (draw.chain, draw.round),
         "freezes": [
-            (one, _find_freeze_post(work, one)) for one in announced if one.kind == "frozen"
+            (one, _find_freeze_post(work, one)) for one in announced if one.planned_at is None
         ],
         "opening_post": _address(
             work, find_receipt(work, message_key("raffle.opened", period.number))

@@ -1,8 +1,9 @@
 """The draw's messages in Discord, and whether they arrived; a winner has one, which is edited."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from discord.utils import snowflake_time
 from sqlalchemy import select
@@ -28,6 +29,9 @@ NAMES = ROLLS * ROLL_NAMES
 """How many pseudonyms the animation shows; they have nothing to do with who wins."""
 
 _REVEAL = "raffle.reveal"
+
+_FREEZE_MARK = re.compile("#freeze-[0-9]+-([0-9a-f]{64})$")
+"""The end of the address that a post with a frozen list has."""
 
 
 # -- about the draw -------------------------------------------------------------------------------
@@ -100,6 +104,36 @@ def post_freeze_again(raffle: FrozenRaffle) -> None:
         return
     key = f"{freeze_key(raffle.draw)}:{again}"
     _post(raffle, channel_id, "raffle.frozen", key, {**post.payload, "again": again})
+
+
+def list_channels(work: Work, draw: Draw) -> list[int]:
+    """The Discord channels in which a delivered list was announced; empty before that."""
+    post = find_freeze_post(work, draw)
+    if post is None or "message_id" not in (post.receipt or {}):
+        return []
+    return sorted({int(post.target["channel_id"]), draw.channel_id})
+
+
+class PostedFreeze(NamedTuple):
+    """A frozen list as the bot has posted it in Discord. `at` is by Discord's clock."""
+
+    snapshot_hash: str
+    at: datetime
+    url: str
+
+
+def read_freezes(guild_id: int, messages: Iterable[Mapping[str, Any]]) -> list[PostedFreeze]:
+    """The frozen lists in messages of the bot, as Discord's API gives them."""
+    return [
+        PostedFreeze(
+            marked[1],
+            snowflake_time(int(message["id"])),
+            f"https://discord.com/channels/{guild_id}/{message['channel_id']}/{message['id']}",
+        )
+        for message in messages
+        for embed in message["embeds"]
+        if (marked := _FREEZE_MARK.search(embed.get("url") or ""))
+    ]
 
 
 def animate(raffle: FrozenRaffle, k: int, names: Sequence[str]) -> None:

@@ -155,7 +155,7 @@ def find_tickets_of_line(work: Work, period: int, pseudonym: str) -> int | None:
 def list_frozen_periods(work: Work, most: int, number: int | None = None) -> Sequence[Period]:
     """Raffles that were frozen at any time, newest first, whatever state they are in; or only this
     one."""
-    freezes = select(Announcement.period).where(Announcement.kind == "frozen")
+    freezes = select(Announcement.period).where(Announcement.snapshot_hash.is_not(None))
     wanted = select(Period).where(Period.frozen_at.is_not(None) | Period.number.in_(freezes))
     if number is not None:
         wanted = wanted.where(Period.number == number)

@@ -3,25 +3,30 @@ listed here with what shows it. A new column of a decisive table has to be class
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from pytest_httpserver import HTTPServer
 from sqlalchemy import Connection, Table, text
 from sqlalchemy.exc import DBAPIError
 
 from core.guilds.actions import change_setting
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.database import savepoint
+from core.kit.discord_rest import DiscordRest
 from core.kit.errors import Refusal
 from core.kit.records import table_of
 from core.people import store as people
 from core.people.records import Link
-from core.raffle.draw import actions, claims, messages, posts, store
+from core.raffle.draw import actions, claims, messages, posts, publishing, store
 from core.raffle.draw.discord import render_winner
 from core.raffle.draw_records import Draw, Pick
 from core.raffle.records import Announcement, Balance, Entry, Gift, Period, SourceTotal, TicketRate
+from core.raffle.store import list_freezes
 from core.raffle.tasks import check_health
 from tests.acting import act
 from tests.draws.verifier import verify
+from tests.kick.rig import settings
 from tests.raffle.draw.rig import (
     ADMIN,
     AFTER,
@@ -47,6 +52,7 @@ from tests.raffle.draw.rig import (
     snapshot_of,
     state_of,
     states,
+    take_back_freeze,
     with_frozen,
 )
 from tests.raffle.draw.test_people import on_twitch, unlink
@@ -239,6 +245,7 @@ def test_member_sees_whether_they_are_the_claimant(tx: Connection, guild_id: int
     froze(tx, guild_id, number)
     own = proof_of(tx, guild_id, "ana")
     assert own.claimant_account == f"discord:{discord_id('ana')}"
+    assert own.claimant
     assert own.claimant in snapshot_of(tx, guild_id, number)
     steps = str(messages.proof(own).description)
     assert f"{own.claimant_secret} {own.claimant_account}" in steps
@@ -366,3 +373,59 @@ def test_freezes_are_numbered_and_chained(tx: Connection, guild_id: int) -> None
     do(tx, guild_id, DUE, actions.store_round, CONFIG, second.period, beacon(second))
     with pytest.raises(Refusal, match="the terms are not those"):
         do(tx, guild_id, DUE, actions.draw_winners, CONFIG, second.period)
+
+
+def as_discord_shows(tx: Connection, guild_id: int) -> list[dict[str, Any]]:
+    """The bot's posts about frozen lists, as Discord's API gives them."""
+    return [
+        {
+            "id": str(1 << 22),
+            "channel_id": str(CHANNEL_ID),
+            "embeds": [messages.frozen(one.payload).embed.to_dict()],
+        }
+        for one in posted(tx, guild_id, "raffle.frozen")
+    ]
+
+
+def test_freeze_that_was_removed_from_the_database_is_found_in_discord(
+    tx: Connection, guild_id: int
+) -> None:
+    """The owner did not like the first number, and removed every row about the first list."""
+    number = ended(tx, guild_id)
+    first = froze(tx, guild_id, number)
+    discord_took(tx, AFTER, "raffle.frozen")
+    in_discord = as_discord_shows(tx, guild_id)
+    take_back_freeze(tx)
+    as_owner(tx, "DELETE FROM raffle_announcements WHERE kind = 'frozen'")
+    as_owner(tx, "DELETE FROM outbox_messages WHERE kind = 'raffle.frozen'")
+    second = froze(tx, guild_id, number, AFTER + timedelta(hours=1))
+    discord_took(tx, DUE, "raffle.frozen")
+    in_discord += as_discord_shows(tx, guild_id)
+    found = posts.read_freezes(guild_id, [*in_discord, {"id": "1", "embeds": [{}, {"url": "x"}]}])
+    assert [one.snapshot_hash for one in found] == [first.snapshot_hash, second.snapshot_hash]
+    for _again in range(2):
+        do(tx, guild_id, DUE, actions.note_posted_freezes, CONFIG, number, found)
+    (told,) = posted(tx, guild_id, "raffle.refrozen")
+    assert found[0].url in str(messages.refrozen(told.payload).embed.description)
+    freezes = do(tx, guild_id, DUE, list_freezes, number)
+    assert [one.kind for one in freezes] == ["frozen", "found"]
+    (past,) = do(tx, guild_id, DUE, publishing.list_past, CONFIG, 10)
+    assert len(past.freezes) == 2
+    assert "more than once" in str(messages.history([past]).description)
+
+
+def test_only_the_bots_own_posts_are_compared(httpserver: HTTPServer) -> None:
+    def message(number: int, author: str) -> dict[str, Any]:
+        return {"id": str(number), "author": {"id": author}}
+
+    newest = [message(number, "7") for number in range(300, 200, -1)]
+    rest = [message(200, "8"), message(150, "7"), message(90, "7")]
+    httpserver.expect_request("/applications/@me").respond_with_json({"bot": {"id": "7"}})
+    listed = "/channels/5/messages"
+    httpserver.expect_request(listed, query_string="limit=100").respond_with_json(newest)
+    httpserver.expect_request(listed, query_string="limit=100&before=201").respond_with_json(rest)
+    httpserver.expect_request("/channels/6/messages").respond_with_data(status=403)
+    rest_api = DiscordRest(settings(discord_api_url=httpserver.url_for("").rstrip("/")))
+    found = rest_api.own_messages(5, after=100)
+    assert [int(one["id"]) for one in found or ()] == [*range(300, 200, -1), 150]
+    assert rest_api.own_messages(6, after=100) is None
