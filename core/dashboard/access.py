@@ -11,9 +11,9 @@ from werkzeug.exceptions import HTTPException
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
 from core.guilds.records import Guild
+from core.kit import errors
 from core.kit.database import cache_of
 from core.kit.discord_rest import DiscordGuild, DiscordMember, DiscordRest, member_without_rights
-from core.kit.errors import Refusal
 from core.kit.guild_pages import GuildPages, Page, Person
 from core.kit.records import THE_BOT
 from core.kit.services import Services
@@ -177,7 +177,7 @@ ME = GuildPages("me", lambda: _("Me"), icon="user", for_members=True)
 """The page of a member about themselves."""
 
 
-class Forbidden(Refusal):
+class Forbidden(errors.Forbidden):
     """A member without the right to these pages, or to any."""
 
     def __init__(self, pages: GuildPages | None = None) -> None:

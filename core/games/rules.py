@@ -11,6 +11,8 @@ from typing import Literal
 
 from rapidfuzz import fuzz, process
 
+from core.kit.spreadsheets import read_cell
+
 MAX_TITLE = 80
 """Real titles have fewer than 50 characters."""
 MAX_ALIASES = 20
@@ -183,7 +185,7 @@ def read_file(text: str) -> GameFile:
     problems: list[tuple[int, Literal["no_title", "too_long", "twice", "too_many"]]] = []
     reader = csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter)
     for cells in reader:
-        fields = [clean(cell) for cell in cells] + [""] * len(COLUMNS)
+        fields = [clean(read_cell(cell)) for cell in cells] + [""] * len(COLUMNS)
         title, provider, aliases, banned = fields[: len(COLUMNS)]
         if not any(fields) or (reader.line_num == 1 and title.casefold() == COLUMNS[0]):
             continue

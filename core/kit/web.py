@@ -31,7 +31,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_accept_header
 
 from core.kit import words
-from core.kit.errors import Outage, Refusal, trouble_code
+from core.kit.errors import Forbidden, Outage, Refusal, trouble_code
 from core.kit.strict_json import storable
 from core.kit.words import _
 
@@ -201,7 +201,8 @@ def _answer_errors(app: Flask) -> None:
 
     @app.errorhandler(Refusal)
     def refused(refusal: Refusal) -> Response:
-        return problem(422, refusal.what, refusal.remedy)
+        status = 403 if isinstance(refusal, Forbidden) else 422
+        return problem(status, refusal.what, refusal.remedy)
 
     @app.errorhandler(Outage)
     def away(outage: Outage) -> Response:
