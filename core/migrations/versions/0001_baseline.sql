@@ -249,6 +249,8 @@ CREATE TABLE kick_unverified_deliveries (
 	kind TEXT NOT NULL, 
 	subscription_id TEXT NOT NULL, 
 	checked_with TEXT, 
+	is_known BOOLEAN DEFAULT false NOT NULL, 
+	sender TEXT DEFAULT '' NOT NULL, 
 	CONSTRAINT kick_unverified_deliveries_key PRIMARY KEY (id)
 );
 
@@ -261,6 +263,10 @@ COMMENT ON COLUMN kick_unverified_deliveries.kind IS 'not signed';
 COMMENT ON COLUMN kick_unverified_deliveries.subscription_id IS 'not signed';
 
 COMMENT ON COLUMN kick_unverified_deliveries.checked_with IS 'hash of the newest key that did not match';
+
+COMMENT ON COLUMN kick_unverified_deliveries.is_known IS 'it names a subscription of ours, which a stranger cannot know';
+
+COMMENT ON COLUMN kick_unverified_deliveries.sender IS 'digest of the network that it came from';
 
 CREATE TABLE kick_feed_states (
 	broadcaster_user_id BIGINT NOT NULL, 
