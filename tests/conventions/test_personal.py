@@ -69,7 +69,8 @@ _NOBODYS = {
         people_panels.emoji
         people_panels.channel_name raffle_periods.prize roles_rewards.name slot_calls.slot
         slot_calls.provider slot_calls.suggestion games.title games.folded_title games.provider
-        games.aliases wagers_accounts.campaign_code bonus_hunts.name bonus_hunts.currency
+        games.aliases wagers_accounts.campaign_code wagers_changes.campaign_code bonus_hunts.name
+        bonus_hunts.currency
         bonus_hunt_bonuses.slot bonus_hunt_bonuses.provider""",
     "our own accounts": "kick_bots.kick_user_id kick_bots.name",
     "Discord's number of a channel, a message or a role": """
@@ -80,7 +81,8 @@ _NOBODYS = {
         wagers_accounts.role_id
         guild_permissions.role_id""",
     "a number of ours, or of one delivery": """
-        health_heartbeats.process inbox_deliveries.delivery_id inbox_deliveries.lane
+        health_heartbeats.process kit_leases.name kit_leases.holder
+        inbox_deliveries.delivery_id inbox_deliveries.lane
         inbox_deliveries.subscription_id inbox_events.delivery kick_unverified_deliveries.message_id
         kick_selftests.key kick_unverified_deliveries.subscription_id
         kick_unverified_deliveries.timestamp
