@@ -99,6 +99,7 @@ _NOBODYS = {
         streamelements_operation_lines.references""",
     "an amount": """
         streamelements_operation_lines.delta streamelements_operation_lines.before
+        streamelements_operation_lines.alltime streamelements_operation_lines.seen
         raffle_balances.tickets raffle_draws.tickets raffle_entries.amount raffle_gifts.tickets
         raffle_rates.tickets raffle_source_totals.tickets points_balances.points
         points_entries.amount points_flows.given points_flows.taken points_limits.daily_loss
