@@ -515,14 +515,16 @@ class WagerCounted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamElementsSettled(Event):
-    """The outcome of a bulk change of points at StreamElements is known. `key` is the operation's.
+    """The outcome of some or all changes of a bulk operation at StreamElements is known.
 
     Attributes:
+        operation: its key.
         applied: the references of the changes that were made.
         refused: of those that were not.
         too_little: those of the refused whose balance did not suffice.
     """
 
+    operation: str
     applied: tuple[int, ...]
     refused: tuple[int, ...]
     too_little: tuple[int, ...] = ()
@@ -533,12 +535,19 @@ class StreamElementsSettled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointsMoved(Event):
-    """A provider of points has completed a pending operation of a game; get the outcome from
-    `core.points.providers.find_moved`. `key` is the operation's."""
+    """A provider of points has moved points of some or all viewers of a pending operation of a
+    game, or refused to; get the outcome from `core.points.providers.find_moved`.
+
+    Attributes:
+        operation: its key.
+        viewer_ids: whose outcome became known.
+    """
 
     game: str
     round: int
     kind: Literal["take", "pay", "refund"]
+    operation: str
+    viewer_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,7 +94,7 @@ _KEYS: Mapping[Holds, str] = {
         story time min max one many outcome won players paid staked heist end closes_at ready_at
         next_in next_limit limit lost until changes
         stake risk tier label odds value remedy refused count
-        applied too_little reporter purpose references""",
+        applied too_little reporter purpose references operation viewer_ids""",
 }
 JSON_KEYS: Mapping[str, Holds] = {key: what for what, keys in _KEYS.items() for key in keys.split()}
 """What the keys of our JSON hold: events, payloads, audit entries. A key that is not here, as in

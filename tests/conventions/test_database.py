@@ -23,6 +23,7 @@ load_features()
 WITHOUT_A_SERVER = {
     "logins_sessions": "a login is for all servers of a person",
     "health_heartbeats": "about our processes",
+    "kit_leases": "about our processes",
     "inbox_deliveries": "as the outside told it, before it is known whom it concerns",
     "kick_authorities": "about a channel, which several servers may follow",
     "kick_bots": "our own accounts, for all servers",

@@ -83,7 +83,8 @@ _NOBODYS = {
         wagers_accounts.role_id
         guild_permissions.role_id""",
     "a number of ours, or of one delivery": """
-        health_heartbeats.process inbox_deliveries.delivery_id inbox_deliveries.lane
+        health_heartbeats.process kit_leases.name kit_leases.holder
+        inbox_deliveries.delivery_id inbox_deliveries.lane
         inbox_deliveries.subscription_id inbox_events.delivery kick_unverified_deliveries.message_id
         kick_selftests.key kick_unverified_deliveries.subscription_id
         kick_unverified_deliveries.timestamp
@@ -100,6 +101,7 @@ _NOBODYS = {
         streamelements_operation_lines.references""",
     "an amount": """
         streamelements_operation_lines.delta streamelements_operation_lines.before
+        streamelements_operation_lines.alltime streamelements_operation_lines.seen
         raffle_balances.tickets raffle_draws.tickets raffle_entries.amount raffle_gifts.tickets
         raffle_rates.tickets raffle_source_totals.tickets points_balances.points
         points_entries.amount points_flows.given points_flows.taken points_limits.daily_loss

@@ -431,6 +431,17 @@ CREATE TABLE health_heartbeats (
 
 COMMENT ON COLUMN health_heartbeats.process IS 'host and process id';
 
+CREATE TABLE kit_leases (
+	name TEXT NOT NULL, 
+	holder TEXT NOT NULL, 
+	until TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT kit_leases_one_holder PRIMARY KEY (name)
+);
+
+COMMENT ON COLUMN kit_leases.holder IS 'machine, process id and a random suffix';
+
+COMMENT ON COLUMN kit_leases.until IS 'by the database''s clock';
+
 CREATE TABLE guild_channels (
 	guild_id BIGINT NOT NULL, 
 	platform TEXT NOT NULL, 
@@ -795,12 +806,13 @@ CREATE TABLE streamelements_operations (
 	state TEXT NOT NULL, 
 	attempts INTEGER NOT NULL, 
 	reason TEXT NOT NULL, 
+	sent_at TIMESTAMP WITH TIME ZONE, 
 	settled_at TIMESTAMP WITH TIME ZONE, 
 	decided_by BIGINT, 
 	CONSTRAINT streamelements_operations_key PRIMARY KEY (guild_id, number), 
 	CONSTRAINT streamelements_operations_once UNIQUE (guild_id, key), 
 	CONSTRAINT streamelements_operations_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
-	CONSTRAINT streamelements_operations_state CHECK (state IN ('waiting', 'sending', 'applied', 'refused', 'unclear'))
+	CONSTRAINT streamelements_operations_state CHECK (state IN ('waiting', 'sending', 'unclear', 'settled'))
 );
 
 CREATE INDEX streamelements_operations_open ON streamelements_operations (try_at) WHERE state IN ('waiting', 'sending');
@@ -812,6 +824,8 @@ COMMENT ON COLUMN streamelements_operations.purpose IS 'for admins, such as `Sta
 COMMENT ON COLUMN streamelements_operations.try_at IS 'not before';
 
 COMMENT ON COLUMN streamelements_operations.reason IS 'why it waits, is refused or unclear';
+
+COMMENT ON COLUMN streamelements_operations.sent_at IS 'the call was made';
 
 COMMENT ON COLUMN streamelements_operations.decided_by IS 'the admin who settled it';
 
@@ -1565,9 +1579,13 @@ CREATE TABLE streamelements_operation_lines (
 	delta BIGINT NOT NULL, 
 	"references" BIGINT[] NOT NULL, 
 	before BIGINT, 
-	is_refused BOOLEAN NOT NULL, 
+	alltime BIGINT, 
+	seen BIGINT, 
+	outcome TEXT, 
+	is_published BOOLEAN NOT NULL, 
 	CONSTRAINT streamelements_operation_lines_once PRIMARY KEY (guild_id, number, user_id), 
-	CONSTRAINT streamelements_operation_lines_operation FOREIGN KEY(guild_id, number) REFERENCES streamelements_operations (guild_id, number)
+	CONSTRAINT streamelements_operation_lines_operation FOREIGN KEY(guild_id, number) REFERENCES streamelements_operations (guild_id, number), 
+	CONSTRAINT streamelements_operation_lines_outcome CHECK (outcome IN ('applied', 'refused', 'too_little', 'unclear'))
 );
 
 COMMENT ON COLUMN streamelements_operation_lines.number IS 'of the operation';
@@ -1580,7 +1598,13 @@ COMMENT ON COLUMN streamelements_operation_lines."references" IS 'of whoever wan
 
 COMMENT ON COLUMN streamelements_operation_lines.before IS 'the balance just before the call';
 
-COMMENT ON COLUMN streamelements_operation_lines.is_refused IS 'the balance did not suffice, so it was left out of the call';
+COMMENT ON COLUMN streamelements_operation_lines.alltime IS 'what they had ever earned just before the call';
+
+COMMENT ON COLUMN streamelements_operation_lines.seen IS 'the balance at the last look after a lost answer';
+
+COMMENT ON COLUMN streamelements_operation_lines.outcome IS 'once it is known';
+
+COMMENT ON COLUMN streamelements_operation_lines.is_published IS 'the outcome';
 
 ALTER TABLE streamelements_operation_lines ALTER COLUMN guild_id SET STATISTICS 0;
 
@@ -2506,6 +2530,7 @@ CREATE TABLE heists (
 	"end" TEXT, 
 	ended_at TIMESTAMP WITH TIME ZONE, 
 	ready_at TIMESTAMP WITH TIME ZONE, 
+	is_unpaid BOOLEAN NOT NULL, 
 	viewer_id BIGINT, 
 	channel_id BIGINT NOT NULL, 
 	message TEXT NOT NULL, 
@@ -2547,6 +2572,8 @@ COMMENT ON COLUMN heists.won IS 'how many players won';
 COMMENT ON COLUMN heists."end" IS 'why it was cancelled';
 
 COMMENT ON COLUMN heists.ready_at IS 'when the next one can start';
+
+COMMENT ON COLUMN heists.is_unpaid IS 'the provider of points has not confirmed the whole payout yet';
 
 COMMENT ON COLUMN heists.channel_id IS 'of the message; 0 without one';
 
