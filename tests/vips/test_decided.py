@@ -10,6 +10,7 @@ from core.kit.errors import Refusal
 from core.twitch.accounts import connect, leaving
 from core.vips import actions, rewards, store
 from core.vips.messages import audit_line
+from core.vips.sync import GuildSync
 from tests.conftest import GUILD
 from tests.twitch.rig import MIA, VERA
 from tests.vips.rig import ADMIN, MIA_ACCOUNT, REDEEMED, Scene
@@ -61,7 +62,9 @@ def test_returned_while_it_is_being_granted(scene: Scene, heard: bool) -> None:
 
 
 @pytest.mark.parametrize("earlier", [0, 60])
-def test_returned_before_it_was_marked_as_fulfilled(scene: Scene, earlier: int) -> None:
+def test_returned_before_it_was_marked_as_fulfilled(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, earlier: int
+) -> None:
     """The time that it gave is taken back, and only that."""
     scene.reward()
     if earlier:
@@ -69,7 +72,7 @@ def test_returned_before_it_was_marked_as_fulfilled(scene: Scene, earlier: int) 
         scene.work()
     redeemed = scene.redeem()
     scene.hear_redeemed(redeemed)
-    with_fault(scene, redeemed)
+    granted_then_returned(scene, redeemed, monkeypatch)
     for _try in range(3):
         scene.later(minutes=1)
     assert scene.vips == (["mia"] if earlier else [])
@@ -80,16 +83,11 @@ def test_returned_before_it_was_marked_as_fulfilled(scene: Scene, earlier: int) 
     assert scene.redemption(redeemed).state == "closed"
 
 
-def with_fault(scene: Scene, redeemed: str) -> None:
+def granted_then_returned(scene: Scene, redeemed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is granted, but not marked as fulfilled before a moderator returns the points."""
-    from core.vips.sync import GuildSync
-
-    real = GuildSync._decide_on_twitch
-    try:
-        GuildSync._decide_on_twitch = lambda _self: None  # type: ignore[method-assign]
+    with monkeypatch.context() as patched:
+        patched.setattr(GuildSync, "_decide_on_twitch", lambda _self: None)
         scene.work()
-    finally:
-        GuildSync._decide_on_twitch = real  # type: ignore[method-assign]
     assert scene.vips == ["mia"]
     scene.office.twitch.do("decide", redemption_id=redeemed, status="CANCELED")
 
@@ -223,6 +221,7 @@ def test_audit_log_has_what_the_bot_did(scene: Scene) -> None:
     scene.work()
     token = scene.do(create_token, "test", "read")
     answer = scene.web().get("/api/audit-log", headers={"Authorization": f"Bearer {token}"})
+    assert answer.json is not None
     found: list[dict[str, Any]] = answer.json["entries"]
     by_bot = [one["action"] for one in found if one["action"].startswith("vips.bot_")]
     assert sorted(by_bot) == [
