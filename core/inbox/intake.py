@@ -31,17 +31,17 @@ def is_too_old(
     our_now: datetime,
     theirs: datetime | None,
     *,
-    ahead: timedelta = timedelta.max,
+    ahead: timedelta | None = None,
 ) -> bool | None:
     """Whether a signed delivery that comes now may be a replay. None: only our own clock says so,
     and it may be wrong.
 
     Args:
         theirs: what time it is for the sender, if that is known.
-        ahead: by how much it may come from the future.
+        ahead: by how much it may come from the future; None for any time.
     """
     age = (our_now if theirs is None else theirs) - sent_at
-    is_off = age > most or age < -ahead
+    is_off = age > most or (ahead is not None and age < -ahead)
     return None if is_off and theirs is None else is_off
 
 
