@@ -17,13 +17,11 @@ from core.kit.discord_rest import DiscordGuild, DiscordMember, DiscordRest, memb
 from core.kit.guild_pages import GuildPages, Page, Person
 from core.kit.records import THE_BOT
 from core.kit.services import Services
+from core.kit.web import TOKEN
 from core.kit.words import _
 from core.logins.actions import find_session
 from core.logins.records import WebSession
 from core.twitch.accounts.store import list_guilds_of
-
-TOKEN = "token"
-"""Key of the login's token in the cookie."""
 
 VIEW_AS = "view_as"
 """Key of the roles as which an admin views servers: guild id -> role id."""

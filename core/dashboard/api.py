@@ -27,7 +27,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from core.api_tokens.actions import find_token, record_use
 from core.api_tokens.records import ApiToken
-from core.dashboard.access import TOKEN, Forbidden, LoginNeeded
+from core.dashboard.access import Forbidden, LoginNeeded
 from core.dashboard.openapi import document
 from core.guilds import actions as guilds
 from core.guilds.records import Guild
@@ -37,7 +37,7 @@ from core.kit.errors import Outage
 from core.kit.live import ANYTHING, LiveStreams, say_names
 from core.kit.rate import network_of
 from core.kit.strict_json import decode
-from core.kit.web import problem, problem_of_fields
+from core.kit.web import TOKEN, problem, problem_of_fields
 from core.kit.words import _
 from core.kit.work import Work
 

@@ -29,7 +29,7 @@ from jinja2.runtime import Context
 from limits import RateLimitItemPerMinute
 
 from core.dashboard import access
-from core.dashboard.access import LIVE, ME, TOKEN, VIEW_AS, Access
+from core.dashboard.access import LIVE, ME, VIEW_AS, Access
 from core.dashboard.api import ApiServer
 from core.dashboard.login_pages import LoginPages
 from core.dashboard.people import cards_of
@@ -51,7 +51,7 @@ from core.kit.guild_pages import (
 from core.kit.live import LiveStreams, say_names, say_names_among
 from core.kit.rate import RateLimit
 from core.kit.services import Services
-from core.kit.web import is_api, problem, word
+from core.kit.web import TOKEN, is_api, problem, word
 from core.kit.words import _
 from core.kit.work import Work
 from core.people.linking.platforms import list_offered

@@ -137,12 +137,15 @@ class Task:
     Attributes:
         name: feature first, such as `watchtime.credit`.
         every: seconds between runs, taken from the settings.
-        run: called in a thread.
+        run: called in a thread. If it returns False there was nothing to do, and the next run may
+            be later.
+        wakes: packages whose changes end such a pause.
     """
 
     name: str
     every: "Callable[[Settings], float]"
-    run: "Callable[[Services], None]"
+    run: "Callable[[Services], object]"
+    wakes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

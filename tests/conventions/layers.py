@@ -146,7 +146,7 @@ class Tree:
                 "kit.wire",
                 "outbox.discord_transport",
             ),
-            ("psycopg2",): ("kit.database",),
+            ("psycopg2",): ("kit.database", "kit.deadlines"),
         }
 
 
