@@ -80,7 +80,9 @@ WEBHOOK_SECONDS, HEALTH_SECONDS, COMMAND_SECONDS = 5.0, 2.0, 10.0
 """Promised by docs/deploy.md."""
 
 
-def in_time(seconds: float, ask: Callable[..., requests.Response], *given: Any, **named: Any) -> Any:
+def in_time(
+    seconds: float, ask: Callable[..., requests.Response], *given: Any, **named: Any
+) -> Any:
     """What it returns. The bound is twice the promise, for machines that do other things, too."""
     watch = Stopwatch()
     answer = ask(*given, **named)

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from itertools import cycle
 
 import requests
+from sqlalchemy import text
 
 from tests.patience import PATIENCE, until
 from tests.stories.channels import connect_twitch, twitch_webhooks
@@ -38,6 +39,15 @@ ROUTES = (
 
 FORGED = ("/webhooks/kick", "/webhooks/twitch")
 """Posted with a signature that fits nothing."""
+
+
+@contextmanager
+def locked(stage: Stage) -> Iterator[None]:
+    """Another program locks what strangers ask for, so that their requests take as long as they
+    can."""
+    with stage.database.begin() as tx:
+        tx.execute(text("LOCK TABLE raffle_periods, overlays_keys, heist_widget_keys, api_tokens"))
+        yield
 
 
 @contextmanager
@@ -81,7 +91,7 @@ def test_strangers_keep_nobody_from_using_the_bot(stage: Stage) -> None:
     stage.wait_subscribed()
     connect_twitch(stage)
     kick, twitch = WebhookSender(product.url, stage.key), twitch_webhooks(stage)
-    with besieged(stage) as statuses:
+    with locked(stage), besieged(stage) as statuses:
         for number in range(5):
             assert kick.deliver(chat(f"line {number}")).status_code == 200
             assert twitch.deliver(twitch_chat(f"line {number}")).status_code == 200
@@ -91,4 +101,3 @@ def test_strangers_keep_nobody_from_using_the_bot(stage: Stage) -> None:
         assert product.health()[0] == 200
     assert 500 not in statuses
     assert "is paused" not in product.log(), "the sender and the worker had their connections"
-    assert "A task failed" not in product.log()
