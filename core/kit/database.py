@@ -125,6 +125,9 @@ _CONNECT_ARGS = {
 # while it waits for a lock that the client has gone.
 _SET_UP = "SET jit = off; SET client_connection_check_interval = '2s'"
 
+OLDEST = 150_000
+"""Version 15 of PostgreSQL, as it counts them."""
+
 IDLE_SECONDS = 30.0
 """A connection that was idle for longer is tried before it is used."""
 
@@ -244,12 +247,18 @@ class Database:
         _arguments, given = self.engine.dialect.create_connect_args(self.engine.url)
         try:
             with (
-                closing(psycopg2.connect(**given | _CONNECT_ARGS)) as one,
-                closing(psycopg2.connect(**given | _CONNECT_ARGS)) as another,
+                closing(psycopg2.connect(**{**given, **_CONNECT_ARGS})) as one,
+                closing(psycopg2.connect(**{**given, **_CONNECT_ARGS})) as another,
             ):
                 seen = [(_backend_of(one), _backend_of(another)) for _try in range(3)]
+                version = one.server_version
             if len(set(seen)) > 1 or seen[0][0] == seen[0][1]:
                 raise StartError(_POOLER)
+            if version < OLDEST:
+                raise StartError(
+                    f"The PostgreSQL of DATABASE_URL has version {version // 10_000}: use version "
+                    f"{OLDEST // 10_000} or newer."
+                )
             self.engine.connect().close()
         except (psycopg2.Error, DBAPIError, PoolTimeout) as error:
             raise DatabaseOutage(error) from error
