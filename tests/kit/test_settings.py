@@ -172,7 +172,7 @@ ADDRESSES = {
         "bot.example",
         "https://",
         "https://bot.example:99999",
-        "https://bot example",
+        "https://a bot",
     ],
     "DATABASE_URL": [
         "db.example/regulars",
