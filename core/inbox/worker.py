@@ -28,6 +28,7 @@ from core.inbox.records import FailedHandler
 from core.inbox.store import Delivery
 from core.kit.clock import Clock, RemoteClock, utc_now
 from core.kit.database import Database, DatabaseOutage, savepoint
+from core.kit.deadlines import WORKER, use_budget
 from core.kit.errors import Outage, Refusal, backoff
 from core.kit.health_item import HealthItem
 from core.kit.work import handled_at
@@ -125,6 +126,7 @@ class Worker:
         return HealthItem("Inbox worker", "ok", "Working.")
 
     def _run(self) -> None:
+        use_budget(WORKER)
         while not self._stopping.is_set():
             self._wakeup.clear()
             self._busy_since = time.monotonic()
