@@ -317,7 +317,12 @@ class ChannelFollowed(_ChannelEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardRedeemed(_ChannelEvent):
     """A channel-point reward was redeemed, or its redemption decided. `key` is redemption and
-    status, so there is one event per status: to count redemptions, count `redemption_id`."""
+    status, so there is one event per status: to count redemptions, count `redemption_id`.
+
+    Attributes:
+        is_new: False if it is known to be the decision, not the redemption itself, which may be
+            accepted at once.
+    """
 
     redemption_id: str
     reward_id: str
@@ -326,6 +331,7 @@ class RewardRedeemed(_ChannelEvent):
     redeemer: Person
     user_input: str
     status: RedemptionStatus
+    is_new: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
