@@ -129,8 +129,12 @@ class Strangers:
 def network_of(address: str | None) -> str:
     """What to count by: an IPv4 address, or the /64 network of an IPv6 address, which one household
     has to itself."""
+    # Some proxies pass an IPv6 address in brackets, or a port behind the address.
+    text = (address or "").strip()
+    text = text[1:].split("]", 1)[0] if text.startswith("[") else text
+    text = text.split(":", 1)[0] if text.count(":") == 1 else text
     try:
-        found = ipaddress.ip_address(address or "")
+        found = ipaddress.ip_address(text)
     except ValueError:
         return "unknown"
     if isinstance(found, ipaddress.IPv4Address):
