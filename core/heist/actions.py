@@ -4,7 +4,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -105,7 +105,8 @@ def start(work: Work, viewer_id: int | None = None) -> Heist:
     work.refresh(heist)
     audit(work, "heist.start", f"#{heist.number}")
     post_message(work, heist)
-    _say(work, heist, "opened", _opening(work, heist))
+    opening = _opening(work, heist)
+    _say(work, heist, "opened", opening, deadline=heist.closes_at)
     return heist
 
 
@@ -122,8 +123,16 @@ def _opening(work: Work, heist: Heist) -> dict[str, Any]:
     }
 
 
-def _say(work: Work, heist: Heist, kind: str, payload: dict[str, Any]) -> None:
-    say_in_chats(work, f"heist.{kind}", f"heist.{kind}:{heist.number}", payload)
+def _say(
+    work: Work,
+    heist: Heist,
+    kind: str,
+    payload: dict[str, Any],
+    *,
+    deadline: datetime | None = None,
+) -> None:
+    key = f"heist.{kind}:{heist.number}"
+    say_in_chats(work, f"heist.{kind}", key, payload, deadline=deadline)
 
 
 def start_in_chat(work: Work, message: ChatMessageSent, argument: str) -> None:

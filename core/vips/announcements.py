@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from core.guilds.actions import audit, load_settings, name_of
 from core.guilds.channels import find_trouble, tell_admins
+from core.kit.clock import utc_now
 from core.kit.records import MemberId, ViewerId
 from core.kit.words import _
 from core.kit.work import Lock, Work
@@ -15,6 +16,7 @@ from core.outbox import actions as outbox
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt
 from core.people import store as viewers
+from core.people.chats import EXPIRES
 from core.twitch.accounts import actions as accounts
 from core.twitch.bodies import PLATFORM
 from core.vips.records import Act, Activity, EndReason, Session
@@ -118,9 +120,8 @@ def post_line(work: Work, what: str, viewer_id: int, key: str, fields: Mapping[s
     if not settings.notifications or not template or channel is None:
         return
     payload = {"text": template, "viewer": viewer_name(work, viewer_id), **fields}
-    outbox.post_to_chat(
-        work, PLATFORM, channel.channel_id, "vips.line", f"vips.{what}:{key}", payload
-    )
+    once, until = f"vips.{what}:{key}", utc_now() + EXPIRES
+    outbox.post_to_chat(work, PLATFORM, channel.channel_id, "vips.line", once, payload, until=until)
 
 
 def announce_refund(work: Work, viewer_id: int, reason: str, reward: str, key: str) -> None:

@@ -262,6 +262,8 @@ class _Helix:
             one = {"message_id": "", "is_sent": False, "drop_reason": dropped}
             return web.json_response({"data": [one]})
         reply_to = body.get("reply_parent_message_id")
+        if reply_to and all(line.message_id != reply_to for line in self.twitch.lines):
+            raise ApiError(400, "The parent message was not found")  # guess
         sender = self.twitch.accounts[int(sender_id)]
         line = self.twitch.say(channel, sender, text, reply_to=reply_to, by_app=True)
         sent = {"message_id": line.message_id, "is_sent": True, "drop_reason": None}

@@ -89,6 +89,8 @@ CREATE TABLE outbox_messages (
 	kind TEXT NOT NULL, 
 	payload JSONB NOT NULL, 
 	state TEXT DEFAULT 'waiting' NOT NULL, 
+	priority SMALLINT DEFAULT '1' NOT NULL, 
+	expires_at TIMESTAMP WITH TIME ZONE, 
 	posted_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
 	try_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
 	attempts INTEGER DEFAULT '0' NOT NULL, 
@@ -109,7 +111,11 @@ CREATE INDEX outbox_messages_carried ON outbox_messages (carried_by) WHERE carri
 
 CREATE INDEX outbox_messages_dead ON outbox_messages (id) WHERE state = 'dead';
 
-CREATE INDEX outbox_messages_due ON outbox_messages (lane, id) WHERE state IN ('waiting', 'sending');
+CREATE INDEX outbox_messages_due ON outbox_messages (lane, (state = 'waiting'), priority, id) WHERE state IN ('waiting', 'sending');
+
+CREATE INDEX outbox_messages_expired ON outbox_messages (sent_at) WHERE receipt ->> 'skipped' = 'too late';
+
+CREATE INDEX outbox_messages_expiring ON outbox_messages (expires_at) WHERE state = 'waiting' AND expires_at IS NOT NULL;
 
 COMMENT ON COLUMN outbox_messages.key IS 'natural key of the effect';
 
@@ -120,6 +126,10 @@ COMMENT ON COLUMN outbox_messages.lane IS 'messages of one lane go out in order'
 COMMENT ON COLUMN outbox_messages.target IS 'where to, in the transport''s terms';
 
 COMMENT ON COLUMN outbox_messages.kind IS 'names the renderer of the payload';
+
+COMMENT ON COLUMN outbox_messages.priority IS 'lower ones go first';
+
+COMMENT ON COLUMN outbox_messages.expires_at IS 'afterwards it is dropped, unless an attempt may have gone through';
 
 COMMENT ON COLUMN outbox_messages.unsure IS 'an earlier attempt may have gone through';
 
