@@ -59,8 +59,8 @@ _REPEATED = text("""
         SELECT d.source || ':' || coalesce(d.subscription_id, '') AS via
           FROM inbox_deliveries d
          WHERE d.kind = :kind AND d.lane = :lane AND d.id < :id
-           AND d.received_at BETWEEN :received_at - :spread AND :received_at + :spread
-           AND d.sent_at BETWEEN :sent_at - :spread AND :sent_at + :spread
+           AND d.received_at BETWEEN :received_from AND :received_to
+           AND d.sent_at BETWEEN :sent_from AND :sent_to
            AND d.body = CAST(:body AS jsonb)
     )
     SELECT (SELECT count(*) FROM alike WHERE via = :via)
@@ -78,9 +78,10 @@ def is_repeated(tx: Connection, delivery: Delivery) -> bool:
         "kind": delivery.kind,
         "lane": delivery.lane,
         "id": delivery.id,
-        "received_at": delivery.received_at,
-        "sent_at": delivery.sent_at,
-        "spread": SPREAD,
+        "received_from": delivery.received_at - SPREAD,
+        "received_to": delivery.received_at + SPREAD,
+        "sent_from": delivery.sent_at - SPREAD,
+        "sent_to": delivery.sent_at + SPREAD,
         "body": json.dumps(delivery.body),
         "via": f"{delivery.source}:{delivery.subscription_id or ''}",
     }
