@@ -182,14 +182,6 @@ def entrants_of(snapshot: str) -> Entrants:
     return Entrants(words[::columns], list(map(int, words[1::columns])))
 
 
-def claimant_of(snapshot: str, pseudonym: str) -> str | None:
-    """The code of the member who may claim for this line; None in a list without claimants."""
-    if format_of(snapshot) != FORMAT_WITH_CLAIMANTS:
-        return None
-    line = snapshot.partition(f"\n{pseudonym} ")[2].partition("\n")[0]
-    return line.partition(" ")[2]
-
-
 def hash_of(snapshot: str) -> str:
     """What is published before the beacon's round exists, in hex."""
     return hashlib.sha256(snapshot.encode()).hexdigest()

@@ -111,6 +111,22 @@ class ChatCommand:
     lasts: timedelta = COMMAND_LASTS
 
 
+@dataclass(frozen=True)
+class Digested:
+    """For `Feature.lines`: a confirmation that is said once for many in a busy chat.
+
+    Attributes:
+        one: payload -> line.
+        many: several payloads -> one line for all of them.
+    """
+
+    one: "Callable[[Mapping[str, Any]], str]"
+    many: "Callable[[Sequence[Mapping[str, Any]]], str]"
+
+    def __call__(self, payload: "Mapping[str, Any]") -> str:
+        return self.one(payload)
+
+
 ChatUsers = Literal["everyone", "subscribers", "moderators", "streamer"]
 """Who may use a chat command; each includes those after it."""
 

@@ -56,15 +56,21 @@ def for_each(works: Iterable[T], act: Callable[[T], None]) -> None:
 
 
 def act_on_each(
-    services: Services, find: Callable[[Connection], Iterable[T]], act: Callable[[Work, T], object]
+    services: Services,
+    find: Callable[[Connection], Iterable[T]],
+    act: Callable[[Work, T], object],
+    *,
+    before: Callable[[T], object] | None = None,
 ) -> bool:
     """Run `act(work, one)` for each of `find(tx)`, which is a record or the id of a guild, in its
-    guild and in a transaction of its own; errors are raised as by `for_each`. False if nothing was
-    found."""
+    guild and in a transaction of its own, before which `before(one)` may call a service; errors are
+    raised as by `for_each`. False if nothing was found."""
     with services.database.begin() as tx:
         found = list(find(tx))
 
     def act_on(one: Any) -> None:
+        if before is not None:
+            before(one)
         with services.work_in(one if isinstance(one, int) else one.guild_id) as work:
             act(work, one)
 

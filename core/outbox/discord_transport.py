@@ -109,12 +109,12 @@ class DiscordTransport:
         if "deletes" in message.target or "edits" in message.target:
             return await self._change(message)
         rendered = await self._render(message)
-        channel = await self._channel(message)
         try:
+            channel = await self._channel(message)
             files = await asyncio.to_thread(rendered.files)
             sent = await channel.send(nonce=str(message.id), files=files, **_content(rendered))
-        except discord.Forbidden as error:
-            if error.code not in _CLOSED or not message.target.get("if_possible"):
+        except discord.HTTPException as error:
+            if error.code not in _UNREACHABLE or not message.target.get("if_possible"):
                 raise
             return {"skipped": "closed"}
         return {"message_id": sent.id, "channel_id": sent.channel.id}
@@ -170,7 +170,7 @@ class DiscordTransport:
                 files = await asyncio.to_thread(rendered.files)
                 await posted.edit(embed=rendered.embed, view=rendered.view(), attachments=files)
         except discord.NotFound as error:
-            if error.code != 10008:
+            if error.code not in _GONE:
                 raise
             return {"skipped": DELETED}
         return original
@@ -223,6 +223,12 @@ class DiscordTransport:
 
 _CLOSED = (50007, 50278)
 """Discord's codes for a user who does not accept our direct messages."""
+
+_UNREACHABLE = (*_CLOSED, 10013, 50033)
+"""These, and its codes for a user who is gone."""
+
+_GONE = (10008, 10003)
+"""Discord's codes for a message, and a channel, that was deleted."""
 
 _NO_CHANGE = {10007: "member", 10013: "member", 10011: "role"}
 """Discord's codes for a member who left and a role that was deleted."""

@@ -17,6 +17,7 @@ from core.kit.tasks import act_on_each, for_each
 from core.kit.work import Work
 from core.raffle.actions import announce, config_of
 from core.raffle.draw import actions, claims, store
+from core.raffle.draw.bans import note_bans
 from core.raffle.draw.posts import PostedFreeze, list_channels, read_freezes
 from core.raffle.draw_records import Draw, Pick
 from core.raffle.ledger.earning import credit
@@ -127,11 +128,17 @@ def _settings_of(tx: Connection, guild_id: int) -> RaffleSettings:
 
 
 def _check_claims(services: Services) -> None:
-    config = config_of(services.settings)
+    config, now = config_of(services.settings), services.clock()
+
+    def check_next(pick: Pick) -> None:
+        if pick.expires_at is not None and pick.expires_at <= now:
+            note_bans(services, pick.guild_id, pick.period)
+
     act_on_each(
         services,
         store.list_unclaimed,
         lambda w, one: claims.check_claim(w, config, one.period, one.k),
+        before=check_next,
     )
 
 
@@ -163,6 +170,7 @@ def _draw_due(services: Services) -> None:
         return [draw for draw in store.list_frozen(tx) if not draw.waits_for_beacon]
 
     def compare_and_draw(draw: Draw) -> None:
+        note_bans(services, draw.guild_id, draw.period)
         posted = _find_posted(services, draw)
         with services.work_in(draw.guild_id) as work:
             actions.note_posted_freezes(work, config, draw.period, posted)

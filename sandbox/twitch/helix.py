@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.twitch.answers import ApiError, body_of, page_of
+from sandbox.twitch.answers import ApiError, body_of, page_of, parameters_of
 from sandbox.twitch.channel_points import ChannelPoints
 from sandbox.twitch.eventsub import MOST_A_SESSION, instant
 from sandbox.twitch.models import (
@@ -69,6 +69,8 @@ class _Helix:
             try:
                 token = await self._admit(request)
                 response = await endpoint(request, token)
+                if self._chosen(request) and self.twitch.faults.take("twitch.api.malformed"):
+                    response = web.json_response({"data": 7})
             except ApiError as error:
                 words = http.HTTPStatus(error.status).phrase
                 body = {"error": words, "status": error.status, "message": str(error)}
@@ -88,7 +90,7 @@ class _Helix:
         return int(self.twitch.faults.number("twitch.api.points"))
 
     def _chosen(self, request: web.Request) -> bool:
-        return str(self.twitch.faults.get("twitch.api.only")) in request.path
+        return str(self.twitch.faults.get("twitch.api.only")) in request.path_qs
 
     async def _admit(self, request: web.Request) -> Token:
         faults = self.twitch.faults
@@ -244,7 +246,7 @@ class _Helix:
     # -- chat -------------------------------------------------------------------------------
 
     async def send_chat(self, request: web.Request, token: Token) -> web.Response:
-        body = await body_of(request)
+        body = await parameters_of(request)
         channel = self.channel_of(str(body.get("broadcaster_id", "")))
         sender_id, text = str(body.get("sender_id", "")), str(body.get("message", ""))
         if self.need(token, "user:write:chat") != int(sender_id or 0):
@@ -260,6 +262,8 @@ class _Helix:
             one = {"message_id": "", "is_sent": False, "drop_reason": dropped}
             return web.json_response({"data": [one]})
         reply_to = body.get("reply_parent_message_id")
+        if reply_to and all(line.message_id != reply_to for line in self.twitch.lines):
+            raise ApiError(400, "The parent message was not found")  # guess
         sender = self.twitch.accounts[int(sender_id)]
         line = self.twitch.say(channel, sender, text, reply_to=reply_to, by_app=True)
         sent = {"message_id": line.message_id, "is_sent": True, "drop_reason": None}

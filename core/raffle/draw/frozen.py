@@ -9,7 +9,7 @@ from core.drand.chain import QUICKNET
 from core.draws import checks, secrets
 from core.draws.checks import Tampered
 from core.draws.picks import draw_order
-from core.draws.snapshot import FORMAT, Entrants, Freeze, Terms, claimant_of, format_of, make_header
+from core.draws.snapshot import FORMAT, Entrants, Freeze, Terms, format_of, make_header
 from core.kit.errors import Refusal
 from core.kit.records import ViewerId
 from core.kit.words import _
@@ -143,7 +143,7 @@ class FrozenRaffle:
 
     def claimant_of(self, pseudonym: str) -> str | None:
         """The code in the frozen list of the member who may claim; None in an older list."""
-        return claimant_of(store.get_snapshot(self.work, self.number), pseudonym)
+        return store.find_claimant_of_line(self.work, self.number, pseudonym)
 
     def is_claimant(self, member: int, code: str | None) -> bool:
         """Whether a code is this member's. Those of lists without claimants are shorter."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from core.draws import picks, secrets
-from core.draws.snapshot import claimant_of, instant
+from core.draws.snapshot import instant
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.kit.work import Work
@@ -94,8 +94,7 @@ def get_proof(work: Work, config: Config, number: int | None) -> Proof:
             tickets = store.find_tickets_of_line(work, period.number, pseudonym)
             if tickets is not None:
                 member = secrets.claimant_account(work.actor)
-                snapshot = store.get_snapshot(work, period.number)
-                code = claimant_of(snapshot, pseudonym)
+                code = store.find_claimant_of_line(work, period.number, pseudonym)
                 is_own = code == secrets.claimant(salt, work.actor)
                 return Proof(
                     period.number,

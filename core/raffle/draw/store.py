@@ -139,17 +139,28 @@ def get_snapshot(work: Work, period: int) -> str:
 
 
 _FIND_LINE = text("""
-    SELECT substring(substring(snapshot FROM nullif(position(:start IN snapshot), 0)
-                                             + length(:start) FOR 20) FROM '^[0-9]+')
+    SELECT split_part(substring(snapshot FROM nullif(position(:start IN snapshot), 0)
+                                              + length(:start) FOR 64), E'\\n', 1)
       FROM raffle_draws WHERE raffle_draws.guild_id = :guild_id AND period = :period
 """)
 
 
+def _find_line(work: Work, period: int, pseudonym: str) -> list[str]:
+    """What follows a pseudonym in a frozen list: the tickets, and who may claim."""
+    whose = {**_where(work, period), "start": f"\n{pseudonym} "}
+    return (work.tx.execute(_FIND_LINE, whose).scalar() or "").split()
+
+
 def find_tickets_of_line(work: Work, period: int, pseudonym: str) -> int | None:
     """The tickets of a pseudonym in a frozen list."""
-    whose = {**_where(work, period), "start": f"\n{pseudonym} "}
-    found = work.tx.execute(_FIND_LINE, whose).scalar()
-    return int(found) if found else None
+    found = _find_line(work, period, pseudonym)
+    return int(found[0]) if found else None
+
+
+def find_claimant_of_line(work: Work, period: int, pseudonym: str) -> str | None:
+    """The code of the member who may claim; None in a list without claimants."""
+    found = _find_line(work, period, pseudonym)
+    return found[1] if len(found) > 1 else None
 
 
 def list_frozen_periods(work: Work, most: int, number: int | None = None) -> Sequence[Period]:

@@ -12,7 +12,6 @@ from sqlalchemy.exc import IntegrityError
 from core.drand.chain import QUICKNET, Chain, Round
 from core.draws.secrets import claimant, pseudonym_of
 from core.draws.snapshot import (
-    claimant_of,
     entrants_of,
     hash_of,
     header_of,
@@ -139,7 +138,7 @@ def test_edited_balances_do_not_change_the_list(tx: Connection, guild_id: int) -
 def edited(snapshot: str) -> str:
     """One line has one ticket more."""
     names, tickets = entrants_of(snapshot)
-    claimants = [claimant_of(snapshot, name) for name in names]
+    claimants = [row.split()[-1] for row in snapshot.splitlines()[-len(names) :]]
     ends = [f"{count} {code}" for count, code in zip(tickets, claimants, strict=True)]
     ends[0] = f"{tickets[0] + 1} {claimants[0]}"
     return make_snapshot(header_of(snapshot), names, ends)
