@@ -394,7 +394,7 @@ def test_vip_command_tells_the_time_left(scene: Scene) -> None:
     give(scene, minutes=600)
     for user_id in (MIA, VERA):
         message = chat_message(GUILD, "!vip", user_id=user_id, platform="twitch")
-        message = replace(message, at=scene.office.clock())
+        message = replace(message, at=scene.office.clock())  # an old one is not answered
         with scene.office.services.work_in(GUILD) as work:
             sources.reply_with_time_left(work, message, "")
     replies = scene.chat()[-2:]
