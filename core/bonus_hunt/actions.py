@@ -12,14 +12,13 @@ from core.bonus_hunt.rules import (
     LONGEST_TITLE,
     MOST_BONUSES,
     HuntSettings,
-    clean_currency,
     digits_of,
 )
 from core.bonus_hunt.steps import step, take
 from core.bonus_hunt.store import IN_PROGRESS, View, get_view
 from core.games import actions as games
 from core.guilds.actions import audit, load_settings
-from core.kit.amounts import parse_amount, show_amount
+from core.kit.amounts import currency_beside, currency_code, parse_amount, show_amount
 from core.kit.errors import Refusal
 from core.kit.records import ChannelId, ViewerId
 from core.kit.words import _
@@ -42,7 +41,8 @@ def start(work: Work, title: str, start_cost: str, currency: str, channel_id: in
             _("Bonus hunt #{number} is still in progress.").format(number=other.number),
             _("`/hunt finish` ends it."),
         )
-    code = _currency(currency or load_settings(work, HuntSettings).currency)
+    usual = load_settings(work, HuntSettings).currency
+    code = _currency(currency or currency_beside(start_cost) or usual)
     hunt = Hunt(
         number=work.next_number(Hunt.number),
         name=_title(title),
@@ -66,10 +66,11 @@ def _title(text: str) -> str:
 
 
 def _currency(text: str) -> str:
-    code = clean_currency(text)
+    code = currency_code(text)
     if code is None:
         raise Refusal(
-            _("That is no currency."), _("Write its code of 3 to 5 letters, such as EUR or BTC.")
+            _("That is no currency."),
+            _("Write its symbol or its code of 3 to 5 letters, such as $, EUR or BTC."),
         )
     return code
 

@@ -146,7 +146,7 @@ class BonusHunts(commands.Cog):
     @app_commands.describe(
         name="What it is called",
         start_cost="What the bonuses have cost in all",
-        currency="Its code, such as EUR, USD or BTC",
+        currency="Its code or symbol, such as EUR, $ or BTC",
     )
     async def start(self, ctx: Context, name: str, start_cost: str, currency: str = "") -> None:
         """Start a bonus hunt; its message appears in this channel."""

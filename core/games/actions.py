@@ -15,13 +15,13 @@ from core.games.rules import (
     GameFile,
     Index,
     Match,
-    clean,
     fold_title,
     split_aliases,
 )
 from core.games.starter import GAMES
 from core.guilds.actions import audit
 from core.kit.errors import Refusal
+from core.kit.text import clean
 from core.kit.words import _
 from core.kit.work import Lock, Work
 

@@ -1,15 +1,16 @@
 """Names of games, fuzzy search, and import files. Pure."""
 
-import csv
-import io
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 from rapidfuzz import fuzz, process
+
+from core.kit.tables import Column, Table, read_table
+from core.kit.text import clean
 
 MAX_TITLE = 80
 """Real titles have fewer than 50 characters."""
@@ -72,14 +73,6 @@ class Match:
     provider: str = ""
     banned: bool = False
     suggestion: str = ""
-
-
-def clean(text: str) -> str:
-    """A name without control characters and repeated spaces."""
-    if text.isascii() and text.isprintable():
-        return " ".join(text.split())
-    printable = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text)
-    return " ".join(printable.split())
 
 
 @lru_cache(maxsize=MOST_GAMES)
@@ -165,42 +158,52 @@ def _numbers(name: str) -> list[str]:
 # -- files ----------------------------------------------------------------------------------------
 
 
+_NO_TABLE = Table([], {}, [])
+
+Problem = Literal["no_title", "too_long", "twice", "too_many"]
+
+
 @dataclass(frozen=True, slots=True)
 class GameFile:
     """A parsed file; `problems` are (line, problem) of the lines that were skipped."""
 
     games: Sequence[Game]
-    problems: Sequence[tuple[int, Literal["no_title", "too_long", "twice", "too_many"]]]
+    problems: Sequence[tuple[int, Problem]] = ()
+    table: Table = _NO_TABLE
 
 
-def read_file(text: str) -> GameFile:
-    """Read CSV: a title in each line, then perhaps provider, aliases (with `|` between them) and
-    whether it is banned; with or without headings, separated by comma, semicolon or tab."""
-    lines = text.removeprefix("\ufeff").splitlines()
-    first = lines[0] if lines else ""
-    delimiter = max(",;\t", key=first.count)
+_TITLES = "title game gamename slot slotname name spiel jeu juego jogo gioco игра"
+_PROVIDERS = "provider studio developer vendor supplier anbieter hersteller proveedor"
+_TITLE = Column("title", tuple(_TITLES.split()))
+_PROVIDER = Column("provider", tuple(_PROVIDERS.split()), optional=True)
+_ALIASES = Column("aliases", ("aliases", "alias", "othernames", "synonyms"), optional=True)
+_BANNED = Column("banned", ("banned", "ban", "blocked", "gesperrt", "verboten"), optional=True)
+READ = (_TITLE, _PROVIDER, _ALIASES, _BANNED)
+"""The columns, as they are recognised."""
+
+
+def read_file(text: str, chosen: Mapping[str, int] | None = None) -> GameFile:
+    """Read a list with headings; without, it has a title in each line, then perhaps provider,
+    aliases (with `|` between them) and whether it is banned."""
+    table = read_table(text, READ, chosen, in_order=True)
     games: dict[str, Game] = {}
-    problems: list[tuple[int, Literal["no_title", "too_long", "twice", "too_many"]]] = []
-    reader = csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter)
-    for cells in reader:
-        fields = [clean(cell) for cell in cells] + [""] * len(COLUMNS)
-        title, provider, aliases, banned = fields[: len(COLUMNS)]
-        if not any(fields) or (reader.line_num == 1 and title.casefold() == COLUMNS[0]):
-            continue
+    problems: list[tuple[int, Problem]] = []
+    for row in table.rows:
+        title, provider, aliases, banned = (table.cell(row, one.name) for one in READ)
         if not title:
-            problems.append((reader.line_num, "no_title"))
+            problems.append((row.number, "no_title"))
         elif len(title) > MAX_TITLE or len(provider) > MAX_TITLE:
-            problems.append((reader.line_num, "too_long"))
+            problems.append((row.number, "too_long"))
         elif fold_title(title) in games:
-            problems.append((reader.line_num, "twice"))
+            problems.append((row.number, "twice"))
         elif len(games) == MOST_GAMES:
-            problems.append((reader.line_num, "too_many"))
+            problems.append((row.number, "too_many"))
             break
         else:
             games[fold_title(title)] = Game(
                 title, provider, split_aliases(aliases), banned.casefold() in _TRUE, is_own=True
             )
-    return GameFile(list(games.values()), problems)
+    return GameFile(list(games.values()), problems, table)
 
 
 def split_aliases(text: str) -> tuple[str, ...]:

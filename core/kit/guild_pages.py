@@ -32,6 +32,7 @@ from zoneinfo import ZoneInfo
 from flask import Response, flash, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
+from core.kit.amounts import parse_whole
 from core.kit.database import cache_of
 from core.kit.errors import Outage, Refusal
 from core.kit.words import _
@@ -452,8 +453,7 @@ def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]
 
 def whole_number(form: "MultiDict[str, str]", name: str, label: str) -> int:
     """A field's number. Raises Refusal if it is none."""
-    text = form.get(name, "").strip().replace(",", "").replace("\u00a0", "")
     try:
-        return int(text)
-    except ValueError:
+        return parse_whole(form.get(name, ""))
+    except Refusal:
         raise Refusal(_("{label} must be a whole number.").format(label=label)) from None

@@ -33,6 +33,7 @@ from werkzeug.http import parse_accept_header
 from core.kit import words
 from core.kit.errors import Outage, Refusal, trouble_code
 from core.kit.strict_json import storable
+from core.kit.text import clean_all
 from core.kit.words import _
 
 if TYPE_CHECKING:
@@ -156,16 +157,16 @@ class _Sessions(SecureCookieSessionInterface):
         return super().open_session(app, request)
 
 
-class _StorableArguments(ImmutableMultiDict[str, Any]):
-    """Query and form fields without characters that PostgreSQL cannot store."""
+class _CleanArguments(ImmutableMultiDict[str, Any]):
+    """Query and form fields, cleaned."""
 
     def __init__(self, mapping: Any = None) -> None:
         pairs = iter_multi_items(mapping) if mapping is not None else ()
-        super().__init__([(storable(name), storable(value)) for name, value in pairs])
+        super().__init__([(clean_all(name), clean_all(value)) for name, value in pairs])
 
 
 class _Request(Request):
-    parameter_storage_class = _StorableArguments
+    parameter_storage_class = _CleanArguments
 
 
 @lru_cache(maxsize=1000)
