@@ -196,8 +196,7 @@ def record_result(
         )
     with step(work, hunt, "result", bonus.position):
         bonus.payout, bonus.skipped = amount, False
-        if hunt.guesses_open:
-            hunt.guesses_until = work.now
+        _end_guessing(work, hunt)
     return bonus
 
 
@@ -265,7 +264,16 @@ def edit(work: Work, what: str, value: str, position: int | None = None) -> Hunt
             case "payout":
                 bonus.payout = parse_amount(value, hunt.digits) if value else None
                 bonus.skipped = False
+                if value:
+                    _end_guessing(work, hunt)
     return hunt
+
+
+def _end_guessing(work: Work, hunt: Hunt) -> None:
+    """A payout is known, which stays so even if it is taken back."""
+    hunt.payout_known = True
+    if hunt.guesses_open:
+        hunt.guesses_until = work.now
 
 
 def set_guessing(work: Work, *, opened: bool, number: int | None = None) -> Hunt:
@@ -274,8 +282,11 @@ def set_guessing(work: Work, *, opened: bool, number: int | None = None) -> Hunt
     hunt = take(work, number)
     if hunt.guesses_open == opened:
         raise Refusal(_("Guessing is open already.") if opened else _("Guessing is not open."))
-    if opened and get_view(work, hunt.number).figures.opened:
-        raise Refusal(_("Guessing ends with the first result, and there is one already."))
+    if opened and hunt.payout_known:
+        raise Refusal(
+            _("Guessing ends with the first result, and one is known already."),
+            _("This holds although it was taken back."),
+        )
     with step(work, hunt, "guess_open" if opened else "guess_close"):
         if opened:
             hunt.guesses_from, hunt.guesses_until = work.now, None

@@ -103,7 +103,7 @@ def hunt_buttons(payload: Mapping[str, Any]) -> discord.ui.View | None:
         acts = [("result", payload["next"]), ("skip", payload["next"]), *acts]
     else:
         acts.append(("finish", 0))
-    if guesses_open or not payload["opened"]:
+    if guesses_open or not payload["payout_known"]:
         acts.append(("guess_close" if guesses_open else "guess_open", 0))
     return view_of(*(HuntButton(act, hunt, at) for act, at in acts))
 

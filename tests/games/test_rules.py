@@ -60,6 +60,47 @@ def test_another_number_is_another_game(typed: str, suggestion: str) -> None:
     assert found.suggestion.rstrip(" 0123456789") == suggestion.rstrip(" 0123456789")
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("Starburst KEKW", "starburst kekw catJAM", "KEKW Starburst KEKW", "Starburst 🔥🔥 lol"),
+        *("NetEnt Starburst", "Starburst by NetEnt", "starburst netent pls", "STARBURST PLEASE"),
+        *(
+            "can you play starbust please",
+            "Stárbürst",
+            "ＳＴＡＲＢＵＲＳＴ",
+            "Ѕtаrburѕt",
+            "St4rburst",
+        ),
+        *("s t a r b u r s t", "star-burst", "starbursttttt", "STAR BURST", "the Starburst slot"),
+    ],
+)
+def test_words_around_a_game_do_not_matter(typed: str) -> None:
+    found = STARTER.find(typed)
+    assert (found.title, found.found) == ("Starburst", "known")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("sweet bonanza winter edition", "Sweet Bonanza"),
+        ("a very good sweet bonnanza day", "Sweet Bonanza"),
+        ("starburstKEKWKEKW", "Starburst"),
+        ("I think Book of Dead Book of Dead", "Book of Dead"),
+        ("sweet bonanza 1000 nights", "Sweet Bonanza 1000"),
+        ("Starburst 2", None),
+        ("sugar rush 2000", None),
+        ("Book of Secrets Night", None),
+        ("gates of hell", None),
+    ],
+)
+def test_a_name_among_other_words_is_recognised(typed: str, meant: str | None) -> None:
+    found = STARTER.find(typed)
+    assert found.title == typed
+    assert (found.meant.title if found.meant else None) == meant
+    assert found.key == fold_title(meant or typed)
+
+
 @pytest.mark.parametrize("typed", ["xyz", "gates of hell", "雪のスロット", "🎰", "", "boo"])
 def test_unknown_games_are_taken_as_typed(typed: str) -> None:
     assert STARTER.find(typed) == Match(typed)
