@@ -8,7 +8,7 @@ from flask import Blueprint, Response, jsonify, request
 from limits import RateLimitItemPerMinute
 
 from core.guilds.actions import language_of
-from core.heist import widget
+from core.heist import reports, widget
 from core.kit.crypto import hash_of
 from core.kit.rate import RateLimit, network_of
 from core.kit.services import Services
@@ -55,12 +55,14 @@ def pages(services: Services) -> Blueprint:
             return found
         if (request.content_length or 0) > MOST_BYTES:
             return problem(413, "The body is too large.")
-        body = request.get_json(silent=True)
-        sent = body.get("subscribers") if isinstance(body, dict) else None
-        if not isinstance(sent, list) or not all(isinstance(one, dict) for one in sent):
+        sent = reports.read_body(request.get_data(cache=False))
+        if sent is None:
             return problem(400, "The body must be an object with a list of subscribers.")
         with services.work_in(found) as work:
-            return jsonify({"new": widget.report(work, sent)})
+            outcome = reports.report(work, sent)
+        response = jsonify({"new": outcome.new, "rejected": outcome.rejected})
+        response.status_code = 207 if outcome.rejected else 200
+        return response
 
     @blueprint.after_request
     def allow_other_origins(response: Response) -> Response:

@@ -1,5 +1,5 @@
-"""The two expected errors; anything else is a bug. The bot, the web server and the inbox worker
-translate them for people, each in one place."""
+"""The two kinds of expected errors; anything else is a bug. The bot, the web server and the inbox
+worker translate them for people, each in one place."""
 
 import random
 import secrets
@@ -18,6 +18,10 @@ class Refusal(Exception):
         super().__init__(what)
         self.what = what
         self.remedy = remedy
+
+
+class Forbidden(Refusal):
+    """Whoever asks does not have the right."""
 
 
 class Outage(Exception):

@@ -84,6 +84,11 @@ class GuildSetting(Generic[T]):
     group: "type[GuildSettings] | None" = field(default=None, compare=False, repr=False)
 
 
+COMMAND_LASTS = timedelta(minutes=2)
+"""After a stall of the platform or an outage of ours, commands arrive minutes or hours late. Their
+senders have seen no answer and typed again, or left."""
+
+
 @dataclass(frozen=True)
 class ChatCommand:
     """A command typed in the streamer's chat.
@@ -94,6 +99,8 @@ class ChatCommand:
         usage: how it is typed, such as `!call <slot>`.
         help: one sentence for viewers.
         in_batches: `run` takes all such lines of a batch at once, before `Feature.handlers`.
+        lasts: how long after it was typed it is still carried out. Longer than COMMAND_LASTS where
+            that helps the viewer and surprises nobody.
     """
 
     names: tuple[str, ...]
@@ -101,6 +108,23 @@ class ChatCommand:
     usage: str
     help: str
     in_batches: bool = False
+    lasts: timedelta = COMMAND_LASTS
+
+
+@dataclass(frozen=True)
+class Digested:
+    """For `Feature.lines`: a confirmation that is said once for many in a busy chat.
+
+    Attributes:
+        one: payload -> line.
+        many: several payloads -> one line for all of them.
+    """
+
+    one: "Callable[[Mapping[str, Any]], str]"
+    many: "Callable[[Sequence[Mapping[str, Any]]], str]"
+
+    def __call__(self, payload: "Mapping[str, Any]") -> str:
+        return self.one(payload)
 
 
 ChatUsers = Literal["everyone", "subscribers", "moderators", "streamer"]
@@ -129,12 +153,15 @@ class Task:
     Attributes:
         name: feature first, such as `watchtime.credit`.
         every: seconds between runs, taken from the settings.
-        run: called in a thread.
+        run: called in a thread. If it returns False there was nothing to do, and the next run may
+            be later.
+        wakes: packages whose changes end such a pause.
     """
 
     name: str
     every: "Callable[[Settings], float]"
-    run: "Callable[[Services], None]"
+    run: "Callable[[Services], object]"
+    wakes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,12 +231,12 @@ class Undo:
         in_effect: `in_effect(work, entries)` -> those entries whose change nothing has changed
             since.
         run: `run(work, entry)` does the opposite.
-        admins_only: moderators who were granted a group cannot.
+        rights_of: the action whose rights it needs, see `core/kit/rights.py`.
     """
 
     in_effect: "Callable[[Work, Sequence[Any]], Sequence[Any]]"
     run: "Callable[[Work, Any], object]"
-    admins_only: bool = False
+    rights_of: "Callable[..., Any] | None" = None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from core.kit.errors import Refusal
+from core.kit.spreadsheets import read_cell
 from core.kit.text import clean, clean_lines, fold
 from core.kit.words import _
 
@@ -203,7 +204,7 @@ def read_rows(text: str, *, words: bool = False) -> list[Row]:
                 )
             if words and (len(cells) < 2 or _is_spaced(cells)):
                 cells = _split(delimiter.join(cells))
-            cells = [clean(cell) for cell in cells]
+            cells = [clean(read_cell(cell)) for cell in cells]
             if any(cells):
                 rows.append(Row(reader.line_num, cells))
     except csv.Error as error:

@@ -11,9 +11,11 @@
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 from weakref import WeakKeyDictionary
@@ -39,6 +41,7 @@ from sqlalchemy.sql.visitors import ExternallyTraversible, iterate
 
 from core.kit.database import UNTIL_LOCKED, cache_of, notify_after_commit
 from core.kit.records import GUILD_OPTION, THE_BOT, GuildId, GuildRecord, MemberId
+from core.kit.rights import SeenRole
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -88,12 +91,15 @@ class UnscopedStatement(Exception):
 class Work(Session):
     """Everything one action needs to know and to change.
 
+    Attributes:
+        find_role: `find_role(role_id)`: a role as Discord shows it; None where nobody chooses one.
+
     Args:
         tx: an open transaction. It is committed or rolled back by whoever opened it.
         actor: the member who asked for it.
         streamer: Twitch user id of the streamer who asked for it, signed in with Twitch; the actor
             is the bot then, because no member of the server is known.
-        now: the time at which it happens; for a chat command, when the message was sent.
+        now: the time at which it happens; for an event or a chat command, when it is handled.
         in_batch: other events are handled in this transaction afterwards, and may need any lock.
     """
 
@@ -115,6 +121,18 @@ class Work(Session):
         self.streamer = streamer
         self.now = now
         self._in_batch = in_batch
+        self.find_role: Callable[[int], SeenRole] | None = None
+        self._list_groups: Callable[[Connection], frozenset[str]] | None = None
+
+    def limit_to(self, list_groups: Callable[[Connection], frozenset[str]]) -> None:
+        """The actor is no admin, but may use the command groups that `list_groups(tx)` returns."""
+        self._list_groups = list_groups
+
+    @cached_property
+    def groups(self) -> frozenset[str] | None:
+        """The command groups that the actor may use; None for all of them, as for admins and the
+        bot itself."""
+        return None if self._list_groups is None else self._list_groups(self._tx)
 
     def __enter__(self) -> Self:
         return self
@@ -220,12 +238,52 @@ def run_in_guild(
         return action(work, *args, **kwargs)
 
 
+_HANDLED_AT = "handled_at"
+
+
+@contextmanager
+def handled_at(tx: Connection, now: datetime) -> Iterator[None]:
+    """Inside this block events are handled at this time, which is `now` of each `Work`: what
+    happened an hour ago decides, opens and closes only now."""
+    tx.info[_HANDLED_AT] = now
+    try:
+        yield
+    finally:
+        if not tx.invalidated and not tx.closed:
+            del tx.info[_HANDLED_AT]
+
+
+def time_of_handling(tx: Connection, at: datetime) -> datetime:
+    """When an event of this time is handled; outside of `handled_at`, as soon as it happens."""
+    now: datetime = tx.info.get(_HANDLED_AT, at)
+    return now
+
+
 def event_action(action: Callable[[Work, Any], object]) -> Callable[[Connection, Any], None]:
     """Adapt `action(work, event)` to a handler of `Feature.handlers`."""
 
     def run(tx: Connection, event: Any) -> None:
-        with Work(tx, event.guild_id, now=event.at, in_batch=True) as work:
+        now = time_of_handling(tx, event.at)
+        with Work(tx, event.guild_id, now=now, in_batch=True) as work:
             action(work, event)
+
+    return run
+
+
+def event_batch(
+    action: Callable[[Work, Sequence[Any]], object],
+) -> Callable[[Connection, Sequence[Any]], None]:
+    """Adapt `action(work, events)` to a handler of `Feature.batch_handlers`: once for each guild,
+    with the time of its last event."""
+
+    def run(tx: Connection, events: Sequence[Any]) -> None:
+        by_guild: dict[int, list[Any]] = {}
+        for one in events:
+            by_guild.setdefault(one.guild_id, []).append(one)
+        for guild_id, theirs in by_guild.items():
+            now = max(one.at for one in theirs)
+            with Work(tx, guild_id, now=now, in_batch=True) as work:
+                action(work, theirs)
 
     return run
 
@@ -237,7 +295,8 @@ def chat_action(
 
     def run(tx: Connection, messages: Sequence[Any]) -> None:
         for message in messages:
-            with Work(tx, message.guild_id, now=message.at, in_batch=True) as work:
+            now = time_of_handling(tx, message.at)
+            with Work(tx, message.guild_id, now=now, in_batch=True) as work:
                 action(work, message, message.argument)
 
     return run
@@ -246,13 +305,13 @@ def chat_action(
 def chat_batch_action(
     action: Callable[[Work, Sequence[Any]], None],
 ) -> Callable[[Connection, Sequence[Any]], None]:
-    """Adapt `action(work, messages)`, which takes all lines of a guild, to `ChatCommand.run`. The
-    work's `now` is the time of the last line."""
+    """Adapt `action(work, messages)`, which takes all lines of a guild, to `ChatCommand.run`."""
 
     def run(tx: Connection, messages: Sequence[Any]) -> None:
         for guild_id in sorted({message.guild_id for message in messages}):
             theirs = [message for message in messages if message.guild_id == guild_id]
-            with Work(tx, guild_id, now=theirs[-1].at, in_batch=True) as work:
+            now = time_of_handling(tx, theirs[-1].at)
+            with Work(tx, guild_id, now=now, in_batch=True) as work:
                 action(work, theirs)
 
     return run

@@ -48,8 +48,19 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 def meet_person(tx: Connection, guild_id: int, platform: str, person: Person, at: datetime) -> int:
     """The viewer id of whom an event names. Where the platform left the name out, it must not take
     the place of one that is known."""
-    name, named_at = (person.name, at) if person.name else (str(person.user_id), _LONG_AGO)
-    return store.set_viewer(tx, guild_id, platform, person.user_id, name, named_at)
+    account = GuildAccount(guild_id, platform, person.user_id)
+    return meet_people(tx, [(account, person.name, at)])[account]
+
+
+def meet_people(
+    tx: Connection, seen: Sequence[tuple[GuildAccount, str, datetime]]
+) -> dict[GuildAccount, int]:
+    """The same for many: account, name and when it had this name."""
+    named = [
+        (account, name, at) if name else (account, str(account.user_id), _LONG_AGO)
+        for account, name, at in seen
+    ]
+    return store.set_viewers(tx, named) if named else {}
 
 
 def get_by_name(tx: Connection, guild_id: int, name: str) -> Viewer:

@@ -187,7 +187,7 @@ class _Queue:
             found.append(outbox.to_channel(call.channel_id, "slot_calls.post", key, post))
         if self.settings.replies:
             reply = {"slot": call.slot, "position": position}
-            found.append(outbox.reply_to(message, "slot_calls.accepted", reply))
+            found.append(outbox.reply_to(message, "slot_calls.accepted", reply, bulk=True))
         return found
 
     def refuse(
@@ -217,7 +217,7 @@ def cancel_call(work: Work, message: ChatMessageSent, argument: str) -> None:
         return
     reply = {"slot": call.slot, "replaced_by": ""}
     if not argument:
-        call.state, call.closed_at = "cancelled", message.at
+        call.state, call.closed_at = "cancelled", work.now
     else:
         queue = _Queue.load(work, [message], [viewer_id])
         match = queue.find(argument)

@@ -2,7 +2,7 @@
 
 import json
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from sqlalchemy.exc import DBAPIError
@@ -11,7 +11,7 @@ from core.draws.checks import Tampered
 from core.draws.secrets import commitment_to
 from core.draws.snapshot import hash_of
 from core.guilds.actions import change_setting
-from core.heist import actions, messages, widget
+from core.heist import actions, messages
 from core.heist.feature import FEATURE
 from core.heist.pages import make_proof
 from core.heist.rules import HeistSettings
@@ -223,13 +223,16 @@ def test_a_join_in_the_last_millisecond_counts_even_if_it_arrives_late(guild: He
     guild.lock()
     missed = guild.say("!join 100", 3, seconds=59.999)
     assert (len(guild.crew()), guild.balance(missed)) == (1, RICH)
-    assert "too late: viewer2" in guild.said()[-1]
+    crew, reply = guild.said()[-2:]
+    assert "too late: viewer2" in crew
+    assert reply.startswith("Too late")
 
 
 def test_a_line_from_before_the_opening_does_not_join(guild: HeistGuild) -> None:
     guild.start()
     guild.say("!join 100", 1, seconds=-1)
     assert guild.players() == []
+    assert "type !join again" in guild.said()[-1]
 
 
 def test_whole_seconds_of_a_platform_are_not_too_early(guild: HeistGuild) -> None:
@@ -239,11 +242,37 @@ def test_whole_seconds_of_a_platform_are_not_too_early(guild: HeistGuild) -> Non
     assert guild.crew() == ["viewer1 100 low"]
 
 
-def test_join_without_a_heist_is_not_answered(guild: HeistGuild) -> None:
-    """Another bot may have a command of this name."""
+def test_join_without_a_heist_is_answered_once_a_minute(guild: HeistGuild) -> None:
     viewer_id = guild.say("!join")
     guild.say("!join 100")
-    assert (guild.said(), guild.balance(viewer_id)) == ([], RICH)
+    said = ["No heist is running. !heist starts one."]
+    assert (guild.said(), guild.balance(viewer_id)) == (said, RICH)
+    guild.wait(60)
+    guild.set(enabled=False)
+    guild.say("!join 100")
+    assert guild.said() == said, "another bot may have a command of this name"
+
+
+def test_a_late_start_opens_a_whole_heist_and_a_late_cancel_spares_the_next(
+    guild: HeistGuild,
+) -> None:
+    guild.wait(15)
+    guild.say("!heist", seconds=0)
+    assert guild.heist.closes_at - guild.at == timedelta(seconds=60)
+    guild.say("!join 100", 1)
+    guild.wait(15)
+    guild.say("!cancelheist", 2, badges=("moderator",), seconds=14)
+    assert guild.heist.state == "open"
+    assert guild.said()[-1] == "The heist that you wanted to cancel is over."
+    guild.finish()
+    guild.set(start_heist_cooldown=300)
+    guild.start()
+    guild.say("!join 100", 1)
+    guild.finish()
+    ended = guild.at
+    guild.wait(300)
+    guild.say("!heist", seconds=(ended - NOON).total_seconds() + 290)
+    assert (guild.heist.number, guild.heist.state) == (3, "open"), "the cooldown is over now"
 
 
 def test_each_viewer_waits_for_the_next_heist(guild: HeistGuild) -> None:
@@ -546,17 +575,3 @@ def test_the_tier_that_is_known_best_is_shown_and_counts_from_the_lock(guild: He
     assert [one.tier for one in view.crew] == expected
     set_tiers(guild.tx, [TierReport(guild.id, view.crew[0].viewer_id, "list", "2000", guild.at)])
     assert guild.view.tiers == view.tiers  # fixed
-
-
-def test_widget_reports_by_id_or_login_of_our_platforms(guild: HeistGuild) -> None:
-    sent: list[dict[str, Any]] = [
-        {"displayName": "ミア", "providerId": "900", "tier": "2000"},
-        {"displayName": "レオ", "providerId": "901", "tier": "2000"},
-        {"name": "slotty", "provider": "kick"},
-        {"displayName": "ミア", "tier": "2000"},
-        {"name": "tuber", "provider": "youtube", "tier": "1000"},
-        {"name": "emulated", "tier": "1000", "isTest": True},
-        {"name": "giver", "tier": "3000", "bulkGifted": True},
-    ]
-    assert guild.do(widget.report, sent) == 3
-    assert guild.do(widget.report, sent) == 0  # of the second scene
