@@ -32,10 +32,12 @@ def pages(services: Services) -> Blueprint:
         with services.database.begin() as tx:
             guild_id = widget.find_guild(tx, key) if key else None
         if guild_id is None:
-            is_known = rate.allows(WRONG_KEYS, "widget", network_of(request.remote_addr))
-            return problem(401 if is_known else 429, "This widget key is not valid.")
-        if not rate.allows(REQUESTS, "widget.key", hash_of(key)):
-            return problem(429, "Too many requests with this widget key.")
+            wrong = "This widget key is not valid."
+            rate.require(wrong, WRONG_KEYS, "widget", network_of(request.remote_addr))
+            return problem(401, wrong)
+        rate.require(
+            "Too many requests with this widget key.", REQUESTS, "widget.key", hash_of(key)
+        )
         return guild_id
 
     @blueprint.get("/widget/heist")
