@@ -13,11 +13,11 @@ from core.games.rules import (
     MAX_TITLE,
     Game,
     GameFile,
-    Index,
-    Match,
     fold_title,
     split_aliases,
 )
+from core.games.rules import Index as Index  # what these actions return, for their callers
+from core.games.rules import Match as Match
 from core.games.starter import GAMES
 from core.guilds.actions import audit
 from core.kit.errors import Refusal

@@ -11,7 +11,6 @@ from sqlalchemy import select
 
 from core.events import ChatMessageSent
 from core.games import actions as games
-from core.games.rules import Index, Match
 from core.guilds.actions import load_settings
 from core.guilds.channels import find_trouble
 from core.kit.records import ChannelId, ViewerId
@@ -95,7 +94,7 @@ class _Queue:
     linked: Collection[int]
     persons: Mapping[int, int]
     calls: Mapping[int, list[SlotCall]]
-    index: Index
+    index: games.Index
     queued: set[str]
     number: int
     first: int
@@ -154,7 +153,7 @@ class _Queue:
             seconds_since_last=(message.at - last_at).total_seconds() if last_at else None,
         )
 
-    def find(self, typed: str) -> Match:
+    def find(self, typed: str) -> games.Match:
         """The game; if all must be known, the one whose name is among other words."""
         match = self.index.find(typed)
         return match.meant or match if self.settings.known_only else match
@@ -162,7 +161,7 @@ class _Queue:
     def key_of(self, call: SlotCall) -> str:
         return self.index.find(call.slot).key
 
-    def wanted(self, match: Match) -> Wanted:
+    def wanted(self, match: games.Match) -> Wanted:
         waiting = self.first + self.others
         return Wanted(match.title, match.key, match.found, match.banned, self.queued, waiting)
 
