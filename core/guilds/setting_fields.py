@@ -96,10 +96,13 @@ def save_settings(page: Page, declared: Iterable[GuildSetting[Any]]) -> None:
     values = [(field.declared, _typed(page, field)) for field in fields]
 
     def change(work: Work) -> None:
+        changed = [
+            one for one, value in values if value != actions.setting(work.tx, work.guild_id, one)
+        ]
         for one, value in values:
-            if value != actions.setting(work.tx, work.guild_id, one):
+            if one in changed:
                 actions.change_setting(work, one, value, checked=False)
-        actions.check_settings(work, [one for one, _value in values])
+        actions.check_settings(work, changed)
 
     page.run(change)
 

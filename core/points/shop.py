@@ -88,7 +88,8 @@ class Shop:
             key: natural key of the request, which makes repeating it harmless.
 
         Raises:
-            Refusal: there is no such offer, or not enough points that can buy it.
+            Refusal: there is no such offer, it cannot be delivered right now, or there are not
+                enough points that can buy it.
         """
         require_own(load_settings(work, PointsSettings))
         work.lock(Lock.POINTS)
@@ -99,6 +100,8 @@ class Shop:
         price, accounts = priced.price * count, store.accounts_of(work, viewer_id)
         if not store.list_excluded(work, accounts).isdisjoint(accounts):
             raise Refusal(_("You are excluded from the shop."))
+        if reason := priced.offer.why_not(work, viewer_id):
+            raise Refusal(reason)
         if price > MOST:
             raise Refusal(_("This amount is too large."))
         balances = store.get_balances(work, accounts)
