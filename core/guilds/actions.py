@@ -116,9 +116,12 @@ def change_settings(work: Work, kind: type[GuildSettings], /, **values: Any) -> 
     """Change some settings of a feature; None leaves a setting as it is. Raises Refusal if a value
     is out of bounds. Earlier ones may have been written: roll back."""
     wanted = {name: value for name, value in values.items() if value is not None}
-    for name, value in wanted.items():
-        change_setting(work, kind.declared[name], value, checked=False)
-    check_settings(work, [kind.declared[name] for name in wanted])
+    changed = [
+        kind.declared[name]
+        for name, value in wanted.items()
+        if change_setting(work, kind.declared[name], value, checked=False)
+    ]
+    check_settings(work, changed)
 
 
 def reset_setting(work: Work, settings: Settings, declared: GuildSetting[Any]) -> bool:

@@ -1,11 +1,13 @@
 """The Discord client: intents, servers, and the commands and buttons that the features add."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import discord
 import structlog
+from discord import app_commands
 from discord.ext import commands
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
@@ -22,6 +24,7 @@ from core.kit.leaderboard import LeaderboardMenu
 from core.kit.paginator import PageButton
 from core.kit.services import Services
 from core.kit.settings import Settings
+from core.kit.text import clean_all, clean_lines, fold
 
 OF_THE_KIT = (PageButton, LeaderboardMenu, KeepButton)
 
@@ -45,6 +48,24 @@ def intents() -> discord.Intents:
     return wanted
 
 
+class CleanTree(app_commands.CommandTree["RegularsBot"]):
+    """Slash commands whose options are cleaned before they are read."""
+
+    async def interaction_check(self, interaction: discord.Interaction[Any]) -> bool:
+        data: Any = interaction.data
+        if data is not None and "options" in data:
+            data["options"] = clean_all(data["options"])
+        return True
+
+
+_COMMAND = re.compile(r"\A\s*[!！﹗]\s*(\w+)")
+
+
+def clean_typed(content: str) -> str:
+    """A message as it is read if it is a command."""
+    return _COMMAND.sub(lambda found: PREFIX + fold(found[1]), clean_lines(content))
+
+
 class RegularsBot(commands.Bot):
     """The product's Discord client, with every feature's commands and buttons."""
 
@@ -54,6 +75,7 @@ class RegularsBot(commands.Bot):
             intents=intents(),
             help_command=None,
             allowed_mentions=SILENT,
+            tree_cls=CleanTree,
             case_insensitive=True,
             guild_ready_timeout=SERVERS_SECONDS,
         )
@@ -76,6 +98,10 @@ class RegularsBot(commands.Bot):
     async def setup_hook(self) -> None:
         await self.add_features()
         await self.tree.sync()
+
+    async def process_commands(self, message: discord.Message, /) -> None:
+        message.content = clean_typed(message.content)
+        await super().process_commands(message)
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         buttons = [button for feature in self._features for button in feature.buttons]

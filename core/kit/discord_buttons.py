@@ -26,6 +26,7 @@ from core.kit.discord_ui import (
 )
 from core.kit.errors import Refusal
 from core.kit.services import Services
+from core.kit.text import clean
 from core.kit.words import _
 
 MOST_ROWS = 5
@@ -150,7 +151,7 @@ async def receive_form(interaction: discord.Interaction, buttons: Iterable[type[
         if match is None or not issubclass(kind, FormButton):
             continue
         fields = [field for row in sent["components"] for field in row["components"]]
-        typed = {field["custom_id"]: str(field["value"]).strip() for field in fields}
+        typed = {field["custom_id"]: clean(str(field["value"])) for field in fields}
         async with handle_errors(interaction):
             button = await kind.from_custom_id(interaction, None, match)  # type: ignore[arg-type]
             if await button.interaction_check(interaction):

@@ -30,6 +30,7 @@ from zoneinfo import ZoneInfo
 from flask import Response, flash, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
+from core.kit.amounts import parse_whole
 from core.kit.database import cache_of
 from core.kit.discord_roles import has_powers
 from core.kit.errors import Outage, Refusal
@@ -487,8 +488,7 @@ def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]
 
 def whole_number(form: "MultiDict[str, str]", name: str, label: str) -> int:
     """A field's number. Raises Refusal if it is none."""
-    text = form.get(name, "").strip().replace(",", "").replace("\u00a0", "")
     try:
-        return int(text)
-    except ValueError:
+        return parse_whole(form.get(name, ""))
+    except Refusal:
         raise Refusal(_("{label} must be a whole number.").format(label=label)) from None
