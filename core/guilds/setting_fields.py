@@ -1,6 +1,5 @@
 """Settings as fields of a form, for the pages of every feature."""
 
-import unicodedata
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -119,4 +118,4 @@ def _typed(page: Page, field: SettingField) -> Any:
         return whole_number(page.form, declared.key, field.label)
     if declared.of == "time_zone":
         return zones.find(text) or text
-    return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs"))
+    return text

@@ -14,6 +14,7 @@ from core.kit.leaderboard import Query
 from core.people.store import get_viewer
 from core.points import actions, providers, store
 from core.points.discord import load_board
+from core.points.lists import read_pasted
 from core.points.providers import Round
 from core.points.rules import PointsSettings
 from core.raffle.ledger import store as tickets
@@ -47,7 +48,7 @@ def test_admins_add_remove_and_set(guild: PointsGuild) -> None:
 def test_a_pasted_list_is_given_once_and_lines_that_are_wrong_are_named(guild: PointsGuild) -> None:
     mia, tom = guild.viewer(MIA), guild.viewer(TOM)
     pasted = guild.do(
-        actions.read_pasted, 'Name,Points\nmia,500\n@TOM 1.5k\nMia\t5\n"Tom";2\nNobody,5\nMia,-3'
+        read_pasted, 'Name,Points\nmia,500\n@TOM 1.5k\nMia\t5\n"Tom";2\nNobody,5\nMia,-3'
     )
     assert pasted.amounts == {mia: 505, tom: 1502}
     assert pasted.wrong == ["Mia,-3", "Nobody,5"]
