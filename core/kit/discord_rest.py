@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -55,6 +56,16 @@ NEEDED = discord.Permissions(
     view_audit_log=True,  # without it Discord does not say whom moderators ban
 )
 """What the bot is invited with; `docs/deploy.md` explains it."""
+
+
+def posted_at(message_id: int) -> datetime:
+    """When a message was posted, by Discord's clock."""
+    return discord.utils.snowflake_time(message_id)
+
+
+def first_id_at(instant: datetime) -> int:
+    """Messages that were posted from then on have higher ids."""
+    return discord.utils.time_snowflake(instant)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,12 @@ changes nothing."""
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from discord.utils import time_snowflake
 from sqlalchemy import Connection
 
 from core.drand.client import client_of
 from core.guilds.actions import load_settings
 from core.guilds.store import list_present
-from core.kit.discord_rest import DiscordRest
+from core.kit.discord_rest import DiscordRest, first_id_at
 from core.kit.health_item import HealthItem
 from core.kit.services import Services
 from core.kit.tasks import act_on_each, for_each
@@ -187,7 +186,7 @@ def _find_posted(services: Services, draw: Draw) -> Sequence[PostedFreeze]:
         period, channels = work.find(Period, draw.period), list_channels(work, draw)
     if period is None or not channels or services.settings.discord_token is None:
         return []
-    after = time_snowflake(period.opened_at)
+    after = first_id_at(period.opened_at)
     discord = DiscordRest(services.settings)
     messages = [one for each in channels for one in discord.own_messages(each, after) or ()]
     return read_freezes(draw.guild_id, messages)

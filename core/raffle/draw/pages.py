@@ -15,13 +15,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from discord.utils import snowflake_time
 from flask import Blueprint, Response, abort, make_response, render_template, url_for
 
 from core.drand.chain import OTHER, QUICKNET
 from core.draws.picks import RULE
 from core.draws.words import PUBLIC_BEACON
 from core.guilds.actions import name_of
+from core.kit.discord_rest import posted_at
 from core.kit.services import Services
 from core.kit.web import may_ask, word
 from core.kit.words import _
@@ -173,7 +173,7 @@ def _address(work: Work, receipt: dict[str, Any] | None) -> dict[str, Any] | Non
         return None
     channel_id, message_id = receipt["channel_id"], receipt["message_id"]
     url = f"https://discord.com/channels/{work.guild_id}/{channel_id}/{message_id}"
-    return {"url": url, "at": snowflake_time(message_id)}
+    return {"url": url, "at": posted_at(message_id)}
 
 
 def _download(content: bytes, name: str, content_type: str) -> Response:

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from discord.utils import snowflake_time
 from sqlalchemy import select
 
 from core.guilds.actions import audit, load_settings, name_of
 from core.guilds.channels import tell_admins
+from core.kit.discord_rest import posted_at
 from core.kit.records import ChannelId
 from core.kit.work import Work
 from core.outbox import actions as outbox
@@ -127,7 +127,7 @@ def read_freezes(guild_id: int, messages: Iterable[Mapping[str, Any]]) -> list[P
     return [
         PostedFreeze(
             marked[1],
-            snowflake_time(int(message["id"])),
+            posted_at(int(message["id"])),
             f"https://discord.com/channels/{guild_id}/{message['channel_id']}/{message['id']}",
         )
         for message in messages
@@ -231,7 +231,7 @@ def find_arrival(work: Work, pick: Pick) -> datetime | None:
         for n in range(2, pick.posts + 1)
     ]
     found = work.scalars(select(Outgoing.receipt).where(Outgoing.key.in_(keys)))
-    arrived = [snowflake_time(one["message_id"]) for one in found if one and "message_id" in one]
+    arrived = [posted_at(one["message_id"]) for one in found if one and "message_id" in one]
     return min(arrived, default=None)
 
 
