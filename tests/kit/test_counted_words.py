@@ -43,7 +43,10 @@ def test_plain_strings_do_not_count_things() -> None:
     wrong = [
         f"{path.relative_to(CORE)}: {line.strip()}"
         for path in CORE.rglob("*.py")
+        if path.name != "__main__.py"
         for line in path.read_text().splitlines()
-        if counted.search(line) and not line.strip().startswith(("raise ", "assert ", "#"))
+        if counted.search(line)
+        and ":.2f}" not in line
+        and not line.strip().startswith(("raise ", "assert ", "#"))
     ]
     assert wrong == []
