@@ -14,7 +14,7 @@ from core.guilds.actions import join_guild
 from core.kit.discord_access import acknowledge, may_use
 from core.kit.discord_arguments import set_up_typing
 from core.kit.discord_buttons import KeepButton, receive_form
-from core.kit.discord_errors import handle_command_error
+from core.kit.discord_choices import ChoiceButton, handle_error
 from core.kit.discord_ui import PREFIX, SILENT, missing_in, permission_names
 from core.kit.errors import Outage
 from core.kit.feature import Feature, GuildSetting
@@ -68,7 +68,7 @@ class RegularsBot(commands.Bot):
             for cog in feature.cogs:
                 await self.add_cog(cog(self.services))
             self.add_dynamic_items(*feature.buttons)
-        self.add_dynamic_items(PageButton, LeaderboardMenu, KeepButton)
+        self.add_dynamic_items(PageButton, LeaderboardMenu, KeepButton, ChoiceButton)
         set_up_typing(self)
 
     async def setup_hook(self) -> None:
@@ -116,7 +116,7 @@ class RegularsBot(commands.Bot):
         self, ctx: commands.Context[Any], error: commands.CommandError, /
     ) -> None:
         if not isinstance(error, commands.CommandNotFound):  # that may be for another bot
-            await handle_command_error(ctx, error)
+            await handle_error(ctx, error)
 
     async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
         _log.exception("Discord event handler failed", event_method=event_method)

@@ -231,12 +231,15 @@ async def answer(
     await ctx.send(embed=embed, ephemeral=is_private(ctx), allowed_mentions=SILENT, **given)
 
 
-async def reply_privately(interaction: discord.Interaction, embed: discord.Embed) -> None:
+async def reply_privately(
+    interaction: discord.Interaction, embed: discord.Embed, view: discord.ui.View | None = None
+) -> None:
     """Reply to whoever pressed a button, whether or not the interaction was acknowledged."""
+    given: dict[str, Any] = {} if view is None else {"view": view}
     if interaction.response.is_done():
-        await interaction.followup.send(embed=embed, ephemeral=True)
+        await interaction.followup.send(embed=embed, ephemeral=True, **given)
     else:
-        await interaction.response.send_message(embed=embed, ephemeral=True)
+        await interaction.response.send_message(embed=embed, ephemeral=True, **given)
 
 
 def view_of(*items: discord.ui.Item[Any]) -> discord.ui.View:

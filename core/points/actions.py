@@ -21,10 +21,12 @@ from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people import store as people_store
+from core.people.lookup import find_people, find_person, named_in
+from core.people.names import named_only
 from core.people.records import Viewer
 from core.points import ledger, providers, store
 from core.points.ledger import NewEntry
-from core.points.records import Entry, PlayLimit, Season
+from core.points.records import Balance, Entry, PlayLimit, Season
 from core.points.rules import LONGEST_REASON, MOST, PointsSettings, allocate, spendable
 from core.watchtime.standings import list_ranks
 
@@ -48,6 +50,10 @@ def require_own(settings: PointsSettings) -> None:
 # -- grants ---------------------------------------------------------------------------------------
 
 
+HAS_POINTS = named_in(Balance.viewer_id)
+"""Who takes part: those with a balance."""
+
+
 def change_points(
     work: Work, who: str, change: Change, amount: int, reason: str, cause: str
 ) -> tuple[Viewer, int]:
@@ -56,7 +62,7 @@ def change_points(
     Args:
         cause: id of the request, which makes repeating it harmless.
     """
-    viewer = people.find_person(work, who)
+    viewer = find_person(work, who, meant=HAS_POINTS)
     return viewer, grant_many(work, {viewer.viewer_id: amount}, change, reason, cause)[
         viewer.viewer_id
     ]
@@ -120,8 +126,8 @@ class Pasted(NamedTuple):
 
 
 def parse_lines(pasted: str) -> tuple[list[tuple[str, str, int]], list[str]]:
-    """Parse lines such as `MadCats,500` or `MadCats 5k`; a header is skipped. Returns line, folded
-    name and amount of each, and the invalid lines."""
+    """Parse lines such as `MadCats,500` or `MadCats 5k`; a header is skipped. Returns line, name
+    and amount of each, and the invalid lines."""
     named: list[tuple[str, str, int]] = []
     wrong: list[str] = []
     lines = [line for line in pasted.splitlines() if line.strip()]
@@ -137,7 +143,7 @@ def parse_lines(pasted: str) -> tuple[list[tuple[str, str, int]], list[str]]:
             if line is not lines[0] or any(char.isdigit() for char in line):
                 wrong.append(line)
             continue
-        named.append((line, people_store.fold(name.removeprefix("@")), amount))
+        named.append((line, name, amount))
     return named, wrong
 
 
@@ -145,10 +151,11 @@ def read_pasted(work: Work, pasted: str) -> Pasted:
     """Find the viewers of pasted lines. Amounts of a repeated name are added up."""
     amounts: dict[int, int] = {}
     named, wrong = parse_lines(pasted)
-    known = store.find_names(work, {name for _line, name, _amount in named})
+    known, _several = find_people(work, {name for _line, name, _amount in named}, meant=HAS_POINTS)
     for line, name, amount in named:
         if name in known:
-            amounts[known[name]] = amounts.get(known[name], 0) + amount
+            viewer_id = known[name].viewer_id
+            amounts[viewer_id] = amounts.get(viewer_id, 0) + amount
         else:
             wrong.append(line)
     return Pasted(amounts, wrong)
@@ -255,8 +262,9 @@ def handle_points(work: Work, message: ChatMessageSent, argument: str) -> None:
         return
     viewer_id, who = people.meet_sender(work.tx, message), ""
     if argument.strip():
-        found = people_store.find_by_name(work.tx, work.guild_id, argument.strip().lstrip("@"))
-        if found is None:
+        try:
+            found = find_person(work, argument, meant=HAS_POINTS, platform=message.platform)
+        except Refusal:
             return
         viewer_id, who = found.viewer_id, found.name
     points = providers.balance_of(work, viewer_id)
@@ -309,7 +317,7 @@ def handle_give(work: Work, message: ChatMessageSent, argument: str) -> None:
     try:
         if not typed:
             raise Refusal(_("Usage: !give @viewer 100"))
-        to = people.get_by_name(work.tx, work.guild_id, name.lstrip("@"))
+        to = find_person(work, name, meant=HAS_POINTS, platform=message.platform)
         gift = give(work, giver, to, typed, f"{message.platform}:{message.key}")
     except Refusal as refusal:
         refused = {"what": refusal.what}
@@ -326,9 +334,10 @@ def handle_board(work: Work, message: ChatMessageSent, _argument: str) -> None:
     settings = load_settings(work, PointsSettings)
     if not settings.enabled or settings.provider != "own":
         return
-    places = store.list_places(work, 5, 0)
+    named, names = named_only(work, store.list_places(work, 25, 0))
+    places = named[:5]
     payload = settings.currency | {
-        "names": [one.name for one in places],
+        "names": [names[one.viewer_id] for one in places],
         "points": [one.points for one in places],
     }
     outbox.post_reply(work, message, "points.board", payload, once_a_minute="all")

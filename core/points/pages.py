@@ -27,6 +27,7 @@ from core.kit.paginator import nearest_page
 from core.kit.words import _, plural
 from core.kit.work import Work
 from core.people.actions import find_own
+from core.people.names import named_only
 from core.people.records import Viewer
 from core.points import actions, imports, store
 from core.points.messages import account_label, bucket_label, format_points, import_summary
@@ -38,6 +39,8 @@ DAYS = 30
 MOST_PUBLIC_PAGES = 4
 MOST_DOWNLOADED = 10_000
 ON_STREAM = 5
+ON_STREAM_OF = 25
+"""Of so many places, those who are not named in public left out."""
 MOST_BYTES = 1_000_000
 """Of an uploaded list."""
 
@@ -351,8 +354,9 @@ PUBLIC = PublicPage(
 
 def _on_stream(work: Work) -> dict[str, Any]:
     settings = load_settings(work, PointsSettings)
-    places = store.list_places(work, ON_STREAM, 0) if settings.enabled else []
-    return {"places": places, "settings": settings}
+    places = store.list_places(work, ON_STREAM_OF, 0) if settings.enabled else []
+    shown, names = named_only(work, places)
+    return {"places": shown[:ON_STREAM], "names": names, "settings": settings}
 
 
 OVERLAY = Overlay(

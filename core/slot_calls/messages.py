@@ -12,6 +12,7 @@ from core.kit.amounts import show_amount
 from core.kit.clock import parse_instant
 from core.kit.discord_ui import Tone, ago, card, lines, safe, status_card
 from core.kit.words import _, plural
+from core.people.names import Names
 from core.slot_calls.actions import Status
 from core.slot_calls.records import SlotCall
 from core.slot_calls.rules import SlotCallSettings
@@ -157,14 +158,14 @@ PER_PAGE = 10
 
 
 def queue(
-    calls: Sequence[SlotCall], number: int, pages: int, names: Sequence[str]
+    calls: Sequence[SlotCall], number: int, pages: int, names: Sequence[str], viewers: Names
 ) -> discord.Embed:
     """A page of the queue, first request first."""
     rows = [
         {
             "number": call.number,
             "slot": call.slot,
-            "viewer": call.viewer_name,
+            "viewer": viewers[call.viewer_id],
             "called_at": call.called_at,
             "is_picked": call.picked_at is not None,
         }

@@ -15,6 +15,7 @@ from core.outbox import actions as outbox
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt
 from core.people import store as viewers
+from core.people.names import public_name
 from core.twitch.accounts import actions as accounts
 from core.twitch.bodies import PLATFORM
 from core.vips.records import Act, Activity, EndReason, Session
@@ -105,7 +106,7 @@ def post_line(work: Work, what: str, viewer_id: int, key: str, fields: Mapping[s
     channel = accounts.find_channel(work)
     if not settings.notifications or not template or channel is None:
         return
-    payload = {"text": template, "viewer": viewer_name(work, viewer_id), **fields}
+    payload = {"text": template, "viewer": public_name(work, viewer_id), **fields}
     outbox.post_to_chat(
         work, PLATFORM, channel.channel_id, "vips.line", f"vips.{what}:{key}", payload
     )

@@ -265,13 +265,14 @@ def adjusted(done: Adjusted) -> discord.Embed:
 
 
 def hidden(hide: bool) -> discord.Embed:
-    """Whether the asker is shown on the public leaderboard from now on."""
+    """Whether the asker is named in public from now on."""
     if hide:
         body = _(
-            "The public leaderboard page leaves you out. Moderators and `/leaderboard` do not."
+            "Leaderboards, public pages, overlays, posts and chat leave you out, or say “Hidden "
+            "viewer”. You still see your own rank, and moderators see you on the dashboard."
         )
         return card("🙈 " + _("You are hidden"), body, tone="success")
-    body = _("The public leaderboard page shows you again.")
+    body = _("Leaderboards, public pages, overlays and posts show your name again.")
     return card("👀 " + _("You are shown"), body, tone="success")
 
 

@@ -8,7 +8,8 @@ from sqlalchemy import select
 from core.events import Person
 from core.kit.errors import Refusal
 from core.kit.records import MemberId
-from core.people.actions import find_person, meet_person
+from core.people.actions import meet_person
+from core.people.lookup import find_person
 from core.people.store import add_link, get_viewer
 from core.watchtime import actions, views
 from core.watchtime.records import Adjustment

@@ -302,7 +302,9 @@ def _past(one: Past) -> str:
     frozen = (
         "⚠️ " + _("Frozen more than once: {times}") if len(one.freezes) > 1 else _("Frozen {times}")
     ).format(times=", ".join(format_dt(at, "f") for at in one.freezes))
-    result = ", ".join(f"{safe(pick.name, 40)} {_ICONS[pick.state]}" for pick in one.winners)
+    result = ", ".join(
+        f"{safe(one.names[pick.viewer_id], 40)} {_ICONS[pick.state]}" for pick in one.winners
+    )
     if period.is_cancelled:
         result = _("cancelled")
     elif not result:

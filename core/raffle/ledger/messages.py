@@ -162,10 +162,10 @@ def _entry(row: Entry) -> str:
 # -- everybody's ----------------------------------------------------------------------------------
 
 
-def board_row(place: Row[Any], pool: Pool) -> leaderboard.Row:
+def board_row(place: Row[Any], name: str, pool: Pool) -> leaderboard.Row:
     """A place of `list_places`."""
     share = chance_words(place.tickets, pool.tickets)
-    return leaderboard.Row(place.rank, place.name, f"{place.tickets:,} · {share}")
+    return leaderboard.Row(place.rank, name, f"{place.tickets:,} · {share}")
 
 
 def stats(
