@@ -38,6 +38,7 @@ from core.health.heartbeat import HeartbeatThread, clock_status
 from core.inbox import actions as inbox
 from core.inbox.handlers import collect
 from core.inbox.worker import Worker
+from core.kick.client import client_of as kick_of
 from core.kit.bus import RedisBus, connect_bus
 from core.kit.crypto import signing_key, vault_of
 from core.kit.database import Database
@@ -198,6 +199,7 @@ class BackgroundThreads:
             {source: how for feature in features for source, how in feature.translates.items()},
             collect(features),
             services.clock,
+            {"kick": kick_of(services.settings).time},
         )
         self._tasks = TaskRunner(services, (task for feature in features for task in feature.tasks))
         self._runners = [run(services) for feature in features for run in feature.runs]

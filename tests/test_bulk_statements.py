@@ -102,12 +102,13 @@ FILL = """
       FROM people_viewers WHERE {here} AND viewer_id % 20 = 0;
 
     INSERT INTO wagers_accounts (guild_id, platform, viewer_id, linked_by, username, folded_name,
-                                 linked_at, verified_at, verified_by, campaign_code, total, seen_at)
-    SELECT guild_id, 'shuffle', viewer_id, 1, viewer_id, viewer_id, :now, :now, 1, '', 10, :now
+                                 linked_at, verified_at, verified_by, campaign_code, total, highest,
+                                 seen_at)
+    SELECT guild_id, 'shuffle', viewer_id, 1, viewer_id, viewer_id, :now, :now, 1, '', 10, 10, :now
       FROM people_viewers WHERE {here};
     INSERT INTO wagers_changes (guild_id, account_id, viewer_id, kind, since, at, total_before,
-                                total, amount, held)
-    SELECT guild_id, account_id, viewer_id, 'rise', :now, :now, 0, 10, 9, 1
+                                total, amount, held, reason, campaign_code)
+    SELECT guild_id, account_id, viewer_id, 'rise', :now, :now, 0, 10, 9, 1, 'fast', ''
       FROM wagers_accounts WHERE {here};
 
     INSERT INTO kick_review_items (guild_id, kind, key, subject, drop, source, channel_id, at,

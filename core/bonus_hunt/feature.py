@@ -1,5 +1,7 @@
 """What the bonus hunt feature declares."""
 
+from datetime import timedelta
+
 from core.bonus_hunt import messages
 from core.bonus_hunt.discord import HISTORY, BonusHunts, HuntButton, render_message
 from core.bonus_hunt.guessing import guess_in_chat, tell_hunt
@@ -24,6 +26,7 @@ FEATURE = Feature(
             chat_action(guess_in_chat),
             usage="!guess <amount>",
             help="Guess how much the bonus hunt brings back; your last guess counts.",
+            lasts=timedelta(days=1),
         ),
         ChatCommand(
             ("hunt",),

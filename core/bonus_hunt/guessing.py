@@ -1,5 +1,6 @@
 """Guesses of viewers, from the stream's chat and from Discord."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -42,7 +43,7 @@ def guess_in_chat(work: Work, message: ChatMessageSent, argument: str) -> None:
         except Refusal:
             reason = "amount"
         else:
-            _store(work, hunt, viewer_id, amount)
+            _store(work, hunt, viewer_id, amount, message.at)
             reply = {"amount": str(amount), "currency": hunt.currency}
             _answer(work, message, "bonus_hunt.guessed", reply, str(viewer_id))
     if reason is not None:
@@ -70,17 +71,17 @@ def guess_here(work: Work, text: str) -> tuple[Hunt, Decimal]:
     if hunt is None or not hunt.takes_guess(work.now):
         raise Refusal(_("Guessing is closed right now."))
     amount = parse_amount(text, hunt.digits)
-    _store(work, hunt, viewer.viewer_id, amount)
+    _store(work, hunt, viewer.viewer_id, amount, work.now)
     return hunt, amount
 
 
-def _store(work: Work, hunt: Hunt, viewer_id: int, amount: Decimal) -> None:
+def _store(work: Work, hunt: Hunt, viewer_id: int, amount: Decimal, at: datetime) -> None:
     """The last guess counts, also where an earlier one is handled later."""
-    new = insert(Guess).values(hunt=hunt.number, viewer_id=viewer_id, amount=amount, at=work.now)
-    late = {"amount": amount, "at": work.now}
+    new = insert(Guess).values(hunt=hunt.number, viewer_id=viewer_id, amount=amount, at=at)
+    late = {"amount": amount, "at": at}
     work.execute(
         new.on_conflict_do_update(
-            constraint="bonus_hunt_guesses_once", set_=late, where=Guess.at <= work.now
+            constraint="bonus_hunt_guesses_once", set_=late, where=Guess.at <= at
         )
     )
 

@@ -78,9 +78,14 @@ class Hunt(OptionalViewerRecord, LiveMessage, kw_only=True):
         return f"{self.number} ({self.name})"
 
     def takes_guess(self, at: datetime) -> bool:
-        """Whether a guess of this moment counts, whenever it is handled."""
+        """Whether a guess of this moment counts, whenever it is handled. The whole second in which
+        guessing began counts, because Kick's times are whole seconds."""
         began, ended = self.guesses_from, self.guesses_until
-        return began is not None and began <= at and (ended is None or at < ended)
+        return (
+            began is not None
+            and began.replace(microsecond=0) <= at
+            and (ended is None or at < ended)
+        )
 
 
 class Bonus(OptionalViewerRecord, kw_only=True):

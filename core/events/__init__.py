@@ -124,6 +124,11 @@ class ChatMessageSent(_ChannelEvent):
         object.__setattr__(self, "command", command)
         object.__setattr__(self, "argument", argument)
 
+    def is_since(self, moment: datetime) -> bool:
+        """Whether it was sent at this moment or later. Kick's times are whole seconds, so the whole
+        second of the moment counts."""
+        return self.at >= moment.replace(microsecond=0)
+
 
 _COMMAND = re.compile(r"\s*!(\w+)(?:\s+(.*))?", re.DOTALL)
 

@@ -172,6 +172,9 @@ def cancel_in_chat(work: Work, message: ChatMessageSent, _argument: str) -> None
     """Handle `!cancelheist`, for moderators."""
     if message.sender.is_broadcaster or "moderator" in message.sender.badges:
         try:
+            heist = store.find_running(work)
+            if heist is not None and not message.is_since(heist.opened_at):
+                raise Refusal(_("The heist that you wanted to cancel is over."))
             cancel(work)
         except Refusal as refusal:
             reply = {"what": refusal.what, "remedy": refusal.remedy}

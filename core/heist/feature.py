@@ -56,6 +56,7 @@ FEATURE = Feature(
     lines={
         "heist.opened": messages.opened_line,
         "heist.not_started": messages.not_started_line,
+        "heist.not_joined": messages.not_joined_line,
         "heist.locked": messages.locked_line,
         "heist.result": messages.result_line,
         "heist.cancelled": messages.cancelled_line,

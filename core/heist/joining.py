@@ -7,12 +7,15 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from core.events import ChatMessageSent
+from core.guilds.actions import load_settings
+from core.guilds.chat_commands import names_of
 from core.heist.panel import refresh_message
 from core.heist.records import Heist, Player
-from core.heist.rules import JoinRequest, Reason, parse_join
+from core.heist.rules import START_NAMES, HeistSettings, JoinRequest, Reason, parse_join
 from core.heist.store import find_running, list_last_joined
 from core.kit.records import ViewerId
 from core.kit.work import Lock, Work
+from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.exclusions.store import without_excluded
 from core.points import providers
@@ -32,16 +35,16 @@ def join(work: Work, messages: Sequence[ChatMessageSent]) -> None:
     viewer_ids = people.meet_senders(work.tx, messages)
     work.lock(Lock.HEIST)
     heist = find_running(work)
-    if heist is None or heist.state != "open":
-        return
-    since = heist.opened_at.replace(microsecond=0)  # Kick's times are whole seconds
     allowed = set(without_excluded(work.tx, messages, "everything"))
-    applicants = [
-        _Applicant(message, viewer_id)
-        for message, viewer_id in zip(messages, viewer_ids, strict=True)
-        if message in allowed and message.at >= since
-    ]
-    if not applicants:
+    applicants = []
+    for message, viewer_id in zip(messages, viewer_ids, strict=True):
+        if message not in allowed:
+            continue
+        if heist is not None and heist.state == "open" and message.is_since(heist.opened_at):
+            applicants.append(_Applicant(message, viewer_id))
+        else:
+            _say_why_not(work, message, heist)
+    if heist is None or not applicants:
         return
     crew = _Crew(work, heist, applicants)
     wanted: dict[int, _Applicant] = {}
@@ -61,6 +64,17 @@ def join(work: Work, messages: Sequence[ChatMessageSent]) -> None:
         crew.record_joined(wanted.values(), moved)
         work.flush()
         refresh_message(work, heist)
+
+
+def _say_why_not(work: Work, message: ChatMessageSent, heist: Heist | None) -> None:
+    """Once a minute for all; silent where there are no heists, because other bots have the command,
+    too."""
+    if not load_settings(work, HeistSettings).enabled or not providers.is_on(work):
+        return
+    reason = "none" if heist is None else "early" if heist.state == "open" else "late"
+    command = names_of(work, START_NAMES)[0] if heist is None else message.command
+    payload = {"reason": reason, "command": command}
+    outbox.post_reply(work, message, "heist.not_joined", payload, once_a_minute=reason)
 
 
 class _Applicant:
@@ -97,7 +111,7 @@ class _Crew:
         lately = [
             self._last_joined[account] for account in accounts if account in self._last_joined
         ]
-        if lately and one.message.at < max(lately) + self._cooldown:
+        if lately and self._work.now < max(lately) + self._cooldown:
             return "cooldown"
         if 0 < most <= len(self._joined):
             return "full"

@@ -228,6 +228,15 @@ def not_started_line(payload: Mapping[str, Any]) -> str:
     return f"{payload['what']} {payload['remedy']}".strip()
 
 
+def not_joined_line(payload: Mapping[str, Any]) -> str:
+    """Why `!join` does nothing right now."""
+    return {
+        "none": _("No heist is running. !{command} starts one."),
+        "early": _("The heist had not started yet when you typed that: type !{command} again."),
+        "late": _("Too late: the crew of this heist is complete. The next one is yours."),
+    }[payload["reason"]].format_map(payload)
+
+
 def locked_line(payload: Mapping[str, Any]) -> str:
     """The crew, and who was refused."""
     line = "🔒 " + plural("{count} player is in", "{count} players are in", payload["players"])

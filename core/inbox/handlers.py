@@ -8,10 +8,14 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
+from prometheus_client import Counter
 from sqlalchemy import Connection
 
 from core.events import SUBSCRIBER_BADGES, ChatMessageSent, Event, Sender
 from core.kit.feature import BatchHandler, ChatCommand, ChatRules, ChatUsers, EventHandler, Feature
+from core.kit.work import time_of_handling
+
+_expired = Counter("chat_commands_expired", "Chat commands that came too late", ["command"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class _Cooldown:
         self._last: dict[tuple[int, str], tuple[datetime, str]] = {}
         self._guard = threading.Lock()
 
-    def allows(self, message: ChatMessageSent, rules: ChatRules) -> bool:
+    def allows(self, message: ChatMessageSent, rules: ChatRules, now: datetime) -> bool:
         """Whether this message is answered; the same again if it is handled again."""
         if not rules.cooldown or _may_use("moderators", message.sender):
             return True
@@ -97,9 +101,9 @@ class _Cooldown:
             at, message_id = self._last.get(chat, (None, ""))
             if message_id == message.message_id:
                 return True
-            if at is not None and abs((message.at - at).total_seconds()) < rules.cooldown:
+            if at is not None and abs((now - at).total_seconds()) < rules.cooldown:
                 return False
-            self._last[chat] = message.at, message.message_id
+            self._last[chat] = now, message.message_id
             return True
 
 
@@ -110,9 +114,13 @@ def _command_handler(feature: Feature, command: ChatCommand, rules_of: RulesOf) 
         if not message.is_answered or message.sender.is_bot:
             return False
         rules = rules_of(tx, message.guild_id, command)
-        named = rules.enabled and message.command in rules.names
-        may = named and _may_use(rules.who, message.sender)
-        return may and cooldown.allows(message, rules)
+        if not (rules.enabled and message.command in rules.names):
+            return False
+        now = time_of_handling(tx, message.at)
+        if now - message.at > command.lasts:
+            _expired.labels(command.names[0]).inc()
+            return False
+        return _may_use(rules.who, message.sender) and cooldown.allows(message, rules, now)
 
     def run(tx: Connection, message: ChatMessageSent) -> None:
         if runs(tx, message):

@@ -9,22 +9,24 @@ import threading
 import time
 from collections import Counter as Counted
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import structlog
 from prometheus_client import Counter
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from core.events import Event, from_json
+from core.events import ChatMessageSent, Event, from_json
 from core.inbox import store
 from core.inbox.handlers import Handler, Handlers, handle
 from core.inbox.records import FailedHandler
 from core.inbox.store import Delivery
-from core.kit.clock import Clock, utc_now
+from core.kit.clock import Clock, RemoteClock, utc_now
 from core.kit.database import Database, DatabaseOutage, savepoint
 from core.kit.errors import Outage, Refusal, backoff
 from core.kit.health_item import HealthItem
+from core.kit.work import handled_at
 
 Translator = Callable[[Connection, Delivery], list[Event]]
 """Turns a delivery into events. It must not read what handlers write: a whole batch is translated
@@ -32,6 +34,7 @@ before any handler runs."""
 
 BATCH = 500
 MOST_ATTEMPTS = 10
+UNSURE_CLOCK = timedelta(seconds=5)
 SLOW_SECONDS = 10.0
 """A batch takes milliseconds; one that takes longer is blocked."""
 
@@ -47,6 +50,7 @@ class Worker:
     Args:
         translators: source -> function that turns a delivery into events.
         handlers: event class -> its handlers.
+        remote_clocks: platform -> its clock.
     """
 
     POLL_SECONDS = 1.0
@@ -57,8 +61,10 @@ class Worker:
         translators: Mapping[str, Translator],
         handlers: Handlers,
         clock: Clock = utc_now,
+        remote_clocks: Mapping[str, RemoteClock] | None = None,
     ) -> None:
         self._database = database
+        self._remote_clocks = remote_clocks or {}
         self._translators = translators
         self._handlers = handlers
         self._clock = clock
@@ -147,11 +153,25 @@ class Worker:
         translate = self._translate_with_savepoint if with_savepoints else self._translate
         handle_all = self._handle_with_savepoints if with_savepoints else self._handle
         batch = store.list_waiting(tx, lane, BATCH)
-        told = [(event, each.id) for each in batch for event in translate(tx, each)]
-        handle_all(tx, self._deduplicate(tx, told))
+        told = [
+            (self._by_our_clock(event), each.id) for each in batch for event in translate(tx, each)
+        ]
+        with handled_at(tx, self._clock()):
+            handle_all(tx, self._deduplicate(tx, told))
         store.set_done(tx, [delivery.id for delivery in batch], self._clock())
         _handled.inc(len(batch))
         return True
+
+    def _by_our_clock(self, event: Event) -> Event:
+        """A chat message with its time by our clock, because our own times decide whether it was
+        in time. Of a clock that is only seconds off nothing is known for sure."""
+        if not isinstance(event, ChatMessageSent):
+            return event
+        now, clock = self._clock(), self._remote_clocks.get(event.platform)
+        theirs = clock.now() if clock else None
+        ahead = now - theirs if theirs else timedelta()
+        at = event.at + ahead if abs(ahead) > UNSURE_CLOCK else event.at
+        return replace(event, at=min(at, now))
 
     def _deduplicate(self, tx: Connection, told: Sequence[tuple[Event, int]]) -> list[Event]:
         """The events that were not handled before, in order."""
@@ -226,7 +246,8 @@ class Worker:
         except LookupError as gone:
             error, is_final = str(gone), True
         else:
-            error, is_final = self._attempt(tx, event, handler), False
+            with handled_at(tx, now):
+                error, is_final = self._attempt(tx, event, handler), False
         if error is None:
             store.delete_retry(tx, retry.id)
             return

@@ -84,6 +84,11 @@ class GuildSetting(Generic[T]):
     group: "type[GuildSettings] | None" = field(default=None, compare=False, repr=False)
 
 
+COMMAND_LASTS = timedelta(minutes=2)
+"""After a stall of the platform or an outage of ours, commands arrive minutes or hours late. Their
+senders have seen no answer and typed again, or left."""
+
+
 @dataclass(frozen=True)
 class ChatCommand:
     """A command typed in the streamer's chat.
@@ -94,6 +99,8 @@ class ChatCommand:
         usage: how it is typed, such as `!call <slot>`.
         help: one sentence for viewers.
         in_batches: `run` takes all such lines of a batch at once, before `Feature.handlers`.
+        lasts: how long after it was typed it is still carried out. Longer than COMMAND_LASTS where
+            that helps the viewer and surprises nobody.
     """
 
     names: tuple[str, ...]
@@ -101,6 +108,7 @@ class ChatCommand:
     usage: str
     help: str
     in_batches: bool = False
+    lasts: timedelta = COMMAND_LASTS
 
 
 ChatUsers = Literal["everyone", "subscribers", "moderators", "streamer"]

@@ -11,6 +11,7 @@
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -93,7 +94,7 @@ class Work(Session):
         actor: the member who asked for it.
         streamer: Twitch user id of the streamer who asked for it, signed in with Twitch; the actor
             is the bot then, because no member of the server is known.
-        now: the time at which it happens; for a chat command, when the message was sent.
+        now: the time at which it happens; for an event or a chat command, when it is handled.
         in_batch: other events are handled in this transaction afterwards, and may need any lock.
     """
 
@@ -220,11 +221,33 @@ def run_in_guild(
         return action(work, *args, **kwargs)
 
 
+_HANDLED_AT = "handled_at"
+
+
+@contextmanager
+def handled_at(tx: Connection, now: datetime) -> Iterator[None]:
+    """Inside this block events are handled at this time, which is `now` of each `Work`: what
+    happened an hour ago decides, opens and closes only now."""
+    tx.info[_HANDLED_AT] = now
+    try:
+        yield
+    finally:
+        if not tx.invalidated and not tx.closed:
+            del tx.info[_HANDLED_AT]
+
+
+def time_of_handling(tx: Connection, at: datetime) -> datetime:
+    """When an event of this time is handled; outside of `handled_at`, as soon as it happens."""
+    now: datetime = tx.info.get(_HANDLED_AT, at)
+    return now
+
+
 def event_action(action: Callable[[Work, Any], object]) -> Callable[[Connection, Any], None]:
     """Adapt `action(work, event)` to a handler of `Feature.handlers`."""
 
     def run(tx: Connection, event: Any) -> None:
-        with Work(tx, event.guild_id, now=event.at, in_batch=True) as work:
+        now = time_of_handling(tx, event.at)
+        with Work(tx, event.guild_id, now=now, in_batch=True) as work:
             action(work, event)
 
     return run
@@ -237,7 +260,8 @@ def chat_action(
 
     def run(tx: Connection, messages: Sequence[Any]) -> None:
         for message in messages:
-            with Work(tx, message.guild_id, now=message.at, in_batch=True) as work:
+            now = time_of_handling(tx, message.at)
+            with Work(tx, message.guild_id, now=now, in_batch=True) as work:
                 action(work, message, message.argument)
 
     return run
@@ -246,13 +270,13 @@ def chat_action(
 def chat_batch_action(
     action: Callable[[Work, Sequence[Any]], None],
 ) -> Callable[[Connection, Sequence[Any]], None]:
-    """Adapt `action(work, messages)`, which takes all lines of a guild, to `ChatCommand.run`. The
-    work's `now` is the time of the last line."""
+    """Adapt `action(work, messages)`, which takes all lines of a guild, to `ChatCommand.run`."""
 
     def run(tx: Connection, messages: Sequence[Any]) -> None:
         for guild_id in sorted({message.guild_id for message in messages}):
             theirs = [message for message in messages if message.guild_id == guild_id]
-            with Work(tx, guild_id, now=theirs[-1].at, in_batch=True) as work:
+            now = time_of_handling(tx, theirs[-1].at)
+            with Work(tx, guild_id, now=now, in_batch=True) as work:
                 action(work, theirs)
 
     return run

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -16,11 +16,15 @@ from core.outbox.records import LiveMessage, Outgoing
 
 TOPIC = "outbox"
 
+REPLY_WITHIN = timedelta(minutes=2)
+"""Who typed a command longer ago does not wait for its answer any more."""
+
 DELETED = "the original was deleted"
 """In the receipt of an edit that found no message."""
 
 Draft = dict[str, Any]
-"""A message to post: columns of `Outgoing`, and optionally `after_seconds`."""
+"""A message to post: columns of `Outgoing`, and optionally `after_seconds`, or the time `asked_at`
+of a reply, which comes too late after REPLY_WITHIN."""
 
 
 def post_to_channel(
@@ -144,6 +148,7 @@ def reply_to(
         "target": {"broadcaster_user_id": message.channel_id, "reply_to": message.message_id},
         "kind": kind,
         "payload": payload | {"viewer": message.sender.name},
+        "asked_at": message.at.isoformat(),
     }
 
 
@@ -234,11 +239,19 @@ def _post(work: Work, **draft: Any) -> bool:
 
 def _post_drafts(work: Work, drafts: Sequence[Draft]) -> int:
     """Returns how many were posted."""
+    drafts = [one for one in drafts if not _is_too_late(work, one)]
+    if not drafts:
+        return 0
     given = {"guild_id": work.guild_id, "drafts": json.dumps(drafts)}
     posted = work.tx.execute(_POST, given).rowcount
     if posted:
         notify_after_commit(work.tx, TOPIC)
     return posted
+
+
+def _is_too_late(work: Work, draft: Draft) -> bool:
+    asked_at = draft.get("asked_at")
+    return asked_at is not None and (work.now - datetime.fromisoformat(asked_at) > REPLY_WITHIN)
 
 
 # -- messages that show the current state -------------------------------------------------------

@@ -1,6 +1,7 @@
 """What the points feature declares. It gets the other features, because they declare offers."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 
 from core.events import (
@@ -67,6 +68,7 @@ def make_feature(others: Sequence[Feature]) -> Feature:
                 chat_action(handle_points),
                 usage="!points [@viewer | limit 500 | break 7d]",
                 help="Shows your points or somebody else's; sets your own limits for games.",
+                lasts=timedelta(days=1),
             ),
             ChatCommand(
                 ("give",),

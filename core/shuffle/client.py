@@ -45,6 +45,8 @@ class ShuffleClient:
         try:
             lines, unreadable = read(self._get(self._address.get_secret_value(), now))
         except ShuffleRefused as refused:
+            if refused.is_empty:
+                return standings_of(now, [])
             wait = retry_seconds(None) if refused.is_busy else None
             raise Outage(self.title, f"it said: {refused.reason}", wait) from None
         except ValueError as error:
@@ -60,7 +62,8 @@ class ShuffleClient:
             if answer.status_code == 429:
                 wait = retry_seconds(*_retry_after(answer, now))
                 raise Outage(self.title, "it was asked too often", wait)
-            if answer.status_code != 200:
+            # Shuffle also says with 400 that it is busy, or that nobody is under the code.
+            if answer.status_code not in (200, 400):
                 raise Outage(self.title, f"HTTP {answer.status_code}")
             raw = bytearray()
             for chunk in answer.iter_content(2**16):

@@ -1,7 +1,7 @@
 """Parses the response of Shuffle's affiliate API.
 
 It is a JSON array of objects with `username`, `campaignCode` and `wagerAmount`, the total wagered
-in dollars. An error is an object, often with HTTP status 200.
+in dollars. An error is an object, with HTTP status 200 or 400.
 """
 
 import json
@@ -27,12 +27,14 @@ class ShuffleRefused(Exception):
     Attributes:
         reason: Shuffle's message.
         is_busy: there were too many requests.
+        is_empty: nobody signed up under the code.
     """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
         self.is_busy = _BUSY.search(reason) is not None
+        self.is_empty = reason == "REFEREES_NOT_FOUND"
 
 
 def read(raw: bytes) -> tuple[list[Standing], int]:
@@ -50,7 +52,11 @@ def read(raw: bytes) -> tuple[list[Standing], int]:
     lines = [_standing(line) for line in response]
     readable = [line for line in lines if line is not None]
     if lines and not readable:
-        raise ValueError("no line of the response is valid")
+        without_code = all(
+            isinstance(line, dict) and not line.get("campaignCode") for line in response
+        )
+        hint = ": none has a campaign code; use the address with /stats/" if without_code else ""
+        raise ValueError(f"no line of the response is valid{hint}")
     return readable, len(lines) - len(readable)
 
 

@@ -207,7 +207,7 @@ def cancel_call(work: Work, message: ChatMessageSent, argument: str) -> None:
         return
     reply = {"slot": call.slot, "replaced_by": ""}
     if not argument:
-        call.state, call.closed_at = "cancelled", message.at
+        call.state, call.closed_at = "cancelled", work.now
     else:
         match = games.find_game(work, argument)
         queue = _Queue.load(work, [message], [viewer_id])

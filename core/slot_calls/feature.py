@@ -1,5 +1,7 @@
 """What the slot calls feature declares."""
 
+from datetime import timedelta
+
 from core.events import ExclusionChanged, PointsSpent, SettingChanged, StreamWentLive
 from core.kit.feature import ChatCommand, Feature, Task
 from core.kit.privacy import personal_data
@@ -41,6 +43,7 @@ FEATURE = Feature(
             usage="!call <slot>",
             help="Request a slot; it goes into the streamer's queue.",
             in_batches=True,
+            lasts=timedelta(hours=1),
         ),
         ChatCommand(
             ("cancelcall",),

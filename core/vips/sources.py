@@ -231,7 +231,7 @@ def reply_with_time_left(work: Work, message: ChatMessageSent, _argument: str) -
     elif "vip" in message.sender.badges:
         state = "endless"
     if session is not None and session.ends_at is not None:
-        left = short_duration(max(session.ends_at - message.at, timedelta()) / timedelta(minutes=1))
+        left = short_duration(max(session.ends_at - work.now, timedelta()) / timedelta(minutes=1))
     outbox.post_reply(work, message, "vips.left", {"state": state, "left": left})
 
 

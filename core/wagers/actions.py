@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import func, or_, select
+from sqlalchemy.orm import aliased
 
 from core.guilds.actions import audit, change_settings, load_settings, name_of, setting
 from core.guilds.settings import ADMIN_CHANNEL
@@ -294,14 +295,38 @@ def verify(work: Work, candidate: Candidate, standings: Standings) -> Verified:
     account = _find(work, platform, viewer_id=own.viewer_id) or _add(work, own, platform, name)
     is_new = account.verified_at is None
     if is_new:
+        highest = find_highest(work, platform, account.folded_name, code, total)
         account.verified_at = account.seen_at = standings.asked_at
         account.verified_by = work.actor
-        account.campaign_code, account.total = code, total
+        account.campaign_code, account.total, account.highest = code, total, highest
         _announce_verified(work, account)
     verified_role.reconcile_account(work, account, retry=True)
     work.flush()
     work.refresh(account)  # loads owner and viewer_name for the answer
     return Verified(account, is_new)
+
+
+def find_highest(work: Work, platform: str, name: str, code: str, total: Decimal) -> Decimal:
+    """The highest total that was ever reported for an account of this name under this code, whoever
+    had it linked. Jumps that an admin has dismissed do not count."""
+    named = (AffiliateAccount.platform == platform, AffiliateAccount.folded_name == name)
+    under = select(func.max(AffiliateAccount.highest)).where(
+        *named, AffiliateAccount.campaign_code == code
+    )
+    dismissal = aliased(WagerChange)
+    dismissed = select(dismissal.id).where(
+        dismissal.guild_id == WagerChange.guild_id,
+        dismissal.account_id == WagerChange.account_id,
+        dismissal.reason == WagerChange.reason,
+        dismissal.kind == "dismissal",
+        dismissal.releases >= WagerChange.id,
+    )
+    read = select(func.max(WagerChange.total)).where(
+        WagerChange.account_id.in_(select(AffiliateAccount.account_id).where(*named)),
+        WagerChange.campaign_code == code,
+        ~dismissed.exists(),
+    )
+    return max(total, *(work.scalar(one) or total for one in (under, read)))
 
 
 def _find_conflicts(work: Work, own: Link, platform: str, name: str) -> list[AffiliateAccount]:

@@ -1,13 +1,13 @@
 """The totals that a platform reports become amounts that count."""
 
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from fractions import Fraction
+from typing import NamedTuple, cast
 
-from sqlalchemy import Connection, func, or_, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Connection, func, or_, select, text, update
 
 from core.events import WagerCounted
 from core.guilds.actions import audit, load_settings
@@ -20,12 +20,16 @@ from core.kit.records import table_of
 from core.kit.words import _
 from core.kit.work import Lock, Work
 from core.wagers import rules
-from core.wagers.actions import list_accounts
+from core.wagers.actions import find_highest, list_accounts
 from core.wagers.records import AffiliateAccount, Decision, Kind, WagerChange
-from core.wagers.rules import TITLES, Baseline, WagerSettings
+from core.wagers.rules import TITLES, WINDOW, Baseline, Counted, HeldReason, WagerSettings
 
 ALERT_EVERY = timedelta(days=1)
 """How often admins get an alert about odd totals of the same account."""
+
+CLOCK_WAS_WRONG = timedelta(hours=1)
+"""A reading that is older than the last one by more than this is no late answer: the server's clock
+was set back."""
 
 _MOST_LINES = 10
 
@@ -39,20 +43,23 @@ def count(work: Work, platform: str, standings: Standings) -> int:
     many were in the answer. An answer older than that reading changes nothing."""
     work.lock(Lock.WAGERS)
     settings = load_settings(work, WagerSettings)
-    code = fold(settings.code(platform))
+    code, at = fold(settings.code(platform)), standings.asked_at
     if not code:
         return 0
-    recent = IS_ODD & (WagerChange.at > standings.asked_at - ALERT_EVERY)
+    recent = IS_ODD & (WagerChange.at > at - ALERT_EVERY)
     reported = work.execute(select(WagerChange.account_id, WagerChange.kind).where(recent)).all()
     known = {(account_id, kind) for account_id, kind in reported}
+    counted = _list_counted(work, platform, at)
     seen: list[int] = []
     odd: list[tuple[AffiliateAccount, WagerChange]] = []
     for account in list_accounts(work, platform):
         total = standings.find_total(code, account.username)
-        if total is None or account.seen_at is None or standings.asked_at <= account.seen_at:
+        if total is None or account.seen_at is None or _is_late(at, account.seen_at):
             continue
         seen.append(account.account_id)
-        change = _read(work, account, code, total, standings.asked_at, settings)
+        theirs = {*counted[account.viewer_id], *counted[account.folded_name]}
+        allowed = rules.allowance(settings.review_above_per_hour, account.seen_at, at, theirs)
+        change = _read(work, account, code, total, at, allowed)
         if change is None:
             continue
         if change.amount:
@@ -60,10 +67,39 @@ def count(work: Work, platform: str, standings: Standings) -> int:
         is_odd = change.kind == "fall" or change.held
         if is_odd and (account.account_id, change.kind) not in known:
             odd.append((account, change))
-    mark_seen(work, seen, standings.asked_at)
+    mark_seen(work, seen, at)
     if odd:
-        _tell_admins(work, platform, odd, standings.asked_at)
+        _tell_admins(work, platform, odd, at)
     return len(seen)
+
+
+def _is_late(asked_at: datetime, seen_at: datetime) -> bool:
+    return seen_at - CLOCK_WAS_WRONG <= asked_at <= seen_at
+
+
+def _list_counted(work: Work, platform: str, at: datetime) -> dict[int | str, list[Counted]]:
+    """What counted in the last hour without an admin: by viewer, and by the account's name, which
+    somebody else may have had linked."""
+    found = work.execute(
+        select(WagerChange, AffiliateAccount.folded_name)
+        .join(
+            AffiliateAccount,
+            (AffiliateAccount.guild_id == WagerChange.guild_id)
+            & (AffiliateAccount.account_id == WagerChange.account_id),
+        )
+        .where(
+            AffiliateAccount.platform == platform,
+            WagerChange.at > at - WINDOW,
+            WagerChange.kind == "rise",
+            WagerChange.amount > 0,
+        )
+    )
+    counted: dict[int | str, list[Counted]] = defaultdict(list)
+    for change, name in found:
+        one = Counted(change.id, change.since, change.at, change.amount)
+        counted[change.viewer_id].append(one)
+        counted[name].append(one)
+    return counted
 
 
 def mark_seen(work: Work, account_ids: Sequence[int], at: datetime) -> None:
@@ -82,20 +118,19 @@ def _read(
     code: str,
     total: Decimal,
     at: datetime,
-    settings: WagerSettings,
+    allowed: Fraction,
 ) -> WagerChange | None:
     """Record what a reading means; None if nothing has changed."""
     assert account.total is not None, "it was verified by a reading"
+    assert account.highest is not None, "it was verified by a reading"
     assert account.seen_at is not None, "it was verified by a reading"
     if account.campaign_code != code:
         # Totals are per code: nothing was wagered under this one since the last reading.
-        _set_baseline(account, Baseline(total))
+        highest = find_highest(work, account.platform, account.folded_name, code, total)
+        _set_baseline(account, Baseline(total, highest))
         account.campaign_code = code
         return None
-    seconds = (at - account.seen_at).total_seconds()
-    largest = rules.largest_rise(settings.review_above_per_hour, seconds)
-    before = Baseline(account.total, account.fell_from, account.fell_to)
-    found = rules.change(before, total, largest)
+    found = rules.change(Baseline(account.total, account.highest), total, allowed)
     if found is None:
         return None
     change = WagerChange(
@@ -108,15 +143,33 @@ def _read(
         total=total,
         amount=found.amount,
         held=found.held,
+        reason=found.reason,
+        campaign_code=code,
     )
     work.add(change)
     _set_baseline(account, found.after)
+    if found.kind == "fall":
+        _undo_wrong_jump(work, account)
     return change
 
 
 def _set_baseline(account: AffiliateAccount, baseline: Baseline) -> None:
-    for name, value in asdict(baseline).items():
-        setattr(account, name, value)
+    account.total, account.highest = baseline.total, baseline.highest
+
+
+def _undo_wrong_jump(work: Work, account: AffiliateAccount) -> None:
+    """The highest total was a wrong one if an admin has dismissed the jump to it, and the platform
+    has gone back since, but not below where it jumped from: go on counting from there."""
+    jumped = select(WagerChange).where(
+        WagerChange.account_id == account.account_id,
+        WagerChange.campaign_code == account.campaign_code,
+        WagerChange.reason == "fast",
+        WagerChange.total == account.highest,
+        WagerChange.total_before <= account.total,
+    )
+    jump = work.scalar(jumped.order_by(WagerChange.id.desc()).limit(1))
+    if jump is not None and _find_decision(work, jump) == "dismissal":
+        account.highest = account.total
 
 
 def _publish(work: Work, account: AffiliateAccount, key: str, change: WagerChange) -> None:
@@ -139,17 +192,18 @@ def _tell_admins(
     odd: Sequence[tuple[AffiliateAccount, WagerChange]],
     at: datetime,
 ) -> None:
-    work.flush()  # numbers the changes
+    newest = {one.number: one for one in list_odd(work, platform, at - ALERT_EVERY, None)}
+    shown = [newest[change.id] for _account, change in odd[:_MOST_LINES]]
     lines = [
         {
-            "username": account.username,
-            "kind": change.kind,
-            "total_before": str(change.total_before),
-            "total": str(change.total),
-            "held": str(change.held),
-            "number": change.id,
+            "username": one.username,
+            "kind": "rise" if one.held else "fall",
+            "total_before": str(one.total_before),
+            "total": str(one.total),
+            "held": str(one.held),
+            "number": one.number,
         }
-        for account, change in odd[:_MOST_LINES]
+        for one in shown
     ]
     payload = {"platform": TITLES[platform], "lines": lines, "more": len(odd) - len(lines)}
     key = f"wagers.odd:{platform}:{at.isoformat()}"
@@ -160,77 +214,136 @@ def _tell_admins(
 
 
 class Odd(NamedTuple):
-    """A total that fell, or a rise of which a part is held.
+    """Totals of an account that fell, or rose by what is held.
 
     Attributes:
+        number: of the newest reading; a decision on it is about all of `held`.
+        held: what is held, or was until the decision; 0 of totals that fell.
         decision: what an admin did with the held amount; None while it waits.
     """
 
-    change: WagerChange
+    number: int
+    account_id: int
     username: str
+    at: datetime
+    total_before: Decimal
+    total: Decimal
+    held: Decimal
+    reason: HeldReason | None
     decision: Kind | None
 
 
-def list_odd(work: Work, platform: str, after: datetime, most: int = 10) -> list[Odd]:
-    """What waits for an admin's decision, then what else was odd since then; newest first."""
-    decision = aliased(WagerChange)
-    waits = (WagerChange.held > 0) & decision.id.is_(None)
-    found = work.execute(
-        select(WagerChange, AffiliateAccount.username, decision.kind)
-        .join(
-            AffiliateAccount,
-            (AffiliateAccount.guild_id == WagerChange.guild_id)
-            & (AffiliateAccount.account_id == WagerChange.account_id),
-        )
-        .outerjoin(
-            decision,
-            (decision.guild_id == WagerChange.guild_id) & (decision.releases == WagerChange.id),
-        )
-        .where(AffiliateAccount.platform == platform, IS_ODD, or_(WagerChange.at > after, waits))
-        .order_by(waits.desc(), WagerChange.id.desc())
-        .limit(most)
+# A decision is about all that was held for the same reason up to a row, so that a total which
+# returns in many steps is one entry. Going back from the newest row, the last decision that was met
+# is the one about a row.
+_LIST_ODD = text("""
+    WITH change AS (
+        SELECT c.*, min(c.releases) OVER (
+                   PARTITION BY c.account_id, c.reason
+                   ORDER BY COALESCE(c.releases, c.id) DESC, c.releases NULLS LAST) AS decided_by
+          FROM wagers_changes AS c
+         WHERE c.guild_id = :guild_id AND (c.kind <> 'rise' OR c.held > 0)
+    ), entry AS (
+        SELECT account_id, reason, decided_by, max(id) AS number, sum(held) AS held,
+               (array_agg(total_before ORDER BY id))[1] AS total_before
+          FROM change
+         WHERE kind IN ('rise', 'fall')
+         GROUP BY account_id, reason, decided_by
     )
-    return [Odd(*row) for row in found]
+    SELECT entry.number, entry.account_id, a.username, newest.at,
+           CASE WHEN entry.reason IS NULL THEN newest.total_before ELSE entry.total_before END,
+           newest.total, entry.held, entry.reason, decision.kind AS decision
+      FROM entry
+      JOIN wagers_changes AS newest ON newest.guild_id = :guild_id AND newest.id = entry.number
+      JOIN wagers_accounts AS a
+           ON a.guild_id = :guild_id AND a.account_id = entry.account_id
+          AND a.platform = :platform
+      LEFT JOIN wagers_changes AS decision
+           ON decision.guild_id = :guild_id AND decision.releases = entry.decided_by
+     WHERE newest.at > :after OR entry.held > 0 AND entry.decided_by IS NULL
+     ORDER BY entry.held > 0 AND entry.decided_by IS NULL DESC, entry.number DESC
+     LIMIT :most
+""")
+
+
+def list_odd(work: Work, platform: str, after: datetime, most: int | None = 10) -> list[Odd]:
+    """What waits for an admin's decision, then what else was odd since then; newest first. All that
+    is held of an account for one reason is one entry, and so is all that fell."""
+    work.flush()
+    which = {"guild_id": work.guild_id, "platform": platform, "after": after, "most": most}
+    return [Odd(*row) for row in work.tx.execute(_LIST_ODD, which)]
 
 
 def decide(work: Work, number: int, decision: Decision) -> Decimal:
     """Count a held amount, because it was really wagered, or dismiss it, because the platform was
-    wrong; returns how much. Raises Refusal if nothing is held under this number, or it was decided
-    before."""
+    wrong, together with all that was held before for the same reason; returns how much. What is
+    held later waits for another decision. Raises Refusal if nothing is held under this number, or
+    it was decided before."""
     work.lock(Lock.WAGERS)
-    held = work.find(WagerChange, number)
-    if held is None or not held.held:
+    newest = work.find(WagerChange, number)
+    if newest is None or newest.reason is None or not newest.held:
         raise Refusal(
             _("Nothing is held under #{number}.").format(number=number),
             _("`/shuffle status` lists what is."),
         )
-    decided = work.scalar(select(WagerChange.kind).where(WagerChange.releases == number))
+    decided = _find_decision(work, newest)
     if decided is not None:
         already = {
             "release": _("#{number} was already counted."),
             "dismissal": _("#{number} was already dismissed."),
         }
         raise Refusal(already[decided].format(number=number))
+    held = _sum_held(work, newest)
+    account = work.find(AffiliateAccount, newest.account_id)
+    assert account is not None, "a change belongs to an account"
     change = WagerChange(
-        account_id=held.account_id,
-        viewer_id=held.viewer_id,
+        account_id=newest.account_id,
+        viewer_id=newest.viewer_id,
         kind=decision,
-        since=held.at,
+        since=newest.at,
         at=work.now,
-        total_before=held.total,
-        total=held.total,
-        amount=held.held if decision == "release" else Decimal(0),
+        total_before=newest.total,
+        total=newest.total,
+        amount=held if decision == "release" else Decimal(0),
         held=Decimal(0),
+        reason=newest.reason,
+        campaign_code=newest.campaign_code,
         releases=number,
     )
     work.add(change)
+    work.flush()
     action = "wagers.release" if decision == "release" else "wagers.dismiss"
-    audit(work, action, f"viewer:{held.viewer_id}", after=str(held.held))
+    audit(work, action, f"viewer:{newest.viewer_id}", after=str(held))
     if decision == "release":
-        account = work.find(AffiliateAccount, held.account_id)
-        assert account is not None, "a change belongs to an account"
         _publish(work, account, f"release:{number}", change)
-    return held.held
+    elif account.total is not None and account.total != account.highest:
+        _undo_wrong_jump(work, account)
+    return held
+
+
+def _decisions(held: WagerChange) -> tuple[ColumnElement[bool], ...]:
+    return (
+        WagerChange.account_id == held.account_id,
+        WagerChange.reason == held.reason,
+        WagerChange.releases.is_not(None),
+    )
+
+
+def _find_decision(work: Work, held: WagerChange) -> Decision | None:
+    about = select(WagerChange.kind).where(*_decisions(held), WagerChange.releases >= held.id)
+    return cast("Decision | None", work.scalar(about.order_by(WagerChange.releases).limit(1)))
+
+
+def _sum_held(work: Work, newest: WagerChange) -> Decimal:
+    """What was held since the last decision, up to this row."""
+    last = work.scalar(select(func.max(WagerChange.releases)).where(*_decisions(newest)))
+    together = select(func.sum(WagerChange.held)).where(
+        WagerChange.account_id == newest.account_id,
+        WagerChange.reason == newest.reason,
+        WagerChange.id > (last or 0),
+        WagerChange.id <= newest.id,
+    )
+    return Decimal(work.scalars(together).one())
 
 
 # -- for the raffle --------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from core.outbox.discord_transport import Rendered
 from core.wagers.counting import Odd
 from core.wagers.polling import Status
 from core.wagers.records import AffiliateAccount, Decision, Kind
-from core.wagers.rules import DEFAULT_ROLE_NAME, TITLES
+from core.wagers.rules import DEFAULT_ROLE_NAME, TITLES, HeldReason
 
 PAGE = 20
 """Accounts on one page of the list."""
@@ -179,16 +179,23 @@ def _account_counts(current: Status) -> str:
 
 
 def _odd_line(odd: Odd) -> str:
-    change = odd.change
-    totals = f"{money(change.total_before)} → {money(change.total)}"
-    line = f"{ago(change.at)} · {safe(odd.username)}: {totals}"
-    if not change.held:
+    line = f"{ago(odd.at)} · {safe(odd.username)}: {money(odd.total_before)} → {money(odd.total)}"
+    if not odd.held:
         return line
     if odd.decision is not None:
         what = decision_words(odd.decision)
     else:
         what = _("**{amount} held**: `/shuffle count {number}` or `/shuffle dismiss {number}`")
-    return f"{line} · " + what.format(amount=money(change.held), number=change.id)
+    why = f" ({reason_words(odd.reason)})" if odd.reason else ""
+    return f"{line} · " + what.format(amount=money(odd.held), number=odd.number) + why
+
+
+def reason_words(reason: HeldReason) -> str:
+    """Why an amount is held."""
+    return {
+        "fast": _("more than your limit for an hour"),
+        "returned": _("the total had fallen, and comes back"),
+    }[reason]
 
 
 def decision_words(decision: Kind) -> str:
@@ -250,9 +257,9 @@ def odd_totals(payload: Mapping[str, Any]) -> discord.Embed:
         lines(rows)
         + "\n\n"
         + _(
-            "When a total drops, counting continues from the lower one. What jumps up at once is "
-            "held: count it if it was really wagered, dismiss it if {platform} was wrong. "
-            "`/shuffle status` lists everything that is held."
+            "When a total drops, what comes back does not count again. That, and what rises faster "
+            "than your limit, is held: count it if it was really wagered, dismiss it if {platform} "
+            "was wrong. `/shuffle status` lists everything that is held."
         ).format(platform=platform),
         tone="warning",
     )

@@ -12,7 +12,7 @@ from core.kit.words import _
 from core.kit.work import Work
 from core.wagers import actions, counting, polling
 from core.wagers.actions import Candidate
-from core.wagers.messages import PAGE, decision_words, money, problem
+from core.wagers.messages import PAGE, decision_words, money, problem, reason_words
 from core.wagers.records import Decision
 from core.wagers.rules import SHUFFLE, TITLES, WagerSettings
 
@@ -37,6 +37,7 @@ def accounts(page: Page) -> str:
         problem=problem(found, platform.is_set_up),
         money=money,
         decision_words=decision_words,
+        reason_words=reason_words,
         fields=setting_fields(page, WagerSettings.declared.values()),
     )
 

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Mapped, column_property, declared_attr, mapped_column
 from core.kit.personal import holds
 from core.kit.records import MemberId, Record, RoleId, one_of, optional, partial_index
 from core.people.records import Link, ViewerRecord, viewer_key
+from core.wagers.rules import HeldReason
 
 Decision = Literal["release", "dismissal"]
 Kind = Literal["rise", "fall", "release", "dismissal"]
@@ -63,10 +64,9 @@ class AffiliateAccount(_OwnedRecord, kw_only=True):
     campaign_code: Mapped[str | None] = optional("folded; under which the total was read")
     total: Mapped[Decimal | None] = optional("wagered in all, by the newest reading")
     seen_at: Mapped[datetime | None] = optional("time of the newest reading")
-    fell_from: Mapped[Decimal | None] = optional(
-        "the total before it fell, until it reaches that again"
+    highest: Mapped[Decimal | None] = optional(
+        "the highest total ever reported under this code; only what exceeds it counts"
     )
-    fell_to: Mapped[Decimal | None] = optional("the total right after that fall")
     role_id: Mapped[RoleId | None] = optional("the role that was assigned, until it is removed")
     role_holder: Mapped[MemberId | None] = optional(
         "Discord id of the member who got that role", info=holds("number")
@@ -81,14 +81,11 @@ class AffiliateAccount(_OwnedRecord, kw_only=True):
         PrimaryKeyConstraint("guild_id", "account_id", name="wagers_accounts_key"),
         viewer_key("wagers_accounts_viewer"),
         CheckConstraint(
-            "num_nulls(verified_at, verified_by, campaign_code, total, seen_at) IN (0, 5)",
+            "num_nulls(verified_at, verified_by, campaign_code, total, highest, seen_at) IN (0, 6)",
             name="wagers_accounts_verified_by_a_reading",
         ),
         CheckConstraint("total >= 0", name="wagers_accounts_total"),
-        CheckConstraint(
-            "num_nulls(fell_from, fell_to) <> 1 AND fell_to < fell_from",
-            name="wagers_accounts_fell",
-        ),
+        CheckConstraint("total <= highest", name="wagers_accounts_highest"),
         CheckConstraint("num_nulls(role_id, role_holder) <> 1", name="wagers_accounts_role"),
         CheckConstraint(
             "(ended_at IS NULL) = (ended_by IS NULL)", name="wagers_accounts_ended_by_somebody"
@@ -129,8 +126,14 @@ class WagerChange(ViewerRecord, kw_only=True):
     total: Mapped[Decimal] = mapped_column(comment="as reported by the platform")
     amount: Mapped[Decimal] = mapped_column(comment="what counts as wagered")
     held: Mapped[Decimal] = mapped_column(comment="implausible; an admin decides")
+    reason: Mapped[HeldReason | None] = optional(
+        "why it is held; of a decision: what was decided on", kind=Text
+    )
+    campaign_code: Mapped[str] = mapped_column(comment="folded; under which the total was read")
     releases: Mapped[int | None] = optional(
-        "id of the row whose held amount an admin decided on", kind=BigInteger
+        "id of the newest row that an admin decided on: with all that was held before it for the "
+        "same reason and account",
+        kind=BigInteger,
     )
 
     __table_args__ = (
@@ -154,6 +157,11 @@ class WagerChange(ViewerRecord, kw_only=True):
         ),
         CheckConstraint("amount >= 0 AND held >= 0", name="wagers_changes_never_negative"),
         CheckConstraint(
+            "(reason IS NOT NULL) = (held > 0 OR releases IS NOT NULL)",
+            name="wagers_changes_held_for_a_reason",
+        ),
+        one_of("reason", HeldReason, name="wagers_changes_reason"),
+        CheckConstraint(
             "(kind IN ('release', 'dismissal')) = (releases IS NOT NULL)",
             name="wagers_changes_release_of_a_row",
         ),
@@ -161,6 +169,7 @@ class WagerChange(ViewerRecord, kw_only=True):
             "wagers_changes_once", ("guild_id", "account_id", "at"), "releases IS NULL", unique=True
         ),
         Index("wagers_changes_of_viewer", "guild_id", "viewer_id", "at"),
+        Index("wagers_changes_by_time", "guild_id", "at"),
         partial_index("wagers_changes_odd", ("guild_id", "id"), "kind <> 'rise' OR held > 0"),
     )
 

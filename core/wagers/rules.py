@@ -1,16 +1,17 @@
 """What counts as wagered.
 
-A platform reports lifetime totals; what counts is by how much they rise, to the last digit.
+A platform reports lifetime totals; what counts is by how much they exceed the highest one so far,
+to the last digit.
 """
 
-import math
 import re
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Context, Decimal, Inexact
-from typing import Literal
+from fractions import Fraction
+from typing import Literal, NamedTuple
 
 from core.kit.guild_settings import GuildSettings, number, role, text
 
@@ -29,8 +30,12 @@ LONGEST_NAME = 64
 _EXACT = Context(prec=120, traps=[Inexact])
 _NO_NAME = re.compile(r"[\s\x00-\x1f\x7f<>`|*]")
 _ZERO = Decimal(0)
-_JUMP_SHARE = Decimal(10)
-"""One reading that makes up this part of a fall (a tenth) is a jump back, not play."""
+_TICK = timedelta(microseconds=1)
+
+WINDOW = timedelta(hours=1)
+"""The time over which the limit holds; it slides."""
+
+HeldReason = Literal["fast", "returned"]
 
 
 class WagerSettings(GuildSettings, feature="wagers"):
@@ -46,7 +51,8 @@ class WagerSettings(GuildSettings, feature="wagers"):
         label="Role for verified accounts",
     )
     review_above_per_hour: int = number(
-        "Dollars an hour: a total that rises faster is not counted until an admin accepts it.",
+        "Dollars an hour, in any hour: what a total rises by beyond that is not counted until an "
+        "admin accepts it.",
         default=25_000,
         least=1,
         most=1_000_000_000,
@@ -65,13 +71,12 @@ class Baseline:
 
     Attributes:
         total: wagered in all.
-        fell_from: the total before it fell, until it reaches that again.
-        fell_to: the total right after that fall.
+        highest: the highest total that was ever reported. A platform that reports less for a while
+            has not seen new wagers before it reports more than this.
     """
 
     total: Decimal
-    fell_from: Decimal | None = None
-    fell_to: Decimal | None = None
+    highest: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,47 +86,64 @@ class Change:
     Attributes:
         amount: what counts.
         held: what is implausible; an admin counts or dismisses it.
+        reason: why something is held.
     """
 
     kind: Literal["rise", "fall"]
     amount: Decimal
     held: Decimal
+    reason: HeldReason | None
     after: Baseline
 
 
-def largest_rise(per_hour: int, seconds: float) -> Decimal:
-    """What can plausibly be wagered between two readings; a started hour counts as a full one."""
-    return Decimal(per_hour) * max(1, math.ceil(seconds / 3600))
+class Counted(NamedTuple):
+    """What counted without an admin, between two readings."""
+
+    number: int
+    since: datetime
+    at: datetime
+    amount: Decimal
 
 
-def change(before: Baseline, total: Decimal, largest: Decimal) -> Change | None:
+def allowance(per_hour: int, since: datetime, at: datetime, counted: Iterable[Counted]) -> Fraction:
+    """What may count at `at` for a total that was last read at `since`, after what was `counted`.
+
+    In no hour more than `per_hour` counts, however often the platform is asked. What is read after
+    a longer gap, such as an outage, was wagered somewhere in it, and is spread evenly over it.
+    """
+    used = sum(
+        Fraction(one.amount) / _hours(one.since, one.at) for one in counted if one.at > at - WINDOW
+    )
+    return max(Fraction(0), per_hour - used) * _hours(since, at)
+
+
+def _hours(since: datetime, at: datetime) -> Fraction:
+    """At least one."""
+    return max(Fraction(1), Fraction((at - since) // _TICK, WINDOW // _TICK))
+
+
+def change(before: Baseline, total: Decimal, allowed: Fraction | Decimal) -> Change | None:
     """What counts when the platform reports this total next; None if nothing has changed.
 
-    A total that falls is a new baseline: what is wagered from there on counts. Platforms sometimes
-    report zeros and old pages, and jump back. So these are held for an admin:
+    Only what is above the highest total ever reported counts, and only if it is plausible. So these
+    are held for an admin:
 
-    * a rise above `largest`, as a whole;
-    * below the total it fell from, what makes up a tenth of the fall or more in one reading.
+    * `returned`: what a total that fell rises by until it is back. Platforms sometimes report
+      zeros and old pages, and return at once or in small steps;
+    * `fast`: what is new, as a whole, if it is more than `allowed`.
     """
     if total == before.total:
         return None
     if total < before.total:
-        height = max(before.total, before.fell_from or before.total)
-        return Change("fall", _ZERO, _ZERO, Baseline(total, height, total))
-    rise = _EXACT.subtract(total, before.total)
-    held = rise if rise > largest else _made_up(before, total)
-    is_back = before.fell_from is None or total >= before.fell_from
-    after = Baseline(total) if is_back else replace(before, total=total)
-    return Change("rise", _EXACT.subtract(rise, held), held, after)
-
-
-def _made_up(before: Baseline, total: Decimal) -> Decimal:
-    """The part of a rise that was probably counted before the fall."""
-    if before.fell_from is None or before.fell_to is None:
-        return _ZERO
-    refilled = _EXACT.subtract(min(total, before.fell_from), before.total)
-    fall = _EXACT.subtract(before.fell_from, before.fell_to)
-    return refilled if _EXACT.multiply(refilled, _JUMP_SHARE) >= fall else _ZERO
+        return Change("fall", _ZERO, _ZERO, None, Baseline(total, before.highest))
+    rise, highest = _EXACT.subtract(total, before.total), max(total, before.highest)
+    has_fallen = before.total < before.highest
+    new = Fraction(highest) - Fraction(before.highest)
+    returned = _EXACT.subtract(min(total, before.highest), before.total) if has_fallen else _ZERO
+    held = returned if new <= allowed else rise
+    reason: HeldReason = "returned" if has_fallen else "fast"
+    amount = _EXACT.subtract(rise, held)
+    return Change("rise", amount, held, reason if held else None, Baseline(total, highest))
 
 
 def clean_name(text: str) -> str | None:

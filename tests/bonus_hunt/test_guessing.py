@@ -16,7 +16,7 @@ from core.guilds.chat_commands import change_command
 from core.kit.database import cache_of
 from core.kit.errors import Refusal
 from core.kit.feature import ChatRules
-from core.kit.work import run_in_guild
+from core.kit.work import handled_at, run_in_guild
 from core.people import chats
 from core.people.exclusions.actions import exclude_viewer
 from tests.bonus_hunt.scene import HuntGuild
@@ -42,6 +42,31 @@ def play(guild: HuntGuild, *payouts: str) -> None:
 
 
 # -- who may guess what, when ---------------------------------------------------------------------
+
+
+def test_the_first_second_counts_because_kick_has_whole_seconds(guild: HuntGuild) -> None:
+    guild.at = NOON + timedelta(milliseconds=900)
+    guild.start()
+    guild.at = NOON + timedelta(seconds=9, milliseconds=900)
+    guild.do(actions.set_guessing, opened=True)
+    opened = guild.view.hunt.guesses_from
+    assert opened is not None
+    assert opened == NOON + timedelta(seconds=10, milliseconds=900)
+    guild.say("!guess 5", "viewer1", 1, seconds=9)
+    guild.say("!guess 6", "viewer2", 2, seconds=10)
+    assert guild.guesses() == {"viewer2": "6"}
+
+
+def test_a_guess_in_time_counts_late_and_a_newer_one_stays(guild: HuntGuild) -> None:
+    guessing_open(guild)
+    typed = guild.at
+    guild.do(actions.set_guessing, opened=False)
+    with handled_at(guild.tx, typed + timedelta(hours=1)):
+        for amount, seconds in ((7, 0.5), (8, 0.25), (9, 2)):
+            at = (typed - NOON).total_seconds() + seconds
+            guild.say(f"!guess {amount}", "viewer1", 1, seconds=at)
+    assert guild.guesses() == {"viewer1": "7"}
+    assert guild.said() == [], "nobody waits for an answer after an hour"
 
 
 def test_the_last_guess_counts_whatever_way_it_is_written(guild: HuntGuild) -> None:

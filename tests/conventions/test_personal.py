@@ -69,7 +69,8 @@ _NOBODYS = {
         people_panels.emoji
         people_panels.channel_name raffle_periods.prize roles_rewards.name slot_calls.slot
         slot_calls.provider slot_calls.suggestion games.title games.folded_title games.provider
-        games.aliases wagers_accounts.campaign_code bonus_hunts.name bonus_hunts.currency
+        games.aliases wagers_accounts.campaign_code wagers_changes.campaign_code bonus_hunts.name
+        bonus_hunts.currency
         bonus_hunt_bonuses.slot bonus_hunt_bonuses.provider""",
     "our own accounts": "kick_bots.kick_user_id kick_bots.name",
     "Discord's number of a channel, a message or a role": """

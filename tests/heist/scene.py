@@ -18,7 +18,7 @@ from core.heist.records import Heist, Player
 from core.heist.rules import HeistSettings
 from core.heist.store import View
 from core.kit.database import cache_of
-from core.kit.work import Work, run_in_guild
+from core.kit.work import Work, handled_at, run_in_guild
 from core.people import store as people
 from core.points import ledger, providers
 from core.points.ledger import NewEntry
@@ -101,10 +101,11 @@ class HeistGuild:
         return viewer_id
 
     def handle(self, messages: Sequence[ChatMessageSent]) -> None:
-        """A batch of lines with one command."""
+        """A batch of lines with one command, whenever they were typed."""
         cache_of(self.tx).clear()
         (command,) = (one for one in FEATURE.chat_commands if messages[0].command in one.names)
-        command.run(self.tx, messages)
+        with handled_at(self.tx, self.at):
+            command.run(self.tx, messages)
 
     def wait(self, seconds: float) -> None:
         self.at += timedelta(seconds=seconds)

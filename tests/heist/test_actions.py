@@ -223,13 +223,16 @@ def test_a_join_in_the_last_millisecond_counts_even_if_it_arrives_late(guild: He
     guild.lock()
     missed = guild.say("!join 100", 3, seconds=59.999)
     assert (len(guild.crew()), guild.balance(missed)) == (1, RICH)
-    assert "too late: viewer2" in guild.said()[-1]
+    crew, reply = guild.said()[-2:]
+    assert "too late: viewer2" in crew
+    assert reply.startswith("Too late")
 
 
 def test_a_line_from_before_the_opening_does_not_join(guild: HeistGuild) -> None:
     guild.start()
     guild.say("!join 100", 1, seconds=-1)
     assert guild.players() == []
+    assert "type !join again" in guild.said()[-1]
 
 
 def test_whole_seconds_of_a_platform_are_not_too_early(guild: HeistGuild) -> None:
@@ -239,11 +242,37 @@ def test_whole_seconds_of_a_platform_are_not_too_early(guild: HeistGuild) -> Non
     assert guild.crew() == ["viewer1 100 low"]
 
 
-def test_join_without_a_heist_is_not_answered(guild: HeistGuild) -> None:
-    """Another bot may have a command of this name."""
+def test_join_without_a_heist_is_answered_once_a_minute(guild: HeistGuild) -> None:
     viewer_id = guild.say("!join")
     guild.say("!join 100")
-    assert (guild.said(), guild.balance(viewer_id)) == ([], RICH)
+    said = ["No heist is running. !heist starts one."]
+    assert (guild.said(), guild.balance(viewer_id)) == (said, RICH)
+    guild.wait(60)
+    guild.set(enabled=False)
+    guild.say("!join 100")
+    assert guild.said() == said, "another bot may have a command of this name"
+
+
+def test_a_late_start_opens_a_whole_heist_and_a_late_cancel_spares_the_next(
+    guild: HeistGuild,
+) -> None:
+    guild.wait(15)
+    guild.say("!heist", seconds=0)
+    assert guild.heist.closes_at - guild.at == timedelta(seconds=60)
+    guild.say("!join 100", 1)
+    guild.wait(15)
+    guild.say("!cancelheist", 2, badges=("moderator",), seconds=14)
+    assert guild.heist.state == "open"
+    assert guild.said()[-1] == "The heist that you wanted to cancel is over."
+    guild.finish()
+    guild.set(start_heist_cooldown=300)
+    guild.start()
+    guild.say("!join 100", 1)
+    guild.finish()
+    ended = guild.at
+    guild.wait(300)
+    guild.say("!heist", seconds=(ended - NOON).total_seconds() + 290)
+    assert (guild.heist.number, guild.heist.state) == (3, "open"), "the cooldown is over now"
 
 
 def test_each_viewer_waits_for_the_next_heist(guild: HeistGuild) -> None:

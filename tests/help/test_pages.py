@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from core.events import ChatMessageSent, Sender
@@ -10,6 +10,7 @@ from core.features import load_features
 from core.guilds import chat_commands, store
 from core.inbox.handlers import collect
 from core.kit.feature import ChatCommand, ChatRules, Feature
+from core.kit.work import handled_at
 from tests.conftest import GUILD as STREAM
 from tests.dashboard.site import GUILD, Site, words
 from tests.inbox.conftest import said
@@ -31,7 +32,7 @@ def line(text: str, sender: Sender | None = None, **changes: Any) -> ChatMessage
     return replace(message, guild_id=GUILD, sender=sender or message.sender, **changes)
 
 
-def answered(site: Site, *lines: ChatMessageSent) -> list[str]:
+def answered(site: Site, *lines: ChatMessageSent, now: datetime | None = None) -> list[str]:
     """The ids of the lines that run the command."""
     found: list[str] = []
     command = ChatCommand(
@@ -43,7 +44,7 @@ def answered(site: Site, *lines: ChatMessageSent) -> list[str]:
     features = [Feature("one", chat_commands=(command,), chat_rules=chat_commands.rules_of)]
     handlers = collect(features)[ChatMessageSent]
     for one in lines:
-        with site.services.database.begin() as tx:
+        with site.services.database.begin() as tx, handled_at(tx, now or one.at):
             for handler in handlers:
                 handler.run(tx, one)
     return found
@@ -109,6 +110,15 @@ def test_a_command_is_answered_once_in_its_cooldown(site: Site) -> None:
         line("!call x", **at[31]),
     ]
     assert answered(site, *lines) == ["first", "2", "first", "29", "30"]
+
+
+def test_commands_that_arrive_together_are_answered_once(site: Site) -> None:
+    """They were typed further apart than the cooldown; the chat sees all answers now."""
+    form = {"enabled": "1", "names": "call", "who": "everyone", "cooldown": "30"}
+    site.visitor("nora").post(f"{PAGE}/call", page=PAGE, **form)
+    first = line("!call x", message_id="first")
+    later = line("!call x", message_id="later", at=first.at + timedelta(seconds=60))
+    assert answered(site, first, later, now=later.at) == ["first"]
 
 
 def test_what_does_not_fit_is_refused_and_shown_again(site: Site) -> None:

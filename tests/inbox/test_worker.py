@@ -4,7 +4,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 from itertools import pairwise
 
 import pytest
@@ -17,11 +18,12 @@ from core.inbox import actions, store
 from core.inbox.handlers import Handler
 from core.inbox.store import Delivery
 from core.inbox.worker import BATCH, MOST_ATTEMPTS, Worker
+from core.kit.clock import RemoteClock
 from core.kit.database import Database, DatabaseOutage, cache_of
 from core.kit.errors import Outage, Refusal
 from tests.acting import act
 from tests.conftest import GUILD, OTHER_GUILD
-from tests.inbox.conftest import Story, drain, effect, failing_on, handler, said, translate
+from tests.inbox.conftest import START, Story, drain, effect, failing_on, handler, said, translate
 from tests.patience import PATIENCE, until
 
 BUG = RuntimeError("bug")
@@ -495,6 +497,33 @@ def test_lost_notification_only_delays_the_worker(
     story.told("1")
     until(lambda: story.keys() == ["1"])
     worker.stop()
+
+
+@pytest.mark.parametrize("off", [timedelta(minutes=11), timedelta(minutes=-11)], ids=str)
+def test_chat_is_in_time_by_our_clock_however_far_off_it_is(story: Story, off: timedelta) -> None:
+    clock, seen = RemoteClock(lambda: 0.0), list[datetime]()
+    clock.observe({"Date": format_datetime(START, usegmt=True)})
+    story.now = START + off
+    note = Handler("note", lambda _tx, event: seen.append(event.at))
+    worker = Worker(
+        story.database,
+        {"test": translate},
+        {ChatMessageSent: (note,)},
+        story.clock,
+        {"kick": clock},
+    )
+    story.told("1")
+    worker.work_once()
+    assert seen == [story.now]
+
+
+def test_nothing_is_typed_after_it_was_handled(story: Story) -> None:
+    seen = list[datetime]()
+    note = Handler("note", lambda _tx, event: seen.append(event.at))
+    story.now = START - timedelta(seconds=3)
+    story.told("1")
+    story.worker(note).work_once()
+    assert seen == [story.now]
 
 
 class Unwell(Database):

@@ -47,7 +47,7 @@ def test_every_post_has_its_service_lane_and_target(tx: Connection, guild_id: in
 
 
 def test_reply_goes_to_the_channel_of_its_message(tx: Connection, guild_id: int) -> None:
-    def reply(message_id: str, seconds: int, **options: Any) -> bool:
+    def reply(message_id: str, seconds: int, late: int = 0, **options: Any) -> bool:
         message = ChatMessageSent(
             key=message_id,
             guild_id=guild_id,
@@ -58,7 +58,8 @@ def test_reply_goes_to_the_channel_of_its_message(tx: Connection, guild_id: int)
             sender=Sender(user_id=5, name="MadCats"),
             text="!rank",
         )
-        return act(tx, guild_id, actions.post_reply, message, "k.rank", {"rank": 3}, **options)
+        post, now = actions.post_reply, message.at + timedelta(seconds=late)
+        return act(tx, guild_id, post, message, "k.rank", {"rank": 3}, at=now, **options)
 
     assert [reply("m1", 0), reply("m1", 1), reply("m2", 2)] == [True, False, True]
     (first,) = (m for m in store.claim_due(tx, NOW, 9) if m.key == "k.rank:m1")
@@ -68,6 +69,7 @@ def test_reply_goes_to_the_channel_of_its_message(tx: Connection, guild_id: int)
     minute = [reply(f"n{s}", s, once_a_minute="5") for s in (0, 59, 60)]
     assert minute == [True, False, True]
     assert reply("n61", 61, once_a_minute="6")
+    assert [reply(f"l{late}", 0, late) for late in (120, 121)] == [True, False]
 
 
 def test_edit_waits_for_its_original(tx: Connection, guild_id: int) -> None:

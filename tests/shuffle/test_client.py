@@ -101,6 +101,29 @@ def test_redirect_is_not_followed(pretend: Sandbox, httpserver: HTTPServer) -> N
         ShuffleClient(settings(shuffle_affiliate_url=httpserver.url_for("/"))).ask(NOON)
 
 
+@pytest.mark.parametrize("status", [200, 400])
+def test_error_is_read_from_the_body_whatever_the_status(
+    httpserver: HTTPServer, status: int
+) -> None:
+    client = ShuffleClient(settings(shuffle_affiliate_url=httpserver.url_for("/")))
+
+    def answer(message: str) -> None:
+        httpserver.clear()
+        said = {"statusCode": 400, "message": message}
+        httpserver.expect_request("/").respond_with_json(said, status=status)
+
+    answer("REFEREES_NOT_FOUND")
+    assert client.ask(NOON).totals == {}
+    answer("TOO_MANY_REQUEST")
+    with pytest.raises(Outage, match="TOO_MANY_REQUEST") as busy:
+        client.ask(NOON)
+    assert busy.value.retry_after == 60
+    answer("INVALID_DATE")
+    with pytest.raises(Outage, match="INVALID_DATE") as wrong:
+        client.ask(NOON)
+    assert wrong.value.retry_after is None
+
+
 def test_missing_url_is_an_outage() -> None:
     client = ShuffleClient(settings())
     assert not client.is_set_up

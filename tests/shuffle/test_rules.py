@@ -83,6 +83,11 @@ def test_other_shapes_raise_value_error(raw: bytes) -> None:
         read(raw)
 
 
+def test_rows_without_a_campaign_code_say_what_to_do() -> None:
+    with pytest.raises(ValueError, match="use the address with /stats/"):
+        read(b'[{"username":"mia","wagerAmount":"3","weightedWagerAmount":"1"}]')
+
+
 def test_empty_list_is_valid() -> None:
     assert read(b"[]") == ([], 0)
 

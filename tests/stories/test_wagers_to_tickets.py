@@ -11,7 +11,8 @@ verified, 1,250.50 and 90, never counts.
     while it asks for peace (429)             333.33          1,333.33       26
     sent twice in one answer                   16.67          1,350.00       27
     asked by two processes at once             50.00          1,400.00       28
-    after the total fell to 600                99.99          1,499.99       29
+    after the total fell to 600, counted
+      by an admin                              99.99          1,499.99       29
 
     leo: 1,000.10, all of it while Shuffle is down                           20
 
@@ -105,7 +106,12 @@ def test_wagers_become_tickets(stage: Stage) -> None:
     shuffle.player("MiaSpins", "600")
     fell = stage.discord.wait_for(ADMINS, lambda m: "Unusual totals" in title(m))
     assert "$2,650.50 → $600.00" in fell["embeds"][0]["description"]
-    shuffle.wager("MiaSpins", "99.99")
+    shuffle.wager("MiaSpins", "99")
+    shown_to_admins(stage, "", "$99.00 held")
+    shuffle.wager("MiaSpins", "0.99")
+    shown_to_admins(stage, "", "$99.99 held")
+    number = stage.scalar("SELECT max(id) FROM wagers_changes")
+    assert "Counted $99.99" in said(stage, "nora", "shuffle count", number=number)["title"]
     has(stage, "mia", 29)
 
     as_by_hand(stage)

@@ -1,7 +1,7 @@
 """What counts, by a slow and obvious model too."""
 
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from core.wagers.rules import (
     RELINK_AFTER,
     Baseline,
+    Counted,
+    allowance,
     can_link_at,
     change,
     clean_name,
-    largest_rise,
 )
 from tests.kick.rig import NOON
 
@@ -29,33 +30,20 @@ class Model:
     """Totals one after the other, in whole units of the eighteenth decimal."""
 
     totals: list[int]
+    allowed: int = 10**60
     counted: int = 0
     held: int = 0
-    largest: int = 10**60
-    heights: list[int] = field(default_factory=list)
-    bottom: int = 0
 
     def play(self) -> "Model":
-        for before, after in zip(self.totals, self.totals[1:], strict=False):
-            if after < before:
-                self.heights.append(before)
-                self.bottom = after
+        for place, after in enumerate(self.totals[1:], 1):
+            before, highest = self.totals[place - 1], max(self.totals[:place])
+            new = max(0, after - highest)
+            if new <= self.allowed:
+                self.counted += new
+                self.held += max(0, after - before) - new
             else:
-                self.rise(before, after)
-                self.heights = [height for height in self.heights if height > after]
+                self.held += after - before
         return self
-
-    def rise(self, before: int, after: int) -> None:
-        top = max(self.heights, default=before)
-        refilled = max(min(after, top) - before, 0)
-        if after - before > self.largest:
-            held = after - before
-        elif refilled and refilled * 10 >= top - self.bottom:
-            held = refilled
-        else:
-            held = 0
-        self.held += held
-        self.counted += after - before - held
 
 
 def units(amount: Decimal) -> int:
@@ -63,17 +51,19 @@ def units(amount: Decimal) -> int:
 
 
 @given(st.lists(amounts, min_size=1, max_size=12), amounts)
-def test_any_totals_match_the_model(totals: list[Decimal], largest: Decimal) -> None:
-    at, counted, held = Baseline(totals[0]), 0, 0
+def test_any_totals_match_the_model(totals: list[Decimal], allowed: Decimal) -> None:
+    at, counted, held = Baseline(totals[0], totals[0]), 0, 0
     for total in totals[1:]:
-        found = change(at, total, largest)
+        found = change(at, total, allowed)
         assert (found is None) == (total == at.total)
         if found is not None:
             counted, held = counted + units(found.amount), held + units(found.held)
             assert min(found.amount, found.held) >= 0
+            assert (found.reason is None) == (found.held == 0)
             at = found.after
-    model = Model([units(total) for total in totals], largest=units(largest)).play()
+    model = Model([units(total) for total in totals], allowed=units(allowed)).play()
     assert (counted, held) == (model.counted, model.held)
+    assert counted <= units(max(totals)) - units(totals[0])
 
 
 @given(st.lists(amounts, min_size=1, max_size=12), st.randoms(use_true_random=False))
@@ -87,7 +77,7 @@ def test_missed_responses_do_not_change_the_sum_of_rising_totals(
 
 
 def counted_of(totals: list[Decimal]) -> int:
-    at, counted = Baseline(totals[0]), 0
+    at, counted = Baseline(totals[0], totals[0]), 0
     for total in totals[1:]:
         found = change(at, total, NO_LIMIT)
         if found is not None:
@@ -97,7 +87,7 @@ def counted_of(totals: list[Decimal]) -> int:
 
 def played(*totals: str) -> list[tuple[str, str]]:
     """(counted, held) of each answer after the first."""
-    at, told = Baseline(Decimal(totals[0])), []
+    at, told = Baseline(Decimal(totals[0]), Decimal(totals[0])), []
     for total in totals[1:]:
         found = change(at, Decimal(total), NO_LIMIT)
         told.append((str(found.amount), str(found.held)) if found else ("0", "0"))
@@ -109,62 +99,49 @@ def test_small_wagers_add_up() -> None:
     assert played("100", "100.01", "100.03") == [("0.01", "0"), ("0.02", "0")]
 
 
-def test_drop_starts_a_new_baseline() -> None:
+def test_what_comes_back_is_held_whether_at_once_or_in_small_steps() -> None:
     climb = [str(total) for total in range(200, 1800, 100)]
-    assert played("1500", *climb) == [("0", "0"), *[("100", "0")] * 15]
-
-
-def test_old_wagers_are_not_counted_again_after_a_small_rise() -> None:
-    assert played("5440", "140", "150", "5450") == [("0", "0"), ("10", "0"), ("10", "5290")]
-    assert played("5440", "140", "150", "5000", "5450") == [
-        ("0", "0"),
-        ("10", "0"),
-        ("0", "4850"),
-        ("450", "0"),  # less than a tenth of the fall, so it may well be play
-    ]
+    assert played("1500", "100", *climb)[1:] == [*[("0", "100")] * 14, *[("100", "0")] * 2]
+    assert played("5440", "140", "150", "5450") == [("0", "0"), ("0", "10"), ("10", "5290")]
     assert played("1000", "1500", "200", "260", "2000")[1:] == [
         ("0", "0"),
-        ("60", "0"),
+        ("0", "60"),
         ("500", "1240"),
     ]
 
 
-@given(
-    before=st.integers(1, 10**9),
-    fell_to=st.integers(0, 10**9),
-    small=st.lists(st.integers(0, 10**8), max_size=5),
-    more=st.integers(0, 10**9),
-)
-def test_rebound_never_counts_wagers_twice(
-    before: int, fell_to: int, small: list[int], more: int
-) -> None:
-    """A true total, a wrong one with small rises, and back: the rises count, and what is new."""
-    fell_to = min(fell_to, before - 1)
-    step = (before - fell_to - 1) // 10 // 6  # so that they stay small, and below the height
-    small = [min(rise, step) for rise in small]
-    totals, low = [before, fell_to], fell_to
-    for rise in small:
-        low += rise
-        totals.append(low)
-    if 10 * (before - low) < before - fell_to:
-        return
-    counted = counted_of([Decimal(total) for total in (*totals, before + more)])
-    assert counted == units(Decimal(sum(small) + more))
-
-
-def test_rise_above_the_limit_is_held_completely() -> None:
-    above = change(Baseline(Decimal(100)), Decimal("125100.01"), Decimal(125000))
+def test_what_is_new_and_above_the_limit_is_held_completely() -> None:
+    start = Baseline(Decimal(100), Decimal(100))
+    above = change(start, Decimal("125100.01"), Decimal(125000))
     assert above
-    assert [above.amount, above.held] == [Decimal(0), Decimal("125000.01")]
-    within = change(Baseline(Decimal(100)), Decimal(125100), Decimal(125000))
+    assert [above.amount, above.held, above.reason] == [Decimal(0), Decimal("125000.01"), "fast"]
+    within = change(start, Decimal(125100), Decimal(125000))
     assert within
-    assert [within.amount, within.held] == [Decimal(125000), Decimal(0)]
+    assert [within.amount, within.held, within.reason] == [Decimal(125000), Decimal(0), None]
 
 
-def test_longer_gap_allows_a_larger_rise() -> None:
-    assert largest_rise(100, 0) == largest_rise(100, 3600) == 100
-    assert largest_rise(100, 3601) == 200
-    assert largest_rise(100, 48 * 3600) == 4800
+def minute(number: float) -> datetime:
+    return NOON + timedelta(minutes=number)
+
+
+def counted_at(since: float, at: float, amount: str) -> Counted:
+    return Counted(int(at * 60), minute(since), minute(at), Decimal(amount))
+
+
+def test_limit_is_for_any_hour_and_a_longer_gap_allows_more_in_proportion() -> None:
+    def allowed(since: float, at: float, *counted: Counted) -> Fraction:
+        return allowance(100, minute(since), minute(at), counted)
+
+    assert allowed(0, 0) == allowed(0, 60) == 100
+    assert allowed(0, 61) == Fraction(6100, 60)
+    assert allowed(0, 48 * 60) == 4800
+    ten = counted_at(0, 10, "99.99")
+    assert allowed(10, 11, ten) == allowed(10, 69.99, ten) == Fraction("0.01")
+    assert allowed(10, 70, ten) == 100
+    # 4 hours' worth after an outage is 1 hour's worth in the hour after it.
+    assert allowed(240, 241, counted_at(0, 240, "400")) == 0
+    assert allowed(240, 241, counted_at(0, 240, "200")) == 50
+    assert allowed(240, 300, counted_at(0, 240, "400")) == 100
 
 
 def test_wrong_totals_in_between_add_nothing() -> None:

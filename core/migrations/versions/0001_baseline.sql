@@ -1641,8 +1641,7 @@ CREATE TABLE wagers_accounts (
 	campaign_code TEXT, 
 	total NUMERIC, 
 	seen_at TIMESTAMP WITH TIME ZONE, 
-	fell_from NUMERIC, 
-	fell_to NUMERIC, 
+	highest NUMERIC, 
 	role_id BIGINT, 
 	role_holder BIGINT, 
 	role_refused_at TIMESTAMP WITH TIME ZONE, 
@@ -1651,9 +1650,9 @@ CREATE TABLE wagers_accounts (
 	viewer_id BIGINT NOT NULL, 
 	CONSTRAINT wagers_accounts_key PRIMARY KEY (guild_id, account_id), 
 	CONSTRAINT wagers_accounts_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT wagers_accounts_verified_by_a_reading CHECK (num_nulls(verified_at, verified_by, campaign_code, total, seen_at) IN (0, 5)), 
+	CONSTRAINT wagers_accounts_verified_by_a_reading CHECK (num_nulls(verified_at, verified_by, campaign_code, total, highest, seen_at) IN (0, 6)), 
 	CONSTRAINT wagers_accounts_total CHECK (total >= 0), 
-	CONSTRAINT wagers_accounts_fell CHECK (num_nulls(fell_from, fell_to) <> 1 AND fell_to < fell_from), 
+	CONSTRAINT wagers_accounts_highest CHECK (total <= highest), 
 	CONSTRAINT wagers_accounts_role CHECK (num_nulls(role_id, role_holder) <> 1), 
 	CONSTRAINT wagers_accounts_ended_by_somebody CHECK ((ended_at IS NULL) = (ended_by IS NULL))
 );
@@ -1682,9 +1681,7 @@ COMMENT ON COLUMN wagers_accounts.total IS 'wagered in all, by the newest readin
 
 COMMENT ON COLUMN wagers_accounts.seen_at IS 'time of the newest reading';
 
-COMMENT ON COLUMN wagers_accounts.fell_from IS 'the total before it fell, until it reaches that again';
-
-COMMENT ON COLUMN wagers_accounts.fell_to IS 'the total right after that fall';
+COMMENT ON COLUMN wagers_accounts.highest IS 'the highest total ever reported under this code; only what exceeds it counts';
 
 COMMENT ON COLUMN wagers_accounts.role_id IS 'the role that was assigned, until it is removed';
 
@@ -2538,6 +2535,8 @@ CREATE TABLE wagers_changes (
 	total NUMERIC NOT NULL, 
 	amount NUMERIC NOT NULL, 
 	held NUMERIC NOT NULL, 
+	reason TEXT, 
+	campaign_code TEXT NOT NULL, 
 	releases BIGINT, 
 	viewer_id BIGINT NOT NULL, 
 	CONSTRAINT wagers_changes_key PRIMARY KEY (guild_id, id), 
@@ -2546,8 +2545,12 @@ CREATE TABLE wagers_changes (
 	CONSTRAINT wagers_changes_released_once UNIQUE (guild_id, releases), 
 	CONSTRAINT wagers_changes_exact CHECK (CASE kind WHEN 'rise' THEN total > total_before AND amount + held = total - total_before WHEN 'fall' THEN total < total_before AND amount = 0 AND held = 0 WHEN 'release' THEN total = total_before AND amount > 0 AND held = 0 WHEN 'dismissal' THEN total = total_before AND amount = 0 AND held = 0 ELSE false END), 
 	CONSTRAINT wagers_changes_never_negative CHECK (amount >= 0 AND held >= 0), 
+	CONSTRAINT wagers_changes_held_for_a_reason CHECK ((reason IS NOT NULL) = (held > 0 OR releases IS NOT NULL)), 
+	CONSTRAINT wagers_changes_reason CHECK (reason IN ('fast', 'returned')), 
 	CONSTRAINT wagers_changes_release_of_a_row CHECK ((kind IN ('release', 'dismissal')) = (releases IS NOT NULL))
 );
+
+CREATE INDEX wagers_changes_by_time ON wagers_changes (guild_id, at);
 
 CREATE INDEX wagers_changes_odd ON wagers_changes (guild_id, id) WHERE kind <> 'rise' OR held > 0;
 
@@ -2565,7 +2568,11 @@ COMMENT ON COLUMN wagers_changes.amount IS 'what counts as wagered';
 
 COMMENT ON COLUMN wagers_changes.held IS 'implausible; an admin decides';
 
-COMMENT ON COLUMN wagers_changes.releases IS 'id of the row whose held amount an admin decided on';
+COMMENT ON COLUMN wagers_changes.reason IS 'why it is held; of a decision: what was decided on';
+
+COMMENT ON COLUMN wagers_changes.campaign_code IS 'folded; under which the total was read';
+
+COMMENT ON COLUMN wagers_changes.releases IS 'id of the newest row that an admin decided on: with all that was held before it for the same reason and account';
 
 ALTER TABLE wagers_changes ALTER COLUMN guild_id SET STATISTICS 0;
 
