@@ -25,10 +25,10 @@ from core.people.linklog.pages import history
 from core.people.linklog.records import LinkLogEntry
 from core.people.notes.records import Note
 from core.people.panels import actions as panels
-from core.people.panels.discord import LinkPanels, PanelButton, render_panel
+from core.people.panels.discord import LinkPanels, render_panel
 from core.people.panels.pages import PAGES as PANEL_PAGES
 from core.people.panels.pages import activity, setup
-from core.people.panels.reactions import PanelReactions
+from core.people.panels.reactions import PanelButton, PanelReactions
 from core.people.panels.records import Panel
 from core.people.records import Link, LinkAttempt, Tombstone, Viewer
 

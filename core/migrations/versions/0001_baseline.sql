@@ -1028,6 +1028,7 @@ CREATE TABLE people_panels (
 	channel_id BIGINT NOT NULL, 
 	channel_name TEXT NOT NULL, 
 	emoji TEXT NOT NULL, 
+	platforms TEXT DEFAULT '' NOT NULL, 
 	posted_by BIGINT NOT NULL, 
 	posted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	state TEXT DEFAULT 'posted' NOT NULL, 
@@ -1047,6 +1048,8 @@ COMMENT ON COLUMN people_panels.message_id IS 'of Discord';
 COMMENT ON COLUMN people_panels.channel_name IS 'when it was posted';
 
 COMMENT ON COLUMN people_panels.emoji IS 'of the reaction, as it is written in a message';
+
+COMMENT ON COLUMN people_panels.platforms IS 'whose accounts it links, with spaces between';
 
 COMMENT ON COLUMN people_panels.posted_by IS 'Discord id of the admin';
 
