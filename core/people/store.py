@@ -430,8 +430,6 @@ def set_forgotten(tx: Connection, subject: Subject) -> None:
             # No platform has ids below zero.
             .values(platform_user_id=-viewer_id, name=name, folded_name=name, login="")
         )
-        former = (FormerName.guild_id == guild_id, FormerName.viewer_id == viewer_id)
-        tx.execute(delete(FormerName).where(*former))
         known = GuildAccount(guild_id, account.platform, account.user_id)
         tombstone = upsert(Tombstone).values(
             guild_id=guild_id,
