@@ -158,6 +158,16 @@ def permission_names(names: Iterable[str]) -> str:
     return ", ".join(name.replace("_", " ").title().replace("Guild", "Server") for name in names)
 
 
+def mention(member_id: object) -> str:
+    """A member; somebody who was forgotten, or who is not known, is no mention that leads nowhere.
+
+    Args:
+        member_id: a Discord id, also as text.
+    """
+    text = str(member_id)
+    return f"<@{text}>" if text.isdecimal() and int(text) else _("a deleted member")
+
+
 def ago(instant: datetime) -> str:
     """`3 minutes ago`, in the reader's language."""
     return format_dt(instant, "R")

@@ -92,12 +92,22 @@ def unnamed(reason: Reason = "hidden") -> str:
 
 def public_names(work: Work, viewer_ids: Iterable[int | None]) -> Names:
     """What these viewers are called in public, on one page or in one post."""
+    return _names(work, viewer_ids, for_admins=False)
+
+
+def all_names(work: Work, viewer_ids: Iterable[int | None]) -> Names:
+    """The same for admins, to whom everybody is named."""
+    return _names(work, viewer_ids, for_admins=True)
+
+
+def _names(work: Work, viewer_ids: Iterable[int | None], *, for_admins: bool) -> Names:
     wanted = sorted({one for one in viewer_ids if one is not None})
     if not wanted:
         return Names({}, {})
     given = {"guild_id": work.guild_id, "viewer_ids": wanted}
-    rows = work.tx.execute(_LIST, given).all()
-    shown = [row for row in rows if not row.is_hidden and not row.is_deleted]
+    # Nothing is flushed, so that records which the caller is changing stay loaded.
+    rows = work.connection().execute(_LIST, given).all()
+    shown = [row for row in rows if for_admins or not (row.is_hidden or row.is_deleted)]
     several = Counter(fold(row.name) for row in shown)
     return Names(
         {
@@ -109,7 +119,7 @@ def public_names(work: Work, viewer_ids: Iterable[int | None]) -> Names:
         {
             row.viewer_id: "deleted" if row.is_deleted else "hidden"
             for row in rows
-            if row.is_hidden or row.is_deleted
+            if not for_admins and (row.is_hidden or row.is_deleted)
         },
     )
 

@@ -100,7 +100,9 @@ class ViewerRecord(GuildRecord, kw_only=True):
     def viewer_name(cls) -> Mapped[str]:
         same_guild = Viewer.guild_id == cls.guild_id
         name = select(Viewer.name).where(same_guild, Viewer.viewer_id == cls.viewer_id)
-        return column_property(name.correlate_except(Viewer).scalar_subquery())
+        # A row is always about the same viewer, so that a change of it leaves the name as it is.
+        named = name.correlate_except(Viewer).scalar_subquery()
+        return column_property(named, expire_on_flush=False)
 
 
 class OptionalViewerRecord(GuildRecord, kw_only=True):

@@ -26,7 +26,7 @@ from core.kit.words import _, plural
 from core.kit.work import Work
 from core.people.exclusions.actions import list_excluded
 from core.people.exclusions.routes import add_exclusions
-from core.people.names import named_only, public_name, public_names
+from core.people.names import all_names, named_only, public_name, public_names
 from core.people.records import Viewer
 from core.people.store import list_persons
 from core.raffle import store as raffles
@@ -78,6 +78,7 @@ def overview(page: Page) -> str:
         return found | {
             "pool": pool,
             "places": places,
+            "names": all_names(work, [one.viewer_id for one in places]),
             "number": place,
             "pages": pages,
             "sources": store.list_sources(work, SourceTotal.period == number),

@@ -7,7 +7,7 @@ from typing import Any
 import discord
 
 from core.guilds.channels import say_trouble
-from core.kit.discord_ui import ago, card, duration, lines, safe, status_card
+from core.kit.discord_ui import ago, card, duration, lines, mention, safe, status_card
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.roles.actions import Status
@@ -213,7 +213,7 @@ def state_words() -> dict[str, str]:
 def _holder(holder: Holder) -> str:
     how = state_words().get(holder.state, _("assigned manually"))
     since = f" · {ago(holder.at)}" if holder.at is not None and holder.state == "given" else ""
-    return f"<@{holder.discord_id}> · {how}{since}"
+    return f"{mention(holder.discord_id)} · {how}{since}"
 
 
 # -- posts --------------------------------------------------------------------------------------

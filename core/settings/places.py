@@ -8,6 +8,7 @@ from discord.app_commands import Choice
 
 from core.guilds import zones
 from core.guilds.settings import choices_of
+from core.kit import discord_ui
 from core.kit.discord_ui import permission_names, require_permissions, shortened
 from core.kit.errors import Refusal
 from core.kit.words import _
@@ -117,7 +118,7 @@ def mention(guild: discord.Guild, text: str) -> str:
         return ""
     if guild.get_role(found):
         return f"<@&{found}>"
-    return f"<#{found}>" if guild.get_channel(found) else f"<@{found}>"
+    return f"<#{found}>" if guild.get_channel(found) else discord_ui.mention(found)
 
 
 MOST = 25

@@ -10,7 +10,7 @@ from core.bonus_hunt.records import Bonus
 from core.guilds.channels import say_trouble
 from core.kit.amounts import show_amount
 from core.kit.clock import parse_instant
-from core.kit.discord_ui import Tone, ago, card, lines, safe, status_card
+from core.kit.discord_ui import Tone, ago, card, lines, mention, safe, status_card
 from core.kit.words import _, plural
 from core.people.names import Names
 from core.slot_calls.actions import Status
@@ -97,13 +97,13 @@ def post(payload: Mapping[str, Any]) -> discord.Embed:
     if payload.get("is_picked") and payload["state"] == "open":
         body = "▶️ " + _("**Next up**") + "\n" + body
     ends = {
-        "done": _("Played · <@{closed_by}>"),
-        "skipped": _("Skipped · <@{closed_by}>"),
+        "done": _("Played · {member}"),
+        "skipped": _("Skipped · {member}"),
         "cancelled": _("Withdrawn by the viewer"),
-        "hunt": _("In the bonus hunt · <@{closed_by}>"),
+        "hunt": _("In the bonus hunt · {member}"),
     }
     if payload["state"] in ends:
-        body += "\n" + ends[payload["state"]].format_map(payload)
+        body += "\n" + ends[payload["state"]].format(member=mention(payload["closed_by"]))
     if payload.get("bet") is not None:
         body += "\n" + result(Decimal(payload["bet"]), Decimal(payload["win"]))
     footer = _("Request #{number}").format_map(payload)

@@ -8,7 +8,7 @@ import discord
 from discord.utils import format_dt
 
 from core.kit import leaderboard as kit
-from core.kit.discord_ui import ago, card, duration, lines, safe, status_card
+from core.kit.discord_ui import ago, card, duration, lines, mention, safe, status_card
 from core.kit.words import _, plural
 from core.watchtime.actions import Adjusted
 from core.watchtime.standings import Place, Rank
@@ -236,10 +236,10 @@ def history(found: History) -> discord.Embed:
 def _entry(entry: Entry) -> str:
     amount = ("−" if entry.amount < timedelta() else "+") + _long(abs(entry.amount))
     if entry.until is None:
-        return _("✏️ **{amount}** · {at} by <@{actor}>: {reason}").format(
+        return _("✏️ **{amount}** · {at} by {actor}: {reason}").format(
             amount=amount,
             at=format_dt(entry.at, "f"),
-            actor=entry.actor,
+            actor=mention(entry.actor),
             reason=safe(entry.reason),
         )
     return _("📺 **{amount}** · {since} to {until}, {pieces}").format(

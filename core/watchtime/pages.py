@@ -60,7 +60,7 @@ def board(page: Page) -> str:
     period, search = _asked()
     return page.render(
         "watchtime/board.html",
-        board=page.run(views.get_board, period, PER_PAGE, page.number("page"), search),
+        board=page.run(views.get_full_board, period, PER_PAGE, page.number("page"), search),
         search=search,
         periods=page.run(periods),
         settings=page.run(load_settings, WatchtimeSettings),

@@ -16,7 +16,7 @@ from core.kit.words import _
 from core.kit.work import Work
 from core.people import actions as people
 from core.people.exclusions.actions import is_excluded, list_excluded
-from core.people.names import list_hidden, named_only, own_name
+from core.people.names import all_names, list_hidden, named_only, own_name
 from core.people.records import Viewer
 from core.people.store import get_viewer, list_accounts_of, list_persons
 from core.watchtime import periods, rules, standings, streams
@@ -229,6 +229,15 @@ def get_board(
         place = Place(None, own.viewer_id, own.name, timedelta())
         excluded = is_excluded(work, own.viewer_id, "watchtime")
     return Board(period, stretch, number, pages, found.places, place, excluded)
+
+
+def get_full_board(
+    work: Work, period: str = "all", size: int = 10, page: int = 1, search: str = ""
+) -> Board:
+    """The same for admins, with the platform where a name occurs twice."""
+    found = get_board(work, period, size, page, search)
+    names = all_names(work, [place.viewer_id for place in found.places])
+    return replace(found, places=[replace(one, name=names[one.viewer_id]) for one in found.places])
 
 
 def list_board(work: Work, period: str, search: str, most: int) -> list[Place]:
