@@ -29,10 +29,11 @@ from core.kick.chat.transport import KickTransport
 from core.kit import strict_json
 from core.kit.bus import LocalBus
 from core.kit.database import Database
+from core.kit.deadlines import BOT, SENDER, budget_of, use_budget
 from core.kit.errors import Outage, backoff, trouble_code
 from core.kit.feature import Feature
 from core.kit.health_item import HealthItem, State
-from core.kit.leader_lock import LeaderLock
+from core.kit.leases import Leader
 from core.kit.records import THE_BOT
 from core.kit.services import Services
 from core.kit.settings import Settings
@@ -53,7 +54,7 @@ REACHABLE_SECONDS = 5.0
 """How often the servers that can use the bot are recorded."""
 
 LEADER_POLL_SECONDS = 2.0
-"""How often a standby process tries to take over the connection to Discord."""
+"""How often a process asks who leads: the leader to stay it, the others to take over."""
 
 THREADS = 32
 """For database calls and slow requests, so that the event loop never waits."""
@@ -83,7 +84,7 @@ class DiscordThread:
         self._bot: RegularsBot | None = None
         self._trouble = "Connecting."
         self._since = services.clock()
-        self._leader_lock = LeaderLock(services.database, "discord")
+        self._leader = Leader(services.database.leases, "discord")
         self._standing_by = False
         settlers = {
             kind: settle for feature in self._features for kind, settle in feature.settles.items()
@@ -166,12 +167,14 @@ class DiscordThread:
             self._stopping.set()
         # Requests that hang occupy threads; leave enough for the database calls of commands.
         self._loop.set_default_executor(ThreadPoolExecutor(THREADS, "discord"))
-        sender = asyncio.create_task(self._sender.run())
+        with budget_of(SENDER):
+            sender = asyncio.create_task(self._sender.run())
+        use_budget(BOT)
         supervisor = asyncio.create_task(self._keep_connected())
         reachable = asyncio.create_task(self._keep_reachable())
         await self._stopping.wait()
         await _end(sender, supervisor, reachable)
-        await asyncio.to_thread(self._leader_lock.release)
+        await asyncio.to_thread(self._leader.release)
 
     async def _keep_connected(self) -> None:
         attempts = 0
@@ -225,7 +228,7 @@ class DiscordThread:
 
     async def _until_leader(self, *, is_leader: bool) -> None:
         try:
-            while await asyncio.to_thread(self._leader_lock.acquire) is not is_leader:
+            while await asyncio.to_thread(self._leader.is_leader) is not is_leader:
                 self._standing_by = is_leader
                 await asyncio.sleep(LEADER_POLL_SECONDS)
         finally:

@@ -11,8 +11,9 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+from core.kit.crypto import health_token, key_file
 from core.kit.errors import StartError
-from core.kit.settings import read_settings
+from core.kit.settings import Settings, read_settings
 
 MARKS = {"ok": "ok  ", "warn": "warn", "down": "DOWN"}
 TIMEOUT_SECONDS = 8
@@ -20,11 +21,12 @@ TIMEOUT_SECONDS = 8
 
 def main(arguments: list[str]) -> int:
     try:
-        address = arguments[0] if arguments else f"http://127.0.0.1:{read_settings().port}"
+        settings = read_settings()
+        address = arguments[0] if arguments else f"http://{own_host(settings)}:{settings.port}"
+        found = ask(address, token_of(settings))
     except StartError as error:
         print(error, file=sys.stderr)
         return 1
-    found = ask(address)
     if found is None:
         print(f"Nothing answers at {address}. Is Regulars running, and is PORT the same?")
         return 1
@@ -34,10 +36,27 @@ def main(arguments: list[str]) -> int:
     return 1 if found["status"] == "down" else 0
 
 
-def ask(address: str) -> dict[str, Any] | None:
+def own_host(settings: Settings) -> str:
+    """Where the web server can be reached from this machine."""
+    if settings.host in ("", "0.0.0.0"):
+        return "127.0.0.1"
+    host = "::1" if settings.host == "::" else settings.host
+    return f"[{host}]" if ":" in host else host
+
+
+def token_of(settings: Settings) -> str:
+    """What shows the reasons; "" where no key was made yet. None is made here."""
+    has_key = settings.health_token or settings.flask_secret_key
+    return health_token(settings) if has_key or key_file(settings).exists() else ""
+
+
+def ask(address: str, token: str = "") -> dict[str, Any] | None:
     """The report of `GET /health`, or None when nobody answers properly."""
+    asked = urllib.request.Request(f"{address}/health")
+    if token:
+        asked.add_header("Authorization", f"Bearer {token}")
     try:
-        with urllib.request.urlopen(f"{address}/health", timeout=TIMEOUT_SECONDS) as answer:
+        with urllib.request.urlopen(asked, timeout=TIMEOUT_SECONDS) as answer:
             body = answer.read()
     except urllib.error.HTTPError as error:
         body = error.read()

@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from core.kit.database import Database
+from core.kit.deadlines import START, budget_of
 from core.kit.embedded import EmbeddedPostgres
 from core.kit.errors import Outage, StartError
 from core.kit.settings import Settings, read_settings
@@ -31,7 +32,7 @@ def upgrade(database: Database) -> tuple[str | None, str | None]:
         StartError: another version of the program made it, from which there is no way to this one.
     """
     database.check_address()
-    with database.begin() as tx:
+    with budget_of(START), database.begin() as tx:
         tx.execute(_LOCK)
         before = version_of(tx)
         config = alembic_config(tx)

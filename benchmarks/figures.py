@@ -113,6 +113,8 @@ FIGURES = (
     Figure("worker_events_per_s", "Events handled by one worker", "per s"),
     Figure("insert_commits_per_s", "Plain INSERTs, each committed", "per s"),
     Figure("worker_ratio", "Events to plain INSERTs", "", Aim(least=2)),
+    Figure("gifts_per_s", "Gifted subs in threes, to tickets and points", "per s", Aim(least=1000)),
+    Figure("gifts_ratio", "Gifted subs to plain INSERTs", ""),
     *_TRANSLATION,
     Figure("feed_match_1k_s", "1,000 gifts matched with the feed's reports", "s"),
     Figure("feed_match_ratio", "The same to plain INSERTs of both sides", "", Aim(below=25)),

@@ -10,18 +10,24 @@ import gc
 import time
 from datetime import UTC, datetime, timedelta
 
+from cryptography.fernet import Fernet
 from sqlalchemy import text
 
 from benchmarks.figures import Results
 from benchmarks.ground import Ground
 from benchmarks.webhooks import CHAT, NORA, chat
+from core.drand.chain import QUICKNET
 from core.features import load_features
 from core.guilds import actions as guilds
 from core.inbox import store
 from core.inbox.handlers import collect
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
+from core.kit.crypto import Vault
 from core.kit.database import Database
+from core.points.rules import PointsSettings
+from core.raffle.actions import Config, open_period
+from core.raffle.rules import RaffleSettings
 from core.slot_calls.rules import SlotCallSettings
 from tests.acting import act
 from tests.stories.stage import GUILD
@@ -30,10 +36,11 @@ LANE = f"kick:{NORA}"
 VIEWERS = 2000
 A_CHANNEL = 1_100_000_000_000_000_200
 AT_ONCE = 500
+GIFTEES = 3
 
 
 def run(ground: Ground) -> Results:
-    """worker_events_per_s, insert_commits_per_s and worker_ratio."""
+    """worker_events_per_s, gifts_per_s (giftees), insert_commits_per_s and the ratios."""
     count = 2000 if ground.quick else 5000
     with ground.database() as (_url, database):
         with database.begin() as tx:
@@ -43,11 +50,14 @@ def run(ground: Ground) -> Results:
         insert_seconds = _insert(database, inserts)
         events_per_s = _work(database, count)
         insert_seconds += _insert(database, inserts)
+        gifts_per_s = _work_gifts(database, count // 4)
     commits_per_s = 2 * inserts / insert_seconds
     return {
         "worker_events_per_s": events_per_s,
         "insert_commits_per_s": commits_per_s,
         "worker_ratio": events_per_s / commits_per_s,
+        "gifts_per_s": gifts_per_s,
+        "gifts_ratio": gifts_per_s / commits_per_s,
     }
 
 
@@ -79,14 +89,61 @@ def _look(number: int, began: datetime, at: datetime) -> Delivery:
     return Delivery("kick.poll", f"look-{number}", "poll.livestream", LANE, body, at)
 
 
-def _work(database: Database, count: int) -> float:
-    """Events a second until the inbox is empty, after a batch that warms up. Before that batch come
-    the events of the benchmark's own settings, which have a lane of their own."""
+def _work_gifts(database: Database, count: int) -> float:
+    """Giftees a second: many givers, each with three giftees, while a raffle takes gifts and points
+    are on."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    with database.begin() as tx:
+        act(tx, GUILD, guilds.change_setting, PointsSettings.declared["enabled"], True)
+        begun, ends_at = now - timedelta(days=1), now + timedelta(days=30)
+        config = Config(
+            Vault([Fernet.generate_key().decode()]), QUICKNET, "https://regulars.example"
+        )
+        act(
+            tx,
+            GUILD,
+            open_period,
+            config,
+            begun,
+            ends_at,
+            RaffleSettings(channel=0, log_channel=0, prize=""),
+            at=begun,
+        )
+        store.add_deliveries(tx, [_gift(number, now) for number in range(count)])
+    worker = _worker(database)
+    began = time.perf_counter()
+    while worker.work_once():
+        pass
+    return count * GIFTEES / (time.perf_counter() - began)
+
+
+def _gift(number: int, now: datetime) -> Delivery:
+    body = {
+        "broadcaster": {"user_id": NORA},
+        "gifter": {"user_id": 5_000_000 + number % 50, "username": f"giver{number % 50}"},
+        "giftees": [
+            {"user_id": 6_000_000 + number * GIFTEES + place, "username": f"giftee{number}-{place}"}
+            for place in range(GIFTEES)
+        ],
+        "created_at": (now - timedelta(seconds=number)).isoformat(),
+        "expires_at": None,
+    }
+    kind = "channel.subscription.gifts"
+    return Delivery("kick.webhook", f"gift-{number}", kind, LANE, body, now)
+
+
+def _worker(database: Database) -> Worker:
     features = load_features()
     translators = {
         source: how for feature in features for source, how in feature.translates.items()
     }
-    worker = Worker(database, translators, collect(features))
+    return Worker(database, translators, collect(features))
+
+
+def _work(database: Database, count: int) -> float:
+    """Events a second until the inbox is empty, after a batch that warms up. Before that batch come
+    the events of the benchmark's own settings, which have a lane of their own."""
+    worker = _worker(database)
     gc.freeze()  # as the product does when it starts
     while not (warmed_up := _count_done(database)):
         worker.work_once()

@@ -12,6 +12,7 @@ from core.guilds.actions import audit
 from core.kit.api import Scope
 from core.kit.crypto import hash_of
 from core.kit.errors import Refusal
+from core.kit.rights import admins_only
 from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Work, read_records
 
@@ -25,6 +26,7 @@ MOST_TOKENS = 20
 USED_EVERY = timedelta(minutes=1)
 
 
+@admins_only
 def create_token(work: Work, name: str, scope: Scope) -> str:
     """Returns the token, which cannot be read again.
 
@@ -59,6 +61,7 @@ def create_token(work: Work, name: str, scope: Scope) -> str:
     return token
 
 
+@admins_only
 def revoke_token(work: Work, name: str) -> None:
     """Revoke a token. Raises Refusal if there is none with this name."""
     same = ApiToken.name == " ".join(name.split())

@@ -6,7 +6,7 @@ from discord.ext import commands
 
 from core.api_tokens import actions, messages
 from core.kit.api import Scope
-from core.kit.discord_access import ADMINS_ONLY
+from core.kit.discord_access import rights_of
 from core.kit.discord_buttons import ActionButton
 from core.kit.discord_ui import PRIVATE, answer, run_action, sent_by_dm
 from core.kit.errors import Refusal
@@ -35,7 +35,9 @@ class RevokeButton(ActionButton, template=r"api_tokens:(?P<act>revoke:.{1,40})")
 class ApiTokens(commands.Cog):
     """Tokens for programs that use the HTTP API."""
 
-    @commands.hybrid_group(name="apitoken", fallback="list", extras=PRIVATE | ADMINS_ONLY)
+    @commands.hybrid_group(
+        name="apitoken", fallback="list", extras=PRIVATE | rights_of(actions.create_token)
+    )
     @commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
     async def group(self, ctx: Context) -> None:

@@ -11,7 +11,7 @@ from core.kit.words import _
 PAGES = GuildPages("api_tokens", lambda: _("API tokens"), icon="key", order=89)
 
 
-@PAGES.get(admins_only=True)
+@PAGES.get(rights_of=actions.create_token)
 def tokens(page: Page) -> str:
     """Every token, and a form for another one."""
     return _show(page)
@@ -33,14 +33,14 @@ def _show(page: Page, new: str = "") -> str:
 _SCOPES: tuple[Scope, ...] = ("read", "write")
 
 
-@PAGES.post("create", shows=tokens, admins_only=True)
+@PAGES.post("create", shows=tokens, rights_of=actions.create_token)
 def create(page: Page) -> str:
     """Show the new token, once. There is no redirect, because the token must not be stored."""
     scope: Scope = "write" if page.form.get("scope") == "write" else "read"
     return _show(page, page.run(actions.create_token, page.form.get("name", ""), scope))
 
 
-@PAGES.post("revoke", shows=tokens, admins_only=True)
+@PAGES.post("revoke", shows=tokens, rights_of=actions.revoke_token)
 def revoke(page: Page) -> Response:
     """Revoke a token."""
     name = page.form.get("name", "")

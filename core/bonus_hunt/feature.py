@@ -10,7 +10,7 @@ from core.bonus_hunt.panel import forget, on_setting_changed
 from core.bonus_hunt.records import Bonus, Guess, Hunt
 from core.bonus_hunt.rules import GUESS_NAMES, HuntSettings
 from core.events import SettingChanged
-from core.kit.feature import ChatCommand, Feature
+from core.kit.feature import ChatCommand, Digested, Feature
 from core.kit.privacy import personal_data
 from core.kit.words import N_
 from core.kit.work import chat_action, event_action
@@ -39,7 +39,7 @@ FEATURE = Feature(
     embeds={"bonus_hunt.message": render_message},
     lines={
         "bonus_hunt.guesses": messages.guesses_line,
-        "bonus_hunt.guessed": messages.guessed_line,
+        "bonus_hunt.guessed": Digested(messages.guessed_line, messages.guesses_in_line),
         "bonus_hunt.rejected": messages.rejected_line,
         "bonus_hunt.told": messages.hunt_line,
     },

@@ -45,7 +45,7 @@ def guess_in_chat(work: Work, message: ChatMessageSent, argument: str) -> None:
         else:
             _store(work, hunt, viewer_id, amount, message.at)
             reply = {"amount": str(amount), "currency": hunt.currency}
-            _answer(work, message, "bonus_hunt.guessed", reply, str(viewer_id))
+            _answer(work, message, "bonus_hunt.guessed", reply, str(viewer_id), bulk=True)
     if reason is not None:
         whom = "all" if reason == "closed" else viewer_id
         reply = {"reason": reason, "command": message.command}
@@ -53,10 +53,16 @@ def guess_in_chat(work: Work, message: ChatMessageSent, argument: str) -> None:
 
 
 def _answer(
-    work: Work, message: ChatMessageSent, kind: str, reply: dict[str, Any], once: str
+    work: Work,
+    message: ChatMessageSent,
+    kind: str,
+    reply: dict[str, Any],
+    once: str,
+    *,
+    bulk: bool = False,
 ) -> None:
     if load_settings(work, HuntSettings).replies:
-        outbox.post_reply(work, message, kind, reply, once_a_minute=once)
+        outbox.post_reply(work, message, kind, reply, once_a_minute=once, bulk=bulk)
 
 
 def guess_here(work: Work, text: str) -> tuple[Hunt, Decimal]:

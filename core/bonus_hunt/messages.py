@@ -310,6 +310,11 @@ def guessed_line(payload: Mapping[str, Any]) -> str:
     )
 
 
+def guesses_in_line(payloads: Sequence[Mapping[str, Any]]) -> str:
+    """Chat reply to many guesses at once."""
+    return plural("{count} guess is in.", "{count} guesses are in.", len(payloads))
+
+
 def rejected_line(payload: Mapping[str, Any]) -> str:
     """Chat reply to a guess that does not count."""
     replies = {

@@ -11,19 +11,17 @@ from werkzeug.exceptions import HTTPException
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
 from core.guilds.records import Guild
+from core.kit import errors
 from core.kit.database import cache_of
 from core.kit.discord_rest import DiscordGuild, DiscordMember, DiscordRest, member_without_rights
-from core.kit.errors import Refusal
 from core.kit.guild_pages import GuildPages, Page, Person
 from core.kit.records import THE_BOT
 from core.kit.services import Services
+from core.kit.web import TOKEN
 from core.kit.words import _
 from core.logins.actions import find_session
 from core.logins.records import WebSession
 from core.twitch.accounts.store import list_guilds_of
-
-TOKEN = "token"
-"""Key of the login's token in the cookie."""
 
 VIEW_AS = "view_as"
 """Key of the roles as which an admin views servers: guild id -> role id."""
@@ -177,7 +175,7 @@ ME = GuildPages("me", lambda: _("Me"), icon="user", for_members=True)
 """The page of a member about themselves."""
 
 
-class Forbidden(Refusal):
+class Forbidden(errors.Forbidden):
     """A member without the right to these pages, or to any."""
 
     def __init__(self, pages: GuildPages | None = None) -> None:

@@ -27,7 +27,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from core.api_tokens.actions import find_token, record_use
 from core.api_tokens.records import ApiToken
-from core.dashboard.access import TOKEN, Forbidden, LoginNeeded
+from core.dashboard.access import Forbidden, LoginNeeded
 from core.dashboard.openapi import document
 from core.guilds import actions as guilds
 from core.guilds.records import Guild
@@ -37,7 +37,7 @@ from core.kit.errors import Outage
 from core.kit.live import ANYTHING, LiveStreams, say_names
 from core.kit.rate import network_of
 from core.kit.strict_json import decode
-from core.kit.web import problem, problem_of_fields
+from core.kit.web import TOKEN, problem, problem_of_fields
 from core.kit.words import _
 from core.kit.work import Work
 
@@ -85,10 +85,9 @@ def is_valid(work: Work, caller: str) -> bool:
 
 @dataclass(frozen=True)
 class _Caller:
-    """An authenticated caller; `groups` as in `Rights`."""
+    """An authenticated caller."""
 
     call: Call
-    groups: frozenset[str] | None
     may_write: bool
     is_read_only: bool = False
 
@@ -210,8 +209,8 @@ class ApiServer:
             record_use(work, token)
             zone = guilds.time_zone_of(work)
         name = f"token:{token.token_hash}"
-        call = Call(self._services, token.guild_id, token.created_by, zone, name)
-        return _Caller(call, None, token.scope == "write")
+        call = Call(self._services, token.guild_id, token.created_by, zone, name, None)
+        return _Caller(call, token.scope == "write")
 
     def _by_session(self, endpoint: Endpoint) -> _Caller | None:
         try:
@@ -235,11 +234,14 @@ class ApiServer:
         if endpoint.scope == "write":
             self._dashboard.csrf.protect()
         name = f"session:{hash_of(session.get(TOKEN, ''))}"
-        call = Call(self._services, guild_id, rights.member.id, rights.time_zone, name)
-        return _Caller(call, rights.groups, True, rights.member.is_stale)
+        call = Call(
+            self._services, guild_id, rights.member.id, rights.time_zone, name, rights.groups
+        )
+        return _Caller(call, True, rights.member.is_stale)
 
     def _require_rights(self, caller: _Caller, endpoint: Endpoint) -> None:
-        if caller.groups is not None and endpoint.group and endpoint.group not in caller.groups:
+        groups = caller.call.groups
+        if groups is not None and endpoint.group and endpoint.group not in groups:
             raise Forbidden
         if endpoint.scope == "write" and not caller.may_write:
             abort(problem(403, _("This token is read only."), _("Create one that can write.")))

@@ -64,7 +64,8 @@ def request_consent(settings: Settings) -> AuthorizationRequest:
 
 
 def identify(settings: Settings, code: str, verifier: str) -> tuple[Person, list[int]]:
-    """Who logged in, and the servers they are in. The token is revoked at once.
+    """Who logged in, and the servers they are in. The token is forgotten, but not revoked: that
+    would end all tokens of this person for the app.
 
     Raises:
         Refusal: Discord does not accept the code. Outage: Discord does not answer.
@@ -77,7 +78,6 @@ def identify(settings: Settings, code: str, verifier: str) -> tuple[Person, list
             )
             user = _json(client.get(f"{api}/users/@me", timeout=TIMEOUT_SECONDS))
             guilds = _json(client.get(f"{api}/users/@me/guilds", timeout=TIMEOUT_SECONDS))
-            client.revoke_token(f"{api}/oauth2/token/revoke", timeout=TIMEOUT_SECONDS)
     except AuthlibBaseError:
         raise Refusal(_("Discord did not accept this login."), _("Please log in again.")) from None
     except (requests.RequestException, ValueError) as error:

@@ -28,7 +28,8 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from limits import RateLimitItemPerMinute
 
-from core.dashboard.access import LIVE, ME, TOKEN, VIEW_AS, Access, Forbidden
+from core.dashboard import access
+from core.dashboard.access import LIVE, ME, VIEW_AS, Access
 from core.dashboard.api import ApiServer
 from core.dashboard.login_pages import LoginPages
 from core.dashboard.people import cards_of
@@ -38,7 +39,7 @@ from core.guilds import store as guild_store
 from core.kit.assets import asset, icon
 from core.kit.discord_rest import DiscordRest
 from core.kit.discord_ui import duration
-from core.kit.errors import Outage, Refusal
+from core.kit.errors import Forbidden, Outage, Refusal
 from core.kit.feature import Feature
 from core.kit.guild_pages import (
     MOST_ACTIVITIES,
@@ -50,7 +51,7 @@ from core.kit.guild_pages import (
 from core.kit.live import LiveStreams, say_names, say_names_among
 from core.kit.rate import RateLimit
 from core.kit.services import Services
-from core.kit.web import is_api, problem, word
+from core.kit.web import TOKEN, is_api, problem, word
 from core.kit.words import _
 from core.kit.work import Work
 from core.people.linking.platforms import list_offered
@@ -176,6 +177,7 @@ class Dashboard:
                         _("Discord is not answering, so nothing can be changed right now."),
                         _("Please try again in a few minutes."),
                     )
+                page.bot = self.access.discord.bot(guild_id)  # before any transaction
                 return make_response(route.view(page, **parts))
             except Refusal as refusal:
                 if isinstance(refusal, Forbidden):
@@ -271,7 +273,7 @@ class Dashboard:
         """The setup checklist."""
         page = self.access.page(guild_id, None)
         if page.groups is not None:
-            raise Forbidden
+            raise access.Forbidden
         self.access.discord.bot(guild_id)  # before the transaction, because it may take seconds
         with page.together():
             steps = [step for one in self.features if one.setup for step in one.setup(page)]

@@ -8,6 +8,7 @@ from flask import Response, abort, request
 from core.kit.errors import Refusal
 from core.kit.feature import Feature
 from core.kit.guild_pages import MOST_ACTIVITIES, GuildPages, Page, PersonCard, View
+from core.kit.rights import admins_only
 from core.kit.words import _
 from core.kit.work import Work
 from core.people import lookup, store
@@ -144,15 +145,10 @@ def _add_exclusion_forms(pages: GuildPages, person: View) -> None:
 
 
 def _add_other_forms(pages: GuildPages, person: View) -> None:
-    @pages.post("<int:viewer_id>/unlink", shows=person, admins_only=True)
+    @pages.post("<int:viewer_id>/unlink", shows=person, rights_of=_unlink)
     def unlink(page: Page, viewer_id: int) -> Response:
         """Unlink the account from the member."""
-
-        def end(work: Work) -> bool:
-            link = store.find_link_of_viewer(work, _get(work, viewer_id).viewer_id)
-            return link is not None and unlink_account(work, link)
-
-        if not page.run(end):
+        if not page.run(_unlink, viewer_id):
             raise Refusal(_("This account is not linked."))
         return page.done(_("The account is no longer linked."))
 
@@ -168,6 +164,13 @@ def _add_other_forms(pages: GuildPages, person: View) -> None:
         """Delete a note."""
         page.run(lambda work: notes.delete_note(work, _get(work, viewer_id), note_id))
         return page.done(_("Note deleted."), to=person, viewer_id=viewer_id)
+
+
+@admins_only
+def _unlink(work: Work, viewer_id: int) -> bool:
+    """Unlink somebody else's account."""
+    link = store.find_link_of_viewer(work, _get(work, viewer_id).viewer_id)
+    return link is not None and unlink_account(work, link)
 
 
 def _get(work: Work, viewer_id: int) -> Viewer:

@@ -321,7 +321,12 @@ class ChannelFollowed(_ChannelEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardRedeemed(_ChannelEvent):
     """A channel-point reward was redeemed, or its redemption decided. `key` is redemption and
-    status, so there is one event per status: to count redemptions, count `redemption_id`."""
+    status, so there is one event per status: to count redemptions, count `redemption_id`.
+
+    Attributes:
+        is_new: False if it is known to be the decision, not the redemption itself, which may be
+            accepted at once.
+    """
 
     redemption_id: str
     reward_id: str
@@ -330,6 +335,7 @@ class RewardRedeemed(_ChannelEvent):
     redeemer: Person
     user_input: str
     status: RedemptionStatus
+    is_new: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -513,14 +519,16 @@ class WagerCounted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamElementsSettled(Event):
-    """The outcome of a bulk change of points at StreamElements is known. `key` is the operation's.
+    """The outcome of some or all changes of a bulk operation at StreamElements is known.
 
     Attributes:
+        operation: its key.
         applied: the references of the changes that were made.
         refused: of those that were not.
         too_little: those of the refused whose balance did not suffice.
     """
 
+    operation: str
     applied: tuple[int, ...]
     refused: tuple[int, ...]
     too_little: tuple[int, ...] = ()
@@ -531,12 +539,19 @@ class StreamElementsSettled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointsMoved(Event):
-    """A provider of points has completed a pending operation of a game; get the outcome from
-    `core.points.providers.find_moved`. `key` is the operation's."""
+    """A provider of points has moved points of some or all viewers of a pending operation of a
+    game, or refused to; get the outcome from `core.points.providers.find_moved`.
+
+    Attributes:
+        operation: its key.
+        viewer_ids: whose outcome became known.
+    """
 
     game: str
     round: int
     kind: Literal["take", "pay", "refund"]
+    operation: str
+    viewer_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

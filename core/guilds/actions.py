@@ -14,9 +14,11 @@ from core.guilds.records import AuditEntry, Guild, Permission
 from core.guilds.settings import LANGUAGE, TIME_ZONE, require_fitting
 from core.inbox import actions as inbox
 from core.kit.database import cache_of
+from core.kit.errors import Refusal
 from core.kit.feature import GuildSetting
 from core.kit.guild_settings import GuildSettings
 from core.kit.log import name_guild
+from core.kit.rights import admins_only, obstacle_words, require_giveable, require_group
 from core.kit.settings import Settings
 from core.kit.work import Work
 
@@ -69,9 +71,13 @@ def change_setting(
         checked: False if others of its group are changed, too, and checked afterwards.
 
     Raises:
-        Refusal: the value does not fit.
+        Refusal: the value does not fit. Forbidden: the actor may use neither the group `settings`
+            nor the one of the setting's feature.
     """
+    _require_right(work, declared)
     require_fitting(declared, value)
+    if declared.of == "role" and value:
+        require_for_viewers(work, cast("int", value))
     tx, guild_id = work.tx, work.guild_id
     before = _read_again(tx, guild_id, declared)
     store.set_setting(tx, guild_id, declared.key, value, work.actor)
@@ -116,6 +122,7 @@ def change_settings(work: Work, kind: type[GuildSettings], /, **values: Any) -> 
 
 def reset_setting(work: Work, settings: Settings, declared: GuildSetting[Any]) -> bool:
     """Use the value of the environment again, or else the default; False if no admin has set it."""
+    _require_right(work, declared)
     tx, guild_id = work.tx, work.guild_id
     before = _read_again(tx, guild_id, declared)
     if not store.end_setting(tx, guild_id, declared.key, set_by_admin=True):
@@ -128,6 +135,10 @@ def reset_setting(work: Work, settings: Settings, declared: GuildSetting[Any]) -
     audit(work, declared.key, "reset", before=before, after=after)
     publish_change(work, declared.key)
     return True
+
+
+def _require_right(work: Work, declared: GuildSetting[Any]) -> None:
+    require_group(work, "settings", declared.key.partition(".")[0])
 
 
 def _read_again(tx: Connection, guild_id: int, declared: GuildSetting[T]) -> T:
@@ -180,6 +191,7 @@ def zone_named(name: str) -> ZoneInfo:
 # -- permissions ----------------------------------------------------------------------------------
 
 
+@admins_only
 def grant(work: Work, group: str, role_id: int) -> bool:
     """Let members with this role use a command group; False if they can already."""
     new = upsert(Permission).values(command_group=group, role_id=role_id)
@@ -189,6 +201,7 @@ def grant(work: Work, group: str, role_id: int) -> bool:
     return granted is not None
 
 
+@admins_only
 def revoke(work: Work, group: str, role_id: int) -> bool:
     """Take a command group away from a role; False if the role does not have it."""
     same = (Permission.command_group == group, Permission.role_id == role_id)
@@ -204,6 +217,19 @@ def list_permissions(work: Work) -> dict[str, list[int]]:
     for one in work.scalars(select(Permission).order_by(Permission.command_group, "role_id")):
         found.setdefault(one.command_group, []).append(one.role_id)
     return found
+
+
+def list_roles_with_groups(work: Work) -> frozenset[int]:
+    """The roles whose members may use a command group."""
+    return frozenset(work.scalars(select(Permission.role_id)))
+
+
+def require_for_viewers(work: Work, role_id: int) -> None:
+    """Raises Refusal for a role that viewers must not get automatically: it has permissions of
+    moderators, on Discord or here, or the actor could not give it."""
+    require_giveable(work, role_id)
+    if role_id in list_roles_with_groups(work):
+        raise Refusal(*obstacle_words("powers"))
 
 
 def granted_still(work: Work, entries: Sequence[AuditEntry]) -> list[AuditEntry]:

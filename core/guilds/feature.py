@@ -26,12 +26,12 @@ FEATURE = Feature(
         "guilds.grant": Undo(
             actions.granted_still,
             lambda work, entry: actions.revoke(work, entry.after, int(entry.target)),
-            admins_only=True,
+            rights_of=actions.revoke,
         ),
         "guilds.revoke": Undo(
             actions.revoked_still,
             lambda work, entry: actions.grant(work, entry.before, int(entry.target)),
-            admins_only=True,
+            rights_of=actions.grant,
         ),
     },
     personal=personal_data(Guild, StoredSetting, AuditEntry),

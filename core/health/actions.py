@@ -1,23 +1,30 @@
 """Running the health checks."""
 
+import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select
+import structlog
+from sqlalchemy import Connection, func, select
 
 from core.health.records import Heartbeat
-from core.health.rules import WORSE, Overall, merge, overall
+from core.health.rules import WORSE, Overall, merge, overall, worst_of_each_name
 from core.inbox import actions as inbox
 from core.kit.database import DatabaseOutage, limit_time, savepoint
+from core.kit.deadlines import HEALTH, use_budget
 from core.kit.errors import Outage
 from core.kit.feature import Check
-from core.kit.health_item import HealthItem
+from core.kit.health_item import HealthItem, State
+from core.kit.lease_records import Lease
+from core.kit.leases import PREFIX, words_for
 from core.kit.locks import list_lock_waits
 from core.kit.services import Services
 from core.kit.work import Work, read_records
 from core.outbox import actions as outbox
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,16 @@ class Report:
     def can_be_retried(self) -> bool:
         """Whether there are dead letters."""
         return any(part.can_be_retried for part in self.parts)
+
+    def without_details(self) -> "Report":
+        """What everybody may know: no host names, lock holders or errors of tasks."""
+        parts = (
+            replace(part, name=part.name.split(" ")[0] + "s", reason=WITHOUT_DETAILS[part.state])
+            if part.name.startswith("Task ")
+            else replace(part, reason=WITHOUT_DETAILS[part.state])
+            for part in self.parts
+        )
+        return replace(self, parts=tuple(worst_of_each_name(parts)))
 
     def by_trouble(self) -> list[HealthItem]:
         """All parts, the ones in trouble first."""
@@ -55,7 +72,7 @@ def examine(
     limit_time(tx, statement=STATEMENT_SECONDS, lock=LOCK_SECONDS)
     parts = [HealthItem("Database", "ok", "Answering.")]
     end = time.monotonic() + CHECKS_SECONDS
-    for check in (_check_processes, _check_locks, *checks):
+    for check in (_check_processes, _check_leaders, _check_locks, *checks):
         parts += _run_check(tx, check, now) if time.monotonic() < end else [_unknown(check)]
     shown = [part for part in parts if part.guild_id in (None, guild_id)]
     return Report(overall(shown), tuple(shown), now)
@@ -86,6 +103,20 @@ def _check_processes(tx: Connection, now: datetime) -> list[HealthItem]:
     return merge(read_records(tx, select(Heartbeat)), now)
 
 
+def _check_leaders(tx: Connection, _now: datetime) -> list[HealthItem]:
+    """What one process does for all, and whether one still says that it does."""
+    ended = (func.clock_timestamp() - Lease.until).label("ended")
+    leases = select(Lease.name, Lease.holder, ended).where(Lease.name.startswith(PREFIX))
+    held: list[str] = []
+    for name, holder, since in tx.execute(leases.order_by(Lease.name)):
+        what, who = name.removeprefix(PREFIX), words_for(holder)
+        if since > timedelta():
+            reason = f"No process does this any more: {what}. The last one was {who}."
+            return [HealthItem("Leaders", "warn", reason, since.total_seconds(), age_of="trouble")]
+        held.append(f"{what}: {who}")
+    return [HealthItem("Leaders", "ok", "; ".join(held) + ".")] if held else []
+
+
 def _check_locks(tx: Connection, _now: datetime) -> list[HealthItem]:
     waits = [wait for wait in list_lock_waits(tx) if wait.waited > WAITS_SECONDS]
     if not waits:
@@ -101,8 +132,64 @@ def report(services: Services, checks: Iterable[Check]) -> Report:
         with services.database.begin() as tx:
             return examine(tx, checks, now)
     except Outage as outage:
-        part = HealthItem("Database", "down", f"It is not answering: {outage.reason}")
-        return Report("down", (part,), now)
+        return _database_down(outage.reason, now)
+
+
+def _database_down(reason: str, now: datetime) -> Report:
+    part = HealthItem("Database", "down", f"It is not answering: {reason}")
+    return Report("down", (part,), now)
+
+
+WITHOUT_DETAILS: dict[State, str] = {
+    "ok": "Working.",
+    "warn": "Working, with warnings.",
+    "down": "Not working.",
+}
+
+FRESH_SECONDS = 2.0
+"""For so long everybody gets the same report."""
+
+ANSWER_SECONDS = 1.5
+"""After this long without a word from the database the report says so."""
+
+
+class Reports:
+    """The report for everybody who asks: made by one thread, at most every few seconds. No request
+    takes a connection for it, or waits for a database that does not answer."""
+
+    def __init__(self, checks: tuple[Check, ...]) -> None:
+        self._checks = checks
+        self._condition = threading.Condition()
+        self._made_at = float("-inf")
+        self._newest: Report | None = None
+        self._began: float | None = None
+
+    def newest(self, services: Services) -> Report:
+        """A report of the last seconds."""
+        with self._condition:
+            if self._is_fresh() and self._newest is not None:
+                return self._newest
+            if self._began is None:
+                self._began = time.monotonic()
+                threading.Thread(target=self._make, args=(services,), daemon=True).start()
+            wait = max(self._began + ANSWER_SECONDS - time.monotonic(), 0.0)
+            if self._condition.wait_for(self._is_fresh, wait) and self._newest is not None:
+                return self._newest
+        return _database_down("no answer in time", services.clock())
+
+    def _is_fresh(self) -> bool:
+        return time.monotonic() - self._made_at < FRESH_SECONDS
+
+    def _make(self, services: Services) -> None:
+        use_budget(HEALTH)
+        try:
+            made = report(services, self._checks)
+        except Exception:
+            _log.exception("The health report failed")
+            made = _database_down("unexpected error; see the log", services.clock())
+        with self._condition:
+            self._newest, self._made_at, self._began = made, time.monotonic(), None
+            self._condition.notify_all()
 
 
 def retry_dead_letters(work: Work) -> int:

@@ -14,8 +14,10 @@ from core.drand.client import client_of as drand_of
 from core.health.records import Heartbeat
 from core.health.rules import compare_clocks, worst_of_each_name
 from core.kick.client import client_of as kick_of
+from core.kit.deadlines import HEALTH, use_budget
 from core.kit.errors import Outage
 from core.kit.health_item import HealthItem, State
+from core.kit.lease_records import Lease
 from core.kit.services import Services
 
 HEARTBEAT_SECONDS = 5.0
@@ -28,6 +30,9 @@ RETRY_SECONDS = 1.0
 
 KEEP = timedelta(minutes=10)
 """How long a process that stopped reporting is still shown."""
+
+KEEP_LEASES = timedelta(days=1)
+"""The same for what nobody does any more."""
 
 _log = structlog.get_logger(__name__)
 
@@ -56,6 +61,7 @@ class HeartbeatThread:
             _log.info("Heartbeat could not be deleted: the database is down")
 
     def _run(self) -> None:
+        use_budget(HEALTH)
         stored: list[tuple[str, State]] = []
         due = time.monotonic()
         wait = CHECK_SECONDS
@@ -89,6 +95,7 @@ def set_heartbeats(
     if rows:
         tx.execute(insert(Heartbeat), rows)
     tx.execute(delete(Heartbeat).where(Heartbeat.at < now - KEEP))
+    tx.execute(delete(Lease).where(Lease.until < now - KEEP_LEASES))
 
 
 def clock_status(services: Services) -> HealthItem:

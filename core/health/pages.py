@@ -1,24 +1,27 @@
 """The health report: `GET /health`, `GET /metrics`, the front page, the dashboard and the API."""
 
+import hmac
 from datetime import datetime
 
-from flask import Blueprint, Response, jsonify, render_template
+from flask import Blueprint, Response, jsonify, render_template, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from core.health import actions
-from core.health.actions import Report
+from core.health.actions import Report, Reports
 from core.health.messages import age_in_words
 from core.health.rules import Overall
 from core.kit.api import Api, ApiModel, Call
+from core.kit.crypto import health_token
 from core.kit.feature import Check
 from core.kit.guild_pages import GuildPages, Page, PublicPage, PublicRequest
 from core.kit.guild_settings import GuildSettings, switch
 from core.kit.health_item import AgeOf, HealthItem, State
 from core.kit.services import Services
+from core.kit.settings import Settings
 from core.kit.words import _, plural
 
 
-def pages(services: Services, checks: tuple[Check, ...]) -> Blueprint:
+def pages(services: Services, reports: Reports) -> Blueprint:
     """The pages outside of the dashboard."""
     blueprint = Blueprint(
         "health",
@@ -26,20 +29,27 @@ def pages(services: Services, checks: tuple[Check, ...]) -> Blueprint:
         template_folder="templates",
     )
 
+    @blueprint.get("/livez")
+    def alive() -> Response:
+        """Whether the web server answers at all, whatever else does."""
+        return Response("ok\n", content_type="text/plain; charset=utf-8")
+
     @blueprint.get("/")
     def front() -> str:
-        found = actions.report(services, checks)
+        found = reports.newest(services).without_details()
         return render_template(
             "health/front.html",
             report=found,
             rows=_rows(found),
-            is_detailed=True,
+            is_detailed=False,
             webhook_url=f"{services.settings.oauth_base_url or ''}/webhooks/kick",
         )
 
     @blueprint.get("/health")
     def health() -> Response:
-        found = actions.report(services, checks)
+        found = reports.newest(services)
+        if not _may_see_details(services.settings):
+            found = found.without_details()
         response = jsonify(
             status=found.overall,
             at=found.at.isoformat(),
@@ -54,6 +64,11 @@ def pages(services: Services, checks: tuple[Check, ...]) -> Blueprint:
         return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
     return blueprint
+
+
+def _may_see_details(settings: Settings) -> bool:
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+    return bool(given) and hmac.compare_digest(given.encode(), health_token(settings).encode())
 
 
 class HealthSettings(GuildSettings, feature="health"):
@@ -118,11 +133,11 @@ def health_api(checks: tuple[Check, ...]) -> Api:
     return api
 
 
-def status_page(checks: tuple[Check, ...]) -> PublicPage:
+def status_page(reports: Reports) -> PublicPage:
     """The parts and their states for everybody, without details."""
 
     def status(public: PublicRequest) -> str:
-        found = actions.report(public.services, checks)
+        found = reports.newest(public.services).without_details()
         given = {"report": found, "rows": _rows(found), "is_detailed": False}
         return public.render("health_pages/status.html", **given)
 

@@ -4,7 +4,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -45,8 +45,9 @@ from core.people.names import named_only, public_name
 from core.points import providers
 from core.points.providers import Moved, Round
 
-CONFIRM_WITHIN = timedelta(seconds=60)
-"""After the lock. Stakes that the provider has not confirmed by then are refused."""
+CONFIRM_WITHIN = timedelta(seconds=75)
+"""After the lock or the result. Stakes that the provider has not confirmed by then are refused, and
+the heist does not wait for a payout any longer."""
 
 MOST_NAMED = 10
 """Names in a chat line."""
@@ -105,7 +106,8 @@ def start(work: Work, viewer_id: int | None = None) -> Heist:
     work.refresh(heist)
     audit(work, "heist.start", f"#{heist.number}")
     post_message(work, heist)
-    _say(work, heist, "opened", _opening(work, heist))
+    opening = _opening(work, heist)
+    _say(work, heist, "opened", opening, deadline=heist.closes_at)
     return heist
 
 
@@ -122,8 +124,16 @@ def _opening(work: Work, heist: Heist) -> dict[str, Any]:
     }
 
 
-def _say(work: Work, heist: Heist, kind: str, payload: dict[str, Any]) -> None:
-    say_in_chats(work, f"heist.{kind}", f"heist.{kind}:{heist.number}", payload)
+def _say(
+    work: Work,
+    heist: Heist,
+    kind: str,
+    payload: dict[str, Any],
+    *,
+    deadline: datetime | None = None,
+) -> None:
+    key = f"heist.{kind}:{heist.number}"
+    say_in_chats(work, f"heist.{kind}", key, payload, deadline=deadline)
 
 
 def start_in_chat(work: Work, message: ChatMessageSent, argument: str) -> None:
@@ -230,7 +240,7 @@ def lock(work: Work, number: int, chain: Chain) -> bool:
             moved = providers.take(work, Round(GAME, number), f"{GAME}:{number}:stakes", stakes)
             if moved is None:
                 return True
-            _record_stakes(work, heist, moved)
+            _record_stakes(work, heist, moved, moved.key)
             work.flush()
     if waiting := work.scalars(pending).all():
         if work.now < (heist.locked_at or heist.closes_at) + CONFIRM_WITHIN:
@@ -385,10 +395,14 @@ def pay(work: Work, number: int) -> bool:
     won = select(Player.viewer_id, Player.payout).where(Player.heist == number, Player.payout > 0)
     payouts: dict[int, int] = dict(work.execute(won).all())
     if payouts:
-        moved = providers.pay(work, Round(GAME, number), f"{GAME}:{number}:pay", payouts)
+        key = f"{GAME}:{number}:pay"
+        moved = providers.pay(work, Round(GAME, number), key, payouts)
         if moved is None:
-            return False
-        record_refused(work, heist, moved)
+            heist.is_unpaid = True
+            if heist.round_at is None or work.now < heist.round_at + CONFIRM_WITHIN:
+                return False
+        elif not heist.is_unpaid:  # otherwise the events tell who was refused
+            record_refused(work, heist, moved)
     heist.state, heist.ended_at = "cooldown", work.now
     heist.ready_at = work.now + timedelta(seconds=heist.settings.start_heist_cooldown)
     work.flush()
@@ -458,21 +472,25 @@ def on_points_moved(work: Work, event: PointsMoved) -> None:
     if event.game != GAME:
         return
     work.lock(Lock.HEIST)
-    heist, moved = work.find(Heist, event.round), providers.find_moved(work, event.key)
-    if heist is None or moved is None:
+    heist = work.find(Heist, event.round)
+    if heist is None:
         return
+    moved = providers.find_moved(work, event.operation, event.viewer_ids)
     if event.kind == "take":
-        _record_stakes(work, heist, moved)
-    elif heist.state == "paying":
-        pay(work, heist.number)
-    elif event.key != f"{GAME}:{heist.number}:pay":
+        _record_stakes(work, heist, moved, event.key)
+    else:
         record_refused(work, heist, moved)
+    if event.operation == f"{GAME}:{heist.number}:pay":
+        if heist.state == "paying":
+            pay(work, heist.number)
+        heist.is_unpaid = providers.is_pending(work, event.operation)
     work.flush()
     refresh_message(work, heist)
 
 
-def _record_stakes(work: Work, heist: Heist, moved: Moved) -> None:
-    """Store which stakes were confirmed or refused. Late confirmations are refunded."""
+def _record_stakes(work: Work, heist: Heist, moved: Moved, cause: str) -> None:
+    """Store which stakes were confirmed or refused. Late confirmations are refunded, once for each
+    cause."""
     theirs = select(Player).where(Player.heist == heist.number)
     players: dict[int, Player] = {one.viewer_id: one for one in work.scalars(theirs)}
     can_play = heist.state in ("open", "locked") and heist.snapshot is None
@@ -488,5 +506,5 @@ def _record_stakes(work: Work, heist: Heist, moved: Moved) -> None:
         elif player is None or player.state != "in":
             late.append(viewer_id)
     if late:
-        key = f"{moved.key}:late"
+        key = f"{cause}:late"
         record_refused(work, heist, providers.refund(work, Round(GAME, heist.number), key, late))

@@ -19,7 +19,7 @@ def record_refused(work: Work, heist: Heist, moved: Moved | None) -> None:
     """Store what the provider refused to pay, and ask the admins. Call it once per operation."""
     if moved is None or not moved.refused:
         return
-    refused = providers.list_refused(work, moved.key)
+    refused = providers.list_refused(work, moved)
     for player in work.scalars(select(Player).where(Player.heist == heist.number)):
         player.owed += refused.get(player.viewer_id, 0)
     payload = {
@@ -28,7 +28,8 @@ def record_refused(work: Work, heist: Heist, moved: Moved | None) -> None:
         "points": sum(refused.values()),
         **providers.currency_of(work),
     }
-    tell_admins(work, "heist.owed", f"heist.owed:{moved.key}", payload)
+    key = f"heist.owed:{moved.key}:{min(refused)}"
+    tell_admins(work, "heist.owed", key, payload)
 
 
 def _list_owed(work: Work, number: int) -> Sequence[Player]:

@@ -72,6 +72,9 @@ class Heist(OptionalViewerRecord, LiveMessage, kw_only=True):
     ready_at: Mapped[datetime | None] = mapped_column(
         default=None, comment="when the next one can start"
     )
+    is_unpaid: Mapped[bool] = mapped_column(
+        default=False, comment="the provider of points has not confirmed the whole payout yet"
+    )
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "number", name="heists_numbered"),

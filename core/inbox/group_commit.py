@@ -16,6 +16,9 @@ from core.kit.errors import Outage
 MAX_BATCH = 200
 """Deliveries in one statement."""
 
+WAIT_SECONDS = 4.0
+"""After this long a delivery is not promised any more."""
+
 
 @dataclass(slots=True, eq=False)
 class Entry:
@@ -53,9 +56,13 @@ class GroupCommit:
             Outage: the database is away; the delivery is not written.
         """
         if entry.is_open:
-            with self._writing:
+            if not self._writing.acquire(timeout=WAIT_SECONDS):
+                raise Outage("the database", "no answer in time")
+            try:
                 while entry.is_open:
                     self._write_batch()
+            finally:
+                self._writing.release()
         if entry.error is not None:
             raise entry.error
         return bool(entry.new)
@@ -76,7 +83,10 @@ class GroupCommit:
         try:
             news = self._database.run_single(lambda tx: actions.receive_all(tx, deliveries))
         except Outage as outage:
-            for entry in batch:
+            # Whoever was added meanwhile has waited for the same database.
+            with self._guard:
+                waiting, self._added = self._added, []
+            for entry in (*batch, *waiting):
                 entry.error = outage
         except Exception as error:
             if len(batch) == 1:

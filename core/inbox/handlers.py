@@ -134,15 +134,22 @@ def _command_handler(feature: Feature, command: ChatCommand, rules_of: RulesOf) 
     return Handler(name, run, run_batch if command.in_batches else None, _typed_command)
 
 
-def handle(tx: Connection, handlers: Handlers, events: Sequence[Event]) -> None:
+def handle(
+    tx: Connection,
+    handlers: Handlers,
+    events: Sequence[Event],
+    check: Callable[[], None] = lambda: None,
+) -> None:
     """Run the handlers of these events. Batch handlers come first: each is called once for all
-    events of its kind, and the others find in the transaction's cache what it has looked up."""
+    events of its kind, and the others find in the transaction's cache what it has looked up.
+    `check` is called before each handler, and may raise."""
     by_kind: dict[type[Event], list[Event]] = defaultdict(list)
     for event in events:
         by_kind[type(event)].append(event)
     for kind, same in by_kind.items():
         for handler in handlers.get(kind, ()):
             if handler.run_batch is not None and (theirs := list(filter(handler.concerns, same))):
+                check()
                 handler.run_batch(tx, theirs)
     alone = {
         kind: [handler for handler in handlers.get(kind, ()) if handler.run_batch is None]
@@ -151,4 +158,5 @@ def handle(tx: Connection, handlers: Handlers, events: Sequence[Event]) -> None:
     for event in events:
         for handler in alone[type(event)]:
             if handler.concerns(event):
+                check()
                 handler.run(tx, event)

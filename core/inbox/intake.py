@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
 
 from core.kit.clock import Clock
 from core.kit.database import Database
+
+T = TypeVar("T")
 
 REMEMBER_FOLLOWED = timedelta(minutes=1)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -20,6 +23,27 @@ class Declined(Exception):
         self.status = status
         self.outcome = outcome
         self.what = what
+
+
+class Remembered(Generic[T]):
+    """What the database says, remembered for a minute.
+
+    Args:
+        read: `read(tx)`.
+    """
+
+    def __init__(self, database: Database, read: Callable[[Connection], T], clock: Clock) -> None:
+        self._database = database
+        self._read = read
+        self._clock = clock
+        self._known: tuple[datetime, T] | None = None
+
+    def of(self) -> T:
+        now = self._clock()
+        if self._known is None or not timedelta() <= now - self._known[0] < REMEMBER_FOLLOWED:
+            with self._database.begin() as tx:
+                self._known = (now, self._read(tx))
+        return self._known[1]
 
 
 class Followers:

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from core.inbox.buffer import InboxBuffer
-from core.kit.leader_lock import LeaderLock
+from core.kit.leases import Leader
 from core.kit.services import Services
 
 STOP_SECONDS = 3.0
@@ -25,7 +25,7 @@ class SocketListener(ABC):
     process.
 
     Args:
-        name: of the thread and of the lock that lets one process listen.
+        name: of the thread and of the lease that lets one process listen.
         update_seconds: between two updates, at most.
     """
 
@@ -33,7 +33,7 @@ class SocketListener(ABC):
         self._services = services
         self._name = name
         self._update_seconds = update_seconds
-        self._leader_lock = LeaderLock(services.database, name)
+        self._leader = Leader(services.database.leases, name)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._is_leader = False
@@ -88,7 +88,7 @@ class SocketListener(ABC):
                 self._trouble = "Unexpected error; see the log."
                 _log.exception("A listener failed", name=self._name)
                 self._stopping.wait(self._update_seconds)
-        self._leader_lock.release()
+        self._leader.release()
 
     async def _listen(self) -> None:
         # It belongs to this event loop.

@@ -119,14 +119,16 @@ _CLAIM_LANE = text("""
     )
     SELECT d.lane FROM inbox_deliveries d
      WHERE d.id = ANY (ARRAY(SELECT id FROM heads)) AND d.state = 'waiting'
-     ORDER BY d.id LIMIT 1
+     ORDER BY CASE WHEN d.lane = :lane THEN CAST(:rank AS integer) ELSE 0 END, d.id LIMIT 1
        FOR UPDATE SKIP LOCKED
 """)
 
 
-def claim_lane(tx: Connection) -> str | None:
-    """Lock a lane with waiting deliveries until the transaction ends; None if there is none."""
-    lane: str | None = tx.scalar(_CLAIM_LANE)
+def claim_lane(tx: Connection, *, first: str = "", last: str = "") -> str | None:
+    """Lock a lane with waiting deliveries until the transaction ends, the one that has waited
+    longest; None if there is none. The lane `first` comes before the others, `last` after them."""
+    given = {"lane": first or last, "rank": -1 if first else 1}
+    lane: str | None = tx.scalar(_CLAIM_LANE, given)
     return lane
 
 

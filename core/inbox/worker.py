@@ -1,5 +1,8 @@
 """The inbox worker turns deliveries into events and runs their handlers, one transaction per batch.
 
+A batch takes about a second: each lane's batches shrink and grow with what the last one took, and
+one that takes much longer is given up and repeated smaller. Lanes take turns.
+
 A batch first runs without savepoints. If anything in it fails, the whole batch is rolled back and
 runs again with a savepoint per handler. Only the failing handler is retried later, and becomes a
 dead letter in the end. A database outage does not count as a failed attempt.
@@ -11,6 +14,7 @@ from collections import Counter as Counted
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from prometheus_client import Counter
@@ -24,6 +28,7 @@ from core.inbox.records import FailedHandler
 from core.inbox.store import Delivery
 from core.kit.clock import Clock, RemoteClock, utc_now
 from core.kit.database import Database, DatabaseOutage, savepoint
+from core.kit.deadlines import WORKER, use_budget
 from core.kit.errors import Outage, Refusal, backoff
 from core.kit.health_item import HealthItem
 from core.kit.work import handled_at
@@ -32,7 +37,17 @@ Translator = Callable[[Connection, Delivery], list[Event]]
 """Turns a delivery into events. It must not read what handlers write: a whole batch is translated
 before any handler runs."""
 
-BATCH = 500
+MAX_BATCH = 500
+FIRST_BATCH = 100
+CAREFUL_BATCH = 10
+"""The first of a lane; after an outage, or again with savepoints."""
+
+BATCH_SECONDS = 1.0
+"""What a batch is meant to take."""
+
+MAX_SECONDS = 5.0
+"""A batch of several deliveries that takes longer is given up, so that no lane is held for long."""
+
 MOST_ATTEMPTS = 10
 UNSURE_CLOCK = timedelta(seconds=5)
 SLOW_SECONDS = 10.0
@@ -62,12 +77,14 @@ class Worker:
         handlers: Handlers,
         clock: Clock = utc_now,
         remote_clocks: Mapping[str, RemoteClock] | None = None,
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._remote_clocks = remote_clocks or {}
         self._translators = translators
         self._handlers = handlers
         self._clock = clock
+        self._timer = timer
         self._by_name = {h.name: h for heard in handlers.values() for h in heard}
         self._kinds = {event.__name__: event for event in handlers}
         self._wakeup = threading.Event()
@@ -75,6 +92,9 @@ class Worker:
         self._thread: threading.Thread | None = None
         self._trouble: str | None = None
         self._busy_since: float | None = None
+        self._sizes: dict[str, int] = {}
+        self._first_size = FIRST_BATCH
+        self._lane = ""
 
     # -- the thread -------------------------------------------------------------------------
 
@@ -106,6 +126,7 @@ class Worker:
         return HealthItem("Inbox worker", "ok", "Working.")
 
     def _run(self) -> None:
+        use_budget(WORKER)
         while not self._stopping.is_set():
             self._wakeup.clear()
             self._busy_since = time.monotonic()
@@ -140,27 +161,65 @@ class Worker:
             with self._database.begin() as tx:
                 return self._handle_lane(tx, with_savepoints=False) or self._handle_retry(tx)
         except DatabaseOutage:
+            self._shrink()
+            self._first_size = CAREFUL_BATCH
             raise
+        except _TakesTooLong:
+            self._shrink()
+            return True
         except Exception as error:
+            self._shrink()
             _log.debug("A batch failed and runs again with savepoints", error=repr(error))
-        with self._database.begin() as tx:
-            return self._handle_lane(tx, with_savepoints=True) or self._handle_retry(tx)
+        try:
+            with self._database.begin() as tx:
+                return self._handle_lane(tx, with_savepoints=True) or self._handle_retry(tx)
+        except _TakesTooLong:
+            self._shrink()
+            return True
 
     def _handle_lane(self, tx: Connection, *, with_savepoints: bool) -> bool:
-        lane = store.claim_lane(tx)
+        # A batch that failed is repeated at once; otherwise the other lanes come first.
+        now = {"first": self._lane} if with_savepoints else {"last": self._lane}
+        lane = store.claim_lane(tx, **now)
         if lane is None:
             return False
+        self._lane, began = lane, self._timer()
         translate = self._translate_with_savepoint if with_savepoints else self._translate
         handle_all = self._handle_with_savepoints if with_savepoints else self._handle
-        batch = store.list_waiting(tx, lane, BATCH)
-        told = [
-            (self._by_our_clock(event), each.id) for each in batch for event in translate(tx, each)
-        ]
+        size = self._sizes.get(lane, self._first_size)
+        waiting = store.list_waiting(tx, lane, size)
+        batch: list[Delivery] = []
+        told: list[tuple[Event, int]] = []
+        for each in waiting:
+            if batch and self._timer() - began > BATCH_SECONDS / 2:
+                break
+            told += [(self._by_our_clock(event), each.id) for event in translate(tx, each)]
+            batch.append(each)
+        until = began + MAX_SECONDS if len(batch) > 1 else float("inf")
         with handled_at(tx, self._clock()):
-            handle_all(tx, self._deduplicate(tx, told))
+            handle_all(tx, self._deduplicate(tx, told), partial(self._check_time, until))
         store.set_done(tx, [delivery.id for delivery in batch], self._clock())
         _handled.inc(len(batch))
+        self._resize(lane, len(batch), self._timer() - began, is_last=len(waiting) < size)
         return True
+
+    def _resize(self, lane: str, count: int, seconds: float, *, is_last: bool) -> None:
+        """Choose the size of the lane's next batch by what this one took."""
+        self._first_size = FIRST_BATCH
+        fitting = max(1, int(count * BATCH_SECONDS / max(seconds, 0.001)))
+        if is_last:
+            self._sizes.pop(lane, None)
+        else:
+            self._sizes[lane] = min(MAX_BATCH, 2 * count, fitting)
+
+    def _check_time(self, until: float) -> None:
+        if self._timer() > until:
+            raise _TakesTooLong
+
+    def _shrink(self) -> None:
+        """The batch of the last lane failed."""
+        size = self._sizes.get(self._lane, self._first_size)
+        self._sizes[self._lane] = max(1, min(size // 4, CAREFUL_BATCH))
 
     def _by_our_clock(self, event: Event) -> Event:
         """A chat message with its time by our clock, because our own times decide whether it was
@@ -197,14 +256,17 @@ class Worker:
             store.set_dead(tx, delivery.id, _summary(error))
             return []
 
-    def _handle(self, tx: Connection, events: Sequence[Event]) -> None:
-        handle(tx, self._handlers, events)
+    def _handle(self, tx: Connection, events: Sequence[Event], check: Callable[[], None]) -> None:
+        handle(tx, self._handlers, events, check)
 
-    def _handle_with_savepoints(self, tx: Connection, events: Sequence[Event]) -> None:
+    def _handle_with_savepoints(
+        self, tx: Connection, events: Sequence[Event], check: Callable[[], None]
+    ) -> None:
         for event in events:
             for handler in self._handlers.get(type(event), ()):
                 if not handler.concerns(event):
                     continue
+                check()
                 error = self._attempt(tx, event, handler)
                 if error is not None:
                     store.add_retry(tx, event, handler.name, self._clock() + backoff(1), error)
@@ -270,6 +332,10 @@ class Worker:
             return from_json(kind, retry.payload), handler
         except ValidationError as error:
             raise LookupError("The event was stored in an older format.") from error
+
+
+class _TakesTooLong(Exception):
+    """A batch has taken `MAX_SECONDS` and is not done."""
 
 
 def _summary(error: Exception) -> str:

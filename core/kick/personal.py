@@ -8,7 +8,7 @@ from core.guilds import store as guilds
 from core.inbox import personal as inbox
 from core.kick.accounts.records import Account, ConnectAttempt, KnownChannel
 from core.kick.bodies import PLATFORM
-from core.kick.review.records import RecentSupport, ReviewItem
+from core.kick.review.records import KnownGift, RecentSupport, ReviewItem
 from core.kit.errors import Refusal
 from core.kit.personal import Personal, Subject, is_about
 from core.kit.privacy import is_row, personal_data, redacted_row, rows_about
@@ -16,6 +16,7 @@ from core.kit.words import _
 from core.kit.work import Work
 
 _ITEMS, _RECENT = cast("Table", ReviewItem.__table__), cast("Table", RecentSupport.__table__)
+_GIFTS = cast("Table", KnownGift.__table__)
 
 _WROTE = {"sender": ("content",), "redeemer": ("user_input",)}
 """Who in a body -> what they wrote."""
@@ -38,8 +39,8 @@ def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
     return {
         "what_kick_told": [_told(row, subject) for row in seen],
         "gifts_and_subscriptions_seen": [
-            {"at": row["at"], "what": row["kind"]}
-            for table in (_ITEMS, _RECENT)
+            {"at": row["at"], "what": row.get("kind", "gift")}
+            for table in (_ITEMS, _RECENT, _GIFTS)
             for row in _about(tx, subject, table)
         ],
         **_RECORDS.collect(tx, subject),
@@ -90,8 +91,9 @@ def sweep(tx: Connection, subject: Subject) -> bool:
     """Nothing that is older can be told again, so what recognises doubles is deleted. What an admin
     has still to decide waits for that."""
     waits = [inbox.redact_lane(tx, lane, subject, _scrub) for lane in _lanes(tx, subject)]
-    for row in _about(tx, subject, _RECENT):
-        tx.execute(delete(_RECENT).where(is_row(_RECENT, row)))
+    for table in (_RECENT, _GIFTS):
+        for row in _about(tx, subject, table):
+            tx.execute(delete(table).where(is_row(table, row)))
     for row in _about(tx, subject, _ITEMS):
         waits.append(row["state"] in ("waiting", "open"))
         if not waits[-1]:
@@ -107,6 +109,7 @@ PERSONAL = Personal(
         *_RECORDS.tables,
         "kick_review_items",
         "kick_recent_support",
+        "kick_known_gifts",
         "inbox_deliveries",
     ),
     collect=collect,

@@ -27,22 +27,29 @@ from functools import partial
 
 import structlog
 from flask import Blueprint, Request, Response, request
+from limits import RateLimitItemPerMinute
 from prometheus_client import Counter
 
 from core.inbox.group_commit import Entry, GroupCommit
-from core.inbox.intake import Declined, Followers
+from core.inbox.intake import Declined, Followers, Remembered
 from core.kick.client import client_of
 from core.kick.deliveries import KeyRing, SignedRequest
 from core.kick.events import guilds_of
 from core.kick.intake import unverified
 from core.kick.intake.log import Arrival, WebhookLog
 from core.kick.intake.rules import is_too_old
+from core.kick.intake.store import list_subscription_ids
+from core.kit.crypto import hash_of
 from core.kit.errors import Outage
+from core.kit.rate import RateLimit, network_of
 from core.kit.services import Services
 from core.kit.web import DeferredResponse, problem
 
 JSON = "application/json"
 MOST_BYTES = 1_000_000
+
+UNSIGNED = RateLimitItemPerMinute(60)
+"""Deliveries of one network that fit no key and name no subscription of ours."""
 
 _log = structlog.get_logger(__name__)
 _received = Counter("kick_webhooks", "Deliveries by what became of them", ["outcome"])
@@ -86,6 +93,9 @@ class Intake:
 
     def __init__(self, services: Services) -> None:
         self.log = WebhookLog(services.database)
+        self._services = services
+        self._limits = RateLimit(services.settings)
+        self._subscriptions = Remembered(services.database, list_subscription_ids, services.clock)
         self._database = services.database
         self._inbox = GroupCommit(services.database)
         self._followers = Followers(services.database, guilds_of, services.clock)
@@ -104,9 +114,10 @@ class Intake:
         signed = _read(request)
         arrival.delivery_id = signed.message_id
         if not self._keys.has_signed(signed):
-            is_sure = self._keys.renew()
+            sender = self._count_unsigned(request, signed)
+            is_sure = self._renew_keys()
             if not self._keys.has_signed(signed):
-                return self._check_unverified(signed, arrival, is_sure=is_sure)
+                return self._check_unverified(signed, arrival, sender, is_sure=is_sure)
         arrival.subscription_id = signed.subscription_id
         arrival.sent_at = signed.sent_at
         arrival.kind = signed.kind
@@ -121,7 +132,7 @@ class Intake:
         if not arrival.guild_ids:
             raise Declined(404, "unknown_channel", "No server here follows this channel.")
         if not is_known_to_be_fresh:
-            return self._keep_unverified(signed, arrival)
+            return self._keep_unverified(signed, arrival, network_of(request.remote_addr))
         return self._inbox.add(delivery)
 
     def wait(self, entry: Entry, arrival: Arrival) -> str:
@@ -135,7 +146,29 @@ class Intake:
         self.log.write_other(arrival, "seen")
         return "seen"
 
-    def _check_unverified(self, signed: SignedRequest, arrival: Arrival, *, is_sure: bool) -> str:
+    def _count_unsigned(self, request: Request, signed: SignedRequest) -> str:
+        """Who has sent what fits no key that we have. Strangers are counted before they cost
+        anything. Raises Declined if it is one too many."""
+        sender = network_of(request.remote_addr)
+        if not self._is_known(signed) and not self._limits.allows(UNSIGNED, "kick", sender):
+            raise Declined(401, "bad_signature", "The signature fits no key of Kick's.")
+        return sender
+
+    def _is_known(self, signed: SignedRequest) -> bool:
+        """Whether it names a subscription of ours."""
+        return signed.subscription_id in self._subscriptions.of()
+
+    def _renew_keys(self) -> bool:
+        """With a new key, whatever is kept is verified at once."""
+        before = self._keys.newest
+        is_sure = self._keys.renew()
+        if before and self._keys.newest != before:
+            unverified.verify_with(self._services, self._keys)
+        return is_sure
+
+    def _check_unverified(
+        self, signed: SignedRequest, arrival: Arrival, sender: str, *, is_sure: bool
+    ) -> str:
         """Keep it, if it would be taken with a good signature. If it does not even fit the key that
         Kick gave just now it is most likely forged, and the answer is 401 all the same."""
         forged = Declined(401, "bad_signature", "The signature fits no key of Kick's.")
@@ -146,15 +179,20 @@ class Intake:
         if found is None or not self._followers.of(found[1]):
             raise forged
         if not is_sure:
-            return self._keep_unverified(signed, arrival)
-        with self._database.begin() as tx:
-            unverified.keep(tx, signed, self._clock(), self._keys.newest)
+            return self._keep_unverified(signed, arrival, sender)
+        self._keep(signed, sender, self._keys.newest)
         raise forged
 
-    def _keep_unverified(self, signed: SignedRequest, arrival: Arrival) -> str:
+    def _keep(self, signed: SignedRequest, sender: str, checked_with: str | None) -> bool:
+        known, digest = self._is_known(signed), hash_of(sender)[:16]
         with self._database.begin() as tx:
-            if not unverified.keep(tx, signed, self._clock(), None):
-                raise Outage("Kick", "too many deliveries wait to be verified")
+            return unverified.keep(
+                tx, signed, self._clock(), checked_with, is_known=known, sender=digest
+            )
+
+    def _keep_unverified(self, signed: SignedRequest, arrival: Arrival, sender: str) -> str:
+        if not self._keep(signed, sender, None):
+            raise Outage("Kick", "too many deliveries wait to be verified")
         self.log.write_other(arrival, "unverified")
         return "unverified"
 

@@ -124,6 +124,7 @@ class Call:
     Attributes:
         actor: the member who is logged in, or who made the token.
         caller: names the session or the token, for what is counted by caller.
+        groups: the command groups that they may use; None for all of them.
     """
 
     services: "Services"
@@ -131,12 +132,15 @@ class Call:
     actor: int
     time_zone: ZoneInfo
     caller: str
+    groups: frozenset[str] | None
 
     def run(
         self, action: "Callable[Concatenate[Work, P], T]", *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run `action(work, ...)` in the guild, on behalf of the caller."""
         with self.services.work_in(self.guild_id, self.actor) as work:
+            if (groups := self.groups) is not None:
+                work.limit_to(lambda _tx: groups)
             return action(work, *args, **kwargs)
 
 

@@ -64,7 +64,20 @@ def signing_key(settings: Settings) -> str:
     """What signs cookies and links: FLASK_SECRET_KEY, or one kept in the data folder."""
     if settings.flask_secret_key is not None:
         return settings.flask_secret_key.get_secret_value()
-    return _kept(settings.data_dir / "secret_key", lambda: secrets.token_urlsafe(48))
+    return _kept(key_file(settings), lambda: secrets.token_urlsafe(48))
+
+
+def key_file(settings: Settings) -> Path:
+    """Where that one is kept."""
+    return settings.data_dir / "secret_key"
+
+
+def health_token(settings: Settings) -> str:
+    """What shows the reasons in the health report: HEALTH_TOKEN, or one that follows from the key
+    above, for programs of ours on this machine."""
+    if settings.health_token is not None:
+        return settings.health_token.get_secret_value()
+    return fingerprint(signing_key(settings), "health")
 
 
 def fingerprint(key: str, text: str) -> str:

@@ -6,10 +6,13 @@ network call is made while one is open.
 
 import asyncio
 import re
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+import psycopg2
 from pydantic import TypeAdapter
 from sqlalchemy import (
     ARRAY,
@@ -35,15 +38,19 @@ from sqlalchemy.exc import (
     DBAPIError,
     IntegrityError,
     InterfaceError,
+    InvalidatePoolError,
     OperationalError,
 )
 from sqlalchemy.exc import (
     TimeoutError as PoolTimeout,
 )
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from core.kit.crypto import Vault, passing_vault
+from core.kit.deadlines import BUDGETS, BoundedConnection, Budget, NoAnswerInTime, current_budget
 from core.kit.errors import Outage, StartError
+from core.kit.leases import Leases
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,11 +72,13 @@ def _skip_guild_statistics(table: Table, connection: Connection, **_options: Any
         connection.execute(_NO_GUILD_STATISTICS.against(table))
 
 
-_TRY_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
-_UNLOCK = text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))")
+SPARE = 5
+"""Connections beside all budgets, for what runs outside of `begin`."""
 
 APPLICATION_NAME = "regulars"
 """Name of our connections in `pg_stat_activity`."""
+
+_BACKEND = text("SELECT pg_backend_pid()")
 
 _LIMIT_TIME = text("""
     SELECT set_config('statement_timeout', :statement, true),
@@ -98,15 +107,24 @@ def normalise_url(url: str) -> str:
 
 
 _CONNECT_ARGS = {
-    "connect_timeout": 5,
+    "connection_factory": BoundedConnection,
+    "connect_timeout": 2,
     "application_name": APPLICATION_NAME,
-    # Notice within a minute that the database's machine is gone.
+    # Notice that the database's machine is gone, whether we wait for it or not.
+    "tcp_user_timeout": 10_000,
     "keepalives_idle": 20,
-    "keepalives_interval": 10,
+    "keepalives_interval": 5,
     "keepalives_count": 3,
-    # Our statements are short; compiling them costs more than running them.
-    "options": "-c jit=off",
 }
+
+# Our statements are short; compiling them costs more than running them. And the server notices
+# while it waits for a lock that the client has gone.
+_SET_UP = "SET jit = off; SET client_connection_check_interval = '2s'"
+
+IDLE_SECONDS = 30.0
+"""A connection that was idle for longer is tried before it is used."""
+
+_USED_AT = "used_at"
 
 
 class Database:
@@ -125,27 +143,26 @@ class Database:
         *,
         notify: Callable[..., None] | None = None,
         pool_size: int = 20,
+        budgets: Iterable[Budget] = BUDGETS,
         key: Callable[[], str] = lambda: "",
         vault: Callable[[], Vault] = passing_vault,
     ) -> None:
         self._notify = notify or (lambda _topic, **_data: None)
         self._key, self._vault = key, vault
-        url = normalise_url(url)
+        self._slots = {one: threading.BoundedSemaphore(one.connections) for one in budgets}
+        # Each budget is a bound of its own, so the pool as a whole never is one.
+        most = sum(one.connections for one in self._slots)
         self.engine: Engine = create_engine(
-            url,
+            normalise_url(url),
             pool_size=pool_size,
-            max_overflow=10,
-            pool_timeout=5,
-            pool_pre_ping=True,
+            max_overflow=max(most - pool_size, 0) + SPARE,
+            pool_timeout=2,
+            use_native_hstore=False,
             connect_args=_CONNECT_ARGS,
         )
-        self._single: Engine = create_engine(
-            url,
-            pool_size=1,
-            pool_timeout=5,
-            isolation_level="AUTOCOMMIT",
-            connect_args=_CONNECT_ARGS,
-        )
+        _check_connections(self.engine)
+        self.leases = Leases(self.run_single)
+        self._single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -174,7 +191,7 @@ class Database:
     def _begin(self, engine: Engine) -> Iterator[Connection]:
         notifications: dict[_Notification, None] = {}
         try:
-            with engine.begin() as tx:
+            with self._slot(), engine.begin() as tx:
                 # `info` outlives the transaction: it belongs to the pooled connection.
                 tx.info[_NOTIFICATIONS] = notifications
                 tx.info[_CACHE] = {}
@@ -185,6 +202,20 @@ class Database:
             raise
         for topic, data in notifications:
             self._notify(topic, **dict(data))
+
+    @contextmanager
+    def _slot(self) -> Iterator[None]:
+        """One of the connections of the current budget."""
+        budget = current_budget()
+        slots = self._slots[budget]
+        if not slots.acquire(timeout=budget.wait):
+            raise DatabaseOutage(
+                PoolTimeout(f"all {budget.connections} connections of {budget.name} are in use")
+            )
+        try:
+            yield
+        finally:
+            slots.release()
 
     async def run(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -197,34 +228,56 @@ class Database:
 
         return await asyncio.to_thread(in_thread)
 
-    @contextmanager
-    def only_one(self, name: str) -> Iterator[bool]:
-        """Whether no other block of this name runs, in any process. The lock belongs to no
-        transaction, so network calls are allowed inside."""
-        key = {"name": name}
-        try:
-            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as lone:
-                ours = bool(lone.execute(_TRY_LOCK, key).scalar())
-                try:
-                    yield ours
-                finally:
-                    if ours:
-                        lone.execute(_UNLOCK, key)
-        except (DBAPIError, PoolTimeout) as error:
-            _raise_outage(error)
-            raise
+    def only_one(self, name: str) -> AbstractContextManager[bool]:
+        """Whether no other block of this name runs, in any process. Network calls are allowed
+        inside: it is a lease, and no transaction is open. Raises DatabaseOutage."""
+        return self.leases.held(name)
 
     def check_address(self) -> None:
-        """Connect once. Raises Outage, also if the address has unknown options, such as those of
-        connection poolers."""
+        """Connect twice. Raises Outage, also if the address has unknown options, such as those of
+        connection poolers, and StartError behind a pooler in transaction mode: there two of our
+        connections are served by one of the server's processes, or one by several."""
         try:
-            self.engine.connect().close()
+            with self._single.connect() as one, self._single.connect() as another:
+                seen = [(one.scalar(_BACKEND), another.scalar(_BACKEND)) for _try in range(3)]
         except (DBAPIError, PoolTimeout) as error:
             raise DatabaseOutage(error) from error
+        if len(set(seen)) > 1 or seen[0][0] == seen[0][1]:
+            raise StartError(
+                "DATABASE_URL leads to a connection pooler in transaction mode, which the bot "
+                "cannot use. Use the address of the database itself or of a pooler in session "
+                "mode (PgBouncer: pool_mode = session; docs/deploy.md names the usual hosts)."
+            )
 
     def close(self) -> None:
         self.engine.dispose()
-        self._single.dispose()
+
+
+def _check_connections(engine: Engine) -> None:
+    """Set up new connections, and replace those that have ended while nobody used them. That costs
+    no round trip, unless a connection was idle for long: then its server may be gone silently."""
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: BoundedConnection, _record: ConnectionPoolEntry) -> None:
+        connection.autocommit = True
+        with suppress(psycopg2.Error), connection.cursor() as cursor:  # useful, not needed
+            cursor.execute(_SET_UP)
+        connection.autocommit = False
+
+    @event.listens_for(engine, "checkin")
+    def note(_connection: BoundedConnection | None, record: ConnectionPoolEntry) -> None:
+        record.info[_USED_AT] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def check(connection: BoundedConnection, record: ConnectionPoolEntry, _fairy: Any) -> None:
+        used_at = record.info.get(_USED_AT)
+        is_fresh = used_at is None or time.monotonic() - used_at < IDLE_SECONDS
+        if is_fresh and not connection.has_news():
+            return
+        try:
+            connection.ping()
+        except psycopg2.Error as error:
+            raise InvalidatePoolError from error
 
 
 def limit_time(tx: Connection, *, statement: float, lock: float) -> None:
@@ -321,13 +374,17 @@ class DatabaseOutage(Outage):
     """The database cannot work now. It says nothing about what was to be stored.
 
     Attributes:
-        lost_connection: there was a connection, and it broke.
+        lost_connection: there was a connection, and it broke; not by our deadline.
     """
 
     def __init__(self, error: Exception) -> None:
         text = str(getattr(error, "orig", None) or error).strip()
         super().__init__("the database", text.split("\n", 1)[0])
-        self.lost_connection = isinstance(error, DBAPIError) and error.connection_invalidated
+        self.lost_connection = (
+            isinstance(error, DBAPIError)
+            and error.connection_invalidated
+            and not isinstance(error.orig, NoAnswerInTime)
+        )
 
 
 _OUTAGES = re.compile("08|25006|40|53|55P03|57|58|F0|XX001|XX002")

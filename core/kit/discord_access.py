@@ -19,18 +19,27 @@ from core.kit.discord_ui import (
     is_private,
     missing_permissions,
     needed_permissions,
+    permission_names,
     refusal_card,
     reply_privately,
     services_of,
 )
 from core.kit.errors import Outage, Refusal
+from core.kit.rights import Action, is_for_admins
 from core.kit.words import _
 
 Command = commands.Command[Any, ..., Any]
 Source = discord.Interaction | commands.Context[Any]
 
-ADMINS_ONLY = {"admins_only": True}
-"""`extras` of a command that cannot be granted, and of its whole group of subcommands."""
+
+def rights_of(action: Action) -> dict[str, Any]:
+    """`extras` of a command that needs the rights of this action, and of its whole group of
+    subcommands."""
+    return {"admins_only": is_for_admins(action)}
+
+
+ANY_GROUP = {"any_group": True}
+"""`extras` of a command for whoever was granted any group: its action says which one it takes."""
 
 
 def group_of(module: str) -> str:
@@ -49,8 +58,10 @@ def group_of_command(command: Command) -> str:
 
 def is_grantable(command: Command) -> bool:
     """Whether the command needs a permission that `/permissions` can stand in for."""
-    root = command.root_parent or command
-    return bool(needed_permissions(command).value) and not root.extras.get("admins_only")
+    admins_only = any(
+        one.extras.get("admins_only") for one in (command, command.root_parent or command)
+    )
+    return bool(needed_permissions(command).value) and not admins_only
 
 
 def grantable_groups(known: Iterable[Command]) -> dict[str, list[Command]]:
@@ -91,7 +102,10 @@ async def missing_for(source: Source, command: Command) -> list[str]:
     missing = missing_permissions(command, source.permissions)
     if not missing or not is_grantable(command):
         return missing
-    return [] if group_of_command(command) in await granted_groups(source) else missing
+    granted = await granted_groups(source)
+    if command.extras.get("any_group"):
+        return [] if granted else missing
+    return [] if group_of_command(command) in granted else missing
 
 
 async def is_admin(
@@ -115,17 +129,14 @@ def for_moderators(needed: str, module: str) -> Refusal:
     )
 
 
-def require_below_own(source: Source, role: discord.Role) -> None:
-    """Raises Refusal unless the role that a member lets the bot assign is below their own highest
-    role: nobody may raise themselves."""
-    who = source.user if isinstance(source, discord.Interaction) else source.author
-    if not isinstance(who, discord.Member) or who.id == who.guild.owner_id:
-        return
-    if role >= who.top_role:
-        raise Refusal(
-            _("That role is not below your highest role."),
-            _("Somebody with a higher role can choose it."),
-        )
+def lacking_for(command: Command, missing: Iterable[str]) -> Refusal:
+    """The same for a command and the permissions that somebody lacks for it."""
+    needed = permission_names(missing)
+    if is_grantable(command):
+        return for_moderators(needed, command.callback.__module__)
+    return Refusal(
+        _("This is for moderators"), _("You need the permission {needed}.").format(needed=needed)
+    )
 
 
 async def may_use(ctx: commands.Context[Any]) -> bool:

@@ -12,7 +12,7 @@ import discord
 import structlog
 from discord.ext import commands
 
-from core.kit.discord_access import for_moderators
+from core.kit.discord_access import lacking_for
 from core.kit.discord_arguments import explained_argument
 from core.kit.discord_ui import (
     CANNOT_DM,
@@ -192,8 +192,7 @@ def _declined(ctx: commands.Context[Any], error: BaseException) -> BaseException
             return Refusal(_("Slow down!"), _("Try again <t:{at}:R>.").format(at=int(again) + 1))
         case commands.MissingPermissions():
             assert ctx.command is not None, "only a command can be forbidden"
-            needed = permission_names(error.missing_permissions)
-            return for_moderators(needed, ctx.command.callback.__module__)
+            return lacking_for(ctx.command, error.missing_permissions)
         case commands.NoPrivateMessage():
             return Refusal(_("This works in a server only"))
         case commands.UserInputError() | discord.app_commands.TransformerError():

@@ -48,6 +48,7 @@ NEEDED = discord.Permissions(
     manage_messages=True,
     pin_messages=True,
     manage_roles=True,
+    view_audit_log=True,  # without it Discord does not say whom moderators ban
 )
 """What the bot is invited with; `docs/deploy.md` explains it."""
 
@@ -331,3 +332,47 @@ def avatar_url(settings: Settings, user: dict[str, Any]) -> str:
     if user.get("avatar"):
         return f"{settings.discord_cdn_url}/avatars/{user['id']}/{user['avatar']}.png?size=64"
     return f"{settings.discord_cdn_url}/embed/avatars/{(int(user['id']) >> 22) % 6}.png"
+
+
+# -- bans -----------------------------------------------------------------------------------------
+
+UNKNOWN_MEMBER = 10007
+_BANNED, _UNBANNED = 22, 23
+"""Actions in Discord's audit log."""
+
+
+def is_banned(settings: Settings, guild_id: int, user_id: int) -> bool:
+    """Ask Discord now whether somebody is banned from a server. Who is not in it counts as banned
+    if the bot may read neither bans nor the audit log. Never call it inside a transaction; raises
+    Outage."""
+    status, member = _ask(settings, f"/guilds/{guild_id}/members/{user_id}")
+    if status != 404 or member.get("code") != UNKNOWN_MEMBER:
+        return False  # a member, or the bot is not there to ask
+    status, _ban = _ask(settings, f"/guilds/{guild_id}/bans/{user_id}")
+    if status in (200, 404):
+        return status == 200
+    status, log = _ask(settings, f"/guilds/{guild_id}/audit-logs?limit=100")
+    if status != 200:
+        return True
+    changes = [
+        one["action_type"]
+        for one in log.get("audit_log_entries", ())
+        if one["target_id"] == str(user_id) and one["action_type"] in (_BANNED, _UNBANNED)
+    ]
+    return changes[:1] == [_BANNED]  # the newest comes first
+
+
+def _ask(settings: Settings, path: str) -> tuple[int, Any]:
+    """The status and the JSON of an answer."""
+    token = settings.discord_token
+    try:
+        response = requests.get(
+            f"{settings.discord_api_url}{path}",
+            headers={"Authorization": f"Bot {token.get_secret_value() if token else ''}"},
+            timeout=TIMEOUT_SECONDS,
+        )
+        if response.status_code not in (200, 403, 404):
+            raise Outage("Discord", f"HTTP {response.status_code}")
+        return response.status_code, response.json()
+    except (requests.RequestException, ValueError) as error:
+        raise Outage("Discord", type(error).__name__) from error

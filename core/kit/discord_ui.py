@@ -13,6 +13,7 @@ from discord import app_commands
 from discord.ext import commands
 from discord.utils import escape_markdown, escape_mentions, format_dt
 
+from core.kit.discord_roles import see_role
 from core.kit.errors import Refusal
 from core.kit.feature import GuildSetting
 from core.kit.guild_settings import GuildSettings
@@ -326,10 +327,20 @@ async def run_action(
     """Run `action(work, ...)` in the guild, and on behalf of the member, of a button or command."""
     services = services_of(source)
     if isinstance(source, discord.Interaction):
-        guild_id, member_id = source.guild_id or 0, source.user.id
+        guild_id, member = source.guild_id or 0, source.user
     else:
-        guild_id, member_id = guild_id_of(source), source.author.id
-    return await services.run_as(member_id, guild_id, action, *args, **kwargs)
+        guild_id, member = guild_id_of(source), source.author
+    is_admin = source.guild is not None and source.permissions.manage_guild
+    role_ids = [role.id for role in getattr(member, "roles", ())]
+
+    def on_behalf(work: Work) -> T:
+        if not is_admin:
+            work.limit_to(lambda tx: services.granted(tx, guild_id, role_ids))
+        if (guild := source.guild) is not None:
+            work.find_role = lambda role_id: see_role(guild, role_id, member)
+        return action(work, *args, **kwargs)
+
+    return await services.run_as(member.id, guild_id, on_behalf)
 
 
 def pages(rows: Sequence[str], limit: int) -> list[str]:

@@ -1,5 +1,5 @@
-"""The two expected errors; anything else is a bug. The bot, the web server and the inbox worker
-translate them for people, each in one place."""
+"""The two kinds of expected errors; anything else is a bug. The bot, the web server and the inbox
+worker translate them for people, each in one place."""
 
 import random
 import secrets
@@ -35,6 +35,10 @@ class Unclear(Refusal):
         super().__init__(what, remedy)
         self.typed = typed
         self.choices = tuple(choices)
+
+
+class Forbidden(Refusal):
+    """Whoever asks does not have the right."""
 
 
 class Outage(Exception):

@@ -111,6 +111,22 @@ class ChatCommand:
     lasts: timedelta = COMMAND_LASTS
 
 
+@dataclass(frozen=True)
+class Digested:
+    """For `Feature.lines`: a confirmation that is said once for many in a busy chat.
+
+    Attributes:
+        one: payload -> line.
+        many: several payloads -> one line for all of them.
+    """
+
+    one: "Callable[[Mapping[str, Any]], str]"
+    many: "Callable[[Sequence[Mapping[str, Any]]], str]"
+
+    def __call__(self, payload: "Mapping[str, Any]") -> str:
+        return self.one(payload)
+
+
 ChatUsers = Literal["everyone", "subscribers", "moderators", "streamer"]
 """Who may use a chat command; each includes those after it."""
 
@@ -137,12 +153,15 @@ class Task:
     Attributes:
         name: feature first, such as `watchtime.credit`.
         every: seconds between runs, taken from the settings.
-        run: called in a thread.
+        run: called in a thread. If it returns False there was nothing to do, and the next run may
+            be later.
+        wakes: packages whose changes end such a pause.
     """
 
     name: str
     every: "Callable[[Settings], float]"
-    run: "Callable[[Services], None]"
+    run: "Callable[[Services], object]"
+    wakes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +231,12 @@ class Undo:
         in_effect: `in_effect(work, entries)` -> those entries whose change nothing has changed
             since.
         run: `run(work, entry)` does the opposite.
-        admins_only: moderators who were granted a group cannot.
+        rights_of: the action whose rights it needs, see `core/kit/rights.py`.
     """
 
     in_effect: "Callable[[Work, Sequence[Any]], Sequence[Any]]"
     run: "Callable[[Work, Any], object]"
-    admins_only: bool = False
+    rights_of: "Callable[..., Any] | None" = None
 
 
 @dataclass(frozen=True)

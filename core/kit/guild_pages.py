@@ -31,12 +31,14 @@ from flask import Response, flash, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from core.kit.database import cache_of
+from core.kit.discord_roles import has_powers
 from core.kit.errors import Outage, Refusal
+from core.kit.rights import NEVER, Action, SeenRole, is_for_admins, obstacle_of
 from core.kit.spreadsheets import csv_text
 from core.kit.words import _
 
 if TYPE_CHECKING:
-    from core.kit.discord_rest import DiscordGuild, DiscordMember, DiscordRest
+    from core.kit.discord_rest import DiscordGuild, DiscordMember, DiscordRest, Role
     from core.kit.feature import GuildSetting
     from core.kit.records import PlatformUserId
     from core.kit.services import Services
@@ -56,7 +58,8 @@ class Route:
     Attributes:
         path: below the feature's own, such as `<int:number>/close`; empty for its first page.
         shows: for a form, the page that it belongs to.
-        admins_only: moderators who were granted the feature's group cannot use it.
+        rights_of: the action whose rights it needs (`core/kit/rights.py`); without one, or for an
+            action that is not declared, the feature's group is enough.
         card: returns the title of the card that the overview makes of this page: of its part whose
             id is the view's name.
     """
@@ -65,8 +68,13 @@ class Route:
     view: View
     method: str = "GET"
     shows: View | None = None
-    admins_only: bool = False
+    rights_of: Action | None = None
     card: Callable[[], str] | None = None
+
+    @property
+    def admins_only(self) -> bool:
+        """Moderators who were granted the feature's group cannot use it."""
+        return is_for_admins(self.rights_of)
 
     @property
     def name(self) -> str:
@@ -104,16 +112,20 @@ class GuildPages:
         self.group = self.group or self.name
 
     def get(
-        self, path: str = "", *, admins_only: bool = False, card: Callable[[], str] | None = None
+        self,
+        path: str = "",
+        *,
+        rights_of: Action | None = None,
+        card: Callable[[], str] | None = None,
     ) -> Callable[[View], View]:
         """Declare a page."""
-        return self._add(lambda view: Route(path, view, admins_only=admins_only, card=card))
+        return self._add(lambda view: Route(path, view, rights_of=rights_of, card=card))
 
     def post(
-        self, path: str, *, shows: View | None = None, admins_only: bool = False
+        self, path: str, *, shows: View | None = None, rights_of: Action | None = None
     ) -> Callable[[View], View]:
         """Declare what a form does; `shows` is the page that has the form."""
-        return self._add(lambda view: Route(path, view, "POST", shows, admins_only))
+        return self._add(lambda view: Route(path, view, "POST", shows, rights_of))
 
     def _add(self, route_of: Callable[[View], Route]) -> Callable[[View], View]:
         def add(view: View) -> View:
@@ -157,6 +169,7 @@ class Page:
         groups: the groups of commands that they may use, or None for all of them.
         typed: what was typed into the form that was refused; empty otherwise.
         refusal: why it was refused.
+        bot: the bot as a member of the guild, where a form is handled and Discord answers.
         view_as: the role as whose member an admin looks at the server.
         work: the unit of work that is open; see `together`.
         known: what the check of the rights has read: it begins the cache of each transaction.
@@ -173,6 +186,7 @@ class Page:
     typed: Mapping[str, str] = field(default_factory=dict)
     refusal: Refusal | None = None
     shows: Route | None = None
+    bot: "DiscordMember | None" = None
     view_as: int | None = None
     work: "Work | None" = None
     known: Mapping[object, Any] = field(default_factory=dict)
@@ -184,6 +198,11 @@ class Page:
 
     def may(self, group: str) -> bool:
         return self.groups is None or group in self.groups
+
+    def offers(self, view: str) -> bool:
+        """Whether the person may use this view of the feature."""
+        routes = [one for one in self.pages.routes if one.name == view]
+        return self.groups is None or not any(one.admins_only for one in routes)
 
     @property
     def form(self) -> "MultiDict[str, str]":
@@ -245,6 +264,9 @@ class Page:
             self.guild.id, person.discord_id, streamer=person.twitch_id
         ) as self.work:
             cache_of(self.work.tx).update(self.known)
+            if (groups := self.groups) is not None:
+                self.work.limit_to(lambda _tx: groups)
+            self.work.find_role = self.find_role
             try:
                 yield self.work
             finally:
@@ -286,14 +308,27 @@ class Page:
         """The address of the person's own page."""
         return url_for("dashboard.me", guild_id=self.guild.id)
 
+    def find_role(self, role_id: int) -> SeenRole:
+        """A role as the bot and the person see it."""
+        role = next((one for one in self.guild.roles if one.id == role_id), None)
+        if role is None:
+            return SeenRole("deleted")
+        bot = self.bot
+        obstacle = obstacle_of(
+            everyone=role.id == self.guild.id,
+            managed=role.managed,
+            powers=has_powers(role.permissions),
+            may_manage=bot is None or "manage_roles" not in bot.lacks(),
+            above=bot is not None and not _is_above(bot, role),
+        )
+        return SeenRole(obstacle, _is_above(self.member, role))
+
     def role_choices(self) -> list[tuple[str, str]]:
-        """Id and name of the roles that the person may give, for `select_field`."""
+        """Id and name of the roles that the person may let the bot give, for `select_field`."""
         return [
             (str(role.id), role.name)
             for role in self.guild.roles
-            if role.id != self.guild.id
-            and not role.managed
-            and (self.member.is_owner or role.position < self.member.top_position)
+            if (seen := self.find_role(role.id)).is_theirs and seen.obstacle not in NEVER
         ]
 
     def role_names(self) -> list[tuple[str, str]]:
@@ -303,6 +338,10 @@ class Page:
         """Id and name of the text channels, for `select_field`."""
         channels = self.discord.text_channels(self.guild.id)
         return [(str(channel.id), f"#{channel.name}") for channel in channels]
+
+
+def _is_above(member: "DiscordMember", role: "Role") -> bool:
+    return member.is_owner or role.position < member.top_position
 
 
 @dataclass(frozen=True)

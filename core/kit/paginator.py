@@ -14,7 +14,7 @@ import discord
 from discord.ext import commands
 
 from core.kit import discord_ui as ui
-from core.kit.discord_access import for_moderators, may_manage, missing_for
+from core.kit.discord_access import lacking_for, may_manage, missing_for
 from core.kit.discord_errors import handle_errors
 from core.kit.services import Services
 from core.kit.words import _
@@ -98,7 +98,7 @@ async def turn(
     await interaction.response.defer(ephemeral=True, thinking=interaction.user.id != owner_id)
     command = _command(interaction, paginator)
     if missing := await missing_for(interaction, command):
-        raise for_moderators(ui.permission_names(missing), command.callback.__module__)
+        raise lacking_for(command, missing)
     reader = await _reader(interaction, paginator)
     page = await paginator.open(reader, key, number)
     view = page_view(paginator, page, reader.user_id)

@@ -79,6 +79,7 @@ _KEYS: Mapping[Holds, str] = {
         platforms account_id act all amount at badges called_at category channel claim_minutes
         commitment cooldown cost deleted done ends_at entrants event excluded expires_at
         gift_name gifts guild_id hash held identified if_possible is_answered is_bot is_broadcaster
+        is_new
         is_public is_streamer k kind language left left_out lines linked loud max_open message_id
         minutes months more news number obstacle page per_gift per_hour place planned platform
         position prize pseudonym rank redemption_id reply_to reward_id role role_id roll round
@@ -93,7 +94,7 @@ _KEYS: Mapping[Holds, str] = {
         story time min max one many outcome won players paid staked heist end closes_at ready_at
         next_in next_limit limit lost until changes
         stake risk tier label odds value remedy refused count
-        applied too_little reporter purpose references""",
+        applied too_little reporter purpose references operation viewer_ids""",
 }
 JSON_KEYS: Mapping[str, Holds] = {key: what for what, keys in _KEYS.items() for key in keys.split()}
 """What the keys of our JSON hold: events, payloads, audit entries. A key that is not here, as in

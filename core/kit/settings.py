@@ -191,6 +191,9 @@ class Settings(BaseSettings):
     cron_secret: SecretStr | None = None
     """Bearer token for POST /api/cron/remove-expired-vips, for an outside timer. VIPs end without
     it, too; while it is not set, nobody can call it."""
+    health_token: SecretStr | None = None
+    """Bearer token that shows a monitoring service the reasons in GET /health. Without it everybody
+    sees the states alone; `health_check.py` and admins see all."""
     webhook_log_days: int = Field(7, ge=1, le=365)
     """How long the log of Kick's deliveries is kept."""
 

@@ -1,32 +1,45 @@
-"""Runs the features' scheduled tasks in threads, each in one process at a time.
+"""Runs the features' scheduled tasks in threads.
 
-APScheduler starts them; an advisory lock in the database decides which of several processes works.
-Failures are shown on the health page, and the task is tried again.
+A lease decides which of several processes does. A task's next run is planned when it has ended, so
+a slow one is late, but never runs twice at once. Failures and delays are shown on the health page.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
+from prometheus_client import Gauge
 from sqlalchemy import Connection
 
 from core.kit.errors import Outage, Refusal, trouble_code
 from core.kit.feature import Task
 from core.kit.health_item import HealthItem
+from core.kit.leases import Leader
 from core.kit.services import Services
-from core.kit.work import Work
+from core.kit.work import CHANGED, Work
 
-AT_ONCE = 4
+AT_ONCE = 8
 SOON_SECONDS = 15.0
 """A task that failed is tried again after this long, if its interval is longer."""
+
+REST_FACTOR = 5
+"""By how much the interval of a task that had nothing to do is longer."""
+
+SLOW_SECONDS = 60.0
+"""A task that runs, or is late, for longer is shown on the health page."""
+
+STANDBY_SECONDS = 2.0
+"""How often a process that does not run the tasks tries to take over."""
 
 T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
+_ended = Gauge("task_ended", "When a task last ended well, in Unix time", ["task"])
+_took = Gauge("task_took_seconds", "How long its last run took", ["task"])
 
 
 def for_each(works: Iterable[T], act: Callable[[T], None]) -> None:
@@ -43,18 +56,26 @@ def for_each(works: Iterable[T], act: Callable[[T], None]) -> None:
 
 
 def act_on_each(
-    services: Services, find: Callable[[Connection], Iterable[T]], act: Callable[[Work, T], object]
-) -> None:
+    services: Services,
+    find: Callable[[Connection], Iterable[T]],
+    act: Callable[[Work, T], object],
+    *,
+    before: Callable[[T], object] | None = None,
+) -> bool:
     """Run `act(work, one)` for each of `find(tx)`, which is a record or the id of a guild, in its
-    guild and in a transaction of its own; errors are raised as by `for_each`."""
+    guild and in a transaction of its own, before which `before(one)` may call a service; errors are
+    raised as by `for_each`. False if nothing was found."""
     with services.database.begin() as tx:
         found = list(find(tx))
 
     def act_on(one: Any) -> None:
+        if before is not None:
+            before(one)
         with services.work_in(one if isinstance(one, int) else one.guild_id) as work:
             act(work, one)
 
     for_each(found, act_on)
+    return bool(found)
 
 
 def slices(ids: Sequence[T], most: int) -> list[Sequence[T]]:
@@ -86,83 +107,168 @@ def delete_in_steps(services: Services, delete_some: Callable[..., int]) -> None
         _log.info("Old rows were deleted", rows=total)
 
 
+@dataclass(eq=False)
+class _Scheduled:
+    """A task and its times, by the monotonic clock."""
+
+    task: Task
+    every: float
+    due: float = float("inf")
+    began: float | None = None
+    is_running: bool = False
+    is_resting: bool = False
+    trouble: str = ""
+
+    def lateness(self, now: float) -> str:
+        """What to tell of a task that does not keep its interval; "" while it does."""
+        if self.is_running and self.began is not None and now - self.began > SLOW_SECONDS:
+            return f"It has been running for {now - self.began:.0f} s."
+        if not self.is_running and now - self.due > SLOW_SECONDS:
+            return f"It has been due for {now - self.due:.0f} s; other tasks take too long."
+        return ""
+
+
 class TaskRunner:
-    """Runs every task at the start and then at its interval."""
+    """Runs every task at the start and then at its interval, in one process at a time."""
 
     def __init__(self, services: Services, tasks: Iterable[Task]) -> None:
         self._services = services
-        self._tasks = tuple(tasks)
-        self._troubles: dict[str, str] = {}
-        self._lock = threading.Lock()
+        self._tasks = [_Scheduled(task, task.every(services.settings)) for task in tasks]
+        self._leader = Leader(services.database.leases, "tasks")
+        self._leads = False
+        self._trouble = ""
+        self._newest: tuple[str, float] | None = None
+        self._condition = threading.Condition()
+        self._running = 0
         self._stopping = False
-        self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(AT_ONCE)},
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-            timezone="UTC",
-        )
+        self._pool = ThreadPoolExecutor(AT_ONCE, "tasks")
+        self._thread = threading.Thread(target=self._schedule, name="tasks", daemon=True)
 
     def start(self) -> None:
-        for task in self._tasks:
-            self._scheduler.add_job(
-                self.run_once,
-                "interval",
-                seconds=task.every(self._services.settings),
-                next_run_time=self._services.clock(),
-                args=[task],
-                id=task.name,
-            )
-        self._scheduler.start()
+        if not self._stopping:
+            for one in self._tasks:
+                one.due = time.monotonic()
+            self._services.bus.subscribe(CHANGED, self._end_rests)
+            self._thread.start()
 
     def stop(self) -> None:
         """Start nothing more; what runs is finished."""
-        with self._lock:
+        with self._condition:
             self._stopping = True
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=True)
+            self._condition.notify_all()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._pool.shutdown()
+        self._leader.release()
 
     def status(self) -> list[HealthItem]:
-        """For the health page: one item for each failing task, or one that all are running."""
-        with self._lock:
-            troubles = sorted(self._troubles.items())
-        if troubles:
-            return [HealthItem(f"Task {name}", "warn", reason) for name, reason in troubles]
-        return [HealthItem("Tasks", "ok", f"{len(self._tasks)} running on time.")]
+        """For the health page: one item for each task in trouble, or one about all. A process that
+        stands by has nothing to tell: it takes over when the other one's lease ends."""
+        now = time.monotonic()
+        with self._condition:
+            if self._trouble:
+                return [HealthItem("Tasks", "warn", self._trouble)]
+            told = {one.task.name: one.trouble or one.lateness(now) for one in self._tasks}
+            if not self._leads and not any(told.values()):
+                return []
+            newest = self._newest
+        bad = {name: reason for name, reason in sorted(told.items()) if reason}
+        if bad:
+            return [HealthItem(f"Task {name}", "warn", reason) for name, reason in bad.items()]
+        reason = f"{len(told)} running on time."
+        if newest is not None:
+            reason += f" The last one, {newest[0]}, ended {now - newest[1]:.0f} s ago."
+        return [HealthItem("Tasks", "ok", reason)]
+
+    # -- when -------------------------------------------------------------------------------
+
+    def _schedule(self) -> None:
+        while True:
+            with self._condition:
+                if self._stopping:
+                    return
+                now = time.monotonic()
+                free = AT_ONCE - self._running
+                due = [one for one in self._tasks if not one.is_running and one.due <= now]
+                if not due or not free:
+                    self._condition.wait(self._until_next(now))
+                    continue
+            # Whose threads are all busy does not ask, and loses the lease in the end.
+            if not self._ask_to_lead():
+                with self._condition:
+                    self._condition.wait(STANDBY_SECONDS)
+                continue
+            for one in sorted(due, key=lambda one: one.due)[:free]:
+                self._begin(one)
+                self._pool.submit(self._perform, one)
+
+    def _until_next(self, now: float) -> float:
+        waiting = [one.due - now for one in self._tasks if not one.is_running]
+        return max(min(waiting, default=STANDBY_SECONDS), 0.01)
+
+    def _ask_to_lead(self) -> bool:
+        try:
+            leads, trouble = self._leader.ask(), ""
+        except Outage as outage:
+            leads, trouble = False, str(outage)
+        with self._condition:
+            self._leads, self._trouble = leads, trouble
+        return leads
+
+    def _end_rests(self, message: dict[str, Any]) -> None:
+        with self._condition:
+            for one in self._tasks:
+                if one.is_resting and message["package"] in one.task.wakes:
+                    one.is_resting, one.due = False, (one.began or 0.0) + one.every
+                    self._condition.notify_all()
+
+    # -- what -------------------------------------------------------------------------------
 
     def run_once(self, task: Task) -> None:
         """Run it now unless another process does; never raises."""
+        if self._ask_to_lead():
+            one = next((one for one in self._tasks if one.task is task), None)
+            one = one or _Scheduled(task, task.every(self._services.settings))
+            self._begin(one)
+            self._perform(one)
+
+    def _begin(self, one: _Scheduled) -> None:
+        with self._condition:
+            one.is_running, one.is_resting, one.began = True, False, time.monotonic()
+            self._running += 1
+
+    def _perform(self, one: _Scheduled) -> None:
+        is_idle, trouble = False, ""
         try:
-            with self._services.database.only_one(f"task:{task.name}") as ours:
-                if ours:
-                    task.run(self._services)
+            is_idle = one.task.run(self._services) is False
         except Refusal as refusal:
-            self._note(task, f"{refusal.what} {refusal.remedy}".strip())
+            trouble = f"{refusal.what} {refusal.remedy}".strip()
         except Outage as outage:
-            self._note(task, str(outage))
+            trouble = str(outage)
         except Exception:  # it has to run again after every bug
             code = trouble_code()
-            _log.exception("A task raised an error", task=task.name, code=code)
-            self._note(task, f"It failed; search the log for {code}.")
-        else:
-            self._note(task, None)
+            _log.exception("A task raised an error", task=one.task.name, code=code)
+            trouble = f"It failed; search the log for {code}."
+        self._end(one, trouble, is_idle=is_idle)
 
-    def _note(self, task: Task, trouble: str | None) -> None:
-        with self._lock:
-            before = self._troubles.pop(task.name, None)
-            if trouble is not None:
-                self._troubles[task.name] = trouble
-        if trouble is not None:
-            if before != trouble:
-                _log.warning("A task failed", task=task.name, reason=trouble)
-            self._again_soon(task)
-        elif before is not None:
-            _log.info("A task works again", task=task.name)
-
-    def _again_soon(self, task: Task) -> None:
-        with self._lock:
-            if self._stopping:
-                # The scheduler holds its locks while it waits for us; asking it would never end.
-                return
-            job = self._scheduler.get_job(task.name)
-            soon = self._services.clock().timestamp() + SOON_SECONDS
-            if job is not None and job.next_run_time and job.next_run_time.timestamp() > soon:
-                job.modify(next_run_time=datetime.fromtimestamp(soon, self._scheduler.timezone))
+    def _end(self, one: _Scheduled, trouble: str, *, is_idle: bool) -> None:
+        name, now = one.task.name, time.monotonic()
+        with self._condition:
+            before, one.trouble, one.is_running = one.trouble, trouble, False
+            self._running -= 1
+            # Without the bus nobody would end the rest.
+            one.is_resting = is_idle and self._services.bus.trouble() is None
+            pause = one.every * (REST_FACTOR if one.is_resting else 1)
+            if trouble:
+                pause = min(pause, SOON_SECONDS)
+            one.due = max((one.began or now) + pause, now)
+            if not trouble:
+                self._newest = name, now
+            self._condition.notify_all()
+        if trouble and trouble != before:
+            _log.warning("A task failed", task=name, reason=trouble)
+        elif before and not trouble:
+            _log.info("A task works again", task=name)
+        if not trouble:
+            _ended.labels(name).set_to_current_time()
+            _took.labels(name).set(now - (one.began or now))

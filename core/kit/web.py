@@ -22,6 +22,7 @@ from flask import (
     make_response,
     render_template,
     request,
+    session,
 )
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from pydantic import BaseModel, ValidationError
@@ -30,8 +31,9 @@ from werkzeug.datastructures.structures import iter_multi_items
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_accept_header
 
-from core.kit import words
-from core.kit.errors import Outage, Refusal, Unclear, trouble_code
+from core.kit import deadlines, words
+from core.kit.errors import Forbidden, Outage, Refusal, Unclear, trouble_code
+from core.kit.rate import Strangers, TooMany, network_of
 from core.kit.strict_json import storable
 from core.kit.words import _
 
@@ -43,6 +45,11 @@ _log = structlog.get_logger(__name__)
 DISCORDS_PICTURES = "https://cdn.discordapp.com"
 WEBHOOKS = "/webhooks/"
 API = "/api/"
+OVERLAYS = "/overlay/"
+UNLIMITED = ("/livez", "/health", "/static/", "/assets/")
+"""What costs neither a connection of the database nor much else."""
+TOKEN = "token"
+"""Key of the login's token in the signed cookie."""
 MOST_SENT = 1_500_000
 """Bytes that a form, with its files, may have."""
 PICTURES = "REGULARS_PICTURES"
@@ -184,6 +191,38 @@ def language_of(accepted: str) -> str:
     return languages.best_match(words.languages(), words.SOURCE_LANGUAGE)
 
 
+def _limit_strangers(app: Flask) -> None:
+    """Give each request a budget of database connections, and count strangers before they cost
+    one."""
+    strangers = Strangers()
+
+    @app.before_request
+    def begin() -> Response | None:
+        path = request.environ["PATH_INFO"]
+        if path.startswith(WEBHOOKS):
+            budget = deadlines.INTAKE
+        elif path.startswith(OVERLAYS):
+            budget = deadlines.OVERLAYS
+        else:
+            budget = deadlines.PAGES if TOKEN in session else deadlines.PUBLIC
+        g.budget = ExitStack()
+        g.budget.enter_context(deadlines.budget_of(budget))
+        if budget is not deadlines.PUBLIC or path.startswith(UNLIMITED):
+            return None
+        try:
+            g.budget.enter_context(strangers.request(network_of(request.remote_addr)))
+        except TooMany as refused:
+            response = problem(refused.status, refused.what, _("Please try again shortly."))
+            response.headers["Retry-After"] = str(refused.retry_after)
+            return response
+        return None
+
+    @app.teardown_request
+    def end(_error: BaseException | None) -> None:
+        if "budget" in g:
+            g.pop("budget").close()
+
+
 def _speak_as_asked(app: Flask) -> None:
     """Show pages in the browser's preferred language."""
     app.jinja_env.add_extension("jinja2.ext.i18n")
@@ -214,7 +253,8 @@ def _answer_errors(app: Flask) -> None:
             found = Problem(**_title(409), detail=refusal.what, remedy=refusal.remedy)
             choices = [Choice(send=send, means=means) for send, means in refusal.choices]
             return _problem_details(found.model_copy(update={"choices": choices}))
-        return problem(422, refusal.what, refusal.remedy)
+        status = 403 if isinstance(refusal, Forbidden) else 422
+        return problem(status, refusal.what, refusal.remedy)
 
     @app.errorhandler(Outage)
     def away(outage: Outage) -> Response:
@@ -263,13 +303,15 @@ class DeferredResponse(Response):
     def __init__(self, make: Callable[[], Response]) -> None:
         super().__init__()
         self._make = make
+        self._budget = deadlines.current_budget()
         self._app = current_app._get_current_object()  # type: ignore[attr-defined]
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterator[bytes]:
         try:
-            response = self._make()
+            with deadlines.budget_of(self._budget):
+                response = self._make()
         except Exception as error:
             with self._app.request_context(environ):
                 response = self._app.make_response(self._app.handle_user_exception(error))
@@ -288,6 +330,7 @@ def edge(app: Flask, pictures: str = DISCORDS_PICTURES, *, is_https: bool = Fals
     app.session_interface = _Sessions()
     app.request_class = _Request
     _speak_as_asked(app)
+    _limit_strangers(app)
     _answer_errors(app)
     app.register_blueprint(
         Blueprint(

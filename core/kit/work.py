@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 from weakref import WeakKeyDictionary
@@ -40,6 +41,7 @@ from sqlalchemy.sql.visitors import ExternallyTraversible, iterate
 
 from core.kit.database import UNTIL_LOCKED, cache_of, notify_after_commit
 from core.kit.records import GUILD_OPTION, THE_BOT, GuildId, GuildRecord, MemberId
+from core.kit.rights import SeenRole
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -89,6 +91,9 @@ class UnscopedStatement(Exception):
 class Work(Session):
     """Everything one action needs to know and to change.
 
+    Attributes:
+        find_role: `find_role(role_id)`: a role as Discord shows it; None where nobody chooses one.
+
     Args:
         tx: an open transaction. It is committed or rolled back by whoever opened it.
         actor: the member who asked for it.
@@ -116,6 +121,18 @@ class Work(Session):
         self.streamer = streamer
         self.now = now
         self._in_batch = in_batch
+        self.find_role: Callable[[int], SeenRole] | None = None
+        self._list_groups: Callable[[Connection], frozenset[str]] | None = None
+
+    def limit_to(self, list_groups: Callable[[Connection], frozenset[str]]) -> None:
+        """The actor is no admin, but may use the command groups that `list_groups(tx)` returns."""
+        self._list_groups = list_groups
+
+    @cached_property
+    def groups(self) -> frozenset[str] | None:
+        """The command groups that the actor may use; None for all of them, as for admins and the
+        bot itself."""
+        return None if self._list_groups is None else self._list_groups(self._tx)
 
     def __enter__(self) -> Self:
         return self
@@ -249,6 +266,24 @@ def event_action(action: Callable[[Work, Any], object]) -> Callable[[Connection,
         now = time_of_handling(tx, event.at)
         with Work(tx, event.guild_id, now=now, in_batch=True) as work:
             action(work, event)
+
+    return run
+
+
+def event_batch(
+    action: Callable[[Work, Sequence[Any]], object],
+) -> Callable[[Connection, Sequence[Any]], None]:
+    """Adapt `action(work, events)` to a handler of `Feature.batch_handlers`: once for each guild,
+    with the time of its last event."""
+
+    def run(tx: Connection, events: Sequence[Any]) -> None:
+        by_guild: dict[int, list[Any]] = {}
+        for one in events:
+            by_guild.setdefault(one.guild_id, []).append(one)
+        for guild_id, theirs in by_guild.items():
+            now = max(one.at for one in theirs)
+            with Work(tx, guild_id, now=now, in_batch=True) as work:
+                action(work, theirs)
 
     return run
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, select, text, update
 from core.events import ChatMessageSent
 from core.kit.database import notify_after_commit
 from core.kit.work import Work
-from core.outbox.records import LiveMessage, Outgoing
+from core.outbox.records import LiveMessage, Outgoing, Priority
 
 TOPIC = "outbox"
 
@@ -24,7 +24,13 @@ DELETED = "the original was deleted"
 
 Draft = dict[str, Any]
 """A message to post: columns of `Outgoing`, and optionally `after_seconds`, or the time `asked_at`
-of a reply, which comes too late after REPLY_WITHIN."""
+of a reply, which comes too late after REPLY_WITHIN; `expires_in` seconds it is dropped."""
+
+ANSWER_EXPIRES = timedelta(minutes=10)
+"""An answer to one person is not dropped before; nobody waits for it any longer."""
+
+BULK_EXPIRES = timedelta(minutes=1)
+"""The same for confirmations and what anybody may ask for."""
 
 
 def post_to_channel(
@@ -106,8 +112,16 @@ def post_to_chat(
     key: str,
     payload: dict[str, Any],
     reply_to: str | None = None,
+    *,
+    until: datetime | None = None,
+    deadline: bool = False,
 ) -> bool:
-    """Post a line in a streamer's chat, as a reply if `reply_to` is the id of a message."""
+    """Post a line in a streamer's chat, as a reply if `reply_to` is the id of a message.
+
+    Args:
+        until: it is dropped afterwards.
+        deadline: it goes before all others, because it helps only until then.
+    """
     return _post(
         work,
         key=key,
@@ -116,6 +130,8 @@ def post_to_chat(
         target={"broadcaster_user_id": broadcaster_user_id, "reply_to": reply_to},
         kind=kind,
         payload=payload,
+        priority=Priority.DEADLINE if deadline else Priority.NORMAL,
+        expires_at=until.isoformat() if until else None,
     )
 
 
@@ -126,17 +142,29 @@ def post_reply(
     payload: dict[str, Any],
     *,
     once_a_minute: str = "",
+    bulk: bool = False,
 ) -> bool:
-    """Reply to a chat message; the payload gets its sender's name as `viewer`. `once_a_minute` is a
-    key for which there is at most one reply per minute and platform, so that the bot does not add
-    to spam."""
-    return _post(work, **reply_to(message, kind, payload, once_a_minute=once_a_minute))
+    """Reply to a chat message; the payload gets its sender's name as `viewer`.
+
+    Args:
+        once_a_minute: a key for which there is at most one reply per minute and platform, so that
+            the bot does not add to spam. "all": whoever asks, so it is no answer to one person.
+        bulk: only confirms what was done; in a busy chat it is said once for many, or dropped.
+    """
+    draft = reply_to(message, kind, payload, once_a_minute=once_a_minute, bulk=bulk)
+    return _post(work, **draft)
 
 
 def reply_to(
-    message: ChatMessageSent, kind: str, payload: dict[str, Any], *, once_a_minute: str = ""
+    message: ChatMessageSent,
+    kind: str,
+    payload: dict[str, Any],
+    *,
+    once_a_minute: str = "",
+    bulk: bool = False,
 ) -> Draft:
     """A reply to a chat message, for `post_all`."""
+    bulk = bulk or once_a_minute.rpartition(":")[2] == "all"
     minute = int(message.at.timestamp() // 60)
     key = message.message_id
     if once_a_minute:
@@ -149,6 +177,8 @@ def reply_to(
         "kind": kind,
         "payload": payload | {"viewer": message.sender.name},
         "asked_at": message.at.isoformat(),
+        "priority": Priority.BULK if bulk else Priority.ANSWER,
+        "expires_in": (BULK_EXPIRES if bulk else ANSWER_EXPIRES).total_seconds(),
     }
 
 
@@ -222,12 +252,16 @@ _WITHDRAW = text("""
 """)
 
 _POST = text("""
-    INSERT INTO outbox_messages (guild_id, key, service, lane, target, kind, payload, try_at)
+    INSERT INTO outbox_messages (guild_id, key, service, lane, target, kind, payload, try_at,
+                                 priority, expires_at)
     SELECT CAST(:guild_id AS bigint), key, service, lane, target, kind, payload,
-           now() + make_interval(secs => COALESCE(after_seconds, 0))
+           now() + make_interval(secs => COALESCE(after_seconds, 0)),
+           COALESCE(priority, 1),
+           COALESCE(expires_at, now() + make_interval(secs => expires_in))
       FROM ROWS FROM (jsonb_to_recordset(CAST(:drafts AS jsonb))
                    AS (key text, service text, lane text, target jsonb, kind text, payload jsonb,
-                       after_seconds double precision)) WITH ORDINALITY
+                       after_seconds double precision, priority smallint,
+                       expires_at timestamptz, expires_in double precision)) WITH ORDINALITY
      ORDER BY ordinality
         ON CONFLICT ON CONSTRAINT outbox_messages_once DO NOTHING
 """)
@@ -318,7 +352,8 @@ def retry_channel(work: Work, channel_id: int) -> int:
 def retry_dead_letters(work: Work, *criteria: ColumnElement[bool]) -> int:
     """Retry the dead letters that meet all criteria; returns how many."""
     dead = update(Outgoing).where(Outgoing.state == "dead", *criteria)
-    again = dead.values(state="waiting", attempts=0, try_at=work.now).returning(Outgoing.id)
+    again = dead.values(state="waiting", attempts=0, try_at=work.now, expires_at=None)
+    again = again.returning(Outgoing.id)
     count = len(work.scalars(again).all())
     if count:
         notify_after_commit(work.tx, TOPIC)

@@ -2,25 +2,33 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import accumulate, takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 
 from core.kit.database import Database
+from core.kit.feature import Digested
 from core.kit.health_item import CheckLine
 from core.kit.services import Services
 from core.kit.words import _, speak
 from core.kit.work import Work
 from core.outbox import store as outbox
-from core.outbox.records import Outgoing, messages
+from core.outbox.records import Outgoing, Priority, messages
 
 MOST_CHARACTERS = 500
 """The limit of Kick and of Twitch, in code points."""
 
 MOST_CARRIED = 10
-"""Lines considered for joining."""
+"""Announcements considered for joining."""
+
+MOST_ANSWERS = 500
+"""Answers considered for one line."""
+
+DIGEST_FROM = 4
+"""So many confirmations of one kind are said as one, such as "37 guesses are in"."""
 
 SEPARATOR = " • "
 """Between joined lines; chats have no line breaks."""
@@ -29,9 +37,30 @@ SECONDS_BETWEEN_LINES = 1.0
 """Between two lines in one chat. Kick publishes no limit; Twitch allows 20 in 30 seconds, and 100
 for moderators."""
 
+SHARE_FOR_ANSWERS = 0.5
+"""Of these lines, at most so many are answers, so that announcements are not held up by them."""
+
 UNKNOWN_OUTCOME = "It is unknown whether this line reached the chat, so it is not sent again."
 
 Renderer = Callable[[Mapping[str, Any]], str]
+
+
+class Line(NamedTuple):
+    """What is sent; a reply if `reply_to` is the id of a message."""
+
+    text: str
+    reply_to: str | None
+    viewer: str = ""
+
+    @property
+    def as_plain(self) -> "Line":
+        """The same where the message that it replies to is gone: it names the person."""
+        is_named = not self.viewer or f"@{self.viewer}" in self.text
+        return Line(self.text if is_named else cut(f"@{self.viewer} {self.text}"), None)
+
+
+REPLY_REFUSED = (400, 404, 422)
+"""Statuses by which a platform may say that the message to reply to is gone."""
 
 
 def check_chat(work: Work, platform: str, unable: str | None, able: str) -> CheckLine:
@@ -74,34 +103,76 @@ class ChatTransport:
         self._renderers = renderers
         self._language_of = language_of
         self._next_at: dict[str, float] = {}
+        self._next_answer_at: dict[str, float] = {}
 
-    async def _throttle(self, lane: str) -> None:
+    async def _throttle(self, message: Outgoing) -> None:
         now = time.monotonic()
-        at = max(self._next_at.get(lane, 0.0), now)
-        self._next_at[lane] = at + SECONDS_BETWEEN_LINES
-        await asyncio.sleep(at - now)
+        await asyncio.sleep(self.reserve(message, now) - now)
 
-    def _text(self, message: Outgoing) -> str:
-        """The line, joined with the following ones that fit; a reply is sent alone."""
+    def reserve(self, message: Outgoing, now: float) -> float:
+        """When this line may be sent; the next ones later."""
+        lane = message.lane
+        at = max(self._next_at.get(lane, 0.0), now)
+        if _is_answer(message):
+            at = max(self._next_answer_at.get(lane, 0.0), at)
+            self._next_answer_at[lane] = at + SECONDS_BETWEEN_LINES / SHARE_FOR_ANSWERS
+        self._next_at[lane] = at + SECONDS_BETWEEN_LINES
+        return at
+
+    def _compose(self, message: Outgoing) -> Line:
+        """The line, joined with waiting ones that fit: announcements with announcements, answers
+        with answers, which then name several people. The others share its outcome."""
+        most = MOST_ANSWERS if _is_answer(message) else MOST_CARRIED
         with self._database.begin() as tx:
+            # A retry must have exactly the same text.
             followers = [
                 follower
                 for follower in takewhile(
                     lambda one: _can_be_joined(message, one),
-                    outbox.list_followers(tx, message, MOST_CARRIED),
+                    outbox.list_followers(tx, message, most),
                 )
-                # A retry must have exactly the same text.
                 if message.attempts == 1 or follower.carried_by == message.id
             ]
             with speak(self._language_of(tx, message.guild_id)):
-                texts = [self._line(message.kind, message.payload)]
-                texts += [self._line(follower.kind, follower.payload) for follower in followers]
-            fitting = how_many_fit(texts)
-            outbox.set_carried(tx, [one.id for one in followers[: fitting - 1]], message.id)
-        return cut(SEPARATOR.join(texts[:fitting]))
+                text, joined = self._join(message, followers)
+            outbox.set_carried(tx, [one.id for one in joined], message.id)
+        reply_to = None if joined else message.target.get("reply_to")
+        return Line(text, reply_to, message.payload.get("viewer", ""))
 
-    def _line(self, kind: str, payload: Mapping[str, Any]) -> str:
-        return cut(self._renderers[kind](payload))
+    def _join(
+        self, message: Outgoing, followers: Sequence[Outgoing]
+    ) -> tuple[str, Sequence[Outgoing]]:
+        """The text, and those of the followers that it includes."""
+        renderer = self._renderers[message.kind]
+        if isinstance(renderer, Digested):
+            same = [one for one in followers if one.kind == message.kind]
+            if len(same) + 1 >= DIGEST_FROM:
+                payloads = [message.payload, *(one.payload for one in same)]
+                return cut(renderer.many(payloads)), same
+        lines = [self._line(message)]
+        with suppress(Exception):  # one that cannot be rendered fails alone, when it is its turn
+            lines += map(self._line, followers)
+        if not _is_answer(message):
+            fitting = how_many_fit(lines)
+            return cut(SEPARATOR.join(lines[:fitting])), followers[: fitting - 1]
+        if len(lines) == 1:
+            return lines[0], ()
+        said: dict[str, list[str]] = {}
+        text = ""
+        for number, (one, line) in enumerate(zip((message, *followers), lines, strict=False)):
+            viewer = f"@{one.payload.get('viewer', '')} "
+            what = line.removeprefix(viewer)
+            names = said.setdefault(what, [])
+            if (line != what or one.priority == Priority.ANSWER) and viewer not in names:
+                names.append(viewer)
+            longer = SEPARATOR.join("".join(who) + words for words, who in said.items())
+            if number and len(longer) > MOST_CHARACTERS:
+                return text, followers[: number - 1]
+            text = cut(longer)
+        return text, followers[: len(lines) - 1]
+
+    def _line(self, message: Outgoing) -> str:
+        return cut(self._renderers[message.kind](message.payload))
 
 
 def cut(text: str) -> str:
@@ -119,10 +190,15 @@ def how_many_fit(texts: Iterable[str]) -> int:
     return max(1, sum(length - len(SEPARATOR) <= MOST_CHARACTERS for length in lengths))
 
 
+def _is_answer(message: Outgoing) -> bool:
+    return message.priority >= Priority.ANSWER
+
+
 def _can_be_joined(message: Outgoing, follower: Outgoing) -> bool:
-    """Replies and lines of different servers cannot be joined."""
-    return (
-        not message.target.get("reply_to")
-        and not follower.target.get("reply_to")
-        and follower.guild_id == message.guild_id
-    )
+    """Lines of different servers cannot be joined, and answers only with those like them."""
+    if follower.guild_id != message.guild_id:
+        return False
+    if _is_answer(message) or _is_answer(follower):
+        return message.priority == follower.priority
+    is_reply = message.target.get("reply_to") or follower.target.get("reply_to")
+    return not is_reply

@@ -6,6 +6,7 @@ Discord returns the first message instead of creating a second one
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ import discord
 from sqlalchemy import Connection
 
 from core.kit.database import Database
+from core.kit.discord_roles import has_powers
 from core.kit.discord_ui import SILENT
 from core.kit.errors import Outage, Refusal
 from core.kit.records import THE_BOT
@@ -32,6 +34,9 @@ NONCE_LASTS = timedelta(minutes=1)
 
 NO_ANSWER = (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError)
 """What discord.py raises when Discord declines or is not reachable."""
+
+ROLES_LAST_SECONDS = 30.0
+"""How long the roles of a server are not asked for again."""
 
 LONGEST_SECONDS = 15.0
 """Timeout of one attempt."""
@@ -81,6 +86,7 @@ class DiscordTransport:
         self._database = database
         self._renderers = renderers
         self._language_of = language_of
+        self._roles: dict[int, tuple[float, dict[int, discord.Permissions]]] = {}
 
     async def deliver(self, message: Outgoing) -> Receipt:
         try:
@@ -103,12 +109,12 @@ class DiscordTransport:
         if "deletes" in message.target or "edits" in message.target:
             return await self._change(message)
         rendered = await self._render(message)
-        channel = await self._channel(message)
         try:
+            channel = await self._channel(message)
             files = await asyncio.to_thread(rendered.files)
             sent = await channel.send(nonce=str(message.id), files=files, **_content(rendered))
-        except discord.Forbidden as error:
-            if error.code not in _CLOSED or not message.target.get("if_possible"):
+        except discord.HTTPException as error:
+            if error.code not in _UNREACHABLE or not message.target.get("if_possible"):
                 raise
             return {"skipped": "closed"}
         return {"message_id": sent.id, "channel_id": sent.channel.id}
@@ -117,9 +123,12 @@ class DiscordTransport:
         """Add or remove a role. If that fails, the receipt has the reason for the feature, so that
         a thousand changes do not become a thousand dead letters."""
         http, target = self._logged_in().http, message.target
-        change = http.add_role if target["act"] == "give" else http.remove_role
+        is_gift = target["act"] == "give"
+        change = http.add_role if is_gift else http.remove_role
         member_id, role_id = target["member_id"], target["role_id"]
         try:
+            if is_gift and await self._has_powers(message.guild_id, role_id):
+                return {"skipped": "powers", "error": "the role has moderator permissions"}
             await change(message.guild_id, member_id, role_id, reason=target["reason"])
         except discord.HTTPException as error:
             if _passes(error):
@@ -127,6 +136,21 @@ class DiscordTransport:
             why = _NO_CHANGE.get(error.code, "forbidden")
             return {"skipped": why, "error": f"{error.code}: {error.text[:200]}"}
         return {"done": True}
+
+    async def _has_powers(self, guild_id: int, role_id: int) -> bool:
+        """Whether a role has moderator permissions now. Without a connection to the gateway Discord
+        is asked for the roles, once in a while."""
+        guild = self._logged_in().get_guild(guild_id)
+        if guild is not None:
+            role = guild.get_role(role_id)
+            return role is not None and has_powers(role.permissions)
+        now = time.monotonic()
+        at, known = self._roles.get(guild_id, (float("-inf"), {}))
+        if now - at > ROLES_LAST_SECONDS:
+            listed = await self._logged_in().http.get_roles(guild_id)
+            known = {int(one["id"]): discord.Permissions(int(one["permissions"])) for one in listed}
+            self._roles[guild_id] = now, known
+        return role_id in known and has_powers(known[role_id])
 
     async def _change(self, message: Outgoing) -> Receipt:
         """Edit or delete an earlier message; returns its receipt, or why that was skipped."""
@@ -146,7 +170,7 @@ class DiscordTransport:
                 files = await asyncio.to_thread(rendered.files)
                 await posted.edit(embed=rendered.embed, view=rendered.view(), attachments=files)
         except discord.NotFound as error:
-            if error.code != 10008:
+            if error.code not in _GONE:
                 raise
             return {"skipped": DELETED}
         return original
@@ -199,6 +223,12 @@ class DiscordTransport:
 
 _CLOSED = (50007, 50278)
 """Discord's codes for a user who does not accept our direct messages."""
+
+_UNREACHABLE = (*_CLOSED, 10013, 50033)
+"""These, and its codes for a user who is gone."""
+
+_GONE = (10008, 10003)
+"""Discord's codes for a message, and a channel, that was deleted."""
 
 _NO_CHANGE = {10007: "member", 10013: "member", 10011: "role"}
 """Discord's codes for a member who left and a role that was deleted."""

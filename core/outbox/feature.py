@@ -1,6 +1,6 @@
 """What the outbox package declares."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
@@ -14,6 +14,11 @@ SLOW_SECONDS = 30
 _COUNT_UNSENT = text("""
     SELECT count(*) AS waiting, min(posted_at) AS oldest_at
       FROM outbox_messages WHERE state IN ('waiting', 'sending')
+""")
+
+_COUNT_EXPIRED = text("""
+    SELECT count(*) FROM outbox_messages
+     WHERE receipt ->> 'skipped' = 'too late' AND sent_at > :since
 """)
 
 _LIST_FAILING = text("""
@@ -32,7 +37,12 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     unsent = tx.execute(_COUNT_UNSENT, execution_options=ACROSS_GUILDS).one()
     age = (now - unsent.oldest_at).total_seconds() if unsent.oldest_at else None
     state: State = "warn" if age is not None and age > SLOW_SECONDS else "ok"
-    items = [HealthItem("Outbox", state, f"{unsent.waiting} waiting.", age, age_of="oldest")]
+    given = {"since": now - timedelta(hours=1)}
+    expired = tx.scalar(_COUNT_EXPIRED, given, execution_options=ACROSS_GUILDS)
+    reason = f"{unsent.waiting} waiting."
+    if expired:
+        reason += f" {expired} came too late in the last hour and were dropped."
+    items = [HealthItem("Outbox", state, reason, age, age_of="oldest")]
     for row in tx.execute(_LIST_FAILING, execution_options=ACROSS_GUILDS):
         how = f"{row.dead} could not be sent" if row.dead else f"{row.retried} being retried"
         items.append(

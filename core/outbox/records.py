@@ -1,9 +1,19 @@
 """Messages that are waiting, being sent, sent or dead letters."""
 
 from datetime import datetime
+from enum import IntEnum
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, Identity, Index, Text, UniqueConstraint, func, text
+from sqlalchemy import (
+    BigInteger,
+    Identity,
+    Index,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -11,6 +21,23 @@ from core.kit.personal import holds
 from core.kit.records import ChannelId, GuildRecord, one_of, table_of
 
 State = Literal["waiting", "sending", "sent", "dead"]
+
+TOO_LATE = "too late"
+"""In the receipt of a message that expired before it could be sent."""
+
+
+class Priority(IntEnum):
+    """Which of a lane's waiting messages goes first."""
+
+    DEADLINE = 0
+    """What helps only until some moment, such as how long a game can be joined."""
+
+    NORMAL = 1
+    ANSWER = 2
+    """To one person, who gets it."""
+
+    BULK = 3
+    """Acknowledgements and what anybody may ask for; said once for many, or not at all."""
 
 
 class Outgoing(GuildRecord, kw_only=True):
@@ -30,6 +57,12 @@ class Outgoing(GuildRecord, kw_only=True):
     kind: Mapped[str] = mapped_column(comment="names the renderer of the payload")
     payload: Mapped[dict[str, Any]] = mapped_column(JSONB, info=holds("json"))
     state: Mapped[State] = mapped_column(Text, default="waiting", server_default="waiting")
+    priority: Mapped[int] = mapped_column(
+        SmallInteger, default=Priority.NORMAL, server_default="1", comment="lower ones go first"
+    )
+    expires_at: Mapped[datetime | None] = mapped_column(
+        default=None, comment="afterwards it is dropped, unless an attempt may have gone through"
+    )
     posted_at: Mapped[datetime] = mapped_column(init=False, server_default=func.clock_timestamp())
     try_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
@@ -58,8 +91,20 @@ class Outgoing(GuildRecord, kw_only=True):
         Index(
             "outbox_messages_due",
             "lane",
+            text("(state = 'waiting')"),
+            "priority",
             "id",
             postgresql_where=text("state IN ('waiting', 'sending')"),
+        ),
+        Index(
+            "outbox_messages_expiring",
+            "expires_at",
+            postgresql_where=text("state = 'waiting' AND expires_at IS NOT NULL"),
+        ),
+        Index(
+            "outbox_messages_expired",
+            "sent_at",
+            postgresql_where=text(f"receipt ->> 'skipped' = '{TOO_LATE}'"),
         ),
         Index(
             "outbox_messages_carried",

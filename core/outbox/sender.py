@@ -140,11 +140,15 @@ class Sender:
         self._start_sending(due)
         return bool(due)
 
+    def _claim_due(self, tx: Connection, most: int, active: list[int]) -> list[Outgoing]:
+        now = self._clock()
+        for service in store.expire(tx, now):
+            _outcomes.labels(service, "expired").inc()
+        return store.claim_due(tx, now, most, active)
+
     async def _claim(self, most: int) -> list[Outgoing]:
         active = [message.id for message in self._active.values()]
-        claim = asyncio.create_task(
-            self._database.run(store.claim_due, self._clock(), most, active)
-        )
+        claim = asyncio.create_task(self._database.run(self._claim_due, most, active))
         try:
             return await asyncio.shield(claim)
         except asyncio.CancelledError:

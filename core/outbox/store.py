@@ -9,24 +9,27 @@ from sqlalchemy import ColumnElement, Connection, and_, select, text, update
 from sqlalchemy.orm import Session
 
 from core.kit.work import ACROSS_GUILDS, read_records
-from core.outbox.records import Outgoing, messages
+from core.outbox.records import TOO_LATE, Outgoing, messages
 
 LEASE = timedelta(seconds=20)
 """If a lease was not renewed for this long, its process has died."""
 
 
-# The head of each lane that is due, or whose lease has expired. One statement finds and claims it;
-# the lane's next message waits for it. Leases use the database's clock, because the clocks of
-# several machines differ. The heads are an array, so that the whole queue is not read to find them.
+# The head of each lane that is due, or whose lease has expired: what is being sent, else what waits
+# with the best priority. One statement finds and claims it; the lane's next message waits for it.
+# Leases use the database's clock, because the clocks of several machines differ. The heads are an
+# array, so that the whole queue is not read to find them.
 _CLAIM = text("""
     WITH RECURSIVE heads AS (
         (SELECT lane, id FROM outbox_messages
-          WHERE state IN ('waiting', 'sending') ORDER BY lane, id LIMIT 1)
+          WHERE state IN ('waiting', 'sending')
+          ORDER BY lane, (state = 'waiting'), priority, id LIMIT 1)
         UNION ALL
         SELECT next.lane, next.id
           FROM heads, LATERAL (SELECT m.lane, m.id FROM outbox_messages m
                                 WHERE m.state IN ('waiting', 'sending') AND m.lane > heads.lane
-                                ORDER BY m.lane, m.id LIMIT 1) next
+                                ORDER BY m.lane, (m.state = 'waiting'), m.priority, m.id
+                                LIMIT 1) next
     ), due AS (
         SELECT m.id FROM outbox_messages m
          WHERE m.id = ANY (ARRAY(SELECT id FROM heads))
@@ -47,6 +50,22 @@ _CLAIM = text("""
       FROM due WHERE m.id = due.id
     RETURNING m.*
 """)
+
+
+_EXPIRE = text("""
+    UPDATE outbox_messages
+       SET state = 'sent', sent_at = :now, error = NULL,
+           receipt = jsonb_build_object('skipped', CAST(:too_late AS text))
+     WHERE state = 'waiting' AND expires_at <= :now AND NOT unsure AND carried_by IS NULL
+    RETURNING service
+""")
+
+
+def expire(tx: Connection, now: datetime) -> list[str]:
+    """Drop what is too late, except what an earlier attempt may have sent; returns the service of
+    each."""
+    given = {"now": now, "too_late": TOO_LATE}
+    return list(tx.scalars(_EXPIRE, given, execution_options=ACROSS_GUILDS))
 
 
 def claim_due(
@@ -79,11 +98,14 @@ def renew_leases(tx: Connection, held: Sequence[Outgoing]) -> set[int]:
 
 
 def list_followers(tx: Connection, message: Outgoing, most: int) -> Sequence[Outgoing]:
-    """The next messages of the lane, in order."""
+    """The messages of the lane that wait behind this one, in order."""
     behind = select(Outgoing).where(
-        Outgoing.lane == message.lane, Outgoing.id > message.id, Outgoing.state == "waiting"
+        Outgoing.lane == message.lane,
+        Outgoing.id != message.id,
+        Outgoing.state == "waiting",
+        Outgoing.priority >= message.priority,
     )
-    behind = behind.order_by(Outgoing.id).limit(most)
+    behind = behind.order_by(Outgoing.priority, Outgoing.id).limit(most)
     return read_records(tx, behind.execution_options(**ACROSS_GUILDS))
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 from sqlalchemy import Connection
 
 from core.kit.errors import Refusal
+from core.kit.rights import Obstacle
 from core.outbox.records import Outgoing
 
 Receipt = dict[str, Any]
@@ -16,6 +17,12 @@ Receipt = dict[str, Any]
 Settler = Callable[[Connection, Outgoing, Receipt, datetime], None]
 """`settle(tx, message, receipt, now)`: a feature's handler of a receipt, in the transaction that
 stores it. `skipped` in a receipt is the reason why nothing was done."""
+
+
+def obstacle_after(skipped: str) -> Obstacle:
+    """Why a role was not given, from what its receipt calls skipped."""
+    known: dict[str, Obstacle] = {"role": "deleted", "powers": "powers"}
+    return known.get(skipped, "refused")
 
 
 class ChannelRefused(Refusal):

@@ -46,6 +46,11 @@ def meet_person(tx: Connection, guild_id: int, platform: str, person: Person, at
     return store.set_viewers(tx, [store.seen_as(account, person, at)])[account]
 
 
+def meet_people(tx: Connection, seen: Sequence[store.Seen]) -> dict[GuildAccount, int]:
+    """The same for many."""
+    return store.set_viewers(tx, seen) if seen else {}
+
+
 def find_own(work: Work) -> Viewer | None:
     """The account that represents the actor; None if they have linked none."""
     link = store.find_link(work, work.actor)

@@ -1,11 +1,13 @@
 """The streams' chats in which a server answers, whatever the platform."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.kick.accounts.primary import find_other as find_other_on_kick
 from core.kick.bodies import PLATFORM as KICK
+from core.kit.clock import utc_now
 from core.kit.work import Work
 from core.outbox import actions as outbox
 from core.twitch.bodies import PLATFORM as TWITCH
@@ -24,11 +26,32 @@ def list_chats(work: Work) -> list[Channel]:
     return found
 
 
+EXPIRES = timedelta(minutes=10)
+"""An announcement without a deadline of its own is out of date then."""
+
+
 def say_in_chats(
-    work: Work, kind: str, key: str, payload: dict[str, Any], *, platform: str | None = None
+    work: Work,
+    kind: str,
+    key: str,
+    payload: dict[str, Any],
+    *,
+    platform: str | None = None,
+    deadline: datetime | None = None,
 ) -> None:
-    """A line in each of these chats, or in that of one platform."""
+    """A line in each of these chats, or in that of one platform. With a deadline it goes before
+    all others, and is dropped afterwards."""
+    until = deadline or utc_now() + EXPIRES
     for channel in list_chats(work):
         if platform in (None, channel.platform):
             once = f"{key}:{channel.platform}"
-            outbox.post_to_chat(work, channel.platform, channel.channel_id, kind, once, payload)
+            outbox.post_to_chat(
+                work,
+                channel.platform,
+                channel.channel_id,
+                kind,
+                once,
+                payload,
+                until=until,
+                deadline=deadline is not None,
+            )

@@ -16,6 +16,7 @@ from core.kit.amounts import parse_part
 from core.kit.crypto import hash_of
 from core.kit.errors import Refusal
 from core.kit.records import ViewerId
+from core.kit.rights import admins_only
 from core.kit.words import _, plural
 from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
@@ -416,6 +417,7 @@ def _limits_of(work: Work, viewer_id: int) -> list[PlayLimit]:
 # -- seasons --------------------------------------------------------------------------------------
 
 
+@admins_only
 def end_season(work: Work, number: int) -> int:
     """Reset all balances; returns the number of the new season. The entries of the reset are the
     old season's leaderboard.

@@ -7,7 +7,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.guilds.actions import load_settings
-from core.kit.discord_access import may_manage
+from core.kit.discord_access import may_manage, rights_of
 from core.kit.discord_buttons import AdminButton, Face, button_rows
 from core.kit.discord_ui import PRIVATE, answer, run_action, server_group
 from core.kit.errors import Refusal
@@ -353,7 +353,7 @@ class PointsAdmin(commands.Cog):
         buttons = button_rows([[ImportButton(one, number) for one in acts]])
         await answer(ctx, messages.import_preview(preview), buttons)
 
-    @pointsadmin.command(name="season")
+    @pointsadmin.command(name="season", extras=rights_of(actions.end_season))
     async def season(self, ctx: Context) -> None:
         """End the season and reset everybody to zero, after a confirmation."""
 

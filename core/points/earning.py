@@ -3,8 +3,8 @@
 Points for watchtime are computed from the total watchtime less what was posted before, so the
 result does not depend on how often the task runs, and fractions are not lost."""
 
-from collections.abc import Collection
-from datetime import timedelta
+from collections.abc import Collection, Sequence
+from datetime import date, timedelta
 
 from sqlalchemy import select
 
@@ -18,7 +18,7 @@ from core.events import (
     SubscriptionStarted,
     SupportRevoked,
 )
-from core.guilds.actions import load_settings
+from core.guilds.actions import load_settings, time_zone_of
 from core.guilds.store import list_present
 from core.kit.crypto import hash_of
 from core.kit.database import among
@@ -26,6 +26,8 @@ from core.kit.services import Services
 from core.kit.tasks import for_each
 from core.kit.work import Lock, Work
 from core.people import actions as people
+from core.people.records import GuildAccount
+from core.people.store import Seen, seen_as
 from core.points import ledger, store
 from core.points.ledger import NewEntry
 from core.points.records import AccountTotal, Entry, WatchRate
@@ -46,17 +48,30 @@ Support = (
 
 def on_support(work: Work, event: Support) -> None:
     """Give points for supporting the channel; the account does not have to be linked."""
+    on_supports(work, [event])
+
+
+def on_supports(work: Work, events: Sequence[Support]) -> None:
+    """The same for many events of one kind."""
     settings = load_settings(work, PointsSettings)
-    person, amount = _points_for(event, settings)
-    if not settings.earns or person is None or amount <= 0:
-        return
-    viewer_id = people.meet_person(work.tx, work.guild_id, event.platform, person, event.at)
-    if viewer_id in store.list_excluded(work, [viewer_id]):
-        return
-    kind = type(event).__name__
-    bucket: Bucket = "paid" if isinstance(event, KicksGifted | BitsCheered) else "earned"
-    new = NewEntry(_key(kind, event.key), viewer_id, bucket, amount)
-    ledger.post(work, ACCOUNTS[kind], [new])
+    given: list[tuple[Support, Seen, int]] = []
+    for event in events:
+        person, amount = _points_for(event, settings)
+        if settings.earns and person is not None and amount > 0:
+            account = GuildAccount(work.guild_id, event.platform, person.user_id)
+            given.append((event, seen_as(account, person, event.at), amount))
+    viewers = people.meet_people(work.tx, [seen for _event, seen, _amount in given])
+    excluded = store.list_excluded(work, viewers.values()) if viewers else set()
+    zone = time_zone_of(work)
+    by_day: dict[date, list[NewEntry]] = {}
+    for event, seen, amount in given:
+        if (viewer_id := viewers[seen.account]) not in excluded:
+            bucket: Bucket = "paid" if isinstance(event, KicksGifted | BitsCheered) else "earned"
+            key = _key(type(event).__name__, event.key)
+            new = NewEntry(key, viewer_id, bucket, amount, at=event.at)
+            by_day.setdefault(event.at.astimezone(zone).date(), []).append(new)
+    for day, entries in by_day.items():
+        ledger.post(work, ACCOUNTS[type(events[0]).__name__], entries, day=day)
 
 
 ACCOUNTS = {

@@ -18,11 +18,16 @@ from core.events import (
 from core.kit.feature import ChatCommand, Feature, Task
 from core.kit.privacy import personal_data
 from core.kit.words import N_
-from core.kit.work import chat_action, event_action
+from core.kit.work import chat_action, event_action, event_batch
 from core.points import messages, pages
 from core.points.actions import handle_board, handle_give, handle_points
 from core.points.discord import BOARD, WHY, ImportButton, Points, PointsAdmin, SeasonButton
-from core.points.earning import credit_in_all_servers, on_support, on_support_revoked
+from core.points.earning import (
+    credit_in_all_servers,
+    on_support,
+    on_support_revoked,
+    on_supports,
+)
 from core.points.health import audit_ledger, check_health
 from core.points.imports import read_imports
 from core.points.records import (
@@ -43,7 +48,6 @@ _SUPPORT = (
     BitsCheered,
     ChannelRaided,
     KicksGifted,
-    SubGifted,
     SubscriptionRenewed,
     SubscriptionStarted,
 )
@@ -55,6 +59,7 @@ def make_feature(others: Sequence[Feature]) -> Feature:
     shop = Shop([offer for one in others for offer in one.offers])
     return Feature(
         "points",
+        batch_handlers={SubGifted: event_batch(on_supports)},
         handlers={one: event_action(on_support) for one in _SUPPORT}
         | {
             SupportRevoked: event_action(on_support_revoked),

@@ -1,7 +1,7 @@
 """The only code that writes entries, and with them balances, totals and flows."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
@@ -20,6 +20,8 @@ class NewEntry(NamedTuple):
     bucket: Bucket
     amount: int
     part: int = 0
+    at: datetime | None = None
+    """None: `work.now`."""
 
 
 _ADD_BALANCES = text("""
@@ -35,11 +37,11 @@ _POST = text("""
         INSERT INTO points_entries (guild_id, key, part, viewer_id, account, bucket, amount,
                                     season, day, reason, actor, at)
         SELECT :guild_id, key, part, viewer_id, :account, bucket, amount, :season, :day, :reason,
-               CAST(:actor AS bigint), :now
+               CAST(:actor AS bigint), COALESCE(entry.at, :now)
           FROM unnest(CAST(:keys AS text[]), CAST(:viewer_ids AS bigint[]),
                       CAST(:buckets AS text[]), CAST(:amounts AS bigint[]),
-                      CAST(:parts AS integer[]))
-                   AS entry (key, viewer_id, bucket, amount, part)
+                      CAST(:parts AS integer[]), CAST(:ats AS timestamptz[]))
+                   AS entry (key, viewer_id, bucket, amount, part, at)
             ON CONFLICT ON CONSTRAINT points_entries_once DO NOTHING
         RETURNING viewer_id, bucket, amount
     ), in_buckets AS (
@@ -80,9 +82,11 @@ def post(
     *,
     reason: str = "",
     actor: int | None = None,
+    day: date | None = None,
 ) -> int:
-    """Move points between a house account and viewers; returns how many entries were new. Check
-    causes with several parts with `store.list_posted` first, after the lock.
+    """Move points between a house account and viewers; returns how many entries were new. All are
+    of `day`, or of today. Check causes with several parts with `store.list_posted` first, after the
+    lock.
 
     Raises:
         IntegrityError: `points_balances_never_below_zero`.
@@ -91,9 +95,10 @@ def post(
         return 0
     work.lock(Lock.POINTS)
     columns = [list(column) for column in zip(*new, strict=True)]
-    names = ("keys", "viewer_ids", "buckets", "amounts", "parts")
+    names = ("keys", "viewer_ids", "buckets", "amounts", "parts", "ats")
     values: dict[str, Any] = dict(zip(names, columns, strict=True))
-    values |= {"guild_id": work.guild_id, "account": account, "now": work.now, "day": today(work)}
+    values |= {"guild_id": work.guild_id, "account": account, "now": work.now}
+    values["day"] = day or today(work)
     values |= {"season": store.current_season(work), "reason": reason, "actor": actor}
     work.tx.execute(_ADD_BALANCES, values)
     posted = int(work.tx.execute(_POST, values).scalar_one())

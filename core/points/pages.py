@@ -265,7 +265,7 @@ def cancel_import(page: Page, number: int) -> Response:
     return page.done(_("The import was cancelled."), to=overview)
 
 
-@PAGES.post("season/<int:number>/end", shows=overview, admins_only=True)
+@PAGES.post("season/<int:number>/end", shows=overview, rights_of=actions.end_season)
 def end_season(page: Page, number: int) -> Response:
     """Reset all balances."""
     new = page.run(actions.end_season, number)

@@ -10,9 +10,10 @@ in the transaction in which it changes its own state:
         ...  # moved.refused[345] says why
 
 Our own ledger answers at once and publishes no event. Another provider (StreamElements) puts the
-operation into its queue and answers later: `None` now, and then exactly one `PointsMoved`, whose
-handler reads `find_moved(work, event.key)`. Calling again with a known key does nothing and returns
-the outcome, or None while it is pending.
+operation into its queue and answers later: `None` now, and then one `PointsMoved` or several, each
+about other viewers, whose handler reads `find_moved(work, event.operation, event.viewer_ids)`.
+Calling again with a known key does nothing and returns the outcome, or None while any of it is
+pending.
 
 Amounts are whole numbers above zero. Keys are unique within a server; begin them with the game's
 name. Locks: take the game's own lock before; these functions take `Lock.POINTS`.
@@ -51,11 +52,13 @@ class Moved:
         confirmed: viewer id -> points that were moved.
         refused: viewer id -> why not. Our ledger only refuses stakes; another provider can also
             refuse a payout to an unknown account.
+        waits: what a provider answers while the others of the operation stay pending.
     """
 
     key: str
     confirmed: dict[int, int] = field(default_factory=dict)
     refused: dict[int, Reason] = field(default_factory=dict)
+    waits: bool = False
 
 
 # -- for games ------------------------------------------------------------------------------------
@@ -120,15 +123,29 @@ def refund(
     return _start(work, round, key, "refund", wanted)
 
 
-def find_moved(work: Work, key: str) -> Moved | None:
-    """The outcome of an operation; None while it is pending, or if there is none."""
-    operation = work.find(Operation, key)
-    return _outcome(work, operation) if operation else None
+def find_moved(work: Work, key: str, viewer_ids: Collection[int] | None = None) -> Moved:
+    """The outcome of an operation as far as it is known, of these viewers or of all."""
+    moved = Moved(key)
+    for move in work.scalars(select(Move).where(Move.key == key, Move.state != "pending")):
+        if viewer_ids is not None and move.viewer_id not in viewer_ids:
+            continue
+        if move.state == "confirmed":
+            moved.confirmed[move.viewer_id] = move.amount
+        else:
+            moved.refused[move.viewer_id] = move.reason or "provider"
+    return moved
 
 
-def list_refused(work: Work, key: str) -> dict[int, int]:
-    """Viewer id -> points of an operation that were refused."""
-    found = select(Move.viewer_id, Move.amount).where(Move.key == key, Move.state == "refused")
+def is_pending(work: Work, key: str) -> bool:
+    """Whether some viewers of the operation wait for the provider's answer."""
+    return work.exists(Move.key == key, Move.state == "pending")
+
+
+def list_refused(work: Work, moved: Moved) -> dict[int, int]:
+    """Viewer id -> points that were refused."""
+    found = select(Move.viewer_id, Move.amount).where(
+        Move.key == moved.key, Move.viewer_id.in_(moved.refused)
+    )
     return {one.viewer_id: one.amount for one in work.execute(found)}
 
 
@@ -143,34 +160,52 @@ class Provider(Protocol):
     def balance_of(self, work: Work, viewer_id: int) -> int | None:
         """The points of a person; None if that takes a call to the service."""
 
-    def move(self, work: Work, operation: Operation, amounts: Amounts) -> Moved | None:
-        """Do it now, or queue it, return None and call `settle` when the outcome is certain. Call
-        the service only after the commit. `amounts` is never empty."""
+    def move(self, work: Work, operation: Operation, amounts: Amounts) -> Moved:
+        """Do it now, or queue it, return a `Moved` that `waits`, with those who are refused at
+        once, and call `settle` when the outcome of the others is certain. Call the service only
+        after the commit. `amounts` is never empty."""
 
 
 PROVIDERS: dict[str, Provider] = {}
 """Setting `points.provider` -> the provider. `core.points.feature` fills it."""
 
 
-def settle(work: Work, key: str, refused: Mapping[int, Reason] | None = None) -> None:
-    """Complete a pending operation, with the viewers whom the provider refused. Publishes
-    `PointsMoved`; a second call does nothing."""
+def settle(
+    work: Work,
+    key: str,
+    refused: Mapping[int, Reason] | None = None,
+    viewer_ids: Collection[int] | None = None,
+) -> None:
+    """Complete a pending operation for these viewers or for all, except those whom the provider
+    refused. Publishes `PointsMoved`; a second call does nothing."""
     work.lock(Lock.POINTS)
     operation = work.find(Operation, key)
     if operation is None or operation.done_at is not None:
         return
     refused = refused or {}
-    operation.done_at = work.now
-    for move in work.scalars(select(Move).where(Move.key == key, Move.state == "pending")):
+    pending = work.scalars(select(Move).where(Move.key == key, Move.state == "pending")).all()
+    known = [one for one in pending if viewer_ids is None or one.viewer_id in viewer_ids]
+    if pending and not known:
+        return
+    if len(known) == len(pending):
+        operation.done_at = work.now
+    for move in known:
         reason = refused.get(move.viewer_id)
         move.state, move.reason = ("refused", reason) if reason else ("confirmed", None)
+    _publish(work, operation, [one.viewer_id for one in known])
+
+
+def _publish(work: Work, operation: Operation, viewer_ids: Collection[int]) -> None:
+    decided = tuple(sorted(int(one) for one in viewer_ids))
     event = PointsMoved(
-        key=key,
+        key=f"{operation.key}|{decided[0] if decided else ''}",
         guild_id=work.guild_id,
         at=work.now,
         game=operation.game,
         round=operation.round,
         kind=operation.kind,
+        operation=operation.key,
+        viewer_ids=decided,
     )
     inbox.publish(work.tx, event)
 
@@ -188,15 +223,7 @@ def _find(work: Work, key: str) -> Operation | None:
 
 
 def _outcome(work: Work, operation: Operation) -> Moved | None:
-    if operation.done_at is None:
-        return None
-    moved = Moved(operation.key)
-    for move in work.scalars(select(Move).where(Move.key == operation.key)):
-        if move.state == "confirmed":
-            moved.confirmed[move.viewer_id] = move.amount
-        else:
-            moved.refused[move.viewer_id] = move.reason or "provider"
-    return moved
+    return None if operation.done_at is None else find_moved(work, operation.key)
 
 
 def _refuse_players(
@@ -245,9 +272,11 @@ def _start(
     refused = dict(refused or {})
     moved: Moved | None = Moved(key)
     if wanted:
-        moved = PROVIDERS[provider].move(work, operation, wanted)
+        answer = PROVIDERS[provider].move(work, operation, wanted)
+        refused |= answer.refused
+        moved = None if answer.waits else answer
     if moved is not None:
-        moved = Moved(key, moved.confirmed, {**refused, **moved.refused})
+        moved = Moved(key, moved.confirmed, refused)
         operation.done_at = work.now
     store.add_moves(
         work,
@@ -258,6 +287,8 @@ def _start(
             for viewer_id, amount in (asked or wanted).items()
         ],
     )
+    if moved is None and refused:
+        _publish(work, operation, refused)
     return moved
 
 
@@ -281,7 +312,7 @@ class OwnLedger:
     def balance_of(self, work: Work, viewer_id: int) -> int | None:
         return sum(store.get_balances(work, store.accounts_of(work, viewer_id)).values())
 
-    def move(self, work: Work, operation: Operation, amounts: Amounts) -> Moved | None:
+    def move(self, work: Work, operation: Operation, amounts: Amounts) -> Moved:
         moved = Moved(operation.key)
         new: list[ledger.NewEntry] = []
         if operation.kind == "take":

@@ -11,7 +11,7 @@ from core.kit.work import Work
 from core.people.records import Viewer
 from core.points import store
 from core.points.providers import PROVIDERS, Amounts, Moved, settle
-from core.points.records import Move, Operation, Reason
+from core.points.records import Operation, Reason
 from core.points.rules import PointsSettings
 from core.streamelements.actions import (
     LOGIN,
@@ -33,7 +33,7 @@ class StreamElementsPoints:
     def balance_of(self, _work: Work, _viewer_id: int) -> int | None:
         return None
 
-    def move(self, work: Work, operation: Operation, amounts: Amounts) -> Moved | None:
+    def move(self, work: Work, operation: Operation, amounts: Amounts) -> Moved:
         """Queue the change. Stakes are refused at once if StreamElements is not connected."""
         account = find_account(work)
         is_usable = account is not None and (
@@ -48,16 +48,17 @@ class StreamElementsPoints:
                 before = changes.get(user_id, Change(login, user_id, 0))
                 references = (*before.references, viewer_id)
                 changes[user_id] = Change(login, user_id, before.delta + delta, references)
+        reason: Reason = "provider"
+        refused = {one: reason for one in amounts if one not in found}
         if not changes:
-            reason: Reason = "provider"
-            return Moved(operation.key, refused=dict.fromkeys(amounts, reason))
+            return Moved(operation.key, refused=refused)
         purpose = {
             "take": _("Stakes of {game} {number}"),
             "pay": _("Payout of {game} {number}"),
             "refund": _("Refund of {game} {number}"),
         }[operation.kind].format(game=operation.game, number=operation.round)
         queue_changes(work, _PREFIX + operation.key, purpose, list(changes.values()))
-        return None
+        return Moved(operation.key, refused=refused, waits=True)
 
 
 def _login_of(viewer: Viewer) -> str:
@@ -89,16 +90,15 @@ def find_logins(
 
 
 def on_settled(work: Work, event: StreamElementsSettled) -> None:
-    """Settle the operation; viewers whom StreamElements did not change are refused."""
-    if not event.key.startswith(_PREFIX):
+    """Settle what is known; viewers whom StreamElements did not change are refused."""
+    if not event.operation.startswith(_PREFIX):
         return
-    key = event.key.removeprefix(_PREFIX)
-    applied, too_little = set(event.applied), set(event.too_little)
-    pending = work.scalars(select(Move.viewer_id).where(Move.key == key, Move.state == "pending"))
+    too_little = set(event.too_little)
     refused: dict[int, Reason] = {
-        one: "balance" if one in too_little else "provider" for one in pending if one not in applied
+        one: "balance" if one in too_little else "provider" for one in event.refused
     }
-    settle(work, key, refused)
+    key = event.operation.removeprefix(_PREFIX)
+    settle(work, key, refused, {*event.applied, *event.refused})
 
 
 def _require_account(work: Work, settings: PointsSettings, changed: Collection[str]) -> None:

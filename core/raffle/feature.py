@@ -12,7 +12,7 @@ from core.events import (
 from core.kit.feature import ChatCommand, Feature, Task
 from core.kit.privacy import personal_data
 from core.kit.words import N_, _
-from core.kit.work import chat_action, event_action
+from core.kit.work import chat_action, event_action, event_batch
 from core.raffle import pages, tasks
 from core.raffle.draw import messages as draw_messages
 from core.raffle.draw.actions import on_viewer_banned
@@ -24,7 +24,7 @@ from core.raffle.ledger import messages as ledger_messages
 from core.raffle.ledger.actions import on_account_linked, tell_raffle, tell_tickets
 from core.raffle.ledger.bought import TICKETS_OFFER, on_points_spent
 from core.raffle.ledger.discord import BOARD, TICKETS, WHY, Tickets, VoidChoice
-from core.raffle.ledger.gifts import on_sub_gifted, on_support_revoked
+from core.raffle.ledger.gifts import on_subs_gifted, on_support_revoked
 from core.raffle.ledger.hunts import on_guess_win_revoked, on_guess_won
 from core.raffle.periods import messages as period_messages
 from core.raffle.periods.discord import INFO, ChangeButton, RaffleCalendar
@@ -38,10 +38,10 @@ FEATURE = Feature(
         GuessWon: event_action(on_guess_won),
         GuessWinRevoked: event_action(on_guess_win_revoked),
         PointsSpent: event_action(on_points_spent),
-        SubGifted: event_action(on_sub_gifted),
         SupportRevoked: event_action(on_support_revoked),
         ViewerBanned: event_action(on_viewer_banned),
     },
+    batch_handlers={SubGifted: event_batch(on_subs_gifted)},
     cogs=(lambda _services: Tickets(), RaffleCalendar, Draws),
     pages=(draw_pages,),
     chat_commands=(

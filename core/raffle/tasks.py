@@ -15,6 +15,7 @@ from core.kit.tasks import act_on_each, for_each
 from core.kit.work import Work
 from core.raffle.actions import announce, config_of
 from core.raffle.draw import actions, claims, store
+from core.raffle.draw.bans import note_bans
 from core.raffle.draw_records import Draw, Pick
 from core.raffle.ledger.earning import credit
 from core.raffle.ledger.gifts import announce_drop, list_unannounced
@@ -114,11 +115,17 @@ def _settings_of(tx: Connection, guild_id: int) -> RaffleSettings:
 
 
 def _check_claims(services: Services) -> None:
-    config = config_of(services.settings)
+    config, now = config_of(services.settings), services.clock()
+
+    def check_next(pick: Pick) -> None:
+        if pick.expires_at is not None and pick.expires_at <= now:
+            note_bans(services, pick.guild_id, pick.period)
+
     act_on_each(
         services,
         store.list_unclaimed,
         lambda w, one: claims.check_claim(w, config, one.period, one.k),
+        before=check_next,
     )
 
 
@@ -150,7 +157,10 @@ def _draw_due(services: Services) -> None:
         return [draw for draw in store.list_frozen(tx) if not draw.waits_for_beacon]
 
     act_on_each(
-        services, list_ready, lambda work, one: actions.draw_winners(work, config, one.period)
+        services,
+        list_ready,
+        lambda work, one: actions.draw_winners(work, config, one.period),
+        before=lambda one: note_bans(services, one.guild_id, one.period),
     )
 
 

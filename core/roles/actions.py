@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, select, update
 
 from core.events import AccountLinked, AccountUnlinked, RolesChanged
-from core.guilds.actions import audit, change_settings, load_settings
+from core.guilds.actions import audit, change_settings, load_settings, require_for_viewers
 from core.guilds.channels import find_trouble
 from core.guilds.records import ChannelTrouble
 from core.inbox import actions as inbox
@@ -77,7 +77,8 @@ def get_reward(work: Work, text: str) -> RoleReward:
 
 def add_reward(work: Work, role_id: int, name: str, minutes: int | None) -> None:
     """Assign a role for this much watchtime, or with None for linking. Raises Refusal if it is a
-    reward already, or there are too many."""
+    reward already, there are too many, or viewers must not get this role."""
+    require_for_viewers(work, role_id)
     work.lock(Lock.ROLES)
     rewards = {reward.role_id: reward for reward in store.list_rewards(work)}
     if len(rewards) >= MOST_REWARDS:
@@ -131,6 +132,8 @@ def set_state(work: Work, text: str, state: RewardState) -> RoleReward:
         raise Refusal(
             _("That reward is on already.") if state == "on" else _("That reward is off already.")
         )
+    if state == "on":
+        require_for_viewers(work, reward.role_id)
     reward.state, reward.checked_terms = state, None
     if state == "off":
         reconcile.withdraw(work, reward.role_id)

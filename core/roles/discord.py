@@ -9,9 +9,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_access import require_below_own
+from core.kit.discord_roles import list_for_viewers, see_role
 from core.kit.discord_ui import answer, guild_of, run_action, safe, server_group, shortened
-from core.kit.errors import Refusal
 from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
 from core.kit.records import MemberId
 from core.kit.services import Services
@@ -19,7 +18,7 @@ from core.kit.words import _
 from core.roles import actions, messages, reconcile, store
 from core.roles.actions import MOST_MINUTES
 from core.roles.messages import PAGE
-from core.roles.role_sync import RoleSync, see, see_role
+from core.roles.role_sync import RoleSync, see
 from core.roles.store import Holder
 
 Context = commands.Context[commands.Bot]
@@ -27,9 +26,6 @@ Minutes = commands.Range[int, 1, MOST_MINUTES]
 
 MOST_CHOICES = 25
 """How many suggestions Discord shows."""
-
-_NEVER = ("everyone", "managed")
-"""Obstacles that no admin can remove."""
 
 # -- lists ----------------------------------------------------------------------------------------
 
@@ -119,13 +115,12 @@ class Roles(commands.Cog):
     @app_commands.describe(role="The role to assign", minutes="How many minutes it takes")
     async def add(self, ctx: Context, role: discord.Role, minutes: Minutes) -> None:
         """Assign a role to everyone who has watched for this many minutes."""
-        warning = _checked(ctx, role)
         await run_action(ctx, actions.add_reward, role.id, role.name, minutes)
         what = _("Role reward added: {role} at {time}").format(
             role=safe(role.name), time=messages.needs(minutes)
         )
         body = messages.everyone_gets(role.mention, minutes)
-        await answer(ctx, messages.changed(what, body, warning))
+        await answer(ctx, messages.changed(what, body, _warning(ctx, role)))
 
     @roles.command(name="update", ignore_extra=False)
     @app_commands.describe(role="The reward", minutes="How many minutes it takes from now on")
@@ -179,9 +174,9 @@ class Roles(commands.Cog):
             await answer(ctx, messages.changed(_("Role for linked members removed"), body))
             return
         chosen = await commands.RoleConverter().convert(ctx, role)
-        warning = _checked(ctx, chosen)
         await run_action(ctx, actions.set_linked_role, chosen.id, chosen.name)
         body = messages.everyone_gets(chosen.mention, None)
+        warning = _warning(ctx, chosen)
         await answer(ctx, messages.changed(_("Role for linked members set"), body, warning))
 
     @roles.command(name="mode")
@@ -231,8 +226,8 @@ class Roles(commands.Cog):
     async def _roles(
         self, interaction: discord.Interaction, typed: str
     ) -> list[app_commands.Choice[str]]:
-        roles = reversed(interaction.guild.roles) if interaction.guild else ()
-        named = [(r.name, r.id) for r in roles if not r.is_default() and not r.managed]
+        roles = list_for_viewers(interaction.guild) if interaction.guild else ()
+        named = [(role.name, role.id) for role in roles]
         off = [app_commands.Choice(name="off", value="off")] if typed in "off" else []
         return [*off, *_choices(named, typed)][:MOST_CHOICES]
 
@@ -245,19 +240,7 @@ def _choices(named: Iterable[tuple[str, int]], typed: str) -> list[app_commands.
     ]
 
 
-def _checked(ctx: Context, role: discord.Role) -> tuple[str, str] | None:
-    """What an admin should know before the role is assigned automatically. Raises Refusal if it can
-    never be assigned, or the admin could not assign it either."""
-    require_below_own(ctx, role)
-    seen = see_role(guild_of(ctx), role.id)
-    if seen.obstacle is not None:
-        words = messages.obstacle_words(seen.obstacle)
-        if seen.obstacle in _NEVER:
-            raise Refusal(*words)
-        return words
-    if seen.powers:
-        return (
-            _("That role has moderator permissions."),
-            _("Everyone who gets it will have them, too."),
-        )
-    return None
+def _warning(ctx: Context, role: discord.Role) -> tuple[str, str] | None:
+    """What an admin should do before the bot can assign the role."""
+    obstacle = see_role(guild_of(ctx), role.id).obstacle
+    return None if obstacle is None else messages.obstacle_words(obstacle)

@@ -7,7 +7,9 @@ from typing import Any
 import discord
 
 from core.guilds.channels import say_trouble
+from core.kit import rights
 from core.kit.discord_ui import ago, card, duration, lines, mention, safe, status_card
+from core.kit.rights import Obstacle
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.roles.actions import Status
@@ -22,29 +24,11 @@ PAGE = 15
 _MARKS = {"on": "🟢", "off": "⏸️", "ending": "🧹"}
 
 
-def obstacle_words(obstacle: str) -> tuple[str, str]:
-    order = _("Server Settings → Roles: drag my role above it.")
-    sentences = {
-        "deleted": (
-            _("The role was deleted."),
-            _("Remove it with `/roles remove`, or choose another one with `/roles add`."),
-        ),
-        "everyone": (_("Everybody has that role."), _("Choose or create another one.")),
-        "managed": (
-            _("That role belongs to an app or to Discord, and nobody can assign it."),
-            _("Choose or create another one."),
-        ),
-        "permission": (
-            _("I am not allowed to manage roles."),
-            _("Server Settings → Roles → my role: switch on Manage Roles."),
-        ),
-        "above": (_("That role is above mine."), order),
-        "refused": (
-            _("Discord does not let me assign that role."),
-            order + " " + _("Give my role Manage Roles. I try again within the hour."),
-        ),
-    }
-    return sentences[obstacle]
+def obstacle_words(obstacle: Obstacle) -> tuple[str, str]:
+    what, remedy = rights.obstacle_words(obstacle)
+    if obstacle == "deleted":
+        remedy = _("Remove it with `/roles remove`, or choose another one with `/roles add`.")
+    return what, remedy
 
 
 def role_name(reward: RoleReward) -> str:

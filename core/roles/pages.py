@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from flask import Response, abort
 
 from core.guilds.setting_fields import add_settings, setting_fields
-from core.kit.discord_rest import DiscordMember, ListedMember
+from core.kit.discord_rest import ListedMember
 from core.kit.errors import Refusal
 from core.kit.guild_pages import GuildPages, Page, SetupStep, whole_number
 from core.kit.paginator import nearest_page
@@ -15,7 +15,7 @@ from core.people.store import find_links
 from core.roles import actions, messages, reconcile, store
 from core.roles.reconcile import Seen
 from core.roles.records import RoleReward
-from core.roles.rules import Role, RoleSettings, obstacle_of
+from core.roles.rules import Role, RoleSettings
 
 PER_PAGE = 50
 
@@ -61,10 +61,10 @@ def holders(page: Page, role_id: int) -> str:
 
 @PAGES.get("preview")
 def preview(page: Page) -> str:
-    bot, members = page.discord.bot(page.guild.id), page.discord.members(page.guild.id)
-    if bot is None or members is None:
+    page.bot, members = page.discord.bot(page.guild.id), page.discord.members(page.guild.id)
+    if page.bot is None or members is None:
         return page.render("roles/preview.html", plan=None)
-    seen = _see(page, bot, members, page.run(store.list_role_ids))
+    seen = _see(page, members, page.run(store.list_role_ids))
     plan = page.run(reconcile.preview, seen)
     steps = [step for step in plan.steps if step.asks]
     number, pages = nearest_page(page.number("page"), len(steps), PER_PAGE)
@@ -82,21 +82,10 @@ def preview(page: Page) -> str:
     )
 
 
-def _see(
-    page: Page, bot: DiscordMember, members: Sequence[ListedMember], role_ids: Sequence[int]
-) -> Seen:
+def _see(page: Page, members: Sequence[ListedMember], role_ids: Sequence[int]) -> Seen:
     """The same as `role_sync.see`, by REST."""
-    roles = {role.id: role for role in page.guild.roles}
-    seen = {role_id: Role("", "deleted") for role_id in role_ids}
-    for role_id in roles.keys() & seen:
-        role = roles[role_id]
-        obstacle = obstacle_of(
-            everyone=role.id == page.guild.id,
-            managed=role.managed,
-            may_manage="manage_roles" not in bot.lacks(),
-            above=role.position >= bot.top_position and not bot.is_owner,
-        )
-        seen[role_id] = Role(role.name, obstacle)
+    names = {role.id: role.name for role in page.guild.roles}
+    seen = {one: Role(names.get(one, ""), page.find_role(one).obstacle) for one in role_ids}
     wanted = frozenset(role_ids)
     held = {member.id: member.role_ids & wanted for member in members if not member.is_bot}
     return Seen(seen, held, True)
@@ -104,19 +93,15 @@ def _see(
 
 @PAGES.post("add", shows=rewards)
 def add(page: Page) -> Response:
-    names = dict(page.role_choices())
-    role = page.form.get("role", "")
-    if role not in names:
-        raise Refusal(
-            _("Choose a role that is below your highest one."),
-            _("Somebody with a higher role can choose others."),
-        )
+    role_id = page.form.get("role", 0, type=int)
+    name = next((one.name for one in page.guild.roles if one.id == role_id), "")
     if page.form.get("for") == "linking":
-        page.run(actions.set_linked_role, int(role), names[role])
+        page.run(actions.set_linked_role, role_id, name)
     else:
-        minutes = _minutes(page)
-        page.run(actions.add_reward, int(role), names[role], minutes)
-    return page.done(_("{role} is a reward now.").format(role=names[role]))
+        page.run(actions.add_reward, role_id, name, _minutes(page))
+    obstacle = page.find_role(role_id).obstacle
+    warning = [] if obstacle is None else messages.obstacle_words(obstacle)
+    return page.done(" ".join([_("{role} is a reward now.").format(role=name), *warning]))
 
 
 @PAGES.post("<int:role_id>/minutes", shows=rewards)
@@ -164,7 +149,9 @@ def setup(page: Page) -> list[SetupStep]:
     found = page.run(store.list_rewards)
     wrong = [one for one in found if one.obstacle]
     if wrong:
-        text = f"{wrong[0].name}: " + " ".join(messages.obstacle_words(wrong[0].obstacle or ""))
+        text = f"{wrong[0].name}: " + " ".join(
+            messages.obstacle_words(wrong[0].obstacle or "refused")
+        )
     elif found:
         text = _("Members get their roles automatically.")
     else:

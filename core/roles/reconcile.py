@@ -13,21 +13,21 @@ from typing import Any
 import structlog
 from sqlalchemy import delete, select, update
 
-from core.guilds.actions import language_of, load_settings, name_of
+from core.guilds.actions import language_of, list_roles_with_groups, load_settings, name_of
 from core.guilds.channels import tell_admins
+from core.kit.rights import Obstacle
 from core.kit.words import _, plural, speak
 from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
 from core.outbox.actions import RoleChange
 from core.outbox.records import Outgoing
-from core.outbox.transport import Receipt
+from core.outbox.transport import Receipt, obstacle_after
 from core.roles import rules, store
 from core.roles.records import RoleCheck, RoleGrant, RoleReward
 from core.roles.rules import (
     ECHO,
     Grant,
     Member,
-    Obstacle,
     Policy,
     Reason,
     Reward,
@@ -298,7 +298,7 @@ def note_outcome(work: Work, message: Outgoing, receipt: Receipt) -> None:
             _settle(work, number, "taken" if is_gift else "given", ago=ECHO)
             reward = work.find(RoleReward, role_id)
             if reward is not None:
-                _stop(work, reward, "deleted" if skipped == "role" else "refused")
+                _stop(work, reward, obstacle_after(skipped))
 
 
 def _settle(work: Work, number: int, state: State, *, ago: timedelta = timedelta()) -> bool:
@@ -344,6 +344,8 @@ def _find_obstacle(work: Work, reward: RoleReward, role: Role) -> Obstacle | Non
     since = reward.obstacle_since
     if role.obstacle is None and reward.obstacle == "refused" and since is not None:
         return "refused" if work.now - since < REFUSED_FOR else None
+    if role.obstacle is None and reward.role_id in list_roles_with_groups(work):
+        return "powers"
     return role.obstacle
 
 

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.kit.personal import ADMINS_ANSWER, holds
 from core.kit.records import GuildRecord, MemberId, RoleId, one_of, optional, partial_index
-from core.roles.rules import Obstacle, Reason, RewardState, State
+from core.kit.rights import Obstacle
+from core.roles.rules import Reason, RewardState, State
 
 
 class RoleReward(GuildRecord, kw_only=True):

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from core.kit.discord_roles import see_role
 from core.kit.errors import Outage, trouble_code
 from core.kit.services import Services
 from core.roles import actions, reconcile, store
 from core.roles.reconcile import Seen
-from core.roles.rules import Role, obstacle_of
+from core.roles.rules import Role
 from core.watchtime.store import CREDITED
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ async def see(
     guild: "discord.Guild", role_ids: Sequence[int], only: Collection[int] | None = None
 ) -> Seen:
     """These roles, and who has them: all members, or only these."""
-    roles = {role_id: see_role(guild, role_id) for role_id in role_ids}
+    roles = {role_id: _see_role(guild, role_id) for role_id in role_ids}
     if only is not None:
         return Seen(roles, {who: _held(guild.get_member(who), role_ids) for who in only}, False)
     held: dict[int, frozenset[int] | None] = {}
@@ -53,25 +54,15 @@ async def see(
     return Seen(roles, held, True)
 
 
+def _see_role(guild: "discord.Guild", role_id: int) -> Role:
+    role = guild.get_role(role_id)
+    return Role(role.name if role else "", see_role(guild, role_id).obstacle)
+
+
 def _held(member: "discord.Member | None", role_ids: Sequence[int]) -> frozenset[int] | None:
     if member is None or member.bot:
         return None
     return frozenset(role_id for role_id in role_ids if member.get_role(role_id) is not None)
-
-
-def see_role(guild: "discord.Guild", role_id: int) -> Role:
-    """A role, and what keeps the bot from assigning it."""
-    role, me = guild.get_role(role_id), guild.me
-    if role is None:
-        return Role("", "deleted")
-    obstacle = obstacle_of(
-        everyone=role.is_default(),
-        managed=role.managed,
-        may_manage=me.guild_permissions.manage_roles,
-        above=role >= me.top_role and guild.owner_id != me.id,
-    )
-    powers = role.permissions & role.permissions.elevated()
-    return Role(role.name, obstacle, bool(powers.value))
 
 
 # -- checks ---------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from core.kit.guild_settings import GuildSettings, channel, choice, switch
+from core.kit.rights import Obstacle
 
 Mode = Literal["stack", "highest"]
 """Every role that is reached, or only the one with the most minutes."""
@@ -21,9 +22,6 @@ RewardState = Literal["on", "off", "ending"]
 
 State = Literal["giving", "given", "taking", "taken", "found", "away"]
 """`giving` and `taking` are pending; `found`: not by the bot; `away`: left the server."""
-
-Obstacle = Literal["deleted", "everyone", "managed", "permission", "above", "refused"]
-"""Why the bot cannot assign a role."""
 
 Reason = Literal["reached", "linked", "unlinked", "below", "higher", "ended", "uncounted", ""]
 """Why a role is assigned or removed."""
@@ -236,24 +234,11 @@ class Role:
 
     Attributes:
         name: "" if it was deleted.
-        obstacle: why the bot cannot assign it, or None.
-        powers: it has moderator permissions.
+        obstacle: why the bot does not assign it, or None.
     """
 
     name: str
     obstacle: Obstacle | None = None
-    powers: bool = False
-
-
-def obstacle_of(*, everyone: bool, managed: bool, may_manage: bool, above: bool) -> Obstacle | None:
-    """The first reason why the bot cannot assign an existing role."""
-    objections: tuple[tuple[bool, Obstacle], ...] = (
-        (everyone, "everyone"),
-        (managed, "managed"),
-        (not may_manage, "permission"),
-        (above, "above"),
-    )
-    return next((obstacle for objects, obstacle in objections if objects), None)
 
 
 def next_minutes(thresholds: Sequence[int], watched: timedelta) -> int | None:

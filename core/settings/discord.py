@@ -9,11 +9,11 @@ from discord.ext import commands
 
 from core.guilds import actions as guilds
 from core.kit.discord_access import (
-    ADMINS_ONLY,
+    ANY_GROUP,
     grantable_groups,
     group_title,
     may_manage,
-    require_below_own,
+    rights_of,
     slash_names,
 )
 from core.kit.discord_ui import answer, guild_of, run_action, server_command, server_group
@@ -71,7 +71,7 @@ class Settings(commands.Cog, name="settings"):
         trouble = places.trouble(guild_of(ctx), declared, current.value)
         await answer(ctx, messages.one(current, trouble))
 
-    @settings.command(name="set")
+    @settings.command(name="set", extras=ANY_GROUP)
     @app_commands.describe(key="Which setting", value="Its new value")
     async def set(self, ctx: Context, key: str, *, value: str) -> None:
         """Change a setting, such as `watchtime.enabled` to `off`."""
@@ -79,7 +79,7 @@ class Settings(commands.Cog, name="settings"):
         new = _parse(ctx, declared, value)
         await _show_change(ctx, *await run_action(ctx, actions.change, declared, new))
 
-    @settings.command(name="reset")
+    @settings.command(name="reset", extras=ANY_GROUP)
     @app_commands.describe(key="Which setting")
     async def reset(self, ctx: Context, key: str) -> None:
         """Set a setting back to its default."""
@@ -112,11 +112,7 @@ async def _show_change(ctx: Context, before: actions.Current, after: actions.Cur
 def _parse(ctx: Context, declared: Declared, text: str) -> object:
     if declared.of not in ("channel", "role"):
         return parse(declared, text)
-    found = places.find_value(guild_of(ctx), declared, text)
-    role = guild_of(ctx).get_role(found)
-    if declared.of == "role" and role is not None:
-        require_below_own(ctx, role)
-    return found
+    return places.find_value(guild_of(ctx), declared, text)
 
 
 # -- permissions ----------------------------------------------------------------------------------
@@ -126,7 +122,7 @@ class Permissions(commands.Cog, name="permissions"):
     """Who may use which commands."""
 
     # Whoever was granted a group must not grant more: this group is for admins alone.
-    @server_group("permissions", fallback="list", for_admins=True, extras=ADMINS_ONLY)
+    @server_group("permissions", fallback="list", for_admins=True, extras=rights_of(guilds.grant))
     async def permissions(self, ctx: Context) -> None:
         """Show which roles may use which groups of commands."""
         guild, granted = guild_of(ctx), await run_action(ctx, guilds.list_permissions)

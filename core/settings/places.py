@@ -9,8 +9,10 @@ from discord.app_commands import Choice
 from core.guilds import zones
 from core.guilds.settings import choices_of
 from core.kit import discord_ui
-from core.kit.discord_ui import permission_names, require_permissions, shortened
+from core.kit.discord_roles import list_for_viewers, see_role
+from core.kit.discord_ui import require_permissions, shortened
 from core.kit.errors import Refusal
+from core.kit.rights import obstacle_words
 from core.kit.words import _
 from core.settings.rules import (
     Declared,
@@ -57,11 +59,6 @@ def _find_role(guild: discord.Guild, declared: Declared, text: str) -> discord.R
         )
     if found.is_default():
         raise misfit(declared)
-    if found.managed:
-        raise Refusal(
-            _("Discord gives that role itself"),
-            _("It belongs to a bot, to a connected service or to boosting. Choose another one."),
-        )
     return found
 
 
@@ -99,16 +96,8 @@ def _trouble_with_channel(guild: discord.Guild, channel_id: int) -> str:
 
 
 def _trouble_with_role(guild: discord.Guild, role_id: int) -> str:
-    role = guild.get_role(role_id)
-    if role is None:
-        return _("This role is gone. Choose another one.")
-    if not guild.me.guild_permissions.manage_roles:
-        return _("I cannot give this role. I need the permission {needed}.").format(
-            needed=permission_names(["manage_roles"])
-        )
-    if role >= guild.me.top_role:
-        return _("I cannot give this role. Move mine above it in the server's list of roles.")
-    return ""
+    obstacle = see_role(guild, role_id).obstacle
+    return "" if obstacle is None else " ".join(obstacle_words(obstacle))
 
 
 def mention(guild: discord.Guild, text: str) -> str:
@@ -166,8 +155,8 @@ def _values(guild: discord.Guild, declared: Declared) -> Iterable[tuple[str, str
         fit = [one for one in guild.text_channels if not _trouble_with_channel(guild, one.id)]
         return [*((f"#{one.name}", one.mention) for one in fit), ("none", "none")]
     if declared.of == "role":
-        roles = [one for one in reversed(guild.roles) if not (one.is_default() or one.managed)]
-        return [*((f"@{one.name}", one.mention) for one in roles), ("none", "none")]
+        roles = [(f"@{one.name}", one.mention) for one in list_for_viewers(guild)]
+        return [*roles, ("none", "none")]
     words = ("on", "off") if declared.kind is bool else choices_of(declared)
     return [(word, word) for word in words]
 

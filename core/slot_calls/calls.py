@@ -177,7 +177,7 @@ class _Queue:
             found.append(outbox.to_channel(call.channel_id, "slot_calls.post", key, post))
         if self.settings.replies:
             reply = {"slot": call.slot, "position": position}
-            found.append(outbox.reply_to(message, "slot_calls.accepted", reply))
+            found.append(outbox.reply_to(message, "slot_calls.accepted", reply, bulk=True))
         return found
 
     def refuse(

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from core.events import ExclusionChanged, PointsSpent, SettingChanged, StreamWentLive
-from core.kit.feature import ChatCommand, Feature, Task
+from core.kit.feature import ChatCommand, Digested, Feature, Task
 from core.kit.privacy import personal_data
 from core.kit.words import N_
 from core.kit.work import chat_action, chat_batch_action, event_action
@@ -66,7 +66,7 @@ FEATURE = Feature(
         "slot_calls.pick": render_pick,
     },
     lines={
-        "slot_calls.accepted": messages.accepted,
+        "slot_calls.accepted": Digested(messages.accepted, messages.accepted_many),
         "slot_calls.rejected": messages.rejected,
         "slot_calls.withdrawn": messages.withdrawn,
         "slot_calls.nothing": messages.nothing,

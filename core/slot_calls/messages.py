@@ -33,6 +33,15 @@ def accepted(payload: Mapping[str, Any]) -> str:
     return _("@{viewer} {slot} is in the queue, number {position}.").format_map(payload)
 
 
+def accepted_many(payloads: Sequence[Mapping[str, Any]]) -> str:
+    """Chat reply to many requests at once."""
+    return plural(
+        "{count} new request is in the queue.",
+        "{count} new requests are in the queue.",
+        len(payloads),
+    )
+
+
 def rejected(payload: Mapping[str, Any]) -> str:
     """Chat reply to a rejected call: why, and what to do."""
     replies = {

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from core.events import StreamElementsSettled
 from core.guilds import store as guilds
@@ -16,10 +16,13 @@ from core.kit.records import PlatformUserId
 from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Work, read_records
 from core.streamelements.records import BulkLine, BulkOperation, StreamElementsAccount
-from core.streamelements.rules import Sent, Verdict, pause, suffices
+from core.streamelements.rules import Holder, Sent, Verdict, judge, next_look, pause, suffices
 
 LOGIN = re.compile(r"[a-z0-9_]{1,25}")
 """A name in addresses at the platform."""
+
+MOST_TOLD = 10
+"""Viewers in a message to the admins; the dashboard has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,28 +157,26 @@ def list_lines(work: Work, number: int) -> Sequence[BulkLine]:
     ).all()
 
 
-def list_sent(work: Work, number: int) -> list[Sent]:
-    """What the call carried."""
-    return [
-        Sent(one.login, one.delta, one.before or 0)
-        for one in list_lines(work, number)
-        if not one.is_refused
-    ]
+def list_open_lines(work: Work, number: int) -> list[BulkLine]:
+    """The changes whose outcome is not known yet."""
+    return [one for one in list_lines(work, number) if one.outcome is None]
 
 
-def prepare(work: Work, number: int, balances: Mapping[str, int]) -> dict[str, int]:
+def prepare(work: Work, number: int, balances: Mapping[str, Holder]) -> dict[str, int]:
     """Note that the call is about to be made; what it carries. Whoever has too little is left
     out."""
     operation = find_operation(work, number)
     assert operation is not None
     assert operation.state == "waiting", "it is sent once"
     deltas: dict[str, int] = {}
-    for line in list_lines(work, number):
-        line.before = balances[line.login]
-        line.is_refused = not suffices(line.before, line.delta)
-        if not line.is_refused:
+    for line in list_open_lines(work, number):
+        held = balances[line.login]
+        line.before, line.alltime = held.points, held.alltime
+        if suffices(line.before, line.delta):
             deltas[line.login] = line.delta
-    operation.state = "sending"
+        else:
+            line.outcome = "too_little"
+    operation.state, operation.sent_at = "sending", work.now
     return deltas
 
 
@@ -189,32 +190,107 @@ def postpone(work: Work, number: int, outage: Outage, *, was_sent: bool = False)
     operation.try_at = work.now + pause(operation.attempts, outage.retry_after)
 
 
-def settle(work: Work, number: int, verdict: Verdict, reason: str = "") -> None:
-    """Keep what became of the call, and publish it; admins decide where it is unclear."""
+def is_looked_for(work: Work, number: int) -> bool:
+    """Whether the last look at a change that was sent is still to come."""
     operation = find_operation(work, number)
     assert operation is not None
-    operation.state, operation.reason = verdict, reason
-    lines = list_lines(work, number)
-    if verdict == "unclear":
-        payload = {
-            "number": number,
-            "purpose": operation.purpose,
-            "count": sum(1 for one in lines if not one.is_refused),
-            "total": sum(one.delta for one in lines if not one.is_refused),
-        }
-        tell_admins(work, "streamelements.unclear", f"streamelements.unclear:{number}", payload)
+    assert operation.sent_at is not None, "the call was made"
+    return next_look(work.now - operation.sent_at) is not None
+
+
+def settle(work: Work, number: int, verdict: Verdict, reason: str = "") -> None:
+    """The outcome of every change that is open; admins decide where it is unclear."""
+    operation = find_operation(work, number)
+    assert operation is not None
+    lines = list_open_lines(work, number)
+    for line in lines:
+        line.outcome = verdict
+    _close(work, operation, lines, reason)
+
+
+def look(work: Work, number: int, balances: Mapping[str, Holder], reason: str) -> None:
+    """The call was not answered: judge each change by the viewer's balance now. What was not made
+    yet may still be, until the last look."""
+    operation = find_operation(work, number)
+    assert operation is not None
+    assert operation.sent_at is not None, "the call was made"
+    after = next_look(work.now - operation.sent_at)
+    known, lines = _list_changed_since(work, operation), list_open_lines(work, number)
+    for line in lines:
+        now = balances[line.login]
+        line.seen = now.points
+        sent = Sent(line.delta, line.before or 0, line.alltime, known.get(line.user_id, 0))
+        verdict = judge(sent, now)
+        if verdict == "applied" or after is None:
+            line.outcome = verdict
+    if after is not None and any(line.outcome is None for line in lines):
+        operation.reason, operation.try_at = reason, operation.sent_at + after
+        _publish(work, operation)
+    else:
+        _close(work, operation, lines, reason)
+
+
+def _list_changed_since(work: Work, operation: BulkOperation) -> dict[int, int]:
+    """User id -> what later operations have added to the balance."""
+    later = select(BulkOperation.number).where(BulkOperation.sent_at > operation.sent_at)
+    added = select(BulkLine.user_id, func.sum(BulkLine.delta)).where(
+        BulkLine.number.in_(later), BulkLine.outcome == "applied"
+    )
+    return {
+        user_id: int(delta) for user_id, delta in work.execute(added.group_by(BulkLine.user_id))
+    }
+
+
+def _close(work: Work, operation: BulkOperation, lines: Sequence[BulkLine], reason: str) -> None:
+    """Nothing is waited for any more, except admins. Tell them what was not made."""
+    operation.reason, operation.settled_at = reason, work.now
+    unclear = [one for one in lines if one.outcome == "unclear"]
+    refused = [one for one in lines if one.outcome == "refused"]
+    operation.state = "unclear" if unclear else "settled"
+    if unclear:
+        operation.settled_at = None
+        _tell(work, operation, "streamelements.unclear", unclear)
+    if refused and not operation.decided_by:
+        _tell(work, operation, "streamelements.not_made", refused)
+    _publish(work, operation)
+
+
+def _tell(work: Work, operation: BulkOperation, kind: str, lines: Sequence[BulkLine]) -> None:
+    payload = {
+        "number": operation.number,
+        "purpose": operation.purpose,
+        "reason": operation.reason,
+        "count": len(lines),
+        "total": sum(one.delta for one in lines),
+        "rows": [
+            {"viewer": one.login, "points": one.delta, "held": one.before, "balance": one.seen}
+            for one in lines[:MOST_TOLD]
+        ],
+    }
+    tell_admins(work, kind, f"{kind}:{operation.number}", payload)
+
+
+def _publish(work: Work, operation: BulkOperation) -> None:
+    """Publish the outcomes that became known and were not published."""
+    lines = [
+        one
+        for one in list_lines(work, operation.number)
+        if not one.is_published and one.outcome not in (None, "unclear")
+    ]
+    if not lines:
         return
-    operation.settled_at = work.now
-    applied = verdict == "applied"
+    for line in lines:
+        line.is_published = True
     inbox.publish(
         work.tx,
         StreamElementsSettled(
-            key=operation.key,
+            key=f"{operation.key}|{lines[0].user_id}",
             guild_id=work.guild_id,
             at=work.now,
-            applied=_references(one for one in lines if applied and not one.is_refused),
-            refused=_references(one for one in lines if not applied or one.is_refused),
-            too_little=_references(one for one in lines if one.is_refused),
+            operation=operation.key,
+            applied=_references(one for one in lines if one.outcome == "applied"),
+            refused=_references(one for one in lines if one.outcome != "applied"),
+            too_little=_references(one for one in lines if one.outcome == "too_little"),
         ),
     )
 
@@ -223,26 +299,39 @@ def _references(lines: Iterable[BulkLine]) -> tuple[int, ...]:
     return tuple(one for line in lines for one in line.references)
 
 
-def decide(work: Work, number: int, *, applied: bool) -> str:
+def decide(work: Work, number: int, *, applied: bool, login: str = "") -> str:
     """An admin has looked at StreamElements; the operation's purpose.
+
+    Args:
+        login: whose change; of all that are unclear without it.
 
     Raises:
         Refusal: it is not unclear.
     """
     operation = find_operation(work, number)
-    if operation is None or operation.state != "unclear":
+    unclear = [one for one in list_lines(work, number) if one.outcome == "unclear"]
+    decided = [one for one in unclear if login in ("", one.login)]
+    if operation is None or not decided:
         raise Refusal(_("That change of points is settled already."))
+    for line in decided:
+        line.outcome = "applied" if applied else "refused"
     operation.decided_by = work.actor
-    settle(work, number, "applied" if applied else "refused", operation.reason)
+    if len(decided) == len(unclear):
+        operation.state, operation.settled_at = "settled", work.now
+    _publish(work, operation)
     action = "streamelements.applied" if applied else "streamelements.not_applied"
-    audit(work, action, operation.purpose)
+    audit(work, action, f"{operation.purpose} ({login})" if login else operation.purpose)
     return operation.purpose
 
 
-def list_unclear(work: Work) -> Sequence[BulkOperation]:
-    """What admins have to decide."""
+def list_unclear(work: Work) -> list[tuple[BulkOperation, list[BulkLine]]]:
+    """What admins have to decide: operations, and the changes that are unclear."""
     unclear = select(BulkOperation).where(BulkOperation.state == "unclear")
-    return work.scalars(unclear.order_by(BulkOperation.number)).all()
+    operations = work.scalars(unclear.order_by(BulkOperation.number)).all()
+    return [
+        (one, [line for line in list_lines(work, one.number) if line.outcome == "unclear"])
+        for one in operations
+    ]
 
 
 def list_due(tx: Connection, now: object) -> list[tuple[int, int]]:

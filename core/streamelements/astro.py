@@ -158,7 +158,7 @@ class AstroListener(SocketListener):
         return True
 
     async def _update(self) -> None:
-        self._is_leader = await asyncio.to_thread(self._leader_lock.acquire)
+        self._is_leader = await asyncio.to_thread(self._leader.is_leader)
         if not self._is_leader:
             await self._disconnect()
             return

@@ -1,8 +1,11 @@
 """Performs queued changes of points. No transaction is open while StreamElements is asked.
 
 Before the call the intent is committed (`sending`). Whatever happens afterwards, a lost answer or a
-killed process, the call is not made a second time: the balances are read once more and compared.
+killed process, the call is not made a second time: the balances are read some more times and
+compared.
 """
+
+from collections.abc import Sequence
 
 import structlog
 
@@ -15,7 +18,7 @@ from core.kit.words import _
 from core.streamelements import actions
 from core.streamelements.client import StreamElementsRejected, client_of
 from core.streamelements.records import StreamElementsAccount
-from core.streamelements.rules import is_jwt, judge
+from core.streamelements.rules import is_jwt
 
 _log = structlog.get_logger(__name__)
 
@@ -35,7 +38,7 @@ def perform(services: Services, guild_id: int, number: int) -> None:
         if operation is None or operation.state not in ("waiting", "sending"):
             return
         was_sent = operation.state == "sending"
-        logins = [one.login for one in actions.list_lines(work, number)]
+        logins = [one.login for one in actions.list_open_lines(work, number)]
         if account is None or account.state != "connected":
             _wait_for_account(services, guild_id, number, was_sent)
             return
@@ -43,7 +46,7 @@ def perform(services: Services, guild_id: int, number: int) -> None:
     try:
         token = token_of(services, account)
         if was_sent:
-            _recheck(services, account, token, number)
+            _look(services, account, token, number, logins)
             return
         balances = client.balances(token, channel_id, logins)
     except Outage as outage:
@@ -60,7 +63,7 @@ def perform(services: Services, guild_id: int, number: int) -> None:
             client.change_all(token, channel_id, deltas)
     except NoAnswer as lost:
         _log.warning("A change of points was not answered", guild_id=guild_id, reason=lost.reason)
-        _recheck(services, account, token, number)
+        _look(services, account, token, number, list(deltas))
         return
     except Outage as outage:
         with services.work_in(guild_id) as work:
@@ -79,12 +82,15 @@ def _wait_for_account(services: Services, guild_id: int, number: int, was_sent: 
         actions.postpone(work, number, outage, was_sent=was_sent)
 
 
-def _recheck(services: Services, account: StreamElementsAccount, token: str, number: int) -> None:
-    """Read the balances once and compare."""
-    with services.work_in(account.guild_id) as work:
-        sent = actions.list_sent(work, number)
+def _look(
+    services: Services,
+    account: StreamElementsAccount,
+    token: str,
+    number: int,
+    logins: Sequence[str],
+) -> None:
+    """Read the balances and compare."""
     try:
-        logins = [one.login for one in sent]
         balances = client_of(services.settings).balances(token, account.channel_id, logins)
     except Outage as outage:
         with services.work_in(account.guild_id) as work:
@@ -93,10 +99,8 @@ def _recheck(services: Services, account: StreamElementsAccount, token: str, num
     except StreamElementsRejected as rejected:
         _on_rejected(services, account, rejected, number, was_sent=True)
         return
-    verdict = judge(sent, balances)
-    reason = "" if verdict == "applied" else _("StreamElements did not answer")
     with services.work_in(account.guild_id) as work:
-        actions.settle(work, number, verdict, reason)
+        actions.look(work, number, balances, _("StreamElements did not answer"))
 
 
 def _on_rejected(
@@ -107,10 +111,13 @@ def _on_rejected(
     *,
     was_sent: bool = False,
 ) -> None:
-    """A token that is refused can be replaced; anything else is refused for good."""
+    """A token that is refused can be replaced; another change is refused for good, and balances
+    that cannot be read are asked for until the last look."""
     with services.work_in(account.guild_id) as work:
-        if rejected.status in (401, 403):
+        is_token = rejected.status in (401, 403)
+        if is_token:
             actions.end_grant(work, account)
+        if is_token or (was_sent and actions.is_looked_for(work, number)):
             outage = Outage(rejected.service, rejected.reason, 60.0)
             actions.postpone(work, number, outage, was_sent=was_sent)
         else:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from core.kit import wire
 from core.kit.settings import Settings
 from core.kit.wire import Wire, bearer
+from core.streamelements.rules import Holder
 
 SECONDS_BETWEEN_CALLS = 0.6
 PAGE = 100
@@ -42,14 +43,6 @@ class SeChannel:
     login: str
     name: str
     platform: str
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Somebody's balance."""
-
-    login: str
-    points: int
 
 
 class StreamElementsClient:
@@ -89,25 +82,26 @@ class StreamElementsClient:
             loyalty = answer["loyalty"]
             return str(loyalty.get("name") or "points"), bool(loyalty["enabled"])
 
-    def balance(self, token: str, channel_id: str, login: str) -> int:
+    def balance(self, token: str, channel_id: str, login: str) -> Holder:
         """Somebody's points; 0 for who is not known."""
         try:
             answer = self._ask(token, "GET", f"/points/{channel_id}/{quote(login, safe='')}")
         except StreamElementsRejected as rejected:
             if rejected.status != 404:
                 raise
-            return 0
+            return Holder(login, 0, 0)
         with _as_documented():
-            return int(answer["points"])
+            alltime = answer.get("pointsAlltime")
+            return Holder(login, int(answer["points"]), None if alltime is None else int(alltime))
 
-    def balances(self, token: str, channel_id: str, logins: Sequence[str]) -> dict[str, int]:
+    def balances(self, token: str, channel_id: str, logins: Sequence[str]) -> dict[str, Holder]:
         """Login -> points of each of them."""
-        found: dict[str, int] = {}
+        found: dict[str, Holder] = {}
         if len(logins) > SINGLE_READS:
             wanted = set(logins)
             for number in range(MOST_PAGES):
                 page = self.top(token, channel_id, offset=number * PAGE)
-                found |= {one.login: one.points for one in page if one.login in wanted}
+                found |= {one.login: one for one in page if one.login in wanted}
                 if len(page) < PAGE or len(found) == len(wanted):
                     break
         for login in logins:

@@ -54,6 +54,7 @@ FEATURE = Feature(
     embeds={
         "streamelements.reconnect": messages.reconnect,
         "streamelements.unclear": render_unclear,
+        "streamelements.not_made": messages.not_made,
     },
     buttons=(TokenButton, DisconnectButton, DecideButton),
     translates={ASTRO: events_of},

@@ -62,17 +62,50 @@ def reconnect(payload: Mapping[str, Any]) -> Rendered:
 
 
 def unclear(payload: Mapping[str, Any]) -> discord.Embed:
-    """To the admins. Payload: `number`, `purpose`, `count`, `total`."""
-    viewers = plural("{count} viewer", "{count} viewers", payload["count"])
+    """To the admins. Payload: `number`, `purpose`, `count`, `total`, `rows`."""
     body = _(
         "**{purpose}**: {total} points for {viewers} were sent, but StreamElements did not answer, "
         "and the balances do not tell whether they arrived."
-    ).format(purpose=safe(payload["purpose"]), total=f"{payload['total']:+,}", viewers=viewers)
-    todo = _(
-        "Look at a viewer's points on StreamElements, then press a button. It is never repeated by "
-        "itself."
     )
-    return card("❓ " + _("Was this change of points made?"), f"{body}\n{todo}", tone="warning")
+    todo = _(
+        "Look at their points on StreamElements, then press a button, or decide about each viewer "
+        "on the dashboard. It is never repeated by itself, and the next heist does not wait."
+    )
+    title = "❓ " + _("Was this change of points made?")
+    return card(title, f"{_filled(body, payload)}\n{_changes(payload)}\n{todo}", tone="warning")
+
+
+def not_made(payload: Mapping[str, Any]) -> Rendered:
+    """To the admins. Payload: as for `unclear`, and `reason`."""
+    body = _("**{purpose}**: {total} points for {viewers} did not arrive: {reason}.")
+    rest = _("The balances were as before to the end. It is not repeated by itself.")
+    title = "⚠️ " + _("A change of points was not made")
+    text = f"{_filled(body, payload)}\n{_changes(payload)}\n{rest}"
+    return Rendered(card(title, text, tone="warning"))
+
+
+def _filled(body: str, payload: Mapping[str, Any]) -> str:
+    viewers = plural("{count} viewer", "{count} viewers", payload["count"])
+    purpose, total = safe(payload["purpose"]), f"{payload['total']:+,}"
+    return body.format(
+        purpose=purpose, total=total, viewers=viewers, reason=safe(payload["reason"])
+    )
+
+
+def _changes(payload: Mapping[str, Any]) -> str:
+    """A line for each viewer: the change, and the balance before and at the last look."""
+    rows = []
+    for one in payload["rows"]:
+        row = f"{safe(one['viewer'])}: {one['points']:+,}"
+        if one["held"] is not None and one["balance"] is not None:
+            row += " · " + _("had {held}, now {balance}").format(
+                held=f"{one['held']:,}", balance=f"{one['balance']:,}"
+            )
+        rows.append(row)
+    if payload["count"] > len(rows):
+        more = payload["count"] - len(rows)
+        rows.append(_("… and {count} more").format(count=f"{more:,}"))
+    return "\n".join(rows)
 
 
 def decided(purpose: str, applied: bool) -> discord.Embed:

@@ -52,7 +52,7 @@ def check(page: Page) -> Response:
 def decide(page: Page) -> Response:
     """Settle a change of points whose outcome is unclear."""
     number = whole_number(page.form, "number", _("Number"))
-    applied = page.form.get("applied") == "yes"
-    purpose = page.run(actions.decide, number, applied=applied)
+    applied, login = page.form.get("applied") == "yes", page.form.get("login", "")
+    purpose = page.run(actions.decide, number, applied=applied, login=login)
     text = _("{purpose} counts as done.") if applied else _("{purpose} counts as not done.")
     return page.done(text.format(purpose=purpose))

@@ -20,7 +20,12 @@ from core.kit.oauth_tokens import CONNECTION, AccountState
 from core.kit.personal import SECRET, holds
 from core.kit.records import GuildRecord, MemberId, PlatformUserId, one_of
 
-OperationState = Literal["waiting", "sending", "applied", "refused", "unclear"]
+OperationState = Literal["waiting", "sending", "unclear", "settled"]
+"""`sending`: the call was made, or is being made; `unclear`: admins have to decide about some
+changes; `settled`: the outcome of every change is known."""
+
+Outcome = Literal["applied", "refused", "too_little", "unclear"]
+"""Of a change. `too_little`: the balance did not suffice, so it was left out of the call."""
 
 _ACCOUNTING = "a record of points that were changed"
 
@@ -52,8 +57,8 @@ class StreamElementsAccount(GuildRecord, kw_only=True):
 
 
 class BulkOperation(GuildRecord, kw_only=True):
-    """One call that changes many balances. It is made once: an answer that is lost is settled by
-    reading the balances, or by an admin."""
+    """One call that changes many balances. It is made once: if the answer is lost, each change is
+    settled by reading that balance, or by an admin."""
 
     __tablename__ = "streamelements_operations"
 
@@ -65,6 +70,7 @@ class BulkOperation(GuildRecord, kw_only=True):
     state: Mapped[OperationState] = mapped_column(Text, default="waiting")
     attempts: Mapped[int] = mapped_column(default=0)
     reason: Mapped[str] = mapped_column(default="", comment="why it waits, is refused or unclear")
+    sent_at: Mapped[datetime | None] = mapped_column(default=None, comment="the call was made")
     settled_at: Mapped[datetime | None] = mapped_column(default=None)
     decided_by: Mapped[MemberId | None] = mapped_column(
         default=None, info=holds("number"), comment="the admin who settled it"
@@ -102,9 +108,14 @@ class BulkLine(GuildRecord, kw_only=True):
     before: Mapped[int | None] = mapped_column(
         BigInteger, default=None, comment="the balance just before the call"
     )
-    is_refused: Mapped[bool] = mapped_column(
-        default=False, comment="the balance did not suffice, so it was left out of the call"
+    alltime: Mapped[int | None] = mapped_column(
+        BigInteger, default=None, comment="what they had ever earned just before the call"
     )
+    seen: Mapped[int | None] = mapped_column(
+        BigInteger, default=None, comment="the balance at the last look after a lost answer"
+    )
+    outcome: Mapped[Outcome | None] = mapped_column(Text, default=None, comment="once it is known")
+    is_published: Mapped[bool] = mapped_column(default=False, comment="the outcome")
 
     __table_args__ = (
         PrimaryKeyConstraint(
@@ -115,4 +126,5 @@ class BulkLine(GuildRecord, kw_only=True):
             ["streamelements_operations.guild_id", "streamelements_operations.number"],
             name="streamelements_operation_lines_operation",
         ),
+        one_of("outcome", Outcome, name="streamelements_operation_lines_outcome"),
     )

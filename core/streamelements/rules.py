@@ -1,23 +1,45 @@
 """Pure decisions about StreamElements' answers."""
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
 Verdict = Literal["applied", "refused", "unclear"]
 
+LOOKS = tuple(timedelta(seconds=seconds) for seconds in (0, 20, 60, 300))
+"""After an answer was lost. The change may be made later than that, so nothing is called refused
+before the last look."""
+
 _JWT = re.compile(r"[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A change that was sent, and the balance just before."""
+    """A change that was sent, and the balance just before.
 
-    login: str
+    Attributes:
+        alltime: what the viewer had ever earned just before; None if it was not read.
+        known: what other changes of ours have added since.
+    """
+
     delta: int
     before: int
+    alltime: int | None = None
+    known: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Somebody's balance.
+
+    Attributes:
+        alltime: what they have ever earned; None where a list does not tell.
+    """
+
+    login: str
+    points: int
+    alltime: int | None = None
 
 
 def is_jwt(text: str) -> bool:
@@ -30,19 +52,30 @@ def suffices(before: int, delta: int) -> bool:
     return delta >= 0 or before + delta >= 0
 
 
-def judge(sent: Sequence[Sent], balances: Mapping[str, int]) -> Verdict:
-    """Whether one call that was not answered was made, from the balances afterwards.
+def judge(sent: Sent, now: Holder) -> Verdict:
+    """Whether a change that was not answered was made, from the viewer's balance afterwards.
 
-    A balance that is exactly as before, or exactly as intended, tells; any other one has changed
-    for another reason. It is decided only if most tell, and all that do tell the same.
+    What the viewer has earned in between is known if it is in `alltime`. That does not tell for a
+    payout which may itself be in there. Otherwise they may have earned up to half of the change:
+    more, or points that were spent, leave it unclear.
     """
-    moved = [one for one in sent if one.delta]
-    applied = sum(1 for one in moved if balances.get(one.login) == one.before + one.delta)
-    unchanged = sum(1 for one in moved if balances.get(one.login) == one.before)
-    is_decided = 2 * (applied + unchanged) > len(moved) and not (applied and unchanged)
-    if not is_decided:
-        return "unclear"
-    return "applied" if applied else "refused"
+    moved = now.points - sent.before - sent.known
+    if sent.alltime is not None and now.alltime is not None:
+        earned = now.alltime - sent.alltime
+        if earned >= 0 and (sent.delta < 0 or earned < sent.delta):
+            if moved - earned == sent.delta:
+                return "applied"
+            if moved == earned:
+                return "refused"
+    most = abs(sent.delta) / 2
+    if 0 <= moved - sent.delta < most:
+        return "applied"
+    return "refused" if 0 <= moved < most else "unclear"
+
+
+def next_look(since: timedelta) -> timedelta | None:
+    """When to look after that, counted from the call as well; None after the last look."""
+    return next((look for look in LOOKS if look > since), None)
 
 
 def pause(attempts: int, retry_after: float | None) -> timedelta:

@@ -242,13 +242,17 @@ class RewardRef(BaseModel):
 
 
 class Redeemed(_Someone):
-    """`channel.channel_points_custom_reward_redemption.add` and `.update`."""
+    """`channel.channel_points_custom_reward_redemption.add`."""
 
     id: ShortText
     user_input: str | None = None
     status: str
     reward: RewardRef
     redeemed_at: Instant
+
+
+class RedemptionDecided(Redeemed):
+    """`channel.channel_points_custom_reward_redemption.update`."""
 
 
 class CustomReward(Body):
@@ -332,7 +336,7 @@ KINDS: Mapping[str, Kind] = {
     "channel.ban": Kind(Ban, scope="channel:moderate"),
     "channel.subscription.end": Kind(SubscriptionEnded, scope="channel:read:subscriptions"),
     f"{REDEMPTION}.add": Kind(Redeemed, scope=MANAGE_REDEMPTIONS),
-    f"{REDEMPTION}.update": Kind(Redeemed, scope=MANAGE_REDEMPTIONS),
+    f"{REDEMPTION}.update": Kind(RedemptionDecided, scope=MANAGE_REDEMPTIONS),
     f"{REWARD}.add": Kind(CustomRewardAdded, scope=MANAGE_REDEMPTIONS),
     f"{REWARD}.update": Kind(CustomReward, scope=MANAGE_REDEMPTIONS),
     f"{REWARD}.remove": Kind(CustomRewardRemoved, scope=MANAGE_REDEMPTIONS),

@@ -8,7 +8,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.discord_access import is_admin
-from core.kit.discord_buttons import ConfirmButton, OwnButton, Person, give, question_view
+from core.kit.discord_buttons import ConfirmButton, KeepButton, OwnButton, Person, give
 from core.kit.discord_ui import (
     answer,
     check_report,
@@ -16,6 +16,7 @@ from core.kit.discord_ui import (
     run_action,
     server_command,
     services_of,
+    view_of,
 )
 from core.kit.errors import Refusal
 from core.kit.records import MemberId
@@ -23,7 +24,7 @@ from core.kit.services import Services
 from core.kit.words import _
 from core.twitch import health, messages
 from core.twitch.accounts import actions as accounts
-from core.twitch.accounts import connect
+from core.twitch.accounts import connect, leaving
 from core.twitch.accounts.records import Role, TwitchConnectAttempt
 from core.twitch.chat import actions as chat
 from core.twitch.chat import selftest
@@ -54,9 +55,13 @@ class Twitch(commands.Cog):
         if account is None:
             await answer(ctx, messages.not_connected())
             return
-        button = TwitchDisconnectButton(role, ctx.author.id)
-        view = question_view(button, ctx.author.id, _("Keep it"))
-        await answer(ctx, messages.ask_disconnect(account.name), view)
+        asker_id = ctx.author.id
+        held = await run_action(ctx, leaving.describe) if role == "streamer" else ""
+        buttons: list[ConfirmButton] = [TwitchDisconnectButton(role, asker_id, bool(held))]
+        if held:
+            buttons.insert(0, TwitchEndButton(asker_id))
+        view = view_of(*buttons, KeepButton(asker_id, _("Keep it")))
+        await answer(ctx, messages.ask_disconnect(account.name, held), view)
 
     @server_command("check_twitch_config", for_admins=True)
     async def check_twitch_config(self, ctx: Context) -> None:
@@ -129,9 +134,10 @@ class TwitchDisconnectButton(
 
     permission = "manage_guild"
 
-    def __init__(self, role: Role, asker_id: int) -> None:
+    def __init__(self, role: Role, asker_id: int, keeps: bool = False) -> None:
         address = f"twitch_accounts:disconnect:{role}:{asker_id}"
-        super().__init__(_("Disconnect"), address, asker_id)
+        label = _("Disconnect and keep them") if keeps else _("Disconnect")
+        super().__init__(label, address, asker_id)
         self.role: Role = role
 
     async def confirm(self, interaction: discord.Interaction) -> discord.Embed:
@@ -147,3 +153,17 @@ class TwitchDisconnectButton(
             return messages.not_connected()
         account, is_revoked = ended
         return messages.disconnected(account.name, is_revoked)
+
+
+class TwitchEndButton(ConfirmButton, template=r"twitch_accounts:end:(?P<asker_id>[0-9]{1,20})"):
+    """Ends what features have left on Twitch, and disconnects the streamer's account after that."""
+
+    permission = "manage_guild"
+
+    def __init__(self, asker_id: int) -> None:
+        super().__init__(
+            _("End them, then disconnect"), f"twitch_accounts:end:{asker_id}", asker_id
+        )
+
+    async def confirm(self, interaction: discord.Interaction) -> discord.Embed:
+        return messages.ending(await run_action(interaction, leaving.end_first))

@@ -7,7 +7,12 @@ from core.twitch import pages as dashboard
 from core.twitch.api import API
 from core.twitch.bodies import POLL, SOCKET, WEBHOOK
 from core.twitch.consent import pages as consent
-from core.twitch.discord import Twitch, TwitchDisconnectButton, TwitchLinkButton
+from core.twitch.discord import (
+    Twitch,
+    TwitchDisconnectButton,
+    TwitchEndButton,
+    TwitchLinkButton,
+)
 from core.twitch.events import events_of
 from core.twitch.eventsub.listener import TwitchListener
 from core.twitch.health import check_accounts, check_subscriptions
@@ -21,7 +26,7 @@ FEATURE = Feature(
     tasks=tasks.TASKS,
     lines={"twitch.line": lambda payload: str(payload["text"])},
     embeds={"twitch.connected": messages.connected, "twitch.reconnect": messages.reconnect},
-    buttons=(TwitchLinkButton, TwitchDisconnectButton),
+    buttons=(TwitchLinkButton, TwitchDisconnectButton, TwitchEndButton),
     translates={WEBHOOK: events_of, SOCKET: events_of, POLL: events_of},
     checks=(check_accounts, check_subscriptions),
     runs=(TwitchListener,),

@@ -60,12 +60,22 @@ def reconnect(payload: Mapping[str, Any]) -> Rendered:
     return Rendered(card("🔌 " + _("Twitch has to be connected again"), text, tone="warning"))
 
 
-def ask_disconnect(name: str) -> discord.Embed:
-    return card(
-        "❓ " + _("Disconnect {name}?").format(name=safe(name)),
-        _("Nothing from Twitch arrives after that. Watchtime, tickets and settings stay."),
-        tone="warning",
-    )
+def ask_disconnect(name: str, held: str = "") -> discord.Embed:
+    """`held`: what the bot cannot end any more afterwards."""
+    body = _("Nothing from Twitch arrives after that. Watchtime, tickets and settings stay.")
+    if held:
+        body += "\n" + _("{held} Afterwards the bot cannot end that any more.").format(held=held)
+    title = _("Disconnect {name}?").format(name=safe(name))
+    return card("❓ " + title, body, tone="warning")
+
+
+def ending(held: str) -> discord.Embed:
+    """Something is ended before the account is disconnected."""
+    if not held:
+        body = _("There is nothing to end any more. Run `/disconnect_twitch` again.")
+        return card("🔌 " + _("Nothing to end"), body)
+    body = _("{held} That is being ended on Twitch. The account is disconnected after that.")
+    return card("⌛ " + _("Disconnecting soon"), body.format(held=held), tone="success")
 
 
 def disconnected(name: str, is_revoked: bool) -> discord.Embed:

@@ -10,7 +10,7 @@ from core.kit.records import MemberId
 from core.kit.words import _
 from core.kit.work import Work, note_change
 from core.twitch import health, messages
-from core.twitch.accounts import actions, connect
+from core.twitch.accounts import actions, connect, leaving
 from core.twitch.accounts.records import Role, TwitchConnectAttempt
 from core.twitch.accounts.rules import missing_words, scope_reason, scope_words
 from core.twitch.bodies import KINDS
@@ -36,6 +36,7 @@ def connection(page: Page) -> str:
             "lines": [one for one in lines if one.name not in KINDS],
             "events": [one for one in lines if one.name in KINDS],
             "channel": actions.find_channel(work),
+            "held": leaving.describe(work),
             "accounts": {
                 "streamer": actions.find_account(work),
                 "bot": actions.find_account(work, "bot"),
@@ -75,7 +76,11 @@ def link_account(page: Page) -> Response:
 
 @PAGES.post("disconnect", shows=connection)
 def disconnect(page: Page) -> Response:
-    """Forget an account, and revoke its token."""
+    """Forget an account, and revoke its token; if wanted, once what would stay on Twitch has
+    ended."""
+    if page.form.get("end") and (held := page.run(leaving.end_first)):
+        ending = _("{held} That is being ended on Twitch. The account is disconnected after that.")
+        return page.done(ending.format(held=held))
     account = page.run(actions.disconnect_account, _role(page))
     if account is None:
         raise Refusal(_("No Twitch account is connected."))

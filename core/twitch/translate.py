@@ -173,6 +173,7 @@ def _channel_points(
         redeemer=body.person,
         user_input=body.user_input or "",
         status=status,
+        is_new=not isinstance(body, bodies.RedemptionDecided),
         **channel,
     )
 

@@ -62,17 +62,25 @@ def get_managed_channel(work: Work) -> int:
     Raises:
         Refusal: there is none, or another server manages its VIPs.
     """
-    channel_id = accounts.get_channel(work).channel_id
-    primary = find_primary(work.tx, channel_id)
-    if primary not in (None, work.guild_id):
-        named = read_records(work.tx, select(Guild).where(Guild.guild_id == primary))
+    manager = find_other_manager(work)
+    if manager is not None:
         raise Refusal(
             _("The VIPs of this Twitch channel are managed by **{server}**.").format(
-                server=named[0].name if named else primary
+                server=manager
             ),
             _("That server was connected with the channel first."),
         )
-    return channel_id
+    return accounts.get_channel(work).channel_id
+
+
+def find_other_manager(work: Work) -> str | None:
+    """The name of another server that manages the VIPs of this server's channel. Raises Refusal
+    without a channel."""
+    primary = find_primary(work.tx, accounts.get_channel(work).channel_id)
+    if primary in (None, work.guild_id):
+        return None
+    named = read_records(work.tx, select(Guild).where(Guild.guild_id == primary))
+    return named[0].name if named else str(primary)
 
 
 def get_viewer_id(work: Work, person: Person) -> int:
@@ -283,15 +291,20 @@ def add_minutes(work: Work, session: Session, minutes: int) -> None:
 def _revive(work: Work, session: Session) -> None:
     """Continue a session that was being ended; Twitch is asked whether they are still VIP."""
     session.state, session.end_reason, session.is_unsure = "granting", "", True
-    session.ended_by, session.attempts, session.try_at = None, 0, work.now
+    session.ended_by = None
+    _retry_soon(work, session)
+
+
+def _retry_soon(work: Work, session: Session) -> None:
+    session.attempts, session.trouble, session.try_at = 0, "", work.now
     wake_runner(work)
 
 
 def mark_active(work: Work, session: Session) -> None:
     """Twitch has granted the session. Hold the lock."""
     is_new = session.started_at is None
-    session.state, session.is_unsure, session.attempts = "active", False, 0
-    session.purchases = []
+    session.state, session.is_unsure = "active", False
+    session.attempts, session.trouble, session.purchases = 0, "", []
     if is_new:
         session.started_at = work.now
         if session.minutes is not None:
@@ -307,15 +320,15 @@ def end_session(work: Work, session: Session, reason: EndReason) -> None:
         mark_ended(work, session, reason)
         return
     session.state, session.end_reason, session.ended_by = "ending", reason, work.actor
-    session.attempts, session.try_at, session.is_unsure = 0, work.now, False
-    wake_runner(work)
+    session.is_unsure = False
+    _retry_soon(work, session)
 
 
 def mark_ended(work: Work, session: Session, reason: EndReason = "") -> None:
     """VIP was removed on Twitch. Hold the lock."""
     reason = reason or session.end_reason
     session.state, session.end_reason, session.ended_at = "ended", reason, work.now
-    session.is_unsure = False
+    session.is_unsure, session.trouble = False, ""
     _return_purchases(work, session, reason)
     known = work.find(KnownVip, session.viewer_id)
     if known is not None:
@@ -323,7 +336,9 @@ def mark_ended(work: Work, session: Session, reason: EndReason = "") -> None:
     if reason == "forgotten":
         session.twitch_user_id = PlatformUserId(0)
         return
-    log(work, "ended", session, reason=reason)
+    # Who never was VIP has nothing that could stay.
+    stays = reason == "left" and session.started_at is not None
+    log(work, "kept" if stays else "ended", session, reason=reason)
     if reason in ("expired", "revoked", "unsubscribed"):
         announce(work, session, "ended", 0)
 
@@ -331,7 +346,7 @@ def mark_ended(work: Work, session: Session, reason: EndReason = "") -> None:
 def mark_failed(work: Work, session: Session, reason: EndReason) -> None:
     """They never became VIP. Hold the lock."""
     session.state, session.end_reason, session.ended_at = "failed", reason, work.now
-    session.is_unsure = False
+    session.is_unsure, session.trouble = False, ""
     log(work, "failed", session, reason=reason)
     _return_purchases(work, session, reason)
 
@@ -362,6 +377,7 @@ def expire_due(work: Work) -> int:
     for session in sessions:
         session.state, session.end_reason, session.ended_by = "ending", "expired", work.actor
         session.attempts, session.try_at, session.is_unsure = 0, session.ends_at or work.now, False
+        session.trouble = ""
     if sessions:
         wake_runner(work)
     return len(sessions)

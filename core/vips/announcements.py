@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from core.guilds.actions import load_settings, name_of
+from core.guilds.actions import audit, load_settings, name_of
 from core.guilds.channels import find_trouble, tell_admins
+from core.kit.clock import utc_now
 from core.kit.records import MemberId, ViewerId
 from core.kit.words import _
 from core.kit.work import Lock, Work
@@ -15,6 +16,7 @@ from core.outbox import actions as outbox
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt
 from core.people import store as viewers
+from core.people.chats import EXPIRES
 from core.people.names import public_name
 from core.twitch.accounts import actions as accounts
 from core.twitch.bodies import PLATFORM
@@ -50,6 +52,8 @@ def log(work: Work, act: Act, session: Session, **details: Any) -> None:
         ends_at=session.ends_at,
         **details,
     )
+    if not actor and not by_streamer:
+        audit_bot(work, act, session.viewer_id, source=session.source, **details)
     channel_id = load_settings(work, VipSettings).log_channel
     if channel_id and find_trouble(work, channel_id) is None and act != "warned":
         payload = {
@@ -66,6 +70,16 @@ def log(work: Work, act: Act, session: Session, **details: Any) -> None:
             "is_live": session.is_live,
         }
         outbox.post_to_channel(work, channel_id, "vips.log", f"vips.log:{entry.number}", payload)
+
+
+def audit_bot(work: Work, act: Act, viewer_id: int, **details: Any) -> None:
+    """Record in the server's audit log what nobody did by hand."""
+    if act != "warned":
+        said = {name: details[name] for name in _AUDITED if details.get(name)}
+        audit(work, f"vips.bot_{act}", f"viewer:{viewer_id}", after=said)
+
+
+_AUDITED = ("source", "minutes", "reason", "cost")
 
 
 def _actor_of(
@@ -107,14 +121,25 @@ def post_line(work: Work, what: str, viewer_id: int, key: str, fields: Mapping[s
     if not settings.notifications or not template or channel is None:
         return
     payload = {"text": template, "viewer": public_name(work, viewer_id), **fields}
-    outbox.post_to_chat(
-        work, PLATFORM, channel.channel_id, "vips.line", f"vips.{what}:{key}", payload
-    )
+    once, until = f"vips.{what}:{key}", utc_now() + EXPIRES
+    outbox.post_to_chat(work, PLATFORM, channel.channel_id, "vips.line", once, payload, until=until)
 
 
 def announce_refund(work: Work, viewer_id: int, reason: str, reward: str, key: str) -> None:
     """Say in chat why channel points were refunded."""
     post_line(work, "refunded", viewer_id, key, {"reason": reason_text(reason), "reward": reward})
+
+
+def announce_loss(work: Work, viewer_id: int, reason: str, reward: str, key: str) -> None:
+    """Say in chat, and to the admins, that channel points were spent for nothing and cannot be
+    returned."""
+    fields = {"viewer": viewer_name(work, viewer_id), "reason": reason_text(reason)}
+    alert(work, "lost_points", key, title=reward, **fields)
+    channel, settings = accounts.find_channel(work), load_settings(work, VipSettings)
+    if settings.notifications and channel is not None:
+        outbox.post_to_chat(
+            work, PLATFORM, channel.channel_id, "vips.loss", f"vips.loss:{key}", fields
+        )
 
 
 # -- alerts and warnings --------------------------------------------------------------------------

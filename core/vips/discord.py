@@ -25,7 +25,7 @@ Context = commands.Context[commands.Bot]
 class VipButton(ActionButton, template=r"vips:(?P<act>extend|remove):(?P<number>[0-9]{1,18})"):
     """Extends a VIP by the default duration, or removes it."""
 
-    permission = "manage_messages"
+    permission = "manage_guild"
     shows_result = True
 
     def __init__(self, act: str, number: int) -> None:

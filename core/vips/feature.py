@@ -12,6 +12,7 @@ from core.events import (
     RaffleWon,
     RewardChanged,
     RewardRedeemed,
+    SettingChanged,
     SubscriberReported,
     SubscriptionEnded,
     SubscriptionRenewed,
@@ -26,7 +27,8 @@ from core.kit.words import N_
 from core.kit.work import ACROSS_GUILDS, Work, chat_action, event_action, read_records
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt
-from core.vips import announcements, messages, sources
+from core.twitch.accounts.leaving import LEAVING
+from core.vips import announcements, leaving, messages, sources
 from core.vips.api import API
 from core.vips.discord import VipButton, Vips, render_log
 from core.vips.pages import PAGES
@@ -43,6 +45,8 @@ from core.vips.rules import VipSettings
 from core.vips.runner import VipRunner
 
 LATE = timedelta(minutes=10)
+
+LEAVING.append(leaving.VIPS)
 
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
@@ -96,6 +100,7 @@ FEATURE = Feature(
         SubscriptionEnded: event_action(sources.on_unsubscribed),
         BitsCheered: event_action(sources.on_cheered),
         RaffleWon: event_action(sources.on_raffle_won),
+        SettingChanged: event_action(sources.on_setting_changed),
     },
     cogs=(lambda _services: Vips(),),
     chat_commands=(
@@ -114,11 +119,17 @@ FEATURE = Feature(
         "vips.alert": messages.alert,
     },
     settles={"vips.warning": record_warning},
-    lines={"vips.line": messages.line, "vips.left": messages.left},
+    lines={
+        "vips.line": messages.line,
+        "vips.left": messages.left,
+        "vips.loss": messages.loss,
+    },
     buttons=(VipButton,),
     checks=(check_health,),
     runs=(VipRunner,),
     audit={
+        **{f"vips.bot_{act}": messages.audit_line(act) for act in messages.AUDITED},
+        "vips.end_all": N_("ended all VIPs of the bot, to disconnect Twitch"),
         "vips.give": N_("made {target} VIP"),
         "vips.extend": N_("extended the VIP of {target} by {after} min"),
         "vips.extend_all": N_("extended {target} VIPs by {after} min"),

@@ -1,6 +1,6 @@
 """Embeds and lines of chat."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import discord
@@ -16,6 +16,7 @@ _ACTS: dict[str, tuple[str, Tone]] = {
     "granted": ("💎", "success"),
     "extended": ("⏩", "twitch"),
     "adopted": ("📌", "twitch"),
+    "kept": ("📎", "system"),
     "ended": ("⌛", "system"),
     "failed": ("⚠️", "warning"),
 }
@@ -48,6 +49,9 @@ def end_reason_text(reason: str) -> str:
         "revoked": _("A moderator removed it."),
         "removed_on_twitch": _("It was removed on Twitch."),
         "unsubscribed": _("The subscription has ended."),
+        "withdrawn": _("The channel points were returned on Twitch."),
+        "left": _("The channel was disconnected, so the bot can no longer end it."),
+        "disconnected": _("The channel is being disconnected."),
         "watchtime": _("They have not watched long enough yet."),
         "not_linked": _("Their account is not linked."),
         "excluded": _("They are excluded from VIP."),
@@ -57,6 +61,35 @@ def end_reason_text(reason: str) -> str:
     }.get(reason, about_viewers[:1].upper() + about_viewers[1:])
 
 
+AUDITED = ("granted", "extended", "ended", "failed", "kept", "refunded", "lost")
+
+
+def audit_line(act: str) -> Callable[[Any, Any], str]:
+    """How an entry of the audit log about what the bot did itself reads."""
+
+    def line(_before: Any, after: Any) -> str:
+        texts = {
+            "granted": _("made {target} VIP"),
+            "extended": _("extended the VIP of {target}"),
+            "ended": _("ended the VIP of {target}"),
+            "failed": _("could not make {target} VIP"),
+            "kept": _("left the VIP of {target} on Twitch"),
+            "refunded": _("returned the channel points of {target}"),
+            "lost": _("could not return the channel points of {target}"),
+        }
+        said = after or {}
+        parts = [
+            source_label(said["source"]) if "source" in said else "",
+            short_duration(said["minutes"]) if "minutes" in said else "",
+            _("{cost} channel points").format(cost=f"{said['cost']:,}") if "cost" in said else "",
+            end_reason_text(said["reason"]).rstrip(".") if "reason" in said else "",
+        ]
+        details = ", ".join(part for part in parts if part)
+        return f"{texts[act]} ({details})" if details else texts[act]
+
+    return line
+
+
 # -- chat -----------------------------------------------------------------------------------------
 
 
@@ -64,6 +97,12 @@ def line(payload: Mapping[str, Any]) -> str:
     """Fill in one of the server's texts."""
     fields = {name: str(value) for name, value in payload.items() if name != "text"}
     return filled(str(payload["text"]), **fields)
+
+
+def loss(payload: Mapping[str, Any]) -> str:
+    """Channel points were spent for nothing."""
+    text = _("@{viewer} VIP did not work: {reason} Please ask the streamer for your points back.")
+    return text.format_map(payload)
 
 
 def left(payload: Mapping[str, Any]) -> str:
@@ -86,15 +125,16 @@ def log_entry(payload: Mapping[str, Any]) -> discord.Embed:
         "extended": _("VIP of {viewer} extended"),
         "adopted": _("VIP of {viewer} now has an end"),
         "ended": _("{viewer} is no longer VIP"),
+        "kept": _("{viewer} stays VIP on Twitch"),
         "failed": _("{viewer} did not become VIP"),
     }
     icon, tone = _ACTS[payload["act"]]
     parts = []
-    if payload["act"] in ("ended", "failed"):
+    if payload["act"] in ("ended", "failed", "kept"):
         parts.append(end_reason_text(payload["reason"]))
     elif payload["minutes"]:
         parts.append(_("For {time}").format(time=short_duration(payload["minutes"])))
-    if payload["ends_at"] and payload["act"] != "ended":
+    if payload["ends_at"] and payload["act"] not in ("ended", "kept"):
         parts.append(_("Ends {when}").format(when=ago(parse_instant(payload["ends_at"]))))
     by = mention(payload["actor"]) if payload["actor"] else bot_or_streamer(payload["by_streamer"])
     parts.append(_("{source} · {by}").format(source=source_label(payload["source"]), by=by))
@@ -131,7 +171,36 @@ def alert(payload: Mapping[str, Any]) -> Rendered:
         ),
         "skips_queue": (
             _("The reward {title} skipped the queue").format(title=title),
-            _("I turned that off again: redemptions that skip the queue can't be refunded."),
+            _(
+                "I turned that off again: redemptions that skip the queue can't be refunded. Those "
+                "made meanwhile give VIP if possible."
+            ),
+        ),
+        "skips_queue_elsewhere": (
+            _("The reward {title} skips the queue").format(title=title),
+            _(
+                "Its redemptions can't be refunded. On Twitch, turn off *Skip reward requests "
+                "queue*."
+            ),
+        ),
+        "reward_lost": (
+            _("The reward {title} belongs to another app").format(title=title),
+            _(
+                "Twitch lets only the app that created a reward change or refund it. Delete it on "
+                "Twitch and create it again with `/vip reward create`."
+            ),
+        ),
+        "lost_points": (
+            _("{viewer} paid channel points for nothing").format(
+                viewer=safe(payload.get("viewer", ""))
+            ),
+            _("{title}: {reason} The bot can't return these points; please make up for it.").format(
+                title=title, reason=payload.get("reason", "")
+            ),
+        ),
+        "trouble": (
+            _("Something about VIPs does not work"),
+            safe(payload.get("text", ""), 1000),
         ),
         "raffle_unlinked": (
             _("{viewer} won VIP, but has no Twitch account linked").format(

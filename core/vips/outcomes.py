@@ -8,31 +8,40 @@ from sqlalchemy import select
 
 from core.events import Person
 from core.guilds.actions import load_settings
-from core.kit.errors import backoff
 from core.kit.records import PlatformUserId, ViewerId
 from core.kit.work import Lock, Work
 from core.twitch.client import User
-from core.vips import actions, redemptions, rewards, store
-from core.vips.records import EndReason, KnownVip, Redemption, Session
-from core.vips.rules import LIST_LAG, VipSettings
+from core.vips import actions, pace, redemptions, rewards, store
+from core.vips.records import Change, ChannelState, EndReason, KnownVip, Session
+from core.vips.rules import FULL_AGAIN, LIST_AGAIN, LIST_EVERY, LIST_LAG, VipSettings
 
 
 def start_call(work: Work, number: int, state: str) -> bool:
-    """Mark a session before the call; False if the call is no longer needed."""
+    """Mark a session before the call; False if the call is no longer needed, or would be one too
+    many for Twitch now."""
     work.lock(Lock.VIPS)
     session = work.find(Session, number)
     if session is None or session.state != state:
         return False
-    session.is_unsure = True
+    change: Change = "add" if state == "granting" else "remove"
+    if not pace.take(work.tx, session.channel_id, change, work.now):
+        return False
+    session.is_unsure, session.called_at = True, work.now
     return True
 
 
-def postpone(work: Work, kind: type[Session] | type[Redemption], key: int | str) -> None:
-    """Twitch did not answer: try again later."""
-    found = work.find(kind, key)
-    if found is not None:
-        found.attempts += 1
-        found.try_at = work.now + backoff(found.attempts)
+def record_no_effect(work: Work, number: int) -> None:
+    """The call was declined or never sent: who is VIP now is it by hand."""
+    session = work.find(Session, number)
+    if session is not None:
+        session.is_unsure = False
+
+
+def record_found(work: Work, number: int) -> None:
+    """They are VIP already: through us if a call's answer was lost, else by hand."""
+    session = work.find(Session, number)
+    if session is not None:
+        record_grant(work, number, None if session.is_unsure else "already_vip")
 
 
 def record_grant(work: Work, number: int, reason: EndReason | None) -> None:
@@ -45,12 +54,14 @@ def record_grant(work: Work, number: int, reason: EndReason | None) -> None:
     if reason is None:
         if session.state == "granting":
             redemptions.record_granted(work, session)
+            _resume(work)
         return  # ended in the meantime: VIP is removed again
     if reason in ("full", "locked"):
         state.vips_due = True
         if reason == "full":
             slots = store.count_slots(work)
             state.full_at = max(slots.manual + slots.sessions - 1, 0)
+            state.full_until = work.now + FULL_AGAIN
         rewards.pause_all(work, reason)
     if session.state == "ending":
         actions.mark_ended(work, session)
@@ -78,11 +89,55 @@ def _resume(work: Work) -> None:
     settings = load_settings(work, VipSettings)
     state = actions.get_channel_state(work)
     slots = store.count_slots(work)
-    if state.full_at is not None and slots.manual + slots.sessions < state.full_at:
-        state.full_at = None
+    held = slots.manual + work.count(Session.state == "active")
+    has_changed = state.full_at is not None and (
+        slots.manual + slots.sessions < state.full_at  # one was removed
+        or held > state.full_at  # slots were added
+    )
+    if has_changed:
+        _forget_full(state)
         slots = replace(slots, full_at=None)
     if slots.has_room(settings.slots, settings.reserved):
         rewards.resume_all(work, "full")
+
+
+def _forget_full(state: ChannelState) -> None:
+    state.full_at = state.full_until = None
+
+
+def forget_full(work: Work) -> None:
+    """Now and then, try whether there are more slots than there were: Twitch does not say."""
+    state = actions.get_channel_state(work)
+    if state.full_until is not None and state.full_until <= work.now:
+        retry_full(work)
+
+
+def retry_full(work: Work) -> None:
+    """Forget that Twitch had no slot left, and resume the rewards."""
+    work.lock(Lock.VIPS)
+    _forget_full(actions.get_channel_state(work))
+    work.flush()
+    _resume(work)
+    actions.wake_runner(work)
+
+
+# -- lists ----------------------------------------------------------------------------------------
+
+
+def list_again(work: Work, name: str) -> None:
+    """Twitch did not give a list: it is asked for again soon."""
+    state = actions.get_channel_state(work)
+    soon = work.now + LIST_AGAIN - LIST_EVERY
+    if name == "vips":
+        state.vips_due, state.listed_at = False, soon
+    else:
+        state.rewards_due, state.rewards_listed_at = False, soon
+
+
+def record_swept(work: Work) -> None:
+    """The open redemptions of every reward were listed, as far as Twitch gave them."""
+    state = actions.get_channel_state(work)
+    state.redemptions_due, state.swept_at = False, work.now
 
 
 def list_missing(work: Work, vips: Collection[int], asked_at: datetime) -> Sequence[Session]:

@@ -23,7 +23,9 @@ MOST_IN_A_FILE = 20_000
 NEEDED = ("channel:manage:vips", "channel:manage:redemptions", "moderation:read")
 """Scopes of the streamer's account, without which nothing works here."""
 
-ACTS: tuple[Act, ...] = ("granted", "extended", "ended", "failed", "adopted", "refunded")
+ACTS: tuple[Act, ...] = (
+    *("granted", "extended", "ended", "failed", "adopted", "kept", "refunded", "lost"),
+)
 
 
 def _load_banner(work: Work) -> dict[str, object]:
@@ -177,6 +179,8 @@ def act_label(act: str) -> str:
         "ended": _("ended"),
         "failed": _("failed"),
         "adopted": _("adopted"),
+        "kept": _("kept on Twitch"),
+        "lost": _("points lost"),
         "refunded": _("refunded"),
         "warned": _("warned"),
     }[act]

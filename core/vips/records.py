@@ -1,11 +1,12 @@
 """VIP sessions, the channel-point rewards that sell them, redemptions, and the activity log."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import (
     ARRAY,
     CheckConstraint,
+    DateTime,
     ForeignKeyConstraint,
     Index,
     PrimaryKeyConstraint,
@@ -14,10 +15,11 @@ from sqlalchemy import (
     text,
     true,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.kit.personal import ADMINS_ANSWER, holds
-from core.kit.records import GuildRecord, MemberId, PlatformUserId, ViewerId, one_of
+from core.kit.records import GuildRecord, MemberId, PlatformUserId, Record, ViewerId, one_of
 from core.people.records import OptionalViewerRecord, ViewerRecord, viewer_key
 
 Source = Literal[
@@ -35,6 +37,9 @@ EndReason = Literal[
     "removed_on_twitch",
     "moderator",
     "unsubscribed",
+    "withdrawn",
+    "left",
+    "disconnected",
     "forgotten",
     "already_vip",
     "broadcaster",
@@ -44,7 +49,9 @@ EndReason = Literal[
     "locked",
 ]
 """Why a session ended or failed. `locked`: the channel has no VIPs yet; `refused`: Twitch does not
-allow it for this person, such as somebody who is banned."""
+allow it for this person, such as somebody who is banned; `withdrawn`: the points were returned on
+Twitch; `left`: the channel was disconnected or exchanged, and VIP stays on Twitch;
+`disconnected`: VIP was removed before that."""
 
 RewardState = Literal["creating", "on", "deleting", "deleted", "removed"]
 """`deleted`: somebody deleted it on Twitch; `removed`: we did."""
@@ -66,10 +73,15 @@ Act = Literal[
     "ended",
     "failed",
     "adopted",
+    "kept",
     "refunded",
+    "lost",
     "warned",
 ]
-"""What an entry of the activity log is about."""
+"""What an entry of the activity log is about. `kept`: VIP stays on Twitch, but is no longer ours;
+`lost`: Twitch took channel points that cannot be returned."""
+
+Change = Literal["add", "remove"]
 
 LIVE = ("granting", "active", "ending")
 """States in which a viewer has VIP from us, or is about to get it."""
@@ -92,6 +104,11 @@ class Reward(GuildRecord, kw_only=True):
     is_used: Mapped[bool] = mapped_column(
         default=True, server_default=true(), comment="redemptions make people VIP"
     )
+    skips_queue: Mapped[bool] = mapped_column(
+        default=False,
+        server_default=false(),
+        comment="on Twitch: points are spent at once, and cannot be returned",
+    )
     is_enabled: Mapped[bool] = mapped_column(default=True, server_default=true())
     title: Mapped[str]
     cost: Mapped[int]
@@ -113,6 +130,10 @@ class Reward(GuildRecord, kw_only=True):
     )
     trouble: Mapped[str] = mapped_column(
         default="", server_default="", comment="why Twitch refused the newest change"
+    )
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    try_at: Mapped[datetime | None] = mapped_column(
+        default=None, comment="of the next call to Twitch; empty: now"
     )
     created_by: Mapped[MemberId] = mapped_column(
         info=holds("number", stays=ADMINS_ANSWER), comment="Discord id of the admin; 0: Twitch"
@@ -166,6 +187,12 @@ class Session(ViewerRecord, kw_only=True):
         default=False,
         server_default=false(),
         comment="a call to Twitch was begun, and may have had its effect",
+    )
+    called_at: Mapped[datetime | None] = mapped_column(
+        default=None, comment="when the last call to Twitch was begun"
+    )
+    trouble: Mapped[str] = mapped_column(
+        default="", server_default="", comment="why the calls to Twitch fail"
     )
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
     try_at: Mapped[datetime] = mapped_column(comment="of the next call to Twitch")
@@ -222,7 +249,15 @@ class Redemption(ViewerRecord, kw_only=True):
         default="", server_default="", comment="why it is refunded; see `rules.Reason`"
     )
     session: Mapped[int | None] = mapped_column(default=None, comment="number of the session")
+    is_final: Mapped[bool] = mapped_column(
+        default=False,
+        server_default=false(),
+        comment="it skipped the queue: the points are spent and cannot be returned",
+    )
     decided_at: Mapped[datetime | None] = mapped_column(default=None)
+    trouble: Mapped[str] = mapped_column(
+        default="", server_default="", comment="why the calls to Twitch fail"
+    )
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
     try_at: Mapped[datetime] = mapped_column(comment="of the next call to Twitch")
 
@@ -303,20 +338,60 @@ class ChannelState(GuildRecord, kw_only=True):
     rewards_due: Mapped[bool] = mapped_column(default=True, server_default=true())
     redemptions_due: Mapped[bool] = mapped_column(default=True, server_default=true())
     listed_at: Mapped[datetime | None] = mapped_column(
-        default=None, comment="when Twitch last listed its VIPs"
+        default=None, comment="from when its VIPs are listed again after a while"
+    )
+    rewards_listed_at: Mapped[datetime | None] = mapped_column(
+        default=None, comment="the same of its rewards"
     )
     swept_at: Mapped[datetime | None] = mapped_column(
-        default=None, comment="when Twitch last listed open redemptions"
+        default=None, comment="the same of open redemptions"
     )
     full_at: Mapped[int | None] = mapped_column(
         default=None, comment="how many VIPs there were when Twitch had no slot left"
     )
+    full_until: Mapped[datetime | None] = mapped_column(
+        default=None, comment="when that is tried again"
+    )
+    failing: Mapped[dict[str, list[Any]]] = mapped_column(
+        JSONB,
+        default_factory=dict,
+        server_default="{}",
+        comment="list that Twitch does not give -> how often in a row, and why",
+    )
+    told: Mapped[list[str]] = mapped_column(
+        ARRAY(Text),
+        default_factory=list,
+        server_default="{}",
+        comment="the present problems that the admins were told about",
+    )
     trouble: Mapped[str] = mapped_column(
-        default="", server_default="", comment="why nothing can be done on Twitch"
+        default="", server_default="", comment="what cannot be done on Twitch, and why"
     )
     trouble_since: Mapped[datetime | None] = mapped_column(default=None)
+    leaving_by: Mapped[MemberId | None] = mapped_column(
+        default=None,
+        info=holds("number", stays=ADMINS_ANSWER),
+        comment="who disconnects the channel once its VIPs have ended; 0: the streamer",
+    )
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", name="vips_channels_one"),
         ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="vips_channels_guild"),
+    )
+
+
+class Pace(Record, kw_only=True):
+    """The newest changes of a channel's VIPs, counted across servers and processes."""
+
+    __tablename__ = "vips_pace"
+
+    channel_id: Mapped[PlatformUserId]
+    change: Mapped[Change] = mapped_column(Text)
+    made: Mapped[list[datetime]] = mapped_column(
+        ARRAY(DateTime(timezone=True)), comment="when each was made"
+    )
+
+    __table_args__ = (
+        PrimaryKeyConstraint("channel_id", "change", name="vips_pace_one_a_change"),
+        one_of("change", Change, name="vips_pace_change"),
     )

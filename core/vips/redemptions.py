@@ -4,7 +4,7 @@ Each redemption is decided once, whatever is repeated or killed in between.
 """
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 
@@ -24,7 +24,14 @@ from core.vips.actions import (
     start_session,
     wake_runner,
 )
-from core.vips.announcements import add_entry, announce, announce_refund, log
+from core.vips.announcements import (
+    add_entry,
+    announce,
+    announce_loss,
+    announce_refund,
+    audit_bot,
+    log,
+)
 from core.vips.records import EndReason, KnownVip, Redemption, RedemptionState, Reward, Session
 from core.vips.rules import Reason, Redeemer, VipSettings, rejection
 from core.watchtime.standings import get_watched
@@ -40,26 +47,50 @@ def on_redeemed(work: Work, event: RewardRedeemed) -> None:
             # It may be one that we created a moment ago, and the answer was lost.
             actions.request_refresh(work, rewards=True, redemptions=True)
         return
-    if event.status != "pending" and reward.is_ours:
-        _record_decided(work, event.redemption_id)
-    elif reward.is_used or reward.is_ours:
-        person = event.redeemer
-        add_redemption(work, event.redemption_id, reward.number, person, event.cost, event.at)
+    if not (reward.is_used or reward.is_ours):
+        return
+    found = Found(event.redemption_id, reward.number, event.redeemer, event.cost, event.at)
+    if event.status == "rejected" or not event.is_new:
+        # A decision may come before its redemption, or be about one of long ago.
+        add_redemption(work, found, state="closed")
+        record_decided(work, event.redemption_id, was_refunded=event.status == "rejected")
+        return
+    skips_queue = event.status == "accepted"
+    add_redemption(work, found, is_final=skips_queue)
+    if skips_queue and reward.is_ours and not reward.skips_queue:
+        actions.request_refresh(work, rewards=True)
+
+
+class Found(NamedTuple):
+    """A redemption that was heard of, or listed.
+
+    Attributes:
+        reward: its number.
+    """
+
+    redemption_id: str
+    reward: int
+    person: Person
+    cost: int
+    redeemed_at: datetime
 
 
 def add_redemption(
-    work: Work, redemption_id: str, reward: int, person: Person, cost: int, at: datetime
+    work: Work, found: Found, state: RedemptionState = "received", *, is_final: bool = False
 ) -> bool:
     """Store a redemption; False if it is known."""
     work.lock(Lock.VIPS)
-    if work.find(Redemption, redemption_id) is not None:
+    if work.find(Redemption, found.redemption_id) is not None:
         return False
     redemption = Redemption(
-        redemption_id=redemption_id,
-        viewer_id=ViewerId(get_viewer_id(work, person)),
-        reward=reward,
-        cost=cost,
-        redeemed_at=at,
+        redemption_id=found.redemption_id,
+        viewer_id=ViewerId(get_viewer_id(work, found.person)),
+        reward=found.reward,
+        cost=found.cost,
+        redeemed_at=found.redeemed_at,
+        state=state,
+        is_final=is_final,
+        decided_at=work.now if state == "closed" else None,
         try_at=work.now,
     )
     work.add(redemption)
@@ -72,16 +103,40 @@ def add_listed(work: Work, reward: int, listed: list[Listed]) -> int:
     new = 0
     for one in listed:
         person = Person(user_id=one.user.user_id, name=one.user.name, login=one.user.login)
-        new += add_redemption(work, one.id, reward, person, one.cost, one.redeemed_at)
+        new += add_redemption(work, Found(one.id, reward, person, one.cost, one.redeemed_at))
     return new
 
 
-def _record_decided(work: Work, redemption_id: str) -> None:
-    """The streamer has decided it on Twitch before we did."""
+def record_decided(work: Work, redemption_id: str, *, was_refunded: bool) -> None:
+    """Somebody has decided it on Twitch. Before it was granted, nothing is granted; afterwards,
+    what was given for points that were returned is taken back."""
     work.lock(Lock.VIPS)
     redemption = work.find(Redemption, redemption_id)
-    if redemption is not None and redemption.state == "received":
+    if redemption is None:
+        return
+    if redemption.state == "received":
         redemption.state, redemption.decided_at = "closed", work.now
+    elif was_refunded and (redemption.state in ("granting", "granted") or redemption.result):
+        _withdraw(work, redemption)
+
+
+def _withdraw(work: Work, redemption: Redemption) -> None:
+    """Take back what a redemption gave: its points were returned. Hold the lock."""
+    redemption.state, redemption.decided_at, redemption.result = "closed", work.now, ""
+    redemption.reason = "withdrawn"
+    session = None if redemption.session is None else work.find(Session, redemption.session)
+    if session is None or not session.is_live or session.minutes is None:
+        return
+    session.minutes = max(session.minutes - redemption.minutes, 0)
+    if session.ends_at is not None:
+        session.ends_at -= timedelta(minutes=redemption.minutes)
+    if session.minutes and (session.ends_at is None or session.ends_at > work.now):
+        add_entry(
+            work, "refunded", redemption.viewer_id, source="reward", reason="withdrawn",
+            session=session.number, ends_at=session.ends_at, **_details(redemption),
+        )  # fmt: skip
+    elif session.state != "ending":
+        actions.end_session(work, session, "withdrawn")
 
 
 def decide(work: Work, redemption_id: str, *, is_subscriber: bool) -> None:
@@ -90,7 +145,7 @@ def decide(work: Work, redemption_id: str, *, is_subscriber: bool) -> None:
     redemption = work.find(Redemption, redemption_id)
     if redemption is None or redemption.state != "received":
         return
-    reward = store.get_reward(work, redemption.reward)
+    reward = work.get_one(Reward, (work.guild_id, redemption.reward))
     settings = load_settings(work, VipSettings)
     account = actions.twitch_account(work, redemption.viewer_id)
     channel_id = get_managed_channel(work)
@@ -105,7 +160,7 @@ def decide(work: Work, redemption_id: str, *, is_subscriber: bool) -> None:
             None if last is None else (redemption.redeemed_at - last) / timedelta(hours=1)
         ),
     )
-    is_used = reward.is_used and reward.state != "deleting"
+    is_used = reward.is_used and reward.state not in ("deleting", "removed")
     reason: Reason = rejection(who, settings, is_used=is_used)
     if reason or account is None:
         refund(work, redemption, reason or "unknown")
@@ -192,17 +247,27 @@ def record_failed(work: Work, session: Session, reason: EndReason) -> None:
 
 
 def refund(work: Work, redemption: Redemption, reason: str) -> None:
-    """Have the channel points refunded. Hold the lock."""
+    """Have the channel points refunded, or say that this cannot be done. Hold the lock."""
     redemption.reason, redemption.decided_at, redemption.result = reason, work.now, ""
     _queue_update(work, redemption, "refunding")
+    if redemption.state == "closed":
+        _announce_loss(work, redemption)
+
+
+def _announce_loss(work: Work, redemption: Redemption) -> None:
+    """Neither VIP nor points: only the streamer can make up for it. Hold the lock."""
+    reward = work.find(Reward, redemption.reward)
+    title, viewer_id = reward.title if reward else "", redemption.viewer_id
+    details = {**_details(redemption), "reason": redemption.reason}
+    add_entry(work, "lost", viewer_id, source="reward", session=redemption.session, **details)
+    audit_bot(work, "lost", viewer_id, source="reward", **details)
+    announce_loss(work, viewer_id, redemption.reason, title, redemption.redemption_id)
 
 
 def _queue_update(work: Work, redemption: Redemption, state: RedemptionState) -> None:
-    """Have the state set on Twitch, unless the reward is not ours or was deleted."""
-    reward = work.find(Reward, redemption.reward)
-    is_ours = reward is not None and reward.is_ours and reward.state in ("on", "deleting")
-    redemption.state = state if is_ours else "closed"
-    redemption.attempts, redemption.try_at = 0, work.now
+    """Have the state set on Twitch, unless it is final there."""
+    redemption.state = state if store.find_own_reward(work, redemption) else "closed"
+    redemption.attempts, redemption.trouble, redemption.try_at = 0, "", work.now
     wake_runner(work)
 
 
@@ -212,9 +277,12 @@ def record_decision(work: Work, redemption_id: str, status: str) -> None:
     redemption = work.find(Redemption, redemption_id)
     if redemption is None or redemption.state not in ("granted", "refunding"):
         return
+    redemption.trouble = ""
     wanted = {"granted": "FULFILLED", "refunding": "CANCELED"}[redemption.state]
-    if status != wanted:
-        redemption.state = "closed"  # the streamer decided otherwise
+    if status != wanted:  # the streamer decided otherwise
+        if status == "CANCELED":
+            _withdraw(work, redemption)
+        redemption.state = "closed"
         return
     if redemption.state == "granted":
         redemption.state = "fulfilled"
@@ -229,6 +297,9 @@ def record_decision(work: Work, redemption_id: str, status: str) -> None:
         source="reward",
         reason=redemption.reason,
         **_details(redemption),
+    )
+    audit_bot(
+        work, "refunded", redemption.viewer_id, cost=redemption.cost, reason=redemption.reason
     )
     title = reward.title if reward else ""
     announce_refund(work, redemption.viewer_id, redemption.reason, title, redemption_id)

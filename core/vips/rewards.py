@@ -6,6 +6,7 @@ of ours is pending.
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -133,8 +134,13 @@ def _refuse_foreign() -> None:
 
 
 def _touch(work: Work, reward: Reward) -> None:
-    reward.is_pending, reward.version, reward.trouble = True, reward.version + 1, ""
+    reward.is_pending, reward.version = True, reward.version + 1
+    _retry_soon(reward)
     wake_runner(work)
+
+
+def _retry_soon(reward: Reward) -> None:
+    reward.trouble, reward.attempts, reward.try_at = "", 0, None
 
 
 def _refund_open(work: Work, reward: Reward) -> None:
@@ -165,7 +171,8 @@ def pause_all(work: Work, pause: Pause) -> None:
     for reward in running:
         set_pause(work, reward, pause)
     if running:
-        alert(work, pause, work.now.isoformat())
+        # Once a day: the rewards are resumed now and then, to see whether that is still so.
+        alert(work, pause, f"{work.now:%Y-%m-%d}")
 
 
 def resume_all(work: Work, pause: Pause) -> None:
@@ -210,7 +217,8 @@ def record_pushed(work: Work, number: int, version: int, found: CustomReward) ->
     reward = work.find(Reward, number)
     if reward is None:
         return
-    reward.reward_id, reward.trouble = found.id, ""
+    reward.reward_id, reward.skips_queue = found.id, found.skips_queue
+    _retry_soon(reward)
     if reward.state == "creating":
         reward.state = "on"
         # A reward cannot be created paused.
@@ -244,10 +252,16 @@ def record_refused(work: Work, number: int, version: int, reason: str) -> None:
         reward.is_pending, reward.trouble = False, reason[:300]
 
 
-def record_listed(work: Work, every: Sequence[CustomReward], ours: frozenset[str]) -> None:
+def record_listed(
+    work: Work,
+    every: Sequence[CustomReward],
+    ours: frozenset[str],
+    asked_at: datetime | None = None,
+) -> None:
     """Store Twitch's list of the channel's rewards."""
     work.lock(Lock.VIPS)
-    get_channel_state(work).rewards_due = False
+    state = get_channel_state(work)
+    state.rewards_due, state.rewards_listed_at = False, asked_at or work.now
     known = {one.reward_id: one for one in work.scalars(select(Reward)) if one.reward_id}
     unnamed = [one for one in store.list_rewards(work) if one.state == "creating"]
     for found in every:
@@ -260,7 +274,10 @@ def record_listed(work: Work, every: Sequence[CustomReward], ours: frozenset[str
                 reward.reward_id, reward.state = found.id, "on"
         if reward is None:
             reward = _add_found(work, found, is_ours=found.id in ours)
-        elif not reward.is_pending and reward.state in ("on", "deleted"):
+            continue
+        if reward.is_ours != (found.id in ours) and reward.state in ("on", "deleted"):
+            _change_owner(work, reward)
+        if not reward.is_pending and reward.state in ("on", "deleted"):
             _adopt(work, reward, found)
     listed = {one.id for one in every}
     for reward in known.values():
@@ -288,6 +305,15 @@ def _add_found(work: Work, found: CustomReward, *, is_ours: bool) -> Reward:
     return reward
 
 
+def _change_owner(work: Work, reward: Reward) -> None:
+    """The bot has another app at Twitch than when the reward was created, or again the same."""
+    reward.is_ours = not reward.is_ours
+    reward.is_pending = False
+    _retry_soon(reward)
+    if not reward.is_ours:
+        alert(work, "reward_lost", f"{reward.number}:{work.now.isoformat()}", title=reward.title)
+
+
 def _adopt(work: Work, reward: Reward, found: CustomReward) -> None:
     reward.state = "on"
     reward.title, reward.cost, reward.prompt = found.title, max(found.cost, 1), found.prompt
@@ -299,6 +325,11 @@ def _adopt(work: Work, reward: Reward, found: CustomReward) -> None:
         reward.pause = "hand"
     elif not found.is_paused and reward.pause != "no":
         reward.pause = "no"  # somebody resumed it on Twitch
-    if reward.is_ours and reward.is_used and found.skips_queue:
+    was_skipping, reward.skips_queue = reward.skips_queue, found.skips_queue
+    if not (reward.is_used and found.skips_queue):
+        return
+    if reward.is_ours:
         _touch(work, reward)
-        alert(work, "skips_queue", f"{reward.number}:{work.now.isoformat()}", title=reward.title)
+    if not was_skipping:
+        what = "skips_queue" if reward.is_ours else "skips_queue_elsewhere"
+        alert(work, what, f"{reward.number}:{work.now.isoformat()}", title=reward.title)

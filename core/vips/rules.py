@@ -1,5 +1,6 @@
 """Settings, who may redeem, how long VIP lasts, and texts about it. Pure."""
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,8 +23,21 @@ LIST_LAG = timedelta(seconds=5)
 OWN_REMOVAL = timedelta(seconds=10)
 """A removal reported this soon after we granted VIP may be of an earlier VIP."""
 
+CALL_LASTS = timedelta(seconds=12)
+"""How long after its start a call to Twitch may have its effect."""
+
 SWEEP_EVERY = timedelta(minutes=3)
 LIST_EVERY = timedelta(minutes=10)
+LIST_AGAIN = timedelta(seconds=15)
+"""After a list that Twitch did not give."""
+
+FULL_AGAIN = timedelta(minutes=30)
+"""After Twitch had no slot left: slots may have been added, which no API tells."""
+
+PATIENCE = 3
+"""Refusals in a row before one is shown: Twitch also refuses by mistake."""
+OUTAGE_PATIENCE = 8
+"""Calls without an answer in a row before that is shown: about four minutes."""
 
 Reason = Literal[
     "",
@@ -41,6 +55,9 @@ Reason = Literal[
     "unknown",
     "refused",
     "revoked",
+    "withdrawn",
+    "left",
+    "disconnected",
 ]
 """Why somebody does not get VIP."""
 
@@ -242,6 +259,9 @@ def reason_text(reason: str) -> str:
         "unknown": _("Twitch does not know this account."),
         "refused": _("Twitch does not allow it for this account."),
         "revoked": _("a moderator removed the VIP."),
+        "withdrawn": _("the channel points were returned on Twitch."),
+        "left": _("the channel was disconnected."),
+        "disconnected": _("the channel was disconnected."),
     }
     return texts.get(reason, _("it didn't work."))
 
@@ -313,8 +333,11 @@ def parse_minutes(typed: str) -> int:
 
 
 def short_duration(minutes: float) -> str:
-    """`7 days`, `12 h 05 min`."""
-    whole = int(minutes)
+    """`7 days`, `12 h 05 min`, rounded to the minute, so that an hour that was added a moment ago
+    is an hour."""
+    whole = math.floor(minutes + 0.5)
+    if whole < 1:
+        return _("less than a minute")
     if whole >= 60 * 48:
         days, hours = divmod(whole // 60, 24)
         return (

@@ -1,9 +1,9 @@
 """Runs `GuildSync` for every server in which something is due."""
 
 import threading
-from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
@@ -11,8 +11,8 @@ import structlog
 from core.kit.errors import Outage, Refusal, backoff, trouble_code
 from core.kit.health_item import HealthItem
 from core.kit.services import Services
-from core.vips import actions, store
-from core.vips.sync import GuildSync, Pacer
+from core.vips import actions, store, troubles
+from core.vips.sync import GuildSync
 
 IDLE_SECONDS = 1.0
 """Between two polls, if nothing wakes the runner."""
@@ -33,7 +33,6 @@ class VipRunner:
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="vips")
-        self._pacers: dict[int, Pacer] = defaultdict(Pacer)
         self._pauses: dict[int, tuple[int, datetime]] = {}
         self._seen: set[int] = set()
 
@@ -73,7 +72,6 @@ class VipRunner:
         failures, until = self._pauses.get(guild_id, (0, None))
         if until is not None and self._services.clock() < until:
             return
-        trouble = ""
         try:
             with self._services.database.only_one(f"vips:{guild_id}") as ours:
                 if not ours:
@@ -83,30 +81,23 @@ class VipRunner:
                     with self._services.work_in(guild_id) as work:
                         actions.request_refresh(work, vips=True, rewards=True, redemptions=True)
                     self._seen.add(guild_id)
-                GuildSync(self._services, guild_id, self._pacers[guild_id]).run()
+                GuildSync(self._services, guild_id).run()
         except Outage as outage:
             wait = max(backoff(failures + 1), timedelta(seconds=outage.retry_after or 0))
             self._pauses[guild_id] = (failures + 1, self._services.clock() + wait)
             _log.warning("VIP sync failed", reason=str(outage), guild_id=guild_id)
             return
         except Refusal as refusal:
-            trouble = f"{refusal.what} {refusal.remedy}".strip()
             self._pauses[guild_id] = (1, self._services.clock() + timedelta(seconds=30))
+            self._show(guild_id, troubles.say(refusal))
         except Exception:
             code = trouble_code()
             _log.exception("VIP sync failed", code=code, guild_id=guild_id)
-            trouble = f"VIP sync failed; search the log for {code}."
             self._pauses[guild_id] = (1, self._services.clock() + timedelta(seconds=30))
+            self._show(guild_id, f"VIP sync failed; search the log for {code}.")
         else:
             self._pauses.pop(guild_id, None)
-        self._record_trouble(guild_id, trouble)
 
-    def _record_trouble(self, guild_id: int, trouble: str) -> None:
-        try:
-            with self._services.work_in(guild_id) as work:
-                state = actions.get_channel_state(work)
-                if state.trouble != trouble:
-                    state.trouble = trouble
-                    state.trouble_since = work.now if trouble else None
-        except Outage:
-            return
+    def _show(self, guild_id: int, trouble: str) -> None:
+        with suppress(Outage), self._services.work_in(guild_id) as work:
+            troubles.show(work, trouble)

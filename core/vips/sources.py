@@ -13,6 +13,7 @@ from core.events import (
     PointsSpent,
     RaffleWon,
     RewardChanged,
+    SettingChanged,
     SubscriberReported,
     SubscriptionEnded,
     SubscriptionRenewed,
@@ -31,11 +32,11 @@ from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.exclusions.actions import is_excluded
 from core.people.exclusions.store import excluded_from
-from core.vips import actions, store
+from core.vips import actions, outcomes, store
 from core.vips.actions import get_viewer_id, give_or_extend
 from core.vips.announcements import alert, viewer_name
 from core.vips.records import Session, Source
-from core.vips.rules import OWN_REMOVAL, VipSettings, reason_text, short_duration
+from core.vips.rules import CALL_LASTS, OWN_REMOVAL, VipSettings, reason_text, short_duration
 
 MOST_AT_ONCE = 100
 
@@ -144,10 +145,13 @@ def on_vip_changed(work: Work, event: VipAdded | VipRemoved | ModeratorAdded) ->
     if event.platform != "twitch":
         return
     actions.request_refresh(work, vips=True)
-    if isinstance(event, VipAdded):
-        return
     viewer_id = store.viewer_of(work, event.viewer.user_id)
     session = None if viewer_id is None else store.find_live(work, viewer_id)
+    if isinstance(event, VipAdded):
+        called_at = None if session is None else session.called_at
+        if session is not None and called_at is not None and event.at > called_at + CALL_LASTS:
+            session.is_unsure = False  # too late for our last call: it was by hand
+        return
     if session is None or session.state != "active" or session.started_at is None:
         return
     if event.at > session.started_at + OWN_REMOVAL:
@@ -161,6 +165,12 @@ def on_events_missed(work: Work, event: EventsMissed) -> None:
     """Refresh everything after a gap."""
     if event.platform == "twitch":
         actions.request_refresh(work, vips=True, rewards=True, redemptions=True)
+
+
+def on_setting_changed(work: Work, event: SettingChanged) -> None:
+    """With another number of slots, somebody may fit again."""
+    if event.setting in ("vips.slots", "vips.reserved"):
+        outcomes.retry_full(work)
 
 
 def on_reward_changed(work: Work, event: RewardChanged) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, any_, func, literal, select, text
+from sqlalchemy import Connection, any_, func, literal, or_, select, text
 
 from core.guilds.records import GuildChannel, StoredSetting
 from core.kit.errors import Refusal
@@ -50,8 +50,14 @@ _DUE = text(f"""
             OR :manage_redemptions = ANY(a.scopes)
                AND (c.rewards_due OR c.redemptions_due
                     OR coalesce(c.swept_at <= :sweep_before, true)
+                    OR coalesce(c.rewards_listed_at <= :list_before, true)
+                    OR c.full_until <= :now
                     OR EXISTS (SELECT FROM vips_rewards AS r
-                                WHERE r.guild_id = a.guild_id AND r.is_pending AND r.is_ours))
+                                WHERE r.guild_id = a.guild_id AND r.is_pending AND r.is_ours
+                                  AND coalesce(r.try_at <= :now, true)))
+            OR c.leaving_by IS NOT NULL AND NOT EXISTS (
+                   SELECT FROM vips_sessions AS s WHERE s.guild_id = a.guild_id
+                      AND s.state IN ('granting', 'active', 'ending'))
             OR EXISTS (SELECT FROM vips_sessions AS s
                         WHERE s.guild_id = a.guild_id
                           AND (s.state IN ('granting', 'ending') AND s.try_at <= :now
@@ -177,6 +183,23 @@ def list_rewards(work: Work, *, used_only: bool = False) -> Sequence[Reward]:
     if used_only:
         found = found.where(Reward.is_used)
     return work.scalars(found).all()
+
+
+def list_due_rewards(work: Work) -> Sequence[Reward]:
+    """Those with a change that Twitch does not know, and may be told now."""
+    due = select(Reward).where(
+        *(Reward.is_pending, Reward.is_ours),
+        or_(Reward.try_at.is_(None), Reward.try_at <= work.now),
+    )
+    return work.scalars(due.order_by(Reward.number)).all()
+
+
+def find_own_reward(work: Work, redemption: Redemption) -> Reward | None:
+    """The reward of a redemption that we can decide on Twitch."""
+    reward = work.find(Reward, redemption.reward)
+    if reward is None or redemption.is_final or not reward.is_ours:
+        return None
+    return reward if reward.state in ("on", "deleting") else None
 
 
 def find_reward(work: Work, reward_id: str) -> Reward | None:

@@ -1,46 +1,47 @@
 """Applies the sessions, rewards and redemptions of a server to Twitch.
 
 Calls are made outside of transactions, and each result is stored at once. A call whose answer was
-lost is repeated only after the current state was read from Twitch.
+lost is repeated only after the current state was read from Twitch. A call that fails is tried again
+later and stops no other one, unless Twitch answers none at all.
 """
 
-from collections import deque
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 from sqlalchemy import select
 
-from core.guilds import store as guilds
 from core.guilds.actions import load_settings
 from core.kit.errors import Outage
-from core.kit.oauth_tokens import ReconnectNeeded
-from core.kit.services import Services
 from core.kit.tasks import slices
 from core.kit.wire import NoAnswer
 from core.kit.work import Work
 from core.twitch.accounts import actions as accounts
-from core.twitch.accounts.tokens import refresh_after_401, user_token
-from core.twitch.bodies import MANAGE_REDEMPTIONS, PLATFORM
-from core.twitch.client import MOST_IN_A_QUESTION, TwitchClient, client_of
+from core.twitch.bodies import MANAGE_REDEMPTIONS
+from core.twitch.client import MOST_IN_A_QUESTION
 from core.twitch.wire import TwitchRejected
-from core.vips import actions, announcements, outcomes, redemptions, rewards, store
-from core.vips.records import ChannelState, EndReason, Redemption, Reward, Session
-from core.vips.rules import (
-    LIST_EVERY,
-    MOST_ADDS,
-    MOST_REMOVALS,
-    SWEEP_EVERY,
-    WINDOW,
-    VipSettings,
+from core.vips import (
+    actions,
+    announcements,
+    leaving,
+    outcomes,
+    pace,
+    redemptions,
+    rewards,
+    store,
+    troubles,
 )
+from core.vips.calls import TwitchCalls, accepting
+from core.vips.records import Change, ChannelState, EndReason, Redemption, Reward, Session
+from core.vips.rules import LIST_EVERY, SWEEP_EVERY, VipSettings
 
 MOST_AT_ONCE = 50
 """Of each kind in one run."""
 
-DECLINED = range(400, 500)
-"""Statuses with which Twitch declines what is asked."""
+GONE = (404,)
+REFUSED = (400, 422)
+"""Statuses with which Twitch declines a reward because of what it is."""
 
 _FAILURE_REASONS: Mapping[int, EndReason] = {
     400: "refused",
@@ -50,103 +51,39 @@ _FAILURE_REASONS: Mapping[int, EndReason] = {
 }
 """Why Twitch refused to make somebody VIP, by status."""
 
-Change = Literal["add", "remove"]
 
-T = TypeVar("T")
-
-
-class Pacer:
-    """Limits the changes of each kind in `WINDOW`."""
-
-    def __init__(self) -> None:
-        self._made: dict[Change, deque[datetime]] = {"add": deque(), "remove": deque()}
-
-    def remaining(self, change: Change, now: datetime) -> int:
-        """How many may be made now."""
-        made = self._made[change]
-        while made and made[0] <= now - WINDOW:
-            made.popleft()
-        return {"add": MOST_ADDS, "remove": MOST_REMOVALS}[change] - len(made)
-
-    def count(self, change: Change, now: datetime) -> None:
-        self._made[change].append(now)
-
-
-class GuildSync:
+class GuildSync(TwitchCalls):
     """One run for a server: find what is due, and call Twitch."""
 
-    def __init__(self, services: Services, guild_id: int, pacer: Pacer) -> None:
-        self._services = services
-        self._guild_id = guild_id
-        self._pacer = pacer
-        self._client: TwitchClient = client_of(services.settings)
-        with services.database.begin() as tx:
-            channel = guilds.find_channel(tx, guild_id, PLATFORM)
-        self._channel_id = channel.channel_id if channel else 0
-
     def run(self) -> None:
+        """Raises ReconnectNeeded if nothing can be done without another consent."""
         if not self._channel_id:
             return
+        self._in_work(leaving.leave_others, self._channel_id)
         self._in_work(actions.expire_due)
         self._in_work(announcements.warn_due)
         state, has_redemptions = self._in_work(self._load_state)
-        if has_redemptions:
+        manages = self._in_work(actions.find_other_manager) is None
+        if has_redemptions and manages:
             self._push_rewards()
-            if state.rewards_due:
-                self._list_rewards()
+            if state.rewards_due or _is_due(state.rewards_listed_at, LIST_EVERY, self._now()):
+                self._list("rewards", self._list_rewards)
             if state.redemptions_due or _is_due(state.swept_at, SWEEP_EVERY, self._now()):
                 self._sweep()
         if state.vips_due or _is_due(state.listed_at, LIST_EVERY, self._now()):
-            self._list_vips()
-        self._decide()
-        self._grant()
-        self._decide_on_twitch()
+            self._list("vips", self._list_vips)
+        if manages:
+            self._in_work(outcomes.forget_full)
+            self._decide()
+            self._grant()
+            self._decide_on_twitch()
         self._remove()
-        if has_redemptions:
+        if has_redemptions and manages:
             self._push_rewards()
+        self._in_work(troubles.review)
+        leaving.disconnect_if_done(self._services, self._guild_id)
 
     # -- helpers ----------------------------------------------------------------------------
-
-    def _now(self) -> datetime:
-        return self._services.clock()
-
-    def _in_work(self, action: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        with self._services.work_in(self._guild_id) as work:
-            return action(work, *args, **kwargs)
-
-    def _ask(
-        self, call: Callable[..., T], *args: Any, expects: Container[int] = (), **kwargs: Any
-    ) -> T:
-        """Call Twitch with the streamer's token, renewed once if Twitch rejects it.
-
-        Raises:
-            TwitchRejected: with one of the expected statuses.
-            Outage: with another status. 403 means a token of another channel or a temporary
-                problem at Twitch.
-            ReconnectNeeded: the token is not valid, or lacks a permission.
-        """
-        try:
-            return self._call(call, *args, **kwargs)
-        except TwitchRejected as rejected:
-            if rejected.status in expects:
-                raise
-            raise Outage("Twitch", str(rejected)) from rejected
-
-    def _call(self, call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        key = (self._guild_id, "streamer")
-        token = user_token(self._services, *key)
-        try:
-            return call(token, self._channel_id, *args, **kwargs)
-        except TwitchRejected as rejected:
-            if rejected.status != 401:
-                raise
-        token = refresh_after_401(self._services, *key, token)
-        try:
-            return call(token, self._channel_id, *args, **kwargs)
-        except TwitchRejected as rejected:
-            if rejected.status != 401:
-                raise
-            raise ReconnectNeeded(str(rejected), "Run `/connect_twitch` again.") from rejected
 
     def _load_state(self, work: Work) -> tuple[ChannelState, bool]:
         account = accounts.get_account(work, "streamer")
@@ -155,39 +92,38 @@ class GuildSync:
     # -- rewards ----------------------------------------------------------------------------
 
     def _push_rewards(self) -> None:
-        def pending(work: Work) -> list[Reward]:
-            wanted = select(Reward).where(Reward.is_pending, Reward.is_ours)
-            return list(work.scalars(wanted.order_by(Reward.number)))
+        self._each(self._push_one, self._in_work(store.list_due_rewards), _number_of)
 
-        for reward in self._in_work(pending):
-            if reward.state == "deleting":
-                self._delete_reward(reward)
-                continue
-            try:
-                found = self._push(reward)
-            except NoAnswer:
-                self._in_work(actions.request_refresh, rewards=True)
-                raise
-            except TwitchRejected as rejected:
-                if rejected.status == 404:
-                    self._in_work(rewards.record_gone, reward.number)
-                    continue
+    def _push_one(self, reward: Reward) -> None:
+        if reward.state == "deleting":
+            self._delete_reward(reward)
+            return
+        try:
+            found = self._push(reward)
+        except NoAnswer:
+            self._in_work(actions.request_refresh, rewards=True)
+            raise
+        except TwitchRejected as rejected:
+            if rejected.status in GONE:
+                self._in_work(rewards.record_gone, reward.number)
+            elif rejected.status in REFUSED:
                 self._in_work(
                     rewards.record_refused, reward.number, reward.version, rejected.reason
                 )
-                continue
-            self._in_work(rewards.record_pushed, reward.number, reward.version, found)
+            else:
+                raise
+            return
+        self._in_work(rewards.record_pushed, reward.number, reward.version, found)
 
     def _push(self, reward: Reward) -> Any:
         if reward.reward_id is not None:
             fields = rewards.fields_of(reward, creates=False)
-            return self._ask(self._client.change_reward, reward.reward_id, fields, expects=DECLINED)
+            return self._ask(self._client.change_reward, reward.reward_id, fields)
         # An earlier attempt may have created it.
         for found in self._ask(self._client.list_rewards, ours_only=True):
             if found.title.casefold() == reward.title.casefold():
                 return found
-        fields = rewards.fields_of(reward, creates=True)
-        return self._ask(self._client.create_reward, fields, expects=DECLINED)
+        return self._ask(self._client.create_reward, rewards.fields_of(reward, creates=True))
 
     def _delete_reward(self, reward: Reward) -> None:
         """Delete it once nothing is open: Twitch would keep the points."""
@@ -195,22 +131,24 @@ class GuildSync:
         self._sweep_reward(reward)
         self._decide()
         self._decide_on_twitch()
-        with suppress(TwitchRejected):
-            if self._ask(self._client.list_redemptions, reward.reward_id, expects=(404,)):
+        with accepting(*GONE):
+            if self._ask(self._client.list_redemptions, reward.reward_id):
                 return
-            self._ask(self._client.delete_reward, reward.reward_id, expects=(404,))
+            self._ask(self._client.delete_reward, reward.reward_id)
         self._in_work(rewards.record_gone, reward.number)
 
     def _list_rewards(self) -> None:
+        asked_at = self._now()
         try:
-            every = self._ask(self._client.list_rewards, ours_only=False, expects=(403,))
-        except TwitchRejected:  # neither affiliate nor partner
-            self._in_work(
-                lambda work: setattr(actions.get_channel_state(work), "rewards_due", False)
-            )
-            return
-        ours = self._ask(self._client.list_rewards, ours_only=True)
-        self._in_work(rewards.record_listed, every, frozenset(one.id for one in ours))
+            every = self._ask(self._client.list_rewards, ours_only=False)
+        except TwitchRejected as rejected:
+            # Neither affiliate nor partner, which is only a problem for who has rewards.
+            if rejected.status != 403 or self._in_work(store.list_rewards):
+                raise
+            every = []
+        ours = self._ask(self._client.list_rewards, ours_only=True) if every else []
+        ids = frozenset(one.id for one in ours)
+        self._in_work(rewards.record_listed, every, ids, asked_at)
 
     # -- redemptions ------------------------------------------------------------------------
 
@@ -222,20 +160,18 @@ class GuildSync:
             return [one for one in found if one.is_ours and one.state in ("on", "deleting")]
 
         for reward in self._in_work(wanted):
-            self._sweep_reward(reward)
-
-        def done(work: Work) -> None:
-            state = actions.get_channel_state(work)
-            state.redemptions_due, state.swept_at = False, work.now
-
-        self._in_work(done)
+            failure = self._failure_of(self._sweep_reward, reward)
+            self._in_work(troubles.record_list, f"redemptions of {reward.title}", failure)
+        self._in_work(outcomes.record_swept)
 
     def _sweep_reward(self, reward: Reward) -> None:
         try:
-            listed = self._ask(self._client.list_redemptions, reward.reward_id, expects=(404,))
-        except TwitchRejected:
-            self._in_work(actions.request_refresh, rewards=True)
-            return
+            listed = self._ask(self._client.list_redemptions, reward.reward_id)
+        except TwitchRejected as rejected:
+            self._in_work(actions.request_refresh, rewards=True)  # it may be gone, or not be ours
+            if rejected.status in GONE:
+                return
+            raise
         self._in_work(redemptions.add_listed, reward.number, listed)
 
     def _decide(self) -> None:
@@ -246,10 +182,41 @@ class GuildSync:
         settings = self._in_work(load_settings, VipSettings)
         subscribers: set[int] = set()
         if settings.subscribers_only:
-            subscribers = self._subscribers([one.viewer_id for one in due])
-        for one in due:
+            asked = [one.viewer_id for one in due]
+            found: list[set[int]] = []
+            failure = self._failure_of(lambda: found.append(self._subscribers(asked)))
+            if failure is not None:
+                for one in due:
+                    self._in_work(troubles.postpone, Redemption, one.redemption_id, failure)
+                return
+            subscribers = found[0]
+
+        def decide(one: Redemption) -> None:
+            if self._is_decided(one):
+                return
             is_subscriber = one.viewer_id in subscribers
             self._in_work(redemptions.decide, one.redemption_id, is_subscriber=is_subscriber)
+
+        self._each(decide, due, _id_of)
+
+    def _is_decided(self, one: Redemption) -> bool:
+        """Whether somebody has decided a redemption on Twitch, which is stored then: what is
+        granted after that would be for nothing."""
+        reward = self._in_work(store.find_own_reward, one)
+        if reward is None or one.is_final:
+            return False
+        try:
+            listed = self._ask(self._client.list_redemptions, reward.reward_id, one.redemption_id)
+        except TwitchRejected as rejected:
+            if rejected.status not in GONE:
+                raise
+            listed = []
+        status = listed[0].status if listed else "CANCELED"
+        is_decided = status != "UNFULFILLED"
+        if is_decided:
+            was_refunded = status == "CANCELED"
+            self._in_work(redemptions.record_decided, one.redemption_id, was_refunded=was_refunded)
+        return is_decided
 
     def _subscribers(self, viewer_ids: Sequence[int]) -> set[int]:
         """Those of these viewers who subscribe."""
@@ -271,86 +238,87 @@ class GuildSync:
     def _decide_on_twitch(self) -> None:
         """Fulfil what was granted, and refund what was not."""
         for state, status in (("granted", "FULFILLED"), ("refunding", "CANCELED")):
-            for one in self._in_work(store.list_due_redemptions, state, MOST_AT_ONCE):
-                reward = self._in_work(store.get_reward, one.reward)
-                try:
-                    found = self._decide_one(reward.reward_id, one.redemption_id, status)
-                except Outage:
-                    self._in_work(outcomes.postpone, Redemption, one.redemption_id)
-                    raise
-                self._in_work(redemptions.record_decision, one.redemption_id, found)
+            due = self._in_work(store.list_due_redemptions, state, MOST_AT_ONCE)
+            self._each(lambda one, status=status: self._decide_one(one, status), due, _id_of)  # type: ignore[misc]
 
-    def _decide_one(self, reward_id: str | None, redemption_id: str, status: Any) -> str:
-        """Return the final status, which is another one if the streamer was faster."""
-        try:
-            self._ask(
-                self._client.decide_redemption, reward_id, redemption_id, status, expects=(404,)
-            )
-        except TwitchRejected:
-            with suppress(TwitchRejected):
-                one = (reward_id, redemption_id)
-                for found in self._ask(self._client.list_redemptions, *one, expects=DECLINED):
-                    return found.status
-            return "GONE"
-        return str(status)
+    def _decide_one(self, one: Redemption, status: Any) -> None:
+        """Store the final status, which is another one if the streamer was faster."""
+        reward = self._in_work(store.find_own_reward, one)
+        found = str(status)
+        if reward is None:
+            found = "GONE"
+        else:
+            key = (reward.reward_id, one.redemption_id)
+            try:
+                self._ask(self._client.decide_redemption, *key, status)
+            except TwitchRejected as rejected:
+                if rejected.status not in GONE:
+                    raise
+                found = "GONE"
+                with accepting(*GONE):
+                    for listed in self._ask(self._client.list_redemptions, *key):
+                        found = listed.status
+        self._in_work(redemptions.record_decision, one.redemption_id, found)
 
     # -- VIPs -------------------------------------------------------------------------------
 
+    def _change_due(self, state: str, change: Change, step: Callable[[Session], object]) -> None:
+        with self._services.database.begin() as tx:
+            most = pace.remaining(tx, self._channel_id, change, self._now())
+        if most > 0:
+            due = self._in_work(store.list_due_sessions, state, most)
+            self._each(step, due, _number_of)
+
     def _grant(self) -> None:
-        most = self._pacer.remaining("add", self._now())
-        if most <= 0:
-            return
-        for session in self._in_work(store.list_due_sessions, "granting", most):
-            try:
-                self._grant_one(session)
-            except Outage:
-                self._in_work(outcomes.postpone, Session, session.number)
-                raise
+        self._change_due("granting", "add", self._grant_one)
 
     def _grant_one(self, session: Session) -> None:
         """Make somebody VIP. If they are VIP already, it is through us only if we asked before."""
         who = session.twitch_user_id
+        if session.attempts and self._is_withdrawn(session):
+            return
         is_vip = bool(self._ask(self._client.list_vips, who))
         if is_vip:
-            self._in_work(
-                outcomes.record_grant, session.number, None if session.is_unsure else "already_vip"
-            )
+            self._in_work(outcomes.record_found, session.number)
             return
         if not self._in_work(outcomes.start_call, session.number, "granting"):
             return
-        self._pacer.count("add", self._now())
         try:
-            self._ask(self._client.add_vip, who, expects=(400, 404, 409, 422, 425))
+            self._ask(self._client.add_vip, who)
         except TwitchRejected as rejected:
-            self._in_work(
-                outcomes.record_grant, session.number, self._failure_reason(rejected, who)
-            )
+            self._in_work(outcomes.record_no_effect, session.number)
+            reason = self._failure_reason(rejected, who)
+            self._in_work(outcomes.record_grant, session.number, reason)
             return
+        except NoAnswer:
+            raise
+        except Outage:
+            self._in_work(outcomes.record_no_effect, session.number)
+            raise
         self._in_work(outcomes.record_grant, session.number, None)
 
+    def _is_withdrawn(self, session: Session) -> bool:
+        """Whether, since it was decided, somebody has decided on Twitch what was redeemed."""
+        for one in self._in_work(store.waiting_for, session.number):
+            self._is_decided(one)
+        return self._in_work(store.get_session, session.number).state != "granting"
+
     def _failure_reason(self, rejected: TwitchRejected, who: int) -> EndReason:
-        if rejected.status == 422:
-            is_moderator = self._ask(self._client.list_moderators, [who])
-            return "moderator" if is_moderator else "already_vip"
+        """Why Twitch declined for good; else raises what it said."""
+        if rejected.status == 422:  # a moderator, or VIP since a moment ago
+            return "already_vip" if self._ask(self._client.list_vips, who) else "moderator"
+        if rejected.status not in _FAILURE_REASONS:
+            raise rejected
         return _FAILURE_REASONS[rejected.status]
 
     def _remove(self) -> None:
-        most = self._pacer.remaining("remove", self._now())
-        if most <= 0:
-            return
-        for session in self._in_work(store.list_due_sessions, "ending", most):
-            try:
-                self._remove_one(session)
-            except Outage:
-                self._in_work(outcomes.postpone, Session, session.number)
-                raise
+        self._change_due("ending", "remove", self._remove_one)
 
     def _remove_one(self, session: Session) -> None:
         who = session.twitch_user_id
         if session.end_reason == "removed_on_twitch":
             # Already over; if they are VIP now, somebody added them by hand.
-            is_moderator = bool(self._ask(self._client.list_moderators, [who]))
-            reason: EndReason = "moderator" if is_moderator else "removed_on_twitch"
+            reason: EndReason = "moderator" if self._moderators([who]) else "removed_on_twitch"
             self._in_work(outcomes.record_removed, session.number, reason)
             return
         with self._services.database.begin() as tx:
@@ -362,22 +330,31 @@ class GuildSync:
             return
         if not self._in_work(outcomes.start_call, session.number, "ending"):
             return
-        self._pacer.count("remove", self._now())
-        with suppress(TwitchRejected):  # not VIP, or no such account
-            self._ask(self._client.remove_vip, who, expects=(400, 404, 422))
+        with accepting(400, 404, 422):  # not VIP, or no such account
+            self._ask(self._client.remove_vip, who)
         self._in_work(outcomes.record_removed, session.number)
+
+    def _moderators(self, user_ids: Sequence[int]) -> set[int]:
+        """Those of these accounts who moderate; none if Twitch does not say, as only what is said
+        about the end of a VIP depends on it."""
+        found: set[int] = set()
+        for some in slices(user_ids, MOST_IN_A_QUESTION):
+            with suppress(TwitchRejected, Outage):
+                listed = self._ask(self._client.list_moderators, some)
+                found |= {one.user_id for one in listed}
+        return found
 
     def _list_vips(self) -> None:
         """Compare the list of VIPs with the sessions."""
         asked_at = self._now()
         vips = self._ask(self._client.list_vips)
         missing = self._in_work(outcomes.list_missing, {one.user_id for one in vips}, asked_at)
-        moderators: set[int] = set()
-        for some in slices([one.twitch_user_id for one in missing], MOST_IN_A_QUESTION):
-            found = self._ask(self._client.list_moderators, some)
-            moderators |= {one.user_id for one in found}
-        subscribers = self._check_subscribers()
-        self._in_work(outcomes.record_listed, vips, moderators, subscribers, asked_at)
+        moderators = self._moderators([one.twitch_user_id for one in missing])
+        subscribers: list[set[int] | None] = []
+        failure = self._failure_of(lambda: subscribers.append(self._check_subscribers()))
+        self._in_work(troubles.record_list, "subscribers", failure)
+        known = subscribers[0] if subscribers else None
+        self._in_work(outcomes.record_listed, vips, moderators, known, asked_at)
 
     def _check_subscribers(self) -> set[int] | None:
         """Who of those with VIP while they subscribe still does; None if there are no such VIPs."""
@@ -390,6 +367,14 @@ class GuildSync:
 
         viewer_ids = self._in_work(endless)
         return self._subscribers(viewer_ids) if viewer_ids else None
+
+
+def _number_of(one: Session | Reward) -> int:
+    return one.number
+
+
+def _id_of(one: Redemption) -> str:
+    return one.redemption_id
 
 
 def _is_due(last: datetime | None, every: timedelta, now: datetime) -> bool:

@@ -362,7 +362,8 @@ def _announce_verified(work: Work, account: AffiliateAccount) -> None:
 
 def choose_role(work: Work, roles: Iterable[tuple[int, str]]) -> int:
     """The role for verified members; 0 if there is none. If none is chosen or the chosen one was
-    deleted, it is the only one of the server's roles (id and name) that has the default name."""
+    deleted, it is the only one of the server's roles (id and name) that has the default name, if
+    viewers may get that."""
     names = dict(roles)
     chosen = load_settings(work, WagerSettings).verified_role
     if chosen in names:
@@ -371,7 +372,10 @@ def choose_role(work: Work, roles: Iterable[tuple[int, str]]) -> int:
     named = [role_id for role_id, name in names.items() if name.casefold() == default]
     if len(named) != 1:
         return 0
-    change_settings(work, WagerSettings, verified_role=named[0])
+    try:
+        change_settings(work, WagerSettings, verified_role=named[0])
+    except Refusal:
+        return 0
     return named[0]
 
 

@@ -12,6 +12,7 @@ from discord.ext import commands
 
 from core.kit.discord_access import for_moderators, may_manage
 from core.kit.discord_buttons import MOST_ROWS, AdminButton, Face, button_rows
+from core.kit.discord_roles import see_role
 from core.kit.discord_ui import (
     answer,
     refusal_card,
@@ -115,8 +116,10 @@ async def _prepare_role(source: Source) -> str:
     role = guild.get_role(await run_action(source, actions.choose_role, roles))
     if role is None:
         return messages.no_role()
-    allowed = guild.me.guild_permissions.manage_roles and role.is_assignable()
-    return messages.role_given(role.id) if allowed else messages.role_not_assignable(role.id)
+    obstacle = see_role(guild, role.id).obstacle
+    if obstacle is None:
+        return messages.role_given(role.id)
+    return messages.role_not_assigned(role.id, obstacle)
 
 
 # -- commands -------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 import discord
 
 from core.kit.discord_ui import ago, card, lines, mention, safe
+from core.kit.rights import Obstacle, obstacle_words
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.wagers.counting import Odd
@@ -92,11 +93,8 @@ def no_role() -> str:
     ).format(name=DEFAULT_ROLE_NAME)
 
 
-def role_not_assignable(role_id: int) -> str:
-    return _(
-        "I cannot assign <@&{role_id}>: I need the permission Manage Roles, and my own role must "
-        "be above it in the role list."
-    ).format(role_id=role_id)
+def role_not_assigned(role_id: int, obstacle: Obstacle) -> str:
+    return f"<@&{role_id}>: " + " ".join(obstacle_words(obstacle))
 
 
 def decided(amount: Decimal, number: int, decision: Decision) -> discord.Embed:
@@ -273,9 +271,9 @@ def _odd_total(line: Mapping[str, Any]) -> str:
 
 def posted_role_refused(payload: Mapping[str, Any]) -> Rendered:
     """To the admins: the role cannot be assigned."""
-    if payload["deleted"]:
+    if payload["obstacle"] == "deleted":
         why = _("It was deleted. Choose another with `/settings set` (`wagers.verified_role`).")
     else:
-        why = role_not_assignable(payload["role_id"])
+        why = role_not_assigned(payload["role_id"], payload["obstacle"])
     title = "⚠️ " + _("The role for verified accounts cannot be given")
     return Rendered(card(title, why, tone="warning"))

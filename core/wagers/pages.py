@@ -8,6 +8,7 @@ from core.guilds.actions import load_settings
 from core.guilds.setting_fields import add_settings, setting_fields
 from core.kit.guild_pages import GuildPages, Page, PersonCard, SetupStep
 from core.kit.paginator import nearest_page
+from core.kit.rights import obstacle_words
 from core.kit.words import _
 from core.kit.work import Work
 from core.wagers import actions, counting, polling
@@ -56,10 +57,14 @@ def verify_person(page: Page) -> Response:
 
 def _verify(page: Page, candidate: Candidate) -> Response:
     platform = polling.require_platform(page.services.settings, candidate.platform)
-    page.run(actions.choose_role, [(role.id, role.name) for role in page.guild.roles])
+    roles = [(role.id, role.name) for role in page.guild.roles]
+    role_id = page.run(actions.choose_role, roles)
     standings = polling.ask(page.services, platform)
     done = page.run(actions.verify, candidate, standings)
-    return page.done(_("{name} is verified.").format(name=done.account.username), to=accounts)
+    obstacle = page.find_role(role_id).obstacle if role_id else None
+    trouble = [f"{dict(roles)[role_id]}:", *obstacle_words(obstacle)] if obstacle else []
+    said = [_("{name} is verified.").format(name=done.account.username), *trouble]
+    return page.done(" ".join(said), to=accounts)
 
 
 @PAGES.post("<int:account_id>/unlink", shows=accounts)

@@ -15,7 +15,7 @@ from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
 from core.outbox.actions import RoleChange
 from core.outbox.records import Outgoing
-from core.outbox.transport import Receipt
+from core.outbox.transport import Receipt, obstacle_after
 from core.wagers.records import AffiliateAccount
 from core.wagers.rules import WagerSettings
 
@@ -129,5 +129,5 @@ def _note_refused(work: Work, message: Outgoing, skipped: str, error: str | None
             work,
             "wagers.role_refused",
             f"wagers.role_refused:{role_id}:{work.now.date().isoformat()}",
-            {"role_id": role_id, "deleted": skipped == "role"},
+            {"role_id": role_id, "obstacle": obstacle_after(skipped)},
         )

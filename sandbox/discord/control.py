@@ -196,10 +196,15 @@ class Control:
     # -- the server and the gateway --------------------------------------------------------------
 
     async def member(self, body: Json) -> Json:
-        """{person ("bot" too), guild?, join?, leave?, roles? (names or ids), nick?, dms_open?}"""
+        """{person ("bot" too), guild?, join?, leave?, ban? (true or false), roles? (names or ids),
+        nick?, dms_open?}"""
         user_id, guild = self._find.person(body["person"]), self._find.guild(body)
         if body.get("leave"):
             members.leave(self._discord, guild, user_id)
+        if body.get("ban"):
+            members.ban(self._discord, guild, user_id)
+        elif "ban" in body and user_id in guild.bans:
+            members.unban(self._discord, guild, user_id)
         if body.get("join"):
             members.join(self._discord, guild, user_id)
         if "dms_open" in body:

@@ -98,7 +98,8 @@ class DiscordDriver(Driver):
     # -- the admin -------------------------------------------------------------------------------
 
     def member(self, person: str, *, guild: str | None = None, **changes: Any) -> Json:
-        """`join=True`, `leave=True`, `roles=[names]`, `nick=...`, `dms_open=False`."""
+        """`join=True`, `leave=True`, `ban=True` or False, `roles=[names]`, `nick=...`,
+        `dms_open=False`."""
         return self._post("member", person=person, guild=guild, **changes)
 
     def role(self, name: str, *, guild: str | None = None, **changes: Any) -> Json:

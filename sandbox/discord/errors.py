@@ -26,6 +26,7 @@ class ApiError(Exception):
 
 
 _UNKNOWN = {
+    "Ban": 10026,
     "Channel": 10003,
     "Guild": 10004,
     "Member": 10007,

@@ -19,6 +19,8 @@ def join(discord: FakeDiscord, guild: Guild, user_id: int) -> Member:
     """Add a member (no change for an existing one); for the bot this sends GUILD_CREATE."""
     if user_id in guild.members:
         return guild.members[user_id]
+    if user_id in guild.bans:
+        raise ApiError(403, 40007, "The user is banned from this guild")
     member = Member(user_id, guild.id, utc_now())
     guild.members[user_id] = member
     if user_id == discord.bot.id:
@@ -43,6 +45,43 @@ def leave(discord: FakeDiscord, guild: Guild, user_id: int) -> None:
         data = {"guild_id": str(guild.id), "user": payloads.user(discord.user(user_id))}
         discord.dispatch_to_guild("GUILD_MEMBER_REMOVE", data, guild.id)
     _publish(discord, guild, user_id)
+
+
+BAN, UNBAN = 22, 23
+"""Actions in the audit log."""
+
+
+def ban(discord: FakeDiscord, guild: Guild, user_id: int, reason: str | None = None) -> None:
+    """Ban somebody, who need not be a member; a second time changes nothing."""
+    if user_id in guild.bans:
+        return
+    guild.bans[user_id] = reason
+    _log_ban(discord, guild, BAN, user_id, reason)
+    _dispatch_ban(discord, guild, "GUILD_BAN_ADD", user_id)
+    if user_id in guild.members:
+        leave(discord, guild, user_id)
+
+
+def unban(discord: FakeDiscord, guild: Guild, user_id: int) -> None:
+    if user_id not in guild.bans:
+        raise unknown("Ban")
+    del guild.bans[user_id]
+    _log_ban(discord, guild, UNBAN, user_id, None)
+    _dispatch_ban(discord, guild, "GUILD_BAN_REMOVE", user_id)
+
+
+def _log_ban(
+    discord: FakeDiscord, guild: Guild, action: int, user_id: int, reason: str | None
+) -> None:
+    guild.ban_log.append((discord.ids.next(), action, user_id, reason))
+
+
+def _dispatch_ban(discord: FakeDiscord, guild: Guild, event: str, user_id: int) -> None:
+    """Only bots with Ban Members or View Audit Log get these events."""
+    held = permissions.in_guild(guild, guild.members[discord.bot.id])
+    if held & (Permission.BAN_MEMBERS | Permission.VIEW_AUDIT_LOG):
+        data = {"guild_id": str(guild.id), "user": payloads.user(discord.user(user_id))}
+        discord.dispatch_to_guild(event, data, guild.id)
 
 
 def add_role(discord: FakeDiscord, guild: Guild, actor_id: int, user_id: int, role: Role) -> None:

@@ -177,6 +177,10 @@ class Guild:
     channels: dict[int, Channel] = field(default_factory=dict)
     members: dict[int, Member] = field(default_factory=dict)
     emojis: dict[int, Emoji] = field(default_factory=dict)
+    bans: dict[int, str | None] = field(default_factory=dict)
+    """User id -> the reason."""
+    ban_log: list[tuple[int, int, int, str | None]] = field(default_factory=list)
+    """Entry id, action (22 ban, 23 unban), user id and reason, oldest first."""
 
     @property
     def everyone(self) -> Role:

@@ -157,7 +157,11 @@ class DiscordOAuth:
         form = {key: str(value) for key, value in parse_qsl((await request.read()).decode())}
         if not self._is_client(request, form):
             return web.json_response({"error": "invalid_client"}, status=401)
-        self._tokens.pop(form.get("token", ""), None)
+        # Discord ends all tokens of this person for the app.
+        if (revoked := self._tokens.get(form.get("token", ""))) is not None:
+            self._tokens = {
+                token: one for token, one in self._tokens.items() if one.user_id != revoked.user_id
+            }
         return web.json_response({})
 
     # -- what a user's token reads -----------------------------------------------------------

@@ -102,6 +102,67 @@ def _require_power(call: Call, guild: Guild, member: Member, needed: Permission)
         raise missing_permissions()
 
 
+# -- bans and the audit log ----------------------------------------------------------------------
+
+
+def list_bans(call: Call) -> Reply:
+    guild = _guild_with(call, Permission.BAN_MEMBERS)
+    limit = call.int_query("limit", 1000, 1, 1000)
+    after = snowflake(call.query.get("after") or "0", "after")
+    later = [user_id for user_id in sorted(guild.bans) if user_id > after]
+    return [_ban(call, guild, user_id) for user_id in later[:limit]]
+
+
+def get_ban(call: Call) -> Reply:
+    guild = _guild_with(call, Permission.BAN_MEMBERS)
+    if call.id("user_id") not in guild.bans:
+        raise unknown("Ban")
+    return _ban(call, guild, call.id("user_id"))
+
+
+def put_ban(call: Call) -> None:
+    guild, user_id = _guild_with(call, Permission.BAN_MEMBERS), call.id("user_id")
+    if user_id in guild.members:
+        _require_power(call, guild, guild.members[user_id], Permission.BAN_MEMBERS)
+    members.ban(call.discord, guild, call.discord.user(user_id).id)
+
+
+def delete_ban(call: Call) -> None:
+    members.unban(call.discord, _guild_with(call, Permission.BAN_MEMBERS), call.id("user_id"))
+
+
+def audit_log(call: Call) -> Reply:
+    """Bans and unbans, the newest first; other changes are not kept."""
+    guild = _guild_with(call, Permission.VIEW_AUDIT_LOG)
+    limit = call.int_query("limit", 50, 1, 100)
+    wanted = call.query.get("action_type")
+    entries: list[Json] = [
+        {
+            "id": str(entry_id),
+            "action_type": action,
+            "target_id": str(user_id),
+            "user_id": str(guild.owner_id),
+            "reason": reason,
+        }
+        for entry_id, action, user_id, reason in reversed(guild.ban_log)
+        if wanted in (None, str(action))
+    ][:limit]
+    users = [payloads.user(call.discord.user(int(one["target_id"]))) for one in entries]
+    empty = ("application_commands", "auto_moderation_rules", "guild_scheduled_events")
+    found: Json = {"audit_log_entries": entries, "users": users, "integrations": []}
+    return found | {name: [] for name in (*empty, "threads", "webhooks")}
+
+
+def _ban(call: Call, guild: Guild, user_id: int) -> Json:
+    return {"reason": guild.bans[user_id], "user": payloads.user(call.discord.user(user_id))}
+
+
+def _guild_with(call: Call, needed: Permission) -> Guild:
+    guild = call.guild()
+    call.discord.require_in_guild(guild, call.discord.bot.id, needed)
+    return guild
+
+
 # -- roles ---------------------------------------------------------------------------------------
 
 
@@ -252,6 +313,11 @@ ENDPOINTS = (
     Endpoint("DELETE", "/guilds/{guild_id}/members/{user_id}", kick),
     Endpoint("PUT", "/guilds/{guild_id}/members/{user_id}/roles/{role_id}", add_member_role),
     Endpoint("DELETE", "/guilds/{guild_id}/members/{user_id}/roles/{role_id}", remove_member_role),
+    Endpoint("GET", "/guilds/{guild_id}/bans", list_bans),
+    Endpoint("GET", "/guilds/{guild_id}/bans/{user_id}", get_ban),
+    Endpoint("PUT", "/guilds/{guild_id}/bans/{user_id}", put_ban),
+    Endpoint("DELETE", "/guilds/{guild_id}/bans/{user_id}", delete_ban),
+    Endpoint("GET", "/guilds/{guild_id}/audit-logs", audit_log),
     Endpoint("GET", "/guilds/{guild_id}/roles", list_roles),
     Endpoint("POST", "/guilds/{guild_id}/roles", create_role),
     Endpoint("PATCH", "/guilds/{guild_id}/roles", move_roles),

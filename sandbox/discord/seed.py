@@ -61,13 +61,17 @@ MODERATORS_MAY = int(
     | Permission.MENTION_EVERYONE
 )
 # What the product's invite asks for.
-BOT_MAY = EVERYONE_MAY | int(
-    Permission.MANAGE_ROLES
+BOT_MAY = int(
+    Permission.VIEW_CHANNEL
+    | Permission.SEND_MESSAGES
+    | Permission.EMBED_LINKS
+    | Permission.ATTACH_FILES
+    | Permission.READ_MESSAGE_HISTORY
+    | Permission.ADD_REACTIONS
     | Permission.MANAGE_MESSAGES
     | Permission.PIN_MESSAGES
-    | Permission.MANAGE_CHANNELS
-    | Permission.MANAGE_WEBHOOKS
-    | Permission.MENTION_EVERYONE
+    | Permission.MANAGE_ROLES
+    | Permission.VIEW_AUDIT_LOG
 )
 # Name, permissions, colour, shown apart. From the lowest to the highest.
 _ROLES: tuple[tuple[str, int, int, bool], ...] = (

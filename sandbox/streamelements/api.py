@@ -68,6 +68,11 @@ class _Api:
         faults = self.pretend.faults
         if faults.take("streamelements.lost_before"):
             return self._lost(request, channel)
+        if count := faults.number("streamelements.partly"):
+            faults.set("streamelements.partly", 0)
+            for one in (await request.json())["users"][:count]:
+                self.pretend.change(channel, str(one["username"]), int(one["current"]))
+            return _error(500, "Internal Server Error", "An internal server error occurred")
         answer = await handler(request, channel)
         if faults.take("streamelements.lost"):
             return self._lost(request, channel)

@@ -3,7 +3,7 @@
 from sandbox.faults import FaultTable
 
 FAULTS: FaultTable = {
-    "twitch.api.only": ("", "API faults only affect paths that contain this text (empty: all)."),
+    "twitch.api.only": ("", "API faults only affect addresses with this text (empty: all)."),
     "twitch.api.400": (0, "The next N API requests answer 400."),
     "twitch.api.401": (0, "The next N API requests answer 401 for a valid token."),
     "twitch.api.403": (0, "The next N API requests answer 403."),
@@ -16,6 +16,7 @@ FAULTS: FaultTable = {
     "twitch.api.slow_ms": (0, "Every API request waits this many milliseconds."),
     "twitch.api.points": (800, "API requests that are answered in a minute."),
     "twitch.api.lost_answer": (0, "The next N API requests work, but the connection breaks."),
+    "twitch.api.malformed": (0, "The next N API requests answer a list that is none."),
     "twitch.vip.limit": (10, "VIPs that may be added, or removed, in ten seconds."),
     "twitch.vip.seconds": (0.0, "Seconds that have passed for this limit alone."),
     "twitch.chat.is_sent_false": (0, "The next N lines are not shown: is_sent is false."),

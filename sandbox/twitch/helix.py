@@ -69,6 +69,8 @@ class _Helix:
             try:
                 token = await self._admit(request)
                 response = await endpoint(request, token)
+                if self._chosen(request) and self.twitch.faults.take("twitch.api.malformed"):
+                    response = web.json_response({"data": 7})
             except ApiError as error:
                 words = http.HTTPStatus(error.status).phrase
                 body = {"error": words, "status": error.status, "message": str(error)}
@@ -88,7 +90,7 @@ class _Helix:
         return int(self.twitch.faults.number("twitch.api.points"))
 
     def _chosen(self, request: web.Request) -> bool:
-        return str(self.twitch.faults.get("twitch.api.only")) in request.path
+        return str(self.twitch.faults.get("twitch.api.only")) in request.path_qs
 
     async def _admit(self, request: web.Request) -> Token:
         faults = self.twitch.faults
@@ -260,6 +262,8 @@ class _Helix:
             one = {"message_id": "", "is_sent": False, "drop_reason": dropped}
             return web.json_response({"data": [one]})
         reply_to = body.get("reply_parent_message_id")
+        if reply_to and all(line.message_id != reply_to for line in self.twitch.lines):
+            raise ApiError(400, "The parent message was not found")  # guess
         sender = self.twitch.accounts[int(sender_id)]
         line = self.twitch.say(channel, sender, text, reply_to=reply_to, by_app=True)
         sent = {"message_id": line.message_id, "is_sent": True, "drop_reason": None}

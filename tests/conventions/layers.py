@@ -112,6 +112,7 @@ class Tree:
                 "kit.discord_choices",
                 "kit.discord_errors",
                 "kit.discord_rest",
+                "kit.discord_roles",
                 "kit.discord_ui",
                 "kit.leaderboard",
                 "kit.paginator",
@@ -146,7 +147,7 @@ class Tree:
                 "kit.wire",
                 "outbox.discord_transport",
             ),
-            ("psycopg2",): ("kit.database",),
+            ("psycopg2",): ("kit.database", "kit.deadlines"),
         }
 
 

@@ -23,6 +23,7 @@ load_features()
 WITHOUT_A_SERVER = {
     "logins_sessions": "a login is for all servers of a person",
     "health_heartbeats": "about our processes",
+    "kit_leases": "about our processes",
     "inbox_deliveries": "as the outside told it, before it is known whom it concerns",
     "kick_authorities": "about a channel, which several servers may follow",
     "kick_bots": "our own accounts, for all servers",
@@ -35,6 +36,7 @@ WITHOUT_A_SERVER = {
     "twitch_sockets": "about a channel, which several servers may follow",
     "twitch_status": "about a channel, which several servers may follow",
     "twitch_subscriptions": "about a channel, which several servers may follow",
+    "vips_pace": "about a channel, which several servers may follow",
     "wagers_polls": "the installation asks once for all servers",
 }
 """Tables whose rows belong to no single server, and why."""

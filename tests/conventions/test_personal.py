@@ -22,7 +22,7 @@ _NOBODYS = {
         inbox_retries.event inbox_retries.handler inbox_retries.error kick_authorities.kind
         kick_feed_states.reason kick_feed_states.transport kick_unattributed_deliveries.outcome
         guild_channel_troubles.missing
-        kick_unverified_deliveries.kind
+        kick_unverified_deliveries.kind kick_unverified_deliveries.sender
         kick_subscriptions.kind kick_subscriptions.trouble kick_unsent_lines.reason
         twitch_subscriptions.kind twitch_subscriptions.trouble twitch_sockets.reason
         twitch_accounts.scopes streamelements_operations.purpose
@@ -38,7 +38,8 @@ _NOBODYS = {
         points_entries.account points_totals.account points_flows.account points_operations.game
         points_operations.provider points_moves.reason points_purchases.offer
         points_purchases.refused points_imports.reason
-        vips_channels.trouble vips_rewards.trouble vips_activity.source
+        vips_channels.trouble vips_channels.failing vips_channels.told vips_pace.made
+        vips_sessions.trouble vips_redemptions.trouble vips_rewards.trouble vips_activity.source
         vips_activity.reason vips_redemptions.reason api_tokens.name
         heist_players.reason heist_players.tier heist_players.badge_tier heists.end""",
     "a platform, a time zone": """
@@ -64,7 +65,8 @@ _NOBODYS = {
         kick_feed_states.broadcaster_user_id kick_status_checks.broadcaster_user_id
         kick_subscriptions.broadcaster_user_id kick_review_items.channel_id
         twitch_subscriptions.broadcaster_user_id twitch_status.broadcaster_user_id
-        twitch_sockets.twitch_user_id vips_sessions.channel_id vips_rewards.title
+        twitch_sockets.twitch_user_id vips_sessions.channel_id vips_pace.channel_id
+        vips_rewards.title
         vips_rewards.prompt vips_rewards.colour
         streamelements_accounts.channel_id
         people_panels.emoji
@@ -82,7 +84,8 @@ _NOBODYS = {
         wagers_accounts.role_id
         guild_permissions.role_id""",
     "a number of ours, or of one delivery": """
-        health_heartbeats.process inbox_deliveries.delivery_id inbox_deliveries.lane
+        health_heartbeats.process kit_leases.name kit_leases.holder
+        inbox_deliveries.delivery_id inbox_deliveries.lane
         inbox_deliveries.subscription_id inbox_events.delivery kick_unverified_deliveries.message_id
         kick_selftests.key kick_unverified_deliveries.subscription_id
         kick_unverified_deliveries.timestamp
@@ -99,6 +102,7 @@ _NOBODYS = {
         streamelements_operation_lines.references""",
     "an amount": """
         streamelements_operation_lines.delta streamelements_operation_lines.before
+        streamelements_operation_lines.alltime streamelements_operation_lines.seen
         raffle_balances.tickets raffle_draws.tickets raffle_entries.amount raffle_gifts.tickets
         raffle_rates.tickets raffle_source_totals.tickets points_balances.points
         points_entries.amount points_flows.given points_flows.taken points_limits.daily_loss

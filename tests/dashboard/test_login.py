@@ -10,6 +10,7 @@ import requests
 from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from core.dashboard import discord_login
 from core.guilds.records import AuditEntry
 from core.kit.discord_rest import FRESH_SECONDS, STALE_SECONDS
 from core.kit.records import MemberId, PlatformUserId
@@ -191,6 +192,28 @@ def test_streamer_signs_in_with_twitch_to_the_page_that_asked(site: Site) -> Non
     assert visitor.get("/servers").headers["Location"] == TWITCH
     visitor.post("/logout", page=TWITCH, everywhere="1")
     assert visitor.get(TWITCH).status_code == 303
+
+
+def test_login_leaves_other_tokens_of_the_person_valid(site: Site) -> None:
+    """Discord ends all of them where one is revoked."""
+    settings = site.services.settings
+    assert settings.discord_client_secret is not None
+    asked = discord_login.request_consent(settings)
+    given = requests.post(asked.url, {"person": str(IDS["mia"])}, allow_redirects=False)
+    code = parse_qs(urlsplit(given.headers["Location"]).query)["code"][0]
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": discord_login.redirect_uri(settings),
+        "code_verifier": asked.verifier,
+        "client_id": str(settings.discord_client_id),
+        "client_secret": settings.discord_client_secret.get_secret_value(),
+    }
+    api = settings.discord_api_url
+    token = requests.post(f"{api}/oauth2/token", form).json()["access_token"]
+    site.visitor("mia")
+    me = requests.get(f"{api}/users/@me", headers={"Authorization": f"Bearer {token}"})
+    assert me.status_code == 200
 
 
 def test_token_of_the_sign_in_is_revoked_and_nothing_of_it_kept(site: Site) -> None:

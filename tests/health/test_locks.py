@@ -87,7 +87,7 @@ def test_slow_checks_are_skipped_after_the_time_limit(
     found = read(gate)
     assert [each.reason for each in found.parts[1:]] == [
         "Not checked: the database is too slow."
-    ] * (len(CHECKS) + 2)
+    ] * (len(CHECKS) + 3)
 
 
 def test_inbox_reports_how_long_it_waits_for_a_lock(

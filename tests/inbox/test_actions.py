@@ -112,7 +112,9 @@ def test_claiming_uses_the_index(tx: Connection) -> None:
         )
     )
     tx.execute(text("ANALYZE inbox_deliveries"))
-    plan = "\n".join(tx.execute(text(f"EXPLAIN {store._CLAIM_LANE.text}")).scalars())
+    plan = "\n".join(
+        tx.execute(text(f"EXPLAIN {store._CLAIM_LANE.text}"), {"lane": "", "rank": 1}).scalars()
+    )
     assert "Seq Scan on inbox_deliveries" not in plan
     assert plan.count("inbox_deliveries_waiting") >= 3
 

@@ -127,7 +127,7 @@ def test_outage_reaches_all_waiting_callers_and_later_ones_succeed(
     slow: SlowDatabase, database: Database, source: str
 ) -> None:
     commits = GroupCommit(slow)  # type: ignore[arg-type]
-    slow.outages = 2
+    slow.outages = 1
     puts = [lambda name=name: put(commits, delivery(source, name)) for name in "abcd"]
     told = behind_one_that_writes(commits, slow, puts[0], puts[1:])
     assert [type(error) for error in told] == [Outage] * 4

@@ -15,9 +15,16 @@ from sqlalchemy import Connection, text
 
 from core.events import ChatMessageSent, Event
 from core.inbox import actions, store
-from core.inbox.handlers import Handler
+from core.inbox.handlers import Handler, Handlers
 from core.inbox.store import Delivery
-from core.inbox.worker import BATCH, MOST_ATTEMPTS, Worker
+from core.inbox.worker import (
+    BATCH_SECONDS,
+    CAREFUL_BATCH,
+    MAX_BATCH,
+    MAX_SECONDS,
+    MOST_ATTEMPTS,
+    Worker,
+)
 from core.kit.clock import RemoteClock
 from core.kit.database import Database, DatabaseOutage, cache_of
 from core.kit.errors import Outage, Refusal
@@ -89,10 +96,81 @@ def test_batch_has_one_lane_and_every_lane_is_handled(story: Story) -> None:
 
 
 def test_long_lane_is_handled_in_ordered_batches(story: Story) -> None:
-    keys = [f"{n:04}" for n in range(BATCH * 2 + 5)]
+    keys = [f"{n:04}" for n in range(MAX_BATCH * 2 + 5)]
     story.told(*keys)
-    assert drain(story.worker(handler("a"))) == 3
+    assert drain(story.worker(handler("a"))) < 9
     assert story.keys() == keys
+
+
+class Slow:
+    """A handler that takes its time, by a clock of its own, and notes each batch."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.now = 0.0
+        self.batches: list[int] = []
+        self._transaction = 0
+
+    def __call__(self, tx: Connection, event: Event) -> None:
+        transaction = tx.execute(text("SELECT pg_current_xact_id()::text::bigint")).scalar_one()
+        if transaction != self._transaction:
+            self._transaction = transaction
+            self.batches.append(0)
+        self.batches[-1] += 1
+        self.now += self.seconds
+        effect(tx, "a", event)
+
+    def worker(self, story: Story) -> Worker:
+        table: Handlers = {ChatMessageSent: (Handler("a", self),)}
+        return Worker(story.database, {"test": translate}, table, timer=lambda: self.now)
+
+
+def test_batches_of_slow_handlers_are_bounded_by_time(story: Story) -> None:
+    """Hundreds of deliveries that each take a fifth of a second; then it is quick again."""
+    story.told(*(f"{n:04}" for n in range(200)))
+    slow = Slow(0.2)
+    worker = slow.worker(story)
+    while len(story.keys()) < 100 and worker.work_once():
+        pass
+    assert max(slow.batches) * slow.seconds <= MAX_SECONDS + slow.seconds
+    assert max(slow.batches[2:]) * slow.seconds <= 2 * BATCH_SECONDS
+    slow.seconds = 0.0
+    story.told(*(f"{n:04}" for n in range(200, 800)))
+    slow.batches.clear()
+    drain(worker)
+    assert max(slow.batches) > 100
+    assert story.keys() == [f"{n:04}" for n in range(800)]
+
+
+def test_batch_shrinks_after_an_outage_and_after_a_failure(story: Story) -> None:
+    story.told(*(f"{n:04}" for n in range(120)))
+    slow = Slow(0.0)
+    failing: list[Exception] = [DatabaseOutage(BUG), BUG]
+    worker = slow.worker(story)
+
+    def fail(tx: Connection, event: Event) -> None:
+        if failing and event.key == "0003":
+            raise failing.pop(0)
+
+    worker._handlers = {ChatMessageSent: (Handler("a", slow), Handler("b", fail))}
+    with pytest.raises(DatabaseOutage):
+        worker.work_once()
+    for _batch in range(4):
+        worker.work_once()
+    assert slow.batches[0] == 4, "as far as the first one got"
+    assert all(size <= CAREFUL_BATCH for size in slow.batches[1:3])
+    drain(worker)
+    assert max(slow.batches) > CAREFUL_BATCH
+    assert story.keys("a") == [f"{n:04}" for n in range(120)]
+
+
+def test_lanes_take_turns(story: Story) -> None:
+    story.told(*(f"a{n:03}" for n in range(250)), lane="a")
+    story.told("b", lane="b")
+    worker = story.worker(handler("a"))
+    worker.work_once()
+    worker.work_once()
+    assert story.keys()[-1] == "b"
 
 
 def test_locked_lane_is_skipped(story: Story) -> None:

@@ -213,7 +213,7 @@ def test_recipients_without_id_are_all_counted(tx: Connection) -> None:
 
     assert len(keys(11, nobody=3)) == 4
     assert keys(11, 12, nobody=2) == keys(12, 11, nobody=2), "the same delivery sent again"
-    assert len(keys(11, nobody=1) | keys(12, nobody=1)) == 4, "two chunks of one drop"
+    assert len(keys(21, 22, nobody=1) | keys(23, 24, nobody=1)) == 6, "two parts of one drop"
 
 
 def test_drops_one_second_apart_are_two(tx: Connection) -> None:

@@ -3,12 +3,15 @@
 from datetime import timedelta
 
 import pytest
+from limits import RateLimitItemPerMinute
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from core.kick.deliveries import FETCH_INTERVAL, set_public_key
+from core.kick import webhooks
+from core.kick.deliveries import FETCH_INTERVAL, SignedRequest, set_public_key
 from core.kick.health import check_unverified
 from core.kick.intake import unverified
+from core.kick.intake.store import set_subscriptions
 from core.kick.intake.unverified import KEPT_FOR, RECHECK_INTERVAL, verify_deliveries
 from core.kick.tasks import prune
 from core.kit.bus import LocalBus
@@ -18,6 +21,7 @@ from core.kit.services import Services
 from core.kit.settings import Settings
 from tests.kick.rig import (
     NOON,
+    NORA,
     VERA,
     Hook,
     KeyEndpoint,
@@ -335,3 +339,108 @@ def test_clock_ahead_prunes_nothing_inside_the_replay_window(
         tx.exec_driver_sql("UPDATE inbox_deliveries SET state = 'done', received_at = sent_at")
     prune(services)
     assert sent(kick, "01JABC", timestamp="2026-05-01T12:00:00Z") == (200, {"status": "seen"})
+
+
+# -- who goes before whom -------------------------------------------------------------------------
+
+OURS = "01J000000000000000000000AB"
+"""The subscription that the deliveries of `Hook` name."""
+
+
+def subscribed(database: Database) -> None:
+    with database.begin() as tx:
+        now = NOON - timedelta(days=1)
+        set_subscriptions(tx, NORA, {"chat.message.sent": OURS}, {}, now)
+
+
+def flood(kick: Hook, count: int, **headers: str | None) -> set[int]:
+    genuine, kick.key = kick.key, new_key(FORGERS)
+    stranger: dict[str, str | None] = {"Kick-Event-Subscription-Id": "01J-of-a-stranger"}
+    answers = {kick.send(headers=stranger | headers).status_code for _number in range(count)}
+    kick.key = genuine
+    return answers
+
+
+@pytest.mark.parametrize("endpoint_away", [True, False], ids=["no answer", "old key"])
+@pytest.mark.parametrize("first", ["genuine", "forged"])
+def test_forgeries_do_not_push_out_what_could_be_genuine(
+    kick: Hook,
+    services: Services,
+    clean: Database,
+    endpoint: KeyEndpoint,
+    clock: StandingClock,
+    monkeypatch: pytest.MonkeyPatch,
+    endpoint_away: bool,
+    first: str,
+) -> None:
+    """Signed with a new key that Kick does not name yet, or that cannot be asked for."""
+    monkeypatch.setattr(unverified, "MOST_KEPT", 5)
+    subscribed(clean)
+    endpoint.is_away = endpoint_away
+    kick.key = new_key(ROTATED)
+    if first == "forged":
+        flood(kick, 8)
+    for number in range(3):
+        sent(kick, f"genuine-{number}")
+    flood(kick, 8)
+    assert count(clean, "kick_unverified_deliveries") == 5
+    endpoint.is_away, endpoint.key = False, new_key(ROTATED)
+    clock.forward(seconds=FETCH_INTERVAL.total_seconds())
+    verify_deliveries(services)
+    assert counts(clean)[0] == 3
+
+
+def test_flood_of_one_network_leaves_room_for_others(
+    clean: Database, kick: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where it names the same subscription."""
+    monkeypatch.setattr(unverified, "MOST_KEPT", 6)
+    request = SignedRequest("m", "t", b"{}", "s")
+    with clean.begin() as tx:
+        for sender, kept in (("a", 10), ("b", 2), ("a", 10), ("c", 1)):
+            for _number in range(kept):
+                unverified.keep(tx, request, NOON, "key", is_known=True, sender=sender)
+        by_sender = tx.execute(
+            text("SELECT sender, count(*) FROM kick_unverified_deliveries GROUP BY 1 ORDER BY 1")
+        )
+        assert dict(tuple(row) for row in by_sender) == {"a": 3, "b": 2, "c": 1}
+
+
+def test_flood_is_counted_before_it_costs_anything(
+    kick: Hook, clean: Database, endpoint: KeyEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "UNSIGNED", RateLimitItemPerMinute(3))
+    subscribed(clean)
+    assert flood(kick, 10) == {401}
+    assert count(clean, "kick_unverified_deliveries") == 3
+    kick.key = endpoint.key = new_key(ROTATED)
+    assert kick.send().status_code == 401, "it fits no key yet, but is kept"
+    assert count(clean, "kick_unverified_deliveries") == 4
+
+
+def test_new_key_verifies_what_was_held_at_once(
+    kick: Hook, services: Services, clean: Database, endpoint: KeyEndpoint, clock: StandingClock
+) -> None:
+    """The next delivery fetches the key, and no task has to run."""
+    kick.key = new_key(ROTATED)
+    for number in range(3):
+        assert kick.send(message_id=f"early-{number}").status_code == 401
+    endpoint.key = new_key(ROTATED)
+    clock.forward(seconds=FETCH_INTERVAL.total_seconds())
+    assert sent(kick, "later") == STORED
+    assert counts(clean) == (4, 0)
+
+
+def test_key_published_a_minute_later_is_fetched_within_seconds(
+    kick: Hook, services: Services, clean: Database, endpoint: KeyEndpoint, clock: StandingClock
+) -> None:
+    """In a quiet chat, where no other delivery comes."""
+    subscribed(clean)
+    kick.key = new_key(ROTATED)
+    assert kick.send().status_code == 401
+    clock.forward(minutes=1)
+    verify_deliveries(services)
+    endpoint.key = new_key(ROTATED)
+    clock.forward(seconds=FETCH_INTERVAL.total_seconds())
+    verify_deliveries(services)
+    assert counts(clean) == (1, 0)

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import cast
 
 import pytest
@@ -12,7 +13,6 @@ from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
 from core.kit.feature import Task
-from core.kit.health_item import HealthItem
 from core.kit.services import Services
 from core.kit.settings import Settings
 from core.kit.tasks import TaskRunner, for_each
@@ -94,17 +94,83 @@ def test_interval_comes_from_the_settings(services: Services) -> None:
 
 def test_task_receives_the_services(services: Services) -> None:
     handed: list[Services] = []
-    TaskRunner(services, []).run_once(Task("feature.work", lambda _settings: 60, handed.append))
+    one = TaskRunner(services, [])
+    one.run_once(Task("feature.work", lambda _settings: 60, handed.append))
+    one.stop()
     assert handed == [services]
 
 
-def test_two_processes_never_run_a_task_simultaneously(runner: Runners) -> None:
+def test_one_process_runs_the_tasks_and_another_takes_over(
+    runner: Runners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "STANDBY_SECONDS", 0.01)
     work = Work(every=0.01)
     work.lasts = 0.02
-    for _ in range(2):
-        runner(work).start()
+    first, second = runner(work), runner(work)
+    first.start()
+    until(lambda: work.runs >= 3)
+    second.start()
     until(lambda: work.runs >= 10)
+    assert second.status() == []  # standing by is no success
+    first.stop()
+    until(lambda: second.status() and "ended" in second.status()[0].reason, "another leader")
     assert work.most_at_once == 1
+
+
+def test_slow_task_is_shown_and_neither_doubled_nor_warned_about(
+    runner: Runners, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tasks, "SLOW_SECONDS", 0.05)
+    slow, quick = Work("feature.slow", every=0.01), Work("feature.quick", every=0.01)
+    slow.may_end.clear()
+    one = runner(slow, quick)
+    one.start()
+    until(lambda: any("running for" in part.reason for part in one.status()))
+    runs = quick.runs
+    until(lambda: quick.runs > runs + 2, "others go on")
+    slow.may_end.set()
+    until(lambda: slow.runs >= 3)
+    assert slow.most_at_once == 1
+    assert caplog.records == []
+
+
+def test_tasks_that_wait_for_a_thread_are_shown(
+    runner: Runners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "SLOW_SECONDS", 0.05)
+    hanging = [Work(f"feature.{n}", every=60) for n in range(tasks.AT_ONCE)]
+    for each in hanging:
+        each.may_end.clear()
+    late = Work("feature.late", every=0.01)
+    one = runner(*hanging, late)
+    one.start()
+    until(lambda: any("It has been due for" in part.reason for part in one.status()), "a late task")
+    for each in hanging:
+        each.may_end.set()
+    until(lambda: [part.state for part in one.status()] == ["ok"])
+
+
+def test_idle_task_rests_until_its_package_changes(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "REST_FACTOR", 1_000_000)
+    runs: list[int] = []
+
+    def run(_services: Services) -> bool:
+        runs.append(len(runs))
+        return False
+
+    task = Task("feature.work", lambda _settings: 0.01, run, ("feature",))
+    one = TaskRunner(services, [task])
+    one.start()
+    until(lambda: runs, "the first run")
+    for count in (2, 3):
+        until(lambda: one._tasks[0].is_resting, "a rest")
+        services.bus.publish("changed", guild_id="1", package="another")
+        assert one._tasks[0].is_resting
+        services.bus.publish("changed", guild_id="1", package="feature")
+        until(partial(lambda count: len(runs) == count, count), "another run")
+    one.stop()
 
 
 def test_different_tasks_run_concurrently(runner: Runners) -> None:
@@ -140,7 +206,9 @@ def test_failed_task_is_reported_until_it_succeeds(
     assert part.reason.startswith(said)
     work.fails_with = None
     one.run_once(work.task)
-    assert one.status() == [HealthItem("Tasks", "ok", "1 running on time.")]
+    (part,) = one.status()
+    assert (part.name, part.state) == ("Tasks", "ok")
+    assert part.reason.startswith("1 running on time. The last one, feature.work, ended 0 s ago")
 
 
 def test_bug_details_are_not_shown_in_health(work: Work, runner: Runners) -> None:

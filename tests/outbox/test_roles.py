@@ -170,7 +170,7 @@ async def test_role_is_given_and_removed_repeatedly(rig: Rig) -> None:
 
 @pytest.mark.parametrize(
     ("role_id", "why"),
-    [(4_000, "role"), (MODERATOR, "forbidden"), (BOT_ROLE, "forbidden")],
+    [(4_000, "role"), (MODERATOR, "powers"), (BOT_ROLE, "powers")],
 )
 async def test_impossible_change_is_skipped_with_a_reason(rig: Rig, role_id: int, why: str) -> None:
     receipt = await rig.transport.deliver(at_discord(role_id, "give", MIA))

@@ -386,7 +386,7 @@ async def test_stop_during_a_claim_sends_the_claimed_messages(
     real = post.database.run
 
     async def slow(work, *args, **kwargs):  # type: ignore[no-untyped-def]
-        if work.__name__ != "claim_due":
+        if work.__name__ != "_claim_due":
             return await real(work, *args, **kwargs)
         taking.set()
 

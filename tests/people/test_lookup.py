@@ -97,9 +97,10 @@ def test_whoever_can_only_be_meant_counts_with_any_of_their_accounts(work: Work)
         find_person(work, "MadCats", meant=lambda _w, ids: {other} & set(ids)).viewer_id == twitch
     )
     assert find_person(work, "MadCats", meant=lambda _w, ids: {kick} & set(ids)).viewer_id == kick
-    for nobody in (set(), {kick, twitch}):
-        with pytest.raises(SeveralPeople):
-            find_person(work, "MadCats", meant=lambda _w, _ids, few=nobody: few)
+    with pytest.raises(SeveralPeople):
+        find_person(work, "MadCats", meant=lambda _w, _ids: ())
+    with pytest.raises(SeveralPeople):
+        find_person(work, "MadCats", meant=lambda _w, ids: ids)
 
 
 def test_names_in_other_alphabets_are_not_unique(work: Work) -> None:

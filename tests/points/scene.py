@@ -12,6 +12,7 @@ from core.events import ChatMessageSent, Event, from_json
 from core.features import load_features
 from core.guilds.actions import change_settings
 from core.inbox.actions import OWN_SOURCE
+from core.inbox.handlers import collect, handle
 from core.inbox.records import deliveries
 from core.kit.database import cache_of
 from core.kit.work import Work, run_in_guild
@@ -79,7 +80,7 @@ class PointsGuild:
 
     def handle(self, event: Event) -> None:
         cache_of(self.tx).clear()
-        FEATURE.handlers[type(event)](self.tx, event)
+        handle(self.tx, collect([FEATURE]), [event])
 
     def say(self, text: str, user_id: int = MIA, **given: Any) -> ChatMessageSent:
         """A viewer types a command in chat."""

@@ -98,8 +98,8 @@ class Elsewhere:
     def balance_of(self, work: Work, viewer_id: int) -> int | None:
         return None
 
-    def move(self, work: Work, operation: Operation, amounts: Amounts) -> Moved | None:
-        return None
+    def move(self, work: Work, operation: Operation, amounts: Amounts) -> Moved:
+        return Moved(operation.key, waits=True)
 
 
 def test_a_provider_answers_later(guild: PointsGuild, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,9 +111,10 @@ def test_a_provider_answers_later(guild: PointsGuild, monkeypatch: pytest.Monkey
         assert guild.do(providers.take, HEIST, "heist:12:lock", stakes) is None
     for _twice in range(2):
         guild.do(providers.settle, "heist:12:lock", {tom: "provider"})
-    (event,) = guild.published(PointsMoved)
+    at_once, event = guild.published(PointsMoved)
+    assert (at_once.viewer_ids, event.viewer_ids) == ((pia,), (mia, tom))
     assert (event.game, event.round, event.kind) == ("heist", 12, "take")
-    moved = guild.do(providers.find_moved, event.key)
+    moved = guild.do(providers.find_moved, event.operation)
     assert moved == Moved("heist:12:lock", {mia: 10}, {tom: "provider", pia: "limit"})
     assert guild.do(providers.refund, HEIST, "heist:12:refund") is None
     guild.do(providers.settle, "heist:12:refund")

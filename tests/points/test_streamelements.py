@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import Connection, select
 
-from core.events import StreamElementsSettled
+from core.events import PointsMoved, StreamElementsSettled
 from core.kit.errors import Refusal
 from core.kit.records import MemberId
 from core.kit.work import Work
@@ -54,7 +54,11 @@ def lines(guild: PointsGuild) -> list[tuple[str, int, list[int]]]:
 
 def settled(guild: PointsGuild, key: str, **given: tuple[int, ...]) -> None:
     event = StreamElementsSettled(
-        key=f"points:{key}", guild_id=guild.id, at=NOON, **({"applied": (), "refused": ()} | given)
+        key=key,
+        guild_id=guild.id,
+        at=NOON,
+        operation=f"points:{key}",
+        **({"applied": (), "refused": ()} | given),
     )
     guild.do(on_settled, event)
 
@@ -66,9 +70,14 @@ def test_stakes_are_pending_until_streamelements_has_answered(guild: PointsGuild
     assert guild.do(take, HEIST, "heist:7:stakes", stakes) is None
     assert guild.do(take, HEIST, "heist:7:stakes", stakes) is None
     assert lines(guild) == [("mia", -100, [mia]), ("tom", -50, [tom])]
-    settled(guild, "heist:7:stakes", applied=(mia,), refused=(tom,), too_little=(tom,))
+    settled(guild, "heist:7:stakes", refused=(tom,), too_little=(tom,))
+    assert guild.do(take, HEIST, "heist:7:stakes", stakes) is None, "mia still waits"
+    settled(guild, "heist:7:stakes", applied=(mia,))
+    parts = [one.viewer_ids for one in guild.published(PointsMoved)]
+    assert parts == [(pia,), (tom,), (mia,)]
+    assert guild.do(find_moved, "heist:7:stakes", (mia,)).confirmed == {mia: 100}
     moved = guild.do(find_moved, "heist:7:stakes")
-    assert moved is not None
+    assert moved == guild.do(take, HEIST, "heist:7:stakes", stakes)
     assert moved.confirmed == {mia: 100}
     assert moved.refused == {tom: "balance", pia: "provider"}  # pia has no account at Twitch
     settled(guild, "heist:7:stakes", applied=(mia, tom))  # a second answer changes nothing
@@ -76,7 +85,6 @@ def test_stakes_are_pending_until_streamelements_has_answered(guild: PointsGuild
     assert guild.do(pay, HEIST, "heist:7:payout", {mia: 130}) is None
     settled(guild, "heist:7:payout", applied=(mia,))
     paid = guild.do(find_moved, "heist:7:payout")
-    assert paid is not None
     assert paid.confirmed == {mia: 130}
 
 

@@ -9,7 +9,9 @@ from discord.ext import commands
 from sqlalchemy import select, text
 
 from bot import DiscordThread
+from core.guilds.actions import change_setting
 from core.guilds.records import AuditEntry
+from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.database import Database
 from core.roles import actions
 from core.roles.discord import Roles
@@ -17,6 +19,7 @@ from core.roles.feature import FEATURE
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.seed import NORAS_CORNER_ID
 from sandbox.people import PEOPLE
+from tests.acting import act
 from tests.bot_rig import Asker, bot_in_discord
 from tests.patience import PATIENCE, until
 from tests.roles.scene import Guild
@@ -125,19 +128,42 @@ def test_unassignable_role_is_rejected(ask: Asker, database: Database, role: int
     assert stored(database) == []
 
 
-def test_role_above_the_bot_is_accepted_with_a_warning(ask: Asker, database: Database) -> None:
-    embed = ask("add", role=MODERATOR, minutes=60)
-    assert "That role is above mine." in embed["description"]
-    assert stored(database) == [(MODERATOR, 60, "on")]
-
-
-def test_role_with_moderator_permissions_is_accepted_with_a_warning(
-    ask: Asker, discord_world: DiscordDriver
+def test_role_above_the_bot_is_accepted_with_a_warning(
+    ask: Asker, discord_world: DiscordDriver, database: Database
 ) -> None:
-    made = discord_world.role("Cleaner", permissions=["MANAGE_MESSAGES"], position=1)
-    embed = ask("add", role=int(made["role_id"]), minutes=60)
-    assert "moderator permissions" in embed["description"]
+    made = int(discord_world.role("Top", position=90)["role_id"])
+    embed = ask("add", role=made, minutes=60)
+    assert "That role is above mine." in embed["description"]
+    assert stored(database) == [(made, 60, "on")]
+    discord_world.role("Top", delete=True)
+
+
+def test_role_with_moderator_permissions_is_refused(
+    ask: Asker, discord_world: DiscordDriver, database: Database
+) -> None:
+    """Also where it cannot be given for another reason, such as its place in the list."""
+    made = int(
+        discord_world.role("Cleaner", permissions=["MANAGE_MESSAGES"], position=1)["role_id"]
+    )
+    for embed in (ask("add", role=made, minutes=60), ask("linked", role=str(made))):
+        assert "moderator permissions" in embed["title"]
+    assert stored(database) == []
     discord_world.role("Cleaner", delete=True)
+
+
+def test_role_that_became_powerful_is_not_given_any_more(
+    ask: Asker, discord_world: DiscordDriver, database: Database
+) -> None:
+    with database.begin() as tx:
+        act(tx, NORAS_CORNER_ID, change_setting, ADMIN_CHANNEL, 5)
+    made = int(discord_world.role("Fan", position=1)["role_id"])
+    ask("add", role=made, minutes=60)
+    discord_world.role("Fan", permissions=["BAN_MEMBERS"])
+    until(lambda: "moderator permissions" in str(ask("list")), "the obstacle")
+    with database.begin() as tx:
+        told = tx.scalar(text("SELECT payload FROM outbox_messages WHERE kind = 'roles.stopped'"))
+    assert told["obstacle"] == "powers"
+    discord_world.role("Fan", delete=True)
 
 
 def test_minutes_can_be_updated(ask: Asker, database: Database) -> None:
@@ -310,5 +336,6 @@ def test_roles_are_autocompleted(discord_world: DiscordDriver) -> None:
 
     assert offered("remove", "") == ["VIP Regular · 1 h 00 min", "Regular · 10 h 00 min"]
     assert offered("update", "vip") == ["VIP Regular · 1 h 00 min"]
-    assert offered("linked", "")[:2] == ["off", "Moderator"]
+    assert offered("linked", "")[:2] == ["off", "VIP Regular"]
+    assert offered("linked", "moderator") == []
     assert offered("linked", "vip") == ["VIP Regular"]

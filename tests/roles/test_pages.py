@@ -6,11 +6,14 @@ import pytest
 
 from core.guilds import actions as guilds
 from core.kit import discord_rest
+from core.kit.errors import Refusal
 from core.kit.records import MemberId, RoleId
+from core.kit.rights import SeenRole
 from core.people import store as people
 from core.roles import actions
 from core.roles.records import RoleGrant, RoleReward
 from core.roles.rules import RoleSettings, State
+from core.wagers.rules import WagerSettings
 from tests.dashboard.site import GUILD, IDS, Site, Visitor, words
 
 PAGE = f"/g/{GUILD}/roles"
@@ -72,6 +75,47 @@ def test_moderators_cannot_give_roles_as_high_as_their_own(site: Site) -> None:
     theirs = role(site.visitor("nora").get(PAGE).text, "Moderator")
     assert tomas.post(f"{PAGE}/add", page=PAGE, role=theirs, minutes="1").status_code == 422
     assert rewards(site) == {}
+
+
+def test_roles_with_powers_are_neither_offered_nor_accepted(site: Site, admin: Visitor) -> None:
+    made = site.discord.role("Helper", permissions=["MANAGE_GUILD"], position=1)["role_id"]
+    bot = next(one["id"] for one in site.roles() if one["managed"])
+    try:
+        site.changed()
+        assert not role(admin.get(PAGE).text, "Helper")
+        for refused in (made, bot, GUILD, 12345):
+            for way in ("watching", "linking"):
+                form = {"role": str(refused), "for": way, "minutes": "5"}
+                assert admin.post(f"{PAGE}/add", page=PAGE, **form).status_code == 422
+        settings = f"/g/{GUILD}/wagers"
+        with site.services.work_in(GUILD, IDS["nora"]) as work:
+            work.find_role = lambda _role_id: SeenRole("powers")
+            with pytest.raises(Refusal, match="moderator permissions"):
+                guilds.change_setting(work, WagerSettings.declared["verified_role"], int(made))
+        assert made not in admin.get(settings).text
+        assert rewards(site) == {}
+    finally:
+        site.discord.role("Helper", delete=True)
+
+
+def test_roles_with_command_groups_are_refused(site: Site, admin: Visitor) -> None:
+    site.grant("Regular", "points")
+    form = {"role": role(admin.get(PAGE).text, "Regular"), "for": "watching", "minutes": "5"}
+    assert admin.post(f"{PAGE}/add", page=PAGE, **form).status_code == 422
+    assert rewards(site) == {}
+
+
+def test_a_role_that_the_bot_cannot_give_yet_is_accepted_with_a_warning(
+    site: Site, admin: Visitor
+) -> None:
+    made = site.discord.role("Top", position=90)["role_id"]
+    try:
+        site.changed()
+        form = {"role": made, "for": "watching", "minutes": "5"}
+        assert admin.post(f"{PAGE}/add", page=PAGE, **form).status_code == 303
+        assert "That role is above mine." in words(admin.get(PAGE))
+    finally:
+        site.discord.role("Top", delete=True)
 
 
 def test_members_of_a_role_are_listed_with_their_accounts(site: Site) -> None:

@@ -322,27 +322,6 @@ def test_joining_with_an_earned_role_is_congratulated() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "obstacle"),
-    [
-        ("", None),
-        ("above", "above"),
-        ("permission", "permission"),
-        ("permission above", "permission"),
-        ("managed permission above", "managed"),
-        ("everyone managed permission above", "everyone"),
-    ],
-)
-def test_first_obstacle_is_returned(facts: str, obstacle: str | None) -> None:
-    found = rules.obstacle_of(
-        everyone="everyone" in facts,
-        managed="managed" in facts,
-        may_manage="permission" not in facts,
-        above="above" in facts,
-    )
-    assert found == obstacle
-
-
-@pytest.mark.parametrize(
     ("minutes", "wanted"), [(0, 60), (59.9, 60), (60, 600), (700, 6000), (6000, None)]
 )
 def test_next_minutes_returns_the_nearest_goal(minutes: float, wanted: int | None) -> None:

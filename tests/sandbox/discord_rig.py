@@ -19,8 +19,9 @@ from discord.http import Route
 from sandbox import control
 from sandbox.change_feed import ChangeFeed
 from sandbox.discord.driver import DiscordDriver
+from sandbox.discord.permissions import Permission
 from sandbox.discord.routes import routes
-from sandbox.discord.seed import NORAS_CORNER_ID, channel_id
+from sandbox.discord.seed import BOT_MAY, NORAS_CORNER_ID, channel_id
 from sandbox.discord.state import FakeDiscord
 from sandbox.faults import Faults
 from sandbox.people import PEOPLE
@@ -262,6 +263,14 @@ class Rig:
         member = self.guild.get_member(person.discord_id)
         assert member is not None
         return member
+
+    async def permit(self, *names: str) -> None:
+        """Give the bot's role these permissions, in addition to those of the invitation."""
+        more = sum(Permission[name] for name in names)
+        await self.hands.role("Regulars", permissions=int(BOT_MAY | more))
+        await until_async(
+            lambda: self.guild.me.guild_permissions.value & more == more, "the permissions"
+        )
 
     def event(self, name: str, check: Callable[..., bool] | None = None) -> asyncio.Task[Any]:
         """A task that waits, from now on, for an event of discord.py."""

@@ -8,10 +8,14 @@ import pytest
 
 from sandbox.discord import channels, members, permissions, roles
 from sandbox.discord.models import Role
+from sandbox.discord.permissions import Permission
 from sandbox.discord.seed import channel_id
 from sandbox.driver import DriverError
+from sandbox.people import PEOPLE
 from tests.patience import until_async
 from tests.sandbox.discord_rig import GENERAL_ID, GUILD_ID, Rig, open_rig
+
+MIA = next(person.discord_id for person in PEOPLE if person.handle == "mia")
 
 
 @pytest.fixture
@@ -170,7 +174,35 @@ async def test_people_need_permissions_too(rig: Rig) -> None:
     assert error.value.status == 403
 
 
+async def test_bans_are_events_for_bots_that_may_see_them_only(rig: Rig) -> None:
+    banned = rig.event("member_ban")
+    await rig.hands.member("mia", ban=True)
+    assert (await banned)[1].id == MIA
+    with pytest.raises(discord.Forbidden):  # the event does not mean that it may ask
+        await rig.guild.fetch_ban(discord.Object(MIA))
+    entries = [entry async for entry in rig.guild.audit_logs(limit=5)]
+    assert [(one.action, one.target and one.target.id) for one in entries] == [
+        (discord.AuditLogAction.ban, MIA)
+    ]
+    with pytest.raises(DriverError, match="40007"):
+        await rig.hands.member("mia", join=True)
+    await rig.permit("BAN_MEMBERS")
+    await rig.guild.unban(discord.Object(MIA))
+    with pytest.raises(discord.NotFound):
+        await rig.guild.fetch_ban(discord.Object(MIA))
+    await rig.hands.member("mia", join=True)
+    await rig.hands.role("Regulars", permissions=int(Permission.VIEW_CHANNEL))
+    unseen = rig.event("member_ban")
+    await rig.hands.member("mia", ban=True)
+    await rig.hands.message("nora", "general", "afterwards")
+    assert not unseen.done()
+    unseen.cancel()
+    with pytest.raises(discord.Forbidden):
+        [entry async for entry in rig.guild.audit_logs(limit=5)]
+
+
 async def test_channels_are_created_edited_and_deleted(rig: Rig) -> None:
+    await rig.permit("MANAGE_CHANNELS")
     made = await rig.guild.create_text_channel("New Place", topic="here")
     assert made.name == "new-place"
     edited = await made.edit(topic="there")

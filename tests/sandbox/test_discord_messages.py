@@ -113,6 +113,8 @@ async def test_person_can_reply(rig: Rig) -> None:
 
 
 async def test_allowed_mentions_decide_who_is_mentioned(rig: Rig) -> None:
+    assert not (await rig.general.send("@everyone")).mention_everyone
+    await rig.permit("MENTION_EVERYONE")
     mia = rig.member("mia")
     text = f"{mia.mention} @everyone"
     loud = await rig.general.send(text)
@@ -291,6 +293,7 @@ async def test_messages_of_others_cannot_be_edited(rig: Rig) -> None:
 
 
 async def test_webhooks_post_under_their_own_name(rig: Rig) -> None:
+    await rig.permit("MANAGE_WEBHOOKS")
     hook = await rig.general.create_webhook(name="Herald")
     sent = await hook.send("hear ye", wait=True, username="Crier")
     assert sent.author.name == "Crier"

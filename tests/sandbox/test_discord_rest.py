@@ -112,6 +112,7 @@ async def test_emojis_and_channels_are_listed(rig: Rig) -> None:
 
 
 async def test_channel_fields_are_validated(rig: Rig) -> None:
+    await rig.permit("MANAGE_CHANNELS")
     assert await refused(rig, "POST", f"/guilds/{GUILD_ID}/channels", json={}) == 50035
     too_long = {"topic": "x" * 1025}
     assert await refused(rig, "PATCH", f"/channels/{rig.general.id}", json=too_long) == 50035

@@ -88,6 +88,17 @@ def test_granted_group_allows_only_its_typed_commands(driver: DiscordDriver) -> 
     assert is_refused(typed(driver, "mia", "!raffleexclude"))
 
 
+def test_granted_group_includes_the_settings_of_its_feature(driver: DiscordDriver) -> None:
+    grant(driver)
+    driver.member("mia", roles=["Helper"])
+    assert is_refused(typed(driver, "mia", "!settings"))
+    assert not is_refused(typed(driver, "mia", "!settings set raffle.prize A mug"))
+    other = typed(driver, "mia", "!settings set watchtime.enabled off")
+    assert is_refused(other)
+    revoke(driver)
+    assert is_refused(typed(driver, "mia", "!settings set raffle.prize A mug"))
+
+
 def test_granted_slash_command_works_once_shown_in_integrations(driver: DiscordDriver) -> None:
     told = grant(driver)
     assert "Server Settings → Integrations → Regulars" in told["fields"][0]["value"]

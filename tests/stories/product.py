@@ -32,6 +32,9 @@ CHANGED_CONSTANTS = str(ROOT / "tests" / "stories" / "changed_constants.py")
 FORKED = (CHANGED_CONSTANTS, *(str(ROOT / name) for name in SCRIPTS))
 """Commands that can start from a process which has imported the product already."""
 
+HEALTH_TOKEN = "shows-the-reasons-to-stories"
+SEES_REASONS = {"Authorization": f"Bearer {HEALTH_TOKEN}"}
+
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "SYSTEMROOT")
 """All that a story's processes get of our own environment."""
 
@@ -54,7 +57,7 @@ class Process:
     ) -> None:
         self._log = folder / f"{name}.log"
         inherited = {key: os.environ[key] for key in _INHERITED if key in os.environ}
-        env = {**inherited, "PYTHONPATH": str(ROOT), **settings}
+        env = {**inherited, "PYTHONPATH": str(ROOT), "HEALTH_TOKEN": HEALTH_TOKEN, **settings}
         self._popen: subprocess.Popen[bytes] | Fork
         if self.forks and command[0] in FORKED:
             self._popen = fork_server().start(command, folder, self._log, env)
@@ -172,7 +175,7 @@ class Product(Process):
     def health(self) -> tuple[int, Json]:
         """The status code of `GET /health` and its JSON; (0, {}) while nobody answers."""
         try:
-            answer = self.get("/health")
+            answer = requests.get(f"{self.url}/health", headers=SEES_REASONS, timeout=PATIENCE)
         except requests.RequestException:
             return 0, {}
         return answer.status_code, answer.json()

@@ -226,6 +226,7 @@ def _time_passes(stage: Stage, *, minutes: int) -> None:
     passed = {"passed": timedelta(minutes=minutes)}
     with stage.database.begin() as tx:
         tx.execute(text("UPDATE kick_recent_support SET at = at - :passed"), passed)
+        tx.execute(text("UPDATE kick_known_gifts SET at = at - :passed"), passed)
         tx.execute(text("UPDATE kick_review_items SET at = at - :passed"), passed)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from core.kit.services import Services
 from core.streamelements import actions, bulk, client
 from core.streamelements.actions import Change
 from core.streamelements.records import BulkOperation
+from core.streamelements.rules import LOOKS
 from sandbox.kick.signing import SigningKey
 from sandbox.serve import Sandbox, on_thread
 from sandbox.streamelements.driver import StreamElementsDriver
@@ -57,13 +59,26 @@ class Desk:
         bulk.perform_due(self.services)
         return self.operation(key).state
 
+    def look_again(self) -> None:
+        """At each look after a lost answer, until the last one."""
+        for earlier, look in pairwise(LOOKS):
+            self.later += look - earlier + timedelta(milliseconds=1)
+            bulk.perform_due(self.services)
+
+    def outcomes(self, key: str) -> dict[str, str | None]:
+        """Login -> what became of the change."""
+        number = self.operation(key).number
+        with self.services.work_in(GUILD) as work:
+            return {one.login: one.outcome for one in actions.list_lines(work, number)}
+
     def points(self) -> dict[str, int]:
         return dict(self.streamelements.channel()["points"])
 
     def settled(self) -> list[tuple[str, list[int], list[int]]]:
-        """Key, applied and refused of what was published."""
-        rows = self.rows("SELECT body FROM inbox_deliveries WHERE kind = 'StreamElementsSettled'")
-        return [(body["key"], body["applied"], body["refused"]) for (body,) in rows]
+        """Operation, applied and refused of what was published."""
+        sql = "SELECT body FROM inbox_deliveries WHERE kind = 'StreamElementsSettled' ORDER BY id"
+        rows = self.rows(sql)
+        return [(body["operation"], body["applied"], body["refused"]) for (body,) in rows]
 
     def rows(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
         with self.services.database.begin() as tx:

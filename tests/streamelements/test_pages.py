@@ -1,9 +1,12 @@
 """StreamElements on the dashboard, and its buttons on Discord."""
 
 import pytest
+from sqlalchemy import select
 
 from core.streamelements import actions, bulk, client, messages
 from core.streamelements.actions import Change
+from core.streamelements.records import BulkOperation
+from core.streamelements.rules import LOOKS
 from sandbox.serve import Sandbox
 from sandbox.streamelements.driver import StreamElementsDriver
 from tests.dashboard.site import GUILD, Site, words
@@ -32,13 +35,22 @@ def test_connect_check_decide_and_disconnect(site: Site, site_sandbox: Sandbox) 
     with site.services.work_in(GUILD) as work:
         actions.queue_changes(work, "pay", "Payout of heist 3", [Change("madcats", 1, 10)])
     sandbox.set_points("madcats", 3000)
-    sandbox.fault(lost=1, tick=3)
+    sandbox.fault(lost=1, tick=7)
     bulk.perform_due(site.services)
+    with site.services.work_in(GUILD) as work:
+        operation = work.scalars(select(BulkOperation)).one()
+        assert operation.sent_at is not None
+        operation.sent_at -= LOOKS[-1]  # minutes later
+        operation.try_at = work.now
+    bulk.perform_due(site.services)
+    shown = words(admin.get(PAGE))
+    assert "madcats +10 had 3,000, now 3,017" in shown
     assert "Payout of heist 3" in words(admin.get(PAGE))
     assert "1 unclear" in send("check")
     with site.services.work_in(GUILD) as work:
-        [unclear] = actions.list_unclear(work)
-    done = send("decide", number=str(unclear.number), applied="yes")
+        [(unclear, _lines)] = actions.list_unclear(work)
+    assert "settled already" in send("decide", number=str(unclear.number), login="x", applied="yes")
+    done = send("decide", number=str(unclear.number), login="madcats", applied="yes")
     assert "Payout of heist 3 counts as done." in done
     assert "settled already" in send("decide", number=str(unclear.number), applied="no")
     assert "NoraPlays is disconnected." in send("disconnect")
@@ -47,7 +59,10 @@ def test_connect_check_decide_and_disconnect(site: Site, site_sandbox: Sandbox) 
 
 
 def test_admins_read_what_is_at_stake() -> None:
+    row = {"viewer": "a_b", "points": -400, "held": None, "balance": None}
     payload = {"number": 4, "purpose": "Stakes of *heist* 12", "count": 3, "total": -1200}
+    payload |= {"reason": "slow", "rows": [row]}
     body = messages.unclear(payload).description or ""
     assert "-1,200 points for 3 viewers" in body
+    assert "a\\_b: -400\n… and 2 more" in body
     assert r"\*heist\*" in body

@@ -69,6 +69,14 @@ async def test_reply_names_its_message(office: Office) -> None:
     assert office.twitch.transcript()[-1]["reply_to"] == message_id
 
 
+async def test_reply_to_a_deleted_message_is_a_plain_line(office: Office) -> None:
+    office.connect()
+    target = {"broadcaster_user_id": NORA, "reply_to": "gone"}
+    payload = {"text": "Not enough points.", "viewer": "MadCats"}
+    await transport(office).deliver(outgoing(office, target=target, payload=payload))
+    assert said(office) == [("NoraPlays", "@MadCats Not enough points.")]
+
+
 async def test_line_that_is_not_shown_is_a_refusal(office: Office) -> None:
     office.connect()
     office.twitch.fault(chat__is_sent_false=1)

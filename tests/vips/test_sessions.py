@@ -101,7 +101,7 @@ def test_extension_adds_to_the_end_also_while_it_is_being_removed(scene: Scene) 
     assert scene.do(actions.extend, scene.session.number, 30).ends_at == ends_at + timedelta(
         minutes=30
     )
-    scene.office.twitch.fault(api__only="/channels/vips", api__500=1)
+    scene.office.twitch.fault(api__only="/channels/vips", api__500=2)
     scene.later(hours=2)
     assert [one.state for one in scene.sessions()] == ["ending"]
     scene.do(actions.give, MIA_ACCOUNT, 60)
@@ -336,7 +336,7 @@ def test_only_what_twitch_has_not_confirmed_is_returned(scene: Scene) -> None:
     viewer_id = scene.do(actions.get_viewer_id, MIA_ACCOUNT)
     scene.handle(_bought(scene, viewer_id, "one"))
     scene.work()
-    scene.office.twitch.fault(api__only="/channels/vips", api__500=1)
+    scene.office.twitch.fault(api__only="/channels/vips", api__500=2)
     scene.later(days=1)
     scene.handle(_bought(scene, viewer_id, "two"))
     scene.office.twitch.do("vip", person="mia", ends=True)
@@ -439,9 +439,13 @@ def test_second_server_of_a_channel_leaves_its_vips_alone(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("minutes", "shown"),
     [
-        (0, "0 min"),
-        (59.9, "59 min"),
+        (0, "less than a minute"),
+        (0.6, "1 min"),
+        (59.4, "59 min"),
+        (59.9, "1 h 00 min"),
         (60, "1 h 00 min"),
+        (119.98, "2 h 00 min"),
+        (48 * 60 - 0.1, "2 days"),
         (47 * 60 + 59, "47 h 59 min"),
         (48 * 60, "2 days"),
         (49 * 60, "2 days 1 h"),

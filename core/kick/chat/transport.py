@@ -25,7 +25,7 @@ from core.kit.oauth_tokens import ReconnectNeeded
 from core.kit.services import Services
 from core.kit.wire import NoAnswer
 from core.kit.work import Work
-from core.outbox.chat import UNKNOWN_OUTCOME, ChatTransport, Renderer
+from core.outbox.chat import REPLY_REFUSED, UNKNOWN_OUTCOME, ChatTransport, Line, Renderer
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt, Unsure
 
@@ -55,7 +55,7 @@ class KickTransport(ChatTransport):
         identities = await asyncio.to_thread(identities_of, self._services, message.guild_id)
         if not identities:
             return await self._services.run_as_bot(message.guild_id, self._skip)
-        await self._throttle(message.lane)
+        await self._throttle(message)
         return await asyncio.to_thread(self._say, message, identities)
 
     def _skip(self, work: Work) -> Receipt:
@@ -67,11 +67,11 @@ class KickTransport(ChatTransport):
         return await asyncio.to_thread(self._find_in_history, message)
 
     def _say(self, message: Outgoing, identities: Sequence[ChatIdentity]) -> Receipt:
-        text = self._text(message)
+        line = self._compose(message)
         bot_error = ""
         for identity in identities:
             try:
-                message_id = self._say_with(identity, message, text)
+                message_id = self._say_with(identity, message, line)
             except (KickRejected, Refusal, Outage) as error:
                 if identity is identities[-1] or not _may_step_in(identity, error):
                     if isinstance(error, KickRejected):
@@ -83,16 +83,23 @@ class KickTransport(ChatTransport):
                 return {"message_id": message_id, "identity": identity.name}
         raise AssertionError("the last identity returns or raises")
 
-    def _say_with(self, identity: ChatIdentity, message: Outgoing, text: str) -> str:
-        target = message.target
+    def _say_with(self, identity: ChatIdentity, message: Outgoing, line: Line) -> str:
+        """Send the line, as a plain one if the message that it replies to is gone."""
+        try:
+            return self._send(identity, message, line)
+        except KickRejected as rejected:
+            if line.reply_to is None or rejected.status not in REPLY_REFUSED:
+                raise
+        return self._send(identity, message, line.as_plain)
 
+    def _send(self, identity: ChatIdentity, message: Outgoing, line: Line) -> str:
         def send(token: str) -> str:
             try:
                 return self._client.send_chat(
                     token,
-                    target["broadcaster_user_id"],
-                    text,
-                    target.get("reply_to"),
+                    message.target["broadcaster_user_id"],
+                    line.text,
+                    line.reply_to,
                     identity.kind,
                 )
             except NoAnswer as lost:
@@ -128,7 +135,7 @@ class KickTransport(ChatTransport):
             ours = set(list_bot_ids(work.tx)) | ({account.kick_user_id} if account else set())
         if channel is None:
             raise Refusal("The server follows no Kick channel any more.")
-        text = self._text(message)
+        text = self._compose(message).text
         try:
             recent = self._client.list_recent_lines(channel.slug)
         except (Outage, KickRejected) as error:

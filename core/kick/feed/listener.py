@@ -83,7 +83,7 @@ class FeedListener(SocketListener):
 
     async def _update(self) -> None:
         """Listen to the channels that are followed now."""
-        self._is_leader = await asyncio.to_thread(self._leader_lock.acquire)
+        self._is_leader = await asyncio.to_thread(self._leader.is_leader)
         if not self._is_leader:
             await self._disconnect()
             return

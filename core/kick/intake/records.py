@@ -14,6 +14,7 @@ from sqlalchemy import (
     LargeBinary,
     PrimaryKeyConstraint,
     Text,
+    false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -129,6 +130,14 @@ class UnverifiedDelivery(Record, kw_only=True):
     subscription_id: Mapped[str] = mapped_column(comment="not signed")
     checked_with: Mapped[str | None] = mapped_column(
         comment="hash of the newest key that did not match"
+    )
+    is_known: Mapped[bool] = mapped_column(
+        default=False,
+        server_default=false(),
+        comment="it names a subscription of ours, which a stranger cannot know",
+    )
+    sender: Mapped[str] = mapped_column(
+        default="", server_default="", comment="digest of the network that it came from"
     )
 
     @property

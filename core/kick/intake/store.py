@@ -33,6 +33,14 @@ def list_subscriptions(
     return read_records(tx, wanted)
 
 
+def list_subscription_ids(tx: Connection) -> frozenset[str]:
+    """Every subscription that we have."""
+    known = select(WebhookSubscription.subscription_id).where(
+        WebhookSubscription.subscription_id.is_not(None)
+    )
+    return frozenset(one for one in tx.scalars(known) if one)
+
+
 def set_subscriptions(
     tx: Connection,
     broadcaster_user_id: int,

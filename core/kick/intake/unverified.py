@@ -3,6 +3,10 @@
 Kick repeats nothing. A delivery whose signature fits no known key may be forged, or the first one
 after Kick has changed its key; one that seems too old may be so, or our clock is wrong. Both are
 kept for a day, a bounded number of them, and tried again with every key that Kick gives.
+
+Those that could be genuine go before others: which subscriptions we have is told to nobody, so a
+delivery that names one was most likely sent by Kick. Of the rest, no sender takes the place of
+another's.
 """
 
 from collections.abc import Sequence
@@ -27,7 +31,11 @@ MOST_BYTES = 65_536
 """Of one body. The largest that Kick documents, a gift to a hundred viewers, is half of that."""
 
 RECHECK_INTERVAL = timedelta(minutes=5)
-"""How often Kick is asked for a new key while every kept delivery was tried with its newest one."""
+"""How often Kick is asked for a new key while every kept delivery was tried with its newest one,
+and none of the last hour names a subscription of ours."""
+
+SOON = timedelta(hours=1)
+"""Within which Kick names a key that it already signs with."""
 
 AT_ONCE = 100
 SECONDS = 15
@@ -39,36 +47,62 @@ _log = structlog.get_logger(__name__)
 
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('kick.unverified', 0))")
 
-# What was tried with Kick's newest key and did not fit is most likely forged.
-_DROP_OTHERS = text("""
+# The rank is higher if a subscription of ours is named, then if it was not tried with Kick's newest
+# key yet: what did not fit that is most likely forged. One more takes the place of a lower rank, or
+# of its own if its sender has fewer than another one: the newest of that sender, because a flood
+# comes after what it is to push out.
+_DROP_ANOTHER = text("""
+    WITH held AS (
+        SELECT id, sender, 2 * is_known::int + (checked_with IS NULL)::int AS rank
+          FROM kick_unverified_deliveries
+    ), counted AS (
+        SELECT id, rank, sender, count(*) OVER (PARTITION BY rank, sender) AS amount FROM held
+    )
     DELETE FROM kick_unverified_deliveries WHERE id IN (
-        SELECT id FROM kick_unverified_deliveries WHERE checked_with IS NOT NULL ORDER BY id
-         LIMIT greatest((SELECT count(*) FROM kick_unverified_deliveries) - :most + 1, 0))
+        SELECT id FROM counted
+         WHERE rank < :rank
+            OR rank = :rank AND amount > 1 + (SELECT count(*) FROM held
+                                               WHERE rank = :rank AND sender = :sender)
+         ORDER BY rank, amount DESC, id DESC
+         LIMIT greatest((SELECT count(*) FROM held) - :most + 1, 0))
 """)
 
 
-def keep(tx: Connection, request: SignedRequest, now: datetime, checked_with: str | None) -> bool:
+def keep(
+    tx: Connection,
+    request: SignedRequest,
+    now: datetime,
+    checked_with: str | None,
+    *,
+    is_known: bool = False,
+    sender: str = "",
+) -> bool:
     """Keep it for later; False when it is too large, or nothing else can be dropped for it."""
     if len(request.body) > MOST_BYTES:
         return False
     tx.execute(_ONE_AT_A_TIME)
-    tx.execute(_DROP_OTHERS, {"most": MOST_KEPT})
+    rank = 2 * is_known + (checked_with is None)
+    tx.execute(_DROP_ANOTHER, {"most": MOST_KEPT, "rank": rank, "sender": sender})
     if tx.execute(select(func.count(UnverifiedDelivery.id))).scalar_one() >= MOST_KEPT:
         return False
     values = {"received_at": now, "checked_with": checked_with, **asdict(request)}
+    values |= {"is_known": is_known, "sender": sender}
     tx.execute(insert(UnverifiedDelivery).values(values))
     return True
 
 
-def get_counts(tx: Connection) -> Row[int, int, datetime | None]:
+def get_counts(tx: Connection) -> Row[int, int, datetime | None, datetime | None]:
     """`unchecked`: how many wait to be tried with Kick's newest key; `unfitting`: how many did not
-    fit it; `oldest_at`."""
+    fit it; `oldest_at`; `known_at`: when the newest came that names a subscription of ours."""
     checked_with = UnverifiedDelivery.checked_with
     return tx.execute(
         select(
             func.count().filter(checked_with.is_(None)).label("unchecked"),
             func.count(checked_with).label("unfitting"),
             func.min(UnverifiedDelivery.received_at).label("oldest_at"),
+            func.max(UnverifiedDelivery.received_at)
+            .filter(UnverifiedDelivery.is_known)
+            .label("known_at"),
         )
     ).one()
 
@@ -88,7 +122,13 @@ def verify_deliveries(services: Services) -> None:
     keys = KeyRing(client_of(services.settings), services.database, services.clock)
     if not keys.ensure_key() or counts.oldest_at is None:
         return
-    keys.renew(FETCH_INTERVAL if counts.unchecked else RECHECK_INTERVAL)
+    is_expected = counts.known_at is not None and counts.known_at > services.clock() - SOON
+    keys.renew(FETCH_INTERVAL if counts.unchecked or is_expected else RECHECK_INTERVAL)
+    verify_with(services, keys)
+
+
+def verify_with(services: Services, keys: KeyRing) -> None:
+    """Try all that were not tried with the newest of these keys."""
     after = 0
     while keys.newest:
         with services.database.begin() as tx:

@@ -3,30 +3,35 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 import structlog
 from sqlalchemy import (
+    ARRAY,
+    BigInteger,
     BindParameter,
     ColumnElement,
     Connection,
     Select,
+    Text,
     bindparam,
     func,
     or_,
     select,
+    text,
 )
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.events import Event, SubGifted, SubscriptionStarted, SupportRevoked, from_json, to_json
 from core.guilds.actions import audit, load_settings
 from core.inbox import actions as inbox
 from core.kick.bodies import PLATFORM
 from core.kick.review import rules
+from core.kick.review.gifts import expect_items, name_gifts, recognise, take_credited
 from core.kick.review.records import RecentSupport, ReviewItem, State
 from core.kick.review.rules import WINDOWS, Decision, Kind, Support, kind_and_subject
+from core.kit.database import as_json
 from core.kit.errors import Refusal
-from core.kit.records import PlatformUserId, table_of
+from core.kit.records import PlatformUserId
 from core.kit.words import _
 from core.kit.work import Lock, Work
 
@@ -37,7 +42,7 @@ _ITEMS = (
     select(ReviewItem)
     .where(
         ReviewItem.kind == bindparam("kind"),
-        ReviewItem.subject == bindparam("subject"),
+        ReviewItem.subject == func.any(bindparam("subjects", type_=ARRAY(Text))),
         or_(ReviewItem.at.between(_SINCE, _UNTIL), ReviewItem.webhook_key == bindparam("key")),
     )
     .order_by(ReviewItem.at, ReviewItem.key)
@@ -54,9 +59,20 @@ def _recent(who: ColumnElement[Any]) -> Select[Any]:
     )
 
 
-_WEBHOOKS = _recent(RecentSupport.subject == bindparam("subject"))
-_SUBSCRIPTIONS = _recent(RecentSupport.user_id == bindparam("user_id"))
-_REMEMBER = upsert(table_of(RecentSupport)).on_conflict_do_nothing()
+_WEBHOOKS = _recent(RecentSupport.subject == func.any(bindparam("subjects", type_=ARRAY(Text))))
+_SUBSCRIPTIONS = _recent(
+    RecentSupport.user_id == func.any(bindparam("user_ids", type_=ARRAY(BigInteger)))
+)
+_REMEMBER = text("""
+    INSERT INTO kick_recent_support (guild_id, kind, key, subject, at, user_id, event)
+    SELECT guild_id, kind, key, subject, at, user_id, NULLIF(event, 'null')
+      FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+        AS r (guild_id bigint, kind text, key text, subject text, at timestamptz, user_id bigint,
+              event jsonb)
+        ON CONFLICT ON CONSTRAINT kick_recent_support_once DO NOTHING
+""")
+
+R = TypeVar("R", ReviewItem, RecentSupport)
 
 _log = structlog.get_logger(__name__)
 
@@ -72,14 +88,21 @@ def report(work: Work, items: Iterable[ReviewItem], *, are_identified: bool) -> 
             again within its window is a repeat.
     """
     work.lock(Lock.KICK_REVIEW)
-    for item in items:
-        kind = cast("Kind", item.kind)
-        is_known = work.find(ReviewItem, kind, item.key) is not None
-        if not is_known and (
-            are_identified or not _items_near(work, kind, item.subject, item.at, WINDOWS[kind])
-        ):
-            work.add(item)
-            _match(work, kind, item.subject, item.at)
+    expect_items(work)
+    for kind, same in groupby(items, key=lambda item: cast("Kind", item.kind)):
+        reported = list(same)
+        at, keys = reported[0].at, [item.key for item in reported]
+        known_keys = select(ReviewItem.key).where(ReviewItem.kind == kind, ReviewItem.key.in_(keys))
+        known = set(work.scalars(known_keys))
+        if not are_identified:
+            subjects = [item.subject for item in reported]
+            near = _items_near(work, kind, subjects, at, WINDOWS[kind])
+            near_subjects = {one.subject for one in near}
+            known |= {item.key for item in reported if item.subject in near_subjects}
+        new = [item for item in reported if item.key not in known]
+        work.add_all(new)
+        if new:
+            _match(work, kind, [item.subject for item in new], at)
 
 
 def events_to_count(
@@ -96,11 +119,35 @@ def events_to_count(
     if not any(isinstance(event, Support) for event in events):
         return list(events)
     kept: list[Event] = []
-    for guild_id, mine in groupby(events, key=lambda event: event.guild_id):
+    for (guild_id, drop), mine in groupby(events, key=_together):
         with Work(tx, guild_id, now=events[0].at) as work:
             work.lock(Lock.KICK_REVIEW)
-            kept += [event for event in mine if _counts(work, event, by_admin)]
+            if drop:
+                kept += _gifts_to_count(work, [one for one in mine if isinstance(one, SubGifted)])
+            else:
+                kept += [event for event in mine if _counts(work, event, by_admin)]
     return kept
+
+
+def _together(event: Event) -> tuple[int, str]:
+    return event.guild_id, event.drop if isinstance(event, SubGifted) else ""
+
+
+def _gifts_to_count(work: Work, told: Sequence[SubGifted]) -> list[Event]:
+    """Those of one drop, in few statements however many there are."""
+    is_webhook = told[0].source == "webhook"
+    events = recognise(work, told) if is_webhook else list(told)
+    credited = take_credited(work, events) if is_webhook else set()
+    confirming = {event.key for event in events if is_webhook and event.key not in credited}
+    _remember(work, events, confirming)
+    received = {event.giftee.user_id: event for event in events if event.giftee is not None}
+    # Deliveries are not in order: the duplicate may have been counted before its gift came.
+    for bought in _near_subscriptions(work, "sub", received, events[0].at):
+        gift = received[bought.subscriber.user_id]
+        _add_duplicate(work, bought, gift, is_counted=True)
+    subjects = [kind_and_subject(event)[1] for event in events if event.key in confirming]
+    _match(work, "gift", subjects, events[0].at)
+    return [event for event in events if event.key not in credited]
 
 
 def _counts(work: Work, event: Event, by_admin: bool) -> bool:
@@ -110,42 +157,42 @@ def _counts(work: Work, event: Event, by_admin: bool) -> bool:
     is_duplicate = not by_admin and _is_duplicate(work, event)
     is_credited = is_webhook and not is_duplicate and _is_credited(work, event, by_admin)
     confirms = is_webhook and not is_credited
-    if isinstance(event, SubGifted) or not by_admin:
-        _remember(work, event, confirms=confirms)
-    if isinstance(event, SubGifted) and event.giftee is not None:
-        # Deliveries are not in order: the duplicate may have been counted before its gift came.
-        for bought in _near_subscriptions(work, "sub", event.giftee.user_id, event.at):
-            _add_duplicate(work, bought, event, is_counted=True)
+    if not by_admin:
+        _remember(work, [event], {event.key} if confirms else set())
     if confirms:
         kind, subject = kind_and_subject(event)
-        _match(work, kind, subject, event.at)
+        _match(work, kind, [subject], event.at)
     return not is_duplicate and not is_credited
 
 
-def _remember(work: Work, event: Support, *, confirms: bool) -> None:
-    kind, subject = kind_and_subject(event)
-    person = None
-    if isinstance(event, SubGifted):
-        person = event.giftee
-    elif isinstance(event, SubscriptionStarted):
-        person = event.subscriber
-    row = {
-        "guild_id": work.guild_id,
-        "kind": kind,
-        "key": event.key,
-        "subject": subject if confirms else None,
-        "at": event.at,
-        "user_id": person.user_id if person else None,
-        "event": to_json(event) if person else None,
-    }
-    work.tx.execute(_REMEMBER, row)
+def _remember(work: Work, events: Sequence[Support], confirming: Collection[str]) -> None:
+    """For those with these keys, also what they confirm."""
+    rows = []
+    for event in events:
+        kind, subject = kind_and_subject(event)
+        person = None
+        if isinstance(event, SubGifted):
+            person = event.giftee
+        elif isinstance(event, SubscriptionStarted):
+            person = event.subscriber
+        row = {
+            "guild_id": work.guild_id,
+            "kind": kind,
+            "key": event.key,
+            "subject": subject if event.key in confirming else None,
+            "at": event.at,
+            "user_id": person.user_id if person else None,
+            "event": to_json(event) if person else None,
+        }
+        rows.append(row)
+    work.tx.execute(_REMEMBER, {"rows": as_json(rows)})
 
 
 def _is_credited(work: Work, event: Support, by_admin: bool) -> bool:
     """Whether it was credited before its webhook came. The item that was credited keeps the key, so
     that only one webhook is dropped for it."""
     kind, subject = kind_and_subject(event)
-    items = _items_near(work, kind, subject, event.at, WINDOWS[kind], event.key)
+    items = _items_near(work, kind, [subject], event.at, WINDOWS[kind], event.key)
     if any(item.webhook_key == event.key and item.state == "credited" for item in items):
         return True
     free = [item for item in items if item.webhook_key is None]
@@ -161,52 +208,79 @@ def _is_credited(work: Work, event: Support, by_admin: bool) -> bool:
     return True
 
 
-def _match(work: Work, kind: Kind, subject: str, at: datetime) -> None:
-    """Pair everything around this instant again, so the order of arrival does not matter."""
-    items, webhooks = _around(work, kind, subject, at)
-    pairs = rules.pair([one.at for one in webhooks], [item.at for item in items], WINDOWS[kind])
-    for place, item in enumerate(items):
-        key = webhooks[pairs[place]].key if place in pairs else None
-        if item.webhook_key != key:
-            item.webhook_key, item.state = key, "confirmed" if key else "waiting"
+def _match(work: Work, kind: Kind, subjects: Collection[str], at: datetime) -> None:
+    """Pair everything of these subjects around this instant again, so the order of arrival does not
+    matter."""
+    for items, webhooks in _around(work, kind, subjects, at):
+        pairs = rules.pair([one.at for one in webhooks], [item.at for item in items], WINDOWS[kind])
+        for place, item in enumerate(items):
+            key = webhooks[pairs[place]].key if place in pairs else None
+            if item.webhook_key != key:
+                item.webhook_key, item.state = key, "confirmed" if key else "waiting"
 
 
 def _around(
-    work: Work, kind: Kind, subject: str, at: datetime
-) -> tuple[list[ReviewItem], Sequence[RecentSupport]]:
-    """What could be paired around this instant, directly or through others. Credited items are left
-    out: they have counted."""
+    work: Work, kind: Kind, subjects: Collection[str], at: datetime
+) -> list[tuple[list[ReviewItem], list[RecentSupport]]]:
+    """For each subject what could be paired around this instant, directly or through others.
+    Credited items are left out: they have counted."""
     window = WINDOWS[kind]
     reach = window * 2
     while True:
-        near = _items_near(work, kind, subject, at, reach)
-        items = [item for item in near if item.state != "credited"]
+        near = _items_near(work, kind, subjects, at, reach)
+        items = _by_subject(item for item in near if item.state != "credited")
         if not items:
-            return [], []
-        webhooks = _webhooks_near(work, kind, subject, at, at, reach)
-        first, last = rules.neighbourhood(
-            [*(w.at for w in webhooks), *(i.at for i in items)], at, window
-        )
-        if at - first <= reach - window and last - at <= reach - window:
-            return (
-                [item for item in items if first <= item.at <= last],
-                [one for one in webhooks if first <= one.at <= last],
+            return []
+        webhooks = _by_subject(_webhooks_near(work, kind, items, at, at, reach))
+        found, farthest = [], timedelta(0)
+        for subject, theirs in items.items():
+            others = webhooks.get(subject, [])
+            instants = [*(w.at for w in others), *(i.at for i in theirs)]
+            first, last = rules.neighbourhood(instants, at, window)
+            farthest = max(farthest, at - first, last - at)
+            found.append(
+                (
+                    [item for item in theirs if first <= item.at <= last],
+                    [one for one in others if first <= one.at <= last],
+                )
             )
+        if farthest <= reach - window:
+            return found
         reach *= 4
 
 
+def _by_subject(rows: Iterable[R]) -> dict[str, list[R]]:
+    found: dict[str, list[R]] = {}
+    for row in rows:
+        found.setdefault(row.subject or "", []).append(row)
+    return found
+
+
 def _items_near(
-    work: Work, kind: Kind, subject: str, at: datetime, reach: timedelta, key: str | None = None
+    work: Work,
+    kind: Kind,
+    subjects: Collection[str],
+    at: datetime,
+    reach: timedelta,
+    key: str | None = None,
 ) -> Sequence[ReviewItem]:
-    """Items of one subject, and the one that this webhook confirms, by time."""
-    given = {"kind": kind, "subject": subject, "since": at - reach, "until": at + reach, "key": key}
+    """Items of these subjects, and the one of them that this webhook confirms, by time."""
+    given: dict[str, Any] = {"kind": kind, "key": key}
+    given |= {"since": at - reach, "until": at + reach}
+    given |= {"subjects": list(subjects)}
     return work.scalars(_ITEMS, given).all()
 
 
 def _webhooks_near(
-    work: Work, kind: Kind, subject: str, first: datetime, last: datetime, reach: timedelta
+    work: Work,
+    kind: Kind,
+    subjects: Collection[str],
+    first: datetime,
+    last: datetime,
+    reach: timedelta,
 ) -> Sequence[RecentSupport]:
-    given = {"kind": kind, "subject": subject, "since": first - reach, "until": last + reach}
+    given: dict[str, Any] = {"kind": kind, "subjects": list(subjects)}
+    given |= {"since": first - reach, "until": last + reach}
     return work.scalars(_WEBHOOKS, given).all()
 
 
@@ -217,16 +291,20 @@ def _is_duplicate(work: Work, event: Support) -> bool:
     """Whether this new subscription is a gift that Kick sent twice; it is queued then."""
     if not isinstance(event, SubscriptionStarted):
         return False
-    gifts = _near_subscriptions(work, "gift", event.subscriber.user_id, event.at)
+    gifts = _near_subscriptions(work, "gift", [event.subscriber.user_id], event.at)
     if gifts:
         _add_duplicate(work, event, gifts[0], is_counted=False)
     return bool(gifts)
 
 
-def _near_subscriptions(work: Work, kind: Kind, user_id: int, at: datetime) -> list[Any]:
-    """The `SubGifted`s to this viewer, or their `SubscriptionStarted`s, within ten minutes."""
+def _near_subscriptions(
+    work: Work, kind: Kind, user_ids: Collection[int], at: datetime
+) -> list[Any]:
+    """The `SubGifted`s to these viewers, or their `SubscriptionStarted`s, within ten minutes."""
+    if not user_ids:
+        return []
     since, until = at - rules.DUPLICATE_WINDOW, at + rules.DUPLICATE_WINDOW
-    given = {"kind": kind, "user_id": user_id, "since": since, "until": until}
+    given = {"kind": kind, "user_ids": list(user_ids), "since": since, "until": until}
     event = SubGifted if kind == "gift" else SubscriptionStarted
     return [from_json(event, row.event or {}) for row in work.scalars(_SUBSCRIPTIONS, given)]
 
@@ -291,23 +369,12 @@ def queue_overdue(work: Work) -> list[int]:
 
 
 def _name_gifts(work: Work, before: datetime) -> None:
-    """A webhook may leave out who received a gift, and the feed knows the name: give such a gift
-    the name of one by the same giver that no other webhook confirms."""
+    """Confirm the gifts that a webhook told with other names, or without."""
     unconfirmed = ReviewItem.state.in_(("waiting", "open")) & (ReviewItem.kind == "gift")
-    gifts: dict[str, list[ReviewItem]] = {}
-    for item in work.scalars(
-        select(ReviewItem)
-        .where(unconfirmed, ReviewItem.at <= before)
-        .order_by(ReviewItem.at, ReviewItem.key)
-    ):
-        gifts.setdefault(rules.gift_subject(item.giver, ""), []).append(item)
-    window = WINDOWS["gift"]
-    for unnamed, items in gifts.items():
-        webhooks = _webhooks_near(work, "gift", unnamed, items[0].at, items[-1].at, window)
-        pairs = rules.pair([one.at for one in webhooks], [item.at for item in items], window)
-        for place, webhook in pairs.items():
-            webhooks[webhook].subject = items[place].subject
-            _match(work, "gift", items[place].subject, items[place].at)
+    overdue = select(ReviewItem).where(unconfirmed, ReviewItem.at <= before)
+    items = work.scalars(overdue.order_by(ReviewItem.at, ReviewItem.key)).all()
+    for item in name_gifts(work, items):
+        _match(work, "gift", [item.subject], item.at)
 
 
 def list_queue(work: Work) -> list[Entry]:

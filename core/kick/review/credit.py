@@ -11,7 +11,7 @@ from typing import Any, get_args
 from sqlalchemy import Connection
 
 from core import events
-from core.events import Event, Person, from_json, to_json
+from core.events import Event, Person, SubGifted, from_json, to_json
 from core.guilds.actions import audit
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery
@@ -22,7 +22,7 @@ from core.kick.review.records import ReviewItem
 from core.kick.review.rules import Support, giver_key, name_key
 from core.kick.wire import KickRejected
 from core.kit.errors import Refusal
-from core.kit.records import THE_BOT
+from core.kit.records import THE_BOT, PlatformUserId
 from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Lock, Work
@@ -80,12 +80,19 @@ def count_items(work: Work, named: Iterable[Named]) -> int:
         item = work.find(ReviewItem, one.kind, one.key)
         if item is not None and item.state in ("waiting", "open"):
             actions.settle(work, [item], "credited")
+            if isinstance(event, SubGifted):
+                item.giver_id = _id_of(event.gifter)
+                item.receiver_id = _id_of(event.giftee)
             name, lane = f"{work.guild_id}|{item.kind}|{item.key}", f"kick:{item.channel_id}"
             deliveries.append(
                 Delivery(source, name, type(event).__name__, lane, to_json(event), work.now)
             )
     inbox.receive_all(work.tx, deliveries)
     return len(deliveries)
+
+
+def _id_of(person: Person | None) -> PlatformUserId | None:
+    return PlatformUserId(person.user_id) if person else None
 
 
 def translate(tx: Connection, delivery: Delivery) -> list[Event]:

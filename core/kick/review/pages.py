@@ -10,7 +10,9 @@ from core.kit.guild_pages import GuildPages, Page
 from core.kit.paginator import nearest_page
 from core.kit.words import _
 
-PAGES = GuildPages("missed", lambda: _("Missed events"), icon="zoom-question", order=15)
+PAGES = GuildPages(
+    "missed", lambda: _("Missed events"), icon="zoom-question", order=15, group="kick"
+)
 
 PER_PAGE = 25
 

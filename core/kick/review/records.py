@@ -4,6 +4,7 @@ The indexes on subjects put `kind` last: on a table without statistics the plann
 take one of them for the primary key and scan it.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.events import Source
-from core.kick.review.rules import Decision, Kind
+from core.kick.review.rules import Decision, Giftee, Kind
 from core.kit.personal import ADMINS_ANSWER, holds
 from core.kit.records import GuildRecord, MemberId, PlatformUserId, one_of
 
@@ -93,6 +94,12 @@ class ReviewItem(GuildRecord, kw_only=True):
             postgresql_where=text("state IN ('waiting', 'open')"),
         ),
         Index(
+            "kick_review_items_gifts",
+            "guild_id",
+            "at",
+            postgresql_where=text("kind = 'gift'"),
+        ),
+        Index(
             "kick_review_items_numbers",
             "guild_id",
             "number",
@@ -124,4 +131,51 @@ class RecentSupport(GuildRecord, kw_only=True):
         one_of("kind", Kind, name="kick_recent_support_kind"),
         Index("kick_recent_support_subject", "guild_id", "subject", "kind", "at"),
         Index("kick_recent_support_user", "guild_id", "user_id", "kind", "at"),
+        Index(
+            "kick_recent_support_gifts",
+            "guild_id",
+            "at",
+            postgresql_where=text("kind = 'gift' AND subject IS NOT NULL"),
+        ),
     )
+
+
+MOST_VARIANTS = 10
+"""Deliveries of one gift that differ in what they say, of which each is remembered."""
+
+
+class KnownGift(GuildRecord, kw_only=True):
+    """A gift, or a part of one, as webhooks have told it: to recognise it where another delivery
+    says more or less of who received it."""
+
+    __tablename__ = "kick_known_gifts"
+
+    at: Mapped[datetime] = mapped_column(comment="when it was given")
+    drop: Mapped[str] = mapped_column(info=holds("key"), comment="who gave it, and the instant")
+    part: Mapped[int] = mapped_column(comment="from 1; a large gift may come in several")
+    keys: Mapped[list[str]] = mapped_column(
+        JSONB, info=holds("json"), comment="of its events, as first told"
+    )
+    told: Mapped[list[list[dict[str, Any]]]] = mapped_column(
+        JSONB, info=holds("json"), comment="the giftees of each delivery that said something else"
+    )
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "at", "drop", "part", name="kick_known_gifts_once"),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_known_gifts_guild"),
+    )
+
+    @property
+    def variants(self) -> list[list[Giftee]]:
+        return [[Giftee(one["user_id"], one["username"]) for one in told] for told in self.told]
+
+    @property
+    def first(self) -> list[Giftee]:
+        """As first told, in the order of `keys`."""
+        return self.variants[0]
+
+    def note(self, giftees: Sequence[Giftee]) -> None:
+        """Remember what another delivery says."""
+        told = [{"user_id": one.user_id, "username": one.name} for one in giftees]
+        if told not in self.told and len(self.told) < MOST_VARIANTS:
+            self.told = [*self.told, told]

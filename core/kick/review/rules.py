@@ -4,9 +4,9 @@ The feed has names instead of user ids and mostly no timestamps, so the keys dif
 a *subject* that is equal for the same thing, and are paired within a subject by time.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from core.events import KicksGifted, SubGifted, SubscriptionRenewed, SubscriptionStarted
 from core.kit.guild_settings import GuildSettings, number
@@ -39,6 +39,9 @@ WINDOWS: Mapping[Kind, timedelta] = {
     "kicks": timedelta(seconds=2),
 }
 """How far apart the two may be."""
+
+SAME_GIFT_WINDOW = timedelta(minutes=2)
+"""The feed and a webhook tell of one gift this close together, if they name other giftees."""
 
 DUPLICATE_WINDOW = timedelta(minutes=10)
 """A subscription this close to a gift to the same viewer is the gift, sent twice."""
@@ -86,6 +89,66 @@ def kind_and_subject(event: Support) -> tuple[Kind, str]:
             return "kicks", kicks_subject(event.sender.user_id, event.amount)
         case _:
             return "sub", sub_subject(event.subscriber.name, event.months)
+
+
+class Giftee(NamedTuple):
+    """What a delivery says of who received a gift: a missing id is None, a missing name empty; the
+    name as in `name_key`."""
+
+    user_id: int | None
+    name: str
+
+
+def pair_giftees(
+    known: Sequence[Giftee], told: Sequence[Giftee], *, surely: bool = False
+) -> dict[int, int]:
+    """Index of one that is told -> index of the known one that it is; as many as there can be,
+    those that are sure first, and with `surely` only these."""
+    pairs: dict[int, int] = {}
+    free = dict.fromkeys(range(len(known)))
+    left = dict.fromkeys(range(len(told)))
+
+    def pair_by(key: Callable[[Giftee], object], here: Iterable[int], there: Iterable[int]) -> None:
+        by_key: dict[object, list[int]] = {}
+        for place in there:
+            by_key.setdefault(key(known[place]), []).append(place)
+        for place in here:
+            if found := by_key.get(key(told[place])):
+                pairs[place] = found.pop(0)
+                del left[place], free[pairs[place]]
+
+    def which(
+        places: Iterable[int], of: Sequence[Giftee], has_id: bool | None, has_name: bool | None
+    ) -> list[int]:
+        return [
+            place
+            for place in places
+            if has_id in (None, of[place].user_id is not None)
+            and has_name in (None, bool(of[place].name))
+        ]
+
+    def pair_kinds(*kinds: bool | None, key: Callable[[Giftee], object] = lambda _one: 0) -> None:
+        """Those with (True) or without (False) an id and a name, told and known."""
+        here = which(left, told, kinds[0], kinds[1])
+        pair_by(key, here, which(free, known, kinds[2], kinds[3]))
+
+    pair_kinds(True, None, True, None, key=lambda one: one.user_id)
+    pair_kinds(False, True, None, True, key=lambda one: one.name)
+    pair_kinds(True, True, False, True, key=lambda one: one.name)
+    if not surely:
+        # An id and a name fit only each other, and what is not known fits everything: in this
+        # order there are as many pairs as there can be.
+        pair_kinds(True, False, False, True)
+        pair_kinds(False, True, True, False)
+        pair_kinds(True, None, False, False)
+        pair_kinds(None, True, False, False)
+        pair_kinds(False, False, None, None)
+    return pairs
+
+
+def fits_wholly(known: Sequence[Giftee], told: Sequence[Giftee]) -> bool:
+    """Whether two deliveries can have told the same gift, as far as its giftees go."""
+    return len(known) == len(told) == len(pair_giftees(known, told))
 
 
 def pair(

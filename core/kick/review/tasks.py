@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, func, select
 from core.guilds.channels import tell_admins
 from core.kick.intake import store as intake
 from core.kick.review import actions, credit, messages
-from core.kick.review.records import RecentSupport, ReviewItem
+from core.kick.review.records import KnownGift, RecentSupport, ReviewItem
 from core.kick.review.rules import REMEMBERED
 from core.kit.feature import Task
 from core.kit.health_item import HealthItem
@@ -97,6 +97,7 @@ def forget(services: Services) -> None:
     with services.database.begin() as tx:
         for statement in (
             delete(RecentSupport).where(RecentSupport.at < before),
+            delete(KnownGift).where(KnownGift.at < before),
             delete(ReviewItem).where(old_items),
         ):
             tx.execute(statement, execution_options=ACROSS_GUILDS)

@@ -89,6 +89,8 @@ CREATE TABLE outbox_messages (
 	kind TEXT NOT NULL, 
 	payload JSONB NOT NULL, 
 	state TEXT DEFAULT 'waiting' NOT NULL, 
+	priority SMALLINT DEFAULT '1' NOT NULL, 
+	expires_at TIMESTAMP WITH TIME ZONE, 
 	posted_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
 	try_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
 	attempts INTEGER DEFAULT '0' NOT NULL, 
@@ -109,7 +111,11 @@ CREATE INDEX outbox_messages_carried ON outbox_messages (carried_by) WHERE carri
 
 CREATE INDEX outbox_messages_dead ON outbox_messages (id) WHERE state = 'dead';
 
-CREATE INDEX outbox_messages_due ON outbox_messages (lane, id) WHERE state IN ('waiting', 'sending');
+CREATE INDEX outbox_messages_due ON outbox_messages (lane, (state = 'waiting'), priority, id) WHERE state IN ('waiting', 'sending');
+
+CREATE INDEX outbox_messages_expired ON outbox_messages (sent_at) WHERE receipt ->> 'skipped' = 'too late';
+
+CREATE INDEX outbox_messages_expiring ON outbox_messages (expires_at) WHERE state = 'waiting' AND expires_at IS NOT NULL;
 
 COMMENT ON COLUMN outbox_messages.key IS 'natural key of the effect';
 
@@ -120,6 +126,10 @@ COMMENT ON COLUMN outbox_messages.lane IS 'messages of one lane go out in order'
 COMMENT ON COLUMN outbox_messages.target IS 'where to, in the transport''s terms';
 
 COMMENT ON COLUMN outbox_messages.kind IS 'names the renderer of the payload';
+
+COMMENT ON COLUMN outbox_messages.priority IS 'lower ones go first';
+
+COMMENT ON COLUMN outbox_messages.expires_at IS 'afterwards it is dropped, unless an attempt may have gone through';
 
 COMMENT ON COLUMN outbox_messages.unsure IS 'an earlier attempt may have gone through';
 
@@ -249,6 +259,8 @@ CREATE TABLE kick_unverified_deliveries (
 	kind TEXT NOT NULL, 
 	subscription_id TEXT NOT NULL, 
 	checked_with TEXT, 
+	is_known BOOLEAN DEFAULT false NOT NULL, 
+	sender TEXT DEFAULT '' NOT NULL, 
 	CONSTRAINT kick_unverified_deliveries_key PRIMARY KEY (id)
 );
 
@@ -261,6 +273,10 @@ COMMENT ON COLUMN kick_unverified_deliveries.kind IS 'not signed';
 COMMENT ON COLUMN kick_unverified_deliveries.subscription_id IS 'not signed';
 
 COMMENT ON COLUMN kick_unverified_deliveries.checked_with IS 'hash of the newest key that did not match';
+
+COMMENT ON COLUMN kick_unverified_deliveries.is_known IS 'it names a subscription of ours, which a stranger cannot know';
+
+COMMENT ON COLUMN kick_unverified_deliveries.sender IS 'digest of the network that it came from';
 
 CREATE TABLE kick_feed_states (
 	broadcaster_user_id BIGINT NOT NULL, 
@@ -300,6 +316,8 @@ CREATE TABLE kick_recent_support (
 	CONSTRAINT kick_recent_support_once PRIMARY KEY (guild_id, kind, key), 
 	CONSTRAINT kick_recent_support_kind CHECK (kind IN ('gift', 'sub', 'kicks'))
 );
+
+CREATE INDEX kick_recent_support_gifts ON kick_recent_support (guild_id, at) WHERE kind = 'gift' AND subject IS NOT NULL;
 
 CREATE INDEX kick_recent_support_subject ON kick_recent_support (guild_id, subject, kind, at);
 
@@ -402,6 +420,16 @@ COMMENT ON COLUMN wagers_polls.repeated IS 'lines with a name seen before';
 
 COMMENT ON COLUMN wagers_polls.next_at IS 'not asked again before';
 
+CREATE TABLE vips_pace (
+	channel_id BIGINT NOT NULL, 
+	change TEXT NOT NULL, 
+	made TIMESTAMP WITH TIME ZONE[] NOT NULL, 
+	CONSTRAINT vips_pace_one_a_change PRIMARY KEY (channel_id, change), 
+	CONSTRAINT vips_pace_change CHECK (change IN ('add', 'remove'))
+);
+
+COMMENT ON COLUMN vips_pace.made IS 'when each was made';
+
 CREATE TABLE health_heartbeats (
 	process TEXT NOT NULL, 
 	part TEXT NOT NULL, 
@@ -412,6 +440,17 @@ CREATE TABLE health_heartbeats (
 );
 
 COMMENT ON COLUMN health_heartbeats.process IS 'host and process id';
+
+CREATE TABLE kit_leases (
+	name TEXT NOT NULL, 
+	holder TEXT NOT NULL, 
+	until TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT kit_leases_one_holder PRIMARY KEY (name)
+);
+
+COMMENT ON COLUMN kit_leases.holder IS 'machine, process id and a random suffix';
+
+COMMENT ON COLUMN kit_leases.until IS 'by the database''s clock';
 
 CREATE TABLE guild_channels (
 	guild_id BIGINT NOT NULL, 
@@ -682,6 +721,8 @@ CREATE TABLE kick_review_items (
 	CONSTRAINT kick_review_items_decision_fits CHECK (state <> CASE WHEN is_counted THEN 'credited' ELSE 'taken_back' END)
 );
 
+CREATE INDEX kick_review_items_gifts ON kick_review_items (guild_id, at) WHERE kind = 'gift';
+
 CREATE INDEX kick_review_items_numbers ON kick_review_items (guild_id, number) WHERE number IS NOT NULL;
 
 CREATE INDEX kick_review_items_subject ON kick_review_items (guild_id, subject, kind, at);
@@ -718,6 +759,29 @@ COMMENT ON COLUMN kick_review_items.decided_by IS 'Discord id; 0: the feed is th
 
 ALTER TABLE kick_review_items ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE kick_known_gifts (
+	guild_id BIGINT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	drop TEXT NOT NULL, 
+	part INTEGER NOT NULL, 
+	keys JSONB NOT NULL, 
+	told JSONB NOT NULL, 
+	CONSTRAINT kick_known_gifts_once PRIMARY KEY (guild_id, at, drop, part), 
+	CONSTRAINT kick_known_gifts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN kick_known_gifts.at IS 'when it was given';
+
+COMMENT ON COLUMN kick_known_gifts.drop IS 'who gave it, and the instant';
+
+COMMENT ON COLUMN kick_known_gifts.part IS 'from 1; a large gift may come in several';
+
+COMMENT ON COLUMN kick_known_gifts.keys IS 'of its events, as first told';
+
+COMMENT ON COLUMN kick_known_gifts.told IS 'the giftees of each delivery that said something else';
+
+ALTER TABLE kick_known_gifts ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE streamelements_accounts (
 	guild_id BIGINT NOT NULL, 
 	channel_id TEXT NOT NULL, 
@@ -752,12 +816,13 @@ CREATE TABLE streamelements_operations (
 	state TEXT NOT NULL, 
 	attempts INTEGER NOT NULL, 
 	reason TEXT NOT NULL, 
+	sent_at TIMESTAMP WITH TIME ZONE, 
 	settled_at TIMESTAMP WITH TIME ZONE, 
 	decided_by BIGINT, 
 	CONSTRAINT streamelements_operations_key PRIMARY KEY (guild_id, number), 
 	CONSTRAINT streamelements_operations_once UNIQUE (guild_id, key), 
 	CONSTRAINT streamelements_operations_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
-	CONSTRAINT streamelements_operations_state CHECK (state IN ('waiting', 'sending', 'applied', 'refused', 'unclear'))
+	CONSTRAINT streamelements_operations_state CHECK (state IN ('waiting', 'sending', 'unclear', 'settled'))
 );
 
 CREATE INDEX streamelements_operations_open ON streamelements_operations (try_at) WHERE state IN ('waiting', 'sending');
@@ -769,6 +834,8 @@ COMMENT ON COLUMN streamelements_operations.purpose IS 'for admins, such as `Sta
 COMMENT ON COLUMN streamelements_operations.try_at IS 'not before';
 
 COMMENT ON COLUMN streamelements_operations.reason IS 'why it waits, is refused or unclear';
+
+COMMENT ON COLUMN streamelements_operations.sent_at IS 'the call was made';
 
 COMMENT ON COLUMN streamelements_operations.decided_by IS 'the admin who settled it';
 
@@ -1277,6 +1344,7 @@ CREATE TABLE vips_rewards (
 	pause TEXT DEFAULT 'no' NOT NULL, 
 	is_ours BOOLEAN DEFAULT true NOT NULL, 
 	is_used BOOLEAN DEFAULT true NOT NULL, 
+	skips_queue BOOLEAN DEFAULT false NOT NULL, 
 	is_enabled BOOLEAN DEFAULT true NOT NULL, 
 	title TEXT NOT NULL, 
 	cost INTEGER NOT NULL, 
@@ -1289,6 +1357,8 @@ CREATE TABLE vips_rewards (
 	is_pending BOOLEAN DEFAULT true NOT NULL, 
 	version INTEGER DEFAULT '1' NOT NULL, 
 	trouble TEXT DEFAULT '' NOT NULL, 
+	attempts INTEGER DEFAULT '0' NOT NULL, 
+	try_at TIMESTAMP WITH TIME ZONE, 
 	created_by BIGINT NOT NULL, 
 	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT vips_rewards_numbered PRIMARY KEY (guild_id, number), 
@@ -1308,6 +1378,8 @@ COMMENT ON COLUMN vips_rewards.is_ours IS 'no: created elsewhere, so never refun
 
 COMMENT ON COLUMN vips_rewards.is_used IS 'redemptions make people VIP';
 
+COMMENT ON COLUMN vips_rewards.skips_queue IS 'on Twitch: points are spent at once, and cannot be returned';
+
 COMMENT ON COLUMN vips_rewards.minutes IS 'of VIP; 0 for the server''s default';
 
 COMMENT ON COLUMN vips_rewards.max_per_stream IS '0: any';
@@ -1320,6 +1392,8 @@ COMMENT ON COLUMN vips_rewards.version IS 'counts changes, so that none is misse
 
 COMMENT ON COLUMN vips_rewards.trouble IS 'why Twitch refused the newest change';
 
+COMMENT ON COLUMN vips_rewards.try_at IS 'of the next call to Twitch; empty: now';
+
 COMMENT ON COLUMN vips_rewards.created_by IS 'Discord id of the admin; 0: Twitch';
 
 ALTER TABLE vips_rewards ALTER COLUMN guild_id SET STATISTICS 0;
@@ -1330,21 +1404,36 @@ CREATE TABLE vips_channels (
 	rewards_due BOOLEAN DEFAULT true NOT NULL, 
 	redemptions_due BOOLEAN DEFAULT true NOT NULL, 
 	listed_at TIMESTAMP WITH TIME ZONE, 
+	rewards_listed_at TIMESTAMP WITH TIME ZONE, 
 	swept_at TIMESTAMP WITH TIME ZONE, 
 	full_at INTEGER, 
+	full_until TIMESTAMP WITH TIME ZONE, 
+	failing JSONB DEFAULT '{}' NOT NULL, 
+	told TEXT[] DEFAULT '{}' NOT NULL, 
 	trouble TEXT DEFAULT '' NOT NULL, 
 	trouble_since TIMESTAMP WITH TIME ZONE, 
+	leaving_by BIGINT, 
 	CONSTRAINT vips_channels_one PRIMARY KEY (guild_id), 
 	CONSTRAINT vips_channels_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
 );
 
-COMMENT ON COLUMN vips_channels.listed_at IS 'when Twitch last listed its VIPs';
+COMMENT ON COLUMN vips_channels.listed_at IS 'from when its VIPs are listed again after a while';
 
-COMMENT ON COLUMN vips_channels.swept_at IS 'when Twitch last listed open redemptions';
+COMMENT ON COLUMN vips_channels.rewards_listed_at IS 'the same of its rewards';
+
+COMMENT ON COLUMN vips_channels.swept_at IS 'the same of open redemptions';
 
 COMMENT ON COLUMN vips_channels.full_at IS 'how many VIPs there were when Twitch had no slot left';
 
-COMMENT ON COLUMN vips_channels.trouble IS 'why nothing can be done on Twitch';
+COMMENT ON COLUMN vips_channels.full_until IS 'when that is tried again';
+
+COMMENT ON COLUMN vips_channels.failing IS 'list that Twitch does not give -> how often in a row, and why';
+
+COMMENT ON COLUMN vips_channels.told IS 'the present problems that the admins were told about';
+
+COMMENT ON COLUMN vips_channels.trouble IS 'what cannot be done on Twitch, and why';
+
+COMMENT ON COLUMN vips_channels.leaving_by IS 'who disconnects the channel once its VIPs have ended; 0: the streamer';
 
 ALTER TABLE vips_channels ALTER COLUMN guild_id SET STATISTICS 0;
 
@@ -1508,9 +1597,13 @@ CREATE TABLE streamelements_operation_lines (
 	delta BIGINT NOT NULL, 
 	"references" BIGINT[] NOT NULL, 
 	before BIGINT, 
-	is_refused BOOLEAN NOT NULL, 
+	alltime BIGINT, 
+	seen BIGINT, 
+	outcome TEXT, 
+	is_published BOOLEAN NOT NULL, 
 	CONSTRAINT streamelements_operation_lines_once PRIMARY KEY (guild_id, number, user_id), 
-	CONSTRAINT streamelements_operation_lines_operation FOREIGN KEY(guild_id, number) REFERENCES streamelements_operations (guild_id, number)
+	CONSTRAINT streamelements_operation_lines_operation FOREIGN KEY(guild_id, number) REFERENCES streamelements_operations (guild_id, number), 
+	CONSTRAINT streamelements_operation_lines_outcome CHECK (outcome IN ('applied', 'refused', 'too_little', 'unclear'))
 );
 
 COMMENT ON COLUMN streamelements_operation_lines.number IS 'of the operation';
@@ -1523,7 +1616,13 @@ COMMENT ON COLUMN streamelements_operation_lines."references" IS 'of whoever wan
 
 COMMENT ON COLUMN streamelements_operation_lines.before IS 'the balance just before the call';
 
-COMMENT ON COLUMN streamelements_operation_lines.is_refused IS 'the balance did not suffice, so it was left out of the call';
+COMMENT ON COLUMN streamelements_operation_lines.alltime IS 'what they had ever earned just before the call';
+
+COMMENT ON COLUMN streamelements_operation_lines.seen IS 'the balance at the last look after a lost answer';
+
+COMMENT ON COLUMN streamelements_operation_lines.outcome IS 'once it is known';
+
+COMMENT ON COLUMN streamelements_operation_lines.is_published IS 'the outcome';
 
 ALTER TABLE streamelements_operation_lines ALTER COLUMN guild_id SET STATISTICS 0;
 
@@ -2138,6 +2237,8 @@ CREATE TABLE vips_sessions (
 	purchases TEXT[] DEFAULT '{}' NOT NULL, 
 	warned_at TIMESTAMP WITH TIME ZONE, 
 	is_unsure BOOLEAN DEFAULT false NOT NULL, 
+	called_at TIMESTAMP WITH TIME ZONE, 
+	trouble TEXT DEFAULT '' NOT NULL, 
 	attempts INTEGER DEFAULT '0' NOT NULL, 
 	try_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	viewer_id BIGINT NOT NULL, 
@@ -2145,7 +2246,7 @@ CREATE TABLE vips_sessions (
 	CONSTRAINT vips_sessions_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
 	CONSTRAINT vips_sessions_source CHECK (source IN ('reward', 'manual', 'adopted', 'subscription', 'bits', 'raffle', 'watchtime', 'points')), 
 	CONSTRAINT vips_sessions_state CHECK (state IN ('granting', 'active', 'ending', 'ended', 'failed')), 
-	CONSTRAINT vips_sessions_reason CHECK (end_reason IN ('', 'expired', 'revoked', 'removed_on_twitch', 'moderator', 'unsubscribed', 'forgotten', 'already_vip', 'broadcaster', 'unknown', 'refused', 'full', 'locked')), 
+	CONSTRAINT vips_sessions_reason CHECK (end_reason IN ('', 'expired', 'revoked', 'removed_on_twitch', 'moderator', 'unsubscribed', 'withdrawn', 'left', 'disconnected', 'forgotten', 'already_vip', 'broadcaster', 'unknown', 'refused', 'full', 'locked')), 
 	CONSTRAINT vips_sessions_end CHECK (ends_at IS NOT NULL OR minutes IS NULL OR state IN ('granting', 'failed', 'ended'))
 );
 
@@ -2173,6 +2274,10 @@ COMMENT ON COLUMN vips_sessions.purchases IS 'keys of purchases with points that
 
 COMMENT ON COLUMN vips_sessions.is_unsure IS 'a call to Twitch was begun, and may have had its effect';
 
+COMMENT ON COLUMN vips_sessions.called_at IS 'when the last call to Twitch was begun';
+
+COMMENT ON COLUMN vips_sessions.trouble IS 'why the calls to Twitch fail';
+
 COMMENT ON COLUMN vips_sessions.try_at IS 'of the next call to Twitch';
 
 ALTER TABLE vips_sessions ALTER COLUMN guild_id SET STATISTICS 0;
@@ -2188,7 +2293,9 @@ CREATE TABLE vips_redemptions (
 	result TEXT DEFAULT '' NOT NULL, 
 	reason TEXT DEFAULT '' NOT NULL, 
 	session INTEGER, 
+	is_final BOOLEAN DEFAULT false NOT NULL, 
 	decided_at TIMESTAMP WITH TIME ZONE, 
+	trouble TEXT DEFAULT '' NOT NULL, 
 	attempts INTEGER DEFAULT '0' NOT NULL, 
 	try_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	viewer_id BIGINT NOT NULL, 
@@ -2212,6 +2319,10 @@ COMMENT ON COLUMN vips_redemptions.reason IS 'why it is refunded; see `rules.Rea
 
 COMMENT ON COLUMN vips_redemptions.session IS 'number of the session';
 
+COMMENT ON COLUMN vips_redemptions.is_final IS 'it skipped the queue: the points are spent and cannot be returned';
+
+COMMENT ON COLUMN vips_redemptions.trouble IS 'why the calls to Twitch fail';
+
 COMMENT ON COLUMN vips_redemptions.try_at IS 'of the next call to Twitch';
 
 ALTER TABLE vips_redemptions ALTER COLUMN guild_id SET STATISTICS 0;
@@ -2234,7 +2345,7 @@ CREATE TABLE vips_activity (
 	viewer_id BIGINT, 
 	CONSTRAINT vips_activity_numbered PRIMARY KEY (guild_id, number), 
 	CONSTRAINT vips_activity_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT vips_activity_act CHECK (act IN ('granted', 'extended', 'ended', 'failed', 'adopted', 'refunded', 'warned'))
+	CONSTRAINT vips_activity_act CHECK (act IN ('granted', 'extended', 'ended', 'failed', 'adopted', 'kept', 'refunded', 'lost', 'warned'))
 );
 
 CREATE INDEX vips_activity_by_time ON vips_activity (guild_id, at);
@@ -2460,6 +2571,7 @@ CREATE TABLE heists (
 	"end" TEXT, 
 	ended_at TIMESTAMP WITH TIME ZONE, 
 	ready_at TIMESTAMP WITH TIME ZONE, 
+	is_unpaid BOOLEAN NOT NULL, 
 	viewer_id BIGINT, 
 	channel_id BIGINT NOT NULL, 
 	message TEXT NOT NULL, 
@@ -2501,6 +2613,8 @@ COMMENT ON COLUMN heists.won IS 'how many players won';
 COMMENT ON COLUMN heists."end" IS 'why it was cancelled';
 
 COMMENT ON COLUMN heists.ready_at IS 'when the next one can start';
+
+COMMENT ON COLUMN heists.is_unpaid IS 'the provider of points has not confirmed the whole payout yet';
 
 COMMENT ON COLUMN heists.channel_id IS 'of the message; 0 without one';
 

@@ -10,10 +10,10 @@ from core.people import store as people
 from core.people.linking.platforms import PLATFORMS
 from core.people.panels import actions
 
-PAGES = GuildPages("link_panels", lambda: _("Link panel"), icon="link", order=45)
+PAGES = GuildPages("link_panels", lambda: _("Link panel"), icon="link", order=45, group="people")
 
 
-@PAGES.get(admins_only=True)
+@PAGES.get()
 def panels(page: Page) -> str:
     def load(work: Work) -> dict[str, object]:
         return {
@@ -25,7 +25,7 @@ def panels(page: Page) -> str:
     return page.render("link_panels/panels.html", names=names, **page.run(load))
 
 
-@PAGES.post("post", shows=panels, admins_only=True)
+@PAGES.post("post", shows=panels)
 def post(page: Page) -> Response:
     """Post a panel in a channel, in place of the one that it has."""
     names = dict(page.channel_choices())
@@ -45,7 +45,7 @@ def post(page: Page) -> Response:
     )
 
 
-@PAGES.post("<int:channel_id>/remove", shows=panels, admins_only=True)
+@PAGES.post("<int:channel_id>/remove", shows=panels)
 def remove(page: Page, channel_id: int) -> Response:
     if not page.run(actions.withdraw_panel, channel_id):
         raise Refusal(_("There is no link panel in this channel"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 
 from sqlalchemy import func, select
 
@@ -260,6 +261,26 @@ def _pick_next(raffle: FrozenRaffle, picked: Sequence[Pick], missing: int) -> bo
         if found == missing:
             break
     return found > 0
+
+
+def list_next(work: Work, config: Config, number: int) -> list[MemberId]:
+    """The members who win next, as far as is known now; none while the draw waits."""
+    raffle = lock_frozen(work, config, number)
+    if raffle is None or raffle.draw.waits_for_beacon:
+        return []
+    picked = store.list_picks(work, number)
+    wanted = raffle.period.winners_wanted
+    missing = wanted - sum(pick.state == "claimed" for pick in picked)
+    entrants = raffle.check()
+    viewer_ids = raffle.check_owners(entrants)
+    found: list[MemberId] = []
+    for pseudonym in islice(raffle.order(entrants), len(picked), None):
+        reason, member = _find_skip_reason(work, number, viewer_ids.get(pseudonym))
+        if len(found) == missing:
+            break
+        if reason is None and member is not None:
+            found.append(member)
+    return found
 
 
 def _add_pick(raffle: FrozenRaffle, k: int, pseudonym: str, viewer_id: ViewerId | None) -> Pick:

@@ -1,5 +1,6 @@
 """The draw's commands, and the buttons to confirm a draw and to claim a prize."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,7 @@ from core.people.exclusions.actions import exclude_seen
 from core.people.exclusions.messages import excluded
 from core.raffle.actions import Config, config_of
 from core.raffle.draw import actions, claims, messages, publishing
+from core.raffle.draw.bans import note_ban
 
 Context = commands.Context[commands.Bot]
 
@@ -58,6 +60,8 @@ class ClaimButton(
     async def press(self, interaction: discord.Interaction) -> discord.Embed:
         services = services_of(interaction)
         config, prize = config_of(services.settings), (self.number, self.k)
+        if interaction.guild_id != self.guild_id:  # pressed in a direct message
+            await asyncio.to_thread(note_ban, services, self.guild_id, interaction.user.id)
         await services.run_as(interaction.user.id, self.guild_id, claims.claim, config, *prize)
         title = "🎁 " + _("Prize claimed!")
         return card(title, _("The team will contact you."), tone="success")
@@ -215,6 +219,10 @@ class Draws(commands.Cog):
         self, guild: discord.Guild, user: discord.User | discord.Member
     ) -> None:
         await self._services.run_as_bot(guild.id, actions.set_discord_ban, user.id, True)
+
+    @commands.Cog.listener()
+    async def on_member_join(self, member: discord.Member) -> None:
+        await self._services.run_as_bot(member.guild.id, actions.set_discord_ban, member.id, False)
 
     @commands.Cog.listener()
     async def on_member_unban(self, guild: discord.Guild, user: discord.User) -> None:

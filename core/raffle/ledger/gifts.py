@@ -4,20 +4,21 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
 
 from core.events import SubGifted, SupportRevoked
 from core.guilds.actions import audit, load_settings
 from core.kit.crypto import hash_of
-from core.kit.database import among
+from core.kit.database import among, as_json
 from core.kit.errors import Refusal
 from core.kit.records import GuildId
 from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Work
 from core.outbox import actions as outbox
 from core.people import actions as people
+from core.people import store as people_store
 from core.people.lookup import find_person, named_in
 from core.people.names import public_name
+from core.people.records import GuildAccount
 from core.people.store import list_persons
 from core.raffle.actions import log_change, post_news
 from core.raffle.ledger import store
@@ -29,21 +30,39 @@ from core.raffle.store import find_open, hold_open, list_in_state
 # -- crediting ------------------------------------------------------------------------------------
 
 
-def on_sub_gifted(work: Work, event: SubGifted) -> None:
-    """Store a gift, and credit it if a raffle takes it; the order of the two does not matter."""
-    viewer_id = None
-    if event.gifter is not None:
-        viewer_id = people.meet_person(
-            work.tx, work.guild_id, event.platform, event.gifter, event.at
+_ADD_GIFTS = text("""
+    INSERT INTO raffle_gifts (guild_id, key, viewer_id, drop, at)
+    SELECT :guild_id, key, viewer_id, drop, at
+      FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+        AS r (key text, viewer_id bigint, drop text, at timestamptz)
+        ON CONFLICT ON CONSTRAINT raffle_gifts_once DO NOTHING
+    RETURNING key
+""")
+
+
+def on_subs_gifted(work: Work, events: Sequence[SubGifted]) -> None:
+    """Store gifts, and credit them if a raffle takes them; the order of the two does not matter."""
+    gifters = {
+        event.key: people_store.seen_as(
+            GuildAccount(work.guild_id, event.platform, event.gifter.user_id),
+            event.gifter,
+            event.at,
         )
-    # Natural keys name accounts, and entries are permanent.
-    key, drop = hash_of(event.key), hash_of(event.drop)
-    added = work.execute(
-        insert(Gift)
-        .values({"key": key, "viewer_id": viewer_id, "drop": drop, "at": event.at})
-        .on_conflict_do_nothing(constraint="raffle_gifts_once")
-        .returning(Gift.key)
-    )
+        for event in events
+        if event.gifter is not None
+    }
+    viewers = people.meet_people(work.tx, list(gifters.values()))
+    rows = [
+        {
+            # Natural keys name accounts, and entries are permanent.
+            "key": hash_of(event.key),
+            "viewer_id": viewers[gifters[event.key][0]] if event.key in gifters else None,
+            "drop": hash_of(event.drop),
+            "at": event.at,
+        }
+        for event in events
+    ]
+    added = work.tx.execute(_ADD_GIFTS, {"guild_id": work.guild_id, "rows": as_json(rows)})
     if added.first() is not None:
         for period in list_in_state(work, "open"):
             credit_gifts_of(work, period)

@@ -20,6 +20,7 @@ from core.kit.guild_pages import (
     local_time,
 )
 from core.kit.paginator import nearest_page
+from core.kit.rights import is_for_admins
 from core.kit.words import _
 from core.settings import actions
 from core.settings.messages import Style, by_no_member, feature_title, sentence
@@ -92,7 +93,7 @@ def audit_pages(reader: Reader, undo: Mapping[str, Undo]) -> GuildPages:
         allowed = {
             action: way
             for action, way in undo.items()
-            if page.groups is None or not way.admins_only
+            if page.groups is None or not is_for_admins(way.rights_of)
         }
         actors = page.run(actions.list_actors)
         names = page.member_names([one for one in actors if one][:MOST_NAMES])
@@ -139,8 +140,6 @@ def _add_undo(pages: GuildPages, reader: Reader, undo: Mapping[str, Undo], log: 
         way = undo.get(entry.action)
         if way is None:
             raise Refusal(_("This cannot be undone."))
-        if way.admins_only and page.groups is not None:
-            raise Refusal(_("Only admins can undo this."))
         declared = reader.known.get(entry.action)
         if declared is not None:
             _require_choice(page, declared, entry.before)

@@ -27,7 +27,7 @@ def permission_pages(cogs: Sequence[CogBuilder]) -> GuildPages:
         built.update(slash_names(one for build in cogs for one in build(services).walk_commands()))
         return built
 
-    @pages.get(admins_only=True)
+    @pages.get(rights_of=guilds.grant)
     def permissions(page: Page) -> str:
         """Every group of commands, and the roles that have it."""
         names = {role.id: role.name for role in page.guild.roles}
@@ -43,7 +43,7 @@ def permission_pages(cogs: Sequence[CogBuilder]) -> GuildPages:
         ]
         return page.render("settings/permissions.html", groups=groups, roles=_roles(page))
 
-    @pages.post("<group>/grant", shows=permissions, admins_only=True)
+    @pages.post("<group>/grant", shows=permissions, rights_of=guilds.grant)
     def grant(page: Page, group: str) -> Response:
         _require_group(page, group)
         role_id = page.form.get("role", 0, type=int)
@@ -55,7 +55,7 @@ def permission_pages(cogs: Sequence[CogBuilder]) -> GuildPages:
             return page.done(_("{role} has {group} already.").format(**words))
         return page.done(_("{role} may use {group} now.").format(**words))
 
-    @pages.post("<group>/revoke", shows=permissions, admins_only=True)
+    @pages.post("<group>/revoke", shows=permissions, rights_of=guilds.revoke)
     def revoke(page: Page, group: str) -> Response:
         _require_group(page, group)
         page.run(guilds.revoke, group, page.form.get("role", 0, type=int))

@@ -12,6 +12,7 @@ from core.kit.records import THE_BOT
 from core.kit.words import _
 from core.kit.work import Work
 from core.outbox import actions as outbox
+from core.twitch.accounts import leaving
 from core.twitch.accounts.records import Role, TwitchAccount, TwitchConnectAttempt
 from core.twitch.accounts.rules import require_account
 from core.twitch.bodies import PLATFORM
@@ -54,11 +55,14 @@ def connect_account(work: Work, account: TwitchAccount) -> None:
     from now on.
 
     Raises:
-        Refusal: the streamer's own account was given as the bot's.
+        Refusal: the streamer's own account was given as the bot's, or something of ours would stay
+            in the channel before.
     """
     if account.role == "streamer":
         channel = Channel(work.guild_id, PLATFORM, account.twitch_user_id, account.login)
         before = find_channel(work)
+        if before is not None and before.channel_id != channel.channel_id:
+            leaving.require_nothing(work, account.name)
         if guilds.set_channel(work.tx, channel):
             was = before.slug if before else None
             audit(work, "twitch.channel", channel.slug, before=was, after=channel.slug)
@@ -102,6 +106,9 @@ def disconnect_account(work: Work, role: Role) -> TwitchAccount | None:
     account = find_account(work, role)
     if account is None:
         return None
+    if role == "streamer":
+        leaving.keep(work)
+        work.refresh(account)  # a lock forgets what was read before
     work.delete(account)
     audit(work, "twitch.disconnect", account.name)
     return account

@@ -14,7 +14,7 @@ from core.kit.errors import Refusal
 from core.kit.oauth_tokens import ReconnectNeeded
 from core.kit.wire import NoAnswer
 from core.kit.work import Work
-from core.outbox.chat import UNKNOWN_OUTCOME, ChatTransport
+from core.outbox.chat import REPLY_REFUSED, UNKNOWN_OUTCOME, ChatTransport, Line
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt, Unsure
 from core.twitch.accounts.records import TwitchAccount
@@ -39,17 +39,17 @@ class TwitchTransport(ChatTransport):
         if not writers:
             reason = await self._services.run_as_bot(message.guild_id, why_unable_to_send)
             return {"skipped": reason or "No account can send to this chat."}
-        await self._throttle(message.lane)
+        await self._throttle(message)
         return await asyncio.to_thread(self._say, message, writers)
 
     async def confirm(self, message: Outgoing) -> Receipt | None:
         return await asyncio.to_thread(self._find, message)
 
     def _say(self, message: Outgoing, writers: list[TwitchAccount]) -> Receipt:
-        text = self._text(message)
+        line = self._compose(message)
         for account in writers:
             try:
-                said = self._say_as(account, message, text)
+                said = self._say_as(account, message, line)
             except (TwitchRejected, ReconnectNeeded) as error:
                 # A bot that was banned or disconnected must not silence the streamer's account.
                 if account is writers[-1]:
@@ -60,18 +60,29 @@ class TwitchTransport(ChatTransport):
             return {"message_id": said.message_id, "identity": account.role}
         raise AssertionError("the last account returns or raises")
 
-    def _say_as(self, account: TwitchAccount, message: Outgoing, text: str) -> Said:
-        key, target = (account.guild_id, account.role), message.target
+    def _say_as(self, account: TwitchAccount, message: Outgoing, line: Line) -> Said:
+        """Send the line, as a plain one if the message that it replies to is gone."""
+        try:
+            said = self._send(account, message, line)
+            if line.reply_to is None or not _is_about_reply(said.reason):
+                return said
+        except TwitchRejected as rejected:
+            if line.reply_to is None or rejected.status not in REPLY_REFUSED:
+                raise
+        return self._send(account, message, line.as_plain)
+
+    def _send(self, account: TwitchAccount, message: Outgoing, line: Line) -> Said:
+        key = account.guild_id, account.role
         client = client_of(self._services.settings)
 
         def send(token: str) -> Said:
             try:
                 return client.send_chat(
                     token,
-                    target["broadcaster_user_id"],
+                    message.target["broadcaster_user_id"],
                     account.twitch_user_id,
-                    text,
-                    target.get("reply_to"),
+                    line.text,
+                    line.reply_to,
                 )
             except NoAnswer as lost:
                 raise Unsure(f"Twitch may have the line: {lost.reason}") from lost
@@ -86,7 +97,7 @@ class TwitchTransport(ChatTransport):
 
     def _find(self, message: Outgoing) -> Receipt | None:
         assert message.first_sending_at is not None, "it was claimed"
-        text, since = self._text(message), message.first_sending_at - CLOCKS_DIFFER
+        text, since = self._compose(message).text, message.first_sending_at - CLOCKS_DIFFER
         with self._services.work_in(message.guild_id) as work:
             ours = [str(one.twitch_user_id) for one in writers_of(work)]
             message_id = _find_line(work.tx, message.lane, ours, text, since)
@@ -98,6 +109,10 @@ class TwitchTransport(ChatTransport):
         if not arrives:
             raise Refusal(UNKNOWN_OUTCOME)
         return None
+
+
+def _is_about_reply(reason: str | None) -> bool:
+    return any(word in (reason or "").casefold() for word in ("parent", "reply"))
 
 
 def _find_line(

@@ -107,7 +107,7 @@ class TwitchListener(SocketListener):
         if self._restart.is_set():
             self._restart.clear()
             await self._disconnect()
-        self._is_leader = await asyncio.to_thread(self._leader_lock.acquire)
+        self._is_leader = await asyncio.to_thread(self._leader.is_leader)
         if not self._is_leader:
             await self._disconnect()
             return

@@ -94,6 +94,17 @@ async def test_reply_references_its_message(transport: KickTransport, kick: Kick
     assert kick.transcript()[-1]["reply_to"]
 
 
+async def test_reply_to_a_deleted_message_is_a_plain_line(
+    transport: KickTransport, kick: KickDriver
+) -> None:
+    target = {"broadcaster_user_id": NORA, "reply_to": "6f1d9a3e-0000-4000-8000-000000000000"}
+    payload = {"text": "Not enough points.", "viewer": "MadCats"}
+    await transport.deliver(outgoing(target=target, payload=payload))
+    await transport.deliver(outgoing(target=target, payload=payload | {"text": "@MadCats Noted"}))
+    assert texts(kick) == ["@MadCats Not enough points.", "@MadCats Noted"]
+    assert not kick.transcript()[-1]["reply_to"]
+
+
 async def test_message_is_sent_in_the_server_language(services: Services, kick: KickDriver) -> None:
     spoken: list[str] = []
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from core.events import AccountLinked, Event, Person, SubGifted
 from core.guilds.actions import change_setting
+from core.inbox.handlers import collect, handle
 from core.kit.feature import GuildSetting
 from core.kit.records import ViewerId
 from core.kit.work import Work
@@ -37,7 +38,7 @@ def choose(tx: Connection, guild_id: int, setting: GuildSetting[Any] | str, valu
 def hear(tx: Connection, *events: Event) -> None:
     """The raffle handles these events."""
     for event in events:
-        FEATURE.handlers[type(event)](tx, event)
+        handle(tx, collect([FEATURE]), [event])
 
 
 def with_channel(tx: Connection, guild_id: int) -> None:

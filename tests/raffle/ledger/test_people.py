@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from core.events import AccountLinked, AccountUnlinked, Event
+from core.inbox.handlers import collect, handle
 from core.kit.database import cache_of
 from core.people import store as people
 from core.raffle.feature import FEATURE as RAFFLE
@@ -63,7 +64,7 @@ def change(tx: Connection, guild_id: int, viewer_id: int, member: int, *, linked
     for feature in (WATCHTIME, RAFFLE):
         cache_of(tx).clear()
         if type(event) in feature.handlers:
-            feature.handlers[type(event)](tx, event)
+            handle(tx, collect([feature]), [event])
 
 
 def credit(tx: Connection, guild_id: int) -> None:

@@ -1,0 +1,242 @@
+"""Which gifts are the same one: Kick may send a gift several times and say more or less of who
+received it, and an admin may have counted it from the feed before its webhook came."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import select
+
+from core.events import SubGifted
+from core.kick.review.records import KnownGift, RecentSupport, ReviewItem
+from core.kick.review.rules import (
+    SAME_GIFT_WINDOW,
+    WINDOWS,
+    Giftee,
+    fits_wholly,
+    gift_subject,
+    giver_key,
+    name_key,
+    pair_giftees,
+)
+from core.kit.database import cached
+from core.kit.work import Work
+
+_ANY_ITEMS = "kick.review.has_gift_items"
+
+
+def giftee_of(event: SubGifted) -> Giftee:
+    """What a delivery says of who received it."""
+    if event.giftee is not None:
+        return Giftee(event.giftee.user_id, name_key(event.giftee.name))
+    return Giftee(None, name_key(event.giftee_name))
+
+
+# -- told again by another webhook --------------------------------------------------------------
+
+
+def recognise(work: Work, told: Sequence[SubGifted]) -> list[SubGifted]:
+    """The gifts of one delivery. Those that another delivery told before get the keys that they had
+    there, so that they count once; what this one says of them is remembered.
+
+    A delivery repeats an earlier one if giver, instant and number are the same and no giftee speaks
+    against it; else only the giftees that are surely the same are.
+    """
+    at, drop = told[0].at, told[0].drop
+    at_once = select(KnownGift).where(KnownGift.at == at).order_by(KnownGift.drop, KnownGift.part)
+    known = [one for one in work.scalars(at_once) if one.drop == drop or told[0].gifter is None]
+    giftees = [giftee_of(event) for event in told]
+    repeated = _find_repeated(known, drop, giftees)
+    if repeated is not None:
+        pairs = pair_giftees(repeated.first, giftees)
+        free = [key for place, key in enumerate(repeated.keys) if place not in pairs.values()]
+        keys = [
+            repeated.keys[pairs[place]] if place in pairs else free.pop()
+            for place in range(len(told))
+        ]
+        repeated.note(giftees)
+    else:
+        keys = _keys_beside([one for one in known if one.drop == drop], told, giftees)
+        part = 1 + max((one.part for one in known if one.drop == drop), default=0)
+        new = KnownGift(at=at, drop=drop, part=part, keys=keys, told=[])
+        new.note(giftees)
+        work.add(new)
+    return [replace(event, key=key) for event, key in zip(told, keys, strict=True)]
+
+
+def _find_repeated(
+    known: Sequence[KnownGift], drop: str, giftees: Sequence[Giftee]
+) -> KnownGift | None:
+    """The earlier delivery that told the same gift. One that does not say who gave has to name one
+    of its giftees."""
+    fitting = []
+    for one in known:
+        if len(one.keys) == len(giftees) and all(fits_wholly(old, giftees) for old in one.variants):
+            sure = max(len(pair_giftees(old, giftees, surely=True)) for old in one.variants)
+            if one.drop == drop or sure:
+                fitting.append((sure, -one.part, one))
+    return max(fitting, key=lambda found: found[:2])[2] if fitting else None
+
+
+def _keys_beside(
+    parts: Sequence[KnownGift], told: Sequence[SubGifted], giftees: Sequence[Giftee]
+) -> list[str]:
+    """Keys for another part of a drop: those that are surely the same have the same."""
+    keys = [event.key for event in told]
+    taken = {key for part in parts for key in part.keys}
+    sure: dict[int, str] = {}
+    for part in parts:
+        found = pair_giftees(part.first, giftees, surely=True)
+        if found:  # it overlaps: whoever is not named may be one of its others
+            found = pair_giftees(part.first, giftees)
+        sure |= {place: part.keys[known] for place, known in found.items() if place not in sure}
+    fresh = f"~{1 + max((part.part for part in parts), default=0)}"
+    return [
+        sure.get(place) or (f"{key}{fresh}" if key in taken else key)
+        for place, key in enumerate(keys)
+    ]
+
+
+# -- credited before its webhook came -----------------------------------------------------------
+
+
+def expect_items(work: Work) -> None:
+    """The feed reports a gift in this transaction."""
+    cached(work.tx, (_ANY_ITEMS, work.guild_id), lambda: True)
+
+
+def take_credited(work: Work, gifts: Sequence[SubGifted]) -> set[str]:
+    """The keys of those of a delivery's gifts that were credited before it came. An item that was
+    credited keeps the key, so that only one webhook's gift is dropped for it.
+
+    Giftees of other names are the same gift if the others of it are, or if giver, number and about
+    the time are.
+    """
+    items = _items_near(work, gifts)
+    if all(item.state != "credited" for item in items):
+        return set()
+    keys = [gift.key for gift in gifts]
+    counted = select(RecentSupport.key).where(
+        RecentSupport.kind == "gift", RecentSupport.key.in_(keys)
+    )
+    known = set(work.scalars(counted))
+    taken = {
+        item.webhook_key: item.state == "credited"
+        for item in items
+        if item.webhook_key in keys and (item.state == "credited" or item.webhook_key in known)
+    }
+    left = [gift for gift in gifts if gift.key not in taken and gift.key not in known]
+    for gift in list(left):
+        free = [item for item in items if item.webhook_key is None and _names(item, gift)]
+        nearest = min(
+            free, key=lambda item: (abs(item.at - gift.at), item.state == "credited"), default=None
+        )
+        if nearest is not None:
+            left.remove(gift)
+            if nearest.state == "credited":
+                nearest.webhook_key, taken[gift.key] = gift.key, True
+    for drop in _drops(items):
+        free = [one for one in drop if one.state == "credited" and one.webhook_key is None]
+        if not free or not _is_given_by(drop[0], gifts[0]):
+            continue
+        is_same = _is_same_gift(drop, gifts, keys)
+        for gift in [one for one in left if is_same or not giftee_of(one).name]:
+            if free:
+                free[-1].webhook_key, taken[gift.key] = gift.key, True
+                free.pop()
+                left.remove(gift)
+    return {key for key, is_credited in taken.items() if key and is_credited}
+
+
+def _items_near(work: Work, gifts: Sequence[SubGifted]) -> Sequence[ReviewItem]:
+    """What the feed reported around these gifts, by time."""
+    is_gift = ReviewItem.kind == "gift"
+    if not cached(work.tx, (_ANY_ITEMS, work.guild_id), lambda: work.exists(is_gift)):
+        return []
+    at, window = gifts[0].at, WINDOWS["gift"]
+    near = select(ReviewItem).where(is_gift, ReviewItem.at.between(at - window, at + window))
+    return work.scalars(near.order_by(ReviewItem.at, ReviewItem.key)).all()
+
+
+def _names(item: ReviewItem, gift: SubGifted) -> bool:
+    """Whether the feed's report is surely about this gift."""
+    if not _is_given_by(item, gift):
+        return False
+    if item.receiver_id is not None and gift.giftee is not None:
+        return item.receiver_id == gift.giftee.user_id
+    return bool(item.receiver) and giftee_of(gift).name == name_key(item.receiver)
+
+
+def _is_given_by(item: ReviewItem, gift: SubGifted) -> bool:
+    if gift.gifter is not None and item.giver_id is not None:
+        return item.giver_id == gift.gifter.user_id
+    return giver_key(item.giver) == giver_key(gift.gifter.name if gift.gifter else None)
+
+
+def _drops(items: Iterable[ReviewItem]) -> list[list[ReviewItem]]:
+    """What the feed reported together."""
+    by_drop = sorted(items, key=lambda item: (item.drop, item.key))
+    return [list(same) for _drop, same in groupby(by_drop, key=lambda item: item.drop)]
+
+
+def _is_same_gift(
+    drop: Sequence[ReviewItem], gifts: Sequence[SubGifted], keys: Collection[str]
+) -> bool:
+    """Whether the feed's report of a gift by the same giver is about this one."""
+    is_near = abs(drop[0].at - gifts[0].at) <= SAME_GIFT_WINDOW
+    return any(item.webhook_key in keys for item in drop) or (is_near and len(drop) == len(gifts))
+
+
+# -- told by both, but not by the same names ----------------------------------------------------
+
+
+def name_gifts(work: Work, items: Sequence[ReviewItem]) -> list[ReviewItem]:
+    """A webhook may leave out who received a gift, or call them by another name, and the feed knows
+    one: give such a webhook the subject of one of these items that no other webhook confirms.
+    Returns the items whose webhook is now known."""
+    if not items:
+        return []
+    window = WINDOWS["gift"]
+    first, last = min(one.at for one in items) - window, max(one.at for one in items) + window
+    near = RecentSupport.at.between(first, last)
+    wanted = select(RecentSupport).where(
+        RecentSupport.kind == "gift", RecentSupport.subject.is_not(None), near
+    )
+    confirmed = select(ReviewItem.webhook_key).where(
+        ReviewItem.kind == "gift", ReviewItem.at.between(first, last)
+    )
+    paired = {key for key in work.scalars(confirmed) if key is not None}
+    order = (RecentSupport.at, RecentSupport.key)
+    free = [one for one in work.scalars(wanted.order_by(*order)) if one.key not in paired]
+    parts = _parts_between(work, first, last) if free else {}
+    found = []
+    for drop in _drops(items):
+        for item in drop:
+            same = next((one for one in free if _may_confirm(one, item, drop, parts)), None)
+            if same is not None:
+                free.remove(same)
+                same.subject = item.subject
+                found.append(item)
+    return found
+
+
+def _parts_between(work: Work, first: Any, last: Any) -> dict[str, list[str]]:
+    """Key of a webhook's gift -> the keys of all that came with it."""
+    found = select(KnownGift).where(KnownGift.at.between(first, last))
+    return {key: one.keys for one in work.scalars(found) for key in one.keys}
+
+
+def _may_confirm(
+    webhook: RecentSupport,
+    item: ReviewItem,
+    drop: Sequence[ReviewItem],
+    parts: dict[str, list[str]],
+) -> bool:
+    unnamed = gift_subject(item.giver, "")
+    if not (webhook.subject or "").startswith(unnamed):
+        return False
+    apart = abs(webhook.at - item.at)
+    if webhook.subject == unnamed:
+        return apart <= WINDOWS["gift"]
+    return apart <= SAME_GIFT_WINDOW and len(parts.get(webhook.key, ())) == len(drop)

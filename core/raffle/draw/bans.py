@@ -1,0 +1,31 @@
+"""Ask Discord whether the next winners are banned: its events may have been missed, and it sends
+them only to bots that may see the audit log."""
+
+from core.kit.discord_rest import is_banned
+from core.kit.services import Services
+from core.raffle.actions import config_of
+from core.raffle.draw import actions
+
+
+def note_bans(services: Services, guild_id: int, number: int) -> None:
+    """Exclude those of the next winners who are banned on Discord. Call it before a transaction
+    that draws. Raises Outage."""
+    if services.settings.discord_token is None:
+        return
+    config, asked = config_of(services.settings), set[int]()
+    while True:
+        with services.work_in(guild_id) as work:
+            following = actions.list_next(work, config, number)
+        unknown = [member for member in following if member not in asked]
+        if not unknown:
+            return
+        asked.update(unknown)
+        for member in unknown:
+            note_ban(services, guild_id, member)
+
+
+def note_ban(services: Services, guild_id: int, discord_id: int) -> None:
+    """Exclude one member if they are banned."""
+    if is_banned(services.settings, guild_id, discord_id):
+        with services.work_in(guild_id) as work:
+            actions.set_discord_ban(work, discord_id, True)

@@ -1,0 +1,83 @@
+"""What becomes of the VIPs that we gave when a server is disconnected from its channel.
+
+Without the streamer's token nobody's VIP can be removed. So they are ended before, or they stay on
+Twitch and are no longer ours; the log says which.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from core.guilds.actions import audit
+from core.kit.services import Services
+from core.kit.words import plural
+from core.kit.work import Lock, Work
+from core.twitch.accounts import actions as accounts
+from core.twitch.accounts import connect
+from core.twitch.accounts.leaving import Leaving
+from core.vips import actions, store
+from core.vips.records import LIVE, KnownVip, Session
+
+
+def describe(work: Work) -> str:
+    """Who has VIP from us; "" for nobody."""
+    count = work.count(Session.state.in_(LIVE))
+    return (
+        plural(
+            "{count} viewer has VIP from the bot.", "{count} viewers have VIP from the bot.", count
+        )
+        if count
+        else ""
+    )
+
+
+def end_first(work: Work) -> None:
+    """End every VIP that we gave, and disconnect once that is done. Raises Refusal if the account
+    cannot be used for that."""
+    accounts.get_account(work, "streamer")
+    work.lock(Lock.VIPS)
+    actions.get_channel_state(work).leaving_by = work.actor
+    for session in store.list_live(work):
+        if session.state != "ending":
+            actions.end_session(work, session, "disconnected")
+    audit(work, "vips.end_all")
+    actions.wake_runner(work)
+
+
+def keep(work: Work) -> None:
+    """Who is VIP through us stays it, and is none of ours any more."""
+    work.lock(Lock.VIPS)
+    _leave(work, store.list_live(work))
+    for known in work.scalars(select(KnownVip)).all():
+        work.delete(known)
+    state = actions.get_channel_state(work)
+    state.leaving_by = state.full_at = state.full_until = None
+    state.failing, state.told, state.trouble, state.trouble_since = {}, [], "", None
+    actions.request_refresh(work, vips=True, rewards=True, redemptions=True)
+
+
+def leave_others(work: Work, channel_id: int) -> None:
+    """Sessions of a channel that the server no longer follows: nothing of ours reaches it."""
+    others = select(Session).where(Session.state.in_(LIVE), Session.channel_id != channel_id)
+    if work.scalar(others.limit(1)) is None:
+        return
+    work.lock(Lock.VIPS)
+    _leave(work, work.scalars(others).all())
+
+
+def _leave(work: Work, sessions: Sequence[Session]) -> None:
+    for session in sessions:
+        actions.mark_ended(work, session, "left")
+
+
+def disconnect_if_done(services: Services, guild_id: int) -> None:
+    """Disconnect, if somebody wanted to and no VIP of ours is left."""
+    with services.work_in(guild_id) as work:
+        state = actions.get_channel_state(work)
+        if state.leaving_by is None or work.exists(Session.state.in_(LIVE)):
+            return
+        actor, state.leaving_by = state.leaving_by, None
+    connect.disconnect(services, guild_id, "streamer", actor)
+
+
+VIPS = Leaving(describe, end_first, keep)

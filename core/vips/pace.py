@@ -1,0 +1,43 @@
+"""Limits the changes of a channel's VIPs, in all servers and processes together."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from core.vips.records import Change
+from core.vips.rules import MOST_ADDS, MOST_REMOVALS, WINDOW
+
+_MOST: dict[Change, int] = {"add": MOST_ADDS, "remove": MOST_REMOVALS}
+
+# One statement, so that of two who take the last place one gets it. Changes of the future, by a
+# clock that was set back since, do not count.
+_TAKE = text("""
+    INSERT INTO vips_pace AS p (channel_id, change, made)
+    VALUES (:channel_id, :change, ARRAY[CAST(:now AS timestamptz)])
+        ON CONFLICT (channel_id, change) DO UPDATE
+       SET made = ARRAY(SELECT at FROM unnest(p.made) AS at
+                         WHERE at > :since AND at <= :now) || excluded.made
+     WHERE (SELECT count(*) FROM unnest(p.made) AS at WHERE at > :since AND at <= :now) < :most
+    RETURNING 1
+""")
+
+_COUNT = text("""
+    SELECT count(*) FROM vips_pace AS p, unnest(p.made) AS at
+     WHERE p.channel_id = :channel_id AND p.change = :change AND at > :since AND at <= :now
+""")
+
+
+def take(tx: Connection, channel_id: int, change: Change, now: datetime) -> bool:
+    """Count one more change; False if Twitch would take no more of them now."""
+    given = {**_given(channel_id, change, now), "most": _MOST[change]}
+    return tx.execute(_TAKE, given).first() is not None
+
+
+def remaining(tx: Connection, channel_id: int, change: Change, now: datetime) -> int:
+    """How many may be made now."""
+    made = tx.execute(_COUNT, _given(channel_id, change, now)).scalar_one()
+    return max(_MOST[change] - int(made), 0)
+
+
+def _given(channel_id: int, change: Change, now: datetime) -> dict[str, object]:
+    return {"channel_id": channel_id, "change": change, "now": now, "since": now - WINDOW}

@@ -1,0 +1,139 @@
+"""What does not work on Twitch: kept at what it is about, shown, and told to the admins once."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from sqlalchemy import func, select
+
+from core.kit.errors import Outage, Refusal, backoff
+from core.kit.words import _, plural
+from core.kit.work import Lock, Work
+from core.twitch.wire import TwitchRejected
+from core.vips import actions
+from core.vips.announcements import alert
+from core.vips.records import Redemption, Reward, Session
+from core.vips.rules import OUTAGE_PATIENCE, PATIENCE
+
+MOST_TOLD = 500
+"""Characters of a problem."""
+
+Waiting = type[Session] | type[Redemption] | type[Reward]
+
+
+def say(error: Exception) -> str:
+    """What went wrong and what to do."""
+    if isinstance(error, TwitchRejected):
+        return f"Twitch said no ({error.status}): {error.reason.rstrip('.')}. {_remedy(error)}"
+    if isinstance(error, Refusal):
+        return f"{error.what} {error.remedy}".strip()
+    return _("{error}. It is retried automatically.").format(error=str(error).rstrip("."))
+
+
+def _remedy(rejected: TwitchRejected) -> str:
+    return {
+        401: _("Run `/connect_twitch` again and allow everything."),
+        403: _(
+            "Channel points are for affiliates and partners, and a reward can only be changed by "
+            "the app that created it. If both fit, run `/connect_twitch` again."
+        ),
+        404: _("It may be gone from Twitch."),
+    }.get(rejected.status, _("It is retried automatically."))
+
+
+def is_lasting(error: Exception, attempts: int) -> bool:
+    """Whether it has failed often enough to be shown."""
+    return attempts >= (OUTAGE_PATIENCE if isinstance(error, Outage) else PATIENCE)
+
+
+def postpone(work: Work, kind: Waiting, key: int | str, error: Exception) -> None:
+    """The call failed: try again later. One that Twitch declined had no effect."""
+    found = work.find(kind, key)
+    if found is None:
+        return
+    found.attempts += 1
+    wait = backoff(found.attempts)
+    if isinstance(error, Outage) and error.retry_after:
+        wait = max(wait, timedelta(seconds=error.retry_after))
+    found.try_at = work.now + wait
+    found.trouble = say(error)[:MOST_TOLD] if is_lasting(error, found.attempts) else found.trouble
+
+
+def record_list(work: Work, name: str, error: Exception | None) -> None:
+    """Twitch has given a list, or not."""
+    state = actions.get_channel_state(work)
+    failing = dict(state.failing)
+    attempts = int(failing.pop(name, [0])[0]) + 1
+    if error is not None:
+        failing[name] = [attempts, say(error)[:MOST_TOLD] if is_lasting(error, attempts) else ""]
+    if failing != state.failing:
+        state.failing = failing
+
+
+def list_present(work: Work) -> Mapping[str, str]:
+    """Key -> each problem that there is now."""
+    state = actions.get_channel_state(work)
+    lists = {
+        "rewards": _("The rewards cannot be listed."),
+        "vips": _("The VIPs cannot be listed."),
+        "subscribers": _("The subscribers cannot be checked."),
+    }
+    found = {
+        f"list:{name}": f"{lists.get(name, name)} {why}"
+        for name, (_attempts, why) in sorted(state.failing.items())
+        if why
+    }
+    rewards = select(Reward).where(Reward.trouble != "", Reward.state != "removed")
+    for reward in work.scalars(rewards.order_by(Reward.number)):
+        # `*` and `_` in a title are not ours to format: it is shown as it is, and made safe there.
+        found[f"reward:{reward.number}"] = f"{reward.title}: {reward.trouble}"
+    return {**found, **_waiting(work)}
+
+
+def _waiting(work: Work) -> dict[str, str]:
+    """Of the sessions and redemptions that fail: how many, and why one of them does."""
+    found = {}
+    for kind in (Session, Redemption):
+        failing = (
+            select(kind.state, func.count(), func.max(kind.trouble))
+            .where(kind.state.in_(_SAID), kind.trouble != "")
+            .group_by(kind.state)
+            .order_by(kind.state)
+        )
+        for state, count, why in work.execute(failing):
+            found[f"{kind.__name__}:{state}"] = f"{_say_waiting(state, count)} {why}"
+    return found
+
+
+_SAID = ("granting", "ending", "received", "granted", "refunding")
+
+
+def _say_waiting(state: str, count: int) -> str:
+    if state == "granting":
+        return plural("{count} VIP cannot be granted.", "{count} VIPs cannot be granted.", count)
+    if state == "ending":
+        return plural("{count} VIP cannot be removed.", "{count} VIPs cannot be removed.", count)
+    return plural(
+        "{count} redemption is waiting for Twitch.",
+        "{count} redemptions are waiting for Twitch.",
+        count,
+    )
+
+
+def review(work: Work) -> None:
+    """Show what does not work now, and tell the admins what is new of it."""
+    work.lock(Lock.VIPS)
+    state, present = actions.get_channel_state(work), list_present(work)
+    new = [key for key in present if key not in state.told]
+    for key in new:
+        alert(work, "trouble", f"{key}:{work.now.isoformat()}", text=present[key])
+    if set(state.told) != set(present):
+        state.told = sorted(present)
+    show(work, "\n".join(present.values()))
+
+
+def show(work: Work, trouble: str) -> None:
+    """On the pages, and in `/health`."""
+    state = actions.get_channel_state(work)
+    if state.trouble != trouble:
+        state.trouble_since = (state.trouble_since or work.now) if trouble else None
+        state.trouble = trouble
