@@ -6,6 +6,7 @@ gunicorn -k core.kit.web_worker.BufferingWorker "combined_server:create_web()"
 python bot.py                                       everything but the web server
 """
 
+import errno
 import gc
 import logging
 import os
@@ -61,16 +62,36 @@ _log = structlog.get_logger(__name__)
 
 
 def check_port(settings: Settings) -> None:
-    """Raises StartError when the port is taken."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            raise StartError(
-                f"Port {settings.port} cannot be used ({error.strerror}). Stop the other program "
-                f"or choose another port, for example: PORT={settings.port + 2} make run"
-            ) from error
+    """Raises StartError when the web server cannot listen there."""
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
+        family, kind, _protocol, _name, address = found[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise StartError(_cannot_listen(settings, error)) from error
+
+
+def _cannot_listen(settings: Settings, error: OSError) -> str:
+    if isinstance(error, socket.gaierror) or error.errno in (
+        errno.EADDRNOTAVAIL,
+        errno.EAFNOSUPPORT,
+    ):
+        return (
+            f"HOST={settings.host} is no address of this computer ({error.strerror}): set HOST to "
+            "127.0.0.1, to 0.0.0.0 or, for IPv6, to ::."
+        )
+    if error.errno == errno.EACCES:
+        return (
+            f"PORT={settings.port} is for root only ({error.strerror}): choose a port above 1023, "
+            "such as PORT=8080, and let a web server in front of the bot listen there."
+        )
+    other = settings.port + 2 if settings.port < 65_000 else 8080
+    return (
+        f"Port {settings.port} cannot be used ({error.strerror}). Stop the other program "
+        f"or choose another port, for example: PORT={other} make run"
+    )
 
 
 def check_redis(settings: Settings) -> None:
@@ -315,7 +336,9 @@ class Server(BaseApplication):
     def load_config(self) -> None:
         settings = self._runtime.settings
         for key, value in {
-            "bind": f"{settings.host}:{settings.port}",
+            "bind": f"[{settings.host}]:{settings.port}"
+            if ":" in settings.host
+            else f"{settings.host}:{settings.port}",
             "workers": 1,
             "worker_class": "core.kit.web_worker.BufferingWorker",
             "worker_connections": MOST_CLIENTS,

@@ -32,7 +32,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_accept_header
 
 from core.kit import deadlines, words
-from core.kit.errors import Forbidden, Outage, Refusal, Unclear, trouble_code
+from core.kit.errors import Forbidden, Outage, RateLimited, Refusal, Unclear, trouble_code
 from core.kit.rate import Strangers, TooMany, network_of
 from core.kit.strict_json import storable
 from core.kit.words import _
@@ -254,6 +254,10 @@ def _answer_errors(app: Flask) -> None:
             choices = [Choice(send=send, means=means) for send, means in refusal.choices]
             return _problem_details(found.model_copy(update={"choices": choices}))
         status = 403 if isinstance(refusal, Forbidden) else 422
+        if isinstance(refusal, RateLimited):
+            response = problem(429, refusal.what, refusal.remedy)
+            response.headers["Retry-After"] = str(refusal.retry_after)
+            return response
         return problem(status, refusal.what, refusal.remedy)
 
     @app.errorhandler(Outage)
@@ -327,6 +331,8 @@ def edge(app: Flask, pictures: str = DISCORDS_PICTURES, *, is_https: bool = Fals
     """
     app.config[PICTURES] = pictures
     app.config |= {"MAX_CONTENT_LENGTH": MOST_SENT, "MAX_FORM_MEMORY_SIZE": MOST_SENT}
+    # Such redirects would repeat the Host header, which visitors choose.
+    app.url_map.strict_slashes = app.url_map.merge_slashes = False
     app.session_interface = _Sessions()
     app.request_class = _Request
     _speak_as_asked(app)

@@ -186,6 +186,16 @@ def set_viewer(
     return set_viewers(tx, [Seen(account, name, at, login)])[account]
 
 
+def is_known(tx: Connection, account: GuildAccount) -> bool:
+    """Whether this account was seen, and its data was not deleted since."""
+    same = select(Viewer.viewer_id).where(
+        Viewer.guild_id == account.guild_id,
+        Viewer.platform == account.platform,
+        Viewer.platform_user_id == account.user_id,
+    )
+    return tx.execute(same).first() is not None
+
+
 def get_viewer(tx: Connection, guild_id: int, viewer_id: int) -> Viewer:
     """The viewer with this id, which the guild must have."""
     same = (Viewer.guild_id == guild_id) & (Viewer.viewer_id == viewer_id)

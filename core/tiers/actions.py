@@ -81,10 +81,14 @@ def _read_reported(tx: Connection, event: SubscriberReported) -> _Report | None:
     user_id, name, login = event.user_id, event.name or event.login, event.login
     if user_id is None:  # find them by their name in chat
         found = find_by_name(tx, event.guild_id, f"{event.platform}:{event.login}")
-        if found is None:
+        if found is None or found.platform_user_id < 0:
             return None
         user_id, name, login = found.platform_user_id, "", ""
     account = GuildAccount(event.guild_id, event.platform, user_id)
+    if event.reporter == "widget":  # its key neither renames viewers nor makes them known
+        name = ""
+        if not people.is_known(tx, account):
+            return None
     source: StoredSource = "event" if event.reporter == "gift" else event.reporter
     return _Report(account, name, source, _tier(event.tier), login)
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from core.dashboard import discord_login
+from core.dashboard.login_pages import LOGINS
 from core.guilds.records import AuditEntry
 from core.kit.discord_rest import FRESH_SECONDS, STALE_SECONDS
 from core.kit.records import MemberId, PlatformUserId
@@ -192,6 +193,20 @@ def test_streamer_signs_in_with_twitch_to_the_page_that_asked(site: Site) -> Non
     assert visitor.get("/servers").headers["Location"] == TWITCH
     visitor.post("/logout", page=TWITCH, everywhere="1")
     assert visitor.get(TWITCH).status_code == 303
+
+
+@pytest.mark.parametrize("platform", ["discord", "twitch"])
+def test_each_login_is_counted_once(site: Site, platform: str) -> None:
+    log_in = {
+        "discord": lambda: site.visitor().log_in("mia"),
+        "twitch": lambda: site.visitor().sign_in_with_twitch("nora"),
+    }[platform]
+    for _time in range(LOGINS.amount):
+        assert log_in().status_code == 302
+    refused = site.visitor().get(f"/login/{platform}")
+    assert refused.status_code == 429
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    assert "Too many logins" in words(refused)
 
 
 def test_login_leaves_other_tokens_of_the_person_valid(site: Site) -> None:

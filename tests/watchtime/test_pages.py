@@ -224,6 +224,4 @@ def test_person_card_has_the_numbers_of_the_command(site: Site, admin: Visitor) 
     assert standing.place.rank == found.rank.rank == 2
     assert standing.place.watched == found.rank.watched == timedelta(hours=2)
     assert standing.this_month == found.this_month
-    assert "Rank 2 Name in public shown" in words(
-        admin.get(f"/g/{GUILD}/people/{viewer_id}/cards")
-    )
+    assert "Rank 2 Name in public shown" in words(admin.get(f"/g/{GUILD}/people/{viewer_id}/cards"))

@@ -351,6 +351,11 @@ COMMENT ON COLUMN twitch_subscriptions.place IS 'where events go: the callback w
 
 COMMENT ON COLUMN twitch_subscriptions.trouble IS 'why it is not subscribed';
 
+CREATE TABLE twitch_callbacks (
+	callback TEXT NOT NULL, 
+	CONSTRAINT twitch_callbacks_key PRIMARY KEY (callback)
+);
+
 CREATE TABLE twitch_status (
 	broadcaster_user_id BIGINT NOT NULL, 
 	checked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
