@@ -37,6 +37,7 @@ from core.kit.errors import Outage
 from core.kit.live import ANYTHING, LiveStreams, say_names
 from core.kit.rate import network_of
 from core.kit.strict_json import decode
+from core.kit.text import clean_all
 from core.kit.web import TOKEN, problem, problem_of_fields
 from core.kit.words import _
 from core.kit.work import Work
@@ -288,14 +289,14 @@ def _parse(endpoint: Endpoint) -> BaseModel:
     assert endpoint.asks is not None, "callers checked it"
     if endpoint.method in ("GET", "DELETE"):
         given: Any = {key: value for key, value in request.args.items() if key != "server"}
-        return endpoint.asks.model_validate(given)
+        return endpoint.asks.model_validate(clean_all(given))
     if request.mimetype != "application/json":
         abort(415)
     try:
         given = decode(request.get_data())
     except ValueError:
         abort(problem(400, _("The body is not JSON.")))
-    return endpoint.asks.model_validate(given)
+    return endpoint.asks.model_validate(clean_all(given))
 
 
 def _limit_body() -> None:

@@ -35,6 +35,7 @@ from core.kit import deadlines, words
 from core.kit.errors import Forbidden, Outage, RateLimited, Refusal, Unclear, trouble_code
 from core.kit.rate import Strangers, TooMany, network_of
 from core.kit.strict_json import storable
+from core.kit.text import clean_all
 from core.kit.words import _
 
 if TYPE_CHECKING:
@@ -172,16 +173,16 @@ class _Sessions(SecureCookieSessionInterface):
         return super().open_session(app, request)
 
 
-class _StorableArguments(ImmutableMultiDict[str, Any]):
-    """Query and form fields without characters that PostgreSQL cannot store."""
+class _CleanArguments(ImmutableMultiDict[str, Any]):
+    """Query and form fields, cleaned."""
 
     def __init__(self, mapping: Any = None) -> None:
         pairs = iter_multi_items(mapping) if mapping is not None else ()
-        super().__init__([(storable(name), storable(value)) for name, value in pairs])
+        super().__init__([(clean_all(name), clean_all(value)) for name, value in pairs])
 
 
 class _Request(Request):
-    parameter_storage_class = _StorableArguments
+    parameter_storage_class = _CleanArguments
 
 
 @lru_cache(maxsize=1000)

@@ -9,6 +9,7 @@ from discord.ext import commands
 from core.guilds.actions import load_settings
 from core.kit.discord_access import may_manage, rights_of
 from core.kit.discord_buttons import AdminButton, Face, button_rows
+from core.kit.discord_errors import gone
 from core.kit.discord_ui import PRIVATE, answer, run_action, server_group
 from core.kit.errors import Refusal
 from core.kit.leaderboard import (
@@ -138,7 +139,8 @@ class ImportButton(AdminButton, address="points_import", acts=("show", "confirm"
             await run_action(interaction, imports.cancel, self.number)
             return messages.import_cancelled()
         preview = await run_action(interaction, imports.preview)
-        assert preview is not None, "it has a number"
+        if preview is None:
+            raise gone()
         return messages.import_preview(preview)
 
 
@@ -168,7 +170,7 @@ class Points(commands.Cog):
         """Show how many points you or somebody else have."""
 
         def load(work: Work) -> discord.Embed | None:
-            viewer = find_person(work, who, meant=actions.HAS_POINTS) if who else find_own(work)
+            viewer = find_person(work, who, meant=store.HAS_POINTS) if who else find_own(work)
             if viewer is None:
                 return None
             accounts = store.accounts_of(work, viewer.viewer_id)
@@ -193,7 +195,7 @@ class Points(commands.Cog):
         cause = str((ctx.interaction or ctx.message).id)
 
         def act(work: Work) -> discord.Embed:
-            to = find_person(work, who, meant=actions.HAS_POINTS)
+            to = find_person(work, who, meant=store.HAS_POINTS)
             gift = actions.give(work, _own(work).viewer_id, to, amount, f"discord:{cause}")
             settings = load_settings(work, PointsSettings)
             return messages.given(settings, to.name, gift.amount, gift.left)

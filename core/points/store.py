@@ -10,6 +10,7 @@ from sqlalchemy import ARRAY, BigInteger, Connection, Row, Text, any_, cast, fun
 from core.kit.database import among
 from core.kit.work import ACROSS_GUILDS, Work
 from core.people.exclusions.store import excluded_from, select_excluded
+from core.people.lookup import named_in
 from core.people.store import list_persons
 from core.points.records import (
     AccountTotal,
@@ -24,6 +25,10 @@ from core.points.records import (
 from core.points.rules import Balances, Bucket
 
 # -- people ---------------------------------------------------------------------------------------
+
+
+HAS_POINTS = named_in(Balance.viewer_id)
+"""Who takes part: those with a balance."""
 
 
 def list_accounts(work: Work, viewer_ids: Collection[int]) -> dict[int, tuple[int, ...]]:
