@@ -37,6 +37,7 @@ OPEN = {
     "raffle_draws.bundle": "draws are public",
     "raffle_draws.verifier": "draws are public",
     "health.front": "status for everybody",
+    "health.alive": "for the host",
     "health.health": "for the host",
     "health.metrics": "for Prometheus: numbers without names",
     "overlays.show": "the address has a key",
