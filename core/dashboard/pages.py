@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from inspect import signature
 from itertools import chain
 from pathlib import Path
@@ -39,7 +39,7 @@ from core.guilds import store as guild_store
 from core.kit.assets import asset, icon
 from core.kit.discord_rest import DiscordRest
 from core.kit.discord_ui import duration
-from core.kit.errors import Forbidden, Outage, Refusal
+from core.kit.errors import Forbidden, Outage, RateLimited, Refusal
 from core.kit.feature import Feature
 from core.kit.guild_pages import (
     MOST_ACTIVITIES,
@@ -115,6 +115,7 @@ class Dashboard:
         )
         self.csrf.init_app(app)
         app.extensions["live_streams"] = self.streams
+        app.extensions["access"] = self.access
         app.register_blueprint(self.api.blueprint())
         app.jinja_env.globals.update(
             asset=asset, icon=icon, local_time=local_time, with_query=_with_query
@@ -170,8 +171,8 @@ class Dashboard:
             self.csrf.protect()
             page.shows = shown
             try:
-                if not self.rate.allows(FORMS, "forms", page.person.key):
-                    raise Refusal(_("You're doing that too often."), _("Wait a minute."))
+                too_often = _("You're doing that too often.")
+                self.rate.require(too_often, FORMS, "forms", page.person.key)
                 if page.is_read_only:
                     raise Refusal(
                         _("Discord is not answering, so nothing can be changed right now."),
@@ -184,10 +185,10 @@ class Dashboard:
                     raise
                 page.refusal, page.typed = refusal, request.form
                 if shown is None:
-                    return make_response(self._my_page(page), 422)
+                    return _refused(refusal, self._my_page(page))
                 wanted = signature(shown.view).parameters
                 again = {name: part for name, part in parts.items() if name in wanted}
-                return make_response(shown.view(page, **again), 422)
+                return _refused(refusal, shown.view(page, **again))
 
         return serve
 
@@ -212,6 +213,8 @@ class Dashboard:
                 continue
             if rights is not None and (rights.any or is_streamer):
                 found.append(rights)
+        if known and not (found or away or is_streamer):
+            return redirect(url_for(".my_servers"))  # type: ignore[return-value]
         if is_streamer and len(found) == 1 and not get_flashed_messages():
             return redirect(self._home(found[0].guild.id, is_streamer=True))  # type: ignore[return-value]
         try:
@@ -330,7 +333,8 @@ class Dashboard:
         token, position = session.get(TOKEN, ""), request.args.get("since", "")
         theirs = [one.name for one in self.declared if one.for_streamer]
         render_names = say_names_among(theirs) if is_streamer else say_names
-        return self.streams.response(guild_id, token, position, render_names)
+        may = partial(self.access.may_follow, guild_id, token)
+        return self.streams.response(guild_id, token, position, render_names, may=may)
 
     def view_as(self, guild_id: int) -> Response:
         """View the server as a member with this role; without a role, as oneself."""
@@ -343,6 +347,13 @@ class Dashboard:
             viewed[str(guild_id)] = role_id
         session[VIEW_AS] = viewed
         return redirect(url_for(".overview", guild_id=guild_id), 303)  # type: ignore[return-value]
+
+
+def _refused(refusal: Refusal, page: str | Response) -> Response:
+    """The page that has the form, with the reason."""
+    if not isinstance(refusal, RateLimited):
+        return make_response(page, 422)
+    return make_response(page, 429, {"Retry-After": str(refusal.retry_after)})
 
 
 def _section(order: int) -> str:
@@ -383,6 +394,9 @@ def _never_cached(response: Response) -> Response:
 def _forbidden(refusal: Forbidden) -> Response:
     if is_api():
         return problem(403, refusal.what, refusal.remedy)
+    guild_id = (request.view_args or {}).get("guild_id")
+    if guild_id is not None and not isinstance(refusal, access.NotForStreamers):
+        g.link = url_for("dashboard.me", guild_id=guild_id), _("Your own page")
     return word(403, refusal.what, refusal.remedy, mark="🔒")
 
 

@@ -37,11 +37,13 @@ def pages(services: Services) -> Blueprint:
             with services.database.begin() as tx:
                 guild_id = widget.find_guild(tx, key)
         if guild_id is None:
-            may = rate.allows(WRONG_KEYS, "widget", network)
-            return problem(401 if may else 429, "This widget key is not valid.")
+            wrong = "This widget key is not valid."
+            rate.require(wrong, WRONG_KEYS, "widget", network)
+            return problem(401, wrong)
         known.add(key)
-        if not rate.allows(REQUESTS, "widget.key", hash_of(key)):
-            return problem(429, "Too many requests with this widget key.")
+        rate.require(
+            "Too many requests with this widget key.", REQUESTS, "widget.key", hash_of(key)
+        )
         return guild_id
 
     @blueprint.get("/widget/heist")

@@ -18,6 +18,7 @@ from typing import Any
 from flask import Response, request
 
 from core.kit.bus import Bus
+from core.kit.errors import Outage
 from core.kit.work import CHANGED
 
 MOST_STREAMS = 40
@@ -35,6 +36,9 @@ ANYTHING = "anything"
 _FULL = "retry: 15000\nevent: full\ndata:\n\n"
 """Tells the browser to try again later; after an error status it would never."""
 
+
+RECHECK_SECONDS = 5.0
+"""How often a stream asks whether its reader may still see it."""
 
 Say = Callable[[set[str]], str | None]
 """`say(changed)` -> messages about these packages, or None to end the stream."""
@@ -117,10 +121,17 @@ class LiveStreams:
             return tuple(last.get(package, 0) for package in packages)
 
     def response(
-        self, guild_id: int, session: str, position: str = "", say: Say = say_names
+        self,
+        guild_id: int,
+        session: str,
+        position: str = "",
+        say: Say = say_names,
+        *,
+        may: Callable[[], bool] = lambda: True,
     ) -> Response:
         """A new stream, of what has changed since `position`; `ANYTHING` for whatever there is. The
-        oldest one of the same session makes room for it."""
+        oldest one of the same session makes room for it. It ends soon after `may()` is False, which
+        is asked on the thread of the stream, outside of the request."""
         stream = _Stream(guild_id, session)
         with self._condition:
             stream.changed = self._changed_since(guild_id, position)
@@ -131,7 +142,7 @@ class LiveStreams:
             if not is_full:
                 self._streams.append(stream)
         peer = request.environ.get("gunicorn.socket")
-        body: Iterator[str] = iter((_FULL,)) if is_full else self._messages(stream, peer, say)
+        body: Iterator[str] = iter((_FULL,)) if is_full else self._messages(stream, peer, say, may)
         response = Response(body, content_type="text/event-stream")
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Accel-Buffering"] = "no"
@@ -150,9 +161,15 @@ class LiveStreams:
             self._streams.remove(stream)
         self._condition.notify_all()
 
-    def _messages(self, stream: _Stream, peer: socket.socket | None, say: Say) -> Iterator[str]:
+    def _messages(
+        self,
+        stream: _Stream,
+        peer: socket.socket | None,
+        say: Say,
+        may: Callable[[], bool],
+    ) -> Iterator[str]:
         yield "event: open\ndata:\n\n"
-        last = time.monotonic()
+        last = checked = time.monotonic()
         while True:
             with self._condition:
                 if not (stream.changed or stream.ended or self._stopping):
@@ -162,6 +179,10 @@ class LiveStreams:
                 changed, stream.changed = stream.changed, set()
             if _has_left(peer):
                 return
+            if time.monotonic() - checked > RECHECK_SECONDS:
+                if not _still(may):
+                    return
+                checked = time.monotonic()
             if changed:
                 messages = say(changed)
                 if messages is None:
@@ -173,6 +194,14 @@ class LiveStreams:
             elif time.monotonic() - last > PING_SECONDS:
                 yield ": ping\n\n"
                 last = time.monotonic()
+
+
+def _still(may: Callable[[], bool]) -> bool:
+    """While somebody else is down, who was allowed before stays."""
+    try:
+        return may()
+    except Outage:
+        return True
 
 
 def _has_left(peer: socket.socket | None) -> bool:

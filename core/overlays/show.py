@@ -97,7 +97,9 @@ class OverlayPages:
             return self._message(app, guild_id, overlay)
 
         # An unknown position, so that the first message is the current content.
-        return self.streams.response(guild_id, hash_of(key), "unknown", render)
+        return self.streams.response(
+            guild_id, hash_of(key), "unknown", render, may=lambda: self._find(key, kind) == guild_id
+        )
 
     def _find(self, key: str, kind: str) -> int | None:
         if kind not in self.overlays:
@@ -122,7 +124,7 @@ class OverlayPages:
         """An empty page, because it may be on stream."""
         is_known = self._rate.allows(WRONG_KEYS, "overlays", network_of(request.remote_addr))
         html = f"<!doctype html><title>{_('This overlay has a new address.')}</title>"
-        return Response(html, 404 if is_known else 429)
+        return Response(html, 404) if is_known else Response(html, 429, {"Retry-After": "60"})
 
     # -- content ------------------------------------------------------------------------------
 

@@ -439,7 +439,7 @@ def test_heists_need_points_and_can_be_off(guild: HeistGuild) -> None:
         guild.start()
     guild.set(enabled=True)
     guild.do(change_setting, PointsSettings.declared["enabled"], False)
-    with pytest.raises(Refusal, match="no points"):
+    with pytest.raises(Refusal, match="need points"):
         guild.start()
 
 
@@ -464,7 +464,7 @@ def test_who_can_start_in_chat(
 def test_odds_are_told_on_request(guild: HeistGuild) -> None:
     guild.say("!heist odds")
     (line,) = guild.said()
-    assert "Bank Vault (low): 65 % × 1.2–1.5, returns 0.8775" in line
+    assert "Bank Vault (low): 65 % chance, pays ×1.2 to ×1.5, returns 0.8775" in line
     assert len(line) <= 500
 
 

@@ -1,12 +1,13 @@
 """The streams that tell pages what has changed."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
 
 from core.kit.bus import LocalBus
+from core.kit.errors import Outage
 from core.kit.live import MOST_PER_SESSION, MOST_STREAMS, LiveStreams
 from core.kit.work import CHANGED
 
@@ -29,11 +30,12 @@ def opened(
     session: str = "mine",
     position: str = "",
     peer: socket.socket | None = None,
+    may: Callable[[], bool] = lambda: True,
 ) -> Iterator[str]:
     """The messages of a new stream."""
     environ = {"gunicorn.socket": peer} if peer else {}
     with Flask(__name__).test_request_context(environ_overrides=environ):
-        response = streams.response(GUILD, session, position)
+        response = streams.response(GUILD, session, position, may=may)
     return iter(response.response)  # type: ignore[arg-type]
 
 
@@ -105,3 +107,24 @@ def test_stop_ends_all_streams_and_takes_no_new_ones(streams: LiveStreams) -> No
     streams.stop()
     assert list(stream) == []
     assert "event: full" in "".join(opened(streams))
+
+
+def test_stream_ends_when_its_reader_may_not_see_it_any_more(
+    bus: LocalBus, streams: LiveStreams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.kit.live.RECHECK_SECONDS", -1)
+    answers: list[bool | Outage] = [True, Outage("Discord"), False]
+
+    def may() -> bool:
+        answer = answers.pop(0)
+        if isinstance(answer, Outage):
+            raise answer
+        return answer
+
+    stream = opened(streams, may=may)
+    next(stream)
+    for _time in range(2):
+        changed(bus, "raffle")
+        assert next(stream) == event("raffle")
+    changed(bus, "raffle")
+    assert list(stream) == []
