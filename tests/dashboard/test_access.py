@@ -38,7 +38,6 @@ OPEN = {
     "raffle_draws.verifier": "draws are public",
     "health.alive": "for the host, without the database",
     "health.front": "status for everybody",
-    "health.alive": "for the host",
     "health.health": "for the host",
     "health.metrics": "for Prometheus: numbers without names",
     "overlays.show": "the address has a key",
