@@ -213,6 +213,8 @@ class Dashboard:
                 continue
             if rights is not None and (rights.any or is_streamer):
                 found.append(rights)
+        if known and not (found or away or is_streamer):
+            return redirect(url_for(".my_servers"))  # type: ignore[return-value]
         if is_streamer and len(found) == 1 and not get_flashed_messages():
             return redirect(self._home(found[0].guild.id, is_streamer=True))  # type: ignore[return-value]
         try:
@@ -392,6 +394,9 @@ def _never_cached(response: Response) -> Response:
 def _forbidden(refusal: Forbidden) -> Response:
     if is_api():
         return problem(403, refusal.what, refusal.remedy)
+    guild_id = (request.view_args or {}).get("guild_id")
+    if guild_id is not None and not isinstance(refusal, access.NotForStreamers):
+        g.link = url_for("dashboard.me", guild_id=guild_id), _("Your own page")
     return word(403, refusal.what, refusal.remedy, mark="🔒")
 
 

@@ -15,7 +15,7 @@ from core.guilds import store
 from core.guilds.actions import join_guild
 from core.kit.discord_access import acknowledge, may_use
 from core.kit.discord_arguments import set_up_typing
-from core.kit.discord_buttons import KeepButton, receive_form
+from core.kit.discord_buttons import KeepButton, decline_unknown, receive_form
 from core.kit.discord_errors import handle_command_error
 from core.kit.discord_ui import PREFIX, SILENT, missing_in, permission_names
 from core.kit.errors import Outage
@@ -25,6 +25,8 @@ from core.kit.paginator import PageButton
 from core.kit.services import Services
 from core.kit.settings import Settings
 from core.kit.text import clean_all, clean_lines, fold
+
+OF_THE_KIT = (PageButton, LeaderboardMenu, KeepButton)
 
 SERVERS_SECONDS = 0.5
 """How long discord.py waits for another server before the bot is ready. Discord sends all of them
@@ -90,7 +92,7 @@ class RegularsBot(commands.Bot):
             for cog in feature.cogs:
                 await self.add_cog(cog(self.services))
             self.add_dynamic_items(*feature.buttons)
-        self.add_dynamic_items(PageButton, LeaderboardMenu, KeepButton)
+        self.add_dynamic_items(*OF_THE_KIT)
         set_up_typing(self)
 
     async def setup_hook(self) -> None:
@@ -102,8 +104,9 @@ class RegularsBot(commands.Bot):
         await super().process_commands(message)
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
-        buttons = (button for feature in self._features for button in feature.buttons)
+        buttons = [button for feature in self._features for button in feature.buttons]
         await receive_form(interaction, buttons)
+        await decline_unknown(interaction, [*buttons, *OF_THE_KIT])
 
     # -- servers ----------------------------------------------------------------------------
 

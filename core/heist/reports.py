@@ -20,12 +20,11 @@ from core.kit.strict_json import storable
 from core.kit.work import Work
 from core.people import store as people
 from core.people.records import Viewer
-from core.streamelements.subscribers import Subscriber, plain_text, read_subscriber
+from core.streamelements.subscribers import PLATFORMS, Subscriber, plain_text, read_subscriber
 
 MOST_REPORTED = 50
 MOST_DIGITS = 40
 DEEPEST = 8
-PLATFORMS = ("twitch", "kick")
 KINDS = (None, "", "subscriber", "subscriber-latest")
 TESTS = ("isTest", "isEmulated")
 OLDEST = timedelta(days=35)

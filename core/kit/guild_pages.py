@@ -304,6 +304,14 @@ class Page:
         return url_for(f"dashboard.{pages.name}.{name}", guild_id=self.guild.id, **parts)
 
     @property
+    def origin(self) -> str:
+        """The address of the page that has the form."""
+        if self.pages.for_members:
+            return self.me_url
+        assert self.shows is not None, "a GET route has no form"
+        return self.url(self.shows.view)
+
+    @property
     def me_url(self) -> str:
         """The address of the person's own page."""
         return url_for("dashboard.me", guild_id=self.guild.id)

@@ -190,10 +190,11 @@ def search(work: Work, text: str) -> list[tuple[Viewer, Link | None]]:
 
 
 def get_viewer(tx: Connection, guild_id: int, viewer_id: int) -> Viewer:
-    """The viewer with this id, which the guild must have."""
+    """The viewer with this id. Raises LookupError if the guild has none."""
     same = (Viewer.guild_id == guild_id) & (Viewer.viewer_id == viewer_id)
     viewer = _first(tx, select(Viewer).where(same))
-    assert viewer is not None, f"no viewer {viewer_id}"
+    if viewer is None:
+        raise LookupError(f"no viewer {viewer_id}")
     return viewer
 
 
