@@ -147,17 +147,23 @@ _ADD_LINES = text("""
 # -- reading --------------------------------------------------------------------------------------
 
 
-def read_imports(services: Services) -> None:
-    """Continue every import that is being read."""
+def read_imports(services: Services) -> bool:
+    """Continue every import that is being read. False if there is none."""
     with services.database.begin() as tx:
-        due = list_reading(tx, services)
+        reading = _list_all_reading(tx)
+    due = [one for one in reading if one.try_at <= services.clock()]
     for_each(due, lambda one: _read(services, one.guild_id, one.number))
+    return bool(reading)
 
 
 def list_reading(tx: Connection, services: Services) -> Sequence[Import]:
     """The due imports of all servers."""
-    due = select(Import).where(Import.state == "reading", Import.try_at <= services.clock())
-    return read_records(tx, due.execution_options(**ACROSS_GUILDS))
+    return [one for one in _list_all_reading(tx) if one.try_at <= services.clock()]
+
+
+def _list_all_reading(tx: Connection) -> Sequence[Import]:
+    reading = select(Import).where(Import.state == "reading")
+    return read_records(tx, reading.execution_options(**ACROSS_GUILDS))
 
 
 def _read(services: Services, guild_id: int, number: int) -> None:

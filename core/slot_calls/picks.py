@@ -150,11 +150,13 @@ def _pick(work: Work, call: SlotCall, channel_id: ChannelId) -> None:
 # -- the beacon -----------------------------------------------------------------------------------
 
 
-def finish_picks(services: Services) -> None:
-    """Pick where the round is published. Late or twice makes no difference."""
+def finish_picks(services: Services) -> bool:
+    """Pick where the round is published. Late or twice makes no difference. False if nobody waits
+    for one."""
     now, client = services.clock(), client_of(services.settings)
     with services.database.begin() as tx:
-        due = list_due(tx, now)
+        waiting = list_waiting(tx)
+    due = [pick for pick in waiting if pick.round_at <= now]
 
     def finish(pick: RandomPick) -> None:
         try:
@@ -169,11 +171,17 @@ def finish_picks(services: Services) -> None:
             finish_pick(work, pick.number, random)
 
     for_each(due, finish)
+    return bool(waiting)
 
 
 def list_due(tx: Connection, now: datetime) -> Sequence[RandomPick]:
-    """The picks of all servers that wait for a round which is published by now."""
-    waiting = select(RandomPick).where(RandomPick.state == "waiting", RandomPick.round_at <= now)
+    """Those whose round is published by now."""
+    return [pick for pick in list_waiting(tx) if pick.round_at <= now]
+
+
+def list_waiting(tx: Connection) -> Sequence[RandomPick]:
+    """The picks of all servers that wait for their round."""
+    waiting = select(RandomPick).where(RandomPick.state == "waiting")
     return read_records(tx, waiting.execution_options(**ACROSS_GUILDS))
 
 
