@@ -91,6 +91,7 @@ UNDECISIVE = {
     "raffle_balances.period": _CACHE,
     "raffle_balances.viewer_id": _CACHE,
     "people_links.linked_at": _SHOWN,
+    "people_links.discord_handle": _SHOWN,
     **{f"raffle_source_totals.{one.name}": _CACHE for one in table_of(SourceTotal).columns},
     **{f"raffle_gifts.{one.name}": _LEDGER for one in table_of(Gift).columns},
     **{f"raffle_rates.{one.name}": _LEDGER for one in table_of(TicketRate).columns},
