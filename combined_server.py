@@ -6,6 +6,7 @@ gunicorn -k core.kit.web_worker.BufferingWorker "combined_server:create_web()"
 python bot.py                                       everything but the web server
 """
 
+import errno
 import gc
 import logging
 import os
@@ -53,6 +54,7 @@ from core.kit.settings import Settings, read_settings
 from core.kit.tasks import TaskRunner
 from core.kit.web import edge
 from core.outbox import actions as outbox
+from core.twitch.client import client_of as twitch_of
 
 _log = structlog.get_logger(__name__)
 
@@ -61,16 +63,36 @@ _log = structlog.get_logger(__name__)
 
 
 def check_port(settings: Settings) -> None:
-    """Raises StartError when the port is taken."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            raise StartError(
-                f"Port {settings.port} cannot be used ({error.strerror}). Stop the other program "
-                f"or choose another port, for example: PORT={settings.port + 2} make run"
-            ) from error
+    """Raises StartError when the web server cannot listen there."""
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
+        family, kind, _protocol, _name, address = found[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise StartError(_cannot_listen(settings, error)) from error
+
+
+def _cannot_listen(settings: Settings, error: OSError) -> str:
+    if isinstance(error, socket.gaierror) or error.errno in (
+        errno.EADDRNOTAVAIL,
+        errno.EAFNOSUPPORT,
+    ):
+        return (
+            f"HOST={settings.host} is no address of this computer ({error.strerror}): set HOST to "
+            "127.0.0.1, to 0.0.0.0 or, for IPv6, to ::."
+        )
+    if error.errno == errno.EACCES:
+        return (
+            f"PORT={settings.port} is for root only ({error.strerror}): choose a port above 1023, "
+            "such as PORT=8080, and let a web server in front of the bot listen there."
+        )
+    other = settings.port + 2 if settings.port < 65_000 else 8080
+    return (
+        f"Port {settings.port} cannot be used ({error.strerror}). Stop the other program "
+        f"or choose another port, for example: PORT={other} make run"
+    )
 
 
 def check_redis(settings: Settings) -> None:
@@ -199,7 +221,10 @@ class BackgroundThreads:
             {source: how for feature in features for source, how in feature.translates.items()},
             collect(features),
             services.clock,
-            {"kick": kick_of(services.settings).time},
+            {
+                "kick": kick_of(services.settings).time,
+                "twitch": twitch_of(services.settings).time,
+            },
         )
         self._tasks = TaskRunner(services, (task for feature in features for task in feature.tasks))
         self._runners = [run(services) for feature in features for run in feature.runs]
@@ -315,7 +340,9 @@ class Server(BaseApplication):
     def load_config(self) -> None:
         settings = self._runtime.settings
         for key, value in {
-            "bind": f"{settings.host}:{settings.port}",
+            "bind": f"[{settings.host}]:{settings.port}"
+            if ":" in settings.host
+            else f"{settings.host}:{settings.port}",
             "workers": 1,
             "worker_class": "core.kit.web_worker.BufferingWorker",
             "worker_connections": MOST_CLIENTS,

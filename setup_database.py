@@ -13,6 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import ProgrammingError
 
 from core.kit.database import Database
 from core.kit.deadlines import START, budget_of
@@ -21,6 +22,9 @@ from core.kit.errors import Outage, StartError
 from core.kit.settings import Settings, read_settings
 
 MIGRATIONS = Path(__file__).parent / "core" / "migrations"
+_NOT_ALLOWED = "42501"
+"""PostgreSQL's insufficient_privilege."""
+
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('migrations', 0))")
 
 
@@ -32,6 +36,18 @@ def upgrade(database: Database) -> tuple[str | None, str | None]:
         StartError: another version of the program made it, from which there is no way to this one.
     """
     database.check_address()
+    try:
+        return _upgrade(database)
+    except ProgrammingError as error:
+        if getattr(error.orig, "pgcode", None) != _NOT_ALLOWED:
+            raise
+        raise StartError(
+            f"The user of DATABASE_URL may not create tables ({str(error.orig).splitlines()[0]}): "
+            "make it the owner of the database, with ALTER DATABASE ... OWNER TO ..."
+        ) from error
+
+
+def _upgrade(database: Database) -> tuple[str | None, str | None]:
     with budget_of(START), database.begin() as tx:
         tx.execute(_LOCK)
         before = version_of(tx)

@@ -54,7 +54,7 @@ def _lookup(index: Index, title: str) -> float:
 
 
 def _requests(database: Database, titles: list[str]) -> float:
-    file = GameFile([Game(title, "Somebody", is_own=True) for title in titles], ())
+    file = GameFile([Game(title, "Somebody", is_own=True) for title in titles])
 
     def prepare(work: Work) -> None:
         games.import_games(work, file)

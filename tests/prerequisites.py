@@ -35,6 +35,12 @@ def find_redis_server() -> Path | None:
     return _if_there(Path(package.origin).parent / "bin" / "redis-server")
 
 
+def find_pgbouncer() -> Path | None:
+    """The machine's PgBouncer; Debian keeps it where only root looks."""
+    found = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    return Path(found) if found else None
+
+
 def _if_there(path: Path) -> Path | None:
     return path if path.is_file() else None
 
@@ -60,6 +66,7 @@ NEEDS = (
         "browser",
     ),
     Need("redis-server", find_redis_server, None, ("redis-server",), "redis"),
+    Need("PgBouncer", find_pgbouncer, None, ("pgbouncer",), "pgbouncer"),
 )
 
 

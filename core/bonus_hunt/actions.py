@@ -12,14 +12,13 @@ from core.bonus_hunt.rules import (
     LONGEST_TITLE,
     MOST_BONUSES,
     HuntSettings,
-    clean_currency,
     digits_of,
 )
 from core.bonus_hunt.steps import step, take
 from core.bonus_hunt.store import IN_PROGRESS, View, get_view
 from core.games import actions as games
 from core.guilds.actions import audit, load_settings
-from core.kit.amounts import parse_amount, show_amount
+from core.kit.amounts import currency_beside, currency_code, parse_amount, show_amount
 from core.kit.errors import Refusal
 from core.kit.records import ChannelId, ViewerId
 from core.kit.words import _
@@ -42,7 +41,8 @@ def start(work: Work, title: str, start_cost: str, currency: str, channel_id: in
             _("Bonus hunt #{number} is still in progress.").format(number=other.number),
             _("`/hunt finish` ends it."),
         )
-    code = _currency(currency or load_settings(work, HuntSettings).currency)
+    usual = load_settings(work, HuntSettings).currency
+    code = _currency(currency or currency_beside(start_cost) or usual)
     hunt = Hunt(
         number=work.next_number(Hunt.number),
         name=_title(title),
@@ -66,10 +66,11 @@ def _title(text: str) -> str:
 
 
 def _currency(text: str) -> str:
-    code = clean_currency(text)
+    code = currency_code(text)
     if code is None:
         raise Refusal(
-            _("That is no currency."), _("Write its code of 3 to 5 letters, such as EUR or BTC.")
+            _("That is no currency."),
+            _("Write its symbol or its code of 3 to 5 letters, such as $, EUR or BTC."),
         )
     return code
 
@@ -195,8 +196,7 @@ def record_result(
         )
     with step(work, hunt, "result", bonus.position):
         bonus.payout, bonus.skipped = amount, False
-        if hunt.guesses_open:
-            hunt.guesses_until = work.now
+        _end_guessing(work, hunt)
     return bonus
 
 
@@ -264,7 +264,16 @@ def edit(work: Work, what: str, value: str, position: int | None = None) -> Hunt
             case "payout":
                 bonus.payout = parse_amount(value, hunt.digits) if value else None
                 bonus.skipped = False
+                if value:
+                    _end_guessing(work, hunt)
     return hunt
+
+
+def _end_guessing(work: Work, hunt: Hunt) -> None:
+    """A payout is known, which stays so even if it is taken back."""
+    hunt.payout_known = True
+    if hunt.guesses_open:
+        hunt.guesses_until = work.now
 
 
 def set_guessing(work: Work, *, opened: bool, number: int | None = None) -> Hunt:
@@ -273,8 +282,11 @@ def set_guessing(work: Work, *, opened: bool, number: int | None = None) -> Hunt
     hunt = take(work, number)
     if hunt.guesses_open == opened:
         raise Refusal(_("Guessing is open already.") if opened else _("Guessing is not open."))
-    if opened and get_view(work, hunt.number).figures.opened:
-        raise Refusal(_("Guessing ends with the first result, and there is one already."))
+    if opened and hunt.payout_known:
+        raise Refusal(
+            _("Guessing ends with the first result, and one is known already."),
+            _("This holds although it was taken back."),
+        )
     with step(work, hunt, "guess_open" if opened else "guess_close"):
         if opened:
             hunt.guesses_from, hunt.guesses_until = work.now, None

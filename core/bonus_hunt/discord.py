@@ -103,7 +103,7 @@ def hunt_buttons(payload: Mapping[str, Any]) -> discord.ui.View | None:
         acts = [("result", payload["next"]), ("skip", payload["next"]), *acts]
     else:
         acts.append(("finish", 0))
-    if guesses_open or not payload["opened"]:
+    if guesses_open or not payload["payout_known"]:
         acts.append(("guess_close" if guesses_open else "guess_open", 0))
     return view_of(*(HuntButton(act, hunt, at) for act, at in acts))
 
@@ -146,7 +146,7 @@ class BonusHunts(commands.Cog):
     @app_commands.describe(
         name="What it is called",
         start_cost="What the bonuses have cost in all",
-        currency="Its code, such as EUR, USD or BTC",
+        currency="Its code or symbol, such as EUR, $ or BTC",
     )
     async def start(self, ctx: Context, name: str, start_cost: str, currency: str = "") -> None:
         """Start a bonus hunt; its message appears in this channel."""

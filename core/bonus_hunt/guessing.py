@@ -13,7 +13,7 @@ from core.bonus_hunt.rules import HuntSettings
 from core.bonus_hunt.store import IN_PROGRESS, find_view
 from core.events import ChatMessageSent
 from core.guilds.actions import load_settings
-from core.kit.amounts import parse_amount
+from core.kit.amounts import split_amount
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.kit.work import Work
@@ -39,7 +39,7 @@ def guess_in_chat(work: Work, message: ChatMessageSent, argument: str) -> None:
         reason = "which"
     else:
         try:
-            amount = parse_amount(argument, hunt.digits)
+            amount, _rest = split_amount(argument, hunt.digits)
         except Refusal:
             reason = "amount"
         else:
@@ -76,7 +76,7 @@ def guess_here(work: Work, text: str) -> tuple[Hunt, Decimal]:
     hunt = work.scalar(select(Hunt).where(IN_PROGRESS))
     if hunt is None or not hunt.takes_guess(work.now):
         raise Refusal(_("Guessing is closed right now."))
-    amount = parse_amount(text, hunt.digits)
+    amount, _rest = split_amount(text, hunt.digits)
     _store(work, hunt, viewer.viewer_id, amount, work.now)
     return hunt, amount
 

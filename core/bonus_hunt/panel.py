@@ -58,6 +58,7 @@ def _payload(work: Work, hunt: Hunt) -> dict[str, Any]:
         "command": names_of(work, GUESS_NAMES)[0],
         "total": found.total,
         "opened": found.opened,
+        "payout_known": hunt.payout_known,
         "left": found.left,
         "returned": str(found.returned),
         "profit": str(found.profit),

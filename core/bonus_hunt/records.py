@@ -55,6 +55,7 @@ class Hunt(OptionalViewerRecord, LiveMessage, kw_only=True):
     finished_at: Mapped[datetime | None] = optional()
     guesses_from: Mapped[datetime | None] = optional("when guessing was opened last")
     guesses_until: Mapped[datetime | None] = optional("when it was closed; empty while it is open")
+    payout_known: Mapped[bool] = flag("a payout was noted, even if it was taken back")
     winning_guess: Mapped[Decimal | None] = optional(kind=AMOUNT)
     wins: Mapped[int] = mapped_column(default=0, comment="how often a winner was announced")
     __table_args__ = (

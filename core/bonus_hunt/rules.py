@@ -1,6 +1,5 @@
 """The figures of a hunt, whose guess is best, and settings."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,12 +50,6 @@ class HuntSettings(GuildSettings, feature="bonus_hunt"):
         default=True,
         label="Public page of bonus hunts",
     )
-
-
-def clean_currency(text: str) -> str | None:
-    """The code in capitals; None if it cannot be one."""
-    code = text.strip().upper()
-    return code if re.fullmatch("[A-Z]{3,5}", code) else None
 
 
 def digits_of(currency: str) -> int:

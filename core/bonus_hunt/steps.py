@@ -106,7 +106,10 @@ def undo(work: Work, number: int | None = None, version: int | None = None) -> S
     if done is None:
         raise Refusal(_("There is nothing to undo."))
     with _change(work, hunt):
+        closed_at = hunt.guesses_until
         _restore(hunt, done.before["hunt"])
+        if hunt.payout_known and hunt.guesses_open:
+            hunt.guesses_until = closed_at  # whoever has seen the payout could guess
         if done.position is not None:
             _restore_bonus(work, hunt, done.position, done.before["bonus"])
         work.delete(done)

@@ -89,12 +89,17 @@ class Access:
     def rights(self, guild_id: int, login: WebSession) -> Rights | None:
         """Their rights, or None if they or the bot are not in the guild. A streamer who logged in
         with Twitch has no groups, in the servers that they have connected. Raises Outage."""
+        return self._rights_as(guild_id, login, session.get(VIEW_AS, {}).get(str(guild_id)))
+
+    def _rights_as(
+        self, guild_id: int, login: WebSession, view_as: int | None = None
+    ) -> Rights | None:
         # Call Discord before the transaction starts, because it may take seconds.
         guild = self.discord.guild(guild_id)
         member = self._member(guild_id, login)
         if guild is None or member is None:
             return None
-        role = session.get(VIEW_AS, {}).get(str(guild_id)) if member.is_admin else None
+        role = view_as if member.is_admin else None
         role_ids = member.role_ids if role is None else (role,)
         with self.services.work_in(guild_id) as work:
             if work.find(Guild) is None:
@@ -148,6 +153,16 @@ class Access:
             # A form may change what was read.
             known=rights.known if request.method == "GET" else {},
         )
+
+    def may_follow(self, guild_id: int, token: str) -> bool:
+        """Whether the session of this token may still follow the changes in a guild. It needs no
+        request. Raises Outage."""
+        with self.services.database.begin() as tx:
+            login = find_session(tx, token, self.services.clock(), is_use=False)
+        rights = None if login is None else self._rights_as(guild_id, login)
+        if login is None or rights is None:
+            return False
+        return rights.any or person_of(login).is_streamer
 
     def guild_of_admin(self, guild_id: int) -> DiscordGuild:
         """The guild, for admins, including those who view it as a moderator."""

@@ -27,7 +27,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from core.api_tokens.actions import find_token, record_use
 from core.api_tokens.records import ApiToken
-from core.dashboard.access import Forbidden, LoginNeeded
+from core.dashboard.access import Access, Forbidden, LoginNeeded
 from core.dashboard.openapi import document
 from core.guilds import actions as guilds
 from core.guilds.records import Guild
@@ -37,6 +37,7 @@ from core.kit.errors import Outage
 from core.kit.live import ANYTHING, LiveStreams, say_names
 from core.kit.rate import network_of
 from core.kit.strict_json import decode
+from core.kit.text import clean_all
 from core.kit.web import TOKEN, problem, problem_of_fields
 from core.kit.words import _
 from core.kit.work import Work
@@ -69,18 +70,26 @@ def stream_changes(call: Call) -> Response:
     another one ends the oldest. `full` means: try again later.
     """
     streams: LiveStreams = current_app.extensions["live_streams"]
+    access: Access = current_app.extensions["access"]
+    token = session.get(TOKEN, "")
+
+    def may() -> bool:
+        kind, _colon, digest = call.caller.partition(":")
+        if kind == "token":
+            return call.run(is_valid, digest)
+        return access.may_follow(call.guild_id, token)
 
     def render(changed: set[str]) -> str | None:
-        is_over = "api_tokens" in changed and not call.run(is_valid, call.caller)
-        return None if is_over else say_names(changed)
+        return None if "api_tokens" in changed and not may() else say_names(changed)
 
-    return streams.response(call.guild_id, call.caller, ANYTHING, render)
+    return streams.response(call.guild_id, call.caller, ANYTHING, render, may=may)
 
 
-def is_valid(work: Work, caller: str) -> bool:
-    """False if the caller is a token that was revoked."""
-    kind, _colon, digest = caller.partition(":")
-    return kind != "token" or work.exists(ApiToken.token_hash == digest)
+def is_valid(work: Work, digest: str) -> bool:
+    """False if the token with this hash was revoked, or the bot has left the server."""
+    guild = work.find(Guild)
+    is_there = guild is not None and guild.left_at is None
+    return is_there and work.exists(ApiToken.token_hash == digest)
 
 
 @dataclass(frozen=True)
@@ -128,7 +137,10 @@ class ApiServer:
 
     def docs(self) -> str:
         """The documentation for people."""
-        return render_template("dashboard/api.html", api=self.document, csrf=generate_csrf())
+        address = self._services.settings.public_url
+        return render_template(
+            "dashboard/api.html", api=self.document, csrf=generate_csrf(), address=address
+        )
 
     def _serve(self, endpoint: Endpoint) -> Callable[[], Response]:
         @wraps(endpoint.handler)
@@ -277,14 +289,14 @@ def _parse(endpoint: Endpoint) -> BaseModel:
     assert endpoint.asks is not None, "callers checked it"
     if endpoint.method in ("GET", "DELETE"):
         given: Any = {key: value for key, value in request.args.items() if key != "server"}
-        return endpoint.asks.model_validate(given)
+        return endpoint.asks.model_validate(clean_all(given))
     if request.mimetype != "application/json":
         abort(415)
     try:
         given = decode(request.get_data())
     except ValueError:
         abort(problem(400, _("The body is not JSON.")))
-    return endpoint.asks.model_validate(given)
+    return endpoint.asks.model_validate(clean_all(given))
 
 
 def _limit_body() -> None:

@@ -87,8 +87,7 @@ class LoginPages:
         return redirect(consent.url)  # type: ignore[return-value]
 
     def return_from_discord(self) -> Response:
-        """The callback of Discord."""
-        self._limit_logins()
+        """The callback of Discord. The login was counted when it began."""
         state, verifier = session.pop(STATE, ""), session.pop(VERIFIER, "")
         target = session.pop(NEXT, "")
         if "error" in request.args:
@@ -104,7 +103,6 @@ class LoginPages:
         handled here."""
         state, target = session.pop(STATE, ""), session.pop(NEXT, "")
         try:
-            self._limit_logins()
             _require_same(state)
             error, code = request.args.get("error", ""), request.args.get("code", "")
             person = twitch_login.identify(self.services, error, code)
@@ -140,8 +138,8 @@ class LoginPages:
         return redirect(url_for(".login"), 303)  # type: ignore[return-value]
 
     def _limit_logins(self) -> None:
-        if not self.rate.allows(LOGINS, "login", network_of(request.remote_addr)):
-            raise Refusal(_("Too many logins from your network."), _("Wait a minute."))
+        what = _("Too many logins from your network.")
+        self.rate.require(what, LOGINS, "login", network_of(request.remote_addr))
 
 
 def _cancelled(target: str) -> Response:

@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from inspect import signature
 from itertools import chain
 from pathlib import Path
@@ -39,7 +39,7 @@ from core.guilds import store as guild_store
 from core.kit.assets import asset, icon
 from core.kit.discord_rest import DiscordRest
 from core.kit.discord_ui import duration
-from core.kit.errors import Forbidden, Outage, Refusal
+from core.kit.errors import Forbidden, Outage, RateLimited, Refusal
 from core.kit.feature import Feature
 from core.kit.guild_pages import (
     MOST_ACTIVITIES,
@@ -52,7 +52,7 @@ from core.kit.live import Topic, say_names, say_names_among, streams_of
 from core.kit.live_pages import offer_topics
 from core.kit.rate import RateLimit
 from core.kit.services import Services
-from core.kit.web import is_api, problem, word
+from core.kit.web import TOKEN, is_api, problem, word
 from core.kit.words import _
 from core.kit.work import Work
 from core.people.linking.platforms import list_offered
@@ -116,6 +116,7 @@ class Dashboard:
         self.csrf.init_app(app)
         app.extensions["live_streams"] = self.streams
         offer_topics(state, "/g/", self.topic_of)
+        app.extensions["access"] = self.access
         app.register_blueprint(self.api.blueprint())
         app.jinja_env.globals.update(
             asset=asset, icon=icon, local_time=local_time, with_query=_with_query
@@ -171,8 +172,8 @@ class Dashboard:
             self.csrf.protect()
             page.shows = shown
             try:
-                if not self.rate.allows(FORMS, "forms", page.person.key):
-                    raise Refusal(_("You're doing that too often."), _("Wait a minute."))
+                too_often = _("You're doing that too often.")
+                self.rate.require(too_often, FORMS, "forms", page.person.key)
                 if page.is_read_only:
                     raise Refusal(
                         _("Discord is not answering, so nothing can be changed right now."),
@@ -185,10 +186,10 @@ class Dashboard:
                     raise
                 page.refusal, page.typed = refusal, request.form
                 if shown is None:
-                    return make_response(self._my_page(page), 422)
+                    return _refused(refusal, self._my_page(page))
                 wanted = signature(shown.view).parameters
                 again = {name: part for name, part in parts.items() if name in wanted}
-                return make_response(shown.view(page, **again), 422)
+                return _refused(refusal, shown.view(page, **again))
 
         return serve
 
@@ -213,6 +214,8 @@ class Dashboard:
                 continue
             if rights is not None and (rights.any or is_streamer):
                 found.append(rights)
+        if known and not (found or away or is_streamer):
+            return redirect(url_for(".my_servers"))  # type: ignore[return-value]
         if is_streamer and len(found) == 1 and not get_flashed_messages():
             return redirect(self._home(found[0].guild.id, is_streamer=True))  # type: ignore[return-value]
         try:
@@ -329,10 +332,14 @@ class Dashboard:
         parts = re.fullmatch(r"/g/([0-9]{1,19})/live", address)
         if parts is None:
             return None
-        is_streamer = self.access.login().twitch_user_id is not None
-        self.access.page(int(parts[1]), LIVE if is_streamer else None)
+        guild_id, is_streamer = int(parts[1]), self.access.login().twitch_user_id is not None
+        self.access.page(guild_id, LIVE if is_streamer else None)
         theirs = [one.name for one in self.declared if one.for_streamer]
-        return Topic(int(parts[1]), say_names_among(theirs) if is_streamer else say_names)
+        return Topic(
+            guild_id,
+            say_names_among(theirs) if is_streamer else say_names,
+            is_allowed=partial(self.access.may_follow, guild_id, session[TOKEN]),
+        )
 
     def view_as(self, guild_id: int) -> Response:
         """View the server as a member with this role; without a role, as oneself."""
@@ -345,6 +352,13 @@ class Dashboard:
             viewed[str(guild_id)] = role_id
         session[VIEW_AS] = viewed
         return redirect(url_for(".overview", guild_id=guild_id), 303)  # type: ignore[return-value]
+
+
+def _refused(refusal: Refusal, page: str | Response) -> Response:
+    """The page that has the form, with the reason."""
+    if not isinstance(refusal, RateLimited):
+        return make_response(page, 422)
+    return make_response(page, 429, {"Retry-After": str(refusal.retry_after)})
 
 
 def _section(order: int) -> str:
@@ -385,6 +399,9 @@ def _never_cached(response: Response) -> Response:
 def _forbidden(refusal: Forbidden) -> Response:
     if is_api():
         return problem(403, refusal.what, refusal.remedy)
+    guild_id = (request.view_args or {}).get("guild_id")
+    if guild_id is not None and not isinstance(refusal, access.NotForStreamers):
+        g.link = url_for("dashboard.me", guild_id=guild_id), _("Your own page")
     return word(403, refusal.what, refusal.remedy, mark="🔒")
 
 

@@ -16,11 +16,12 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
+from core.kit.errors import RateLimited
 from core.kit.feature import Feature
 from core.kit.guild_pages import PublicPage, PublicRequest
 from core.kit.rate import RateLimit, network_of
 from core.kit.services import Services
-from core.kit.web import language_of, problem
+from core.kit.web import language_of
 from core.kit.words import _
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class PublicPages:
 
     def _show(self, guild_id: int, name: str, number: int | None = None) -> Response:
         if request.environ.get(_REFUSED):
-            return problem(429, _("Too many requests from your network."), _("Wait a minute."))
+            raise RateLimited(_("Too many requests from your network."), _("Wait a minute."), 60)
         response = make_response(self._render(guild_id, name, number))
         response.headers["Cache-Control"] = f"public, max-age={KEEP_SECONDS:.0f}"
         return response

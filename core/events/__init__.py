@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from core.kit.text import clean, fold
+
 Source = Literal["webhook", "feed"]
 """The source: the platform's signed webhook, or its realtime feed where that counts."""
 
@@ -32,6 +34,14 @@ class Event:
     key: str
     guild_id: int
     at: datetime
+
+    def __post_init__(self) -> None:
+        for name in _TYPED & self.__dataclass_fields__.keys():
+            object.__setattr__(self, name, clean(getattr(self, name)))
+
+
+_TYPED = frozenset(("title", "category", "message", "user_input", "gift_name"))
+"""Fields with what people have typed on the platform."""
 
 
 def to_json(event: Event) -> dict[str, Any]:
@@ -90,6 +100,9 @@ class Sender:
     is_broadcaster: bool = False
     is_bot: bool = False
 
+    def __post_init__(self) -> None:
+        _clean_name(self)
+
     @property
     def is_subscriber(self) -> bool:
         """Whether they pay for the channel, or founded it."""
@@ -102,10 +115,10 @@ class ChatMessageSent(_ChannelEvent):
 
     Attributes:
         message_id: the platform's id, to reply to.
-        text: as written, at most 500 code points on Kick.
+        text: on one line, without emotes and what cannot be seen.
         is_answered: this server is the channel's primary one, so chat commands are for it; other
             servers that follow the channel only count.
-        command: the word after a leading "!", in lower case; "" if it is not a command.
+        command: the word after a leading "!", folded; "" if it is not a command.
         argument: the rest of a command's line.
     """
 
@@ -117,8 +130,10 @@ class ChatMessageSent(_ChannelEvent):
     argument: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        match = _COMMAND.fullmatch(self.text)
-        command, argument = (match[1].lower(), (match[2] or "").strip()) if match else ("", "")
+        text = clean(self.text)
+        match = _COMMAND.fullmatch(text)
+        command, argument = (fold(match[1]), match[2] or "") if match else ("", "")
+        object.__setattr__(self, "text", text)
         object.__setattr__(self, "command", command)
         object.__setattr__(self, "argument", argument)
 
@@ -128,7 +143,14 @@ class ChatMessageSent(_ChannelEvent):
         return self.at >= moment.replace(microsecond=0)
 
 
-_COMMAND = re.compile(r"\s*!(\w+)(?:\s+(.*))?", re.DOTALL)
+_COMMAND = re.compile(r"(?:[@＠][^\s!！]+ ){0,2}[!！﹗] ?(\w+)[^\w\s]*(?: (.*))?")
+"""Perhaps after the name that clients put before a reply, and with marks after the word."""
+
+
+def _clean_name(account: "Sender | Person") -> None:
+    """A name of which nothing can be seen becomes the number of the account."""
+    name = clean(account.name) or (str(account.user_id) if account.name else "")
+    object.__setattr__(account, "name", name)
 
 
 # -- the stream -----------------------------------------------------------------------------------
@@ -198,6 +220,9 @@ class Person:
 
     user_id: int
     name: str
+
+    def __post_init__(self) -> None:
+        _clean_name(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

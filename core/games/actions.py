@@ -1,6 +1,6 @@
 """Finding and changing the games of a server. Every action is one transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from uuid import uuid4
@@ -13,15 +13,15 @@ from core.games.rules import (
     MAX_TITLE,
     Game,
     GameFile,
-    Index,
-    Match,
-    clean,
     fold_title,
     split_aliases,
 )
+from core.games.rules import Index as Index  # what these actions return, for their callers
+from core.games.rules import Match as Match
 from core.games.starter import GAMES
 from core.guilds.actions import audit
 from core.kit.errors import Refusal
+from core.kit.text import clean
 from core.kit.words import _
 from core.kit.work import Lock, Work
 
@@ -53,12 +53,6 @@ def get_index(work: Work) -> Index:
 
 def _game(own: OwnGame) -> Game:
     return Game(own.title, own.provider, tuple(own.aliases), own.banned, is_own=True)
-
-
-def find_games(work: Work, typed: Iterable[str]) -> list[Match]:
-    """The match of each name."""
-    index = get_index(work)
-    return [index.find(one) for one in typed]
 
 
 def find_game(work: Work, typed: str) -> Match:

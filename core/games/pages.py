@@ -3,17 +3,17 @@
 from flask import Response, request
 
 from core.games import actions
-from core.games.rules import COLUMNS, GameFile, join_aliases, read_file, to_cells
+from core.games.rules import COLUMNS, READ, GameFile, join_aliases, read_file, to_cells
 from core.kit.errors import Refusal
 from core.kit.guild_pages import GuildPages, Page, csv_response
 from core.kit.paginator import nearest_page
+from core.kit.tables import ColumnsUnclear
+from core.kit.uploads import chosen_columns, sent_text
 from core.kit.words import _, plural
 
 PAGES = GuildPages("games", lambda: _("Games"), icon="device-gamepad-2", order=52)
 
 PER_PAGE = 50
-MOST_BYTES = 1_000_000
-"""Of an uploaded file."""
 
 
 @PAGES.get()
@@ -67,10 +67,12 @@ def remove(page: Page) -> Response:
 @PAGES.post("preview", shows=games)
 def preview(page: Page) -> str:
     """The preview of an import."""
-    text = _sent_text(page)
-    return page.render(
-        "games/preview.html", preview=page.run(actions.preview_import, _read(text)), text=text
-    )
+    text = sent_text("text")
+    try:
+        found = page.run(actions.preview_import, _read(text))
+    except ColumnsUnclear as unclear:
+        return page.render("games/preview.html", preview=None, table=unclear.table, text=text)
+    return page.render("games/preview.html", preview=found, table=found.file.table, text=text)
 
 
 @PAGES.post("import", shows=games)
@@ -81,24 +83,8 @@ def import_file(page: Page) -> Response:
     return page.done(plural("{count} game imported.", "{count} games imported.", count))
 
 
-def _sent_text(page: Page) -> str:
-    """The uploaded file, or what was pasted.
-
-    Raises:
-        Refusal: it is too large, or no text.
-    """
-    sent = request.files.get("file")
-    content = sent.read(MOST_BYTES + 1) if sent else b""
-    if len(content) > MOST_BYTES:
-        raise Refusal(_("The file is too large."), _("It can have at most 20,000 games."))
-    try:
-        return content.decode("utf-8-sig") if content else page.form.get("text", "")
-    except UnicodeDecodeError:
-        raise Refusal(_("The file is not UTF-8 text."), _("Save it as CSV UTF-8.")) from None
-
-
 def _read(text: str) -> GameFile:
-    file = read_file(text)
+    file = read_file(text, chosen_columns(READ))
     if not file.games:
         raise Refusal(_("The file has no games."), _("Each line needs at least a title."))
     return file

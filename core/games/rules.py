@@ -1,17 +1,16 @@
 """Names of games, fuzzy search, and import files. Pure."""
 
-import csv
-import io
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 from rapidfuzz import fuzz, process
 
-from core.kit.spreadsheets import read_cell
+from core.kit.tables import Column, Table, read_table
+from core.kit.text import clean, looks_like_emote
 
 MAX_TITLE = 80
 """Real titles have fewer than 50 characters."""
@@ -27,6 +26,9 @@ _CLEARLY = 3
 """By how much it must be more similar than to any other game."""
 _FEWEST = 5
 """Shorter names are too easily similar by chance."""
+_FEWEST_GLUED = 8
+_MOST_WORDS = 10
+"""Of a name that is searched among other words."""
 
 COLUMNS = ("title", "provider", "aliases", "banned")
 _SEPARATOR = "|"
@@ -67,6 +69,8 @@ class Match:
     Attributes:
         title: the game's, or else what was typed.
         found: `uncertain` if there is a similar game, which is then `suggestion`.
+        banned: the game that was typed is, or one whose name is among other words.
+        meant: the game whose whole name is among other words.
     """
 
     title: str
@@ -74,29 +78,44 @@ class Match:
     provider: str = ""
     banned: bool = False
     suggestion: str = ""
+    meant: "Match | None" = None
 
-
-def clean(text: str) -> str:
-    """A name without control characters and repeated spaces."""
-    if text.isascii() and text.isprintable():
-        return " ".join(text.split())
-    printable = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text)
-    return " ".join(printable.split())
+    @property
+    def key(self) -> str:
+        """The same for all texts in which the same game is recognised."""
+        return fold_title((self.meant or self).title)
 
 
 @lru_cache(maxsize=MOST_GAMES)
 def fold_title(title: str) -> str:
-    """The form in which names are compared: `Gonzo's Quest™` and `gonzos quest` are the same."""
+    """The form in which names are compared: `Gonzo's Quest™` and `gonzos quest` are the same, and
+    so are letters that look the same."""
     bare = _MARKS.sub("", title).casefold()
-    if bare.isascii():
-        return " ".join(_NO_LETTERS.split(bare)).strip() or clean(title).casefold()
-    plain = unicodedata.normalize("NFKD", bare)
-    letters = "".join(c if c.isalnum() else " " for c in plain if not unicodedata.combining(c))
-    return " ".join(letters.split()) or clean(title).casefold()
+    if not bare.isascii():
+        plain = unicodedata.normalize("NFKD", bare).casefold()
+        plain = _MARKS.sub("", "".join(c for c in plain if not unicodedata.combining(c)))
+        bare = plain.translate(_LOOKALIKES) if _LATIN.search(plain) else plain
+    bare = _INSIDE.sub(lambda found: found[0].translate(_LEET), bare)
+    return " ".join(_NO_LETTERS.sub(" ", bare).split()) or clean(title).casefold()
 
 
 _MARKS = re.compile("['’`´™®©]")
-_NO_LETTERS = re.compile("[^a-z0-9]+")
+_NO_LETTERS = re.compile(r"[\W_]+")
+_RUNS = re.compile(r"([a-z])\1{2,}")
+_LATIN = re.compile("[a-z]")
+_LOOKALIKES = str.maketrans("аеорсухіѕјкмнтвαεοριυκνχτ", "aeopcyxisjkmhtbaeopiukvxt")
+"""Cyrillic and Greek letters in words of Latin ones."""
+_INSIDE = re.compile("(?<=[a-z])[013457@$!]+(?=[a-z])")
+_LEET = str.maketrans("013457@$!", "oieastasi")
+
+_POLITE = """
+    a an and by can could do for from game games go i id in it let lets like me my next now of on
+    one play pls plz please pliz slot slots some spin than thanks that the this thx to try ty u us
+    wanna want we you your bitte spiel spielen mal danke favor por jugar juega svp merci stp prosze
+    lol lmao xd gg ez kek kekw lul lulw omegalul pog pogu pogchamp poggers monkas catjam pepega
+    sadge copium kappa hype gamba aware clueless letsgo"""
+_NOISE = frozenset(_POLITE.split())
+"""Words around the name of a game that do not make it another game."""
 
 
 class Index:
@@ -112,10 +131,15 @@ class Index:
         }
         self._by_name |= titles  # a title counts more than another game's alias
         self._names = list(self._by_name)
+        self._glued = {name.replace(" ", ""): game for name, game in self._by_name.items()}
         self._texts = [
             "\n".join((*theirs, fold_title(game.provider)))
             for game, theirs in zip(self.games, names, strict=True)
         ]
+        providers = {fold_title(game.provider) for game in self.games if game.provider}
+        firsts = {name.split()[0] for name in providers}
+        self._providers = providers | {one for one in firsts if len(one) >= _FEWEST}
+        self._found: dict[str, Match] = {}
 
     def get(self, name: str) -> Game | None:
         """The game with exactly this title or alias, whatever its case and marks."""
@@ -126,25 +150,111 @@ class Index:
         return self._titles.get(fold_title(title))
 
     def find(self, typed: str) -> Match:
-        """The best match of a typed name."""
-        game = self.get(typed)
+        """The best match of a typed name. Typos, and words around it that mean nothing, such as
+        the provider or an emote, do not matter."""
+        found = self._found.get(typed)
+        if found is None:
+            if len(self._found) >= MOST_GAMES:
+                self._found.clear()
+            found = self._found[typed] = self._find(typed)
+        return found
+
+    def _find(self, typed: str) -> Match:
+        folded = fold_title(typed)
+        game = self._by_name.get(folded) or self._glued.get(folded.replace(" ", ""))
         if game is not None:
             return _known(game)
-        folded = fold_title(typed)
-        if len(folded) < _FEWEST:
+        folded = _RUNS.sub(r"\1", folded)
+        words = folded.split()
+        best, is_clear = self._similar(folded)
+        if best and is_clear:
+            return _known(best)
+        bare = self._without_noise(typed, words)
+        if bare and bare != folded:
+            again, is_clear = self._similar(bare)
+            game = self._by_name.get(bare) or (again if is_clear else None)
+            if game is not None:
+                return _known(game)
+        meant = self._contained(words) if len(folded) <= 2 * MAX_TITLE else None
+        if meant is not None:
+            sure = _known(meant)
+            return Match(clean(typed), "uncertain", "", meant.banned, meant.title, sure)
+        if best is None:
             return Match(clean(typed))
+        return Match(clean(typed), "uncertain", suggestion=best.title)
+
+    def _similar(self, folded: str) -> tuple[Game | None, bool]:
+        """The most similar game, and whether it is meant for certain."""
+        if len(folded) < _FEWEST:
+            return None, False
         similar = process.extract(
             folded, self._names, scorer=fuzz.ratio, score_cutoff=LIKELY, limit=MAX_ALIASES
         )
         if not similar:
-            return Match(clean(typed))
+            return None, False
         name, score, _place = similar[0]
         best = self._by_name[name]
         others = [score for name, score, _place in similar if self._by_name[name] is not best]
         is_clear = score >= SURE and score - max(others, default=0) >= _CLEARLY
-        if is_clear and _numbers(name) == _numbers(folded):
-            return _known(best)
-        return Match(clean(typed), "uncertain", suggestion=best.title)
+        return best, is_clear and _numbers(name) == _numbers(folded)
+
+    def _without_noise(self, typed: str, words: list[str]) -> str:
+        """Without the provider, polite words and emotes at the beginning and the end."""
+        loud = {fold_title(one) for one in typed.split() if looks_like_emote(one)}
+        noise = _NOISE if typed.isupper() else _NOISE | loud
+        first, last = 0, len(words)
+        while first < last and (skipped := self._noise_at(words[first:last], noise)):
+            first += skipped
+        while first < last and (skipped := self._noise_at(words[first:last], noise, at_end=True)):
+            last -= skipped
+        return " ".join(words[first:last])
+
+    def _noise_at(self, words: list[str], noise: frozenset[str], *, at_end: bool = False) -> int:
+        """How many words at the beginning, or at the end, are noise."""
+        for count in range(min(_MOST_WORDS, len(words)), 0, -1):
+            some = words[-count:] if at_end else words[:count]
+            if " ".join(some) in self._providers or (count == 1 and some[0] in noise):
+                return count
+        return 0
+
+    def _contained(self, words: list[str]) -> Game | None:
+        """The game with the longest name among other words, perhaps misspelt. A number behind it
+        makes it another game."""
+        spans = [
+            (first, last)
+            for first in range(len(words))
+            for last in range(first + 1, min(first + _MOST_WORDS, len(words)) + 1)
+            if last == len(words) or not words[last].isdecimal()
+        ]
+        spans.sort(key=lambda span: span[0] - span[1])
+        texts = [" ".join(words[first:last]) for first, last in spans]
+        for text in texts:
+            if len(text) >= _FEWEST and text in self._by_name:
+                return self._by_name[text]
+        near = process.extract(
+            " ".join(words),
+            self._names,
+            scorer=fuzz.partial_ratio,
+            score_cutoff=SURE,
+            limit=MAX_ALIASES,
+        )
+        names = sorted((name for name, _s, _p in near if len(name) > _FEWEST), key=len)
+        for name in reversed(names):
+            if any(
+                fuzz.ratio(text, name) >= SURE and _numbers(text) == _numbers(name)
+                for text in texts
+            ):
+                return self._by_name[name]
+        return self._glued_in("".join(words))
+
+    def _glued_in(self, text: str) -> Game | None:
+        """The same where there are no spaces between."""
+        found = [name for name in self._glued if len(name) >= _FEWEST_GLUED and name in text]
+        if not found:
+            return None
+        longest = max(found, key=len)
+        is_whole = not text.partition(longest)[2][:1].isdecimal()
+        return self._glued[longest] if is_whole else None
 
     def search(self, text: str, *, only_banned: bool = False) -> list[Game]:
         """The games whose name or provider contains a text, by title."""
@@ -167,42 +277,52 @@ def _numbers(name: str) -> list[str]:
 # -- files ----------------------------------------------------------------------------------------
 
 
+_NO_TABLE = Table([], {}, [])
+
+Problem = Literal["no_title", "too_long", "twice", "too_many"]
+
+
 @dataclass(frozen=True, slots=True)
 class GameFile:
     """A parsed file; `problems` are (line, problem) of the lines that were skipped."""
 
     games: Sequence[Game]
-    problems: Sequence[tuple[int, Literal["no_title", "too_long", "twice", "too_many"]]]
+    problems: Sequence[tuple[int, Problem]] = ()
+    table: Table = _NO_TABLE
 
 
-def read_file(text: str) -> GameFile:
-    """Read CSV: a title in each line, then perhaps provider, aliases (with `|` between them) and
-    whether it is banned; with or without headings, separated by comma, semicolon or tab."""
-    lines = text.removeprefix("\ufeff").splitlines()
-    first = lines[0] if lines else ""
-    delimiter = max(",;\t", key=first.count)
+_TITLES = "title game gamename slot slotname name spiel jeu juego jogo gioco игра"
+_PROVIDERS = "provider studio developer vendor supplier anbieter hersteller proveedor"
+_TITLE = Column("title", tuple(_TITLES.split()))
+_PROVIDER = Column("provider", tuple(_PROVIDERS.split()), optional=True)
+_ALIASES = Column("aliases", ("aliases", "alias", "othernames", "synonyms"), optional=True)
+_BANNED = Column("banned", ("banned", "ban", "blocked", "gesperrt", "verboten"), optional=True)
+READ = (_TITLE, _PROVIDER, _ALIASES, _BANNED)
+"""The columns, as they are recognised."""
+
+
+def read_file(text: str, chosen: Mapping[str, int] | None = None) -> GameFile:
+    """Read a list with headings; without, it has a title in each line, then perhaps provider,
+    aliases (with `|` between them) and whether it is banned."""
+    table = read_table(text, READ, chosen, in_order=True)
     games: dict[str, Game] = {}
-    problems: list[tuple[int, Literal["no_title", "too_long", "twice", "too_many"]]] = []
-    reader = csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter)
-    for cells in reader:
-        fields = [clean(read_cell(cell)) for cell in cells] + [""] * len(COLUMNS)
-        title, provider, aliases, banned = fields[: len(COLUMNS)]
-        if not any(fields) or (reader.line_num == 1 and title.casefold() == COLUMNS[0]):
-            continue
+    problems: list[tuple[int, Problem]] = []
+    for row in table.rows:
+        title, provider, aliases, banned = (table.cell(row, one.name) for one in READ)
         if not title:
-            problems.append((reader.line_num, "no_title"))
+            problems.append((row.number, "no_title"))
         elif len(title) > MAX_TITLE or len(provider) > MAX_TITLE:
-            problems.append((reader.line_num, "too_long"))
+            problems.append((row.number, "too_long"))
         elif fold_title(title) in games:
-            problems.append((reader.line_num, "twice"))
+            problems.append((row.number, "twice"))
         elif len(games) == MOST_GAMES:
-            problems.append((reader.line_num, "too_many"))
+            problems.append((row.number, "too_many"))
             break
         else:
             games[fold_title(title)] = Game(
                 title, provider, split_aliases(aliases), banned.casefold() in _TRUE, is_own=True
             )
-    return GameFile(list(games.values()), problems)
+    return GameFile(list(games.values()), problems, table)
 
 
 def split_aliases(text: str) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from core.kit.guild_settings import GuildSettings
 from core.kit.log import name_guild
 from core.kit.rights import admins_only, obstacle_words, require_giveable, require_group
 from core.kit.settings import Settings
+from core.kit.words import _
 from core.kit.work import Work
 
 T = TypeVar("T")
@@ -115,9 +116,12 @@ def change_settings(work: Work, kind: type[GuildSettings], /, **values: Any) -> 
     """Change some settings of a feature; None leaves a setting as it is. Raises Refusal if a value
     is out of bounds. Earlier ones may have been written: roll back."""
     wanted = {name: value for name, value in values.items() if value is not None}
-    for name, value in wanted.items():
-        change_setting(work, kind.declared[name], value, checked=False)
-    check_settings(work, [kind.declared[name] for name in wanted])
+    changed = [
+        kind.declared[name]
+        for name, value in wanted.items()
+        if change_setting(work, kind.declared[name], value, checked=False)
+    ]
+    check_settings(work, changed)
 
 
 def reset_setting(work: Work, settings: Settings, declared: GuildSetting[Any]) -> bool:
@@ -193,7 +197,15 @@ def zone_named(name: str) -> ZoneInfo:
 
 @admins_only
 def grant(work: Work, group: str, role_id: int) -> bool:
-    """Let members with this role use a command group; False if they can already."""
+    """Let members with this role use a command group; False if they can already. Raises Refusal
+    for a role that everybody or only an app has."""
+    seen = None if work.find_role is None else work.find_role(role_id)
+    if seen is not None and seen.obstacle == "everyone":
+        raise Refusal(
+            _("Everyone has that role."), _("Choose a role that only your moderators have.")
+        )
+    if seen is not None and seen.obstacle in ("deleted", "managed"):
+        raise Refusal(*obstacle_words(seen.obstacle))
     new = upsert(Permission).values(command_group=group, role_id=role_id)
     granted = work.execute(new.on_conflict_do_nothing().returning(Permission.role_id)).first()
     if granted is not None:

@@ -11,9 +11,11 @@ from sqlalchemy import Connection
 from core.guilds import store
 from core.guilds.actions import audit, publish_change, setting
 from core.guilds.records import AuditEntry
+from core.kit.amounts import parse_length
 from core.kit.database import cache_of
 from core.kit.errors import Refusal
 from core.kit.feature import ChatCommand, ChatRules, GuildSetting
+from core.kit.text import fold
 from core.kit.words import _
 from core.kit.work import Work
 
@@ -64,9 +66,7 @@ def key_of(name: str) -> str:
 def parse_names(text: str) -> tuple[str, ...]:
     """The names that somebody has typed, with or without exclamation marks. Raises Refusal if there
     is none, too many, or one cannot be typed as a command."""
-    names = tuple(
-        dict.fromkeys(one.lstrip("!").lower() for one in re.split(r"[\s,]+", text) if one)
-    )
+    names = tuple(dict.fromkeys(fold(one.lstrip("!")) for one in re.split(r"[\s,]+", text) if one))
     if not names or len(names) > MOST_NAMES:
         raise Refusal(_("A command needs 1 to {most} names.").format(most=MOST_NAMES))
     for one in names:
@@ -114,10 +114,13 @@ def _stored(rules: ChatRules) -> dict[str, Any]:
 
 def parse_cooldown(text: str) -> int:
     """The seconds that somebody has typed. Raises Refusal if that is no such number."""
-    text = text.strip() or "0"
-    if not text.isascii() or not text.isdecimal() or int(text) > MOST_COOLDOWN:
+    try:
+        seconds = int(parse_length(text or "0", "s").total_seconds())
+    except Refusal:
+        seconds = MOST_COOLDOWN + 1
+    if seconds > MOST_COOLDOWN:
         raise Refusal(_("A cooldown is 0 to {most} seconds.").format(most=MOST_COOLDOWN))
-    return int(text)
+    return seconds
 
 
 def _drop_cache(work: Work) -> None:

@@ -1,11 +1,13 @@
 """The Discord client: intents, servers, and the commands and buttons that the features add."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import discord
 import structlog
+from discord import app_commands
 from discord.ext import commands
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
@@ -13,7 +15,7 @@ from core.guilds import store
 from core.guilds.actions import join_guild
 from core.kit.discord_access import acknowledge, may_use
 from core.kit.discord_arguments import set_up_typing
-from core.kit.discord_buttons import KeepButton, receive_form
+from core.kit.discord_buttons import KeepButton, decline_unknown, receive_form
 from core.kit.discord_errors import handle_command_error
 from core.kit.discord_ui import PREFIX, SILENT, missing_in, permission_names
 from core.kit.errors import Outage
@@ -22,6 +24,9 @@ from core.kit.leaderboard import LeaderboardMenu
 from core.kit.paginator import PageButton
 from core.kit.services import Services
 from core.kit.settings import Settings
+from core.kit.text import clean_all, clean_lines, fold
+
+OF_THE_KIT = (PageButton, LeaderboardMenu, KeepButton)
 
 SERVERS_SECONDS = 0.5
 """How long discord.py waits for another server before the bot is ready. Discord sends all of them
@@ -43,6 +48,24 @@ def intents() -> discord.Intents:
     return wanted
 
 
+class CleanTree(app_commands.CommandTree["RegularsBot"]):
+    """Slash commands whose options are cleaned before they are read."""
+
+    async def interaction_check(self, interaction: discord.Interaction[Any]) -> bool:
+        data: Any = interaction.data
+        if data is not None and "options" in data:
+            data["options"] = clean_all(data["options"])
+        return True
+
+
+_COMMAND = re.compile(r"\A\s*[!！﹗]\s*(\w+)")
+
+
+def clean_typed(content: str) -> str:
+    """A message as it is read if it is a command."""
+    return _COMMAND.sub(lambda found: PREFIX + fold(found[1]), clean_lines(content))
+
+
 class RegularsBot(commands.Bot):
     """The product's Discord client, with every feature's commands and buttons."""
 
@@ -52,6 +75,7 @@ class RegularsBot(commands.Bot):
             intents=intents(),
             help_command=None,
             allowed_mentions=SILENT,
+            tree_cls=CleanTree,
             case_insensitive=True,
             guild_ready_timeout=SERVERS_SECONDS,
         )
@@ -68,16 +92,21 @@ class RegularsBot(commands.Bot):
             for cog in feature.cogs:
                 await self.add_cog(cog(self.services))
             self.add_dynamic_items(*feature.buttons)
-        self.add_dynamic_items(PageButton, LeaderboardMenu, KeepButton)
+        self.add_dynamic_items(*OF_THE_KIT)
         set_up_typing(self)
 
     async def setup_hook(self) -> None:
         await self.add_features()
         await self.tree.sync()
 
+    async def process_commands(self, message: discord.Message, /) -> None:
+        message.content = clean_typed(message.content)
+        await super().process_commands(message)
+
     async def on_interaction(self, interaction: discord.Interaction) -> None:
-        buttons = (button for feature in self._features for button in feature.buttons)
+        buttons = [button for feature in self._features for button in feature.buttons]
         await receive_form(interaction, buttons)
+        await decline_unknown(interaction, [*buttons, *OF_THE_KIT])
 
     # -- servers ----------------------------------------------------------------------------
 

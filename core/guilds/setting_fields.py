@@ -1,6 +1,5 @@
 """Settings as fields of a form, for the pages of every feature."""
 
-import unicodedata
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -97,10 +96,13 @@ def save_settings(page: Page, declared: Iterable[GuildSetting[Any]]) -> None:
     values = [(field.declared, _typed(page, field)) for field in fields]
 
     def change(work: Work) -> None:
+        changed = [
+            one for one, value in values if value != actions.setting(work.tx, work.guild_id, one)
+        ]
         for one, value in values:
-            if value != actions.setting(work.tx, work.guild_id, one):
+            if one in changed:
                 actions.change_setting(work, one, value, checked=False)
-        actions.check_settings(work, [one for one, _value in values])
+        actions.check_settings(work, changed)
 
     page.run(change)
 
@@ -116,4 +118,4 @@ def _typed(page: Page, field: SettingField) -> Any:
         return whole_number(page.form, declared.key, field.label)
     if declared.of == "time_zone":
         return zones.find(text) or text
-    return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs"))
+    return text

@@ -19,6 +19,7 @@ from core.kit.errors import Outage
 from core.kit.health_item import HealthItem, State
 from core.kit.lease_records import Lease
 from core.kit.services import Services
+from core.twitch.client import client_of as twitch_of
 
 HEARTBEAT_SECONDS = 5.0
 
@@ -102,6 +103,7 @@ def clock_status(services: Services) -> HealthItem:
     """Compare this computer's clock with the Date headers of the latest responses."""
     clocks = {
         "Kick": kick_of(services.settings).time.now(),
+        "Twitch": twitch_of(services.settings).time.now(),
         "drand": drand_of(services.settings).time.now(),
     }
     known = {who: at for who, at in clocks.items() if at is not None}

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
-from core.kit.health_item import HealthItem, State
+from core.kit.health_item import NOT_USED, HealthItem, State
 
 if TYPE_CHECKING:
     from core.health.records import Heartbeat
@@ -16,6 +16,11 @@ FRESH = timedelta(seconds=30)
 TOLERATED = timedelta(seconds=30)
 """By how much clocks may differ."""
 
+ONLY_IN_TROUBLE = ("Task ", "Settings", "Discord settings")
+"""How the names of parts begin that are reported only while something is wrong with them."""
+
+OVER = "Over."
+
 WORSE: dict[State, int] = {"ok": 0, "warn": 1, "down": 2}
 
 Overall = Literal["ok", "degraded", "down"]
@@ -23,17 +28,21 @@ Overall = Literal["ok", "degraded", "down"]
 
 def merge(beats: "Iterable[Heartbeat]", now: datetime) -> list[HealthItem]:
     """One item for each part: the worst state that a running process reports, or `down` if no
-    process reports it any more."""
+    process reports it any more. None for a part that every running process says is not used, and
+    none for a problem that no running process has."""
     by_part = groupby(sorted(beats, key=lambda beat: beat.part), key=lambda beat: beat.part)
-    return [_merge_one(part, list(of_part), now) for part, of_part in by_part]
+    merged = (_merge_one(part, list(of_part), now) for part, of_part in by_part)
+    return [item for item in merged if item.reason not in (NOT_USED, OVER)]
 
 
 def _merge_one(part: str, beats: "list[Heartbeat]", now: datetime) -> HealthItem:
     age = (now - max(beat.at for beat in beats)).total_seconds()
     fresh = [beat for beat in beats if now - beat.at <= FRESH]
+    if not fresh and part.startswith(ONLY_IN_TROUBLE):
+        return HealthItem(part, "ok", OVER)
     if not fresh:
         return HealthItem(part, "down", "No heartbeat.", age, age_of="seen")
-    worst = max(fresh, key=lambda beat: WORSE[beat.state])
+    worst = max(fresh, key=lambda beat: (beat.reason != NOT_USED, WORSE[beat.state]))
     return HealthItem(part, worst.state, worst.reason, age)
 
 

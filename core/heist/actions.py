@@ -2,7 +2,7 @@
 `core.heist.tasks` continues with the next one."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -70,11 +70,7 @@ def start(work: Work, viewer_id: int | None = None) -> Heist:
             _("Heists are off."),
             _("An admin can turn them on: `/settings set heist.enabled on`."),
         )
-    if not providers.is_on(work):
-        raise Refusal(
-            _("This server has no points."),
-            _("An admin can turn them on: `/settings set points.enabled on`."),
-        )
+    _require_points(work)
     newest = store.find_newest(work)
     if newest is not None and newest.state in ("open", "locked", "resolving", "paying"):
         raise Refusal(_("A heist is already running."))
@@ -108,6 +104,23 @@ def start(work: Work, viewer_id: int | None = None) -> Heist:
     opening = _opening(work, heist)
     _say(work, heist, "opened", opening, deadline=heist.closes_at)
     return heist
+
+
+def _require_points(work: Work) -> None:
+    if not providers.is_on(work):
+        raise Refusal(
+            _("Heists need points, and they are off here."),
+            _("An admin can turn them on: `/settings set points.enabled on`."),
+        )
+
+
+def _check_switch(work: Work, settings: HeistSettings, changed: Collection[str]) -> None:
+    """Heists can only be turned on where there are points."""
+    if settings.enabled and "heist.enabled" in changed:
+        _require_points(work)
+
+
+HeistSettings.checks.append(_check_switch)
 
 
 def _opening(work: Work, heist: Heist) -> dict[str, Any]:
@@ -199,7 +212,10 @@ def cancel(work: Work) -> Heist:
     work.lock(Lock.HEIST)
     heist = store.find_running(work)
     if heist is None:
-        raise Refusal(_("No heist is running."))
+        raise Refusal(
+            _("No heist is running."),
+            _("`!heist` in the stream's chat or `/heist start` starts one."),
+        )
     if heist.state not in ("open", "locked") or (heist.round_at and work.now >= heist.round_at):
         raise Refusal(_("It's too late to cancel: the result is already decided."))
     audit(work, "heist.cancel", f"#{heist.number}")

@@ -16,6 +16,7 @@ from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
 from core.kit.words import _
 from core.kit.work import Work
 from core.outbox.discord_transport import Rendered
+from core.points import providers
 
 Context = commands.Context[commands.Bot]
 
@@ -101,8 +102,9 @@ async def _open_history(reader: Reader, _key: str, number: int) -> Page:
 HISTORY = Paginator("heist_history", "heist history", _open_history)
 
 
-def _status(work: Work) -> tuple[HeistSettings, store.View | None]:
-    return load_settings(work, HeistSettings), store.find_view(work)
+def _status(work: Work) -> discord.Embed:
+    settings, last = load_settings(work, HeistSettings), store.find_newest(work)
+    return messages.status(settings, last, has_points=providers.is_on(work))
 
 
 class Heists(commands.Cog):
@@ -111,12 +113,7 @@ class Heists(commands.Cog):
     @server_group("heist", for_admins=True, fallback="status")
     async def heist(self, ctx: Context) -> None:
         """Show the running heist, or the last one."""
-        settings, view = await run_action(ctx, _status)
-        facts = {_("Last heist"): messages.history_row(view.heist)} if view else {}
-        title = _("Heists are on") if settings.enabled else _("Heists are off")
-        step = _("Start one with `/heist start`, or with `!heist` in the stream's chat.")
-        body = step + "".join(f"\n{name}: {value}" for name, value in facts.items())
-        await answer(ctx, card(("🟢 " if settings.enabled else "⚫ ") + title, body))
+        await answer(ctx, await run_action(ctx, _status))
 
     @heist.command(name="start")
     async def start(self, ctx: Context) -> None:

@@ -100,6 +100,21 @@ def _row(payload: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     return line
 
 
+def status(settings: HeistSettings, last: Heist | None, *, has_points: bool) -> discord.Embed:
+    """Whether heists can be started, and the last one."""
+    if not settings.enabled:
+        title, body = _("Heists are off"), _("Turn them on with `/heist settings`.")
+    elif not has_points:
+        title = _("Heists need points, and they are off here")
+        body = _("An admin can turn them on: `/settings set points.enabled on`.")
+    else:
+        title = _("Heists are on")
+        body = _("Start one with `/heist start`, or with `!heist` in the stream's chat.")
+    if last is not None:
+        body += "\n" + _("Last heist: {heist}").format(heist=history_row(last))
+    return card(("🟢 " if settings.enabled and has_points else "⚫ ") + title, body)
+
+
 def started(one: Heist) -> discord.Embed:
     """A new heist."""
     title = "🚨 " + _("Heist #{number} has started").format(number=one.number)
@@ -137,8 +152,12 @@ def return_text(one: Return) -> str:
 
 
 def _odds(odds: Sequence[int]) -> str:
+    """Such as "65 % chance, pays ×1.2 to ×1.5"."""
     chance, lowest, highest = odds
-    return f"{chance} % × {lowest / 100:g}–{highest / 100:g}"
+    pays = f"×{lowest / 100:g}"
+    if lowest != highest:
+        pays = _("{least} to {most}").format(least=pays, most=f"×{highest / 100:g}")
+    return _("{chance} % chance, pays {multiplier}").format(chance=chance, multiplier=pays)
 
 
 def owed(payload: Mapping[str, Any]) -> discord.Embed:

@@ -29,6 +29,7 @@ from core.kit.overlays import Latest, Overlay
 from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work
+from core.points import providers
 
 PAGES = GuildPages("heist", lambda: _("Heists"), icon="building-bank", order=56)
 
@@ -74,10 +75,13 @@ def heist(page: Page) -> str:
     """The running heist or the last one, and the settings."""
     with page.together():
         view, settings = page.run(store.find_view), page.run(load_settings, HeistSettings)
+        has_points = page.run(providers.is_on)
         fields = setting_fields(page, HeistSettings.declared.values())
     return page.render(
         "heist/heist.html",
         view=view,
+        can_start=settings.enabled and has_points,
+        has_points=has_points,
         returns=expected_returns(settings),
         inflates=is_inflating(settings),
         wrong="",

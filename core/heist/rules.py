@@ -8,15 +8,17 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from difflib import get_close_matches
 from fractions import Fraction
 from math import floor
 from typing import Any, Literal, get_args
 
 from core.draws.rolls import UNIT, Bet
-from core.kit.amounts import parse_amount
+from core.kit.amounts import WHOLE_OR_HALF, parse_amount, split_share
 from core.kit.errors import Refusal
 from core.kit.guild_settings import GuildSettings, channel, choice, number, switch
 from core.kit.guild_settings import text as text_setting
+from core.kit.text import looks_like_emote
 from core.kit.words import N_, _
 
 START_NAMES, JOIN_NAMES, CANCEL_NAMES = ("heist",), ("join",), ("cancelheist",)
@@ -320,36 +322,38 @@ class JoinRequest:
         return self.amount if self.share is None else floor(balance * self.share)
 
 
-_PERCENT = re.compile(r"([0-9]{1,3})(?:[.,]([0-9]{1,2}))?\s*%")
-_RISK_ONLY = re.compile(r"\s+")
-
-
 def parse_join(argument: str, settings: HeistSettings) -> JoinRequest | None:
     """None if it is not valid. The risk is `low`, `medium`, `high` or the server's name for it,
-    before or after the amount; default is low."""
-    words = _RISK_ONLY.sub(" ", argument.strip()).casefold()
+    before or after the amount; default is low. Emotes at the end do not matter."""
+    names = dict(_risk_names(settings))
+    words = _without_emotes(argument, names)
     risk: Risk = "low"
-    for name, meant in _risk_names(settings):
+    for name, meant in names.items():
         if words.endswith(" " + name):
             words, risk = words[: -len(name) - 1], meant
             break
         if words.startswith(name + " "):
             words, risk = words[len(name) + 1 :], meant
             break
-    if words == "all":
-        return JoinRequest(0, risk, Fraction(1))
-    if percent := _PERCENT.fullmatch(words):
-        share = Fraction(f"{percent[1]}.{percent[2] or 0}") / 100
-        return JoinRequest(0, risk, share) if 0 < share <= 1 else None
     try:
-        amount = parse_amount(words, 0)
+        share, rest = split_share(words)
+        if share is not None:
+            part = Fraction(share.percent) / 100
+            return JoinRequest(0, risk, part) if part and not rest else None
+        return JoinRequest(int(parse_amount(words, 0)), risk)
     except Refusal:
         return None
-    return (
-        JoinRequest(int(amount), risk)
-        if words[:1].isdigit() and words[-1:] in "0123456789km"
-        else None
-    )
+
+
+def _without_emotes(argument: str, names: Mapping[str, Risk]) -> str:
+    """Folded; what might be a misspelt risk stays."""
+    words = argument.split()
+    known = [word for name in (*names, *WHOLE_OR_HALF) for word in name.split()]
+    while len(words) > 1 and looks_like_emote(words[-1]):
+        if get_close_matches(words[-1].casefold(), known, n=1, cutoff=0.75):
+            break
+        words.pop()
+    return " ".join(words).casefold()
 
 
 def _risk_names(settings: HeistSettings) -> Iterator[tuple[str, Risk]]:

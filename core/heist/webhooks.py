@@ -8,7 +8,7 @@ from flask import Blueprint, Response, jsonify, request
 from limits import RateLimitItemPerMinute
 
 from core.guilds.actions import language_of
-from core.heist import widget
+from core.heist import reports, widget
 from core.kit.crypto import hash_of
 from core.kit.rate import RateLimit, network_of
 from core.kit.services import Services
@@ -32,10 +32,12 @@ def pages(services: Services) -> Blueprint:
         with services.database.begin() as tx:
             guild_id = widget.find_guild(tx, key) if key else None
         if guild_id is None:
-            is_known = rate.allows(WRONG_KEYS, "widget", network_of(request.remote_addr))
-            return problem(401 if is_known else 429, "This widget key is not valid.")
-        if not rate.allows(REQUESTS, "widget.key", hash_of(key)):
-            return problem(429, "Too many requests with this widget key.")
+            wrong = "This widget key is not valid."
+            rate.require(wrong, WRONG_KEYS, "widget", network_of(request.remote_addr))
+            return problem(401, wrong)
+        rate.require(
+            "Too many requests with this widget key.", REQUESTS, "widget.key", hash_of(key)
+        )
         return guild_id
 
     @blueprint.get("/widget/heist")
@@ -55,12 +57,14 @@ def pages(services: Services) -> Blueprint:
             return found
         if (request.content_length or 0) > MOST_BYTES:
             return problem(413, "The body is too large.")
-        body = request.get_json(silent=True)
-        sent = body.get("subscribers") if isinstance(body, dict) else None
-        if not isinstance(sent, list) or not all(isinstance(one, dict) for one in sent):
+        sent = reports.read_body(request.get_data(cache=False))
+        if sent is None:
             return problem(400, "The body must be an object with a list of subscribers.")
         with services.work_in(found) as work:
-            return jsonify({"new": widget.report(work, sent)})
+            outcome = reports.report(work, sent)
+        response = jsonify({"new": outcome.new, "rejected": outcome.rejected})
+        response.status_code = 207 if outcome.rejected else 200
+        return response
 
     @blueprint.after_request
     def allow_other_origins(response: Response) -> Response:

@@ -1,39 +1,31 @@
-"""The StreamElements widget: its files, its key, what it shows, and the subscribers it reports.
+"""The StreamElements widget: its files, its key, and what it shows.
 
-Its key gives access to what is shown on stream, and to reporting subscribers, which is the source
-with the lowest priority (docs/tiers.md).
+Its key gives access to what is shown on stream, and to reporting subscribers (`reports`), which is
+the source with the lowest priority (docs/tiers.md).
 """
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from core.events import SubscriberReported
 from core.guilds.actions import audit, load_settings
 from core.guilds.chat_commands import names_of
 from core.heist import store
 from core.heist.records import Player, WidgetKey
 from core.heist.rules import JOIN_NAMES, TIERS, HeistSettings, Tier, tier_label
 from core.heist.store import View
-from core.inbox import actions as inbox
-from core.kit.clock import parse_instant
 from core.kit.crypto import hash_of
 from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Work
-from core.streamelements.subscribers import read_subscriber
 
 FILES = Path(__file__).parents[2] / "widgets" / "heist"
 NAMES = ("widget.html", "widget.css", "widget.js", "fields.json")
 
-MOST_REPORTED = 50
 MOST_ROWS = 12
-PLATFORMS = ("twitch", "kick")
-OLDEST = timedelta(days=35)
 
 
 def read_file(work: Work, name: str, address: str) -> str:
@@ -128,41 +120,3 @@ def _row(player: Player, view: View) -> dict[str, Any]:
         "multiplier": view.settings.bonus(tier) / 100,
         "profit": player.payout - player.stake if player.won else None,
     }
-
-
-def report(work: Work, sent: Sequence[Mapping[str, Any]]) -> int:
-    """Publish the subscribers that a widget reports; returns how many are new. The same report by
-    two scenes counts once. Test events and other platforms are ignored."""
-    count = 0
-    for data in sent[:MOST_REPORTED]:
-        found, platform = read_subscriber(data), str(data.get("provider") or "twitch")
-        if found is None or data.get("isTest") or platform not in PLATFORMS:
-            continue
-        at = _when(work, data.get("createdAt"))
-        name = (
-            data.get("activityId")
-            or data.get("_id")
-            or f"{found.user_id or found.login}|{at:%Y-%m-%d}"
-        )
-        event = SubscriberReported(
-            key=f"widget|{str(name)[:100]}|{found.tier}",
-            guild_id=work.guild_id,
-            at=at,
-            platform=platform,
-            user_id=found.user_id,
-            login=found.login,
-            name=found.name,
-            tier=found.tier,
-            reporter="widget",
-        )
-        count += inbox.publish(work.tx, event)
-    return count
-
-
-def _when(work: Work, given: object) -> datetime:
-    """When it happened; now if that is missing or not plausible."""
-    try:
-        at = parse_instant(str(given))
-    except ValueError:
-        return work.now
-    return at if work.now - OLDEST < at <= work.now else work.now

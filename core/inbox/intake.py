@@ -25,6 +25,26 @@ class Declined(Exception):
         self.what = what
 
 
+def is_too_old(
+    sent_at: datetime,
+    most: timedelta,
+    our_now: datetime,
+    theirs: datetime | None,
+    *,
+    ahead: timedelta | None = None,
+) -> bool | None:
+    """Whether a signed delivery that comes now may be a replay. None: only our own clock says so,
+    and it may be wrong.
+
+    Args:
+        theirs: what time it is for the sender, if that is known.
+        ahead: by how much it may come from the future; None for any time.
+    """
+    age = (our_now if theirs is None else theirs) - sent_at
+    is_off = age > most or (ahead is not None and age < -ahead)
+    return None if is_off and theirs is None else is_off
+
+
 class Remembered(Generic[T]):
     """What the database says, remembered for a minute.
 

@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from flask import Response, abort, redirect, request
+from flask import Response, abort, request
 
 from core.guilds.setting_fields import add_settings, setting_fields
 from core.guilds.settings import ADMIN_CHANNEL
@@ -31,6 +31,7 @@ from core.kick.intake.store import list_subscriptions
 from core.kick.review.rules import ReviewSettings
 from core.kit.errors import Refusal
 from core.kit.guild_pages import GuildPages, Page, SetupStep, Stat, local_time, whole_number
+from core.kit.oauth_pages import begin
 from core.kit.paginator import nearest_page
 from core.kit.records import MemberId
 from core.kit.words import _
@@ -108,10 +109,8 @@ def link_account(page: Page) -> Response:
         asked_at=page.services.clock(),
     )
     page.run(actions.open_attempt, attempt)
-    settings = page.services.settings
-    link = connect.FLOW.make_link(settings, attempt, page.person.discord_id)
-    # The page is ours, wherever people reach us.
-    return redirect(link.removeprefix(settings.public_url), 303)  # type: ignore[return-value]
+    link = connect.FLOW.make_link(page.services.settings, attempt, page.person.discord_id)
+    return begin(page, link, attempt.link_id)
 
 
 @PAGES.post("disconnect", shows=connection)

@@ -5,6 +5,7 @@ and in whatever pieces Kick sends it.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,9 @@ from core.kick.bodies import PLATFORM, Body
 from core.kick.review.rules import name_key
 
 ANONYMOUS = "anon"
+
+_EMOTE = re.compile(r"\[(?:emote:[0-9]+|emoji):[^\]\s]*\]")
+"""How Kick writes an emote into a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +156,7 @@ def _chat_line(
             is_broadcaster=sender.user_id == body.broadcaster.user_id,
             is_bot=sender.user_id in context.own_accounts or "bot" in badges,
         ),
-        text=body.content,
+        text=_EMOTE.sub(" ", body.content),
         is_answered=guild_id == context.primary,
         **channel,
     )

@@ -31,13 +31,12 @@ from limits import RateLimitItemPerMinute
 from prometheus_client import Counter
 
 from core.inbox.group_commit import Entry, GroupCommit
-from core.inbox.intake import Declined, Followers, Remembered
+from core.inbox.intake import Declined, Followers, Remembered, is_too_old
 from core.kick.client import client_of
 from core.kick.deliveries import KeyRing, SignedRequest
 from core.kick.events import guilds_of
 from core.kick.intake import unverified
 from core.kick.intake.log import Arrival, WebhookLog
-from core.kick.intake.rules import is_too_old
 from core.kick.intake.store import list_subscription_ids
 from core.kit.crypto import hash_of
 from core.kit.errors import Outage

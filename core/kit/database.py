@@ -9,7 +9,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import psycopg2
@@ -78,12 +78,16 @@ SPARE = 5
 APPLICATION_NAME = "regulars"
 """Name of our connections in `pg_stat_activity`."""
 
-_BACKEND = text("SELECT pg_backend_pid()")
-
 _LIMIT_TIME = text("""
     SELECT set_config('statement_timeout', :statement, true),
            set_config('lock_timeout', :lock, true)
 """)
+
+_POOLER = (
+    "DATABASE_URL leads to a connection pooler in transaction mode, which the bot cannot use: set "
+    "it to the address of the database itself, or of a pooler in session mode (PgBouncer: "
+    "pool_mode = session; docs/deploy.md says where hosts show that address)."
+)
 
 _Notification = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -120,6 +124,9 @@ _CONNECT_ARGS = {
 # Our statements are short; compiling them costs more than running them. And the server notices
 # while it waits for a lock that the client has gone.
 _SET_UP = "SET jit = off; SET client_connection_check_interval = '2s'"
+
+OLDEST = 150_000
+"""Version 15 of PostgreSQL, as it counts them."""
 
 IDLE_SECONDS = 30.0
 """A connection that was idle for longer is tried before it is used."""
@@ -237,20 +244,35 @@ class Database:
         """Connect twice. Raises Outage, also if the address has unknown options, such as those of
         connection poolers, and StartError behind a pooler in transaction mode: there two of our
         connections are served by one of the server's processes, or one by several."""
+        _arguments, given = self.engine.dialect.create_connect_args(self.engine.url)
         try:
-            with self._single.connect() as one, self._single.connect() as another:
-                seen = [(one.scalar(_BACKEND), another.scalar(_BACKEND)) for _try in range(3)]
-        except (DBAPIError, PoolTimeout) as error:
+            with (
+                closing(psycopg2.connect(**{**given, **_CONNECT_ARGS})) as one,
+                closing(psycopg2.connect(**{**given, **_CONNECT_ARGS})) as another,
+            ):
+                seen = [(_backend_of(one), _backend_of(another)) for _try in range(3)]
+                version = one.server_version
+            if len(set(seen)) > 1 or seen[0][0] == seen[0][1]:
+                raise StartError(_POOLER)
+            if version < OLDEST:
+                raise StartError(
+                    f"The PostgreSQL of DATABASE_URL has version {version // 10_000}: use version "
+                    f"{OLDEST // 10_000} or newer."
+                )
+            self.engine.connect().close()
+        except (psycopg2.Error, DBAPIError, PoolTimeout) as error:
             raise DatabaseOutage(error) from error
-        if len(set(seen)) > 1 or seen[0][0] == seen[0][1]:
-            raise StartError(
-                "DATABASE_URL leads to a connection pooler in transaction mode, which the bot "
-                "cannot use. Use the address of the database itself or of a pooler in session "
-                "mode (PgBouncer: pool_mode = session; docs/deploy.md names the usual hosts)."
-            )
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _backend_of(connection: Any) -> int:
+    """The process of the server that serves this connection now."""
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
 
 
 def _check_connections(engine: Engine) -> None:

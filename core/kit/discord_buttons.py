@@ -14,7 +14,7 @@ import discord
 from discord.ext import commands
 
 from core.kit.discord_access import is_admin
-from core.kit.discord_errors import handle_errors
+from core.kit.discord_errors import gone, handle_errors
 from core.kit.discord_ui import (
     answer,
     card,
@@ -26,6 +26,7 @@ from core.kit.discord_ui import (
 )
 from core.kit.errors import Refusal
 from core.kit.services import Services
+from core.kit.text import clean
 from core.kit.words import _
 
 MOST_ROWS = 5
@@ -150,7 +151,7 @@ async def receive_form(interaction: discord.Interaction, buttons: Iterable[type[
         if match is None or not issubclass(kind, FormButton):
             continue
         fields = [field for row in sent["components"] for field in row["components"]]
-        typed = {field["custom_id"]: str(field["value"]).strip() for field in fields}
+        typed = {field["custom_id"]: clean(str(field["value"])) for field in fields}
         async with handle_errors(interaction):
             button = await kind.from_custom_id(interaction, None, match)  # type: ignore[arg-type]
             if await button.interaction_check(interaction):
@@ -158,6 +159,17 @@ async def receive_form(interaction: discord.Interaction, buttons: Iterable[type[
                 embed = await button.submit(interaction, typed)
                 if embed is not None:
                     await reply_privately(interaction, embed)
+
+
+async def decline_unknown(interaction: discord.Interaction, known: Iterable[type[Any]]) -> None:
+    """Answer a button or menu of an old post that this version does not have any more."""
+    if interaction.type is not discord.InteractionType.component:
+        return
+    sent: Any = interaction.data
+    patterns = (kind.__discord_ui_compiled_template__ for kind in known)
+    if not any(pattern.fullmatch(sent["custom_id"]) for pattern in patterns):
+        async with handle_errors(interaction):
+            raise gone()
 
 
 class AdminButton(ActionButton, template=r"(?!)"):

@@ -47,6 +47,13 @@ _NEEDED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 """Method and path of a call -> what it needs: Discord's answer does not say."""
 
 
+def gone() -> Refusal:
+    """A button of an old post belongs to nothing any more."""
+    return Refusal(
+        _("This button is out of date."), _("What it was for is gone. Use the command again.")
+    )
+
+
 def _outage_of(error: BaseException) -> Outage | None:
     """Discord's outage, if this error is one."""
     match error:

@@ -18,6 +18,7 @@ from core.kit.bus import Bus
 from core.kit.errors import Outage
 from core.kit.records import THE_BOT
 from core.kit.settings import Settings
+from core.kit.text import clean
 
 T = TypeVar("T")
 
@@ -256,7 +257,7 @@ class DiscordRest:
         roles = [
             Role(
                 int(one["id"]),
-                one["name"],
+                clean(one["name"]),
                 one["position"],
                 discord.Permissions(int(one["permissions"])),
                 one["managed"],
@@ -267,7 +268,7 @@ class DiscordRest:
         icon = found.get("icon")
         return DiscordGuild(
             guild_id,
-            found["name"],
+            clean(found["name"]),
             f"{self._settings.discord_cdn_url}/icons/{guild_id}/{icon}.png?size=64" if icon else "",
             int(found["owner_id"]),
             tuple(roles),
@@ -318,13 +319,16 @@ class DiscordRest:
         kinds = (discord.ChannelType.text.value, discord.ChannelType.news.value)
         ordered = sorted(found, key=lambda one: (one.get("position", 0), int(one["id"])))
         return tuple(
-            TextChannel(int(one["id"]), one["name"]) for one in ordered if one["type"] in kinds
+            TextChannel(int(one["id"]), clean(one["name"]))
+            for one in ordered
+            if one["type"] in kinds
         )
 
 
 def _name_of(member: dict[str, Any]) -> str:
     user = member["user"]
-    return str(member.get("nick") or user.get("global_name") or user["username"])
+    names = member.get("nick"), user.get("global_name"), user["username"]
+    return next((seen for name in names if name and (seen := clean(name))), user["id"])
 
 
 def avatar_url(settings: Settings, user: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from core.kit.feature import GuildSetting
 from core.kit.guild_settings import GuildSettings
 from core.kit.health_item import CheckLine, State
 from core.kit.services import Services
+from core.kit.text import clean
 from core.kit.words import _
 from core.kit.work import Work
 
@@ -49,8 +50,7 @@ SILENT = discord.AllowedMentions.none()
 def safe(text: str, limit: int = 256) -> str:
     """Text by somebody else, escaped: on one line, without markdown or mentions, cut to `limit`
     characters (not counting the escapes)."""
-    text = " ".join(text.split())
-    escaped = escape_mentions(escape_markdown(shortened(text, limit)))
+    escaped = escape_mentions(escape_markdown(shortened(clean(text), limit)))
     return _BARE_BRACKET.sub(r"\1\\[", escaped)
 
 
@@ -65,7 +65,7 @@ def _literal(text: str) -> str:
 
 def shortened(text: str, limit: int) -> str:
     """At most `limit` characters; ends with `…` if it was cut."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return text if len(text) <= limit else text[: limit - 1].rstrip("\u200d") + "…"
 
 
 def card(title: str, body: str = "", *, tone: Tone = "system", footer: str = "") -> discord.Embed:

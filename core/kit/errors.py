@@ -24,6 +24,18 @@ class Forbidden(Refusal):
     """Whoever asks does not have the right."""
 
 
+class RateLimited(Refusal):
+    """Somebody asks too often.
+
+    Attributes:
+        retry_after: seconds until they may ask again.
+    """
+
+    def __init__(self, what: str, remedy: str, retry_after: int) -> None:
+        super().__init__(what, remedy)
+        self.retry_after = retry_after
+
+
 class Outage(Exception):
     """A service, the network or the database is down for now.
 

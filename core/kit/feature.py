@@ -206,6 +206,8 @@ class Offer:
         most: how many can be bought at once.
         for_all_points: points from Kicks, bits and winnings of games can pay for it, until an admin
             decides otherwise.
+        why_not: `why_not(work, viewer_id)` -> why it cannot be delivered to this viewer right now,
+            or "": the shop asks before it takes the points. It takes no locks.
     """
 
     key: str
@@ -214,6 +216,7 @@ class Offer:
     price: int
     most: int = 1
     for_all_points: bool = True
+    why_not: Callable[[Any, int], str] = lambda _work, _viewer_id: ""
 
 
 AuditLine: TypeAlias = "str | Callable[[Any, Any], str]"

@@ -30,6 +30,7 @@ from zoneinfo import ZoneInfo
 from flask import Response, flash, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
+from core.kit.amounts import parse_whole
 from core.kit.database import cache_of
 from core.kit.discord_roles import has_powers
 from core.kit.errors import Outage, Refusal
@@ -303,6 +304,14 @@ class Page:
         return url_for(f"dashboard.{pages.name}.{name}", guild_id=self.guild.id, **parts)
 
     @property
+    def origin(self) -> str:
+        """The address of the page that has the form."""
+        if self.pages.for_members:
+            return self.me_url
+        assert self.shows is not None, "a GET route has no form"
+        return self.url(self.shows.view)
+
+    @property
     def me_url(self) -> str:
         """The address of the person's own page."""
         return url_for("dashboard.me", guild_id=self.guild.id)
@@ -479,8 +488,7 @@ def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]
 
 def whole_number(form: "MultiDict[str, str]", name: str, label: str) -> int:
     """A field's number. Raises Refusal if it is none."""
-    text = form.get(name, "").strip().replace(",", "").replace("\u00a0", "")
     try:
-        return int(text)
-    except ValueError:
+        return parse_whole(form.get(name, ""))
+    except Refusal:
         raise Refusal(_("{label} must be a whole number.").format(label=label)) from None

@@ -16,8 +16,8 @@ import discord
 from discord.ext import commands
 
 from core.kit.discord_errors import handle_errors
-from core.kit.discord_ui import card, lines, safe, services_of
-from core.kit.paginator import Page, Paginator, Reader, show, turn
+from core.kit.discord_ui import card, lines, safe
+from core.kit.paginator import Page, Paginator, Reader, find_paginator, show, turn
 from core.kit.words import _
 from core.kit.work import Work
 
@@ -152,6 +152,6 @@ class LeaderboardMenu(
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with handle_errors(interaction):
-            board = services_of(interaction).paginators[self.name]
+            board = find_paginator(interaction, self.name)
             key = f"{self.size}.{self.item.values[0]}"
             await turn(interaction, board, key, 1, self.owner_id)

@@ -22,6 +22,7 @@ from flask import Response, request
 
 from core.kit.bus import Bus
 from core.kit.deadlines import OVERLAYS, budget_of
+from core.kit.errors import Outage
 from core.kit.work import CHANGED
 
 MOST_STREAMS = 60
@@ -30,9 +31,6 @@ MOST_PER_SESSION = 3
 PING_SECONDS = 15.0
 LOOK_SECONDS = 1.0
 """How often a stream looks whether its tab is still open."""
-
-RIGHTS_SECONDS = 30.0
-"""How often a stream looks whether its browser may still follow its topics."""
 
 POLL_SECONDS = 3
 """How often a browser asks that cannot share a stream among its pages."""
@@ -54,6 +52,8 @@ GONE = "event: gone\ndata:\n\n"
 
 LATER = "event: later\ndata:\n\n"
 """It is not known whether the topic can be followed."""
+RECHECK_SECONDS = 5.0
+"""How often a stream asks whether its browser may still follow its topics."""
 
 Say = Callable[[set[str]], str | None]
 """`say(changed)` -> messages about these packages, or None to end the topic."""
@@ -77,7 +77,8 @@ class Topic:
         address: names it in the stream.
         mark: what `LiveStreams.count` counts it by.
         since: a position, "" for now; see `LiveStreams.position`.
-        is_allowed: whether the browser may still follow it; asked from time to time.
+        is_allowed: whether the browser may still follow it; asked from time to time, on the thread
+            of the stream and outside of the request.
     """
 
     guild_id: int
@@ -162,11 +163,18 @@ class LiveStreams:
             return tuple(last.get(package, 0) for package in packages)
 
     def response(
-        self, guild_id: int, session: str, position: str = "", say: Say = say_names
+        self,
+        guild_id: int,
+        session: str,
+        position: str = "",
+        say: Say = say_names,
+        *,
+        may: Callable[[], bool] = lambda: True,
     ) -> Response:
         """A new stream of one topic, of what has changed since `position`; `ANYTHING` for whatever
-        there is. The oldest one of the same session makes room for it."""
-        return self.follow([Topic(guild_id, say, since=position)], session)
+        there is. The oldest one of the same session makes room for it. It ends soon after `may()`
+        is False."""
+        return self.follow([Topic(guild_id, say, since=position, is_allowed=may)], session)
 
     def follow(
         self, topics: Sequence[Topic], session: str, *, most: int | None = None, once: bool = False
@@ -217,7 +225,7 @@ class LiveStreams:
                     return
             if _has_left(peer):
                 return
-            if time.monotonic() - looked_at > RIGHTS_SECONDS:
+            if time.monotonic() - looked_at > RECHECK_SECONDS:
                 looked_at = time.monotonic()
                 with budget_of(OVERLAYS):
                     dropped = "".join(self._drop_forbidden(stream))
@@ -237,9 +245,10 @@ class LiveStreams:
                 return
 
     def _drop_forbidden(self, stream: _Stream) -> Iterator[str]:
-        for topic in [one for one in stream.changed if not one.is_allowed()]:
+        for topic in [one for one in stream.changed if not _still(one.is_allowed)]:
             del stream.changed[topic]
-            yield _tag(topic) + GONE
+            if topic.address:
+                yield _tag(topic) + GONE
 
     def _take(self, stream: _Stream) -> Iterator[str]:
         """What is to be said now. A topic that ends leaves the stream."""
@@ -280,6 +289,14 @@ def streams_of(bus: Bus) -> LiveStreams:
         if bus not in _shared:
             _shared[bus] = LiveStreams(bus)
         return _shared[bus]
+
+
+def _still(may: Callable[[], bool]) -> bool:
+    """While somebody else is down, who was allowed before stays."""
+    try:
+        return may()
+    except Outage:
+        return True
 
 
 def _has_left(peer: socket.socket | None) -> bool:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from flask import (
     Blueprint,
     Response,
-    copy_current_request_context,
     current_app,
     request,
     session,
@@ -26,6 +25,11 @@ MOST_TOPICS = 60
 
 MOST_PER_OVERLAY = 20
 """Streams that begin with the same overlay, of browsers without a login."""
+
+MOST_WRONG = 5
+"""Addresses of one stream that lead nowhere; the rest is not looked up."""
+
+NOBODYS = 0
 
 TopicOf = Callable[[str], Topic | None]
 """`topic_of(address)` within a request: None, or an exception, if it must not be followed."""
@@ -56,13 +60,20 @@ def pages(services: Services) -> Blueprint:
 
 def _follow(streams: LiveStreams) -> Response:
     told_until = request.headers.get("Last-Event-ID", "")
-    topics = []
+    topics: list[Topic] = []
+    wrong = 0
     for wanted in request.args.getlist("t")[:MOST_TOPICS]:
         since, _comma, address = wanted.partition(",")
-        topics.append(_topic(address, told_until or since))
+        found = _topic(address, told_until or since)
+        topics.append(found)
+        wrong += found.guild_id == NOBODYS
+        if wrong > MOST_WRONG:
+            break
     mark = next((one.mark for one in topics if one.mark), "")
     mine, most = (session[TOKEN], None) if TOKEN in session else (mark, MOST_PER_OVERLAY)
-    return streams.follow(topics, hash_of(mine), most=most, once="once" in request.args)
+    # Whoever may follow nothing holds no thread.
+    once = "once" in request.args or wrong == len(topics)
+    return streams.follow(topics, hash_of(mine), most=most, once=once)
 
 
 def _topic(address: str, since: str) -> Topic:
@@ -72,9 +83,8 @@ def _topic(address: str, since: str) -> Topic:
     except Outage:
         found, why = None, LATER
     if found is None:
-        return Topic(0, lambda _changed: why, address, since="nowhere")
-    is_allowed = copy_current_request_context(lambda: _may_follow(address))
-    return replace(found, address=address, since=since, is_allowed=is_allowed)
+        return Topic(NOBODYS, lambda _changed: why, address, since="nowhere")
+    return replace(found, address=address, since=since)
 
 
 def _open(address: str) -> Topic | None:
@@ -86,10 +96,3 @@ def _open(address: str) -> Topic | None:
             except (HTTPException, Refusal):
                 return None
     return None
-
-
-def _may_follow(address: str) -> bool:
-    try:
-        return _open(address) is not None
-    except Outage:  # nothing is known
-        return True

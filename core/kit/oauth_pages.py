@@ -8,19 +8,23 @@ second holds the state, so a forwarded address of the consent page leads nowhere
 import hmac
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import wraps
-from typing import Any, Generic, ParamSpec
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol
 
 import structlog
 from flask import (
     Blueprint,
     Response,
     current_app,
+    flash,
+    g,
     make_response,
     redirect,
+    render_template,
     request,
+    session,
     url_for,
 )
 from flask.blueprints import BlueprintSetupState
@@ -47,6 +51,9 @@ from core.kit.web import word
 from core.kit.words import _
 from core.kit.work import Work
 
+if TYPE_CHECKING:
+    from core.kit.guild_pages import Page
+
 P = ParamSpec("P")
 
 PER_ADDRESS = RateLimitItemPerMinute(120)
@@ -56,6 +63,10 @@ PER_PERSON = RateLimitItemPerMinute(15)
 
 _RETURNS = "oauth.returns"
 """In the web application's extensions: callback -> how a state begins -> what answers it."""
+
+_BEGAN = "oauth_began"
+"""In the browser's session: the attempt that was begun on a page of the dashboard, and that page's
+address."""
 
 _SENT_BACK = "again"
 """Query parameter of the link's page after a redirect back to it."""
@@ -82,6 +93,44 @@ def share_return(
         returns.setdefault(callback, {})[prefix] = view
 
     blueprint.record_once(add)
+
+
+def begin(page: "Page", link: str, link_id: str) -> Response:
+    """To the page of a personal link from a form of the dashboard, where `end` leads back to."""
+    session[_BEGAN] = [link_id, page.origin]
+    # The page is ours, wherever people reach us.
+    return redirect(link.removeprefix(page.services.settings.public_url), 303)  # type: ignore[return-value]
+
+
+def end(link_id: str, done: str, template: str, **values: Any) -> Response:
+    """The last page of a flow; back on the dashboard if it began there, which says what is done."""
+    began, address = session.get(_BEGAN) or ("", "")
+    if began != link_id:
+        return make_response(render_template(template, **values))
+    del session[_BEGAN]
+    flash(done, "success")
+    return redirect(address, 303)  # type: ignore[return-value]
+
+
+def end_connecting(link_id: str, platform: str, connected: "Connected") -> Response:
+    """The same, once the account of a server's channel is connected."""
+    done = _("{account} is connected with {server}.")
+    missing = _("Some permissions on {platform} are missing: {missing}.")
+    said = [done.format(account=connected.account, server=connected.server)]
+    if connected.missing:
+        said.append(missing.format(platform=platform, missing=", ".join(connected.missing)))
+    return end(link_id, " ".join(said), "connected.html", platform=platform, connected=connected)
+
+
+class Connected(Protocol):
+    """What is connected; `missing` are the permissions that were not given, in words."""
+
+    @property
+    def account(self) -> str: ...
+    @property
+    def server(self) -> str: ...
+    @property
+    def missing(self) -> Sequence[str]: ...
 
 
 class OAuthPages(ABC, Generic[A]):
@@ -232,6 +281,8 @@ class OAuthPages(ABC, Generic[A]):
                 # Link scanners and prefetching browsers must not use up a one-time link.
                 response = make_response("", 204) if _is_prefetch() else view(*args, **kwargs)
             except Exception as error:
+                if began := session.get(_BEGAN):
+                    g.link = began[1], _("Back to the dashboard")
                 page = self.error_page(error) or _error_page(error, self.flow)
                 if page is None:
                     raise

@@ -11,17 +11,20 @@ from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import discord
+import structlog
 from discord.ext import commands
 
 from core.kit import discord_ui as ui
 from core.kit.discord_access import lacking_for, may_manage, missing_for
-from core.kit.discord_errors import handle_errors
+from core.kit.discord_errors import gone, handle_errors
 from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
 
 Item = discord.ui.Item[Any]
 Source = discord.Interaction | commands.Context[Any]
@@ -100,9 +103,21 @@ async def turn(
     if missing := await missing_for(interaction, command):
         raise lacking_for(command, missing)
     reader = await _reader(interaction, paginator)
-    page = await paginator.open(reader, key, number)
+    try:
+        page = await paginator.open(reader, key, number)
+    except (ValueError, LookupError) as error:  # the key names nothing that there is
+        _log.info("A list of an old post is gone", name=paginator.name, reason=repr(error))
+        raise gone() from error
     view = page_view(paginator, page, reader.user_id)
     await interaction.edit_original_response(embed=page.embed, view=view)
+
+
+def find_paginator(interaction: discord.Interaction, name: str) -> Paginator:
+    """Raises Refusal for a list that there is no more."""
+    found = ui.services_of(interaction).paginators.get(name)
+    if found is None:
+        raise gone()
+    return found
 
 
 async def _reader(source: Source, paginator: Paginator) -> Reader:
@@ -163,7 +178,7 @@ class PageButton(
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with handle_errors(interaction):
-            await turn(interaction, ui.services_of(interaction).paginators[self.name], *self.target)
+            await turn(interaction, find_paginator(interaction, self.name), *self.target)
 
 
 def link_to(label: str, name: str, key: str = "") -> PageButton:

@@ -89,7 +89,7 @@ _KEYS: Mapping[Holds, str] = {
         waiting average best bonus game offer points quantity symbol plural balance one
         break_even cost currency earlier finished_at guesses
         guesses_from guesses_open guesses_until hunt next opened payout position profit returned
-        start_cost version worst setting is_picked chart slots payouts
+        payout_known start_cost version worst setting is_picked chart slots payouts
         change raffle duration is_live left session by_streamer subscriber_version
         story time min max one many outcome won players paid staked heist end closes_at ready_at
         next_in next_limit limit lost until changes

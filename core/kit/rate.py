@@ -17,6 +17,7 @@ from limits.strategies import FixedWindowRateLimiter
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from core.kit.errors import RateLimited
 from core.kit.settings import Settings
 from core.kit.words import _
 
@@ -48,6 +49,12 @@ class RateLimit:
     def allows(self, limit: RateLimitItem, *who: str) -> bool:
         """Count one more; False when that is more than the limit."""
         return self._ask(lambda limiter: limiter.hit(limit, *who))
+
+    def require(self, what: str, limit: RateLimitItem, *who: str) -> None:
+        """Count one more. Raises RateLimited, which says `what`, when that is more than the
+        limit."""
+        if not self.allows(limit, *who):
+            raise RateLimited(what, _("Wait a minute."), self.seconds_left(limit, *who))
 
     def is_used_up(self, limit: RateLimitItem, *who: str) -> bool:
         """Whether one more would be more than the limit; nothing is counted."""
@@ -122,8 +129,12 @@ class Strangers:
 def network_of(address: str | None) -> str:
     """What to count by: an IPv4 address, or the /64 network of an IPv6 address, which one household
     has to itself."""
+    # Some proxies pass an IPv6 address in brackets, or a port behind the address.
+    text = (address or "").strip()
+    text = text[1:].split("]", 1)[0] if text.startswith("[") else text
+    text = text.split(":", 1)[0] if text.count(":") == 1 else text
     try:
-        found = ipaddress.ip_address(address or "")
+        found = ipaddress.ip_address(text)
     except ValueError:
         return "unknown"
     if isinstance(found, ipaddress.IPv4Address):

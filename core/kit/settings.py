@@ -4,22 +4,50 @@
 is declared in the features.
 """
 
+import os
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from core.kit.env_file import read_env_file
 from core.kit.errors import StartError
 
 
+def _address(url: str, *schemes: str) -> str:
+    """Raises ValueError unless it is an address with one of these schemes."""
+    if not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        raise ValueError(f"must start with {' or '.join(f'{one}://' for one in schemes)}")
+    if re.search(r"\s", url):
+        raise ValueError("must not contain spaces")
+    try:
+        parts = urlsplit(url)
+        if parts.port == 0:
+            raise ValueError("port")
+    except ValueError:
+        raise ValueError(
+            "must have a host and a port from 1 to 65535, an IPv6 address in brackets, such as "
+            f"{schemes[-1]}://[::1]:8080"
+        ) from None
+    if not parts.hostname:
+        raise ValueError(f"must have a host behind {parts.scheme}://")
+    return url
+
+
 def _no_trailing_slash(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("must start with http:// or https://")
-    return url.rstrip("/")
+    return _address(url, "http", "https").rstrip("/")
 
 
 Url = Annotated[str, AfterValidator(_no_trailing_slash)]
@@ -32,9 +60,7 @@ def _public(url: str) -> str:
 
 
 def _socket(url: str) -> str:
-    if not url.startswith(("ws://", "wss://")):
-        raise ValueError("must start with ws:// or wss://")
-    return url
+    return _address(url, "ws", "wss")
 
 
 SocketUrl = Annotated[str, AfterValidator(_socket)]
@@ -47,6 +73,56 @@ def _urls(urls: str) -> str:
 
 
 Urls = Annotated[str, AfterValidator(_urls)]
+
+
+def _database_address(secret: SecretStr) -> SecretStr:
+    """The host may be missing, or part of the query."""
+    url = secret.get_secret_value()
+    looks = "postgresql://user:password@host:5432/name"
+    if not re.match(r"postgres(ql)?(\+[a-z0-9]+)?://", url):
+        raise ValueError(f"must start with postgresql://, such as {looks}")
+    try:
+        is_valid = urlsplit(url).port != 0
+    except ValueError:
+        is_valid = False
+    if not is_valid or re.search(r"\s", url):
+        raise ValueError(
+            f"must look like {looks}, with @ : / # and spaces in the password written as %40 %3A "
+            "%2F %23 %20, and an IPv6 address in brackets"
+        )
+    return secret
+
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_address)]
+
+
+def _redis_address(secret: SecretStr) -> SecretStr:
+    url = secret.get_secret_value()
+    if not url.startswith("unix://"):
+        _address(url, "rediss", "redis")
+    return secret
+
+
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis_address)]
+
+
+def _listen_on(host: str) -> str:
+    """An IP address, without the brackets that it has in an address, or a name."""
+    host = host.removeprefix("[").removesuffix("]")
+    try:
+        ip_address(host.split("%", 1)[0])
+    except ValueError:
+        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", host):
+            raise ValueError(
+                "must be an IP address of this computer alone, such as 127.0.0.1, 0.0.0.0 or ::; "
+                "the port belongs into PORT"
+            ) from None
+    return host
+
+
+Host = Annotated[str, AfterValidator(_listen_on)]
+
+Folder = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
 def _chain(text: str) -> str:
@@ -89,12 +165,28 @@ class Settings(BaseSettings):
     """The settings of one installation. Empty values count as not set."""
 
     model_config = SettingsConfigDict(
-        env_file=".env",
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         use_attribute_docstrings=True,
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _tidy(cls, value: object, info: ValidationInfo) -> object:
+        """Without spaces and quotes around it, which some programs keep. Raises ValueError for what
+        can be no setting."""
+        if not isinstance(value, str):
+            return value
+        value = value.strip()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+            value = value[1:-1].strip()
+        if not value.isprintable():
+            raise ValueError("contains a line break or an invisible character; type it again")
+        name = str(info.field_name)
+        if name.endswith(("_token", "_secret", "_client_id")) and re.search(r"[^!-~]", value):
+            raise ValueError("must not contain spaces or letters with accents; copy it again")
+        return value or cls.model_fields[name].get_default()
 
     # Discord
     discord_token: SecretStr | None = None
@@ -135,19 +227,19 @@ class Settings(BaseSettings):
     """What `python -m core.twitch.eventsub` says in chat once it listens; nothing if empty."""
 
     # Storage
-    database_url: SecretStr | None = None
+    database_url: DatabaseUrl | None = None
     """PostgreSQL address (postgresql://user:password@host/name). Without it a built-in PostgreSQL
     runs under DATA_DIR."""
-    redis_url: SecretStr | None = None
+    redis_url: RedisUrl | None = None
     """Redis address, to notify other processes. One process does not need it."""
-    data_dir: Path = Path("data")
+    data_dir: Folder = Path("data")
     """Folder for the built-in PostgreSQL and generated keys."""
 
     # Web
     port: int = Field(8080, ge=1, le=65535)
     """Port of the web server."""
-    host: str = "0.0.0.0"
-    """Address the web server listens on."""
+    host: Host = "0.0.0.0"
+    """Address the web server listens on; :: is all of them, IPv6 and IPv4."""
     oauth_base_url: PublicUrl | None = None
     """Public https address of this server, without a path, behind one proxy. Kick sends its
     webhooks to <this address>/webhooks/kick and people who connect an account back to <this
@@ -289,12 +381,26 @@ def read_settings(**overrides: object) -> Settings:
     """Read the environment and `.env`. Raises StartError if one or more values are not valid; all
     of them are named at once."""
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
+        return Settings(**{**_of_env_file(), **overrides})  # type: ignore[arg-type]
     except ValidationError as error:
         lines = [f"  {_sentence(dict(one))}" for one in error.errors(include_input=False)]
         raise StartError(
             "These settings are not valid (see .env.example):\n" + "\n".join(lines)
         ) from None
+
+
+def _of_env_file() -> dict[str, str]:
+    """What `.env` says of settings that the environment leaves out."""
+    file = Path(".env")
+    if not file.is_file():
+        return {}
+    given = {name.lower() for name, value in os.environ.items() if value}
+    found = {name.lower(): value for name, value in read_env_file(file).items() if value}
+    return {
+        name: value
+        for name, value in found.items()
+        if name in Settings.model_fields and name not in given
+    }
 
 
 _MUST_BE = {

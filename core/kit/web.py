@@ -32,9 +32,10 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_accept_header
 
 from core.kit import deadlines, words
-from core.kit.errors import Forbidden, Outage, Refusal, trouble_code
+from core.kit.errors import Forbidden, Outage, RateLimited, Refusal, trouble_code
 from core.kit.rate import Strangers, TooMany, network_of
 from core.kit.strict_json import storable
+from core.kit.text import clean_all
 from core.kit.words import _
 
 if TYPE_CHECKING:
@@ -163,16 +164,16 @@ class _Sessions(SecureCookieSessionInterface):
         return super().open_session(app, request)
 
 
-class _StorableArguments(ImmutableMultiDict[str, Any]):
-    """Query and form fields without characters that PostgreSQL cannot store."""
+class _CleanArguments(ImmutableMultiDict[str, Any]):
+    """Query and form fields, cleaned."""
 
     def __init__(self, mapping: Any = None) -> None:
         pairs = iter_multi_items(mapping) if mapping is not None else ()
-        super().__init__([(storable(name), storable(value)) for name, value in pairs])
+        super().__init__([(clean_all(name), clean_all(value)) for name, value in pairs])
 
 
 class _Request(Request):
-    parameter_storage_class = _StorableArguments
+    parameter_storage_class = _CleanArguments
 
 
 @lru_cache(maxsize=1000)
@@ -241,6 +242,10 @@ def _answer_errors(app: Flask) -> None:
     @app.errorhandler(Refusal)
     def refused(refusal: Refusal) -> Response:
         status = 403 if isinstance(refusal, Forbidden) else 422
+        if isinstance(refusal, RateLimited):
+            response = problem(429, refusal.what, refusal.remedy)
+            response.headers["Retry-After"] = str(refusal.retry_after)
+            return response
         return problem(status, refusal.what, refusal.remedy)
 
     @app.errorhandler(Outage)
@@ -314,6 +319,8 @@ def edge(app: Flask, pictures: str = DISCORDS_PICTURES, *, is_https: bool = Fals
     """
     app.config[PICTURES] = pictures
     app.config |= {"MAX_CONTENT_LENGTH": MOST_SENT, "MAX_FORM_MEMORY_SIZE": MOST_SENT}
+    # Such redirects would repeat the Host header, which visitors choose.
+    app.url_map.strict_slashes = app.url_map.merge_slashes = False
     app.session_interface = _Sessions()
     app.request_class = _Request
     _speak_as_asked(app)

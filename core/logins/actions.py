@@ -36,14 +36,16 @@ def log_in(tx: Connection, person: Person, guild_ids: list[int], now: datetime) 
     return token
 
 
-def find_session(tx: Connection, token: str, now: datetime) -> WebSession | None:
-    """The session of a token, unless it has ended or expired."""
+def find_session(
+    tx: Connection, token: str, now: datetime, *, is_use: bool = True
+) -> WebSession | None:
+    """The session of a token, unless it has ended or expired. Each use makes it last longer."""
     with Session(tx, expire_on_commit=False) as session:
         found = session.scalar(select(WebSession).where(WebSession.token_hash == hash_of(token)))
         if found is None or _is_over(found, now):
             return None
         session.expunge(found)
-    if now - found.seen_at > _SEEN_EVERY:
+    if is_use and now - found.seen_at > _SEEN_EVERY:
         mine = WebSession.token_hash == found.token_hash
         tx.execute(update(WebSession).where(mine).values(seen_at=now))
     return found

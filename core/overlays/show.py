@@ -92,7 +92,12 @@ class OverlayPages:
             self._record_seen(guild_id, kind)
             return self._message(app, guild_id, overlay)
 
-        return Topic(guild_id, render, mark=hash_of(key))
+        return Topic(
+            guild_id,
+            render,
+            mark=hash_of(key),
+            is_allowed=lambda: self._find(key, kind) == guild_id,
+        )
 
     def _find(self, key: str, kind: str) -> int | None:
         if kind not in self.overlays:
@@ -114,7 +119,7 @@ class OverlayPages:
         """An empty page, because it may be on stream."""
         is_known = self._rate.allows(WRONG_KEYS, "overlays", network_of(request.remote_addr))
         html = f"<!doctype html><title>{_('This overlay has a new address.')}</title>"
-        return Response(html, 404 if is_known else 429)
+        return Response(html, 404) if is_known else Response(html, 429, {"Retry-After": "60"})
 
     # -- content ------------------------------------------------------------------------------
 

@@ -140,6 +140,16 @@ def set_viewer(
     return set_viewers(tx, [(account, name, at)])[account]
 
 
+def is_known(tx: Connection, account: GuildAccount) -> bool:
+    """Whether this account was seen, and its data was not deleted since."""
+    same = select(Viewer.viewer_id).where(
+        Viewer.guild_id == account.guild_id,
+        Viewer.platform == account.platform,
+        Viewer.platform_user_id == account.user_id,
+    )
+    return tx.execute(same).first() is not None
+
+
 def find_by_name(tx: Connection, guild_id: int, name: str) -> Viewer | None:
     """The viewer with this name, or `kick:name` or `twitch:name`; of several, the one who was last
     seen with it."""
@@ -180,10 +190,11 @@ def search(work: Work, text: str) -> list[tuple[Viewer, Link | None]]:
 
 
 def get_viewer(tx: Connection, guild_id: int, viewer_id: int) -> Viewer:
-    """The viewer with this id, which the guild must have."""
+    """The viewer with this id. Raises LookupError if the guild has none."""
     same = (Viewer.guild_id == guild_id) & (Viewer.viewer_id == viewer_id)
     viewer = _first(tx, select(Viewer).where(same))
-    assert viewer is not None, f"no viewer {viewer_id}"
+    if viewer is None:
+        raise LookupError(f"no viewer {viewer_id}")
     return viewer
 
 

@@ -1,8 +1,5 @@
 """Actions of viewers and admins: give, grant, set limits, end a season."""
 
-import csv
-import io
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -12,7 +9,7 @@ from sqlalchemy import func, select
 
 from core.events import ChatMessageSent
 from core.guilds.actions import audit, load_settings
-from core.kit.amounts import parse_part
+from core.kit.amounts import parse_length, split_amount, split_part
 from core.kit.crypto import hash_of
 from core.kit.errors import Refusal
 from core.kit.records import ViewerId
@@ -110,51 +107,6 @@ def grant_many(
     return {viewer_id: held(viewer_id) for viewer_id in amounts}
 
 
-MOST_LINES = 10_000
-
-
-class Pasted(NamedTuple):
-    """Parsed lines of a grant: viewer id -> points, and the invalid lines."""
-
-    amounts: dict[int, int]
-    wrong: list[str]
-
-
-def parse_lines(pasted: str) -> tuple[list[tuple[str, str, int]], list[str]]:
-    """Parse lines such as `MadCats,500` or `MadCats 5k`; a header is skipped. Returns line, folded
-    name and amount of each, and the invalid lines."""
-    named: list[tuple[str, str, int]] = []
-    wrong: list[str] = []
-    lines = [line for line in pasted.splitlines() if line.strip()]
-    if len(lines) > MOST_LINES:
-        raise Refusal(_("You can paste at most {most:,} lines.").format(most=MOST_LINES))
-    for line in lines:
-        separator = next((one for one in ";\t," if one in line), " ")
-        cells = next(csv.reader(io.StringIO(line), delimiter=separator), [])
-        cells = [cell.strip() for cell in cells if cell.strip()]
-        try:
-            name, amount = cells[0], 0 if cells[1] == "0" else parse_part(cells[1], 0)
-        except (Refusal, IndexError):
-            if line is not lines[0] or any(char.isdigit() for char in line):
-                wrong.append(line)
-            continue
-        named.append((line, people_store.fold(name.removeprefix("@")), amount))
-    return named, wrong
-
-
-def read_pasted(work: Work, pasted: str) -> Pasted:
-    """Find the viewers of pasted lines. Amounts of a repeated name are added up."""
-    amounts: dict[int, int] = {}
-    named, wrong = parse_lines(pasted)
-    known = store.find_names(work, {name for _line, name, _amount in named})
-    for line, name, amount in named:
-        if name in known:
-            amounts[known[name]] = amounts.get(known[name], 0) + amount
-        else:
-            wrong.append(line)
-    return Pasted(amounts, wrong)
-
-
 def grant_members(
     work: Work, discord_ids: Sequence[int], amount: int, reason: str, cause: str
 ) -> int:
@@ -201,7 +153,7 @@ def give(work: Work, giver: int, to: Viewer, typed: str, key: str) -> Gift:
     if store.list_excluded(work, {*own, *theirs}):
         raise Refusal(_("You can't give points to {name}.").format(name=to.name))
     _require_trust(work, settings, [own, theirs])
-    amount = parse_part(typed, has)
+    amount, _rest = split_part(typed, has)
     given, last_at = store.get_given(work, own, ledger.today(work))
     if last_at is not None:
         wait = settings.gift_cooldown - (work.now - last_at).total_seconds()
@@ -274,7 +226,7 @@ def _set_in_chat(work: Work, message: ChatMessageSent, what: str, typed: str) ->
         if what == "limit":
             set_limit_from_text(work, viewer_id, typed)
         elif typed:
-            take_break(work, viewer_id, _parse_break(typed))
+            take_break(work, viewer_id, _length(typed))
     except Refusal as refusal:
         once = f"limit:{viewer_id}"
         refused = {"what": f"{refusal.what} {refusal.remedy}".strip()}
@@ -292,12 +244,12 @@ def _set_in_chat(work: Work, message: ChatMessageSent, what: str, typed: str) ->
     outbox.post_reply(work, message, "points.limit", payload)
 
 
-def _parse_break(typed: str) -> timedelta:
-    """`7`, `7d` or `7 days`."""
-    days = re.fullmatch(r"([0-9]{1,3}) ?(?:d|days?)?", typed.casefold(), re.ASCII)
-    if days is None:
-        raise Refusal(_("A break lasts between a day and a year."), _("Usage: !points break 7d"))
-    return timedelta(days=int(days[1]))
+def _length(typed: str) -> timedelta:
+    """Nothing if it is no length of time, which is too short for a break."""
+    try:
+        return parse_length(typed, "d")
+    except Refusal:
+        return timedelta()
 
 
 def handle_give(work: Work, message: ChatMessageSent, argument: str) -> None:
@@ -337,7 +289,7 @@ def handle_board(work: Work, message: ChatMessageSent, _argument: str) -> None:
 
 # -- responsible play -----------------------------------------------------------------------------
 
-LONGEST_BREAK = timedelta(days=366)
+SHORTEST_BREAK, LONGEST_BREAK = timedelta(days=1), timedelta(days=366)
 
 
 def get_limit(work: Work, viewer_id: int) -> tuple[PlayLimit | None, int]:
@@ -364,10 +316,10 @@ def get_limit(work: Work, viewer_id: int) -> tuple[PlayLimit | None, int]:
 def set_limit_from_text(work: Work, viewer_id: int, typed: str) -> None:
     """Set a typed limit: points, or `none`; an empty text changes nothing."""
     word = typed.strip().casefold()
-    if word in ("none", "off"):
+    if word.split(" ")[0] in ("none", "off"):
         set_loss_limit(work, viewer_id, None)
     elif word:
-        set_loss_limit(work, viewer_id, 0 if word == "0" else parse_part(word, 0))
+        set_loss_limit(work, viewer_id, int(split_amount(word, digits=0)[0]))
 
 
 def set_loss_limit(work: Work, viewer_id: int, most: int | None) -> None:
@@ -386,8 +338,8 @@ def set_loss_limit(work: Work, viewer_id: int, most: int | None) -> None:
 
 def take_break(work: Work, viewer_id: int, length: timedelta) -> None:
     """Exclude a viewer from games. A break can be made longer, never shorter."""
-    if not timedelta() < length <= LONGEST_BREAK:
-        raise Refusal(_("A break lasts between a day and a year."))
+    if not SHORTEST_BREAK <= length <= LONGEST_BREAK:
+        raise Refusal(_("A break lasts between a day and a year."), _("Usage: !points break 7d"))
     work.lock(Lock.POINTS)
     for one in _limits_of(work, viewer_id):
         until = work.now + length

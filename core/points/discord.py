@@ -9,6 +9,7 @@ from discord.ext import commands
 from core.guilds.actions import load_settings
 from core.kit.discord_access import may_manage, rights_of
 from core.kit.discord_buttons import AdminButton, Face, button_rows
+from core.kit.discord_errors import gone
 from core.kit.discord_ui import PRIVATE, answer, run_action, server_group
 from core.kit.errors import Refusal
 from core.kit.leaderboard import (
@@ -135,7 +136,8 @@ class ImportButton(AdminButton, address="points_import", acts=("show", "confirm"
             await run_action(interaction, imports.cancel, self.number)
             return messages.import_cancelled()
         preview = await run_action(interaction, imports.preview)
-        assert preview is not None, "it has a number"
+        if preview is None:
+            raise gone()
         return messages.import_preview(preview)
 
 

@@ -23,8 +23,9 @@ from core.kit.work import ACROSS_GUILDS, Lock, Work, note_change, read_records
 from core.people import store as people
 from core.people.records import GuildAccount, Viewer
 from core.points import ledger, store
-from core.points.actions import parse_lines, require_own
+from core.points.actions import require_own
 from core.points.ledger import NewEntry
+from core.points.lists import Lines, parse_lines
 from core.points.records import Import, ImportLine, ImportSource
 from core.points.rules import SPENDING_ORDER, Bucket, PointsSettings
 from core.streamelements.actions import LOGIN, find_account, get_account
@@ -95,17 +96,27 @@ def start_reading(work: Work) -> Import:
     return _start(work, "streamelements", get_account(work).platform)
 
 
-def start_list(work: Work, pasted: str) -> tuple[Import, list[str]]:
-    """Start an import from a list of names and points, such as another bot's export;
-    also returns the invalid lines."""
-    named, wrong = parse_lines(pasted)
-    balances = {name: points for _line, name, points in named}
+def start_list(
+    work: Work, pasted: str, chosen: Mapping[str, int] | None = None, instead_of: int | None = None
+) -> tuple[Import, Lines]:
+    """Start an import from a list of names and points, such as another bot's export; also returns
+    how it was read.
+
+    Args:
+        chosen: "name" or "points" -> in which column it is, from 0.
+        instead_of: the number of an open import that is cancelled.
+    """
+    lines = parse_lines(pasted, chosen)
+    balances = {name: points for _line, name, points in lines.named}
     if not balances:
         raise Refusal(_("There is no valid line."), _("Write one viewer per line: MadCats,500"))
+    if instead_of is not None:
+        cancel(work, instead_of)
+        work.flush()
     started = _start(work, "list", "")
     _add(work, started, balances, {})
     started.state = "ready"
-    return started, wrong
+    return started, lines
 
 
 def _add(work: Work, to: Import, balances: Mapping[str, int], user_ids: Mapping[str, int]) -> None:

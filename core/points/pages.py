@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from flask import Response, abort, request
+from flask import Response, abort, flash, request
 
 from core.guilds.actions import load_settings
 from core.guilds.setting_fields import add_settings, setting_fields
@@ -24,11 +24,14 @@ from core.kit.guild_pages import (
 )
 from core.kit.overlays import Overlay
 from core.kit.paginator import nearest_page
+from core.kit.tables import ColumnsUnclear
+from core.kit.uploads import chosen_columns, sent_text
 from core.kit.words import _, plural
 from core.kit.work import Work
 from core.people.actions import find_own
 from core.people.records import Viewer
 from core.points import actions, imports, store
+from core.points.lists import COLUMNS, Lines, read_pasted
 from core.points.messages import account_label, bucket_label, format_points, import_summary
 from core.points.rules import PointsSettings
 from core.points.shop import Shop
@@ -38,8 +41,6 @@ DAYS = 30
 MOST_PUBLIC_PAGES = 4
 MOST_DOWNLOADED = 10_000
 ON_STREAM = 5
-MOST_BYTES = 1_000_000
-"""Of an uploaded list."""
 
 
 @dataclass
@@ -186,14 +187,15 @@ def change(page: Page) -> Response:
 
 
 @PAGES.post("grant", shows=overview)
-def grant(page: Page) -> Response:
+def grant(page: Page) -> Response | str:
     """Give points to everybody on a pasted list."""
     reason = page.form.get("reason", "").strip()
     if not reason:
         raise Refusal(_("This needs a reason."))
+    text, chosen = sent_text("list"), chosen_columns(COLUMNS)
 
     def act(work: Work) -> int:
-        pasted = actions.read_pasted(work, page.form.get("list", "").replace("\0", ""))
+        pasted = read_pasted(work, text, chosen)
         if pasted.wrong and "skip" not in page.form:
             raise Refusal(
                 _("Invalid lines: {lines}.").format(
@@ -206,14 +208,28 @@ def grant(page: Page) -> Response:
         actions.grant_many(work, pasted.amounts, "add", reason, page.form_key)
         return len(pasted.amounts)
 
-    count = page.run(act)
+    try:
+        count = page.run(act)
+    except ColumnsUnclear as unclear:
+        kept = {name: page.form[name] for name in ("reason", "skip") if name in page.form}
+        return _ask_columns(page, unclear, "grant", {"list": text} | kept)
     return page.done(plural("{count} viewer got points.", "{count} viewers got points.", count))
+
+
+def _ask_columns(page: Page, unclear: ColumnsUnclear, view: str, fields: dict[str, str]) -> str:
+    """Show a form that does the same with the columns that are chosen."""
+    return page.render("points/columns.html", unclear=unclear, view=view, fields=fields)
 
 
 @PAGES.get("import")
 def import_page(page: Page) -> str:
     """The preview of an import."""
-    return page.render("points/import.html", preview=page.run(imports.preview))
+    return _show_import(page)
+
+
+def _show_import(page: Page, lines: Lines | None = None, text: str = "") -> str:
+    preview = page.run(imports.preview)
+    return page.render("points/import.html", preview=preview, lines=lines, text=text)
 
 
 @PAGES.post("import/read", shows=overview)
@@ -224,26 +240,22 @@ def read_import(page: Page) -> Response:
 
 
 @PAGES.post("import/list", shows=overview)
-def import_list(page: Page) -> Response:
-    """Start an import from a file or a pasted list."""
-    _started, wrong = page.run(imports.start_list, _sent_text(page))
-    if not wrong:
-        return page.done(_("Check the preview. Nothing was imported yet."), to=import_page)
-    warning = _("{count} invalid lines are skipped: {lines}").format(
-        count=len(wrong), lines="; ".join(line[:40] for line in wrong[:5])
-    )
-    return page.done(warning, to=import_page)
-
-
-def _sent_text(page: Page) -> str:
-    sent = request.files.get("file")
-    content = sent.read(MOST_BYTES + 1) if sent else b""
-    if len(content) > MOST_BYTES:
-        raise Refusal(_("The file is too large."), _("It can have at most 10,000 viewers."))
+def import_list(page: Page) -> Response | str:
+    """Start an import from a file or a pasted list. Where it has more columns than two, the form
+    asks whether they are the right ones."""
+    text, chosen = sent_text("balances"), chosen_columns(COLUMNS)
+    instead_of = page.form.get("instead_of", type=int)
     try:
-        return content.decode("utf-8-sig") if content else page.form.get("balances", "")
-    except UnicodeDecodeError:
-        raise Refusal(_("The file is not UTF-8 text."), _("Save it as CSV UTF-8.")) from None
+        _started, lines = page.run(imports.start_list, text, chosen, instead_of)
+    except ColumnsUnclear as unclear:
+        return _ask_columns(page, unclear, "import_list", {"balances": text})
+    if lines.wrong:
+        shown = "; ".join(line[:40] for line in lines.wrong[:5])
+        says = _("{count} invalid lines are skipped: {lines}")
+        flash(says.format(count=len(lines.wrong), lines=shown), "success")
+    if len(lines.table.headings) > 2:
+        return _show_import(page, lines, text)
+    return page.done(_("Check the preview. Nothing was imported yet."), to=import_page)
 
 
 @PAGES.post("import/<int:number>/confirm", shows=import_page)

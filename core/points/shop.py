@@ -1,6 +1,7 @@
 """The shop. Features declare offers; the shop takes the points and publishes `PointsSpent`, and
 refunds them when the feature publishes `PointsPurchaseRefused`."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -9,11 +10,12 @@ from sqlalchemy import select
 from core.events import ChatMessageSent, PointsPurchaseRefused, PointsSpent
 from core.guilds.actions import load_settings, setting
 from core.inbox import actions as inbox
-from core.kit.amounts import parse_part
+from core.kit.amounts import split_part
 from core.kit.crypto import hash_of
 from core.kit.errors import Refusal
 from core.kit.feature import GuildSetting, Offer
 from core.kit.records import ViewerId
+from core.kit.text import fold
 from core.kit.words import N_, _
 from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
@@ -86,7 +88,8 @@ class Shop:
             key: natural key of the request, which makes repeating it harmless.
 
         Raises:
-            Refusal: there is no such offer, or not enough points that can buy it.
+            Refusal: there is no such offer, it cannot be delivered right now, or there are not
+                enough points that can buy it.
         """
         require_own(load_settings(work, PointsSettings))
         work.lock(Lock.POINTS)
@@ -97,6 +100,8 @@ class Shop:
         price, accounts = priced.price * count, store.accounts_of(work, viewer_id)
         if not store.list_excluded(work, accounts).isdisjoint(accounts):
             raise Refusal(_("You are excluded from the shop."))
+        if reason := priced.offer.why_not(work, viewer_id):
+            raise Refusal(reason)
         if price > MOST:
             raise Refusal(_("This amount is too large."))
         balances = store.get_balances(work, accounts)
@@ -137,13 +142,13 @@ class Shop:
         return purchase
 
     def _parse(self, work: Work, wanted: str) -> tuple[Priced, int]:
-        word, _space, number = wanted.strip().casefold().partition(" ")
+        word, _space, number = fold(wanted).strip().partition(" ")
         offers = self.list_priced(work)
         found = next((one for one in offers if word in one.offer.words), None)
         if found is None:
             words = ", ".join(one.offer.words[0] for one in offers) or _("nothing right now")
             raise Refusal(_("You can buy: {offers}.").format(offers=words))
-        count = parse_part(number, found.offer.most) if number.strip() else 1
+        count = _count(number.strip(), found.offer.most)
         if count > found.offer.most:
             most = f"{found.offer.most:,}"
             raise Refusal(_("You can buy at most {most} at once.").format(most=most))
@@ -177,6 +182,13 @@ class Shop:
             return
         payload |= {"what": self.describe(bought), "points": bought.points}
         outbox.post_reply(work, message, "points.bought", payload)
+
+
+def _count(typed: str, most: int) -> int:
+    """How many of an offer; one if only words follow it, such as an emote."""
+    if not re.match(r"\W*(\w*[0-9]|all\b|max\b|half\b)", typed):
+        return 1
+    return split_part(typed, most)[0]
 
 
 def on_purchase_refused(work: Work, event: PointsPurchaseRefused) -> None:

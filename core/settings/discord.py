@@ -137,11 +137,6 @@ class Permissions(commands.Cog, name="permissions"):
     async def grant(self, ctx: Context, group: str, *, role: discord.Role) -> None:
         """Let members with a role use a group of commands."""
         found = _group(ctx.bot, group)
-        if role.is_default():
-            raise Refusal(
-                _("Everyone has that role."),
-                _("Choose a role that only your moderators have."),
-            )
         new = await run_action(ctx, guilds.grant, found, role.id)
         me = str(ctx.me.display_name)
         await answer(

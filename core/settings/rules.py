@@ -1,15 +1,16 @@
 """How settings are written and read: keys, values, and what fits."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
 from core.guilds import zones
 from core.guilds.settings import choices_of
+from core.kit.amounts import parse_whole
 from core.kit.errors import Refusal
 from core.kit.feature import GuildSetting
+from core.kit.text import clean_lines
 from core.kit.words import _
 
 Declared = GuildSetting[Any]
@@ -20,7 +21,6 @@ _YES = {"on", "yes", "true", "1", "enable", "enabled", "y"}
 _NO = {"off", "no", "false", "0", "disable", "disabled", "n"}
 _NOTHING = {"none", "nothing", "nobody", "off", "no", "0", "-"}
 _EMPTY = {'""', "''", "“”"}
-_NUMBER = re.compile(r"[+-]?(\d{1,15}|\d{1,3}(,\d{3}){1,4})", re.ASCII)
 _ID = re.compile(r"<(?:#|@&)(\d{1,19})>|(\d{15,19})", re.ASCII)
 
 
@@ -87,8 +87,11 @@ def parse(declared: Declared, text: str) -> Any:
     word = text.casefold()
     if declared.kind is bool and word in _YES | _NO:
         return word in _YES
-    if declared.kind is int and _NUMBER.fullmatch(text):
-        return int(text.replace(",", ""))
+    if declared.kind is int:
+        try:
+            return parse_whole(text)
+        except Refusal:
+            raise misfit(declared) from None
     if declared.kind is not str:
         raise misfit(declared)
     if declared.of == "time_zone":
@@ -98,8 +101,7 @@ def parse(declared: Declared, text: str) -> Any:
             return choice
     if text in _EMPTY:
         return ""
-    # PostgreSQL cannot store half a character, nor most control characters.
-    kept = "".join(c for c in text if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs"))
+    kept = clean_lines(text)
     if not kept or len(kept) > LONGEST_TEXT:
         raise misfit(declared)
     return kept

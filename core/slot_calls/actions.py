@@ -133,13 +133,13 @@ def skip_calls(work: Work, *viewer_ids: int) -> None:
 
 
 def ban_game(work: Work, number: int) -> str:
-    """Ban the game of a call and skip all open calls for it; returns its title. Raises Refusal if
-    there is no such call, or the game is banned already."""
-    slot = get_call(work, number).slot
-    title = games.ban_game(work, slot).title
+    """Ban the game of a call and skip all open calls in which it is recognised; returns its title.
+    Raises Refusal if there is no such call, or the game is banned already."""
+    title = games.ban_game(work, get_call(work, number).slot).title
     work.lock(Lock.SLOT_CALLS)
-    same = (slot.casefold(), title.casefold())
-    _skip(work, [call for call in list_open(work) if call.slot.casefold() in same])
+    index = games.get_index(work)
+    key = index.find(title).key
+    _skip(work, [call for call in list_open(work) if index.find(call.slot).key == key])
     return title
 
 

@@ -40,13 +40,13 @@ def call_slots(work: Work, messages: Sequence[ChatMessageSent]) -> None:
     viewer_ids = people.meet_senders(work.tx, messages)
     work.lock(Lock.SLOT_CALLS)
     queue = _Queue.load(work, messages, viewer_ids)
-    found = games.find_games(work, [message.argument for message in messages])
     drafts = []
-    for message, viewer_id, match in zip(messages, viewer_ids, found, strict=True):
+    for message, viewer_id in zip(messages, viewer_ids, strict=True):
         if any(call.is_from(message) for call in queue.calls_of(viewer_id)):
             continue
+        match = queue.find(message.argument)
         caller = queue.caller(message, viewer_id)
-        wanted = queue.wanted(match.title, match.found, match.banned)
+        wanted = queue.wanted(match)
         reason = rejection(wanted, caller, queue.settings)
         if reason is None:
             call = queue.add(
@@ -81,7 +81,8 @@ class _Queue:
         allowed: the messages of viewers who are not excluded.
         persons: viewer id -> their person, of every account of the senders.
         calls: each person's open and recent calls.
-        queued: the open slots in small letters, if each can be there once.
+        index: the games of the server.
+        queued: the games of the open calls, if each can be there once.
         number: the last call's.
         first: how many open calls come first.
         others: how many do not.
@@ -93,6 +94,7 @@ class _Queue:
     linked: Collection[int]
     persons: Mapping[int, int]
     calls: Mapping[int, list[SlotCall]]
+    index: games.Index
     queued: set[str]
     number: int
     first: int
@@ -112,9 +114,10 @@ class _Queue:
         for call in work.scalars(OPEN_OR_RECENT, {"viewer_ids": list(persons), "since": since}):
             calls[persons[call.viewer_id]].append(call)
         queued: set[str] = set()
+        index = games.get_index(work)
         if settings.unique:
             slots = work.scalars(select(SlotCall.slot).where(IS_OPEN))
-            queued = {slot.casefold() for slot in slots}
+            queued = {index.find(slot).key for slot in slots}
         linked: set[int] = set()
         if settings.linked_only:
             theirs = select(Link.viewer_id).where(Link.viewer_id.in_(viewer_ids))
@@ -127,6 +130,7 @@ class _Queue:
             linked=linked,
             persons=persons,
             calls=calls,
+            index=index,
             queued=queued,
             number=number,
             first=first,
@@ -145,18 +149,27 @@ class _Queue:
             can_post=self.can_post,
             blocked=message not in self.allowed,
             linked=viewer_id in self.linked,
-            open_slots=[call.slot for call in theirs if call.state == "open"],
+            open_keys=[self.key_of(call) for call in theirs if call.state == "open"],
             seconds_since_last=(message.at - last_at).total_seconds() if last_at else None,
         )
 
-    def wanted(self, slot: str, found: str, banned: bool) -> Wanted:
-        return Wanted(slot, found, banned, self.queued, self.first + self.others)
+    def find(self, typed: str) -> games.Match:
+        """The game; if all must be known, the one whose name is among other words."""
+        match = self.index.find(typed)
+        return match.meant or match if self.settings.known_only else match
+
+    def key_of(self, call: SlotCall) -> str:
+        return self.index.find(call.slot).key
+
+    def wanted(self, match: games.Match) -> Wanted:
+        waiting = self.first + self.others
+        return Wanted(match.title, match.key, match.found, match.banned, self.queued, waiting)
 
     def add(self, call: SlotCall) -> SlotCall:
         self.number, self.has_grown = call.number, True
         self.calls_of(call.viewer_id).append(call)
         if self.settings.unique:
-            self.queued.add(call.slot.casefold())
+            self.queued.add(self.key_of(call))
         if call.is_first:
             self.first += 1
         else:
@@ -168,7 +181,7 @@ class _Queue:
         position = self.first if call.is_first else self.first + self.others
         found = []
         if call.channel_id:
-            post = describe(call, message.sender.name) | {"position": position}
+            post = describe(call, message.sender.name)
             key = post_key(call)
             found.append(outbox.to_channel(call.channel_id, "slot_calls.post", key, post))
         if self.settings.replies:
@@ -205,12 +218,12 @@ def cancel_call(work: Work, message: ChatMessageSent, argument: str) -> None:
     if not argument:
         call.state, call.closed_at = "cancelled", work.now
     else:
-        match = games.find_game(work, argument)
         queue = _Queue.load(work, [message], [viewer_id])
+        match = queue.find(argument)
         caller = queue.caller(message, viewer_id)
-        slots = [slot for slot in caller.open_slots if slot != call.slot]
-        caller = replace(caller, open_slots=slots, seconds_since_last=None)
-        wanted = queue.wanted(match.title, match.found, match.banned)
+        others = [key for key in caller.open_keys if key != queue.key_of(call)]
+        caller = replace(caller, open_keys=others, seconds_since_last=None)
+        wanted = queue.wanted(match)
         # The place in the queue is theirs already.
         settings = replace(queue.settings, closed=False, max_queue=0)
         reason = rejection(wanted, caller, settings)

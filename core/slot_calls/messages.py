@@ -115,8 +115,6 @@ def post(payload: Mapping[str, Any]) -> discord.Embed:
     if payload.get("bet") is not None:
         body += "\n" + result(Decimal(payload["bet"]), Decimal(payload["win"]))
     footer = _("Request #{number}").format_map(payload)
-    if "position" in payload:
-        footer += " · " + _("number {position} in the queue").format_map(payload)
     return card(f"{icon} {safe(payload['slot'])}", body, tone=tone, footer=footer)
 
 

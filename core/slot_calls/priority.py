@@ -8,13 +8,33 @@ from core.kit.work import Lock, Work
 from core.people.store import list_links_with
 from core.slot_calls.panel import refresh_panel
 from core.slot_calls.posts import edit_post
+from core.slot_calls.records import SlotCall
 from core.slot_calls.store import list_open
+
+
+def _find_waiting(work: Work, viewer_id: int) -> SlotCall | None:
+    """The viewer's newest request that can move up."""
+    accounts = {viewer_id, *(one.viewer_id for one in list_links_with(work, viewer_id))}
+    waiting = [
+        call
+        for call in list_open(work)
+        if call.viewer_id in accounts and not call.is_first and call.picked_at is None
+    ]
+    return max(waiting, key=lambda one: one.number, default=None)
+
+
+def _why_not(work: Work, viewer_id: int) -> str:
+    if _find_waiting(work, viewer_id) is None:
+        return _("You have no open slot request that could move up.")
+    return ""
+
 
 PRIORITY_OFFER = Offer(
     "slot_calls.priority",
     ("priority",),
     lambda count: plural("{count} priority request", "{count} priority requests", count),
     price=1000,
+    why_not=_why_not,
 )
 
 
@@ -22,15 +42,9 @@ def on_points_spent(work: Work, event: PointsSpent) -> None:
     """Move the request up, or refuse if there is none that can."""
     if event.offer != PRIORITY_OFFER.key:
         return
-    accounts = {event.viewer_id, *(one.viewer_id for one in list_links_with(work, event.viewer_id))}
     work.lock(Lock.SLOT_CALLS)
-    waiting = [
-        call
-        for call in list_open(work)
-        if call.viewer_id in accounts and not call.is_first and call.picked_at is None
-    ]
-    if waiting:
-        call = max(waiting, key=lambda one: one.number)
+    call = _find_waiting(work, event.viewer_id)
+    if call is not None:
         call.is_first = True
         edit_post(work, call, f"slot_calls.priority:{call.number}")
         refresh_panel(work)
@@ -40,6 +54,6 @@ def on_points_spent(work: Work, event: PointsSpent) -> None:
         guild_id=event.guild_id,
         at=event.at,
         viewer_id=event.viewer_id,
-        reason=_("You have no open slot request that could move up."),
+        reason=_why_not(work, event.viewer_id),
     )
     inbox.publish(work.tx, refused)

@@ -117,12 +117,17 @@ class SlotCallSettings(GuildSettings, feature="slot_calls"):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A viewer at the moment of a call; `seconds_since_last` is None before their first one."""
+    """A viewer at the moment of a call.
+
+    Attributes:
+        open_keys: the games of their open requests.
+        seconds_since_last: None before their first one.
+    """
 
     can_post: bool
     blocked: bool
     linked: bool
-    open_slots: Collection[str]
+    open_keys: Collection[str]
     seconds_since_last: float | None
 
 
@@ -131,12 +136,14 @@ class Wanted:
     """What is requested, and what the queue holds already.
 
     Attributes:
+        key: of the game, the same for all texts in which it is recognised.
         found: whether the catalogue has the game, as in `core.games`.
-        queued: the slots in the queue, in small letters; only filled if each can be there once.
+        queued: the games in the queue; only filled if each can be there once.
         waiting: how many requests are open.
     """
 
     slot: str
+    key: str
     found: str = "unknown"
     banned: bool = False
     queued: Collection[str] = field(default=())
@@ -153,7 +160,6 @@ def cooldown_left(caller: Caller, settings: SlotCallSettings) -> float:
 
 def rejection(wanted: Wanted, caller: Caller, settings: SlotCallSettings) -> Reason | None:
     """The first reason to reject a call, or None to accept it."""
-    slot = wanted.slot.casefold()
     checks: dict[Reason, bool] = {
         "off": not settings.enabled,
         "closed": settings.closed,
@@ -161,13 +167,13 @@ def rejection(wanted: Wanted, caller: Caller, settings: SlotCallSettings) -> Rea
         "no_access": not caller.can_post,
         "blocked": caller.blocked,
         "not_linked": settings.linked_only and not caller.linked,
-        "no_name": not slot,
-        "too_long": len(slot) > MAX_SLOT_LENGTH,
+        "no_name": not wanted.slot,
+        "too_long": len(wanted.slot) > MAX_SLOT_LENGTH,
         "banned": wanted.banned,
         "unknown": settings.known_only and wanted.found != "known",
-        "duplicate": slot in {one.casefold() for one in caller.open_slots},
-        "requested": settings.unique and slot in wanted.queued,
-        "limit": len(caller.open_slots) >= settings.max_open,
+        "duplicate": wanted.key in caller.open_keys,
+        "requested": settings.unique and wanted.key in wanted.queued,
+        "limit": len(caller.open_keys) >= settings.max_open,
         "cooldown": cooldown_left(caller, settings) > 0,
         "full": 0 < settings.max_queue <= wanted.waiting,
     }

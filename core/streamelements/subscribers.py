@@ -1,5 +1,6 @@
 """Subscribers as StreamElements reports them, over its socket or to a widget."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,9 @@ ASTRO = "streamelements.astro"
 """Source of deliveries in the inbox."""
 
 SUBSCRIBER = "activity.subscriber"
-TIERS = ("prime", "1000", "2000", "3000")
+PLATFORMS = ("twitch", "kick")
+PRIME = ("prime", "twitch prime", "twitchprime", "prime gaming")
+_TIER = re.compile(r"(?:tier|t|level)?[ _-]*([123])(?:000)?")
 
 _log = structlog.get_logger(__name__)
 
@@ -37,9 +40,9 @@ def read_subscriber(data: Mapping[str, Any]) -> Subscriber | None:
     given: who has a display name cannot be known, because it may be in another script."""
     if data.get("bulkGifted"):
         return None
-    name, login = data.get("displayName"), data.get("username") or data.get("name")
-    login = login.strip().lower()[:100] if isinstance(login, str) and login.isascii() else ""
-    user_id, tier = str(data.get("providerId") or ""), str(data.get("tier") or "").lower()
+    name, login = data.get("displayName"), plain_text(data.get("username") or data.get("name"))
+    login = login.strip().lower()[:100] if login.isascii() else ""
+    user_id = plain_text(data.get("providerId"))
     is_number = user_id.isascii() and user_id.isdecimal() and 0 < len(user_id) < 19
     if not login and not is_number:
         _log.info("StreamElements subscriber ignored: neither id nor login")
@@ -48,17 +51,33 @@ def read_subscriber(data: Mapping[str, Any]) -> Subscriber | None:
         int(user_id) if is_number else None,
         login,
         name[:100] if isinstance(name, str) and name else login,
-        tier if tier in TIERS else "subscriber",
+        read_tier(data.get("tier")),
     )
 
 
+def plain_text(value: object) -> str:
+    """A text, or a number as one; "" for anything else."""
+    is_plain = isinstance(value, str | int) and not isinstance(value, bool)
+    return str(value) if is_plain else ""
+
+
+def read_tier(value: object) -> str:
+    """Such as "1000" of 1000, 1, "Tier 1" or "t1"; "subscriber" where it is not said."""
+    text = plain_text(value).strip().lower()
+    if text in PRIME:
+        return "prime"
+    found = _TIER.fullmatch(text)
+    return f"{found[1]}000" if found else "subscriber"
+
+
 def events_of(tx: Connection, delivery: Delivery) -> list[Event]:
-    """One event for each server that uses the channel."""
+    """One event for each server that uses the channel. Subscribers on other platforms than ours,
+    such as YouTube's, who pay nothing, are none of ours."""
     body = delivery.body
-    found = read_subscriber(body.get("data") or {})
-    if found is None:
+    found, provider = read_subscriber(body.get("data") or {}), plain_text(body.get("provider"))
+    if found is None or not (provider or found.user_id):
         return []
-    guilds = select(StreamElementsAccount.guild_id).where(
+    accounts = select(StreamElementsAccount.guild_id, StreamElementsAccount.platform).where(
         StreamElementsAccount.channel_id == str(body.get("channel"))
     )
     return [
@@ -66,12 +85,13 @@ def events_of(tx: Connection, delivery: Delivery) -> list[Event]:
             key=delivery.delivery_id,
             guild_id=guild_id,
             at=delivery.sent_at,
-            platform=str(body.get("provider") or "twitch"),
+            platform=platform,
             user_id=found.user_id,
             login=found.login,
             name=found.name,
             tier=found.tier,
             reporter="streamelements",
         )
-        for guild_id in tx.execute(guilds, execution_options=ACROSS_GUILDS).scalars()
+        for guild_id, own in tx.execute(accounts, execution_options=ACROSS_GUILDS)
+        if (platform := provider.lower() or own) in PLATFORMS
     ]

@@ -83,6 +83,10 @@ def _read_reported(tx: Connection, event: SubscriberReported) -> _Report | None:
             return None
         user_id, name = found.platform_user_id, ""
     account = GuildAccount(event.guild_id, event.platform, user_id)
+    if event.reporter == "widget":  # its key neither renames viewers nor makes them known
+        name = ""
+        if not people.is_known(tx, account):
+            return None
     source: StoredSource = "event" if event.reporter == "gift" else event.reporter
     return _Report(account, name, source, _tier(event.tier))
 

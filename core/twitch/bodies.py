@@ -91,8 +91,23 @@ class Badge(BaseModel):
     id: str = ""
 
 
+class Fragment(BaseModel):
+    """A part of a line: `text`, `mention`, `emote` or `cheermote`."""
+
+    type: str = "text"
+    text: str
+
+
 class Text(BaseModel):
     text: str
+    fragments: list[Fragment] | None = None
+
+    @property
+    def typed(self) -> str:
+        """Without emotes."""
+        pictures = ("emote", "cheermote")
+        parts = self.fragments or [Fragment(text=self.text)]
+        return "".join(" " if one.type in pictures else one.text for one in parts)
 
 
 class ChatMessage(Body):

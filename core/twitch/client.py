@@ -4,18 +4,24 @@ A thin client of our own: pyTwitchAPI and TwitchIO bring event loops, token stor
 of their own, which would stand beside the inbox, the outbox and the leader lock.
 """
 
+import math
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
-from core.kit.clock import parse_instant
+from core.kit.clock import RemoteClock, parse_instant
+from core.kit.errors import Outage
 from core.kit.settings import Settings
 from core.kit.wire import Wire, bearer
 from core.twitch.wire import TwitchRejected, as_documented
+
+TIME_SECONDS = 15.0
+"""Between two questions that are only about the time."""
 
 MOST_IN_A_QUESTION = 100
 """User ids that Twitch takes at once."""
@@ -139,6 +145,20 @@ class TwitchClient:
         self._wire = Wire(TwitchRejected)
         self._token_lock = threading.Lock()
         self._app_token: tuple[str, float] | None = None
+        self._time_asked_at = -math.inf
+
+    @property
+    def time(self) -> RemoteClock:
+        """Twitch's, as its answers say."""
+        return self._wire.time
+
+    def learn_time(self) -> None:
+        """Ask for anything, for the time in the answer; not again within some seconds."""
+        if time.monotonic() - self._time_asked_at < TIME_SECONDS:
+            return
+        self._time_asked_at = time.monotonic()
+        with suppress(TwitchRejected, Outage):
+            self._wire.ask("GET", f"{self._auth}/validate")
 
     # -- tokens -----------------------------------------------------------------------------
 
@@ -283,7 +303,9 @@ class TwitchClient:
 
     def list_subscriptions(self, token: str | None = None) -> list[Subscription]:
         """The app's webhook subscriptions, or those of a user's WebSockets."""
-        return [_subscription(one) for one in self._pages("/eventsub/subscriptions", token)]
+        found = list(self._pages("/eventsub/subscriptions", token))
+        with as_documented():
+            return [_subscription(one) for one in found]
 
     def subscribe(
         self,

@@ -1,14 +1,15 @@
 """From a delivery in the inbox to events."""
 
-from datetime import datetime
+import json
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from core.events import Event
 from core.inbox.store import Delivery
 from core.twitch import bodies, store
 from core.twitch.accounts.store import list_bot_ids
-from core.twitch.bodies import parse
+from core.twitch.bodies import REWARD, parse
 from core.twitch.translate import Context, translate
 
 
@@ -17,7 +18,7 @@ def events_of(tx: Connection, delivery: Delivery) -> list[Event]:
     body = parse(delivery.kind, delivery.body)
     channel_id = body.broadcaster_user_id
     guild_ids = store.guilds_of(tx, channel_id)
-    if not guild_ids:
+    if not guild_ids or is_repeated(tx, delivery):
         return []
     context = Context(
         guild_ids,
@@ -28,6 +29,63 @@ def events_of(tx: Connection, delivery: Delivery) -> list[Event]:
         _note_status(tx, body, delivery),
     )
     return translate(body, context)
+
+
+WITHOUT_AN_ID = frozenset(
+    {
+        "channel.cheer",
+        "channel.raid",
+        "channel.subscribe",
+        "channel.subscription.gift",
+        "channel.update",
+        "channel.vip.add",
+        "channel.vip.remove",
+        "channel.moderator.add",
+        "channel.moderator.remove",
+        f"{REWARD}.add",
+        f"{REWARD}.update",
+        f"{REWARD}.remove",
+    }
+)
+"""Kinds whose events do not say which one they are: two equal ones may be two, or one that came by
+two subscriptions."""
+
+SPREAD = timedelta(minutes=2)
+"""Between the deliveries of one event by several subscriptions, at most."""
+
+# How often its content has come by its own subscription, and by each other one, in this time.
+_REPEATED = text("""
+    WITH alike AS (
+        SELECT d.source || ':' || coalesce(d.subscription_id, '') AS via
+          FROM inbox_deliveries d
+         WHERE d.kind = :kind AND d.lane = :lane AND d.id < :id
+           AND d.received_at BETWEEN :received_from AND :received_to
+           AND d.sent_at BETWEEN :sent_from AND :sent_to
+           AND d.body = CAST(:body AS jsonb)
+    )
+    SELECT (SELECT count(*) FROM alike WHERE via = :via)
+         < coalesce((SELECT max(amount) FROM (
+               SELECT count(*) AS amount FROM alike WHERE via <> :via GROUP BY via) AS others), 0)
+""")
+
+
+def is_repeated(tx: Connection, delivery: Delivery) -> bool:
+    """Whether this event has come by another subscription, such as that of an earlier address, or
+    of the other transport."""
+    if delivery.kind not in WITHOUT_AN_ID or delivery.received_at is None:
+        return False
+    given = {
+        "kind": delivery.kind,
+        "lane": delivery.lane,
+        "id": delivery.id,
+        "received_from": delivery.received_at - SPREAD,
+        "received_to": delivery.received_at + SPREAD,
+        "sent_from": delivery.sent_at - SPREAD,
+        "sent_to": delivery.sent_at + SPREAD,
+        "body": json.dumps(delivery.body),
+        "via": f"{delivery.source}:{delivery.subscription_id or ''}",
+    }
+    return bool(tx.execute(_REPEATED, given).scalar())
 
 
 def _note_status(tx: Connection, body: object, delivery: Delivery) -> datetime | None:

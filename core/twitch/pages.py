@@ -6,6 +6,7 @@ from flask import Response, flash, redirect, url_for
 
 from core.kit.errors import Refusal
 from core.kit.guild_pages import GuildPages, Page, SetupStep
+from core.kit.oauth_pages import begin
 from core.kit.records import MemberId
 from core.kit.words import _
 from core.kit.work import Work, note_change
@@ -69,9 +70,7 @@ def link_account(page: Page) -> Response:
         streamer_id=page.person.twitch_id,
     )
     page.run(actions.open_attempt, attempt)
-    link = connect.make_link(page.services, attempt)
-    # The page is ours, wherever people reach us.
-    return redirect(link.removeprefix(page.services.settings.public_url), 303)  # type: ignore[return-value]
+    return begin(page, connect.make_link(page.services, attempt), attempt.link_id)
 
 
 @PAGES.post("disconnect", shows=connection)

@@ -34,6 +34,14 @@ class EventSubscription(Record, kw_only=True):
     )
 
 
+class Callback(Record, kw_only=True):
+    """An address that this installation has subscribed with, until Twitch has nothing for it."""
+
+    __tablename__ = "twitch_callbacks"
+
+    callback: Mapped[str] = mapped_column(primary_key=True)
+
+
 class StreamStatus(Record, kw_only=True):
     """Whether a channel is live, as we last heard."""
 

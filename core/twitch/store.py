@@ -13,7 +13,7 @@ from core.kit.records import table_of
 from core.kit.work import ACROSS_GUILDS, read_records
 from core.twitch.accounts.records import TwitchAccount
 from core.twitch.bodies import PLATFORM
-from core.twitch.records import EventSubscription, SocketState, StreamStatus
+from core.twitch.records import Callback, EventSubscription, SocketState, StreamStatus
 
 STATES_LAST = timedelta(minutes=1)
 """How long a socket's state is believed: whoever keeps it writes it every few seconds."""
@@ -88,6 +88,22 @@ def set_subscription(
     tx.execute(
         statement.on_conflict_do_update(constraint="twitch_subscriptions_one_of_each", set_=new)
     )
+
+
+def list_callbacks(tx: Connection) -> list[str]:
+    """The addresses that Twitch may still have subscriptions with."""
+    return list(tx.scalars(select(Callback.callback)))
+
+
+def add_callback(tx: Connection, callback: str) -> None:
+    """This address is about to be subscribed with."""
+    tx.execute(upsert(Callback).values(callback=callback).on_conflict_do_nothing())
+
+
+def forget_callbacks_but(tx: Connection, callback: str) -> None:
+    """Twitch has nothing for the others any more, so that they may become somebody else's."""
+    table = table_of(Callback)
+    tx.execute(delete(table).where(table.c.callback != callback))
 
 
 def list_channels_of(tx: Connection, subscription_id: str) -> list[int]:

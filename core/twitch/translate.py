@@ -261,7 +261,7 @@ def _chat_line(
             is_broadcaster=body.chatter_user_id == body.broadcaster_user_id,
             is_bot=body.chatter_user_id in context.own_accounts,
         ),
-        text=body.message.text,
+        text=body.message.typed,
         is_answered=guild_id == context.primary,
         **channel,
     )

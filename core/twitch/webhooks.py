@@ -12,10 +12,10 @@ https://dev.twitch.tv/docs/eventsub/handling-webhook-events
 | 200 revoked | a subscription, or the whole app, was ended | no |
 | 200 ignored | genuine, but of no use: unknown type, or a channel that no server follows | no |
 | 400 | a header is missing, or the body is not JSON | no |
-| 403 | the signature is wrong, or it was signed more than ten minutes ago | no |
+| 403 | the signature is wrong, or it was signed more than ten minutes ago, by Twitch's clock | no |
 | 413 | more than 1 MB | no |
 | 422 | the body does not fit its type | no |
-| 503 | the database is out of reach | no |
+| 503 | the database is out of reach, or it is unclear how old it is; Twitch sends it again | no |
 """
 
 import hmac
@@ -29,7 +29,7 @@ from flask import Blueprint, Request, Response, request
 from prometheus_client import Counter
 
 from core.inbox.group_commit import Entry, GroupCommit
-from core.inbox.intake import Declined, Followers
+from core.inbox.intake import Declined, Followers, is_too_old
 from core.inbox.store import Delivery
 from core.kit import strict_json
 from core.kit.errors import Outage
@@ -37,6 +37,7 @@ from core.kit.services import Services
 from core.kit.web import DeferredResponse, problem
 from core.twitch import store
 from core.twitch.bodies import KINDS, REVOKED, WEBHOOK, parse, read_instant
+from core.twitch.client import client_of
 from core.twitch.eventsub import revocations
 from core.twitch.eventsub.reconcile import secret_of
 from core.twitch.eventsub.rules import WEBHOOK_PATH
@@ -159,8 +160,7 @@ class Intake:
             sent_at = read_instant(timestamp)
         except ValueError:
             raise Declined(400, "bad_timestamp", "The timestamp is not an instant.") from None
-        if abs(self._services.clock() - sent_at) > MOST_AGE:
-            raise Declined(403, "stale", "The delivery is too old.")
+        self._require_fresh(sent_at)
         try:
             body = strict_json.decode(raw)
         except ValueError:
@@ -168,6 +168,28 @@ class Intake:
         if not isinstance(body, dict):
             raise Declined(422, "wrong_shape", "The body is not an object.")
         return message_id, sent_at, body
+
+    def _require_fresh(self, sent_at: datetime) -> None:
+        """By Twitch's clock: ours may be wrong.
+
+        Raises:
+            Declined: it is too old.
+            Outage: only our own clock says so, and Twitch does not tell its time; it sends again.
+        """
+        twitch = client_of(self._services.settings)
+
+        def is_old() -> bool | None:
+            now, theirs = self._services.clock(), twitch.time.now()
+            return is_too_old(sent_at, MOST_AGE, now, theirs, ahead=MOST_AGE)
+
+        too_old = is_old()
+        if too_old is None:
+            twitch.learn_time()
+            too_old = is_old()
+        if too_old is None:
+            raise Outage("Twitch", "it does not tell the time")
+        if too_old:
+            raise Declined(403, "stale", "The delivery is too old.")
 
 
 def _header(given: Request, name: str) -> str:

@@ -77,7 +77,7 @@ def audit_line(act: str) -> Callable[[Any, Any], str]:
             "refunded": _("returned the channel points of {target}"),
             "lost": _("could not return the channel points of {target}"),
         }
-        said = after or {}
+        said = after if isinstance(after, dict) else {}
         parts = [
             source_label(said["source"]) if "source" in said else "",
             short_duration(said["minutes"]) if "minutes" in said else "",

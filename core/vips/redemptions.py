@@ -228,6 +228,13 @@ def _details(redemption: Redemption) -> dict[str, Any]:
     }
 
 
+def leave_received(work: Work) -> None:
+    """Another server manages the channel's VIPs, and decides these."""
+    received = select(Redemption).where(Redemption.state == "received")
+    for redemption in work.scalars(received).all():
+        redemption.state, redemption.decided_at = "closed", work.now
+
+
 def refund_orphans(work: Work) -> None:
     """Refund redemptions whose session ended before Twitch had confirmed it."""
     over = select(Session.number).where(Session.state.in_(("ended", "failed")))

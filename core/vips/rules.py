@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from core.kit.amounts import parse_length
 from core.kit.errors import Refusal
 from core.kit.guild_settings import GuildSettings, channel, choice, number, switch, text
 from core.kit.words import N_, _
@@ -25,6 +26,9 @@ OWN_REMOVAL = timedelta(seconds=10)
 
 CALL_LASTS = timedelta(seconds=12)
 """How long after its start a call to Twitch may have its effect."""
+
+SWEEP = "redemptions:"
+"""The list of a reward's open redemptions, before its number."""
 
 SWEEP_EVERY = timedelta(minutes=3)
 LIST_EVERY = timedelta(minutes=10)
@@ -310,26 +314,13 @@ def checked_minutes(minutes: int) -> int:
     return minutes
 
 
-_PART = re.compile(r"(\d{1,6})\s*(m|min|h|d|w)", re.IGNORECASE)
-_UNITS = {"m": 1, "min": 1, "h": 60, "d": 60 * 24, "w": 60 * 24 * 7}
-
-
 def parse_minutes(typed: str) -> int:
-    """`90m`, `24h`, `7d`, `1d 12h`; a number alone is hours.
+    """`90m`, `24h`, `7 days`, `1d 12h`; a number alone is hours.
 
     Raises:
         Refusal: it is none of these, or too short or long.
     """
-    typed = typed.strip()
-    if typed.isdecimal() and len(typed) < 7:
-        return checked_minutes(int(typed) * 60)
-    parts = _PART.findall(typed)
-    if not parts or _PART.sub("", typed).strip():
-        raise Refusal(
-            _("“{typed}” is not a valid duration.").format(typed=typed),
-            _("For example: `90m`, `24h`, `7d` or `1d 12h`."),
-        )
-    return checked_minutes(sum(int(count) * _UNITS[unit.lower()] for count, unit in parts))
+    return checked_minutes(int(parse_length(typed, "h") / timedelta(minutes=1)))
 
 
 def short_duration(minutes: float) -> str:

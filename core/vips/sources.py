@@ -98,12 +98,27 @@ def on_raffle_won(work: Work, event: RaffleWon) -> None:
         alert(work, "raffle_unlinked", event.key, viewer=name)
 
 
+def _why_not(work: Work, viewer_id: int) -> str:
+    """Why this viewer cannot be given VIP, or ""."""
+    account, settings = actions.twitch_account(work, viewer_id), load_settings(work, VipSettings)
+    if account is None:
+        return _("Link your Twitch account first: /link")
+    if is_excluded(work, viewer_id, "vips"):
+        return _("You cannot be VIP here.")
+    if store.find_live(work, account[0]) is None and not store.count_slots(work).has_room(
+        settings.slots, settings.reserved
+    ):
+        return reason_text("full")
+    return ""
+
+
 VIP_OFFER = Offer(
     "vips.day",
     ("vip",),
     lambda count: plural("{count} day as VIP", "{count} days as VIP", count),
     price=0,
     most=31,
+    why_not=_why_not,
 )
 """Not sold until an admin sets a price."""
 
@@ -114,18 +129,8 @@ def on_points_spent(work: Work, event: PointsSpent) -> None:
     if event.offer != VIP_OFFER.key:
         return
     work.lock(Lock.VIPS)
-    account = actions.twitch_account(work, event.viewer_id)
-    settings = load_settings(work, VipSettings)
-    reason = ""
-    if account is None:
-        reason = _("Link your Twitch account first: /link")
-    elif is_excluded(work, event.viewer_id, "vips"):
-        reason = _("You cannot be VIP here.")
-    elif store.find_live(work, account[0]) is None and not store.count_slots(work).has_room(
-        settings.slots, settings.reserved
-    ):
-        reason = reason_text("full")
-    else:
+    account, reason = actions.twitch_account(work, event.viewer_id), _why_not(work, event.viewer_id)
+    if account is not None and not reason:
         try:
             session = give_or_extend(work, *account, event.quantity * 24 * 60, "points")
         except Refusal as refusal:

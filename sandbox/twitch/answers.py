@@ -26,6 +26,11 @@ async def body_of(request: web.Request) -> Json:
     return body
 
 
+async def parameters_of(request: web.Request) -> Json:
+    """What was sent as a JSON object, in the address, or partly in both."""
+    return {**request.query, **(await body_of(request) if request.can_read_body else {})}
+
+
 def page_of(
     request: web.Request, found: list[Json], most: int, extra: Json | None = None
 ) -> web.Response:

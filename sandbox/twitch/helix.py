@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.twitch.answers import ApiError, body_of, page_of
+from sandbox.twitch.answers import ApiError, body_of, page_of, parameters_of
 from sandbox.twitch.channel_points import ChannelPoints
 from sandbox.twitch.eventsub import MOST_A_SESSION, instant
 from sandbox.twitch.models import (
@@ -246,7 +246,7 @@ class _Helix:
     # -- chat -------------------------------------------------------------------------------
 
     async def send_chat(self, request: web.Request, token: Token) -> web.Response:
-        body = await body_of(request)
+        body = await parameters_of(request)
         channel = self.channel_of(str(body.get("broadcaster_id", "")))
         sender_id, text = str(body.get("sender_id", "")), str(body.get("message", ""))
         if self.need(token, "user:write:chat") != int(sender_id or 0):

@@ -84,7 +84,7 @@ class _OAuth:
         """All three grants, form-encoded."""
         if self.twitch.faults.take("twitch.token.500"):
             return _error(500, "Internal Server Error")
-        form = {key: str(value) for key, value in (await request.post()).items()}
+        form = await _given(request)
         if form.get("client_id") != CLIENT_ID:
             return _error(400, "invalid client")
         if form.get("client_secret") != CLIENT_SECRET:
@@ -125,12 +125,18 @@ class _OAuth:
 
     async def revoke(self, request: web.Request) -> web.Response:
         """An access token."""
-        form = await request.post()
+        form = await _given(request)
         if form.get("client_id") != CLIENT_ID:
             return _error(404, "client does not exist")
-        if self.tokens.access.pop(str(form.get("token", "")), None) is None:
+        if self.tokens.access.pop(form.get("token", ""), None) is None:
             return _error(400, "Invalid token")
         return web.Response(status=200)
+
+
+async def _given(request: web.Request) -> dict[str, str]:
+    """The parameters, which Twitch takes in the form or in the address."""
+    form = {key: str(value) for key, value in (await request.post()).items()}
+    return {**request.query, **form}
 
 
 def _redirect(address: str, given: dict[str, str]) -> web.Response:

@@ -127,13 +127,13 @@ class HuntGuild:
         return [row.action.removeprefix("bonus_hunt.") for row in found]
 
     def everything(self) -> dict[str, Any]:
-        """All that an undo has to bring back."""
+        """All that an undo has to bring back; guessing stays closed once a payout is known."""
         hunts = self.do(lambda work: work.scalars(select(Hunt).order_by(Hunt.number)).all())
         bonuses = self.do(
             lambda work: work.scalars(select(Bonus).order_by(Bonus.hunt, Bonus.position)).all()
         )
         names = [
-            "name", "start_cost", "state", "finished_at", "guesses_from", "guesses_until",
+            "name", "start_cost", "state", "finished_at", "guesses_from",
             "viewer_id", "winning_guess",
         ]  # fmt: skip
         of_bonus = ["hunt", "position", "slot", "provider", "bet", "viewer_id", "payout", "skipped"]

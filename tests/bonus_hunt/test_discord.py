@@ -195,7 +195,7 @@ def test_a_whole_hunt_by_buttons_in_one_message(guild: HuntGuild, world: Discord
     opened = press("Result of #1", "**75**", payout="75")
     assert ids(opened).keys() == {"Result of #2", "Skip #2", "Add bonus", "Undo"}
     undone = press("Undo", "Next: #1")
-    assert "Close guessing" in ids(undone)
+    assert not {"Close guessing", "Open guessing"} & ids(undone).keys(), "the payout is known"
     press("Skip #1", "Next: #2")
     press("Result of #2", "Every bonus is opened", payout="80")
     finished = press("Finish", "Finished.")
@@ -323,12 +323,12 @@ async def test_old_buttons_are_refused_kindly(
             {"state": "opening", "next": 2, "guesses_open": True},
             ["Result of #2", "Skip #2", "Add bonus", "Undo", "Close guessing"],
         ),
-        ({"state": "opening", "opened": 2}, ["Add bonus", "Undo", "Finish"]),
+        ({"state": "opening", "payout_known": True}, ["Add bonus", "Undo", "Finish"]),
         ({"state": "finished"}, None),
     ],
 )
 async def test_buttons_fit_the_state(payload: Json, labels: list[str] | None) -> None:
-    usual = {"hunt": 3, "version": 9, "guesses_open": False, "opened": 0, "next": 0, "total": 5}
+    usual = {"hunt": 3, "version": 9, "guesses_open": False, "payout_known": False, "next": 0}
     view = hunt_buttons(usual | payload)
     if labels is None:
         assert view is None

@@ -128,9 +128,32 @@ def test_guessing_ends_with_the_first_result(guild: HuntGuild) -> None:
         guild.do(actions.set_guessing, opened=False)
     with pytest.raises(Refusal, match="first result"):
         guild.do(actions.set_guessing, opened=True)
-    guild.do(steps.undo)  # there is no result any more, so guessing is open again
+    guild.do(steps.undo)  # the result is gone, but everybody has seen it
     guild.say("!guess 8", "viewer1", 1)
-    assert guild.guesses() == {"viewer1": "8"}
+    with pytest.raises(Refusal, match="one is known already"):
+        guild.do(actions.set_guessing, opened=True)
+    while True:
+        try:
+            guild.do(steps.undo)  # nor does it open when more is undone
+        except Refusal:
+            break
+        guild.say("!guess 9", "viewer1", 1)
+    assert guild.guesses() == {"viewer1": "6"}
+
+
+@pytest.mark.parametrize("how", ["result", "edit"])
+def test_a_known_payout_ends_guessing_and_keeps_the_moment(guild: HuntGuild, how: str) -> None:
+    guessing_open(guild)
+    guild.do(actions.open_hunt)
+    if how == "result":
+        guild.do(actions.record_result, "1")
+    else:
+        guild.do(actions.edit, "payout", "1", 1)
+    closed_at = guild.view.hunt.guesses_until
+    assert closed_at is not None
+    guild.do(steps.undo)
+    assert guild.view.hunt.guesses_until == closed_at
+    assert not guild.shown()["guesses_open"]
 
 
 def test_linked_members_guess_in_discord(guild: HuntGuild) -> None:

@@ -36,6 +36,7 @@ def payload(**changes: Any) -> dict[str, Any]:
         "command": "guess",
         "total": 3,
         "opened": 2,
+        "payout_known": True,
         "left": 1,
         "returned": "62.50",
         "profit": "-37.50",

@@ -13,10 +13,10 @@ from core.bonus_hunt.rules import (
     Guessed,
     Line,
     best_guess,
-    clean_currency,
     digits_of,
     figures,
 )
+from core.kit.amounts import currency_code
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -179,10 +179,19 @@ def test_the_winner_does_not_depend_on_the_order(
 
 
 @pytest.mark.parametrize(
-    ("typed", "code"), [("eur", "EUR"), (" usdt ", "USDT"), ("€", None), ("EURO1", None)]
+    ("typed", "code"),
+    [
+        ("eur", "EUR"),
+        (" usdt ", "USDT"),
+        ("€", "EUR"),
+        ("$", "USD"),
+        ("R$", "BRL"),
+        ("kr", None),
+        ("EURO1", None),
+    ],
 )
 def test_a_currency_is_a_code_of_letters(typed: str, code: str | None) -> None:
-    assert clean_currency(typed) == code
+    assert currency_code(typed) == code
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,7 @@ class Tree:
                 "kit.guild_pages",
                 "kit.live",
                 "kit.oauth_pages",
+                "kit.uploads",
                 "kit.web",
                 "guilds.setting_fields",
                 "people.exclusions.routes",

@@ -36,6 +36,7 @@ WITHOUT_A_SERVER = {
     "twitch_sockets": "about a channel, which several servers may follow",
     "twitch_status": "about a channel, which several servers may follow",
     "twitch_subscriptions": "about a channel, which several servers may follow",
+    "twitch_callbacks": "our own addresses",
     "vips_pace": "about a channel, which several servers may follow",
     "wagers_polls": "the installation asks once for all servers",
 }

@@ -90,6 +90,7 @@ _NOBODYS = {
         kick_unverified_deliveries.timestamp
         kick_subscriptions.subscription_id kick_webhook_log.delivery_id
         twitch_subscriptions.subscription_id twitch_subscriptions.place
+        twitch_callbacks.callback
         vips_sessions.purchases vips_rewards.reward_id vips_activity.redemption_id
         vips_redemptions.redemption_id
         kick_webhook_log.subscription_id outbox_messages.carried_by outbox_messages.lease

@@ -124,7 +124,7 @@ def test_missing_program_message_says_what_to_do() -> None:
 
 def test_tests_with_missing_programs_are_excluded() -> None:
     assert left_out([]) == []
-    assert left_out(NEEDS) == ["-m", "not browser and not redis"]
+    assert left_out(NEEDS) == ["-m", "not browser and not redis and not pgbouncer"]
 
 
 def test_missing_browser_fails_in_ci(tmp_path: Path) -> None:

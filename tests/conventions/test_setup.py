@@ -238,3 +238,15 @@ def test_failed_installation_of_pages_is_repeated(machine: Machine) -> None:
     assert (first.returncode, "could not be installed" in first.stderr) == (1, True)
     failed.unlink()
     assert machine.set_up().returncode == 0
+
+
+def test_public_clients_are_installed_for_the_tests_only(machine: Machine) -> None:
+    clients = machine.project / "tests" / "twitch" / "clients"
+    (clients / "node_modules").mkdir(parents=True)
+    (clients / "package-lock.json").write_text("{}")
+    assert machine.set_up().returncode == 0
+    wanted = "npm ci --silent --prefix tests/twitch/clients"
+    assert wanted not in (machine.state / "calls").read_text()
+    assert machine.set_up("requirements-dev.txt").returncode == 0
+    assert wanted in (machine.state / "calls").read_text()
+    assert (clients / "node_modules" / "installed-lock.json").exists()

@@ -1,5 +1,6 @@
 """The web application with every feature's pages, on a real database and the sandbox's Discord."""
 
+import html
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,6 +69,15 @@ class Visitor:
         form = {"decision": "deny"} if person is None else {"person": person}
         given = requests.post(address, form, allow_redirects=False)
         return self.get(given.headers["Location"])
+
+
+def follow(visitor: Visitor, link: str, **decision: str) -> TestResponse:
+    """The whole way of a personal link, through the other site's consent page and back."""
+    onward = re.search(r'href="([^"]+)" rel="nofollow', visitor.get(link).text)
+    assert onward, words(visitor.get(link))
+    consent = visitor.get(html.unescape(onward[1])).headers["Location"]
+    given = requests.post(consent, decision, allow_redirects=False).headers["Location"]
+    return visitor.get(given)
 
 
 def csrf_token(page: TestResponse) -> str:

@@ -36,6 +36,7 @@ OPEN = {
     "raffle_draws.snapshot": "draws are public",
     "raffle_draws.bundle": "draws are public",
     "raffle_draws.verifier": "draws are public",
+    "health.alive": "for the host, without the database",
     "health.front": "status for everybody",
     "health.health": "for the host",
     "health.metrics": "for Prometheus: numbers without names",
@@ -229,3 +230,17 @@ def test_admins_get_every_page_and_no_form_works_without_its_token(
             assert found == 200 if few else found in (200, 404, 422), (rule, found)
         else:
             assert found == 400, (rule, found)
+
+
+def test_no_page_repeats_the_host_header(site: Site) -> None:
+    admin = site.visitor("nora")
+    for rule in site.app.url_map.iter_rules():
+        if "GET" not in (rule.methods or ()) or "live" in rule.rule or rule.rule == "/api/ws":
+            continue
+        for path in (path_of(rule), path_of(rule).rstrip("/"), "/" + path_of(rule)):
+            answer = admin._client.get(
+                path, base_url="http://evil.example", headers={"Accept": "text/html"}
+            )
+            told = str(answer.headers) + answer.get_data().decode(errors="replace")
+            assert "evil.example" not in told, path
+            answer.close()

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from core.dashboard import discord_login
+from core.dashboard.login_pages import LOGINS
 from core.guilds.records import AuditEntry
 from core.kit.discord_rest import FRESH_SECONDS, STALE_SECONDS
 from core.kit.records import MemberId, PlatformUserId
@@ -164,14 +165,25 @@ def test_picker_lists_the_servers_with_any_right(site: Site) -> None:
     site.grant("Regular", "slot_calls", guild_id=OTHER_GUILD)
     assert "Nora's Corner" in site.visitor("nora").get("/servers").text.replace("&#39;", "'")
     leo = site.visitor("leo")
-    assert "You do not manage a server" in words(leo.get("/servers"))
+    assert "Vera's Den" not in words(leo.get("/servers"))
+
+
+def test_viewers_are_shown_to_their_own_page(site: Site) -> None:
+    mia = site.visitor("mia")
+    assert mia.get("/servers").headers["Location"] == "/me"
+    assert mia.get("/me").headers["Location"] == f"/me/{GUILD}"
+    assert mia.get(f"/me/{GUILD}").status_code == 200
+    wall = mia.get(QUEUE)
+    assert (wall.status_code, f'href="/me/{GUILD}"' in wall.text) == (403, True)
+    assert 'href="/me"' in site.visitor("nora").get("/servers").text
 
 
 def test_nobody_sends_forms_without_end(site: Site) -> None:
     visitor = site.visitor("nora")
     sent = [visitor.post(f"{QUEUE}/clear", page=QUEUE) for _click in range(61)]
     assert {one.status_code for one in sent[:60]} == {303}
-    assert "doing that too often." in words(sent[60])
+    assert (sent[60].status_code, "doing that too often." in words(sent[60])) == (429, True)
+    assert 0 < int(sent[60].headers["Retry-After"]) <= 60
 
 
 # -- with Twitch ----------------------------------------------------------------------------------
@@ -192,6 +204,20 @@ def test_streamer_signs_in_with_twitch_to_the_page_that_asked(site: Site) -> Non
     assert visitor.get("/servers").headers["Location"] == TWITCH
     visitor.post("/logout", page=TWITCH, everywhere="1")
     assert visitor.get(TWITCH).status_code == 303
+
+
+@pytest.mark.parametrize("platform", ["discord", "twitch"])
+def test_each_login_is_counted_once(site: Site, platform: str) -> None:
+    log_in = {
+        "discord": lambda: site.visitor().log_in("mia"),
+        "twitch": lambda: site.visitor().sign_in_with_twitch("nora"),
+    }[platform]
+    for _time in range(LOGINS.amount):
+        assert log_in().status_code == 302
+    refused = site.visitor().get(f"/login/{platform}")
+    assert refused.status_code == 429
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    assert "Too many logins" in words(refused)
 
 
 def test_login_leaves_other_tokens_of_the_person_valid(site: Site) -> None:

@@ -4,8 +4,8 @@ from io import BytesIO
 
 import pytest
 
-from core.games.pages import MOST_BYTES
 from core.games.starter import GAMES
+from core.kit.uploads import MOST_BYTES
 from tests.dashboard.site import GUILD, Site, Visitor, words
 
 PAGE = f"/g/{GUILD}/games"
@@ -58,7 +58,7 @@ def test_import_is_shown_before_it_happens(admin: Visitor) -> None:
     ("fields", "why"),
     [
         ({"text": ""}, "The file has no games."),
-        ({"file": (BytesIO(b"\xff\xfe\x00bad"), "a.csv")}, "The file is not UTF-8 text."),
+        ({"file": (BytesIO(b"\xff\xfebad"), "a.csv")}, "This file cannot be read as a list."),
         ({"file": (BytesIO(b"x" * (MOST_BYTES + 1)), "a.csv")}, "The file is too large."),
     ],
 )

@@ -1,7 +1,5 @@
 """How games are found, and read from files."""
 
-import unicodedata
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +11,6 @@ from core.games.rules import (
     Game,
     Index,
     Match,
-    clean,
     fold_title,
     join_aliases,
     read_file,
@@ -21,6 +18,7 @@ from core.games.rules import (
     to_cells,
 )
 from core.games.starter import GAMES
+from core.kit.text import clean
 
 STARTER = Index(GAMES)
 
@@ -60,6 +58,47 @@ def test_another_number_is_another_game(typed: str, suggestion: str) -> None:
     found = STARTER.find(typed)
     assert (found.title, found.found) == (typed, "uncertain")
     assert found.suggestion.rstrip(" 0123456789") == suggestion.rstrip(" 0123456789")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("Starburst KEKW", "starburst kekw catJAM", "KEKW Starburst KEKW", "Starburst 🔥🔥 lol"),
+        *("NetEnt Starburst", "Starburst by NetEnt", "starburst netent pls", "STARBURST PLEASE"),
+        *(
+            "can you play starbust please",
+            "Stárbürst",
+            "ＳＴＡＲＢＵＲＳＴ",
+            "Ѕtаrburѕt",
+            "St4rburst",
+        ),
+        *("s t a r b u r s t", "star-burst", "starbursttttt", "STAR BURST", "the Starburst slot"),
+    ],
+)
+def test_words_around_a_game_do_not_matter(typed: str) -> None:
+    found = STARTER.find(typed)
+    assert (found.title, found.found) == ("Starburst", "known")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("sweet bonanza winter edition", "Sweet Bonanza"),
+        ("a very good sweet bonnanza day", "Sweet Bonanza"),
+        ("starburstKEKWKEKW", "Starburst"),
+        ("I think Book of Dead Book of Dead", "Book of Dead"),
+        ("sweet bonanza 1000 nights", "Sweet Bonanza 1000"),
+        ("Starburst 2", None),
+        ("sugar rush 2000", None),
+        ("Book of Secrets Night", None),
+        ("gates of hell", None),
+    ],
+)
+def test_a_name_among_other_words_is_recognised(typed: str, meant: str | None) -> None:
+    found = STARTER.find(typed)
+    assert found.title == typed
+    assert (found.meant.title if found.meant else None) == meant
+    assert found.key == fold_title(meant or typed)
 
 
 @pytest.mark.parametrize("typed", ["xyz", "gates of hell", "雪のスロット", "🎰", "", "boo"])
@@ -154,29 +193,3 @@ def test_exported_game_is_read_again() -> None:
 def test_aliases_are_few_and_each_once() -> None:
     assert split_aliases(" a |b|| a ") == ("a", "b")
     assert len(split_aliases(join_aliases(str(number) for number in range(99)))) == MAX_ALIASES
-
-
-@pytest.mark.parametrize(
-    ("typed", "slot"),
-    [
-        ("Book of Dead", "Book of Dead"),
-        ("  Book   of\tDead \n", "Book of Dead"),
-        ("Book\u2028of\x00Dead", "Book of Dead"),
-        ("\u3000雪の\u3000スロット", "雪の スロット"),
-        ("כתר הזהב", "כתר הזהב"),
-        ("👨‍👩‍👧‍👦 Family", "👨‍👩‍👧‍👦 Family"),
-        ("\x07\x1b\r\n", ""),
-        ("", ""),
-    ],
-)
-def test_clean_normalizes_slot_names(typed: str, slot: str) -> None:
-    assert clean(typed) == slot
-
-
-@given(st.text())
-def test_clean_gives_one_line_and_is_idempotent(text: str) -> None:
-    slot = clean(text)
-    assert clean(slot) == slot == slot.strip()
-    assert "  " not in slot
-    assert len(slot.splitlines()) <= 1
-    assert not any(unicodedata.category(character) == "Cc" for character in slot)

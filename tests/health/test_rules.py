@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from core.health.records import Heartbeat
 from core.health.rules import FRESH, merge, overall, worst_of_each_name
-from core.kit.health_item import HealthItem, State
+from core.kit.health_item import NOT_USED, HealthItem, State
 
 NOW = datetime(2026, 11, 21, 18, tzinfo=UTC)
 ORDER: tuple[State, ...] = ("ok", "warn", "down")
@@ -69,3 +69,20 @@ def test_duplicate_parts_are_merged_to_the_worst() -> None:
         HealthItem("Feed", "warn", "hm"),
         HealthItem("Bot", "ok", "fine"),
     ]
+
+
+def test_part_that_is_not_used_any_more_is_not_down() -> None:
+    """Killed, and started again with another transport: only the process that ended did it."""
+    killed = beat("Twitch's WebSocket", "ok", "1 of 1 connected.", NOW - timedelta(minutes=1))
+    running = beat("Twitch's WebSocket", "ok", NOT_USED, NOW)
+    assert merge([killed, running], NOW) == []
+    assert merge([killed], NOW)[0].state == "down"
+    another = beat("Twitch's WebSocket", "warn", "It is not running.", NOW)
+    assert merge([running, another], NOW)[0].reason == "It is not running."
+
+
+def test_problem_that_ended_with_its_process_is_over() -> None:
+    for part in ("Task kick.live", "Discord settings", "Settings"):
+        trouble = beat(part, "warn", "Kick is away.", NOW - timedelta(minutes=1))
+        assert merge([trouble], NOW) == []
+        assert merge([trouble], trouble.at)[0].state == "warn"

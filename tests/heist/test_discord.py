@@ -62,7 +62,7 @@ def test_a_heist_by_commands(guild: HeistGuild, ask: Asker) -> None:
     refused = ask("start")
     assert "Heists are off." in refused["title"] + refused.get("description", "")
     assert ask("settings", state="on", channel=channel)["title"] == "🟢 Heists are on"
-    assert "65 % × 1.2–1.5" in ask("odds")["description"]
+    assert "65 % chance, pays ×1.2 to ×1.5" in ask("odds")["description"]
     assert ask("start")["title"] == "🚨 Heist #1 has started"
     assert "already running" in str(ask("start"))
     guild.at = guild.heist.opened_at

@@ -63,6 +63,26 @@ def finish(site: Site) -> None:
         actions.pay(work, 1)
 
 
+def test_without_points_the_page_says_what_is_missing(site: Site) -> None:
+    admin = site.visitor("nora")
+    page = admin.get(PAGE)
+    assert "Heists need points, and they are off on this server. Turn on points" in words(page)
+    assert "Start a heist" not in words(page)
+    assert f'href="/g/{GUILD}/points"' in page.text
+    refused = admin.post(f"{PAGE}/start", page=PAGE)
+    assert "Heists need points" in words(refused)
+    fields = {one.key: one.default for one in HeistSettings.declared.values()}
+    form = {key: str(one) for key, one in fields.items() if one is not False and one is not None}
+    kept = {**form, "heist.min_bet": "20"}
+    assert admin.post(f"{PAGE}/settings", page=PAGE, **kept).status_code == 303
+    off = {key: value for key, value in kept.items() if key != "heist.enabled"}
+    assert admin.post(f"{PAGE}/settings", page=PAGE, **off).status_code == 303
+    refused = admin.post(f"{PAGE}/settings", page=PAGE, **kept)
+    assert "Heists need points, and they are off here." in words(refused)
+    with site.services.work_in(GUILD) as work:
+        assert not load_settings(work, HeistSettings).enabled
+
+
 def test_a_heist_is_run_and_cancelled_from_the_dashboard(ready: Site) -> None:
     admin = ready.visitor("nora")
 
@@ -71,8 +91,11 @@ def test_a_heist_is_run_and_cancelled_from_the_dashboard(ready: Site) -> None:
         return words(sent if sent.status_code != 303 else admin.get(PAGE))
 
     assert "No heists yet" in words(admin.get(PAGE))
+    assert "Cancel heist" not in words(admin.get(PAGE))
     assert "No heist is running." in send("cancel")
     assert "Heist #1 has started." in send("start")
+    assert "Cancel heist" in words(admin.get(PAGE))
+    assert "Start a heist" not in words(admin.get(PAGE))
     assert "A heist is already running." in send("start")
     joins(ready)
     shown = words(admin.get(PAGE))

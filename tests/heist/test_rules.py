@@ -133,8 +133,12 @@ def test_each_tier_has_a_switch_and_a_factor(tier: Tier) -> None:
         ("all high", JoinRequest(0, "high", Fraction(1))),
         ("50%", JoinRequest(0, "low", Fraction(1, 2))),
         ("12.5 % high", JoinRequest(0, "high", Fraction(1, 8))),
+        *((text, JoinRequest(200, "low"))
+          for text in ("€200", "200 usd", "200 KEKW", "200 LUL catJAM")),
+        ("200 high KEKW", JoinRequest(200, "high")),
         *((text, None) for text in ("", "100abc", "1.9", "-5", "ten", "0%", "101%", "200 wild",
-                                    "€200", "200 usd", "1e5", "nan", "$&")),
+                                    "100 5", "1 kkkk", "1.555k", "200 HGIH", "200 k", "1e5",
+                                    "nan", "$&")),
     ],
 )  # fmt: skip
 def test_join_is_understood(text: str, parsed: JoinRequest | None) -> None:

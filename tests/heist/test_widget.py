@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import text
 from werkzeug.serving import make_server
 
@@ -29,6 +29,7 @@ EVENT = {
     "name": "viewer1",
     "displayName": "Viewer1",
     "providerId": "1",
+    "provider": "twitch",
     "amount": 16,
     "tier": "3000",
     "_id": "5f",
@@ -81,6 +82,19 @@ def begin(site: Site, **settings: Any) -> None:
         guild.start()
 
 
+def open_page(site: Site, browser: Browser) -> Page:
+    """A scene whose clock is ours."""
+    page = browser.new_page()
+    page.clock.set_fixed_time(site.clock())
+    return page
+
+
+def meet(site: Site) -> None:
+    """Viewer 1 was seen in Twitch's chat."""
+    with site.services.database.begin() as tx:
+        people.set_viewer(tx, GUILD, "twitch", 1, "Viewer1", site.clock())
+
+
 def reported(site: Site) -> list[SubscriberReported]:
     with site.services.database.begin() as tx:
         sql = text("SELECT body FROM inbox_deliveries WHERE kind = 'SubscriberReported'")
@@ -92,13 +106,14 @@ def test_two_scenes_show_one_game_and_report_once(
     site: Site, site_sandbox: Sandbox, server: str, key: str, browser: Browser
 ) -> None:
     begin(site)
-    scenes = [browser.new_page() for _number in range(2)]
+    scenes = [open_page(site, browser) for _number in range(2)]
     lines: list[str] = []
     for page in scenes:
         page.on("console", lambda message: lines.append(message.text))
         page.goto(host(site_sandbox, server, key))
         expect(page.locator("#hint")).to_have_text("Type !join amount in chat")
     join(site, 1, ("subscriber",))
+    meet(site)
     people_named = "<b>x</b>"
     with site.services.database.begin() as tx:
         people.set_viewer(tx, GUILD, "kick", 1, people_named, site.clock() + timedelta(days=999))
@@ -124,7 +139,9 @@ def test_two_scenes_show_one_game_and_report_once(
         stakes = tx.execute(text("SELECT count(*), sum(stake) FROM heist_players")).one()
     assert (heists, tuple(stakes)) == (1, (1, 100))
     with site.services.work_in(GUILD) as work:
-        viewer_id = people.set_viewer(work.tx, GUILD, "twitch", 1, "Viewer1", work.now)
+        viewer = people.find_by_name(work.tx, GUILD, "twitch:viewer1")
+        assert viewer is not None
+        viewer_id = viewer.viewer_id
         assert lookup(work, [viewer_id])[viewer_id].tier == "3000"
     for page in scenes:
         page.close()
@@ -134,8 +151,11 @@ def test_editor_shows_the_bonus_recents_are_read_and_a_lost_server_comes_back(
     site: Site, site_sandbox: Sandbox, server: str, key: str, browser: Browser
 ) -> None:
     begin(site)
-    recents = [EVENT | {"type": "subscriber", "name": "early", "_id": "6a", "tier": "prime"}]
-    page: Page = browser.new_page()
+    meet(site)
+    at = {"createdAt": site.clock().isoformat()}
+    early = EVENT | {"type": "subscriber", "_id": "6a", "tier": "prime"}
+    recents = [early | at, early | {"_id": "6b", "tier": "1000"}]  # the other has no time
+    page = open_page(site, browser)
     page.goto(host(site_sandbox, server, key, editor="1", recents=json.dumps(recents)))
     expect(page.locator("#setup")).to_contain_text("Prime: no bonus")
     expect(page.locator("#setup a")).to_have_attribute(
@@ -177,6 +197,51 @@ def test_console_shows_the_lines_of_the_original_guide_and_the_countdown_stands_
     page.close()
 
 
+def test_widget_goes_on_without_a_console_and_drops_what_is_refused(
+    site: Site, site_sandbox: Sandbox, server: str, key: str, browser: Browser
+) -> None:
+    """Old browsers in OBS lack even more."""
+    begin(site)
+    meet(site)
+    page = open_page(site, browser)
+    page.add_init_script(
+        "delete window.console; delete Element.prototype.replaceChildren;"
+        "window.broken = 0; window.addEventListener('error', () => broken += 1);"
+        "window.addEventListener('unhandledrejection', () => broken += 1);"
+    )
+    sizes: list[int] = []
+
+    def refuse(route: Route) -> None:
+        if route.request.method == "OPTIONS":
+            route.continue_()
+            return
+        sent = json.loads(route.request.post_data or "")["subscribers"]
+        sizes.append(len(sent))
+        if any(one.get("_id") == "bad" for one in sent):
+            route.fulfill(status=400, headers={"Access-Control-Allow-Origin": "*"}, body="{}")
+        else:
+            route.continue_()
+
+    page.route("**/widget/heist/subscribers", refuse)
+    page.goto(host(site_sandbox, server, key))
+    expect(page.locator("#hint")).to_have_text("Type !join amount in chat")
+    page.evaluate(
+        "event => [{ _id: 'bad' }, { _id: [[]], tier: ['3000'], name: 'a\\ud800' }, {}]"
+        ".forEach((odd) => host.event('subscriber-latest', { ...event, ...odd }))",
+        EVENT,
+    )
+
+    def has_reported() -> bool:
+        assert page.evaluate("broken") == 0  # and lets the route be handled
+        return "3000" in [one.tier for one in reported(site)]
+
+    until(has_reported, "the good one is reported")
+    assert sizes[:4] == [3, 1, 1, 1]
+    join(site, 2)
+    expect(page.locator("#rows .name")).to_have_text("viewer2")
+    page.close()
+
+
 def test_key_opens_its_server_only_and_cors_has_no_credentials(
     site: Site, server: str, key: str
 ) -> None:
@@ -190,9 +255,18 @@ def test_key_opens_its_server_only_and_cors_has_no_credentials(
     assert (
         requests.get(address, headers={"Authorization": "Bearer x"}, timeout=10).status_code == 401
     )
-    for body in ("[]", "nonsense", '{"subscribers": [1]}'):
+    for body in ("[]", "nonsense"):
         sent = requests.post(f"{address}/subscribers", data=body, headers=headers, timeout=10)
         assert sent.status_code == 400
+    sent = requests.post(
+        f"{address}/subscribers", json={"subscribers": [1]}, headers=headers, timeout=10
+    )
+    rejected = {"new": 0, "rejected": [{"index": 0, "reason": "A report is an object."}]}
+    assert (sent.status_code, sent.json()) == (207, rejected)
+    empty = requests.post(
+        f"{address}/subscribers", json={"subscribers": []}, headers=headers, timeout=10
+    )
+    assert empty.status_code == 200
     with site.services.database.begin() as tx:
         assert key not in str(tx.execute(text("SELECT * FROM heist_widget_keys")).all())
     admin, pages = site.visitor("nora"), f"/g/{GUILD}/heist"

@@ -1,5 +1,6 @@
 """The connection with Kick on the dashboard."""
 
+import html
 import re
 from datetime import timedelta
 
@@ -13,9 +14,10 @@ from core.kick import health, pages
 from core.kick.accounts import actions, connect, primary
 from core.kick.bodies import WEBHOOK
 from core.kick.records import SelfTest
+from core.kit.clock import utc_now
 from core.kit.work import Work
 from core.outbox.records import messages
-from tests.dashboard.site import GUILD, OTHER_GUILD, Site, Visitor, words
+from tests.dashboard.site import GUILD, OTHER_GUILD, Site, Visitor, follow, words
 
 PAGE = f"/g/{GUILD}/kick"
 
@@ -47,6 +49,26 @@ def test_server_gets_its_channel_and_a_link_to_connect_it(site: Site, admin: Vis
     assert f'href="{PAGE}#account-title"' in admin.get(f"/g/{GUILD}/setup").text
     link = admin.post(f"{PAGE}/connect", page=PAGE).headers["Location"]
     assert link.startswith("/connect/kick/")
+
+
+def test_connecting_leads_back_to_the_page_where_it_began(site: Site) -> None:
+    site.clock.now = utc_now()  # which signs links
+    admin = site.visitor("nora")
+    admin.post(f"{PAGE}/channel", page=PAGE, channel="noraplays")
+
+    def link() -> str:
+        return str(admin.post(f"{PAGE}/connect", page=PAGE).headers["Location"])
+
+    for decision in ({"decision": "deny"}, {"person": "vera"}):
+        refused = follow(admin, link(), **decision)
+        assert refused.status_code == 403
+        assert f'href="{PAGE}"' in refused.text
+    back = follow(admin, link(), person="nora")
+    assert (back.status_code, back.headers["Location"]) == (303, PAGE)
+    assert "NoraPlays is connected with Nora's Corner." in html.unescape(words(admin.get(PAGE)))
+    own, elsewhere = link(), site.visitor()  # the streamer's browser has no dashboard
+    shown = follow(elsewhere, own, person="nora")
+    assert (shown.status_code, "close this page" in words(shown)) == (200, True)
 
 
 def test_ids_are_looked_up_again(site: Site, admin: Visitor) -> None:

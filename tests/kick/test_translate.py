@@ -49,6 +49,21 @@ def look(**differs: Any) -> dict[str, Any]:
     } | differs
 
 
+@pytest.mark.parametrize(
+    ("content", "argument"),
+    [
+        ("!call Starburst [emote:37226:KEKW]", "Starburst"),
+        ("!call[emote:1:x] [emote:2:a_b] Starburst", "Starburst"),
+        ("[emote:1:x]!call Star [emoji:cool]burst", "Star burst"),
+        ("!call [emote:1:Starburst]", ""),
+        ("!call [emote:x] Starburst", "[emote:x] Starburst"),
+    ],
+)
+def test_emotes_are_no_part_of_a_command(tx: Connection, content: str, argument: str) -> None:
+    message = said(tx, text=content)
+    assert (message.command, message.argument) == ("call", argument)
+
+
 def test_chat_message_is_translated(tx: Connection, guild_id: int) -> None:
     message = said(tx, text="!call x", message_id="m1")
     assert message.key == message.message_id == "m1"

@@ -274,6 +274,7 @@ async def test_event_loop_continues_while_database_is_slow(gate: Database) -> No
 # -- only one -------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("database")
 def test_only_one_process_holds_the_lock(postgres_url: str, gate: Database) -> None:
     other = Database(postgres_url, pool_size=1)
     with gate.only_one("task:credit") as ours, other.only_one("task:credit") as theirs:
@@ -285,6 +286,7 @@ def test_only_one_process_holds_the_lock(postgres_url: str, gate: Database) -> N
     other.close()
 
 
+@pytest.mark.usefixtures("database")
 def test_lock_is_released_after_error(postgres_url: str, gate: Database) -> None:
     with pytest.raises(ValueError, match="bug"), gate.only_one("task:credit"):
         raise ValueError("bug")
@@ -294,6 +296,7 @@ def test_lock_is_released_after_error(postgres_url: str, gate: Database) -> None
     other.close()
 
 
+@pytest.mark.usefixtures("database")
 def test_rejected_process_does_not_release_the_lock(postgres_url: str, gate: Database) -> None:
     other = Database(postgres_url, pool_size=1)
     with gate.only_one("task:credit"):
@@ -304,12 +307,14 @@ def test_rejected_process_does_not_release_the_lock(postgres_url: str, gate: Dat
     other.close()
 
 
+@pytest.mark.usefixtures("database")
 def test_lock_holds_no_transaction_open(gate: Database) -> None:
     with gate.only_one("task:credit"), gate.begin() as tx:
         idle = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"
         assert tx.execute(text(idle)).scalar() == 0
 
 
+@pytest.mark.usefixtures("database")
 def test_connection_works_in_transactions_after_the_lock(postgres_url: str) -> None:
     gate = Database(postgres_url, pool_size=1)
     with gate.only_one("task:credit"):

@@ -1,7 +1,7 @@
 """The streams that tell pages what has changed."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from core.kit.bus import LocalBus
+from core.kit.errors import Outage
 from core.kit.live import (
     GONE,
     MOST_PER_SESSION,
@@ -38,11 +39,12 @@ def opened(
     session: str = "mine",
     position: str = "",
     peer: socket.socket | None = None,
+    may: Callable[[], bool] = lambda: True,
 ) -> Iterator[str]:
     """The messages of a new stream."""
     environ = {"gunicorn.socket": peer} if peer else {}
     with Flask(__name__).test_request_context(environ_overrides=environ):
-        response = streams.response(GUILD, session, position)
+        response = streams.response(GUILD, session, position, may=may)
     return iter(response.response)  # type: ignore[arg-type]
 
 
@@ -159,7 +161,7 @@ def test_polling_page_hears_what_has_changed_and_no_thread_is_held(
 def test_topic_ends_when_its_right_is_gone_and_the_others_go_on(
     bus: LocalBus, streams: LiveStreams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.kit.live.RIGHTS_SECONDS", -1)
+    monkeypatch.setattr("core.kit.live.RECHECK_SECONDS", -1)
     may = {"/a": True, "/b": True}
     topics = [Topic(GUILD, address=one, is_allowed=lambda one=one: may[one]) for one in may]  # type: ignore[misc]
     stream = follow(streams, *topics)
@@ -169,4 +171,25 @@ def test_topic_ends_when_its_right_is_gone_and_the_others_go_on(
     assert next(stream).startswith(tagged("/b", "kick"))
     may["/b"] = False
     assert next(stream).endswith(GONE)
+    assert list(stream) == []
+
+
+def test_stream_ends_when_its_reader_may_not_see_it_any_more(
+    bus: LocalBus, streams: LiveStreams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.kit.live.RECHECK_SECONDS", -1)
+    answers: list[bool | Outage] = [True, Outage("Discord"), False]
+
+    def may() -> bool:
+        answer = answers.pop(0)
+        if isinstance(answer, Outage):
+            raise answer
+        return answer
+
+    stream = opened(streams, may=may)
+    next(stream)
+    for _time in range(2):
+        changed(bus, "raffle")
+        assert next(stream) == event("raffle")
+    changed(bus, "raffle")
     assert list(stream) == []

@@ -127,6 +127,8 @@ def test_every_secret_setting_is_hidden_and_redacted() -> None:
     values = {name: SecretStr(f"{SECRET}-{name}") for name in secret_fields}
     values["token_encryption_keys"] = SecretStr(Fernet.generate_key().decode())
     values["shuffle_affiliate_url"] = SecretStr(f"https://shuffle.example/{SECRET}")
+    values["database_url"] = SecretStr(f"postgresql://u:{SECRET}@127.0.0.1/x")
+    values["redis_url"] = SecretStr(f"redis://:{SECRET}@127.0.0.1/0")
     settings = Settings(_env_file=None, **values)  # type: ignore[arg-type]
     assert not any(value.get_secret_value() in repr(settings) for value in values.values())
     assert set(settings.secrets()) == {value.get_secret_value() for value in values.values()}
@@ -163,3 +165,72 @@ def test_port_bounds_are_enforced(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
         with pytest.raises(StartError, match=name):
             read_settings()
+
+
+ADDRESSES = {
+    "OAUTH_BASE_URL": [
+        "bot.example",
+        "https://",
+        "https://bot.example:99999",
+        "https://a bot",
+    ],
+    "DATABASE_URL": [
+        "db.example/regulars",
+        "mysql://u:p@db.example/x",
+        "postgresql://u:p@db.example:many/x",
+        "postgresql://u:a/b@db.example/x",
+        "postgresql://u:p@db.example:0/x",
+        "postgresql://u:p@fe80::1:5432/x",
+    ],
+    "REDIS_URL": [
+        "cache.example:6379",
+        "http://cache.example",
+        "redis://:p@[::1:6379/0",
+        "redis://",
+    ],
+    "HOST": ["http://0.0.0.0", "0.0.0.0:8080", "[::]:8080", "my host", "*"],
+    "KICK_API_URL": ["api.kick.com", "ftp://api.kick.com"],
+    "TWITCH_EVENTSUB_WS_URL": ["https://eventsub.example"],
+    "PORT": ["0", "65536", "80a", "-1", "8080,8081"],
+    "DISCORD_TOKEN": ["abc def", "ab\u200bc", "\u201cabc\u201d", "abc\ndef"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in ADDRESSES.items() for value in values]
+)
+def test_mistakes_end_in_one_sentence_about_their_setting(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(StartError) as caught:
+        read_settings()
+    _heading, said = str(caught.value).splitlines()
+    assert said.startswith(f"  {name} ")
+    assert said.endswith(".")
+    assert "is not valid" not in said, "what to do"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kept"),
+    [
+        ("HOST", "::", "::"),
+        ("HOST", "[::1]", "::1"),
+        ("HOST", "localhost", "localhost"),
+        ("DATABASE_URL", "postgres://u:p@[::1]:5432/x", "postgres://u:p@[::1]:5432/x"),
+        ("DATABASE_URL", "postgresql:///x?host=/run/pg", "postgresql:///x?host=/run/pg"),
+        ("REDIS_URL", " redis://[::1]:6379/0 ", "redis://[::1]:6379/0"),
+        ("REDIS_URL", "unix:///run/redis.sock?db=0", "unix:///run/redis.sock?db=0"),
+        ("OAUTH_BASE_URL", "https://[2001:db8::1]:8443/", "https://[2001:db8::1]:8443"),
+        ("KICK_CHANNEL", '"nora"', "nora"),
+        ("KICK_CHANNEL", " ' nora ' ", "nora"),
+        ("KICK_CHANNEL", "   ", None),
+        ("DISCORD_TOKEN", " abc.def\r\n", "abc.def"),
+    ],
+)
+def test_what_is_meant_is_understood(
+    name: str, value: str, kept: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    found = getattr(read_settings(), name.lower())
+    assert (found.get_secret_value() if isinstance(found, SecretStr) else found) == kept

@@ -97,7 +97,7 @@ class PointsGuild:
         return [
             FEATURE.lines[one.kind](one.payload)
             for one in self.posted()
-            if one.service != "discord"
+            if one.service != "discord" and one.kind in FEATURE.lines
         ]
 
     def posted(self, *kinds: str) -> list[Posted]:

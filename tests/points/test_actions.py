@@ -14,10 +14,12 @@ from core.kit.leaderboard import Query
 from core.people.store import get_viewer
 from core.points import actions, providers, store
 from core.points.discord import load_board
+from core.points.lists import read_pasted
 from core.points.providers import Round
 from core.points.rules import PointsSettings
 from core.raffle.ledger import store as tickets
 from core.raffle.ledger.bought import on_points_spent as deliver_tickets
+from core.slot_calls.actions import close_call
 from core.slot_calls.priority import on_points_spent as deliver_priority
 from core.slot_calls.store import list_open
 from core.vips.sources import on_points_spent as deliver_vip
@@ -46,7 +48,7 @@ def test_admins_add_remove_and_set(guild: PointsGuild) -> None:
 def test_a_pasted_list_is_given_once_and_lines_that_are_wrong_are_named(guild: PointsGuild) -> None:
     mia, tom = guild.viewer(MIA), guild.viewer(TOM)
     pasted = guild.do(
-        actions.read_pasted, 'Name,Points\nmia,500\n@TOM 1.5k\nMia\t5\n"Tom";2\nNobody,5\nMia,-3'
+        read_pasted, 'Name,Points\nmia,500\n@TOM 1.5k\nMia\t5\n"Tom";2\nNobody,5\nMia,-3'
     )
     assert pasted.amounts == {mia: 505, tom: 1502}
     assert pasted.wrong == ["Mia,-3", "Nobody,5"]
@@ -102,6 +104,7 @@ def test_nobody_gives_to_their_own_other_account(guild: PointsGuild) -> None:
 
 def test_chat_answers(guild: PointsGuild) -> None:
     mia, _tom = guild.link(MIA, 900), guild.link(TOM, 901)
+    period(guild.tx, guild.id, guild.at - timedelta(days=1), guild.at + timedelta(days=1))
     guild.set(name="bean", plural="beans", symbol="🫘")
     guild.give(mia, 1000)
     guild.say("!points")
@@ -148,8 +151,12 @@ def test_what_cannot_be_delivered_is_paid_back_once(guild: PointsGuild) -> None:
     mia = guild.link(MIA, 900)
     guild.give(mia, 150)
     guild.give(mia, 1000, "paid")
+    queue = Guild(guild.tx, guild.id)
+    queue.open()
+    queue.call("Pirots", name="Mia", user_id=MIA)
     guild.say("!buy priority")
     assert guild.balance(mia) == {"paid": 150}
+    queue.do(close_call, 1, "done")  # the streamer was faster
     guild.do(deliver_priority, guild.published(PointsSpent)[0])
     (refused,) = guild.published(PointsPurchaseRefused)
     for _twice in range(2):
@@ -159,6 +166,21 @@ def test_what_cannot_be_delivered_is_paid_back_once(guild: PointsGuild) -> None:
         "You have no open slot request that could move up. You got 🪙 1,000 points back."
     )
     guild.adds_up()
+
+
+def test_what_cannot_be_delivered_is_not_sold_and_answered_once(guild: PointsGuild) -> None:
+    mia = guild.viewer(MIA)
+    guild.give(mia, 1000)
+    refused = {
+        "!buy priority": "You have no open slot request that could move up.",
+        "!buy tickets": "No raffle is open for tickets right now.",
+    }
+    for typed, reason in refused.items():
+        guild.say(typed)
+        assert guild.replies()[-1] == reason
+        guild.at += timedelta(minutes=1)
+    assert len(guild.replies()) == len(refused)
+    assert (guild.balance(mia), guild.published(PointsSpent)) == ({"earned": 1000}, [])
 
 
 def test_a_priority_request_comes_first(guild: PointsGuild) -> None:
@@ -180,9 +202,13 @@ def test_vip_days_are_sold_once_they_have_a_price(guild: PointsGuild) -> None:
     guild.do(change_setting, price, 200)
     guild.say("!buy vip 2", PIA)
     guild.say("!buy vip 2")
+    assert guild.replies()[-1] == "Link your Twitch account first: /link"
+    guild.link(MIA, 900, "twitch")
+    guild.at += timedelta(minutes=1)
+    guild.say("!buy vip 2")
     assert guild.replies()[-1] == "You bought 2 days as VIP for 🪙 400 points."
     (spent,) = guild.published(PointsSpent)
-    guild.do(deliver_vip, spent)  # no Twitch channel, no Twitch account
+    guild.do(deliver_vip, spent)  # there is no Twitch channel
     guild.handle(guild.published(PointsPurchaseRefused)[0])
     assert guild.balance(mia) == {"earned": 1000}
 

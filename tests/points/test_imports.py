@@ -160,8 +160,8 @@ def test_an_import_can_be_cancelled_and_only_one_is_open(desk: Desk) -> None:  #
 
 def test_a_list_of_another_bot_is_imported_the_same_way(guild: PointsGuild) -> None:
     mia = guild.viewer(71)
-    started, wrong = guild.do(imports.start_list, "Name,Points\nMIA,1.5k\nnobody,5\nTom\nZed,0")
-    assert wrong == ["Tom"]
+    started, lines = guild.do(imports.start_list, "Name,Points\nMIA,1.5k\nnobody,5\nTom\nZed,0")
+    assert lines.wrong == ["Tom"]
     preview = guild.do(imports.preview)
     assert preview is not None
     assert (preview.counts["by_name"], preview.unknown) == (1, ["nobody"])

@@ -88,6 +88,11 @@ def test_granted_group_allows_only_its_typed_commands(driver: DiscordDriver) -> 
     assert is_refused(typed(driver, "mia", "!raffleexclude"))
 
 
+def test_role_of_an_app_is_refused(driver: DiscordDriver) -> None:
+    told = slash(driver, "nora", "permissions grant", group="raffle", role="Regulars")
+    assert "belongs to an app" in told["title"]
+
+
 def test_granted_group_includes_the_settings_of_its_feature(driver: DiscordDriver) -> None:
     grant(driver)
     driver.member("mia", roles=["Helper"])

@@ -42,10 +42,12 @@ def test_unknown_groups_and_roles_are_refused(site: Site) -> None:
     nora = site.visitor("nora")
     role = next(one["id"] for one in site.roles(GUILD) if one["name"] == "Regular")
     everyone, unknown = str(GUILD), "12345"
-    wrong = (("permissions", role), ("raffle", everyone), ("raffle", unknown), ("raffle", "x"))
+    own = next(one["id"] for one in site.roles(GUILD) if one["managed"])
+    wrong = [("permissions", role), *(("raffle", one) for one in (everyone, unknown, "x", own))]
     for group, given in wrong:
         assert nora.post(f"{PAGE}/{group}/grant", page=PAGE, role=given).status_code == 422
     assert granted(site) == {}
+    assert f'value="{own}"' not in nora.get(PAGE).text
 
 
 def test_moderators_neither_see_nor_open_it(site: Site) -> None:

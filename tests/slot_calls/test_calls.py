@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.events import ChatMessageSent
+from core.games import actions as games
 from core.guilds import channels
 from core.guilds.records import TroubleReason
 from core.people import actions as people
@@ -43,7 +44,6 @@ def test_call_is_queued_posted_and_confirmed(guild: Guild) -> None:
         "suggestion": "",
         "bet": None,
         "win": None,
-        "position": 1,
     }
     assert (reply.kind, reply.service) == ("slot_calls.accepted", "kick")
     assert reply.target == {"broadcaster_user_id": KICK_CHANNEL, "reply_to": message.message_id}
@@ -251,6 +251,37 @@ def test_banned_game_is_refused_and_its_open_calls_are_skipped(guild: Guild) -> 
     assert guild.do(actions.ban_game, 1) == "Sugar Rush"
     assert guild.queue() == ["#3 Mental (Three)"]
     guild.call("sugar rsh", user_id=4)
+    assert guild.rejections() == ["banned"]
+
+
+SPELLINGS = ("sweet bonanza lol", "Pragmatic Sweet Bonanza", "sweet bonanza winter edition")
+
+
+@pytest.mark.parametrize("typed", SPELLINGS)
+def test_rules_hold_for_every_text_in_which_the_game_is_recognised(
+    guild: Guild, typed: str
+) -> None:
+    guild.do(actions.configure, unique=True)
+    guild.call("Sweet Bonanza", user_id=1)
+    guild.call(typed, user_id=2)
+    guild.call(typed, user_id=1, seconds=60)
+    assert guild.rejections() == ["requested", "duplicate"]
+    guild.do(games.ban_game, "Sweet Bonanza")
+    guild.call(typed, user_id=3)
+    assert guild.rejections()[2:] == ["banned"]
+    guild.do(games.ban_game, "Sweet Bonanza", banned=False)
+    guild.do(actions.close_call, 1, "done")
+    guild.do(actions.configure, known_only=True)
+    guild.call(typed, user_id=4)
+    assert guild.queue() == ["#2 Sweet Bonanza (MadCats)"]
+    guild.do(actions.ban_game, 2)
+    assert guild.queue() == []
+
+
+def test_a_request_cannot_be_replaced_by_a_banned_game(guild: Guild) -> None:
+    guild.do(games.ban_game, "Sweet Bonanza")
+    guild.call("Mental")
+    guild.say("!cancelcall sweet bonanza lol", seconds=60)
     assert guild.rejections() == ["banned"]
 
 

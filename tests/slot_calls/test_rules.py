@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.games.rules import fold_title
 from core.slot_calls.rules import (
     MAX_SLOT_LENGTH,
     Caller,
@@ -17,9 +18,9 @@ from core.slot_calls.rules import (
     rejection,
 )
 
-SLOT = "Book of Dead"
+SLOT, KEY = "Book of Dead", "book of dead"
 NEW_CALLER = Caller(
-    can_post=True, blocked=False, linked=False, open_slots=(), seconds_since_last=None
+    can_post=True, blocked=False, linked=False, open_keys=(), seconds_since_last=None
 )
 SETTINGS = SlotCallSettings(channel=5)
 
@@ -38,11 +39,11 @@ def caller(**changes: Any) -> Caller:
         (SLOT, caller(can_post=False), "no_access"),
         (SLOT, caller(blocked=True), "blocked"),
         ("", caller(blocked=True), "blocked"),
-        (SLOT, caller(open_slots=(SLOT,)), "duplicate"),
-        ("BOOK OF dead", caller(open_slots=(SLOT,)), "duplicate"),
-        ("Book of Ra", caller(open_slots=(SLOT,)), None),
-        (SLOT, caller(open_slots=("a", "b")), None),
-        (SLOT, caller(open_slots=("a", "b", "c")), "limit"),
+        (SLOT, caller(open_keys=(KEY,)), "duplicate"),
+        ("BOOK OF dead", caller(open_keys=(KEY,)), "duplicate"),
+        ("Book of Ra", caller(open_keys=(KEY,)), None),
+        (SLOT, caller(open_keys=("a", "b")), None),
+        (SLOT, caller(open_keys=("a", "b", "c")), "limit"),
         (SLOT, caller(seconds_since_last=0.0), "cooldown"),
         (SLOT, caller(seconds_since_last=29.9), "cooldown"),
         (SLOT, caller(seconds_since_last=30.0), None),
@@ -50,15 +51,15 @@ def caller(**changes: Any) -> Caller:
         (SLOT, caller(seconds_since_last=-5.0), "cooldown"),
         (SLOT, caller(seconds_since_last=-30.0), None),
         # Of several reasons, the one that helps most.
-        (SLOT, caller(blocked=True, open_slots=(SLOT,) * 3), "blocked"),
-        (SLOT, caller(open_slots=(SLOT,) * 3, seconds_since_last=1.0), "duplicate"),
-        (SLOT, caller(open_slots=("a", "b", "c"), seconds_since_last=1.0), "limit"),
+        (SLOT, caller(blocked=True, open_keys=(KEY,) * 3), "blocked"),
+        (SLOT, caller(open_keys=(KEY,) * 3, seconds_since_last=1.0), "duplicate"),
+        (SLOT, caller(open_keys=("a", "b", "c"), seconds_since_last=1.0), "limit"),
     ],
 )
 def test_calls_are_rejected_with_their_reason(
     slot: str, caller: Caller, reason: Reason | None
 ) -> None:
-    assert rejection(Wanted(slot), caller, SETTINGS) == reason
+    assert rejection(Wanted(slot, fold_title(slot)), caller, SETTINGS) == reason
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_calls_are_rejected_with_their_reason(
 def test_settings_reject_calls_with_their_reason(
     settings: SlotCallSettings, reason: Reason | None
 ) -> None:
-    assert rejection(Wanted(SLOT), caller(seconds_since_last=0.0), settings) == reason
+    assert rejection(Wanted(SLOT, KEY), caller(seconds_since_last=0.0), settings) == reason
 
 
 LONGEST = SlotCallSettings(channel=5, max_queue=2)
@@ -86,16 +87,16 @@ UNIQUE = SlotCallSettings(channel=5, unique=True)
 @pytest.mark.parametrize(
     ("wanted", "settings", "reason"),
     [
-        (Wanted(SLOT, banned=True), SETTINGS, "banned"),
-        (Wanted(SLOT, "unknown"), SETTINGS, None),
-        (Wanted(SLOT, "unknown"), KNOWN, "unknown"),
-        (Wanted(SLOT, "uncertain"), KNOWN, "unknown"),
-        (Wanted(SLOT, "known"), KNOWN, None),
-        (Wanted(SLOT, queued={"book of dead"}), UNIQUE, "requested"),
-        (Wanted(SLOT, queued={"book of ra"}), UNIQUE, None),
-        (Wanted(SLOT, waiting=1), LONGEST, None),
-        (Wanted(SLOT, waiting=2), LONGEST, "full"),
-        (Wanted(SLOT, waiting=10_000), SETTINGS, None),
+        (Wanted(SLOT, KEY, banned=True), SETTINGS, "banned"),
+        (Wanted(SLOT, KEY, "unknown"), SETTINGS, None),
+        (Wanted(SLOT, KEY, "unknown"), KNOWN, "unknown"),
+        (Wanted(SLOT, KEY, "uncertain"), KNOWN, "unknown"),
+        (Wanted(SLOT, KEY, "known"), KNOWN, None),
+        (Wanted(SLOT, KEY, queued={"book of dead"}), UNIQUE, "requested"),
+        (Wanted(SLOT, KEY, queued={"book of ra"}), UNIQUE, None),
+        (Wanted(SLOT, KEY, waiting=1), LONGEST, None),
+        (Wanted(SLOT, KEY, waiting=2), LONGEST, "full"),
+        (Wanted(SLOT, KEY, waiting=10_000), SETTINGS, None),
     ],
 )
 def test_game_and_queue_reject_calls_with_their_reason(
@@ -110,7 +111,7 @@ def test_game_and_queue_reject_calls_with_their_reason(
         can_post=st.booleans(),
         blocked=st.booleans(),
         linked=st.booleans(),
-        open_slots=st.lists(st.sampled_from([SLOT, "Razor Shark", "x"]), max_size=5),
+        open_keys=st.lists(st.sampled_from([KEY, "razor shark", "x"]), max_size=5),
         seconds_since_last=st.none() | st.floats(-100, 100),
     ),
     settings=st.builds(
@@ -128,6 +129,7 @@ def test_game_and_queue_reject_calls_with_their_reason(
     wanted=st.builds(
         Wanted,
         slot=st.just(SLOT),
+        key=st.just(KEY),
         found=st.sampled_from(["known", "uncertain", "unknown"]),
         banned=st.booleans(),
         queued=st.sets(st.sampled_from(["book of dead", "x"])),
@@ -150,8 +152,8 @@ def test_reason_is_given_if_and_only_if_it_applies(
         "no_channel": settings.channel == 0,
         "no_access": not caller.can_post,
         "blocked": caller.blocked,
-        "duplicate": SLOT in caller.open_slots,
-        "limit": len(caller.open_slots) >= settings.max_open,
+        "duplicate": KEY in caller.open_keys,
+        "limit": len(caller.open_keys) >= settings.max_open,
         "cooldown": last is not None and abs(last) < settings.cooldown_seconds,
     }
     assert applies[reason] if reason else not any(applies.values())

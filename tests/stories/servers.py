@@ -74,6 +74,19 @@ class PostgresServer:
             os.kill(pid, signal.SIGQUIT)
             until(lambda: not psutil.pid_exists(pid), "the end of PostgreSQL")
 
+    def freeze(self) -> None:
+        """All of its processes: connections are taken by the kernel and nobody ever answers."""
+        for process in self._processes():
+            process.suspend()
+
+    def thaw(self) -> None:
+        for process in self._processes():
+            process.resume()
+
+    def _processes(self) -> list[psutil.Process]:
+        postmaster = psutil.Process(int(self._pid_file.read_text().split()[0]))
+        return [postmaster, *postmaster.children()]
+
     def start(self) -> None:
         """Again, if it does not run."""
         self._embedded.start()

@@ -1,10 +1,13 @@
 """PostgreSQL is the truth: without it nothing is taken in or promised, and all comes back."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+import requests
 
 from sandbox.kick.signing import SigningKey
 from tests.patience import until
@@ -12,6 +15,7 @@ from tests.stories.channels import connect_twitch, twitch_webhooks
 from tests.stories.product import ROOT
 from tests.stories.servers import PostgresServer
 from tests.stories.stage import Stage, button, open_stage, title
+from tests.stories.stopwatch import Stopwatch
 from tests.stories.webhooks import WebhookSender, chat, twitch_chat
 
 
@@ -33,6 +37,57 @@ def stage(tmp_path: Path, postgres: PostgresServer, signing_key: SigningKey) -> 
     with open_stage(tmp_path, postgres.url, signing_key) as opened:
         yield opened
         postgres.start()
+
+
+def test_product_answers_and_recovers_while_database_is_frozen(
+    stage: Stage, postgres: PostgresServer
+) -> None:
+    """Nothing says that it is gone: each wait has an end on our side."""
+    product = stage.start()
+    product.wait_well()
+    stage.wait_subscribed()
+    connect_twitch(stage)
+    stage.kick.chat("mia", "!call Before")
+    stage.post_about("Before")
+    sender, twitch = WebhookSender(product.url, stage.key), twitch_webhooks(stage)
+    late = chat("!call Afterwards", sender={"user_id": 4_100_004, "username": "lil_bean"})
+
+    postgres.freeze()
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            asked = threads.submit(stage.asked, "nora", "!slotcalls")
+            kept = [
+                threads.submit(in_time, WEBHOOK_SECONDS, sender.deliver, late, id="late"),
+                threads.submit(in_time, WEBHOOK_SECONDS, twitch.deliver, twitch_chat("hello")),
+            ]
+            until(lambda: product.health()[0] == 503, "the freeze to be seen")
+            for path, status in (("/health", 503), ("/", 200), ("/livez", 200)):
+                assert in_time(HEALTH_SECONDS, product.get, path).status_code == status
+            page = in_time(COMMAND_SECONDS, product.get, f"/draws/{'a' * 16}")
+            assert page.status_code == 503
+            assert [answer.result().status_code for answer in kept] == [503, 503]
+            assert asked.result()["title"] == "⏳ The database is not answering"
+    finally:
+        postgres.thaw()
+    until(lambda: product.health()[0] == 200, "health again")
+    assert sender.deliver(late, id="late").status_code == 200
+    stage.post_about("Afterwards", timeout=60)
+    assert stage.asked("nora", "!slotcalls")["title"] == "🟢 Slot requests are on"
+    assert "[error" not in product.log()
+
+
+WEBHOOK_SECONDS, HEALTH_SECONDS, COMMAND_SECONDS = 5.0, 2.0, 10.0
+"""Promised by docs/deploy.md."""
+
+
+def in_time(
+    seconds: float, ask: Callable[..., requests.Response], *given: Any, **named: Any
+) -> Any:
+    """What it returns. The bound is twice the promise, for machines that do other things, too."""
+    watch = Stopwatch()
+    answer = ask(*given, **named)
+    assert watch.seconds < 2 * seconds
+    return answer
 
 
 def test_product_recovers_after_database_outage(stage: Stage, postgres: PostgresServer) -> None:

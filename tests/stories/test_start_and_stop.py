@@ -91,8 +91,30 @@ def test_start_fails_when_database_is_unreachable(tmp_path: Path, program: str) 
 )
 def test_start_fails_when_redis_is_unreachable(tmp_path: Path, program: str, url: str) -> None:
     said = declined(tmp_path, program, DISCORD_TOKEN=SECRET, REDIS_URL=url)
-    assert "Redis cannot be reached" in said
     assert "REDIS_URL" in said
+
+
+@pytest.mark.parametrize("host", ["192.0.2.7", "2001:db8::7", "no-such-host.invalid"])
+def test_start_fails_on_a_host_of_another_computer(tmp_path: Path, host: str) -> None:
+    said = declined(tmp_path, "combined_server.py", HOST=host)
+    assert f"HOST={host} is no address of this computer" in said
+    assert "0.0.0.0" in said
+
+
+def test_start_fails_on_an_unreadable_env_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(f"PORT=8080\nREDIS_URL=redis://:{SECRET}ü@x/0".encode("cp1252"))
+    said = declined(tmp_path, "combined_server.py")
+    assert said == "Line 2 of the file .env is not UTF-8; save the file as UTF-8."
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this computer has no IPv6")
+def test_product_listens_on_ipv6_and_ipv4(stage: Stage) -> None:
+    product = stage.start(HOST="::")
+    product.wait_answering()
+    for host in ("[::1]", "127.0.0.1"):
+        assert requests.get(f"http://{host}:{product.port}/livez", timeout=PATIENCE).text == "ok\n"
+    check = stage.start(str(ROOT / "health_check.py"), name="health_check", HOST="::")
+    assert "Regulars at http://[::1]" in (check.wait(), check.log())[1]
 
 
 def test_start_reports_all_invalid_settings_at_once(tmp_path: Path) -> None:

@@ -57,6 +57,19 @@ def test_line_of_chat(tx: Connection, guild_id: int) -> None:
     assert not line.sender.is_broadcaster
 
 
+def test_emotes_and_the_name_before_a_reply_are_no_part_of_a_command(tx: Connection) -> None:
+    parts = [("mention", "@NoraPlays"), ("text", " !call Starburst "), ("emote", "KEKW")]
+    parts += [("text", " \U000e0000"), ("cheermote", "Cheer100")]
+    message = {
+        "text": "".join(text for _kind, text in parts),
+        "fragments": [{"type": kind, "text": text, "emote": None} for kind, text in parts],
+    }
+    [line] = told(tx, "channel.chat.message", chat(message=message))
+    assert (line.command, line.argument) == ("call", "Starburst")
+    [line] = told(tx, "channel.chat.message", chat(message=message | {"fragments": None}))
+    assert (line.command, line.argument) == ("call", "Starburst KEKW Cheer100")
+
+
 def test_broadcaster_and_bot_are_recognised(tx: Connection) -> None:
     own = chat(chatter_user_id=str(NORA), chatter_user_name="NoraPlays")
     [line] = told(tx, "channel.chat.message", own)

@@ -3,10 +3,15 @@
 import pytest
 from pydantic import SecretStr
 
+from core.inbox.worker import Worker
+from core.kit.clock import RemoteClock
 from core.twitch import store
 from core.twitch.bodies import KINDS, REVOKED
+from core.twitch.client import client_of
 from core.twitch.eventsub.missed import resync_webhooks
 from core.twitch.eventsub.reconcile import place_of, reconcile
+from core.twitch.eventsub.rules import callback_of
+from core.twitch.feature import FEATURE as TWITCH
 from tests.conftest import GUILD
 from tests.twitch.rig import NORA, Office, chat, deliver, someone
 
@@ -146,12 +151,113 @@ def test_new_subscriptions_and_starts_are_told_as_gaps(hooked: Office) -> None:
 
 
 def test_other_callbacks_are_never_touched(hooked: Office) -> None:
+    """The same app runs somewhere else, with a database of its own."""
     elsewhere = hooked.with_settings(oauth_base_url="https://elsewhere.example")
     reconcile(elsewhere.services)
+    for table in ("twitch_subscriptions", "twitch_callbacks"):
+        hooked.rows(f"DELETE FROM {table} RETURNING 1")
     theirs = {one["id"] for one in hooked.twitch.subscriptions()}
     reconcile(hooked.services)
     reconcile(hooked.with_settings(twitch_eventsub="websocket").services)
     assert {one["id"] for one in hooked.twitch.subscriptions()} == theirs
+
+
+@pytest.mark.parametrize("then", ["webhook", "websocket"])
+@pytest.mark.parametrize("from_older", [True, False], ids=["by their ids", "by their address"])
+def test_subscriptions_of_an_earlier_address_are_removed(
+    hooked: Office, then: str, from_older: bool
+) -> None:
+    """Also the one for the app as a whole, and where the listener has already replaced the ids."""
+    elsewhere = hooked.with_settings(oauth_base_url="https://elsewhere.example")
+    reconcile(elsewhere.services)
+    forgotten = "twitch_callbacks" if from_older else "twitch_subscriptions"
+    hooked.rows(f"DELETE FROM {forgotten} RETURNING 1")
+    reconcile(hooked.with_settings(twitch_eventsub=then).services)
+    left = {one["transport"]["callback"] for one in hooked.twitch.subscriptions()}
+    assert left == ({callback_of(hooked.services.settings)} if then == "webhook" else set())
+
+
+# -- another clock, and another way ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("minutes", [-60 * 24, -11, 11, 60 * 24])
+def test_events_are_taken_whatever_our_clock_says(office: Office, minutes: float) -> None:
+    office.clock.forward(minutes=minutes)
+    fresh, old = -60 * minutes, -60 * minutes - 660
+    assert deliver(office, CHAT, chat(), seconds=fresh).json == {"status": "stored"}
+    assert deliver(office, CHAT, chat(), seconds=old).status_code == 403
+
+
+def test_time_is_asked_for_if_only_our_clock_speaks_against_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a web process that has not asked Twitch anything yet."""
+    client = client_of(office.services.settings)
+    monkeypatch.setattr(client._wire, "time", RemoteClock())
+    office.clock.forward(minutes=11)
+    assert deliver(office, CHAT, chat(), seconds=-660).json == {"status": "stored"}
+
+
+def test_unclear_age_is_sent_again(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    away = office.with_settings(twitch_auth_url="http://127.0.0.1:9/oauth2")
+    away.clock.forward(minutes=11)
+    assert deliver(away, CHAT, chat(), seconds=-660).status_code == 503
+    assert deliver(away, CHAT, chat()).json == {"status": "stored"}
+
+
+WAYS = ("old-address", "new-address")
+
+
+@pytest.mark.parametrize(
+    ("kind", "event"),
+    [
+        ("channel.cheer", someone(bits=100, message="Cheer100")),
+        ("channel.subscription.gift", someone(total=2, tier="1000", cumulative_total=None)),
+        ("channel.subscribe", someone(tier="1000", is_gift=True)),
+        ("channel.subscribe", someone(tier="1000", is_gift=False)),
+        ("channel.subscription.message", someone(tier="1000", cumulative_months=3)),
+        ("channel.vip.add", someone()),
+        (
+            "channel.raid",
+            {
+                "from_broadcaster_user_id": "77",
+                "to_broadcaster_user_id": str(NORA),
+                "viewers": 5,
+            },
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_event_that_comes_by_two_subscriptions_counts_once(
+    office: Office, kind: str, event: dict[str, object]
+) -> None:
+    """And one that happens twice, twice, where Twitch allows that."""
+
+    def come(via: str, message_id: str) -> None:
+        subscription = {"id": via, "type": kind, "status": "enabled"}
+        deliver(office, kind, event, message_id=message_id, subscription=subscription)
+
+    def seen() -> int:
+        worker = Worker(office.services.database, TWITCH.translates, {}, office.services.clock)
+        while worker.work_once():
+            pass
+        found = office.rows("SELECT count(*) FROM inbox_events WHERE delivery IS NOT NULL")
+        return int(found[0][0])
+
+    come(WAYS[0], "m1")
+    once = seen()
+    assert once == (2 if kind == "channel.subscription.gift" else 1)
+    come(WAYS[1], "m2")
+    assert seen() == once
+    come(WAYS[1], "m3")
+    come(WAYS[0], "m4")
+    twice = 2 * once if kind not in ONCE_A_DAY else once
+    if (kind, event.get("is_gift")) == ("channel.subscribe", True):
+        twice = 2 * once
+    assert seen() == twice
+
+
+ONCE_A_DAY = ("channel.subscribe", "channel.subscription.message")
 
 
 def test_new_secret_replaces_the_subscriptions(hooked: Office) -> None:

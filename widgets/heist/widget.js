@@ -4,12 +4,20 @@
 
 const POLL_MS = 2000;
 const LONGEST_PAUSE_MS = 30000;
+const LONGEST_ANSWER_MS = 10000;
 const MOST_WAITING = 200;
+const MOST_SENT = 50;
+const LONGEST_TEXT = 100;
+// The server will not take such a report later either.
+const REFUSED = [400, 413, 422];
 
 let fields = {};
 let isEditor = false;
 let failures = 0;
 let waiting = [];
+let batch = MOST_SENT;
+let sendFailures = 0;
+let sendAgainAt = 0;
 let sentBefore = new Set();
 let shown = null;
 let closesAt = 0;
@@ -19,18 +27,24 @@ let loggedTiers = new Map();
 let loggedHeist = null;
 
 const part = (id) => document.getElementById(id);
-const log = (text) => console.log("[Heist Widget] " + text);
+function log(text) {
+  if (typeof console === "object" && console && console.log) console.log("[Heist Widget] " + text);
+}
 
 function request(path, options) {
   const address = String(fields.serverUrl || "").trim().replace(/\/+$/, "");
-  return fetch(address + path, {
+  const answer = fetch(address + path, {
     ...options,
     credentials: "omit",
     headers: { Authorization: "Bearer " + String(fields.widgetKey || "").trim(), "Content-Type": "application/json" },
   }).then((response) => {
-    if (!response.ok) throw new Error("the server answered " + response.status);
-    return response.json();
+    if (response.ok) return response.json();
+    const error = new Error("the server answered " + response.status);
+    error.status = response.status;
+    throw error;
   });
+  const tooLate = new Promise((_resolve, reject) => setTimeout(() => reject(new Error("the server did not answer")), LONGEST_ANSWER_MS));
+  return Promise.race([answer, tooLate]);
 }
 
 /* -- what is shown -- */
@@ -44,6 +58,12 @@ function child(tag, name, text) {
   made.className = name;
   made.textContent = text;
   return made;
+}
+
+// OBS may have a browser without replaceChildren.
+function fill(box, children) {
+  box.textContent = "";
+  for (const one of children) box.appendChild(one);
 }
 
 // The countdown stands out in the last 30 seconds, and more in the last 10.
@@ -71,7 +91,7 @@ function show(state) {
   const facts = ["Crew " + number(state.players) + (state.most ? " / " + number(state.most) : ""), "Bank " + number(state.bank)];
   if (["paying", "cooldown", "done"].includes(state.state)) facts.push("Won " + number(state.paid));
   part("facts").textContent = state.number ? facts.join(" · ") : "";
-  part("rows").replaceChildren(...state.rows.map((one) => {
+  fill(part("rows"), state.rows.map((one) => {
     const row = document.createElement("li");
     row.append(child("span", "name", one.name));
     if (one.tier) row.append(child("span", "tier " + (one.twitch_tier === "prime" ? "prime" : "t" + one.twitch_tier), one.tier));
@@ -114,7 +134,7 @@ function setUp(state) {
   const link = document.createElement("a");
   link.textContent = "Change it on the dashboard";
   if (/^https?:/.test(state.settings_url)) link.href = state.settings_url;
-  box.replaceChildren(child("div", "", "Subscriber bonus\n" + lines.join("\n")), link);
+  fill(box, [child("div", "", "Subscriber bonus\n" + lines.join("\n")), link]);
 }
 
 function trouble(text) {
@@ -128,43 +148,80 @@ async function poll() {
     show(await request("/widget/heist"));
     if (failures) log("Connected again");
     failures = 0;
-    await send();
   } catch (error) {
     failures += 1;
     if (failures === 1) log("Not connected: " + error.message);
     trouble("Not connected: " + error.message + ". Check the address and the widget key.");
   }
+  if (!failures && waiting.length && Date.now() >= sendAgainAt) await send();
   setTimeout(poll, failures ? Math.min(POLL_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS) : POLL_MS);
 }
 
 /* -- who subscribes -- */
 
+// What is refused for good is dropped: alone, where the server refuses several together. What could
+// not be sent waits, and the heist is shown meanwhile.
 async function send() {
-  while (waiting.length) {
-    const some = waiting.slice(0, 50);
-    await request("/widget/heist/subscribers", { method: "POST", body: JSON.stringify({ subscribers: some }) });
-    waiting = waiting.slice(some.length);
+  try {
+    while (waiting.length) {
+      const some = waiting.slice(0, batch);
+      const isRefused = await sendSome(some);
+      if (isRefused && some.length > 1) {
+        batch = 1;
+        continue;
+      }
+      waiting = waiting.filter((one) => !some.includes(one));
+    }
+    batch = MOST_SENT;
+    sendFailures = 0;
+  } catch (error) {
+    sendFailures += 1;
+    sendAgainAt = Date.now() + Math.min(POLL_MS * 2 ** (sendFailures - 1), LONGEST_PAUSE_MS);
+    if (sendFailures === 1) log("Could not report: " + error.message);
   }
+}
+
+async function sendSome(some) {
+  try {
+    const answer = await request("/widget/heist/subscribers", { method: "POST", body: JSON.stringify({ subscribers: some }) });
+    for (const one of answer.rejected || []) log("Not counted: " + nameOf(some[one.index] || {}) + ". " + one.reason);
+    return false;
+  } catch (error) {
+    if (!REFUSED.includes(error.status)) throw error;
+    if (some.length === 1) log("Not counted: " + nameOf(some[0]) + ". " + error.message);
+    return true;
+  }
+}
+
+const nameOf = (one) => one.name || one.displayName || one.providerId || "somebody";
+
+// Events may hold anything.
+function plain(value) {
+  if (typeof value === "string") return value.slice(0, LONGEST_TEXT);
+  return typeof value === "number" ? value : undefined;
 }
 
 function remember(event, at) {
   if (!event || typeof event !== "object") return;
-  const login = String(event.name || event.username || "").toLowerCase();
-  const name = login || String(event.displayName || "");
+  const login = String(plain(event.name) || plain(event.username) || "").toLowerCase();
+  const name = login || String(plain(event.displayName) || "");
   if (event.bulkGifted) {
     log("Gift bomb from " + (name || "somebody") + ": each receiver has an event of their own");
     return;
   }
-  if (event.isTest || event.isEmulated || !(login || event.providerId)) {
+  if (event.isTest || event.isEmulated || !(login || plain(event.providerId))) {
     log("Ignored a test event, or one with neither a login nor an id");
     return;
   }
-  const one = {
-    name: login, displayName: event.displayName, providerId: event.providerId, tier: event.tier,
-    provider: event.provider, _id: event._id, activityId: event.activityId, createdAt: event.createdAt || at,
-  };
+  const one = { name: login, createdAt: plain(event.createdAt) || at };
+  for (const key of ["displayName", "providerId", "tier", "provider", "_id", "activityId"]) one[key] = plain(event[key]);
+  if (!one.createdAt) {
+    log("Ignored an event without a time: it may be long ago");
+    return;
+  }
   const key = [one.activityId || one._id || login || one.providerId, one.tier].join("|");
   if (sentBefore.has(key)) return;
+  if (sentBefore.size >= 5 * MOST_WAITING) sentBefore.clear();
   sentBefore.add(key);
   waiting = [...waiting, one].slice(-MOST_WAITING);
   log("Cached tier for " + name + ": " + (one.tier || "subscriber"));
@@ -176,7 +233,6 @@ function prime(detail) {
   const recents = (Array.isArray(detail.recents) ? detail.recents : []).filter((one) => one && (one.type === "subscriber" || one.listener === "subscriber-latest"));
   for (const one of [...recents, ...recent]) remember({ ...one, ...(one.data || {}) }, one.createdAt);
   const latest = data["subscriber-latest"];
-  // Without a time it may be long ago.
   if (latest && latest.createdAt) remember(latest);
 }
 
@@ -184,8 +240,12 @@ window.addEventListener("onWidgetLoad", async ({ detail }) => {
   fields = detail.fieldData || {};
   isEditor = Boolean(detail.overlay && detail.overlay.isEditorMode);
   if (window.SE_API && window.SE_API.getOverlayStatus) {
-    const status = await window.SE_API.getOverlayStatus();
-    isEditor = Boolean(status && status.isEditorMode);
+    try {
+      const status = await window.SE_API.getOverlayStatus();
+      isEditor = Boolean(status && status.isEditorMode);
+    } catch (error) {
+      log("StreamElements did not say whether this is the editor");
+    }
   }
   prime(detail);
   if (isPolling) return; // the editor loads a widget more than once
@@ -195,7 +255,7 @@ window.addEventListener("onWidgetLoad", async ({ detail }) => {
 });
 
 window.addEventListener("onEventReceived", ({ detail }) => {
-  if (detail && detail.listener === "subscriber-latest") remember(detail.event);
+  if (detail && detail.listener === "subscriber-latest") remember(detail.event, new Date().toISOString());
 });
 
 window.addEventListener("onSessionUpdate", ({ detail }) => prime(detail || {}));

@@ -1,13 +1,13 @@
 """Web pages of connecting: the page of the link, and the way back from Kick for every flow."""
 
-from flask import Blueprint, Response, make_response, render_template
+from flask import Blueprint, Response, render_template
 
 from core.guilds.actions import name_of
 from core.kick.accounts import actions, connect, oauth
 from core.kick.accounts.connect import FLOW
 from core.kick.accounts.records import ConnectAttempt
 from core.kick.accounts.rules import SCOPES, scope_words
-from core.kit.oauth_pages import OAuthPages
+from core.kit.oauth_pages import OAuthPages, end_connecting
 from core.kit.services import Services
 from core.kit.web import word
 from core.kit.words import _
@@ -38,8 +38,7 @@ class _Views(OAuthPages[ConnectAttempt]):
     def finish(self, attempt: ConnectAttempt, error: str, code: str) -> Response:
         oauth.check_answer(error)
         connected = connect.arrive(self.services, attempt, code)
-        page = render_template("connected.html", platform="Kick", connected=connected)
-        return make_response(page)
+        return end_connecting(attempt.link_id, "Kick", connected)
 
     def error_page(self, error: Exception) -> Response | None:
         if not isinstance(error, connect.WrongPerson):

@@ -54,19 +54,6 @@ LATE = timedelta(minutes=1)
 """A delivery that took longer is shown as late."""
 
 
-def is_too_old(
-    sent_at: datetime, most: timedelta, our_now: datetime, kicks_now: datetime | None
-) -> bool | None:
-    """Whether a signed delivery that comes now may be a replay. None: only our own clock says so,
-    and it may be wrong.
-
-    One that seems to come from the future is signed all the same: then our clock is behind.
-    """
-    if kicks_now is not None:
-        return kicks_now - sent_at > most
-    return None if our_now - sent_at > most else False
-
-
 # -- subscriptions ------------------------------------------------------------------------------
 
 

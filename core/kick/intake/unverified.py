@@ -17,11 +17,10 @@ import structlog
 from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
 
 from core.inbox import actions as inbox
-from core.inbox.intake import Declined
+from core.inbox.intake import Declined, is_too_old
 from core.kick.client import client_of
 from core.kick.deliveries import FETCH_INTERVAL, KeyRing, SignedRequest
 from core.kick.intake.records import UnverifiedDelivery
-from core.kick.intake.rules import is_too_old
 from core.kit.services import Services
 from core.kit.work import read_records
 

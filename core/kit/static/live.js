@@ -17,7 +17,7 @@
     };
     const hear = (event) => {
       for (const page of topics.get(current)?.pages.keys() ?? []) tell(page, { event: event.type, data: event.data });
-      if (event.type === "gone") topics.delete(current);
+      if (event.type === "gone" && topics.delete(current) && !topics.size) open();
     };
     const open = () => {
       stream?.close();

@@ -351,6 +351,11 @@ COMMENT ON COLUMN twitch_subscriptions.place IS 'where events go: the callback w
 
 COMMENT ON COLUMN twitch_subscriptions.trouble IS 'why it is not subscribed';
 
+CREATE TABLE twitch_callbacks (
+	callback TEXT NOT NULL, 
+	CONSTRAINT twitch_callbacks_key PRIMARY KEY (callback)
+);
+
 CREATE TABLE twitch_status (
 	broadcaster_user_id BIGINT NOT NULL, 
 	checked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
@@ -1768,6 +1773,7 @@ CREATE TABLE bonus_hunts (
 	finished_at TIMESTAMP WITH TIME ZONE, 
 	guesses_from TIMESTAMP WITH TIME ZONE, 
 	guesses_until TIMESTAMP WITH TIME ZONE, 
+	payout_known BOOLEAN DEFAULT false NOT NULL, 
 	winning_guess NUMERIC(24, 8), 
 	wins INTEGER NOT NULL, 
 	viewer_id BIGINT, 
@@ -1794,6 +1800,8 @@ COMMENT ON COLUMN bonus_hunts.digits IS 'decimals of the currency';
 COMMENT ON COLUMN bonus_hunts.guesses_from IS 'when guessing was opened last';
 
 COMMENT ON COLUMN bonus_hunts.guesses_until IS 'when it was closed; empty while it is open';
+
+COMMENT ON COLUMN bonus_hunts.payout_known IS 'a payout was noted, even if it was taken back';
 
 COMMENT ON COLUMN bonus_hunts.wins IS 'how often a winner was announced';
 

@@ -10,6 +10,7 @@ from discord.ext import commands
 
 from core.kit.discord_access import for_moderators, is_admin, may_manage
 from core.kit.discord_buttons import ConfirmButton, OwnButton, Person, give, question_view
+from core.kit.discord_errors import gone
 from core.kit.discord_ui import answer, run_action, sent_by_dm, server_command, services_of, view_of
 from core.kit.errors import Refusal
 from core.kit.records import MemberId
@@ -72,6 +73,8 @@ class StartButton(OwnButton, template=r"people:link(?::(?P<platform>[a-z]+))?"):
     async def _list_offered(self, services: Services, guild: discord.Guild) -> list[Platform]:
         if not self.platform:
             return await services.run_as_bot(guild.id, list_offered, services.settings)
+        if self.platform not in PLATFORMS:
+            raise gone()
         return [PLATFORMS[self.platform]]
 
     async def _invitation(

@@ -1,9 +1,10 @@
 """Linking and unlinking accounts on one's own page."""
 
-from flask import Response, abort, redirect
+from flask import Response, abort
 
 from core.kit.errors import Refusal
 from core.kit.guild_pages import GuildPages, Page
+from core.kit.oauth_pages import begin
 from core.kit.records import MemberId
 from core.kit.words import _
 from core.kit.work import Work
@@ -33,7 +34,7 @@ def link(page: Page, platform: str) -> Response:
     linked = page.run(actions.open_attempt, attempt)
     if linked is not None:
         raise Refusal(_("You have linked {name} already.").format(name=linked.viewer_name))
-    return redirect(actions.make_link(page.services, attempt), 303)  # type: ignore[return-value]
+    return begin(page, actions.make_link(page.services, attempt), attempt.link_id)
 
 
 @ME.post("<int:viewer_id>/unlink")

@@ -2,10 +2,10 @@
 
 import math
 
-from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask import Blueprint, Response, render_template, request, url_for
 
 from core.guilds.actions import name_of
-from core.kit.oauth_pages import OAuthPages
+from core.kit.oauth_pages import OAuthPages, end
 from core.kit.oauth_tokens import check_answer
 from core.kit.services import Services
 from core.kit.signed_links import PersonalLink
@@ -60,15 +60,11 @@ class _Views(OAuthPages[LinkAttempt]):
         link = actions.arrive(self.services, attempt, code)
         with self.services.work_in(attempt.guild_id) as work:
             server = name_of(work)
-        return make_response(
-            render_template(
-                "people/linked.html",
-                link=link,
-                attempt=attempt,
-                platform=PLATFORMS[attempt.platform],
-                server=server,
-            )
-        )
+        platform = PLATFORMS[attempt.platform]
+        values = {"link": link, "attempt": attempt, "platform": platform, "server": server}
+        done = _("{name} on {platform} is linked now.")
+        done = done.format(name=link.viewer_name, platform=platform.name)
+        return end(attempt.link_id, done, "people/linked.html", **values)
 
     def note_expired(self, link: PersonalLink) -> None:
         actions.note_expired(self.services, self.flow, link)

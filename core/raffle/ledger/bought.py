@@ -9,6 +9,13 @@ from core.raffle.ledger import store
 from core.raffle.ledger.store import NewEntry
 from core.raffle.store import find_open, hold_open
 
+
+def _why_not(work: Work, _viewer_id: int) -> str:
+    if find_open(work, work.now) is None:
+        return _("No raffle is open for tickets right now.")
+    return ""
+
+
 TICKETS_OFFER = Offer(
     "raffle.tickets",
     ("tickets", "ticket"),
@@ -16,6 +23,7 @@ TICKETS_OFFER = Offer(
     price=100,
     most=10_000,
     for_all_points=False,
+    why_not=_why_not,
 )
 
 

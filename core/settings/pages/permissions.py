@@ -47,8 +47,6 @@ def permission_pages(cogs: Sequence[CogBuilder]) -> GuildPages:
     def grant(page: Page, group: str) -> Response:
         _require_group(page, group)
         role_id = page.form.get("role", 0, type=int)
-        if str(role_id) not in dict(_roles(page)):
-            raise Refusal(_("Choose a role of this server."))
         new = page.run(guilds.grant, group, role_id)
         words = {"role": dict(_roles(page))[str(role_id)], "group": group_title(group)}
         if not new:
@@ -69,5 +67,9 @@ def permission_pages(cogs: Sequence[CogBuilder]) -> GuildPages:
 
 
 def _roles(page: Page) -> list[tuple[str, str]]:
-    """Id and name of the roles that not everybody has."""
-    return [(str(role.id), role.name) for role in page.guild.roles if role.id != page.guild.id]
+    """Id and name of the roles that an admin gives to people."""
+    return [
+        (str(role.id), role.name)
+        for role in page.guild.roles
+        if role.id != page.guild.id and not role.managed
+    ]

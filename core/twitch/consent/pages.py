@@ -1,11 +1,11 @@
 """Web pages of connecting: the page of the link, and the way back from Twitch for every flow."""
 
 import structlog
-from flask import Blueprint, Response, make_response, render_template
+from flask import Blueprint, Response, render_template
 
 from core.guilds.actions import name_of
 from core.kit.errors import Outage, Refusal
-from core.kit.oauth_pages import OAuthPages
+from core.kit.oauth_pages import OAuthPages, end_connecting
 from core.kit.services import Services
 from core.kit.web import word
 from core.kit.work import Work
@@ -51,8 +51,7 @@ class _Views(OAuthPages[TwitchConnectAttempt]):
         oauth.check_answer(error)
         connected = connect.arrive(self.services, attempt, code)
         _subscribe(self.services, attempt.guild_id)
-        page = render_template("connected.html", platform="Twitch", connected=connected)
-        return make_response(page)
+        return end_connecting(attempt.link_id, "Twitch", connected)
 
     def error_page(self, error: Exception) -> Response | None:
         if isinstance(error, Refusal):

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from core.inbox.listener import STOP_SECONDS, SocketListener
 from core.inbox.store import Delivery
 from core.kit.errors import Outage, Refusal
-from core.kit.health_item import HealthItem
+from core.kit.health_item import NOT_USED, HealthItem
 from core.kit.records import PlatformUserId
 from core.kit.services import Services
 from core.twitch import store
@@ -280,7 +280,7 @@ class TwitchListener(SocketListener):
     def status(self) -> list[HealthItem]:
         """One item for the health page. Each account's state is in the database."""
         if not self._is_wanted:
-            return []
+            return [HealthItem(SERVICE, "ok", NOT_USED)]
         if not self._is_running:
             return [HealthItem(SERVICE, "warn", "It is not running.")]
         if not self._is_leader:

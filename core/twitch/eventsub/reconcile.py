@@ -1,6 +1,7 @@
 """Keeps the webhook subscriptions as they should be: one of each type for each channel.
 
-Nothing with another callback than ours is ever touched: the app may run somewhere else as well.
+Nothing with another callback than ours is ever touched, because the app may run somewhere else as
+well; ours is also every address that this installation has subscribed with before.
 """
 
 from collections.abc import Sequence
@@ -53,15 +54,23 @@ def reconcile(services: Services) -> None:
     with services.database.only_one("twitch.subscriptions") as ours:
         if not ours:
             return  # another process is at it
-        listed = [
-            one for one in client.list_subscriptions() if one.callback == callback_of(settings)
-        ]
-        if transport_of(settings) != "webhook":
-            _delete(services, [one.id for one in listed])
-            return
         with services.database.begin() as tx:
             plans = list_plans(tx, "webhook")
             known = {one.subscription_id: one.place for one in store.list_subscriptions(tx)}
+            former = set(store.list_callbacks(tx))
+        callback, is_used = callback_of(settings), transport_of(settings) == "webhook"
+        every = client.list_subscriptions()
+        listed = [one for one in every if one.callback == callback]
+        former |= {one.callback for one in every if one.callback and one.id in known}
+        unused = former - {callback} if is_used else former | {callback}
+        # Before others are made in their place, and what is known of them is replaced.
+        _delete(services, [one.id for one in every if one.callback in unused])
+        with services.database.begin() as tx:
+            store.forget_callbacks_but(tx, callback if is_used else "")
+            if is_used:
+                store.add_callback(tx, callback)
+        if not is_used:
+            return
         followed = {plan.channel_id for plan in plans}
         _keep_revocations(services, [one for one in listed if one.kind == REVOKED])
         for plan in plans:

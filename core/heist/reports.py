@@ -1,0 +1,183 @@
+"""The subscribers that a widget reports.
+
+The widget's key lies in an overlay. So a report says only that a viewer who was seen in chat
+subscribes: it renames nobody and makes nobody known. Each is read by itself, and what does not hold
+is refused with the reason.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select
+
+from core.events import SubscriberReported
+from core.inbox import actions as inbox
+from core.kit.clock import parse_instant
+from core.kit.strict_json import storable
+from core.kit.work import Work
+from core.people import store as people
+from core.people.records import Viewer
+from core.streamelements.subscribers import PLATFORMS, Subscriber, plain_text, read_subscriber
+
+MOST_REPORTED = 50
+MOST_DIGITS = 40
+DEEPEST = 8
+KINDS = (None, "", "subscriber", "subscriber-latest")
+TESTS = ("isTest", "isEmulated")
+OLDEST = timedelta(days=35)
+CLOCK_AHEAD = timedelta(minutes=10)
+"""How far the clock of the streamer's computer may be ahead of ours."""
+
+
+class Unusable(Exception):
+    """A report is refused, for this reason."""
+
+
+@dataclass(slots=True)
+class Reported:
+    """What became of the reports.
+
+    Attributes:
+        new: how many were not known.
+        rejected: index of each that was refused, and why.
+    """
+
+    new: int = 0
+    rejected: list[dict[str, object]] = field(default_factory=list)
+
+
+def read_body(raw: bytes) -> list[object] | None:
+    """The reports of a request; None if there is no list of them. Values that cannot be read, such
+    as what is nested too deeply, become null, so that they spoil one report and no other."""
+    text = raw.decode("utf-8", "replace")
+    try:
+        body = _loads(text)
+    except RecursionError:
+        body = _loads(_cut_nested(text))
+    sent = body.get("subscribers") if isinstance(body, dict) else None
+    return sent if isinstance(sent, list) else None
+
+
+def _loads(text: str) -> object:
+    try:
+        return storable(
+            json.loads(
+                text,
+                parse_int=lambda digits: int(digits) if len(digits) < MOST_DIGITS else None,
+                parse_float=lambda _digits: None,
+                parse_constant=lambda _word: None,
+            )
+        )
+    except ValueError:
+        return None
+
+
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
+
+
+def _cut_nested(text: str) -> str:
+    """The JSON text with null for each list and object at DEEPEST."""
+    kept, depth, start = [], 0, 0
+    for found in _STRING_OR_BRACKET.finditer(text):
+        if found[0] in "[{":
+            depth += 1
+            if depth == DEEPEST:
+                kept.append(text[start : found.start()] + "null")
+        elif found[0] in "]}":
+            if depth == DEEPEST:
+                start = found.end()
+            depth -= 1
+    return "".join(kept) + (text[start:] if depth < DEEPEST else "")
+
+
+def report(work: Work, sent: Sequence[object]) -> Reported:
+    """Publish the subscribers. The same report by two scenes counts once."""
+    outcome = Reported()
+    for index, data in enumerate(sent):
+        try:
+            if index >= MOST_REPORTED:
+                raise Unusable(f"At most {MOST_REPORTED} reports are read at once.")
+            event = _read(work, data)
+        except Unusable as unusable:
+            outcome.rejected.append({"index": index, "reason": str(unusable)})
+        else:
+            outcome.new += inbox.publish(work.tx, event)
+    return outcome
+
+
+def _read(work: Work, data: object) -> SubscriberReported:
+    """Raises Unusable."""
+    if not isinstance(data, Mapping):
+        raise Unusable("A report is an object.")
+    if data.get("type") not in KINDS:
+        raise Unusable("Only subscribers are reported here.")
+    if data.get("bulkGifted"):
+        raise Unusable("A gift bomb as a whole: each receiver has an event of their own.")
+    if any(data.get(name) for name in TESTS):
+        raise Unusable("It is a test event.")
+    if not isinstance(data.get("tier"), str | int | None) or isinstance(data.get("tier"), bool):
+        raise Unusable("The tier is neither a text nor a number.")
+    found = read_subscriber(data)
+    if found is None:
+        raise Unusable("It has neither a user id nor a login.")
+    at = _when(work, data.get("createdAt"))
+    viewer = _find_viewer(work, data.get("provider"), found)
+    name = plain_text(data.get("activityId")) or plain_text(data.get("_id")) or f"{at:%Y-%m-%d}"
+    user_id, tier = int(viewer.platform_user_id), found.tier
+    return SubscriberReported(
+        key=f"widget|{viewer.platform}:{user_id}|{name[:100]}|{tier}",
+        guild_id=work.guild_id,
+        at=at,
+        platform=viewer.platform,
+        user_id=user_id,
+        login="",
+        name="",
+        tier=tier if viewer.platform == "twitch" else "subscriber",  # Kick has one tier
+        reporter="widget",
+    )
+
+
+def _when(work: Work, given: object) -> datetime:
+    """When it happened, from a text or milliseconds. Raises Unusable."""
+    try:
+        if isinstance(given, int) and not isinstance(given, bool):
+            at = datetime.fromtimestamp(given / 1000, UTC)
+        else:
+            at = parse_instant(plain_text(given))
+    except (ValueError, OverflowError, OSError):
+        raise Unusable("It does not say when it happened.") from None
+    if at <= work.now - OLDEST:
+        raise Unusable(f"It happened more than {OLDEST.days} days ago.")
+    if at > work.now + CLOCK_AHEAD:
+        raise Unusable("It happens in the future: check the computer's clock.")
+    return min(at, work.now)
+
+
+def _find_viewer(work: Work, provider: object, found: Subscriber) -> Viewer:
+    """Who is meant. Without a provider it may be a platform that we do not know, such as YouTube,
+    whose subscribers pay nothing: id and name must be those of one viewer. Raises Unusable."""
+    platform = plain_text(provider).strip().lower()
+    if provider not in (None, "") and platform not in PLATFORMS:
+        raise Unusable("It is of another platform than Twitch and Kick.")
+    if platform and found.user_id is None:
+        viewer = people.find_by_name(work.tx, work.guild_id, f"{platform}:{found.login}")
+        known = [] if viewer is None or viewer.platform_user_id < 0 else [viewer]
+    elif found.user_id is None:
+        known = []
+    else:
+        same = select(Viewer).where(
+            Viewer.platform_user_id == found.user_id,
+            Viewer.platform.in_((platform,) if platform else PLATFORMS),
+        )
+        known = list(work.scalars(same))
+    if not platform:
+        names = {found.login.casefold(), found.name.casefold()}
+        known = [one for one in known if one.name.casefold() in names]
+        if len(known) != 1:
+            raise Unusable("It does not say on which platform, and no viewer has this id and name.")
+    if not known:
+        raise Unusable("This viewer was not seen in chat yet.")
+    return known[0]

@@ -1,0 +1,151 @@
+"""Lists that people paste or upload."""
+
+import io
+import zipfile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openpyxl import Workbook
+
+from core.kit import tables
+from core.kit.errors import Refusal
+from core.kit.tables import ColumnsUnclear, Table, read_table, text_of
+from core.points.lists import COLUMNS
+
+
+def read(text: str, **chosen: int) -> list[tuple[str, str]]:
+    table = read_table(text, COLUMNS, chosen, words=True)
+    return [(table.cell(row, "name"), table.cell(row, "points")) for row in table.rows]
+
+
+MIA = [("Mia", "500")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "user,time,points\nMia,9000,500",
+            "rank;username;points\n1;Mia;500",
+            "#\tName\tCoins\n1\tMia\t500",
+        ),
+        *("Benutzername;Stunden;Punkte\nMia;12;500", "Points,User\n500,Mia", "500,Mia", "Mia 500"),
+        *("user,,points\nMia,,500", "\tuser\tpoints\n\tMia\t500", "Mia,,500", '"Mia";"500"'),
+        *(
+            "\ufeffName,Points\r\nMia,500\r\n",
+            "Mia\t500\n\n",
+            "Nome,Saldo\nMia,500",
+            "имя;баллы\nMia;500",
+        ),
+        *(
+            "TwitchUsername\tMinutes\tCurrency\nMia\t77\t500",
+            "Rank,Name,Hours watched,Points\n1,Mia,3,500",
+        ),
+        *(
+            "Vardas,Taškai\nMia,500",
+            "user_id,username,balance\n77,Mia,500",
+            "Login,Display Name,Points\nMia,x,500",
+        ),
+    ],
+)
+def test_columns_are_recognised(text: str) -> None:
+    assert read(text) == MIA
+
+
+def test_a_rank_is_no_balance_and_an_empty_cell_stays_empty() -> None:
+    assert read("1,Mia,500\n2,Tom,300") == [("Mia", "500"), ("Tom", "300")]
+    assert read("user,time,points\nMia,,500\nTom,30,\n") == [("Mia", "500"), ("Tom", "")]
+    assert read("Mia 1,500\nTom 20\nZed,7") == [("Mia", "1,500"), ("Tom", "20"), ("Zed", "7")]
+
+
+@pytest.mark.parametrize("text", ["Mia,1,500", "Mia,7,500\nTom,30,12", "a,b,c\n1,2,3", "500\n300"])
+def test_what_is_not_certain_is_asked(text: str) -> None:
+    with pytest.raises(ColumnsUnclear) as raised:
+        read(text)
+    assert raised.value.missing
+    assert read("Mia,7,500\nTom,30,12", points=2, name=0)[1] == ("Tom", "12")
+
+
+def test_a_line_with_a_cell_too_many_is_named() -> None:
+    table = read_table("user,points\nMia,1,500\nTom,20", COLUMNS)
+    assert [row.text for row in table.odd] == ["Mia,1,500"]
+    assert [row.cells[0] for row in table.rows] == ["Tom"]
+
+
+# -- files ----------------------------------------------------------------------------------------
+
+
+def workbook(*sheets: list[list[object]]) -> bytes:
+    book = Workbook()
+    book.remove(book.worksheets[0])
+    for rows in sheets:
+        sheet = book.create_sheet()
+        for row in rows:
+            sheet.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]
+)
+def test_files_are_read_in_every_encoding_of_spreadsheets(encoding: str) -> None:
+    assert read(text_of("Benutzer;Punkte\nJörg;500".encode(encoding))) == [("Jörg", "500")]
+
+
+def test_the_sheet_with_the_list_is_read() -> None:
+    content = workbook(
+        [["Quotes"], ["hello, 5"]],
+        [["Rank", "Name", "Points", "Hours watched"], [1, "Mia", 500.0, 3.5], [2, "Tom", None, 1]],
+    )
+    assert read(text_of(content)) == [("Mia", "500"), ("Tom", "")]
+
+
+def archive(**files: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in files.items():
+            packed.writestr(name, content)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(archive(mimetype="application/vnd.oasis.opendocument.spreadsheet"), b"PK\x03\x04broken"),
+        *(
+            workbook([["a"]])[:-40],
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99),
+            b"%PDF-1.7\n\0\0\0",
+        ),
+        b"\xff\xfea",
+    ],
+)
+def test_other_files_are_refused_kindly(content: bytes) -> None:
+    with pytest.raises(Refusal, match="cannot be read") as raised:
+        text_of(content)
+    assert "CSV" in raised.value.remedy
+
+
+def test_a_file_that_grows_when_it_is_unpacked_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    bomb = archive(big="0" * 200_000)
+    monkeypatch.setattr(tables, "MOST_UNPACKED", 100_000)
+    with pytest.raises(Refusal, match="too large"):
+        text_of(bomb)
+
+
+def test_a_list_is_not_endless() -> None:
+    with pytest.raises(Refusal, match="too long"):
+        read("Mia,5\n" * (tables.MOST_ROWS + 2))
+
+
+@given(st.text("Mia,;\t\"' 15.\n", max_size=60) | st.text(max_size=40))
+def test_no_list_breaks_it(text: str) -> None:
+    try:
+        table = read_table(text, COLUMNS, words=True)
+    except Refusal:
+        return
+    assert isinstance(table, Table)
+    assert all(place < max(len(table.headings), 1) for place in table.places.values())
