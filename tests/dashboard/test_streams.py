@@ -82,8 +82,6 @@ def test_stream_of_an_overlay_ends_when_its_address_changes(site: Site) -> None:
         key = overlays.get_addresses(work, vault, ["raffle"])["raffle"].key
     path = f"/overlay/live?t=unknown,/overlay/{key}/raffle"
     stream = site.app.test_client().get(path, buffered=False)
-        f"/overlay/live?t=unknown,/overlay/{key}/raffle", buffered=False
-    )
     messages = iter(stream.iter_encoded())
     assert b"open" in next(messages)
     assert b"show" in next(messages)
