@@ -109,7 +109,7 @@ FEATURE = Feature(
         "raffle.claim": N_("claimed prize {target}"),
         "raffle.more_time": N_("gave {after} more time to claim prize {target}"),
         "raffle.expire": N_("let the claim of {after} on prize {target} expire"),
-        "raffle.skip": N_("replaced {after}, who can no longer win {target}"),
+        "raffle.skip": N_("replaced {after}, who can no longer win prize {target}"),
         "raffle.post_again": N_("notified winner {target} again"),
         "raffle.deliver": N_("marked prize {target} as delivered to {after}"),
         "raffle.give": N_("gave tickets to {target}: {before} → {after}"),
