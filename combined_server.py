@@ -54,6 +54,7 @@ from core.kit.settings import Settings, read_settings
 from core.kit.tasks import TaskRunner
 from core.kit.web import edge
 from core.outbox import actions as outbox
+from core.twitch.client import client_of as twitch_of
 
 _log = structlog.get_logger(__name__)
 
@@ -220,7 +221,10 @@ class BackgroundThreads:
             {source: how for feature in features for source, how in feature.translates.items()},
             collect(features),
             services.clock,
-            {"kick": kick_of(services.settings).time},
+            {
+                "kick": kick_of(services.settings).time,
+                "twitch": twitch_of(services.settings).time,
+            },
         )
         self._tasks = TaskRunner(services, (task for feature in features for task in feature.tasks))
         self._runners = [run(services) for feature in features for run in feature.runs]

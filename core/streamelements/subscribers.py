@@ -17,6 +17,7 @@ ASTRO = "streamelements.astro"
 """Source of deliveries in the inbox."""
 
 SUBSCRIBER = "activity.subscriber"
+PLATFORMS = ("twitch", "kick")
 PRIME = ("prime", "twitch prime", "twitchprime", "prime gaming")
 _TIER = re.compile(r"(?:tier|t|level)?[ _-]*([123])(?:000)?")
 
@@ -70,10 +71,11 @@ def read_tier(value: object) -> str:
 
 
 def events_of(tx: Connection, delivery: Delivery) -> list[Event]:
-    """One event for each server that uses the channel."""
+    """One event for each server that uses the channel. Subscribers on other platforms than ours,
+    such as YouTube's, who pay nothing, are none of ours."""
     body = delivery.body
-    found = read_subscriber(body.get("data") or {})
-    if found is None:
+    found, provider = read_subscriber(body.get("data") or {}), plain_text(body.get("provider"))
+    if found is None or not (provider or found.user_id):
         return []
     accounts = select(StreamElementsAccount.guild_id, StreamElementsAccount.platform).where(
         StreamElementsAccount.channel_id == str(body.get("channel"))
@@ -83,12 +85,13 @@ def events_of(tx: Connection, delivery: Delivery) -> list[Event]:
             key=delivery.delivery_id,
             guild_id=guild_id,
             at=delivery.sent_at,
-            platform=str(body.get("provider") or platform),
+            platform=platform,
             user_id=found.user_id,
             login=found.login,
             name=found.name,
             tier=found.tier,
             reporter="streamelements",
         )
-        for guild_id, platform in tx.execute(accounts, execution_options=ACROSS_GUILDS)
+        for guild_id, own in tx.execute(accounts, execution_options=ACROSS_GUILDS)
+        if (platform := provider.lower() or own) in PLATFORMS
     ]

@@ -92,6 +92,18 @@ def test_activity_becomes_an_event_of_each_server_with_the_channel(desk: Desk) -
             events_of(tx, Delivery(ASTRO, "a", SUBSCRIBER, "lane", body | {"channel": "x"}, NOON))
             == []
         )
+        for provider, platforms in (
+            ("Kick", ["kick"]),
+            ("youtube", []),
+            ("trovo", []),
+            (None, ["twitch"]),  # the account's
+            (["twitch"], ["twitch"]),
+        ):
+            other = body | {"provider": provider}
+            found = events_of(tx, Delivery(ASTRO, "a", SUBSCRIBER, "lane", other, NOON))
+            assert [one.platform for one in found] == platforms  # type: ignore[attr-defined]
+        nameless = body | {"provider": None, "data": {"username": MADCATS}}
+        assert events_of(tx, Delivery(ASTRO, "a", SUBSCRIBER, "lane", nameless, NOON)) == []
     assert isinstance(event, SubscriberReported)
     assert (event.guild_id, event.user_id, event.tier) == (GUILD, 5100003, "3000")
     assert event.reporter == "streamelements"
