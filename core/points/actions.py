@@ -207,8 +207,8 @@ def handle_points(work: Work, message: ChatMessageSent, argument: str) -> None:
     if not settings.enabled or settings.provider != "own":
         return
     viewer_id, who = people.meet_sender(work.tx, message), ""
-    if argument.strip():
-        found = people_store.find_by_name(work.tx, work.guild_id, argument.strip().lstrip("@"))
+    if word:
+        found = people_store.find_by_name(work.tx, work.guild_id, word.lstrip("@"))
         if found is None:
             return
         viewer_id, who = found.viewer_id, found.name

@@ -191,7 +191,8 @@ def test_what_next_is_only_asked_where_something_can_be_done(
 ) -> None:
     assert "What next?" in words(admin.get(PAGE))
     with site.services.work_in(GUILD) as work:
-        assert (drawn := work.find(Period, 1)) is not None
+        drawn = work.find(Period, 1)
+        assert drawn is not None
         drawn.state = "drawn"
     assert "What next?" not in words(admin.get(PAGE))
 
