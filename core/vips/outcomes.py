@@ -175,7 +175,9 @@ def record_listed(
     for user_id, user in listed.items():
         if user_id not in known:
             viewer_id = ViewerId(
-                actions.get_viewer_id(work, Person(user_id=user_id, name=user.name))
+                actions.get_viewer_id(
+                    work, Person(user_id=user_id, name=user.name, login=user.login)
+                )
             )
             account = PlatformUserId(user_id)
             work.add(KnownVip(viewer_id=viewer_id, twitch_user_id=account, seen_at=work.now))

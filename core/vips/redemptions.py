@@ -102,7 +102,7 @@ def add_listed(work: Work, reward: int, listed: list[Listed]) -> int:
     """Store the open redemptions that Twitch lists; returns how many were new."""
     new = 0
     for one in listed:
-        person = Person(user_id=one.user.user_id, name=one.user.name)
+        person = Person(user_id=one.user.user_id, name=one.user.name, login=one.user.login)
         new += add_redemption(work, Found(one.id, reward, person, one.cost, one.redeemed_at))
     return new
 

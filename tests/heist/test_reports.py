@@ -13,8 +13,8 @@ from core.heist import reports
 from core.heist.reports import MOST_REPORTED, Reported, read_body
 from core.inbox.records import deliveries
 from core.people import store as people
+from core.people.lookup import find_by_name
 from core.people.records import Viewer
-from core.people.store import find_by_name
 from core.tiers.actions import lookup, remember
 from tests.heist.scene import HeistGuild
 from tests.slot_calls.scene import NOON
