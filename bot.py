@@ -53,6 +53,11 @@ LONGEST_PAUSE_SECONDS = 60
 REACHABLE_SECONDS = 5.0
 """How often the servers that can use the bot are recorded."""
 
+LOGIN_SECONDS = 60.0
+
+REQUEST_SECONDS = 20.0
+"""For one request to Discord and its whole answer."""
+
 LEADER_POLL_SECONDS = 2.0
 """How often a process asks who leads: the leader to stay it, the others to take over."""
 
@@ -215,7 +220,10 @@ class DiscordThread:
         bot = RegularsBot(self._services, self._features)
         self._bot = bot
         async with bot:
-            await bot.login(token.get_secret_value())
+            async with asyncio.timeout(LOGIN_SECONDS):
+                await bot.login(token.get_secret_value())
+            # Everything that discord.py asks from now on; its own limit is five minutes.
+            bot.http._HTTPClient__session._timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)  # type: ignore[attr-defined]
             await self._until_leader(is_leader=True)
             line = asyncio.create_task(bot.connect())
             lost = asyncio.create_task(self._until_leader(is_leader=False))

@@ -39,7 +39,10 @@ def run(database: Database) -> Results:
 def _prepare(work: Work) -> None:
     change_settings(work, PointsSettings, enabled=True)
     change_settings(work, HeistSettings, start_heist_cooldown=0, user_cooldown=0)
-    seen = [(GuildAccount(GUILD, "kick", n), f"viewer{n}", NOON) for n in range(1, PLAYERS + 1)]
+    seen = [
+        people.Seen(GuildAccount(GUILD, "kick", n), f"viewer{n}", NOON)
+        for n in range(1, PLAYERS + 1)
+    ]
     viewer_ids = people.set_viewers(work.tx, seen).values()
     new = [NewEntry(f"benchmark:{one}", one, "earned", 1_000_000) for one in viewer_ids]
     ledger.post(work, "benchmark", new)

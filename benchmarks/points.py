@@ -28,7 +28,7 @@ def run(database: Database) -> Results:
     with database.begin() as tx:
         guilds.set_guild(tx, GUILD, "Nora's Corner")
         seen = [
-            (GuildAccount(GUILD, "kick", number), f"viewer{number}", NOON)
+            people.Seen(GuildAccount(GUILD, "kick", number), f"viewer{number}", NOON)
             for number in range(1, VIEWERS + 1)
         ]
         viewer_ids = list(people.set_viewers(tx, seen).values())
@@ -43,7 +43,7 @@ def run(database: Database) -> Results:
     few = _read(database)
     with database.begin() as tx:
         seen = [
-            (GuildAccount(GUILD, "kick", number), f"viewer{number}", NOON)
+            people.Seen(GuildAccount(GUILD, "kick", number), f"viewer{number}", NOON)
             for number in range(VIEWERS + 1, MANY + 1)
         ]
         more = list(people.set_viewers(tx, seen).values())

@@ -27,7 +27,7 @@ def run(database: Database) -> Results:
     with database.begin() as tx:
         guilds.set_guild(tx, GUILD, "Nora's Corner")
         seen = [
-            (GuildAccount(GUILD, "twitch", number), f"viewer{number}", NOON)
+            people.Seen(GuildAccount(GUILD, "twitch", number), f"viewer{number}", NOON)
             for number in range(1, VIEWERS + 1)
         ]
         viewer_ids = list(people.set_viewers(tx, seen).values())

@@ -6,7 +6,7 @@ import discord
 
 from core.api_tokens.records import ApiToken
 from core.kit.api import Scope
-from core.kit.discord_ui import ago, card, safe
+from core.kit.discord_ui import ago, card, mention, safe
 from core.kit.words import _
 
 
@@ -46,7 +46,7 @@ def _line(one: ApiToken) -> str:
         if one.used_at is not None
         else _("never used")
     )
-    by = f"<@{one.created_by}>"
+    by = mention(one.created_by)
     return f"**{safe(one.name)}** · {scope_words(one.scope)} · {by} · {used}"
 
 

@@ -23,7 +23,7 @@ from core.kit.errors import Refusal
 from core.kit.records import ChannelId, ViewerId
 from core.kit.words import _
 from core.kit.work import Lock, Work
-from core.people import actions as people
+from core.people.lookup import find_person
 
 Editable = Literal["game", "bet", "by", "payout", "name", "cost"]
 """What `/hunt edit` changes: the first four of a bonus, the others of the hunt."""
@@ -149,7 +149,7 @@ def add_typed(
     work: Work, game_title: str, bet_text: str, by: str = "", number: int | None = None
 ) -> Bonus:
     """The same with a mention, a Discord id or a name in chat of who asked for the game."""
-    viewer_id = people.find_person(work, by).viewer_id if by.strip() else None
+    viewer_id = find_person(work, by).viewer_id if by.strip() else None
     return add_bonus(work, game_title, bet_text, viewer_id, number)
 
 
@@ -260,7 +260,7 @@ def edit(work: Work, what: str, value: str, position: int | None = None) -> Hunt
             case "bet":
                 bonus.bet = _bet(hunt, value)
             case "by":
-                bonus.viewer_id = people.find_person(work, value).viewer_id if value else None
+                bonus.viewer_id = find_person(work, value).viewer_id if value else None
             case "payout":
                 bonus.payout = parse_amount(value, hunt.digits) if value else None
                 bonus.skipped = False

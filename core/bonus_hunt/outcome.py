@@ -13,6 +13,7 @@ from core.kit.records import ViewerId
 from core.kit.work import Work
 from core.people.chats import say_in_chats
 from core.people.exclusions.store import select_excluded
+from core.people.names import public_name
 
 
 def settle(work: Work, hunt: Hunt) -> None:
@@ -45,7 +46,7 @@ def settle(work: Work, hunt: Hunt) -> None:
         ),
     )
     result = {
-        "viewer": guesses[ViewerId(best.viewer_id)].viewer_name,
+        "viewer": public_name(work, best.viewer_id),
         "amount": str(best.amount),
         "returned": str(balance.returned),
         "tickets": tickets,

@@ -23,6 +23,7 @@ from core.kit.guild_pages import (
 from core.kit.overlays import Latest, Overlay
 from core.kit.words import _
 from core.kit.work import Work
+from core.people.names import Names, public_names
 
 PAGES = GuildPages("bonus_hunt", lambda: _("Bonus hunts"), icon="target-arrow", order=51)
 
@@ -214,7 +215,13 @@ def _on_stream(work: Work) -> dict[str, Any]:
         first = max(0, len(view.bonuses) - ON_STREAM)
     command = names_of(work, GUESS_NAMES)[0]
     rows = view.bonuses[first : first + ON_STREAM]
-    return {"view": view, "rows": rows, "command": command, **_SHOWS}
+    names = _names(work, view)
+    return {"view": view, "names": names, "rows": rows, "command": command, **_SHOWS}
+
+
+def _names(work: Work, view: store.View) -> Names:
+    """Of everybody in a hunt, in public."""
+    return public_names(work, [view.hunt.viewer_id, *(one.viewer_id for one in view.bonuses)])
 
 
 OVERLAY = Overlay(
@@ -228,10 +235,12 @@ OVERLAY = Overlay(
 
 
 def latest(work: Work) -> list[Latest]:
+    hunts = store.list_newest(work, ON_STREAM)
+    names = public_names(work, [one.viewer_id for one in hunts])
     return [
-        Latest(one.finished_at, one.viewer_name, _("guessed the bonus hunt best"))
-        for one in store.list_newest(work, ON_STREAM)
-        if one.finished_at is not None and one.viewer_name
+        Latest(one.finished_at, names[one.viewer_id], _("guessed the bonus hunt best"))
+        for one in hunts
+        if one.finished_at is not None and one.viewer_id in names
     ]
 
 
@@ -242,7 +251,8 @@ def _public(public: PublicRequest) -> str:
         views = public.run(store.list_hunts)
         return public.render("bonus_hunt/public.html", views=views, **_SHOWS)
     view = public.run(store.find_view, number) or abort(404)
-    return public.render("bonus_hunt/public_one.html", view=view, **_SHOWS)
+    names = public.run(_names, view)
+    return public.render("bonus_hunt/public_one.html", view=view, names=names, **_SHOWS)
 
 
 PUBLIC = PublicPage(

@@ -14,6 +14,7 @@ from core.kit.personal import Subject
 from core.kit.records import ChannelId
 from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
+from core.people.names import Names, public_names
 
 ROWS = 15
 """Bonuses in the message."""
@@ -46,6 +47,7 @@ def _payload(work: Work, hunt: Hunt) -> dict[str, Any]:
     place = next((i for i, one in enumerate(view.bonuses) if one is view.next), found.total)
     first = place - ROWS // 3 if hunt.state == "opening" else found.total - ROWS
     first = max(0, min(first, found.total - ROWS))
+    names = public_names(work, [hunt.viewer_id, *(one.viewer_id for one in view.bonuses)])
     return {
         "hunt": hunt.number,
         "version": hunt.version,
@@ -65,11 +67,11 @@ def _payload(work: Work, hunt: Hunt) -> dict[str, Any]:
         "break_even": None if found.break_even is None else str(found.break_even),
         "average": None if found.average is None else str(found.average),
         "next": found.next.position if found.next else 0,
-        "best": view.best and _row(view.best),
-        "worst": view.worst and _row(view.worst),
+        "best": view.best and _row(view.best, names),
+        "worst": view.worst and _row(view.worst, names),
         "earlier": first,
-        "rows": [_row(bonus) for bonus in view.bonuses[first : first + ROWS]],
-        "viewer": hunt.viewer_name,
+        "rows": [_row(bonus, names) for bonus in view.bonuses[first : first + ROWS]],
+        "viewer": names[hunt.viewer_id],
         "chart": _chart(view) if hunt.state == "finished" and found.opened else None,
         "amount": None if hunt.winning_guess is None else str(hunt.winning_guess),
     }
@@ -84,14 +86,14 @@ def _chart(view: View) -> dict[str, Any]:
     }
 
 
-def _row(bonus: Bonus) -> dict[str, Any]:
+def _row(bonus: Bonus, names: Names) -> dict[str, Any]:
     return {
         "position": bonus.position,
         "slot": bonus.slot,
         "bet": str(bonus.bet),
         "payout": None if bonus.payout is None else str(bonus.payout),
         "skipped": bonus.skipped,
-        "viewer": bonus.viewer_name,
+        "viewer": names[bonus.viewer_id],
     }
 
 

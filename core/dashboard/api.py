@@ -33,6 +33,7 @@ from core.guilds import actions as guilds
 from core.guilds.records import Guild
 from core.kit.api import Api, Call, Endpoint, parse_id
 from core.kit.crypto import hash_of
+from core.kit.deadlines import PAGES, use_budget
 from core.kit.errors import Outage
 from core.kit.live import ANYTHING, LiveStreams, say_names
 from core.kit.rate import network_of
@@ -107,6 +108,7 @@ class ApiServer:
     def __init__(self, dashboard: "Dashboard", apis: Sequence[Api]) -> None:
         self._dashboard = dashboard
         self._services = dashboard.services
+        self._found: set[str] = set()
         self.endpoints = [one for api in (*apis, OWN) for one in api.endpoints]
 
     @cached_property
@@ -149,6 +151,7 @@ class ApiServer:
                 self._require_secret(endpoint.secret)
                 return _answer(endpoint, endpoint.handler(self._services))
             caller = self._authenticate(endpoint)
+            use_budget(PAGES)
             for limit in (CALLS,) if endpoint.scope == "read" else (CALLS, CHANGES):
                 if not self._dashboard.rate.allows(
                     limit, "api", endpoint.scope, caller.call.caller
@@ -202,12 +205,18 @@ class ApiServer:
 
     def _by_token(self, given: str) -> _Caller | None:
         kind, _space, secret = given.partition(" ")
+        network = network_of(request.remote_addr)
         if kind.lower() != "bearer":
+            return None
+        # Guesses are counted before they cost a connection.
+        is_guess = hash_of(secret.strip()) not in self._found
+        if is_guess and self._dashboard.rate.is_used_up(STRANGERS, "api", network):
             return None
         with self._services.database.begin() as tx:
             token = find_token(tx, secret.strip())
         if token is None:
             return None
+        self._found.add(token.token_hash)
         asked = _server()
         if asked not in (None, token.guild_id):
             abort(404)

@@ -15,6 +15,7 @@ from core.kit.discord_rest import avatar_url
 from core.kit.errors import Outage, Refusal
 from core.kit.guild_pages import Person
 from core.kit.settings import Settings
+from core.kit.wire import bounded, bounded_exchange
 from core.kit.words import _
 
 CALLBACK = "/login/callback"
@@ -72,7 +73,7 @@ def identify(settings: Settings, code: str, verifier: str) -> tuple[Person, list
     """
     api = settings.discord_api_url
     try:
-        with _client(settings) as client:
+        with bounded_exchange(3 * TIMEOUT_SECONDS), bounded(_client(settings)) as client:
             client.fetch_token(
                 f"{api}/oauth2/token", code=code, code_verifier=verifier, timeout=TIMEOUT_SECONDS
             )

@@ -11,7 +11,7 @@ from core.kit.guild_pages import MOST_ACTIVITIES, GuildPages, Page, PersonCard, 
 from core.kit.rights import admins_only
 from core.kit.words import _
 from core.kit.work import Work
-from core.people import store
+from core.people import lookup, store
 from core.people.exclusions import actions as exclusions
 from core.people.exclusions.records import Scope
 from core.people.exclusions.routes import add_exclusions
@@ -45,8 +45,8 @@ def people_pages(features: Sequence[Feature]) -> GuildPages:
         return page.render(
             "dashboard/people.html",
             search=text,
-            found=page.run(store.search, text),
-            most=store.MOST_FOUND,
+            found=page.run(lookup.search, text),
+            most=lookup.MOST_FOUND,
             excluded=page.run(exclusions.list_excluded),
         )
 

@@ -9,6 +9,7 @@ from core.kit.clock import RemoteClock
 from core.kit.errors import Outage
 from core.kit.settings import Settings
 from core.kit.strict_json import decode
+from core.kit.wire import bounded, bounded_exchange
 
 TIMEOUT = (3.05, 8.0)
 MOST_BYTES = 4096
@@ -36,7 +37,12 @@ class DrandClient:
     def _ask(self, address: str, number: int) -> Round:
         # The older of its two interfaces, which all of its addresses speak.
         url = f"{address}/{self.chain.hash}/public/{number}"
-        with requests.get(url, timeout=TIMEOUT, stream=True) as response:
+        # A session for each request: several threads ask, and seldom.
+        with (
+            bounded_exchange(),
+            bounded(requests.Session()) as session,
+            session.get(url, timeout=TIMEOUT, stream=True) as response,
+        ):
             self.time.observe(response.headers)
             response.raise_for_status()
             body = decode(response.raw.read(MOST_BYTES, decode_content=True))

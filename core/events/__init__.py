@@ -86,6 +86,7 @@ class Sender:
     Attributes:
         user_id: the platform's user id; the only thing that identifies a person.
         name: their current name, as they write it.
+        login: the name in addresses, or "".
         badges: badge types, such as `moderator`, `vip`, `subscriber`.
         subscriber_version: of Twitch's badge `subscriber`: months, and 2000 or 3000 more for the
             higher tiers; 0 where there is none.
@@ -95,6 +96,7 @@ class Sender:
 
     user_id: int
     name: str
+    login: str = ""
     badges: tuple[str, ...] = ()
     subscriber_version: int = 0
     is_broadcaster: bool = False
@@ -216,10 +218,12 @@ class EventsMissed(_ChannelEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """An account on the platform; the name is "" where the platform left it out."""
+    """An account on the platform; name and login are "" where the platform left them out. The login
+    is the name in addresses: Twitch's differs from a name in another alphabet."""
 
     user_id: int
     name: str
+    login: str = ""
 
     def __post_init__(self) -> None:
         _clean_name(self)

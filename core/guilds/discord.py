@@ -16,7 +16,7 @@ from core.guilds.actions import join_guild
 from core.kit.discord_access import acknowledge, may_use
 from core.kit.discord_arguments import set_up_typing
 from core.kit.discord_buttons import KeepButton, decline_unknown, receive_form
-from core.kit.discord_errors import handle_command_error
+from core.kit.discord_choices import ChoiceButton, handle_error
 from core.kit.discord_ui import PREFIX, SILENT, missing_in, permission_names
 from core.kit.errors import Outage
 from core.kit.feature import Feature, GuildSetting
@@ -26,7 +26,7 @@ from core.kit.services import Services
 from core.kit.settings import Settings
 from core.kit.text import clean_all, clean_lines, fold
 
-OF_THE_KIT = (PageButton, LeaderboardMenu, KeepButton)
+OF_THE_KIT = (PageButton, LeaderboardMenu, KeepButton, ChoiceButton)
 
 SERVERS_SECONDS = 0.5
 """How long discord.py waits for another server before the bot is ready. Discord sends all of them
@@ -145,7 +145,7 @@ class RegularsBot(commands.Bot):
         self, ctx: commands.Context[Any], error: commands.CommandError, /
     ) -> None:
         if not isinstance(error, commands.CommandNotFound):  # that may be for another bot
-            await handle_command_error(ctx, error)
+            await handle_error(ctx, error)
 
     async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
         _log.exception("Discord event handler failed", event_method=event_method)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, te
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds.records import AuditEntry, Guild, GuildChannel, Permission, StoredSetting
-from core.kit.database import cache_of, cached
+from core.kit.database import cache_of, cached, notify_after_commit
 from core.kit.records import table_of
 from core.kit.work import ACROSS_GUILDS, note_change
 
@@ -98,6 +98,10 @@ _OF_GUILD = _CHANNELS.where(_channels.c.guild_id == bindparam("guild_id"))
 _FOLLOWERS = _OF_PLATFORM.where(_channels.c.channel_id == bindparam("channel_id"))
 
 
+CHANNEL_CHANGED = "guilds.channel"
+"""Topic of notifications that the server `guild_id` follows another channel, or one more."""
+
+
 def set_channel(tx: Connection, channel: Channel) -> bool:
     """Make a guild follow this channel instead of another one of the platform; True if that changed
     anything."""
@@ -112,6 +116,8 @@ def set_channel(tx: Connection, channel: Channel) -> bool:
             where=or_(*(_channels.c[name] != value for name, value in new.items())),
         )
     )
+    if changed.rowcount == 1:
+        notify_after_commit(tx, CHANNEL_CHANGED, guild_id=str(channel.guild_id))
     return changed.rowcount == 1
 
 

@@ -41,6 +41,7 @@ from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.chats import say_in_chats
 from core.people.exclusions.store import without_excluded
+from core.people.names import named_only, public_name
 from core.points import providers
 from core.points.providers import Moved, Round
 
@@ -127,7 +128,7 @@ def _opening(work: Work, heist: Heist) -> dict[str, Any]:
     settings = heist.settings
     return {
         "story": settings.msg_heist_start,
-        "viewer": heist.viewer_name or "",
+        "viewer": public_name(work, heist.viewer_id),
         "command": names_of(work, JOIN_NAMES)[0],
         "time": settings.heist_duration,
         "min": settings.min_bet,
@@ -313,11 +314,11 @@ def _freeze(work: Work, heist: Heist, salt: bytes, crew: Sequence[Player], chain
     work.flush()
     store.set_frozen(work, heist.number, json.dumps(rows))
     refresh_message(work, heist)
-    named = [player.viewer_name for player in crew[:MOST_NAMED]]
+    named, names = named_only(work, crew)
     payload = {
         "players": heist.players,
         "staked": heist.staked,
-        "names": named,
+        "names": [names[player.viewer_id] for player in named[:MOST_NAMED]],
         "refused": _refusals(work, heist),
         "hash": heist.snapshot_hash,
         **providers.currency_of(work),
@@ -328,13 +329,15 @@ def _freeze(work: Work, heist: Heist, salt: bytes, crew: Sequence[Player], chain
 def _refusals(work: Work, heist: Heist) -> list[dict[str, Any]]:
     """Reason, count and some names; the most frequent reason first."""
     view = store.find_view(work, heist.number)
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[Player]] = {}
     for player in view.refused if view else ():
-        found.setdefault(player.reason or "amount", []).append(player.viewer_name)
-    in_order = sorted(found.items(), key=lambda one: (-len(one[1]), one[0]))
-    return [
-        {"reason": reason, "count": len(names), "names": names[:3]} for reason, names in in_order
-    ]
+        found.setdefault(player.reason or "amount", []).append(player)
+    refusals = []
+    for reason, players in sorted(found.items(), key=lambda one: (-len(one[1]), one[0])):
+        named, names = named_only(work, players)
+        shown = [names[one.viewer_id] for one in named[:3]]
+        refusals.append({"reason": reason, "count": len(players), "names": shown})
+    return refusals
 
 
 # -- the result -----------------------------------------------------------------------------------
@@ -428,7 +431,8 @@ def _result(work: Work, heist: Heist) -> dict[str, Any]:
     view = store.find_view(work, heist.number)
     assert view is not None, "the heist exists"
     settings, outcome = heist.settings, outcome_of(heist.won, heist.players)
-    first = view.winners[0] if view.winners else view.crew[0]
+    named, names = named_only(work, view.winners or view.crew)
+    first = named[0] if named else (view.winners or view.crew)[0]
     return {
         "outcome": outcome,
         "story": getattr(settings, f"story_{outcome}"),
@@ -436,13 +440,14 @@ def _result(work: Work, heist: Heist) -> dict[str, Any]:
         "players": heist.players,
         "paid": heist.paid,
         "staked": heist.staked,
-        "viewer": first.viewer_name,
+        "viewer": names[first.viewer_id],
         "risk": settings.risk_name(first.risk),
         "next_in": 0
         if load_settings(work, HeistSettings).announce_ready
         else settings.start_heist_cooldown,
         "winners": [
-            {"viewer": one.viewer_name, "payout": one.payout} for one in view.winners[:MOST_NAMED]
+            {"viewer": names[one.viewer_id], "payout": one.payout}
+            for one in (named if view.winners else ())[:MOST_NAMED]
         ],
         **providers.currency_of(work),
     }

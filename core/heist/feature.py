@@ -51,7 +51,7 @@ FEATURE = Feature(
         ),
     ),
     settings=tuple(HeistSettings.declared.values()),
-    tasks=(Task("heist.run", lambda _settings: 1.0, run_heists),),
+    tasks=(Task("heist.run", lambda _settings: 1.0, run_heists, ("heist",)),),
     embeds={"heist.message": render_message, "heist.owed": render_owed},
     lines={
         "heist.opened": messages.opened_line,

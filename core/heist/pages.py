@@ -29,6 +29,7 @@ from core.kit.overlays import Latest, Overlay
 from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work
+from core.people.names import named_only, public_names
 from core.points import providers
 
 PAGES = GuildPages("heist", lambda: _("Heists"), icon="building-bank", order=56)
@@ -211,8 +212,9 @@ def _on_stream(work: Work) -> dict[str, Any]:
     if view is not None:
         rows = view.winners if view.heist.is_decided else list(reversed(view.crew))
     command = names_of(work, JOIN_NAMES)[0]
-    shown = rows[:ON_STREAM]
-    return {"view": view, "rows": shown, "command": command, **_TEMPLATE_VALUES}
+    named, names = named_only(work, rows)
+    found = {"view": view, "rows": named[:ON_STREAM], "names": names, "command": command}
+    return found | _TEMPLATE_VALUES
 
 
 OVERLAY = Overlay(
@@ -231,9 +233,10 @@ def latest(work: Work) -> list[Latest]:
     if view is None or view.heist.ended_at is None:
         return []
     won = _("won {points} in the heist")
+    named, names = named_only(work, view.winners)
     return [
-        Latest(view.heist.ended_at, player.viewer_name, won.format(points=f"{player.payout:,}"))
-        for player in view.winners[:3]
+        Latest(view.heist.ended_at, names[one.viewer_id], won.format(points=f"{one.payout:,}"))
+        for one in named[:3]
     ]
 
 
@@ -266,6 +269,7 @@ def _public(public: PublicRequest) -> str | Response:
     return public.render(
         "heist/public_one.html",
         view=view,
+        names=public.run(public_names, [one.viewer_id for one in view.crew[:MOST_SHOWN]]),
         commitment=view.heist.commitment,
         beacon=beacon,
         rule=rolls.RULE,

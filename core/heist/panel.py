@@ -12,6 +12,7 @@ from core.heist.tiers import tiers_of
 from core.kit.personal import Subject
 from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
+from core.people.names import public_names
 from core.points.providers import currency_of
 
 KIND = "heist.message"
@@ -40,11 +41,12 @@ def _payload(work: Work, heist: Heist) -> dict[str, Any]:
         theirs = theirs.order_by(Player.joined_at.desc(), Player.viewer_id)
     shown = work.scalars(theirs.limit(ROWS)).all()
     settings, tiers = heist.settings, tiers_of(work, shown)
+    names = public_names(work, [heist.viewer_id, *(one.viewer_id for one in shown)])
     return {
         "heist": heist.number,
         "state": heist.state,
         "end": heist.end,
-        "viewer": heist.viewer_name or "",
+        "viewer": names[heist.viewer_id],
         "closes_at": heist.closes_at.isoformat(),
         "ready_at": heist.ready_at.isoformat() if heist.ready_at else None,
         "command": names_of(work, JOIN_NAMES)[0],
@@ -61,7 +63,7 @@ def _payload(work: Work, heist: Heist) -> dict[str, Any]:
         "round_at": heist.round_at.isoformat() if heist.round_at else None,
         "rows": [
             {
-                "viewer": player.viewer_name,
+                "viewer": names[player.viewer_id],
                 "stake": player.stake,
                 "risk": settings.risk_name(player.risk),
                 "tier": tiers[player.viewer_id],

@@ -18,7 +18,7 @@ from core.inbox import actions as inbox
 from core.kit.clock import parse_instant
 from core.kit.strict_json import storable
 from core.kit.work import Work
-from core.people import store as people
+from core.people.lookup import find_by_name, names_of
 from core.people.records import Viewer
 from core.streamelements.actions import find_account
 from core.streamelements.subscribers import PLATFORMS, Subscriber, plain_text, read_subscriber
@@ -168,7 +168,7 @@ def _find_viewer(work: Work, provider: object, found: Subscriber) -> Viewer:
     if provider not in (None, "") and platform not in PLATFORMS:
         raise Unusable("It is of another platform than Twitch and Kick.")
     if platform and found.user_id is None:
-        viewer = people.find_by_name(work.tx, work.guild_id, f"{platform}:{found.login}")
+        viewer = find_by_name(work.tx, work.guild_id, f"{platform}:{found.login}")
         known = [] if viewer is None or viewer.platform_user_id < 0 else [viewer]
     elif found.user_id is None:
         known = []
@@ -180,7 +180,7 @@ def _find_viewer(work: Work, provider: object, found: Subscriber) -> Viewer:
         known = list(work.scalars(same))
     if not platform:
         names = {found.login.casefold(), found.name.casefold()}
-        known = [one for one in known if one.name.casefold() in names]
+        known = [one for one in known if names_of(one) & names]
         if len(known) != 1:
             raise Unusable("It does not say on which platform, and no viewer has this id and name.")
     if not known:

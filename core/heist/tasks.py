@@ -12,11 +12,12 @@ from core.kit.tasks import for_each
 from core.tiers.refresh import refresh
 
 
-def run_heists(services: Services) -> None:
-    """Advance the heists of all servers."""
+def run_heists(services: Services) -> bool:
+    """Advance the heists of all servers. False if none is under way."""
     with services.database.begin() as tx:
         unfinished = list_unfinished(tx)
     for_each(unfinished, lambda heist: _advance(services, heist))
+    return bool(unfinished)
 
 
 def _advance(services: Services, heist: Heist) -> None:

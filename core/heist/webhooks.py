@@ -25,16 +25,22 @@ MOST_BYTES = 256_000
 def pages(services: Services) -> Blueprint:
     """Its endpoints."""
     blueprint, rate = Blueprint("heist_widget", __name__), RateLimit(services.settings)
+    known: set[str] = set()
 
     def find() -> int | Response:
         """The server of the key, or an error."""
         key = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
-        with services.database.begin() as tx:
-            guild_id = widget.find_guild(tx, key) if key else None
+        network = network_of(request.remote_addr)
+        guild_id: int | None = None
+        # Guesses are counted before they cost a connection.
+        if key and (key in known or not rate.is_used_up(WRONG_KEYS, "widget", network)):
+            with services.database.begin() as tx:
+                guild_id = widget.find_guild(tx, key)
         if guild_id is None:
             wrong = "This widget key is not valid."
-            rate.require(wrong, WRONG_KEYS, "widget", network_of(request.remote_addr))
+            rate.require(wrong, WRONG_KEYS, "widget", network)
             return problem(401, wrong)
+        known.add(key)
         rate.require(
             "Too many requests with this widget key.", REQUESTS, "widget.key", hash_of(key)
         )

@@ -21,6 +21,7 @@ from core.heist.store import View
 from core.kit.crypto import hash_of
 from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Work
+from core.people.names import named_only
 
 FILES = Path(__file__).parents[2] / "widgets" / "heist"
 NAMES = ("widget.html", "widget.css", "widget.js", "fields.json")
@@ -88,6 +89,8 @@ def show(work: Work) -> dict[str, Any]:
         return shown
     heist = view.heist
     rows = view.winners if heist.is_decided else list(reversed(view.crew))
+    named, names = named_only(work, rows)
+    named = named[:MOST_ROWS]
     left = max(0.0, (heist.closes_at - work.now).total_seconds())
     return shown | {
         "state": heist.state,
@@ -98,7 +101,7 @@ def show(work: Work) -> dict[str, Any]:
         "bank": view.staked,
         "won": heist.won,
         "paid": heist.paid,
-        "rows": [_row(one, view) for one in rows[:MOST_ROWS]],
+        "rows": [_row(one, view, names[one.viewer_id]) for one in named],
     }
 
 
@@ -110,10 +113,10 @@ _TWITCH_TIERS: Mapping[Tier, str] = {
 }
 
 
-def _row(player: Player, view: View) -> dict[str, Any]:
+def _row(player: Player, view: View, name: str) -> dict[str, Any]:
     tier = view.tiers[player.viewer_id]
     return {
-        "name": player.viewer_name,
+        "name": name,
         "stake": player.stake,
         "tier": view.tier_label(player),
         "twitch_tier": _TWITCH_TIERS.get(tier),

@@ -85,7 +85,7 @@ class Someone(_Named):
 
     @property
     def person(self) -> Person:
-        return Person(user_id=self.user_id, name=self.name)
+        return Person(user_id=self.user_id, name=self.name, login=self.channel_slug or "")
 
 
 class Anybody(_Named):
@@ -103,7 +103,7 @@ class Anybody(_Named):
         """None if anonymous."""
         if self.is_anonymous or not self.user_id:
             return None
-        return Person(user_id=self.user_id, name=self.name)
+        return Person(user_id=self.user_id, name=self.name, login=self.channel_slug or "")
 
 
 class Badge(BaseModel):

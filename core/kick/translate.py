@@ -152,6 +152,7 @@ def _chat_line(
         sender=events.Sender(
             user_id=sender.user_id,
             name=sender.name,
+            login=sender.channel_slug or "",
             badges=badges,
             is_broadcaster=sender.user_id == body.broadcaster.user_id,
             is_bot=sender.user_id in context.own_accounts or "bot" in badges,

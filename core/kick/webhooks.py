@@ -39,6 +39,7 @@ from core.kick.intake import unverified
 from core.kick.intake.log import Arrival, WebhookLog
 from core.kick.intake.store import list_subscription_ids
 from core.kit.crypto import hash_of
+from core.kit.deadlines import PUBLIC, budget_of
 from core.kit.errors import Outage
 from core.kit.rate import RateLimit, network_of
 from core.kit.services import Services
@@ -116,7 +117,8 @@ class Intake:
             sender = self._count_unsigned(request, signed)
             is_sure = self._renew_keys()
             if not self._keys.has_signed(signed):
-                return self._check_unverified(signed, arrival, sender, is_sure=is_sure)
+                with budget_of(PUBLIC):
+                    return self._check_unverified(signed, arrival, sender, is_sure=is_sure)
         arrival.subscription_id = signed.subscription_id
         arrival.sent_at = signed.sent_at
         arrival.kind = signed.kind

@@ -159,17 +159,19 @@ class Database:
         self._slots = {one: threading.BoundedSemaphore(one.connections) for one in budgets}
         # Each budget is a bound of its own, so the pool as a whole never is one.
         most = sum(one.connections for one in self._slots)
-        self.engine: Engine = create_engine(
-            normalise_url(url),
-            pool_size=pool_size,
-            max_overflow=max(most - pool_size, 0) + SPARE,
-            pool_timeout=2,
-            use_native_hstore=False,
-            connect_args=_CONNECT_ARGS,
-        )
+        given: dict[str, Any] = {
+            "max_overflow": max(most - pool_size, 0) + SPARE,
+            "pool_timeout": 2,
+            "use_native_hstore": False,
+            "connect_args": _CONNECT_ARGS,
+        }
+        url = normalise_url(url)
+        self.engine: Engine = create_engine(url, pool_size=pool_size, **given)
+        # Connections of its own: to change one's isolation level takes another round trip.
+        self._single = create_engine(url, pool_size=1, isolation_level="AUTOCOMMIT", **given)
         _check_connections(self.engine)
+        _check_connections(self._single)
         self.leases = Leases(self.run_single)
-        self._single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -265,6 +267,7 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+        self._single.dispose()
 
 
 def _backend_of(connection: Any) -> int:
@@ -281,10 +284,10 @@ def _check_connections(engine: Engine) -> None:
 
     @event.listens_for(engine, "connect")
     def set_up(connection: BoundedConnection, _record: ConnectionPoolEntry) -> None:
-        connection.autocommit = True
+        before, connection.autocommit = connection.autocommit, True
         with suppress(psycopg2.Error), connection.cursor() as cursor:  # useful, not needed
             cursor.execute(_SET_UP)
-        connection.autocommit = False
+        connection.autocommit = before
 
     @event.listens_for(engine, "checkin")
     def note(_connection: BoundedConnection | None, record: ConnectionPoolEntry) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg2
 import structlog
@@ -90,11 +90,17 @@ LOOK_SECONDS = 0.2
 PING_SECONDS = 1.0
 
 
+class Cuttable(Protocol):
+    """Something that waits for another computer, and can be ended from another thread."""
+
+    def cut(self) -> None: ...
+
+
 class _Watchdog:
-    """Cuts the connections whose statements are past their deadlines."""
+    """Cuts what is past its deadline."""
 
     def __init__(self) -> None:
-        self.busy: dict[BoundedConnection, float] = {}
+        self.busy: dict[Cuttable, float] = {}
         self._guard = threading.Lock()
         self._thread: threading.Thread | None = None
         self._pid = 0
@@ -118,6 +124,17 @@ class _Watchdog:
 
 _watchdog = _Watchdog()
 _busy = _watchdog.busy
+
+
+@contextmanager
+def ended_after(seconds: float, waiting: Cuttable) -> Iterator[None]:
+    """Cut it if the block takes longer."""
+    _watchdog.watch()
+    _busy[waiting] = time.monotonic() + seconds
+    try:
+        yield
+    finally:
+        del _busy[waiting]
 
 
 class _BoundedCursor(extensions.cursor):

@@ -14,6 +14,7 @@ import discord
 from discord.ext import commands
 
 from core.kit.discord_access import is_admin
+from core.kit.discord_choices import ask_privately
 from core.kit.discord_errors import gone, handle_errors
 from core.kit.discord_ui import (
     answer,
@@ -24,7 +25,7 @@ from core.kit.discord_ui import (
     services_of,
     view_of,
 )
-from core.kit.errors import Refusal
+from core.kit.errors import Refusal, Unclear
 from core.kit.services import Services
 from core.kit.text import clean
 from core.kit.words import _
@@ -156,9 +157,25 @@ async def receive_form(interaction: discord.Interaction, buttons: Iterable[type[
             button = await kind.from_custom_id(interaction, None, match)  # type: ignore[arg-type]
             if await button.interaction_check(interaction):
                 await interaction.response.defer()
-                embed = await button.submit(interaction, typed)
-                if embed is not None:
-                    await reply_privately(interaction, embed)
+                await _submit(interaction, button, typed)
+
+
+async def _submit(
+    interaction: discord.Interaction, button: FormButton, typed: Mapping[str, str]
+) -> None:
+    try:
+        embed = await button.submit(interaction, typed)
+    except Unclear as unclear:
+        was = unclear.typed
+
+        async def again(pressed: discord.Interaction, value: str) -> None:
+            chosen = {name: value if text == was else text for name, text in typed.items()}
+            await _submit(pressed, button, chosen)
+
+        await ask_privately(interaction, unclear, again)
+        return
+    if embed is not None:
+        await reply_privately(interaction, embed)
 
 
 async def decline_unknown(interaction: discord.Interaction, known: Iterable[type[Any]]) -> None:

@@ -99,7 +99,7 @@ async def handle_errors(interaction: discord.Interaction) -> AsyncIterator[None]
 
 async def handle_command_error(ctx: commands.Context[Any], error: BaseException) -> None:
     name = ctx.command.qualified_name if ctx.command else "?"
-    error = _declined(ctx, _unwrapped(error))
+    error = _declined(ctx, unwrapped(error))
 
     async def send(embed: discord.Embed) -> None:
         await ctx.send(embed=embed, ephemeral=True)
@@ -179,7 +179,7 @@ def error_card(
 # -- commands -------------------------------------------------------------------------------------
 
 
-def _unwrapped(error: BaseException) -> BaseException:
+def unwrapped(error: BaseException) -> BaseException:
     while isinstance(
         error,
         commands.CommandInvokeError

@@ -19,6 +19,7 @@ from core.kit.errors import Outage
 from core.kit.records import THE_BOT
 from core.kit.settings import Settings
 from core.kit.text import clean
+from core.kit.wire import bounded, bounded_exchange
 
 T = TypeVar("T")
 
@@ -142,7 +143,7 @@ class DiscordRest:
 
     def __init__(self, settings: Settings, bus: Bus) -> None:
         self._settings = settings
-        self._session = requests.Session()
+        self._session = bounded(requests.Session())
         self._kept: dict[Hashable, tuple[float, Any]] = {}
         self._resting_until = float("-inf")
         self._guard = threading.Lock()
@@ -238,11 +239,12 @@ class DiscordRest:
         """The JSON of an answer; None if there is no such thing, or the bot may not see it."""
         token = self._settings.discord_token
         try:
-            response = self._session.get(
-                f"{self._settings.discord_api_url}{path}",
-                headers={"Authorization": f"Bot {token.get_secret_value() if token else ''}"},
-                timeout=TIMEOUT_SECONDS,
-            )
+            with bounded_exchange(2 * TIMEOUT_SECONDS):
+                response = self._session.get(
+                    f"{self._settings.discord_api_url}{path}",
+                    headers={"Authorization": f"Bot {token.get_secret_value() if token else ''}"},
+                    timeout=TIMEOUT_SECONDS,
+                )
             if response.status_code in (403, 404):
                 return None
             response.raise_for_status()
@@ -370,11 +372,12 @@ def _ask(settings: Settings, path: str) -> tuple[int, Any]:
     """The status and the JSON of an answer."""
     token = settings.discord_token
     try:
-        response = requests.get(
-            f"{settings.discord_api_url}{path}",
-            headers={"Authorization": f"Bot {token.get_secret_value() if token else ''}"},
-            timeout=TIMEOUT_SECONDS,
-        )
+        with bounded_exchange(2 * TIMEOUT_SECONDS), bounded(requests.Session()) as session:
+            response = session.get(
+                f"{settings.discord_api_url}{path}",
+                headers={"Authorization": f"Bot {token.get_secret_value() if token else ''}"},
+                timeout=TIMEOUT_SECONDS,
+            )
         if response.status_code not in (200, 403, 404):
             raise Outage("Discord", f"HTTP {response.status_code}")
         return response.status_code, response.json()

@@ -159,6 +159,16 @@ def permission_names(names: Iterable[str]) -> str:
     return ", ".join(name.replace("_", " ").title().replace("Guild", "Server") for name in names)
 
 
+def mention(member_id: object) -> str:
+    """A member; somebody who was forgotten, or who is not known, is no mention that leads nowhere.
+
+    Args:
+        member_id: a Discord id, also as text.
+    """
+    text = str(member_id)
+    return f"<@{text}>" if text.isdecimal() and int(text) else _("a deleted member")
+
+
 def ago(instant: datetime) -> str:
     """`3 minutes ago`, in the reader's language."""
     return format_dt(instant, "R")
@@ -232,12 +242,15 @@ async def answer(
     await ctx.send(embed=embed, ephemeral=is_private(ctx), allowed_mentions=SILENT, **given)
 
 
-async def reply_privately(interaction: discord.Interaction, embed: discord.Embed) -> None:
+async def reply_privately(
+    interaction: discord.Interaction, embed: discord.Embed, view: discord.ui.View | None = None
+) -> None:
     """Reply to whoever pressed a button, whether or not the interaction was acknowledged."""
+    given: dict[str, Any] = {} if view is None else {"view": view}
     if interaction.response.is_done():
-        await interaction.followup.send(embed=embed, ephemeral=True)
+        await interaction.followup.send(embed=embed, ephemeral=True, **given)
     else:
-        await interaction.response.send_message(embed=embed, ephemeral=True)
+        await interaction.response.send_message(embed=embed, ephemeral=True, **given)
 
 
 def view_of(*items: discord.ui.Item[Any]) -> discord.ui.View:

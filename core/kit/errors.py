@@ -3,6 +3,7 @@ worker translate them for people, each in one place."""
 
 import random
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 
 
@@ -18,6 +19,22 @@ class Refusal(Exception):
         super().__init__(what)
         self.what = what
         self.remedy = remedy
+
+
+class Unclear(Refusal):
+    """What was typed can mean several things. Discord and the dashboard ask with buttons.
+
+    Attributes:
+        typed: what it was.
+        choices: what to type instead for each of them, and how it is called.
+    """
+
+    def __init__(
+        self, what: str, remedy: str, typed: str, choices: Sequence[tuple[str, str]]
+    ) -> None:
+        super().__init__(what, remedy)
+        self.typed = typed
+        self.choices = tuple(choices)
 
 
 class Forbidden(Refusal):

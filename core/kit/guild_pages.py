@@ -235,9 +235,10 @@ class Page:
             return None
 
     def member_names(self, ids: Iterable[int]) -> dict[int, str]:
-        """Discord id -> name in the server, of a few members, for as many as Discord can tell."""
-        found = {}
-        for one in set(ids):
+        """Discord id -> name in the server, of a few members, for as many as Discord can tell; 0
+        is somebody who was forgotten."""
+        found = {0: _("a deleted member")}
+        for one in set(ids) - {0}:
             try:
                 member = self.discord.member(self.guild.id, one)
             except Outage:

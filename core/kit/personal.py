@@ -109,6 +109,12 @@ class Account:
     user_id: int
     viewer_id: int
     name: str
+    login: str = ""
+    former_names: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.name, *((self.login,) if self.login else ()), *self.former_names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +151,7 @@ class Subject:
     @property
     def names(self) -> frozenset[str]:
         """All their names, case-folded; also as platforms write them in URLs."""
-        names = (*self.discord_names, *(account.name for account in self.accounts))
+        names = (*self.discord_names, *(name for one in self.accounts for name in one.names))
         folded = {name.casefold() for name in names if name}
         return frozenset(folded | {name.replace("_", "-") for name in folded})
 

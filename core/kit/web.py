@@ -32,7 +32,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_accept_header
 
 from core.kit import deadlines, words
-from core.kit.errors import Forbidden, Outage, RateLimited, Refusal, trouble_code
+from core.kit.errors import Forbidden, Outage, RateLimited, Refusal, Unclear, trouble_code
 from core.kit.rate import Strangers, TooMany, network_of
 from core.kit.strict_json import storable
 from core.kit.text import clean_all
@@ -99,10 +99,18 @@ class FieldProblem(BaseModel):
     detail: str
 
 
+class Choice(BaseModel):
+    """One of several things that a value can mean: send this instead of it."""
+
+    send: str
+    means: str
+
+
 class Problem(BaseModel):
     """Problem details (RFC 9457).
 
-    `remedy` says what to do about it; `code` finds the entry in our log.
+    `remedy` says what to do about it; `code` finds the entry in our log; `choices` are what a value
+    can mean, under 409.
     """
 
     type: str = "about:blank"
@@ -112,6 +120,7 @@ class Problem(BaseModel):
     remedy: str = ""
     code: str = ""
     errors: list[FieldProblem] = []
+    choices: list[Choice] = []
 
 
 def _title(status: int) -> dict[str, Any]:
@@ -241,6 +250,10 @@ def _answer_errors(app: Flask) -> None:
 
     @app.errorhandler(Refusal)
     def refused(refusal: Refusal) -> Response:
+        if isinstance(refusal, Unclear) and is_api():
+            found = Problem(**_title(409), detail=refusal.what, remedy=refusal.remedy)
+            choices = [Choice(send=send, means=means) for send, means in refusal.choices]
+            return _problem_details(found.model_copy(update={"choices": choices}))
         status = 403 if isinstance(refusal, Forbidden) else 422
         if isinstance(refusal, RateLimited):
             response = problem(429, refusal.what, refusal.remedy)

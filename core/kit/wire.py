@@ -4,20 +4,32 @@ Errors come in several shapes, and a 403 from the edge (Cloudflare's HTML, or JS
 `reference`) is not about our tokens at all: it passes.
 """
 
+import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, ClassVar
+from contextlib import contextmanager, suppress
+from typing import Any, ClassVar, TypeVar
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NewConnectionError
 
 from core.kit import strict_json
 from core.kit.clock import RemoteClock
+from core.kit.deadlines import ended_after
 from core.kit.errors import Outage
 
+Session = TypeVar("Session", bound=requests.Session)
+
 TIMEOUT = (3.05, 8.0)
-"""Seconds to connect and to wait for the answer; together below the outbox's lease."""
+"""Seconds to connect and to wait for the next bytes of the answer."""
+
+EXCHANGE_SECONDS = 15.0
+"""For a request and its whole answer, even if that arrives byte by byte; below the outbox's
+lease."""
 
 USER_AGENT = "Regulars (self-hosted community bot)"
 
@@ -29,6 +41,85 @@ ENDPOINT_PAUSE = 10.0
 
 _GATEWAY_TIMEOUTS = (504, 524)
 """What the edge answers when the service behind it took the request and said nothing in time."""
+
+
+class _Exchange(threading.local):
+    """The sockets that this thread's request uses."""
+
+    def __init__(self) -> None:
+        self.sockets: list[socket.socket] | None = None
+
+
+_exchange = _Exchange()
+
+
+class _Sockets:
+    def __init__(self) -> None:
+        self.used: list[socket.socket] = []
+        self.is_cut = False
+
+    def cut(self) -> None:
+        self.is_cut = True
+        for used in self.used.copy():
+            with suppress(OSError):
+                # Not the method of TLS sockets, which forgets its state while somebody reads.
+                socket.socket.shutdown(used, socket.SHUT_RDWR)
+
+
+@contextmanager
+def bounded_exchange(seconds: float | None = None) -> Iterator[None]:
+    """Around a request through a `bounded` session, and the reading of its answer: raises
+    requests.ReadTimeout when that takes longer."""
+    sockets, before = _Sockets(), _exchange.sockets
+    _exchange.sockets = sockets.used
+    try:
+        with ended_after(seconds or EXCHANGE_SECONDS, sockets):
+            yield
+    except (requests.RequestException, ValueError):
+        if not sockets.is_cut:
+            raise
+    finally:
+        _exchange.sockets = before
+    if sockets.is_cut:  # what has arrived may look like a whole answer
+        raise requests.ReadTimeout("the answer takes too long")
+
+
+def _note_socket(connection: Any) -> None:
+    if _exchange.sockets is not None and connection.sock is not None:
+        _exchange.sockets.append(connection.sock)
+
+
+class _Connection(HTTPConnection):
+    def request(self, *given: Any, **named: Any) -> None:
+        super().request(*given, **named)
+        _note_socket(self)
+
+
+class _SecureConnection(HTTPSConnection):
+    def request(self, *given: Any, **named: Any) -> None:
+        super().request(*given, **named)
+        _note_socket(self)
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *given: Any, **named: Any) -> None:
+        super().init_poolmanager(*given, **named)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+
+
+def bounded(session: Session) -> Session:
+    """The session, for use in `bounded_exchange`."""
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _Adapter())
+    return session
 
 
 class Rejected(Exception):
@@ -68,7 +159,7 @@ class Wire:
         self.time = RemoteClock()
         self._doubts_5xx = doubts_5xx
         self._rejected = rejected
-        self._session = requests.Session()
+        self._session = bounded(requests.Session())
         self._session.headers["User-Agent"] = USER_AGENT
         self._session.headers["Accept"] = "application/json"
 
@@ -81,7 +172,8 @@ class Wire:
         """
         service = self._rejected.service
         try:
-            response = self._session.request(method, url, timeout=TIMEOUT, **arguments)
+            with bounded_exchange():
+                response = self._session.request(method, url, timeout=TIMEOUT, **arguments)
         except requests.ReadTimeout as error:
             raise NoAnswer(service, "no answer in time") from error
         except requests.RequestException as error:

@@ -13,6 +13,7 @@ from limits import RateLimitItemPerMinute
 
 from core.guilds.actions import language_of, load_settings, setting
 from core.kit.crypto import hash_of
+from core.kit.deadlines import OVERLAYS, PUBLIC, budget_of
 from core.kit.feature import GuildSetting
 from core.kit.live import ANYTHING, LiveStreams
 from core.kit.overlays import Overlay
@@ -55,6 +56,7 @@ class OverlayPages:
         self._rate = RateLimit(services.settings)
         self._made: dict[tuple[int, str], tuple[tuple[int, ...], str]] = {}
         self._locks: dict[tuple[int, str], threading.Lock] = {}
+        self._found: set[str] = set()
         self._seen: dict[tuple[int, str], float] = {}
 
     def blueprint(self) -> Blueprint:
@@ -102,9 +104,12 @@ class OverlayPages:
     def _find(self, key: str, kind: str) -> int | None:
         if kind not in self.overlays:
             return None
-        with self._services.database.begin() as tx:
+        # Guesses have the connections of strangers, so that they cost open overlays nothing.
+        budget = OVERLAYS if hash_of(key) in self._found else PUBLIC
+        with budget_of(budget), self._services.database.begin() as tx:
             guild_id = actions.find_guild(tx, key, kind)
         if guild_id is not None:
+            self._found.add(hash_of(key))
             self._record_seen(guild_id, kind)
         return guild_id
 

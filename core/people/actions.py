@@ -1,8 +1,7 @@
 """Meeting viewers and finding them again."""
 
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -13,10 +12,8 @@ from core.kit.records import ViewerId
 from core.kit.words import _
 from core.kit.work import Work
 from core.people import store
+from core.people.lookup import discord_id_in, find_person, names_of, split_platform
 from core.people.records import GuildAccount, Viewer
-
-_MENTION = re.compile(r"<@!?([0-9]{1,19})>")
-_DISCORD_ID = re.compile(r"[0-9]{15,19}")
 
 
 def meet_sender(tx: Connection, message: ChatMessageSent) -> ViewerId:
@@ -29,7 +26,8 @@ def meet_senders(tx: Connection, messages: Sequence[ChatMessageSent]) -> list[Vi
     cache, keys = cache_of(tx), [_sender_key(message) for message in messages]
     new = [message for message, key in zip(messages, keys, strict=True) if key not in cache]
     if new:
-        met = store.set_viewers(tx, [(_account(m), m.sender.name, m.at) for m in new])
+        seen = [store.Seen(_account(m), m.sender.name, m.at, m.sender.login) for m in new]
+        met = store.set_viewers(tx, seen)
         cache.update({_sender_key(m): met[_account(m)] for m in new})
     return [cache[key] for key in keys]
 
@@ -42,65 +40,15 @@ def _sender_key(message: ChatMessageSent) -> tuple[str, int, str, str]:
     return ("people.sender", message.guild_id, message.platform, message.key)
 
 
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-
-
 def meet_person(tx: Connection, guild_id: int, platform: str, person: Person, at: datetime) -> int:
-    """The viewer id of whom an event names. Where the platform left the name out, it must not take
-    the place of one that is known."""
+    """The viewer id of whom an event names."""
     account = GuildAccount(guild_id, platform, person.user_id)
-    return meet_people(tx, [(account, person.name, at)])[account]
+    return store.set_viewers(tx, [store.seen_as(account, person, at)])[account]
 
 
-def meet_people(
-    tx: Connection, seen: Sequence[tuple[GuildAccount, str, datetime]]
-) -> dict[GuildAccount, int]:
-    """The same for many: account, name and when it had this name."""
-    named = [
-        (account, name, at) if name else (account, str(account.user_id), _LONG_AGO)
-        for account, name, at in seen
-    ]
-    return store.set_viewers(tx, named) if named else {}
-
-
-def get_by_name(tx: Connection, guild_id: int, name: str) -> Viewer:
-    """The viewer of this name. Raises Refusal if nobody of this name has been seen in the server's
-    chats, or different people on different platforms."""
-    viewers = store.list_by_name(tx, guild_id, name)
-    if not viewers:
-        raise Refusal(
-            _("I have not seen anybody called “{name}” in chat.").format(name=name.strip()),
-            _("Names are as on Kick or Twitch. Capitals do not matter."),
-        )
-    if len({viewer.person_id for viewer in viewers}) > 1:
-        raise Refusal(
-            _("There is a “{name}” on Kick and another one on Twitch.").format(
-                name=viewers[0].name
-            ),
-            _("Write which one: `kick:{name}` or `twitch:{name}`.").format(name=viewers[0].name),
-        )
-    return viewers[0]
-
-
-def find_person(work: Work, text: str) -> Viewer:
-    """The account that is meant by a mention, a Discord id or a name, which may say its platform as
-    `twitch:name`. Of a member with several accounts it is the one that represents them. Raises
-    Refusal if the member has not linked an account, or nobody of this name was seen."""
-    typed = text.strip()
-    discord_id = discord_id_in(typed)
-    if discord_id is not None:
-        link = store.find_link(work, discord_id)
-        if link is not None:
-            return store.get_viewer(work.tx, work.guild_id, link.viewer_id)
-        # A name may consist of digits.
-        if not (typed.isdigit() and store.find_by_name(work.tx, work.guild_id, typed)):
-            raise Refusal(
-                _("That member has not linked an account."),
-                _("<@{discord_id}> does that with `/link`. A name in chat works as well.").format(
-                    discord_id=discord_id
-                ),
-            )
-    return get_by_name(work.tx, work.guild_id, typed)
+def meet_people(tx: Connection, seen: Sequence[store.Seen]) -> dict[GuildAccount, int]:
+    """The same for many."""
+    return store.set_viewers(tx, seen) if seen else {}
 
 
 def find_own(work: Work) -> Viewer | None:
@@ -119,14 +67,6 @@ def find_asked(work: Work, who: str | None, *, is_admin: bool, remedy: str) -> V
         return find_person(work, who)
     if own is not None:
         accounts = store.list_accounts_of(work.tx, work.guild_id, own.viewer_id)
-        if store.fold(who.rpartition(":")[2]) in {store.fold(one.name) for one in accounts}:
+        if store.fold(split_platform(who)[1]) in frozenset().union(*map(names_of, accounts)):
             return own
     raise Refusal(_("Looking up somebody else is for moderators."), remedy)
-
-
-def discord_id_in(text: str) -> int | None:
-    """Whom a mention or a bare Discord id means; None for any other text."""
-    mention = _MENTION.fullmatch(text.strip())
-    if mention is not None:
-        return int(mention[1])
-    return int(text) if _DISCORD_ID.fullmatch(text.strip()) else None

@@ -25,15 +25,30 @@ from core.people.linklog.pages import history
 from core.people.linklog.records import LinkLogEntry
 from core.people.notes.records import Note
 from core.people.panels import actions as panels
-from core.people.panels.discord import LinkPanels, PanelButton, render_panel
+from core.people.panels.discord import LinkPanels, render_panel
 from core.people.panels.pages import PAGES as PANEL_PAGES
 from core.people.panels.pages import activity, setup
-from core.people.panels.reactions import PanelReactions
+from core.people.panels.reactions import PanelButton, PanelReactions
 from core.people.panels.records import Panel
-from core.people.records import Link, LinkAttempt, Tombstone, Viewer
+from core.people.records import (
+    FormerName,
+    HiddenViewer,
+    Link,
+    LinkAttempt,
+    Tombstone,
+    Viewer,
+)
 
 _RECORDS = personal_data(
-    LinkAttempt, LinkLogEntry, Panel, Exclusion, ExcludedName, Note, before_forget=forget
+    LinkAttempt,
+    FormerName,
+    HiddenViewer,
+    LinkLogEntry,
+    Panel,
+    Exclusion,
+    ExcludedName,
+    Note,
+    before_forget=forget,
 )
 
 
@@ -42,8 +57,10 @@ def _collect(tx: Connection, subject: Subject) -> dict[str, Any]:
         Viewer.platform,
         Viewer.platform_user_id.label("user_id_there"),
         Viewer.name.label("name_there"),
+        Viewer.login.label("login_there"),
         Viewer.named_at.label("name_seen_at"),
         Link.linked_at,
+        Link.discord_handle.label("your_name_on_discord"),
     )
     same = (Link.guild_id == Viewer.guild_id) & (Link.viewer_id == Viewer.viewer_id)
     theirs = (Viewer.guild_id == subject.guild_id) & (Link.discord_id == subject.discord_id)

@@ -47,6 +47,11 @@ class Viewer(GuildRecord, kw_only=True):
     )
     name: Mapped[str] = mapped_column(info=holds("name"), comment="as its owner writes it now")
     folded_name: Mapped[str] = mapped_column(info=holds("name"), comment="for comparing")
+    login: Mapped[str] = mapped_column(
+        default="",
+        info=holds("name"),
+        comment="the name in addresses, folded; or empty",
+    )
     named_at: Mapped[datetime] = mapped_column(comment="when the name was seen")
     represented_by: Mapped[ViewerId | None] = mapped_column(
         init=False,
@@ -75,6 +80,7 @@ class Viewer(GuildRecord, kw_only=True):
             name="people_viewers_represented_by",
         ),
         Index("people_viewers_by_name", "guild_id", "folded_name"),
+        Index("people_viewers_by_login", "guild_id", "login"),
         partial_index(
             "people_viewers_represented",
             ("guild_id", "represented_by"),
@@ -94,7 +100,9 @@ class ViewerRecord(GuildRecord, kw_only=True):
     def viewer_name(cls) -> Mapped[str]:
         same_guild = Viewer.guild_id == cls.guild_id
         name = select(Viewer.name).where(same_guild, Viewer.viewer_id == cls.viewer_id)
-        return column_property(name.correlate_except(Viewer).scalar_subquery())
+        # A row is always about the same viewer, so that a change of it leaves the name as it is.
+        named = name.correlate_except(Viewer).scalar_subquery()
+        return column_property(named, expire_on_flush=False)
 
 
 class OptionalViewerRecord(GuildRecord, kw_only=True):
@@ -117,6 +125,39 @@ def viewer_key(name: str) -> ForeignKeyConstraint:
     return ForeignKeyConstraint(["guild_id", "viewer_id"], viewer, name=name)
 
 
+class FormerName(ViewerRecord, kw_only=True):
+    """A name or login that an account had before."""
+
+    __tablename__ = "people_former_names"
+
+    viewer_id: Mapped[ViewerId] = mapped_column(info=holds("viewer", deletes_row=True))
+    folded_name: Mapped[str] = mapped_column(info=holds("name"), comment="for comparing")
+    name: Mapped[str] = mapped_column(info=holds("name"), comment="as its owner wrote it")
+    until: Mapped[datetime] = mapped_column(comment="when another one was seen")
+
+    __table_args__ = (
+        PrimaryKeyConstraint(
+            "guild_id", "viewer_id", "folded_name", name="people_former_names_once"
+        ),
+        Index("people_former_names_by_name", "guild_id", "folded_name"),
+        viewer_key("people_former_names_viewer"),
+    )
+
+
+class HiddenViewer(ViewerRecord, kw_only=True):
+    """A viewer who does not want to be named in public. All accounts of their person are hidden."""
+
+    __tablename__ = "people_hidden"
+
+    viewer_id: Mapped[ViewerId] = mapped_column(info=holds("viewer", deletes_row=True))
+    hidden_at: Mapped[datetime]
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "viewer_id", name="people_hidden_once"),
+        viewer_key("people_hidden_viewer"),
+    )
+
+
 class Link(ViewerRecord, kw_only=True):
     """The account that a member of the server has linked."""
 
@@ -125,6 +166,9 @@ class Link(ViewerRecord, kw_only=True):
     discord_id: Mapped[MemberId] = mapped_column(info=holds("number"))
     platform: Mapped[str] = mapped_column(comment="of the viewer")
     linked_at: Mapped[datetime]
+    discord_handle: Mapped[str] = mapped_column(
+        default="", server_default="", info=holds("name"), comment="unique on Discord, when linked"
+    )
 
     __table_args__ = (
         PrimaryKeyConstraint(

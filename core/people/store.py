@@ -4,22 +4,24 @@ They take a connection, because most run for each line of chat or for many rows.
 they return are for reading: changes of them are not written.
 """
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
-from typing import TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Select, delete, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, aliased
 
+from core.events import Person
 from core.kit.crypto import fingerprint
 from core.kit.database import UNTIL_LOCKED, as_json, cache_of, cached_until_locked, key_of
 from core.kit.personal import Account, Subject, pseudonym_of
 from core.kit.records import GuildRecord, ViewerId
 from core.kit.work import Work
-from core.people.records import GuildAccount, Link, Tombstone, Viewer
+from core.people.records import FormerName, GuildAccount, Link, Tombstone, Viewer
 
-_PLATFORMS = ("kick", "twitch")
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+"""When an account was seen whose name is not known."""
 
 R = TypeVar("R", bound=GuildRecord)
 
@@ -39,11 +41,13 @@ def fold(name: str) -> str:
 
 # Most lines of chat change nothing, so this reads before it writes, in one round trip. Another
 # transaction may write in between, perhaps a newer name: hence the CASEs.
-_SET_VIEWERS = text("""
+_LOGIN = "COALESCE(NULLIF(seen.login, ''), known.login)"
+_SET_VIEWERS = text(
+    f"""
     WITH seen AS (
         SELECT * FROM jsonb_to_recordset(CAST(:seen AS jsonb))
                    AS seen (guild_id bigint, platform text, platform_user_id bigint, name text,
-                            folded_name text, named_at timestamptz)
+                            folded_name text, login text, named_at timestamptz)
     ), known AS (
         SELECT v.*
           FROM seen
@@ -52,24 +56,41 @@ _SET_VIEWERS = text("""
                                AND v.platform_user_id = seen.platform_user_id
     ), written AS (
         INSERT INTO people_viewers AS v
-               (guild_id, platform, platform_user_id, name, folded_name, named_at)
-        SELECT guild_id, platform, platform_user_id, seen.name, seen.folded_name, seen.named_at
+               (guild_id, platform, platform_user_id, name, folded_name, login, named_at)
+        SELECT guild_id, platform, platform_user_id, seen.name, seen.folded_name, seen.login,
+               seen.named_at
           FROM seen LEFT JOIN known USING (guild_id, platform, platform_user_id)
          WHERE known.viewer_id IS NULL
-            OR (known.name <> seen.name AND known.named_at < seen.named_at)
+            OR (known.named_at < seen.named_at
+                AND (known.name <> seen.name OR known.login <> {_LOGIN}))
          ORDER BY guild_id, platform, platform_user_id
             ON CONFLICT ON CONSTRAINT people_viewers_one_per_account DO UPDATE
            SET name = CASE WHEN excluded.named_at > v.named_at
                            THEN excluded.name ELSE v.name END,
                folded_name = CASE WHEN excluded.named_at > v.named_at
                                   THEN excluded.folded_name ELSE v.folded_name END,
+               login = CASE WHEN excluded.named_at > v.named_at AND excluded.login <> ''
+                            THEN excluded.login ELSE v.login END,
                named_at = GREATEST(excluded.named_at, v.named_at)
         RETURNING guild_id, platform, platform_user_id, viewer_id, (xmax = 0) AS is_new
+    ), former AS (
+        INSERT INTO people_former_names AS f (guild_id, viewer_id, folded_name, name, until)
+        SELECT DISTINCT ON (guild_id, known.viewer_id, old.folded_name)
+               guild_id, known.viewer_id, old.folded_name, old.name, seen.named_at
+          FROM known
+          JOIN seen USING (guild_id, platform, platform_user_id),
+               LATERAL (VALUES (known.folded_name, known.name), (known.login, known.login))
+                    AS old (folded_name, name)
+         WHERE known.named_at < seen.named_at AND known.named_at > :long_ago
+           AND old.folded_name NOT IN ('', seen.folded_name, {_LOGIN})
+            ON CONFLICT ON CONSTRAINT people_former_names_once DO UPDATE
+           SET name = excluded.name, until = GREATEST(excluded.until, f.until)
     )
     SELECT guild_id, platform, platform_user_id, viewer_id, is_new, true FROM written
      UNION ALL
     SELECT guild_id, platform, platform_user_id, viewer_id, false, false FROM known
-""")
+"""
+).bindparams(long_ago=LONG_AGO)
 
 _EXCLUDE_NAMED = text("""
     WITH named AS (
@@ -87,28 +108,44 @@ _EXCLUDE_NAMED = text("""
 """)
 
 
-def set_viewers(
-    tx: Connection, seen: Sequence[tuple[GuildAccount, str, datetime]]
-) -> dict[GuildAccount, int]:
+class Seen(NamedTuple):
+    """An account under its name; `login` is "" where the platform left it out."""
+
+    account: GuildAccount
+    name: str
+    at: datetime
+    login: str = ""
+
+
+def seen_as(account: GuildAccount, person: Person, at: datetime) -> Seen:
+    """An account as an event names it. Where the platform left the name out, it must not take the
+    place of one that is known."""
+    if person.name:
+        return Seen(account, person.name, at, person.login)
+    return Seen(account, person.login or str(person.user_id), LONG_AGO, person.login)
+
+
+def set_viewers(tx: Connection, seen: Sequence[Seen]) -> dict[GuildAccount, int]:
     """Add the accounts that are new, update names, and return the viewer ids.
 
     A late event does not bring an old name back. An account whose owner was forgotten gets its
     former viewer id. An account that turns up with a name that was excluded before is excluded.
 
     Args:
-        seen: account, name, and when it had this name; of any guilds.
+        seen: of any guilds.
     """
-    newest = {account: (name, at) for account, name, at in sorted(seen, key=lambda one: one[2])}
+    newest = {one.account: one for one in sorted(seen, key=lambda one: one.at)}
     rows = [
         {
             "guild_id": account.guild_id,
             "platform": account.platform,
             "platform_user_id": account.user_id,
-            "name": name,
-            "folded_name": fold(name),
-            "named_at": at,
+            "name": last.name,
+            "folded_name": fold(last.name),
+            "login": fold(last.login),
+            "named_at": last.at,
         }
-        for account, (name, at) in newest.items()
+        for account, last in newest.items()
     ]
     written = tx.execute(_SET_VIEWERS, {"seen": as_json(rows)}).all()
     found = [(GuildAccount(*row[:3]), *row[3:]) for row in written]
@@ -118,26 +155,35 @@ def set_viewers(
         _restore(tx, account.guild_id, former, viewer_ids[account])
         viewer_ids[account] = former
     renamed = {account for account, _viewer_id, _is_new, is_written in found if is_written}
-    _exclude_named(tx, [(viewer_ids[one[0]], *one) for one in seen if one[0] in renamed])
+    _exclude_named(tx, [one for one in seen if one.account in renamed], viewer_ids)
     return viewer_ids
 
 
-def _exclude_named(tx: Connection, seen: Sequence[tuple[int, GuildAccount, str, datetime]]) -> None:
+def _exclude_named(
+    tx: Connection, seen: Sequence[Seen], viewer_ids: Mapping[GuildAccount, int]
+) -> None:
     """Exclude whoever has turned up first with a name that was excluded before it was seen."""
     first: dict[tuple[int, str], dict[str, object]] = {}
-    for viewer_id, account, name, at in seen:
-        row = {"guild_id": account.guild_id, "viewer_id": viewer_id, "folded_name": fold(name)}
-        first.setdefault((account.guild_id, fold(name)), row | {"at": at})
+    for account, name, at, login in seen:
+        row = {"guild_id": account.guild_id, "viewer_id": viewer_ids[account], "at": at}
+        for folded in {fold(name), fold(login)} - {""}:
+            first.setdefault((account.guild_id, folded), row | {"folded_name": folded})
     if first:
         tx.execute(_EXCLUDE_NAMED, {"named": as_json(first.values())})
 
 
 def set_viewer(
-    tx: Connection, guild_id: int, platform: str, platform_user_id: int, name: str, at: datetime
+    tx: Connection,
+    guild_id: int,
+    platform: str,
+    platform_user_id: int,
+    name: str,
+    at: datetime,
+    login: str = "",
 ) -> int:
     """The same for one account."""
     account = GuildAccount(guild_id, platform, platform_user_id)
-    return set_viewers(tx, [(account, name, at)])[account]
+    return set_viewers(tx, [Seen(account, name, at, login)])[account]
 
 
 def is_known(tx: Connection, account: GuildAccount) -> bool:
@@ -148,45 +194,6 @@ def is_known(tx: Connection, account: GuildAccount) -> bool:
         Viewer.platform_user_id == account.user_id,
     )
     return tx.execute(same).first() is not None
-
-
-def find_by_name(tx: Connection, guild_id: int, name: str) -> Viewer | None:
-    """The viewer with this name, or `kick:name` or `twitch:name`; of several, the one who was last
-    seen with it."""
-    return next(iter(list_by_name(tx, guild_id, name)), None)
-
-
-def list_by_name(tx: Connection, guild_id: int, name: str) -> Sequence[Viewer]:
-    """The viewer of each platform who was last seen with this name, or with the name of
-    `kick:name` or `twitch:name`; the newest first."""
-    platform, sign, on_platform = name.strip().partition(":")
-    found = select(Viewer).where(Viewer.guild_id == guild_id)
-    if sign and platform.casefold() in _PLATFORMS:
-        found = found.where(Viewer.platform == platform.casefold())
-        name = on_platform
-    found = found.where(Viewer.folded_name == fold(name)).order_by(Viewer.named_at.desc())
-    with Session(tx, join_transaction_mode="rollback_only") as session:
-        newest: dict[str, Viewer] = {}
-        for viewer in session.scalars(found.limit(MOST_FOUND)):
-            newest.setdefault(viewer.platform, viewer)
-    return list(newest.values())
-
-
-MOST_FOUND = 50
-
-
-def search(work: Work, text: str) -> list[tuple[Viewer, Link | None]]:
-    """Viewers whose name begins so, or of the member with this Discord id, and their links; without
-    a text the newest ones."""
-    linked = (Link.guild_id == Viewer.guild_id) & (Link.viewer_id == Viewer.viewer_id)
-    found = select(Viewer, Link).outerjoin(Link, linked)
-    text = text.strip().removeprefix("@")
-    if text.isdecimal() and len(text) >= 15:
-        found = found.where(Link.discord_id == int(text[:19]))
-    elif text:
-        found = found.where(Viewer.folded_name.startswith(fold(text), autoescape=True))
-    found = found.order_by(Viewer.viewer_id.desc()).limit(MOST_FOUND)
-    return [(viewer, link) for viewer, link in work.execute(found)]
 
 
 def get_viewer(tx: Connection, guild_id: int, viewer_id: int) -> Viewer:
@@ -245,9 +252,19 @@ def list_newest_links(work: Work, most: int) -> Sequence[tuple[Link, str]]:
 
 
 def add_link(
-    tx: Connection, guild_id: int, discord_id: int, platform: str, viewer_id: int, now: datetime
+    tx: Connection,
+    guild_id: int,
+    discord_id: int,
+    platform: str,
+    viewer_id: int,
+    now: datetime,
+    handle: str = "",
 ) -> None:
-    """Link an account with a member; both must be free. Hold `Lock.LINKS`."""
+    """Link an account with a member; both must be free. Hold `Lock.LINKS`.
+
+    Args:
+        handle: the member's unique name on Discord, if it is known.
+    """
     tx.execute(
         insert(Link).values(
             guild_id=guild_id,
@@ -255,6 +272,7 @@ def add_link(
             platform=platform,
             viewer_id=viewer_id,
             linked_at=now,
+            discord_handle=fold(handle),
         )
     )
     _set_person(tx, guild_id, discord_id, viewer_id)
@@ -389,14 +407,27 @@ def list_accounts(
     """
     linked = (Link.guild_id == Viewer.guild_id) & (Link.viewer_id == Viewer.viewer_id)
     found = (
-        select(Viewer.platform, Viewer.platform_user_id, Viewer.viewer_id, Viewer.name)
+        select(
+            Viewer.platform,
+            Viewer.platform_user_id,
+            Viewer.viewer_id,
+            Viewer.name,
+            Viewer.login,
+        )
         .join(Link, linked)
         .where(Viewer.guild_id == guild_id, Link.discord_id == discord_id)
         .order_by(Viewer.platform)
     )
     if lock:
         found = found.with_for_update(of=Viewer.__table__, key_share=True)
-    return tuple(Account(*row) for row in tx.execute(found))
+    return tuple(
+        Account(*row, _list_former_names(tx, guild_id, row.viewer_id)) for row in tx.execute(found)
+    )
+
+
+def _list_former_names(tx: Connection, guild_id: int, viewer_id: int) -> tuple[str, ...]:
+    theirs = (FormerName.guild_id == guild_id, FormerName.viewer_id == viewer_id)
+    return tuple(tx.scalars(select(FormerName.name).where(*theirs).order_by(FormerName.name)))
 
 
 def set_forgotten(tx: Connection, subject: Subject) -> None:
@@ -408,7 +439,7 @@ def set_forgotten(tx: Connection, subject: Subject) -> None:
             update(Viewer)
             .where(Viewer.guild_id == guild_id, Viewer.viewer_id == viewer_id)
             # No platform has ids below zero.
-            .values(platform_user_id=-viewer_id, name=name, folded_name=name)
+            .values(platform_user_id=-viewer_id, name=name, folded_name=name, login="")
         )
         known = GuildAccount(guild_id, account.platform, account.user_id)
         tombstone = upsert(Tombstone).values(
@@ -446,8 +477,9 @@ def _restore(tx: Connection, guild_id: int, former: int, added: int) -> None:
     """Give a forgotten viewer the account for which a viewer was just added."""
     of_guild = Viewer.guild_id == guild_id
     replaced = delete(Viewer).where(of_guild, Viewer.viewer_id == added)
-    columns = (Viewer.platform_user_id, Viewer.name, Viewer.folded_name, Viewer.named_at)
-    known = dict(tx.execute(replaced.returning(*columns)).mappings().one())
+    columns = (Viewer.platform_user_id, Viewer.name, Viewer.folded_name, Viewer.login)
+    returned = replaced.returning(*columns, Viewer.named_at)
+    known = dict(tx.execute(returned).mappings().one())
     tx.execute(update(Viewer).where(of_guild, Viewer.viewer_id == former).values(known))
     tx.execute(
         delete(Tombstone).where(Tombstone.guild_id == guild_id, Tombstone.viewer_id == former)

@@ -19,6 +19,8 @@ from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people import store as people_store
+from core.people.lookup import find_person
+from core.people.names import named_only
 from core.people.records import Viewer
 from core.points import ledger, providers, store
 from core.points.ledger import NewEntry
@@ -54,7 +56,7 @@ def change_points(
     Args:
         cause: id of the request, which makes repeating it harmless.
     """
-    viewer = people.find_person(work, who)
+    viewer = find_person(work, who, meant=store.HAS_POINTS)
     return viewer, grant_many(work, {viewer.viewer_id: amount}, change, reason, cause)[
         viewer.viewer_id
     ]
@@ -208,8 +210,9 @@ def handle_points(work: Work, message: ChatMessageSent, argument: str) -> None:
         return
     viewer_id, who = people.meet_sender(work.tx, message), ""
     if argument.strip():
-        found = people_store.find_by_name(work.tx, work.guild_id, argument.strip().lstrip("@"))
-        if found is None:
+        try:
+            found = find_person(work, argument, meant=store.HAS_POINTS, platform=message.platform)
+        except Refusal:
             return
         viewer_id, who = found.viewer_id, found.name
     points = providers.balance_of(work, viewer_id)
@@ -262,7 +265,7 @@ def handle_give(work: Work, message: ChatMessageSent, argument: str) -> None:
     try:
         if not typed:
             raise Refusal(_("Usage: !give @viewer 100"))
-        to = people.get_by_name(work.tx, work.guild_id, name.lstrip("@"))
+        to = find_person(work, name, meant=store.HAS_POINTS, platform=message.platform)
         gift = give(work, giver, to, typed, f"{message.platform}:{message.key}")
     except Refusal as refusal:
         refused = {"what": refusal.what}
@@ -279,9 +282,10 @@ def handle_board(work: Work, message: ChatMessageSent, _argument: str) -> None:
     settings = load_settings(work, PointsSettings)
     if not settings.enabled or settings.provider != "own":
         return
-    places = store.list_places(work, 5, 0)
+    named, names = named_only(work, store.list_places(work, 25, 0))
+    places = named[:5]
     payload = settings.currency | {
-        "names": [one.name for one in places],
+        "names": [names[one.viewer_id] for one in places],
         "points": [one.points for one in places],
     }
     outbox.post_reply(work, message, "points.board", payload, once_a_minute="all")

@@ -23,8 +23,10 @@ from core.kit.leaderboard import (
 from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
 from core.kit.words import _
 from core.kit.work import Work
-from core.people.actions import find_asked, find_own, find_person
+from core.people.actions import find_asked, find_own
 from core.people.linking.discord import start_button
+from core.people.lookup import find_person
+from core.people.names import named_only, own_name
 from core.people.records import Viewer
 from core.people.store import find_link, get_viewer
 from core.points import actions, imports, messages, store
@@ -64,7 +66,8 @@ def load_board(work: Work, query: Query) -> Leaderboard:
         place = store.get_place(work, link.viewer_id, season)
         own = _("no points yet")
         if place is not None:
-            own = Row(place.rank, link.viewer_name, f"{place.points:,}")
+            own = Row(place.rank, own_name(work, link.viewer_id), f"{place.points:,}")
+    shown, names = named_only(work, found)
     choices = {"now": _("Now")} | {
         str(one.number): _("Season {number}").format(number=one.number) for one in ended[:24]
     }
@@ -72,7 +75,7 @@ def load_board(work: Work, query: Query) -> Leaderboard:
         title=_("Season {number}").format(number=season)
         if season
         else settings.plural.capitalize(),
-        rows=[Row(one.rank, one.name, f"{one.points:,}") for one in found],
+        rows=[Row(one.rank, names[one.viewer_id], f"{one.points:,}") for one in shown],
         page=page,
         pages=pages,
         own=own,
@@ -167,7 +170,7 @@ class Points(commands.Cog):
         """Show how many points you or somebody else have."""
 
         def load(work: Work) -> discord.Embed | None:
-            viewer = find_person(work, who) if who else find_own(work)
+            viewer = find_person(work, who, meant=store.HAS_POINTS) if who else find_own(work)
             if viewer is None:
                 return None
             accounts = store.accounts_of(work, viewer.viewer_id)
@@ -192,7 +195,7 @@ class Points(commands.Cog):
         cause = str((ctx.interaction or ctx.message).id)
 
         def act(work: Work) -> discord.Embed:
-            to = find_person(work, who)
+            to = find_person(work, who, meant=store.HAS_POINTS)
             gift = actions.give(work, _own(work).viewer_id, to, amount, f"discord:{cause}")
             settings = load_settings(work, PointsSettings)
             return messages.given(settings, to.name, gift.amount, gift.left)

@@ -27,6 +27,7 @@ from core.kit.tasks import for_each
 from core.kit.work import Lock, Work
 from core.people import actions as people
 from core.people.records import GuildAccount
+from core.people.store import Seen, seen_as
 from core.points import ledger, store
 from core.points.ledger import NewEntry
 from core.points.records import AccountTotal, Entry, WatchRate
@@ -53,22 +54,21 @@ def on_support(work: Work, event: Support) -> None:
 def on_supports(work: Work, events: Sequence[Support]) -> None:
     """The same for many events of one kind."""
     settings = load_settings(work, PointsSettings)
-    given: list[tuple[Support, GuildAccount, str, int]] = []
+    given: list[tuple[Support, Seen, int]] = []
     for event in events:
         person, amount = _points_for(event, settings)
         if settings.earns and person is not None and amount > 0:
             account = GuildAccount(work.guild_id, event.platform, person.user_id)
-            given.append((event, account, person.name, amount))
-    seen = [(account, name, event.at) for event, account, name, _amount in given]
-    viewers = people.meet_people(work.tx, seen)
+            given.append((event, seen_as(account, person, event.at), amount))
+    viewers = people.meet_people(work.tx, [seen for _event, seen, _amount in given])
     excluded = store.list_excluded(work, viewers.values()) if viewers else set()
     zone = time_zone_of(work)
     by_day: dict[date, list[NewEntry]] = {}
-    for event, account, _name, amount in given:
-        if viewers[account] not in excluded:
+    for event, seen, amount in given:
+        if (viewer_id := viewers[seen.account]) not in excluded:
             bucket: Bucket = "paid" if isinstance(event, KicksGifted | BitsCheered) else "earned"
             key = _key(type(event).__name__, event.key)
-            new = NewEntry(key, viewers[account], bucket, amount, at=event.at)
+            new = NewEntry(key, viewer_id, bucket, amount, at=event.at)
             by_day.setdefault(event.at.astimezone(zone).date(), []).append(new)
     for day, entries in by_day.items():
         ledger.post(work, ACCOUNTS[type(events[0]).__name__], entries, day=day)

@@ -107,7 +107,7 @@ def make_feature(others: Sequence[Feature]) -> Feature:
                 partial(credit_in_all_servers, everybody=True),
             ),
             Task("points.audit", lambda _settings: DAY_SECONDS, audit_ledger),
-            Task("points.import", lambda _settings: 2.0, read_imports),
+            Task("points.import", lambda _settings: 2.0, read_imports, ("points",)),
         ),
         embeds={"points.refunded": messages.refunded},
         lines={

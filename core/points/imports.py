@@ -21,6 +21,7 @@ from core.kit.wire import Rejected
 from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Lock, Work, note_change, read_records
 from core.people import store as people
+from core.people.lookup import find_people
 from core.people.records import GuildAccount, Viewer
 from core.points import ledger, store
 from core.points.actions import require_own
@@ -146,17 +147,23 @@ _ADD_LINES = text("""
 # -- reading --------------------------------------------------------------------------------------
 
 
-def read_imports(services: Services) -> None:
-    """Continue every import that is being read."""
+def read_imports(services: Services) -> bool:
+    """Continue every import that is being read. False if there is none."""
     with services.database.begin() as tx:
-        due = list_reading(tx, services)
+        reading = _list_all_reading(tx)
+    due = [one for one in reading if one.try_at <= services.clock()]
     for_each(due, lambda one: _read(services, one.guild_id, one.number))
+    return bool(reading)
 
 
 def list_reading(tx: Connection, services: Services) -> Sequence[Import]:
     """The due imports of all servers."""
-    due = select(Import).where(Import.state == "reading", Import.try_at <= services.clock())
-    return read_records(tx, due.execution_options(**ACROSS_GUILDS))
+    return [one for one in _list_all_reading(tx) if one.try_at <= services.clock()]
+
+
+def _list_all_reading(tx: Connection) -> Sequence[Import]:
+    reading = select(Import).where(Import.state == "reading")
+    return read_records(tx, reading.execution_options(**ACROSS_GUILDS))
 
 
 def _read(services: Services, guild_id: int, number: int) -> None:
@@ -262,10 +269,12 @@ def _list_changes(work: Work, of: Import) -> list[Change]:
     changes.sort(key=lambda one: (-one.points, one.name))
     by_id = _find_ids(work, {one.user_id for one in changes if one.user_id is not None})
     named = {one.name for one in changes if one.user_id is None}
-    by_name = store.find_names(work, named, of.platform)
+    by_name, _several = find_people(work, named, platform=of.platform)
     for one in changes:
-        known = by_name.get(one.name) if one.user_id is None else by_id.get(one.user_id)
-        one.viewer_id = known
+        if one.user_id is not None:
+            one.viewer_id = by_id.get(one.user_id)
+        elif one.name in by_name:
+            one.viewer_id = by_name[one.name].viewer_id
     viewer_ids = {one.viewer_id for one in changes if one.viewer_id is not None}
     excluded = store.list_excluded(work, viewer_ids)
     balances = store.get_balances(work, viewer_ids)
@@ -340,7 +349,12 @@ def confirm(work: Work, number: int) -> tuple[int, int]:
         ImportLine.number == number, ImportLine.user_id.is_not(None), ImportLine.points > 0
     )
     seen = [
-        (GuildAccount(work.guild_id, "twitch", int(one.user_id)), one.name, ready.started_at)
+        people.Seen(
+            GuildAccount(work.guild_id, "twitch", int(one.user_id)),
+            one.name,
+            ready.started_at,
+            one.name,
+        )
         for one in work.execute(known)
         if one.user_id is not None
     ]

@@ -7,8 +7,9 @@ from core.kit.amounts import parse_amount
 from core.kit.errors import Refusal
 from core.kit.tables import VIEWER, Column, Table, read_table
 from core.kit.work import Work
+from core.people.lookup import find_people
 from core.people.store import fold
-from core.points.store import find_names
+from core.points.store import HAS_POINTS
 
 _POINTS = """
     points point balance currency coins coin currentpoints loyaltypoints score amount punkte
@@ -70,10 +71,12 @@ def read_pasted(work: Work, pasted: str, chosen: Mapping[str, int] | None = None
     """Find the viewers of pasted lines. Amounts of a repeated name are added up."""
     amounts: dict[int, int] = {}
     named, wrong, _table = parse_lines(pasted, chosen)
-    known = find_names(work, {name for _line, name, _amount in named})
+    asked = {name for _line, name, _amount in named}
+    known, _several = find_people(work, asked, meant=HAS_POINTS)
     for line, name, amount in named:
         if name in known:
-            amounts[known[name]] = amounts.get(known[name], 0) + amount
+            viewer_id = known[name].viewer_id
+            amounts[viewer_id] = amounts.get(viewer_id, 0) + amount
         else:
             wrong.append(line)
     return Pasted(amounts, wrong)

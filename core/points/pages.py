@@ -29,6 +29,7 @@ from core.kit.uploads import chosen_columns, sent_text
 from core.kit.words import _, plural
 from core.kit.work import Work
 from core.people.actions import find_own
+from core.people.names import all_names, named_only
 from core.people.records import Viewer
 from core.points import actions, imports, store
 from core.points.lists import COLUMNS, Lines, read_pasted
@@ -41,6 +42,8 @@ DAYS = 30
 MOST_PUBLIC_PAGES = 4
 MOST_DOWNLOADED = 10_000
 ON_STREAM = 5
+ON_STREAM_OF = 25
+"""Of so many places, those who are not named in public left out."""
 
 
 @dataclass
@@ -68,8 +71,10 @@ def _load_board(work: Work, page: int, season: int, most_pages: int = 0) -> dict
     number, pages = nearest_page(page, first[0].people if first else 0, PER_PAGE)
     if most_pages:
         number, pages = min(number, most_pages), min(pages, most_pages)
+    places = store.list_places(work, PER_PAGE, (number - 1) * PER_PAGE, season)
     return {
-        "places": store.list_places(work, PER_PAGE, (number - 1) * PER_PAGE, season),
+        "places": places,
+        "names": all_names(work, [one.viewer_id for one in places]),
         "number": number,
         "pages": pages,
         "people": first[0].people if first else 0,
@@ -346,7 +351,9 @@ def _public(public: PublicRequest) -> str:
     def load(work: Work) -> dict[str, Any]:
         found = _load_board(work, max(asked, 1), max(season, 0), MOST_PUBLIC_PAGES)
         ended = [one for one in store.list_seasons(work) if one.ended_at is not None]
-        return found | {"ended": ended, "season": max(season, 0)}
+        places, names = named_only(work, found["places"])
+        shown = {"places": places, "names": names}
+        return found | shown | {"ended": ended, "season": max(season, 0)}
 
     return public.render("points/public.html", **public.run(load))
 
@@ -363,8 +370,9 @@ PUBLIC = PublicPage(
 
 def _on_stream(work: Work) -> dict[str, Any]:
     settings = load_settings(work, PointsSettings)
-    places = store.list_places(work, ON_STREAM, 0) if settings.enabled else []
-    return {"places": places, "settings": settings}
+    places = store.list_places(work, ON_STREAM_OF, 0) if settings.enabled else []
+    shown, names = named_only(work, places)
+    return {"places": shown[:ON_STREAM], "names": names, "settings": settings}
 
 
 OVERLAY = Overlay(

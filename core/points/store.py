@@ -10,7 +10,7 @@ from sqlalchemy import ARRAY, BigInteger, Connection, Row, Text, any_, cast, fun
 from core.kit.database import among
 from core.kit.work import ACROSS_GUILDS, Work
 from core.people.exclusions.store import excluded_from, select_excluded
-from core.people.records import Viewer
+from core.people.lookup import named_in
 from core.people.store import list_persons
 from core.points.records import (
     AccountTotal,
@@ -25,6 +25,10 @@ from core.points.records import (
 from core.points.rules import Balances, Bucket
 
 # -- people ---------------------------------------------------------------------------------------
+
+
+HAS_POINTS = named_in(Balance.viewer_id)
+"""Who takes part: those with a balance."""
 
 
 def list_accounts(work: Work, viewer_ids: Collection[int]) -> dict[int, tuple[int, ...]]:
@@ -187,7 +191,7 @@ def _ranked(source: str) -> str:
                array_agg(h.viewer_id) AS accounts
           FROM held AS h
           JOIN people_viewers AS p ON p.guild_id = :guild_id AND p.viewer_id = h.viewer_id
-         WHERE h.viewer_id NOT IN {_EXCLUDED}
+         WHERE h.viewer_id NOT IN {_EXCLUDED} AND p.platform_user_id > 0
          GROUP BY 1
     ), ranked AS (
         SELECT rank() OVER (ORDER BY points DESC) AS rank, viewer_id, accounts,
@@ -276,14 +280,6 @@ def get_given(work: Work, viewer_ids: Collection[int], day: date) -> tuple[int, 
     given = select(-func.coalesce(func.sum(Entry.amount), 0)).where(*gifts, Entry.day == day)
     last = select(func.max(Entry.at)).where(*gifts)
     return int(work.scalar(given) or 0), work.scalar(last)
-
-
-def find_names(work: Work, folded: Collection[str], platform: str = "") -> dict[str, int]:
-    """Folded name -> the viewer who was last seen with it, on any platform or on this one."""
-    found = select(Viewer.folded_name, Viewer.viewer_id).where(among(Viewer.folded_name, folded))
-    if platform:
-        found = found.where(Viewer.platform == platform)
-    return {one.folded_name: one.viewer_id for one in work.execute(found.order_by(Viewer.named_at))}
 
 
 # -- the economy ----------------------------------------------------------------------------------

@@ -61,6 +61,11 @@ class StreamElementsPoints:
         return Moved(operation.key, refused=refused, waits=True)
 
 
+def _login_of(viewer: Viewer) -> str:
+    """Kick's form in addresses is another one than StreamElements'."""
+    return viewer.login if viewer.login and viewer.platform == "twitch" else viewer.name.lower()
+
+
 def find_logins(
     work: Work, platform: str, viewer_ids: Mapping[int, int]
 ) -> dict[int, tuple[int, str]]:
@@ -71,10 +76,10 @@ def find_logins(
         select(Viewer).where(Viewer.viewer_id.in_(everybody), Viewer.platform == platform)
     ).all()
     logins = {
-        int(one.viewer_id): (int(one.platform_user_id), one.name.lower())
+        int(one.viewer_id): (int(one.platform_user_id), login)
         for one in there
         # A display name in another script is not the login.
-        if LOGIN.fullmatch(one.name.lower())
+        if LOGIN.fullmatch(login := _login_of(one))
     }
     return {
         viewer_id: logins[account]

@@ -62,8 +62,8 @@ FEATURE = Feature(
     tasks=(
         Task("raffle.periods", lambda _settings: 3.0, tasks.open_months),
         Task("raffle.earn", lambda settings: settings.watch_interval_seconds, tasks.credit_open),
-        Task("raffle.announce", lambda _settings: 2.0, tasks.announce_gifts),
-        Task("raffle.draw", lambda _settings: 3.0, tasks.advance_draws),
+        Task("raffle.announce", lambda _settings: 2.0, tasks.announce_gifts, ("raffle",)),
+        Task("raffle.draw", lambda _settings: 3.0, tasks.advance_draws, ("raffle",)),
     ),
     embeds={
         "raffle.opened": draw_messages.opened,

@@ -26,6 +26,7 @@ from core.kit.words import _, plural
 from core.kit.work import Work
 from core.people.exclusions.actions import list_excluded
 from core.people.exclusions.routes import add_exclusions
+from core.people.names import all_names, named_only, public_name, public_names
 from core.people.records import Viewer
 from core.people.store import list_persons
 from core.raffle import store as raffles
@@ -77,6 +78,7 @@ def overview(page: Page) -> str:
         return found | {
             "pool": pool,
             "places": places,
+            "names": all_names(work, [one.viewer_id for one in places]),
             "number": place,
             "pages": pages,
             "sources": store.list_sources(work, SourceTotal.period == number),
@@ -331,7 +333,9 @@ def _public(public: PublicRequest) -> str:
         places, _own = store.list_places(
             work, info.period.number, PER_PAGE, (number - 1) * PER_PAGE, None
         )
-        return {"info": info, "places": places, "number": number, "pages": min(pages, 4)}
+        places, names = named_only(work, places)
+        found = {"info": info, "places": places, "names": names}
+        return found | {"number": number, "pages": min(pages, 4)}
 
     return public.render(
         "raffle/public.html",
@@ -356,7 +360,11 @@ def _on_stream(work: Work) -> dict[str, object]:
     period = raffles.find_shown(work)
     winner = next(iter(list_winners(work, 1)), None)
     pool = store.get_pool(work, period.number) if period else None
-    return {"period": period, "pool": pool, "winner": winner and winner.name}
+    return {
+        "period": period,
+        "pool": pool,
+        "winner": winner and public_name(work, winner.viewer_id),
+    }
 
 
 OVERLAY = Overlay(
@@ -370,16 +378,18 @@ OVERLAY = Overlay(
 
 
 def latest(work: Work) -> list[Latest]:
+    drops, winners = gifts.list_newest_drops(work, LATEST), list_winners(work, LATEST)
+    names = public_names(
+        work, [*(one.viewer_id for one in drops), *(one.viewer_id for one in winners)]
+    )
     given = [
         Latest(
             one.at,
-            one.name or _("Somebody"),
+            names[one.viewer_id] or _("Somebody"),
             plural("gifted {count} sub", "gifted {count} subs", one.gifts),
         )
-        for one in gifts.list_newest_drops(work, LATEST)
+        for one in drops
         if one.gifts
     ]
-    won = [
-        Latest(one.drawn_at, one.name, _("won the raffle")) for one in list_winners(work, LATEST)
-    ]
+    won = [Latest(one.drawn_at, names[one.viewer_id], _("won the raffle")) for one in winners]
     return given + won

@@ -51,15 +51,16 @@ def credit_open(services: Services) -> None:
     act_on_each(services, _list_open, credit)
 
 
-def announce_gifts(services: Services) -> None:
-    act_on_each(services, list_unannounced, lambda work, one: announce_drop(work, one.drop))
+def announce_gifts(services: Services) -> bool:
+    return act_on_each(services, list_unannounced, lambda work, one: announce_drop(work, one.drop))
 
 
 # -- the draw -------------------------------------------------------------------------------------
 
 
-def advance_draws(services: Services) -> None:
-    """Run every step that is due. An error in one raffle is raised after the others were tried."""
+def advance_draws(services: Services) -> bool:
+    """Run every step that is due. An error in one raffle is raised after the others were tried.
+    False if no raffle is open or being drawn."""
     # Asking the beacon can take long, so only drawing comes after it.
     steps = (
         _announce_openings,
@@ -69,28 +70,32 @@ def advance_draws(services: Services) -> None:
         _get_rounds,
         _draw_due,
     )
-    for_each(steps, lambda step: step(services))
+    found: list[bool] = []
+    for_each(steps, lambda step: found.append(step(services)))
+    return any(found)
 
 
-def _announce_openings(services: Services) -> None:
+def _announce_openings(services: Services) -> bool:
     """Publish the commitment as soon as there is a channel, if there was none at the opening."""
     config, now = config_of(services.settings), services.clock()
-    act_on_each(
+    return act_on_each(
         services,
         lambda tx: store.list_unannounced(tx, now),
         lambda work, one: announce(work, config, one),
     )
 
 
-def _announce_plans(services: Services) -> None:
+def _announce_plans(services: Services) -> bool:
     """Another end or grace time needs another round."""
     config = config_of(services.settings)
-    act_on_each(services, _list_open, lambda w, one: actions.announce_plan(w, config, one.number))
+    return act_on_each(
+        services, _list_open, lambda w, one: actions.announce_plan(w, config, one.number)
+    )
 
 
-def _freeze_due(services: Services) -> None:
+def _freeze_due(services: Services) -> bool:
     config, now = config_of(services.settings), services.clock()
-    act_on_each(
+    return act_on_each(
         services,
         lambda tx: list_due(tx, now),
         lambda work, one: actions.freeze_due(work, config, one.number),
@@ -114,14 +119,14 @@ def _settings_of(tx: Connection, guild_id: int) -> RaffleSettings:
         return load_settings(work, RaffleSettings)
 
 
-def _check_claims(services: Services) -> None:
+def _check_claims(services: Services) -> bool:
     config, now = config_of(services.settings), services.clock()
 
     def check_next(pick: Pick) -> None:
         if pick.expires_at is not None and pick.expires_at <= now:
             note_bans(services, pick.guild_id, pick.period)
 
-    act_on_each(
+    return act_on_each(
         services,
         store.list_unclaimed,
         lambda w, one: claims.check_claim(w, config, one.period, one.k),
@@ -129,15 +134,16 @@ def _check_claims(services: Services) -> None:
     )
 
 
-def _get_rounds(services: Services) -> None:
+def _get_rounds(services: Services) -> bool:
     """Many raffles end with the month and share a round: ask for it once."""
     config, now = config_of(services.settings), services.clock()
     client = client_of(services.settings)
     due: dict[int, list[Draw]] = {}
     with services.database.begin() as tx:
-        for draw in store.list_frozen(tx):
-            if draw.waits_for_beacon and draw.round and draw.round_at and draw.round_at <= now:
-                due.setdefault(draw.round, []).append(draw)
+        frozen = store.list_frozen(tx)
+    for draw in frozen:
+        if draw.waits_for_beacon and draw.round and draw.round_at and draw.round_at <= now:
+            due.setdefault(draw.round, []).append(draw)
 
     def get(number: int) -> None:
         random = client.get_round(number)
@@ -148,15 +154,16 @@ def _get_rounds(services: Services) -> None:
         )
 
     for_each(due, get)
+    return bool(frozen)
 
 
-def _draw_due(services: Services) -> None:
+def _draw_due(services: Services) -> bool:
     config = config_of(services.settings)
 
     def list_ready(tx: Connection) -> list[Draw]:
         return [draw for draw in store.list_frozen(tx) if not draw.waits_for_beacon]
 
-    act_on_each(
+    return act_on_each(
         services,
         list_ready,
         lambda work, one: actions.draw_winners(work, config, one.period),

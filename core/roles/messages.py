@@ -8,7 +8,7 @@ import discord
 
 from core.guilds.channels import say_trouble
 from core.kit import rights
-from core.kit.discord_ui import ago, card, duration, lines, safe, status_card
+from core.kit.discord_ui import ago, card, duration, lines, mention, safe, status_card
 from core.kit.rights import Obstacle
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
@@ -197,7 +197,7 @@ def state_words() -> dict[str, str]:
 def _holder(holder: Holder) -> str:
     how = state_words().get(holder.state, _("assigned manually"))
     since = f" · {ago(holder.at)}" if holder.at is not None and holder.state == "given" else ""
-    return f"<@{holder.discord_id}> · {how}{since}"
+    return f"{mention(holder.discord_id)} · {how}{since}"
 
 
 # -- posts --------------------------------------------------------------------------------------

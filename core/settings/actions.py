@@ -20,8 +20,8 @@ from core.kit.words import _
 from core.kit.work import Work
 from core.outbox.records import Outgoing
 from core.outbox.transport import ChannelRefused
+from core.people.lookup import has_name
 from core.people.records import Viewer
-from core.people.store import fold
 from core.settings.rules import Declared, viewer_of
 
 
@@ -123,7 +123,7 @@ class LogFilter:
             found.append(AuditEntry.action.startswith(self.prefix, autoescape=True))
         if self.text:
             named = select(literal("viewer:") + cast(Viewer.viewer_id, Text)).where(
-                Viewer.folded_name == fold(self.text)
+                has_name(self.text)
             )
             columns = (
                 AuditEntry.action,

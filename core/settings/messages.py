@@ -11,6 +11,7 @@ import discord
 from discord.utils import format_dt
 
 from core.guilds.records import AuditEntry
+from core.kit import discord_ui
 from core.kit.discord_access import group_title
 from core.kit.discord_ui import (
     PREFIX,
@@ -89,7 +90,7 @@ def one(current: Current, trouble: str) -> discord.Embed:
 
 def _origin(current: Current) -> str:
     if current.by is not None and current.at is not None:
-        return _("set by <@{by}> {ago}").format(by=current.by, ago=ago(current.at))
+        return _("set by {by} {ago}").format(by=discord_ui.mention(current.by), ago=ago(current.at))
     if current.variable:
         return _("the variable `{variable}`, until you set it here").format(
             variable=current.variable
@@ -205,7 +206,7 @@ def audit_log(
     )
 
     def line(entry: AuditEntry) -> str:
-        who = f"<@{entry.actor}>" if entry.actor else by_no_member(entry)
+        who = discord_ui.mention(entry.actor) if entry.actor else by_no_member(entry)
         return f"{ago(entry.at)} {who} {sentence(entry, page.viewers, known, lines, style)}"
 
     rows = [line(entry) for entry in page.entries]

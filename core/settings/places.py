@@ -8,6 +8,7 @@ from discord.app_commands import Choice
 
 from core.guilds import zones
 from core.guilds.settings import choices_of
+from core.kit import discord_ui
 from core.kit.discord_roles import list_for_viewers, see_role
 from core.kit.discord_ui import require_permissions, shortened
 from core.kit.errors import Refusal
@@ -106,7 +107,7 @@ def mention(guild: discord.Guild, text: str) -> str:
         return ""
     if guild.get_role(found):
         return f"<@&{found}>"
-    return f"<#{found}>" if guild.get_channel(found) else f"<@{found}>"
+    return f"<#{found}>" if guild.get_channel(found) else discord_ui.mention(found)
 
 
 MOST = 25

@@ -9,9 +9,11 @@ import requests
 from core.kit.affiliate import Standings, standings_of
 from core.kit.errors import Outage
 from core.kit.settings import Settings
+from core.kit.wire import bounded, bounded_exchange
 from core.shuffle.rules import ShuffleRefused, read, retry_seconds
 
 TIMEOUT = (3.05, 20.0)
+MOST_SECONDS = 60.0
 MOST_BYTES = 32 * 2**20
 
 
@@ -58,7 +60,11 @@ class ShuffleClient:
 
     def _get(self, address: str, now: datetime) -> bytes:
         # A redirect would send the secret in the address to another host.
-        with requests.get(address, timeout=TIMEOUT, stream=True, allow_redirects=False) as answer:
+        with (
+            bounded_exchange(MOST_SECONDS),
+            bounded(requests.Session()) as session,
+            session.get(address, timeout=TIMEOUT, stream=True, allow_redirects=False) as answer,
+        ):
             if answer.status_code == 429:
                 wait = retry_seconds(*_retry_after(answer, now))
                 raise Outage(self.title, "it was asked too often", wait)

@@ -18,6 +18,7 @@ from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.exclusions.store import without_excluded
+from core.people.names import Names, public_names
 from core.people.records import Link
 from core.people.store import list_persons
 from core.slot_calls.panel import refresh_panel
@@ -80,6 +81,7 @@ class _Queue:
     Attributes:
         allowed: the messages of viewers who are not excluded.
         persons: viewer id -> their person, of every account of the senders.
+        names: of the senders, in public.
         calls: each person's open and recent calls.
         index: the games of the server.
         queued: the games of the open calls, if each can be there once.
@@ -100,6 +102,7 @@ class _Queue:
     first: int
     others: int
     has_panel: bool
+    names: Names
     has_grown: bool = False
 
     @classmethod
@@ -136,6 +139,7 @@ class _Queue:
             first=first,
             others=others,
             has_panel=panels > 0,
+            names=public_names(work, viewer_ids),
         )
 
     def calls_of(self, viewer_id: ViewerId) -> list[SlotCall]:
@@ -181,7 +185,7 @@ class _Queue:
         position = self.first if call.is_first else self.first + self.others
         found = []
         if call.channel_id:
-            post = describe(call, message.sender.name)
+            post = describe(call, self.names[call.viewer_id])
             key = post_key(call)
             found.append(outbox.to_channel(call.channel_id, "slot_calls.post", key, post))
         if self.settings.replies:

@@ -23,6 +23,7 @@ from core.kit.words import _
 from core.outbox.discord_transport import Rendered
 from core.people.exclusions import discord as exclusions
 from core.people.exclusions.messages import excluded
+from core.people.names import public_names
 from core.slot_calls import actions, messages, panel, picks, store
 
 Context = commands.Context[commands.Bot]
@@ -85,8 +86,9 @@ def render_post(payload: Mapping[str, Any]) -> Rendered:
 async def _open_queue(reader: Reader, _key: str, number: int) -> Page:
     calls = await reader.run_action(store.list_open)
     names = await reader.run_action(store.get_names)
+    viewers = await reader.run_action(public_names, [one.viewer_id for one in calls])
     number, pages = nearest_page(number, len(calls), messages.PER_PAGE)
-    return Page(messages.queue(calls, number, pages, names), number, pages)
+    return Page(messages.queue(calls, number, pages, names, viewers), number, pages)
 
 
 QUEUE = Paginator("slot_calls_queue", "queue", _open_queue)

@@ -59,7 +59,7 @@ FEATURE = Feature(
         ),
     ),
     settings=tuple(SlotCallSettings.declared.values()),
-    tasks=(Task("slot_calls.picks", lambda _settings: 2.0, finish_picks),),
+    tasks=(Task("slot_calls.picks", lambda _settings: 2.0, finish_picks, ("slot_calls",)),),
     embeds={
         "slot_calls.post": render_post,
         "slot_calls.panel": render_panel,

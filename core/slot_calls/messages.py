@@ -10,8 +10,9 @@ from core.bonus_hunt.records import Bonus
 from core.guilds.channels import say_trouble
 from core.kit.amounts import show_amount
 from core.kit.clock import parse_instant
-from core.kit.discord_ui import Tone, ago, card, lines, safe, status_card
+from core.kit.discord_ui import Tone, ago, card, lines, mention, safe, status_card
 from core.kit.words import _, plural
+from core.people.names import Names
 from core.slot_calls.actions import Status
 from core.slot_calls.records import SlotCall
 from core.slot_calls.rules import SlotCallSettings
@@ -105,13 +106,13 @@ def post(payload: Mapping[str, Any]) -> discord.Embed:
     if payload.get("is_picked") and payload["state"] == "open":
         body = "▶️ " + _("**Next up**") + "\n" + body
     ends = {
-        "done": _("Played · <@{closed_by}>"),
-        "skipped": _("Skipped · <@{closed_by}>"),
+        "done": _("Played · {member}"),
+        "skipped": _("Skipped · {member}"),
         "cancelled": _("Withdrawn by the viewer"),
-        "hunt": _("In the bonus hunt · <@{closed_by}>"),
+        "hunt": _("In the bonus hunt · {member}"),
     }
     if payload["state"] in ends:
-        body += "\n" + ends[payload["state"]].format_map(payload)
+        body += "\n" + ends[payload["state"]].format(member=mention(payload["closed_by"]))
     if payload.get("bet") is not None:
         body += "\n" + result(Decimal(payload["bet"]), Decimal(payload["win"]))
     footer = _("Request #{number}").format_map(payload)
@@ -164,14 +165,14 @@ PER_PAGE = 10
 
 
 def queue(
-    calls: Sequence[SlotCall], number: int, pages: int, names: Sequence[str]
+    calls: Sequence[SlotCall], number: int, pages: int, names: Sequence[str], viewers: Names
 ) -> discord.Embed:
     """A page of the queue, first request first."""
     rows = [
         {
             "number": call.number,
             "slot": call.slot,
-            "viewer": call.viewer_name,
+            "viewer": viewers[call.viewer_id],
             "called_at": call.called_at,
             "is_picked": call.picked_at is not None,
         }

@@ -27,6 +27,7 @@ from core.kit.words import _, plural
 from core.kit.work import Work
 from core.people.exclusions import actions as exclusions
 from core.people.exclusions.routes import add_exclusions
+from core.people.names import named_only, public_names
 from core.slot_calls import actions, messages, panel, picks, store
 from core.slot_calls.rules import SlotCallSettings
 
@@ -166,6 +167,7 @@ def _public(public: PublicRequest) -> str | Response:
     return public.render(
         "slot_calls/public.html",
         calls=shown,
+        names=public.run(public_names, [one.viewer_id for one in shown]),
         waiting=len(calls),
         command=names[0],
         picked=public.run(picks.list_finished),
@@ -177,7 +179,9 @@ def _on_stream(work: Work) -> dict[str, Any]:
     waiting = work.count(store.IS_OPEN)
     state = panel.state_of(load_settings(work, SlotCallSettings))
     command = store.get_names(work)[0]
-    return {"calls": calls, "waiting": waiting, "state": state, "command": command}
+    names = public_names(work, [one.viewer_id for one in calls])
+    found = {"calls": calls, "names": names, "waiting": waiting}
+    return found | {"state": state, "command": command}
 
 
 OVERLAY = Overlay(
@@ -191,9 +195,10 @@ OVERLAY = Overlay(
 
 
 def latest(work: Work) -> list[Latest]:
+    calls, names = named_only(work, store.list_newest(work, ON_STREAM))
     return [
-        Latest(one.called_at, one.viewer_name, _("requested {slot}").format(slot=one.slot))
-        for one in store.list_newest(work, ON_STREAM)
+        Latest(one.called_at, names[one.viewer_id], _("requested {slot}").format(slot=one.slot))
+        for one in calls
     ]
 
 

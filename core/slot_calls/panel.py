@@ -10,6 +10,7 @@ from core.kit.records import ChannelId
 from core.kit.words import _
 from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
+from core.people.names import public_names
 from core.slot_calls.records import QueuePanel
 from core.slot_calls.rules import NAMES, SlotCallSettings
 from core.slot_calls.store import IS_OPEN, PANEL, QUEUE, get_names
@@ -50,11 +51,12 @@ def refresh_panel(work: Work) -> None:
 def _payload(work: Work) -> dict[str, Any]:
     work.flush()
     shown = work.scalars(QUEUE.limit(PANEL_ROWS)).all()
+    names = public_names(work, [one.viewer_id for one in shown])
     rows = [
         {
             "number": one.number,
             "slot": one.slot,
-            "viewer": one.viewer_name,
+            "viewer": names[one.viewer_id],
             "called_at": one.called_at.isoformat(),
             "is_picked": one.picked_at is not None,
         }

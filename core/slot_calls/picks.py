@@ -25,6 +25,7 @@ from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Lock, Work, read_records
 from core.outbox import actions as outbox
 from core.people.chats import say_in_chats
+from core.people.names import public_name
 from core.slot_calls.panel import refresh_panel
 from core.slot_calls.posts import describe, picked_key
 from core.slot_calls.records import RandomPick, SlotCall
@@ -135,11 +136,12 @@ def _pick(work: Work, call: SlotCall, channel_id: ChannelId) -> None:
     """Move it to the top of the queue, post it again, and tell the viewer."""
     call.picked_at = work.now
     audit(work, "slot_calls.picked", f"#{call.number}")
-    payload = describe(call, call.viewer_name)
+    viewer = public_name(work, call.viewer_id)
+    payload = describe(call, viewer)
     call.picked_in = channel_id
     outbox.post_to_channel(work, channel_id, "slot_calls.post", picked_key(call), payload)
     if load_settings(work, SlotCallSettings).replies:
-        line = {"slot": call.slot, "viewer": call.viewer_name}
+        line = {"slot": call.slot, "viewer": viewer}
         key = f"slot_calls.next:{call.number}"
         say_in_chats(work, "slot_calls.next", key, line, platform=call.platform)
     refresh_panel(work)
@@ -148,11 +150,13 @@ def _pick(work: Work, call: SlotCall, channel_id: ChannelId) -> None:
 # -- the beacon -----------------------------------------------------------------------------------
 
 
-def finish_picks(services: Services) -> None:
-    """Pick where the round is published. Late or twice makes no difference."""
+def finish_picks(services: Services) -> bool:
+    """Pick where the round is published. Late or twice makes no difference. False if nobody waits
+    for one."""
     now, client = services.clock(), client_of(services.settings)
     with services.database.begin() as tx:
-        due = list_due(tx, now)
+        waiting = list_waiting(tx)
+    due = [pick for pick in waiting if pick.round_at <= now]
 
     def finish(pick: RandomPick) -> None:
         try:
@@ -167,11 +171,17 @@ def finish_picks(services: Services) -> None:
             finish_pick(work, pick.number, random)
 
     for_each(due, finish)
+    return bool(waiting)
 
 
 def list_due(tx: Connection, now: datetime) -> Sequence[RandomPick]:
-    """The picks of all servers that wait for a round which is published by now."""
-    waiting = select(RandomPick).where(RandomPick.state == "waiting", RandomPick.round_at <= now)
+    """Those whose round is published by now."""
+    return [pick for pick in list_waiting(tx) if pick.round_at <= now]
+
+
+def list_waiting(tx: Connection) -> Sequence[RandomPick]:
+    """The picks of all servers that wait for their round."""
+    waiting = select(RandomPick).where(RandomPick.state == "waiting")
     return read_records(tx, waiting.execution_options(**ACROSS_GUILDS))
 
 
@@ -224,7 +234,7 @@ def _tell_end(work: Work, pick: RandomPick) -> None:
         "commitment": _commitment_of(pick),
         "state": pick.state,
         "slot": call.slot if call else "",
-        "viewer": call.viewer_name if call else "",
+        "viewer": public_name(work, call.viewer_id) if call else "",
     }
     edit_key = f"{_key(pick)}:end"
     outbox.post_edit(work, pick.channel_id, _key(pick), "slot_calls.pick", edit_key, payload)

@@ -4,6 +4,7 @@ from typing import Any
 
 from core.kit.work import Work
 from core.outbox import actions as outbox
+from core.people.names import public_name
 from core.slot_calls.records import SlotCall
 
 
@@ -14,7 +15,7 @@ def edit_post(work: Work, call: SlotCall, key: str) -> None:
         (call.picked_in, picked_key(call)),
     ):
         if channel_id:
-            post = describe(call, call.viewer_name)
+            post = describe(call, public_name(work, call.viewer_id))
             outbox.post_edit(work, channel_id, posted, "slot_calls.post", f"{key}:{posted}", post)
 
 

@@ -6,6 +6,7 @@ compared.
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import structlog
 
@@ -23,11 +24,17 @@ from core.streamelements.rules import is_jwt
 _log = structlog.get_logger(__name__)
 
 
-def perform_due(services: Services) -> None:
-    """Work on every operation that is due, one after the other. Runs in one process at a time."""
+_THE_END = datetime.max.replace(tzinfo=UTC)
+
+
+def perform_due(services: Services) -> bool:
+    """Work on every operation that is due, one after the other. Runs in one process at a time.
+    False if none is open."""
     with services.database.begin() as tx:
         due = actions.list_due(tx, services.clock())
+        has_more = due or actions.list_due(tx, _THE_END)
     for_each(due, lambda one: perform(services, *one))
+    return bool(has_more)
 
 
 def perform(services: Services, guild_id: int, number: int) -> None:

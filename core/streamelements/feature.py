@@ -48,7 +48,7 @@ FEATURE = Feature(
     "streamelements",
     cogs=(StreamElements,),
     tasks=(
-        Task("streamelements.points", every=lambda _settings: 2, run=perform_due),
+        Task("streamelements.points", lambda _settings: 2.0, perform_due, ("streamelements",)),
         Task("streamelements.prune", every=lambda _settings: 3600, run=_prune),
     ),
     embeds={

@@ -1,7 +1,6 @@
 """Store reports about tiers, and look tiers up."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import NamedTuple, cast, get_args
 
 from sqlalchemy import Connection
@@ -19,13 +18,12 @@ from core.events import (
 from core.guilds.actions import load_settings
 from core.kit.work import Work, note_change
 from core.people import store as people
+from core.people.lookup import find_by_name
 from core.people.records import GuildAccount
 from core.tiers import store
 from core.tiers.records import DueResync, StoredSource
 from core.tiers.rules import NOTHING, Found, Known, Tier, TierSettings, choose
 from core.tiers.store import TierReport
-
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Report(NamedTuple):
@@ -33,6 +31,7 @@ class _Report(NamedTuple):
     name: str
     source: StoredSource
     tier: Tier
+    login: str = ""
 
 
 def remember(tx: Connection, events: Sequence[Event]) -> None:
@@ -41,8 +40,11 @@ def remember(tx: Connection, events: Sequence[Event]) -> None:
     if not reports:
         return
     seen = [
-        # A missing name must not replace a known one.
-        (one.account, one.name or str(one.account.user_id), event.at if one.name else _LONG_AGO)
+        people.seen_as(
+            one.account,
+            Person(user_id=one.account.user_id, name=one.name, login=one.login),
+            event.at,
+        )
         for event, one in reports
     ]
     viewers = people.set_viewers(tx, seen)
@@ -72,23 +74,23 @@ def _read(tx: Connection, event: Event) -> _Report | None:
         case _:
             return None
     account = GuildAccount(event.guild_id, event.platform, person.user_id)
-    return _Report(account, person.name, "event", tier)
+    return _Report(account, person.name, "event", tier, person.login)
 
 
 def _read_reported(tx: Connection, event: SubscriberReported) -> _Report | None:
-    user_id, name = event.user_id, event.name or event.login
+    user_id, name, login = event.user_id, event.name or event.login, event.login
     if user_id is None:  # find them by their name in chat
-        found = people.find_by_name(tx, event.guild_id, f"{event.platform}:{event.login}")
+        found = find_by_name(tx, event.guild_id, f"{event.platform}:{event.login}")
         if found is None or found.platform_user_id < 0:
             return None
-        user_id, name = found.platform_user_id, ""
+        user_id, name, login = found.platform_user_id, "", ""
     account = GuildAccount(event.guild_id, event.platform, user_id)
     if event.reporter == "widget":  # its key neither renames viewers nor makes them known
         name = ""
         if not people.is_known(tx, account):
             return None
     source: StoredSource = "event" if event.reporter == "gift" else event.reporter
-    return _Report(account, name, source, _tier(event.tier))
+    return _Report(account, name, source, _tier(event.tier), login)
 
 
 def _tier(given: str) -> Tier:

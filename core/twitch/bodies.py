@@ -61,6 +61,10 @@ class Body(BaseModel):
     broadcaster_user_id: TwitchId
 
 
+def _person(user_id: int, name: str | None, login: str | None) -> Person:
+    return Person(user_id=user_id, name=name or login or "", login=login or "")
+
+
 class _Someone(Body):
     user_id: TwitchId
     user_name: str | None = None
@@ -68,7 +72,7 @@ class _Someone(Body):
 
     @property
     def person(self) -> Person:
-        return Person(user_id=self.user_id, name=self.user_name or self.user_login or "")
+        return _person(self.user_id, self.user_name, self.user_login)
 
 
 class _Anybody(Body):
@@ -83,7 +87,7 @@ class _Anybody(Body):
     def person(self) -> Person | None:
         if self.is_anonymous or self.user_id is None:
             return None
-        return Person(user_id=self.user_id, name=self.user_name or self.user_login or "")
+        return _person(self.user_id, self.user_name, self.user_login)
 
 
 class Badge(BaseModel):
@@ -115,6 +119,7 @@ class ChatMessage(Body):
 
     chatter_user_id: TwitchId
     chatter_user_name: ShortText
+    chatter_user_login: str = ""
     message_id: ShortText
     message: Text
     badges: list[Badge] | None = None
@@ -217,7 +222,13 @@ class Raid(BaseModel):
     broadcaster_user_id: Annotated[TwitchId, Field(alias="to_broadcaster_user_id")]
     from_broadcaster_user_id: TwitchId
     from_broadcaster_user_name: str | None = None
+    from_broadcaster_user_login: str | None = None
     viewers: Annotated[int, Field(ge=0, lt=2**31)]
+
+    @property
+    def raider(self) -> Person:
+        name, login = self.from_broadcaster_user_name, self.from_broadcaster_user_login
+        return _person(self.from_broadcaster_user_id, name, login)
 
 
 class Ban(_Someone):
@@ -225,9 +236,16 @@ class Ban(_Someone):
 
     moderator_user_id: TwitchId | None = None
     moderator_user_name: str | None = None
+    moderator_user_login: str | None = None
     reason: str | None = None
     banned_at: Instant
     ends_at: Instant | None = None
+
+    @property
+    def moderator(self) -> Person | None:
+        if self.moderator_user_id is None:
+            return None
+        return _person(self.moderator_user_id, self.moderator_user_name, self.moderator_user_login)
 
 
 class RewardRef(BaseModel):

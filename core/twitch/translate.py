@@ -141,10 +141,12 @@ def _notice(body: bodies.ChatNotice, server: _Server, context: Context) -> Itera
 
 
 def _raid(body: bodies.Raid, channel: _Channel, context: Context) -> Event:
-    name = body.from_broadcaster_user_name or ""
-    raider = events.Person(user_id=body.from_broadcaster_user_id, name=name)
     return events.ChannelRaided(
-        key=context.message_id, at=context.sent_at, raider=raider, viewers=body.viewers, **channel
+        key=context.message_id,
+        at=context.sent_at,
+        raider=body.raider,
+        viewers=body.viewers,
+        **channel,
     )
 
 
@@ -177,15 +179,11 @@ def _channel_points(
 
 
 def _ban(body: bodies.Ban, channel: _Channel) -> Event:
-    moderator = None
-    if body.moderator_user_id is not None:
-        name = body.moderator_user_name or ""
-        moderator = events.Person(user_id=body.moderator_user_id, name=name)
     return events.ViewerBanned(
         key=f"{body.user_id}|{body.banned_at.isoformat()}",
         at=body.banned_at,
         viewer=body.person,
-        moderator=moderator,
+        moderator=body.moderator,
         reason=body.reason or "",
         until=body.ends_at,
         **channel,
@@ -256,6 +254,7 @@ def _chat_line(
         sender=events.Sender(
             user_id=body.chatter_user_id,
             name=body.chatter_user_name,
+            login=body.chatter_user_login,
             badges=tuple(badge.set_id for badge in body.badges or ()),
             subscriber_version=body.subscriber_version,
             is_broadcaster=body.chatter_user_id == body.broadcaster_user_id,

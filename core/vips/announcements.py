@@ -17,6 +17,7 @@ from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt
 from core.people import store as viewers
 from core.people.chats import EXPIRES
+from core.people.names import public_name
 from core.twitch.accounts import actions as accounts
 from core.twitch.bodies import PLATFORM
 from core.vips.records import Act, Activity, EndReason, Session
@@ -119,7 +120,7 @@ def post_line(work: Work, what: str, viewer_id: int, key: str, fields: Mapping[s
     channel = accounts.find_channel(work)
     if not settings.notifications or not template or channel is None:
         return
-    payload = {"text": template, "viewer": viewer_name(work, viewer_id), **fields}
+    payload = {"text": template, "viewer": public_name(work, viewer_id), **fields}
     once, until = f"vips.{what}:{key}", utc_now() + EXPIRES
     outbox.post_to_chat(work, PLATFORM, channel.channel_id, "vips.line", once, payload, until=until)
 

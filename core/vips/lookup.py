@@ -1,12 +1,24 @@
 """Finding the Twitch account that somebody means."""
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 from core.events import Person
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work
-from core.people import actions as people
+from core.people import lookup as people
 from core.people import store as viewers
+from core.people.lookup import (
+    Candidate,
+    NobodyFound,
+    SeveralPeople,
+    discord_id_in,
+    list_candidates,
+    split_platform,
+)
+from core.people.records import Link, Viewer
 from core.people.store import fold
 from core.twitch.bodies import PLATFORM
 from core.twitch.client import client_of
@@ -15,27 +27,47 @@ from core.vips.store import list_live, list_manual
 
 
 def find_person(services: Services, guild_id: int, who: str) -> Person:
-    """Find a Twitch account by a Discord mention, or ask Twitch for a name.
+    """Find a Twitch account by a Discord mention, or ask Twitch for a name. A name that Twitch does
+    not know may be a name in another alphabet, a former one, or that of the same person on Kick.
 
     Raises:
         Refusal: there is none.
         Outage: Twitch does not answer.
     """
-    discord_id = people.discord_id_in(who)
-    if discord_id is not None:
-        with services.work_in(guild_id) as work:
-            link = viewers.find_link(work, discord_id, PLATFORM)
-            if link is None:
-                raise Refusal(
-                    _("That member has not linked a Twitch account."),
-                    _("Use their Twitch name instead."),
-                )
-            viewer = viewers.get_viewer(work.tx, guild_id, link.viewer_id)
-            return Person(user_id=viewer.platform_user_id, name=viewer.name)
-    user = client_of(services.settings).find_user(fold(who))
-    if user is None:
+    with services.work_in(guild_id) as work:
+        if discord_id_in(who) is not None:
+            return _linked_account(work, viewers.find_link(work, discord_id_in(who) or 0, PLATFORM))
+        platform, name = split_platform(who)
+        known = [one.viewer for one in list_candidates(work, who)]
+    if platform in ("", PLATFORM) and not name.startswith("#"):
+        # Twitch knows whose name it is today.
+        user = client_of(services.settings).find_user(fold(name))
+        if user is not None:
+            return Person(user_id=user.user_id, name=user.name, login=user.login)
+    with services.work_in(guild_id) as work:
+        known = [one for viewer in known for one in _on_twitch(work, viewer)]
+    if len({one.viewer_id for one in known}) > 1:
+        raise SeveralPeople(who, [Candidate(one) for one in known])
+    if not known:
         raise Refusal(_("There is no Twitch account “{name}”.").format(name=who.strip()))
-    return Person(user_id=user.user_id, name=user.name)
+    return _person(known[0])
+
+
+def _on_twitch(work: Work, viewer: Viewer) -> list[Viewer]:
+    accounts = viewers.list_accounts_of(work.tx, work.guild_id, viewer.viewer_id)
+    return [one for one in accounts if one.platform == PLATFORM and one.platform_user_id > 0]
+
+
+def _linked_account(work: Work, link: Link | None) -> Person:
+    if link is None:
+        raise Refusal(
+            _("That member has not linked a Twitch account."), _("Use their Twitch name instead.")
+        )
+    return _person(viewers.get_viewer(work.tx, work.guild_id, link.viewer_id))
+
+
+def _person(viewer: Viewer) -> Person:
+    return Person(user_id=viewer.platform_user_id, name=viewer.name, login=viewer.login)
 
 
 def find_session(work: Work, who: str) -> Session:
@@ -44,16 +76,32 @@ def find_session(work: Work, who: str) -> Session:
     Raises:
         Refusal: there is none.
     """
-    typed = who.strip().removeprefix("#")
-    for session in list_live(work):
-        if typed == str(session.number) or fold(session.viewer_name) == fold(who):
+    typed, live = who.strip().removeprefix("#"), list_live(work)
+    for session in live:
+        if typed == str(session.number):
             return session
+    if (found := _find_among(work, who, live)) is not None:
+        return found
     raise Refusal(_("“{name}” has no VIP from the bot.").format(name=who.strip()))
 
 
 def find_manual(work: Work, who: str) -> KnownVip:
     """The VIP of this name that was added on Twitch. Raises Refusal if there is none."""
-    for known in list_manual(work):
-        if fold(known.viewer_name) == fold(who):
-            return known
+    if (found := _find_among(work, who, list_manual(work))) is not None:
+        return found
     raise Refusal(_("There is no VIP “{name}” that was added on Twitch.").format(name=who.strip()))
+
+
+Known = TypeVar("Known", Session, KnownVip)
+
+
+def _find_among(work: Work, who: str, known: Sequence[Known]) -> Known | None:
+    """Whoever of these has the name, with any of their accounts."""
+    of_viewer = {one.viewer_id: one for one in known}
+    try:
+        viewer = people.find_person(work, who, meant=lambda _work, ids: of_viewer.keys() & set(ids))
+    except NobodyFound:
+        return None
+    accounts = viewers.list_accounts_of(work.tx, work.guild_id, viewer.viewer_id)
+    found = (of_viewer.get(one.viewer_id) for one in accounts)
+    return next((one for one in found if one is not None), None)

@@ -6,7 +6,7 @@ from typing import Any
 import discord
 
 from core.kit.clock import parse_instant
-from core.kit.discord_ui import Tone, ago, card, lines, safe
+from core.kit.discord_ui import Tone, ago, card, lines, mention, safe
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.vips.records import KnownVip, Reward, Session
@@ -77,7 +77,7 @@ def audit_line(act: str) -> Callable[[Any, Any], str]:
             "refunded": _("returned the channel points of {target}"),
             "lost": _("could not return the channel points of {target}"),
         }
-        said = after or {}
+        said = after if isinstance(after, dict) else {}
         parts = [
             source_label(said["source"]) if "source" in said else "",
             short_duration(said["minutes"]) if "minutes" in said else "",
@@ -136,7 +136,7 @@ def log_entry(payload: Mapping[str, Any]) -> discord.Embed:
         parts.append(_("For {time}").format(time=short_duration(payload["minutes"])))
     if payload["ends_at"] and payload["act"] not in ("ended", "kept"):
         parts.append(_("Ends {when}").format(when=ago(parse_instant(payload["ends_at"]))))
-    by = f"<@{payload['actor']}>" if payload["actor"] else bot_or_streamer(payload["by_streamer"])
+    by = mention(payload["actor"]) if payload["actor"] else bot_or_streamer(payload["by_streamer"])
     parts.append(_("{source} · {by}").format(source=source_label(payload["source"]), by=by))
     if payload["cost"]:
         parts.append(_("{cost} channel points").format(cost=f"{payload['cost']:,}"))

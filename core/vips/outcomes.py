@@ -13,7 +13,7 @@ from core.kit.work import Lock, Work
 from core.twitch.client import User
 from core.vips import actions, pace, redemptions, rewards, store
 from core.vips.records import Change, ChannelState, EndReason, KnownVip, Session
-from core.vips.rules import FULL_AGAIN, LIST_AGAIN, LIST_EVERY, LIST_LAG, VipSettings
+from core.vips.rules import FULL_AGAIN, LIST_AGAIN, LIST_EVERY, LIST_LAG, SWEEP, VipSettings
 
 
 def start_call(work: Work, number: int, state: str) -> bool:
@@ -134,9 +134,14 @@ def list_again(work: Work, name: str) -> None:
         state.rewards_due, state.rewards_listed_at = False, soon
 
 
-def record_swept(work: Work) -> None:
-    """The open redemptions of every reward were listed, as far as Twitch gave them."""
+def record_swept(work: Work, names: Collection[str]) -> None:
+    """The open redemptions of these rewards were listed, as far as Twitch gave them."""
     state = actions.get_channel_state(work)
+    state.failing = {
+        name: failure
+        for name, failure in state.failing.items()
+        if not name.startswith(SWEEP) or name in names
+    }
     state.redemptions_due, state.swept_at = False, work.now
 
 
@@ -170,7 +175,9 @@ def record_listed(
     for user_id, user in listed.items():
         if user_id not in known:
             viewer_id = ViewerId(
-                actions.get_viewer_id(work, Person(user_id=user_id, name=user.name))
+                actions.get_viewer_id(
+                    work, Person(user_id=user_id, name=user.name, login=user.login)
+                )
             )
             account = PlatformUserId(user_id)
             work.add(KnownVip(viewer_id=viewer_id, twitch_user_id=account, seen_at=work.now))

@@ -102,7 +102,7 @@ def add_listed(work: Work, reward: int, listed: list[Listed]) -> int:
     """Store the open redemptions that Twitch lists; returns how many were new."""
     new = 0
     for one in listed:
-        person = Person(user_id=one.user.user_id, name=one.user.name)
+        person = Person(user_id=one.user.user_id, name=one.user.name, login=one.user.login)
         new += add_redemption(work, Found(one.id, reward, person, one.cost, one.redeemed_at))
     return new
 
@@ -226,6 +226,13 @@ def _details(redemption: Redemption) -> dict[str, Any]:
         "redemption_id": redemption.redemption_id,
         "cost": redemption.cost,
     }
+
+
+def leave_received(work: Work) -> None:
+    """Another server manages the channel's VIPs, and decides these."""
+    received = select(Redemption).where(Redemption.state == "received")
+    for redemption in work.scalars(received).all():
+        redemption.state, redemption.decided_at = "closed", work.now
 
 
 def refund_orphans(work: Work) -> None:

@@ -27,6 +27,9 @@ OWN_REMOVAL = timedelta(seconds=10)
 CALL_LASTS = timedelta(seconds=12)
 """How long after its start a call to Twitch may have its effect."""
 
+SWEEP = "redemptions:"
+"""The list of a reward's open redemptions, before its number."""
+
 SWEEP_EVERY = timedelta(minutes=3)
 LIST_EVERY = timedelta(minutes=10)
 LIST_AGAIN = timedelta(seconds=15)

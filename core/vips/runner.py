@@ -35,6 +35,8 @@ class VipRunner:
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="vips")
         self._pauses: dict[int, tuple[int, datetime]] = {}
         self._seen: set[int] = set()
+        self._lock = threading.Lock()
+        self._busy: set[int] = set()
 
     def start(self) -> None:
         self._services.bus.subscribe(actions.TOPIC, lambda _message: self._wakeup.set())
@@ -54,13 +56,29 @@ class VipRunner:
     def _run(self) -> None:
         while not self._stopping:
             try:
-                list(self._pool.map(self.work_for, self.list_due()))
+                for guild_id in self.list_due():
+                    self._submit(guild_id)
             except Outage as outage:
                 _log.warning("VIP runner failed", reason=str(outage))
             except Exception:  # a bug must not end the thread
                 _log.exception("VIP runner failed", code=trouble_code())
             self._wakeup.wait(self._idle)
             self._wakeup.clear()
+
+    def _submit(self, guild_id: int) -> None:
+        """Sync a server, unless that is still under way: a slow one keeps no other one waiting."""
+        with self._lock:
+            if guild_id in self._busy:
+                return
+            self._busy.add(guild_id)
+        self._pool.submit(self._work, guild_id)
+
+    def _work(self, guild_id: int) -> None:
+        try:
+            self.work_for(guild_id)
+        finally:
+            with self._lock:
+                self._busy.discard(guild_id)
 
     def list_due(self) -> Sequence[int]:
         """The servers in which something is due."""

@@ -70,7 +70,9 @@ def on_gift_received(work: Work, event: SubscriberReported) -> None:
     if event.reporter != "gift" or event.user_id is None:
         return
     if load_settings(work, VipSettings).gifted_subs:
-        _give_for_subscription(work, Person(user_id=event.user_id, name=event.name))
+        _give_for_subscription(
+            work, Person(user_id=event.user_id, name=event.name, login=event.login)
+        )
 
 
 def on_unsubscribed(work: Work, event: SubscriptionEnded) -> None:

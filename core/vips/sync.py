@@ -34,7 +34,7 @@ from core.vips import (
 )
 from core.vips.calls import TwitchCalls, accepting
 from core.vips.records import Change, ChannelState, EndReason, Redemption, Reward, Session
-from core.vips.rules import LIST_EVERY, SWEEP_EVERY, VipSettings
+from core.vips.rules import LIST_EVERY, SWEEP, SWEEP_EVERY, VipSettings
 
 MOST_AT_ONCE = 50
 """Of each kind in one run."""
@@ -63,8 +63,7 @@ class GuildSync(TwitchCalls):
         self._in_work(actions.expire_due)
         self._in_work(announcements.warn_due)
         state, has_redemptions = self._in_work(self._load_state)
-        manages = self._in_work(actions.find_other_manager) is None
-        if has_redemptions and manages:
+        if has_redemptions:
             self._push_rewards()
             if state.rewards_due or _is_due(state.rewards_listed_at, LIST_EVERY, self._now()):
                 self._list("rewards", self._list_rewards)
@@ -72,13 +71,12 @@ class GuildSync(TwitchCalls):
                 self._sweep()
         if state.vips_due or _is_due(state.listed_at, LIST_EVERY, self._now()):
             self._list("vips", self._list_vips)
-        if manages:
-            self._in_work(outcomes.forget_full)
-            self._decide()
-            self._grant()
-            self._decide_on_twitch()
+        self._in_work(outcomes.forget_full)
+        self._decide()
+        self._grant()
+        self._decide_on_twitch()
         self._remove()
-        if has_redemptions and manages:
+        if has_redemptions:
             self._push_rewards()
         self._in_work(troubles.review)
         leaving.disconnect_if_done(self._services, self._guild_id)
@@ -159,10 +157,11 @@ class GuildSync(TwitchCalls):
             found = store.list_rewards(work)
             return [one for one in found if one.is_ours and one.state in ("on", "deleting")]
 
-        for reward in self._in_work(wanted):
+        swept = self._in_work(wanted)
+        for reward in swept:
             failure = self._failure_of(self._sweep_reward, reward)
-            self._in_work(troubles.record_list, f"redemptions of {reward.title}", failure)
-        self._in_work(outcomes.record_swept)
+            self._in_work(troubles.record_list, f"{SWEEP}{reward.number}", failure)
+        self._in_work(outcomes.record_swept, {f"{SWEEP}{one.number}" for one in swept})
 
     def _sweep_reward(self, reward: Reward) -> None:
         try:
@@ -175,6 +174,9 @@ class GuildSync(TwitchCalls):
         self._in_work(redemptions.add_listed, reward.number, listed)
 
     def _decide(self) -> None:
+        if self._in_work(actions.find_other_manager) is not None:
+            self._in_work(redemptions.leave_received)  # to the server that manages the channel
+            return
         self._in_work(redemptions.refund_orphans)
         due = self._in_work(store.list_due_redemptions, "received", MOST_AT_ONCE)
         if not due:

@@ -12,7 +12,7 @@ from core.twitch.wire import TwitchRejected
 from core.vips import actions
 from core.vips.announcements import alert
 from core.vips.records import Redemption, Reward, Session
-from core.vips.rules import OUTAGE_PATIENCE, PATIENCE
+from core.vips.rules import OUTAGE_PATIENCE, PATIENCE, SWEEP
 
 MOST_TOLD = 500
 """Characters of a problem."""
@@ -77,8 +77,11 @@ def list_present(work: Work) -> Mapping[str, str]:
         "vips": _("The VIPs cannot be listed."),
         "subscribers": _("The subscribers cannot be checked."),
     }
+    open_ones = _("The open redemptions of reward #{number} cannot be listed.")
     found = {
-        f"list:{name}": f"{lists.get(name, name)} {why}"
+        f"list:{name}": (
+            f"{lists.get(name) or open_ones.format(number=name.removeprefix(SWEEP))} {why}"
+        )
         for name, (_attempts, why) in sorted(state.failing.items())
         if why
     }
@@ -128,7 +131,7 @@ def review(work: Work) -> None:
         alert(work, "trouble", f"{key}:{work.now.isoformat()}", text=present[key])
     if set(state.told) != set(present):
         state.told = sorted(present)
-    show(work, "\n".join(present.values()))
+    show(work, " ".join(present.values()))
 
 
 def show(work: Work, trouble: str) -> None:

@@ -24,7 +24,7 @@ from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
 from core.outbox import personal as outbox_personal
 from core.people import store as people
-from core.people.actions import find_person
+from core.people.lookup import LINKED, find_person, named_in
 from core.people.records import Link
 from core.wagers import rules, verified_role
 from core.wagers.records import AffiliateAccount, WagerChange
@@ -142,13 +142,16 @@ def _add(work: Work, own: Link, platform: str, name: str) -> AffiliateAccount:
     return account
 
 
+_HAS_ACCOUNT = named_in(AffiliateAccount.viewer_id, AffiliateAccount.ended_at.is_(None))
+
+
 def unlink(work: Work, person: str | None, platform: str) -> AffiliateAccount:
     """Unlink the actor's own account, or as an admin another person's. What was counted stays.
     Raises Refusal if there is none."""
     if person is None:
         viewer_id = require_link(work).viewer_id
     else:
-        viewer_id = find_person(work, person).viewer_id
+        viewer_id = find_person(work, person, meant=_HAS_ACCOUNT).viewer_id
     work.lock(Lock.WAGERS)
     account = _find(work, platform, viewer_id=viewer_id)
     if account is None:
@@ -223,7 +226,7 @@ def get_candidate(work: Work, person: str, platform: str, username: str | None) 
     """Check all that can be checked before the platform is asked. Without a username it is the
     account that the member has linked. Raises Refusal if it cannot be verified, whatever the
     platform answers."""
-    viewer = find_person(work, person)
+    viewer = find_person(work, person, meant=LINKED)
     own = people.find_link_of_viewer(work, viewer.viewer_id)
     if own is None:
         raise Refusal(

@@ -25,8 +25,8 @@ from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
 from core.kit.words import _
 from core.outbox.discord_transport import Rendered
 from core.people import store as people
-from core.people.actions import discord_id_in
 from core.people.linking.discord import start_button
+from core.people.lookup import discord_id_in
 from core.wagers import actions, counting, messages, polling
 from core.wagers.actions import Candidate
 from core.wagers.messages import PAGE

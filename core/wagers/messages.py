@@ -6,7 +6,7 @@ from typing import Any
 
 import discord
 
-from core.kit.discord_ui import ago, card, lines, safe
+from core.kit.discord_ui import ago, card, lines, mention, safe
 from core.kit.rights import Obstacle, obstacle_words
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
@@ -75,8 +75,8 @@ def verified(account: AffiliateAccount, role: str, *, is_new: bool) -> discord.E
         counts = _("Wagers placed from now on count; earlier ones do not.")
     else:
         counts = _("It was verified before, and keeps counting.")
-    whose = _("It belongs to <@{member}> ({viewer}).").format(
-        member=account.owner, viewer=safe(account.viewer_name)
+    whose = _("It belongs to {member} ({viewer}).").format(
+        member=mention(account.owner), viewer=safe(account.viewer_name)
     )
     title = _verified_title(TITLES[account.platform], account.username)
     return card(title, f"{whose}\n{counts}\n{role}", tone="success")
@@ -171,7 +171,7 @@ def _account_counts(current: Status) -> str:
     said = plural("{count} verified", "{count} verified", verified)
     if waiting:
         said += ", " + plural("{count} waits for you", "{count} wait for you", len(waiting))
-        rows = [f"<@{one.member}> · `{one.username}`" for one in waiting]
+        rows = [f"{mention(one.member)} · `{one.username}`" for one in waiting]
         said += "\n" + lines(rows, 800)
     return said
 
@@ -210,7 +210,7 @@ def accounts(found: Sequence[AffiliateAccount], platform: str, page: int) -> dis
     rows = [
         ("✅ " if one.verified_at else "⏳ ")
         + f"`{one.username}` · {safe(one.viewer_name)}"
-        + (f" · <@{one.owner}>" if one.owner else "")
+        + (f" · {mention(one.owner)}" if one.owner else "")
         for one in found[(page - 1) * PAGE : page * PAGE]
     ]
     heading = plural("{count} account is linked", "{count} accounts are linked", len(found))
@@ -224,8 +224,8 @@ def claimed(payload: Mapping[str, Any]) -> discord.Embed:
     """To the admins: a member has linked an account."""
     return card(
         "🔗 " + _("Is this their {platform} account?").format(platform=payload["platform"]),
-        _("<@{member}> ({viewer}) says that `{username}` is theirs.").format(
-            member=payload["discord_id"],
+        _("{member} ({viewer}) says that `{username}` is theirs.").format(
+            member=mention(payload["discord_id"]),
             viewer=safe(payload["viewer"]),
             username=payload["username"],
         )

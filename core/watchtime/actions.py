@@ -1,10 +1,10 @@
 """Noting who was present and when a channel was live, crediting that, and correcting it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, insert, select, text
+from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.events import (
@@ -26,10 +26,11 @@ from core.kit.work import Lock, Work, lock_guild
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.exclusions.store import without_excluded
+from core.people.lookup import find_person, named_in
 from core.people.records import Viewer
 from core.people.store import get_person, list_links, list_persons
 from core.watchtime import periods, rules, standings, store
-from core.watchtime.records import Adjustment, DailyLimit, HiddenViewer, Total
+from core.watchtime.records import Adjustment, DailyLimit, Total
 from core.watchtime.rules import Limit, LimitedDay, WatchtimeSettings, limited_days
 
 _SETTINGS = WatchtimeSettings.declared
@@ -219,6 +220,9 @@ class Adjusted:
     reason: str
 
 
+_WATCHED = named_in(Total.viewer_id)
+
+
 def adjust(work: Work, who: str | Viewer, minutes: int, reason: str, key: str) -> Adjusted:
     """Give minutes, or take them away. Doing it again with the same `key` changes nothing.
 
@@ -226,7 +230,7 @@ def adjust(work: Work, who: str | Viewer, minutes: int, reason: str, key: str) -
         Refusal: nobody is meant, there is no reason, they have less than is to be taken, or the
             key belongs to another correction.
     """
-    viewer = people.find_person(work, who) if isinstance(who, str) else who
+    viewer = who if isinstance(who, Viewer) else find_person(work, who, meant=_WATCHED)
     reason = " ".join(reason.split())[:LONGEST_REASON]
     if not reason or not minutes or abs(minutes) > MOST_MINUTES:
         raise Refusal(
@@ -275,33 +279,6 @@ def adjust(work: Work, who: str | Viewer, minutes: int, reason: str, key: str) -
         after={"minutes": _minutes(after), "reason": reason},
     )
     return Adjusted(viewer, amount, after, reason)
-
-
-# -- the public leaderboard -----------------------------------------------------------------------
-
-
-def set_hidden(work: Work, hidden: bool) -> None:
-    """Leave the actor's accounts out of the public leaderboard, or show them again.
-
-    Raises:
-        Refusal: the actor has not linked an account.
-    """
-    viewer_ids = [link.viewer_id for link in list_links(work, work.actor)]
-    if not viewer_ids:
-        raise Refusal(_("I don't know which viewer you are."), _("Link your account with `/link`."))
-    if hidden:
-        rows = [{"viewer_id": one, "hidden_at": work.now} for one in viewer_ids]
-        work.execute(upsert(HiddenViewer).values(rows).on_conflict_do_nothing())
-    else:
-        work.execute(delete(HiddenViewer).where(HiddenViewer.viewer_id.in_(viewer_ids)))
-
-
-def list_hidden(work: Work, viewer_ids: Collection[int]) -> set[int]:
-    """Which of these viewers do not want to be shown publicly, with any of their accounts."""
-    persons = list_persons(work.tx, work.guild_id, viewer_ids)
-    found = select(HiddenViewer.viewer_id).where(HiddenViewer.viewer_id.in_(list(persons)))
-    hidden = {persons[one] for one in work.scalars(found)}
-    return {one for one in viewer_ids if persons[one] in hidden}
 
 
 def _minutes(time: timedelta) -> int:

@@ -11,6 +11,7 @@ from core.kit.paginator import Page, Paginator, Reader, show
 from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work
+from core.people import names
 from core.people.actions import find_asked
 from core.people.exclusions import discord as exclusions
 from core.people.linking.discord import start_button
@@ -26,7 +27,7 @@ _ANYBODY = "A mention, a Discord id or a name in chat"
 
 def load_board(work: Work, query: Query) -> Leaderboard:
     """The leaderboard of all time, or of this month, week or day."""
-    found = views.get_board(work, query.choice or "all", query.size, query.page)
+    found = views.get_public_board(work, query.choice or "all", query.size, query.page)
     return messages.leaderboard(found)
 
 
@@ -76,8 +77,8 @@ class Watchtime(commands.Cog):
     @server_command("hideme", private=True)
     @app_commands.describe(hide="No to be shown again")
     async def hideme(self, ctx: Context, hide: bool = True) -> None:
-        """Leave yourself out of the public leaderboard page; moderators still see you."""
-        await run_action(ctx, actions.set_hidden, hide)
+        """Leave your name out of everything public; moderators still see it."""
+        await run_action(ctx, names.set_hidden, hide)
         await answer(ctx, messages.hidden(hide))
 
     # -- for admins -------------------------------------------------------------------------

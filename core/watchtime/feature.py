@@ -25,7 +25,7 @@ from core.kit.work import Lock, chat_action, event_action
 from core.people.linking.actions import are_links_handled
 from core.watchtime import actions, messages, pages, store, streams
 from core.watchtime.discord import HISTORY, LEADERBOARD, Watchtime
-from core.watchtime.records import Adjustment, Day, HiddenViewer, Total
+from core.watchtime.records import Adjustment, Day, Total
 from core.watchtime.rules import WatchtimeSettings
 from core.watchtime.streams import Stream
 
@@ -128,7 +128,6 @@ FEATURE = Feature(
         Day,
         Adjustment,
         Total,
-        HiddenViewer,
         before_forget=lambda work, _subject: work.lock(Lock.WATCHTIME),
     ),
     lines={"watchtime.reply": messages.reply},

@@ -8,7 +8,7 @@ import discord
 from discord.utils import format_dt
 
 from core.kit import leaderboard as kit
-from core.kit.discord_ui import ago, card, duration, lines, safe, status_card
+from core.kit.discord_ui import ago, card, duration, lines, mention, safe, status_card
 from core.kit.words import _, plural
 from core.watchtime.actions import Adjusted
 from core.watchtime.standings import Place, Rank
@@ -236,10 +236,10 @@ def history(found: History) -> discord.Embed:
 def _entry(entry: Entry) -> str:
     amount = ("−" if entry.amount < timedelta() else "+") + _long(abs(entry.amount))
     if entry.until is None:
-        return _("✏️ **{amount}** · {at} by <@{actor}>: {reason}").format(
+        return _("✏️ **{amount}** · {at} by {actor}: {reason}").format(
             amount=amount,
             at=format_dt(entry.at, "f"),
-            actor=entry.actor,
+            actor=mention(entry.actor),
             reason=safe(entry.reason),
         )
     return _("📺 **{amount}** · {since} to {until}, {pieces}").format(
@@ -265,13 +265,14 @@ def adjusted(done: Adjusted) -> discord.Embed:
 
 
 def hidden(hide: bool) -> discord.Embed:
-    """Whether the asker is shown on the public leaderboard from now on."""
+    """Whether the asker is named in public from now on."""
     if hide:
         body = _(
-            "The public leaderboard page leaves you out. Moderators and `/leaderboard` do not."
+            "Leaderboards, public pages, overlays, posts and chat leave you out, or say “Hidden "
+            "viewer”. You still see your own rank, and moderators see you on the dashboard."
         )
         return card("🙈 " + _("You are hidden"), body, tone="success")
-    body = _("The public leaderboard page shows you again.")
+    body = _("Leaderboards, public pages, overlays and posts show your name again.")
     return card("👀 " + _("You are shown"), body, tone="success")
 
 

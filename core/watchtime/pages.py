@@ -22,6 +22,7 @@ from core.kit.guild_pages import (
 from core.kit.overlays import Overlay
 from core.kit.words import _, plural
 from core.kit.work import Work
+from core.people import names
 from core.people.exclusions.actions import list_excluded
 from core.people.exclusions.routes import add_exclusions
 from core.people.records import Viewer
@@ -59,7 +60,7 @@ def board(page: Page) -> str:
     period, search = _asked()
     return page.render(
         "watchtime/board.html",
-        board=page.run(views.get_board, period, PER_PAGE, page.number("page"), search),
+        board=page.run(views.get_full_board, period, PER_PAGE, page.number("page"), search),
         search=search,
         periods=page.run(periods),
         settings=page.run(load_settings, WatchtimeSettings),
@@ -188,7 +189,7 @@ def person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> li
             (_("In all"), duration(found.place.watched.total_seconds())),
             (_("This month"), duration(found.this_month.total_seconds())),
             (_("Rank"), f"{found.place.rank:,}" if found.place.rank else _("none yet")),
-            (_("Public leaderboard"), _("hidden") if found.is_hidden else _("shown")),
+            (_("Name in public"), _("hidden") if found.is_hidden else _("shown")),
         ]
         values = {"viewer_id": found.place.viewer_id, "is_hidden": found.is_hidden}
         card = PersonCard(_("Watchtime"), PAGES.icon, rows, values=values, order=20)
@@ -203,10 +204,10 @@ ME = GuildPages("me_watchtime", lambda: _("Watchtime"), icon=PAGES.icon, for_mem
 def set_hidden(page: Page) -> Response:
     """The same as `/hideme`."""
     hide = "hide" in page.form
-    page.run(actions.set_hidden, hide)
+    page.run(names.set_hidden, hide)
     if hide:
-        return page.done(_("You are hidden on the public leaderboard."))
-    return page.done(_("You are shown on the public leaderboard."))
+        return page.done(_("Your name is hidden in public."))
+    return page.done(_("Your name is shown in public."))
 
 
 def _public(public: PublicRequest) -> str:

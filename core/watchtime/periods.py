@@ -199,7 +199,8 @@ _NAMED = (
                count(*) OVER () AS ranked
           FROM place
          WHERE viewer_id IN (SELECT n.person_id FROM people_viewers AS n
-                              WHERE n.guild_id = :guild_id AND starts_with(n.folded_name, :name))
+                              WHERE n.guild_id = :guild_id AND (starts_with(n.folded_name, :name)
+                                   OR starts_with(n.login, :name)))
     )
 """
     + _ON_PAGE
@@ -212,7 +213,8 @@ _FIND_PLACES = text(f"""
         SELECT t.viewer_id, v.name, t.watched, count(*) OVER () AS ranked,
                row_number() OVER (ORDER BY t.watched DESC, t.viewer_id) AS line
           FROM (SELECT DISTINCT n.person_id FROM people_viewers AS n
-                 WHERE n.guild_id = :guild_id AND starts_with(n.folded_name, :name)) AS person
+                 WHERE n.guild_id = :guild_id AND (starts_with(n.folded_name, :name)
+                                   OR starts_with(n.login, :name))) AS person
           JOIN people_viewers v ON v.guild_id = :guild_id AND v.viewer_id = person.person_id
           JOIN watchtime_totals AS t ON t.guild_id = :guild_id AND t.viewer_id = v.viewer_id
          WHERE t.step > 0 AND t.viewer_id NOT IN {_EXCLUDED}

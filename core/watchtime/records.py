@@ -155,20 +155,6 @@ class Adjustment(ViewerRecord, kw_only=True):
     )
 
 
-class HiddenViewer(ViewerRecord, kw_only=True):
-    """A viewer who does not want to be shown on the public leaderboard."""
-
-    __tablename__ = "watchtime_hidden"
-
-    viewer_id: Mapped[ViewerId] = mapped_column(info=holds("viewer", deletes_row=True))
-    hidden_at: Mapped[datetime]
-
-    __table_args__ = (
-        PrimaryKeyConstraint("guild_id", "viewer_id", name="watchtime_hidden_once"),
-        viewer_key("watchtime_hidden_viewer"),
-    )
-
-
 # The order of the leaderboard. An index on `watched` itself would change with every credit, for
 # every viewer. A step lasts long enough that most credits stay within it and leave the index alone
 # (25 minutes after ten hours of watching), and is short where most viewers are, so that few share

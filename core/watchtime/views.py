@@ -16,10 +16,11 @@ from core.kit.words import _
 from core.kit.work import Work
 from core.people import actions as people
 from core.people.exclusions.actions import is_excluded, list_excluded
+from core.people.names import all_names, list_hidden, named_only, own_name
 from core.people.records import Viewer
 from core.people.store import get_viewer, list_accounts_of, list_persons
 from core.watchtime import periods, rules, standings, streams
-from core.watchtime.actions import list_hidden, list_limits
+from core.watchtime.actions import list_limits
 from core.watchtime.periods import Page
 from core.watchtime.rules import Period, WatchtimeSettings, limited_days
 from core.watchtime.standings import Place, Rank, Totals
@@ -128,7 +129,7 @@ class Standing:
     """A viewer's watchtime in short.
 
     Attributes:
-        is_hidden: not shown on the public leaderboard.
+        is_hidden: not named in public.
     """
 
     place: Place
@@ -230,6 +231,15 @@ def get_board(
     return Board(period, stretch, number, pages, found.places, place, excluded)
 
 
+def get_full_board(
+    work: Work, period: str = "all", size: int = 10, page: int = 1, search: str = ""
+) -> Board:
+    """The same for admins, with the platform where a name occurs twice."""
+    found = get_board(work, period, size, page, search)
+    names = all_names(work, [place.viewer_id for place in found.places])
+    return replace(found, places=[replace(one, name=names[one.viewer_id]) for one in found.places])
+
+
 def list_board(work: Work, period: str, search: str, most: int) -> list[Place]:
     """The same, from the first place on, without pages."""
     _period, stretch = _find_stretch(work, period)
@@ -240,10 +250,13 @@ def list_board(work: Work, period: str, search: str, most: int) -> list[Place]:
 
 
 def get_public_board(work: Work, period: str, size: int, page: int) -> Board:
-    """A page without those who do not want to be shown there; the others keep their ranks."""
+    """A page without those who are not named in public; the others keep their ranks. The asker
+    always gets their own rank, without a name if they are hidden."""
     found = get_board(work, period, size, page)
-    hidden = list_hidden(work, [place.viewer_id for place in found.places])
-    return replace(found, places=[one for one in found.places if one.viewer_id not in hidden])
+    places, names = named_only(work, found.places)
+    own = found.own and replace(found.own, name=own_name(work, found.own.viewer_id))
+    shown = [replace(one, name=names[one.viewer_id]) for one in places]
+    return replace(found, places=shown, own=own)
 
 
 def _read_page(

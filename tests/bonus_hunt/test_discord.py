@@ -110,6 +110,18 @@ def test_a_whole_hunt_by_commands(guild: HuntGuild, ask: Asker) -> None:
     assert ask("show")["title"] == "📌 Friday \\*night\\* is posted"
 
 
+def test_what_is_typed_in_discord_is_cleaned(guild: HuntGuild, world: DiscordDriver) -> None:
+    line = "\u202a！\u200bHUNT\u034f start Friday\u2060 $50\u3164"
+    typed = world.message("nora", "general", line)
+    answer = world.wait_for("general", lambda m: m["author"] == "bot", after=typed)
+    assert "Friday" in answer["embeds"][0]["title"]
+    assert guild.view.hunt.currency == "USD"
+    added = world.slash(
+        "nora", "general", "hunt add", {"game": "\u202eMental\u034f", "bet": "1\u200b"}
+    )
+    assert added["response"]["embeds"][0]["title"] == "➕ #1 Mental"
+
+
 def test_group_name_alone_shows_the_hunt(guild: HuntGuild, world: DiscordDriver) -> None:
     typed = world.message("nora", "general", "!hunt")
     answer = world.wait_for("general", lambda m: m["author"] == "bot", after=typed)

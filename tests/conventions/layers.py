@@ -109,6 +109,7 @@ class Tree:
                 "kit.discord_access",
                 "kit.discord_arguments",
                 "kit.discord_buttons",
+                "kit.discord_choices",
                 "kit.discord_errors",
                 "kit.discord_rest",
                 "kit.discord_roles",

@@ -20,6 +20,7 @@ import core.events
 from core.events import Event
 from core.features import LAYERS, load_features
 from core.kit.discord_buttons import KeepButton
+from core.kit.discord_choices import ChoiceButton
 from core.kit.feature import Feature
 from core.kit.leaderboard import LeaderboardMenu
 from core.kit.paginator import PageButton
@@ -155,6 +156,7 @@ def test_every_button_is_registered_for_restarts() -> None:
         PageButton,
         LeaderboardMenu,
         KeepButton,
+        ChoiceButton,
     ]
     assert templates(ours) == templates(known)
 

@@ -30,6 +30,7 @@ _NOBODYS = {
         kick_webhook_log.kind kick_webhook_log.outcome outbox_messages.service
         outbox_messages.kind outbox_messages.error guild_audit_log.action guild_settings.key
         people_link_attempts.outcome people_link_log.reason people_panels.trouble
+        people_panels.platforms
         raffle_rates.source raffle_picks.reason roles_rewards.obstacle roles_rewards.checked_terms
         roles_grants.reason wagers_polls.reason kick_accounts.scopes
         kick_review_items.gift_name

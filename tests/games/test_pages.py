@@ -79,3 +79,11 @@ def test_exported_file_is_understood_again(admin: Visitor) -> None:
     assert file.text.count("\n") >= len(GAMES)
     preview = sent(admin, "preview", text=file.text)
     assert f"In the file {len(GAMES) + 1}" in preview
+
+
+def test_columns_of_a_list_can_be_chosen(admin: Visitor) -> None:
+    text = "rating;slot;studio\n5;My Game;Me"
+    assert "New 1: My Game" in sent(admin, "preview", text=text)
+    text = "rating;what;who\n5;My Game;Me"
+    preview = sent(admin, "preview", text=text, column_title="1", column_provider="2")
+    assert "New 2: what, My Game" in preview, "the first line is no heading that is known"

@@ -15,8 +15,8 @@ from core.inbox.records import deliveries
 from core.kit.records import MemberId
 from core.kit.work import Work
 from core.people import store as people
+from core.people.lookup import find_by_name
 from core.people.records import Viewer
-from core.people.store import find_by_name
 from core.streamelements.records import StreamElementsAccount
 from core.tiers.actions import lookup, remember
 from tests.heist.scene import HeistGuild

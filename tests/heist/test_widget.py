@@ -17,6 +17,7 @@ from werkzeug.serving import make_server
 from core.events import SubscriberReported, from_json
 from core.heist import widget
 from core.people import store as people
+from core.people.lookup import find_by_name
 from core.tiers.actions import lookup, remember
 from core.tiers.store import TierReport, set_tiers
 from sandbox.serve import Sandbox
@@ -139,7 +140,7 @@ def test_two_scenes_show_one_game_and_report_once(
         stakes = tx.execute(text("SELECT count(*), sum(stake) FROM heist_players")).one()
     assert (heists, tuple(stakes)) == (1, (1, 100))
     with site.services.work_in(GUILD) as work:
-        viewer = people.find_by_name(work.tx, GUILD, "twitch:viewer1")
+        viewer = find_by_name(work.tx, GUILD, "twitch:viewer1")
         assert viewer is not None
         viewer_id = viewer.viewer_id
         assert lookup(work, [viewer_id])[viewer_id].tier == "3000"

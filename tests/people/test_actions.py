@@ -7,7 +7,9 @@ from sqlalchemy import Connection, event
 
 from core.events import ChatMessageSent, Sender
 from core.kit.errors import Refusal
+from core.kit.work import Work
 from core.people import actions, store
+from core.people.lookup import find_by_name, find_person
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -29,7 +31,9 @@ def line(
 
 def test_chat_sender_becomes_a_viewer(tx: Connection, guild_id: int) -> None:
     viewer_id = actions.meet_sender(tx, line(guild_id, "MadCats"))
-    assert actions.get_by_name(tx, guild_id, "@madcats").viewer_id == viewer_id
+    found = find_by_name(tx, guild_id, "@madcats")
+    assert found is not None
+    assert found.viewer_id == viewer_id
 
 
 def test_second_lookup_of_the_same_message_is_cached(tx: Connection, guild_id: int) -> None:
@@ -65,7 +69,7 @@ def test_same_message_in_two_servers_gives_a_viewer_in_each(
 
 def test_unknown_name_is_rejected_with_help(tx: Connection, guild_id: int) -> None:
     with pytest.raises(Refusal) as declined:
-        actions.get_by_name(tx, guild_id, " Nobody ")
+        find_person(Work(tx, guild_id, now=NOON), " Nobody ")
     assert declined.value.what == "I have not seen anybody called “Nobody” in chat."
     assert "Capitals do not matter" in declined.value.remedy
 
@@ -74,5 +78,4 @@ def test_viewer_of_another_server_is_unknown(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     actions.meet_sender(tx, line(other_guild_id, "MadCats"))
-    with pytest.raises(Refusal):
-        actions.get_by_name(tx, guild_id, "MadCats")
+    assert find_by_name(tx, guild_id, "MadCats") is None

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from core.kit.database import Database
 from core.people import store
+from core.people.lookup import find_by_name
 from core.people.records import Viewer
 from tests.clean import cleaned
 from tests.patience import PATIENCE
@@ -50,7 +51,7 @@ def test_late_event_does_not_restore_an_old_name(tx: Connection, guild_id: int) 
     viewer_id = seen(tx, guild_id, "CalmCats", minutes=5)
     assert seen(tx, guild_id, "MadCats", minutes=1) == viewer_id
     assert name_of(tx, guild_id, viewer_id) == "CalmCats"
-    assert store.find_by_name(tx, guild_id, "MadCats") is None
+    assert find_by_name(tx, guild_id, "MadCats") is None
 
 
 def test_changed_capitalization_is_stored(tx: Connection, guild_id: int) -> None:
@@ -70,7 +71,7 @@ def test_viewer_is_found_by_any_spelling_of_the_name(
     tx: Connection, guild_id: int, typed: str
 ) -> None:
     viewer_id = seen(tx, guild_id, "MadCats")
-    found = store.find_by_name(tx, guild_id, typed)
+    found = find_by_name(tx, guild_id, typed)
     assert found is not None
     assert (found.guild_id, found.viewer_id) == (guild_id, viewer_id)
     assert (found.platform, found.platform_user_id, found.name) == ("kick", 7, "MadCats")
@@ -78,19 +79,19 @@ def test_viewer_is_found_by_any_spelling_of_the_name(
 
 def test_names_are_case_folded_in_every_script(tx: Connection, guild_id: int) -> None:
     seen(tx, guild_id, "STRAẞE")
-    assert store.find_by_name(tx, guild_id, "strasse") is not None
+    assert find_by_name(tx, guild_id, "strasse") is not None
 
 
 @pytest.mark.parametrize("typed", ["MadCat", "MadCats2", "%", "Mad_ats", "", "@"])
 def test_partial_name_finds_no_viewer(tx: Connection, guild_id: int, typed: str) -> None:
     seen(tx, guild_id, "MadCats")
-    assert store.find_by_name(tx, guild_id, typed) is None
+    assert find_by_name(tx, guild_id, typed) is None
 
 
 def test_latest_owner_of_a_name_is_found(tx: Connection, guild_id: int) -> None:
     newest = seen(tx, guild_id, "MadCats", user_id=8, minutes=1)
     seen(tx, guild_id, "MadCats", user_id=7, minutes=0)
-    found = store.find_by_name(tx, guild_id, "MadCats")
+    found = find_by_name(tx, guild_id, "MadCats")
     assert found is not None
     assert found.viewer_id == newest
 
@@ -99,7 +100,7 @@ def test_viewers_are_isolated_per_server(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     ours = seen(tx, guild_id, "MadCats")
-    assert store.find_by_name(tx, other_guild_id, "MadCats") is None
+    assert find_by_name(tx, other_guild_id, "MadCats") is None
     with pytest.raises(AssertionError):
         store.get_viewer(tx, other_guild_id, ours)
 

@@ -1,6 +1,10 @@
 """Points on the dashboard, the public page and the overlay's data."""
 
 from datetime import timedelta
+from io import BytesIO
+from typing import Any
+
+from openpyxl import Workbook
 
 from core.guilds import actions as guilds
 from core.people import store as people
@@ -97,3 +101,29 @@ def test_balances_of_another_bot_are_imported_after_a_preview(site: Site) -> Non
     assert done.status_code == 303
     assert "700 now in all" in words(nora.get(PAGE))
     assert "No import is open" in words(nora.get(f"{PAGE}/import"))
+
+
+def test_columns_of_a_list_are_recognised_shown_and_changed(site: Site) -> None:
+    with site.services.work_in(GUILD) as work:
+        guilds.change_settings(work, PointsSettings, enabled=True)
+        people.set_viewer(work.tx, GUILD, "kick", 42, "MadCats", work.now)
+    nora, book = site.visitor("nora"), Workbook()
+    sheet: Any = book.active
+    for row in (["user", "time", "points"], ["MadCats", 9000, 700], ["ghost", None, 5]):
+        sheet.append(row)
+    book.save(file := BytesIO())
+    file.seek(0)
+    preview = words(nora.post(f"{PAGE}/import/list", page=PAGE, file=(file, "export.xlsx")))
+    assert "Would be added 700" in preview
+    assert "column 3 · points · 700" in preview
+    text, other = "user,time,points\nMadCats,9000,700", {"column_name": "0", "column_points": "1"}
+    changed = nora.post(f"{PAGE}/import/list", page=PAGE, balances=text, instead_of="1", **other)
+    assert "Would be added 9,000" in words(changed)
+    nora.post(f"{PAGE}/import/2/cancel", page=f"{PAGE}/import")
+    unclear = "MadCats,7,500\nghost,30,12"
+    asked = words(nora.post(f"{PAGE}/import/list", page=PAGE, balances=unclear))
+    assert "Which columns?" in asked
+    given = {"list": unclear, "reason": "event", "skip": "1"}
+    assert "Which columns?" in words(nora.post(f"{PAGE}/grant", page=PAGE, **given))
+    nora.post(f"{PAGE}/grant", page=PAGE, **given, column_name="0", column_points="2")
+    assert "500 now in all" in words(nora.get(PAGE))

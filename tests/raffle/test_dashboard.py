@@ -186,6 +186,15 @@ def test_public_page_shows_prize_and_board(site: Site, admin: Visitor, raffle: P
     assert raffle.commitment in page.text
 
 
+def test_what_next_is_only_asked_where_something_can_be_done(
+    site: Site, admin: Visitor, raffle: Period
+) -> None:
+    assert "What next?" in words(admin.get(PAGE))
+    admin.post(f"{PAGE}/1/cancel", page=PAGE)
+    assert shown(site).state == "closed"
+    assert "What next?" not in words(admin.get(PAGE))
+
+
 def test_dates_are_checked(site: Site, admin: Visitor) -> None:
     answer = admin.post(f"{PAGE}/start", page=PAGE, first="2026-13-01", last="x")
     assert answer.status_code == 422

@@ -1,5 +1,6 @@
 """Embeds and chat replies, whatever people type."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -10,6 +11,7 @@ from core.guilds.records import ChannelTrouble, TroubleReason
 from core.kit.discord_ui import COLOURS, Tone
 from core.kit.records import ChannelId, ViewerId
 from core.outbox.chat import cut
+from core.people.names import Names
 from core.slot_calls import messages
 from core.slot_calls.actions import Status
 from core.slot_calls.discord import render_post
@@ -31,6 +33,13 @@ def payload(**changes: Any) -> dict[str, Any]:
         "state": "open",
         "closed_by": None,
     } | changes
+
+
+def queue(calls: Sequence[SlotCall], number: int, pages: int) -> discord.Embed:
+    for at, one in enumerate(calls):
+        one.viewer_id = ViewerId(at + 1)
+    names = {int(one.viewer_id): one.viewer_name for one in calls}
+    return messages.queue(calls, number, pages, NAMES, Names(names, {}))
 
 
 def call(number: int = 7, slot: str = "Book of Dead", viewer: str = "MadCats") -> SlotCall:
@@ -102,7 +111,7 @@ def test_right_to_left_names_stay_as_typed() -> None:
 def test_embeds_fit_and_escape_any_text(text: str) -> None:
     for embed in (
         messages.post(payload(slot=text[:MAX_SLOT_LENGTH], viewer=text)),
-        messages.queue([call(slot=text[:MAX_SLOT_LENGTH], viewer=text)] * 30, 1, 3, NAMES),
+        queue([call(slot=text[:MAX_SLOT_LENGTH], viewer=text)] * 30, 1, 3),
     ):
         check_limits(embed)
         check_harmless(embed, text)
@@ -201,7 +210,7 @@ def test_secondary_server_names_the_primary_one() -> None:
 
 
 def test_queue_is_shown_in_order() -> None:
-    embed = messages.queue([call(3), call(5, "Razor Shark", "lil_bean")], 1, 1, NAMES)
+    embed = queue([call(3), call(5, "Razor Shark", "lil_bean")], 1, 1)
     assert embed.title == "🎰 2 requests in the queue"
     assert embed.description == (
         f"`#3` **Book of Dead** · MadCats · {NOON_TAG}\n"
@@ -211,7 +220,7 @@ def test_queue_is_shown_in_order() -> None:
 
 def test_long_queue_has_pages() -> None:
     calls = [call(number, "😀" * 80) for number in range(1, 26)]
-    embed = messages.queue(calls, 3, 3, NAMES)
+    embed = queue(calls, 3, 3)
     check_limits(embed)
     assert embed.title == "🎰 25 requests in the queue"
     shown = (embed.description or "").split("\n")
@@ -230,4 +239,4 @@ def test_panel_says_what_viewers_can_do() -> None:
 
 
 def test_empty_lists_say_how_they_fill() -> None:
-    assert "!call <slot>" in text_of(messages.queue([], 1, 1, NAMES))
+    assert "!call <slot>" in text_of(queue([], 1, 1))

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.people import store as people
+from core.people.lookup import find_by_name
 from sandbox.discord.seed import NORAS_CORNER_ID
 from sandbox.kick.signing import SigningKey
 from sandbox.people import BY_HANDLE
@@ -67,7 +68,7 @@ def link(stage: Stage, platform: str, person: str) -> None:
     """As if they had come through the platform's pages, which other stories do."""
     one = BY_HANDLE[person]
     with stage.database.begin() as tx:
-        viewer = people.find_by_name(tx, NORAS_CORNER_ID, one.kick_name)
+        viewer = find_by_name(tx, NORAS_CORNER_ID, one.kick_name)
         assert viewer is not None
         now = datetime.now(UTC)
         people.add_link(tx, NORAS_CORNER_ID, one.discord_id, platform, viewer.viewer_id, now)

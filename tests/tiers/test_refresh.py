@@ -24,7 +24,7 @@ UNKNOWN = range(9_000_000, 9_000_250)
 def meet(office: Office, user_ids: Iterable[int]) -> dict[int, int]:
     """Twitch user id -> viewer id of people who were seen in chat."""
     at = utc_now() - timedelta(days=9)
-    seen = [(GuildAccount(GUILD, "twitch", one), f"viewer{one}", at) for one in user_ids]
+    seen = [people.Seen(GuildAccount(GUILD, "twitch", one), f"viewer{one}", at) for one in user_ids]
     with office.services.database.begin() as tx:
         found = people.set_viewers(tx, seen)
     return {account.user_id: viewer_id for account, viewer_id in found.items()}

@@ -31,7 +31,7 @@ from core.twitch.events import events_of
 from tests.twitch.rig import MIA, NORA, TOMAS, chat, someone
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
-MADCATS = Person(user_id=MIA, name="MadCats")
+MADCATS = Person(user_id=MIA, name="MadCats", login="madcats")
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ def test_line_of_chat(tx: Connection, guild_id: int) -> None:
     assert isinstance(line, ChatMessageSent)
     assert (line.platform, line.guild_id, line.key) == ("twitch", guild_id, "uuid")
     assert (line.command, line.argument) == ("call", "Wanted")
-    assert line.sender.user_id == MIA
+    assert (line.sender.user_id, line.sender.login) == (MIA, "madcats")
     assert line.sender.is_subscriber
     assert line.is_answered
     assert not line.sender.is_broadcaster

@@ -11,7 +11,7 @@ from core.twitch.accounts import connect, leaving
 from core.vips import actions, rewards, store
 from core.vips.messages import audit_line
 from core.vips.sync import GuildSync
-from tests.conftest import GUILD
+from tests.conftest import GUILD, OTHER_GUILD
 from tests.twitch.rig import MIA, VERA
 from tests.vips.rig import ADMIN, MIA_ACCOUNT, REDEEMED, Scene
 
@@ -248,3 +248,17 @@ def test_ending_first_needs_a_usable_account(scene: Scene) -> None:
     scene.office.rows("UPDATE twitch_accounts SET state = 'reconnect' RETURNING 1")
     with pytest.raises(Refusal):
         scene.do(leaving.end_first)
+
+
+def test_second_server_leaves_redemptions_to_the_first(scene: Scene) -> None:
+    scene.reward()
+    scene.office.connect(guild_id=OTHER_GUILD)
+    second = Scene(scene.office, scene.runner, OTHER_GUILD)
+    second.work()
+    redeemed = scene.redeem()
+    for server in (second, scene):
+        server.hear_redeemed(redeemed)
+        server.work()
+    assert scene.status(redeemed) == "FULFILLED"
+    assert (len(scene.sessions()), len(second.sessions())) == (1, 0)
+    assert second.redemption(redeemed).state == "closed"

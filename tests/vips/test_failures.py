@@ -1,5 +1,6 @@
 """One reward's, one viewer's or one call's failure never stops the others; it is shown and told."""
 
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -253,3 +254,28 @@ def test_new_reward_waits_for_twitch_and_is_created(scene: Scene) -> None:
     for _try in range(6):
         scene.later(minutes=1)
     assert scene.twitch_reward() is not None
+
+
+def test_a_server_that_hangs_keeps_no_other_one_waiting(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free, worked = threading.Event(), threading.Event()
+    runner = VipRunner(scene.office.services, idle=0.01)
+    rounds: list[int] = []
+
+    def work_for(guild_id: int) -> None:
+        rounds.append(guild_id)
+        if guild_id == 1:
+            free.wait(30)
+        elif rounds.count(2) > 2:
+            worked.set()
+
+    monkeypatch.setattr(runner, "list_due", lambda: [1, 2])
+    monkeypatch.setattr(runner, "work_for", work_for)
+    runner.start()
+    try:
+        assert worked.wait(30)
+        assert rounds.count(1) == 1
+    finally:
+        free.set()
+        runner.stop()

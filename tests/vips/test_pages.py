@@ -13,6 +13,7 @@ from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.kit.records import GuildId, MemberId, PlatformUserId, ViewerId
 from core.people.actions import meet_person
+from core.twitch.accounts.actions import find_account
 from core.twitch.accounts.records import TwitchAccount
 from core.twitch.accounts.rules import SCOPES
 from core.vips import actions, rewards, store
@@ -234,3 +235,31 @@ def test_lists_come_in_parts(site: Site) -> None:
         whole = ask("GET", path)
         assert sum(len(whole[name]) for name in lists) == len(found)
         assert whole["next_cursor"] is None
+
+
+def test_disconnecting_offers_to_end_or_to_keep_the_vips(admin: Visitor, site: Site) -> None:
+    page = f"/g/{GUILD}/twitch"
+    assert "End them, then disconnect" not in words(admin.get(page))
+    sent(admin, "give", viewer="MadCats", duration="2d")
+    confirm(site)
+    shown = words(admin.get(page))
+    assert "Disconnect and keep them" in shown
+    assert "1 viewer has VIP from the bot." in shown
+    admin.post(f"{page}/disconnect", page=page, role="streamer", end="yes")
+    with site.services.work_in(GUILD) as work:
+        assert [one.end_reason for one in store.list_live(work)] == ["disconnected"]
+        assert find_account(work) is not None, "first Twitch has to confirm it"
+    admin.post(f"{page}/disconnect", page=page, role="streamer")
+    with site.services.work_in(GUILD) as work:
+        assert find_account(work) is None
+        assert [one.act for one in store.list_activity(work)] == ["kept", "granted"]
+
+
+def test_what_the_bot_did_is_in_the_audit_log(admin: Visitor, site: Site) -> None:
+    with site.services.work_in(GUILD) as work:  # the bot's own work
+        viewer = meet_person(
+            work.tx, GUILD, "twitch", Person(user_id=MIA, name="MadCats"), work.now
+        )
+        actions.start_session(work, viewer, MIA, 60, "bits")
+    confirm(site)
+    assert "made MadCats VIP (bits, 1 h 00 min)" in words(admin.get(f"/g/{GUILD}/audit_log"))

@@ -431,6 +431,7 @@ def test_second_server_of_a_channel_leaves_its_vips_alone(scene: Scene) -> None:
     with pytest.raises(Refusal, match="managed by"):
         second.do(actions.give, VERA_ACCOUNT, 60)
     assert second.do(store.list_live) == []
+    assert second.runner.list_due() == [], "nothing is looked at again and again"
     assert [one.viewer_name for one in second.do(store.list_manual)] == ["MadCats"]
     second.later(hours=3)
     assert scene.vips == ["mia"], "only the server that made them VIP takes it away"

@@ -24,8 +24,8 @@ from core.events import (
 from core.inbox.handlers import collect, handle
 from core.kit.database import cache_of
 from core.kit.work import Work, run_in_guild
-from core.people import store as people
 from core.people.exclusions import actions as exclusions
+from core.people.lookup import find_by_name
 from core.watchtime.feature import FEATURE
 from core.watchtime.rules import Limit
 from core.watchtime.store import STILL_LIVE
@@ -120,7 +120,7 @@ def watched(tx: Connection, guild_id: int) -> dict[int, timedelta]:
 
 def viewer_id(tx: Connection, guild_id: int, viewer: int) -> int:
     """Our id of a viewer that has written."""
-    found = people.find_by_name(tx, guild_id, f"viewer{viewer}")
+    found = find_by_name(tx, guild_id, f"viewer{viewer}")
     assert found is not None
     return found.viewer_id
 

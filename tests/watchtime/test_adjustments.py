@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from core.kit.database import Database
 from core.kit.errors import Refusal
 from core.kit.work import run_in_guild
-from core.people import store as people
+from core.people.lookup import find_by_name
 from core.watchtime import actions, periods, standings, store
 from core.watchtime.actions import Adjusted
 from tests.watchtime.model import ADMIN, Teller, at, tell
@@ -31,7 +31,7 @@ def adjust(
 
 
 def total(tx: Connection, guild_id: int) -> timedelta:
-    viewer = people.find_by_name(tx, guild_id, "viewer1")
+    viewer = find_by_name(tx, guild_id, "viewer1")
     assert viewer is not None
     return standings.get_watched(tx, guild_id, viewer.viewer_id)
 

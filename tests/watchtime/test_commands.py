@@ -15,6 +15,7 @@ from core.kit.database import METADATA, Database
 from core.kit.feature import Goal
 from core.people import store as people
 from core.people.feature import FEATURE as PEOPLE
+from core.people.lookup import find_by_name
 from core.watchtime import actions, standings
 from core.watchtime.feature import FEATURE
 from sandbox.discord.driver import DiscordDriver
@@ -83,7 +84,7 @@ def evening(tx: Connection) -> None:
 
 
 def link(tx: Connection, guild_id: int, person: str, viewer: int, name: str = "") -> None:
-    found = people.find_by_name(tx, guild_id, name) if name else None
+    found = find_by_name(tx, guild_id, name) if name else None
     number = found.viewer_id if found else viewer_id(tx, guild_id, viewer)
     people.add_link(tx, guild_id, DISCORD_ID[person], "kick", number, at(0))
 

@@ -19,7 +19,7 @@ from core.guilds.settings import TIME_ZONE
 from core.kit.calendar import Stretch
 from core.kit.database import Database
 from core.kit.work import run_in_guild
-from core.people import store as people
+from core.people.lookup import find_by_name
 from core.watchtime import actions, periods, standings, store, views
 from core.watchtime.records import DailyLimit
 from core.watchtime.rules import Limit, Period, WatchtimeSettings, stretch_of
@@ -280,7 +280,7 @@ def test_a_limit_applies_from_when_it_was_set_and_takes_nothing_away(
     tell(tx, *(teller.says(1, start + timedelta(minutes=m)) for m in range(0, 90, 5)))
     tell(tx, teller.seen_live(start, teller_now))
     actions.credit(tx, guild_id)
-    viewer = people.find_by_name(tx, guild_id, "viewer1")
+    viewer = find_by_name(tx, guild_id, "viewer1")
     assert viewer is not None
     before = standings.get_watched(tx, guild_id, viewer.viewer_id)
     assert before >= timedelta(minutes=29)
@@ -302,7 +302,7 @@ def test_card_shows_the_limit_once_nothing_more_counts(tx: Connection, guild_id:
     act(tx, guild_id, guilds.change_setting, DAILY_LIMIT, 15)
     row = {"applies_from": noon + 20 * MINUTE, "most": 15 * MINUTE, "time_zone": "UTC"}
     tx.execute(insert(DailyLimit).values(guild_id=guild_id, **row))
-    viewer = people.find_by_name(tx, guild_id, "viewer1")
+    viewer = find_by_name(tx, guild_id, "viewer1")
     assert viewer is not None
     for minute, limit_ends_at in ((20, None), (34, None), (35, end), (50, end)):
         tell(tx, teller.seen_live(noon, noon + minute * MINUTE))

@@ -8,9 +8,9 @@ from sqlalchemy import Connection
 from core.kit.database import cache_of
 from core.kit.errors import Refusal
 from core.kit.work import run_in_guild
-from core.people import store as people
 from core.people.exclusions.actions import list_excluded
 from core.people.exclusions.rules import CHAT_BOTS
+from core.people.lookup import find_by_name
 from core.watchtime import actions, standings
 from tests.watchtime.model import Teller, at, exclude, include, tell, watched
 
@@ -49,7 +49,7 @@ def test_excluded_viewers_have_no_rank_and_earn_nothing(
     tell(tx, teller.says(1, at(30)), teller.says(2, at(30)))
     assert credited(tx, guild_id) == {1: TEN, 2: TEN}, "what was earned before stays written down"
     assert names(tx, guild_id) == ["viewer2"]
-    number = people.find_by_name(tx, guild_id, "viewer2")
+    number = find_by_name(tx, guild_id, "viewer2")
     assert number is not None
     assert standings.get_place(tx, guild_id, number.viewer_id) == (1, TEN)
 

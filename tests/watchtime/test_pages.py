@@ -8,7 +8,8 @@ from sqlalchemy import select
 from core.events import Person
 from core.kit.errors import Refusal
 from core.kit.records import MemberId
-from core.people.actions import find_person, meet_person
+from core.people.actions import meet_person
+from core.people.lookup import find_person
 from core.people.store import add_link, get_viewer
 from core.watchtime import actions, views
 from core.watchtime.records import Adjustment
@@ -203,10 +204,10 @@ def test_hidden_viewer_is_left_out_in_public_only(site: Site, admin: Visitor) ->
     assert admin.post(f"{me}/watchtime/hidden", page=me, hide="1").status_code == 422
     with site.services.work_in(GUILD) as work:
         add_link(work.tx, GUILD, IDS["nora"], "kick", viewer_id, work.now)
-    assert "shows your name" in words(admin.get(me))
+    assert "show your name" in words(admin.get(me))
     for _click in range(2):
         assert admin.post(f"{me}/watchtime/hidden", page=me, hide="1").status_code == 303
-    assert "leaves you out" in words(admin.get(me))
+    assert "leave you out" in words(admin.get(me))
     page = words(site.visitor().get(f"/p/{GUILD}/leaderboard"))
     assert "LeoLion" not in page
     assert "🥉 MadCats" in page
@@ -223,6 +224,4 @@ def test_person_card_has_the_numbers_of_the_command(site: Site, admin: Visitor) 
     assert standing.place.rank == found.rank.rank == 2
     assert standing.place.watched == found.rank.watched == timedelta(hours=2)
     assert standing.this_month == found.this_month
-    assert "Rank 2 Public leaderboard shown" in words(
-        admin.get(f"/g/{GUILD}/people/{viewer_id}/cards")
-    )
+    assert "Rank 2 Name in public shown" in words(admin.get(f"/g/{GUILD}/people/{viewer_id}/cards"))

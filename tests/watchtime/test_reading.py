@@ -13,7 +13,7 @@ from core.kit.database import cache_of
 from core.kit.errors import Refusal
 from core.kit.health_item import HealthItem
 from core.kit.work import run_in_guild
-from core.people import actions as people
+from core.people.lookup import find_person
 from core.people.store import add_link
 from core.watchtime import actions, views
 from core.watchtime.feature import FEATURE
@@ -35,7 +35,7 @@ def teller(tx: Connection, guild_id: int) -> Teller:
 
 
 def card(tx: Connection, guild_id: int, name: str, now: datetime) -> Status:
-    viewer = act(tx, guild_id, people.find_person, name)
+    viewer = act(tx, guild_id, find_person, name)
     cache_of(tx).clear()
     return run_in_guild(tx, guild_id, NOBODY, now, views.get_status, viewer)
 
@@ -122,7 +122,7 @@ def test_card_recognizes_the_streamer(tx: Connection, guild_id: int, teller: Tel
 
 
 def test_own_line_shows_rank_or_exclusion(tx: Connection, guild_id: int, teller: Teller) -> None:
-    viewer = act(tx, guild_id, people.find_person, "viewer1")
+    viewer = act(tx, guild_id, find_person, "viewer1")
     add_link(tx, guild_id, NOBODY, "kick", viewer.viewer_id, at(0))
     assert board(tx, guild_id).own == Place(1, viewer.viewer_id, "viewer1", minutes(30))
     exclude(tx, guild_id, "viewer1")
@@ -248,7 +248,7 @@ def test_days_of_a_viewer_add_up_to_their_streams(
     """Midnight is that of the server's time zone."""
     tell(tx, teller.says(1, at(115)), teller.seen_live(at(-5), at(130)))
     actions.credit(tx, guild_id)
-    viewer = act(tx, guild_id, people.find_person, "viewer1")
+    viewer = act(tx, guild_id, find_person, "viewer1")
 
     def last_days() -> list[timedelta]:
         cache_of(tx).clear()

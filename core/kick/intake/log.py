@@ -24,6 +24,7 @@ from core.kick.deliveries import MOST_CHARACTERS
 from core.kick.intake.records import LogLine, UnattributedDelivery
 from core.kick.intake.rules import LATE
 from core.kit.database import Database
+from core.kit.deadlines import PUBLIC, budget_of
 from core.kit.errors import Outage
 from core.kit.records import GuildId
 from core.kit.work import ACROSS_GUILDS, read_records
@@ -82,7 +83,7 @@ class WebhookLog:
         """One that was not stored. While the database is away nothing is written."""
         if lines := self._ration(arrival, outcome):
             try:
-                with self._database.begin() as tx:
+                with budget_of(PUBLIC), self._database.begin() as tx:
                     add_lines(tx, lines)
             except Outage:
                 _log.info("A line of the webhook log is lost", outcome=outcome)

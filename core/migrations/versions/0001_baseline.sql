@@ -968,6 +968,7 @@ CREATE TABLE people_viewers (
 	platform_user_id BIGINT NOT NULL, 
 	name TEXT NOT NULL, 
 	folded_name TEXT NOT NULL, 
+	login TEXT NOT NULL, 
 	named_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	represented_by BIGINT, 
 	person_id BIGINT GENERATED ALWAYS AS (COALESCE(represented_by, viewer_id)) STORED NOT NULL, 
@@ -976,6 +977,8 @@ CREATE TABLE people_viewers (
 	CONSTRAINT people_viewers_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
 	CONSTRAINT people_viewers_represented_by FOREIGN KEY(guild_id, represented_by) REFERENCES people_viewers (guild_id, viewer_id)
 );
+
+CREATE INDEX people_viewers_by_login ON people_viewers (guild_id, login);
 
 CREATE INDEX people_viewers_by_name ON people_viewers (guild_id, folded_name);
 
@@ -986,6 +989,8 @@ COMMENT ON COLUMN people_viewers.platform_user_id IS 'below zero once forgotten'
 COMMENT ON COLUMN people_viewers.name IS 'as its owner writes it now';
 
 COMMENT ON COLUMN people_viewers.folded_name IS 'for comparing';
+
+COMMENT ON COLUMN people_viewers.login IS 'the name in addresses, folded; or empty';
 
 COMMENT ON COLUMN people_viewers.named_at IS 'when the name was seen';
 
@@ -1095,6 +1100,7 @@ CREATE TABLE people_panels (
 	channel_id BIGINT NOT NULL, 
 	channel_name TEXT NOT NULL, 
 	emoji TEXT NOT NULL, 
+	platforms TEXT DEFAULT '' NOT NULL, 
 	posted_by BIGINT NOT NULL, 
 	posted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	state TEXT DEFAULT 'posted' NOT NULL, 
@@ -1114,6 +1120,8 @@ COMMENT ON COLUMN people_panels.message_id IS 'of Discord';
 COMMENT ON COLUMN people_panels.channel_name IS 'when it was posted';
 
 COMMENT ON COLUMN people_panels.emoji IS 'of the reaction, as it is written in a message';
+
+COMMENT ON COLUMN people_panels.platforms IS 'whose accounts it links, with spaces between';
 
 COMMENT ON COLUMN people_panels.posted_by IS 'Discord id of the admin';
 
@@ -1623,11 +1631,42 @@ COMMENT ON COLUMN streamelements_operation_lines.is_published IS 'the outcome';
 
 ALTER TABLE streamelements_operation_lines ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE people_former_names (
+	guild_id BIGINT NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	folded_name TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	until TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT people_former_names_once PRIMARY KEY (guild_id, viewer_id, folded_name), 
+	CONSTRAINT people_former_names_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
+);
+
+CREATE INDEX people_former_names_by_name ON people_former_names (guild_id, folded_name);
+
+COMMENT ON COLUMN people_former_names.folded_name IS 'for comparing';
+
+COMMENT ON COLUMN people_former_names.name IS 'as its owner wrote it';
+
+COMMENT ON COLUMN people_former_names.until IS 'when another one was seen';
+
+ALTER TABLE people_former_names ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE people_hidden (
+	guild_id BIGINT NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	hidden_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT people_hidden_once PRIMARY KEY (guild_id, viewer_id), 
+	CONSTRAINT people_hidden_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
+);
+
+ALTER TABLE people_hidden ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE people_links (
 	guild_id BIGINT NOT NULL, 
 	discord_id BIGINT NOT NULL, 
 	platform TEXT NOT NULL, 
 	linked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	discord_handle TEXT DEFAULT '' NOT NULL, 
 	viewer_id BIGINT NOT NULL, 
 	CONSTRAINT people_links_one_per_member PRIMARY KEY (guild_id, discord_id, platform), 
 	CONSTRAINT people_links_one_per_account UNIQUE (guild_id, viewer_id), 
@@ -1637,6 +1676,8 @@ CREATE TABLE people_links (
 CREATE INDEX people_links_by_time ON people_links (guild_id, linked_at);
 
 COMMENT ON COLUMN people_links.platform IS 'of the viewer';
+
+COMMENT ON COLUMN people_links.discord_handle IS 'unique on Discord, when linked';
 
 ALTER TABLE people_links ALTER COLUMN guild_id SET STATISTICS 0;
 
@@ -1885,16 +1926,6 @@ COMMENT ON COLUMN watchtime_adjustments.amount IS 'negative takes away';
 COMMENT ON COLUMN watchtime_adjustments.actor IS 'Discord id of the admin';
 
 ALTER TABLE watchtime_adjustments ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE watchtime_hidden (
-	guild_id BIGINT NOT NULL, 
-	viewer_id BIGINT NOT NULL, 
-	hidden_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT watchtime_hidden_once PRIMARY KEY (guild_id, viewer_id), 
-	CONSTRAINT watchtime_hidden_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
-);
-
-ALTER TABLE watchtime_hidden ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE watchtime_totals (
 	guild_id BIGINT NOT NULL, 

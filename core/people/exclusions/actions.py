@@ -12,12 +12,12 @@ from core.inbox import actions as inbox
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.kit.work import Work
-from core.people import actions as people
 from core.people.exclusions import store
 from core.people.exclusions.records import Cause, ExcludedName, Exclusion, Scope
 from core.people.exclusions.rules import CHAT_BOT_SCOPE, CHAT_BOTS, is_chat_bot
+from core.people.lookup import Meant, NobodyFound, find_person, named_in, names_of
 from core.people.records import Viewer
-from core.people.store import find_by_name, fold, select_accounts_of
+from core.people.store import fold, select_accounts_of
 
 LONGEST_NAME = 64
 """More than any platform allows."""
@@ -28,7 +28,7 @@ LONGEST_NAME = 64
 def exclude(work: Work, who: str, scope: Scope = "everything", reason: str = "") -> str:
     """Exclude a member or an account by its name, even before it is seen; returns the name. Raises
     Refusal if they are excluded already, or this cannot be a name."""
-    if _find_seen(work, who) is not None:
+    if _find_seen(work, who, None) is not None:
         return exclude_seen(work, who, scope, reason).name
     name = _checked_name(who)
     if _is_name_excluded(work, fold(name), scope):
@@ -41,10 +41,11 @@ def exclude(work: Work, who: str, scope: Scope = "everything", reason: str = "")
 def exclude_seen(work: Work, who: str, scope: Scope, reason: str = "") -> Viewer:
     """Exclude a member or an account that was seen in chat. Raises Refusal if they are excluded
     already, or were not seen."""
-    viewer = people.find_person(work, who)
+    viewer = find_person(work, who)
     if not exclude_viewer(work, viewer.viewer_id, scope, reason=reason):
         raise Refusal(_("{name} is excluded already.").format(name=viewer.name))
-    store.end_name(work, fold(viewer.name), scope)
+    for name in names_of(viewer):
+        store.end_name(work, name, scope)
     return viewer
 
 
@@ -52,7 +53,7 @@ def include(work: Work, who: str, scope: Scope = "everything") -> str:
     """End an exclusion, whatever its cause; `everything` ends those from single features, too.
     Returns the name. Raises Refusal if they are not excluded, or from everything while `scope` is
     one feature."""
-    viewer = _find_seen(work, who)
+    viewer = _find_seen(work, who, named_in(Exclusion.viewer_id))
     name = viewer.name if viewer else _checked_name(who)
     _include(work, viewer, name, scope)
     return name
@@ -80,12 +81,12 @@ def _include(work: Work, viewer: Viewer | None, name: str, scope: Scope) -> None
     _audit(work, "people.include", target, scope)
 
 
-def _find_seen(work: Work, who: str) -> Viewer | None:
+def _find_seen(work: Work, who: str, meant: Meant | None) -> Viewer | None:
     """None for a name that no account was seen with."""
-    is_seen = find_by_name(work.tx, work.guild_id, who) is not None
-    if people.discord_id_in(who) is None and not is_seen:
+    try:
+        return find_person(work, who, meant=meant)
+    except NobodyFound:
         return None
-    return people.find_person(work, who)
 
 
 def _checked_name(who: str) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import discord
 
-from core.kit.discord_ui import ago, card, lines, safe
+from core.kit.discord_ui import ago, card, lines, mention, safe
 from core.kit.words import _, plural
 from core.people.exclusions.actions import Excluded
 from core.people.exclusions.records import Exclusion, Scope
@@ -92,7 +92,9 @@ def _line(one: Exclusion, scope: Scope) -> str:
 
 def _cause(one: Exclusion) -> str:
     if one.cause == "admin":
-        return _("by <@{admin}> {ago}").format(admin=one.excluded_by, ago=ago(one.excluded_at))
+        return _("by {admin} {ago}").format(
+            admin=mention(one.excluded_by), ago=ago(one.excluded_at)
+        )
     if one.cause == "name":
         return _("a listed name, seen {ago}").format(ago=ago(one.excluded_at))
     if one.cause == "discord_ban":

@@ -94,12 +94,13 @@ def without_excluded(
         return []
     guild_ids = [message.guild_id for message in messages]
     viewer_ids = people.meet_senders(tx, messages)
-    names = [fold(message.sender.name) for message in messages]
+    names = [_names(message) for message in messages]
     accounts = defaultdict(list)
     listed: dict[tuple[int, str], dict[Scope, bool]] = defaultdict(dict)
     senders = [
         {"guild_id": guild_id, "viewer_id": viewer_id, "folded_name": name}
-        for guild_id, viewer_id, name in zip(guild_ids, viewer_ids, names, strict=True)
+        for guild_id, viewer_id, several in zip(guild_ids, viewer_ids, names, strict=True)
+        for name in several
     ]
     for row in tx.execute(_FIND, {"senders": as_json(senders)}):
         if row.folded_name is None:
@@ -107,11 +108,11 @@ def without_excluded(
         else:
             listed[row.guild_id, row.folded_name][row.scope] = row.excluded
     kept = []
-    for message, guild_id, viewer_id, name in zip(
+    for message, guild_id, viewer_id, several in zip(
         messages, guild_ids, viewer_ids, names, strict=True
     ):
         known = accounts[guild_id, viewer_id]
-        for one in _take_listed(listed[guild_id, name], name):
+        for one in [s for name in several for s in _take_listed(listed[guild_id, name], name)]:
             if (one, None, True) not in known:
                 _exclude_account(tx, message, viewer_id, one)
                 known.append((one, None, True))
@@ -121,6 +122,11 @@ def without_excluded(
         ):
             kept.append(message)
     return kept
+
+
+def _names(message: ChatMessageSent) -> list[str]:
+    """The folded names of the sender."""
+    return sorted({fold(message.sender.name), fold(message.sender.login)} - {""})
 
 
 def _take_listed(listed: dict[Scope, bool], name: str) -> list[Scope]:
@@ -138,7 +144,8 @@ def _exclude_account(
 ) -> None:
     with Work(tx, message.guild_id, now=message.at) as work:
         add_exclusion(work, viewer_id, scope, "name")
-        end_name(work, fold(message.sender.name), scope)
+        for name in _names(message):
+            end_name(work, name, scope)
 
 
 def add_exclusion(

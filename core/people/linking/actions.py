@@ -31,9 +31,10 @@ from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Lock, Work, read_records
 from core.outbox import actions as outbox
 from core.people import store as people
-from core.people.actions import discord_id_in, find_person
+from core.people.actions import meet_person
 from core.people.linking.platforms import PLATFORMS, Platform
 from core.people.linklog.actions import Reason, log_forgotten, log_link
+from core.people.lookup import LINKED, discord_id_in, find_person
 from core.people.records import Link, LinkAttempt, Viewer
 
 LINK_LASTS = timedelta(hours=1)
@@ -169,7 +170,7 @@ def finish_attempt(work: Work, link_id: str, person: Person) -> Link | Conflict:
     if attempt is None:
         raise LinkForgotten
     try:
-        link = link_account(work, attempt.platform, person)
+        link = link_account(work, attempt.platform, person, attempt.discord_handle)
     except Conflict as conflict:
         fail_attempt(work, link_id, conflict.reason, person.name)
         return conflict
@@ -279,9 +280,13 @@ def give_up(services: Services) -> None:
 # -- links ----------------------------------------------------------------------------------------
 
 
-def link_account(work: Work, platform: str, person: Person) -> Link:
+def link_account(work: Work, platform: str, person: Person, handle: str = "") -> Link:
     """Link an account with the actor, who may have left the server. Doing it again does nothing.
-    Raises Conflict if the account is another member's, or the member has linked another one."""
+    Raises Conflict if the account is another member's, or the member has linked another one.
+
+    Args:
+        handle: the actor's unique name on Discord, if it is known.
+    """
     work.lock(Lock.LINKS)
     own = people.find_link(work, work.actor, platform)
     same_viewer = (Viewer.guild_id == Link.guild_id) & (Viewer.viewer_id == Link.viewer_id)
@@ -308,10 +313,8 @@ def link_account(work: Work, platform: str, person: Person) -> Link:
                 "the server for help. Then run /link again."
             ),
         )
-    viewer_id = people.set_viewer(
-        work.tx, work.guild_id, platform, person.user_id, person.name, work.now
-    )
-    people.add_link(work.tx, work.guild_id, work.actor, platform, viewer_id, work.now)
+    viewer_id = meet_person(work.tx, work.guild_id, platform, person, work.now)
+    people.add_link(work.tx, work.guild_id, work.actor, platform, viewer_id, work.now, handle)
     link = people.find_link(work, work.actor, platform)
     assert link is not None, "it was added above"
     inbox.publish(
@@ -339,7 +342,7 @@ def are_links_handled(tx: Connection, guild_id: int) -> bool:
 def get_links(work: Work, text: str) -> Sequence[Link]:
     """The links of somebody: by a mention or a Discord id all of them, by a name that account's.
     Raises Refusal if there is none."""
-    viewer = find_person(work, text)
+    viewer = find_person(work, text, meant=LINKED)
     if discord_id_in(text) is not None and (
         links := people.list_links_with(work, viewer.viewer_id)
     ):

@@ -18,10 +18,10 @@ from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work
 from core.people import store as people
-from core.people.actions import discord_id_in
 from core.people.linking import actions, messages
 from core.people.linking.actions import LINK_LASTS
 from core.people.linking.platforms import PLATFORMS, Platform, list_offered
+from core.people.lookup import discord_id_in
 from core.people.records import Link, LinkAttempt
 
 Context = commands.Context[commands.Bot]

@@ -6,7 +6,7 @@ from typing import Any
 
 import discord
 
-from core.kit.discord_ui import ago, card, safe
+from core.kit.discord_ui import ago, card, mention, safe
 from core.kit.words import _
 from core.outbox.discord_transport import Rendered
 from core.people.linking.platforms import PLATFORMS, Platform
@@ -92,7 +92,7 @@ def ask_unlink(links: Sequence[Link], *, own: bool, is_public: bool) -> discord.
         names = safe(links[0].viewer_name)
     title = _("Unlink the account?") if is_public else _("Unlink {name}?").format(name=names)
     body = _("Watchtime and tickets stay with the account: linking again brings them back.")
-    member = f"<@{links[0].discord_id}>"
+    member = mention(links[0].discord_id)
     whose = "" if own else _("It is linked with {member}.").format(member=member)
     return card("❓ " + title, f"{whose}\n{body}".strip(), tone="warning")
 

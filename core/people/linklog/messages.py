@@ -6,7 +6,7 @@ from typing import Any
 
 import discord
 
-from core.kit.discord_ui import Tone, card, permission_names, safe, shortened, status_card
+from core.kit.discord_ui import Tone, card, mention, permission_names, safe, shortened, status_card
 from core.kit.words import _
 from core.outbox.discord_transport import Rendered
 from core.people.linklog.actions import LinkLogSettings
@@ -25,7 +25,7 @@ def link_entry(payload: Mapping[str, Any]) -> Rendered:
     if payload["actor_name"]:
         picture = payload["actor_picture"] or None
         embed.set_author(name=shortened(payload["actor_name"], 256), icon_url=picture)
-    embed.add_field(name=_("Member"), value=f"<@{member}>")
+    embed.add_field(name=_("Member"), value=mention(member))
     embed.add_field(
         name=_("On {platform}").format(platform=payload["platform"].capitalize()),
         value=safe(payload["name"]) or _("not known"),
@@ -33,7 +33,7 @@ def link_entry(payload: Mapping[str, Any]) -> Rendered:
     if payload["reason"]:
         embed.add_field(name=_("Reason"), value=reason_words(payload["reason"]), inline=False)
     if actor != member:
-        embed.add_field(name=_("By"), value=f"<@{actor}>")
+        embed.add_field(name=_("By"), value=mention(actor))
     return _stamped(embed, payload, f"Discord {member}")
 
 
@@ -94,7 +94,7 @@ def panel_entry(payload: Mapping[str, Any]) -> Rendered:
     title, body, tone = words[payload["news"]]
     embed = card(title, body, tone=tone)
     if payload["actor"] is not None:
-        embed.add_field(name=_("By"), value=f"<@{payload['actor']}>")
+        embed.add_field(name=_("By"), value=mention(payload["actor"]))
     return _stamped(embed, payload, _("Channel {id}").format(id=payload["channel"]))
 
 

@@ -67,6 +67,7 @@ def note_posted(tx: Connection, message: Outgoing, receipt: Receipt, now: dateti
         channel_id=ChannelId(receipt["channel_id"]),
         channel_name=message.payload["channel_name"],
         emoji=DEFAULT_EMOJI,
+        platforms=" ".join(message.payload.get("platforms", ["kick"])),
         posted_by=actor,
         posted_at=now,
     )
@@ -165,6 +166,14 @@ def set_trouble(work: Work, message_id: int, trouble: str | None) -> None:
     panel = work.find(Panel, message_id)
     if panel is not None:
         panel.trouble = trouble
+
+
+def set_platforms(work: Work, message_id: int, platforms: str) -> None:
+    """What a panel offers to link since it was edited."""
+    work.lock(Lock.PANELS)
+    panel = work.find(Panel, message_id)
+    if panel is not None:
+        panel.platforms = platforms
 
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:

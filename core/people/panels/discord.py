@@ -1,14 +1,12 @@
 """`/setup_link_panel`, `/link_panels`, and the buttons of panels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.guilds.actions import language_of
-from core.kit.discord_buttons import ActionButton
 from core.kit.discord_ui import (
     SILENT,
     answer,
@@ -17,21 +15,18 @@ from core.kit.discord_ui import (
     run_action,
     server_command,
     server_group,
-    services_of,
-    view_of,
 )
 from core.kit.errors import Refusal
 from core.kit.records import ChannelId, MemberId, MessageId
 from core.kit.services import Services
-from core.kit.words import _, speak
+from core.kit.words import _
 from core.outbox.discord_transport import Rendered
-from core.people import store as people
-from core.people.linking.discord import StartButton, ask_unlink
-from core.people.linking.platforms import list_offered
 from core.people.panels import actions, messages
 from core.people.panels.reactions import (
     UNKNOWN_EMOJI,
     delete_withdrawn_panels,
+    panel_buttons,
+    panel_content,
     reaction_of,
 )
 from core.people.panels.records import Panel
@@ -42,41 +37,6 @@ Context = commands.Context[commands.Bot]
 TOO_MANY_PINS = 30003
 MISSING = (50001, 50013)
 """Discord's codes."""
-
-
-class PanelButton(ActionButton, template=r"people:panel:(?P<act>link|twitch|unlink)"):
-    """Link sends whoever presses it a link of their own, to Kick or to Twitch, Unlink asks first.
-    Nobody else sees the replies."""
-
-    shows_result = True
-
-    def __init__(self, act: str) -> None:
-        label, style = {
-            "link": (_("Link Kick"), discord.ButtonStyle.primary),
-            "twitch": (_("Link Twitch"), discord.ButtonStyle.primary),
-            "unlink": (_("Unlink"), discord.ButtonStyle.secondary),
-        }[act]
-        custom_id = f"people:panel:{act}"
-        super().__init__(discord.ui.Button(label=label, style=style, custom_id=custom_id))
-        self.act = act
-
-    async def press(self, interaction: discord.Interaction) -> None:
-        services, guild, member = services_of(interaction), interaction.guild, interaction.user
-        if guild is None:
-            raise Refusal(_("This works in a server only."))
-        if self.act == "unlink":
-            links = await services.run_as_bot(guild.id, people.list_links, member.id)
-            given = ask_unlink(member.id, links)
-        else:
-            platform = "kick" if self.act == "link" else self.act
-            given = await StartButton(platform).give_privately(services, guild, member)
-        await interaction.followup.send(**given, ephemeral=True)
-
-
-def panel_buttons(platforms: Sequence[str]) -> discord.ui.View:
-    """The buttons below a panel. Needs a running event loop."""
-    acts = ["link" if platform == "kick" else platform for platform in platforms]
-    return view_of(*(PanelButton(act) for act in (*acts, "unlink")))
 
 
 def render_panel(payload: Mapping[str, Any]) -> Rendered:
@@ -99,12 +59,13 @@ class LinkPanels(commands.Cog):
         channel = _text_channel(ctx)
         written = await _emoji(channel.guild, emoji)
         require_permissions(channel, channel.guild.me, NEEDED)
-        message = await self._post(channel, written)
+        message, platforms = await self._post(channel, written)
         panel = Panel(
             message_id=MessageId(message.id),
             channel_id=ChannelId(channel.id),
             channel_name=channel.name,
             emoji=written,
+            platforms=platforms,
             posted_by=MemberId(ctx.author.id),
             posted_at=self._services.clock(),
         )
@@ -116,24 +77,18 @@ class LinkPanels(commands.Cog):
         await delete_withdrawn_panels(self._services, channel.guild, former)
         await answer(ctx, messages.posted(panel, replaced=bool(former)))
 
-    async def _post(self, channel: discord.TextChannel, emoji: str) -> discord.Message:
-        """The message with its reaction, pinned. Raises Refusal if Discord rejected it; nothing
-        stays posted."""
-        language = await self._services.run_as_bot(channel.guild.id, language_of)
-        settings = self._services.settings
-        offered = await self._services.run_as_bot(channel.guild.id, list_offered, settings)
-        platforms, url = [one.key for one in offered], f"{settings.public_url}/privacy"
-        with speak(language):
-            embed = messages.panel(channel.guild.name, emoji, url, platforms)
-            view = panel_buttons(platforms)
-        message = await channel.send(embed=embed, view=view, allowed_mentions=SILENT)
+    async def _post(self, channel: discord.TextChannel, emoji: str) -> tuple[discord.Message, str]:
+        """The message with its reaction, pinned, and the platforms that it offers. Raises Refusal
+        if Discord rejected it; nothing stays posted."""
+        platforms, content = await panel_content(self._services, channel.guild, emoji)
+        message = await channel.send(**content, allowed_mentions=SILENT)
         try:
             await message.add_reaction(reaction_of(emoji))
             await message.pin(reason=_("Link panel"))
         except discord.HTTPException as error:
             await message.delete()
             raise _refusal(error, emoji) from error
-        return message
+        return message, platforms
 
     @server_group("link_panels", fallback="list", for_admins=True)
     async def link_panels(self, ctx: Context) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import discord
 
-from core.kit.discord_ui import ago, card, lines, safe
+from core.kit.discord_ui import ago, card, lines, mention, safe
 from core.kit.words import _
 from core.people.linking.platforms import PLATFORMS
 from core.people.panels.records import Panel
@@ -63,8 +63,12 @@ def _row(panel: Panel) -> str:
             "{where}: deleted {ago}. `/setup_link_panel` in the channel posts a new one."
         ).format(where=f"#{safe(panel.channel_name)}", ago=ago(panel.ended_at))
     link = f"https://discord.com/channels/{panel.guild_id}/{panel.channel_id}/{panel.message_id}"
-    row = _("{where}: [posted]({link}) {ago} by <@{admin}>, with {emoji}").format(
-        where=where, link=link, ago=ago(panel.posted_at), admin=panel.posted_by, emoji=panel.emoji
+    row = _("{where}: [posted]({link}) {ago} by {admin}, with {emoji}").format(
+        where=where,
+        link=link,
+        ago=ago(panel.posted_at),
+        admin=mention(panel.posted_by),
+        emoji=panel.emoji,
     )
     return f"⚠️ {row}\n-# {safe(panel.trouble)}" if panel.trouble else f"🟢 {row}"
 

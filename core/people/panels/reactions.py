@@ -15,14 +15,26 @@ import structlog
 from discord.ext import commands, tasks
 from limits import RateLimitItem, parse
 
-from core.kit.discord_ui import missing_in, permission_names, refusal_card, sent_by_dm
+from core.guilds.actions import language_of
+from core.guilds.store import CHANNEL_CHANGED
+from core.kit.discord_buttons import ActionButton
+from core.kit.discord_ui import (
+    missing_in,
+    permission_names,
+    refusal_card,
+    sent_by_dm,
+    services_of,
+    view_of,
+)
 from core.kit.errors import Outage, Refusal
 from core.kit.rate import RateLimit
 from core.kit.services import Services
-from core.kit.words import _
+from core.kit.words import _, speak
 from core.kit.work import Work
 from core.outbox.discord_transport import NO_ANSWER
-from core.people.linking.discord import StartButton
+from core.people import store as people
+from core.people.linking.discord import StartButton, ask_unlink
+from core.people.linking.platforms import list_offered
 from core.people.panels import actions, messages
 from core.people.panels.records import Panel
 from core.people.panels.rules import NEEDED, same_emoji
@@ -44,6 +56,56 @@ _WARNINGS = parse("1 per minute")
 _log = structlog.get_logger(__name__)
 
 
+class PanelButton(ActionButton, template=r"people:panel:(?P<act>link|twitch|unlink)"):
+    """Link sends whoever presses it a link of their own, to Kick or to Twitch, Unlink asks first.
+    Nobody else sees the replies."""
+
+    shows_result = True
+
+    def __init__(self, act: str) -> None:
+        label, style = {
+            "link": (_("Link Kick"), discord.ButtonStyle.primary),
+            "twitch": (_("Link Twitch"), discord.ButtonStyle.primary),
+            "unlink": (_("Unlink"), discord.ButtonStyle.secondary),
+        }[act]
+        custom_id = f"people:panel:{act}"
+        super().__init__(discord.ui.Button(label=label, style=style, custom_id=custom_id))
+        self.act = act
+
+    async def press(self, interaction: discord.Interaction) -> None:
+        services, guild, member = services_of(interaction), interaction.guild, interaction.user
+        if guild is None:
+            raise Refusal(_("This works in a server only."))
+        if self.act == "unlink":
+            links = await services.run_as_bot(guild.id, people.list_links, member.id)
+            given = ask_unlink(member.id, links)
+        else:
+            platform = "kick" if self.act == "link" else self.act
+            given = await StartButton(platform).give_privately(services, guild, member)
+        await interaction.followup.send(**given, ephemeral=True)
+
+
+def panel_buttons(platforms: Sequence[str]) -> discord.ui.View:
+    """The buttons below a panel. Needs a running event loop."""
+    acts = ["link" if platform == "kick" else platform for platform in platforms]
+    return view_of(*(PanelButton(act) for act in (*acts, "unlink")))
+
+
+async def panel_content(
+    services: Services, guild: discord.Guild, emoji: str
+) -> tuple[str, dict[str, Any]]:
+    """What a panel shows now: whose accounts it offers to link, and what is sent."""
+
+    def load(work: Work) -> tuple[list[str], str]:
+        return [one.key for one in list_offered(work, services.settings)], language_of(work)
+
+    platforms, language = await services.run_as_bot(guild.id, load)
+    url = f"{services.settings.public_url}/privacy"
+    with speak(language):
+        embed = messages.panel(guild.name, emoji, url, platforms)
+        return " ".join(platforms), {"embed": embed, "view": panel_buttons(platforms)}
+
+
 class PanelReactions(commands.Cog):
     """Reactions to panels, and panels that are deleted."""
 
@@ -58,14 +120,16 @@ class PanelReactions(commands.Cog):
     async def cog_load(self) -> None:
         self._check_all.start()
         self._loop = asyncio.get_running_loop()
-        self._services.bus.subscribe(actions.TOPIC, self._on_message)
+        for topic in (actions.TOPIC, CHANNEL_CHANGED):
+            self._services.bus.subscribe(topic, self._on_message)
 
     async def cog_unload(self) -> None:
         self._check_all.cancel()
         self._loop = None
 
     def _on_message(self, message: dict[str, Any]) -> None:
-        """Panels were posted or withdrawn on the dashboard; the bus calls it from any thread."""
+        """Panels were posted or withdrawn on the dashboard, or the server follows a channel of
+        another platform; the bus calls it from any thread."""
         guild, loop = self._guilds.get(int(message["guild_id"])), self._loop
         if guild is not None and loop is not None and not loop.is_closed():
             asyncio.run_coroutine_threadsafe(self._check_guild(guild), loop)
@@ -231,6 +295,7 @@ async def check_panel(
         return
     try:
         message = await channel.fetch_message(panel.message_id)
+        await _redraw(services, guild, panel, message)
         async for member in _unanswered(guild, panel, message):
             yield member
     except discord.NotFound:
@@ -240,6 +305,16 @@ async def check_panel(
             trouble = _("{emoji} does not exist any more. Post it again with another emoji.")
             await _set_trouble(services, panel, trouble.format(emoji=panel.emoji))
         _log.info("Panel could not be checked", reason=str(error), guild_id=guild.id)
+
+
+async def _redraw(
+    services: Services, guild: discord.Guild, panel: Panel, message: discord.Message
+) -> None:
+    """Edit a panel that offers to link accounts of other platforms than the server has now."""
+    platforms, content = await panel_content(services, guild, panel.emoji)
+    if platforms != panel.platforms:
+        await message.edit(**content)
+        await services.run_as_bot(guild.id, actions.set_platforms, panel.message_id, platforms)
 
 
 async def _unanswered(

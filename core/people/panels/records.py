@@ -30,6 +30,11 @@ class Panel(GuildRecord, kw_only=True):
     channel_id: Mapped[ChannelId]
     channel_name: Mapped[str] = mapped_column(comment="when it was posted")
     emoji: Mapped[str] = mapped_column(comment="of the reaction, as it is written in a message")
+    platforms: Mapped[str] = mapped_column(
+        default="",
+        server_default="",
+        comment="whose accounts it links, with spaces between",
+    )
     posted_by: Mapped[MemberId] = mapped_column(
         comment="Discord id of the admin", info=holds("number")
     )

@@ -14,7 +14,7 @@ from core.kit.personal import Subject
 from core.kit.words import _
 from core.kit.work import Work
 from core.outbox.actions import find_receipt
-from core.people import actions as people
+from core.people.lookup import find_person, named_in
 from core.people.store import select_accounts_of
 from core.raffle import rules
 from core.raffle.actions import Config
@@ -119,10 +119,13 @@ def _replace(raffle: FrozenRaffle, pick: Pick) -> None:
     pick_missing(raffle)
 
 
+_WAITING = named_in(Pick.viewer_id, Pick.state == "claimed")
+
+
 def deliver(work: Work, config: Config, winner: str) -> Pick:
     """Record that an admin handed over a prize. Raises Refusal if there is nobody of this name, or
     they have no claimed prize."""
-    viewer = people.find_person(work, winner)
+    viewer = find_person(work, winner, meant=_WAITING)
     theirs = Pick.viewer_id.in_(select_accounts_of(work.guild_id, viewer.viewer_id))
     claimed = select(Pick).where(theirs, Pick.state == "claimed")
     found = work.scalar(claimed.order_by(Pick.period).limit(1))

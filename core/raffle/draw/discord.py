@@ -72,7 +72,9 @@ def render_winner(payload: Mapping[str, Any]) -> Rendered:
     embed = messages.winner(payload)
     if payload["state"] != "drawn":
         return messages.with_page(embed, payload, _("Check it yourself"))
-    return Rendered(embed, lambda: _claim_view(payload), calls=int(payload["discord_id"]))
+    winner = str(payload["discord_id"])
+    calls = int(winner) if winner.isdecimal() and int(winner) else None
+    return Rendered(embed, lambda: _claim_view(payload), calls=calls)
 
 
 def render_won(payload: Mapping[str, Any]) -> Rendered:

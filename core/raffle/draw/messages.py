@@ -9,7 +9,7 @@ import discord
 from discord.utils import TimestampStyle, format_dt
 
 from core.kit.clock import parse_instant
-from core.kit.discord_ui import Tone, ago, card, duration, lines, safe, view_of
+from core.kit.discord_ui import Tone, ago, card, duration, lines, mention, safe, view_of
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.raffle.draw.posts import ROLL_NAMES, ROLLS
@@ -176,7 +176,7 @@ _ICONS: dict[PickState, str] = {
 
 def winner(payload: Mapping[str, Any]) -> discord.Embed:
     """A winner's post, from the draw to the delivered prize."""
-    whom = f"<@{payload['discord_id']}>"
+    whom = mention(payload["discord_id"])
     words: dict[PickState, tuple[Tone, str, str]] = {
         "drawn": (
             "kick",
@@ -302,7 +302,9 @@ def _past(one: Past) -> str:
     frozen = (
         "⚠️ " + _("Frozen more than once: {times}") if len(one.freezes) > 1 else _("Frozen {times}")
     ).format(times=", ".join(format_dt(at, "f") for at in one.freezes))
-    result = ", ".join(f"{safe(pick.name, 40)} {_ICONS[pick.state]}" for pick in one.winners)
+    result = ", ".join(
+        f"{safe(one.names[pick.viewer_id], 40)} {_ICONS[pick.state]}" for pick in one.winners
+    )
     if period.is_cancelled:
         result = _("cancelled")
     elif not result:

@@ -26,6 +26,7 @@ from core.kit.web import may_ask, word
 from core.kit.words import _
 from core.kit.work import Work
 from core.outbox.actions import find_receipt
+from core.people.names import public_names
 from core.raffle.actions import PATH, Config, config_of, message_key
 from core.raffle.draw import publishing, store
 from core.raffle.draw.frozen import find_frozen
@@ -156,6 +157,7 @@ def _values(work: Work, config: Config, period: Period) -> dict[str, Any]:
         "opening_post": _find_post(work, message_key("raffle.opened", period.number)),
         "freeze_post": _find_post(work, _frozen_key(draw)) if draw else None,
         "picks": picks,
+        "names": public_names(work, [pick.viewer_id for pick in picks]),
         "winners": [pick for pick in picks if pick.state != "skipped"],
         "reasons": {pick.k: reason_words(pick.reason) for pick in picks if pick.reason},
         "altered": {pick.k for pick in picks if raffle and raffle.is_replaced(pick)},

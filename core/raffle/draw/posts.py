@@ -8,6 +8,7 @@ from core.guilds.channels import tell_admins
 from core.kit.records import ChannelId
 from core.outbox import actions as outbox
 from core.outbox.records import Outgoing
+from core.people.names import public_name
 from core.raffle.actions import message_key, plan_payload
 from core.raffle.draw.frozen import FrozenRaffle
 from core.raffle.draw.store import find_tickets_of_line
@@ -106,7 +107,7 @@ def announce_winner(raffle: FrozenRaffle, pick: Pick) -> None:
         pick.discord_id or 0,
         "raffle.won",
         _dm_key(pick),
-        payload | {"server": name_of(work)},
+        payload | {"server": name_of(work), "name": pick.name},
         if_possible=True,
         after_seconds=ROLLS * ROLL_SECONDS,
     )
@@ -171,10 +172,11 @@ def alert_admins(raffle: FrozenRaffle, pick: Pick) -> None:
 
 def _of_winner(raffle: FrozenRaffle, pick: Pick) -> dict[str, Any]:
     draw = raffle.draw
-    shown = ("k", "pseudonym", "claimant", "state", "reason", "name")
+    shown = ("k", "pseudonym", "claimant", "state", "reason")
     return {
         **raffle.config.about(raffle.period),
         **{name: getattr(pick, name) for name in shown},
+        "name": public_name(raffle.work, pick.viewer_id),
         "guild_id": str(raffle.work.guild_id),
         "discord_id": str(pick.discord_id),
         "tickets": find_tickets_of_line(raffle.work, pick.period, pick.pseudonym),

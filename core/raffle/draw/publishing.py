@@ -10,6 +10,7 @@ from core.kit.errors import Refusal
 from core.kit.words import _
 from core.kit.work import Work
 from core.people import store as people
+from core.people.names import Names, public_names
 from core.raffle import store as raffles
 from core.raffle.actions import Config
 from core.raffle.draw import store
@@ -90,16 +91,21 @@ class Past(NamedTuple):
     page: str
     freezes: Sequence[datetime]
     winners: Sequence[Drawn]
+    names: Names
+
+    @property
+    def winner_names(self) -> list[str]:
+        return [self.names[pick.viewer_id] for pick in self.winners]
 
 
 def list_past(work: Work, config: Config, most: int) -> list[Past]:
-    """The last raffles, newest first."""
-    return [
-        Past(
-            period,
-            config.page_of(period.public_id),
-            [one.at for one in raffles.list_freezes(work, period.number)],
-            [pick for pick in store.list_picks(work, period.number) if pick.state in WINNING],
-        )
-        for period in store.list_frozen_periods(work, most)
-    ]
+    """The last raffles, newest first, with the public names of who won."""
+    found = []
+    for period in store.list_frozen_periods(work, most):
+        picks = store.list_picks(work, period.number)
+        winners = [pick for pick in picks if pick.state in WINNING]
+        freezes = [one.at for one in raffles.list_freezes(work, period.number)]
+        names = public_names(work, [pick.viewer_id for pick in winners])
+        page = config.page_of(period.public_id)
+        found.append(Past(period, page, freezes, winners, names))
+    return found

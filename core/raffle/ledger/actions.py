@@ -11,6 +11,7 @@ from core.kit.work import Work
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people import store as people_store
+from core.people.lookup import find_person, named_in
 from core.people.records import Viewer
 from core.raffle.actions import log_change, message_key
 from core.raffle.ledger import earning, store
@@ -24,6 +25,8 @@ MOST = 1_000_000
 
 LONGEST_REASON = 300
 
+_TAKES_PART = named_in(Entry.viewer_id)
+
 
 def change_tickets(work: Work, who: str, amount: int, reason: str, cause: str) -> "Standing":
     """Give tickets to somebody, or take them if the amount is negative; returns what they have now.
@@ -32,7 +35,7 @@ def change_tickets(work: Work, who: str, amount: int, reason: str, cause: str) -
         cause: the command's own id; it counts once.
     """
     source: Source = "bonus" if amount > 0 else "correction"
-    viewer = people.find_person(work, who)
+    viewer = find_person(work, who, meant=_TAKES_PART)
     period, reason = lock_latest(work), reason.strip()[:LONGEST_REASON]
     number, key, viewer_id = period.number, f"admin:{cause}", viewer.viewer_id
     if not work.exists(Entry.source_key == key):

@@ -18,6 +18,7 @@ from core.kit.words import _, plural
 from core.kit.work import Work
 from core.people.actions import find_asked
 from core.people.linking.discord import StartButton, start_button
+from core.people.names import named_only, own_name
 from core.people.records import Viewer
 from core.people.store import find_link
 from core.raffle.ledger import actions, gifts, messages, store
@@ -74,15 +75,16 @@ def load_board(work: Work, query: Query) -> Leaderboard:
     page, pages = nearest_page(query.page, pool.viewers, query.size)
     shown = (query.size, (page - 1) * query.size)
     places, own = store.list_places(work, period.number, *shown, link.viewer_id if link else None)
+    shown_places, names = named_only(work, places)
     viewers = plural("{count} viewer", "{count} viewers", pool.viewers)
     when = messages.when_words(period, period.ends_at <= work.now)
     cannot_win = _("no tickets that can win. `/tickets` shows more.") if link else None
     return Leaderboard(
         title=_("Raffle #{number}: most tickets").format(number=period.number),
-        rows=[messages.board_row(place, pool) for place in places],
+        rows=[messages.board_row(place, names[place.viewer_id], pool) for place in shown_places],
         page=page,
         pages=pages,
-        own=messages.board_row(own, pool) if own else cannot_win,
+        own=messages.board_row(own, own_name(work, own.viewer_id), pool) if own else cannot_win,
         empty=_("Nobody has a ticket yet. See how to earn them with `/raffleinfo`."),
         note=f"{viewers} · {messages.tickets_words(pool.tickets)} · {when}",
         choice=str(period.number),

@@ -15,6 +15,9 @@ from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Work
 from core.outbox import actions as outbox
 from core.people import actions as people
+from core.people import store as people_store
+from core.people.lookup import find_person, named_in
+from core.people.names import public_name
 from core.people.records import GuildAccount
 from core.people.store import list_persons
 from core.raffle.actions import log_change, post_news
@@ -40,9 +43,9 @@ _ADD_GIFTS = text("""
 def on_subs_gifted(work: Work, events: Sequence[SubGifted]) -> None:
     """Store gifts, and credit them if a raffle takes them; the order of the two does not matter."""
     gifters = {
-        event.key: (
+        event.key: people_store.seen_as(
             GuildAccount(work.guild_id, event.platform, event.gifter.user_id),
-            event.gifter.name,
+            event.gifter,
             event.at,
         )
         for event in events
@@ -165,7 +168,7 @@ def announce_drop(work: Work, drop: str) -> None:
     if not channel_id or not counts:
         return
     payload = {
-        "name": found.name,
+        "name": public_name(work, found.viewer_id),
         "gifts": found.gifts,
         "tickets": found.tickets,
         "linked": found.linked,
@@ -193,7 +196,7 @@ class Voided(NamedTuple):
 
 def list_given(work: Work, who: str) -> Sequence[Row[Any]]:
     """The last gifts of a viewer; raises Refusal if there are none."""
-    viewer = people.find_person(work, who)
+    viewer = find_person(work, who, meant=named_in(Gift.viewer_id))
     if drops := list_drops(work, viewer_id=viewer.viewer_id):
         return drops
     raise Refusal(_("No gifts by {name} found.").format(name=viewer.name))

@@ -10,7 +10,7 @@ from sqlalchemy import Row
 
 from core.kit import leaderboard
 from core.kit.clock import parse_instant
-from core.kit.discord_ui import Tone, ago, card, duration, lines, safe
+from core.kit.discord_ui import Tone, ago, card, duration, lines, mention, safe
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.people.records import Viewer
@@ -153,7 +153,7 @@ def _entry(row: Entry) -> str:
     source = "↩️ " + _("Gift taken back") if taken_back else source_words(row.source)
     parts = [f"`{row.amount:+,}`", source, format_dt(row.at, "f")]
     if row.actor is not None:
-        parts.append(f"<@{row.actor}>")
+        parts.append(mention(row.actor))
     if row.reason:
         parts.append(safe(row.reason, 120))
     return " · ".join(parts)
@@ -162,10 +162,10 @@ def _entry(row: Entry) -> str:
 # -- everybody's ----------------------------------------------------------------------------------
 
 
-def board_row(place: Row[Any], pool: Pool) -> leaderboard.Row:
+def board_row(place: Row[Any], name: str, pool: Pool) -> leaderboard.Row:
     """A place of `list_places`."""
     share = chance_words(place.tickets, pool.tickets)
-    return leaderboard.Row(place.rank, place.name, f"{place.tickets:,} · {share}")
+    return leaderboard.Row(place.rank, name, f"{place.tickets:,} · {share}")
 
 
 def stats(
@@ -287,7 +287,7 @@ def change(payload: Mapping[str, Any]) -> Rendered:
     tone, title = changes()[payload["what"]]
     name, tickets = safe(payload.get("name", ""), 60), tickets_words(abs(payload.get("amount", 0)))
     embed = card(title.format(name=name, tickets=tickets, number=payload["number"]), tone=tone)
-    embed.add_field(name=_("By"), value=f"<@{payload['actor']}>")
+    embed.add_field(name=_("By"), value=mention(payload["actor"]))
     if payload["number"]:
         embed.add_field(name=_("Raffle"), value=f"#{payload['number']}")
     if "tickets" in payload:

@@ -20,8 +20,9 @@ from core.kit.database import among
 from core.kit.paginator import nearest_page
 from core.kit.work import ACROSS_GUILDS, Work
 from core.people.exclusions.store import excluded_from, select_excluded
+from core.people.lookup import has_name
 from core.people.records import Link, Viewer
-from core.people.store import fold, list_persons
+from core.people.store import list_persons
 from core.raffle.records import Balance, Entry, Source, SourceTotal, TicketRate
 from core.raffle.rules import Rate
 
@@ -384,8 +385,7 @@ def list_ledger(
     if wanted.until is not None:
         which.append(Entry.at < wanted.until)
     if wanted.name:
-        called = select(Viewer.viewer_id).where(Viewer.folded_name == fold(wanted.name))
-        which.append(Entry.viewer_id.in_(called))
+        which.append(Entry.viewer_id.in_(select(Viewer.viewer_id).where(has_name(wanted.name))))
     newest = Entry.at.desc(), Entry.id.desc()
     # The planner knows no number of rows; behind a subquery, it walks the index instead of sorting.
     most = select(literal(LEDGER)).scalar_subquery()

@@ -121,7 +121,7 @@ def info(found: Info) -> discord.Embed:
     )
     winners = [
         f"[#{past.period.number}]({past.page}) "
-        + ", ".join(safe(pick.name, 40) for pick in past.winners)
+        + ", ".join(safe(name, 40) for name in past.winner_names)
         for past in found.past
         if past.winners
     ]

@@ -96,7 +96,7 @@ def identify(services: Services, code: str, _verifier: str) -> Person:
         raise GrantEnded(rejected.reason) from rejected
     finally:
         revoke(client, tokens.access)
-    return Person(user_id=who.user_id, name=who.name)
+    return Person(user_id=who.user_id, name=who.name, login=who.login)
 
 
 @contextmanager

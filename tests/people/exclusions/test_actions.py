@@ -18,6 +18,7 @@ from core.people.exclusions import actions
 from core.people.exclusions.records import Cause, Scope
 from core.people.exclusions.rules import CHAT_BOTS
 from core.people.exclusions.store import without_excluded
+from core.people.lookup import find_person
 
 ADMIN = 900
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -50,7 +51,7 @@ def work(tx: Connection, guild_id: int) -> Work:
 
 @pytest.fixture
 def viewer_id(work: Work) -> int:
-    return people.get_by_name(work.tx, work.guild_id, "MadCats").viewer_id
+    return find_person(work, "MadCats").viewer_id
 
 
 def excluded_in(work: Work, viewer_id: int) -> set[str]:

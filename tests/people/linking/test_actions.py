@@ -11,9 +11,9 @@ from core.inbox.records import deliveries
 from core.kit.errors import Refusal
 from core.kit.work import run_in_guild
 from core.people import store as people
-from core.people.actions import find_person
 from core.people.linking import actions
 from core.people.linking.actions import Conflict
+from core.people.lookup import find_by_name, find_person
 from core.people.records import Link
 from tests.acting import act
 from tests.people.linking.rig import MIA, SAM, new_attempt
@@ -104,7 +104,7 @@ def test_account_or_member_with_a_link_cannot_be_linked_again(
     assert "/unlink" in conflict.value.remedy
     assert act(tx, guild_id, people.find_link, MIA) == link
     assert act(tx, guild_id, people.find_link, SAM) is None
-    assert people.find_by_name(tx, guild_id, BEAN.name) is None, "nothing is kept of a no"
+    assert find_by_name(tx, guild_id, BEAN.name) is None, "nothing is kept of a no"
     assert len(told(tx)) == 1
 
 

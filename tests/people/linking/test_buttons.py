@@ -13,7 +13,7 @@ from core.kit.discord_buttons import KeepButton
 from core.kit.services import Services
 from core.people import store as people
 from core.people.linking.discord import StartButton, UnlinkButton, ask_unlink
-from core.people.panels.discord import PanelButton, panel_buttons
+from core.people.panels.reactions import PanelButton, panel_buttons
 from core.people.records import Link
 from tests.acting import act
 from tests.kick.rig import settings

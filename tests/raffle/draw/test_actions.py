@@ -12,6 +12,7 @@ from core.draws.snapshot import entrants_of, hash_of
 from core.kit.crypto import Vault
 from core.kit.errors import Refusal
 from core.people import store as people
+from core.people.lookup import find_by_name
 from core.people.records import Viewer
 from core.raffle.draw import (
     actions,
@@ -218,7 +219,7 @@ def test_renames_and_late_tickets_do_not_change_the_winner(tx: Connection, guild
     draw = froze(tx, guild_id, number)
     draw.randomness = beacon(draw).randomness
     before = order_of(tx, draw)
-    mia = people.find_by_name(tx, guild_id, "mia")
+    mia = find_by_name(tx, guild_id, "mia")
     assert mia is not None
     people.set_viewer(tx, guild_id, "kick", mia.platform_user_id, "zoe", DUE)
     following = period(tx, guild_id, END, END + timedelta(days=31)).number
@@ -339,7 +340,7 @@ def test_excluded_banned_and_unlinked_winners_are_skipped_with_a_reason(
 
 def forget(tx: Connection, guild_id: int, name: str) -> None:
     """What is left of an account that asked to be forgotten."""
-    known = people.find_by_name(tx, guild_id, name)
+    known = find_by_name(tx, guild_id, name)
     assert known is not None
     tx.execute(
         update(Viewer)

@@ -15,6 +15,7 @@ from core.draws.snapshot import entrants_of, hash_of, header_of, make_snapshot, 
 from core.kit.database import savepoint
 from core.kit.errors import Refusal
 from core.people import store as people
+from core.people.lookup import find_by_name
 from core.raffle import store as raffle
 from core.raffle.draw import (
     actions,
@@ -247,7 +248,7 @@ def test_undone_freeze_stays_in_the_history(tx: Connection, guild_id: int) -> No
 def friend_of(tx: Connection, pick: Pick) -> tuple[int, int]:
     """Viewer id and Discord id of somebody else."""
     name = next(name for name in NAMES if name != pick.name)
-    viewer = people.find_by_name(tx, pick.guild_id, name)
+    viewer = find_by_name(tx, pick.guild_id, name)
     assert viewer is not None
     return viewer.viewer_id, discord_id(name)
 

@@ -1,0 +1,348 @@
+"""Whom a name means.
+
+A viewer is found by their name, by their login (the name in addresses), by `kick:name` or
+`twitch:name`, by the platform's user id (`kick:#123`), by a mention, an id or a unique name on
+Discord, and, if nobody else has it now, by a name that they had before. Where several people have
+one name, a command says whom it can only mean:
+
+    viewer = find_person(work, typed, meant=named_in(Pick.viewer_id, Pick.state == "claimed"))
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from core.kit.errors import Refusal, Unclear
+from core.kit.words import _
+from core.kit.work import Work
+from core.people import store
+from core.people.records import FormerName, Link, Viewer
+from core.people.store import fold
+
+PLATFORMS = {"kick": "Kick", "twitch": "Twitch"}
+
+_MENTION = re.compile(r"<@!?([0-9]{1,19})>")
+_DISCORD_ID = re.compile(r"[0-9]{15,19}")
+_LARGEST_ID = 2**63 - 1
+
+Meant = Callable[[Work, Collection[int]], Collection[int]]
+"""Of these viewer ids, those that a command can mean."""
+
+
+def named_in(viewer_id: InstrumentedAttribute[Any], *criteria: ColumnElement[bool]) -> Meant:
+    """Those whom a table names in this column."""
+
+    def find(work: Work, viewer_ids: Collection[int]) -> Collection[int]:
+        named = select(viewer_id).where(viewer_id.in_(viewer_ids), *criteria)
+        return work.scalars(named.distinct()).all()
+
+    return find
+
+
+LINKED = named_in(Link.viewer_id)
+"""For what only linked accounts can have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Somebody who may be meant.
+
+    Attributes:
+        reference: finds exactly this account, such as `kick:#123`.
+        former: the name that was typed, if they have another one now.
+    """
+
+    viewer: Viewer
+    discord_id: int | None = None
+    former: str = ""
+
+    @property
+    def reference(self) -> str:
+        return f"{self.viewer.platform}:#{self.viewer.platform_user_id}"
+
+    @property
+    def label(self) -> str:
+        """Name and platform."""
+        label = f"{self.viewer.name} ({PLATFORMS[self.viewer.platform]})"
+        if self.former:
+            return _("{name}, once {former}").format(name=label, former=self.former)
+        return label
+
+
+class SeveralPeople(Unclear):
+    """Different people have the name.
+
+    Attributes:
+        candidates: who they are.
+    """
+
+    def __init__(self, typed: str, candidates: Sequence[Candidate]) -> None:
+        name = typed.strip().removeprefix("@").rpartition(":")[2]
+        prefixes = dict.fromkeys(one.viewer.platform for one in candidates)
+        exact = [f"`{one}:{name}`" for one in prefixes]
+        if len(exact) < len(candidates) or any(one.former for one in candidates):
+            exact = [f"`{one.reference}` ({one.label})" for one in candidates]
+        super().__init__(
+            _("Several people are called “{name}”.").format(name=name)
+            if len(prefixes) < 2
+            else _("There is a “{name}” on Kick and another one on Twitch.").format(name=name),
+            _("Write which one: {names}.").format(names=", ".join(exact)),
+            typed,
+            [(one.reference, one.label) for one in candidates],
+        )
+        self.candidates = tuple(candidates)
+
+
+class NobodyFound(Refusal):
+    """No account of this name was seen."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            _("I have not seen anybody called “{name}” in chat.").format(name=name.strip()),
+            _("Names are as on Kick or Twitch. Capitals do not matter."),
+        )
+
+
+def find_person(work: Work, text: str, *, meant: Meant | None = None, platform: str = "") -> Viewer:
+    """The account that is meant; of a member with several accounts the one that represents them.
+
+    Args:
+        meant: whom the command can only mean, for when several people have the name.
+        platform: where it was typed, for the same.
+
+    Raises:
+        SeveralPeople: it is not clear who is meant.
+        Refusal: the member has not linked an account, or nobody of this name was seen.
+    """
+    typed = text.strip()
+    discord_id = discord_id_in(typed)
+    if discord_id is not None:
+        link = store.find_link(work, discord_id)
+        if link is not None:
+            return store.get_viewer(work.tx, work.guild_id, link.viewer_id)
+    candidates = list_candidates(work, typed)
+    if not candidates and discord_id is not None:
+        raise Refusal(
+            _("That member has not linked an account."),
+            _("<@{discord_id}> does that with `/link`. A name in chat works as well.").format(
+                discord_id=discord_id
+            ),
+        )
+    if not candidates:
+        raise NobodyFound(text)
+    left = _narrowed(work, candidates, meant, platform)
+    if len({one.viewer.person_id for one in left}) > 1:
+        raise SeveralPeople(typed, _with_members(work, left))
+    return left[0].viewer
+
+
+def _narrowed(
+    work: Work, candidates: Sequence[Candidate], meant: Meant | None, platform: str
+) -> Sequence[Candidate]:
+    """Those on the platform, then those who are meant; each only where somebody is left."""
+    if len({one.viewer.person_id for one in candidates}) < 2:
+        return candidates
+    here = [one for one in candidates if one.viewer.platform == platform]
+    candidates = here or candidates
+    if meant is None:
+        return candidates
+    persons = store.list_persons(
+        work.tx, work.guild_id, {one.viewer.viewer_id for one in candidates}
+    )
+    able = {persons[one] for one in meant(work, list(persons))}
+    return [one for one in candidates if one.viewer.person_id in able] or candidates
+
+
+def _with_members(work: Work, candidates: Sequence[Candidate]) -> list[Candidate]:
+    found = []
+    for one in candidates:
+        link = store.find_link_of_viewer(work, one.viewer.viewer_id)
+        found.append(Candidate(one.viewer, link.discord_id if link else None, one.former))
+    return found
+
+
+def discord_id_in(text: str) -> int | None:
+    """Whom a mention or a bare Discord id means; None for any other text."""
+    mention = _MENTION.fullmatch(text.strip())
+    if mention is not None:
+        return int(mention[1])
+    return int(text) if _DISCORD_ID.fullmatch(text.strip()) else None
+
+
+MOST_FOUND = 50
+
+
+def search(work: Work, text: str) -> list[tuple[Viewer, Link | None]]:
+    """Viewers of whom a name, also a former one, or the login begins so, or who have this id on
+    Discord or a platform, and their links; without a text the newest ones."""
+    linked = (Link.guild_id == Viewer.guild_id) & (Link.viewer_id == Viewer.viewer_id)
+    found = select(Viewer, Link).outerjoin(Link, linked)
+    platform, name = split_platform(text)
+    number, begins = name.removeprefix("#"), fold(name)
+    if platform:
+        found = found.where(Viewer.platform == platform)
+    if (discord_id := discord_id_in(name)) is not None:
+        found = found.where(Link.discord_id == discord_id)
+    elif name.startswith("#") and number.isdecimal():
+        found = found.where(Viewer.platform_user_id == min(int(number[:19]), _LARGEST_ID))
+    elif begins:
+        former = select(FormerName.viewer_id).where(
+            FormerName.folded_name.startswith(begins, autoescape=True)
+        )
+        found = found.where(
+            Viewer.folded_name.startswith(begins, autoescape=True)
+            | Viewer.login.startswith(begins, autoescape=True)
+            | Link.discord_handle.startswith(begins, autoescape=True)
+            | Viewer.viewer_id.in_(former)
+        )
+    found = found.order_by(Viewer.viewer_id.desc()).limit(MOST_FOUND)
+    return [(viewer, link) for viewer, link in work.execute(found)]
+
+
+# -- names ----------------------------------------------------------------------------------------
+
+
+def list_candidates(work: Work, typed: str) -> list[Candidate]:
+    """Everybody whom a name, a login, a platform's user id or a name on Discord may mean."""
+    platform, name = split_platform(typed)
+    found = find_many(work.tx, work.guild_id, [name], platform)
+    if found.get(fold(name)):
+        return found[fold(name)]
+    if name.startswith("#") or name.isdecimal():
+        return [Candidate(one) for one in _list_by_id(work.tx, work.guild_id, name, platform)]
+    links = select(Link.viewer_id).where(Link.discord_handle == fold(name))
+    member = work.scalar(links.order_by(Link.viewer_id).limit(1)) if fold(name) else None
+    if member is not None and not platform:
+        return [Candidate(store.get_viewer(work.tx, work.guild_id, member))]
+    return _list_former(work.tx, work.guild_id, [name], platform).get(fold(name), [])
+
+
+def find_by_name(tx: Connection, guild_id: int, name: str) -> Viewer | None:
+    """Whoever was last seen with this name, or had it last; None if nobody did."""
+    platform, plain = split_platform(name)
+    for find in (find_many, _list_former):
+        if found := find(tx, guild_id, [plain], platform).get(fold(plain)):
+            return found[0].viewer
+    return None
+
+
+def split_platform(typed: str) -> tuple[str, str]:
+    """`twitch:name` as platform and name; the platform is "" in any other text."""
+    before, colon, after = typed.strip().removeprefix("@").partition(":")
+    if colon and before.strip().casefold() in PLATFORMS:
+        return before.strip().casefold(), after.strip()
+    return "", typed.strip()
+
+
+def find_many(
+    tx: Connection, guild_id: int, names: Iterable[str], platform: str = ""
+) -> dict[str, list[Candidate]]:
+    """Folded name -> whoever has it now as a name or login: of each platform who was last seen with
+    it, and whose login it is before whose name it is."""
+    wanted = {fold(name) for name in names} - {""}
+    has_it = Viewer.folded_name.in_(wanted) | Viewer.login.in_(wanted)
+    found = select(Viewer).where(Viewer.guild_id == guild_id, has_it)
+    if platform:
+        found = found.where(Viewer.platform == platform)
+    named: dict[tuple[str, str], list[Viewer]] = defaultdict(list)
+    with Session(tx, join_transaction_mode="rollback_only") as session:
+        for viewer in session.scalars(found):
+            for name in {viewer.folded_name, viewer.login} & wanted:
+                named[name, viewer.platform].append(viewer)
+    candidates: dict[str, list[Candidate]] = defaultdict(list)
+    for (name, _platform), viewers in sorted(named.items()):
+        candidates[name] += [Candidate(one) for one in _holders(name, viewers)]
+    for several in candidates.values():
+        several.sort(key=lambda one: one.viewer.named_at, reverse=True)
+    return candidates
+
+
+def _holders(name: str, viewers: Sequence[Viewer]) -> list[Viewer]:
+    """Who has a name on one platform. Logins are unique; names in other alphabets are not."""
+    newest, *others = sorted(viewers, key=lambda v: (v.login == name, v.named_at), reverse=True)
+    if newest.login in ("", name):
+        return [newest]
+    return [newest, *(one for one in others if one.login not in ("", name))]
+
+
+def _list_by_id(tx: Connection, guild_id: int, name: str, platform: str) -> list[Viewer]:
+    number = name.removeprefix("#")
+    if not (number.isascii() and number.isdecimal()) or int(number) > _LARGEST_ID:
+        return []
+    found = select(Viewer).where(
+        Viewer.guild_id == guild_id,
+        Viewer.platform.in_([platform] if platform else list(PLATFORMS)),
+        Viewer.platform_user_id == int(number),
+    )
+    with Session(tx, join_transaction_mode="rollback_only") as session:
+        return list(session.scalars(found.order_by(Viewer.named_at.desc())))
+
+
+def _list_former(
+    tx: Connection, guild_id: int, names: Iterable[str], platform: str = ""
+) -> dict[str, list[Candidate]]:
+    """Folded name -> of each platform who had it last."""
+    wanted = {fold(name) for name in names} - {""}
+    same = (Viewer.guild_id == FormerName.guild_id) & (Viewer.viewer_id == FormerName.viewer_id)
+    found = (
+        select(FormerName.folded_name, FormerName.name.label("former"), Viewer)
+        .join(Viewer, same)
+        .where(FormerName.guild_id == guild_id, FormerName.folded_name.in_(wanted))
+        .order_by(FormerName.until.desc())
+    )
+    if platform:
+        found = found.where(Viewer.platform == platform)
+    newest: dict[tuple[str, str], Candidate] = {}
+    with Session(tx, join_transaction_mode="rollback_only") as session:
+        for row in session.execute(found):
+            candidate = Candidate(row.Viewer, former=row.former)
+            newest.setdefault((row.folded_name, row.Viewer.platform), candidate)
+    candidates: dict[str, list[Candidate]] = defaultdict(list)
+    for (name, _platform), candidate in newest.items():
+        candidates[name].append(candidate)
+    return candidates
+
+
+def find_people(
+    work: Work, names: Iterable[str], *, platform: str = "", meant: Meant | None = None
+) -> tuple[dict[str, Viewer], dict[str, SeveralPeople]]:
+    """The same as `find_person` for many names at once, such as pasted ones: whoever is meant by
+    each, and the names that several people have."""
+    wanted = dict.fromkeys(names)
+    split = {name: split_platform(name) for name in wanted}
+    found: dict[str, list[Candidate]] = {}
+    for of in {"", platform, *(one for one, _name in split.values())}:
+        asked = [name for on, name in split.values() if (on or platform) == of]
+        if asked:
+            former = _list_former(work.tx, work.guild_id, asked, of)
+            current = find_many(work.tx, work.guild_id, asked, of)
+            found |= {f"{of}:{name}": several for name, several in (former | current).items()}
+    people, several = {}, {}
+    for name, (on, plain) in split.items():
+        candidates = found.get(f"{on or platform}:{fold(plain)}") or []
+        left = _narrowed(work, candidates, meant, platform) if candidates else []
+        if len({one.viewer.person_id for one in left}) > 1:
+            several[name] = SeveralPeople(name, left)
+        elif left:
+            people[name] = left[0].viewer
+    return people, several
+
+
+def has_name(typed: str) -> ColumnElement[bool]:
+    """A condition for `Viewer`: has this name or login, or had it."""
+    platform, name = split_platform(typed)
+    folded = fold(name)
+    former = select(FormerName.viewer_id).where(FormerName.folded_name == folded)
+    has_it = (Viewer.folded_name == folded) | (Viewer.login == folded)
+    found = has_it | Viewer.viewer_id.in_(former)
+    return found & (Viewer.platform == platform) if platform else found
+
+
+def names_of(viewer: Viewer) -> frozenset[str]:
+    """The folded names by which an account is found now."""
+    return frozenset({viewer.folded_name, viewer.login} - {""})

@@ -1,0 +1,172 @@
+"""What people are called in public: on public pages and overlays, in posts, chat and the API.
+
+Whoever used `/hideme`, was forgotten, or is excluded from everything is not named there, and lists
+leave them out. Where a line has to exist, such as a prize, it says that somebody is hidden. Admins
+see names on the dashboard.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeVar
+
+from sqlalchemy import delete, text
+from sqlalchemy.dialects.postgresql import insert
+
+from core.kit.errors import Refusal
+from core.kit.words import _
+from core.kit.work import Work
+from core.people.lookup import PLATFORMS
+from core.people.records import HiddenViewer
+from core.people.store import fold, list_links
+
+Reason = Literal["hidden", "deleted"]
+
+HIDDEN = """(
+        WITH one AS (
+            SELECT h.viewer_id FROM people_hidden AS h WHERE h.guild_id = :guild_id
+             UNION
+            SELECT x.viewer_id FROM people_exclusions AS x
+             WHERE x.guild_id = :guild_id AND x.scope = 'everything'
+               AND (x.until IS NULL OR x.until > now())
+             UNION
+            SELECT t.viewer_id FROM people_tombstones AS t WHERE t.guild_id = :guild_id
+        ), person AS (
+            SELECT (SELECT v.person_id FROM people_viewers AS v
+                     WHERE v.guild_id = :guild_id AND v.viewer_id = one.viewer_id) AS viewer_id
+              FROM one
+        )
+        SELECT viewer_id FROM person
+         UNION ALL
+        SELECT other.viewer_id
+          FROM person,
+               LATERAL (SELECT v.viewer_id FROM people_viewers AS v
+                         WHERE v.guild_id = :guild_id AND v.represented_by = person.viewer_id
+                        OFFSET 0) AS other
+    )"""
+"""SQL for `viewer_id NOT IN` in a statement on the guild `:guild_id`: all accounts of those who are
+not named in public. NOT IN reads the list once."""
+
+_LIST = text(f"""
+    SELECT v.viewer_id, v.platform, v.name, v.platform_user_id < 0 AS is_deleted,
+           v.viewer_id IN {HIDDEN} AS is_hidden
+      FROM people_viewers AS v
+     WHERE v.guild_id = :guild_id AND v.viewer_id = ANY(:viewer_ids)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Names(Mapping[int, str]):
+    """Viewer id -> public name, with the platform where two of these people have the same one.
+
+    Attributes:
+        shown: those who are named.
+        unnamed: why the others are not.
+    """
+
+    shown: Mapping[int, str]
+    unnamed: Mapping[int, Reason]
+
+    def __getitem__(self, viewer_id: int | None) -> str:
+        """Never fails: somebody unknown is a deleted viewer."""
+        if viewer_id is None:
+            return ""
+        if viewer_id in self.shown:
+            return self.shown[viewer_id]
+        return unnamed(self.unnamed.get(viewer_id, "deleted"))
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.shown)
+
+    def __len__(self) -> int:
+        return len(self.shown)
+
+    def __contains__(self, viewer_id: object) -> bool:
+        """Whether they are named."""
+        return viewer_id in self.shown
+
+
+def unnamed(reason: Reason = "hidden") -> str:
+    return _("Deleted viewer") if reason == "deleted" else _("Hidden viewer")
+
+
+def public_names(work: Work, viewer_ids: Iterable[int | None]) -> Names:
+    """What these viewers are called in public, on one page or in one post."""
+    return _names(work, viewer_ids, for_admins=False)
+
+
+def all_names(work: Work, viewer_ids: Iterable[int | None]) -> Names:
+    """The same for admins, to whom everybody is named."""
+    return _names(work, viewer_ids, for_admins=True)
+
+
+def _names(work: Work, viewer_ids: Iterable[int | None], *, for_admins: bool) -> Names:
+    wanted = sorted({one for one in viewer_ids if one is not None})
+    if not wanted:
+        return Names({}, {})
+    given = {"guild_id": work.guild_id, "viewer_ids": wanted}
+    # Nothing is flushed, so that records which the caller is changing stay loaded.
+    rows = work.connection().execute(_LIST, given).all()
+    shown = [row for row in rows if for_admins or not (row.is_hidden or row.is_deleted)]
+    several = Counter(fold(row.name) for row in shown)
+    return Names(
+        {
+            row.viewer_id: f"{row.name} ({PLATFORMS[row.platform]})"
+            if several[fold(row.name)] > 1
+            else row.name
+            for row in shown
+        },
+        {
+            row.viewer_id: "deleted" if row.is_deleted else "hidden"
+            for row in rows
+            if not for_admins and (row.is_hidden or row.is_deleted)
+        },
+    )
+
+
+def public_name(work: Work, viewer_id: int | None) -> str:
+    """The same of one viewer."""
+    return public_names(work, [viewer_id])[viewer_id]
+
+
+def own_name(work: Work, viewer_id: int) -> str:
+    """What a public answer calls whoever asked; "" if they are not named in public."""
+    return public_names(work, [viewer_id]).shown.get(viewer_id, "")
+
+
+class _Line(Protocol):
+    @property
+    def viewer_id(self) -> int: ...
+
+
+L = TypeVar("L", bound=_Line)
+
+
+def named_only(work: Work, lines: Sequence[L]) -> tuple[list[L], Names]:
+    """The lines of those who are named in public, and their names."""
+    names = public_names(work, [line.viewer_id for line in lines])
+    return [line for line in lines if line.viewer_id in names], names
+
+
+# -- /hideme --------------------------------------------------------------------------------------
+
+
+def set_hidden(work: Work, hidden: bool) -> None:
+    """Name the actor nowhere in public, or show them again.
+
+    Raises:
+        Refusal: the actor has not linked an account.
+    """
+    viewer_ids = [link.viewer_id for link in list_links(work, work.actor)]
+    if not viewer_ids:
+        raise Refusal(_("I don't know which viewer you are."), _("Link your account with `/link`."))
+    if hidden:
+        rows = [{"viewer_id": one, "hidden_at": work.now} for one in viewer_ids]
+        work.execute(insert(HiddenViewer).values(rows).on_conflict_do_nothing())
+    else:
+        work.execute(delete(HiddenViewer).where(HiddenViewer.viewer_id.in_(viewer_ids)))
+
+
+def list_hidden(work: Work, viewer_ids: Collection[int]) -> set[int]:
+    """Which of these viewers are not named in public."""
+    return set(public_names(work, viewer_ids).unnamed)
