@@ -209,9 +209,9 @@ def handle_points(work: Work, message: ChatMessageSent, argument: str) -> None:
     if not settings.enabled or settings.provider != "own":
         return
     viewer_id, who = people.meet_sender(work.tx, message), ""
-    if argument.strip():
+    if word:
         try:
-            found = find_person(work, argument, meant=store.HAS_POINTS, platform=message.platform)
+            found = find_person(work, word, meant=store.HAS_POINTS, platform=message.platform)
         except Refusal:
             return
         viewer_id, who = found.viewer_id, own_name(work, found.viewer_id)
