@@ -60,7 +60,7 @@ FEATURE = Feature(
     ),
     settings=tuple(RaffleSettings.declared.values()),
     tasks=(
-        Task("raffle.periods", lambda _settings: 3.0, tasks.open_months),
+        Task("raffle.periods", lambda _settings: 3.0, tasks.open_months, ("raffle", "guilds")),
         Task("raffle.earn", lambda settings: settings.watch_interval_seconds, tasks.credit_open),
         Task("raffle.announce", lambda _settings: 2.0, tasks.announce_gifts, ("raffle",)),
         Task("raffle.draw", lambda _settings: 3.0, tasks.advance_draws, ("raffle",)),
