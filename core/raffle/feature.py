@@ -60,7 +60,7 @@ FEATURE = Feature(
     ),
     settings=tuple(RaffleSettings.declared.values()),
     tasks=(
-        Task("raffle.periods", lambda _settings: 3.0, tasks.open_months),
+        Task("raffle.periods", lambda _settings: 3.0, tasks.open_months, ("raffle", "guilds")),
         Task("raffle.earn", lambda settings: settings.watch_interval_seconds, tasks.credit_open),
         Task("raffle.announce", lambda _settings: 2.0, tasks.announce_gifts, ("raffle",)),
         Task("raffle.draw", lambda _settings: 3.0, tasks.advance_draws, ("raffle",)),
@@ -112,7 +112,7 @@ FEATURE = Feature(
         "raffle.claim": N_("claimed prize {target}"),
         "raffle.more_time": N_("gave {after} more time to claim prize {target}"),
         "raffle.expire": N_("let the claim of {after} on prize {target} expire"),
-        "raffle.skip": N_("replaced {after}, who can no longer win {target}"),
+        "raffle.skip": N_("replaced {after}, who can no longer win prize {target}"),
         "raffle.post_again": N_("notified winner {target} again"),
         "raffle.deliver": N_("marked prize {target} as delivered to {after}"),
         "raffle.give": N_("gave tickets to {target}: {before} → {after}"),

@@ -33,8 +33,9 @@ LATE = timedelta(minutes=2)
 # -- periods and tickets --------------------------------------------------------------------------
 
 
-def open_months(services: Services) -> None:
-    """Open the raffles whose month has begun, and set prizes that were chosen later."""
+def open_months(services: Services) -> bool:
+    """Open the raffles whose month has begun, and set prizes that were chosen later. Nothing is
+    under way in between: False."""
     config = config_of(services.settings)
 
     def open_one(work: Work, _guild_id: int) -> None:
@@ -42,6 +43,7 @@ def open_months(services: Services) -> None:
         periods.name_prize(work)
 
     act_on_each(services, list_present, open_one)
+    return False
 
 
 def _list_open(tx: Connection) -> Sequence[Period]:

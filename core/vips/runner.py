@@ -14,7 +14,7 @@ from core.kit.services import Services
 from core.vips import actions, store, troubles
 from core.vips.sync import GuildSync
 
-IDLE_SECONDS = 1.0
+IDLE_SECONDS = 2.0
 """Between two polls, if nothing wakes the runner."""
 
 AT_ONCE = 4

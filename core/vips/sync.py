@@ -288,16 +288,23 @@ class GuildSync(TwitchCalls):
         try:
             self._ask(self._client.add_vip, who)
         except TwitchRejected as rejected:
-            self._in_work(outcomes.record_no_effect, session.number)
-            reason = self._failure_reason(rejected, who)
+            self._note_no_effect(session)
+            reason: EndReason | None = self._failure_reason(rejected, who)
+            if reason == "already_vip" and session.is_unsure:
+                reason = None  # an earlier call worked, which the list did not show yet
             self._in_work(outcomes.record_grant, session.number, reason)
             return
         except NoAnswer:
             raise
         except Outage:
-            self._in_work(outcomes.record_no_effect, session.number)
+            self._note_no_effect(session)
             raise
         self._in_work(outcomes.record_grant, session.number, None)
+
+    def _note_no_effect(self, session: Session) -> None:
+        """Of this call; one before it whose answer was lost may have had its effect."""
+        if not session.is_unsure:
+            self._in_work(outcomes.record_no_effect, session.number)
 
     def _is_withdrawn(self, session: Session) -> bool:
         """Whether, since it was decided, somebody has decided on Twitch what was redeemed."""

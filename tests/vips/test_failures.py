@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from core.kit.health_item import HealthItem
+from core.twitch.client import TwitchClient, User
 from core.vips import actions, rewards, store
 from core.vips.feature import check_health
 from core.vips.rules import FULL_AGAIN, RewardForm
@@ -279,3 +280,23 @@ def test_a_server_that_hangs_keeps_no_other_one_waiting(
     finally:
         free.set()
         runner.stop()
+
+
+def test_lost_call_that_the_list_does_not_show_yet_was_ours(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twitch's list lags: the next call is declined because the first one worked."""
+    scene.reward()
+    redeemed = scene.redeem()
+    scene.hear_redeemed(redeemed)
+    fail(scene, f"vips?broadcaster_id=5100001&user_id={MIA}", lost_answer=1)
+    scene.work()
+    answers: list[list[User]] = [[]]
+    real = TwitchClient.list_vips
+
+    def listed(client: TwitchClient, token: str, channel: int, only: int | None = None) -> Any:
+        return answers.pop() if only and answers else real(client, token, channel, only)
+
+    monkeypatch.setattr(TwitchClient, "list_vips", listed)
+    scene.later(seconds=20)
+    assert (scene.status(redeemed), scene.vips) == ("FULFILLED", ["mia"])

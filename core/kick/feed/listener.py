@@ -32,7 +32,7 @@ from core.kit.records import PlatformUserId
 from core.kit.services import Services
 
 CONNECTING_SECONDS = 1.0
-"""Between two updates while there is nothing to listen to."""
+"""Between two updates while no connection is there yet."""
 
 WRITE_SECONDS = 15.0
 LIVE_KIND = "feed.live"
@@ -78,7 +78,7 @@ class FeedListener(SocketListener):
 
     def _pause(self) -> float:
         # Somebody may be looking whether it connects.
-        is_connecting = self._is_leader and not self._connections
+        is_connecting = self._is_leader and self._followed and not self._connections
         return min(CONNECTING_SECONDS if is_connecting else math.inf, self._update_seconds)
 
     async def _update(self) -> None:

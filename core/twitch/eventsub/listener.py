@@ -76,6 +76,7 @@ class TwitchListener(SocketListener):
     ) -> None:
         super().__init__(services, "twitch.eventsub", update)
         self._timing = timing or SocketTiming()
+        self._has_plans = False
         self._restart = threading.Event()
         self._accounts: dict[int, _Account] = {}
         self._written: object = None
@@ -99,7 +100,7 @@ class TwitchListener(SocketListener):
 
     def _pause(self) -> float:
         # Somebody may be looking whether it connects.
-        is_connecting = self._is_leader and not self.is_connected
+        is_connecting = self._is_leader and self._has_plans and not self.is_connected
         return min(CONNECTING_SECONDS if is_connecting else math.inf, self._update_seconds)
 
     async def _update(self) -> None:
@@ -117,7 +118,7 @@ class TwitchListener(SocketListener):
         except Outage as outage:
             self._trouble = str(outage)
             return  # keep the connections
-        self._trouble = ""
+        self._trouble, self._has_plans = "", bool(plans)
         await self._connect(plans, consents)
         await self._write(plans)
 
