@@ -79,6 +79,8 @@ FEATURE = Feature(
         "raffle.reveal": draw_messages.reveal,
         "raffle.unreachable": draw_messages.unreachable,
         "raffle.won": render_won,
+        "raffle.undelivered": draw_messages.undelivered,
+        "raffle.refrozen": draw_messages.refrozen,
         "raffle.skipped": draw_messages.skipped,
         "raffle.nobody": draw_messages.nobody,
     },
@@ -99,6 +101,7 @@ FEATURE = Feature(
         ),
         "raffle.prize": N_("gave raffle {target} a prize"),
         "raffle.freeze": N_("locked the tickets of raffle {target}"),
+        "raffle.refrozen": N_("found {after} posted frozen lists that the database did not have"),
         "raffle.give_up_beacon": N_(
             "chose to draw raffle {target} without the public random number"
         ),
