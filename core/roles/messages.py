@@ -10,7 +10,7 @@ from core.guilds.channels import say_trouble
 from core.kit import rights
 from core.kit.discord_ui import ago, card, duration, lines, mention, safe, status_card
 from core.kit.rights import Obstacle
-from core.kit.words import _, plural
+from core.kit.words import _, gain_and_loss, plural
 from core.outbox.discord_transport import Rendered
 from core.roles.actions import Status
 from core.roles.reconcile import Plan
@@ -149,7 +149,7 @@ def _sums(plan: Plan) -> list[str]:
     gain = Counter(step.role_id for step in plan.steps if step.to == "giving")
     loss = Counter(step.role_id for step in plan.steps if step.to == "taking")
     return [
-        f"<@&{r.role_id}> · **+{gain[r.role_id]:,}** **−{loss[r.role_id]:,}**"
+        f"<@&{r.role_id}> · **{gain_and_loss(gain[r.role_id], loss[r.role_id])}**"
         for r in plan.policy.rewards
         if gain[r.role_id] or loss[r.role_id]
     ]
