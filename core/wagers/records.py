@@ -129,7 +129,9 @@ class WagerChange(ViewerRecord, kw_only=True):
     reason: Mapped[HeldReason | None] = optional(
         "why it is held; of a decision: what was decided on", kind=Text
     )
-    campaign_code: Mapped[str] = mapped_column(comment="folded; under which the total was read")
+    campaign_code: Mapped[str] = mapped_column(
+        default="", server_default="", comment="folded; under which the total was read"
+    )
     releases: Mapped[int | None] = optional(
         "id of the newest row that an admin decided on: with all that was held before it for the "
         "same reason and account",

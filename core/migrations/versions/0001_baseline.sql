@@ -2672,7 +2672,7 @@ CREATE TABLE wagers_changes (
 	amount NUMERIC NOT NULL, 
 	held NUMERIC NOT NULL, 
 	reason TEXT, 
-	campaign_code TEXT NOT NULL, 
+	campaign_code TEXT DEFAULT '' NOT NULL, 
 	releases BIGINT, 
 	viewer_id BIGINT NOT NULL, 
 	CONSTRAINT wagers_changes_key PRIMARY KEY (guild_id, id), 
