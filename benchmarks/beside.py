@@ -149,7 +149,7 @@ def streams(base: str, cookies: list[str]) -> Iterator[None]:
         for number in range(MOST_STREAMS):
             stream = socket.create_connection((host.hostname or "", host.port or 80))
             held = cookies[number // MOST_PER_SESSION]
-            path = f"/g/{NORAS_CORNER_ID}/live"
+            path = f"/overlay/live?t=,/g/{NORAS_CORNER_ID}/live"
             stream.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nCookie: {held}\r\n\r\n".encode())
             opened.append(stream)
         for stream in opened:

@@ -21,7 +21,8 @@ from benchmarks.figures import Results
 from benchmarks.ground import Ground
 from benchmarks.ingest import OURS, PATH, check_honest, prepare_rounds, run_server
 from benchmarks.wrk import CannotRun, Round, need_wrk, send_all
-from core.overlays.show import MOST_OPEN, MOST_PER_KEY
+from core.kit.live import MOST_STREAMS as MOST_OPEN
+from core.kit.live_pages import MOST_PER_OVERLAY as MOST_PER_KEY
 from sandbox.discord.seed import NORAS_CORNER_ID
 from sandbox.serve import on_thread
 from tests.patience import until
@@ -87,7 +88,11 @@ class _Admin:
 
     def addresses(self) -> list[str]:
         """Paths of as many streams as can be open."""
-        paths = [f"{one}/live" for one in self._paths for _place in range(MOST_PER_KEY)]
+        paths = [
+            f"/overlay/live?t=unknown,{one}"
+            for one in self._paths
+            for _place in range(MOST_PER_KEY)
+        ]
         assert len(paths) >= MOST_OPEN, "there are enough overlays"
         return paths[:MOST_OPEN]
 

@@ -31,10 +31,12 @@ QUICKNET = {  # the public beacon, as its address /info describes it
 }
 AHEAD = 300  # seconds between the freeze and the round of a raffle
 HEADER = re.compile(
-    r"regulars draw 2\nserver [0-9a-f]{16}\nperiod [1-9][0-9]* \S+Z \S+Z\nprize \".*\"\n"
-    r"winners (?P<winners>[1-9][0-9]*)\ncommitment (?P<commitment>[0-9a-f]{64})\n"
+    r"(?P<format>regulars draw (2|(?P<three>3)))\nserver [0-9a-f]{16}\n"
+    r"period [1-9][0-9]* \S+Z \S+Z\nprize \".*\"\nwinners (?P<winners>[1-9][0-9]*)\n"
+    r"(?(three)claim (?P<claim>[1-9][0-9]*)\n)commitment (?P<commitment>[0-9a-f]{64})\n"
     r"announced (none|(?P<planned>\S+Z) (?P<planned_chain>(other:)?[0-9a-f]{64}) "
-    r"(?P<planned_round>[1-9][0-9]*))\nfrozen (?P<frozen>[0-9-]{10}T[0-9:]{8}Z)\n"
+    r"(?P<planned_round>[1-9][0-9]*))\n(?(three)previous (?P<before>none|[1-9][0-9]* [0-9a-f]{64})"
+    r"\n)frozen (?P<frozen>[0-9-]{10}T[0-9:]{8}Z)\n"
     r"beacon (none|(?P<chain>(other:)?[0-9a-f]{64}) (?P<round>[1-9][0-9]*))\n"
     r"total (?P<entrants>[0-9]+) (?P<tickets>[0-9]+)\n"
 )
@@ -59,23 +61,24 @@ def read(raw):
     need(canonical(bundle) + b"\n" == raw, "the file was changed, or not written by the bot")
     parts = ["beacon", "format", "picks", "picks_sha256", "rule", "seed", "snapshot"]
     need(list(bundle) == [*parts, "snapshot_sha256"], "this is not a proof file")
-    need(bundle["format"] == "regulars draw 2", "this is a proof file of another version")
     need(sha256(bundle["rule"].encode()) == RULE, "it has another rule")
     need(sha256(canonical(bundle["picks"])) == bundle["picks_sha256"], "the winners were changed")
     return bundle
 
 
 def read_snapshot(snapshot):
-    """The terms of the draw, and the list."""
+    """The terms of the draw, the list, and who may claim for each line."""
     terms = HEADER.match(snapshot)
     need(terms, "the first lines of the list are malformed")
-    rows = re.fullmatch("(?:[0-9a-f]{40} [1-9][0-9]*\n)*", snapshot[terms.end() :])
+    ends = " [0-9a-f]{32}\n" if terms["claim"] else "\n"
+    rows = re.fullmatch(f"(?:[0-9a-f]{{40}} [1-9][0-9]*{ends})*", snapshot[terms.end() :])
     need(rows, "a line of the list is malformed")
-    pool = [(row[:40], int(row[41:])) for row in rows[0].splitlines()]
+    rows = [row.split() for row in rows[0].splitlines()]
+    pool = [(row[0], int(row[1])) for row in rows]
     need(all(a[0] < b[0] for a, b in zip(pool, pool[1:])), "the list is not in order")
     sums = f"total {len(pool)} {sum(tickets for _, tickets in pool)}\n"
     need(terms[0].endswith(sums), "the sums are wrong")
-    return terms, pool
+    return terms, pool, {row[0]: row[2] for row in rows if len(row) == 3}
 
 
 def draw(seed, snapshot_hash, randomness, pool):
@@ -118,20 +121,25 @@ def check_round(terms, ahead):
     return f"published {when}: {why}"
 
 
-def check_pick(pick, k, expected):
+def check_pick(pick, k, expected, claimant, minutes):
     parts = ["account", "claimant", "k", "pseudonym", "reason", "result", "secret"]
+    parts += ["since", "until"] if minutes else []
     need(list(pick) == parts and pick["k"] == k, f"winner {k} is malformed")
     need(pick["pseudonym"] == expected, f"by the rule, winner {k} is {expected}")
     results = ("skipped",) if pick["reason"] else ("won", "waiting", "expired")
     need(pick["result"] in results, f"the result of winner {k} is unknown")
     need(pick["reason"] in (None, "banned", "excluded", "unlinked", "won_already"), "why skipped?")
-    claimant = "" if pick["reason"] else f", claimant {pick['claimant']}"
-    need(pick["reason"] or re.fullmatch("[0-9a-f]{16}", str(pick["claimant"])), "who may claim?")
-    if pick["account"] is pick["secret"] is None:
-        return f"{claimant} (the account is not shown)"
-    account = sha256(f"{pick['secret']} {pick['account']}".encode())[:40]
-    need(account == expected and not pick["reason"], f"winner {k} was replaced by another")
-    return f"{claimant} ({pick['account']})"
+    code = str(pick["claimant"])
+    need(pick["reason"] or re.fullmatch("[0-9a-f]{16,32}", code), "who may claim?")
+    if minutes and pick["result"] == "expired":
+        had = at(pick["until"]) - at(pick["since"])
+        need(had >= 60 * int(minutes), f"winner {k} had only {had:.0f} seconds to claim")
+    shown = pick["account"] or "the account is not shown"
+    if (pick["account"], pick["secret"]) != (None, None):
+        account = sha256(f"{pick['secret']} {pick['account']}".encode())[:40]
+        need(account == expected and not pick["reason"], f"winner {k} was replaced by another")
+    need(pick["reason"] or claimant in (None, code), f"prize {k} may be claimed by another member")
+    return f" ({shown})" if pick["reason"] else f", claimant {code} ({shown})"
 
 
 def verify(raw, say=str, ahead=AHEAD):
@@ -139,12 +147,15 @@ def verify(raw, say=str, ahead=AHEAD):
     of it was posted in Discord."""
     bundle = read(raw)
     snapshot = "\n".join(bundle["snapshot"]) + "\n"
-    terms, pool = read_snapshot(snapshot)
+    terms, pool, claimants = read_snapshot(snapshot)
+    need(bundle["format"] == terms["format"], "this is a proof file of another version")
     say(f"1. The proof file is complete and valid. Its rule:\n   {bundle['rule']}")
     snapshot_hash, seed = sha256(snapshot.encode("ascii")), bytes.fromhex(bundle["seed"])
     need(snapshot_hash == bundle["snapshot_sha256"], "the list does not match its hash")
     say(f"2. {terms['entrants']} entrants, {terms['tickets']} tickets, frozen {terms['frozen']}:")
     say(f"   {snapshot_hash}")
+    if terms["claim"]:
+        say(f"   {terms['claim']} min to claim; frozen before it: {terms['before']}")
     need(
         (seed.hex(), sha256(seed)) == (bundle["seed"], terms["commitment"]),
         "the seed is not the promised one",
@@ -165,7 +176,7 @@ def verify(raw, say=str, ahead=AHEAD):
     alive, wanted, picks = 0, int(terms["winners"]), bundle["picks"]
     for k, (pick, expected) in enumerate(zip(picks, order), 1):
         need(alive < wanted, "more were drawn than can win")
-        shown = check_pick(pick, k, expected)
+        shown = check_pick(pick, k, expected, claimants.get(expected), terms["claim"])
         alive += pick["result"] in ("won", "waiting")
         say(f"5. Winner {k}: {expected}, {pick['reason'] or pick['result']}{shown}")
     left = len(pool) - len(picks)

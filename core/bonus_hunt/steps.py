@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from sqlalchemy import func, select
@@ -14,6 +15,7 @@ from core.bonus_hunt.panel import refresh_message
 from core.bonus_hunt.records import Act, Bonus, Hunt, Step
 from core.bonus_hunt.store import IN_PROGRESS, get_view
 from core.guilds.actions import audit
+from core.kit.amounts import show_amount
 from core.kit.clock import parse_instant
 from core.kit.errors import Refusal
 from core.kit.records import GuildRecord, table_of
@@ -49,7 +51,8 @@ def step(work: Work, hunt: Hunt, act: Act, position: int | None = None) -> Itera
     work.add(Step(hunt=hunt.number, number=number, act=act, position=position, before=before))
     after = _snapshot(work, hunt, position)
     target = hunt.label + (f" #{position}" if position else "")
-    audit(work, f"bonus_hunt.{act}", target, before=_summary(before), after=_summary(after))
+    said = partial(_summary, currency=hunt.currency)
+    audit(work, f"bonus_hunt.{act}", target, before=said(before), after=said(after))
 
 
 def _snapshot(work: Work, hunt: Hunt, position: int | None) -> dict[str, Any]:
@@ -75,13 +78,17 @@ def _restore(record: GuildRecord, values: dict[str, Any]) -> None:
         setattr(record, name, None if value is None else parse(value))
 
 
-def _summary(snapshot: dict[str, Any]) -> str:
+def _summary(snapshot: dict[str, Any], currency: str) -> str:
     """For the audit log."""
     hunt, bonus = snapshot["hunt"], snapshot["bonus"]
+
+    def money(amount: str) -> str:
+        return f"{show_amount(Decimal(amount))} {currency}"
+
     if bonus is None:
-        return f"{hunt['name']}, {hunt['start_cost']}, {hunt['state']}"
-    result = "skipped" if bonus["skipped"] else bonus["payout"] or "?"
-    return f"{bonus['slot']}, {bonus['bet']} → {result}"
+        return f"{hunt['name']}, {money(hunt['start_cost'])}, {hunt['state']}"
+    result = "?" if bonus["payout"] is None else money(bonus["payout"])
+    return f"{bonus['slot']}, {money(bonus['bet'])} → {'skipped' if bonus['skipped'] else result}"
 
 
 def undo(work: Work, number: int | None = None, version: int | None = None) -> Step:

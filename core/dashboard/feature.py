@@ -5,7 +5,7 @@ from collections.abc import Collection
 from core.dashboard.discord import DashboardLink, DiscordChanges
 from core.dashboard.pages import Dashboard
 from core.dashboard.people import people_pages
-from core.kit import assets
+from core.kit import assets, live_pages
 from core.kit.feature import Feature
 
 
@@ -20,6 +20,7 @@ def make_feature(others: Collection[Feature]) -> Feature:
         cogs=(DashboardLink, DiscordChanges),
         pages=(
             lambda _services: assets.pages(),
+            live_pages.pages,
             lambda services: Dashboard(services, features, people).blueprint(),
         ),
     )

@@ -48,7 +48,8 @@ from core.kit.guild_pages import (
     Route,
     local_time,
 )
-from core.kit.live import LiveStreams, say_names, say_names_among
+from core.kit.live import Topic, say_names, say_names_among, streams_of
+from core.kit.live_pages import offer_topics
 from core.kit.rate import RateLimit
 from core.kit.services import Services
 from core.kit.web import TOKEN, is_api, problem, word
@@ -68,7 +69,7 @@ class Dashboard:
     def __init__(self, services: Services, features: Sequence[Feature], *own: GuildPages) -> None:
         self.services = services
         self.features = features
-        self.streams = LiveStreams(services.bus)
+        self.streams = streams_of(services.bus)
         self.csrf = CSRFProtect()
         self.rate = RateLimit(services.settings)
         self.api = ApiServer(self, [one.api for one in features if one.api is not None])
@@ -88,7 +89,6 @@ class Dashboard:
         blueprint.get("/g/<int:guild_id>/")(self.overview)
         blueprint.get("/g/<int:guild_id>/setup")(self.setup)
         blueprint.get("/g/<int:guild_id>/activity")(self.activity)
-        blueprint.get("/g/<int:guild_id>/live")(self.live)
         blueprint.post("/g/<int:guild_id>/view-as")(self.view_as)
         blueprint.get("/me")(self.my_servers)
         blueprint.get("/me/<int:guild_id>")(self.me)
@@ -115,6 +115,7 @@ class Dashboard:
         )
         self.csrf.init_app(app)
         app.extensions["live_streams"] = self.streams
+        offer_topics(state, "/g/", self.topic_of)
         app.extensions["access"] = self.access
         app.register_blueprint(self.api.blueprint())
         app.jinja_env.globals.update(
@@ -326,15 +327,19 @@ class Dashboard:
 
     # -- live -------------------------------------------------------------------------------
 
-    def live(self, guild_id: int) -> Response:
-        """The stream of changes."""
-        is_streamer = self.access.login().twitch_user_id is not None
+    def topic_of(self, address: str) -> Topic | None:
+        """The changes of a server, which its pages follow as `/g/<id>/live`."""
+        parts = re.fullmatch(r"/g/([0-9]{1,19})/live", address)
+        if parts is None:
+            return None
+        guild_id, is_streamer = int(parts[1]), self.access.login().twitch_user_id is not None
         self.access.page(guild_id, LIVE if is_streamer else None)
-        token, position = session.get(TOKEN, ""), request.args.get("since", "")
         theirs = [one.name for one in self.declared if one.for_streamer]
-        render_names = say_names_among(theirs) if is_streamer else say_names
-        may = partial(self.access.may_follow, guild_id, token)
-        return self.streams.response(guild_id, token, position, render_names, may=may)
+        return Topic(
+            guild_id,
+            say_names_among(theirs) if is_streamer else say_names,
+            is_allowed=partial(self.access.may_follow, guild_id, session[TOKEN]),
+        )
 
     def view_as(self, guild_id: int) -> Response:
         """View the server as a member with this role; without a role, as oneself."""

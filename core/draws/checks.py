@@ -21,7 +21,10 @@ def check_snapshot(snapshot: str, published_hash: str, header: str) -> Entrants:
         raise Tampered(_("the list is not the one whose hash was posted"))
     if header_of(snapshot) != header:
         raise Tampered(_("the terms are not those of the frozen list"))
-    return entrants_of(snapshot)
+    try:
+        return entrants_of(snapshot)
+    except ValueError:
+        raise Tampered(_("a line of the list is malformed")) from None
 
 
 def check_seed(seed: bytes, commitment: str) -> None:

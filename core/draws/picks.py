@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from core.drand.chain import Round
 from core.draws.secrets import pseudonym, secret_number
-from core.draws.snapshot import FORMAT, Entrants, hash_of
+from core.draws.snapshot import FORMAT, Entrants, format_of, hash_of
 
 RULE = (
     "Winner k is whoever holds ticket HMAC-SHA256(seed, snapshot hash || beacon randomness || k || "
@@ -69,6 +69,8 @@ class Pick:
         account: of a winner, such as `kick:123`, which gives the pseudonym together with `secret`;
             both None for somebody who was skipped or asked to be forgotten.
         claimant: pseudonym of the Discord member who may claim; None if skipped.
+        since: when the member could claim for the first time; in a list with claimants, like
+            `until`, the last instant to claim.
     """
 
     k: int
@@ -78,6 +80,8 @@ class Pick:
     account: str | None = None
     secret: str | None = None
     claimant: str | None = None
+    since: str | None = None
+    until: str | None = None
 
     @classmethod
     def of(
@@ -88,10 +92,15 @@ class Pick:
         return cls(k, pseudonym(secret, account), result, None, account, secret, claimant)
 
 
+_TIMES = ("since", "until")
+
+
 def bundle(snapshot: str, seed: bytes, random: Round | None, picks: Sequence[Pick]) -> bytes:
     """All that is needed to repeat the draw, as canonical JSON: keys in order, no spaces, ASCII,
     one newline at the end. `random` is None for a draw without beacon."""
     published = [asdict(pick) for pick in picks]
+    if format_of(snapshot) == FORMAT:
+        published = [{k: v for k, v in one.items() if k not in _TIMES} for one in published]
     beacon = random and {
         "chain": random.chain,
         "round": random.number,
@@ -99,7 +108,7 @@ def bundle(snapshot: str, seed: bytes, random: Round | None, picks: Sequence[Pic
         "signature": random.signature,
     }
     content = {
-        "format": FORMAT,
+        "format": format_of(snapshot),
         "rule": RULE,
         "snapshot": snapshot.split("\n")[:-1],
         "snapshot_sha256": hash_of(snapshot),

@@ -16,8 +16,8 @@ PSEUDONYM = 40
 SECRET_NUMBER = 32
 """Characters of an account's secret number."""
 
-CLAIMANT = 16
-"""Characters of a winner's name as a Discord member."""
+CLAIMANT = 32
+"""Characters of a name as a Discord member: so many that nobody finds two members with the same."""
 
 
 def new_secret() -> bytes:
@@ -55,7 +55,12 @@ def pseudonym_of(salt: bytes, account: str) -> str:
 
 def claimant(salt: bytes, discord_id: int) -> str:
     """Ties a prize to the Discord member who may claim it."""
-    return pseudonym_of(salt, f"discord:{discord_id}")[:CLAIMANT]
+    return pseudonym_of(salt, claimant_account(discord_id))[:CLAIMANT]
+
+
+def claimant_account(discord_id: int) -> str:
+    """What a claimant's code is made of, together with its secret number."""
+    return f"discord:{discord_id}"
 
 
 def pseudonyms(salt: bytes, accounts: Iterable[str]) -> Iterator[str]:

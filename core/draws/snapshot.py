@@ -9,11 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from core.drand.chain import QUICKNET, Chain
-from core.draws.secrets import pseudonyms
+from core.draws.secrets import CLAIMANT, claimant_account, pseudonyms
 
 FORMAT = "regulars draw 2"
+"""Of a list whose lines belong to nobody in Discord, such as requests."""
 
-HEADER_LINES = 10
+FORMAT_WITH_CLAIMANTS = "regulars draw 3"
+
+HEADER_LINES = {FORMAT: 10, FORMAT_WITH_CLAIMANTS: 12}
 
 # -- the round ------------------------------------------------------------------------------------
 
@@ -45,14 +48,32 @@ def choose_round(chain: Chain, plan: Plan | None, frozen_at: datetime) -> int:
     return chain.first_round_after(frozen_at + ahead)
 
 
-def is_public(chain: str | None, round_number: int | None, frozen_at: datetime) -> bool:
-    """Whether the draw uses a round of the public beacon that nobody could know at the freeze."""
-    if chain != QUICKNET.name or round_number is None:
+def is_public(
+    chain: str | None,
+    round_number: int | None,
+    frozen_at: datetime | None,
+    notice: timedelta = timedelta(seconds=QUICKNET.ahead),
+) -> bool:
+    """Whether a draw uses a round of the public beacon that is published at least `notice` after
+    the freeze, so that nobody could know it then."""
+    if chain != QUICKNET.name or round_number is None or frozen_at is None:
         return False
-    return QUICKNET.made_at(round_number) - frozen_at >= timedelta(seconds=QUICKNET.ahead)
+    return QUICKNET.made_at(round_number) - frozen_at >= notice
 
 
 # -- the list -------------------------------------------------------------------------------------
+
+
+class Freeze(NamedTuple):
+    """A list that a server has frozen before.
+
+    Attributes:
+        number: counts the lists that a server has frozen, from 1.
+        snapshot_hash: in hex.
+    """
+
+    number: int
+    snapshot_hash: str
 
 
 class Entrants(NamedTuple):
@@ -75,6 +96,8 @@ class Terms:
         announced: the plan that was announced last.
         frozen_at: a whole second.
         chain: name of the beacon's chain; None together with `round` for a draw without beacon.
+        claim_minutes: how long a winner has to claim. None for a list without claimants.
+        previous: what the server froze before; in a list with claimants.
     """
 
     server: str
@@ -88,17 +111,31 @@ class Terms:
     frozen_at: datetime
     chain: str | None
     round: int | None
+    claim_minutes: int | None = None
+    previous: Freeze | None = None
 
 
-def freeze(terms: Terms, salt: bytes, accounts: Sequence[str], weights: Sequence[int]) -> str:
+def freeze(
+    terms: Terms,
+    salt: bytes,
+    accounts: Sequence[str],
+    weights: Sequence[int],
+    members: Sequence[int] = (),
+) -> str:
     """The list of these accounts, such as `kick:123`, whose chances are in proportion to their
-    weights: positive whole numbers, such as tickets."""
+    weights: positive whole numbers, such as tickets. If there is a time to claim, `members` are the
+    Discord ids of those who may claim for each account."""
     header = make_header(terms, len(accounts), sum(weights))
-    return make_snapshot(header, pseudonyms(salt, accounts), weights)
+    if terms.claim_minutes is None:
+        return make_snapshot(header, pseudonyms(salt, accounts), weights)
+    named = pseudonyms(salt, map(claimant_account, members))
+    ends = (f"{weight} {name[:CLAIMANT]}" for weight, name in zip(weights, named, strict=True))
+    return make_snapshot(header, pseudonyms(salt, accounts), ends)
 
 
-def make_snapshot(header: str, pseudonyms: Iterable[str], weights: Iterable[int]) -> str:
-    return header + "".join(sorted(map("{} {}\n".format, pseudonyms, weights)))
+def make_snapshot(header: str, pseudonyms: Iterable[str], ends: Iterable[int | str]) -> str:
+    """A list of these lines: pseudonym, and weight with what follows it."""
+    return header + "".join(sorted(map("{} {}\n".format, pseudonyms, ends)))
 
 
 def make_header(terms: Terms, entrants: int, total: int) -> str:
@@ -106,14 +143,18 @@ def make_header(terms: Terms, entrants: int, total: int) -> str:
     announced = "none"
     if plan := terms.announced:
         announced = f"{instant(plan.freeze_at)} {plan.chain} {plan.round}"
+    claim, previous = terms.claim_minutes, terms.previous
+    before = f"{previous.number} {previous.snapshot_hash}" if previous else "none"
     rows = (
-        FORMAT,
+        FORMAT if claim is None else FORMAT_WITH_CLAIMANTS,
         f"server {terms.server}",
         f"period {terms.number} {instant(terms.starts_at)} {instant(terms.ends_at)}",
         f"prize {json.dumps(terms.prize)}",
         f"winners {terms.winners}",
+        *([] if claim is None else [f"claim {claim}"]),
         f"commitment {terms.commitment}",
         f"announced {announced}",
+        *([] if claim is None else [f"previous {before}"]),
         f"frozen {instant(terms.frozen_at)}",
         f"beacon {beacon}",
         f"total {entrants} {total}",
@@ -126,13 +167,19 @@ def instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def format_of(snapshot: str) -> str:
+    return snapshot.partition("\n")[0]
+
+
 def header_of(snapshot: str) -> str:
-    return "".join(f"{row}\n" for row in snapshot.split("\n", HEADER_LINES)[:HEADER_LINES])
+    lines = HEADER_LINES.get(format_of(snapshot), 0)
+    return "".join(f"{row}\n" for row in snapshot.split("\n", lines)[:lines])
 
 
 def entrants_of(snapshot: str) -> Entrants:
-    words = snapshot.split("\n", HEADER_LINES)[HEADER_LINES].split()
-    return Entrants(words[::2], list(map(int, words[1::2])))
+    words = snapshot.removeprefix(header_of(snapshot)).split()
+    columns = 3 if format_of(snapshot) == FORMAT_WITH_CLAIMANTS else 2
+    return Entrants(words[::columns], list(map(int, words[1::columns])))
 
 
 def hash_of(snapshot: str) -> str:

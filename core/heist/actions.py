@@ -153,7 +153,7 @@ def start_in_chat(work: Work, message: ChatMessageSent, argument: str) -> None:
     """Handle `!heist`, and `!heist odds`."""
     if not without_excluded(work.tx, [message], "everything"):
         return
-    if argument.split()[:1] == ["odds"]:
+    if argument.casefold().split()[:1] == ["odds"]:
         reply_with_odds(work, message)
         return
     (viewer_id,) = people.meet_senders(work.tx, [message])

@@ -6,6 +6,7 @@ from typing import Any
 
 import discord
 
+from core.draws.words import decided_words
 from core.heist.records import Heist
 from core.heist.rules import (
     RISKS,
@@ -59,7 +60,7 @@ def heist(payload: Mapping[str, Any]) -> discord.Embed:
     proof = [_("Seed: `{commitment}`").format_map(payload)]
     if payload["hash"]:
         proof.append(_("Crew: `{hash}`").format_map(payload))
-        proof.append(_("Decided by round **{round}** of the public beacon").format_map(payload))
+        proof.append(decided_words(payload["is_public"], payload["round"]))
     embed.add_field(name="🔍 " + _("Verifiable"), value="\n".join(proof), inline=False)
     return embed
 
@@ -72,7 +73,7 @@ def _heading(payload: Mapping[str, Any]) -> str:
                 "Type `!{command} <amount> [low|medium|high]` in the stream's chat. Closes {at}."
             ).format(command=payload["command"], at=at)
         case "locked":
-            return _("The crew is locked. The public beacon decides in a few seconds.")
+            return _("The crew is locked. The beacon decides in a few seconds.")
         case "resolving" | "paying":
             return _("Paying the winners …")
         case "cancelled":
@@ -86,7 +87,7 @@ def end_reason_text(end: str | None) -> str:
         "moderator": _("Cancelled. Everybody got their stake back."),
         "nobody": _("Nobody joined."),
         "few": _("Not enough players joined. Everybody got their stake back."),
-        "beacon": _("The public beacon didn't respond. Everybody got their stake back."),
+        "beacon": _("The beacon didn't respond. Everybody got their stake back."),
         "wrong": _("The result couldn't be verified. Everybody got their stake back."),
     }[end or "moderator"]
 

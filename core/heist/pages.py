@@ -7,7 +7,8 @@ from typing import Any
 from flask import Blueprint, Response, abort, request
 
 from core.drand.chain import QUICKNET, Round
-from core.draws import rolls, secrets
+from core.draws import rolls, secrets, snapshot
+from core.draws.words import PUBLIC_BEACON
 from core.guilds.actions import load_settings
 from core.guilds.chat_commands import names_of
 from core.guilds.setting_fields import add_settings, setting_fields
@@ -34,7 +35,6 @@ from core.points import providers
 
 PAGES = GuildPages("heist", lambda: _("Heists"), icon="building-bank", order=56)
 
-PUBLIC_BEACON = "https://api.drand.sh"
 
 VERIFIER = Path(__file__).parents[2] / "docs" / "verify_game.py"
 
@@ -264,7 +264,8 @@ def _public(public: PublicRequest) -> str | Response:
             headers={"Content-Disposition": f'attachment; filename="heist-{number}.json"'},
         )
     beacon = ""
-    if view.heist.chain == QUICKNET.name:
+    heist = view.heist
+    if snapshot.is_public(heist.chain, heist.round, heist.frozen_at, rolls.NOTICE):
         beacon = f"{PUBLIC_BEACON}/{QUICKNET.hash}/public/{view.heist.round}"
     return public.render(
         "heist/public_one.html",

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from core.draws import rolls, snapshot
 from core.guilds.chat_commands import names_of
 from core.heist import store
 from core.heist.records import Heist, Player
@@ -61,6 +62,7 @@ def _payload(work: Work, heist: Heist) -> dict[str, Any]:
         "hash": heist.snapshot_hash,
         "round": heist.round,
         "round_at": heist.round_at.isoformat() if heist.round_at else None,
+        "is_public": snapshot.is_public(heist.chain, heist.round, heist.frozen_at, rolls.NOTICE),
         "rows": [
             {
                 "viewer": names[player.viewer_id],

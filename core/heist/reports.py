@@ -20,6 +20,7 @@ from core.kit.strict_json import storable
 from core.kit.work import Work
 from core.people.lookup import find_by_name, names_of
 from core.people.records import Viewer
+from core.streamelements.actions import find_account
 from core.streamelements.subscribers import PLATFORMS, Subscriber, plain_text, read_subscriber
 
 MOST_REPORTED = 50
@@ -158,8 +159,12 @@ def _when(work: Work, given: object) -> datetime:
 
 def _find_viewer(work: Work, provider: object, found: Subscriber) -> Viewer:
     """Who is meant. Without a provider it may be a platform that we do not know, such as YouTube,
-    whose subscribers pay nothing: id and name must be those of one viewer. Raises Unusable."""
+    whose subscribers pay nothing and have no tier: id and name must be those of one viewer, or a
+    login with a tier is of the platform of the connected account. Raises Unusable."""
     platform = plain_text(provider).strip().lower()
+    if provider in (None, "") and found.user_id is None and found.tier != "subscriber":
+        account = find_account(work)
+        platform = account.platform if account else ""
     if provider not in (None, "") and platform not in PLATFORMS:
         raise Unusable("It is of another platform than Twitch and Kick.")
     if platform and found.user_id is None:

@@ -20,6 +20,7 @@ ASSETS = {
     "chart.js": PACKAGES / "chart.js/dist/chart.umd.min.js",
     "dashboard.css": OWN / "dashboard.css",
     "dashboard.js": OWN / "dashboard.js",
+    "live.js": OWN / "live.js",
     "overlay.css": OWN / "overlay.css",
     "overlay.js": OWN / "overlay.js",
     "icon.svg": OWN / "icon.svg",

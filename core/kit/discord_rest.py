@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -40,6 +41,9 @@ MOST_LISTED = 10_000
 """Members of a server that are asked for at all."""
 
 
+MESSAGES_AT_ONCE = 100
+MOST_MESSAGES = 2_000
+
 NEEDED = discord.Permissions(
     view_channel=True,
     send_messages=True,
@@ -53,6 +57,16 @@ NEEDED = discord.Permissions(
     view_audit_log=True,  # without it Discord does not say whom moderators ban
 )
 """What the bot is invited with; `docs/deploy.md` explains it."""
+
+
+def posted_at(message_id: int) -> datetime:
+    """When a message was posted, by Discord's clock."""
+    return discord.utils.snowflake_time(message_id)
+
+
+def first_id_at(instant: datetime) -> int:
+    """Messages that were posted from then on have higher ids."""
+    return discord.utils.time_snowflake(instant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +155,14 @@ class TextChannel:
 class DiscordRest:
     """Asks Discord. Safe to use from several threads. Every method raises Outage."""
 
-    def __init__(self, settings: Settings, bus: Bus) -> None:
+    def __init__(self, settings: Settings, bus: Bus | None = None) -> None:
         self._settings = settings
         self._session = bounded(requests.Session())
         self._kept: dict[Hashable, tuple[float, Any]] = {}
         self._resting_until = float("-inf")
         self._guard = threading.Lock()
-        bus.subscribe(DISCORD_CHANGED, lambda message: self.forget(int(message["guild_id"])))
+        if bus is not None:
+            bus.subscribe(DISCORD_CHANGED, lambda message: self.forget(int(message["guild_id"])))
 
     def forget(self, guild_id: int) -> None:
         """Something in this server has changed."""
@@ -203,6 +218,24 @@ class DiscordRest:
     def text_channels(self, guild_id: int) -> tuple[TextChannel, ...]:
         """Text and announcement channels, in the server's order."""
         found, _is_stale = self._keep(("channels", guild_id), lambda: self._text_channels(guild_id))
+        return found
+
+    def own_messages(self, channel_id: int, after: int) -> list[dict[str, Any]] | None:
+        """What the bot has posted in a channel after this id, newest first, of the newest
+        `MOST_MESSAGES` messages; None if it may not read the channel."""
+        bot_id, found = str(self._application()["bot"]["id"]), list[dict[str, Any]]()
+        before: dict[str, Any] = {}
+        for _page in range(MOST_MESSAGES // MESSAGES_AT_ONCE):
+            asked = urlencode({"limit": MESSAGES_AT_ONCE, **before})
+            answer = self._get(f"/channels/{channel_id}/messages?{asked}")
+            if answer is None:
+                return None
+            found += [
+                one for one in answer if one["author"]["id"] == bot_id and int(one["id"]) > after
+            ]
+            if len(answer) < MESSAGES_AT_ONCE or int(answer[-1]["id"]) <= after:
+                break
+            before = {"before": answer[-1]["id"]}
         return found
 
     # -- asking -----------------------------------------------------------------------------

@@ -223,7 +223,7 @@ AuditLine: TypeAlias = "str | Callable[[Any, Any], str]"
 """What somebody did, such as `N_("ended raffle {target} early (was {before})")`, to be read after
 their name; or `line(before, after)`, which returns that translated. The fields `target`, `before`
 and `after` are filled in; of an entry with several values, `before_ends_at` is the one of this
-name."""
+name. `after_time` says a number of minutes as a time."""
 
 
 @dataclass(frozen=True)

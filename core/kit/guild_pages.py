@@ -476,8 +476,8 @@ class PublicRequest:
 
 
 def local_time(instant: datetime, zone: ZoneInfo) -> str:
-    """Date and time of day, such as `2026-05-01 14:03`."""
-    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M}"
+    """Date, time of day and zone, such as `2026-05-01 14:03 CEST`; the only way to write them."""
+    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M %Z}"
 
 
 def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Response:

@@ -75,7 +75,8 @@ _KEYS: Mapping[Holds, str] = {
         actor before by after gifter follower moderator raider redeemer sender subscriber
         target""",
     "nobody": """
-        claimant earlier frozen_at locked missing plan planned_at scopes settings voice wait
+        again claimant earlier freeze_number previous frozen_at locked missing plan planned_at
+        scopes settings voice wait
         platforms account_id act all amount at badges called_at category channel claim_minutes
         commitment cooldown cost deleted done ends_at entrants event excluded expires_at
         gift_name gifts guild_id hash held identified if_possible is_answered is_bot is_broadcaster

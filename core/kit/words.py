@@ -52,6 +52,12 @@ def plural(one: str, many: str, count: int) -> str:
     return ngettext(one, many, count).format(count=f"{count:,}")
 
 
+def gain_and_loss(gain: int, loss: int) -> str:
+    """`+5 −3`, without what is zero; `±0` if both are."""
+    shown = (f"+{gain:,}" if gain else "", f"−{loss:,}" if loss else "")
+    return " ".join(filter(None, shown)) or "±0"
+
+
 def spoken() -> str:
     """The current language, such as "en"."""
     return _language.get()

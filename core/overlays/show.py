@@ -15,7 +15,8 @@ from core.guilds.actions import language_of, load_settings, setting
 from core.kit.crypto import hash_of
 from core.kit.deadlines import OVERLAYS, PUBLIC, budget_of
 from core.kit.feature import GuildSetting
-from core.kit.live import ANYTHING, LiveStreams
+from core.kit.live import ANYTHING, GONE, Topic, streams_of
+from core.kit.live_pages import offer_topics
 from core.kit.overlays import Overlay
 from core.kit.rate import RateLimit, network_of
 from core.kit.services import Services
@@ -23,10 +24,6 @@ from core.kit.words import _, speak
 from core.kit.work import Work
 from core.overlays import actions
 from core.overlays.rules import MOST_TITLE, OverlaySettings, css_classes
-
-MOST_OPEN = 60
-"""Streams in this process; `OVERLAY_THREADS` in `core.kit.web_worker` are some more."""
-MOST_PER_KEY = 20
 
 WRONG_KEYS = RateLimitItemPerMinute(30)
 """Per network. Keys cannot be guessed; this limits the load on log and database."""
@@ -52,7 +49,7 @@ class OverlayPages:
     def __init__(self, services: Services, overlays: Sequence[Overlay]) -> None:
         self._services = services
         self.overlays = {one.kind: one for one in overlays}
-        self.streams = LiveStreams(services.bus, most=MOST_OPEN, per_session=MOST_PER_KEY)
+        self.streams = streams_of(services.bus)
         self._rate = RateLimit(services.settings)
         self._made: dict[tuple[int, str], tuple[tuple[int, ...], str]] = {}
         self._locks: dict[tuple[int, str], threading.Lock] = {}
@@ -62,9 +59,9 @@ class OverlayPages:
     def blueprint(self) -> Blueprint:
         blueprint = Blueprint("overlays", __name__, template_folder="templates")
         blueprint.get("/overlay/<key>/<kind>")(self.show)
-        blueprint.get("/overlay/<key>/<kind>/live")(self.live)
         blueprint.after_request(_for_obs)
         blueprint.record_once(lambda state: state.app.extensions.update(overlays=self))
+        blueprint.record_once(lambda state: offer_topics(state, "/overlay/", self.topic_of))
         return blueprint
 
     # -- for OBS ------------------------------------------------------------------------------
@@ -79,11 +76,12 @@ class OverlayPages:
         html = render_template("overlays/overlay.html", classes=classes, kind=kind, live=True)
         return Response(html)
 
-    def live(self, key: str, kind: str) -> Response:
-        """The stream of changes."""
+    def topic_of(self, address: str) -> Topic | None:
+        """The overlay at this address."""
+        key, _slash, kind = address.removeprefix("/overlay/").partition("/")
         guild_id = self._find(key, kind)
         if guild_id is None:
-            return self._refuse()
+            return None
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
         overlay = self.overlays[kind]
         followed = {*overlay.follows, *_FOLLOWED, ANYTHING}
@@ -92,13 +90,15 @@ class OverlayPages:
             if not changed & followed:
                 return ""
             if "overlays" in changed and self._find(key, kind) != guild_id:
-                return "event: gone\ndata:\n\n"
+                return GONE
             self._record_seen(guild_id, kind)
             return self._message(app, guild_id, overlay)
 
-        # An unknown position, so that the first message is the current content.
-        return self.streams.response(
-            guild_id, hash_of(key), "unknown", render, may=lambda: self._find(key, kind) == guild_id
+        return Topic(
+            guild_id,
+            render,
+            mark=hash_of(key),
+            is_allowed=lambda: self._find(key, kind) == guild_id,
         )
 
     def _find(self, key: str, kind: str) -> int | None:

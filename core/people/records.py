@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Computed,
     ForeignKeyConstraint,
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Index,
     PrimaryKeyConstraint,
     UniqueConstraint,
+    event,
     select,
 )
 from sqlalchemy.orm import Mapped, column_property, declared_attr, mapped_column
@@ -178,6 +180,25 @@ class Link(ViewerRecord, kw_only=True):
         Index("people_links_by_time", "guild_id", "linked_at"),
         viewer_key("people_links_viewer"),
     )
+
+
+# Who had linked an account when a raffle was frozen may claim its prize: a link is ended and made
+# again, never moved.
+event.listen(
+    Link.__table__,
+    "after_create",
+    DDL("""
+    CREATE OR REPLACE FUNCTION people_links_never_moved() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'a link is ended and made again, but never moved'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'people_links_never_moved';
+    END $$;
+    CREATE OR REPLACE TRIGGER people_links_never_moved BEFORE UPDATE ON people_links
+    FOR EACH ROW WHEN (OLD.guild_id <> NEW.guild_id OR OLD.discord_id <> NEW.discord_id
+                       OR OLD.platform <> NEW.platform OR OLD.viewer_id <> NEW.viewer_id)
+    EXECUTE FUNCTION people_links_never_moved();
+"""),  # type: ignore[no-untyped-call]
+)
 
 
 class LinkAttempt(OAuthAttempt, kw_only=True):

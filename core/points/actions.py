@@ -20,7 +20,7 @@ from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people import store as people_store
 from core.people.lookup import find_person
-from core.people.names import named_only
+from core.people.names import named_only, own_name
 from core.people.records import Viewer
 from core.points import ledger, providers, store
 from core.points.ledger import NewEntry
@@ -209,12 +209,14 @@ def handle_points(work: Work, message: ChatMessageSent, argument: str) -> None:
     if not settings.enabled or settings.provider != "own":
         return
     viewer_id, who = people.meet_sender(work.tx, message), ""
-    if argument.strip():
+    if word:
         try:
-            found = find_person(work, argument, meant=store.HAS_POINTS, platform=message.platform)
+            found = find_person(work, word, meant=store.HAS_POINTS, platform=message.platform)
         except Refusal:
             return
-        viewer_id, who = found.viewer_id, found.name
+        viewer_id, who = found.viewer_id, own_name(work, found.viewer_id)
+        if not who:  # they are hidden
+            return
     points = providers.balance_of(work, viewer_id)
     place = store.get_place(work, viewer_id)
     rank = place.rank if place else None

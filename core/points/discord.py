@@ -168,12 +168,17 @@ class Points(commands.Cog):
     @app_commands.describe(who=_ANYBODY + "; yourself if empty")
     async def points(self, ctx: Context, *, who: str | None = None) -> None:
         """Show how many points you or somebody else have."""
+        is_admin = await may_manage(ctx, __name__)
 
         def load(work: Work) -> discord.Embed | None:
             viewer = find_person(work, who, meant=store.HAS_POINTS) if who else find_own(work)
             if viewer is None:
                 return None
             accounts = store.accounts_of(work, viewer.viewer_id)
+            own = find_own(work)
+            is_own = own is not None and own.viewer_id in accounts
+            if not (is_admin or is_own or own_name(work, viewer.viewer_id)):
+                raise Refusal(_("They don't want to be shown."))
             buckets: dict[str, int] = {}
             for (_account, bucket), points in store.get_balances(work, accounts).items():
                 buckets[bucket] = buckets.get(bucket, 0) + points

@@ -8,7 +8,7 @@ import discord
 
 from core.kit.discord_ui import ago, card, lines, safe, status_card
 from core.kit.leaderboard import rank_mark
-from core.kit.words import _, plural
+from core.kit.words import _, gain_and_loss, ngettext, plural
 from core.outbox.discord_transport import Rendered
 from core.people.records import Viewer
 from core.points.records import Entry, PlayLimit
@@ -251,9 +251,14 @@ def economy(
     ]
     accounts = sorted(given.keys() | taken.keys(), key=lambda one: -given.get(one, 0))
     rows += [
-        f"{account_label(one)}: +{given.get(one, 0):,} −{taken.get(one, 0):,}" for one in accounts
+        f"{account_label(one)}: {gain_and_loss(given.get(one, 0), taken.get(one, 0))}"
+        for one in accounts
     ]
-    title = _("Points created and spent in {days} days").format(days=days)
+    title = plural(
+        "Points created and spent in {count} day",
+        "Points created and spent in {count} days",
+        days,
+    )
     return card("📈 " + title, lines(rows))
 
 
@@ -262,7 +267,11 @@ def import_preview(preview: "Preview") -> discord.Embed:
     found, counts = preview.import_, preview.counts
     if found.state != "ready":
         what = {
-            "reading": _("{count} accounts read so far. Press the button again in a moment."),
+            "reading": ngettext(
+                "{count} account read so far. Press the button again in a moment.",
+                "{count} accounts read so far. Press the button again in a moment.",
+                found.accounts,
+            ),
             "done": _("The import is done."),
             "cancelled": _("The import was cancelled."),
             "failed": _("The import failed: {reason}"),
@@ -308,7 +317,11 @@ def imported(count: int, total: int) -> discord.Embed:
 def import_summary(count: int, total: int) -> str:
     """How many balances an import changed, and by how much in total."""
     people = plural("{count} balance has changed", "{count} balances have changed", count)
-    return _("{people}, {total} points in total.").format(people=people, total=f"{total:+,}")
+    return (
+        _("{people}, {points} in total.")
+        .format(people=people, points=ngettext("{points} point", "{points} points", abs(total)))
+        .format(points=f"{total:+,}")
+    )
 
 
 def import_cancelled() -> discord.Embed:
@@ -317,9 +330,13 @@ def import_cancelled() -> discord.Embed:
 
 def confirm_season(number: int, held: int, people: int) -> discord.Embed:
     text = _(
-        "{people} viewers hold {points} points. Everybody is reset to zero. The leaderboard of "
-        "season {number} is kept."
-    ).format(people=f"{people:,}", points=f"{held:,}", number=number)
+        "{people} with {points}: everybody is reset to zero. The leaderboard of season {number} is "
+        "kept."
+    ).format(
+        people=plural("{count} viewer", "{count} viewers", people),
+        points=plural("{count} point", "{count} points", held),
+        number=number,
+    )
     return card("⚠️ " + _("End season {number}?").format(number=number), text, tone="warning")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, abort, flash, request
 
-from core.guilds.actions import load_settings
+from core.guilds.actions import load_settings, time_zone_of
 from core.guilds.setting_fields import add_settings, setting_fields
 from core.kit.errors import Refusal
 from core.kit.feature import GuildSetting
@@ -167,8 +167,8 @@ def economy(page: Page) -> str:
         economy=found,
         accounts=accounts,
         days=DAYS,
-        created=[(f"{day:%d.%m.}", given) for day, (given, _taken) in found.daily.items()],
-        destroyed=[(f"{day:%d.%m.}", taken) for day, (_given, taken) in found.daily.items()],
+        created=[(f"{day:%m-%d}", given) for day, (given, _taken) in found.daily.items()],
+        destroyed=[(f"{day:%m-%d}", taken) for day, (_given, taken) in found.daily.items()],
         account_label=account_label,
         bucket_label=bucket_label,
     )
@@ -341,7 +341,8 @@ def person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> li
     if limit is not None and limit.daily_loss is not None:
         rows.append((_("Own daily loss limit"), f"{limit.daily_loss:,}"))
     if limit is not None and limit.break_until is not None:
-        rows.append((_("On a break from games until"), f"{limit.break_until:%Y-%m-%d}"))
+        until = local_time(limit.break_until, time_zone_of(work))
+        rows.append((_("On a break from games until"), until))
     return [PersonCard(_("Points"), PAGES.icon, rows, values={"plays": True}, order=35)]
 
 

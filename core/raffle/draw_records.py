@@ -71,6 +71,12 @@ class Draw(RoundRecord, kw_only=True):
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "period", name="raffle_draws_once"),
         ForeignKeyConstraint(["guild_id", "period"], PERIOD, name="raffle_draws_period"),
+        CheckConstraint(
+            "(randomness IS NULL) = (signature IS NULL)"
+            " AND (randomness IS NULL OR round IS NOT NULL)"
+            " AND num_nonnulls(randomness, given_up_at) < 2",
+            name="raffle_draws_one_source_of_chance",
+        ),
     )
 
     @property
@@ -201,6 +207,8 @@ class Pick(_DrawnAccount, kw_only=True):
 
 
 # A draw depends on these promises, so the database keeps them even if our own code has a bug.
+# Nobody gets less time to claim than was promised, nor loses a prize that was claimed; and whoever
+# knows the random number can neither cancel nor draw without it.
 # `raffle_kept` takes the columns that never change, those that are filled in once, and those that
 # can only be emptied. The row lock makes an entry wait for a freeze in another transaction, and the
 # freeze for it.
@@ -223,7 +231,9 @@ _PROMISES = """
     END $$;
     CREATE OR REPLACE TRIGGER raffle_periods_kept BEFORE UPDATE OR DELETE ON raffle_periods
     FOR EACH ROW EXECUTE FUNCTION raffle_kept(
-        'guild_id number sealed_seed sealed_salt commitment public_id opened_at');
+        'guild_id number sealed_seed sealed_salt commitment public_id opened_at winners_wanted');
+    CREATE OR REPLACE TRIGGER raffle_periods_prize_kept BEFORE UPDATE ON raffle_periods
+    FOR EACH ROW WHEN (OLD.prize <> '') EXECUTE FUNCTION raffle_kept('prize');
     CREATE OR REPLACE TRIGGER raffle_periods_kept_once_frozen BEFORE UPDATE ON raffle_periods
     FOR EACH ROW WHEN (OLD.frozen_at IS NOT NULL) EXECUTE FUNCTION raffle_kept(
         'starts_at ends_at prize winners_wanted frozen_at', 'drawn_at');
@@ -232,6 +242,28 @@ _PROMISES = """
                        OR OLD.state IN ('drawn', 'closed') AND NEW.state = 'frozen'
                        OR OLD.state = 'closed' AND NEW.state = 'drawn')
     EXECUTE FUNCTION raffle_kept('state');
+    CREATE OR REPLACE FUNCTION raffle_periods_in_step() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF EXISTS (
+            SELECT FROM raffle_draws AS d WHERE d.guild_id = NEW.guild_id AND d.period = NEW.number
+               AND (NEW.drawn_at IS NOT NULL OR d.round IS NOT NULL AND d.randomness IS NULL)
+               AND (NEW.drawn_at IS NULL OR d.round IS NULL OR d.randomness IS NOT NULL
+                    OR d.given_up_at IS NOT NULL))
+        THEN
+            RETURN NEW;
+        END IF;
+        RAISE EXCEPTION USING
+            MESSAGE = TG_TABLE_NAME || ': what was published is neither changed nor deleted',
+            ERRCODE = 'check_violation', CONSTRAINT = TG_NAME;
+    END $$;
+    CREATE OR REPLACE TRIGGER raffle_periods_in_step BEFORE UPDATE ON raffle_periods
+    FOR EACH ROW WHEN (OLD.state = 'frozen' AND NEW.state <> 'frozen')
+    EXECUTE FUNCTION raffle_periods_in_step();
+    CREATE OR REPLACE TRIGGER raffle_periods_drawn_once_frozen BEFORE UPDATE ON raffle_periods
+    FOR EACH ROW WHEN (OLD.drawn_at IS NULL AND NEW.drawn_at IS NOT NULL
+                       AND (OLD.state <> 'frozen' OR NEW.state NOT IN ('drawn', 'closed'))
+                       OR NEW.state = 'drawn' AND NEW.drawn_at IS NULL)
+    EXECUTE FUNCTION raffle_kept('state drawn_at');
     CREATE OR REPLACE TRIGGER raffle_announcements_kept
     BEFORE UPDATE OR DELETE ON raffle_announcements FOR EACH ROW EXECUTE FUNCTION raffle_kept(
         'guild_id id period kind at planned_at chain round round_at snapshot_hash');
@@ -241,7 +273,37 @@ _PROMISES = """
         ' chain round round_at', 'randomness signature given_up_at');
     CREATE OR REPLACE TRIGGER raffle_picks_kept BEFORE UPDATE OR DELETE ON raffle_picks
     FOR EACH ROW EXECUTE FUNCTION raffle_kept(
-        'guild_id period k viewer_id pseudonym claimant drawn_at', 'reason', 'discord_id');
+        'guild_id period k viewer_id pseudonym claimant drawn_at',
+        'reason claimable_since claimed_at delivered_at', 'discord_id');
+    CREATE OR REPLACE TRIGGER raffle_picks_owned_until_over BEFORE UPDATE ON raffle_picks
+    FOR EACH ROW WHEN (OLD.state IN ('drawn', 'claimed') AND NEW.state = OLD.state)
+    EXECUTE FUNCTION raffle_kept('discord_id');
+    CREATE OR REPLACE TRIGGER raffle_picks_in_step BEFORE UPDATE ON raffle_picks
+    FOR EACH ROW WHEN (OLD.state = 'claimed' AND NEW.state NOT IN ('claimed', 'delivered')
+                       OR OLD.state = 'drawn' AND NEW.state = 'delivered')
+    EXECUTE FUNCTION raffle_kept('state');
+    CREATE OR REPLACE FUNCTION raffle_picks_in_time() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE promised interval := (
+        SELECT make_interval(mins => claim_minutes) FROM raffle_draws
+         WHERE guild_id = NEW.guild_id AND period = NEW.period);
+    BEGIN
+        IF NEW.expires_at >= GREATEST(NEW.drawn_at, NEW.claimable_since) + promised
+           AND (NEW.state <> 'expired' OR COALESCE(NEW.claimable_at >= NEW.expires_at, false))
+           OR NEW.expires_at IS NULL AND NEW.state = 'skipped'
+        THEN
+            RETURN NEW;
+        END IF;
+        RAISE EXCEPTION USING
+            MESSAGE = TG_TABLE_NAME || ': what was published is neither changed nor deleted',
+            ERRCODE = 'check_violation', CONSTRAINT = TG_NAME;
+    END $$;
+    CREATE OR REPLACE TRIGGER raffle_picks_in_time BEFORE INSERT OR UPDATE ON raffle_picks
+    FOR EACH ROW EXECUTE FUNCTION raffle_picks_in_time();
+    CREATE OR REPLACE TRIGGER raffle_picks_never_shorter BEFORE UPDATE ON raffle_picks
+    FOR EACH ROW WHEN (NEW.expires_at < OLD.expires_at OR NEW.claimable_at < OLD.claimable_at
+                       OR OLD.expires_at IS NOT NULL AND NEW.expires_at IS NULL
+                       OR OLD.claimable_at IS NOT NULL AND NEW.claimable_at IS NULL)
+    EXECUTE FUNCTION raffle_kept('expires_at claimable_at');
     CREATE OR REPLACE TRIGGER raffle_picks_kept_once_over BEFORE UPDATE ON raffle_picks
     FOR EACH ROW WHEN (OLD.state IN ('delivered', 'expired', 'skipped'))
     EXECUTE FUNCTION raffle_kept('state');
@@ -256,6 +318,29 @@ _PROMISES = """
     FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
     CREATE OR REPLACE TRIGGER raffle_picks_never_emptied BEFORE TRUNCATE ON raffle_picks
     FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
+    CREATE OR REPLACE FUNCTION raffle_lines_only_while_open() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM FROM raffle_periods
+          WHERE guild_id = COALESCE(NEW.guild_id, OLD.guild_id)
+            AND number = COALESCE(NEW.period, OLD.period) AND state = 'open';
+        IF NOT FOUND THEN
+            RAISE EXCEPTION USING
+                MESSAGE = TG_TABLE_NAME || ': what was published is neither changed nor deleted',
+                ERRCODE = 'check_violation', CONSTRAINT = TG_NAME;
+        END IF;
+        RETURN COALESCE(NEW, OLD);
+    END $$;
+    CREATE OR REPLACE TRIGGER raffle_balances_lines_added
+    BEFORE INSERT ON raffle_balances FOR EACH ROW WHEN (NEW.listed_as IS NOT NULL)
+    EXECUTE FUNCTION raffle_lines_only_while_open();
+    CREATE OR REPLACE TRIGGER raffle_balances_lines_kept
+    BEFORE UPDATE ON raffle_balances FOR EACH ROW
+    WHEN (OLD.listed_as IS DISTINCT FROM NEW.listed_as)
+    EXECUTE FUNCTION raffle_lines_only_while_open();
+    CREATE OR REPLACE TRIGGER raffle_balances_lines_never_deleted
+    BEFORE DELETE ON raffle_balances FOR EACH ROW WHEN (OLD.listed_as IS NOT NULL)
+    EXECUTE FUNCTION raffle_lines_only_while_open();
     CREATE OR REPLACE FUNCTION raffle_entries_only_while_open() RETURNS trigger
     LANGUAGE plpgsql AS $$
     BEGIN

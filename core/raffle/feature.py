@@ -79,6 +79,8 @@ FEATURE = Feature(
         "raffle.reveal": draw_messages.reveal,
         "raffle.unreachable": draw_messages.unreachable,
         "raffle.won": render_won,
+        "raffle.undelivered": draw_messages.undelivered,
+        "raffle.refrozen": draw_messages.refrozen,
         "raffle.skipped": draw_messages.skipped,
         "raffle.nobody": draw_messages.nobody,
     },
@@ -99,6 +101,7 @@ FEATURE = Feature(
         ),
         "raffle.prize": N_("gave raffle {target} a prize"),
         "raffle.freeze": N_("locked the tickets of raffle {target}"),
+        "raffle.refrozen": N_("found {after} posted frozen lists that the database did not have"),
         "raffle.give_up_beacon": N_(
             "chose to draw raffle {target} without the public random number"
         ),
@@ -109,7 +112,7 @@ FEATURE = Feature(
         "raffle.claim": N_("claimed prize {target}"),
         "raffle.more_time": N_("gave {after} more time to claim prize {target}"),
         "raffle.expire": N_("let the claim of {after} on prize {target} expire"),
-        "raffle.skip": N_("replaced {after}, who can no longer win {target}"),
+        "raffle.skip": N_("replaced {after}, who can no longer win prize {target}"),
         "raffle.post_again": N_("notified winner {target} again"),
         "raffle.deliver": N_("marked prize {target} as delivered to {after}"),
         "raffle.give": N_("gave tickets to {target}: {before} → {after}"),

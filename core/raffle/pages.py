@@ -93,6 +93,7 @@ def overview(page: Page) -> str:
         "raffle/dashboard.html",
         **page.run(load),
         source_words=source_words,
+        is_public=_config(page).chain.is_public,
         excluded=page.run(list_excluded, "raffle"),
         fields=setting_fields(page, RaffleSettings.declared.values()),
         viewer_view=viewer,

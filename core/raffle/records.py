@@ -28,7 +28,8 @@ from core.people.records import ViewerRecord, viewer_key
 
 Source = Literal["watchtime", "gifted_sub", "wager", "hunt", "points", "bonus", "correction"]
 State = Literal["open", "frozen", "drawn", "closed"]
-Kind = Literal["opened", "planned", "frozen"]
+Kind = Literal["opened", "planned", "frozen", "found"]
+"""`found`: a frozen list is posted in Discord that was not in the database."""
 
 _PROOF = "tickets are proved by their entries"
 
@@ -120,8 +121,8 @@ class Announcement(RoundRecord, kw_only=True):
         ForeignKeyConstraint(["guild_id", "period"], PERIOD, name="raffle_announcements_period"),
         one_of("kind", Kind, name="raffle_announcements_kind"),
         CheckConstraint(
-            "(kind = 'frozen') = (snapshot_hash IS NOT NULL) "
-            "AND (kind = 'frozen') = (planned_at IS NULL)",
+            "(kind IN ('frozen', 'found')) = (snapshot_hash IS NOT NULL) "
+            "AND (kind IN ('frozen', 'found')) = (planned_at IS NULL)",
             name="raffle_announcements_complete",
         ),
         Index("raffle_announcements_of_period", "guild_id", "period", "id"),

@@ -150,6 +150,11 @@ UNNOTICED = timedelta(minutes=2)
 CLOCK_INTERVAL = timedelta(seconds=10)
 """How often it is stored that a winner is able to claim."""
 
+MOST_POSTS = 3
+"""How often a winner is posted in one channel, or a frozen list at all: somebody may delete the
+post on purpose."""
+AGAIN = range(2, MOST_POSTS + 1)
+
 PAUSED = timedelta(minutes=5)
 """How long a winner may be unable to claim before the health page shows it."""
 

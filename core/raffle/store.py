@@ -85,13 +85,23 @@ def list_announcements(work: Work, number: int) -> Sequence[Announcement]:
 
 def find_plan(work: Work, number: int) -> Announcement | None:
     """The plan that was announced last."""
-    plans = [one for one in list_announcements(work, number) if one.kind != "frozen"]
+    plans = [one for one in list_announcements(work, number) if one.planned_at is not None]
     return plans[-1] if plans else None
 
 
-def list_freezes(work: Work, number: int) -> list[Announcement]:
-    """Every freeze of a raffle, in order. More than one means that the database was changed."""
-    return [one for one in list_announcements(work, number) if one.kind == "frozen"]
+def list_freezes(work: Work, number: int, *, found: bool = True) -> list[Announcement]:
+    """Every freeze of a raffle, in order, with those that were only found in Discord. More than one
+    means that the database was changed."""
+    kinds = ("frozen", "found") if found else ("frozen",)
+    return [one for one in list_announcements(work, number) if one.kind in kinds]
+
+
+_ALL_FREEZES = select(Announcement).where(Announcement.kind == "frozen").order_by(Announcement.id)
+
+
+def list_all_freezes(work: Work) -> Sequence[Announcement]:
+    """Every freeze of the server, in order."""
+    return work.scalars(_ALL_FREEZES).all()
 
 
 _OF_NUMBER = (

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from core.drand.client import client_of
 from core.guilds.actions import load_settings
 from core.guilds.store import list_present
+from core.kit.discord_rest import DiscordRest, first_id_at
 from core.kit.health_item import HealthItem
 from core.kit.services import Services
 from core.kit.tasks import act_on_each, for_each
@@ -16,6 +17,7 @@ from core.kit.work import Work
 from core.raffle.actions import announce, config_of
 from core.raffle.draw import actions, claims, store
 from core.raffle.draw.bans import note_bans
+from core.raffle.draw.posts import PostedFreeze, list_channels, read_freezes
 from core.raffle.draw_records import Draw, Pick
 from core.raffle.ledger.earning import credit
 from core.raffle.ledger.gifts import announce_drop, list_unannounced
@@ -68,6 +70,7 @@ def advance_draws(services: Services) -> bool:
         _announce_openings,
         _announce_plans,
         _freeze_due,
+        _post_freezes_again,
         _check_claims,
         _get_rounds,
         _draw_due,
@@ -101,6 +104,15 @@ def _freeze_due(services: Services) -> bool:
         services,
         lambda tx: list_due(tx, now),
         lambda work, one: actions.freeze_due(work, config, one.number),
+    )
+
+
+def _post_freezes_again(services: Services) -> bool:
+    config = config_of(services.settings)
+    return act_on_each(
+        services,
+        store.list_unposted,
+        lambda work, one: actions.post_freeze_again(work, config, one.period),
     )
 
 
@@ -165,12 +177,29 @@ def _draw_due(services: Services) -> bool:
     def list_ready(tx: Connection) -> list[Draw]:
         return [draw for draw in store.list_frozen(tx) if not draw.waits_for_beacon]
 
-    return act_on_each(
-        services,
-        list_ready,
-        lambda work, one: actions.draw_winners(work, config, one.period),
-        before=lambda one: note_bans(services, one.guild_id, one.period),
-    )
+    def compare_and_draw(draw: Draw) -> None:
+        note_bans(services, draw.guild_id, draw.period)
+        posted = _find_posted(services, draw)
+        with services.work_in(draw.guild_id) as work:
+            actions.note_posted_freezes(work, config, draw.period, posted)
+            actions.draw_winners(work, config, draw.period)
+
+    with services.database.begin() as tx:
+        ready = list_ready(tx)
+    for_each(ready, compare_and_draw)
+    return bool(ready)
+
+
+def _find_posted(services: Services, draw: Draw) -> Sequence[PostedFreeze]:
+    """The frozen lists that the bot has posted since the raffle was opened. Raises Outage."""
+    with services.work_in(draw.guild_id) as work:
+        period, channels = work.find(Period, draw.period), list_channels(work, draw)
+    if period is None or not channels or services.settings.discord_token is None:
+        return []
+    after = first_id_at(period.opened_at)
+    discord = DiscordRest(services.settings)
+    messages = [one for each in channels for one in discord.own_messages(each, after) or ()]
+    return read_freezes(draw.guild_id, messages)
 
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
@@ -191,11 +220,20 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     waiting_for_beacon = [
         warning(
             draw,
-            f"Raffle #{draw.period} is frozen and waits for the public beacon, which does not "
+            f"Raffle #{draw.period} is frozen and waits for the beacon, which does not "
             "answer. It is drawn as soon as the beacon answers; /raffledraw shows the alternative.",
         )
         for draw in store.list_frozen(tx)
         if draw.waits_for_beacon and draw.round_at is not None and draw.round_at + LATE < now
+    ]
+    unposted = [
+        warning(
+            draw,
+            f"Raffle #{draw.period} is frozen, but Discord refused the post with the list's hash. "
+            "Nothing is drawn before it is posted. Let the bot post in the raffle's channel and "
+            "retry, or choose another channel (/settings set raffle.channel).",
+        )
+        for draw in store.list_unposted(tx)
     ]
     unreachable = [
         warning(
@@ -207,4 +245,4 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
         )
         for pick in store.list_paused(tx)
     ]
-    return [*without_channel, *waiting_for_beacon, *unreachable]
+    return [*without_channel, *unposted, *waiting_for_beacon, *unreachable]

@@ -54,11 +54,11 @@ FEATURE = Feature(
     next_goal=actions.next_goal,
     audit={
         "roles.add": lambda before, after: (
-            _("added {target} at {after} min")
+            _("added {target} at {after_time}")
             if after is not None
             else _("made {target} the role for linked members")
         ),
-        "roles.update": N_("changed {target} from {before} to {after} min"),
+        "roles.update": N_("changed {target} from {before_time} to {after_time}"),
         "roles.enable": N_("switched on the reward {target}"),
         "roles.disable": N_("paused the reward {target}"),
         "roles.remove": lambda before, after: (

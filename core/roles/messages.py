@@ -10,7 +10,7 @@ from core.guilds.channels import say_trouble
 from core.kit import rights
 from core.kit.discord_ui import ago, card, duration, lines, mention, safe, status_card
 from core.kit.rights import Obstacle
-from core.kit.words import _, plural
+from core.kit.words import _, gain_and_loss, plural
 from core.outbox.discord_transport import Rendered
 from core.roles.actions import Status
 from core.roles.reconcile import Plan
@@ -149,7 +149,7 @@ def _sums(plan: Plan) -> list[str]:
     gain = Counter(step.role_id for step in plan.steps if step.to == "giving")
     loss = Counter(step.role_id for step in plan.steps if step.to == "taking")
     return [
-        f"<@&{r.role_id}> · **+{gain[r.role_id]:,}** **−{loss[r.role_id]:,}**"
+        f"<@&{r.role_id}> · **{gain_and_loss(gain[r.role_id], loss[r.role_id])}**"
         for r in plan.policy.rewards
         if gain[r.role_id] or loss[r.role_id]
     ]
@@ -159,7 +159,9 @@ def _step(step: Step, plan: Plan) -> str:
     sign = "➕" if step.to == "giving" else "➖"
     watched = plan.members[step.discord_id].watched
     long = "" if watched is None else f" ({duration(watched.total_seconds())})"
-    return f"{sign} <@{step.discord_id}> <@&{step.role_id}> · {reason_words(step.reason)}{long}"
+    return (
+        f"{sign} {mention(step.discord_id)} <@&{step.role_id}> · {reason_words(step.reason)}{long}"
+    )
 
 
 def reason_words(reason: str) -> str:
@@ -209,12 +211,12 @@ def reached(payload: Mapping[str, Any]) -> Rendered:
     if payload["way"] == "dm":
         words = _("You have watched **{time}** and now have the role **{role}** in **{server}**.")
     else:
-        words = _("<@{discord_id}> has watched **{time}** and is now <@&{role_id}>.")
+        words = _("{member} has watched **{time}** and is now <@&{role_id}>.")
     body = words.format(
         time=time,
         role=safe(payload["role"]),
         server=safe(payload["server"]),
-        discord_id=payload["discord_id"],
+        member=mention(payload["discord_id"]),
         role_id=payload["role_id"],
     )
     return Rendered(card("🎉 " + _("A new role"), body, tone="kick"))

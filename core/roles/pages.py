@@ -9,7 +9,7 @@ from core.kit.discord_rest import ListedMember
 from core.kit.errors import Refusal
 from core.kit.guild_pages import GuildPages, Page, SetupStep, whole_number
 from core.kit.paginator import nearest_page
-from core.kit.words import _
+from core.kit.words import _, gain_and_loss
 from core.kit.work import Work
 from core.people.store import find_links
 from core.roles import actions, messages, reconcile, store
@@ -72,6 +72,7 @@ def preview(page: Page) -> str:
     return page.render(
         "roles/preview.html",
         plan=plan,
+        gain_and_loss=gain_and_loss,
         steps=shown,
         names={member.id: member.name for member in members},
         roles={role_id: role.name for role_id, role in seen.roles.items()},

@@ -17,13 +17,14 @@ from core.kit.discord_ui import (
     PREFIX,
     ago,
     card,
+    duration,
     permission_names,
     safe,
     setting_value,
     shortened,
 )
 from core.kit.feature import AuditLine
-from core.kit.words import _, translate
+from core.kit.words import _, plural, translate
 from core.outbox.discord_transport import Rendered
 from core.settings.actions import Current, LogPage
 from core.settings.rules import LONGEST_TEXT, Declared, feature_of, viewer_of, what_fits
@@ -265,16 +266,35 @@ def _act(
 ) -> str:
     viewer_id = viewer_of(entry.target)
     target = viewers.get(viewer_id, _("a viewer")) if viewer_id else entry.target
-    fields = {"target": style.value(target)}
+    fields = {"target": _place(target) or style.value(target)}
+    raw: dict[str, Any] = {}
     for name, value in (("before", entry.before), ("after", entry.after)):
-        fields[name] = style.value(value)
+        raw[name] = value
         if isinstance(value, Mapping):
-            fields |= {f"{name}_{key}": style.value(one) for key, one in value.items()}
+            raw |= {f"{name}_{key}": one for key, one in value.items()}
+    fields |= {name: style.value(value) for name, value in raw.items()}
+    fields |= {f"{name}_time": _minutes(value) for name, value in raw.items()}
     if line is None:  # of a version that is newer, or older, than this one
         text = style.wording(_("did `{action}`: {target}, {before} → {after}"))
         return text.format(action=style.value(entry.action), **fields)
     text = translate(line) if isinstance(line, str) else line(entry.before, entry.after)
     return style.wording(text).format_map(_Fields(fields))
+
+
+def _place(target: str) -> str:
+    """The place in a raffle that `#3.1` means; "" for other targets."""
+    found = re.fullmatch(r"#(\d{1,9})\.(\d{1,9})", target, re.ASCII)
+    return _("{place} of raffle #{raffle}").format(place=found[2], raffle=found[1]) if found else ""
+
+
+def _minutes(value: Any) -> str:
+    """A number of minutes as a time, such as `1 day` or `2 h 05 min`."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return "–"
+    days, rest = divmod(value, 24 * 60)
+    if days and not rest:
+        return plural("{count} day", "{count} days", int(days))
+    return duration(value * 60)
 
 
 class _Fields(dict[str, str]):
@@ -294,6 +314,8 @@ def _value(value: Any, mention: Mention, limit: int) -> str:
         return mention(str(value)) or f"{value:,}"
     if isinstance(value, Mapping):
         value = ", ".join(f"{key} {inner}" for key, inner in value.items())
+    elif isinstance(value, list):
+        value = ", ".join(map(str, value))
     text = str(value)
     return _instant(text) or mention(text) or safe(text, limit)
 

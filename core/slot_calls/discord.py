@@ -204,7 +204,7 @@ class SlotCalls(commands.Cog):
         await show(ctx, HISTORY)
 
     @slotcalls.command(name="pick")
-    @app_commands.describe(how="random: the public beacon decides; oldest: the first in the queue")
+    @app_commands.describe(how="random: the beacon decides; oldest: the first in the queue")
     async def pick(self, ctx: Context, how: Literal["random", "oldest"] = "random") -> None:
         """Pick what is played next."""
         if how == "oldest":

@@ -7,6 +7,7 @@ from typing import Any
 import discord
 
 from core.bonus_hunt.records import Bonus
+from core.draws.words import decides_words
 from core.guilds.channels import say_trouble
 from core.kit.amounts import show_amount
 from core.kit.clock import parse_instant
@@ -216,9 +217,7 @@ def random_pick(payload: Mapping[str, Any]) -> discord.Embed:
     when = ago(parse_instant(payload["round_at"]))
     shown = [
         plural("{count} request takes part.", "{count} requests take part.", payload["entrants"]),
-        _(
-            "Round **{round}** of the public beacon [drand](https://drand.love) decides {when}."
-        ).format(round=payload["round"], when=when),
+        decides_words(payload["is_public"], payload["round"], when),
         "",
         _("List: `{hash}`").format_map(payload),
         _("Seed: `{commitment}`").format_map(payload),
@@ -237,7 +236,7 @@ def random_pick(payload: Mapping[str, Any]) -> discord.Embed:
 
 
 def picking(number: int) -> discord.Embed:
-    body = _("The list is frozen and posted. The public beacon decides in some seconds.")
+    body = _("The list is frozen and posted. The beacon decides in some seconds.")
     return card("🎲 " + _("Random pick #{number}").format(number=number), body, tone="success")
 
 

@@ -106,7 +106,7 @@ def pick(page: Page, how: str) -> Response:
         call = page.run(picks.pick_first)
         return page.done(_("Next up: {slot}").format(slot=call.slot), to=queue)
     page.run(picks.start_random_pick, chain_of(page.services.settings))
-    return page.done(_("The public beacon decides in some seconds."), to=queue)
+    return page.done(_("The beacon decides in some seconds."), to=queue)
 
 
 @PAGES.post("clear", shows=queue)
@@ -170,7 +170,8 @@ def _public(public: PublicRequest) -> str | Response:
         names=public.run(public_names, [one.viewer_id for one in shown]),
         waiting=len(calls),
         command=names[0],
-        picked=public.run(picks.list_finished),
+        picked=(picked := public.run(picks.list_finished)),
+        is_public=all(map(picks.is_public, picked)),
     )
 
 

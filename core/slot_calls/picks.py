@@ -129,7 +129,13 @@ def _payload(pick: RandomPick) -> dict[str, Any]:
         "hash": pick.snapshot_hash,
         "round": pick.round,
         "round_at": pick.round_at.isoformat(),
+        "is_public": is_public(pick),
     }
+
+
+def is_public(pick: RandomPick) -> bool:
+    """Whether the public beacon decides."""
+    return snapshot.is_public(pick.chain, pick.round, pick.frozen_at, NOTICE)
 
 
 def _pick(work: Work, call: SlotCall, channel_id: ChannelId) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from core.kit.amounts import parse_length
 from core.kit.errors import Refusal
 from core.kit.guild_settings import GuildSettings, channel, choice, number, switch, text
-from core.kit.words import N_, _
+from core.kit.words import N_, _, plural
 
 LEAST_MINUTES, MOST_MINUTES = 1, 60 * 24 * 366
 
@@ -329,6 +329,8 @@ def short_duration(minutes: float) -> str:
     whole = math.floor(minutes + 0.5)
     if whole < 1:
         return _("less than a minute")
+    if whole % (60 * 24) == 0:
+        return plural("{count} day", "{count} days", whole // (60 * 24))
     if whole >= 60 * 48:
         days, hours = divmod(whole // 60, 24)
         return (

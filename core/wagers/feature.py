@@ -3,7 +3,7 @@
 from core.events import AccountLinked, AccountUnlinked, RolesChanged
 from core.kit.feature import Feature, Task
 from core.kit.privacy import personal_data
-from core.kit.words import N_
+from core.kit.words import N_, _
 from core.kit.work import event_action
 from core.wagers import messages, pages, polling, verified_role
 from core.wagers.actions import forget
@@ -48,8 +48,12 @@ FEATURE = Feature(
     audit={
         "wagers.unlink": N_("unlinked the {before} account of {target}"),
         "wagers.verify": N_("verified the {after} account of {target}"),
-        "wagers.dismiss": N_("dismissed held wagers of {target}: {after}"),
-        "wagers.release": N_("counted held wagers of {target}: {after}"),
+        "wagers.dismiss": lambda _before, after: messages.with_amount(
+            _("dismissed held wagers of {target}: {after}"), after
+        ),
+        "wagers.release": lambda _before, after: messages.with_amount(
+            _("counted held wagers of {target}: {after}"), after
+        ),
     },
     dashboard=pages.PAGES,
     setup=pages.setup,

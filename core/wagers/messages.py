@@ -1,5 +1,6 @@
 """Embeds about accounts on affiliate platforms. Wagering is for adults: nothing encourages it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
@@ -22,6 +23,12 @@ PAGE = 20
 def money(amount: Decimal) -> str:
     """Dollars and cents, such as `$1,234.50`; what is below a cent is kept, but not shown."""
     return f"${amount.quantize(Decimal('0.01'), ROUND_DOWN):,}"
+
+
+def with_amount(line: str, after: Any) -> str:
+    """A line of the audit log whose `after` is an amount, as its text says it."""
+    is_amount = re.fullmatch(r"\d+(\.\d+)?", str(after), re.ASCII)
+    return line.replace("{after}", money(Decimal(after))) if is_amount else line
 
 
 def _adults() -> str:

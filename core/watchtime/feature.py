@@ -118,7 +118,7 @@ FEATURE = Feature(
     checks=(check_health,),
     audit={
         "watchtime.adjust": N_(
-            "changed the watchtime of {target} from {before_minutes} to {after_minutes} min: "
+            "changed the watchtime of {target} from {before_minutes_time} to {after_minutes_time}: "
             "{after_reason}"
         ),
     },

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from core.bonus_hunt import actions, panel, steps, store
 from core.bonus_hunt.discord import render_message
 from core.bonus_hunt.records import Step
+from core.guilds.records import AuditEntry
 from core.kit.errors import Refusal
 from core.kit.work import Work, run_in_guild
 from core.outbox.records import messages
@@ -397,3 +398,16 @@ async def test_finished_hunt_has_a_chart_until_it_goes_on(guild: HuntGuild) -> N
     assert file.fp.read(8) == b"\x89PNG\r\n\x1a\n"
     guild.do(actions.reopen)
     assert render_message(guild.posted("bonus_hunt.message")[-1].payload).files() == []
+
+
+def test_audit_log_has_amounts_for_people(guild: HuntGuild) -> None:
+    guild.start("100")
+    guild.do(actions.add_bonus, "Book of Dead", "5")
+    guild.do(actions.open_hunt)
+    guild.do(actions.record_result, "400.50")
+    newest = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(1)
+    (entry,) = guild.do(lambda work: list(work.scalars(newest)))
+    assert (entry.before, entry.after) == (
+        "Book of Dead, 5 EUR → ?",
+        "Book of Dead, 5 EUR → 400.50 EUR",
+    )

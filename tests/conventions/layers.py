@@ -131,6 +131,7 @@ class Tree:
                 "kit.assets",
                 "kit.guild_pages",
                 "kit.live",
+                "kit.live_pages",
                 "kit.oauth_pages",
                 "kit.uploads",
                 "kit.web",

@@ -36,7 +36,7 @@ GUILD, OTHER_GUILD = NORAS_CORNER_ID, VERAS_DEN_ID
 IDS = {person.handle: person.discord_id for person in PEOPLE}
 
 
-NO_PAGES = {"dashboard.live", "dashboard.return_from_discord"}
+NO_PAGES = {"live.follow", "dashboard.return_from_discord"}
 """A stream, and the way back from Discord."""
 
 PUBLIC = [page for feature in load_features() for page in feature.public]

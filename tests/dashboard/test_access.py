@@ -41,7 +41,7 @@ OPEN = {
     "health.health": "for the host",
     "health.metrics": "for Prometheus: numbers without names",
     "overlays.show": "the address has a key",
-    "overlays.live": "the address has a key",
+    "live.follow": "each address is checked as if it were opened; see the test below",
     "api.openapi": "how to use the API",
     "api.docs": "how to use the API",
     "kit.static": "style sheets",
@@ -158,8 +158,7 @@ def test_streamers_get_only_the_twitch_pages_of_their_own_server(
         is_page = "GET" in (rule.methods or ())
         parts = rule.endpoint.split(".")
         is_theirs = parts[1] in FOR_STREAMER and rule.endpoint not in ADMINS_ONLY
-        may = is_theirs or rule.endpoint == "dashboard.live"
-        wanted = (200 if is_page else 400) if may else 403
+        wanted = (200 if is_page else 400) if is_theirs else 403
         assert status(streamer, rule) == wanted, rule
         assert status(streamer, rule, OTHER_GUILD) == 404
         assert status(other, rule) == 404
@@ -169,6 +168,25 @@ def test_streamers_get_only_the_twitch_pages_of_their_own_server(
     shown = streamer.get(f"/g/{GUILD}/twitch").text
     assert f'/g/{GUILD}/vips"' in shown, "one page leads to the others"
     assert f'/g/{GUILD}/raffle"' not in shown
+
+
+def followed(visitor: Visitor, *guild_ids: int) -> list[bool]:
+    """Whether this browser may follow the changes of these servers."""
+    wanted = [f"unknown,/g/{one}/live" for one in guild_ids]
+    heard = visitor.get("/overlay/live", query_string={"t": wanted, "once": ""}).text
+    return [f"/g/{one}/live\n\nevent: changed" in heard for one in guild_ids]
+
+
+def test_stream_follows_only_the_servers_that_somebody_may_see(site: Site) -> None:
+    site.connect_twitch()
+    both = GUILD, OTHER_GUILD
+    assert followed(site.visitor("nora"), *both) == [True, False]
+    assert followed(site.visitor(), *both) == [False, False]
+    assert followed(site.visitor("mia"), *both) == [False, False], "a member without any right"
+    assert followed(site.streamer("nora"), *both)[1] is False
+    odd = {"t": ["", ",/g/x/live", "x"], "once": ""}
+    strange = site.visitor("nora").get("/overlay/live", query_string=odd)
+    assert (strange.status_code, "changed" in strange.text) == (200, False)
 
 
 def test_moderators_get_the_pages_of_their_groups(site: Site, rules: list[Rule]) -> None:

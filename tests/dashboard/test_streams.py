@@ -11,7 +11,7 @@ from core.kit.crypto import vault_of
 from core.overlays import actions as overlays
 from tests.dashboard.site import GUILD, IDS, Site, Visitor
 
-LIVE = f"/g/{GUILD}/live"
+LIVE = f"/overlay/live?t=,/g/{GUILD}/live"
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def ends(stream: TestResponse, site: Site, end: Callable[[], object]) -> bool:
         guilds.grant(work, "raffle", 12345)
     assert b"guilds" in next(messages)
     end()
-    return not any(b"changed" not in one for one in messages)
+    return all(b"changed" in one or b"gone" in one for one in messages)
 
 
 def without_role(site: Site) -> None:
@@ -80,7 +80,8 @@ def test_stream_of_an_overlay_ends_when_its_address_changes(site: Site) -> None:
     vault = vault_of(site.services.settings)
     with site.services.work_in(GUILD) as work:
         key = overlays.get_addresses(work, vault, ["raffle"])["raffle"].key
-    stream = site.app.test_client().get(f"/overlay/{key}/raffle/live", buffered=False)
+    path = f"/overlay/live?t=unknown,/overlay/{key}/raffle"
+    stream = site.app.test_client().get(path, buffered=False)
     messages = iter(stream.iter_encoded())
     assert b"open" in next(messages)
     assert b"show" in next(messages)

@@ -8,7 +8,7 @@ from itertools import islice
 from core.drand.chain import Round
 from core.draws.picks import Pick, bundle, draw_order
 from core.draws.secrets import claimant, commitment_to, pseudonym_of, server_pseudonym
-from core.draws.snapshot import Entrants, Plan, Terms, entrants_of, freeze, hash_of
+from core.draws.snapshot import Entrants, Freeze, Plan, Terms, entrants_of, freeze, hash_of
 
 SEED = hashlib.sha256(b"a seed for tests").digest()
 SALT = hashlib.sha256(b"a salt for tests").digest()
@@ -50,7 +50,8 @@ class Draw:
 
     @property
     def snapshot(self) -> str:
-        return freeze(self.terms, SALT, list(self.tickets), list(self.tickets.values()))
+        accounts, tickets = list(self.tickets), list(self.tickets.values())
+        return freeze(self.terms, SALT, accounts, tickets, [MEMBER] * len(accounts))
 
     def drawn(self, most: int | None = None) -> list[str]:
         """The accounts in the order in which they are drawn."""
@@ -60,7 +61,8 @@ class Draw:
         return [whose[name] for name in islice(found, most)]
 
     def won(self, k: int, account: str) -> Pick:
-        return Pick.of(SALT, k, account, claimant(SALT, 1))
+        won = Pick.of(SALT, k, account, claimant(SALT, MEMBER))
+        return replace(won, since="2023-09-15T11:00:05Z", until="2023-09-17T11:00:05Z")
 
     def skipped(self, k: int, account: str) -> Pick:
         return Pick(k, self.won(k, account).pseudonym, "skipped", "banned")
@@ -76,4 +78,11 @@ class Draw:
         return bundle(self.snapshot, self.seed, self.beacon, picks)
 
 
+MEMBER = 1
+
 FIVE = Draw({"kick:11": 5, "kick:12": 1, "kick:13": 40, "kick:14": 7, "kick:15": 300})
+
+CLAIMED = replace(
+    FIVE, terms=replace(TERMS, claim_minutes=2880, previous=Freeze(6, hash_of("the one before")))
+)
+"""The same with claimants and a time to claim in the list."""

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from core.drand.chain import QUICKNET
 from core.draws.picks import Pick, bundle
+from core.draws.secrets import claimant
 from core.draws.snapshot import Plan, hash_of
-from tests.draws.a_draw import BEACON, FIVE, SEED, TERMS, Draw
+from tests.draws.a_draw import BEACON, CLAIMED, FIVE, SALT, SEED, TERMS, Draw
 from tests.draws.verifier import FILE, verify
 
 OTHER_CHAIN = "other:" + QUICKNET.hash
@@ -32,7 +33,11 @@ def twisted(raw: bytes, **changes: Any) -> bytes:
     return (json.dumps(told, sort_keys=True, separators=(",", ":")) + "\n").encode()
 
 
-@pytest.mark.parametrize("draw", [FIVE, WITHOUT, GIVEN_UP], ids=["beacon", "without", "given up"])
+@pytest.mark.parametrize(
+    "draw",
+    [FIVE, CLAIMED, WITHOUT, GIVEN_UP],
+    ids=["beacon", "claimants", "without", "given up"],
+)
 def test_valid_bundle_is_accepted(draw: Draw) -> None:
     said: list[str] = []
     verify(draw.bundle(), said.append)
@@ -59,21 +64,46 @@ def test_verifier_repeats_any_draw(
     verify(Draw(tickets, terms, seed=seed).bundle())
 
 
-def test_skipped_and_expired_winners_are_followed_by_the_next() -> None:
-    first, second, third, fourth, _ = FIVE.drawn()
+def test_old_proof_is_still_verified() -> None:
+    """Of a list without claimants, as the bot wrote it then."""
+    raw = (FILE.parents[1] / "tests" / "draws" / "proof_of_version_2.json").read_bytes()
+    told, posted = verify(raw)
+    assert (told["format"], len(posted)) == ("regulars draw 2", 5)
+
+
+@pytest.mark.parametrize("draw", [FIVE, CLAIMED], ids=["2", "3"])
+def test_skipped_and_expired_winners_are_followed_by_the_next(draw: Draw) -> None:
+    first, second, third, fourth, _ = draw.drawn()
     picks = [
-        FIVE.skipped(1, first),
-        FIVE.won(2, second),
-        FIVE.expired(3, third),
-        replace(FIVE.won(4, fourth), result="waiting"),
+        draw.skipped(1, first),
+        draw.won(2, second),
+        draw.expired(3, third),
+        replace(draw.won(4, fourth), result="waiting"),
     ]
-    verify(FIVE.bundle(picks))
+    verify(draw.bundle(picks))
+
+
+def test_claimant_and_time_to_claim_are_those_of_the_list() -> None:
+    first, second, third, *_ = CLAIMED.drawn()
+    rest = [CLAIMED.won(2, second), CLAIMED.won(3, third)]
+    friend = replace(CLAIMED.won(1, first), claimant=claimant(SALT, 2))
+    assert "claimed by another member" in refused(CLAIMED.bundle([friend, *rest]))
+    forgotten = replace(friend, account=None, secret=None)
+    assert "claimed by another member" in refused(CLAIMED.bundle([forgotten, *rest]))
+    late = CLAIMED.expired(1, first)
+    assert "only 172799 seconds" in refused(
+        CLAIMED.bundle([replace(late, until="2023-09-17T11:00:04Z"), *rest])
+    )
+    with pytest.raises(AttributeError):
+        verify(CLAIMED.bundle([replace(late, since=None), *rest]))
+    older = CLAIMED.snapshot.replace("regulars draw 3", "regulars draw 2", 1)
+    assert "malformed" in refused(bundle(older, SEED, BEACON, rest))
 
 
 def test_every_flipped_bit_is_detected() -> None:
-    first, second, third, *_ = FIVE.drawn()
-    picks = [FIVE.won(1, first), FIVE.skipped(2, second), FIVE.won(3, third)]
-    for draw in (Draw(FIVE.tickets), GIVEN_UP):
+    for draw in (CLAIMED, GIVEN_UP):
+        first, second, third, *_ = draw.drawn()
+        picks = [draw.won(1, first), draw.skipped(2, second), draw.won(3, third)]
         raw = draw.bundle(picks if draw.beacon else None)
         for place in range(8 * len(raw)):
             changed = bytearray(raw)
@@ -323,7 +353,7 @@ def test_exit_code_is_one_for_a_wrong_bundle(tmp_path: Path) -> None:
 
 def test_verifier_is_short_and_uses_only_the_standard_library() -> None:
     source = FILE.read_text()
-    assert len(source.splitlines()) < 220
+    assert len(source.splitlines()) < 240
     tree = ast.walk(ast.parse(source))
     names = {n.module or "" for n in tree if isinstance(n, ast.ImportFrom)}
     tree = ast.walk(ast.parse(source))

@@ -12,9 +12,12 @@ from core.events import SubscriberReported
 from core.heist import reports
 from core.heist.reports import MOST_REPORTED, Reported, read_body
 from core.inbox.records import deliveries
+from core.kit.records import MemberId
+from core.kit.work import Work
 from core.people import store as people
 from core.people.lookup import find_by_name
 from core.people.records import Viewer
+from core.streamelements.records import StreamElementsAccount
 from core.tiers.actions import lookup, remember
 from tests.heist.scene import HeistGuild
 from tests.slot_calls.scene import NOON
@@ -169,6 +172,29 @@ def test_what_is_reported_counts(known: HeistGuild) -> None:
     assert viewer is not None
     assert viewer.name == "Mia"
     assert known.do(lookup, [viewer.viewer_id])[viewer.viewer_id].tier == "3000"
+
+
+def test_a_login_alone_is_of_the_platform_of_the_connected_account(known: HeistGuild) -> None:
+    changes: dict[str, Any] = {"provider": None, "providerId": None}
+    assert reason_of(known, **changes).startswith(WITHOUT)
+
+    def connect(work: Work) -> None:
+        account = StreamElementsAccount(
+            channel_id="5f",
+            name="NoraPlays",
+            platform="twitch",
+            state="connected",
+            token="sealed",
+            connected_by=MemberId(1),
+            connected_at=NOON,
+        )
+        work.add(account)
+
+    known.do(connect)
+    assert reason_of(known, **changes) == ""
+    assert reason_of(known, **changes, name="tom") == UNKNOWN
+    # YouTube's subscribers have no tier.
+    assert reason_of(known, **changes, tier=None).startswith(WITHOUT)
 
 
 def test_two_scenes_count_once_and_a_forged_id_keeps_no_one_else_back(known: HeistGuild) -> None:

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -233,3 +234,26 @@ async def test_successful_button_sends_nothing() -> None:
 def test_durations_are_translated() -> None:
     with speak("xx"):
         assert ui.duration(60) == "1 min"
+
+
+@pytest.mark.parametrize("gone", [0, "0", None, "None", "", "forgotten-2", -5])
+def test_nobody_is_mentioned_who_is_gone(gone: object) -> None:
+    assert ui.mention(gone) == "a deleted member"
+
+
+def test_members_are_mentioned_in_one_way() -> None:
+    """So that nothing shows `<@0>` after `/forgetme`. What pings gets an id that is checked."""
+    core = Path(__file__).parents[2] / "core"
+    found = {
+        str(path.relative_to(core))
+        for path in core.rglob("*.py")
+        if "<@{" in path.read_text("utf-8")
+    }
+    assert found == {
+        "kit/discord_ui.py",
+        "outbox/discord_transport.py",  # pings
+        "people/lookup.py",  # whoever was typed
+        "people/panels/messages.py",  # whoever reacted
+        "wagers/actions.py",  # looks a member up
+    }
+    assert ui.mention("77") == ui.mention(77) == "<@77>"

@@ -2,13 +2,22 @@
 
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from flask import Flask
 
 from core.kit.bus import LocalBus
 from core.kit.errors import Outage
-from core.kit.live import MOST_PER_SESSION, MOST_STREAMS, LiveStreams
+from core.kit.live import (
+    GONE,
+    MOST_PER_SESSION,
+    MOST_STREAMS,
+    LiveStreams,
+    Topic,
+    say_names_among,
+)
 from core.kit.work import CHANGED
 
 GUILD, OTHER = 1, 2
@@ -107,6 +116,62 @@ def test_stop_ends_all_streams_and_takes_no_new_ones(streams: LiveStreams) -> No
     streams.stop()
     assert list(stream) == []
     assert "event: full" in "".join(opened(streams))
+
+
+def follow(streams: LiveStreams, *topics: Topic, **how: Any) -> Iterator[str]:
+    with Flask(__name__).test_request_context():
+        response = streams.follow(topics, "mine", **how)
+    messages = iter(response.response)
+    assert "event: open" in next(messages)
+    return messages  # type: ignore[return-value]
+
+
+def tagged(topic: str, package: str) -> str:
+    return f"event: topic\ndata: {topic}\n\n{event(package)}"
+
+
+def test_stream_of_several_topics_tells_each_what_it_follows(
+    bus: LocalBus, streams: LiveStreams
+) -> None:
+    ours, theirs = Topic(GUILD, address="/a"), Topic(OTHER, address="/b")
+    only = Topic(GUILD, say_names_among(["raffle"]), address="/c")
+    stream = follow(streams, ours, theirs, only)
+    changed(bus, "kick")
+    changed(bus, "people", OTHER)
+    told = f"id: {streams.position()}\nevent: told\ndata:\n\n"
+    assert next(stream) == tagged("/a", "kick") + tagged("/b", "people") + told
+    changed(bus, "raffle")
+    assert next(stream).count("raffle") == 2
+    position = streams.position()
+    changed(bus, "heist", OTHER)
+    again = follow(streams, replace(ours, since=position), replace(theirs, since=position))
+    assert next(again).startswith(tagged("/b", "heist"))
+
+
+def test_polling_page_hears_what_has_changed_and_no_thread_is_held(
+    bus: LocalBus, streams: LiveStreams
+) -> None:
+    position = streams.position()
+    changed(bus, "kick")
+    heard = "".join(follow(streams, Topic(GUILD, address="/a", since=position), once=True))
+    assert heard.startswith(tagged("/a", "kick"))
+    assert streams.count() == 0
+
+
+def test_topic_ends_when_its_right_is_gone_and_the_others_go_on(
+    bus: LocalBus, streams: LiveStreams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.kit.live.RECHECK_SECONDS", -1)
+    may = {"/a": True, "/b": True}
+    topics = [Topic(GUILD, address=one, is_allowed=lambda one=one: may[one]) for one in may]  # type: ignore[misc]
+    stream = follow(streams, *topics)
+    may["/a"] = False
+    assert next(stream) == f"event: topic\ndata: /a\n\n{GONE}"
+    changed(bus, "kick")
+    assert next(stream).startswith(tagged("/b", "kick"))
+    may["/b"] = False
+    assert next(stream).endswith(GONE)
+    assert list(stream) == []
 
 
 def test_stream_ends_when_its_reader_may_not_see_it_any_more(

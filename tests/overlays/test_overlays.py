@@ -12,11 +12,13 @@ from core.bonus_hunt import actions as hunts
 from core.guilds.actions import change_setting, change_settings
 from core.kit import live
 from core.kit.crypto import hash_of, vault_of
+from core.kit.live import MOST_STREAMS
+from core.kit.live_pages import MOST_PER_OVERLAY
 from core.kit.web_worker import OVERLAY_THREADS
-from core.overlays import actions, show
+from core.overlays import actions
 from core.overlays.records import OverlayKey
 from core.overlays.rules import OverlaySettings, css_classes, styled
-from core.overlays.show import MOST_OPEN, OverlayPages, title_setting
+from core.overlays.show import OverlayPages, title_setting
 from core.slot_calls import actions as slot_calls
 from tests.dashboard.site import GUILD, OTHER_GUILD, Site, words
 from tests.slot_calls.scene import Guild
@@ -39,11 +41,26 @@ def address(site: Site, kind: str = "requests", guild_id: int = GUILD) -> str:
 def stream(site: Site, path: str) -> Iterator[str]:
     """The messages of a stream, those that open it left out."""
     client = site.app.test_client()
-    answer: TestResponse = client.get(f"{path}/live", buffered=False)
+    answer: TestResponse = client.get(f"/overlay/live?t=unknown,{path}", buffered=False)
     assert answer.status_code == 200
     messages = (one.decode() if isinstance(one, bytes) else one for one in answer.response)
     assert "open" in next(messages)
-    return messages
+    return Untagged(messages, path)
+
+
+class Untagged(Iterator[str]):
+    """The messages of a stream with one topic, without what belongs to the stream itself."""
+
+    def __init__(self, messages: Iterator[str], path: str) -> None:
+        self._messages = messages
+        self._topic = f"event: topic\ndata: {path}\n\n"
+
+    def __next__(self) -> str:
+        message = next(self._messages).removeprefix(self._topic)
+        return re.sub(r"id: [0-9a-f.]+\nevent: told\ndata:\n\n$", "", message)
+
+    def close(self) -> None:
+        self._messages.close()  # type: ignore[attr-defined]
 
 
 def call(site: Site, slot: str, guild_id: int = GUILD, **who: Any) -> None:
@@ -122,10 +139,11 @@ def test_key_opens_its_own_overlay_of_its_own_server_only(site: Site) -> None:
         ours.replace("requests", "nothing"),
         "/overlay/x/requests",
     )
-    for path in (*wrong, *(f"{one}/live" for one in wrong)):
+    for path in wrong:
         answer = visitor.get(path)
         assert answer.status_code == 404
         assert "<body" not in answer.text, "nothing to be seen on stream"
+        assert next(stream(site, path)) == live.GONE
 
 
 def test_wrong_keys_are_limited(site: Site) -> None:
@@ -197,7 +215,7 @@ def test_choices_that_make_no_sense_change_nothing() -> None:
 
 
 def test_overlays_have_threads_of_their_own() -> None:
-    assert MOST_OPEN < OVERLAY_THREADS, "wrong keys and pages need some, too"
+    assert MOST_STREAMS < OVERLAY_THREADS, "wrong keys and pages need some, too"
 
 
 def test_more_than_the_most_are_told_to_try_again(
@@ -209,9 +227,9 @@ def test_more_than_the_most_are_told_to_try_again(
     kept = [stream(site, path) for _place in range(2)]
     for one in kept:
         next(one)
-    answer = site.app.test_client().get(f"{path}/live")
+    answer = site.app.test_client().get(f"/overlay/live?t=unknown,{path}")
     assert "event: full" in answer.text
-    assert show.MOST_PER_KEY <= MOST_OPEN
+    assert MOST_PER_OVERLAY <= MOST_STREAMS
 
 
 def test_hunt_is_followed_from_start_to_end(site: Site) -> None:

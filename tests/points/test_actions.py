@@ -102,6 +102,28 @@ def test_nobody_gives_to_their_own_other_account(guild: PointsGuild) -> None:
 # -- chat -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("typed", "given"),
+    [
+        *(
+            ("2 KEKW", 2),
+            ("1 kkkk", 1),
+            ("1.5k\u034f lol", 1500),
+            ("all catJAM", 5000),
+            ("50% gl", 2500),
+        ),
+        *((one, 0) for one in ("100 5", "1 000", "2 k", "1.555k", "KEKW", "-5", "2,5")),
+    ],
+)
+def test_an_amount_in_chat_ends_where_its_word_ends(
+    guild: PointsGuild, typed: str, given: int
+) -> None:
+    mia, tom = guild.link(MIA, 900), guild.link(TOM, 901)
+    guild.give(mia, 5000)
+    guild.say(f"! GIVE @Tom {typed}")
+    assert sum(guild.balance(tom).values()) == given
+
+
 def test_chat_answers(guild: PointsGuild) -> None:
     mia, _tom = guild.link(MIA, 900), guild.link(TOM, 901)
     period(guild.tx, guild.id, guild.at - timedelta(days=1), guild.at + timedelta(days=1))

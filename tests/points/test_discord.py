@@ -80,7 +80,7 @@ def test_a_season_is_ended_with_a_button(guild: PointsGuild, world: DiscordDrive
     guild.give(guild.viewer(MIA), 100)
     ask = Asker(world, typing=False)
     question = ask.answer("pointsadmin season")
-    assert "1 viewers hold 100 points" in said(question)
+    assert "1 viewer with 100 points" in said(question)
     assert "Season 2 has started" in said(ask.press(question, "End the season"))
     assert guild.do(store.current_season) == 2
 

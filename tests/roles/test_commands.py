@@ -246,7 +246,7 @@ def test_preview_lists_pending_changes_without_applying_them(
     with database.begin() as tx:
         Guild(tx, NORAS_CORNER_ID).do(actions.add_reward, REGULAR, "Regular", 600)
     embed = ask("preview")
-    assert f"<@&{REGULAR}> · **+1** **−0**" in embed["description"]
+    assert f"<@&{REGULAR}> · **+1**" in embed["description"]
     assert f"➕ <@{MIA}> <@&{REGULAR}> · watched enough (11 h 40 min)" in embed["description"]
     assert "Nothing has been changed" in embed["footer"]["text"]
     assert discord_world.roles_of("mia") == []

@@ -59,7 +59,10 @@ def told(
             ("roles.add", SNOWFLAKE, None, None),
             f"made <@&{SNOWFLAKE}> the role for linked members",
         ),
-        (("roles.update", SNOWFLAKE, 60, 90), f"changed <@&{SNOWFLAKE}> from 60 to 90 min"),
+        (
+            ("roles.update", SNOWFLAKE, 60, 90),
+            f"changed <@&{SNOWFLAKE}> from 1 h 00 min to 1 h 30 min",
+        ),
         (("people.panel", "#general"), "posted a link panel in \\#general"),
         (
             (

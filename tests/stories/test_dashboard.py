@@ -73,6 +73,12 @@ def log_in(stage: Stage, page: Page, person: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
 
 
+def follow_nothing(page: Page) -> None:
+    """Answer the page's own stream; one that is shared by pages cannot be answered here."""
+    page.add_init_script("delete window.SharedWorker")
+    page.route("**/live?*", lambda route: route.fulfill(status=204))
+
+
 def wants(stage: Stage, slot: str, person: str = "mia") -> None:
     stage.kick.chat(person, f"!call {slot}")
 
@@ -113,7 +119,7 @@ def test_overview_draws_its_chart_again_while_chat_runs(
 
 def test_change_while_a_part_loads_is_not_lost(stage: Stage, browser: Browser, login: Path) -> None:
     with clean_page(browser, viewport=DESK, storage_state=login) as page:
-        page.route("**/live?*", lambda route: route.fulfill(status=204))  # changes come from here
+        follow_nothing(page)  # changes come from here
         page.goto(address(stage, "slot_calls"))
         page.evaluate(HOLD_NEXT_ANSWER)
         page.evaluate(CHANGE)
@@ -131,7 +137,7 @@ def test_part_stays_when_it_cannot_be_loaded_again(
     stage: Stage, browser: Browser, login: Path
 ) -> None:
     with clean_page(browser, viewport=DESK, storage_state=login) as page:
-        page.route("**/live?*", lambda route: route.fulfill(status=204))
+        follow_nothing(page)
         page.goto(address(stage, "slot_calls"))
         page.route(page.url, lambda route: route.fulfill(status=502, body="<p>Bad gateway</p>"))
         for _ in range(2):

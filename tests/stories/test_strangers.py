@@ -26,7 +26,7 @@ ROUTES = (
     f"/p/{GUILD}/",
     "/p/1/status",
     "/overlay/guessed/heist",
-    "/overlay/guessed/heist/live",
+    "/overlay/live?t=,/overlay/guessed/heist",
     "/widget/heist",
     "/login",
     "/login/discord/callback?state=x&code=y",

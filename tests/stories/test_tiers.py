@@ -97,7 +97,7 @@ def subscribe(stage: Stage, name: str, tier: str) -> None:
 
 
 def report(page: Page, name: str, tier: str, **more: object) -> None:
-    event = {"name": name.lower(), "displayName": name, "tier": tier, **more}
+    event = {"name": name.lower(), "displayName": name, "tier": tier, "provider": "twitch", **more}
     page.evaluate("event => host.event('subscriber-latest', event)", event)
 
 
@@ -120,8 +120,10 @@ def test_heist_with_subscribers_of_all_kinds(stage: Stage, browser: Browser) -> 
         report(page, "Widget_Sub", "2000", _id="5f2")
     knows(stage, "Gifted", "widget", "3000")
     knows(stage, "Widget_Sub", "widget", "2000")
-    report(elsewhere, "Tier_Three", "1000", providerId="77", _id="5f3")
-    knows(stage, "Tier_Three", "widget", "1000", VERAS_DEN_ID)
+    with elsewhere.expect_console_message(lambda line: "not seen in chat" in line.text):
+        report(elsewhere, "Tier_Three", "1000", providerId="77", _id="5f3")
+    given = {"name": "Tier_Three", "source": "widget", "guild_id": VERAS_DEN_ID}
+    assert stage.scalar(KNOWN, **given) is None
     with stage.database.begin() as tx:
         tx.exec_driver_sql(
             "UPDATE tiers_known k SET at = at - interval '36 days' FROM people_viewers v"

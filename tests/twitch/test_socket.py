@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from core.kit.database import Database
 from core.kit.errors import StartError
+from core.kit.health_item import NOT_USED, HealthItem
 from core.kit.settings import Settings
 from core.twitch import store
 from core.twitch.bodies import KINDS
@@ -287,7 +288,7 @@ def test_no_socket_where_events_come_by_webhook(office: Office) -> None:
     office.connect()
     hooked = office.with_settings(twitch_eventsub="webhook")
     with hooked.listening() as listening:
-        assert listening.status() == []
+        assert listening.status() == [HealthItem(listener.SERVICE, "ok", NOT_USED)]
     assert office.rows("SELECT count(*) FROM twitch_sockets") == [(0,)]
 
 

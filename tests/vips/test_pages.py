@@ -214,7 +214,7 @@ def test_programs_manage_vips(site: Site) -> None:
 def test_programs_manage_rewards(site: Site) -> None:
     connect(site)
     ask = Program(site)
-    made = ask("POST", "/channel-points", 201, title="VIP", cost=500, minutes=60)
+    made = ask("POST", "/channel-points", 201, title="\u202eVI\u200bP", cost=500, minutes=60)
     assert made["state"] == "creating"
     changed = ask("PATCH", "/channel-points", number=made["number"], cost=600, is_paused=True)
     assert (changed["cost"], changed["pause"], changed["title"]) == (600, "hand", "VIP")

@@ -80,7 +80,8 @@ async function verify(raw, say, seen) {
     need(!row || row.dataset.payout === String(payout), `this page shows another result of player ${at + 1}`);
     won += wins ? 1 : 0;
   }
-  say(`All ${crew.length.toLocaleString()} results follow from these three: ${won.toLocaleString()} won.`);
+  const results = crew.length === 1 ? "The one result follows" : `All ${crew.length.toLocaleString()} results follow`;
+  say(`${results} from these three: ${won.toLocaleString()} won.`);
   return bundle;
 }
 

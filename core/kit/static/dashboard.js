@@ -49,43 +49,26 @@
 
   const prepare = (root) => { tellTime(root); draw(root); };
 
-  // One stream of changes for the page; the parts that show what has changed load themselves again.
-  // It is closed while nobody looks at the page.
-  const listen = (address) => {
+  // The parts that show what has changed load themselves again. Nothing is followed while nobody
+  // looks at the page.
+  const listen = ({ hub, live }) => {
     const note = document.getElementById("reconnecting");
-    let stream, timer, missed = false;
+    let timer;
     const change = (name) => document.body.dispatchEvent(new CustomEvent("changed-" + name));
-    const open = () => {
-      stream = new EventSource(address);
-      stream.addEventListener("open", () => {
-        clearTimeout(timer);
-        note.hidden = true;
-        if (missed) change("anything");
-        missed = false;
-      });
-      stream.addEventListener("error", () => {
-        if (!missed) timer = setTimeout(() => { note.hidden = false; }, 10000);
-        missed = true;
-        // The browser tries again, but not after an answer such as 502.
-        if (stream.readyState === EventSource.CLOSED) setTimeout(open, 5000);
-      });
-      stream.addEventListener("changed", (event) => change(event.data));
-    };
-    const close = () => { clearTimeout(timer); stream.close(); };
-    document.addEventListener("visibilitychange", () => {
-      close();
-      if (document.hidden) return;
-      open();
-      change("anything");
+    const topic = window.followTopic(hub, live, ({ event, data }) => {
+      if (event === "changed") change(data);
+      if (event === "open") { clearTimeout(timer); note.hidden = true; }
+      if (event === "lost") { clearTimeout(timer); timer = setTimeout(() => { note.hidden = false; }, 10000); }
     });
-    addEventListener("pagehide", close);
-    addEventListener("pageshow", (event) => { if (event.persisted) open(); });
-    open();
+    document.addEventListener("visibilitychange", () => {
+      clearTimeout(timer);
+      if (document.hidden) topic.stop(); else topic.start();
+    });
   };
 
   addEventListener("DOMContentLoaded", () => {
     const shell = document.querySelector("[data-live]");
-    if (shell) listen(shell.dataset.live);
+    if (shell) listen(shell.dataset);
     prepare(document);
     document.body.addEventListener("htmx:after:swap", () => prepare(document));
     setInterval(() => tellTime(document), 30000);

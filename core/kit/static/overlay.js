@@ -29,21 +29,17 @@
     tick();
   };
 
-  const listen = (address) => {
-    const stream = new EventSource(address);
-    stream.addEventListener("show", (event) => show(event.data));
-    stream.addEventListener("style", (event) => { document.documentElement.className = event.data; });
-    stream.addEventListener("gone", () => { stream.close(); show(""); });
-    stream.addEventListener("error", () => {
-      // The browser tries again by itself, but not after an answer such as 502.
-      if (stream.readyState !== EventSource.CLOSED) return;
-      fetch(location.href).then((answer) => { if (answer.status === 404) show(""); }, () => {});
-      setTimeout(() => listen(address), 5000);
+  const listen = () => {
+    const { hub, live } = document.body.dataset;
+    window.followTopic(hub, live, ({ event, data }) => {
+      if (event === "show") show(data);
+      if (event === "style") document.documentElement.className = data;
+      if (event === "gone") show("");
     });
   };
 
   addEventListener("DOMContentLoaded", () => {
-    if (document.body.dataset.live) listen(document.body.dataset.live);
+    if (document.body.dataset.live) listen();
     tick();
     setInterval(tick, 1000);
   });

@@ -1681,6 +1681,16 @@ COMMENT ON COLUMN people_links.discord_handle IS 'unique on Discord, when linked
 
 ALTER TABLE people_links ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE OR REPLACE FUNCTION people_links_never_moved() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'a link is ended and made again, but never moved'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'people_links_never_moved';
+    END $$;
+    CREATE OR REPLACE TRIGGER people_links_never_moved BEFORE UPDATE ON people_links
+    FOR EACH ROW WHEN (OLD.guild_id <> NEW.guild_id OR OLD.discord_id <> NEW.discord_id
+                       OR OLD.platform <> NEW.platform OR OLD.viewer_id <> NEW.viewer_id)
+    EXECUTE FUNCTION people_links_never_moved();;
+
 CREATE TABLE people_tombstones (
 	guild_id BIGINT NOT NULL, 
 	platform TEXT NOT NULL, 
@@ -1964,8 +1974,8 @@ CREATE TABLE raffle_announcements (
 	round_at TIMESTAMP WITH TIME ZONE, 
 	CONSTRAINT raffle_announcements_key PRIMARY KEY (guild_id, id), 
 	CONSTRAINT raffle_announcements_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
-	CONSTRAINT raffle_announcements_kind CHECK (kind IN ('opened', 'planned', 'frozen')), 
-	CONSTRAINT raffle_announcements_complete CHECK ((kind = 'frozen') = (snapshot_hash IS NOT NULL) AND (kind = 'frozen') = (planned_at IS NULL))
+	CONSTRAINT raffle_announcements_kind CHECK (kind IN ('opened', 'planned', 'frozen', 'found')), 
+	CONSTRAINT raffle_announcements_complete CHECK ((kind IN ('frozen', 'found')) = (snapshot_hash IS NOT NULL) AND (kind IN ('frozen', 'found')) = (planned_at IS NULL))
 );
 
 CREATE INDEX raffle_announcements_of_period ON raffle_announcements (guild_id, period, id);
@@ -2129,7 +2139,8 @@ CREATE TABLE raffle_draws (
 	round BIGINT, 
 	round_at TIMESTAMP WITH TIME ZONE, 
 	CONSTRAINT raffle_draws_once PRIMARY KEY (guild_id, period), 
-	CONSTRAINT raffle_draws_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number)
+	CONSTRAINT raffle_draws_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
+	CONSTRAINT raffle_draws_one_source_of_chance CHECK ((randomness IS NULL) = (signature IS NULL) AND (randomness IS NULL OR round IS NOT NULL) AND num_nonnulls(randomness, given_up_at) < 2)
 );
 
 COMMENT ON COLUMN raffle_draws.snapshot_hash IS 'SHA-256 of the snapshot, in hex';
@@ -2839,7 +2850,9 @@ CREATE OR REPLACE FUNCTION raffle_kept() RETURNS trigger LANGUAGE plpgsql AS $$
     END $$;
     CREATE OR REPLACE TRIGGER raffle_periods_kept BEFORE UPDATE OR DELETE ON raffle_periods
     FOR EACH ROW EXECUTE FUNCTION raffle_kept(
-        'guild_id number sealed_seed sealed_salt commitment public_id opened_at');
+        'guild_id number sealed_seed sealed_salt commitment public_id opened_at winners_wanted');
+    CREATE OR REPLACE TRIGGER raffle_periods_prize_kept BEFORE UPDATE ON raffle_periods
+    FOR EACH ROW WHEN (OLD.prize <> '') EXECUTE FUNCTION raffle_kept('prize');
     CREATE OR REPLACE TRIGGER raffle_periods_kept_once_frozen BEFORE UPDATE ON raffle_periods
     FOR EACH ROW WHEN (OLD.frozen_at IS NOT NULL) EXECUTE FUNCTION raffle_kept(
         'starts_at ends_at prize winners_wanted frozen_at', 'drawn_at');
@@ -2848,6 +2861,28 @@ CREATE OR REPLACE FUNCTION raffle_kept() RETURNS trigger LANGUAGE plpgsql AS $$
                        OR OLD.state IN ('drawn', 'closed') AND NEW.state = 'frozen'
                        OR OLD.state = 'closed' AND NEW.state = 'drawn')
     EXECUTE FUNCTION raffle_kept('state');
+    CREATE OR REPLACE FUNCTION raffle_periods_in_step() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF EXISTS (
+            SELECT FROM raffle_draws AS d WHERE d.guild_id = NEW.guild_id AND d.period = NEW.number
+               AND (NEW.drawn_at IS NOT NULL OR d.round IS NOT NULL AND d.randomness IS NULL)
+               AND (NEW.drawn_at IS NULL OR d.round IS NULL OR d.randomness IS NOT NULL
+                    OR d.given_up_at IS NOT NULL))
+        THEN
+            RETURN NEW;
+        END IF;
+        RAISE EXCEPTION USING
+            MESSAGE = TG_TABLE_NAME || ': what was published is neither changed nor deleted',
+            ERRCODE = 'check_violation', CONSTRAINT = TG_NAME;
+    END $$;
+    CREATE OR REPLACE TRIGGER raffle_periods_in_step BEFORE UPDATE ON raffle_periods
+    FOR EACH ROW WHEN (OLD.state = 'frozen' AND NEW.state <> 'frozen')
+    EXECUTE FUNCTION raffle_periods_in_step();
+    CREATE OR REPLACE TRIGGER raffle_periods_drawn_once_frozen BEFORE UPDATE ON raffle_periods
+    FOR EACH ROW WHEN (OLD.drawn_at IS NULL AND NEW.drawn_at IS NOT NULL
+                       AND (OLD.state <> 'frozen' OR NEW.state NOT IN ('drawn', 'closed'))
+                       OR NEW.state = 'drawn' AND NEW.drawn_at IS NULL)
+    EXECUTE FUNCTION raffle_kept('state drawn_at');
     CREATE OR REPLACE TRIGGER raffle_announcements_kept
     BEFORE UPDATE OR DELETE ON raffle_announcements FOR EACH ROW EXECUTE FUNCTION raffle_kept(
         'guild_id id period kind at planned_at chain round round_at snapshot_hash');
@@ -2857,7 +2892,37 @@ CREATE OR REPLACE FUNCTION raffle_kept() RETURNS trigger LANGUAGE plpgsql AS $$
         ' chain round round_at', 'randomness signature given_up_at');
     CREATE OR REPLACE TRIGGER raffle_picks_kept BEFORE UPDATE OR DELETE ON raffle_picks
     FOR EACH ROW EXECUTE FUNCTION raffle_kept(
-        'guild_id period k viewer_id pseudonym claimant drawn_at', 'reason', 'discord_id');
+        'guild_id period k viewer_id pseudonym claimant drawn_at',
+        'reason claimable_since claimed_at delivered_at', 'discord_id');
+    CREATE OR REPLACE TRIGGER raffle_picks_owned_until_over BEFORE UPDATE ON raffle_picks
+    FOR EACH ROW WHEN (OLD.state IN ('drawn', 'claimed') AND NEW.state = OLD.state)
+    EXECUTE FUNCTION raffle_kept('discord_id');
+    CREATE OR REPLACE TRIGGER raffle_picks_in_step BEFORE UPDATE ON raffle_picks
+    FOR EACH ROW WHEN (OLD.state = 'claimed' AND NEW.state NOT IN ('claimed', 'delivered')
+                       OR OLD.state = 'drawn' AND NEW.state = 'delivered')
+    EXECUTE FUNCTION raffle_kept('state');
+    CREATE OR REPLACE FUNCTION raffle_picks_in_time() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE promised interval := (
+        SELECT make_interval(mins => claim_minutes) FROM raffle_draws
+         WHERE guild_id = NEW.guild_id AND period = NEW.period);
+    BEGIN
+        IF NEW.expires_at >= GREATEST(NEW.drawn_at, NEW.claimable_since) + promised
+           AND (NEW.state <> 'expired' OR COALESCE(NEW.claimable_at >= NEW.expires_at, false))
+           OR NEW.expires_at IS NULL AND NEW.state = 'skipped'
+        THEN
+            RETURN NEW;
+        END IF;
+        RAISE EXCEPTION USING
+            MESSAGE = TG_TABLE_NAME || ': what was published is neither changed nor deleted',
+            ERRCODE = 'check_violation', CONSTRAINT = TG_NAME;
+    END $$;
+    CREATE OR REPLACE TRIGGER raffle_picks_in_time BEFORE INSERT OR UPDATE ON raffle_picks
+    FOR EACH ROW EXECUTE FUNCTION raffle_picks_in_time();
+    CREATE OR REPLACE TRIGGER raffle_picks_never_shorter BEFORE UPDATE ON raffle_picks
+    FOR EACH ROW WHEN (NEW.expires_at < OLD.expires_at OR NEW.claimable_at < OLD.claimable_at
+                       OR OLD.expires_at IS NOT NULL AND NEW.expires_at IS NULL
+                       OR OLD.claimable_at IS NOT NULL AND NEW.claimable_at IS NULL)
+    EXECUTE FUNCTION raffle_kept('expires_at claimable_at');
     CREATE OR REPLACE TRIGGER raffle_picks_kept_once_over BEFORE UPDATE ON raffle_picks
     FOR EACH ROW WHEN (OLD.state IN ('delivered', 'expired', 'skipped'))
     EXECUTE FUNCTION raffle_kept('state');
@@ -2872,6 +2937,29 @@ CREATE OR REPLACE FUNCTION raffle_kept() RETURNS trigger LANGUAGE plpgsql AS $$
     FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
     CREATE OR REPLACE TRIGGER raffle_picks_never_emptied BEFORE TRUNCATE ON raffle_picks
     FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
+    CREATE OR REPLACE FUNCTION raffle_lines_only_while_open() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM FROM raffle_periods
+          WHERE guild_id = COALESCE(NEW.guild_id, OLD.guild_id)
+            AND number = COALESCE(NEW.period, OLD.period) AND state = 'open';
+        IF NOT FOUND THEN
+            RAISE EXCEPTION USING
+                MESSAGE = TG_TABLE_NAME || ': what was published is neither changed nor deleted',
+                ERRCODE = 'check_violation', CONSTRAINT = TG_NAME;
+        END IF;
+        RETURN COALESCE(NEW, OLD);
+    END $$;
+    CREATE OR REPLACE TRIGGER raffle_balances_lines_added
+    BEFORE INSERT ON raffle_balances FOR EACH ROW WHEN (NEW.listed_as IS NOT NULL)
+    EXECUTE FUNCTION raffle_lines_only_while_open();
+    CREATE OR REPLACE TRIGGER raffle_balances_lines_kept
+    BEFORE UPDATE ON raffle_balances FOR EACH ROW
+    WHEN (OLD.listed_as IS DISTINCT FROM NEW.listed_as)
+    EXECUTE FUNCTION raffle_lines_only_while_open();
+    CREATE OR REPLACE TRIGGER raffle_balances_lines_never_deleted
+    BEFORE DELETE ON raffle_balances FOR EACH ROW WHEN (OLD.listed_as IS NOT NULL)
+    EXECUTE FUNCTION raffle_lines_only_while_open();
     CREATE OR REPLACE FUNCTION raffle_entries_only_while_open() RETURNS trigger
     LANGUAGE plpgsql AS $$
     BEGIN

@@ -54,7 +54,7 @@ def _require_ended(work: Work, found: Period | None, number: int | None) -> Peri
             _("Raffle #{number} is frozen and will be drawn automatically.").format(
                 number=period.number
             ),
-            _("It waits for the public beacon. If the round is an hour late, draw without it."),
+            _("It waits for the beacon. If the round is an hour late, draw without it."),
         )
     if period.ends_at > work.now:
         raise Refusal(
@@ -129,7 +129,7 @@ def freeze(work: Work, config: Config, number: int, *, with_beacon: bool = True)
             _("Try again in some seconds."),
         )
     earning.credit(work, period)
-    accounts, tickets, left_out = store.get_holders(work, number)
+    accounts, tickets, members, left_out = store.get_holders(work, number)
     frozen_at = work.now.replace(microsecond=0)
     plan = raffles.find_plan(work, number)
     announced = plan.plan if plan else None
@@ -148,7 +148,8 @@ def freeze(work: Work, config: Config, number: int, *, with_beacon: bool = True)
         round_at=config.chain.made_at(chosen) if chosen else None,
     )
     raffle = FrozenRaffle(work, config, period, draw)
-    draw.snapshot = freeze_list(raffle.terms, raffle.salt, accounts, tickets)
+    draw.snapshot_hash = ""
+    draw.snapshot = freeze_list(raffle.terms, raffle.salt, accounts, tickets, members)
     draw.snapshot_hash = hash_of(draw.snapshot)
     work.add(draw)
     earlier = raffles.list_freezes(work, number)
@@ -179,6 +180,33 @@ def _get_channel(work: Work) -> ChannelId:
             _("Choose one: `/settings set raffle.channel`."),
         )
     return ChannelId(channel_id)
+
+
+def post_freeze_again(work: Work, config: Config, number: int) -> None:
+    """If Discord refused the post with the hash of the list: see `posts.post_freeze_again`."""
+    raffle = lock_frozen(work, config, number)
+    if raffle is not None and raffle.period.state == "frozen":
+        posts.post_freeze_again(raffle)
+
+
+def note_posted_freezes(
+    work: Work, config: Config, number: int, posted: Sequence[posts.PostedFreeze]
+) -> None:
+    """Compare with what the bot has posted in Discord: if a frozen list is missing in the database,
+    somebody has removed it, and everybody is told."""
+    raffle = lock_frozen(work, config, number)
+    known = set(work.scalars(select(Announcement.snapshot_hash)))
+    missing = [one for one in posted if one.snapshot_hash not in known]
+    if raffle is None or not missing:
+        return
+    for one in missing:
+        digest = one.snapshot_hash
+        work.add(Announcement(period=number, kind="found", at=one.at, snapshot_hash=digest))
+    newest = max(one.at for one in missing)
+    posts.announce_draw(
+        raffle, "raffle.refrozen", newest.isoformat(), rows=[one.url for one in missing]
+    )
+    audit(work, "raffle.refrozen", f"#{number}", after=len(missing))
 
 
 # -- the beacon ---------------------------------------------------------------------------------
@@ -217,10 +245,13 @@ def give_up_beacon(work: Work, config: Config, number: int) -> None:
 
 
 def draw_winners(work: Work, config: Config, number: int) -> bool:
-    """Draw from a frozen list once its round is known or given up; False if there is nothing to
-    do."""
+    """Draw from a frozen list once its hash is posted and its round is known or given up; False if
+    there is nothing to do."""
     raffle = lock_frozen(work, config, number)
     if raffle is None or raffle.period.state != "frozen" or raffle.draw.waits_for_beacon:
+        return False
+    if not posts.is_freeze_posted(raffle):
+        raffle.check_owners(raffle.check())
         return False
     raffle.period.state, raffle.period.drawn_at = "drawn", work.now
     audit(work, "raffle.draw", f"#{number}", after=raffle.draw.randomness)
@@ -275,7 +306,7 @@ def list_next(work: Work, config: Config, number: int) -> list[MemberId]:
     viewer_ids = raffle.check_owners(entrants)
     found: list[MemberId] = []
     for pseudonym in islice(raffle.order(entrants), len(picked), None):
-        reason, member = _find_skip_reason(work, number, viewer_ids.get(pseudonym))
+        reason, member = _find_skip_reason(raffle, pseudonym, viewer_ids.get(pseudonym))
         if len(found) == missing:
             break
         if reason is None and member is not None:
@@ -286,7 +317,7 @@ def list_next(work: Work, config: Config, number: int) -> list[MemberId]:
 def _add_pick(raffle: FrozenRaffle, k: int, pseudonym: str, viewer_id: ViewerId | None) -> Pick:
     """Record who was drawn, and whether they win."""
     work, number = raffle.work, raffle.number
-    reason, discord_id = _find_skip_reason(work, number, viewer_id)
+    reason, discord_id = _find_skip_reason(raffle, pseudonym, viewer_id)
     pick = Pick(
         period=number,
         k=k,
@@ -306,16 +337,19 @@ def _add_pick(raffle: FrozenRaffle, k: int, pseudonym: str, viewer_id: ViewerId 
 
 
 def _find_skip_reason(
-    work: Work, number: int, viewer_id: ViewerId | None
+    raffle: FrozenRaffle, pseudonym: str, viewer_id: ViewerId | None
 ) -> tuple[SkipReason | None, MemberId | None]:
-    """Why the person with this line does not win, and the Discord member who has linked one of its
-    accounts."""
+    """Why the person with this line does not win, and the member who may claim: the one whose code
+    is in the list, as long as one of the line's accounts is linked with them."""
+    work, number = raffle.work, raffle.number
     if viewer_id is None:  # they asked to be forgotten
         return "unlinked", None
+    code = raffle.claimant_of(pseudonym)
     links = (
         linked.find_link_of_viewer(work, one) for one in store.list_line(work, number, viewer_id)
     )
-    member = next((MemberId(link.discord_id) for link in links if link is not None), None)
+    members = (MemberId(link.discord_id) for link in links if link is not None)
+    member = next((one for one in members if not code or raffle.is_claimant(one, code)), None)
     ban = find_ban(work, number, viewer_id)
     if ban is not None or member is None:
         return ban or "unlinked", member

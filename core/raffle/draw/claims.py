@@ -43,7 +43,8 @@ def claim(work: Work, config: Config, number: int, k: int) -> Pick:
     if pick.state != "drawn":
         raise Refusal(_NOT_OPEN[pick.state]())
     # The click proves that claiming is possible now, so the interruption ends with it.
-    if work.now > _deadline(raffle, pick, work.now):
+    pick.expires_at = _deadline(raffle, pick, work.now)
+    if work.now > pick.expires_at:
         raise Refusal(_NOT_OPEN["expired"]())
     if find_ban(work, number, pick.viewer_id):
         raise Refusal(
@@ -85,6 +86,12 @@ def check_claim(work: Work, config: Config, number: int, k: int) -> bool:
         return False
     if raffle.is_replaced(pick):
         raise raffle.replaced(pick)
+    if (
+        not posts.had_full_time(raffle, pick)
+        or max(guild.reachable_at, pick.claimable_at or guild.reachable_at)
+        > work.now + rules.UNNOTICED
+    ):
+        raise raffle.shortened(pick)
     if not posts.has_arrived(raffle, pick):
         if posts.post_again(raffle, pick):
             return False
@@ -108,14 +115,18 @@ def _deadline(raffle: FrozenRaffle, pick: Pick, now: datetime) -> datetime:
     """The last instant to claim, for a winner who is able to claim now."""
     assert pick.expires_at is not None, "winners have some time to claim"
     window = raffle.draw.claim_window
-    return rules.claim_deadline(pick.expires_at, pick.claimable_at, window, now)
+    promised = max(pick.drawn_at, pick.claimable_since or pick.drawn_at) + window
+    return rules.claim_deadline(max(pick.expires_at, promised), pick.claimable_at, window, now)
 
 
 def _replace(raffle: FrozenRaffle, pick: Pick) -> None:
     """Draw another winner instead of one who did not claim, or is banned or excluded."""
     pick.reason = find_ban(raffle.work, pick.period, pick.viewer_id)
     pick.state = "skipped" if pick.reason else "expired"
-    _update_post(raffle, pick, "raffle.skip" if pick.reason else "raffle.expire")
+    raffle.check_winner(pick)
+    what = "raffle.skip" if pick.reason else "raffle.expire"
+    audit(raffle.work, what, f"#{pick.period}.{pick.k}", after=pick.name)
+    posts.announce_end(raffle, pick)
     pick_missing(raffle)
 
 

@@ -148,7 +148,9 @@ class Draws(commands.Cog):
         else:
             period, holders = await run_action(ctx, actions.preview, raffle)
             button = DrawButton(period.number, "without" if without_beacon else "beacon")
-            embed = messages.question(period, holders, not without_beacon)
+            embed = messages.question(
+                period, holders, not without_beacon, self._config.chain.is_public
+            )
         await answer(ctx, embed, question_view(button, ctx.author.id))
 
     @server_command("rafflehistory")

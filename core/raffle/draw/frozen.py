@@ -2,14 +2,14 @@
 anything is done with it, so that editing the database cannot change a result."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from core.drand.chain import QUICKNET
 from core.draws import checks, secrets
 from core.draws.checks import Tampered
 from core.draws.picks import draw_order
-from core.draws.snapshot import Entrants, Terms, make_header
+from core.draws.snapshot import FORMAT, Entrants, Freeze, Terms, format_of, make_header
 from core.kit.errors import Refusal
 from core.kit.records import ViewerId
 from core.kit.words import _
@@ -65,7 +65,18 @@ class FrozenRaffle:
             frozen_at=draw.frozen_at,
             chain=draw.chain,
             round=draw.round,
+            claim_minutes=draw.claim_minutes,
+            previous=self.previous,
         )
+
+    @property
+    def previous(self) -> Freeze | None:
+        """What the server froze before this list."""
+        frozen = raffles.list_all_freezes(self.work)
+        mine = (self.number, self.draw.snapshot_hash)
+        places = [at for at, one in enumerate(frozen) if (one.period, one.snapshot_hash) == mine]
+        before = frozen[: places[-1]] if places else frozen
+        return Freeze(len(before), before[-1].snapshot_hash or "") if before else None
 
     def order(self, entrants: Entrants) -> Iterator[str]:
         """All pseudonyms in the order in which they are drawn."""
@@ -75,9 +86,11 @@ class FrozenRaffle:
         """The frozen list, after everything that decides was compared with what was published.
         Raises Refusal if the list, its terms, the seed or the beacon's number differs."""
         draw, random = self.draw, self.draw.random
-        freezes = raffles.list_freezes(self.work, self.number)
-        header = make_header(self.terms, draw.entrants, draw.tickets)
-        snapshot = store.get_snapshot(self.work, self.number)
+        freezes = raffles.list_freezes(self.work, self.number, found=False)
+        snapshot, terms = store.get_snapshot(self.work, self.number), self.terms
+        if format_of(snapshot) == FORMAT:  # frozen before lists had claimants
+            terms = replace(terms, claim_minutes=None)
+        header = make_header(terms, draw.entrants, draw.tickets)
         try:
             if not freezes or freezes[-1].content != draw.announcement.content:
                 raise Tampered(_("the freeze is not the one that was announced"))
@@ -124,11 +137,23 @@ class FrozenRaffle:
         return (
             pick.viewer_id is None
             or (account != "" and secrets.pseudonym_of(salt, account) != pick.pseudonym)
-            or (member is not None and secrets.claimant(salt, member) != pick.claimant)
+            or (member is not None and not self.is_claimant(member, pick.claimant))
+            or self.claimant_of(pick.pseudonym) not in (None, pick.claimant)
         )
+
+    def claimant_of(self, pseudonym: str) -> str | None:
+        """The code in the frozen list of the member who may claim; None in an older list."""
+        return store.find_claimant_of_line(self.work, self.number, pseudonym)
+
+    def is_claimant(self, member: int, code: str | None) -> bool:
+        """Whether a code is this member's. Those of lists without claimants are shorter."""
+        return bool(code) and secrets.claimant(self.salt, member)[: len(code or "")] == code
 
     def replaced(self, pick: Pick) -> Refusal:
         return self._tampered(_("winner {k} is not the one who was drawn").format(k=pick.k))
+
+    def shortened(self, pick: Pick) -> Refusal:
+        return self._tampered(_("winner {k} has less time to claim than promised").format(k=pick.k))
 
     def other_beacon(self) -> Refusal:
         """The configured beacon is not the one that was announced."""

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import discord
 from discord.utils import TimestampStyle, format_dt
 
+from core.draws import words
 from core.kit.clock import parse_instant
 from core.kit.discord_ui import Tone, ago, card, duration, lines, mention, safe, view_of
 from core.kit.words import _, plural
@@ -55,26 +56,15 @@ def _add_plan(embed: discord.Embed, payload: Mapping[str, Any]) -> None:
     )
     embed.add_field(
         name=_("How the winner is drawn"),
-        value=f"{rule}{_warning(payload)}\n{other}",
+        value=f"{rule}{words.warning_words(payload['is_public'])}\n{other}",
         inline=False,
     )
 
 
 def _beacon(payload: Mapping[str, Any]) -> str:
     """The round that decides."""
-    words = (
-        _("Round **{round}** of the public beacon [drand](https://drand.love), published {when},")
-        if payload["is_public"]
-        else _("Round **{round}** of a beacon that is not the public one, published {when},")
-    )
-    return words.format(round=payload["round"], when=_time(payload["round_at"], "T", "R"))
-
-
-def _warning(payload: Mapping[str, Any]) -> str:
-    """What a draw without the public beacon means."""
-    if payload["is_public"]:
-        return ""
-    return "\n⚠️ " + _("Whoever runs that beacon could know the result in advance.")
+    when = _time(payload["round_at"], "T", "R")
+    return words.round_words(payload["is_public"], payload["round"], when)
 
 
 def frozen(payload: Mapping[str, Any]) -> Rendered:
@@ -95,6 +85,12 @@ def frozen(payload: Mapping[str, Any]) -> Rendered:
     embed.add_field(
         name=_("SHA-256 of the frozen list"), value=f"```\n{payload['hash']}\n```", inline=False
     )
+    before = payload["previous"]
+    embed.set_footer(
+        text=_("Frozen list {freeze_number} of this server").format_map(payload)
+        + (" · " + _("before it: {hash}").format(hash=before[:16]) if before else "")
+    )
+    embed.url = f"{payload['page']}#freeze-{payload['freeze_number']}-{payload['hash']}"
     return with_page(embed, payload, _("The list and the draw"))
 
 
@@ -104,7 +100,8 @@ def _next_step(payload: Mapping[str, Any]) -> str:
             "An admin chose to draw without the public beacon. Whoever runs the bot could know "
             "the result in advance."
         )
-    drawn = _("{beacon} picks the winner.").format(beacon=_beacon(payload)) + _warning(payload)
+    drawn = _("{beacon} picks the winner.").format(beacon=_beacon(payload))
+    drawn += words.warning_words(payload["is_public"])
     if not payload["is_public"]:
         return drawn
     drawn += " " + _(
@@ -157,6 +154,29 @@ def skipped(payload: Mapping[str, Any]) -> Rendered:
     return Rendered(card("⏭️ " + title, body, tone="warning"))
 
 
+def refrozen(payload: Mapping[str, Any]) -> Rendered:
+    """Discord has a frozen list that somebody has removed from the database."""
+    title = _("Raffle #{number}: a frozen list was removed from the database")
+    body = _(
+        "The bot has posted another frozen list since this raffle was opened, but the database "
+        "does not know it. Whoever runs the bot may have drawn before, and started over:"
+    )
+    links = lines([f"- {url}" for url in payload["rows"]])
+    embed = _embed("⚠️", title, payload, f"{body}\n{links}", tone="warning")
+    return with_page(embed, payload, _("The list and the draw"))
+
+
+def undelivered(payload: Mapping[str, Any]) -> Rendered:
+    """For the admins: the hash of a frozen list could not be posted."""
+    title = _("Raffle #{number} is frozen, but not announced")
+    body = _(
+        "The post with the list's hash failed in <#{channel_id}>. The draw waits for it, because "
+        "nobody could check the result otherwise. Let me post in that channel and retry on the "
+        "health page, or choose another channel with `/settings set raffle.channel`."
+    ).format_map(payload)
+    return Rendered(_embed("⚠️", title, payload, body, tone="warning"))
+
+
 def nobody(payload: Mapping[str, Any]) -> Rendered:
     title = _("Raffle #{number}: no eligible entrants left")
     embed = _embed("🍃", title, payload, tone="warning")
@@ -177,14 +197,15 @@ _ICONS: dict[PickState, str] = {
 def winner(payload: Mapping[str, Any]) -> discord.Embed:
     """A winner's post, from the draw to the delivered prize."""
     whom = mention(payload["discord_id"])
-    words: dict[PickState, tuple[Tone, str, str]] = {
+    kept = f"{whom}\n" + _("There was time to claim it until {when}.")
+    texts: dict[PickState, tuple[Tone, str, str]] = {
         "drawn": (
             "kick",
             _("{name} wins raffle #{number}!"),
             _("{whom}, claim your prize by {when}, or another winner will be drawn."),
         ),
-        "claimed": ("success", _("{name} has claimed the prize of raffle #{number}"), whom),
-        "delivered": ("success", _("{name} received the prize of raffle #{number}"), whom),
+        "claimed": ("success", _("{name} has claimed the prize of raffle #{number}"), kept),
+        "delivered": ("success", _("{name} received the prize of raffle #{number}"), kept),
         "expired": (
             "warning",
             _("{name} did not claim the prize of raffle #{number}"),
@@ -196,7 +217,7 @@ def winner(payload: Mapping[str, Any]) -> discord.Embed:
             _("Reason: {reason}. Another winner will be drawn."),
         ),
     }
-    tone, title, body = words[payload["state"]]
+    tone, title, body = texts[payload["state"]]
     when, reason = _time(payload["expires_at"], "f", "R"), reason_words(payload["reason"])
     body = body.format(whom=whom, when=when, reason=reason)
     embed = _embed(_ICONS[payload["state"]], title, payload, body, tone=tone)
@@ -207,11 +228,7 @@ def winner(payload: Mapping[str, Any]) -> discord.Embed:
     entry = _("entry {entry} · claimant {claimant}").format(
         entry=payload["pseudonym"][:12], claimant=payload["claimant"]
     )
-    beacon = (
-        _("drawn with the public beacon")
-        if payload["with_beacon"]
-        else "⚠️ " + _("drawn WITHOUT the public beacon")
-    )
+    beacon = words.drawn_words(payload["with_beacon"])
     number = _("Winner {k}").format_map(payload)
     return embed.set_footer(text=f"{number} · {entry} · {beacon}")
 
@@ -239,18 +256,9 @@ def unreachable(payload: Mapping[str, Any]) -> Rendered:
 # -- answers --------------------------------------------------------------------------------------
 
 
-def question(period: Period, holders: Holders, with_beacon: bool) -> discord.Embed:
-    how = (
-        _(
-            "The winner is drawn automatically with a public random number that is published at "
-            "least 5 minutes later."
-        )
-        if with_beacon
-        else "⚠️ "
-        + _(
-            "Winners are drawn at once **without the public beacon**, and the announcement says so."
-        )
-    )
+def question(period: Period, holders: Holders, with_beacon: bool, is_public: bool) -> discord.Embed:
+    """Asks an admin whether to draw. `is_public`: the configured beacon is the public one."""
+    how = words.promise_words(with_beacon, is_public)
     body = _("The list of tickets is frozen and its hash is posted. Later tickets do not count.")
     title = _("Draw raffle #{number}?").format(number=period.number)
     embed = card("🎟️ " + title, f"{body}\n{how}", tone="warning")
@@ -326,6 +334,18 @@ def proof(found: Proof) -> discord.Embed:
             list=f"{found.page}/snapshot.txt"
         ),
     ]
+    if found.claimant_secret:
+        steps.append(
+            _(
+                "4. Only you can claim for it: the SHA-256 of this code begins with `{code}`."
+            ).format(code=found.claimant)
+            + f"\n```\n{found.claimant_secret} {found.claimant_account}\n```"
+        )
+    elif found.claimant:
+        steps.append(
+            "⚠️ "
+            + _("4. Another member may claim for it: who had linked it when the list was frozen.")
+        )
     title = _("Your entry in raffle #{number}").format(number=found.number)
     footer = _("Keep this private: the code shows which entry is yours.")
     return card("🔎 " + title, "\n".join(steps), footer=footer)
@@ -361,7 +381,7 @@ def reason_words(reason: str | None) -> str:
     return {
         "excluded": _("excluded by an admin"),
         "banned": _("banned"),
-        "unlinked": _("no longer linked to a Discord account"),
+        "unlinked": _("no longer linked to the Discord account it had when the list was frozen"),
         "won_already": _("won in this draw already"),
     }.get(reason or "", "")
 

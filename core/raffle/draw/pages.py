@@ -11,7 +11,6 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,9 @@ from flask import Blueprint, Response, abort, make_response, render_template, ur
 
 from core.drand.chain import OTHER, QUICKNET
 from core.draws.picks import RULE
+from core.draws.words import PUBLIC_BEACON
 from core.guilds.actions import name_of
+from core.kit.discord_rest import posted_at
 from core.kit.services import Services
 from core.kit.web import may_ask, word
 from core.kit.words import _
@@ -28,7 +29,7 @@ from core.kit.work import Work
 from core.outbox.actions import find_receipt
 from core.people.names import public_names
 from core.raffle.actions import PATH, Config, config_of, message_key
-from core.raffle.draw import publishing, store
+from core.raffle.draw import posts, publishing, store
 from core.raffle.draw.frozen import find_frozen
 from core.raffle.draw.messages import reason_words
 from core.raffle.draw_records import Draw
@@ -37,14 +38,9 @@ from core.raffle.store import list_announcements, list_everywhere
 
 VERIFIER = Path(__file__).parents[3] / "docs" / "verify_draw.py"
 
-PUBLIC_BEACON = "https://api.drand.sh"
-
 CACHED = 8
 """How many lists and bundles are cached: one of 100,000 entrants takes half a second, and many
 viewers ask at once for a draw that is shown on stream."""
-
-_EPOCH = 1420070400
-"""When the ids of Discord begin to count."""
 
 _PUBLIC_ID = re.compile("[A-Za-z0-9_-]{16}")
 
@@ -138,11 +134,12 @@ def _values(work: Work, config: Config, period: Period) -> dict[str, Any]:
     """What the template shows of this raffle.
 
     `freezes` are all lists that were frozen, with their posts; more than one only if somebody
-    changed the database. `altered` are the numbers of winners whose rows are not as drawn.
+    changed the database. `altered` are the numbers of winners whose rows are not as drawn, `short`
+    those whose time to claim is not as long as promised.
     """
     raffle, picks = find_frozen(work, config, period.number), store.list_picks(work, period.number)
     announced, draw = list_announcements(work, period.number), raffle.draw if raffle else None
-    plans = [one for one in announced if one.kind != "frozen"]
+    plans = [one for one in announced if one.planned_at is not None]
     plan = plans[-1] if plans else None
     return {
         "server": name_of(work),
@@ -152,30 +149,33 @@ def _values(work: Work, config: Config, period: Period) -> dict[str, Any]:
         "plan": plan,
         "as_planned": draw and plan and (plan.chain, plan.round) == (draw.chain, draw.round),
         "freezes": [
-            (one, _find_post(work, _frozen_key(one))) for one in announced if one.kind == "frozen"
+            (one, _find_freeze_post(work, one)) for one in announced if one.planned_at is None
         ],
-        "opening_post": _find_post(work, message_key("raffle.opened", period.number)),
-        "freeze_post": _find_post(work, _frozen_key(draw)) if draw else None,
+        "opening_post": _address(
+            work, find_receipt(work, message_key("raffle.opened", period.number))
+        ),
+        "freeze_post": _find_freeze_post(work, draw) if draw else None,
         "picks": picks,
         "names": public_names(work, [pick.viewer_id for pick in picks]),
         "winners": [pick for pick in picks if pick.state != "skipped"],
         "reasons": {pick.k: reason_words(pick.reason) for pick in picks if pick.reason},
         "altered": {pick.k for pick in picks if raffle and raffle.is_replaced(pick)},
+        "short": {pick.k for pick in picks if raffle and not posts.had_full_time(raffle, pick)},
     }
 
 
-def _frozen_key(freeze: Draw | Announcement) -> str:
-    return message_key("raffle.frozen", freeze.period, freeze.snapshot_hash)
+def _find_freeze_post(work: Work, freeze: Draw | Announcement) -> dict[str, Any] | None:
+    post = posts.find_freeze_post(work, freeze)
+    return _address(work, post.receipt if post else None)
 
 
-def _find_post(work: Work, key: str) -> dict[str, Any] | None:
+def _address(work: Work, receipt: dict[str, Any] | None) -> dict[str, Any] | None:
     """Address and time of a message in Discord, by Discord's clock."""
-    receipt = find_receipt(work, key)
-    if "message_id" not in receipt:
+    if not receipt or "message_id" not in receipt:
         return None
     channel_id, message_id = receipt["channel_id"], receipt["message_id"]
     url = f"https://discord.com/channels/{work.guild_id}/{channel_id}/{message_id}"
-    return {"url": url, "at": datetime.fromtimestamp((message_id >> 22) / 1000 + _EPOCH, UTC)}
+    return {"url": url, "at": posted_at(message_id)}
 
 
 def _download(content: bytes, name: str, content_type: str) -> Response:

@@ -1,20 +1,27 @@
 """The draw's messages in Discord, and whether they arrived; a winner has one, which is edited."""
 
-from collections.abc import Sequence
-from typing import Any
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import select
 
 from core.guilds.actions import audit, load_settings, name_of
 from core.guilds.channels import tell_admins
+from core.kit.discord_rest import posted_at
 from core.kit.records import ChannelId
+from core.kit.work import Work
 from core.outbox import actions as outbox
 from core.outbox.records import Outgoing
 from core.people.names import public_name
+from core.raffle import store as raffles
 from core.raffle.actions import message_key, plan_payload
 from core.raffle.draw.frozen import FrozenRaffle
 from core.raffle.draw.store import find_tickets_of_line
-from core.raffle.draw_records import Pick
+from core.raffle.draw_records import Draw, Pick
 from core.raffle.records import Announcement
-from core.raffle.rules import RaffleSettings
+from core.raffle.rules import AGAIN, MOST_POSTS, UNNOTICED, RaffleSettings
 
 ROLLS = 3
 ROLL_SECONDS = 1.5
@@ -22,10 +29,10 @@ ROLL_NAMES = 4
 NAMES = ROLLS * ROLL_NAMES
 """How many pseudonyms the animation shows; they have nothing to do with who wins."""
 
-MOST_POSTS = 3
-"""How often a winner is posted in one channel: somebody may delete the post on purpose."""
-
 _REVEAL = "raffle.reveal"
+
+_FREEZE_MARK = re.compile("#freeze-[0-9]+-([0-9a-f]{64})$")
+"""The end of the address that a post with a frozen list has."""
 
 
 # -- about the draw -------------------------------------------------------------------------------
@@ -44,7 +51,7 @@ def announce_draw(raffle: FrozenRaffle, kind: str, *key: object, **details: Any)
 def announce_freeze(raffle: FrozenRaffle, earlier: Sequence[Announcement]) -> None:
     """The hash of the list and the round, before the round is published. There are `earlier`
     freezes only if somebody changed the database."""
-    draw = raffle.draw
+    draw, before = raffle.draw, raffle.previous
     shown = ("entrants", "tickets", "left_out", "round", "is_public", "claim_minutes")
     announce_draw(
         raffle,
@@ -52,11 +59,82 @@ def announce_freeze(raffle: FrozenRaffle, earlier: Sequence[Announcement]) -> No
         draw.snapshot_hash,
         **{name: getattr(draw, name) for name in shown},
         hash=draw.snapshot_hash,
+        freeze_number=1 + (before.number if before else 0),
+        previous=before.snapshot_hash if before else None,
         round_at=draw.round_at.isoformat() if draw.round_at else None,
         frozen_at=draw.frozen_at.isoformat(),
         plan=plan_payload(raffle.plan),
         earlier=[one.at.isoformat() for one in earlier],
     )
+
+
+def freeze_key(freeze: Draw | Announcement) -> str:
+    """Of the post with a frozen list's hash; its repetitions begin with it."""
+    return message_key("raffle.frozen", freeze.period, freeze.snapshot_hash)
+
+
+def find_freeze_post(work: Work, freeze: Draw | Announcement) -> Outgoing | None:
+    """The first one that was delivered, or else the newest."""
+    key = freeze_key(freeze)
+    posted = select(Outgoing).where(Outgoing.key.in_([key, *(f"{key}:{again}" for again in AGAIN)]))
+    found = work.scalars(posted.order_by(Outgoing.id)).all()
+    delivered = (one for one in found if "message_id" in (one.receipt or {}))
+    return next(delivered, found[-1] if found else None)
+
+
+def is_freeze_posted(raffle: FrozenRaffle) -> bool:
+    """Whether the hash of the list is in Discord. Before that nothing is drawn from it."""
+    post = find_freeze_post(raffle.work, raffle.draw)
+    return post is not None and "message_id" in (post.receipt or {})
+
+
+def post_freeze_again(raffle: FrozenRaffle) -> None:
+    """If Discord refused the post: tell the admins, and post it in the channel that they choose."""
+    post = find_freeze_post(raffle.work, raffle.draw)
+    if post is None:
+        announce_freeze(raffle, raffles.list_freezes(raffle.work, raffle.number)[:-1])
+        return
+    if post.state != "dead":
+        return
+    channel_id, again = channel_of(raffle), int(post.payload.get("again", 1)) + 1
+    if channel_id == post.target.get("channel_id") or again > MOST_POSTS:
+        key = message_key("raffle.undelivered", raffle.number, post.id)
+        told = {"channel_id": str(post.target.get("channel_id"))}
+        about = raffle.config.about(raffle.period)
+        tell_admins(raffle.work, "raffle.undelivered", key, about | told)
+        return
+    key = f"{freeze_key(raffle.draw)}:{again}"
+    _post(raffle, channel_id, "raffle.frozen", key, {**post.payload, "again": again})
+
+
+def list_channels(work: Work, draw: Draw) -> list[int]:
+    """The Discord channels in which a delivered list was announced; empty before that."""
+    post = find_freeze_post(work, draw)
+    if post is None or "message_id" not in (post.receipt or {}):
+        return []
+    return sorted({int(post.target["channel_id"]), draw.channel_id})
+
+
+class PostedFreeze(NamedTuple):
+    """A frozen list as the bot has posted it in Discord. `at` is by Discord's clock."""
+
+    snapshot_hash: str
+    at: datetime
+    url: str
+
+
+def read_freezes(guild_id: int, messages: Iterable[Mapping[str, Any]]) -> list[PostedFreeze]:
+    """The frozen lists in messages of the bot, as Discord's API gives them."""
+    return [
+        PostedFreeze(
+            marked[1],
+            posted_at(int(message["id"])),
+            f"https://discord.com/channels/{guild_id}/{message['channel_id']}/{message['id']}",
+        )
+        for message in messages
+        for embed in message["embeds"]
+        if (marked := _FREEZE_MARK.search(embed.get("url") or ""))
+    ]
 
 
 def animate(raffle: FrozenRaffle, k: int, names: Sequence[str]) -> None:
@@ -113,6 +191,12 @@ def announce_winner(raffle: FrozenRaffle, pick: Pick) -> None:
     )
 
 
+def announce_end(raffle: FrozenRaffle, pick: Pick) -> None:
+    """Somebody who was drawn does not get the prize. The post that promised it stays as it is."""
+    key = f"{message_key('raffle.winner', pick.period, pick.k)}:over"
+    _post(raffle, channel_of(raffle), "raffle.winner", key, _of_winner(raffle, pick))
+
+
 def update_winner(raffle: FrozenRaffle, pick: Pick) -> None:
     """Show the state of the prize and the time to claim in the winner's post."""
     outbox.post_edit(
@@ -138,6 +222,36 @@ def has_arrived(raffle: FrozenRaffle, pick: Pick) -> bool:
     if post is None:  # outbox rows are deleted with a person's data
         return pick.claimable_since is not None
     return post.state == "sent"
+
+
+def find_arrival(work: Work, pick: Pick) -> datetime | None:
+    """When the winner's first post or direct message was in Discord, by Discord's clock."""
+    keys = [_dm_key(pick), message_key("raffle.winner", pick.period, pick.k)]
+    keys += [
+        message_key("raffle.winner", pick.period, pick.k, "post", n)
+        for n in range(2, pick.posts + 1)
+    ]
+    found = work.scalars(select(Outgoing.receipt).where(Outgoing.key.in_(keys)))
+    arrived = [posted_at(one["message_id"]) for one in found if one and "message_id" in one]
+    return min(arrived, default=None)
+
+
+def had_full_time(raffle: FrozenRaffle, pick: Pick) -> bool:
+    """Whether the time to claim is, or was, as long as promised; from when the winner was told."""
+    if pick.state not in ("drawn", "expired") or pick.expires_at is None:
+        return True
+    begun = max(
+        pick.drawn_at,
+        pick.claimable_since or pick.drawn_at,
+        (pick.claimable_since and find_arrival(raffle.work, pick)) or pick.drawn_at,
+    )
+    is_over_too_soon = pick.state == "expired" and (
+        pick.claimable_since is None
+        or pick.claimable_at is None
+        or pick.claimable_at < pick.expires_at
+        or pick.expires_at > raffle.work.now + UNNOTICED
+    )
+    return not is_over_too_soon and pick.expires_at + UNNOTICED >= begun + raffle.draw.claim_window
 
 
 def _has_failed(status: Outgoing | None) -> bool:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from core.draws import picks, secrets
+from core.draws.snapshot import instant
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.kit.work import Work
@@ -41,7 +42,11 @@ def _published(pick: Drawn, salt: bytes) -> picks.Pick:
     if pick.state == "skipped":
         return picks.Pick(pick.k, pick.pseudonym, "skipped", pick.reason)
     result = _NOT_WON.get(pick.state, "won")
-    shown = picks.Pick.of(salt, pick.k, pick.account, pick.claimant, result)
+    shown = replace(
+        picks.Pick.of(salt, pick.k, pick.account, pick.claimant, result),
+        since=_whole_second(pick.claimable_since),
+        until=_whole_second(pick.expires_at),
+    )
     if not pick.account:
         return replace(shown, pseudonym=pick.pseudonym, account=None, secret=None)
     if shown.pseudonym != pick.pseudonym:
@@ -49,8 +54,19 @@ def _published(pick: Drawn, salt: bytes) -> picks.Pick:
     return shown
 
 
+def _whole_second(at: datetime | None) -> str | None:
+    return instant(at.replace(microsecond=0)) if at else None
+
+
 class Proof(NamedTuple):
-    """A viewer's own entry. `secret` is shown only to the owner."""
+    """A viewer's own entry.
+
+    Attributes:
+        secret: shown only to the owner, like `claimant_secret`.
+        claimant: the code of the member who may claim, as the list has it; None in an older list.
+        claimant_secret: makes the code together with `claimant_account`; empty if the code is
+            another member's.
+    """
 
     number: int
     pseudonym: str
@@ -58,6 +74,9 @@ class Proof(NamedTuple):
     secret: str
     account: str
     page: str
+    claimant: str | None
+    claimant_secret: str
+    claimant_account: str
 
 
 def get_proof(work: Work, config: Config, number: int | None) -> Proof:
@@ -75,8 +94,20 @@ def get_proof(work: Work, config: Config, number: int | None) -> Proof:
             pseudonym = secrets.pseudonym(secret, account)
             tickets = store.find_tickets_of_line(work, period.number, pseudonym)
             if tickets is not None:
-                page = config.page_of(period.public_id)
-                return Proof(period.number, pseudonym, tickets, secret, account, page)
+                member = secrets.claimant_account(work.actor)
+                code = store.find_claimant_of_line(work, period.number, pseudonym)
+                is_own = code == secrets.claimant(salt, work.actor)
+                return Proof(
+                    period.number,
+                    pseudonym,
+                    tickets,
+                    secret,
+                    account,
+                    config.page_of(period.public_id),
+                    code,
+                    secrets.secret_number(salt, member) if is_own else "",
+                    member,
+                )
     raise Refusal(
         _("{name} is in no frozen list.").format(name=link.viewer_name),
         _("Lists are frozen when a raffle has ended."),

@@ -13,7 +13,7 @@ from core.outbox.records import Outgoing
 from core.people.exclusions.store import excluded_from
 from core.raffle.draw_records import WINNING, Draw, Pick
 from core.raffle.records import Announcement, Balance, Period
-from core.raffle.rules import CLOCK_INTERVAL, PAUSED
+from core.raffle.rules import AGAIN, CLOCK_INTERVAL, PAUSED
 from core.raffle.store import list_everywhere
 
 # -- holders of tickets -------------------------------------------------------------------------
@@ -44,25 +44,26 @@ _LIST_HELD = text(f"""
          GROUP BY viewer_id
     )
     SELECT array_agg(viewer_id) AS viewer_ids, array_agg(account) AS accounts,
-           array_agg(tickets) AS tickets, erased, can_win
+           array_agg(tickets) AS tickets, array_agg(member) AS members, erased, can_win
       FROM (SELECT v.viewer_id, v.platform || ':' || v.platform_user_id AS account, line.tickets,
-                   v.platform_user_id < 0 AS erased,
-                   v.viewer_id IN (SELECT viewer_id FROM people_links
-                                    WHERE people_links.guild_id = :guild_id)
-                   AND v.viewer_id NOT IN {_EXCLUDED} AS can_win
+                   link.discord_id AS member, v.platform_user_id < 0 AS erased,
+                   link.discord_id IS NOT NULL AND v.viewer_id NOT IN {_EXCLUDED} AS can_win
               FROM people_viewers v
               JOIN line USING (viewer_id)
+              LEFT JOIN people_links AS link
+                   ON link.guild_id = :guild_id AND link.viewer_id = v.viewer_id
              WHERE v.guild_id = :guild_id AND line.tickets > 0) held
      GROUP BY erased, can_win
 """)
 
 
 class Held(NamedTuple):
-    """People and their tickets, in three columns of equal length. There may be 100,000 of them,
+    """People and their tickets, in four columns of equal length. There may be 100,000 of them,
     and an object for each would keep the garbage collector busy.
 
     Attributes:
         accounts: the one that represents the person, such as `kick:123`.
+        members: who has linked it in Discord now.
         erased: their owners asked to be forgotten, so `accounts` are placeholders.
         can_win: linked, and neither excluded nor banned.
     """
@@ -70,6 +71,7 @@ class Held(NamedTuple):
     viewer_ids: list[ViewerId]
     accounts: list[str]
     tickets: list[int]
+    members: list[int | None]
     erased: bool
     can_win: bool
 
@@ -80,10 +82,12 @@ def list_held(work: Work, period: int) -> list[Held]:
 
 
 class Holders(NamedTuple):
-    """Who holds tickets: accounts that can win with their tickets, and viewers who cannot win."""
+    """Who holds tickets: accounts that can win with their tickets and members, and viewers who
+    cannot win."""
 
     accounts: list[str]
     tickets: list[int]
+    members: list[int]
     left_out: list[ViewerId]
 
 
@@ -93,6 +97,7 @@ def get_holders(work: Work, period: int) -> Holders:
     return Holders(
         [account for some in held if some.can_win for account in some.accounts],
         [count for some in held if some.can_win for count in some.tickets],
+        [member for some in held if some.can_win for member in some.members if member],
         [viewer_id for some in held if not some.can_win for viewer_id in some.viewer_ids],
     )
 
@@ -135,22 +140,33 @@ def get_snapshot(work: Work, period: int) -> str:
 
 _FIND_LINE = text("""
     SELECT split_part(substring(snapshot FROM nullif(position(:start IN snapshot), 0)
-                                              + length(:start) FOR 20), E'\\n', 1)
+                                              + length(:start) FOR 64), E'\\n', 1)
       FROM raffle_draws WHERE raffle_draws.guild_id = :guild_id AND period = :period
 """)
 
 
+def _find_line(work: Work, period: int, pseudonym: str) -> list[str]:
+    """What follows a pseudonym in a frozen list: the tickets, and who may claim."""
+    whose = {**_where(work, period), "start": f"\n{pseudonym} "}
+    return (work.tx.execute(_FIND_LINE, whose).scalar() or "").split()
+
+
 def find_tickets_of_line(work: Work, period: int, pseudonym: str) -> int | None:
     """The tickets of a pseudonym in a frozen list."""
-    whose = {**_where(work, period), "start": f"\n{pseudonym} "}
-    found = work.tx.execute(_FIND_LINE, whose).scalar()
-    return int(found) if found else None
+    found = _find_line(work, period, pseudonym)
+    return int(found[0]) if found else None
+
+
+def find_claimant_of_line(work: Work, period: int, pseudonym: str) -> str | None:
+    """The code of the member who may claim; None in a list without claimants."""
+    found = _find_line(work, period, pseudonym)
+    return found[1] if len(found) > 1 else None
 
 
 def list_frozen_periods(work: Work, most: int, number: int | None = None) -> Sequence[Period]:
     """Raffles that were frozen at any time, newest first, whatever state they are in; or only this
     one."""
-    freezes = select(Announcement.period).where(Announcement.kind == "frozen")
+    freezes = select(Announcement.period).where(Announcement.snapshot_hash.is_not(None))
     wanted = select(Period).where(Period.frozen_at.is_not(None) | Period.number.in_(freezes))
     if number is not None:
         wanted = wanted.where(Period.number == number)
@@ -206,6 +222,19 @@ _FROZEN = (
 def list_frozen(tx: Connection) -> Sequence[Draw]:
     """Every list that has not been drawn from yet, the oldest first."""
     return read_records(tx, _FROZEN)
+
+
+_FREEZE_KEY = func.concat("raffle.frozen:", Draw.period, ":", Draw.snapshot_hash)
+_IS_ON_ITS_WAY = select(Outgoing.id).where(
+    Outgoing.guild_id == Draw.guild_id,
+    Outgoing.key.in_([_FREEZE_KEY, *(func.concat(_FREEZE_KEY, f":{again}") for again in AGAIN)]),
+    Outgoing.state != "dead",
+)
+
+
+def list_unposted(tx: Connection) -> Sequence[Draw]:
+    """The frozen lists whose hash Discord refused to post."""
+    return read_records(tx, _FROZEN.where(~_IS_ON_ITS_WAY.exists()))
 
 
 _UNCLAIMED = (

@@ -197,6 +197,8 @@ def _style(page: Page, members: Mapping[int, str]) -> Style:
             return named(str(one)) or f"{one:,}"
         if isinstance(one, Mapping):
             return ", ".join(f"{key} {value(inner)}" for key, inner in one.items())
+        if isinstance(one, list):
+            return ", ".join(map(value, one))
         return named(str(one)) or _instant(page, str(one)) or str(one)
 
     def setting(declared: Declared, one: Any) -> str:

@@ -211,6 +211,7 @@ def drew(
     """Freeze if that was not done, learn the beacon's number and draw."""
     known = do(tx, guild_id, now, Work.find, Draw, number)
     draw = known or froze(tx, guild_id, number)
+    discord_took(tx, AFTER, "raffle.frozen")
     do(tx, guild_id, now, actions.store_round, CONFIG, number, beacon(draw, words))
     assert run_in_guild(tx, guild_id, THE_BOT, now, actions.draw_winners, CONFIG, number)
     return picks_of(tx, guild_id, number)
@@ -218,6 +219,7 @@ def drew(
 
 def drew_without_beacon(tx: Connection, guild_id: int, number: int) -> None:
     do(tx, guild_id, AFTER, actions.freeze, CONFIG, number, with_beacon=False)
+    discord_took(tx, AFTER, "raffle.frozen")
     assert do(tx, guild_id, AFTER, actions.draw_winners, CONFIG, number)
 
 

@@ -35,6 +35,7 @@ from tests.raffle.draw.rig import (
     bundle,
     claim,
     discord_id,
+    discord_took,
     do,
     draw_of,
     drew,
@@ -271,6 +272,7 @@ def test_announced_round_can_be_given_up_only_after_the_timeout(
     late = draw.round_at + BEACON_TIMEOUT
     assert do(tx, guild_id, late, actions.find_overdue) == draw
     do(tx, guild_id, late, actions.give_up_beacon, CONFIG, draw.period)
+    discord_took(tx, AFTER, "raffle.frozen")
     (message,) = posted(tx, guild_id, "raffle.given_up")
     assert "chose not to wait for it" in str(messages.given_up(message.payload).embed.description)
     assert not do(tx, guild_id, DUE, actions.store_round, CONFIG, draw.period, beacon(draw))

@@ -11,7 +11,13 @@ from sqlalchemy.exc import IntegrityError
 
 from core.drand.chain import QUICKNET, Chain, Round
 from core.draws.secrets import claimant, pseudonym_of
-from core.draws.snapshot import entrants_of, hash_of, header_of, make_snapshot, plan_for
+from core.draws.snapshot import (
+    entrants_of,
+    hash_of,
+    header_of,
+    make_snapshot,
+    plan_for,
+)
 from core.kit.database import savepoint
 from core.kit.errors import Refusal
 from core.people import store as people
@@ -39,6 +45,7 @@ from tests.raffle.draw.rig import (
     bundle,
     claim,
     discord_id,
+    discord_took,
     do,
     draw_of,
     drew,
@@ -89,6 +96,7 @@ def test_any_chain_but_quicknet_is_labeled_everywhere(
     else:
         signature = sign(OWN_KEY, draw.round or 0).hex()
     randomness = hashlib.sha256(bytes.fromhex(signature)).hexdigest()
+    discord_took(tx, THREE_YEARS_LATER, "raffle.frozen")
     told = Round(chain.name, draw.round or 0, randomness, signature)
     do(tx, guild_id, DUE, actions.store_round, config, number, told)
     later = THREE_YEARS_LATER + timedelta(minutes=10)
@@ -117,6 +125,7 @@ def is_refused(tx: Connection, draw: Draw, why: str) -> None:
 def draw(tx: Connection, guild_id: int) -> Draw:
     """Frozen, and the beacon's number is known."""
     frozen = froze(tx, guild_id, ended(tx, guild_id))
+    discord_took(tx, AFTER, "raffle.frozen")
     do(tx, guild_id, DUE, actions.store_round, CONFIG, frozen.period, beacon(frozen))
     return frozen
 
@@ -130,7 +139,10 @@ def test_edited_balances_do_not_change_the_list(tx: Connection, guild_id: int) -
 def edited(snapshot: str) -> str:
     """One line has one ticket more."""
     names, tickets = entrants_of(snapshot)
-    return make_snapshot(header_of(snapshot), names, [tickets[0] + 1, *tickets[1:]])
+    claimants = [row.split()[-1] for row in snapshot.splitlines()[-len(names) :]]
+    ends = [f"{count} {code}" for count, code in zip(tickets, claimants, strict=True)]
+    ends[0] = f"{tickets[0] + 1} {claimants[0]}"
+    return make_snapshot(header_of(snapshot), names, ends)
 
 
 def test_edited_list_is_rejected(tx: Connection, draw: Draw) -> None:
@@ -276,6 +288,7 @@ SWAPS = {
     "viewer_id discord_id": True,
     "viewer_id": True,
     "discord_id": False,
+    "discord_id claimant": True,
     "viewer_id discord_id claimant": True,
     "viewer_id discord_id claimant pseudonym": True,
 }
@@ -297,7 +310,9 @@ def test_swapped_winner_is_detected_by_the_verifier(
     tx: Connection, guild_id: int, columns: str
 ) -> None:
     pick, _friend = swapped(tx, guild_id, columns)
-    with pytest.raises(ValueError, match=r"replaced by another|by the rule"):
+    with pytest.raises(
+        ValueError, match=r"replaced by another|by the rule|claimed by another member"
+    ):
         verify(bundle(tx, guild_id, pick.period))
 
 
@@ -308,10 +323,10 @@ def test_claimant_hash_is_posted_with_the_winner(tx: Connection, guild_id: int) 
     assert pick.claimant is not None
     assert f"entry {pick.pseudonym[:12]} · claimant {pick.claimant}" in footer
     assert pick.claimant in verify(bundle(tx, guild_id, pick.period))[1]
-    told = bundle(tx, guild_id, pick.period)
-    as_owner(tx, "UPDATE raffle_picks SET claimant = :c", c="0" * 16)
-    assert pick.claimant not in verify(bundle(tx, guild_id, pick.period))[1]
-    assert told != bundle(tx, guild_id, pick.period)
+    assert f" {pick.claimant}\n" in snapshot_of(tx, guild_id, pick.period)
+    as_owner(tx, "UPDATE raffle_picks SET claimant = :c", c="0" * 32)
+    with pytest.raises(ValueError, match="claimed by another member"):
+        verify(bundle(tx, guild_id, pick.period))
 
 
 def test_removed_winner_is_detected(tx: Connection, guild_id: int) -> None:

@@ -426,6 +426,7 @@ def test_simultaneous_draws_draw_once(gate: Database, guild_id: int) -> None:
     with gate.begin() as tx:
         number = ended(tx, guild_id, winners=2)
         draw = froze(tx, guild_id, number)
+        discord_took(tx, DUE, "raffle.frozen")
         do(tx, guild_id, DUE, actions.store_round, CONFIG, number, beacon(draw))
     draws = at_once(
         gate, *[lambda tx: do(tx, guild_id, DUE, actions.draw_winners, CONFIG, number)] * 6

@@ -167,7 +167,7 @@ def test_draw_waits_while_the_beacon_is_invalid(hall: Hall, guild_id: int, fault
     assert hall.state(guild_id) == "frozen"
     assert hall.troubles(guild_id) == []
     hall.now += LATE
-    assert "waits for the public beacon" in hall.troubles(guild_id)[0]
+    assert "waits for the beacon" in hall.troubles(guild_id)[0]
     hall.misbehave(**{fault: False})
     hall.run()
     assert hall.state(guild_id) == "drawn"

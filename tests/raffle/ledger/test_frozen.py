@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection
 
-from core.draws.snapshot import HEADER_LINES
+from core.draws.snapshot import entrants_of
 from core.kit.leaderboard import Leaderboard, Query, Row
 from core.people import store as people
 from core.raffle.draw import actions as draws
@@ -14,7 +14,7 @@ from core.raffle.ledger import actions, messages, store
 from core.raffle.ledger.discord import load_board
 from core.raffle.periods.actions import get_info
 from tests.acting import act
-from tests.raffle.draw.rig import exclude, froze, snapshot_of
+from tests.raffle.draw.rig import discord_took, exclude, froze, snapshot_of
 from tests.raffle.ledger.scene import LEO, MIA, YUKI, discord_of, gives, link, viewer, with_channel
 from tests.raffle.ledger.test_chat import says
 from tests.raffle.scene import CONFIG, END, MIDDLE, do, period
@@ -55,6 +55,7 @@ def links_late(tx: Connection, guild_id: int) -> None:
 def is_drawn(tx: Connection, guild_id: int) -> None:
     later = LATER + timedelta(hours=2)
     do(tx, guild_id, later, draws.give_up_beacon, CONFIG, NUMBER)
+    discord_took(tx, later, "raffle.frozen")
     assert do(tx, guild_id, later, draws.draw_winners, CONFIG, NUMBER)
 
 
@@ -97,7 +98,7 @@ def test_board_equals_the_published_list(tx: Connection, frozen: int) -> None:
     unlinks(tx, frozen)
     links_late(tx, frozen)
     snapshot = snapshot_of(tx, frozen, NUMBER)
-    published = sorted(int(row.split()[1]) for row in snapshot.splitlines()[HEADER_LINES:])
+    published = sorted(entrants_of(snapshot).weights)
     shown = [int(row.value.split()[0]) for row in board(tx, frozen, 25, 1).rows]
     assert sorted(shown) == published
 

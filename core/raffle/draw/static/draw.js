@@ -83,6 +83,8 @@ function tell(line, look = "") {
   byId("checks").append(item);
 }
 
+const count = (number, one) => `${number.toLocaleString()} ${one}${number === 1 ? "" : "s"}`;
+
 async function find(section, written) {
   const found = byId("found");
   const [secret, account] = written.trim().split(/\s+/);
@@ -94,7 +96,7 @@ async function find(section, written) {
   const list = await (await fetch(section.dataset.list)).text();
   const line = list.split("\n").find((row) => row.startsWith(`${pseudonym} `));
   found.textContent = line
-    ? `✓ ${account} is entry ${pseudonym}, with ${Number(line.slice(41)).toLocaleString()} tickets.`
+    ? `✓ ${account} is entry ${pseudonym}, with ${count(Number(line.split(" ")[1]), "ticket")}.`
     : "✕ This list has no such entry.";
 }
 

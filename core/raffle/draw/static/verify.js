@@ -13,9 +13,10 @@ export const QUICKNET = {
 };
 const AHEAD = 300;
 const HEADER = new RegExp(
-  '^regulars draw 2\nserver [0-9a-f]{16}\nperiod [1-9][0-9]* \\S+Z \\S+Z\nprize ".*"\n' +
-    "winners (?<winners>[1-9][0-9]*)\ncommitment (?<commitment>[0-9a-f]{64})\n" +
+  '^(?<format>regulars draw [23])\nserver [0-9a-f]{16}\nperiod [1-9][0-9]* \\S+Z \\S+Z\nprize ".*"\n' +
+    "winners (?<winners>[1-9][0-9]*)\n(?:claim (?<claim>[1-9][0-9]*)\n)?commitment (?<commitment>[0-9a-f]{64})\n" +
     "announced (?:none|(?<planned>\\S+Z) (?<plannedChain>(?:other:)?[0-9a-f]{64}) (?<plannedRound>[1-9][0-9]*))\n" +
+    "(?:previous (?<before>none|[1-9][0-9]* [0-9a-f]{64})\n)?" +
     "frozen (?<frozen>[0-9-]{10}T[0-9:]{8}Z)\n" +
     "beacon (?:none|(?<chain>(?:other:)?[0-9a-f]{64}) (?<round>[1-9][0-9]*))\n" +
     "total (?<entrants>[0-9]+) (?<tickets>[0-9]+)\n",
@@ -50,7 +51,6 @@ async function read(raw) {
   const bundle = JSON.parse(text);
   need(`${canonical(bundle)}\n` === text, "the proof file was changed, or not written by the bot");
   need(has(bundle, "beacon", "format", "picks", "picks_sha256", "rule", "seed", "snapshot", "snapshot_sha256"), "this is not a proof file");
-  need(bundle.format === "regulars draw 2", "this is a proof file of another version");
   need((await sha256(utf8(bundle.rule))) === RULE, "it has another rule");
   need((await sha256(utf8(canonical(bundle.picks)))) === bundle.picks_sha256, "the winners were changed");
   return bundle;
@@ -59,13 +59,20 @@ async function read(raw) {
 function readSnapshot(snapshot) {
   const found = HEADER.exec(snapshot);
   need(found, "the first lines of the list are malformed");
+  const terms = found.groups;
+  const [hasClaim, hasBefore] = [terms.claim !== undefined, terms.before !== undefined];
+  need(hasClaim === terms.format.endsWith("3") && hasBefore === hasClaim, "the first lines of the list are malformed");
   const rows = snapshot.slice(found[0].length).split("\n").slice(0, -1);
-  need(rows.every((row) => /^[0-9a-f]{40} [1-9][0-9]*$/.test(row)), "a line of the list is malformed");
-  const pool = rows.map((row) => ({ pseudonym: row.slice(0, 40), tickets: BigInt(row.slice(41)) }));
+  const line = hasClaim ? /^[0-9a-f]{40} [1-9][0-9]* [0-9a-f]{32}$/ : /^[0-9a-f]{40} [1-9][0-9]*$/;
+  need(rows.every((row) => line.test(row)), "a line of the list is malformed");
+  const pool = rows.map((row) => {
+    const [pseudonym, tickets, claimant] = row.split(" ");
+    return { pseudonym, tickets: BigInt(tickets), claimant };
+  });
   need(pool.every((line, at) => at === 0 || pool[at - 1].pseudonym < line.pseudonym), "the list is not in order");
   const total = pool.reduce((sum, line) => sum + line.tickets, 0n);
   need(found[0].endsWith(`total ${pool.length} ${total}\n`), "the sums are wrong");
-  return { terms: found.groups, pool, total };
+  return { terms, pool, total };
 }
 
 /** Everybody in the order in which they are drawn. */
@@ -82,7 +89,7 @@ async function* draw(seed, snapshotHash, randomness, pool, total) {
     const at = left.findIndex((line) => ticket < (end += line.tickets));
     const [line] = left.splice(at, 1);
     total -= line.tickets;
-    yield line.pseudonym;
+    yield line;
   }
 }
 
@@ -118,16 +125,22 @@ function checkRound(terms) {
   return asPlanned ? "It is the round that was announced." : `Announced was ${announced ? `round ${announced}` : "no round"}; the list was frozen at another time.`;
 }
 
-async function checkPick(pick, k, expected) {
-  need(has(pick, "account", "claimant", "k", "pseudonym", "reason", "result", "secret") && pick.k === k, `winner ${k} is malformed`);
+async function checkPick(pick, k, { pseudonym: expected, claimant }, minutes) {
+  const times = minutes ? ["since", "until"] : [];
+  need(has(pick, "account", "claimant", "k", "pseudonym", "reason", "result", "secret", ...times) && pick.k === k, `winner ${k} is malformed`);
   need(pick.pseudonym === expected, `by the rule, winner ${k} is ${expected}`);
   const results = pick.reason === null ? ["won", "waiting", "expired"] : ["skipped"];
   need(results.includes(pick.result), `the result of winner ${k} is unknown`);
   need(pick.reason === null || SKIPPED.includes(pick.reason), `the reason for skipping winner ${k} is unknown`);
-  need(pick.result === "skipped" || /^[0-9a-f]{16}$/.test(pick.claimant), `it is unknown who may claim prize ${k}`);
-  if (pick.account === null && pick.secret === null) return null;
-  const account = await sha256(utf8(`${pick.secret} ${pick.account}`));
-  need(account.slice(0, 40) === expected && pick.reason === null, `winner ${k} was replaced by another account`);
+  need(pick.result === "skipped" || /^[0-9a-f]{16,32}$/.test(pick.claimant), `it is unknown who may claim prize ${k}`);
+  if (minutes && pick.result === "expired") {
+    need(seconds(pick.until) - seconds(pick.since) >= 60 * Number(minutes), `winner ${k} had less time to claim than was promised`);
+  }
+  if (pick.account !== null || pick.secret !== null) {
+    const account = await sha256(utf8(`${pick.secret} ${pick.account}`));
+    need(account.slice(0, 40) === expected && pick.reason === null, `winner ${k} was replaced by another account`);
+  }
+  need(pick.result === "skipped" || [undefined, pick.claimant].includes(claimant), `prize ${k} may be claimed by another member`);
   return pick.account;
 }
 
@@ -145,6 +158,7 @@ export async function verify(raw, say = () => {}, seen = [], nameOf = () => "") 
   const bundle = await read(raw);
   const snapshot = `${bundle.snapshot.join("\n")}\n`;
   const { terms, pool, total } = readSnapshot(snapshot);
+  need(bundle.format === terms.format, "this is a proof file of another version");
   say("The proof file is complete and valid.");
   const hash = await sha256(utf8(snapshot));
   need(hash === bundle.snapshot_sha256, "the list does not match its hash");
@@ -174,11 +188,11 @@ export async function verify(raw, say = () => {}, seen = [], nameOf = () => "") 
     need(alive < wanted, "more were drawn than can win");
     const { value, done } = await order.next();
     need(!done, "more were drawn than there are");
-    const account = await checkPick(pick, index + 1, value);
+    const account = await checkPick(pick, index + 1, value, terms.claim);
     alive += ["won", "waiting"].includes(pick.result) ? 1 : 0;
     const name = account && (nameOf(index + 1) || account);
     const words = pick.reason ? `skipped: ${REASONS[pick.reason]}` : RESULTS[pick.result];
-    say(`Winner ${index + 1}: ${value.slice(0, 12)}… (${[...(name ? [name] : []), words].join(", ")})`);
+    say(`Winner ${index + 1}: ${value.pseudonym.slice(0, 12)}… (${[...(name ? [name] : []), words].join(", ")})`);
   }
   need(alive === wanted || bundle.picks.length === pool.length, "too few were drawn");
   return bundle;

@@ -1,0 +1,72 @@
+"""What a draw's random number proves, in words. Every feature says it with these, so that no
+message claims more than is true: whoever runs a beacon of their own could know the result.
+
+`is_public` is whether a round of the public beacon decides that nobody could know at the freeze
+(`core.draws.snapshot.is_public`), or of a plan whether the public beacon is meant at all.
+"""
+
+from core.kit.words import _
+
+PUBLIC_BEACON = "https://api.drand.sh"
+"""Where everybody can ask it."""
+
+
+def round_words(is_public: bool, number: int, when: str) -> str:
+    """The beginning of a sentence."""
+    words = (
+        _("Round **{round}** of the public beacon [drand](https://drand.love), published {when},")
+        if is_public
+        else _("Round **{round}** of a beacon that is not the public one, published {when},")
+    )
+    return words.format(round=number, when=when)
+
+
+def decides_words(is_public: bool, number: int, when: str) -> str:
+    """A round that is still to come."""
+    words = (
+        _("Round **{round}** of the public beacon [drand](https://drand.love) decides {when}.")
+        if is_public
+        else _("Round **{round}** of a beacon that is not the public one decides {when}.")
+    )
+    return words.format(round=number, when=when) + warning_words(is_public)
+
+
+def decided_words(is_public: bool, number: int) -> str:
+    """A round, wherever it stands."""
+    words = (
+        _("Decided by round **{round}** of the public beacon")
+        if is_public
+        else _("Decided by round **{round}** of a beacon that is not the public one")
+    )
+    return words.format(round=number) + warning_words(is_public)
+
+
+def warning_words(is_public: bool) -> str:
+    """What a draw with another beacon means, on a line of its own."""
+    if is_public:
+        return ""
+    return "\n⚠️ " + _("Whoever runs that beacon could know the result in advance.")
+
+
+def drawn_words(is_public: bool) -> str:
+    """How somebody was drawn."""
+    if is_public:
+        return _("drawn with the public beacon")
+    return "⚠️ " + _("drawn WITHOUT the public beacon")
+
+
+def promise_words(with_beacon: bool, is_public: bool) -> str:
+    """How a draw that is about to be started will be decided."""
+    if not with_beacon:
+        return "⚠️ " + _(
+            "Winners are drawn at once **without the public beacon**, and the announcement says so."
+        )
+    if is_public:
+        return _(
+            "The winner is drawn automatically with a public random number that is published at "
+            "least 5 minutes later."
+        )
+    return _(
+        "The winner is drawn automatically with a number of a beacon that is **not the public "
+        "one**."
+    ) + warning_words(is_public)

@@ -1,0 +1,51 @@
+"""What the audit log says of an entry: sentences with amounts, times and dates for people."""
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from core.features import load_features
+from core.guilds.records import AuditEntry
+from core.kit.guild_pages import local_time
+from core.kit.records import MemberId
+from core.settings.messages import Style, sentence
+
+LINES = {action: line for one in load_features() for action, line in one.audit.items()}
+STYLE = Style(lambda _declared, value: str(value), str)
+
+
+def said(action: str, target: str, before: Any = None, after: Any = None) -> str:
+    entry = AuditEntry(actor=MemberId(7), action=action, target=target, before=before, after=after)
+    return sentence(entry, {5: "MadCats"}, {}, LINES, STYLE)
+
+
+@pytest.mark.parametrize(
+    ("expected", "action", "target", "before", "after"),
+    [
+        ("extended the VIP of MadCats by 1 day", "vips.extend", "viewer:5", None, 1440),
+        ("extended 3 VIPs by 1 h 30 min", "vips.extend_all", "3", None, 90),
+        ("changed Regular from 10 h 00 min to 2 days", "roles.update", "Regular", 600, 2880),
+        ("added Regular at 45 min", "roles.add", "Regular", None, 45),
+        (
+            "changed the watchtime of Mia from 0 s to 1 h 00 min: late",
+            "watchtime.adjust",
+            "Mia",
+            {"minutes": 0},
+            {"minutes": 60, "reason": "late"},
+        ),
+        ("counted held wagers of MadCats: $1,234.50", "wagers.release", "viewer:5", None, "1234.5"),
+        ("claimed prize 1 of raffle #3", "raffle.claim", "#3.1", None, "MadCats"),
+    ],
+)
+def test_entry_reads_as_a_sentence(
+    expected: str, action: str, target: str, before: Any, after: Any
+) -> None:
+    assert said(action, target, before, after) == expected
+
+
+def test_dates_have_one_style_with_their_zone() -> None:
+    noon = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    assert local_time(noon, ZoneInfo("Europe/Stockholm")) == "2026-07-01 14:00 CEST"
+    assert local_time(noon, ZoneInfo("UTC")) == "2026-07-01 12:00 UTC"
