@@ -115,9 +115,7 @@ class Sender:
                 poll = self.POLL_SECONDS * (QUIET_FACTOR if is_quiet else 1)
                 # Not wait_for(): in Python 3.11 it swallows a cancellation on wake-up.
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(
-                        self.POLL_SECONDS * (QUIET_FACTOR if is_quiet else 1)
-                    ):
+                    async with asyncio.timeout(poll):
                         await self._wakeup.wait()
         finally:
             self._running = False
