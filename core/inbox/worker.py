@@ -49,7 +49,9 @@ MAX_SECONDS = 5.0
 """A batch of several deliveries that takes longer is given up, so that no lane is held for long."""
 
 MOST_ATTEMPTS = 10
-UNSURE_CLOCK = timedelta(seconds=5)
+UNSURE_CLOCK = timedelta(seconds=30)
+"""A slow answer makes another clock look that far behind."""
+
 QUIET_SECONDS = 60.0
 QUIET_FACTOR = 3
 """Without work for a minute, the database is asked so much less often; notifications still wake."""

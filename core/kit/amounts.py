@@ -189,17 +189,9 @@ def _read(number: str, unit: str, digits: int, text: str) -> Decimal | None:
 # -- parts of what somebody has -------------------------------------------------------------------
 
 
-def parse_part(text: str, of: int) -> int:
-    """A whole number of what somebody has: `all`, `half`, `50%` (rounded down), `5k` or `1.5m`.
-    Raises Refusal if it is no such amount, or nothing."""
-    amount, rest = split_part(text, of)
-    if rest:
-        parse_amount(text, digits=0)
-    return amount
-
-
 def split_part(text: str, of: int) -> tuple[int, str]:
-    """The same at the beginning of a line, and what follows it."""
+    """A whole number of what somebody has, at the start of a line: `all`, `half`, `50%` (rounded
+    down), `5k` or `1.5m`; and what follows it. Raises Refusal if it is none of these, or zero."""
     share, rest = split_share(text)
     if share is None:
         number, rest = split_amount(text, digits=0)

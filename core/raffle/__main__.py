@@ -1,15 +1,26 @@
-"""`python -m core.raffle audit` proves that every balance is the sum of its entries."""
+"""`python -m core.raffle audit` proves that every balance is the sum of its entries, and that
+nothing decisive was changed after it was published."""
 
 import sys
 
 from sqlalchemy import Connection
 
 from core.kit import audit_command
+from core.raffle.draw.store import list_altered, list_disabled_triggers
 from core.raffle.ledger.store import count_ledger, list_drift
 
 
 def audit(tx: Connection) -> bool:
-    """Print what does not add up."""
+    """Print what does not add up, and what was changed."""
+    altered, disabled = list_altered(tx), list_disabled_triggers(tx)
+    for one in altered:
+        print(f"  server {one.guild_id}, raffle #{one.period}: {one.what}")
+    for name in disabled:
+        print(f"  the trigger {name} is switched off")
+    return _is_sum(tx) and not altered and not disabled
+
+
+def _is_sum(tx: Connection) -> bool:
     (entries, balances), drift = count_ledger(tx), list_drift(tx)
     read = f"(entries: {entries:,}, balances: {balances:,})"
     if not drift:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from core.kit.errors import Refusal
 from core.kit.work import Work
 from core.people import store
+from core.people.exclusions.actions import exclude_viewer
 from core.people.lookup import (
     LINKED,
     NobodyFound,
@@ -17,6 +18,7 @@ from core.people.lookup import (
     find_person,
     search,
 )
+from core.people.names import all_names, public_names
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -159,3 +161,16 @@ def test_another_server_knows_nobody(work: Work, other_guild_id: int) -> None:
         with pytest.raises(NobodyFound):
             find_person(Work(work.tx, other_guild_id, now=NOON), name)
     assert find_by_name(work.tx, other_guild_id, "madcats") is None
+
+
+def test_a_board_says_the_platform_where_a_name_occurs_twice(work: Work) -> None:
+    kick, twitch = seen(work, "kick", 1, "MadCats"), seen(work, "twitch", 2, "madcats")
+    tom = seen(work, "kick", 3, "Tom")
+    names = public_names(work, [kick, twitch, tom, None])
+    assert dict(names) == {kick: "MadCats (Kick)", twitch: "madcats (Twitch)", tom: "Tom"}
+    assert public_names(work, [kick, tom])[kick] == "MadCats"
+    assert (names[None], names[999_999]) == ("", "Deleted viewer")
+    exclude_viewer(work, twitch, "everything")
+    hidden = public_names(work, [kick, twitch])
+    assert (hidden[kick], hidden[twitch]) == ("MadCats", "Hidden viewer")
+    assert all_names(work, [twitch])[twitch] == "madcats", "admins see names"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, Row, func, select, text
 
 from core.guilds.records import Guild
 from core.kit.records import ViewerId
@@ -258,3 +258,50 @@ def list_unclaimed(tx: Connection) -> Sequence[Pick]:
 def list_paused(tx: Connection) -> Sequence[Pick]:
     """Every winner who has not claimed yet and has been unable to for long."""
     return read_records(tx, _UNCLAIMED.where(_IS_PAUSED))
+
+
+_LIST_ALTERED = text("""
+    SELECT guild_id, period, 'the list is not the one of its hash' AS what
+      FROM raffle_draws
+     WHERE encode(sha256(convert_to(snapshot, 'UTF8')), 'hex') <> snapshot_hash
+     UNION ALL
+    SELECT guild_id, period, 'the freeze is not the one that was announced'
+      FROM raffle_draws AS d
+     WHERE NOT EXISTS (SELECT FROM raffle_announcements AS a
+                        WHERE a.guild_id = d.guild_id AND a.period = d.period
+                          AND a.kind = 'frozen' AND a.snapshot_hash = d.snapshot_hash
+                          AND a.at = d.frozen_at AND a.round IS NOT DISTINCT FROM d.round)
+     UNION ALL
+    SELECT guild_id, period, 'its list was frozen more than once'
+      FROM raffle_announcements
+     WHERE snapshot_hash IS NOT NULL
+     GROUP BY guild_id, period HAVING count(*) > 1
+     UNION ALL
+    SELECT p.guild_id, p.period, 'winner ' || p.k || ' has less time to claim than promised'
+      FROM raffle_picks AS p JOIN raffle_draws AS d USING (guild_id, period)
+     WHERE p.expires_at < GREATEST(p.drawn_at, p.claimable_since)
+                          + make_interval(mins => d.claim_minutes)
+        OR p.state = 'expired' AND (p.claimable_at >= p.expires_at) IS NOT TRUE
+     UNION ALL
+    SELECT p.guild_id, p.period, 'winner ' || p.k || ' is not the claimant of the list'
+      FROM raffle_picks AS p JOIN raffle_draws AS d USING (guild_id, period)
+     WHERE p.claimant IS NOT NULL AND starts_with(d.snapshot, 'regulars draw 3')
+       AND position(E'\\n' || p.pseudonym || ' ' IN d.snapshot) > 0
+       AND position(' ' || p.claimant || E'\\n' IN substring(
+               d.snapshot FROM position(E'\\n' || p.pseudonym || ' ' IN d.snapshot) FOR 120)) = 0
+     ORDER BY guild_id, period, what
+""").execution_options(**ACROSS_GUILDS)
+
+_LIST_DISABLED = text("""
+    SELECT tgname FROM pg_trigger WHERE tgenabled <> 'O' AND NOT tgisinternal ORDER BY tgname
+""")
+
+
+def list_altered(tx: Connection) -> Sequence[Row[Any]]:
+    """What was published about the draws of all guilds and is not as it was published."""
+    return tx.execute(_LIST_ALTERED).all()
+
+
+def list_disabled_triggers(tx: Connection) -> Sequence[str]:
+    """The database's own checks that somebody has switched off."""
+    return tx.execute(_LIST_DISABLED).scalars().all()

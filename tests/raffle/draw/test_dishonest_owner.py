@@ -430,3 +430,30 @@ def test_only_the_bots_own_posts_are_compared(httpserver: HTTPServer) -> None:
     found = rest_api.own_messages(5, after=100)
     assert [int(one["id"]) for one in found or ()] == [*range(300, 200, -1), 150]
     assert rest_api.own_messages(6, after=100) is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE raffle_draws SET snapshot = snapshot || 'x'", "not the one of its hash"),
+        ("UPDATE raffle_draws SET round = round + 1", "not the one that was announced"),
+        (
+            "INSERT INTO raffle_announcements (guild_id, period, kind, at, snapshot_hash)"
+            " SELECT guild_id, period, 'found', now(), 'x' FROM raffle_draws",
+            "frozen more than once",
+        ),
+        ("UPDATE raffle_picks SET expires_at = drawn_at", "less time to claim"),
+        ("UPDATE raffle_picks SET claimant = repeat('0', 32)", "not the claimant of the list"),
+    ],
+)
+def test_audit_finds_what_was_changed(
+    tx: Connection, guild_id: int, statement: str, words: str
+) -> None:
+    (pick,) = drew(tx, guild_id, ended(tx, guild_id))
+    assert store.list_altered(tx) == []
+    assert store.list_disabled_triggers(tx) == []
+    as_owner(tx, statement)
+    found = [one.what for one in store.list_altered(tx) if one.period == pick.period]
+    assert any(words in what for what in found), found
+    tx.execute(text("ALTER TABLE raffle_picks DISABLE TRIGGER raffle_picks_kept"))
+    assert store.list_disabled_triggers(tx) == ["raffle_picks_kept"]
