@@ -51,6 +51,11 @@ MAX_SECONDS = 5.0
 MOST_ATTEMPTS = 10
 UNSURE_CLOCK = timedelta(seconds=30)
 """A slow answer makes another clock look that far behind."""
+
+QUIET_SECONDS = 60.0
+QUIET_FACTOR = 3
+"""Without work for a minute, the database is asked so much less often; notifications still wake."""
+
 SLOW_SECONDS = 10.0
 """A batch takes milliseconds; one that takes longer is blocked."""
 
@@ -128,6 +133,7 @@ class Worker:
 
     def _run(self) -> None:
         use_budget(WORKER)
+        worked_at = time.monotonic()
         while not self._stopping.is_set():
             self._wakeup.clear()
             self._busy_since = time.monotonic()
@@ -142,8 +148,11 @@ class Worker:
                 self._report_trouble("Unexpected error; see the log.")
                 _log.exception("Inbox worker failed")
             self._busy_since = None
-            if not worked:
-                self._wakeup.wait(self.POLL_SECONDS)
+            if worked:
+                worked_at = time.monotonic()
+                continue
+            is_quiet = time.monotonic() - worked_at > QUIET_SECONDS
+            self._wakeup.wait(self.POLL_SECONDS * (QUIET_FACTOR if is_quiet else 1))
 
     def _report_trouble(self, reason: str) -> None:
         if self._trouble != reason:

@@ -6,6 +6,7 @@ asks the transport whether the message was delivered.
 """
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
@@ -34,6 +35,11 @@ AT_ONCE = 16
 MOST_ATTEMPTS = 8
 PATIENCE = timedelta(hours=24)
 """After this long, the messages for a service that is down become dead letters."""
+
+QUIET_SECONDS = 60.0
+QUIET_FACTOR = 3
+"""With nothing to send for a minute, the database is asked so much less often; notifications still
+wake."""
 
 UNSURE_SECONDS = 5.0
 """Pause before a transport is asked whether a message was delivered."""
@@ -98,14 +104,19 @@ class Sender:
         """Send until cancelled; messages that are being sent then are finished."""
         self._running = True
         renewing = asyncio.create_task(self._keep_leases())
+        sent_at = time.monotonic()
         try:
             while True:
                 self._wakeup.clear()
-                if not await self._send_due():
-                    # Not wait_for(): in Python 3.11 it swallows a cancellation on wake-up.
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(self.POLL_SECONDS):
-                            await self._wakeup.wait()
+                if await self._send_due():
+                    sent_at = time.monotonic()
+                    continue
+                is_quiet = time.monotonic() - sent_at > QUIET_SECONDS
+                poll = self.POLL_SECONDS * (QUIET_FACTOR if is_quiet else 1)
+                # Not wait_for(): in Python 3.11 it swallows a cancellation on wake-up.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(poll):
+                        await self._wakeup.wait()
         finally:
             self._running = False
             if self._active:
