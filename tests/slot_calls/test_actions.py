@@ -113,7 +113,7 @@ def test_best_and_worst_game_are_found_by_their_multiplier(guild: Guild) -> None
     assert (found.best.number, found.worst.number, len(found.played)) == (2, 3, 5)
     names = guild.do(public_names, [one.viewer_id for one in found.played])
     shown = str(messages.history(found, 1, 1, names).description)
-    assert "Best: `#2` **s2** · MadCats · Bet 0.20 → won 30 (150.00×)" in shown
+    assert "Best: `#2` **s2** · MadCats (Kick) · Bet 0.20 → won 30 (150.00×)" in shown
 
 
 @pytest.mark.parametrize(
