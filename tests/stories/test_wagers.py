@@ -153,8 +153,8 @@ def test_commands_require_permission_and_known_username(stage: Stage) -> None:
 
 
 def test_totals_match_after_any_shuffle_response(stage: Stage, shuffle: ShuffleDriver) -> None:
-    """1000 before; then 7 + 3 + 2 + 5 + 1 = 18. What comes back after a fall to 0, and 4 more after a
-    drop to 100, are one amount that is held."""
+    """1000 before; then 7 + 3 + 2 + 5 + 1 = 18. What comes back after a fall to 0,
+    and 4 more after a drop to 100, are one amount that is held."""
     shuffle.player("MiaSpins", "1000")
     verified(stage, "mia", "MiaSpins")
     shuffle.wager("MiaSpins", "7")
