@@ -59,8 +59,10 @@ MONTH = Stretch(datetime(2026, 3, 1, 3, tzinfo=UTC), datetime(2026, 4, 1, 3, tzi
 # Every tenth is another account of the person before them.
 FILL = """
     INSERT INTO guilds (guild_id, name) VALUES (:guild, 'Server');
-    INSERT INTO people_viewers (guild_id, platform, platform_user_id, name, folded_name, named_at)
-    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, :now FROM generate_series(1, :n) n;
+    INSERT INTO people_viewers (guild_id, platform, platform_user_id, name, folded_name, login,
+                                named_at)
+    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, 'viewer' || n, :now
+      FROM generate_series(1, :n) n;
     UPDATE people_viewers SET represented_by = viewer_id - 1
      WHERE {here} AND platform_user_id % 10 = 0;
     INSERT INTO people_links (guild_id, discord_id, platform, viewer_id, linked_at)
