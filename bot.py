@@ -32,7 +32,7 @@ from core.kit.database import Database
 from core.kit.deadlines import BOT, SENDER, budget_of, use_budget
 from core.kit.errors import Outage, backoff, trouble_code
 from core.kit.feature import Feature
-from core.kit.health_item import HealthItem, State
+from core.kit.health_item import STANDING_BY, HealthItem, State
 from core.kit.leases import Leader
 from core.kit.records import THE_BOT
 from core.kit.services import Services
@@ -135,7 +135,7 @@ class DiscordThread:
             return HealthItem("Discord bot", "ok", f"Connected as {bot.user}, in {where}.")
         if self._standing_by:
             self._since = self._services.clock()
-            return HealthItem("Discord bot", "ok", "Standing by: another process is connected.")
+            return HealthItem("Discord bot", "ok", STANDING_BY)
         away = (self._services.clock() - self._since).total_seconds()
         state: State = "warn" if away < PATIENCE_SECONDS else "down"
         return HealthItem("Discord bot", state, self._trouble, away)

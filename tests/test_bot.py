@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import discord
 import pytest
-from discord import app_commands
+from discord import AppCommandOptionType, app_commands
 from discord.ext import commands
 from structlog.testing import capture_logs
 
@@ -134,6 +134,9 @@ def test_bot_requests_only_the_required_intents() -> None:
 
 # -- every command ---------------------------------------------------------------------------------
 
+NO_AMOUNTS = {"number", "raffle", "chatroom_id", "channel_id", "limit", "top", "count"}
+"""Options that name something, or say how many rows to show."""
+
 
 @pytest.fixture(scope="module")
 def described() -> list[dict[str, Any]]:
@@ -162,6 +165,9 @@ async def test_every_slash_command_is_valid_for_discord() -> None:
         for parameter in command.parameters:
             assert 1 <= len(str(parameter.description)) <= 100
             assert str(parameter.description) != "…", f"{command.qualified_name} {parameter.name}"
+            # Amounts are text, so that people can write `5k`: core.kit.discord_arguments.Whole.
+            if parameter.type in (AppCommandOptionType.integer, AppCommandOptionType.number):
+                assert parameter.name in NO_AMOUNTS, f"{command.qualified_name} {parameter.name}"
     await client.close()
 
 

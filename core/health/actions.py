@@ -19,7 +19,7 @@ from core.kit.errors import Outage
 from core.kit.feature import Check
 from core.kit.health_item import HealthItem, State
 from core.kit.lease_records import Lease
-from core.kit.leases import PREFIX, words_for
+from core.kit.leases import PREFIX, is_dead, words_for
 from core.kit.locks import list_lock_waits
 from core.kit.services import Services
 from core.kit.work import Work, read_records
@@ -101,7 +101,9 @@ def _unknown(check: Check, why: str = "the database is too slow") -> HealthItem:
 
 
 def _check_processes(tx: Connection, now: datetime) -> list[HealthItem]:
-    return merge(read_records(tx, select(Heartbeat)), now)
+    beats = read_records(tx, select(Heartbeat))
+    ended = {process for process in {beat.process for beat in beats} if is_dead(process)}
+    return merge(beats, now, ended)
 
 
 def _check_leaders(tx: Connection, _now: datetime) -> list[HealthItem]:

@@ -1,7 +1,5 @@
 """The heartbeat of a process: stores the status of its components every few seconds."""
 
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -18,6 +16,7 @@ from core.kit.deadlines import HEALTH, use_budget
 from core.kit.errors import Outage
 from core.kit.health_item import HealthItem, State
 from core.kit.lease_records import Lease
+from core.kit.leases import new_holder
 from core.kit.services import Services
 from core.twitch.client import client_of as twitch_of
 
@@ -44,7 +43,7 @@ class HeartbeatThread:
     def __init__(self, services: Services, status: Callable[[], list[HealthItem]]) -> None:
         self._services = services
         self._status = status
-        self._process = f"{socket.gethostname()}:{os.getpid()}"
+        self._process = new_holder()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 

@@ -14,7 +14,9 @@ class Heartbeat(Record, kw_only=True):
 
     __tablename__ = "health_heartbeats"
 
-    process: Mapped[str] = mapped_column(comment="host and process id")
+    process: Mapped[str] = mapped_column(
+        comment="machine and process id, as a lease names its holder"
+    )
     part: Mapped[str]
     state: Mapped[State] = mapped_column(Text)
     reason: Mapped[str]

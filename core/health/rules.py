@@ -1,11 +1,11 @@
 """The overall state, from heartbeats and health checks, and whether clocks agree."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
-from core.kit.health_item import NOT_USED, HealthItem, State
+from core.kit.health_item import NOT_USED, STANDING_BY, HealthItem, State
 
 if TYPE_CHECKING:
     from core.health.records import Heartbeat
@@ -26,23 +26,33 @@ WORSE: dict[State, int] = {"ok": 0, "warn": 1, "down": 2}
 Overall = Literal["ok", "degraded", "down"]
 
 
-def merge(beats: "Iterable[Heartbeat]", now: datetime) -> list[HealthItem]:
+def merge(
+    beats: "Iterable[Heartbeat]", now: datetime, ended: Collection[str] = ()
+) -> list[HealthItem]:
     """One item for each part: the worst state that a running process reports, or `down` if no
     process reports it any more. None for a part that every running process says is not used, and
-    none for a problem that no running process has."""
+    none for a problem that no running process has. `ended` names processes that run no more,
+    however new their heartbeats are."""
     by_part = groupby(sorted(beats, key=lambda beat: beat.part), key=lambda beat: beat.part)
-    merged = (_merge_one(part, list(of_part), now) for part, of_part in by_part)
+    merged = (_merge_one(part, list(of_part), now, ended) for part, of_part in by_part)
     return [item for item in merged if item.reason not in (NOT_USED, OVER)]
 
 
-def _merge_one(part: str, beats: "list[Heartbeat]", now: datetime) -> HealthItem:
+def _merge_one(
+    part: str, beats: "list[Heartbeat]", now: datetime, ended: Collection[str]
+) -> HealthItem:
     age = (now - max(beat.at for beat in beats)).total_seconds()
-    fresh = [beat for beat in beats if now - beat.at <= FRESH]
+    fresh = [beat for beat in beats if now - beat.at <= FRESH and beat.process not in ended]
     if not fresh and part.startswith(ONLY_IN_TROUBLE):
         return HealthItem(part, "ok", OVER)
     if not fresh:
         return HealthItem(part, "down", "No heartbeat.", age, age_of="seen")
-    worst = max(fresh, key=lambda beat: (beat.reason != NOT_USED, WORSE[beat.state]))
+    if all(beat.reason == STANDING_BY for beat in fresh):
+        reason = "Nothing is connected; a process that stands by takes over within half a minute."
+        return HealthItem(part, "warn", reason, age)
+    worst = max(
+        fresh, key=lambda beat: (beat.reason not in (NOT_USED, STANDING_BY), WORSE[beat.state])
+    )
     return HealthItem(part, worst.state, worst.reason, age)
 
 

@@ -123,10 +123,28 @@ def split_amount(text: str, digits: int = 2) -> tuple[Decimal, str]:
 
 def parse_whole(text: str) -> int:
     """A whole number with or without a sign. Raises Refusal as `parse_amount` does."""
+    factor, bare = _split_sign(text)
+    return factor * int(parse_amount(bare, digits=0))
+
+
+def require_alone(text: str, following: str) -> None:
+    """Raises Refusal if the first word after an amount may belong to it, as in `5 000` or `2 h`."""
+    if not following.strip():
+        return
+    word = following.split()[0]
+    if _PLAIN.fullmatch(_plain(_split_sign(text)[1])):
+        _require_certain(_plain(word), f"{text} {word}")
+    if _LENGTHS.fullmatch(_plain(f"{_split_sign(text)[1]} {word}")):
+        raise Refusal(
+            _("“{text}” is not one amount for certain.").format(text=f"{text} {word}"[:40]),
+            _("Write the duration without spaces, such as 90m or 1d12h."),
+        )
+
+
+def _split_sign(text: str) -> tuple[int, str]:
     bare = text.strip()
     signed = bare[:1] in ("-", "−", "+")
-    number = int(parse_amount(bare[signed:], digits=0))
-    return -number if signed and bare[0] != "+" else number
+    return -1 if signed and bare[0] != "+" else 1, bare[signed:]
 
 
 def currency_beside(text: str) -> str:
@@ -258,6 +276,26 @@ def parse_length(text: str, alone: str) -> timedelta:
     return timedelta(
         seconds=sum(int(count) * _SECONDS[unit] for count, unit in _LENGTH.findall(typed))
     )
+
+
+def parse_units(text: str, unit: str) -> int:
+    """A length of time as a whole number of `unit` ("s", "m" or "d"), with or without a sign; a
+    number alone is of the unit. Raises Refusal as `parse_length` does, or if it is not whole."""
+    factor, bare = _split_sign(text)
+    try:
+        length = parse_length(bare, unit)
+    except Refusal:
+        # `1.5m` is no million of minutes.
+        if _plain(bare)[-1:] == "m":
+            raise
+        return factor * int(parse_amount(bare, digits=0))
+    number, left = divmod(length, timedelta(seconds=_SECONDS[unit]))
+    if left:
+        raise Refusal(
+            _("“{typed}” is not a valid duration.").format(typed=text.strip()[:40]),
+            {"d": _("Only whole days, please."), "m": _("Only whole minutes, please.")}[unit],
+        )
+    return factor * number
 
 
 # -- shown ----------------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
 """How a command is used, and what is wrong with the arguments that it was given."""
 
 from difflib import get_close_matches
-from typing import Any
+from typing import Annotated, Any
 
 from discord import app_commands
 from discord.ext import commands
 
+from core.kit.amounts import parse_units, parse_whole, require_alone
 from core.kit.discord_ui import PREFIX, safe
 from core.kit.errors import Refusal
 from core.kit.words import _
@@ -78,6 +79,58 @@ def _unknown_subcommand(ctx: Context, group: commands.Group[Any, ..., Any]) -> R
     return Refusal(what, _("Choose one of these: {choices}.").format(choices=choices))
 
 
+# -- numbers --------------------------------------------------------------------------------------
+
+
+class NoNumber(commands.BadArgument):
+    """The argument is no whole number, or not for certain."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what)
+        self.what, self.remedy = what, remedy
+
+
+class Whole(commands.Converter[int]):
+    """A whole number as people write amounts, such as `5k`, for typed and slash commands; used as
+    `Annotated[int, Whole(0, 500)]`.
+
+    Attributes:
+        unit: "s", "m" or "d" if it is a length of time: `2h` is a number of these then.
+        words_follow: the next argument is free text, and the first word of `5 million` may not
+            become a part of it.
+    """
+
+    def __init__(
+        self,
+        least: int | None = None,
+        most: int | None = None,
+        *,
+        unit: str = "",
+        words_follow: bool = False,
+    ) -> None:
+        self.least, self.most = least, most
+        self.unit, self.words_follow = unit, words_follow
+
+    async def convert(self, ctx: Context, argument: str) -> int:
+        try:
+            number = parse_units(argument, self.unit) if self.unit else parse_whole(argument)
+        except Refusal as refusal:
+            what = _("“{given}” is not a whole number.").format(given=safe(argument, 40))
+            raise NoNumber(what, f"{refusal.what} {refusal.remedy}") from None
+        if self.words_follow:
+            try:
+                require_alone(argument, ctx.view.buffer[ctx.view.index :])
+            except Refusal as refusal:
+                raise NoNumber(refusal.what, refusal.remedy) from None
+        too_low = self.least is not None and number < self.least
+        if too_low or (self.most is not None and number > self.most):
+            raise commands.RangeError(number, self.least, self.most)
+        return number
+
+
+Count = Annotated[int, Whole()]
+"""A number whose bounds are checked by the action."""
+
 # -- arguments ------------------------------------------------------------------------------------
 
 
@@ -120,6 +173,8 @@ def _wrong(error: BaseException, ctx: Context, name: str, given: str) -> tuple[s
             return _("“{given}” does not fit `{name}`.").format(
                 given=safe(str(error.value), 40), name=name
             ), _bounds(error)
+        case NoNumber():
+            return error.what, error.remedy
         case commands.BadLiteralArgument():
             choices = ", ".join(f"`{one}`" for one in error.literals)
             hint = _("Choose one of these: {choices}.").format(choices=choices)

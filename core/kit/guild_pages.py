@@ -491,5 +491,6 @@ def whole_number(form: "MultiDict[str, str]", name: str, label: str) -> int:
     """A field's number. Raises Refusal if it is none."""
     try:
         return parse_whole(form.get(name, ""))
-    except Refusal:
-        raise Refusal(_("{label} must be a whole number.").format(label=label)) from None
+    except Refusal as refusal:
+        what = _("{label} must be a whole number.").format(label=label)
+        raise Refusal(what, f"{refusal.what} {refusal.remedy}") from None

@@ -10,6 +10,9 @@ NOT_USED = "Not used."
 """The reason of a part that a running process does without: it is not shown, even if a process that
 ended without a word still did it."""
 
+STANDING_BY = "Standing by: another process is connected."
+"""The reason of a part that another process does: if none does, that is trouble."""
+
 AgeOf = Literal["checked", "seen", "received", "confirmed", "oldest", "trouble"]
 """What an age measures: since the last check, the last heartbeat, the last thing received, or the
 last confirmation; how long the oldest waits, or how long the trouble has lasted."""

@@ -64,7 +64,7 @@ def _machine() -> str:
     return "|".join(parts)
 
 
-def _is_dead(holder: str) -> bool:
+def is_dead(holder: str) -> bool:
     """Whether this holder was a process of this machine and does not live any more."""
     machine, _space, process = holder.rpartition(" ")
     pid = process.split(".", 1)[0]
@@ -75,7 +75,9 @@ def _is_dead(holder: str) -> bool:
     except ProcessLookupError:
         return True
     except OSError:
-        pass
+        return False
+    with suppress(OSError):  # one that was killed has a process id until its parent looks
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     return False
 
 
@@ -103,7 +105,7 @@ class Leases:
         if self._run(lambda tx: tx.execute(_TAKE, given).first()) is not None:
             return True
         found = self._run(lambda tx: tx.execute(_HOLDER, {"name": name}).scalar())
-        if found is None or not _is_dead(found):
+        if found is None or not is_dead(found):
             return False
         given["dead"] = found
         return self._run(lambda tx: tx.execute(_TAKE, given).first()) is not None

@@ -1,6 +1,7 @@
 """`/points` for viewers and `/pointsadmin` for admins."""
 
 from datetime import timedelta
+from typing import Annotated
 
 import discord
 from discord import app_commands
@@ -8,6 +9,7 @@ from discord.ext import commands
 
 from core.guilds.actions import load_settings
 from core.kit.discord_access import may_manage, rights_of
+from core.kit.discord_arguments import Whole
 from core.kit.discord_buttons import AdminButton, Face, button_rows
 from core.kit.discord_errors import gone
 from core.kit.discord_ui import PRIVATE, answer, run_action, server_group
@@ -259,8 +261,10 @@ class Points(commands.Cog):
         await answer(ctx, await run_action(ctx, act))
 
     @points.command(name="break", extras=PRIVATE)
-    @app_commands.describe(days="How many days; this can't be undone")
-    async def take_break(self, ctx: Context, days: commands.Range[int, 1, 366]) -> None:
+    @app_commands.describe(days="How many days, such as 7 or 2 weeks; this can't be undone")
+    async def take_break(
+        self, ctx: Context, *, days: Annotated[int, Whole(1, 366, unit="d")]
+    ) -> None:
         """Take a break from games. It can't be shortened."""
 
         def act(work: Work) -> discord.Embed:
@@ -282,7 +286,7 @@ class Points(commands.Cog):
         await answer(ctx, await run_action(ctx, load))
 
 
-Amount = commands.Range[int, 0, MOST]
+Amount = Annotated[int, Whole(0, MOST, words_follow=True)]
 
 
 class PointsAdmin(commands.Cog):
@@ -299,13 +303,17 @@ class PointsAdmin(commands.Cog):
         await answer(ctx, await run_action(ctx, load))
 
     @pointsadmin.command(name="add")
-    @app_commands.describe(who=_ANYBODY, amount="How many points", reason=_REASON)
+    @app_commands.describe(
+        who=_ANYBODY, amount="How many points, such as 500 or 5k", reason=_REASON
+    )
     async def add(self, ctx: Context, who: str, amount: Amount, *, reason: str = "") -> None:
         """Add points to somebody's balance."""
         await self._change(ctx, who, "add", amount, reason)
 
     @pointsadmin.command(name="remove")
-    @app_commands.describe(who=_ANYBODY, amount="How many points", reason=_REASON)
+    @app_commands.describe(
+        who=_ANYBODY, amount="How many points, such as 500 or 5k", reason=_REASON
+    )
     async def remove(self, ctx: Context, who: str, amount: Amount, *, reason: str = "") -> None:
         """Remove points from somebody's balance."""
         await self._change(ctx, who, "remove", amount, reason)
@@ -328,7 +336,9 @@ class PointsAdmin(commands.Cog):
         await answer(ctx, await run_action(ctx, act))
 
     @pointsadmin.command(name="role")
-    @app_commands.describe(role="Whose members get points", amount="How many each", reason=_REASON)
+    @app_commands.describe(
+        role="Whose members get points", amount="How many each, such as 500 or 5k", reason=_REASON
+    )
     async def role(
         self, ctx: Context, role: discord.Role, amount: Amount, *, reason: str = ""
     ) -> None:

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable
 from itertools import islice
-from typing import Literal
+from typing import Annotated, Literal
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
+from core.kit.discord_arguments import Whole
 from core.kit.discord_roles import list_for_viewers, see_role
 from core.kit.discord_ui import answer, guild_of, run_action, safe, server_group, shortened
 from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
@@ -22,7 +23,7 @@ from core.roles.role_sync import RoleSync, see
 from core.roles.store import Holder
 
 Context = commands.Context[commands.Bot]
-Minutes = commands.Range[int, 1, MOST_MINUTES]
+Minutes = Annotated[int, Whole(1, MOST_MINUTES, unit="m")]
 
 MOST_CHOICES = 25
 """How many suggestions Discord shows."""
@@ -112,8 +113,10 @@ class Roles(commands.Cog):
         await answer(ctx, messages.rewards(current, holders))
 
     @roles.command(name="add")
-    @app_commands.describe(role="The role to assign", minutes="How many minutes it takes")
-    async def add(self, ctx: Context, role: discord.Role, minutes: Minutes) -> None:
+    @app_commands.describe(
+        role="The role to assign", minutes="How many minutes it takes, such as 600 or 10h"
+    )
+    async def add(self, ctx: Context, role: discord.Role, *, minutes: Minutes) -> None:
         """Assign a role to everyone who has watched for this many minutes."""
         await run_action(ctx, actions.add_reward, role.id, role.name, minutes)
         what = _("Role reward added: {role} at {time}").format(
@@ -123,8 +126,10 @@ class Roles(commands.Cog):
         await answer(ctx, messages.changed(what, body, _warning(ctx, role)))
 
     @roles.command(name="update", ignore_extra=False)
-    @app_commands.describe(role="The reward", minutes="How many minutes it takes from now on")
-    async def update(self, ctx: Context, role: str, minutes: Minutes) -> None:
+    @app_commands.describe(
+        role="The reward", minutes="How many minutes it takes from now on, such as 600 or 10h"
+    )
+    async def update(self, ctx: Context, role: str, *, minutes: Minutes) -> None:
         """Change how many minutes a role takes; who falls below loses it."""
         reward = await run_action(ctx, actions.set_minutes, role, minutes)
         what = _("{role} now requires {time}").format(

@@ -1,13 +1,14 @@
 """`/slotcalls`, and the buttons below each post."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from core.drand.client import chain_of
+from core.kit.discord_arguments import Count, Whole
 from core.kit.discord_buttons import FormButton, form_of
 from core.kit.discord_ui import (
     answer,
@@ -160,7 +161,10 @@ class SlotCalls(commands.Cog):
         cooldown="Seconds between requests of one viewer",
     )
     async def limits(
-        self, ctx: Context, per_viewer: int | None = None, cooldown: int | None = None
+        self,
+        ctx: Context,
+        per_viewer: Count | None = None,
+        cooldown: Annotated[int, Whole(unit="s")] | None = None,
     ) -> None:
         """Set how many open requests a viewer can have, and the cooldown between them."""
         await self._configure(ctx, max_open=per_viewer, cooldown_seconds=cooldown)

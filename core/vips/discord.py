@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
+from core.kit.discord_arguments import Count, Whole
 from core.kit.discord_buttons import ActionButton
 from core.kit.discord_ui import answer, guild_id_of, run_action, server_group, services_of
 from core.kit.words import _
@@ -153,7 +154,7 @@ class Vips(commands.Cog):
         cost="In channel points",
         duration="Of VIP, such as 24h; your default if empty",
     )
-    async def create(self, ctx: Context, title: str, cost: int, *, duration: str = "") -> None:
+    async def create(self, ctx: Context, title: str, cost: Count, *, duration: str = "") -> None:
         """Sell VIP for channel points."""
         minutes = parse_minutes(duration) if duration else 0
         form = RewardForm(title=title, cost=cost, minutes=minutes)
@@ -176,13 +177,13 @@ class Vips(commands.Cog):
         ctx: Context,
         number: int,
         title: str | None = None,
-        cost: int | None = None,
+        cost: Count | None = None,
         duration: str | None = None,
         prompt: str | None = None,
         colour: str | None = None,
-        per_stream: int | None = None,
-        per_viewer: int | None = None,
-        cooldown: int | None = None,
+        per_stream: Count | None = None,
+        per_viewer: Count | None = None,
+        cooldown: Annotated[int, Whole(unit="s")] | None = None,
     ) -> None:
         """Change a reward."""
         values = {

@@ -1,10 +1,13 @@
 """`/watchtime`, `/leaderboard`, `/watchhistory`, and the commands of admins."""
 
+from typing import Annotated
+
 from discord import app_commands
 from discord.ext import commands
 
 from core.guilds.actions import change_settings
 from core.kit.discord_access import may_manage
+from core.kit.discord_arguments import Whole
 from core.kit.discord_ui import answer, run_action, server_command, server_group
 from core.kit.leaderboard import MOST_ROWS, Leaderboard, Query, leaderboard, show_leaderboard
 from core.kit.paginator import Page, Paginator, Reader, show
@@ -20,6 +23,9 @@ from core.watchtime import actions, messages, views
 from core.watchtime.rules import WatchtimeSettings
 
 Context = commands.Context[commands.Bot]
+Minutes = Annotated[
+    int, Whole(-actions.MOST_MINUTES, actions.MOST_MINUTES, unit="m", words_follow=True)
+]
 
 _WHO = "For moderators: a mention, a Discord id or a name in chat; yourself if empty"
 _ANYBODY = "A mention, a Discord id or a name in chat"
@@ -121,16 +127,11 @@ class Watchtime(commands.Cog):
 
     @server_command("watchadjust", for_admins=True)
     @app_commands.describe(
-        who=_ANYBODY, minutes="To give; negative takes away", reason="Shown in the history"
+        who=_ANYBODY,
+        minutes="To give, such as 90 or 2h; negative takes away",
+        reason="Shown in the history",
     )
-    async def watchadjust(
-        self,
-        ctx: Context,
-        who: str,
-        minutes: commands.Range[int, -actions.MOST_MINUTES, actions.MOST_MINUTES],
-        *,
-        reason: str,
-    ) -> None:
+    async def watchadjust(self, ctx: Context, who: str, minutes: Minutes, *, reason: str) -> None:
         """Give somebody minutes or take some away, with a reason that the history shows."""
         key = f"discord:{(ctx.interaction or ctx.message).id}"
         done = await run_action(ctx, actions.adjust, who, minutes, reason, key)

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
 
 from core.kit.discord_rest import is_banned
 from core.raffle.draw import actions
@@ -13,7 +12,17 @@ from core.raffle.draw.bans import note_bans
 from sandbox.discord.permissions import Permission
 from sandbox.discord.seed import BOT_MAY
 from tests.dashboard.site import GUILD, IDS, Site
-from tests.raffle.draw.rig import DUE, NAMES, beacon, discord_id, do, ended, froze, picks_of
+from tests.raffle.draw.rig import (
+    AFTER,
+    DUE,
+    NAMES,
+    beacon,
+    discord_took,
+    do,
+    ended,
+    froze,
+    picks_of,
+)
 from tests.raffle.scene import CONFIG, KEY
 
 PEOPLE = NAMES[:3]
@@ -34,11 +43,9 @@ def test_banned_members_are_passed_over_at_the_draw(site: Site, sees_log: bool) 
     settings = site.services.settings.model_copy(update={"token_encryption_keys": SecretStr(KEY)})
     services = replace(site.services, settings=settings)
     with site.services.database.begin() as tx:
-        number = ended(tx, GUILD, PEOPLE)
-        for name in PEOPLE:
-            change = text("UPDATE people_links SET discord_id = :new WHERE discord_id = :old")
-            tx.execute(change, {"new": IDS[name], "old": discord_id(name)})
+        number = ended(tx, GUILD, PEOPLE, member=IDS.__getitem__)
         draw = froze(tx, GUILD, number)
+        discord_took(tx, AFTER, "raffle.frozen")
     for name in ("leo", "yuki"):
         site.discord.member(name, ban=True)
     with site.services.database.begin() as tx:

@@ -1,5 +1,7 @@
 """Heartbeats: written while a process lives, missed when it died, not when it ended."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +15,7 @@ from core.health.records import Heartbeat
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.health_item import HealthItem, State
+from core.kit.leases import new_holder
 from core.kit.services import Services
 from core.kit.settings import Settings
 from core.kit.work import read_records
@@ -75,6 +78,20 @@ def test_restarted_process_reports_its_part_again(tx: Connection) -> None:
     set_heartbeats(tx, "host:1", WELL, NOW)
     set_heartbeats(tx, "host:2", WELL, NOW + timedelta(seconds=60))
     assert examine(tx, (), NOW + timedelta(seconds=61)).overall == "ok"
+
+
+def test_process_that_was_killed_says_nothing_more(tx: Connection) -> None:
+    """Its successor would be called connected before it is."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    space, _, _own = new_holder().rpartition(" ")
+    try:
+        set_heartbeats(tx, f"{space} {process.pid}.0", WELL, NOW)
+        assert examine(tx, (), NOW).overall == "ok"
+    finally:
+        process.kill()
+    until(lambda: examine(tx, (), NOW).overall == "down")  # also while its parent has not looked
+    process.wait()
+    assert examine(tx, (), NOW).overall == "down"
 
 
 def test_part_no_longer_reported_is_removed(tx: Connection) -> None:

@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 
 from core.health.records import Heartbeat
 from core.health.rules import FRESH, merge, overall, worst_of_each_name
-from core.kit.health_item import NOT_USED, HealthItem, State
+from core.kit.health_item import NOT_USED, STANDING_BY, HealthItem, State
 
 NOW = datetime(2026, 11, 21, 18, tzinfo=UTC)
 ORDER: tuple[State, ...] = ("ok", "warn", "down")
 
 
-def beat(part: str, state: State, reason: str, at: datetime) -> Heartbeat:
-    return Heartbeat(process="host:1", part=part, state=state, reason=reason, at=at)
+def beat(part: str, state: State, reason: str, at: datetime, process: str = "host:1") -> Heartbeat:
+    return Heartbeat(process=process, part=part, state=state, reason=reason, at=at)
 
 
 states: st.SearchStrategy[State] = st.sampled_from(ORDER)
@@ -86,3 +86,11 @@ def test_problem_that_ended_with_its_process_is_over() -> None:
         trouble = beat(part, "warn", "Kick is away.", NOW - timedelta(minutes=1))
         assert merge([trouble], NOW) == []
         assert merge([trouble], trouble.at)[0].state == "warn"
+
+
+def test_part_that_every_process_leaves_to_another_is_trouble() -> None:
+    by_one = beat("Bot", "ok", STANDING_BY, NOW)
+    by_two = beat("Bot", "ok", "Connected.", NOW, "host:2")
+    assert [part.state for part in merge([by_one], NOW)] == ["warn"]
+    assert [part.reason for part in merge([by_one, by_two], NOW)] == ["Connected."]
+    assert [part.state for part in merge([by_one, by_two], NOW, ended=["host:2"])] == ["warn"]

@@ -14,6 +14,7 @@ from core.kit.amounts import (
     currency_beside,
     parse_amount,
     parse_length,
+    parse_units,
     parse_whole,
     show_amount,
     split_amount,
@@ -180,6 +181,22 @@ def test_currencies_and_signs_are_read() -> None:
         *("USD", "PLN", "CAD", "", "")
     ]
     assert [parse_whole(text) for text in ("-5", "+1,000", "2k", "−3")] == [-5, 1000, 2000, -3]
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "number"),
+    [
+        *(("90", "m", 90), ("2h", "m", 120), ("-1d 12h", "m", -2160), ("5k", "m", 5000)),
+        *(("90m", "s", 5400), ("2 weeks", "d", 14), ("48h", "d", 2), ("1.5m", "m", None)),
+        *(("90s", "m", None), ("12h", "d", None), ("", "m", None), ("half", "m", None)),
+    ],
+)
+def test_units_of_time_are_whole(text: str, unit: str, number: int | None) -> None:
+    if number is not None:
+        assert parse_units(text, unit) == number
+        return
+    with pytest.raises(Refusal):
+        parse_units(text, unit)
 
 
 @pytest.mark.parametrize(

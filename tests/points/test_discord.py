@@ -1,12 +1,14 @@
 """`/points` and `/pointsadmin`, in the sandbox's Discord with a real client."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from core.features import load_features
 from core.guilds import store as guild_store
+from core.kit.clock import utc_now
 from core.kit.database import METADATA, Database
 from core.points import imports, store
 from sandbox.discord.driver import DiscordDriver
@@ -14,6 +16,7 @@ from sandbox.discord.seed import NORAS_CORNER_ID
 from sandbox.people import PEOPLE
 from tests.bot_rig import Asker, bot_in_discord
 from tests.points.scene import MIA, TOM, PointsGuild
+from tests.raffle.scene import period
 
 Json = dict[str, Any]
 (FEATURE,) = (one for one in load_features() if one.name == "points")
@@ -34,7 +37,7 @@ def guild(database: Database, world: DiscordDriver) -> Iterator[PointsGuild]:
         guild_store.set_guild(tx, NORAS_CORNER_ID, "Nora's Corner")
         tx.exec_driver_sql("SET LOCAL session_replication_role = replica")
         for table in METADATA.tables:
-            if table.startswith(("points_", "outbox_", "people_", "guild_settings")):
+            if table.startswith(("points_", "outbox_", "people_", "raffle_", "guild_settings")):
                 tx.exec_driver_sql(f"DELETE FROM {table}")
         guild = PointsGuild(tx, NORAS_CORNER_ID)
         guild.set()
@@ -66,6 +69,9 @@ def test_an_evening_of_points(guild: PointsGuild, ask: Asker) -> None:
     assert "You gave 🪙 250 points to Tom and have 250 left." in given
     assert "**Mia** · 250" in said(ask.answer("points board", "mia"))
     assert "/points buy tickets" in said(ask.answer("points buy", "mia"))
+    refused = said(ask.answer("points buy", "mia", what="tickets 2"))
+    assert "No raffle is open for tickets right now." in refused
+    period(guild.tx, guild.id, utc_now() - timedelta(hours=1), utc_now() + timedelta(days=1))
     assert "Bought" in said(ask.answer("points buy", "mia", what="tickets 2"))
     assert "Manual" not in said(ask.answer("points economy", "mia"))
     limited = said(ask.answer("points limit", "mia", loss="1k"))
@@ -74,6 +80,43 @@ def test_an_evening_of_points(guild: PointsGuild, ask: Asker) -> None:
     assert "has 50" in said(ask.answer("pointsadmin remove", who="Mia", amount=51))
     assert "**Mia** has 🪙 5 points now" in said(ask.answer("pointsadmin set", who="Mia", amount=5))
     assert "Points are on" in said(ask.answer("pointsadmin status"))
+
+
+def test_amounts_are_written_as_in_chat(guild: PointsGuild, ask: Asker) -> None:
+    for amount, has in (
+        ("5k", "5,000"),
+        ("1,500", "6,500"),
+        ("1.5k", "8,000"),
+        ("$1m", "1,008,000"),
+    ):
+        added = said(ask.answer("pointsadmin add", who="Mia", amount=amount, reason="quiz 2 won"))
+        assert f"**Mia** has 🪙 {has} points now" in added
+    assert "has 🪙 8,000 points now" in said(
+        ask.answer("pointsadmin remove", who="Mia", amount="1m")
+    )
+    assert "has 🪙 2,000 points now" in said(ask.answer("pointsadmin set", who="Mia", amount="2K"))
+    nobody = ask.answer("pointsadmin role", role="Regular", amount="1k")
+    assert "None of these members has linked an account." in said(nobody)
+    for amount in ("many", "1.555k", "1.5", "half"):
+        refused = said(ask.answer("pointsadmin add", who="Mia", amount=amount))
+        assert f"“{amount}” is not a whole number." in refused
+        assert "`amount`: " in refused
+    assert "between 0 and " in said(ask.answer("pointsadmin add", who="Mia", amount="-5"))
+    assert guild.balance(guild.viewer(MIA)) == {"earned": 2000}
+    broken = ask.answer("points break", "mia", days="2 weeks")
+    assert "You're on a break from games until" in said(broken)
+
+
+@pytest.mark.parametrize("amount", ["5 000", "5 million", "5 k", "500 -"])
+def test_typed_reason_is_no_part_of_the_amount(
+    guild: PointsGuild, world: DiscordDriver, amount: str
+) -> None:
+    typed = Asker(world, typing=True)
+    refused = said(typed.answer(f"pointsadmin add Mia {amount} quiz"))
+    if amount == "500 -":
+        assert "500 points now" in refused
+    else:
+        assert "is not one amount for certain" in refused
 
 
 def test_a_season_is_ended_with_a_button(guild: PointsGuild, world: DiscordDriver) -> None:

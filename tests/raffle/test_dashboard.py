@@ -19,6 +19,7 @@ from core.raffle.periods import actions as periods
 from core.raffle.records import Balance, Period
 from core.raffle.rules import RaffleSettings
 from tests.dashboard.site import GUILD, Site, Visitor, words
+from tests.raffle.scene import set_period
 
 PAGE = f"/g/{GUILD}/raffle"
 
@@ -190,10 +191,8 @@ def test_what_next_is_only_asked_where_something_can_be_done(
     site: Site, admin: Visitor, raffle: Period
 ) -> None:
     assert "What next?" in words(admin.get(PAGE))
-    with site.services.work_in(GUILD) as work:
-        drawn = work.find(Period, 1)
-        assert drawn is not None
-        drawn.state = "drawn"
+    with site.services.database.begin() as tx:
+        set_period(tx, GUILD, 1, state="drawn")
     assert "What next?" not in words(admin.get(PAGE))
 
 

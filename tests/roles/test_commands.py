@@ -172,6 +172,9 @@ def test_minutes_can_be_updated(ask: Asker, database: Database) -> None:
     assert stored(database) == [(REGULAR, 1200, "on")]
     assert audited(database)[-1] == "roles.update 600 1200"
     assert "not a reward" in ask("update", role=VIP, minutes=5)["title"]
+    for typed, minutes in (("2 hours", 120), ("1d 12h", 2160), ("1.2k", 1200)):
+        ask("update", role=REGULAR, minutes=typed)
+        assert stored(database) == [(REGULAR, minutes, "on")]
 
 
 @pytest.mark.parametrize("minutes", [0, -5, 10**9])

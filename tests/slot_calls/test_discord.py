@@ -112,6 +112,7 @@ def test_limits_can_be_changed(guild: Guild, ask: Asker) -> None:
     assert limits(ask("limits", per_viewer=5)) == ("5", "45 s")
     assert ask("limits", per_viewer=0, cooldown=60)["title"].startswith("⚠️")
     assert limits(ask("status")) == ("5", "45 s")
+    assert limits(ask("limits", per_viewer=3, cooldown="2m")) == ("3", "120 s")
 
 
 def test_queue_and_clear(guild: Guild, ask: Asker) -> None:

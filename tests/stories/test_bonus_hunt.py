@@ -19,7 +19,7 @@ from tests.bonus_hunt.test_rules import sixty
 from tests.draws.verifier import verify
 from tests.patience import PATIENCE, until
 from tests.slot_calls.scene import NOON
-from tests.stories.channels import channels_of
+from tests.stories.channels import channels_of, connect_twitch
 from tests.stories.stage import GUILD, SHORT_LEASE, SLOT_CALLS, Stage, open_stage, title
 
 pytestmark = pytest.mark.browser
@@ -89,6 +89,7 @@ def press(stage: Stage, person: str, shown: dict[str, Any], label: str, **typed:
 def crash(stage: Stage, name: str) -> None:
     stage.product.kill()
     stage.start(name=name).wait_well()
+    connect_twitch(stage)  # what is written there while nobody listens is lost
 
 
 def test_evening_with_two_moderators_and_a_crash_between_all_steps(

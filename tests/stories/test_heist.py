@@ -16,7 +16,7 @@ from sandbox.kick.signing import SigningKey
 from tests.draws.test_rolls import verify
 from tests.patience import PATIENCE, until
 from tests.slot_calls.scene import NOON
-from tests.stories.channels import channel_of
+from tests.stories.channels import channel_of, connect_twitch
 from tests.stories.stage import GUILD, SHORT_LEASE, Stage, open_stage
 from tests.stories.test_bonus_hunt import overlay
 
@@ -63,6 +63,7 @@ def enrich(stage: Stage) -> None:
 def crash(stage: Stage, name: str) -> None:
     stage.product.kill()
     stage.start(name=name).wait_well()
+    connect_twitch(stage)  # what is written there while nobody listens is lost
 
 
 def end_joining(stage: Stage) -> None:

@@ -387,6 +387,32 @@ def test_removing_more_than_the_total_is_rejected(ask: Asker, world: World) -> N
     assert world.count("mia") == timedelta()
 
 
+@pytest.mark.parametrize(
+    ("typed", "given"),
+    [
+        ("2h", "2 h 00 min given"),
+        ("1d12h", "36 h 00 min given"),
+        ("1,200", "20 h 00 min given"),
+        ("-10m", "10 min taken"),
+        ("−10", "10 min taken"),
+    ],
+)
+def test_adjustment_takes_durations(ask: Asker, typed: str, given: str) -> None:
+    assert given in ask("watchadjust", who="viewer1", minutes=typed, reason="quiz")["title"]
+
+
+@pytest.mark.parametrize("typed", ["1.5m", "90s", "", "1.5h"])
+def test_adjustment_is_of_whole_minutes(world: World, typed: str) -> None:
+    told = Asker(world.driver, typing=True)(f'watchadjust viewer1 "{typed}" because')
+    assert told["title"] == f"⚠️ “{typed}” is not a whole number."
+
+
+@pytest.mark.parametrize("typed", ["1d 12h", "5 hours", "-2 h", "5 000"])
+def test_typed_duration_ends_at_the_reason(world: World, typed: str) -> None:
+    told = Asker(world.driver, typing=True)(f"watchadjust viewer1 {typed} because")
+    assert told["title"] == f"⚠️ “{typed}” is not one amount for certain."
+
+
 def test_adjustment_requires_valid_arguments(world: World) -> None:
     typing = Asker(world.driver, typing=True)
     assert typing("watchadjust viewer1 5")["title"] == "⚠️ Missing `reason`."

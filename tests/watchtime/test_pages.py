@@ -72,7 +72,7 @@ def test_correction_counts_once_however_often_it_is_sent(site: Site, admin: Visi
         ({"viewer": "Nobody", "minutes": "5", "reason": "x"}, "Nobody"),
         ({"viewer": "LeoLion", "minutes": "many", "reason": "x"}, "must be a whole number"),
         ({"viewer": "LeoLion", "minutes": "-500", "reason": "x"}, "more cannot be taken away"),
-        ({"viewer": "LeoLion", "minutes": "9" * 30, "reason": "x"}, "needs a number of minutes"),
+        ({"viewer": "LeoLion", "minutes": "9" * 30, "reason": "x"}, "This amount is too large"),
         ({"viewer": "LeoLion", "minutes": "5", "reason": " "}, "needs a number of minutes"),
     ],
 )

@@ -27,7 +27,7 @@ from core.kick.feed.session import Timing
 from core.kick.feed.store import Followed
 from core.kick.tasks import poll_livestreams
 from core.kit.errors import Outage, Refusal
-from core.kit.health_item import HealthItem
+from core.kit.health_item import STANDING_BY, HealthItem
 from core.kit.records import PlatformUserId
 from core.kit.services import Services
 
@@ -207,7 +207,7 @@ class FeedListener(SocketListener):
         elif not self._is_running:
             return [HealthItem(SERVICE, "warn", "It is not running.")]
         elif not self._is_leader:
-            reason = "Another process listens."
+            reason = STANDING_BY
         elif self._trouble:
             return [HealthItem(SERVICE, "warn", self._trouble)]
         elif shapes:

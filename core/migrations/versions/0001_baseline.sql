@@ -444,7 +444,7 @@ CREATE TABLE health_heartbeats (
 	CONSTRAINT health_heartbeats_newest PRIMARY KEY (process, part)
 );
 
-COMMENT ON COLUMN health_heartbeats.process IS 'host and process id';
+COMMENT ON COLUMN health_heartbeats.process IS 'machine and process id, as a lease names its holder';
 
 CREATE TABLE kit_leases (
 	name TEXT NOT NULL, 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import discord
 from discord import app_commands
@@ -10,6 +10,7 @@ from discord.ext import commands
 from sqlalchemy import Row
 
 from core.kit.discord_access import is_admin, may_manage
+from core.kit.discord_arguments import Whole
 from core.kit.discord_errors import handle_errors
 from core.kit.discord_ui import answer, reply_privately, run_action, server_command, view_of
 from core.kit.leaderboard import MOST_ROWS, Leaderboard, Query, leaderboard, show_leaderboard
@@ -27,7 +28,7 @@ from core.raffle.store import get_shown
 
 Context = commands.Context[commands.Bot]
 Select = discord.ui.Select[discord.ui.View]
-Amount = commands.Range[int, 1, actions.MOST]
+Amount = Annotated[int, Whole(1, actions.MOST, words_follow=True)]
 
 ENTRIES_A_PAGE = 12
 
@@ -159,7 +160,7 @@ class Tickets(commands.Cog):
     # -- for admins -------------------------------------------------------------------------
 
     @server_command("rafflegive", for_admins=True)
-    @app_commands.describe(who=_ANYBODY, amount="How many tickets", reason=_REASON)
+    @app_commands.describe(who=_ANYBODY, amount="How many tickets, such as 5 or 1k", reason=_REASON)
     async def raffle_give(
         self, ctx: Context, who: str, amount: Amount, *, reason: str = ""
     ) -> None:
@@ -167,7 +168,7 @@ class Tickets(commands.Cog):
         await self._change(ctx, who, amount, reason)
 
     @server_command("raffleremove", for_admins=True)
-    @app_commands.describe(who=_ANYBODY, amount="How many tickets", reason=_REASON)
+    @app_commands.describe(who=_ANYBODY, amount="How many tickets, such as 5 or 1k", reason=_REASON)
     async def raffle_remove(
         self, ctx: Context, who: str, amount: Amount, *, reason: str = ""
     ) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from core.inbox.listener import STOP_SECONDS, SocketListener
 from core.inbox.store import Delivery
 from core.kit.errors import Outage, Refusal
-from core.kit.health_item import NOT_USED, HealthItem
+from core.kit.health_item import NOT_USED, STANDING_BY, HealthItem
 from core.kit.records import PlatformUserId
 from core.kit.services import Services
 from core.twitch import store
@@ -285,7 +285,7 @@ class TwitchListener(SocketListener):
         if not self._is_running:
             return [HealthItem(SERVICE, "warn", "It is not running.")]
         if not self._is_leader:
-            return [HealthItem(SERVICE, "ok", "Another process listens.")]
+            return [HealthItem(SERVICE, "ok", STANDING_BY)]
         if self._trouble:
             return [HealthItem(SERVICE, "warn", self._trouble)]
         up = sum(bool(one.socket and one.socket.session_id) for one in self._accounts.values())

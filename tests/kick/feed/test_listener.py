@@ -194,7 +194,7 @@ def test_only_one_process_listens(clean: Database, pretend: Sandbox, kick: KickD
     with listening(ours) as first:
         wait_for_listener(kick, *USED)
         with listening(ours) as second:
-            until(lambda: "Another process" in second.status()[0].reason)
+            until(lambda: "another process" in second.status()[0].reason)
             first.stop()
             until(lambda: "connected" in second.status()[0].reason)
             wait_for_listener(kick, *USED)

@@ -59,6 +59,7 @@ def ended(
     winners: int = 1,
     channel: int = CHANNEL_ID,
     earlier: timedelta = timedelta(0),
+    member: Callable[[str], int] = discord_id,
 ) -> int:
     """A raffle in which these viewers hold tickets, ended then or earlier; its number."""
     if channel:
@@ -66,7 +67,7 @@ def ended(
     number = period(tx, guild_id, START - earlier, END - earlier, winners=winners).number
     for name in names:
         viewer_id = viewer(tx, guild_id, name)
-        people.add_link(tx, guild_id, discord_id(name), "kick", viewer_id, START)
+        people.add_link(tx, guild_id, member(name), "kick", viewer_id, START)
         amount = TICKETS[NAMES.index(name)]
         give(tx, guild_id, number, viewer_id, amount, f"gift:{number}:{name}")
     return number

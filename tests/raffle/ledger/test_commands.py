@@ -353,7 +353,9 @@ def test_tickets_can_be_given_and_removed(ask: Asker, world: World) -> None:
     assert embed["title"] == "✅ MadCats has 90 tickets now"
     embed = ask("raffleremove", who="madcats", amount=91, reason="")
     assert embed["title"] == "⚠️ MadCats has 90 tickets."
-    ask("raffleremove", who="madcats", amount=90)
+    assert ask("raffleremove", who="madcats", amount="90")["title"].endswith("has 0 tickets now")
+    assert "has 1,200 tickets" in ask("rafflegive", who="madcats", amount="1.2k")["title"]
+    ask("raffleremove", who="madcats", amount="1,200")
     refused = Asker(world.driver, typing=True)("rafflegive", who="madcats", amount=1_000_001)
     assert "between 1 and 1,000,000" in refused["description"]
     assert world.tickets(MIA) == 0
