@@ -321,7 +321,7 @@ def meet_renamed(tx: Connection, guild_id: int) -> object:
 
 def find_many_names(tx: Connection, guild_id: int) -> object:
     names = [f"{name}{n}" for name in ("viewer", "former", "nobody") for n in members(guild_id)]
-    found, _several = in_guild(find_people, names)(tx, guild_id)  # type: ignore[misc]
+    found, _several = run(tx, guild_id, find_people, names)
     assert len(found) == 2 * VIEWERS[guild_id]
     return found
 
