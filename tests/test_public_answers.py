@@ -10,6 +10,7 @@ from core.features import load_features
 from core.guilds.actions import change_settings
 from core.kit.clock import utc_now
 from core.kit.database import Database
+from core.kit.records import ViewerId
 from core.kit.work import Work
 from core.people import store as people
 from core.people.exclusions.actions import exclude_viewer
@@ -47,7 +48,7 @@ def discord(database: Database) -> Iterator[DiscordDriver]:
                 people.set_viewer(tx, GUILD, "kick", user_id, name, utc_now())
             people.set_viewer(tx, GUILD, "kick", -5, UNNAMED[2], utc_now())
             hidden = people.set_viewer(tx, GUILD, "kick", 2, UNNAMED[0], utc_now())
-            work.add(HiddenViewer(viewer_id=hidden, hidden_at=utc_now()))
+            work.add(HiddenViewer(viewer_id=ViewerId(hidden), hidden_at=utc_now()))
             barred = people.set_viewer(tx, GUILD, "kick", 3, UNNAMED[1], utc_now())
             exclude_viewer(work, barred, "everything")
         yield driver

@@ -6,6 +6,7 @@ import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -309,7 +310,7 @@ def _another_evening(tx: Connection) -> None:
             announcements.post_line(work, "granted", viewer, f"k{viewer}", {})
             announcements.announce_loss(work, viewer, "full", "VIP", f"k{viewer}")
     for pick in rig.picks_of(tx, GUILD, 1):
-        rig.with_frozen(tx, GUILD, 1, lambda raffle, pick=pick: posts.announce_end(raffle, pick))
+        rig.with_frozen(tx, GUILD, 1, partial(posts.announce_end, pick=pick))
 
 
 def _ask(tx: Connection) -> None:
