@@ -31,16 +31,18 @@ def pages(services: Services) -> Blueprint:
         """The server of the key, or an error."""
         key = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
         network = network_of(request.remote_addr)
-        guild_id: int | None = None
-        # Guesses are counted before they cost a connection.
-        if key and (key in known or not rate.is_used_up(WRONG_KEYS, "widget", network)):
-            with services.database.begin() as tx:
-                guild_id = widget.find_guild(tx, key)
+        guess = None if key in known else (WRONG_KEYS, "widget", network)
+        wrong = "This widget key is not valid."
+        if guess is not None:  # counted before it costs a connection
+            rate.require(wrong, *guess)
+        with services.database.begin() as tx:
+            guild_id = widget.find_guild(tx, key) if key else None
         if guild_id is None:
-            wrong = "This widget key is not valid."
-            rate.require(wrong, WRONG_KEYS, "widget", network)
+            known.discard(key)
             return problem(401, wrong)
-        known.add(key)
+        if guess is not None:
+            known.add(key)
+            rate.take_back(*guess)
         rate.require(
             "Too many requests with this widget key.", REQUESTS, "widget.key", hash_of(key)
         )

@@ -58,6 +58,11 @@ class Remembered(Generic[T]):
         self._clock = clock
         self._known: tuple[datetime, T] | None = None
 
+    @property
+    def remembered(self) -> T | None:
+        """What it said last, without asking; None if it was not asked yet."""
+        return None if self._known is None else self._known[1]
+
     def of(self) -> T:
         now = self._clock()
         if self._known is None or not timedelta() <= now - self._known[0] < REMEMBER_FOLLOWED:

@@ -8,7 +8,9 @@ three parts are signed, not the type. https://docs.kick.com/events/webhook-secur
 import base64
 import binascii
 import hashlib
+import math
 import threading
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -105,6 +107,9 @@ FETCH_INTERVAL = timedelta(seconds=15)
 """Between two requests for Kick's key, of all threads and processes together: somebody who forges
 signatures must not make us ask Kick all the time. Deliveries in between are kept unverified."""
 
+LOOK_SECONDS = 1.0
+"""Between two looks of `has_signed` for a first key."""
+
 MOST_KEYS = 3
 """The newest keys that are tried. After a rotation, what was signed before is still on its way."""
 
@@ -133,17 +138,28 @@ class KeyRing:
         self._lock = threading.Lock()
         self._keys: tuple[RSAPublicKey, ...] = ()
         self._tried_at: datetime | None = None
+        self._looking = threading.Lock()
+        self._looked_at = -math.inf
         self.newest = ""
 
     def has_signed(self, request: SignedRequest) -> bool:
-        """Whether one of the known keys did.
+        """Whether one of the known keys did. While none is known, the database is asked once a
+        second: what comes in between is looked at again after `renew`.
 
         Raises:
             Outage: no key is known yet, and the database cannot be asked.
         """
         if not self._keys:
-            self._load()
+            self._look()
         return any(request.is_signed_by(key) for key in self._keys)
+
+    def _look(self) -> None:
+        with self._looking:
+            if not self._keys and time.monotonic() - self._looked_at > LOOK_SECONDS:
+                try:
+                    self._load()
+                finally:
+                    self._looked_at = time.monotonic()
 
     def ensure_key(self) -> bool:
         """Ask Kick for its key if none is known yet; whether one is known now."""

@@ -148,10 +148,17 @@ class Intake:
         return "seen"
 
     def _count_unsigned(self, request: Request, signed: SignedRequest) -> str:
-        """Who has sent what fits no key that we have. Strangers are counted before they cost
-        anything. Raises Declined if it is one too many."""
+        """Who has sent what fits no key that we have. Strangers are counted before anything is
+        looked up; what names a subscription of ours is not, for it may be signed with a new key.
+        Raises Declined if it is one too many."""
         sender = network_of(request.remote_addr)
-        if not self._is_known(signed) and not self._limits.allows(UNSIGNED, "kick", sender):
+        if signed.subscription_id in (self._subscriptions.remembered or ()):
+            return sender
+        if self._limits.allows(UNSIGNED, "kick", sender):
+            return sender
+        with budget_of(PUBLIC):
+            is_known = self._is_known(signed)
+        if not is_known:
             raise Declined(401, "bad_signature", "The signature fits no key of Kick's.")
         return sender
 

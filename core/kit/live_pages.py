@@ -15,7 +15,7 @@ from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException
 
 from core.kit.crypto import hash_of
-from core.kit.errors import Outage, Refusal
+from core.kit.errors import Outage, RateLimited, Refusal
 from core.kit.live import GONE, LATER, LiveStreams, Topic, streams_of
 from core.kit.services import Services
 from core.kit.web import TOKEN
@@ -80,7 +80,7 @@ def _topic(address: str, since: str) -> Topic:
     """What may be followed; else a topic that says so at once."""
     try:
         found, why = _open(address), GONE
-    except Outage:
+    except (Outage, RateLimited):
         found, why = None, LATER
     if found is None:
         return Topic(NOBODYS, lambda _changed: why, address, since="nowhere")
@@ -93,6 +93,8 @@ def _open(address: str) -> Topic | None:
         if address.startswith(start):
             try:
                 return topic_of(address)
+            except RateLimited:
+                raise
             except (HTTPException, Refusal):
                 return None
     return None

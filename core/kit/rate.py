@@ -56,6 +56,10 @@ class RateLimit:
         if not self.allows(limit, *who):
             raise RateLimited(what, _("Wait a minute."), self.seconds_left(limit, *who))
 
+    def take_back(self, limit: RateLimitItem, *who: str) -> None:
+        """Uncount one, which was counted before it was known to be good."""
+        self._ask(lambda limiter: limiter.hit(limit, *who, cost=-1))
+
     def is_used_up(self, limit: RateLimitItem, *who: str) -> bool:
         """Whether one more would be more than the limit; nothing is counted."""
         return not self._ask(lambda limiter: limiter.test(limit, *who))

@@ -162,23 +162,21 @@ class TaskRunner:
         self._leader.release()
 
     def status(self) -> list[HealthItem]:
-        """For the health page: one item for each task in trouble, or one about all. A process that
-        stands by has nothing to tell: it takes over when the other one's lease ends."""
+        """For the health page: one item about all, and one for each task in trouble. A process that
+        stands by tells of its trouble only: it takes over when the other one's lease ends."""
         now = time.monotonic()
         with self._condition:
             if self._trouble:
                 return [HealthItem("Tasks", "warn", self._trouble)]
             told = {one.task.name: one.trouble or one.lateness(now) for one in self._tasks}
-            if not self._leads and not any(told.values()):
-                return []
-            newest = self._newest
-        bad = {name: reason for name, reason in sorted(told.items()) if reason}
-        if bad:
-            return [HealthItem(f"Task {name}", "warn", reason) for name, reason in bad.items()]
-        reason = f"{len(told)} running on time."
+            leads, newest = self._leads, self._newest
+        bad = [HealthItem(f"Task {name}", "warn", why) for name, why in sorted(told.items()) if why]
+        if not leads:
+            return bad
+        reason = f"{len(told) - len(bad)} running on time."
         if newest is not None:
             reason += f" The last one, {newest[0]}, ended {now - newest[1]:.0f} s ago."
-        return [HealthItem("Tasks", "ok", reason)]
+        return [*bad, HealthItem("Tasks", "ok", reason)]
 
     # -- when -------------------------------------------------------------------------------
 

@@ -77,6 +77,11 @@ def find_guild(tx: Connection, key: str, kind: str) -> GuildId | None:
     return found[0].guild_id if found else None
 
 
+def list_hashes(tx: Connection) -> frozenset[str]:
+    """The hashes of all keys."""
+    return frozenset(tx.scalars(select(OverlayKey.digest).execution_options(**ACROSS_GUILDS)))
+
+
 _RECORD_SEEN = text("""
     UPDATE overlays_keys SET seen_at = :now
      WHERE overlays_keys.guild_id = :guild_id AND kind = :kind

@@ -6,14 +6,16 @@ overlays are open. A waiting stream does not hold a database connection.
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from flask import Blueprint, Flask, Response, current_app, render_template, request
 from limits import RateLimitItemPerMinute
 
 from core.guilds.actions import language_of, load_settings, setting
+from core.inbox.intake import Remembered
 from core.kit.crypto import hash_of
-from core.kit.deadlines import OVERLAYS, PUBLIC, budget_of
+from core.kit.deadlines import PUBLIC, budget_of
+from core.kit.errors import RateLimited
 from core.kit.feature import GuildSetting
 from core.kit.live import ANYTHING, GONE, Topic, streams_of
 from core.kit.live_pages import offer_topics
@@ -54,6 +56,7 @@ class OverlayPages:
         self._made: dict[tuple[int, str], tuple[tuple[int, ...], str]] = {}
         self._locks: dict[tuple[int, str], threading.Lock] = {}
         self._found: set[str] = set()
+        self._hashes = Remembered(services.database, actions.list_hashes, services.clock)
         self._seen: dict[tuple[int, str], float] = {}
 
     def blueprint(self) -> Blueprint:
@@ -68,9 +71,12 @@ class OverlayPages:
 
     def show(self, key: str, kind: str) -> Response:
         """The page, which is empty until its stream sends the content."""
-        guild_id = self._find(key, kind)
+        try:
+            guild_id = self._find(key, kind)
+        except RateLimited as limited:
+            return _nothing(429, {"Retry-After": str(limited.retry_after)})
         if guild_id is None:
-            return self._refuse()
+            return _nothing(404)
         with self._services.work_in(guild_id) as work:
             classes = css_classes(load_settings(work, OverlaySettings))
         html = render_template("overlays/overlay.html", classes=classes, kind=kind, live=True)
@@ -104,13 +110,34 @@ class OverlayPages:
     def _find(self, key: str, kind: str) -> int | None:
         if kind not in self.overlays:
             return None
-        # Guesses have the connections of strangers, so that they cost open overlays nothing.
-        budget = OVERLAYS if hash_of(key) in self._found else PUBLIC
-        with budget_of(budget), self._services.database.begin() as tx:
-            guild_id = actions.find_guild(tx, key, kind)
+        if hash_of(key) in self._found:
+            guild_id = self._look_up(key, kind)
+        else:
+            guild_id = self._guess(key, kind)
         if guild_id is not None:
-            self._found.add(hash_of(key))
             self._record_seen(guild_id, kind)
+        return guild_id
+
+    def _look_up(self, key: str, kind: str) -> int | None:
+        with self._services.database.begin() as tx:
+            return actions.find_guild(tx, key, kind)
+
+    def _guess(self, key: str, kind: str) -> int | None:
+        """Guesses are counted before they cost a connection, which is one of the strangers', so
+        that they cost open overlays nothing. Raises RateLimited."""
+        guess = WRONG_KEYS, "overlays", network_of(request.remote_addr)
+        mark = hash_of(key)
+        is_counted = mark not in (self._hashes.remembered or ())
+        is_allowed = not is_counted or self._rate.allows(*guess)
+        with budget_of(PUBLIC):
+            if not is_allowed and mark not in self._hashes.of():
+                wrong = _("Too many wrong overlay addresses from your network.")
+                raise RateLimited(wrong, _("Wait a minute."), self._rate.seconds_left(*guess))
+            guild_id = self._look_up(key, kind)
+        if guild_id is not None:
+            self._found.add(mark)
+            if is_counted:
+                self._rate.take_back(*guess)
         return guild_id
 
     def _record_seen(self, guild_id: int, kind: str) -> None:
@@ -119,12 +146,6 @@ class OverlayPages:
             self._seen[guild_id, kind] = now
             with self._services.work_in(guild_id) as work:
                 actions.record_seen(work, kind)
-
-    def _refuse(self) -> Response:
-        """An empty page, because it may be on stream."""
-        is_known = self._rate.allows(WRONG_KEYS, "overlays", network_of(request.remote_addr))
-        html = f"<!doctype html><title>{_('This overlay has a new address.')}</title>"
-        return Response(html, 404) if is_known else Response(html, 429, {"Retry-After": "60"})
 
     # -- content ------------------------------------------------------------------------------
 
@@ -150,6 +171,12 @@ class OverlayPages:
                 title = setting(work.tx, work.guild_id, title_setting(overlay))
             shown = title.strip()[:MOST_TITLE] or overlay.title()
             return render_template(overlay.template, **overlay.data(work), title=shown)
+
+
+def _nothing(status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """An empty page, because it may be on stream."""
+    html = f"<!doctype html><title>{_('This overlay has a new address.')}</title>"
+    return Response(html, status, headers)
 
 
 def _for_obs(response: Response) -> Response:

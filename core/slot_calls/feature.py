@@ -43,7 +43,7 @@ FEATURE = Feature(
             usage="!call <slot>",
             help="Request a slot; it goes into the streamer's queue.",
             in_batches=True,
-            lasts=timedelta(hours=1),
+            lasts=timedelta(days=1),
         ),
         ChatCommand(
             ("cancelcall",),

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from limits import RateLimitItemPerMinute
-from sqlalchemy import text
+from sqlalchemy import event, text
 from structlog.testing import capture_logs
 
 from core.kick import webhooks
@@ -413,6 +413,11 @@ def test_flood_is_counted_before_it_costs_anything(
     subscribed(clean)
     assert flood(kick, 10) == {401}
     assert count(clean, "kick_unverified_deliveries") == 3
+    asked: list[str] = []
+    event.listen(clean.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    assert flood(kick, 3) == {401}
+    looked = [sql for sql in asked if sql.lstrip().startswith("SELECT")]
+    assert not looked, "counted before anything is looked up"
     kick.key = endpoint.key = new_key(ROTATED)
     assert kick.send().status_code == 401, "it fits no key yet, but is kept"
     assert count(clean, "kick_unverified_deliveries") == 4

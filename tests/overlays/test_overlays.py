@@ -6,6 +6,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from core.bonus_hunt import actions as hunts
@@ -150,7 +151,24 @@ def test_wrong_keys_are_limited(site: Site) -> None:
     visitor, ours = site.visitor(), address(site)
     answers = [visitor.get("/overlay/x/requests").status_code for _try in range(40)]
     assert (answers[0], answers[-1]) == (404, 429)
+    asked: list[str] = []
+    event.listen(
+        site.services.database.engine,
+        "before_cursor_execute",
+        lambda *given: asked.append(given[2]),
+    )
+    assert visitor.get("/overlay/y/requests").status_code == 429
+    assert next(stream(site, "/overlay/y/requests")) == live.LATER
+    assert not [sql for sql in asked if "overlays_keys" in sql], "counted before it is looked up"
     assert visitor.get(ours).status_code == 200
+
+
+def test_overlays_are_not_counted_as_guesses(site: Site) -> None:
+    visitor = site.visitor()
+    for kind in KINDS:
+        assert visitor.get(address(site, kind)).status_code == 200
+    guesses = [visitor.get("/overlay/x/requests").status_code for _try in range(31)]
+    assert guesses == [404] * 30 + [429]
 
 
 def test_new_address_ends_the_old_one_at_once(site: Site) -> None:

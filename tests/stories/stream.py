@@ -7,7 +7,6 @@ when they are sent, and webhooks are refused after ten minutes, so there it was 
 """
 
 import random
-import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -38,6 +37,12 @@ LINES: tuple[tuple[float, str], ...] = (
 )
 REPLIES = 4
 """To each viewer."""
+
+PATIENT = {
+    f"core.outbox.actions.{name}": timedelta(days=1).total_seconds()
+    for name in ("REPLY_WITHIN", "ANSWER_EXPIRES", "BULK_EXPIRES")
+}
+"""Replies to what was written hours ago are given all the same: it is the stream that is late."""
 
 # The same on Twitch, where the stream has lasted for hours and ends a minute before now.
 TWITCH_LINES: tuple[tuple[float, str], ...] = (
@@ -231,15 +236,31 @@ def effects(stage: Stage) -> Effects:
         "posts": sorted(
             (post["embeds"][0]["title"], post["embeds"][0]["description"]) for post in stage.posts()
         ),
-        "replies": sorted(_unnumbered(line["text"]) for line in stage.replies()),
-        "replies_on_twitch": sorted(_unnumbered(line["text"]) for line in ours),
+        "replies": _replies(stage, "kick"),
+        "replies_on_twitch": _replies(stage, "twitch"),
+        "said_twice": [
+            line
+            for platform, lines in (("kick", stage.replies()), ("twitch", ours))
+            for line in lines[_count_sent(stage, platform) :]
+        ],
         "dead_letters": stage.rows("SELECT error FROM outbox_messages WHERE state = 'dead'")
         + stage.rows("SELECT error FROM inbox_retries"),
     }
 
 
-def _unnumbered(text: str) -> str:
-    return re.sub(r", number \d+", "", text)
+def _replies(stage: Stage, platform: str) -> list[tuple[Any, ...]]:
+    """What became of each; which of them share a line of chat depends on who was quicker."""
+    return stage.rows(
+        "SELECT kind, payload ->> 'viewer', payload ->> 'slot', state, receipt ->> 'skipped'"
+        "  FROM outbox_messages WHERE service = :platform ORDER BY 1, 2, 3",
+        platform=platform,
+    )
+
+
+def _count_sent(stage: Stage, platform: str) -> int:
+    """How many lines of chat that should be."""
+    sent = "SELECT count(*) FROM outbox_messages WHERE service = :platform AND carried_by IS NULL"
+    return int(stage.scalar(sent, platform=platform))
 
 
 def wait_settled(stage: Stage, timeout: float = PATIENCE) -> None:

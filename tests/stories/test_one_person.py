@@ -9,6 +9,7 @@ from urllib.parse import urljoin
 import pytest
 import requests
 
+from core.guilds import store as guilds
 from sandbox.discord.seed import channel_id
 from sandbox.kick.driver import KickDriver
 from sandbox.kick.signing import SigningKey
@@ -94,6 +95,8 @@ def test_both_chats_at_once_count_once(stage: Stage, twitch: TwitchDriver) -> No
 
 
 def test_tickets_of_both_are_one_entry(stage: Stage, twitch: TwitchDriver) -> None:
+    with stage.database.begin() as tx:
+        guilds.set_setting(tx, GUILD, "raffle.winners", 2, set_by=1)
     assert "is open" in stage.asked("nora", "!rafflestart")["title"]
     stage.kick.gift("mia", ["leo"])
     twitch.gift("mia", count=1)
@@ -107,8 +110,8 @@ def test_person_wins_once_though_one_account_is_unlinked_before_the_draw(
     stage: Stage, twitch: TwitchDriver
 ) -> None:
     stage.rows(
-        "UPDATE raffle_periods SET starts_at = starts_at - interval '1 day', ends_at = now(),"
-        " winners_wanted = 2 RETURNING 1"
+        "UPDATE raffle_periods SET starts_at = starts_at - interval '1 day', ends_at = now()"
+        " RETURNING winners_wanted"
     )
     beacon_is_away(stage, True)
     becomes(stage, asked_to_draw(stage), "is frozen")

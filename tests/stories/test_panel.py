@@ -158,8 +158,8 @@ def test_linked_member_sees_status_and_can_unlink(stage: Stage) -> None:
     with stage.database.begin() as tx:
         tx.exec_driver_sql(
             "WITH made AS (INSERT INTO people_viewers"
-            " (guild_id, platform, platform_user_id, name, folded_name, named_at)"
-            " VALUES (%(guild)s, 'kick', 77, 'LeoOnKick', 'leoonkick', now()) RETURNING *)"
+            " (guild_id, platform, platform_user_id, name, folded_name, login, named_at)"
+            " VALUES (%(guild)s, 'kick', 77, 'LeoOnKick', 'leoonkick', '', now()) RETURNING *)"
             " INSERT INTO people_links (guild_id, discord_id, platform, viewer_id, linked_at)"
             " SELECT guild_id, %(leo)s, platform, viewer_id, now() FROM made",
             {"guild": NORAS_CORNER_ID, "leo": LEO},

@@ -11,6 +11,7 @@ from tests.stories.product import free_port
 from tests.stories.servers import RedisServer
 from tests.stories.stage import Json, Stage, title
 from tests.stories.stream import (
+    PATIENT,
     REPLIES,
     SETTLED_SECONDS,
     TWITCH_VIEWERS,
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.redis
 
 def test_four_processes_handle_each_event_once(stage: Stage, redis_server: RedisServer) -> None:
     stage.settings |= {"REDIS_URL": redis_server.url, "TWITCH_EVENTSUB": "webhook"}
+    stage.waits = PATIENT
     stage.set_up()
     webs = [stage.start_web("web-1"), stage.start_web("web-2", free_port())]
     first = stage.start_bot("bot-1")
@@ -56,7 +58,7 @@ def test_four_processes_handle_each_event_once(stage: Stage, redis_server: Redis
     assert len(found["replies"]) == REPLIES * len(VIEWERS)
     assert len(found["replies_on_twitch"]) == REPLIES * len(TWITCH_VIEWERS)
     assert dict(found["watched"]) == WATCHED
-    assert found["dead_letters"] == []
+    assert found["dead_letters"] == found["said_twice"] == []
 
     assert len(_answers(stage) or []) == 1
     slash = stage.discord.slash("nora", "general", "slotcalls status")["response"]

@@ -16,7 +16,13 @@ from tests.stories.stage import SHORT_LEASE, Stage, open_stage, title
 from tests.stories.test_dashboard import DESK, address, log_in
 
 YUKI = "yuki_snow"
-
+CHANGE = """
+    new Promise((done) => {
+      document.body.addEventListener("htmx:finally:request", done, { once: true });
+      document.body.dispatchEvent(new CustomEvent("changed-vips"));
+    }).then(() => undefined)
+"""
+"""Make the lists load again, and wait for the end of it."""
 
 ACTIVE = "SELECT count(*) FROM vips_sessions WHERE state = 'active'"
 
@@ -130,6 +136,7 @@ def test_moderator_works_on_the_dashboard(
         row.get_by_role("button", name="Extend").click()
         expect(row).to_contain_text("in 3 days")
         row.get_by_text("Remove", exact=True).click()
+        page.evaluate(CHANGE)  # does not close the question
         row.get_by_role("button", name="Yes, Remove").click()
         expect(row).to_have_count(0)
         assert "yuki" not in _channel(twitch)["vips"]

@@ -49,6 +49,12 @@
 
   const prepare = (root) => { tellTime(root); draw(root); };
 
+  // Whether somebody is answering a question or typing in this part of the page.
+  const isInUse = (part) => {
+    const field = part.contains(document.activeElement) ? document.activeElement : {};
+    return part.querySelector("details.confirm[open]") || (field.defaultValue ?? field.value) !== field.value;
+  };
+
   // The parts that show what has changed load themselves again. Nothing is followed while nobody
   // looks at the page.
   const listen = ({ hub, live }) => {
@@ -71,6 +77,20 @@
     if (shell) listen(shell.dataset);
     prepare(document);
     document.body.addEventListener("htmx:after:swap", () => prepare(document));
+    // A part in use stays as it is until it is not; then it loads itself.
+    const waiting = new Set();
+    document.body.addEventListener("htmx:before:swap", (event) => {
+      if (!isInUse(event.target)) return;
+      event.preventDefault();
+      waiting.add(event.target);
+    });
+    const load = () => setTimeout(() => {
+      if (!waiting.size || [...waiting].some(isInUse)) return;
+      waiting.clear();
+      document.body.dispatchEvent(new CustomEvent("changed-anything"));
+    });
+    document.body.addEventListener("toggle", load, true);
+    document.body.addEventListener("focusout", load);
     setInterval(() => tellTime(document), 30000);
     // Copy what is in a field.
     for (const button of document.querySelectorAll("[data-copy]")) button.addEventListener("click", () => {
