@@ -4,6 +4,7 @@ Fernet (AES-128-CBC with HMAC-SHA256) from `cryptography`; several keys may be v
 that they can be changed without anybody having to connect again.
 """
 
+import errno
 import hashlib
 import hmac
 import os
@@ -93,10 +94,11 @@ def _kept(file: Path, make: Callable[[], str]) -> str:
             _make_once(file, make())
         return file.read_text().strip()
     except OSError as error:
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "free some disk space" if is_full else "set DATA_DIR to a folder that is yours"
         raise StartError(
-            f"A key cannot be kept in {file.parent.resolve()} ({error.strerror}). "
-            "Please set FLASK_SECRET_KEY and TOKEN_ENCRYPTION_KEYS, or DATA_DIR to a folder that "
-            "belongs to you."
+            f"A key cannot be kept in {file.parent.resolve()} ({error.strerror}): {remedy}, or set "
+            "FLASK_SECRET_KEY and TOKEN_ENCRYPTION_KEYS."
         ) from error
 
 

@@ -1,6 +1,7 @@
 """Runs `GuildSync` for every server in which something is due."""
 
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,6 +17,10 @@ from core.vips.sync import GuildSync
 
 IDLE_SECONDS = 2.0
 """Between two polls, if nothing wakes the runner."""
+
+QUIET_SECONDS = 60.0
+QUIET_FACTOR = 3
+"""After so long without anything due, it looks so many times less often."""
 
 AT_ONCE = 4
 """Servers that are synced at the same time."""
@@ -37,6 +42,7 @@ class VipRunner:
         self._seen: set[int] = set()
         self._lock = threading.Lock()
         self._busy: set[int] = set()
+        self._worked_at = time.monotonic()
 
     def start(self) -> None:
         self._services.bus.subscribe(actions.TOPIC, lambda _message: self._wakeup.set())
@@ -57,13 +63,20 @@ class VipRunner:
         while not self._stopping:
             try:
                 for guild_id in self.list_due():
+                    self._worked_at = time.monotonic()
                     self._submit(guild_id)
             except Outage as outage:
                 _log.warning("VIP runner failed", reason=str(outage))
             except Exception:  # a bug must not end the thread
                 _log.exception("VIP runner failed", code=trouble_code())
-            self._wakeup.wait(self._idle)
+            if self._wakeup.wait(self.pause()):
+                self._worked_at = time.monotonic()
             self._wakeup.clear()
+
+    def pause(self) -> float:
+        """Seconds until it looks again, if nothing wakes it."""
+        is_quiet = time.monotonic() - self._worked_at > QUIET_SECONDS
+        return self._idle * (QUIET_FACTOR if is_quiet else 1)
 
     def _submit(self, guild_id: int) -> None:
         """Sync a server, unless that is still under way: a slow one keeps no other one waiting."""

@@ -1,5 +1,7 @@
 """Sealing: what is kept is unreadable, keys can be changed, and one is made where none is given."""
 
+import errno
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -73,6 +75,17 @@ def test_simultaneous_processes_share_one_generated_key(tmp_path: Path) -> None:
 def test_unusable_data_dir_raises_start_error(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("in the way")
     with pytest.raises(StartError, match="DATA_DIR"):
+        signing_key(settings(tmp_path))
+
+
+def test_full_disk_is_named_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(_file: Path, _text: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", write)
+    with pytest.raises(StartError, match="free some disk space"):
         signing_key(settings(tmp_path))
 
 

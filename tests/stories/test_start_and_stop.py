@@ -1,5 +1,7 @@
 """How it starts, how it declines to start, how it ends; and that its bot comes back by itself."""
 
+import errno
+import os
 import socket
 import sys
 import threading
@@ -14,6 +16,9 @@ import psutil
 import pytest
 import requests
 
+from combined_server import check_port
+from core.kit.errors import StartError
+from core.kit.settings import Settings
 from sandbox.discord.driver import DiscordDriver
 from sandbox.kick.driver import KickDriver
 from tests.patience import PATIENCE, until
@@ -99,6 +104,15 @@ def test_start_fails_on_a_host_of_another_computer(tmp_path: Path, host: str) ->
     said = declined(tmp_path, "combined_server.py", HOST=host)
     assert f"HOST={host} is no address of this computer" in said
     assert "0.0.0.0" in said
+
+
+def test_start_fails_on_a_port_for_root_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bind(_self: socket.socket, _address: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(socket.socket, "bind", bind)
+    with pytest.raises(StartError, match=r"PORT=80 is for root only .*above 1023"):
+        check_port(Settings(_env_file=None, host="127.0.0.1", port=80))
 
 
 def test_start_fails_on_an_unreadable_env_file(tmp_path: Path) -> None:

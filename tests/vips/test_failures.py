@@ -300,3 +300,12 @@ def test_lost_call_that_the_list_does_not_show_yet_was_ours(
     monkeypatch.setattr(TwitchClient, "list_vips", listed)
     scene.later(seconds=20)
     assert (scene.status(redeemed), scene.vips) == ("FULFILLED", ["mia"])
+
+
+def test_runner_looks_less_often_after_a_quiet_minute(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = VipRunner(scene.office.services, idle=2.0)
+    assert runner.pause() == 2.0
+    monkeypatch.setattr("core.vips.runner.QUIET_SECONDS", -1.0)
+    assert runner.pause() == 6.0
