@@ -8,6 +8,7 @@ one that joins every row with every other takes sixteen times.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -18,12 +19,18 @@ from core.events import Person, SubGifted
 from core.guilds.actions import change_setting, change_settings
 from core.kick.review import actions as review
 from core.kick.review.tasks import check_health as check_review
+from core.kit.affiliate import Standings
 from core.kit.calendar import Stretch
 from core.kit.database import Database
 from core.kit.work import Work as GuildWork
 from core.kit.work import run_in_guild
 from core.outbox import actions as outbox
-from core.people.store import list_persons, list_represented
+from core.people.lookup import find_people
+from core.people.names import public_names
+from core.people.records import GuildAccount
+from core.people.store import Seen, list_persons, list_represented, set_viewers
+from core.points import imports, lists
+from core.points.rules import PointsSettings
 from core.raffle.draw import store as draw
 from core.raffle.ledger import earning, gifts
 from core.raffle.ledger import store as ledger
@@ -34,6 +41,7 @@ from core.roles.rules import RoleSettings
 from core.slot_calls.store import list_open
 from core.wagers import actions as wager_actions
 from core.wagers import counting
+from core.wagers.rules import WagerSettings
 from core.watchtime import actions as watchtime
 from core.watchtime import periods, standings, streams
 from core.watchtime import store as watchtime_store
@@ -56,13 +64,18 @@ LAST_DAY = NOW - timedelta(days=1)
 MONTH = Stretch(datetime(2026, 3, 1, 3, tzinfo=UTC), datetime(2026, 4, 1, 3, tzinfo=UTC))
 
 # Every viewer is linked, was there on three days, has tickets, a role, gifts, wagers and a call.
-# Every tenth is another account of the person before them.
+# All had another name before. Every tenth is another account of the person before them.
 FILL = """
     INSERT INTO guilds (guild_id, name) VALUES (:guild, 'Server');
-    INSERT INTO people_viewers (guild_id, platform, platform_user_id, name, folded_name, named_at)
-    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, :now FROM generate_series(1, :n) n;
+    INSERT INTO people_viewers (guild_id, platform, platform_user_id, name, folded_name, login,
+                                named_at)
+    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, 'viewer' || n, :now
+      FROM generate_series(1, :n) n;
     UPDATE people_viewers SET represented_by = viewer_id - 1
      WHERE {here} AND platform_user_id % 10 = 0;
+    INSERT INTO people_former_names (guild_id, viewer_id, folded_name, name, until)
+    SELECT guild_id, viewer_id, 'former' || platform_user_id, 'former', :now
+      FROM people_viewers WHERE {here};
     INSERT INTO people_links (guild_id, discord_id, platform, viewer_id, linked_at)
     SELECT guild_id, platform_user_id, platform, viewer_id, :now FROM people_viewers WHERE {here};
 
@@ -104,7 +117,8 @@ FILL = """
     INSERT INTO wagers_accounts (guild_id, platform, viewer_id, linked_by, username, folded_name,
                                  linked_at, verified_at, verified_by, campaign_code, total, highest,
                                  seen_at)
-    SELECT guild_id, 'shuffle', viewer_id, 1, viewer_id, viewer_id, :now, :now, 1, '', 10, 10, :now
+    SELECT guild_id, 'shuffle', viewer_id, 1, viewer_id, viewer_id, :now, :now, 1, 'nora', 10, 10,
+           :now
       FROM people_viewers WHERE {here};
     INSERT INTO wagers_changes (guild_id, account_id, viewer_id, kind, since, at, total_before,
                                 total, amount, held, reason, campaign_code)
@@ -288,9 +302,61 @@ def seen_accounts(tx: Connection, guild_id: int) -> None:
     run_in_guild(tx, guild_id, 0, NOW, counting.mark_seen, account_ids, NOW)
 
 
+def count_wagers(tx: Connection, guild_id: int) -> object:
+    """Everybody is in the answer; what counted in the last hour limits what may count now."""
+    act(tx, guild_id, change_setting, WagerSettings.declared["shuffle_code"], "nora")
+    found = text("SELECT folded_name FROM wagers_accounts WHERE guild_id = :guild")
+    names = tx.scalars(found, {"guild": guild_id})
+    answer = Standings(LATER, {("nora", name): Decimal(10) for name in names})
+    return in_guild(counting.count, "shuffle", answer)(tx, guild_id)
+
+
+def meet_renamed(tx: Connection, guild_id: int) -> object:
+    seen = [
+        Seen(GuildAccount(guild_id, "kick", number), f"renamed{number}", LATER)
+        for number in members(guild_id)
+    ]
+    return set_viewers(tx, seen)
+
+
+def find_many_names(tx: Connection, guild_id: int) -> object:
+    names = [f"{name}{n}" for name in ("viewer", "former", "nobody") for n in members(guild_id)]
+    found, _several = run(tx, guild_id, find_people, names)
+    assert len(found) == 2 * VIEWERS[guild_id]
+    return found
+
+
+def pasted(guild_id: int) -> str:
+    return "\n".join(f"viewer{number},5" for number in members(guild_id))
+
+
+def import_points(tx: Connection, guild_id: int) -> object:
+    act(tx, guild_id, change_setting, PointsSettings.declared["enabled"], True)
+    started, _lines = run(tx, guild_id, imports.start_list, pasted(guild_id))
+    run(tx, guild_id, imports.preview)
+    return run(tx, guild_id, imports.confirm, started.number)
+
+
+def add_gifts(tx: Connection, guild_id: int) -> None:
+    run(tx, guild_id, gifts.on_subs_gifted, gifts_by_webhook(guild_id, 1))
+
+
+def post_lines(tx: Connection, guild_id: int) -> None:
+    drafts: list[outbox.Draft] = [
+        {"key": f"new:{n}", "service": "kick", "lane": "1", "target": {}, "kind": "some"}
+        | {"payload": {}, "priority": n % 4, "expires_in": 60}
+        for n in members(guild_id)
+    ]
+    run(tx, guild_id, outbox.post_all, drafts)
+
+
 def count_gifts(tx: Connection, guild_id: int) -> object:
     """Gifts by webhook to some of the viewers; the feed has reported each of them."""
-    given = [
+    return review.events_to_count(tx, gifts_by_webhook(guild_id, 50))
+
+
+def gifts_by_webhook(guild_id: int, every: int) -> list[SubGifted]:
+    return [
         SubGifted(
             key=f"webhook|{number}",
             guild_id=guild_id,
@@ -301,9 +367,8 @@ def count_gifts(tx: Connection, guild_id: int) -> object:
             giftee=Person(user_id=number, name=f"viewer{number}"),
             drop="1",
         )
-        for number in range(1, VIEWERS[guild_id], 50)
+        for number in range(1, VIEWERS[guild_id], every)
     ]
-    return review.events_to_count(tx, given)
 
 
 def withdraw(tx: Connection, guild_id: int) -> object:
@@ -381,6 +446,14 @@ STEPS: dict[str, Step] = {
     "queue of missed events": lambda tx, g: run_in_guild(tx, g, 0, NOW, review.list_queue),
     "health of the queue": lambda tx, _guild_id: check_review(tx, NOW),
     "count gifts": count_gifts,
+    "add gifts": add_gifts,
+    "count wagers": count_wagers,
+    "meet renamed viewers": meet_renamed,
+    "names of many": find_many_names,
+    "public names": lambda tx, g: run(tx, g, public_names, viewer_ids(tx, g)),
+    "pasted points": lambda tx, g: run(tx, g, lists.read_pasted, pasted(g)),
+    "import points": import_points,
+    "post lines": post_lines,
     "slot calls": lambda tx, guild_id: run_in_guild(tx, guild_id, 0, NOW, list_open),
     "withdraw": withdraw,
 }

@@ -21,6 +21,7 @@ from core.kit.discord_ui import (
 from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
 from core.kit.words import _
 from core.outbox.discord_transport import Rendered
+from core.people.names import public_names
 
 Context = commands.Context[commands.Bot]
 
@@ -227,7 +228,10 @@ class BonusHunts(commands.Cog):
     @hunt.command(name="stats")
     async def stats(self, ctx: Context) -> None:
         """Show profit and loss of all bonus hunts, and the best and the worst game."""
-        await answer(ctx, messages.stats(await run_action(ctx, store.get_stats)))
+        found = await run_action(ctx, store.get_stats)
+        callers = [one.viewer_id for one in (found.best, found.worst) if one is not None]
+        names = await run_action(ctx, public_names, callers)
+        await answer(ctx, messages.stats(found, names))
 
 
 def _here(ctx: Context) -> int:

@@ -13,6 +13,7 @@ from core.kit.amounts import show_amount
 from core.kit.charts import payout_chart
 from core.kit.discord_ui import Tone, ago, card, lines, safe
 from core.kit.words import _, plural
+from core.people.names import Names
 
 _STATES: dict[str, tuple[str, Tone]] = {
     "collecting": ("🧺", "kick"),
@@ -263,7 +264,7 @@ def _hunt_row(view: View) -> str:
     return line
 
 
-def stats(found: Stats) -> discord.Embed:
+def stats(found: Stats, names: Names) -> discord.Embed:
     if not found.totals:
         return card("📊 " + _("No bonus hunt is finished yet"), _("`/hunt start` starts one."))
     rows = [
@@ -274,7 +275,7 @@ def stats(found: Stats) -> discord.Embed:
     ]
     for mark, bonus in (("🏆", found.best), ("💀", found.worst)):
         if bonus is not None and bonus.line.multiplier is not None:
-            by = f" · {safe(bonus.viewer_name)}" if bonus.viewer_name else ""
+            by = f" · {safe(names[bonus.viewer_id])}" if bonus.viewer_id else ""
             multiplier = times(bonus.line.multiplier)
             rows.append(f"{mark} **{safe(bonus.slot)}** {multiplier} (#{bonus.hunt}){by}")
     return card("📊 " + _("Bonus hunts so far"), lines(rows))

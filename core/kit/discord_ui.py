@@ -201,6 +201,11 @@ def is_private(ctx: commands.Context[Any]) -> bool:
     )
 
 
+def is_in_public(ctx: commands.Context[Any]) -> bool:
+    """Whether others read the answer."""
+    return ctx.interaction is None or not is_private(ctx)
+
+
 def server_command(
     name: str, *, private: bool = False, for_admins: bool = False, **attributes: Any
 ) -> Callable[[Callable[..., Any]], commands.HybridCommand[Any, ..., None]]:

@@ -13,6 +13,7 @@ from core.kit.words import _
 from core.kit.work import Work
 from core.people import store
 from core.people.lookup import discord_id_in, find_person, names_of, split_platform
+from core.people.names import own_name
 from core.people.records import GuildAccount, Viewer
 
 
@@ -57,14 +58,29 @@ def find_own(work: Work) -> Viewer | None:
     return store.get_viewer(work.tx, work.guild_id, link.viewer_id) if link else None
 
 
-def find_asked(work: Work, who: str | None, *, is_admin: bool, remedy: str) -> Viewer | None:
+def not_shown() -> Refusal:
+    """Others would read the answer."""
+    return Refusal(
+        _("They are not named in public."),
+        _("Moderators see them on the dashboard, and in slash commands that answer only them."),
+    )
+
+
+def find_asked(
+    work: Work, who: str | None, *, is_admin: bool, in_public: bool, remedy: str
+) -> Viewer | None:
     """Whom a question is about: one's own account (None if nothing is linked), or for an admin
-    anybody's. Raises Refusal with this remedy if it is about somebody else, or nobody."""
+    anybody's, of whom an answer in public must be allowed to name them. Raises Refusal, with this
+    remedy if somebody who is no admin asks about others."""
     own = find_own(work)
     if who is None or discord_id_in(who) == work.actor:
         return own
     if is_admin:
-        return find_person(work, who)
+        found = find_person(work, who)
+        is_own = own is not None and found.person_id == own.person_id
+        if in_public and not is_own and not own_name(work, found.viewer_id):
+            raise not_shown()
+        return found
     if own is not None:
         accounts = store.list_accounts_of(work.tx, work.guild_id, own.viewer_id)
         if store.fold(split_platform(who)[1]) in frozenset().union(*map(names_of, accounts)):

@@ -20,7 +20,7 @@ from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people import store as people_store
 from core.people.lookup import find_person
-from core.people.names import named_only, own_name
+from core.people.names import named_only, own_name, public_name
 from core.people.records import Viewer
 from core.points import ledger, providers, store
 from core.points.ledger import NewEntry
@@ -153,7 +153,7 @@ def give(work: Work, giver: int, to: Viewer, typed: str, key: str) -> Gift:
     if to.viewer_id in own:
         raise Refusal(_("You can't give points to yourself."))
     if store.list_excluded(work, {*own, *theirs}):
-        raise Refusal(_("You can't give points to {name}.").format(name=to.name))
+        raise Refusal(_("You can't give points to this viewer."))
     _require_trust(work, settings, [own, theirs])
     amount, _rest = split_part(typed, has)
     given, last_at = store.get_given(work, own, ledger.today(work))
@@ -275,7 +275,8 @@ def handle_give(work: Work, message: ChatMessageSent, argument: str) -> None:
         outbox.post_reply(work, message, "points.refused", refused, once_a_minute=once)
         return
     if gift.amount:
-        payload = settings.currency | {"name": to.name, "points": gift.amount, "left": gift.left}
+        name = public_name(work, to.viewer_id)
+        payload = settings.currency | {"name": name, "points": gift.amount, "left": gift.left}
         outbox.post_reply(work, message, "points.given", payload)
 
 

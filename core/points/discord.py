@@ -12,7 +12,7 @@ from core.kit.discord_access import may_manage, rights_of
 from core.kit.discord_arguments import Whole
 from core.kit.discord_buttons import AdminButton, Face, button_rows
 from core.kit.discord_errors import gone
-from core.kit.discord_ui import PRIVATE, answer, run_action, server_group
+from core.kit.discord_ui import PRIVATE, answer, is_in_public, run_action, server_group
 from core.kit.errors import Refusal
 from core.kit.leaderboard import (
     MOST_ROWS,
@@ -25,10 +25,10 @@ from core.kit.leaderboard import (
 from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
 from core.kit.words import _
 from core.kit.work import Work
-from core.people.actions import find_asked, find_own
+from core.people.actions import find_asked, find_own, not_shown
 from core.people.linking.discord import start_button
 from core.people.lookup import find_person
-from core.people.names import named_only, own_name
+from core.people.names import named_only, own_name, public_name
 from core.people.records import Viewer
 from core.people.store import find_link, get_viewer
 from core.points import actions, imports, messages, store
@@ -170,7 +170,7 @@ class Points(commands.Cog):
     @app_commands.describe(who=_ANYBODY + "; yourself if empty")
     async def points(self, ctx: Context, *, who: str | None = None) -> None:
         """Show how many points you or somebody else have."""
-        is_admin = await may_manage(ctx, __name__)
+        may_see = not is_in_public(ctx) and await may_manage(ctx, __name__)
 
         def load(work: Work) -> discord.Embed | None:
             viewer = find_person(work, who, meant=store.HAS_POINTS) if who else find_own(work)
@@ -179,8 +179,8 @@ class Points(commands.Cog):
             accounts = store.accounts_of(work, viewer.viewer_id)
             own = find_own(work)
             is_own = own is not None and own.viewer_id in accounts
-            if not (is_admin or is_own or own_name(work, viewer.viewer_id)):
-                raise Refusal(_("They don't want to be shown."))
+            if not (may_see or is_own or own_name(work, viewer.viewer_id)):
+                raise not_shown()
             buckets: dict[str, int] = {}
             for (_account, bucket), points in store.get_balances(work, accounts).items():
                 buckets[bucket] = buckets.get(bucket, 0) + points
@@ -205,7 +205,8 @@ class Points(commands.Cog):
             to = find_person(work, who, meant=store.HAS_POINTS)
             gift = actions.give(work, _own(work).viewer_id, to, amount, f"discord:{cause}")
             settings = load_settings(work, PointsSettings)
-            return messages.given(settings, to.name, gift.amount, gift.left)
+            name = public_name(work, to.viewer_id)
+            return messages.given(settings, name, gift.amount, gift.left)
 
         await answer(ctx, await run_action(ctx, act))
 
@@ -219,8 +220,11 @@ class Points(commands.Cog):
     @app_commands.describe(who="For moderators: " + _ANYBODY + "; yourself if empty")
     async def why(self, ctx: Context, *, who: str | None = None) -> None:
         """Show what your points come from, entry by entry."""
-        is_admin, remedy = await may_manage(ctx, __name__), _("`/points board` shows who has most.")
-        viewer = await run_action(ctx, find_asked, who, is_admin=is_admin, remedy=remedy)
+        remedy = _("`/points board` shows who has most.")
+        is_admin, in_public = await may_manage(ctx, __name__), is_in_public(ctx)
+        viewer = await run_action(
+            ctx, find_asked, who, is_admin=is_admin, in_public=in_public, remedy=remedy
+        )
         if viewer is None:
             await answer(ctx, messages.not_linked(), start_button())
         else:

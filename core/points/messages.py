@@ -161,7 +161,7 @@ def why(
     rows = [f"{account_label(one)}: **{points:+,}**" for one, points in totals.items()]
     rows += ["", f"**{_('Latest')}**"] if entries else [_("Nothing yet.")]
     rows += [entry_row(one) for one in entries]
-    title = _("Points of {name}").format(name=viewer.name)
+    title = _("Points of {name}").format(name=safe(viewer.name))
     return card(
         "🧾 " + title,
         lines(rows, limit=3900),

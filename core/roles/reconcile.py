@@ -22,6 +22,8 @@ from core.outbox import actions as outbox
 from core.outbox.actions import RoleChange
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt, obstacle_after
+from core.people.names import public_names
+from core.people.store import list_links
 from core.roles import rules, store
 from core.roles.records import RoleCheck, RoleGrant, RoleReward
 from core.roles.rules import (
@@ -312,19 +314,27 @@ def _congratulate(work: Work, discord_id: int, role_id: int, number: int) -> Non
     reward, settings = work.find(RoleReward, role_id), load_settings(work, RoleSettings)
     if reward is None or reward.minutes is None:
         return  # it has been removed, or is now the role of linked members
-    key = f"roles.reached:{number}"
+    key, way = f"roles.reached:{number}", settings.congratulate
+    if way == "channel" and not _is_shown(work, discord_id):
+        way = "dm"
     payload = {
         "discord_id": discord_id,
         "role_id": role_id,
         "role": reward.name,
         "minutes": reward.minutes,
         "server": name_of(work),
-        "way": settings.congratulate,
+        "way": way,
     }
-    if settings.congratulate == "dm":
+    if way == "dm":
         outbox.post_to_user(work, discord_id, "roles.reached", key, payload, if_possible=True)
-    elif settings.congratulate == "channel" and settings.channel:
+    elif way == "channel" and settings.channel:
         outbox.post_to_channel(work, settings.channel, "roles.reached", key, payload)
+
+
+def _is_shown(work: Work, discord_id: int) -> bool:
+    """Whether a post may name them."""
+    links = list_links(work, discord_id)
+    return not public_names(work, [one.viewer_id for one in links]).unnamed
 
 
 # -- obstacles ------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from core.kit.words import _
 from core.outbox.discord_transport import Rendered
 from core.people.exclusions import discord as exclusions
 from core.people.exclusions.messages import excluded
-from core.people.names import public_names
+from core.people.names import public_name, public_names
 from core.slot_calls import actions, messages, panel, picks, store
 
 Context = commands.Context[commands.Bot]
@@ -98,7 +98,9 @@ QUEUE = Paginator("slot_calls_queue", "queue", _open_queue)
 async def _open_history(reader: Reader, _key: str, number: int) -> Page:
     found = await reader.run_action(store.get_history)
     number, pages = nearest_page(number, len(found.played), messages.PER_PAGE)
-    return Page(messages.history(found, number, pages), number, pages)
+    calls = [*found.played, *filter(None, (found.best, found.worst))]
+    viewers = await reader.run_action(public_names, [one.viewer_id for one in calls])
+    return Page(messages.history(found, number, pages, viewers), number, pages)
 
 
 HISTORY = Paginator("slot_history", "slotcalls history", _open_history)
@@ -212,7 +214,9 @@ class SlotCalls(commands.Cog):
     async def pick(self, ctx: Context, how: Literal["random", "oldest"] = "random") -> None:
         """Pick what is played next."""
         if how == "oldest":
-            await answer(ctx, messages.picked(await run_action(ctx, picks.pick_first)))
+            call = await run_action(ctx, picks.pick_first)
+            viewer = await run_action(ctx, public_name, call.viewer_id)
+            await answer(ctx, messages.picked(call, viewer))
             return
         chain = chain_of(services_of(ctx).settings)
         started = await run_action(ctx, picks.start_random_pick, chain)

@@ -240,8 +240,8 @@ def picking(number: int) -> discord.Embed:
     return card("🎲 " + _("Random pick #{number}").format(number=number), body, tone="success")
 
 
-def picked(call: SlotCall) -> discord.Embed:
-    body = _("Requested by **{viewer}**").format(viewer=safe(call.viewer_name))
+def picked(call: SlotCall, viewer: str) -> discord.Embed:
+    body = _("Requested by **{viewer}**").format(viewer=safe(viewer))
     return card("▶️ " + _("Next up: {slot}").format(slot=safe(call.slot)), body, tone="success")
 
 
@@ -251,7 +251,7 @@ def result(bet: Decimal, win: Decimal) -> str:
     )
 
 
-def history(found: History, number: int, pages: int) -> discord.Embed:
+def history(found: History, number: int, pages: int, viewers: Names) -> discord.Embed:
     """A page of what was played, newest first."""
     if not found.played:
         text = _("`/slotcalls played` notes the bet and the win of a request.")
@@ -259,17 +259,17 @@ def history(found: History, number: int, pages: int) -> discord.Embed:
     first = (number - 1) * PER_PAGE
     rows = []
     if found.best is not None and found.worst is not None:
-        rows.append("🏆 " + _("Best: {game}").format(game=_played(found.best)))
+        rows.append("🏆 " + _("Best: {game}").format(game=_played(found.best, viewers)))
         if found.worst.number != found.best.number:
-            rows.append("💀 " + _("Worst: {game}").format(game=_played(found.worst)))
+            rows.append("💀 " + _("Worst: {game}").format(game=_played(found.worst, viewers)))
         rows.append("")
-    rows += [_played(call) for call in found.played[first : first + PER_PAGE]]
+    rows += [_played(call, viewers) for call in found.played[first : first + PER_PAGE]]
     footer = _("Page {number} of {pages}").format(number=number, pages=pages) if pages > 1 else ""
     return card("🎰 " + _("Played games"), lines(rows), footer=footer)
 
 
-def _played(call: SlotCall) -> str:
-    line = f"`#{call.number}` **{safe(call.slot)}** · {safe(call.viewer_name)}"
+def _played(call: SlotCall, viewers: Names) -> str:
+    line = f"`#{call.number}` **{safe(call.slot)}** · {safe(viewers[call.viewer_id])}"
     if call.bet is not None and call.win is not None:
         line += " · " + result(call.bet, call.win)
     return line

@@ -7,7 +7,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.discord_access import may_manage
-from core.kit.discord_ui import answer, guild_id_of, run_action, server_command
+from core.kit.discord_ui import answer, guild_id_of, is_in_public, run_action, server_command
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
@@ -34,9 +34,11 @@ class Tiers(commands.Cog):
     )
     async def tier(self, ctx: Context, *, who: str | None = None) -> None:
         """Show a viewer's subscription tier, and which sources it comes from."""
-        is_admin = await may_manage(ctx, __name__)
+        is_admin, in_public = await may_manage(ctx, __name__), is_in_public(ctx)
         remedy = _("For your own, run `/tier`.")
-        viewer = await run_action(ctx, find_asked, who, is_admin=is_admin, remedy=remedy)
+        viewer = await run_action(
+            ctx, find_asked, who, is_admin=is_admin, in_public=in_public, remedy=remedy
+        )
         if viewer is None:
             raise Refusal(_("You have not linked an account yet."), _("Run `/link` first."))
         accounts = await run_action(ctx, _list_accounts, viewer.viewer_id)

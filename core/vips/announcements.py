@@ -137,8 +137,9 @@ def announce_loss(work: Work, viewer_id: int, reason: str, reward: str, key: str
     alert(work, "lost_points", key, title=reward, **fields)
     channel, settings = accounts.find_channel(work), load_settings(work, VipSettings)
     if settings.notifications and channel is not None:
+        said = fields | {"viewer": public_name(work, viewer_id)}
         outbox.post_to_chat(
-            work, PLATFORM, channel.channel_id, "vips.loss", f"vips.loss:{key}", fields
+            work, PLATFORM, channel.channel_id, "vips.loss", f"vips.loss:{key}", said
         )
 
 

@@ -8,7 +8,7 @@ from discord.ext import commands
 from core.guilds.actions import change_settings
 from core.kit.discord_access import may_manage
 from core.kit.discord_arguments import Whole
-from core.kit.discord_ui import answer, run_action, server_command, server_group
+from core.kit.discord_ui import answer, is_in_public, run_action, server_command, server_group
 from core.kit.leaderboard import MOST_ROWS, Leaderboard, Query, leaderboard, show_leaderboard
 from core.kit.paginator import Page, Paginator, Reader, show
 from core.kit.services import Services
@@ -140,9 +140,11 @@ class Watchtime(commands.Cog):
 
 async def _find_viewer(ctx: Context, who: str | None) -> Viewer | None:
     """Whom a command is about; None if the answer was how to link an account."""
-    is_admin = await may_manage(ctx, __name__)
+    is_admin, in_public = await may_manage(ctx, __name__), is_in_public(ctx)
     remedy = _("Your own: `/watchtime`. Everybody's ranks: `/leaderboard`.")
-    viewer = await run_action(ctx, find_asked, who, is_admin=is_admin, remedy=remedy)
+    viewer = await run_action(
+        ctx, find_asked, who, is_admin=is_admin, in_public=in_public, remedy=remedy
+    )
     if viewer is None:
         overview = await run_action(ctx, views.get_overview)
         await answer(ctx, messages.not_linked(overview), start_button())

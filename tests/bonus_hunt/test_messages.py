@@ -13,6 +13,7 @@ from core.bonus_hunt.rules import figures
 from core.bonus_hunt.store import Stats, Total, View
 from core.kit.records import ChannelId
 from core.outbox.chat import cut
+from core.people.names import Names
 from tests.embeds import ODD_TEXTS, check_harmless, check_limits, text_of
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -143,7 +144,8 @@ def test_embeds_fit_and_escape_any_text(text: str) -> None:
         messages.skipped(view.bonuses[0]),
         messages.reopened(view.hunt),
         messages.stats(
-            Stats([Total("EUR", 2, Decimal(5), Decimal(9))] * 20, view.bonuses[0], view.bonuses[1])
+            Stats([Total("EUR", 2, Decimal(5), Decimal(9))] * 20, view.bonuses[0], view.bonuses[1]),
+            Names({}, {}),
         ),
     ):
         check_limits(embed)
@@ -164,7 +166,7 @@ def test_history_has_pages() -> None:
     assert len(rows) == 2
     assert rows[0].endswith("· 1/1 · +90.50 EUR · 🏆 Mental 251.25×")
     assert "/hunt start" in text_of(messages.history([], 1, 1))
-    assert "/hunt start" in text_of(messages.stats(Stats([], None, None)))
+    assert "/hunt start" in text_of(messages.stats(Stats([], None, None), Names({}, {})))
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS)

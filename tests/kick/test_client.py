@@ -216,7 +216,7 @@ def canned(server: HTTPServer) -> KickClient:
             kick_auth_url=url,
             kick_site_url=url,
             kick_client_id="id",
-            kick_client_secret="a secret",
+            kick_client_secret="a-secret",
         )
     )
 
@@ -280,7 +280,7 @@ def test_app_token_is_requested_once(httpserver: HTTPServer, expires_in: object)
     assert dict(form) == {
         "grant_type": "client_credentials",
         "client_id": "id",
-        "client_secret": "a secret",
+        "client_secret": "a-secret",
     }
 
 

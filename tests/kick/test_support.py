@@ -44,7 +44,7 @@ from tests.kick.rig import (
     subscription,
 )
 
-MADCATS = Person(user_id=MIA, name="MadCats")
+MADCATS = Person(user_id=MIA, name="MadCats", login="madcats")
 NEW, RENEWAL = "channel.subscription.new", "channel.subscription.renewal"
 GIFTS, KICKS, FOLLOWED = "channel.subscription.gifts", "kicks.gifted", "channel.followed"
 REDEEMED, ABOUT = "channel.reward.redemption.updated", "livestream.metadata.updated"
@@ -169,7 +169,7 @@ def test_drop_becomes_one_gift_per_recipient(tx: Connection, guild_id: int) -> N
         platform="kick",
         channel_id=NORA,
         gifter=MADCATS,
-        giftee=Person(user_id=11, name="viewer11"),
+        giftee=Person(user_id=11, name="viewer11", login="viewer11"),
         drop=f"{MIA}|2026-05-01T12:00:00+00:00",
         expires_at=datetime(2026, 6, 1, 12, tzinfo=UTC),
         source="webhook",
@@ -398,7 +398,7 @@ def test_ban_and_timeout_are_translated(tx: Connection, guild_id: int) -> None:
         platform="kick",
         channel_id=NORA,
         viewer=MADCATS,
-        moderator=Person(user_id=4_100_009, name="TomasTV"),
+        moderator=Person(user_id=4_100_009, name="TomasTV", login="tomastv"),
         reason="spam",
         until=None,
     )

@@ -101,7 +101,7 @@ def test_viewers_are_isolated_per_server(
 ) -> None:
     ours = seen(tx, guild_id, "MadCats")
     assert find_by_name(tx, other_guild_id, "MadCats") is None
-    with pytest.raises(AssertionError):
+    with pytest.raises(LookupError):
         store.get_viewer(tx, other_guild_id, ours)
 
     theirs = seen(tx, other_guild_id, "CalmCats", minutes=1)

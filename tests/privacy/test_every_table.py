@@ -74,6 +74,7 @@ OVER: dict[str, dict[str, Any]] = {
         "verified_at": NOON,
         "campaign_code": "nora",
         "total": 1,
+        "highest": 1,
         "seen_at": NOON,
         "role_id": 1,
         "ended_at": NOON,

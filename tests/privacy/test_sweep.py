@@ -106,4 +106,5 @@ def _win(tx: Connection, guild_id: int) -> None:
     frozen |= {"frozen_at": NOON, "channel_id": 1, "claim_minutes": 1}
     tx.execute(insert(Draw).values(**mine, **frozen, period=1))
     won = {"k": 1, "pseudonym": "x", "state": "claimed", "discord_id": MIA, "drawn_at": NOON}
+    won |= {"expires_at": NOON + timedelta(minutes=1)}
     tx.execute(insert(Pick).values(**mine, **won, period=1))

@@ -13,9 +13,11 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.personal import Subject
 from core.outbox.records import messages
 from core.outbox.store import set_waiting
+from core.people.names import set_hidden
 from core.roles import actions, reconcile, store
 from core.roles.feature import FEATURE
 from core.roles.rules import ECHO, Role
+from tests.acting import act
 from tests.roles.scene import BRONZE, LINKED, NOON, SILVER, Guild, claim, seen, settle
 from tests.watchtime.model import exclude, include
 
@@ -254,6 +256,17 @@ def test_first_batch_is_quiet_and_later_grants_are_congratulated(guild: Guild, w
         sent = guild.tx.execute(messages.select().where(messages.c.kind == "roles.reached")).one()
         where = {"channel": {"channel_id": 55}, "dm": {"user_id": 4, "if_possible": True}}
         assert sent.target == where[way]
+
+
+def test_hidden_members_are_congratulated_in_a_direct_message(guild: Guild) -> None:
+    settle_first_check(guild)
+    viewer_id = guild.link(4, 10)
+    guild.watch(viewer_id, 61)
+    act(guild.tx, guild.id, set_hidden, True, actor=4)
+    guild.check(seen(only={4: ()}), LATER)
+    guild.answer()
+    sent = guild.tx.execute(messages.select().where(messages.c.kind == "roles.reached")).one()
+    assert (sent.target["user_id"], sent.payload["way"]) == (4, "dm")
 
 
 def test_changed_minutes_or_mode_start_a_quiet_batch(guild: Guild) -> None:

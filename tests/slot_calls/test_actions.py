@@ -11,6 +11,7 @@ from core.kit.errors import Refusal
 from core.kit.personal import Account, Subject
 from core.people.exclusions import actions as exclusions
 from core.people.exclusions.records import Scope
+from core.people.names import public_names
 from core.slot_calls import actions, messages, store
 from core.slot_calls.feature import FEATURE
 from core.slot_calls.rules import SlotCallSettings
@@ -110,8 +111,9 @@ def test_best_and_worst_game_are_found_by_their_multiplier(guild: Guild) -> None
     assert found.best is not None
     assert found.worst is not None
     assert (found.best.number, found.worst.number, len(found.played)) == (2, 3, 5)
-    shown = str(messages.history(found, 1, 1).description)
-    assert "Best: `#2` **s2** · MadCats · Bet 0.20 → won 30 (150.00×)" in shown
+    names = guild.do(public_names, [one.viewer_id for one in found.played])
+    shown = str(messages.history(found, 1, 1, names).description)
+    assert "Best: `#2` **s2** · MadCats (Kick) · Bet 0.20 → won 30 (150.00×)" in shown
 
 
 @pytest.mark.parametrize(

@@ -208,14 +208,18 @@ def name_gifts(work: Work, items: Sequence[ReviewItem]) -> list[ReviewItem]:
     )
     paired = {key for key in work.scalars(confirmed) if key is not None}
     order = (RecentSupport.at, RecentSupport.key)
-    free = [one for one in work.scalars(wanted.order_by(*order)) if one.key not in paired]
+    free: dict[str, list[RecentSupport]] = {}
+    for one in work.scalars(wanted.order_by(*order)):
+        if one.key not in paired:
+            free.setdefault((one.subject or "").partition("|")[0], []).append(one)
     parts = _parts_between(work, first, last) if free else {}
     found = []
     for drop in _drops(items):
         for item in drop:
-            same = next((one for one in free if _may_confirm(one, item, drop, parts)), None)
+            given = free.get(giver_key(item.giver), [])
+            same = next((one for one in given if _may_confirm(one, item, drop, parts)), None)
             if same is not None:
-                free.remove(same)
+                given.remove(same)
                 same.subject = item.subject
                 found.append(item)
     return found
@@ -233,10 +237,8 @@ def _may_confirm(
     drop: Sequence[ReviewItem],
     parts: dict[str, list[str]],
 ) -> bool:
-    unnamed = gift_subject(item.giver, "")
-    if not (webhook.subject or "").startswith(unnamed):
-        return False
+    """Whether this gift of the same giver may be the one that the feed reported."""
     apart = abs(webhook.at - item.at)
-    if webhook.subject == unnamed:
+    if webhook.subject == gift_subject(item.giver, ""):
         return apart <= WINDOWS["gift"]
     return apart <= SAME_GIFT_WINDOW and len(parts.get(webhook.key, ())) == len(drop)

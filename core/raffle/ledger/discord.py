@@ -12,7 +12,14 @@ from sqlalchemy import Row
 from core.kit.discord_access import is_admin, may_manage
 from core.kit.discord_arguments import Whole
 from core.kit.discord_errors import handle_errors
-from core.kit.discord_ui import answer, reply_privately, run_action, server_command, view_of
+from core.kit.discord_ui import (
+    answer,
+    is_in_public,
+    reply_privately,
+    run_action,
+    server_command,
+    view_of,
+)
 from core.kit.leaderboard import MOST_ROWS, Leaderboard, Query, leaderboard, show_leaderboard
 from core.kit.paginator import Page, Paginator, Reader, link_to, nearest_page, show
 from core.kit.words import _, plural
@@ -125,8 +132,11 @@ class Tickets(commands.Cog):
 
     async def _find_asked(self, ctx: Context, who: str | None) -> Viewer | None:
         """Whose tickets are meant; None if the asker means their own and is not linked."""
-        is_admin, remedy = await may_manage(ctx, __name__), _("`/raffleboard` shows who has most.")
-        return await run_action(ctx, find_asked, who, is_admin=is_admin, remedy=remedy)
+        remedy = _("`/raffleboard` shows who has most.")
+        is_admin, in_public = await may_manage(ctx, __name__), is_in_public(ctx)
+        return await run_action(
+            ctx, find_asked, who, is_admin=is_admin, in_public=in_public, remedy=remedy
+        )
 
     @server_command("why", private=True)
     @app_commands.describe(who=_WHO)

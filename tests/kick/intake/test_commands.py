@@ -23,6 +23,7 @@ async def shown(database: Database, clock: StandingClock, guild_id: int) -> str:
     services = Services(settings(), database, LocalBus(), clock)
     cog, bot = KickChecks(services), Mock(services=services)
     ctx = Mock(spec=commands.Context, bot=bot, guild=Mock(spec=discord.Guild, id=guild_id))
+    ctx.author = Mock(spec=discord.Member, id=1, roles=[])
     ctx.command, ctx.send = cog.webhooklog, AsyncMock()
     callback: Any = cog.webhooklog.callback
     await callback(cog, ctx)
