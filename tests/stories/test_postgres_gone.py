@@ -105,7 +105,9 @@ WEBHOOK_SECONDS, HEALTH_SECONDS, COMMAND_SECONDS = 5.0, 2.0, 10.0
 
 
 def answer_to(stage: Stage, use: Callable[[], Json]) -> Json:
-    return private_answer(stage, use(), "The database is not answering")
+    """The embed, which only the asker sees."""
+    answer = private_answer(stage, use(), "The database is not answering")
+    return dict(answer["embeds"][0])
 
 
 def in_time(seconds: float, ask: Callable[..., Any], *given: Any, **named: Any) -> Any:
