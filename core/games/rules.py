@@ -3,12 +3,13 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
 from rapidfuzz import fuzz, process
 
+from core.kit.amounts import CURRENCY
 from core.kit.tables import Column, Table, read_table
 from core.kit.text import clean, looks_like_emote
 
@@ -70,7 +71,8 @@ class Match:
         title: the game's, or else what was typed.
         found: `uncertain` if there is a similar game, which is then `suggestion`.
         banned: the game that was typed is, or one whose name is among other words.
-        meant: the game whose whole name is among other words.
+        meant: the game whose whole name is among other words; `uncertain` if a number behind it may
+            make it another game.
     """
 
     title: str
@@ -92,7 +94,7 @@ def fold_title(title: str) -> str:
     so are letters that look the same."""
     bare = _MARKS.sub("", title).casefold()
     if not bare.isascii():
-        plain = unicodedata.normalize("NFKD", bare).casefold()
+        plain = "".join(map(_latin, unicodedata.normalize("NFKD", bare).casefold()))
         plain = _MARKS.sub("", "".join(c for c in plain if not unicodedata.combining(c)))
         bare = plain.translate(_LOOKALIKES) if _LATIN.search(plain) else plain
     bare = _INSIDE.sub(lambda found: found[0].translate(_LEET), bare)
@@ -101,19 +103,59 @@ def fold_title(title: str) -> str:
 
 _MARKS = re.compile("['’`´™®©]")
 _NO_LETTERS = re.compile(r"[\W_]+")
+_LOOSE = re.compile(r"(?:\bx)?\d+[kmx]?\b")
+"""A number that may be a bet, such as `2`, `x5` and `2k`."""
 _RUNS = re.compile(r"([a-z])\1{2,}")
 _LATIN = re.compile("[a-z]")
-_LOOKALIKES = str.maketrans("аеорсухіѕјкмнтвαεοριυκνχτ", "aeopcyxisjkmhtbaeopiukvxt")
-"""Cyrillic and Greek letters in words of Latin ones."""
+_LOOKALIKES = str.maketrans(
+    "аеорсухіѕјкмнтвԁԛԝһӏпгѵьүαεοριυκνχτηγωσօոսհց",
+    "aeopcyxisjkmhtbdqwhlnrvbyaeopiukvxtnywoonuhg",
+)
+"""Cyrillic, Greek and Armenian letters in words of Latin ones."""
+_SHAPES = str.maketrans(
+    "ᎪᏴᏟᎠᎬᏀᎻᎥᎫᏦᏞᎷᏁᎤᏢᏒᏚᎢᏌᏙᎳᎽᏃꓮꓐꓚꓓꓰꓝꓖꓧꓲꓙꓗꓡꓟꓠꓳꓑꓣꓢꓔꓴꓦꓪꓫꓬꓜ",
+    "abcdeghijklmnoprstuvwyzabcdefghijklmnoprstuvwxyz",
+)
+"""Letters of scripts in which no game is named."""
+_NAMED = re.compile(
+    "(?:NEGATIVE .*)?(?:LATIN|REGIONAL INDICATOR) .*LETTER (?:.* )?([A-Z])(?: WITH .*)?"
+)
+
+
+@lru_cache(maxsize=MOST_GAMES)
+def _latin(char: str) -> str:
+    """The Latin letter of which it is a form, such as a small capital; else itself."""
+    if char.isascii():
+        return char
+    named = _NAMED.fullmatch(unicodedata.name(char, ""))
+    return named[1].casefold() if named else char.translate(_SHAPES)
+
+
 _INSIDE = re.compile("(?<=[a-z])[013457@$!]+(?=[a-z])")
-_LEET = str.maketrans("013457@$!", "oieastasi")
+_LEET = str.maketrans("01345678@$!€|", "oieasgtbasiel")
+_LEET_L = {**_LEET, **str.maketrans("1!|", "lll")}
+_DISGUISED = re.compile(r"\S*[^\W\d_]\S*")
+"""A word with a letter."""
+
+_NUMBER = r"[.,]?\d[\d.,']*[km]?"
+_BET = "bet ?size|bets?|stakes?|einsatz|wette|mise|apuesta|aposta|puntata|stawka|@|at|per spin"
+_MONEY = re.compile(
+    rf"(?:(?<![^\W\d_])|(?![a-z]))(?:{CURRENCY}) ?{_NUMBER}"
+    rf"|{_NUMBER} ?(?:{CURRENCY})(?:(?<![a-z])|(?![a-z]))"
+    r"|\d[\d.,]* ?(?:¢|(?:c|ct|cts|cents?|centimes|centavos|p|pence)\b)"
+    rf"|(?:\b|(?=@))(?:{_BET})(?: of)?[ :=]*{_NUMBER}"
+    r"|\d[\d.,]*(?: (?:bets?|stakes?|einsatz)\b| ?(?:/|per|a) ?spins?\b)"
+    r"|(?<!\d)(?:\d*[.,]\d{1,2}(?!\d)|\d+[.,]-+)",
+    re.IGNORECASE,
+)
+"""A bet that cannot be part of a name."""
 
 _POLITE = """
     a an and by can could do for from game games go i id in it let lets like me my next now of on
     one play pls plz please pliz slot slots some spin than thanks that the this thx to try ty u us
     wanna want we you your bitte spiel spielen mal danke favor por jugar juega svp merci stp prosze
     lol lmao xd gg ez kek kekw lul lulw omegalul pog pogu pogchamp poggers monkas catjam pepega
-    sadge copium kappa hype gamba aware clueless letsgo"""
+    sadge copium kappa hype gamba aware clueless letsgo bet bets stake einsatz with at mit"""
 _NOISE = frozenset(_POLITE.split())
 """Words around the name of a game that do not make it another game."""
 
@@ -160,11 +202,50 @@ class Index:
         return found
 
     def _find(self, typed: str) -> Match:
+        """The best of what the text, the text without a bet, and the text with letters for digits
+        may mean."""
+        exact = self._exact(typed)
+        text = unicodedata.normalize("NFKC", typed)
+        bare = _MONEY.sub(" ", text)
+        if not any(map(str.isalpha, bare)):
+            bare = text
+        if exact and (bare == text or any(map(_MONEY.search, (exact.title, *exact.aliases)))):
+            return _known(exact)
+        found = self._read(bare)
+        if found.found == "known":
+            return found
+        if exact or (exact := self._exact(bare.translate(_LEET))):
+            return _known(exact)
+        matches = [found]
+        letters = _DISGUISED.sub(lambda word: word[0].rstrip("!").translate(_LEET), bare)
+        if letters != _DISGUISED.sub(lambda word: word[0].rstrip("!"), bare):
+            if exact := self._exact(letters) or self._exact(bare.translate(_LEET_L)):
+                return _known(exact)
+            matches += [self._read(one) for one in (letters, bare.translate(_LEET))]
+        return self._as_typed(typed, matches)
+
+    def _as_typed(self, typed: str, matches: Sequence[Match]) -> Match:
+        """The text, with the game that it means or is similar to."""
+        found = [_uncertain(one) if one.found == "known" else one for one in matches]
+        best = max(
+            found,
+            key=lambda one: (
+                one.banned,
+                len(one.meant.title if one.meant else ""),
+                one.suggestion > "",
+            ),
+        )
+        return replace(best, title=clean(typed))
+
+    def _exact(self, typed: str) -> Game | None:
         folded = fold_title(typed)
-        game = self._by_name.get(folded) or self._glued.get(folded.replace(" ", ""))
+        return self._by_name.get(folded) or self._glued.get(folded.replace(" ", ""))
+
+    def _read(self, typed: str) -> Match:
+        game = self._exact(typed)
         if game is not None:
             return _known(game)
-        folded = _RUNS.sub(r"\1", folded)
+        folded = _RUNS.sub(r"\1", fold_title(typed))
         words = folded.split()
         best, is_clear = self._similar(folded)
         if best and is_clear:
@@ -177,11 +258,27 @@ class Index:
                 return _known(game)
         meant = self._contained(words) if len(folded) <= 2 * MAX_TITLE else None
         if meant is not None:
-            sure = _known(meant)
-            return Match(clean(typed), "uncertain", "", meant.banned, meant.title, sure)
-        if best is None:
-            return Match(clean(typed))
-        return Match(clean(typed), "uncertain", suggestion=best.title)
+            return Match(clean(typed), "uncertain", "", meant.banned, meant.title, _known(meant))
+        meant = self._numbered(typed, words)
+        suggestion = best or meant
+        return Match(
+            clean(typed),
+            "uncertain" if suggestion else "unknown",
+            banned=meant is not None and meant.banned,
+            suggestion=suggestion.title if suggestion else "",
+            meant=replace(_known(meant), found="uncertain") if meant else None,
+        )
+
+    def _numbered(self, typed: str, words: list[str]) -> Game | None:
+        """The game beside a number, which may be a bet or make it another game."""
+        text = " ".join(words)
+        bare = _LOOSE.sub(" ", text)
+        if bare == text or len(text) > 2 * MAX_TITLE:
+            return None
+        for some in (words, bare.split()):
+            if found := self._contained(some, any_number=True):
+                return found
+        return self._by_name.get(self._without_noise(typed, bare.split()))
 
     def _similar(self, folded: str) -> tuple[Game | None, bool]:
         """The most similar game, and whether it is meant for certain."""
@@ -217,14 +314,14 @@ class Index:
                 return count
         return 0
 
-    def _contained(self, words: list[str]) -> Game | None:
+    def _contained(self, words: list[str], *, any_number: bool = False) -> Game | None:
         """The game with the longest name among other words, perhaps misspelt. A number behind it
-        makes it another game."""
+        makes it another game, unless there may be any."""
         spans = [
             (first, last)
             for first in range(len(words))
             for last in range(first + 1, min(first + _MOST_WORDS, len(words)) + 1)
-            if last == len(words) or not words[last].isdecimal()
+            if any_number or last == len(words) or not words[last].isdecimal()
         ]
         spans.sort(key=lambda span: span[0] - span[1])
         texts = [" ".join(words[first:last]) for first, last in spans]
@@ -245,15 +342,15 @@ class Index:
                 for text in texts
             ):
                 return self._by_name[name]
-        return self._glued_in("".join(words))
+        return self._glued_in("".join(words), any_number=any_number)
 
-    def _glued_in(self, text: str) -> Game | None:
+    def _glued_in(self, text: str, *, any_number: bool) -> Game | None:
         """The same where there are no spaces between."""
         found = [name for name in self._glued if len(name) >= _FEWEST_GLUED and name in text]
         if not found:
             return None
         longest = max(found, key=len)
-        is_whole = not text.partition(longest)[2][:1].isdecimal()
+        is_whole = any_number or not text.partition(longest)[2][:1].isdecimal()
         return self._glued[longest] if is_whole else None
 
     def search(self, text: str, *, only_banned: bool = False) -> list[Game]:
@@ -268,6 +365,11 @@ class Index:
 
 def _known(game: Game) -> Match:
     return Match(game.title, "known", game.provider, game.banned)
+
+
+def _uncertain(known: Match) -> Match:
+    """It is similar in disguise only."""
+    return Match(known.title, "uncertain", "", known.banned, known.title, known)
 
 
 def _numbers(name: str) -> list[str]:

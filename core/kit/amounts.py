@@ -48,15 +48,16 @@ _CODES = """
 CODES = frozenset(_CODES.split())
 """Codes of currencies that may stand beside an amount."""
 
-_CURRENCY = "|".join(
+CURRENCY = "|".join(
     re.escape(one)
     for one in sorted(
         {*SYMBOLS, *_SEVERAL, *(code.casefold() for code in CODES)}, key=len, reverse=True
     )
 )
+"""A pattern for what people write for a currency, folded."""
 _AMOUNT = re.compile(
-    rf"(?P<before>{_CURRENCY})? ?(?P<number>[.,]?[0-9](?:[0-9.,'\u00a0]*[0-9])?)(?P<unit>[km]?)"
-    rf"(?: ?(?P<after>{_CURRENCY}))?(?: +(?P<rest>.*))?"
+    rf"(?P<before>{CURRENCY})? ?(?P<number>[.,]?[0-9](?:[0-9.,'\u00a0]*[0-9])?)(?P<unit>[km]?)"
+    rf"(?: ?(?P<after>{CURRENCY}))?(?: +(?P<rest>.*))?"
 )
 _GROUPED = re.compile(
     r"(?P<first>[1-9][0-9]{0,2})(?P<separator>[.,'\u00a0])(?P<others>[0-9]{3}"
@@ -66,7 +67,7 @@ _PLAIN = re.compile(r"(?P<whole>[0-9]*)(?:[.,](?P<fraction>[0-9]+))?")
 _SHARE = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{1,2})?) ?%(?: +(.*))?")
 WHOLE_OR_HALF = ("all", "max", "half")
 _WORD = re.compile(rf"({'|'.join(WHOLE_OR_HALF)})(?: +(.*))?")
-_NUMBER_TOO = re.compile(rf"\W*[0-9][0-9.,'\u00a0]*(?:[km%]|{_CURRENCY})?\W*")
+_NUMBER_TOO = re.compile(rf"\W*[0-9][0-9.,'\u00a0]*(?:[km%]|{CURRENCY})?\W*")
 _MULTIPLES = frozenset(
     (
         *("k", "m", "b", "bn", "mil", "mill", "mio", "million", "millions", "thousand", "tsd"),

@@ -87,6 +87,7 @@ _KEYS: Mapping[Holds, str] = {
         round_at scope seconds server since skipped slot source started_at starts_at state status
         take_back tickets total total_before evidence until viewer_id viewers way window winners
         with_beacon bet command enabled win calls provider replaced_by rows suggestion
+        suggestion_is_banned
         waiting average best bonus game offer points quantity symbol plural balance one
         break_even cost currency earlier finished_at guesses
         guesses_from guesses_open guesses_until hunt next opened payout position profit returned

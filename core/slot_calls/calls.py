@@ -160,7 +160,8 @@ class _Queue:
     def find(self, typed: str) -> games.Match:
         """The game; if all must be known, the one whose name is among other words."""
         match = self.index.find(typed)
-        return match.meant or match if self.settings.known_only else match
+        meant = match.meant if self.settings.known_only else None
+        return meant if meant and meant.found == "known" else match
 
     def key_of(self, call: SlotCall) -> str:
         return self.index.find(call.slot).key
@@ -185,7 +186,8 @@ class _Queue:
         position = self.first if call.is_first else self.first + self.others
         found = []
         if call.channel_id:
-            post = describe(call, self.names[call.viewer_id])
+            is_banned = bool(call.suggestion) and self.index.find(call.suggestion).banned
+            post = describe(call, self.names[call.viewer_id], is_banned)
             key = post_key(call)
             found.append(outbox.to_channel(call.channel_id, "slot_calls.post", key, post))
         if self.settings.replies:

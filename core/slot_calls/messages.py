@@ -103,7 +103,10 @@ def post(payload: Mapping[str, Any]) -> discord.Embed:
     if payload.get("provider"):
         body = safe(payload["provider"]) + " · " + body
     if payload.get("suggestion"):
-        body += "\n❔ " + _("Maybe **{title}**?").format(title=safe(payload["suggestion"]))
+        maybe = _("Maybe **{title}**?")
+        if payload.get("suggestion_is_banned"):
+            maybe = _("Maybe **{title}**? It is banned.")
+        body += "\n❔ " + maybe.format(title=safe(payload["suggestion"]))
     if payload.get("is_picked") and payload["state"] == "open":
         body = "▶️ " + _("**Next up**") + "\n" + body
     ends = {

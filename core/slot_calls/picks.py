@@ -27,7 +27,7 @@ from core.outbox import actions as outbox
 from core.people.chats import say_in_chats
 from core.people.names import public_name
 from core.slot_calls.panel import refresh_panel
-from core.slot_calls.posts import describe, picked_key
+from core.slot_calls.posts import describe, picked_key, suggests_banned
 from core.slot_calls.records import RandomPick, SlotCall
 from core.slot_calls.rules import SlotCallSettings
 from core.slot_calls.store import QUEUE
@@ -143,7 +143,7 @@ def _pick(work: Work, call: SlotCall, channel_id: ChannelId) -> None:
     call.picked_at = work.now
     audit(work, "slot_calls.picked", f"#{call.number}")
     viewer = public_name(work, call.viewer_id)
-    payload = describe(call, viewer)
+    payload = describe(call, viewer, suggests_banned(work, call))
     call.picked_in = channel_id
     outbox.post_to_channel(work, channel_id, "slot_calls.post", picked_key(call), payload)
     if load_settings(work, SlotCallSettings).replies:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from core.games import actions as games
 from core.kit.work import Work
 from core.outbox import actions as outbox
 from core.people.names import public_name
@@ -15,7 +16,7 @@ def edit_post(work: Work, call: SlotCall, key: str) -> None:
         (call.picked_in, picked_key(call)),
     ):
         if channel_id:
-            post = describe(call, public_name(work, call.viewer_id))
+            post = describe(call, public_name(work, call.viewer_id), suggests_banned(work, call))
             outbox.post_edit(work, channel_id, posted, "slot_calls.post", f"{key}:{posted}", post)
 
 
@@ -29,7 +30,13 @@ def picked_key(call: SlotCall) -> str:
     return f"slot_calls.picked:{call.number}"
 
 
-def describe(call: SlotCall, viewer: str) -> dict[str, Any]:
+def suggests_banned(work: Work, call: SlotCall) -> bool:
+    """Whether the similar game is banned."""
+    return bool(call.suggestion) and games.find_game(work, call.suggestion).banned
+
+
+def describe(call: SlotCall, viewer: str, is_banned: bool = False) -> dict[str, Any]:
+    """What the post says; `is_banned` is of the similar game."""
     return {
         "number": call.number,
         "slot": call.slot,
@@ -41,6 +48,7 @@ def describe(call: SlotCall, viewer: str) -> dict[str, Any]:
         "closed_by": call.closed_by,
         "provider": call.provider,
         "suggestion": call.suggestion,
+        "suggestion_is_banned": is_banned,
         "bet": None if call.bet is None else str(call.bet),
         "win": None if call.win is None else str(call.win),
     }

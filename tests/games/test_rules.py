@@ -88,8 +88,11 @@ def test_words_around_a_game_do_not_matter(typed: str) -> None:
         ("starburstKEKWKEKW", "Starburst"),
         ("I think Book of Dead Book of Dead", "Book of Dead"),
         ("sweet bonanza 1000 nights", "Sweet Bonanza 1000"),
-        ("Starburst 2", None),
-        ("sugar rush 2000", None),
+        ("Starburst 2", "Starburst"),
+        ("starburst2", "Starburst"),
+        ("sugar rush 2000", "Sugar Rush"),
+        ("gates of olympus 1000 5", "Gates of Olympus 1000"),
+        ("Ted x5", "Ted"),
         ("Book of Secrets Night", None),
         ("gates of hell", None),
     ],
@@ -99,6 +102,70 @@ def test_a_name_among_other_words_is_recognised(typed: str, meant: str | None) -
     assert found.title == typed
     assert (found.meant.title if found.meant else None) == meant
     assert found.key == fold_title(meant or typed)
+
+
+BANNED = Index(GAMES, [Game(one, banned=True) for one in ("Gates of Olympus", "Mental", "Ted")])
+BETS = (
+    *(
+        "5€",
+        "(2€)",
+        "2 euro",
+        "€1",
+        "2$",
+        "0.20",
+        ",50",
+        "50 cents",
+        "20c",
+        "bet 2",
+        "2 bet",
+        "@ 2€",
+    ),
+    *("EUR 2", "R$2", "2 per spin", "2,-", "2€ pls", "at 2", "@2"),
+)
+
+
+@pytest.mark.parametrize("bet", BETS)
+@pytest.mark.parametrize("title", ["Gates of Olympus", "Mental", "Ted"])
+def test_a_bet_around_a_game_does_not_matter(title: str, bet: str) -> None:
+    for typed in (f"{title} {bet}", f"{bet} {title}", f"{title} {bet} {bet}"):
+        found = BANNED.find(typed)
+        assert (found.title, found.found, found.banned) == (title, "known", True), typed
+
+
+@pytest.mark.parametrize("bet", ["2", "x5", "5x", "2k", "2€", "٥", "100"])
+def test_an_amount_glued_to_a_game_does_not_lift_its_ban(bet: str) -> None:
+    assert BANNED.find(f"Gates of Olympus{bet}").banned
+    assert BANNED.find(f"gates of olimpus {bet}").banned
+
+
+@given(st.sampled_from(GAMES), st.sampled_from(BETS))
+def test_every_game_is_found_before_a_bet(game: Game, bet: str) -> None:
+    assert STARTER.find(f"{game.title} {bet}") == STARTER.find(game.title)
+
+
+@pytest.mark.parametrize(
+    ("typed", "title"),
+    [
+        *((one, "Gates of Olympus") for one in ("Gates 0f Olympus", "Gates of 0lympus")),
+        *((one, "Gates of Olympus") for one in ("Gatøs of Olympus", "G@t€s 0f Olympu$")),
+        *((one, "Gates of Olympus") for one in ("🅶ates of Ꭴlympus", "ꓖꓮꓔꓰꓢ ꓳꓝ ꓳꓡꓬꓟꓑꓴꓢ")),
+        *((one, "Wanted Dead or a Wild") for one in ("w4nt3d d34d 0r 4 w1ld",)),
+        *(
+            (one, "Wanted Dead or a Wild")
+            for one in ("ᴡᴀɴᴛᴇᴅ ᴅᴇᴀᴅ ᴏʀ ᴀ ᴡɪʟᴅ", "W4nted Dead 0r a Wild 2€")
+        ),
+        *((one, "Sugar Rush") for one in ("5ugar Ru5h", "$ugar Rush")),
+        *((one, "Mental") for one in ("M3nta1", "Menta1")),
+        *(("🇹🇪🇩", "Ted"), ("5ugar Ru5h 1000", "Sugar Rush 1000"), ("Toro 7s", "Toro 7s")),
+    ],
+)
+def test_disguised_games_are_found(typed: str, title: str) -> None:
+    assert STARTER.find(typed).title == title
+
+
+def test_a_disguised_game_among_other_words_keeps_its_ban() -> None:
+    assert BANNED.find("Starburst Gates 0f 0lympus").banned
+    assert BANNED.find("M3ntal please 2").banned
 
 
 @pytest.mark.parametrize("typed", ["xyz", "gates of hell", "雪のスロット", "🎰", "", "boo"])

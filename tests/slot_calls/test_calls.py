@@ -42,6 +42,7 @@ def test_call_is_queued_posted_and_confirmed(guild: Guild) -> None:
         "closed_by": None,
         "provider": "Play'n GO",
         "suggestion": "",
+        "suggestion_is_banned": False,
         "bet": None,
         "win": None,
     }
@@ -254,7 +255,15 @@ def test_banned_game_is_refused_and_its_open_calls_are_skipped(guild: Guild) -> 
     assert guild.rejections() == ["banned"]
 
 
-SPELLINGS = ("sweet bonanza lol", "Pragmatic Sweet Bonanza", "sweet bonanza winter edition")
+SPELLINGS = (
+    *("sweet bonanza lol", "Pragmatic Sweet Bonanza", "sweet bonanza winter edition"),
+    *(
+        "Sweet Bonanza 5€",
+        "sweet b0nanza (2 euro)",
+        "5weet Bon4nza @ 2€ pls",
+        "Sweet Bonanza bet 2",
+    ),
+)
 
 
 @pytest.mark.parametrize("typed", SPELLINGS)
@@ -276,6 +285,25 @@ def test_rules_hold_for_every_text_in_which_the_game_is_recognised(
     assert guild.queue() == ["#2 Sweet Bonanza (MadCats)"]
     guild.do(actions.ban_game, 2)
     assert guild.queue() == []
+
+
+def test_a_number_behind_a_game_may_be_a_bet(guild: Guild) -> None:
+    guild.do(actions.configure, unique=True)
+    guild.call("Mystery Museum", user_id=1)
+    guild.call("mystery museum 2", user_id=2)
+    guild.do(games.ban_game, "Mystery Museum")
+    guild.call("mystery museum 20", user_id=3)
+    assert guild.rejections() == ["requested", "banned"]
+    guild.call("Big Bite 2", user_id=4)
+    assert guild.queue()[-1] == "#2 Big Bite 2 (MadCats)"
+
+
+def test_post_says_that_the_similar_game_is_banned(guild: Guild) -> None:
+    guild.do(games.ban_game, "Wanted Dead or a Wild")
+    guild.call("Wanted Dead or")
+    (post,) = guild.posted("slot_calls.post")
+    assert post.payload["suggestion_is_banned"]
+    assert "banned" in (messages.post(post.payload).description or "")
 
 
 def test_a_request_cannot_be_replaced_by_a_banned_game(guild: Guild) -> None:

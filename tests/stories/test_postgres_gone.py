@@ -7,13 +7,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-import requests
+from sqlalchemy import make_url
 
 from sandbox.kick.signing import SigningKey
 from tests.patience import until
 from tests.stories.channels import connect_twitch, twitch_webhooks
-from tests.stories.product import ROOT
-from tests.stories.servers import PostgresServer
+from tests.stories.direct_messages import private_answer
+from tests.stories.product import ROOT, Json
+from tests.stories.servers import Cable, PostgresServer
 from tests.stories.stage import Stage, button, open_stage, title
 from tests.stories.stopwatch import Stopwatch
 from tests.stories.webhooks import WebhookSender, chat, twitch_chat
@@ -39,23 +40,45 @@ def stage(tmp_path: Path, postgres: PostgresServer, signing_key: SigningKey) -> 
         postgres.start()
 
 
-def test_product_answers_and_recovers_while_database_is_frozen(
-    stage: Stage, postgres: PostgresServer
+@pytest.fixture
+def cable(stage: Stage) -> Iterator[Cable]:
+    """The product's way to PostgreSQL."""
+    url = make_url(stage.settings["DATABASE_URL"])
+    cable = Cable(f"{url.query['host']}/.s.PGSQL.5432")
+    direct = url.difference_update_query(["host"]).set(host="127.0.0.1", port=cable.port)
+    stage.settings["DATABASE_URL"] = direct.render_as_string(hide_password=False)
+    yield cable
+    cable.close()
+
+
+@pytest.mark.parametrize("trouble", ["frozen", "cut off"])
+def test_product_answers_and_recovers_while_database_is_silent(
+    stage: Stage, postgres: PostgresServer, cable: Cable, trouble: str
 ) -> None:
     """Nothing says that it is gone: each wait has an end on our side."""
+    begin, end = (
+        (postgres.freeze, postgres.thaw) if trouble == "frozen" else (cable.cut, cable.mend)
+    )
     product = stage.start()
     product.wait_well()
     stage.wait_subscribed()
     connect_twitch(stage)
     stage.kick.chat("mia", "!call Before")
-    stage.post_about("Before")
+    post = stage.post_about("Before")
     sender, twitch = WebhookSender(product.url, stage.key), twitch_webhooks(stage)
     late = chat("!call Afterwards", sender={"user_id": 4_100_004, "username": "lil_bean"})
 
-    postgres.freeze()
+    begin()
     try:
         with ThreadPoolExecutor(8) as threads:
             asked = threads.submit(stage.asked, "nora", "!slotcalls")
+            interactions = [
+                threads.submit(in_time, COMMAND_SECONDS, answer_to, stage, use)
+                for use in (
+                    lambda: stage.discord.slash("nora", "bot-log", "slotcalls status"),
+                    lambda: stage.discord.click("tomas", post["message_id"], button(post, "done")),
+                )
+            ]
             kept = [
                 threads.submit(in_time, WEBHOOK_SECONDS, sender.deliver, late, id="late"),
                 threads.submit(in_time, WEBHOOK_SECONDS, twitch.deliver, twitch_chat("hello")),
@@ -66,9 +89,10 @@ def test_product_answers_and_recovers_while_database_is_frozen(
             page = in_time(COMMAND_SECONDS, product.get, f"/draws/{'a' * 16}")
             assert page.status_code == 503
             assert [answer.result().status_code for answer in kept] == [503, 503]
-            assert asked.result()["title"] == "⏳ The database is not answering"
+            for told in (asked, *interactions):
+                assert told.result()["title"] == "⏳ The database is not answering"
     finally:
-        postgres.thaw()
+        end()
     until(lambda: product.health()[0] == 200, "health again")
     assert sender.deliver(late, id="late").status_code == 200
     stage.post_about("Afterwards", timeout=60)
@@ -80,9 +104,13 @@ WEBHOOK_SECONDS, HEALTH_SECONDS, COMMAND_SECONDS = 5.0, 2.0, 10.0
 """Promised by docs/deploy.md."""
 
 
-def in_time(
-    seconds: float, ask: Callable[..., requests.Response], *given: Any, **named: Any
-) -> Any:
+def answer_to(stage: Stage, use: Callable[[], Json]) -> Json:
+    """The embed, which only the asker sees."""
+    answer = private_answer(stage, use(), "The database is not answering")
+    return dict(answer["embeds"][0])
+
+
+def in_time(seconds: float, ask: Callable[..., Any], *given: Any, **named: Any) -> Any:
     """What it returns. The bound is twice the promise, for machines that do other things, too."""
     watch = Stopwatch()
     answer = ask(*given, **named)

@@ -115,6 +115,7 @@ def restart(work: Work, config: Config, number: int) -> Period:
 
 def _end_now(work: Work, number: int) -> Period:
     work.lock(Lock.RAFFLES)
+    name_prize(work)  # it may have been chosen a second ago
     period = lock_period(work, number)
     if period is None or period.state != "open" or period.ends_at <= work.now:
         raise _is_over(number)

@@ -153,6 +153,13 @@ def test_no_prize_is_added_after_the_end(tx: Connection, guild_id: int) -> None:
     assert prize_of(tx, guild_id) == ""
 
 
+def test_a_prize_chosen_right_before_the_end_counts(tx: Connection, guild_id: int) -> None:
+    start(tx, guild_id)
+    choose(tx, guild_id, "prize", "A mouse")
+    run_in_guild(tx, guild_id, THE_BOT, NOON + SECOND, actions.end, 1)
+    assert prize_of(tx, guild_id) == "A mouse"
+
+
 def prize_of(tx: Connection, guild_id: int) -> str:
     return period_of(tx, guild_id, 1).prize
 
