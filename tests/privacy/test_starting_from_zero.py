@@ -9,6 +9,7 @@ from core.events import Person
 from core.inbox.records import deliveries
 from core.kit.clock import utc_now
 from core.kit.database import cache_of
+from core.kit.leaderboard import Query
 from core.kit.work import Work
 from core.people import actions as people
 from core.people import store as viewers
@@ -17,6 +18,7 @@ from core.points import ledger as points
 from core.points import store as points_store
 from core.points.rules import Bucket
 from core.raffle.ledger import gifts, store
+from core.raffle.ledger.discord import load_board
 from core.raffle.records import Entry, Gift
 from tests.privacy.scene import MADCATS, MIA, NAME, NOON, forget, line
 from tests.raffle.draw.rig import froze
@@ -146,3 +148,15 @@ def test_hidden_person_who_comes_back_stays_hidden_on_every_account(
     unnamed = do(tx, guild_id, AT, public_names, [kick, twitch]).unnamed
     assert unnamed[kick] == "hidden"
     assert twitch in unnamed
+
+
+def test_board_of_hidden_viewers_does_not_say_that_nobody_has_a_ticket(
+    tx: Connection, guild_id: int
+) -> None:
+    number = period(tx, guild_id).number
+    assert "Nobody has a ticket" in do(tx, guild_id, AT, load_board, Query(10, 1, "")).empty
+    give(tx, guild_id, number, account(tx, guild_id), 4, "bonus:1")
+    with Work(tx, guild_id, actor=MIA, now=NOON) as work:
+        set_hidden(work, True)
+    board = do(tx, guild_id, AT, load_board, Query(10, 1, ""))
+    assert (board.rows, board.empty) == ([], "Everybody with tickets is hidden.")
