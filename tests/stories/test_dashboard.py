@@ -232,9 +232,8 @@ def test_new_server_is_set_up_without_typing_a_command(stage: Stage, browser: Br
         page.get_by_role("button", name="Link Kick account").click()
         page.get_by_role("link", name="Continue on Kick").click()
         page.get_by_role("button", name="VeraSpins").click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text("VeraSpins is connected")
-
-        page.goto(connection)
+        expect(page).to_have_url(connection)  # where it began
+        expect(page.get_by_text("VeraSpins is connected")).to_be_visible()
         expect(page.get_by_text("Connected", exact=True)).to_be_visible()
         page.goto(overview + "link_panels")
         page.get_by_label("Channel").select_option(label="#general")
