@@ -147,10 +147,21 @@ def set_hidden(work: Work, hidden: bool) -> None:
     if not viewer_ids:
         raise Refusal(_("I don't know which viewer you are."), _("Link your account with `/link`."))
     if hidden:
-        rows = [{"viewer_id": one, "hidden_at": work.now} for one in viewer_ids]
-        work.execute(insert(HiddenViewer).values(rows).on_conflict_do_nothing())
+        _hide(work, viewer_ids)
     else:
         work.execute(delete(HiddenViewer).where(HiddenViewer.viewer_id.in_(viewer_ids)))
+
+
+def keep_hidden(work: Work, viewer_ids: Collection[int]) -> None:
+    """Hide all accounts of a person who is about to be unlinked from them, if one is hidden."""
+    mine = HiddenViewer.viewer_id.in_(viewer_ids)
+    if work.count(mine):
+        _hide(work, viewer_ids)
+
+
+def _hide(work: Work, viewer_ids: Collection[int]) -> None:
+    rows = [{"viewer_id": one, "hidden_at": work.now} for one in viewer_ids]
+    work.execute(insert(HiddenViewer).values(rows).on_conflict_do_nothing())
 
 
 def list_hidden(work: Work, viewer_ids: Collection[int]) -> set[int]:

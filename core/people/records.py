@@ -151,7 +151,9 @@ class HiddenViewer(ViewerRecord, kw_only=True):
 
     __tablename__ = "people_hidden"
 
-    viewer_id: Mapped[ViewerId] = mapped_column(info=holds("viewer", deletes_row=True))
+    viewer_id: Mapped[ViewerId] = mapped_column(
+        info=holds("viewer", stays="somebody who comes back stays hidden")
+    )
     hidden_at: Mapped[datetime]
 
     __table_args__ = (

@@ -3,8 +3,10 @@
 Points for watchtime are computed from the total watchtime less what was posted before, so the
 result does not depend on how often the task runs, and fractions are not lost."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import date, timedelta
+from typing import get_args
 
 from sqlalchemy import select
 
@@ -22,6 +24,7 @@ from core.guilds.actions import load_settings, time_zone_of
 from core.guilds.store import list_present
 from core.kit.crypto import hash_of
 from core.kit.database import among
+from core.kit.personal import Subject
 from core.kit.services import Services
 from core.kit.tasks import for_each
 from core.kit.work import Lock, Work
@@ -31,7 +34,7 @@ from core.people.store import Seen, seen_as
 from core.points import ledger, store
 from core.points.ledger import NewEntry
 from core.points.records import AccountTotal, Entry, WatchRate
-from core.points.rules import HOUR, MICROSECOND, Bucket, PointsSettings, Rate, rate_periods
+from core.points.rules import HOUR, MICROSECOND, Bucket, Part, PointsSettings, Rate, rate_periods
 from core.watchtime.periods import list_active, watched_between
 
 Support = (
@@ -177,6 +180,27 @@ def _list_credited(work: Work, viewer_ids: Collection[int]) -> dict[int, tuple[i
         AccountTotal.account == "watchtime", among(AccountTotal.viewer_id, viewer_ids)
     )
     return {one.viewer_id: (one.points, one.entries) for one in work.execute(found)}
+
+
+_BUCKETS: tuple[Bucket, ...] = get_args(Bucket)
+
+
+def forget(work: Work, subject: Subject) -> None:
+    """Empty the balances of somebody who is forgotten. What watching gave is reset as well, because
+    their watchtime is deleted and counts from zero if they come back."""
+    work.lock(Lock.POINTS)
+    theirs = subject.viewer_ids
+    watched = {(one, "earned"): points for one, (points, _) in _list_credited(work, theirs).items()}
+    held = Counter[tuple[int, str]](store.get_balances(work, theirs))
+    held.subtract(watched)
+    # "forgotten" first: it gives back what was spent, so that no balance is ever below zero.
+    for account, taken in (("forgotten", held), ("watchtime", watched)):
+        numbers = store.next_entry(work, account, theirs)
+        for viewer_id in theirs:
+            amounts = {one: taken.get((viewer_id, one), 0) for one in _BUCKETS}
+            parts = [Part(viewer_id, one, amount) for one, amount in amounts.items() if amount]
+            key = f"{account}:{viewer_id}:{numbers[viewer_id]}"
+            ledger.post(work, account, ledger.entries_for(key, parts, -1))
 
 
 def credit_in_all_servers(services: Services, *, everybody: bool = False) -> None:

@@ -24,6 +24,7 @@ from core.points.actions import handle_board, handle_give, handle_points
 from core.points.discord import BOARD, WHY, ImportButton, Points, PointsAdmin, SeasonButton
 from core.points.earning import (
     credit_in_all_servers,
+    forget,
     on_support,
     on_support_revoked,
     on_supports,
@@ -136,6 +137,14 @@ def make_feature(others: Sequence[Feature]) -> Feature:
         public=(pages.PUBLIC,),
         overlays=(pages.OVERLAY,),
         personal=personal_data(
-            Entry, Balance, AccountTotal, Move, PlayLimit, Purchase, Import, ImportLine
+            Entry,
+            Balance,
+            AccountTotal,
+            Move,
+            PlayLimit,
+            Purchase,
+            Import,
+            ImportLine,
+            before_forget=forget,
         ),
     )

@@ -36,6 +36,7 @@ def account_label(account: str) -> str:
         "manual": _("Changed by an admin"),
         "gift": _("Gifts between viewers"),
         "season": _("End of a season"),
+        "forgotten": _("Data deleted"),
         "import:streamelements": _("Imported from StreamElements"),
         "import:list": _("Imported from a list"),
     }

@@ -41,7 +41,7 @@ def ask_forget(server: str, *, linked: bool) -> discord.Embed:
         name=_("Deleted"),
         value=_(
             "• the link between your Discord and your Kick or Twitch account, and your names\n"
-            "• all your watchtime\n"
+            "• all your watchtime, points, and tickets in raffles that are not locked yet\n"
             "• stored chat messages of yours\n"
             "• messages to you, and your name in others\n"
             "• roles for linking or for watchtime"
@@ -51,8 +51,9 @@ def ask_forget(server: str, *, linked: bool) -> discord.Embed:
     embed.add_field(
         name=_("Kept"),
         value=_(
-            "• totals that others depend on, such as raffle tickets, under a random name\n"
-            "• blocks and exclusions, which apply again if you come back\n"
+            "• totals that others depend on, such as tickets of locked raffles, under a "
+            "random name\n"
+            "• blocks, exclusions and `/hideme`, which apply again if you come back\n"
             "• changes that you made as an admin\n"
             "• posts in channels; ask a moderator to delete them\n"
             "For three more days we keep anonymous ids that prevent double counting."

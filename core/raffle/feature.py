@@ -24,6 +24,7 @@ from core.raffle.ledger import messages as ledger_messages
 from core.raffle.ledger.actions import on_account_linked, tell_raffle, tell_tickets
 from core.raffle.ledger.bought import TICKETS_OFFER, on_points_spent
 from core.raffle.ledger.discord import BOARD, TICKETS, WHY, Tickets, VoidChoice
+from core.raffle.ledger.earning import forget
 from core.raffle.ledger.gifts import on_subs_gifted, on_support_revoked
 from core.raffle.ledger.hunts import on_guess_win_revoked, on_guess_won
 from core.raffle.periods import messages as period_messages
@@ -127,5 +128,7 @@ FEATURE = Feature(
     overlays=(pages.OVERLAY,),
     offers=(TICKETS_OFFER,),
     latest=pages.latest,
-    personal=personal_data(Entry, Balance, SourceTotal, Gift, Pick, sweep=forget_winner),
+    personal=personal_data(
+        Entry, Balance, SourceTotal, Gift, Pick, before_forget=forget, sweep=forget_winner
+    ),
 )

@@ -26,7 +26,9 @@ from core.kit.personal import ADMINS_ANSWER, PSEUDONYMOUS, holds
 from core.kit.records import GuildRecord, MemberId, ViewerId, flag, one_of, optional, partial_index
 from core.people.records import ViewerRecord, viewer_key
 
-Source = Literal["watchtime", "gifted_sub", "wager", "hunt", "points", "bonus", "correction"]
+Source = Literal[
+    "watchtime", "gifted_sub", "wager", "hunt", "points", "bonus", "correction", "forgotten"
+]
 State = Literal["open", "frozen", "drawn", "closed"]
 Kind = Literal["opened", "planned", "frozen", "found"]
 """`found`: a frozen list is posted in Discord that was not in the database."""
@@ -230,7 +232,7 @@ class Gift(GuildRecord, kw_only=True):
     at: Mapped[datetime]
     credited_in: Mapped[int | None] = optional("the raffle that took it; empty while none has")
     tickets: Mapped[int | None] = optional("what it was worth then", kind=BigInteger)
-    voided_at: Mapped[datetime | None] = optional("it did not happen")
+    voided_at: Mapped[datetime | None] = optional("it did not happen, or its giver was forgotten")
     announced: Mapped[bool] = flag()
 
     __table_args__ = (

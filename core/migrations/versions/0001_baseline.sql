@@ -2006,7 +2006,7 @@ CREATE TABLE raffle_entries (
 	CONSTRAINT raffle_entries_once UNIQUE (guild_id, source_key), 
 	CONSTRAINT raffle_entries_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
 	CONSTRAINT raffle_entries_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT raffle_entries_source CHECK (source IN ('watchtime', 'gifted_sub', 'wager', 'hunt', 'points', 'bonus', 'correction')), 
+	CONSTRAINT raffle_entries_source CHECK (source IN ('watchtime', 'gifted_sub', 'wager', 'hunt', 'points', 'bonus', 'correction', 'forgotten')), 
 	CONSTRAINT raffle_entries_amount CHECK (amount <> 0)
 );
 
@@ -2055,7 +2055,7 @@ CREATE TABLE raffle_source_totals (
 	CONSTRAINT raffle_source_totals_once PRIMARY KEY (guild_id, period, source, viewer_id), 
 	CONSTRAINT raffle_source_totals_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
 	CONSTRAINT raffle_source_totals_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT raffle_source_totals_source CHECK (source IN ('watchtime', 'gifted_sub', 'wager', 'hunt', 'points', 'bonus', 'correction'))
+	CONSTRAINT raffle_source_totals_source CHECK (source IN ('watchtime', 'gifted_sub', 'wager', 'hunt', 'points', 'bonus', 'correction', 'forgotten'))
 );
 
 COMMENT ON COLUMN raffle_source_totals.tickets IS 'the sum of the entries';
@@ -2101,7 +2101,7 @@ COMMENT ON COLUMN raffle_gifts.credited_in IS 'the raffle that took it; empty wh
 
 COMMENT ON COLUMN raffle_gifts.tickets IS 'what it was worth then';
 
-COMMENT ON COLUMN raffle_gifts.voided_at IS 'it did not happen';
+COMMENT ON COLUMN raffle_gifts.voided_at IS 'it did not happen, or its giver was forgotten';
 
 ALTER TABLE raffle_gifts ALTER COLUMN guild_id SET STATISTICS 0;
 

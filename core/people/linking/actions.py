@@ -35,6 +35,7 @@ from core.people.actions import meet_person
 from core.people.linking.platforms import PLATFORMS, Platform
 from core.people.linklog.actions import Reason, log_forgotten, log_link
 from core.people.lookup import LINKED, discord_id_in, find_person
+from core.people.names import keep_hidden
 from core.people.records import Link, LinkAttempt, Viewer
 
 LINK_LASTS = timedelta(hours=1)
@@ -370,6 +371,7 @@ def unlink_account(work: Work, link: Link) -> bool:
 def forget(work: Work, subject: Subject) -> None:
     """Unlink whoever asked to be forgotten, and leave a pseudonym with a keyed fingerprint of each
     account."""
+    keep_hidden(work, subject.viewer_ids)
     for link in work.scalars(select(Link).where(Link.discord_id == subject.discord_id)).all():
         _end_link(work, link)
     people.set_forgotten(work.tx, subject)

@@ -93,7 +93,9 @@ def load_board(work: Work, query: Query) -> Leaderboard:
         page=page,
         pages=pages,
         own=messages.board_row(own, own_name(work, own.viewer_id), pool) if own else cannot_win,
-        empty=_("Nobody has a ticket yet. See how to earn them with `/raffleinfo`."),
+        empty=_("Everybody with tickets is hidden.")
+        if places
+        else _("Nobody has a ticket yet. See how to earn them with `/raffleinfo`."),
         note=f"{viewers} · {messages.tickets_words(pool.tickets)} · {when}",
         choice=str(period.number),
     )

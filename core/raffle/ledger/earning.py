@@ -1,20 +1,23 @@
 """Tickets for watchtime and wagers: what is due by everything that was watched and wagered within
 the raffle, less what is posted, so the result does not depend on when or how often this runs."""
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
+from sqlalchemy import or_, update
+
 from core.guilds.actions import load_settings
-from core.kit.work import Work
+from core.kit.personal import Subject
+from core.kit.work import Lock, Work
 from core.people.store import list_persons, list_represented
 from core.raffle import rules
 from core.raffle.ledger import gifts, store
 from core.raffle.ledger.store import NewEntry
-from core.raffle.records import Period, Source, TicketRate
+from core.raffle.records import Gift, Period, Source, TicketRate
 from core.raffle.rules import MICROSECOND, Amount, Earned, RaffleSettings, Rate
-from core.raffle.store import hold_open
+from core.raffle.store import hold_open, list_in_state
 from core.wagers.counting import list_wagered_between
 from core.watchtime.periods import watched_between
 
@@ -46,16 +49,24 @@ def _read_watched(
     return {one: watched[one] // MICROSECOND if one in watched else 0 for one in watchers}
 
 
-def _read_wagered(
+def _read_own_wagers(
     work: Work, _period: Period, start: datetime, end: datetime, viewer_ids: Viewers
 ) -> dict[int, Amount]:
+    """Account -> amount, each for itself."""
     wagered = list_wagered_between(work.tx, work.guild_id, start, end)
     wanted = wagered.keys() if viewer_ids is None else wagered.keys() & set(viewer_ids)
+    return {one: Fraction(wagered[one]) for one in wanted}
+
+
+def _read_wagered(
+    work: Work, period: Period, start: datetime, end: datetime, viewer_ids: Viewers
+) -> dict[int, Amount]:
+    wagered = _read_own_wagers(work, period, start, end, viewer_ids)
     represented = list_represented(work.tx, work.guild_id)
     amounts: dict[int, Amount] = {}
-    for viewer_id in wanted:
+    for viewer_id, amount in wagered.items():
         person = represented.get(viewer_id, viewer_id)
-        amounts[person] = amounts.get(person, Fraction()) + Fraction(wagered[viewer_id])
+        amounts[person] = amounts.get(person, Fraction()) + amount
     return amounts
 
 
@@ -131,6 +142,49 @@ def _list_earned(
         for viewer_id, amount in found.items():
             earned.setdefault(viewer_id, []).append((amount, tickets))
     return earned
+
+
+def forget(work: Work, subject: Subject) -> None:
+    """Take the tickets that somebody who is forgotten has in raffles that are not frozen, and what
+    would become tickets later."""
+    work.lock(Lock.RAFFLES)
+    theirs = subject.viewer_ids
+    held = [one for one in list_in_state(work, "open") if hold_open(work, one.number)]
+    for period in held:
+        _empty(work, period, theirs)
+    numbers = [period.number for period in held]
+    waiting = or_(Gift.credited_in.is_(None), Gift.credited_in.in_(numbers))
+    gifts_of = update(Gift).where(Gift.viewer_id.in_(theirs), Gift.voided_at.is_(None), waiting)
+    work.execute(gifts_of.values(voided_at=work.now))
+
+
+_EMPTIED: tuple[Source, ...] = ("watchtime", "wager", "forgotten")
+
+
+def _empty(work: Work, period: Period, viewer_ids: Sequence[int]) -> None:
+    """Post entries that leave these accounts without tickets. The totals become what is due to each
+    account from now on: nothing for watchtime, which is deleted, and for wagers what is counted for
+    it, so that `credit` gives none of it again."""
+    number = period.number
+    alone = replace(WAGERING, read=_read_own_wagers)
+    wagered = _list_earned(work, period, alone, _list_rates(work, period, alone), viewer_ids)
+    balances = store.get_balances(work, number, viewer_ids)
+    for viewer_id in viewer_ids:
+        due = {"wager": rules.tickets_for(wagered.get(viewer_id, []), WAGERING.unit)}
+        changes: dict[Source, int] = {}
+        numbers: dict[Source, int] = {}
+        for source in _EMPTIED:
+            total = store.list_totals(work, number, source, [viewer_id])
+            posted, entries = total.get(viewer_id, (0, 0))
+            changes[source], numbers[source] = due.get(source, 0) - posted, entries + 1
+        changes["forgotten"] = 0
+        changes["forgotten"] = -balances.get(viewer_id, 0) - sum(changes.values())
+        # What is given comes first, so that no balance is ever below zero.
+        for source, amount in sorted(changes.items(), key=lambda one: -one[1]):
+            if amount:
+                key = f"{source}:{number}:{viewer_id}:{numbers[source]}"
+                entry = NewEntry(viewer_id, amount, key, work.now)
+                store.post_entries(work, number, source, [entry])
 
 
 def until_next(work: Work, period: Period, viewer_id: int) -> timedelta | None:

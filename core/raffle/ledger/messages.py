@@ -35,6 +35,7 @@ def source_words(source: str) -> str:
         "points": "🪙 " + _("Bought with points"),
         "bonus": "⭐ " + _("Given by an admin"),
         "correction": "✏️ " + _("Corrections"),
+        "forgotten": "🧹 " + _("Data deleted"),
     }[source]
 
 
