@@ -137,15 +137,15 @@ _LEET_L = {**_LEET, **str.maketrans("1!|", "lll")}
 _DISGUISED = re.compile(r"\S*[^\W\d_]\S*")
 """A word with a letter."""
 
-_NUMBER = r"[.,]?\d[\d.,']*[km]?"
+_NUMBER = r"[.,]?\d[\d.,']{0,12}[km]?"
 _BET = "bet ?size|bets?|stakes?|einsatz|wette|mise|apuesta|aposta|puntata|stawka|@|at|per spin"
 _MONEY = re.compile(
     rf"(?:(?<![^\W\d_])|(?![a-z]))(?:{CURRENCY}) ?{_NUMBER}"
-    rf"|{_NUMBER} ?(?:{CURRENCY})(?:(?<![a-z])|(?![a-z]))"
-    r"|\d[\d.,]* ?(?:¢|(?:c|ct|cts|cents?|centimes|centavos|p|pence)\b)"
+    rf"|{_NUMBER} ?(?:{CURRENCY})(?:(?<![a-z])|(?![a-z]))(?! ?\d)"
+    r"|\d[\d.,]{0,12} ?(?:¢|(?:c|ct|cts|cents?|centimes|centavos|p|pence)\b)"
     rf"|(?:\b|(?=@))(?:{_BET})(?: of)?[ :=]*{_NUMBER}"
-    r"|\d[\d.,]*(?: (?:bets?|stakes?|einsatz)\b| ?(?:/|per|a) ?spins?\b)"
-    r"|(?<!\d)(?:\d*[.,]\d{1,2}(?!\d)|\d+[.,]-+)",
+    r"|\d[\d.,]{0,12}(?: (?:bets?|stakes?|einsatz)\b(?! ?\d)| ?(?:/|per|a) ?spins?\b)"
+    r"|(?<!\d)(?:\d{0,12}[.,]\d{1,2}(?!\d)|\d{1,12}[.,]-+)",
     re.IGNORECASE,
 )
 """A bet that cannot be part of a name."""

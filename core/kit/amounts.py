@@ -117,7 +117,9 @@ def split_amount(text: str, digits: int = 2) -> tuple[Decimal, str]:
     if amount != round(amount, digits):
         raise Refusal(
             _("This amount has too many decimals."),
-            _("At most {digits}, please.").format(digits=digits),
+            _("At most {digits}, please.").format(digits=digits)
+            if digits
+            else _("Whole numbers only."),
         )
     return round(amount, digits), match["rest"] or ""
 

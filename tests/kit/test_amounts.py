@@ -176,6 +176,12 @@ def test_what_is_no_part_is_refused(text: str) -> None:
         split_part(text, 999)
 
 
+def test_decimals_of_whole_numbers_are_refused_in_words() -> None:
+    with pytest.raises(Refusal) as refused:
+        parse_amount("1,5", digits=0)
+    assert refused.value.remedy == "Whole numbers only."
+
+
 def test_currencies_and_signs_are_read() -> None:
     assert [currency_beside(text) for text in ("$5", "5 zł", "CA$5", "5", "five")] == [
         *("USD", "PLN", "CAD", "", "")
