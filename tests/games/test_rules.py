@@ -18,6 +18,7 @@ from core.games.rules import (
     to_cells,
 )
 from core.games.starter import GAMES
+from core.kit.tables import ColumnsUnclear
 from core.kit.text import clean
 
 STARTER = Index(GAMES)
@@ -248,7 +249,11 @@ def test_quoted_titles_keep_their_separators() -> None:
 
 @given(st.text(max_size=300))
 def test_no_text_breaks_the_reader(text: str) -> None:
-    for game in read_file(text).games:
+    try:
+        games = read_file(text).games
+    except ColumnsUnclear:
+        return
+    for game in games:
         assert game.title == clean(game.title) != ""
 
 

@@ -215,7 +215,7 @@ def test_expired_bot_token_is_reported_and_intake_continues(
     assert len(subscriptions(kick)) == len(WEBHOOK_KINDS)
     runner = TaskRunner(ours, TASKS)
     runner.run_once(next(task for task in TASKS if task.run is learn_own_account))
-    (part,) = runner.status()
+    part, _all_tasks = runner.status()
     assert "KICK_BOT_USER_TOKEN" in part.reason
     assert "/connect_kick" in part.reason
 
