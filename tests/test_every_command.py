@@ -33,7 +33,8 @@ LARGEST = 2**53 - 1
 """The largest number that Discord sends."""
 
 FITTING = {
-    "amount": "5",
+    **dict.fromkeys(("amount", "cooldown", "cost", "days", "minutes"), "5"),
+    **dict.fromkeys(("per_stream", "per_view", "per_viewer", "per_user", "limit"), "5"),
     "emoji": "🔗",
     "end": "2030-02-01",
     "end_day": "28",
