@@ -115,11 +115,11 @@ def test_what_is_typed_in_discord_is_cleaned(guild: HuntGuild, world: DiscordDri
     typed = world.message("nora", "general", line)
     answer = world.wait_for("general", lambda m: m["author"] == "bot", after=typed)
     assert "Friday" in answer["embeds"][0]["title"]
-    assert guild.view.hunt.currency == "USD"
     added = world.slash(
         "nora", "general", "hunt add", {"game": "\u202eMental\u034f", "bet": "1\u200b"}
     )
     assert added["response"]["embeds"][0]["title"] == "➕ #1 Mental"
+    assert guild.view.hunt.currency == "USD"
 
 
 def test_group_name_alone_shows_the_hunt(guild: HuntGuild, world: DiscordDriver) -> None:
