@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 from core.guilds import store
 from core.guilds.actions import join_guild
 from core.kit.discord_access import acknowledge, may_use
-from core.kit.discord_arguments import set_up_typing
+from core.kit.discord_arguments import TypedLine, set_up_typing
 from core.kit.discord_buttons import KeepButton, decline_unknown, receive_form
 from core.kit.discord_choices import ChoiceButton, handle_error
 from core.kit.discord_ui import PREFIX, SILENT, missing_in, permission_names
@@ -98,6 +98,12 @@ class RegularsBot(commands.Bot):
     async def setup_hook(self) -> None:
         await self.add_features()
         await self.tree.sync()
+
+    async def get_context(self, origin: Any, /, *, cls: Any = commands.Context) -> Any:
+        ctx = await super().get_context(origin, cls=cls)
+        if ctx.interaction is None:
+            ctx.view = TypedLine(ctx)
+        return ctx
 
     async def process_commands(self, message: discord.Message, /) -> None:
         message.content = clean_typed(message.content)

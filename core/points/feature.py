@@ -17,7 +17,7 @@ from core.events import (
 )
 from core.kit.feature import ChatCommand, Feature, Task
 from core.kit.privacy import personal_data
-from core.kit.words import N_
+from core.kit.words import N_, plural
 from core.kit.work import chat_action, event_action, event_batch
 from core.points import messages, pages
 from core.points.actions import handle_board, handle_give, handle_points
@@ -126,8 +126,14 @@ def make_feature(others: Sequence[Feature]) -> Feature:
         buttons=(SeasonButton, ImportButton),
         audit={
             "points.change": N_("changed the points of {target}: {before} → {after}"),
-            "points.change_many": N_("changed the points of {target} viewers by {after} in total"),
-            "points.import": N_("imported points for {before} viewers: {after} in total"),
+            "points.change_many": N_(
+                "changed the points of several viewers ({target}) by {after} in total"
+            ),
+            "points.import": lambda before, _after: plural(
+                "imported points for {count} viewer: {{after}} in total",
+                "imported points for {count} viewers: {{after}} in total",
+                before,
+            ),
             "points.season": N_("ended points season {target}; viewers held {after}"),
         },
         dashboard=pages.pages_of(shop),

@@ -3,7 +3,7 @@
 from core.events import AccountLinked, AccountUnlinked, RolesChanged
 from core.kit.feature import Feature, Task
 from core.kit.privacy import personal_data
-from core.kit.words import N_, _
+from core.kit.words import _
 from core.kit.work import event_action
 from core.wagers import messages, pages, polling, verified_role
 from core.wagers.actions import forget
@@ -46,8 +46,12 @@ FEATURE = Feature(
     checks=(polling.check_health,),
     buttons=(VerifyButton, HeldButton),
     audit={
-        "wagers.unlink": N_("unlinked the {before} account of {target}"),
-        "wagers.verify": N_("verified the {after} account of {target}"),
+        "wagers.unlink": lambda before, _after: _(
+            "unlinked the {account} account of {target}"
+        ).replace("{account}", str(before).capitalize()),
+        "wagers.verify": lambda _before, after: _(
+            "verified the {account} account of {target}"
+        ).replace("{account}", str(after).capitalize()),
         "wagers.dismiss": lambda _before, after: messages.with_amount(
             _("dismissed held wagers of {target}: {after}"), after
         ),

@@ -9,6 +9,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from core.kit.discord_arguments import Number
 from core.kit.discord_buttons import ActionButton, ConfirmButton, Reply, question_view
 from core.kit.discord_ui import (
     answer,
@@ -33,7 +34,6 @@ from core.raffle.draw.bans import note_ban
 
 Context = commands.Context[commands.Bot]
 
-Number = commands.Range[int, 1, 999_999_999]
 
 MOST_SHOWN = 10
 

@@ -4,6 +4,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from core.kit.discord_arguments import Number
 from core.kit.discord_buttons import ConfirmButton, question_view
 from core.kit.discord_ui import answer, run_action, server_command, services_of
 from core.kit.paginator import Page, Paginator, Reader, link_to, show
@@ -18,7 +19,6 @@ from core.raffle.periods.rules import parse_date
 
 Context = commands.Context[commands.Bot]
 Day = commands.Range[int, 1, 31]
-Number = commands.Range[int, 1, 999_999_999]
 
 
 async def _open_info(reader: Reader, _key: str, _number: int) -> Page:
