@@ -153,20 +153,6 @@ def add_typed(
     return add_bonus(work, game_title, bet_text, viewer_id, number)
 
 
-def add_unquoted(work: Work, game_title: str, bet_text: str, by: str = "") -> Bonus:
-    """The same where a number behind the title may belong to it. Raises Refusal for `Sugar Rush
-    1000`, which is a game of its own."""
-    game = games.get_index(work).get(f"{game_title} {bet_text}")
-    if game is not None:
-        raise Refusal(
-            _("Which bet? {title} is a game of its own.").format(title=game.title),
-            _('Write `!hunt add "{title}" 2`, or `!hunt add "{start}" {bet}`.').format(
-                title=game.title, start=game_title, bet=bet_text
-            ),
-        )
-    return add_typed(work, game_title, bet_text, by)
-
-
 def _game(work: Work, text: str) -> tuple[str, str]:
     """Title and provider."""
     found = games.find_game(work, text)

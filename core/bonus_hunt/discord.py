@@ -9,7 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.bonus_hunt import actions, guessing, messages, panel, steps, store
-from core.kit.discord_arguments import Number, Phrase, is_unquoted
+from core.kit.discord_arguments import Number, Phrase
 from core.kit.discord_buttons import FormButton, form_of
 from core.kit.discord_ui import (
     answer,
@@ -163,8 +163,7 @@ class BonusHunts(commands.Cog):
     )
     async def add(self, ctx: Context, game: Title, bet: str, *, by: str = "") -> None:
         """Add a bonus."""
-        add = actions.add_unquoted if is_unquoted(ctx) else actions.add_typed
-        await answer(ctx, messages.added(await run_action(ctx, add, game, bet, by)))
+        await answer(ctx, messages.added(await run_action(ctx, actions.add_typed, game, bet, by)))
 
     @hunt.command(name="remove")
     @app_commands.describe(number="Number of the bonus")

@@ -118,7 +118,7 @@ class TypedLine(StringView):
         return rest if is_raw else unquoted(rest)
 
 
-def is_unquoted(ctx: Context) -> bool:
+def _is_unquoted(ctx: Context) -> bool:
     """Whether the command was typed, and none of its arguments was in quotes."""
     return isinstance(ctx.view, TypedLine) and not ctx.view.has_quotes
 
@@ -135,7 +135,7 @@ class Phrase(commands.Converter[str]):
         self.at_end = at_end
 
     async def convert(self, ctx: Context, argument: str) -> str:
-        if not is_unquoted(ctx):
+        if not _is_unquoted(ctx):
             return argument
         view = ctx.view
         rest = view.buffer[view.index :]
@@ -228,7 +228,7 @@ def _quoted_form(ctx: Context) -> str:
     """How a command is typed with quotes, if more words were typed than it has arguments; "" if
     that is not what is wrong."""
     command = ctx.command
-    if command is None or not is_unquoted(ctx):
+    if command is None or not _is_unquoted(ctx):
         return ""
     name, parameters = command.qualified_name, list(command.clean_params.values())
     words = len(ctx.view.buffer.split()) - len(name.split())

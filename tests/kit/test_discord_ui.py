@@ -52,6 +52,14 @@ def test_safe_escapes_markdown_links() -> None:
         assert "[" not in shown.replace("\\\\", "").replace("\\[", "")
 
 
+def test_links_are_clickable_only_if_an_admin_wrote_them() -> None:
+    link = "https://evil.example/_x_"
+    assert ui.safe(link) == r"https\://evil\.example/\_x\_"
+    assert ui.safe("discord.gg/abc") == r"discord\.gg/abc"
+    assert ui.card(ui.safe(link)).title == ui.card(link).title == ui.safe(link)
+    assert ui.safe(f"A mug: {link}", links=True) == f"A mug: {link}"
+
+
 @given(text=st.text(max_size=400), limit=st.integers(1, 300))
 def test_safe_returns_one_line_within_the_limit(text: str, limit: int) -> None:
     shown = ui.safe(text, limit)
