@@ -145,7 +145,7 @@ _COMMON = """
     page one digital media news network exchange finance cloud chat social"""
 _ENDS = "|".join(("[a-z]{2}", *_COMMON.split(), "xn--[a-z0-9-]+"))
 _LINK = re.compile(
-    r"[a-z][a-z0-9+.-]{1,15}://\S+|\bwww\.\S+"
+    r"[a-z][a-z0-9+.-]{1,15}://\S+|\bwww\.\w\S*"
     rf"|(?<![\w.-])(?:[\w-]+\.)+(?:(?:{_ENDS})(?![\w-]|\.\w)|[a-z]{{2,24}}/)",
     re.IGNORECASE,
 )

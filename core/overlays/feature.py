@@ -37,7 +37,7 @@ def make_feature(others: Collection[Feature]) -> Feature:
             follows=tuple(one.name for one in latest),
         )
     )
-    titles = {overlay.name: overlay.title for overlay in overlays}
+    titles = {overlay.kind: overlay.title for overlay in overlays}
     return Feature(
         "overlays",
         settings=(*OverlaySettings.declared.values(), *map(title_setting, overlays)),

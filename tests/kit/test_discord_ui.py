@@ -120,7 +120,7 @@ def test_omitted_lines_are_counted(rows: list[str], limit: int) -> None:
     [
         ("🔗 **Mia** is linked", r"🔗 \*\*Mia\*\* is linked"),
         ("__evil__ `X` ~~y~~ ||z||", r"\_\_evil\_\_ \`X\` \~\~y\~\~ \|\|z\|\|"),
-        ("[Free](https://evil.example)", r"\[Free](https://evil.example)"),
+        ("[Free](https://evil.example)", r"\[Free](https\://evil\.example)"),
         ("# Big", r"\# Big"),
         ("Missing `viewer_name`.", "Missing `viewer_name`."),
         ("#1 wins", r"\#1 wins"),

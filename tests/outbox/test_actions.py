@@ -47,7 +47,7 @@ def test_every_post_has_its_service_lane_and_target(tx: Connection, guild_id: in
 
 
 def test_links_that_a_viewer_typed_are_not_repeated(tx: Connection, guild_id: int) -> None:
-    def reply(text: str) -> Any:
+    def reply(text: str) -> None:
         message = ChatMessageSent(
             key=text,
             guild_id=guild_id,
@@ -60,12 +60,14 @@ def test_links_that_a_viewer_typed_are_not_repeated(tx: Connection, guild_id: in
         )
         payload = {"what": message.argument, "page": "https://bot.example", "rows": [{"n": text}]}
         act(tx, guild_id, actions.post_reply, message, "k", payload, at=message.at)
-        (posted,) = (m for m in store.claim_due(tx, NOW, 9) if m.key == f"k:{text}")
-        return posted.payload
 
-    assert reply("!give evil.com 5")["what"] == "evil. com 5"
-    assert reply("!give evil.com 6")["rows"] == [{"n": "!give evil. com 6"}]
-    assert reply("!give MadCats 5")["page"] == "https://bot.example"
+    reply("!give evil.com 5")
+    reply("!give MadCats 5")
+    posted = {one.key: one.payload for one in store.claim_due(tx, NOW, 9)}
+    apart = posted["k:!give evil.com 5"]
+    assert apart["what"] == "evil. com 5"
+    assert apart["rows"] == [{"n": "!give evil. com 5"}]
+    assert posted["k:!give MadCats 5"]["page"] == "https://bot.example"
 
 
 def test_reply_goes_to_the_channel_of_its_message(tx: Connection, guild_id: int) -> None:
