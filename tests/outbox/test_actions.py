@@ -53,7 +53,7 @@ def test_links_that_a_viewer_typed_are_not_repeated(tx: Connection, guild_id: in
             guild_id=guild_id,
             at=datetime(2026, 5, 1, 12, tzinfo=UTC),
             platform="kick",
-            channel_id=7,
+            channel_id=len(text),
             message_id=text,
             sender=Sender(user_id=5, name="MadCats"),
             text=text,

@@ -172,7 +172,9 @@ def test_page_warns_before_the_end_and_the_draw_without_a_prize(
         set_period(tx, GUILD, 1, prize="")
     assert "It can't be named after the end." in html.unescape(words(admin.get(PAGE)))
     with site.services.database.begin() as tx:
-        set_period(tx, GUILD, 1, ends_at=site.clock() - timedelta(minutes=1))
+        now = site.clock()
+        dates = {"starts_at": now - timedelta(hours=2), "ends_at": now - timedelta(hours=1)}
+        set_period(tx, GUILD, 1, **dates)
     assert "so the posts about the winners name none" in words(admin.get(PAGE))
 
 
