@@ -16,9 +16,9 @@ def scope_words(scope: Scope) -> str:
     return {"read": _("read only"), "write": _("read and write")}[scope]
 
 
-def audited_creation(_before: Any, after: Scope) -> str:
+def audited_creation(_before: Any, after: Any) -> str:
     return _("created the API token {target} ({scope})").format(
-        target="{target}", scope=scope_words(after)
+        target="{target}", scope=scope_words(after) if after in ("read", "write") else "–"
     )
 
 

@@ -200,12 +200,12 @@ def act_words(act: str) -> str:
         "guess_close": _("guessing was closed"),
         "finish": _("the hunt was finished"),
         "reopen": _("the hunt was reopened"),
-    }.get(act, act)
+    }.get(act, "–")
 
 
-def audited_undo(_before: Any, after: str) -> str:
+def audited_undo(_before: Any, after: Any) -> str:
     return _("took back the last step of hunt {target} ({what})").format(
-        target="{target}", what=act_words(after)
+        target="{target}", what=act_words(str(after))
     )
 
 

@@ -14,7 +14,7 @@ from core.kit.words import N_, _
 
 def with_group(line: str, group: Any) -> str:
     """A line of the audit log with the name of a command group."""
-    return line.replace("{group}", group_title(str(group)))
+    return line.replace("{group}", group_title(group) if isinstance(group, str) else "–")
 
 
 FEATURE = Feature(

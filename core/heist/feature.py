@@ -18,7 +18,7 @@ from core.heist.panel import forget
 from core.heist.records import Heist, Player
 from core.heist.rules import CANCEL_NAMES, JOIN_NAMES, START_NAMES, HeistSettings
 from core.heist.tasks import run_heists
-from core.kit.feature import ChatCommand, Feature, Task
+from core.kit.feature import ChatCommand, Feature, Task, count_in
 from core.kit.privacy import personal_data
 from core.kit.words import N_, plural
 from core.kit.work import chat_action, chat_batch_action, event_action
@@ -70,12 +70,12 @@ FEATURE = Feature(
         "heist.pay_again": lambda _before, after: plural(
             "paid {count} point of heist {{target}} again",
             "paid {count} points of heist {{target}} again",
-            after,
+            count_in(after),
         ),
         "heist.write_off": lambda _before, after: plural(
             "wrote off {count} point of heist {{target}}",
             "wrote off {count} points of heist {{target}}",
-            after,
+            count_in(after),
         ),
         "heist.cancel": N_("cancelled heist {target}"),
         "heist.widget_key": N_("created a new key for the heist widget"),

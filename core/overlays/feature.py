@@ -46,6 +46,6 @@ def make_feature(others: Collection[Feature]) -> Feature:
         audit={
             "overlays.rotate": lambda _before, after: _(
                 "gave the overlay “{title}” a new address"
-            ).format(title=titles[after]() if after in titles else "{target}")
+            ).format(title=titles.get(str(after), lambda: "{target}")())
         },
     )

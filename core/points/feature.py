@@ -15,7 +15,7 @@ from core.events import (
     SubscriptionStarted,
     SupportRevoked,
 )
-from core.kit.feature import ChatCommand, Feature, Task
+from core.kit.feature import ChatCommand, Feature, Task, count_in
 from core.kit.privacy import personal_data
 from core.kit.words import N_, plural
 from core.kit.work import chat_action, event_action, event_batch
@@ -132,7 +132,7 @@ def make_feature(others: Sequence[Feature]) -> Feature:
             "points.import": lambda before, _after: plural(
                 "imported points for {count} viewer: {{after}} in total",
                 "imported points for {count} viewers: {{after}} in total",
-                before,
+                count_in(before),
             ),
             "points.season": N_("ended points season {target}; viewers held {after}"),
         },

@@ -9,7 +9,7 @@ from core.events import (
     SupportRevoked,
     ViewerBanned,
 )
-from core.kit.feature import ChatCommand, Feature, Task
+from core.kit.feature import ChatCommand, Feature, Task, count_in
 from core.kit.privacy import personal_data
 from core.kit.words import N_, _, plural
 from core.kit.work import chat_action, event_action, event_batch
@@ -105,7 +105,7 @@ FEATURE = Feature(
         "raffle.refrozen": lambda _before, after: plural(
             "found {count} posted frozen list that the database did not have",
             "found {count} posted frozen lists that the database did not have",
-            after,
+            count_in(after),
         ),
         "raffle.give_up_beacon": N_(
             "chose to draw raffle {target} without the public random number"
@@ -115,7 +115,7 @@ FEATURE = Feature(
             _("picked winner {target}")
             if after == "drawn"
             else _("passed over {target}: {after}").replace(
-                "{after}", draw_messages.reason_words(after) or str(after)
+                "{after}", draw_messages.reason_words(str(after)) or "–"
             )
         ),
         "raffle.claim": N_("claimed prize {target}"),

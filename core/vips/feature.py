@@ -20,7 +20,7 @@ from core.events import (
     VipAdded,
     VipRemoved,
 )
-from core.kit.feature import ChatCommand, Feature, Task
+from core.kit.feature import ChatCommand, Feature, Task, count_in
 from core.kit.health_item import HealthItem
 from core.kit.privacy import personal_data
 from core.kit.words import N_, plural
@@ -138,7 +138,7 @@ FEATURE = Feature(
         "vips.reward_create": lambda _before, after: plural(
             "created the reward {{target}} for {count} point",
             "created the reward {{target}} for {count} points",
-            after,
+            count_in(after),
         ),
         "vips.reward_update": N_("changed the reward {target}"),
         "vips.reward_pause": N_("paused the reward {target}"),

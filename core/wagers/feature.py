@@ -1,5 +1,7 @@
 """What the wagers feature declares."""
 
+from typing import Any
+
 from core.events import AccountLinked, AccountUnlinked, RolesChanged
 from core.kit.feature import Feature, Task
 from core.kit.privacy import personal_data
@@ -17,6 +19,11 @@ from core.wagers.discord import (
 )
 from core.wagers.records import AffiliateAccount, WagerChange
 from core.wagers.rules import WagerSettings
+
+
+def account_word(platform: Any) -> str:
+    return platform.capitalize() if isinstance(platform, str) else "–"
+
 
 FEATURE = Feature(
     "wagers",
@@ -48,10 +55,10 @@ FEATURE = Feature(
     audit={
         "wagers.unlink": lambda before, _after: _(
             "unlinked the {account} account of {target}"
-        ).replace("{account}", str(before).capitalize()),
+        ).replace("{account}", account_word(before)),
         "wagers.verify": lambda _before, after: _(
             "verified the {account} account of {target}"
-        ).replace("{account}", str(after).capitalize()),
+        ).replace("{account}", account_word(after)),
         "wagers.dismiss": lambda _before, after: messages.with_amount(
             _("dismissed held wagers of {target}: {after}"), after
         ),
