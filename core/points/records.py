@@ -17,8 +17,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.personal import ADMINS_ANSWER, holds
-from core.kit.records import GuildRecord, MemberId, PlatformUserId, one_of
+from core.kit.personal import ADMINS_ANSWER, PSEUDONYMOUS, holds
+from core.kit.records import GuildRecord, MemberId, PlatformUserId, ViewerId, one_of, optional
 from core.people.records import ViewerRecord, viewer_key
 from core.points.rules import Bucket
 
@@ -281,6 +281,10 @@ class ImportLine(GuildRecord, kw_only=True):
     points: Mapped[int] = mapped_column(BigInteger)
     user_id: Mapped[PlatformUserId | None] = mapped_column(
         default=None, info=holds("number"), comment="at Twitch, as Twitch knows the name"
+    )
+    viewer_id: Mapped[ViewerId | None] = optional(
+        "whom an admin chose of those who have the name; 0 for nobody",
+        info=holds("viewer", stays=PSEUDONYMOUS),
     )
 
     __table_args__ = (
