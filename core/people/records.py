@@ -58,7 +58,7 @@ class Viewer(GuildRecord, kw_only=True):
     forgotten_at: Mapped[datetime | None] = mapped_column(
         init=False,
         default=None,
-        comment="when its owner asked to be forgotten: what is older is shown to nobody with a name",
+        comment="when its owner asked to be forgotten; what is older stays anonymous",
     )
     represented_by: Mapped[ViewerId | None] = mapped_column(
         init=False,

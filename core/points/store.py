@@ -267,7 +267,7 @@ def count_entries(work: Work, viewer_ids: Collection[int]) -> int:
 def list_entries(
     work: Work, viewer_ids: Collection[int], limit: int, offset: int
 ) -> Sequence[Entry]:
-    """The entries of these accounts, newest first, without those from before they were forgotten."""
+    """The newest first, without those from before their owner was forgotten."""
     found = select(Entry).where(*_entries_of(viewer_ids))
     return work.scalars(found.order_by(Entry.id.desc()).limit(limit).offset(offset)).all()
 
@@ -288,7 +288,7 @@ def list_totals(work: Work, viewer_ids: Collection[int]) -> dict[str, int]:
     if they paid more."""
     came_back = among(Viewer.viewer_id, viewer_ids), Viewer.forgotten_at.is_not(None)
     account, total = AccountTotal.account, func.sum(AccountTotal.points)
-    which = (among(AccountTotal.viewer_id, viewer_ids),)
+    which: tuple[ColumnElement[bool], ...] = (among(AccountTotal.viewer_id, viewer_ids),)
     if work.scalar(select(Viewer.viewer_id).where(*came_back).limit(1)) is not None:
         account, total, which = Entry.account, func.sum(Entry.amount), _entries_of(viewer_ids)
     grouped = select(account, total).where(*which).group_by(account).order_by(total.desc())

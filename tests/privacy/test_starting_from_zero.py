@@ -98,7 +98,7 @@ def test_points_of_all_accounts_are_gone_and_chatting_again_finds_none(
 def test_what_was_before_stays_anonymous_when_somebody_comes_back(
     tx: Connection, guild_id: int
 ) -> None:
-    """Neither `/points why` and `/tickets why` nor the pages behind them show it with their name."""
+    """`/points why`, `/tickets why` and the pages like them do not show it with their name."""
     number, kick = period(tx, guild_id).number, account(tx, guild_id)
     post(tx, guild_id, "manual", kick, ("earned", 900))
     give(tx, guild_id, number, kick, 4, "bonus:1")

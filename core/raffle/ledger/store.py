@@ -356,7 +356,7 @@ def list_entries(work: Work, period: int, viewer_id: int, limit: int, skip: int)
 
 
 def _entries_of(work: Work, period: int, viewer_id: int) -> tuple[ColumnElement[bool], ...]:
-    """Without those from before they were forgotten, if it was not frozen yet: they count no more."""
+    """Without those that count no more, because their owner was forgotten before it was frozen."""
     accounts = list(list_persons(work.tx, work.guild_id, [viewer_id]))
     frozen_at = work.scalar(select(Period.frozen_at).where(Period.number == period))
     counts = is_since_forgotten(Entry, Entry.at, frozen_at)
