@@ -14,7 +14,7 @@ from core.points.store import HAS_POINTS
 _POINTS = """
     points point balance currency coins coin currentpoints loyaltypoints score amount punkte
     punktestand guthaben kontostand solde monnaie pièces puntos saldo monedas pontos moedas punti
-    monete punten punkty poäng poeng puan bakiye очки баллы баланс бали"""
+    monete punten punkty poäng poeng puan bakiye очки баллы баланс бали value"""
 
 
 def _is_points(cell: str) -> bool:

@@ -56,7 +56,11 @@ class Rig:
     def __init__(self, client: discord.Client, hands: Hands, database: Database) -> None:
         self.client, self.hands, self.database = client, hands, database
         self.transport = DiscordTransport(
-            lambda: client, database, {"test.card": render}, lambda _tx, _guild_id: "en"
+            lambda: client,
+            database,
+            {"test.card": render},
+            lambda _tx, _guild_id: "en",
+            guilds.list_granted,
         )
 
     async def titles(self, channel: str = "general") -> list[str]:
