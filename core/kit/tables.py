@@ -107,7 +107,8 @@ _NAMES = """
     displayname account member player benutzer benutzername nutzer nutzername zuschauer utilisateur
     pseudo spectateur nom usuario nombre espectador usuário nome utente spettatore naam gebruiker
     gebruikersnaam kijker użytkownik nazwa widz användare användarnamn tittare namn bruker
-    brukernavn navn kullanıcı kullanıcıadı izleyici isim имя пользователь зритель ник користувач variable"""
+    brukernavn navn kullanıcı kullanıcıadı izleyici isim имя пользователь зритель ник користувач
+    variable"""
 _OTHERS = """
     # no nr rank rang ranking place platz position pos puesto posición posição posizione id userid
     viewerid twitchid kickid youtubeid mixitupid time zeit tiempo tempo temps minutes minuten

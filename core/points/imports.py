@@ -262,6 +262,7 @@ class Change:
     points: int
     user_id: int | None
     viewer_id: int | None = None
+    skipped: bool = False
     candidates: Sequence[Candidate] = ()
     has: int = 0
     delta: int | None = None
@@ -271,7 +272,8 @@ class Change:
 def _list_changes(work: Work, of: Import) -> list[Change]:
     """The lines with points, largest first. Each table is read separately, so that the time stays
     linear without statistics."""
-    found = select(ImportLine.name, ImportLine.points, ImportLine.user_id, ImportLine.viewer_id)
+    wanted = (ImportLine.name, ImportLine.points, ImportLine.user_id)
+    found = select(*wanted, ImportLine.viewer_id, ImportLine.skipped)
     rows = work.execute(found.where(ImportLine.number == of.number, ImportLine.points > 0))
     changes = [Change(*row) for row in rows]
     changes.sort(key=lambda one: (-one.points, one.name))
@@ -315,20 +317,17 @@ def _find_viewers(work: Work, of: Import, changes: Sequence[Change]) -> None:
             one.viewer_id = by_name[one.name].viewer_id
         elif one.name in several:
             one.candidates = several[one.name].candidates
-            one.viewer_id = _choose_one(one.candidates, one.viewer_id, had, linked)
+            one.viewer_id = None if one.skipped else _choose_one(one, had, linked)
         else:
             one.viewer_id = None
 
 
-def _choose_one(
-    candidates: Sequence[Candidate], chosen: int | None, *preferred: set[int]
-) -> int | None:
-    """The viewer id of the one who was chosen, 0 being nobody, or of the only person who is
-    preferred."""
-    if chosen in {0, *(one.viewer.viewer_id for one in candidates)}:
-        return chosen or None
+def _choose_one(change: Change, *preferred: set[int]) -> int | None:
+    """The viewer id of the one who was chosen, or of the only person who is preferred."""
+    if change.viewer_id in {one.viewer.viewer_id for one in change.candidates}:
+        return change.viewer_id
     for persons in preferred:
-        able = [one for one in candidates if one.viewer.person_id in persons]
+        able = [one for one in change.candidates if one.viewer.person_id in persons]
         if len({one.viewer.person_id for one in able}) == 1:
             return able[0].viewer.viewer_id
     return None
@@ -389,9 +388,14 @@ def choose(work: Work, number: int, platform: str, chosen: Mapping[str, int]) ->
     ready = _get_ready(work, number)
     if ready.source == "list" and platform in ("", *PLATFORMS):
         ready.platform = platform
+    known = set(
+        work.scalars(select(Viewer.viewer_id).where(among(Viewer.viewer_id, chosen.values())))
+    )
     lines = select(ImportLine).where(ImportLine.number == number, among(ImportLine.name, chosen))
     for line in work.scalars(lines):
-        line.viewer_id = ViewerId(chosen[line.name])
+        wanted = chosen[line.name]
+        line.viewer_id = ViewerId(wanted) if wanted in known else None
+        line.skipped = not wanted
     note_change(work.tx, work.guild_id, "points")
 
 

@@ -72,7 +72,7 @@ EXPORTS = {
         '{"_id":"77","username":"mia","displayName":"Mia","minutesInChannel":1201,'
         '"currency":{"b":500},"ranks":{},"metadata":{}}\n'
     ),
-    "a spreadsheet, with semicolons and a byte-order mark": "\ufeffUser;Punkte\r\nmia;500\r\ntom;30\r\n",
+    "a spreadsheet, with a byte-order mark": "\ufeffUser;Punkte\r\nmia;500\r\ntom;30\r\n",
     "pasted columns": "User\tPoints\nmia\t500\ntom\t30\n",
 }
 """What each bot writes: headings and first lines (their code and documentation, 2025 and 2026).

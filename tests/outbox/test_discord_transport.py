@@ -9,6 +9,7 @@ from typing import Any, cast
 import discord
 import pytest
 
+from core.guilds import store as guilds
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
 from core.outbox import discord_transport, store

@@ -2530,8 +2530,10 @@ CREATE TABLE points_import_lines (
 	points BIGINT NOT NULL, 
 	user_id BIGINT, 
 	viewer_id BIGINT, 
+	skipped BOOLEAN DEFAULT false NOT NULL, 
 	CONSTRAINT points_import_lines_once PRIMARY KEY (guild_id, number, name), 
-	CONSTRAINT points_import_lines_import FOREIGN KEY(guild_id, number) REFERENCES points_imports (guild_id, number)
+	CONSTRAINT points_import_lines_import FOREIGN KEY(guild_id, number) REFERENCES points_imports (guild_id, number), 
+	CONSTRAINT points_import_lines_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
 );
 
 COMMENT ON COLUMN points_import_lines.number IS 'of the import';
@@ -2540,7 +2542,9 @@ COMMENT ON COLUMN points_import_lines.name IS 'folded';
 
 COMMENT ON COLUMN points_import_lines.user_id IS 'at Twitch, as Twitch knows the name';
 
-COMMENT ON COLUMN points_import_lines.viewer_id IS 'whom an admin chose of those who have the name; 0 for nobody';
+COMMENT ON COLUMN points_import_lines.viewer_id IS 'whom an admin chose of those who have the name';
+
+COMMENT ON COLUMN points_import_lines.skipped IS 'an admin chose nobody';
 
 ALTER TABLE points_import_lines ALTER COLUMN guild_id SET STATISTICS 0;
 
