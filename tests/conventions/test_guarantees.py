@@ -1,4 +1,5 @@
-"""docs/guarantees.md names tests that exist, every kind of message and every natural key."""
+"""docs/guarantees.md names tests that exist, every kind of message and every natural key, and has
+the code's numbers."""
 
 import ast
 import re
@@ -7,7 +8,18 @@ from collections import defaultdict
 from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint
 
 from core.features import load_features
+from core.inbox.buffer import MOST_WAITING
+from core.inbox.worker import MOST_ATTEMPTS
+from core.kick.review.rules import ReviewSettings
 from core.kit.database import METADATA
+from core.kit.feature import COMMAND_LASTS
+from core.kit.settings import Settings
+from core.outbox.actions import ANSWER_EXPIRES, BULK_EXPIRES
+from core.outbox.chat import SECONDS_BETWEEN_LINES, SHARE_FOR_ANSWERS
+from core.outbox.sender import UNSURE_SECONDS
+from core.people.chats import EXPIRES
+from core.twitch.chat.transport import COMES_BACK
+from core.vips.rules import SWEEP_EVERY
 from tests.conventions.posting import posted_kinds
 from tests.conventions.test_documentation import ROOT
 
@@ -26,6 +38,26 @@ POSTED = {
     "Answer or confirmation in chat": {"post_reply", "reply_to"},
 }
 """Row of the page -> the actions of the outbox that post such a message."""
+
+SETTINGS = Settings(_env_file=None)
+NUMBERS = (
+    f"typed more than {COMMAND_LASTS.seconds // 60} minutes ago",
+    f"more than {MOST_WAITING:,} events",
+    f"{ReviewSettings().confirmation_minutes} minutes, then an admin",
+    f"after {MOST_ATTEMPTS} failures in {2 ** (MOST_ATTEMPTS - 1) / 60:.0f} minutes",
+    f"| {(SETTINGS.live_poll_seconds + SETTINGS.watch_interval_seconds) // 60} minutes | time",
+    f"| Wager | exactly once | {SETTINGS.wager_check_seconds // 60} minutes |",
+    f"{SWEEP_EVERY.seconds // 60} minutes if the event was lost",
+    f"{SETTINGS.role_update_interval_seconds // 60} minutes if a notification was lost",
+    f"| {SECONDS_BETWEEN_LINES:.0f} second for each line | what is too late",
+    f"| {SECONDS_BETWEEN_LINES / SHARE_FOR_ANSWERS:.0f} seconds for each line | an answer",
+    f"most: after {EXPIRES.seconds // 60} minutes",
+    f"an answer after {ANSWER_EXPIRES.seconds // 60} minutes",
+    f"a confirmation after {BULK_EXPIRES.seconds // 60} minute",
+    f"on Kick after {UNSURE_SECONDS:.0f} seconds",
+    f"on Twitch after {COMES_BACK.seconds} seconds",
+)
+"""Phrases with a number of the code."""
 
 
 def section(heading: str) -> str:
@@ -58,6 +90,10 @@ def test_page_is_short() -> None:
     lines = PAGE.splitlines()
     assert len(lines) <= 165
     assert [line for line in lines if len(line) > 160] == []
+
+
+def test_numbers_are_those_of_the_code() -> None:
+    assert [phrase for phrase in NUMBERS if phrase not in PAGE] == []
 
 
 def test_every_effect_says_how_often_and_which_test_proves_it() -> None:
