@@ -38,7 +38,7 @@ def test_every_file_with_names_has_a_platform(site: Site) -> None:
     for rule in site.app.url_map.iter_rules():
         if not rule.rule.endswith("csv"):
             continue
-        parts = {"guild_id": GUILD, "viewer_id": viewer, "number": 1}
+        parts: dict[str, Any] = {"guild_id": GUILD, "viewer_id": viewer, "number": 1}
         with site.app.test_request_context():
             address = url_for(rule.endpoint, **{name: parts[name] for name in rule.arguments})
         answer = nora.get(address)
