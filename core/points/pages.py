@@ -221,13 +221,14 @@ def grant(page: Page) -> Response | str:
     try:
         count = page.run(act)
     except ColumnsUnclear as unclear:
-        kept = {name: page.form[name] for name in ("reason", "skip") if name in page.form}
-        return _ask_columns(page, unclear, "grant", {"list": text} | kept)
+        return _ask_columns(page, unclear, "grant", {"list": text})
     return page.done(plural("{count} viewer got points.", "{count} viewers got points.", count))
 
 
 def _ask_columns(page: Page, unclear: ColumnsUnclear, view: str, fields: dict[str, str]) -> str:
-    """Show a form that does the same with the columns that are chosen."""
+    """Show a form that does the same with the columns that are chosen, and all that was typed."""
+    kept = ("reason", "skip", "instead_of")
+    fields |= {name: page.form[name] for name in kept if page.form.get(name)}
     return page.render("points/columns.html", unclear=unclear, view=view, fields=fields)
 
 
