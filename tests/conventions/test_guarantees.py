@@ -114,7 +114,8 @@ def test_named_tests_exist() -> None:
 def test_every_kind_of_message_is_named_where_it_belongs() -> None:
     kinds = bullets("Which kind of message is what")
     declared = [kind for one in FEATURES for kind in {*one.embeds, *one.lines, *one.settles}]
-    assert sorted(kind for named in kinds.values() for kind in named) == sorted(set(declared))
+    named = [kind for kinds_of_row in kinds.values() for kind in kinds_of_row]
+    assert sorted(named) == sorted(set(declared)), "name each kind once in docs/guarantees.md"
     assert kinds.keys() == POSTED.keys() <= {name for name, _how in effects()}
     hows = defaultdict(set)
     for _module, how, kind in posted_kinds():
