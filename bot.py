@@ -153,7 +153,11 @@ class DiscordThread:
         lines = {kind: say for feature in self._features for kind, say in feature.lines.items()}
         return {
             "discord": DiscordTransport(
-                self._logged_in_bot, self._services.database, embeds, self._language_of
+                self._logged_in_bot,
+                self._services.database,
+                embeds,
+                self._language_of,
+                guild_store.list_granted,
             ),
             "kick": KickTransport(self._services, lines, self._language_of),
             "twitch": TwitchTransport(self._services, lines, self._language_of),

@@ -33,7 +33,7 @@ from werkzeug.datastructures import MultiDict
 from core.kit.amounts import parse_whole
 from core.kit.database import cache_of
 from core.kit.discord_roles import has_powers
-from core.kit.errors import Outage, Refusal
+from core.kit.errors import Outage, Refusal, Unclear
 from core.kit.rights import NEVER, Action, SeenRole, is_for_admins, obstacle_of
 from core.kit.spreadsheets import csv_text
 from core.kit.words import _
@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+WHO = ("viewer", "person", "by", "winner", "value")
+"""Names of fields in which people say whom they mean."""
 
 View = Callable[..., "Response | str"]
 """`view(page, **parts of the path)`."""
@@ -184,7 +187,7 @@ class Page:
     member: "DiscordMember"
     groups: frozenset[str] | None
     time_zone: ZoneInfo
-    typed: Mapping[str, str] = field(default_factory=dict)
+    typed: "MultiDict[str, str]" = field(default_factory=MultiDict)
     refusal: Refusal | None = None
     shows: Route | None = None
     bot: "DiscordMember | None" = None
@@ -217,6 +220,17 @@ class Page:
             return f"web:{uuid4().hex}"
         sent = sorted(item for item in request.form.items(multi=True) if item[0] != "csrf_token")
         return f"web:{hashlib.sha256(json.dumps(sent).encode()).hexdigest()[:32]}"
+
+    def typed_with(self, choice: str) -> list[tuple[str, str]]:
+        """What was typed into the form, with a choice in place of what was not clear."""
+        assert isinstance(self.refusal, Unclear), "only then there is a choice"
+        unclear = self.refusal.typed.strip()
+        same = {name for name, given in self.typed.items(multi=True) if given.strip() == unclear}
+        replaced = same & set(WHO) or same
+        return [
+            (name, choice if name in replaced and given.strip() == unclear else given)
+            for name, given in self.typed.items(multi=True)
+        ]
 
     def new_key(self) -> str:
         return uuid4().hex
