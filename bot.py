@@ -26,18 +26,18 @@ from core.guilds import store as guild_store
 from core.guilds.discord import RegularsBot
 from core.help.discord import describe_chat_command, describe_command, each_command
 from core.kick.chat.transport import KickTransport
-from core.kit import strict_json
-from core.kit.bus import LocalBus
-from core.kit.database import Database
-from core.kit.deadlines import BOT, SENDER, budget_of, use_budget
+from core.kit.database.connection import Database
+from core.kit.database.records import THE_BOT
+from core.kit.database.work import run_in_guild
 from core.kit.errors import Outage, backoff, trouble_code
 from core.kit.feature import Feature
-from core.kit.health_item import STANDING_BY, HealthItem, State
-from core.kit.leases import Leader
-from core.kit.records import THE_BOT
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.deadlines import BOT, SENDER, budget_of, use_budget
+from core.kit.runtime.health_item import STANDING_BY, HealthItem, State
+from core.kit.runtime.leases import Leader
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
-from core.kit.work import run_in_guild
+from core.kit.text import strict_json
 from core.outbox.discord_transport import DiscordTransport
 from core.outbox.sender import Sender
 from core.outbox.transport import Transport

@@ -1,7 +1,7 @@
 """Starts and stops everything: settings, database, Redis, web server, bot, worker and sender.
 
 python combined_server.py                           everything in one process
-gunicorn -k core.kit.web_worker.BufferingWorker "combined_server:create_web()"
+gunicorn -k core.kit.web.worker.BufferingWorker "combined_server:create_web()"
                                                     the web server alone, any number of workers
 python bot.py                                       everything but the web server
 """
@@ -40,19 +40,19 @@ from core.inbox import actions as inbox
 from core.inbox.handlers import collect
 from core.inbox.worker import Worker
 from core.kick.client import client_of as kick_of
-from core.kit.bus import RedisBus, connect_bus
-from core.kit.crypto import signing_key, vault_of
-from core.kit.database import Database
-from core.kit.embedded import EmbeddedPostgres
+from core.kit.database.connection import Database
 from core.kit.errors import Outage, StartError
 from core.kit.feature import Feature
-from core.kit.health_item import HealthItem
-from core.kit.log import name_guild, set_up_logging
-from core.kit.sandbox_process import SandboxProcess
+from core.kit.runtime.bus import RedisBus, connect_bus
+from core.kit.runtime.crypto import signing_key, vault_of
+from core.kit.runtime.embedded import EmbeddedPostgres
+from core.kit.runtime.health_item import HealthItem
+from core.kit.runtime.log import name_guild, set_up_logging
+from core.kit.runtime.sandbox_process import SandboxProcess
+from core.kit.runtime.settings import Settings, read_settings
 from core.kit.services import Services
-from core.kit.settings import Settings, read_settings
 from core.kit.tasks import TaskRunner
-from core.kit.web import edge
+from core.kit.web.app import edge
 from core.outbox import actions as outbox
 from core.twitch.client import client_of as twitch_of
 
@@ -344,7 +344,7 @@ class Server(BaseApplication):
             if ":" in settings.host
             else f"{settings.host}:{settings.port}",
             "workers": 1,
-            "worker_class": "core.kit.web_worker.BufferingWorker",
+            "worker_class": "core.kit.web.worker.BufferingWorker",
             "worker_connections": MOST_CLIENTS,
             "threads": settings.web_threads,
             # Seconds that the master waits for its worker process. That waits two for open requests

@@ -24,7 +24,7 @@ from benchmarks.figures import Results
 from benchmarks.ground import Ground
 from benchmarks.ingest import OURS, PATH, check_honest, prepare_rounds, run_server
 from benchmarks.wrk import CannotRun, Round, need_wrk, send_all
-from core.kit.live import MOST_PER_SESSION, MOST_STREAMS
+from core.kit.web.live import MOST_PER_SESSION, MOST_STREAMS
 from sandbox.discord.seed import NORAS_CORNER_ID
 from sandbox.serve import on_thread
 from tests.patience import until

@@ -17,10 +17,10 @@ from benchmarks.figures import Results
 from core.drand.chain import QUICKNET, Round
 from core.guilds import store as guilds
 from core.guilds.actions import change_setting
-from core.kit.crypto import Vault
-from core.kit.database import Database
-from core.kit.records import THE_BOT
-from core.kit.work import Work, run_in_guild
+from core.kit.database.connection import Database
+from core.kit.database.records import THE_BOT
+from core.kit.database.work import Work, run_in_guild
+from core.kit.runtime.crypto import Vault
 from core.raffle import actions as raffles
 from core.raffle.actions import Config
 from core.raffle.draw import actions, publishing

@@ -28,12 +28,12 @@ from core.kick.feed.listener import FeedListener
 from core.kick.feed.session import Timing
 from core.kick.review import actions, rules
 from core.kick.review.records import ReviewItem
-from core.kit.bus import LocalBus
-from core.kit.database import Database
-from core.kit.records import PlatformUserId
+from core.kit.database.connection import Database
+from core.kit.database.records import PlatformUserId
+from core.kit.database.work import Work
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
-from core.kit.work import Work
 from sandbox.kick.driver import KickDriver
 
 GIFTS = 1_000

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, text
 
 from benchmarks.figures import Results
 from core.guilds import store as guilds
-from core.kit.database import Database
-from core.kit.work import run_in_guild
+from core.kit.database.connection import Database
+from core.kit.database.work import run_in_guild
 from core.watchtime import standings, views
 from core.watchtime.rules import Period
 

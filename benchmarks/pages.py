@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 
 from benchmarks import raffle
 from benchmarks.figures import Results
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from sandbox.discord.driver import DiscordDriver
 from sandbox.kick.signing import SigningKey
 from sandbox.serve import on_thread

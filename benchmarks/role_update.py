@@ -16,8 +16,8 @@ from sqlalchemy import text
 
 from benchmarks.figures import Results
 from core.guilds import store as guilds
-from core.kit.database import Database
-from core.kit.work import run_in_guild
+from core.kit.database.connection import Database
+from core.kit.database.work import run_in_guild
 from core.outbox.records import Outgoing
 from core.outbox.sender import Sender
 from core.outbox.transport import Receipt

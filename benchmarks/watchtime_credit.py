@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from benchmarks.figures import Results
 from core.guilds import store as guilds
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.watchtime import actions
 
 SIZES = {"credit_1k_s": 1_000, "credit_10k_s": 10_000, "credit_100k_s": 100_000}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.features import load_features
-from core.kit.database import METADATA
+from core.kit.database.connection import METADATA
 
 ROOT = Path(__file__).parents[1]
 

@@ -20,10 +20,10 @@ from core.guilds.actions import change_setting, change_settings
 from core.kick.review import actions as review
 from core.kick.review.tasks import check_health as check_review
 from core.kit.affiliate import Standings
-from core.kit.calendar import Stretch
-from core.kit.database import Database
-from core.kit.work import Work as GuildWork
-from core.kit.work import run_in_guild
+from core.kit.database.connection import Database
+from core.kit.database.work import Work as GuildWork
+from core.kit.database.work import run_in_guild
+from core.kit.text.calendar import Stretch
 from core.outbox import actions as outbox
 from core.people.lookup import find_people
 from core.people.names import public_names

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 import bot
 from core.features import load_features
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.outbox import selftest
 from sandbox.discord.driver import DiscordDriver
 from tests.bot_rig import bot_in_discord

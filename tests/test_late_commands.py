@@ -10,8 +10,8 @@ from core.features import load_features
 from core.guilds import store as guilds
 from core.guilds.actions import change_settings
 from core.inbox.handlers import collect, handle
-from core.kit.database import cache_of
-from core.kit.work import handled_at
+from core.kit.database.connection import cache_of
+from core.kit.database.work import handled_at
 from core.points.ledger import NewEntry, post
 from core.points.rules import PointsSettings
 from core.slot_calls import actions as slots

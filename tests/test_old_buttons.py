@@ -17,8 +17,8 @@ from structlog.testing import capture_logs
 from bot import DiscordThread
 from core.features import load_features
 from core.guilds.discord import OF_THE_KIT
-from core.kit.database import Database
-from core.kit.discord_buttons import FormButton
+from core.kit.database.connection import Database
+from core.kit.discord.buttons import FormButton
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.seed import NORAS_CORNER_ID, channel_id
 from sandbox.people import PEOPLE

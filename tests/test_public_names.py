@@ -19,12 +19,12 @@ from core.features import load_features
 from core.guilds import store as guilds
 from core.guilds.actions import change_setting, change_settings
 from core.heist import widget
-from core.kit.crypto import vault_of
-from core.kit.database import cache_of
+from core.kit.database.connection import cache_of
+from core.kit.database.records import ViewerId
+from core.kit.database.work import Work
+from core.kit.discord.paginator import Reader
 from core.kit.errors import Refusal
-from core.kit.paginator import Reader
-from core.kit.records import ViewerId
-from core.kit.work import Work
+from core.kit.runtime.crypto import vault_of
 from core.outbox.records import messages as outbox
 from core.people import names as public
 from core.people import store as people

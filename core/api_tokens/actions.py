@@ -9,12 +9,12 @@ from sqlalchemy.dialects.postgresql import insert
 
 from core.api_tokens.records import LONGEST_NAME, ApiToken
 from core.guilds.actions import audit
-from core.kit.api import Scope
-from core.kit.crypto import hash_of
+from core.kit.database.work import ACROSS_GUILDS, Work, read_records
 from core.kit.errors import Refusal
 from core.kit.rights import admins_only
-from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS, Work, read_records
+from core.kit.runtime.crypto import hash_of
+from core.kit.text.words import _
+from core.kit.web.api import Scope
 
 PREFIX = "rgl_"
 """Prefix of every token, so that secret scanners can find leaked ones."""

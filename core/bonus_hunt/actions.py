@@ -18,11 +18,11 @@ from core.bonus_hunt.steps import step, take
 from core.bonus_hunt.store import IN_PROGRESS, View, get_view
 from core.games import actions as games
 from core.guilds.actions import audit, load_settings
-from core.kit.amounts import currency_beside, currency_code, parse_amount, show_amount
+from core.kit.database.records import ChannelId, ViewerId
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.records import ChannelId, ViewerId
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.text.amounts import currency_beside, currency_code, parse_amount, show_amount
+from core.kit.text.words import _
 from core.people.lookup import find_person
 
 Editable = Literal["game", "bet", "by", "payout", "name", "cost"]

@@ -9,10 +9,10 @@ import discord
 
 from core.bonus_hunt.records import Bonus, Hunt, Step
 from core.bonus_hunt.store import Stats, View
-from core.kit.amounts import show_amount
-from core.kit.charts import payout_chart
-from core.kit.discord_ui import Tone, ago, card, lines, safe
-from core.kit.words import _, plural
+from core.kit.discord.charts import payout_chart
+from core.kit.discord.ui import Tone, ago, card, lines, safe
+from core.kit.text.amounts import show_amount
+from core.kit.text.words import _, plural
 from core.people.names import Names
 
 _STATES: dict[str, tuple[str, Tone]] = {

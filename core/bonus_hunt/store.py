@@ -9,10 +9,10 @@ from sqlalchemy import func, select
 
 from core.bonus_hunt.records import Bonus, Guess, Hunt
 from core.bonus_hunt.rules import Figures, figures
-from core.kit.amounts import show_amount
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.amounts import show_amount
+from core.kit.text.words import _
 from core.people.records import Viewer
 
 MOST_HUNTS = 50

@@ -2,7 +2,7 @@
 
 A caller has a token, which belongs to one server, or the session of the dashboard, which needs
 `?server=`. An endpoint gets a `Call` for this server only. Errors are problem details (RFC 9457),
-which `core.kit.web` creates for every path under `/api`.
+which `core.kit.web.app` creates for every path under `/api`.
 """
 
 import hmac
@@ -31,17 +31,17 @@ from core.dashboard.access import Access, Forbidden, LoginNeeded
 from core.dashboard.openapi import document
 from core.guilds import actions as guilds
 from core.guilds.records import Guild
-from core.kit.api import Api, Call, Endpoint, parse_id
-from core.kit.crypto import hash_of
-from core.kit.deadlines import PAGES, use_budget
+from core.kit.database.work import Work
 from core.kit.errors import Outage
-from core.kit.live import ANYTHING, LiveStreams, say_names
-from core.kit.rate import network_of
-from core.kit.strict_json import decode
-from core.kit.text import clean_all
-from core.kit.web import TOKEN, problem, problem_of_fields
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.runtime.crypto import hash_of
+from core.kit.runtime.deadlines import PAGES, use_budget
+from core.kit.runtime.rate import network_of
+from core.kit.text.cleaning import clean_all
+from core.kit.text.strict_json import decode
+from core.kit.text.words import _
+from core.kit.web.api import Api, Call, Endpoint, parse_id
+from core.kit.web.app import TOKEN, problem, problem_of_fields
+from core.kit.web.live import ANYTHING, LiveStreams, say_names
 
 if TYPE_CHECKING:
     from core.dashboard.pages import Dashboard

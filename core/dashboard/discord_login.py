@@ -11,12 +11,12 @@ import requests
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.requests_client import OAuth2Session
 
-from core.kit.discord_rest import avatar_url
+from core.kit.discord.rest import avatar_url
 from core.kit.errors import Outage, Refusal
-from core.kit.guild_pages import Person
-from core.kit.settings import Settings
-from core.kit.wire import bounded, bounded_exchange
-from core.kit.words import _
+from core.kit.runtime.settings import Settings
+from core.kit.runtime.wire import bounded, bounded_exchange
+from core.kit.text.words import _
+from core.kit.web.guild_pages import Person
 
 CALLBACK = "/login/callback"
 SCOPES = "identify guilds"

@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from core.kit.api import Endpoint
-from core.kit.web import Problem
+from core.kit.web.api import Endpoint
+from core.kit.web.app import Problem
 
 _REF = "#/components/schemas/{model}"
 

@@ -36,25 +36,25 @@ from core.dashboard.people import cards_of
 from core.dashboard.public import PublicPages
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
-from core.kit.assets import asset, icon
-from core.kit.discord_rest import DiscordRest
-from core.kit.discord_ui import duration
+from core.kit.database.work import Work
+from core.kit.discord.rest import DiscordRest
+from core.kit.discord.ui import duration
 from core.kit.errors import Forbidden, Outage, RateLimited, Refusal
 from core.kit.feature import Feature
-from core.kit.guild_pages import (
+from core.kit.runtime.rate import RateLimit
+from core.kit.services import Services
+from core.kit.text.words import _
+from core.kit.web.app import TOKEN, is_api, problem, word
+from core.kit.web.assets import asset, icon
+from core.kit.web.guild_pages import (
     MOST_ACTIVITIES,
     GuildPages,
     Page,
     Route,
     local_time,
 )
-from core.kit.live import Topic, say_names, say_names_among, streams_of
-from core.kit.live_pages import offer_topics
-from core.kit.rate import RateLimit
-from core.kit.services import Services
-from core.kit.web import TOKEN, is_api, problem, word
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.web.live import Topic, say_names, say_names_among, streams_of
+from core.kit.web.live_pages import offer_topics
 from core.people.linking.platforms import list_offered
 from core.people.store import list_links
 from core.twitch.accounts.store import list_guilds_of

@@ -5,12 +5,12 @@ from typing import cast, get_args
 
 from flask import Response, abort, request
 
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
 from core.kit.feature import Feature
-from core.kit.guild_pages import MOST_ACTIVITIES, GuildPages, Page, PersonCard, View
 from core.kit.rights import admins_only
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
+from core.kit.web.guild_pages import MOST_ACTIVITIES, GuildPages, Page, PersonCard, View
 from core.people import lookup, store
 from core.people.exclusions import actions as exclusions
 from core.people.exclusions.records import Scope

@@ -18,11 +18,11 @@ from core.guilds import actions as guilds
 from core.guilds import store as guild_store
 from core.kit.errors import RateLimited
 from core.kit.feature import Feature
-from core.kit.guild_pages import PublicPage, PublicRequest
-from core.kit.rate import RateLimit, network_of
+from core.kit.runtime.rate import RateLimit, network_of
 from core.kit.services import Services
-from core.kit.web import language_of
-from core.kit.words import _
+from core.kit.text.words import _
+from core.kit.web.app import language_of
+from core.kit.web.guild_pages import PublicPage, PublicRequest
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -5,11 +5,11 @@ from functools import cache
 import requests
 
 from core.drand.chain import QUICKNET, BeaconWrong, Chain, Round, parse_chain
-from core.kit.clock import RemoteClock
 from core.kit.errors import Outage
-from core.kit.settings import Settings
-from core.kit.strict_json import decode
-from core.kit.wire import bounded, bounded_exchange
+from core.kit.runtime.clock import RemoteClock
+from core.kit.runtime.settings import Settings
+from core.kit.runtime.wire import bounded, bounded_exchange
+from core.kit.text.strict_json import decode
 
 TIMEOUT = (3.05, 8.0)
 MOST_BYTES = 4096

@@ -20,10 +20,10 @@ from core.games.rules import Index as Index  # what these actions return, for th
 from core.games.rules import Match as Match
 from core.games.starter import GAMES
 from core.guilds.actions import audit
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.text import clean
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.text.cleaning import clean
+from core.kit.text.words import _
 
 MOST_INDEXES = 100
 """Servers whose games are kept in memory."""

@@ -6,8 +6,8 @@ import discord
 
 from core.games.actions import Overview
 from core.games.rules import Game, Match
-from core.kit.discord_ui import card, lines, safe
-from core.kit.words import _, plural
+from core.kit.discord.ui import card, lines, safe
+from core.kit.text.words import _, plural
 
 MOST_LISTED = 20
 

@@ -9,9 +9,9 @@ from typing import Literal
 
 from rapidfuzz import fuzz, process
 
-from core.kit.amounts import CURRENCY
-from core.kit.tables import Column, Table, read_table
-from core.kit.text import clean, looks_like_emote
+from core.kit.text.amounts import CURRENCY
+from core.kit.text.cleaning import clean, looks_like_emote
+from core.kit.text.tables import Column, Table, read_table
 
 MAX_TITLE = 80
 """Real titles have fewer than 50 characters."""

@@ -11,13 +11,13 @@ from sqlalchemy import Connection
 from core.guilds import store
 from core.guilds.actions import audit, publish_change, setting
 from core.guilds.records import AuditEntry
-from core.kit.amounts import parse_length
-from core.kit.database import cache_of
+from core.kit.database.connection import cache_of
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
 from core.kit.feature import ChatCommand, ChatRules, GuildSetting
-from core.kit.text import fold
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.amounts import parse_length
+from core.kit.text.cleaning import fold
+from core.kit.text.words import _
 
 MOST_NAMES = 5
 MOST_COOLDOWN = 3600

@@ -4,9 +4,9 @@ from core.guilds import actions, chat_commands
 from core.guilds.channels import check_health
 from core.guilds.records import AuditEntry, Guild, StoredSetting
 from core.guilds.settings import SETTINGS
+from core.kit.database.privacy import personal_data
 from core.kit.feature import Feature, Undo
-from core.kit.privacy import personal_data
-from core.kit.words import N_
+from core.kit.text.words import N_
 
 FEATURE = Feature(
     "guilds",

@@ -5,7 +5,7 @@ from typing import Any
 from core.guilds import zones
 from core.kit.errors import Refusal
 from core.kit.feature import GuildSetting
-from core.kit.words import SOURCE_LANGUAGE, _, languages
+from core.kit.text.words import SOURCE_LANGUAGE, _, languages
 
 LANGUAGE = GuildSetting(
     "guilds.language", str, SOURCE_LANGUAGE, "Language of public posts.", of="language"

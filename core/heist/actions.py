@@ -31,12 +31,12 @@ from core.heist.rules import (
     outcome_of,
 )
 from core.heist.tiers import tiers_of
-from core.kit.crypto import SealBroken
-from core.kit.database import vault_in
+from core.kit.database.connection import vault_in
+from core.kit.database.records import ChannelId, ViewerId
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.records import ChannelId, ViewerId
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.runtime.crypto import SealBroken
+from core.kit.text.words import _
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.chats import say_in_chats

@@ -13,8 +13,8 @@ from core.heist.panel import refresh_message
 from core.heist.records import Heist, Player
 from core.heist.rules import START_NAMES, HeistSettings, JoinRequest, Reason, parse_join
 from core.heist.store import find_running, list_last_joined
-from core.kit.records import ViewerId
-from core.kit.work import Lock, Work
+from core.kit.database.records import ViewerId
+from core.kit.database.work import Lock, Work
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.exclusions.store import without_excluded

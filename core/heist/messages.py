@@ -18,8 +18,8 @@ from core.heist.rules import (
     format_time,
     tier_label,
 )
-from core.kit.discord_ui import Tone, ago, card, lines, safe
-from core.kit.words import _, plural
+from core.kit.discord.ui import Tone, ago, card, lines, safe
+from core.kit.text.words import _, plural
 from core.outbox.chat import MOST_CHARACTERS
 
 _STYLES: dict[str, tuple[str, Tone]] = {

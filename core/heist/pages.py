@@ -24,12 +24,12 @@ from core.heist.rules import (
     is_inflating,
     tier_label,
 )
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.guild_pages import Activity, GuildPages, Page, PublicPage, PublicRequest, Stat
-from core.kit.overlays import Latest, Overlay
 from core.kit.services import Services
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
+from core.kit.web.guild_pages import Activity, GuildPages, Page, PublicPage, PublicRequest, Stat
+from core.kit.web.overlays import Latest, Overlay
 from core.people.names import named_only, public_names
 from core.points import providers
 

@@ -15,9 +15,9 @@ from sqlalchemy import select
 
 from core.events import SubscriberReported
 from core.inbox import actions as inbox
-from core.kit.clock import parse_instant
-from core.kit.strict_json import storable
-from core.kit.work import Work
+from core.kit.database.work import Work
+from core.kit.runtime.clock import parse_instant
+from core.kit.text.strict_json import storable
 from core.people.lookup import find_by_name, names_of
 from core.people.records import Viewer
 from core.streamelements.actions import find_account

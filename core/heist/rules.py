@@ -14,12 +14,12 @@ from math import floor
 from typing import Any, Literal, get_args
 
 from core.draws.rolls import UNIT, Bet
-from core.kit.amounts import WHOLE_OR_HALF, parse_amount, split_share
 from core.kit.errors import Refusal
 from core.kit.guild_settings import GuildSettings, channel, choice, number, switch
 from core.kit.guild_settings import text as text_setting
-from core.kit.text import looks_like_emote
-from core.kit.words import N_, _
+from core.kit.text.amounts import WHOLE_OR_HALF, parse_amount, split_share
+from core.kit.text.cleaning import looks_like_emote
+from core.kit.text.words import N_, _
 
 START_NAMES, JOIN_NAMES, CANCEL_NAMES = ("heist",), ("join",), ("cancelheist",)
 """Default names of the chat commands."""

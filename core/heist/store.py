@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select, text
 from core.heist.records import RUNNING, Heist, Player
 from core.heist.rules import HeistSettings, Tier, tier_label
 from core.heist.tiers import tiers_of
-from core.kit.work import ACROSS_GUILDS, Work, read_records
+from core.kit.database.work import ACROSS_GUILDS, Work, read_records
 
 MOST_HEISTS = 50
 """In the history."""

@@ -9,11 +9,11 @@ from limits import RateLimitItemPerMinute
 
 from core.guilds.actions import language_of
 from core.heist import reports, widget
-from core.kit.crypto import hash_of
-from core.kit.rate import RateLimit, network_of
+from core.kit.runtime.crypto import hash_of
+from core.kit.runtime.rate import RateLimit, network_of
 from core.kit.services import Services
-from core.kit.web import problem
-from core.kit.words import speak
+from core.kit.text.words import speak
+from core.kit.web.app import problem
 
 WRONG_KEYS = RateLimitItemPerMinute(30)
 REQUESTS = RateLimitItemPerMinute(300)

@@ -18,9 +18,9 @@ from core.heist import store
 from core.heist.records import Player, WidgetKey
 from core.heist.rules import JOIN_NAMES, TIERS, HeistSettings, Tier, tier_label
 from core.heist.store import View
-from core.kit.crypto import hash_of
-from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS, Work
+from core.kit.database.work import ACROSS_GUILDS, Work
+from core.kit.runtime.crypto import hash_of
+from core.kit.text.words import _
 from core.people.names import named_only
 
 FILES = Path(__file__).parents[2] / "widgets" / "heist"

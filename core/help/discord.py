@@ -11,21 +11,21 @@ from discord.ext import commands
 
 from core.guilds import chat_commands
 from core.help import messages
-from core.kit import discord_ui as ui
-from core.kit.discord_access import (
+from core.kit.database.work import Work
+from core.kit.discord import ui
+from core.kit.discord.access import (
     Source,
     granted_groups,
     group_of_command,
     group_title,
     is_grantable,
 )
-from core.kit.discord_arguments import descriptions, usage
-from core.kit.discord_errors import handle_errors
-from core.kit.discord_ui import services_of
+from core.kit.discord.arguments import descriptions, usage
+from core.kit.discord.errors import handle_errors
+from core.kit.discord.ui import services_of
 from core.kit.errors import Refusal
 from core.kit.feature import ChatCommand
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 
 Command = commands.Command[Any, ..., Any]
 ChatCommands = Mapping[str, tuple[ChatCommand, ...]]

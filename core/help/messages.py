@@ -6,9 +6,9 @@ from typing import Any
 
 import discord
 
-from core.kit import discord_ui as ui
-from core.kit.discord_access import group_title
-from core.kit.words import _
+from core.kit.discord import ui
+from core.kit.discord.access import group_title
+from core.kit.text.words import _
 
 Described = Mapping[str, Any]
 

@@ -7,7 +7,7 @@ import structlog
 
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage
 
 MOST_WAITING = 20_000

@@ -6,8 +6,8 @@ from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
 
-from core.kit.clock import Clock
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.runtime.clock import Clock
 
 T = TypeVar("T")
 

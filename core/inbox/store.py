@@ -23,9 +23,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from core.events import Event, to_json
 from core.inbox.records import FailedHandler, deliveries, events, retries
-from core.kit.clock import utc_now
-from core.kit.database import as_json
-from core.kit.work import read_records
+from core.kit.database.connection import as_json
+from core.kit.database.work import read_records
+from core.kit.runtime.clock import utc_now
 
 T = TypeVar("T")
 

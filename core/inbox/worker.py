@@ -26,12 +26,12 @@ from core.inbox import store
 from core.inbox.handlers import Handler, Handlers, handle
 from core.inbox.records import FailedHandler
 from core.inbox.store import Delivery
-from core.kit.clock import Clock, RemoteClock, utc_now
-from core.kit.database import Database, DatabaseOutage, savepoint
-from core.kit.deadlines import WORKER, use_budget
+from core.kit.database.connection import Database, DatabaseOutage, savepoint
+from core.kit.database.work import handled_at
 from core.kit.errors import Outage, Refusal, backoff
-from core.kit.health_item import HealthItem
-from core.kit.work import handled_at
+from core.kit.runtime.clock import Clock, RemoteClock, utc_now
+from core.kit.runtime.deadlines import WORKER, use_budget
+from core.kit.runtime.health_item import HealthItem
 
 Translator = Callable[[Connection, Delivery], list[Event]]
 """Turns a delivery into events. It must not read what handlers write: a whole batch is translated

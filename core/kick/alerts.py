@@ -25,9 +25,9 @@ from core.kick.intake import store as intake
 from core.kick.intake.records import NoEventAlert, StatusCheck
 from core.kick.intake.rules import AlertSettings, Evidence, is_overdue, silent_since
 from core.kick.records import SelfTest
+from core.kit.database.work import Work
 from core.kit.feature import Task
 from core.kit.services import Services
-from core.kit.work import Work
 
 SELFTEST_INTERVAL = timedelta(hours=1)
 SELFTEST_TIMEOUT = timedelta(minutes=2)

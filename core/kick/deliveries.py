@@ -29,11 +29,11 @@ from core.kick.bodies import WEBHOOK, WEBHOOK_KINDS, parse
 from core.kick.client import KickClient
 from core.kick.records import PublicKey
 from core.kick.wire import KickRejected
-from core.kit import strict_json
-from core.kit.clock import Clock, parse_instant, utc_now
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.database.work import read_records
 from core.kit.errors import Outage
-from core.kit.work import read_records
+from core.kit.runtime.clock import Clock, parse_instant, utc_now
+from core.kit.text import strict_json
 
 MOST_CHARACTERS = 100
 """Of a header, where it is kept."""

@@ -26,13 +26,13 @@ from core.kick.intake.rules import LATE
 from core.kick.intake.store import source_of_chat
 from core.kick.intake.unverified import get_counts
 from core.kick.records import SelfTest, UnsentLine
-from core.kit.health_item import CheckLine as Line
-from core.kit.health_item import HealthItem, State
-from core.kit.oauth_tokens import ReconnectNeeded, describe_usable
+from core.kit.database.work import ACROSS_GUILDS, Work, read_records
+from core.kit.oauth.tokens import ReconnectNeeded, describe_usable
+from core.kit.runtime.health_item import CheckLine as Line
+from core.kit.runtime.health_item import HealthItem, State
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
-from core.kit.words import _, plural
-from core.kit.work import ACROSS_GUILDS, Work, read_records
+from core.kit.text.words import _, plural
 from core.outbox.chat import check_chat as check_chat_of
 
 

@@ -29,13 +29,13 @@ from core.kick.intake.records import LogLine
 from core.kick.intake.rules import LATE, AlertSettings
 from core.kick.intake.store import list_subscriptions
 from core.kick.review.rules import ReviewSettings
+from core.kit.database.records import MemberId
+from core.kit.database.work import Work
+from core.kit.discord.paginator import nearest_page
 from core.kit.errors import Refusal
-from core.kit.guild_pages import GuildPages, Page, SetupStep, Stat, local_time, whole_number
-from core.kit.oauth_pages import begin
-from core.kit.paginator import nearest_page
-from core.kit.records import MemberId
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.oauth.pages import begin
+from core.kit.text.words import _
+from core.kit.web.guild_pages import GuildPages, Page, SetupStep, Stat, local_time, whole_number
 
 PAGES = GuildPages("kick", lambda: _("Kick connection"), icon="plug-connected", order=10)
 LOG = GuildPages("webhooks", lambda: _("Webhook log"), icon="mailbox", order=85, group="kick")

@@ -38,12 +38,12 @@ from core.kick.events import guilds_of
 from core.kick.intake import unverified
 from core.kick.intake.log import Arrival, WebhookLog
 from core.kick.intake.store import list_subscription_ids
-from core.kit.crypto import hash_of
-from core.kit.deadlines import PUBLIC, budget_of
 from core.kit.errors import Outage
-from core.kit.rate import RateLimit, network_of
+from core.kit.runtime.crypto import hash_of
+from core.kit.runtime.deadlines import PUBLIC, budget_of
+from core.kit.runtime.rate import RateLimit, network_of
 from core.kit.services import Services
-from core.kit.web import DeferredResponse, problem
+from core.kit.web.app import DeferredResponse, problem
 
 JSON = "application/json"
 MOST_BYTES = 1_000_000

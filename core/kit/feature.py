@@ -9,16 +9,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
-from core.kit.health_item import HealthItem
-from core.kit.personal import Personal
+from core.kit.database.personal import Personal
+from core.kit.runtime.health_item import HealthItem
 
 if TYPE_CHECKING:
     from discord.ext import commands
     from flask import Blueprint
     from sqlalchemy import Connection
 
-    from core.kit.api import Api
-    from core.kit.guild_pages import (
+    from core.kit.database.work import Work
+    from core.kit.discord.paginator import Paginator
+    from core.kit.guild_settings import GuildSettings
+    from core.kit.runtime.settings import Settings
+    from core.kit.services import Services
+    from core.kit.web.api import Api
+    from core.kit.web.guild_pages import (
         Activity,
         GuildPages,
         Page,
@@ -27,12 +32,7 @@ if TYPE_CHECKING:
         SetupStep,
         Stat,
     )
-    from core.kit.guild_settings import GuildSettings
-    from core.kit.overlays import Latest, Overlay
-    from core.kit.paginator import Paginator
-    from core.kit.services import Services
-    from core.kit.settings import Settings
-    from core.kit.work import Work
+    from core.kit.web.overlays import Latest, Overlay
 
 T = TypeVar("T")
 

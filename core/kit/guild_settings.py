@@ -4,7 +4,7 @@
         enabled: bool = switch("Whether raffles are on.", default=True)
 
 The line makes the setting `raffle.enabled` in `/settings` and in the documentation. Read all of
-them with `core.guilds.actions.load_settings`, and show them with `core.kit.discord_ui.status_card`.
+them with `core.guilds.actions.load_settings`, and show them with `core.kit.discord.ui.status_card`.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform, get_args
 from core.kit.feature import GuildSetting
 
 if TYPE_CHECKING:
-    from core.kit.work import Work
+    from core.kit.database.work import Work
 
 
 def switch(help: str, *, default: bool, environment: str | None = None, label: str = "") -> Any:

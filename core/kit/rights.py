@@ -15,10 +15,10 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, cast
 
 from core.kit.errors import Forbidden, Refusal
-from core.kit.words import _
+from core.kit.text.words import _
 
 if TYPE_CHECKING:
-    from core.kit.work import Work
+    from core.kit.database.work import Work
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
-from core.kit.bus import Bus
-from core.kit.clock import Clock, utc_now
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.database.records import THE_BOT
+from core.kit.database.work import Work, run_in_guild
 from core.kit.feature import NextGoal
-from core.kit.records import THE_BOT
-from core.kit.settings import Settings
-from core.kit.work import Work, run_in_guild
+from core.kit.runtime.bus import Bus
+from core.kit.runtime.clock import Clock, utc_now
+from core.kit.runtime.settings import Settings
 
 if TYPE_CHECKING:
-    from core.kit.paginator import Paginator
+    from core.kit.discord.paginator import Paginator
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -15,12 +15,12 @@ import structlog
 from prometheus_client import Gauge
 from sqlalchemy import Connection
 
+from core.kit.database.work import CHANGED, Work
 from core.kit.errors import Outage, Refusal, trouble_code
 from core.kit.feature import Task
-from core.kit.health_item import HealthItem
-from core.kit.leases import Leader
+from core.kit.runtime.health_item import HealthItem
+from core.kit.runtime.leases import Leader
 from core.kit.services import Services
-from core.kit.work import CHANGED, Work
 
 AT_ONCE = 8
 SOON_SECONDS = 15.0

@@ -10,8 +10,8 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, select, text, update
 
 from core.events import ChatMessageSent
-from core.kit.database import notify_after_commit
-from core.kit.work import Work
+from core.kit.database.connection import notify_after_commit
+from core.kit.database.work import Work
 from core.outbox.records import LiveMessage, Outgoing, Priority
 
 TOPIC = "outbox"

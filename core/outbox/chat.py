@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.database.work import Work
 from core.kit.feature import Digested
-from core.kit.health_item import CheckLine
+from core.kit.runtime.health_item import CheckLine
 from core.kit.services import Services
-from core.kit.words import _, speak
-from core.kit.work import Work
+from core.kit.text.words import _, speak
 from core.outbox import store as outbox
 from core.outbox.records import Outgoing, Priority, messages
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, select, text, update
 from sqlalchemy.orm import Session
 
-from core.kit.work import ACROSS_GUILDS, read_records
+from core.kit.database.work import ACROSS_GUILDS, read_records
 from core.outbox.records import TOO_LATE, Outgoing, messages
 
 LEASE = timedelta(seconds=20)

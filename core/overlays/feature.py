@@ -4,10 +4,10 @@ from collections.abc import Collection
 from heapq import nlargest
 from typing import Any
 
+from core.kit.database.work import Work
 from core.kit.feature import Feature
-from core.kit.overlays import Latest, Overlay
-from core.kit.words import N_, _
-from core.kit.work import Work
+from core.kit.text.words import N_, _
+from core.kit.web.overlays import Latest, Overlay
 from core.overlays.pages import make_pages
 from core.overlays.rules import OverlaySettings
 from core.overlays.show import OverlayPages, title_setting

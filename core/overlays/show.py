@@ -13,17 +13,17 @@ from limits import RateLimitItemPerMinute
 
 from core.guilds.actions import language_of, load_settings, setting
 from core.inbox.intake import Remembered
-from core.kit.crypto import hash_of
-from core.kit.deadlines import PUBLIC, budget_of
+from core.kit.database.work import Work
 from core.kit.errors import RateLimited
 from core.kit.feature import GuildSetting
-from core.kit.live import ANYTHING, GONE, Topic, streams_of
-from core.kit.live_pages import offer_topics
-from core.kit.overlays import Overlay
-from core.kit.rate import RateLimit, network_of
+from core.kit.runtime.crypto import hash_of
+from core.kit.runtime.deadlines import PUBLIC, budget_of
+from core.kit.runtime.rate import RateLimit, network_of
 from core.kit.services import Services
-from core.kit.words import _, speak
-from core.kit.work import Work
+from core.kit.text.words import _, speak
+from core.kit.web.live import ANYTHING, GONE, Topic, streams_of
+from core.kit.web.live_pages import offer_topics
+from core.kit.web.overlays import Overlay
 from core.overlays import actions
 from core.overlays.rules import MOST_TITLE, OverlaySettings, css_classes
 

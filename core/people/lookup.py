@@ -17,9 +17,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from core.kit.database.work import Work
 from core.kit.errors import Refusal, Unclear
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.people import store
 from core.people.records import FormerName, Link, Viewer
 from core.people.store import fold

@@ -13,11 +13,17 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, aliased
 
 from core.events import Person
-from core.kit.crypto import fingerprint
-from core.kit.database import UNTIL_LOCKED, as_json, cache_of, cached_until_locked, key_of
-from core.kit.personal import Account, Subject, pseudonym_of
-from core.kit.records import GuildRecord, ViewerId
-from core.kit.work import Work
+from core.kit.database.connection import (
+    UNTIL_LOCKED,
+    as_json,
+    cache_of,
+    cached_until_locked,
+    key_of,
+)
+from core.kit.database.personal import Account, Subject, pseudonym_of
+from core.kit.database.records import GuildRecord, ViewerId
+from core.kit.database.work import Work
+from core.kit.runtime.crypto import fingerprint
 from core.people.records import FormerName, GuildAccount, Link, Tombstone, Viewer
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)

@@ -9,13 +9,13 @@ from sqlalchemy import func, select
 
 from core.events import ChatMessageSent
 from core.guilds.actions import audit, load_settings
-from core.kit.amounts import parse_length, split_amount, split_part
-from core.kit.crypto import hash_of
+from core.kit.database.records import ViewerId
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.records import ViewerId
 from core.kit.rights import admins_only
-from core.kit.words import _, plural
-from core.kit.work import Lock, Work
+from core.kit.runtime.crypto import hash_of
+from core.kit.text.amounts import parse_length, split_amount, split_part
+from core.kit.text.words import _, plural
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people import store as people_store

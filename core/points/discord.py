@@ -8,13 +8,12 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.guilds.actions import load_settings
-from core.kit.discord_access import may_manage, rights_of
-from core.kit.discord_arguments import Whole
-from core.kit.discord_buttons import AdminButton, Face, button_rows
-from core.kit.discord_errors import gone
-from core.kit.discord_ui import PRIVATE, answer, is_in_public, run_action, server_group
-from core.kit.errors import Refusal
-from core.kit.leaderboard import (
+from core.kit.database.work import Work
+from core.kit.discord.access import may_manage, rights_of
+from core.kit.discord.arguments import Whole
+from core.kit.discord.buttons import AdminButton, Face, button_rows
+from core.kit.discord.errors import gone
+from core.kit.discord.leaderboard import (
     MOST_ROWS,
     Leaderboard,
     Query,
@@ -22,9 +21,10 @@ from core.kit.leaderboard import (
     leaderboard,
     show_leaderboard,
 )
-from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.discord.paginator import Page, Paginator, Reader, nearest_page, show
+from core.kit.discord.ui import PRIVATE, answer, is_in_public, run_action, server_group
+from core.kit.errors import Refusal
+from core.kit.text.words import _
 from core.people.actions import find_asked, find_own, not_shown
 from core.people.linking.discord import start_button
 from core.people.lookup import find_person

@@ -15,10 +15,10 @@ from core.events import (
     SubscriptionStarted,
     SupportRevoked,
 )
+from core.kit.database.privacy import personal_data
+from core.kit.database.work import chat_action, event_action, event_batch
 from core.kit.feature import ChatCommand, Feature, Task
-from core.kit.privacy import personal_data
-from core.kit.words import N_
-from core.kit.work import chat_action, event_action, event_batch
+from core.kit.text.words import N_
 from core.points import messages, pages
 from core.points.actions import handle_board, handle_give, handle_points
 from core.points.discord import BOARD, WHY, ImportButton, Points, PointsAdmin, SeasonButton

@@ -13,13 +13,13 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, select, text
 
 from core.guilds.actions import audit, load_settings
-from core.kit.database import among
+from core.kit.database.connection import among
+from core.kit.database.work import ACROSS_GUILDS, Lock, Work, note_change, read_records
 from core.kit.errors import Outage, Refusal
+from core.kit.runtime.wire import Rejected
 from core.kit.services import Services
 from core.kit.tasks import for_each
-from core.kit.wire import Rejected
-from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS, Lock, Work, note_change, read_records
+from core.kit.text.words import _
 from core.people import store as people
 from core.people.lookup import find_people
 from core.people.records import GuildAccount, Viewer

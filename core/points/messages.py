@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 
-from core.kit.discord_ui import ago, card, lines, safe, status_card
-from core.kit.leaderboard import rank_mark
-from core.kit.words import _, gain_and_loss, ngettext, plural
+from core.kit.discord.leaderboard import rank_mark
+from core.kit.discord.ui import ago, card, lines, safe, status_card
+from core.kit.text.words import _, gain_and_loss, ngettext, plural
 from core.outbox.discord_transport import Rendered
 from core.people.records import Viewer
 from core.points.records import Entry, PlayLimit

@@ -9,9 +9,14 @@ from flask import Response, abort, flash, request
 
 from core.guilds.actions import load_settings, time_zone_of
 from core.guilds.setting_fields import add_settings, setting_fields
+from core.kit.database.work import Work
+from core.kit.discord.paginator import nearest_page
 from core.kit.errors import Refusal
 from core.kit.feature import GuildSetting
-from core.kit.guild_pages import (
+from core.kit.text.tables import ColumnsUnclear
+from core.kit.text.uploads import chosen_columns, sent_text
+from core.kit.text.words import _, plural
+from core.kit.web.guild_pages import (
     GuildPages,
     Page,
     PersonCard,
@@ -22,12 +27,7 @@ from core.kit.guild_pages import (
     local_time,
     whole_number,
 )
-from core.kit.overlays import Overlay
-from core.kit.paginator import nearest_page
-from core.kit.tables import ColumnsUnclear
-from core.kit.uploads import chosen_columns, sent_text
-from core.kit.words import _, plural
-from core.kit.work import Work
+from core.kit.web.overlays import Overlay
 from core.people.actions import find_own
 from core.people.names import all_names, named_only
 from core.people.records import Viewer

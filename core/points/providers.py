@@ -28,7 +28,7 @@ from sqlalchemy import select
 from core.events import PointsMoved
 from core.guilds.actions import load_settings
 from core.inbox import actions as inbox
-from core.kit.work import Lock, Work
+from core.kit.database.work import Lock, Work
 from core.points import ledger, store
 from core.points.records import Kind, Move, MoveState, Operation, Reason
 from core.points.rules import PointsSettings, allocate, pay_out

@@ -17,8 +17,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.personal import ADMINS_ANSWER, holds
-from core.kit.records import GuildRecord, MemberId, PlatformUserId, one_of
+from core.kit.database.personal import ADMINS_ANSWER, holds
+from core.kit.database.records import GuildRecord, MemberId, PlatformUserId, one_of
 from core.people.records import ViewerRecord, viewer_key
 from core.points.rules import Bucket
 

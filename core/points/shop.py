@@ -10,14 +10,14 @@ from sqlalchemy import select
 from core.events import ChatMessageSent, PointsPurchaseRefused, PointsSpent
 from core.guilds.actions import load_settings, setting
 from core.inbox import actions as inbox
-from core.kit.amounts import split_part
-from core.kit.crypto import hash_of
+from core.kit.database.records import ViewerId
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
 from core.kit.feature import GuildSetting, Offer
-from core.kit.records import ViewerId
-from core.kit.text import fold
-from core.kit.words import N_, _
-from core.kit.work import Lock, Work
+from core.kit.runtime.crypto import hash_of
+from core.kit.text.amounts import split_part
+from core.kit.text.cleaning import fold
+from core.kit.text.words import N_, _
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.store import find_link_of_viewer

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, Connection, Row, Text, any_, cast, func, select, text
 
-from core.kit.database import among
-from core.kit.work import ACROSS_GUILDS, Work
+from core.kit.database.connection import among
+from core.kit.database.work import ACROSS_GUILDS, Work
 from core.people.exclusions.store import excluded_from, select_excluded
 from core.people.lookup import named_in
 from core.people.store import list_persons

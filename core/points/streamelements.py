@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy import select
 
 from core.events import StreamElementsSettled
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.database.work import Work
+from core.kit.text.words import _
 from core.people.records import Viewer
 from core.points import store
 from core.points.providers import PROVIDERS, Amounts, Moved, settle

@@ -10,10 +10,10 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, select
 
 from core.guilds.actions import audit, name_of
-from core.kit.crypto import SealBroken, Vault
-from core.kit.personal import SWEPT_AFTER, Personal, Subject
-from core.kit.records import THE_BOT, table_of
-from core.kit.work import ACROSS_GUILDS, Lock, Work, lock_guild, run_in_guild
+from core.kit.database.personal import SWEPT_AFTER, Personal, Subject
+from core.kit.database.records import THE_BOT, table_of
+from core.kit.database.work import ACROSS_GUILDS, Lock, Work, lock_guild, run_in_guild
+from core.kit.runtime.crypto import SealBroken, Vault
 from core.people.store import list_accounts
 from core.privacy.records import DeletionRequest
 

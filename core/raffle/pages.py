@@ -7,8 +7,11 @@ from flask import Response, abort, request
 
 from core.draws.picks import RULE
 from core.guilds.setting_fields import add_settings, setting_fields
+from core.kit.database.work import Work
+from core.kit.discord.paginator import nearest_page
 from core.kit.errors import Refusal
-from core.kit.guild_pages import (
+from core.kit.text.words import _, plural
+from core.kit.web.guild_pages import (
     GuildPages,
     Page,
     PersonCard,
@@ -20,10 +23,7 @@ from core.kit.guild_pages import (
     local_time,
     whole_number,
 )
-from core.kit.overlays import Latest, Overlay
-from core.kit.paginator import nearest_page
-from core.kit.words import _, plural
-from core.kit.work import Work
+from core.kit.web.overlays import Latest, Overlay
 from core.people.exclusions.actions import list_excluded
 from core.people.exclusions.routes import add_exclusions
 from core.people.names import all_names, named_only, public_name, public_names

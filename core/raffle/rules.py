@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from core.kit.guild_settings import GuildSettings, channel, number, switch, text
-from core.kit.words import _
+from core.kit.text.words import _
 
 MOST_RATE = 100_000
 """Tickets for one unit of anything."""

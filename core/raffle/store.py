@@ -5,9 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, bindparam, select
 
+from core.kit.database.work import ACROSS_GUILDS, Work, read_records
 from core.kit.errors import Refusal
-from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS, Work, read_records
+from core.kit.text.words import _
 from core.raffle.records import Announcement, Period, State
 
 _BY_NUMBER = select(Period).order_by(Period.number)

@@ -12,12 +12,12 @@ from core.guilds.actions import audit, change_settings, load_settings, require_f
 from core.guilds.channels import find_trouble
 from core.guilds.records import ChannelTrouble
 from core.inbox import actions as inbox
-from core.kit.database import notify_after_commit
+from core.kit.database.connection import notify_after_commit
+from core.kit.database.records import RoleId
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
 from core.kit.feature import Goal
-from core.kit.records import RoleId
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.text.words import _
 from core.roles import reconcile, store
 from core.roles.records import RoleCheck, RoleReward
 from core.roles.rules import Mode, RewardState, RoleSettings, next_minutes

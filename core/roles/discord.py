@@ -9,13 +9,13 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_arguments import Whole
-from core.kit.discord_roles import list_for_viewers, see_role
-from core.kit.discord_ui import answer, guild_of, run_action, safe, server_group, shortened
-from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
-from core.kit.records import MemberId
+from core.kit.database.records import MemberId
+from core.kit.discord.arguments import Whole
+from core.kit.discord.paginator import Page, Paginator, Reader, nearest_page, show
+from core.kit.discord.roles import list_for_viewers, see_role
+from core.kit.discord.ui import answer, guild_of, run_action, safe, server_group, shortened
 from core.kit.services import Services
-from core.kit.words import _
+from core.kit.text.words import _
 from core.roles import actions, messages, reconcile, store
 from core.roles.actions import MOST_MINUTES
 from core.roles.messages import PAGE

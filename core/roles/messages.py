@@ -8,9 +8,9 @@ import discord
 
 from core.guilds.channels import say_trouble
 from core.kit import rights
-from core.kit.discord_ui import ago, card, duration, lines, mention, safe, status_card
+from core.kit.discord.ui import ago, card, duration, lines, mention, safe, status_card
 from core.kit.rights import Obstacle
-from core.kit.words import _, gain_and_loss, plural
+from core.kit.text.words import _, gain_and_loss, plural
 from core.outbox.discord_transport import Rendered
 from core.roles.actions import Status
 from core.roles.reconcile import Plan

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from flask import Response, abort
 
 from core.guilds.setting_fields import add_settings, setting_fields
-from core.kit.discord_rest import ListedMember
+from core.kit.database.work import Work
+from core.kit.discord.paginator import nearest_page
+from core.kit.discord.rest import ListedMember
 from core.kit.errors import Refusal
-from core.kit.guild_pages import GuildPages, Page, SetupStep, whole_number
-from core.kit.paginator import nearest_page
-from core.kit.words import _, gain_and_loss
-from core.kit.work import Work
+from core.kit.text.words import _, gain_and_loss
+from core.kit.web.guild_pages import GuildPages, Page, SetupStep, whole_number
 from core.people.store import find_links
 from core.roles import actions, messages, reconcile, store
 from core.roles.reconcile import Seen

@@ -11,13 +11,13 @@ from core.guilds import actions as guilds
 from core.guilds import channels
 from core.guilds import store as guild_store
 from core.guilds.records import AuditEntry, TroubleReason
-from core.kit.discord_ui import TO_POST
+from core.kit.database.work import Work
+from core.kit.discord.paginator import nearest_page
+from core.kit.discord.ui import TO_POST
 from core.kit.errors import Refusal
 from core.kit.feature import Undo
-from core.kit.paginator import nearest_page
-from core.kit.settings import Settings
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.runtime.settings import Settings
+from core.kit.text.words import _
 from core.outbox.records import Outgoing
 from core.outbox.transport import ChannelRefused
 from core.people.lookup import has_name

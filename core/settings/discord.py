@@ -8,7 +8,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.guilds import actions as guilds
-from core.kit.discord_access import (
+from core.kit.discord.access import (
     ANY_GROUP,
     grantable_groups,
     group_title,
@@ -16,12 +16,12 @@ from core.kit.discord_access import (
     rights_of,
     slash_names,
 )
-from core.kit.discord_ui import answer, guild_of, run_action, server_command, server_group
+from core.kit.discord.paginator import Page, Paginator, Reader, nearest_page, show
+from core.kit.discord.ui import answer, guild_of, run_action, server_command, server_group
 from core.kit.errors import Refusal
 from core.kit.feature import AuditLine
-from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
 from core.kit.services import Services
-from core.kit.words import _
+from core.kit.text.words import _
 from core.settings import actions, messages, places
 from core.settings.places import features_like, keys_like, values_like
 from core.settings.rules import Declared, feature_of, get_declared, get_feature, parse

@@ -8,12 +8,12 @@ from discord.app_commands import Choice
 
 from core.guilds import zones
 from core.guilds.settings import choices_of
-from core.kit import discord_ui
-from core.kit.discord_roles import list_for_viewers, see_role
-from core.kit.discord_ui import require_permissions, shortened
+from core.kit.discord import ui as discord_ui
+from core.kit.discord.roles import list_for_viewers, see_role
+from core.kit.discord.ui import require_permissions, shortened
 from core.kit.errors import Refusal
 from core.kit.rights import obstacle_words
-from core.kit.words import _
+from core.kit.text.words import _
 from core.settings.rules import (
     Declared,
     feature_of,

@@ -7,11 +7,11 @@ from typing import Any
 
 from core.guilds import zones
 from core.guilds.settings import choices_of
-from core.kit.amounts import parse_whole
 from core.kit.errors import Refusal
 from core.kit.feature import GuildSetting
-from core.kit.text import clean_lines
-from core.kit.words import _
+from core.kit.text.amounts import parse_whole
+from core.kit.text.cleaning import clean_lines
+from core.kit.text.words import _
 
 Declared = GuildSetting[Any]
 

@@ -8,8 +8,8 @@ import requests
 
 from core.kit.affiliate import Standings, standings_of
 from core.kit.errors import Outage
-from core.kit.settings import Settings
-from core.kit.wire import bounded, bounded_exchange
+from core.kit.runtime.settings import Settings
+from core.kit.runtime.wire import bounded, bounded_exchange
 from core.shuffle.rules import ShuffleRefused, read, retry_seconds
 
 TIMEOUT = (3.05, 20.0)

@@ -13,8 +13,8 @@ from core.events import ChatMessageSent
 from core.games import actions as games
 from core.guilds.actions import load_settings
 from core.guilds.channels import find_trouble
-from core.kit.records import ChannelId, ViewerId
-from core.kit.work import Lock, Work
+from core.kit.database.records import ChannelId, ViewerId
+from core.kit.database.work import Lock, Work
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.exclusions.store import without_excluded

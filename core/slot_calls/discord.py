@@ -8,9 +8,10 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.drand.client import chain_of
-from core.kit.discord_arguments import Count, Whole
-from core.kit.discord_buttons import FormButton, form_of
-from core.kit.discord_ui import (
+from core.kit.discord.arguments import Count, Whole
+from core.kit.discord.buttons import FormButton, form_of
+from core.kit.discord.paginator import Page, Paginator, Reader, nearest_page, page_view, show
+from core.kit.discord.ui import (
     answer,
     require_permissions,
     run_action,
@@ -19,8 +20,7 @@ from core.kit.discord_ui import (
     services_of,
     view_of,
 )
-from core.kit.paginator import Page, Paginator, Reader, nearest_page, page_view, show
-from core.kit.words import _
+from core.kit.text.words import _
 from core.outbox.discord_transport import Rendered
 from core.people.exclusions import discord as exclusions
 from core.people.exclusions.messages import excluded

@@ -11,8 +11,10 @@ from core.guilds.actions import load_settings
 from core.guilds.channels import find_trouble, say_trouble
 from core.guilds.records import ChannelTrouble
 from core.guilds.setting_fields import add_settings, setting_fields
-from core.kit.amounts import show_amount
-from core.kit.guild_pages import (
+from core.kit.database.work import Work
+from core.kit.text.amounts import show_amount
+from core.kit.text.words import _, plural
+from core.kit.web.guild_pages import (
     MOST_ACTIVITIES,
     Activity,
     GuildPages,
@@ -22,9 +24,7 @@ from core.kit.guild_pages import (
     SetupStep,
     Stat,
 )
-from core.kit.overlays import Latest, Overlay
-from core.kit.words import _, plural
-from core.kit.work import Work
+from core.kit.web.overlays import Latest, Overlay
 from core.people.exclusions import actions as exclusions
 from core.people.exclusions.routes import add_exclusions
 from core.people.names import named_only, public_names

@@ -15,14 +15,14 @@ from core.drand.chain import Chain, Round
 from core.drand.client import client_of
 from core.draws import picks, secrets, snapshot
 from core.guilds.actions import audit, load_settings
-from core.kit.crypto import SealBroken
-from core.kit.database import vault_in
+from core.kit.database.connection import vault_in
+from core.kit.database.records import ChannelId
+from core.kit.database.work import ACROSS_GUILDS, Lock, Work, read_records
 from core.kit.errors import Outage, Refusal
-from core.kit.records import ChannelId
+from core.kit.runtime.crypto import SealBroken
 from core.kit.services import Services
 from core.kit.tasks import for_each
-from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS, Lock, Work, read_records
+from core.kit.text.words import _
 from core.outbox import actions as outbox
 from core.people.chats import say_in_chats
 from core.people.names import public_name

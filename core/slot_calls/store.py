@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import ARRAY, BigInteger, bindparam, func, select
 
 from core.guilds.chat_commands import names_of
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.slot_calls.records import QueuePanel, SlotCall
 from core.slot_calls.rules import NAMES
 

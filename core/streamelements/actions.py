@@ -11,10 +11,10 @@ from core.guilds import store as guilds
 from core.guilds.actions import audit, name_of
 from core.guilds.channels import tell_admins
 from core.inbox import actions as inbox
+from core.kit.database.records import PlatformUserId
+from core.kit.database.work import ACROSS_GUILDS, Work, read_records
 from core.kit.errors import Outage, Refusal
-from core.kit.records import PlatformUserId
-from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS, Work, read_records
+from core.kit.text.words import _
 from core.streamelements.records import BulkLine, BulkOperation, StreamElementsAccount
 from core.streamelements.rules import Holder, Sent, Verdict, judge, next_look, pause, suffices
 

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 
 import structlog
 
-from core.kit.crypto import SealBroken, vault_of
 from core.kit.errors import Outage, Refusal
+from core.kit.runtime.crypto import SealBroken, vault_of
+from core.kit.runtime.wire import NoAnswer
 from core.kit.services import Services
 from core.kit.tasks import for_each
-from core.kit.wire import NoAnswer
-from core.kit.words import _
+from core.kit.text.words import _
 from core.streamelements import actions
 from core.streamelements.client import StreamElementsRejected, client_of
 from core.streamelements.records import StreamElementsAccount

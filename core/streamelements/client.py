@@ -13,9 +13,9 @@ from functools import cache, partial
 from typing import Any
 from urllib.parse import quote
 
-from core.kit import wire
-from core.kit.settings import Settings
-from core.kit.wire import Wire, bearer
+from core.kit.runtime import wire
+from core.kit.runtime.settings import Settings
+from core.kit.runtime.wire import Wire, bearer
 from core.streamelements.rules import Holder
 
 SECONDS_BETWEEN_CALLS = 0.6

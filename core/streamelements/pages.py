@@ -3,8 +3,8 @@
 from flask import Response
 
 from core.kit.errors import Refusal
-from core.kit.guild_pages import GuildPages, Page, whole_number
-from core.kit.words import _
+from core.kit.text.words import _
+from core.kit.web.guild_pages import GuildPages, Page, whole_number
 from core.streamelements import actions, bulk, health
 
 PAGES = GuildPages("streamelements", lambda: "StreamElements", icon="plug-connected", order=13)

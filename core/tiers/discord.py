@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_access import may_manage
-from core.kit.discord_ui import answer, guild_id_of, is_in_public, run_action, server_command
+from core.kit.database.work import Work
+from core.kit.discord.access import may_manage
+from core.kit.discord.ui import answer, guild_id_of, is_in_public, run_action, server_command
 from core.kit.errors import Refusal
 from core.kit.services import Services
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.people.actions import find_asked
 from core.people.records import Viewer
 from core.people.store import list_accounts_of

@@ -8,10 +8,10 @@ import structlog
 from sqlalchemy import delete, select
 
 from core.guilds import store as guilds
+from core.kit.database.work import Work, note_change
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
 from core.kit.tasks import for_each, slices
-from core.kit.work import Work, note_change
 from core.people.records import Viewer
 from core.tiers import store
 from core.tiers.records import DueResync

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, exists, select, text, tuple_
 from sqlalchemy.orm import aliased
 
-from core.kit.records import table_of
-from core.kit.work import ACROSS_GUILDS, Work, read_records
+from core.kit.database.records import table_of
+from core.kit.database.work import ACROSS_GUILDS, Work, read_records
 from core.people.records import Viewer
 from core.tiers.records import DueResync, KnownTier, StoredSource
 from core.tiers.rules import Known, Tier

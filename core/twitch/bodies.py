@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from core.events import Person
-from core.kit.clock import parse_instant
+from core.kit.runtime.clock import parse_instant
 
 PLATFORM = "twitch"
 

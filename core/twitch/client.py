@@ -14,10 +14,10 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
-from core.kit.clock import RemoteClock, parse_instant
 from core.kit.errors import Outage
-from core.kit.settings import Settings
-from core.kit.wire import Wire, bearer
+from core.kit.runtime.clock import RemoteClock, parse_instant
+from core.kit.runtime.settings import Settings
+from core.kit.runtime.wire import Wire, bearer
 from core.twitch.wire import TwitchRejected, as_documented
 
 TIME_SECONDS = 15.0

@@ -4,12 +4,12 @@ import asyncio
 
 from flask import Response, flash, redirect, url_for
 
+from core.kit.database.records import MemberId
+from core.kit.database.work import Work, note_change
 from core.kit.errors import Refusal
-from core.kit.guild_pages import GuildPages, Page, SetupStep
-from core.kit.oauth_pages import begin
-from core.kit.records import MemberId
-from core.kit.words import _
-from core.kit.work import Work, note_change
+from core.kit.oauth.pages import begin
+from core.kit.text.words import _
+from core.kit.web.guild_pages import GuildPages, Page, SetupStep
 from core.twitch import health, messages
 from core.twitch.accounts import actions, connect, leaving
 from core.twitch.accounts.records import Role, TwitchConnectAttempt

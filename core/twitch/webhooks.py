@@ -31,10 +31,10 @@ from prometheus_client import Counter
 from core.inbox.group_commit import Entry, GroupCommit
 from core.inbox.intake import Declined, Followers, is_too_old
 from core.inbox.store import Delivery
-from core.kit import strict_json
 from core.kit.errors import Outage
 from core.kit.services import Services
-from core.kit.web import DeferredResponse, problem
+from core.kit.text import strict_json
+from core.kit.web.app import DeferredResponse, problem
 from core.twitch import store
 from core.twitch.bodies import KINDS, REVOKED, WEBHOOK, parse, read_instant
 from core.twitch.client import client_of

@@ -8,10 +8,10 @@ from sqlalchemy import func, select
 
 from core.guilds.actions import audit, load_settings, name_of
 from core.guilds.channels import find_trouble, tell_admins
-from core.kit.clock import utc_now
-from core.kit.records import MemberId, ViewerId
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.database.records import MemberId, ViewerId
+from core.kit.database.work import Lock, Work
+from core.kit.runtime.clock import utc_now
+from core.kit.text.words import _
 from core.outbox import actions as outbox
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt

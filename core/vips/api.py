@@ -5,10 +5,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from core.kit.api import Api, ApiModel, Call, Done, Id, Paging, Part, part_of
+from core.kit.database.work import Work
 from core.kit.services import Services
-from core.kit.words import _, plural
-from core.kit.work import Work
+from core.kit.text.words import _, plural
+from core.kit.web.api import Api, ApiModel, Call, Done, Id, Paging, Part, part_of
 from core.vips import actions, lookup, rewards, store
 from core.vips.records import KnownVip, Pause, Reward, RewardState, Session, SessionState, Source
 from core.vips.rules import LEAST_MINUTES, MOST_MINUTES, RewardForm

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from core.events import Person
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
 from core.kit.services import Services
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.people import lookup as people
 from core.people import store as viewers
 from core.people.lookup import (

@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from core.events import Person
 from core.guilds.actions import load_settings
-from core.kit.records import PlatformUserId, ViewerId
-from core.kit.work import Lock, Work
+from core.kit.database.records import PlatformUserId, ViewerId
+from core.kit.database.work import Lock, Work
 from core.twitch.client import User
 from core.vips import actions, pace, redemptions, rewards, store
 from core.vips.records import Change, ChannelState, EndReason, KnownVip, Session

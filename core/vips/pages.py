@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from flask import Response, request
 
 from core.guilds.setting_fields import add_settings, setting_fields
-from core.kit.guild_pages import GuildPages, Page, csv_response, local_time, whole_number
-from core.kit.words import _, plural
-from core.kit.work import Work
+from core.kit.database.work import Work
+from core.kit.text.words import _, plural
+from core.kit.web.guild_pages import GuildPages, Page, csv_response, local_time, whole_number
 from core.twitch.accounts.actions import find_account
 from core.twitch.accounts.rules import scope_words, without_scope
 from core.vips import actions, analytics, lookup, rewards, store

@@ -12,10 +12,10 @@ from typing import Any
 from sqlalchemy import select, update
 
 from core.guilds.actions import audit
+from core.kit.database.records import THE_BOT
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.records import THE_BOT
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.text.words import _
 from core.twitch.client import CustomReward
 from core.vips import store
 from core.vips.actions import get_channel_state, get_managed_channel, wake_runner

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from core.kit.amounts import parse_length
 from core.kit.errors import Refusal
 from core.kit.guild_settings import GuildSettings, channel, choice, number, switch, text
-from core.kit.words import N_, _, plural
+from core.kit.text.amounts import parse_length
+from core.kit.text.words import N_, _, plural
 
 LEAST_MINUTES, MOST_MINUTES = 1, 60 * 24 * 366
 

@@ -22,12 +22,12 @@ from core.events import (
     VipRemoved,
 )
 from core.guilds.actions import load_settings
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
 from core.kit.feature import Offer
 from core.kit.services import Services
 from core.kit.tasks import for_each
-from core.kit.words import _, plural
-from core.kit.work import Lock, Work
+from core.kit.text.words import _, plural
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.exclusions.actions import is_excluded

@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy import Connection, any_, func, literal, or_, select, text
 
 from core.guilds.records import GuildChannel, StoredSetting
+from core.kit.database.work import ACROSS_GUILDS, Work
 from core.kit.errors import Refusal
-from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS, Work
+from core.kit.text.words import _
 from core.people.records import Viewer
 from core.twitch.accounts.records import TwitchAccount
 from core.twitch.bodies import MANAGE_REDEMPTIONS, MANAGE_VIPS

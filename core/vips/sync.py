@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import select
 
 from core.guilds.actions import load_settings
+from core.kit.database.work import Work
 from core.kit.errors import Outage
+from core.kit.runtime.wire import NoAnswer
 from core.kit.tasks import slices
-from core.kit.wire import NoAnswer
-from core.kit.work import Work
 from core.twitch.accounts import actions as accounts
 from core.twitch.bodies import MANAGE_REDEMPTIONS
 from core.twitch.client import MOST_IN_A_QUESTION

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Outage, Refusal, backoff
-from core.kit.words import _, plural
-from core.kit.work import Lock, Work
+from core.kit.text.words import _, plural
 from core.twitch.wire import TwitchRejected
 from core.vips import actions
 from core.vips.announcements import alert

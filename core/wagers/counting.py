@@ -14,11 +14,11 @@ from core.guilds.actions import audit, load_settings
 from core.guilds.channels import tell_admins
 from core.inbox import actions as inbox
 from core.kit.affiliate import Standings, fold
-from core.kit.database import among
+from core.kit.database.connection import among
+from core.kit.database.records import table_of
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.records import table_of
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.text.words import _
 from core.wagers import rules
 from core.wagers.actions import find_highest, list_accounts
 from core.wagers.records import AffiliateAccount, Decision, Kind, WagerChange

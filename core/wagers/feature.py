@@ -1,10 +1,10 @@
 """What the wagers feature declares."""
 
 from core.events import AccountLinked, AccountUnlinked, RolesChanged
+from core.kit.database.privacy import personal_data
+from core.kit.database.work import event_action
 from core.kit.feature import Feature, Task
-from core.kit.privacy import personal_data
-from core.kit.words import N_, _
-from core.kit.work import event_action
+from core.kit.text.words import N_, _
 from core.wagers import messages, pages, polling, verified_role
 from core.wagers.actions import forget
 from core.wagers.discord import (

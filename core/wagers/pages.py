@@ -6,11 +6,11 @@ from flask import Response
 
 from core.guilds.actions import load_settings
 from core.guilds.setting_fields import add_settings, setting_fields
-from core.kit.guild_pages import GuildPages, Page, PersonCard, SetupStep
-from core.kit.paginator import nearest_page
+from core.kit.database.work import Work
+from core.kit.discord.paginator import nearest_page
 from core.kit.rights import obstacle_words
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
+from core.kit.web.guild_pages import GuildPages, Page, PersonCard, SetupStep
 from core.wagers import actions, counting, polling
 from core.wagers.actions import Candidate
 from core.wagers.messages import PAGE, decision_words, money, problem, reason_words

@@ -9,14 +9,14 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds.actions import load_settings
 from core.kit.affiliate import AffiliatePlatform, Standings
+from core.kit.database.records import THE_BOT
+from core.kit.database.work import ACROSS_GUILDS, Work, read_records, run_in_guild
 from core.kit.errors import Outage, Refusal
-from core.kit.health_item import HealthItem
-from core.kit.records import THE_BOT
+from core.kit.runtime.health_item import HealthItem
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
 from core.kit.tasks import act_on_each, for_each
-from core.kit.words import _, plural
-from core.kit.work import ACROSS_GUILDS, Work, read_records, run_in_guild
+from core.kit.text.words import _, plural
 from core.shuffle.client import client_of as shuffle_of
 from core.wagers import verified_role
 from core.wagers.actions import IS_LINKED, list_accounts

@@ -20,9 +20,9 @@ from core.events import (
 from core.guilds.actions import audit, load_settings, setting, zone_named
 from core.guilds.settings import TIME_ZONE
 from core.guilds.store import list_held
+from core.kit.database.work import Lock, Work, lock_guild
 from core.kit.errors import Refusal
-from core.kit.words import _
-from core.kit.work import Lock, Work, lock_guild
+from core.kit.text.words import _
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.exclusions.store import without_excluded

@@ -6,14 +6,20 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.guilds.actions import change_settings
-from core.kit.discord_access import may_manage
-from core.kit.discord_arguments import Whole
-from core.kit.discord_ui import answer, is_in_public, run_action, server_command, server_group
-from core.kit.leaderboard import MOST_ROWS, Leaderboard, Query, leaderboard, show_leaderboard
-from core.kit.paginator import Page, Paginator, Reader, show
+from core.kit.database.work import Work
+from core.kit.discord.access import may_manage
+from core.kit.discord.arguments import Whole
+from core.kit.discord.leaderboard import (
+    MOST_ROWS,
+    Leaderboard,
+    Query,
+    leaderboard,
+    show_leaderboard,
+)
+from core.kit.discord.paginator import Page, Paginator, Reader, show
+from core.kit.discord.ui import answer, is_in_public, run_action, server_command, server_group
 from core.kit.services import Services
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.people import names
 from core.people.actions import find_asked
 from core.people.exclusions import discord as exclusions

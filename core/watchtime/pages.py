@@ -6,8 +6,10 @@ from flask import Response, abort, request
 
 from core.guilds.actions import load_settings, time_zone_of
 from core.guilds.setting_fields import add_settings, setting_fields
-from core.kit.discord_ui import duration
-from core.kit.guild_pages import (
+from core.kit.database.work import Work
+from core.kit.discord.ui import duration
+from core.kit.text.words import _, plural
+from core.kit.web.guild_pages import (
     GuildPages,
     Page,
     PersonCard,
@@ -19,9 +21,7 @@ from core.kit.guild_pages import (
     local_time,
     whole_number,
 )
-from core.kit.overlays import Overlay
-from core.kit.words import _, plural
-from core.kit.work import Work
+from core.kit.web.overlays import Overlay
 from core.people import names
 from core.people.exclusions.actions import list_excluded
 from core.people.exclusions.routes import add_exclusions

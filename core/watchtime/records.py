@@ -17,8 +17,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import INTERVAL, TSTZMULTIRANGE
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.personal import ADMINS_ANSWER, holds
-from core.kit.records import GuildRecord, MemberId, ViewerId
+from core.kit.database.personal import ADMINS_ANSWER, holds
+from core.kit.database.records import GuildRecord, MemberId, ViewerId
 from core.people.records import ViewerRecord, viewer_key
 
 # Every credit rewrites each active viewer's rows. Half a page of free space and no index on what

@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from core.events import Sender
-from core.kit.calendar import Stretch, day_around, midnight, month_around, week_around
 from core.kit.guild_settings import GuildSettings, number, switch
+from core.kit.text.calendar import Stretch, day_around, midnight, month_around, week_around
 
 
 class WatchtimeSettings(GuildSettings, feature="watchtime"):

@@ -18,8 +18,8 @@ from sqlalchemy import Connection, RowMapping, case, func, select, text
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.kit.database import as_json, notify_after_commit
-from core.kit.work import ACROSS_GUILDS, note_change
+from core.kit.database.connection import as_json, notify_after_commit
+from core.kit.database.work import ACROSS_GUILDS, note_change
 from core.watchtime.records import ConfirmedStream, OfflineCheck
 from core.watchtime.rules import LimitedDay
 

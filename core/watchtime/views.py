@@ -7,13 +7,13 @@ from typing import cast, get_args
 
 from core.guilds.actions import load_settings, time_zone_of
 from core.guilds.store import find_channel
-from core.kit.calendar import Stretch, day_around, midnight, month_around
+from core.kit.database.work import Work
+from core.kit.discord.leaderboard import MOST_ROWS
+from core.kit.discord.paginator import nearest_page
 from core.kit.errors import Refusal
 from core.kit.feature import Goal, NextGoal
-from core.kit.leaderboard import MOST_ROWS
-from core.kit.paginator import nearest_page
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.calendar import Stretch, day_around, midnight, month_around
+from core.kit.text.words import _
 from core.people import actions as people
 from core.people.exclusions.actions import is_excluded, list_excluded
 from core.people.names import all_names, list_hidden, named_only, own_name

@@ -7,7 +7,7 @@ import pytest
 
 from core.api_tokens.actions import find_token
 from core.api_tokens.feature import FEATURE
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from sandbox.discord.driver import DiscordDriver
 from tests.bot_rig import Asker, bot_in_discord
 

@@ -13,10 +13,10 @@ from core.bonus_hunt import actions
 from core.bonus_hunt.discord import HuntButton, hunt_buttons
 from core.bonus_hunt.feature import FEATURE
 from core.guilds import store as guild_store
-from core.kit.bus import LocalBus
-from core.kit.clock import utc_now
-from core.kit.database import METADATA, Database
-from core.kit.discord_buttons import form_of, receive_form
+from core.kit.database.connection import METADATA, Database
+from core.kit.discord.buttons import form_of, receive_form
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.clock import utc_now
 from core.kit.services import Services
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.seed import NORAS_CORNER_ID

@@ -19,11 +19,11 @@ from sqlalchemy import Table
 
 import bot
 from core.features import load_features
-from core.kit.database import METADATA
+from core.kit.database.connection import METADATA
+from core.kit.database.personal import declared
+from core.kit.database.records import Record
 from core.kit.feature import GuildSetting
-from core.kit.personal import declared
-from core.kit.records import Record
-from core.kit.settings import Settings
+from core.kit.runtime.settings import Settings
 from core.settings.rules import what_fits
 
 ROOT = Path(__file__).parents[2]

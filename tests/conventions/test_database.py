@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql
 
 import setup_database
 from core.features import load_features
-from core.kit.database import METADATA, Database
+from core.kit.database.connection import METADATA, Database
 from tests.conventions.tree import calls, modules, tree_of
 
 load_features()

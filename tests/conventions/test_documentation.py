@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from core.features import LAYERS
-from core.kit.settings import Settings
+from core.kit.runtime.settings import Settings
 from tests.conventions.documents import DOCUMENTS, default_of, guild_settings, sentences_of, told
 
 ROOT = Path(__file__).parents[2]

@@ -16,16 +16,16 @@ from sqlalchemy import Connection
 
 from core.features import load_features
 from core.guilds.actions import audit, change_setting
-from core.kit.bus import LocalBus
-from core.kit.clock import utc_now
-from core.kit.database import Database
-from core.kit.discord_access import group_of, group_of_command, is_grantable
-from core.kit.discord_buttons import ConfirmButton
-from core.kit.discord_ui import needed_permissions
+from core.kit.database.connection import Database
+from core.kit.database.work import Work
+from core.kit.discord.access import group_of, group_of_command, is_grantable
+from core.kit.discord.buttons import ConfirmButton
+from core.kit.discord.ui import needed_permissions
 from core.kit.errors import Forbidden
 from core.kit.rights import is_for_admins
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.clock import utc_now
 from core.kit.services import Services
-from core.kit.work import Work
 from core.points.actions import end_season
 from tests.conventions.tree import file_of, modules
 from tests.kick.rig import settings

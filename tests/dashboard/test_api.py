@@ -17,8 +17,8 @@ from core.dashboard import api as served
 from core.features import load_features
 from core.guilds import actions as guilds
 from core.guilds.records import Guild
-from core.kit.api import Endpoint, Scope
 from core.kit.errors import Outage
+from core.kit.web.api import Endpoint, Scope
 from tests.dashboard.site import GUILD, IDS, OTHER_GUILD, Site, csrf_token
 
 ENDPOINTS = [

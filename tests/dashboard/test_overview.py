@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from core.kit.records import ChannelId, ViewerId
+from core.kit.database.records import ChannelId, ViewerId
 from core.people import store as people
 from core.slot_calls.records import SlotCall
 from tests.dashboard.site import GUILD, IDS, Site, Visitor, words

@@ -7,7 +7,7 @@ from werkzeug.test import TestResponse
 
 from core.api_tokens import actions as tokens
 from core.guilds import actions as guilds
-from core.kit.crypto import vault_of
+from core.kit.runtime.crypto import vault_of
 from core.overlays import actions as overlays
 from tests.dashboard.site import GUILD, IDS, Site, Visitor
 
@@ -16,8 +16,8 @@ LIVE = f"/overlay/live?t=,/g/{GUILD}/live"
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.kit.live.RECHECK_SECONDS", -1)
-    monkeypatch.setattr("core.kit.live.PAUSE_SECONDS", 0)
+    monkeypatch.setattr("core.kit.web.live.RECHECK_SECONDS", -1)
+    monkeypatch.setattr("core.kit.web.live.PAUSE_SECONDS", 0)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from io import BytesIO
 import pytest
 
 from core.games.starter import GAMES
-from core.kit.uploads import MOST_BYTES
+from core.kit.text.uploads import MOST_BYTES
 from tests.dashboard.site import GUILD, Site, Visitor, words
 
 PAGE = f"/g/{GUILD}/games"

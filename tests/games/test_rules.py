@@ -18,8 +18,8 @@ from core.games.rules import (
     to_cells,
 )
 from core.games.starter import GAMES
-from core.kit.tables import ColumnsUnclear
-from core.kit.text import clean
+from core.kit.text.cleaning import clean
+from core.kit.text.tables import ColumnsUnclear
 
 STARTER = Index(GAMES)
 

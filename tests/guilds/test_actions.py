@@ -17,13 +17,13 @@ from core.guilds.actions import (
 )
 from core.guilds.settings import LANGUAGE, TIME_ZONE
 from core.guilds.store import Channel
-from core.kit import log
-from core.kit.clock import utc_now
-from core.kit.database import Database, cache_of
+from core.kit.database.connection import Database, cache_of
+from core.kit.database.work import run_in_guild
 from core.kit.errors import Refusal
 from core.kit.feature import GuildSetting
-from core.kit.settings import Settings
-from core.kit.work import run_in_guild
+from core.kit.runtime import log
+from core.kit.runtime.clock import utc_now
+from core.kit.runtime.settings import Settings
 from tests.acting import act
 from tests.clean import cleaned
 

@@ -15,10 +15,10 @@ from core.heist import actions, messages
 from core.heist.feature import FEATURE
 from core.heist.pages import make_proof
 from core.heist.rules import HeistSettings
-from core.kit.database import vault_in
+from core.kit.database.connection import vault_in
+from core.kit.database.records import ViewerId
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.records import ViewerId
-from core.kit.work import Work
 from core.points.records import PlayLimit
 from core.points.rules import PointsSettings
 from core.tiers.rules import Tier

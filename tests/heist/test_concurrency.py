@@ -9,9 +9,9 @@ import pytest
 import requests
 
 from core.heist import actions, tasks
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
 from core.points import store as points
 from sandbox.serve import Sandbox, on_thread

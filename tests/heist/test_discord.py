@@ -14,9 +14,9 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.heist import actions
 from core.heist.feature import FEATURE
 from core.heist.records import Player
-from core.kit.clock import utc_now
-from core.kit.database import METADATA, Database
-from core.kit.work import Work
+from core.kit.database.connection import METADATA, Database
+from core.kit.database.work import Work
+from core.kit.runtime.clock import utc_now
 from core.points.providers import currency_of
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.seed import NORAS_CORNER_ID, channel_id

@@ -11,7 +11,7 @@ from core.draws.rolls import payout_of
 from core.heist import actions, messages
 from core.heist.pages import OVERLAY, make_proof
 from core.heist.rules import HeistSettings, expected_returns, fill, parse_join
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Refusal
 from core.outbox.chat import MOST_CHARACTERS
 from core.people import store as people

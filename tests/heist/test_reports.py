@@ -12,8 +12,8 @@ from core.events import SubscriberReported
 from core.heist import reports
 from core.heist.reports import MOST_REPORTED, Reported, read_body
 from core.inbox.records import deliveries
-from core.kit.records import MemberId
-from core.kit.work import Work
+from core.kit.database.records import MemberId
+from core.kit.database.work import Work
 from core.people import store as people
 from core.people.lookup import find_by_name
 from core.people.records import Viewer

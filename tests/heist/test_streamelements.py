@@ -17,7 +17,7 @@ from core.heist.store import View
 from core.inbox.feature import FEATURE as INBOX
 from core.inbox.handlers import Handler
 from core.inbox.worker import Worker
-from core.kit.database import cache_of
+from core.kit.database.connection import cache_of
 from core.kit.errors import Refusal
 from core.people import store as people
 from core.points.rules import PointsSettings

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from core.inbox.buffer import InboxBuffer
 from core.inbox.store import Delivery
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from tests.clean import cleaned
 
 FRAME = Delivery("kick.feed", "1", "said", "kick:1", {"text": "hello"}, datetime.now(UTC))

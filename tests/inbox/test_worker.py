@@ -25,9 +25,9 @@ from core.inbox.worker import (
     MOST_ATTEMPTS,
     Worker,
 )
-from core.kit.clock import RemoteClock
-from core.kit.database import Database, DatabaseOutage, cache_of
+from core.kit.database.connection import Database, DatabaseOutage, cache_of
 from core.kit.errors import Outage, Refusal
+from core.kit.runtime.clock import RemoteClock
 from tests.acting import act
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.inbox.conftest import START, Story, drain, effect, failing_on, handler, said, translate

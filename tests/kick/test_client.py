@@ -14,9 +14,9 @@ from werkzeug import Request, Response
 
 from core.kick.client import KickClient, Subscription, User, client_of
 from core.kick.wire import KickRejected
-from core.kit import wire
 from core.kit.errors import Outage
-from core.kit.wire import NoAnswer
+from core.kit.runtime import wire
+from core.kit.runtime.wire import NoAnswer
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox
 from tests.kick.rig import NORA, VERA, settings

@@ -14,8 +14,8 @@ from core.kick import health, pages
 from core.kick.accounts import actions, connect, primary
 from core.kick.bodies import WEBHOOK
 from core.kick.records import SelfTest
-from core.kit.clock import utc_now
-from core.kit.work import Work
+from core.kit.database.work import Work
+from core.kit.runtime.clock import utc_now
 from core.outbox.records import messages
 from tests.dashboard.site import GUILD, OTHER_GUILD, Site, Visitor, follow, words
 

@@ -10,7 +10,7 @@ from werkzeug import Request, Response
 
 from core.kick.client import KickClient
 from core.kick.deliveries import FETCH_INTERVAL, MOST_KEYS, KeyRing, SignedRequest, set_public_key
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage
 from tests.kick.rig import NOON, StandingClock, new_key, pem_of, settings, sign
 from tests.patience import PATIENCE

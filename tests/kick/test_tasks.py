@@ -25,9 +25,9 @@ from core.kick.tasks import (
     tune_in,
 )
 from core.kick.wire import KickRejected
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage, Refusal
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
 from core.kit.tasks import TaskRunner
 from sandbox.kick.driver import KickDriver

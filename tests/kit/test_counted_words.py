@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.kit.words import gain_and_loss
+from core.kit.text.words import gain_and_loss
 
 CORE = Path(__file__).parents[2] / "core"
 COUNTED = (

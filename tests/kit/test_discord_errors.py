@@ -10,10 +10,10 @@ import pytest
 from discord.ext import commands
 from structlog.testing import capture_logs
 
-from core.kit.database import Database
-from core.kit.discord_buttons import OwnButton
-from core.kit.discord_errors import explained
-from core.kit.discord_ui import answer, card, view_of
+from core.kit.database.connection import Database
+from core.kit.discord.buttons import OwnButton
+from core.kit.discord.errors import explained
+from core.kit.discord.ui import answer, card, view_of
 from core.kit.errors import Outage, Refusal
 from core.kit.feature import Feature
 from core.kit.services import Services

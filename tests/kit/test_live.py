@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from core.kit.bus import LocalBus
+from core.kit.database.work import CHANGED
 from core.kit.errors import Outage
-from core.kit.live import (
+from core.kit.runtime.bus import LocalBus
+from core.kit.web.live import (
     GONE,
     MOST_PER_SESSION,
     MOST_STREAMS,
@@ -18,7 +19,6 @@ from core.kit.live import (
     Topic,
     say_names_among,
 )
-from core.kit.work import CHANGED
 
 GUILD, OTHER = 1, 2
 
@@ -30,7 +30,7 @@ def bus() -> LocalBus:
 
 @pytest.fixture
 def streams(bus: LocalBus, monkeypatch: pytest.MonkeyPatch) -> LiveStreams:
-    monkeypatch.setattr("core.kit.live.PAUSE_SECONDS", 0)
+    monkeypatch.setattr("core.kit.web.live.PAUSE_SECONDS", 0)
     return LiveStreams(bus)
 
 
@@ -161,7 +161,7 @@ def test_polling_page_hears_what_has_changed_and_no_thread_is_held(
 def test_topic_ends_when_its_right_is_gone_and_the_others_go_on(
     bus: LocalBus, streams: LiveStreams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.kit.live.RECHECK_SECONDS", -1)
+    monkeypatch.setattr("core.kit.web.live.RECHECK_SECONDS", -1)
     may = {"/a": True, "/b": True}
     topics = [Topic(GUILD, address=one, is_allowed=lambda one=one: may[one]) for one in may]  # type: ignore[misc]
     stream = follow(streams, *topics)
@@ -177,7 +177,7 @@ def test_topic_ends_when_its_right_is_gone_and_the_others_go_on(
 def test_stream_ends_when_its_reader_may_not_see_it_any_more(
     bus: LocalBus, streams: LiveStreams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.kit.live.RECHECK_SECONDS", -1)
+    monkeypatch.setattr("core.kit.web.live.RECHECK_SECONDS", -1)
     answers: list[bool | Outage] = [True, Outage("Discord"), False]
 
     def may() -> bool:

@@ -3,7 +3,7 @@
 import discord
 import pytest
 
-from core.kit.discord_roles import has_powers
+from core.kit.discord.roles import has_powers
 from core.kit.rights import obstacle_of
 
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from core.kit import tables
 from core.kit.errors import Refusal
-from core.kit.tables import ColumnsUnclear, Table, read_table, text_of
+from core.kit.text import tables
+from core.kit.text.tables import ColumnsUnclear, Table, read_table, text_of
 from core.points.lists import COLUMNS
 
 

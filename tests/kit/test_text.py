@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.kit.text import MOST_MARKS, clean, clean_lines, fold
+from core.kit.text.cleaning import MOST_MARKS, clean, clean_lines, fold
 
 FORBIDDEN = (
     *"\0\x07\x1b\x7f\u00ad\u034f\u061c\u115f\u1160\u3164\uffa0\u2800\u180e\ufeff\ufffc\ufffd\ud83d",

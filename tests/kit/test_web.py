@@ -11,9 +11,9 @@ from babel.messages.mofile import write_mo
 from flask import Flask, Response, abort, render_template_string, request, session
 from flask.testing import FlaskClient
 
-from core.kit import words
 from core.kit.errors import Outage, Refusal
-from core.kit.web import MOST_SENT, DeferredResponse, edge, problem
+from core.kit.text import words
+from core.kit.web.app import MOST_SENT, DeferredResponse, edge, problem
 
 
 @pytest.fixture

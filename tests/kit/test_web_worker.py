@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.kit.web_worker import MOST_BODY, MOST_HEAD
+from core.kit.web.worker import MOST_BODY, MOST_HEAD
 from tests.patience import PATIENCE, until
 from tests.ports import free_port
 
@@ -51,7 +51,7 @@ def read_all(client: socket.socket) -> bytes:
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     port = free_port()
-    command = ("-m", "gunicorn", "-k", "core.kit.web_worker.BufferingWorker", "--threads")
+    command = ("-m", "gunicorn", "-k", "core.kit.web.worker.BufferingWorker", "--threads")
     limits = (str(THREADS), "--worker-connections", str(MOST_CLIENTS), "--no-control-socket")
     app = ("--bind", f"127.0.0.1:{port}", "tests.kit.small_site:create()")
     process = subprocess.Popen(

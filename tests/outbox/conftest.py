@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.outbox import actions, store
 from core.outbox.records import Outgoing
 from core.outbox.sender import Sender

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from core.events import ChatMessageSent
 from core.features import load_features
-from core.kit.bus import LocalBus
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
 from core.outbox import actions, store
 from core.outbox import chat as module

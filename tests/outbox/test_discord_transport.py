@@ -9,7 +9,7 @@ from typing import Any, cast
 import discord
 import pytest
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage, Refusal
 from core.outbox import discord_transport, store
 from core.outbox.actions import post_to_channel

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage
 from core.outbox import actions, store
 from core.outbox.records import Outgoing

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage, Refusal
 from core.outbox import actions, discord_transport
 from core.outbox.actions import RoleChange

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, text
 from structlog.testing import capture_logs
 
-from core.kit.database import Database, DatabaseOutage
+from core.kit.database.connection import Database, DatabaseOutage
 from core.kit.errors import Outage, Refusal
 from core.outbox import actions, store
 from core.outbox.records import Outgoing

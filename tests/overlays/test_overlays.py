@@ -11,11 +11,11 @@ from werkzeug.test import TestResponse
 
 from core.bonus_hunt import actions as hunts
 from core.guilds.actions import change_setting, change_settings
-from core.kit import live
-from core.kit.crypto import hash_of, vault_of
-from core.kit.live import MOST_STREAMS
-from core.kit.live_pages import MOST_PER_OVERLAY
-from core.kit.web_worker import OVERLAY_THREADS
+from core.kit.runtime.crypto import hash_of, vault_of
+from core.kit.web import live
+from core.kit.web.live import MOST_STREAMS
+from core.kit.web.live_pages import MOST_PER_OVERLAY
+from core.kit.web.worker import OVERLAY_THREADS
 from core.overlays import actions
 from core.overlays.records import OverlayKey
 from core.overlays.rules import OverlaySettings, css_classes, styled

@@ -11,10 +11,10 @@ from sqlalchemy import select
 from core.api_tokens import actions as tokens
 from core.features import load_features
 from core.guilds import store as guilds
-from core.kit import discord_choices
-from core.kit.clock import utc_now
-from core.kit.database import Database
-from core.kit.work import Work
+from core.kit.database.connection import Database
+from core.kit.database.work import Work
+from core.kit.discord import choices as discord_choices
+from core.kit.runtime.clock import utc_now
 from core.people import store
 from core.people.exclusions.records import Exclusion
 from sandbox.discord.driver import DiscordDriver

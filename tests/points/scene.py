@@ -14,8 +14,8 @@ from core.guilds.actions import change_settings
 from core.inbox.actions import OWN_SOURCE
 from core.inbox.handlers import collect, handle
 from core.inbox.records import deliveries
-from core.kit.database import cache_of
-from core.kit.work import Work, run_in_guild
+from core.kit.database.connection import cache_of
+from core.kit.database.work import Work, run_in_guild
 from core.people import store as people
 from core.points import ledger, store
 from core.points.ledger import NewEntry

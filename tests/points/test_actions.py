@@ -8,9 +8,9 @@ import pytest
 
 from core.events import PointsPurchaseRefused, PointsSpent
 from core.guilds.actions import change_setting
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.discord.leaderboard import Query
 from core.kit.errors import Refusal
-from core.kit.leaderboard import Query
 from core.people.store import get_viewer
 from core.points import actions, providers, store
 from core.points.discord import load_board

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Connection
 
 from core.guilds.actions import change_settings
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.work import Work
 from core.people import store as people
 from core.points import imports, ledger, store
 from core.points.health import audit_ledger, check_health

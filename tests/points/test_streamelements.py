@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import Connection, select
 
 from core.events import PointsMoved, StreamElementsSettled
+from core.kit.database.records import MemberId
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.records import MemberId
-from core.kit.work import Work
 from core.people import store as people
 from core.points.providers import Round, balance_of, find_moved, pay, take
 from core.points.streamelements import on_settled

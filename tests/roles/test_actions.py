@@ -7,11 +7,11 @@ from sqlalchemy import select
 
 from core.events import AccountLinked, AccountUnlinked
 from core.guilds.records import AuditEntry
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.database.personal import Account, Subject
+from core.kit.database.work import run_in_guild
 from core.kit.errors import Refusal
 from core.kit.feature import Goal
-from core.kit.personal import Account, Subject
-from core.kit.work import run_in_guild
 from core.roles import actions
 from core.roles.feature import FEATURE
 from core.roles.feature import check_health as health

@@ -5,9 +5,9 @@ import re
 import pytest
 
 from core.guilds import actions as guilds
-from core.kit import discord_rest
+from core.kit.database.records import MemberId, RoleId
+from core.kit.discord import rest as discord_rest
 from core.kit.errors import Refusal
-from core.kit.records import MemberId, RoleId
 from core.kit.rights import SeenRole
 from core.people import store as people
 from core.roles import actions

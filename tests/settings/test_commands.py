@@ -7,7 +7,7 @@ import pytest
 
 from core.guilds import store as guilds
 from core.guilds.actions import setting
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.feature import GuildSetting
 from core.settings.rules import LONGEST_TEXT
 from sandbox.discord.driver import DiscordDriver

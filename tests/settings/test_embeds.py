@@ -7,7 +7,7 @@ import pytest
 
 from core.features import load_features
 from core.guilds.records import AuditEntry
-from core.kit.records import MemberId
+from core.kit.database.records import MemberId
 from core.settings import messages
 from core.settings.actions import LogPage
 from tests.settings.rig import ENABLED, GREETING, KNOWN

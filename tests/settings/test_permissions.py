@@ -9,9 +9,9 @@ from sqlalchemy import Connection, select
 from core.guilds import actions, store
 from core.guilds.records import AuditEntry
 from core.help import feature as help_feature
-from core.kit.clock import utc_now
-from core.kit.database import Database
-from core.kit.work import Work
+from core.kit.database.connection import Database
+from core.kit.database.work import Work
+from core.kit.runtime.clock import utc_now
 from core.people import feature as people
 from core.raffle import feature as raffle
 from core.roles import feature as roles

@@ -3,7 +3,7 @@
 import re
 
 from core.guilds import actions as guilds
-from core.kit.discord_access import group_title
+from core.kit.discord.access import group_title
 from tests.conventions.documents import told
 from tests.dashboard.site import GUILD, Site, words
 

@@ -13,10 +13,10 @@ from structlog.testing import capture_logs
 from core.bonus_hunt import actions as hunts
 from core.bonus_hunt.store import get_view
 from core.guilds import store as guild_store
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.database.work import Work
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
-from core.kit.work import Work
 from core.people.exclusions.actions import list_excluded
 from core.slot_calls import actions, panel, store
 from core.slot_calls.discord import CallButton, call_buttons

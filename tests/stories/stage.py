@@ -14,7 +14,7 @@ from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 from sqlalchemy import make_url, text
 
 import setup_database
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from sandbox.discord.driver import DiscordDriver
 from sandbox.kick.bodies import EVENT_TYPES
 from sandbox.kick.driver import KickDriver
@@ -133,7 +133,7 @@ class Stage:
     def start_web(self, name: str = "web", port: int | None = None) -> Product:
         """The web server alone, as docs/deploy.md has it."""
         port = port or self.port
-        gunicorn = ("-m", "gunicorn", "-k", "core.kit.web_worker.BufferingWorker", "--threads", "8")
+        gunicorn = ("-m", "gunicorn", "-k", "core.kit.web.worker.BufferingWorker", "--threads", "8")
         bind = ("--bind", f"127.0.0.1:{port}", "combined_server:create_web()")
         return self.start(*gunicorn, *bind, name=name, port=port)
 

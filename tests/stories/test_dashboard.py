@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from core.guilds import store as guilds
-from core.kit.assets import PACKAGES
+from core.kit.web.assets import PACKAGES
 from sandbox.kick.bodies import EVENT_TYPES
 from sandbox.kick.signing import SigningKey
 from tests.browser import PHONE, clean_page

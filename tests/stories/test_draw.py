@@ -17,7 +17,7 @@ from cryptography.fernet import Fernet
 from playwright.sync_api import Page, expect
 
 from core.drand.chain import parse_chain
-from core.kit.crypto import Vault
+from core.kit.runtime.crypto import Vault
 from core.people import store as people
 from core.raffle.actions import Config
 from sandbox.kick.signing import SigningKey

@@ -8,7 +8,7 @@ import requests
 from playwright.sync_api import Browser, expect
 
 from core.guilds import store as guilds
-from core.kit.work import run_in_guild
+from core.kit.database.work import run_in_guild
 from core.points import ledger
 from core.points.ledger import NewEntry
 from core.points.store import list_drift

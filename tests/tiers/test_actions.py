@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from core import events
 from core.events import Event, Person
 from core.guilds.actions import change_settings
-from core.kit.work import Work
+from core.kit.database.work import Work
 from core.people import store as people
 from core.tiers import store
 from core.tiers.actions import lookup, remember

@@ -8,10 +8,10 @@ import pytest
 import requests
 from pydantic import SecretStr
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import StartError
-from core.kit.health_item import NOT_USED, HealthItem
-from core.kit.settings import Settings
+from core.kit.runtime.health_item import NOT_USED, HealthItem
+from core.kit.runtime.settings import Settings
 from core.twitch import store
 from core.twitch.bodies import KINDS
 from core.twitch.eventsub import listener

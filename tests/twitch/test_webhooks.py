@@ -4,7 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from core.inbox.worker import Worker
-from core.kit.clock import RemoteClock
+from core.kit.runtime.clock import RemoteClock
 from core.twitch import store
 from core.twitch.bodies import KINDS, REVOKED
 from core.twitch.client import client_of

@@ -14,7 +14,7 @@ from core.features import load_features
 from core.inbox.feature import FEATURE as INBOX
 from core.inbox.handlers import collect
 from core.inbox.worker import Worker
-from core.kit.work import Work
+from core.kit.database.work import Work
 from core.outbox.records import messages
 from core.twitch.bodies import parse
 from core.twitch.feature import FEATURE as TWITCH

@@ -11,7 +11,7 @@ from core.api_tokens.actions import create_token
 from core.events import Person
 from core.guilds import store as guilds
 from core.guilds.store import Channel
-from core.kit.records import GuildId, MemberId, PlatformUserId, ViewerId
+from core.kit.database.records import GuildId, MemberId, PlatformUserId, ViewerId
 from core.people.actions import meet_person
 from core.twitch.accounts.actions import find_account
 from core.twitch.accounts.records import TwitchAccount

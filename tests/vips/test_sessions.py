@@ -16,8 +16,8 @@ from core.events import (
     SubscriptionEnded,
     SubscriptionStarted,
 )
+from core.kit.database.work import ACROSS_GUILDS, read_records
 from core.kit.errors import Refusal
-from core.kit.work import ACROSS_GUILDS, read_records
 from core.outbox.records import Outgoing
 from core.people import actions as people
 from core.people import store as links

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Refusal
 from core.people import store as people
 from core.wagers import actions, messages

@@ -22,8 +22,8 @@ from core.events import (
     StreamWentLive,
 )
 from core.inbox.handlers import collect, handle
-from core.kit.database import cache_of
-from core.kit.work import Work, run_in_guild
+from core.kit.database.connection import cache_of
+from core.kit.database.work import Work, run_in_guild
 from core.people.exclusions import actions as exclusions
 from core.people.lookup import find_by_name
 from core.watchtime.feature import FEATURE

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from bot import DiscordThread
 from core.guilds.records import AuditEntry
-from core.kit.database import METADATA, Database
+from core.kit.database.connection import METADATA, Database
 from core.kit.feature import Goal
 from core.people import store as people
 from core.people.feature import FEATURE as PEOPLE

@@ -16,9 +16,9 @@ from sqlalchemy import Connection, insert
 from core.events import Event
 from core.guilds import actions as guilds
 from core.guilds.settings import TIME_ZONE
-from core.kit.calendar import Stretch
-from core.kit.database import Database
-from core.kit.work import run_in_guild
+from core.kit.database.connection import Database
+from core.kit.database.work import run_in_guild
+from core.kit.text.calendar import Stretch
 from core.people.lookup import find_by_name
 from core.watchtime import actions, periods, standings, store, views
 from core.watchtime.records import DailyLimit

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection
 
-from core.kit.database import cache_of
+from core.kit.database.connection import cache_of
+from core.kit.database.work import run_in_guild
 from core.kit.errors import Refusal
-from core.kit.work import run_in_guild
 from core.people.exclusions.actions import list_excluded
 from core.people.exclusions.rules import CHAT_BOTS
 from core.people.lookup import find_by_name

@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 
 from core.events import AccountLinked, AccountUnlinked, Event, Person
 from core.guilds import actions as guilds
-from core.kit.database import Database, cache_of
-from core.kit.work import run_in_guild
+from core.kit.database.connection import Database, cache_of
+from core.kit.database.work import run_in_guild
 from core.people import store as people
 from core.people.exclusions.actions import exclude_viewer
 from core.people.linking import actions as linking

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, insert, text
 
-from core.kit.calendar import Stretch
-from core.kit.work import run_in_guild
+from core.kit.database.work import run_in_guild
+from core.kit.text.calendar import Stretch
 from core.people import store as people
 from core.people.exclusions.actions import exclude_viewer
 from core.watchtime import actions, periods, standings

@@ -15,10 +15,10 @@ from core.guilds.channels import tell_admins
 from core.kick.accounts import actions, store
 from core.kick.accounts.rules import Follower, may_claim, primary_of
 from core.kick.bodies import PLATFORM
-from core.kit.database import cache_of, cached
+from core.kit.database.connection import cache_of, cached
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 
 _log = structlog.get_logger(__name__)
 

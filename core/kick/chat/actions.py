@@ -12,10 +12,10 @@ from core.kick.accounts.actions import get_channel
 from core.kick.bodies import PLATFORM
 from core.kick.chat.identities import why_unable_to_send
 from core.kick.records import UnsentLine
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
 from core.kit.services import Services
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.outbox import actions as outbox
 from core.outbox.chat import MOST_CHARACTERS
 

@@ -26,9 +26,9 @@ from core.kick.feed.rules import share_out
 from core.kick.feed.session import Timing
 from core.kick.feed.store import Followed
 from core.kick.tasks import poll_livestreams
+from core.kit.database.records import PlatformUserId
 from core.kit.errors import Outage, Refusal
-from core.kit.health_item import STANDING_BY, HealthItem
-from core.kit.records import PlatformUserId
+from core.kit.runtime.health_item import STANDING_BY, HealthItem
 from core.kit.services import Services
 
 CONNECTING_SECONDS = 1.0

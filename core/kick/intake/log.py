@@ -23,11 +23,11 @@ from core.kick.bodies import PLATFORM, WEBHOOK
 from core.kick.deliveries import MOST_CHARACTERS
 from core.kick.intake.records import LogLine, UnattributedDelivery
 from core.kick.intake.rules import LATE
-from core.kit.database import Database
-from core.kit.deadlines import PUBLIC, budget_of
+from core.kit.database.connection import Database
+from core.kit.database.records import GuildId
+from core.kit.database.work import ACROSS_GUILDS, read_records
 from core.kit.errors import Outage
-from core.kit.records import GuildId
-from core.kit.work import ACROSS_GUILDS, read_records
+from core.kit.runtime.deadlines import PUBLIC, budget_of
 
 STORED = "stored"
 MOST_A_MINUTE = 60

@@ -15,7 +15,7 @@ from core.kick.client import Subscription, client_of
 from core.kick.intake import store
 from core.kick.intake.rules import authority, plan, unfollowed
 from core.kick.wire import KickRejected
-from core.kit.database import DatabaseOutage
+from core.kit.database.connection import DatabaseOutage
 from core.kit.errors import Outage
 from core.kit.services import Services
 from core.kit.tasks import slices

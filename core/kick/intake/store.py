@@ -15,8 +15,8 @@ from core.kick.intake.records import (
     WebhookSubscription,
 )
 from core.kick.intake.rules import Authority
-from core.kit.database import cached
-from core.kit.work import ACROSS_GUILDS, read_records
+from core.kit.database.connection import cached
+from core.kit.database.work import ACROSS_GUILDS, read_records
 
 # -- subscriptions ------------------------------------------------------------------------------
 

@@ -21,8 +21,8 @@ from core.inbox.intake import Declined, is_too_old
 from core.kick.client import client_of
 from core.kick.deliveries import FETCH_INTERVAL, KeyRing, SignedRequest
 from core.kick.intake.records import UnverifiedDelivery
+from core.kit.database.work import read_records
 from core.kit.services import Services
-from core.kit.work import read_records
 
 KEPT_FOR = timedelta(days=1)
 MOST_KEPT = 1000

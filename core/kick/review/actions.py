@@ -29,11 +29,11 @@ from core.kick.review import rules
 from core.kick.review.gifts import expect_items, name_gifts, recognise, take_credited
 from core.kick.review.records import RecentSupport, ReviewItem, State
 from core.kick.review.rules import WINDOWS, Decision, Kind, Support, kind_and_subject
-from core.kit.database import as_json
+from core.kit.database.connection import as_json
+from core.kit.database.records import PlatformUserId
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.records import PlatformUserId
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.text.words import _
 
 # Built once, because they run for each event.
 _SINCE: BindParameter[Any] = bindparam("since")

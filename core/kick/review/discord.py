@@ -12,10 +12,10 @@ from discord.ext import commands
 from core.kick.review import actions, messages
 from core.kick.review.credit import credit
 from core.kick.review.rules import Decision
-from core.kit.discord_buttons import MOST_ROWS, AdminButton, Face, button_rows
-from core.kit.discord_ui import answer, guild_id_of, run_action, server_group, services_of
+from core.kit.discord.buttons import MOST_ROWS, AdminButton, Face, button_rows
+from core.kit.discord.ui import answer, guild_id_of, run_action, server_group, services_of
 from core.kit.services import Services
-from core.kit.words import _
+from core.kit.text.words import _
 from core.outbox.discord_transport import Rendered
 
 Context = commands.Context[commands.Bot]

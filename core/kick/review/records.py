@@ -21,8 +21,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.events import Source
 from core.kick.review.rules import Decision, Giftee, Kind
-from core.kit.personal import ADMINS_ANSWER, holds
-from core.kit.records import GuildRecord, MemberId, PlatformUserId, one_of
+from core.kit.database.personal import ADMINS_ANSWER, holds
+from core.kit.database.records import GuildRecord, MemberId, PlatformUserId, one_of
 
 ItemKind = Literal[Kind, "duplicate"]
 State = Literal["waiting", "confirmed", "open", Decision]

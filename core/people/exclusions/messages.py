@@ -4,8 +4,8 @@ from typing import Any
 
 import discord
 
-from core.kit.discord_ui import ago, card, lines, mention, safe
-from core.kit.words import _, plural
+from core.kit.discord.ui import ago, card, lines, mention, safe
+from core.kit.text.words import _, plural
 from core.people.exclusions.actions import Excluded
 from core.people.exclusions.records import Exclusion, Scope
 

@@ -13,8 +13,10 @@ from sqlalchemy import Connection, select
 from core.events import AccountLinked, AccountUnlinked, Person
 from core.guilds.actions import audit, name_of
 from core.inbox import actions as inbox
+from core.kit.database.personal import Subject
+from core.kit.database.work import ACROSS_GUILDS, Lock, Work, read_records
 from core.kit.errors import Outage, Refusal
-from core.kit.oauth_flow import (
+from core.kit.oauth.flow import (
     Denied,
     LinkForgotten,
     LinkUsed,
@@ -23,12 +25,10 @@ from core.kit.oauth_flow import (
     SignInRefused,
     StateExpired,
 )
-from core.kit.personal import Subject
+from core.kit.oauth.signed_links import PersonalLink, SignedLinks
 from core.kit.services import Services
-from core.kit.signed_links import PersonalLink, SignedLinks
 from core.kit.tasks import for_each
-from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS, Lock, Work, read_records
+from core.kit.text.words import _
 from core.outbox import actions as outbox
 from core.people import store as people
 from core.people.actions import meet_person

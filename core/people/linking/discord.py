@@ -8,15 +8,15 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_access import for_moderators, is_admin, may_manage
-from core.kit.discord_buttons import ConfirmButton, OwnButton, Person, give, question_view
-from core.kit.discord_errors import gone
-from core.kit.discord_ui import answer, run_action, sent_by_dm, server_command, services_of, view_of
+from core.kit.database.records import MemberId
+from core.kit.database.work import Work
+from core.kit.discord.access import for_moderators, is_admin, may_manage
+from core.kit.discord.buttons import ConfirmButton, OwnButton, Person, give, question_view
+from core.kit.discord.errors import gone
+from core.kit.discord.ui import answer, run_action, sent_by_dm, server_command, services_of, view_of
 from core.kit.errors import Refusal
-from core.kit.records import MemberId
 from core.kit.services import Services
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.people import store as people
 from core.people.linking import actions, messages
 from core.people.linking.actions import LINK_LASTS

@@ -6,8 +6,8 @@ from typing import Any
 
 import discord
 
-from core.kit.discord_ui import ago, card, mention, safe
-from core.kit.words import _
+from core.kit.discord.ui import ago, card, mention, safe
+from core.kit.text.words import _
 from core.outbox.discord_transport import Rendered
 from core.people.linking.platforms import PLATFORMS, Platform
 from core.people.records import Link

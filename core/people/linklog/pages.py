@@ -4,7 +4,8 @@ from typing import get_args
 
 from flask import Response, request
 
-from core.kit.guild_pages import (
+from core.kit.text.words import _
+from core.kit.web.guild_pages import (
     MOST_ACTIVITIES,
     Activity,
     GuildPages,
@@ -12,7 +13,6 @@ from core.kit.guild_pages import (
     csv_response,
     local_time,
 )
-from core.kit.words import _
 from core.people.linklog import actions
 from core.people.linklog.messages import reason_words, title
 from core.people.linklog.records import Kind, LinkLogEntry

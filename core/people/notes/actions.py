@@ -5,9 +5,9 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import select
 
 from core.guilds.actions import audit
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.people.notes.records import MOST_CHARACTERS, Note
 from core.people.records import Viewer
 

@@ -5,8 +5,8 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, PrimaryKeyConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.personal import ADMINS_ANSWER, holds
-from core.kit.records import MemberId, ViewerId
+from core.kit.database.personal import ADMINS_ANSWER, holds
+from core.kit.database.records import MemberId, ViewerId
 from core.people.records import ViewerRecord, viewer_key
 
 MOST_CHARACTERS = 500

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import discord
 
-from core.kit.discord_ui import ago, card, lines, mention, safe
-from core.kit.words import _
+from core.kit.discord.ui import ago, card, lines, mention, safe
+from core.kit.text.words import _
 from core.people.linking.platforms import PLATFORMS
 from core.people.panels.records import Panel
 

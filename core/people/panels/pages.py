@@ -2,10 +2,10 @@
 
 from flask import Response, url_for
 
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.guild_pages import MOST_ACTIVITIES, Activity, GuildPages, Page, SetupStep
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
+from core.kit.web.guild_pages import MOST_ACTIVITIES, Activity, GuildPages, Page, SetupStep
 from core.people import store as people
 from core.people.linking.platforms import PLATFORMS
 from core.people.panels import actions

@@ -13,10 +13,10 @@ from core.draws.snapshot import choose_round, hash_of
 from core.draws.snapshot import freeze as freeze_list
 from core.events import ViewerBanned
 from core.guilds.actions import audit, load_settings
+from core.kit.database.records import ChannelId, MemberId, ViewerId
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.records import ChannelId, MemberId, ViewerId
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.text.words import _
 from core.people import actions as people
 from core.people import store as linked
 from core.people.exclusions import actions as exclusions

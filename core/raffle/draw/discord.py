@@ -9,8 +9,9 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_buttons import ActionButton, ConfirmButton, Reply, question_view
-from core.kit.discord_ui import (
+from core.kit.database.work import Work
+from core.kit.discord.buttons import ActionButton, ConfirmButton, Reply, question_view
+from core.kit.discord.ui import (
     answer,
     card,
     run_action,
@@ -21,8 +22,7 @@ from core.kit.discord_ui import (
     view_of,
 )
 from core.kit.services import Services
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.outbox.discord_transport import Rendered
 from core.people.exclusions import discord as exclusions
 from core.people.exclusions.actions import exclude_seen

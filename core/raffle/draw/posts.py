@@ -9,9 +9,9 @@ from sqlalchemy import select
 
 from core.guilds.actions import audit, load_settings, name_of
 from core.guilds.channels import tell_admins
-from core.kit.discord_rest import posted_at
-from core.kit.records import ChannelId
-from core.kit.work import Work
+from core.kit.database.records import ChannelId
+from core.kit.database.work import Work
+from core.kit.discord.rest import posted_at
 from core.outbox import actions as outbox
 from core.outbox.records import Outgoing
 from core.people.names import public_name

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from core.draws import picks, secrets
 from core.draws.snapshot import instant
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.people import store as people
 from core.people.names import Names, public_names
 from core.raffle import store as raffles

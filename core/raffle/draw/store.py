@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, func, select, text
 
 from core.guilds.records import Guild
-from core.kit.records import ViewerId
-from core.kit.work import ACROSS_GUILDS, Work, read_records
+from core.kit.database.records import ViewerId
+from core.kit.database.work import ACROSS_GUILDS, Work, read_records
 from core.outbox.records import Outgoing
 from core.people.exclusions.store import excluded_from
 from core.raffle.draw_records import WINNING, Draw, Pick

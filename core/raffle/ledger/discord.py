@@ -9,10 +9,19 @@ from discord import app_commands
 from discord.ext import commands
 from sqlalchemy import Row
 
-from core.kit.discord_access import is_admin, may_manage
-from core.kit.discord_arguments import Whole
-from core.kit.discord_errors import handle_errors
-from core.kit.discord_ui import (
+from core.kit.database.work import Work
+from core.kit.discord.access import is_admin, may_manage
+from core.kit.discord.arguments import Whole
+from core.kit.discord.errors import handle_errors
+from core.kit.discord.leaderboard import (
+    MOST_ROWS,
+    Leaderboard,
+    Query,
+    leaderboard,
+    show_leaderboard,
+)
+from core.kit.discord.paginator import Page, Paginator, Reader, link_to, nearest_page, show
+from core.kit.discord.ui import (
     answer,
     is_in_public,
     reply_privately,
@@ -20,10 +29,7 @@ from core.kit.discord_ui import (
     server_command,
     view_of,
 )
-from core.kit.leaderboard import MOST_ROWS, Leaderboard, Query, leaderboard, show_leaderboard
-from core.kit.paginator import Page, Paginator, Reader, link_to, nearest_page, show
-from core.kit.words import _, plural
-from core.kit.work import Work
+from core.kit.text.words import _, plural
 from core.people.actions import find_asked
 from core.people.linking.discord import StartButton, start_button
 from core.people.names import named_only, own_name

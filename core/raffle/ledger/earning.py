@@ -9,8 +9,8 @@ from fractions import Fraction
 from sqlalchemy import or_, update
 
 from core.guilds.actions import load_settings
-from core.kit.personal import Subject
-from core.kit.work import Lock, Work
+from core.kit.database.personal import Subject
+from core.kit.database.work import Lock, Work
 from core.people.store import list_persons, list_represented
 from core.raffle import rules
 from core.raffle.ledger import gifts, store

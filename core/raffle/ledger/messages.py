@@ -8,10 +8,10 @@ import discord
 from discord.utils import format_dt
 from sqlalchemy import Row
 
-from core.kit import leaderboard
-from core.kit.clock import parse_instant
-from core.kit.discord_ui import Tone, ago, card, duration, lines, mention, safe
-from core.kit.words import _, plural
+from core.kit.discord import leaderboard
+from core.kit.discord.ui import Tone, ago, card, duration, lines, mention, safe
+from core.kit.runtime.clock import parse_instant
+from core.kit.text.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.people.records import Viewer
 from core.raffle.ledger.actions import Standing

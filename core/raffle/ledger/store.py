@@ -16,9 +16,9 @@ from sqlalchemy import (
     text,
 )
 
-from core.kit.database import among
-from core.kit.paginator import nearest_page
-from core.kit.work import ACROSS_GUILDS, Work
+from core.kit.database.connection import among
+from core.kit.database.work import ACROSS_GUILDS, Work
+from core.kit.discord.paginator import nearest_page
 from core.people.exclusions.store import excluded_from, select_excluded
 from core.people.lookup import has_name
 from core.people.records import Link, Viewer

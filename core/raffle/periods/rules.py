@@ -4,9 +4,9 @@ from calendar import monthrange
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from core.kit.calendar import Stretch, first_of_next_month, midnight, month_around
 from core.kit.errors import Refusal
-from core.kit.words import _
+from core.kit.text.calendar import Stretch, first_of_next_month, midnight, month_around
+from core.kit.text.words import _
 
 LONGEST = timedelta(days=366)
 """A raffle lasts no longer than this, and begins no later than this from now."""

@@ -8,9 +8,12 @@ from typing import Any
 from flask import Response, request, url_for
 
 from core.guilds.records import AuditEntry
+from core.kit.discord.paginator import nearest_page
 from core.kit.errors import Refusal
 from core.kit.feature import AuditLine, Undo
-from core.kit.guild_pages import (
+from core.kit.rights import is_for_admins
+from core.kit.text.words import _
+from core.kit.web.guild_pages import (
     MOST_ACTIVITIES,
     Activity,
     GuildPages,
@@ -19,9 +22,6 @@ from core.kit.guild_pages import (
     csv_response,
     local_time,
 )
-from core.kit.paginator import nearest_page
-from core.kit.rights import is_for_admins
-from core.kit.words import _
 from core.settings import actions
 from core.settings.messages import Style, by_no_member, feature_title, sentence
 from core.settings.rules import Declared, parse_id

@@ -3,11 +3,11 @@
 from core.guilds.actions import setting
 from core.guilds.channels import find_trouble, say_trouble
 from core.guilds.settings import ADMIN_CHANNEL
-from core.kit.discord_rest import DiscordGuild, DiscordMember
-from core.kit.discord_ui import permission_names
-from core.kit.guild_pages import GuildPages, Page, SetupStep
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.database.work import Work
+from core.kit.discord.rest import DiscordGuild, DiscordMember
+from core.kit.discord.ui import permission_names
+from core.kit.text.words import _
+from core.kit.web.guild_pages import GuildPages, Page, SetupStep
 
 
 def setup(page: Page, pages: GuildPages) -> list[SetupStep]:

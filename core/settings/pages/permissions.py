@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from flask import Response
 
 from core.guilds import actions as guilds
-from core.kit.discord_access import group_title, slash_names
+from core.kit.discord.access import group_title, slash_names
 from core.kit.errors import Refusal
 from core.kit.feature import CogBuilder
-from core.kit.guild_pages import GuildPages, Page
 from core.kit.services import Services
-from core.kit.words import _
+from core.kit.text.words import _
+from core.kit.web.guild_pages import GuildPages, Page
 
 
 def permission_pages(cogs: Sequence[CogBuilder]) -> GuildPages:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from core.guilds.store import Channel
-from core.kit.oauth_tokens import require_usable
-from core.kit.words import _
+from core.kit.oauth.tokens import require_usable
+from core.kit.text.words import _
 from core.twitch.accounts.records import Role, TwitchAccount
 
 READ_CHAT, WRITE_CHAT = "user:read:chat", "user:write:chat"

@@ -3,10 +3,10 @@
 from uuid import uuid4
 
 from core.guilds.actions import audit
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.oauth_tokens import ReconnectNeeded
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.oauth.tokens import ReconnectNeeded
+from core.kit.text.words import _
 from core.outbox import actions as outbox
 from core.outbox.chat import MOST_CHARACTERS
 from core.twitch.accounts import actions as accounts

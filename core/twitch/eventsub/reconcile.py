@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import structlog
 
-from core.kit.crypto import fingerprint, hash_of, signing_key
-from core.kit.database import DatabaseOutage
+from core.kit.database.connection import DatabaseOutage
 from core.kit.errors import Outage
+from core.kit.runtime.crypto import fingerprint, hash_of, signing_key
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
 from core.twitch import store
 from core.twitch.bodies import REVOKED
 from core.twitch.client import Subscription, client_of

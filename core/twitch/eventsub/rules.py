@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from core.kit.settings import Settings
+from core.kit.runtime.settings import Settings
 from core.twitch.accounts.records import TwitchAccount
 from core.twitch.accounts.rules import reader_of, scope_words
 from core.twitch.bodies import KINDS

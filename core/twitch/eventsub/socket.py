@@ -13,8 +13,8 @@ import structlog
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
-from core.kit import strict_json
 from core.kit.errors import Outage, backoff
+from core.kit.text import strict_json
 from core.twitch.bodies import read_instant
 
 CLOSE_CODES = {

@@ -21,9 +21,9 @@ from core.kick.bodies import WEBHOOK_KINDS
 from core.kick.client import client_of
 from core.kick.intake.store import list_subscriptions
 from core.kick.wire import KickRejected
-from core.kit.crypto import vault_of
-from core.kit.oauth_flow import LinkUsed, StateUnknown, StateUsed
-from core.kit.oauth_tokens import GrantEnded, Tokens
+from core.kit.oauth.flow import LinkUsed, StateUnknown, StateUsed
+from core.kit.oauth.tokens import GrantEnded, Tokens
+from core.kit.runtime.crypto import vault_of
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.accounts.rig import ADMIN, LINKS, Office, callback, query, words
 from tests.kick.rig import NORA, VERA, follow

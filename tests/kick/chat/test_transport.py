@@ -15,11 +15,11 @@ from core.kick.accounts.store import set_bot
 from core.kick.chat.transport import KickTransport
 from core.kick.client import client_of
 from core.kick.wire import KickRejected
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage, Refusal
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
-from core.kit.words import _
+from core.kit.text.words import _
 from core.outbox import chat as module
 from core.outbox.chat import MOST_CHARACTERS, cut
 from core.outbox.records import Outgoing

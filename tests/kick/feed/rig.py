@@ -13,8 +13,8 @@ from core.inbox.records import deliveries
 from core.kick.accounts.records import KnownChannel
 from core.kick.feed.listener import FeedListener
 from core.kick.feed.session import Timing
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox

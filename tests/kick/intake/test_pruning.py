@@ -16,8 +16,8 @@ from core.kick.intake.records import LogLine, UnattributedDelivery
 from core.kick.review.tasks import forget
 from core.kick.tasks import prune
 from core.kit import tasks as scheduled
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
 from tests.kick.rig import (
     NOON,

@@ -21,12 +21,12 @@ from core.kick.intake.reconcile import LIMIT_REACHED, reconcile, reconcile_chann
 from core.kick.intake.records import WebhookSubscription
 from core.kick.intake.rules import MONEY
 from core.kick.wire import KickRejected
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage
-from core.kit.health_item import HealthItem
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.health_item import HealthItem
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
 from sandbox.kick.driver import KickDriver
 from tests.kick.intake.conftest import ServicesFor
 from tests.kick.rig import NOON, NORA, VERA, StandingClock, follow, settings

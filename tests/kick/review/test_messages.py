@@ -11,7 +11,7 @@ from core.kick.review.credit import Credited
 from core.kick.review.discord import ReviewButton, alert, review_buttons
 from core.kick.review.messages import payload
 from core.kick.review.records import ReviewItem
-from core.kit.discord_buttons import MOST_ROWS
+from core.kit.discord.buttons import MOST_ROWS
 from tests.kick.review.scene import Scene
 
 

@@ -16,7 +16,7 @@ from core.guilds.store import Channel
 from core.inbox.store import Delivery
 from core.kick.events import events_of
 from core.kick.review.rules import Giftee, pair_giftees
-from core.kit.database import cache_of
+from core.kit.database.connection import cache_of
 from tests.kick.review.scene import Scene
 from tests.kick.review.stage import SAM, VERA, Stage, counted_giftees, gift_body, gifts
 from tests.kick.rig import ANONYMOUS, MIA, NOON, NORA, person

@@ -11,8 +11,8 @@ from core.guilds.records import AuditEntry
 from core.inbox.actions import translate_own
 from core.inbox.records import deliveries
 from core.inbox.store import Delivery
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.work import Work
 from core.people import actions as people
 from core.people.exclusions import actions
 from core.people.exclusions.records import Cause, Scope

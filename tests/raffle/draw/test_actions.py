@@ -9,8 +9,8 @@ from sqlalchemy import Connection, func, select, update
 
 from core.draws.secrets import pseudonym_of
 from core.draws.snapshot import entrants_of, hash_of
-from core.kit.crypto import Vault
 from core.kit.errors import Refusal
+from core.kit.runtime.crypto import Vault
 from core.people import store as people
 from core.people.lookup import find_by_name
 from core.people.records import Viewer

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, text
 
 from core.guilds.actions import change_setting
 from core.guilds.settings import ADMIN_CHANNEL
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.database.work import run_in_guild
 from core.kit.errors import Refusal
-from core.kit.work import run_in_guild
 from core.outbox.actions import find_receipt
 from core.raffle import rules
 from core.raffle.draw import (

@@ -12,10 +12,10 @@ from sqlalchemy.exc import DBAPIError
 
 from core.guilds.actions import change_setting
 from core.guilds.settings import ADMIN_CHANNEL
-from core.kit.database import savepoint
-from core.kit.discord_rest import DiscordRest
+from core.kit.database.connection import savepoint
+from core.kit.database.records import table_of
+from core.kit.discord.rest import DiscordRest
 from core.kit.errors import Refusal
-from core.kit.records import table_of
 from core.people import store as people
 from core.people.records import Link
 from core.raffle.draw import actions, claims, messages, posts, publishing, store

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Connection
 
 from core.events import Person, ViewerBanned
+from core.kit.database.work import event_action
 from core.kit.errors import Refusal
-from core.kit.work import event_action
 from core.people import store as people
 from core.people.exclusions import actions as exclusions
 from core.raffle.draw import actions

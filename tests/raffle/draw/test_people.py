@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 from core.draws.secrets import pseudonym_of
 from core.draws.snapshot import entrants_of
 from core.events import Person
+from core.kit.database.work import run_in_guild
 from core.kit.errors import Refusal
-from core.kit.work import run_in_guild
 from core.people import store as people
 from core.people.linking.actions import link_account
 from core.raffle.draw import actions

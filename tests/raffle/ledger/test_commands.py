@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from bot import DiscordThread
 from core.guilds.channels import note_trouble
-from core.kit.database import METADATA, Database
+from core.kit.database.connection import METADATA, Database
 from core.people import store as people
 from core.people.feature import FEATURE as PEOPLE
 from core.raffle.feature import FEATURE

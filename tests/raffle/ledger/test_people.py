@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from core.events import AccountLinked, AccountUnlinked, Event
 from core.inbox.handlers import collect, handle
-from core.kit.database import cache_of
+from core.kit.database.connection import cache_of
 from core.people import store as people
 from core.raffle.feature import FEATURE as RAFFLE
 from core.raffle.ledger import earning, store

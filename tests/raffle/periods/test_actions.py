@@ -9,9 +9,9 @@ from sqlalchemy import Connection, select
 from core.guilds.actions import setting
 from core.guilds.records import AuditEntry
 from core.guilds.settings import TIME_ZONE
+from core.kit.database.records import THE_BOT
+from core.kit.database.work import run_in_guild
 from core.kit.errors import Refusal
-from core.kit.records import THE_BOT
-from core.kit.work import run_in_guild
 from core.raffle.draw import actions as draws
 from core.raffle.draw import messages
 from core.raffle.ledger.actions import lock_latest

@@ -1,0 +1,34 @@
+"""Lists in forms: uploaded or pasted, and which of their columns are meant."""
+
+from collections.abc import Iterable
+
+from flask import request
+
+from core.kit.errors import Refusal
+from core.kit.text.tables import MOST_COLUMNS, Column, text_of
+from core.kit.text.words import _
+
+MOST_BYTES = 1_000_000
+"""Of an uploaded file."""
+
+
+def sent_text(field: str) -> str:
+    """The text of the uploaded `file`, or what was pasted into a field. Raises Refusal if the file
+    is too large, or no list."""
+    sent = request.files.get("file")
+    content = sent.read(MOST_BYTES + 1) if sent else b""
+    if len(content) > MOST_BYTES:
+        raise Refusal(
+            _("The file is too large."), _("Split it: a file can have at most one megabyte.")
+        )
+    return text_of(content) if content else request.form.get(field, "")
+
+
+def chosen_columns(columns: Iterable[Column]) -> dict[str, int]:
+    """Name of a column -> the place that the form gives it; without those that are recognised."""
+    chosen = {one.name: request.form.get(f"column_{one.name}", type=int) for one in columns}
+    return {
+        name: place
+        for name, place in chosen.items()
+        if place is not None and 0 <= place < MOST_COLUMNS
+    }
