@@ -31,9 +31,9 @@ from core.kit.database.records import THE_BOT
 from core.kit.database.work import run_in_guild
 from core.kit.errors import Outage, backoff, trouble_code
 from core.kit.feature import Feature
+from core.kit.health_item import STANDING_BY, HealthItem, State
 from core.kit.runtime.bus import LocalBus
 from core.kit.runtime.deadlines import BOT, SENDER, budget_of, use_budget
-from core.kit.runtime.health_item import STANDING_BY, HealthItem, State
 from core.kit.runtime.leases import Leader
 from core.kit.runtime.settings import Settings
 from core.kit.services import Services

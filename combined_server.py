@@ -43,10 +43,10 @@ from core.kick.client import client_of as kick_of
 from core.kit.database.connection import Database
 from core.kit.errors import Outage, StartError
 from core.kit.feature import Feature
+from core.kit.health_item import HealthItem
 from core.kit.runtime.bus import RedisBus, connect_bus
 from core.kit.runtime.crypto import signing_key, vault_of
 from core.kit.runtime.embedded import EmbeddedPostgres
-from core.kit.runtime.health_item import HealthItem
 from core.kit.runtime.log import name_guild, set_up_logging
 from core.kit.runtime.sandbox_process import SandboxProcess
 from core.kit.runtime.settings import Settings, read_settings

@@ -16,11 +16,11 @@ from core.inbox import actions as inbox
 from core.kit.database.connection import cache_of
 from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.feature import GuildSetting
-from core.kit.guild_settings import GuildSettings
-from core.kit.rights import admins_only, obstacle_words, require_giveable, require_group
+from core.kit.guild_settings import GuildSetting, GuildSettings
+from core.kit.rights import admins_only, require_giveable, require_group
 from core.kit.runtime.log import name_guild
 from core.kit.runtime.settings import Settings
+from core.kit.seen_roles import obstacle_words
 from core.kit.text.words import _
 
 T = TypeVar("T")

@@ -16,8 +16,8 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.database.connection import cache_of, cached
 from core.kit.database.work import ACROSS_GUILDS, Work, read_records
 from core.kit.discord.ui import TO_POST, permission_names
-from core.kit.feature import GuildSetting
-from core.kit.runtime.health_item import HealthItem
+from core.kit.guild_settings import GuildSetting
+from core.kit.health_item import HealthItem
 from core.kit.text.words import _
 from core.outbox import actions as outbox
 

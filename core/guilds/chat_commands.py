@@ -14,7 +14,8 @@ from core.guilds.records import AuditEntry
 from core.kit.database.connection import cache_of
 from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.feature import ChatCommand, ChatRules, GuildSetting
+from core.kit.feature import ChatCommand, ChatRules
+from core.kit.guild_settings import GuildSetting
 from core.kit.text.amounts import parse_length
 from core.kit.text.cleaning import fold
 from core.kit.text.words import _

@@ -21,7 +21,8 @@ from core.kit.discord.leaderboard import LeaderboardMenu
 from core.kit.discord.paginator import PageButton
 from core.kit.discord.ui import PREFIX, SILENT, missing_in, permission_names
 from core.kit.errors import Outage
-from core.kit.feature import Feature, GuildSetting
+from core.kit.feature import Feature
+from core.kit.guild_settings import GuildSetting
 from core.kit.runtime.settings import Settings
 from core.kit.services import Services
 from core.kit.text.cleaning import clean_all, clean_lines, fold
@@ -81,9 +82,12 @@ class RegularsBot(commands.Bot):
         )
         self._features = tuple(features)
         goals = tuple(feature.next_goal for feature in self._features if feature.next_goal)
-        paginators = {one.name: one for feature in self._features for one in feature.paginators}
-        granted = store.list_granted
-        self.services = replace(services, goals=goals, paginators=paginators, granted=granted)
+        self.services = replace(services, goals=goals, granted=store.list_granted)
+        self.paginators = {
+            paginator.name: paginator
+            for feature in self._features
+            for paginator in feature.paginators
+        }
         self.before_invoke(acknowledge)
         self.add_check(may_use)
 

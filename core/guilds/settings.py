@@ -4,7 +4,7 @@ from typing import Any
 
 from core.guilds import zones
 from core.kit.errors import Refusal
-from core.kit.feature import GuildSetting
+from core.kit.guild_settings import GuildSetting
 from core.kit.text.words import SOURCE_LANGUAGE, _, languages
 
 LANGUAGE = GuildSetting(

@@ -19,8 +19,8 @@ from core.kit.database.locks import list_lock_waits
 from core.kit.database.work import Work, read_records
 from core.kit.errors import Outage
 from core.kit.feature import Check
+from core.kit.health_item import HealthItem, State
 from core.kit.runtime.deadlines import HEALTH, use_budget
-from core.kit.runtime.health_item import HealthItem, State
 from core.kit.runtime.leases import PREFIX, is_dead, words_for
 from core.kit.services import Services
 from core.outbox import actions as outbox

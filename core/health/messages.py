@@ -4,7 +4,7 @@ import discord
 
 from core.health.actions import Report
 from core.kit.discord.ui import Tone, ago, card, duration, lines, safe
-from core.kit.runtime.health_item import AgeOf, HealthItem
+from core.kit.health_item import AgeOf, HealthItem
 from core.kit.text.words import _
 
 _MARKS = {"ok": "🟢", "warn": "🟡", "down": "🔴"}

@@ -12,8 +12,8 @@ from core.health.messages import age_in_words
 from core.health.rules import Overall
 from core.kit.feature import Check
 from core.kit.guild_settings import GuildSettings, switch
+from core.kit.health_item import AgeOf, HealthItem, State
 from core.kit.runtime.crypto import health_token
-from core.kit.runtime.health_item import AgeOf, HealthItem, State
 from core.kit.runtime.settings import Settings
 from core.kit.services import Services
 from core.kit.text.words import _, plural

@@ -6,7 +6,7 @@ from sqlalchemy import PrimaryKeyConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.kit.database.records import Record
-from core.kit.runtime.health_item import State
+from core.kit.health_item import State
 
 
 class Heartbeat(Record, kw_only=True):

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
-from core.kit.runtime.health_item import NOT_USED, STANDING_BY, HealthItem, State
+from core.kit.health_item import NOT_USED, STANDING_BY, HealthItem, State
 
 if TYPE_CHECKING:
     from core.health.records import Heartbeat

@@ -20,7 +20,8 @@ from core.heist.rules import CANCEL_NAMES, JOIN_NAMES, START_NAMES, HeistSetting
 from core.heist.tasks import run_heists
 from core.kit.database.privacy import personal_data
 from core.kit.database.work import chat_action, chat_batch_action, event_action
-from core.kit.feature import ChatCommand, Feature, Task
+from core.kit.feature import ChatCommand, Feature
+from core.kit.tasks import Task
 from core.kit.text.words import N_
 
 FEATURE = Feature(

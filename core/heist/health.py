@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from core.heist.store import list_owing, list_unfinished
-from core.kit.runtime.health_item import HealthItem
+from core.kit.health_item import HealthItem
 
 STUCK_AFTER = timedelta(minutes=3)
 

@@ -29,9 +29,9 @@ from core.inbox.store import Delivery
 from core.kit.database.connection import Database, DatabaseOutage, savepoint
 from core.kit.database.work import handled_at
 from core.kit.errors import Outage, Refusal, backoff
+from core.kit.health_item import HealthItem
 from core.kit.runtime.clock import Clock, RemoteClock, utc_now
 from core.kit.runtime.deadlines import WORKER, use_budget
-from core.kit.runtime.health_item import HealthItem
 
 Translator = Callable[[Connection, Delivery], list[Event]]
 """Turns a delivery into events. It must not read what handlers write: a whole batch is translated

@@ -26,8 +26,8 @@ from core.kick.intake.records import NoEventAlert, StatusCheck
 from core.kick.intake.rules import AlertSettings, Evidence, is_overdue, silent_since
 from core.kick.records import SelfTest
 from core.kit.database.work import Work
-from core.kit.feature import Task
 from core.kit.services import Services
+from core.kit.tasks import Task
 
 SELFTEST_INTERVAL = timedelta(hours=1)
 SELFTEST_TIMEOUT = timedelta(minutes=2)

@@ -27,9 +27,9 @@ from core.kick.intake.store import source_of_chat
 from core.kick.intake.unverified import get_counts
 from core.kick.records import SelfTest, UnsentLine
 from core.kit.database.work import ACROSS_GUILDS, Work, read_records
+from core.kit.health_item import CheckLine as Line
+from core.kit.health_item import HealthItem, State
 from core.kit.oauth.tokens import ReconnectNeeded, describe_usable
-from core.kit.runtime.health_item import CheckLine as Line
-from core.kit.runtime.health_item import HealthItem, State
 from core.kit.runtime.settings import Settings
 from core.kit.services import Services
 from core.kit.text.words import _, plural

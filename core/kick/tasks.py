@@ -26,9 +26,8 @@ from core.kick.intake.unverified import SECONDS as VERIFY_SECONDS
 from core.kick.intake.unverified import verify_deliveries
 from core.kick.wire import KickRejected
 from core.kit.errors import Outage, Refusal
-from core.kit.feature import Task
 from core.kit.services import Services
-from core.kit.tasks import delete_in_steps, slices
+from core.kit.tasks import Task, delete_in_steps, slices
 
 MOST_AT_ONCE = 100
 """Channels that Kick takes in one question about livestreams."""

@@ -17,9 +17,9 @@ from sqlalchemy import Connection
 
 from core.kit.database.work import CHANGED, Work
 from core.kit.errors import Outage, Refusal, trouble_code
-from core.kit.feature import Task
-from core.kit.runtime.health_item import HealthItem
+from core.kit.health_item import HealthItem
 from core.kit.runtime.leases import Leader
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
 
 AT_ONCE = 8
@@ -105,6 +105,24 @@ def delete_in_steps(services: Services, delete_some: Callable[..., int]) -> None
             break
     if total:
         _log.info("Old rows were deleted", rows=total)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Scheduled work. Running it late, twice or never for a day must not change any result.
+
+    Attributes:
+        name: feature first, such as `watchtime.credit`.
+        every: seconds between runs, taken from the settings.
+        run: called in a thread. If it returns False there was nothing to do, and the next run may
+            be later.
+        wakes: packages whose changes end such a pause.
+    """
+
+    name: str
+    every: Callable[[Settings], float]
+    run: Callable[[Services], object]
+    wakes: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)

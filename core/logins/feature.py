@@ -5,8 +5,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, or_, select
 
 from core.kit.database.personal import Personal, Subject
-from core.kit.feature import Feature, Task
+from core.kit.feature import Feature
 from core.kit.services import Services
+from core.kit.tasks import Task
 from core.logins.actions import forget_expired
 from core.logins.records import WebSession
 

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from core.kit.database.connection import Database
 from core.kit.database.work import Work
 from core.kit.feature import Digested
-from core.kit.runtime.health_item import CheckLine
+from core.kit.health_item import CheckLine
 from core.kit.services import Services
 from core.kit.text.words import _, speak
 from core.outbox import store as outbox

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, text
 
 from core.kit.database.work import ACROSS_GUILDS
 from core.kit.feature import Feature
-from core.kit.runtime.health_item import HealthItem, State
+from core.kit.health_item import HealthItem, State
 from core.outbox.personal import PERSONAL
 
 SLOW_SECONDS = 30

@@ -17,8 +17,8 @@ from sqlalchemy import Connection
 
 from core.kit.database.connection import Database, DatabaseOutage, savepoint
 from core.kit.errors import Outage, Refusal, backoff, trouble_code
+from core.kit.health_item import HealthItem
 from core.kit.runtime.clock import Clock, utc_now
-from core.kit.runtime.health_item import HealthItem
 from core.outbox import store
 from core.outbox.records import Outgoing
 from core.outbox.store import LEASE

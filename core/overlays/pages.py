@@ -8,7 +8,7 @@ from flask import Response, abort, current_app, render_template, request
 from core.guilds.actions import load_settings
 from core.guilds.setting_fields import add_settings, setting_fields
 from core.kit.database.work import Work
-from core.kit.feature import GuildSetting
+from core.kit.guild_settings import GuildSetting
 from core.kit.runtime.crypto import hash_of, vault_of
 from core.kit.text.words import _
 from core.kit.web.guild_pages import GuildPages, Page

@@ -15,7 +15,7 @@ from core.guilds.actions import language_of, load_settings, setting
 from core.inbox.intake import Remembered
 from core.kit.database.work import Work
 from core.kit.errors import RateLimited
-from core.kit.feature import GuildSetting
+from core.kit.guild_settings import GuildSetting
 from core.kit.runtime.crypto import hash_of
 from core.kit.runtime.deadlines import PUBLIC, budget_of
 from core.kit.runtime.rate import RateLimit, network_of

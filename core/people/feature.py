@@ -7,7 +7,8 @@ from sqlalchemy import Connection, select
 
 from core.kit.database.personal import Subject
 from core.kit.database.privacy import personal_data
-from core.kit.feature import Feature, Task
+from core.kit.feature import Feature
+from core.kit.tasks import Task
 from core.kit.text.words import N_
 from core.people.exclusions import messages as exclusions
 from core.people.exclusions.discord import Exclusions

@@ -12,7 +12,7 @@ from core.guilds.setting_fields import add_settings, setting_fields
 from core.kit.database.work import Work
 from core.kit.discord.paginator import nearest_page
 from core.kit.errors import Refusal
-from core.kit.feature import GuildSetting
+from core.kit.guild_settings import GuildSetting
 from core.kit.text.tables import ColumnsUnclear
 from core.kit.text.uploads import chosen_columns, sent_text
 from core.kit.text.words import _, plural

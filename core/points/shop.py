@@ -13,7 +13,8 @@ from core.inbox import actions as inbox
 from core.kit.database.records import ViewerId
 from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.feature import GuildSetting, Offer
+from core.kit.feature import Offer
+from core.kit.guild_settings import GuildSetting
 from core.kit.runtime.crypto import hash_of
 from core.kit.text.amounts import split_part
 from core.kit.text.cleaning import fold

@@ -11,7 +11,8 @@ from core.events import (
 )
 from core.kit.database.privacy import personal_data
 from core.kit.database.work import chat_action, event_action, event_batch
-from core.kit.feature import ChatCommand, Feature, Task
+from core.kit.feature import ChatCommand, Feature
+from core.kit.tasks import Task
 from core.kit.text.words import N_, _
 from core.raffle import pages, tasks
 from core.raffle.draw import messages as draw_messages

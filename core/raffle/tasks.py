@@ -11,7 +11,7 @@ from core.guilds.actions import load_settings
 from core.guilds.store import list_present
 from core.kit.database.work import Work
 from core.kit.discord.rest import DiscordRest, first_id_at
-from core.kit.runtime.health_item import HealthItem
+from core.kit.health_item import HealthItem
 from core.kit.services import Services
 from core.kit.tasks import act_on_each, for_each
 from core.raffle.actions import announce, config_of

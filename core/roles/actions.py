@@ -16,7 +16,7 @@ from core.kit.database.connection import notify_after_commit
 from core.kit.database.records import RoleId
 from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.feature import Goal
+from core.kit.goals import Goal
 from core.kit.text.words import _
 from core.roles import reconcile, store
 from core.roles.records import RoleCheck, RoleReward

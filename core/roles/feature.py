@@ -8,7 +8,7 @@ from core.events import AccountLinked, AccountUnlinked, RolesChanged
 from core.kit.database.privacy import personal_data
 from core.kit.database.work import Work, event_action
 from core.kit.feature import Feature
-from core.kit.runtime.health_item import HealthItem
+from core.kit.health_item import HealthItem
 from core.kit.text.words import N_, _
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt

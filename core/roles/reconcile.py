@@ -16,7 +16,7 @@ from sqlalchemy import delete, select, update
 from core.guilds.actions import language_of, list_roles_with_groups, load_settings, name_of
 from core.guilds.channels import tell_admins
 from core.kit.database.work import Lock, Work
-from core.kit.rights import Obstacle
+from core.kit.seen_roles import Obstacle
 from core.kit.text.words import _, plural, speak
 from core.outbox import actions as outbox
 from core.outbox.actions import RoleChange

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from core.kit.guild_settings import GuildSettings, channel, choice, switch
-from core.kit.rights import Obstacle
+from core.kit.seen_roles import Obstacle
 
 Mode = Literal["stack", "highest"]
 """Every role that is reached, or only the one with the most minutes."""

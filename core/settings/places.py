@@ -12,7 +12,7 @@ from core.kit.discord import ui as discord_ui
 from core.kit.discord.roles import list_for_viewers, see_role
 from core.kit.discord.ui import require_permissions, shortened
 from core.kit.errors import Refusal
-from core.kit.rights import obstacle_words
+from core.kit.seen_roles import obstacle_words
 from core.kit.text.words import _
 from core.settings.rules import (
     Declared,

@@ -8,7 +8,7 @@ from typing import Any
 from core.guilds import zones
 from core.guilds.settings import choices_of
 from core.kit.errors import Refusal
-from core.kit.feature import GuildSetting
+from core.kit.guild_settings import GuildSetting
 from core.kit.text.amounts import parse_whole
 from core.kit.text.cleaning import clean_lines
 from core.kit.text.words import _

@@ -15,8 +15,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from core.inbox.listener import STOP_SECONDS, SocketListener
 from core.inbox.store import Delivery
 from core.kit.errors import Outage, Refusal, backoff
+from core.kit.health_item import HealthItem
 from core.kit.runtime.clock import parse_instant
-from core.kit.runtime.health_item import HealthItem
 from core.kit.services import Services
 from core.kit.text import strict_json
 from core.streamelements.actions import list_accounts

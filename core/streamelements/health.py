@@ -6,7 +6,7 @@ from sqlalchemy import Connection, func, select
 
 from core.kit.database.work import ACROSS_GUILDS
 from core.kit.errors import Outage, Refusal
-from core.kit.runtime.health_item import CheckLine, HealthItem
+from core.kit.health_item import CheckLine, HealthItem
 from core.kit.services import Services
 from core.kit.text.words import _
 from core.streamelements import actions

@@ -9,8 +9,8 @@ from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.inbox.store import list_newest_of_kinds
 from core.kit.database.work import Work
+from core.kit.health_item import CheckLine, HealthItem, State
 from core.kit.oauth.tokens import ReconnectNeeded, describe_usable
-from core.kit.runtime.health_item import CheckLine, HealthItem, State
 from core.kit.services import Services
 from core.kit.text.words import _
 from core.outbox.chat import check_chat

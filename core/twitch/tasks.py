@@ -7,9 +7,8 @@ from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.inbox import store as inbox
 from core.kit.errors import Refusal
-from core.kit.feature import Task
 from core.kit.services import Services
-from core.kit.tasks import delete_in_steps, slices
+from core.kit.tasks import Task, delete_in_steps, slices
 from core.twitch.accounts.connect import FLOWS
 from core.twitch.accounts.tokens import renew_due, validate_all
 from core.twitch.bodies import CHAT, LIVE_POLL, PLATFORM

@@ -22,8 +22,9 @@ from core.events import (
 )
 from core.kit.database.privacy import personal_data
 from core.kit.database.work import ACROSS_GUILDS, Work, chat_action, event_action, read_records
-from core.kit.feature import ChatCommand, Feature, Task
-from core.kit.runtime.health_item import HealthItem
+from core.kit.feature import ChatCommand, Feature
+from core.kit.health_item import HealthItem
+from core.kit.tasks import Task
 from core.kit.text.words import N_
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt

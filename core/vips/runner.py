@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from core.kit.errors import Outage, Refusal, backoff, trouble_code
-from core.kit.runtime.health_item import HealthItem
+from core.kit.health_item import HealthItem
 from core.kit.services import Services
 from core.vips import actions, store, troubles
 from core.vips.sync import GuildSync

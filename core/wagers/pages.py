@@ -8,7 +8,7 @@ from core.guilds.actions import load_settings
 from core.guilds.setting_fields import add_settings, setting_fields
 from core.kit.database.work import Work
 from core.kit.discord.paginator import nearest_page
-from core.kit.rights import obstacle_words
+from core.kit.seen_roles import obstacle_words
 from core.kit.text.words import _
 from core.kit.web.guild_pages import GuildPages, Page, PersonCard, SetupStep
 from core.wagers import actions, counting, polling

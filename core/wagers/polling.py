@@ -12,7 +12,7 @@ from core.kit.affiliate import AffiliatePlatform, Standings
 from core.kit.database.records import THE_BOT
 from core.kit.database.work import ACROSS_GUILDS, Work, read_records, run_in_guild
 from core.kit.errors import Outage, Refusal
-from core.kit.runtime.health_item import HealthItem
+from core.kit.health_item import HealthItem
 from core.kit.runtime.settings import Settings
 from core.kit.services import Services
 from core.kit.tasks import act_on_each, for_each

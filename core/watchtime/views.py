@@ -11,7 +11,7 @@ from core.kit.database.work import Work
 from core.kit.discord.leaderboard import MOST_ROWS
 from core.kit.discord.paginator import nearest_page
 from core.kit.errors import Refusal
-from core.kit.feature import Goal, NextGoal
+from core.kit.goals import Goal, NextGoal
 from core.kit.text.calendar import Stretch, day_around, midnight, month_around
 from core.kit.text.words import _
 from core.people import actions as people

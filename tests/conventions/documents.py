@@ -22,7 +22,7 @@ from core.features import load_features
 from core.kit.database.connection import METADATA
 from core.kit.database.personal import declared
 from core.kit.database.records import Record
-from core.kit.feature import GuildSetting
+from core.kit.guild_settings import GuildSetting
 from core.kit.runtime.settings import Settings
 from core.settings.rules import what_fits
 

@@ -20,7 +20,7 @@ from core.guilds.store import Channel
 from core.kit.database.connection import Database, cache_of
 from core.kit.database.work import run_in_guild
 from core.kit.errors import Refusal
-from core.kit.feature import GuildSetting
+from core.kit.guild_settings import GuildSetting
 from core.kit.runtime import log
 from core.kit.runtime.clock import utc_now
 from core.kit.runtime.settings import Settings

@@ -11,7 +11,7 @@ from core.health.actions import Report
 from core.health.feature import make_feature
 from core.health.messages import report_card
 from core.kit.database.connection import Database
-from core.kit.runtime.health_item import HealthItem
+from core.kit.health_item import HealthItem
 from core.outbox import actions as outbox
 from core.outbox import store
 from core.outbox.feature import FEATURE as OUTBOX

@@ -14,8 +14,8 @@ from core.health.heartbeat import HeartbeatThread, set_heartbeats
 from core.health.records import Heartbeat
 from core.kit.database.connection import Database
 from core.kit.database.work import read_records
+from core.kit.health_item import HealthItem, State
 from core.kit.runtime.bus import LocalBus
-from core.kit.runtime.health_item import HealthItem, State
 from core.kit.runtime.leases import new_holder
 from core.kit.runtime.settings import Settings
 from core.kit.services import Services

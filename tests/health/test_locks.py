@@ -16,8 +16,8 @@ from core.inbox.handlers import Handler
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
 from core.kit.database.connection import Database
+from core.kit.health_item import HealthItem
 from core.kit.runtime.bus import LocalBus
-from core.kit.runtime.health_item import HealthItem
 from core.kit.runtime.settings import Settings
 from core.kit.services import Services
 from core.watchtime import feature as watchtime

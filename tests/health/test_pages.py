@@ -16,9 +16,9 @@ from core.health.actions import Reports
 from core.health.feature import make_feature
 from core.kit.database.connection import Database
 from core.kit.feature import Feature
+from core.kit.health_item import HealthItem, State
 from core.kit.runtime.bus import LocalBus
 from core.kit.runtime.crypto import health_token
-from core.kit.runtime.health_item import HealthItem, State
 from core.kit.runtime.settings import Settings
 from core.kit.services import Services
 from tests.patience import PATIENCE, until

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from core.health.records import Heartbeat
 from core.health.rules import FRESH, merge, overall, worst_of_each_name
-from core.kit.runtime.health_item import NOT_USED, STANDING_BY, HealthItem, State
+from core.kit.health_item import NOT_USED, STANDING_BY, HealthItem, State
 
 NOW = datetime(2026, 11, 21, 18, tzinfo=UTC)
 ORDER: tuple[State, ...] = ("ok", "warn", "down")

@@ -15,8 +15,8 @@ from core.kick.intake.store import set_subscriptions
 from core.kick.intake.unverified import KEPT_FOR, RECHECK_INTERVAL, verify_deliveries
 from core.kick.tasks import prune
 from core.kit.database.connection import Database
+from core.kit.health_item import HealthItem
 from core.kit.runtime.bus import LocalBus
-from core.kit.runtime.health_item import HealthItem
 from core.kit.runtime.settings import Settings
 from core.kit.services import Services
 from tests.kick.rig import (

@@ -11,7 +11,7 @@ from core.kit.database.connection import Database
 from core.kit.database.personal import Account, Subject
 from core.kit.database.work import run_in_guild
 from core.kit.errors import Refusal
-from core.kit.feature import Goal
+from core.kit.goals import Goal
 from core.roles import actions
 from core.roles.feature import FEATURE
 from core.roles.feature import check_health as health

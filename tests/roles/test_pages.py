@@ -8,7 +8,7 @@ from core.guilds import actions as guilds
 from core.kit.database.records import MemberId, RoleId
 from core.kit.discord import rest as discord_rest
 from core.kit.errors import Refusal
-from core.kit.rights import SeenRole
+from core.kit.seen_roles import SeenRole
 from core.people import store as people
 from core.roles import actions
 from core.roles.records import RoleGrant, RoleReward

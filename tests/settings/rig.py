@@ -3,7 +3,8 @@ them."""
 
 from typing import Any
 
-from core.kit.feature import Feature, GuildSetting
+from core.kit.feature import Feature
+from core.kit.guild_settings import GuildSetting
 
 ENABLED = GuildSetting("game.enabled", bool, True, "Whether there is a game.")
 CHANNEL = GuildSetting(

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from core.kit.database.connection import Database
 from core.kit.errors import StartError
-from core.kit.runtime.health_item import NOT_USED, HealthItem
+from core.kit.health_item import NOT_USED, HealthItem
 from core.kit.runtime.settings import Settings
 from core.twitch import store
 from core.twitch.bodies import KINDS

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.kit.runtime.health_item import HealthItem
+from core.kit.health_item import HealthItem
 from core.twitch.client import TwitchClient, User
 from core.vips import actions, rewards, store
 from core.vips.feature import check_health

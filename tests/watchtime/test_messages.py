@@ -9,7 +9,7 @@ import pytest
 
 from core.kit.database.records import PlatformUserId, ViewerId
 from core.kit.discord.leaderboard import render
-from core.kit.feature import Goal
+from core.kit.goals import Goal
 from core.kit.text.calendar import Stretch
 from core.people.records import Viewer
 from core.watchtime import messages

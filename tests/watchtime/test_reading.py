@@ -12,7 +12,7 @@ from core.guilds.settings import TIME_ZONE
 from core.kit.database.connection import cache_of
 from core.kit.database.work import run_in_guild
 from core.kit.errors import Refusal
-from core.kit.runtime.health_item import HealthItem
+from core.kit.health_item import HealthItem
 from core.people.lookup import find_person
 from core.people.store import add_link
 from core.watchtime import actions, views

@@ -28,7 +28,7 @@ from core.kick.feed.store import Followed
 from core.kick.tasks import poll_livestreams
 from core.kit.database.records import PlatformUserId
 from core.kit.errors import Outage, Refusal
-from core.kit.runtime.health_item import STANDING_BY, HealthItem
+from core.kit.health_item import STANDING_BY, HealthItem
 from core.kit.services import Services
 
 CONNECTING_SECONDS = 1.0

@@ -17,7 +17,7 @@ from core.kick.feed.comparison import ChatLine
 from core.kick.feed.records import FeedState
 from core.kick.feed.rules import feeds_of
 from core.kit.database.records import table_of
-from core.kit.runtime.health_item import HealthItem
+from core.kit.health_item import HealthItem
 
 FRESH = timedelta(minutes=1)
 """Age of a state that still counts."""

@@ -12,10 +12,9 @@ from core.kick.review import actions, credit, messages
 from core.kick.review.records import KnownGift, RecentSupport, ReviewItem
 from core.kick.review.rules import REMEMBERED
 from core.kit.database.work import ACROSS_GUILDS, Work
-from core.kit.feature import Task
-from core.kit.runtime.health_item import HealthItem
+from core.kit.health_item import HealthItem
 from core.kit.services import Services
-from core.kit.tasks import for_each
+from core.kit.tasks import Task, for_each
 
 AT_ONCE = 200
 

@@ -41,7 +41,7 @@ from sqlalchemy.sql.visitors import ExternallyTraversible, iterate
 
 from core.kit.database.connection import UNTIL_LOCKED, cache_of, notify_after_commit
 from core.kit.database.records import GUILD_OPTION, THE_BOT, GuildId, GuildRecord, MemberId
-from core.kit.rights import SeenRole
+from core.kit.seen_roles import SeenRole
 
 P = ParamSpec("P")
 T = TypeVar("T")

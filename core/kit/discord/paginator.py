@@ -113,8 +113,8 @@ async def turn(
 
 
 def find_paginator(interaction: discord.Interaction, name: str) -> Paginator:
-    """Raises Refusal for a list that there is no more."""
-    found = ui.services_of(interaction).paginators.get(name)
+    """Raises Refusal for a list that does not exist any longer."""
+    found: Paginator | None = getattr(interaction.client, "paginators", {}).get(name)
     if found is None:
         raise gone()
     return found

@@ -8,7 +8,7 @@ powerful meanwhile: in `core/roles/reconcile.py` and, for all features, in
 
 import discord
 
-from core.kit.rights import NEVER, SeenRole, obstacle_of
+from core.kit.seen_roles import NEVER, SeenRole, obstacle_of
 
 _POWERS = discord.Permissions.elevated() | discord.Permissions(
     mention_everyone=True,

@@ -16,9 +16,8 @@ from discord.utils import escape_markdown, escape_mentions, format_dt
 from core.kit.database.work import Work
 from core.kit.discord.roles import see_role
 from core.kit.errors import Refusal
-from core.kit.feature import GuildSetting
-from core.kit.guild_settings import GuildSettings
-from core.kit.runtime.health_item import CheckLine, State
+from core.kit.guild_settings import GuildSetting, GuildSettings
+from core.kit.health_item import CheckLine, State
 from core.kit.services import Services
 from core.kit.text.cleaning import clean
 from core.kit.text.words import _

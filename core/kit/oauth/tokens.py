@@ -20,9 +20,9 @@ from core.kit.database.personal import SECRET, holds
 from core.kit.database.records import GuildId, GuildRecord, MemberId
 from core.kit.database.work import Work
 from core.kit.errors import Outage, Refusal
+from core.kit.health_item import State
 from core.kit.oauth.flow import Denied, SignInRefused
 from core.kit.runtime.crypto import SealBroken, vault_of
-from core.kit.runtime.health_item import State
 from core.kit.services import Services
 from core.kit.text.words import _
 

@@ -34,11 +34,11 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from core.kit.database.work import Work
+from core.kit.services import Services
+
 if TYPE_CHECKING:
     from flask import Response
-
-    from core.kit.database.work import Work
-    from core.kit.services import Services
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -127,7 +127,7 @@ class Call:
         groups: the command groups that they may use; None for all of them.
     """
 
-    services: "Services"
+    services: Services
     guild_id: int
     actor: int
     time_zone: ZoneInfo
@@ -135,7 +135,7 @@ class Call:
     groups: frozenset[str] | None
 
     def run(
-        self, action: "Callable[Concatenate[Work, P], T]", *args: P.args, **kwargs: P.kwargs
+        self, action: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run `action(work, ...)` in the guild, on behalf of the caller."""
         with self.services.work_in(self.guild_id, self.actor) as work:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlencode
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -31,19 +31,18 @@ from flask import Response, flash, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from core.kit.database.connection import cache_of
+from core.kit.database.records import PlatformUserId
+from core.kit.database.work import Work
+from core.kit.discord.rest import DiscordGuild, DiscordMember, DiscordRest, Role
 from core.kit.discord.roles import has_powers
 from core.kit.errors import Outage, Refusal
-from core.kit.rights import NEVER, Action, SeenRole, is_for_admins, obstacle_of
+from core.kit.guild_settings import GuildSetting
+from core.kit.rights import Action, is_for_admins
+from core.kit.seen_roles import NEVER, SeenRole, obstacle_of
+from core.kit.services import Services
 from core.kit.text.amounts import parse_whole
 from core.kit.text.spreadsheets import csv_text
 from core.kit.text.words import _
-
-if TYPE_CHECKING:
-    from core.kit.database.records import PlatformUserId
-    from core.kit.database.work import Work
-    from core.kit.discord.rest import DiscordGuild, DiscordMember, DiscordRest, Role
-    from core.kit.feature import GuildSetting
-    from core.kit.services import Services
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -176,20 +175,20 @@ class Page:
         known: what the check of the rights has read: it begins the cache of each transaction.
     """
 
-    services: "Services"
-    discord: "DiscordRest"
+    services: Services
+    discord: DiscordRest
     pages: GuildPages
-    guild: "DiscordGuild"
+    guild: DiscordGuild
     person: Person
-    member: "DiscordMember"
+    member: DiscordMember
     groups: frozenset[str] | None
     time_zone: ZoneInfo
     typed: Mapping[str, str] = field(default_factory=dict)
     refusal: Refusal | None = None
     shows: Route | None = None
-    bot: "DiscordMember | None" = None
+    bot: DiscordMember | None = None
     view_as: int | None = None
-    work: "Work | None" = None
+    work: Work | None = None
     known: Mapping[object, Any] = field(default_factory=dict)
 
     @property
@@ -248,7 +247,7 @@ class Page:
         return found
 
     def run(
-        self, action: "Callable[Concatenate[Work, P], T]", *args: P.args, **kwargs: P.kwargs
+        self, action: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run `action(work, ...)` in the guild, on behalf of the person."""
         with self.together() as work:
@@ -349,7 +348,7 @@ class Page:
         return [(str(channel.id), f"#{channel.name}") for channel in channels]
 
 
-def _is_above(member: "DiscordMember", role: "Role") -> bool:
+def _is_above(member: DiscordMember, role: Role) -> bool:
     return member.is_owner or role.position < member.top_position
 
 
@@ -441,7 +440,7 @@ class PublicPage:
     name: str
     title: Callable[[], str]
     icon: str
-    setting: "GuildSetting[bool]"
+    setting: GuildSetting[bool]
     view: "Callable[[PublicRequest], str | Response]"
     order: int = 50
     numbered: bool = False
@@ -456,7 +455,7 @@ class PublicRequest:
         number: of one thing on the page, from an address such as `/p/<guild id>/hunts/3`.
     """
 
-    services: "Services"
+    services: Services
     guild_id: int
     guild_name: str
     time_zone: ZoneInfo
@@ -465,7 +464,7 @@ class PublicRequest:
     number: int | None = None
 
     def run(
-        self, action: "Callable[Concatenate[Work, P], T]", *args: P.args, **kwargs: P.kwargs
+        self, action: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run `action(work, ...)` in the guild."""
         with self.services.work_in(self.guild_id) as work:

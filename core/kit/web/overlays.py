@@ -11,10 +11,9 @@ The template is a part of a page, without scripts, and shows nothing that viewer
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from core.kit.database.work import Work
+from core.kit.database.work import Work
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Overlay:
     title: Callable[[], str]
     icon: str
     template: str
-    data: "Callable[[Work], Mapping[str, Any]]"
+    data: Callable[[Work], Mapping[str, Any]]
     follows: tuple[str, ...]
 
 

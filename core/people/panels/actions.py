@@ -9,7 +9,7 @@ from core.guilds.actions import audit
 from core.kit.database.connection import notify_after_commit
 from core.kit.database.records import ChannelId, MemberId, MessageId, table_of
 from core.kit.database.work import ACROSS_GUILDS, Lock, Work
-from core.kit.runtime.health_item import HealthItem
+from core.kit.health_item import HealthItem
 from core.kit.runtime.settings import Settings
 from core.kit.text.words import _
 from core.outbox import actions as outbox

@@ -17,9 +17,9 @@ from sqlalchemy import make_url
 from core.kit.database.connection import Database
 from core.kit.database.work import Work
 from core.kit.errors import Outage, StartError
+from core.kit.health_item import HealthItem
 from core.kit.runtime.bus import connect_bus
 from core.kit.runtime.crypto import signing_key
-from core.kit.runtime.health_item import HealthItem
 from core.kit.runtime.log import set_up_logging
 from core.kit.runtime.settings import Settings, read_settings
 from core.kit.services import Services

@@ -21,7 +21,7 @@ from core.inbox.listener import STOP_SECONDS, SocketListener
 from core.inbox.store import Delivery
 from core.kit.database.records import PlatformUserId
 from core.kit.errors import Outage, Refusal
-from core.kit.runtime.health_item import NOT_USED, STANDING_BY, HealthItem
+from core.kit.health_item import NOT_USED, STANDING_BY, HealthItem
 from core.kit.services import Services
 from core.twitch import store
 from core.twitch.accounts.tokens import refresh_after_401, user_token

@@ -35,7 +35,7 @@ from core.kick.intake import store as intake
 from core.kit.database.records import PlatformUserId
 from core.kit.discord.ui import check_report, is_private, needed_permissions
 from core.kit.errors import Refusal
-from core.kit.runtime.health_item import CheckLine
+from core.kit.health_item import CheckLine
 from core.kit.services import Services
 from core.outbox.actions import find_message
 from core.outbox.chat import MOST_CHARACTERS, SEPARATOR, how_many_fit

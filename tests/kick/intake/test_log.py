@@ -13,7 +13,7 @@ from core.kick.intake import log, store
 from core.kick.intake.records import LogLine, UnattributedDelivery
 from core.kick.messages import webhook_log
 from core.kit.database.connection import Database
-from core.kit.runtime.health_item import HealthItem
+from core.kit.health_item import HealthItem
 from tests.kick.rig import (
     NOON,
     NORA,

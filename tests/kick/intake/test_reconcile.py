@@ -23,8 +23,8 @@ from core.kick.intake.rules import MONEY
 from core.kick.wire import KickRejected
 from core.kit.database.connection import Database
 from core.kit.errors import Outage
+from core.kit.health_item import HealthItem
 from core.kit.runtime.bus import LocalBus
-from core.kit.runtime.health_item import HealthItem
 from core.kit.runtime.settings import Settings
 from core.kit.services import Services
 from sandbox.kick.driver import KickDriver

@@ -11,7 +11,7 @@ from core.guilds.actions import change_setting
 from core.inbox.handlers import collect, handle
 from core.kit.database.records import ViewerId
 from core.kit.database.work import Work
-from core.kit.feature import GuildSetting
+from core.kit.guild_settings import GuildSetting
 from core.people import store as people
 from core.raffle.feature import FEATURE
 from core.raffle.ledger import store
