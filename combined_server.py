@@ -31,7 +31,7 @@ from sqlalchemy import make_url
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import setup_database
-from bot import DiscordThread
+from core.discord_thread import DiscordThread
 from core.features import load_features
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store

@@ -10,7 +10,7 @@ import pytest
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from bot import DiscordThread
+from core.discord_thread import DiscordThread
 from core.kit.database.connection import Database
 from core.kit.feature import Feature
 from core.kit.runtime.bus import LocalBus

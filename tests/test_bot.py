@@ -13,7 +13,7 @@ from discord.ext import commands
 from structlog.testing import capture_logs
 
 import bot
-from bot import DiscordThread
+from core.discord_thread import DiscordThread
 from core.features import load_features
 from core.guilds import discord as discord_client
 from core.kit.database.connection import Database

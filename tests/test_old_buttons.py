@@ -14,7 +14,7 @@ import discord
 import pytest
 from structlog.testing import capture_logs
 
-from bot import DiscordThread
+from core.discord_thread import DiscordThread
 from core.features import load_features
 from core.guilds.discord import OF_THE_KIT
 from core.kit.database.connection import Database

@@ -72,7 +72,6 @@ class Dashboard:
         self.streams = streams_of(services.bus)
         self.csrf = CSRFProtect()
         self.rate = RateLimit(services.settings)
-        self.api = ApiServer(self, [one.api for one in features if one.api is not None])
         self.declared = sorted(
             (*own, *(pages for one in features for pages in one.guild_pages)),
             key=lambda pages: pages.order,
@@ -80,6 +79,8 @@ class Dashboard:
         of_streamers = frozenset(one.group for one in self.declared if one.for_streamer)
         discord = DiscordRest(services.settings, services.bus)
         self.access = Access(services, discord, of_streamers)
+        apis = [feature.api for feature in features if feature.api is not None]
+        self.api = ApiServer(services, self.access, self.csrf, self.rate, apis)
 
     def blueprint(self) -> Blueprint:
         blueprint = Blueprint("dashboard", __name__, template_folder="templates")

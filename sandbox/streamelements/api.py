@@ -6,7 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.streamelements.state import Channel, FakeStreamElements
+from sandbox.streamelements.channels import Channel
+from sandbox.streamelements.state import FakeStreamElements
 
 BASE = "/streamelements/kappa/v2"
 

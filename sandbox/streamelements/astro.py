@@ -10,15 +10,13 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import WSMsgType, web
 
 from sandbox.change_feed import ChangeFeed
 from sandbox.faults import Faults
-
-if TYPE_CHECKING:
-    from sandbox.streamelements.state import Channel
+from sandbox.streamelements.channels import Channel
 
 PATH = "/streamelements/astro"
 PING_SECONDS = 30.0

@@ -19,8 +19,8 @@ Layers: TypeAlias = Sequence[Sequence[str]]
 
 Contract: TypeAlias = dict[str, str | bool | list[str]]
 
-NOT_LAYERED = ("features", "migrations")
-"""What lies in `core` above all layers: the list itself, and the migrations."""
+NOT_LAYERED = ("features", "migrations", "discord_thread")
+"""What lies in `core` above all layers: the list itself, the migrations, and the bot's thread."""
 
 WEB = ("flask", "werkzeug", "flask_wtf", "flask_limiter")
 HTTP_CLIENTS = ("requests", "httpx", "aiohttp", "websockets", "websocket", "pysher")
@@ -100,6 +100,12 @@ class Tree:
         names = (file.relative_to(self.folder).with_suffix("") for file in files)
         return [".".join(name.parts).removesuffix(".__init__") for name in names]
 
+    def sandboxes(self) -> list[str]:
+        """The sandbox and its packages."""
+        folder = self.folder / self.sandbox
+        inner = sorted(p.parent for p in folder.rglob("__init__.py"))
+        return [".".join(path.relative_to(self.folder).parts) for path in inner]
+
     def parts(self, *names: str) -> list[str]:
         """The modules `core.<package>.<name>` that are there, for these names."""
         return [m for m in self.modules() if m.count(".") == 2 and m.rsplit(".", 1)[1] in names]
@@ -121,6 +127,7 @@ class Tree:
                 "*.embeds.*",
                 "outbox.*",
                 "kit.discord.*",
+                "discord_thread",
             ),
             WEB: (
                 "*.pages",
@@ -145,6 +152,7 @@ class Tree:
             HTTP_CLIENTS: (
                 *(f"{vendor}.*" for vendor in vendors),
                 "dashboard.discord_login",
+                "discord_thread",
                 "kit.discord.errors",
                 "kit.discord.rest",
                 "kit.runtime.wire",
@@ -215,9 +223,10 @@ def _inside(tree: Tree) -> Contract:
 def _acyclic(tree: Tree) -> Contract:
     """Between the modules and sub-packages of a package, through others too."""
     return {
-        "name": "there are no import cycles inside a package",
+        "name": "there are no import cycles inside a package or the sandbox",
         "type": "acyclic_siblings",
-        "ancestors": [f"{tree.core}.{p}" for layer in tree.layers for p in layer],
+        "ancestors": [f"{tree.core}.{p}" for layer in tree.layers for p in layer]
+        + tree.sandboxes(),
         "depth": "0",
     }
 

@@ -72,8 +72,9 @@ TOY = {
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
     monkeypatch.syspath_prepend(tmp_path)
     tree = Tree(tmp_path, TOY_LAYERS, "toycore", "toysandbox")
-    for name in ("toysandbox/__init__.py", "toysandbox/page.py", "toycore/__init__.py"):
+    for name in ("toysandbox/__init__.py", "toysandbox/state.py", "toycore/__init__.py"):
         add(tmp_path / name, "")
+    add(tmp_path / "toysandbox/page.py", "from toysandbox import state")
     for name, text in TOY.items():
         add((tmp_path / "toycore" / name).parent / "__init__.py", "")
         add(tmp_path / "toycore" / name, text)
@@ -116,6 +117,7 @@ BROKEN = [
         "cycles inside the packages of kit",
     ),
     ("kit/attic.py", "", "inside kit"),
+    ("../toysandbox/state.py", "from toysandbox import page", "or the sandbox"),
     ("calls/rules.py", "import sqlalchemy", "no framework"),
     ("calls/rules.py", "from toycore.kit.web import app", "no framework"),
     ("watch/rules.py", "import socket", "no I/O"),

@@ -8,7 +8,7 @@ import pytest
 from discord.ext import commands
 from sqlalchemy import select, text
 
-from bot import DiscordThread
+from core.discord_thread import DiscordThread
 from core.guilds.actions import change_setting
 from core.guilds.records import AuditEntry
 from core.guilds.settings import ADMIN_CHANNEL

@@ -9,7 +9,7 @@ import pytest
 from discord.ext import commands
 from sqlalchemy import Connection
 
-from bot import DiscordThread
+from core.discord_thread import DiscordThread
 from core.guilds.records import AuditEntry
 from core.kit.database.connection import METADATA, Database
 from core.kit.goals import Goal

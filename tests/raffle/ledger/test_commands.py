@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from bot import DiscordThread
+from core.discord_thread import DiscordThread
 from core.guilds.channels import note_trouble
 from core.kit.database.connection import METADATA, Database
 from core.people import store as people
