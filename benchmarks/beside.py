@@ -37,8 +37,8 @@ VIEWERS = 100_000
 
 _FILL = """
     INSERT INTO people_viewers
-           (guild_id, platform, platform_user_id, name, folded_name, named_at)
-    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, now()
+           (guild_id, platform, platform_user_id, name, folded_name, login, named_at)
+    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, '', now()
       FROM generate_series(1, :viewers) AS n;
     INSERT INTO watchtime_totals (guild_id, viewer_id, credited)
     SELECT guild_id, viewer_id, (viewer_id * 7919 % 1000003) * INTERVAL '1 second'

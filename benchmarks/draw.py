@@ -45,8 +45,8 @@ T = TypeVar("T")
 
 _VIEWERS = text("""
     INSERT INTO people_viewers
-           (guild_id, platform, platform_user_id, name, folded_name, named_at)
-    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, :at
+           (guild_id, platform, platform_user_id, name, folded_name, login, named_at)
+    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, '', :at
       FROM generate_series(1, :holders) AS n
 """)
 _LINKS = text("""

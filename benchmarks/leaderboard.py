@@ -30,8 +30,8 @@ NOW = datetime(2026, 3, 20, 18, 0, tzinfo=UTC)
 
 _ADD_VIEWERS = text("""
     INSERT INTO people_viewers
-           (guild_id, platform, platform_user_id, name, folded_name, named_at)
-    SELECT :guild_id, 'kick', n, 'viewer' || n, 'viewer' || n, now()
+           (guild_id, platform, platform_user_id, name, folded_name, login, named_at)
+    SELECT :guild_id, 'kick', n, 'viewer' || n, 'viewer' || n, '', now()
       FROM generate_series(1, :viewers) AS n
 """)
 _ADD_TOTALS = text("""

@@ -31,8 +31,8 @@ NOW = raffle.MIDDLE
 # fifth came on ten days of the month; a stream runs, with a thousand in chat; logs are long.
 _FILL = """
     INSERT INTO people_viewers
-           (guild_id, platform, platform_user_id, name, folded_name, named_at)
-    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, :now
+           (guild_id, platform, platform_user_id, name, folded_name, login, named_at)
+    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, '', :now
       FROM generate_series(:linked + 1, :viewers) AS n;
     INSERT INTO watchtime_totals (guild_id, viewer_id, credited)
     SELECT guild_id, viewer_id, (viewer_id * 7919 % 1000003) * INTERVAL '1 second'

@@ -42,8 +42,8 @@ MIDDLE = START + timedelta(days=14)
 
 _VIEWERS = text("""
     INSERT INTO people_viewers
-           (guild_id, platform, platform_user_id, name, folded_name, named_at)
-    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, :at
+           (guild_id, platform, platform_user_id, name, folded_name, login, named_at)
+    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, '', :at
       FROM generate_series(1, :viewers) AS n
 """)
 _LINKS = text("""

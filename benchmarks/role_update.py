@@ -40,8 +40,8 @@ Minutes = dict[int, int | None]
 _ADD_MEMBERS = text("""
     WITH added AS (
         INSERT INTO people_viewers
-               (guild_id, platform, platform_user_id, name, folded_name, named_at)
-        SELECT :guild_id, 'kick', n, 'viewer' || n, 'viewer' || n, :now
+               (guild_id, platform, platform_user_id, name, folded_name, login, named_at)
+        SELECT :guild_id, 'kick', n, 'viewer' || n, 'viewer' || n, '', :now
           FROM generate_series(1, :members) AS n
         RETURNING viewer_id, platform_user_id
     ), linked AS (

@@ -27,8 +27,8 @@ MINUTE = timedelta(minutes=1)
 
 _ADD_VIEWERS = text("""
     INSERT INTO people_viewers
-           (guild_id, platform, platform_user_id, name, folded_name, named_at)
-    SELECT :guild_id, 'kick', n, 'viewer' || n, 'viewer' || n, now()
+           (guild_id, platform, platform_user_id, name, folded_name, login, named_at)
+    SELECT :guild_id, 'kick', n, 'viewer' || n, 'viewer' || n, '', now()
       FROM generate_series(1, :viewers) AS n
 """)
 _ADD_HISTORY = text("""
