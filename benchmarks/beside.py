@@ -119,8 +119,8 @@ def _ask(base: str, answered: "Synchronized[int]", done: Event) -> None:
     askers = [threading.Thread(target=_ask_on, args=(base, answered, done)) for _ in range(ASKERS)]
     for one in askers:
         one.start()
-    for one in askers:
-        one.join()
+    for asker in askers:
+        asker.join()
 
 
 def _ask_on(base: str, answered: "Synchronized[int]", done: Event) -> None:

@@ -89,8 +89,8 @@ class _Admin:
     def addresses(self) -> list[str]:
         """Paths of as many streams as can be open."""
         paths = [
-            f"/overlay/live?t=unknown,{one}"
-            for one in self._paths
+            f"/overlay/live?t=unknown,{path}"
+            for path in self._paths
             for _place in range(MOST_PER_KEY)
         ]
         assert len(paths) >= MOST_OPEN, "there are enough overlays"

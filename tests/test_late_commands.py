@@ -117,7 +117,7 @@ def outcome(guild: HeistGuild, typed: str, platform: str, late: float) -> tuple[
 
 
 def test_every_chat_command_is_in_one_of_the_tables() -> None:
-    names = {one.names[0] for feature in FEATURES for one in feature.chat_commands}
+    names = {command.names[0] for feature in FEATURES for command in feature.chat_commands}
     assert names == {*QUESTIONS, *ACTS, *KEPT}
 
 

@@ -26,9 +26,9 @@ from tests.bot_rig import bot_in_discord
 
 FEATURES = load_features()
 NORA = str(next(person.discord_id for person in PEOPLE if person.handle == "nora"))
-KINDS = [*(one for feature in FEATURES for one in feature.buttons), *OF_THE_KIT]
+KINDS = [*(button for feature in FEATURES for button in feature.buttons), *OF_THE_KIT]
 MENUS = [one for one in KINDS if "Select" in inspect.getsource(one)]
-LISTS = [one.name for feature in FEATURES for one in feature.paginators]
+LISTS = [paginator.name for feature in FEATURES for paginator in feature.paginators]
 
 parser: Any = re._parser
 

@@ -268,10 +268,10 @@ def stats(found: Stats, names: Names) -> discord.Embed:
     if not found.totals:
         return card("📊 " + _("No bonus hunt is finished yet"), _("`/hunt start` starts one."))
     rows = [
-        plural("{count} hunt", "{count} hunts", one.hunts)
-        + f" · {show_amount(one.cost)} → {show_amount(one.returned)} {one.currency}"
-        + f" · **{signed(one.returned - one.cost)}**"
-        for one in found.totals
+        plural("{count} hunt", "{count} hunts", total.hunts)
+        + f" · {show_amount(total.cost)} → {show_amount(total.returned)} {total.currency}"
+        + f" · **{signed(total.returned - total.cost)}**"
+        for total in found.totals
     ]
     for mark, bonus in (("🏆", found.best), ("💀", found.worst)):
         if bonus is not None and bonus.line.multiplier is not None:

@@ -221,7 +221,7 @@ def _on_stream(work: Work) -> dict[str, Any]:
 
 def _names(work: Work, view: store.View) -> Names:
     """Of everybody in a hunt, in public."""
-    return public_names(work, [view.hunt.viewer_id, *(one.viewer_id for one in view.bonuses)])
+    return public_names(work, [view.hunt.viewer_id, *(bonus.viewer_id for bonus in view.bonuses)])
 
 
 OVERLAY = Overlay(

@@ -140,6 +140,6 @@ def best_guess(guesses: Iterable[Guessed], balance: Decimal) -> Guessed | None:
     """The nearest one, above or below; of equally near ones the earliest."""
     return min(
         guesses,
-        key=lambda one: (abs(one.amount - balance), one.at, one.viewer_id),
+        key=lambda guess: (abs(guess.amount - balance), guess.at, guess.viewer_id),
         default=None,
     )

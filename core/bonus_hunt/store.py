@@ -34,7 +34,7 @@ class View:
 
     def at(self, position: int | None) -> Bonus | None:
         """The bonus with this number."""
-        return next((one for one in self.bonuses if one.position == position), None)
+        return next((bonus for bonus in self.bonuses if bonus.position == position), None)
 
     @property
     def best(self) -> Bonus | None:
@@ -154,7 +154,7 @@ def get_stats(work: Work) -> Stats:
     opened = select(Bonus).where(Bonus.payout.is_not(None), Bonus.hunt.in_(over)).limit(1)
     ratio, order = Bonus.payout / Bonus.bet, (Bonus.hunt, Bonus.position)
     return Stats(
-        totals=sorted(totals, key=lambda one: (-one.hunts, one.currency)),
+        totals=sorted(totals, key=lambda total: (-total.hunts, total.currency)),
         best=work.scalar(opened.order_by(ratio.desc(), *order)),
         worst=work.scalar(opened.order_by(ratio, *order)),
     )

@@ -129,12 +129,12 @@ class ApiServer:
         blueprint = Blueprint("api", __name__, url_prefix="/api")
         blueprint.get("/openapi.json")(self.openapi)
         blueprint.get("/docs")(self.docs)
-        for one in self.endpoints:
+        for endpoint in self.endpoints:
             blueprint.add_url_rule(
-                one.path,
-                f"{one.method.lower()}_{one.path.strip('/').replace('/', '_').replace('-', '_')}",
-                self._serve(one),
-                methods=[one.method],
+                endpoint.path,
+                f"{endpoint.method.lower()}_{endpoint.path.strip('/').replace('/', '_').replace('-', '_')}",
+                self._serve(endpoint),
+                methods=[endpoint.method],
                 provide_automatic_options=False,
             )
         blueprint.before_request(_limit_body)

@@ -85,7 +85,7 @@ def identify(settings: Settings, code: str, verifier: str) -> tuple[Person, list
         raise Outage("Discord", type(error).__name__) from error
     name = user.get("global_name") or user["username"]
     person = Person(int(user["id"]), name, avatar_url(settings, user))
-    return person, [int(one["id"]) for one in guilds]
+    return person, [int(guild["id"]) for guild in guilds]
 
 
 def _json(response: requests.Response) -> Any:

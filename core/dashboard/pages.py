@@ -259,7 +259,7 @@ class Dashboard:
                 "dashboard/overview.html",
                 stats=stats,
                 urls={one.name: page.url_of(one, one.routes[0].view) for one in self.declared},
-                active=[one.name for one in self.features if one.activity],
+                active=[feature.name for feature in self.features if feature.activity],
                 cards=self._overview_cards(page),
                 view_as_roles=[role for role in page.guild.roles if role.id in roles],
             )
@@ -281,7 +281,7 @@ class Dashboard:
             raise access.Forbidden
         self.access.discord.bot(guild_id)  # before the transaction, because it may take seconds
         with page.together():
-            steps = [step for one in self.features if one.setup for step in one.setup(page)]
+            steps = [step for feature in self.features if feature.setup for step in feature.setup(page)]
         steps.sort(key=lambda step: (step.is_done, step.optional, step.order))
         return make_response(page.render("dashboard/setup.html", steps=steps))
 
@@ -290,9 +290,9 @@ class Dashboard:
         page = self.access.page(guild_id, None)
         items = [
             item
-            for one in self.features
-            if one.activity and page.may(one.name)
-            for item in one.activity(page)
+            for feature in self.features
+            if feature.activity and page.may(feature.name)
+            for item in feature.activity(page)
         ]
         items.sort(key=lambda item: item.at, reverse=True)
         return make_response(page.render("dashboard/activity.html", items=items[:MOST_ACTIVITIES]))
@@ -318,12 +318,12 @@ class Dashboard:
         def load(work: Work) -> dict[str, object]:
             discord_id = page.person.discord_id
             accounts = list_links(work, discord_id)
-            viewer_ids = [one.viewer_id for one in accounts]
+            viewer_ids = [account.viewer_id for account in accounts]
             cards = cards_of(work, self.features, discord_id, viewer_ids)
             linkable = list_offered(work, page.services.settings)
             return {"accounts": accounts, "cards": cards, "linkable": linkable}
 
-        parts = [f"{one.name}/me.html" for one in self.features if one.me is not None]
+        parts = [f"{feature.name}/me.html" for feature in self.features if feature.me is not None]
         return page.render("dashboard/me.html", **page.run(load), parts=parts)
 
     # -- live -------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ def _add_person(pages: GuildPages) -> View:
 
         def load(work: Work) -> dict[str, object]:
             viewer, accounts = _get(work, viewer_id), store.list_links_with(work, viewer_id)
-            viewer_ids = [one.viewer_id for one in accounts] or [viewer.viewer_id]
+            viewer_ids = [account.viewer_id for account in accounts] or [viewer.viewer_id]
             return {
                 "viewer": viewer,
                 "discord_id": accounts[0].discord_id if accounts else None,
@@ -82,7 +82,7 @@ def _add_person(pages: GuildPages) -> View:
             "dashboard/person.html",
             **found,
             names=page.member_names({*list(writers)[:10], *([discord_id] if discord_id else [])}),
-            scopes=[(one, one.replace("_", " ")) for one in get_args(Scope)],
+            scopes=[(arg, arg.replace("_", " ")) for arg in get_args(Scope)],
             most=MOST_CHARACTERS,
         )
 
@@ -97,7 +97,7 @@ def _add_cards(pages: GuildPages, features: Sequence[Feature]) -> None:
         def load(work: Work) -> tuple[Viewer, list[PersonCard]]:
             viewer, accounts = _get(work, viewer_id), store.list_links_with(work, viewer_id)
             discord_id = accounts[0].discord_id if accounts else None
-            viewer_ids = [one.viewer_id for one in accounts] or [viewer.viewer_id]
+            viewer_ids = [account.viewer_id for account in accounts] or [viewer.viewer_id]
             return viewer, cards_of(work, features, discord_id, viewer_ids)
 
         viewer, found = page.run(load)
@@ -116,9 +116,9 @@ def _add_history(pages: GuildPages, features: Sequence[Feature]) -> None:
         viewer, discord_id = page.run(load)
         items = [
             item
-            for one in features
-            if one.history and page.may(one.name)
-            for item in one.history(page, discord_id, viewer_id)
+            for feature in features
+            if feature.history and page.may(feature.name)
+            for item in feature.history(page, discord_id, viewer_id)
         ]
         items.sort(key=lambda item: item.at, reverse=True)
         return page.render(

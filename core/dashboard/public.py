@@ -106,7 +106,7 @@ class PublicPages:
 
     def __init__(self, services: Services, features: Sequence[Feature]) -> None:
         self._services = services
-        self._pages = {page.name: page for one in features for page in one.public}
+        self._pages = {page.name: page for feature in features for page in feature.public}
         self._rate = RateLimit(services.settings)
 
     def add_to(self, blueprint: Blueprint) -> None:

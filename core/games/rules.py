@@ -180,7 +180,7 @@ class Index:
         ]
         providers = {fold_title(game.provider) for game in self.games if game.provider}
         firsts = {name.split()[0] for name in providers}
-        self._providers = providers | {one for one in firsts if len(one) >= _FEWEST}
+        self._providers = providers | {first for first in firsts if len(first) >= _FEWEST}
         self._found: dict[str, Match] = {}
 
     def get(self, name: str) -> Game | None:
@@ -226,7 +226,7 @@ class Index:
 
     def _as_typed(self, typed: str, matches: Sequence[Match]) -> Match:
         """The text, with the game that it means or is similar to."""
-        found = [_uncertain(one) if one.found == "known" else one for one in matches]
+        found = [_uncertain(match) if match.found == "known" else match for match in matches]
         best = max(
             found,
             key=lambda one: (

@@ -247,13 +247,13 @@ def require_for_viewers(work: Work, role_id: int) -> None:
 def granted_still(work: Work, entries: Sequence[AuditEntry]) -> list[AuditEntry]:
     """The entries about permissions that are still granted."""
     held = list_permissions(work)
-    return [one for one in entries if int(one.target) in held.get(one.after, ())]
+    return [entry for entry in entries if int(entry.target) in held.get(entry.after, ())]
 
 
 def revoked_still(work: Work, entries: Sequence[AuditEntry]) -> list[AuditEntry]:
     """The entries about permissions that have not been granted again."""
     held = list_permissions(work)
-    return [one for one in entries if int(one.target) not in held.get(one.before, ())]
+    return [entry for entry in entries if int(entry.target) not in held.get(entry.before, ())]
 
 
 def audit(

@@ -70,8 +70,8 @@ def parse_names(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(fold(one.lstrip("!")) for one in re.split(r"[\s,]+", text) if one))
     if not names or len(names) > MOST_NAMES:
         raise Refusal(_("A command needs 1 to {most} names.").format(most=MOST_NAMES))
-    for one in names:
-        if not _NAME.fullmatch(one):
+    for name in names:
+        if not _NAME.fullmatch(name):
             raise Refusal(_("A name has up to 30 letters, digits and underscores."))
     return names
 
@@ -149,4 +149,4 @@ def unchanged(work: Work, entries: Sequence[AuditEntry]) -> list[AuditEntry]:
     def now(target: str) -> Any:
         return setting(work.tx, work.guild_id, _declared(target.removeprefix("!")))
 
-    return [one for one in entries if one.after == now(one.target)]
+    return [entry for entry in entries if entry.after == now(entry.target)]

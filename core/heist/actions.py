@@ -388,7 +388,7 @@ def roll(work: Work, number: int) -> bool:
         for name, viewer_id in whose
         if name is not None
     ]
-    heist.won = sum(one.won for one in results.values())
+    heist.won = sum(result.won for result in results.values())
     heist.paid = sum(one.payout for one in results.values())
     heist.state = "paying"
     work.flush()

@@ -92,12 +92,12 @@ class _Crew:
 
     def __init__(self, work: Work, heist: Heist, applicants: Sequence[_Applicant]) -> None:
         self._work, self._heist, self._settings = work, heist, heist.settings
-        self._accounts = list_accounts(work, {one.viewer_id for one in applicants})
+        self._accounts = list_accounts(work, {applicant.viewer_id for applicant in applicants})
         theirs = select(Player).where(Player.heist == heist.number)
         self._players = {one.viewer_id: one for one in work.scalars(theirs)}
         self._joined = {one for one, player in self._players.items() if player.state != "refused"}
         self._cooldown = timedelta(seconds=self._settings.user_cooldown)
-        everybody = {one for accounts in self._accounts.values() for one in accounts}
+        everybody = {account for accounts in self._accounts.values() for account in accounts}
         self._last_joined = list_last_joined(work, everybody, heist.number, self._cooldown)
 
     def check(self, one: _Applicant) -> Reason | None:

@@ -47,7 +47,7 @@ def points(amount: int, currency: Mapping[str, Any]) -> str:
 def heist(payload: Mapping[str, Any]) -> discord.Embed:
     """The message that shows a heist."""
     icon, tone = _STYLES[payload["state"]]
-    rows = [_row(payload, one) for one in payload["rows"]]
+    rows = [_row(payload, row) for row in payload["rows"]]
     more = payload["players"] - len(rows)
     if more > 0:
         rows.append(_("… and {count} more").format(count=f"{more:,}"))
@@ -334,7 +334,7 @@ def result_line(payload: Mapping[str, Any]) -> str:
         paid=points(payload["paid"], payload),
     )
     if payload["winners"]:
-        named = [f"{one['viewer']} {one['payout']:,}" for one in payload["winners"]]
+        named = [f"{winner['viewer']} {winner['payout']:,}" for winner in payload["winners"]]
         line += " 💰 " + _names(named, payload["won"])
     if payload.get("next_in"):
         left = format_time(timedelta(seconds=payload["next_in"]))
@@ -355,8 +355,8 @@ def ready_line(payload: Mapping[str, Any]) -> str:
 def odds_line(payload: Mapping[str, Any]) -> str:
     """Reply to `!heist odds`."""
     parts = [
-        f"{one['label']} ({one['risk']}): {_odds(one['odds'])}, "
-        + _("returns {value}").format_map(one)
-        for one in payload["rows"]
+        f"{row['label']} ({row['risk']}): {_odds(row['odds'])}, "
+        + _("returns {value}").format_map(row)
+        for row in payload["rows"]
     ]
     return "🎯 " + " | ".join(parts)

@@ -74,7 +74,7 @@ def find_view(work: Work, number: int | None = None) -> View | None:
     theirs = select(Player).where(Player.heist == heist.number)
     in_order = theirs.order_by(Player.joined_at, Player.viewer_id)
     players = work.scalars(in_order, execution_options=_FRESH).all()
-    crew = [one for one in players if one.state != "refused"]
+    crew = [player for player in players if player.state != "refused"]
     refused = [one for one in players if one.state == "refused"]
     return View(heist, crew, refused, tiers_of(work, crew), heist.settings)
 

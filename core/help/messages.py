@@ -97,7 +97,7 @@ def command(
     embed = ui.card(f"👋 {about['slash']}", about["help"])
     typed = f"`{about['usage']}`"
     embed.add_field(name=_("Usage"), value=typed, inline=False)
-    required = {one["name"] for one in about["arguments"] if one["required"]}
+    required = {argument["name"] for argument in about["arguments"] if argument["required"]}
     rows = [
         f"`{name}` {what}" + ("" if name in required else " " + _("(optional)"))
         for name, what in arguments.items()
@@ -105,7 +105,7 @@ def command(
     if rows:
         embed.add_field(name=_("Arguments"), value=ui.lines(rows, MOST_IN_A_FIELD), inline=False)
     if subcommands:
-        value = ui.lines([_line(one) for one in subcommands], MOST_IN_A_FIELD)
+        value = ui.lines([_line(subcommand) for subcommand in subcommands], MOST_IN_A_FIELD)
         embed.add_field(name=_("Subcommands"), value=value, inline=False)
     who = _("Everyone")
     if about["who"] != "everyone":

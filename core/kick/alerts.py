@@ -111,7 +111,7 @@ def _find_evidence(
     if intake.source_of_chat(work.tx, channel.channel_id) == FEED:
         return None if state is not None and state.is_ok else "feed"
     subscriptions = intake.list_subscriptions(work.tx, channel.channel_id)
-    if any(one.kind == CHAT and one.subscription_id is None for one in subscriptions):
+    if any(subscription.kind == CHAT and subscription.subscription_id is None for subscription in subscriptions):
         return "subscription"
     if state is not None and state.webhooks_missing_since is not None:
         return "chat" if is_overdue(state.webhooks_missing_since, work.now, minutes) else None
@@ -189,7 +189,7 @@ def _is_test_wanted(
 def report_wrong_chatrooms(tx: Connection, now: datetime) -> None:
     """Alert the admins of every server whose chatroom id leads to another chat."""
     states = feed.list_states(tx, now)
-    slugs = {one.guild_id: one.slug for one in guilds.list_channels(tx, PLATFORM)}
+    slugs = {channel.guild_id: channel.slug for channel in guilds.list_channels(tx, PLATFORM)}
     for known in accounts.list_known_channels(tx):
         state, chatroom_id = states.get(known.broadcaster_user_id), known.chatroom_id
         if (

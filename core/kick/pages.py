@@ -71,7 +71,7 @@ def connection(page: Page) -> str:
         lines = health.examine(work, page.services, (described, account) if described else None)
         return {
             "lines": [one for one in lines if one.name not in WEBHOOK_KINDS],
-            "webhooks": [one for one in lines if one.name in WEBHOOK_KINDS],
+            "webhooks": [line for line in lines if line.name in WEBHOOK_KINDS],
             "channel": channel,
             "account": account,
             "known": known,

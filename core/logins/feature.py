@@ -18,7 +18,7 @@ def _forget_expired(services: Services) -> None:
 
 
 def _theirs(subject: Subject) -> ColumnElement[bool]:
-    twitch_ids = [one.user_id for one in subject.accounts if one.platform == "twitch"]
+    twitch_ids = [account.user_id for account in subject.accounts if account.platform == "twitch"]
     return or_(
         WebSession.discord_id == subject.discord_id, WebSession.twitch_user_id.in_(twitch_ids)
     )

@@ -273,7 +273,7 @@ def _post(work: Work, **draft: Any) -> bool:
 
 def _post_drafts(work: Work, drafts: Sequence[Draft]) -> int:
     """Returns how many were posted."""
-    drafts = [one for one in drafts if not _is_too_late(work, one)]
+    drafts = [draft for draft in drafts if not _is_too_late(work, draft)]
     if not drafts:
         return 0
     given = {"guild_id": work.guild_id, "drafts": json.dumps(drafts)}

@@ -145,7 +145,7 @@ class ChatTransport:
         """The text, and those of the followers that it includes."""
         renderer = self._renderers[message.kind]
         if isinstance(renderer, Digested):
-            same = [one for one in followers if one.kind == message.kind]
+            same = [follower for follower in followers if follower.kind == message.kind]
             if len(same) + 1 >= DIGEST_FROM:
                 payloads = [message.payload, *(one.payload for one in same)]
                 return cut(renderer.many(payloads)), same

@@ -17,7 +17,7 @@ MOST_LATEST = 5
 
 def make_feature(others: Collection[Feature]) -> Feature:
     """The feature, with the overlays of the others, and one of their latest events."""
-    latest = [one for one in others if one.latest is not None]
+    latest = [other for other in others if other.latest is not None]
 
     def list_latest(work: Work) -> dict[str, Any]:
         found: list[Latest] = []

@@ -50,7 +50,7 @@ class OverlayPages:
 
     def __init__(self, services: Services, overlays: Sequence[Overlay]) -> None:
         self._services = services
-        self.overlays = {one.kind: one for one in overlays}
+        self.overlays = {overlay.kind: overlay for overlay in overlays}
         self.streams = streams_of(services.bus)
         self._rate = RateLimit(services.settings)
         self._made: dict[tuple[int, str], tuple[tuple[int, ...], str]] = {}

@@ -84,8 +84,8 @@ class SeveralPeople(Unclear):
     def __init__(self, typed: str, candidates: Sequence[Candidate]) -> None:
         name = typed.strip().removeprefix("@").rpartition(":")[2]
         prefixes = dict.fromkeys(one.viewer.platform for one in candidates)
-        exact = [f"`{one}:{name}`" for one in prefixes]
-        if len(exact) < len(candidates) or any(one.former for one in candidates):
+        exact = [f"`{prefix}:{name}`" for prefix in prefixes]
+        if len(exact) < len(candidates) or any(candidate.former for candidate in candidates):
             exact = [f"`{one.reference}` ({one.label})" for one in candidates]
         super().__init__(
             _("Several people are called “{name}”.").format(name=name)
@@ -152,7 +152,7 @@ def _narrowed(
     if meant is None:
         return candidates
     persons = store.list_persons(
-        work.tx, work.guild_id, {one.viewer.viewer_id for one in candidates}
+        work.tx, work.guild_id, {candidate.viewer.viewer_id for candidate in candidates}
     )
     able = {persons[one] for one in meant(work, list(persons))}
     return [one for one in candidates if one.viewer.person_id in able] or candidates
@@ -160,9 +160,9 @@ def _narrowed(
 
 def _with_members(work: Work, candidates: Sequence[Candidate]) -> list[Candidate]:
     found = []
-    for one in candidates:
-        link = store.find_link_of_viewer(work, one.viewer.viewer_id)
-        found.append(Candidate(one.viewer, link.discord_id if link else None, one.former))
+    for candidate in candidates:
+        link = store.find_link_of_viewer(work, candidate.viewer.viewer_id)
+        found.append(Candidate(candidate.viewer, link.discord_id if link else None, candidate.former))
     return found
 
 
@@ -256,7 +256,7 @@ def find_many(
                 named[name, viewer.platform].append(viewer)
     candidates: dict[str, list[Candidate]] = defaultdict(list)
     for (name, _platform), viewers in sorted(named.items()):
-        candidates[name] += [Candidate(one) for one in _holders(name, viewers)]
+        candidates[name] += [Candidate(holder) for holder in _holders(name, viewers)]
     for several in candidates.values():
         several.sort(key=lambda one: one.viewer.named_at, reverse=True)
     return candidates
@@ -267,7 +267,7 @@ def _holders(name: str, viewers: Sequence[Viewer]) -> list[Viewer]:
     newest, *others = sorted(viewers, key=lambda v: (v.login == name, v.named_at), reverse=True)
     if newest.login in ("", name):
         return [newest]
-    return [newest, *(one for one in others if one.login not in ("", name))]
+    return [newest, *(other for other in others if other.login not in ("", name))]
 
 
 def _list_by_id(tx: Connection, guild_id: int, name: str, platform: str) -> list[Viewer]:

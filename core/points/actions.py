@@ -184,7 +184,7 @@ def _require_trust(
         if people_store.find_link_of_viewer(work, accounts[0]) is not None:
             continue
         watched = sum(
-            (one.watched for one in list_ranks(work.tx, work.guild_id, accounts)), timedelta()
+            (rank.watched for rank in list_ranks(work.tx, work.guild_id, accounts)), timedelta()
         )
         if watched < needed:
             hours = plural("{count} hour", "{count} hours", settings.gift_hours)
@@ -289,7 +289,7 @@ def handle_board(work: Work, message: ChatMessageSent, _argument: str) -> None:
     places = named[:5]
     payload = settings.currency | {
         "names": [names[one.viewer_id] for one in places],
-        "points": [one.points for one in places],
+        "points": [place.points for place in places],
     }
     outbox.post_reply(work, message, "points.board", payload, once_a_minute="all")
 
@@ -311,7 +311,7 @@ def get_limit(work: Work, viewer_id: int) -> tuple[PlayLimit | None, int]:
     breaks = [one.break_until for one in found if one.break_until and one.break_until > work.now]
     strictest = PlayLimit(
         viewer_id=ViewerId(viewer_id),
-        daily_loss=min((one for one in losses if one is not None), default=None),
+        daily_loss=min((loss for loss in losses if loss is not None), default=None),
         break_until=max(breaks, default=None),
     )
     later = [one for one in found if one.next_from is not None and one.next_from > day]

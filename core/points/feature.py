@@ -58,7 +58,7 @@ DAY_SECONDS = 86_400.0
 
 def make_feature(others: Sequence[Feature]) -> Feature:
     """Points, with a shop for the offers of the other features."""
-    shop = Shop([offer for one in others for offer in one.offers])
+    shop = Shop([offer for other in others for offer in other.offers])
     return Feature(
         "points",
         batch_handlers={SubGifted: event_batch(on_supports)},

@@ -199,7 +199,7 @@ def _read(services: Services, guild_id: int, number: int) -> None:
 
 def _ask_twitch(services: Services, logins: Sequence[str]) -> dict[str, int]:
     """Login -> user id of the accounts that Twitch knows; empty without a Twitch app."""
-    valid = [one for one in logins if LOGIN.fullmatch(one)]
+    valid = [login for login in logins if LOGIN.fullmatch(login)]
     if not services.settings.twitch_client_id or not valid:
         return {}
     return {one.login: one.user_id for one in twitch_of(services.settings).list_logins(valid)}
@@ -265,8 +265,8 @@ def _list_changes(work: Work, of: Import) -> list[Change]:
     linear without statistics."""
     found = select(ImportLine.name, ImportLine.points, ImportLine.user_id)
     rows = work.execute(found.where(ImportLine.number == of.number, ImportLine.points > 0))
-    changes = [Change(one.name, one.points, one.user_id) for one in rows]
-    changes.sort(key=lambda one: (-one.points, one.name))
+    changes = [Change(row.name, row.points, row.user_id) for row in rows]
+    changes.sort(key=lambda change: (-change.points, change.name))
     by_id = _find_ids(work, {one.user_id for one in changes if one.user_id is not None})
     named = {one.name for one in changes if one.user_id is None}
     by_name, _several = find_people(work, named, platform=of.platform)
@@ -314,7 +314,7 @@ def preview(work: Work) -> Preview | None:
     unknown = [one.name for one in changes if one.viewer_id is None and one.user_id is None]
     counts = {
         "accounts": len(changes),
-        "points": sum(one.points for one in changes),
+        "points": sum(change.points for change in changes),
         "by_id": sum(one.user_id is not None for one in changes),
         "by_name": sum(one.user_id is None and one.viewer_id is not None for one in changes),
         "unknown": len(unknown),
@@ -361,9 +361,9 @@ def confirm(work: Work, number: int) -> tuple[int, int]:
     people.set_viewers(work.tx, seen)
     account = _account(ready)
     changes: Counter[int] = Counter()
-    for one in _list_changes(work, ready):
-        if one.viewer_id is not None and one.delta:
-            changes[one.viewer_id] += one.delta
+    for change in _list_changes(work, ready):
+        if change.viewer_id is not None and change.delta:
+            changes[change.viewer_id] += change.delta
     numbers = store.next_entry(work, account, changes)
     new = [
         NewEntry(f"{account}:{viewer_id}:{numbers[viewer_id]}", viewer_id, BUCKET, delta)

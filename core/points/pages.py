@@ -74,7 +74,7 @@ def _load_board(work: Work, page: int, season: int, most_pages: int = 0) -> dict
     places = store.list_places(work, PER_PAGE, (number - 1) * PER_PAGE, season)
     return {
         "places": places,
-        "names": all_names(work, [one.viewer_id for one in places]),
+        "names": all_names(work, [place.viewer_id for place in places]),
         "number": number,
         "pages": pages,
         "people": first[0].people if first else 0,
@@ -160,7 +160,7 @@ def economy(page: Page) -> str:
     """Points created and spent, by source and over time."""
     found = page.run(actions.get_economy, DAYS)
     accounts = sorted(
-        found.given.keys() | found.taken.keys(), key=lambda one: -found.given.get(one, 0)
+        found.given.keys() | found.taken.keys(), key=lambda key: -found.given.get(key, 0)
     )
     return page.render(
         "points/economy.html",

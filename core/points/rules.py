@@ -171,7 +171,7 @@ def spendable(
     balances: Balances, accounts: Collection[int], buckets: Collection[Bucket] = SPENDING_ORDER
 ) -> int:
     """How much the accounts have in these buckets."""
-    return sum(balances.get((one, bucket), 0) for one in accounts for bucket in buckets)
+    return sum(balances.get((account, bucket), 0) for account in accounts for bucket in buckets)
 
 
 # -- earning --------------------------------------------------------------------------------------

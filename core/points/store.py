@@ -263,7 +263,7 @@ def list_account_totals(work: Work, account: str) -> dict[int, int]:
     """Viewer id -> what they got from a house account in total."""
     found = select(AccountTotal.viewer_id, AccountTotal.points)
     rows = work.execute(found.where(AccountTotal.account == account))
-    return {one.viewer_id: one.points for one in rows}
+    return {row.viewer_id: row.points for row in rows}
 
 
 def list_totals(work: Work, viewer_ids: Collection[int]) -> dict[str, int]:

@@ -172,13 +172,13 @@ def download(page: Page) -> Response:
     )
     rows = [
         (
-            local_time(one.at, page.time_zone),
-            one.viewer_name,
-            source_words(one.source),
-            one.reason,
-            one.amount,
+            local_time(entry.at, page.time_zone),
+            entry.viewer_name,
+            source_words(entry.source),
+            entry.reason,
+            entry.amount,
         )
-        for one in entries
+        for entry in entries
     ]
     titles = _("Time"), _("Viewer"), _("Source"), _("Reason"), _("Tickets")
     return csv_response("raffle-ledger", titles, rows)
@@ -381,7 +381,7 @@ OVERLAY = Overlay(
 def latest(work: Work) -> list[Latest]:
     drops, winners = gifts.list_newest_drops(work, LATEST), list_winners(work, LATEST)
     names = public_names(
-        work, [*(one.viewer_id for one in drops), *(one.viewer_id for one in winners)]
+        work, [*(drop.viewer_id for drop in drops), *(winner.viewer_id for winner in winners)]
     )
     given = [
         Latest(

@@ -198,7 +198,7 @@ def _find_posted(services: Services, draw: Draw) -> Sequence[PostedFreeze]:
         return []
     after = first_id_at(period.opened_at)
     discord = DiscordRest(services.settings)
-    messages = [one for each in channels for one in discord.own_messages(each, after) or ()]
+    messages = [message for each in channels for message in discord.own_messages(each, after) or ()]
     return read_freezes(draw.guild_id, messages)
 
 

@@ -44,7 +44,7 @@ async def _open_members(reader: Reader, key: str, number: int) -> Page:
     seen = await see(reader.guild, [reward.role_id])
     having = {who for who, held in seen.held.items() if held}
     rows = [one for one in known if one.discord_id in having or one.state == "giving"]
-    others = having - {one.discord_id for one in rows}
+    others = having - {row.discord_id for row in rows}
     rows += [Holder(MemberId(who), "found", None) for who in sorted(others)]
     number, pages = nearest_page(number, len(rows), PAGE)
     return Page(messages.members(reward, rows, number), number, pages, str(reward.role_id))

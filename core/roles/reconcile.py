@@ -334,7 +334,7 @@ def _congratulate(work: Work, discord_id: int, role_id: int, number: int) -> Non
 def _is_shown(work: Work, discord_id: int) -> bool:
     """Whether a post may name them."""
     links = list_links(work, discord_id)
-    return not public_names(work, [one.viewer_id for one in links]).unnamed
+    return not public_names(work, [link.viewer_id for link in links]).unnamed
 
 
 # -- obstacles ------------------------------------------------------------------------------------

@@ -152,10 +152,10 @@ def values_like(interaction: discord.Interaction, typed: str, known: Sequence[De
 
 def _values(guild: discord.Guild, declared: Declared) -> Iterable[tuple[str, str]]:
     if declared.of == "channel":
-        fit = [one for one in guild.text_channels if not _trouble_with_channel(guild, one.id)]
+        fit = [channel for channel in guild.text_channels if not _trouble_with_channel(guild, channel.id)]
         return [*((f"#{one.name}", one.mention) for one in fit), ("none", "none")]
     if declared.of == "role":
-        roles = [(f"@{one.name}", one.mention) for one in list_for_viewers(guild)]
+        roles = [(f"@{viewer.name}", viewer.mention) for viewer in list_for_viewers(guild)]
         return [*roles, ("none", "none")]
     words = ("on", "off") if declared.kind is bool else choices_of(declared)
     return [(word, word) for word in words]

@@ -87,7 +87,7 @@ def render_post(payload: Mapping[str, Any]) -> Rendered:
 async def _open_queue(reader: Reader, _key: str, number: int) -> Page:
     calls = await reader.run_action(store.list_open)
     names = await reader.run_action(store.get_names)
-    viewers = await reader.run_action(public_names, [one.viewer_id for one in calls])
+    viewers = await reader.run_action(public_names, [call.viewer_id for call in calls])
     number, pages = nearest_page(number, len(calls), messages.PER_PAGE)
     return Page(messages.queue(calls, number, pages, names, viewers), number, pages)
 
@@ -99,7 +99,7 @@ async def _open_history(reader: Reader, _key: str, number: int) -> Page:
     found = await reader.run_action(store.get_history)
     number, pages = nearest_page(number, len(found.played), messages.PER_PAGE)
     calls = [*found.played, *filter(None, (found.best, found.worst))]
-    viewers = await reader.run_action(public_names, [one.viewer_id for one in calls])
+    viewers = await reader.run_action(public_names, [call.viewer_id for call in calls])
     return Page(messages.history(found, number, pages, viewers), number, pages)
 
 

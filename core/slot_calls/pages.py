@@ -180,7 +180,7 @@ def _on_stream(work: Work) -> dict[str, Any]:
     waiting = work.count(store.IS_OPEN)
     state = panel.state_of(load_settings(work, SlotCallSettings))
     command = store.get_names(work)[0]
-    names = public_names(work, [one.viewer_id for one in calls])
+    names = public_names(work, [call.viewer_id for call in calls])
     found = {"calls": calls, "names": names, "waiting": waiting}
     return found | {"state": state, "command": command}
 
@@ -198,8 +198,8 @@ OVERLAY = Overlay(
 def latest(work: Work) -> list[Latest]:
     calls, names = named_only(work, store.list_newest(work, ON_STREAM))
     return [
-        Latest(one.called_at, names[one.viewer_id], _("requested {slot}").format(slot=one.slot))
-        for one in calls
+        Latest(call.called_at, names[call.viewer_id], _("requested {slot}").format(slot=call.slot))
+        for call in calls
     ]
 
 

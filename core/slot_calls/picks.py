@@ -257,7 +257,7 @@ def _seed_of(work: Work, pick: RandomPick) -> bytes | None:
 def _commitment_of(pick: RandomPick) -> str:
     """Of the seed, as it was posted: a line of the frozen list."""
     lines = pick.snapshot.split("\n")
-    return next(one.split(" ")[1] for one in lines if one.startswith("commitment "))
+    return next(line.split(" ")[1] for line in lines if line.startswith("commitment "))
 
 
 def _order(pick: RandomPick, seed: bytes) -> Iterator[str]:

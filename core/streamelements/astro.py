@@ -215,7 +215,7 @@ class AstroListener(SocketListener):
         """One item for the health page, if there is anything to listen to."""
         if not self._is_running:
             return [HealthItem(SERVICE, "warn", "It is not running.")]
-        troubles = sorted({one.socket.trouble for one in self._channels.values()} - {""})
+        troubles = sorted({channel.socket.trouble for channel in self._channels.values()} - {""})
         if self._trouble or troubles:
             reason = "; ".join([*([self._trouble] if self._trouble else []), *troubles])
             return [HealthItem(SERVICE, "warn", reason)]

@@ -45,7 +45,7 @@ def perform(services: Services, guild_id: int, number: int) -> None:
         if operation is None or operation.state not in ("waiting", "sending"):
             return
         was_sent = operation.state == "sending"
-        logins = [one.login for one in actions.list_open_lines(work, number)]
+        logins = [line.login for line in actions.list_open_lines(work, number)]
         if account is None or account.state != "connected":
             _wait_for_account(services, guild_id, number, was_sent)
             return

@@ -117,7 +117,7 @@ class StreamElementsClient:
         params = {"limit": str(PAGE), "offset": str(offset)}
         answer = self._ask(token, "GET", f"/points/{channel_id}/{listing}", params=params)
         with _as_documented():
-            return [Holder(str(one["username"]), int(one["points"])) for one in answer["users"]]
+            return [Holder(str(user["username"]), int(user["points"])) for user in answer["users"]]
 
     def change_all(self, token: str, channel_id: str, deltas: Mapping[str, int]) -> None:
         """Change many balances in one call. Raises NoAnswer if it may have been made."""

@@ -77,9 +77,9 @@ class TokenButton(FormButton, template=r"streamelements:token"):
 
     def form(self) -> discord.ui.Modal | None:
         form = form_of(_("Connect StreamElements"), token=_("JWT token"))
-        for one in form.children:
-            assert isinstance(one, discord.ui.TextInput)
-            one.max_length = 4000
+        for child in form.children:
+            assert isinstance(child, discord.ui.TextInput)
+            child.max_length = 4000
         return form
 
     async def submit(

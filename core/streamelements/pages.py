@@ -42,7 +42,7 @@ def disconnect(page: Page) -> Response:
 def check(page: Page) -> Response:
     """Ask StreamElements whether everything is in place."""
     lines = health.examine(page.services, page.guild.id)
-    wrong = [f"{one.name}: {one.found} {one.remedy}".strip() for one in lines if one.state != "ok"]
+    wrong = [f"{line.name}: {line.found} {line.remedy}".strip() for line in lines if line.state != "ok"]
     if wrong:
         raise Refusal(" ".join(wrong))
     return page.done(_("Everything is in place at StreamElements."))

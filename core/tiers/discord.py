@@ -42,7 +42,7 @@ class Tiers(commands.Cog):
         if viewer is None:
             raise Refusal(_("You have not linked an account yet."), _("Run `/link` first."))
         accounts = await run_action(ctx, _list_accounts, viewer.viewer_id)
-        viewer_ids = [one.viewer_id for one in accounts]
+        viewer_ids = [account.viewer_id for account in accounts]
         await asyncio.to_thread(refresh, self._services, guild_id_of(ctx), viewer_ids)
         found = await run_action(ctx, actions.lookup, viewer_ids)
         shown = [(one.platform, one.name, found[one.viewer_id]) for one in accounts]

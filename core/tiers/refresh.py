@@ -130,4 +130,4 @@ def _ask(
             raise
         token = refresh_after_401(services, guild_id, "streamer", token)
         subscribers = list(client.list_subscribers(token, channel_id, user_ids))
-    return {one.user_id: one.tier for one in subscribers}
+    return {subscriber.user_id: subscriber.tier for subscriber in subscribers}

@@ -41,10 +41,10 @@ _SET_TIERS = text("""
 def set_tiers(tx: Connection, reports: Iterable[TierReport]) -> None:
     """Store the newest report of each source, in whatever order they arrive."""
     newest: dict[tuple[int, int, str], TierReport] = {}
-    for one in reports:
-        key = one[:3]
-        if key not in newest or (newest[key].at, newest[key].tier) < (one.at, one.tier):
-            newest[key] = one
+    for report in reports:
+        key = report[:3]
+        if key not in newest or (newest[key].at, newest[key].tier) < (report.at, report.tier):
+            newest[key] = report
     if newest:
         rows = [one._asdict() | {"at": one.at.isoformat()} for one in newest.values()]
         tx.execute(_SET_TIERS, {"reports": json.dumps(rows)})

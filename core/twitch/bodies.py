@@ -111,7 +111,7 @@ class Text(BaseModel):
         """Without emotes."""
         pictures = ("emote", "cheermote")
         parts = self.fragments or [Fragment(text=self.text)]
-        return "".join(" " if one.type in pictures else one.text for one in parts)
+        return "".join(" " if part.type in pictures else part.text for part in parts)
 
 
 class ChatMessage(Body):

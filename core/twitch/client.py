@@ -180,7 +180,7 @@ class TwitchClient:
                 str(answer["client_id"]),
                 int(answer["user_id"]),
                 str(answer["login"]),
-                tuple(str(one) for one in answer["scopes"] or ()),
+                tuple(str(scope) for scope in answer["scopes"] or ()),
             )
 
     def _headers_of_app(self, *, rejected: dict[str, str] | None = None) -> dict[str, str]:
@@ -288,14 +288,14 @@ class TwitchClient:
             if not user_ids:
                 return
             params["user_id"] = [str(one) for one in user_ids]
-        for one in self._pages("/subscriptions", token, **params):
+        for page in self._pages("/subscriptions", token, **params):
             with as_documented():
                 subscriber = Subscriber(
-                    int(one["user_id"]),
-                    str(one["user_login"]),
-                    str(one["user_name"]),
-                    str(one["tier"]),
-                    bool(one["is_gift"]),
+                    int(page["user_id"]),
+                    str(page["user_login"]),
+                    str(page["user_name"]),
+                    str(page["tier"]),
+                    bool(page["is_gift"]),
                 )
             yield subscriber
 

@@ -35,7 +35,7 @@ def connection(page: Page) -> str:
         lines = health.examine(work, page.services)
         return {
             "lines": [one for one in lines if one.name not in KINDS],
-            "events": [one for one in lines if one.name in KINDS],
+            "events": [line for line in lines if line.name in KINDS],
             "channel": actions.find_channel(work),
             "held": leaving.describe(work),
             "accounts": {

@@ -211,7 +211,7 @@ def _details(one: Activity, titles: dict[int, str]) -> str:
 
 def _actors(page: Page, entries: Sequence[Activity]) -> list[str]:
     """Who did each of these."""
-    members = list(dict.fromkeys(one.actor for one in entries if one.actor))
+    members = list(dict.fromkeys(entry.actor for entry in entries if entry.actor))
     names = page.member_names(members[:20])
     return [
         names.get(one.actor, str(one.actor)) if one.actor else bot_or_streamer(one.by_streamer)
@@ -222,7 +222,7 @@ def _actors(page: Page, entries: Sequence[Activity]) -> list[str]:
 def _load_log(
     work: Work, wanted: store.ActivityFilter, most: int
 ) -> tuple[Sequence[Activity], dict[int, str]]:
-    titles = {one.number: one.title for one in store.list_rewards(work)}
+    titles = {reward.number: reward.title for reward in store.list_rewards(work)}
     return store.list_activity(work, wanted, most), titles
 
 

@@ -38,7 +38,7 @@ def create_reward(work: Work, form: RewardForm) -> Reward:
     others = store.list_rewards(work)
     if len(others) >= MOST_REWARDS:
         raise Refusal(_("Twitch allows at most {most} rewards.").format(most=MOST_REWARDS))
-    check_reward(form, [one.title for one in others])
+    check_reward(form, [other.title for other in others])
     reward = Reward(
         number=work.next_number(Reward.number),
         created_by=work.actor,

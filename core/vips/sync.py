@@ -145,7 +145,7 @@ class GuildSync(TwitchCalls):
                 raise
             every = []
         ours = self._ask(self._client.list_rewards, ours_only=True) if every else []
-        ids = frozenset(one.id for one in ours)
+        ids = frozenset(our.id for our in ours)
         self._in_work(rewards.record_listed, every, ids, asked_at)
 
     # -- redemptions ------------------------------------------------------------------------
@@ -357,7 +357,7 @@ class GuildSync(TwitchCalls):
         """Compare the list of VIPs with the sessions."""
         asked_at = self._now()
         vips = self._ask(self._client.list_vips)
-        missing = self._in_work(outcomes.list_missing, {one.user_id for one in vips}, asked_at)
+        missing = self._in_work(outcomes.list_missing, {vip.user_id for vip in vips}, asked_at)
         moderators = self._moderators([one.twitch_user_id for one in missing])
         subscribers: list[set[int] | None] = []
         failure = self._failure_of(lambda: subscribers.append(self._check_subscribers()))

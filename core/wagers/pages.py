@@ -24,7 +24,7 @@ PAGES = GuildPages("wagers", lambda: _("Wagers"), icon="dice-5", order=35)
 def accounts(page: Page) -> str:
     """Every linked account, what is held, and whether the platform answers."""
     found = page.run(polling.get_status, SHUFFLE)
-    ordered = sorted(found.accounts, key=lambda one: one.verified_at is not None)
+    ordered = sorted(found.accounts, key=lambda account: account.verified_at is not None)
     number, pages = nearest_page(page.number("page"), len(ordered), PAGE)
     shown = ordered[(number - 1) * PAGE : number * PAGE]
     platform = polling.get_platform(page.services.settings, SHUFFLE)

@@ -192,7 +192,7 @@ def get_status(work: Work, platform: str) -> Status:
         last=last,
         failures=_list_newest(work.tx, 5, *failed),
         accounts=accounts,
-        missing=[one for one in accounts if last and one.seen_at and one.seen_at < last.asked_at],
+        missing=[account for account in accounts if last and account.seen_at and account.seen_at < last.asked_at],
         odd=list_odd(work, platform, work.now - ODD_FOR),
     )
 

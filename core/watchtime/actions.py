@@ -128,7 +128,7 @@ def follow_link(work: Work, event: AccountLinked | AccountUnlinked) -> None:
     """A person has another account, or one less: what their accounts watched at the same time
     counts once, and again for each when they are separate."""
     lock_guild(work.tx, work.guild_id, Lock.WATCHTIME)
-    accounts = {event.viewer_id, *(one.viewer_id for one in list_links(work, event.discord_id))}
+    accounts = {event.viewer_id, *(link.viewer_id for link in list_links(work, event.discord_id))}
     persons = list_persons(work.tx, work.guild_id, accounts)
     limits = list_limits(work.tx, work.guild_id, record=True)
     first = periods.find_first_day(work.tx, work.guild_id)

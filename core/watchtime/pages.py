@@ -97,7 +97,7 @@ def viewer(page: Page, viewer_id: int) -> str:
         "watchtime/viewer.html",
         found=found,
         days=[(f"{day:%m-%d}", int(time.total_seconds()) // 60) for day, time in days],
-        names=page.member_names(one.actor for one in found.entries if one.actor),
+        names=page.member_names(entry.actor for entry in found.entries if entry.actor),
     )
 
 

@@ -77,10 +77,10 @@ def get_status(work: Work, viewer: Viewer, goals: Sequence[NextGoal] = ()) -> St
     ids = [one.viewer_id for one in accounts]
     settings = load_settings(work, WatchtimeSettings)
     newest = streams.list_newest_streams(*here)
-    platforms = {one.platform for one in accounts}
+    platforms = {account.platform for account in accounts}
     theirs = [one for one in newest if one.platform in platforms]
     live = [one.platform for one in theirs if one.is_live]
-    stream = max(theirs, key=lambda one: (one.is_live, one.started_at), default=None)
+    stream = max(theirs, key=lambda their: (their.is_live, their.started_at), default=None)
     channels = {one.platform: find_channel(*here, one.platform) for one in accounts}
     rank = standings.get_rank(*here, viewer.viewer_id)
     promised = [goal for one in goals if (goal := one(work.tx, work.guild_id, rank.watched))]
@@ -182,7 +182,7 @@ def list_earlier(work: Work) -> dict[str, Stretch]:
     first = periods.find_first_day(work.tx, work.guild_id)
     zone = time_zone_of(work)
     months = rules.months_before(work.now, first, zone) if first else ()
-    found = {f"{one.starts_at.astimezone(zone):%Y-%m}": one for one in months}
+    found = {f"{month.starts_at.astimezone(zone):%Y-%m}": month for month in months}
     last = streams.list_last_streams(work.tx, work.guild_id, LAST_STREAMS)
     return found | {f"{one.starts_at:%Y-%m-%dT%H:%M:%S}": one for one in last}
 

@@ -39,10 +39,10 @@ Path = list[str | int]
 
 def walk(components: list[Json]) -> Iterator[Json]:
     """Every component in a tree, parents before children."""
-    for one in components:
-        yield one
-        yield from walk(one.get("components") or [])
-        yield from walk([one[key] for key in ("accessory", "component") if one.get(key)])
+    for component in components:
+        yield component
+        yield from walk(component.get("components") or [])
+        yield from walk([component[key] for key in ("accessory", "component") if component.get(key)])
 
 
 def find(components: list[Json], custom_id: str) -> Json | None:

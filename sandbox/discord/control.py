@@ -213,7 +213,7 @@ class Control:
                 "discord.member", guild_id=str(guild.id), user_id=str(user_id)
             )
         if "roles" in body:
-            wanted = [self._find.role(guild, one).id for one in body["roles"]]
+            wanted = [self._find.role(guild, role).id for role in body["roles"]]
             members.set_roles(self._discord, guild, self._discord.member(guild.id, user_id), wanted)
         if "nick" in body:
             member = self._discord.member(guild.id, user_id)

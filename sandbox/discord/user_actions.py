@@ -120,7 +120,7 @@ def submit_modal(
 
 def _was_sent(discord: FakeDiscord, shown: Interaction) -> bool:
     """A modal closes when the bot answers; without an answer it may be sent again."""
-    sent = (one for one in discord.interactions.values() if one.parent_id == shown.id)
+    sent = (interaction for interaction in discord.interactions.values() if interaction.parent_id == shown.id)
     return any(one.answer is not None for one in sent)
 
 
@@ -128,7 +128,7 @@ def _modal_data(modal: Json, fields: Mapping[str, Any], resolver: options.Resolv
     inputs = [c for c in components.walk(modal["components"]) if c.get("custom_id")]
     if unknown := set(fields) - {one["custom_id"] for one in inputs}:
         raise ControlError(f"the modal has no field {', '.join(sorted(unknown))}", status=404)
-    filled = [_filled(one, fields, resolver) for one in modal["components"]]
+    filled = [_filled(component, fields, resolver) for component in modal["components"]]
     data: Json = {"custom_id": modal["custom_id"], "components": filled}
     return data | {"resolved": resolver.resolved} if resolver.resolved else data
 

@@ -28,7 +28,7 @@ class FakeStreamElements:
         self.calls: list[str] = []
         people = tuple(people)
         self.channels = {
-            one.handle: _channel(one, people) for one in people if one.role == "streamer"
+            person.handle: _channel(person, people) for person in people if person.role == "streamer"
         }
         self.astro = Astro(self.channels, changes, faults)
 

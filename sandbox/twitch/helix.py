@@ -134,7 +134,7 @@ class _Helix:
         ids, logins = request.query.getall("id", []), request.query.getall("login", [])
         if len(ids) + len(logins) > 100 or "" in logins:
             raise ApiError(400, "Bad Identifiers")
-        wanted = [one for one in self.twitch.accounts.values() if one.login in logins]
+        wanted = [account for account in self.twitch.accounts.values() if account.login in logins]
         wanted += [one for one in self.twitch.accounts.values() if str(one.user_id) in ids]
         if not ids and not logins:
             if token.user_id is None:
@@ -148,16 +148,16 @@ class _Helix:
             raise ApiError(400, "too many ids")
         found = [
             {
-                "id": one.stream.id,
-                **one.owner.fields("user"),
+                "id": channel.stream.id,
+                **channel.owner.fields("user"),
                 "type": "live",
-                "title": one.title,
+                "title": channel.title,
                 "viewer_count": 12,
-                "started_at": one.stream.started_at,
+                "started_at": channel.stream.started_at,
                 "language": "en",
             }
-            for one in self.twitch.channels.values()
-            if one.stream is not None and str(one.owner.user_id) in ids
+            for channel in self.twitch.channels.values()
+            if channel.stream is not None and str(channel.owner.user_id) in ids
         ]
         return web.json_response({"data": found, "pagination": {}})
 
@@ -274,9 +274,9 @@ class _Helix:
     def _visible(self, token: Token) -> list[Subscription]:
         """Webhooks to the app's token, a user's sockets to theirs."""
         return [
-            one
-            for one in self.twitch.eventsub.subscriptions.values()
-            if one.user_id == token.user_id
+            subscription
+            for subscription in self.twitch.eventsub.subscriptions.values()
+            if subscription.user_id == token.user_id
         ]
 
     async def list_eventsub(self, request: web.Request, token: Token) -> web.Response:
@@ -319,9 +319,9 @@ class _Helix:
             raise ApiError(400, "The transport is not valid")
         self._check(made, token)
         alike = [
-            one
-            for one in self.twitch.eventsub.subscriptions.values()
-            if (one.type, one.condition) == (kind, condition)
+            subscription
+            for subscription in self.twitch.eventsub.subscriptions.values()
+            if (subscription.type, subscription.condition) == (kind, condition)
         ]
         if any((one.callback, one.session_id) == (made.callback, made.session_id) for one in alike):
             raise ApiError(409, "subscription already exists")
@@ -339,9 +339,9 @@ class _Helix:
         if session.user_id not in (None, token.user_id):
             raise ApiError(400, "websocket transport cannot have subscriptions by different users")
         theirs = [
-            one
-            for one in self.twitch.eventsub.subscriptions.values()
-            if one.session_id == session_id
+            subscription
+            for subscription in self.twitch.eventsub.subscriptions.values()
+            if subscription.session_id == session_id
         ]
         if len(theirs) >= MOST_A_SESSION:
             raise ApiError(429, "number of websocket subscriptions limit exceeded")
@@ -395,5 +395,5 @@ def _user(account: Account) -> Json:
 
 def _costs(found: Iterable[Subscription]) -> Json:
     subscriptions = list(found)
-    cost = sum(one.cost for one in subscriptions)
+    cost = sum(subscription.cost for subscription in subscriptions)
     return {"total": len(subscriptions), "total_cost": cost, "max_total_cost": 10_000}

@@ -62,4 +62,4 @@ def test_token_is_revoked_by_its_button(ask: Asker, database: Database) -> None:
         assert works(database, tokens[0])
     done = ask.press(shown, "Revoke 007")
     assert done["embeds"][0]["title"] == "🗑️ API token 007 revoked"
-    assert [works(database, one) for one in tokens] == [False, True]
+    assert [works(database, token) for token in tokens] == [False, True]

@@ -138,6 +138,6 @@ class HuntGuild:
         ]  # fmt: skip
         of_bonus = ["hunt", "position", "slot", "provider", "bet", "viewer_id", "payout", "skipped"]
         return {
-            "hunts": [[getattr(one, name) for name in names] for one in hunts],
-            "bonuses": [[getattr(one, name) for name in of_bonus] for one in bonuses],
+            "hunts": [[getattr(hunt, name) for name in names] for hunt in hunts],
+            "bonuses": [[getattr(bonus, name) for name in of_bonus] for bonus in bonuses],
         }

@@ -347,7 +347,7 @@ async def test_buttons_fit_the_state(payload: Json, labels: list[str] | None) ->
         return
     assert view is not None
     assert view.is_persistent()
-    buttons = [one.item for one in view.children if isinstance(one, HuntButton)]
+    buttons = [child.item for child in view.children if isinstance(child, HuntButton)]
     assert [button.label for button in buttons] == labels
     undo = next(button for button in buttons if button.label == "Undo")
     assert undo.custom_id == "bonus_hunt:undo:3:9"

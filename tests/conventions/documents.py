@@ -144,13 +144,13 @@ def settings_page() -> str:
             ("Setting", "Default", "Takes", "What it does", "Variable"),
             (
                 (
-                    f"`{one.key}`",
-                    _code(as_set(one)),
-                    what_fits(one),
-                    one.help,
-                    _code((one.environment or "").upper()),
+                    f"`{setting.key}`",
+                    _code(as_set(setting)),
+                    what_fits(setting),
+                    setting.help,
+                    _code((setting.environment or "").upper()),
                 )
-                for one in guild_settings()
+                for setting in guild_settings()
             ),
         ),
     ]
@@ -200,7 +200,7 @@ def privacy_policy() -> str:
     """`PRIVACY_POLICY.md`: its table of all columns that lead to a person."""
     load_features()
     classes = (mapper.class_ for mapper in Record.registry.mappers)
-    docs = {one.__tablename__: inspect.getdoc(one) for one in classes}
+    docs = {class_.__tablename__: inspect.getdoc(class_) for class_ in classes}
     heads = ("Stored", "What leads to you", "After `/forgetme`")
     rows = table(heads, (_row(one, docs.get(one.name)) for one in personal_tables()))
     policy = (ROOT / "PRIVACY_POLICY.md").read_text()

@@ -73,7 +73,7 @@ def test_setting_task_kind_and_source_names_are_unique() -> None:
         (kind for feature in FEATURES for kind in (*feature.embeds, *feature.lines)),
         (kind for feature in FEATURES for kind in feature.settles),
         (source for feature in FEATURES for source in feature.translates),
-        (one.name for feature in FEATURES for one in feature.paginators),
+        (paginator.name for feature in FEATURES for paginator in feature.paginators),
         (feature.name for feature in FEATURES),
     ):
         assert doubles(names) == []

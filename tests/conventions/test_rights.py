@@ -185,11 +185,11 @@ def test_actions_for_admins_are_offered_to_admins_only(found: Surfaces) -> None:
 
 
 DECLARED = {
-    f"{one.__module__}.{one.__qualname__}": one
+    f"{var.__module__}.{var.__qualname__}": var
     for module in modules()
     if "." in module and file_of(module).name in ("actions.py", "people.py")
-    for one in vars(import_module(module)).values()
-    if inspect.isfunction(one) and is_for_admins(one)
+    for var in vars(import_module(module)).values()
+    if inspect.isfunction(var) and is_for_admins(var)
 }
 
 
@@ -208,7 +208,7 @@ def allow(group: str, _tx: Connection) -> frozenset[str]:
 def test_settings_are_changed_by_their_feature_or_the_settings_group(
     tx: Connection, guild_id: int
 ) -> None:
-    declared = next(one for one in load_features() if one.name == "raffle").settings[0]
+    declared = next(feature for feature in load_features() if feature.name == "raffle").settings[0]
     for group, allowed in (("raffle", True), ("settings", True), ("points", False)):
         with Work(tx, guild_id, now=utc_now(), actor=5) as work:
             work.limit_to(partial(allow, group))

@@ -50,7 +50,7 @@ def test_two_hundred_joins_at_once_take_each_stake_once(gate: Database, guild_id
     with gate.begin() as tx:
         guild = HeistGuild(tx, guild_id)
         assert (len(guild.view.crew), guild.view.staked) == (200, 20_000)
-        assert {guild.balance(one) for one in viewers} == {RICH - 100}
+        assert {guild.balance(viewer) for viewer in viewers} == {RICH - 100}
         assert guild.refusals() == {}
         assert points.list_drift(tx) == []
 

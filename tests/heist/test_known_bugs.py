@@ -74,7 +74,7 @@ def test_4_two_overlays_play_two_games_and_a_reload_loses_one(guild: HeistGuild)
     assert OVERLAY.data is not None
     for _scene in range(2):
         shown = guild.do(OVERLAY.data)
-        assert [one.stake for one in shown["rows"]] == [100]
+        assert [row.stake for row in shown["rows"]] == [100]
     with pytest.raises(Refusal, match="already running"):
         guild.start()
     reloaded = HeistGuild(guild.tx, guild.id, guild.at)

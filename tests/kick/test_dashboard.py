@@ -43,7 +43,7 @@ def test_server_gets_its_channel_and_a_link_to_connect_it(site: Site, admin: Vis
     assert channel.slug == "noraplays"
     shown = words(admin.get(PAGE))
     assert str(channel.channel_id) in shown
-    assert all(one.found.split("`")[0] in shown for one in checks if one.name == "primary server")
+    assert all(check.found.split("`")[0] in shown for check in checks if check.name == "primary server")
     assert "0 of 10 types of events are in order" in shown
     assert "not subscribed yet" in shown
     assert f'href="{PAGE}#account-title"' in admin.get(f"/g/{GUILD}/setup").text

@@ -153,7 +153,7 @@ def test_changed_channel_replaces_the_former(
     for name, channel_id in (("NoraPlays", NORA), ("VeraSpins", VERA)):
         tune_in(services_for(pretend, clean, clock, guild_id, kick_channel=name))
         with clean.begin() as tx:
-            assert [one.channel_id for one in guilds.list_channels(tx, "kick")] == [channel_id]
+            assert [channel.channel_id for channel in guilds.list_channels(tx, "kick")] == [channel_id]
 
 
 def test_name_taken_by_another_account_is_not_followed(
@@ -279,7 +279,7 @@ def test_renamed_channel_gets_its_new_name(
     kick.live()
     poll_livestreams(services)
     with clean.begin() as tx:
-        found = {one.guild_id: one.slug for one in guilds.list_channels(tx, "kick")}
+        found = {channel.guild_id: channel.slug for channel in guilds.list_channels(tx, "kick")}
     assert found == {guild_id: slug, other_guild_id: "veraspins"}
     assert slug == "nora-tv"
 

@@ -57,7 +57,7 @@ class TidyButton(OwnButton, template=r"probe:tidy"):
         return "Tidy"
 
     async def give(self, services: Services, guild: discord.Guild, person: Any) -> Json:
-        await delete_first(next(one for one in guild.text_channels if one.name == "general"))
+        await delete_first(next(channel for channel in guild.text_channels if channel.name == "general"))
         return {"embed": card("Tidy")}
 
 

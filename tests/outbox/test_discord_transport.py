@@ -121,7 +121,7 @@ async def test_files_are_sent_and_replaced_by_an_edit(rig: Rig) -> None:
 
     async def shown() -> list[bytes]:
         message = await channel.fetch_message(receipt["message_id"])
-        return [await one.read() for one in message.attachments]
+        return [await attachment.read() for attachment in message.attachments]
 
     assert await shown() == [b"one"]
     target = {"channel_id": GENERAL, "edits": "original"}

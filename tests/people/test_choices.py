@@ -55,7 +55,7 @@ def excluded(database: Database) -> list[int]:
 
 def buttons(message: Json) -> dict[str, str]:
     return {
-        one["label"]: one["custom_id"] for r in message["components"] for one in r["components"]
+        component["label"]: component["custom_id"] for r in message["components"] for component in r["components"]
     }
 
 
@@ -143,4 +143,4 @@ def test_the_api_answers_with_the_choices(site: Site) -> None:
     )
     assert answer.status_code == 409
     found = json.loads(answer.text)
-    assert {one["send"] for one in found["choices"]} == {"twitch:#1", "twitch:#2"}
+    assert {choice["send"] for choice in found["choices"]} == {"twitch:#1", "twitch:#2"}

@@ -22,7 +22,7 @@ from core.points.ledger import NewEntry
 from core.points.rules import Bucket, PointsSettings
 from tests.slot_calls.scene import MODERATOR, NOON, Posted, chat_message, posted
 
-(FEATURE,) = (one for one in load_features() if one.name == "points")
+(FEATURE,) = (feature for feature in load_features() if feature.name == "points")
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -219,7 +219,7 @@ def test_a_priority_request_comes_first(guild: PointsGuild) -> None:
 def test_vip_days_are_sold_once_they_have_a_price(guild: PointsGuild) -> None:
     mia = guild.link(MIA, 900)
     guild.give(mia, 1000)
-    (price,) = (one for one in FEATURE.settings if one.key == "points.vips_day_price")
+    (price,) = (setting for setting in FEATURE.settings if setting.key == "points.vips_day_price")
     guild.say("!buy vip")
     guild.do(change_setting, price, 200)
     guild.say("!buy vip 2", PIA)

@@ -19,7 +19,7 @@ from tests.points.scene import MIA, TOM, PointsGuild
 from tests.raffle.scene import period
 
 Json = dict[str, Any]
-(FEATURE,) = (one for one in load_features() if one.name == "points")
+(FEATURE,) = (feature for feature in load_features() if feature.name == "points")
 MEMBERS = {person.handle: person.discord_id for person in PEOPLE}
 
 

@@ -80,7 +80,7 @@ def test_balances_are_previewed_imported_and_never_doubled(desk: Desk) -> None: 
     assert (counts["by_id"], counts["by_name"]) == (0, 2)
     assert (counts["unknown"], counts["holders"]) == (len(there) - 2, 0)
     assert (counts["gain"], counts["loss"]) == (there[MADCATS] + there[BEAN], 0)
-    assert [(one.name, one.delta) for one in preview.examples] == [
+    assert [(example.name, example.delta) for example in preview.examples] == [
         (BEAN, there[BEAN]),
         (MADCATS, there[MADCATS]),
     ]

@@ -47,7 +47,7 @@ def lines(guild: PointsGuild) -> list[tuple[str, int, list[int]]]:
 
     def read(work: Work) -> list[tuple[str, int, list[int]]]:
         rows = work.scalars(select(BulkLine).order_by(BulkLine.number, BulkLine.login))
-        return [(one.login, one.delta, list(one.references)) for one in rows]
+        return [(row.login, row.delta, list(row.references)) for row in rows]
 
     return guild.do(read)
 

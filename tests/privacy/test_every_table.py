@@ -131,9 +131,9 @@ def _value(table: Table, column: Column[Any], guild_id: int, viewer_id: int) -> 
 
 
 def _choice(table: Table, column: Column[Any]) -> str | None:
-    for one in table.constraints:
-        if isinstance(one, CheckConstraint):
-            found = re.match(rf"{column.name} IN \('(\w+)'", str(one.sqltext))
+    for constraint in table.constraints:
+        if isinstance(constraint, CheckConstraint):
+            found = re.match(rf"{column.name} IN \('(\w+)'", str(constraint.sqltext))
             if found:
                 return found[1]
     return None

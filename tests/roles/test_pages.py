@@ -31,7 +31,7 @@ def role(page: str, name: str) -> str:
 
 def rewards(site: Site) -> dict[str, tuple[int | None, str]]:
     with site.services.work_in(GUILD) as work:
-        return {one.name: (one.minutes, one.state) for one in actions.get_status(work).rewards}
+        return {reward.name: (reward.minutes, reward.state) for reward in actions.get_status(work).rewards}
 
 
 def test_reward_is_added_changed_paused_and_removed(site: Site, admin: Visitor) -> None:

@@ -97,7 +97,7 @@ class Pickers(discord.ui.View):
         select = kind(custom_id=f"pick:{kind.__name__}", max_values=3)
 
         async def chosen(interaction: discord.Interaction) -> None:
-            words = [f"{type(one).__name__} {one}" for one in select.values]
+            words = [f"{type(value).__name__} {value}" for value in select.values]
             await interaction.response.send_message(", ".join(words))
 
         select.callback = chosen

@@ -139,7 +139,7 @@ def test_old_button_checks_current_permissions(driver: DiscordDriver, database: 
 
 
 def button_of(post: Json) -> str:
-    ids = [one["custom_id"] for row in post["components"] for one in row["components"]]
+    ids = [component["custom_id"] for row in post["components"] for component in row["components"]]
     return str(next(found for found in ids if ":done:" in found))
 
 

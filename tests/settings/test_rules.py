@@ -190,7 +190,7 @@ def test_none_has_several_spellings() -> None:
 
 # -- what the features declare ---------------------------------------------------------------------
 
-DECLARED = [one for feature in load_features() for one in feature.settings]
+DECLARED = [setting for feature in load_features() for setting in feature.settings]
 
 
 @pytest.mark.parametrize("declared", DECLARED, ids=lambda one: one.key)

@@ -12,7 +12,7 @@ from core.kit.database.records import MemberId
 from core.kit.web.guild_pages import local_time
 from core.settings.messages import Style, sentence
 
-LINES = {action: line for one in load_features() for action, line in one.audit.items()}
+LINES = {action: line for feature in load_features() for action, line in feature.audit.items()}
 STYLE = Style(lambda _declared, value: str(value), str)
 
 

@@ -120,7 +120,7 @@ class Guild:
 
     def excluded(self) -> list[str]:
         """Names of viewers who may not request slots."""
-        return [one.viewer_name for one in self.do(list_excluded, "slot_calls").accounts]
+        return [account.viewer_name for account in self.do(list_excluded, "slot_calls").accounts]
 
     def open(self, channel: int = CHANNEL_ID) -> None:
         """Set a channel and no cooldown."""

@@ -69,7 +69,7 @@ class Desk:
         """Login -> what became of the change."""
         number = self.operation(key).number
         with self.services.work_in(GUILD) as work:
-            return {one.login: one.outcome for one in actions.list_lines(work, number)}
+            return {line.login: line.outcome for line in actions.list_lines(work, number)}
 
     def points(self) -> dict[str, int]:
         return dict(self.streamelements.channel()["points"])

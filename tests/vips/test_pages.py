@@ -205,7 +205,7 @@ def test_programs_manage_vips(site: Site) -> None:
     adopted = ask("PATCH", "/vip", viewer="tomastv", minutes=60)
     assert adopted["source"] == "adopted"
     found = ask("GET", "/vip")
-    assert [one["name"] for one in found["vips"]] == ["TomasTV", "MadCats"]
+    assert [vip["name"] for vip in found["vips"]] == ["TomasTV", "MadCats"]
     ask("DELETE", f"/vip?number={made['number']}")
     assert len(ask("GET", "/vip")["vips"]) == 1
     assert "is over" in ask("DELETE", f"/vip?number={made['number']}", 422)["detail"]

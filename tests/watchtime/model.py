@@ -155,7 +155,7 @@ def counted(
     messages = [e for e in told if isinstance(e, ChatMessageSent)]
     live = _live(told)
     instants = {e.at for e in messages} | {instant for stream in live for instant in stream}
-    instants |= {e.at + window for e in messages} | {one.applies_from for one in limits}
+    instants |= {e.at + window for e in messages} | {limit.applies_from for limit in limits}
     instants |= {m for one in limits for m in _midnights(instants, one.zone)}
     result: dict[int, list[Piece]] = {}
     for viewer in {e.sender.user_id for e in messages}:

@@ -33,7 +33,7 @@ def names(tx: Connection, guild_id: int) -> list[str]:
 def listed(tx: Connection, guild_id: int) -> set[str]:
     cache_of(tx).clear()
     found = run_in_guild(tx, guild_id, 900, at(60), list_excluded, "watchtime")
-    return {one.viewer_name for one in found.accounts} | set(found.names)
+    return {account.viewer_name for account in found.accounts} | set(found.names)
 
 
 def credited(tx: Connection, guild_id: int) -> dict[int, timedelta]:

@@ -112,7 +112,7 @@ class FeedListener(SocketListener):
             connection.start()
 
     async def _disconnect(self) -> None:
-        cancelled = [one.cancel() for one in self._connections]
+        cancelled = [connection.cancel() for connection in self._connections]
         self._connections = []
         if tasks := [task for task in cancelled if task is not None]:
             await asyncio.wait(tasks, timeout=STOP_SECONDS / 2)
@@ -199,7 +199,7 @@ class FeedListener(SocketListener):
 
     def status(self) -> list[HealthItem]:
         """One item for the health page. Each channel's state is in the database."""
-        up = sum(one.connected_over is not None for one in self._connections)
+        up = sum(connection.connected_over is not None for connection in self._connections)
         only = "" if self._settings.use_dual_mode else ", for chat only (USE_DUAL_MODE)"
         shapes = ", ".join(sorted(self._not_understood))
         if not self._is_wanted:
@@ -256,7 +256,7 @@ class FeedListener(SocketListener):
             )
 
     def _connections_by_channel(self) -> dict[int, Connection]:
-        return {each: one for one in self._connections for each in one.channel_ids}
+        return {each: connection for connection in self._connections for each in connection.channel_ids}
 
 
 def _describe(followed: Followed, connection: Connection | None) -> tuple[bool, str]:

@@ -143,7 +143,7 @@ class UnverifiedDelivery(Record, kw_only=True):
     @property
     def request(self) -> SignedRequest:
         """The request as it came."""
-        return SignedRequest(**{one.name: getattr(self, one.name) for one in fields(SignedRequest)})
+        return SignedRequest(**{field.name: getattr(self, field.name) for field in fields(SignedRequest)})
 
 
 class NoEventAlert(GuildRecord, kw_only=True):

@@ -176,6 +176,6 @@ class KnownGift(GuildRecord, kw_only=True):
 
     def note(self, giftees: Sequence[Giftee]) -> None:
         """Remember what another delivery says."""
-        told = [{"user_id": one.user_id, "username": one.name} for one in giftees]
+        told = [{"user_id": giftee.user_id, "username": giftee.name} for giftee in giftees]
         if told not in self.told and len(self.told) < MOST_VARIANTS:
             self.told = [*self.told, told]

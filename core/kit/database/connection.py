@@ -162,9 +162,9 @@ class Database:
     ) -> None:
         self._notify = notify or (lambda _topic, **_data: None)
         self._key, self._vault = key, vault
-        self._slots = {one: threading.BoundedSemaphore(one.connections) for one in budgets}
+        self._slots = {budget: threading.BoundedSemaphore(budget.connections) for budget in budgets}
         # Each budget is a bound of its own, so the pool as a whole never is one.
-        most = sum(one.connections for one in self._slots)
+        most = sum(slot.connections for slot in self._slots)
         given: dict[str, Any] = {
             "max_overflow": max(most - pool_size, 0) + SPARE,
             "pool_timeout": 2,

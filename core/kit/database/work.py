@@ -281,7 +281,7 @@ def event_batch(
         for one in events:
             by_guild.setdefault(one.guild_id, []).append(one)
         for guild_id, theirs in by_guild.items():
-            now = max(one.at for one in theirs)
+            now = max(their.at for their in theirs)
             with Work(tx, guild_id, now=now, in_batch=True) as work:
                 action(work, theirs)
 

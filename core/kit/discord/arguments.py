@@ -29,7 +29,7 @@ def descriptions(command: Command) -> dict[str, str]:
         app_command = app_command.get_command(str(getattr(command, "fallback", "")))
     if not isinstance(app_command, app_commands.Command):
         return {}
-    return {one.display_name: str(one.description) for one in app_command.parameters}
+    return {parameter.display_name: str(parameter.description) for parameter in app_command.parameters}
 
 
 # -- subcommands ----------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ def _wrong(error: BaseException, ctx: Context, name: str, given: str) -> tuple[s
         case NoNumber():
             return error.what, error.remedy
         case commands.BadLiteralArgument():
-            choices = ", ".join(f"`{one}`" for one in error.literals)
+            choices = ", ".join(f"`{literal}`" for literal in error.literals)
             hint = _("Choose one of these: {choices}.").format(choices=choices)
             return _("“{given}” does not fit `{name}`.").format(given=shown, name=name), hint
         case commands.RoleNotFound():

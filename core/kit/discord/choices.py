@@ -99,7 +99,7 @@ async def _run_again(ctx: commands.Context[Any], typed: str, value: str) -> None
     def instead(given: Any) -> Any:
         return value if isinstance(given, str) and given.strip() == typed.strip() else given
 
-    ctx.args = [instead(one) for one in ctx.args]
+    ctx.args = [instead(arg) for arg in ctx.args]
     ctx.kwargs = {name: instead(one) for name, one in ctx.kwargs.items()}
     try:
         if not await command.can_run(ctx):

@@ -26,7 +26,7 @@ def sent_text(field: str) -> str:
 
 def chosen_columns(columns: Iterable[Column]) -> dict[str, int]:
     """Name of a column -> the place that the form gives it; without those that are recognised."""
-    chosen = {one.name: request.form.get(f"column_{one.name}", type=int) for one in columns}
+    chosen = {column.name: request.form.get(f"column_{column.name}", type=int) for column in columns}
     return {
         name: place
         for name, place in chosen.items()

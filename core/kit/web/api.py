@@ -182,7 +182,7 @@ class Endpoint:
         """The model of the query or of the body."""
         hints = {**hints_of(self.handler)}
         hints.pop("return", None)
-        models = [one for one in hints.values() if _is_model(one)]
+        models = [hint for hint in hints.values() if _is_model(hint)]
         return models[0] if models else None
 
     @property

@@ -202,7 +202,7 @@ class Page:
     def offers(self, view: str) -> bool:
         """Whether the person may use this view of the feature."""
         routes = [one for one in self.pages.routes if one.name == view]
-        return self.groups is None or not any(one.admins_only for one in routes)
+        return self.groups is None or not any(route.admins_only for route in routes)
 
     @property
     def form(self) -> "MultiDict[str, str]":

@@ -152,8 +152,8 @@ class LiveStreams:
         """How many are open, of all or of those with such a topic."""
         with self._condition:
             return sum(
-                mark is None or any(topic.mark == mark for topic in one.changed)
-                for one in self._streams
+                mark is None or any(topic.mark == mark for topic in stream.changed)
+                for stream in self._streams
             )
 
     def version(self, guild_id: int, packages: Iterable[str]) -> tuple[int, ...]:

@@ -69,7 +69,7 @@ def _follow(streams: LiveStreams) -> Response:
         wrong += found.guild_id == NOBODYS
         if wrong > MOST_WRONG:
             break
-    mark = next((one.mark for one in topics if one.mark), "")
+    mark = next((topic.mark for topic in topics if topic.mark), "")
     mine, most = (session[TOKEN], None) if TOKEN in session else (mark, MOST_PER_OVERLAY)
     # Whoever may follow nothing holds no thread.
     once = "once" in request.args or wrong == len(topics)

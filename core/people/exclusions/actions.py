@@ -191,7 +191,7 @@ class Excluded:
 
     @property
     def count(self) -> int:
-        return len({one.viewer_id for one in self.accounts}) + len(self.names)
+        return len({account.viewer_id for account in self.accounts}) + len(self.names)
 
 
 def list_excluded(work: Work, scope: Scope = "everything") -> Excluded:

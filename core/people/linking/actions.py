@@ -113,7 +113,7 @@ def open_attempt(work: Work, attempt: LinkAttempt) -> Link | None:
 def open_attempts(work: Work, attempts: Sequence[LinkAttempt]) -> list[Link]:
     """The same for several platforms: the accounts that are linked already."""
     work.lock(Lock.LINKS)
-    return [link for one in attempts if (link := _open(work, one)) is not None]
+    return [link for attempt in attempts if (link := _open(work, attempt)) is not None]
 
 
 def _open(work: Work, attempt: LinkAttempt) -> Link | None:

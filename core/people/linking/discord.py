@@ -55,7 +55,7 @@ class StartButton(OwnButton, template=r"people:link(?::(?P<platform>[a-z]+))?"):
         message, attempts = await self._invitation(services, guild, person, by_dm=True)
         if await sent_by_dm(person, **message):
             return True
-        link_ids = [one.link_id for one in attempts]
+        link_ids = [attempt.link_id for attempt in attempts]
         await services.run_as_bot(guild.id, actions.drop_attempts, link_ids)
         return False
 
@@ -86,7 +86,7 @@ class StartButton(OwnButton, template=r"people:link(?::(?P<platform>[a-z]+))?"):
         attempts = [_attempt(services, person, one, by_dm=by_dm) for one in offered]
         links = await services.run_as_bot(guild.id, actions.open_attempts, attempts)
         linked = {link.platform for link in links}
-        opened = [one for one in attempts if one.platform not in linked]
+        opened = [attempt for attempt in attempts if attempt.platform not in linked]
         if not opened:
             return {"embed": messages.already_linked(guild.name, links)}, []
         view = discord.ui.View(timeout=None)

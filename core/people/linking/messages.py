@@ -22,7 +22,7 @@ def invitation(
         platforms: whose accounts can be linked now.
         linked: accounts that the member has linked already.
     """
-    names = _(" or ").join(one.name for one in platforms)
+    names = _(" or ").join(platform.name for platform in platforms)
     body = _(
         "Earn watchtime, tickets and roles in **{server}** for what you do in the stream.\n"
         "1. Press the button and check that it is you.\n"

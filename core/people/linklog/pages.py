@@ -45,7 +45,7 @@ def _what(entry: LinkLogEntry) -> str:
 @PAGES.get()
 def log(page: Page) -> str:
     found = _read(page, PER_PAGE, page.number("page"))
-    people = {one.discord_id for one in found.entries} | {one.actor for one in found.entries}
+    people = {one.discord_id for one in found.entries} | {entry.actor for entry in found.entries}
     return page.render(
         "link_log/log.html",
         found=found,
@@ -61,8 +61,8 @@ def history(page: Page, discord_id: int | None, _viewer_id: int) -> list[Activit
     found = page.run(actions.read_log, MOST_ACTIVITIES, 1, text=str(discord_id))
     url = page.url_of(PAGES, log) + f"?text={discord_id}"
     return [
-        Activity(one.at, f"{one.name or one.platform.capitalize()}: {_what(one)}", PAGES.icon, url)
-        for one in found.entries
+        Activity(entry.at, f"{entry.name or entry.platform.capitalize()}: {_what(entry)}", PAGES.icon, url)
+        for entry in found.entries
     ]
 
 
@@ -71,13 +71,13 @@ def download(page: Page) -> Response:
     found = _read(page, MOST_IN_A_FILE, 1)
     rows = [
         (
-            local_time(one.at, page.time_zone),
-            str(one.discord_id),
-            one.platform,
-            one.name,
-            _what(one),
+            local_time(entry.at, page.time_zone),
+            str(entry.discord_id),
+            entry.platform,
+            entry.name,
+            _what(entry),
         )
-        for one in found.entries
+        for entry in found.entries
     ]
     return csv_response(
         "link-log", (_("Time"), _("Discord id"), _("Platform"), _("Name"), _("What")), rows

@@ -12,7 +12,7 @@ from core.people.panels.records import Panel
 
 def panel(server: str, emoji: str, privacy_url: str, platforms: Sequence[str]) -> discord.Embed:
     """What everybody sees."""
-    names = [PLATFORMS[one].name for one in platforms]
+    names = [PLATFORMS[platform].name for platform in platforms]
     buttons = _(" or ").join(f"**Link {name}**" for name in names)
     steps = _(
         "**1.** Press {buttons} below, or react with {emoji}.\n"

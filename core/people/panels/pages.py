@@ -17,7 +17,7 @@ PAGES = GuildPages("link_panels", lambda: _("Link panel"), icon="link", order=45
 def panels(page: Page) -> str:
     def load(work: Work) -> dict[str, object]:
         return {
-            "panels": [one for one in actions.list_panels(work) if one.state != "withdrawn"],
+            "panels": [panel for panel in actions.list_panels(work) if panel.state != "withdrawn"],
             "problem": actions.find_problem(work),
         }
 

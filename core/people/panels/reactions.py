@@ -321,7 +321,7 @@ async def _unanswered(
     guild: discord.Guild, panel: Panel, message: discord.Message
 ) -> AsyncIterator[discord.Member]:
     ours = [one for one in message.reactions if is_with(panel, one.emoji)]
-    if not any(one.me for one in ours):
+    if not any(our.me for our in ours):
         await message.add_reaction(reaction_of(panel.emoji))
         if not message.pinned:
             with suppress(discord.HTTPException):  # a channel has a limited number of pins

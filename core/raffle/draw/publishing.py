@@ -135,7 +135,7 @@ def list_past(work: Work, config: Config, most: int) -> list[Past]:
     for period in store.list_frozen_periods(work, most):
         picks = store.list_picks(work, period.number)
         winners = [pick for pick in picks if pick.state in WINNING]
-        freezes = [one.at for one in raffles.list_freezes(work, period.number)]
+        freezes = [freeze.at for freeze in raffles.list_freezes(work, period.number)]
         names = public_names(work, [pick.viewer_id for pick in winners])
         page = config.page_of(period.public_id)
         found.append(Past(period, page, freezes, winners, names))

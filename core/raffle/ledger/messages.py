@@ -144,7 +144,7 @@ def why(viewer: Viewer, number: int, tickets: int, entries: Sequence[Entry]) -> 
     title = _("{name}: {tickets} in raffle #{number}").format(
         name=safe(viewer.name, 60), tickets=tickets_words(tickets), number=number
     )
-    rows = [_entry(one) for one in entries]
+    rows = [_entry(entry) for entry in entries]
     body = lines(rows) or _("No tickets yet. `/raffleinfo` shows how to earn them.")
     return card("🔎 " + title, body)
 
@@ -185,12 +185,12 @@ def stats(
         viewers = plural("{count} viewer", "{count} viewers", pool.viewers)
         rows.insert(0, words.format(tickets=tickets_words(pool.tickets), viewers=viewers))
     rows.append("")
-    for one in raffles:
-        parts = [f"`#{one.number}`", format_dt(one.ends_at, "d"), tickets_words(one.tickets)]
+    for raffle in raffles:
+        parts = [f"`#{raffle.number}`", format_dt(raffle.ends_at, "d"), tickets_words(raffle.tickets)]
         if viewer is None:
-            parts.append(plural("{count} viewer", "{count} viewers", one.viewers))
-        if one.won:
-            parts.append("🏆 " + plural("{count} prize", "{count} prizes", one.won))
+            parts.append(plural("{count} viewer", "{count} viewers", raffle.viewers))
+        if raffle.won:
+            parts.append("🏆 " + plural("{count} prize", "{count} prizes", raffle.won))
         rows.append(" · ".join(parts))
     return card("📊 " + title, lines(rows), tone="kick")
 

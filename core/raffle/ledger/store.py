@@ -128,7 +128,7 @@ def entries_for(
         return [NewEntry(viewer_id, amount, key, at)] if amount else []
     accounts = list_persons(work.tx, work.guild_id, [viewer_id])
     balances = get_balances(work, period, accounts)
-    own_first = sorted(accounts, key=lambda one: (one != viewer_id, one))
+    own_first = sorted(accounts, key=lambda account: (account != viewer_id, account))
     taken = take(-amount, [(one, balances.get(one, 0)) for one in own_first])
     return [
         NewEntry(one, -part, key if number == 0 else f"{key}:{one}", at)

@@ -96,7 +96,7 @@ def audit_pages(reader: Reader, undo: Mapping[str, Undo]) -> GuildPages:
             if page.groups is None or not is_for_admins(way.rights_of)
         }
         actors = page.run(actions.list_actors)
-        names = page.member_names([one for one in actors if one][:MOST_NAMES])
+        names = page.member_names([actor for actor in actors if actor][:MOST_NAMES])
         return page.render(
             "settings/audit_log.html",
             lines=shown,
@@ -108,7 +108,7 @@ def audit_pages(reader: Reader, undo: Mapping[str, Undo]) -> GuildPages:
                 (one, names.get(one, one) if one else _("the bot or the streamer"))
                 for one in actors
             ],
-            features=[(one, feature_title(one)) for one in features],
+            features=[(feature, feature_title(feature)) for feature in features],
             asked=request.args,
         )
 

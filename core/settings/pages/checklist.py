@@ -56,5 +56,5 @@ def setup(page: Page, pages: GuildPages) -> list[SetupStep]:
 
 
 def _can_give_no_role(guild: DiscordGuild, bot: DiscordMember) -> bool:
-    ordinary = [one for one in guild.roles if one.id != guild.id and not one.managed]
+    ordinary = [role for role in guild.roles if role.id != guild.id and not role.managed]
     return bool(ordinary) and all(one.position >= bot.top_position for one in ordinary)

@@ -138,7 +138,7 @@ def _serve_health(settings: Settings, listener: TwitchListener) -> ThreadingHTTP
                 self.send_error(404)
                 return
             items = listener.status()
-            body = json.dumps({"status": _worst(items), "parts": [_part(one) for one in items]})
+            body = json.dumps({"status": _worst(items), "parts": [_part(item) for item in items]})
             self.send_response(200 if _worst(items) != "down" else 503)
             self.send_header("Content-Type", "application/json")
             self.end_headers()
@@ -153,7 +153,7 @@ def _serve_health(settings: Settings, listener: TwitchListener) -> ThreadingHTTP
 
 
 def _worst(items: list[HealthItem]) -> str:
-    states = {one.state for one in items}
+    states = {item.state for item in items}
     return next((state for state in ("down", "warn") if state in states), "ok")
 
 

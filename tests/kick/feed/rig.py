@@ -79,7 +79,7 @@ def wait_for_listener(
 
     return until(
         lambda: next(
-            (one for one in kick.feed_listeners() if listens(one) and one["id"] != other_than), None
+            (listener for listener in kick.feed_listeners() if listens(listener) and listener["id"] != other_than), None
         ),
         f"a listener for {feeds}",
     )

@@ -42,7 +42,7 @@ def at_kick(kick: KickDriver, channel: int = NORA) -> Counter[str]:
 
 def known(services: Services, channel: int = NORA) -> dict[str, WebhookSubscription]:
     with services.database.begin() as tx:
-        return {one.kind: one for one in store.list_subscriptions(tx, channel)}
+        return {subscription.kind: subscription for subscription in store.list_subscriptions(tx, channel)}
 
 
 def authorities(services: Services, channel: int = NORA) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def test_all_kinds_are_subscribed_and_their_ids_stored(
 ) -> None:
     reconcile(services)
     assert at_kick(kick) == ONE_OF_EACH
-    ids = {one["event"]: one["id"] for one in kick.state()["webhooks"]["subscriptions"]}
+    ids = {subscription["event"]: subscription["id"] for subscription in kick.state()["webhooks"]["subscriptions"]}
     assert {kind: one.subscription_id for kind, one in known(services).items()} == ids
     assert all(one.checked_at == NOON and one.trouble is None for one in known(services).values())
     assert part(services, guild_id) == HealthItem(
@@ -304,7 +304,7 @@ def test_authority_does_not_change_during_a_stream(
     reconcile(services)
     seen(NOON)
     client = client_of(services.settings)
-    client.unsubscribe(one.id for one in client.list_subscriptions(NORA))
+    client.unsubscribe(subscription.id for subscription in client.list_subscriptions(NORA))
     kick.fault(subscriptions__item_error=10)
     reconcile(services)
     assert set(authorities(services).values()) == {"webhook"}

@@ -417,7 +417,7 @@ def test_simultaneous_freezes_freeze_once(gate: Database, guild_id: int) -> None
     with gate.begin() as tx:
         number = ended(tx, guild_id)
     results = at_once(gate, *[lambda tx: froze(tx, guild_id, number)] * 6)
-    assert len([one for one in results if not isinstance(one, Refusal)]) == 1
+    assert len([result for result in results if not isinstance(result, Refusal)]) == 1
     with gate.begin() as tx:
         assert len(posted(tx, guild_id, "raffle.frozen")) == 1
 

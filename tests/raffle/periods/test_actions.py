@@ -74,11 +74,11 @@ def dates(tx: Connection, guild_id: int) -> list[tuple[str, str, str]]:
     """First and last instant, in Stockholm, and state of every raffle, oldest first."""
     return [
         (
-            f"{one.starts_at.astimezone(STOCKHOLM):%m-%d %H:%M}",
-            f"{one.ends_at.astimezone(STOCKHOLM):%m-%d %H:%M}",
-            one.state,
+            f"{period.starts_at.astimezone(STOCKHOLM):%m-%d %H:%M}",
+            f"{period.ends_at.astimezone(STOCKHOLM):%m-%d %H:%M}",
+            period.state,
         )
-        for one in reversed(list_periods(tx, guild_id))
+        for period in reversed(list_periods(tx, guild_id))
     ]
 
 
