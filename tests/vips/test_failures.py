@@ -282,6 +282,38 @@ def test_a_server_that_hangs_keeps_no_other_one_waiting(
         runner.stop()
 
 
+def test_what_becomes_due_during_a_sync_does_not_wait_for_the_next_poll(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = VipRunner(scene.office.services, idle=3600)
+    began, free, again = threading.Event(), threading.Event(), threading.Event()
+    looked = threading.Semaphore(0)
+
+    def list_due() -> list[int]:
+        looked.release()
+        return [1]
+
+    def work_for(_guild_id: int) -> None:
+        if began.is_set():
+            again.set()
+        began.set()
+        free.wait(30)
+
+    monkeypatch.setattr(runner, "list_due", list_due)
+    monkeypatch.setattr(runner, "work_for", work_for)
+    runner.start()
+    try:
+        assert began.wait(30)
+        assert looked.acquire(timeout=30)
+        scene.office.services.bus.publish(actions.TOPIC)
+        assert looked.acquire(timeout=30)
+        free.set()
+        assert again.wait(30)
+    finally:
+        free.set()
+        runner.stop()
+
+
 def test_lost_call_that_the_list_does_not_show_yet_was_ours(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
