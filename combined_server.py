@@ -323,7 +323,7 @@ def prepare_runtime(
     return runtime
 
 
-MOST_CLIENTS = 500
+MAX_CLIENTS = 500
 """Open connections; less than the usual limit of 1024 files per process."""
 
 
@@ -345,7 +345,7 @@ class Server(BaseApplication):
             else f"{settings.host}:{settings.port}",
             "workers": 1,
             "worker_class": "core.kit.web.worker.BufferingWorker",
-            "worker_connections": MOST_CLIENTS,
+            "worker_connections": MAX_CLIENTS,
             "threads": settings.web_threads,
             # Seconds that the master waits for its worker process. That waits two for open requests
             # and has the rest for the bot, the inbox worker and the sender.

@@ -63,7 +63,7 @@ def run(database: Database) -> Results:
         top, bottom = (
             tx.execute(_EDGE, {"guild_id": GUILD, "sign": sign}).scalar_one() for sign in (-1, 1)
         )
-    last = views.MOST_PAGES
+    last = views.MAX_PAGES
     return {
         "leaderboard_1m_ms": _measure(database, _page(1)),
         "leaderboard_1m_last_page_ms": _measure(database, _page(last)),

@@ -172,15 +172,15 @@ class DiscordThread:
     async def _keep_connected(self) -> None:
         attempts = 0
         while True:
-            started, least = self._services.clock(), 1
+            started, minimum = self._services.clock(), 1
             try:
                 await self._connect_once()
                 self._report_trouble("The connection to Discord ended.")
             except Exception as error:  # start a new client after any error
-                trouble, least = _why_it_ended(error)
+                trouble, minimum = _why_it_ended(error)
                 self._report_trouble(trouble)
             lived = (self._services.clock() - started).total_seconds()
-            attempts = max(1 if lived > PATIENCE_SECONDS else attempts + 1, least)
+            attempts = max(1 if lived > PATIENCE_SECONDS else attempts + 1, minimum)
             await asyncio.sleep(min(backoff(attempts).total_seconds(), LONGEST_PAUSE_SECONDS))
 
     async def _keep_reachable(self) -> None:

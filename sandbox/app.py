@@ -27,7 +27,7 @@ from sandbox.twitch.state import FakeTwitch
 ENV = web.AppKey("ENV", dict[str, str])
 """The product's settings for this sandbox."""
 
-MOST_BODY_BYTES = 32 * 2**20
+MAX_BODY_BYTES = 32 * 2**20
 """Discord accepts large attachments."""
 
 
@@ -67,7 +67,7 @@ def build(settings: SandboxSettings) -> web.Application:
     twitch = FakeTwitch(PEOPLE, changes, faults, settings.base_url, settings.webhook_url)
     streamelements = FakeStreamElements(PEOPLE, changes, faults, settings.base_url)
     faults.redefine(settings.defaults)
-    app = web.Application(middlewares=[control.control_errors], client_max_size=MOST_BODY_BYTES)
+    app = web.Application(middlewares=[control.control_errors], client_max_size=MAX_BODY_BYTES)
     app[ENV] = {
         **discord.env(),
         **kick.env(),

@@ -55,7 +55,7 @@ T = TypeVar("T")
 
 ANALYSED, SMALL, LARGE = 1, 2, 3
 VIEWERS = {ANALYSED: 20_000, SMALL: 1_500, LARGE: 6_000}
-MOST_GROWTH = 8
+MAX_GROWTH = 8
 """Between four, which is linear, and sixteen, which is quadratic; sorting adds a little."""
 
 NOW = datetime(2026, 3, 8, 20, tzinfo=UTC)
@@ -488,5 +488,5 @@ def test_work_grows_linearly_with_viewers(servers: Database, name: str) -> None:
     small = work_of(servers, STEPS[name], SMALL)
     large = work_of(servers, STEPS[name], LARGE)
     assert small.rows > 0
-    assert large.rows <= MOST_GROWTH * small.rows
-    assert large.pages <= MOST_GROWTH * small.pages
+    assert large.rows <= MAX_GROWTH * small.rows
+    assert large.pages <= MAX_GROWTH * small.pages

@@ -57,8 +57,8 @@ def fitting(pattern: str) -> list[str]:
             case "SUBPATTERN":
                 return of(arg[-1])
             case "MAX_REPEAT" | "MIN_REPEAT":
-                least, most, inner = arg
-                return [text * max(least, 1 if most else 0) for text in of(inner)]
+                minimum, maximum, inner = arg
+                return [text * max(minimum, 1 if maximum else 0) for text in of(inner)]
         raise AssertionError(op)
 
     return of(parser.parse(pattern))

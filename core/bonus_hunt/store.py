@@ -15,7 +15,7 @@ from core.kit.text.amounts import show_amount
 from core.kit.text.words import _
 from core.people.records import Viewer
 
-MOST_HUNTS = 50
+MAX_HUNTS = 50
 """Hunts in the history."""
 
 IN_PROGRESS = Hunt.state != "finished"
@@ -61,14 +61,14 @@ def is_in_progress(work: Work) -> bool:
     return work.exists(IN_PROGRESS)
 
 
-def list_hunts(work: Work, most: int = MOST_HUNTS) -> list[View]:
+def list_hunts(work: Work, maximum: int = MAX_HUNTS) -> list[View]:
     """Newest first."""
-    return _views(work, list_newest(work, most))
+    return _views(work, list_newest(work, maximum))
 
 
-def list_newest(work: Work, most: int) -> Sequence[Hunt]:
+def list_newest(work: Work, maximum: int) -> Sequence[Hunt]:
     """The same without bonuses and figures."""
-    return work.scalars(select(Hunt).order_by(Hunt.number.desc()).limit(most)).all()
+    return work.scalars(select(Hunt).order_by(Hunt.number.desc()).limit(maximum)).all()
 
 
 def _views(work: Work, hunts: Sequence[Hunt]) -> list[View]:

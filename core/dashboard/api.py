@@ -54,7 +54,7 @@ CHANGES = RateLimitItemPerMinute(60)
 STRANGERS = RateLimitItemPerMinute(30)
 """Requests without a valid token or session, per network."""
 
-MOST_BYTES = 64 * 1024
+MAX_BYTES = 64 * 1024
 """Of a body."""
 
 OWN = Api()
@@ -130,9 +130,10 @@ class ApiServer:
         blueprint.get("/openapi.json")(self.openapi)
         blueprint.get("/docs")(self.docs)
         for endpoint in self.endpoints:
+            path = endpoint.path.strip("/").replace("/", "_").replace("-", "_")
             blueprint.add_url_rule(
                 endpoint.path,
-                f"{endpoint.method.lower()}_{endpoint.path.strip('/').replace('/', '_').replace('-', '_')}",
+                f"{endpoint.method.lower()}_{path}",
                 self._serve(endpoint),
                 methods=[endpoint.method],
                 provide_automatic_options=False,
@@ -315,7 +316,7 @@ def _parse(endpoint: Endpoint) -> BaseModel:
 
 
 def _limit_body() -> None:
-    request.max_content_length = MOST_BYTES
+    request.max_content_length = MAX_BYTES
 
 
 def _never_cached(response: Response) -> Response:

@@ -47,7 +47,7 @@ from core.kit.text.words import _
 from core.kit.web.app import TOKEN, is_api, problem, word
 from core.kit.web.assets import asset, icon
 from core.kit.web.guild_pages import (
-    MOST_ACTIVITIES,
+    MAX_ACTIVITIES,
     GuildPages,
     Page,
     Route,
@@ -281,7 +281,9 @@ class Dashboard:
             raise access.Forbidden
         self.access.discord.bot(guild_id)  # before the transaction, because it may take seconds
         with page.together():
-            steps = [step for feature in self.features if feature.setup for step in feature.setup(page)]
+            steps = [
+                step for feature in self.features if feature.setup for step in feature.setup(page)
+            ]
         steps.sort(key=lambda step: (step.is_done, step.optional, step.order))
         return make_response(page.render("dashboard/setup.html", steps=steps))
 
@@ -295,7 +297,7 @@ class Dashboard:
             for item in feature.activity(page)
         ]
         items.sort(key=lambda item: item.at, reverse=True)
-        return make_response(page.render("dashboard/activity.html", items=items[:MOST_ACTIVITIES]))
+        return make_response(page.render("dashboard/activity.html", items=items[:MAX_ACTIVITIES]))
 
     # -- people about themselves ------------------------------------------------------------
 

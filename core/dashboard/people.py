@@ -10,14 +10,14 @@ from core.kit.errors import Refusal
 from core.kit.feature import Feature
 from core.kit.rights import admins_only
 from core.kit.text.words import _
-from core.kit.web.guild_pages import MOST_ACTIVITIES, GuildPages, Page, PersonCard, View
+from core.kit.web.guild_pages import MAX_ACTIVITIES, GuildPages, Page, PersonCard, View
 from core.people import lookup, store
 from core.people.exclusions import actions as exclusions
 from core.people.exclusions.records import Scope
 from core.people.exclusions.routes import add_exclusions
 from core.people.linking.actions import unlink_account
 from core.people.notes import actions as notes
-from core.people.notes.records import MOST_CHARACTERS, Note
+from core.people.notes.records import MAX_CHARACTERS, Note
 from core.people.records import Viewer
 
 
@@ -46,7 +46,7 @@ def people_pages(features: Sequence[Feature]) -> GuildPages:
             "dashboard/people.html",
             search=text,
             found=page.run(lookup.search, text),
-            most=lookup.MOST_FOUND,
+            maximum=lookup.MAX_FOUND,
             excluded=page.run(exclusions.list_excluded),
         )
 
@@ -83,7 +83,7 @@ def _add_person(pages: GuildPages) -> View:
             **found,
             names=page.member_names({*list(writers)[:10], *([discord_id] if discord_id else [])}),
             scopes=[(arg, arg.replace("_", " ")) for arg in get_args(Scope)],
-            most=MOST_CHARACTERS,
+            maximum=MAX_CHARACTERS,
         )
 
     return person
@@ -122,7 +122,7 @@ def _add_history(pages: GuildPages, features: Sequence[Feature]) -> None:
         ]
         items.sort(key=lambda item: item.at, reverse=True)
         return page.render(
-            "dashboard/history.html", viewer=viewer, items=items[: 2 * MOST_ACTIVITIES]
+            "dashboard/history.html", viewer=viewer, items=items[: 2 * MAX_ACTIVITIES]
         )
 
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 PREFIX = "/p/"
 
 KEEP_SECONDS = 10.0
-MOST_KEPT = 500
-MOST_AT_ONCE = 4
+MAX_KEPT = 500
+MAX_AT_ONCE = 4
 WAIT_SECONDS = 5.0
 
 PER_ADDRESS = RateLimitItemPerMinute(300)
@@ -59,7 +59,7 @@ class PublicCache:
         self._allows = allows
         self._kept: OrderedDict[Any, _Kept] = OrderedDict()
         self._guard = threading.Lock()
-        self._slots = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self._slots = threading.BoundedSemaphore(MAX_AT_ONCE)
 
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -94,7 +94,7 @@ class PublicCache:
             if made.status_code == 200:
                 with self._guard:
                     self._kept[key] = _Kept(time.monotonic(), made)
-                    while len(self._kept) > MOST_KEPT:
+                    while len(self._kept) > MAX_KEPT:
                         self._kept.popitem(last=False)
             return made
         finally:

@@ -12,7 +12,7 @@ from core.kit.runtime.wire import bounded, bounded_exchange
 from core.kit.text.strict_json import decode
 
 TIMEOUT = (3.05, 8.0)
-MOST_BYTES = 4096
+MAX_BYTES = 4096
 
 
 class DrandClient:
@@ -45,7 +45,7 @@ class DrandClient:
         ):
             self.time.observe(response.headers)
             response.raise_for_status()
-            body = decode(response.raw.read(MOST_BYTES, decode_content=True))
+            body = decode(response.raw.read(MAX_BYTES, decode_content=True))
         match body:
             case {"round": int(at), "randomness": str(randomness), "signature": str(signature)}:
                 found = Round.signed(self.chain, number, signature)

@@ -20,8 +20,8 @@ from core.kit.text.amounts import parse_length
 from core.kit.text.cleaning import fold
 from core.kit.text.words import _
 
-MOST_NAMES = 5
-MOST_COOLDOWN = 3600
+MAX_NAMES = 5
+MAX_COOLDOWN = 3600
 _NAME = re.compile(r"\w{1,30}")
 
 OTHER_BOTS = {
@@ -68,8 +68,8 @@ def parse_names(text: str) -> tuple[str, ...]:
     """The names that somebody has typed, with or without exclamation marks. Raises Refusal if there
     is none, too many, or one cannot be typed as a command."""
     names = tuple(dict.fromkeys(fold(one.lstrip("!")) for one in re.split(r"[\s,]+", text) if one))
-    if not names or len(names) > MOST_NAMES:
-        raise Refusal(_("A command needs 1 to {most} names.").format(most=MOST_NAMES))
+    if not names or len(names) > MAX_NAMES:
+        raise Refusal(_("A command needs 1 to {maximum} names.").format(maximum=MAX_NAMES))
     for name in names:
         if not _NAME.fullmatch(name):
             raise Refusal(_("A name has up to 30 letters, digits and underscores."))
@@ -118,9 +118,9 @@ def parse_cooldown(text: str) -> int:
     try:
         seconds = int(parse_length(text or "0", "s").total_seconds())
     except Refusal:
-        seconds = MOST_COOLDOWN + 1
-    if seconds > MOST_COOLDOWN:
-        raise Refusal(_("A cooldown is 0 to {most} seconds.").format(most=MOST_COOLDOWN))
+        seconds = MAX_COOLDOWN + 1
+    if seconds > MAX_COOLDOWN:
+        raise Refusal(_("A cooldown is 0 to {maximum} seconds.").format(maximum=MAX_COOLDOWN))
     return seconds
 
 

@@ -49,7 +49,7 @@ CONFIRM_WITHIN = timedelta(seconds=75)
 """After the lock or the result. Stakes that the provider has not confirmed by then are refused, and
 the heist does not wait for a payout any longer."""
 
-MOST_NAMED = 10
+MAX_NAMED = 10
 """Names in a chat line."""
 
 # -- starting -------------------------------------------------------------------------------------
@@ -318,7 +318,7 @@ def _freeze(work: Work, heist: Heist, salt: bytes, crew: Sequence[Player], chain
     payload = {
         "players": heist.players,
         "staked": heist.staked,
-        "names": [names[player.viewer_id] for player in named[:MOST_NAMED]],
+        "names": [names[player.viewer_id] for player in named[:MAX_NAMED]],
         "refused": _refusals(work, heist),
         "hash": heist.snapshot_hash,
         **providers.currency_of(work),
@@ -447,7 +447,7 @@ def _result(work: Work, heist: Heist) -> dict[str, Any]:
         else settings.start_heist_cooldown,
         "winners": [
             {"viewer": names[one.viewer_id], "payout": one.payout}
-            for one in (named if view.winners else ())[:MOST_NAMED]
+            for one in (named if view.winners else ())[:MAX_NAMED]
         ],
         **providers.currency_of(work),
     }

@@ -103,7 +103,7 @@ class _Crew:
     def check(self, one: _Applicant) -> Reason | None:
         """The first reason to refuse; None if they can join. Sets the request and the stake."""
         accounts, settings = self._accounts[one.viewer_id], self._settings
-        most = settings.max_participants
+        maximum = settings.max_participants
         if one.message.at >= self._heist.closes_at:
             return "late"
         if not self._joined.isdisjoint(accounts):
@@ -113,7 +113,7 @@ class _Crew:
         ]
         if lately and self._work.now < max(lately) + self._cooldown:
             return "cooldown"
-        if 0 < most <= len(self._joined):
+        if 0 < maximum <= len(self._joined):
             return "full"
         if not one.message.argument:
             return "usage"

@@ -20,7 +20,7 @@ from core.heist.rules import (
 )
 from core.kit.discord.ui import Tone, ago, card, lines, safe
 from core.kit.text.words import _, plural
-from core.outbox.chat import MOST_CHARACTERS
+from core.outbox.chat import MAX_CHARACTERS
 
 _STYLES: dict[str, tuple[str, Tone]] = {
     "open": ("🚨", "kick"),
@@ -157,7 +157,7 @@ def _odds(odds: Sequence[int]) -> str:
     chance, lowest, highest = odds
     pays = f"×{lowest / 100:g}"
     if lowest != highest:
-        pays = _("{least} to {most}").format(least=pays, most=f"×{highest / 100:g}")
+        pays = _("{minimum} to {maximum}").format(minimum=pays, maximum=f"×{highest / 100:g}")
     return _("{chance} % chance, pays {multiplier}").format(chance=chance, multiplier=pays)
 
 
@@ -311,7 +311,7 @@ def _names(named: Sequence[str], count: int) -> str:
 
 def _fit(line: str, last: str) -> str:
     """Append `last`, and cut `line` if both are too long."""
-    room = MOST_CHARACTERS - len(last) - 1
+    room = MAX_CHARACTERS - len(last) - 1
     return (line if len(line) <= room else line[: room - 1] + "…") + " " + last
 
 

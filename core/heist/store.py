@@ -11,7 +11,7 @@ from core.heist.rules import HeistSettings, Tier, tier_label
 from core.heist.tiers import tiers_of
 from core.kit.database.work import ACROSS_GUILDS, Work, read_records
 
-MOST_HEISTS = 50
+MAX_HEISTS = 50
 """In the history."""
 
 IS_RUNNING = Heist.state.in_(RUNNING)
@@ -79,9 +79,9 @@ def find_view(work: Work, number: int | None = None) -> View | None:
     return View(heist, crew, refused, tiers_of(work, crew), heist.settings)
 
 
-def list_heists(work: Work, most: int = MOST_HEISTS) -> Sequence[Heist]:
+def list_heists(work: Work, maximum: int = MAX_HEISTS) -> Sequence[Heist]:
     """Newest first."""
-    return work.scalars(select(Heist).order_by(Heist.number.desc()).limit(most)).all()
+    return work.scalars(select(Heist).order_by(Heist.number.desc()).limit(maximum)).all()
 
 
 def list_unfinished(tx: Connection) -> Sequence[Heist]:

@@ -30,7 +30,7 @@ from core.kit.text.words import _
 Command = commands.Command[Any, ..., Any]
 ChatCommands = Mapping[str, tuple[ChatCommand, ...]]
 
-MOST_TOPICS = 25
+MAX_TOPICS = 25
 """Discord's limit of choices in a menu."""
 
 
@@ -89,7 +89,7 @@ class Help(commands.Cog):
         allowed = await _allowed(interaction, bot)
         found = [*topics(allowed), *(f"/{command.qualified_name}" for command in allowed)]
         fitting = [one for one in found if typed.strip().casefold() in one.casefold()]
-        return [app_commands.Choice(name=one, value=one) for one in fitting[:MOST_TOPICS]]
+        return [app_commands.Choice(name=one, value=one) for one in fitting[:MAX_TOPICS]]
 
     async def page(
         self, source: Source, bot: commands.Bot, wanted: str | None
@@ -209,7 +209,7 @@ class TopicMenu(
     def __init__(self, known: Iterable[str] = (), chosen: str | None = None) -> None:
         options = [
             discord.SelectOption(label=topic, default=topic == chosen)
-            for topic in [*known][:MOST_TOPICS]
+            for topic in [*known][:MAX_TOPICS]
         ]
         super().__init__(
             discord.ui.Select(

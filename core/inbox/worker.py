@@ -48,7 +48,7 @@ BATCH_SECONDS = 1.0
 MAX_SECONDS = 5.0
 """A batch of several deliveries that takes longer is given up, so that no lane is held for long."""
 
-MOST_ATTEMPTS = 10
+MAX_ATTEMPTS = 10
 UNSURE_CLOCK = timedelta(seconds=30)
 """A slow answer makes another clock look that far behind."""
 
@@ -329,7 +329,7 @@ class Worker:
             retry.id,
             try_at=now + backoff(attempts),
             error=error,
-            dead=is_final or attempts >= MOST_ATTEMPTS,
+            dead=is_final or attempts >= MAX_ATTEMPTS,
         )
 
     def _load_retry(self, retry: FailedHandler) -> tuple[Event, Handler]:

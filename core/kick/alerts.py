@@ -111,7 +111,10 @@ def _find_evidence(
     if intake.source_of_chat(work.tx, channel.channel_id) == FEED:
         return None if state is not None and state.is_ok else "feed"
     subscriptions = intake.list_subscriptions(work.tx, channel.channel_id)
-    if any(subscription.kind == CHAT and subscription.subscription_id is None for subscription in subscriptions):
+    if any(
+        subscription.kind == CHAT and subscription.subscription_id is None
+        for subscription in subscriptions
+    ):
         return "subscription"
     if state is not None and state.webhooks_missing_since is not None:
         return "chat" if is_overdue(state.webhooks_missing_since, work.now, minutes) else None

@@ -247,7 +247,10 @@ def _account(account: Account | None, channel: Channel, now: datetime) -> Line:
 
 
 def _webhooks(work: Work, broadcaster_user_id: int) -> list[Line]:
-    subscribed = {subscription.kind: subscription for subscription in intake.list_subscriptions(work.tx, broadcaster_user_id)}
+    subscribed = {
+        subscription.kind: subscription
+        for subscription in intake.list_subscriptions(work.tx, broadcaster_user_id)
+    }
     newest = log.list_newest_of_kinds(work.tx, work.guild_id, WEBHOOK_KINDS)
     lines = []
     for kind in WEBHOOK_KINDS:

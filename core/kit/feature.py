@@ -145,7 +145,7 @@ class Offer:
     words: tuple[str, ...]
     say: Callable[[int], str]
     price: int
-    most: int = 1
+    maximum: int = 1
     for_all_points: bool = True
     why_not: Callable[[Any, int], str] = lambda _work, _viewer_id: ""
 

@@ -53,8 +53,8 @@ class GuildSetting(Generic[T]):
     default: T
     help: str
     environment: str | None = None
-    least: int | None = None
-    most: int | None = None
+    minimum: int | None = None
+    maximum: int | None = None
     of: Shape = ""
     choices: tuple[str, ...] = ()
     label: str = ""
@@ -69,11 +69,13 @@ def switch(help: str, *, default: bool, environment: str | None = None, label: s
 
 
 def number(
-    help: str, *, default: int, least: int, most: int, label: str = "", unit: str = ""
+    help: str, *, default: int, minimum: int, maximum: int, label: str = "", unit: str = ""
 ) -> Any:
     """A number within bounds."""
     return _setting(
-        GuildSetting("", int, default, help, least=least, most=most, label=label, unit=unit)
+        GuildSetting(
+            "", int, default, help, minimum=minimum, maximum=maximum, label=label, unit=unit
+        )
     )
 
 

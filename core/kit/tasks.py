@@ -78,15 +78,15 @@ def act_on_each(
     return bool(found)
 
 
-def slices(ids: Sequence[T], most: int) -> list[Sequence[T]]:
+def slices(ids: Sequence[T], maximum: int) -> list[Sequence[T]]:
     """In pieces that a service takes at a time."""
-    return [ids[start : start + most] for start in range(0, len(ids), most)]
+    return [ids[start : start + maximum] for start in range(0, len(ids), maximum)]
 
 
 DELETED_AT_ONCE = 1000
 """Rows in one transaction, so that nothing waits long for a lock."""
 
-MOST_STEPS = 500
+MAX_STEPS = 500
 """In one run; the next run deletes the rest."""
 
 
@@ -95,10 +95,10 @@ def delete_in_steps(services: Services, delete_some: Callable[..., int]) -> None
 
     def step() -> int:
         with services.database.begin() as tx:
-            return delete_some(tx, most=DELETED_AT_ONCE)
+            return delete_some(tx, maximum=DELETED_AT_ONCE)
 
     total = 0
-    for _ in range(MOST_STEPS):
+    for _ in range(MAX_STEPS):
         deleted = step()
         total += deleted
         if deleted < DELETED_AT_ONCE:

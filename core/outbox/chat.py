@@ -18,13 +18,13 @@ from core.kit.text.words import _, speak
 from core.outbox import store as outbox
 from core.outbox.records import Outgoing, Priority, messages
 
-MOST_CHARACTERS = 500
+MAX_CHARACTERS = 500
 """The limit of Kick and of Twitch, in code points."""
 
-MOST_CARRIED = 10
+MAX_CARRIED = 10
 """Announcements considered for joining."""
 
-MOST_ANSWERS = 500
+MAX_ANSWERS = 500
 """Answers considered for one line."""
 
 DIGEST_FROM = 4
@@ -122,14 +122,14 @@ class ChatTransport:
     def _compose(self, message: Outgoing) -> Line:
         """The line, joined with waiting ones that fit: announcements with announcements, answers
         with answers, which then name several people. The others share its outcome."""
-        most = MOST_ANSWERS if _is_answer(message) else MOST_CARRIED
+        maximum = MAX_ANSWERS if _is_answer(message) else MAX_CARRIED
         with self._database.begin() as tx:
             # A retry must have exactly the same text.
             followers = [
                 follower
                 for follower in takewhile(
                     lambda one: _can_be_joined(message, one),
-                    outbox.list_followers(tx, message, most),
+                    outbox.list_followers(tx, message, maximum),
                 )
                 if message.attempts == 1 or follower.carried_by == message.id
             ]
@@ -166,7 +166,7 @@ class ChatTransport:
             if (line != what or one.priority == Priority.ANSWER) and viewer not in names:
                 names.append(viewer)
             longer = SEPARATOR.join("".join(who) + words for words, who in said.items())
-            if number and len(longer) > MOST_CHARACTERS:
+            if number and len(longer) > MAX_CHARACTERS:
                 return text, followers[: number - 1]
             text = cut(longer)
         return text, followers[: len(lines) - 1]
@@ -177,17 +177,17 @@ class ChatTransport:
 
 def cut(text: str) -> str:
     """Cut a text to 500 characters, between words if possible."""
-    if len(text) <= MOST_CHARACTERS:
+    if len(text) <= MAX_CHARACTERS:
         return text
-    at_word = text[:MOST_CHARACTERS].rsplit(" ", 1)[0]
-    found = MOST_CHARACTERS // 2 < len(at_word) < MOST_CHARACTERS
-    return (at_word if found else text[: MOST_CHARACTERS - 1]) + "…"
+    at_word = text[:MAX_CHARACTERS].rsplit(" ", 1)[0]
+    found = MAX_CHARACTERS // 2 < len(at_word) < MAX_CHARACTERS
+    return (at_word if found else text[: MAX_CHARACTERS - 1]) + "…"
 
 
 def how_many_fit(texts: Iterable[str]) -> int:
     """How many of these lines, from the first one, can be joined."""
     lengths = accumulate(len(SEPARATOR) + len(text) for text in texts)
-    return max(1, sum(length - len(SEPARATOR) <= MOST_CHARACTERS for length in lengths))
+    return max(1, sum(length - len(SEPARATOR) <= MAX_CHARACTERS for length in lengths))
 
 
 def _is_answer(message: Outgoing) -> bool:

@@ -12,7 +12,7 @@ from core.overlays.pages import make_pages
 from core.overlays.rules import OverlaySettings
 from core.overlays.show import OverlayPages, title_setting
 
-MOST_LATEST = 5
+MAX_LATEST = 5
 
 
 def make_feature(others: Collection[Feature]) -> Feature:
@@ -24,7 +24,7 @@ def make_feature(others: Collection[Feature]) -> Feature:
         for one in latest:
             assert one.latest is not None, "selected by it"
             found += one.latest(work)
-        return {"latest": nlargest(MOST_LATEST, found, key=lambda one: one.at)}
+        return {"latest": nlargest(MAX_LATEST, found, key=lambda one: one.at)}
 
     overlays = [overlay for one in others for overlay in one.overlays]
     overlays.append(

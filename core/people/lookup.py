@@ -162,7 +162,9 @@ def _with_members(work: Work, candidates: Sequence[Candidate]) -> list[Candidate
     found = []
     for candidate in candidates:
         link = store.find_link_of_viewer(work, candidate.viewer.viewer_id)
-        found.append(Candidate(candidate.viewer, link.discord_id if link else None, candidate.former))
+        found.append(
+            Candidate(candidate.viewer, link.discord_id if link else None, candidate.former)
+        )
     return found
 
 
@@ -174,7 +176,7 @@ def discord_id_in(text: str) -> int | None:
     return int(text) if _DISCORD_ID.fullmatch(text.strip()) else None
 
 
-MOST_FOUND = 50
+MAX_FOUND = 50
 
 
 def search(work: Work, text: str) -> list[tuple[Viewer, Link | None]]:
@@ -200,7 +202,7 @@ def search(work: Work, text: str) -> list[tuple[Viewer, Link | None]]:
             | Link.discord_handle.startswith(begins, autoescape=True)
             | Viewer.viewer_id.in_(former)
         )
-    found = found.order_by(Viewer.viewer_id.desc()).limit(MOST_FOUND)
+    found = found.order_by(Viewer.viewer_id.desc()).limit(MAX_FOUND)
     return [(viewer, link) for viewer, link in work.execute(found)]
 
 

@@ -250,11 +250,11 @@ def find_links(work: Work, discord_ids: Collection[int]) -> dict[int, Link]:
     return {link.discord_id: link for link in work.scalars(theirs)}
 
 
-def list_newest_links(work: Work, most: int) -> Sequence[tuple[Link, str]]:
+def list_newest_links(work: Work, maximum: int) -> Sequence[tuple[Link, str]]:
     """The latest links, newest first, and the viewers' names."""
     linked = (Link.guild_id == Viewer.guild_id) & (Link.viewer_id == Viewer.viewer_id)
     found = select(Link, Viewer.name).join(Viewer, linked).order_by(Link.linked_at.desc())
-    return [(link, name) for link, name in work.execute(found.limit(most))]
+    return [(link, name) for link, name in work.execute(found.limit(maximum))]
 
 
 def add_link(
@@ -380,13 +380,13 @@ def list_persons(tx: Connection, guild_id: int, viewer_ids: Collection[int]) -> 
         given = {"guild_id": guild_id, "viewer_ids": list(viewer_ids)}
         return {row.viewer_id: row.person_id for row in tx.execute(_LIST_PERSONS, given)}
 
-    if len(viewer_ids) > MOST_REMEMBERED:
+    if len(viewer_ids) > MAX_REMEMBERED:
         return read()
     key = ("people.persons", guild_id, frozenset(viewer_ids))
     return dict(cached_until_locked(tx, key, read))
 
 
-MOST_REMEMBERED = 10
+MAX_REMEMBERED = 10
 
 
 def get_person(tx: Connection, guild_id: int, viewer_id: int) -> ViewerId:

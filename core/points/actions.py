@@ -329,18 +329,18 @@ def set_limit_from_text(work: Work, viewer_id: int, typed: str) -> None:
         set_loss_limit(work, viewer_id, int(split_amount(word, digits=0)[0]))
 
 
-def set_loss_limit(work: Work, viewer_id: int, most: int | None) -> None:
+def set_loss_limit(work: Work, viewer_id: int, maximum: int | None) -> None:
     """Set the daily loss limit. A lower limit applies at once; a higher one, or none, from
     tomorrow."""
     work.lock(Lock.POINTS)
     day = ledger.today(work)
     for one in _limits_of(work, viewer_id):
         now = one.loss_on(day)
-        if most is not None and (now is None or most <= now):
-            one.daily_loss, one.next_loss, one.next_from = most, None, None
+        if maximum is not None and (now is None or maximum <= now):
+            one.daily_loss, one.next_loss, one.next_from = maximum, None, None
         elif now is not None:
             one.daily_loss = now
-            one.next_loss, one.next_from = most, day + timedelta(days=1)
+            one.next_loss, one.next_from = maximum, day + timedelta(days=1)
 
 
 def take_break(work: Work, viewer_id: int, length: timedelta) -> None:

@@ -14,7 +14,7 @@ from core.kit.discord.arguments import Whole
 from core.kit.discord.buttons import AdminButton, Face, button_rows
 from core.kit.discord.errors import gone
 from core.kit.discord.leaderboard import (
-    MOST_ROWS,
+    MAX_ROWS,
     Leaderboard,
     Query,
     Row,
@@ -212,7 +212,7 @@ class Points(commands.Cog):
 
     @points.command(name="board")
     @app_commands.describe(limit="How many places on a page, 1 to 25")
-    async def board(self, ctx: Context, limit: commands.Range[int, 1, MOST_ROWS] = 10) -> None:
+    async def board(self, ctx: Context, limit: commands.Range[int, 1, MAX_ROWS] = 10) -> None:
         """Show who has the most points, now or at the end of a season."""
         await show_leaderboard(ctx, BOARD, size=limit)
 

@@ -38,7 +38,7 @@ from core.twitch.client import client_of as twitch_of
 BUCKET: Bucket = "won"
 """Their origin is not known, so they have the restrictions of won points."""
 
-MOST_ACCOUNTS = 100_000
+MAX_ACCOUNTS = 100_000
 """The richest ones; StreamElements is asked for 100 at a time."""
 
 EXAMPLES = 10
@@ -232,7 +232,7 @@ def _add_page(
         return True
     reading.reason = ""
     _add(work, reading, balances, user_ids)
-    if len(balances) < PAGE or reading.accounts >= MOST_ACCOUNTS:
+    if len(balances) < PAGE or reading.accounts >= MAX_ACCOUNTS:
         reading.state = "ready"
         return True
     return False

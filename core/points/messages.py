@@ -295,7 +295,10 @@ def import_preview(preview: "Preview") -> discord.Embed:
         ),
         "",
     ]
-    rows += [f"{safe(example.name)}: {example.points:,} → `{example.delta:+,}`" for example in preview.examples]
+    rows += [
+        f"{safe(example.name)}: {example.points:,} → `{example.delta:+,}`"
+        for example in preview.examples
+    ]
     if preview.unknown:
         rows.append(
             _("Unknown, skipped: {names}").format(names=safe(", ".join(preview.unknown), 300))

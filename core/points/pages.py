@@ -39,8 +39,8 @@ from core.points.shop import Shop
 
 PER_PAGE = 25
 DAYS = 30
-MOST_PUBLIC_PAGES = 4
-MOST_DOWNLOADED = 10_000
+MAX_PUBLIC_PAGES = 4
+MAX_DOWNLOADED = 10_000
 ON_STREAM = 5
 ON_STREAM_OF = 25
 """Of so many places, those who are not named in public left out."""
@@ -139,7 +139,7 @@ def download(page: Page, viewer_id: int) -> Response:
     def load(work: Work) -> Sequence[Any]:
         work.find(Viewer, viewer_id) or abort(404)
         accounts = store.accounts_of(work, viewer_id)
-        return store.list_entries(work, accounts, MOST_DOWNLOADED, 0)
+        return store.list_entries(work, accounts, MAX_DOWNLOADED, 0)
 
     rows = [
         (
@@ -350,7 +350,7 @@ def _public(public: PublicRequest) -> str:
     asked, season = (request.args.get(one, 0, type=int) for one in ("page", "season"))
 
     def load(work: Work) -> dict[str, Any]:
-        found = _load_board(work, max(asked, 1), max(season, 0), MOST_PUBLIC_PAGES)
+        found = _load_board(work, max(asked, 1), max(season, 0), MAX_PUBLIC_PAGES)
         ended = [one for one in store.list_seasons(work) if one.ended_at is not None]
         places, names = named_only(work, found["places"])
         shown = {"places": places, "names": names}

@@ -104,7 +104,11 @@ def sweep(work: Work, personals: Sequence[Personal], request_id: str, vault: Vau
     except SealBroken:  # the keys were changed, so we cannot know who it was
         work.delete(request)
         return True
-    waits = [personal.sweep(work.tx, subject) for personal in reversed(personals) if personal.sweep is not None]
+    waits = [
+        personal.sweep(work.tx, subject)
+        for personal in reversed(personals)
+        if personal.sweep is not None
+    ]
     if not any(waits):
         work.delete(request)
     return True

@@ -48,7 +48,7 @@ PAGES = GuildPages("raffle", lambda: _("Raffle"), icon="ticket", order=30)
 
 PER_PAGE = 25
 LATEST = 5
-MOST_PAST = 10
+MAX_PAST = 10
 
 
 def _config(page: Page) -> Config:
@@ -66,7 +66,7 @@ def overview(page: Page) -> str:
             "period": period,
             "now": work.now,
             "problem": find_problem(work),
-            "past": publishing.list_past(work, config, MOST_PAST),
+            "past": publishing.list_past(work, config, MAX_PAST),
         }
         if period is None:
             return found
@@ -158,7 +158,7 @@ def ledger(page: Page) -> str:
     return page.render(
         "raffle/ledger.html",
         **page.run(load),
-        most=store.LEDGER,
+        maximum=store.LEDGER,
         sources=get_args(Source),
         source_words=source_words,
         asked=request.args,

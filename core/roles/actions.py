@@ -25,8 +25,8 @@ from core.roles.rules import Mode, RewardState, RoleSettings, next_minutes
 TOPIC = "roles"
 """Notifications with `guild_id`, and with `discord_id` if only one member is concerned."""
 
-MOST_REWARDS = 50
-MOST_MINUTES = 5_000_000
+MAX_REWARDS = 50
+MAX_MINUTES = 5_000_000
 """Nearly ten years."""
 
 _ID = re.compile(r"(?:<@&)?(?P<id>[0-9]{15,20})>?")
@@ -81,9 +81,11 @@ def add_reward(work: Work, role_id: int, name: str, minutes: int | None) -> None
     require_for_viewers(work, role_id)
     work.lock(Lock.ROLES)
     rewards = {reward.role_id: reward for reward in store.list_rewards(work)}
-    if len(rewards) >= MOST_REWARDS:
+    if len(rewards) >= MAX_REWARDS:
         raise Refusal(
-            _("There are {most} rewards already, which is the maximum.").format(most=MOST_REWARDS)
+            _("There are {maximum} rewards already, which is the maximum.").format(
+                maximum=MAX_REWARDS
+            )
         )
     reward = rewards.get(RoleId(role_id))
     if reward is None:

@@ -17,15 +17,15 @@ from core.kit.discord.ui import answer, guild_of, run_action, safe, server_group
 from core.kit.services import Services
 from core.kit.text.words import _
 from core.roles import actions, messages, reconcile, store
-from core.roles.actions import MOST_MINUTES
+from core.roles.actions import MAX_MINUTES
 from core.roles.messages import PAGE
 from core.roles.role_sync import RoleSync, see
 from core.roles.store import Holder
 
 Context = commands.Context[commands.Bot]
-Minutes = Annotated[int, Whole(1, MOST_MINUTES, unit="m")]
+Minutes = Annotated[int, Whole(1, MAX_MINUTES, unit="m")]
 
-MOST_CHOICES = 25
+MAX_CHOICES = 25
 """How many suggestions Discord shows."""
 
 # -- lists ----------------------------------------------------------------------------------------
@@ -234,14 +234,14 @@ class Roles(commands.Cog):
         roles = list_for_viewers(interaction.guild) if interaction.guild else ()
         named = [(role.name, role.id) for role in roles]
         off = [app_commands.Choice(name="off", value="off")] if typed in "off" else []
-        return [*off, *_choices(named, typed)][:MOST_CHOICES]
+        return [*off, *_choices(named, typed)][:MAX_CHOICES]
 
 
 def _choices(named: Iterable[tuple[str, int]], typed: str) -> list[app_commands.Choice[str]]:
     fitting = ((n, i) for n, i in named if typed.casefold() in n.casefold())
     return [
         app_commands.Choice(name=shortened(name, 100), value=str(role_id))
-        for name, role_id in islice(fitting, MOST_CHOICES)
+        for name, role_id in islice(fitting, MAX_CHOICES)
     ]
 
 

@@ -115,9 +115,9 @@ def set_minutes(page: Page, role_id: int) -> Response:
 
 def _minutes(page: Page) -> int:
     minutes = whole_number(page.form, "minutes", _("Minutes"))
-    if not 1 <= minutes <= actions.MOST_MINUTES:
+    if not 1 <= minutes <= actions.MAX_MINUTES:
         raise Refusal(
-            _("Minutes must be between 1 and {most}.").format(most=f"{actions.MOST_MINUTES:,}")
+            _("Minutes must be between 1 and {maximum}.").format(maximum=f"{actions.MAX_MINUTES:,}")
         )
     return minutes
 

@@ -193,7 +193,7 @@ def audit_log_paginator(known: Sequence[Declared], lines: Mapping[str, AuditLine
     by_key = {one.key: one for one in known}
 
     async def open_page(reader: Reader, key: str, number: int) -> Page:
-        per_page = min(int(key), messages.MOST_ENTRIES)
+        per_page = min(int(key), messages.MAX_ENTRIES)
         found = await reader.run_action(actions.read_log, per_page, number)
         mention = partial(places.mention, reader.guild)
         embed = messages.audit_log(found, per_page, by_key, lines, mention)
@@ -209,11 +209,11 @@ class AuditLog(commands.Cog, name="audit_log"):
         self._paginator = paginator
 
     @server_command("auditlog", for_admins=True)
-    @app_commands.describe(count=f"How many changes at a time, 1 to {messages.MOST_ENTRIES}")
+    @app_commands.describe(count=f"How many changes at a time, 1 to {messages.MAX_ENTRIES}")
     async def show(
         self,
         ctx: Context,
-        count: commands.Range[int, 1, messages.MOST_ENTRIES] = 10,
+        count: commands.Range[int, 1, messages.MAX_ENTRIES] = 10,
     ) -> None:
         """Show who changed what in this server, and when."""
         await show(ctx, self._paginator, str(count))

@@ -178,7 +178,7 @@ def revoked(group: str, role: discord.Role, *, had: bool) -> discord.Embed:
 
 # -- the audit log ------------------------------------------------------------------------------
 
-MOST_ENTRIES = 15
+MAX_ENTRIES = 15
 """More of the longest would not fit into an embed."""
 
 

@@ -152,7 +152,11 @@ def values_like(interaction: discord.Interaction, typed: str, known: Sequence[De
 
 def _values(guild: discord.Guild, declared: Declared) -> Iterable[tuple[str, str]]:
     if declared.of == "channel":
-        fit = [channel for channel in guild.text_channels if not _trouble_with_channel(guild, channel.id)]
+        fit = [
+            channel
+            for channel in guild.text_channels
+            if not _trouble_with_channel(guild, channel.id)
+        ]
         return [*((f"#{one.name}", one.mention) for one in fit), ("none", "none")]
     if declared.of == "role":
         roles = [(f"@{viewer.name}", viewer.mention) for viewer in list_for_viewers(guild)]

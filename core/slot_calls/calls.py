@@ -202,8 +202,8 @@ class _Queue:
         if not self.settings.replies:
             return []
         whom = "all" if reason in FOR_ALL else viewer_id
-        most = self.settings.max_open
-        reply = {"reason": reason, "slot": slot, "wait": wait, "max_open": most}
+        maximum = self.settings.max_open
+        reply = {"reason": reason, "slot": slot, "wait": wait, "max_open": maximum}
         reply["command"] = message.command
         once = f"{reason}:{whom}"
         return [outbox.reply_to(message, "slot_calls.rejected", reply, once_a_minute=once)]

@@ -15,7 +15,7 @@ from core.kit.database.work import Work
 from core.kit.text.amounts import show_amount
 from core.kit.text.words import _, plural
 from core.kit.web.guild_pages import (
-    MOST_ACTIVITIES,
+    MAX_ACTIVITIES,
     Activity,
     GuildPages,
     Page,
@@ -33,7 +33,7 @@ from core.slot_calls.rules import SlotCallSettings
 
 PAGES = GuildPages("slot_calls", lambda: _("Slot requests"), icon="list-numbers", order=50)
 
-MOST_PUBLIC = 100
+MAX_PUBLIC = 100
 """Requests on the public page."""
 ON_STREAM = 5
 
@@ -128,7 +128,7 @@ def activity(page: Page) -> list[Activity]:
     url, says = page.url_of(PAGES, queue), _("{viewer} requested {slot}.")
     return [
         Activity(one.called_at, says.format(viewer=one.viewer_name, slot=one.slot), PAGES.icon, url)
-        for one in page.run(store.list_newest, MOST_ACTIVITIES)
+        for one in page.run(store.list_newest, MAX_ACTIVITIES)
     ]
 
 
@@ -163,7 +163,7 @@ def _public(public: PublicRequest) -> str | Response:
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
     calls, names = public.run(store.list_open), public.run(store.get_names)
-    shown = calls[:MOST_PUBLIC]
+    shown = calls[:MAX_PUBLIC]
     return public.render(
         "slot_calls/public.html",
         calls=shown,

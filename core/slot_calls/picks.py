@@ -38,7 +38,7 @@ waits for it."""
 PATIENCE = timedelta(minutes=2)
 """How late the round may be."""
 PRIZE = "The next slot"
-MOST_PUBLIC = 10
+MAX_PUBLIC = 10
 """Random picks on the public page."""
 
 
@@ -271,7 +271,7 @@ def _order(pick: RandomPick, seed: bytes) -> Iterator[str]:
 def list_finished(work: Work) -> Sequence[RandomPick]:
     """The last random picks that have a result, newest first."""
     done = select(RandomPick).where(RandomPick.state == "done").order_by(RandomPick.number.desc())
-    return work.scalars(done.limit(MOST_PUBLIC)).all()
+    return work.scalars(done.limit(MAX_PUBLIC)).all()
 
 
 def make_proof(work: Work, number: int) -> bytes:

@@ -21,7 +21,7 @@ from core.streamelements.rules import Holder, Sent, Verdict, judge, next_look, p
 LOGIN = re.compile(r"[a-z0-9_]{1,25}")
 """A name in addresses at the platform."""
 
-MOST_TOLD = 10
+MAX_TOLD = 10
 """Viewers in a message to the admins; the dashboard has all of them."""
 
 
@@ -264,7 +264,7 @@ def _tell(work: Work, operation: BulkOperation, kind: str, lines: Sequence[BulkL
         "total": sum(line.delta for line in lines),
         "rows": [
             {"viewer": one.login, "points": one.delta, "held": one.before, "balance": one.seen}
-            for one in lines[:MOST_TOLD]
+            for one in lines[:MAX_TOLD]
         ],
     }
     tell_admins(work, kind, f"{kind}:{operation.number}", payload)
@@ -329,7 +329,10 @@ def list_unclear(work: Work) -> list[tuple[BulkOperation, list[BulkLine]]]:
     unclear = select(BulkOperation).where(BulkOperation.state == "unclear")
     operations = work.scalars(unclear.order_by(BulkOperation.number)).all()
     return [
-        (operation, [line for line in list_lines(work, operation.number) if line.outcome == "unclear"])
+        (
+            operation,
+            [line for line in list_lines(work, operation.number) if line.outcome == "unclear"],
+        )
         for operation in operations
     ]
 

@@ -29,7 +29,7 @@ TOPIC = "channel.activities"
 UPDATE_SECONDS = 5.0
 ANSWER_SECONDS = 15.0
 PING_SECONDS = 30.0
-MOST_BYTES = 2**20
+MAX_BYTES = 2**20
 
 _log = structlog.get_logger(__name__)
 
@@ -91,7 +91,7 @@ class AstroSocket:
         separator = "&" if "?" in self._url else "?"
         url = f"{self._url}{separator}reconnect_token={moved}" if moved else self._url
         async with connect(
-            url, max_size=MOST_BYTES, ping_interval=PING_SECONDS, close_timeout=1
+            url, max_size=MAX_BYTES, ping_interval=PING_SECONDS, close_timeout=1
         ) as connection:
             async with asyncio.timeout(ANSWER_SECONDS):
                 if _read(await connection.recv())["type"] != "welcome":

@@ -23,7 +23,7 @@ PAGE = 100
 SINGLE_READS = 10
 """Up to so many balances are asked for one by one, more are looked up in the list of all."""
 
-MOST_PAGES = 50
+MAX_PAGES = 50
 
 
 class StreamElementsRejected(wire.Rejected):
@@ -99,7 +99,7 @@ class StreamElementsClient:
         found: dict[str, Holder] = {}
         if len(logins) > SINGLE_READS:
             wanted = set(logins)
-            for number in range(MOST_PAGES):
+            for number in range(MAX_PAGES):
                 page = self.top(token, channel_id, offset=number * PAGE)
                 found |= {one.login: one for one in page if one.login in wanted}
                 if len(page) < PAGE or len(found) == len(wanted):

@@ -42,7 +42,9 @@ def disconnect(page: Page) -> Response:
 def check(page: Page) -> Response:
     """Ask StreamElements whether everything is in place."""
     lines = health.examine(page.services, page.guild.id)
-    wrong = [f"{line.name}: {line.found} {line.remedy}".strip() for line in lines if line.state != "ok"]
+    wrong = [
+        f"{line.name}: {line.found} {line.remedy}".strip() for line in lines if line.state != "ok"
+    ]
     if wrong:
         raise Refusal(" ".join(wrong))
     return page.done(_("Everything is in place at StreamElements."))

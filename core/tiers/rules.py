@@ -29,8 +29,8 @@ class TierSettings(GuildSettings, feature="tiers"):
     lifetime_hours: int = number(
         "How long a subscription counts after it was last reported; 840 is a month and a few days.",
         default=840,
-        least=1,
-        most=8760,
+        minimum=1,
+        maximum=8760,
         label="Subscriptions count for",
         unit="hours",
     )

@@ -92,13 +92,13 @@ def list_known(work: Work, viewer_ids: Collection[int]) -> dict[int, list[Known]
     return found
 
 
-def delete_old(tx: Connection, guild_id: int, before: datetime, *, most: int) -> int:
+def delete_old(tx: Connection, guild_id: int, before: datetime, *, maximum: int) -> int:
     """Delete expired reports; returns how many."""
     table = table_of(KnownTier)
     old = (
         select(table.c.viewer_id, table.c.source)
         .where(table.c.guild_id == guild_id, table.c.at < before)
-        .limit(most)
+        .limit(maximum)
     )
     key = tuple_(table.c.viewer_id, table.c.source)
     statement = delete(table).where(table.c.guild_id == guild_id, key.in_(old))

@@ -23,7 +23,7 @@ from core.twitch.wire import TwitchRejected, as_documented
 TIME_SECONDS = 15.0
 """Between two questions that are only about the time."""
 
-MOST_IN_A_QUESTION = 100
+MAX_IN_A_QUESTION = 100
 """User ids that Twitch takes at once."""
 
 

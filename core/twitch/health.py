@@ -130,7 +130,10 @@ def _transport(work: Work, services: Services, channel: Channel) -> CheckLine:
 
 
 def _subscriptions(work: Work, channel: Channel) -> list[CheckLine]:
-    known = {subscription.kind: subscription for subscription in store.list_subscriptions(work.tx, channel.channel_id)}
+    known = {
+        subscription.kind: subscription
+        for subscription in store.list_subscriptions(work.tx, channel.channel_id)
+    }
     lane = f"{PLATFORM}:{channel.channel_id}"
     newest: dict[str, datetime] = {}
     for source in (WEBHOOK, SOCKET):

@@ -42,8 +42,8 @@ from core.twitch.eventsub import revocations
 from core.twitch.eventsub.reconcile import secret_of
 from core.twitch.eventsub.rules import WEBHOOK_PATH
 
-MOST_BYTES = 1_000_000
-MOST_AGE = timedelta(minutes=10)
+MAX_BYTES = 1_000_000
+MAX_AGE = timedelta(minutes=10)
 """Twitch's own rule, in both directions: a time that far ahead is no better."""
 
 _log = structlog.get_logger(__name__)
@@ -145,7 +145,7 @@ class Intake:
 
     def _verified(self, given: Request) -> tuple[str, datetime, dict[str, Any]]:
         """Message id, when it was sent, and the body; only what Twitch signed is believed."""
-        if given.content_length is None or given.content_length > MOST_BYTES:
+        if given.content_length is None or given.content_length > MAX_BYTES:
             raise Declined(413, "too_large", "The body is larger than 1 MB, or has no size.")
         message_id = _header(given, "Message-Id")
         timestamp = _header(given, "Message-Timestamp")
@@ -180,7 +180,7 @@ class Intake:
 
         def is_old() -> bool | None:
             now, theirs = self._services.clock(), twitch.time.now()
-            return is_too_old(sent_at, MOST_AGE, now, theirs, ahead=MOST_AGE)
+            return is_too_old(sent_at, MAX_AGE, now, theirs, ahead=MAX_AGE)
 
         too_old = is_old()
         if too_old is None:

@@ -23,7 +23,7 @@ from core.twitch.bodies import PLATFORM
 from core.vips.records import Act, Activity, EndReason, Session
 from core.vips.rules import VipSettings, reason_text, short_duration
 
-MOST_WARNED = 100
+MAX_WARNED = 100
 """In one transaction."""
 
 # -- the activity log -----------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def warn_due(work: Work) -> None:
     if work.scalar(due.limit(1)) is None:
         return
     work.lock(Lock.VIPS)
-    for session in work.scalars(due.order_by(Session.number).limit(MOST_WARNED)).all():
+    for session in work.scalars(due.order_by(Session.number).limit(MAX_WARNED)).all():
         _warn(work, session)
 
 

@@ -55,7 +55,11 @@ def find_person(services: Services, guild_id: int, who: str) -> Person:
 
 def _on_twitch(work: Work, viewer: Viewer) -> list[Viewer]:
     accounts = viewers.list_accounts_of(work.tx, work.guild_id, viewer.viewer_id)
-    return [account for account in accounts if account.platform == PLATFORM and account.platform_user_id > 0]
+    return [
+        account
+        for account in accounts
+        if account.platform == PLATFORM and account.platform_user_id > 0
+    ]
 
 
 def _linked_account(work: Work, link: Link | None) -> Person:

@@ -18,7 +18,7 @@ from core.vips.rules import RewardForm, VipSettings, parse_minutes, short_durati
 PAGES = GuildPages("vips", lambda: _("VIPs"), icon="diamond", order=35, for_streamer=True)
 
 PER_PAGE = 50
-MOST_IN_A_FILE = 20_000
+MAX_IN_A_FILE = 20_000
 
 NEEDED = ("channel:manage:vips", "channel:manage:redemptions", "moderation:read")
 """Scopes of the streamer's account, without which nothing works here."""
@@ -220,10 +220,10 @@ def _actors(page: Page, entries: Sequence[Activity]) -> list[str]:
 
 
 def _load_log(
-    work: Work, wanted: store.ActivityFilter, most: int
+    work: Work, wanted: store.ActivityFilter, maximum: int
 ) -> tuple[Sequence[Activity], dict[int, str]]:
     titles = {reward.number: reward.title for reward in store.list_rewards(work)}
-    return store.list_activity(work, wanted, most), titles
+    return store.list_activity(work, wanted, maximum), titles
 
 
 @PAGES.get("activity")
@@ -252,7 +252,7 @@ _SOURCES = ("reward", "manual", "adopted", "subscription", "bits", "raffle", "wa
 @PAGES.get("activity.csv")
 def download(page: Page) -> Response:
     """The same entries as a file."""
-    entries, titles = page.run(_load_log, _wanted(page), MOST_IN_A_FILE)
+    entries, titles = page.run(_load_log, _wanted(page), MAX_IN_A_FILE)
     rows = [
         (
             local_time(one.at, page.time_zone),

@@ -21,7 +21,7 @@ from core.vips import store
 from core.vips.actions import get_channel_state, get_managed_channel, wake_runner
 from core.vips.announcements import alert
 from core.vips.records import Pause, Redemption, Reward
-from core.vips.rules import MOST_REWARDS, RewardForm, check_reward
+from core.vips.rules import MAX_REWARDS, RewardForm, check_reward
 
 FORM_FIELDS = tuple(RewardForm.__dataclass_fields__)
 
@@ -36,8 +36,8 @@ def create_reward(work: Work, form: RewardForm) -> Reward:
     get_managed_channel(work)
     work.lock(Lock.VIPS)
     others = store.list_rewards(work)
-    if len(others) >= MOST_REWARDS:
-        raise Refusal(_("Twitch allows at most {most} rewards.").format(most=MOST_REWARDS))
+    if len(others) >= MAX_REWARDS:
+        raise Refusal(_("Twitch allows at most {maximum} rewards.").format(maximum=MAX_REWARDS))
     check_reward(form, [other.title for other in others])
     reward = Reward(
         number=work.next_number(Reward.number),

@@ -96,8 +96,8 @@ def require_name(username: str) -> str:
     if name is None:
         raise Refusal(
             _("That cannot be a username."),
-            _("Write it as on your profile there: one word, at most {most} characters.").format(
-                most=rules.LONGEST_NAME
+            _("Write it as on your profile there: one word, at most {maximum} characters.").format(
+                maximum=rules.LONGEST_NAME
             ),
         )
     return name

@@ -11,7 +11,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.discord.access import for_moderators, may_manage
-from core.kit.discord.buttons import MOST_ROWS, AdminButton, Face, button_rows
+from core.kit.discord.buttons import MAX_ROWS, AdminButton, Face, button_rows
 from core.kit.discord.paginator import Page, Paginator, Reader, nearest_page, show
 from core.kit.discord.roles import see_role
 from core.kit.discord.ui import (
@@ -62,7 +62,7 @@ def render_odd(payload: Mapping[str, Any]) -> Rendered:
     """Odd totals, with a row of buttons for each held amount. `/shuffle status` lists those for
     which there is no room."""
     held = [line for line in payload["lines"] if Decimal(line["held"]) and "number" in line]
-    return Rendered(messages.odd_totals(payload), lambda: _decision_buttons(held[:MOST_ROWS]))
+    return Rendered(messages.odd_totals(payload), lambda: _decision_buttons(held[:MAX_ROWS]))
 
 
 def _decision_buttons(held: Sequence[Mapping[str, Any]]) -> discord.ui.View | None:

@@ -149,9 +149,9 @@ def find_last(tx: Connection, platform: str, *criteria: ColumnElement[bool]) -> 
     return next(iter(_list_newest(tx, 1, Poll.platform == platform, *criteria)), None)
 
 
-def _list_newest(tx: Connection, most: int, *criteria: ColumnElement[bool]) -> Sequence[Poll]:
+def _list_newest(tx: Connection, maximum: int, *criteria: ColumnElement[bool]) -> Sequence[Poll]:
     newest_first = select(Poll).where(*criteria).order_by(Poll.asked_at.desc())
-    return read_records(tx, newest_first.limit(most))
+    return read_records(tx, newest_first.limit(maximum))
 
 
 # -- status ---------------------------------------------------------------------------------------
@@ -192,7 +192,11 @@ def get_status(work: Work, platform: str) -> Status:
         last=last,
         failures=_list_newest(work.tx, 5, *failed),
         accounts=accounts,
-        missing=[account for account in accounts if last and account.seen_at and account.seen_at < last.asked_at],
+        missing=[
+            account
+            for account in accounts
+            if last and account.seen_at and account.seen_at < last.asked_at
+        ],
         odd=list_odd(work, platform, work.now - ODD_FOR),
     )
 

@@ -10,7 +10,7 @@ from core.kit.database.work import Work
 from core.kit.discord.access import may_manage
 from core.kit.discord.arguments import Whole
 from core.kit.discord.leaderboard import (
-    MOST_ROWS,
+    MAX_ROWS,
     Leaderboard,
     Query,
     leaderboard,
@@ -30,7 +30,7 @@ from core.watchtime.rules import WatchtimeSettings
 
 Context = commands.Context[commands.Bot]
 Minutes = Annotated[
-    int, Whole(-actions.MOST_MINUTES, actions.MOST_MINUTES, unit="m", words_follow=True)
+    int, Whole(-actions.MAX_MINUTES, actions.MAX_MINUTES, unit="m", words_follow=True)
 ]
 
 _WHO = "For moderators: a mention, a Discord id or a name in chat; yourself if empty"
@@ -75,7 +75,7 @@ class Watchtime(commands.Cog):
     @server_command("leaderboard", cooldown_after_parsing=True)
     @commands.cooldown(1, 10, commands.BucketType.user)
     @app_commands.describe(top="How many rows on a page, 1 to 25")
-    async def leaderboard(self, ctx: Context, top: commands.Range[int, 1, MOST_ROWS] = 10) -> None:
+    async def leaderboard(self, ctx: Context, top: commands.Range[int, 1, MAX_ROWS] = 10) -> None:
         """Show who has watched longest: of all time, this month, this week or today."""
         await show_leaderboard(ctx, LEADERBOARD, size=top)
 

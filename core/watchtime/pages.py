@@ -33,7 +33,7 @@ PAGES = GuildPages("watchtime", lambda: _("Watchtime"), icon="clock-hour-4", ord
 
 PER_PAGE = 25
 ON_STREAM = 5
-MOST_EXPORTED = 10_000
+MAX_EXPORTED = 10_000
 """Lines of a CSV file."""
 
 
@@ -75,7 +75,7 @@ def board(page: Page) -> str:
 def export(page: Page) -> Response:
     """The leaderboard for a spreadsheet."""
     period, search = _asked()
-    found = page.run(views.list_board, period, search, MOST_EXPORTED)
+    found = page.run(views.list_board, period, search, MAX_EXPORTED)
     rows = [(one.rank, one.name, int(one.watched.total_seconds())) for one in found]
     return csv_response("watchtime", (_("Rank"), _("Viewer"), _("Seconds")), rows)
 

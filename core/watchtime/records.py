@@ -122,7 +122,7 @@ class DailyLimit(GuildRecord, kw_only=True):
     __tablename__ = "watchtime_limits"
 
     applies_from: Mapped[datetime]
-    most: Mapped[timedelta | None] = mapped_column(INTERVAL, comment="empty for all of a day")
+    maximum: Mapped[timedelta | None] = mapped_column(INTERVAL, comment="empty for all of a day")
     time_zone: Mapped[str] = mapped_column(comment="whose midnights make the days")
 
     __table_args__ = (

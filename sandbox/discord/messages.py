@@ -267,7 +267,10 @@ def _permitted(ids: list[int], all_allowed: bool, listed: list[int | str] | None
 
 def _attach(discord: FakeDiscord, message: Message, draft: Draft) -> None:
     """Store the files; those shown in an embed are not listed as attachments."""
-    described = {int(attachment["id"]): attachment.get("description") for attachment in draft.attachments or []}
+    described = {
+        int(attachment["id"]): attachment.get("description")
+        for attachment in draft.attachments or []
+    }
     urls: dict[str, str] = {}
     for upload in draft.files:
         one = _stored(discord, upload, described.get(upload.number))

@@ -28,7 +28,9 @@ class FakeStreamElements:
         self.calls: list[str] = []
         people = tuple(people)
         self.channels = {
-            person.handle: _channel(person, people) for person in people if person.role == "streamer"
+            person.handle: _channel(person, people)
+            for person in people
+            if person.role == "streamer"
         }
         self.astro = Astro(self.channels, changes, faults)
 

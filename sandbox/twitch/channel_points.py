@@ -14,7 +14,7 @@ from sandbox.twitch.state import FakeTwitch
 from sandbox.twitch.tokens import Token
 
 SCOPE = "channel:manage:redemptions"
-MOST_REWARDS = 50
+MAX_REWARDS = 50
 
 Json = dict[str, Any]
 
@@ -66,7 +66,7 @@ class ChannelPoints:
     async def create(self, request: web.Request, token: Token) -> web.Response:
         channel = self._owned(request, token)
         body = await body_of(request)
-        if len(channel.rewards) >= MOST_REWARDS:
+        if len(channel.rewards) >= MAX_REWARDS:
             raise ApiError(400, "CREATE_CUSTOM_REWARD_TOO_MANY_REWARDS")
         reward = Reward(str(uuid.uuid4()), "", 0)
         _change(channel, reward, {key: value for key, value in body.items() if key != "is_paused"})
@@ -97,7 +97,8 @@ class ChannelPoints:
         found = [
             self._json(channel, redemption)
             for redemption in channel.redemptions.values()
-            if redemption.reward is reward and (redemption.id in ids if ids else redemption.status == status)
+            if redemption.reward is reward
+            and (redemption.id in ids if ids else redemption.status == status)
         ]
         if ids and not found:
             raise ApiError(404, "The redemptions were not found")
@@ -113,7 +114,9 @@ class ChannelPoints:
         found = [
             redemption
             for redemption in channel.redemptions.values()
-            if redemption.id in ids and redemption.reward is reward and redemption.status == "UNFULFILLED"
+            if redemption.id in ids
+            and redemption.reward is reward
+            and redemption.status == "UNFULFILLED"
         ]
         if not ids or len(found) < len(set(ids)):
             raise ApiError(404, "The redemptions were not found or are not UNFULFILLED")

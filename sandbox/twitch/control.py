@@ -214,7 +214,11 @@ class _Control:
     async def lose_subscription(self, body: Json) -> Json:
         """{type} -> {count}: delete subscriptions silently"""
         eventsub = self.twitch.eventsub
-        gone = [subscription.id for subscription in eventsub.subscriptions.values() if subscription.type == body["type"]]
+        gone = [
+            subscription.id
+            for subscription in eventsub.subscriptions.values()
+            if subscription.type == body["type"]
+        ]
         for one in gone:
             eventsub.subscriptions.pop(one)
         return {"count": len(gone)}
@@ -222,7 +226,11 @@ class _Control:
     async def end_subscription(self, body: Json) -> Json:
         """{type, status} -> {count}: revoke subscriptions, with a notification"""
         eventsub = self.twitch.eventsub
-        found = [subscription for subscription in eventsub.subscriptions.values() if subscription.type == body["type"]]
+        found = [
+            subscription
+            for subscription in eventsub.subscriptions.values()
+            if subscription.type == body["type"]
+        ]
         for one in found:
             eventsub.end(one, str(body["status"]))
         return {"count": len(found)}

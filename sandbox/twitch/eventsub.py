@@ -21,7 +21,7 @@ from sandbox.faults import Faults
 from sandbox.twitch.models import EVENT_TYPES, REVOKED, Subscription
 
 PATH = "/twitch/ws"
-MOST_A_SESSION = 300
+MAX_A_SESSION = 300
 GRACE_SECONDS = 30.0
 
 Json = dict[str, Any]
@@ -101,7 +101,9 @@ class EventSub:
         found = [
             subscription
             for subscription in self.subscriptions.values()
-            if subscription.type == kind and subscription.status == "enabled" and _is_for(subscription, channel_id)
+            if subscription.type == kind
+            and subscription.status == "enabled"
+            and _is_for(subscription, channel_id)
         ]
         for one in found:
             self.notify(one, event, at)
@@ -170,8 +172,8 @@ class EventSub:
                 one.failures = 0
                 return
         one.failures += 1
-        most = self._faults.number("twitch.webhook.give_up_after")
-        if one.failures >= most and self.subscriptions.pop(one.id, None) is not None:
+        maximum = self._faults.number("twitch.webhook.give_up_after")
+        if one.failures >= maximum and self.subscriptions.pop(one.id, None) is not None:
             one.status = "notification_failures_exceeded"
             await self._post(one, str(uuid.uuid4()), "revocation", {"subscription": one.json()})
 
@@ -274,7 +276,10 @@ class EventSub:
         while True:
             await asyncio.sleep(0.2)
             now = time.monotonic()
-            is_used = any(subscription.session_id == session.id for subscription in self.subscriptions.values())
+            is_used = any(
+                subscription.session_id == session.id
+                for subscription in self.subscriptions.values()
+            )
             unused = self._faults.seconds("twitch.socket.unused_s")
             if not is_used and now - started > unused and not self._has_moved(session):
                 await session.socket.close(code=4003)
@@ -343,7 +348,8 @@ class EventSub:
             "pending_count": self._pending,
             "subscriptions": [subscription.json() for subscription in self.subscriptions.values()],
             "sockets": [
-                {"id": session.id, "connected_at": session.connected_at} for session in self.sessions.values()
+                {"id": session.id, "connected_at": session.connected_at}
+                for session in self.sessions.values()
             ],
         }
 

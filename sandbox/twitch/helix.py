@@ -12,7 +12,7 @@ from aiohttp import web
 
 from sandbox.twitch.answers import ApiError, body_of, page_of, parameters_of
 from sandbox.twitch.channel_points import ChannelPoints
-from sandbox.twitch.eventsub import MOST_A_SESSION, instant
+from sandbox.twitch.eventsub import MAX_A_SESSION, instant
 from sandbox.twitch.models import (
     CLIENT_ID,
     EVENT_TYPES,
@@ -25,7 +25,7 @@ from sandbox.twitch.state import FakeTwitch
 from sandbox.twitch.tokens import Token
 
 BASE = "/twitch/helix"
-MOST_CHARACTERS = 500
+MAX_CHARACTERS = 500
 
 Json = dict[str, Any]
 Endpoint = Callable[[web.Request, Token], Awaitable[web.Response]]
@@ -78,9 +78,9 @@ class _Helix:
             if self._chosen(request) and self.twitch.faults.take("twitch.api.lost_answer"):
                 assert request.transport is not None
                 request.transport.abort()
-            most = self._most()
-            response.headers["Ratelimit-Limit"] = str(most)
-            response.headers["Ratelimit-Remaining"] = str(max(most - self._used, 0))
+            maximum = self._most()
+            response.headers["Ratelimit-Limit"] = str(maximum)
+            response.headers["Ratelimit-Remaining"] = str(max(maximum - self._used, 0))
             response.headers["Ratelimit-Reset"] = str(int(self._reset))
             return response
 
@@ -253,7 +253,7 @@ class _Helix:
             raise ApiError(401, "The sender_id must match the user ID of the token")
         if not text:
             raise ApiError(400, "The message is required")
-        if len(text) > MOST_CHARACTERS:
+        if len(text) > MAX_CHARACTERS:
             raise ApiError(422, "The message is too large")
         if int(sender_id) in channel.banned:
             raise ApiError(403, "The sender is not permitted to send messages")
@@ -343,7 +343,7 @@ class _Helix:
             for subscription in self.twitch.eventsub.subscriptions.values()
             if subscription.session_id == session_id
         ]
-        if len(theirs) >= MOST_A_SESSION:
+        if len(theirs) >= MAX_A_SESSION:
             raise ApiError(429, "number of websocket subscriptions limit exceeded")
         session.user_id = token.user_id
         made.session_id, made.user_id = session_id, token.user_id

@@ -53,7 +53,9 @@ class FakeTwitch:
         self.accounts = first_accounts(people)
         streamers = [person.handle for person in people if person.role == "streamer"]
         self.channels = {
-            account.user_id: Channel(account) for account in self.accounts.values() if account.handle in streamers
+            account.user_id: Channel(account)
+            for account in self.accounts.values()
+            if account.handle in streamers
         }
         for one in people:
             if one.role == "moderator":
@@ -327,14 +329,20 @@ class FakeTwitch:
         event = {"client_id": CLIENT_ID, **account.fields("user")}
         theirs = str(account.user_id)
         for subscription in list(self.eventsub.subscriptions.values()):
-            if subscription.type != REVOKED and theirs in subscription.condition.values() and subscription.type not in FREE:
+            if (
+                subscription.type != REVOKED
+                and theirs in subscription.condition.values()
+                and subscription.type not in FREE
+            ):
                 self.eventsub.end(subscription, "authorization_revoked")
         self.eventsub.publish(REVOKED, account.user_id, event)
 
     def snapshot(self) -> Json:
         """JSON-able."""
         return {
-            "accounts": [asdict(account) for account in self.accounts.values() if account.handle != "bot"],
+            "accounts": [
+                asdict(account) for account in self.accounts.values() if account.handle != "bot"
+            ],
             "channels": [
                 {
                     "handle": channel.owner.handle,

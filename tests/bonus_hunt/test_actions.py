@@ -143,7 +143,7 @@ def test_bonuses_are_found_in_the_catalogue_and_know_who_asked(guild: HuntGuild)
 
 
 def test_a_full_hunt_takes_no_more(guild: HuntGuild, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actions, "MOST_BONUSES", 3)
+    monkeypatch.setattr(actions, "MAX_BONUSES", 3)
     guild.start()
     guild.collect()
     with pytest.raises(Refusal, match="at most 3"):

@@ -62,15 +62,15 @@ def allowed(field: FieldInfo) -> str:
         return ", ".join(f"`{choice}`" for choice in get_args(field.annotation))
     if field.annotation is bool:
         return "`true`, `false`"
-    least = next((limit.ge for limit in field.metadata if hasattr(limit, "ge")), None)
-    most = next((limit.le for limit in field.metadata if hasattr(limit, "le")), None)
-    return bounds(least, most)
+    minimum = next((limit.ge for limit in field.metadata if hasattr(limit, "ge")), None)
+    maximum = next((limit.le for limit in field.metadata if hasattr(limit, "le")), None)
+    return bounds(minimum, maximum)
 
 
-def bounds(least: object, most: object) -> str:
-    if least is not None and most is not None:
-        return f"{least} to {most}"
-    return f"at least {least}" if least is not None else f"at most {most}" if most else ""
+def bounds(minimum: object, maximum: object) -> str:
+    if minimum is not None and maximum is not None:
+        return f"{minimum} to {maximum}"
+    return f"at least {minimum}" if minimum is not None else f"at most {maximum}" if maximum else ""
 
 
 def guild_settings() -> list[GuildSetting[Any]]:

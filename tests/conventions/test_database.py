@@ -161,7 +161,9 @@ def newest() -> str | None:
 def test_migration_history_is_linear() -> None:
     history = ScriptDirectory(str(setup_database.MIGRATIONS))
     assert len(history.get_heads()) == 1
-    assert all(isinstance(revision.down_revision, str | None) for revision in history.walk_revisions())
+    assert all(
+        isinstance(revision.down_revision, str | None) for revision in history.walk_revisions()
+    )
 
 
 # -- what the features declare ---------------------------------------------------------------------

@@ -143,7 +143,9 @@ def columns() -> Iterator[tuple[Table, Column[object]]]:
     """Every column that may lead to a person: texts, long numbers and JSON."""
     for table in METADATA.sorted_tables:
         choices = " ".join(
-            str(constraint.sqltext) for constraint in table.constraints if isinstance(constraint, CheckConstraint)
+            str(constraint.sqltext)
+            for constraint in table.constraints
+            if isinstance(constraint, CheckConstraint)
         )
         for column in table.columns:
             is_number = column.name == "guild_id" or column.identity or _is_viewer(column)

@@ -190,7 +190,7 @@ WRITING = next(one for one in ENDPOINTS if one.method == "POST" and one.asks)
 @pytest.mark.parametrize(
     ("body", "kind", "status"),
     [
-        (b" " * (served.MOST_BYTES + 1), "application/json", 413),
+        (b" " * (served.MAX_BYTES + 1), "application/json", 413),
         (b"{}", "text/plain", 415),
         (b"viewer=mia", "application/x-www-form-urlencoded", 415),
         (b"{", "application/json", 400),

@@ -28,8 +28,8 @@ from tests.acting import act
 from tests.clean import cleaned
 
 NORA = 42
-LIMIT = GuildSetting("test.limit", int, 3, "How many.", least=1, most=50)
-FLAG = GuildSetting("test.flag", bool, True, "Whether.", least=1)
+LIMIT = GuildSetting("test.limit", int, 3, "How many.", minimum=1, maximum=50)
+FLAG = GuildSetting("test.flag", bool, True, "Whether.", minimum=1)
 CHANNEL = GuildSetting("test.channel", int, 0, "Where.", environment="slot_calls_channel_id")
 COLOUR = GuildSetting("test.colour", str, "green", "Which.", choices=("green", "blue"))
 DECLARED = (LIMIT, FLAG, CHANNEL)

@@ -175,4 +175,6 @@ def labels(message: Json) -> list[str]:
 
 
 def custom_id(message: Json, label: str) -> str:
-    return next(str(button["custom_id"]) for button in _buttons(message) if button["label"] == label)
+    return next(
+        str(button["custom_id"]) for button in _buttons(message) if button["label"] == label
+    )

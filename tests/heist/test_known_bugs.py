@@ -13,7 +13,7 @@ from core.heist.pages import OVERLAY, make_proof
 from core.heist.rules import HeistSettings, expected_returns, fill, parse_join
 from core.kit.database.connection import Database
 from core.kit.errors import Refusal
-from core.outbox.chat import MOST_CHARACTERS
+from core.outbox.chat import MAX_CHARACTERS
 from core.people import store as people
 from core.points.streamelements import find_logins
 from core.tiers.store import TierReport, set_tiers
@@ -134,7 +134,7 @@ def test_9_fifty_players_get_fifty_lines_of_chat(guild: HeistGuild) -> None:
     guild.handle([guild.message("!join 100", number) for number in range(1, 51)])
     guild.finish()
     assert len(guild.said()) == 3
-    assert all(len(line) <= MOST_CHARACTERS for line in guild.said())
+    assert all(len(line) <= MAX_CHARACTERS for line in guild.said())
 
 
 def test_10_text_of_viewers_is_taken_for_html_or_a_pattern(guild: HeistGuild) -> None:

@@ -43,7 +43,9 @@ def test_server_gets_its_channel_and_a_link_to_connect_it(site: Site, admin: Vis
     assert channel.slug == "noraplays"
     shown = words(admin.get(PAGE))
     assert str(channel.channel_id) in shown
-    assert all(check.found.split("`")[0] in shown for check in checks if check.name == "primary server")
+    assert all(
+        check.found.split("`")[0] in shown for check in checks if check.name == "primary server"
+    )
     assert "0 of 10 types of events are in order" in shown
     assert "not subscribed yet" in shown
     assert f'href="{PAGE}#account-title"' in admin.get(f"/g/{GUILD}/setup").text
@@ -130,7 +132,7 @@ def test_filter_finds_what_is_older_than_the_newest_lines(
     site: Site, admin: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     admin.post(f"{PAGE}/channel", page=PAGE, channel="noraplays")
-    monkeypatch.setattr(pages, "MOST_LINES", 1)
+    monkeypatch.setattr(pages, "MAX_LINES", 1)
     with site.services.work_in(GUILD) as work:
         lane = f"kick:{actions.get_known_channel(work).broadcaster_user_id}"
         stored = [

@@ -57,7 +57,9 @@ class TidyButton(OwnButton, template=r"probe:tidy"):
         return "Tidy"
 
     async def give(self, services: Services, guild: discord.Guild, person: Any) -> Json:
-        await delete_first(next(channel for channel in guild.text_channels if channel.name == "general"))
+        await delete_first(
+            next(channel for channel in guild.text_channels if channel.name == "general")
+        )
         return {"embed": card("Tidy")}
 
 

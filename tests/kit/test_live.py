@@ -13,8 +13,8 @@ from core.kit.errors import Outage
 from core.kit.runtime.bus import LocalBus
 from core.kit.web.live import (
     GONE,
-    MOST_PER_SESSION,
-    MOST_STREAMS,
+    MAX_PER_SESSION,
+    MAX_STREAMS,
     LiveStreams,
     Topic,
     say_names_among,
@@ -86,19 +86,19 @@ def test_page_of_an_earlier_process_reloads_everything(bus: LocalBus, streams: L
 
 def test_newest_streams_of_a_session_end_its_oldest(streams: LiveStreams) -> None:
     first = opened(streams)
-    for _tab in range(MOST_PER_SESSION):
+    for _tab in range(MAX_PER_SESSION):
         opened(streams)
     opened(streams, "theirs")
-    assert streams.count() == MOST_PER_SESSION + 1
+    assert streams.count() == MAX_PER_SESSION + 1
     next(first)
     assert list(first) == []
 
 
 def test_more_streams_than_there_is_room_for_are_asked_to_wait(streams: LiveStreams) -> None:
-    for n in range(MOST_STREAMS):
+    for n in range(MAX_STREAMS):
         opened(streams, f"session {n}")
     assert "event: full" in "".join(opened(streams, "one more"))
-    assert streams.count() == MOST_STREAMS
+    assert streams.count() == MAX_STREAMS
 
 
 def test_closed_tab_ends_its_stream(streams: LiveStreams) -> None:

@@ -131,14 +131,14 @@ def test_other_files_are_refused_kindly(content: bytes) -> None:
 
 def test_a_file_that_grows_when_it_is_unpacked_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = archive(big="0" * 200_000)
-    monkeypatch.setattr(tables, "MOST_UNPACKED", 100_000)
+    monkeypatch.setattr(tables, "MAX_UNPACKED", 100_000)
     with pytest.raises(Refusal, match="too large"):
         text_of(bomb)
 
 
 def test_a_list_is_not_endless() -> None:
     with pytest.raises(Refusal, match="too long"):
-        read("Mia,5\n" * (tables.MOST_ROWS + 2))
+        read("Mia,5\n" * (tables.MAX_ROWS + 2))
 
 
 @given(st.text("Mia,;\t\"' 15.\n", max_size=60) | st.text(max_size=40))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.kit.text.cleaning import MOST_MARKS, clean, clean_lines, fold
+from core.kit.text.cleaning import MAX_MARKS, clean, clean_lines, fold
 
 FORBIDDEN = (
     *"\0\x07\x1b\x7f\u00ad\u034f\u061c\u115f\u1160\u3164\uffa0\u2800\u180e\ufeff\ufffc\ufffd\ud83d",
@@ -60,7 +60,7 @@ def test_cleaning_again_changes_nothing(typed: str) -> None:
         assert unicodedata.is_normalized("NFC", cleaned)
         bare = re.sub("|".join(map(re.escape, EMOJI)), "", cleaned)
         assert not set(FORBIDDEN) & set(bare)
-        marks = re.compile(f"[\u0300-\u036f]{{{MOST_MARKS + 1}}}")
+        marks = re.compile(f"[\u0300-\u036f]{{{MAX_MARKS + 1}}}")
         assert not marks.search(cleaned)
         cleaned.encode()
 

@@ -105,10 +105,10 @@ class Post:
             found = tx.execute(text("SELECT key, state FROM outbox_messages ORDER BY id"))
             return {row.key: row.state for row in found}
 
-    def claim(self, most: int = 16) -> list[Outgoing]:
+    def claim(self, maximum: int = 16) -> list[Outgoing]:
         """As a sender does, that dies at once."""
         with self.database.begin() as tx:
-            return store.claim_due(tx, self.now, most)
+            return store.claim_due(tx, self.now, maximum)
 
     def lease_lasts(self, seconds: float) -> None:
         """So much time passes for what is being sent; leases are timed by the database's clock."""

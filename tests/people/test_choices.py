@@ -55,7 +55,9 @@ def excluded(database: Database) -> list[int]:
 
 def buttons(message: Json) -> dict[str, str]:
     return {
-        component["label"]: component["custom_id"] for r in message["components"] for component in r["components"]
+        component["label"]: component["custom_id"]
+        for r in message["components"]
+        for component in r["components"]
     }
 
 

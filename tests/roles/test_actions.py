@@ -43,7 +43,7 @@ def test_role_of_another_server_is_not_found(guild: Guild, other: Guild) -> None
 
 
 def test_number_of_rewards_is_limited(guild: Guild) -> None:
-    for number in range(actions.MOST_REWARDS):
+    for number in range(actions.MAX_REWARDS):
         guild.do(actions.add_reward, 100 + number, f"R{number}", 60)
     with pytest.raises(Refusal, match="50"):
         guild.do(actions.add_reward, 99, "One more", 60)

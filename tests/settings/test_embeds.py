@@ -90,7 +90,7 @@ def test_automatic_actions_are_attributed_to_the_bot() -> None:
     assert line == f"{WHEN} the bot drew raffle \\#1"
 
 
-@pytest.mark.parametrize("count", range(1, messages.MOST_ENTRIES + 1))
+@pytest.mark.parametrize("count", range(1, messages.MAX_ENTRIES + 1))
 @pytest.mark.parametrize("action", ["game.greeting", "game." + "x" * 200])
 def test_longest_entries_fit_in_an_embed(count: int, action: str) -> None:
     long = "*" * 1000

@@ -432,7 +432,10 @@ def test_own_calls_and_places_are_told(guild: Guild) -> None:
     guild.say("!mycalls", seconds=1)  # at most one answer a minute
     guild.say("!position", user_id=9)
     mine, none = guild.posted("slot_calls.mine")
-    assert [(call["position"], call["slot"]) for call in mine.payload["calls"]] == [(1, "a"), (3, "c")]
+    assert [(call["position"], call["slot"]) for call in mine.payload["calls"]] == [
+        (1, "a"),
+        (3, "c"),
+    ]
     assert messages.mine(mine.payload) == "@MadCats In the queue: 1. a, 3. c"
     assert messages.mine(none.payload) == "@MadCats You have no open request."
 

@@ -375,7 +375,9 @@ async def test_block_names_the_viewer_and_the_undo_command(
     await CallButton("block", 1).callback(interaction)
     assert "\\_\\_mad\\_\\_ can no longer request slots" in reply(interaction)
     assert "/slotcalls unblock" in reply(interaction)
-    assert [account.viewer_name for account in do(list_excluded, "slot_calls").accounts] == ["__mad__"]
+    assert [account.viewer_name for account in do(list_excluded, "slot_calls").accounts] == [
+        "__mad__"
+    ]
 
 
 async def test_errors_get_a_reply(database: Database, do: Do, guild_id: int) -> None:

@@ -21,7 +21,9 @@ def next_direct_message(stage: Stage, person: str, words: str, seen: int) -> Jso
 def url_in(message: Json, label: str = "") -> str:
     """The address behind a message's first link button whose label contains this."""
     buttons = [component for row in message["components"] for component in row["components"]]
-    found = (button for button in buttons if button.get("url") and label in (button.get("label") or ""))
+    found = (
+        button for button in buttons if button.get("url") and label in (button.get("label") or "")
+    )
     return str(next(found)["url"])
 
 
@@ -48,7 +50,9 @@ def private_answer(stage: Stage, interaction: Json, words: str) -> Json:
     def look() -> Json | None:
         known = stage.discord.interaction(interaction["interaction_id"])
         answers = [followup for followup in (known["response"], *known["followups"]) if followup]
-        found = next((answer for answer in answers if words in title({"embeds": [], **answer})), None)
+        found = next(
+            (answer for answer in answers if words in title({"embeds": [], **answer})), None
+        )
         assert found is None or found.get("ephemeral_for"), "everybody sees it"
         return found
 

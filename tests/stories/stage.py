@@ -160,7 +160,10 @@ class Stage:
         nothing that is delivered from now on is held."""
         until(
             lambda: (
-                {subscription["event"] for subscription in self.kick.state()["webhooks"]["subscriptions"]}
+                {
+                    subscription["event"]
+                    for subscription in self.kick.state()["webhooks"]["subscriptions"]
+                }
                 >= set(EVENT_TYPES)
             ),
             "subscriptions at Kick",
@@ -212,7 +215,9 @@ def title(message: Json) -> str:
 
 def button(message: Json, act: str) -> str:
     """The custom id of a button of a slot call's post: done, skip or block."""
-    ids = [component["custom_id"] for row in message["components"] for component in row["components"]]
+    ids = [
+        component["custom_id"] for row in message["components"] for component in row["components"]
+    ]
     return next(found for found in ids if f":{act}:" in found)
 
 

@@ -397,7 +397,9 @@ def test_claim_deadline_pauses_while_bot_is_down(
         private_answer(stage, pressed, "Prize claimed!")
         post(stage, f"has claimed the prize of raffle #{number}")
         mentions = [one for one in stage.discord.transcript(CHANNEL) if one["content"]]
-        assert [mention["message_id"] for mention in mentions] == [won["message_id"]], "one post for a win"
+        assert [mention["message_id"] for mention in mentions] == [won["message_id"]], (
+            "one post for a win"
+        )
 
 
 def test_unreachable_winner_is_notified_in_another_channel(

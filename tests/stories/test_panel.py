@@ -73,7 +73,9 @@ def direct_messages(stage: Stage, person: str) -> list[Json]:
 
 
 def links_in(message: Json) -> list[str]:
-    found = [component.get("url") for row in message["components"] for component in row["components"]]
+    found = [
+        component.get("url") for row in message["components"] for component in row["components"]
+    ]
     return [str(url) for url in found if url]
 
 
@@ -82,7 +84,10 @@ def reactors(stage: Stage, channel: str, panel: Json) -> dict[str, list[str]]:
 
 
 def press(stage: Stage, person: str, panel: Json, label: str = "Link Kick") -> Json:
-    buttons = {component["label"]: component["custom_id"] for component in panel["components"][0]["components"]}
+    buttons = {
+        component["label"]: component["custom_id"]
+        for component in panel["components"][0]["components"]
+    }
     return stage.discord.click(person, panel["message_id"], buttons[label])
 
 

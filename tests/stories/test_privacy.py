@@ -62,7 +62,9 @@ def file_in(message: Json) -> Json:
 def buttons(message: Json) -> dict[str, str]:
     """Label -> custom id."""
     return {
-        component["label"]: component["custom_id"] for row in message["components"] for component in row["components"]
+        component["label"]: component["custom_id"]
+        for row in message["components"]
+        for component in row["components"]
     }
 
 

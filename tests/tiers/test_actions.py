@@ -155,4 +155,4 @@ def test_lifetime_is_a_setting_and_old_rows_are_deleted(
     remember(tx, [told(guild_id, events.SubscriptionStarted, 3, subscriber=MIA, tier="3000")])
     assert find(tx, guild_id).tier == tier
     before = NOON - timedelta(hours=hours) - store.KEPT_BEYOND
-    assert store.delete_old(tx, guild_id, before, most=10) == (0 if tier == "3000" else 1)
+    assert store.delete_old(tx, guild_id, before, maximum=10) == (0 if tier == "3000" else 1)

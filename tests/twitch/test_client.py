@@ -28,7 +28,9 @@ def test_subscribers_among_some_users(office: Office) -> None:
     found = subscribers(office, MIA, VERA)
     assert [(one.user_id, one.tier, one.is_gift) for one in found] == [(MIA, "2000", True)]
     assert list(client_of(office.services.settings).list_subscribers("", NORA, [])) == []
-    assert {subscriber.user_id for subscriber in subscribers(office, MIA, TOMAS, *range(1, 99))} == {MIA, TOMAS}
+    assert {
+        subscriber.user_id for subscriber in subscribers(office, MIA, TOMAS, *range(1, 99))
+    } == {MIA, TOMAS}
     with pytest.raises(TwitchRejected):
         subscribers(office, *range(1, 102))
 

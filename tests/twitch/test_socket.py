@@ -26,9 +26,9 @@ from tests.twitch.rig import NORA, Office, chat
 CHAT = "channel.chat.message"
 
 
-def subscribed(office: Office, most: int = len(KINDS)) -> None:
+def subscribed(office: Office, maximum: int = len(KINDS)) -> None:
     """Until everything is."""
-    office.twitch.wait_for(lambda found: len(found) == most)
+    office.twitch.wait_for(lambda found: len(found) == maximum)
 
 
 def lines(office: Office) -> list[str]:
@@ -165,7 +165,10 @@ def test_type_that_fails_does_not_end_the_others(office: Office) -> None:
 
         def troubles() -> int:
             with office.services.database.begin() as tx:
-                return sum(bool(subscription.trouble) for subscription in store.list_subscriptions(tx, NORA))
+                return sum(
+                    bool(subscription.trouble)
+                    for subscription in store.list_subscriptions(tx, NORA)
+                )
 
         until(lambda: troubles() == 1, "the one that failed is named")
 
@@ -182,7 +185,10 @@ def test_type_that_twitch_does_not_support_does_not_end_the_others(
 
         def trouble() -> str:
             with office.services.database.begin() as tx:
-                found = {subscription.kind: subscription.trouble for subscription in store.list_subscriptions(tx, NORA)}
+                found = {
+                    subscription.kind: subscription.trouble
+                    for subscription in store.list_subscriptions(tx, NORA)
+                }
             return found["channel.raid"] or ""
 
         until(lambda: "type and version" in trouble(), "the reason is shown")

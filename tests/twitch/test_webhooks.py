@@ -285,6 +285,9 @@ def test_missing_permission_is_named_and_the_rest_works(hooked: Office) -> None:
     hooked.rows(sql, scopes=["user:read:chat", "user:bot", "channel:bot"])
     reconcile(hooked.services)
     with hooked.services.database.begin() as tx:
-        troubles = {subscription.kind: subscription.trouble for subscription in store.list_subscriptions(tx, NORA)}
+        troubles = {
+            subscription.kind: subscription.trouble
+            for subscription in store.list_subscriptions(tx, NORA)
+        }
     assert troubles["channel.cheer"] == "The streamer has not allowed: Seeing cheers."
     assert troubles[CHAT] is None

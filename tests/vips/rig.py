@@ -155,11 +155,15 @@ class Scene:
 
     def status(self, redemption_id: str) -> str:
         """How Twitch has it."""
-        found = {redemption["id"]: redemption["status"] for redemption in self.channel["redemptions"]}
+        found = {
+            redemption["id"]: redemption["status"] for redemption in self.channel["redemptions"]
+        }
         return str(found[redemption_id])
 
     def twitch_reward(self, title: str = "VIP") -> dict[str, Any] | None:
-        return next((reward for reward in self.channel["rewards"] if reward["title"] == title), None)
+        return next(
+            (reward for reward in self.channel["rewards"] if reward["title"] == title), None
+        )
 
     def sessions(self) -> list[Session]:
         return list(self.do(lambda work: work.scalars(select(Session).order_by("number")).all()))

@@ -188,12 +188,12 @@ def _first_of_each_day(pieces: Iterable[Piece], limits: Sequence[Limit]) -> list
     kept: list[Piece] = []
     for start, end in pieces:
         limit = next((one for one in reversed(limits) if one.applies_from <= start), None)
-        if limit is None or limit.most is None:
+        if limit is None or limit.maximum is None:
             kept.append((start, end))
             continue
         day = (limit.applies_from, start.astimezone(limit.zone).date())
-        until = min(end, start + left.get(day, limit.most))
-        left[day] = left.get(day, limit.most) - (until - start)
+        until = min(end, start + left.get(day, limit.maximum))
+        left[day] = left.get(day, limit.maximum) - (until - start)
         if start < until:
             kept.append((start, until))
     return kept

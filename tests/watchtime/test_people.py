@@ -211,7 +211,9 @@ def test_what_people_watched_matches_the_slow_model(
             assert between.get(person, timedelta()) == within(pieces, start, end)
             if not streams_overlap(events):
                 history = act(tx, GUILD, views.get_history, viewer_id, 1, is_admin=True)
-                assert sum((entry.amount for entry in history.entries), timedelta()) == length(pieces)
+                assert sum((entry.amount for entry in history.entries), timedelta()) == length(
+                    pieces
+                )
         assert len(board) == sum(1 for pieces in wanted.values() if length(pieces))
         tx.rollback()
 

@@ -124,7 +124,9 @@ def claim(work: Work, *, manages: int | None) -> Primary:
     """
     found = describe(work, lock=True)
     current = found.current
-    ours = next((follower for follower in found.followers if follower.guild_id == work.guild_id), None)
+    ours = next(
+        (follower for follower in found.followers if follower.guild_id == work.guild_id), None
+    )
     if ours is None or current is None or found.is_here:
         return found
     if current.is_connected and not ours.is_connected:
@@ -164,7 +166,9 @@ def hand_over(work: Work, to: str) -> Primary:
         if wanted in (str(one.guild_id), found.name_of(one).casefold())
     ]
     if len(meant) != 1:
-        others = ", ".join(found.name_of(follower) for follower in found.followers if follower != current)
+        others = ", ".join(
+            found.name_of(follower) for follower in found.followers if follower != current
+        )
         raise Refusal(
             _("No other server called “{name}” follows this channel.").format(name=to),
             _("Other servers: {names}. You can also give the server's id.").format(

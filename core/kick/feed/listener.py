@@ -19,7 +19,7 @@ from core.inbox.listener import SETTLE_SECONDS, STOP_SECONDS, SocketListener
 from core.kick.accounts import store as accounts
 from core.kick.accounts.store import list_bot_ids
 from core.kick.feed import frames, store
-from core.kick.feed.comparison import LOOK_BACK, MOST_LINES, Comparison
+from core.kick.feed.comparison import LOOK_BACK, MAX_LINES, Comparison
 from core.kick.feed.connection import SERVICE, Connection
 from core.kick.feed.records import FeedState
 from core.kick.feed.rules import share_out
@@ -188,7 +188,7 @@ class FeedListener(SocketListener):
         for channel_id, compared in list(self._compared.items()):
             comparison = compared.comparison
             since = max(comparison.since, now - LOOK_BACK)
-            by_webhook = store.list_webhook_lines(tx, channel_id, since, MOST_LINES // 10)
+            by_webhook = store.list_webhook_lines(tx, channel_id, since, MAX_LINES // 10)
             comparison.compare(by_webhook, ours, now)
             if comparison.confirmed_at is not None:
                 accounts.set_confirmed(
@@ -256,7 +256,9 @@ class FeedListener(SocketListener):
             )
 
     def _connections_by_channel(self) -> dict[int, Connection]:
-        return {each: connection for connection in self._connections for each in connection.channel_ids}
+        return {
+            each: connection for connection in self._connections for each in connection.channel_ids
+        }
 
 
 def _describe(followed: Followed, connection: Connection | None) -> tuple[bool, str]:

@@ -143,7 +143,9 @@ class UnverifiedDelivery(Record, kw_only=True):
     @property
     def request(self) -> SignedRequest:
         """The request as it came."""
-        return SignedRequest(**{field.name: getattr(self, field.name) for field in fields(SignedRequest)})
+        return SignedRequest(
+            **{field.name: getattr(self, field.name) for field in fields(SignedRequest)}
+        )
 
 
 class NoEventAlert(GuildRecord, kw_only=True):

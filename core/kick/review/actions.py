@@ -212,7 +212,9 @@ def _match(work: Work, kind: Kind, subjects: Collection[str], at: datetime) -> N
     """Pair everything of these subjects around this instant again, so the order of arrival does not
     matter."""
     for items, webhooks in _around(work, kind, subjects, at):
-        pairs = rules.pair([webhook.at for webhook in webhooks], [item.at for item in items], WINDOWS[kind])
+        pairs = rules.pair(
+            [webhook.at for webhook in webhooks], [item.at for item in items], WINDOWS[kind]
+        )
         for place, item in enumerate(items):
             key = webhooks[pairs[place]].key if place in pairs else None
             if item.webhook_key != key:

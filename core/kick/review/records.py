@@ -140,7 +140,7 @@ class RecentSupport(GuildRecord, kw_only=True):
     )
 
 
-MOST_VARIANTS = 10
+MAX_VARIANTS = 10
 """Deliveries of one gift that differ in what they say, of which each is remembered."""
 
 
@@ -177,5 +177,5 @@ class KnownGift(GuildRecord, kw_only=True):
     def note(self, giftees: Sequence[Giftee]) -> None:
         """Remember what another delivery says."""
         told = [{"user_id": giftee.user_id, "username": giftee.name} for giftee in giftees]
-        if told not in self.told and len(self.told) < MOST_VARIANTS:
+        if told not in self.told and len(self.told) < MAX_VARIANTS:
             self.told = [*self.told, told]

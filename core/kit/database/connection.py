@@ -164,9 +164,9 @@ class Database:
         self._key, self._vault = key, vault
         self._slots = {budget: threading.BoundedSemaphore(budget.connections) for budget in budgets}
         # Each budget is a bound of its own, so the pool as a whole never is one.
-        most = sum(slot.connections for slot in self._slots)
+        maximum = sum(slot.connections for slot in self._slots)
         given: dict[str, Any] = {
-            "max_overflow": max(most - pool_size, 0) + SPARE,
+            "max_overflow": max(maximum - pool_size, 0) + SPARE,
             "pool_timeout": 2,
             "use_native_hstore": False,
             "connect_args": _CONNECT_ARGS,

@@ -153,7 +153,10 @@ class Subject:
     @property
     def names(self) -> frozenset[str]:
         """All their names, case-folded; also as platforms write them in URLs."""
-        names = (*self.discord_names, *(name for account in self.accounts for name in account.names))
+        names = (
+            *self.discord_names,
+            *(name for account in self.accounts for name in account.names),
+        )
         folded = {name.casefold() for name in names if name}
         return frozenset(folded | {name.replace("_", "-") for name in folded})
 

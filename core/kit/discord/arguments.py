@@ -29,7 +29,9 @@ def descriptions(command: Command) -> dict[str, str]:
         app_command = app_command.get_command(str(getattr(command, "fallback", "")))
     if not isinstance(app_command, app_commands.Command):
         return {}
-    return {parameter.display_name: str(parameter.description) for parameter in app_command.parameters}
+    return {
+        parameter.display_name: str(parameter.description) for parameter in app_command.parameters
+    }
 
 
 # -- subcommands ----------------------------------------------------------------------------------
@@ -102,13 +104,13 @@ class Whole(commands.Converter[int]):
 
     def __init__(
         self,
-        least: int | None = None,
-        most: int | None = None,
+        minimum: int | None = None,
+        maximum: int | None = None,
         *,
         unit: str = "",
         words_follow: bool = False,
     ) -> None:
-        self.least, self.most = least, most
+        self.minimum, self.maximum = minimum, maximum
         self.unit, self.words_follow = unit, words_follow
 
     async def convert(self, ctx: Context, argument: str) -> int:
@@ -122,9 +124,9 @@ class Whole(commands.Converter[int]):
                 require_alone(argument, ctx.view.buffer[ctx.view.index :])
             except Refusal as refusal:
                 raise NoNumber(refusal.what, refusal.remedy) from None
-        too_low = self.least is not None and number < self.least
-        if too_low or (self.most is not None and number > self.most):
-            raise commands.RangeError(number, self.least, self.most)
+        too_low = self.minimum is not None and number < self.minimum
+        if too_low or (self.maximum is not None and number > self.maximum):
+            raise commands.RangeError(number, self.minimum, self.maximum)
         return number
 
 
@@ -209,11 +211,11 @@ def _is_number(converter: Any) -> bool:
 
 
 def _bounds(error: commands.RangeError) -> str:
-    least, most = error.minimum, error.maximum
-    if least is not None and most is not None:
-        return _("Choose a number between {least} and {most}.").format(
-            least=f"{least:,}", most=f"{most:,}"
+    minimum, maximum = error.minimum, error.maximum
+    if minimum is not None and maximum is not None:
+        return _("Choose a number between {minimum} and {maximum}.").format(
+            minimum=f"{minimum:,}", maximum=f"{maximum:,}"
         )
-    if least is not None:
-        return _("Minimum: {least}.").format(least=f"{least:,}")
-    return _("Maximum: {most}.").format(most=f"{most:,}")
+    if minimum is not None:
+        return _("Minimum: {minimum}.").format(minimum=f"{minimum:,}")
+    return _("Maximum: {maximum}.").format(maximum=f"{maximum:,}")

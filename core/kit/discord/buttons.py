@@ -30,7 +30,7 @@ from core.kit.services import Services
 from core.kit.text.cleaning import clean
 from core.kit.text.words import _
 
-MOST_ROWS = 5
+MAX_ROWS = 5
 """Discord shows five rows of buttons."""
 
 FORM_SECONDS = 900
@@ -231,7 +231,7 @@ class AdminButton(ActionButton, template=r"(?!)"):
 
 
 def button_rows(rows: Iterable[Sequence[AdminButton]]) -> discord.ui.View:
-    """One row below the other; at most `MOST_ROWS`. Needs a running event loop."""
+    """One row below the other; at most `MAX_ROWS`. Needs a running event loop."""
     shown = list(rows)
     for number, buttons in enumerate(shown):
         for button in buttons:

@@ -21,9 +21,9 @@ WIDTH, HEIGHT, DPI = 1200, 600, 100
 _SURFACE, _TEXT, _DIM, _GRID = "#161B22", "#E6EDF3", "#9AA7B5", "#30363D"
 _BAR, _LINE, _LEVEL = "#53FC18", "#4CC2FF", "#FFB020"
 
-MOST_NAMES = 20
+MAX_NAMES = 20
 """Bars that can have a name below; of more, every second, third … one is numbered."""
-MOST_LETTERS = 18
+MAX_LETTERS = 18
 
 
 def payout_chart(
@@ -56,7 +56,7 @@ def payout_chart(
     heights = [float(value) for value in values]
     sums = [sum(heights[:place]) for place in places]
     axes.bar(places, heights, width=0.72, color=_BAR, label=bars, zorder=2)
-    marker = "o" if len(values) <= MOST_NAMES else ""
+    marker = "o" if len(values) <= MAX_NAMES else ""
     axes.plot(places, sums, color=_LINE, linewidth=2.5, marker=marker, label=line, zorder=3)
     axes.axhline(
         float(level), color=_LEVEL, linewidth=2, linestyle="--", label=level_name, zorder=1
@@ -97,24 +97,24 @@ def _style(axes: "Axes") -> None:
 
 def _label(axes: "Axes", places: Sequence[int], names: Sequence[str]) -> None:
     """Names where there is room for them, otherwise numbers."""
-    if len(names) <= MOST_NAMES:
+    if len(names) <= MAX_NAMES:
         labels = [
-            _plain(name, MOST_LETTERS) or f"#{n}" for n, name in zip(places, names, strict=True)
+            _plain(name, MAX_LETTERS) or f"#{n}" for n, name in zip(places, names, strict=True)
         ]
         axes.set_xticks(places, labels)
         slanted = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
         for label in axes.get_xticklabels():
             label.set(**(slanted if len(names) > 4 else {}), fontsize=10, parse_math=False)
     else:
-        step = -(-len(names) // MOST_NAMES)
+        step = -(-len(names) // MAX_NAMES)
         shown = places[::step]
         axes.set_xticks(shown, [str(place) for place in shown])
 
 
-def _plain(text: str, most: int) -> str:
+def _plain(text: str, maximum: int) -> str:
     """Text that the font can show, cut to a number of letters."""
     kept = "".join(c for c in unicodedata.normalize("NFC", text) if _is_in_font(c)).strip()
-    return kept if len(kept) <= most else kept[: most - 1].rstrip() + "…"
+    return kept if len(kept) <= maximum else kept[: maximum - 1].rstrip() + "…"
 
 
 def _is_in_font(character: str) -> bool:

@@ -18,8 +18,8 @@ from core.kit.discord.ui import card, refusal_card, reply_privately, shortened, 
 from core.kit.errors import Refusal, Unclear
 from core.kit.text.words import _
 
-MOST_CHOICES = 20
-MOST_KEPT = 500
+MAX_CHOICES = 20
+MAX_KEPT = 500
 
 Again = Callable[[discord.Interaction, str], Awaitable[None]]
 """Runs it with this instead of what was typed."""
@@ -67,9 +67,9 @@ class ChoiceButton(
 
 def choices_view(unclear: Unclear, asker_id: int, again: Again) -> discord.ui.View:
     """A button for each choice. Needs a running event loop."""
-    question, choices = secrets.token_hex(8), tuple(unclear.choices[:MOST_CHOICES])
+    question, choices = secrets.token_hex(8), tuple(unclear.choices[:MAX_CHOICES])
     _QUESTIONS[question] = _Question(asker_id, choices, again)
-    while len(_QUESTIONS) > MOST_KEPT:
+    while len(_QUESTIONS) > MAX_KEPT:
         _QUESTIONS.popitem(last=False)
     return view_of(*(ChoiceButton(question, n, label) for n, (_v, label) in enumerate(choices)))
 

@@ -21,7 +21,7 @@ from core.kit.discord.paginator import Page, Paginator, Reader, find_paginator, 
 from core.kit.discord.ui import card, lines, safe
 from core.kit.text.words import _
 
-MOST_ROWS = 25
+MAX_ROWS = 25
 """How many rows a page can have."""
 
 MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}

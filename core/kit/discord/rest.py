@@ -33,16 +33,16 @@ TIMEOUT_SECONDS = 5.0
 REST_SECONDS = 10.0
 """After a failure nothing is asked for so long, so that pages do not wait again and again."""
 
-MOST_KEPT = 10_000
+MAX_KEPT = 10_000
 
 LISTED_AT_ONCE = 1000
 """Members in one answer; Discord gives no more."""
-MOST_LISTED = 10_000
+MAX_LISTED = 10_000
 """Members of a server that are asked for at all."""
 
 
 MESSAGES_AT_ONCE = 100
-MOST_MESSAGES = 2_000
+MAX_MESSAGES = 2_000
 
 NEEDED = discord.Permissions(
     view_channel=True,
@@ -185,7 +185,7 @@ class DiscordRest:
         return replace(found, is_stale=is_stale or guild.is_stale) if found else None
 
     def members(self, guild_id: int) -> tuple[ListedMember, ...] | None:
-        """All members, or None if the server has more than `MOST_LISTED`."""
+        """All members, or None if the server has more than `MAX_LISTED`."""
         found, _is_stale = self._keep(("members", guild_id), lambda: self._members(guild_id))
         return found
 
@@ -222,10 +222,10 @@ class DiscordRest:
 
     def own_messages(self, channel_id: int, after: int) -> list[dict[str, Any]] | None:
         """What the bot has posted in a channel after this id, newest first, of the newest
-        `MOST_MESSAGES` messages; None if it may not read the channel."""
+        `MAX_MESSAGES` messages; None if it may not read the channel."""
         bot_id, found = str(self._application()["bot"]["id"]), list[dict[str, Any]]()
         before: dict[str, Any] = {}
-        for _page in range(MOST_MESSAGES // MESSAGES_AT_ONCE):
+        for _page in range(MAX_MESSAGES // MESSAGES_AT_ONCE):
             asked = urlencode({"limit": MESSAGES_AT_ONCE, **before})
             answer = self._get(f"/channels/{channel_id}/messages?{asked}")
             if answer is None:
@@ -256,7 +256,7 @@ class DiscordRest:
                 return known, True
             raise
         with self._guard:
-            if len(self._kept) >= MOST_KEPT:
+            if len(self._kept) >= MAX_KEPT:
                 self._kept.clear()
             self._kept[key] = now, answer
         return answer, False
@@ -332,7 +332,7 @@ class DiscordRest:
 
     def _members(self, guild_id: int) -> tuple[ListedMember, ...] | None:
         found: list[ListedMember] = []
-        while len(found) < MOST_LISTED:
+        while len(found) < MAX_LISTED:
             after = found[-1].id if found else 0
             asked = urlencode({"limit": LISTED_AT_ONCE, "after": after})
             answer = self._get(f"/guilds/{guild_id}/members?{asked}") or []

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from typing import Any
 
-MOST_MARKS = 3
+MAX_MARKS = 3
 """Combining marks on one letter; no language needs more, except for liturgical texts."""
 
 _EMOJI = (
@@ -67,14 +67,14 @@ def _without_floods(text: str) -> str:
     if text.isascii():
         return text
     kept: list[str] = []
-    marks = MOST_MARKS  # at the beginning there is no letter
+    marks = MAX_MARKS  # at the beginning there is no letter
     for char in text:
         is_mark = unicodedata.category(char) in ("Mn", "Me")
         if not is_mark:
-            marks = MOST_MARKS if char.isspace() else 0
+            marks = MAX_MARKS if char.isspace() else 0
         elif char != "\ufe0f":
             marks += 1
-        if not is_mark or marks <= MOST_MARKS:
+        if not is_mark or marks <= MAX_MARKS:
             kept.append(char)
     return "".join(kept)
 

@@ -18,10 +18,10 @@ from core.kit.text.cleaning import clean, clean_lines, fold
 from core.kit.text.spreadsheets import read_cell
 from core.kit.text.words import _
 
-MOST_UNPACKED = 30_000_000
+MAX_UNPACKED = 30_000_000
 """Bytes of an `.xlsx` file without its compression."""
-MOST_COLUMNS = 50
-MOST_ROWS = 25_000
+MAX_COLUMNS = 50
+MAX_ROWS = 25_000
 """In one list."""
 
 _DELIMITERS = "\t;,"
@@ -71,7 +71,7 @@ class Table(NamedTuple):
 
     def cell(self, row: Row, name: str) -> str:
         """The text in a column; "" where there is no such column, or no such cell."""
-        place = self.places.get(name, MOST_COLUMNS)
+        place = self.places.get(name, MAX_COLUMNS)
         return row.cells[place] if place < len(row.cells) else ""
 
     def choices(self) -> list[tuple[int, str]]:
@@ -153,11 +153,11 @@ def _sheet(content: bytes) -> str:
 
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            if sum(one.file_size for one in packed.infolist()) > MOST_UNPACKED:
+            if sum(one.file_size for one in packed.infolist()) > MAX_UNPACKED:
                 raise Refusal(_("The file is too large."), _("Save the list alone, as CSV."))
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         try:
-            limits = {"max_row": MOST_ROWS + 2, "max_col": MOST_COLUMNS}
+            limits = {"max_row": MAX_ROWS + 2, "max_col": MAX_COLUMNS}
             sheets = [
                 [
                     [_shown(value) for value in row]
@@ -197,10 +197,10 @@ def read_rows(text: str, *, words: bool = False) -> list[Row]:
     reader = csv.reader(io.StringIO(text), delimiter=delimiter)
     try:
         for cells in reader:
-            if len(rows) > MOST_ROWS:
+            if len(rows) > MAX_ROWS:
                 raise Refusal(
                     _("The list is too long."),
-                    _("It can have at most {most} lines.").format(most=f"{MOST_ROWS:,}"),
+                    _("It can have at most {maximum} lines.").format(maximum=f"{MAX_ROWS:,}"),
                 )
             if words and (len(cells) < 2 or _is_spaced(cells)):
                 cells = _split(delimiter.join(cells))

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from flask import request
 
 from core.kit.errors import Refusal
-from core.kit.text.tables import MOST_COLUMNS, Column, text_of
+from core.kit.text.tables import MAX_COLUMNS, Column, text_of
 from core.kit.text.words import _
 
-MOST_BYTES = 1_000_000
+MAX_BYTES = 1_000_000
 """Of an uploaded file."""
 
 
@@ -16,8 +16,8 @@ def sent_text(field: str) -> str:
     """The text of the uploaded `file`, or what was pasted into a field. Raises Refusal if the file
     is too large, or no list."""
     sent = request.files.get("file")
-    content = sent.read(MOST_BYTES + 1) if sent else b""
-    if len(content) > MOST_BYTES:
+    content = sent.read(MAX_BYTES + 1) if sent else b""
+    if len(content) > MAX_BYTES:
         raise Refusal(
             _("The file is too large."), _("Split it: a file can have at most one megabyte.")
         )
@@ -26,9 +26,11 @@ def sent_text(field: str) -> str:
 
 def chosen_columns(columns: Iterable[Column]) -> dict[str, int]:
     """Name of a column -> the place that the form gives it; without those that are recognised."""
-    chosen = {column.name: request.form.get(f"column_{column.name}", type=int) for column in columns}
+    chosen = {
+        column.name: request.form.get(f"column_{column.name}", type=int) for column in columns
+    }
     return {
         name: place
         for name, place in chosen.items()
-        if place is not None and 0 <= place < MOST_COLUMNS
+        if place is not None and 0 <= place < MAX_COLUMNS
     }

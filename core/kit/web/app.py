@@ -52,7 +52,7 @@ UNLIMITED = ("/livez", "/health", "/static/", "/assets/")
 """What costs neither a connection of the database nor much else."""
 TOKEN = "token"
 """Key of the login's token in the signed cookie."""
-MOST_SENT = 1_500_000
+MAX_SENT = 1_500_000
 """Bytes that a form, with its files, may have."""
 PICTURES = "REGULARS_PICTURES"
 """In an application's config: the address that its pages may show pictures from."""
@@ -332,7 +332,7 @@ def edge(app: Flask, pictures: str = DISCORDS_PICTURES, *, is_https: bool = Fals
         is_https: browsers reach us over https, and have to stay there.
     """
     app.config[PICTURES] = pictures
-    app.config |= {"MAX_CONTENT_LENGTH": MOST_SENT, "MAX_FORM_MEMORY_SIZE": MOST_SENT}
+    app.config |= {"MAX_CONTENT_LENGTH": MAX_SENT, "MAX_FORM_MEMORY_SIZE": MAX_SENT}
     # Such redirects would repeat the Host header, which visitors choose.
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
     app.session_interface = _Sessions()

@@ -380,7 +380,7 @@ class Activity:
     url: str = ""
 
 
-MOST_ACTIVITIES = 15
+MAX_ACTIVITIES = 15
 """That a feature returns, and that are shown of all."""
 
 

@@ -25,9 +25,9 @@ from core.kit.errors import Outage
 from core.kit.runtime.bus import Bus
 from core.kit.runtime.deadlines import OVERLAYS, budget_of
 
-MOST_STREAMS = 60
+MAX_STREAMS = 60
 """In one process; `OVERLAY_THREADS` in `core.kit.web.worker` are some more."""
-MOST_PER_SESSION = 3
+MAX_PER_SESSION = 3
 PING_SECONDS = 15.0
 LOOK_SECONDS = 1.0
 """How often a stream looks whether its tab is still open."""
@@ -109,9 +109,9 @@ class LiveStreams:
     """
 
     def __init__(
-        self, bus: Bus, *, most: int = MOST_STREAMS, per_session: int = MOST_PER_SESSION
+        self, bus: Bus, *, maximum: int = MAX_STREAMS, per_session: int = MAX_PER_SESSION
     ) -> None:
-        self._most = most
+        self._most = maximum
         self._per_session = per_session
         self._condition = threading.Condition()
         self._streams: list[_Stream] = []
@@ -177,7 +177,12 @@ class LiveStreams:
         return self.follow([Topic(guild_id, say, since=position, is_allowed=may)], session)
 
     def follow(
-        self, topics: Sequence[Topic], session: str, *, most: int | None = None, once: bool = False
+        self,
+        topics: Sequence[Topic],
+        session: str,
+        *,
+        maximum: int | None = None,
+        once: bool = False,
     ) -> Response:
         """A new stream of these topics.
 
@@ -192,7 +197,7 @@ class LiveStreams:
             if once:
                 return _as_stream(iter((_ONCE, *self._take(stream))))
             same = [one for one in self._streams if one.session == session]
-            for old in same[: max(0, len(same) - (most or self._per_session) + 1)]:
+            for old in same[: max(0, len(same) - (maximum or self._per_session) + 1)]:
                 self._end(old)
             is_full = len(self._streams) >= self._most or self._stopping
             if not is_full:

@@ -20,13 +20,13 @@ from core.kit.services import Services
 from core.kit.web.app import TOKEN
 from core.kit.web.live import GONE, LATER, LiveStreams, Topic, streams_of
 
-MOST_TOPICS = 60
+MAX_TOPICS = 60
 """Of one stream."""
 
-MOST_PER_OVERLAY = 20
+MAX_PER_OVERLAY = 20
 """Streams that begin with the same overlay, of browsers without a login."""
 
-MOST_WRONG = 5
+MAX_WRONG = 5
 """Addresses of one stream that lead nowhere; the rest is not looked up."""
 
 NOBODYS = 0
@@ -62,18 +62,18 @@ def _follow(streams: LiveStreams) -> Response:
     told_until = request.headers.get("Last-Event-ID", "")
     topics: list[Topic] = []
     wrong = 0
-    for wanted in request.args.getlist("t")[:MOST_TOPICS]:
+    for wanted in request.args.getlist("t")[:MAX_TOPICS]:
         since, _comma, address = wanted.partition(",")
         found = _topic(address, told_until or since)
         topics.append(found)
         wrong += found.guild_id == NOBODYS
-        if wrong > MOST_WRONG:
+        if wrong > MAX_WRONG:
             break
     mark = next((topic.mark for topic in topics if topic.mark), "")
-    mine, most = (session[TOKEN], None) if TOKEN in session else (mark, MOST_PER_OVERLAY)
+    mine, maximum = (session[TOKEN], None) if TOKEN in session else (mark, MAX_PER_OVERLAY)
     # Whoever may follow nothing holds no thread.
     once = "once" in request.args or wrong == len(topics)
-    return streams.follow(topics, hash_of(mine), most=most, once=once)
+    return streams.follow(topics, hash_of(mine), maximum=maximum, once=once)
 
 
 def _topic(address: str, since: str) -> Topic:

@@ -44,9 +44,9 @@ LINK_LASTS = timedelta(hours=1)
 STATE_LASTS = timedelta(minutes=10)
 """From leaving for the platform to coming back."""
 
-MOST_LINKS = 3
+MAX_LINKS = 3
 WITHIN = timedelta(minutes=10)
-"""A member gets at most `MOST_LINKS` links for a platform in this time."""
+"""A member gets at most `MAX_LINKS` links for a platform in this time."""
 
 GIVEN_UP_AFTER = timedelta(minutes=5)
 """An attempt that takes longer after coming back was interrupted: there are at most four calls to
@@ -137,7 +137,7 @@ def _open(work: Work, attempt: LinkAttempt) -> Link | None:
 def free_again_at(asked_at: Sequence[datetime], now: datetime) -> datetime | None:
     """When the member may ask for another link; None if now."""
     recent = sorted(at for at in asked_at if at > now - WITHIN)
-    return recent[-MOST_LINKS] + WITHIN if len(recent) >= MOST_LINKS else None
+    return recent[-MAX_LINKS] + WITHIN if len(recent) >= MAX_LINKS else None
 
 
 def drop_attempts(work: Work, link_ids: Sequence[str]) -> None:

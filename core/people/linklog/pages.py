@@ -6,7 +6,7 @@ from flask import Response, request
 
 from core.kit.text.words import _
 from core.kit.web.guild_pages import (
-    MOST_ACTIVITIES,
+    MAX_ACTIVITIES,
     Activity,
     GuildPages,
     Page,
@@ -18,7 +18,7 @@ from core.people.linklog.messages import reason_words, title
 from core.people.linklog.records import Kind, LinkLogEntry
 
 PER_PAGE = 30
-MOST_IN_A_FILE = 20_000
+MAX_IN_A_FILE = 20_000
 
 PAGES = GuildPages("link_log", lambda: _("Link log"), icon="list-details", order=46, group="people")
 
@@ -58,17 +58,22 @@ def log(page: Page) -> str:
 def history(page: Page, discord_id: int | None, _viewer_id: int) -> list[Activity]:
     if discord_id is None:
         return []
-    found = page.run(actions.read_log, MOST_ACTIVITIES, 1, text=str(discord_id))
+    found = page.run(actions.read_log, MAX_ACTIVITIES, 1, text=str(discord_id))
     url = page.url_of(PAGES, log) + f"?text={discord_id}"
     return [
-        Activity(entry.at, f"{entry.name or entry.platform.capitalize()}: {_what(entry)}", PAGES.icon, url)
+        Activity(
+            entry.at,
+            f"{entry.name or entry.platform.capitalize()}: {_what(entry)}",
+            PAGES.icon,
+            url,
+        )
         for entry in found.entries
     ]
 
 
 @PAGES.get("entries.csv")
 def download(page: Page) -> Response:
-    found = _read(page, MOST_IN_A_FILE, 1)
+    found = _read(page, MAX_IN_A_FILE, 1)
     rows = [
         (
             local_time(entry.at, page.time_zone),

@@ -5,7 +5,7 @@ from flask import Response, url_for
 from core.kit.database.work import Work
 from core.kit.errors import Refusal
 from core.kit.text.words import _
-from core.kit.web.guild_pages import MOST_ACTIVITIES, Activity, GuildPages, Page, SetupStep
+from core.kit.web.guild_pages import MAX_ACTIVITIES, Activity, GuildPages, Page, SetupStep
 from core.people import store as people
 from core.people.linking.platforms import PLATFORMS
 from core.people.panels import actions
@@ -62,7 +62,7 @@ def activity(page: Page) -> list[Activity]:
             PAGES.icon,
             url_for("dashboard.people.person", guild_id=page.guild.id, viewer_id=link.viewer_id),
         )
-        for link, name in page.run(people.list_newest_links, MOST_ACTIVITIES)
+        for link, name in page.run(people.list_newest_links, MAX_ACTIVITIES)
     ]
 
 

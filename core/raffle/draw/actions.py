@@ -371,7 +371,9 @@ def find_ban(work: Work, number: int, viewer_id: ViewerId | None) -> SkipReason 
     """Why the person with this line of a frozen list may not win now: excluded or banned, with any
     account that the line had, whether it is still linked or not."""
     accounts = store.list_line(work, number, viewer_id) if viewer_id else ()
-    causes = {cause for account in accounts for cause in exclusions.list_causes(work, account, "raffle")}
+    causes = {
+        cause for account in accounts for cause in exclusions.list_causes(work, account, "raffle")
+    }
     if not causes:
         return None
     return "banned" if {"kick_ban", "discord_ban"}.issuperset(causes) else "excluded"

@@ -35,7 +35,7 @@ Context = commands.Context[commands.Bot]
 
 Number = commands.Range[int, 1, 999_999_999]
 
-MOST_SHOWN = 10
+MAX_SHOWN = 10
 
 
 class ClaimButton(
@@ -156,7 +156,7 @@ class Draws(commands.Cog):
     @server_command("rafflehistory")
     async def raffle_history(self, ctx: Context) -> None:
         """Show the last raffles: when they were frozen, who won, and where to verify it."""
-        past = await run_action(ctx, publishing.list_past, self._config, MOST_SHOWN)
+        past = await run_action(ctx, publishing.list_past, self._config, MAX_SHOWN)
         await answer(ctx, messages.history(past))
 
     @server_command("raffleproof", private=True)

@@ -129,10 +129,10 @@ class Past(NamedTuple):
         return [self.names[pick.viewer_id] for pick in self.winners]
 
 
-def list_past(work: Work, config: Config, most: int) -> list[Past]:
+def list_past(work: Work, config: Config, maximum: int) -> list[Past]:
     """The last raffles, newest first, with the public names of who won."""
     found = []
-    for period in store.list_frozen_periods(work, most):
+    for period in store.list_frozen_periods(work, maximum):
         picks = store.list_picks(work, period.number)
         winners = [pick for pick in picks if pick.state in WINNING]
         freezes = [freeze.at for freeze in raffles.list_freezes(work, period.number)]

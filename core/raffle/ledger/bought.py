@@ -21,7 +21,7 @@ TICKETS_OFFER = Offer(
     ("tickets", "ticket"),
     lambda count: plural("{count} raffle ticket", "{count} raffle tickets", count),
     price=100,
-    most=10_000,
+    maximum=10_000,
     for_all_points=False,
     why_not=_why_not,
 )

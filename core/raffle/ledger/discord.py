@@ -14,7 +14,7 @@ from core.kit.discord.access import is_admin, may_manage
 from core.kit.discord.arguments import Whole
 from core.kit.discord.errors import handle_errors
 from core.kit.discord.leaderboard import (
-    MOST_ROWS,
+    MAX_ROWS,
     Leaderboard,
     Query,
     leaderboard,
@@ -160,7 +160,7 @@ class Tickets(commands.Cog):
     @commands.cooldown(1, 10, commands.BucketType.user)
     @app_commands.describe(limit="How many places on a page, 1 to 25")
     async def raffle_board(
-        self, ctx: Context, limit: commands.Range[int, 1, MOST_ROWS] = 10
+        self, ctx: Context, limit: commands.Range[int, 1, MAX_ROWS] = 10
     ) -> None:
         """Show who has the most tickets."""
         await show_leaderboard(ctx, BOARD, size=limit)

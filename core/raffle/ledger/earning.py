@@ -46,7 +46,10 @@ def _read_watched(
     credited = store.list_totals(work, period.number, "watchtime", viewer_ids)
     people = {represented.get(one, one) for one in credited}
     watchers = store.list_watchers(work, watched.keys() | people)
-    return {watcher: watched[watcher] // MICROSECOND if watcher in watched else 0 for watcher in watchers}
+    return {
+        watcher: watched[watcher] // MICROSECOND if watcher in watched else 0
+        for watcher in watchers
+    }
 
 
 def _read_own_wagers(

@@ -136,9 +136,9 @@ _NEWEST = select(Gift.drop).order_by(Gift.at.desc()).limit(100)
 """Of gifts, of which a drop can have a hundred."""
 
 
-def list_newest_drops(work: Work, most: int) -> list[Row[Any]]:
+def list_newest_drops(work: Work, maximum: int) -> list[Row[Any]]:
     """The last drops of the server, newest first."""
-    newest = list(dict.fromkeys(work.scalars(_NEWEST)))[:most]
+    newest = list(dict.fromkeys(work.scalars(_NEWEST)))[:maximum]
     return [one for drop in newest for one in list_drops(work, drop=drop)]
 
 

@@ -186,7 +186,11 @@ def stats(
         rows.insert(0, words.format(tickets=tickets_words(pool.tickets), viewers=viewers))
     rows.append("")
     for raffle in raffles:
-        parts = [f"`#{raffle.number}`", format_dt(raffle.ends_at, "d"), tickets_words(raffle.tickets)]
+        parts = [
+            f"`#{raffle.number}`",
+            format_dt(raffle.ends_at, "d"),
+            tickets_words(raffle.tickets),
+        ]
         if viewer is None:
             parts.append(plural("{count} viewer", "{count} viewers", raffle.viewers))
         if raffle.won:

@@ -140,8 +140,8 @@ def take(amount: int, available: Sequence[tuple[int, int]]) -> dict[int, int]:
     """Viewer id -> how many of their tickets to take, above zero, for so many in all; in this
     order, as far as there are some."""
     taken: dict[int, int] = {}
-    for viewer_id, most in available:
-        part = min(amount, most - taken.get(viewer_id, 0))
+    for viewer_id, maximum in available:
+        part = min(amount, maximum - taken.get(viewer_id, 0))
         if part > 0:
             taken[viewer_id] = taken.get(viewer_id, 0) + part
             amount -= part
@@ -388,8 +388,8 @@ def list_ledger(
         which.append(Entry.viewer_id.in_(select(Viewer.viewer_id).where(has_name(wanted.name))))
     newest = Entry.at.desc(), Entry.id.desc()
     # The planner knows no number of rows; behind a subquery, it walks the index instead of sorting.
-    most = select(literal(LEDGER)).scalar_subquery()
-    searched = select(Entry.id, Entry.source).where(*which).order_by(*newest).limit(most)
+    maximum = select(literal(LEDGER)).scalar_subquery()
+    searched = select(Entry.id, Entry.source).where(*which).order_by(*newest).limit(maximum)
     ids = [id for id, source in work.execute(searched) if wanted.source in ("", source)]
     number, pages = nearest_page(page, len(ids), per_page)
     shown = ids[(number - 1) * per_page : number * per_page]

@@ -24,7 +24,9 @@ def permission_pages(cogs: Sequence[CogBuilder]) -> GuildPages:
         """Group -> its commands as Discord lists them, as `/permissions` shows."""
         if built:
             return built
-        built.update(slash_names(command for build in cogs for command in build(services).walk_commands()))
+        built.update(
+            slash_names(command for build in cogs for command in build(services).walk_commands())
+        )
         return built
 
     @pages.get(rights_of=guilds.grant)

@@ -95,7 +95,9 @@ def missing_scopes(role: Role, granted: Iterable[str]) -> list[str]:
 
 def missing_words(role: Role, granted: Iterable[str]) -> list[str]:
     """The same, each with what does not work without it."""
-    return [f"{scope_words(scope)} ({without_scope(scope)})" for scope in missing_scopes(role, granted)]
+    return [
+        f"{scope_words(scope)} ({without_scope(scope)})" for scope in missing_scopes(role, granted)
+    ]
 
 
 def require_account(account: TwitchAccount | None, channel: Channel | None) -> TwitchAccount:

@@ -86,7 +86,9 @@ class TwitchListener(SocketListener):
     def is_connected(self) -> bool:
         """Whether every socket is up."""
         accounts = list(self._accounts.values())
-        return bool(accounts) and all(account.socket and account.socket.session_id for account in accounts)
+        return bool(accounts) and all(
+            account.socket and account.socket.session_id for account in accounts
+        )
 
     @property
     def _is_wanted(self) -> bool:
@@ -288,7 +290,10 @@ class TwitchListener(SocketListener):
             return [HealthItem(SERVICE, "ok", STANDING_BY)]
         if self._trouble:
             return [HealthItem(SERVICE, "warn", self._trouble)]
-        up = sum(bool(account.socket and account.socket.session_id) for account in self._accounts.values())
+        up = sum(
+            bool(account.socket and account.socket.session_id)
+            for account in self._accounts.values()
+        )
         return [HealthItem(SERVICE, "ok", f"{up} of {len(self._accounts)} connected.")]
 
     async def _write(self, plans: Sequence[ChannelPlan]) -> None:

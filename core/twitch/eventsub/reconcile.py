@@ -56,7 +56,10 @@ def reconcile(services: Services) -> None:
             return  # another process is at it
         with services.database.begin() as tx:
             plans = list_plans(tx, "webhook")
-            known = {subscription.subscription_id: subscription.place for subscription in store.list_subscriptions(tx)}
+            known = {
+                subscription.subscription_id: subscription.place
+                for subscription in store.list_subscriptions(tx)
+            }
             former = set(store.list_callbacks(tx))
         callback, is_used = callback_of(settings), transport_of(settings) == "webhook"
         every = client.list_subscriptions()

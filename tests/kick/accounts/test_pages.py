@@ -82,7 +82,11 @@ def test_streamer_connects_and_admin_is_notified(office: Office) -> None:
 def test_connected_channel_is_subscribed_immediately(office: Office) -> None:
     office.connect()
     with office.services.database.begin() as tx:
-        held = {subscription.kind for subscription in list_subscriptions(tx, NORA) if subscription.subscription_id}
+        held = {
+            subscription.kind
+            for subscription in list_subscriptions(tx, NORA)
+            if subscription.subscription_id
+        }
     assert held == set(WEBHOOK_KINDS)
 
 

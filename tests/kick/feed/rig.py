@@ -79,7 +79,12 @@ def wait_for_listener(
 
     return until(
         lambda: next(
-            (listener for listener in kick.feed_listeners() if listens(listener) and listener["id"] != other_than), None
+            (
+                listener
+                for listener in kick.feed_listeners()
+                if listens(listener) and listener["id"] != other_than
+            ),
+            None,
         ),
         f"a listener for {feeds}",
     )

@@ -159,7 +159,7 @@ def test_pruning_run_is_bounded(
     services: Services, clean: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scheduled, "DELETED_AT_ONCE", 1)
-    monkeypatch.setattr(scheduled, "MOST_STEPS", 2)
+    monkeypatch.setattr(scheduled, "MAX_STEPS", 2)
     old = NOON - timedelta(days=30)
     with clean.begin() as tx:
         log.add_lines(tx, [line_of(guild_id, old, delivery_id=str(n)) for n in range(5)])

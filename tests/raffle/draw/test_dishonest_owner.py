@@ -177,7 +177,9 @@ def test_every_change_of_a_column_is_refused_or_classified(
 
 
 def test_classified_columns_exist() -> None:
-    assert set(UNDECISIVE) <= {f"{table}.{column.name}" for table in TABLES for column in table.columns}
+    assert set(UNDECISIVE) <= {
+        f"{table}.{column.name}" for table in TABLES for column in table.columns
+    }
 
 
 STEPS = {
