@@ -360,8 +360,8 @@ def find_newest_since(
 
 
 def delete_deliveries(tx: Connection, kind: str, before: datetime, maximum: int) -> int:
-    """Delete up to `maximum` handled deliveries of a kind that were both sent and received before then
-    (by two clocks); returns how many. Waiting deliveries and dead letters stay."""
+    """Delete up to `maximum` handled deliveries of a kind that were both sent and received before
+    then (by two clocks); returns how many. Waiting deliveries and dead letters stay."""
     old = (
         select(deliveries.c.id)
         .where(
