@@ -183,9 +183,9 @@ def test_thirds_are_exact() -> None:
         "some",
         "some",
         "some",
-        "most",
-        "most",
-        "most",
+        "maximum",
+        "maximum",
+        "maximum",
         "all",
     ]
 
