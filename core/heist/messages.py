@@ -319,7 +319,7 @@ def result_line(payload: Mapping[str, Any]) -> str:
     """The result, and who won most."""
     usual = {
         "all": _("Nobody was caught!"),
-        "maximum": _("Most of the crew got away!"),
+        "most": _("Most of the crew got away!"),
         "some": _("Some got away, some did not!"),
         "few": _("Only a few got away!"),
         "none": _("The whole crew was caught!"),

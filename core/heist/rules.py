@@ -373,7 +373,7 @@ def _risk_names(settings: HeistSettings) -> Iterator[tuple[str, Risk]]:
 
 # -- the story ------------------------------------------------------------------------------------
 
-Outcome = Literal["all", "maximum", "some", "few", "none", "solo_win", "solo_loss"]
+Outcome = Literal["all", "most", "some", "few", "none", "solo_win", "solo_loss"]
 
 
 def outcome_of(won: int, players: int) -> Outcome:
@@ -384,7 +384,7 @@ def outcome_of(won: int, players: int) -> Outcome:
     if share == 1:
         return "all"
     if share >= Fraction(2, 3):
-        return "maximum"
+        return "most"
     if share >= Fraction(1, 3):
         return "some"
     return "few" if won else "none"

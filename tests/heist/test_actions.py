@@ -513,7 +513,7 @@ def test_lines_are_short_however_long_names_and_stories_are(guild: HeistGuild) -
     line = messages.locked_line(crew)
     assert len(line) <= 500
     assert line.endswith("Verify: abababababababab…")
-    story = {**base, "outcome": "maximum", "story": "x" * 900, "viewer": "y", "risk": "z"}
+    story = {**base, "outcome": "most", "story": "x" * 900, "viewer": "y", "risk": "z"}
     told = messages.result_line(
         {**story, "winners": [{"viewer": name, "payout": 10**12} for name in names]}
     )

@@ -183,9 +183,9 @@ def test_thirds_are_exact() -> None:
         "some",
         "some",
         "some",
-        "maximum",
-        "maximum",
-        "maximum",
+        "most",
+        "most",
+        "most",
         "all",
     ]
 
