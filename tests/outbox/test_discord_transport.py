@@ -9,6 +9,7 @@ from typing import Any, cast
 import discord
 import pytest
 
+from core.guilds import store as guilds
 from core.kit.database.connection import Database
 from core.kit.errors import Outage, Refusal
 from core.outbox import discord_transport, store
@@ -56,7 +57,11 @@ class Rig:
     def __init__(self, client: discord.Client, hands: Hands, database: Database) -> None:
         self.client, self.hands, self.database = client, hands, database
         self.transport = DiscordTransport(
-            lambda: client, database, {"test.card": render}, lambda _tx, _guild_id: "en"
+            lambda: client,
+            database,
+            {"test.card": render},
+            lambda _tx, _guild_id: "en",
+            guilds.list_granted,
         )
 
     async def titles(self, channel: str = "general") -> list[str]:
