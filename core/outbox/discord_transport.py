@@ -173,7 +173,12 @@ class DiscordTransport:
             else:
                 rendered = await self._render(message)
                 files = await asyncio.to_thread(rendered.files)
-                await posted.edit(embed=rendered.embed, view=rendered.view(), attachments=files)
+                await posted.edit(
+                    embed=rendered.embed,
+                    view=rendered.view(),
+                    attachments=files,
+                    allowed_mentions=SILENT,
+                )
         except discord.NotFound as error:
             if error.code not in _GONE:
                 raise

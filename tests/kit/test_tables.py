@@ -108,6 +108,11 @@ def test_an_empty_list_says_so(text: str) -> None:
     assert raised.value.remedy
 
 
+def test_one_object_is_one_line() -> None:
+    line = '{"_id":"77","twitchRoles":["vip"],"username":"mia","currency":{"b":500}}'
+    assert read(line) == [("mia", "500")]
+
+
 def test_headings_alone_are_a_list_without_lines() -> None:
     assert read("Name,Points\n") == []
     assert read_table("Name,Points\n", COLUMNS).headings == ["Name", "Points"]

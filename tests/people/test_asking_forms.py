@@ -16,7 +16,7 @@ FORMS = {
     "points/change": {"viewer": "madcats", "what": "remove", "amount": "5", "reason": "madcats"},
     "watchtime/adjust": {"viewer": "@MadCats", "minutes": "-30", "reason": "counted <twice>"},
     "raffle/tickets": {"viewer": "MadCats", "what": "take", "amount": "7", "reason": "too many"},
-    "bonus_hunt/add": {"game": "MadCats", "bet": "0.40", "by": "madcats"},
+    "bonus_hunt/add": {"game": "madcats", "bet": "0.40", "by": "madcats"},
     "bonus_hunt/edit": {"position": "1", "what": "by", "value": "madcats"},
     "wagers/verify": {"person": "madcats", "username": "cat_at_shuffle"},
     **{

@@ -239,7 +239,7 @@ def _lines_of_json(text: str) -> str:
     if len(found) == 1:
         whole = found[0]
         lists = [whole] if isinstance(whole, list) else list(whole.values())
-        found = next((one for one in lists if isinstance(one, list) and one), found)
+        found = next((one for one in lists if isinstance(one, list) and _of_objects(one)), found)
     objects = [_flat(one) for one in found if isinstance(one, dict)]
     newest = {one.get("_id", str(number)): one for number, one in enumerate(objects)}
     headings = list(dict.fromkeys(name for one in newest.values() for name in one))
@@ -247,6 +247,11 @@ def _lines_of_json(text: str) -> str:
     out = io.StringIO()
     csv.writer(out, delimiter="\t").writerows([headings, *rows])
     return clean_lines(out.getvalue())
+
+
+def _of_objects(found: list[Any]) -> bool:
+    """Whether it is a list of objects."""
+    return bool(found) and isinstance(found[0], dict)
 
 
 def _flat(found: Mapping[str, Any]) -> dict[str, str]:
