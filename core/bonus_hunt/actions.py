@@ -244,6 +244,11 @@ def edit(work: Work, what: str, value: str, position: int | None = None) -> Hunt
     hunt, value = take(work), value.strip()
     value = "" if value == "-" else value
     if what in ("name", "cost"):
+        if position is not None:
+            raise Refusal(
+                _("This belongs to the hunt, not to a bonus."),
+                _("Leave out the number. If it is part of the name, put the name in quotes."),
+            )
         with step(work, hunt, "edit"):
             if what == "name":
                 hunt.name = _title(value)
