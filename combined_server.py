@@ -1,7 +1,7 @@
 """Starts and stops everything: settings, database, Redis, web server, bot, worker and sender.
 
 python combined_server.py                           everything in one process
-gunicorn -k core.kit.web_worker.BufferingWorker "combined_server:create_web()"
+gunicorn -k core.kit.web.worker.BufferingWorker "combined_server:create_web()"
                                                     the web server alone, any number of workers
 python bot.py                                       everything but the web server
 """
@@ -31,7 +31,7 @@ from sqlalchemy import make_url
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import setup_database
-from bot import DiscordThread
+from core.discord_thread import DiscordThread
 from core.features import load_features
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
@@ -40,19 +40,19 @@ from core.inbox import actions as inbox
 from core.inbox.handlers import collect
 from core.inbox.worker import Worker
 from core.kick.client import client_of as kick_of
-from core.kit.bus import RedisBus, connect_bus
-from core.kit.crypto import signing_key, vault_of
-from core.kit.database import Database
-from core.kit.embedded import EmbeddedPostgres
+from core.kit.database.connection import Database
 from core.kit.errors import Outage, StartError
 from core.kit.feature import Feature
 from core.kit.health_item import HealthItem
-from core.kit.log import name_guild, set_up_logging
-from core.kit.sandbox_process import SandboxProcess
+from core.kit.runtime.bus import RedisBus, connect_bus
+from core.kit.runtime.crypto import signing_key, vault_of
+from core.kit.runtime.embedded import EmbeddedPostgres
+from core.kit.runtime.log import name_guild, set_up_logging
+from core.kit.runtime.sandbox_process import SandboxProcess
+from core.kit.runtime.settings import Settings, read_settings
 from core.kit.services import Services
-from core.kit.settings import Settings, read_settings
 from core.kit.tasks import TaskRunner
-from core.kit.web import edge
+from core.kit.web.app import edge
 from core.outbox import actions as outbox
 from core.twitch.client import client_of as twitch_of
 
@@ -323,7 +323,7 @@ def prepare_runtime(
     return runtime
 
 
-MOST_CLIENTS = 500
+MAX_CLIENTS = 500
 """Open connections; less than the usual limit of 1024 files per process."""
 
 
@@ -344,8 +344,8 @@ class Server(BaseApplication):
             if ":" in settings.host
             else f"{settings.host}:{settings.port}",
             "workers": 1,
-            "worker_class": "core.kit.web_worker.BufferingWorker",
-            "worker_connections": MOST_CLIENTS,
+            "worker_class": "core.kit.web.worker.BufferingWorker",
+            "worker_connections": MAX_CLIENTS,
             "threads": settings.web_threads,
             # Seconds that the master waits for its worker process. That waits two for open requests
             # and has the rest for the bot, the inbox worker and the sender.

@@ -11,9 +11,9 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from core.kit.crypto import health_token, key_file
 from core.kit.errors import StartError
-from core.kit.settings import Settings, read_settings
+from core.kit.runtime.crypto import health_token, key_file
+from core.kit.runtime.settings import Settings, read_settings
 
 MARKS = {"ok": "ok  ", "warn": "warn", "down": "DOWN"}
 TIMEOUT_SECONDS = 8

@@ -15,11 +15,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
 
-from core.kit.database import Database
-from core.kit.deadlines import START, budget_of
-from core.kit.embedded import EmbeddedPostgres
+from core.kit.database.connection import Database
 from core.kit.errors import Outage, StartError
-from core.kit.settings import Settings, read_settings
+from core.kit.runtime.deadlines import START, budget_of
+from core.kit.runtime.embedded import EmbeddedPostgres
+from core.kit.runtime.settings import Settings, read_settings
 
 MIGRATIONS = Path(__file__).parent / "core" / "migrations"
 _NOT_ALLOWED = "42501"

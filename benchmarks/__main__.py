@@ -44,7 +44,7 @@ from benchmarks import (
 from benchmarks.figures import FIGURES, Figure, Results, verdict
 from benchmarks.ground import Ground, open_ground
 from benchmarks.wrk import CannotRun, NotMeasured
-from core.kit.database import Database
+from core.kit.database.connection import Database
 
 RESULTS = Path(__file__).with_name("results.json")
 

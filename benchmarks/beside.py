@@ -24,7 +24,7 @@ from benchmarks.figures import Results
 from benchmarks.ground import Ground
 from benchmarks.ingest import OURS, PATH, check_honest, prepare_rounds, run_server
 from benchmarks.wrk import CannotRun, Round, need_wrk, send_all
-from core.kit.live import MOST_PER_SESSION, MOST_STREAMS
+from core.kit.web.live import MAX_PER_SESSION, MAX_STREAMS
 from sandbox.discord.seed import NORAS_CORNER_ID
 from sandbox.serve import on_thread
 from tests.patience import until
@@ -37,8 +37,8 @@ VIEWERS = 100_000
 
 _FILL = """
     INSERT INTO people_viewers
-           (guild_id, platform, platform_user_id, name, folded_name, named_at)
-    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, now()
+           (guild_id, platform, platform_user_id, name, folded_name, login, named_at)
+    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, '', now()
       FROM generate_series(1, :viewers) AS n;
     INSERT INTO watchtime_totals (guild_id, viewer_id, credited)
     SELECT guild_id, viewer_id, (viewer_id * 7919 % 1000003) * INTERVAL '1 second'
@@ -74,7 +74,7 @@ def run(ground: Ground) -> Results:
         webhooks = server.url + PATH
         cookies = [
             cookie(server.url, f"10.0.0.{number}")
-            for number in range(-(-MOST_STREAMS // MOST_PER_SESSION))
+            for number in range(-(-MAX_STREAMS // MAX_PER_SESSION))
         ]
         asked: list[float] = []
         for _ in range(rounds + 1):
@@ -119,8 +119,8 @@ def _ask(base: str, answered: "Synchronized[int]", done: Event) -> None:
     askers = [threading.Thread(target=_ask_on, args=(base, answered, done)) for _ in range(ASKERS)]
     for one in askers:
         one.start()
-    for one in askers:
-        one.join()
+    for asker in askers:
+        asker.join()
 
 
 def _ask_on(base: str, answered: "Synchronized[int]", done: Event) -> None:
@@ -146,9 +146,9 @@ def streams(base: str, cookies: list[str]) -> Iterator[None]:
     opened: list[socket.socket] = []
     host = urlsplit(base)
     try:
-        for number in range(MOST_STREAMS):
+        for number in range(MAX_STREAMS):
             stream = socket.create_connection((host.hostname or "", host.port or 80))
-            held = cookies[number // MOST_PER_SESSION]
+            held = cookies[number // MAX_PER_SESSION]
             path = f"/overlay/live?t=,/g/{NORAS_CORNER_ID}/live"
             stream.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nCookie: {held}\r\n\r\n".encode())
             opened.append(stream)

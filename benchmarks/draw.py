@@ -17,10 +17,10 @@ from benchmarks.figures import Results
 from core.drand.chain import QUICKNET, Round
 from core.guilds import store as guilds
 from core.guilds.actions import change_setting
-from core.kit.crypto import Vault
-from core.kit.database import Database
-from core.kit.records import THE_BOT
-from core.kit.work import Work, run_in_guild
+from core.kit.database.connection import Database
+from core.kit.database.records import THE_BOT
+from core.kit.database.work import Work, run_in_guild
+from core.kit.runtime.crypto import Vault
 from core.raffle import actions as raffles
 from core.raffle.actions import Config
 from core.raffle.draw import actions, publishing
@@ -45,8 +45,8 @@ T = TypeVar("T")
 
 _VIEWERS = text("""
     INSERT INTO people_viewers
-           (guild_id, platform, platform_user_id, name, folded_name, named_at)
-    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, :at
+           (guild_id, platform, platform_user_id, name, folded_name, login, named_at)
+    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, '', :at
       FROM generate_series(1, :holders) AS n
 """)
 _LINKS = text("""

@@ -32,12 +32,12 @@ from benchmarks.webhooks import Webhook, write_requests
 from benchmarks.wrk import Round, need_wrk, send_all
 from core.guilds import store as guilds
 from core.guilds.store import Channel
-from core.kit.bus import LocalBus
-from core.kit.crypto import vault_of
-from core.kit.database import Database
-from core.kit.records import MemberId, PlatformUserId
+from core.kit.database.connection import Database
+from core.kit.database.records import MemberId, PlatformUserId
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.crypto import vault_of
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
 from core.twitch.accounts import oauth
 from core.twitch.accounts.records import TwitchAccount
 from core.twitch.accounts.rules import SCOPES

@@ -14,8 +14,8 @@ from benchmarks.wrk import CannotRun
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.kick.deliveries import set_public_key
-from core.kit.database import Database
-from core.kit.embedded import EmbeddedPostgres
+from core.kit.database.connection import Database
+from core.kit.runtime.embedded import EmbeddedPostgres
 from sandbox.kick.signing import SigningKey
 from tests.stories.stage import GUILD, fresh_database
 

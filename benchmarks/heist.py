@@ -11,8 +11,8 @@ from core.heist import actions, store
 from core.heist.feature import FEATURE
 from core.heist.joining import join
 from core.heist.rules import HeistSettings
-from core.kit.database import Database
-from core.kit.work import Work, run_in_guild
+from core.kit.database.connection import Database
+from core.kit.database.work import Work, run_in_guild
 from core.people import store as people
 from core.people.records import GuildAccount
 from core.points import ledger

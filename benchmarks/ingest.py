@@ -18,13 +18,13 @@ from benchmarks.figures import Results
 from benchmarks.ground import Ground
 from benchmarks.webhooks import Webhook, chat, sign_all, write_requests
 from benchmarks.wrk import CannotRun, Round, need_wrk, send_all
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from tests.patience import until
 from tests.stories.product import Product, free_port
 
 PATH = "/webhooks/kick"
 _GUNICORN = ("-m", "gunicorn", "--workers", "1", "--no-control-socket")
-OURS = "core.kit.web_worker.BufferingWorker"
+OURS = "core.kit.web.worker.BufferingWorker"
 
 
 def run(ground: Ground) -> Results:

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, text
 
 from benchmarks.figures import Results
 from core.guilds import store as guilds
-from core.kit.database import Database
-from core.kit.work import run_in_guild
+from core.kit.database.connection import Database
+from core.kit.database.work import run_in_guild
 from core.watchtime import standings, views
 from core.watchtime.rules import Period
 
@@ -30,8 +30,8 @@ NOW = datetime(2026, 3, 20, 18, 0, tzinfo=UTC)
 
 _ADD_VIEWERS = text("""
     INSERT INTO people_viewers
-           (guild_id, platform, platform_user_id, name, folded_name, named_at)
-    SELECT :guild_id, 'kick', n, 'viewer' || n, 'viewer' || n, now()
+           (guild_id, platform, platform_user_id, name, folded_name, login, named_at)
+    SELECT :guild_id, 'kick', n, 'viewer' || n, 'viewer' || n, '', now()
       FROM generate_series(1, :viewers) AS n
 """)
 _ADD_TOTALS = text("""
@@ -63,7 +63,7 @@ def run(database: Database) -> Results:
         top, bottom = (
             tx.execute(_EDGE, {"guild_id": GUILD, "sign": sign}).scalar_one() for sign in (-1, 1)
         )
-    last = views.MOST_PAGES
+    last = views.MAX_PAGES
     return {
         "leaderboard_1m_ms": _measure(database, _page(1)),
         "leaderboard_1m_last_page_ms": _measure(database, _page(last)),

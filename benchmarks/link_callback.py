@@ -20,12 +20,12 @@ from benchmarks.figures import Results
 from core.events import Person
 from core.guilds import store as guilds
 from core.kick.accounts.pages import pages as kick_pages
-from core.kit.bus import LocalBus
-from core.kit.database import Database
-from core.kit.records import MemberId
+from core.kit.database.connection import Database
+from core.kit.database.records import MemberId
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
-from core.kit.web import edge
+from core.kit.web.app import edge
 from core.people.linking import actions
 from core.people.linking.actions import FLOWS
 from core.people.linking.pages import pages

@@ -21,8 +21,8 @@ from benchmarks.figures import Results
 from benchmarks.ground import Ground
 from benchmarks.ingest import OURS, PATH, check_honest, prepare_rounds, run_server
 from benchmarks.wrk import CannotRun, Round, need_wrk, send_all
-from core.kit.live import MOST_STREAMS as MOST_OPEN
-from core.kit.live_pages import MOST_PER_OVERLAY as MOST_PER_KEY
+from core.kit.web.live import MAX_STREAMS as MAX_OPEN
+from core.kit.web.live_pages import MAX_PER_OVERLAY as MAX_PER_KEY
 from sandbox.discord.seed import NORAS_CORNER_ID
 from sandbox.serve import on_thread
 from tests.patience import until
@@ -89,12 +89,12 @@ class _Admin:
     def addresses(self) -> list[str]:
         """Paths of as many streams as can be open."""
         paths = [
-            f"/overlay/live?t=unknown,{one}"
-            for one in self._paths
-            for _place in range(MOST_PER_KEY)
+            f"/overlay/live?t=unknown,{path}"
+            for path in self._paths
+            for _place in range(MAX_PER_KEY)
         ]
-        assert len(paths) >= MOST_OPEN, "there are enough overlays"
-        return paths[:MOST_OPEN]
+        assert len(paths) >= MAX_OPEN, "there are enough overlays"
+        return paths[:MAX_OPEN]
 
     def change(self, colour: str) -> None:
         form = {

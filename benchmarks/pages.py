@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 
 from benchmarks import raffle
 from benchmarks.figures import Results
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from sandbox.discord.driver import DiscordDriver
 from sandbox.kick.signing import SigningKey
 from sandbox.serve import on_thread
@@ -31,8 +31,8 @@ NOW = raffle.MIDDLE
 # fifth came on ten days of the month; a stream runs, with a thousand in chat; logs are long.
 _FILL = """
     INSERT INTO people_viewers
-           (guild_id, platform, platform_user_id, name, folded_name, named_at)
-    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, :now
+           (guild_id, platform, platform_user_id, name, folded_name, login, named_at)
+    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, '', :now
       FROM generate_series(:linked + 1, :viewers) AS n;
     INSERT INTO watchtime_totals (guild_id, viewer_id, credited)
     SELECT guild_id, viewer_id, (viewer_id * 7919 % 1000003) * INTERVAL '1 second'

@@ -8,8 +8,8 @@ from time import perf_counter
 from benchmarks.figures import Results
 from core.guilds import store as guilds
 from core.guilds.actions import change_settings
-from core.kit.database import Database
-from core.kit.work import run_in_guild
+from core.kit.database.connection import Database
+from core.kit.database.work import run_in_guild
 from core.people import store as people
 from core.people.records import GuildAccount
 from core.points import actions, providers, store

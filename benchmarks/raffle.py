@@ -17,10 +17,10 @@ from benchmarks.figures import Results
 from core.drand.chain import QUICKNET
 from core.events import Person, SubGifted
 from core.guilds import store as guilds
-from core.kit.crypto import Vault
-from core.kit.database import Database
-from core.kit.records import ViewerId
-from core.kit.work import Work
+from core.kit.database.connection import Database
+from core.kit.database.records import ViewerId
+from core.kit.database.work import Work
+from core.kit.runtime.crypto import Vault
 from core.raffle import actions as raffles
 from core.raffle.actions import Config
 from core.raffle.feature import FEATURE
@@ -42,8 +42,8 @@ MIDDLE = START + timedelta(days=14)
 
 _VIEWERS = text("""
     INSERT INTO people_viewers
-           (guild_id, platform, platform_user_id, name, folded_name, named_at)
-    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, :at
+           (guild_id, platform, platform_user_id, name, folded_name, login, named_at)
+    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, '', :at
       FROM generate_series(1, :viewers) AS n
 """)
 _LINKS = text("""

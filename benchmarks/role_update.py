@@ -16,8 +16,8 @@ from sqlalchemy import text
 
 from benchmarks.figures import Results
 from core.guilds import store as guilds
-from core.kit.database import Database
-from core.kit.work import run_in_guild
+from core.kit.database.connection import Database
+from core.kit.database.work import run_in_guild
 from core.outbox.records import Outgoing
 from core.outbox.sender import Sender
 from core.outbox.transport import Receipt
@@ -40,8 +40,8 @@ Minutes = dict[int, int | None]
 _ADD_MEMBERS = text("""
     WITH added AS (
         INSERT INTO people_viewers
-               (guild_id, platform, platform_user_id, name, folded_name, named_at)
-        SELECT :guild_id, 'kick', n, 'viewer' || n, 'viewer' || n, :now
+               (guild_id, platform, platform_user_id, name, folded_name, login, named_at)
+        SELECT :guild_id, 'kick', n, 'viewer' || n, 'viewer' || n, '', :now
           FROM generate_series(1, :members) AS n
         RETURNING viewer_id, platform_user_id
     ), linked AS (

@@ -9,8 +9,8 @@ from benchmarks.figures import Results
 from core.games import actions as games
 from core.games.rules import Game, GameFile, Index
 from core.guilds import store as guilds
-from core.kit.database import Database
-from core.kit.work import Work, run_in_guild
+from core.kit.database.connection import Database
+from core.kit.database.work import Work, run_in_guild
 from core.slot_calls import actions, panel
 from core.slot_calls.feature import FEATURE
 from tests.slot_calls.scene import CHANNEL_ID, MODERATOR, NOON, chat_message

@@ -8,8 +8,8 @@ from time import perf_counter
 from benchmarks.figures import Results
 from core.events import Person, SubscriptionStarted
 from core.guilds import store as guilds
-from core.kit.database import Database
-from core.kit.work import Work
+from core.kit.database.connection import Database
+from core.kit.database.work import Work
 from core.people import store as people
 from core.people.records import GuildAccount
 from core.tiers.actions import lookup, remember

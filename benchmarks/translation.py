@@ -17,8 +17,8 @@ from benchmarks.figures import Results, translation_name
 from core.inbox.store import Delivery
 from core.kick.bodies import WEBHOOK, WEBHOOK_KINDS
 from core.kick.events import events_of
-from core.kit import strict_json
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.text import strict_json
 from tests.stories.ten_thousand import Delivery as Sent
 from tests.stories.ten_thousand_author import Author
 from tests.stories.webhooks import NORA

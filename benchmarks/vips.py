@@ -23,8 +23,8 @@ from core.inbox import actions as inbox
 from core.inbox.feature import FEATURE as INBOX
 from core.inbox.handlers import collect
 from core.inbox.worker import Worker
-from core.kit.database import Database
-from core.kit.work import CHANGED, Work
+from core.kit.database.connection import Database
+from core.kit.database.work import CHANGED, Work
 from core.twitch.feature import FEATURE as TWITCH
 from core.vips import actions, redemptions, store
 from core.vips.feature import FEATURE

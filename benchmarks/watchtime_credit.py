@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from benchmarks.figures import Results
 from core.guilds import store as guilds
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.watchtime import actions
 
 SIZES = {"credit_1k_s": 1_000, "credit_10k_s": 10_000, "credit_100k_s": 100_000}
@@ -27,8 +27,8 @@ MINUTE = timedelta(minutes=1)
 
 _ADD_VIEWERS = text("""
     INSERT INTO people_viewers
-           (guild_id, platform, platform_user_id, name, folded_name, named_at)
-    SELECT :guild_id, 'kick', n, 'viewer' || n, 'viewer' || n, now()
+           (guild_id, platform, platform_user_id, name, folded_name, login, named_at)
+    SELECT :guild_id, 'kick', n, 'viewer' || n, 'viewer' || n, '', now()
       FROM generate_series(1, :viewers) AS n
 """)
 _ADD_HISTORY = text("""

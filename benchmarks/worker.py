@@ -23,8 +23,8 @@ from core.inbox import store
 from core.inbox.handlers import collect
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
-from core.kit.crypto import Vault
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.runtime.crypto import Vault
 from core.points.rules import PointsSettings
 from core.raffle.actions import Config, open_period
 from core.raffle.rules import RaffleSettings

@@ -9,7 +9,7 @@ from aiohttp import web
 from sandbox import control
 from sandbox.change_feed import ChangeFeed
 from sandbox.discord.routes import routes as discord_routes
-from sandbox.discord.state import FakeDiscord
+from sandbox.discord.service import DiscordService
 from sandbox.discord.storage import persisted
 from sandbox.drand import FakeBeacon
 from sandbox.faults import Faults, FaultValue
@@ -27,7 +27,7 @@ from sandbox.twitch.state import FakeTwitch
 ENV = web.AppKey("ENV", dict[str, str])
 """The product's settings for this sandbox."""
 
-MOST_BODY_BYTES = 32 * 2**20
+MAX_BODY_BYTES = 32 * 2**20
 """Discord accepts large attachments."""
 
 
@@ -61,13 +61,13 @@ def build(settings: SandboxSettings) -> web.Application:
         redirect_uris=settings.redirect_uris,
         signing_key=settings.signing_key,
     )
-    discord = FakeDiscord(PEOPLE, changes, faults, settings.base_url)
+    discord = DiscordService(PEOPLE, changes, faults, settings.base_url)
     beacon = FakeBeacon(faults, settings.base_url)
     shuffle = FakeShuffle(changes, faults, settings.base_url)
     twitch = FakeTwitch(PEOPLE, changes, faults, settings.base_url, settings.webhook_url)
     streamelements = FakeStreamElements(PEOPLE, changes, faults, settings.base_url)
     faults.redefine(settings.defaults)
-    app = web.Application(middlewares=[control.control_errors], client_max_size=MOST_BODY_BYTES)
+    app = web.Application(middlewares=[control.control_errors], client_max_size=MAX_BODY_BYTES)
     app[ENV] = {
         **discord.env(),
         **kick.env(),

@@ -145,7 +145,7 @@ class FakeShuffle:
         if self._faults.flag("shuffle.empty"):
             return []
         left_out = self._faults.get("shuffle.leaves_out")
-        players = [one for one in self._players.values() if one.username != left_out]
+        players = [player for player in self._players.values() if player.username != left_out]
         turn = self._requests % max(1, len(players))
         return players[turn:] + players[:turn]
 

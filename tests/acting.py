@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from core.kit.clock import utc_now
-from core.kit.work import run_in_guild
+from core.kit.database.work import run_in_guild
+from core.kit.runtime.clock import utc_now
 
 T = TypeVar("T")
 

@@ -10,11 +10,11 @@ import pytest
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from bot import DiscordThread
-from core.kit.bus import LocalBus
-from core.kit.clock import Clock, utc_now
-from core.kit.database import Database
+from core.discord_thread import DiscordThread
+from core.kit.database.connection import Database
 from core.kit.feature import Feature
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.clock import Clock, utc_now
 from core.kit.services import Services
 from core.outbox import chat
 from core.outbox.actions import TOPIC as OUTBOX

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-from core.kit.database import METADATA, Database
+from core.kit.database.connection import METADATA, Database
 from tests.conftest import GUILD, OTHER_GUILD
 
 _KEPT = {"guilds"}

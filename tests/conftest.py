@@ -18,9 +18,9 @@ from sqlalchemy import Connection, text
 
 import core.features
 from core.guilds import store as guilds
-from core.kit.database import METADATA, Database
-from core.kit.embedded import EmbeddedPostgres
+from core.kit.database.connection import METADATA, Database
 from core.kit.errors import StartError
+from core.kit.runtime.embedded import EmbeddedPostgres
 from sandbox.discord.driver import DiscordDriver
 from sandbox.serve import Sandbox, on_thread
 from tests import guild_filter
@@ -152,7 +152,7 @@ def tx(database: Database) -> Iterator[Connection]:
         undeclared = undeclared_keys(connection)
         transaction.rollback()
         connection.info.clear()
-    assert not undeclared, "put them into JSON_KEYS of core/kit/personal.py"
+    assert not undeclared, "put them into JSON_KEYS of core/kit/database/personal.py"
 
 
 @pytest.fixture

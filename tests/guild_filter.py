@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from core.kit.records import GuildRecord
+from core.kit.database.records import GuildRecord
 
 TESTS = str(Path(__file__).parent)
 CORE = str(Path(__file__).parents[1] / "core")

@@ -8,8 +8,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from core.features import load_features
 from core.inbox.actions import OWN_SOURCE
-from core.kit.database import METADATA
-from core.kit.personal import JSON_KEYS
+from core.kit.database.connection import METADATA
+from core.kit.database.personal import JSON_KEYS
 
 _OURS = {
     "inbox_deliveries": "source = :own",

@@ -220,9 +220,9 @@ def choose(given: argparse.Namespace) -> list[Mutant]:
     if not given.again:
         return random.Random(given.seed).sample(found, given.count)
     chosen = list[Mutant]()
-    for one in json.loads(given.again.read_text()):
-        same = [m for m in found if (m.file, m.before) == (one["file"], one["before"])]
-        chosen += sorted(same, key=lambda m: abs(m.line - one["line"]))[:1]
+    for load in json.loads(given.again.read_text()):
+        same = [m for m in found if (m.file, m.before) == (load["file"], load["before"])]
+        chosen += sorted(same, key=lambda m: abs(m.line - load["line"]))[:1]
     return chosen
 
 
@@ -268,7 +268,7 @@ def main() -> None:
             change = f"{mutant.file}:{mutant.line}  {mutant.before!r} -> {mutant.after!r}"
             print(f"{number:4} {result:8} {change}", flush=True)
             if given.json:
-                rows = [asdict(one) | {"source": ""} for one in survivors]
+                rows = [asdict(survivor) | {"source": ""} for survivor in survivors]
                 given.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
     packages = Counter(mutant.package for mutant in survivors)
     print(f"{len(survivors)} of {len(chosen)} changes survived: {dict(packages.most_common())}")

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from core.kit.embedded import EmbeddedPostgres
+from core.kit.runtime.embedded import EmbeddedPostgres
 from sandbox.discord.seed import NORAS_CORNER_ID
 from sandbox.kick.signing import SigningKey
 from sandbox.people import PEOPLE

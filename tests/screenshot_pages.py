@@ -109,7 +109,7 @@ def take_all(browser: Browser, demo: Demo) -> dict[str, float]:
         page = context.new_page()
         log_in(page, demo, "NoraPlays")
         state = context.storage_state()
-        found = {name_of(one): one for one in addresses(page, demo)}
+        found = {name_of(address): address for address in addresses(page, demo)}
     for theme, size in product_of(THEMES, SIZES):
         with browser.new_context(viewport=SIZES[size], color_scheme=theme) as context:
             paints = take(context, {"login": f"{demo.product_url}/login"}, f"{size}-{theme}")

@@ -13,16 +13,16 @@ from discord.ext import commands
 from structlog.testing import capture_logs
 
 import bot
-from bot import DiscordThread
+from core.discord_thread import DiscordThread
 from core.features import load_features
 from core.guilds import discord as discord_client
-from core.kit.bus import LocalBus
-from core.kit.database import Database
-from core.kit.discord_errors import handle_command_error
-from core.kit.discord_ui import COLOURS
+from core.kit.database.connection import Database
+from core.kit.discord.errors import handle_command_error
+from core.kit.discord.ui import COLOURS
 from core.kit.errors import Outage, Refusal
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
 from core.slot_calls import feature as slot_calls
 from sandbox.discord.seed import NORAS_CORNER_ID, VERAS_DEN_ID, channel_id
 from tests.bot_rig import bot_in_discord
@@ -165,7 +165,7 @@ async def test_every_slash_command_is_valid_for_discord() -> None:
         for parameter in command.parameters:
             assert 1 <= len(str(parameter.description)) <= 100
             assert str(parameter.description) != "…", f"{command.qualified_name} {parameter.name}"
-            # Amounts are text, so that people can write `5k`: core.kit.discord_arguments.Whole.
+            # Amounts are text, so that people can write `5k`: core.kit.discord.arguments.Whole.
             if parameter.type in (AppCommandOptionType.integer, AppCommandOptionType.number):
                 assert parameter.name in NO_AMOUNTS, f"{command.qualified_name} {parameter.name}"
     await client.close()

@@ -20,10 +20,10 @@ from core.guilds.actions import change_setting, change_settings
 from core.kick.review import actions as review
 from core.kick.review.tasks import check_health as check_review
 from core.kit.affiliate import Standings
-from core.kit.calendar import Stretch
-from core.kit.database import Database
-from core.kit.work import Work as GuildWork
-from core.kit.work import run_in_guild
+from core.kit.database.connection import Database
+from core.kit.database.work import Work as GuildWork
+from core.kit.database.work import run_in_guild
+from core.kit.text.calendar import Stretch
 from core.outbox import actions as outbox
 from core.people.lookup import find_people
 from core.people.names import public_names
@@ -55,7 +55,7 @@ T = TypeVar("T")
 
 ANALYSED, SMALL, LARGE = 1, 2, 3
 VIEWERS = {ANALYSED: 20_000, SMALL: 1_500, LARGE: 6_000}
-MOST_GROWTH = 8
+MAX_GROWTH = 8
 """Between four, which is linear, and sixteen, which is quadratic; sorting adds a little."""
 
 NOW = datetime(2026, 3, 8, 20, tzinfo=UTC)
@@ -488,5 +488,5 @@ def test_work_grows_linearly_with_viewers(servers: Database, name: str) -> None:
     small = work_of(servers, STEPS[name], SMALL)
     large = work_of(servers, STEPS[name], LARGE)
     assert small.rows > 0
-    assert large.rows <= MOST_GROWTH * small.rows
-    assert large.pages <= MOST_GROWTH * small.pages
+    assert large.rows <= MAX_GROWTH * small.rows
+    assert large.pages <= MAX_GROWTH * small.pages

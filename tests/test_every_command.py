@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 import bot
 from core.features import load_features
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.outbox import selftest
 from sandbox.discord.driver import DiscordDriver
 from tests.bot_rig import bot_in_discord
@@ -75,7 +75,7 @@ def complaints(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[A
         def found() -> list[Any]:
             ours = [one for one in logged if one["log_level"] in ("error", "critical")]
             late = [one for one in logged if "waited no longer" in one["event"]]
-            return ours + late + [one for one in caplog.records if one.exc_info]
+            return ours + late + [record for record in caplog.records if record.exc_info]
 
         yield found
 
@@ -86,7 +86,7 @@ DESCRIBED = {one["name"]: one for one in asyncio.run(bot._describe(load_features
 
 def registered(discord: DiscordDriver, name: str) -> tuple[str, list[Json]]:
     """The slash command and its options; a group that does something has a word of its own."""
-    found = {one["path"]: one["options"] for one in discord.commands()}
+    found = {command["path"]: command["options"] for command in discord.commands()}
     path = DESCRIBED[name]["slash"].lstrip("/")
     return path, found[path]
 

@@ -10,8 +10,8 @@ from core.features import load_features
 from core.guilds import store as guilds
 from core.guilds.actions import change_settings
 from core.inbox.handlers import collect, handle
-from core.kit.database import cache_of
-from core.kit.work import handled_at
+from core.kit.database.connection import cache_of
+from core.kit.database.work import handled_at
 from core.points.ledger import NewEntry, post
 from core.points.rules import PointsSettings
 from core.slot_calls import actions as slots
@@ -117,7 +117,7 @@ def outcome(guild: HeistGuild, typed: str, platform: str, late: float) -> tuple[
 
 
 def test_every_chat_command_is_in_one_of_the_tables() -> None:
-    names = {one.names[0] for feature in FEATURES for one in feature.chat_commands}
+    names = {command.names[0] for feature in FEATURES for command in feature.chat_commands}
     assert names == {*QUESTIONS, *ACTS, *KEPT}
 
 

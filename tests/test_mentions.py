@@ -11,8 +11,8 @@ from sqlalchemy import select
 
 from core.features import load_features
 from core.guilds import store as guilds
-from core.kit.clock import utc_now
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.runtime.clock import utc_now
 from core.outbox.records import messages as outbox
 from core.people import store as people
 from core.slot_calls import feature as slot_calls
@@ -169,7 +169,7 @@ async def test_the_outbox_pings_only_who_is_called(rig: Rig, wire: Recorder) -> 
 
 
 OWN_MENTIONS = {
-    "core/kit/discord_ui.py",  # nobody, which is the default of everything that the bot sends
+    "core/kit/discord/ui.py",  # nobody, which is the default of everything that the bot sends
     "core/outbox/discord_transport.py",  # the winner of a raffle
     "core/people/panels/reactions.py",  # whose direct messages are closed
 }

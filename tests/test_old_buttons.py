@@ -14,11 +14,11 @@ import discord
 import pytest
 from structlog.testing import capture_logs
 
-from bot import DiscordThread
+from core.discord_thread import DiscordThread
 from core.features import load_features
 from core.guilds.discord import OF_THE_KIT
-from core.kit.database import Database
-from core.kit.discord_buttons import FormButton
+from core.kit.database.connection import Database
+from core.kit.discord.buttons import FormButton
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.seed import NORAS_CORNER_ID, channel_id
 from sandbox.people import PEOPLE
@@ -26,9 +26,9 @@ from tests.bot_rig import bot_in_discord
 
 FEATURES = load_features()
 NORA = str(next(person.discord_id for person in PEOPLE if person.handle == "nora"))
-KINDS = [*(one for feature in FEATURES for one in feature.buttons), *OF_THE_KIT]
+KINDS = [*(button for feature in FEATURES for button in feature.buttons), *OF_THE_KIT]
 MENUS = [one for one in KINDS if "Select" in inspect.getsource(one)]
-LISTS = [one.name for feature in FEATURES for one in feature.paginators]
+LISTS = [paginator.name for feature in FEATURES for paginator in feature.paginators]
 
 parser: Any = re._parser
 
@@ -57,8 +57,8 @@ def fitting(pattern: str) -> list[str]:
             case "SUBPATTERN":
                 return of(arg[-1])
             case "MAX_REPEAT" | "MIN_REPEAT":
-                least, most, inner = arg
-                return [text * max(least, 1 if most else 0) for text in of(inner)]
+                minimum, maximum, inner = arg
+                return [text * max(minimum, 1 if maximum else 0) for text in of(inner)]
         raise AssertionError(op)
 
     return of(parser.parse(pattern))

@@ -8,10 +8,10 @@ import pytest
 
 from core.features import load_features
 from core.guilds.actions import change_settings
-from core.kit.clock import utc_now
-from core.kit.database import Database
-from core.kit.records import ViewerId
-from core.kit.work import Work
+from core.kit.database.connection import Database
+from core.kit.database.records import ViewerId
+from core.kit.database.work import Work
+from core.kit.runtime.clock import utc_now
 from core.people import store as people
 from core.people.exclusions.actions import exclude_viewer
 from core.people.records import HiddenViewer

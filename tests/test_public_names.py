@@ -20,12 +20,12 @@ from core.guilds import store as guilds
 from core.guilds.actions import change_setting, change_settings, load_settings
 from core.heist import actions as heists
 from core.heist import widget
-from core.kit.crypto import vault_of
-from core.kit.database import cache_of
+from core.kit.database.connection import cache_of
+from core.kit.database.records import ViewerId
+from core.kit.database.work import Work
+from core.kit.discord.paginator import Reader
 from core.kit.errors import Refusal
-from core.kit.paginator import Reader
-from core.kit.records import ViewerId
-from core.kit.work import Work
+from core.kit.runtime.crypto import vault_of
 from core.outbox.records import messages as outbox
 from core.people import names as public
 from core.people import store as people
@@ -120,7 +120,7 @@ def _leave(tx: Connection, site: Site) -> None:
         assert link is not None
         exclude_viewer(work, link.viewer_id, "everything")
     cache_of(tx).clear()
-    personals = [one.personal for one in load_features() if one.personal is not None]
+    personals = [feature.personal for feature in load_features() if feature.personal is not None]
     subject = privacy.who_asks(tx, GUILD, rig.discord_id(FORGOTTEN), [], site.clock())
     privacy.forget(tx, personals, subject, vault_of(site.services.settings))
 
@@ -165,13 +165,13 @@ def test_no_list_in_discord_names_them_and_ones_own_rank_is_shown(town: Site) ->
         found = {}
         reader = Reader(town.services, guild, rig.discord_id(who), is_admin=False)
         for feature in load_features():
-            for one in feature.paginators:
+            for paginator in feature.paginators:
                 for key in ("10.", ""):
                     try:
-                        page = await one.open(reader, key, 1)
+                        page = await paginator.open(reader, key, 1)
                     except (Refusal, ValueError):
                         continue
-                    found[one.name] = json.dumps(page.embed.to_dict(), ensure_ascii=False)
+                    found[paginator.name] = json.dumps(page.embed.to_dict(), ensure_ascii=False)
         return found
 
     lists = asyncio.run(read(SHOWN))
@@ -254,7 +254,7 @@ def _viewer_of(tx: Connection, name: str) -> int:
 
 
 def test_every_kind_of_line_and_post_is_classified() -> None:
-    declared = {kind for one in load_features() for kind in (*one.lines, *one.embeds)}
+    declared = {kind for feature in load_features() for kind in (*feature.lines, *feature.embeds)}
     sets = (NAMING, set(ELSEWHERE), TO_ASKER, OF_THE_ADMINS, NOBODY, PRIVATE)
     classified = [kind for kinds in sets for kind in kinds]
     assert sorted(classified) == sorted(declared)
@@ -262,7 +262,7 @@ def test_every_kind_of_line_and_post_is_classified() -> None:
 
 def test_no_line_or_post_names_them(town: Site) -> None:
     features, made, shown = load_features(), set(), ""
-    lines = {kind: line for one in features for kind, line in one.lines.items()}
+    lines = {kind: line for feature in features for kind, line in feature.lines.items()}
     embeds = {kind: embed for one in features for kind, embed in one.embeds.items()}
     with town.services.database.begin() as tx:
         before = tx.scalar(select(func.max(outbox.c.id))) or 0

@@ -8,9 +8,9 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 import setup_database
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import StartError
-from core.kit.settings import Settings
+from core.kit.runtime.settings import Settings
 from tests.patience import PATIENCE
 
 ENV = """

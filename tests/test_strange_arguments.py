@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from core.features import load_features
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from tests.bot_rig import bot_in_discord
 
 STRING, INTEGER, BOOLEAN = 3, 4, 5

@@ -9,18 +9,18 @@ from sqlalchemy.dialects.postgresql import insert
 
 from core.api_tokens.records import LONGEST_NAME, ApiToken
 from core.guilds.actions import audit
-from core.kit.api import Scope
-from core.kit.crypto import hash_of
+from core.kit.database.work import ACROSS_GUILDS, Work, read_records
 from core.kit.errors import Refusal
 from core.kit.rights import admins_only
-from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS, Work, read_records
+from core.kit.runtime.crypto import hash_of
+from core.kit.text.words import _
+from core.kit.web.api import Scope
 
 PREFIX = "rgl_"
 """Prefix of every token, so that secret scanners can find leaked ones."""
 
 TOKEN_BYTES = 32
-MOST_TOKENS = 20
+MAX_TOKENS = 20
 """Per server."""
 
 USED_EVERY = timedelta(minutes=1)
@@ -36,11 +36,11 @@ def create_token(work: Work, name: str, scope: Scope) -> str:
     name = " ".join(name.split())
     if not 0 < len(name) <= LONGEST_NAME:
         raise Refusal(
-            _("The name of a token has 1 to {most} characters.").format(most=LONGEST_NAME)
+            _("The name of a token has 1 to {maximum} characters.").format(maximum=LONGEST_NAME)
         )
-    if work.count(ApiToken.name.is_not(None)) >= MOST_TOKENS:
+    if work.count(ApiToken.name.is_not(None)) >= MAX_TOKENS:
         raise Refusal(
-            _("This server already has {most} tokens.").format(most=MOST_TOKENS),
+            _("This server already has {maximum} tokens.").format(maximum=MAX_TOKENS),
             _("Revoke one that is no longer used."),
         )
     token = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)

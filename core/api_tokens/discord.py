@@ -5,12 +5,12 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.api_tokens import actions, messages
-from core.kit.api import Scope
-from core.kit.discord_access import rights_of
-from core.kit.discord_buttons import ActionButton
-from core.kit.discord_ui import PRIVATE, answer, run_action, sent_by_dm
+from core.kit.discord.access import rights_of
+from core.kit.discord.buttons import ActionButton
+from core.kit.discord.ui import PRIVATE, answer, run_action, sent_by_dm
 from core.kit.errors import Refusal
-from core.kit.words import _
+from core.kit.text.words import _
+from core.kit.web.api import Scope
 
 Context = commands.Context[commands.Bot]
 

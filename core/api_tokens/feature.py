@@ -4,9 +4,9 @@ from core.api_tokens import messages
 from core.api_tokens.discord import ApiTokens, RevokeButton
 from core.api_tokens.pages import PAGES
 from core.api_tokens.records import ApiToken
+from core.kit.database.privacy import personal_data
 from core.kit.feature import Feature
-from core.kit.privacy import personal_data
-from core.kit.words import N_
+from core.kit.text.words import N_
 
 FEATURE = Feature(
     "api_tokens",

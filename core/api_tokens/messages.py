@@ -6,9 +6,9 @@ from typing import Any
 import discord
 
 from core.api_tokens.records import ApiToken
-from core.kit.api import Scope
-from core.kit.discord_ui import ago, card, mention, safe
-from core.kit.words import _
+from core.kit.discord.ui import ago, card, mention, safe
+from core.kit.text.words import _
+from core.kit.web.api import Scope
 
 
 def scope_words(scope: Scope) -> str:

@@ -4,9 +4,9 @@ from flask import Response
 
 from core.api_tokens import actions
 from core.api_tokens.messages import scope_words
-from core.kit.api import Scope
-from core.kit.guild_pages import GuildPages, Page
-from core.kit.words import _
+from core.kit.text.words import _
+from core.kit.web.api import Scope
+from core.kit.web.guild_pages import GuildPages, Page
 
 PAGES = GuildPages("api_tokens", lambda: _("API tokens"), icon="key", order=89)
 

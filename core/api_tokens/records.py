@@ -5,9 +5,9 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, PrimaryKeyConstraint, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.api import Scope
-from core.kit.personal import ADMINS_ANSWER, SECRET, holds
-from core.kit.records import GuildRecord, MemberId, one_of
+from core.kit.database.personal import ADMINS_ANSWER, SECRET, holds
+from core.kit.database.records import GuildRecord, MemberId, one_of
+from core.kit.web.api import Scope
 
 LONGEST_NAME = 40
 

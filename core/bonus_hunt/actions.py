@@ -10,7 +10,7 @@ from core.bonus_hunt.panel import post_message
 from core.bonus_hunt.records import Bonus, Hunt
 from core.bonus_hunt.rules import (
     LONGEST_TITLE,
-    MOST_BONUSES,
+    MAX_BONUSES,
     HuntSettings,
     digits_of,
 )
@@ -18,11 +18,11 @@ from core.bonus_hunt.steps import step, take
 from core.bonus_hunt.store import IN_PROGRESS, View, get_view
 from core.games import actions as games
 from core.guilds.actions import audit, load_settings
-from core.kit.amounts import currency_beside, currency_code, parse_amount, show_amount
+from core.kit.database.records import ChannelId, ViewerId
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.records import ChannelId, ViewerId
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.text.amounts import currency_beside, currency_code, parse_amount, show_amount
+from core.kit.text.words import _
 from core.people.lookup import find_person
 
 Editable = Literal["game", "bet", "by", "payout", "name", "cost"]
@@ -61,7 +61,7 @@ def start(work: Work, title: str, start_cost: str, currency: str, channel_id: in
 def _title(text: str) -> str:
     title = " ".join(text.split())
     if not title or len(title) > LONGEST_TITLE:
-        raise Refusal(_("The name needs 1 to {most} characters.").format(most=LONGEST_TITLE))
+        raise Refusal(_("The name needs 1 to {maximum} characters.").format(maximum=LONGEST_TITLE))
     return title
 
 
@@ -132,8 +132,8 @@ def add_bonus(
     (slot, provider), bet = _game(work, game_title), _bet(hunt, bet_text)
     last = select(func.max(Bonus.position)).where(Bonus.hunt == hunt.number)
     position = (work.scalar(last) or 0) + 1
-    if position > MOST_BONUSES:
-        raise Refusal(_("A hunt has at most {most} bonuses.").format(most=MOST_BONUSES))
+    if position > MAX_BONUSES:
+        raise Refusal(_("A hunt has at most {maximum} bonuses.").format(maximum=MAX_BONUSES))
     with step(work, hunt, "add", position):
         bonus = Bonus(
             hunt=hunt.number,
@@ -159,7 +159,7 @@ def _game(work: Work, text: str) -> tuple[str, str]:
     """Title and provider."""
     found = games.find_game(work, text)
     if not found.title or len(found.title) > LONGEST_TITLE:
-        raise Refusal(_("Which game? At most {most} characters.").format(most=LONGEST_TITLE))
+        raise Refusal(_("Which game? At most {maximum} characters.").format(maximum=LONGEST_TITLE))
     return found.title, found.provider
 
 

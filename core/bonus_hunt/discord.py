@@ -9,9 +9,10 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.bonus_hunt import actions, guessing, messages, panel, steps, store
-from core.kit.discord_arguments import Number, Phrase
-from core.kit.discord_buttons import FormButton, form_of
-from core.kit.discord_ui import (
+from core.kit.discord.arguments import Number, Phrase
+from core.kit.discord.buttons import FormButton, form_of
+from core.kit.discord.paginator import Page, Paginator, Reader, nearest_page, show
+from core.kit.discord.ui import (
     answer,
     require_permissions,
     run_action,
@@ -19,8 +20,7 @@ from core.kit.discord_ui import (
     server_group,
     view_of,
 )
-from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
-from core.kit.words import _
+from core.kit.text.words import _
 from core.outbox.discord_transport import Rendered
 from core.people.names import public_names
 

@@ -10,10 +10,10 @@ from core.bonus_hunt.panel import forget, on_setting_changed
 from core.bonus_hunt.records import Bonus, Guess, Hunt
 from core.bonus_hunt.rules import GUESS_NAMES, HuntSettings
 from core.events import SettingChanged
+from core.kit.database.privacy import personal_data
+from core.kit.database.work import chat_action, event_action
 from core.kit.feature import ChatCommand, Digested, Feature
-from core.kit.privacy import personal_data
-from core.kit.words import N_
-from core.kit.work import chat_action, event_action
+from core.kit.text.words import N_
 
 FEATURE = Feature(
     "bonus_hunt",

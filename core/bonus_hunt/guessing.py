@@ -13,10 +13,10 @@ from core.bonus_hunt.rules import HuntSettings
 from core.bonus_hunt.store import IN_PROGRESS, find_view
 from core.events import ChatMessageSent
 from core.guilds.actions import load_settings
-from core.kit.amounts import split_amount
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.amounts import split_amount
+from core.kit.text.words import _
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.exclusions.store import without_excluded

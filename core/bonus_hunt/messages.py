@@ -9,10 +9,10 @@ import discord
 
 from core.bonus_hunt.records import Bonus, Hunt, Step
 from core.bonus_hunt.store import Stats, View
-from core.kit.amounts import show_amount
-from core.kit.charts import payout_chart
-from core.kit.discord_ui import Tone, ago, card, lines, safe
-from core.kit.words import _, plural
+from core.kit.discord.charts import payout_chart
+from core.kit.discord.ui import Tone, ago, card, lines, safe
+from core.kit.text.amounts import show_amount
+from core.kit.text.words import _, plural
 from core.people.names import Names
 
 _STATES: dict[str, tuple[str, Tone]] = {
@@ -277,10 +277,10 @@ def stats(found: Stats, names: Names) -> discord.Embed:
     if not found.totals:
         return card("📊 " + _("No bonus hunt is finished yet"), _("`/hunt start` starts one."))
     rows = [
-        plural("{count} hunt", "{count} hunts", one.hunts)
-        + f" · {show_amount(one.cost)} → {show_amount(one.returned)} {one.currency}"
-        + f" · **{signed(one.returned - one.cost)}**"
-        for one in found.totals
+        plural("{count} hunt", "{count} hunts", total.hunts)
+        + f" · {show_amount(total.cost)} → {show_amount(total.returned)} {total.currency}"
+        + f" · **{signed(total.returned - total.cost)}**"
+        for total in found.totals
     ]
     for mark, bonus in (("🏆", found.best), ("💀", found.worst)):
         if bonus is not None and bonus.line.multiplier is not None:

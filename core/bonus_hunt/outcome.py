@@ -9,8 +9,8 @@ from core.events import GuessWinRevoked, GuessWon
 from core.guilds.actions import load_settings
 from core.guilds.chat_commands import names_of
 from core.inbox import actions as inbox
-from core.kit.records import ViewerId
-from core.kit.work import Work
+from core.kit.database.records import ViewerId
+from core.kit.database.work import Work
 from core.people.chats import say_in_chats
 from core.people.exclusions.store import select_excluded
 from core.people.names import public_name

@@ -10,8 +10,10 @@ from core.bonus_hunt.rules import GUESS_NAMES, HuntSettings
 from core.guilds.actions import load_settings
 from core.guilds.chat_commands import names_of
 from core.guilds.setting_fields import add_settings, setting_fields
-from core.kit.amounts import show_amount
-from core.kit.guild_pages import (
+from core.kit.database.work import Work
+from core.kit.text.amounts import show_amount
+from core.kit.text.words import _
+from core.kit.web.guild_pages import (
     Activity,
     GuildPages,
     Page,
@@ -20,9 +22,7 @@ from core.kit.guild_pages import (
     Stat,
     csv_response,
 )
-from core.kit.overlays import Latest, Overlay
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.web.overlays import Latest, Overlay
 from core.people.names import Names, list_platforms, public_names
 
 PAGES = GuildPages("bonus_hunt", lambda: _("Bonus hunts"), icon="target-arrow", order=51)
@@ -227,7 +227,7 @@ def _on_stream(work: Work) -> dict[str, Any]:
 
 def _names(work: Work, view: store.View) -> Names:
     """Of everybody in a hunt, in public."""
-    return public_names(work, [view.hunt.viewer_id, *(one.viewer_id for one in view.bonuses)])
+    return public_names(work, [view.hunt.viewer_id, *(bonus.viewer_id for bonus in view.bonuses)])
 
 
 OVERLAY = Overlay(

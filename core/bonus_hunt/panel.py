@@ -10,9 +10,9 @@ from core.bonus_hunt.store import IN_PROGRESS, View, count_guesses, get_view
 from core.events import SettingChanged
 from core.guilds.actions import audit
 from core.guilds.chat_commands import key_of, names_of
-from core.kit.personal import Subject
-from core.kit.records import ChannelId
-from core.kit.work import Lock, Work
+from core.kit.database.personal import Subject
+from core.kit.database.records import ChannelId
+from core.kit.database.work import Lock, Work
 from core.outbox import actions as outbox
 from core.people.names import Names, public_names
 

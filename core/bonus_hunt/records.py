@@ -15,8 +15,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.bonus_hunt.rules import Line
-from core.kit.personal import holds
-from core.kit.records import GuildRecord, ViewerId, flag, one_of, optional, partial_index
+from core.kit.database.personal import holds
+from core.kit.database.records import GuildRecord, ViewerId, flag, one_of, optional, partial_index
 from core.outbox.records import LiveMessage
 from core.people.records import OptionalViewerRecord, ViewerRecord, viewer_key
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from core.kit.guild_settings import GuildSettings, number, switch, text
 
-MOST_BONUSES = 500
+MAX_BONUSES = 500
 """Of a hunt. Real ones have fewer than 200."""
 LONGEST_TITLE = 80
 
@@ -36,8 +36,8 @@ class HuntSettings(GuildSettings, feature="bonus_hunt"):
     prize_tickets: int = number(
         "Raffle tickets for the best guess of a bonus hunt's balance; 0 for none.",
         default=0,
-        least=0,
-        most=1_000_000,
+        minimum=0,
+        maximum=1_000_000,
         label="Tickets for the best guess",
     )
     replies: bool = switch(
@@ -140,6 +140,6 @@ def best_guess(guesses: Iterable[Guessed], balance: Decimal) -> Guessed | None:
     """The nearest one, above or below; of equally near ones the earliest."""
     return min(
         guesses,
-        key=lambda one: (abs(one.amount - balance), one.at, one.viewer_id),
+        key=lambda guess: (abs(guess.amount - balance), guess.at, guess.viewer_id),
         default=None,
     )

@@ -15,12 +15,12 @@ from core.bonus_hunt.panel import refresh_message
 from core.bonus_hunt.records import Act, Bonus, Hunt, Step
 from core.bonus_hunt.store import IN_PROGRESS, get_view
 from core.guilds.actions import audit
-from core.kit.amounts import show_amount
-from core.kit.clock import parse_instant
+from core.kit.database.records import GuildRecord, table_of
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.records import GuildRecord, table_of
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.runtime.clock import parse_instant
+from core.kit.text.amounts import show_amount
+from core.kit.text.words import _
 
 _HUNT = ("name", "start_cost", "state", "finished_at", "guesses_from", "guesses_until")
 _BONUS = ("slot", "provider", "bet", "viewer_id", "payout", "skipped")

@@ -9,13 +9,13 @@ from sqlalchemy import func, select
 
 from core.bonus_hunt.records import Bonus, Guess, Hunt
 from core.bonus_hunt.rules import Figures, figures
-from core.kit.amounts import show_amount
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.amounts import show_amount
+from core.kit.text.words import _
 from core.people.records import Viewer
 
-MOST_HUNTS = 50
+MAX_HUNTS = 50
 """Hunts in the history."""
 
 IN_PROGRESS = Hunt.state != "finished"
@@ -34,7 +34,7 @@ class View:
 
     def at(self, position: int | None) -> Bonus | None:
         """The bonus with this number."""
-        return next((one for one in self.bonuses if one.position == position), None)
+        return next((bonus for bonus in self.bonuses if bonus.position == position), None)
 
     @property
     def best(self) -> Bonus | None:
@@ -61,14 +61,14 @@ def is_in_progress(work: Work) -> bool:
     return work.exists(IN_PROGRESS)
 
 
-def list_hunts(work: Work, most: int = MOST_HUNTS) -> list[View]:
+def list_hunts(work: Work, maximum: int = MAX_HUNTS) -> list[View]:
     """Newest first."""
-    return _views(work, list_newest(work, most))
+    return _views(work, list_newest(work, maximum))
 
 
-def list_newest(work: Work, most: int) -> Sequence[Hunt]:
+def list_newest(work: Work, maximum: int) -> Sequence[Hunt]:
     """The same without bonuses and figures."""
-    return work.scalars(select(Hunt).order_by(Hunt.number.desc()).limit(most)).all()
+    return work.scalars(select(Hunt).order_by(Hunt.number.desc()).limit(maximum)).all()
 
 
 def _views(work: Work, hunts: Sequence[Hunt]) -> list[View]:
@@ -154,7 +154,7 @@ def get_stats(work: Work) -> Stats:
     opened = select(Bonus).where(Bonus.payout.is_not(None), Bonus.hunt.in_(over)).limit(1)
     ratio, order = Bonus.payout / Bonus.bet, (Bonus.hunt, Bonus.position)
     return Stats(
-        totals=sorted(totals, key=lambda one: (-one.hunts, one.currency)),
+        totals=sorted(totals, key=lambda total: (-total.hunts, total.currency)),
         best=work.scalar(opened.order_by(ratio.desc(), *order)),
         worst=work.scalar(opened.order_by(ratio, *order)),
     )

@@ -12,13 +12,13 @@ from core.guilds import actions as guilds
 from core.guilds import store as guild_store
 from core.guilds.records import Guild
 from core.kit import errors
-from core.kit.database import cache_of
-from core.kit.discord_rest import DiscordGuild, DiscordMember, DiscordRest, member_without_rights
-from core.kit.guild_pages import GuildPages, Page, Person
-from core.kit.records import THE_BOT
+from core.kit.database.connection import cache_of
+from core.kit.database.records import THE_BOT
+from core.kit.discord.rest import DiscordGuild, DiscordMember, DiscordRest, member_without_rights
 from core.kit.services import Services
-from core.kit.web import TOKEN
-from core.kit.words import _
+from core.kit.text.words import _
+from core.kit.web.app import TOKEN
+from core.kit.web.guild_pages import GuildPages, Page, Person
 from core.logins.actions import find_session
 from core.logins.records import WebSession
 from core.twitch.accounts.store import list_guilds_of

@@ -2,14 +2,14 @@
 
 A caller has a token, which belongs to one server, or the session of the dashboard, which needs
 `?server=`. An endpoint gets a `Call` for this server only. Errors are problem details (RFC 9457),
-which `core.kit.web` creates for every path under `/api`.
+which `core.kit.web.app` creates for every path under `/api`.
 """
 
 import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, wraps
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from flask import (
     Blueprint,
@@ -21,6 +21,7 @@ from flask import (
     request,
     session,
 )
+from flask_wtf import CSRFProtect
 from flask_wtf.csrf import generate_csrf
 from limits import RateLimitItem, RateLimitItemPerMinute
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -31,20 +32,18 @@ from core.dashboard.access import Access, Forbidden, LoginNeeded
 from core.dashboard.openapi import document
 from core.guilds import actions as guilds
 from core.guilds.records import Guild
-from core.kit.api import Api, Call, Endpoint, parse_id
-from core.kit.crypto import hash_of
-from core.kit.deadlines import PAGES, use_budget
+from core.kit.database.work import Work
 from core.kit.errors import Outage
-from core.kit.live import ANYTHING, LiveStreams, say_names
-from core.kit.rate import network_of
-from core.kit.strict_json import decode
-from core.kit.text import clean_all
-from core.kit.web import TOKEN, problem, problem_of_fields
-from core.kit.words import _
-from core.kit.work import Work
-
-if TYPE_CHECKING:
-    from core.dashboard.pages import Dashboard
+from core.kit.runtime.crypto import hash_of
+from core.kit.runtime.deadlines import PAGES, use_budget
+from core.kit.runtime.rate import RateLimit, network_of
+from core.kit.services import Services
+from core.kit.text.cleaning import clean_all
+from core.kit.text.strict_json import decode
+from core.kit.text.words import _
+from core.kit.web.api import Api, Call, Endpoint, parse_id
+from core.kit.web.app import TOKEN, problem, problem_of_fields
+from core.kit.web.live import ANYTHING, LiveStreams, say_names
 
 CALLS = RateLimitItemPerMinute(120)
 """Per token or session."""
@@ -55,7 +54,7 @@ CHANGES = RateLimitItemPerMinute(60)
 STRANGERS = RateLimitItemPerMinute(30)
 """Requests without a valid token or session, per network."""
 
-MOST_BYTES = 64 * 1024
+MAX_BYTES = 64 * 1024
 """Of a body."""
 
 OWN = Api()
@@ -105,11 +104,20 @@ class _Caller:
 class ApiServer:
     """Serves the endpoints of one process."""
 
-    def __init__(self, dashboard: "Dashboard", apis: Sequence[Api]) -> None:
-        self._dashboard = dashboard
-        self._services = dashboard.services
+    def __init__(
+        self,
+        services: Services,
+        access: Access,
+        csrf: CSRFProtect,
+        rate: RateLimit,
+        apis: Sequence[Api],
+    ) -> None:
+        self._services = services
+        self._access = access
+        self._csrf = csrf
+        self._rate = rate
         self._found: set[str] = set()
-        self.endpoints = [one for api in (*apis, OWN) for one in api.endpoints]
+        self.endpoints = [endpoint for api in (*apis, OWN) for endpoint in api.endpoints]
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -121,12 +129,13 @@ class ApiServer:
         blueprint = Blueprint("api", __name__, url_prefix="/api")
         blueprint.get("/openapi.json")(self.openapi)
         blueprint.get("/docs")(self.docs)
-        for one in self.endpoints:
+        for endpoint in self.endpoints:
+            path = endpoint.path.strip("/").replace("/", "_").replace("-", "_")
             blueprint.add_url_rule(
-                one.path,
-                f"{one.method.lower()}_{one.path.strip('/').replace('/', '_').replace('-', '_')}",
-                self._serve(one),
-                methods=[one.method],
+                endpoint.path,
+                f"{endpoint.method.lower()}_{path}",
+                self._serve(endpoint),
+                methods=[endpoint.method],
                 provide_automatic_options=False,
             )
         blueprint.before_request(_limit_body)
@@ -153,9 +162,7 @@ class ApiServer:
             caller = self._authenticate(endpoint)
             use_budget(PAGES)
             for limit in (CALLS,) if endpoint.scope == "read" else (CALLS, CHANGES):
-                if not self._dashboard.rate.allows(
-                    limit, "api", endpoint.scope, caller.call.caller
-                ):
+                if not self._rate.allows(limit, "api", endpoint.scope, caller.call.caller):
                     return self._too_many(limit, "api", endpoint.scope, caller.call.caller)
             self._require_rights(caller, endpoint)
             if endpoint.asks is None:
@@ -197,7 +204,7 @@ class ApiServer:
 
     def _refuse_stranger(self, what: str, remedy: str) -> NoReturn:
         network = network_of(request.remote_addr)
-        if not self._dashboard.rate.allows(STRANGERS, "api", network):
+        if not self._rate.allows(STRANGERS, "api", network):
             abort(self._too_many(STRANGERS, "api", network))
         answer = problem(401, what, remedy)
         answer.headers["WWW-Authenticate"] = "Bearer"
@@ -210,7 +217,7 @@ class ApiServer:
             return None
         # Guesses are counted before they cost a connection.
         is_guess = hash_of(secret.strip()) not in self._found
-        if is_guess and self._dashboard.rate.is_used_up(STRANGERS, "api", network):
+        if is_guess and self._rate.is_used_up(STRANGERS, "api", network):
             return None
         with self._services.database.begin() as tx:
             token = find_token(tx, secret.strip())
@@ -235,7 +242,7 @@ class ApiServer:
 
     def _by_session(self, endpoint: Endpoint) -> _Caller | None:
         try:
-            login = self._dashboard.access.login()
+            login = self._access.login()
         except LoginNeeded:
             return None
         guild_id = _server()
@@ -247,13 +254,13 @@ class ApiServer:
                     _("With a session, add `?server=` and the id of the server."),
                 )
             )
-        rights = self._dashboard.access.rights(guild_id, login)
+        rights = self._access.rights(guild_id, login)
         if rights is None:
             abort(404)
         if not rights.any:
             raise Forbidden
         if endpoint.scope == "write":
-            self._dashboard.csrf.protect()
+            self._csrf.protect()
         name = f"session:{hash_of(session.get(TOKEN, ''))}"
         call = Call(
             self._services, guild_id, rights.member.id, rights.time_zone, name, rights.groups
@@ -271,7 +278,7 @@ class ApiServer:
 
     def _too_many(self, limit: RateLimitItem, *who: str) -> Response:
         answer = problem(429, _("Too many requests."), _("Wait for the time in Retry-After."))
-        answer.headers["Retry-After"] = str(self._dashboard.rate.seconds_left(limit, *who))
+        answer.headers["Retry-After"] = str(self._rate.seconds_left(limit, *who))
         return answer
 
 
@@ -309,7 +316,7 @@ def _parse(endpoint: Endpoint) -> BaseModel:
 
 
 def _limit_body() -> None:
-    request.max_content_length = MOST_BYTES
+    request.max_content_length = MAX_BYTES
 
 
 def _never_cached(response: Response) -> Response:

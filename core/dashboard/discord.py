@@ -3,10 +3,10 @@
 import discord
 from discord.ext import commands
 
-from core.kit.discord_rest import DISCORD_CHANGED
-from core.kit.discord_ui import answer, card, server_command
+from core.kit.discord.rest import DISCORD_CHANGED
+from core.kit.discord.ui import answer, card, server_command
 from core.kit.services import Services
-from core.kit.words import _
+from core.kit.text.words import _
 
 
 class DashboardLink(commands.Cog, name="dashboard"):

@@ -11,12 +11,12 @@ import requests
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.requests_client import OAuth2Session
 
-from core.kit.discord_rest import avatar_url
+from core.kit.discord.rest import avatar_url
 from core.kit.errors import Outage, Refusal
-from core.kit.guild_pages import Person
-from core.kit.settings import Settings
-from core.kit.wire import bounded, bounded_exchange
-from core.kit.words import _
+from core.kit.runtime.settings import Settings
+from core.kit.runtime.wire import bounded, bounded_exchange
+from core.kit.text.words import _
+from core.kit.web.guild_pages import Person
 
 CALLBACK = "/login/callback"
 SCOPES = "identify guilds"
@@ -85,7 +85,7 @@ def identify(settings: Settings, code: str, verifier: str) -> tuple[Person, list
         raise Outage("Discord", type(error).__name__) from error
     name = user.get("global_name") or user["username"]
     person = Person(int(user["id"]), name, avatar_url(settings, user))
-    return person, [int(one["id"]) for one in guilds]
+    return person, [int(guild["id"]) for guild in guilds]
 
 
 def _json(response: requests.Response) -> Any:

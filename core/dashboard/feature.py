@@ -5,8 +5,8 @@ from collections.abc import Collection
 from core.dashboard.discord import DashboardLink, DiscordChanges
 from core.dashboard.pages import Dashboard
 from core.dashboard.people import people_pages
-from core.kit import assets, live_pages
 from core.kit.feature import Feature
+from core.kit.web import assets, live_pages
 
 
 def make_feature(others: Collection[Feature]) -> Feature:

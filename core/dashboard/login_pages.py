@@ -20,13 +20,13 @@ from limits import RateLimitItemPerMinute
 from core.dashboard import discord_login, twitch_login
 from core.dashboard.access import Access
 from core.kit.errors import Outage, Refusal
-from core.kit.guild_pages import Person
-from core.kit.oauth_flow import Denied
-from core.kit.oauth_pages import share_return
-from core.kit.rate import RateLimit, network_of
+from core.kit.oauth.flow import Denied
+from core.kit.oauth.pages import share_return
+from core.kit.runtime.rate import RateLimit, network_of
 from core.kit.services import Services
-from core.kit.web import TOKEN, word
-from core.kit.words import _
+from core.kit.text.words import _
+from core.kit.web.app import TOKEN, word
+from core.kit.web.guild_pages import Person
 from core.logins import actions as sessions
 
 LOGINS = RateLimitItemPerMinute(20)

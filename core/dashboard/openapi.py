@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from core.kit.api import Endpoint
-from core.kit.web import Problem
+from core.kit.web.api import Endpoint
+from core.kit.web.app import Problem
 
 _REF = "#/components/schemas/{model}"
 
@@ -30,9 +30,9 @@ _BODY_ONLY = (413, 415)
 
 def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """The OpenAPI document of these endpoints."""
-    asked: list[type[BaseModel]] = [one.asks for one in endpoints if one.asks]
+    asked: list[type[BaseModel]] = [endpoint.asks for endpoint in endpoints if endpoint.asks]
     answered: list[type[BaseModel]] = [one.answers for one in endpoints if one.answers]
-    inputs = [(one, "validation") for one in dict.fromkeys(asked)]
+    inputs = [(fromkey, "validation") for fromkey in dict.fromkeys(asked)]
     outputs = [(one, "serialization") for one in dict.fromkeys((*answered, Problem))]
     names, found = models_json_schema(
         [*inputs, *outputs],  # type: ignore[list-item]

@@ -36,25 +36,25 @@ from core.dashboard.people import cards_of
 from core.dashboard.public import PublicPages
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
-from core.kit.assets import asset, icon
-from core.kit.discord_rest import DiscordRest
-from core.kit.discord_ui import duration
+from core.kit.database.work import Work
+from core.kit.discord.rest import DiscordRest
+from core.kit.discord.ui import duration
 from core.kit.errors import Forbidden, Outage, RateLimited, Refusal
 from core.kit.feature import Feature
-from core.kit.guild_pages import (
-    MOST_ACTIVITIES,
+from core.kit.runtime.rate import RateLimit
+from core.kit.services import Services
+from core.kit.text.words import _
+from core.kit.web.app import TOKEN, is_api, problem, word
+from core.kit.web.assets import asset, icon
+from core.kit.web.guild_pages import (
+    MAX_ACTIVITIES,
     GuildPages,
     Page,
     Route,
     local_time,
 )
-from core.kit.live import Topic, say_names, say_names_among, streams_of
-from core.kit.live_pages import offer_topics
-from core.kit.rate import RateLimit
-from core.kit.services import Services
-from core.kit.web import TOKEN, is_api, problem, word
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.web.live import Topic, say_names, say_names_among, streams_of
+from core.kit.web.live_pages import offer_topics
 from core.people.linking.platforms import list_offered
 from core.people.store import list_links
 from core.twitch.accounts.store import list_guilds_of
@@ -72,7 +72,6 @@ class Dashboard:
         self.streams = streams_of(services.bus)
         self.csrf = CSRFProtect()
         self.rate = RateLimit(services.settings)
-        self.api = ApiServer(self, [one.api for one in features if one.api is not None])
         self.declared = sorted(
             (*own, *(pages for one in features for pages in one.guild_pages)),
             key=lambda pages: pages.order,
@@ -80,6 +79,8 @@ class Dashboard:
         of_streamers = frozenset(one.group for one in self.declared if one.for_streamer)
         discord = DiscordRest(services.settings, services.bus)
         self.access = Access(services, discord, of_streamers)
+        apis = [feature.api for feature in features if feature.api is not None]
+        self.api = ApiServer(services, self.access, self.csrf, self.rate, apis)
 
     def blueprint(self) -> Blueprint:
         blueprint = Blueprint("dashboard", __name__, template_folder="templates")
@@ -258,7 +259,7 @@ class Dashboard:
                 "dashboard/overview.html",
                 stats=stats,
                 urls={one.name: page.url_of(one, one.routes[0].view) for one in self.declared},
-                active=[one.name for one in self.features if one.activity],
+                active=[feature.name for feature in self.features if feature.activity],
                 cards=self._overview_cards(page),
                 view_as_roles=[role for role in page.guild.roles if role.id in roles],
             )
@@ -280,7 +281,9 @@ class Dashboard:
             raise access.Forbidden
         self.access.discord.bot(guild_id)  # before the transaction, because it may take seconds
         with page.together():
-            steps = [step for one in self.features if one.setup for step in one.setup(page)]
+            steps = [
+                step for feature in self.features if feature.setup for step in feature.setup(page)
+            ]
         steps.sort(key=lambda step: (step.is_done, step.optional, step.order))
         return make_response(page.render("dashboard/setup.html", steps=steps))
 
@@ -289,12 +292,12 @@ class Dashboard:
         page = self.access.page(guild_id, None)
         items = [
             item
-            for one in self.features
-            if one.activity and page.may(one.name)
-            for item in one.activity(page)
+            for feature in self.features
+            if feature.activity and page.may(feature.name)
+            for item in feature.activity(page)
         ]
         items.sort(key=lambda item: item.at, reverse=True)
-        return make_response(page.render("dashboard/activity.html", items=items[:MOST_ACTIVITIES]))
+        return make_response(page.render("dashboard/activity.html", items=items[:MAX_ACTIVITIES]))
 
     # -- people about themselves ------------------------------------------------------------
 
@@ -317,12 +320,12 @@ class Dashboard:
         def load(work: Work) -> dict[str, object]:
             discord_id = page.person.discord_id
             accounts = list_links(work, discord_id)
-            viewer_ids = [one.viewer_id for one in accounts]
+            viewer_ids = [account.viewer_id for account in accounts]
             cards = cards_of(work, self.features, discord_id, viewer_ids)
             linkable = list_offered(work, page.services.settings)
             return {"accounts": accounts, "cards": cards, "linkable": linkable}
 
-        parts = [f"{one.name}/me.html" for one in self.features if one.me is not None]
+        parts = [f"{feature.name}/me.html" for feature in self.features if feature.me is not None]
         return page.render("dashboard/me.html", **page.run(load), parts=parts)
 
     # -- live -------------------------------------------------------------------------------

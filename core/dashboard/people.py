@@ -5,19 +5,19 @@ from typing import cast, get_args
 
 from flask import Response, abort, request
 
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
 from core.kit.feature import Feature
-from core.kit.guild_pages import MOST_ACTIVITIES, GuildPages, Page, PersonCard, View
 from core.kit.rights import admins_only
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
+from core.kit.web.guild_pages import MAX_ACTIVITIES, GuildPages, Page, PersonCard, View
 from core.people import lookup, store
 from core.people.exclusions import actions as exclusions
 from core.people.exclusions.records import Scope
 from core.people.exclusions.routes import add_exclusions
 from core.people.linking.actions import unlink_account
 from core.people.notes import actions as notes
-from core.people.notes.records import MOST_CHARACTERS, Note
+from core.people.notes.records import MAX_CHARACTERS, Note
 from core.people.records import Viewer
 
 
@@ -46,7 +46,7 @@ def people_pages(features: Sequence[Feature]) -> GuildPages:
             "dashboard/people.html",
             search=text,
             found=page.run(lookup.search, text),
-            most=lookup.MOST_FOUND,
+            maximum=lookup.MAX_FOUND,
             excluded=page.run(exclusions.list_excluded),
         )
 
@@ -66,7 +66,7 @@ def _add_person(pages: GuildPages) -> View:
 
         def load(work: Work) -> dict[str, object]:
             viewer, accounts = _get(work, viewer_id), store.list_links_with(work, viewer_id)
-            viewer_ids = [one.viewer_id for one in accounts] or [viewer.viewer_id]
+            viewer_ids = [account.viewer_id for account in accounts] or [viewer.viewer_id]
             return {
                 "viewer": viewer,
                 "discord_id": accounts[0].discord_id if accounts else None,
@@ -82,8 +82,8 @@ def _add_person(pages: GuildPages) -> View:
             "dashboard/person.html",
             **found,
             names=page.member_names({*list(writers)[:10], *([discord_id] if discord_id else [])}),
-            scopes=[(one, one.replace("_", " ")) for one in get_args(Scope)],
-            most=MOST_CHARACTERS,
+            scopes=[(arg, arg.replace("_", " ")) for arg in get_args(Scope)],
+            maximum=MAX_CHARACTERS,
         )
 
     return person
@@ -97,7 +97,7 @@ def _add_cards(pages: GuildPages, features: Sequence[Feature]) -> None:
         def load(work: Work) -> tuple[Viewer, list[PersonCard]]:
             viewer, accounts = _get(work, viewer_id), store.list_links_with(work, viewer_id)
             discord_id = accounts[0].discord_id if accounts else None
-            viewer_ids = [one.viewer_id for one in accounts] or [viewer.viewer_id]
+            viewer_ids = [account.viewer_id for account in accounts] or [viewer.viewer_id]
             return viewer, cards_of(work, features, discord_id, viewer_ids)
 
         viewer, found = page.run(load)
@@ -116,13 +116,13 @@ def _add_history(pages: GuildPages, features: Sequence[Feature]) -> None:
         viewer, discord_id = page.run(load)
         items = [
             item
-            for one in features
-            if one.history and page.may(one.name)
-            for item in one.history(page, discord_id, viewer_id)
+            for feature in features
+            if feature.history and page.may(feature.name)
+            for item in feature.history(page, discord_id, viewer_id)
         ]
         items.sort(key=lambda item: item.at, reverse=True)
         return page.render(
-            "dashboard/history.html", viewer=viewer, items=items[: 2 * MOST_ACTIVITIES]
+            "dashboard/history.html", viewer=viewer, items=items[: 2 * MAX_ACTIVITIES]
         )
 
 

@@ -18,11 +18,11 @@ from core.guilds import actions as guilds
 from core.guilds import store as guild_store
 from core.kit.errors import RateLimited
 from core.kit.feature import Feature
-from core.kit.guild_pages import PublicPage, PublicRequest
-from core.kit.rate import RateLimit, network_of
+from core.kit.runtime.rate import RateLimit, network_of
 from core.kit.services import Services
-from core.kit.web import language_of
-from core.kit.words import _
+from core.kit.text.words import _
+from core.kit.web.app import language_of
+from core.kit.web.guild_pages import PublicPage, PublicRequest
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 PREFIX = "/p/"
 
 KEEP_SECONDS = 10.0
-MOST_KEPT = 500
-MOST_AT_ONCE = 4
+MAX_KEPT = 500
+MAX_AT_ONCE = 4
 WAIT_SECONDS = 5.0
 
 PER_ADDRESS = RateLimitItemPerMinute(300)
@@ -59,7 +59,7 @@ class PublicCache:
         self._allows = allows
         self._kept: OrderedDict[Any, _Kept] = OrderedDict()
         self._guard = threading.Lock()
-        self._slots = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self._slots = threading.BoundedSemaphore(MAX_AT_ONCE)
 
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -94,7 +94,7 @@ class PublicCache:
             if made.status_code == 200:
                 with self._guard:
                     self._kept[key] = _Kept(time.monotonic(), made)
-                    while len(self._kept) > MOST_KEPT:
+                    while len(self._kept) > MAX_KEPT:
                         self._kept.popitem(last=False)
             return made
         finally:
@@ -106,7 +106,7 @@ class PublicPages:
 
     def __init__(self, services: Services, features: Sequence[Feature]) -> None:
         self._services = services
-        self._pages = {page.name: page for one in features for page in one.public}
+        self._pages = {page.name: page for feature in features for page in feature.public}
         self._rate = RateLimit(services.settings)
 
     def add_to(self, blueprint: Blueprint) -> None:

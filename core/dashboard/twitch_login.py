@@ -3,14 +3,14 @@
 import secrets
 
 from core.dashboard.discord_login import AuthorizationRequest
+from core.kit.database.records import THE_BOT, PlatformUserId
 from core.kit.errors import Refusal
-from core.kit.guild_pages import Person
-from core.kit.oauth_flow import SignInRefused
-from core.kit.oauth_tokens import check_answer
-from core.kit.records import THE_BOT, PlatformUserId
+from core.kit.oauth.flow import SignInRefused
+from core.kit.oauth.tokens import check_answer
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
-from core.kit.words import _
+from core.kit.text.words import _
+from core.kit.web.guild_pages import Person
 from core.twitch.accounts import oauth
 
 CALLBACK = oauth.CALLBACK

@@ -5,14 +5,14 @@ from functools import cache
 import requests
 
 from core.drand.chain import QUICKNET, BeaconWrong, Chain, Round, parse_chain
-from core.kit.clock import RemoteClock
 from core.kit.errors import Outage
-from core.kit.settings import Settings
-from core.kit.strict_json import decode
-from core.kit.wire import bounded, bounded_exchange
+from core.kit.runtime.clock import RemoteClock
+from core.kit.runtime.settings import Settings
+from core.kit.runtime.wire import bounded, bounded_exchange
+from core.kit.text.strict_json import decode
 
 TIMEOUT = (3.05, 8.0)
-MOST_BYTES = 4096
+MAX_BYTES = 4096
 
 
 class DrandClient:
@@ -45,7 +45,7 @@ class DrandClient:
         ):
             self.time.observe(response.headers)
             response.raise_for_status()
-            body = decode(response.raw.read(MOST_BYTES, decode_content=True))
+            body = decode(response.raw.read(MAX_BYTES, decode_content=True))
         match body:
             case {"round": int(at), "randomness": str(randomness), "signature": str(signature)}:
                 found = Round.signed(self.chain, number, signature)

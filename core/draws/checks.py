@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from core.drand.chain import BeaconWrong, Chain, Round
 from core.draws.secrets import commitment_to
 from core.draws.snapshot import Entrants, entrants_of, hash_of, header_of
-from core.kit.words import _
+from core.kit.text.words import _
 
 
 class Tampered(Exception):

@@ -5,7 +5,7 @@ message claims more than is true: whoever runs a beacon of their own could know 
 (`core.draws.snapshot.is_public`), or of a plan whether the public beacon is meant at all.
 """
 
-from core.kit.words import _
+from core.kit.text.words import _
 
 PUBLIC_BEACON = "https://api.drand.sh"
 """Where everybody can ask it."""

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from core.kit.text import clean, fold, unquoted
+from core.kit.text.cleaning import clean, fold, unquoted
 
 Source = Literal["webhook", "feed"]
 """The source: the platform's signed webhook, or its realtime feed where that counts."""

@@ -20,12 +20,12 @@ from core.games.rules import Index as Index  # what these actions return, for th
 from core.games.rules import Match as Match
 from core.games.starter import GAMES
 from core.guilds.actions import audit
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.text import clean
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.text.cleaning import clean
+from core.kit.text.words import _
 
-MOST_INDEXES = 100
+MAX_INDEXES = 100
 """Servers whose games are kept in memory."""
 
 _indexes: dict[int, tuple[str, Index]] = {}
@@ -45,7 +45,7 @@ def get_index(work: Work) -> Index:
     kept = _indexes.get(work.guild_id)
     if kept is None or kept[0] != version:
         kept = version, Index(GAMES, map(_game, work.scalars(select(OwnGame))))
-        if len(_indexes) >= MOST_INDEXES:
+        if len(_indexes) >= MAX_INDEXES:
             _indexes.clear()
         _indexes[work.guild_id] = kept
     return kept[1]
@@ -89,7 +89,7 @@ def save_game(work: Work, title: str, provider: str = "", aliases: str = "") -> 
     if not title:
         raise Refusal(_("The game needs a title."))
     if max(len(title), len(provider)) > MAX_TITLE:
-        raise Refusal(_("Use at most {most} characters.").format(most=MAX_TITLE))
+        raise Refusal(_("Use at most {maximum} characters.").format(maximum=MAX_TITLE))
     work.lock(Lock.GAMES)
     before = get_index(work).titled(title)
     banned = before is not None and before.banned
@@ -109,7 +109,9 @@ def add_alias(work: Work, title: str, alias: str) -> Game:
     game, alias = _existing(work, title), clean(alias)
     taken = get_index(work).get(alias)
     if not alias or len(alias) > MAX_TITLE:
-        raise Refusal(_("The other name needs 1 to {most} characters.").format(most=MAX_TITLE))
+        raise Refusal(
+            _("The other name needs 1 to {maximum} characters.").format(maximum=MAX_TITLE)
+        )
     if taken is not None:
         raise Refusal(_("{alias} already means {title}.").format(alias=alias, title=taken.title))
     return save_game(work, game.title, game.provider, "|".join((*game.aliases, alias)))
@@ -125,7 +127,7 @@ def ban_game(work: Work, title: str, *, banned: bool = True) -> Game:
     match = find_game(work, title)
     known = get_index(work).get(match.title)
     if not clean(title) or len(match.title) > MAX_TITLE:
-        raise Refusal(_("Which game? At most {most} characters.").format(most=MAX_TITLE))
+        raise Refusal(_("Which game? At most {maximum} characters.").format(maximum=MAX_TITLE))
     if (known is not None and known.banned) == banned:
         says = _("{title} is already banned.") if banned else _("{title} is not banned.")
         raise Refusal(says.format(title=match.title))

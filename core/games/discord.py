@@ -4,8 +4,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.games import actions, messages
-from core.kit.discord_access import any_of
-from core.kit.discord_ui import answer, run_action, server_group
+from core.kit.discord.access import any_of
+from core.kit.discord.ui import answer, run_action, server_group
 
 Context = commands.Context[commands.Bot]
 

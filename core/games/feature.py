@@ -3,7 +3,7 @@
 from core.games.discord import Games
 from core.games.pages import PAGES
 from core.kit.feature import Feature
-from core.kit.words import N_
+from core.kit.text.words import N_
 
 FEATURE = Feature(
     "games",

@@ -6,10 +6,10 @@ import discord
 
 from core.games.actions import Overview
 from core.games.rules import Game, Match
-from core.kit.discord_ui import card, lines, safe
-from core.kit.words import _, plural
+from core.kit.discord.ui import card, lines, safe
+from core.kit.text.words import _, plural
 
-MOST_LISTED = 20
+MAX_LISTED = 20
 
 
 def overview(current: Overview) -> discord.Embed:
@@ -62,7 +62,7 @@ def banned(games: Sequence[Game]) -> discord.Embed:
     """The games that nobody can request."""
     if not games:
         return card("🚫 " + _("No game is banned"), _("Ban one with `/games ban`."))
-    rows = [f"{safe(game.title)} · {safe(game.provider)}" for game in games[:MOST_LISTED]]
-    if len(games) > MOST_LISTED:
+    rows = [f"{safe(game.title)} · {safe(game.provider)}" for game in games[:MAX_LISTED]]
+    if len(games) > MAX_LISTED:
         rows.append(_("The rest is on the dashboard."))
     return card("🚫 " + _("Banned games"), lines(rows))

@@ -4,12 +4,12 @@ from flask import Response, request
 
 from core.games import actions
 from core.games.rules import COLUMNS, READ, GameFile, join_aliases, read_file, to_cells
+from core.kit.discord.paginator import nearest_page
 from core.kit.errors import Refusal
-from core.kit.guild_pages import GuildPages, Page, csv_response
-from core.kit.paginator import nearest_page
-from core.kit.tables import ColumnsUnclear
-from core.kit.uploads import chosen_columns, sent_text
-from core.kit.words import _, plural
+from core.kit.text.tables import ColumnsUnclear
+from core.kit.text.uploads import chosen_columns, sent_text
+from core.kit.text.words import _, plural
+from core.kit.web.guild_pages import GuildPages, Page, csv_response
 
 PAGES = GuildPages("games", lambda: _("Games"), icon="device-gamepad-2", order=52)
 

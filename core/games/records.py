@@ -4,7 +4,7 @@ from sqlalchemy import ARRAY, ForeignKeyConstraint, PrimaryKeyConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.games.rules import Found as Found
-from core.kit.records import GuildRecord
+from core.kit.database.records import GuildRecord
 
 
 class OwnGame(GuildRecord, kw_only=True):

@@ -9,14 +9,14 @@ from typing import Literal
 
 from rapidfuzz import fuzz, process
 
-from core.kit.amounts import CURRENCY
-from core.kit.tables import Column, Table, read_table
-from core.kit.text import clean, looks_like_emote
+from core.kit.text.amounts import CURRENCY
+from core.kit.text.cleaning import clean, looks_like_emote
+from core.kit.text.tables import Column, Table, read_table
 
 MAX_TITLE = 80
 """Real titles have fewer than 50 characters."""
 MAX_ALIASES = 20
-MOST_GAMES = 20_000
+MAX_GAMES = 20_000
 """In one file; a server that imports several can have more."""
 
 SURE = 88
@@ -28,7 +28,7 @@ _CLEARLY = 3
 _FEWEST = 5
 """Shorter names are too easily similar by chance."""
 _FEWEST_GLUED = 8
-_MOST_WORDS = 10
+_MAX_WORDS = 10
 """Of a name that is searched among other words."""
 
 COLUMNS = ("title", "provider", "aliases", "banned")
@@ -88,7 +88,7 @@ class Match:
         return fold_title((self.meant or self).title)
 
 
-@lru_cache(maxsize=MOST_GAMES)
+@lru_cache(maxsize=MAX_GAMES)
 def fold_title(title: str) -> str:
     """The form in which names are compared: `Gonzo's Quest™` and `gonzos quest` are the same, and
     so are letters that look the same."""
@@ -122,7 +122,7 @@ _NAMED = re.compile(
 )
 
 
-@lru_cache(maxsize=MOST_GAMES)
+@lru_cache(maxsize=MAX_GAMES)
 def _latin(char: str) -> str:
     """The Latin letter of which it is a form, such as a small capital; else itself."""
     if char.isascii():
@@ -180,7 +180,7 @@ class Index:
         ]
         providers = {fold_title(game.provider) for game in self.games if game.provider}
         firsts = {name.split()[0] for name in providers}
-        self._providers = providers | {one for one in firsts if len(one) >= _FEWEST}
+        self._providers = providers | {first for first in firsts if len(first) >= _FEWEST}
         self._found: dict[str, Match] = {}
 
     def get(self, name: str) -> Game | None:
@@ -196,7 +196,7 @@ class Index:
         the provider or an emote, do not matter."""
         found = self._found.get(typed)
         if found is None:
-            if len(self._found) >= MOST_GAMES:
+            if len(self._found) >= MAX_GAMES:
                 self._found.clear()
             found = self._found[typed] = self._find(typed)
         return found
@@ -226,7 +226,7 @@ class Index:
 
     def _as_typed(self, typed: str, matches: Sequence[Match]) -> Match:
         """The text, with the game that it means or is similar to."""
-        found = [_uncertain(one) if one.found == "known" else one for one in matches]
+        found = [_uncertain(match) if match.found == "known" else match for match in matches]
         best = max(
             found,
             key=lambda one: (
@@ -308,7 +308,7 @@ class Index:
 
     def _noise_at(self, words: list[str], noise: frozenset[str], *, at_end: bool = False) -> int:
         """How many words at the beginning, or at the end, are noise."""
-        for count in range(min(_MOST_WORDS, len(words)), 0, -1):
+        for count in range(min(_MAX_WORDS, len(words)), 0, -1):
             some = words[-count:] if at_end else words[:count]
             if " ".join(some) in self._providers or (count == 1 and some[0] in noise):
                 return count
@@ -320,7 +320,7 @@ class Index:
         spans = [
             (first, last)
             for first in range(len(words))
-            for last in range(first + 1, min(first + _MOST_WORDS, len(words)) + 1)
+            for last in range(first + 1, min(first + _MAX_WORDS, len(words)) + 1)
             if any_number or last == len(words) or not words[last].isdecimal()
         ]
         spans.sort(key=lambda span: span[0] - span[1])
@@ -417,7 +417,7 @@ def read_file(text: str, chosen: Mapping[str, int] | None = None) -> GameFile:
             problems.append((row.number, "too_long"))
         elif fold_title(title) in games:
             problems.append((row.number, "twice"))
-        elif len(games) == MOST_GAMES:
+        elif len(games) == MAX_GAMES:
             problems.append((row.number, "too_many"))
             break
         else:

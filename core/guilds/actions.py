@@ -13,15 +13,15 @@ from core.guilds import store
 from core.guilds.records import AuditEntry, Guild, Permission
 from core.guilds.settings import LANGUAGE, TIME_ZONE, require_fitting
 from core.inbox import actions as inbox
-from core.kit.database import cache_of
+from core.kit.database.connection import cache_of
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.feature import GuildSetting
-from core.kit.guild_settings import GuildSettings
-from core.kit.log import name_guild
-from core.kit.rights import admins_only, obstacle_words, require_giveable, require_group
-from core.kit.settings import Settings
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.guild_settings import GuildSetting, GuildSettings
+from core.kit.rights import admins_only, require_giveable, require_group
+from core.kit.runtime.log import name_guild
+from core.kit.runtime.settings import Settings
+from core.kit.seen_roles import obstacle_words
+from core.kit.text.words import _
 
 T = TypeVar("T")
 S = TypeVar("S", bound=GuildSettings)
@@ -268,13 +268,13 @@ def require_for_viewers(work: Work, role_id: int) -> None:
 def granted_still(work: Work, entries: Sequence[AuditEntry]) -> list[AuditEntry]:
     """The entries about permissions that are still granted."""
     held = list_permissions(work)
-    return [one for one in entries if int(one.target) in held.get(one.after, ())]
+    return [entry for entry in entries if int(entry.target) in held.get(entry.after, ())]
 
 
 def revoked_still(work: Work, entries: Sequence[AuditEntry]) -> list[AuditEntry]:
     """The entries about permissions that have not been granted again."""
     held = list_permissions(work)
-    return [one for one in entries if int(one.target) not in held.get(one.before, ())]
+    return [entry for entry in entries if int(entry.target) not in held.get(entry.before, ())]
 
 
 def audit(

@@ -13,12 +13,12 @@ from core.guilds import store
 from core.guilds.actions import setting
 from core.guilds.records import ChannelTrouble, TroubleReason
 from core.guilds.settings import ADMIN_CHANNEL
-from core.kit.database import cache_of, cached
-from core.kit.discord_ui import TO_POST, permission_names
-from core.kit.feature import GuildSetting
+from core.kit.database.connection import cache_of, cached
+from core.kit.database.work import ACROSS_GUILDS, Work, read_records
+from core.kit.discord.ui import TO_POST, permission_names
+from core.kit.guild_settings import GuildSetting
 from core.kit.health_item import HealthItem
-from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS, Work, read_records
+from core.kit.text.words import _
 from core.outbox import actions as outbox
 
 _log = structlog.get_logger(__name__)

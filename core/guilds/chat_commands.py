@@ -11,16 +11,17 @@ from sqlalchemy import Connection
 from core.guilds import store
 from core.guilds.actions import audit, publish_change, setting
 from core.guilds.records import AuditEntry
-from core.kit.amounts import parse_length
-from core.kit.database import cache_of
+from core.kit.database.connection import cache_of
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.feature import ChatCommand, ChatRules, GuildSetting
-from core.kit.text import fold
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.feature import ChatCommand, ChatRules
+from core.kit.guild_settings import GuildSetting
+from core.kit.text.amounts import parse_length
+from core.kit.text.cleaning import fold
+from core.kit.text.words import _
 
-MOST_NAMES = 5
-MOST_COOLDOWN = 3600
+MAX_NAMES = 5
+MAX_COOLDOWN = 3600
 _NAME = re.compile(r"\w{1,30}")
 
 OTHER_BOTS = {
@@ -67,10 +68,10 @@ def parse_names(text: str) -> tuple[str, ...]:
     """The names that somebody has typed, with or without exclamation marks. Raises Refusal if there
     is none, too many, or one cannot be typed as a command."""
     names = tuple(dict.fromkeys(fold(one.lstrip("!")) for one in re.split(r"[\s,]+", text) if one))
-    if not names or len(names) > MOST_NAMES:
-        raise Refusal(_("A command needs 1 to {most} names.").format(most=MOST_NAMES))
-    for one in names:
-        if not _NAME.fullmatch(one):
+    if not names or len(names) > MAX_NAMES:
+        raise Refusal(_("A command needs 1 to {maximum} names.").format(maximum=MAX_NAMES))
+    for name in names:
+        if not _NAME.fullmatch(name):
             raise Refusal(_("A name has up to 30 letters, digits and underscores."))
     return names
 
@@ -117,9 +118,9 @@ def parse_cooldown(text: str) -> int:
     try:
         seconds = int(parse_length(text or "0", "s").total_seconds())
     except Refusal:
-        seconds = MOST_COOLDOWN + 1
-    if seconds > MOST_COOLDOWN:
-        raise Refusal(_("A cooldown is 0 to {most} seconds.").format(most=MOST_COOLDOWN))
+        seconds = MAX_COOLDOWN + 1
+    if seconds > MAX_COOLDOWN:
+        raise Refusal(_("A cooldown is 0 to {maximum} seconds.").format(maximum=MAX_COOLDOWN))
     return seconds
 
 
@@ -148,4 +149,4 @@ def unchanged(work: Work, entries: Sequence[AuditEntry]) -> list[AuditEntry]:
     def now(target: str) -> Any:
         return setting(work.tx, work.guild_id, _declared(target.removeprefix("!")))
 
-    return [one for one in entries if one.after == now(one.target)]
+    return [entry for entry in entries if entry.after == now(entry.target)]

@@ -13,18 +13,19 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
 from core.guilds import store
 from core.guilds.actions import join_guild
-from core.kit.discord_access import acknowledge, may_use
-from core.kit.discord_arguments import TypedLine, set_up_typing
-from core.kit.discord_buttons import KeepButton, decline_unknown, receive_form
-from core.kit.discord_choices import ChoiceButton, handle_error
-from core.kit.discord_ui import PREFIX, SILENT, missing_in, permission_names
+from core.kit.discord.access import acknowledge, may_use
+from core.kit.discord.arguments import TypedLine, set_up_typing
+from core.kit.discord.buttons import KeepButton, decline_unknown, receive_form
+from core.kit.discord.choices import ChoiceButton, handle_error
+from core.kit.discord.leaderboard import LeaderboardMenu
+from core.kit.discord.paginator import PageButton
+from core.kit.discord.ui import PREFIX, SILENT, missing_in, permission_names
 from core.kit.errors import Outage
-from core.kit.feature import Feature, GuildSetting
-from core.kit.leaderboard import LeaderboardMenu
-from core.kit.paginator import PageButton
+from core.kit.feature import Feature
+from core.kit.guild_settings import GuildSetting
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
-from core.kit.text import clean_all, clean_lines, fold
+from core.kit.text.cleaning import clean_all, clean_lines, fold
 
 OF_THE_KIT = (PageButton, LeaderboardMenu, KeepButton, ChoiceButton)
 
@@ -81,9 +82,12 @@ class RegularsBot(commands.Bot):
         )
         self._features = tuple(features)
         goals = tuple(feature.next_goal for feature in self._features if feature.next_goal)
-        paginators = {one.name: one for feature in self._features for one in feature.paginators}
-        granted = store.list_granted
-        self.services = replace(services, goals=goals, paginators=paginators, granted=granted)
+        self.services = replace(services, goals=goals, granted=store.list_granted)
+        self.paginators = {
+            paginator.name: paginator
+            for feature in self._features
+            for paginator in feature.paginators
+        }
         self.before_invoke(acknowledge)
         self.add_check(may_use)
 

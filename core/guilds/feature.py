@@ -6,10 +6,10 @@ from core.guilds import actions, chat_commands
 from core.guilds.channels import check_health
 from core.guilds.records import AuditEntry, Guild, StoredSetting
 from core.guilds.settings import SETTINGS
-from core.kit.discord_access import group_title
+from core.kit.database.privacy import personal_data
+from core.kit.discord.access import group_title
 from core.kit.feature import Feature, Undo
-from core.kit.privacy import personal_data
-from core.kit.words import N_, _
+from core.kit.text.words import N_, _
 
 
 def with_group(line: str, group: Any) -> str:

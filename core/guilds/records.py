@@ -17,8 +17,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.personal import ADMINS_ANSWER, ANYONE, holds
-from core.kit.records import (
+from core.kit.database.personal import ADMINS_ANSWER, ANYONE, holds
+from core.kit.database.records import (
     ChannelId,
     GuildRecord,
     MemberId,

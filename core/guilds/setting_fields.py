@@ -8,10 +8,10 @@ from flask import Response
 
 from core.guilds import actions, zones
 from core.guilds.settings import choices_of
-from core.kit.feature import GuildSetting
-from core.kit.guild_pages import GuildPages, Page, View, whole_number
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.database.work import Work
+from core.kit.guild_settings import GuildSetting
+from core.kit.text.words import _
+from core.kit.web.guild_pages import GuildPages, Page, View, whole_number
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from typing import Any
 
 from core.guilds import zones
 from core.kit.errors import Refusal
-from core.kit.feature import GuildSetting
-from core.kit.words import SOURCE_LANGUAGE, _, languages
+from core.kit.guild_settings import GuildSetting
+from core.kit.text.words import SOURCE_LANGUAGE, _, languages
 
 LANGUAGE = GuildSetting(
     "guilds.language", str, SOURCE_LANGUAGE, "Language of public posts.", of="language"
@@ -49,10 +49,10 @@ def require_fitting(declared: GuildSetting[Any], value: Any) -> None:
 
 
 def _require_bounds(declared: GuildSetting[Any], value: int) -> None:
-    if declared.least is not None and value < declared.least:
-        raise Refusal(_("That is too small. Minimum: {least}.").format(least=declared.least))
-    if declared.most is not None and value > declared.most:
-        raise Refusal(_("That is too much. Maximum: {most}.").format(most=declared.most))
+    if declared.minimum is not None and value < declared.minimum:
+        raise Refusal(_("That is too small. Minimum: {minimum}.").format(minimum=declared.minimum))
+    if declared.maximum is not None and value > declared.maximum:
+        raise Refusal(_("That is too much. Maximum: {maximum}.").format(maximum=declared.maximum))
 
 
 def _require_zone(value: str) -> None:

@@ -9,9 +9,9 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, te
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds.records import AuditEntry, Guild, GuildChannel, Permission, StoredSetting
-from core.kit.database import cache_of, cached, notify_after_commit
-from core.kit.records import table_of
-from core.kit.work import ACROSS_GUILDS, note_change
+from core.kit.database.connection import cache_of, cached, notify_after_commit
+from core.kit.database.records import table_of
+from core.kit.database.work import ACROSS_GUILDS, note_change
 
 _guilds = table_of(Guild)
 _channels = table_of(GuildChannel)

@@ -24,12 +24,12 @@ def find(text: str) -> str | None:
     return None
 
 
-def near(text: str, most: int = 3) -> list[str]:
+def near(text: str, maximum: int = 3) -> list[str]:
     """Zones that might be meant, the likeliest first."""
     wanted = _plain(text)
     parts = [name for name in names() if wanted and wanted in _plain(name)]
     parts.sort(key=lambda name: (not _city(name).startswith(wanted), name))
-    return (parts or _alike(wanted))[:most]
+    return (parts or _alike(wanted))[:maximum]
 
 
 def _alike(wanted: str) -> list[str]:

@@ -13,16 +13,16 @@ from sqlalchemy import Connection, func, select, text
 from core.health.records import Heartbeat
 from core.health.rules import WORSE, Overall, merge, overall, worst_of_each_name
 from core.inbox import actions as inbox
-from core.kit.database import DatabaseOutage, limit_time, savepoint
-from core.kit.deadlines import HEALTH, use_budget
+from core.kit.database.connection import DatabaseOutage, limit_time, savepoint
+from core.kit.database.lease_records import Lease
+from core.kit.database.locks import list_lock_waits
+from core.kit.database.work import Work, read_records
 from core.kit.errors import Outage
 from core.kit.feature import Check
 from core.kit.health_item import HealthItem, State
-from core.kit.lease_records import Lease
-from core.kit.leases import PREFIX, is_dead, words_for
-from core.kit.locks import list_lock_waits
+from core.kit.runtime.deadlines import HEALTH, use_budget
+from core.kit.runtime.leases import PREFIX, is_dead, words_for
 from core.kit.services import Services
-from core.kit.work import Work, read_records
 from core.outbox import actions as outbox
 
 _log = structlog.get_logger(__name__)

@@ -6,12 +6,12 @@ from discord.ext import commands
 from core.health import actions
 from core.health.actions import Report
 from core.health.messages import report_card
-from core.kit.discord_access import is_admin
-from core.kit.discord_errors import handle_errors
-from core.kit.discord_ui import answer, card, guild_id_of, server_command
+from core.kit.discord.access import is_admin
+from core.kit.discord.errors import handle_errors
+from core.kit.discord.ui import answer, card, guild_id_of, server_command
 from core.kit.feature import Check
 from core.kit.services import Services
-from core.kit.words import _
+from core.kit.text.words import _
 
 
 class Health(commands.Cog):

@@ -12,11 +12,11 @@ from core.drand.client import client_of as drand_of
 from core.health.records import Heartbeat
 from core.health.rules import compare_clocks, worst_of_each_name
 from core.kick.client import client_of as kick_of
-from core.kit.deadlines import HEALTH, use_budget
+from core.kit.database.lease_records import Lease
 from core.kit.errors import Outage
 from core.kit.health_item import HealthItem, State
-from core.kit.lease_records import Lease
-from core.kit.leases import new_holder
+from core.kit.runtime.deadlines import HEALTH, use_budget
+from core.kit.runtime.leases import new_holder
 from core.kit.services import Services
 from core.twitch.client import client_of as twitch_of
 

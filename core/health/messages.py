@@ -3,9 +3,9 @@
 import discord
 
 from core.health.actions import Report
-from core.kit.discord_ui import Tone, ago, card, duration, lines, safe
+from core.kit.discord.ui import Tone, ago, card, duration, lines, safe
 from core.kit.health_item import AgeOf, HealthItem
-from core.kit.words import _
+from core.kit.text.words import _
 
 _MARKS = {"ok": "🟢", "warn": "🟡", "down": "🔴"}
 _TONES: dict[str, Tone] = {"ok": "success", "degraded": "warning", "down": "error"}

@@ -10,15 +10,15 @@ from core.health import actions
 from core.health.actions import Report, Reports
 from core.health.messages import age_in_words
 from core.health.rules import Overall
-from core.kit.api import Api, ApiModel, Call
-from core.kit.crypto import health_token
 from core.kit.feature import Check
-from core.kit.guild_pages import GuildPages, Page, PublicPage, PublicRequest
 from core.kit.guild_settings import GuildSettings, switch
 from core.kit.health_item import AgeOf, HealthItem, State
+from core.kit.runtime.crypto import health_token
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
-from core.kit.words import _, plural
+from core.kit.text.words import _, plural
+from core.kit.web.api import Api, ApiModel, Call
+from core.kit.web.guild_pages import GuildPages, Page, PublicPage, PublicRequest
 
 
 def pages(services: Services, reports: Reports) -> Blueprint:

@@ -5,8 +5,8 @@ from datetime import datetime
 from sqlalchemy import PrimaryKeyConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core.kit.database.records import Record
 from core.kit.health_item import State
-from core.kit.records import Record
 
 
 class Heartbeat(Record, kw_only=True):

@@ -1,14 +1,11 @@
 """The overall state, from heartbeats and health checks, and whether clocks agree."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 from core.kit.health_item import NOT_USED, STANDING_BY, HealthItem, State
-
-if TYPE_CHECKING:
-    from core.health.records import Heartbeat
 
 FRESH = timedelta(seconds=30)
 """A process whose heartbeat is older than this has crashed or is stuck."""
@@ -26,8 +23,23 @@ WORSE: dict[State, int] = {"ok": 0, "warn": 1, "down": 2}
 Overall = Literal["ok", "degraded", "down"]
 
 
+class Heartbeat(Protocol):
+    """`core.health.records.Heartbeat`, as far as the rules read it."""
+
+    @property
+    def process(self) -> str: ...
+    @property
+    def part(self) -> str: ...
+    @property
+    def state(self) -> State: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def at(self) -> datetime: ...
+
+
 def merge(
-    beats: "Iterable[Heartbeat]", now: datetime, ended: Collection[str] = ()
+    beats: Iterable[Heartbeat], now: datetime, ended: Collection[str] = ()
 ) -> list[HealthItem]:
     """One item for each part: the worst state that a running process reports, or `down` if no
     process reports it any more. None for a part that every running process says is not used, and
@@ -39,7 +51,7 @@ def merge(
 
 
 def _merge_one(
-    part: str, beats: "list[Heartbeat]", now: datetime, ended: Collection[str]
+    part: str, beats: Sequence[Heartbeat], now: datetime, ended: Collection[str]
 ) -> HealthItem:
     age = (now - max(beat.at for beat in beats)).total_seconds()
     fresh = [beat for beat in beats if now - beat.at <= FRESH and beat.process not in ended]

@@ -31,12 +31,12 @@ from core.heist.rules import (
     outcome_of,
 )
 from core.heist.tiers import tiers_of
-from core.kit.crypto import SealBroken
-from core.kit.database import vault_in
+from core.kit.database.connection import vault_in
+from core.kit.database.records import ChannelId, ViewerId
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.records import ChannelId, ViewerId
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.runtime.crypto import SealBroken
+from core.kit.text.words import _
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.chats import say_in_chats
@@ -49,7 +49,7 @@ CONFIRM_WITHIN = timedelta(seconds=75)
 """After the lock or the result. Stakes that the provider has not confirmed by then are refused, and
 the heist does not wait for a payout any longer."""
 
-MOST_NAMED = 10
+MAX_NAMED = 10
 """Names in a chat line."""
 
 # -- starting -------------------------------------------------------------------------------------
@@ -318,7 +318,7 @@ def _freeze(work: Work, heist: Heist, salt: bytes, crew: Sequence[Player], chain
     payload = {
         "players": heist.players,
         "staked": heist.staked,
-        "names": [names[player.viewer_id] for player in named[:MOST_NAMED]],
+        "names": [names[player.viewer_id] for player in named[:MAX_NAMED]],
         "refused": _refusals(work, heist),
         "hash": heist.snapshot_hash,
         **providers.currency_of(work),
@@ -388,7 +388,7 @@ def roll(work: Work, number: int) -> bool:
         for name, viewer_id in whose
         if name is not None
     ]
-    heist.won = sum(one.won for one in results.values())
+    heist.won = sum(result.won for result in results.values())
     heist.paid = sum(one.payout for one in results.values())
     heist.state = "paying"
     work.flush()
@@ -447,7 +447,7 @@ def _result(work: Work, heist: Heist) -> dict[str, Any]:
         else settings.start_heist_cooldown,
         "winners": [
             {"viewer": names[one.viewer_id], "payout": one.payout}
-            for one in (named if view.winners else ())[:MOST_NAMED]
+            for one in (named if view.winners else ())[:MAX_NAMED]
         ],
         **providers.currency_of(work),
     }

@@ -10,11 +10,11 @@ from discord.ext import commands
 from core.guilds.actions import change_setting, load_settings
 from core.heist import actions, messages, owed, store
 from core.heist.rules import HeistSettings
-from core.kit.discord_buttons import ActionButton, AdminButton, Face, button_rows
-from core.kit.discord_ui import answer, card, run_action, server_group
-from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.database.work import Work
+from core.kit.discord.buttons import ActionButton, AdminButton, Face, button_rows
+from core.kit.discord.paginator import Page, Paginator, Reader, nearest_page, show
+from core.kit.discord.ui import answer, card, run_action, server_group
+from core.kit.text.words import _
 from core.outbox.discord_transport import Rendered
 from core.points import providers
 

@@ -18,10 +18,11 @@ from core.heist.panel import forget
 from core.heist.records import Heist, Player
 from core.heist.rules import CANCEL_NAMES, JOIN_NAMES, START_NAMES, HeistSettings
 from core.heist.tasks import run_heists
-from core.kit.feature import ChatCommand, Feature, Task, count_in
-from core.kit.privacy import personal_data
-from core.kit.words import N_, plural
-from core.kit.work import chat_action, chat_batch_action, event_action
+from core.kit.database.privacy import personal_data
+from core.kit.database.work import chat_action, chat_batch_action, event_action
+from core.kit.feature import ChatCommand, Feature, count_in
+from core.kit.tasks import Task
+from core.kit.text.words import N_, plural
 
 FEATURE = Feature(
     "heist",

@@ -13,8 +13,8 @@ from core.heist.panel import refresh_message
 from core.heist.records import Heist, Player
 from core.heist.rules import START_NAMES, HeistSettings, JoinRequest, Reason, parse_join
 from core.heist.store import find_running, list_last_joined
-from core.kit.records import ViewerId
-from core.kit.work import Lock, Work
+from core.kit.database.records import ViewerId
+from core.kit.database.work import Lock, Work
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.exclusions.store import without_excluded
@@ -92,18 +92,18 @@ class _Crew:
 
     def __init__(self, work: Work, heist: Heist, applicants: Sequence[_Applicant]) -> None:
         self._work, self._heist, self._settings = work, heist, heist.settings
-        self._accounts = list_accounts(work, {one.viewer_id for one in applicants})
+        self._accounts = list_accounts(work, {applicant.viewer_id for applicant in applicants})
         theirs = select(Player).where(Player.heist == heist.number)
         self._players = {one.viewer_id: one for one in work.scalars(theirs)}
         self._joined = {one for one, player in self._players.items() if player.state != "refused"}
         self._cooldown = timedelta(seconds=self._settings.user_cooldown)
-        everybody = {one for accounts in self._accounts.values() for one in accounts}
+        everybody = {account for accounts in self._accounts.values() for account in accounts}
         self._last_joined = list_last_joined(work, everybody, heist.number, self._cooldown)
 
     def check(self, one: _Applicant) -> Reason | None:
         """The first reason to refuse; None if they can join. Sets the request and the stake."""
         accounts, settings = self._accounts[one.viewer_id], self._settings
-        most = settings.max_participants
+        maximum = settings.max_participants
         if one.message.at >= self._heist.closes_at:
             return "late"
         if not self._joined.isdisjoint(accounts):
@@ -113,7 +113,7 @@ class _Crew:
         ]
         if lately and self._work.now < max(lately) + self._cooldown:
             return "cooldown"
-        if 0 < most <= len(self._joined):
+        if 0 < maximum <= len(self._joined):
             return "full"
         if not one.message.argument:
             return "usage"

@@ -18,9 +18,9 @@ from core.heist.rules import (
     format_time,
     tier_label,
 )
-from core.kit.discord_ui import Tone, ago, card, lines, safe
-from core.kit.words import _, plural
-from core.outbox.chat import MOST_CHARACTERS
+from core.kit.discord.ui import Tone, ago, card, lines, safe
+from core.kit.text.words import _, plural
+from core.outbox.chat import MAX_CHARACTERS
 
 _STYLES: dict[str, tuple[str, Tone]] = {
     "open": ("🚨", "kick"),
@@ -47,7 +47,7 @@ def points(amount: int, currency: Mapping[str, Any]) -> str:
 def heist(payload: Mapping[str, Any]) -> discord.Embed:
     """The message that shows a heist."""
     icon, tone = _STYLES[payload["state"]]
-    rows = [_row(payload, one) for one in payload["rows"]]
+    rows = [_row(payload, row) for row in payload["rows"]]
     more = payload["players"] - len(rows)
     if more > 0:
         rows.append(_("… and {count} more").format(count=f"{more:,}"))
@@ -157,7 +157,7 @@ def _odds(odds: Sequence[int]) -> str:
     chance, lowest, highest = odds
     pays = f"×{lowest / 100:g}"
     if lowest != highest:
-        pays = _("{least} to {most}").format(least=pays, most=f"×{highest / 100:g}")
+        pays = _("{minimum} to {maximum}").format(minimum=pays, maximum=f"×{highest / 100:g}")
     return _("{chance} % chance, pays {multiplier}").format(chance=chance, multiplier=pays)
 
 
@@ -313,7 +313,7 @@ def _names(named: Sequence[str], count: int) -> str:
 
 def _fit(line: str, last: str) -> str:
     """Append `last`, and cut `line` if both are too long."""
-    room = MOST_CHARACTERS - len(last) - 1
+    room = MAX_CHARACTERS - len(last) - 1
     return (line if len(line) <= room else line[: room - 1] + "…") + " " + last
 
 
@@ -336,7 +336,7 @@ def result_line(payload: Mapping[str, Any]) -> str:
         paid=points(payload["paid"], payload),
     )
     if payload["winners"]:
-        named = [f"{one['viewer']} {one['payout']:,}" for one in payload["winners"]]
+        named = [f"{winner['viewer']} {winner['payout']:,}" for winner in payload["winners"]]
         line += " 💰 " + _names(named, payload["won"])
     if payload.get("next_in"):
         left = format_time(timedelta(seconds=payload["next_in"]))
@@ -357,8 +357,8 @@ def ready_line(payload: Mapping[str, Any]) -> str:
 def odds_line(payload: Mapping[str, Any]) -> str:
     """Reply to `!heist odds`."""
     parts = [
-        f"{one['label']} ({one['risk']}): {_odds(one['odds'])}, "
-        + _("returns {value}").format_map(one)
-        for one in payload["rows"]
+        f"{row['label']} ({row['risk']}): {_odds(row['odds'])}, "
+        + _("returns {value}").format_map(row)
+        for row in payload["rows"]
     ]
     return "🎯 " + " | ".join(parts)

@@ -8,9 +8,9 @@ from core.guilds.actions import audit
 from core.guilds.channels import tell_admins
 from core.heist.joining import GAME
 from core.heist.records import Heist, Player
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.text.words import _
 from core.points import providers
 from core.points.providers import Moved, Round
 

@@ -24,12 +24,12 @@ from core.heist.rules import (
     is_inflating,
     tier_label,
 )
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.guild_pages import Activity, GuildPages, Page, PublicPage, PublicRequest, Stat
-from core.kit.overlays import Latest, Overlay
 from core.kit.services import Services
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
+from core.kit.web.guild_pages import Activity, GuildPages, Page, PublicPage, PublicRequest, Stat
+from core.kit.web.overlays import Latest, Overlay
 from core.people.names import named_only, public_names
 from core.points import providers
 
@@ -38,7 +38,7 @@ PAGES = GuildPages("heist", lambda: _("Heists"), icon="building-bank", order=56)
 
 VERIFIER = Path(__file__).parents[2] / "docs" / "verify_game.py"
 
-MOST_SHOWN = 500
+MAX_SHOWN = 500
 """Players on a page."""
 
 ON_STREAM = 8
@@ -48,7 +48,7 @@ _TEMPLATE_VALUES: dict[str, Any] = {
     "end_reason_text": messages.end_reason_text,
     "refusal_text": messages.refusal_text,
     "format_return": format_return,
-    "most": MOST_SHOWN,
+    "maximum": MAX_SHOWN,
 }
 
 
@@ -118,8 +118,8 @@ def _read_odds(settings: HeistSettings) -> HeistSettings:
             values[name] = declared.key in request.args
             continue
         number = request.args.get(declared.key, type=int)
-        if number is not None and declared.least is not None and declared.most is not None:
-            values[name] = min(max(number, declared.least), declared.most)
+        if number is not None and declared.minimum is not None and declared.maximum is not None:
+            values[name] = min(max(number, declared.minimum), declared.maximum)
     return replace(settings, **values)
 
 
@@ -270,7 +270,7 @@ def _public(public: PublicRequest) -> str | Response:
     return public.render(
         "heist/public_one.html",
         view=view,
-        names=public.run(public_names, [one.viewer_id for one in view.crew[:MOST_SHOWN]]),
+        names=public.run(public_names, [one.viewer_id for one in view.crew[:MAX_SHOWN]]),
         commitment=view.heist.commitment,
         beacon=beacon,
         rule=rolls.RULE,

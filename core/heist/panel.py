@@ -10,8 +10,8 @@ from core.heist import store
 from core.heist.records import Heist, Player
 from core.heist.rules import JOIN_NAMES
 from core.heist.tiers import tiers_of
-from core.kit.personal import Subject
-from core.kit.work import Lock, Work
+from core.kit.database.personal import Subject
+from core.kit.database.work import Lock, Work
 from core.outbox import actions as outbox
 from core.people.names import public_names
 from core.points.providers import currency_of

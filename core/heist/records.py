@@ -19,8 +19,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.heist.rules import HeistSettings, Reason, Risk, Tier
-from core.kit.personal import PSEUDONYMOUS, holds
-from core.kit.records import GuildRecord, one_of
+from core.kit.database.personal import PSEUDONYMOUS, holds
+from core.kit.database.records import GuildRecord, one_of
 from core.outbox.records import LiveMessage
 from core.people.records import OptionalViewerRecord, ViewerRecord, viewer_key
 from core.tiers.badges import Tier as KnownTier

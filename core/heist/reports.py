@@ -15,16 +15,16 @@ from sqlalchemy import select
 
 from core.events import SubscriberReported
 from core.inbox import actions as inbox
-from core.kit.clock import parse_instant
-from core.kit.strict_json import storable
-from core.kit.work import Work
+from core.kit.database.work import Work
+from core.kit.runtime.clock import parse_instant
+from core.kit.text.strict_json import storable
 from core.people.lookup import find_by_name, names_of
 from core.people.records import Viewer
 from core.streamelements.actions import find_account
 from core.streamelements.subscribers import PLATFORMS, Subscriber, plain_text, read_subscriber
 
-MOST_REPORTED = 50
-MOST_DIGITS = 40
+MAX_REPORTED = 50
+MAX_DIGITS = 40
 DEEPEST = 8
 KINDS = (None, "", "subscriber", "subscriber-latest")
 TESTS = ("isTest", "isEmulated")
@@ -67,7 +67,7 @@ def _loads(text: str) -> object:
         return storable(
             json.loads(
                 text,
-                parse_int=lambda digits: int(digits) if len(digits) < MOST_DIGITS else None,
+                parse_int=lambda digits: int(digits) if len(digits) < MAX_DIGITS else None,
                 parse_float=lambda _digits: None,
                 parse_constant=lambda _word: None,
             )
@@ -99,8 +99,8 @@ def report(work: Work, sent: Sequence[object]) -> Reported:
     outcome = Reported()
     for index, data in enumerate(sent):
         try:
-            if index >= MOST_REPORTED:
-                raise Unusable(f"At most {MOST_REPORTED} reports are read at once.")
+            if index >= MAX_REPORTED:
+                raise Unusable(f"At most {MAX_REPORTED} reports are read at once.")
             event = _read(work, data)
         except Unusable as unusable:
             outcome.rejected.append({"index": index, "reason": str(unusable)})

@@ -14,12 +14,12 @@ from math import floor
 from typing import Any, Literal, get_args
 
 from core.draws.rolls import UNIT, Bet
-from core.kit.amounts import WHOLE_OR_HALF, parse_amount, split_share
 from core.kit.errors import Refusal
 from core.kit.guild_settings import GuildSettings, channel, choice, number, switch
 from core.kit.guild_settings import text as text_setting
-from core.kit.text import looks_like_emote
-from core.kit.words import N_, _
+from core.kit.text.amounts import WHOLE_OR_HALF, parse_amount, split_share
+from core.kit.text.cleaning import looks_like_emote
+from core.kit.text.words import N_, _
 
 START_NAMES, JOIN_NAMES, CANCEL_NAMES = ("heist",), ("join",), ("cancelheist",)
 """Default names of the chat commands."""
@@ -35,19 +35,19 @@ def _chance(risk: Risk, default: int) -> Any:
     return number(
         f"Chance to win at {risk} risk.",
         default=default,
-        least=0,
-        most=100,
+        minimum=0,
+        maximum=100,
         label=f"Chance at {risk} risk",
         unit="%",
     )
 
 
-def _multiplier(risk: Risk, bound: Literal["least", "most"], default: int) -> Any:
+def _multiplier(risk: Risk, bound: Literal["minimum", "maximum"], default: int) -> Any:
     return number(
         f"The {bound} that a winner at {risk} risk gets back, in percent of the stake.",
         default=default,
-        least=100,
-        most=10_000,
+        minimum=100,
+        maximum=10_000,
         label=f"{bound.capitalize()} at {risk} risk",
         unit="%",
     )
@@ -65,8 +65,8 @@ def _bonus(tier: str, default: int) -> Any:
     return number(
         f"The winnings of {tier} subscribers above the stake, in percent of the usual ones.",
         default=default,
-        least=100,
-        most=500,
+        minimum=100,
+        maximum=500,
         label=f"Winnings of {tier} subscribers",
         unit="%",
     )
@@ -96,44 +96,48 @@ class HeistSettings(GuildSettings, feature="heist"):
         default="everyone", label="Who can start",
     )  # fmt: skip
     heist_duration: int = number(
-        "Seconds in which viewers can join.", default=60, least=10, most=600,
+        "Seconds in which viewers can join.", default=60, minimum=10, maximum=600,
         label="Time to join", unit="s",
     )  # fmt: skip
     start_heist_cooldown: int = number(
-        "Seconds between a heist and the next.", default=300, least=0, most=86_400,
+        "Seconds between a heist and the next.", default=300, minimum=0, maximum=86_400,
         label="Cooldown", unit="s",
     )  # fmt: skip
     user_cooldown: int = number(
-        "Seconds between two heists of the same viewer.", default=300, least=0, most=86_400,
+        "Seconds between two heists of the same viewer.", default=300, minimum=0, maximum=86_400,
         label="Cooldown of each viewer", unit="s",
     )  # fmt: skip
     min_bet: int = number(
-        "The lowest stake.", default=10, least=1, most=1_000_000_000, label="Lowest stake"
+        "The lowest stake.", default=10, minimum=1, maximum=1_000_000_000, label="Lowest stake"
     )
     max_bet: int = number(
-        "The highest stake.", default=10_000, least=1, most=1_000_000_000, label="Highest stake"
+        "The highest stake.",
+        default=10_000,
+        minimum=1,
+        maximum=1_000_000_000,
+        label="Highest stake",
     )
     min_participants: int = number(
         "How many players a heist needs; with fewer, everybody gets their stake back.", default=1,
-        least=1, most=1000, label="Fewest players",
+        minimum=1, maximum=1000, label="Fewest players",
     )  # fmt: skip
     max_participants: int = number(
-        "How many players can join; 0 for any number.", default=0, least=0, most=100_000,
+        "How many players can join; 0 for any number.", default=0, minimum=0, maximum=100_000,
         label="Most players",
     )  # fmt: skip
 
     low_risk_name: str = text_setting("What low risk is called.", default="Bank Vault")
     low_success_rate: int = _chance("low", 65)
-    low_multiplier_min: int = _multiplier("low", "least", 120)
-    low_multiplier_max: int = _multiplier("low", "most", 150)
+    low_multiplier_min: int = _multiplier("low", "minimum", 120)
+    low_multiplier_max: int = _multiplier("low", "maximum", 150)
     medium_risk_name: str = text_setting("What medium risk is called.", default="Diamond Heist")
     medium_success_rate: int = _chance("medium", 47)
-    medium_multiplier_min: int = _multiplier("medium", "least", 150)
-    medium_multiplier_max: int = _multiplier("medium", "most", 200)
+    medium_multiplier_min: int = _multiplier("medium", "minimum", 150)
+    medium_multiplier_max: int = _multiplier("medium", "maximum", 200)
     high_risk_name: str = text_setting("What high risk is called.", default="Casino Jackpot")
     high_success_rate: int = _chance("high", 30)
-    high_multiplier_min: int = _multiplier("high", "least", 200)
-    high_multiplier_max: int = _multiplier("high", "most", 300)
+    high_multiplier_min: int = _multiplier("high", "minimum", 200)
+    high_multiplier_max: int = _multiplier("high", "maximum", 300)
 
     enable_sub_bonus: bool = switch(
         "Whether subscribers win more.", default=False, label="Subscriber bonus"

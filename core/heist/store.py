@@ -9,9 +9,9 @@ from sqlalchemy import Connection, func, select, text
 from core.heist.records import RUNNING, Heist, Player
 from core.heist.rules import HeistSettings, Tier, tier_label
 from core.heist.tiers import tiers_of
-from core.kit.work import ACROSS_GUILDS, Work, read_records
+from core.kit.database.work import ACROSS_GUILDS, Work, read_records
 
-MOST_HEISTS = 50
+MAX_HEISTS = 50
 """In the history."""
 
 IS_RUNNING = Heist.state.in_(RUNNING)
@@ -74,14 +74,14 @@ def find_view(work: Work, number: int | None = None) -> View | None:
     theirs = select(Player).where(Player.heist == heist.number)
     in_order = theirs.order_by(Player.joined_at, Player.viewer_id)
     players = work.scalars(in_order, execution_options=_FRESH).all()
-    crew = [one for one in players if one.state != "refused"]
+    crew = [player for player in players if player.state != "refused"]
     refused = [one for one in players if one.state == "refused"]
     return View(heist, crew, refused, tiers_of(work, crew), heist.settings)
 
 
-def list_heists(work: Work, most: int = MOST_HEISTS) -> Sequence[Heist]:
+def list_heists(work: Work, maximum: int = MAX_HEISTS) -> Sequence[Heist]:
     """Newest first."""
-    return work.scalars(select(Heist).order_by(Heist.number.desc()).limit(most)).all()
+    return work.scalars(select(Heist).order_by(Heist.number.desc()).limit(maximum)).all()
 
 
 def list_unfinished(tx: Connection) -> Sequence[Heist]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from core.heist.records import Player
 from core.heist.rules import Tier
-from core.kit.work import Work
+from core.kit.database.work import Work
 from core.tiers.actions import lookup
 from core.tiers.badges import Tier as KnownTier
 

@@ -9,17 +9,17 @@ from limits import RateLimitItemPerMinute
 
 from core.guilds.actions import language_of
 from core.heist import reports, widget
-from core.kit.crypto import hash_of
-from core.kit.rate import RateLimit, network_of
+from core.kit.runtime.crypto import hash_of
+from core.kit.runtime.rate import RateLimit, network_of
 from core.kit.services import Services
-from core.kit.web import problem
-from core.kit.words import speak
+from core.kit.text.words import speak
+from core.kit.web.app import problem
 
 WRONG_KEYS = RateLimitItemPerMinute(30)
 REQUESTS = RateLimitItemPerMinute(300)
 """Per key: several scenes poll every two seconds."""
 
-MOST_BYTES = 256_000
+MAX_BYTES = 256_000
 
 
 def pages(services: Services) -> Blueprint:
@@ -63,7 +63,7 @@ def pages(services: Services) -> Blueprint:
         found = find()
         if isinstance(found, Response):
             return found
-        if (request.content_length or 0) > MOST_BYTES:
+        if (request.content_length or 0) > MAX_BYTES:
             return problem(413, "The body is too large.")
         sent = reports.read_body(request.get_data(cache=False))
         if sent is None:

@@ -18,15 +18,15 @@ from core.heist import store
 from core.heist.records import Player, WidgetKey
 from core.heist.rules import JOIN_NAMES, TIERS, HeistSettings, Tier, tier_label
 from core.heist.store import View
-from core.kit.crypto import hash_of
-from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS, Work
+from core.kit.database.work import ACROSS_GUILDS, Work
+from core.kit.runtime.crypto import hash_of
+from core.kit.text.words import _
 from core.people.names import named_only
 
 FILES = Path(__file__).parents[2] / "widgets" / "heist"
 NAMES = ("widget.html", "widget.css", "widget.js", "fields.json")
 
-MOST_ROWS = 12
+MAX_ROWS = 12
 
 
 def read_file(work: Work, name: str, address: str) -> str:
@@ -90,14 +90,14 @@ def show(work: Work) -> dict[str, Any]:
     heist = view.heist
     rows = view.winners if heist.is_decided else list(reversed(view.crew))
     named, names = named_only(work, rows)
-    named = named[:MOST_ROWS]
+    named = named[:MAX_ROWS]
     left = max(0.0, (heist.closes_at - work.now).total_seconds())
     return shown | {
         "state": heist.state,
         "number": heist.number,
         "seconds_left": round(left) if heist.state == "open" else 0,
         "players": len(view.crew),
-        "most": heist.settings.max_participants,
+        "maximum": heist.settings.max_participants,
         "bank": view.staked,
         "won": heist.won,
         "paid": heist.paid,

@@ -11,26 +11,26 @@ from discord.ext import commands
 
 from core.guilds import chat_commands
 from core.help import messages
-from core.kit import discord_ui as ui
-from core.kit.discord_access import (
+from core.kit.database.work import Work
+from core.kit.discord import ui
+from core.kit.discord.access import (
     Source,
     granted_groups,
     group_of_command,
     group_title,
     is_grantable,
 )
-from core.kit.discord_arguments import descriptions, usage
-from core.kit.discord_errors import handle_errors
-from core.kit.discord_ui import services_of
+from core.kit.discord.arguments import descriptions, usage
+from core.kit.discord.errors import handle_errors
+from core.kit.discord.ui import services_of
 from core.kit.errors import Refusal
 from core.kit.feature import ChatCommand
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 
 Command = commands.Command[Any, ..., Any]
 ChatCommands = Mapping[str, tuple[ChatCommand, ...]]
 
-MOST_TOPICS = 25
+MAX_TOPICS = 25
 """Discord's limit of choices in a menu."""
 
 
@@ -89,7 +89,7 @@ class Help(commands.Cog):
         allowed = await _allowed(interaction, bot)
         found = [*topics(allowed), *(f"/{command.qualified_name}" for command in allowed)]
         fitting = [one for one in found if typed.strip().casefold() in one.casefold()]
-        return [app_commands.Choice(name=one, value=one) for one in fitting[:MOST_TOPICS]]
+        return [app_commands.Choice(name=one, value=one) for one in fitting[:MAX_TOPICS]]
 
     async def page(
         self, source: Source, bot: commands.Bot, wanted: str | None
@@ -209,7 +209,7 @@ class TopicMenu(
     def __init__(self, known: Iterable[str] = (), chosen: str | None = None) -> None:
         options = [
             discord.SelectOption(label=topic, default=topic == chosen)
-            for topic in [*known][:MOST_TOPICS]
+            for topic in [*known][:MAX_TOPICS]
         ]
         super().__init__(
             discord.ui.Select(

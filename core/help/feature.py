@@ -6,8 +6,8 @@ from typing import Any
 from core.guilds import chat_commands
 from core.help.discord import Help, TopicMenu
 from core.help.pages import chat_command_pages
+from core.kit.database.work import Work
 from core.kit.feature import ChatCommand, Feature, Undo
-from core.kit.work import Work
 
 
 def make_feature(others: Iterable[Feature]) -> Feature:

@@ -6,13 +6,13 @@ from typing import Any
 
 import discord
 
-from core.kit import discord_ui as ui
-from core.kit.discord_access import group_title
-from core.kit.words import _
+from core.kit.discord import ui
+from core.kit.discord.access import group_title
+from core.kit.text.words import _
 
 Described = Mapping[str, Any]
 
-MOST_IN_A_FIELD = 1024
+MAX_IN_A_FIELD = 1024
 
 
 @dataclass
@@ -68,7 +68,7 @@ def _section(section: Section) -> str:
         rows.append(_("In the stream's chat:") + f" `{first['usage']}` {first['help']}")
         if others:
             rows.append(_("Also: {names}").format(names=_names(others, "usage")))
-    return ui.shortened("\n".join(rows), MOST_IN_A_FIELD)
+    return ui.shortened("\n".join(rows), MAX_IN_A_FIELD)
 
 
 def _names(about: Iterable[Described], key: str) -> str:
@@ -97,15 +97,15 @@ def command(
     embed = ui.card(f"👋 {about['slash']}", about["help"])
     typed = f"`{about['usage']}`"
     embed.add_field(name=_("Usage"), value=typed, inline=False)
-    required = {one["name"] for one in about["arguments"] if one["required"]}
+    required = {argument["name"] for argument in about["arguments"] if argument["required"]}
     rows = [
         f"`{name}` {what}" + ("" if name in required else " " + _("(optional)"))
         for name, what in arguments.items()
     ]
     if rows:
-        embed.add_field(name=_("Arguments"), value=ui.lines(rows, MOST_IN_A_FIELD), inline=False)
+        embed.add_field(name=_("Arguments"), value=ui.lines(rows, MAX_IN_A_FIELD), inline=False)
     if subcommands:
-        value = ui.lines([_line(one) for one in subcommands], MOST_IN_A_FIELD)
+        value = ui.lines([_line(subcommand) for subcommand in subcommands], MAX_IN_A_FIELD)
         embed.add_field(name=_("Subcommands"), value=value, inline=False)
     who = _("Everyone")
     if about["who"] != "everyone":

@@ -6,13 +6,13 @@ from typing import get_args
 from flask import Response, abort
 
 from core.guilds import chat_commands
-from core.guilds.chat_commands import MOST_COOLDOWN
-from core.kit.discord_access import group_title
+from core.guilds.chat_commands import MAX_COOLDOWN
+from core.kit.database.work import Work
+from core.kit.discord.access import group_title
 from core.kit.errors import Refusal
 from core.kit.feature import ChatCommand, ChatRules, ChatUsers
-from core.kit.guild_pages import GuildPages, Page
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
+from core.kit.web.guild_pages import GuildPages, Page
 
 
 def chat_command_pages(features: Mapping[str, Sequence[ChatCommand]]) -> GuildPages:
@@ -49,7 +49,7 @@ def chat_command_pages(features: Mapping[str, Sequence[ChatCommand]]) -> GuildPa
             for one in found
         ]
         return page.render(
-            "help/chat_commands.html", cards=cards, users=_users(), most=MOST_COOLDOWN
+            "help/chat_commands.html", cards=cards, users=_users(), maximum=MAX_COOLDOWN
         )
 
     @pages.post("<name>", shows=commands)

@@ -9,8 +9,8 @@ from core.events import Event, from_json, to_json
 from core.inbox import store
 from core.inbox.records import deliveries, retries
 from core.inbox.store import Delivery
-from core.kit.database import notify_after_commit
-from core.kit.work import Work
+from core.kit.database.connection import notify_after_commit
+from core.kit.database.work import Work
 
 TOPIC = "inbox"
 

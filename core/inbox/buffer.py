@@ -7,10 +7,10 @@ import structlog
 
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage
 
-MOST_WAITING = 20_000
+MAX_WAITING = 20_000
 AT_ONCE = 200
 AGAIN_SECONDS = 2.0
 
@@ -23,7 +23,7 @@ class InboxBuffer:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: deque[Delivery] = deque(maxlen=MOST_WAITING)
+        self._waiting: deque[Delivery] = deque(maxlen=MAX_WAITING)
         self._added = asyncio.Event()
 
     def put(self, delivery: Delivery) -> None:
@@ -40,9 +40,9 @@ class InboxBuffer:
 
     async def empty(self) -> None:
         """Store everything that waits, as long as the database is there."""
-        most = AT_ONCE
+        maximum = AT_ONCE
         while self._waiting:
-            batch = list(self._waiting)[:most]
+            batch = list(self._waiting)[:maximum]
             try:
                 await self._database.run(inbox.receive_all, batch)
             except Outage as outage:
@@ -50,8 +50,8 @@ class InboxBuffer:
                 await asyncio.sleep(AGAIN_SECONDS)
                 continue
             except Exception:
-                if most > 1:
-                    most = 1  # one that cannot be stored must not take the others with it
+                if maximum > 1:
+                    maximum = 1  # one that cannot be stored must not take the others with it
                     continue
                 _log.exception("A delivery could not be stored", kind=batch[0].kind)
             for delivery in batch:  # some may have been pushed out meanwhile

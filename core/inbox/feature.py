@@ -7,9 +7,9 @@ from sqlalchemy import Connection, text
 from core.inbox import store
 from core.inbox.actions import OWN_SOURCE, translate_own
 from core.inbox.personal import PERSONAL
+from core.kit.database.locks import list_lock_waits
 from core.kit.feature import Feature
 from core.kit.health_item import HealthItem, State
-from core.kit.locks import list_lock_waits
 
 SLOW_SECONDS = 10
 

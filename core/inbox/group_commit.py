@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from core.inbox import actions
 from core.inbox.store import Delivery
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage
 
 MAX_BATCH = 200

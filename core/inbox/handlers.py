@@ -12,8 +12,8 @@ from prometheus_client import Counter
 from sqlalchemy import Connection
 
 from core.events import SUBSCRIBER_BADGES, ChatMessageSent, Event, Sender
+from core.kit.database.work import time_of_handling
 from core.kit.feature import BatchHandler, ChatCommand, ChatRules, ChatUsers, EventHandler, Feature
-from core.kit.work import time_of_handling
 
 _expired = Counter("chat_commands_expired", "Chat commands that came too late", ["command"])
 

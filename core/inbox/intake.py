@@ -6,8 +6,8 @@ from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
 
-from core.kit.clock import Clock
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.runtime.clock import Clock
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class Declined(Exception):
 
 def is_too_old(
     sent_at: datetime,
-    most: timedelta,
+    maximum: timedelta,
     our_now: datetime,
     theirs: datetime | None,
     *,
@@ -41,7 +41,7 @@ def is_too_old(
         ahead: by how much it may come from the future; None for any time.
     """
     age = (our_now if theirs is None else theirs) - sent_at
-    is_off = age > most or (ahead is not None and age < -ahead)
+    is_off = age > maximum or (ahead is not None and age < -ahead)
     return None if is_off and theirs is None else is_off
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from core.inbox.buffer import InboxBuffer
-from core.kit.leases import Leader
+from core.kit.runtime.leases import Leader
 from core.kit.services import Services
 
 STOP_SECONDS = 3.0

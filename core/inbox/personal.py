@@ -10,9 +10,9 @@ from sqlalchemy import Connection, RowMapping, delete, select, update
 
 from core.inbox.actions import OWN_SOURCE
 from core.inbox.records import deliveries, events, retries
-from core.kit.database import among, contains_any
-from core.kit.personal import Personal, Subject, is_about, redacted
-from core.kit.privacy import is_row, redacted_row, rows_about
+from core.kit.database.connection import among, contains_any
+from core.kit.database.personal import Personal, Subject, is_about, redacted
+from core.kit.database.privacy import is_row, redacted_row, rows_about
 
 Scrub = Callable[[dict[str, Any], Subject], dict[str, Any]]
 """Takes out of a body what the person wrote, before names and numbers are replaced."""

@@ -16,8 +16,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.personal import holds
-from core.kit.records import GuildId, Record, one_of, table_of
+from core.kit.database.personal import holds
+from core.kit.database.records import GuildId, Record, one_of, table_of
 
 DeliveryState = Literal["waiting", "done", "dead"]
 RetryState = Literal["waiting", "dead"]

@@ -23,9 +23,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from core.events import Event, to_json
 from core.inbox.records import FailedHandler, deliveries, events, retries
-from core.kit.clock import utc_now
-from core.kit.database import as_json
-from core.kit.work import read_records
+from core.kit.database.connection import as_json
+from core.kit.database.work import read_records
+from core.kit.runtime.clock import utc_now
 
 T = TypeVar("T")
 
@@ -304,11 +304,11 @@ def list_newest(
 
 
 def count_since(
-    tx: Connection, source: str, lanes: Sequence[str], since: datetime, most: int
+    tx: Connection, source: str, lanes: Sequence[str], since: datetime, maximum: int
 ) -> int:
-    """How many deliveries of this source came in these lanes, counted up to `most`."""
+    """How many deliveries of this source came in these lanes, counted up to `maximum`."""
     ours = (deliveries.c.source == source) & deliveries.c.lane.in_(lanes)
-    found = select(deliveries.c.id).where(ours, deliveries.c.received_at >= since).limit(most)
+    found = select(deliveries.c.id).where(ours, deliveries.c.received_at >= since).limit(maximum)
     return tx.scalar(select(func.count()).select_from(found.subquery())) or 0
 
 
@@ -359,9 +359,9 @@ def find_newest_since(
     return tx.scalar(newest.where(*is_it).limit(1))
 
 
-def delete_deliveries(tx: Connection, kind: str, before: datetime, most: int) -> int:
-    """Delete up to `most` handled deliveries of a kind that were both sent and received before then
-    (by two clocks); returns how many. Waiting deliveries and dead letters stay."""
+def delete_deliveries(tx: Connection, kind: str, before: datetime, maximum: int) -> int:
+    """Delete up to `maximum` handled deliveries of a kind that were both sent and received before
+    then (by two clocks); returns how many. Waiting deliveries and dead letters stay."""
     old = (
         select(deliveries.c.id)
         .where(
@@ -371,7 +371,7 @@ def delete_deliveries(tx: Connection, kind: str, before: datetime, most: int) ->
             deliveries.c.sent_at < before,
         )
         .order_by(deliveries.c.received_at)
-        .limit(most)
+        .limit(maximum)
     )
     return tx.execute(delete(deliveries).where(deliveries.c.id.in_(old))).rowcount
 
@@ -379,11 +379,13 @@ def delete_deliveries(tx: Connection, kind: str, before: datetime, most: int) ->
 _DELETE_EVENTS = text("""
     DELETE FROM inbox_events WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM inbox_events
-         WHERE event = :event AND at < :before ORDER BY at LIMIT :most))
+         WHERE event = :event AND at < :before ORDER BY at LIMIT :maximum))
 """)
 
 
-def delete_events(tx: Connection, event: str, before: datetime, most: int) -> int:
-    """Delete the keys of up to `most` events of a kind from before then; returns how many. Old
+def delete_events(tx: Connection, event: str, before: datetime, maximum: int) -> int:
+    """Delete the keys of up to `maximum` events of a kind from before then; returns how many. Old
     duplicates must be rejected by their age."""
-    return tx.execute(_DELETE_EVENTS, {"event": event, "before": before, "most": most}).rowcount
+    return tx.execute(
+        _DELETE_EVENTS, {"event": event, "before": before, "maximum": maximum}
+    ).rowcount

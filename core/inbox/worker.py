@@ -26,12 +26,12 @@ from core.inbox import store
 from core.inbox.handlers import Handler, Handlers, handle
 from core.inbox.records import FailedHandler
 from core.inbox.store import Delivery
-from core.kit.clock import Clock, RemoteClock, utc_now
-from core.kit.database import Database, DatabaseOutage, savepoint
-from core.kit.deadlines import WORKER, use_budget
+from core.kit.database.connection import Database, DatabaseOutage, savepoint
+from core.kit.database.work import handled_at
 from core.kit.errors import Outage, Refusal, backoff
 from core.kit.health_item import HealthItem
-from core.kit.work import handled_at
+from core.kit.runtime.clock import Clock, RemoteClock, utc_now
+from core.kit.runtime.deadlines import WORKER, use_budget
 
 Translator = Callable[[Connection, Delivery], list[Event]]
 """Turns a delivery into events. It must not read what handlers write: a whole batch is translated
@@ -48,7 +48,7 @@ BATCH_SECONDS = 1.0
 MAX_SECONDS = 5.0
 """A batch of several deliveries that takes longer is given up, so that no lane is held for long."""
 
-MOST_ATTEMPTS = 10
+MAX_ATTEMPTS = 10
 UNSURE_CLOCK = timedelta(seconds=30)
 """A slow answer makes another clock look that far behind."""
 
@@ -329,7 +329,7 @@ class Worker:
             retry.id,
             try_at=now + backoff(attempts),
             error=error,
-            dead=is_final or attempts >= MOST_ATTEMPTS,
+            dead=is_final or attempts >= MAX_ATTEMPTS,
         )
 
     def _load_retry(self, retry: FailedHandler) -> tuple[Event, Handler]:

@@ -25,9 +25,9 @@ from core.kick.intake import store as intake
 from core.kick.intake.records import NoEventAlert, StatusCheck
 from core.kick.intake.rules import AlertSettings, Evidence, is_overdue, silent_since
 from core.kick.records import SelfTest
-from core.kit.feature import Task
+from core.kit.database.work import Work
 from core.kit.services import Services
-from core.kit.work import Work
+from core.kit.tasks import Task
 
 SELFTEST_INTERVAL = timedelta(hours=1)
 SELFTEST_TIMEOUT = timedelta(minutes=2)
@@ -111,7 +111,10 @@ def _find_evidence(
     if intake.source_of_chat(work.tx, channel.channel_id) == FEED:
         return None if state is not None and state.is_ok else "feed"
     subscriptions = intake.list_subscriptions(work.tx, channel.channel_id)
-    if any(one.kind == CHAT and one.subscription_id is None for one in subscriptions):
+    if any(
+        subscription.kind == CHAT and subscription.subscription_id is None
+        for subscription in subscriptions
+    ):
         return "subscription"
     if state is not None and state.webhooks_missing_since is not None:
         return "chat" if is_overdue(state.webhooks_missing_since, work.now, minutes) else None
@@ -189,7 +192,7 @@ def _is_test_wanted(
 def report_wrong_chatrooms(tx: Connection, now: datetime) -> None:
     """Alert the admins of every server whose chatroom id leads to another chat."""
     states = feed.list_states(tx, now)
-    slugs = {one.guild_id: one.slug for one in guilds.list_channels(tx, PLATFORM)}
+    slugs = {channel.guild_id: channel.slug for channel in guilds.list_channels(tx, PLATFORM)}
     for known in accounts.list_known_channels(tx):
         state, chatroom_id = states.get(known.broadcaster_user_id), known.chatroom_id
         if (

@@ -9,10 +9,10 @@ from functools import cache
 from typing import Any, Literal
 
 from core.kick.wire import KickRejected, as_documented
-from core.kit.clock import RemoteClock, parse_instant
 from core.kit.errors import Outage
-from core.kit.settings import Settings
-from core.kit.wire import Wire, bearer
+from core.kit.runtime.clock import RemoteClock, parse_instant
+from core.kit.runtime.settings import Settings
+from core.kit.runtime.wire import Wire, bearer
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,13 +29,13 @@ from core.kick.bodies import WEBHOOK, WEBHOOK_KINDS, parse
 from core.kick.client import KickClient
 from core.kick.records import PublicKey
 from core.kick.wire import KickRejected
-from core.kit import strict_json
-from core.kit.clock import Clock, parse_instant, utc_now
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.database.work import read_records
 from core.kit.errors import Outage
-from core.kit.work import read_records
+from core.kit.runtime.clock import Clock, parse_instant, utc_now
+from core.kit.text import strict_json
 
-MOST_CHARACTERS = 100
+MAX_CHARACTERS = 100
 """Of a header, where it is kept."""
 
 
@@ -96,7 +96,7 @@ class SignedRequest:
             body,
             sent_at,
             received_at=received_at,
-            subscription_id=self.subscription_id[:MOST_CHARACTERS] or None,
+            subscription_id=self.subscription_id[:MAX_CHARACTERS] or None,
         )
         return delivery, channel_id
 
@@ -110,7 +110,7 @@ signatures must not make us ask Kick all the time. Deliveries in between are kep
 LOOK_SECONDS = 1.0
 """Between two looks of `has_signed` for a first key."""
 
-MOST_KEYS = 3
+MAX_KEYS = 3
 """The newest keys that are tried. After a rotation, what was signed before is still on its way."""
 
 _log = structlog.get_logger(__name__)
@@ -180,14 +180,14 @@ class KeyRing:
         finally:
             self._lock.release()
 
-    def _is_recent(self, at: datetime | None, most: timedelta) -> bool:
+    def _is_recent(self, at: datetime | None, maximum: timedelta) -> bool:
         # A clock that was set back must not stop us from asking.
-        return at is not None and timedelta() <= self._clock() - at < most
+        return at is not None and timedelta() <= self._clock() - at < maximum
 
     def _load(self) -> datetime | None:
         """The keys that the database knows; returns when Kick last gave one."""
         with self._database.begin() as tx:
-            newest = select(PublicKey).order_by(PublicKey.fetched_at.desc()).limit(MOST_KEYS)
+            newest = select(PublicKey).order_by(PublicKey.fetched_at.desc()).limit(MAX_KEYS)
             found = read_records(tx, newest)
         self._keys = tuple(load_key(one.pem) for one in found)
         self.newest = hashlib.sha256(found[0].pem.encode()).hexdigest() if found else ""

@@ -16,9 +16,11 @@ from core.kick.chat import actions as chat
 from core.kick.chat import selftest
 from core.kick.intake.log import count_unattributed, list_newest_lines
 from core.kick.intake.records import LogLine
-from core.kit.discord_access import is_admin
-from core.kit.discord_buttons import ConfirmButton, OwnButton, Person, give, question_view
-from core.kit.discord_ui import (
+from core.kit.database.records import MemberId
+from core.kit.database.work import Work
+from core.kit.discord.access import is_admin
+from core.kit.discord.buttons import ConfirmButton, OwnButton, Person, give, question_view
+from core.kit.discord.ui import (
     answer,
     check_report,
     guild_id_of,
@@ -26,10 +28,8 @@ from core.kit.discord_ui import (
     server_command,
     services_of,
 )
-from core.kit.records import MemberId
 from core.kit.services import Services
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 
 SHOWN = 10
 """Deliveries of the webhook log."""

@@ -15,7 +15,7 @@ from core.kick.bodies import CHAT, PLATFORM, WEBHOOK, parse
 from core.kick.intake.store import feed_kinds
 from core.kick.review.actions import events_to_count
 from core.kick.translate import Context, translate
-from core.kit.database import cached
+from core.kit.database.connection import cached
 
 
 def events_of(tx: Connection, delivery: Delivery) -> list[Event]:

@@ -28,7 +28,7 @@ from core.kick.review.tasks import TASKS as REVIEW_TASKS
 from core.kick.review.tasks import check_health as check_review
 from core.kick.webhooks import pages
 from core.kit.feature import Feature
-from core.kit.words import N_, _
+from core.kit.text.words import N_, _
 
 FEATURE = Feature(
     "kick",

@@ -26,13 +26,13 @@ from core.kick.intake.rules import LATE
 from core.kick.intake.store import source_of_chat
 from core.kick.intake.unverified import get_counts
 from core.kick.records import SelfTest, UnsentLine
+from core.kit.database.work import ACROSS_GUILDS, Work, read_records
 from core.kit.health_item import CheckLine as Line
 from core.kit.health_item import HealthItem, State
-from core.kit.oauth_tokens import ReconnectNeeded, describe_usable
+from core.kit.oauth.tokens import ReconnectNeeded, describe_usable
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
-from core.kit.words import _, plural
-from core.kit.work import ACROSS_GUILDS, Work, read_records
+from core.kit.text.words import _, plural
 from core.outbox.chat import check_chat as check_chat_of
 
 
@@ -53,7 +53,7 @@ def check_webhooks(tx: Connection, now: datetime) -> list[HealthItem]:
 
 
 def _lanes(channels: Sequence[Channel]) -> list[str]:
-    return [f"{PLATFORM}:{one.channel_id}" for one in channels]
+    return [f"{PLATFORM}:{channel.channel_id}" for channel in channels]
 
 
 def check_unverified(tx: Connection, _now: datetime) -> list[HealthItem]:
@@ -85,8 +85,8 @@ def check_unverified(tx: Connection, _now: datetime) -> list[HealthItem]:
 def check_deliveries(tx: Connection, now: datetime) -> list[HealthItem]:
     """Subscriptions of every server, and late, unknown or missing deliveries if there are any."""
     by_channel: dict[int, list[WebhookSubscription]] = {}
-    for one in store.list_subscriptions(tx):
-        by_channel.setdefault(one.broadcaster_user_id, []).append(one)
+    for subscription in store.list_subscriptions(tx):
+        by_channel.setdefault(subscription.broadcaster_user_id, []).append(subscription)
     return [
         *(
             _subscribed(channel.guild_id, by_channel.get(channel.channel_id, ()), now)
@@ -172,11 +172,11 @@ def check_chat(tx: Connection, now: datetime) -> list[HealthItem]:
         HealthItem(
             "Kick chat",
             "warn",
-            f"A line could not be sent: {one.reason}",
-            (now - one.at).total_seconds(),
-            guild_id=one.guild_id,
+            f"A line could not be sent: {record.reason}",
+            (now - record.at).total_seconds(),
+            guild_id=record.guild_id,
         )
-        for one in read_records(tx, every)
+        for record in read_records(tx, every)
     ]
 
 
@@ -247,7 +247,10 @@ def _account(account: Account | None, channel: Channel, now: datetime) -> Line:
 
 
 def _webhooks(work: Work, broadcaster_user_id: int) -> list[Line]:
-    subscribed = {one.kind: one for one in intake.list_subscriptions(work.tx, broadcaster_user_id)}
+    subscribed = {
+        subscription.kind: subscription
+        for subscription in intake.list_subscriptions(work.tx, broadcaster_user_id)
+    }
     newest = log.list_newest_of_kinds(work.tx, work.guild_id, WEBHOOK_KINDS)
     lines = []
     for kind in WEBHOOK_KINDS:

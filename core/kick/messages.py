@@ -12,8 +12,8 @@ from core.kick.accounts.records import KnownChannel
 from core.kick.accounts.rules import missing_words
 from core.kick.intake.records import LogLine
 from core.kick.intake.rules import LATE
-from core.kit.discord_ui import ago, card, duration, lines, safe
-from core.kit.words import _, plural
+from core.kit.discord.ui import ago, card, duration, lines, safe
+from core.kit.text.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.outbox.selftest import Result
 

@@ -29,13 +29,13 @@ from core.kick.intake.records import LogLine
 from core.kick.intake.rules import LATE, AlertSettings
 from core.kick.intake.store import list_subscriptions
 from core.kick.review.rules import ReviewSettings
+from core.kit.database.records import MemberId
+from core.kit.database.work import Work
+from core.kit.discord.paginator import nearest_page
 from core.kit.errors import Refusal
-from core.kit.guild_pages import GuildPages, Page, SetupStep, Stat, local_time, whole_number
-from core.kit.oauth_pages import begin
-from core.kit.paginator import nearest_page
-from core.kit.records import MemberId
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.oauth.pages import begin
+from core.kit.text.words import _
+from core.kit.web.guild_pages import GuildPages, Page, SetupStep, Stat, local_time, whole_number
 
 PAGES = GuildPages("kick", lambda: _("Kick connection"), icon="plug-connected", order=10)
 LOG = GuildPages("webhooks", lambda: _("Webhook log"), icon="mailbox", order=85, group="kick")
@@ -45,8 +45,8 @@ SETTINGS = (
     *AlertSettings.declared.values(),
     *ReviewSettings.declared.values(),
 )
-MOST_LINES = 1000
-MOST_COUNTED = 100_000
+MAX_LINES = 1000
+MAX_COUNTED = 100_000
 OUTCOMES = ("stored", "seen", "unverified", "stale")
 """Of deliveries that belong to a server."""
 PER_PAGE = 50
@@ -71,7 +71,7 @@ def connection(page: Page) -> str:
         lines = health.examine(work, page.services, (described, account) if described else None)
         return {
             "lines": [one for one in lines if one.name not in WEBHOOK_KINDS],
-            "webhooks": [one for one in lines if one.name in WEBHOOK_KINDS],
+            "webhooks": [line for line in lines if line.name in WEBHOOK_KINDS],
             "channel": channel,
             "account": account,
             "known": known,
@@ -195,7 +195,7 @@ def log(page: Page) -> str:
     )
 
     def load(work: Work) -> tuple[list[LogLine], dict[str, int]]:
-        newest = list_newest_lines(work.tx, work.guild_id, MOST_LINES, wanted)
+        newest = list_newest_lines(work.tx, work.guild_id, MAX_LINES, wanted)
         return newest, count_unattributed(work.tx, work.now - timedelta(days=1))
 
     lines, unattributed = page.run(load)
@@ -212,7 +212,7 @@ def log(page: Page) -> str:
         unattributed={words(name): count for name, count in unattributed.items()},
         outcome_words=words,
         late=LATE.total_seconds(),
-        most=MOST_LINES,
+        maximum=MAX_LINES,
     )
 
 
@@ -232,8 +232,8 @@ def delivery(page: Page, delivery_id: str) -> str:
 
 def stats(work: Work) -> list[Stat]:
     """For the overview."""
-    count = count_stored(work.tx, work.guild_id, work.now - timedelta(hours=1), MOST_COUNTED)
-    value = f"{count:,}+" if count == MOST_COUNTED else f"{count:,}"
+    count = count_stored(work.tx, work.guild_id, work.now - timedelta(hours=1), MAX_COUNTED)
+    value = f"{count:,}+" if count == MAX_COUNTED else f"{count:,}"
     return [Stat(_("Webhooks of the last hour"), value, pages="webhooks", icon=LOG.icon)]
 
 

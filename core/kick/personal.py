@@ -9,11 +9,11 @@ from core.inbox import personal as inbox
 from core.kick.accounts.records import Account, ConnectAttempt, KnownChannel
 from core.kick.bodies import PLATFORM
 from core.kick.review.records import KnownGift, RecentSupport, ReviewItem
+from core.kit.database.personal import Personal, Subject, is_about
+from core.kit.database.privacy import is_row, personal_data, redacted_row, rows_about
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.personal import Personal, Subject, is_about
-from core.kit.privacy import is_row, personal_data, redacted_row, rows_about
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 
 _ITEMS, _RECENT = cast("Table", ReviewItem.__table__), cast("Table", RecentSupport.__table__)
 _GIFTS = cast("Table", KnownGift.__table__)

@@ -6,7 +6,7 @@ from typing import Literal
 from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.records import GuildRecord, PlatformUserId, Record, one_of
+from core.kit.database.records import GuildRecord, PlatformUserId, Record, one_of
 
 TestState = Literal["waiting", "received", "failed", "not_sent"]
 

@@ -26,11 +26,10 @@ from core.kick.intake.unverified import SECONDS as VERIFY_SECONDS
 from core.kick.intake.unverified import verify_deliveries
 from core.kick.wire import KickRejected
 from core.kit.errors import Outage, Refusal
-from core.kit.feature import Task
 from core.kit.services import Services
-from core.kit.tasks import delete_in_steps, slices
+from core.kit.tasks import Task, delete_in_steps, slices
 
-MOST_AT_ONCE = 100
+MAX_AT_ONCE = 100
 """Channels that Kick takes in one question about livestreams."""
 
 SHORT_GAP = timedelta(minutes=1)
@@ -97,7 +96,7 @@ def poll_livestreams(services: Services) -> None:
     """Ask Kick who is live, and store the answer in the inbox like every other event."""
     client = client_of(services.settings)
     refusals: list[Refusal] = []
-    for some in slices(followed_channels(services), MOST_AT_ONCE):
+    for some in slices(followed_channels(services), MAX_AT_ONCE):
         try:
             live = {one.broadcaster_user_id: one for one in client.list_live(some)}
         except KickRejected as rejected:

@@ -38,15 +38,15 @@ from core.kick.events import guilds_of
 from core.kick.intake import unverified
 from core.kick.intake.log import Arrival, WebhookLog
 from core.kick.intake.store import list_subscription_ids
-from core.kit.crypto import hash_of
-from core.kit.deadlines import PUBLIC, budget_of
 from core.kit.errors import Outage
-from core.kit.rate import RateLimit, network_of
+from core.kit.runtime.crypto import hash_of
+from core.kit.runtime.deadlines import PUBLIC, budget_of
+from core.kit.runtime.rate import RateLimit, network_of
 from core.kit.services import Services
-from core.kit.web import DeferredResponse, problem
+from core.kit.web.app import DeferredResponse, problem
 
 JSON = "application/json"
-MOST_BYTES = 1_000_000
+MAX_BYTES = 1_000_000
 
 UNSIGNED = RateLimitItemPerMinute(60)
 """Deliveries of one network that fit no key and name no subscription of ours."""
@@ -225,7 +225,7 @@ class Intake:
 def _read(request: Request) -> SignedRequest:
     if request.environ.get("CONTENT_TYPE") != JSON and request.mimetype != JSON:
         raise Declined(415, "not_json", "The content type has to be application/json.")
-    if request.content_length is None or request.content_length > MOST_BYTES:
+    if request.content_length is None or request.content_length > MAX_BYTES:
         raise Declined(413, "too_large", "The body is larger than 1 MB, or has no size.")
     return SignedRequest(
         _header(request, "Message-Id"),

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
-from core.kit.database import Database
-from core.kit.embedded import EmbeddedPostgres
+from core.kit.database.connection import Database
 from core.kit.errors import Outage, StartError
-from core.kit.settings import Settings, read_settings
+from core.kit.runtime.embedded import EmbeddedPostgres
+from core.kit.runtime.settings import Settings, read_settings
 
 ADDS_UP, DRIFTS, NOT_ASKED = range(3)
 

@@ -7,18 +7,24 @@ worker, the sender, the bot, the web server and the scheduler. A feature never r
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
+from core.kit.database.personal import Personal
+from core.kit.goals import NextGoal
+from core.kit.guild_settings import GuildSetting
 from core.kit.health_item import HealthItem
-from core.kit.personal import Personal
+from core.kit.tasks import Task
 
 if TYPE_CHECKING:
     from discord.ext import commands
     from flask import Blueprint
     from sqlalchemy import Connection
 
-    from core.kit.api import Api
-    from core.kit.guild_pages import (
+    from core.kit.database.work import Work
+    from core.kit.discord.paginator import Paginator
+    from core.kit.services import Services
+    from core.kit.web.api import Api
+    from core.kit.web.guild_pages import (
         Activity,
         GuildPages,
         Page,
@@ -27,14 +33,7 @@ if TYPE_CHECKING:
         SetupStep,
         Stat,
     )
-    from core.kit.guild_settings import GuildSettings
-    from core.kit.overlays import Latest, Overlay
-    from core.kit.paginator import Paginator
-    from core.kit.services import Services
-    from core.kit.settings import Settings
-    from core.kit.work import Work
-
-T = TypeVar("T")
+    from core.kit.web.overlays import Latest, Overlay
 
 BatchHandler: TypeAlias = "Callable[[Connection, Sequence[Any]], None]"
 """The same for several events at once."""
@@ -45,44 +44,6 @@ EventHandler: TypeAlias = "Callable[[Connection, Any], None]"
 
 CogBuilder: TypeAlias = "Callable[[Services], commands.Cog]"
 """Builds a group of Discord commands."""
-
-Shape = Literal["", "channel", "role", "time_zone", "language"]
-"""What a setting's value means, where its type alone does not tell."""
-
-
-@dataclass(frozen=True)
-class GuildSetting(Generic[T]):
-    """Something a server's admin can set; declared once, read through `guilds.actions.setting`,
-    shown and changed with `/settings`.
-
-    Attributes:
-        key: feature first, such as `slot_calls.enabled`.
-        kind: bool, int or str; snowflakes are int, and 0 is none.
-        help: one sentence for the admin, which `/settings` and the documentation show.
-        environment: the field of `Settings` that gives the value for DISCORD_GUILD_ID until an
-            admin sets one.
-        least: smallest allowed number; `most` is the largest.
-        of: what the value means; it is checked and shown accordingly.
-        choices: the allowed words, if there are only a few.
-        label: its name in the feature's status, such as `Cooldown`.
-        heading: its heading on pages; see `GuildSettings`.
-        group: the settings that it belongs to, which are checked together.
-    """
-
-    key: str
-    kind: type[T]
-    default: T
-    help: str
-    environment: str | None = None
-    least: int | None = None
-    most: int | None = None
-    of: Shape = ""
-    choices: tuple[str, ...] = ()
-    label: str = ""
-    unit: str = ""
-    heading: str = ""
-    group: "type[GuildSettings] | None" = field(default=None, compare=False, repr=False)
-
 
 COMMAND_LASTS = timedelta(minutes=2)
 """After a stall of the platform or an outage of ours, commands arrive minutes or hours late. Their
@@ -146,36 +107,6 @@ class ChatRules:
     cooldown: int = 0
 
 
-@dataclass(frozen=True)
-class Task:
-    """Scheduled work. Running it late, twice or never for a day must not change any result.
-
-    Attributes:
-        name: feature first, such as `watchtime.credit`.
-        every: seconds between runs, taken from the settings.
-        run: called in a thread. If it returns False there was nothing to do, and the next run may
-            be later.
-        wakes: packages whose changes end such a pause.
-    """
-
-    name: str
-    every: "Callable[[Settings], float]"
-    run: "Callable[[Services], object]"
-    wakes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """What a viewer reaches next by watching, and how much watchtime it takes in all."""
-
-    name: str
-    watched: timedelta
-
-
-NextGoal: TypeAlias = "Callable[[Connection, int, timedelta], Goal | None]"
-"""`next_goal(tx, guild_id, watched)`: the nearest goal above what somebody has watched."""
-
-
 class Runner(Protocol):
     """Something that runs on its own threads as long as the process does."""
 
@@ -203,7 +134,7 @@ class Offer:
         words: how viewers ask for it: `!buy tickets 5`; the first one is shown.
         say: `say(5)` -> `5 raffle tickets`.
         price: of one, until an admin sets another.
-        most: how many can be bought at once.
+        maximum: how many can be bought at once.
         for_all_points: points from Kicks, bits and winnings of games can pay for it, until an admin
             decides otherwise.
         why_not: `why_not(work, viewer_id)` -> why it cannot be delivered to this viewer right now,
@@ -214,7 +145,7 @@ class Offer:
     words: tuple[str, ...]
     say: Callable[[int], str]
     price: int
-    most: int = 1
+    maximum: int = 1
     for_all_points: bool = True
     why_not: Callable[[Any, int], str] = lambda _work, _viewer_id: ""
 

@@ -4,17 +4,63 @@
         enabled: bool = switch("Whether raffles are on.", default=True)
 
 The line makes the setting `raffle.enabled` in `/settings` and in the documentation. Read all of
-them with `core.guilds.actions.load_settings`, and show them with `core.kit.discord_ui.status_card`.
+them with `core.guilds.actions.load_settings`, and show them with `core.kit.discord.ui.status_card`.
 """
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform, get_args
-
-from core.kit.feature import GuildSetting
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    TypeVar,
+    dataclass_transform,
+    get_args,
+)
 
 if TYPE_CHECKING:
-    from core.kit.work import Work
+    from core.kit.database.work import Work
+
+T = TypeVar("T")
+
+Shape = Literal["", "channel", "role", "time_zone", "language"]
+"""What a setting's value means, where its type alone does not tell."""
+
+
+@dataclass(frozen=True)
+class GuildSetting(Generic[T]):
+    """Something a server's admin can set; declared once, read through `guilds.actions.setting`,
+    shown and changed with `/settings`.
+
+    Attributes:
+        key: feature first, such as `slot_calls.enabled`.
+        kind: bool, int or str; snowflakes are int, and 0 is none.
+        help: one sentence for the admin, which `/settings` and the documentation show.
+        environment: the field of `Settings` that gives the value for DISCORD_GUILD_ID until an
+            admin sets one.
+        minimum: smallest allowed number; `maximum` is the largest.
+        of: what the value means; it is checked and shown accordingly.
+        choices: the allowed words, if there are only a few.
+        label: its name in the feature's status, such as `Cooldown`.
+        heading: its heading on pages; see `GuildSettings`.
+        group: the settings that it belongs to, which are checked together.
+    """
+
+    key: str
+    kind: type[T]
+    default: T
+    help: str
+    environment: str | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+    of: Shape = ""
+    choices: tuple[str, ...] = ()
+    label: str = ""
+    unit: str = ""
+    heading: str = ""
+    group: "type[GuildSettings] | None" = field(default=None, compare=False, repr=False)
 
 
 def switch(help: str, *, default: bool, environment: str | None = None, label: str = "") -> Any:
@@ -23,11 +69,13 @@ def switch(help: str, *, default: bool, environment: str | None = None, label: s
 
 
 def number(
-    help: str, *, default: int, least: int, most: int, label: str = "", unit: str = ""
+    help: str, *, default: int, minimum: int, maximum: int, label: str = "", unit: str = ""
 ) -> Any:
     """A number within bounds."""
     return _setting(
-        GuildSetting("", int, default, help, least=least, most=most, label=label, unit=unit)
+        GuildSetting(
+            "", int, default, help, minimum=minimum, maximum=maximum, label=label, unit=unit
+        )
     )
 
 

@@ -10,15 +10,13 @@ be done by whoever was granted the command group of the action's package.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+from core.kit.database.work import Work
 from core.kit.errors import Forbidden, Refusal
-from core.kit.words import _
-
-if TYPE_CHECKING:
-    from core.kit.work import Work
+from core.kit.seen_roles import NEVER, obstacle_words
+from core.kit.text.words import _
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,13 +25,13 @@ Action = Callable[..., Any]
 
 
 def admins_only(
-    action: "Callable[Concatenate[Work, P], T]",
-) -> "Callable[Concatenate[Work, P], T]":
+    action: Callable[Concatenate[Work, P], T],
+) -> Callable[Concatenate[Work, P], T]:
     """Declare an action that no command group includes: it cannot be taken back, or gives rights.
     It raises Forbidden for everybody without Manage Server."""
 
     @wraps(action)
-    def checked(work: "Work", *args: P.args, **kwargs: P.kwargs) -> T:
+    def checked(work: Work, *args: P.args, **kwargs: P.kwargs) -> T:
         if work.groups is not None:
             raise Forbidden(
                 _("This is for admins."), _("It needs the permission {0}.").format("Manage Server")
@@ -49,7 +47,7 @@ def is_for_admins(action: Action | None) -> bool:
     return getattr(action, "admins_only", False) is True
 
 
-def require_group(work: "Work", *groups: str) -> None:
+def require_group(work: Work, *groups: str) -> None:
     """Raises Forbidden unless the actor may use one of these command groups."""
     if work.groups is not None and work.groups.isdisjoint(groups):
         raise Forbidden(
@@ -58,42 +56,7 @@ def require_group(work: "Work", *groups: str) -> None:
         )
 
 
-# -- roles that the bot gives ---------------------------------------------------------------------
-
-Obstacle = Literal["deleted", "everyone", "managed", "powers", "permission", "above", "refused"]
-"""Why the bot does not give a role."""
-
-NEVER: tuple[Obstacle, ...] = ("deleted", "everyone", "managed", "powers")
-"""Obstacles for which a role cannot be chosen; the others can be removed afterwards."""
-
-
-def obstacle_of(
-    *, everyone: bool, managed: bool, powers: bool, may_manage: bool, above: bool
-) -> Obstacle | None:
-    """The first reason why the bot does not give an existing role; None if it does."""
-    objections: tuple[tuple[bool, Obstacle], ...] = (
-        (everyone, "everyone"),
-        (managed, "managed"),
-        (powers, "powers"),
-        (not may_manage, "permission"),
-        (above, "above"),
-    )
-    return next((obstacle for objects, obstacle in objections if objects), None)
-
-
-@dataclass(frozen=True, slots=True)
-class SeenRole:
-    """A role that somebody chooses, as `Work.find_role` returns it.
-
-    Attributes:
-        is_theirs: it is below their own highest role.
-    """
-
-    obstacle: Obstacle | None
-    is_theirs: bool = True
-
-
-def require_giveable(work: "Work", role_id: int) -> None:
+def require_giveable(work: Work, role_id: int) -> None:
     """Raises Refusal for a role that viewers must not get automatically, or that the actor could
     not give either: nobody may raise themselves."""
     seen = None if work.find_role is None else work.find_role(role_id)
@@ -106,29 +69,3 @@ def require_giveable(work: "Work", role_id: int) -> None:
         )
     if seen.obstacle in NEVER:
         raise Refusal(*obstacle_words(seen.obstacle))
-
-
-def obstacle_words(obstacle: Obstacle) -> tuple[str, str]:
-    """What keeps the bot from giving a role, and what to do."""
-    order = _("Server Settings → Roles: drag my role above it.")
-    return {
-        "deleted": (_("The role was deleted."), _("Choose another one.")),
-        "everyone": (_("Everybody has that role."), _("Choose or create another one.")),
-        "managed": (
-            _("That role belongs to an app or to Discord, and nobody can assign it."),
-            _("Choose or create another one."),
-        ),
-        "powers": (
-            _("That role has moderator permissions, which everyone who gets it would have."),
-            _("Remove them (Server Settings → Roles, `/permissions`), or choose another role."),
-        ),
-        "permission": (
-            _("I am not allowed to manage roles."),
-            _("Server Settings → Roles → my role: switch on Manage Roles."),
-        ),
-        "above": (_("That role is above mine."), order),
-        "refused": (
-            _("Discord does not let me assign that role."),
-            order + " " + _("Give my role Manage Roles. I try again within the hour."),
-        ),
-    }[obstacle]

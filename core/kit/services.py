@@ -1,22 +1,19 @@
 """What features are given at the start: the few things that exist once per process."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from dataclasses import dataclass
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
-from core.kit.bus import Bus
-from core.kit.clock import Clock, utc_now
-from core.kit.database import Database
-from core.kit.feature import NextGoal
-from core.kit.records import THE_BOT
-from core.kit.settings import Settings
-from core.kit.work import Work, run_in_guild
-
-if TYPE_CHECKING:
-    from core.kit.paginator import Paginator
+from core.kit.database.connection import Database
+from core.kit.database.records import THE_BOT
+from core.kit.database.work import Work, run_in_guild
+from core.kit.goals import NextGoal
+from core.kit.runtime.bus import Bus
+from core.kit.runtime.clock import Clock, utc_now
+from core.kit.runtime.settings import Settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,7 +29,6 @@ class Services:
         bus: notifications between processes.
         clock: returns the current time.
         goals: what the features promise for watchtime.
-        paginators: the features' lists with pages, by name.
         granted: `granted(tx, guild_id, role_ids)`: the command groups that these roles may use.
     """
 
@@ -41,7 +37,6 @@ class Services:
     bus: Bus
     clock: Clock = utc_now
     goals: tuple[NextGoal, ...] = ()
-    paginators: "Mapping[str, Paginator]" = field(default_factory=dict)
     granted: Callable[[Connection, int, Collection[int]], frozenset[str]] = (
         lambda _tx, _guild_id, _role_ids: frozenset()
     )

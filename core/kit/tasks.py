@@ -15,12 +15,12 @@ import structlog
 from prometheus_client import Gauge
 from sqlalchemy import Connection
 
+from core.kit.database.work import CHANGED, Work
 from core.kit.errors import Outage, Refusal, trouble_code
-from core.kit.feature import Task
 from core.kit.health_item import HealthItem
-from core.kit.leases import Leader
+from core.kit.runtime.leases import Leader
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.work import CHANGED, Work
 
 AT_ONCE = 8
 SOON_SECONDS = 15.0
@@ -78,15 +78,15 @@ def act_on_each(
     return bool(found)
 
 
-def slices(ids: Sequence[T], most: int) -> list[Sequence[T]]:
+def slices(ids: Sequence[T], maximum: int) -> list[Sequence[T]]:
     """In pieces that a service takes at a time."""
-    return [ids[start : start + most] for start in range(0, len(ids), most)]
+    return [ids[start : start + maximum] for start in range(0, len(ids), maximum)]
 
 
 DELETED_AT_ONCE = 1000
 """Rows in one transaction, so that nothing waits long for a lock."""
 
-MOST_STEPS = 500
+MAX_STEPS = 500
 """In one run; the next run deletes the rest."""
 
 
@@ -95,16 +95,34 @@ def delete_in_steps(services: Services, delete_some: Callable[..., int]) -> None
 
     def step() -> int:
         with services.database.begin() as tx:
-            return delete_some(tx, most=DELETED_AT_ONCE)
+            return delete_some(tx, maximum=DELETED_AT_ONCE)
 
     total = 0
-    for _ in range(MOST_STEPS):
+    for _ in range(MAX_STEPS):
         deleted = step()
         total += deleted
         if deleted < DELETED_AT_ONCE:
             break
     if total:
         _log.info("Old rows were deleted", rows=total)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Scheduled work. Running it late, twice or never for a day must not change any result.
+
+    Attributes:
+        name: feature first, such as `watchtime.credit`.
+        every: seconds between runs, taken from the settings.
+        run: called in a thread. If it returns False there was nothing to do, and the next run may
+            be later.
+        wakes: packages whose changes end such a pause.
+    """
+
+    name: str
+    every: Callable[[Settings], float]
+    run: Callable[[Services], object]
+    wakes: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)

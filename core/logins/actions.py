@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.orm import Session
 
-from core.kit.crypto import hash_of
-from core.kit.guild_pages import Person
-from core.kit.records import MemberId
+from core.kit.database.records import MemberId
+from core.kit.runtime.crypto import hash_of
+from core.kit.web.guild_pages import Person
 from core.logins.records import WebSession
 
 IDLE_DAYS = 7

@@ -4,9 +4,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, or_, select
 
-from core.kit.feature import Feature, Task
-from core.kit.personal import Personal, Subject
+from core.kit.database.personal import Personal, Subject
+from core.kit.feature import Feature
 from core.kit.services import Services
+from core.kit.tasks import Task
 from core.logins.actions import forget_expired
 from core.logins.records import WebSession
 
@@ -17,7 +18,7 @@ def _forget_expired(services: Services) -> None:
 
 
 def _theirs(subject: Subject) -> ColumnElement[bool]:
-    twitch_ids = [one.user_id for one in subject.accounts if one.platform == "twitch"]
+    twitch_ids = [account.user_id for account in subject.accounts if account.platform == "twitch"]
     return or_(
         WebSession.discord_id == subject.discord_id, WebSession.twitch_user_id.in_(twitch_ids)
     )

@@ -5,8 +5,8 @@ from datetime import datetime
 from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.personal import SECRET, holds
-from core.kit.records import MemberId, PlatformUserId, Record
+from core.kit.database.personal import SECRET, holds
+from core.kit.database.records import MemberId, PlatformUserId, Record
 
 
 class WebSession(Record, kw_only=True):

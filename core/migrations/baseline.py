@@ -13,7 +13,7 @@ from sqlalchemy import DDL, create_mock_engine
 from sqlalchemy.dialects import postgresql
 
 from core.features import load_features
-from core.kit.database import METADATA
+from core.kit.database.connection import METADATA
 
 FILE = Path(__file__).parent / "versions" / "0001_baseline.sql"
 

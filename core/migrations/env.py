@@ -4,7 +4,7 @@ lock, whichever process comes first."""
 from alembic import context
 
 from core.features import load_features
-from core.kit.database import METADATA
+from core.kit.database.connection import METADATA
 
 load_features()
 context.configure(

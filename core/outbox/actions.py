@@ -10,9 +10,9 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, select, text, update
 
 from core.events import ChatMessageSent
-from core.kit.database import notify_after_commit
-from core.kit.text import every_text, has_link, without_links
-from core.kit.work import Work
+from core.kit.database.connection import notify_after_commit
+from core.kit.database.work import Work
+from core.kit.text.cleaning import every_text, has_link, without_links
 from core.outbox.records import LiveMessage, Outgoing, Priority
 
 TOPIC = "outbox"
@@ -279,7 +279,7 @@ def _post(work: Work, **draft: Any) -> bool:
 
 def _post_drafts(work: Work, drafts: Sequence[Draft]) -> int:
     """Returns how many were posted."""
-    drafts = [one for one in drafts if not _is_too_late(work, one)]
+    drafts = [draft for draft in drafts if not _is_too_late(work, draft)]
     if not drafts:
         return 0
     given = {"guild_id": work.guild_id, "drafts": json.dumps(drafts)}

@@ -10,22 +10,22 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.database.work import Work
 from core.kit.feature import Digested
 from core.kit.health_item import CheckLine
 from core.kit.services import Services
-from core.kit.words import _, speak
-from core.kit.work import Work
+from core.kit.text.words import _, speak
 from core.outbox import store as outbox
 from core.outbox.records import Outgoing, Priority, messages
 
-MOST_CHARACTERS = 500
+MAX_CHARACTERS = 500
 """The limit of Kick and of Twitch, in code points."""
 
-MOST_CARRIED = 10
+MAX_CARRIED = 10
 """Announcements considered for joining."""
 
-MOST_ANSWERS = 500
+MAX_ANSWERS = 500
 """Answers considered for one line."""
 
 DIGEST_FROM = 4
@@ -122,14 +122,14 @@ class ChatTransport:
     def _compose(self, message: Outgoing) -> Line:
         """The line, joined with waiting ones that fit: announcements with announcements, answers
         with answers, which then name several people. The others share its outcome."""
-        most = MOST_ANSWERS if _is_answer(message) else MOST_CARRIED
+        maximum = MAX_ANSWERS if _is_answer(message) else MAX_CARRIED
         with self._database.begin() as tx:
             # A retry must have exactly the same text.
             followers = [
                 follower
                 for follower in takewhile(
                     lambda one: _can_be_joined(message, one),
-                    outbox.list_followers(tx, message, most),
+                    outbox.list_followers(tx, message, maximum),
                 )
                 if message.attempts == 1 or follower.carried_by == message.id
             ]
@@ -145,7 +145,7 @@ class ChatTransport:
         """The text, and those of the followers that it includes."""
         renderer = self._renderers[message.kind]
         if isinstance(renderer, Digested):
-            same = [one for one in followers if one.kind == message.kind]
+            same = [follower for follower in followers if follower.kind == message.kind]
             if len(same) + 1 >= DIGEST_FROM:
                 payloads = [message.payload, *(one.payload for one in same)]
                 return cut(renderer.many(payloads)), same
@@ -166,7 +166,7 @@ class ChatTransport:
             if asked and mention not in names:
                 names.append(mention)
             longer = SEPARATOR.join("".join(who) + words for words, who in said.items())
-            if number and len(longer) > MOST_CHARACTERS:
+            if number and len(longer) > MAX_CHARACTERS:
                 return text, followers[: number - 1]
             text = cut(longer)
         return text, followers[: len(lines) - 1]
@@ -189,17 +189,17 @@ def _address(viewer: str, text: str) -> tuple[str, str]:
 
 def cut(text: str) -> str:
     """Cut a text to 500 characters, between words if possible."""
-    if len(text) <= MOST_CHARACTERS:
+    if len(text) <= MAX_CHARACTERS:
         return text
-    at_word = text[:MOST_CHARACTERS].rsplit(" ", 1)[0]
-    found = MOST_CHARACTERS // 2 < len(at_word) < MOST_CHARACTERS
-    return (at_word if found else text[: MOST_CHARACTERS - 1]) + "…"
+    at_word = text[:MAX_CHARACTERS].rsplit(" ", 1)[0]
+    found = MAX_CHARACTERS // 2 < len(at_word) < MAX_CHARACTERS
+    return (at_word if found else text[: MAX_CHARACTERS - 1]) + "…"
 
 
 def how_many_fit(texts: Iterable[str]) -> int:
     """How many of these lines, from the first one, can be joined."""
     lengths = accumulate(len(SEPARATOR) + len(text) for text in texts)
-    return max(1, sum(length - len(SEPARATOR) <= MOST_CHARACTERS for length in lengths))
+    return max(1, sum(length - len(SEPARATOR) <= MAX_CHARACTERS for length in lengths))
 
 
 def _is_answer(message: Outgoing) -> bool:

@@ -16,13 +16,13 @@ import aiohttp
 import discord
 from sqlalchemy import Connection
 
-from core.kit.database import Database
-from core.kit.discord_roles import has_powers
-from core.kit.discord_ui import SILENT
+from core.kit.database.connection import Database
+from core.kit.database.records import THE_BOT
+from core.kit.database.work import run_in_guild
+from core.kit.discord.roles import has_powers
+from core.kit.discord.ui import SILENT
 from core.kit.errors import Outage, Refusal
-from core.kit.records import THE_BOT
-from core.kit.words import speak
-from core.kit.work import run_in_guild
+from core.kit.text.words import speak
 from core.outbox.actions import DELETED, find_receipt
 from core.outbox.records import Outgoing
 from core.outbox.transport import ChannelRefused, Receipt, Unsure

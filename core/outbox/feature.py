@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
+from core.kit.database.work import ACROSS_GUILDS
 from core.kit.feature import Feature
 from core.kit.health_item import HealthItem, State
-from core.kit.work import ACROSS_GUILDS
 from core.outbox.personal import PERSONAL
 
 SLOW_SECONDS = 30

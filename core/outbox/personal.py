@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, or_, select, update
 
-from core.kit.database import contains_any
-from core.kit.personal import Personal, Subject, is_about, redacted, redacted_key
-from core.kit.privacy import is_row
+from core.kit.database.connection import contains_any
+from core.kit.database.personal import Personal, Subject, is_about, redacted, redacted_key
+from core.kit.database.privacy import is_row
 from core.outbox.records import messages
 
 

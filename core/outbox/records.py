@@ -17,8 +17,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.personal import holds
-from core.kit.records import ChannelId, GuildRecord, one_of, table_of
+from core.kit.database.personal import holds
+from core.kit.database.records import ChannelId, GuildRecord, one_of, table_of
 
 State = Literal["waiting", "sending", "sent", "dead"]
 

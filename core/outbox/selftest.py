@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Select
 
+from core.kit.database.work import Work
 from core.kit.services import Services
-from core.kit.work import Work
 from core.outbox.actions import find_message
 
 WAIT_SECONDS = 30.0

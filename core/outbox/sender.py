@@ -15,10 +15,10 @@ import structlog
 from prometheus_client import Counter, Histogram
 from sqlalchemy import Connection
 
-from core.kit.clock import Clock, utc_now
-from core.kit.database import Database, DatabaseOutage, savepoint
+from core.kit.database.connection import Database, DatabaseOutage, savepoint
 from core.kit.errors import Outage, Refusal, backoff, trouble_code
 from core.kit.health_item import HealthItem
+from core.kit.runtime.clock import Clock, utc_now
 from core.outbox import store
 from core.outbox.records import Outgoing
 from core.outbox.store import LEASE
@@ -32,7 +32,7 @@ from core.outbox.transport import (
 )
 
 AT_ONCE = 16
-MOST_ATTEMPTS = 8
+MAX_ATTEMPTS = 8
 PATIENCE = timedelta(hours=24)
 """After this long, the messages for a service that is down become dead letters."""
 
@@ -151,15 +151,15 @@ class Sender:
         self._start_sending(due)
         return bool(due)
 
-    def _claim_due(self, tx: Connection, most: int, active: list[int]) -> list[Outgoing]:
+    def _claim_due(self, tx: Connection, maximum: int, active: list[int]) -> list[Outgoing]:
         now = self._clock()
         for service in store.expire(tx, now):
             _outcomes.labels(service, "expired").inc()
-        return store.claim_due(tx, now, most, active)
+        return store.claim_due(tx, now, maximum, active)
 
-    async def _claim(self, most: int) -> list[Outgoing]:
+    async def _claim(self, maximum: int) -> list[Outgoing]:
         active = [message.id for message in self._active.values()]
-        claim = asyncio.create_task(self._database.run(self._claim_due, most, active))
+        claim = asyncio.create_task(self._database.run(self._claim_due, maximum, active))
         try:
             return await asyncio.shield(claim)
         except asyncio.CancelledError:
@@ -281,7 +281,7 @@ class Sender:
             "Sending a message failed", code=code, kind=message.kind, guild_id=message.guild_id
         )
         reason = f"{type(error).__name__} ({code})"
-        if message.attempts >= MOST_ATTEMPTS:
+        if message.attempts >= MAX_ATTEMPTS:
             await self._set_dead(message, reason)
         else:
             await self._retry_later(message, reason, None)

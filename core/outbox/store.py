@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, select, text, update
 from sqlalchemy.orm import Session
 
-from core.kit.work import ACROSS_GUILDS, read_records
+from core.kit.database.work import ACROSS_GUILDS, read_records
 from core.outbox.records import TOO_LATE, Outgoing, messages
 
 LEASE = timedelta(seconds=20)
@@ -37,7 +37,7 @@ _CLAIM = text("""
                 OR (m.state = 'sending'
                     AND m.sending_at < clock_timestamp() - CAST(:lasts AS interval)
                     AND m.id <> ALL(CAST(:active AS bigint[]))))
-         ORDER BY m.id LIMIT :most
+         ORDER BY m.id LIMIT :maximum
            FOR UPDATE SKIP LOCKED
     )
     UPDATE outbox_messages m
@@ -69,11 +69,11 @@ def expire(tx: Connection, now: datetime) -> list[str]:
 
 
 def claim_due(
-    tx: Connection, now: datetime, most: int, active: Collection[int] = ()
+    tx: Connection, now: datetime, maximum: int, active: Collection[int] = ()
 ) -> list[Outgoing]:
-    """Claim up to `most` messages, each the head of its lane, except those that the caller is still
-    sending (`active`)."""
-    given = {"now": now, "most": most, "active": list(active), "lasts": LEASE}
+    """Claim up to `maximum` messages, each the head of its lane, except those that the caller is
+    still sending (`active`)."""
+    given = {"now": now, "maximum": maximum, "active": list(active), "lasts": LEASE}
     with Session(tx, expire_on_commit=False) as session, session.begin():
         claimed = session.scalars(
             select(Outgoing).from_statement(_CLAIM),
@@ -97,7 +97,7 @@ def renew_leases(tx: Connection, held: Sequence[Outgoing]) -> set[int]:
     return set(tx.scalars(_RENEW, given, execution_options=ACROSS_GUILDS))
 
 
-def list_followers(tx: Connection, message: Outgoing, most: int) -> Sequence[Outgoing]:
+def list_followers(tx: Connection, message: Outgoing, maximum: int) -> Sequence[Outgoing]:
     """The messages of the lane that wait behind this one, in order."""
     behind = select(Outgoing).where(
         Outgoing.lane == message.lane,
@@ -105,7 +105,7 @@ def list_followers(tx: Connection, message: Outgoing, most: int) -> Sequence[Out
         Outgoing.state == "waiting",
         Outgoing.priority >= message.priority,
     )
-    behind = behind.order_by(Outgoing.priority, Outgoing.id).limit(most)
+    behind = behind.order_by(Outgoing.priority, Outgoing.id).limit(maximum)
     return read_records(tx, behind.execution_options(**ACROSS_GUILDS))
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 from sqlalchemy import Connection
 
 from core.kit.errors import Refusal
-from core.kit.rights import Obstacle
+from core.kit.seen_roles import Obstacle
 from core.outbox.records import Outgoing
 
 Receipt = dict[str, Any]

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from core.guilds.actions import audit
-from core.kit.crypto import SealBroken, Vault, hash_of
+from core.kit.database.records import GuildId
+from core.kit.database.work import ACROSS_GUILDS, Work, read_records
 from core.kit.errors import Refusal
-from core.kit.records import GuildId
-from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS, Work, read_records
+from core.kit.runtime.crypto import SealBroken, Vault, hash_of
+from core.kit.text.words import _
 from core.overlays.records import OverlayKey
 
 KEY_BYTES = 24

@@ -4,27 +4,27 @@ from collections.abc import Collection
 from heapq import nlargest
 from typing import Any
 
+from core.kit.database.work import Work
 from core.kit.feature import Feature
-from core.kit.overlays import Latest, Overlay
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
+from core.kit.web.overlays import Latest, Overlay
 from core.overlays.pages import make_pages
 from core.overlays.rules import OverlaySettings
 from core.overlays.show import OverlayPages, title_setting
 
-MOST_LATEST = 5
+MAX_LATEST = 5
 
 
 def make_feature(others: Collection[Feature]) -> Feature:
     """The feature, with the overlays of the others, and one of their latest events."""
-    latest = [one for one in others if one.latest is not None]
+    latest = [other for other in others if other.latest is not None]
 
     def list_latest(work: Work) -> dict[str, Any]:
         found: list[Latest] = []
         for one in latest:
             assert one.latest is not None, "selected by it"
             found += one.latest(work)
-        return {"latest": nlargest(MOST_LATEST, found, key=lambda one: one.at)}
+        return {"latest": nlargest(MAX_LATEST, found, key=lambda one: one.at)}
 
     overlays = [overlay for one in others for overlay in one.overlays]
     overlays.append(

@@ -7,12 +7,12 @@ from flask import Response, abort, current_app, render_template, request
 
 from core.guilds.actions import load_settings
 from core.guilds.setting_fields import add_settings, setting_fields
-from core.kit.crypto import hash_of, vault_of
-from core.kit.feature import GuildSetting
-from core.kit.guild_pages import GuildPages, Page
-from core.kit.overlays import Overlay
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.database.work import Work
+from core.kit.guild_settings import GuildSetting
+from core.kit.runtime.crypto import hash_of, vault_of
+from core.kit.text.words import _
+from core.kit.web.guild_pages import GuildPages, Page
+from core.kit.web.overlays import Overlay
 from core.overlays import actions
 from core.overlays.records import OverlayKey
 from core.overlays.rules import OverlaySettings, css_classes, styled

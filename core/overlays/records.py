@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.records import GuildRecord
+from core.kit.database.records import GuildRecord
 
 
 class OverlayKey(GuildRecord, kw_only=True):

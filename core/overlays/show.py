@@ -13,19 +13,19 @@ from limits import RateLimitItemPerMinute
 
 from core.guilds.actions import language_of, load_settings, setting
 from core.inbox.intake import Remembered
-from core.kit.crypto import hash_of
-from core.kit.deadlines import PUBLIC, budget_of
+from core.kit.database.work import Work
 from core.kit.errors import RateLimited
-from core.kit.feature import GuildSetting
-from core.kit.live import ANYTHING, GONE, Topic, streams_of
-from core.kit.live_pages import offer_topics
-from core.kit.overlays import Overlay
-from core.kit.rate import RateLimit, network_of
+from core.kit.guild_settings import GuildSetting
+from core.kit.runtime.crypto import hash_of
+from core.kit.runtime.deadlines import PUBLIC, budget_of
+from core.kit.runtime.rate import RateLimit, network_of
 from core.kit.services import Services
-from core.kit.words import _, speak
-from core.kit.work import Work
+from core.kit.text.words import _, speak
+from core.kit.web.live import ANYTHING, GONE, Topic, streams_of
+from core.kit.web.live_pages import offer_topics
+from core.kit.web.overlays import Overlay
 from core.overlays import actions
-from core.overlays.rules import MOST_TITLE, OverlaySettings, css_classes
+from core.overlays.rules import MAX_TITLE, OverlaySettings, css_classes
 
 WRONG_KEYS = RateLimitItemPerMinute(30)
 """Per network. Keys cannot be guessed; this limits the load on log and database."""
@@ -50,7 +50,7 @@ class OverlayPages:
 
     def __init__(self, services: Services, overlays: Sequence[Overlay]) -> None:
         self._services = services
-        self.overlays = {one.kind: one for one in overlays}
+        self.overlays = {overlay.kind: overlay for overlay in overlays}
         self.streams = streams_of(services.bus)
         self._rate = RateLimit(services.settings)
         self._made: dict[tuple[int, str], tuple[tuple[int, ...], str]] = {}
@@ -169,7 +169,7 @@ class OverlayPages:
         with speak(language_of(work)):
             if title is None:
                 title = setting(work.tx, work.guild_id, title_setting(overlay))
-            shown = title.strip()[:MOST_TITLE] or overlay.title()
+            shown = title.strip()[:MAX_TITLE] or overlay.title()
             return render_template(overlay.template, **overlay.data(work), title=shown)
 
 

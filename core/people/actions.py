@@ -6,11 +6,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from core.events import ChatMessageSent, Person
-from core.kit.database import cache_of
+from core.kit.database.connection import cache_of
+from core.kit.database.records import ViewerId
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.records import ViewerId
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.people import store
 from core.people.lookup import discord_id_in, find_person, names_of, split_platform
 from core.people.names import own_name

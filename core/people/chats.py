@@ -7,8 +7,8 @@ from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.kick.accounts.primary import find_other as find_other_on_kick
 from core.kick.bodies import PLATFORM as KICK
-from core.kit.clock import utc_now
-from core.kit.work import Work
+from core.kit.database.work import Work
+from core.kit.runtime.clock import utc_now
 from core.outbox import actions as outbox
 from core.twitch.bodies import PLATFORM as TWITCH
 from core.twitch.store import find_primary as find_primary_on_twitch

@@ -5,10 +5,11 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from core.kit.feature import Feature, Task
-from core.kit.personal import Subject
-from core.kit.privacy import personal_data
-from core.kit.words import N_
+from core.kit.database.personal import Subject
+from core.kit.database.privacy import personal_data
+from core.kit.feature import Feature
+from core.kit.tasks import Task
+from core.kit.text.words import N_
 from core.people.exclusions import messages as exclusions
 from core.people.exclusions.discord import Exclusions
 from core.people.exclusions.records import ExcludedName, Exclusion

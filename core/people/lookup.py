@@ -17,10 +17,10 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, Connection, Text, any_, cast, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from core.kit.database import among
+from core.kit.database.connection import among
+from core.kit.database.work import Work
 from core.kit.errors import Refusal, Unclear
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.people import store
 from core.people.records import FormerName, Link, Viewer
 from core.people.store import fold
@@ -85,8 +85,8 @@ class SeveralPeople(Unclear):
     def __init__(self, typed: str, candidates: Sequence[Candidate]) -> None:
         name = typed.strip().removeprefix("@").rpartition(":")[2]
         prefixes = dict.fromkeys(one.viewer.platform for one in candidates)
-        exact = [f"`{one}:{name}`" for one in prefixes]
-        if len(exact) < len(candidates) or any(one.former for one in candidates):
+        exact = [f"`{prefix}:{name}`" for prefix in prefixes]
+        if len(exact) < len(candidates) or any(candidate.former for candidate in candidates):
             exact = [f"`{one.reference}` ({one.label})" for one in candidates]
         super().__init__(
             _("Several people are called “{name}”.").format(name=name)
@@ -143,7 +143,7 @@ def find_person(work: Work, text: str, *, meant: Meant | None = None, platform: 
 
 
 def _are_several(candidates: Sequence[Candidate]) -> bool:
-    return len({one.viewer.person_id for one in candidates}) > 1
+    return len({candidate.viewer.person_id for candidate in candidates}) > 1
 
 
 def _narrowed(
@@ -165,16 +165,19 @@ def _narrowed(
         persons = store.list_persons(work.tx, work.guild_id, asked)
         able = {persons[one] for one in meant(work, list(persons))}
     return dict(named) | {
-        name: [one for one in candidates if one.viewer.person_id in able] or candidates
+        name: [candidate for candidate in candidates if candidate.viewer.person_id in able]
+        or candidates
         for name, candidates in unclear.items()
     }
 
 
 def _with_members(work: Work, candidates: Sequence[Candidate]) -> list[Candidate]:
     found = []
-    for one in candidates:
-        link = store.find_link_of_viewer(work, one.viewer.viewer_id)
-        found.append(Candidate(one.viewer, link.discord_id if link else None, one.former))
+    for candidate in candidates:
+        link = store.find_link_of_viewer(work, candidate.viewer.viewer_id)
+        found.append(
+            Candidate(candidate.viewer, link.discord_id if link else None, candidate.former)
+        )
     return found
 
 
@@ -186,7 +189,7 @@ def discord_id_in(text: str) -> int | None:
     return int(text) if _DISCORD_ID.fullmatch(text.strip()) else None
 
 
-MOST_FOUND = 50
+MAX_FOUND = 50
 
 
 def search(work: Work, text: str) -> list[tuple[Viewer, Link | None]]:
@@ -212,7 +215,7 @@ def search(work: Work, text: str) -> list[tuple[Viewer, Link | None]]:
             | Link.discord_handle.startswith(begins, autoescape=True)
             | Viewer.viewer_id.in_(former)
         )
-    found = found.order_by(Viewer.viewer_id.desc()).limit(MOST_FOUND)
+    found = found.order_by(Viewer.viewer_id.desc()).limit(MAX_FOUND)
     return [(viewer, link) for viewer, link in work.execute(found)]
 
 
@@ -269,7 +272,7 @@ def find_many(
                 named[name, viewer.platform].append(viewer)
     candidates: dict[str, list[Candidate]] = defaultdict(list)
     for (name, _platform), viewers in sorted(named.items()):
-        candidates[name] += [Candidate(one) for one in _holders(name, viewers)]
+        candidates[name] += [Candidate(holder) for holder in _holders(name, viewers)]
     for several in candidates.values():
         several.sort(key=lambda one: one.viewer.named_at, reverse=True)
     return candidates
@@ -280,7 +283,7 @@ def _holders(name: str, viewers: Sequence[Viewer]) -> list[Viewer]:
     newest, *others = sorted(viewers, key=lambda v: (v.login == name, v.named_at), reverse=True)
     if newest.login in ("", name):
         return [newest]
-    return [newest, *(one for one in others if one.login not in ("", name))]
+    return [newest, *(other for other in others if other.login not in ("", name))]
 
 
 def _list_by_id(

@@ -13,10 +13,10 @@ from typing import Literal, Protocol, TypeVar
 from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from core.kit.database import among
+from core.kit.database.connection import among
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.people.lookup import PLATFORMS
 from core.people.records import HiddenViewer, Viewer
 from core.people.store import fold, list_links

@@ -17,9 +17,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, column_property, declared_attr, mapped_column
 
-from core.kit.oauth_flow import OAuthAttempt
-from core.kit.personal import PSEUDONYMOUS, holds
-from core.kit.records import (
+from core.kit.database.personal import PSEUDONYMOUS, holds
+from core.kit.database.records import (
     GuildRecord,
     MemberId,
     PlatformUserId,
@@ -27,6 +26,7 @@ from core.kit.records import (
     optional,
     partial_index,
 )
+from core.kit.oauth.flow import OAuthAttempt
 
 
 class GuildAccount(NamedTuple):

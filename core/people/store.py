@@ -22,11 +22,17 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Mapped, Session, aliased
 
 from core.events import Person
-from core.kit.crypto import fingerprint
-from core.kit.database import UNTIL_LOCKED, as_json, cache_of, cached_until_locked, key_of
-from core.kit.personal import Account, Subject, pseudonym_of
-from core.kit.records import GuildRecord, ViewerId
-from core.kit.work import Work
+from core.kit.database.connection import (
+    UNTIL_LOCKED,
+    as_json,
+    cache_of,
+    cached_until_locked,
+    key_of,
+)
+from core.kit.database.personal import Account, Subject, pseudonym_of
+from core.kit.database.records import GuildRecord, ViewerId
+from core.kit.database.work import Work
+from core.kit.runtime.crypto import fingerprint
 from core.people.records import (
     FormerName,
     GuildAccount,
@@ -260,11 +266,11 @@ def find_links(work: Work, discord_ids: Collection[int]) -> dict[int, Link]:
     return {link.discord_id: link for link in work.scalars(theirs)}
 
 
-def list_newest_links(work: Work, most: int) -> Sequence[tuple[Link, str]]:
+def list_newest_links(work: Work, maximum: int) -> Sequence[tuple[Link, str]]:
     """The latest links, newest first, and the viewers' names."""
     linked = (Link.guild_id == Viewer.guild_id) & (Link.viewer_id == Viewer.viewer_id)
     found = select(Link, Viewer.name).join(Viewer, linked).order_by(Link.linked_at.desc())
-    return [(link, name) for link, name in work.execute(found.limit(most))]
+    return [(link, name) for link, name in work.execute(found.limit(maximum))]
 
 
 def add_link(
@@ -390,13 +396,13 @@ def list_persons(tx: Connection, guild_id: int, viewer_ids: Collection[int]) -> 
         given = {"guild_id": guild_id, "viewer_ids": list(viewer_ids)}
         return {row.viewer_id: row.person_id for row in tx.execute(_LIST_PERSONS, given)}
 
-    if len(viewer_ids) > MOST_REMEMBERED:
+    if len(viewer_ids) > MAX_REMEMBERED:
         return read()
     key = ("people.persons", guild_id, frozenset(viewer_ids))
     return dict(cached_until_locked(tx, key, read))
 
 
-MOST_REMEMBERED = 10
+MAX_REMEMBERED = 10
 
 
 def get_person(tx: Connection, guild_id: int, viewer_id: int) -> ViewerId:

@@ -9,13 +9,13 @@ from sqlalchemy import func, select
 
 from core.events import ChatMessageSent
 from core.guilds.actions import audit, load_settings
-from core.kit.amounts import parse_length, split_amount, split_part
-from core.kit.crypto import hash_of
+from core.kit.database.records import ViewerId
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.records import ViewerId
 from core.kit.rights import admins_only
-from core.kit.words import _, plural
-from core.kit.work import Lock, Work
+from core.kit.runtime.crypto import hash_of
+from core.kit.text.amounts import parse_length, split_amount, split_part
+from core.kit.text.words import _, plural
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people import store as people_store
@@ -184,7 +184,7 @@ def _require_trust(
         if people_store.find_link_of_viewer(work, accounts[0]) is not None:
             continue
         watched = sum(
-            (one.watched for one in list_ranks(work.tx, work.guild_id, accounts)), timedelta()
+            (rank.watched for rank in list_ranks(work.tx, work.guild_id, accounts)), timedelta()
         )
         if watched < needed:
             hours = plural("{count} hour", "{count} hours", settings.gift_hours)
@@ -289,7 +289,7 @@ def handle_board(work: Work, message: ChatMessageSent, _argument: str) -> None:
     places = named[:5]
     payload = settings.currency | {
         "names": [names[one.viewer_id] for one in places],
-        "points": [one.points for one in places],
+        "points": [place.points for place in places],
     }
     outbox.post_reply(work, message, "points.board", payload, once_a_minute="all")
 
@@ -311,7 +311,7 @@ def get_limit(work: Work, viewer_id: int) -> tuple[PlayLimit | None, int]:
     breaks = [one.break_until for one in found if one.break_until and one.break_until > work.now]
     strictest = PlayLimit(
         viewer_id=ViewerId(viewer_id),
-        daily_loss=min((one for one in losses if one is not None), default=None),
+        daily_loss=min((loss for loss in losses if loss is not None), default=None),
         break_until=max(breaks, default=None),
     )
     later = [one for one in found if one.next_from is not None and one.next_from > day]
@@ -329,18 +329,18 @@ def set_limit_from_text(work: Work, viewer_id: int, typed: str) -> None:
         set_loss_limit(work, viewer_id, int(split_amount(word, digits=0)[0]))
 
 
-def set_loss_limit(work: Work, viewer_id: int, most: int | None) -> None:
+def set_loss_limit(work: Work, viewer_id: int, maximum: int | None) -> None:
     """Set the daily loss limit. A lower limit applies at once; a higher one, or none, from
     tomorrow."""
     work.lock(Lock.POINTS)
     day = ledger.today(work)
     for one in _limits_of(work, viewer_id):
         now = one.loss_on(day)
-        if most is not None and (now is None or most <= now):
-            one.daily_loss, one.next_loss, one.next_from = most, None, None
+        if maximum is not None and (now is None or maximum <= now):
+            one.daily_loss, one.next_loss, one.next_from = maximum, None, None
         elif now is not None:
             one.daily_loss = now
-            one.next_loss, one.next_from = most, day + timedelta(days=1)
+            one.next_loss, one.next_from = maximum, day + timedelta(days=1)
 
 
 def take_break(work: Work, viewer_id: int, length: timedelta) -> None:

@@ -8,23 +8,23 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.guilds.actions import load_settings
-from core.kit.discord_access import may_manage, rights_of
-from core.kit.discord_arguments import Whole
-from core.kit.discord_buttons import AdminButton, Face, button_rows
-from core.kit.discord_errors import gone
-from core.kit.discord_ui import PRIVATE, answer, is_in_public, run_action, server_group
-from core.kit.errors import Refusal
-from core.kit.leaderboard import (
-    MOST_ROWS,
+from core.kit.database.work import Work
+from core.kit.discord.access import may_manage, rights_of
+from core.kit.discord.arguments import Whole
+from core.kit.discord.buttons import AdminButton, Face, button_rows
+from core.kit.discord.errors import gone
+from core.kit.discord.leaderboard import (
+    MAX_ROWS,
     Leaderboard,
     Query,
     Row,
     leaderboard,
     show_leaderboard,
 )
-from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.discord.paginator import Page, Paginator, Reader, nearest_page, show
+from core.kit.discord.ui import PRIVATE, answer, is_in_public, run_action, server_group
+from core.kit.errors import Refusal
+from core.kit.text.words import _
 from core.people.actions import find_asked, find_own, not_shown
 from core.people.linking.discord import start_button
 from core.people.lookup import find_person
@@ -212,7 +212,7 @@ class Points(commands.Cog):
 
     @points.command(name="board")
     @app_commands.describe(limit="How many places on a page, 1 to 25")
-    async def board(self, ctx: Context, limit: commands.Range[int, 1, MOST_ROWS] = 10) -> None:
+    async def board(self, ctx: Context, limit: commands.Range[int, 1, MAX_ROWS] = 10) -> None:
         """Show who has the most points, now or at the end of a season."""
         await show_leaderboard(ctx, BOARD, size=limit)
 

@@ -22,12 +22,12 @@ from core.events import (
 )
 from core.guilds.actions import load_settings, time_zone_of
 from core.guilds.store import list_present
-from core.kit.crypto import hash_of
-from core.kit.database import among
-from core.kit.personal import Subject
+from core.kit.database.connection import among
+from core.kit.database.personal import Subject
+from core.kit.database.work import Lock, Work
+from core.kit.runtime.crypto import hash_of
 from core.kit.services import Services
 from core.kit.tasks import for_each
-from core.kit.work import Lock, Work
 from core.people import actions as people
 from core.people.records import GuildAccount
 from core.people.store import Seen, seen_as

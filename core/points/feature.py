@@ -15,10 +15,11 @@ from core.events import (
     SubscriptionStarted,
     SupportRevoked,
 )
-from core.kit.feature import ChatCommand, Feature, Task, count_in
-from core.kit.privacy import personal_data
-from core.kit.words import N_, plural
-from core.kit.work import chat_action, event_action, event_batch
+from core.kit.database.privacy import personal_data
+from core.kit.database.work import chat_action, event_action, event_batch
+from core.kit.feature import ChatCommand, Feature, count_in
+from core.kit.tasks import Task
+from core.kit.text.words import N_, plural
 from core.points import messages, pages
 from core.points.actions import handle_board, handle_give, handle_points
 from core.points.discord import BOARD, WHY, ImportButton, Points, PointsAdmin, SeasonButton
@@ -57,7 +58,7 @@ DAY_SECONDS = 86_400.0
 
 def make_feature(others: Sequence[Feature]) -> Feature:
     """Points, with a shop for the offers of the other features."""
-    shop = Shop([offer for one in others for offer in one.offers])
+    shop = Shop([offer for other in others for offer in other.offers])
     return Feature(
         "points",
         batch_handlers={SubGifted: event_batch(on_supports)},

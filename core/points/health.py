@@ -6,9 +6,9 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection, delete, insert, select
 
+from core.kit.database.work import ACROSS_GUILDS
 from core.kit.health_item import HealthItem
 from core.kit.services import Services
-from core.kit.work import ACROSS_GUILDS
 from core.points.records import Drift
 from core.points.store import list_drift
 

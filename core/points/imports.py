@@ -13,14 +13,14 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, select, text
 
 from core.guilds.actions import audit, load_settings
-from core.kit.database import among
+from core.kit.database.connection import among
+from core.kit.database.records import ViewerId
+from core.kit.database.work import ACROSS_GUILDS, Lock, Work, note_change, read_records
 from core.kit.errors import Outage, Refusal
-from core.kit.records import ViewerId
+from core.kit.runtime.wire import Rejected
 from core.kit.services import Services
 from core.kit.tasks import for_each
-from core.kit.wire import Rejected
-from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS, Lock, Work, note_change, read_records
+from core.kit.text.words import _
 from core.people import store as people
 from core.people.lookup import LINKED, PLATFORMS, Candidate, find_people
 from core.people.records import GuildAccount, Viewer
@@ -39,7 +39,7 @@ from core.twitch.client import client_of as twitch_of
 BUCKET: Bucket = "won"
 """Their origin is not known, so they have the restrictions of won points."""
 
-MOST_ACCOUNTS = 100_000
+MAX_ACCOUNTS = 100_000
 """The richest ones; StreamElements is asked for 100 at a time."""
 
 EXAMPLES = 10
@@ -205,7 +205,7 @@ def _read(services: Services, guild_id: int, number: int) -> None:
 
 def _ask_twitch(services: Services, logins: Sequence[str]) -> dict[str, int]:
     """Login -> user id of the accounts that Twitch knows; empty without a Twitch app."""
-    valid = [one for one in logins if LOGIN.fullmatch(one)]
+    valid = [login for login in logins if LOGIN.fullmatch(login)]
     if not services.settings.twitch_client_id or not valid:
         return {}
     return {one.login: one.user_id for one in twitch_of(services.settings).list_logins(valid)}
@@ -238,7 +238,7 @@ def _add_page(
         return True
     reading.reason = ""
     _add(work, reading, balances, user_ids)
-    if len(balances) < PAGE or reading.accounts >= MOST_ACCOUNTS:
+    if len(balances) < PAGE or reading.accounts >= MAX_ACCOUNTS:
         reading.state = "ready"
         return True
     return False
@@ -276,7 +276,7 @@ def _list_changes(work: Work, of: Import) -> list[Change]:
     found = select(*wanted, ImportLine.viewer_id, ImportLine.skipped)
     rows = work.execute(found.where(ImportLine.number == of.number, ImportLine.points > 0))
     changes = [Change(*row) for row in rows]
-    changes.sort(key=lambda one: (-one.points, one.name))
+    changes.sort(key=lambda change: (-change.points, change.name))
     _find_viewers(work, of, changes)
     viewer_ids = {one.viewer_id for one in changes if one.viewer_id is not None}
     excluded = store.list_excluded(work, viewer_ids)
@@ -303,12 +303,12 @@ def _find_viewers(work: Work, of: Import, changes: Sequence[Change]) -> None:
     """Set whose each balance is. Where several people have a name it is whom the admin chose, else
     whoever got an earlier import, else whoever is linked, if that is one person."""
     by_id = _find_ids(work, {one.user_id for one in changes if one.user_id is not None})
-    named = {one.name for one in changes if one.user_id is None}
+    named = {change.name for change in changes if change.user_id is None}
     by_name, several = find_people(work, named, platform=of.platform)
     having = {c.viewer.viewer_id for each in several.values() for c in each.candidates}
     persons = people.list_persons(work.tx, work.guild_id, having)
     before = store.list_account_totals(work, _account(of))
-    had = {persons[one] for one in persons if before.get(one)}
+    had = {persons[person] for person in persons if before.get(person)}
     linked = {persons[one] for one in LINKED(work, list(persons))}
     for one in changes:
         if one.user_id is not None:
@@ -324,7 +324,7 @@ def _find_viewers(work: Work, of: Import, changes: Sequence[Change]) -> None:
 
 def _choose_one(change: Change, *preferred: set[int]) -> int | None:
     """The viewer id of the one who was chosen, or of the only person who is preferred."""
-    if change.viewer_id in {one.viewer.viewer_id for one in change.candidates}:
+    if change.viewer_id in {candidate.viewer.viewer_id for candidate in change.candidates}:
         return change.viewer_id
     for persons in preferred:
         able = [one for one in change.candidates if one.viewer.person_id in persons]
@@ -356,7 +356,7 @@ def preview(work: Work) -> Preview | None:
     ]
     counts = {
         "accounts": len(changes),
-        "points": sum(one.points for one in changes),
+        "points": sum(change.points for change in changes),
         "by_id": sum(one.user_id is not None for one in changes),
         "by_name": sum(one.user_id is None and one.viewer_id is not None for one in changes),
         "unknown": len(unknown),
@@ -434,9 +434,9 @@ def confirm(work: Work, number: int) -> tuple[int, int]:
     people.set_viewers(work.tx, seen)
     account = _account(ready)
     changes: Counter[int] = Counter()
-    for one in _list_changes(work, ready):
-        if one.viewer_id is not None and one.delta:
-            changes[one.viewer_id] += one.delta
+    for change in _list_changes(work, ready):
+        if change.viewer_id is not None and change.delta:
+            changes[change.viewer_id] += change.delta
     numbers = store.next_entry(work, account, changes)
     new = [
         NewEntry(f"{account}:{viewer_id}:{numbers[viewer_id]}", viewer_id, BUCKET, delta)

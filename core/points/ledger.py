@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 
 from core.guilds.actions import time_zone_of
-from core.kit.work import Lock, Work, note_change
+from core.kit.database.work import Lock, Work, note_change
 from core.points import store
 from core.points.rules import Bucket, Part
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from core.kit.amounts import parse_amount
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.tables import VIEWER, Column, Table, read_table
-from core.kit.work import Work
+from core.kit.text.amounts import parse_amount
+from core.kit.text.tables import VIEWER, Column, Table, read_table
 from core.people.lookup import SeveralPeople, find_people
 from core.people.store import fold
 from core.points.store import HAS_POINTS

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 
-from core.kit.discord_ui import ago, card, lines, safe, status_card
-from core.kit.leaderboard import rank_mark
-from core.kit.words import _, gain_and_loss, ngettext, plural
+from core.kit.discord.leaderboard import rank_mark
+from core.kit.discord.ui import ago, card, lines, safe, status_card
+from core.kit.text.words import _, gain_and_loss, ngettext, plural
 from core.outbox.discord_transport import Rendered
 from core.people.records import Viewer
 from core.points.records import Entry, PlayLimit
@@ -161,7 +161,7 @@ def why(
     """Where the points come from, and the newest entries."""
     rows = [f"{account_label(one)}: **{points:+,}**" for one, points in totals.items()]
     rows += ["", f"**{_('Latest')}**"] if entries else [_("Nothing yet.")]
-    rows += [entry_row(one) for one in entries]
+    rows += [entry_row(entry) for entry in entries]
     title = _("Points of {name}").format(name=safe(viewer.name))
     return card(
         "🧾 " + title,
@@ -250,10 +250,10 @@ def economy(
     rows += [
         f"-# {bucket_label(bucket)}: {points:,}" for bucket, points in supply.items() if points
     ]
-    accounts = sorted(given.keys() | taken.keys(), key=lambda one: -given.get(one, 0))
+    accounts = sorted(given.keys() | taken.keys(), key=lambda key: -given.get(key, 0))
     rows += [
-        f"{account_label(one)}: {gain_and_loss(given.get(one, 0), taken.get(one, 0))}"
-        for one in accounts
+        f"{account_label(account)}: {gain_and_loss(given.get(account, 0), taken.get(account, 0))}"
+        for account in accounts
     ]
     title = plural(
         "Points created and spent in {count} day",
@@ -295,7 +295,10 @@ def import_preview(preview: "Preview") -> discord.Embed:
         ),
         "",
     ]
-    rows += [f"{safe(one.name)}: {one.points:,} → `{one.delta:+,}`" for one in preview.examples]
+    rows += [
+        f"{safe(example.name)}: {example.points:,} → `{example.delta:+,}`"
+        for example in preview.examples
+    ]
     if preview.unknown:
         rows.append(
             _("Unknown, skipped: {names}").format(names=safe(", ".join(preview.unknown), 300))

@@ -9,9 +9,14 @@ from flask import Response, abort, flash, request
 
 from core.guilds.actions import load_settings, time_zone_of
 from core.guilds.setting_fields import add_settings, setting_fields
+from core.kit.database.work import Work
+from core.kit.discord.paginator import nearest_page
 from core.kit.errors import Refusal
-from core.kit.feature import GuildSetting
-from core.kit.guild_pages import (
+from core.kit.guild_settings import GuildSetting
+from core.kit.text.tables import ColumnsUnclear
+from core.kit.text.uploads import chosen_columns, sent_text
+from core.kit.text.words import _, plural
+from core.kit.web.guild_pages import (
     GuildPages,
     Page,
     PersonCard,
@@ -22,12 +27,7 @@ from core.kit.guild_pages import (
     local_time,
     whole_number,
 )
-from core.kit.overlays import Overlay
-from core.kit.paginator import nearest_page
-from core.kit.tables import ColumnsUnclear
-from core.kit.uploads import chosen_columns, sent_text
-from core.kit.words import _, plural
-from core.kit.work import Work
+from core.kit.web.overlays import Overlay
 from core.people.actions import find_own
 from core.people.names import all_names, list_platforms, named_only
 from core.people.records import Viewer
@@ -39,8 +39,8 @@ from core.points.shop import Shop
 
 PER_PAGE = 25
 DAYS = 30
-MOST_PUBLIC_PAGES = 4
-MOST_DOWNLOADED = 10_000
+MAX_PUBLIC_PAGES = 4
+MAX_DOWNLOADED = 10_000
 ON_STREAM = 5
 ON_STREAM_OF = 25
 """Of so many places, those who are not named in public left out."""
@@ -74,7 +74,7 @@ def _load_board(work: Work, page: int, season: int, most_pages: int = 0) -> dict
     places = store.list_places(work, PER_PAGE, (number - 1) * PER_PAGE, season)
     return {
         "places": places,
-        "names": all_names(work, [one.viewer_id for one in places]),
+        "names": all_names(work, [place.viewer_id for place in places]),
         "number": number,
         "pages": pages,
         "people": first[0].people if first else 0,
@@ -139,20 +139,20 @@ def download(page: Page, viewer_id: int) -> Response:
     def load(work: Work) -> tuple[Sequence[Any], dict[int | None, str]]:
         work.find(Viewer, viewer_id) or abort(404)
         accounts = store.accounts_of(work, viewer_id)
-        entries = store.list_entries(work, accounts, MOST_DOWNLOADED, 0)
+        entries = store.list_entries(work, accounts, MAX_DOWNLOADED, 0)
         return entries, list_platforms(work, accounts)
 
     entries, platforms = page.run(load)
     rows = [
         (
-            local_time(one.at, page.time_zone),
-            platforms[one.viewer_id],
-            account_label(one.account),
-            bucket_label(one.bucket),
-            one.reason,
-            one.amount,
+            local_time(entry.at, page.time_zone),
+            platforms[entry.viewer_id],
+            account_label(entry.account),
+            bucket_label(entry.bucket),
+            entry.reason,
+            entry.amount,
         )
-        for one in entries
+        for entry in entries
     ]
     titles = _("Time"), _("Platform"), _("Source"), _("Kind"), _("Reason"), _("Points")
     return csv_response("points", titles, rows)
@@ -163,7 +163,7 @@ def economy(page: Page) -> str:
     """Points created and spent, by source and over time."""
     found = page.run(actions.get_economy, DAYS)
     accounts = sorted(
-        found.given.keys() | found.taken.keys(), key=lambda one: -found.given.get(one, 0)
+        found.given.keys() | found.taken.keys(), key=lambda key: -found.given.get(key, 0)
     )
     return page.render(
         "points/economy.html",
@@ -372,7 +372,7 @@ def _public(public: PublicRequest) -> str:
     asked, season = (request.args.get(one, 0, type=int) for one in ("page", "season"))
 
     def load(work: Work) -> dict[str, Any]:
-        found = _load_board(work, max(asked, 1), max(season, 0), MOST_PUBLIC_PAGES)
+        found = _load_board(work, max(asked, 1), max(season, 0), MAX_PUBLIC_PAGES)
         ended = [one for one in store.list_seasons(work) if one.ended_at is not None]
         places, names = named_only(work, found["places"])
         shown = {"places": places, "names": names}

@@ -28,7 +28,7 @@ from sqlalchemy import select
 from core.events import PointsMoved
 from core.guilds.actions import load_settings
 from core.inbox import actions as inbox
-from core.kit.work import Lock, Work
+from core.kit.database.work import Lock, Work
 from core.points import ledger, store
 from core.points.records import Kind, Move, MoveState, Operation, Reason
 from core.points.rules import PointsSettings, allocate, pay_out
@@ -240,8 +240,8 @@ def _refuse_players(
         theirs = accounts[viewer_id]
         set_by_them = [limits[one] for one in theirs if one in limits]
         losses = [one.loss_on(day) for one in set_by_them]
-        limit = min((one for one in losses if one is not None), default=None)
-        at_risk = amount + sum(lost.get(one, 0) for one in theirs)
+        limit = min((loss for loss in losses if loss is not None), default=None)
+        at_risk = amount + sum(lost.get(their, 0) for their in theirs)
         if not excluded.isdisjoint(theirs):
             refused[viewer_id] = "excluded"
         elif any(one.break_until and one.break_until > work.now for one in set_by_them):
@@ -317,7 +317,7 @@ class OwnLedger:
         new: list[ledger.NewEntry] = []
         if operation.kind == "take":
             accounts = store.list_accounts(work, amounts)
-            everybody = {one for theirs in accounts.values() for one in theirs}
+            everybody = {their for theirs in accounts.values() for their in theirs}
             balances = dict(store.get_balances(work, everybody))
             for viewer_id, amount in amounts.items():
                 parts = allocate(balances, accounts[viewer_id], amount)

@@ -17,8 +17,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.personal import ADMINS_ANSWER, holds
-from core.kit.records import (
+from core.kit.database.personal import ADMINS_ANSWER, holds
+from core.kit.database.records import (
     GuildRecord,
     MemberId,
     PlatformUserId,

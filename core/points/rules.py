@@ -12,7 +12,7 @@ NAMES = ("points",)
 MOST = 10**12
 """Points that can be moved at once."""
 
-MOST_RATE = 1_000_000
+MAX_RATE = 1_000_000
 
 LONGEST_REASON = 200
 
@@ -27,7 +27,7 @@ Bucket = Literal["earned", "won", "paid"]
 
 
 def _rate(help: str, label: str, default: int) -> Any:
-    return number(help, default=default, least=0, most=MOST_RATE, label=label)
+    return number(help, default=default, minimum=0, maximum=MAX_RATE, label=label)
 
 
 class PointsSettings(GuildSettings, feature="points"):
@@ -66,8 +66,8 @@ class PointsSettings(GuildSettings, feature="points"):
     raid_viewers: int = number(
         "How many viewers a raid needs to earn points.",
         default=2,
-        least=1,
-        most=100_000,
+        minimum=1,
+        maximum=100_000,
         label="Smallest raid",
         unit="viewers",
     )
@@ -80,23 +80,23 @@ class PointsSettings(GuildSettings, feature="points"):
         "Hours that giver and receiver must have watched, unless both have linked their account. "
         "This stops farming with alternative accounts.",
         default=10,
-        least=0,
-        most=10_000,
+        minimum=0,
+        maximum=10_000,
         label="Watched before gifts",
         unit="h",
     )
     gift_daily: int = number(
         "How many points a viewer can give away per day.",
         default=10_000,
-        least=0,
-        most=10**9,
+        minimum=0,
+        maximum=10**9,
         label="Gifts per day",
     )
     gift_cooldown: int = number(
         "Seconds between two gifts of a viewer.",
         default=30,
-        least=0,
-        most=86_400,
+        minimum=0,
+        maximum=86_400,
         label="Cooldown of gifts",
         unit="s",
     )
@@ -171,7 +171,7 @@ def spendable(
     balances: Balances, accounts: Collection[int], buckets: Collection[Bucket] = SPENDING_ORDER
 ) -> int:
     """How much the accounts have in these buckets."""
-    return sum(balances.get((one, bucket), 0) for one in accounts for bucket in buckets)
+    return sum(balances.get((account, bucket), 0) for account in accounts for bucket in buckets)
 
 
 # -- earning --------------------------------------------------------------------------------------

@@ -10,14 +10,15 @@ from sqlalchemy import select
 from core.events import ChatMessageSent, PointsPurchaseRefused, PointsSpent
 from core.guilds.actions import load_settings, setting
 from core.inbox import actions as inbox
-from core.kit.amounts import split_part
-from core.kit.crypto import hash_of
+from core.kit.database.records import ViewerId
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.feature import GuildSetting, Offer
-from core.kit.records import ViewerId
-from core.kit.text import fold
-from core.kit.words import N_, _
-from core.kit.work import Lock, Work
+from core.kit.feature import Offer
+from core.kit.guild_settings import GuildSetting
+from core.kit.runtime.crypto import hash_of
+from core.kit.text.amounts import split_part
+from core.kit.text.cleaning import fold
+from core.kit.text.words import N_, _
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.store import find_link_of_viewer
@@ -47,8 +48,8 @@ def settings_of(offer: Offer) -> tuple[GuildSetting[int], GuildSetting[bool]]:
         int,
         offer.price,
         f"Price of {offer.say(1)} in points (`!buy {offer.words[0]}`); 0 to not sell it.",
-        least=0,
-        most=10**9,
+        minimum=0,
+        maximum=10**9,
         label=f"Price of {offer.say(1)}",
     )
     for_all = GuildSetting(
@@ -148,10 +149,10 @@ class Shop:
         if found is None:
             words = ", ".join(one.offer.words[0] for one in offers) or _("nothing right now")
             raise Refusal(_("You can buy: {offers}.").format(offers=words))
-        count = _count(number.strip(), found.offer.most)
-        if count > found.offer.most:
-            most = f"{found.offer.most:,}"
-            raise Refusal(_("You can buy at most {most} at once.").format(most=most))
+        count = _count(number.strip(), found.offer.maximum)
+        if count > found.offer.maximum:
+            maximum = f"{found.offer.maximum:,}"
+            raise Refusal(_("You can buy at most {maximum} at once.").format(maximum=maximum))
         return found, count
 
     def describe(self, purchase: Purchase) -> str:
@@ -184,11 +185,11 @@ class Shop:
         outbox.post_reply(work, message, "points.bought", payload)
 
 
-def _count(typed: str, most: int) -> int:
+def _count(typed: str, maximum: int) -> int:
     """How many of an offer; one if only words follow it, such as an emote."""
     if not re.match(r"\W*(\w*[0-9]|all\b|max\b|half\b)", typed):
         return 1
-    return split_part(typed, most)[0]
+    return split_part(typed, maximum)[0]
 
 
 def on_purchase_refused(work: Work, event: PointsPurchaseRefused) -> None:

@@ -19,8 +19,8 @@ from sqlalchemy import (
     text,
 )
 
-from core.kit.database import among
-from core.kit.work import ACROSS_GUILDS, Work
+from core.kit.database.connection import among
+from core.kit.database.work import ACROSS_GUILDS, Work
 from core.people.exclusions.store import excluded_from, select_excluded
 from core.people.lookup import named_in
 from core.people.records import Viewer
@@ -280,7 +280,7 @@ def list_account_totals(work: Work, account: str) -> dict[int, int]:
     """Viewer id -> what they got from a house account in total."""
     found = select(AccountTotal.viewer_id, AccountTotal.points)
     rows = work.execute(found.where(AccountTotal.account == account))
-    return {one.viewer_id: one.points for one in rows}
+    return {row.viewer_id: row.points for row in rows}
 
 
 def list_totals(work: Work, viewer_ids: Collection[int]) -> dict[str, int]:

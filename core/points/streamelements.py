@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy import select
 
 from core.events import StreamElementsSettled
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.database.work import Work
+from core.kit.text.words import _
 from core.people.records import Viewer
 from core.points import store
 from core.points.providers import PROVIDERS, Amounts, Moved, settle
@@ -71,7 +71,7 @@ def find_logins(
 ) -> dict[int, tuple[int, str]]:
     """Viewer id -> platform user id and login of their own or a linked account on the platform."""
     accounts = store.list_accounts(work, viewer_ids)
-    everybody = {one for theirs in accounts.values() for one in theirs}
+    everybody = {their for theirs in accounts.values() for their in theirs}
     there: Sequence[Viewer] = work.scalars(
         select(Viewer).where(Viewer.viewer_id.in_(everybody), Viewer.platform == platform)
     ).all()

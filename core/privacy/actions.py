@@ -10,10 +10,10 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, select
 
 from core.guilds.actions import audit, name_of
-from core.kit.crypto import SealBroken, Vault
-from core.kit.personal import SWEPT_AFTER, Personal, Subject
-from core.kit.records import THE_BOT, table_of
-from core.kit.work import ACROSS_GUILDS, Lock, Work, lock_guild, run_in_guild
+from core.kit.database.personal import SWEPT_AFTER, Personal, Subject
+from core.kit.database.records import THE_BOT, table_of
+from core.kit.database.work import ACROSS_GUILDS, Lock, Work, lock_guild, run_in_guild
+from core.kit.runtime.crypto import SealBroken, Vault
 from core.people.store import list_accounts
 from core.privacy.records import DeletionRequest
 
@@ -104,7 +104,11 @@ def sweep(work: Work, personals: Sequence[Personal], request_id: str, vault: Vau
     except SealBroken:  # the keys were changed, so we cannot know who it was
         work.delete(request)
         return True
-    waits = [one.sweep(work.tx, subject) for one in reversed(personals) if one.sweep is not None]
+    waits = [
+        personal.sweep(work.tx, subject)
+        for personal in reversed(personals)
+        if personal.sweep is not None
+    ]
     if not any(waits):
         work.delete(request)
     return True

@@ -8,13 +8,13 @@ import discord
 from discord.ext import commands
 from sqlalchemy import Connection
 
-from core.kit.crypto import vault_of
-from core.kit.discord_buttons import ConfirmButton, OwnButton, Person, give, question_view
-from core.kit.discord_ui import answer, run_action, server_command, services_of
+from core.kit.database.personal import Personal, Subject
+from core.kit.discord.buttons import ConfirmButton, OwnButton, Person, give, question_view
+from core.kit.discord.ui import answer, run_action, server_command, services_of
 from core.kit.errors import Refusal
-from core.kit.personal import Personal, Subject
+from core.kit.runtime.crypto import vault_of
 from core.kit.services import Services
-from core.kit.words import _
+from core.kit.text.words import _
 from core.people import store as people
 from core.privacy import actions, messages
 

@@ -5,12 +5,12 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from core.kit.crypto import vault_of
-from core.kit.feature import Feature, Task
-from core.kit.personal import Personal
+from core.kit.database.personal import Personal
+from core.kit.feature import Feature
+from core.kit.runtime.crypto import vault_of
 from core.kit.services import Services
-from core.kit.tasks import for_each
-from core.kit.words import N_
+from core.kit.tasks import Task, for_each
+from core.kit.text.words import N_
 from core.privacy import actions
 from core.privacy.discord import Privacy, data_button, forget_button
 from core.privacy.me import me_pages

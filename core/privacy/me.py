@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from flask import Response
 from sqlalchemy import Connection
 
-from core.kit.crypto import vault_of
+from core.kit.database.personal import Personal, Subject
 from core.kit.errors import Refusal
-from core.kit.guild_pages import GuildPages, Page
-from core.kit.personal import Personal, Subject
-from core.kit.words import _
+from core.kit.runtime.crypto import vault_of
+from core.kit.text.words import _
+from core.kit.web.guild_pages import GuildPages, Page
 from core.privacy import actions
 
 

@@ -2,8 +2,8 @@
 
 import discord
 
-from core.kit.discord_ui import card, safe
-from core.kit.words import _
+from core.kit.discord.ui import card, safe
+from core.kit.text.words import _
 
 
 def your_data(server: str, *, linked: bool) -> discord.Embed:

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKeyConstraint, Index, PrimaryKeyConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.records import GuildRecord
+from core.kit.database.records import GuildRecord
 
 
 class DeletionRequest(GuildRecord, kw_only=True):

@@ -11,11 +11,11 @@ from core.draws.secrets import commitment_to, new_secret
 from core.draws.snapshot import plan_for
 from core.guilds.actions import load_settings
 from core.guilds.channels import find_trouble, say_trouble
-from core.kit.crypto import SealBroken, Vault, vault_of
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.settings import Settings
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.runtime.crypto import SealBroken, Vault, vault_of
+from core.kit.runtime.settings import Settings
+from core.kit.text.words import _
 from core.outbox import actions as outbox
 from core.raffle.records import Announcement, Kind, Period
 from core.raffle.rules import RaffleSettings

@@ -26,8 +26,16 @@ from sqlalchemy.orm import (
 from core.drand.chain import QUICKNET, Round
 from core.draws.picks import SkipReason
 from core.draws.snapshot import is_public
-from core.kit.personal import ADMINS_ANSWER, PSEUDONYMOUS, holds
-from core.kit.records import ChannelId, GuildRecord, MemberId, ViewerId, flag, one_of, optional
+from core.kit.database.personal import ADMINS_ANSWER, PSEUDONYMOUS, holds
+from core.kit.database.records import (
+    ChannelId,
+    GuildRecord,
+    MemberId,
+    ViewerId,
+    flag,
+    one_of,
+    optional,
+)
 from core.people.records import Viewer, viewer_key
 from core.raffle.records import PERIOD, Announcement, RoundRecord
 

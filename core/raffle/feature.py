@@ -9,10 +9,11 @@ from core.events import (
     SupportRevoked,
     ViewerBanned,
 )
-from core.kit.feature import ChatCommand, Feature, Task, count_in
-from core.kit.privacy import personal_data
-from core.kit.words import N_, _, plural
-from core.kit.work import chat_action, event_action, event_batch
+from core.kit.database.privacy import personal_data
+from core.kit.database.work import chat_action, event_action, event_batch
+from core.kit.feature import ChatCommand, Feature, count_in
+from core.kit.tasks import Task
+from core.kit.text.words import N_, _, plural
 from core.raffle import pages, tasks
 from core.raffle.draw import messages as draw_messages
 from core.raffle.draw.actions import on_viewer_banned

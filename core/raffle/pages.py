@@ -7,8 +7,11 @@ from flask import Response, abort, request
 
 from core.draws.picks import RULE
 from core.guilds.setting_fields import add_settings, setting_fields
+from core.kit.database.work import Work
+from core.kit.discord.paginator import nearest_page
 from core.kit.errors import Refusal
-from core.kit.guild_pages import (
+from core.kit.text.words import _, plural
+from core.kit.web.guild_pages import (
     GuildPages,
     Page,
     PersonCard,
@@ -20,10 +23,7 @@ from core.kit.guild_pages import (
     local_time,
     whole_number,
 )
-from core.kit.overlays import Latest, Overlay
-from core.kit.paginator import nearest_page
-from core.kit.words import _, plural
-from core.kit.work import Work
+from core.kit.web.overlays import Latest, Overlay
 from core.people.exclusions.actions import list_excluded
 from core.people.exclusions.routes import add_exclusions
 from core.people.names import (
@@ -54,7 +54,7 @@ PAGES = GuildPages("raffle", lambda: _("Raffle"), icon="ticket", order=30)
 
 PER_PAGE = 25
 LATEST = 5
-MOST_PAST = 10
+MAX_PAST = 10
 
 
 def _config(page: Page) -> Config:
@@ -72,7 +72,7 @@ def overview(page: Page) -> str:
             "period": period,
             "now": work.now,
             "problem": find_problem(work),
-            "past": publishing.list_past(work, config, MOST_PAST),
+            "past": publishing.list_past(work, config, MAX_PAST),
         }
         if period is None:
             return found
@@ -164,7 +164,7 @@ def ledger(page: Page) -> str:
     return page.render(
         "raffle/ledger.html",
         **page.run(load),
-        most=store.LEDGER,
+        maximum=store.LEDGER,
         sources=get_args(Source),
         source_words=source_words,
         asked=request.args,
@@ -176,7 +176,7 @@ def download(page: Page) -> Response:
 
     def load(work: Work) -> tuple[Sequence[Entry], dict[int | None, str]]:
         entries, *_counts = store.list_ledger(work, _filter(page, work), 1, store.LEDGER)
-        return entries, list_platforms(work, [one.viewer_id for one in entries])
+        return entries, list_platforms(work, [entry.viewer_id for entry in entries])
 
     entries, platforms = page.run(load)
     rows = [
@@ -391,7 +391,7 @@ OVERLAY = Overlay(
 def latest(work: Work) -> list[Latest]:
     drops, winners = gifts.list_newest_drops(work, LATEST), list_winners(work, LATEST)
     names = public_names(
-        work, [*(one.viewer_id for one in drops), *(one.viewer_id for one in winners)]
+        work, [*(drop.viewer_id for drop in drops), *(winner.viewer_id for winner in winners)]
     )
     given = [
         Latest(

@@ -22,8 +22,16 @@ from sqlalchemy.orm import (
 )
 
 from core.draws.snapshot import Plan
-from core.kit.personal import ADMINS_ANSWER, PSEUDONYMOUS, holds
-from core.kit.records import GuildRecord, MemberId, ViewerId, flag, one_of, optional, partial_index
+from core.kit.database.personal import ADMINS_ANSWER, PSEUDONYMOUS, holds
+from core.kit.database.records import (
+    GuildRecord,
+    MemberId,
+    ViewerId,
+    flag,
+    one_of,
+    optional,
+    partial_index,
+)
 from core.people.records import ViewerRecord, viewer_key
 
 Source = Literal[

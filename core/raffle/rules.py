@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from core.kit.guild_settings import GuildSettings, channel, number, switch, text
-from core.kit.words import _
+from core.kit.text.words import _
 
-MOST_RATE = 100_000
+MAX_RATE = 100_000
 """Tickets for one unit of anything."""
 
 
@@ -38,26 +38,26 @@ class RaffleSettings(GuildSettings, feature="raffle"):
         "What can be won in the next raffle that opens, and in one that is open without a prize."
     )
     winners: int = number(
-        "How many win in the next raffle that opens.", default=1, least=1, most=50
+        "How many win in the next raffle that opens.", default=1, minimum=1, maximum=50
     )
     tickets_per_gifted_sub: int = number(
         "Tickets for each gifted sub; a change counts for gifts from then on.",
         default=15,
-        least=0,
-        most=MOST_RATE,
+        minimum=0,
+        maximum=MAX_RATE,
     )
     tickets_per_hour: int = number(
         "Tickets for each hour watched; a change counts for time watched from then on.",
         default=10,
-        least=0,
-        most=MOST_RATE,
+        minimum=0,
+        maximum=MAX_RATE,
     )
     tickets_per_1000_wagered: int = number(
         "Tickets for each $1,000 wagered with a verified account; a change counts for wagers from "
         "then on.",
         default=20,
-        least=0,
-        most=MOST_RATE,
+        minimum=0,
+        maximum=MAX_RATE,
         label="Tickets per $1,000 wagered",
     )
     auto_draw: bool = switch(
@@ -69,16 +69,16 @@ class RaffleSettings(GuildSettings, feature="raffle"):
     grace_minutes: int = number(
         "Minutes to wait for late tickets after the end before the list is frozen automatically.",
         default=15,
-        least=0,
-        most=1440,
+        minimum=0,
+        maximum=1440,
         label="Wait before the list is frozen",
         unit="min",
     )
     claim_minutes: int = number(
         "Minutes a winner has to claim the prize before another one is drawn.",
         default=2880,
-        least=1,
-        most=43_200,
+        minimum=1,
+        maximum=43_200,
         label="Time to claim a prize",
         unit="min",
     )
@@ -150,10 +150,10 @@ UNNOTICED = timedelta(minutes=2)
 CLOCK_INTERVAL = timedelta(seconds=10)
 """How often it is stored that a winner is able to claim."""
 
-MOST_POSTS = 3
+MAX_POSTS = 3
 """How often a winner is posted in one channel, or a frozen list at all: somebody may delete the
 post on purpose."""
-AGAIN = range(2, MOST_POSTS + 1)
+AGAIN = range(2, MAX_POSTS + 1)
 
 PAUSED = timedelta(minutes=5)
 """How long a winner may be unable to claim before the health page shows it."""

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, bindparam, select
 
+from core.kit.database.work import ACROSS_GUILDS, Work, read_records
 from core.kit.errors import Refusal
-from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS, Work, read_records
+from core.kit.text.words import _
 from core.raffle.records import Announcement, Period, State
 
 _BY_NUMBER = select(Period).order_by(Period.number)
@@ -85,7 +85,11 @@ def list_announcements(work: Work, number: int) -> Sequence[Announcement]:
 
 def find_plan(work: Work, number: int) -> Announcement | None:
     """The plan that was announced last."""
-    plans = [one for one in list_announcements(work, number) if one.planned_at is not None]
+    plans = [
+        announcement
+        for announcement in list_announcements(work, number)
+        if announcement.planned_at is not None
+    ]
     return plans[-1] if plans else None
 
 
@@ -93,7 +97,11 @@ def list_freezes(work: Work, number: int, *, found: bool = True) -> list[Announc
     """Every freeze of a raffle, in order, with those that were only found in Discord. More than one
     means that the database was changed."""
     kinds = ("frozen", "found") if found else ("frozen",)
-    return [one for one in list_announcements(work, number) if one.kind in kinds]
+    return [
+        announcement
+        for announcement in list_announcements(work, number)
+        if announcement.kind in kinds
+    ]
 
 
 _ALL_FREEZES = select(Announcement).where(Announcement.kind == "frozen").order_by(Announcement.id)

@@ -9,11 +9,11 @@ from sqlalchemy import Connection
 from core.drand.client import client_of
 from core.guilds.actions import load_settings
 from core.guilds.store import list_present
-from core.kit.discord_rest import DiscordRest, first_id_at
+from core.kit.database.work import Work
+from core.kit.discord.rest import DiscordRest, first_id_at
 from core.kit.health_item import HealthItem
 from core.kit.services import Services
 from core.kit.tasks import act_on_each, for_each
-from core.kit.work import Work
 from core.raffle.actions import announce, config_of
 from core.raffle.draw import actions, claims, store
 from core.raffle.draw.bans import note_bans
@@ -198,7 +198,7 @@ def _find_posted(services: Services, draw: Draw) -> Sequence[PostedFreeze]:
         return []
     after = first_id_at(period.opened_at)
     discord = DiscordRest(services.settings)
-    messages = [one for each in channels for one in discord.own_messages(each, after) or ()]
+    messages = [message for each in channels for message in discord.own_messages(each, after) or ()]
     return read_freezes(draw.guild_id, messages)
 
 

@@ -12,12 +12,12 @@ from core.guilds.actions import audit, change_settings, load_settings, require_f
 from core.guilds.channels import find_trouble
 from core.guilds.records import ChannelTrouble
 from core.inbox import actions as inbox
-from core.kit.database import notify_after_commit
+from core.kit.database.connection import notify_after_commit
+from core.kit.database.records import RoleId
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.feature import Goal
-from core.kit.records import RoleId
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.goals import Goal
+from core.kit.text.words import _
 from core.roles import reconcile, store
 from core.roles.records import RoleCheck, RoleReward
 from core.roles.rules import Mode, RewardState, RoleSettings, next_minutes
@@ -25,8 +25,8 @@ from core.roles.rules import Mode, RewardState, RoleSettings, next_minutes
 TOPIC = "roles"
 """Notifications with `guild_id`, and with `discord_id` if only one member is concerned."""
 
-MOST_REWARDS = 50
-MOST_MINUTES = 5_000_000
+MAX_REWARDS = 50
+MAX_MINUTES = 5_000_000
 """Nearly ten years."""
 
 _ID = re.compile(r"(?:<@&)?(?P<id>[0-9]{15,20})>?")
@@ -81,9 +81,11 @@ def add_reward(work: Work, role_id: int, name: str, minutes: int | None) -> None
     require_for_viewers(work, role_id)
     work.lock(Lock.ROLES)
     rewards = {reward.role_id: reward for reward in store.list_rewards(work)}
-    if len(rewards) >= MOST_REWARDS:
+    if len(rewards) >= MAX_REWARDS:
         raise Refusal(
-            _("There are {most} rewards already, which is the maximum.").format(most=MOST_REWARDS)
+            _("There are {maximum} rewards already, which is the maximum.").format(
+                maximum=MAX_REWARDS
+            )
         )
     reward = rewards.get(RoleId(role_id))
     if reward is None:

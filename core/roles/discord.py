@@ -9,23 +9,23 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_arguments import Whole
-from core.kit.discord_roles import list_for_viewers, see_role
-from core.kit.discord_ui import answer, guild_of, run_action, safe, server_group, shortened
-from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
-from core.kit.records import MemberId
+from core.kit.database.records import MemberId
+from core.kit.discord.arguments import Whole
+from core.kit.discord.paginator import Page, Paginator, Reader, nearest_page, show
+from core.kit.discord.roles import list_for_viewers, see_role
+from core.kit.discord.ui import answer, guild_of, run_action, safe, server_group, shortened
 from core.kit.services import Services
-from core.kit.words import _
+from core.kit.text.words import _
 from core.roles import actions, messages, reconcile, store
-from core.roles.actions import MOST_MINUTES
+from core.roles.actions import MAX_MINUTES
 from core.roles.messages import PAGE
 from core.roles.role_sync import RoleSync, see
 from core.roles.store import Holder
 
 Context = commands.Context[commands.Bot]
-Minutes = Annotated[int, Whole(1, MOST_MINUTES, unit="m")]
+Minutes = Annotated[int, Whole(1, MAX_MINUTES, unit="m")]
 
-MOST_CHOICES = 25
+MAX_CHOICES = 25
 """How many suggestions Discord shows."""
 
 # -- lists ----------------------------------------------------------------------------------------
@@ -44,7 +44,7 @@ async def _open_members(reader: Reader, key: str, number: int) -> Page:
     seen = await see(reader.guild, [reward.role_id])
     having = {who for who, held in seen.held.items() if held}
     rows = [one for one in known if one.discord_id in having or one.state == "giving"]
-    others = having - {one.discord_id for one in rows}
+    others = having - {row.discord_id for row in rows}
     rows += [Holder(MemberId(who), "found", None) for who in sorted(others)]
     number, pages = nearest_page(number, len(rows), PAGE)
     return Page(messages.members(reward, rows, number), number, pages, str(reward.role_id))
@@ -234,14 +234,14 @@ class Roles(commands.Cog):
         roles = list_for_viewers(interaction.guild) if interaction.guild else ()
         named = [(role.name, role.id) for role in roles]
         off = [app_commands.Choice(name="off", value="off")] if typed in "off" else []
-        return [*off, *_choices(named, typed)][:MOST_CHOICES]
+        return [*off, *_choices(named, typed)][:MAX_CHOICES]
 
 
 def _choices(named: Iterable[tuple[str, int]], typed: str) -> list[app_commands.Choice[str]]:
     fitting = ((n, i) for n, i in named if typed.casefold() in n.casefold())
     return [
         app_commands.Choice(name=shortened(name, 100), value=str(role_id))
-        for name, role_id in islice(fitting, MOST_CHOICES)
+        for name, role_id in islice(fitting, MAX_CHOICES)
     ]
 
 

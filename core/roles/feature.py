@@ -5,11 +5,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from core.events import AccountLinked, AccountUnlinked, RolesChanged
+from core.kit.database.privacy import personal_data
+from core.kit.database.work import Work, event_action
 from core.kit.feature import Feature
 from core.kit.health_item import HealthItem
-from core.kit.privacy import personal_data
-from core.kit.words import N_, _
-from core.kit.work import Work, event_action
+from core.kit.text.words import N_, _
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt
 from core.roles import actions, messages, pages, reconcile, store

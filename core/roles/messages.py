@@ -7,10 +7,10 @@ from typing import Any
 import discord
 
 from core.guilds.channels import say_trouble
-from core.kit import rights
-from core.kit.discord_ui import ago, card, duration, lines, mention, safe, status_card
-from core.kit.rights import Obstacle
-from core.kit.words import _, gain_and_loss, plural
+from core.kit import seen_roles
+from core.kit.discord.ui import ago, card, duration, lines, mention, safe, status_card
+from core.kit.seen_roles import Obstacle
+from core.kit.text.words import _, gain_and_loss, plural
 from core.outbox.discord_transport import Rendered
 from core.roles.actions import Status
 from core.roles.reconcile import Plan
@@ -25,7 +25,7 @@ _MARKS = {"on": "🟢", "off": "⏸️", "ending": "🧹"}
 
 
 def obstacle_words(obstacle: Obstacle) -> tuple[str, str]:
-    what, remedy = rights.obstacle_words(obstacle)
+    what, remedy = seen_roles.obstacle_words(obstacle)
     if obstacle == "deleted":
         remedy = _("Remove it with `/roles remove`, or choose another one with `/roles add`.")
     return what, remedy

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from flask import Response, abort
 
 from core.guilds.setting_fields import add_settings, setting_fields
-from core.kit.discord_rest import ListedMember
+from core.kit.database.work import Work
+from core.kit.discord.paginator import nearest_page
+from core.kit.discord.rest import ListedMember
 from core.kit.errors import Refusal
-from core.kit.guild_pages import GuildPages, Page, SetupStep, whole_number
-from core.kit.paginator import nearest_page
-from core.kit.words import _, gain_and_loss
-from core.kit.work import Work
+from core.kit.text.words import _, gain_and_loss
+from core.kit.web.guild_pages import GuildPages, Page, SetupStep, whole_number
 from core.people.store import find_links
 from core.roles import actions, messages, reconcile, store
 from core.roles.reconcile import Seen
@@ -25,7 +25,7 @@ PAGES = GuildPages("roles", lambda: _("Role rewards"), icon="award", order=25)
 @PAGES.get()
 def rewards(page: Page) -> str:
     status = page.run(actions.get_status)
-    taken = {str(one.role_id) for one in status.rewards}
+    taken = {str(reward.role_id) for reward in status.rewards}
     return page.render(
         "roles/rewards.html",
         status=status,
@@ -44,7 +44,7 @@ def holders(page: Page, role_id: int) -> str:
 
     def load(work: Work) -> dict[str, object]:
         reward = work.find(RoleReward, role_id) or abort(404)
-        known = [one for one in store.list_holders(work, role_id) if one.state in states]
+        known = [holder for holder in store.list_holders(work, role_id) if holder.state in states]
         number, pages = nearest_page(page.number("page"), len(known), PER_PAGE)
         shown = known[(number - 1) * PER_PAGE : number * PER_PAGE]
         return {
@@ -95,7 +95,7 @@ def _see(page: Page, members: Sequence[ListedMember], role_ids: Sequence[int]) -
 @PAGES.post("add", shows=rewards)
 def add(page: Page) -> Response:
     role_id = page.form.get("role", 0, type=int)
-    name = next((one.name for one in page.guild.roles if one.id == role_id), "")
+    name = next((role.name for role in page.guild.roles if role.id == role_id), "")
     if page.form.get("for") == "linking":
         page.run(actions.set_linked_role, role_id, name)
     else:
@@ -115,9 +115,9 @@ def set_minutes(page: Page, role_id: int) -> Response:
 
 def _minutes(page: Page) -> int:
     minutes = whole_number(page.form, "minutes", _("Minutes"))
-    if not 1 <= minutes <= actions.MOST_MINUTES:
+    if not 1 <= minutes <= actions.MAX_MINUTES:
         raise Refusal(
-            _("Minutes must be between 1 and {most}.").format(most=f"{actions.MOST_MINUTES:,}")
+            _("Minutes must be between 1 and {maximum}.").format(maximum=f"{actions.MAX_MINUTES:,}")
         )
     return minutes
 

@@ -15,9 +15,9 @@ from sqlalchemy import delete, select, update
 
 from core.guilds.actions import language_of, list_roles_with_groups, load_settings, name_of
 from core.guilds.channels import tell_admins
-from core.kit.rights import Obstacle
-from core.kit.words import _, plural, speak
-from core.kit.work import Lock, Work
+from core.kit.database.work import Lock, Work
+from core.kit.seen_roles import Obstacle
+from core.kit.text.words import _, plural, speak
 from core.outbox import actions as outbox
 from core.outbox.actions import RoleChange
 from core.outbox.records import Outgoing
@@ -334,7 +334,7 @@ def _congratulate(work: Work, discord_id: int, role_id: int, number: int) -> Non
 def _is_shown(work: Work, discord_id: int) -> bool:
     """Whether a post may name them."""
     links = list_links(work, discord_id)
-    return not public_names(work, [one.viewer_id for one in links]).unnamed
+    return not public_names(work, [link.viewer_id for link in links]).unnamed
 
 
 # -- obstacles ------------------------------------------------------------------------------------

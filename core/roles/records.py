@@ -12,9 +12,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.personal import ADMINS_ANSWER, holds
-from core.kit.records import GuildRecord, MemberId, RoleId, one_of, optional, partial_index
-from core.kit.rights import Obstacle
+from core.kit.database.personal import ADMINS_ANSWER, holds
+from core.kit.database.records import GuildRecord, MemberId, RoleId, one_of, optional, partial_index
+from core.kit.seen_roles import Obstacle
 from core.roles.rules import Reason, RewardState, State
 
 

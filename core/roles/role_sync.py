@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from core.kit.discord_roles import see_role
+from core.kit.discord.roles import see_role
 from core.kit.errors import Outage, trouble_code
 from core.kit.services import Services
 from core.roles import actions, reconcile, store

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from core.kit.guild_settings import GuildSettings, channel, choice, switch
-from core.kit.rights import Obstacle
+from core.kit.seen_roles import Obstacle
 
 Mode = Literal["stack", "highest"]
 """Every role that is reached, or only the one with the most minutes."""
@@ -143,9 +143,9 @@ def earned(policy: Policy, member: Member) -> frozenset[int]:
         (r.minutes, r.role_id) for r in free if r.minutes and reached(r.minutes, member.watched)
     ]
     top = max((minutes for minutes, _role_id in there), default=0)
-    least = top if policy.mode == "highest" else 0
+    minimum = top if policy.mode == "highest" else 0
     linked = [r.role_id for r in on if r.minutes is None and member.linked]
-    return frozenset(linked) | {role_id for minutes, role_id in there if minutes >= least}
+    return frozenset(linked) | {role_id for minutes, role_id in there if minutes >= minimum}
 
 
 def steps(policy: Policy, member: Member, now: datetime) -> Iterator[Step]:

@@ -10,9 +10,9 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds.actions import gives_roles, load_settings
 from core.guilds.records import Guild
-from core.kit.database import among
-from core.kit.records import MemberId, table_of
-from core.kit.work import ACROSS_GUILDS, Work
+from core.kit.database.connection import among
+from core.kit.database.records import MemberId, table_of
+from core.kit.database.work import ACROSS_GUILDS, Work
 from core.people.exclusions.store import excluded_from
 from core.people.records import Link
 from core.roles.records import RoleGrant, RoleReward

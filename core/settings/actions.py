@@ -11,14 +11,14 @@ from core.guilds import actions as guilds
 from core.guilds import channels
 from core.guilds import store as guild_store
 from core.guilds.records import AuditEntry, TroubleReason
-from core.kit.discord_ui import TO_POST
+from core.kit.database.work import Work
+from core.kit.discord.paginator import nearest_page
+from core.kit.discord.ui import TO_POST
 from core.kit.errors import Refusal
 from core.kit.feature import Undo
-from core.kit.paginator import nearest_page
 from core.kit.rights import require_group
-from core.kit.settings import Settings
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.runtime.settings import Settings
+from core.kit.text.words import _
 from core.outbox.records import Outgoing
 from core.outbox.transport import ChannelRefused
 from core.people.lookup import has_name
@@ -150,7 +150,7 @@ class LogFilter:
                 cast(AuditEntry.before, Text),
                 cast(AuditEntry.after, Text),
             )
-            said = [one.icontains(self.text, autoescape=True) for one in columns]
+            said = [column.icontains(self.text, autoescape=True) for column in columns]
             found.append(or_(*said, AuditEntry.target.in_(named)))
         if self.targets:
             found.append(AuditEntry.target.in_(self.targets))
@@ -200,7 +200,7 @@ def undoable(work: Work, undo: Mapping[str, Undo], entries: Sequence[AuditEntry]
     """The ids of the entries that can be undone: what they changed nobody has changed since."""
     found: set[int] = set()
     for way in dict.fromkeys(undo[one.action] for one in entries if one.action in undo):
-        same = [one for one in entries if undo.get(one.action) is way]
+        same = [entry for entry in entries if undo.get(entry.action) is way]
         found |= {one.id for one in way.in_effect(work, same)}
     return frozenset(found)
 
@@ -221,7 +221,7 @@ def undo_of_setting(declared: Declared) -> Undo:
 
     def in_effect(work: Work, entries: Sequence[AuditEntry]) -> list[AuditEntry]:
         value = guilds.setting(work.tx, work.guild_id, declared)
-        return [one for one in entries if one.after == value != one.before]
+        return [entry for entry in entries if entry.after == value != entry.before]
 
     return Undo(in_effect, lambda work, entry: guilds.change_setting(work, declared, entry.before))
 

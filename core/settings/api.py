@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from core.guilds.records import AuditEntry
-from core.kit.api import Api, ApiModel, Call, Id, Instant, Paging, Part, SentId, part_of
+from core.kit.web.api import Api, ApiModel, Call, Id, Instant, Paging, Part, SentId, part_of
 from core.settings import actions
 
 API = Api("settings")

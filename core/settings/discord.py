@@ -8,7 +8,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.guilds import actions as guilds
-from core.kit.discord_access import (
+from core.kit.discord.access import (
     ANY_GROUP,
     grantable_groups,
     group_title,
@@ -16,12 +16,12 @@ from core.kit.discord_access import (
     rights_of,
     slash_names,
 )
-from core.kit.discord_ui import answer, guild_of, run_action, server_command, server_group
+from core.kit.discord.paginator import Page, Paginator, Reader, nearest_page, show
+from core.kit.discord.ui import answer, guild_of, run_action, server_command, server_group
 from core.kit.errors import Refusal
 from core.kit.feature import AuditLine
-from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
 from core.kit.services import Services
-from core.kit.words import _
+from core.kit.text.words import _
 from core.settings import actions, messages, places
 from core.settings.places import features_like, keys_like, values_like
 from core.settings.rules import Declared, feature_of, get_declared, get_feature, parse
@@ -194,7 +194,7 @@ def audit_log_paginator(known: Sequence[Declared], lines: Mapping[str, AuditLine
     by_key = {one.key: one for one in known}
 
     async def open_page(reader: Reader, key: str, number: int) -> Page:
-        per_page = min(int(key), messages.MOST_ENTRIES)
+        per_page = min(int(key), messages.MAX_ENTRIES)
         found = await reader.run_action(actions.read_log, per_page, number)
         mention = partial(places.mention, reader.guild)
         embed = messages.audit_log(found, per_page, by_key, lines, mention)
@@ -210,11 +210,11 @@ class AuditLog(commands.Cog, name="audit_log"):
         self._paginator = paginator
 
     @server_command("auditlog", for_admins=True)
-    @app_commands.describe(count=f"How many changes at a time, 1 to {messages.MOST_ENTRIES}")
+    @app_commands.describe(count=f"How many changes at a time, 1 to {messages.MAX_ENTRIES}")
     async def show(
         self,
         ctx: Context,
-        count: commands.Range[int, 1, messages.MOST_ENTRIES] = 10,
+        count: commands.Range[int, 1, messages.MAX_ENTRIES] = 10,
     ) -> None:
         """Show who changed what in this server, and when."""
         await show(ctx, self._paginator, str(count))

@@ -11,9 +11,9 @@ import discord
 from discord.utils import format_dt
 
 from core.guilds.records import AuditEntry
-from core.kit import discord_ui
-from core.kit.discord_access import group_title
-from core.kit.discord_ui import (
+from core.kit.discord import ui as discord_ui
+from core.kit.discord.access import group_title
+from core.kit.discord.ui import (
     PREFIX,
     ago,
     card,
@@ -24,7 +24,7 @@ from core.kit.discord_ui import (
     shortened,
 )
 from core.kit.feature import AuditLine
-from core.kit.words import _, plural, translate
+from core.kit.text.words import _, plural, translate
 from core.outbox.discord_transport import Rendered
 from core.settings.actions import Current, LogPage
 from core.settings.rules import LONGEST_TEXT, Declared, feature_of, viewer_of, what_fits
@@ -178,7 +178,7 @@ def revoked(group: str, role: discord.Role, *, had: bool) -> discord.Embed:
 
 # -- the audit log ------------------------------------------------------------------------------
 
-MOST_ENTRIES = 15
+MAX_ENTRIES = 15
 """More of the longest would not fit into an embed."""
 
 

@@ -8,12 +8,12 @@ from discord.app_commands import Choice
 
 from core.guilds import zones
 from core.guilds.settings import choices_of
-from core.kit import discord_ui
-from core.kit.discord_roles import list_for_viewers, see_role
-from core.kit.discord_ui import require_permissions, shortened
+from core.kit.discord import ui as discord_ui
+from core.kit.discord.roles import list_for_viewers, see_role
+from core.kit.discord.ui import require_permissions, shortened
 from core.kit.errors import Refusal
-from core.kit.rights import obstacle_words
-from core.kit.words import _
+from core.kit.seen_roles import obstacle_words
+from core.kit.text.words import _
 from core.settings.rules import (
     Declared,
     feature_of,
@@ -152,10 +152,14 @@ def values_like(interaction: discord.Interaction, typed: str, known: Sequence[De
 
 def _values(guild: discord.Guild, declared: Declared) -> Iterable[tuple[str, str]]:
     if declared.of == "channel":
-        fit = [one for one in guild.text_channels if not _trouble_with_channel(guild, one.id)]
+        fit = [
+            channel
+            for channel in guild.text_channels
+            if not _trouble_with_channel(guild, channel.id)
+        ]
         return [*((f"#{one.name}", one.mention) for one in fit), ("none", "none")]
     if declared.of == "role":
-        roles = [(f"@{one.name}", one.mention) for one in list_for_viewers(guild)]
+        roles = [(f"@{viewer.name}", viewer.mention) for viewer in list_for_viewers(guild)]
         return [*roles, ("none", "none")]
     words = ("on", "off") if declared.kind is bool else choices_of(declared)
     return [(word, word) for word in words]

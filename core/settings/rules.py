@@ -7,11 +7,11 @@ from typing import Any
 
 from core.guilds import zones
 from core.guilds.settings import choices_of
-from core.kit.amounts import parse_whole
 from core.kit.errors import Refusal
-from core.kit.feature import GuildSetting
-from core.kit.text import clean_lines
-from core.kit.words import _
+from core.kit.guild_settings import GuildSetting
+from core.kit.text.amounts import parse_whole
+from core.kit.text.cleaning import clean_lines
+from core.kit.text.words import _
 
 Declared = GuildSetting[Any]
 
@@ -45,15 +45,15 @@ def get_declared(text: str, known: Sequence[Declared]) -> Declared:
     )
 
 
-def near_keys(text: str, known: Sequence[Declared], most: int = 3) -> list[str]:
+def near_keys(text: str, known: Sequence[Declared], maximum: int = 3) -> list[str]:
     """Keys that might be meant, the likeliest first."""
     wanted = _plain(text)
     keys = [one.key for one in known]
     holding = [key for key in keys if wanted and wanted in key]
     short = {_short(one): one.key for one in known}
-    close = get_close_matches(wanted, keys, n=most, cutoff=0.5)
-    alike = [short[word] for word in get_close_matches(wanted, short, n=most, cutoff=0.6)]
-    return list(dict.fromkeys([*holding, *alike, *close]))[:most]
+    close = get_close_matches(wanted, keys, n=maximum, cutoff=0.5)
+    alike = [short[word] for word in get_close_matches(wanted, short, n=maximum, cutoff=0.6)]
+    return list(dict.fromkeys([*holding, *alike, *close]))[:maximum]
 
 
 def get_feature(text: str, known: Sequence[Declared]) -> str:
@@ -139,14 +139,14 @@ def what_fits(declared: Declared) -> str:
     if declared.kind is int:
         words = {
             (True, True): _("a whole number"),
-            (False, True): _("a whole number of at least {least}"),
-            (True, False): _("a whole number of at most {most}"),
-            (False, False): _("a whole number from {least} to {most}"),
-        }[declared.least is None, declared.most is None]
-        return words.format(least=declared.least, most=declared.most)
+            (False, True): _("a whole number of at least {minimum}"),
+            (True, False): _("a whole number of at most {maximum}"),
+            (False, False): _("a whole number from {minimum} to {maximum}"),
+        }[declared.minimum is None, declared.maximum is None]
+        return words.format(minimum=declared.minimum, maximum=declared.maximum)
     if choices := choices_of(declared):
         return _("one of {choices}").format(choices=", ".join(f"`{word}`" for word in choices))
-    return _("text of up to {most} letters").format(most=LONGEST_TEXT)
+    return _("text of up to {maximum} letters").format(maximum=LONGEST_TEXT)
 
 
 def viewer_of(target: str) -> int:

@@ -10,10 +10,10 @@ from discord.ext import commands, tasks
 from core.events import RolesChanged
 from core.guilds.records import TroubleReason
 from core.inbox import actions as inbox
-from core.kit.discord_ui import missing_in
+from core.kit.database.work import Work
+from core.kit.discord.ui import missing_in
 from core.kit.errors import Outage, trouble_code
 from core.kit.services import Services
-from core.kit.work import Work
 from core.settings import actions
 from core.settings.rules import Declared
 

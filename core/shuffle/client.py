@@ -8,13 +8,13 @@ import requests
 
 from core.kit.affiliate import Standings, standings_of
 from core.kit.errors import Outage
-from core.kit.settings import Settings
-from core.kit.wire import bounded, bounded_exchange
+from core.kit.runtime.settings import Settings
+from core.kit.runtime.wire import bounded, bounded_exchange
 from core.shuffle.rules import ShuffleRefused, read, retry_seconds
 
 TIMEOUT = (3.05, 20.0)
-MOST_SECONDS = 60.0
-MOST_BYTES = 32 * 2**20
+MAX_SECONDS = 60.0
+MAX_BYTES = 32 * 2**20
 
 
 class ShuffleClient:
@@ -61,7 +61,7 @@ class ShuffleClient:
     def _get(self, address: str, now: datetime) -> bytes:
         # A redirect would send the secret in the address to another host.
         with (
-            bounded_exchange(MOST_SECONDS),
+            bounded_exchange(MAX_SECONDS),
             bounded(requests.Session()) as session,
             session.get(address, timeout=TIMEOUT, stream=True, allow_redirects=False) as answer,
         ):
@@ -74,7 +74,7 @@ class ShuffleClient:
             raw = bytearray()
             for chunk in answer.iter_content(2**16):
                 raw += chunk
-                if len(raw) > MOST_BYTES:
+                if len(raw) > MAX_BYTES:
                     raise ValueError("the response is too long")
             return bytes(raw)
 

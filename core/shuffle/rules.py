@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import NoReturn
 
 from core.kit.affiliate import Standing
-from core.kit.strict_json import storable
+from core.kit.text.strict_json import storable
 
 MOST = Decimal(10**15)
 FINEST = -60

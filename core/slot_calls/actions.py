@@ -15,11 +15,11 @@ from core.guilds.actions import audit, change_settings, load_settings
 from core.guilds.channels import find_trouble
 from core.guilds.records import ChannelTrouble
 from core.kick.accounts.primary import find_other
-from core.kit.amounts import parse_amount, show_amount
+from core.kit.database.records import MemberId
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.records import MemberId
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.text.amounts import parse_amount, show_amount
+from core.kit.text.words import _
 from core.people.exclusions import actions as exclusions
 from core.people.store import list_persons
 from core.slot_calls.panel import refresh_panel

@@ -13,8 +13,8 @@ from core.events import ChatMessageSent
 from core.games import actions as games
 from core.guilds.actions import load_settings
 from core.guilds.channels import find_trouble
-from core.kit.records import ChannelId, ViewerId
-from core.kit.work import Lock, Work
+from core.kit.database.records import ChannelId, ViewerId
+from core.kit.database.work import Lock, Work
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.exclusions.store import without_excluded
@@ -207,8 +207,8 @@ class _Queue:
         if not self.settings.replies:
             return []
         whom = "all" if reason in FOR_ALL else viewer_id
-        most = self.settings.max_open
-        reply = {"reason": reason, "slot": match.title, "wait": wait, "max_open": most}
+        maximum = self.settings.max_open
+        reply = {"reason": reason, "slot": match.title, "wait": wait, "max_open": maximum}
         reply |= {"command": message.command, "meant": (match.meant or match).title}
         once = f"{reason}:{whom}"
         return [outbox.reply_to(message, "slot_calls.rejected", reply, once_a_minute=once)]

@@ -8,9 +8,10 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.drand.client import chain_of
-from core.kit.discord_arguments import Count, Number, Whole
-from core.kit.discord_buttons import FormButton, form_of
-from core.kit.discord_ui import (
+from core.kit.discord.arguments import Count, Number, Whole
+from core.kit.discord.buttons import FormButton, form_of
+from core.kit.discord.paginator import Page, Paginator, Reader, nearest_page, page_view, show
+from core.kit.discord.ui import (
     answer,
     require_permissions,
     run_action,
@@ -19,8 +20,7 @@ from core.kit.discord_ui import (
     services_of,
     view_of,
 )
-from core.kit.paginator import Page, Paginator, Reader, nearest_page, page_view, show
-from core.kit.words import _
+from core.kit.text.words import _
 from core.outbox.discord_transport import Rendered
 from core.people.exclusions import discord as exclusions
 from core.people.exclusions.messages import excluded
@@ -87,7 +87,7 @@ def render_post(payload: Mapping[str, Any]) -> Rendered:
 async def _open_queue(reader: Reader, _key: str, number: int) -> Page:
     calls = await reader.run_action(store.list_open)
     names = await reader.run_action(store.get_names)
-    viewers = await reader.run_action(public_names, [one.viewer_id for one in calls])
+    viewers = await reader.run_action(public_names, [call.viewer_id for call in calls])
     number, pages = nearest_page(number, len(calls), messages.PER_PAGE)
     return Page(messages.queue(calls, number, pages, names, viewers), number, pages)
 
@@ -99,7 +99,7 @@ async def _open_history(reader: Reader, _key: str, number: int) -> Page:
     found = await reader.run_action(store.get_history)
     number, pages = nearest_page(number, len(found.played), messages.PER_PAGE)
     calls = [*found.played, *filter(None, (found.best, found.worst))]
-    viewers = await reader.run_action(public_names, [one.viewer_id for one in calls])
+    viewers = await reader.run_action(public_names, [call.viewer_id for call in calls])
     return Page(messages.history(found, number, pages, viewers), number, pages)
 
 

@@ -3,10 +3,11 @@
 from datetime import timedelta
 
 from core.events import ExclusionChanged, PointsSpent, SettingChanged, StreamWentLive
-from core.kit.feature import ChatCommand, Digested, Feature, Task
-from core.kit.privacy import personal_data
-from core.kit.words import N_
-from core.kit.work import chat_action, chat_batch_action, event_action
+from core.kit.database.privacy import personal_data
+from core.kit.database.work import chat_action, chat_batch_action, event_action
+from core.kit.feature import ChatCommand, Digested, Feature
+from core.kit.tasks import Task
+from core.kit.text.words import N_
 from core.slot_calls import messages
 from core.slot_calls.actions import on_exclusion_changed, on_stream_started, skip_calls
 from core.slot_calls.calls import call_slots, cancel_call, tell_calls

@@ -9,10 +9,10 @@ import discord
 from core.bonus_hunt.records import Bonus
 from core.draws.words import decides_words
 from core.guilds.channels import say_trouble
-from core.kit.amounts import show_amount
-from core.kit.clock import parse_instant
-from core.kit.discord_ui import Tone, ago, card, lines, mention, safe, status_card
-from core.kit.words import _, ngettext, plural
+from core.kit.discord.ui import Tone, ago, card, lines, mention, safe, status_card
+from core.kit.runtime.clock import parse_instant
+from core.kit.text.amounts import show_amount
+from core.kit.text.words import _, ngettext, plural
 from core.people.names import Names
 from core.slot_calls.actions import Status
 from core.slot_calls.records import SlotCall

@@ -11,9 +11,11 @@ from core.guilds.actions import load_settings
 from core.guilds.channels import find_trouble, say_trouble
 from core.guilds.records import ChannelTrouble
 from core.guilds.setting_fields import add_settings, setting_fields
-from core.kit.amounts import show_amount
-from core.kit.guild_pages import (
-    MOST_ACTIVITIES,
+from core.kit.database.work import Work
+from core.kit.text.amounts import show_amount
+from core.kit.text.words import _, plural
+from core.kit.web.guild_pages import (
+    MAX_ACTIVITIES,
     Activity,
     GuildPages,
     Page,
@@ -22,9 +24,7 @@ from core.kit.guild_pages import (
     SetupStep,
     Stat,
 )
-from core.kit.overlays import Latest, Overlay
-from core.kit.words import _, plural
-from core.kit.work import Work
+from core.kit.web.overlays import Latest, Overlay
 from core.people.exclusions import actions as exclusions
 from core.people.exclusions.routes import add_exclusions
 from core.people.names import named_only, public_names
@@ -33,7 +33,7 @@ from core.slot_calls.rules import SlotCallSettings
 
 PAGES = GuildPages("slot_calls", lambda: _("Slot requests"), icon="list-numbers", order=50)
 
-MOST_PUBLIC = 100
+MAX_PUBLIC = 100
 """Requests on the public page."""
 ON_STREAM = 5
 
@@ -128,7 +128,7 @@ def activity(page: Page) -> list[Activity]:
     url, says = page.url_of(PAGES, queue), _("{viewer} requested {slot}.")
     return [
         Activity(one.called_at, says.format(viewer=one.viewer_name, slot=one.slot), PAGES.icon, url)
-        for one in page.run(store.list_newest, MOST_ACTIVITIES)
+        for one in page.run(store.list_newest, MAX_ACTIVITIES)
     ]
 
 
@@ -163,7 +163,7 @@ def _public(public: PublicRequest) -> str | Response:
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
     calls, names = public.run(store.list_open), public.run(store.get_names)
-    shown = calls[:MOST_PUBLIC]
+    shown = calls[:MAX_PUBLIC]
     return public.render(
         "slot_calls/public.html",
         calls=shown,
@@ -180,7 +180,7 @@ def _on_stream(work: Work) -> dict[str, Any]:
     waiting = work.count(store.IS_OPEN)
     state = panel.state_of(load_settings(work, SlotCallSettings))
     command = store.get_names(work)[0]
-    names = public_names(work, [one.viewer_id for one in calls])
+    names = public_names(work, [call.viewer_id for call in calls])
     found = {"calls": calls, "names": names, "waiting": waiting}
     return found | {"state": state, "command": command}
 
@@ -198,8 +198,8 @@ OVERLAY = Overlay(
 def latest(work: Work) -> list[Latest]:
     calls, names = named_only(work, store.list_newest(work, ON_STREAM))
     return [
-        Latest(one.called_at, names[one.viewer_id], _("requested {slot}").format(slot=one.slot))
-        for one in calls
+        Latest(call.called_at, names[call.viewer_id], _("requested {slot}").format(slot=call.slot))
+        for call in calls
     ]
 
 

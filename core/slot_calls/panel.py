@@ -5,10 +5,10 @@ from typing import Any
 from core.events import SettingChanged
 from core.guilds.actions import audit, load_settings
 from core.guilds.chat_commands import key_of
+from core.kit.database.records import ChannelId
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.records import ChannelId
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.text.words import _
 from core.outbox import actions as outbox
 from core.people.names import public_names
 from core.slot_calls.records import QueuePanel

@@ -15,14 +15,14 @@ from core.drand.chain import Chain, Round
 from core.drand.client import client_of
 from core.draws import picks, secrets, snapshot
 from core.guilds.actions import audit, load_settings
-from core.kit.crypto import SealBroken
-from core.kit.database import vault_in
+from core.kit.database.connection import vault_in
+from core.kit.database.records import ChannelId
+from core.kit.database.work import ACROSS_GUILDS, Lock, Work, read_records
 from core.kit.errors import Outage, Refusal
-from core.kit.records import ChannelId
+from core.kit.runtime.crypto import SealBroken
 from core.kit.services import Services
 from core.kit.tasks import for_each
-from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS, Lock, Work, read_records
+from core.kit.text.words import _
 from core.outbox import actions as outbox
 from core.people.chats import say_in_chats
 from core.people.names import public_name
@@ -38,7 +38,7 @@ waits for it."""
 PATIENCE = timedelta(minutes=2)
 """How late the round may be."""
 PRIZE = "The next slot"
-MOST_PUBLIC = 10
+MAX_PUBLIC = 10
 """Random picks on the public page."""
 
 
@@ -257,7 +257,7 @@ def _seed_of(work: Work, pick: RandomPick) -> bytes | None:
 def _commitment_of(pick: RandomPick) -> str:
     """Of the seed, as it was posted: a line of the frozen list."""
     lines = pick.snapshot.split("\n")
-    return next(one.split(" ")[1] for one in lines if one.startswith("commitment "))
+    return next(line.split(" ")[1] for line in lines if line.startswith("commitment "))
 
 
 def _order(pick: RandomPick, seed: bytes) -> Iterator[str]:
@@ -271,7 +271,7 @@ def _order(pick: RandomPick, seed: bytes) -> Iterator[str]:
 def list_finished(work: Work) -> Sequence[RandomPick]:
     """The last random picks that have a result, newest first."""
     done = select(RandomPick).where(RandomPick.state == "done").order_by(RandomPick.number.desc())
-    return work.scalars(done.limit(MOST_PUBLIC)).all()
+    return work.scalars(done.limit(MAX_PUBLIC)).all()
 
 
 def make_proof(work: Work, number: int) -> bytes:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from core.games import actions as games
-from core.kit.work import Work
+from core.kit.database.work import Work
 from core.outbox import actions as outbox
 from core.people.names import public_name
 from core.slot_calls.records import SlotCall

@@ -2,9 +2,9 @@
 
 from core.events import PointsPurchaseRefused, PointsSpent
 from core.inbox import actions as inbox
+from core.kit.database.work import Lock, Work
 from core.kit.feature import Offer
-from core.kit.words import _, plural
-from core.kit.work import Lock, Work
+from core.kit.text.words import _, plural
 from core.people.store import list_links_with
 from core.slot_calls.panel import refresh_panel
 from core.slot_calls.posts import edit_post

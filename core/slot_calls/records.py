@@ -16,8 +16,16 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.events import ChatMessageSent
-from core.kit.personal import holds
-from core.kit.records import ChannelId, GuildRecord, MemberId, flag, one_of, optional, partial_index
+from core.kit.database.personal import holds
+from core.kit.database.records import (
+    ChannelId,
+    GuildRecord,
+    MemberId,
+    flag,
+    one_of,
+    optional,
+    partial_index,
+)
 from core.outbox.records import LiveMessage
 from core.people.records import ViewerRecord, viewer_key
 

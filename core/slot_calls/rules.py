@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from core.kit.guild_settings import GuildSettings, channel, number, switch
-from core.kit.text import has_link
+from core.kit.text.cleaning import has_link
 
 NAMES = ("call", "sr")
 """Of the command in the stream's chat, unless a server calls it something else."""
@@ -61,23 +61,23 @@ class SlotCallSettings(GuildSettings, feature="slot_calls"):
     cooldown_seconds: int = number(
         "Seconds between two slot requests of one viewer.",
         default=30,
-        least=0,
-        most=3600,
+        minimum=0,
+        maximum=3600,
         label="Cooldown",
         unit="s",
     )
     max_open: int = number(
         "How many open slot requests one viewer may have.",
         default=3,
-        least=1,
-        most=50,
+        minimum=1,
+        maximum=50,
         label="Open requests per viewer",
     )
     max_queue: int = number(
         "How many open requests there may be in all; 0 for any number.",
         default=0,
-        least=0,
-        most=10_000,
+        minimum=0,
+        maximum=10_000,
         label="Longest queue",
     )
     unique: bool = switch(

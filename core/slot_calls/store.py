@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from sqlalchemy import ARRAY, BigInteger, bindparam, func, select
 
 from core.guilds.chat_commands import names_of
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.slot_calls.records import QueuePanel, SlotCall
 from core.slot_calls.rules import NAMES
 
-MOST_PLAYED = 200
+MAX_PLAYED = 200
 """Played requests in the history."""
 
 # Built once, because every action needs them.
@@ -43,9 +43,9 @@ def list_open(work: Work) -> Sequence[SlotCall]:
     return work.scalars(QUEUE).all()
 
 
-def list_newest(work: Work, most: int) -> Sequence[SlotCall]:
+def list_newest(work: Work, maximum: int) -> Sequence[SlotCall]:
     """The latest calls in any state, newest first."""
-    newest = select(SlotCall).order_by(SlotCall.number.desc()).limit(most)
+    newest = select(SlotCall).order_by(SlotCall.number.desc()).limit(maximum)
     return work.scalars(newest).all()
 
 
@@ -68,12 +68,12 @@ class History:
 
 
 def get_history(work: Work) -> History:
-    """At most the newest `MOST_PLAYED`."""
+    """At most the newest `MAX_PLAYED`."""
     newest = select(SlotCall).where(SlotCall.state == "done").order_by(SlotCall.closed_at.desc())
     by_win = select(SlotCall).where(SlotCall.bet.is_not(None), SlotCall.win.is_not(None)).limit(1)
     ratio = SlotCall.win / SlotCall.bet
     return History(
-        played=work.scalars(newest.limit(MOST_PLAYED)).all(),
+        played=work.scalars(newest.limit(MAX_PLAYED)).all(),
         best=work.scalar(by_win.order_by(ratio.desc(), SlotCall.number)),
         worst=work.scalar(by_win.order_by(ratio, SlotCall.number)),
     )

@@ -11,17 +11,17 @@ from core.guilds import store as guilds
 from core.guilds.actions import audit, name_of
 from core.guilds.channels import tell_admins
 from core.inbox import actions as inbox
+from core.kit.database.records import PlatformUserId
+from core.kit.database.work import ACROSS_GUILDS, Work, read_records
 from core.kit.errors import Outage, Refusal
-from core.kit.records import PlatformUserId
-from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS, Work, read_records
+from core.kit.text.words import _
 from core.streamelements.records import BulkLine, BulkOperation, StreamElementsAccount
 from core.streamelements.rules import Holder, Sent, Verdict, judge, next_look, pause, suffices
 
 LOGIN = re.compile(r"[a-z0-9_]{1,25}")
 """A name in addresses at the platform."""
 
-MOST_TOLD = 10
+MAX_TOLD = 10
 """Viewers in a message to the admins; the dashboard has all of them."""
 
 
@@ -132,13 +132,13 @@ def queue_changes(work: Work, key: str, purpose: str, changes: Sequence[Change])
     operation = BulkOperation(key=key, purpose=purpose, queued_at=work.now, try_at=work.now)
     work.add(operation)
     work.flush()
-    for one in changes:
+    for change in changes:
         line = BulkLine(
             number=operation.number,
-            login=one.login,
-            user_id=PlatformUserId(one.user_id),
-            delta=one.delta,
-            references=list(one.references),
+            login=change.login,
+            user_id=PlatformUserId(change.user_id),
+            delta=change.delta,
+            references=list(change.references),
         )
         work.add(line)
     return True
@@ -159,7 +159,7 @@ def list_lines(work: Work, number: int) -> Sequence[BulkLine]:
 
 def list_open_lines(work: Work, number: int) -> list[BulkLine]:
     """The changes whose outcome is not known yet."""
-    return [one for one in list_lines(work, number) if one.outcome is None]
+    return [line for line in list_lines(work, number) if line.outcome is None]
 
 
 def prepare(work: Work, number: int, balances: Mapping[str, Holder]) -> dict[str, int]:
@@ -244,7 +244,7 @@ def _list_changed_since(work: Work, operation: BulkOperation) -> dict[int, int]:
 def _close(work: Work, operation: BulkOperation, lines: Sequence[BulkLine], reason: str) -> None:
     """Nothing is waited for any more, except admins. Tell them what was not made."""
     operation.reason, operation.settled_at = reason, work.now
-    unclear = [one for one in lines if one.outcome == "unclear"]
+    unclear = [line for line in lines if line.outcome == "unclear"]
     refused = [one for one in lines if one.outcome == "refused"]
     operation.state = "unclear" if unclear else "settled"
     if unclear:
@@ -261,10 +261,10 @@ def _tell(work: Work, operation: BulkOperation, kind: str, lines: Sequence[BulkL
         "purpose": operation.purpose,
         "reason": operation.reason,
         "count": len(lines),
-        "total": sum(one.delta for one in lines),
+        "total": sum(line.delta for line in lines),
         "rows": [
             {"viewer": one.login, "points": one.delta, "held": one.before, "balance": one.seen}
-            for one in lines[:MOST_TOLD]
+            for one in lines[:MAX_TOLD]
         ],
     }
     tell_admins(work, kind, f"{kind}:{operation.number}", payload)
@@ -296,7 +296,7 @@ def _publish(work: Work, operation: BulkOperation) -> None:
 
 
 def _references(lines: Iterable[BulkLine]) -> tuple[int, ...]:
-    return tuple(one for line in lines for one in line.references)
+    return tuple(reference for line in lines for reference in line.references)
 
 
 def decide(work: Work, number: int, *, applied: bool, login: str = "") -> str:
@@ -329,8 +329,11 @@ def list_unclear(work: Work) -> list[tuple[BulkOperation, list[BulkLine]]]:
     unclear = select(BulkOperation).where(BulkOperation.state == "unclear")
     operations = work.scalars(unclear.order_by(BulkOperation.number)).all()
     return [
-        (one, [line for line in list_lines(work, one.number) if line.outcome == "unclear"])
-        for one in operations
+        (
+            operation,
+            [line for line in list_lines(work, operation.number) if line.outcome == "unclear"],
+        )
+        for operation in operations
     ]
 
 

@@ -14,11 +14,11 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
 from core.inbox.listener import STOP_SECONDS, SocketListener
 from core.inbox.store import Delivery
-from core.kit import strict_json
-from core.kit.clock import parse_instant
 from core.kit.errors import Outage, Refusal, backoff
 from core.kit.health_item import HealthItem
+from core.kit.runtime.clock import parse_instant
 from core.kit.services import Services
+from core.kit.text import strict_json
 from core.streamelements.actions import list_accounts
 from core.streamelements.bulk import token_of
 from core.streamelements.records import StreamElementsAccount
@@ -29,7 +29,7 @@ TOPIC = "channel.activities"
 UPDATE_SECONDS = 5.0
 ANSWER_SECONDS = 15.0
 PING_SECONDS = 30.0
-MOST_BYTES = 2**20
+MAX_BYTES = 2**20
 
 _log = structlog.get_logger(__name__)
 
@@ -91,7 +91,7 @@ class AstroSocket:
         separator = "&" if "?" in self._url else "?"
         url = f"{self._url}{separator}reconnect_token={moved}" if moved else self._url
         async with connect(
-            url, max_size=MOST_BYTES, ping_interval=PING_SECONDS, close_timeout=1
+            url, max_size=MAX_BYTES, ping_interval=PING_SECONDS, close_timeout=1
         ) as connection:
             async with asyncio.timeout(ANSWER_SECONDS):
                 if _read(await connection.recv())["type"] != "welcome":
@@ -215,7 +215,7 @@ class AstroListener(SocketListener):
         """One item for the health page, if there is anything to listen to."""
         if not self._is_running:
             return [HealthItem(SERVICE, "warn", "It is not running.")]
-        troubles = sorted({one.socket.trouble for one in self._channels.values()} - {""})
+        troubles = sorted({channel.socket.trouble for channel in self._channels.values()} - {""})
         if self._trouble or troubles:
             reason = "; ".join([*([self._trouble] if self._trouble else []), *troubles])
             return [HealthItem(SERVICE, "warn", reason)]

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 
 import structlog
 
-from core.kit.crypto import SealBroken, vault_of
 from core.kit.errors import Outage, Refusal
+from core.kit.runtime.crypto import SealBroken, vault_of
+from core.kit.runtime.wire import NoAnswer
 from core.kit.services import Services
 from core.kit.tasks import for_each
-from core.kit.wire import NoAnswer
-from core.kit.words import _
+from core.kit.text.words import _
 from core.streamelements import actions
 from core.streamelements.client import StreamElementsRejected, client_of
 from core.streamelements.records import StreamElementsAccount
@@ -45,7 +45,7 @@ def perform(services: Services, guild_id: int, number: int) -> None:
         if operation is None or operation.state not in ("waiting", "sending"):
             return
         was_sent = operation.state == "sending"
-        logins = [one.login for one in actions.list_open_lines(work, number)]
+        logins = [line.login for line in actions.list_open_lines(work, number)]
         if account is None or account.state != "connected":
             _wait_for_account(services, guild_id, number, was_sent)
             return

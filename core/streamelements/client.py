@@ -13,9 +13,9 @@ from functools import cache, partial
 from typing import Any
 from urllib.parse import quote
 
-from core.kit import wire
-from core.kit.settings import Settings
-from core.kit.wire import Wire, bearer
+from core.kit.runtime import wire
+from core.kit.runtime.settings import Settings
+from core.kit.runtime.wire import Wire, bearer
 from core.streamelements.rules import Holder
 
 SECONDS_BETWEEN_CALLS = 0.6
@@ -23,7 +23,7 @@ PAGE = 100
 SINGLE_READS = 10
 """Up to so many balances are asked for one by one, more are looked up in the list of all."""
 
-MOST_PAGES = 50
+MAX_PAGES = 50
 
 
 class StreamElementsRejected(wire.Rejected):
@@ -99,7 +99,7 @@ class StreamElementsClient:
         found: dict[str, Holder] = {}
         if len(logins) > SINGLE_READS:
             wanted = set(logins)
-            for number in range(MOST_PAGES):
+            for number in range(MAX_PAGES):
                 page = self.top(token, channel_id, offset=number * PAGE)
                 found |= {one.login: one for one in page if one.login in wanted}
                 if len(page) < PAGE or len(found) == len(wanted):
@@ -117,7 +117,7 @@ class StreamElementsClient:
         params = {"limit": str(PAGE), "offset": str(offset)}
         answer = self._ask(token, "GET", f"/points/{channel_id}/{listing}", params=params)
         with _as_documented():
-            return [Holder(str(one["username"]), int(one["points"])) for one in answer["users"]]
+            return [Holder(str(user["username"]), int(user["points"])) for user in answer["users"]]
 
     def change_all(self, token: str, channel_id: str, deltas: Mapping[str, int]) -> None:
         """Change many balances in one call. Raises NoAnswer if it may have been made."""

@@ -7,7 +7,7 @@ from typing import Any
 import discord
 from discord.ext import commands
 
-from core.kit.discord_buttons import (
+from core.kit.discord.buttons import (
     AdminButton,
     ConfirmButton,
     FormButton,
@@ -15,7 +15,7 @@ from core.kit.discord_buttons import (
     form_of,
     question_view,
 )
-from core.kit.discord_ui import (
+from core.kit.discord.ui import (
     answer,
     check_report,
     guild_id_of,
@@ -24,7 +24,7 @@ from core.kit.discord_ui import (
     services_of,
 )
 from core.kit.services import Services
-from core.kit.words import _
+from core.kit.text.words import _
 from core.outbox.discord_transport import Rendered
 from core.streamelements import actions, bulk, health, messages
 
@@ -77,9 +77,9 @@ class TokenButton(FormButton, template=r"streamelements:token"):
 
     def form(self) -> discord.ui.Modal | None:
         form = form_of(_("Connect StreamElements"), token=_("JWT token"))
-        for one in form.children:
-            assert isinstance(one, discord.ui.TextInput)
-            one.max_length = 4000
+        for child in form.children:
+            assert isinstance(child, discord.ui.TextInput)
+            child.max_length = 4000
         return form
 
     async def submit(

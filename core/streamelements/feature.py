@@ -4,14 +4,14 @@ from datetime import timedelta
 from functools import partial
 
 from core.inbox import store as inbox
+from core.kit.database.personal import Subject
+from core.kit.database.privacy import personal_data
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.feature import Feature, Task
-from core.kit.personal import Subject
-from core.kit.privacy import personal_data
+from core.kit.feature import Feature
 from core.kit.services import Services
-from core.kit.tasks import delete_in_steps
-from core.kit.words import N_, _
-from core.kit.work import Work
+from core.kit.tasks import Task, delete_in_steps
+from core.kit.text.words import N_, _
 from core.streamelements import messages
 from core.streamelements.astro import AstroListener
 from core.streamelements.bulk import perform_due

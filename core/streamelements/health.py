@@ -4,11 +4,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
+from core.kit.database.work import ACROSS_GUILDS
 from core.kit.errors import Outage, Refusal
 from core.kit.health_item import CheckLine, HealthItem
 from core.kit.services import Services
-from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS
+from core.kit.text.words import _
 from core.streamelements import actions
 from core.streamelements.bulk import token_of
 from core.streamelements.client import StreamElementsRejected, client_of

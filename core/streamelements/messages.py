@@ -5,8 +5,8 @@ from typing import Any
 
 import discord
 
-from core.kit.discord_ui import card, safe
-from core.kit.words import _, plural
+from core.kit.discord.ui import card, safe
+from core.kit.text.words import _, plural
 from core.outbox.discord_transport import Rendered
 
 

@@ -3,8 +3,8 @@
 from flask import Response
 
 from core.kit.errors import Refusal
-from core.kit.guild_pages import GuildPages, Page, whole_number
-from core.kit.words import _
+from core.kit.text.words import _
+from core.kit.web.guild_pages import GuildPages, Page, whole_number
 from core.streamelements import actions, bulk, health
 
 PAGES = GuildPages("streamelements", lambda: "StreamElements", icon="plug-connected", order=13)
@@ -42,7 +42,9 @@ def disconnect(page: Page) -> Response:
 def check(page: Page) -> Response:
     """Ask StreamElements whether everything is in place."""
     lines = health.examine(page.services, page.guild.id)
-    wrong = [f"{one.name}: {one.found} {one.remedy}".strip() for one in lines if one.state != "ok"]
+    wrong = [
+        f"{line.name}: {line.found} {line.remedy}".strip() for line in lines if line.state != "ok"
+    ]
     if wrong:
         raise Refusal(" ".join(wrong))
     return page.done(_("Everything is in place at StreamElements."))

@@ -16,9 +16,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.oauth_tokens import CONNECTION, AccountState
-from core.kit.personal import SECRET, holds
-from core.kit.records import GuildRecord, MemberId, PlatformUserId, one_of
+from core.kit.database.personal import SECRET, holds
+from core.kit.database.records import GuildRecord, MemberId, PlatformUserId, one_of
+from core.kit.oauth.tokens import CONNECTION, AccountState
 
 OperationState = Literal["waiting", "sending", "unclear", "settled"]
 """`sending`: the call was made, or is being made; `unclear`: admins have to decide about some

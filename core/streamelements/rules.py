@@ -67,10 +67,10 @@ def judge(sent: Sent, now: Holder) -> Verdict:
                 return "applied"
             if moved == earned:
                 return "refused"
-    most = abs(sent.delta) / 2
-    if 0 <= moved - sent.delta < most:
+    maximum = abs(sent.delta) / 2
+    if 0 <= moved - sent.delta < maximum:
         return "applied"
-    return "refused" if 0 <= moved < most else "unclear"
+    return "refused" if 0 <= moved < maximum else "unclear"
 
 
 def next_look(since: timedelta) -> timedelta | None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from core.events import Event, SubscriberReported
 from core.inbox.store import Delivery
-from core.kit.work import ACROSS_GUILDS
+from core.kit.database.work import ACROSS_GUILDS
 from core.streamelements.records import StreamElementsAccount
 
 ASTRO = "streamelements.astro"

@@ -16,7 +16,7 @@ from core.events import (
     SubscriptionStarted,
 )
 from core.guilds.actions import load_settings
-from core.kit.work import Work, note_change
+from core.kit.database.work import Work, note_change
 from core.people import store as people
 from core.people.lookup import find_by_name
 from core.people.records import GuildAccount

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_access import may_manage
-from core.kit.discord_ui import answer, guild_id_of, is_in_public, run_action, server_command
+from core.kit.database.work import Work
+from core.kit.discord.access import may_manage
+from core.kit.discord.ui import answer, guild_id_of, is_in_public, run_action, server_command
 from core.kit.errors import Refusal
 from core.kit.services import Services
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.people.actions import find_asked
 from core.people.records import Viewer
 from core.people.store import list_accounts_of
@@ -42,7 +42,7 @@ class Tiers(commands.Cog):
         if viewer is None:
             raise Refusal(_("You have not linked an account yet."), _("Run `/link` first."))
         accounts = await run_action(ctx, _list_accounts, viewer.viewer_id)
-        viewer_ids = [one.viewer_id for one in accounts]
+        viewer_ids = [account.viewer_id for account in accounts]
         await asyncio.to_thread(refresh, self._services, guild_id_of(ctx), viewer_ids)
         found = await run_action(ctx, actions.lookup, viewer_ids)
         shown = [(one.platform, one.name, found[one.viewer_id]) for one in accounts]

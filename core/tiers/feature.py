@@ -13,13 +13,13 @@ from core.events import (
 )
 from core.guilds import store as guilds
 from core.guilds.actions import load_settings
-from core.kit.feature import Feature, Task
-from core.kit.guild_pages import PersonCard
-from core.kit.privacy import personal_data
+from core.kit.database.privacy import personal_data
+from core.kit.database.work import Work, event_action
+from core.kit.feature import Feature
 from core.kit.services import Services
-from core.kit.tasks import delete_in_steps
-from core.kit.words import _
-from core.kit.work import Work, event_action
+from core.kit.tasks import Task, delete_in_steps
+from core.kit.text.words import _
+from core.kit.web.guild_pages import PersonCard
 from core.tiers import store
 from core.tiers.actions import lookup, on_events_missed, remember
 from core.tiers.discord import Tiers

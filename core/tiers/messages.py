@@ -5,8 +5,8 @@ from datetime import datetime
 
 import discord
 
-from core.kit.discord_ui import card, safe
-from core.kit.words import _
+from core.kit.discord.ui import card, safe
+from core.kit.text.words import _
 from core.tiers.rules import Found, Reason, Source, Tier
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 from sqlalchemy import ForeignKeyConstraint, Index, PrimaryKeyConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.records import GuildRecord, one_of
+from core.kit.database.records import GuildRecord, one_of
 from core.people.records import ViewerRecord, viewer_key
 from core.tiers.rules import Tier
 

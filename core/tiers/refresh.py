@@ -8,10 +8,10 @@ import structlog
 from sqlalchemy import delete, select
 
 from core.guilds import store as guilds
+from core.kit.database.work import Work, note_change
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
 from core.kit.tasks import for_each, slices
-from core.kit.work import Work, note_change
 from core.people.records import Viewer
 from core.tiers import store
 from core.tiers.records import DueResync
@@ -20,7 +20,7 @@ from core.tiers.store import TierReport
 from core.twitch.accounts.actions import find_account
 from core.twitch.accounts.tokens import refresh_after_401, user_token
 from core.twitch.bodies import PLATFORM
-from core.twitch.client import MOST_IN_A_QUESTION, client_of
+from core.twitch.client import MAX_IN_A_QUESTION, client_of
 from core.twitch.wire import TwitchRejected
 
 SCOPE = "channel:read:subscriptions"
@@ -46,7 +46,7 @@ def _refresh(services: Services, guild_id: int, viewer_ids: Collection[int]) -> 
     if channel_id is None or not viewers:
         return False
     tiers: dict[int, str] = {}
-    for some in slices(sorted(viewers), MOST_IN_A_QUESTION):
+    for some in slices(sorted(viewers), MAX_IN_A_QUESTION):
         tiers |= _ask(services, guild_id, channel_id, some)
     with services.work_in(guild_id) as work:
         reports = [
@@ -130,4 +130,4 @@ def _ask(
             raise
         token = refresh_after_401(services, guild_id, "streamer", token)
         subscribers = list(client.list_subscribers(token, channel_id, user_ids))
-    return {one.user_id: one.tier for one in subscribers}
+    return {subscriber.user_id: subscriber.tier for subscriber in subscribers}

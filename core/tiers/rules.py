@@ -29,8 +29,8 @@ class TierSettings(GuildSettings, feature="tiers"):
     lifetime_hours: int = number(
         "How long a subscription counts after it was last reported; 840 is a month and a few days.",
         default=840,
-        least=1,
-        most=8760,
+        minimum=1,
+        maximum=8760,
         label="Subscriptions count for",
         unit="hours",
     )
@@ -79,7 +79,7 @@ def choose(known: Sequence[Known], now: datetime, lifetime: timedelta) -> Found:
     newest = max(said, key=lambda one: (one.at, one.source), default=None)
     listed = counting.get("list")
     others = newest, counting.get("streamelements"), counting.get("widget")
-    order = [one for one in others if one and (listed is None or one.at > listed.at)]
+    order = [other for other in others if other and (listed is None or other.at > listed.at)]
     if badge := counting.get("badge"):
         order.insert(0, badge)
     if listed is not None:

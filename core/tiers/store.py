@@ -8,8 +8,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, exists, select, text, tuple_
 from sqlalchemy.orm import aliased
 
-from core.kit.records import table_of
-from core.kit.work import ACROSS_GUILDS, Work, read_records
+from core.kit.database.records import table_of
+from core.kit.database.work import ACROSS_GUILDS, Work, read_records
 from core.people.records import Viewer
 from core.tiers.records import DueResync, KnownTier, StoredSource
 from core.tiers.rules import Known, Tier
@@ -41,10 +41,10 @@ _SET_TIERS = text("""
 def set_tiers(tx: Connection, reports: Iterable[TierReport]) -> None:
     """Store the newest report of each source, in whatever order they arrive."""
     newest: dict[tuple[int, int, str], TierReport] = {}
-    for one in reports:
-        key = one[:3]
-        if key not in newest or (newest[key].at, newest[key].tier) < (one.at, one.tier):
-            newest[key] = one
+    for report in reports:
+        key = report[:3]
+        if key not in newest or (newest[key].at, newest[key].tier) < (report.at, report.tier):
+            newest[key] = report
     if newest:
         rows = [one._asdict() | {"at": one.at.isoformat()} for one in newest.values()]
         tx.execute(_SET_TIERS, {"reports": json.dumps(rows)})
@@ -92,13 +92,13 @@ def list_known(work: Work, viewer_ids: Collection[int]) -> dict[int, list[Known]
     return found
 
 
-def delete_old(tx: Connection, guild_id: int, before: datetime, *, most: int) -> int:
+def delete_old(tx: Connection, guild_id: int, before: datetime, *, maximum: int) -> int:
     """Delete expired reports; returns how many."""
     table = table_of(KnownTier)
     old = (
         select(table.c.viewer_id, table.c.source)
         .where(table.c.guild_id == guild_id, table.c.at < before)
-        .limit(most)
+        .limit(maximum)
     )
     key = tuple_(table.c.viewer_id, table.c.source)
     statement = delete(table).where(table.c.guild_id == guild_id, key.in_(old))

@@ -1,6 +1,6 @@
 """What Twitch allows the bot to do, for programs."""
 
-from core.kit.api import Api, ApiModel, Call
+from core.kit.web.api import Api, ApiModel, Call
 from core.twitch.accounts.actions import find_account
 from core.twitch.accounts.records import Role, TwitchAccount
 from core.twitch.accounts.rules import SCOPES, scope_words, without_scope

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from core.events import Person
-from core.kit.clock import parse_instant
+from core.kit.runtime.clock import parse_instant
 
 PLATFORM = "twitch"
 
@@ -111,7 +111,7 @@ class Text(BaseModel):
         """Without emotes."""
         pictures = ("emote", "cheermote")
         parts = self.fragments or [Fragment(text=self.text)]
-        return "".join(" " if one.type in pictures else one.text for one in parts)
+        return "".join(" " if part.type in pictures else part.text for part in parts)
 
 
 class ChatMessage(Body):

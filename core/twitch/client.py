@@ -14,16 +14,16 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
-from core.kit.clock import RemoteClock, parse_instant
 from core.kit.errors import Outage
-from core.kit.settings import Settings
-from core.kit.wire import Wire, bearer
+from core.kit.runtime.clock import RemoteClock, parse_instant
+from core.kit.runtime.settings import Settings
+from core.kit.runtime.wire import Wire, bearer
 from core.twitch.wire import TwitchRejected, as_documented
 
 TIME_SECONDS = 15.0
 """Between two questions that are only about the time."""
 
-MOST_IN_A_QUESTION = 100
+MAX_IN_A_QUESTION = 100
 """User ids that Twitch takes at once."""
 
 
@@ -180,7 +180,7 @@ class TwitchClient:
                 str(answer["client_id"]),
                 int(answer["user_id"]),
                 str(answer["login"]),
-                tuple(str(one) for one in answer["scopes"] or ()),
+                tuple(str(scope) for scope in answer["scopes"] or ()),
             )
 
     def _headers_of_app(self, *, rejected: dict[str, str] | None = None) -> dict[str, str]:
@@ -288,14 +288,14 @@ class TwitchClient:
             if not user_ids:
                 return
             params["user_id"] = [str(one) for one in user_ids]
-        for one in self._pages("/subscriptions", token, **params):
+        for page in self._pages("/subscriptions", token, **params):
             with as_documented():
                 subscriber = Subscriber(
-                    int(one["user_id"]),
-                    str(one["user_login"]),
-                    str(one["user_name"]),
-                    str(one["tier"]),
-                    bool(one["is_gift"]),
+                    int(page["user_id"]),
+                    str(page["user_login"]),
+                    str(page["user_name"]),
+                    str(page["tier"]),
+                    bool(page["is_gift"]),
                 )
             yield subscriber
 

@@ -7,9 +7,10 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_access import is_admin
-from core.kit.discord_buttons import ConfirmButton, KeepButton, OwnButton, Person, give
-from core.kit.discord_ui import (
+from core.kit.database.records import MemberId
+from core.kit.discord.access import is_admin
+from core.kit.discord.buttons import ConfirmButton, KeepButton, OwnButton, Person, give
+from core.kit.discord.ui import (
     answer,
     check_report,
     guild_id_of,
@@ -19,9 +20,8 @@ from core.kit.discord_ui import (
     view_of,
 )
 from core.kit.errors import Refusal
-from core.kit.records import MemberId
 from core.kit.services import Services
-from core.kit.words import _
+from core.kit.text.words import _
 from core.twitch import health, messages
 from core.twitch.accounts import actions as accounts
 from core.twitch.accounts import connect, leaving

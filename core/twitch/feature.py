@@ -1,7 +1,7 @@
 """What the Twitch package declares."""
 
 from core.kit.feature import Feature
-from core.kit.words import N_, _
+from core.kit.text.words import N_, _
 from core.twitch import messages, tasks
 from core.twitch import pages as dashboard
 from core.twitch.api import API

@@ -8,11 +8,11 @@ from sqlalchemy import Connection
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.inbox.store import list_newest_of_kinds
+from core.kit.database.work import Work
 from core.kit.health_item import CheckLine, HealthItem, State
-from core.kit.oauth_tokens import ReconnectNeeded, describe_usable
+from core.kit.oauth.tokens import ReconnectNeeded, describe_usable
 from core.kit.services import Services
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.outbox.chat import check_chat
 from core.twitch import store
 from core.twitch.accounts import store as accounts
@@ -27,7 +27,7 @@ from core.twitch.records import EventSubscription
 
 def check_accounts(tx: Connection, now: datetime) -> list[HealthItem]:
     """Who is connected, what was not allowed, what has to be done."""
-    channels = {one.guild_id: one for one in guilds.list_channels(tx, PLATFORM)}
+    channels = {channel.guild_id: channel for channel in guilds.list_channels(tx, PLATFORM)}
     items = []
     for account in accounts.list_accounts(tx):
         state, found, remedy = account_state(account, channels.get(account.guild_id), now)
@@ -40,8 +40,8 @@ def check_accounts(tx: Connection, now: datetime) -> list[HealthItem]:
 def check_subscriptions(tx: Connection, now: datetime) -> list[HealthItem]:
     """Subscriptions of every server."""
     by_channel: dict[int, list[EventSubscription]] = {}
-    for one in store.list_subscriptions(tx):
-        by_channel.setdefault(one.broadcaster_user_id, []).append(one)
+    for subscription in store.list_subscriptions(tx):
+        by_channel.setdefault(subscription.broadcaster_user_id, []).append(subscription)
     return [
         _subscribed(channel, by_channel.get(channel.channel_id, ()), now)
         for channel in guilds.list_channels(tx, PLATFORM)
@@ -130,7 +130,10 @@ def _transport(work: Work, services: Services, channel: Channel) -> CheckLine:
 
 
 def _subscriptions(work: Work, channel: Channel) -> list[CheckLine]:
-    known = {one.kind: one for one in store.list_subscriptions(work.tx, channel.channel_id)}
+    known = {
+        subscription.kind: subscription
+        for subscription in store.list_subscriptions(work.tx, channel.channel_id)
+    }
     lane = f"{PLATFORM}:{channel.channel_id}"
     newest: dict[str, datetime] = {}
     for source in (WEBHOOK, SOCKET):

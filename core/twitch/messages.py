@@ -5,8 +5,8 @@ from typing import Any
 
 import discord
 
-from core.kit.discord_ui import card, safe
-from core.kit.words import _
+from core.kit.discord.ui import card, safe
+from core.kit.text.words import _
 from core.outbox.discord_transport import Rendered
 from core.outbox.selftest import Result
 from core.twitch.accounts.records import Role

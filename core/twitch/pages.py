@@ -4,12 +4,12 @@ import asyncio
 
 from flask import Response, flash, redirect, url_for
 
+from core.kit.database.records import MemberId
+from core.kit.database.work import Work, note_change
 from core.kit.errors import Refusal
-from core.kit.guild_pages import GuildPages, Page, SetupStep
-from core.kit.oauth_pages import begin
-from core.kit.records import MemberId
-from core.kit.words import _
-from core.kit.work import Work, note_change
+from core.kit.oauth.pages import begin
+from core.kit.text.words import _
+from core.kit.web.guild_pages import GuildPages, Page, SetupStep
 from core.twitch import health, messages
 from core.twitch.accounts import actions, connect, leaving
 from core.twitch.accounts.records import Role, TwitchConnectAttempt
@@ -35,7 +35,7 @@ def connection(page: Page) -> str:
         lines = health.examine(work, page.services)
         return {
             "lines": [one for one in lines if one.name not in KINDS],
-            "events": [one for one in lines if one.name in KINDS],
+            "events": [line for line in lines if line.name in KINDS],
             "channel": actions.find_channel(work),
             "held": leaving.describe(work),
             "accounts": {

@@ -6,11 +6,11 @@ from sqlalchemy import Connection
 
 from core.guilds import store as guilds
 from core.inbox import personal as inbox
+from core.kit.database.personal import Personal, Subject
+from core.kit.database.privacy import personal_data
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.personal import Personal, Subject
-from core.kit.privacy import personal_data
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.twitch.accounts.records import TwitchAccount, TwitchConnectAttempt
 from core.twitch.bodies import PLATFORM
 

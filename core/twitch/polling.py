@@ -10,7 +10,7 @@ from core.kit.services import Services
 from core.kit.tasks import slices
 from core.twitch import store
 from core.twitch.bodies import LIVE_POLL, PLATFORM, POLL
-from core.twitch.client import MOST_IN_A_QUESTION, Stream, client_of
+from core.twitch.client import MAX_IN_A_QUESTION, Stream, client_of
 from core.twitch.wire import TwitchRejected
 
 
@@ -30,7 +30,7 @@ def poll_streams(services: Services) -> None:
     if services.settings.twitch_client_id is None:
         return
     client = client_of(services.settings)
-    for some in slices(followed_channels(services), MOST_IN_A_QUESTION):
+    for some in slices(followed_channels(services), MAX_IN_A_QUESTION):
         try:
             live = {one.user_id: one for one in client.list_live(some)}
         except TwitchRejected as rejected:

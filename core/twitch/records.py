@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import PrimaryKeyConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.records import PlatformUserId, Record
+from core.kit.database.records import PlatformUserId, Record
 
 
 class EventSubscription(Record, kw_only=True):

@@ -8,9 +8,9 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds import store as guilds
 from core.guilds.records import Guild, GuildChannel
-from core.kit.database import cached
-from core.kit.records import table_of
-from core.kit.work import ACROSS_GUILDS, read_records
+from core.kit.database.connection import cached
+from core.kit.database.records import table_of
+from core.kit.database.work import ACROSS_GUILDS, read_records
 from core.twitch.accounts.records import TwitchAccount
 from core.twitch.bodies import PLATFORM
 from core.twitch.records import Callback, EventSubscription, SocketState, StreamStatus

@@ -7,13 +7,12 @@ from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.inbox import store as inbox
 from core.kit.errors import Refusal
-from core.kit.feature import Task
 from core.kit.services import Services
-from core.kit.tasks import delete_in_steps, slices
+from core.kit.tasks import Task, delete_in_steps, slices
 from core.twitch.accounts.connect import FLOWS
 from core.twitch.accounts.tokens import renew_due, validate_all
 from core.twitch.bodies import CHAT, LIVE_POLL, PLATFORM
-from core.twitch.client import MOST_IN_A_QUESTION, client_of
+from core.twitch.client import MAX_IN_A_QUESTION, client_of
 from core.twitch.eventsub.missed import resync_webhooks
 from core.twitch.eventsub.reconcile import reconcile
 from core.twitch.polling import followed_channels, poll_streams
@@ -48,7 +47,7 @@ def look_after_subscriptions(services: Services) -> None:
 
 def _learn_names(services: Services) -> None:
     logins: dict[int, str] = {}
-    for some in slices(followed_channels(services), MOST_IN_A_QUESTION):
+    for some in slices(followed_channels(services), MAX_IN_A_QUESTION):
         found = client_of(services.settings).list_users(some)
         logins |= {user.user_id: user.login for user in found}
     with services.database.begin() as tx:

@@ -31,10 +31,10 @@ from prometheus_client import Counter
 from core.inbox.group_commit import Entry, GroupCommit
 from core.inbox.intake import Declined, Followers, is_too_old
 from core.inbox.store import Delivery
-from core.kit import strict_json
 from core.kit.errors import Outage
 from core.kit.services import Services
-from core.kit.web import DeferredResponse, problem
+from core.kit.text import strict_json
+from core.kit.web.app import DeferredResponse, problem
 from core.twitch import store
 from core.twitch.bodies import KINDS, REVOKED, WEBHOOK, parse, read_instant
 from core.twitch.client import client_of
@@ -42,8 +42,8 @@ from core.twitch.eventsub import revocations
 from core.twitch.eventsub.reconcile import secret_of
 from core.twitch.eventsub.rules import WEBHOOK_PATH
 
-MOST_BYTES = 1_000_000
-MOST_AGE = timedelta(minutes=10)
+MAX_BYTES = 1_000_000
+MAX_AGE = timedelta(minutes=10)
 """Twitch's own rule, in both directions: a time that far ahead is no better."""
 
 _log = structlog.get_logger(__name__)
@@ -145,7 +145,7 @@ class Intake:
 
     def _verified(self, given: Request) -> tuple[str, datetime, dict[str, Any]]:
         """Message id, when it was sent, and the body; only what Twitch signed is believed."""
-        if given.content_length is None or given.content_length > MOST_BYTES:
+        if given.content_length is None or given.content_length > MAX_BYTES:
             raise Declined(413, "too_large", "The body is larger than 1 MB, or has no size.")
         message_id = _header(given, "Message-Id")
         timestamp = _header(given, "Message-Timestamp")
@@ -180,7 +180,7 @@ class Intake:
 
         def is_old() -> bool | None:
             now, theirs = self._services.clock(), twitch.time.now()
-            return is_too_old(sent_at, MOST_AGE, now, theirs, ahead=MOST_AGE)
+            return is_too_old(sent_at, MAX_AGE, now, theirs, ahead=MAX_AGE)
 
         too_old = is_old()
         if too_old is None:

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from core.kit import wire
+from core.kit.runtime import wire
 
 
 class TwitchRejected(wire.Rejected):

@@ -10,11 +10,11 @@ from core.events import Person, PointsPurchaseRefused
 from core.guilds.actions import audit, load_settings
 from core.guilds.records import Guild
 from core.inbox import actions as inbox
-from core.kit.database import notify_after_commit
+from core.kit.database.connection import notify_after_commit
+from core.kit.database.records import PlatformUserId, ViewerId
+from core.kit.database.work import Lock, Work, read_records
 from core.kit.errors import Refusal
-from core.kit.records import PlatformUserId, ViewerId
-from core.kit.words import _
-from core.kit.work import Lock, Work, read_records
+from core.kit.text.words import _
 from core.people import actions as people
 from core.people import store as viewers
 from core.twitch.accounts import actions as accounts

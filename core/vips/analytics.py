@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 
 from core.guilds.actions import time_zone_of
-from core.kit.work import Work
+from core.kit.database.work import Work
 from core.vips.records import Activity, Redemption, Reward, Session
 
 DAYS = 30

@@ -8,10 +8,10 @@ from sqlalchemy import func, select
 
 from core.guilds.actions import audit, load_settings, name_of
 from core.guilds.channels import find_trouble, tell_admins
-from core.kit.clock import utc_now
-from core.kit.records import MemberId, ViewerId
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.database.records import MemberId, ViewerId
+from core.kit.database.work import Lock, Work
+from core.kit.runtime.clock import utc_now
+from core.kit.text.words import _
 from core.outbox import actions as outbox
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt
@@ -23,7 +23,7 @@ from core.twitch.bodies import PLATFORM
 from core.vips.records import Act, Activity, EndReason, Session
 from core.vips.rules import VipSettings, reason_text, short_duration
 
-MOST_WARNED = 100
+MAX_WARNED = 100
 """In one transaction."""
 
 # -- the activity log -----------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def warn_due(work: Work) -> None:
     if work.scalar(due.limit(1)) is None:
         return
     work.lock(Lock.VIPS)
-    for session in work.scalars(due.order_by(Session.number).limit(MOST_WARNED)).all():
+    for session in work.scalars(due.order_by(Session.number).limit(MAX_WARNED)).all():
         _warn(work, session)
 
 

@@ -5,14 +5,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from core.kit.api import Api, ApiModel, Call, Done, Id, Paging, Part, part_of
+from core.kit.database.work import Work
 from core.kit.services import Services
-from core.kit.words import _, plural
-from core.kit.work import Work
+from core.kit.text.words import _, plural
+from core.kit.web.api import Api, ApiModel, Call, Done, Id, Paging, Part, part_of
 from core.twitch.bodies import PLATFORM
 from core.vips import actions, lookup, rewards, store
 from core.vips.records import KnownVip, Pause, Reward, RewardState, Session, SessionState, Source
-from core.vips.rules import LEAST_MINUTES, MOST_MINUTES, RewardForm
+from core.vips.rules import MAX_MINUTES, MIN_MINUTES, RewardForm
 
 API = Api("vips")
 
@@ -20,7 +20,7 @@ _LARGEST = 2**31 - 1
 
 Number = Annotated[int, Field(ge=1, le=_LARGEST, description="Counts up within the server.")]
 Minutes = Annotated[
-    int, Field(ge=LEAST_MINUTES, le=MOST_MINUTES, description="The server's default if left out.")
+    int, Field(ge=MIN_MINUTES, le=MAX_MINUTES, description="The server's default if left out.")
 ]
 Limit = Annotated[int, Field(ge=0, le=_LARGEST, description="0 for any number.")]
 Cost = Annotated[int, Field(ge=1, le=2_000_000_000, description="In channel points.")]
@@ -222,7 +222,7 @@ class NewReward(ApiModel):
     cost: Cost
     prompt: str = Field("", max_length=200)
     colour: str = Field("#9147FF", pattern="^#[0-9A-Fa-f]{6}$")
-    minutes: int = Field(0, ge=0, le=MOST_MINUTES, description="0 for the server's default.")
+    minutes: int = Field(0, ge=0, le=MAX_MINUTES, description="0 for the server's default.")
     max_per_stream: Limit = 0
     max_per_user: Limit = 1
     cooldown_seconds: int = Field(0, ge=0, le=604_800)
@@ -236,7 +236,7 @@ class RewardChange(ApiModel):
     cost: Cost | None = None
     prompt: str | None = Field(None, max_length=200)
     colour: str | None = Field(None, pattern="^#[0-9A-Fa-f]{6}$")
-    minutes: int | None = Field(None, ge=0, le=MOST_MINUTES)
+    minutes: int | None = Field(None, ge=0, le=MAX_MINUTES)
     max_per_stream: Limit | None = None
     max_per_user: Limit | None = None
     cooldown_seconds: int | None = Field(None, ge=0, le=604_800)

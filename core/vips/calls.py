@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 import structlog
 
 from core.guilds import store as guilds
-from core.kit.database import DatabaseOutage
+from core.kit.database.connection import DatabaseOutage
 from core.kit.errors import Outage, Refusal, trouble_code
-from core.kit.oauth_tokens import ReconnectNeeded
+from core.kit.oauth.tokens import ReconnectNeeded
 from core.kit.services import Services
 from core.twitch.accounts.tokens import refresh_after_401, user_token
 from core.twitch.bodies import PLATFORM

@@ -8,11 +8,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_arguments import Count, Number, Whole
-from core.kit.discord_buttons import ActionButton
-from core.kit.discord_ui import answer, guild_id_of, run_action, server_group, services_of
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.database.work import Work
+from core.kit.discord.arguments import Count, Number, Whole
+from core.kit.discord.buttons import ActionButton
+from core.kit.discord.ui import answer, guild_id_of, run_action, server_group, services_of
+from core.kit.text.words import _
 from core.outbox.discord_transport import Rendered
 from core.vips import actions, lookup, messages, rewards, store
 from core.vips.records import Reward, Session

@@ -20,11 +20,12 @@ from core.events import (
     VipAdded,
     VipRemoved,
 )
-from core.kit.feature import ChatCommand, Feature, Task, count_in
+from core.kit.database.privacy import personal_data
+from core.kit.database.work import ACROSS_GUILDS, Work, chat_action, event_action, read_records
+from core.kit.feature import ChatCommand, Feature, count_in
 from core.kit.health_item import HealthItem
-from core.kit.privacy import personal_data
-from core.kit.words import N_, plural
-from core.kit.work import ACROSS_GUILDS, Work, chat_action, event_action, read_records
+from core.kit.tasks import Task
+from core.kit.text.words import N_, plural
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt
 from core.twitch.accounts.leaving import LEAVING

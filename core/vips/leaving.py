@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from core.guilds.actions import audit
+from core.kit.database.work import Lock, Work
 from core.kit.services import Services
-from core.kit.words import plural
-from core.kit.work import Lock, Work
+from core.kit.text.words import plural
 from core.twitch.accounts import actions as accounts
 from core.twitch.accounts import connect
 from core.twitch.accounts.leaving import Leaving

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from core.events import Person
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
 from core.kit.services import Services
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.people import lookup as people
 from core.people import store as viewers
 from core.people.lookup import (
@@ -38,7 +38,7 @@ def find_person(services: Services, guild_id: int, who: str) -> Person:
         if discord_id_in(who) is not None:
             return _linked_account(work, viewers.find_link(work, discord_id_in(who) or 0, PLATFORM))
         platform, name = split_platform(who)
-        known = [one.viewer for one in list_candidates(work, who)]
+        known = [candidate.viewer for candidate in list_candidates(work, who)]
     if platform in ("", PLATFORM) and not name.startswith("#"):
         # Twitch knows whose name it is today.
         user = client_of(services.settings).find_user(fold(name))
@@ -55,7 +55,11 @@ def find_person(services: Services, guild_id: int, who: str) -> Person:
 
 def _on_twitch(work: Work, viewer: Viewer) -> list[Viewer]:
     accounts = viewers.list_accounts_of(work.tx, work.guild_id, viewer.viewer_id)
-    return [one for one in accounts if one.platform == PLATFORM and one.platform_user_id > 0]
+    return [
+        account
+        for account in accounts
+        if account.platform == PLATFORM and account.platform_user_id > 0
+    ]
 
 
 def _linked_account(work: Work, link: Link | None) -> Person:
@@ -103,5 +107,5 @@ def _find_among(work: Work, who: str, known: Sequence[Known]) -> Known | None:
     except NobodyFound:
         return None
     accounts = viewers.list_accounts_of(work.tx, work.guild_id, viewer.viewer_id)
-    found = (of_viewer.get(one.viewer_id) for one in accounts)
+    found = (of_viewer.get(account.viewer_id) for account in accounts)
     return next((one for one in found if one is not None), None)

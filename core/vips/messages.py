@@ -5,9 +5,9 @@ from typing import Any
 
 import discord
 
-from core.kit.clock import parse_instant
-from core.kit.discord_ui import Tone, ago, card, lines, mention, safe
-from core.kit.words import _, plural
+from core.kit.discord.ui import Tone, ago, card, lines, mention, safe
+from core.kit.runtime.clock import parse_instant
+from core.kit.text.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.vips.records import KnownVip, Reward, Session
 from core.vips.rules import filled, reason_text, short_duration

@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from core.events import Person
 from core.guilds.actions import load_settings
-from core.kit.records import PlatformUserId, ViewerId
-from core.kit.work import Lock, Work
+from core.kit.database.records import PlatformUserId, ViewerId
+from core.kit.database.work import Lock, Work
 from core.twitch.client import User
 from core.vips import actions, pace, redemptions, rewards, store
 from core.vips.records import Change, ChannelState, EndReason, KnownVip, Session
@@ -164,7 +164,7 @@ def record_listed(
     """Store Twitch's list of VIPs, and end the sessions that are not on it."""
     work.lock(Lock.VIPS)
     state = actions.get_channel_state(work)
-    listed = {one.user_id: one for one in vips}
+    listed = {vip.user_id: vip for vip in vips}
     for session in list_missing(work, listed.keys(), asked_at):
         is_moderator = session.twitch_user_id in moderators
         actions.mark_ended(work, session, "moderator" if is_moderator else "removed_on_twitch")

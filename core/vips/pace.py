@@ -5,9 +5,9 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from core.vips.records import Change
-from core.vips.rules import MOST_ADDS, MOST_REMOVALS, WINDOW
+from core.vips.rules import MAX_ADDS, MAX_REMOVALS, WINDOW
 
-_MOST: dict[Change, int] = {"add": MOST_ADDS, "remove": MOST_REMOVALS}
+_MAX: dict[Change, int] = {"add": MAX_ADDS, "remove": MAX_REMOVALS}
 
 # One statement, so that of two who take the last place one gets it. Changes of the future, by a
 # clock that was set back since, do not count.
@@ -17,7 +17,7 @@ _TAKE = text("""
         ON CONFLICT (channel_id, change) DO UPDATE
        SET made = ARRAY(SELECT at FROM unnest(p.made) AS at
                          WHERE at > :since AND at <= :now) || excluded.made
-     WHERE (SELECT count(*) FROM unnest(p.made) AS at WHERE at > :since AND at <= :now) < :most
+     WHERE (SELECT count(*) FROM unnest(p.made) AS at WHERE at > :since AND at <= :now) < :maximum
     RETURNING 1
 """)
 
@@ -29,14 +29,14 @@ _COUNT = text("""
 
 def take(tx: Connection, channel_id: int, change: Change, now: datetime) -> bool:
     """Count one more change; False if Twitch would take no more of them now."""
-    given = {**_given(channel_id, change, now), "most": _MOST[change]}
+    given = {**_given(channel_id, change, now), "maximum": _MAX[change]}
     return tx.execute(_TAKE, given).first() is not None
 
 
 def remaining(tx: Connection, channel_id: int, change: Change, now: datetime) -> int:
     """How many may be made now."""
     made = tx.execute(_COUNT, _given(channel_id, change, now)).scalar_one()
-    return max(_MOST[change] - int(made), 0)
+    return max(_MAX[change] - int(made), 0)
 
 
 def _given(channel_id: int, change: Change, now: datetime) -> dict[str, object]:

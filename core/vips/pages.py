@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from flask import Response, request
 
 from core.guilds.setting_fields import add_settings, setting_fields
-from core.kit.guild_pages import GuildPages, Page, csv_response, local_time, whole_number
-from core.kit.words import _, plural
-from core.kit.work import Work
+from core.kit.database.work import Work
+from core.kit.text.words import _, plural
+from core.kit.web.guild_pages import GuildPages, Page, csv_response, local_time, whole_number
 from core.people.names import list_platforms
 from core.twitch.accounts.actions import find_account
 from core.twitch.accounts.rules import scope_words, without_scope
@@ -19,7 +19,7 @@ from core.vips.rules import RewardForm, VipSettings, parse_minutes, short_durati
 PAGES = GuildPages("vips", lambda: _("VIPs"), icon="diamond", order=35, for_streamer=True)
 
 PER_PAGE = 50
-MOST_IN_A_FILE = 20_000
+MAX_IN_A_FILE = 20_000
 
 NEEDED = ("channel:manage:vips", "channel:manage:redemptions", "moderation:read")
 """Scopes of the streamer's account, without which nothing works here."""
@@ -212,7 +212,7 @@ def _details(one: Activity, titles: dict[int, str]) -> str:
 
 def _actors(page: Page, entries: Sequence[Activity]) -> list[str]:
     """Who did each of these."""
-    members = list(dict.fromkeys(one.actor for one in entries if one.actor))
+    members = list(dict.fromkeys(entry.actor for entry in entries if entry.actor))
     names = page.member_names(members[:20])
     return [
         names.get(one.actor, str(one.actor)) if one.actor else bot_or_streamer(one.by_streamer)
@@ -221,10 +221,10 @@ def _actors(page: Page, entries: Sequence[Activity]) -> list[str]:
 
 
 def _load_log(
-    work: Work, wanted: store.ActivityFilter, most: int
+    work: Work, wanted: store.ActivityFilter, maximum: int
 ) -> tuple[Sequence[Activity], dict[int, str]]:
-    titles = {one.number: one.title for one in store.list_rewards(work)}
-    return store.list_activity(work, wanted, most), titles
+    titles = {reward.number: reward.title for reward in store.list_rewards(work)}
+    return store.list_activity(work, wanted, maximum), titles
 
 
 @PAGES.get("activity")
@@ -254,8 +254,8 @@ _SOURCES = ("reward", "manual", "adopted", "subscription", "bits", "raffle", "wa
 def download(page: Page) -> Response:
     """The same entries as a file."""
     with page.together():
-        entries, titles = page.run(_load_log, _wanted(page), MOST_IN_A_FILE)
-        platforms = page.run(list_platforms, [one.viewer_id for one in entries])
+        entries, titles = page.run(_load_log, _wanted(page), MAX_IN_A_FILE)
+        platforms = page.run(list_platforms, [entry.viewer_id for entry in entries])
     rows = [
         (
             local_time(one.at, page.time_zone),

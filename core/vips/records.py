@@ -18,8 +18,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.personal import ADMINS_ANSWER, holds
-from core.kit.records import GuildRecord, MemberId, PlatformUserId, Record, ViewerId, one_of
+from core.kit.database.personal import ADMINS_ANSWER, holds
+from core.kit.database.records import (
+    GuildRecord,
+    MemberId,
+    PlatformUserId,
+    Record,
+    ViewerId,
+    one_of,
+)
 from core.people.records import OptionalViewerRecord, ViewerRecord, viewer_key
 
 Source = Literal[

@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from core.events import Person, RewardRedeemed
 from core.guilds.actions import load_settings
-from core.kit.records import ViewerId
-from core.kit.work import Lock, Work
+from core.kit.database.records import ViewerId
+from core.kit.database.work import Lock, Work
 from core.people.exclusions.actions import is_excluded
 from core.people.store import list_links_with
 from core.twitch.client import Redemption as Listed

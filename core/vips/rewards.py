@@ -12,16 +12,16 @@ from typing import Any
 from sqlalchemy import select, update
 
 from core.guilds.actions import audit
+from core.kit.database.records import THE_BOT
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.records import THE_BOT
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.text.words import _
 from core.twitch.client import CustomReward
 from core.vips import store
 from core.vips.actions import get_channel_state, get_managed_channel, wake_runner
 from core.vips.announcements import alert
 from core.vips.records import Pause, Redemption, Reward
-from core.vips.rules import MOST_REWARDS, RewardForm, check_reward
+from core.vips.rules import MAX_REWARDS, RewardForm, check_reward
 
 FORM_FIELDS = tuple(RewardForm.__dataclass_fields__)
 
@@ -36,9 +36,9 @@ def create_reward(work: Work, form: RewardForm) -> Reward:
     get_managed_channel(work)
     work.lock(Lock.VIPS)
     others = store.list_rewards(work)
-    if len(others) >= MOST_REWARDS:
-        raise Refusal(_("Twitch allows at most {most} rewards.").format(most=MOST_REWARDS))
-    check_reward(form, [one.title for one in others])
+    if len(others) >= MAX_REWARDS:
+        raise Refusal(_("Twitch allows at most {maximum} rewards.").format(maximum=MAX_REWARDS))
+    check_reward(form, [other.title for other in others])
     reward = Reward(
         number=work.next_number(Reward.number),
         created_by=work.actor,

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from core.kit.amounts import parse_length
 from core.kit.errors import Refusal
 from core.kit.guild_settings import GuildSettings, channel, choice, number, switch, text
-from core.kit.words import N_, _, plural
+from core.kit.text.amounts import parse_length
+from core.kit.text.words import N_, _, plural
 
-LEAST_MINUTES, MOST_MINUTES = 1, 60 * 24 * 366
+MIN_MINUTES, MAX_MINUTES = 1, 60 * 24 * 366
 
-MOST_ADDS = MOST_REMOVALS = 8
+MAX_ADDS = MAX_REMOVALS = 8
 """Of each, in `WINDOW`. Twitch allows ten."""
 WINDOW = timedelta(seconds=10)
 
@@ -76,8 +76,10 @@ GRANTED, EXTENDED, REFUNDED, ENDED, WARNING = (
 )
 
 
-def _hours(help: str, label: str, *, default: int = 24, least: int = 1, most: int = 8784) -> Any:
-    return number(help, default=default, least=least, most=most, label=label, unit="h")
+def _hours(
+    help: str, label: str, *, default: int = 24, minimum: int = 1, maximum: int = 8784
+) -> Any:
+    return number(help, default=default, minimum=minimum, maximum=maximum, label=label, unit="h")
 
 
 class VipSettings(GuildSettings, feature="vips"):
@@ -112,8 +114,8 @@ class VipSettings(GuildSettings, feature="vips"):
         "After how many percent of the time a viewer is warned by direct message (or in chat "
         "if their DMs are closed); 0 for never.",
         default=0,
-        least=0,
-        most=99,
+        minimum=0,
+        maximum=99,
         label="Warn after",
         unit="%",
     )
@@ -121,15 +123,15 @@ class VipSettings(GuildSettings, feature="vips"):
         "How many VIP slots the channel has on Twitch; 0 if you don't know: the bot then notices "
         "when Twitch reports that they are full.",
         default=0,
-        least=0,
-        most=1000,
+        minimum=0,
+        maximum=1000,
         label="VIP slots",
     )
     reserved: int = number(
         "How many of those slots are kept for VIPs that you choose yourself on Twitch.",
         default=0,
-        least=0,
-        most=1000,
+        minimum=0,
+        maximum=1000,
         label="Reserved slots",
     )
     subscribers_only: bool = switch(
@@ -144,14 +146,14 @@ class VipSettings(GuildSettings, feature="vips"):
         "How many hours somebody must have watched to redeem VIP.",
         "Minimum watchtime",
         default=0,
-        least=0,
-        most=10_000,
+        minimum=0,
+        maximum=10_000,
     )
     cooldown_hours: int = _hours(
         "How many hours a viewer has to wait between two redemptions of VIP.",
         "Cooldown",
         default=0,
-        least=0,
+        minimum=0,
     )
     subscription: str = choice(
         "Whether subscribing on Twitch gives VIP: for `subscription_hours`, or as long as they "
@@ -169,8 +171,8 @@ class VipSettings(GuildSettings, feature="vips"):
     bits: int = number(
         "How many bits in one cheer give VIP; 0 for never.",
         default=0,
-        least=0,
-        most=1_000_000,
+        minimum=0,
+        maximum=1_000_000,
         label="VIP by bits",
         unit="bits",
     )
@@ -179,14 +181,14 @@ class VipSettings(GuildSettings, feature="vips"):
         "How many hours of VIP the winner of a raffle gets; 0 for none.",
         "VIP for raffle winners",
         default=0,
-        least=0,
+        minimum=0,
     )
     watch_hours: int = _hours(
         "How many hours of watchtime give VIP, once per viewer; 0 for never.",
         "VIP by watchtime",
         default=0,
-        least=0,
-        most=100_000,
+        minimum=0,
+        maximum=100_000,
     )
     watch_vip_hours: int = _hours("How many hours of VIP such a viewer gets.", "Hours by watchtime")
     text_granted: str = text(
@@ -291,10 +293,10 @@ class Slots:
         """Whether one more fits. VIPs that we did not make use the reserved slots first."""
         if self.full_at is not None and self.manual + self.sessions >= self.full_at:
             return False
-        most = slots or self.full_at
-        if most is None:
+        maximum = slots or self.full_at
+        if maximum is None:
             return True
-        return self.sessions + max(self.manual, reserved) < most
+        return self.sessions + max(self.manual, reserved) < maximum
 
 
 # -- time -----------------------------------------------------------------------------------------
@@ -307,7 +309,7 @@ def extended(ends_at: datetime, now: datetime, minutes: int) -> datetime:
 
 def checked_minutes(minutes: int) -> int:
     """Raises Refusal if nobody can be VIP for so long."""
-    if not LEAST_MINUTES <= minutes <= MOST_MINUTES:
+    if not MIN_MINUTES <= minutes <= MAX_MINUTES:
         raise Refusal(
             _("VIP lasts between one minute and 366 days."), _("For example: `24h` or `7d`.")
         )
@@ -356,8 +358,8 @@ def filled(template: str, **values: str) -> str:
 
 # -- rewards --------------------------------------------------------------------------------------
 
-MOST_TITLE, MOST_PROMPT = 45, 200
-MOST_REWARDS = 50
+MAX_TITLE, MAX_PROMPT = 45, 200
+MAX_REWARDS = 50
 """In a channel on Twitch, those of others included."""
 
 _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
@@ -388,8 +390,8 @@ def check_reward(form: RewardForm, titles: Iterable[str]) -> None:
     title = form.title.strip()
     problems: Sequence[tuple[bool, str]] = (
         (
-            not 1 <= len(title) <= MOST_TITLE,
-            _("A title has 1 to {most} characters.").format(most=MOST_TITLE),
+            not 1 <= len(title) <= MAX_TITLE,
+            _("A title has 1 to {maximum} characters.").format(maximum=MAX_TITLE),
         ),
         (
             title.casefold() in {one.casefold() for one in titles},
@@ -397,12 +399,12 @@ def check_reward(form: RewardForm, titles: Iterable[str]) -> None:
         ),
         (not 1 <= form.cost <= 2_000_000_000, _("A reward costs at least one channel point.")),
         (
-            len(form.prompt) > MOST_PROMPT,
-            _("The description has at most {most} characters.").format(most=MOST_PROMPT),
+            len(form.prompt) > MAX_PROMPT,
+            _("The description has at most {maximum} characters.").format(maximum=MAX_PROMPT),
         ),
         (not _COLOUR.fullmatch(form.colour), _("A colour is written as #9147FF.")),
         (
-            not 0 <= form.minutes <= MOST_MINUTES,
+            not 0 <= form.minutes <= MAX_MINUTES,
             _("VIP lasts between one minute and 366 days."),
         ),
         (

@@ -42,6 +42,7 @@ class VipRunner:
         self._seen: set[int] = set()
         self._lock = threading.Lock()
         self._busy: set[int] = set()
+        self._due_again: set[int] = set()
         self._worked_at = time.monotonic()
 
     def start(self) -> None:
@@ -79,9 +80,11 @@ class VipRunner:
         return self._idle * (QUIET_FACTOR if is_quiet else 1)
 
     def _submit(self, guild_id: int) -> None:
-        """Sync a server, unless that is still under way: a slow one keeps no other one waiting."""
+        """Sync a server. One that is still under way keeps no other one waiting, and is looked at
+        again when it has ended: what became due meanwhile may have come too late for it."""
         with self._lock:
             if guild_id in self._busy:
+                self._due_again.add(guild_id)
                 return
             self._busy.add(guild_id)
         self._pool.submit(self._work, guild_id)
@@ -92,6 +95,9 @@ class VipRunner:
         finally:
             with self._lock:
                 self._busy.discard(guild_id)
+                if guild_id in self._due_again:
+                    self._due_again.discard(guild_id)
+                    self._wakeup.set()
 
     def list_due(self) -> Sequence[int]:
         """The servers in which something is due."""

@@ -22,12 +22,12 @@ from core.events import (
     VipRemoved,
 )
 from core.guilds.actions import load_settings
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
 from core.kit.feature import Offer
 from core.kit.services import Services
 from core.kit.tasks import for_each
-from core.kit.words import _, plural
-from core.kit.work import Lock, Work
+from core.kit.text.words import _, plural
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.exclusions.actions import is_excluded
@@ -38,7 +38,7 @@ from core.vips.announcements import alert, viewer_name
 from core.vips.records import Session, Source
 from core.vips.rules import CALL_LASTS, OWN_REMOVAL, VipSettings, reason_text, short_duration
 
-MOST_AT_ONCE = 100
+MAX_AT_ONCE = 100
 
 
 def _give(work: Work, person: Person, minutes: int | None, source: Source) -> None:
@@ -119,7 +119,7 @@ VIP_OFFER = Offer(
     ("vip",),
     lambda count: plural("{count} day as VIP", "{count} days as VIP", count),
     price=0,
-    most=31,
+    maximum=31,
     why_not=_why_not,
 )
 """Not sold until an admin sets a price."""
@@ -210,7 +210,7 @@ _REACHED = text(f"""
                                        OR s.state IN ('granting', 'active', 'ending')))
        AND v.viewer_id NOT IN (SELECT k.viewer_id FROM vips_known AS k
                                 WHERE k.guild_id = :guild_id)
-     ORDER BY t.watched DESC, v.viewer_id LIMIT :most
+     ORDER BY t.watched DESC, v.viewer_id LIMIT :maximum
 """)
 
 
@@ -222,7 +222,7 @@ def give_due(work: Work) -> int:
     given = {
         "guild_id": work.guild_id,
         "watched": timedelta(hours=settings.watch_hours),
-        "most": MOST_AT_ONCE,
+        "maximum": MAX_AT_ONCE,
     }
     count = 0
     for viewer_id, user_id in work.tx.execute(_REACHED, given).all():

@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy import Connection, any_, func, literal, or_, select, text
 
 from core.guilds.records import GuildChannel, StoredSetting
+from core.kit.database.work import ACROSS_GUILDS, Work
 from core.kit.errors import Refusal
-from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS, Work
+from core.kit.text.words import _
 from core.people.records import Viewer
 from core.twitch.accounts.records import TwitchAccount
 from core.twitch.bodies import MANAGE_REDEMPTIONS, MANAGE_VIPS
@@ -141,10 +141,10 @@ def count_slots(work: Work) -> Slots:
     )
 
 
-def list_due_sessions(work: Work, state: str, most: int) -> Sequence[Session]:
+def list_due_sessions(work: Work, state: str, maximum: int) -> Sequence[Session]:
     """Sessions that wait for Twitch, those that waited longest first."""
     due = select(Session).where(Session.state == state, Session.try_at <= work.now)
-    return work.scalars(due.order_by(Session.try_at, Session.number).limit(most)).all()
+    return work.scalars(due.order_by(Session.try_at, Session.number).limit(maximum)).all()
 
 
 def has_other_session(tx: Connection, session: Session) -> bool:
@@ -207,11 +207,11 @@ def find_reward(work: Work, reward_id: str) -> Reward | None:
     return work.scalar(select(Reward).where(Reward.reward_id == reward_id))
 
 
-def list_due_redemptions(work: Work, state: str, most: int) -> Sequence[Redemption]:
+def list_due_redemptions(work: Work, state: str, maximum: int) -> Sequence[Redemption]:
     """Redemptions that wait for us or Twitch, the oldest first."""
     due = select(Redemption).where(Redemption.state == state, Redemption.try_at <= work.now)
     by_time = due.order_by(Redemption.redeemed_at, Redemption.redemption_id)
-    return work.scalars(by_time.limit(most)).all()
+    return work.scalars(by_time.limit(maximum)).all()
 
 
 def redeemed_last(work: Work, redemption: Redemption) -> datetime | None:
@@ -253,11 +253,11 @@ class ActivityFilter:
 
 
 def list_activity(
-    work: Work, wanted: ActivityFilter | None = None, most: int = 100
+    work: Work, wanted: ActivityFilter | None = None, maximum: int = 100
 ) -> Sequence[Activity]:
     """Entries of the log, newest first."""
     wanted = wanted or ActivityFilter()
-    found = select(Activity).order_by(Activity.number.desc()).limit(most)
+    found = select(Activity).order_by(Activity.number.desc()).limit(maximum)
     if wanted.viewer_id is not None:
         found = found.where(Activity.viewer_id == wanted.viewer_id)
     if wanted.act:

@@ -13,13 +13,13 @@ from typing import Any
 from sqlalchemy import select
 
 from core.guilds.actions import load_settings
+from core.kit.database.work import Work
 from core.kit.errors import Outage
+from core.kit.runtime.wire import NoAnswer
 from core.kit.tasks import slices
-from core.kit.wire import NoAnswer
-from core.kit.work import Work
 from core.twitch.accounts import actions as accounts
 from core.twitch.bodies import MANAGE_REDEMPTIONS
-from core.twitch.client import MOST_IN_A_QUESTION
+from core.twitch.client import MAX_IN_A_QUESTION
 from core.twitch.wire import TwitchRejected
 from core.vips import (
     actions,
@@ -36,7 +36,7 @@ from core.vips.calls import TwitchCalls, accepting
 from core.vips.records import Change, ChannelState, EndReason, Redemption, Reward, Session
 from core.vips.rules import LIST_EVERY, SWEEP, SWEEP_EVERY, VipSettings
 
-MOST_AT_ONCE = 50
+MAX_AT_ONCE = 50
 """Of each kind in one run."""
 
 GONE = (404,)
@@ -145,7 +145,7 @@ class GuildSync(TwitchCalls):
                 raise
             every = []
         ours = self._ask(self._client.list_rewards, ours_only=True) if every else []
-        ids = frozenset(one.id for one in ours)
+        ids = frozenset(our.id for our in ours)
         self._in_work(rewards.record_listed, every, ids, asked_at)
 
     # -- redemptions ------------------------------------------------------------------------
@@ -178,7 +178,7 @@ class GuildSync(TwitchCalls):
             self._in_work(redemptions.leave_received)  # to the server that manages the channel
             return
         self._in_work(redemptions.refund_orphans)
-        due = self._in_work(store.list_due_redemptions, "received", MOST_AT_ONCE)
+        due = self._in_work(store.list_due_redemptions, "received", MAX_AT_ONCE)
         if not due:
             return
         settings = self._in_work(load_settings, VipSettings)
@@ -229,7 +229,7 @@ class GuildSync(TwitchCalls):
 
         by_account = self._in_work(accounts)
         found: set[int] = set()
-        for some in slices(list(by_account), MOST_IN_A_QUESTION):
+        for some in slices(list(by_account), MAX_IN_A_QUESTION):
             found |= self._ask(self._list_subscribers, some)
         return {viewer_id for user_id, viewer_id in by_account.items() if user_id in found}
 
@@ -240,7 +240,7 @@ class GuildSync(TwitchCalls):
     def _decide_on_twitch(self) -> None:
         """Fulfil what was granted, and refund what was not."""
         for state, status in (("granted", "FULFILLED"), ("refunding", "CANCELED")):
-            due = self._in_work(store.list_due_redemptions, state, MOST_AT_ONCE)
+            due = self._in_work(store.list_due_redemptions, state, MAX_AT_ONCE)
             self._each(lambda one, status=status: self._decide_one(one, status), due, _id_of)  # type: ignore[misc]
 
     def _decide_one(self, one: Redemption, status: Any) -> None:
@@ -266,9 +266,9 @@ class GuildSync(TwitchCalls):
 
     def _change_due(self, state: str, change: Change, step: Callable[[Session], object]) -> None:
         with self._services.database.begin() as tx:
-            most = pace.remaining(tx, self._channel_id, change, self._now())
-        if most > 0:
-            due = self._in_work(store.list_due_sessions, state, most)
+            maximum = pace.remaining(tx, self._channel_id, change, self._now())
+        if maximum > 0:
+            due = self._in_work(store.list_due_sessions, state, maximum)
             self._each(step, due, _number_of)
 
     def _grant(self) -> None:
@@ -347,7 +347,7 @@ class GuildSync(TwitchCalls):
         """Those of these accounts who moderate; none if Twitch does not say, as only what is said
         about the end of a VIP depends on it."""
         found: set[int] = set()
-        for some in slices(user_ids, MOST_IN_A_QUESTION):
+        for some in slices(user_ids, MAX_IN_A_QUESTION):
             with suppress(TwitchRejected, Outage):
                 listed = self._ask(self._client.list_moderators, some)
                 found |= {one.user_id for one in listed}
@@ -357,7 +357,7 @@ class GuildSync(TwitchCalls):
         """Compare the list of VIPs with the sessions."""
         asked_at = self._now()
         vips = self._ask(self._client.list_vips)
-        missing = self._in_work(outcomes.list_missing, {one.user_id for one in vips}, asked_at)
+        missing = self._in_work(outcomes.list_missing, {vip.user_id for vip in vips}, asked_at)
         moderators = self._moderators([one.twitch_user_id for one in missing])
         subscribers: list[set[int] | None] = []
         failure = self._failure_of(lambda: subscribers.append(self._check_subscribers()))

@@ -5,16 +5,16 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Outage, Refusal, backoff
-from core.kit.words import _, plural
-from core.kit.work import Lock, Work
+from core.kit.text.words import _, plural
 from core.twitch.wire import TwitchRejected
 from core.vips import actions
 from core.vips.announcements import alert
 from core.vips.records import Redemption, Reward, Session
 from core.vips.rules import OUTAGE_PATIENCE, PATIENCE, SWEEP
 
-MOST_TOLD = 500
+MAX_TOLD = 500
 """Characters of a problem."""
 
 Waiting = type[Session] | type[Redemption] | type[Reward]
@@ -55,7 +55,7 @@ def postpone(work: Work, kind: Waiting, key: int | str, error: Exception) -> Non
     if isinstance(error, Outage) and error.retry_after:
         wait = max(wait, timedelta(seconds=error.retry_after))
     found.try_at = work.now + wait
-    found.trouble = say(error)[:MOST_TOLD] if is_lasting(error, found.attempts) else found.trouble
+    found.trouble = say(error)[:MAX_TOLD] if is_lasting(error, found.attempts) else found.trouble
 
 
 def record_list(work: Work, name: str, error: Exception | None) -> None:
@@ -64,7 +64,7 @@ def record_list(work: Work, name: str, error: Exception | None) -> None:
     failing = dict(state.failing)
     attempts = int(failing.pop(name, [0])[0]) + 1
     if error is not None:
-        failing[name] = [attempts, say(error)[:MOST_TOLD] if is_lasting(error, attempts) else ""]
+        failing[name] = [attempts, say(error)[:MAX_TOLD] if is_lasting(error, attempts) else ""]
     if failing != state.failing:
         state.failing = failing
 

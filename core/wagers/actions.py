@@ -16,11 +16,11 @@ from sqlalchemy.orm import aliased
 from core.guilds.actions import audit, change_settings, load_settings, name_of, setting
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.affiliate import Standings, fold
+from core.kit.database.personal import Subject
+from core.kit.database.records import MemberId, ViewerId
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.personal import Subject
-from core.kit.records import MemberId, ViewerId
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.text.words import _
 from core.outbox import actions as outbox
 from core.outbox import personal as outbox_personal
 from core.people import store as people
@@ -96,8 +96,8 @@ def require_name(username: str) -> str:
     if name is None:
         raise Refusal(
             _("That cannot be a username."),
-            _("Write it as on your profile there: one word, at most {most} characters.").format(
-                most=rules.LONGEST_NAME
+            _("Write it as on your profile there: one word, at most {maximum} characters.").format(
+                maximum=rules.LONGEST_NAME
             ),
         )
     return name

@@ -14,11 +14,11 @@ from core.guilds.actions import audit, load_settings
 from core.guilds.channels import tell_admins
 from core.inbox import actions as inbox
 from core.kit.affiliate import Standings, fold
-from core.kit.database import among
+from core.kit.database.connection import among
+from core.kit.database.records import table_of
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.records import table_of
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.text.words import _
 from core.wagers import rules
 from core.wagers.actions import find_highest, list_accounts
 from core.wagers.records import AffiliateAccount, Decision, Kind, WagerChange
@@ -31,7 +31,7 @@ CLOCK_WAS_WRONG = timedelta(hours=1)
 """A reading that is older than the last one by more than this is no late answer: the server's clock
 was set back."""
 
-_MOST_LINES = 10
+_MAX_LINES = 10
 
 changes = table_of(WagerChange)
 
@@ -193,7 +193,7 @@ def _tell_admins(
     at: datetime,
 ) -> None:
     newest = {one.number: one for one in list_odd(work, platform, at - ALERT_EVERY, None)}
-    shown = [newest[change.id] for _account, change in odd[:_MOST_LINES]]
+    shown = [newest[change.id] for _account, change in odd[:_MAX_LINES]]
     lines = [
         {
             "username": one.username,
@@ -262,15 +262,15 @@ _LIST_ODD = text("""
            ON decision.guild_id = :guild_id AND decision.releases = entry.decided_by
      WHERE newest.at > :after OR entry.held > 0 AND entry.decided_by IS NULL
      ORDER BY entry.held > 0 AND entry.decided_by IS NULL DESC, entry.number DESC
-     LIMIT :most
+     LIMIT :maximum
 """)
 
 
-def list_odd(work: Work, platform: str, after: datetime, most: int | None = 10) -> list[Odd]:
+def list_odd(work: Work, platform: str, after: datetime, maximum: int | None = 10) -> list[Odd]:
     """What waits for an admin's decision, then what else was odd since then; newest first. All that
     is held of an account for one reason is one entry, and so is all that fell."""
     work.flush()
-    which = {"guild_id": work.guild_id, "platform": platform, "after": after, "most": most}
+    which = {"guild_id": work.guild_id, "platform": platform, "after": after, "maximum": maximum}
     return [Odd(*row) for row in work.tx.execute(_LIST_ODD, which)]
 
 

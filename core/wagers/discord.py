@@ -10,10 +10,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_access import for_moderators, may_manage
-from core.kit.discord_buttons import MOST_ROWS, AdminButton, Face, button_rows
-from core.kit.discord_roles import see_role
-from core.kit.discord_ui import (
+from core.kit.discord.access import for_moderators, may_manage
+from core.kit.discord.buttons import MAX_ROWS, AdminButton, Face, button_rows
+from core.kit.discord.paginator import Page, Paginator, Reader, nearest_page, show
+from core.kit.discord.roles import see_role
+from core.kit.discord.ui import (
     answer,
     refusal_card,
     run_action,
@@ -21,8 +22,7 @@ from core.kit.discord_ui import (
     server_group,
     services_of,
 )
-from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
-from core.kit.words import _
+from core.kit.text.words import _
 from core.outbox.discord_transport import Rendered
 from core.people import store as people
 from core.people.linking.discord import start_button
@@ -62,7 +62,7 @@ def render_odd(payload: Mapping[str, Any]) -> Rendered:
     """Odd totals, with a row of buttons for each held amount. `/shuffle status` lists those for
     which there is no room."""
     held = [line for line in payload["lines"] if Decimal(line["held"]) and "number" in line]
-    return Rendered(messages.odd_totals(payload), lambda: _decision_buttons(held[:MOST_ROWS]))
+    return Rendered(messages.odd_totals(payload), lambda: _decision_buttons(held[:MAX_ROWS]))
 
 
 def _decision_buttons(held: Sequence[Mapping[str, Any]]) -> discord.ui.View | None:

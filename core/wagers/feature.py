@@ -3,10 +3,11 @@
 from typing import Any
 
 from core.events import AccountLinked, AccountUnlinked, RolesChanged
-from core.kit.feature import Feature, Task
-from core.kit.privacy import personal_data
-from core.kit.words import _
-from core.kit.work import event_action
+from core.kit.database.privacy import personal_data
+from core.kit.database.work import event_action
+from core.kit.feature import Feature
+from core.kit.tasks import Task
+from core.kit.text.words import _
 from core.wagers import messages, pages, polling, verified_role
 from core.wagers.actions import forget
 from core.wagers.discord import (

@@ -7,9 +7,9 @@ from typing import Any
 
 import discord
 
-from core.kit.discord_ui import ago, card, lines, mention, safe
-from core.kit.rights import Obstacle, obstacle_words
-from core.kit.words import _, plural
+from core.kit.discord.ui import ago, card, lines, mention, safe
+from core.kit.seen_roles import Obstacle, obstacle_words
+from core.kit.text.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.wagers.counting import Odd
 from core.wagers.polling import Status

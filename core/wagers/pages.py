@@ -6,11 +6,11 @@ from flask import Response
 
 from core.guilds.actions import load_settings
 from core.guilds.setting_fields import add_settings, setting_fields
-from core.kit.guild_pages import GuildPages, Page, PersonCard, SetupStep
-from core.kit.paginator import nearest_page
-from core.kit.rights import obstacle_words
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.database.work import Work
+from core.kit.discord.paginator import nearest_page
+from core.kit.seen_roles import obstacle_words
+from core.kit.text.words import _
+from core.kit.web.guild_pages import GuildPages, Page, PersonCard, SetupStep
 from core.wagers import actions, counting, polling
 from core.wagers.actions import Candidate
 from core.wagers.messages import PAGE, decision_words, money, problem, reason_words
@@ -24,7 +24,7 @@ PAGES = GuildPages("wagers", lambda: _("Wagers"), icon="dice-5", order=35)
 def accounts(page: Page) -> str:
     """Every linked account, what is held, and whether the platform answers."""
     found = page.run(polling.get_status, SHUFFLE)
-    ordered = sorted(found.accounts, key=lambda one: one.verified_at is not None)
+    ordered = sorted(found.accounts, key=lambda account: account.verified_at is not None)
     number, pages = nearest_page(page.number("page"), len(ordered), PAGE)
     shown = ordered[(number - 1) * PAGE : number * PAGE]
     platform = polling.get_platform(page.services.settings, SHUFFLE)

@@ -9,14 +9,14 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds.actions import load_settings
 from core.kit.affiliate import AffiliatePlatform, Standings
+from core.kit.database.records import THE_BOT
+from core.kit.database.work import ACROSS_GUILDS, Work, read_records, run_in_guild
 from core.kit.errors import Outage, Refusal
 from core.kit.health_item import HealthItem
-from core.kit.records import THE_BOT
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
 from core.kit.tasks import act_on_each, for_each
-from core.kit.words import _, plural
-from core.kit.work import ACROSS_GUILDS, Work, read_records, run_in_guild
+from core.kit.text.words import _, plural
 from core.shuffle.client import client_of as shuffle_of
 from core.wagers import verified_role
 from core.wagers.actions import IS_LINKED, list_accounts
@@ -149,9 +149,9 @@ def find_last(tx: Connection, platform: str, *criteria: ColumnElement[bool]) -> 
     return next(iter(_list_newest(tx, 1, Poll.platform == platform, *criteria)), None)
 
 
-def _list_newest(tx: Connection, most: int, *criteria: ColumnElement[bool]) -> Sequence[Poll]:
+def _list_newest(tx: Connection, maximum: int, *criteria: ColumnElement[bool]) -> Sequence[Poll]:
     newest_first = select(Poll).where(*criteria).order_by(Poll.asked_at.desc())
-    return read_records(tx, newest_first.limit(most))
+    return read_records(tx, newest_first.limit(maximum))
 
 
 # -- status ---------------------------------------------------------------------------------------
@@ -192,7 +192,11 @@ def get_status(work: Work, platform: str) -> Status:
         last=last,
         failures=_list_newest(work.tx, 5, *failed),
         accounts=accounts,
-        missing=[one for one in accounts if last and one.seen_at and one.seen_at < last.asked_at],
+        missing=[
+            account
+            for account in accounts
+            if last and account.seen_at and account.seen_at < last.asked_at
+        ],
         odd=list_odd(work, platform, work.now - ODD_FOR),
     )
 

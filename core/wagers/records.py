@@ -19,8 +19,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, column_property, declared_attr, mapped_column
 
-from core.kit.personal import holds
-from core.kit.records import MemberId, Record, RoleId, one_of, optional, partial_index
+from core.kit.database.personal import holds
+from core.kit.database.records import MemberId, Record, RoleId, one_of, optional, partial_index
 from core.people.records import Link, ViewerRecord, viewer_key
 from core.wagers.rules import HeldReason
 

@@ -54,8 +54,8 @@ class WagerSettings(GuildSettings, feature="wagers"):
         "Dollars an hour, in any hour: what a total rises by beyond that is not counted until an "
         "admin accepts it.",
         default=25_000,
-        least=1,
-        most=1_000_000_000,
+        minimum=1,
+        maximum=1_000_000_000,
         label="Review wagers above",
         unit="$ an hour",
     )

@@ -9,9 +9,9 @@ from sqlalchemy import Connection, select
 from core.events import AccountLinked, AccountUnlinked, RolesChanged
 from core.guilds.actions import gives_roles, language_of, load_settings
 from core.guilds.channels import tell_admins
-from core.kit.records import MemberId, RoleId
-from core.kit.words import _, speak
-from core.kit.work import Lock, Work
+from core.kit.database.records import MemberId, RoleId
+from core.kit.database.work import Lock, Work
+from core.kit.text.words import _, speak
 from core.outbox import actions as outbox
 from core.outbox.actions import RoleChange
 from core.outbox.records import Outgoing

@@ -20,9 +20,9 @@ from core.events import (
 from core.guilds.actions import audit, load_settings, setting, zone_named
 from core.guilds.settings import TIME_ZONE
 from core.guilds.store import list_held
+from core.kit.database.work import Lock, Work, lock_guild
 from core.kit.errors import Refusal
-from core.kit.words import _
-from core.kit.work import Lock, Work, lock_guild
+from core.kit.text.words import _
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.exclusions.store import without_excluded
@@ -35,7 +35,7 @@ from core.watchtime.rules import Limit, LimitedDay, WatchtimeSettings, limited_d
 
 _SETTINGS = WatchtimeSettings.declared
 
-MOST_MINUTES = 600_000
+MAX_MINUTES = 600_000
 """In one correction: more than a year without a pause."""
 
 LONGEST_REASON = 200
@@ -128,7 +128,7 @@ def follow_link(work: Work, event: AccountLinked | AccountUnlinked) -> None:
     """A person has another account, or one less: what their accounts watched at the same time
     counts once, and again for each when they are separate."""
     lock_guild(work.tx, work.guild_id, Lock.WATCHTIME)
-    accounts = {event.viewer_id, *(one.viewer_id for one in list_links(work, event.discord_id))}
+    accounts = {event.viewer_id, *(link.viewer_id for link in list_links(work, event.discord_id))}
     persons = list_persons(work.tx, work.guild_id, accounts)
     limits = list_limits(work.tx, work.guild_id, record=True)
     first = periods.find_first_day(work.tx, work.guild_id)
@@ -168,7 +168,7 @@ def list_limits(tx: Connection, guild_id: int, *, record: bool = False) -> list[
     Args:
         record: store the present one, as of when it was set. Hold the credit's lock.
     """
-    columns = select(DailyLimit.applies_from, DailyLimit.most, DailyLimit.time_zone)
+    columns = select(DailyLimit.applies_from, DailyLimit.maximum, DailyLimit.time_zone)
     ours = columns.where(DailyLimit.guild_id == guild_id).order_by(DailyLimit.applies_from)
     known = [Limit(*row) for row in tx.execute(ours)]
     new = _find_new_limit(tx, guild_id, known)
@@ -183,19 +183,19 @@ def list_limits(tx: Connection, guild_id: int, *, record: bool = False) -> list[
 def _find_new_limit(tx: Connection, guild_id: int, known: Sequence[Limit]) -> Limit | None:
     """What is set and not recorded yet."""
     minutes = setting(tx, guild_id, _SETTINGS["daily_limit_minutes"])
-    most = timedelta(minutes=minutes) or None
+    maximum = timedelta(minutes=minutes) or None
     zone = zone_named(setting(tx, guild_id, TIME_ZONE)).key
     last = known[-1] if known else Limit(_BEGINNING, None, zone)
     changed = {
-        _SETTINGS["daily_limit_minutes"].key: last.most != most,
-        TIME_ZONE.key: most is not None and last.time_zone != zone,
+        _SETTINGS["daily_limit_minutes"].key: last.maximum != maximum,
+        TIME_ZONE.key: maximum is not None and last.time_zone != zone,
     }
     if not any(changed.values()):
         return None
     now = tx.execute(select(func.now())).scalar_one()
     held = list_held(tx, guild_id)  # without those that went back to a default
     since = max(held[key].set_at if key in held else now for key in changed if changed[key])
-    return Limit(since if since > last.applies_from else now, most, zone)
+    return Limit(since if since > last.applies_from else now, maximum, zone)
 
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -232,7 +232,7 @@ def adjust(work: Work, who: str | Viewer, minutes: int, reason: str, key: str) -
     """
     viewer = who if isinstance(who, Viewer) else find_person(work, who, meant=_WATCHED)
     reason = " ".join(reason.split())[:LONGEST_REASON]
-    if not reason or not minutes or abs(minutes) > MOST_MINUTES:
+    if not reason or not minutes or abs(minutes) > MAX_MINUTES:
         raise Refusal(
             _("A correction needs a number of minutes and a reason."),
             _("Like this: `/watchadjust who:MadCats minutes:-30 reason:counted twice`"),

@@ -6,14 +6,20 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.guilds.actions import change_settings
-from core.kit.discord_access import may_manage
-from core.kit.discord_arguments import Whole
-from core.kit.discord_ui import answer, is_in_public, run_action, server_command, server_group
-from core.kit.leaderboard import MOST_ROWS, Leaderboard, Query, leaderboard, show_leaderboard
-from core.kit.paginator import Page, Paginator, Reader, show
+from core.kit.database.work import Work
+from core.kit.discord.access import may_manage
+from core.kit.discord.arguments import Whole
+from core.kit.discord.leaderboard import (
+    MAX_ROWS,
+    Leaderboard,
+    Query,
+    leaderboard,
+    show_leaderboard,
+)
+from core.kit.discord.paginator import Page, Paginator, Reader, show
+from core.kit.discord.ui import answer, is_in_public, run_action, server_command, server_group
 from core.kit.services import Services
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.people import names
 from core.people.actions import find_asked
 from core.people.exclusions import discord as exclusions
@@ -24,7 +30,7 @@ from core.watchtime.rules import WatchtimeSettings
 
 Context = commands.Context[commands.Bot]
 Minutes = Annotated[
-    int, Whole(-actions.MOST_MINUTES, actions.MOST_MINUTES, unit="m", words_follow=True)
+    int, Whole(-actions.MAX_MINUTES, actions.MAX_MINUTES, unit="m", words_follow=True)
 ]
 
 _WHO = "For moderators: a mention, a Discord id or a name in chat; yourself if empty"
@@ -69,7 +75,7 @@ class Watchtime(commands.Cog):
     @server_command("leaderboard", cooldown_after_parsing=True)
     @commands.cooldown(1, 10, commands.BucketType.user)
     @app_commands.describe(top="How many rows on a page, 1 to 25")
-    async def leaderboard(self, ctx: Context, top: commands.Range[int, 1, MOST_ROWS] = 10) -> None:
+    async def leaderboard(self, ctx: Context, top: commands.Range[int, 1, MAX_ROWS] = 10) -> None:
         """Show who has watched longest: of all time, this month, this week or today."""
         await show_leaderboard(ctx, LEADERBOARD, size=top)
 

@@ -15,13 +15,13 @@ from core.events import (
     StreamSeenOffline,
     StreamWentLive,
 )
-from core.kit.feature import ChatCommand, Feature, Task
+from core.kit.database.privacy import personal_data
+from core.kit.database.work import Lock, chat_action, event_action
+from core.kit.feature import ChatCommand, Feature
 from core.kit.health_item import HealthItem
-from core.kit.privacy import personal_data
 from core.kit.services import Services
-from core.kit.tasks import for_each
-from core.kit.words import N_
-from core.kit.work import Lock, chat_action, event_action
+from core.kit.tasks import Task, for_each
+from core.kit.text.words import N_
 from core.people.linking.actions import are_links_handled
 from core.watchtime import actions, messages, pages, store, streams
 from core.watchtime.discord import HISTORY, LEADERBOARD, Watchtime

@@ -7,9 +7,9 @@ from typing import Any
 import discord
 from discord.utils import format_dt
 
-from core.kit import leaderboard as kit
-from core.kit.discord_ui import ago, card, duration, lines, mention, safe, status_card
-from core.kit.words import _, plural
+from core.kit.discord import leaderboard as kit
+from core.kit.discord.ui import ago, card, duration, lines, mention, safe, status_card
+from core.kit.text.words import _, plural
 from core.watchtime.actions import Adjusted
 from core.watchtime.standings import Place, Rank
 from core.watchtime.streams import Entry, Stream

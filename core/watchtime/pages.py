@@ -6,8 +6,10 @@ from flask import Response, abort, request
 
 from core.guilds.actions import load_settings, time_zone_of
 from core.guilds.setting_fields import add_settings, setting_fields
-from core.kit.discord_ui import duration
-from core.kit.guild_pages import (
+from core.kit.database.work import Work
+from core.kit.discord.ui import duration
+from core.kit.text.words import _, plural
+from core.kit.web.guild_pages import (
     GuildPages,
     Page,
     PersonCard,
@@ -19,9 +21,7 @@ from core.kit.guild_pages import (
     local_time,
     whole_number,
 )
-from core.kit.overlays import Overlay
-from core.kit.words import _, plural
-from core.kit.work import Work
+from core.kit.web.overlays import Overlay
 from core.people import names
 from core.people.exclusions.actions import list_excluded
 from core.people.exclusions.routes import add_exclusions
@@ -33,7 +33,7 @@ PAGES = GuildPages("watchtime", lambda: _("Watchtime"), icon="clock-hour-4", ord
 
 PER_PAGE = 25
 ON_STREAM = 5
-MOST_EXPORTED = 10_000
+MAX_EXPORTED = 10_000
 """Lines of a CSV file."""
 
 
@@ -76,7 +76,7 @@ def export(page: Page) -> Response:
     """The leaderboard for a spreadsheet."""
     period, search = _asked()
     with page.together():
-        found = page.run(views.list_board, period, search, MOST_EXPORTED)
+        found = page.run(views.list_board, period, search, MAX_EXPORTED)
         platforms = page.run(names.list_platforms, [one.viewer_id for one in found])
     rows = [
         (one.rank, one.name, platforms[one.viewer_id], int(one.watched.total_seconds()))
@@ -103,7 +103,7 @@ def viewer(page: Page, viewer_id: int) -> str:
         "watchtime/viewer.html",
         found=found,
         days=[(f"{day:%m-%d}", int(time.total_seconds()) // 60) for day, time in days],
-        names=page.member_names(one.actor for one in found.entries if one.actor),
+        names=page.member_names(entry.actor for entry in found.entries if entry.actor),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from core.kit.calendar import Stretch
+from core.kit.text.calendar import Stretch
 from core.people.exclusions.store import excluded_from
 from core.people.store import fold, list_persons
 from core.watchtime.rules import cut_at_midnights

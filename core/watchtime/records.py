@@ -17,8 +17,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import INTERVAL, TSTZMULTIRANGE
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.personal import ADMINS_ANSWER, holds
-from core.kit.records import GuildRecord, MemberId, ViewerId
+from core.kit.database.personal import ADMINS_ANSWER, holds
+from core.kit.database.records import GuildRecord, MemberId, ViewerId
 from core.people.records import ViewerRecord, viewer_key
 
 # Every credit rewrites each active viewer's rows. Half a page of free space and no index on what
@@ -122,7 +122,7 @@ class DailyLimit(GuildRecord, kw_only=True):
     __tablename__ = "watchtime_limits"
 
     applies_from: Mapped[datetime]
-    most: Mapped[timedelta | None] = mapped_column(INTERVAL, comment="empty for all of a day")
+    maximum: Mapped[timedelta | None] = mapped_column(INTERVAL, comment="empty for all of a day")
     time_zone: Mapped[str] = mapped_column(comment="whose midnights make the days")
 
     __table_args__ = (

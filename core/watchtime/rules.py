@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from core.events import Sender
-from core.kit.calendar import Stretch, day_around, midnight, month_around, week_around
 from core.kit.guild_settings import GuildSettings, number, switch
+from core.kit.text.calendar import Stretch, day_around, midnight, month_around, week_around
 
 
 class WatchtimeSettings(GuildSettings, feature="watchtime"):
@@ -25,8 +25,8 @@ class WatchtimeSettings(GuildSettings, feature="watchtime"):
     window_minutes: int = number(
         "For how many minutes after each chat message a viewer counts as watching.",
         default=10,
-        least=1,
-        most=60,
+        minimum=1,
+        maximum=60,
         label="Window",
         unit="min",
     )
@@ -35,8 +35,8 @@ class WatchtimeSettings(GuildSettings, feature="watchtime"):
         "the first ones. 0 for all of them. A change applies from that moment on; nothing is taken "
         "away.",
         default=0,
-        least=0,
-        most=1440,
+        minimum=0,
+        maximum=1440,
         label="Daily limit",
         unit="min",
     )
@@ -119,13 +119,13 @@ def stretch_of(period: Period, now: datetime, zone: tzinfo) -> Stretch | None:
     return None if period == "all" else around[period](now, zone)
 
 
-MOST_MONTHS = 24
+MAX_MONTHS = 24
 
 
 def months_before(now: datetime, first: date, zone: tzinfo) -> Iterator[Stretch]:
     """The months between a day and the present one, which is left out; the newest first."""
     month = month_around(now, zone)
-    for _number in range(MOST_MONTHS):
+    for _number in range(MAX_MONTHS):
         month = month_around(month.starts_at - timedelta(hours=1), zone)
         if month.ends_at <= midnight(first, zone):
             return
@@ -137,12 +137,12 @@ class Limit(NamedTuple):
 
     Attributes:
         applies_from: a day that began before starts over here.
-        most: counted of a day, its first minutes; None for all of it.
+        maximum: counted of a day, its first minutes; None for all of it.
         time_zone: whose midnights make the days.
     """
 
     applies_from: datetime
-    most: timedelta | None
+    maximum: timedelta | None
     time_zone: str
 
     @property
@@ -156,7 +156,7 @@ class LimitedDay:
 
     starts_at: datetime
     ends_at: datetime
-    most: timedelta
+    maximum: timedelta
 
 
 def limited_days(
@@ -168,13 +168,13 @@ def limited_days(
         until = limits[index + 1].applies_from if index + 1 < len(limits) else None
         begin = max(limit.applies_from, starts_at)
         end = ends_at if until is None else min(until, ends_at)
-        if limit.most is not None and begin < end:
-            found += _days(limit, limit.most, begin, end, until)
+        if limit.maximum is not None and begin < end:
+            found += _days(limit, limit.maximum, begin, end, until)
     return found
 
 
 def _days(
-    limit: Limit, most: timedelta, begin: datetime, end: datetime, until: datetime | None
+    limit: Limit, maximum: timedelta, begin: datetime, end: datetime, until: datetime | None
 ) -> Iterator[LimitedDay]:
     day = begin.astimezone(limit.zone).date()
     while (starts_at := midnight(day, limit.zone)) < end:
@@ -183,5 +183,5 @@ def _days(
         yield LimitedDay(
             max(starts_at, limit.applies_from),
             ends_at if until is None else min(ends_at, until),
-            most,
+            maximum,
         )

@@ -18,8 +18,8 @@ from sqlalchemy import Connection, RowMapping, case, func, select, text
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.kit.database import as_json, notify_after_commit
-from core.kit.work import ACROSS_GUILDS, note_change
+from core.kit.database.connection import as_json, notify_after_commit
+from core.kit.database.work import ACROSS_GUILDS, note_change
 from core.watchtime.records import ConfirmedStream, OfflineCheck
 from core.watchtime.rules import LimitedDay
 
@@ -98,7 +98,7 @@ def _set_stream() -> Insert:
             "seen_at": seen,
             "ended_at": end,
             # LEAST passes over NULL. The new `until` is one of these two.
-            "stale_from": func.least(streams.c.stale_from, streams.c.until, said.until),
+            "stale_from": func.minimum(streams.c.stale_from, streams.c.until, said.until),
         },
         where=(streams.c.seen_at < said.seen_at) | streams.c.ended_at.is_distinct_from(end),
     )
@@ -384,7 +384,7 @@ def _spans(limits: Sequence[LimitedDay]) -> dict[str, Any]:
     return {
         "starts": [day.starts_at for day in limits],
         "ends": [day.ends_at for day in limits],
-        "mosts": [day.most for day in limits],
+        "mosts": [day.maximum for day in limits],
     }
 
 

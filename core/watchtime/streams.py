@@ -6,8 +6,8 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, text
 
-from core.kit.calendar import Stretch
-from core.kit.work import ACROSS_GUILDS
+from core.kit.database.work import ACROSS_GUILDS
+from core.kit.text.calendar import Stretch
 from core.people.records import Viewer
 from core.people.store import list_persons
 

@@ -7,13 +7,13 @@ from typing import cast, get_args
 
 from core.guilds.actions import load_settings, time_zone_of
 from core.guilds.store import find_channel
-from core.kit.calendar import Stretch, day_around, midnight, month_around
+from core.kit.database.work import Work
+from core.kit.discord.leaderboard import MAX_ROWS
+from core.kit.discord.paginator import nearest_page
 from core.kit.errors import Refusal
-from core.kit.feature import Goal, NextGoal
-from core.kit.leaderboard import MOST_ROWS
-from core.kit.paginator import nearest_page
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.goals import Goal, NextGoal
+from core.kit.text.calendar import Stretch, day_around, midnight, month_around
+from core.kit.text.words import _
 from core.people import actions as people
 from core.people.exclusions.actions import is_excluded, list_excluded
 from core.people.names import all_names, list_hidden, named_only, own_name
@@ -26,7 +26,7 @@ from core.watchtime.rules import Period, WatchtimeSettings, limited_days
 from core.watchtime.standings import Place, Rank, Totals
 from core.watchtime.streams import Entry, Stream
 
-MOST_PAGES = 100
+MAX_PAGES = 100
 """Of the leaderboard; who is further down sees their own rank below."""
 
 ENTRIES = 8
@@ -77,10 +77,10 @@ def get_status(work: Work, viewer: Viewer, goals: Sequence[NextGoal] = ()) -> St
     ids = [one.viewer_id for one in accounts]
     settings = load_settings(work, WatchtimeSettings)
     newest = streams.list_newest_streams(*here)
-    platforms = {one.platform for one in accounts}
+    platforms = {account.platform for account in accounts}
     theirs = [one for one in newest if one.platform in platforms]
     live = [one.platform for one in theirs if one.is_live]
-    stream = max(theirs, key=lambda one: (one.is_live, one.started_at), default=None)
+    stream = max(theirs, key=lambda their: (their.is_live, their.started_at), default=None)
     channels = {one.platform: find_channel(*here, one.platform) for one in accounts}
     rank = standings.get_rank(*here, viewer.viewer_id)
     promised = [goal for one in goals if (goal := one(work.tx, work.guild_id, rank.watched))]
@@ -119,7 +119,7 @@ def _find_limit_end(work: Work, viewer_id: int) -> datetime | None:
     limits, moment = list_limits(work.tx, work.guild_id), timedelta.resolution
     for day in limited_days(limits, work.now, work.now + moment):
         given = (work.tx, work.guild_id, viewer_id, day.starts_at, day.ends_at)
-        if periods.earned_between(*given) >= day.most:
+        if periods.earned_between(*given) >= day.maximum:
             return day.ends_at
     return None
 
@@ -182,7 +182,7 @@ def list_earlier(work: Work) -> dict[str, Stretch]:
     first = periods.find_first_day(work.tx, work.guild_id)
     zone = time_zone_of(work)
     months = rules.months_before(work.now, first, zone) if first else ()
-    found = {f"{one.starts_at.astimezone(zone):%Y-%m}": one for one in months}
+    found = {f"{month.starts_at.astimezone(zone):%Y-%m}": month for month in months}
     last = streams.list_last_streams(work.tx, work.guild_id, LAST_STREAMS)
     return found | {f"{one.starts_at:%Y-%m-%dT%H:%M:%S}": one for one in last}
 
@@ -205,14 +205,14 @@ def get_board(
     Raises:
         Refusal: the size is not 1 to 25.
     """
-    if not 1 <= size <= MOST_ROWS:
+    if not 1 <= size <= MAX_ROWS:
         raise Refusal(
-            _("A leaderboard page has 1 to {most} rows.").format(most=MOST_ROWS),
+            _("A leaderboard page has 1 to {maximum} rows.").format(maximum=MAX_ROWS),
             _("Try `/leaderboard top:10`."),
         )
     period, stretch = _find_stretch(work, period)
     own = people.find_own(work)
-    page = min(page, MOST_PAGES)
+    page = min(page, MAX_PAGES)
 
     def read(number: int) -> Page:
         if search:
@@ -221,7 +221,7 @@ def get_board(
         return _read_page(work, stretch, size, number, own)
 
     found = read(page)
-    number, pages = nearest_page(page, min(found.ranked, MOST_PAGES * size), size)
+    number, pages = nearest_page(page, min(found.ranked, MAX_PAGES * size), size)
     if number != page:
         found = read(number)
     place, excluded = found.own, False
@@ -240,13 +240,13 @@ def get_full_board(
     return replace(found, places=[replace(one, name=names[one.viewer_id]) for one in found.places])
 
 
-def list_board(work: Work, period: str, search: str, most: int) -> list[Place]:
+def list_board(work: Work, period: str, search: str, maximum: int) -> list[Place]:
     """The same, from the first place on, without pages."""
     _period, stretch = _find_stretch(work, period)
     if search:
-        found = periods.find_places(work.tx, work.guild_id, stretch, search, most, 0)
+        found = periods.find_places(work.tx, work.guild_id, stretch, search, maximum, 0)
         return found.places
-    return _read_page(work, stretch, most, 1, None).places
+    return _read_page(work, stretch, maximum, 1, None).places
 
 
 def get_public_board(work: Work, period: str, size: int, page: int) -> Board:
@@ -267,7 +267,7 @@ def _read_page(
         own_id = own.viewer_id if own else None
         return periods.read_page(*here, stretch, size, offset, own_id)
     places = standings.list_places(*here, size, offset)
-    ranked = standings.count_ranked(*here, at_most=MOST_PAGES * size)
+    ranked = standings.count_ranked(*here, at_most=MAX_PAGES * size)
     if own is None:
         return Page(places, ranked, None)
     rank, watched = standings.get_place(*here, own.viewer_id)

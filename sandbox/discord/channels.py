@@ -113,7 +113,7 @@ def _apply(channel: Channel, fields: Mapping[str, Any]) -> None:
     if fields.get("rate_limit_per_user") is not None:
         channel.slowmode = int(fields["rate_limit_per_user"])
     if fields.get("permission_overwrites") is not None:
-        listed = [_overwrite(one) for one in fields["permission_overwrites"]]
+        listed = [_overwrite(overwrite) for overwrite in fields["permission_overwrites"]]
         channel.overwrites = {one.target_id: one for one in listed}
 
 

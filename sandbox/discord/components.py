@@ -39,10 +39,12 @@ Path = list[str | int]
 
 def walk(components: list[Json]) -> Iterator[Json]:
     """Every component in a tree, parents before children."""
-    for one in components:
-        yield one
-        yield from walk(one.get("components") or [])
-        yield from walk([one[key] for key in ("accessory", "component") if one.get(key)])
+    for component in components:
+        yield component
+        yield from walk(component.get("components") or [])
+        yield from walk(
+            [component[key] for key in ("accessory", "component") if component.get(key)]
+        )
 
 
 def find(components: list[Json], custom_id: str) -> Json | None:
@@ -126,15 +128,15 @@ def _check_one(one: Json, path: Path, errors: FormErrors) -> None:
         _check_select(one, path, errors)
     if kind == TEXT_INPUT or kind in SELECTS:
         _check_custom_id(one, path, errors)
-        most = 150 if kind in SELECTS else 100
-        errors.check_length(one.get("placeholder"), most, [*path, "placeholder"])
+        maximum = 150 if kind in SELECTS else 100
+        errors.check_length(one.get("placeholder"), maximum, [*path, "placeholder"])
 
 
 def _check_row(row: Json, path: Path, errors: FormErrors) -> None:
     children = row.get("components") or []
-    most = 1 if any(c.get("type") != BUTTON for c in children) else MAX_BUTTONS
-    if not 1 <= len(children) <= most:
-        errors.bad_length([*path, "components"], 1, most)
+    maximum = 1 if any(c.get("type") != BUTTON for c in children) else MAX_BUTTONS
+    if not 1 <= len(children) <= maximum:
+        errors.bad_length([*path, "components"], 1, maximum)
 
 
 def _check_button(button: Json, path: Path, errors: FormErrors) -> None:

@@ -29,7 +29,7 @@ from sandbox.discord.errors import ApiError, Json
 from sandbox.discord.models import Channel, Guild, Interaction, Message, Role
 
 if TYPE_CHECKING:
-    from sandbox.discord.state import FakeDiscord
+    from sandbox.discord.service import DiscordService
 
 POSTS = (
     *("message", "edit_message", "delete_message", "react", "pin", "typing"),
@@ -39,7 +39,7 @@ POSTS = (
 GETS = ("transcript", "interaction", "commands")
 
 
-def routes(discord: FakeDiscord) -> list[web.RouteDef]:
+def routes(discord: DiscordService) -> list[web.RouteDef]:
     """Each route is the method of `Control` with its name."""
     control = Control(discord)
     return [
@@ -68,7 +68,7 @@ def _handler(
 class Control:
     """Each action takes the body or query and returns the JSON answer."""
 
-    def __init__(self, discord: FakeDiscord) -> None:
+    def __init__(self, discord: DiscordService) -> None:
         self._discord = discord
         self._find = Finder(discord)
 
@@ -213,7 +213,7 @@ class Control:
                 "discord.member", guild_id=str(guild.id), user_id=str(user_id)
             )
         if "roles" in body:
-            wanted = [self._find.role(guild, one).id for one in body["roles"]]
+            wanted = [self._find.role(guild, role).id for role in body["roles"]]
             members.set_roles(self._discord, guild, self._discord.member(guild.id, user_id), wanted)
         if "nick" in body:
             member = self._discord.member(guild.id, user_id)
@@ -316,7 +316,7 @@ class Control:
 class Finder:
     """Finds what the names in a control request mean; an unknown one is a ControlError 404."""
 
-    def __init__(self, discord: FakeDiscord) -> None:
+    def __init__(self, discord: DiscordService) -> None:
         self._discord = discord
 
     def person(self, handle: object) -> int:
@@ -384,7 +384,7 @@ def bits(value: object) -> int:
     return int(str(value or 0))
 
 
-def transcript_line(discord: FakeDiscord, message: Message) -> Json:
+def transcript_line(discord: DiscordService, message: Message) -> Json:
     view = snapshot.message_view(discord, message)
     line: Json = {
         "message_id": view["id"],

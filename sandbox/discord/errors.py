@@ -98,8 +98,10 @@ class FormErrors:
         if value is not None and len(str(value)) > limit:
             self.too_long(path, limit)
 
-    def bad_length(self, path: Sequence[str | int], least: int, most: int) -> None:
-        self.add(path, "BASE_TYPE_BAD_LENGTH", f"Must be between {least} and {most} in length.")
+    def bad_length(self, path: Sequence[str | int], minimum: int, maximum: int) -> None:
+        self.add(
+            path, "BASE_TYPE_BAD_LENGTH", f"Must be between {minimum} and {maximum} in length."
+        )
 
     def required(self, path: Sequence[str | int]) -> None:
         self.add(path, "BASE_TYPE_REQUIRED", "This field is required")

@@ -211,7 +211,7 @@ def _fill(discord: FakeDiscord, channel: Channel, message: Message, draft: Draft
     if "components" in draft.given:
         message.components = draft.components
     if draft.attachments is not None:
-        kept = {int(one["id"]) for one in draft.attachments}
+        kept = {int(attachment["id"]) for attachment in draft.attachments}
         message.attachments = [one for one in message.attachments if one.id in kept]
     _attach(discord, message, draft)
 
@@ -267,7 +267,10 @@ def _permitted(ids: list[int], all_allowed: bool, listed: list[int | str] | None
 
 def _attach(discord: FakeDiscord, message: Message, draft: Draft) -> None:
     """Store the files; those shown in an embed are not listed as attachments."""
-    described = {int(one["id"]): one.get("description") for one in draft.attachments or []}
+    described = {
+        int(attachment["id"]): attachment.get("description")
+        for attachment in draft.attachments or []
+    }
     urls: dict[str, str] = {}
     for upload in draft.files:
         one = _stored(discord, upload, described.get(upload.number))

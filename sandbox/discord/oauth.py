@@ -77,7 +77,7 @@ class DiscordOAuth:
             return web.Response(text=problem, status=400)
         html = PAGES.get_template("consent.html").render(
             scopes=[SCOPES[scope] for scope in request.query["scope"].split()],
-            people=[one for one in self.discord.users.values() if not one.bot],
+            people=[user for user in self.discord.users.values() if not user.bot],
             query=request.rel_url.raw_query_string,
             host=urlsplit(request.query["redirect_uri"]).netloc,
         )

@@ -171,9 +171,9 @@ def _check_bounds(option: Json, value: Any) -> None:
 
 def select_data(select: Json, values: list[Any], resolver: Resolver) -> Json:
     """The `data` of a used select menu."""
-    least, most = select.get("min_values", 1), select.get("max_values", 1)
-    if not least <= len(values) <= most:
-        raise ControlError(f"choose between {least} and {most} values")
+    minimum, maximum = select.get("min_values", 1), select.get("max_values", 1)
+    if not minimum <= len(values) <= maximum:
+        raise ControlError(f"choose between {minimum} and {maximum} values")
     data: Json = {"custom_id": select["custom_id"], "component_type": select["type"]}
     data["id"] = select.get("id")
     if select["type"] == component_rules.STRING_SELECT:

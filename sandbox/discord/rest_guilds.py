@@ -147,7 +147,7 @@ def audit_log(call: Call) -> Reply:
         for entry_id, action, user_id, reason in reversed(guild.ban_log)
         if wanted in (None, str(action))
     ][:limit]
-    users = [payloads.user(call.discord.user(int(one["target_id"]))) for one in entries]
+    users = [payloads.user(call.discord.user(int(entry["target_id"]))) for entry in entries]
     empty = ("application_commands", "auto_moderation_rules", "guild_scheduled_events")
     found: Json = {"audit_log_entries": entries, "users": users, "integrations": []}
     return found | {name: [] for name in (*empty, "threads", "webhooks")}

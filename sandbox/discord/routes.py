@@ -20,10 +20,10 @@ from sandbox.discord.oauth import DiscordOAuth
 from sandbox.discord.rest import API_PREFIX, json_answer
 
 if TYPE_CHECKING:
-    from sandbox.discord.state import FakeDiscord
+    from sandbox.discord.service import DiscordService
 
 
-def routes(discord: FakeDiscord) -> list[web.RouteDef]:
+def routes(discord: DiscordService) -> list[web.RouteDef]:
     """The order matters: fixed parts such as `pins` or `@me` come before `{message_id}`."""
     endpoints = (
         *rest_guilds.ENDPOINTS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Protocol
 
 from sandbox.change_feed import ChangeFeed
 from sandbox.discord import permissions, seed
@@ -14,7 +14,6 @@ from sandbox.discord.errors import (
     unknown,
 )
 from sandbox.discord.faults import FAULTS
-from sandbox.discord.gateway import Gateway
 from sandbox.discord.ids import SnowflakeClock
 from sandbox.discord.models import (
     Attachment,
@@ -28,7 +27,6 @@ from sandbox.discord.models import (
     Webhook,
 )
 from sandbox.discord.ratelimit import RateLimits
-from sandbox.discord.snapshot import snapshot
 from sandbox.faults import Faults
 from sandbox.people import Person
 
@@ -37,9 +35,19 @@ CLIENT_SECRET = "sandbox-discord-client-secret"
 _PREFIX = "/discord"
 
 
+class Events(Protocol):
+    """The gateway, for what changes the state."""
+
+    @property
+    def connected(self) -> bool: ...
+    def dispatch(self, event: str, data: Json, guild_id: int | None) -> None: ...
+
+
 class FakeDiscord:
     """Two guilds, their people and one bot application, on one event loop. `base_url` is the
     sandbox's address, such as `http://127.0.0.1:8081`."""
+
+    gateway: Events
 
     def __init__(
         self, people: Sequence[Person], changes: ChangeFeed, faults: Faults, base_url: str
@@ -61,7 +69,6 @@ class FakeDiscord:
         self.nonces: dict[tuple[int, int, str], Message] = {}
         faults.declare(FAULTS)
         self.rate_limits = RateLimits(faults)
-        self.gateway = Gateway(self)
 
     # -- where things are --------------------------------------------------------------------
 
@@ -207,12 +214,3 @@ class FakeDiscord:
     def _closed_dms(self) -> set[str]:
         listed = str(self.faults.get("discord.dms.closed"))
         return {handle.strip() for handle in listed.split(",") if handle.strip()}
-
-    # -- for the sandbox -----------------------------------------------------------------------
-
-    def snapshot(self) -> dict[str, Any]:
-        return snapshot(self)
-
-    async def close(self) -> None:
-        """Close all gateway sockets, so that the server can stop at once."""
-        await self.gateway.close()

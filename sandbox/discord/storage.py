@@ -94,4 +94,4 @@ def restore(discord: FakeDiscord, path: Path) -> None:
     discord.direct, discord.webhooks = kept.direct, kept.webhooks
     messages = [one for channel in discord.all_channels() for one in channel.messages.values()]
     discord.attachments = {file.id: file for one in messages for file in one.attachments}
-    discord.ids.start_after(max((one.id for one in messages), default=0))
+    discord.ids.start_after(max((message.id for message in messages), default=0))

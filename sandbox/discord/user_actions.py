@@ -120,7 +120,11 @@ def submit_modal(
 
 def _was_sent(discord: FakeDiscord, shown: Interaction) -> bool:
     """A modal closes when the bot answers; without an answer it may be sent again."""
-    sent = (one for one in discord.interactions.values() if one.parent_id == shown.id)
+    sent = (
+        interaction
+        for interaction in discord.interactions.values()
+        if interaction.parent_id == shown.id
+    )
     return any(one.answer is not None for one in sent)
 
 
@@ -128,7 +132,7 @@ def _modal_data(modal: Json, fields: Mapping[str, Any], resolver: options.Resolv
     inputs = [c for c in components.walk(modal["components"]) if c.get("custom_id")]
     if unknown := set(fields) - {one["custom_id"] for one in inputs}:
         raise ControlError(f"the modal has no field {', '.join(sorted(unknown))}", status=404)
-    filled = [_filled(one, fields, resolver) for one in modal["components"]]
+    filled = [_filled(component, fields, resolver) for component in modal["components"]]
     data: Json = {"custom_id": modal["custom_id"], "components": filled}
     return data | {"resolved": resolver.resolved} if resolver.resolved else data
 
@@ -144,8 +148,8 @@ def _filled(one: Json, fields: Mapping[str, Any], resolver: options.Resolver) ->
         return shell | {"component": _filled(one["component"], fields, resolver)}
     if kind in components.SELECTS:
         given = list(fields.get(one["custom_id"]) or [])
-        least = 0 if one.get("required") is False and not given else one.get("min_values", 1)
-        data = options.select_data(one | {"min_values": least}, given, resolver)
+        minimum = 0 if one.get("required") is False and not given else one.get("min_values", 1)
+        data = options.select_data(one | {"min_values": minimum}, given, resolver)
         return shell | {"custom_id": one["custom_id"], "values": data["values"]}
     if kind == components.TEXT_INPUT:
         return shell | {"custom_id": one["custom_id"], "value": _text(one, fields)}
@@ -159,9 +163,9 @@ def _text(one: Json, fields: Mapping[str, Any]) -> str:
         if one.get("required", True):
             raise ControlError(f"{label!r} is required")
         return value
-    least, most = one.get("min_length") or 0, one.get("max_length") or 4_000
-    if not least <= len(value) <= most:
-        raise ControlError(f"{label!r} must be between {least} and {most} characters long")
+    minimum, maximum = one.get("min_length") or 0, one.get("max_length") or 4_000
+    if not minimum <= len(value) <= maximum:
+        raise ControlError(f"{label!r} must be between {minimum} and {maximum} characters long")
     return value
 
 

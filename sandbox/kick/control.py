@@ -23,7 +23,7 @@ from sandbox.kick.signing import SigningKey
 from sandbox.kick.state import FakeKick
 from sandbox.kick.webhooks import compact
 
-MOST_IDLE_SECONDS = 30.0
+MAX_IDLE_SECONDS = 30.0
 FORCE_RECONNECT = 3011
 INSUFFICIENT_STATE = 2500
 
@@ -299,7 +299,7 @@ class _Control:
 
     async def idle(self, body: Body) -> Body:
         """{timeout?: seconds} -> {idle}: wait until no delivery is pending"""
-        timeout = min(float(body.get("timeout", 5.0)), MOST_IDLE_SECONDS)
+        timeout = min(float(body.get("timeout", 5.0)), MAX_IDLE_SECONDS)
         until = time.monotonic() + timeout
         while self.kick.webhooks.pending_count and time.monotonic() < until:
             await asyncio.sleep(0.005)

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from sandbox.kick import control, oauth, site
+from sandbox.kick import control, negotiation, oauth, site
 from sandbox.kick.api.channels import Channels
 from sandbox.kick.api.chat import Chat
 from sandbox.kick.api.kicks import Kicks
@@ -10,7 +10,7 @@ from sandbox.kick.api.livestreams import Livestreams
 from sandbox.kick.api.moderation import Moderation
 from sandbox.kick.api.rewards import Rewards
 from sandbox.kick.api.subscriptions import Subscriptions
-from sandbox.kick.realtime import centrifugo, negotiation, pusher
+from sandbox.kick.realtime import centrifugo, pusher
 from sandbox.kick.state import FakeKick
 
 API = (Channels, Livestreams, Chat, Moderation, Rewards, Kicks, Subscriptions)

@@ -6,7 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.streamelements.state import Channel, FakeStreamElements
+from sandbox.streamelements.channels import Channel
+from sandbox.streamelements.state import FakeStreamElements
 
 BASE = "/streamelements/kappa/v2"
 
@@ -51,7 +52,7 @@ class _Api:
             if faults.take("streamelements.500"):
                 return _error(500, "Internal Server Error", "An internal server error occurred")
             given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-            found = [one for one in self.pretend.channels.values() if one.jwt == given]
+            found = [channel for channel in self.pretend.channels.values() if channel.jwt == given]
             if not found or faults.flag("streamelements.401"):
                 return _error(401, "Unauthorized", "invalid token")
             if request.match_info.get("channel", found[0].id) != found[0].id:
@@ -70,8 +71,8 @@ class _Api:
             return self._lost(request, channel)
         if count := faults.number("streamelements.partly"):
             faults.set("streamelements.partly", 0)
-            for one in (await request.json())["users"][:count]:
-                self.pretend.change(channel, str(one["username"]), int(one["current"]))
+            for user in (await request.json())["users"][:count]:
+                self.pretend.change(channel, str(user["username"]), int(user["current"]))
             return _error(500, "Internal Server Error", "An internal server error occurred")
         answer = await handler(request, channel)
         if faults.take("streamelements.lost"):
@@ -132,8 +133,8 @@ class _Api:
         users, mode = body.get("users"), body.get("mode")
         if mode not in ("add", "set") or not isinstance(users, list) or not users:
             return _error(400, "Bad Request", "users and mode are required")
-        for one in users:
-            login, amount = str(one["username"]), int(one["current"])
+        for user in users:
+            login, amount = str(user["username"]), int(user["current"])
             if mode == "add":
                 self.pretend.change(channel, login, amount)
             else:

@@ -10,15 +10,13 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import WSMsgType, web
 
 from sandbox.change_feed import ChangeFeed
 from sandbox.faults import Faults
-
-if TYPE_CHECKING:
-    from sandbox.streamelements.state import Channel
+from sandbox.streamelements.channels import Channel
 
 PATH = "/streamelements/astro"
 PING_SECONDS = 30.0
@@ -48,7 +46,7 @@ class Astro:
     @property
     def count(self) -> int:
         """Sockets that have a subscription."""
-        return sum(1 for one in self._sockets if one.rooms)
+        return sum(1 for socket in self._sockets if socket.rooms)
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         if self._faults.take("streamelements.socket_429"):
@@ -91,14 +89,14 @@ class Astro:
 
     def _may(self, data: Json) -> bool:
         return data.get("token_type") == "jwt" and any(
-            (one.jwt, one.id) == (data.get("token"), data["room"])
-            for one in self._channels.values()
+            (channel.jwt, channel.id) == (data.get("token"), data["room"])
+            for channel in self._channels.values()
         )
 
     async def publish(self, channel: Channel, topic: str, data: Json) -> int:
         """Send to all subscribers; returns how many."""
         wanted = (topic, channel.id)
-        sockets = [one for one in self._sockets if wanted in one.rooms]
+        sockets = [socket for socket in self._sockets if wanted in socket.rooms]
         for one in sockets:
             message = _message("message", data, topic=topic, room=channel.id)
             await one.connection.send_json(message)

@@ -8,7 +8,8 @@ from aiohttp import web
 
 from sandbox.control import ControlError, body_of
 from sandbox.streamelements import api, astro, host
-from sandbox.streamelements.state import Channel, FakeStreamElements
+from sandbox.streamelements.channels import Channel
+from sandbox.streamelements.state import FakeStreamElements
 
 
 def routes(pretend: FakeStreamElements) -> list[web.RouteDef]:

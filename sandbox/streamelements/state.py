@@ -2,40 +2,17 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.change_feed import ChangeFeed
 from sandbox.faults import Faults
 from sandbox.people import Person
 from sandbox.streamelements.astro import Astro
+from sandbox.streamelements.channels import Channel
 from sandbox.streamelements.faults import FAULTS
 
 TWITCH_IDS_FROM = 1_000_000
 """What is added to a person's id on Kick for that on the fake Twitch."""
-
-
-@dataclass
-class Channel:
-    """A streamer's channel; `points` is login -> balance, `alltime` what was ever earned."""
-
-    id: str
-    login: str
-    name: str
-    provider_id: int
-    jwt: str
-    points: dict[str, int] = field(default_factory=dict)
-    alltime: dict[str, int] = field(default_factory=dict)
-    said: list[str] = field(default_factory=list)
-
-    def payload(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "login": self.login,
-            "jwt": self.jwt,
-            "points": dict(self.points),
-            "said": list(self.said),
-        }
 
 
 class FakeStreamElements:
@@ -51,7 +28,9 @@ class FakeStreamElements:
         self.calls: list[str] = []
         people = tuple(people)
         self.channels = {
-            one.handle: _channel(one, people) for one in people if one.role == "streamer"
+            person.handle: _channel(person, people)
+            for person in people
+            if person.role == "streamer"
         }
         self.astro = Astro(self.channels, changes, faults)
 

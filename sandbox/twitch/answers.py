@@ -32,10 +32,10 @@ async def parameters_of(request: web.Request) -> Json:
 
 
 def page_of(
-    request: web.Request, found: list[Json], most: int, extra: Json | None = None
+    request: web.Request, found: list[Json], maximum: int, extra: Json | None = None
 ) -> web.Response:
     """A page of a list, with a cursor if there are more."""
-    first = min(int(request.query.get("first", "20")), most)
+    first = min(int(request.query.get("first", "20")), maximum)
     start = int(request.query.get("after", "0"))
     shown = found[start : start + first]
     more = {"cursor": str(start + first)} if start + first < len(found) else {}

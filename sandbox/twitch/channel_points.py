@@ -14,7 +14,7 @@ from sandbox.twitch.state import FakeTwitch
 from sandbox.twitch.tokens import Token
 
 SCOPE = "channel:manage:redemptions"
-MOST_REWARDS = 50
+MAX_REWARDS = 50
 
 Json = dict[str, Any]
 
@@ -55,9 +55,9 @@ class ChannelPoints:
         ids = request.query.getall("id", [])
         ours = request.query.get("only_manageable_rewards") == "true"
         found = [
-            one.json(channel.owner)
-            for one in channel.rewards.values()
-            if (not ids or one.id in ids) and (not ours or one.client_id == CLIENT_ID)
+            reward.json(channel.owner)
+            for reward in channel.rewards.values()
+            if (not ids or reward.id in ids) and (not ours or reward.client_id == CLIENT_ID)
         ]
         if ids and not found:
             raise ApiError(404, "The custom rewards were not found")
@@ -66,7 +66,7 @@ class ChannelPoints:
     async def create(self, request: web.Request, token: Token) -> web.Response:
         channel = self._owned(request, token)
         body = await body_of(request)
-        if len(channel.rewards) >= MOST_REWARDS:
+        if len(channel.rewards) >= MAX_REWARDS:
             raise ApiError(400, "CREATE_CUSTOM_REWARD_TOO_MANY_REWARDS")
         reward = Reward(str(uuid.uuid4()), "", 0)
         _change(channel, reward, {key: value for key, value in body.items() if key != "is_paused"})
@@ -95,9 +95,10 @@ class ChannelPoints:
         if not ids and status not in ("UNFULFILLED", "FULFILLED", "CANCELED"):
             raise ApiError(400, "The status or id is required")
         found = [
-            self._json(channel, one)
-            for one in channel.redemptions.values()
-            if one.reward is reward and (one.id in ids if ids else one.status == status)
+            self._json(channel, redemption)
+            for redemption in channel.redemptions.values()
+            if redemption.reward is reward
+            and (redemption.id in ids if ids else redemption.status == status)
         ]
         if ids and not found:
             raise ApiError(404, "The redemptions were not found")
@@ -111,9 +112,11 @@ class ChannelPoints:
             raise ApiError(400, "The status is not valid")
         ids = request.query.getall("id", [])
         found = [
-            one
-            for one in channel.redemptions.values()
-            if one.id in ids and one.reward is reward and one.status == "UNFULFILLED"
+            redemption
+            for redemption in channel.redemptions.values()
+            if redemption.id in ids
+            and redemption.reward is reward
+            and redemption.status == "UNFULFILLED"
         ]
         if not ids or len(found) < len(set(ids)):
             raise ApiError(404, "The redemptions were not found or are not UNFULFILLED")
@@ -159,4 +162,4 @@ def _change(channel: Channel, reward: Reward, body: Json) -> None:
         setattr(reward, name, value)
 
 
-_NAMES = {one.name for one in fields(Reward)} - {"id", "client_id"}
+_NAMES = {field.name for field in fields(Reward)} - {"id", "client_id"}

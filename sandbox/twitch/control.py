@@ -120,7 +120,7 @@ class _Control:
         if not receivers:
             raise ControlError("name giftees or a count")
         self.twitch.gift(self._channel(body), giver, receivers, str(body.get("tier", "1000")))
-        return {"giftees": [one.handle for one in receivers]}
+        return {"giftees": [receiver.handle for receiver in receivers]}
 
     async def cheer(self, body: Json) -> None:
         """{person?, bits, message?, channel?}; anonymous without ``person``"""
@@ -186,9 +186,9 @@ class _Control:
         self.twitch.delete_reward(self._channel(body), self._reward(body))
 
     def _reward(self, body: Json) -> Reward:
-        for one in self._channel(body).rewards.values():
-            if one.title == body.get("title"):
-                return one
+        for reward in self._channel(body).rewards.values():
+            if reward.title == body.get("title"):
+                return reward
         raise ControlError(f"no reward is called {body.get('title')}", status=404)
 
     async def rename(self, body: Json) -> None:
@@ -214,7 +214,11 @@ class _Control:
     async def lose_subscription(self, body: Json) -> Json:
         """{type} -> {count}: delete subscriptions silently"""
         eventsub = self.twitch.eventsub
-        gone = [one.id for one in eventsub.subscriptions.values() if one.type == body["type"]]
+        gone = [
+            subscription.id
+            for subscription in eventsub.subscriptions.values()
+            if subscription.type == body["type"]
+        ]
         for one in gone:
             eventsub.subscriptions.pop(one)
         return {"count": len(gone)}
@@ -222,7 +226,11 @@ class _Control:
     async def end_subscription(self, body: Json) -> Json:
         """{type, status} -> {count}: revoke subscriptions, with a notification"""
         eventsub = self.twitch.eventsub
-        found = [one for one in eventsub.subscriptions.values() if one.type == body["type"]]
+        found = [
+            subscription
+            for subscription in eventsub.subscriptions.values()
+            if subscription.type == body["type"]
+        ]
         for one in found:
             eventsub.end(one, str(body["status"]))
         return {"count": len(found)}
@@ -250,7 +258,7 @@ class _Control:
         return {"idle": not self.twitch.eventsub.pending_count}
 
     async def transcript(self, _request: web.Request) -> web.Response:
-        return web.json_response([asdict(one) for one in self.twitch.lines])
+        return web.json_response([asdict(line) for line in self.twitch.lines])
 
     async def deliveries(self, _request: web.Request) -> web.Response:
         return web.json_response(list(self.twitch.eventsub.deliveries))

@@ -21,7 +21,7 @@ from sandbox.faults import Faults
 from sandbox.twitch.models import EVENT_TYPES, REVOKED, Subscription
 
 PATH = "/twitch/ws"
-MOST_A_SESSION = 300
+MAX_A_SESSION = 300
 GRACE_SECONDS = 30.0
 
 Json = dict[str, Any]
@@ -99,9 +99,11 @@ class EventSub:
         """Send an event to everybody who is subscribed to it, dated ``at`` instead of now; returns
         to how many."""
         found = [
-            one
-            for one in self.subscriptions.values()
-            if one.type == kind and one.status == "enabled" and _is_for(one, channel_id)
+            subscription
+            for subscription in self.subscriptions.values()
+            if subscription.type == kind
+            and subscription.status == "enabled"
+            and _is_for(subscription, channel_id)
         ]
         for one in found:
             self.notify(one, event, at)
@@ -170,8 +172,8 @@ class EventSub:
                 one.failures = 0
                 return
         one.failures += 1
-        most = self._faults.number("twitch.webhook.give_up_after")
-        if one.failures >= most and self.subscriptions.pop(one.id, None) is not None:
+        maximum = self._faults.number("twitch.webhook.give_up_after")
+        if one.failures >= maximum and self.subscriptions.pop(one.id, None) is not None:
             one.status = "notification_failures_exceeded"
             await self._post(one, str(uuid.uuid4()), "revocation", {"subscription": one.json()})
 
@@ -252,9 +254,9 @@ class EventSub:
         else:
             old = self.sessions.pop(moved)
             made = Session(secrets.token_urlsafe(16), old.keepalive, instant(), socket, old.user_id)
-            for one in self.subscriptions.values():
-                if one.session_id == moved:
-                    one.session_id = made.id
+            for subscription in self.subscriptions.values():
+                if subscription.session_id == moved:
+                    subscription.session_id = made.id
             self._spawn(_close_later(old.socket))
         self.sessions[made.id] = made
         self._changes.publish("twitch.socket", count=len(self.sessions))
@@ -263,9 +265,9 @@ class EventSub:
     def _forget(self, session: Session) -> None:
         """Its subscriptions end with it."""
         self.sessions.pop(session.id, None)
-        for one in list(self.subscriptions.values()):
-            if one.session_id == session.id:
-                self.subscriptions.pop(one.id)
+        for subscription in list(self.subscriptions.values()):
+            if subscription.session_id == session.id:
+                self.subscriptions.pop(subscription.id)
         self._changes.publish("twitch.socket", count=len(self.sessions))
 
     async def _watch(self, session: Session) -> None:
@@ -274,7 +276,10 @@ class EventSub:
         while True:
             await asyncio.sleep(0.2)
             now = time.monotonic()
-            is_used = any(one.session_id == session.id for one in self.subscriptions.values())
+            is_used = any(
+                subscription.session_id == session.id
+                for subscription in self.subscriptions.values()
+            )
             unused = self._faults.seconds("twitch.socket.unused_s")
             if not is_used and now - started > unused and not self._has_moved(session):
                 await session.socket.close(code=4003)
@@ -341,9 +346,10 @@ class EventSub:
         """JSON-able."""
         return {
             "pending_count": self._pending,
-            "subscriptions": [one.json() for one in self.subscriptions.values()],
+            "subscriptions": [subscription.json() for subscription in self.subscriptions.values()],
             "sockets": [
-                {"id": one.id, "connected_at": one.connected_at} for one in self.sessions.values()
+                {"id": session.id, "connected_at": session.connected_at}
+                for session in self.sessions.values()
             ],
         }
 

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from sandbox.twitch.answers import ApiError, body_of, page_of, parameters_of
 from sandbox.twitch.channel_points import ChannelPoints
-from sandbox.twitch.eventsub import MOST_A_SESSION, instant
+from sandbox.twitch.eventsub import MAX_A_SESSION, instant
 from sandbox.twitch.models import (
     CLIENT_ID,
     EVENT_TYPES,
@@ -25,7 +25,7 @@ from sandbox.twitch.state import FakeTwitch
 from sandbox.twitch.tokens import Token
 
 BASE = "/twitch/helix"
-MOST_CHARACTERS = 500
+MAX_CHARACTERS = 500
 
 Json = dict[str, Any]
 Endpoint = Callable[[web.Request, Token], Awaitable[web.Response]]
@@ -78,9 +78,9 @@ class _Helix:
             if self._chosen(request) and self.twitch.faults.take("twitch.api.lost_answer"):
                 assert request.transport is not None
                 request.transport.abort()
-            most = self._most()
-            response.headers["Ratelimit-Limit"] = str(most)
-            response.headers["Ratelimit-Remaining"] = str(max(most - self._used, 0))
+            maximum = self._most()
+            response.headers["Ratelimit-Limit"] = str(maximum)
+            response.headers["Ratelimit-Remaining"] = str(max(maximum - self._used, 0))
             response.headers["Ratelimit-Reset"] = str(int(self._reset))
             return response
 
@@ -134,7 +134,7 @@ class _Helix:
         ids, logins = request.query.getall("id", []), request.query.getall("login", [])
         if len(ids) + len(logins) > 100 or "" in logins:
             raise ApiError(400, "Bad Identifiers")
-        wanted = [one for one in self.twitch.accounts.values() if one.login in logins]
+        wanted = [account for account in self.twitch.accounts.values() if account.login in logins]
         wanted += [one for one in self.twitch.accounts.values() if str(one.user_id) in ids]
         if not ids and not logins:
             if token.user_id is None:
@@ -148,16 +148,16 @@ class _Helix:
             raise ApiError(400, "too many ids")
         found = [
             {
-                "id": one.stream.id,
-                **one.owner.fields("user"),
+                "id": channel.stream.id,
+                **channel.owner.fields("user"),
                 "type": "live",
-                "title": one.title,
+                "title": channel.title,
                 "viewer_count": 12,
-                "started_at": one.stream.started_at,
+                "started_at": channel.stream.started_at,
                 "language": "en",
             }
-            for one in self.twitch.channels.values()
-            if one.stream is not None and str(one.owner.user_id) in ids
+            for channel in self.twitch.channels.values()
+            if channel.stream is not None and str(channel.owner.user_id) in ids
         ]
         return web.json_response({"data": found, "pagination": {}})
 
@@ -253,7 +253,7 @@ class _Helix:
             raise ApiError(401, "The sender_id must match the user ID of the token")
         if not text:
             raise ApiError(400, "The message is required")
-        if len(text) > MOST_CHARACTERS:
+        if len(text) > MAX_CHARACTERS:
             raise ApiError(422, "The message is too large")
         if int(sender_id) in channel.banned:
             raise ApiError(403, "The sender is not permitted to send messages")
@@ -274,9 +274,9 @@ class _Helix:
     def _visible(self, token: Token) -> list[Subscription]:
         """Webhooks to the app's token, a user's sockets to theirs."""
         return [
-            one
-            for one in self.twitch.eventsub.subscriptions.values()
-            if one.user_id == token.user_id
+            subscription
+            for subscription in self.twitch.eventsub.subscriptions.values()
+            if subscription.user_id == token.user_id
         ]
 
     async def list_eventsub(self, request: web.Request, token: Token) -> web.Response:
@@ -319,9 +319,9 @@ class _Helix:
             raise ApiError(400, "The transport is not valid")
         self._check(made, token)
         alike = [
-            one
-            for one in self.twitch.eventsub.subscriptions.values()
-            if (one.type, one.condition) == (kind, condition)
+            subscription
+            for subscription in self.twitch.eventsub.subscriptions.values()
+            if (subscription.type, subscription.condition) == (kind, condition)
         ]
         if any((one.callback, one.session_id) == (made.callback, made.session_id) for one in alike):
             raise ApiError(409, "subscription already exists")
@@ -339,11 +339,11 @@ class _Helix:
         if session.user_id not in (None, token.user_id):
             raise ApiError(400, "websocket transport cannot have subscriptions by different users")
         theirs = [
-            one
-            for one in self.twitch.eventsub.subscriptions.values()
-            if one.session_id == session_id
+            subscription
+            for subscription in self.twitch.eventsub.subscriptions.values()
+            if subscription.session_id == session_id
         ]
-        if len(theirs) >= MOST_A_SESSION:
+        if len(theirs) >= MAX_A_SESSION:
             raise ApiError(429, "number of websocket subscriptions limit exceeded")
         session.user_id = token.user_id
         made.session_id, made.user_id = session_id, token.user_id
@@ -395,5 +395,5 @@ def _user(account: Account) -> Json:
 
 def _costs(found: Iterable[Subscription]) -> Json:
     subscriptions = list(found)
-    cost = sum(one.cost for one in subscriptions)
+    cost = sum(subscription.cost for subscription in subscriptions)
     return {"total": len(subscriptions), "total_cost": cost, "max_total_cost": 10_000}

@@ -51,9 +51,11 @@ class FakeTwitch:
         self.base_url = base_url
         self.product_url = product_url
         self.accounts = first_accounts(people)
-        streamers = [one.handle for one in people if one.role == "streamer"]
+        streamers = [person.handle for person in people if person.role == "streamer"]
         self.channels = {
-            one.user_id: Channel(one) for one in self.accounts.values() if one.handle in streamers
+            account.user_id: Channel(account)
+            for account in self.accounts.values()
+            if account.handle in streamers
         }
         for one in people:
             if one.role == "moderator":
@@ -90,7 +92,7 @@ class FakeTwitch:
 
     def add_account(self, handle: str, name: str) -> Account:
         """A new viewer; ValueError if the handle is taken."""
-        if any(one.handle == handle for one in self.accounts.values()):
+        if any(account.handle == handle for account in self.accounts.values()):
             raise ValueError(f"the handle {handle} is taken")
         user_id = max(NEW_ACCOUNTS_FROM - 1, *self.accounts) + 1
         self.accounts[user_id] = Account(user_id, name.lower(), name, handle)
@@ -281,9 +283,9 @@ class FakeTwitch:
     def delete_reward(self, channel: Channel, reward: Reward) -> None:
         """What was not decided counts as fulfilled: nobody gets their points back."""
         channel.rewards.pop(reward.id)
-        for one in channel.redemptions.values():
-            if one.reward is reward and one.status == "UNFULFILLED":
-                one.status = "FULFILLED"
+        for redemption in channel.redemptions.values():
+            if redemption.reward is reward and redemption.status == "UNFULFILLED":
+                redemption.status = "FULFILLED"
         self.tell_reward(channel, reward, "remove")
 
     def redeem(self, channel: Channel, account: Account, reward: Reward) -> Redemption:
@@ -326,28 +328,34 @@ class FakeTwitch:
         self.tokens.remove_app(account.user_id)
         event = {"client_id": CLIENT_ID, **account.fields("user")}
         theirs = str(account.user_id)
-        for one in list(self.eventsub.subscriptions.values()):
-            if one.type != REVOKED and theirs in one.condition.values() and one.type not in FREE:
-                self.eventsub.end(one, "authorization_revoked")
+        for subscription in list(self.eventsub.subscriptions.values()):
+            if (
+                subscription.type != REVOKED
+                and theirs in subscription.condition.values()
+                and subscription.type not in FREE
+            ):
+                self.eventsub.end(subscription, "authorization_revoked")
         self.eventsub.publish(REVOKED, account.user_id, event)
 
     def snapshot(self) -> Json:
         """JSON-able."""
         return {
-            "accounts": [asdict(one) for one in self.accounts.values() if one.handle != "bot"],
+            "accounts": [
+                asdict(account) for account in self.accounts.values() if account.handle != "bot"
+            ],
             "channels": [
                 {
-                    "handle": one.owner.handle,
-                    "name": one.owner.name,
-                    "login": one.owner.login,
-                    "title": one.title,
-                    "is_live": one.stream is not None,
-                    "started_at": one.stream.started_at if one.stream else None,
-                    "slots": one.slots,
-                    "limited": one.limited,
-                    "vips": sorted(self.accounts[who].handle for who in one.vips),
-                    "moderators": sorted(self.accounts[who].handle for who in one.moderators),
-                    "rewards": [reward.json(one.owner) for reward in one.rewards.values()],
+                    "handle": channel.owner.handle,
+                    "name": channel.owner.name,
+                    "login": channel.owner.login,
+                    "title": channel.title,
+                    "is_live": channel.stream is not None,
+                    "started_at": channel.stream.started_at if channel.stream else None,
+                    "slots": channel.slots,
+                    "limited": channel.limited,
+                    "vips": sorted(self.accounts[who].handle for who in channel.vips),
+                    "moderators": sorted(self.accounts[who].handle for who in channel.moderators),
+                    "rewards": [reward.json(channel.owner) for reward in channel.rewards.values()],
                     "redemptions": [
                         {
                             "id": made.id,
@@ -355,12 +363,12 @@ class FakeTwitch:
                             "title": made.reward.title,
                             "status": made.status,
                         }
-                        for made in list(one.redemptions.values())[-200:]
+                        for made in list(channel.redemptions.values())[-200:]
                     ],
                 }
-                for one in self.channels.values()
+                for channel in self.channels.values()
             ],
-            "chat": [asdict(one) for one in list(self.lines)[-200:]],
+            "chat": [asdict(line) for line in list(self.lines)[-200:]],
             "user_tokens": sum(one.user_id is not None for one in self.tokens.access.values()),
             "eventsub": self.eventsub.snapshot(),
         }

@@ -7,7 +7,7 @@ import pytest
 
 from core.api_tokens.actions import find_token
 from core.api_tokens.feature import FEATURE
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from sandbox.discord.driver import DiscordDriver
 from tests.bot_rig import Asker, bot_in_discord
 
@@ -62,4 +62,4 @@ def test_token_is_revoked_by_its_button(ask: Asker, database: Database) -> None:
         assert works(database, tokens[0])
     done = ask.press(shown, "Revoke 007")
     assert done["embeds"][0]["title"] == "🗑️ API token 007 revoked"
-    assert [works(database, one) for one in tokens] == [False, True]
+    assert [works(database, token) for token in tokens] == [False, True]

@@ -15,8 +15,8 @@ from core.guilds import store as guilds
 from core.guilds.records import AuditEntry
 from core.inbox.actions import OWN_SOURCE
 from core.inbox.records import deliveries
-from core.kit.database import cache_of
-from core.kit.work import Work, run_in_guild
+from core.kit.database.connection import cache_of
+from core.kit.database.work import Work, run_in_guild
 from core.people import store as people
 from tests.slot_calls.scene import (
     CHANNEL_ID,
@@ -138,6 +138,6 @@ class HuntGuild:
         ]  # fmt: skip
         of_bonus = ["hunt", "position", "slot", "provider", "bet", "viewer_id", "payout", "skipped"]
         return {
-            "hunts": [[getattr(one, name) for name in names] for one in hunts],
-            "bonuses": [[getattr(one, name) for name in of_bonus] for one in bonuses],
+            "hunts": [[getattr(hunt, name) for name in names] for hunt in hunts],
+            "bonuses": [[getattr(bonus, name) for name in of_bonus] for bonus in bonuses],
         }

@@ -13,8 +13,8 @@ from core.bonus_hunt import actions, panel, steps, store
 from core.bonus_hunt.discord import render_message
 from core.bonus_hunt.records import Step
 from core.guilds.records import AuditEntry
+from core.kit.database.work import Work, run_in_guild
 from core.kit.errors import Refusal
-from core.kit.work import Work, run_in_guild
 from core.outbox.records import messages
 from tests.bonus_hunt.scene import GAMES, HuntGuild
 from tests.bonus_hunt.test_rules import sixty
@@ -143,7 +143,7 @@ def test_bonuses_are_found_in_the_catalogue_and_know_who_asked(guild: HuntGuild)
 
 
 def test_a_full_hunt_takes_no_more(guild: HuntGuild, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actions, "MOST_BONUSES", 3)
+    monkeypatch.setattr(actions, "MAX_BONUSES", 3)
     guild.start()
     guild.collect()
     with pytest.raises(Refusal, match="at most 3"):

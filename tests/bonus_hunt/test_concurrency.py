@@ -8,7 +8,7 @@ import pytest
 
 from core.bonus_hunt import actions, steps
 from core.bonus_hunt.records import Bonus, Hunt
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Refusal
 from tests.bonus_hunt.scene import HuntGuild
 from tests.clean import cleaned

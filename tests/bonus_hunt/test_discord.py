@@ -13,10 +13,10 @@ from core.bonus_hunt import actions
 from core.bonus_hunt.discord import HuntButton, hunt_buttons
 from core.bonus_hunt.feature import FEATURE
 from core.guilds import store as guild_store
-from core.kit.bus import LocalBus
-from core.kit.clock import utc_now
-from core.kit.database import METADATA, Database
-from core.kit.discord_buttons import form_of, receive_form
+from core.kit.database.connection import METADATA, Database
+from core.kit.discord.buttons import form_of, receive_form
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.clock import utc_now
 from core.kit.services import Services
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.seed import NORAS_CORNER_ID
@@ -380,7 +380,7 @@ async def test_buttons_fit_the_state(payload: Json, labels: list[str] | None) ->
         return
     assert view is not None
     assert view.is_persistent()
-    buttons = [one.item for one in view.children if isinstance(one, HuntButton)]
+    buttons = [child.item for child in view.children if isinstance(child, HuntButton)]
     assert [button.label for button in buttons] == labels
     undo = next(button for button in buttons if button.label == "Undo")
     assert undo.custom_id == "bonus_hunt:undo:3:9"

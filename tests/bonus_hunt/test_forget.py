@@ -26,9 +26,9 @@ def test_a_forgotten_viewer_is_gone_from_hunt_and_message(tx: Connection, guild_
     assert NAME in str(guild.shown())
 
     told = privacy.collect(tx, KEPT, ask(tx, guild_id))
-    assert [one["amount"] for one in told["bonus_hunt_guesses"]] == [Decimal(60)]
-    assert [one["slot"] for one in told["bonus_hunt_bonuses"]] == ["Mental"]
-    assert [one["name"] for one in told["bonus_hunts"]] == ["Friday"]
+    assert [guess["amount"] for guess in told["bonus_hunt_guesses"]] == [Decimal(60)]
+    assert [bonus["slot"] for bonus in told["bonus_hunt_bonuses"]] == ["Mental"]
+    assert [hunt["name"] for hunt in told["bonus_hunts"]] == ["Friday"]
 
     edits = len(guild.posted("bonus_hunt.message"))
     forget(tx, guild_id)

@@ -13,10 +13,10 @@ from core.bonus_hunt.rules import HuntSettings
 from core.events import SettingChanged
 from core.guilds.actions import change_settings
 from core.guilds.chat_commands import change_command
-from core.kit.database import cache_of
+from core.kit.database.connection import cache_of
+from core.kit.database.work import handled_at, run_in_guild
 from core.kit.errors import Refusal
 from core.kit.feature import ChatRules
-from core.kit.work import handled_at, run_in_guild
 from core.people import chats
 from core.people.exclusions.actions import exclude_viewer
 from tests.bonus_hunt.scene import HuntGuild

@@ -11,7 +11,7 @@ from core.bonus_hunt.discord import render_message
 from core.bonus_hunt.records import Act, Bonus, Hunt, Step
 from core.bonus_hunt.rules import figures
 from core.bonus_hunt.store import Stats, Total, View
-from core.kit.records import ChannelId
+from core.kit.database.records import ChannelId
 from core.outbox.chat import cut
 from core.people.names import Names
 from tests.embeds import ODD_TEXTS, check_harmless, check_limits, text_of

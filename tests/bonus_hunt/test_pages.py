@@ -7,7 +7,7 @@ from datetime import timedelta
 from core.bonus_hunt import actions, guessing, store
 from core.bonus_hunt.rules import HuntSettings
 from core.guilds import actions as guilds
-from core.kit.work import Work
+from core.kit.database.work import Work
 from core.people import store as people
 from tests.dashboard.site import GUILD, Site, words
 

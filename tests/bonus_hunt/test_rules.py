@@ -16,7 +16,7 @@ from core.bonus_hunt.rules import (
     digits_of,
     figures,
 )
-from core.kit.amounts import currency_code
+from core.kit.text.amounts import currency_code
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -19,11 +19,11 @@ from sqlalchemy import Table
 
 import bot
 from core.features import load_features
-from core.kit.database import METADATA
-from core.kit.feature import GuildSetting
-from core.kit.personal import declared
-from core.kit.records import Record
-from core.kit.settings import Settings
+from core.kit.database.connection import METADATA
+from core.kit.database.personal import declared
+from core.kit.database.records import Record
+from core.kit.guild_settings import GuildSetting
+from core.kit.runtime.settings import Settings
 from core.settings.rules import what_fits
 
 ROOT = Path(__file__).parents[2]
@@ -62,15 +62,15 @@ def allowed(field: FieldInfo) -> str:
         return ", ".join(f"`{choice}`" for choice in get_args(field.annotation))
     if field.annotation is bool:
         return "`true`, `false`"
-    least = next((limit.ge for limit in field.metadata if hasattr(limit, "ge")), None)
-    most = next((limit.le for limit in field.metadata if hasattr(limit, "le")), None)
-    return bounds(least, most)
+    minimum = next((limit.ge for limit in field.metadata if hasattr(limit, "ge")), None)
+    maximum = next((limit.le for limit in field.metadata if hasattr(limit, "le")), None)
+    return bounds(minimum, maximum)
 
 
-def bounds(least: object, most: object) -> str:
-    if least is not None and most is not None:
-        return f"{least} to {most}"
-    return f"at least {least}" if least is not None else f"at most {most}" if most else ""
+def bounds(minimum: object, maximum: object) -> str:
+    if minimum is not None and maximum is not None:
+        return f"{minimum} to {maximum}"
+    return f"at least {minimum}" if minimum is not None else f"at most {maximum}" if maximum else ""
 
 
 def guild_settings() -> list[GuildSetting[Any]]:
@@ -144,13 +144,13 @@ def settings_page() -> str:
             ("Setting", "Default", "Takes", "What it does", "Variable"),
             (
                 (
-                    f"`{one.key}`",
-                    _code(as_set(one)),
-                    what_fits(one),
-                    one.help,
-                    _code((one.environment or "").upper()),
+                    f"`{setting.key}`",
+                    _code(as_set(setting)),
+                    what_fits(setting),
+                    setting.help,
+                    _code((setting.environment or "").upper()),
                 )
-                for one in guild_settings()
+                for setting in guild_settings()
             ),
         ),
     ]
@@ -200,7 +200,7 @@ def privacy_policy() -> str:
     """`PRIVACY_POLICY.md`: its table of all columns that lead to a person."""
     load_features()
     classes = (mapper.class_ for mapper in Record.registry.mappers)
-    docs = {one.__tablename__: inspect.getdoc(one) for one in classes}
+    docs = {class_.__tablename__: inspect.getdoc(class_) for class_ in classes}
     heads = ("Stored", "What leads to you", "After `/forgetme`")
     rows = table(heads, (_row(one, docs.get(one.name)) for one in personal_tables()))
     policy = (ROOT / "PRIVACY_POLICY.md").read_text()

@@ -1,7 +1,7 @@
 """Who may import whom, as import-linter contracts (docs/architecture.md says why).
 
 The contracts are made from `core.features.LAYERS` and from the names of the files, so that a new
-feature needs one word in LAYERS and nothing here. Imports for type checkers only do not count.
+feature needs one word in LAYERS and nothing here.
 """
 
 import json
@@ -19,8 +19,8 @@ Layers: TypeAlias = Sequence[Sequence[str]]
 
 Contract: TypeAlias = dict[str, str | bool | list[str]]
 
-NOT_LAYERED = ("features", "migrations")
-"""What lies in `core` above all layers: the list itself, and the migrations."""
+NOT_LAYERED = ("features", "migrations", "discord_thread")
+"""What lies in `core` above all layers: the list itself, the migrations, and the bot's thread."""
 
 WEB = ("flask", "werkzeug", "flask_wtf", "flask_limiter")
 HTTP_CLIENTS = ("requests", "httpx", "aiohttp", "websockets", "websocket", "pysher")
@@ -67,6 +67,19 @@ INSIDE = (
 """The parts of a package, the uppermost first; an import goes downward only."""
 
 
+KIT: Layers = (
+    ("errors",),
+    ("text",),
+    ("health_item", "runtime", "seen_roles"),
+    ("database", "goals"),
+    ("affiliate", "audit_command", "guild_settings", "rights", "services"),
+    ("discord", "tasks"),
+    ("web",),
+    ("feature", "oauth"),
+)
+"""The packages and modules of `core/kit` by layer, the lowest first."""
+
+
 @dataclass(frozen=True)
 class Tree:
     """Code to check: two packages in one folder, and the layers of the first."""
@@ -75,6 +88,7 @@ class Tree:
     layers: Layers
     core: str = "core"
     sandbox: str = "sandbox"
+    kit: Layers = KIT
 
     @property
     def packages(self) -> list[str]:
@@ -85,6 +99,12 @@ class Tree:
         files = sorted((self.folder / self.core).rglob("*.py"))
         names = (file.relative_to(self.folder).with_suffix("") for file in files)
         return [".".join(name.parts).removesuffix(".__init__") for name in names]
+
+    def sandboxes(self) -> list[str]:
+        """The sandbox and its packages."""
+        folder = self.folder / self.sandbox
+        inner = sorted(p.parent for p in folder.rglob("__init__.py"))
+        return [".".join(path.relative_to(self.folder).parts) for path in inner]
 
     def parts(self, *names: str) -> list[str]:
         """The modules `core.<package>.<name>` that are there, for these names."""
@@ -106,16 +126,8 @@ class Tree:
                 "*.embeds",
                 "*.embeds.*",
                 "outbox.*",
-                "kit.discord_access",
-                "kit.discord_arguments",
-                "kit.discord_buttons",
-                "kit.discord_choices",
-                "kit.discord_errors",
-                "kit.discord_rest",
-                "kit.discord_roles",
-                "kit.discord_ui",
-                "kit.leaderboard",
-                "kit.paginator",
+                "kit.discord.*",
+                "discord_thread",
             ),
             WEB: (
                 "*.pages",
@@ -128,13 +140,9 @@ class Tree:
                 "dashboard.people",
                 "dashboard.public",
                 "overlays.show",
-                "kit.assets",
-                "kit.guild_pages",
-                "kit.live",
-                "kit.live_pages",
-                "kit.oauth_pages",
-                "kit.uploads",
-                "kit.web",
+                "kit.oauth.pages",
+                "kit.text.uploads",
+                "kit.web.*",
                 "guilds.setting_fields",
                 "people.exclusions.routes",
                 "people.linking.me",
@@ -144,21 +152,24 @@ class Tree:
             HTTP_CLIENTS: (
                 *(f"{vendor}.*" for vendor in vendors),
                 "dashboard.discord_login",
-                "kit.discord_errors",
-                "kit.discord_rest",
-                "kit.wire",
+                "discord_thread",
+                "kit.discord.errors",
+                "kit.discord.rest",
+                "kit.runtime.wire",
                 "outbox.discord_transport",
             ),
-            ("psycopg2",): ("kit.database", "kit.deadlines"),
+            ("psycopg2",): ("kit.database.*", "kit.runtime.deadlines"),
         }
 
 
-def contracts(tree: Tree) -> list[Contract]:
+def structure(tree: Tree) -> list[Contract]:
+    """Imports for type checkers count: they are what hides a cycle."""
+    return [_layers(tree), *_kit_layers(tree), _inside(tree), _acyclic(tree), _private(tree)]
+
+
+def libraries(tree: Tree) -> list[Contract]:
+    """Imports for type checkers do not count: nothing is loaded for them."""
     return [
-        _layers(tree),
-        _inside(tree),
-        _acyclic(tree),
-        _private(tree),
         *_rules(tree),
         *(_only(tree, packages, features) for packages, features in tree.reserved().items()),
         *_apart(tree),
@@ -176,8 +187,29 @@ def _layers(tree: Tree) -> Contract:
     }
 
 
+def _kit_layers(tree: Tree) -> list[Contract]:
+    kit = f"{tree.core}.kit"
+    parts = {m.split(".")[2] for m in tree.modules() if m.startswith(f"{kit}.")}
+    layers = [[part for part in layer if part in parts] for layer in tree.kit]
+    return [
+        {
+            "name": "inside kit: feature, oauth > web > discord, tasks > ... > errors",
+            "type": "layers",
+            "containers": [kit],
+            "layers": [" | ".join(layer) for layer in reversed(layers) if layer],
+            "exhaustive": True,
+        },
+        {
+            "name": "there are no import cycles inside the packages of kit",
+            "type": "acyclic_siblings",
+            "ancestors": [f"{kit}.{part}" for part in sorted(parts)],
+            "depth": "0",
+        },
+    ]
+
+
 def _inside(tree: Tree) -> Contract:
-    """`kit` and `events` are collections of modules without an inner order."""
+    """`kit` has layers of its own, and `events` is a collection of modules without an order."""
     whole = {f"{tree.core}.kit", f"{tree.core}.events"}
     layers = [" | ".join(f"({part})" for part in layer.split(" | ")) for layer in INSIDE]
     return {
@@ -191,9 +223,10 @@ def _inside(tree: Tree) -> Contract:
 def _acyclic(tree: Tree) -> Contract:
     """Between the modules and sub-packages of a package, through others too."""
     return {
-        "name": "there are no import cycles inside a package",
+        "name": "there are no import cycles inside a package or the sandbox",
         "type": "acyclic_siblings",
-        "ancestors": [f"{tree.core}.{p}" for layer in tree.layers for p in layer],
+        "ancestors": [f"{tree.core}.{p}" for layer in tree.layers for p in layer]
+        + tree.sandboxes(),
         "depth": "0",
     }
 
@@ -213,7 +246,7 @@ def _private(tree: Tree) -> Contract:
 def _rules(tree: Tree) -> list[Contract]:
     pure = tuple(f"{tree.core}.{package}." for package in PURE)
     rules = [*tree.parts("rules"), *(m for m in tree.modules() if m.startswith(pure))]
-    kit = (f"{tree.core}.kit.{name}" for name in ("bus", "clock", "database", "services"))
+    kit = (f"{tree.core}.kit.{name}" for name in ("runtime", "database", "services"))
     return [
         {
             "name": "rules know no framework, not even through others",
@@ -264,9 +297,13 @@ def lint(tree: Tree, config: Path) -> bool:
 
     The packages are looked for on `sys.path`, and are read, not imported.
     """
-    config.write_text("\n".join(_toml(tree)))
     try:
-        return lint_imports(str(config), no_cache=True, no_logo=True) == EXIT_STATUS_SUCCESS
+        return all(
+            [
+                _keeps(structure(tree), tree, config, types_count=True),
+                _keeps(libraries(tree), tree, config, types_count=False),
+            ]
+        )
     finally:
         # It sets up logging in a way that silences every logger there was before.
         for logger in logging.root.manager.loggerDict.values():
@@ -274,13 +311,18 @@ def lint(tree: Tree, config: Path) -> bool:
                 logger.disabled = False
 
 
-def _toml(tree: Tree) -> Iterator[str]:
+def _keeps(contracts: list[Contract], tree: Tree, config: Path, *, types_count: bool) -> bool:
+    config.write_text("\n".join(_toml(contracts, tree, types_count=types_count)))
+    return lint_imports(str(config), no_cache=True, no_logo=True) == EXIT_STATUS_SUCCESS
+
+
+def _toml(contracts: list[Contract], tree: Tree, *, types_count: bool) -> Iterator[str]:
     """Strings, booleans and lists of strings look the same in JSON and in TOML."""
     yield "[tool.importlinter]"
     yield f"root_packages = {json.dumps([tree.core, tree.sandbox])}"
     yield "include_external_packages = true"
-    yield "exclude_type_checking_imports = true"
-    for contract in contracts(tree):
+    yield f"exclude_type_checking_imports = {json.dumps(not types_count)}"
+    for contract in contracts:
         if contract.get("source_modules") == []:
             continue  # no package has such a part yet
         yield "[[tool.importlinter.contracts]]"

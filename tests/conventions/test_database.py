@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql
 
 import setup_database
 from core.features import load_features
-from core.kit.database import METADATA, Database
+from core.kit.database.connection import METADATA, Database
 from tests.conventions.tree import calls, modules, tree_of
 
 load_features()
@@ -161,7 +161,9 @@ def newest() -> str | None:
 def test_migration_history_is_linear() -> None:
     history = ScriptDirectory(str(setup_database.MIGRATIONS))
     assert len(history.get_heads()) == 1
-    assert all(isinstance(one.down_revision, str | None) for one in history.walk_revisions())
+    assert all(
+        isinstance(revision.down_revision, str | None) for revision in history.walk_revisions()
+    )
 
 
 # -- what the features declare ---------------------------------------------------------------------

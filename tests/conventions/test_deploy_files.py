@@ -13,10 +13,10 @@ import discord
 import pytest
 from ruamel.yaml import YAML
 
-from core.kit.assets import ASSETS, ICONS, PACKAGES
-from core.kit.discord_rest import NEEDED
-from core.kit.discord_ui import TO_POST
-from core.kit.settings import Settings, read_settings
+from core.kit.discord.rest import NEEDED
+from core.kit.discord.ui import TO_POST
+from core.kit.runtime.settings import Settings, read_settings
+from core.kit.web.assets import ASSETS, ICONS, PACKAGES
 from core.people.panels.rules import NEEDED as NEEDED_FOR_PANELS
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from core.features import LAYERS
-from core.kit.settings import Settings
+from core.kit.runtime.settings import Settings
 from tests.conventions.documents import DOCUMENTS, default_of, guild_settings, sentences_of, told
 
 ROOT = Path(__file__).parents[2]
@@ -119,7 +119,7 @@ FOLDERS = {"data", "login", "me"}
 def test_guides_name_existing_commands_and_settings(guide: str) -> None:
     known = {command["slash"][1:] for command in told("--commands")}
     groups = {slash.split()[0] for slash in known if " " in slash}
-    keys = {one.key for one in guild_settings()}
+    keys = {setting.key for setting in guild_settings()}
     mentions = re.findall(r"`/([a-z_]+)((?: [^`]*)?)`", (ROOT / guide).read_text())
     assert mentions
     for name, rest in mentions:

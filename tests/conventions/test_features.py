@@ -19,11 +19,11 @@ from ruamel.yaml import YAML
 import core.events
 from core.events import Event
 from core.features import LAYERS, load_features
-from core.kit.discord_buttons import KeepButton
-from core.kit.discord_choices import ChoiceButton
+from core.kit.discord.buttons import KeepButton
+from core.kit.discord.choices import ChoiceButton
+from core.kit.discord.leaderboard import LeaderboardMenu
+from core.kit.discord.paginator import PageButton
 from core.kit.feature import Feature
-from core.kit.leaderboard import LeaderboardMenu
-from core.kit.paginator import PageButton
 from core.outbox.discord_transport import Rendered
 from tests.conventions.documents import told
 from tests.conventions.posting import posted_kinds
@@ -73,7 +73,7 @@ def test_setting_task_kind_and_source_names_are_unique() -> None:
         (kind for feature in FEATURES for kind in (*feature.embeds, *feature.lines)),
         (kind for feature in FEATURES for kind in feature.settles),
         (source for feature in FEATURES for source in feature.translates),
-        (one.name for feature in FEATURES for one in feature.paginators),
+        (paginator.name for feature in FEATURES for paginator in feature.paginators),
         (feature.name for feature in FEATURES),
     ):
         assert doubles(names) == []
@@ -276,7 +276,7 @@ def test_importing_has_no_side_effects() -> None:
         ("import threading; threading.Thread(target=print, daemon=True).start()", "a thread"),
         ("import os; os.environ.get('PORT')", "environment"),
         ("import os; 'PORT' in os.environ", "environment"),
-        ("from core.kit.settings import Settings; Settings()", "environment"),
+        ("from core.kit.runtime.settings import Settings; Settings()", "environment"),
         ("open('made', 'w').close()", "open"),
         ("import subprocess; subprocess.run(['true'])", "Popen"),
         ("import socket; socket.socket().bind(('127.0.0.1', 0))", "bind"),

@@ -8,12 +8,12 @@ from collections import defaultdict
 from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint
 
 from core.features import load_features
-from core.inbox.buffer import MOST_WAITING
-from core.inbox.worker import MOST_ATTEMPTS
+from core.inbox.buffer import MAX_WAITING
+from core.inbox.worker import MAX_ATTEMPTS
 from core.kick.review.rules import ReviewSettings
-from core.kit.database import METADATA
+from core.kit.database.connection import METADATA
 from core.kit.feature import COMMAND_LASTS
-from core.kit.settings import Settings
+from core.kit.runtime.settings import Settings
 from core.outbox.actions import ANSWER_EXPIRES, BULK_EXPIRES
 from core.outbox.chat import SECONDS_BETWEEN_LINES, SHARE_FOR_ANSWERS
 from core.outbox.sender import UNSURE_SECONDS
@@ -42,9 +42,9 @@ POSTED = {
 SETTINGS = Settings(_env_file=None)
 NUMBERS = (
     f"typed more than {COMMAND_LASTS.seconds // 60} minutes ago",
-    f"more than {MOST_WAITING:,} events",
+    f"more than {MAX_WAITING:,} events",
     f"{ReviewSettings().confirmation_minutes} minutes, then an admin",
-    f"after {MOST_ATTEMPTS} failures in {2 ** (MOST_ATTEMPTS - 1) / 60:.0f} minutes",
+    f"after {MAX_ATTEMPTS} failures in {2 ** (MAX_ATTEMPTS - 1) / 60:.0f} minutes",
     f"| {(SETTINGS.live_poll_seconds + SETTINGS.watch_interval_seconds) // 60} minutes | time",
     f"| Wager | exactly once | {SETTINGS.wager_check_seconds // 60} minutes |",
     f"{SWEEP_EVERY.seconds // 60} minutes if the event was lost",

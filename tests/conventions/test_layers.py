@@ -42,13 +42,14 @@ def test_scripts_do_not_import_the_sandbox() -> None:
 
 TOY_LAYERS = (("kit",), ("events",), ("outbox",), ("kick",), ("calls", "watch"), ("roles",))
 TOY = {
-    "kit/clock.py": "import time",
-    "kit/database.py": "import sqlalchemy, psycopg2",
-    "kit/discord_ui.py": "import discord",
+    "kit/runtime/clock.py": "import time",
+    "kit/database/connection.py": "import sqlalchemy, psycopg2",
+    "kit/discord/ui.py": "import discord",
     "kit/feature.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import flask",
-    "kit/web.py": "import flask",
-    "kit/words.py": "import babel",
-    "events/chat.py": "from toycore.kit import words",
+    "kit/web/app.py": "import flask",
+    "kit/web/pages.py": "from toycore.kit.web import app",
+    "kit/text/words.py": "import babel",
+    "events/chat.py": "from toycore.kit.text import words",
     "outbox/sender.py": "from discord.ext import commands",
     "kick/client.py": "import requests",
     "kick/webhooks.py": "import flask",
@@ -58,10 +59,10 @@ TOY = {
     "calls/feature.py": "from toycore.calls import commands, pages",
     "calls/pages/__init__.py": "",
     "calls/pages/board.py": "import flask\nfrom toycore.calls import actions",
-    "calls/rules.py": "import datetime\nfrom toycore.kit import words",
-    "calls/store.py": "import sqlalchemy\nfrom toycore.kit import database",
+    "calls/rules.py": "import datetime\nfrom toycore.kit.text import words",
+    "calls/store.py": "import sqlalchemy\nfrom toycore.kit.database import connection",
     "watch/rules.py": "",
-    "watch/actions.py": "from toycore.kit import clock",
+    "watch/actions.py": "from toycore.kit.runtime import clock",
     "roles/actions.py": "from toycore.watch import actions",
     "features.py": "from toycore.calls import feature",
 }
@@ -71,8 +72,9 @@ TOY = {
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
     monkeypatch.syspath_prepend(tmp_path)
     tree = Tree(tmp_path, TOY_LAYERS, "toycore", "toysandbox")
-    for name in ("toysandbox/__init__.py", "toysandbox/page.py", "toycore/__init__.py"):
+    for name in ("toysandbox/__init__.py", "toysandbox/state.py", "toycore/__init__.py"):
         add(tmp_path / name, "")
+    add(tmp_path / "toysandbox/page.py", "from toysandbox import state")
     for name, text in TOY.items():
         add((tmp_path / "toycore" / name).parent / "__init__.py", "")
         add(tmp_path / "toycore" / name, text)
@@ -90,7 +92,7 @@ def test_valid_tree_passes(toy: Tree, tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 BROKEN = [
-    ("kit/clock.py", "from toycore.events import chat", "from layers below only"),
+    ("kit/runtime/clock.py", "from toycore.events import chat", "from layers below only"),
     (
         "watch/actions.py",
         "from toycore.calls import actions",
@@ -104,20 +106,40 @@ BROKEN = [
     ("roles/actions.py", "from toycore.calls import rules", "another package's"),
     ("roles/actions.py", "from toycore.calls.pages import board", "another package's"),
     ("calls/embeds.py", "from toycore.calls import commands", "no import cycles"),
+    (
+        "kit/discord/ui.py",
+        "import typing\nif typing.TYPE_CHECKING:\n    from toycore.kit import feature",
+        "inside kit",
+    ),
+    (
+        "kit/web/app.py",
+        "import typing\nif typing.TYPE_CHECKING:\n    from toycore.kit.web import pages",
+        "cycles inside the packages of kit",
+    ),
+    ("kit/attic.py", "", "inside kit"),
+    ("../toysandbox/state.py", "from toysandbox import page", "or the sandbox"),
     ("calls/rules.py", "import sqlalchemy", "no framework"),
-    ("calls/rules.py", "from toycore.kit import web", "no framework"),
+    ("calls/rules.py", "from toycore.kit.web import app", "no framework"),
     ("watch/rules.py", "import socket", "no I/O"),
     ("watch/rules.py", "from time import monotonic", "no I/O"),
-    ("watch/rules.py", "from toycore.kit import clock", "no clock"),
+    ("watch/rules.py", "from toycore.kit.runtime import clock", "no clock"),
     ("calls/actions.py", "import discord", "discord is imported by"),
-    ("kit/words.py", "def say():\n    from discord.ext import tasks", "discord is imported by"),
+    (
+        "kit/text/words.py",
+        "def say():\n    from discord.ext import tasks",
+        "discord is imported by",
+    ),
     ("calls/commands.py", "import flask", "flask is imported by"),
     ("calls/actions.py", "import requests", "requests is imported by"),
     ("outbox/sender.py", "import aiohttp", "requests is imported by"),
     ("calls/store.py", "import psycopg2", "psycopg2 is imported by"),
     ("calls/store.py", "import toysandbox", "toycore imports nothing of"),
-    ("kit/words.py", "import combined_server", "toycore imports nothing of"),
-    ("../toysandbox/page.py", "from toycore.kit import words", "toysandbox imports nothing of"),
+    ("kit/text/words.py", "import combined_server", "toycore imports nothing of"),
+    (
+        "../toysandbox/page.py",
+        "from toycore.kit.text import words",
+        "toysandbox imports nothing of",
+    ),
 ]
 
 

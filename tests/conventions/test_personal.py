@@ -1,5 +1,5 @@
 """Whoever asks is told everything and can be forgotten: every column and every key of our JSON
-declares whether it leads to a person, see `core/kit/personal.py`."""
+declares whether it leads to a person, see `core/kit/database/personal.py`."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from core.events import Event
 from core.features import load_features
-from core.kit.database import METADATA
-from core.kit.personal import JSON_KEYS, declared
+from core.kit.database.connection import METADATA
+from core.kit.database.personal import JSON_KEYS, declared
 
 FEATURES = load_features()
 
@@ -143,7 +143,9 @@ def columns() -> Iterator[tuple[Table, Column[object]]]:
     """Every column that may lead to a person: texts, long numbers and JSON."""
     for table in METADATA.sorted_tables:
         choices = " ".join(
-            str(one.sqltext) for one in table.constraints if isinstance(one, CheckConstraint)
+            str(constraint.sqltext)
+            for constraint in table.constraints
+            if isinstance(constraint, CheckConstraint)
         )
         for column in table.columns:
             is_number = column.name == "guild_id" or column.identity or _is_viewer(column)
@@ -210,4 +212,4 @@ def test_event_fields_declare_whether_they_are_personal(event: type[Event]) -> N
     """Keys of other payloads are looked at in every test that writes some: `tests/conftest.py`."""
     stored = {field.name for field in dataclasses.fields(event) if field.init}
     undeclared = stored - set(JSON_KEYS)
-    assert not undeclared, "put them into JSON_KEYS of core/kit/personal.py"
+    assert not undeclared, "put them into JSON_KEYS of core/kit/database/personal.py"

@@ -16,16 +16,16 @@ from sqlalchemy import Connection
 
 from core.features import load_features
 from core.guilds.actions import audit, change_setting
-from core.kit.bus import LocalBus
-from core.kit.clock import utc_now
-from core.kit.database import Database
-from core.kit.discord_access import group_of, group_of_command, is_grantable
-from core.kit.discord_buttons import ConfirmButton
-from core.kit.discord_ui import needed_permissions
+from core.kit.database.connection import Database
+from core.kit.database.work import Work
+from core.kit.discord.access import group_of, group_of_command, is_grantable
+from core.kit.discord.buttons import ConfirmButton
+from core.kit.discord.ui import needed_permissions
 from core.kit.errors import Forbidden
 from core.kit.rights import is_for_admins
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.clock import utc_now
 from core.kit.services import Services
-from core.kit.work import Work
 from core.points.actions import end_season
 from tests.conventions.tree import file_of, modules
 from tests.kick.rig import settings
@@ -185,11 +185,11 @@ def test_actions_for_admins_are_offered_to_admins_only(found: Surfaces) -> None:
 
 
 DECLARED = {
-    f"{one.__module__}.{one.__qualname__}": one
+    f"{var.__module__}.{var.__qualname__}": var
     for module in modules()
     if "." in module and file_of(module).name in ("actions.py", "people.py")
-    for one in vars(import_module(module)).values()
-    if inspect.isfunction(one) and is_for_admins(one)
+    for var in vars(import_module(module)).values()
+    if inspect.isfunction(var) and is_for_admins(var)
 }
 
 
@@ -208,7 +208,7 @@ def allow(group: str, _tx: Connection) -> frozenset[str]:
 def test_settings_are_changed_by_their_feature_or_the_settings_group(
     tx: Connection, guild_id: int
 ) -> None:
-    declared = next(one for one in load_features() if one.name == "raffle").settings[0]
+    declared = next(feature for feature in load_features() if feature.name == "raffle").settings[0]
     for group, allowed in (("raffle", True), ("settings", True), ("points", False)):
         with Work(tx, guild_id, now=utc_now(), actor=5) as work:
             work.limit_to(partial(allow, group))

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from babel.messages.extract import extract_from_dir
 from jinja2 import Environment, nodes
 
-from core.kit.words import plural, speak
+from core.kit.text.words import plural, speak
 from tests.conventions.tree import ROOT, parsed
 
 SOURCES = [*sorted((ROOT / "core").rglob("*.py")), ROOT / "bot.py"]

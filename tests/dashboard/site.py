@@ -18,12 +18,12 @@ from combined_server import web
 from core.features import load_features
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
-from core.kit.bus import LocalBus
-from core.kit.database import Database
-from core.kit.discord_rest import DISCORD_CHANGED
-from core.kit.records import MemberId, PlatformUserId
+from core.kit.database.connection import Database
+from core.kit.database.records import MemberId, PlatformUserId
+from core.kit.discord.rest import DISCORD_CHANGED
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.settings import read_settings
 from core.kit.services import Services
-from core.kit.settings import read_settings
 from core.twitch.accounts import actions as twitch
 from core.twitch.accounts.records import TwitchAccount
 from sandbox.discord.driver import DiscordDriver

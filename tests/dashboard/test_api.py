@@ -17,8 +17,8 @@ from core.dashboard import api as served
 from core.features import load_features
 from core.guilds import actions as guilds
 from core.guilds.records import Guild
-from core.kit.api import Endpoint, Scope
 from core.kit.errors import Outage
+from core.kit.web.api import Endpoint, Scope
 from tests.dashboard.site import GUILD, IDS, OTHER_GUILD, Site, csrf_token
 
 ENDPOINTS = [
@@ -136,7 +136,7 @@ def test_a_server_never_sees_what_another_one_did(site: Site) -> None:
     log = ENDPOINTS[NAMES.index("GET /audit-log")]
     found = Program(site, make_token(site, guild_id=OTHER_GUILD)).ask(log, "?feature=games").json
     assert found is not None
-    assert [one["target"] for one in found["entries"]] == [f"of {OTHER_GUILD}"]
+    assert [entry["target"] for entry in found["entries"]] == [f"of {OTHER_GUILD}"]
 
 
 def test_a_session_changes_something_with_the_csrf_header_only(site: Site) -> None:
@@ -181,7 +181,7 @@ def test_wrong_fields_are_named(site: Site) -> None:
     found = Program(site, make_token(site)).ask(log, "?limit=0&actor=nora&typo=1")
     assert found.json is not None
     assert found.status_code == 422
-    assert {one["field"] for one in found.json["errors"]} == {"limit", "actor", "typo"}
+    assert {error["field"] for error in found.json["errors"]} == {"limit", "actor", "typo"}
 
 
 WRITING = next(one for one in ENDPOINTS if one.method == "POST" and one.asks)
@@ -190,7 +190,7 @@ WRITING = next(one for one in ENDPOINTS if one.method == "POST" and one.asks)
 @pytest.mark.parametrize(
     ("body", "kind", "status"),
     [
-        (b" " * (served.MOST_BYTES + 1), "application/json", 413),
+        (b" " * (served.MAX_BYTES + 1), "application/json", 413),
         (b"{}", "text/plain", 415),
         (b"viewer=mia", "application/x-www-form-urlencoded", 415),
         (b"{", "application/json", 400),
@@ -217,7 +217,7 @@ def test_lists_come_in_parts(site: Site) -> None:
     found, query = [], "?feature=games&limit=2"
     for _part in range(3):
         part: Any = program.ask(log, query).json
-        found.append([one["target"] for one in part["entries"]])
+        found.append([entry["target"] for entry in part["entries"]])
         query = f"?feature=games&limit=2&cursor={part['next_cursor']}"
         assert (part["next_cursor"] is None) == (len(found) == 3)
     assert found == [["4", "3"], ["2", "1"], ["0"]]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 
-from core.kit.discord_rest import is_banned
+from core.kit.discord.rest import is_banned
 from core.raffle.draw import actions
 from core.raffle.draw.bans import note_bans
 from sandbox.discord.permissions import Permission

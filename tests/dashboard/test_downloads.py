@@ -13,7 +13,7 @@ from pydantic.json_schema import models_json_schema
 from core.bonus_hunt import actions as hunts
 from core.features import load_features
 from core.guilds.actions import change_settings
-from core.kit.records import ViewerId
+from core.kit.database.records import ViewerId
 from core.people import store as people
 from core.points import actions as points
 from core.points.rules import PointsSettings
@@ -71,12 +71,14 @@ def test_every_answer_of_the_api_with_a_name_has_a_platform() -> None:
         for endpoint in (feature.api.endpoints if feature.api else ())
         if (model := endpoint.answers) is not None
     ]
-    named = [one for one in _with_parts(answers) if {"name", "viewer_id"} <= one.keys()]
+    named = [part for part in _with_parts(answers) if {"name", "viewer_id"} <= part.keys()]
     assert named, "VIPs are"
     assert all("platform" in one for one in named)
 
 
 def _with_parts(models: Sequence[type[BaseModel]]) -> list[Mapping[str, Any]]:
     """The fields of these models and of all models in them."""
-    _names, found = models_json_schema([(one, "serialization") for one in dict.fromkeys(models)])
+    _names, found = models_json_schema(
+        [(fromkey, "serialization") for fromkey in dict.fromkeys(models)]
+    )
     return [one.get("properties", {}) for one in found["$defs"].values()]

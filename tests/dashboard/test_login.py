@@ -13,9 +13,9 @@ from sqlalchemy.exc import IntegrityError
 from core.dashboard import discord_login
 from core.dashboard.login_pages import LOGINS
 from core.guilds.records import AuditEntry
-from core.kit.discord_rest import FRESH_SECONDS, STALE_SECONDS
-from core.kit.records import MemberId, PlatformUserId
-from core.kit.work import read_records
+from core.kit.database.records import MemberId, PlatformUserId
+from core.kit.database.work import read_records
+from core.kit.discord.rest import FRESH_SECONDS, STALE_SECONDS
 from core.logins import actions as sessions
 from core.logins.records import WebSession
 from core.twitch.accounts.records import TwitchConnectAttempt
@@ -126,9 +126,9 @@ def test_pages_are_read_only_while_discord_does_not_answer(
     assert visitor.get(QUEUE).status_code == 200
     passed = [FRESH_SECONDS]
     real = time.monotonic
-    monkeypatch.setattr("core.kit.discord_rest.time.monotonic", lambda: real() + passed[0])
+    monkeypatch.setattr("core.kit.discord.rest.time.monotonic", lambda: real() + passed[0])
     asked: list[str] = []
-    monkeypatch.setattr("core.kit.discord_rest.requests.Session.get", partial(_away, asked))
+    monkeypatch.setattr("core.kit.discord.rest.requests.Session.get", partial(_away, asked))
     assert "You can look, but change nothing" in words(visitor.get(QUEUE))
     assert "You can look, but change nothing" in words(visitor.get(QUEUE))
     assert len(asked) == 1  # no visitor waits for Discord again and again

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from core.kit.records import ChannelId, ViewerId
+from core.kit.database.records import ChannelId, ViewerId
 from core.people import store as people
 from core.slot_calls.records import SlotCall
 from tests.dashboard.site import GUILD, IDS, Site, Visitor, words
@@ -40,7 +40,7 @@ def test_numbers_lead_to_their_pages(site: Site) -> None:
 def test_checklist_names_permissions_that_the_bot_lacks(site: Site) -> None:
     nora = site.visitor("nora")
     assert "I have every permission that I need" in words(nora.get(SETUP))
-    before = next(one for one in site.roles() if one["name"] == "Regulars")["permissions"]
+    before = next(role for role in site.roles() if role["name"] == "Regulars")["permissions"]
     site.discord.role("Regulars", permissions=0)
     try:
         site.changed()

@@ -9,7 +9,7 @@ from werkzeug.test import Client
 from werkzeug.wrappers import Response
 
 from core.dashboard import public
-from core.dashboard.public import MOST_AT_ONCE, PER_ADDRESS, PublicCache
+from core.dashboard.public import MAX_AT_ONCE, PER_ADDRESS, PublicCache
 from core.guilds.actions import change_settings
 from core.slot_calls.rules import SlotCallSettings
 from tests.dashboard.site import GUILD, Site, words
@@ -91,12 +91,12 @@ def test_one_page_more_than_allowed_at_once_is_old_or_refused(
     browser.get("/p/1/old")
     monkeypatch.setattr(public, "WAIT_SECONDS", 0.05)
     app.gate = threading.Event()
-    paths = [f"/p/1/{number}" for number in range(MOST_AT_ONCE)]
+    paths = [f"/p/1/{number}" for number in range(MAX_AT_ONCE)]
     makers = [threading.Thread(target=browser.get, args=(path,)) for path in paths]
     for maker in makers:
         maker.start()
     try:
-        while len(app.asked) <= MOST_AT_ONCE:
+        while len(app.asked) <= MAX_AT_ONCE:
             pass
         monkeypatch.setattr(public, "KEEP_SECONDS", 0.0)
         assert browser.get("/p/1/old").text == "page 1"
@@ -117,7 +117,7 @@ def test_one_too_many_is_refused_without_waiting_for_a_place(
         return len(asked) < 2
 
     browser = Client(PublicCache(app, allows))
-    monkeypatch.setattr(public, "MOST_AT_ONCE", 0)
+    monkeypatch.setattr(public, "MAX_AT_ONCE", 0)
     assert browser.get("/p/1/a", environ_base={"REMOTE_ADDR": "192.0.2.7"}).text == "page 1"
     assert browser.get("/p/1/a").text == "page 1", "a kept page counts for nobody"
     browser.get("/p/1/b")

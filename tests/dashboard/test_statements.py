@@ -10,7 +10,7 @@ from core.bonus_hunt import actions as hunts
 from core.bonus_hunt import guessing
 from core.guilds.actions import change_settings
 from core.heist import actions as heists
-from core.kit.records import ChannelId, MemberId, RoleId, ViewerId
+from core.kit.database.records import ChannelId, MemberId, RoleId, ViewerId
 from core.people import store as people
 from core.points.rules import PointsSettings
 from core.roles.records import RoleReward

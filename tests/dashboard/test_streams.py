@@ -7,7 +7,7 @@ from werkzeug.test import TestResponse
 
 from core.api_tokens import actions as tokens
 from core.guilds import actions as guilds
-from core.kit.crypto import vault_of
+from core.kit.runtime.crypto import vault_of
 from core.overlays import actions as overlays
 from tests.dashboard.site import GUILD, IDS, Site, Visitor
 
@@ -16,8 +16,8 @@ LIVE = f"/overlay/live?t=,/g/{GUILD}/live"
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.kit.live.RECHECK_SECONDS", -1)
-    monkeypatch.setattr("core.kit.live.PAUSE_SECONDS", 0)
+    monkeypatch.setattr("core.kit.web.live.RECHECK_SECONDS", -1)
+    monkeypatch.setattr("core.kit.web.live.PAUSE_SECONDS", 0)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def ends(stream: TestResponse, site: Site, end: Callable[[], object]) -> bool:
         guilds.grant(work, "raffle", 12345)
     assert b"guilds" in next(messages)
     end()
-    return all(b"changed" in one or b"gone" in one for one in messages)
+    return all(b"changed" in message or b"gone" in message for message in messages)
 
 
 def without_role(site: Site) -> None:
@@ -87,4 +87,4 @@ def test_stream_of_an_overlay_ends_when_its_address_changes(site: Site) -> None:
     assert b"show" in next(messages)
     with site.services.work_in(GUILD) as work:
         overlays.rotate(work, vault, "raffle")
-    assert all(b"show" not in one for one in messages)
+    assert all(b"show" not in message for message in messages)

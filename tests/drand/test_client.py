@@ -12,7 +12,7 @@ import requests
 from core.drand.chain import QUICKNET
 from core.drand.client import DrandClient, chain_of
 from core.kit.errors import Outage, StartError
-from core.kit.settings import read_settings
+from core.kit.runtime.settings import read_settings
 from sandbox.serve import Sandbox, on_thread
 from tests.patience import PATIENCE
 from tests.sandbox.kick_harness import KEY

@@ -53,12 +53,12 @@ class Draw:
         accounts, tickets = list(self.tickets), list(self.tickets.values())
         return freeze(self.terms, SALT, accounts, tickets, [MEMBER] * len(accounts))
 
-    def drawn(self, most: int | None = None) -> list[str]:
+    def drawn(self, maximum: int | None = None) -> list[str]:
         """The accounts in the order in which they are drawn."""
         randomness = self.beacon.randomness if self.beacon else None
         found = draw_order(self.seed, hash_of(self.snapshot), randomness, self.entrants)
         whose = {pseudonym_of(SALT, account): account for account in self.tickets}
-        return [whose[name] for name in islice(found, most)]
+        return [whose[name] for name in islice(found, maximum)]
 
     def won(self, k: int, account: str) -> Pick:
         won = Pick.of(SALT, k, account, claimant(SALT, MEMBER))

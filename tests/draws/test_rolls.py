@@ -84,7 +84,7 @@ def test_verifier_agrees_and_finds_every_change() -> None:
     good = proof(terms)
     bundle, posted = verify(written(good))
     assert posted == (TERMS.commitment, good["snapshot_sha256"])
-    assert {one["won"] for one in bundle["results"]} == {True, False}
+    assert {result["won"] for result in bundle["results"]} == {True, False}
 
     def refused(change: Callable[[dict[str, Any]], object], why: str) -> None:
         bad = json.loads(json.dumps(good))
@@ -164,5 +164,5 @@ def test_return_by_simulation_is_that_of_the_computation(bet: Bet) -> None:
 def test_chances_of_nothing_and_of_everything(chance: int) -> None:
     bet = LOW._replace(chance=chance)
     results = [rolls.roll(SEED, bytes(64), place, bet) for place in range(1, 500)]
-    assert {one.won for one in results} == {chance > 0}
+    assert {result.won for result in results} == {chance > 0}
     assert all(LOW.lowest <= one.multiplier <= LOW.highest for one in results if one.won)

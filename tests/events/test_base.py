@@ -83,7 +83,7 @@ EXAMPLES: dict[type, Any] = {
 
 def _example(kind: type[Event]) -> Event:
     types = get_type_hints(kind)
-    given = [one.name for one in dataclasses.fields(kind) if one.init]
+    given = [field.name for field in dataclasses.fields(kind) if field.init]
     return kind(**{name: _of(types[name]) for name in given})
 
 

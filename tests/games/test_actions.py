@@ -6,9 +6,9 @@ from sqlalchemy import Connection
 from core.games import actions
 from core.games.rules import read_file
 from core.games.starter import GAMES
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.work import Work
 from tests.clean import cleaned
 from tests.slot_calls.scene import Act, Guild, all_at_once
 

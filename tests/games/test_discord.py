@@ -6,7 +6,7 @@ import pytest
 
 from core.games.feature import FEATURE
 from core.games.starter import GAMES
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from sandbox.discord.driver import DiscordDriver
 from tests.bot_rig import Asker, bot_in_discord
 

@@ -5,7 +5,7 @@ from io import BytesIO
 import pytest
 
 from core.games.starter import GAMES
-from core.kit.uploads import MOST_BYTES
+from core.kit.text.uploads import MAX_BYTES
 from tests.dashboard.site import GUILD, Site, Visitor, words
 
 PAGE = f"/g/{GUILD}/games"
@@ -59,7 +59,7 @@ def test_import_is_shown_before_it_happens(admin: Visitor) -> None:
     [
         ({"text": ""}, "The file has no games."),
         ({"file": (BytesIO(b"\xff\xfebad"), "a.csv")}, "This file cannot be read as a list."),
-        ({"file": (BytesIO(b"x" * (MOST_BYTES + 1)), "a.csv")}, "The file is too large."),
+        ({"file": (BytesIO(b"x" * (MAX_BYTES + 1)), "a.csv")}, "The file is too large."),
     ],
 )
 def test_bad_files_are_refused(admin: Visitor, fields: dict[str, object], why: str) -> None:
@@ -68,7 +68,7 @@ def test_bad_files_are_refused(admin: Visitor, fields: dict[str, object], why: s
 
 def test_whole_list_can_be_imported(admin: Visitor) -> None:
     text = "\n".join(f"Game {number},{'A provider ' * 7}" for number in range(8_000))
-    assert 500_000 < len(text) < MOST_BYTES
+    assert 500_000 < len(text) < MAX_BYTES
     assert "New 8,000" in sent(admin, "preview", text=text)
     assert "8000 games imported." in sent(admin, "import", text=text).replace(",", "")
 

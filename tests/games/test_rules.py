@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from core.games.rules import (
     MAX_ALIASES,
+    MAX_GAMES,
     MAX_TITLE,
-    MOST_GAMES,
     Game,
     Index,
     Match,
@@ -20,8 +20,8 @@ from core.games.rules import (
     to_cells,
 )
 from core.games.starter import GAMES
-from core.kit.tables import ColumnsUnclear
-from core.kit.text import clean
+from core.kit.text.cleaning import clean
+from core.kit.text.tables import ColumnsUnclear
 
 STARTER = Index(GAMES)
 
@@ -248,8 +248,8 @@ def test_lines_without_a_game_are_named() -> None:
 
 
 def test_too_many_games_are_cut() -> None:
-    file = read_file("\n".join(f"Game {number}" for number in range(MOST_GAMES + 5)))
-    assert (len(file.games), file.problems) == (MOST_GAMES, [(MOST_GAMES + 1, "too_many")])
+    file = read_file("\n".join(f"Game {number}" for number in range(MAX_GAMES + 5)))
+    assert (len(file.games), file.problems) == (MAX_GAMES, [(MAX_GAMES + 1, "too_many")])
 
 
 def test_quoted_titles_keep_their_separators() -> None:

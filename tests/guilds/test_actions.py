@@ -17,19 +17,19 @@ from core.guilds.actions import (
 )
 from core.guilds.settings import LANGUAGE, TIME_ZONE
 from core.guilds.store import Channel
-from core.kit import log
-from core.kit.clock import utc_now
-from core.kit.database import Database, cache_of, savepoint
+from core.kit.database.connection import Database, cache_of, savepoint
+from core.kit.database.work import Work, run_in_guild
 from core.kit.errors import Refusal
-from core.kit.feature import GuildSetting
-from core.kit.settings import Settings
-from core.kit.work import Work, run_in_guild
+from core.kit.guild_settings import GuildSetting
+from core.kit.runtime import log
+from core.kit.runtime.clock import utc_now
+from core.kit.runtime.settings import Settings
 from tests.acting import act
 from tests.clean import cleaned
 
 NORA = 42
-LIMIT = GuildSetting("test.limit", int, 3, "How many.", least=1, most=50)
-FLAG = GuildSetting("test.flag", bool, True, "Whether.", least=1)
+LIMIT = GuildSetting("test.limit", int, 3, "How many.", minimum=1, maximum=50)
+FLAG = GuildSetting("test.flag", bool, True, "Whether.", minimum=1)
 CHANNEL = GuildSetting("test.channel", int, 0, "Where.", environment="slot_calls_channel_id")
 COLOUR = GuildSetting("test.colour", str, "green", "Which.", choices=("green", "blue"))
 DECLARED = (LIMIT, FLAG, CHANNEL)

@@ -7,8 +7,8 @@ from core.guilds import store
 from core.guilds.channels import tell_admins
 from core.guilds.feature import FEATURE
 from core.guilds.settings import ADMIN_CHANNEL
-from core.kit.clock import utc_now
-from core.kit.personal import Subject
+from core.kit.database.personal import Subject
+from core.kit.runtime.clock import utc_now
 from tests.acting import act
 
 ADMIN = 77

@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from core.guilds import channels
-from core.kit.clock import utc_now
+from core.kit.runtime.clock import utc_now
 from core.outbox import actions as outbox
 from core.outbox.records import messages
 from tests.acting import act

@@ -46,11 +46,11 @@ def test_nonsense_has_no_similar_zones(text: str) -> None:
     assert zones.near(text) == []
 
 
-@pytest.mark.parametrize("most", [1, 3, 25])
-def test_number_of_similar_zones_is_limited(most: int) -> None:
-    near = zones.near("america", most)
-    assert len(near) == most
-    assert len(set(near)) == most
+@pytest.mark.parametrize("maximum", [1, 3, 25])
+def test_number_of_similar_zones_is_limited(maximum: int) -> None:
+    near = zones.near("america", maximum)
+    assert len(near) == maximum
+    assert len(set(near)) == maximum
 
 
 def test_every_zone_is_found_by_its_name() -> None:

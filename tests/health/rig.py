@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.guilds.discord import RegularsBot
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.feature import Feature
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
 from sandbox.discord.driver import DiscordDriver
 from tests.sandbox.discord_rig import Hands, open_world, ready
 

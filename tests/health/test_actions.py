@@ -6,11 +6,11 @@ from sqlalchemy import Connection
 
 from core.health.actions import Report, examine, report
 from core.health.messages import report_card as embed_of
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.health_item import HealthItem, State
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
 
 NOW = datetime(2026, 11, 21, 18, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from core.health.actions import Report
 from core.health.feature import make_feature
 from core.health.messages import report_card
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.health_item import HealthItem
 from core.outbox import actions as outbox
 from core.outbox import store

@@ -12,13 +12,13 @@ from core.health import heartbeat
 from core.health.actions import examine
 from core.health.heartbeat import HeartbeatThread, set_heartbeats
 from core.health.records import Heartbeat
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.database.work import read_records
 from core.kit.health_item import HealthItem, State
-from core.kit.leases import new_holder
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.leases import new_holder
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
-from core.kit.work import read_records
 from tests.clean import cleaned
 from tests.patience import until
 

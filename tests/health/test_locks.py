@@ -15,11 +15,11 @@ from core.inbox import store
 from core.inbox.handlers import Handler
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.health_item import HealthItem
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
 from core.watchtime import feature as watchtime
 from tests.clean import cleaned
 from tests.conftest import GUILD

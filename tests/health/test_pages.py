@@ -14,13 +14,13 @@ from core.dashboard.feature import make_feature as make_dashboard
 from core.health import actions
 from core.health.actions import Reports
 from core.health.feature import make_feature
-from core.kit.bus import LocalBus
-from core.kit.crypto import health_token
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.feature import Feature
 from core.kit.health_item import HealthItem, State
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.crypto import health_token
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
 from tests.patience import PATIENCE, until
 
 TOKEN = health_token(Settings(_env_file=None, flask_secret_key=SecretStr("a key of the tests")))

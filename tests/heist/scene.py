@@ -17,8 +17,8 @@ from core.heist.feature import FEATURE
 from core.heist.records import Heist, Player
 from core.heist.rules import HeistSettings
 from core.heist.store import View
-from core.kit.database import cache_of
-from core.kit.work import Work, handled_at, run_in_guild
+from core.kit.database.connection import cache_of
+from core.kit.database.work import Work, handled_at, run_in_guild
 from core.people import store as people
 from core.points import ledger, providers
 from core.points.ledger import NewEntry

@@ -15,10 +15,10 @@ from core.heist import actions, messages
 from core.heist.feature import FEATURE
 from core.heist.pages import make_proof
 from core.heist.rules import HeistSettings
-from core.kit.database import vault_in
+from core.kit.database.connection import vault_in
+from core.kit.database.records import ViewerId
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.records import ViewerId
-from core.kit.work import Work
 from core.points.records import PlayLimit
 from core.points.rules import PointsSettings
 from core.tiers.rules import Tier
@@ -48,7 +48,7 @@ def test_a_heist_from_start_to_payout(guild: HeistGuild) -> None:
     assert "2 players are in with 600 points: viewer1, viewer2." in guild.said()[1]
     done = guild.finish()
     assert (done.state, done.won) == ("cooldown", 1)
-    won = next(one.payout for one in guild.players() if one.won)
+    won = next(player.payout for player in guild.players() if player.won)
     assert 120 <= won <= 150
     assert guild.balance(safe) == 900 + won
     assert (guild.balance(brave), guild.house()) == (500, 600 - won)
@@ -100,8 +100,8 @@ def test_the_proof_repeats_the_heist(guild: HeistGuild) -> None:
     bundle, posted = verify(guild.do(make_proof, heist))
     shown = guild.posted("heist.message")[-1].payload
     assert posted == (shown["commitment"], shown["hash"])
-    assert sum(one["won"] for one in bundle["results"]) == heist.won
-    paid = {one.pseudonym: one.payout for one in guild.players()}
+    assert sum(result["won"] for result in bundle["results"]) == heist.won
+    paid = {player.pseudonym: player.payout for player in guild.players()}
     assert paid == {one["pseudonym"]: one["payout"] for one in bundle["results"]}
     assert {one["account"] for one in bundle["results"]} == {f"kick:{n}" for n in range(1, 21)}
 

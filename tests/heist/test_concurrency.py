@@ -9,9 +9,9 @@ import pytest
 import requests
 
 from core.heist import actions, tasks
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
 from core.points import store as points
 from sandbox.serve import Sandbox, on_thread
@@ -50,7 +50,7 @@ def test_two_hundred_joins_at_once_take_each_stake_once(gate: Database, guild_id
     with gate.begin() as tx:
         guild = HeistGuild(tx, guild_id)
         assert (len(guild.view.crew), guild.view.staked) == (200, 20_000)
-        assert {guild.balance(one) for one in viewers} == {RICH - 100}
+        assert {guild.balance(viewer) for viewer in viewers} == {RICH - 100}
         assert guild.refusals() == {}
         assert points.list_drift(tx) == []
 

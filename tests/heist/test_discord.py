@@ -14,9 +14,9 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.heist import actions
 from core.heist.feature import FEATURE
 from core.heist.records import Player
-from core.kit.clock import utc_now
-from core.kit.database import METADATA, Database
-from core.kit.work import Work
+from core.kit.database.connection import METADATA, Database
+from core.kit.database.work import Work
+from core.kit.runtime.clock import utc_now
 from core.points.providers import currency_of
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.seed import NORAS_CORNER_ID, channel_id
@@ -105,7 +105,7 @@ def test_a_heist_by_buttons_in_its_message(guild: HeistGuild, world: DiscordDriv
             "raffle",
             lambda m: (
                 m["message_id"] not in earlier
-                and all(one in str(m["embeds"]) for one in (*parts, "Verifiable"))
+                and all(part in str(m["embeds"]) for part in (*parts, "Verifiable"))
             ),
         )
 
@@ -171,8 +171,10 @@ def _buttons(message: Json) -> list[Json]:
 
 
 def labels(message: Json) -> list[str]:
-    return [one["label"] for one in _buttons(message)]
+    return [button["label"] for button in _buttons(message)]
 
 
 def custom_id(message: Json, label: str) -> str:
-    return next(str(one["custom_id"]) for one in _buttons(message) if one["label"] == label)
+    return next(
+        str(button["custom_id"]) for button in _buttons(message) if button["label"] == label
+    )

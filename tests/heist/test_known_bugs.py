@@ -11,9 +11,9 @@ from core.draws.rolls import payout_of
 from core.heist import actions, messages
 from core.heist.pages import OVERLAY, make_proof
 from core.heist.rules import HeistSettings, expected_returns, fill, parse_join
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Refusal
-from core.outbox.chat import MOST_CHARACTERS
+from core.outbox.chat import MAX_CHARACTERS
 from core.people import store as people
 from core.points.streamelements import find_logins
 from core.tiers.store import TierReport, set_tiers
@@ -74,7 +74,7 @@ def test_4_two_overlays_play_two_games_and_a_reload_loses_one(guild: HeistGuild)
     assert OVERLAY.data is not None
     for _scene in range(2):
         shown = guild.do(OVERLAY.data)
-        assert [one.stake for one in shown["rows"]] == [100]
+        assert [row.stake for row in shown["rows"]] == [100]
     with pytest.raises(Refusal, match="already running"):
         guild.start()
     reloaded = HeistGuild(guild.tx, guild.id, guild.at)
@@ -134,7 +134,7 @@ def test_9_fifty_players_get_fifty_lines_of_chat(guild: HeistGuild) -> None:
     guild.handle([guild.message("!join 100", number) for number in range(1, 51)])
     guild.finish()
     assert len(guild.said()) == 3
-    assert all(len(line) <= MOST_CHARACTERS for line in guild.said())
+    assert all(len(line) <= MAX_CHARACTERS for line in guild.said())
 
 
 def test_10_text_of_viewers_is_taken_for_html_or_a_pattern(guild: HeistGuild) -> None:

@@ -184,7 +184,7 @@ def test_files_of_the_widget_come_with_the_bonus_of_the_server(ready: Site) -> N
     fields = admin.get(f"{PAGE}/widget/fields.json").get_json(force=True)
     assert fields["serverUrl"]["value"] == "http://localhost:8080"
     bonuses = {name: one for name, one in fields.items() if name.startswith("bonus_tier")}
-    assert [next(iter(one["options"].values())) for one in bonuses.values()] == [
+    assert [next(iter(bonus["options"].values())) for bonus in bonuses.values()] == [
         *("winnings × 1.2", "no bonus", "winnings × 1.5")
     ]
     assert (

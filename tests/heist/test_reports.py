@@ -10,10 +10,10 @@ from sqlalchemy import select
 
 from core.events import SubscriberReported
 from core.heist import reports
-from core.heist.reports import MOST_REPORTED, Reported, read_body
+from core.heist.reports import MAX_REPORTED, Reported, read_body
 from core.inbox.records import deliveries
-from core.kit.records import MemberId
-from core.kit.work import Work
+from core.kit.database.records import MemberId
+from core.kit.database.work import Work
 from core.people import store as people
 from core.people.lookup import find_by_name
 from core.people.records import Viewer
@@ -204,8 +204,8 @@ def test_two_scenes_count_once_and_a_forged_id_keeps_no_one_else_back(known: Hei
 
 
 def test_more_than_a_request_may_have_is_named(known: HeistGuild) -> None:
-    outcome = send(known, *[GOOD] * (MOST_REPORTED + 1))
-    assert [one["index"] for one in outcome.rejected] == [MOST_REPORTED]
+    outcome = send(known, *[GOOD] * (MAX_REPORTED + 1))
+    assert [one["index"] for one in outcome.rejected] == [MAX_REPORTED]
 
 
 @pytest.mark.parametrize(

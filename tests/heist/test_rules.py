@@ -176,7 +176,18 @@ def test_bands_of_outcomes_leave_no_gap(players: int, data: st.DataObject) -> No
 
 def test_thirds_are_exact() -> None:
     found = [rules.outcome_of(won, 9) for won in range(10)]
-    assert found == ["none", "few", "few", "some", "some", "some", "most", "most", "most", "all"]
+    assert found == [
+        "none",
+        "few",
+        "few",
+        "some",
+        "some",
+        "some",
+        "most",
+        "most",
+        "most",
+        "all",
+    ]
 
 
 def test_what_fills_a_placeholder_is_not_read_again() -> None:

@@ -17,7 +17,7 @@ from core.heist.store import View
 from core.inbox.feature import FEATURE as INBOX
 from core.inbox.handlers import Handler
 from core.inbox.worker import Worker
-from core.kit.database import cache_of
+from core.kit.database.connection import cache_of
 from core.kit.errors import Refusal
 from core.people import store as people
 from core.points.rules import PointsSettings
@@ -84,7 +84,7 @@ class Evening:
         assert self.view().heist.state == "paying"
 
     def changes(self) -> int:
-        return sum(one.startswith("PUT /points/") for one in self.desk.streamelements.calls())
+        return sum(call.startswith("PUT /points/") for call in self.desk.streamelements.calls())
 
     def points(self) -> list[int]:
         return [self.desk.points()[login] for login in START]
@@ -263,7 +263,7 @@ def test_a_refused_payout_is_shown_and_never_repeated_by_itself(
     assert evening.told("heist.owed") == 1
     with evening.desk.services.database.begin() as tx:
         items = check_health(tx, evening.desk.services.clock())
-    assert [one.reason for one in items if one.state == "warn"] == ["Heist #1: payout refused."]
+    assert [item.reason for item in items if item.state == "warn"] == ["Heist #1: payout refused."]
     decide(evening)
     assert evening.view().owed == 0
     with pytest.raises(Refusal, match="Nobody"), evening.desk.services.work_in(GUILD) as work:

@@ -11,8 +11,8 @@ from core.health.feature import make_feature as open_health
 from core.help import messages
 from core.help.discord import Help, describe_chat_command, describe_command
 from core.help.feature import make_feature as open_help
-from core.kit.database import Database
-from core.kit.discord_arguments import usage
+from core.kit.database.connection import Database
+from core.kit.discord.arguments import usage
 from core.kit.feature import ChatCommand, Feature
 from tests.health.rig import BotRig, open_bot
 

@@ -9,8 +9,8 @@ from core.events import ChatMessageSent, Sender
 from core.features import load_features
 from core.guilds import chat_commands, store
 from core.inbox.handlers import collect
+from core.kit.database.work import handled_at
 from core.kit.feature import ChatCommand, ChatRules, Feature
-from core.kit.work import handled_at
 from tests.conftest import GUILD as STREAM
 from tests.dashboard.site import GUILD, Site, words
 from tests.inbox.conftest import said

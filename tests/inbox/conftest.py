@@ -15,7 +15,7 @@ from core.inbox import store
 from core.inbox.handlers import Handler
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from tests.clean import cleaned
 from tests.conftest import GUILD
 

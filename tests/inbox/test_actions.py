@@ -11,7 +11,7 @@ from core.inbox.feature import check_health
 from core.inbox.handlers import Handler
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from tests.acting import act
 from tests.inbox.conftest import Story, handler, said
 

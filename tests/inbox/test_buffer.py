@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from core.inbox import buffer as module
 from core.inbox.buffer import InboxBuffer
 from core.inbox.store import Delivery
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage
 from tests.clean import cleaned
 
@@ -51,7 +51,7 @@ class Away(Database):
 async def test_oldest_frames_are_lost_in_a_long_outage(
     database: Database, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST_WAITING", 4)
+    monkeypatch.setattr(module, "MAX_WAITING", 4)
     monkeypatch.setattr(module, "AGAIN_SECONDS", 0)
     away = Away(postgres_url, pool_size=1)
     with cleaned(database), capture_logs():

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DataError
 
 from core.inbox.group_commit import GroupCommit
 from core.inbox.store import Delivery
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage
 from tests.patience import PATIENCE, until
 

@@ -125,7 +125,7 @@ def test_batch_reaches_each_handler_with_what_concerns_it(tx: Connection) -> Non
         return ChatRules(command.names)
 
     def note(name: str) -> Any:
-        return lambda _tx, lines: heard.append(f"{name}: {' '.join(one.key for one in lines)}")
+        return lambda _tx, lines: heard.append(f"{name}: {' '.join(line.key for line in lines)}")
 
     def note_one(_tx: Connection, line: ChatMessageSent) -> None:
         heard.append(f"one: {line.key}")

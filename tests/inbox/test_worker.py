@@ -20,14 +20,14 @@ from core.inbox.store import Delivery
 from core.inbox.worker import (
     BATCH_SECONDS,
     CAREFUL_BATCH,
+    MAX_ATTEMPTS,
     MAX_BATCH,
     MAX_SECONDS,
-    MOST_ATTEMPTS,
     Worker,
 )
-from core.kit.clock import RemoteClock
-from core.kit.database import Database, DatabaseOutage, cache_of
+from core.kit.database.connection import Database, DatabaseOutage, cache_of
 from core.kit.errors import Outage, Refusal
+from core.kit.runtime.clock import RemoteClock
 from tests.acting import act
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.inbox.conftest import START, Story, drain, effect, failing_on, handler, said, translate
@@ -257,7 +257,7 @@ def test_each_failure_doubles_the_wait_until_dead_letter(story: Story) -> None:
         story.now = story.next_try() or story.now
         assert story.now - began < timedelta(hours=2)
     careful = tries[1:]  # the first one was the quick pass
-    assert len(careful) == MOST_ATTEMPTS
+    assert len(careful) == MAX_ATTEMPTS
     waits = [later - earlier for earlier, later in pairwise(careful)]
     for number, wait in enumerate(waits):
         assert 0.8 * 2**number <= wait <= 1.2 * 2**number
@@ -268,7 +268,7 @@ def test_dead_letter_waits_for_a_manual_retry(story: Story) -> None:
     failures: dict[str, Exception] = {"1": BUG}
     worker = story.worker(handler("a", failing_on(failures)))
     story.told("1")
-    for _ in range(MOST_ATTEMPTS + 3):
+    for _ in range(MAX_ATTEMPTS + 3):
         drain(worker)
         story.passes(minutes=20)
     assert story.counts().dead == 1
@@ -287,7 +287,7 @@ def test_dead_letter_waits_for_a_manual_retry(story: Story) -> None:
 def test_manual_retry_resets_the_attempts(story: Story) -> None:
     worker = story.worker(handler("a", lambda _event: BUG))
     story.told("1")
-    for _ in range(MOST_ATTEMPTS + 3):
+    for _ in range(MAX_ATTEMPTS + 3):
         drain(worker)
         story.passes(minutes=20)
     with story.database.begin() as tx:

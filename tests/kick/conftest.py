@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from core.kick.client import client_of
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from sandbox.kick.driver import KickDriver
 from sandbox.kick.signing import SigningKey
 from sandbox.serve import Sandbox, on_thread

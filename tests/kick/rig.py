@@ -23,13 +23,13 @@ from core.guilds.store import Channel
 from core.kick.client import client_of
 from core.kick.intake.records import LogLine
 from core.kick.webhooks import pages
-from core.kit.bus import LocalBus
-from core.kit.clock import RemoteClock
-from core.kit.database import Database
-from core.kit.records import GuildId
+from core.kit.database.connection import Database
+from core.kit.database.records import GuildId
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.clock import RemoteClock
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
-from core.kit.web import edge
+from core.kit.web.app import edge
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 NORA, VERA, MIA = 4_100_001, 4_100_007, 4_100_003

@@ -14,9 +14,9 @@ from werkzeug import Request, Response
 
 from core.kick.client import KickClient, Subscription, User, client_of
 from core.kick.wire import KickRejected
-from core.kit import wire
 from core.kit.errors import Outage
-from core.kit.wire import NoAnswer
+from core.kit.runtime import wire
+from core.kit.runtime.wire import NoAnswer
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox
 from tests.kick.rig import NORA, VERA, settings
@@ -80,7 +80,7 @@ def test_subscriptions_are_created_and_listed_by_channel(client: KickClient) -> 
 def test_only_given_subscriptions_are_deleted(client: KickClient) -> None:
     made, _errors = client.subscribe(NORA, [CHAT, STATUS, "kicks.gifted"])
     client.unsubscribe([made[CHAT], made["kicks.gifted"]])
-    assert [one.id for one in client.list_subscriptions()] == [made[STATUS]]
+    assert [subscription.id for subscription in client.list_subscriptions()] == [made[STATUS]]
 
 
 def test_other_event_versions_are_other_kinds(httpserver: HTTPServer) -> None:
@@ -96,7 +96,7 @@ def test_rejected_subscriptions_carry_kicks_message(client: KickClient, kick: Ki
     made, errors = client.subscribe(NORA, [CHAT, STATUS])
     assert (list(made), list(errors)) == ([STATUS], [CHAT])
     assert errors[CHAT]
-    assert [one.kind for one in client.list_subscriptions(NORA)] == [STATUS]
+    assert [subscription.kind for subscription in client.list_subscriptions(NORA)] == [STATUS]
 
 
 def test_account_of_returns_the_token_owner(client: KickClient, token: str) -> None:
@@ -304,7 +304,7 @@ def test_rejected_token_is_replaced_once(httpserver: HTTPServer) -> None:
 def test_request_succeeds_after_the_token_was_revoked(client: KickClient, kick: KickDriver) -> None:
     client.subscribe(NORA, [CHAT])
     kick.tokens("expire_access")
-    assert [one.kind for one in client.list_subscriptions(NORA)] == [CHAT]
+    assert [subscription.kind for subscription in client.list_subscriptions(NORA)] == [CHAT]
     kick.fault(api__401=1)
     assert [one.kind for one in client.list_subscriptions(NORA)] == [CHAT]
 

@@ -14,8 +14,8 @@ from core.kick import health, pages
 from core.kick.accounts import actions, connect, primary
 from core.kick.bodies import WEBHOOK
 from core.kick.records import SelfTest
-from core.kit.clock import utc_now
-from core.kit.work import Work
+from core.kit.database.work import Work
+from core.kit.runtime.clock import utc_now
 from core.outbox.records import messages
 from tests.dashboard.site import GUILD, OTHER_GUILD, Site, Visitor, follow, words
 
@@ -43,7 +43,9 @@ def test_server_gets_its_channel_and_a_link_to_connect_it(site: Site, admin: Vis
     assert channel.slug == "noraplays"
     shown = words(admin.get(PAGE))
     assert str(channel.channel_id) in shown
-    assert all(one.found.split("`")[0] in shown for one in checks if one.name == "primary server")
+    assert all(
+        check.found.split("`")[0] in shown for check in checks if check.name == "primary server"
+    )
     assert "0 of 10 types of events are in order" in shown
     assert "not subscribed yet" in shown
     assert f'href="{PAGE}#account-title"' in admin.get(f"/g/{GUILD}/setup").text
@@ -130,7 +132,7 @@ def test_filter_finds_what_is_older_than_the_newest_lines(
     site: Site, admin: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     admin.post(f"{PAGE}/channel", page=PAGE, channel="noraplays")
-    monkeypatch.setattr(pages, "MOST_LINES", 1)
+    monkeypatch.setattr(pages, "MAX_LINES", 1)
     with site.services.work_in(GUILD) as work:
         lane = f"kick:{actions.get_known_channel(work).broadcaster_user_id}"
         stored = [

@@ -9,8 +9,8 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from core.kick.client import KickClient
-from core.kick.deliveries import FETCH_INTERVAL, MOST_KEYS, KeyRing, SignedRequest, set_public_key
-from core.kit.database import Database
+from core.kick.deliveries import FETCH_INTERVAL, MAX_KEYS, KeyRing, SignedRequest, set_public_key
+from core.kit.database.connection import Database
 from core.kit.errors import Outage
 from tests.kick.rig import NOON, StandingClock, new_key, pem_of, settings, sign
 from tests.patience import PATIENCE
@@ -86,10 +86,10 @@ def test_key_is_loaded_from_the_database_after_restart(
 
 def test_only_the_newest_keys_are_tried(ring: KeyRing, clean: Database) -> None:
     with clean.begin() as tx:
-        for number in range(MOST_KEYS + 1):
+        for number in range(MAX_KEYS + 1):
             set_public_key(tx, pem_of(new_key(number)), NOON.replace(hour=number))
-    known = [ring.has_signed(signed(number)) for number in range(MOST_KEYS + 1)]
-    assert known == [False] + [True] * MOST_KEYS
+    known = [ring.has_signed(signed(number)) for number in range(MAX_KEYS + 1)]
+    assert known == [False] + [True] * MAX_KEYS
 
 
 @pytest.mark.parametrize(

@@ -18,16 +18,16 @@ from core.kick.bodies import WEBHOOK_KINDS, parse
 from core.kick.client import client_of
 from core.kick.intake import store as intake
 from core.kick.tasks import (
-    MOST_AT_ONCE,
+    MAX_AT_ONCE,
     TASKS,
     learn_own_account,
     poll_livestreams,
     tune_in,
 )
 from core.kick.wire import KickRejected
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage, Refusal
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
 from core.kit.tasks import TaskRunner
 from sandbox.kick.driver import KickDriver
@@ -153,7 +153,9 @@ def test_changed_channel_replaces_the_former(
     for name, channel_id in (("NoraPlays", NORA), ("VeraSpins", VERA)):
         tune_in(services_for(pretend, clean, clock, guild_id, kick_channel=name))
         with clean.begin() as tx:
-            assert [one.channel_id for one in guilds.list_channels(tx, "kick")] == [channel_id]
+            assert [channel.channel_id for channel in guilds.list_channels(tx, "kick")] == [
+                channel_id
+            ]
 
 
 def test_name_taken_by_another_account_is_not_followed(
@@ -279,7 +281,7 @@ def test_renamed_channel_gets_its_new_name(
     kick.live()
     poll_livestreams(services)
     with clean.begin() as tx:
-        found = {one.guild_id: one.slug for one in guilds.list_channels(tx, "kick")}
+        found = {channel.guild_id: channel.slug for channel in guilds.list_channels(tx, "kick")}
     assert found == {guild_id: slug, other_guild_id: "veraspins"}
     assert slug == "nora-tv"
 
@@ -363,7 +365,7 @@ def test_many_channels_are_polled_in_batches(
     )
     httpserver.expect_request("/public/v1/users/livestreams").respond_with_handler(livestreams)
     with clean.begin() as tx:
-        for number in range(2 * MOST_AT_ONCE + 1):
+        for number in range(2 * MAX_AT_ONCE + 1):
             guilds.set_guild(tx, 5000 + number, f"server {number}")
             guilds.set_channel(tx, Channel(5000 + number, "kick", 100 + number, f"c{number}"))
     ours = settings(

@@ -14,11 +14,11 @@ from core.kick.intake import unverified
 from core.kick.intake.store import set_subscriptions
 from core.kick.intake.unverified import KEPT_FOR, RECHECK_INTERVAL, verify_deliveries
 from core.kick.tasks import prune
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.health_item import HealthItem
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
 from tests.kick.rig import (
     NOON,
     NORA,
@@ -254,7 +254,7 @@ def test_held_deliveries_are_limited_and_forgeries_dropped_first(
     clock: StandingClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(unverified, "MOST_KEPT", 5)
+    monkeypatch.setattr(unverified, "MAX_KEPT", 5)
     monkeypatch.setattr(unverified, "AT_ONCE", 2)
     for _ in range(8):
         forge(kick)
@@ -273,7 +273,7 @@ def test_held_deliveries_are_limited_and_forgeries_dropped_first(
 
 def test_oversized_body_is_not_held(kick: Hook, clean: Database) -> None:
     kick.key = new_key(FORGERS)
-    assert kick.send(chat("x" * unverified.MOST_BYTES)).status_code == 401
+    assert kick.send(chat("x" * unverified.MAX_BYTES)).status_code == 401
     assert counts(clean) == (0, 0)
 
 
@@ -374,7 +374,7 @@ def test_forgeries_do_not_push_out_what_could_be_genuine(
     first: str,
 ) -> None:
     """Signed with a new key that Kick does not name yet, or that cannot be asked for."""
-    monkeypatch.setattr(unverified, "MOST_KEPT", 5)
+    monkeypatch.setattr(unverified, "MAX_KEPT", 5)
     subscribed(clean)
     endpoint.is_away = endpoint_away
     kick.key = new_key(ROTATED)
@@ -394,7 +394,7 @@ def test_flood_of_one_network_leaves_room_for_others(
     clean: Database, kick: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even where it names the same subscription."""
-    monkeypatch.setattr(unverified, "MOST_KEPT", 6)
+    monkeypatch.setattr(unverified, "MAX_KEPT", 6)
     request = SignedRequest("m", "t", b"{}", "s")
     with clean.begin() as tx:
         for sender, kept in (("a", 10), ("b", 2), ("a", 10), ("c", 1)):

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from core.inbox.records import deliveries
 from core.kick.deliveries import set_public_key
 from core.kick.health import check_webhooks
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from tests.kick.rig import (
     NOON,
     NORA,

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 
-from core.kit.web import DeferredResponse
+from core.kit.web.app import DeferredResponse
 from tests.patience import PATIENCE
 
 MUCH = 20_000_000

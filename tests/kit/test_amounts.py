@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.kit.amounts import (
+from core.kit.errors import Refusal
+from core.kit.text.amounts import (
     HIGHEST,
     currency_beside,
     parse_amount,
@@ -20,7 +21,6 @@ from core.kit.amounts import (
     split_amount,
     split_part,
 )
-from core.kit.errors import Refusal
 
 
 @pytest.mark.parametrize(

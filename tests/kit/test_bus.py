@@ -13,7 +13,14 @@ from typing import Any
 import pytest
 import redis
 
-from core.kit.bus import ANSWER_SECONDS, CHANNEL, MAX_PENDING, LocalBus, RedisBus, connect_bus
+from core.kit.runtime.bus import (
+    ANSWER_SECONDS,
+    CHANNEL,
+    MAX_PENDING,
+    LocalBus,
+    RedisBus,
+    connect_bus,
+)
 from tests.patience import PATIENCE, until
 from tests.ports import free_port
 from tests.prerequisites import find_redis_server

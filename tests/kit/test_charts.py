@@ -7,7 +7,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from core.kit.charts import HEIGHT, WIDTH, payout_chart
+from core.kit.discord.charts import HEIGHT, WIDTH, payout_chart
 
 STRANGE = ["Gates of Olympus 1000", "$$\\frac{1}{0}$", "🎁", "日本語", "x" * 80, "‮abc", ""]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.kit.clock import RemoteClock, elapsed_seconds, parse_instant, utc_now
+from core.kit.runtime.clock import RemoteClock, elapsed_seconds, parse_instant, utc_now
 
 
 def test_utc_now_is_in_utc() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.kit.words import gain_and_loss
+from core.kit.text.words import gain_and_loss
 
 CORE = Path(__file__).parents[2] / "core"
 COUNTED = (
@@ -43,7 +43,7 @@ def test_counts_in_pages_and_scripts_have_both_forms() -> None:
 
 
 def test_messages_that_count_have_both_forms() -> None:
-    """`_("{count} tickets")` has one form; limits, such as "at most {most} games", are many."""
+    """`_("{count} tickets")` has one form; limits, such as "at most {maximum} games", are many."""
     message = re.compile(r'\bN?_\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
     words = COUNTED.replace("days|", "").replace("minutes|", "")  # those of constants
     counted = re.compile(

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from core.kit.crypto import SealBroken, Vault, signing_key, vault_of
 from core.kit.errors import StartError
-from core.kit.settings import Settings, read_settings
+from core.kit.runtime.crypto import SealBroken, Vault, signing_key, vault_of
+from core.kit.runtime.settings import Settings, read_settings
 
 OLD, NEW, FOREIGN = (Fernet.generate_key().decode() for _ in range(3))
 

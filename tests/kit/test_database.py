@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 
-from core.kit.database import (
+from core.kit.database.connection import (
     Database,
     DatabaseOutage,
     cache_of,

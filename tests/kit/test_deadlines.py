@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Connection, text
 
-from core.kit import deadlines
-from core.kit.database import Database, DatabaseOutage
-from core.kit.deadlines import BUDGETS, Budget, budget_of
+from core.kit.database.connection import Database, DatabaseOutage
+from core.kit.runtime import deadlines
+from core.kit.runtime.deadlines import BUDGETS, Budget, budget_of
 
 QUICK = Budget("tests", 2, wait=0.1, statement=0.3)
 OTHERS = Budget("others", 1, wait=0.1, statement=30)
@@ -62,7 +62,7 @@ def test_commit_on_a_frozen_server_fails_at_its_deadline(gate: Database) -> None
 def test_connection_that_is_frozen_while_idle_is_replaced(
     gate: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.kit.database.IDLE_SECONDS", 0.0)
+    monkeypatch.setattr("core.kit.database.connection.IDLE_SECONDS", 0.0)
     monkeypatch.setattr(deadlines, "PING_SECONDS", 0.2)
     with gate.begin() as tx:
         pid = pid_of(tx)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.people import feature as people
 from core.raffle import feature as raffle
 from core.roles import feature as roles

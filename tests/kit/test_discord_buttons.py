@@ -8,10 +8,10 @@ import discord
 import pytest
 from sqlalchemy import Connection
 
-from core.kit.bus import LocalBus
-from core.kit.database import Database
-from core.kit.discord_buttons import ActionButton, ConfirmButton, Reply, question_view
+from core.kit.database.connection import Database
+from core.kit.discord.buttons import ActionButton, ConfirmButton, Reply, question_view
 from core.kit.errors import Refusal
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
 from tests.kick.rig import settings
 

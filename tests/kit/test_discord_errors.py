@@ -10,10 +10,10 @@ import pytest
 from discord.ext import commands
 from structlog.testing import capture_logs
 
-from core.kit.database import Database
-from core.kit.discord_buttons import OwnButton
-from core.kit.discord_errors import explained
-from core.kit.discord_ui import answer, card, view_of
+from core.kit.database.connection import Database
+from core.kit.discord.buttons import OwnButton
+from core.kit.discord.errors import explained
+from core.kit.discord.ui import answer, card, view_of
 from core.kit.errors import Outage, Refusal
 from core.kit.feature import Feature
 from core.kit.services import Services
@@ -57,7 +57,9 @@ class TidyButton(OwnButton, template=r"probe:tidy"):
         return "Tidy"
 
     async def give(self, services: Services, guild: discord.Guild, person: Any) -> Json:
-        await delete_first(next(one for one in guild.text_channels if one.name == "general"))
+        await delete_first(
+            next(channel for channel in guild.text_channels if channel.name == "general")
+        )
         return {"embed": card("Tidy")}
 
 

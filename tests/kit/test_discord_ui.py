@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from core.kit import discord_ui as ui
-from core.kit.discord_errors import handle_errors
+from core.kit.discord import ui
+from core.kit.discord.errors import handle_errors
 from core.kit.errors import Outage, Refusal
-from core.kit.words import speak
+from core.kit.text.words import speak
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_members_are_mentioned_in_one_way() -> None:
         if "<@{" in path.read_text("utf-8")
     }
     assert found == {
-        "kit/discord_ui.py",
+        "kit/discord/ui.py",
         "outbox/discord_transport.py",  # pings
         "people/lookup.py",  # whoever was typed
         "people/panels/messages.py",  # whoever reacted

@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 import pytest
 from sqlalchemy import text
 
-from core.kit.database import Database
-from core.kit.embedded import EmbeddedPostgres
+from core.kit.database.connection import Database
 from core.kit.errors import Outage, StartError
+from core.kit.runtime.embedded import EmbeddedPostgres
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,8 +68,8 @@ def test_data_folder_can_have_any_name(name: str) -> None:
 ANOTHER_USER = """
 import os, pwd, sys, tempfile
 from pathlib import Path
-import core.kit.embedded_server
-from core.kit.embedded import EmbeddedPostgres
+import core.kit.runtime.embedded_server
+from core.kit.runtime.embedded import EmbeddedPostgres
 tempfile.gettempdir()  # anything may ask for it before the server starts
 if os.geteuid() == 0:  # only now: root's Python may be out of reach for others
     os.setgroups([])
@@ -158,7 +158,9 @@ LOG = """\
 )
 def test_rejected_clients_are_not_reported_as_start_failure(cause: str, found: str) -> None:
     log = LOG.format(cause=cause)
-    program = "import sys, core.kit.embedded_server as s; print(s.failure_in(sys.stdin.read()))"
+    program = (
+        "import sys, core.kit.runtime.embedded_server as s; print(s.failure_in(sys.stdin.read()))"
+    )
     run = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program],
         cwd=ROOT,

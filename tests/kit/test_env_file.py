@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from core.kit.env_file import read_env_file
 from core.kit.errors import StartError
-from core.kit.settings import Settings, read_settings
+from core.kit.runtime.env_file import read_env_file
+from core.kit.runtime.settings import Settings, read_settings
 
 LINES = "# für Nora\nPORT=9001\nexport KICK_CHANNEL='nora'\n\nLOG_LEVEL = \"DEBUG\"  # all\n"
 

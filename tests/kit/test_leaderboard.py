@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from core.kit.leaderboard import Leaderboard, LeaderboardMenu, Row, render
-from core.kit.paginator import link_to
+from core.kit.discord.leaderboard import Leaderboard, LeaderboardMenu, Row, render
+from core.kit.discord.paginator import link_to
 
 
 def text_of(*rows: Row, **differs: Any) -> str:

@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from core.kit import leases
-from core.kit.database import Database
-from core.kit.leases import Leader
+from core.kit.database.connection import Database
+from core.kit.runtime import leases
+from core.kit.runtime.leases import Leader
 from tests.patience import until
 
 Leaders = tuple[Leader, Leader]

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from core.kit.bus import LocalBus
+from core.kit.database.work import CHANGED
 from core.kit.errors import Outage
-from core.kit.live import (
+from core.kit.runtime.bus import LocalBus
+from core.kit.web.live import (
     GONE,
-    MOST_PER_SESSION,
-    MOST_STREAMS,
+    MAX_PER_SESSION,
+    MAX_STREAMS,
     LiveStreams,
     Topic,
     say_names_among,
 )
-from core.kit.work import CHANGED
 
 GUILD, OTHER = 1, 2
 
@@ -30,7 +30,7 @@ def bus() -> LocalBus:
 
 @pytest.fixture
 def streams(bus: LocalBus, monkeypatch: pytest.MonkeyPatch) -> LiveStreams:
-    monkeypatch.setattr("core.kit.live.PAUSE_SECONDS", 0)
+    monkeypatch.setattr("core.kit.web.live.PAUSE_SECONDS", 0)
     return LiveStreams(bus)
 
 
@@ -86,19 +86,19 @@ def test_page_of_an_earlier_process_reloads_everything(bus: LocalBus, streams: L
 
 def test_newest_streams_of_a_session_end_its_oldest(streams: LiveStreams) -> None:
     first = opened(streams)
-    for _tab in range(MOST_PER_SESSION):
+    for _tab in range(MAX_PER_SESSION):
         opened(streams)
     opened(streams, "theirs")
-    assert streams.count() == MOST_PER_SESSION + 1
+    assert streams.count() == MAX_PER_SESSION + 1
     next(first)
     assert list(first) == []
 
 
 def test_more_streams_than_there_is_room_for_are_asked_to_wait(streams: LiveStreams) -> None:
-    for n in range(MOST_STREAMS):
+    for n in range(MAX_STREAMS):
         opened(streams, f"session {n}")
     assert "event: full" in "".join(opened(streams, "one more"))
-    assert streams.count() == MOST_STREAMS
+    assert streams.count() == MAX_STREAMS
 
 
 def test_closed_tab_ends_its_stream(streams: LiveStreams) -> None:
@@ -161,7 +161,7 @@ def test_polling_page_hears_what_has_changed_and_no_thread_is_held(
 def test_topic_ends_when_its_right_is_gone_and_the_others_go_on(
     bus: LocalBus, streams: LiveStreams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.kit.live.RECHECK_SECONDS", -1)
+    monkeypatch.setattr("core.kit.web.live.RECHECK_SECONDS", -1)
     may = {"/a": True, "/b": True}
     topics = [Topic(GUILD, address=one, is_allowed=lambda one=one: may[one]) for one in may]  # type: ignore[misc]
     stream = follow(streams, *topics)
@@ -177,7 +177,7 @@ def test_topic_ends_when_its_right_is_gone_and_the_others_go_on(
 def test_stream_ends_when_its_reader_may_not_see_it_any_more(
     bus: LocalBus, streams: LiveStreams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.kit.live.RECHECK_SECONDS", -1)
+    monkeypatch.setattr("core.kit.web.live.RECHECK_SECONDS", -1)
     answers: list[bool | Outage] = [True, Outage("Discord"), False]
 
     def may() -> bool:

@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 import structlog
 
-from core.kit import log
-from core.kit.log import name_guild, set_up_logging
+from core.kit.runtime import log
+from core.kit.runtime.log import name_guild, set_up_logging
 
 SECRET = 'MTA.discord"to\\kén'
 Lines = Callable[[], list[str]]

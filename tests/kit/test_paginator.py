@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.kit.paginator import nearest_page
+from core.kit.discord.paginator import nearest_page
 
 rows = st.integers(0, 500)
 per_page = st.integers(1, 30)

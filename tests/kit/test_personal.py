@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from core.kit.personal import Account, Subject, is_about, redacted, redacted_key
+from core.kit.database.personal import Account, Subject, is_about, redacted, redacted_key
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

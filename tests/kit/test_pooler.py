@@ -12,9 +12,9 @@ import psycopg2
 import pytest
 from sqlalchemy import make_url
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import StartError
-from core.kit.settings import Settings
+from core.kit.runtime.settings import Settings
 from setup_database import set_up
 from tests.patience import until
 from tests.ports import free_port

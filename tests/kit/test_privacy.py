@@ -8,10 +8,10 @@ from sqlalchemy import Connection, MetaData, PrimaryKeyConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.personal import ADMINS_ANSWER, PENALTY, PSEUDONYMOUS, Account, Subject, holds
-from core.kit.privacy import personal_data
-from core.kit.records import GuildRecord, MemberId, ViewerId
-from core.kit.work import Work
+from core.kit.database.personal import ADMINS_ANSWER, PENALTY, PSEUDONYMOUS, Account, Subject, holds
+from core.kit.database.privacy import personal_data
+from core.kit.database.records import GuildRecord, MemberId, ViewerId
+from core.kit.database.work import Work
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 MIA, NORA = MemberId(555_000_111_222_333_444), MemberId(555_000_111_222_333_555)

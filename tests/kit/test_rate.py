@@ -3,8 +3,8 @@
 import pytest
 from limits import RateLimitItemPerMinute
 
-from core.kit.rate import RateLimit, network_of
-from core.kit.settings import Settings
+from core.kit.runtime.rate import RateLimit, network_of
+from core.kit.runtime.settings import Settings
 
 TWICE = RateLimitItemPerMinute(2)
 

@@ -3,8 +3,8 @@
 import discord
 import pytest
 
-from core.kit.discord_roles import has_powers
-from core.kit.rights import obstacle_of
+from core.kit.discord.roles import has_powers
+from core.kit.seen_roles import obstacle_of
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from core.kit.errors import StartError
-from core.kit.settings import Settings, read_settings
+from core.kit.runtime.settings import Settings, read_settings
 
 SECRET = "hunter2-hunter2"
 

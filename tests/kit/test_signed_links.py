@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.kit.signed_links import LinkBroken, LinkExpired, PersonalLink, SignedLinks
+from core.kit.oauth.signed_links import LinkBroken, LinkExpired, PersonalLink, SignedLinks
 from tests.kick.rig import settings
 
 KEY = "a-key-for-tests-only"

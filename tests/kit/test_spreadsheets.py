@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.kit.spreadsheets import csv_cell, csv_text, read_cell
+from core.kit.text.spreadsheets import csv_cell, csv_text, read_cell
 
 BEFORE = ["", " ", "\t", "\r", "\n", "\0", "\u00a0", "\u200b", "\u034f", "\u202e", "\ufeff"]
 FORMULAS = [

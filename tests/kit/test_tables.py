@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from core.kit import tables
 from core.kit.errors import Refusal
-from core.kit.tables import ColumnsUnclear, Table, read_table, text_of
+from core.kit.text import tables
+from core.kit.text.tables import ColumnsUnclear, Table, read_table, text_of
 from core.points.lists import COLUMNS, parse_lines
 
 
@@ -212,14 +212,14 @@ def test_other_files_are_refused_kindly(content: bytes) -> None:
 
 def test_a_file_that_grows_when_it_is_unpacked_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = archive(big="0" * 200_000)
-    monkeypatch.setattr(tables, "MOST_UNPACKED", 100_000)
+    monkeypatch.setattr(tables, "MAX_UNPACKED", 100_000)
     with pytest.raises(Refusal, match="too large"):
         text_of(bomb)
 
 
 def test_a_list_is_not_endless() -> None:
     with pytest.raises(Refusal, match="too long"):
-        read("Mia,5\n" * (tables.MOST_ROWS + 2))
+        read("Mia,5\n" * (tables.MAX_ROWS + 2))
 
 
 @given(st.text("Mia,;\t\"' 15.\n", max_size=60) | st.text(max_size=40))

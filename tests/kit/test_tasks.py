@@ -9,13 +9,12 @@ from typing import cast
 import pytest
 
 from core.kit import tasks
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage, Refusal
-from core.kit.feature import Task
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
-from core.kit.tasks import TaskRunner, for_each
+from core.kit.tasks import Task, TaskRunner, for_each
 from tests.patience import PATIENCE, until
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.kit.text import (
-    MOST_MARKS,
+from core.kit.text.cleaning import (
+    MAX_MARKS,
     clean,
     clean_lines,
     escape_links,
@@ -69,7 +69,7 @@ def test_cleaning_again_changes_nothing(typed: str) -> None:
         assert unicodedata.is_normalized("NFC", cleaned)
         bare = re.sub("|".join(map(re.escape, EMOJI)), "", cleaned)
         assert not set(FORBIDDEN) & set(bare)
-        marks = re.compile(f"[\u0300-\u036f]{{{MOST_MARKS + 1}}}")
+        marks = re.compile(f"[\u0300-\u036f]{{{MAX_MARKS + 1}}}")
         assert not marks.search(cleaned)
         cleaned.encode()
 

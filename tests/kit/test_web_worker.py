@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from core.kit.web_worker import MOST_BODY, MOST_HEAD
+from core.kit.web.worker import MAX_BODY, MAX_HEAD
 from tests.patience import PATIENCE, until
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 THREADS = 12
-MOST_CLIENTS = 40
+MAX_CLIENTS = 40
 HELLO = b"Host: x\r\nContent-Length: 5\r\n\r\nhello"
 
 
@@ -51,8 +51,8 @@ def read_all(client: socket.socket) -> bytes:
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     port = free_port()
-    command = ("-m", "gunicorn", "-k", "core.kit.web_worker.BufferingWorker", "--threads")
-    limits = (str(THREADS), "--worker-connections", str(MOST_CLIENTS), "--no-control-socket")
+    command = ("-m", "gunicorn", "-k", "core.kit.web.worker.BufferingWorker", "--threads")
+    limits = (str(THREADS), "--worker-connections", str(MAX_CLIENTS), "--no-control-socket")
     app = ("--bind", f"127.0.0.1:{port}", "tests.kit.small_site:create()")
     process = subprocess.Popen(
         [sys.executable, *command, *limits, *app],
@@ -97,7 +97,7 @@ def test_chunked_body_is_accepted(server: Server) -> None:
     assert server.ask(head, *chunks).endswith(b"hello")
 
 
-@pytest.mark.parametrize("size", [70_000, MOST_BODY])
+@pytest.mark.parametrize("size", [70_000, MAX_BODY])
 def test_large_body_is_accepted(server: Server, size: int) -> None:
     body = b"x" * size
     length = str(size).encode()
@@ -118,7 +118,7 @@ def test_unread_body_is_not_parsed_as_a_request(server: Server) -> None:
             assert b"hello" not in read_all(client)
 
 
-@pytest.mark.parametrize("junk", [b"x" * (MOST_HEAD + 1), b"\r\n\r\n", b"\x16\x03\x01\r\n\r\n"])
+@pytest.mark.parametrize("junk", [b"x" * (MAX_HEAD + 1), b"\r\n\r\n", b"\x16\x03\x01\r\n\r\n"])
 def test_malformed_request_is_rejected(server: Server, junk: bytes) -> None:
     assert b" 200 " not in server.ask(junk)
 
@@ -126,7 +126,7 @@ def test_malformed_request_is_rejected(server: Server, junk: bytes) -> None:
 def test_half_open_clients_do_not_block_others(server: Server) -> None:
     """Gunicorn itself waits two seconds for each, one after the other."""
     with ExitStack() as stack:
-        clients = [server.connect(stack) for _ in range(MOST_CLIENTS - 10)]
+        clients = [server.connect(stack) for _ in range(MAX_CLIENTS - 10)]
         for client in clients:
             client.settimeout(PATIENCE / 2)
             client.sendall(closing(POST))
@@ -147,7 +147,7 @@ def test_clients_that_do_not_read_do_not_block_webhooks(server: Server) -> None:
 
 def test_idle_client_is_closed_for_a_new_one(server: Server) -> None:
     with ExitStack() as stack:
-        silent = [server.connect(stack) for _ in range(3 * MOST_CLIENTS)]
+        silent = [server.connect(stack) for _ in range(3 * MAX_CLIENTS)]
         assert server.echoes(b"/webhooks/echo")
         assert silent[0].recv(1) == b""
 

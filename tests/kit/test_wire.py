@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from core.kit import wire
 from core.kit.errors import Outage
-from core.kit.wire import Rejected, Wire, bounded, bounded_exchange
+from core.kit.runtime import wire
+from core.kit.runtime.wire import Rejected, Wire, bounded, bounded_exchange
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 ANSWERS = {

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from core.kit import words
-from core.kit.words import _, plural, speak
+from core.kit.text import words
+from core.kit.text.words import _, plural, speak
 
 
 class Shouting(gettext.NullTranslations):

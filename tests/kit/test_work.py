@@ -23,9 +23,9 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm import Session, aliased
 
 from core.events import ChatMessageSent, Sender
-from core.kit.database import savepoint
-from core.kit.records import ChannelId, GuildId, ViewerId
-from core.kit.work import (
+from core.kit.database.connection import savepoint
+from core.kit.database.records import ChannelId, GuildId, ViewerId
+from core.kit.database.work import (
     ACROSS_GUILDS,
     Lock,
     UnscopedStatement,

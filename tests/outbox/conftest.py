@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.outbox import actions, store
 from core.outbox.records import Outgoing
 from core.outbox.sender import Sender
@@ -105,10 +105,10 @@ class Post:
             found = tx.execute(text("SELECT key, state FROM outbox_messages ORDER BY id"))
             return {row.key: row.state for row in found}
 
-    def claim(self, most: int = 16) -> list[Outgoing]:
+    def claim(self, maximum: int = 16) -> list[Outgoing]:
         """As a sender does, that dies at once."""
         with self.database.begin() as tx:
-            return store.claim_due(tx, self.now, most)
+            return store.claim_due(tx, self.now, maximum)
 
     def lease_lasts(self, seconds: float) -> None:
         """So much time passes for what is being sent; leases are timed by the database's clock."""

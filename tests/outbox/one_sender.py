@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.outbox.records import Outgoing
 from core.outbox.sender import Sender
 from core.outbox.transport import Receipt

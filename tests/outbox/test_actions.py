@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection
 
 from core.events import ChatMessageSent, Sender
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.outbox import actions, store
 from core.outbox.feature import check_health
 from tests.acting import act

@@ -11,11 +11,11 @@ from sqlalchemy import text
 
 from core.events import ChatMessageSent
 from core.features import load_features
-from core.kit.bus import LocalBus
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
 from core.outbox import actions, store
 from core.outbox import chat as module
-from core.outbox.chat import MOST_CHARACTERS, ChatTransport, Renderer
+from core.outbox.chat import MAX_CHARACTERS, ChatTransport, Renderer
 from core.outbox.feature import check_health
 from core.outbox.records import TOO_LATE, Outgoing, Priority
 from core.outbox.transport import Receipt, Unsure
@@ -130,7 +130,7 @@ async def test_many_confirmations_are_one_line_and_refusals_name_everybody(strea
     assert len(found) <= 3
     assert all(any(f"@{name}" in line for line in found) for name in ("ann", "bob", "cleo", "dora"))
     assert any("@ann @bob @cleo I don't understand" in line for line in found)
-    assert all(len(line) <= MOST_CHARACTERS for line in found)
+    assert all(len(line) <= MAX_CHARACTERS for line in found)
     assert set(stream.post.states().values()) == {"sent"}
 
 
@@ -139,7 +139,7 @@ async def test_long_queue_of_personal_answers_loses_nobody(stream: Stream) -> No
     for number, name in enumerate(names):
         stream.answer(name, "points.refused", {"what": f"Reason {number} " + "x" * 40})
     found = await sent(stream, Chat(stream.post))
-    assert all(len(line) <= MOST_CHARACTERS for line in found)
+    assert all(len(line) <= MAX_CHARACTERS for line in found)
     assert all(any(f"@{name} " in line for line in found) for name in names)
     text_of_all = " ".join(found)
     assert [text_of_all.index(f"Reason {n} ") for n in range(60)] == sorted(

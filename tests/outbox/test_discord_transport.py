@@ -10,7 +10,7 @@ import discord
 import pytest
 
 from core.guilds import store as guilds
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage, Refusal
 from core.outbox import discord_transport, store
 from core.outbox.actions import post_to_channel
@@ -126,7 +126,7 @@ async def test_files_are_sent_and_replaced_by_an_edit(rig: Rig) -> None:
 
     async def shown() -> list[bytes]:
         message = await channel.fetch_message(receipt["message_id"])
-        return [await one.read() for one in message.attachments]
+        return [await attachment.read() for attachment in message.attachments]
 
     assert await shown() == [b"one"]
     target = {"channel_id": GENERAL, "edits": "original"}

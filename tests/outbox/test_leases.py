@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage
 from core.outbox import actions, store
 from core.outbox.records import Outgoing
@@ -23,7 +23,7 @@ from tests.acting import act
 from tests.outbox.conftest import Post, Transport
 from tests.patience import until, until_async
 
-MOST_OF_IT = LEASE.total_seconds() * 0.75
+MAX_OF_IT = LEASE.total_seconds() * 0.75
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ async def test_delivery_longer_than_its_lease_is_sent_once(post: Post) -> None:
     async with post.sending(), post.sending():
         await until_async(lambda: post.transport.on_its_way)
         for _ in range(3):
-            post.lease_lasts(MOST_OF_IT)
+            post.lease_lasts(MAX_OF_IT)
             await until_async(lambda: age(post, "slow") < 1)
         post.posted("other", channel=2)
         await until_async(lambda: set(post.states().values()) == {"sent"})
@@ -175,7 +175,7 @@ def test_several_processes_send_each_message_once_despite_a_kill(
             return all(age(post, key) < 5 for key in of)
 
         for _ in range(2):
-            post.lease_lasts(MOST_OF_IT)
+            post.lease_lasts(MAX_OF_IT)
             until(lambda: renewed(set(keys)), "renewed leases")
         assert len(written(tmp_path, "began")) == len(keys), "something was claimed twice"
 
@@ -185,7 +185,7 @@ def test_several_processes_send_each_message_once_despite_a_kill(
         killed.kill()
         killed.wait()
         for _ in range(2):
-            post.lease_lasts(MOST_OF_IT)
+            post.lease_lasts(MAX_OF_IT)
             until(lambda: renewed(set(keys) - orphans), "renewed leases")
         until(
             lambda: {k for k, pid in written(tmp_path, "began") if pid != holder} == set(keys),

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from core.guilds import store as guilds
 from core.guilds.actions import grant
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage, Refusal
 from core.outbox import actions, discord_transport
 from core.outbox.actions import RoleChange
@@ -68,7 +68,7 @@ async def test_servers_do_not_block_each_other(post: Post) -> None:
 def test_waiting_change_can_be_withdrawn(post: Post) -> None:
     ask(post.database, change("a"), change("b"), change("c"))
     ask(post.database, change("c"), guild_id=OTHER_GUILD)
-    (on_its_way, *_) = post.claim(most=1)
+    (on_its_way, *_) = post.claim(maximum=1)
     with post.database.begin() as tx:
         assert act(tx, GUILD, actions.withdraw, {"a", "c", "unknown"}) == {"c"}
         assert act(tx, GUILD, actions.withdraw, {"c"}) == set()

@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import Connection, text
 from structlog.testing import capture_logs
 
-from core.kit.database import Database, DatabaseOutage
+from core.kit.database.connection import Database, DatabaseOutage
 from core.kit.errors import Outage, Refusal
 from core.outbox import actions, store
 from core.outbox.records import Outgoing
-from core.outbox.sender import AT_ONCE, MOST_ATTEMPTS, PATIENCE, Sender
+from core.outbox.sender import AT_ONCE, MAX_ATTEMPTS, PATIENCE, Sender
 from core.outbox.store import LEASE
 from core.outbox.transport import Receipt, Unsure
 from tests.acting import act
@@ -73,9 +73,9 @@ async def test_sender_with_deliveries_in_progress_claims_only_what_is_left_of_it
     asked: list[int] = []
     claim_due = store.claim_due
 
-    def claim(tx: Connection, now: datetime, most: int, active: list[int]) -> list[Outgoing]:
-        asked.append(most)
-        return claim_due(tx, now, most, active)
+    def claim(tx: Connection, now: datetime, maximum: int, active: list[int]) -> list[Outgoing]:
+        asked.append(maximum)
+        return claim_due(tx, now, maximum, active)
 
     monkeypatch.setattr(store, "claim_due", claim)
     for channel in range(AT_ONCE - 1):
@@ -288,11 +288,11 @@ async def test_bug_is_retried_and_becomes_a_dead_letter_without_details(
     post.transport.fails["hello"] = BUG
     post.posted("hello")
     with capture_logs() as logged:
-        for _ in range(MOST_ATTEMPTS):
+        for _ in range(MAX_ATTEMPTS):
             await post.settles()
             post.passes(minutes=11)
     row = post.row("hello")
-    assert (row["state"], row["attempts"]) == ("dead", MOST_ATTEMPTS)
+    assert (row["state"], row["attempts"]) == ("dead", MAX_ATTEMPTS)
     assert row["error"].startswith("RuntimeError (RG-")
     assert "4711" not in row["error"]
     codes = [line["code"] for line in logged if "code" in line]

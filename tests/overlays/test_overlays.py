@@ -11,11 +11,11 @@ from werkzeug.test import TestResponse
 
 from core.bonus_hunt import actions as hunts
 from core.guilds.actions import change_setting, change_settings
-from core.kit import live
-from core.kit.crypto import hash_of, vault_of
-from core.kit.live import MOST_STREAMS
-from core.kit.live_pages import MOST_PER_OVERLAY
-from core.kit.web_worker import OVERLAY_THREADS
+from core.kit.runtime.crypto import hash_of, vault_of
+from core.kit.web import live
+from core.kit.web.live import MAX_STREAMS
+from core.kit.web.live_pages import MAX_PER_OVERLAY
+from core.kit.web.worker import OVERLAY_THREADS
 from core.overlays import actions
 from core.overlays.records import OverlayKey
 from core.overlays.rules import OverlaySettings, css_classes, styled
@@ -233,7 +233,7 @@ def test_choices_that_make_no_sense_change_nothing() -> None:
 
 
 def test_overlays_have_threads_of_their_own() -> None:
-    assert MOST_STREAMS < OVERLAY_THREADS, "wrong keys and pages need some, too"
+    assert MAX_STREAMS < OVERLAY_THREADS, "wrong keys and pages need some, too"
 
 
 def test_more_than_the_most_are_told_to_try_again(
@@ -247,7 +247,7 @@ def test_more_than_the_most_are_told_to_try_again(
         next(one)
     answer = site.app.test_client().get(f"/overlay/live?t=unknown,{path}")
     assert "event: full" in answer.text
-    assert MOST_PER_OVERLAY <= MOST_STREAMS
+    assert MAX_PER_OVERLAY <= MAX_STREAMS
 
 
 def test_hunt_is_followed_from_start_to_end(site: Site) -> None:

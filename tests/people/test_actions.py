@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Connection, event
 
 from core.events import ChatMessageSent, Sender
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.work import Work
 from core.people import actions, store
 from core.people.lookup import find_by_name, find_person
 

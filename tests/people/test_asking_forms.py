@@ -7,7 +7,7 @@ import pytest
 
 from core.bonus_hunt import actions as hunts
 from core.guilds.actions import change_settings
-from core.kit.guild_pages import WHO
+from core.kit.web.guild_pages import WHO
 from core.people import store
 from core.points.rules import PointsSettings
 from tests.dashboard.site import GUILD, Site, Visitor

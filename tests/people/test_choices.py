@@ -11,10 +11,10 @@ from sqlalchemy import select
 from core.api_tokens import actions as tokens
 from core.features import load_features
 from core.guilds import store as guilds
-from core.kit import discord_choices
-from core.kit.clock import utc_now
-from core.kit.database import Database
-from core.kit.work import Work
+from core.kit.database.connection import Database
+from core.kit.database.work import Work
+from core.kit.discord import choices as discord_choices
+from core.kit.runtime.clock import utc_now
 from core.people import store
 from core.people.exclusions.records import Exclusion
 from sandbox.discord.driver import DiscordDriver
@@ -55,7 +55,9 @@ def excluded(database: Database) -> list[int]:
 
 def buttons(message: Json) -> dict[str, str]:
     return {
-        one["label"]: one["custom_id"] for r in message["components"] for one in r["components"]
+        component["label"]: component["custom_id"]
+        for r in message["components"]
+        for component in r["components"]
     }
 
 
@@ -143,4 +145,4 @@ def test_the_api_answers_with_the_choices(site: Site) -> None:
     )
     assert answer.status_code == 409
     found = json.loads(answer.text)
-    assert {one["send"] for one in found["choices"]} == {"twitch:#1", "twitch:#2"}
+    assert {choice["send"] for choice in found["choices"]} == {"twitch:#1", "twitch:#2"}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, func, select
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.people import store
 from core.people.lookup import find_by_name
 from core.people.records import Viewer

@@ -14,15 +14,15 @@ from core.guilds.actions import change_settings
 from core.inbox.actions import OWN_SOURCE
 from core.inbox.handlers import collect, handle
 from core.inbox.records import deliveries
-from core.kit.database import cache_of
-from core.kit.work import Work, run_in_guild
+from core.kit.database.connection import cache_of
+from core.kit.database.work import Work, run_in_guild
 from core.people import store as people
 from core.points import ledger, store
 from core.points.ledger import NewEntry
 from core.points.rules import Bucket, PointsSettings
 from tests.slot_calls.scene import MODERATOR, NOON, Posted, chat_message, posted
 
-(FEATURE,) = (one for one in load_features() if one.name == "points")
+(FEATURE,) = (feature for feature in load_features() if feature.name == "points")
 
 P = ParamSpec("P")
 T = TypeVar("T")

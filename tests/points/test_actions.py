@@ -8,9 +8,9 @@ import pytest
 
 from core.events import PointsPurchaseRefused, PointsSpent
 from core.guilds.actions import change_setting
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.discord.leaderboard import Query
 from core.kit.errors import Refusal
-from core.kit.leaderboard import Query
 from core.people.store import get_viewer
 from core.points import actions, providers, store
 from core.points.discord import load_board
@@ -219,7 +219,7 @@ def test_a_priority_request_comes_first(guild: PointsGuild) -> None:
 def test_vip_days_are_sold_once_they_have_a_price(guild: PointsGuild) -> None:
     mia = guild.link(MIA, 900)
     guild.give(mia, 1000)
-    (price,) = (one for one in FEATURE.settings if one.key == "points.vips_day_price")
+    (price,) = (setting for setting in FEATURE.settings if setting.key == "points.vips_day_price")
     guild.say("!buy vip")
     guild.do(change_setting, price, 200)
     guild.say("!buy vip 2", PIA)

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from core.guilds import store as guilds
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from tests.conftest import GUILD
 from tests.points.scene import MIA, PointsGuild
 from tests.stories.stage import fresh_database, migrated

@@ -8,8 +8,8 @@ import pytest
 
 from core.features import load_features
 from core.guilds import store as guild_store
-from core.kit.clock import utc_now
-from core.kit.database import METADATA, Database
+from core.kit.database.connection import METADATA, Database
+from core.kit.runtime.clock import utc_now
 from core.points import imports, store
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.seed import NORAS_CORNER_ID
@@ -19,7 +19,7 @@ from tests.points.scene import MIA, TOM, PointsGuild
 from tests.raffle.scene import period
 
 Json = dict[str, Any]
-(FEATURE,) = (one for one in load_features() if one.name == "points")
+(FEATURE,) = (feature for feature in load_features() if feature.name == "points")
 MEMBERS = {person.handle: person.discord_id for person in PEOPLE}
 
 

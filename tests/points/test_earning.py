@@ -16,7 +16,7 @@ from core.events import (
     SubscriptionStarted,
     SupportRevoked,
 )
-from core.kit.database import cache_of
+from core.kit.database.connection import cache_of
 from core.people.exclusions.store import add_exclusion
 from core.points import actions
 from core.points.earning import credit

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Connection, event
 
 from core.guilds.actions import change_settings
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.uploads import MOST_BYTES
-from core.kit.work import Work
+from core.kit.text.uploads import MAX_BYTES
 from core.people import store as people
 from core.people.records import GuildAccount
 from core.points import imports, ledger, lists, messages, store
@@ -83,7 +83,7 @@ def test_balances_are_previewed_imported_and_never_doubled(desk: Desk) -> None: 
     assert (counts["by_id"], counts["by_name"]) == (0, 2)
     assert (counts["unknown"], counts["holders"]) == (len(there) - 2, 0)
     assert (counts["gain"], counts["loss"]) == (there[MADCATS] + there[BEAN], 0)
-    assert [(one.name, one.delta) for one in preview.examples] == [
+    assert [(example.name, example.delta) for example in preview.examples] == [
         (BEAN, there[BEAN]),
         (MADCATS, there[MADCATS]),
     ]
@@ -195,7 +195,7 @@ def test_a_name_on_both_platforms_is_asked_about(guild: PointsGuild) -> None:
     started, _lines = guild.do(imports.start_list, "MadCats,700\nghost,5")
     preview = shown(guild)
     assert (preview.counts["unclear"], preview.unknown) == (1, ["ghost"])
-    assert {one.label for one in preview.unclear[0].candidates} == {
+    assert {candidate.label for candidate in preview.unclear[0].candidates} == {
         "MadCats (Kick)",
         "MadCats (Twitch)",
     }
@@ -254,7 +254,7 @@ def test_as_many_statements_for_fifty_thousand_lines(guild: PointsGuild) -> None
         ]
         people.set_viewers(guild.tx, seen)
         text = "Name,Rank,Points\n" + "".join(f"v{n},x,{n + 1}\n" for n in range(1, lines + 1))
-        assert len(text) < MOST_BYTES
+        assert len(text) < MAX_BYTES
         counted: list[str] = []
         listen = partial(_count, counted)
         event.listen(guild.tx, "before_cursor_execute", listen)

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from core.events import PointsMoved
-from core.kit.records import ViewerId
-from core.kit.work import Work
+from core.kit.database.records import ViewerId
+from core.kit.database.work import Work
 from core.people.exclusions.store import add_exclusion
 from core.points import ledger, providers
 from core.points.ledger import NewEntry

@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import Connection, select
 
 from core.events import PointsMoved, StreamElementsSettled
+from core.kit.database.records import MemberId
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.records import MemberId
-from core.kit.work import Work
 from core.people import store as people
 from core.points.providers import Round, balance_of, find_moved, pay, take
 from core.points.streamelements import on_settled
@@ -47,7 +47,7 @@ def lines(guild: PointsGuild) -> list[tuple[str, int, list[int]]]:
 
     def read(work: Work) -> list[tuple[str, int, list[int]]]:
         rows = work.scalars(select(BulkLine).order_by(BulkLine.number, BulkLine.login))
-        return [(one.login, one.delta, list(one.references)) for one in rows]
+        return [(row.login, row.delta, list(row.references)) for row in rows]
 
     return guild.do(read)
 

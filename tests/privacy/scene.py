@@ -16,12 +16,12 @@ from core.inbox.records import deliveries, events, retries
 from core.inbox.store import Delivery, add_deliveries
 from core.kick.accounts.records import ConnectAttempt
 from core.kick.review.records import ReviewItem
-from core.kit.clock import utc_now
-from core.kit.crypto import Vault
-from core.kit.database import METADATA, cache_of
-from core.kit.personal import Personal, Subject
-from core.kit.records import THE_BOT, MemberId
-from core.kit.work import Work, run_in_guild
+from core.kit.database.connection import METADATA, cache_of
+from core.kit.database.personal import Personal, Subject
+from core.kit.database.records import THE_BOT, MemberId
+from core.kit.database.work import Work, run_in_guild
+from core.kit.runtime.clock import utc_now
+from core.kit.runtime.crypto import Vault
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people import store as viewers

@@ -12,11 +12,11 @@ from core.guilds.records import AuditEntry
 from core.inbox.records import deliveries
 from core.kick.accounts.records import Account
 from core.kick.review.records import ReviewItem
-from core.kit.clock import utc_now
-from core.kit.database import contains_any
+from core.kit.database.connection import contains_any
+from core.kit.database.personal import SWEPT_AFTER
+from core.kit.database.work import Work, run_in_guild
 from core.kit.errors import Refusal
-from core.kit.personal import SWEPT_AFTER
-from core.kit.work import Work, run_in_guild
+from core.kit.runtime.clock import utc_now
 from core.outbox.records import messages
 from core.people import actions as people
 from core.people import store as viewers

@@ -8,10 +8,10 @@ from threading import Barrier
 from sqlalchemy import delete, select
 
 from core.events import Person
-from core.kit.clock import utc_now
-from core.kit.database import Database, key_of
+from core.kit.database.connection import Database, key_of
+from core.kit.database.work import run_in_guild
 from core.kit.errors import Outage
-from core.kit.work import run_in_guild
+from core.kit.runtime.clock import utc_now
 from core.people import actions as people
 from core.people import store as viewers
 from core.people.exclusions.records import Exclusion

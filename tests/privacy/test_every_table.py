@@ -25,10 +25,10 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.features import load_features
 from core.guilds import store as guilds
-from core.kit.clock import utc_now
-from core.kit.database import METADATA
-from core.kit.personal import SWEPT_AFTER, Holds, declared
-from core.kit.records import table_of
+from core.kit.database.connection import METADATA
+from core.kit.database.personal import SWEPT_AFTER, Holds, declared
+from core.kit.database.records import table_of
+from core.kit.runtime.clock import utc_now
 from core.people import actions as people
 from core.people import store as viewers
 from core.privacy import actions
@@ -131,9 +131,9 @@ def _value(table: Table, column: Column[Any], guild_id: int, viewer_id: int) -> 
 
 
 def _choice(table: Table, column: Column[Any]) -> str | None:
-    for one in table.constraints:
-        if isinstance(one, CheckConstraint):
-            found = re.match(rf"{column.name} IN \('(\w+)'", str(one.sqltext))
+    for constraint in table.constraints:
+        if isinstance(constraint, CheckConstraint):
+            found = re.match(rf"{column.name} IN \('(\w+)'", str(constraint.sqltext))
             if found:
                 return found[1]
     return None

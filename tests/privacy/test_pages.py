@@ -7,10 +7,10 @@ from pydantic import SecretStr
 
 from combined_server import web
 from core.dashboard.feature import make_feature as make_dashboard
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
 from core.privacy.feature import make_feature
 from core.privacy.pages import TEXTS, Block, blocks
 from tests.conventions.documents import personal_tables, told

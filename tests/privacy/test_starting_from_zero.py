@@ -7,10 +7,10 @@ from sqlalchemy import Connection, func, select
 
 from core.events import Person
 from core.inbox.records import deliveries
-from core.kit.clock import utc_now
-from core.kit.database import cache_of
-from core.kit.leaderboard import Query
-from core.kit.work import Work
+from core.kit.database.connection import cache_of
+from core.kit.database.work import Work
+from core.kit.discord.leaderboard import Query
+from core.kit.runtime.clock import utc_now
 from core.people import actions as people
 from core.people import store as viewers
 from core.people.names import public_names, set_hidden
@@ -114,7 +114,7 @@ def test_what_was_before_stays_anonymous_when_somebody_comes_back(
             [one.amount for one in listed],
             do(tx, guild_id, LATER, points_store.count_entries, [kick]),
             do(tx, guild_id, LATER, points_store.list_totals, [kick]),
-            [one.amount for one in tickets],
+            [ticket.amount for ticket in tickets],
             do(tx, guild_id, LATER, store.count_entries, number, kick),
         )
 

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Connection, insert, select, update
 
 from core.inbox.records import deliveries, events
-from core.kit.clock import utc_now
-from core.kit.database import Database, contains_any
-from core.kit.personal import SWEPT_AFTER
+from core.kit.database.connection import Database, contains_any
+from core.kit.database.personal import SWEPT_AFTER
+from core.kit.runtime.clock import utc_now
 from core.outbox.records import messages
 from core.privacy import actions
 from core.raffle.draw_records import Draw, Pick

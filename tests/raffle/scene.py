@@ -10,9 +10,9 @@ from sqlalchemy import Connection, select, text, update
 
 from core.drand.chain import QUICKNET
 from core.guilds.actions import load_settings
-from core.kit.crypto import Vault
-from core.kit.database import cache_of
-from core.kit.work import Work, run_in_guild
+from core.kit.database.connection import cache_of
+from core.kit.database.work import Work, run_in_guild
+from core.kit.runtime.crypto import Vault
 from core.people import store as people
 from core.raffle import actions
 from core.raffle.actions import Config

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from core.guilds import store as guilds
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from tests.raffle.ledger.scene import HOUR, MIA, gives, link, watches
 from tests.raffle.scene import MIDDLE, credit, period
 from tests.stories.stage import fresh_database, migrated

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from core.draws.picks import RULE
 from core.events import Person
 from core.guilds.actions import change_settings
-from core.kit.work import Work
+from core.kit.database.work import Work
 from core.people.actions import meet_person
 from core.raffle import store as raffles
 from core.raffle.actions import config_of

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from core.kit.database import Database, savepoint, violated
+from core.kit.database.connection import Database, savepoint, violated
 from core.kit.errors import Refusal
 from core.raffle import store
 from core.raffle.records import Balance, Entry

@@ -9,8 +9,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, select, text, update
 
 from core.guilds.actions import change_settings
-from core.kit.database import cache_of
-from core.kit.work import Work, run_in_guild
+from core.kit.database.connection import cache_of
+from core.kit.database.work import Work, run_in_guild
 from core.outbox.records import Outgoing, messages
 from core.outbox.store import claim_due, set_sent
 from core.people import store as people

@@ -7,11 +7,11 @@ from sqlalchemy import select
 
 from core.events import AccountLinked, AccountUnlinked
 from core.guilds.records import AuditEntry
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.database.personal import Account, Subject
+from core.kit.database.work import run_in_guild
 from core.kit.errors import Refusal
-from core.kit.feature import Goal
-from core.kit.personal import Account, Subject
-from core.kit.work import run_in_guild
+from core.kit.goals import Goal
 from core.roles import actions
 from core.roles.feature import FEATURE
 from core.roles.feature import check_health as health
@@ -43,7 +43,7 @@ def test_role_of_another_server_is_not_found(guild: Guild, other: Guild) -> None
 
 
 def test_number_of_rewards_is_limited(guild: Guild) -> None:
-    for number in range(actions.MOST_REWARDS):
+    for number in range(actions.MAX_REWARDS):
         guild.do(actions.add_reward, 100 + number, f"R{number}", 60)
     with pytest.raises(Refusal, match="50"):
         guild.do(actions.add_reward, 99, "One more", 60)

@@ -9,7 +9,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy import text
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.outbox.store import set_sent, set_waiting
 from core.people import store as people
 from core.roles import actions

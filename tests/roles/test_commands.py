@@ -8,11 +8,11 @@ import pytest
 from discord.ext import commands
 from sqlalchemy import select, text
 
-from bot import DiscordThread
+from core.discord_thread import DiscordThread
 from core.guilds.actions import change_setting
 from core.guilds.records import AuditEntry
 from core.guilds.settings import ADMIN_CHANNEL
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.roles import actions
 from core.roles.discord import Roles
 from core.roles.feature import FEATURE

@@ -5,10 +5,10 @@ import re
 import pytest
 
 from core.guilds import actions as guilds
-from core.kit import discord_rest
+from core.kit.database.records import MemberId, RoleId
+from core.kit.discord import rest as discord_rest
 from core.kit.errors import Refusal
-from core.kit.records import MemberId, RoleId
-from core.kit.rights import SeenRole
+from core.kit.seen_roles import SeenRole
 from core.people import store as people
 from core.roles import actions
 from core.roles.records import RoleGrant, RoleReward
@@ -31,7 +31,10 @@ def role(page: str, name: str) -> str:
 
 def rewards(site: Site) -> dict[str, tuple[int | None, str]]:
     with site.services.work_in(GUILD) as work:
-        return {one.name: (one.minutes, one.state) for one in actions.get_status(work).rewards}
+        return {
+            reward.name: (reward.minutes, reward.state)
+            for reward in actions.get_status(work).rewards
+        }
 
 
 def test_reward_is_added_changed_paused_and_removed(site: Site, admin: Visitor) -> None:
@@ -194,5 +197,5 @@ def test_preview_of_a_huge_server_stays_in_discord(
     admin: Visitor, earned: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(discord_rest, "LISTED_AT_ONCE", 2)
-    monkeypatch.setattr(discord_rest, "MOST_LISTED", 2)
+    monkeypatch.setattr(discord_rest, "MAX_LISTED", 2)
     assert "too many members" in words(admin.get(f"{PAGE}/preview"))

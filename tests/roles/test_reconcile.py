@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from core.events import RolesChanged
 from core.guilds.actions import change_setting
 from core.guilds.settings import ADMIN_CHANNEL
-from core.kit.personal import Subject
+from core.kit.database.personal import Subject
 from core.outbox.records import messages
 from core.outbox.store import set_waiting
 from core.people.names import set_hidden

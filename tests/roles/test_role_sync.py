@@ -11,9 +11,9 @@ import discord
 import pytest
 from structlog.testing import capture_logs
 
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
 from core.roles import actions, role_sync
 from core.roles.role_sync import RoleSync

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.kit.discord_ui import ago
-from core.kit.records import MemberId
+from core.kit.database.records import MemberId
+from core.kit.discord.ui import ago
 from core.roles import rules
 from core.roles.messages import _holder
 from core.roles.rules import ECHO, Grant, Member, Policy, Reward, RewardState, State, Step

@@ -22,7 +22,7 @@ from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.permissions import Permission
 from sandbox.discord.routes import routes
 from sandbox.discord.seed import BOT_MAY, NORAS_CORNER_ID, channel_id
-from sandbox.discord.state import FakeDiscord
+from sandbox.discord.service import DiscordService
 from sandbox.faults import Faults
 from sandbox.people import PEOPLE
 from tests.patience import PATIENCE, until_async
@@ -97,7 +97,7 @@ class Pickers(discord.ui.View):
         select = kind(custom_id=f"pick:{kind.__name__}", max_values=3)
 
         async def chosen(interaction: discord.Interaction) -> None:
-            words = [f"{type(one).__name__} {one}" for one in select.values]
+            words = [f"{type(value).__name__} {value}" for value in select.values]
             await interaction.response.send_message(", ".join(words))
 
         select.callback = chosen
@@ -241,7 +241,7 @@ class Hands:
 
 @dataclass
 class Rig:
-    world: FakeDiscord
+    world: DiscordService
     bot: RigBot
     hands: Hands
     runs: list[asyncio.Task[None]] = field(default_factory=list)
@@ -312,13 +312,13 @@ async def ready(bot: discord.Client, run: asyncio.Task[None]) -> None:
 
 
 @asynccontextmanager
-async def open_world() -> AsyncIterator[FakeDiscord]:
+async def open_world() -> AsyncIterator[DiscordService]:
     """The pretend Discord alone on a free port; discord.py is pointed at it meanwhile."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     changes, faults = ChangeFeed(), Faults()
     base_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    world = FakeDiscord(PEOPLE, changes, faults, base_url)
+    world = DiscordService(PEOPLE, changes, faults, base_url)
     faults.set("discord.interactions.deadline_ms", int(PATIENCE * 1000))
     app = web.Application(middlewares=[control.control_errors])
     app.add_routes(routes(world))
@@ -335,7 +335,7 @@ async def open_world() -> AsyncIterator[FakeDiscord]:
 
 
 @contextlib.contextmanager
-def pointing_at(world: FakeDiscord) -> Iterator[None]:
+def pointing_at(world: DiscordService) -> Iterator[None]:
     base, gateway = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
     Route.BASE = world.api_url
     DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(world.gateway_url)

@@ -90,7 +90,9 @@ class Visit:
     def check(self) -> None:
         """The console must be silent: no error, no violation of the CSP."""
         # A refused act is the sandbox's answer, which Chromium also notes there.
-        serious = [one for one in self.complaints if "Failed to load resource" not in one]
+        serious = [
+            complaint for complaint in self.complaints if "Failed to load resource" not in complaint
+        ]
         self.complaints.clear()
         if serious:
             pytest.fail(f"the page complained: {serious}")

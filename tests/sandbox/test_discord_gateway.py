@@ -13,8 +13,8 @@ from sandbox.discord import gateway, messages
 from sandbox.discord.drafts import Draft
 from sandbox.discord.errors import Json
 from sandbox.discord.seed import VERAS_DEN_ID
+from sandbox.discord.service import DiscordService
 from sandbox.discord.session import REPLAYABLE_EVENTS, Op, Session
-from sandbox.discord.state import FakeDiscord
 from tests.patience import PATIENCE, until_async
 from tests.sandbox.discord_rig import GENERAL_ID, Rig, RigBot, open_rig, open_world
 
@@ -217,7 +217,7 @@ async def test_delayed_and_frozen_events_arrive_in_order(rig: Rig) -> None:
     assert rig.bot.seen == ["late", "later", "frozen"]
 
 
-async def _converse(world: FakeDiscord, *said: Json, close: int) -> int | None:
+async def _converse(world: DiscordService, *said: Json, close: int) -> int | None:
     """Say these payloads on a socket of one's own, then close; the server's close code."""
     async with aiohttp.ClientSession() as http, http.ws_connect(world.gateway_url) as socket:
         assert (await socket.receive_json())["op"] == Op.HELLO
@@ -229,7 +229,7 @@ async def _converse(world: FakeDiscord, *said: Json, close: int) -> int | None:
         return socket.close_code
 
 
-def _identify(world: FakeDiscord, **more: object) -> Json:
+def _identify(world: DiscordService, **more: object) -> Json:
     return {"op": Op.IDENTIFY, "d": {"token": world.token, "intents": 0, **more}}
 
 

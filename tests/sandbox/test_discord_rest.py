@@ -120,7 +120,7 @@ async def test_channel_fields_are_validated(rig: Rig) -> None:
     assert edited is not None
     assert (edited.slowmode_delay, edited.nsfw) == (5, True)
     await rig.general.edit(position=2)
-    order = [one["name"] for one in (await rig.hands.state())["guilds"][0]["channels"]]
+    order = [channel["name"] for channel in (await rig.hands.state())["guilds"][0]["channels"]]
     assert order == ["slot-calls", "general", "raffle", "bot-log", "mods"]
     overwrite = discord.PermissionOverwrite(send_messages=False)
     await rig.general.edit(overwrites={rig.guild.default_role: overwrite})

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.settings.feature import make_feature
 from sandbox.discord.driver import DiscordDriver
 from tests.bot_rig import bot_in_discord

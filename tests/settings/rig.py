@@ -3,7 +3,8 @@ them."""
 
 from typing import Any
 
-from core.kit.feature import Feature, GuildSetting
+from core.kit.feature import Feature
+from core.kit.guild_settings import GuildSetting
 
 ENABLED = GuildSetting("game.enabled", bool, True, "Whether there is a game.")
 CHANNEL = GuildSetting(
@@ -15,8 +16,8 @@ CHANNEL = GuildSetting(
     of="channel",
 )
 ROLE = GuildSetting("game.role", int, 0, "Who may play.", of="role")
-SECONDS = GuildSetting("game.seconds", int, 30, "How long a round is.", least=1, most=3600)
-LEAST = GuildSetting("game.least_players", int, 2, "How many it takes.", least=1)
+SECONDS = GuildSetting("game.seconds", int, 30, "How long a round is.", minimum=1, maximum=3600)
+LEAST = GuildSetting("game.least_players", int, 2, "How many it takes.", minimum=1)
 COUNT = GuildSetting("game.count", int, 0, "Any number.")
 GREETING = GuildSetting("game.greeting", str, "Hello", "Said at the beginning.")
 COLOUR = GuildSetting("game.colour", str, "green", "Which.", choices=("green", "dark blue"))

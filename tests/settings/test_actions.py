@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Connection
 
 from core.guilds.actions import apply_environment, audit
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.work import Work
 from core.people import store as people
 from core.settings import actions
 from tests.kick.rig import settings as environment

@@ -11,7 +11,7 @@ from core.guilds.channels import say_trouble
 from core.guilds.feature import FEATURE as GUILDS
 from core.guilds.records import ChannelTrouble
 from core.guilds.settings import ADMIN_CHANNEL
-from core.kit.work import Work
+from core.kit.database.work import Work
 from core.outbox import actions as outbox
 from core.outbox.records import messages
 from core.outbox.store import claim_due, set_dead

@@ -7,8 +7,8 @@ import pytest
 
 from core.guilds import store as guilds
 from core.guilds.actions import setting
-from core.kit.database import Database
-from core.kit.feature import GuildSetting
+from core.kit.database.connection import Database
+from core.kit.guild_settings import GuildSetting
 from core.settings.rules import LONGEST_TEXT
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.seed import NORAS_CORNER_ID, VERAS_DEN_ID, channel_id

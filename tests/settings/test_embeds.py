@@ -7,7 +7,7 @@ import pytest
 
 from core.features import load_features
 from core.guilds.records import AuditEntry
-from core.kit.records import MemberId
+from core.kit.database.records import MemberId
 from core.settings import messages
 from core.settings.actions import LogPage
 from tests.settings.rig import ENABLED, GREETING, KNOWN
@@ -90,7 +90,7 @@ def test_automatic_actions_are_attributed_to_the_bot() -> None:
     assert line == f"{WHEN} the bot drew raffle \\#1"
 
 
-@pytest.mark.parametrize("count", range(1, messages.MOST_ENTRIES + 1))
+@pytest.mark.parametrize("count", range(1, messages.MAX_ENTRIES + 1))
 @pytest.mark.parametrize("action", ["game.greeting", "game." + "x" * 200])
 def test_longest_entries_fit_in_an_embed(count: int, action: str) -> None:
     long = "*" * 1000

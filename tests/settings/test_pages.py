@@ -10,7 +10,7 @@ from core.settings.rules import get_declared
 from core.watchtime.rules import WatchtimeSettings
 from tests.dashboard.site import GUILD, IDS, Site, words
 
-KNOWN = tuple(one for feature in load_features() for one in feature.settings)
+KNOWN = tuple(setting for feature in load_features() for setting in feature.settings)
 PAGE = f"/g/{GUILD}/settings"
 ENABLED = WatchtimeSettings.declared["enabled"]
 
@@ -67,7 +67,7 @@ def test_reset_gives_the_default_back(site: Site) -> None:
         assert (found.value, found.by) == (ENABLED.default, None)
     with site.services.work_in(GUILD) as work:
         entries = actions.read_log(work, 10, 1).entries
-    assert [one.target for one in entries] == ["reset", ""]
+    assert [entry.target for entry in entries] == ["reset", ""]
 
 
 def test_what_does_not_fit_changes_nothing_and_is_shown_again(site: Site) -> None:

@@ -10,9 +10,9 @@ from core.games import feature as games
 from core.guilds import actions, store
 from core.guilds.records import AuditEntry
 from core.help import feature as help_feature
-from core.kit.clock import utc_now
-from core.kit.database import Database
-from core.kit.work import Work
+from core.kit.database.connection import Database
+from core.kit.database.work import Work
+from core.kit.runtime.clock import utc_now
 from core.people import feature as people
 from core.raffle import feature as raffle
 from core.roles import feature as roles
@@ -167,7 +167,7 @@ def test_old_button_checks_current_permissions(driver: DiscordDriver, database: 
 
 
 def button_of(post: Json, what: str) -> str:
-    ids = [one["custom_id"] for row in post["components"] for one in row["components"]]
+    ids = [component["custom_id"] for row in post["components"] for component in row["components"]]
     return str(next(found for found in ids if f":{what}:" in found))
 
 

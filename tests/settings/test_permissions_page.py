@@ -4,7 +4,7 @@ import re
 
 from core.features import load_features
 from core.guilds import actions as guilds
-from core.kit.discord_access import group_title
+from core.kit.discord.access import group_title
 from core.roles import actions as rewards
 from tests.conventions.documents import told
 from tests.dashboard.site import GUILD, Site, words
@@ -56,8 +56,10 @@ def test_no_group_for_a_role_that_viewers_get(site: Site) -> None:
     """Every setting that is a role, and reward roles, also while they are paused; the command says
     the same (test_permissions.py)."""
     nora = site.visitor("nora")
-    role_id = int(next(one["id"] for one in site.roles(GUILD) if one["name"] == "Regular"))
-    declared = [each for one in load_features() for each in one.settings if each.of == "role"]
+    role_id = int(next(role["id"] for role in site.roles(GUILD) if role["name"] == "Regular"))
+    declared = [
+        each for feature in load_features() for each in feature.settings if each.of == "role"
+    ]
     assert declared, "wagers has one"
 
     def refused() -> str:

@@ -75,9 +75,9 @@ def test_ambiguous_last_part_lists_both_keys() -> None:
 
 
 @given(st.text(max_size=40), st.integers(1, 25))
-def test_similar_keys_are_unique_and_limited(text: str, most: int) -> None:
-    near = near_keys(text, KNOWN, most)
-    assert len(near) <= most
+def test_similar_keys_are_unique_and_limited(text: str, maximum: int) -> None:
+    near = near_keys(text, KNOWN, maximum)
+    assert len(near) <= maximum
     assert len(set(near)) == len(near)
     assert set(near) <= {one.key for one in KNOWN}
 
@@ -190,7 +190,7 @@ def test_none_has_several_spellings() -> None:
 
 # -- what the features declare ---------------------------------------------------------------------
 
-DECLARED = [one for feature in load_features() for one in feature.settings]
+DECLARED = [setting for feature in load_features() for setting in feature.settings]
 
 
 @pytest.mark.parametrize("declared", DECLARED, ids=lambda one: one.key)

@@ -8,11 +8,11 @@ import pytest
 
 from core.features import load_features
 from core.guilds.records import AuditEntry
-from core.kit.guild_pages import local_time
-from core.kit.records import MemberId
+from core.kit.database.records import MemberId
+from core.kit.web.guild_pages import local_time
 from core.settings.messages import Style, sentence
 
-LINES = {action: line for one in load_features() for action, line in one.audit.items()}
+LINES = {action: line for feature in load_features() for action, line in feature.audit.items()}
 STYLE = Style(lambda _declared, value: str(value), str)
 
 

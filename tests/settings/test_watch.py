@@ -8,7 +8,7 @@ from sqlalchemy import select
 from core.guilds.actions import change_setting
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kick.feature import FEATURE as KICK
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.outbox import actions as outbox
 from core.outbox.records import messages
 from core.settings import actions

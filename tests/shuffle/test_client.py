@@ -9,7 +9,7 @@ from pytest_httpserver import HTTPServer
 
 from core.kit.affiliate import AffiliatePlatform
 from core.kit.errors import Outage, StartError
-from core.kit.settings import read_settings
+from core.kit.runtime.settings import read_settings
 from core.shuffle.client import ShuffleClient
 from sandbox.serve import Sandbox, on_thread
 from sandbox.shuffle import ShuffleDriver

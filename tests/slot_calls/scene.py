@@ -13,9 +13,9 @@ from sqlalchemy import Connection, delete, select
 from core.events import ChatMessageSent, Event, Sender, SettingChanged, from_json
 from core.guilds.records import AuditEntry
 from core.inbox.records import deliveries
-from core.kit.database import Database, cache_of
+from core.kit.database.connection import Database, cache_of
+from core.kit.database.work import Work, run_in_guild
 from core.kit.errors import Refusal
-from core.kit.work import Work, run_in_guild
 from core.outbox.records import messages
 from core.people.exclusions.actions import list_excluded
 from core.slot_calls import actions, store
@@ -120,7 +120,7 @@ class Guild:
 
     def excluded(self) -> list[str]:
         """Names of viewers who may not request slots."""
-        return [one.viewer_name for one in self.do(list_excluded, "slot_calls").accounts]
+        return [account.viewer_name for account in self.do(list_excluded, "slot_calls").accounts]
 
     def open(self, channel: int = CHANNEL_ID) -> None:
         """Set a channel and no cooldown."""

@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 
 from core.events import ExclusionChanged, StreamWentLive
-from core.kit.database import savepoint
+from core.kit.database.connection import savepoint
+from core.kit.database.personal import Account, Subject
 from core.kit.errors import Refusal
-from core.kit.personal import Account, Subject
 from core.people.exclusions import actions as exclusions
 from core.people.exclusions.records import Scope
 from core.people.names import public_names

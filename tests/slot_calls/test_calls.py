@@ -8,7 +8,7 @@ from core.events import ChatMessageSent
 from core.games import actions as games
 from core.guilds import channels
 from core.guilds.records import TroubleReason
-from core.kit.text import has_link
+from core.kit.text.cleaning import has_link
 from core.people import actions as people
 from core.people import store as people_store
 from core.slot_calls import actions, messages
@@ -455,7 +455,10 @@ def test_own_calls_and_places_are_told(guild: Guild) -> None:
     guild.say("!mycalls", seconds=1)  # at most one answer a minute
     guild.say("!position", user_id=9)
     mine, none = guild.posted("slot_calls.mine")
-    assert [(one["position"], one["slot"]) for one in mine.payload["calls"]] == [(1, "a"), (3, "c")]
+    assert [(call["position"], call["slot"]) for call in mine.payload["calls"]] == [
+        (1, "a"),
+        (3, "c"),
+    ]
     assert messages.mine(mine.payload) == "@MadCats In the queue: 1. a, 3. c"
     assert messages.mine(none.payload) == "@MadCats You have no open request."
 

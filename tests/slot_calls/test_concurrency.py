@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Refusal
 from core.slot_calls import actions, store
 from core.slot_calls.records import SlotCall

@@ -13,10 +13,10 @@ from structlog.testing import capture_logs
 from core.bonus_hunt import actions as hunts
 from core.bonus_hunt.store import get_view
 from core.guilds import store as guild_store
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.database.work import Work
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
-from core.kit.work import Work
 from core.people.exclusions.actions import list_excluded
 from core.slot_calls import actions, panel, store
 from core.slot_calls.discord import CallButton, call_buttons
@@ -375,7 +375,9 @@ async def test_block_names_the_viewer_and_the_undo_command(
     await CallButton("block", 1).callback(interaction)
     assert "\\_\\_mad\\_\\_ can no longer request slots" in reply(interaction)
     assert "/slotcalls unblock" in reply(interaction)
-    assert [one.viewer_name for one in do(list_excluded, "slot_calls").accounts] == ["__mad__"]
+    assert [account.viewer_name for account in do(list_excluded, "slot_calls").accounts] == [
+        "__mad__"
+    ]
 
 
 async def test_errors_get_a_reply(database: Database, do: Do, guild_id: int) -> None:

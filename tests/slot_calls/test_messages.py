@@ -8,8 +8,8 @@ import discord
 import pytest
 
 from core.guilds.records import ChannelTrouble, TroubleReason
-from core.kit.discord_ui import COLOURS, Tone
-from core.kit.records import ChannelId, ViewerId
+from core.kit.database.records import ChannelId, ViewerId
+from core.kit.discord.ui import COLOURS, Tone
 from core.outbox.chat import cut
 from core.people.names import Names
 from core.slot_calls import messages

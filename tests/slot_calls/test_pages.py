@@ -3,7 +3,7 @@
 from core.bonus_hunt import actions as hunts
 from core.drand.chain import QUICKNET
 from core.guilds import actions as guilds
-from core.kit.records import ChannelId, ViewerId
+from core.kit.database.records import ChannelId, ViewerId
 from core.people import store as people
 from core.slot_calls import actions, panel, picks
 from core.slot_calls.records import SlotCall

@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 
 import requests
 
-from core.kit.settings import read_settings
+from core.kit.runtime.settings import read_settings
 from core.twitch.bodies import KINDS
 from core.twitch.eventsub.reconcile import secret_of
 from sandbox.discord.seed import VERAS_DEN_ID

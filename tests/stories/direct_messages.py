@@ -20,15 +20,17 @@ def next_direct_message(stage: Stage, person: str, words: str, seen: int) -> Jso
 
 def url_in(message: Json, label: str = "") -> str:
     """The address behind a message's first link button whose label contains this."""
-    buttons = [one for row in message["components"] for one in row["components"]]
-    found = (one for one in buttons if one.get("url") and label in (one.get("label") or ""))
+    buttons = [component for row in message["components"] for component in row["components"]]
+    found = (
+        button for button in buttons if button.get("url") and label in (button.get("label") or "")
+    )
     return str(next(found)["url"])
 
 
 def custom_id_of(message: Json, label: str) -> str:
     """The button with this label."""
-    buttons = [one for row in message["components"] for one in row["components"]]
-    return str(next(one["custom_id"] for one in buttons if one["label"] == label))
+    buttons = [component for row in message["components"] for component in row["components"]]
+    return str(next(button["custom_id"] for button in buttons if button["label"] == label))
 
 
 def answered(stage: Stage, interaction: Json) -> Json:
@@ -37,7 +39,7 @@ def answered(stage: Stage, interaction: Json) -> Json:
     def embeds() -> list[Json]:
         known = stage.discord.interaction(interaction["interaction_id"])
         answers = [known["response"] or {}, *known["followups"]]
-        return [embed for one in answers for embed in one.get("embeds") or []]
+        return [embed for answer in answers for embed in answer.get("embeds") or []]
 
     return until(embeds, "an answer")[0]
 
@@ -47,8 +49,10 @@ def private_answer(stage: Stage, interaction: Json, words: str) -> Json:
 
     def look() -> Json | None:
         known = stage.discord.interaction(interaction["interaction_id"])
-        answers = [one for one in (known["response"], *known["followups"]) if one]
-        found = next((one for one in answers if words in title({"embeds": [], **one})), None)
+        answers = [followup for followup in (known["response"], *known["followups"]) if followup]
+        found = next(
+            (answer for answer in answers if words in title({"embeds": [], **answer})), None
+        )
         assert found is None or found.get("ephemeral_for"), "everybody sees it"
         return found
 

@@ -23,8 +23,8 @@ Json = dict[str, Any]
 ROOT = Path(__file__).parents[2]
 
 IMPORTED_LATER = (
-    "core.kit.embedded_server",
-    "core.kit.web_worker",
+    "core.kit.runtime.embedded_server",
+    "core.kit.web.worker",
     "health_check",
     "jinja2.ext",
     "psycopg2",

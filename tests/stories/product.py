@@ -157,8 +157,8 @@ class Product(Process):
     def _listens(self, process: psutil.Process) -> bool:
         with suppress(psutil.Error):
             return any(
-                one.status == psutil.CONN_LISTEN and one.laddr.port == self.port
-                for one in process.net_connections("tcp")
+                connection.status == psutil.CONN_LISTEN and connection.laddr.port == self.port
+                for connection in process.net_connections("tcp")
             )
         return False
 

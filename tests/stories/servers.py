@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import redis
 
-from core.kit.embedded import EmbeddedPostgres
+from core.kit.runtime.embedded import EmbeddedPostgres
 from tests.patience import until
 from tests.prerequisites import find_redis_server
 

@@ -14,7 +14,7 @@ from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 from sqlalchemy import make_url, text
 
 import setup_database
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from sandbox.discord.driver import DiscordDriver
 from sandbox.kick.bodies import EVENT_TYPES
 from sandbox.kick.driver import KickDriver
@@ -133,7 +133,7 @@ class Stage:
     def start_web(self, name: str = "web", port: int | None = None) -> Product:
         """The web server alone, as docs/deploy.md has it."""
         port = port or self.port
-        gunicorn = ("-m", "gunicorn", "-k", "core.kit.web_worker.BufferingWorker", "--threads", "8")
+        gunicorn = ("-m", "gunicorn", "-k", "core.kit.web.worker.BufferingWorker", "--threads", "8")
         bind = ("--bind", f"127.0.0.1:{port}", "combined_server:create_web()")
         return self.start(*gunicorn, *bind, name=name, port=port)
 
@@ -160,7 +160,10 @@ class Stage:
         nothing that is delivered from now on is held."""
         until(
             lambda: (
-                {one["event"] for one in self.kick.state()["webhooks"]["subscriptions"]}
+                {
+                    subscription["event"]
+                    for subscription in self.kick.state()["webhooks"]["subscriptions"]
+                }
                 >= set(EVENT_TYPES)
             ),
             "subscriptions at Kick",
@@ -212,7 +215,9 @@ def title(message: Json) -> str:
 
 def button(message: Json, act: str) -> str:
     """The custom id of a button of a slot call's post: done, skip or block."""
-    ids = [one["custom_id"] for row in message["components"] for one in row["components"]]
+    ids = [
+        component["custom_id"] for row in message["components"] for component in row["components"]
+    ]
     return next(found for found in ids if f":{act}:" in found)
 
 

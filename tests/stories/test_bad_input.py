@@ -13,7 +13,7 @@ import pytest
 import requests
 from pydantic import SecretStr
 
-from core.kit.settings import Settings
+from core.kit.runtime.settings import Settings
 from core.twitch.eventsub.reconcile import secret_of
 from sandbox.kick.signing import SigningKey
 from tests.patience import PATIENCE, until

@@ -10,9 +10,9 @@ import requests
 from playwright.sync_api import Browser, Page, expect
 
 from core.guilds import store as guilds
-from core.kit.crypto import vault_of
-from core.kit.settings import read_settings
-from core.kit.work import run_in_guild
+from core.kit.database.work import run_in_guild
+from core.kit.runtime.crypto import vault_of
+from core.kit.runtime.settings import read_settings
 from core.overlays import actions as overlays
 from sandbox.kick.signing import SigningKey
 from tests.bonus_hunt.test_rules import sixty
@@ -67,15 +67,15 @@ def message(stage: Stage, *words: str) -> dict[str, Any]:
         lambda m: (
             m["author"] == "bot"
             and bool(m["embeds"][0].get("fields"))
-            and all(one in str(m) for one in words)
+            and all(word in str(m) for word in words)
         ),
     )
 
 
 def click(stage: Stage, person: str, shown: dict[str, Any], label: str) -> str:
     """The interaction, to which a form may belong."""
-    buttons = [one for row in shown["components"] for one in row["components"]]
-    custom_id = next(one["custom_id"] for one in buttons if one["label"] == label)
+    buttons = [component for row in shown["components"] for component in row["components"]]
+    custom_id = next(button["custom_id"] for button in buttons if button["label"] == label)
     done = stage.discord.click(person, shown["message_id"], custom_id)
     return str(done["interaction_id"])
 

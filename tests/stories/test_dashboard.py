@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from core.guilds import store as guilds
-from core.kit.assets import PACKAGES
+from core.kit.web.assets import PACKAGES
 from sandbox.kick.bodies import EVENT_TYPES
 from sandbox.kick.signing import SigningKey
 from tests.browser import PHONE, clean_page
@@ -264,9 +264,9 @@ def _hears(stage: Stage, slug: str) -> bool:
     state = stage.kick.state()
     channel = next(one for one in state["channels"] if one["slug"] == slug)
     subscribed = {
-        one["event"]
-        for one in state["webhooks"]["subscriptions"]
-        if str(one["broadcaster_user_id"]) == str(channel["broadcaster_user_id"])
+        subscription["event"]
+        for subscription in state["webhooks"]["subscriptions"]
+        if str(subscription["broadcaster_user_id"]) == str(channel["broadcaster_user_id"])
     }
     return subscribed >= set(EVENT_TYPES)
 
@@ -338,7 +338,7 @@ def test_every_page_is_accessible_and_fits_the_screen(
             page.evaluate(AXE)
             result = page.evaluate("() => axe.run({resultTypes: ['violations']})")
             found |= {
-                f"{link} {one['id']}": [node["html"][:200] for node in one["nodes"]]
-                for one in result["violations"]
+                f"{link} {violation['id']}": [node["html"][:200] for node in violation["nodes"]]
+                for violation in result["violations"]
             }
     assert found == {}

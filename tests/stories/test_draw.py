@@ -17,7 +17,7 @@ from cryptography.fernet import Fernet
 from playwright.sync_api import Page, expect
 
 from core.drand.chain import parse_chain
-from core.kit.crypto import Vault
+from core.kit.runtime.crypto import Vault
 from core.people import store as people
 from core.raffle.actions import Config
 from sandbox.kick.signing import SigningKey
@@ -397,7 +397,9 @@ def test_claim_deadline_pauses_while_bot_is_down(
         private_answer(stage, pressed, "Prize claimed!")
         post(stage, f"has claimed the prize of raffle #{number}")
         mentions = [one for one in stage.discord.transcript(CHANNEL) if one["content"]]
-        assert [one["message_id"] for one in mentions] == [won["message_id"]], "one post for a win"
+        assert [mention["message_id"] for mention in mentions] == [won["message_id"]], (
+            "one post for a win"
+        )
 
 
 def test_unreachable_winner_is_notified_in_another_channel(

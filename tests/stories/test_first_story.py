@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.kit.bus import CHANNEL
+from core.kit.runtime.bus import CHANNEL
 from sandbox.kick.signing import SigningKey
 from tests.patience import until
 from tests.stories.channels import PLATFORMS, ChannelDriver, channel_of

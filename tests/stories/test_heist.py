@@ -8,7 +8,7 @@ import requests
 from playwright.sync_api import Browser, expect
 
 from core.guilds import store as guilds
-from core.kit.work import run_in_guild
+from core.kit.database.work import run_in_guild
 from core.points import ledger
 from core.points.ledger import NewEntry
 from core.points.store import list_drift
@@ -56,7 +56,7 @@ def enrich(stage: Stage) -> None:
     """Give everybody who was seen in chat 1,000 points."""
     with stage.database.begin() as tx:
         viewers = [row[0] for row in tx.exec_driver_sql("SELECT viewer_id FROM people_viewers")]
-        new = [NewEntry(f"story:{one}", one, "earned", 1000) for one in viewers]
+        new = [NewEntry(f"story:{viewer}", viewer, "earned", 1000) for viewer in viewers]
         run_in_guild(tx, GUILD, 0, NOON, ledger.post, "story", new)
 
 
@@ -113,7 +113,7 @@ def test_heist_of_two_platforms_survives_kills_and_can_be_verified(
 
     page = f"http://localhost:{stage.port}/p/{GUILD}/heists/1"
     bundle, _posted = verify(requests.get(f"{page}?proof=1", timeout=PATIENCE).content)
-    assert sorted(one["account"].split(":")[0] for one in bundle["results"]) == [
+    assert sorted(result["account"].split(":")[0] for result in bundle["results"]) == [
         *("kick", "kick", "twitch")
     ]
     with browser.new_context() as anybody:

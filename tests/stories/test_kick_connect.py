@@ -80,7 +80,9 @@ def test_streamer_connects_and_disconnects_kick(stage: Stage, page: Page) -> Non
         " WHERE guild_id = :guild",
         guild=GUILD,
     )
-    nora = next(one for one in stage.kick.state()["channels"] if one["slug"] == "noraplays")
+    nora = next(
+        channel for channel in stage.kick.state()["channels"] if channel["slug"] == "noraplays"
+    )
     assert numbers == [(4_100_001, int(nora["chatroom_id"]), "site")]
 
     answer = page.goto(link)

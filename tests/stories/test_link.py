@@ -417,7 +417,7 @@ def test_unlinking_keeps_earnings_and_relinking_restores_them(stage: Stage, page
 def test_rate_limited_unlink_shows_retry_time(stage: Stage) -> None:
     answers = [stage.discord.slash("mia", "general", "unlink")["response"] for _ in range(6)]
     embeds = [answer["embeds"][0] for answer in answers]
-    assert ["No account" in one["title"] for one in embeds] == [True] * 5 + [False]
+    assert ["No account" in embed["title"] for embed in embeds] == [True] * 5 + [False]
     assert search(r"Try again <t:\d+:R>", embeds[-1]["description"])
 
 

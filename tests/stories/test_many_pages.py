@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from core.guilds import store as guilds
-from core.kit.crypto import vault_of
-from core.kit.settings import read_settings
-from core.kit.work import run_in_guild
+from core.kit.database.work import run_in_guild
+from core.kit.runtime.crypto import vault_of
+from core.kit.runtime.settings import read_settings
 from core.overlays import actions as overlays
 from sandbox.kick.signing import SigningKey
 from tests.kick.rig import NOON

@@ -48,8 +48,8 @@ def twitch(stage: Stage) -> TwitchDriver:
 
 
 def urls_of(message: Json) -> list[str]:
-    buttons = [one for row in message["components"] for one in row["components"]]
-    return [str(one["url"]) for one in buttons if one.get("url")]
+    buttons = [component for row in message["components"] for component in row["components"]]
+    return [str(button["url"]) for button in buttons if button.get("url")]
 
 
 def follow(link: str, platform: KickDriver | TwitchDriver) -> str:
@@ -162,7 +162,7 @@ def test_forgetting_covers_both_accounts(stage: Stage, twitch: TwitchDriver) -> 
     assert len(viewers) == 2
     stage.discord.slash("mia", "general", "mydata")
     sent = file_in(stage.discord.wait_for("dm:mia", lambda m: bool(m["attachments"])))
-    assert {one["user_id_there"] for one in sent["linked_accounts"]} == set(ids)
+    assert {account["user_id_there"] for account in sent["linked_accounts"]} == set(ids)
     said = "SELECT count(*) FROM inbox_deliveries WHERE body::text ~ 'hello (Kick|Twitch)'"
     assert stage.scalar(said) == 2
     question = asked_with_buttons(stage, "!forgetme")

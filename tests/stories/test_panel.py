@@ -73,7 +73,9 @@ def direct_messages(stage: Stage, person: str) -> list[Json]:
 
 
 def links_in(message: Json) -> list[str]:
-    found = [one.get("url") for row in message["components"] for one in row["components"]]
+    found = [
+        component.get("url") for row in message["components"] for component in row["components"]
+    ]
     return [str(url) for url in found if url]
 
 
@@ -82,7 +84,10 @@ def reactors(stage: Stage, channel: str, panel: Json) -> dict[str, list[str]]:
 
 
 def press(stage: Stage, person: str, panel: Json, label: str = "Link Kick") -> Json:
-    buttons = {one["label"]: one["custom_id"] for one in panel["components"][0]["components"]}
+    buttons = {
+        component["label"]: component["custom_id"]
+        for component in panel["components"][0]["components"]
+    }
     return stage.discord.click(person, panel["message_id"], buttons[label])
 
 
@@ -118,7 +123,7 @@ def test_panel_shows_steps_buttons_and_reaction(stage: Stage) -> None:
     assert all(number in shown["description"] for number in ("**1.**", "**2.**", "**3.**"))
     assert shown["fields"][0]["name"] == "What is stored"
     assert panel["pinned"]
-    labels = [one["label"] for one in panel["components"][0]["components"]]
+    labels = [component["label"] for component in panel["components"][0]["components"]]
     assert labels == ["Link Kick", "Unlink"]
     assert reactors(stage, "general", panel) == {"🔗": ["bot"]}
 

@@ -59,7 +59,8 @@ def test_an_evening_with_points(stage: Stage) -> None:
     assert "is open" in str(stage.asked("nora", "!rafflestart"))
     stage.kick.chat("leo", "!buy tickets 5")  # 400 earned, and Kicks buy no tickets
     until(
-        lambda: any("400 that can be spent" in str(one) for one in stage.replies()), "the refusal"
+        lambda: any("400 that can be spent" in str(reply) for reply in stage.replies()),
+        "the refusal",
     )
     stage.kick.chat("leo", "!buy tickets 4")
     bought = "SELECT COALESCE(sum(amount), 0) FROM raffle_entries WHERE source = 'points'"

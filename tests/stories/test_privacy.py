@@ -62,7 +62,9 @@ def file_in(message: Json) -> Json:
 def buttons(message: Json) -> dict[str, str]:
     """Label -> custom id."""
     return {
-        one["label"]: one["custom_id"] for row in message["components"] for one in row["components"]
+        component["label"]: component["custom_id"]
+        for row in message["components"]
+        for component in row["components"]
     }
 
 
@@ -98,7 +100,7 @@ def with_a_file(stage: Stage, pressed: Json) -> Json | None:
     """The answer to an interaction that has a file."""
     known = stage.discord.interaction(pressed["interaction_id"])
     answers = (known["response"], *known["followups"])
-    return next((one for one in answers if one and one["attachments"]), None)
+    return next((answer for answer in answers if answer and answer["attachments"]), None)
 
 
 def test_forgotten_member_can_link_again(stage: Stage) -> None:

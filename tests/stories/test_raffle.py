@@ -116,7 +116,7 @@ def test_anonymous_gifts_are_announced_without_tickets(stage: Stage) -> None:
     for channel in channels_of(stage):
         channel.gift(None, 3)
     until(lambda: len(thanks(stage, "Somebody gave 3 subs")) == 2, "thanks on both platforms")
-    assert all("earn no tickets" in one for one in thanks(stage, "Somebody gave 3 subs"))
+    assert all("earn no tickets" in thank for thank in thanks(stage, "Somebody gave 3 subs"))
     assert stage.rows("SELECT 1 FROM raffle_entries") == []
 
 

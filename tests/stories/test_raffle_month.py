@@ -32,9 +32,9 @@ from sqlalchemy import Connection, event, insert, make_url, text
 
 from core.guilds import store as guilds
 from core.guilds.settings import TIME_ZONE
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Refusal
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
 from core.raffle.actions import config_of
 from core.raffle.periods import actions as calendar

@@ -79,7 +79,9 @@ def test_feature_command_changes_the_same_setting(stage: Stage) -> None:
     assert "`slot_calls.cooldown_seconds` **45 s**" in shown
     assert "`slot_calls.max_open` **5**" in shown
     chosen(stage, "nora", "set", key="max_open", value="2")
-    fields = {one["name"]: one["value"] for one in stage.asked("nora", "!slotcalls")["fields"]}
+    fields = {
+        field["name"]: field["value"] for field in stage.asked("nora", "!slotcalls")["fields"]
+    }
     assert fields["Cooldown"] == "45 s"
     assert fields["Open requests per viewer"] == "2"
 

@@ -34,7 +34,7 @@ def stage(
     folder = tmp_path_factory.mktemp("slow_clients")
     with open_stage(folder, postgres_url, signing_key) as opened:
         opened.settings["WEB_THREADS"] = "8"
-        opened.waits = {"core.kit.web_worker.REQUEST_SECONDS": REQUEST_SECONDS}
+        opened.waits = {"core.kit.web.worker.REQUEST_SECONDS": REQUEST_SECONDS}
         opened.start().wait_well()
         opened.wait_subscribed()
         connect_twitch(opened)

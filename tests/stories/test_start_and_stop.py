@@ -18,7 +18,7 @@ import requests
 
 from combined_server import check_port
 from core.kit.errors import StartError
-from core.kit.settings import Settings
+from core.kit.runtime.settings import Settings
 from sandbox.discord.driver import DiscordDriver
 from sandbox.kick.driver import KickDriver
 from tests.patience import PATIENCE, until

@@ -179,15 +179,15 @@ def _see_everything(
     """The feed tells everything, a third of it before each kill. What is said while nobody listens
     is gone for good, so it is silent then, and a kill waits until all of it is written down."""
     share = len(frames) // 3 + 1
-    for number, least in enumerate((*KILLS, None)):
-        post.release(least or 1.0)
+    for number, minimum in enumerate((*KILLS, None)):
+        post.release(minimum or 1.0)
         _wait_listened_to(stage)
         for frame in frames[number * share : (number + 1) * share]:
             stage.kick.feed_publish(*frame)
         _wait_written_down(stage, expected.used(frames[: (number + 1) * share]))
-        if least is not None:
-            post.release(least + 0.2)
-            post.wait(least + dice.uniform(0, 0.1))
+        if minimum is not None:
+            post.release(minimum + 0.2)
+            post.wait(minimum + dice.uniform(0, 0.1))
             assert post.taken < post.total
             product = _kill(stage, product, whole=number == 0)
     return product

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from core.guilds import store as guilds
 from core.heist import widget
-from core.kit.work import run_in_guild
+from core.kit.database.work import run_in_guild
 from sandbox.discord.seed import VERAS_DEN_ID
 from sandbox.kick.signing import SigningKey
 from tests.patience import PATIENCE, until

@@ -257,8 +257,8 @@ def twitch_page(stage: Stage, streamer: str) -> str:
 def press(stage: Stage, person: str, asked: Json, label: str) -> None:
     """Press a button of the answer to an interaction."""
     known = stage.discord.interaction(asked["interaction_id"])
-    answers = [one for one in (known["response"], *known["followups"]) if one]
-    message = next(one for one in answers if one.get("components"))
+    answers = [followup for followup in (known["response"], *known["followups"]) if followup]
+    message = next(answer for answer in answers if answer.get("components"))
     stage.discord.click(person, message["id"], custom_id_of(message, label))
 
 

@@ -61,7 +61,10 @@ def _channel(twitch: TwitchDriver) -> dict[str, list[str]]:
 
 def _decided(twitch: TwitchDriver, redemption_id: str) -> str:
     def status() -> str | None:
-        found = {one["id"]: one["status"] for one in twitch.state()["channels"][0]["redemptions"]}
+        found = {
+            redemption["id"]: redemption["status"]
+            for redemption in twitch.state()["channels"][0]["redemptions"]
+        }
         return found[redemption_id] if found[redemption_id] != "UNFULFILLED" else None
 
     return until(status, "a decision")

@@ -11,9 +11,9 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import select, text
 
-from core.kit.bus import LocalBus
-from core.kit.clock import utc_now
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.clock import utc_now
 from core.kit.services import Services
 from core.streamelements import actions, bulk, client
 from core.streamelements.actions import Change
@@ -69,7 +69,7 @@ class Desk:
         """Login -> what became of the change."""
         number = self.operation(key).number
         with self.services.work_in(GUILD) as work:
-            return {one.login: one.outcome for one in actions.list_lines(work, number)}
+            return {line.login: line.outcome for line in actions.list_lines(work, number)}
 
     def points(self) -> dict[str, int]:
         return dict(self.streamelements.channel()["points"])

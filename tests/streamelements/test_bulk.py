@@ -20,7 +20,7 @@ BULK = "PUT /points/"
 
 def calls(desk: Desk) -> int:
     """Calls that change balances, so far."""
-    return sum(1 for one in desk.streamelements.calls() if one.startswith(BULK))
+    return sum(1 for call in desk.streamelements.calls() if call.startswith(BULK))
 
 
 def test_one_call_changes_everybody_and_refuses_who_has_too_little(desk: Desk) -> None:

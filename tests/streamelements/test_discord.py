@@ -8,7 +8,7 @@ import discord
 import pytest
 from cryptography.fernet import Fernet
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.streamelements.feature import FEATURE
 from sandbox.discord.driver import DiscordDriver
 from sandbox.streamelements.driver import StreamElementsDriver

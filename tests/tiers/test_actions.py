@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from core import events
 from core.events import Event, Person
 from core.guilds.actions import change_settings
-from core.kit.work import Work
+from core.kit.database.work import Work
 from core.people import store as people
 from core.tiers import store
 from core.tiers.actions import lookup, remember
@@ -155,4 +155,4 @@ def test_lifetime_is_a_setting_and_old_rows_are_deleted(
     remember(tx, [told(guild_id, events.SubscriptionStarted, 3, subscriber=MIA, tier="3000")])
     assert find(tx, guild_id).tier == tier
     before = NOON - timedelta(hours=hours) - store.KEPT_BEYOND
-    assert store.delete_old(tx, guild_id, before, most=10) == (0 if tier == "3000" else 1)
+    assert store.delete_old(tx, guild_id, before, maximum=10) == (0 if tier == "3000" else 1)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.kit.clock import utc_now
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.runtime.clock import utc_now
 from core.people import store as people
 from core.tiers.feature import FEATURE
 from core.tiers.store import TierReport, set_tiers

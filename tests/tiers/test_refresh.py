@@ -7,8 +7,8 @@ import pytest
 
 from core.events import EventsMissed, SubscriptionStarted
 from core.events import Person as Subscriber
-from core.kit.clock import utc_now
 from core.kit.errors import Outage
+from core.kit.runtime.clock import utc_now
 from core.people import store as people
 from core.people.records import GuildAccount
 from core.tiers.actions import lookup, remember

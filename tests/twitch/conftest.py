@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.outbox import chat
 from core.twitch.client import client_of
 from sandbox.kick.signing import SigningKey

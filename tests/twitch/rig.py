@@ -20,13 +20,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from core.kit.bus import LocalBus
-from core.kit.clock import utc_now
-from core.kit.crypto import vault_of
-from core.kit.database import Database
-from core.kit.records import MemberId
+from core.kit.database.connection import Database
+from core.kit.database.records import MemberId
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.clock import utc_now
+from core.kit.runtime.crypto import vault_of
 from core.kit.services import Services
-from core.kit.web import edge
+from core.kit.web.app import edge
 from core.twitch import webhooks
 from core.twitch.accounts import actions, connect
 from core.twitch.accounts.records import Role, TwitchAccount, TwitchConnectAttempt

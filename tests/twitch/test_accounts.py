@@ -5,9 +5,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from werkzeug.test import TestResponse
 
+from core.kit.database.records import THE_BOT, PlatformUserId
 from core.kit.errors import Outage, Refusal
-from core.kit.oauth_tokens import GrantEnded, ReconnectNeeded
-from core.kit.records import THE_BOT, PlatformUserId
+from core.kit.oauth.tokens import GrantEnded, ReconnectNeeded
 from core.twitch.accounts import actions, connect, oauth, tokens
 from core.twitch.accounts.records import TwitchConnectAttempt
 from core.twitch.accounts.rules import SCOPES

@@ -16,7 +16,7 @@ def test_subscribers_come_page_by_page(office: Office) -> None:
     office.connect()
     office.twitch.gift("leo", count=250)
     office.twitch.do("subscribe", person="mia", tier="3000")
-    found = {one.user_id: one for one in subscribers(office)}
+    found = {subscriber.user_id: subscriber for subscriber in subscribers(office)}
     assert len(found) == 251
     assert found[MIA] == Subscriber(MIA, "madcats", "MadCats", "3000", is_gift=False)
     assert sum(one.is_gift for one in found.values()) == 250
@@ -28,7 +28,9 @@ def test_subscribers_among_some_users(office: Office) -> None:
     found = subscribers(office, MIA, VERA)
     assert [(one.user_id, one.tier, one.is_gift) for one in found] == [(MIA, "2000", True)]
     assert list(client_of(office.services.settings).list_subscribers("", NORA, [])) == []
-    assert {one.user_id for one in subscribers(office, MIA, TOMAS, *range(1, 99))} == {MIA, TOMAS}
+    assert {
+        subscriber.user_id for subscriber in subscribers(office, MIA, TOMAS, *range(1, 99))
+    } == {MIA, TOMAS}
     with pytest.raises(TwitchRejected):
         subscribers(office, *range(1, 102))
 

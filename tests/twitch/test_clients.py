@@ -58,7 +58,7 @@ async def test_twitch_api(pretend: Sandbox, twitch: TwitchDriver) -> None:
     [mia] = [user async for user in client.get_users(logins=["madcats"])]
     assert mia.id == str(MIA)
     await client.add_channel_vip(str(NORA), mia.id)
-    assert [one.user_id async for one in client.get_vips(str(NORA))] == [mia.id]
+    assert [vip.user_id async for vip in client.get_vips(str(NORA))] == [mia.id]
     await client.remove_channel_vip(str(NORA), mia.id)
     reward = await client.create_custom_reward(str(NORA), "Hydrate", 100)
     await client.update_custom_reward(str(NORA), reward.id, cost=200)

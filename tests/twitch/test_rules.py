@@ -1,7 +1,7 @@
 """Which subscriptions a channel should have."""
 
 from core.twitch.bodies import KINDS
-from core.twitch.eventsub.rules import FULL, MOST_A_SOCKET, ChannelPlan, Wanted, within_limits
+from core.twitch.eventsub.rules import FULL, MAX_A_SOCKET, ChannelPlan, Wanted, within_limits
 
 BOT = 7
 
@@ -16,13 +16,13 @@ def plan(channel_id: int) -> ChannelPlan:
 
 
 def test_a_channel_is_far_from_the_limit_of_a_socket() -> None:
-    assert len(KINDS) < MOST_A_SOCKET / 10
+    assert len(KINDS) < MAX_A_SOCKET / 10
     assert within_limits([plan(1)]) == [plan(1)]
 
 
 def test_bot_account_that_reads_too_many_channels_is_told_what_to_do() -> None:
     by_reader = [name for name, kind in KINDS.items() if kind.by_reader]
-    fit = MOST_A_SOCKET // len(by_reader)
+    fit = MAX_A_SOCKET // len(by_reader)
     plans = within_limits(plan(100 + number) for number in range(fit + 1))
     assert plans[:-1] == [plan(100 + number) for number in range(fit)]
     last = plans[-1]

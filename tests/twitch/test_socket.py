@@ -8,10 +8,10 @@ import pytest
 import requests
 from pydantic import SecretStr
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import StartError
 from core.kit.health_item import NOT_USED, HealthItem
-from core.kit.settings import Settings
+from core.kit.runtime.settings import Settings
 from core.twitch import store
 from core.twitch.bodies import KINDS
 from core.twitch.eventsub import listener
@@ -26,9 +26,9 @@ from tests.twitch.rig import NORA, Office, chat
 CHAT = "channel.chat.message"
 
 
-def subscribed(office: Office, most: int = len(KINDS)) -> None:
+def subscribed(office: Office, maximum: int = len(KINDS)) -> None:
     """Until everything is."""
-    office.twitch.wait_for(lambda found: len(found) == most)
+    office.twitch.wait_for(lambda found: len(found) == maximum)
 
 
 def lines(office: Office) -> list[str]:
@@ -87,7 +87,7 @@ def test_move_to_another_connection_loses_and_repeats_nothing(office: Office) ->
     office.connect()
     with office.listening():
         subscribed(office)
-        before = {one["id"] for one in office.twitch.subscriptions()}
+        before = {subscription["id"] for subscription in office.twitch.subscriptions()}
         office.twitch.chat("mia", "before")
         first = office.twitch.state()["eventsub"]["sockets"][0]["id"]
         assert office.twitch.do("move_sockets") == {"count": 1}
@@ -102,7 +102,7 @@ def test_lost_connection_is_opened_and_subscribed_again(office: Office, code: in
     office.connect()
     with office.listening():
         subscribed(office)
-        before = {one["id"] for one in office.twitch.subscriptions()}
+        before = {subscription["id"] for subscription in office.twitch.subscriptions()}
         office.twitch.do("drop_sockets", code=code)
         office.twitch.wait_for(
             lambda found: len(found) == len(KINDS) and not before & {one["id"] for one in found}
@@ -165,7 +165,10 @@ def test_type_that_fails_does_not_end_the_others(office: Office) -> None:
 
         def troubles() -> int:
             with office.services.database.begin() as tx:
-                return sum(bool(one.trouble) for one in store.list_subscriptions(tx, NORA))
+                return sum(
+                    bool(subscription.trouble)
+                    for subscription in store.list_subscriptions(tx, NORA)
+                )
 
         until(lambda: troubles() == 1, "the one that failed is named")
 
@@ -182,7 +185,10 @@ def test_type_that_twitch_does_not_support_does_not_end_the_others(
 
         def trouble() -> str:
             with office.services.database.begin() as tx:
-                found = {one.kind: one.trouble for one in store.list_subscriptions(tx, NORA)}
+                found = {
+                    subscription.kind: subscription.trouble
+                    for subscription in store.list_subscriptions(tx, NORA)
+                }
             return found["channel.raid"] or ""
 
         until(lambda: "type and version" in trouble(), "the reason is shown")
@@ -195,7 +201,7 @@ def test_subscription_that_twitch_ends_is_made_again(
     office.connect()
     with office.listening():
         subscribed(office)
-        before = {one["id"] for one in office.twitch.subscriptions()}
+        before = {subscription["id"] for subscription in office.twitch.subscriptions()}
         office.twitch.do("end_subscription", type=CHAT, status="version_removed")
         office.twitch.wait_for(
             lambda found: len(found) == len(KINDS) and {one["id"] for one in found} != before

@@ -4,7 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from core.inbox.worker import Worker
-from core.kit.clock import RemoteClock
+from core.kit.runtime.clock import RemoteClock
 from core.twitch import store
 from core.twitch.bodies import KINDS, REVOKED
 from core.twitch.client import client_of
@@ -109,7 +109,7 @@ def hooked(office: Office) -> Office:
 
 
 def kinds(office: Office) -> list[str]:
-    return sorted(one["type"] for one in office.twitch.subscriptions())
+    return sorted(subscription["type"] for subscription in office.twitch.subscriptions())
 
 
 def test_every_type_is_subscribed_once(hooked: Office) -> None:
@@ -156,7 +156,7 @@ def test_other_callbacks_are_never_touched(hooked: Office) -> None:
     reconcile(elsewhere.services)
     for table in ("twitch_subscriptions", "twitch_callbacks"):
         hooked.rows(f"DELETE FROM {table} RETURNING 1")
-    theirs = {one["id"] for one in hooked.twitch.subscriptions()}
+    theirs = {subscription["id"] for subscription in hooked.twitch.subscriptions()}
     reconcile(hooked.services)
     reconcile(hooked.with_settings(twitch_eventsub="websocket").services)
     assert {one["id"] for one in hooked.twitch.subscriptions()} == theirs
@@ -173,7 +173,7 @@ def test_subscriptions_of_an_earlier_address_are_removed(
     forgotten = "twitch_callbacks" if from_older else "twitch_subscriptions"
     hooked.rows(f"DELETE FROM {forgotten} RETURNING 1")
     reconcile(hooked.with_settings(twitch_eventsub=then).services)
-    left = {one["transport"]["callback"] for one in hooked.twitch.subscriptions()}
+    left = {subscription["transport"]["callback"] for subscription in hooked.twitch.subscriptions()}
     assert left == ({callback_of(hooked.services.settings)} if then == "webhook" else set())
 
 
@@ -285,6 +285,9 @@ def test_missing_permission_is_named_and_the_rest_works(hooked: Office) -> None:
     hooked.rows(sql, scopes=["user:read:chat", "user:bot", "channel:bot"])
     reconcile(hooked.services)
     with hooked.services.database.begin() as tx:
-        troubles = {one.kind: one.trouble for one in store.list_subscriptions(tx, NORA)}
+        troubles = {
+            subscription.kind: subscription.trouble
+            for subscription in store.list_subscriptions(tx, NORA)
+        }
     assert troubles["channel.cheer"] == "The streamer has not allowed: Seeing cheers."
     assert troubles[CHAT] is None

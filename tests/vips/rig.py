@@ -14,7 +14,7 @@ from core.features import load_features
 from core.inbox.feature import FEATURE as INBOX
 from core.inbox.handlers import collect
 from core.inbox.worker import Worker
-from core.kit.work import Work
+from core.kit.database.work import Work
 from core.outbox.records import messages
 from core.twitch.bodies import parse
 from core.twitch.feature import FEATURE as TWITCH
@@ -155,11 +155,15 @@ class Scene:
 
     def status(self, redemption_id: str) -> str:
         """How Twitch has it."""
-        found = {one["id"]: one["status"] for one in self.channel["redemptions"]}
+        found = {
+            redemption["id"]: redemption["status"] for redemption in self.channel["redemptions"]
+        }
         return str(found[redemption_id])
 
     def twitch_reward(self, title: str = "VIP") -> dict[str, Any] | None:
-        return next((one for one in self.channel["rewards"] if one["title"] == title), None)
+        return next(
+            (reward for reward in self.channel["rewards"] if reward["title"] == title), None
+        )
 
     def sessions(self) -> list[Session]:
         return list(self.do(lambda work: work.scalars(select(Session).order_by("number")).all()))

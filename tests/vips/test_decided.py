@@ -129,7 +129,7 @@ def test_reward_that_skips_the_queue_still_gives_vip_and_is_told(scene: Scene, t
     scene.work(2)
     assert scene.vips == ["mia"]
     assert scene.redemption(redeemed).state == "closed"
-    assert [one["what"] for one in scene.posts("vips.alert")] == ["skips_queue"]
+    assert [post["what"] for post in scene.posts("vips.alert")] == ["skips_queue"]
     shown = scene.twitch_reward()
     assert shown is not None
     assert not shown["should_redemptions_skip_request_queue"]
@@ -143,7 +143,7 @@ def test_points_that_cannot_be_returned_are_told_to_all(scene: Scene) -> None:
     scene.hear(REDEEMED, scene.redeemed(redeemed) | {"status": "fulfilled"})
     scene.work(2)
     assert "ask the streamer for your points back" in scene.chat()[-1]
-    assert "lost_points" in [one["what"] for one in scene.posts("vips.alert")]
+    assert "lost_points" in [post["what"] for post in scene.posts("vips.alert")]
     assert "lost" in scene.acts()
     assert scene.redemption(redeemed).state == "closed"
 
@@ -163,7 +163,7 @@ def test_vips_can_be_ended_before_the_channel_is_disconnected(scene: Scene) -> N
     scene.later(minutes=1)
     assert scene.vips == []
     assert scene.office.account() is None
-    assert {one.end_reason for one in scene.sessions()} == {"disconnected"}
+    assert {session.end_reason for session in scene.sessions()} == {"disconnected"}
     assert scene.acts() == ["granted", "granted", "ended", "ended"]
 
 

@@ -78,7 +78,7 @@ def health(scene: Scene) -> list[HealthItem]:
 
 
 def told(scene: Scene) -> list[str]:
-    return [one["text"] for one in scene.posts("vips.alert") if one["what"] == "trouble"]
+    return [post["text"] for post in scene.posts("vips.alert") if post["what"] == "trouble"]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_reward_of_another_app_is_recognised(scene: Scene) -> None:
     scene.later(minutes=11)
     (reward,) = scene.do(store.list_rewards)
     assert not reward.is_ours
-    assert [one["what"] for one in scene.posts("vips.alert")] == ["reward_lost"]
+    assert [post["what"] for post in scene.posts("vips.alert")] == ["reward_lost"]
     scene.later(minutes=11)
     assert len(scene.posts("vips.alert")) == 1
 
@@ -166,7 +166,7 @@ def test_full_is_forgotten_after_slots_were_added(scene: Scene, way: str) -> Non
     scene.hear_redeemed(redeemed, "vera")
     scene.work()
     assert scene.status(redeemed) == "FULFILLED"
-    assert [one["what"] for one in scene.posts("vips.alert")] == ["full"]
+    assert [post["what"] for post in scene.posts("vips.alert")] == ["full"]
 
 
 def test_full_for_longer_is_told_once_a_day(scene: Scene) -> None:
@@ -176,7 +176,7 @@ def test_full_for_longer_is_told_once_a_day(scene: Scene) -> None:
         scene.hear_redeemed(scene.redeem("vera"), "vera")
         scene.work()
         assert scene.do(store.list_rewards)[0].pause == "full"
-    days = {one["what"] for one in scene.posts("vips.alert")}
+    days = {post["what"] for post in scene.posts("vips.alert")}
     assert days == {"full"}
     assert len(scene.posts("vips.alert")) <= 2, "a test may run at midnight"
 
@@ -277,6 +277,38 @@ def test_a_server_that_hangs_keeps_no_other_one_waiting(
     try:
         assert worked.wait(30)
         assert rounds.count(1) == 1
+    finally:
+        free.set()
+        runner.stop()
+
+
+def test_what_becomes_due_during_a_sync_does_not_wait_for_the_next_poll(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = VipRunner(scene.office.services, idle=3600)
+    began, free, again = threading.Event(), threading.Event(), threading.Event()
+    looked = threading.Semaphore(0)
+
+    def list_due() -> list[int]:
+        looked.release()
+        return [1]
+
+    def work_for(_guild_id: int) -> None:
+        if began.is_set():
+            again.set()
+        began.set()
+        free.wait(30)
+
+    monkeypatch.setattr(runner, "list_due", list_due)
+    monkeypatch.setattr(runner, "work_for", work_for)
+    runner.start()
+    try:
+        assert began.wait(30)
+        assert looked.acquire(timeout=30)
+        scene.office.services.bus.publish(actions.TOPIC)
+        assert looked.acquire(timeout=30)
+        free.set()
+        assert again.wait(30)
     finally:
         free.set()
         runner.stop()

@@ -10,9 +10,9 @@ import pytest
 from pydantic import SecretStr
 
 from core.api_tokens.actions import create_token
-from core.kit.crypto import vault_of
+from core.kit.database.work import CHANGED
 from core.kit.errors import Refusal
-from core.kit.work import CHANGED
+from core.kit.runtime.crypto import vault_of
 from core.twitch.accounts.tokens import user_token
 from core.twitch.bodies import KINDS
 from core.twitch.client import client_of

@@ -11,7 +11,7 @@ from core.api_tokens.actions import create_token
 from core.events import Person
 from core.guilds import store as guilds
 from core.guilds.store import Channel
-from core.kit.records import GuildId, MemberId, PlatformUserId, ViewerId
+from core.kit.database.records import GuildId, MemberId, PlatformUserId, ViewerId
 from core.people.actions import meet_person
 from core.twitch.accounts.actions import find_account
 from core.twitch.accounts.records import TwitchAccount
@@ -205,7 +205,7 @@ def test_programs_manage_vips(site: Site) -> None:
     adopted = ask("PATCH", "/vip", viewer="tomastv", minutes=60)
     assert adopted["source"] == "adopted"
     found = ask("GET", "/vip")
-    assert [one["name"] for one in found["vips"]] == ["TomasTV", "MadCats"]
+    assert [vip["name"] for vip in found["vips"]] == ["TomasTV", "MadCats"]
     ask("DELETE", f"/vip?number={made['number']}")
     assert len(ask("GET", "/vip")["vips"]) == 1
     assert "is over" in ask("DELETE", f"/vip?number={made['number']}", 422)["detail"]

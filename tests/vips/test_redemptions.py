@@ -83,7 +83,7 @@ def test_two_redemptions_at_once_add_up(scene: Scene) -> None:
     assert [scene.status(one) for one in both] == ["FULFILLED", "FULFILLED"]
     # Each is told: the first gives VIP, the second extends it.
     entries = list(reversed(scene.do(store.list_activity)))
-    assert [(one.act, one.minutes, one.redemption_id) for one in entries] == [
+    assert [(entry.act, entry.minutes, entry.redemption_id) for entry in entries] == [
         ("granted", 60, both[0]),
         ("extended", 60, both[1]),
     ]
@@ -171,7 +171,7 @@ def test_full_channel_pauses_and_resumes(scene: Scene) -> None:
     shown = scene.twitch_reward()
     assert shown is not None
     assert shown["is_paused"]
-    assert [one["what"] for one in scene.posts("vips.alert")] == ["full"]
+    assert [post["what"] for post in scene.posts("vips.alert")] == ["full"]
     scene.do(actions.revoke, scene.session.number)
     scene.work(2)
     assert scene.do(store.get_reward, reward.number).pause == "no"

@@ -64,7 +64,7 @@ def test_only_skipping_the_queue_is_reset(scene: Scene) -> None:
     shown = scene.twitch_reward()
     assert shown is not None
     assert not shown["should_redemptions_skip_request_queue"]
-    assert [one["what"] for one in scene.posts("vips.alert")] == ["skips_queue"]
+    assert [post["what"] for post in scene.posts("vips.alert")] == ["skips_queue"]
 
 
 def test_deleted_on_twitch_can_be_created_again(scene: Scene) -> None:

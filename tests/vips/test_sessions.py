@@ -16,8 +16,8 @@ from core.events import (
     SubscriptionEnded,
     SubscriptionStarted,
 )
+from core.kit.database.work import ACROSS_GUILDS, read_records
 from core.kit.errors import Refusal
-from core.kit.work import ACROSS_GUILDS, read_records
 from core.outbox.records import Outgoing
 from core.people import actions as people
 from core.people import store as links
@@ -67,7 +67,7 @@ def test_log_names_who_gave_and_took_vip(scene: Scene, streamer: int | None) -> 
         actions.revoke(work, scene.session.number)
     scene.work()
     entries = scene.do(store.list_activity, store.ActivityFilter(), 10)
-    assert {one.act for one in entries} == {"granted", "extended", "ended"}
+    assert {entry.act for entry in entries} == {"granted", "extended", "ended"}
     assert {(one.actor, one.by_streamer) for one in entries} == {(moderator, streamer is not None)}
     give(scene)
     scene.later(hours=2)
@@ -104,7 +104,7 @@ def test_extension_adds_to_the_end_also_while_it_is_being_removed(scene: Scene) 
     )
     scene.office.twitch.fault(api__only="/channels/vips", api__500=2)
     scene.later(hours=2)
-    assert [one.state for one in scene.sessions()] == ["ending"]
+    assert [session.state for session in scene.sessions()] == ["ending"]
     scene.do(actions.give, MIA_ACCOUNT, 60)
     scene.later(minutes=1)
     assert scene.session.state == "active"
@@ -284,7 +284,7 @@ def test_raffle_winner_gets_vip(scene: Scene) -> None:
         scene.handle(won)
     scene.work()
     assert scene.vips == ["mia"]
-    assert [one["what"] for one in scene.posts("vips.alert")] == ["raffle_unlinked"]
+    assert [post["what"] for post in scene.posts("vips.alert")] == ["raffle_unlinked"]
 
 
 @pytest.mark.parametrize("slots", [10, 0])
@@ -359,7 +359,7 @@ def test_watchtime_makes_vip_once(scene: Scene) -> None:
         sources.give_for_watchtime(scene.office.services)
         scene.later(hours=2)
         scene.work()
-    assert [one.source for one in scene.sessions()] == ["watchtime"]
+    assert [session.source for session in scene.sessions()] == ["watchtime"]
 
 
 def test_viewer_is_warned_once(scene: Scene) -> None:

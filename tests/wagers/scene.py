@@ -14,9 +14,9 @@ from core.guilds.records import AuditEntry
 from core.guilds.settings import ADMIN_CHANNEL
 from core.inbox.records import deliveries
 from core.kit.affiliate import Standing, Standings, standings_of
-from core.kit.database import cache_of
-from core.kit.personal import Subject
-from core.kit.work import Work, run_in_guild
+from core.kit.database.connection import cache_of
+from core.kit.database.personal import Subject
+from core.kit.database.work import Work, run_in_guild
 from core.outbox.records import messages
 from core.people import store as people
 from core.people.store import list_accounts

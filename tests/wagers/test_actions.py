@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Refusal
 from core.people import store as people
 from core.wagers import actions, messages
@@ -266,7 +266,7 @@ def test_status_lists_pending_and_missing_accounts(guild: Guild) -> None:
     noted(guild, 10, "failed", "HTTP 503")
     now = guild.do(11, ADMIN, get_status, SHUFFLE)
     assert now.code == "NORA"
-    assert [one.username for one in now.accounts] == ["MiaSpins", "leo_77"]
+    assert [account.username for account in now.accounts] == ["MiaSpins", "leo_77"]
     assert [one.username for one in now.missing] == ["MiaSpins"]
     assert [poll.reason for poll in now.failures] == ["HTTP 503"]
     assert now.last is not None

@@ -7,7 +7,7 @@ import pytest
 
 from core.guilds.actions import change_setting
 from core.guilds.settings import ADMIN_CHANNEL
-from core.kit.database import METADATA, Database
+from core.kit.database.connection import METADATA, Database
 from core.wagers.feature import FEATURE
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.seed import NORAS_CORNER_ID, channel_id

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from core.kit.database import Database, violated
+from core.kit.database.connection import Database, violated
 from core.kit.errors import Refusal
 from core.wagers import counting
 from core.wagers.counting import decide

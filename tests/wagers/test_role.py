@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.events import AccountLinked, AccountUnlinked, Event, RolesChanged
-from core.kit.database import cache_of
+from core.kit.database.connection import cache_of
 from core.outbox.records import Outgoing
 from core.outbox.store import claim_due, set_sent
 from core.people import store as people

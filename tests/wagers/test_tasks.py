@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import select
 
 from core.kit.affiliate import Standings
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
 from core.wagers import counting, polling
 from core.wagers.records import Poll

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import text
 
 from core.guilds import store as guilds
-from core.kit.bus import LocalBus
-from core.kit.database import METADATA, Database
+from core.kit.database.connection import METADATA, Database
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
 from tests.watchtime.model import at
 
 COMMITTED_GUILD = 3003

@@ -22,8 +22,8 @@ from core.events import (
     StreamWentLive,
 )
 from core.inbox.handlers import collect, handle
-from core.kit.database import cache_of
-from core.kit.work import Work, run_in_guild
+from core.kit.database.connection import cache_of
+from core.kit.database.work import Work, run_in_guild
 from core.people.exclusions import actions as exclusions
 from core.people.lookup import find_by_name
 from core.watchtime.feature import FEATURE
@@ -155,7 +155,7 @@ def counted(
     messages = [e for e in told if isinstance(e, ChatMessageSent)]
     live = _live(told)
     instants = {e.at for e in messages} | {instant for stream in live for instant in stream}
-    instants |= {e.at + window for e in messages} | {one.applies_from for one in limits}
+    instants |= {e.at + window for e in messages} | {limit.applies_from for limit in limits}
     instants |= {m for one in limits for m in _midnights(instants, one.zone)}
     result: dict[int, list[Piece]] = {}
     for viewer in {e.sender.user_id for e in messages}:
@@ -188,12 +188,12 @@ def _first_of_each_day(pieces: Iterable[Piece], limits: Sequence[Limit]) -> list
     kept: list[Piece] = []
     for start, end in pieces:
         limit = next((one for one in reversed(limits) if one.applies_from <= start), None)
-        if limit is None or limit.most is None:
+        if limit is None or limit.maximum is None:
             kept.append((start, end))
             continue
         day = (limit.applies_from, start.astimezone(limit.zone).date())
-        until = min(end, start + left.get(day, limit.most))
-        left[day] = left.get(day, limit.most) - (until - start)
+        until = min(end, start + left.get(day, limit.maximum))
+        left[day] = left.get(day, limit.maximum) - (until - start)
         if start < until:
             kept.append((start, until))
     return kept

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.database.work import run_in_guild
 from core.kit.errors import Refusal
-from core.kit.work import run_in_guild
 from core.people.lookup import find_by_name
 from core.watchtime import actions, periods, standings, store
 from core.watchtime.actions import Adjusted

@@ -37,7 +37,7 @@ def answers(tx: Connection, guild_id: int) -> list[dict[str, Any]]:
 
 
 def said(tx: Connection, guild_id: int) -> list[str]:
-    return [FEATURE.lines[one["kind"]](one["payload"]) for one in answers(tx, guild_id)]
+    return [FEATURE.lines[answer["kind"]](answer["payload"]) for answer in answers(tx, guild_id)]
 
 
 def test_watchtime_command_answers_in_chat(

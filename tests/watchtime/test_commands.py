@@ -9,10 +9,10 @@ import pytest
 from discord.ext import commands
 from sqlalchemy import Connection
 
-from bot import DiscordThread
+from core.discord_thread import DiscordThread
 from core.guilds.records import AuditEntry
-from core.kit.database import METADATA, Database
-from core.kit.feature import Goal
+from core.kit.database.connection import METADATA, Database
+from core.kit.goals import Goal
 from core.people import store as people
 from core.people.feature import FEATURE as PEOPLE
 from core.people.lookup import find_by_name

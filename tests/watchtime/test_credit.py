@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from structlog.testing import capture_logs
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.services import Services
 from core.watchtime import actions, feature, store
 from tests.patience import PATIENCE

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from core.events import Event
 from core.guilds import actions as guilds
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.watchtime import actions, store
 from core.watchtime.rules import WatchtimeSettings
 from tests.acting import act

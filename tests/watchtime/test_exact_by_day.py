@@ -16,9 +16,9 @@ from sqlalchemy import Connection, insert
 from core.events import Event
 from core.guilds import actions as guilds
 from core.guilds.settings import TIME_ZONE
-from core.kit.calendar import Stretch
-from core.kit.database import Database
-from core.kit.work import run_in_guild
+from core.kit.database.connection import Database
+from core.kit.database.work import run_in_guild
+from core.kit.text.calendar import Stretch
 from core.people.lookup import find_by_name
 from core.watchtime import actions, periods, standings, store, views
 from core.watchtime.records import DailyLimit
@@ -93,8 +93,8 @@ def write_down(tx: Connection, known: Sequence[Limit], zone: str) -> None:
     """As if an admin had set them, one after the other."""
     last = known[-1] if known else Limit(EVENING, None, zone)
     act(tx, GUILD, guilds.change_setting, TIME_ZONE, last.time_zone)
-    most = last.most or timedelta()
-    act(tx, GUILD, guilds.change_setting, DAILY_LIMIT, int(most.total_seconds()) // 60)
+    maximum = last.maximum or timedelta()
+    act(tx, GUILD, guilds.change_setting, DAILY_LIMIT, int(maximum.total_seconds()) // 60)
     for one in known:
         tx.execute(insert(DailyLimit).values(guild_id=GUILD, **one._asdict()))
 
@@ -300,7 +300,7 @@ def test_card_shows_the_limit_once_nothing_more_counts(tx: Connection, guild_id:
     tell(tx, teller.went_live(noon), *(teller.says(1, noon + m * MINUTE) for m in range(0, 60, 5)))
     tell(tx, teller.seen_live(noon, noon + 20 * MINUTE))
     act(tx, guild_id, guilds.change_setting, DAILY_LIMIT, 15)
-    row = {"applies_from": noon + 20 * MINUTE, "most": 15 * MINUTE, "time_zone": "UTC"}
+    row = {"applies_from": noon + 20 * MINUTE, "maximum": 15 * MINUTE, "time_zone": "UTC"}
     tx.execute(insert(DailyLimit).values(guild_id=guild_id, **row))
     viewer = find_by_name(tx, guild_id, "viewer1")
     assert viewer is not None

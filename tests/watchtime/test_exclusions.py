@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection
 
-from core.kit.database import cache_of
+from core.kit.database.connection import cache_of
+from core.kit.database.work import run_in_guild
 from core.kit.errors import Refusal
-from core.kit.work import run_in_guild
 from core.people.exclusions.actions import list_excluded
 from core.people.exclusions.rules import CHAT_BOTS
 from core.people.lookup import find_by_name
@@ -33,7 +33,7 @@ def names(tx: Connection, guild_id: int) -> list[str]:
 def listed(tx: Connection, guild_id: int) -> set[str]:
     cache_of(tx).clear()
     found = run_in_guild(tx, guild_id, 900, at(60), list_excluded, "watchtime")
-    return {one.viewer_name for one in found.accounts} | set(found.names)
+    return {account.viewer_name for account in found.accounts} | set(found.names)
 
 
 def credited(tx: Connection, guild_id: int) -> dict[int, timedelta]:

@@ -7,10 +7,10 @@ from typing import Any
 import discord
 import pytest
 
-from core.kit.calendar import Stretch
-from core.kit.feature import Goal
-from core.kit.leaderboard import render
-from core.kit.records import PlatformUserId, ViewerId
+from core.kit.database.records import PlatformUserId, ViewerId
+from core.kit.discord.leaderboard import render
+from core.kit.goals import Goal
+from core.kit.text.calendar import Stretch
 from core.people.records import Viewer
 from core.watchtime import messages
 from core.watchtime.actions import Adjusted

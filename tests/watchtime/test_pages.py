@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from core.events import Person
+from core.kit.database.records import MemberId
 from core.kit.errors import Refusal
-from core.kit.records import MemberId
 from core.people.actions import meet_person
 from core.people.lookup import find_person
 from core.people.store import add_link, get_viewer

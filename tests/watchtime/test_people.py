@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 
 from core.events import AccountLinked, AccountUnlinked, Event, Person
 from core.guilds import actions as guilds
-from core.kit.database import Database, cache_of
-from core.kit.work import run_in_guild
+from core.kit.database.connection import Database, cache_of
+from core.kit.database.work import run_in_guild
 from core.people import store as people
 from core.people.exclusions.actions import exclude_viewer
 from core.people.linking import actions as linking
@@ -126,7 +126,7 @@ def expected(
 def _once(intervals: Iterable[Piece], limits: Sequence[Limit]) -> list[Piece]:
     """Every instant of the intervals once, and no more of a day than its limit."""
     known = list(intervals)
-    edges = {edge for one in known for edge in one} | {one.applies_from for one in limits}
+    edges = {edge for one in known for edge in one} | {limit.applies_from for limit in limits}
     edges |= {m for one in limits for m in _midnights(edges, one.zone)}
     pieces = [
         (start, end)
@@ -211,7 +211,9 @@ def test_what_people_watched_matches_the_slow_model(
             assert between.get(person, timedelta()) == within(pieces, start, end)
             if not streams_overlap(events):
                 history = act(tx, GUILD, views.get_history, viewer_id, 1, is_admin=True)
-                assert sum((one.amount for one in history.entries), timedelta()) == length(pieces)
+                assert sum((entry.amount for entry in history.entries), timedelta()) == length(
+                    pieces
+                )
         assert len(board) == sum(1 for pieces in wanted.values() if length(pieces))
         tx.rollback()
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, insert, text
 
-from core.kit.calendar import Stretch
-from core.kit.work import run_in_guild
+from core.kit.database.work import run_in_guild
+from core.kit.text.calendar import Stretch
 from core.people import store as people
 from core.people.exclusions.actions import exclude_viewer
 from core.watchtime import actions, periods, standings
@@ -91,7 +91,7 @@ def test_page_of_a_month_matches_sorting_everyone(
         page = periods.read_page(tx, GUILD, month, limit, offset, own_id)
         assert page.places == places[offset : offset + limit]
         assert page.ranked == len(places)
-        assert page.own == next((one for one in places if one.viewer_id == own_id), None)
+        assert page.own == next((place for place in places if place.viewer_id == own_id), None)
         story.rollback()
 
 

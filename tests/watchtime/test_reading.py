@@ -9,10 +9,10 @@ from sqlalchemy import Connection
 from core.guilds import store as guilds
 from core.guilds.actions import change_setting
 from core.guilds.settings import TIME_ZONE
-from core.kit.database import cache_of
+from core.kit.database.connection import cache_of
+from core.kit.database.work import run_in_guild
 from core.kit.errors import Refusal
 from core.kit.health_item import HealthItem
-from core.kit.work import run_in_guild
 from core.people.lookup import find_person
 from core.people.store import add_link
 from core.watchtime import actions, views

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from core.events import Sender
-from core.kit.calendar import Stretch
+from core.kit.text.calendar import Stretch
 from core.watchtime.rules import Period, Presence, can_earn, presence_after, stretch_of
 
 TEN = timedelta(minutes=10)

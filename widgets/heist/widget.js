@@ -5,8 +5,8 @@
 const POLL_MS = 2000;
 const LONGEST_PAUSE_MS = 30000;
 const LONGEST_ANSWER_MS = 10000;
-const MOST_WAITING = 200;
-const MOST_SENT = 50;
+const MAX_WAITING = 200;
+const MAX_SENT = 50;
 const LONGEST_TEXT = 100;
 // The server will not take such a report later either.
 const REFUSED = [400, 413, 422];
@@ -15,7 +15,7 @@ let fields = {};
 let isEditor = false;
 let failures = 0;
 let waiting = [];
-let batch = MOST_SENT;
+let batch = MAX_SENT;
 let sendFailures = 0;
 let sendAgainAt = 0;
 let sentBefore = new Set();
@@ -172,7 +172,7 @@ async function send() {
       }
       waiting = waiting.filter((one) => !some.includes(one));
     }
-    batch = MOST_SENT;
+    batch = MAX_SENT;
     sendFailures = 0;
   } catch (error) {
     sendFailures += 1;
@@ -221,9 +221,9 @@ function remember(event, at) {
   }
   const key = [one.activityId || one._id || login || one.providerId, one.tier].join("|");
   if (sentBefore.has(key)) return;
-  if (sentBefore.size >= 5 * MOST_WAITING) sentBefore.clear();
+  if (sentBefore.size >= 5 * MAX_WAITING) sentBefore.clear();
   sentBefore.add(key);
-  waiting = [...waiting, one].slice(-MOST_WAITING);
+  waiting = [...waiting, one].slice(-MAX_WAITING);
   log("Cached tier for " + name + ": " + (one.tier || "subscriber"));
 }
 

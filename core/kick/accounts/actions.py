@@ -14,11 +14,11 @@ from core.guilds.channels import tell_admins
 from core.kick.accounts.records import Account, ConnectAttempt, KnownChannel, Source
 from core.kick.bodies import PLATFORM
 from core.kick.client import SiteChannel
+from core.kit.database.records import MemberId, PlatformUserId
+from core.kit.database.work import ACROSS_GUILDS, Lock, Work
 from core.kit.errors import Refusal
-from core.kit.oauth_tokens import end_grant, find_unchanged
-from core.kit.records import MemberId, PlatformUserId
-from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS, Lock, Work
+from core.kit.oauth.tokens import end_grant, find_unchanged
+from core.kit.text.words import _
 from core.outbox import actions as outbox
 
 _log = structlog.get_logger(__name__)

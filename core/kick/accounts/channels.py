@@ -20,7 +20,7 @@ from core.kick.client import KickClient, SiteChannel, client_of
 from core.kick.wire import KickRejected
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
-from core.kit.words import _
+from core.kit.text.words import _
 
 LOOK_AGAIN = timedelta(hours=6)
 """How long the website is not asked again when it did not answer."""

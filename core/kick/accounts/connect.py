@@ -15,14 +15,14 @@ from core.kick.accounts.rules import LINK_LASTS, STATE_LASTS, missing_words
 from core.kick.client import KickClient, client_of
 from core.kick.intake.reconcile import reconcile_channel
 from core.kick.wire import KickRejected
-from core.kit.crypto import SealBroken, vault_of
+from core.kit.database.records import PlatformUserId
 from core.kit.errors import Outage
-from core.kit.oauth_flow import OAuthFlow
-from core.kit.oauth_tokens import GrantEnded
-from core.kit.records import PlatformUserId
+from core.kit.oauth.flow import OAuthFlow
+from core.kit.oauth.signed_links import SignedLinks
+from core.kit.oauth.tokens import GrantEnded
+from core.kit.runtime.crypto import SealBroken, vault_of
 from core.kit.services import Services
-from core.kit.signed_links import SignedLinks
-from core.kit.words import _
+from core.kit.text.words import _
 
 FLOW = OAuthFlow(
     "kick_connect",

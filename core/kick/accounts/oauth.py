@@ -17,10 +17,10 @@ from core.kick.accounts.rules import SCOPES, challenge_of
 from core.kick.client import KickClient, client_of
 from core.kick.wire import KickRejected
 from core.kit.errors import Outage, Refusal
-from core.kit.oauth_tokens import GrantEnded, Tokens, check_answer, read_tokens
+from core.kit.oauth.tokens import GrantEnded, Tokens, check_answer, read_tokens
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
-from core.kit.words import _
+from core.kit.text.words import _
 
 CALLBACK = "/auth/kick/callback"
 

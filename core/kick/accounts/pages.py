@@ -7,11 +7,11 @@ from core.kick.accounts import actions, connect, oauth
 from core.kick.accounts.connect import FLOW
 from core.kick.accounts.records import ConnectAttempt
 from core.kick.accounts.rules import SCOPES, scope_words
-from core.kit.oauth_pages import OAuthPages, end_connecting
+from core.kit.database.work import Work
+from core.kit.oauth.pages import OAuthPages, end_connecting
 from core.kit.services import Services
-from core.kit.web import word
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
+from core.kit.web.app import word
 
 
 def pages(services: Services) -> Blueprint:

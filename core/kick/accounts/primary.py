@@ -15,10 +15,10 @@ from core.guilds.channels import tell_admins
 from core.kick.accounts import actions, store
 from core.kick.accounts.rules import Follower, may_claim, primary_of
 from core.kick.bodies import PLATFORM
-from core.kit.database import cache_of, cached
+from core.kit.database.connection import cache_of, cached
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 
 _log = structlog.get_logger(__name__)
 
@@ -59,9 +59,9 @@ class Primary:
     def other_choices(self) -> list[tuple[str, str]]:
         """Id and name of the servers that this one can hand over to."""
         return [
-            (str(one.guild_id), self.name_of(one))
-            for one in self.followers
-            if one.guild_id != self.guild_id
+            (str(follower.guild_id), self.name_of(follower))
+            for follower in self.followers
+            if follower.guild_id != self.guild_id
         ]
 
     def name_of(self, follower: Follower | None) -> str:
@@ -124,7 +124,9 @@ def claim(work: Work, *, manages: int | None) -> Primary:
     """
     found = describe(work, lock=True)
     current = found.current
-    ours = next((one for one in found.followers if one.guild_id == work.guild_id), None)
+    ours = next(
+        (follower for follower in found.followers if follower.guild_id == work.guild_id), None
+    )
     if ours is None or current is None or found.is_here:
         return found
     if current.is_connected and not ours.is_connected:
@@ -164,7 +166,9 @@ def hand_over(work: Work, to: str) -> Primary:
         if wanted in (str(one.guild_id), found.name_of(one).casefold())
     ]
     if len(meant) != 1:
-        others = ", ".join(found.name_of(one) for one in found.followers if one != current)
+        others = ", ".join(
+            found.name_of(follower) for follower in found.followers if follower != current
+        )
         raise Refusal(
             _("No other server called “{name}” follows this channel.").format(name=to),
             _("Other servers: {names}. You can also give the server's id.").format(

@@ -13,10 +13,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.oauth_flow import OAuthAttempt
-from core.kit.oauth_tokens import CONNECTION, AccountState, ConnectedAccount
-from core.kit.personal import holds
-from core.kit.records import GuildId, GuildRecord, MemberId, PlatformUserId, one_of
+from core.kit.database.personal import holds
+from core.kit.database.records import GuildId, GuildRecord, MemberId, PlatformUserId, one_of
+from core.kit.oauth.flow import OAuthAttempt
+from core.kit.oauth.tokens import CONNECTION, AccountState, ConnectedAccount
 
 Source = Literal["site", "typed"]
 

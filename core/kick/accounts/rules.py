@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from core.guilds.store import Channel
 from core.kick.accounts.records import Account
-from core.kit.oauth_tokens import require_usable
-from core.kit.words import _
+from core.kit.oauth.tokens import require_usable
+from core.kit.text.words import _
 
 SCOPES = (
     "user:read",

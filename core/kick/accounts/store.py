@@ -12,7 +12,7 @@ from core.kick.accounts.records import Account, KnownChannel
 from core.kick.accounts.rules import Follower
 from core.kick.bodies import PLATFORM
 from core.kick.records import OwnAccount
-from core.kit.work import ACROSS_GUILDS, read_records
+from core.kit.database.work import ACROSS_GUILDS, read_records
 
 
 def find_account(tx: Connection, guild_id: int) -> Account | None:

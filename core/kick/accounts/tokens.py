@@ -8,9 +8,9 @@ from core.kick.accounts import actions, oauth, store
 from core.kick.accounts.records import Account
 from core.kick.accounts.rules import require_streamer
 from core.kick.client import client_of
-from core.kit.oauth_tokens import TokenKeeper, Tokens
+from core.kit.database.work import Work
+from core.kit.oauth.tokens import TokenKeeper, Tokens
 from core.kit.services import Services
-from core.kit.work import Work
 
 
 class _KickTokens(TokenKeeper[Account]):

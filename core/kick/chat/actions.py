@@ -12,12 +12,12 @@ from core.kick.accounts.actions import get_channel
 from core.kick.bodies import PLATFORM
 from core.kick.chat.identities import why_unable_to_send
 from core.kick.records import UnsentLine
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
 from core.kit.services import Services
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.outbox import actions as outbox
-from core.outbox.chat import MOST_CHARACTERS
+from core.outbox.chat import MAX_CHARACTERS
 
 _log = structlog.get_logger(__name__)
 
@@ -68,10 +68,10 @@ def say_for(work: Work, services: Services, text: str) -> None:
     """
     if not text.strip():
         raise Refusal(_("There is nothing to say."), _("Write the line after the command."))
-    if len(text) > MOST_CHARACTERS:
+    if len(text) > MAX_CHARACTERS:
         raise Refusal(
             _("That is too long: {count} characters.").format(count=len(text)),
-            _("Kick's chat takes {most}.").format(most=MOST_CHARACTERS),
+            _("Kick's chat takes {maximum}.").format(maximum=MAX_CHARACTERS),
         )
     require_able_to_send(work, services)
     say(work, services, text, f"kick.said:{uuid4()}")

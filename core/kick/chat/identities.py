@@ -22,9 +22,9 @@ from core.kick.accounts.records import Account
 from core.kick.accounts.rules import require_streamer
 from core.kick.accounts.store import set_bot
 from core.kick.bodies import CHAT, PLATFORM
-from core.kit.oauth_tokens import ReconnectNeeded
+from core.kit.database.work import Work
+from core.kit.oauth.tokens import ReconnectNeeded
 from core.kit.services import Services
-from core.kit.work import Work
 
 WRITING = "chat:write"
 """The scope without which Kick takes no line."""

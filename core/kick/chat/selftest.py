@@ -15,10 +15,10 @@ from core.kick.chat.actions import require_able_to_send, say
 from core.kick.chat.identities import CLOCKS_DIFFER
 from core.kick.intake.store import source_of_chat
 from core.kick.records import SelfTest
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
 from core.kit.services import Services
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.text.words import _
 from core.outbox import selftest
 from core.outbox.selftest import WAIT_SECONDS, Result
 

@@ -20,11 +20,11 @@ from core.kick.chat.actions import note_unsent
 from core.kick.chat.identities import AppBot, ChatIdentity, identities_of, why_unable_to_send
 from core.kick.client import client_of
 from core.kick.wire import KickRejected
+from core.kit.database.work import Work
 from core.kit.errors import Outage, Refusal
-from core.kit.oauth_tokens import ReconnectNeeded
+from core.kit.oauth.tokens import ReconnectNeeded
+from core.kit.runtime.wire import NoAnswer
 from core.kit.services import Services
-from core.kit.wire import NoAnswer
-from core.kit.work import Work
 from core.outbox.chat import REPLY_REFUSED, UNKNOWN_OUTCOME, ChatTransport, Line, Renderer
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt, Unsure

@@ -22,7 +22,7 @@ ENOUGH_MISSING_ON_FEED = 5
 ENOUGH_MISSING_WEBHOOKS = 3
 """Lines on the feed, none of them by webhook: one alone may be lost."""
 
-MOST_LINES = 500
+MAX_LINES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Comparison:
         self.confirmed_at: datetime | None = None
         self.missing_on_feed = 0
         self.webhooks_missing_since: datetime | None = None
-        self._shown: deque[ChatLine] = deque(maxlen=MOST_LINES)
+        self._shown: deque[ChatLine] = deque(maxlen=MAX_LINES)
 
     def add(self, line: ChatLine) -> None:
         """The feed showed this line."""

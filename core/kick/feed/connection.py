@@ -15,8 +15,8 @@ from core.kick.feed.rules import Provider, Route, RouteSelector, Server
 from core.kick.feed.session import Ended, FrameHandler, Session, Timing
 from core.kick.wire import KickRejected, as_documented
 from core.kit.errors import Outage
-from core.kit.settings import Settings
-from core.kit.wire import USER_AGENT, Wire
+from core.kit.runtime.settings import Settings
+from core.kit.runtime.wire import USER_AGENT, Wire
 
 SERVICE = "Kick's realtime feed"
 

@@ -21,9 +21,9 @@ from core.kick.review import actions as review
 from core.kick.review.records import ReviewItem
 from core.kick.review.rules import gift_subject as subject_of_gift
 from core.kick.review.rules import giver_key, kicks_subject, name_key, sub_subject
-from core.kit import strict_json
-from core.kit.records import PlatformUserId
-from core.kit.work import Work
+from core.kit.database.records import PlatformUserId
+from core.kit.database.work import Work
+from core.kit.text import strict_json
 
 PREFIX = "App\\Events\\"
 _CHAT_EVENT = "ChatMessageEvent"

@@ -19,16 +19,16 @@ from core.inbox.listener import SETTLE_SECONDS, STOP_SECONDS, SocketListener
 from core.kick.accounts import store as accounts
 from core.kick.accounts.store import list_bot_ids
 from core.kick.feed import frames, store
-from core.kick.feed.comparison import LOOK_BACK, MOST_LINES, Comparison
+from core.kick.feed.comparison import LOOK_BACK, MAX_LINES, Comparison
 from core.kick.feed.connection import SERVICE, Connection
 from core.kick.feed.records import FeedState
 from core.kick.feed.rules import share_out
 from core.kick.feed.session import Timing
 from core.kick.feed.store import Followed
 from core.kick.tasks import poll_livestreams
+from core.kit.database.records import PlatformUserId
 from core.kit.errors import Outage, Refusal
 from core.kit.health_item import STANDING_BY, HealthItem
-from core.kit.records import PlatformUserId
 from core.kit.services import Services
 
 CONNECTING_SECONDS = 1.0
@@ -112,7 +112,7 @@ class FeedListener(SocketListener):
             connection.start()
 
     async def _disconnect(self) -> None:
-        cancelled = [one.cancel() for one in self._connections]
+        cancelled = [connection.cancel() for connection in self._connections]
         self._connections = []
         if tasks := [task for task in cancelled if task is not None]:
             await asyncio.wait(tasks, timeout=STOP_SECONDS / 2)
@@ -188,7 +188,7 @@ class FeedListener(SocketListener):
         for channel_id, compared in list(self._compared.items()):
             comparison = compared.comparison
             since = max(comparison.since, now - LOOK_BACK)
-            by_webhook = store.list_webhook_lines(tx, channel_id, since, MOST_LINES // 10)
+            by_webhook = store.list_webhook_lines(tx, channel_id, since, MAX_LINES // 10)
             comparison.compare(by_webhook, ours, now)
             if comparison.confirmed_at is not None:
                 accounts.set_confirmed(
@@ -199,7 +199,7 @@ class FeedListener(SocketListener):
 
     def status(self) -> list[HealthItem]:
         """One item for the health page. Each channel's state is in the database."""
-        up = sum(one.connected_over is not None for one in self._connections)
+        up = sum(connection.connected_over is not None for connection in self._connections)
         only = "" if self._settings.use_dual_mode else ", for chat only (USE_DUAL_MODE)"
         shapes = ", ".join(sorted(self._not_understood))
         if not self._is_wanted:
@@ -256,7 +256,9 @@ class FeedListener(SocketListener):
             )
 
     def _connections_by_channel(self) -> dict[int, Connection]:
-        return {each: one for one in self._connections for each in one.channel_ids}
+        return {
+            each: connection for connection in self._connections for each in connection.channel_ids
+        }
 
 
 def _describe(followed: Followed, connection: Connection | None) -> tuple[bool, str]:

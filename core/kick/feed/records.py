@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.kick.feed.comparison import ENOUGH_MISSING_ON_FEED
 from core.kick.feed.rules import Provider
-from core.kit.records import PlatformUserId, Record
+from core.kit.database.records import PlatformUserId, Record
 
 
 class FeedState(Record, kw_only=True):

@@ -9,7 +9,7 @@ from core.kit.errors import backoff
 
 Provider = Literal["centrifugo", "pusher"]
 
-MOST_FEEDS = 120
+MAX_FEEDS = 120
 """Feeds on one connection. Centrifugo's own default limit is 128 a client."""
 
 
@@ -44,7 +44,7 @@ def share_out(
     placed = {channel for share in kept for channel in share}
     for channel in sorted(set(wanted) - placed):
         for share in kept:
-            if sum(len(wanted[each]) for each in [*share, channel]) <= MOST_FEEDS:
+            if sum(len(wanted[each]) for each in [*share, channel]) <= MAX_FEEDS:
                 share.append(channel)
                 break
         else:

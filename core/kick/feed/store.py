@@ -16,8 +16,8 @@ from core.kick.bodies import CHAT, PLATFORM, WEBHOOK
 from core.kick.feed.comparison import ChatLine
 from core.kick.feed.records import FeedState
 from core.kick.feed.rules import feeds_of
+from core.kit.database.records import table_of
 from core.kit.health_item import HealthItem
-from core.kit.records import table_of
 
 FRESH = timedelta(minutes=1)
 """Age of a state that still counts."""
@@ -95,7 +95,7 @@ def list_states(tx: Connection, now: datetime) -> dict[int, FeedState]:
 
 
 def list_webhook_lines(
-    tx: Connection, broadcaster_user_id: int, since: datetime, most: int
+    tx: Connection, broadcaster_user_id: int, since: datetime, maximum: int
 ) -> list[ChatLine]:
     """The newest lines of a channel's chat that came by webhook since then."""
     body = deliveries.c.body
@@ -113,7 +113,7 @@ def list_webhook_lines(
             deliveries.c.received_at > since,
         )
         .order_by(deliveries.c.received_at.desc())
-        .limit(most)
+        .limit(maximum)
     )
     return [ChatLine(*row) for row in found]
 

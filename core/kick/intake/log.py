@@ -20,17 +20,17 @@ from core.guilds import store as guilds
 from core.inbox import store as inbox
 from core.inbox.store import Delivery
 from core.kick.bodies import PLATFORM, WEBHOOK
-from core.kick.deliveries import MOST_CHARACTERS
+from core.kick.deliveries import MAX_CHARACTERS
 from core.kick.intake.records import LogLine, UnattributedDelivery
 from core.kick.intake.rules import LATE
-from core.kit.database import Database
-from core.kit.deadlines import PUBLIC, budget_of
+from core.kit.database.connection import Database
+from core.kit.database.records import GuildId
+from core.kit.database.work import ACROSS_GUILDS, read_records
 from core.kit.errors import Outage
-from core.kit.records import GuildId
-from core.kit.work import ACROSS_GUILDS, read_records
+from core.kit.runtime.deadlines import PUBLIC, budget_of
 
 STORED = "stored"
-MOST_A_MINUTE = 60
+MAX_A_MINUTE = 60
 """Lines about what was not stored, of one process."""
 
 Line = LogLine | UnattributedDelivery
@@ -62,9 +62,9 @@ class Arrival:
             guild_id=GuildId(guild_id),
             at=self.at,
             sent_at=self.sent_at,
-            kind=self.kind[:MOST_CHARACTERS],
-            delivery_id=self.delivery_id[:MOST_CHARACTERS],
-            subscription_id=self.subscription_id[:MOST_CHARACTERS],
+            kind=self.kind[:MAX_CHARACTERS],
+            delivery_id=self.delivery_id[:MAX_CHARACTERS],
+            subscription_id=self.subscription_id[:MAX_CHARACTERS],
             outcome=outcome,
         )
 
@@ -101,7 +101,7 @@ class WebhookLog:
                     UnattributedDelivery(at=self._minute, outcome=name, count=count)
                     for name, count in sorted(self._unwritten.items())
                 ]
-                self._minute, self._left = minute, MOST_A_MINUTE
+                self._minute, self._left = minute, MAX_A_MINUTE
                 self._unwritten.clear()
             if self._left < len(lines):
                 self._unwritten[outcome] += 1
@@ -153,9 +153,9 @@ def list_newest_lines(
     return sorted(lines, key=lambda line: line.at, reverse=True)[:limit]
 
 
-def count_stored(tx: Connection, guild_id: int, since: datetime, most: int) -> int:
-    """How many deliveries were stored since then, counted up to `most`."""
-    return inbox.count_since(tx, WEBHOOK, _lanes(tx, guild_id), since, most)
+def count_stored(tx: Connection, guild_id: int, since: datetime, maximum: int) -> int:
+    """How many deliveries were stored since then, counted up to `maximum`."""
+    return inbox.count_since(tx, WEBHOOK, _lanes(tx, guild_id), since, maximum)
 
 
 def find_body(tx: Connection, guild_id: int, delivery_id: str) -> tuple[LogLine, Any] | None:
@@ -266,10 +266,10 @@ def keep_newest(tx: Connection, kind: str, before: datetime) -> None:
 # Lines are written in the order of time, so the oldest are the first of the key.
 _DELETE_LINES = text("""
     DELETE FROM kick_webhook_log
-     WHERE id IN (SELECT id FROM kick_webhook_log ORDER BY id LIMIT :most) AND at < :before
+     WHERE id IN (SELECT id FROM kick_webhook_log ORDER BY id LIMIT :maximum) AND at < :before
 """).execution_options(**ACROSS_GUILDS)
 
 
-def delete_lines(tx: Connection, before: datetime, most: int) -> int:
-    """Delete up to `most` of the oldest lines; returns how many."""
-    return tx.execute(_DELETE_LINES, {"before": before, "most": most}).rowcount
+def delete_lines(tx: Connection, before: datetime, maximum: int) -> int:
+    """Delete up to `maximum` of the oldest lines; returns how many."""
+    return tx.execute(_DELETE_LINES, {"before": before, "maximum": maximum}).rowcount

@@ -15,12 +15,12 @@ from core.kick.client import Subscription, client_of
 from core.kick.intake import store
 from core.kick.intake.rules import authority, plan, unfollowed
 from core.kick.wire import KickRejected
-from core.kit.database import DatabaseOutage
+from core.kit.database.connection import DatabaseOutage
 from core.kit.errors import Outage
 from core.kit.services import Services
 from core.kit.tasks import slices
 
-MOST_DELETED = 50
+MAX_DELETED = 50
 """Ids in one request: about 330 failed every time."""
 
 GIVE_UP_AFTER = 3
@@ -157,6 +157,6 @@ def _store(
 
 
 def _delete(services: Services, ids: Sequence[str]) -> None:
-    for some in slices(ids, MOST_DELETED):
+    for some in slices(ids, MAX_DELETED):
         client_of(services.settings).unsubscribe(some)
         _log.info("Deleted subscriptions at Kick that are not needed", count=len(some))

@@ -21,8 +21,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.kick.deliveries import SignedRequest
 from core.kick.intake.rules import Authority, Evidence
-from core.kit.personal import holds
-from core.kit.records import GuildId, GuildRecord, PlatformUserId, Record, one_of
+from core.kit.database.personal import holds
+from core.kit.database.records import GuildId, GuildRecord, PlatformUserId, Record, one_of
 
 
 class WebhookSubscription(Record, kw_only=True):
@@ -143,7 +143,9 @@ class UnverifiedDelivery(Record, kw_only=True):
     @property
     def request(self) -> SignedRequest:
         """The request as it came."""
-        return SignedRequest(**{one.name: getattr(self, one.name) for one in fields(SignedRequest)})
+        return SignedRequest(
+            **{field.name: getattr(self, field.name) for field in fields(SignedRequest)}
+        )
 
 
 class NoEventAlert(GuildRecord, kw_only=True):

@@ -37,8 +37,8 @@ class AlertSettings(GuildSettings, feature="kick"):
         "Minutes without chat from a live channel after which admins are alerted, if something "
         "shows that it is not just a quiet chat; 0 for never.",
         default=5,
-        least=0,
-        most=120,
+        minimum=0,
+        maximum=120,
         label="Alert after silence",
         unit="min",
     )

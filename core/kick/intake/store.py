@@ -15,8 +15,8 @@ from core.kick.intake.records import (
     WebhookSubscription,
 )
 from core.kick.intake.rules import Authority
-from core.kit.database import cached
-from core.kit.work import ACROSS_GUILDS, read_records
+from core.kit.database.connection import cached
+from core.kit.database.work import ACROSS_GUILDS, read_records
 
 # -- subscriptions ------------------------------------------------------------------------------
 
@@ -175,7 +175,7 @@ def set_status_checks(
 
 def list_status_checks(tx: Connection) -> dict[int, StatusCheck]:
     """The newest status check of each channel."""
-    return {one.broadcaster_user_id: one for one in read_records(tx, select(StatusCheck))}
+    return {record.broadcaster_user_id: record for record in read_records(tx, select(StatusCheck))}
 
 
 # -- no-events alerts ---------------------------------------------------------------------------

@@ -21,12 +21,12 @@ from core.inbox.intake import Declined, is_too_old
 from core.kick.client import client_of
 from core.kick.deliveries import FETCH_INTERVAL, KeyRing, SignedRequest
 from core.kick.intake.records import UnverifiedDelivery
+from core.kit.database.work import read_records
 from core.kit.services import Services
-from core.kit.work import read_records
 
 KEPT_FOR = timedelta(days=1)
-MOST_KEPT = 1000
-MOST_BYTES = 65_536
+MAX_KEPT = 1000
+MAX_BYTES = 65_536
 """Of one body. The largest that Kick documents, a gift to a hundred viewers, is half of that."""
 
 RECHECK_INTERVAL = timedelta(minutes=5)
@@ -63,7 +63,7 @@ _DROP_ANOTHER = text("""
             OR rank = :rank AND amount > 1 + (SELECT count(*) FROM held
                                                WHERE rank = :rank AND sender = :sender)
          ORDER BY rank, amount DESC, id DESC
-         LIMIT greatest((SELECT count(*) FROM held) - :most + 1, 0))
+         LIMIT greatest((SELECT count(*) FROM held) - :maximum + 1, 0))
 """)
 
 
@@ -77,12 +77,12 @@ def keep(
     sender: str = "",
 ) -> bool:
     """Keep it for later; False when it is too large, or nothing else can be dropped for it."""
-    if len(request.body) > MOST_BYTES:
+    if len(request.body) > MAX_BYTES:
         return False
     tx.execute(_ONE_AT_A_TIME)
     rank = 2 * is_known + (checked_with is None)
-    tx.execute(_DROP_ANOTHER, {"most": MOST_KEPT, "rank": rank, "sender": sender})
-    if tx.execute(select(func.count(UnverifiedDelivery.id))).scalar_one() >= MOST_KEPT:
+    tx.execute(_DROP_ANOTHER, {"maximum": MAX_KEPT, "rank": rank, "sender": sender})
+    if tx.execute(select(func.count(UnverifiedDelivery.id))).scalar_one() >= MAX_KEPT:
         return False
     values = {"received_at": now, "checked_with": checked_with, **asdict(request)}
     values |= {"is_known": is_known, "sender": sender}

@@ -29,11 +29,11 @@ from core.kick.review import rules
 from core.kick.review.gifts import expect_items, name_gifts, recognise, take_credited
 from core.kick.review.records import RecentSupport, ReviewItem, State
 from core.kick.review.rules import WINDOWS, Decision, Kind, Support, kind_and_subject
-from core.kit.database import as_json
+from core.kit.database.connection import as_json
+from core.kit.database.records import PlatformUserId
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.records import PlatformUserId
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.text.words import _
 
 # Built once, because they run for each event.
 _SINCE: BindParameter[Any] = bindparam("since")
@@ -212,7 +212,9 @@ def _match(work: Work, kind: Kind, subjects: Collection[str], at: datetime) -> N
     """Pair everything of these subjects around this instant again, so the order of arrival does not
     matter."""
     for items, webhooks in _around(work, kind, subjects, at):
-        pairs = rules.pair([one.at for one in webhooks], [item.at for item in items], WINDOWS[kind])
+        pairs = rules.pair(
+            [webhook.at for webhook in webhooks], [item.at for item in items], WINDOWS[kind]
+        )
         for place, item in enumerate(items):
             key = webhooks[pairs[place]].key if place in pairs else None
             if item.webhook_key != key:
@@ -241,7 +243,7 @@ def _around(
             found.append(
                 (
                     [item for item in theirs if first <= item.at <= last],
-                    [one for one in others if first <= one.at <= last],
+                    [other for other in others if first <= other.at <= last],
                 )
             )
         if farthest <= reach - window:

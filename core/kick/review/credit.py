@@ -21,11 +21,11 @@ from core.kick.review import actions
 from core.kick.review.records import ReviewItem
 from core.kick.review.rules import Support, giver_key, name_key
 from core.kick.wire import KickRejected
+from core.kit.database.records import THE_BOT, PlatformUserId
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.records import THE_BOT, PlatformUserId
 from core.kit.services import Services
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.text.words import _
 
 BY_ADMIN = "kick.credit"
 BY_FEED = "kick.feed_credit"

@@ -12,11 +12,11 @@ from discord.ext import commands
 from core.kick.review import actions, messages
 from core.kick.review.credit import credit
 from core.kick.review.rules import Decision
-from core.kit.discord_arguments import Number
-from core.kit.discord_buttons import MOST_ROWS, AdminButton, Face, button_rows
-from core.kit.discord_ui import answer, guild_id_of, run_action, server_group, services_of
+from core.kit.discord.arguments import Number
+from core.kit.discord.buttons import MAX_ROWS, AdminButton, Face, button_rows
+from core.kit.discord.ui import answer, guild_id_of, run_action, server_group, services_of
 from core.kit.services import Services
-from core.kit.words import _
+from core.kit.text.words import _
 from core.outbox.discord_transport import Rendered
 
 Context = commands.Context[commands.Bot]
@@ -46,7 +46,7 @@ def review_buttons(rows: Iterable[Mapping[str, Any]]) -> discord.ui.View:
             ReviewButton("undo" if row["kind"] == "counted_duplicate" else "credit", row["number"]),
             ReviewButton("dismiss", row["number"]),
         )
-        for row in islice(rows, MOST_ROWS)
+        for row in islice(rows, MAX_ROWS)
     )
 
 

@@ -20,8 +20,8 @@ from core.kick.review.rules import (
     name_key,
     pair_giftees,
 )
-from core.kit.database import cached
-from core.kit.work import Work
+from core.kit.database.connection import cached
+from core.kit.database.work import Work
 
 _ANY_ITEMS = "kick.review.has_gift_items"
 

@@ -8,9 +8,9 @@ import discord
 from core.kick.review.actions import Entry
 from core.kick.review.credit import Credited
 from core.kick.review.records import ReviewItem
-from core.kit.clock import parse_instant
-from core.kit.discord_ui import ago, card, lines, safe, shortened
-from core.kit.words import _, plural
+from core.kit.discord.ui import ago, card, lines, safe, shortened
+from core.kit.runtime.clock import parse_instant
+from core.kit.text.words import _, plural
 
 SHOWN = 10
 """Entries, and names of each, in the data of a message."""

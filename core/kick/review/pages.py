@@ -6,9 +6,9 @@ from flask import Response
 
 from core.kick.review import actions, messages
 from core.kick.review.credit import credit
-from core.kit.guild_pages import GuildPages, Page
-from core.kit.paginator import nearest_page
-from core.kit.words import _
+from core.kit.discord.paginator import nearest_page
+from core.kit.text.words import _
+from core.kit.web.guild_pages import GuildPages, Page
 
 PAGES = GuildPages(
     "missed", lambda: _("Missed events"), icon="zoom-question", order=15, group="kick"

@@ -21,8 +21,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.events import Source
 from core.kick.review.rules import Decision, Giftee, Kind
-from core.kit.personal import ADMINS_ANSWER, holds
-from core.kit.records import GuildRecord, MemberId, PlatformUserId, one_of
+from core.kit.database.personal import ADMINS_ANSWER, holds
+from core.kit.database.records import GuildRecord, MemberId, PlatformUserId, one_of
 
 ItemKind = Literal[Kind, "duplicate"]
 State = Literal["waiting", "confirmed", "open", Decision]
@@ -140,7 +140,7 @@ class RecentSupport(GuildRecord, kw_only=True):
     )
 
 
-MOST_VARIANTS = 10
+MAX_VARIANTS = 10
 """Deliveries of one gift that differ in what they say, of which each is remembered."""
 
 
@@ -176,6 +176,6 @@ class KnownGift(GuildRecord, kw_only=True):
 
     def note(self, giftees: Sequence[Giftee]) -> None:
         """Remember what another delivery says."""
-        told = [{"user_id": one.user_id, "username": one.name} for one in giftees]
-        if told not in self.told and len(self.told) < MOST_VARIANTS:
+        told = [{"user_id": giftee.user_id, "username": giftee.name} for giftee in giftees]
+        if told not in self.told and len(self.told) < MAX_VARIANTS:
             self.told = [*self.told, told]

@@ -23,8 +23,8 @@ class ReviewSettings(GuildSettings, feature="kick"):
         "Minutes that an event on Kick's realtime feed waits for its webhook before admins are "
         "asked about it. Webhooks have come ten minutes late.",
         default=15,
-        least=1,
-        most=1440,
+        minimum=1,
+        maximum=1440,
         label="Wait for a missing webhook",
         unit="min",
     )

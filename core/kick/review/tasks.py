@@ -11,11 +11,10 @@ from core.kick.intake import store as intake
 from core.kick.review import actions, credit, messages
 from core.kick.review.records import KnownGift, RecentSupport, ReviewItem
 from core.kick.review.rules import REMEMBERED
-from core.kit.feature import Task
+from core.kit.database.work import ACROSS_GUILDS, Work
 from core.kit.health_item import HealthItem
 from core.kit.services import Services
-from core.kit.tasks import for_each
-from core.kit.work import ACROSS_GUILDS, Work
+from core.kit.tasks import Task, for_each
 
 AT_ONCE = 200
 

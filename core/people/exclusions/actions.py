@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, delete, select
 from core.events import ExclusionChanged
 from core.guilds.store import post_audit
 from core.inbox import actions as inbox
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.people.exclusions import store
 from core.people.exclusions.records import Cause, ExcludedName, Exclusion, Scope
 from core.people.exclusions.rules import CHAT_BOT_SCOPE, CHAT_BOTS, is_chat_bot
@@ -191,7 +191,7 @@ class Excluded:
 
     @property
     def count(self) -> int:
-        return len({one.viewer_id for one in self.accounts}) + len(self.names)
+        return len({account.viewer_id for account in self.accounts}) + len(self.names)
 
 
 def list_excluded(work: Work, scope: Scope = "everything") -> Excluded:

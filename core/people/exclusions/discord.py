@@ -3,7 +3,7 @@
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_ui import answer, run_action, server_group
+from core.kit.discord.ui import answer, run_action, server_group
 from core.people.exclusions import actions, messages
 from core.people.exclusions.records import Scope
 

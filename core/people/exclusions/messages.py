@@ -4,8 +4,8 @@ from typing import Any
 
 import discord
 
-from core.kit.discord_ui import ago, card, lines, mention, safe
-from core.kit.words import _, plural
+from core.kit.discord.ui import ago, card, lines, mention, safe
+from core.kit.text.words import _, plural
 from core.people.exclusions.actions import Excluded
 from core.people.exclusions.records import Exclusion, Scope
 
@@ -72,7 +72,7 @@ def listed(found: Excluded, scope: Scope) -> discord.Embed:
             scope, "/exclude add"
         )
         return card(_("Nobody is excluded"), _("Exclude with `{command}`.").format(command=add))
-    rows = [_line(one, scope) for one in found.accounts]
+    rows = [_line(account, scope) for account in found.accounts]
     if found.names:
         names = ", ".join(safe(name) for name in found.names)
         rows += ["", _("Not seen here yet: {names}").format(names=names)]

@@ -6,8 +6,8 @@ from typing import Literal
 from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.personal import ADMINS_ANSWER, PENALTY, holds
-from core.kit.records import GuildRecord, MemberId, one_of, optional
+from core.kit.database.personal import ADMINS_ANSWER, PENALTY, holds
+from core.kit.database.records import GuildRecord, MemberId, one_of, optional
 from core.people.records import ViewerRecord, viewer_key
 
 Scope = Literal["everything", "watchtime", "slot_calls", "raffle", "vips"]

@@ -2,8 +2,8 @@
 
 from flask import Response
 
-from core.kit.guild_pages import GuildPages, Page, View
-from core.kit.words import _
+from core.kit.text.words import _
+from core.kit.web.guild_pages import GuildPages, Page, View
 from core.people.exclusions import actions
 from core.people.exclusions.records import Scope
 

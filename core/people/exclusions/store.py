@@ -9,8 +9,8 @@ from sqlalchemy import BigInteger, Connection, TextualSelect, column, delete, te
 from sqlalchemy.dialects.postgresql import insert
 
 from core.events import ChatMessageSent
-from core.kit.database import as_json
-from core.kit.work import Work
+from core.kit.database.connection import as_json
+from core.kit.database.work import Work
 from core.people import actions as people
 from core.people.exclusions.records import Cause, ExcludedName, Exclusion, Scope
 from core.people.exclusions.rules import CHAT_BOT_SCOPE, is_chat_bot

@@ -13,8 +13,10 @@ from sqlalchemy import Connection, select
 from core.events import AccountLinked, AccountUnlinked, Person
 from core.guilds.actions import audit, name_of
 from core.inbox import actions as inbox
+from core.kit.database.personal import Subject
+from core.kit.database.work import ACROSS_GUILDS, Lock, Work, read_records
 from core.kit.errors import Outage, Refusal
-from core.kit.oauth_flow import (
+from core.kit.oauth.flow import (
     Denied,
     LinkForgotten,
     LinkUsed,
@@ -23,12 +25,10 @@ from core.kit.oauth_flow import (
     SignInRefused,
     StateExpired,
 )
-from core.kit.personal import Subject
+from core.kit.oauth.signed_links import PersonalLink, SignedLinks
 from core.kit.services import Services
-from core.kit.signed_links import PersonalLink, SignedLinks
 from core.kit.tasks import for_each
-from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS, Lock, Work, read_records
+from core.kit.text.words import _
 from core.outbox import actions as outbox
 from core.people import store as people
 from core.people.actions import meet_person
@@ -44,9 +44,9 @@ LINK_LASTS = timedelta(hours=1)
 STATE_LASTS = timedelta(minutes=10)
 """From leaving for the platform to coming back."""
 
-MOST_LINKS = 3
+MAX_LINKS = 3
 WITHIN = timedelta(minutes=10)
-"""A member gets at most `MOST_LINKS` links for a platform in this time."""
+"""A member gets at most `MAX_LINKS` links for a platform in this time."""
 
 GIVEN_UP_AFTER = timedelta(minutes=5)
 """An attempt that takes longer after coming back was interrupted: there are at most four calls to
@@ -113,7 +113,7 @@ def open_attempt(work: Work, attempt: LinkAttempt) -> Link | None:
 def open_attempts(work: Work, attempts: Sequence[LinkAttempt]) -> list[Link]:
     """The same for several platforms: the accounts that are linked already."""
     work.lock(Lock.LINKS)
-    return [link for one in attempts if (link := _open(work, one)) is not None]
+    return [link for attempt in attempts if (link := _open(work, attempt)) is not None]
 
 
 def _open(work: Work, attempt: LinkAttempt) -> Link | None:
@@ -137,7 +137,7 @@ def _open(work: Work, attempt: LinkAttempt) -> Link | None:
 def free_again_at(asked_at: Sequence[datetime], now: datetime) -> datetime | None:
     """When the member may ask for another link; None if now."""
     recent = sorted(at for at in asked_at if at > now - WITHIN)
-    return recent[-MOST_LINKS] + WITHIN if len(recent) >= MOST_LINKS else None
+    return recent[-MAX_LINKS] + WITHIN if len(recent) >= MAX_LINKS else None
 
 
 def drop_attempts(work: Work, link_ids: Sequence[str]) -> None:

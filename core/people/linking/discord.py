@@ -8,15 +8,15 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_access import for_moderators, is_admin, may_manage
-from core.kit.discord_buttons import ConfirmButton, OwnButton, Person, give, question_view
-from core.kit.discord_errors import gone
-from core.kit.discord_ui import answer, run_action, sent_by_dm, server_command, services_of, view_of
+from core.kit.database.records import MemberId
+from core.kit.database.work import Work
+from core.kit.discord.access import for_moderators, is_admin, may_manage
+from core.kit.discord.buttons import ConfirmButton, OwnButton, Person, give, question_view
+from core.kit.discord.errors import gone
+from core.kit.discord.ui import answer, run_action, sent_by_dm, server_command, services_of, view_of
 from core.kit.errors import Refusal
-from core.kit.records import MemberId
 from core.kit.services import Services
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.people import store as people
 from core.people.linking import actions, messages
 from core.people.linking.actions import LINK_LASTS
@@ -55,7 +55,7 @@ class StartButton(OwnButton, template=r"people:link(?::(?P<platform>[a-z]+))?"):
         message, attempts = await self._invitation(services, guild, person, by_dm=True)
         if await sent_by_dm(person, **message):
             return True
-        link_ids = [one.link_id for one in attempts]
+        link_ids = [attempt.link_id for attempt in attempts]
         await services.run_as_bot(guild.id, actions.drop_attempts, link_ids)
         return False
 
@@ -86,7 +86,7 @@ class StartButton(OwnButton, template=r"people:link(?::(?P<platform>[a-z]+))?"):
         attempts = [_attempt(services, person, one, by_dm=by_dm) for one in offered]
         links = await services.run_as_bot(guild.id, actions.open_attempts, attempts)
         linked = {link.platform for link in links}
-        opened = [one for one in attempts if one.platform not in linked]
+        opened = [attempt for attempt in attempts if attempt.platform not in linked]
         if not opened:
             return {"embed": messages.already_linked(guild.name, links)}, []
         view = discord.ui.View(timeout=None)

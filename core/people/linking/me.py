@@ -2,12 +2,12 @@
 
 from flask import Response, abort
 
+from core.kit.database.records import MemberId
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.guild_pages import GuildPages, Page
-from core.kit.oauth_pages import begin
-from core.kit.records import MemberId
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.oauth.pages import begin
+from core.kit.text.words import _
+from core.kit.web.guild_pages import GuildPages, Page
 from core.people import store
 from core.people.linking import actions
 from core.people.linking.platforms import list_offered

@@ -6,8 +6,8 @@ from typing import Any
 
 import discord
 
-from core.kit.discord_ui import ago, card, mention, safe
-from core.kit.words import _
+from core.kit.discord.ui import ago, card, mention, safe
+from core.kit.text.words import _
 from core.outbox.discord_transport import Rendered
 from core.people.linking.platforms import PLATFORMS, Platform
 from core.people.records import Link
@@ -22,7 +22,7 @@ def invitation(
         platforms: whose accounts can be linked now.
         linked: accounts that the member has linked already.
     """
-    names = _(" or ").join(one.name for one in platforms)
+    names = _(" or ").join(platform.name for platform in platforms)
     body = _(
         "Earn watchtime, tickets and roles in **{server}** for what you do in the stream.\n"
         "1. Press the button and check that it is you.\n"

@@ -5,13 +5,13 @@ import math
 from flask import Blueprint, Response, render_template, request, url_for
 
 from core.guilds.actions import name_of
-from core.kit.oauth_pages import OAuthPages, end
-from core.kit.oauth_tokens import check_answer
+from core.kit.database.work import Work
+from core.kit.oauth.pages import OAuthPages, end
+from core.kit.oauth.signed_links import PersonalLink
+from core.kit.oauth.tokens import check_answer
 from core.kit.services import Services
-from core.kit.signed_links import PersonalLink
-from core.kit.web import word
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
+from core.kit.web.app import word
 from core.people.linking import actions
 from core.people.linking.actions import FLOWS, LINK_LASTS, Conflict, LinkedAlready
 from core.people.linking.platforms import PLATFORMS

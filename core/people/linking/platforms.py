@@ -7,10 +7,10 @@ from core.events import Person
 from core.guilds.store import find_channel
 from core.kick.accounts import oauth as kick
 from core.kick.bodies import PLATFORM as KICK
-from core.kit.discord_ui import Tone
+from core.kit.database.work import Work
+from core.kit.discord.ui import Tone
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
-from core.kit.work import Work
 from core.twitch.accounts import oauth as twitch
 from core.twitch.bodies import PLATFORM as TWITCH
 

@@ -9,11 +9,11 @@ import structlog
 from sqlalchemy import ColumnElement, select
 
 from core.guilds.actions import load_settings
+from core.kit.database.personal import Subject
+from core.kit.database.records import MemberId
+from core.kit.database.work import Work
+from core.kit.discord.paginator import nearest_page
 from core.kit.guild_settings import GuildSettings, channel, switch
-from core.kit.paginator import nearest_page
-from core.kit.personal import Subject
-from core.kit.records import MemberId
-from core.kit.work import Work
 from core.outbox import actions as outbox
 from core.people.linklog.records import Kind, LinkLogEntry
 from core.people.records import LinkAttempt

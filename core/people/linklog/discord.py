@@ -5,7 +5,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.guilds.actions import change_settings, load_settings
-from core.kit.discord_ui import (
+from core.kit.database.work import Work
+from core.kit.discord.ui import (
     answer,
     guild_of,
     missing_in,
@@ -14,8 +15,7 @@ from core.kit.discord_ui import (
     server_group,
 )
 from core.kit.errors import Refusal
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.outbox.actions import find_error
 from core.people.linklog import messages
 from core.people.linklog.actions import LINK_KIND, PANEL_KIND, LinkLogSettings

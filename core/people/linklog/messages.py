@@ -6,8 +6,8 @@ from typing import Any
 
 import discord
 
-from core.kit.discord_ui import Tone, card, mention, permission_names, safe, shortened, status_card
-from core.kit.words import _
+from core.kit.discord.ui import Tone, card, mention, permission_names, safe, shortened, status_card
+from core.kit.text.words import _
 from core.outbox.discord_transport import Rendered
 from core.people.linklog.actions import LinkLogSettings
 

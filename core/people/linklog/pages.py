@@ -4,21 +4,21 @@ from typing import get_args
 
 from flask import Response, request
 
-from core.kit.guild_pages import (
-    MOST_ACTIVITIES,
+from core.kit.text.words import _
+from core.kit.web.guild_pages import (
+    MAX_ACTIVITIES,
     Activity,
     GuildPages,
     Page,
     csv_response,
     local_time,
 )
-from core.kit.words import _
 from core.people.linklog import actions
 from core.people.linklog.messages import reason_words, title
 from core.people.linklog.records import Kind, LinkLogEntry
 
 PER_PAGE = 30
-MOST_IN_A_FILE = 20_000
+MAX_IN_A_FILE = 20_000
 
 PAGES = GuildPages("link_log", lambda: _("Link log"), icon="list-details", order=46, group="people")
 
@@ -45,7 +45,7 @@ def _what(entry: LinkLogEntry) -> str:
 @PAGES.get()
 def log(page: Page) -> str:
     found = _read(page, PER_PAGE, page.number("page"))
-    people = {one.discord_id for one in found.entries} | {one.actor for one in found.entries}
+    people = {one.discord_id for one in found.entries} | {entry.actor for entry in found.entries}
     return page.render(
         "link_log/log.html",
         found=found,
@@ -58,26 +58,31 @@ def log(page: Page) -> str:
 def history(page: Page, discord_id: int | None, _viewer_id: int) -> list[Activity]:
     if discord_id is None:
         return []
-    found = page.run(actions.read_log, MOST_ACTIVITIES, 1, text=str(discord_id))
+    found = page.run(actions.read_log, MAX_ACTIVITIES, 1, text=str(discord_id))
     url = page.url_of(PAGES, log) + f"?text={discord_id}"
     return [
-        Activity(one.at, f"{one.name or one.platform.capitalize()}: {_what(one)}", PAGES.icon, url)
-        for one in found.entries
+        Activity(
+            entry.at,
+            f"{entry.name or entry.platform.capitalize()}: {_what(entry)}",
+            PAGES.icon,
+            url,
+        )
+        for entry in found.entries
     ]
 
 
 @PAGES.get("entries.csv")
 def download(page: Page) -> Response:
-    found = _read(page, MOST_IN_A_FILE, 1)
+    found = _read(page, MAX_IN_A_FILE, 1)
     rows = [
         (
-            local_time(one.at, page.time_zone),
-            str(one.discord_id),
-            one.platform,
-            one.name,
-            _what(one),
+            local_time(entry.at, page.time_zone),
+            str(entry.discord_id),
+            entry.platform,
+            entry.name,
+            _what(entry),
         )
-        for one in found.entries
+        for entry in found.entries
     ]
     return csv_response(
         "link-log", (_("Time"), _("Discord id"), _("Platform"), _("Name"), _("What")), rows

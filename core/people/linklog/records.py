@@ -14,8 +14,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.personal import ANYONE, holds
-from core.kit.records import GuildRecord, MemberId, one_of
+from core.kit.database.personal import ANYONE, holds
+from core.kit.database.records import GuildRecord, MemberId, one_of
 
 Kind = Literal["linked", "failed", "unlinked"]
 

@@ -5,11 +5,11 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, PrimaryKeyConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.personal import ADMINS_ANSWER, holds
-from core.kit.records import MemberId, ViewerId
+from core.kit.database.personal import ADMINS_ANSWER, holds
+from core.kit.database.records import MemberId, ViewerId
 from core.people.records import ViewerRecord, viewer_key
 
-MOST_CHARACTERS = 500
+MAX_CHARACTERS = 500
 
 
 class Note(ViewerRecord, kw_only=True):
@@ -29,7 +29,7 @@ class Note(ViewerRecord, kw_only=True):
         PrimaryKeyConstraint("guild_id", "id", name="people_notes_key"),
         viewer_key("people_notes_viewer"),
         CheckConstraint(
-            f"char_length(text) BETWEEN 1 AND {MOST_CHARACTERS}", name="people_notes_length"
+            f"char_length(text) BETWEEN 1 AND {MAX_CHARACTERS}", name="people_notes_length"
         ),
         Index("people_notes_of_viewer", "guild_id", "viewer_id", "id"),
     )

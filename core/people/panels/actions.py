@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, select
 
 from core.guilds.actions import audit
-from core.kit.database import notify_after_commit
+from core.kit.database.connection import notify_after_commit
+from core.kit.database.records import ChannelId, MemberId, MessageId, table_of
+from core.kit.database.work import ACROSS_GUILDS, Lock, Work
 from core.kit.health_item import HealthItem
-from core.kit.records import ChannelId, MemberId, MessageId, table_of
-from core.kit.settings import Settings
-from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS, Lock, Work
+from core.kit.runtime.settings import Settings
+from core.kit.text.words import _
 from core.outbox import actions as outbox
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt

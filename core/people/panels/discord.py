@@ -7,7 +7,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_ui import (
+from core.kit.database.records import ChannelId, MemberId, MessageId
+from core.kit.discord.ui import (
     SILENT,
     answer,
     permission_names,
@@ -17,9 +18,8 @@ from core.kit.discord_ui import (
     server_group,
 )
 from core.kit.errors import Refusal
-from core.kit.records import ChannelId, MemberId, MessageId
 from core.kit.services import Services
-from core.kit.words import _
+from core.kit.text.words import _
 from core.outbox.discord_transport import Rendered
 from core.people.panels import actions, messages
 from core.people.panels.reactions import (

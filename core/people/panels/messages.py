@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 import discord
 
-from core.kit.discord_ui import ago, card, lines, mention, safe
-from core.kit.words import _
+from core.kit.discord.ui import ago, card, lines, mention, safe
+from core.kit.text.words import _
 from core.people.linking.platforms import PLATFORMS
 from core.people.panels.records import Panel
 
 
 def panel(server: str, emoji: str, privacy_url: str, platforms: Sequence[str]) -> discord.Embed:
     """What everybody sees."""
-    names = [PLATFORMS[one].name for one in platforms]
+    names = [PLATFORMS[platform].name for platform in platforms]
     buttons = _(" or ").join(f"**Link {name}**" for name in names)
     steps = _(
         "**1.** Press {buttons} below, or react with {emoji}.\n"

@@ -2,10 +2,10 @@
 
 from flask import Response, url_for
 
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.guild_pages import MOST_ACTIVITIES, Activity, GuildPages, Page, SetupStep
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
+from core.kit.web.guild_pages import MAX_ACTIVITIES, Activity, GuildPages, Page, SetupStep
 from core.people import store as people
 from core.people.linking.platforms import PLATFORMS
 from core.people.panels import actions
@@ -17,7 +17,7 @@ PAGES = GuildPages("link_panels", lambda: _("Link panel"), icon="link", order=45
 def panels(page: Page) -> str:
     def load(work: Work) -> dict[str, object]:
         return {
-            "panels": [one for one in actions.list_panels(work) if one.state != "withdrawn"],
+            "panels": [panel for panel in actions.list_panels(work) if panel.state != "withdrawn"],
             "problem": actions.find_problem(work),
         }
 
@@ -62,7 +62,7 @@ def activity(page: Page) -> list[Activity]:
             PAGES.icon,
             url_for("dashboard.people.person", guild_id=page.guild.id, viewer_id=link.viewer_id),
         )
-        for link, name in page.run(people.list_newest_links, MOST_ACTIVITIES)
+        for link, name in page.run(people.list_newest_links, MAX_ACTIVITIES)
     ]
 
 

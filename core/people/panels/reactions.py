@@ -17,8 +17,9 @@ from limits import RateLimitItem, parse
 
 from core.guilds.actions import language_of
 from core.guilds.store import CHANNEL_CHANGED
-from core.kit.discord_buttons import ActionButton
-from core.kit.discord_ui import (
+from core.kit.database.work import Work
+from core.kit.discord.buttons import ActionButton
+from core.kit.discord.ui import (
     missing_in,
     permission_names,
     refusal_card,
@@ -27,10 +28,9 @@ from core.kit.discord_ui import (
     view_of,
 )
 from core.kit.errors import Outage, Refusal
-from core.kit.rate import RateLimit
+from core.kit.runtime.rate import RateLimit
 from core.kit.services import Services
-from core.kit.words import _, speak
-from core.kit.work import Work
+from core.kit.text.words import _, speak
 from core.outbox.discord_transport import NO_ANSWER
 from core.people import store as people
 from core.people.linking.discord import StartButton, ask_unlink
@@ -321,7 +321,7 @@ async def _unanswered(
     guild: discord.Guild, panel: Panel, message: discord.Message
 ) -> AsyncIterator[discord.Member]:
     ours = [one for one in message.reactions if is_with(panel, one.emoji)]
-    if not any(one.me for one in ours):
+    if not any(our.me for our in ours):
         await message.add_reaction(reaction_of(panel.emoji))
         if not message.pinned:
             with suppress(discord.HTTPException):  # a channel has a limited number of pins

@@ -6,8 +6,8 @@ from typing import Literal
 from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.personal import holds
-from core.kit.records import (
+from core.kit.database.personal import holds
+from core.kit.database.records import (
     ChannelId,
     GuildRecord,
     MemberId,

@@ -17,7 +17,7 @@ NEEDED = (
 )
 """To post, to react, to remove the reactions of others, to pin."""
 
-MOST_CHARACTERS = 20
+MAX_CHARACTERS = 20
 """Of an emoji; a family of four with skin tones has eleven."""
 
 _CUSTOM = re.compile(r"<a?:\w{2,32}:(?P<id>\d{15,20})>")
@@ -45,7 +45,7 @@ def read_emoji(typed: str, own: Mapping[int, tuple[str, str]]) -> str | None:
 
 def _may_be_emoji(typed: str) -> bool:
     """A first check; Discord decides."""
-    if not typed or typed.isascii() or len(typed) > MOST_CHARACTERS:
+    if not typed or typed.isascii() or len(typed) > MAX_CHARACTERS:
         return False
     return not any(unicodedata.category(c)[0] in "LZ" for c in typed)
 

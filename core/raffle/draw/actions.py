@@ -13,10 +13,10 @@ from core.draws.snapshot import choose_round, hash_of
 from core.draws.snapshot import freeze as freeze_list
 from core.events import ViewerBanned
 from core.guilds.actions import audit, load_settings
+from core.kit.database.records import ChannelId, MemberId, ViewerId
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.records import ChannelId, MemberId, ViewerId
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.text.words import _
 from core.people import actions as people
 from core.people import store as linked
 from core.people.exclusions import actions as exclusions
@@ -371,7 +371,9 @@ def find_ban(work: Work, number: int, viewer_id: ViewerId | None) -> SkipReason 
     """Why the person with this line of a frozen list may not win now: excluded or banned, with any
     account that the line had, whether it is still linked or not."""
     accounts = store.list_line(work, number, viewer_id) if viewer_id else ()
-    causes = {cause for one in accounts for cause in exclusions.list_causes(work, one, "raffle")}
+    causes = {
+        cause for account in accounts for cause in exclusions.list_causes(work, account, "raffle")
+    }
     if not causes:
         return None
     return "banned" if {"kick_ban", "discord_ban"}.issuperset(causes) else "excluded"

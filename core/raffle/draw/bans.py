@@ -1,7 +1,7 @@
 """Ask Discord whether the next winners are banned: its events may have been missed, and it sends
 them only to bots that may see the audit log."""
 
-from core.kit.discord_rest import is_banned
+from core.kit.discord.rest import is_banned
 from core.kit.services import Services
 from core.raffle.actions import config_of
 from core.raffle.draw import actions

@@ -9,10 +9,10 @@ from core.events import RaffleWon
 from core.guilds.actions import audit
 from core.guilds.records import Guild
 from core.inbox import actions as inbox
+from core.kit.database.personal import Subject
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.personal import Subject
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.outbox.actions import find_receipt
 from core.people.lookup import find_person, named_in
 from core.people.store import select_accounts_of

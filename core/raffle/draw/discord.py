@@ -9,9 +9,10 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_arguments import Number
-from core.kit.discord_buttons import ActionButton, ConfirmButton, Reply, question_view
-from core.kit.discord_ui import (
+from core.kit.database.work import Work
+from core.kit.discord.arguments import Number
+from core.kit.discord.buttons import ActionButton, ConfirmButton, Reply, question_view
+from core.kit.discord.ui import (
     answer,
     card,
     run_action,
@@ -22,8 +23,7 @@ from core.kit.discord_ui import (
     view_of,
 )
 from core.kit.services import Services
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.outbox.discord_transport import Rendered
 from core.people.exclusions import discord as exclusions
 from core.people.exclusions.actions import exclude_seen
@@ -35,7 +35,7 @@ from core.raffle.draw.bans import note_ban
 Context = commands.Context[commands.Bot]
 
 
-MOST_SHOWN = 10
+MAX_SHOWN = 10
 
 
 class ClaimButton(
@@ -156,7 +156,7 @@ class Draws(commands.Cog):
     @server_command("rafflehistory")
     async def raffle_history(self, ctx: Context) -> None:
         """Show the last raffles: when they were frozen, who won, and where to verify it."""
-        past = await run_action(ctx, publishing.list_past, self._config, MOST_SHOWN)
+        past = await run_action(ctx, publishing.list_past, self._config, MAX_SHOWN)
         await answer(ctx, messages.history(past))
 
     @server_command("raffleproof", private=True)

@@ -10,10 +10,10 @@ from core.draws import checks, secrets
 from core.draws.checks import Tampered
 from core.draws.picks import draw_order
 from core.draws.snapshot import FORMAT, Entrants, Freeze, Terms, format_of, make_header
+from core.kit.database.records import ViewerId
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.records import ViewerId
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.raffle import store as raffles
 from core.raffle.actions import Config
 from core.raffle.draw import store

@@ -9,9 +9,9 @@ import discord
 from discord.utils import TimestampStyle, format_dt
 
 from core.draws import words
-from core.kit.clock import parse_instant
-from core.kit.discord_ui import Tone, ago, card, duration, lines, mention, safe, view_of
-from core.kit.words import _, plural
+from core.kit.discord.ui import Tone, ago, card, duration, lines, mention, safe, view_of
+from core.kit.runtime.clock import parse_instant
+from core.kit.text.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.raffle.draw.posts import ROLL_NAMES, ROLLS
 from core.raffle.draw.publishing import Past, Proof

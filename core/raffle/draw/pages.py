@@ -21,11 +21,11 @@ from core.drand.chain import OTHER, QUICKNET
 from core.draws.picks import RULE
 from core.draws.words import PUBLIC_BEACON
 from core.guilds.actions import name_of
-from core.kit.discord_rest import posted_at
+from core.kit.database.work import Work
+from core.kit.discord.rest import posted_at
 from core.kit.services import Services
-from core.kit.web import may_ask, word
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
+from core.kit.web.app import may_ask, word
 from core.outbox.actions import find_receipt
 from core.people.names import public_names
 from core.raffle.actions import PATH, Config, config_of, message_key

@@ -9,9 +9,9 @@ from sqlalchemy import select
 
 from core.guilds.actions import audit, load_settings, name_of
 from core.guilds.channels import tell_admins
-from core.kit.discord_rest import posted_at
-from core.kit.records import ChannelId
-from core.kit.work import Work
+from core.kit.database.records import ChannelId
+from core.kit.database.work import Work
+from core.kit.discord.rest import posted_at
 from core.outbox import actions as outbox
 from core.outbox.records import Outgoing
 from core.people.names import public_name
@@ -21,7 +21,7 @@ from core.raffle.draw.frozen import FrozenRaffle
 from core.raffle.draw.store import find_tickets_of_line
 from core.raffle.draw_records import Draw, Pick
 from core.raffle.records import Announcement
-from core.raffle.rules import AGAIN, MOST_POSTS, UNNOTICED, RaffleSettings
+from core.raffle.rules import AGAIN, MAX_POSTS, UNNOTICED, RaffleSettings
 
 ROLLS = 3
 ROLL_SECONDS = 1.5
@@ -97,7 +97,7 @@ def post_freeze_again(raffle: FrozenRaffle) -> None:
     if post.state != "dead":
         return
     channel_id, again = channel_of(raffle), int(post.payload.get("again", 1)) + 1
-    if channel_id == post.target.get("channel_id") or again > MOST_POSTS:
+    if channel_id == post.target.get("channel_id") or again > MAX_POSTS:
         key = message_key("raffle.undelivered", raffle.number, post.id)
         told = {"channel_id": str(post.target.get("channel_id"))}
         about = raffle.config.about(raffle.period)
@@ -265,7 +265,7 @@ def post_again(raffle: FrozenRaffle, pick: Pick) -> bool:
     if any(one is not None and one.state in ("waiting", "sending") for one in sent):
         return True
     work, channel_id = raffle.work, channel_of(raffle)
-    may_repeat = pick.post_gone and pick.posts < MOST_POSTS
+    may_repeat = pick.post_gone and pick.posts < MAX_POSTS
     if channel_id == pick.channel_id and not may_repeat:
         return False
     outbox.withdraw(work, [winner_key(pick), _edit_key(pick)])

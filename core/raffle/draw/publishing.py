@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from core.draws import picks, secrets
 from core.draws.snapshot import instant
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.people import store as people
 from core.people.names import Names, public_names
 from core.raffle import store as raffles
@@ -129,13 +129,13 @@ class Past(NamedTuple):
         return [self.names[pick.viewer_id] for pick in self.winners]
 
 
-def list_past(work: Work, config: Config, most: int) -> list[Past]:
+def list_past(work: Work, config: Config, maximum: int) -> list[Past]:
     """The last raffles, newest first, with the public names of who won."""
     found = []
-    for period in store.list_frozen_periods(work, most):
+    for period in store.list_frozen_periods(work, maximum):
         picks = store.list_picks(work, period.number)
         winners = [pick for pick in picks if pick.state in WINNING]
-        freezes = [one.at for one in raffles.list_freezes(work, period.number)]
+        freezes = [freeze.at for freeze in raffles.list_freezes(work, period.number)]
         names = public_names(work, [pick.viewer_id for pick in winners])
         page = config.page_of(period.public_id)
         found.append(Past(period, page, freezes, winners, names))

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, func, select, text
 
 from core.guilds.records import Guild
-from core.kit.records import ViewerId
-from core.kit.work import ACROSS_GUILDS, Work, read_records
+from core.kit.database.records import ViewerId
+from core.kit.database.work import ACROSS_GUILDS, Work, read_records
 from core.outbox.records import Outgoing
 from core.people.exclusions.store import excluded_from
 from core.raffle.draw_records import WINNING, Draw, Pick
@@ -163,14 +163,14 @@ def find_claimant_of_line(work: Work, period: int, pseudonym: str) -> str | None
     return found[1] if len(found) > 1 else None
 
 
-def list_frozen_periods(work: Work, most: int, number: int | None = None) -> Sequence[Period]:
+def list_frozen_periods(work: Work, maximum: int, number: int | None = None) -> Sequence[Period]:
     """Raffles that were frozen at any time, newest first, whatever state they are in; or only this
     one."""
     freezes = select(Announcement.period).where(Announcement.snapshot_hash.is_not(None))
     wanted = select(Period).where(Period.frozen_at.is_not(None) | Period.number.in_(freezes))
     if number is not None:
         wanted = wanted.where(Period.number == number)
-    return work.scalars(wanted.order_by(Period.number.desc()).limit(most)).all()
+    return work.scalars(wanted.order_by(Period.number.desc()).limit(maximum)).all()
 
 
 def list_line(work: Work, period: int, viewer_id: ViewerId) -> Sequence[ViewerId]:
@@ -190,10 +190,10 @@ def list_picks(work: Work, period: int) -> Sequence[Pick]:
     return work.scalars(select(Pick).where(Pick.period == period).order_by(Pick.k)).all()
 
 
-def list_winners(work: Work, most: int) -> Sequence[Pick]:
+def list_winners(work: Work, maximum: int) -> Sequence[Pick]:
     """The last winners of all raffles, newest first."""
     won = select(Pick).where(Pick.state.in_(WINNING))
-    return work.scalars(won.order_by(Pick.drawn_at.desc()).limit(most)).all()
+    return work.scalars(won.order_by(Pick.drawn_at.desc()).limit(maximum)).all()
 
 
 # -- of all guilds --------------------------------------------------------------------------------
@@ -245,7 +245,7 @@ _UNCLAIMED = (
     .execution_options(**ACROSS_GUILDS)
 )
 _IS_DUE = Pick.claimable_at.is_(None) | (
-    Guild.reachable_at >= func.least(Pick.claimable_at + CLOCK_INTERVAL, Pick.expires_at)
+    Guild.reachable_at >= func.minimum(Pick.claimable_at + CLOCK_INTERVAL, Pick.expires_at)
 )
 _IS_PAUSED = Guild.reachable_at - func.coalesce(Pick.claimable_at, Pick.drawn_at) > PAUSED
 

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 from core.events import AccountLinked, ChatMessageSent
 from core.guilds.actions import audit, load_settings
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.words import _, plural
-from core.kit.work import Work
+from core.kit.text.words import _, plural
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people import store as people_store

@@ -2,9 +2,9 @@
 
 from core.events import PointsPurchaseRefused, PointsSpent
 from core.inbox import actions as inbox
+from core.kit.database.work import Work
 from core.kit.feature import Offer
-from core.kit.words import _, plural
-from core.kit.work import Work
+from core.kit.text.words import _, plural
 from core.raffle.ledger import store
 from core.raffle.ledger.store import NewEntry
 from core.raffle.store import find_open, hold_open
@@ -21,7 +21,7 @@ TICKETS_OFFER = Offer(
     ("tickets", "ticket"),
     lambda count: plural("{count} raffle ticket", "{count} raffle tickets", count),
     price=100,
-    most=10_000,
+    maximum=10_000,
     for_all_points=False,
     why_not=_why_not,
 )

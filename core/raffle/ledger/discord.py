@@ -9,10 +9,19 @@ from discord import app_commands
 from discord.ext import commands
 from sqlalchemy import Row
 
-from core.kit.discord_access import is_admin, may_manage
-from core.kit.discord_arguments import Whole
-from core.kit.discord_errors import handle_errors
-from core.kit.discord_ui import (
+from core.kit.database.work import Work
+from core.kit.discord.access import is_admin, may_manage
+from core.kit.discord.arguments import Whole
+from core.kit.discord.errors import handle_errors
+from core.kit.discord.leaderboard import (
+    MAX_ROWS,
+    Leaderboard,
+    Query,
+    leaderboard,
+    show_leaderboard,
+)
+from core.kit.discord.paginator import Page, Paginator, Reader, link_to, nearest_page, show
+from core.kit.discord.ui import (
     answer,
     is_in_public,
     reply_privately,
@@ -20,10 +29,7 @@ from core.kit.discord_ui import (
     server_command,
     view_of,
 )
-from core.kit.leaderboard import MOST_ROWS, Leaderboard, Query, leaderboard, show_leaderboard
-from core.kit.paginator import Page, Paginator, Reader, link_to, nearest_page, show
-from core.kit.words import _, plural
-from core.kit.work import Work
+from core.kit.text.words import _, plural
 from core.people.actions import find_asked
 from core.people.linking.discord import StartButton, start_button
 from core.people.names import named_only, own_name
@@ -154,7 +160,7 @@ class Tickets(commands.Cog):
     @commands.cooldown(1, 10, commands.BucketType.user)
     @app_commands.describe(limit="How many places on a page, 1 to 25")
     async def raffle_board(
-        self, ctx: Context, limit: commands.Range[int, 1, MOST_ROWS] = 10
+        self, ctx: Context, limit: commands.Range[int, 1, MAX_ROWS] = 10
     ) -> None:
         """Show who has the most tickets."""
         await show_leaderboard(ctx, BOARD, size=limit)

@@ -9,8 +9,8 @@ from fractions import Fraction
 from sqlalchemy import or_, update
 
 from core.guilds.actions import load_settings
-from core.kit.personal import Subject
-from core.kit.work import Lock, Work
+from core.kit.database.personal import Subject
+from core.kit.database.work import Lock, Work
 from core.people.store import list_persons, list_represented
 from core.raffle import rules
 from core.raffle.ledger import gifts, store
@@ -46,7 +46,10 @@ def _read_watched(
     credited = store.list_totals(work, period.number, "watchtime", viewer_ids)
     people = {represented.get(one, one) for one in credited}
     watchers = store.list_watchers(work, watched.keys() | people)
-    return {one: watched[one] // MICROSECOND if one in watched else 0 for one in watchers}
+    return {
+        watcher: watched[watcher] // MICROSECOND if watcher in watched else 0
+        for watcher in watchers
+    }
 
 
 def _read_own_wagers(

@@ -7,12 +7,12 @@ from sqlalchemy import ColumnElement, Connection, Row, func, select, text, updat
 
 from core.events import SubGifted, SupportRevoked
 from core.guilds.actions import audit, load_settings
-from core.kit.crypto import hash_of
-from core.kit.database import among, as_json
+from core.kit.database.connection import among, as_json
+from core.kit.database.records import GuildId
+from core.kit.database.work import ACROSS_GUILDS, Work
 from core.kit.errors import Refusal
-from core.kit.records import GuildId
-from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS, Work
+from core.kit.runtime.crypto import hash_of
+from core.kit.text.words import _
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people import store as people_store
@@ -136,9 +136,9 @@ _NEWEST = select(Gift.drop).order_by(Gift.at.desc()).limit(100)
 """Of gifts, of which a drop can have a hundred."""
 
 
-def list_newest_drops(work: Work, most: int) -> list[Row[Any]]:
+def list_newest_drops(work: Work, maximum: int) -> list[Row[Any]]:
     """The last drops of the server, newest first."""
-    newest = list(dict.fromkeys(work.scalars(_NEWEST)))[:most]
+    newest = list(dict.fromkeys(work.scalars(_NEWEST)))[:maximum]
     return [one for drop in newest for one in list_drops(work, drop=drop)]
 
 

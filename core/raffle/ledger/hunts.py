@@ -4,8 +4,8 @@ from sqlalchemy import select
 
 from core.events import GuessWinRevoked, GuessWon
 from core.guilds.channels import tell_admins
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.work import Work
 from core.people import store as people
 from core.raffle.ledger import store
 from core.raffle.ledger.actions import lock_latest

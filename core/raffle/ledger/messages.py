@@ -8,10 +8,10 @@ import discord
 from discord.utils import format_dt
 from sqlalchemy import Row
 
-from core.kit import leaderboard
-from core.kit.clock import parse_instant
-from core.kit.discord_ui import Tone, ago, card, duration, lines, mention, safe
-from core.kit.words import _, plural
+from core.kit.discord import leaderboard
+from core.kit.discord.ui import Tone, ago, card, duration, lines, mention, safe
+from core.kit.runtime.clock import parse_instant
+from core.kit.text.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.people.records import Viewer
 from core.raffle.ledger.actions import Standing
@@ -154,7 +154,7 @@ def why(viewer: Viewer, number: int, tickets: int, entries: Sequence[Entry]) -> 
     title = _("{name}: {tickets} in raffle #{number}").format(
         name=safe(viewer.name, 60), tickets=tickets_words(tickets), number=number
     )
-    rows = [_entry(one) for one in entries]
+    rows = [_entry(entry) for entry in entries]
     body = lines(rows) or _("No tickets yet. `/raffleinfo` shows how to earn them.")
     return card("🔎 " + title, body)
 
@@ -195,12 +195,16 @@ def stats(
         viewers = plural("{count} viewer", "{count} viewers", pool.viewers)
         rows.insert(0, words.format(tickets=tickets_words(pool.tickets), viewers=viewers))
     rows.append("")
-    for one in raffles:
-        parts = [f"`#{one.number}`", format_dt(one.ends_at, "d"), tickets_words(one.tickets)]
+    for raffle in raffles:
+        parts = [
+            f"`#{raffle.number}`",
+            format_dt(raffle.ends_at, "d"),
+            tickets_words(raffle.tickets),
+        ]
         if viewer is None:
-            parts.append(plural("{count} viewer", "{count} viewers", one.viewers))
-        if one.won:
-            parts.append("🏆 " + plural("{count} prize", "{count} prizes", one.won))
+            parts.append(plural("{count} viewer", "{count} viewers", raffle.viewers))
+        if raffle.won:
+            parts.append("🏆 " + plural("{count} prize", "{count} prizes", raffle.won))
         rows.append(" · ".join(parts))
     return card("📊 " + title, lines(rows), tone="kick")
 

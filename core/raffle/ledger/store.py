@@ -16,9 +16,9 @@ from sqlalchemy import (
     text,
 )
 
-from core.kit.database import among
-from core.kit.paginator import nearest_page
-from core.kit.work import ACROSS_GUILDS, Work
+from core.kit.database.connection import among
+from core.kit.database.work import ACROSS_GUILDS, Work
+from core.kit.discord.paginator import nearest_page
 from core.people.exclusions.store import excluded_from, select_excluded
 from core.people.lookup import has_name
 from core.people.records import Link, Viewer
@@ -128,7 +128,7 @@ def entries_for(
         return [NewEntry(viewer_id, amount, key, at)] if amount else []
     accounts = list_persons(work.tx, work.guild_id, [viewer_id])
     balances = get_balances(work, period, accounts)
-    own_first = sorted(accounts, key=lambda one: (one != viewer_id, one))
+    own_first = sorted(accounts, key=lambda account: (account != viewer_id, account))
     taken = take(-amount, [(one, balances.get(one, 0)) for one in own_first])
     return [
         NewEntry(one, -part, key if number == 0 else f"{key}:{one}", at)
@@ -140,8 +140,8 @@ def take(amount: int, available: Sequence[tuple[int, int]]) -> dict[int, int]:
     """Viewer id -> how many of their tickets to take, above zero, for so many in all; in this
     order, as far as there are some."""
     taken: dict[int, int] = {}
-    for viewer_id, most in available:
-        part = min(amount, most - taken.get(viewer_id, 0))
+    for viewer_id, maximum in available:
+        part = min(amount, maximum - taken.get(viewer_id, 0))
         if part > 0:
             taken[viewer_id] = taken.get(viewer_id, 0) + part
             amount -= part
@@ -391,8 +391,8 @@ def list_ledger(
         which.append(Entry.viewer_id.in_(select(Viewer.viewer_id).where(has_name(wanted.name))))
     newest = Entry.at.desc(), Entry.id.desc()
     # The planner knows no number of rows; behind a subquery, it walks the index instead of sorting.
-    most = select(literal(LEDGER)).scalar_subquery()
-    searched = select(Entry.id, Entry.source).where(*which).order_by(*newest).limit(most)
+    maximum = select(literal(LEDGER)).scalar_subquery()
+    searched = select(Entry.id, Entry.source).where(*which).order_by(*newest).limit(maximum)
     ids = [id for id, source in work.execute(searched) if wanted.source in ("", source)]
     number, pages = nearest_page(page, len(ids), per_page)
     shown = ids[(number - 1) * per_page : number * per_page]

@@ -5,11 +5,11 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from core.guilds.actions import audit, change_setting, load_settings, time_zone_of
-from core.kit.calendar import Stretch
+from core.kit.database.records import THE_BOT
+from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
-from core.kit.records import THE_BOT
-from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.text.calendar import Stretch
+from core.kit.text.words import _
 from core.raffle.actions import (
     Config,
     find_problem,

@@ -4,13 +4,13 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_arguments import Number
-from core.kit.discord_buttons import ConfirmButton, question_view
-from core.kit.discord_ui import answer, run_action, server_command, services_of
-from core.kit.paginator import Page, Paginator, Reader, link_to, show
+from core.kit.database.work import Work
+from core.kit.discord.arguments import Number
+from core.kit.discord.buttons import ConfirmButton, question_view
+from core.kit.discord.paginator import Page, Paginator, Reader, link_to, show
+from core.kit.discord.ui import answer, run_action, server_command, services_of
 from core.kit.services import Services
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.raffle.actions import Config, config_of, find_problem
 from core.raffle.ledger.discord import TICKETS, board_button
 from core.raffle.ledger.store import get_pool

@@ -6,9 +6,9 @@ from typing import Any
 
 import discord
 
-from core.kit.clock import parse_instant
-from core.kit.discord_ui import ago, card, lines, safe
-from core.kit.words import _, plural
+from core.kit.discord.ui import ago, card, lines, safe
+from core.kit.runtime.clock import parse_instant
+from core.kit.text.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.raffle.ledger.messages import (
     add_counts,

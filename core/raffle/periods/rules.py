@@ -4,14 +4,14 @@ from calendar import monthrange
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from core.kit.calendar import Stretch, first_of_next_month, midnight, month_around
 from core.kit.errors import Refusal
-from core.kit.words import _
+from core.kit.text.calendar import Stretch, first_of_next_month, midnight, month_around
+from core.kit.text.words import _
 
 LONGEST = timedelta(days=366)
 """A raffle lasts no longer than this, and begins no later than this from now."""
 
-MOST_MOVED = timedelta(hours=26)
+MAX_MOVED = timedelta(hours=26)
 """How far the start of a month moves when a server goes from one end of the world's time zones
 (UTC-12) to the other (UTC+14)."""
 
@@ -49,7 +49,7 @@ def monthly_after(
         return None
     if with_month:
         following = month_around(last_end + HALF_MONTH, zone)
-        if now < following.ends_at and abs(last_end - following.starts_at) <= MOST_MOVED:
+        if now < following.ends_at and abs(last_end - following.starts_at) <= MAX_MOVED:
             return Stretch(last_end, following.ends_at)
     return month if last_end < month.starts_at else None
 
@@ -81,8 +81,8 @@ def _day_after(first: date, end_day: int) -> date:
     """The day after the last one. The 31st of a shorter month is its last day."""
     if end_day < first.day:
         first = first_of_next_month(first)
-    most = monthrange(first.year, first.month)[1]
-    return first.replace(day=min(end_day, most)) + timedelta(days=1)
+    maximum = monthrange(first.year, first.month)[1]
+    return first.replace(day=min(end_day, maximum)) + timedelta(days=1)
 
 
 def between_dates(first: date, last: date, now: datetime, zone: ZoneInfo) -> Stretch:

@@ -8,10 +8,13 @@ from typing import Any
 from flask import Response, request, url_for
 
 from core.guilds.records import AuditEntry
+from core.kit.discord.paginator import nearest_page
 from core.kit.errors import Refusal
 from core.kit.feature import AuditLine, Undo
-from core.kit.guild_pages import (
-    MOST_ACTIVITIES,
+from core.kit.rights import is_for_admins
+from core.kit.text.words import _
+from core.kit.web.guild_pages import (
+    MAX_ACTIVITIES,
     Activity,
     GuildPages,
     Page,
@@ -19,16 +22,13 @@ from core.kit.guild_pages import (
     csv_response,
     local_time,
 )
-from core.kit.paginator import nearest_page
-from core.kit.rights import is_for_admins
-from core.kit.words import _
 from core.settings import actions
 from core.settings.messages import Style, by_no_member, feature_title, sentence
 from core.settings.rules import Declared, parse_id
 
 PER_PAGE = 25
-MOST_IN_A_FILE = 20_000
-MOST_NAMES = 10
+MAX_IN_A_FILE = 20_000
+MAX_NAMES = 10
 """Members whose names Discord is asked for, for one page."""
 
 
@@ -73,7 +73,7 @@ class Reader:
         return self._newest(page, actions.LogFilter(targets=targets))
 
     def _newest(self, page: Page, log: actions.LogFilter) -> list[Activity]:
-        _found, shown = self.read(page, log, MOST_ACTIVITIES, 1)
+        _found, shown = self.read(page, log, MAX_ACTIVITIES, 1)
         url = url_for("dashboard.audit_log.log", guild_id=page.guild.id)
         return [Activity(one.entry.at, f"{one.who} {one.text}", "history", url) for one in shown]
 
@@ -96,7 +96,7 @@ def audit_pages(reader: Reader, undo: Mapping[str, Undo]) -> GuildPages:
             if page.groups is None or not is_for_admins(way.rights_of)
         }
         actors = page.run(actions.list_actors)
-        names = page.member_names([one for one in actors if one][:MOST_NAMES])
+        names = page.member_names([actor for actor in actors if actor][:MAX_NAMES])
         return page.render(
             "settings/audit_log.html",
             lines=shown,
@@ -108,13 +108,13 @@ def audit_pages(reader: Reader, undo: Mapping[str, Undo]) -> GuildPages:
                 (one, names.get(one, one) if one else _("the bot or the streamer"))
                 for one in actors
             ],
-            features=[(one, feature_title(one)) for one in features],
+            features=[(feature, feature_title(feature)) for feature in features],
             asked=request.args,
         )
 
     @pages.get("entries.csv")
     def download(page: Page) -> Response:
-        _found, shown = reader.read(page, wanted(page), MOST_IN_A_FILE, 1)
+        _found, shown = reader.read(page, wanted(page), MAX_IN_A_FILE, 1)
         rows = [
             (
                 local_time(one.entry.at, page.time_zone),
@@ -175,7 +175,7 @@ def _people(entries: Sequence[AuditEntry]) -> list[int]:
     targets = dict.fromkeys(
         found for one in entries if (found := parse_id(one.target)) and found not in actors
     )
-    return [*list(actors)[:MOST_NAMES], *list(targets)[:MOST_NAMES]]
+    return [*list(actors)[:MAX_NAMES], *list(targets)[:MAX_NAMES]]
 
 
 def _style(page: Page, members: Mapping[int, str]) -> Style:

@@ -3,11 +3,11 @@
 from core.guilds.actions import setting
 from core.guilds.channels import find_trouble, say_trouble
 from core.guilds.settings import ADMIN_CHANNEL
-from core.kit.discord_rest import DiscordGuild, DiscordMember
-from core.kit.discord_ui import permission_names
-from core.kit.guild_pages import GuildPages, Page, SetupStep
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.database.work import Work
+from core.kit.discord.rest import DiscordGuild, DiscordMember
+from core.kit.discord.ui import permission_names
+from core.kit.text.words import _
+from core.kit.web.guild_pages import GuildPages, Page, SetupStep
 
 
 def setup(page: Page, pages: GuildPages) -> list[SetupStep]:
@@ -56,5 +56,5 @@ def setup(page: Page, pages: GuildPages) -> list[SetupStep]:
 
 
 def _can_give_no_role(guild: DiscordGuild, bot: DiscordMember) -> bool:
-    ordinary = [one for one in guild.roles if one.id != guild.id and not one.managed]
+    ordinary = [role for role in guild.roles if role.id != guild.id and not role.managed]
     return bool(ordinary) and all(one.position >= bot.top_position for one in ordinary)

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from flask import Response
 
 from core.guilds import actions as guilds
-from core.kit.discord_access import group_title, slash_names
+from core.kit.discord.access import group_title, slash_names
 from core.kit.errors import Refusal
 from core.kit.feature import CogBuilder
-from core.kit.guild_pages import GuildPages, Page
 from core.kit.services import Services
-from core.kit.words import _
+from core.kit.text.words import _
+from core.kit.web.guild_pages import GuildPages, Page
 
 
 def permission_pages(cogs: Sequence[CogBuilder]) -> GuildPages:
@@ -24,7 +24,9 @@ def permission_pages(cogs: Sequence[CogBuilder]) -> GuildPages:
         """Group -> its commands as Discord lists them, as `/permissions` shows."""
         if built:
             return built
-        built.update(slash_names(one for build in cogs for one in build(services).walk_commands()))
+        built.update(
+            slash_names(command for build in cogs for command in build(services).walk_commands())
+        )
         return built
 
     @pages.get(rights_of=guilds.grant)

@@ -7,8 +7,8 @@ from flask import Response, abort
 from werkzeug.datastructures import MultiDict
 
 from core.guilds.setting_fields import SettingField, save_settings, setting_fields
-from core.kit.guild_pages import GuildPages, Page
-from core.kit.words import _
+from core.kit.text.words import _
+from core.kit.web.guild_pages import GuildPages, Page
 from core.settings import actions
 from core.settings.messages import feature_title
 from core.settings.rules import Declared, feature_of

@@ -6,11 +6,11 @@ from core.guilds import store as guilds
 from core.guilds.actions import audit, name_of
 from core.guilds.channels import tell_admins
 from core.guilds.store import Channel
+from core.kit.database.records import THE_BOT
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.oauth_tokens import end_grant, find_unchanged
-from core.kit.records import THE_BOT
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.oauth.tokens import end_grant, find_unchanged
+from core.kit.text.words import _
 from core.outbox import actions as outbox
 from core.twitch.accounts import leaving
 from core.twitch.accounts.records import Role, TwitchAccount, TwitchConnectAttempt

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import structlog
 
 from core.guilds.actions import name_of
-from core.kit.crypto import SealBroken, vault_of
+from core.kit.database.records import PlatformUserId
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.oauth_flow import OAuthFlow
-from core.kit.oauth_tokens import GrantEnded
-from core.kit.records import PlatformUserId
+from core.kit.oauth.flow import OAuthFlow
+from core.kit.oauth.signed_links import SignedLinks
+from core.kit.oauth.tokens import GrantEnded
+from core.kit.runtime.crypto import SealBroken, vault_of
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
-from core.kit.signed_links import SignedLinks
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.twitch.accounts import actions, oauth
 from core.twitch.accounts.records import Role, TwitchAccount, TwitchConnectAttempt
 from core.twitch.accounts.rules import LINK_LASTS, SCOPES, STATE_LASTS, missing_words

@@ -13,10 +13,10 @@ import structlog
 
 from core.events import Person
 from core.kit.errors import Outage, Refusal
-from core.kit.oauth_tokens import GrantEnded, Tokens, check_answer, read_tokens
+from core.kit.oauth.tokens import GrantEnded, Tokens, check_answer, read_tokens
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
-from core.kit.words import _
+from core.kit.text.words import _
 from core.twitch.client import TwitchClient, client_of
 from core.twitch.wire import TwitchRejected
 

@@ -5,10 +5,10 @@ from typing import Literal
 from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.oauth_flow import OAuthAttempt
-from core.kit.oauth_tokens import CONNECTION, AccountState, ConnectedAccount
-from core.kit.personal import holds
-from core.kit.records import MemberId, PlatformUserId, one_of
+from core.kit.database.personal import holds
+from core.kit.database.records import MemberId, PlatformUserId, one_of
+from core.kit.oauth.flow import OAuthAttempt
+from core.kit.oauth.tokens import CONNECTION, AccountState, ConnectedAccount
 
 Role = Literal["streamer", "bot"]
 """Whose account it is: the channel's, or another one that writes in its chat."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from core.guilds.store import Channel
-from core.kit.oauth_tokens import require_usable
-from core.kit.words import _
+from core.kit.oauth.tokens import require_usable
+from core.kit.text.words import _
 from core.twitch.accounts.records import Role, TwitchAccount
 
 READ_CHAT, WRITE_CHAT = "user:read:chat", "user:write:chat"
@@ -95,7 +95,9 @@ def missing_scopes(role: Role, granted: Iterable[str]) -> list[str]:
 
 def missing_words(role: Role, granted: Iterable[str]) -> list[str]:
     """The same, each with what does not work without it."""
-    return [f"{scope_words(one)} ({without_scope(one)})" for one in missing_scopes(role, granted)]
+    return [
+        f"{scope_words(scope)} ({without_scope(scope)})" for scope in missing_scopes(role, granted)
+    ]
 
 
 def require_account(account: TwitchAccount | None, channel: Channel | None) -> TwitchAccount:

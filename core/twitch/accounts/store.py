@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from core.guilds.records import Guild, GuildChannel
-from core.kit.database import cached
-from core.kit.work import ACROSS_GUILDS, read_records
+from core.kit.database.connection import cached
+from core.kit.database.work import ACROSS_GUILDS, read_records
 from core.twitch.accounts.records import Role, TwitchAccount
 from core.twitch.bodies import PLATFORM
 

@@ -6,10 +6,10 @@ from typing import cast
 import structlog
 from sqlalchemy import Connection
 
+from core.kit.database.work import Work
 from core.kit.errors import Outage, Refusal
-from core.kit.oauth_tokens import ReconnectNeeded, TokenKeeper, Tokens
+from core.kit.oauth.tokens import ReconnectNeeded, TokenKeeper, Tokens
 from core.kit.services import Services
-from core.kit.work import Work
 from core.twitch.accounts import actions, oauth, store
 from core.twitch.accounts.records import Role, TwitchAccount
 from core.twitch.client import client_of

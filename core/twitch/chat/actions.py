@@ -3,12 +3,12 @@
 from uuid import uuid4
 
 from core.guilds.actions import audit
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.oauth_tokens import ReconnectNeeded
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.oauth.tokens import ReconnectNeeded
+from core.kit.text.words import _
 from core.outbox import actions as outbox
-from core.outbox.chat import MOST_CHARACTERS
+from core.outbox.chat import MAX_CHARACTERS
 from core.twitch.accounts import actions as accounts
 from core.twitch.accounts.records import TwitchAccount
 from core.twitch.accounts.rules import WRITE_CHAT, require_account
@@ -60,10 +60,10 @@ def say_for(work: Work, text: str) -> None:
     """
     if not text.strip():
         raise Refusal(_("There is nothing to say."), _("Write the line after the command."))
-    if len(text) > MOST_CHARACTERS:
+    if len(text) > MAX_CHARACTERS:
         raise Refusal(
             _("That is too long: {count} characters.").format(count=len(text)),
-            _("Twitch's chat takes {most}.").format(most=MOST_CHARACTERS),
+            _("Twitch's chat takes {maximum}.").format(maximum=MAX_CHARACTERS),
         )
     require_able_to_send(work)
     say(work, text, f"twitch.said:{uuid4()}")

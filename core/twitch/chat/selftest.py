@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, select
 
 from core.inbox.records import deliveries
+from core.kit.database.work import Work
 from core.kit.services import Services
-from core.kit.words import _
-from core.kit.work import Work
+from core.kit.text.words import _
 from core.outbox import selftest
 from core.outbox.selftest import Result
 from core.twitch.accounts.actions import get_channel

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, select
 
 from core.inbox.records import deliveries
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.oauth_tokens import ReconnectNeeded
-from core.kit.wire import NoAnswer
-from core.kit.work import Work
+from core.kit.oauth.tokens import ReconnectNeeded
+from core.kit.runtime.wire import NoAnswer
 from core.outbox.chat import REPLY_REFUSED, UNKNOWN_OUTCOME, ChatTransport, Line
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt, Unsure

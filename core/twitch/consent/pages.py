@@ -4,11 +4,11 @@ import structlog
 from flask import Blueprint, Response, render_template
 
 from core.guilds.actions import name_of
+from core.kit.database.work import Work
 from core.kit.errors import Outage, Refusal
-from core.kit.oauth_pages import OAuthPages, end_connecting
+from core.kit.oauth.pages import OAuthPages, end_connecting
 from core.kit.services import Services
-from core.kit.web import word
-from core.kit.work import Work
+from core.kit.web.app import word
 from core.twitch.accounts import actions, connect, oauth
 from core.twitch.accounts.records import TwitchConnectAttempt
 from core.twitch.accounts.rules import SCOPES, scope_reason, scope_words

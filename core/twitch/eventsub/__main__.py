@@ -14,15 +14,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import structlog
 from sqlalchemy import make_url
 
-from core.kit.bus import connect_bus
-from core.kit.crypto import signing_key
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.database.work import Work
 from core.kit.errors import Outage, StartError
 from core.kit.health_item import HealthItem
-from core.kit.log import set_up_logging
+from core.kit.runtime.bus import connect_bus
+from core.kit.runtime.crypto import signing_key
+from core.kit.runtime.log import set_up_logging
+from core.kit.runtime.settings import Settings, read_settings
 from core.kit.services import Services
-from core.kit.settings import Settings, read_settings
-from core.kit.work import Work
 from core.twitch.accounts.store import list_accounts
 from core.twitch.chat.actions import say
 from core.twitch.eventsub.listener import TwitchListener
@@ -138,7 +138,7 @@ def _serve_health(settings: Settings, listener: TwitchListener) -> ThreadingHTTP
                 self.send_error(404)
                 return
             items = listener.status()
-            body = json.dumps({"status": _worst(items), "parts": [_part(one) for one in items]})
+            body = json.dumps({"status": _worst(items), "parts": [_part(item) for item in items]})
             self.send_response(200 if _worst(items) != "down" else 503)
             self.send_header("Content-Type", "application/json")
             self.end_headers()
@@ -153,7 +153,7 @@ def _serve_health(settings: Settings, listener: TwitchListener) -> ThreadingHTTP
 
 
 def _worst(items: list[HealthItem]) -> str:
-    states = {one.state for one in items}
+    states = {item.state for item in items}
     return next((state for state in ("down", "warn") if state in states), "ok")
 
 

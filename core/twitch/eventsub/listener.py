@@ -19,9 +19,9 @@ from sqlalchemy import Connection
 
 from core.inbox.listener import STOP_SECONDS, SocketListener
 from core.inbox.store import Delivery
+from core.kit.database.records import PlatformUserId
 from core.kit.errors import Outage, Refusal
 from core.kit.health_item import NOT_USED, STANDING_BY, HealthItem
-from core.kit.records import PlatformUserId
 from core.kit.services import Services
 from core.twitch import store
 from core.twitch.accounts.tokens import refresh_after_401, user_token
@@ -86,7 +86,9 @@ class TwitchListener(SocketListener):
     def is_connected(self) -> bool:
         """Whether every socket is up."""
         accounts = list(self._accounts.values())
-        return bool(accounts) and all(one.socket and one.socket.session_id for one in accounts)
+        return bool(accounts) and all(
+            account.socket and account.socket.session_id for account in accounts
+        )
 
     @property
     def _is_wanted(self) -> bool:
@@ -288,13 +290,16 @@ class TwitchListener(SocketListener):
             return [HealthItem(SERVICE, "ok", STANDING_BY)]
         if self._trouble:
             return [HealthItem(SERVICE, "warn", self._trouble)]
-        up = sum(bool(one.socket and one.socket.session_id) for one in self._accounts.values())
+        up = sum(
+            bool(account.socket and account.socket.session_id)
+            for account in self._accounts.values()
+        )
         return [HealthItem(SERVICE, "ok", f"{up} of {len(self._accounts)} connected.")]
 
     async def _write(self, plans: Sequence[ChannelPlan]) -> None:
         """Store what has changed, and everything now and then, because old states are ignored."""
         states = list(self._states())
-        shown = [(one.twitch_user_id, one.is_ok, one.reason) for one in states]
+        shown = [(state.twitch_user_id, state.is_ok, state.reason) for state in states]
         current, now = (shown, plans), time.monotonic()
         if current == self._written and now - self._written_at < WRITE_SECONDS:
             return

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import structlog
 
-from core.kit.crypto import fingerprint, hash_of, signing_key
-from core.kit.database import DatabaseOutage
+from core.kit.database.connection import DatabaseOutage
 from core.kit.errors import Outage
+from core.kit.runtime.crypto import fingerprint, hash_of, signing_key
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
 from core.twitch import store
 from core.twitch.bodies import REVOKED
 from core.twitch.client import Subscription, client_of
@@ -56,7 +56,10 @@ def reconcile(services: Services) -> None:
             return  # another process is at it
         with services.database.begin() as tx:
             plans = list_plans(tx, "webhook")
-            known = {one.subscription_id: one.place for one in store.list_subscriptions(tx)}
+            known = {
+                subscription.subscription_id: subscription.place
+                for subscription in store.list_subscriptions(tx)
+            }
             former = set(store.list_callbacks(tx))
         callback, is_used = callback_of(settings), transport_of(settings) == "webhook"
         every = client.list_subscriptions()
@@ -76,7 +79,7 @@ def reconcile(services: Services) -> None:
         for plan in plans:
             theirs = [one for one in listed if channel_of(one) == plan.channel_id]
             place = place_of(settings)
-            outdated = [one.id for one in theirs if known.get(one.id, place) != place]
+            outdated = [their.id for their in theirs if known.get(their.id, place) != place]
             _reconcile(services, plan, theirs, outdated)
         unwanted = [
             one.id for one in listed if one.kind != REVOKED and channel_of(one) not in followed

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from core.kit.settings import Settings
+from core.kit.runtime.settings import Settings
 from core.twitch.accounts.records import TwitchAccount
 from core.twitch.accounts.rules import reader_of, scope_words
 from core.twitch.bodies import KINDS
@@ -15,11 +15,11 @@ Transport = Literal["webhook", "websocket"]
 
 WEBHOOK_PATH = "/webhooks/twitch"
 
-MOST_A_SOCKET = 300
+MAX_A_SOCKET = 300
 """Subscriptions that Twitch enables on one WebSocket."""
 
 FULL = (
-    f"Twitch allows {MOST_A_SOCKET} subscriptions on a WebSocket, and this account has as many."
+    f"Twitch allows {MAX_A_SOCKET} subscriptions on a WebSocket, and this account has as many."
     " Use webhooks (TWITCH_EVENTSUB=webhook), or connect another bot account."
 )
 
@@ -116,7 +116,7 @@ def within_limits(plans: Iterable[ChannelPlan]) -> list[ChannelPlan]:
         wanted, lacking = [], dict(plan.lacking)
         for one in plan.wanted:
             used[one.reader] += 1
-            if used[one.reader] > MOST_A_SOCKET:
+            if used[one.reader] > MAX_A_SOCKET:
                 lacking[one.kind] = FULL
             else:
                 wanted.append(one)

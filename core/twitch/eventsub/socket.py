@@ -13,8 +13,8 @@ import structlog
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
-from core.kit import strict_json
 from core.kit.errors import Outage, backoff
+from core.kit.text import strict_json
 from core.twitch.bodies import read_instant
 
 CLOSE_CODES = {
@@ -28,7 +28,7 @@ CLOSE_CODES = {
     4007: "the address to reconnect to was wrong",
 }
 
-MOST_BYTES = 1_000_000
+MAX_BYTES = 1_000_000
 
 _log = structlog.get_logger(__name__)
 
@@ -133,7 +133,7 @@ class Socket:
         """A connection that has said welcome, and what it said."""
         async with asyncio.timeout(self._timing.connect):
             connection = await connect(
-                url, max_size=MOST_BYTES, open_timeout=None, ping_interval=None, close_timeout=1
+                url, max_size=MAX_BYTES, open_timeout=None, ping_interval=None, close_timeout=1
             )
             try:
                 metadata, payload = _read(await connection.recv())

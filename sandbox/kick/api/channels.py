@@ -17,8 +17,8 @@ from sandbox.kick.models import CATEGORY_BY_ID, Account, Channel
 from sandbox.kick.state import FakeKick
 from sandbox.kick.tokens import Token
 
-MOST_IDS = 50
-MOST_TAGS = 10
+MAX_IDS = 50
+MAX_TAGS = 10
 
 
 class Channels(Endpoints):
@@ -33,7 +33,7 @@ class Channels(Endpoints):
         """Unknown ids are left out (guess)."""
         token = self.token(request)
         require(token, "user:read")
-        ids = numbers(request, "id", MOST_IDS)
+        ids = numbers(request, "id", MAX_IDS)
         if not ids and token.user_id is None:
             raise bad("id is required")
         wanted = ids or [token.user_id or 0]
@@ -52,9 +52,9 @@ class Channels(Endpoints):
         """By user id or by slug, never both. One unknown slug fails the whole request."""
         token = self.token(request)
         require(token, "channel:read")
-        ids = numbers(request, "broadcaster_user_id", MOST_IDS)
+        ids = numbers(request, "broadcaster_user_id", MAX_IDS)
         slugs = request.query.getall("slug", [])
-        if (ids and slugs) or len(slugs) > MOST_IDS:
+        if (ids and slugs) or len(slugs) > MAX_IDS:
             raise bad("use either broadcaster_user_id or slug")
         found = self._by_slug(slugs) if slugs else self._by_id(ids, token)
         return ok([self.channel(channel, token) for channel in found])
@@ -112,8 +112,8 @@ class Channels(Endpoints):
         tags = field_of(body, "custom_tags", list)
         if category_id is not None and category_id not in CATEGORY_BY_ID:
             raise bad("category not found")
-        if tags is not None and len(tags) > MOST_TAGS:
-            raise bad(f"at most {MOST_TAGS} custom_tags")
+        if tags is not None and len(tags) > MAX_TAGS:
+            raise bad(f"at most {MAX_TAGS} custom_tags")
         self.kick.describe(channel, title=title, category_id=category_id, tags=tags)
         return web.Response(status=204)
 

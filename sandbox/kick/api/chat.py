@@ -9,7 +9,7 @@ from sandbox.kick.bodies import ChatMessage
 from sandbox.kick.ids import now
 from sandbox.kick.models import Account, Channel
 
-MOST_CODE_POINTS = 500
+MAX_CODE_POINTS = 500
 QUOTA = "Pusher error: API call failed since (daily) message quota exceeded"
 NOT_SENT_ID = ""
 
@@ -90,6 +90,6 @@ def _content(body: dict[str, Any]) -> str:
     content = str(field_of(body, "content", str, required=True))
     if not content.strip():
         raise bad("content is required")
-    if len(content) > MOST_CODE_POINTS:
-        raise bad(f"content must be at most {MOST_CODE_POINTS} characters")
+    if len(content) > MAX_CODE_POINTS:
+        raise bad(f"content must be at most {MAX_CODE_POINTS} characters")
     return content

@@ -152,11 +152,11 @@ def field_of(body: dict[str, Any], name: str, kind: type, *, required: bool = Fa
     return value
 
 
-def numbers(request: web.Request, name: str, most: int) -> list[int]:
+def numbers(request: web.Request, name: str, maximum: int) -> list[int]:
     """The repeated query key as numbers; 400 if one is not a number or there are too many."""
     texts = request.query.getall(name, [])
-    if len(texts) > most:
-        raise bad(f"at most {most} values of {name}")
+    if len(texts) > maximum:
+        raise bad(f"at most {maximum} values of {name}")
     return [whole_number(name, text) for text in texts]
 
 
@@ -166,11 +166,11 @@ def whole_number(name: str, text: str) -> int:
     return int(text)
 
 
-def limit_of(request: web.Request, *, default: int, most: int, name: str = "limit") -> int:
+def limit_of(request: web.Request, *, default: int, maximum: int, name: str = "limit") -> int:
     """The page size; 400 outside 1..most."""
     limit = whole_number(name, request.query.get(name, str(default)))
-    if not 1 <= limit <= most:
-        raise bad(f"{name} must be between 1 and {most}")
+    if not 1 <= limit <= maximum:
+        raise bad(f"{name} must be between 1 and {maximum}")
     return limit
 
 

@@ -20,7 +20,7 @@ class Kicks(Endpoints):
     async def leaderboard(self, request: web.Request) -> web.Response:
         """The top gifters of all time, 30 days and 7 days (a guess at Kick's months and weeks)."""
         channel = self.kick.channels[self.user(request, "kicks:read")]
-        top = limit_of(request, default=10, most=100, name="top")
+        top = limit_of(request, default=10, maximum=100, name="top")
         spans = {"lifetime": None, "month": MONTH, "week": WEEK}
         return ok({name: self._ranks(channel, span, top) for name, span in spans.items()})
 

@@ -21,9 +21,9 @@ from sandbox.kick.models import CATEGORIES, CATEGORY_BY_ID, Category, Channel, S
 
 Live = tuple[Channel, Stream]
 
-MOST_USERS = 100
-MOST_CATEGORIES = 25
-MOST_V1_IDS = 50
+MAX_USERS = 100
+MAX_CATEGORIES = 25
+MAX_V1_IDS = 50
 V1_CATEGORY_PAGE = 100
 
 
@@ -44,16 +44,16 @@ class Livestreams(Endpoints):
 
     async def all_live(self, request: web.Request) -> web.Response:
         self.token(request)
-        categories = numbers(request, "category_id", MOST_CATEGORIES)
+        categories = numbers(request, "category_id", MAX_CATEGORIES)
         languages = request.query.getall("language_code", [])
-        limit = limit_of(request, default=25, most=1000)
+        limit = limit_of(request, default=25, maximum=1000)
         chosen = _chosen(self.live(), categories, languages)
         page, pagination = page_of(chosen, request, limit)
         return ok([self._v2(channel, stream) for channel, stream in page], pagination=pagination)
 
     async def of_users(self, request: web.Request) -> web.Response:
         self.token(request)
-        ids = numbers(request, "user_id", MOST_USERS)
+        ids = numbers(request, "user_id", MAX_USERS)
         if not ids:
             raise bad("user_id is required")
         return ok([self._v2(c, stream) for c, stream in self.live() if c.user_id in ids])
@@ -80,9 +80,9 @@ class Livestreams(Endpoints):
     async def v1(self, request: web.Request) -> web.Response:
         """Deprecated since 2026-06-23, and the only official endpoint with ``channel_id``."""
         self.token(request)
-        ids = numbers(request, "broadcaster_user_id", MOST_V1_IDS)
+        ids = numbers(request, "broadcaster_user_id", MAX_V1_IDS)
         categories = numbers(request, "category_id", 1)
-        limit = limit_of(request, default=25, most=100)
+        limit = limit_of(request, default=25, maximum=100)
         order = request.query.get("sort", "viewer_count")
         if order not in ("viewer_count", "started_at"):
             raise bad("sort must be viewer_count or started_at")
@@ -114,7 +114,7 @@ class Livestreams(Endpoints):
     async def categories(self, request: web.Request) -> web.Response:
         """Arrays are comma lists here, not repeated keys."""
         self.token(request)
-        limit = limit_of(request, default=25, most=1000)
+        limit = limit_of(request, default=25, maximum=1000)
         if 0 < len(request.query.get("cursor", "")) < 4:
             raise bad("cursor is too short")
         ids = [whole_number("id", text) for text in _comma_list(request, "id")]

@@ -7,8 +7,8 @@ from aiohttp import web
 from sandbox.kick.api.endpoints import ApiError, Endpoints, Routes, bad, field_of, json_of, ok
 from sandbox.kick.models import Account, Channel
 
-MOST_MINUTES = 7 * 24 * 60
-MOST_REASON = 100
+MAX_MINUTES = 7 * 24 * 60
+MAX_REASON = 100
 
 
 class Moderation(Endpoints):
@@ -25,10 +25,10 @@ class Moderation(Endpoints):
         channel, account = self._target(body, moderator)
         minutes = field_of(body, "duration", int)
         reason = field_of(body, "reason", str) or ""
-        if minutes is not None and not 1 <= minutes <= MOST_MINUTES:
-            raise bad(f"duration must be between 1 and {MOST_MINUTES}")
-        if len(reason) > MOST_REASON:
-            raise bad(f"reason must be at most {MOST_REASON} characters")
+        if minutes is not None and not 1 <= minutes <= MAX_MINUTES:
+            raise bad(f"duration must be between 1 and {MAX_MINUTES}")
+        if len(reason) > MAX_REASON:
+            raise bad(f"reason must be at most {MAX_REASON} characters")
         who = self.kick.accounts[moderator]
         self.kick.ban(channel, who, account, minutes=minutes, reason=reason)
         return ok({})

@@ -23,8 +23,8 @@ from sandbox.kick.models import Channel, Redemption, Reward
 
 READ = ("channel:rewards:read", "channel:rewards:write")
 WRITE = ("channel:rewards:write",)
-MOST_REWARDS = 15
-MOST_DECIDED = 25
+MAX_REWARDS = 15
+MAX_DECIDED = 25
 REDEMPTIONS_PER_PAGE = 25
 ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 FIELDS: dict[str, type] = {
@@ -64,8 +64,8 @@ class Rewards(Endpoints):
         fields = _fields(body, FIELDS)
         if "title" not in fields or "cost" not in fields:
             raise bad("title and cost are required")
-        if len(_existing(channel)) >= MOST_REWARDS:
-            raise bad(f"a channel has at most {MOST_REWARDS} rewards")
+        if len(_existing(channel)) >= MAX_REWARDS:
+            raise bad(f"a channel has at most {MAX_REWARDS} rewards")
         reward = Reward(ulid(), **fields)
         channel.rewards[reward.id] = reward
         return ok(_shown(reward))
@@ -109,8 +109,8 @@ class Rewards(Endpoints):
         """The answer lists only the failures, each with its reason."""
         channel = self._channel(request, WRITE)
         ids = field_of(await json_of(request), "ids", list, required=True)
-        if not 1 <= len(ids) <= MOST_DECIDED or not all(isinstance(each, str) for each in ids):
-            raise bad(f"ids must hold 1 to {MOST_DECIDED} ids")
+        if not 1 <= len(ids) <= MAX_DECIDED or not all(isinstance(each, str) for each in ids):
+            raise bad(f"ids must hold 1 to {MAX_DECIDED} ids")
         failures = []
         for redemption_id in ids:
             reason = _refusal(channel, redemption_id)

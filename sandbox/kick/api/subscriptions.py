@@ -18,7 +18,7 @@ from sandbox.kick.bodies import EVENT_TYPES, Body
 from sandbox.kick.tokens import CLIENT_ID, Token
 from sandbox.kick.webhooks import Subscription
 
-MOST_IDS_PER_DELETE = 300
+MAX_IDS_PER_DELETE = 300
 """50 are known to work and about 330 to fail; where between them it breaks is not known."""
 
 
@@ -103,7 +103,7 @@ class Subscriptions(Endpoints):
         ids = request.query.getall("id", [])
         if not ids:
             raise bad("id is required")
-        if len(ids) > MOST_IDS_PER_DELETE:
+        if len(ids) > MAX_IDS_PER_DELETE:
             raise ApiError(500)
         for each in self._all():
             if each.id in ids and token.user_id in (None, each.broadcaster_user_id):

@@ -20,7 +20,7 @@ from sandbox.kick.realtime.tokens import GuestToken, GuestTokens, InvalidToken
 
 PATH = "/kick/realtime/connection/websocket"
 VERSION = "6.9.0 PRO"
-MOST_FEEDS = 128
+MAX_FEEDS = 128
 CONNECT_SECONDS = 10.0
 
 PERMISSION_DENIED = (103, "permission denied")
@@ -223,7 +223,7 @@ class Connection:
             raise Refused(PERMISSION_DENIED)
         if feed in self.feeds:
             raise Refused(ALREADY_SUBSCRIBED)
-        if len(self.feeds) >= MOST_FEEDS:
+        if len(self.feeds) >= MAX_FEEDS:
             raise Refused(LIMIT_EXCEEDED)
         self.feeds.add(feed)
         self._hub.changed()

@@ -9,7 +9,7 @@ from sandbox.faults import Faults
 
 CLOSE_SECONDS = 1.0
 THAW_SECONDS = 0.05
-MOST_MESSAGE_BYTES = 65_536
+MAX_MESSAGE_BYTES = 65_536
 
 
 class FeedSocket:
@@ -22,7 +22,7 @@ class FeedSocket:
         self._faults = faults
         self._joined = joined
         self._socket = web.WebSocketResponse(
-            autoclose=False, autoping=False, max_msg_size=MOST_MESSAGE_BYTES, timeout=CLOSE_SECONDS
+            autoclose=False, autoping=False, max_msg_size=MAX_MESSAGE_BYTES, timeout=CLOSE_SECONDS
         )
         self._texts: list[str] = []
         self._goodbye: tuple[int, str] | None = None

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox
 from tests.kick.accounts.rig import Office, open_office

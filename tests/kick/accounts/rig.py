@@ -20,13 +20,13 @@ from core.kick.accounts.connect import FLOW
 from core.kick.accounts.oauth import CALLBACK
 from core.kick.accounts.pages import pages
 from core.kick.accounts.records import Account, ConnectAttempt
-from core.kit.bus import LocalBus
-from core.kit.clock import utc_now
-from core.kit.crypto import vault_of
-from core.kit.database import Database
-from core.kit.records import MemberId
+from core.kit.database.connection import Database
+from core.kit.database.records import MemberId
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.clock import utc_now
+from core.kit.runtime.crypto import vault_of
 from core.kit.services import Services
-from core.kit.web import edge
+from core.kit.web.app import edge
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox
 from sandbox.twitch.driver import TwitchDriver

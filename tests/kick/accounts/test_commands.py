@@ -7,8 +7,8 @@ import pytest
 from core.guilds.store import Channel
 from core.kick.accounts import actions
 from core.kick.feature import FEATURE
-from core.kit.database import Database
-from core.kit.work import run_in_guild
+from core.kit.database.connection import Database
+from core.kit.database.work import run_in_guild
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.seed import NORAS_CORNER_ID, VERAS_DEN_ID
 from tests.bot_rig import Asker, bot_in_discord

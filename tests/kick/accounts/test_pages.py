@@ -21,9 +21,9 @@ from core.kick.bodies import WEBHOOK_KINDS
 from core.kick.client import client_of
 from core.kick.intake.store import list_subscriptions
 from core.kick.wire import KickRejected
-from core.kit.crypto import vault_of
-from core.kit.oauth_flow import LinkUsed, StateUnknown, StateUsed
-from core.kit.oauth_tokens import GrantEnded, Tokens
+from core.kit.oauth.flow import LinkUsed, StateUnknown, StateUsed
+from core.kit.oauth.tokens import GrantEnded, Tokens
+from core.kit.runtime.crypto import vault_of
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.accounts.rig import ADMIN, LINKS, Office, callback, query, words
 from tests.kick.rig import NORA, VERA, follow
@@ -82,7 +82,11 @@ def test_streamer_connects_and_admin_is_notified(office: Office) -> None:
 def test_connected_channel_is_subscribed_immediately(office: Office) -> None:
     office.connect()
     with office.services.database.begin() as tx:
-        held = {one.kind for one in list_subscriptions(tx, NORA) if one.subscription_id}
+        held = {
+            subscription.kind
+            for subscription in list_subscriptions(tx, NORA)
+            if subscription.subscription_id
+        }
     assert held == set(WEBHOOK_KINDS)
 
 

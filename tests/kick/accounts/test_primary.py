@@ -23,12 +23,12 @@ from core.kick.accounts import actions, primary
 from core.kick.accounts.records import Account, KnownChannel
 from core.kick.accounts.rules import Follower, may_claim, primary_of
 from core.kick.events import events_of
-from core.kit.bus import LocalBus
-from core.kit.database import Database, cache_of
+from core.kit.database.connection import Database, cache_of
+from core.kit.database.records import GuildId, MemberId, PlatformUserId
+from core.kit.database.work import Work, run_in_guild
 from core.kit.errors import Refusal
-from core.kit.records import GuildId, MemberId, PlatformUserId
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
-from core.kit.work import Work, run_in_guild
 from core.outbox.records import messages
 from core.slot_calls import actions as slot_calls
 from core.slot_calls import messages as slot_calls_messages

@@ -17,10 +17,10 @@ from core.kick.accounts.records import Account
 from core.kick.accounts.tokens import refresh_after_401, renew_due, user_token
 from core.kick.client import client_of
 from core.kick.health import check_accounts
-from core.kit.crypto import SealBroken, Vault, vault_of
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage, Refusal
-from core.kit.oauth_tokens import GrantEnded, ReconnectNeeded, Tokens
+from core.kit.oauth.tokens import GrantEnded, ReconnectNeeded, Tokens
+from core.kit.runtime.crypto import SealBroken, Vault, vault_of
 from core.kit.services import Services
 from tests.acting import act
 from tests.conftest import GUILD, OTHER_GUILD

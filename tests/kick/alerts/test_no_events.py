@@ -20,8 +20,8 @@ from core.kick.health import check_deliveries
 from core.kick.intake import store
 from core.kick.intake.rules import AlertSettings
 from core.kick.records import SelfTest, TestState
-from core.kit.records import PlatformUserId
-from core.kit.work import Work
+from core.kit.database.records import PlatformUserId
+from core.kit.database.work import Work
 from core.outbox.records import messages
 from tests.acting import act
 from tests.kick.rig import NOON, NORA

@@ -17,7 +17,7 @@ from core.kick.alerts import run_selftests
 from core.kick.intake import store as intake
 from core.kick.intake.rules import AlertSettings
 from core.kick.records import SelfTest
-from core.kit.bus import LocalBus
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
 from core.outbox.records import messages
 from tests.acting import act

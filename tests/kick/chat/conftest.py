@@ -8,10 +8,10 @@ import pytest
 from core.kick.accounts import oauth
 from core.kick.accounts.records import Account
 from core.kick.client import client_of
-from core.kit.bus import LocalBus
-from core.kit.crypto import vault_of
-from core.kit.database import Database
-from core.kit.records import MemberId, PlatformUserId
+from core.kit.database.connection import Database
+from core.kit.database.records import MemberId, PlatformUserId
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.crypto import vault_of
 from core.kit.services import Services
 from core.outbox import chat
 from sandbox.kick.driver import KickDriver

@@ -32,13 +32,13 @@ from core.kick.feed import store as feed
 from core.kick.feed.records import FeedState
 from core.kick.health import check_chat
 from core.kick.intake import store as intake
-from core.kit.discord_ui import check_report, is_private, needed_permissions
+from core.kit.database.records import PlatformUserId
+from core.kit.discord.ui import check_report, is_private, needed_permissions
 from core.kit.errors import Refusal
 from core.kit.health_item import CheckLine
-from core.kit.records import PlatformUserId
 from core.kit.services import Services
 from core.outbox.actions import find_message
-from core.outbox.chat import MOST_CHARACTERS, SEPARATOR, how_many_fit
+from core.outbox.chat import MAX_CHARACTERS, SEPARATOR, how_many_fit
 from core.outbox.records import messages
 from core.outbox.selftest import Result
 from core.outbox.sender import Sender
@@ -216,9 +216,9 @@ async def test_joined_messages_with_lost_reply_are_confirmed_and_not_resent(
 @given(st.lists(st.text(max_size=600), min_size=1, max_size=8))
 def test_how_many_fit_returns_the_maximum(lines: list[str]) -> None:
     fitting = how_many_fit(lines)
-    assert fitting == 1 or len(SEPARATOR.join(lines[:fitting])) <= MOST_CHARACTERS
+    assert fitting == 1 or len(SEPARATOR.join(lines[:fitting])) <= MAX_CHARACTERS
     if fitting < len(lines):
-        assert len(SEPARATOR.join(lines[: fitting + 1])) > MOST_CHARACTERS
+        assert len(SEPARATOR.join(lines[: fitting + 1])) > MAX_CHARACTERS
 
 
 # -- the self-test ------------------------------------------------------------------------------

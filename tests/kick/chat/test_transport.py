@@ -15,13 +15,13 @@ from core.kick.accounts.store import set_bot
 from core.kick.chat.transport import KickTransport
 from core.kick.client import client_of
 from core.kick.wire import KickRejected
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage, Refusal
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
-from core.kit.words import _
+from core.kit.text.words import _
 from core.outbox import chat as module
-from core.outbox.chat import MOST_CHARACTERS, cut
+from core.outbox.chat import MAX_CHARACTERS, cut
 from core.outbox.records import Outgoing
 from core.outbox.transport import Unsure
 from sandbox.kick.driver import KickDriver
@@ -183,11 +183,11 @@ def test_long_message_is_truncated_at_a_word(text: str, expected: str) -> None:
 @given(st.text(alphabet="ab 😀é\u0301", max_size=1200))
 def test_truncated_message_fits_and_keeps_its_beginning(text: str) -> None:
     line = cut(text)
-    assert len(line) <= MOST_CHARACTERS
+    assert len(line) <= MAX_CHARACTERS
     if line != text:
         assert line.endswith("…")
         assert text.startswith(line[:-1])
-        assert len(line) > MOST_CHARACTERS // 2
+        assert len(line) > MAX_CHARACTERS // 2
 
 
 # -- failing ------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from core.inbox.records import deliveries
 from core.kick.accounts.records import KnownChannel
 from core.kick.feed.listener import FeedListener
 from core.kick.feed.session import Timing
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox
@@ -79,7 +79,12 @@ def wait_for_listener(
 
     return until(
         lambda: next(
-            (one for one in kick.feed_listeners() if listens(one) and one["id"] != other_than), None
+            (
+                listener
+                for listener in kick.feed_listeners()
+                if listens(listener) and listener["id"] != other_than
+            ),
+            None,
         ),
         f"a listener for {feeds}",
     )

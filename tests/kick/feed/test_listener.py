@@ -22,7 +22,7 @@ from core.kick.feed import store
 from core.kick.feed.pusher import PusherSession
 from core.kick.feed.records import FeedState
 from core.kick.feed.session import Ended, Timing
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox
 from tests.acting import act

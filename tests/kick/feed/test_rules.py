@@ -3,7 +3,7 @@
 import pytest
 
 from core.kick.feed.rules import (
-    MOST_FEEDS,
+    MAX_FEEDS,
     STAY_AWAY_SECONDS,
     RouteSelector,
     feeds_of,
@@ -49,11 +49,11 @@ def test_all_providers_closed_waits_at_least_five_minutes_and_grows() -> None:
     routes = RouteSelector(has_pusher_key=False)
     routes.failed("pusher", 0, terminal=True)
     now = 0.0
-    for least in (*STAY_AWAY_SECONDS, STAY_AWAY_SECONDS[-1]):
+    for minimum in (*STAY_AWAY_SECONDS, STAY_AWAY_SECONDS[-1]):
         routes.failed("pusher", now, terminal=True)
         pause = routes.failed("centrifugo", now, terminal=True)
         assert routes.choose(now + pause - 1) is None
-        assert pause >= least or pause >= STAY_AWAY_SECONDS[0]
+        assert pause >= minimum or pause >= STAY_AWAY_SECONDS[0]
         now += 10_000
     assert routes.choose(now) is not None
 
@@ -70,7 +70,7 @@ def test_500_channels_share_17_connections() -> None:
     shares = share_out(wanted, [])
     assert len(shares) == 17
     assert sorted(channel for share in shares for channel in share) == list(range(500))
-    assert max(sum(len(wanted[each]) for each in share) for share in shares) <= MOST_FEEDS
+    assert max(sum(len(wanted[each]) for each in share) for share in shares) <= MAX_FEEDS
 
 
 def test_removed_channel_frees_its_place_without_reconnecting_others() -> None:

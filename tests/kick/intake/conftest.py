@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
 from sandbox.serve import Sandbox
 from tests.kick.rig import StandingClock, follow, settings

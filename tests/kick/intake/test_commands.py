@@ -11,9 +11,9 @@ from discord.ext import commands
 from core.kick.discord import SHOWN, KickChecks
 from core.kick.intake import log
 from core.kick.intake.records import LogLine
-from core.kit.bus import LocalBus
-from core.kit.database import Database
-from core.kit.discord_ui import is_private, needed_permissions
+from core.kit.database.connection import Database
+from core.kit.discord.ui import is_private, needed_permissions
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
 from tests.kick.rig import NOON, StandingClock, line_of, settings
 

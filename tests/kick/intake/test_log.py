@@ -12,7 +12,7 @@ from core.kick.health import check_deliveries
 from core.kick.intake import log, store
 from core.kick.intake.records import LogLine, UnattributedDelivery
 from core.kick.messages import webhook_log
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.health_item import HealthItem
 from tests.kick.rig import (
     NOON,
@@ -158,7 +158,7 @@ def test_two_servers_of_one_channel_each_get_a_line(
 def test_flood_of_rejected_deliveries_is_limited(
     kick: Hook, clean: Database, clock: StandingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log, "MOST_A_MINUTE", 5)
+    monkeypatch.setattr(log, "MAX_A_MINUTE", 5)
     for _ in range(20):
         kick.send(headers={"Kick-Event-Signature": "forged"})
     body = chat()
@@ -174,7 +174,7 @@ def test_flood_of_rejected_deliveries_is_limited(
 def test_stored_deliveries_are_logged_without_limit(
     kick: Hook, clean: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log, "MOST_A_MINUTE", 0)
+    monkeypatch.setattr(log, "MAX_A_MINUTE", 0)
     for _ in range(5):
         kick.send()
     assert len(lines(clean, guild_id)) == 5

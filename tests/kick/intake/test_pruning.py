@@ -16,8 +16,8 @@ from core.kick.intake.records import LogLine, UnattributedDelivery
 from core.kick.review.tasks import forget
 from core.kick.tasks import prune
 from core.kit import tasks as scheduled
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
 from tests.kick.rig import (
     NOON,
@@ -159,7 +159,7 @@ def test_pruning_run_is_bounded(
     services: Services, clean: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scheduled, "DELETED_AT_ONCE", 1)
-    monkeypatch.setattr(scheduled, "MOST_STEPS", 2)
+    monkeypatch.setattr(scheduled, "MAX_STEPS", 2)
     old = NOON - timedelta(days=30)
     with clean.begin() as tx:
         log.add_lines(tx, [line_of(guild_id, old, delivery_id=str(n)) for n in range(5)])

@@ -21,12 +21,12 @@ from core.kick.intake.reconcile import LIMIT_REACHED, reconcile, reconcile_chann
 from core.kick.intake.records import WebhookSubscription
 from core.kick.intake.rules import MONEY
 from core.kick.wire import KickRejected
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage
 from core.kit.health_item import HealthItem
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.settings import Settings
 from core.kit.services import Services
-from core.kit.settings import Settings
 from sandbox.kick.driver import KickDriver
 from tests.kick.intake.conftest import ServicesFor
 from tests.kick.rig import NOON, NORA, VERA, StandingClock, follow, settings
@@ -42,7 +42,10 @@ def at_kick(kick: KickDriver, channel: int = NORA) -> Counter[str]:
 
 def known(services: Services, channel: int = NORA) -> dict[str, WebhookSubscription]:
     with services.database.begin() as tx:
-        return {one.kind: one for one in store.list_subscriptions(tx, channel)}
+        return {
+            subscription.kind: subscription
+            for subscription in store.list_subscriptions(tx, channel)
+        }
 
 
 def authorities(services: Services, channel: int = NORA) -> dict[str, Any]:
@@ -61,7 +64,10 @@ def test_all_kinds_are_subscribed_and_their_ids_stored(
 ) -> None:
     reconcile(services)
     assert at_kick(kick) == ONE_OF_EACH
-    ids = {one["event"]: one["id"] for one in kick.state()["webhooks"]["subscriptions"]}
+    ids = {
+        subscription["event"]: subscription["id"]
+        for subscription in kick.state()["webhooks"]["subscriptions"]
+    }
     assert {kind: one.subscription_id for kind, one in known(services).items()} == ids
     assert all(one.checked_at == NOON and one.trouble is None for one in known(services).values())
     assert part(services, guild_id) == HealthItem(
@@ -196,12 +202,12 @@ def test_failure_of_one_channel_does_not_stop_the_others(
 
 
 @pytest.mark.parametrize(
-    ("failing", "most", "gives_up"),
+    ("failing", "maximum", "gives_up"),
     [((NORA, VERA), 2, True), ((NORA, VERA), 3, False), ((VERA,), 2, False), ((VERA,), 1, True)],
 )
 def test_several_failures_in_a_row_end_the_reconcile(
     failing: tuple[int, ...],
-    most: int,
+    maximum: int,
     gives_up: bool,
     httpserver: HTTPServer,
     clean: Database,
@@ -210,7 +216,7 @@ def test_several_failures_in_a_row_end_the_reconcile(
     other_guild_id: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("core.kick.intake.reconcile.GIVE_UP_AFTER", most)
+    monkeypatch.setattr("core.kick.intake.reconcile.GIVE_UP_AFTER", maximum)
     answering(httpserver, dict.fromkeys(failing, 500))
     services = Services(at_server(httpserver), clean, LocalBus(), clock)
     follow(clean, guild_id, NORA)
@@ -304,7 +310,7 @@ def test_authority_does_not_change_during_a_stream(
     reconcile(services)
     seen(NOON)
     client = client_of(services.settings)
-    client.unsubscribe(one.id for one in client.list_subscriptions(NORA))
+    client.unsubscribe(subscription.id for subscription in client.list_subscriptions(NORA))
     kick.fault(subscriptions__item_error=10)
     reconcile(services)
     assert set(authorities(services).values()) == {"webhook"}

@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import Connection
 
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
 from sandbox.serve import Sandbox
 from tests.conftest import GUILD

@@ -20,9 +20,9 @@ from core.kick.review import actions, rules
 from core.kick.review.actions import Entry
 from core.kick.review.records import ReviewItem
 from core.kick.review.rules import Support
-from core.kit.database import cache_of
-from core.kit.records import PlatformUserId
-from core.kit.work import Work, run_in_guild
+from core.kit.database.connection import cache_of
+from core.kit.database.records import PlatformUserId
+from core.kit.database.work import Work, run_in_guild
 from tests.kick.rig import NOON, NORA
 
 P = ParamSpec("P")

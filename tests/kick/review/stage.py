@@ -19,8 +19,8 @@ from core.kick.review import actions, credit, messages
 from core.kick.review.actions import Entry
 from core.kick.review.credit import Credited
 from core.kick.review.rules import Support
+from core.kit.database.work import Work, run_in_guild
 from core.kit.services import Services
-from core.kit.work import Work, run_in_guild
 from tests.conftest import GUILD
 from tests.kick.review.scene import ADMIN
 from tests.kick.rig import NORA, StandingClock, person

@@ -17,8 +17,8 @@ from core.kick.intake import store
 from core.kick.review import actions
 from core.kick.review.records import ReviewItem
 from core.kick.review.tasks import check_health
-from core.kit.database import Database
-from core.kit.work import run_in_guild
+from core.kit.database.connection import Database
+from core.kit.database.work import run_in_guild
 from tests.kick.rig import NOON, NORA, chat, gifts, person, subscription
 
 GIFTS, NEW = "channel.subscription.gifts", "channel.subscription.new"

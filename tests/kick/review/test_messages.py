@@ -11,7 +11,7 @@ from core.kick.review.credit import Credited
 from core.kick.review.discord import ReviewButton, alert, review_buttons
 from core.kick.review.messages import payload
 from core.kick.review.records import ReviewItem
-from core.kit.discord_buttons import MOST_ROWS
+from core.kit.discord.buttons import MAX_ROWS
 from tests.kick.review.scene import Scene
 
 
@@ -99,8 +99,8 @@ def test_unknown_names_are_listed() -> None:
 
 async def test_first_entries_have_buttons(listed: dict[str, Any]) -> None:
     view = review_buttons({"number": n, "kind": "gift"} for n in range(1, 20))
-    assert len(view.children) == 2 * MOST_ROWS
-    assert {item.row for item in view.children} == set(range(MOST_ROWS))
+    assert len(view.children) == 2 * MAX_ROWS
+    assert {item.row for item in view.children} == set(range(MAX_ROWS))
     shown = alert(listed)
     below = shown.view()
     assert below is not None

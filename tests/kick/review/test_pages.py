@@ -8,7 +8,7 @@ from sqlalchemy import select
 from core.inbox import store as inbox
 from core.kick.review import actions, messages
 from core.kick.review.records import ReviewItem
-from core.kit.records import PlatformUserId
+from core.kit.database.records import PlatformUserId
 from tests.dashboard.site import GUILD, OTHER_GUILD, Site, Visitor, words
 
 PAGE = f"/g/{GUILD}/missed"

@@ -16,7 +16,7 @@ from core.guilds.store import Channel
 from core.inbox.store import Delivery
 from core.kick.events import events_of
 from core.kick.review.rules import Giftee, pair_giftees
-from core.kit.database import cache_of
+from core.kit.database.connection import cache_of
 from tests.kick.review.scene import Scene
 from tests.kick.review.stage import SAM, VERA, Stage, counted_giftees, gift_body, gifts
 from tests.kick.rig import ANONYMOUS, MIA, NOON, NORA, person
@@ -63,7 +63,7 @@ def test_gift_told_with_other_knowledge_counts_once(
         bodies.reverse()
     keys = [told(tx, body) for body in (*bodies, bodies[0])]
     assert len(set.union(*keys)) == 3
-    assert all(len(one) == 3 for one in keys)
+    assert all(len(key) == 3 for key in keys)
 
 
 def test_gift_that_says_who_gave_and_then_does_not_counts_once(tx: Connection) -> None:
@@ -98,7 +98,7 @@ def _knowledge(random: Random, number: int) -> Giftee:
 def test_pairs_are_as_many_as_there_can_be(random: Random) -> None:
     """Two ways of telling the same giftees always fit."""
     numbers = random.sample(range(50), random.randint(0, 9))
-    ways = [[_knowledge(random, one) for one in numbers] for _way in range(2)]
+    ways = [[_knowledge(random, number) for number in numbers] for _way in range(2)]
     random.shuffle(ways[1])
     assert len(pair_giftees(*ways)) == len(numbers)
 
@@ -116,7 +116,7 @@ def test_true_number_is_counted_through_the_inbox(tx: Connection, seed: int) -> 
                 random.shuffle(giftees)
                 bodies.append(
                     gift_delivery(
-                        giftees=[known_of(random, one) for one in giftees],
+                        giftees=[known_of(random, giftee) for giftee in giftees],
                         gifter=person(giver, "Giver") if giver else ANONYMOUS,
                         created_at=f"2026-05-01T12:00:0{second}Z",
                     )

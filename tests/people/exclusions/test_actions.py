@@ -11,8 +11,8 @@ from core.guilds.records import AuditEntry
 from core.inbox.actions import translate_own
 from core.inbox.records import deliveries
 from core.inbox.store import Delivery
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.work import Work
 from core.people import actions as people
 from core.people.exclusions import actions
 from core.people.exclusions.records import Cause, Scope
@@ -196,7 +196,11 @@ def test_causes_end_separately_or_all_at_once(work: Work, viewer_id: int) -> Non
     for cause in causes:
         assert actions.exclude_viewer(work, viewer_id, "raffle", cause)
         assert not actions.exclude_viewer(work, viewer_id, "raffle", cause)
-    assert [one.excluded_by for one in actions.list_excluded(work).accounts] == [ADMIN, None, None]
+    assert [account.excluded_by for account in actions.list_excluded(work).accounts] == [
+        ADMIN,
+        None,
+        None,
+    ]
     assert actions.list_excluded(work, "raffle").count == 1
     assert actions.include_viewer(work, viewer_id, "raffle", "kick_ban")
     assert not actions.include_viewer(work, viewer_id, "raffle", "kick_ban")

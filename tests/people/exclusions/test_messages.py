@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.kit.records import MemberId, ViewerId
+from core.kit.database.records import MemberId, ViewerId
 from core.people.exclusions import messages
 from core.people.exclusions.actions import Excluded
 from core.people.exclusions.records import Cause, Exclusion, Scope

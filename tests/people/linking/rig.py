@@ -14,11 +14,11 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from core.kick.accounts.pages import pages as kick_pages
-from core.kit.bus import LocalBus
-from core.kit.database import Database
-from core.kit.records import MemberId
+from core.kit.database.connection import Database
+from core.kit.database.records import MemberId
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
-from core.kit.web import edge
+from core.kit.web.app import edge
 from core.people import store as people
 from core.people.linking import actions
 from core.people.linking.pages import pages

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, select
 from core.events import Person
 from core.guilds.records import AuditEntry
 from core.inbox.records import deliveries
+from core.kit.database.work import run_in_guild
 from core.kit.errors import Refusal
-from core.kit.work import run_in_guild
 from core.people import store as people
 from core.people.linking import actions
 from core.people.linking.actions import Conflict

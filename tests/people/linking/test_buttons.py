@@ -7,9 +7,9 @@ from unittest.mock import AsyncMock
 import discord
 import pytest
 
-from core.kit.bus import LocalBus
-from core.kit.database import Database
-from core.kit.discord_buttons import KeepButton
+from core.kit.database.connection import Database
+from core.kit.discord.buttons import KeepButton
+from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
 from core.people import store as people
 from core.people.linking.discord import StartButton, UnlinkButton, ask_unlink

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection
 
 from core.events import Person
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Refusal
 from core.people.linking.actions import Conflict
 from core.people.records import Link

@@ -10,8 +10,8 @@ from werkzeug.test import TestResponse
 
 from core.kick.accounts import connect as connecting
 from core.kick.accounts.rules import challenge_of
-from core.kit.crypto import vault_of
-from core.kit.signed_links import PersonalLink
+from core.kit.oauth.signed_links import PersonalLink
+from core.kit.runtime.crypto import vault_of
 from core.people.linking import actions
 from core.people.linking.actions import FLOWS
 from tests.conftest import GUILD, OTHER_GUILD

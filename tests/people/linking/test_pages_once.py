@@ -15,8 +15,8 @@ from core.events import Person
 from core.kick.accounts import oauth
 from core.kick.client import client_of
 from core.kick.wire import KickRejected
-from core.kit.oauth_flow import LinkForgotten, LinkUsed, StateUnknown, StateUsed
-from core.kit.oauth_tokens import GrantEnded, Tokens
+from core.kit.oauth.flow import LinkForgotten, LinkUsed, StateUnknown, StateUsed
+from core.kit.oauth.tokens import GrantEnded, Tokens
 from core.people.linking import actions
 from core.people.linking.actions import FLOWS
 from core.privacy import actions as privacy

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.people.linking.actions import MOST_LINKS, WITHIN, free_again_at
+from core.people.linking.actions import MAX_LINKS, WITHIN, free_again_at
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 moments = st.lists(st.integers(0, 1800).map(lambda ago: NOON - timedelta(seconds=ago)))
@@ -16,11 +16,11 @@ def test_no_window_exceeds_the_rate_limit(asked_at: list[datetime]) -> None:
     again_at = free_again_at(asked_at, NOON)
     granted = again_at or NOON
     inside = [at for at in asked_at if granted - WITHIN < at]
-    assert len(inside) < MOST_LINKS, "the moment that is told is a good one"
+    assert len(inside) < MAX_LINKS, "the moment that is told is a good one"
     if again_at is not None:
         earlier = again_at - timedelta(seconds=1)
         before = [at for at in asked_at if earlier - WITHIN < at]
-        assert len(before) >= MOST_LINKS, "and no earlier one would be"
+        assert len(before) >= MAX_LINKS, "and no earlier one would be"
         assert NOON < again_at <= NOON + WITHIN
 
 

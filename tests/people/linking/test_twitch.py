@@ -40,7 +40,7 @@ def test_both_accounts_of_a_member_are_one_person(desk: Desk, twitch: TwitchDriv
     assert link.platform == "twitch"
     with desk.services.database.begin() as tx:
         theirs = people.list_accounts_of(tx, GUILD, link.viewer_id)
-    assert {one.viewer_id for one in theirs} == {kick.viewer_id, link.viewer_id}
+    assert {their.viewer_id for their in theirs} == {kick.viewer_id, link.viewer_id}
     assert [kind for kind, _who in desk.told()] == ["AccountLinked", "AccountLinked"]
     told = [payload["platform"] for _to, payload in desk.direct_messages("people.linked")]
     assert told == ["kick", "twitch"]

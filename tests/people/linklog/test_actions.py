@@ -9,9 +9,9 @@ from sqlalchemy import Connection, select, update
 
 from core.events import Person
 from core.guilds.records import AuditEntry
-from core.kit.personal import Account, Subject
-from core.kit.records import MemberId
-from core.kit.work import run_in_guild
+from core.kit.database.personal import Account, Subject
+from core.kit.database.records import MemberId
+from core.kit.database.work import run_in_guild
 from core.outbox.records import messages
 from core.people.linking import actions as linking
 from core.people.linklog import actions

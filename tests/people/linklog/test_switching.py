@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.people import feature as people
 from sandbox.discord.driver import DiscordDriver
 from tests.bot_rig import bot_in_discord

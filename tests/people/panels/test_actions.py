@@ -11,9 +11,9 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
 from core.guilds.records import AuditEntry
-from core.kit.database import Database, violated
-from core.kit.records import ChannelId, MemberId, MessageId
-from core.kit.work import Work, run_in_guild
+from core.kit.database.connection import Database, violated
+from core.kit.database.records import ChannelId, MemberId, MessageId
+from core.kit.database.work import Work, run_in_guild
 from core.outbox.records import messages
 from core.people.linklog import actions as linklog
 from core.people.linklog.discord import configure

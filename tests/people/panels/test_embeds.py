@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from core.kit.records import ChannelId, MemberId, MessageId
+from core.kit.database.records import ChannelId, MemberId, MessageId
 from core.people.panels import messages
 from core.people.panels.records import Panel, State
 

@@ -46,7 +46,9 @@ def test_a_panel_is_posted_once_and_replaces_the_former(site: Site) -> None:
     assert "Works" in words(nora.get(PAGE))
     deliver(site, second, 78)
     with site.services.work_in(GUILD) as work:
-        found = {one.message_id: (one.state, one.posted_by) for one in actions.list_panels(work)}
+        found = {
+            panel.message_id: (panel.state, panel.posted_by) for panel in actions.list_panels(work)
+        }
     assert found == {77: ("withdrawn", IDS["nora"]), 78: ("posted", IDS["nora"])}
     assert words(nora.get(PAGE)).count("Open in Discord") == 1
 

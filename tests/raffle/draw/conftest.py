@@ -13,11 +13,11 @@ from sqlalchemy import Connection
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.settings import read_settings
 from core.kit.services import Services
-from core.kit.settings import read_settings
-from core.kit.web import edge
+from core.kit.web.app import edge
 from core.raffle.draw.pages import pages
 from core.raffle.draw_records import Draw, Pick
 from tests.clean import cleaned

@@ -13,9 +13,9 @@ from core.draws.snapshot import entrants_of
 from core.guilds import store as guilds
 from core.guilds.actions import change_setting
 from core.guilds.records import AuditEntry
-from core.kit.database import cache_of
-from core.kit.records import THE_BOT
-from core.kit.work import Work, run_in_guild
+from core.kit.database.connection import cache_of
+from core.kit.database.records import THE_BOT
+from core.kit.database.work import Work, run_in_guild
 from core.people import store as people
 from core.people.exclusions import actions as exclusions
 from core.raffle.actions import Config

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, func, select, update
 
 from core.draws.secrets import pseudonym_of
 from core.draws.snapshot import entrants_of, hash_of
-from core.kit.crypto import Vault
 from core.kit.errors import Refusal
+from core.kit.runtime.crypto import Vault
 from core.people import store as people
 from core.people.lookup import find_by_name
 from core.people.records import Viewer
@@ -409,12 +409,12 @@ def test_each_winner_gets_one_post_after_the_reveal_is_deleted(
     picks = drew(tx, guild_id, number)
     first, *rolls, over = posted(tx, guild_id, "raffle.reveal")
     assert [one.payload["roll"] for one in (first, *rolls)] == [1, 2, 3]
-    assert [one.target.get("edits") for one in rolls] == [first.key] * 2
+    assert [roll.target.get("edits") for roll in rolls] == [first.key] * 2
     assert over.target["deletes"] == first.key
     assert not any(pick.name in str(one.payload) for one in (first, *rolls) for pick in picks)
     assert messages.reveal(first.payload).calls is None
     winners = posted(tx, guild_id, "raffle.winner")
-    assert [one.payload["name"] for one in winners] == [pick.name for pick in picks]
+    assert [winner.payload["name"] for winner in winners] == [pick.name for pick in picks]
     assert [render_winner(one.payload).calls for one in winners] == [p.discord_id for p in picks]
     kinds = [one.kind for one in posted(tx, guild_id) if one.target.get("channel_id")]
     assert kinds[-6:] == ["raffle.reveal"] * 4 + ["raffle.winner"] * 2

@@ -18,7 +18,7 @@ from core.draws.snapshot import (
     make_snapshot,
     plan_for,
 )
-from core.kit.database import savepoint
+from core.kit.database.connection import savepoint
 from core.kit.errors import Refusal
 from core.people import store as people
 from core.people.lookup import find_by_name

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, text
 
 from core.guilds.actions import change_setting
 from core.guilds.settings import ADMIN_CHANNEL
-from core.kit.database import Database
+from core.kit.database.connection import Database
+from core.kit.database.work import run_in_guild
 from core.kit.errors import Refusal
-from core.kit.work import run_in_guild
 from core.outbox.actions import find_receipt
 from core.raffle import rules
 from core.raffle.draw import (
@@ -417,7 +417,7 @@ def test_simultaneous_freezes_freeze_once(gate: Database, guild_id: int) -> None
     with gate.begin() as tx:
         number = ended(tx, guild_id)
     results = at_once(gate, *[lambda tx: froze(tx, guild_id, number)] * 6)
-    assert len([one for one in results if not isinstance(one, Refusal)]) == 1
+    assert len([result for result in results if not isinstance(result, Refusal)]) == 1
     with gate.begin() as tx:
         assert len(posted(tx, guild_id, "raffle.frozen")) == 1
 

@@ -12,10 +12,10 @@ from sqlalchemy.exc import DBAPIError
 
 from core.guilds.actions import change_setting
 from core.guilds.settings import ADMIN_CHANNEL
-from core.kit.database import savepoint
-from core.kit.discord_rest import DiscordRest
+from core.kit.database.connection import savepoint
+from core.kit.database.records import table_of
+from core.kit.discord.rest import DiscordRest
 from core.kit.errors import Refusal
-from core.kit.records import table_of
 from core.people import store as people
 from core.people.records import Link
 from core.raffle.draw import actions, claims, messages, posts, publishing, store
@@ -177,7 +177,9 @@ def test_every_change_of_a_column_is_refused_or_classified(
 
 
 def test_classified_columns_exist() -> None:
-    assert set(UNDECISIVE) <= {f"{table}.{one.name}" for table in TABLES for one in table.columns}
+    assert set(UNDECISIVE) <= {
+        f"{table}.{column.name}" for table in TABLES for column in table.columns
+    }
 
 
 STEPS = {
@@ -409,7 +411,7 @@ def test_freeze_that_was_removed_from_the_database_is_found_in_discord(
     (told,) = posted(tx, guild_id, "raffle.refrozen")
     assert found[0].url in str(messages.refrozen(told.payload).embed.description)
     freezes = do(tx, guild_id, DUE, list_freezes, number)
-    assert [one.kind for one in freezes] == ["frozen", "found"]
+    assert [freeze.kind for freeze in freezes] == ["frozen", "found"]
     (past,) = do(tx, guild_id, DUE, publishing.list_past, CONFIG, 10)
     assert len(past.freezes) == 2
     assert "more than once" in str(messages.history([past]).description)

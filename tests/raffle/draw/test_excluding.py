@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Connection
 
 from core.events import Person, ViewerBanned
+from core.kit.database.work import event_action
 from core.kit.errors import Refusal
-from core.kit.work import event_action
 from core.people import store as people
 from core.people.exclusions import actions as exclusions
 from core.raffle.draw import actions
@@ -17,7 +17,7 @@ from tests.raffle.scene import MIDDLE, viewer
 
 def excluded(tx: Connection, guild_id: int) -> list[tuple[str, str]]:
     found = do(tx, guild_id, AFTER, exclusions.list_excluded, "raffle")
-    return [(one.viewer_name, one.cause) for one in found.accounts]
+    return [(account.viewer_name, account.cause) for account in found.accounts]
 
 
 def include(tx: Connection, guild_id: int, who: str) -> str:

@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 from core.draws.secrets import pseudonym_of
 from core.draws.snapshot import entrants_of
 from core.events import Person
+from core.kit.database.work import run_in_guild
 from core.kit.errors import Refusal
-from core.kit.work import run_in_guild
 from core.people import store as people
 from core.people.linking.actions import link_account
 from core.raffle.draw import actions
@@ -109,7 +109,7 @@ def test_list_and_draw_hold_after_links_have_changed(
     assert list_drift(tx) == []
     picks = picks_of(tx, guild_id, number)
     assert len(picks) == 5
-    assert {one.name: one.reason for one in picks if one.state == "skipped"} == CHANGES[change]
+    assert {pick.name: pick.reason for pick in picks if pick.state == "skipped"} == CHANGES[change]
     won = {one.name: one.discord_id for one in picks if one.state == "drawn"}
     assert won == {name: discord_id(name) for name in NAMES if name not in CHANGES[change]}
 
@@ -145,7 +145,7 @@ def test_second_line_of_a_member_wins_nothing(tx: Connection, guild_id: int) -> 
     people.add_link(tx, guild_id, discord_id("mia"), "twitch", twitch, END)
     drew(tx, guild_id, number)
     picks = picks_of(tx, guild_id, number)
-    won = [one.discord_id or 0 for one in picks if one.state == "drawn"]
+    won = [pick.discord_id or 0 for pick in picks if pick.state == "drawn"]
     assert sorted(won) == [discord_id("mia"), discord_id("leo")]
     assert [(one.name, one.reason) for one in picks if one.state == "skipped"] == [
         ("Third", "unlinked")

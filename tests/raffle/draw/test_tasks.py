@@ -14,11 +14,11 @@ from core.drand.chain import Round
 from core.drand.client import DrandClient, chain_of
 from core.guilds import store as guilds
 from core.guilds.actions import change_setting
-from core.kit.bus import LocalBus
-from core.kit.database import Database
+from core.kit.database.connection import Database
 from core.kit.errors import Outage, Refusal
+from core.kit.runtime.bus import LocalBus
+from core.kit.runtime.settings import read_settings
 from core.kit.services import Services
-from core.kit.settings import read_settings
 from core.raffle import tasks
 from core.raffle.tasks import LATE, advance_draws, check_health
 from sandbox.serve import Sandbox, on_thread

@@ -9,9 +9,9 @@ from sqlalchemy import Connection, select
 from core.events import AccountLinked, Event, Person, SubGifted
 from core.guilds.actions import change_setting
 from core.inbox.handlers import collect, handle
-from core.kit.feature import GuildSetting
-from core.kit.records import ViewerId
-from core.kit.work import Work
+from core.kit.database.records import ViewerId
+from core.kit.database.work import Work
+from core.kit.guild_settings import GuildSetting
 from core.people import store as people
 from core.raffle.feature import FEATURE
 from core.raffle.ledger import store

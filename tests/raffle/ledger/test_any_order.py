@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, insert, text
 
 from core.events import SubGifted, SupportRevoked
+from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.work import Work
 from core.people import store as people
 from core.raffle.draw import actions as draws
 from core.raffle.draw import store as drawn

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from bot import DiscordThread
+from core.discord_thread import DiscordThread
 from core.guilds.channels import note_trouble
-from core.kit.database import METADATA, Database
+from core.kit.database.connection import METADATA, Database
 from core.people import store as people
 from core.people.feature import FEATURE as PEOPLE
 from core.raffle.feature import FEATURE
@@ -443,7 +443,7 @@ def test_end_restart_and_cancel_ask_for_confirmation(ask: Asker, world: World) -
 
 def test_end_and_draw_warn_without_a_prize(ask: Asker, world: World) -> None:
     commands = ("raffleend", "rafflerestart")
-    assert not any("prize yet" in ask(one)["description"] for one in commands)
+    assert not any("prize yet" in ask(command)["description"] for command in commands)
     with world.database.begin() as tx:
         set_period(tx, NORAS_CORNER_ID, 1, prize="")
     assert all("No prize yet. Set one with" in ask(one)["description"] for one in commands)

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection
 
 from core.draws.snapshot import entrants_of
-from core.kit.leaderboard import Leaderboard, Query, Row
+from core.kit.discord.leaderboard import Leaderboard, Query, Row
 from core.people import store as people
 from core.raffle.draw import actions as draws
 from core.raffle.ledger import actions, messages, store

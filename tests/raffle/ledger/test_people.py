@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from core.events import AccountLinked, AccountUnlinked, Event
 from core.inbox.handlers import collect, handle
-from core.kit.database import cache_of
+from core.kit.database.connection import cache_of
 from core.people import store as people
 from core.raffle.feature import FEATURE as RAFFLE
 from core.raffle.ledger import earning, store
@@ -152,7 +152,7 @@ def test_tickets_match_the_watchtime_whatever_is_linked(tx: Connection, guild_id
     for platform, user_id in accounts:
         start = chance.randrange(0, 60, 10)
         watch(tx, guild_id, platform, user_id, range(start, start + chance.randrange(30, 120, 7)))
-    ids = [viewer(tx, guild_id, *one) for one in accounts]
+    ids = [viewer(tx, guild_id, *account) for account in accounts]
     members: dict[int, int] = {}
     for _step in range(40):
         number = chance.randrange(4)

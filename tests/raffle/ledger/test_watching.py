@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, insert
 
-from core.kit.database import cache_of
+from core.kit.database.connection import cache_of
 from core.people.exclusions.actions import exclude_viewer
 from core.raffle.ledger import earning
 from core.watchtime.records import Adjustment

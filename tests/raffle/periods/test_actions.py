@@ -9,9 +9,9 @@ from sqlalchemy import Connection, select
 from core.guilds.actions import setting
 from core.guilds.records import AuditEntry
 from core.guilds.settings import TIME_ZONE
+from core.kit.database.records import THE_BOT
+from core.kit.database.work import run_in_guild
 from core.kit.errors import Refusal
-from core.kit.records import THE_BOT
-from core.kit.work import run_in_guild
 from core.raffle.draw import actions as draws
 from core.raffle.draw import messages
 from core.raffle.ledger.actions import lock_latest
@@ -74,11 +74,11 @@ def dates(tx: Connection, guild_id: int) -> list[tuple[str, str, str]]:
     """First and last instant, in Stockholm, and state of every raffle, oldest first."""
     return [
         (
-            f"{one.starts_at.astimezone(STOCKHOLM):%m-%d %H:%M}",
-            f"{one.ends_at.astimezone(STOCKHOLM):%m-%d %H:%M}",
-            one.state,
+            f"{period.starts_at.astimezone(STOCKHOLM):%m-%d %H:%M}",
+            f"{period.ends_at.astimezone(STOCKHOLM):%m-%d %H:%M}",
+            period.state,
         )
-        for one in reversed(list_periods(tx, guild_id))
+        for period in reversed(list_periods(tx, guild_id))
     ]
 
 

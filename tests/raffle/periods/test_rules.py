@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.kit.calendar import Stretch, midnight, month_around
 from core.kit.errors import Refusal
+from core.kit.text.calendar import Stretch, midnight, month_around
 from core.raffle.periods import rules
 
 ZONES = [

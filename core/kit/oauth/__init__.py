@@ -1,0 +1,1 @@
+"""Connecting and linking accounts with OAuth."""

@@ -1,0 +1,355 @@
+"""Connected accounts and their tokens: renewed ahead of their end, by one at a time.
+
+An advisory lock lets one thread of all processes renew an account's tokens. It is held outside of
+any transaction, because the other site is asked meanwhile, and what the database says is read again
+under it. A new pair is written before anybody uses it.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+import structlog
+from sqlalchemy import ARRAY, Connection, Text, inspect
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.kit.database.personal import SECRET, holds
+from core.kit.database.records import GuildId, GuildRecord, MemberId
+from core.kit.database.work import Work
+from core.kit.errors import Outage, Refusal
+from core.kit.health_item import State
+from core.kit.oauth.flow import Denied, SignInRefused
+from core.kit.runtime.crypto import SealBroken, vault_of
+from core.kit.services import Services
+from core.kit.text.words import _
+
+AHEAD = timedelta(minutes=10)
+"""How long before its end a token is renewed. User tokens live two hours at Kick, four at Twitch.
+"""
+
+PATIENCE_SECONDS = 15.0
+"""How long to wait for another one's renewal: longer than a site may take to answer."""
+
+AccountState = Literal["connected", "reconnect"]
+
+CONNECTION = "the channel's connection; whoever made it disconnects first"
+_TOKEN = "encrypted; empty in the state reconnect"
+
+_log = structlog.get_logger(__name__)
+
+
+class GrantEnded(SignInRefused):
+    """The site does not take this code or refresh token (any more): only a new consent helps."""
+
+
+class ReconnectNeeded(Refusal):
+    """There is no usable account; connecting again makes one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a site grants. `expires_at` is the access token's end."""
+
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+    expires_at: datetime
+    scopes: tuple[str, ...]
+
+
+def check_answer(error: str) -> None:
+    """With which error a site sends somebody back; "" for none.
+
+    Raises:
+        Denied, GrantEnded: nothing comes of it.
+    """
+    if error == "access_denied":
+        raise Denied
+    if error:
+        _log.info("Somebody came back with an error", error=error[:40])
+        raise GrantEnded(error[:40])
+
+
+def read_tokens(
+    service: str, answer: Any, now: datetime, *, scopes: tuple[str, ...], refresh: str
+) -> Tokens:
+    """What a token endpoint answered.
+
+    Args:
+        scopes: what was granted, if it does not say; in the list or text that it says it with.
+        refresh: the refresh token that stays valid if there is no new one.
+
+    Raises:
+        Outage: it is not what is documented.
+    """
+    try:
+        lifetime = timedelta(seconds=float(answer["expires_in"]))  # a text in Kick's own docs
+        granted = answer.get("scope")
+        if isinstance(granted, str):
+            granted = granted.split()
+        return Tokens(
+            str(answer["access_token"]),
+            str(answer.get("refresh_token") or refresh),
+            now + lifetime,
+            tuple(str(one) for one in granted) if granted else scopes,
+        )
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
+        # Without the cause: it would carry what may hold a token.
+        raise Outage(service, f"the answer was not what {service} documents") from None
+
+
+class ConnectedAccount(GuildRecord, kw_only=True):
+    """Base of a table of accounts that are connected with a server."""
+
+    __abstract__ = True
+
+    guild_id: Mapped[GuildId] = mapped_column(sort_order=-1)
+    name: Mapped[str] = mapped_column(info=holds("name", stays=CONNECTION))
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text), comment="as granted")
+    state: Mapped[AccountState] = mapped_column(
+        Text, comment="connected, or reconnect: the site ended the grant"
+    )
+    access_token: Mapped[str] = mapped_column(repr=False, info=SECRET, comment=_TOKEN)
+    refresh_token: Mapped[str] = mapped_column(repr=False, info=SECRET, comment=_TOKEN)
+    expires_at: Mapped[datetime] = mapped_column(comment="of the access token")
+    connected_by: Mapped[MemberId] = mapped_column(
+        info=holds("number", stays=CONNECTION), comment="Discord id of the admin"
+    )
+    connected_at: Mapped[datetime]
+    refreshed_at: Mapped[datetime]
+
+
+A = TypeVar("A", bound=ConnectedAccount)
+
+Wanted = Callable[[A, datetime], bool]
+"""Whether this account still needs to be renewed."""
+
+
+def require_usable(account: A | None, site: str, slug: str, *, fits: bool) -> A:
+    """The account, if it can be used for the channel with this slug. Raises ReconnectNeeded.
+
+    Args:
+        fits: whether it is the account that the channel needs.
+    """
+    command = f"`/connect_{site.lower()}`"
+    again = _("Run {command} again.").format(command=command)
+    if account is None:
+        raise ReconnectNeeded(
+            _("No {site} account is connected.").format(site=site),
+            _("Run {command}.").format(command=command),
+        )
+    if account.state == "reconnect":
+        ended = _("{site} has ended the connection of {name}.")
+        raise ReconnectNeeded(ended.format(site=site, name=account.name), again)
+    if not fits:
+        other = _("{name} is connected, but the channel is {channel}.")
+        raise ReconnectNeeded(other.format(name=account.name, channel=slug), again)
+    return account
+
+
+def describe_usable(
+    account: ConnectedAccount, missing: Sequence[str], now: datetime, site: str
+) -> tuple[State, str, str]:
+    """State, what was found, and what to do about it or "".
+
+    Args:
+        missing: what was not granted, in words.
+    """
+    if account.expires_at <= now:
+        found = _("Connected as {name}, but its token could not be renewed yet.")
+    elif missing:
+        found = _("Connected as {name}, without: {missing}.")
+    else:
+        return "ok", _("Connected as {name}.").format(name=account.name), ""
+    again = _("Run {command} again.").format(command=f"`/connect_{site.lower()}`")
+    found = found.format(name=account.name, missing=", ".join(missing))
+    return "warn", found, again if missing else ""
+
+
+def is_due(expires_at: datetime, now: datetime) -> bool:
+    """Whether the token should be renewed by now."""
+    return now >= expires_at - AHEAD
+
+
+def find_unchanged(work: Work, before: A) -> A | None:
+    """The account, if it was neither renewed nor ended nor replaced since it was read. Nobody else
+    can change it in the meantime."""
+    key = inspect(before).identity
+    account = work.get(type(before), key, with_for_update=True, populate_existing=True)
+    is_same = (
+        account is not None
+        and account.refresh_token == before.refresh_token
+        and account.state == "connected"
+    )
+    return account if is_same else None
+
+
+def end_grant(account: ConnectedAccount) -> None:
+    """The site has ended the grant."""
+    account.state, account.access_token, account.refresh_token = "reconnect", "", ""
+
+
+class TokenKeeper(ABC, Generic[A]):
+    """The tokens of one kind of account, for whoever needs one. A subclass says what differs
+    between sites; `key` is whatever its `find` takes."""
+
+    service: ClassVar[str]
+    connect_command: ClassVar[str]
+
+    # -- what a site says -------------------------------------------------------------------
+
+    @abstractmethod
+    def find(self, services: Services, *key: object) -> A:
+        """Raises ReconnectNeeded unless the account can be used."""
+
+    @abstractmethod
+    def key_of(self, account: A) -> tuple[object, ...]:
+        """What `find` takes to find this account."""
+
+    @abstractmethod
+    def refresh(self, services: Services, account: A, refresh_token: str) -> Tokens:
+        """A new pair. Raises GrantEnded, Refusal, Outage."""
+
+    @abstractmethod
+    def revoke(self, services: Services, tokens: Tokens) -> object:
+        """Nobody needs this pair."""
+
+    @abstractmethod
+    def require_reconnect(self, work: Work, before: A) -> bool:
+        """End the grant here and alert the admins once; False if that is known."""
+
+    @abstractmethod
+    def list_accounts(self, tx: Connection) -> Sequence[A]:
+        """Every account, across guilds."""
+
+    # -- what is the same everywhere --------------------------------------------------------
+
+    def user_token(self, services: Services, *key: object) -> str:
+        """The account's access token.
+
+        Raises:
+            ReconnectNeeded: there is no such account, or the site has ended the grant.
+            Refusal: our own keys or app do not fit any more.
+            Outage: it has ended, and the site does not answer.
+        """
+        account = self.find(services, *key)
+        if is_due(account.expires_at, services.clock()):
+            still_good = services.clock() < account.expires_at
+            try:
+                patience = 0 if still_good else PATIENCE_SECONDS
+                account = self._renewed(services, account, _is_due, patience)
+            except Outage:
+                if not still_good:
+                    raise
+        return self._open(services, account, account.access_token)
+
+    def refresh_after_401(self, services: Services, *key_and_token: object) -> str:
+        """Another token than the one that the site has just rejected, which comes last. Raises as
+        `user_token` does."""
+        *key, rejected_token = key_and_token
+
+        def is_rejected(held: A, _now: datetime) -> bool:
+            return self._open(services, held, held.access_token) == rejected_token
+
+        account = self.find(services, *key)
+        if is_rejected(account, services.clock()):
+            account = self._renewed(services, account, is_rejected, PATIENCE_SECONDS)
+        return self._open(services, account, account.access_token)
+
+    def renew_due(self, services: Services) -> None:
+        """Renew every account's token that is about to end.
+
+        Raises:
+            Outage: the site did not answer for one or more of them; the others are renewed.
+            Refusal: our own keys or app do not fit any more.
+        """
+        with services.database.begin() as tx:
+            accounts = self.list_accounts(tx)
+        trouble: Outage | Refusal | None = None
+        for account in accounts:
+            if account.state == "connected" and is_due(account.expires_at, services.clock()):
+                try:
+                    self.user_token(services, *self.key_of(account))
+                except ReconnectNeeded:
+                    continue  # the health page shows it
+                except (Outage, Refusal) as error:
+                    trouble = error
+        if trouble is not None:
+            raise trouble
+
+    def end(self, services: Services, account: A, reason: str) -> None:
+        """The site has ended the grant of this account."""
+        with services.work_in(account.guild_id) as work:
+            has_ended = self.require_reconnect(work, account)
+        if has_ended:
+            _log.warning(
+                "A connection has ended; the account has to be connected again",
+                service=self.service,
+                reason=reason,
+                guild_id=account.guild_id,
+            )
+
+    def _open(self, services: Services, account: A, sealed: str) -> str:
+        """A lost key is no reason to forget the tokens: it may be found again."""
+        try:
+            return vault_of(services.settings).open(sealed)
+        except SealBroken:
+            raise Refusal(
+                _("The tokens of {name} were encrypted with a key that is missing.").format(
+                    name=account.name
+                ),
+                _("Put it back into TOKEN_ENCRYPTION_KEYS, or run `/{command}` again.").format(
+                    command=self.connect_command
+                ),
+            ) from None
+
+    def _renewed(self, services: Services, account: A, wanted: "Wanted[A]", patience: float) -> A:
+        """Renew it, or take what somebody else has just renewed it to.
+
+        Args:
+            wanted: asked again once nobody else is at it.
+            patience: seconds to wait for somebody else.
+        """
+        deadline = time.monotonic() + patience
+        key = self.key_of(account)
+        lock = ":".join((f"{self.service.lower()}.token", *map(str, key)))
+        while True:
+            with services.database.only_one(lock) as ours:
+                account = self.find(services, *key)
+                if not wanted(account, services.clock()):
+                    return account
+                if ours:
+                    return self._renew_now(services, account)
+            if time.monotonic() > deadline:
+                raise Outage(self.service, "another renewal of the token takes too long")
+            time.sleep(0.1)
+
+    def _renew_now(self, services: Services, account: A) -> A:
+        refresh_token = self._open(services, account, account.refresh_token)
+        try:
+            tokens = self.refresh(services, account, refresh_token)
+        except GrantEnded as ended:
+            self.end(services, account, str(ended))
+            # Raises, unless it was connected again in the meantime.
+            return self.find(services, *self.key_of(account))
+        if not self._keep(services, account, tokens):
+            # Disconnected or connected again while the site was asked: nobody needs this pair.
+            self.revoke(services, tokens)
+        return self.find(services, *self.key_of(account))
+
+    def _keep(self, services: Services, account: A, tokens: Tokens) -> bool:
+        """Store a new pair; False when the account has changed in the meantime."""
+        vault = vault_of(services.settings)
+        with services.work_in(account.guild_id) as work:
+            current = find_unchanged(work, account)
+            if current is not None:
+                current.access_token = vault.seal(tokens.access)
+                current.refresh_token = vault.seal(tokens.refresh)
+                current.expires_at, current.refreshed_at = tokens.expires_at, work.now
+            return current is not None
+
+
+def _is_due(account: ConnectedAccount, now: datetime) -> bool:
+    return is_due(account.expires_at, now)

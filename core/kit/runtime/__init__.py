@@ -1,0 +1,1 @@
+"""What the process runs on: settings, clock, log, limits, leases, wires."""

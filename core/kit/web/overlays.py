@@ -1,0 +1,44 @@
+"""Overlays, as features declare them for OBS; `core/overlays` serves them.
+
+    REQUESTS = Overlay(
+        "requests", lambda: _("Slot requests"), "list-numbers", "slot_calls/overlay.html",
+        data=lambda work: {"calls": store.list_open(work)[:5]}, follows=("slot_calls",),
+    )
+
+The template is a part of a page, without scripts, and shows nothing that viewers should not see.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from core.kit.database.work import Work
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Something to show on stream.
+
+    Attributes:
+        kind: part of its address.
+        title: returns its heading, unless the server has chosen another one.
+        template: of the part that changes; it gets what `data(work)` returns, and `title`.
+        follows: the packages whose changes it shows.
+    """
+
+    kind: str
+    title: Callable[[], str]
+    icon: str
+    template: str
+    data: Callable[[Work], Mapping[str, Any]]
+    follows: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Latest:
+    """Something that has just happened, for everybody to see; `who` did `what`."""
+
+    at: datetime
+    who: str
+    what: str
