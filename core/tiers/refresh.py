@@ -20,7 +20,7 @@ from core.tiers.store import TierReport
 from core.twitch.accounts.actions import find_account
 from core.twitch.accounts.tokens import refresh_after_401, user_token
 from core.twitch.bodies import PLATFORM
-from core.twitch.client import MAX_IN_A_QUESTION, client_of
+from core.twitch.client import MAX_IDS_PER_REQUEST, client_of
 from core.twitch.wire import TwitchRejected
 
 SCOPE = "channel:read:subscriptions"
@@ -46,7 +46,7 @@ def _refresh(services: Services, guild_id: int, viewer_ids: Collection[int]) -> 
     if channel_id is None or not viewers:
         return False
     tiers: dict[int, str] = {}
-    for some in slices(sorted(viewers), MAX_IN_A_QUESTION):
+    for some in slices(sorted(viewers), MAX_IDS_PER_REQUEST):
         tiers |= _ask(services, guild_id, channel_id, some)
     with services.work_in(guild_id) as work:
         reports = [

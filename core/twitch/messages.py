@@ -116,7 +116,7 @@ def selftest(result: Result) -> discord.Embed:
 def said(line: str) -> discord.Embed:
     """After `/say_twitch`."""
     return card(
-        "💬 " + _("Twitch's chat will read it in a moment"),
+        "💬 " + _("Sending to Twitch chat"),
         safe(line, 500, links=True),
         tone="twitch",
     )

@@ -1,4 +1,4 @@
-"""The connection with Twitch on the dashboard: accounts, every check, and the listener."""
+"""The connection with Twitch on the dashboard: accounts, checks, and the listener."""
 
 import asyncio
 
@@ -34,7 +34,7 @@ def connection(page: Page) -> str:
     def load(work: Work) -> dict[str, object]:
         lines = health.examine(work, page.services)
         return {
-            "lines": [one for one in lines if one.name not in KINDS],
+            "lines": [line for line in lines if line.name not in KINDS],
             "events": [line for line in lines if line.name in KINDS],
             "channel": actions.find_channel(work),
             "held": leaving.describe(work),
@@ -90,7 +90,7 @@ def disconnect(page: Page) -> Response:
         else _("{name} is disconnected. Twitch did not answer, so remove the app there, too.")
     )
     if page.person.is_streamer and account.role == "streamer":
-        # This page is no longer theirs.
+        # They can no longer open this page.
         flash(done.format(name=account.name), "success")
         return redirect(url_for("dashboard.picker"), 303)  # type: ignore[return-value]
     return page.done(done.format(name=account.name))
@@ -111,7 +111,7 @@ def restart(page: Page) -> Response:
         note_change(work.tx, work.guild_id, "twitch")
 
     page.run(note)
-    return page.done(_("The listener starts again. In a few seconds this page shows how it went."))
+    return page.done(_("Restarting the listener. This page shows the result in a few seconds."))
 
 
 @PAGES.post("selftest", shows=connection)
@@ -133,7 +133,7 @@ def setup(page: Page) -> list[SetupStep]:
     def load(work: Work) -> tuple[bool, bool, str]:
         account, channel = actions.find_account(work), actions.find_channel(work)
         if account is None:
-            return False, True, _("If you stream on Twitch as well.")
+            return False, True, _("Only if you also stream on Twitch.")
         state, found, remedy = health.account_state(account, channel, work.now)
         return state == "ok", False, f"{found} {remedy}".rstrip()
 

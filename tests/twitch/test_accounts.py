@@ -234,7 +234,7 @@ def test_wrong_app_credentials_do_not_end_a_connection(
 
 
 @pytest.mark.parametrize(
-    ("transport", "found"), [("webhook", "webhooks"), ("websocket", "nobody listens right now")]
+    ("transport", "found"), [("webhook", "webhooks"), ("websocket", "not connected")]
 )
 def test_check_shows_the_transport(office: Office, transport: str, found: str) -> None:
     office.connect()

@@ -12,8 +12,8 @@ from core.outbox.records import Outgoing
 from core.outbox.transport import Unsure
 from core.twitch.chat import selftest
 from core.twitch.chat.actions import say, say_for, why_unable_to_send
-from core.twitch.chat.transport import COMES_BACK, TwitchTransport
-from core.twitch.tasks import look_after_subscriptions
+from core.twitch.chat.transport import MAX_ECHO_DELAY, TwitchTransport
+from core.twitch.tasks import check_subscriptions
 from tests.conftest import GUILD
 from tests.outbox.an_outgoing import claimed
 from tests.twitch.rig import NORA, Office, chat, deliver
@@ -125,7 +125,7 @@ async def test_line_that_did_not_come_back_is_sent_again(office: Office) -> None
     message = outgoing(office, first_sending_at=office.clock())
     office.clock.forward(seconds=1)
     deliver(office, "channel.chat.message", chat("something else"))
-    office.clock.forward(seconds=COMES_BACK.total_seconds())
+    office.clock.forward(seconds=MAX_ECHO_DELAY.total_seconds())
     assert await transport(office).confirm(message) is None
 
 
@@ -174,6 +174,6 @@ def test_line_is_posted_once_for_each_key(office: Office) -> None:
 def test_renamed_channel_is_followed(office: Office) -> None:
     office.connect()
     office.twitch.do("rename", person="nora", name="NoraNew")
-    look_after_subscriptions(office.services)
+    check_subscriptions(office.services)
     sql = "SELECT slug FROM guild_channels WHERE guild_id = :guild_id"
     assert office.rows(sql, guild_id=GUILD) == [("noranew",)]

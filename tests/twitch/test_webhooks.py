@@ -96,7 +96,7 @@ def test_revoked_subscription_is_shown_and_made_again(office: Office) -> None:
     with office.services.database.begin() as tx:
         [one] = store.list_subscriptions(tx, NORA)
     assert one.subscription_id is None
-    assert one.trouble == "Twitch ended it: Twitch could not reach this server too often."
+    assert one.trouble == "Twitch ended it: Twitch failed to reach this server too often."
 
 
 # -- subscriptions by webhook ---------------------------------------------------------------------

@@ -1,15 +1,15 @@
-"""The feed over Pusher, with `pysher`; the one module that knows the library and its faults.
+"""The feed over Pusher, with `pysher`; only this module knows the library and its bugs.
 
-What is done about them (version 1.0.8):
+Workarounds (version 1.0.8):
 
-- it reconnects but forgets its feeds: we set its flag for a disconnect on purpose, so it never
-  does, and we open another session;
-- a frozen server is noticed after five minutes, by timers in a thread that stays behind, and the
-  server's `activity_timeout` is ignored: the timers are switched off, and a watchdog of our own
-  pings after that time without a message, or after two minutes if it is longer;
-- an app key that is gone makes its thread join itself, which is an error: we answer `pusher:error`;
+- it reconnects but forgets its feeds: we set its flag for an intended disconnect, so that it never
+  reconnects, and open another session;
+- a frozen server is noticed after five minutes, by timers in a thread that leaks, and the
+  server's `activity_timeout` is ignored: the timers are disabled, and our own watchdog pings after
+  that time without a message, or after two minutes if it is longer;
+- a deleted app key makes its thread join itself, which is an error: we handle `pusher:error`;
 - its callbacks run in its thread, and one that raises makes it think the socket failed: ours only
-  hand over to the event loop, and everything that runs there is caught;
+  schedule work on the event loop, and exceptions there are caught;
 - `disconnect()` can wait 100 s for a dead socket: the socket is shut down under it.
 """
 
@@ -29,8 +29,8 @@ from core.kick.feed.session import FrameHandler, Session, Timing
 
 WATCH_SECONDS = 0.5
 JOIN_SECONDS = 2.0
-RETIRED = range(4000, 4100)
-"""Pusher's codes for "not again in this way", such as 4001: the app key does not exist."""
+FATAL_CODES = range(4000, 4100)
+"""Pusher's codes for "do not retry unchanged", such as 4001: the app key does not exist."""
 
 _log = structlog.get_logger(__name__)
 
@@ -73,7 +73,7 @@ class PusherSession(Session):
     async def _close(self) -> None:
         if self._watchdog is not None:
             self._watchdog.cancel()
-        await asyncio.shield(asyncio.to_thread(self._hang_up))
+        await asyncio.shield(asyncio.to_thread(self._disconnect))
 
     async def _watch(self) -> None:
         """End the session when the connection is lost, or when the server does not answer a ping
@@ -108,7 +108,7 @@ class PusherSession(Session):
         # send_event() logs and swallows what goes wrong; the watchdog notices.
         self._connection.send_event(event, data)
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         self._connection.needs_reconnect = False
         socket = self._connection.socket
         if socket is not None:
@@ -124,8 +124,8 @@ class PusherSession(Session):
         self._received_at = time.monotonic()
         try:
             self._pass_on(*args)
-        except Exception:  # the edge to a thread of somebody else's
-            _log.exception("A Pusher message was not understood")
+        except Exception:  # runs in the library's thread
+            _log.exception("Handling a Pusher message failed")
 
     def _on_established(self, data: object) -> None:
         timeout = _decoded(data).get("activity_timeout")
@@ -144,11 +144,11 @@ class PusherSession(Session):
         code = error.get("code")
         if isinstance(code, int):  # without a code one command failed, and the rest goes on
             reason = f"{error.get('message', '')} ({code})"
-            self._on_loop(self._end, reason, code in RETIRED)
+            self._on_loop(self._end, reason, code in FATAL_CODES)
             self._connection.socket.close()
 
     def _on_loop(self, work: Callable[..., None], *args: object) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+        with suppress(RuntimeError):  # the loop is closed: the listener has stopped
             self._loop.call_soon_threadsafe(work, *args)
 
 
