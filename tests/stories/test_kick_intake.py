@@ -134,7 +134,7 @@ def test_chunked_duplicated_and_echoed_gifts_count_once(stage: Stage) -> None:
     which = number_in(shown["description"])
     assert "was not counted" in stage.asked("nora", f"!missed undo {which}")["title"]
     credited = stage.asked("nora", f"!missed credit {which}")
-    assert "5 are counted now" in credited["description"]
+    assert "5 events counted" in credited["description"]
     more(stage, before, {"SubGifted": 5, "SubscriptionStarted": 5})
     assert "already credited" in stage.asked("nora", f"!missed credit {which}")["title"]
 

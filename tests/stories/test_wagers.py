@@ -93,12 +93,12 @@ def looked(shuffle: ShuffleDriver, times: int = 2) -> None:
 def test_account_is_linked_verified_counted_and_unlinked(
     stage: Stage, shuffle: ShuffleDriver
 ) -> None:
-    assert "cannot be a username" in stage.asked("mia", "!linkshuffle Mia Spins")["title"]
+    assert "not a valid username" in stage.asked("mia", "!linkshuffle Mia Spins")["title"]
     answer = said(stage, "mia", "linkshuffle", username="@miaspins")
     assert "is linked" in answer["title"]
     assert "18+" in answer["footer"]["text"]
     shuffle.wager("MiaSpins", "10")
-    assert "waits for you" in str(said(stage, "nora", "shuffle status"))
+    assert "to verify" in str(said(stage, "nora", "shuffle status"))
     assert counted(stage) == 0
 
     answer = verified(stage, "mia", "MiaSpins")

@@ -86,7 +86,7 @@ def test_wagers_become_tickets(stage: Stage) -> None:
 
     shuffle.fault(busy_s=2)
     shuffle.wager("MiaSpins", "333.33")
-    shown_to_admins(stage, "is not answering right now", "it was asked too often")
+    shown_to_admins(stage, "is not answering right now", "too many requests")
     shuffle.reset_faults()
     has(stage, "mia", 26)
 

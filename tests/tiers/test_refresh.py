@@ -1,4 +1,4 @@
-"""Twitch's list of subscribers: asked when a crew is locked, and read again after a gap."""
+"""Twitch's subscriber list: asked when a crew is locked, and read again after a gap."""
 
 from collections.abc import Iterable
 from datetime import timedelta

@@ -206,7 +206,7 @@ class FeedListener(SocketListener):
         if not self._is_wanted:
             reason = "Off (USE_DUAL_MODE): lost webhooks won't be noticed."
         elif not self._is_running:
-            return [HealthItem(SERVICE, "warn", "Not running.")]
+            return [HealthItem(SERVICE, "warn", "It is not running.")]
         elif not self._is_leader:
             reason = STANDING_BY
         elif self._trouble:

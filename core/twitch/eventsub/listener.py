@@ -289,7 +289,7 @@ class TwitchListener(SocketListener):
         if not self._is_wanted:
             return [HealthItem(SERVICE, "ok", NOT_USED)]
         if not self._is_running:
-            return [HealthItem(SERVICE, "warn", "Not running.")]
+            return [HealthItem(SERVICE, "warn", "It is not running.")]
         if not self._is_leader:
             return [HealthItem(SERVICE, "ok", STANDING_BY)]
         if self._trouble:

@@ -105,7 +105,10 @@ def test_send_failure_reason_is_in_health_until_it_is_fixed(
             guild_id,
             "A chat message could not be sent: No Kick account is connected. Run `/connect_kick`.",
         ),
-        (other_guild_id, "A chat message could not be sent: No Kick channel is set. Use /connect_kick."),
+        (
+            other_guild_id,
+            "A chat message could not be sent: No Kick channel is set. Use /connect_kick.",
+        ),
     ]
     assert send_kick_message(unconnected, "hello", guild_id)
     assert [told for told, _reason in health(reason)] == [other_guild_id]

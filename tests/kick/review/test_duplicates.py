@@ -120,7 +120,7 @@ def test_undone_duplicate_is_revoked_once_and_the_gift_stays(stage: Stage) -> No
     assert isinstance(back, SupportRevoked)
     assert (back.event, back.of) == ("SubscriptionStarted", counted.key)
     assert back.guild_id == GUILD
-    with pytest.raises(Refusal, match="taken back already"):
+    with pytest.raises(Refusal, match="already taken back"):
         stage.take_back(1)
     given(stage)
     told(stage, BOTH[0])
@@ -152,7 +152,7 @@ def test_uncounted_duplicate_cannot_be_undone(stage: Stage) -> None:
     with pytest.raises(Refusal, match="nothing to take back"):
         stage.take_back(1)
     assert len(stage.listing()) == 1
-    with pytest.raises(Refusal, match="nothing with number 9"):
+    with pytest.raises(Refusal, match="No entry #9"):
         stage.do(actions.decide, 9, "dismissed")
 
 
@@ -276,7 +276,7 @@ async def test_missed_events_and_duplicates_are_decided_the_same_way(stage: Stag
 
     with pytest.raises(Refusal, match="was not counted"):
         await settle("undo", "kicks")
-    assert "dismissed It was not counted" in await settle("dismiss", "kicks")
-    assert "credited 1 is counted now" in await settle("credit", "duplicate")
+    assert "It was not counted" in await settle("dismiss", "kicks")
+    assert "1 event counted" in await settle("credit", "duplicate")
     stage.work()
     assert stage.names() == ["SubGifted", "SubGifted", "SubscriptionStarted"]
