@@ -115,7 +115,7 @@ def test_every_command_is_documented() -> None:
         assert all(f"`!{name}" in page for name in command["names"])
 
 
-GUIDES = "README.md", "docs/deploy.md", "docs/how_do_i.md"
+GUIDES = "README.md", "docs/deploy.md", "docs/how_do_i.md", "docs/twitch.md", "docs/vip.md"
 FOLDERS = {"data", "login", "me"}
 """What else begins with a slash in them."""
 
