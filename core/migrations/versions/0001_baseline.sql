@@ -1181,13 +1181,13 @@ ALTER TABLE watchtime_offline_checks ALTER COLUMN guild_id SET STATISTICS 0;
 CREATE TABLE watchtime_limits (
 	guild_id BIGINT NOT NULL, 
 	applies_from TIMESTAMP WITH TIME ZONE NOT NULL, 
-	most INTERVAL, 
+	maximum INTERVAL, 
 	time_zone TEXT NOT NULL, 
 	CONSTRAINT watchtime_limits_once PRIMARY KEY (guild_id, applies_from), 
 	CONSTRAINT watchtime_limits_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
 );
 
-COMMENT ON COLUMN watchtime_limits.most IS 'empty for all of a day';
+COMMENT ON COLUMN watchtime_limits.maximum IS 'empty for all of a day';
 
 COMMENT ON COLUMN watchtime_limits.time_zone IS 'whose midnights make the days';
 
