@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 PY := .venv/bin/python
 
-.PHONY: help run demo test check bench scan screenshots format lock docs baseline words clean runtime development
+.PHONY: help run demo test check feature bench scan screenshots format lock docs baseline words clean runtime development
 
 help: ## print this list
 	@echo 'Regulars: a community bot for streamers on Kick and Twitch with a Discord server.'
@@ -28,6 +28,9 @@ check: development ## format, lint, types, and who may import whom
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(PY) -m pytest -q tests/conventions/test_layers.py
+
+feature: development ## test one feature, and what it has to fit to: make feature NAME=slot_calls
+	$(PY) -m tests.feature $(NAME)
 
 bench: development ## measure speed and memory; writes benchmarks/results.json
 	@$(PY) -m benchmarks
