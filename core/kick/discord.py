@@ -60,12 +60,12 @@ class KickChecks(commands.Cog):
         result = await selftest.run(self._services, guild_id_of(ctx))
         await answer(ctx, messages.selftest(result))
 
-    @server_command("say", for_admins=True)
+    @server_command("say", for_admins=True, rest_is_raw=True)
     @commands.cooldown(10, 60, commands.BucketType.guild)
     @app_commands.describe(line="What to say in Kick's chat, at most 500 characters")
     async def say(self, ctx: Context, *, line: str) -> None:
         """Say a line in the streamer's Kick chat, as the bot."""
-        await run_action(ctx, chat.say_for, self._services, line)
+        await run_action(ctx, chat.say_for, self._services, line.strip())
         await answer(ctx, messages.said(line))
 
     @server_command("webhooklog", for_admins=True)

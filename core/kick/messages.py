@@ -104,7 +104,9 @@ def selftest(result: Result) -> discord.Embed:
 
 def said(line: str) -> discord.Embed:
     """After `/say`."""
-    return card("💬 " + _("Kick's chat will read it in a moment"), safe(line, 500), tone="kick")
+    return card(
+        "💬 " + _("Kick's chat will read it in a moment"), safe(line, 500, links=True), tone="kick"
+    )
 
 
 # -- webhook log ----------------------------------------------------------------------------------

@@ -281,9 +281,9 @@ def import_preview(preview: "Preview") -> discord.Embed:
             what += f"\n-# {safe(found.reason)}"
         return card("📥 " + _("Import of points"), what)
     rows = [
-        _("{accounts} accounts with {points} points.").format(
-            accounts=f"**{counts['accounts']:,}**", points=f"**{counts['points']:,}**"
-        ),
+        plural("**{count}** account", "**{count}** accounts", counts["accounts"])
+        + " · "
+        + plural("**{count}** point", "**{count}** points", counts["points"]),
         _("Known by Twitch id: {by_id}, by name: {by_name}, unknown: {unknown}").format(
             by_id=f"{counts['by_id']:,}",
             by_name=f"{counts['by_name']:,}",
@@ -302,6 +302,17 @@ def import_preview(preview: "Preview") -> discord.Embed:
     if preview.unknown:
         rows.append(
             _("Unknown, skipped: {names}").format(names=safe(", ".join(preview.unknown), 300))
+        )
+    if counts["unclear"]:
+        labels = [
+            "/".join(candidate.label for candidate in one.candidates)
+            for one in preview.unclear
+            if one.viewer_id is None
+        ]
+        rows.append(
+            _("Names of several people, skipped until you choose on the dashboard: {names}").format(
+                names=safe(", ".join(labels), 300)
+            )
         )
     rows.append(
         "-# "

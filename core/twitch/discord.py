@@ -76,12 +76,12 @@ class Twitch(commands.Cog):
         result = await selftest.run(self._services, guild_id_of(ctx))
         await answer(ctx, messages.selftest(result))
 
-    @server_command("say_twitch", for_admins=True)
+    @server_command("say_twitch", for_admins=True, rest_is_raw=True)
     @commands.cooldown(10, 60, commands.BucketType.guild)
     @app_commands.describe(line="What to say in Twitch's chat, at most 500 characters")
     async def say_twitch(self, ctx: Context, *, line: str) -> None:
         """Say a line in the streamer's Twitch chat, as the bot."""
-        await run_action(ctx, chat.say_for, line)
+        await run_action(ctx, chat.say_for, line.strip())
         await answer(ctx, messages.said(line))
 
 

@@ -115,4 +115,8 @@ def selftest(result: Result) -> discord.Embed:
 
 def said(line: str) -> discord.Embed:
     """After `/say_twitch`."""
-    return card("💬 " + _("Twitch's chat will read it in a moment"), safe(line, 500), tone="twitch")
+    return card(
+        "💬 " + _("Twitch's chat will read it in a moment"),
+        safe(line, 500, links=True),
+        tone="twitch",
+    )

@@ -104,7 +104,7 @@ def test_ledger_shows_every_entry_and_filters(site: Site, admin: Visitor, raffle
     assert "Entries 2 ·" in words(admin.get(f"{page}?since={today}&until={today}"))
     assert "No entries" in words(admin.get(f"{page}?until={today - timedelta(days=1)}"))
     file = admin.get(f"{page}.csv?source=bonus").text.splitlines()
-    assert [len(file), file[1].endswith(",MadCats,⭐ Given by an admin,thanks,5")] == [2, True]
+    assert [len(file), file[1].endswith(",MadCats,Kick,⭐ Given by an admin,thanks,5")] == [2, True]
 
 
 def test_public_page_says_how_tickets_are_earned_and_how_it_is_drawn(
@@ -160,6 +160,22 @@ def test_raffle_is_ended_and_drawn_by_number(site: Site, admin: Visitor, raffle:
     _choose_channel(site, admin)
     assert admin.post(f"{PAGE}/1/draw", page=PAGE, name="#1", how="without").status_code == 303
     assert shown(site).state in ("frozen", "drawn", "closed")
+
+
+def test_page_warns_before_the_end_and_the_draw_without_a_prize(
+    site: Site, admin: Visitor, raffle: Period
+) -> None:
+    with site.services.database.begin() as tx:
+        set_period(tx, GUILD, 1, prize="A mug")
+    assert "No prize" not in words(admin.get(PAGE))
+    with site.services.database.begin() as tx:
+        set_period(tx, GUILD, 1, prize="")
+    assert "It can't be named after the end." in html.unescape(words(admin.get(PAGE)))
+    with site.services.database.begin() as tx:
+        now = site.clock()
+        dates = {"starts_at": now - timedelta(hours=2), "ends_at": now - timedelta(hours=1)}
+        set_period(tx, GUILD, 1, **dates)
+    assert "so the posts about the winners name none" in words(admin.get(PAGE))
 
 
 def _choose_channel(site: Site, admin: Visitor) -> None:
