@@ -71,6 +71,7 @@ def run(tree: Path, command: str) -> str:
     return done.stdout
 
 
+@pytest.mark.timeout(900)  # it runs a thousand tests
 def test_documented_steps_create_a_working_command_and_feature(copy: Path) -> None:
     steps = "".join(re.findall(r"```sh\n(.*?)```", PAGE, re.S)).splitlines()
     assert steps == [
