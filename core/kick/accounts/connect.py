@@ -1,4 +1,4 @@
-"""Connecting the streamer's Kick account with a server, and disconnecting it.
+"""Connecting the streamer's Kick account with a server.
 
 No transaction is open while Kick is asked.
 """
@@ -20,7 +20,7 @@ from core.kit.errors import Outage
 from core.kit.oauth.flow import OAuthFlow
 from core.kit.oauth.signed_links import SignedLinks
 from core.kit.oauth.tokens import GrantEnded
-from core.kit.runtime.crypto import SealBroken, vault_of
+from core.kit.runtime.crypto import vault_of
 from core.kit.services import Services
 from core.kit.text.words import _
 
@@ -77,7 +77,8 @@ def choose(services: Services, guild_id: int, name: str | None, actor: int) -> C
     with services.database.begin() as tx:
         account = store.find_account(tx, guild_id)
     if account is not None and account.kick_user_id != channel.channel_id:
-        disconnect(services, guild_id, actor)  # that is the former channel's streamer
+        # That is the former channel's streamer.
+        actions.ACCOUNT.disconnect(services, guild_id, actor)
     with services.work_in(guild_id, actor) as work:
         actions.choose_channel(work, channel)
     return channel
@@ -146,24 +147,3 @@ def _subscribe(services: Services, channel: Channel) -> None:
             reason=str(error),
             guild_id=channel.guild_id,
         )
-
-
-def disconnect(services: Services, guild_id: int, actor: int) -> tuple[Account, bool] | None:
-    """Forget the server's account and revoke its tokens at Kick.
-
-    Returns:
-        The account, and whether its tokens are revoked; None when no account was connected.
-    """
-    with services.work_in(guild_id, actor) as work:
-        account = actions.disconnect_account(work)
-    if account is None:
-        return None
-    _log.info("A Kick account is disconnected", account=account.name, guild_id=guild_id)
-    if account.state == "reconnect":
-        return account, True  # there is nothing left to revoke
-    vault = vault_of(services.settings)
-    try:
-        access, refresh = vault.open(account.access_token), vault.open(account.refresh_token)
-    except SealBroken:
-        return account, False
-    return account, oauth.revoke(client_of(services.settings), access, refresh)

@@ -1,4 +1,4 @@
-"""Connecting a Twitch account with a server, and disconnecting it. No transaction is open while
+"""Connecting a Twitch account with a server. No transaction is open while
 Twitch is asked."""
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from core.kit.errors import Refusal
 from core.kit.oauth.flow import OAuthFlow
 from core.kit.oauth.signed_links import SignedLinks
 from core.kit.oauth.tokens import GrantEnded
-from core.kit.runtime.crypto import SealBroken, vault_of
+from core.kit.runtime.crypto import vault_of
 from core.kit.runtime.settings import Settings
 from core.kit.services import Services
 from core.kit.text.words import _
@@ -126,21 +126,3 @@ def _require_streamer(attempt: TwitchConnectAttempt, who: User) -> None:
             _("You signed in to Twitch as {name}, who is not the channel.").format(name=who.name),
             _("Sign in to Twitch as the channel's account and link it again."),
         )
-
-
-def disconnect(
-    services: Services, guild_id: int, role: Role, actor: int
-) -> tuple[TwitchAccount, bool] | None:
-    """Forget an account and revoke its token; whether Twitch took that. None if there is none."""
-    with services.work_in(guild_id, actor) as work:
-        account = actions.disconnect_account(work, role)
-    return None if account is None else (account, revoke_token(services, account))
-
-
-def revoke_token(services: Services, account: TwitchAccount) -> bool:
-    """Revoke the token of an account that was disconnected; False if Twitch did not take that."""
-    try:
-        token = vault_of(services.settings).open(account.access_token)
-    except SealBroken:
-        return False
-    return oauth.revoke(client_of(services.settings), token)
