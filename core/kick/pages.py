@@ -19,7 +19,7 @@ from core.guilds.store import Channel, find_channel
 from core.kick import health, messages
 from core.kick.accounts import actions, channels, connect, primary
 from core.kick.accounts.records import Account, ConnectAttempt, KnownChannel
-from core.kick.accounts.rules import missing_words, scope_words
+from core.kick.accounts.rules import scope_words
 from core.kick.bodies import PLATFORM, WEBHOOK_KINDS
 from core.kick.chat.actions import CHAT
 from core.kick.intake.log import (
@@ -59,7 +59,7 @@ PER_PAGE = 50
 _BELOW = {
     "kick_channel": "channel-title",
     "chatroom id": "numbers-title",
-    "OAuth token": "account-title",
+    actions.ACCOUNT.label: "account-title",
 }
 """Name of a check -> the part of the page where it is put in order."""
 
@@ -89,7 +89,7 @@ def connection(page: Page) -> str:
         **found,
         below=_BELOW,
         scope_words=scope_words,
-        missing_words=missing_words,
+        kind=actions.ACCOUNT,
         fields=fields,
     )
 

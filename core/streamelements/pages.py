@@ -18,7 +18,10 @@ def connection(page: Page) -> str:
         account = page.run(actions.find_account)
         unclear = page.run(actions.list_unclear)
     return page.render(
-        "streamelements_dashboard/connection.html", account=account, unclear=unclear, lines=None
+        "streamelements_dashboard/connection.html",
+        account=account,
+        unclear=unclear,
+        kind=actions.ACCOUNT,
     )
 
 

@@ -17,7 +17,7 @@ from core.kit.web.guild_pages import GuildPages, Page, SetupStep
 from core.twitch import health
 from core.twitch.accounts import actions, connect, leaving
 from core.twitch.accounts.records import Role, TwitchConnectAttempt
-from core.twitch.accounts.rules import missing_words, scope_reason, scope_words
+from core.twitch.accounts.rules import scope_reason, scope_words
 from core.twitch.bodies import KINDS
 from core.twitch.chat.actions import CHAT
 from core.twitch.eventsub.reconcile import reconcile
@@ -55,7 +55,7 @@ def connection(page: Page) -> str:
         and settings.twitch_client_secret is not None,
         scope_words=scope_words,
         scope_reason=scope_reason,
-        missing_words=missing_words,
+        kinds=actions.ACCOUNTS,
     )
 
 

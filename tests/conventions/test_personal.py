@@ -87,7 +87,7 @@ _NOBODYS = {
         health_heartbeats.process kit_leases.name kit_leases.holder
         inbox_deliveries.delivery_id inbox_deliveries.lane
         inbox_deliveries.subscription_id inbox_events.delivery kick_unverified_deliveries.message_id
-        kick_selftests.key kick_unverified_deliveries.subscription_id
+        guild_selftests.key kick_unverified_deliveries.subscription_id
         kick_unverified_deliveries.timestamp
         kick_subscriptions.subscription_id kick_webhook_log.delivery_id
         twitch_subscriptions.subscription_id twitch_subscriptions.place

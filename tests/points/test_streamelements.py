@@ -24,6 +24,7 @@ def guild(tx: Connection, guild_id: int) -> PointsGuild:
 
     def connect(work: Work) -> None:
         account = StreamElementsAccount(
+            guild_id=work.guild_id,
             channel_id="5f",
             name="NoraPlays",
             platform="twitch",

@@ -12,7 +12,7 @@ from core.twitch.accounts import actions, connect, oauth, tokens
 from core.twitch.accounts.records import TwitchConnectAttempt
 from core.twitch.accounts.rules import SCOPES
 from core.twitch.client import client_of
-from core.twitch.health import check_accounts, examine
+from core.twitch.health import examine
 from core.twitch.wire import TwitchRejected
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.twitch.rig import ADMIN, NORA, VERA, Office, deliver
@@ -20,7 +20,7 @@ from tests.twitch.rig import ADMIN, NORA, VERA, Office, deliver
 
 def state_of(office: Office) -> tuple[str, str]:
     with office.services.database.begin() as tx:
-        [found] = check_accounts(tx, office.clock())
+        [found] = actions.ACCOUNTS["streamer"].check_health(tx, office.clock())
     return found.state, found.reason
 
 
@@ -104,13 +104,13 @@ def test_servers_are_separate(office: Office) -> None:
 def test_disconnecting_revokes_the_token(office: Office) -> None:
     office.connect()
     token = office.token()
-    ended = connect.disconnect(office.services, GUILD, "streamer", 1)
+    ended = actions.ACCOUNTS["streamer"].disconnect(office.services, GUILD, 1)
     assert ended is not None
-    assert ended[1] is True
+    assert ended.is_revoked
     with pytest.raises(TwitchRejected, match="401"):
         client_of(office.services.settings).validate(token)
     assert office.account() is None
-    assert connect.disconnect(office.services, GUILD, "streamer", 1) is None
+    assert actions.ACCOUNTS["streamer"].disconnect(office.services, GUILD, 1) is None
 
 
 # -- tokens ---------------------------------------------------------------------------------------

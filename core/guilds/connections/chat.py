@@ -44,10 +44,12 @@ class Arrivals:
 
     Attributes:
         are: the deliveries in the inbox that are chat.
+        way: such as "webhook".
         remedy: what to check if none comes.
     """
 
     are: ColumnElement[bool]
+    way: str
     remedy: str
 
 
@@ -155,7 +157,7 @@ class Chat:
         """How a self-test has gone so far."""
         status, arrivals = find_message(work, test.key), self.arrivals(work, services)
         if status is None:  # deleted long after it was sent
-            return Result(True, remedy=arrivals.remedy)
+            return Result(True, arrivals=arrivals)
         if status.receipt is None:
             return Result(False, trouble=status.error)
         message_id = status.receipt.get("message_id")
@@ -175,7 +177,7 @@ class Chat:
         after = None
         if received_at is not None:
             after = max((received_at - test.sent_at).total_seconds(), 0.0)
-        return Result(True, after, remedy=arrivals.remedy)
+        return Result(True, after, arrivals=arrivals)
 
     def state_of(self, work: Work, services: Services, test: SelfTest) -> TestState:
         """What has become of a self-test by now."""
@@ -206,14 +208,15 @@ class Chat:
 
     def describe(self, result: "Result") -> tuple[str, str]:
         """Heading and text about a self-test that has ended."""
-        if result.returned_after is not None:
-            text = _("A line sent to {platform}'s chat came back after {time} s.")
-            time_ = f"{result.returned_after:.1f}"
-            return _("Chat test passed"), text.format(platform=self.name, time=time_)
-        if result.was_sent:
-            return _("Chat test failed: the line did not come back"), result.remedy
-        waits = _("It is still waiting; see `/health`.")
-        return _("Chat test failed: the line was not sent"), result.trouble or waits
+        if result.arrivals is None:
+            waits = _("It is still waiting; see `/health`.")
+            return _("Chat test failed: the line was not sent"), result.trouble or waits
+        if result.returned_after is None:
+            return _("Chat test failed: the line did not come back"), result.arrivals.remedy
+        text = _("A line sent to {platform}'s chat came back by {way} after {time} s.").format(
+            platform=self.name, way=result.arrivals.way, time=f"{result.returned_after:.1f}"
+        )
+        return _("Chat test passed"), text
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,10 +227,10 @@ class Result:
         was_sent: the platform took the line.
         returned_after: seconds until it came back; None if it did not.
         trouble: why it was not sent.
-        remedy: what to check if it does not come back.
+        arrivals: how it was to come back, if it was sent.
     """
 
     was_sent: bool
     returned_after: float | None = None
     trouble: str | None = None
-    remedy: str = ""
+    arrivals: Arrivals | None = None

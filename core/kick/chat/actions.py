@@ -63,16 +63,18 @@ def note_unsent(work: Work, reason: str) -> None:
 def _arrivals(work: Work, _services: Services) -> Arrivals:
     source = source_of_chat(work.tx, get_channel(work).channel_id)
     if source == FEED:
+        way = _("realtime feed")
         remedy = _(
             "Kick's realtime feed did not show it. Your chat comes from there "
             "(KICK_USE_KICKPYTHON_WS): see `/check_kick_config`."
         )
     else:
+        way = _("webhook")
         remedy = _(
             "No webhook came from Kick. Check the webhook URL of your Kick app, that webhooks are "
             "on there, and `/check_kick_config`."
         )
-    return Arrivals(deliveries.c.source == source, remedy)
+    return Arrivals(deliveries.c.source == source, way, remedy)
 
 
 CHAT = Chat(PLATFORM, "Kick", why_unable_to_send, say, _arrivals)
