@@ -1,6 +1,5 @@
 """What the Kick package declares."""
 
-from core.guilds.connections.messages import embeds_of
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kick import alerts, messages, tasks
 from core.kick import pages as dashboard
@@ -38,7 +37,6 @@ FEATURE = Feature(
     tasks=(*tasks.TASKS, *alerts.TASKS, *REVIEW_TASKS),
     lines={"kick.line": lambda payload: str(payload["text"])},
     embeds={
-        **embeds_of(ACCOUNT),
         "kick.primary": messages.primary_changed,
         "kick.no_events": messages.no_events,
         "kick.no_events_over": messages.no_events_over,

@@ -88,8 +88,7 @@ class TokenButton(FormButton, template=r"streamelements:token"):
             typed["token"],
             interaction.user.id,
         )
-        about = {"account": name, "server": interaction.guild.name, "scopes": ()}
-        return connected(actions.ACCOUNT, about)
+        return connected(actions.ACCOUNT, name, interaction.guild.name)
 
 
 class StreamElementsDisconnectButton(DisconnectButton, kind=actions.ACCOUNT):

@@ -3,7 +3,6 @@
 from datetime import timedelta
 from functools import partial
 
-from core.guilds.connections.messages import embeds_of
 from core.inbox import store as inbox
 from core.kit.database.privacy import personal_data
 from core.kit.feature import Feature
@@ -43,7 +42,6 @@ FEATURE = Feature(
         Task("streamelements.prune", every=lambda _settings: 3600, run=_prune),
     ),
     embeds={
-        **embeds_of(ACCOUNT),
         "streamelements.unclear": render_unclear,
         "streamelements.not_made": messages.not_made,
     },

@@ -1,6 +1,5 @@
 """What the Twitch package declares."""
 
-from core.guilds.connections.messages import embeds_of
 from core.kit.feature import Feature
 from core.kit.text.words import N_, _
 from core.twitch import pages as dashboard
@@ -28,7 +27,6 @@ FEATURE = Feature(
     pages=(pages, consent.pages),
     tasks=tasks.TASKS,
     lines={"twitch.line": lambda payload: str(payload["text"])},
-    embeds=embeds_of(*ACCOUNTS.values()),
     buttons=(
         TwitchLinkButton,
         TwitchDisconnectButton,

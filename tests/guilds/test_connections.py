@@ -10,9 +10,9 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import text
 
-from core.guilds.connections import messages
 from core.guilds.connections.accounts import AccountKind
 from core.guilds.connections.chat import RETURN_TIMEOUT, Chat
+from core.guilds.feature import FEATURE
 from core.guilds.records import SelfTest
 from core.kick.accounts import actions as kick
 from core.kick.accounts.records import Account
@@ -123,16 +123,15 @@ def test_account_is_connected_ended_and_disconnected(admin: Admin, kind: Account
         with pytest.raises(Refusal, match="get the alerts") as refused:
             kind.require_disconnected(work, subject)
         assert [kind.require_reconnect(work, account) for _time in range(2)] == [True, False]
-        alert = messages.reconnect(kind, {"account": account.name, "server": "Nora's Corner"})
         line = kind.check_line(work)
         ended = kind.find(work)
         assert ended is not None
         assert set(tokens_of(ended).values()) == {""}
     assert f"/disconnect_{kind.platform}" in refused.value.remedy
+    [(payload,)] = admin.rows("SELECT payload FROM outbox_messages WHERE kind = 'guilds.reconnect'")
+    alert = FEATURE.embeds["guilds.reconnect"](payload).embed
     assert f"{kind.service} has to be connected again" in str(alert.title)
-    assert kind.lost() in str(alert.description)
-    sent = "SELECT payload->>'role' FROM outbox_messages WHERE kind LIKE '%.reconnect'"
-    assert admin.rows(sent) == [(kind.role,)]
+    assert f"{kind.lost()}\nRun {kind.command} in that server." in str(alert.description)
     found = f"{kind.service} has ended the connection of {account.name}."
     again = f"Run {kind.command} again."
     assert (line.name, line.state, line.found, line.remedy) == (kind.label, "down", found, again)
@@ -199,7 +198,11 @@ def keep(work: Work, kind: AccountKind[Any]) -> None:
     accounts = {
         "kick": lambda: Account(kick_user_id=PlatformUserId(1), **oauth, **given),
         "twitch": lambda: TwitchAccount(
-            role=kind.role, login="nora", twitch_user_id=PlatformUserId(1), **oauth, **given
+            role="bot" if kind.role == "bot" else "streamer",
+            login="nora",
+            twitch_user_id=PlatformUserId(1),
+            **oauth,
+            **given,
         ),
         "streamelements": lambda: StreamElementsAccount(
             channel_id="5f", platform="twitch", token="x", **given

@@ -205,7 +205,7 @@ def test_refused_token_is_reported_and_the_change_waits(desk: Desk) -> None:
     desk.streamelements.fault(_401=True)
     assert desk.run("pay", madcats=10) == "waiting"
     [(kind,)] = desk.rows("SELECT kind FROM outbox_messages")
-    assert kind == "streamelements.reconnect"
+    assert kind == "guilds.reconnect"
     with desk.services.database.begin() as tx:
         [health] = actions.ACCOUNT.check_health(tx, desk.services.clock())
     assert (health.state, health.guild_id) == ("warn", GUILD)

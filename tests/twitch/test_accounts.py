@@ -32,7 +32,7 @@ def test_streamer_connects_the_channel(office: Office) -> None:
     assert office.rows(sql, guild_id=GUILD) == [("twitch", NORA, "noraplays")]
     assert state_of(office) == ("ok", "Connected as NoraPlays.")
     [(kind,)] = office.rows("SELECT kind FROM outbox_messages")
-    assert kind == "twitch.connected"
+    assert kind == "guilds.connected"
 
 
 def test_tokens_are_encrypted_at_rest(office: Office) -> None:
@@ -141,7 +141,7 @@ def test_dead_token_asks_for_another_consent_once(office: Office) -> None:
     state, reason = state_of(office)
     assert state == "warn"
     assert "Twitch has ended the connection of NoraPlays." in reason
-    told = office.rows("SELECT count(*) FROM outbox_messages WHERE kind = 'twitch.reconnect'")
+    told = office.rows("SELECT count(*) FROM outbox_messages WHERE kind = 'guilds.reconnect'")
     assert told == [(1,)]
     assert office.rows("SELECT access_token, refresh_token FROM twitch_accounts") == [("", "")]
     with pytest.raises(ReconnectNeeded):

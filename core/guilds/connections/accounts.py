@@ -66,8 +66,8 @@ class AccountKind(Generic[A]):
     """A kind of account.
 
     Attributes:
-        service: its name; in lower case it is the platform of its channel, and begins the kinds of
-            messages and audit entries.
+        service: its name; in lower case it is the platform of its channel, and begins its audit
+            entries.
         record: of the connected accounts.
         stops: what stops when an admin disconnects one, in sentences.
         lost: what does not work while the service has ended the grant, in a sentence.
@@ -115,6 +115,7 @@ class AccountKind(Generic[A]):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", self.title or f"{self.service} account")
+        KINDS[self.platform, self.role] = self
 
     def describe_end(self, held: str) -> str:
         """What `end_first` has begun."""
@@ -222,9 +223,8 @@ class AccountKind(Generic[A]):
             return kept
         store.set_contact(work.tx, work.guild_id, account.connected_by)
         if notify:
-            kind, about = f"{self.platform}.connected", self._about(work, account)
-            key = self._key(kind, account)
-            outbox.post_to_user(work, account.connected_by, kind, key, about)
+            key, about = self._key("guilds.connected", account), self._about(work, account)
+            outbox.post_to_user(work, account.connected_by, "guilds.connected", key, about)
         return kept
 
     def require_reconnect(self, work: Work, before: A) -> bool:
@@ -234,19 +234,20 @@ class AccountKind(Generic[A]):
         if account is None:
             return False
         end_grant(account)
-        kind = f"{self.platform}.reconnect"
-        tell_admins(work, kind, self._key(kind, account), self._about(work, account))
+        key, about = self._key("guilds.reconnect", account), self._about(work, account)
+        tell_admins(work, "guilds.reconnect", key, about)
         return True
 
     def _key(self, kind: str, account: A) -> str:
         """Another one each time that an account is connected."""
-        return f"{kind}:{self.role}:{account.connected_at.isoformat()}"
+        return f"{kind}:{self.platform}:{self.role}:{account.connected_at.isoformat()}"
 
     def _about(self, work: Work, account: A) -> dict[str, Any]:
         return {
             "account": account.name,
             "server": name_of(work),
             "scopes": list(getattr(account, "scopes", ())),
+            "platform": self.platform,
             "role": self.role,
         }
 
@@ -303,3 +304,7 @@ class AccountKind(Generic[A]):
                     "`/connect_{service}`."
                 ).format(service=self.platform),
             )
+
+
+KINDS: dict[tuple[str, str], AccountKind[Any]] = {}
+"""Platform and role -> the kind; every declared one."""

@@ -1,11 +1,11 @@
 """Embeds about connected accounts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import discord
 
-from core.guilds.connections.accounts import AccountKind, Disconnected
+from core.guilds.connections.accounts import KINDS, AccountKind, Disconnected
 from core.kit.discord.ui import card, safe
 from core.kit.text.words import _
 from core.outbox.discord_transport import Rendered
@@ -21,11 +21,10 @@ def invitation(kind: Kind, body: str, note: str = "") -> discord.Embed:
     return card(title, f"{body}\n-# {note}", tone=tone)
 
 
-def connected(kind: Kind, payload: Mapping[str, Any]) -> discord.Embed:
-    """To the admin who asked for it. Payload: `account`, `server`, `scopes`."""
-    missing = kind.missing(payload["scopes"])
+def connected(kind: Kind, account: str, server: str, scopes: Iterable[str] = ()) -> discord.Embed:
+    missing = kind.missing(scopes)
     body = _("**{account}** on {service} is connected with **{server}**.").format(
-        account=safe(payload["account"]), server=safe(payload["server"]), service=kind.service
+        account=safe(account), server=safe(server), service=kind.service
     )
     if missing:
         lacks = _("{service} did not allow everything: {words}.")
@@ -33,27 +32,23 @@ def connected(kind: Kind, payload: Mapping[str, Any]) -> discord.Embed:
     return card("✅ " + _("Connected"), body, tone="warning" if missing else "success")
 
 
-def reconnect(kind: Kind, payload: Mapping[str, Any]) -> discord.Embed:
-    """To the admins, once the service has ended the grant. Payload: `account`, `server`."""
+def connected_by_link(payload: Mapping[str, Any]) -> Rendered:
+    """To the admin who asked for the link. Payload: `account`, `server`, `scopes`, `platform`,
+    `role`."""
+    kind = KINDS[payload["platform"], payload["role"]]
+    about = payload["account"], payload["server"], payload["scopes"]
+    return Rendered(connected(kind, *about))
+
+
+def reconnect(payload: Mapping[str, Any]) -> Rendered:
+    """To the admins, once the service has ended the grant. Payload: as above."""
+    kind = KINDS[payload["platform"], payload["role"]]
     body = _("{service} has ended the connection of **{account}** with **{server}**.").format(
         service=kind.service, account=safe(payload["account"]), server=safe(payload["server"])
     )
     todo = _("Run {command} in that server.").format(command=kind.command)
     title = _("{service} has to be connected again").format(service=kind.service)
-    return card("🔌 " + title, f"{body} {kind.lost()}\n{todo}", tone="warning")
-
-
-def embeds_of(*kinds: Kind) -> dict[str, Callable[[Mapping[str, Any]], Rendered]]:
-    """The messages of a service's kinds, as `Feature.embeds`."""
-    by_role, platform = {kind.role: kind for kind in kinds}, kinds[0].platform
-    return {
-        f"{platform}.connected": lambda payload: Rendered(
-            connected(by_role[payload["role"]], payload)
-        ),
-        f"{platform}.reconnect": lambda payload: Rendered(
-            reconnect(by_role[payload["role"]], payload)
-        ),
-    }
+    return Rendered(card("🔌 " + title, f"{body} {kind.lost()}\n{todo}", tone="warning"))
 
 
 def ask_disconnect(kind: Kind, name: str, held: str = "") -> discord.Embed:

@@ -134,7 +134,7 @@ def test_expired_token_waits_during_kick_outage(office: Office) -> None:
         "warn",
         "Connected as NoraPlays, but its token could not be renewed yet.",
     )
-    assert office.direct_messages("kick.reconnect") == []
+    assert office.direct_messages("guilds.reconnect") == []
     renew_due(office.services)
     assert part(office)[0] == "ok"
 
@@ -154,7 +154,7 @@ def test_ended_grant_is_reported_once_and_not_retried(office: Office, documented
         with pytest.raises(ReconnectNeeded):
             user_token(office.services, GUILD)
         renew_due(office.services)
-    [(target, payload)] = office.direct_messages("kick.reconnect")
+    [(target, payload)] = office.direct_messages("guilds.reconnect")
     assert target == {"user_id": ADMIN}
     assert payload["account"] == "NoraPlays"
     assert part(office) == (
@@ -173,7 +173,7 @@ def test_ended_grant_is_reported_in_the_admin_channel(office: Office) -> None:
     for _time in range(2):
         with pytest.raises(ReconnectNeeded):
             user_token(office.services, GUILD)
-    [(target, payload)] = office.direct_messages("kick.reconnect")
+    [(target, payload)] = office.direct_messages("guilds.reconnect")
     assert target == {"channel_id": 4711}
     assert payload["account"] == "NoraPlays"
 
@@ -186,7 +186,7 @@ def test_reconnecting_clears_the_error_and_next_end_is_reported(office: Office) 
         office.kick.tokens("end_all")
         with pytest.raises(ReconnectNeeded):
             user_token(office.services, GUILD)
-    assert len(office.direct_messages("kick.reconnect")) == 2
+    assert len(office.direct_messages("guilds.reconnect")) == 2
 
 
 def test_rejected_app_credentials_do_not_require_reconnecting(office: Office) -> None:
@@ -198,7 +198,7 @@ def test_rejected_app_credentials_do_not_require_reconnecting(office: Office) ->
     assert not isinstance(refused.value, ReconnectNeeded)
     with pytest.raises(Refusal, match="app"):
         renew_due(changed.services)
-    assert office.direct_messages("kick.reconnect") == []
+    assert office.direct_messages("guilds.reconnect") == []
     assert name_of(office, user_token(office.services, GUILD)) == "NoraPlays"
 
 
@@ -349,4 +349,4 @@ def test_refresh_finishing_after_reconnect_keeps_the_new_tokens(
     assert token == office.tokens()[0]
     assert name_of(office, token) == "NoraPlays"
     assert part(office) == ("ok", "Connected as NoraPlays.")
-    assert office.direct_messages("kick.reconnect") == []
+    assert office.direct_messages("guilds.reconnect") == []
