@@ -224,15 +224,8 @@ NOBODY = {
 """Public posts without names; a raffle's say pseudonyms."""
 
 PRIVATE = {
-    *(
-        "guilds.connected",
-        "guilds.reconnect",
-        "kick.missed",
-        "kick.no_events",
-        "kick.no_events_over",
-    ),
-    *("kick.primary", "kick.wrong_chatroom"),
-    *("streamelements.not_made"),
+    *("guilds.connected", "guilds.reconnect", "kick.missed", "kick.no_events"),
+    *("kick.no_events_over", "kick.primary", "kick.wrong_chatroom", "streamelements.not_made"),
     *("streamelements.unclear", "wagers.linked", "wagers.odd", "wagers.role_refused"),
     *("wagers.verified", "raffle.changed", "raffle.hunt", "raffle.waited", "raffle.unreachable"),
     *("raffle.won", "raffle.undelivered", "roles.stopped", "heist.owed", "points.refunded"),
