@@ -11,7 +11,6 @@ from core.twitch.accounts.records import TwitchAccount
 from core.twitch.accounts.rules import WRITE_CHAT
 from core.twitch.bodies import CHAT as CHAT_KIND
 from core.twitch.bodies import PLATFORM
-from core.twitch.eventsub.rules import transport_of
 
 
 def writers_of(work: Work) -> list[TwitchAccount]:
@@ -56,9 +55,9 @@ CHAT = Chat(
     "Twitch",
     lambda work, _services: why_unable_to_send(work),
     lambda work, _services, text, key: say(work, text, key),
-    lambda _work, services: Arrivals(
+    lambda _work, _services: Arrivals(
         deliveries.c.kind == CHAT_KIND,
-        _("webhook") if transport_of(services.settings) == "webhook" else _("WebSocket"),
+        "EventSub",
         _("Twitch did not deliver it. `/check_twitch_config` shows what is missing."),
     ),
 )
