@@ -973,6 +973,7 @@ CREATE TABLE people_viewers (
 	folded_name TEXT NOT NULL, 
 	login TEXT NOT NULL, 
 	named_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	forgotten_at TIMESTAMP WITH TIME ZONE, 
 	represented_by BIGINT, 
 	person_id BIGINT GENERATED ALWAYS AS (COALESCE(represented_by, viewer_id)) STORED NOT NULL, 
 	CONSTRAINT people_viewers_key PRIMARY KEY (guild_id, viewer_id), 
@@ -996,6 +997,8 @@ COMMENT ON COLUMN people_viewers.folded_name IS 'for comparing';
 COMMENT ON COLUMN people_viewers.login IS 'the name in addresses, folded; or empty';
 
 COMMENT ON COLUMN people_viewers.named_at IS 'when the name was seen';
+
+COMMENT ON COLUMN people_viewers.forgotten_at IS 'when its owner asked to be forgotten; what is older stays anonymous';
 
 COMMENT ON COLUMN people_viewers.represented_by IS 'the first known of the accounts that one member has linked; empty for that itself';
 
@@ -2529,8 +2532,11 @@ CREATE TABLE points_import_lines (
 	name TEXT NOT NULL, 
 	points BIGINT NOT NULL, 
 	user_id BIGINT, 
+	viewer_id BIGINT, 
+	skipped BOOLEAN DEFAULT false NOT NULL, 
 	CONSTRAINT points_import_lines_once PRIMARY KEY (guild_id, number, name), 
-	CONSTRAINT points_import_lines_import FOREIGN KEY(guild_id, number) REFERENCES points_imports (guild_id, number)
+	CONSTRAINT points_import_lines_import FOREIGN KEY(guild_id, number) REFERENCES points_imports (guild_id, number), 
+	CONSTRAINT points_import_lines_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
 );
 
 COMMENT ON COLUMN points_import_lines.number IS 'of the import';
@@ -2538,6 +2544,10 @@ COMMENT ON COLUMN points_import_lines.number IS 'of the import';
 COMMENT ON COLUMN points_import_lines.name IS 'folded';
 
 COMMENT ON COLUMN points_import_lines.user_id IS 'at Twitch, as Twitch knows the name';
+
+COMMENT ON COLUMN points_import_lines.viewer_id IS 'whom an admin chose of those who have the name';
+
+COMMENT ON COLUMN points_import_lines.skipped IS 'an admin chose nobody';
 
 ALTER TABLE points_import_lines ALTER COLUMN guild_id SET STATISTICS 0;
 
