@@ -43,7 +43,8 @@ _NOBODYS = {
         vips_activity.reason vips_redemptions.reason api_tokens.name
         heist_players.reason heist_players.tier heist_players.badge_tier heists.end""",
     "a platform, a time zone": """
-        guild_channels.platform guild_selftests.platform people_link_attempts.platform people_link_log.platform
+        guild_channels.platform guild_selftests.platform
+        people_link_attempts.platform people_link_log.platform
         people_viewers.platform people_links.platform
         people_tombstones.platform slot_calls.platform wagers_accounts.platform
         streamelements_accounts.platform
