@@ -9,6 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.guilds.connections.discord import DisconnectButton, ask_disconnect, test_chat
+from core.guilds.connections.messages import invitation
 from core.kick import health, messages
 from core.kick.accounts import actions as accounts
 from core.kick.accounts import channels, connect, primary
@@ -25,6 +26,7 @@ from core.kit.discord.ui import (
     check_report,
     guild_id_of,
     run_action,
+    safe,
     server_command,
 )
 from core.kit.services import Services
@@ -176,7 +178,11 @@ class LinkButton(OwnButton, template=r"kick_accounts:link"):
         url = await asyncio.to_thread(make, services.settings, attempt, attempt.asked_by)
         view = discord.ui.View(timeout=None)
         view.add_item(discord.ui.Button(label=_("Continue"), url=url))
-        return {"embed": messages.invitation(guild.name, channel.slug), "view": view}
+        body = _(
+            "This ties **{server}** to the channel **{channel}** on Kick. The streamer of that "
+            "channel has to agree on Kick."
+        ).format(server=safe(guild.name), channel=safe(channel.slug))
+        return {"embed": invitation(accounts.ACCOUNT, body), "view": view}
 
 
 class KickDisconnectButton(DisconnectButton, kind=accounts.ACCOUNT):

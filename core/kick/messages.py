@@ -132,20 +132,6 @@ def outcome_words(name: str) -> str:
 # -- the connected account and channel ------------------------------------------------------------
 
 
-def invitation(server: str, slug: str) -> discord.Embed:
-    """Above the button with the link."""
-    return card(
-        "🔗 " + _("Connect Kick"),
-        _(
-            "This ties **{server}** to the channel **{channel}** on Kick. The streamer of that "
-            "channel has to say yes on Kick."
-        ).format(server=safe(server), channel=safe(slug))
-        + "\n-# "
-        + _("The link is yours, works once and for 15 minutes."),
-        tone="kick",
-    )
-
-
 def primary(found: Primary) -> discord.Embed:
     """Which server answers in the channel's chat."""
     title = "👑 " + _("Primary server of {channel}").format(channel=safe(found.slug))

@@ -111,7 +111,7 @@ class TwitchLinkButton(OwnButton, template=r"twitch_accounts:link:(?P<role>strea
         url = await asyncio.to_thread(connect.make_link, services, attempt)
         view = discord.ui.View(timeout=None)
         view.add_item(discord.ui.Button(label=_("Continue"), url=url))
-        return {"embed": messages.invitation(guild.name, self.role), "view": view}
+        return {"embed": messages.invite(guild.name, self.role), "view": view}
 
 
 class TwitchDisconnectButton(DisconnectButton, kind=accounts.ACCOUNTS["streamer"]):

@@ -2,12 +2,14 @@
 
 import discord
 
+from core.guilds.connections.messages import invitation
 from core.kit.discord.ui import card, safe
 from core.kit.text.words import _
+from core.twitch.accounts.actions import ACCOUNTS
 from core.twitch.accounts.records import Role
 
 
-def invitation(server: str, role: Role) -> discord.Embed:
+def invite(server: str, role: Role) -> discord.Embed:
     """Above the button with the link."""
     if role == "bot":
         body = _(
@@ -19,13 +21,7 @@ def invitation(server: str, role: Role) -> discord.Embed:
             "This connects **{server}** with the Twitch channel of the account that the streamer "
             "signs in with."
         )
-    return card(
-        "🔗 " + _("Connect Twitch"),
-        body.format(server=safe(server))
-        + "\n-# "
-        + _("The link is yours, works once and for 15 minutes."),
-        tone="twitch",
-    )
+    return invitation(ACCOUNTS[role], body.format(server=safe(server)))
 
 
 def said(line: str) -> discord.Embed:

@@ -58,6 +58,16 @@ class Tokens:
     scopes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The names of a server and of the account that it is connected with, and the permissions that
+    were not given, in words."""
+
+    server: str
+    account: str
+    missing: Sequence[str]
+
+
 def check_answer(error: str) -> None:
     """With which error a site sends somebody back; "" for none.
 
@@ -126,6 +136,20 @@ class ConnectedAccount(ServiceAccount, kw_only=True):
     refresh_token: Mapped[str] = mapped_column(repr=False, info=SECRET, comment=_TOKEN)
     expires_at: Mapped[datetime] = mapped_column(comment="of the access token")
     refreshed_at: Mapped[datetime]
+
+
+def granted_columns(services: Services, tokens: Tokens) -> dict[str, Any]:
+    """The columns of an account that is connected now with these tokens."""
+    vault, now = vault_of(services.settings), services.clock()
+    return {
+        "scopes": list(tokens.scopes),
+        "state": "connected",
+        "access_token": vault.seal(tokens.access),
+        "refresh_token": vault.seal(tokens.refresh),
+        "expires_at": tokens.expires_at,
+        "connected_at": now,
+        "refreshed_at": now,
+    }
 
 
 S = TypeVar("S", bound=ServiceAccount)
