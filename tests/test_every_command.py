@@ -37,6 +37,7 @@ FITTING = {
     **dict.fromkeys(("per_stream", "per_view", "per_viewer", "per_user", "limit"), "5"),
     "emoji": "🔗",
     "end": "2030-02-01",
+    "bet": "1",
     "end_day": "28",
     "key": "watchtime.enabled",
     "mode": "stack",
@@ -44,6 +45,7 @@ FITTING = {
     "role": "Regular",
     "feature": "watchtime",
     "start": "2030-01-01",
+    "start_cost": "1",
     "start_day": "28",
     "value": "on",
 }

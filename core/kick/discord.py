@@ -60,12 +60,12 @@ class KickChecks(commands.Cog):
         """Send a line to Kick's chat and wait for it to come back, to test both directions."""
         await test_chat(ctx, CHAT)
 
-    @server_command("say", for_admins=True)
+    @server_command("say", for_admins=True, rest_is_raw=True)
     @commands.cooldown(10, 60, commands.BucketType.guild)
     @app_commands.describe(line="What to say in Kick's chat, at most 500 characters")
     async def say(self, ctx: Context, *, line: str) -> None:
         """Say a line in the streamer's Kick chat, as the bot."""
-        await run_action(ctx, CHAT.say_for, self._services, line)
+        await run_action(ctx, CHAT.say_for, self._services, line.strip())
         await answer(ctx, messages.said(line))
 
     @server_command("webhooklog", for_admins=True)

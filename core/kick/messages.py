@@ -71,7 +71,9 @@ def wrong_chatroom(payload: Mapping[str, Any]) -> Rendered:
 
 def said(line: str) -> discord.Embed:
     """After `/say`."""
-    return card("💬 " + _("Kick's chat will read it in a moment"), safe(line, 500), tone="kick")
+    return card(
+        "💬 " + _("Kick's chat will read it in a moment"), safe(line, 500, links=True), tone="kick"
+    )
 
 
 # -- webhook log ----------------------------------------------------------------------------------

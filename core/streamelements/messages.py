@@ -26,8 +26,8 @@ def invitation(server: str) -> discord.Embed:
 def unclear(payload: Mapping[str, Any]) -> discord.Embed:
     """To the admins. Payload: `number`, `purpose`, `count`, `total`, `rows`."""
     body = _(
-        "**{purpose}**: {total} points for {viewers} were sent, but StreamElements did not answer, "
-        "and the balances do not tell whether they arrived."
+        "**{purpose}**: a change of points for {viewers} ({total}) was sent, but StreamElements "
+        "did not answer, and the balances do not tell whether it arrived."
     )
     todo = _(
         "Look at their points on StreamElements, then press a button, or decide about each viewer "
@@ -39,7 +39,7 @@ def unclear(payload: Mapping[str, Any]) -> discord.Embed:
 
 def not_made(payload: Mapping[str, Any]) -> Rendered:
     """To the admins. Payload: as for `unclear`, and `reason`."""
-    body = _("**{purpose}**: {total} points for {viewers} did not arrive: {reason}.")
+    body = _("**{purpose}**: a change of points for {viewers} ({total}) did not arrive: {reason}.")
     rest = _("The balances were as before to the end. It is not repeated by itself.")
     title = "⚠️ " + _("A change of points was not made")
     text = f"{_filled(body, payload)}\n{_changes(payload)}\n{rest}"

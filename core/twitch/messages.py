@@ -26,4 +26,8 @@ def invite(server: str, role: Role) -> discord.Embed:
 
 def said(line: str) -> discord.Embed:
     """After `/say_twitch`."""
-    return card("💬 " + _("Twitch's chat will read it in a moment"), safe(line, 500), tone="twitch")
+    return card(
+        "💬 " + _("Twitch's chat will read it in a moment"),
+        safe(line, 500, links=True),
+        tone="twitch",
+    )
