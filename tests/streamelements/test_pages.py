@@ -62,6 +62,6 @@ def test_admins_read_what_is_at_stake() -> None:
     payload = {"number": 4, "purpose": "Stakes of *heist* 12", "count": 3, "total": -1200}
     payload |= {"reason": "slow", "rows": [row]}
     body = messages.unclear(payload).description or ""
-    assert "-1,200 points for 3 viewers" in body
+    assert "points for 3 viewers (-1,200)" in body
     assert "a\\_b: -400\n… and 2 more" in body
     assert r"\*heist\*" in body
