@@ -234,13 +234,13 @@ def _words(column: str) -> str:
 
 def page(parts: Iterable[str]) -> str:
     """Markdown: blocks with an empty line between them, paragraphs wrapped."""
-    return "\n\n".join(part if part[0] in "#<*" else wrapped(part) for part in parts) + "\n"
+    return "\n\n".join(part if part[0] in "#<-" else wrapped(part) for part in parts) + "\n"
 
 
 def entry(name: str, facts: Iterable[str], text: str) -> str:
-    """One item of a list: `* name (facts): text`, wrapped."""
+    """One item of a list: `- name (facts): text`, wrapped."""
     between = "; ".join(filter(None, facts))
-    item = f"* {name}{between and f' ({between})'}: {text}"
+    item = f"- {name}{between and f' ({between})'}: {text}"
     return wrapped(re.sub(r"(`[^`]*`)|<", lambda found: found[1] or r"\<", item), "  ")
 
 

@@ -91,7 +91,7 @@ def test_every_setting_is_in_the_example_and_the_docs() -> None:
         description = sentences_of(field)
         assert description.endswith("."), name
         assert description in example, name
-        assert f"* `{name.upper()}`" in page
+        assert f"- `{name.upper()}`" in page
         assert description in page
 
 
@@ -99,7 +99,7 @@ def test_every_guild_setting_is_documented() -> None:
     page = unwrapped("docs/settings.md")
     for setting in guild_settings():
         assert setting.help.endswith("."), setting.key
-        assert f"* `{setting.key}` (" in page
+        assert f"- `{setting.key}` (" in page
         assert setting.help in page
         assert setting.environment is None or setting.environment in Settings.model_fields
 
@@ -108,7 +108,7 @@ def test_every_command_is_documented() -> None:
     page = unwrapped("docs/commands.md")
     for command in told("--commands"):
         assert command["help"].endswith("."), command["name"]
-        assert f"* `{command['slash']}` (" in page
+        assert f"- `{command['slash']}` (" in page
     for command in told("--chat-commands"):
         assert command["help"].endswith("."), command["names"]
         assert command["usage"].startswith(f"!{command['names'][0]}")
