@@ -9,7 +9,7 @@ Results = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """A bound that a figure should keep to: at least `least`, or below `below`."""
+    """A bound that a figure should keep to: at least `minimum`, or below `below`."""
 
     minimum: float | None = None
     below: float | None = None

@@ -26,6 +26,7 @@ from core.kit.runtime.leases import Leader
 from core.kit.runtime.settings import Settings
 from core.kit.services import Services
 from core.kit.text import strict_json
+from core.kit.text.words import plural
 from core.outbox.discord_transport import DiscordTransport
 from core.outbox.sender import Sender
 from core.outbox.transport import Transport
@@ -119,7 +120,7 @@ class DiscordThread:
         if bot is not None and _connected(bot):
             self._since = self._services.clock()
             servers = len(bot.guilds)
-            where = "1 server" if servers == 1 else f"{servers} servers"
+            where = plural("{count} server", "{count} servers", servers)
             return HealthItem("Discord bot", "ok", f"Connected as {bot.user}, in {where}.")
         if self._standing_by:
             self._since = self._services.clock()
@@ -141,7 +142,11 @@ class DiscordThread:
         lines = {kind: say for feature in self._features for kind, say in feature.lines.items()}
         return {
             "discord": DiscordTransport(
-                self._logged_in_bot, self._services.database, embeds, self._language_of
+                self._logged_in_bot,
+                self._services.database,
+                embeds,
+                self._language_of,
+                guild_store.list_granted,
             ),
             "kick": KickTransport(self._services, lines, self._language_of),
             "twitch": TwitchTransport(self._services, lines, self._language_of),

@@ -14,10 +14,11 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from core.bonus_hunt import actions as hunts
-from core.events import ChatMessageSent
+from core.events import ChatMessageSent, Person, SubGifted
 from core.features import load_features
 from core.guilds import store as guilds
-from core.guilds.actions import change_setting, change_settings
+from core.guilds.actions import change_setting, change_settings, load_settings
+from core.heist import actions as heists
 from core.heist import widget
 from core.kit.database.connection import cache_of
 from core.kit.database.records import ViewerId
@@ -33,8 +34,11 @@ from core.people.records import Viewer
 from core.points import ledger
 from core.points.ledger import NewEntry
 from core.privacy import actions as privacy
+from core.raffle import actions as raffles
 from core.raffle.draw import posts
+from core.raffle.ledger import gifts
 from core.raffle.records import Period
+from core.raffle.rules import RaffleSettings
 from core.slot_calls import actions as slot_actions
 from core.slot_calls import panel as slot_panel
 from core.slot_calls import picks as slot_picks
@@ -182,6 +186,7 @@ def test_no_list_in_discord_names_them_and_ones_own_rank_is_shown(town: Site) ->
 NAMING = {
     "bonus_hunt.guesses",
     "bonus_hunt.message",
+    "heist.cancelled",
     "heist.locked",
     "heist.message",
     "heist.opened",
@@ -189,6 +194,7 @@ NAMING = {
     "points.balance",
     "points.board",
     "points.given",
+    "raffle.gift",
     "raffle.winner",
     "slot_calls.next",
     "slot_calls.panel",
@@ -199,9 +205,7 @@ NAMING = {
 """Kinds of lines and posts that name people in public; each is made below."""
 
 ELSEWHERE = {
-    "raffle.gift": "tests/raffle/ledger",
     "roles.reached": "tests/roles/test_reconcile.py: hidden members get a direct message",
-    "heist.cancelled": "counts and names of those refused, as in heist.locked",
 }
 TO_ASKER = {
     *("bonus_hunt.guessed", "bonus_hunt.rejected", "bonus_hunt.told"),
@@ -288,6 +292,8 @@ def _another_evening(tx: Connection) -> None:
     heist.handle([_said_by(HIDDEN, "!heist", heist.at)])
     heist.handle([_said_by(SHOWN, "!join 100", heist.at)])
     heist.finish()
+    _cancel_a_heist(heist)
+    _give_subs(tx)
     hunt.start(name="Saturday")
     hunt.do(hunts.set_guessing, opened=True)
     for name, text in ((HIDDEN, "!guess 10"), (SHOWN, "!guess 900")):
@@ -311,6 +317,43 @@ def _another_evening(tx: Connection) -> None:
             announcements.announce_loss(work, viewer, "full", "VIP", f"k{viewer}")
     for pick in rig.picks_of(tx, GUILD, 1):
         rig.with_frozen(tx, GUILD, 1, partial(posts.announce_end, pick=pick))
+
+
+def _cancel_a_heist(heist: HeistGuild) -> None:
+    """Nobody's stake is high enough: those who are refused are named in the line about it."""
+    heist.wait(3600)
+    heist.handle([_said_by(SHOWN, "!heist", heist.at)])
+    for name in (SHOWN, HIDDEN, EXCLUDED):
+        heist.handle([_said_by(name, "!join 1", heist.at)])
+    heist.do(heists.cancel)
+
+
+def _give_subs(tx: Connection) -> None:
+    """Those who are here each give a sub, and the bot thanks for it in Discord."""
+    at = LATER + timedelta(days=1)
+    given = [
+        SubGifted(
+            key=f"gift:{name}",
+            guild_id=GUILD,
+            at=at,
+            platform="kick",
+            channel_id=1,
+            gifter=Person(user_id=user_id_of(name), name=CALLED[name]),
+            giftee=Person(user_id=number, name="a giftee"),
+            drop=name,
+        )
+        for number, name in enumerate((SHOWN, HIDDEN, EXCLUDED), 900_001)
+    ]
+    cache_of(tx).clear()
+    with Work(tx, GUILD, actor=5, now=at) as work:
+        change_settings(work, RaffleSettings, channel=CHANNEL_ID)
+        settings = load_settings(work, RaffleSettings)
+        raffles.open_period(work, CONFIG, at - timedelta(days=1), at + timedelta(days=9), settings)
+        work.flush()
+        gifts.on_subs_gifted(work, given)
+        for guild_id, drop in gifts.list_unannounced(tx):
+            if guild_id == GUILD:
+                gifts.announce_drop(work, drop)
 
 
 def _ask(tx: Connection) -> None:

@@ -23,11 +23,14 @@ from core.kit.web.guild_pages import (
     csv_response,
 )
 from core.kit.web.overlays import Latest, Overlay
-from core.people.names import Names, public_names
+from core.people.names import Names, list_platforms, public_names
 
 PAGES = GuildPages("bonus_hunt", lambda: _("Bonus hunts"), icon="target-arrow", order=51)
 
-COLUMNS = ("number", "game", "provider", "requested by", "bet", "payout", "multiplier", "skipped")
+COLUMNS = (
+    *("number", "game", "provider", "requested by", "platform"),
+    *("bet", "payout", "multiplier", "skipped"),
+)
 _SHOWS: dict[str, Any] = {
     "show_amount": show_amount,
     "times": messages.times,
@@ -73,13 +76,16 @@ def one(page: Page, number: int) -> str:
 
 @PAGES.get("<int:number>/csv")
 def download(page: Page, number: int) -> Response:
-    view = page.run(store.find_view, number) or abort(404)
+    with page.together():
+        view = page.run(store.find_view, number) or abort(404)
+        platforms = page.run(list_platforms, [one.viewer_id for one in view.bonuses])
     rows = [
         (
             bonus.position,
             bonus.slot,
             bonus.provider,
             bonus.viewer_name or "",
+            platforms.get(bonus.viewer_id, ""),
             f"{bonus.bet.normalize():f}",
             "" if bonus.payout is None else f"{bonus.payout.normalize():f}",
             "" if bonus.line.multiplier is None else f"{bonus.line.multiplier:.2f}",

@@ -1,6 +1,6 @@
 """What one can do with a guild, its settings and its permissions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 from uuid import uuid4
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -195,10 +195,23 @@ def zone_named(name: str) -> ZoneInfo:
 # -- permissions ----------------------------------------------------------------------------------
 
 
+Automatic = Callable[[Work], Mapping[int, str]]
+"""The roles that a feature gives to viewers -> the command that ends that."""
+
+_AUTOMATIC: list[Automatic] = []
+
+
+def gives_roles(find: Automatic) -> Automatic:
+    """Declare which roles a feature gives to viewers, so that none of them is granted a command
+    group later. `require_for_viewers` checks the same when a feature is told to give a role."""
+    _AUTOMATIC.append(find)
+    return find
+
+
 @admins_only
 def grant(work: Work, group: str, role_id: int) -> bool:
     """Let members with this role use a command group; False if they can already. Raises Refusal
-    for a role that everybody or only an app has."""
+    for a role that everybody or only an app has, or that viewers get automatically."""
     seen = None if work.find_role is None else work.find_role(role_id)
     if seen is not None and seen.obstacle == "everyone":
         raise Refusal(
@@ -206,6 +219,14 @@ def grant(work: Work, group: str, role_id: int) -> bool:
         )
     if seen is not None and seen.obstacle in ("deleted", "managed"):
         raise Refusal(*obstacle_words(seen.obstacle))
+    for find in _AUTOMATIC:
+        if (ends_with := find(work).get(role_id)) is not None:
+            raise Refusal(
+                _("Viewers get that role automatically, so all of them could use these commands."),
+                _("Choose a role that only your moderators have, or run {command} first.").format(
+                    command=f"`{ends_with}`"
+                ),
+            )
     new = upsert(Permission).values(command_group=group, role_id=role_id)
     granted = work.execute(new.on_conflict_do_nothing().returning(Permission.role_id)).first()
     if granted is not None:

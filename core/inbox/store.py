@@ -306,7 +306,7 @@ def list_newest(
 def count_since(
     tx: Connection, source: str, lanes: Sequence[str], since: datetime, maximum: int
 ) -> int:
-    """How many deliveries of this source came in these lanes, counted up to `most`."""
+    """How many deliveries of this source came in these lanes, counted up to `maximum`."""
     ours = (deliveries.c.source == source) & deliveries.c.lane.in_(lanes)
     found = select(deliveries.c.id).where(ours, deliveries.c.received_at >= since).limit(maximum)
     return tx.scalar(select(func.count()).select_from(found.subquery())) or 0
@@ -360,8 +360,8 @@ def find_newest_since(
 
 
 def delete_deliveries(tx: Connection, kind: str, before: datetime, maximum: int) -> int:
-    """Delete up to `most` handled deliveries of a kind that were both sent and received before then
-    (by two clocks); returns how many. Waiting deliveries and dead letters stay."""
+    """Delete up to `maximum` handled deliveries of a kind that were both sent and received before
+    then (by two clocks); returns how many. Waiting deliveries and dead letters stay."""
     old = (
         select(deliveries.c.id)
         .where(
@@ -384,7 +384,7 @@ _DELETE_EVENTS = text("""
 
 
 def delete_events(tx: Connection, event: str, before: datetime, maximum: int) -> int:
-    """Delete the keys of up to `most` events of a kind from before then; returns how many. Old
+    """Delete the keys of up to `maximum` events of a kind from before then; returns how many. Old
     duplicates must be rejected by their age."""
     return tx.execute(
         _DELETE_EVENTS, {"event": event, "before": before, "maximum": maximum}

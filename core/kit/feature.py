@@ -134,7 +134,7 @@ class Offer:
         words: how viewers ask for it: `!buy tickets 5`; the first one is shown.
         say: `say(5)` -> `5 raffle tickets`.
         price: of one, until an admin sets another.
-        most: how many can be bought at once.
+        maximum: how many can be bought at once.
         for_all_points: points from Kicks, bits and winnings of games can pay for it, until an admin
             decides otherwise.
         why_not: `why_not(work, viewer_id)` -> why it cannot be delivered to this viewer right now,

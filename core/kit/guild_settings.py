@@ -40,7 +40,7 @@ class GuildSetting(Generic[T]):
         help: one sentence for the admin, which `/settings` and the documentation show.
         environment: the field of `Settings` that gives the value for DISCORD_GUILD_ID until an
             admin sets one.
-        least: smallest allowed number; `most` is the largest.
+        minimum: smallest allowed number; `maximum` is the largest.
         of: what the value means; it is checked and shown accordingly.
         choices: the allowed words, if there are only a few.
         label: its name in the feature's status, such as `Cooldown`.

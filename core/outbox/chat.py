@@ -1,6 +1,7 @@
 """Base of the transports to chats: waiting lines are joined, and sent at a limited rate."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -55,8 +56,7 @@ class Line(NamedTuple):
     @property
     def as_plain(self) -> "Line":
         """The same where the message that it replies to is gone: it names the person."""
-        is_named = not self.viewer or f"@{self.viewer}" in self.text
-        return Line(self.text if is_named else cut(f"@{self.viewer} {self.text}"), None)
+        return Line(cut("".join(_address(self.viewer, self.text))), None)
 
 
 REPLY_REFUSED = (400, 404, 422)
@@ -160,11 +160,11 @@ class ChatTransport:
         said: dict[str, list[str]] = {}
         text = ""
         for number, (one, line) in enumerate(zip((message, *followers), lines, strict=False)):
-            viewer = f"@{one.payload.get('viewer', '')} "
-            what = line.removeprefix(viewer)
+            mention, what = _address(one.payload.get("viewer", ""), line)
             names = said.setdefault(what, [])
-            if (line != what or one.priority == Priority.ANSWER) and viewer not in names:
-                names.append(viewer)
+            asked = one.priority == Priority.ANSWER or line.startswith(mention)
+            if asked and mention not in names:
+                names.append(mention)
             longer = SEPARATOR.join("".join(who) + words for words, who in said.items())
             if number and len(longer) > MAX_CHARACTERS:
                 return text, followers[: number - 1]
@@ -173,6 +173,18 @@ class ChatTransport:
 
     def _line(self, message: Outgoing) -> str:
         return cut(self._renderers[message.kind](message.payload))
+
+
+def _address(viewer: str, text: str) -> tuple[str, str]:
+    """What comes before a line so that it mentions this person once, and the line: one that begins
+    with their name, such as "MadCats gave …", mentions them itself."""
+    mention = f"@{viewer} "
+    if not viewer or text.startswith(mention):
+        return mention if viewer else "", text.removeprefix(mention)
+    name = re.escape(viewer)
+    if found := re.match(rf"@?({name})(?!\w)", text, re.IGNORECASE):
+        return "", f"@{text[found.start(1) :]}"
+    return "" if re.search(rf"@{name}(?!\w)", text) else mention, text
 
 
 def cut(text: str) -> str:

@@ -7,7 +7,7 @@ Discord returns the first message instead of creating a second one
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -73,6 +73,7 @@ class DiscordTransport:
         database: to find the message to edit.
         renderers: kind -> renderer.
         language_of: the language of a server's public posts.
+        granted: `granted(tx, guild_id, role_ids)`: the command groups that these roles may use.
     """
 
     def __init__(
@@ -81,7 +82,9 @@ class DiscordTransport:
         database: Database,
         renderers: Mapping[str, Renderer],
         language_of: Callable[[Connection, int], str],
+        granted: Callable[[Connection, int, Collection[int]], Collection[str]] = lambda *_of: (),
     ) -> None:
+        self._granted = granted
         self._client = client
         self._database = database
         self._renderers = renderers
@@ -138,8 +141,10 @@ class DiscordTransport:
         return {"done": True}
 
     async def _has_powers(self, guild_id: int, role_id: int) -> bool:
-        """Whether a role has moderator permissions now. Without a connection to the gateway Discord
-        is asked for the roles, once in a while."""
+        """Whether a role has moderator permissions now, in Discord or here. Without a connection to
+        the gateway Discord is asked for the roles, once in a while."""
+        if await self._database.run(self._granted, guild_id, [role_id]):
+            return True
         guild = self._logged_in().get_guild(guild_id)
         if guild is not None:
             role = guild.get_role(role_id)
@@ -168,7 +173,12 @@ class DiscordTransport:
             else:
                 rendered = await self._render(message)
                 files = await asyncio.to_thread(rendered.files)
-                await posted.edit(embed=rendered.embed, view=rendered.view(), attachments=files)
+                await posted.edit(
+                    embed=rendered.embed,
+                    view=rendered.view(),
+                    attachments=files,
+                    allowed_mentions=SILENT,
+                )
         except discord.NotFound as error:
             if error.code not in _GONE:
                 raise

@@ -71,8 +71,8 @@ def expire(tx: Connection, now: datetime) -> list[str]:
 def claim_due(
     tx: Connection, now: datetime, maximum: int, active: Collection[int] = ()
 ) -> list[Outgoing]:
-    """Claim up to `most` messages, each the head of its lane, except those that the caller is still
-    sending (`active`)."""
+    """Claim up to `maximum` messages, each the head of its lane, except those that the caller is
+    still sending (`active`)."""
     given = {"now": now, "maximum": maximum, "active": list(active), "lasts": LEASE}
     with Session(tx, expire_on_commit=False) as session, session.begin():
         claimed = session.scalars(

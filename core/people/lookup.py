@@ -10,13 +10,14 @@ one name, a command says whom it can only mean:
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ARRAY, ColumnElement, Connection, Text, any_, cast, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from core.kit.database.connection import among
 from core.kit.database.work import Work
 from core.kit.errors import Refusal, Unclear
 from core.kit.text.words import _
@@ -38,7 +39,7 @@ def named_in(viewer_id: InstrumentedAttribute[Any], *criteria: ColumnElement[boo
     """Those whom a table names in this column."""
 
     def find(work: Work, viewer_ids: Collection[int]) -> Collection[int]:
-        named = select(viewer_id).where(viewer_id.in_(viewer_ids), *criteria)
+        named = select(viewer_id).where(among(viewer_id, viewer_ids), *criteria)
         return work.scalars(named.distinct()).all()
 
     return find
@@ -135,27 +136,39 @@ def find_person(work: Work, text: str, *, meant: Meant | None = None, platform: 
         )
     if not candidates:
         raise NobodyFound(text)
-    left = _narrowed(work, candidates, meant, platform)
-    if len({one.viewer.person_id for one in left}) > 1:
+    left = _narrowed(work, {typed: candidates}, meant, platform)[typed]
+    if _are_several(left):
         raise SeveralPeople(typed, _with_members(work, left))
     return left[0].viewer
 
 
+def _are_several(candidates: Sequence[Candidate]) -> bool:
+    return len({candidate.viewer.person_id for candidate in candidates}) > 1
+
+
 def _narrowed(
-    work: Work, candidates: Sequence[Candidate], meant: Meant | None, platform: str
-) -> Sequence[Candidate]:
-    """Those on the platform, then those who are meant; each only where somebody is left."""
-    if len({one.viewer.person_id for one in candidates}) < 2:
-        return candidates
-    here = [one for one in candidates if one.viewer.platform == platform]
-    candidates = here or candidates
-    if meant is None:
-        return candidates
-    persons = store.list_persons(
-        work.tx, work.guild_id, {candidate.viewer.viewer_id for candidate in candidates}
-    )
-    able = {persons[one] for one in meant(work, list(persons))}
-    return [one for one in candidates if one.viewer.person_id in able] or candidates
+    work: Work,
+    named: Mapping[str, Sequence[Candidate]],
+    meant: Meant | None,
+    platform: str,
+) -> dict[str, Sequence[Candidate]]:
+    """Of each name those on the platform, then those who are meant; each only where somebody is
+    left. All names are asked about at once."""
+    unclear = {
+        name: [one for one in candidates if one.viewer.platform == platform] or candidates
+        for name, candidates in named.items()
+        if _are_several(candidates)
+    }
+    able: set[int] = set()
+    if meant is not None and unclear:
+        asked = {one.viewer.viewer_id for each in unclear.values() for one in each}
+        persons = store.list_persons(work.tx, work.guild_id, asked)
+        able = {persons[one] for one in meant(work, list(persons))}
+    return dict(named) | {
+        name: [candidate for candidate in candidates if candidate.viewer.person_id in able]
+        or candidates
+        for name, candidates in unclear.items()
+    }
 
 
 def _with_members(work: Work, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -216,7 +229,7 @@ def list_candidates(work: Work, typed: str) -> list[Candidate]:
     if found.get(fold(name)):
         return found[fold(name)]
     if name.startswith("#") or name.isdecimal():
-        return [Candidate(one) for one in _list_by_id(work.tx, work.guild_id, name, platform)]
+        return _list_by_id(work.tx, work.guild_id, [name], platform).get(name, [])
     links = select(Link.viewer_id).where(Link.discord_handle == fold(name))
     member = work.scalar(links.order_by(Link.viewer_id).limit(1)) if fold(name) else None
     if member is not None and not platform:
@@ -247,7 +260,8 @@ def find_many(
     """Folded name -> whoever has it now as a name or login: of each platform who was last seen with
     it, and whose login it is before whose name it is."""
     wanted = {fold(name) for name in names} - {""}
-    has_it = Viewer.folded_name.in_(wanted) | Viewer.login.in_(wanted)
+    names_array = cast(list(wanted), ARRAY(Text))  # there may be many thousands
+    has_it = (Viewer.folded_name == any_(names_array)) | (Viewer.login == any_(names_array))
     found = select(Viewer).where(Viewer.guild_id == guild_id, has_it)
     if platform:
         found = found.where(Viewer.platform == platform)
@@ -272,17 +286,27 @@ def _holders(name: str, viewers: Sequence[Viewer]) -> list[Viewer]:
     return [newest, *(other for other in others if other.login not in ("", name))]
 
 
-def _list_by_id(tx: Connection, guild_id: int, name: str, platform: str) -> list[Viewer]:
-    number = name.removeprefix("#")
-    if not (number.isascii() and number.isdecimal()) or int(number) > _LARGEST_ID:
-        return []
+def _list_by_id(
+    tx: Connection, guild_id: int, names: Iterable[str], platform: str
+) -> dict[str, list[Candidate]]:
+    """`#123` or `123` -> of each platform who has this user id."""
+    numbers = {name: name.removeprefix("#") for name in names}
+    ids = {
+        name: int(number)
+        for name, number in numbers.items()
+        if number.isascii() and number.isdecimal() and len(number) < 20
+    }
     found = select(Viewer).where(
         Viewer.guild_id == guild_id,
         Viewer.platform.in_([platform] if platform else list(PLATFORMS)),
-        Viewer.platform_user_id == int(number),
+        among(Viewer.platform_user_id, {one for one in ids.values() if one <= _LARGEST_ID}),
     )
-    with Session(tx, join_transaction_mode="rollback_only") as session:
-        return list(session.scalars(found.order_by(Viewer.named_at.desc())))
+    having: dict[int, list[Candidate]] = defaultdict(list)
+    if ids:
+        with Session(tx, join_transaction_mode="rollback_only") as session:
+            for viewer in session.scalars(found.order_by(Viewer.named_at.desc())):
+                having[viewer.platform_user_id].append(Candidate(viewer))
+    return {name: having[number] for name, number in ids.items() if number in having}
 
 
 def _list_former(
@@ -294,7 +318,7 @@ def _list_former(
     found = (
         select(FormerName.folded_name, FormerName.name.label("former"), Viewer)
         .join(Viewer, same)
-        .where(FormerName.guild_id == guild_id, FormerName.folded_name.in_(wanted))
+        .where(FormerName.guild_id == guild_id, among(FormerName.folded_name, wanted))
         .order_by(FormerName.until.desc())
     )
     if platform:
@@ -323,16 +347,16 @@ def find_people(
         if asked:
             former = _list_former(work.tx, work.guild_id, asked, of)
             current = find_many(work.tx, work.guild_id, asked, of)
-            found |= {f"{of}:{name}": several for name, several in (former | current).items()}
-    people, several = {}, {}
-    for name, (on, plain) in split.items():
-        candidates = found.get(f"{on or platform}:{fold(plain)}") or []
-        left = _narrowed(work, candidates, meant, platform) if candidates else []
-        if len({one.viewer.person_id for one in left}) > 1:
-            several[name] = SeveralPeople(name, left)
-        elif left:
-            people[name] = left[0].viewer
-    return people, several
+            marked = [name for name in asked if name.startswith("#")]
+            by_id = _list_by_id(work.tx, work.guild_id, marked, of)
+            known = former | by_id | current
+            found |= {f"{of}:{name}": several for name, several in known.items()}
+    candidates = {
+        name: found.get(f"{on or platform}:{fold(plain)}") for name, (on, plain) in split.items()
+    }
+    left = _narrowed(work, {n: each for n, each in candidates.items() if each}, meant, platform)
+    people = {name: each[0].viewer for name, each in left.items() if not _are_several(each)}
+    return people, {n: SeveralPeople(n, each) for n, each in left.items() if _are_several(each)}
 
 
 def has_name(typed: str) -> ColumnElement[bool]:

@@ -10,14 +10,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
-from sqlalchemy import delete, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 
+from core.kit.database.connection import among
 from core.kit.database.work import Work
 from core.kit.errors import Refusal
 from core.kit.text.words import _
 from core.people.lookup import PLATFORMS
-from core.people.records import HiddenViewer
+from core.people.records import HiddenViewer, Viewer
 from core.people.store import fold, list_links
 
 Reason = Literal["hidden", "deleted"]
@@ -113,6 +114,13 @@ def _names(work: Work, viewer_ids: Iterable[int | None], *, for_admins: bool) ->
 def public_name(work: Work, viewer_id: int | None) -> str:
     """The same of one viewer."""
     return public_names(work, [viewer_id])[viewer_id]
+
+
+def list_platforms(work: Work, viewer_ids: Iterable[int | None]) -> dict[int | None, str]:
+    """Viewer id -> Kick or Twitch, for files and programs: names alone are not unique."""
+    wanted = {one for one in viewer_ids if one is not None}
+    found = select(Viewer.viewer_id, Viewer.platform).where(among(Viewer.viewer_id, wanted))
+    return {viewer_id: PLATFORMS[platform] for viewer_id, platform in work.execute(found)}
 
 
 def own_name(work: Work, viewer_id: int) -> str:

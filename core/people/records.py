@@ -55,6 +55,11 @@ class Viewer(GuildRecord, kw_only=True):
         comment="the name in addresses, folded; or empty",
     )
     named_at: Mapped[datetime] = mapped_column(comment="when the name was seen")
+    forgotten_at: Mapped[datetime | None] = mapped_column(
+        init=False,
+        default=None,
+        comment="when its owner asked to be forgotten; what is older stays anonymous",
+    )
     represented_by: Mapped[ViewerId | None] = mapped_column(
         init=False,
         default=None,

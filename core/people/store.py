@@ -8,9 +8,18 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Select, delete, insert, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    delete,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Mapped, Session, aliased
 
 from core.events import Person
 from core.kit.database.connection import (
@@ -24,7 +33,14 @@ from core.kit.database.personal import Account, Subject, pseudonym_of
 from core.kit.database.records import GuildRecord, ViewerId
 from core.kit.database.work import Work
 from core.kit.runtime.crypto import fingerprint
-from core.people.records import FormerName, GuildAccount, Link, Tombstone, Viewer
+from core.people.records import (
+    FormerName,
+    GuildAccount,
+    Link,
+    Tombstone,
+    Viewer,
+    ViewerRecord,
+)
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 """When an account was seen whose name is not known."""
@@ -445,7 +461,13 @@ def set_forgotten(tx: Connection, subject: Subject) -> None:
             update(Viewer)
             .where(Viewer.guild_id == guild_id, Viewer.viewer_id == viewer_id)
             # No platform has ids below zero.
-            .values(platform_user_id=-viewer_id, name=name, folded_name=name, login="")
+            .values(
+                platform_user_id=-viewer_id,
+                name=name,
+                folded_name=name,
+                login="",
+                forgotten_at=subject.at,
+            )
         )
         known = GuildAccount(guild_id, account.platform, account.user_id)
         tombstone = upsert(Tombstone).values(
@@ -456,6 +478,24 @@ def set_forgotten(tx: Connection, subject: Subject) -> None:
             forgotten_at=subject.at,
         )
         tx.execute(tombstone.on_conflict_do_nothing())
+
+
+def is_since_forgotten(
+    record: type[ViewerRecord],
+    at: ColumnElement[datetime] | Mapped[datetime],
+    until: datetime | None = None,
+) -> ColumnElement[bool]:
+    """A condition for rows about viewers: their owner did not ask to be forgotten after `at`. What
+    was before stays anonymous if they come back.
+
+    Args:
+        until: what was settled then stays theirs if they were forgotten later.
+    """
+    same = (Viewer.guild_id == record.guild_id) & (Viewer.viewer_id == record.viewer_id)
+    forgotten = select(Viewer.viewer_id).where(same, Viewer.forgotten_at >= at)
+    if until is not None:
+        forgotten = forgotten.where(Viewer.forgotten_at < until)
+    return ~forgotten.correlate_except(Viewer).exists()
 
 
 _LIST_FORGOTTEN = text("""

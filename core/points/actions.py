@@ -20,7 +20,7 @@ from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people import store as people_store
 from core.people.lookup import find_person
-from core.people.names import named_only, own_name, public_name
+from core.people.names import named_only, own_name, public_names
 from core.people.records import Viewer
 from core.points import ledger, providers, store
 from core.points.ledger import NewEntry
@@ -275,7 +275,7 @@ def handle_give(work: Work, message: ChatMessageSent, argument: str) -> None:
         outbox.post_reply(work, message, "points.refused", refused, once_a_minute=once)
         return
     if gift.amount:
-        name = public_name(work, to.viewer_id)
+        name = public_names(work, [giver, to.viewer_id])[to.viewer_id]
         payload = settings.currency | {"name": name, "points": gift.amount, "left": gift.left}
         outbox.post_reply(work, message, "points.given", payload)
 

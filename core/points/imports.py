@@ -14,6 +14,7 @@ from sqlalchemy import Connection, delete, select, text
 
 from core.guilds.actions import audit, load_settings
 from core.kit.database.connection import among
+from core.kit.database.records import ViewerId
 from core.kit.database.work import ACROSS_GUILDS, Lock, Work, note_change, read_records
 from core.kit.errors import Outage, Refusal
 from core.kit.runtime.wire import Rejected
@@ -21,7 +22,7 @@ from core.kit.services import Services
 from core.kit.tasks import for_each
 from core.kit.text.words import _
 from core.people import store as people
-from core.people.lookup import find_people
+from core.people.lookup import LINKED, PLATFORMS, Candidate, find_people
 from core.people.records import GuildAccount, Viewer
 from core.points import ledger, store
 from core.points.actions import require_own
@@ -42,6 +43,8 @@ MAX_ACCOUNTS = 100_000
 """The richest ones; StreamElements is asked for 100 at a time."""
 
 EXAMPLES = 10
+ASKED = 50
+"""Names that several people have, of which the preview asks who is meant."""
 
 
 class Preview(NamedTuple):
@@ -49,14 +52,17 @@ class Preview(NamedTuple):
 
     Attributes:
         counts: `accounts`, `points`; `by_id`, `by_name`, `unknown`, `excluded` accounts; `holders`
-            with points here; total `gain` and `loss`, and the accounts that stay the `same`.
+            with points here; total `gain` and `loss`, and the accounts that stay the `same`;
+            `unclear` accounts, which are skipped until an admin has chosen.
         examples: the largest balances first.
+        unclear: names that several people have, the largest balances first.
     """
 
     import_: Import
     counts: Mapping[str, int]
     examples: Sequence["Change"]
     unknown: Sequence[str]
+    unclear: Sequence["Change"] = ()
 
 
 def find_open(work: Work) -> Import | None:
@@ -249,12 +255,15 @@ class Change:
         viewer_id: None for somebody who was never seen.
         has: points of the account here.
         delta: None if the viewer is unknown or excluded.
+        candidates: those who have the name, if they are several people.
     """
 
     name: str
     points: int
     user_id: int | None
     viewer_id: int | None = None
+    skipped: bool = False
+    candidates: Sequence[Candidate] = ()
     has: int = 0
     delta: int | None = None
     is_excluded: bool = False
@@ -263,18 +272,12 @@ class Change:
 def _list_changes(work: Work, of: Import) -> list[Change]:
     """The lines with points, largest first. Each table is read separately, so that the time stays
     linear without statistics."""
-    found = select(ImportLine.name, ImportLine.points, ImportLine.user_id)
+    wanted = (ImportLine.name, ImportLine.points, ImportLine.user_id)
+    found = select(*wanted, ImportLine.viewer_id, ImportLine.skipped)
     rows = work.execute(found.where(ImportLine.number == of.number, ImportLine.points > 0))
-    changes = [Change(row.name, row.points, row.user_id) for row in rows]
+    changes = [Change(*row) for row in rows]
     changes.sort(key=lambda change: (-change.points, change.name))
-    by_id = _find_ids(work, {one.user_id for one in changes if one.user_id is not None})
-    named = {one.name for one in changes if one.user_id is None}
-    by_name, _several = find_people(work, named, platform=of.platform)
-    for one in changes:
-        if one.user_id is not None:
-            one.viewer_id = by_id.get(one.user_id)
-        elif one.name in by_name:
-            one.viewer_id = by_name[one.name].viewer_id
+    _find_viewers(work, of, changes)
     viewer_ids = {one.viewer_id for one in changes if one.viewer_id is not None}
     excluded = store.list_excluded(work, viewer_ids)
     balances = store.get_balances(work, viewer_ids)
@@ -296,6 +299,40 @@ def _list_changes(work: Work, of: Import) -> list[Change]:
     return changes
 
 
+def _find_viewers(work: Work, of: Import, changes: Sequence[Change]) -> None:
+    """Set whose each balance is. Where several people have a name it is whom the admin chose, else
+    whoever got an earlier import, else whoever is linked, if that is one person."""
+    by_id = _find_ids(work, {one.user_id for one in changes if one.user_id is not None})
+    named = {change.name for change in changes if change.user_id is None}
+    by_name, several = find_people(work, named, platform=of.platform)
+    having = {c.viewer.viewer_id for each in several.values() for c in each.candidates}
+    persons = people.list_persons(work.tx, work.guild_id, having)
+    before = store.list_account_totals(work, _account(of))
+    had = {persons[person] for person in persons if before.get(person)}
+    linked = {persons[one] for one in LINKED(work, list(persons))}
+    for one in changes:
+        if one.user_id is not None:
+            one.viewer_id = by_id.get(one.user_id)
+        elif one.name in by_name:
+            one.viewer_id = by_name[one.name].viewer_id
+        elif one.name in several:
+            one.candidates = several[one.name].candidates
+            one.viewer_id = None if one.skipped else _choose_one(one, had, linked)
+        else:
+            one.viewer_id = None
+
+
+def _choose_one(change: Change, *preferred: set[int]) -> int | None:
+    """The viewer id of the one who was chosen, or of the only person who is preferred."""
+    if change.viewer_id in {candidate.viewer.viewer_id for candidate in change.candidates}:
+        return change.viewer_id
+    for persons in preferred:
+        able = [one for one in change.candidates if one.viewer.person_id in persons]
+        if len({one.viewer.person_id for one in able}) == 1:
+            return able[0].viewer.viewer_id
+    return None
+
+
 def _find_ids(work: Work, user_ids: Collection[int]) -> dict[int, int]:
     found = select(Viewer.platform_user_id, Viewer.viewer_id)
     at_twitch = Viewer.platform == "twitch", among(Viewer.platform_user_id, user_ids)
@@ -311,24 +348,62 @@ def preview(work: Work) -> Preview | None:
         return Preview(newest, {}, [], [])
     changes = _list_changes(work, newest)
     usable = [one for one in changes if one.delta is not None]
-    unknown = [one.name for one in changes if one.viewer_id is None and one.user_id is None]
+    unclear = [one for one in changes if one.candidates]
+    unknown = [
+        one.name
+        for one in changes
+        if one.viewer_id is None and one.user_id is None and not one.candidates
+    ]
     counts = {
         "accounts": len(changes),
         "points": sum(change.points for change in changes),
         "by_id": sum(one.user_id is not None for one in changes),
         "by_name": sum(one.user_id is None and one.viewer_id is not None for one in changes),
         "unknown": len(unknown),
+        "unclear": sum(one.viewer_id is None for one in unclear),
         "excluded": sum(one.is_excluded for one in changes),
         "holders": sum(one.has > 0 for one in changes),
         "gain": sum(one.delta for one in usable if one.delta is not None and one.delta > 0),
         "loss": -sum(one.delta for one in usable if one.delta is not None and one.delta < 0),
         "same": sum(one.delta == 0 for one in usable),
     }
-    return Preview(newest, counts, usable[:EXAMPLES], unknown[:EXAMPLES])
+    return Preview(newest, counts, usable[:EXAMPLES], unknown[:EXAMPLES], unclear[:ASKED])
 
 
 def _account(of: Import) -> str:
     return f"import:{of.source}"
+
+
+def choose(work: Work, number: int, platform: str, chosen: Mapping[str, int]) -> None:
+    """Say whose the names of an import are.
+
+    Args:
+        platform: kick or twitch; "" for both.
+        chosen: name -> the viewer id of one of those who have it; 0 for none of them.
+
+    Raises:
+        Refusal: the import is not ready.
+    """
+    work.lock(Lock.POINTS)
+    ready = _get_ready(work, number)
+    if ready.source == "list" and platform in ("", *PLATFORMS):
+        ready.platform = platform
+    known = set(
+        work.scalars(select(Viewer.viewer_id).where(among(Viewer.viewer_id, chosen.values())))
+    )
+    lines = select(ImportLine).where(ImportLine.number == number, among(ImportLine.name, chosen))
+    for line in work.scalars(lines):
+        wanted = chosen[line.name]
+        line.viewer_id = ViewerId(wanted) if wanted in known else None
+        line.skipped = not wanted
+    note_change(work.tx, work.guild_id, "points")
+
+
+def _get_ready(work: Work, number: int) -> Import:
+    ready = work.find(Import, number)
+    if ready is None or ready.state != "ready":
+        raise Refusal(_("This import is no longer open."))
+    return ready
 
 
 # -- the decision ---------------------------------------------------------------------------------
@@ -342,9 +417,7 @@ def confirm(work: Work, number: int) -> tuple[int, int]:
     """
     require_own(load_settings(work, PointsSettings))
     work.lock(Lock.POINTS)
-    ready = work.find(Import, number)
-    if ready is None or ready.state != "ready":
-        raise Refusal(_("This import is no longer open."))
+    ready = _get_ready(work, number)
     known = select(ImportLine.name, ImportLine.user_id).where(
         ImportLine.number == number, ImportLine.user_id.is_not(None), ImportLine.points > 0
     )

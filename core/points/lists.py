@@ -7,14 +7,14 @@ from core.kit.database.work import Work
 from core.kit.errors import Refusal
 from core.kit.text.amounts import parse_amount
 from core.kit.text.tables import VIEWER, Column, Table, read_table
-from core.people.lookup import find_people
+from core.people.lookup import SeveralPeople, find_people
 from core.people.store import fold
 from core.points.store import HAS_POINTS
 
 _POINTS = """
     points point balance currency coins coin currentpoints loyaltypoints score amount punkte
     punktestand guthaben kontostand solde monnaie pièces puntos saldo monedas pontos moedas punti
-    monete punten punkty poäng poeng puan bakiye очки баллы баланс бали"""
+    monete punten punkty poäng poeng puan bakiye очки баллы баланс бали value"""
 
 
 def _is_points(cell: str) -> bool:
@@ -42,10 +42,17 @@ class Lines(NamedTuple):
 
 
 class Pasted(NamedTuple):
-    """Parsed lines of a grant: viewer id -> points, and the invalid lines."""
+    """Parsed lines of a grant.
+
+    Attributes:
+        amounts: viewer id -> points.
+        wrong: the invalid lines.
+        unclear: names that several people have; their lines are among the invalid ones.
+    """
 
     amounts: dict[int, int]
     wrong: list[str]
+    unclear: list[SeveralPeople]
 
 
 def parse_lines(pasted: str, chosen: Mapping[str, int] | None = None) -> Lines:
@@ -72,11 +79,11 @@ def read_pasted(work: Work, pasted: str, chosen: Mapping[str, int] | None = None
     amounts: dict[int, int] = {}
     named, wrong, _table = parse_lines(pasted, chosen)
     asked = {name for _line, name, _amount in named}
-    known, _several = find_people(work, asked, meant=HAS_POINTS)
+    known, several = find_people(work, asked, meant=HAS_POINTS)
     for line, name, amount in named:
         if name in known:
             viewer_id = known[name].viewer_id
             amounts[viewer_id] = amounts.get(viewer_id, 0) + amount
         else:
             wrong.append(line)
-    return Pasted(amounts, wrong)
+    return Pasted(amounts, wrong, list(several.values()))

@@ -303,6 +303,17 @@ def import_preview(preview: "Preview") -> discord.Embed:
         rows.append(
             _("Unknown, skipped: {names}").format(names=safe(", ".join(preview.unknown), 300))
         )
+    if counts["unclear"]:
+        labels = [
+            "/".join(candidate.label for candidate in one.candidates)
+            for one in preview.unclear
+            if one.viewer_id is None
+        ]
+        rows.append(
+            _("Names of several people, skipped until you choose on the dashboard: {names}").format(
+                names=safe(", ".join(labels), 300)
+            )
+        )
     rows.append(
         "-# "
         + _(

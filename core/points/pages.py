@@ -29,7 +29,7 @@ from core.kit.web.guild_pages import (
 )
 from core.kit.web.overlays import Overlay
 from core.people.actions import find_own
-from core.people.names import all_names, named_only
+from core.people.names import all_names, list_platforms, named_only
 from core.people.records import Viewer
 from core.points import actions, imports, store
 from core.points.lists import COLUMNS, Lines, read_pasted
@@ -136,22 +136,25 @@ def viewer(page: Page, viewer_id: int) -> str:
 def download(page: Page, viewer_id: int) -> Response:
     """The same entries as a file."""
 
-    def load(work: Work) -> Sequence[Any]:
+    def load(work: Work) -> tuple[Sequence[Any], dict[int | None, str]]:
         work.find(Viewer, viewer_id) or abort(404)
         accounts = store.accounts_of(work, viewer_id)
-        return store.list_entries(work, accounts, MAX_DOWNLOADED, 0)
+        entries = store.list_entries(work, accounts, MAX_DOWNLOADED, 0)
+        return entries, list_platforms(work, accounts)
 
+    entries, platforms = page.run(load)
     rows = [
         (
-            local_time(one.at, page.time_zone),
-            account_label(one.account),
-            bucket_label(one.bucket),
-            one.reason,
-            one.amount,
+            local_time(entry.at, page.time_zone),
+            platforms[entry.viewer_id],
+            account_label(entry.account),
+            bucket_label(entry.bucket),
+            entry.reason,
+            entry.amount,
         )
-        for one in page.run(load)
+        for entry in entries
     ]
-    titles = _("Time"), _("Source"), _("Kind"), _("Reason"), _("Points")
+    titles = _("Time"), _("Platform"), _("Source"), _("Kind"), _("Reason"), _("Points")
     return csv_response("points", titles, rows)
 
 
@@ -201,6 +204,8 @@ def grant(page: Page) -> Response | str:
 
     def act(work: Work) -> int:
         pasted = read_pasted(work, text, chosen)
+        if pasted.unclear and "skip" not in page.form:
+            raise Refusal(pasted.unclear[0].what, pasted.unclear[0].remedy)
         if pasted.wrong and "skip" not in page.form:
             raise Refusal(
                 _("Invalid lines: {lines}.").format(
@@ -216,13 +221,14 @@ def grant(page: Page) -> Response | str:
     try:
         count = page.run(act)
     except ColumnsUnclear as unclear:
-        kept = {name: page.form[name] for name in ("reason", "skip") if name in page.form}
-        return _ask_columns(page, unclear, "grant", {"list": text} | kept)
+        return _ask_columns(page, unclear, "grant", {"list": text})
     return page.done(plural("{count} viewer got points.", "{count} viewers got points.", count))
 
 
 def _ask_columns(page: Page, unclear: ColumnsUnclear, view: str, fields: dict[str, str]) -> str:
-    """Show a form that does the same with the columns that are chosen."""
+    """Show a form that does the same with the columns that are chosen, and all that was typed."""
+    kept = ("reason", "skip", "instead_of")
+    fields |= {name: page.form[name] for name in kept if page.form.get(name)}
     return page.render("points/columns.html", unclear=unclear, view=view, fields=fields)
 
 
@@ -260,6 +266,18 @@ def import_list(page: Page) -> Response | str:
         flash(says.format(count=len(lines.wrong), lines=shown), "success")
     if len(lines.table.headings) > 2:
         return _show_import(page, lines, text)
+    return page.done(_("Check the preview. Nothing was imported yet."), to=import_page)
+
+
+@PAGES.post("import/<int:number>/choose", shows=import_page)
+def choose_import(page: Page, number: int) -> Response:
+    """Say whose names these are, where several people have one."""
+    names = page.form.getlist("name")
+    chosen = page.form.getlist("viewer", type=int)
+    if len(names) != len(chosen):
+        raise Refusal(_("Something is missing in the form."), _("Load the page again."))
+    picked = dict(zip(names, chosen, strict=True))
+    page.run(imports.choose, number, page.form.get("platform", ""), picked)
     return page.done(_("Check the preview. Nothing was imported yet."), to=import_page)
 
 

@@ -18,7 +18,15 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.kit.database.personal import ADMINS_ANSWER, holds
-from core.kit.database.records import GuildRecord, MemberId, PlatformUserId, one_of
+from core.kit.database.records import (
+    GuildRecord,
+    MemberId,
+    PlatformUserId,
+    ViewerId,
+    flag,
+    one_of,
+    optional,
+)
 from core.people.records import ViewerRecord, viewer_key
 from core.points.rules import Bucket
 
@@ -277,11 +285,16 @@ class ImportLine(GuildRecord, kw_only=True):
     __tablename__ = "points_import_lines"
 
     number: Mapped[int] = mapped_column(comment="of the import")
-    name: Mapped[str] = mapped_column(info=holds("name"), comment="folded")
+    name: Mapped[str] = mapped_column(info=holds("name", of="user_id"), comment="folded")
     points: Mapped[int] = mapped_column(BigInteger)
     user_id: Mapped[PlatformUserId | None] = mapped_column(
         default=None, info=holds("number"), comment="at Twitch, as Twitch knows the name"
     )
+    viewer_id: Mapped[ViewerId | None] = optional(
+        "whom an admin chose of those who have the name",
+        info=holds("viewer", deletes_row=True),
+    )
+    skipped: Mapped[bool] = flag("an admin chose nobody")
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "number", "name", name="points_import_lines_once"),
@@ -290,6 +303,7 @@ class ImportLine(GuildRecord, kw_only=True):
             ["points_imports.guild_id", "points_imports.number"],
             name="points_import_lines_import",
         ),
+        viewer_key("points_import_lines_viewer"),
     )
 
 

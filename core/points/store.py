@@ -5,13 +5,26 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Connection, Row, Text, any_, cast, func, select, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    Text,
+    any_,
+    cast,
+    func,
+    select,
+    text,
+)
 
 from core.kit.database.connection import among
 from core.kit.database.work import ACROSS_GUILDS, Work
 from core.people.exclusions.store import excluded_from, select_excluded
 from core.people.lookup import named_in
-from core.people.store import list_persons
+from core.people.records import Viewer
+from core.people.store import is_since_forgotten, list_persons
 from core.points.records import (
     AccountTotal,
     Balance,
@@ -247,16 +260,20 @@ def list_seasons(work: Work) -> Sequence[Season]:
 
 
 def count_entries(work: Work, viewer_ids: Collection[int]) -> int:
-    """How many entries these accounts have."""
-    return work.count(among(Entry.viewer_id, viewer_ids))
+    """How many entries `list_entries` has of these accounts."""
+    return work.count(*_entries_of(viewer_ids))
 
 
 def list_entries(
     work: Work, viewer_ids: Collection[int], limit: int, offset: int
 ) -> Sequence[Entry]:
-    """The entries of these accounts, newest first."""
-    found = select(Entry).where(among(Entry.viewer_id, viewer_ids))
+    """The newest first, without those from before their owner was forgotten."""
+    found = select(Entry).where(*_entries_of(viewer_ids))
     return work.scalars(found.order_by(Entry.id.desc()).limit(limit).offset(offset)).all()
+
+
+def _entries_of(viewer_ids: Collection[int]) -> tuple[ColumnElement[bool], ...]:
+    return among(Entry.viewer_id, viewer_ids), is_since_forgotten(Entry, Entry.at)
 
 
 def list_account_totals(work: Work, account: str) -> dict[int, int]:
@@ -267,10 +284,14 @@ def list_account_totals(work: Work, account: str) -> dict[int, int]:
 
 
 def list_totals(work: Work, viewer_ids: Collection[int]) -> dict[str, int]:
-    """House account -> what a person got from it in total; negative if they paid more."""
-    total = func.sum(AccountTotal.points)
-    found = select(AccountTotal.account, total).where(among(AccountTotal.viewer_id, viewer_ids))
-    grouped = found.group_by(AccountTotal.account).order_by(total.desc())
+    """House account -> what a person got from it in total, since they were last forgotten; negative
+    if they paid more."""
+    came_back = among(Viewer.viewer_id, viewer_ids), Viewer.forgotten_at.is_not(None)
+    account, total = AccountTotal.account, func.sum(AccountTotal.points)
+    which: tuple[ColumnElement[bool], ...] = (among(AccountTotal.viewer_id, viewer_ids),)
+    if work.scalar(select(Viewer.viewer_id).where(*came_back).limit(1)) is not None:
+        account, total, which = Entry.account, func.sum(Entry.amount), _entries_of(viewer_ids)
+    grouped = select(account, total).where(*which).group_by(account).order_by(total.desc())
     return {account: int(points) for account, points in work.execute(grouped) if points}
 
 

@@ -26,7 +26,13 @@ from core.kit.web.guild_pages import (
 from core.kit.web.overlays import Latest, Overlay
 from core.people.exclusions.actions import list_excluded
 from core.people.exclusions.routes import add_exclusions
-from core.people.names import all_names, named_only, public_name, public_names
+from core.people.names import (
+    all_names,
+    list_platforms,
+    named_only,
+    public_name,
+    public_names,
+)
 from core.people.records import Viewer
 from core.people.store import list_persons
 from core.raffle import store as raffles
@@ -41,7 +47,7 @@ from core.raffle.ledger.messages import source_words
 from core.raffle.periods import actions as periods
 from core.raffle.periods import messages
 from core.raffle.periods.rules import parse_date
-from core.raffle.records import Period, Source, SourceTotal
+from core.raffle.records import Entry, Period, Source, SourceTotal
 from core.raffle.rules import RaffleSettings
 
 PAGES = GuildPages("raffle", lambda: _("Raffle"), icon="ticket", order=30)
@@ -167,20 +173,24 @@ def ledger(page: Page) -> str:
 
 @PAGES.get("ledger.csv")
 def download(page: Page) -> Response:
-    entries, *_counts = page.run(
-        lambda work: store.list_ledger(work, _filter(page, work), 1, store.LEDGER)
-    )
+
+    def load(work: Work) -> tuple[Sequence[Entry], dict[int | None, str]]:
+        entries, *_counts = store.list_ledger(work, _filter(page, work), 1, store.LEDGER)
+        return entries, list_platforms(work, [entry.viewer_id for entry in entries])
+
+    entries, platforms = page.run(load)
     rows = [
         (
-            local_time(entry.at, page.time_zone),
-            entry.viewer_name,
-            source_words(entry.source),
-            entry.reason,
-            entry.amount,
+            local_time(one.at, page.time_zone),
+            one.viewer_name,
+            platforms[one.viewer_id],
+            source_words(one.source),
+            one.reason,
+            one.amount,
         )
-        for entry in entries
+        for one in entries
     ]
-    titles = _("Time"), _("Viewer"), _("Source"), _("Reason"), _("Tickets")
+    titles = _("Time"), _("Viewer"), _("Platform"), _("Source"), _("Reason"), _("Tickets")
     return csv_response("raffle-ledger", titles, rows)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.guilds.actions import load_settings
+from core.guilds.actions import gives_roles, load_settings
 from core.guilds.records import Guild
 from core.kit.database.connection import among
 from core.kit.database.records import MemberId, table_of
@@ -25,6 +25,12 @@ def list_rewards(work: Work) -> Sequence[RoleReward]:
     """Fewest minutes first; the role for linked members comes before them."""
     order = (RoleReward.minutes.nulls_first(), RoleReward.role_id)
     return work.scalars(select(RoleReward).order_by(*order)).all()
+
+
+@gives_roles
+def list_automatic(work: Work) -> dict[int, str]:
+    """The roles that members have got for watching or linking, also where that is paused."""
+    return dict.fromkeys(list_role_ids(work), "/roles remove")
 
 
 def list_role_ids(work: Work) -> Sequence[int]:

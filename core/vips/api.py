@@ -9,6 +9,7 @@ from core.kit.database.work import Work
 from core.kit.services import Services
 from core.kit.text.words import _, plural
 from core.kit.web.api import Api, ApiModel, Call, Done, Id, Paging, Part, part_of
+from core.twitch.bodies import PLATFORM
 from core.vips import actions, lookup, rewards, store
 from core.vips.records import KnownVip, Pause, Reward, RewardState, Session, SessionState, Source
 from core.vips.rules import MAX_MINUTES, MIN_MINUTES, RewardForm
@@ -35,6 +36,7 @@ class Vip(ApiModel):
     viewer_id: Id
     twitch_user_id: Id
     name: str
+    platform: str = Field(PLATFORM, description="Whose name and id these are.")
     source: Source
     state: SessionState = Field(description="`granting` and `ending` wait for Twitch.")
     started_at: datetime | None
@@ -47,6 +49,7 @@ class ManualVip(ApiModel):
     viewer_id: Id
     twitch_user_id: Id
     name: str
+    platform: str = Field(PLATFORM, description="Whose name and id these are.")
 
 
 class VipList(Part):
@@ -80,8 +83,11 @@ class ByNumber(ApiModel):
     number: Number
 
 
+_GIVEN = {"name", "platform"}
+
+
 def _vip(one: Session) -> Vip:
-    same = {name: getattr(one, name) for name in Vip.model_fields if name != "name"}
+    same = {name: getattr(one, name) for name in Vip.model_fields if name not in _GIVEN}
     return Vip(name=one.viewer_name, **same)
 
 

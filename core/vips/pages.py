@@ -8,6 +8,7 @@ from core.guilds.setting_fields import add_settings, setting_fields
 from core.kit.database.work import Work
 from core.kit.text.words import _, plural
 from core.kit.web.guild_pages import GuildPages, Page, csv_response, local_time, whole_number
+from core.people.names import list_platforms
 from core.twitch.accounts.actions import find_account
 from core.twitch.accounts.rules import scope_words, without_scope
 from core.vips import actions, analytics, lookup, rewards, store
@@ -252,12 +253,15 @@ _SOURCES = ("reward", "manual", "adopted", "subscription", "bits", "raffle", "wa
 @PAGES.get("activity.csv")
 def download(page: Page) -> Response:
     """The same entries as a file."""
-    entries, titles = page.run(_load_log, _wanted(page), MAX_IN_A_FILE)
+    with page.together():
+        entries, titles = page.run(_load_log, _wanted(page), MAX_IN_A_FILE)
+        platforms = page.run(list_platforms, [entry.viewer_id for entry in entries])
     rows = [
         (
             local_time(one.at, page.time_zone),
             act_label(one.act),
             one.viewer_name or "",
+            platforms.get(one.viewer_id, ""),
             who,
             source_label(one.source) if one.source else "",
             _details(one, titles),
@@ -265,7 +269,10 @@ def download(page: Page) -> Response:
         )
         for one, who in zip(entries, _actors(page, entries), strict=True)
     ]
-    header = (_("Time"), _("What"), _("Viewer"), _("By"), _("Source"), _("Details"), _("Ends"))
+    header = (
+        *(_("Time"), _("What"), _("Viewer"), _("Platform"), _("By")),
+        *(_("Source"), _("Details"), _("Ends")),
+    )
     return csv_response("vips", header, rows)
 
 

@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy import Connection, select
 
 from core.events import AccountLinked, AccountUnlinked, RolesChanged
-from core.guilds.actions import language_of, load_settings
+from core.guilds.actions import gives_roles, language_of, load_settings
 from core.guilds.channels import tell_admins
 from core.kit.database.records import MemberId, RoleId
 from core.kit.database.work import Lock, Work
@@ -30,6 +30,14 @@ _BY_ID = select(AffiliateAccount).order_by(AffiliateAccount.account_id)
 _LINKED = AffiliateAccount.ended_at.is_(None)
 
 _log = structlog.get_logger(__name__)
+
+
+@gives_roles
+def list_automatic(work: Work) -> dict[int, str]:
+    """The role of verified members, and earlier ones that some still have."""
+    held = work.scalars(select(AffiliateAccount.role_id).distinct())
+    roles = {load_settings(work, WagerSettings).verified_role, *held} - {0, None}
+    return {int(role): "/settings reset wagers.verified_role" for role in roles if role}
 
 
 def reconcile(work: Work) -> None:

@@ -75,9 +75,15 @@ def board(page: Page) -> str:
 def export(page: Page) -> Response:
     """The leaderboard for a spreadsheet."""
     period, search = _asked()
-    found = page.run(views.list_board, period, search, MAX_EXPORTED)
-    rows = [(one.rank, one.name, int(one.watched.total_seconds())) for one in found]
-    return csv_response("watchtime", (_("Rank"), _("Viewer"), _("Seconds")), rows)
+    with page.together():
+        found = page.run(views.list_board, period, search, MAX_EXPORTED)
+        platforms = page.run(names.list_platforms, [one.viewer_id for one in found])
+    rows = [
+        (one.rank, one.name, platforms[one.viewer_id], int(one.watched.total_seconds()))
+        for one in found
+    ]
+    titles = _("Rank"), _("Viewer"), _("Platform"), _("Seconds")
+    return csv_response("watchtime", titles, rows)
 
 
 def _viewer(page: Page, viewer_id: int) -> Viewer:

@@ -137,7 +137,7 @@ class Limit(NamedTuple):
 
     Attributes:
         applies_from: a day that began before starts over here.
-        most: counted of a day, its first minutes; None for all of it.
+        maximum: counted of a day, its first minutes; None for all of it.
         time_zone: whose midnights make the days.
     """
 

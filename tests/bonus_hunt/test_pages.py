@@ -129,14 +129,15 @@ def test_csv_has_one_line_for_each_bonus(site: Site) -> None:
                 "game",
                 "provider",
                 "requested by",
+                "platform",
                 "bet",
                 "payout",
                 "multiplier",
                 "skipped",
             ],
         ),
-        ["1", "'=1+1", "", "MadCats", "0.4", "6", "15.00", ""],
-        ["2", "Mental", "Nolimit City", "", "1", "", "", "yes"],
+        ["1", "'=1+1", "", "MadCats", "Kick", "0.4", "6", "15.00", ""],
+        ["2", "Mental", "Nolimit City", "", "", "1", "", "", "yes"],
     ]
     assert site.visitor("nora").get(f"{PAGE}/9/csv").status_code == 404
 

@@ -4,7 +4,7 @@ import ast
 
 from tests.conventions.tree import ROOT, parsed
 
-HELPER = ROOT / "core" / "kit" / "discord_ui.py"
+HELPER = ROOT / "core" / "kit" / "discord" / "ui.py"
 FILES = sorted({ROOT / "bot.py", *(ROOT / "core").rglob("*.py")} - {HELPER})
 
 

@@ -17,8 +17,8 @@ from core.guilds.actions import (
 )
 from core.guilds.settings import LANGUAGE, TIME_ZONE
 from core.guilds.store import Channel
-from core.kit.database.connection import Database, cache_of
-from core.kit.database.work import run_in_guild
+from core.kit.database.connection import Database, cache_of, savepoint
+from core.kit.database.work import Work, run_in_guild
 from core.kit.errors import Refusal
 from core.kit.guild_settings import GuildSetting
 from core.kit.runtime import log
@@ -119,6 +119,17 @@ def test_unchanged_value_is_not_audited(tx: Connection, guild_id: int) -> None:
     assert act(tx, guild_id, change_setting, LIMIT, 5, actor=NORA) is True
     assert act(tx, guild_id, change_setting, LIMIT, 5, actor=NORA) is False
     assert len(audit(tx, guild_id)) == 1
+
+
+def test_change_that_fails_leaves_no_audit_entry(tx: Connection, guild_id: int) -> None:
+    def change_both(work: Work) -> None:
+        change_setting(work, FLAG, False)
+        change_setting(work, LIMIT, 99)
+
+    with pytest.raises(Refusal), savepoint(tx):
+        act(tx, guild_id, change_both, actor=NORA)
+    assert setting(tx, guild_id, FLAG) is True
+    assert audit(tx, guild_id) == []
 
 
 def test_changes_are_published_once(tx: Connection, guild_id: int) -> None:

@@ -250,7 +250,7 @@ def test_members_are_mentioned_in_one_way() -> None:
         if "<@{" in path.read_text("utf-8")
     }
     assert found == {
-        "kit/discord_ui.py",
+        "kit/discord/ui.py",
         "outbox/discord_transport.py",  # pings
         "people/lookup.py",  # whoever was typed
         "people/panels/messages.py",  # whoever reacted

@@ -11,7 +11,7 @@ from openpyxl import Workbook
 from core.kit.errors import Refusal
 from core.kit.text import tables
 from core.kit.text.tables import ColumnsUnclear, Table, read_table, text_of
-from core.points.lists import COLUMNS
+from core.points.lists import COLUMNS, parse_lines
 
 
 def read(text: str, **chosen: int) -> list[tuple[str, str]]:
@@ -51,6 +51,71 @@ MIA = [("Mia", "500")]
 )
 def test_columns_are_recognised(text: str) -> None:
     assert read(text) == MIA
+
+
+EXPORTS = {
+    "StreamElements, from its API": """{"_total": 2, "users": [
+        {"username": "mia", "points": 500}, {"username": "tom", "points": 30}]}""",
+    "StreamElements, as CSV": "username,currentPoints,alltimePoints\nmia,500,9000\ntom,30,40\n",
+    "Streamlabs Chatbot": "Name;Rank;Points;Hours watched\nmia;Regular;500;12\ntom;;30;1\n",
+    "PhantomBot, its table of points": "section,variable,value\n,mia,500\n,tom,30\n",
+    "Mix It Up, with a currency": (
+        "MixItUpID\tTwitchID\tTwitchUsername\tYouTubeID\tYouTubeUsername\tTrovoID\tTrovoUsername\t"
+        "Minutes\tCustomTitle\tTotalStreamsWatched\tLastSeen\tCoins\n"
+        "9f1c\t77\tmia\t\t\t\t\t1200\t\t14\t2026-01-02\t500\n"
+        "a07b\t78\ttom\t\t\t\t\t60\t\t2\t2026-01-03\t30\n"
+    ),
+    "Firebot, its database of viewers": (
+        '{"_id":"77","username":"mia","displayName":"Mia","twitchRoles":[],"lastSeen":1767312000000,'
+        '"joinDate":1700000000000,"minutesInChannel":1200,"chatMessages":77,"currency":{"b":1}}\n'
+        '{"_id":"78","username":"tom","displayName":"Tom","twitchRoles":["vip"],"currency":{"b":30}}\n'
+        '{"_id":"77","username":"mia","displayName":"Mia","minutesInChannel":1201,'
+        '"currency":{"b":500},"ranks":{},"metadata":{}}\n'
+    ),
+    "a spreadsheet, with a byte-order mark": "\ufeffUser;Punkte\r\nmia;500\r\ntom;30\r\n",
+    "pasted columns": "User\tPoints\nmia\t500\ntom\t30\n",
+}
+"""What each bot writes: headings and first lines (their code and documentation, 2025 and 2026).
+Nightbot, Fossabot, Moobot, Botrix and Streamlabs Cloudbot have no export of points."""
+
+
+@pytest.mark.parametrize("bot", EXPORTS)
+def test_the_exports_of_other_bots_are_read(bot: str) -> None:
+    assert sorted(read(EXPORTS[bot])) == [("mia", "500"), ("tom", "30")]
+    named = parse_lines(EXPORTS[bot]).named
+    assert sorted((name, points) for _line, name, points in named) == [("mia", 500), ("tom", 30)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MixItUpID\tTwitchID\tTwitchUsername\tMinutes\tTotalStreamsWatched\n9\t77\tmia\t1200\t14\n",
+        '{"username":"mia","currency":{"a":1,"b":2}}\n{"username":"tom","currency":{"a":3,"b":4}}',
+    ],
+    ids=["Mix It Up without a currency", "Firebot with two currencies"],
+)
+def test_what_is_no_balance_is_not_taken_for_one(text: str) -> None:
+    with pytest.raises(ColumnsUnclear) as raised:
+        read(text)
+    assert raised.value.missing == ["points"]
+
+
+@pytest.mark.parametrize("text", ["", "\n \n", "\ufeff", "[]", '{"users": []}'])
+def test_an_empty_list_says_so(text: str) -> None:
+    with pytest.raises(Refusal, match="empty") as raised:
+        read(text)
+    assert not isinstance(raised.value, ColumnsUnclear), "there is nothing to choose from"
+    assert raised.value.remedy
+
+
+def test_one_object_is_one_line() -> None:
+    line = '{"_id":"77","twitchRoles":["vip"],"username":"mia","currency":{"b":500}}'
+    assert read(line) == [("mia", "500")]
+
+
+def test_headings_alone_are_a_list_without_lines() -> None:
+    assert read("Name,Points\n") == []
+    assert read_table("Name,Points\n", COLUMNS).headings == ["Name", "Points"]
 
 
 def test_a_rank_is_no_balance_and_an_empty_cell_stays_empty() -> None:
@@ -101,6 +166,22 @@ def test_the_sheet_with_the_list_is_read() -> None:
         [["Rank", "Name", "Points", "Hours watched"], [1, "Mia", 500.0, 3.5], [2, "Tom", None, 1]],
     )
     assert read(text_of(content)) == [("Mia", "500"), ("Tom", "")]
+
+
+def test_a_sheet_that_is_called_like_a_list_goes_first() -> None:
+    """Streamlabs Chatbot's workbook: the ranks have names and numbers too."""
+    book = Workbook()
+    book.remove(book.worksheets[0])
+    for title, rows in {
+        "Ranks": [["Name", "Points"], ["Newbie", 10]],
+        "Quotes": [["Id", "Text"], [1, "hello [Slots] [01-02-2026]"]],
+        "Currency": [["Name", "Rank", "Points", "Hours watched"], ["Mia", "Newbie", 500, 3]],
+    }.items():
+        sheet = book.create_sheet(title)
+        for row in rows:
+            sheet.append(row)
+    book.save(out := io.BytesIO())
+    assert read(text_of(out.getvalue())) == MIA
 
 
 def archive(**files: str) -> bytes:

@@ -147,6 +147,44 @@ async def test_long_queue_of_personal_answers_loses_nobody(stream: Stream) -> No
     ), "in the order in which they asked"
 
 
+GIVEN = {"symbol": "", "one": "point", "plural": "points", "left": 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "line"),
+    [
+        ("points.given", {"name": "Tom", "points": 5}, "@MadCats gave 5 points to Tom."),
+        (
+            "points.given",
+            {"name": "MadCats (Twitch)", "points": 5},
+            "@MadCats gave 5 points to MadCats (Twitch).",
+        ),
+        ("points.balance", {"name": "madcats", "points": 5, "rank": 0}, "@madcats has 5 points."),
+        (
+            "points.balance",
+            {"name": "MadCats (Kick)", "points": 5, "rank": 0},
+            "@MadCats (Kick) has 5 points.",
+        ),
+        (
+            "points.balance",
+            {"name": "MadCats2", "points": 5, "rank": 0},
+            "@MadCats MadCats2 has 5 points.",
+        ),
+        ("points.refused", {"what": "Ask @MadCats2."}, "@MadCats Ask @MadCats2."),
+        ("points.refused", {"what": "That is @MadCats."}, "That is @MadCats."),
+    ],
+)
+async def test_nobody_is_named_twice_by_the_mention_before_a_line(
+    stream: Stream, kind: str, payload: dict[str, Any], line: str
+) -> None:
+    """Joined with others, and where the message that it answers is gone."""
+    stream.answer("MadCats", kind, GIVEN | payload)
+    stream.answer("Ann", "points.refused", {"what": "No."})
+    assert await sent(stream, Chat(stream.post)) == [f"{line} • @Ann No."]
+    text = RENDERERS[kind](GIVEN | payload | {"viewer": "MadCats"})
+    assert module.Line(text, "1", "MadCats").as_plain == module.Line(line, None)
+
+
 async def test_single_answer_stays_a_reply_and_joined_ones_are_plain(stream: Stream) -> None:
     chat = Chat(stream.post)
     stream.refuse("ann")

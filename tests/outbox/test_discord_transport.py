@@ -9,6 +9,7 @@ from typing import Any, cast
 import discord
 import pytest
 
+from core.guilds import store as guilds
 from core.kit.database.connection import Database
 from core.kit.errors import Outage, Refusal
 from core.outbox import discord_transport, store
@@ -56,7 +57,11 @@ class Rig:
     def __init__(self, client: discord.Client, hands: Hands, database: Database) -> None:
         self.client, self.hands, self.database = client, hands, database
         self.transport = DiscordTransport(
-            lambda: client, database, {"test.card": render}, lambda _tx, _guild_id: "en"
+            lambda: client,
+            database,
+            {"test.card": render},
+            lambda _tx, _guild_id: "en",
+            guilds.list_granted,
         )
 
     async def titles(self, channel: str = "general") -> list[str]:
@@ -106,7 +111,7 @@ async def test_only_the_mentioned_member_is_pinged(rig: Rig) -> None:
 async def test_edit_changes_the_original_and_removes_buttons(rig: Rig) -> None:
     payload = {"title": "Open", "button": "Played"}
     receipt = await rig.transport.deliver(outgoing(payload=payload))
-    _keep_receipt(rig.database, receipt)
+    keep_receipt(rig.database, receipt)
     edit = outgoing("Played", target={"channel_id": GENERAL, "edits": "original"})
     assert await rig.transport.deliver(edit) == receipt
     (line,) = await rig.hands.transcript("general")
@@ -116,7 +121,7 @@ async def test_edit_changes_the_original_and_removes_buttons(rig: Rig) -> None:
 
 async def test_files_are_sent_and_replaced_by_an_edit(rig: Rig) -> None:
     receipt = await rig.transport.deliver(outgoing(payload={"title": "Open", "file": "one"}))
-    _keep_receipt(rig.database, receipt)
+    keep_receipt(rig.database, receipt)
     channel = rig.client.get_partial_messageable(GENERAL)
 
     async def shown() -> list[bytes]:
@@ -133,7 +138,7 @@ async def test_files_are_sent_and_replaced_by_an_edit(rig: Rig) -> None:
 
 async def test_edit_of_a_deleted_message_is_skipped(rig: Rig) -> None:
     receipt = await rig.transport.deliver(outgoing())
-    _keep_receipt(rig.database, receipt)
+    keep_receipt(rig.database, receipt)
     await rig.hands.delete_message(str(receipt["message_id"]))
     edit = outgoing("Played", target={"channel_id": GENERAL, "edits": "original"})
     assert await rig.transport.deliver(edit) == {"skipped": "the original was deleted"}
@@ -147,7 +152,7 @@ async def test_edit_of_an_unsent_message_is_skipped(rig: Rig) -> None:
 
 async def test_deletion_is_idempotent(rig: Rig) -> None:
     receipt = await rig.transport.deliver(outgoing())
-    _keep_receipt(rig.database, receipt)
+    keep_receipt(rig.database, receipt)
     deletion = outgoing(target={"channel_id": GENERAL, "deletes": "original"}, payload={})
     assert await rig.transport.deliver(deletion) == receipt
     assert await rig.titles() == []
@@ -155,7 +160,7 @@ async def test_deletion_is_idempotent(rig: Rig) -> None:
     assert await rig.transport.deliver(deletion) == {"skipped": "the original was deleted"}
 
 
-def _keep_receipt(database: Database, receipt: dict[str, Any]) -> None:
+def keep_receipt(database: Database, receipt: dict[str, Any]) -> None:
     with database.begin() as tx:
         tx.exec_driver_sql(
             "INSERT INTO guilds (guild_id, name) VALUES (%s, 'N') ON CONFLICT DO NOTHING",

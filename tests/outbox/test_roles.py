@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from core.guilds import store as guilds
+from core.guilds.actions import grant
 from core.kit.database.connection import Database
 from core.kit.errors import Outage, Refusal
 from core.outbox import actions, discord_transport
@@ -175,6 +177,17 @@ async def test_role_is_given_and_removed_repeatedly(rig: Rig) -> None:
 async def test_impossible_change_is_skipped_with_a_reason(rig: Rig, role_id: int, why: str) -> None:
     receipt = await rig.transport.deliver(at_discord(role_id, "give", MIA))
     assert receipt["skipped"] == why
+
+
+async def test_role_with_a_command_group_is_not_given(rig: Rig) -> None:
+    """Whatever feature asked, and though the group was granted after the role was chosen."""
+    with rig.database.begin() as tx:
+        guilds.add_guild(tx, NORAS_CORNER_ID, "Nora's Corner")
+        act(tx, NORAS_CORNER_ID, grant, "raffle", REGULAR)
+    receipt = await rig.transport.deliver(at_discord(REGULAR, "give", MIA))
+    assert receipt["skipped"] == "powers"
+    taken = await rig.transport.deliver(at_discord(REGULAR, "take", MIA))
+    assert taken == {"done": True}, "it can still be taken"
 
 
 async def test_change_for_a_former_member_is_skipped(rig: Rig) -> None:

@@ -1,16 +1,19 @@
 """Importing balances of another bot: a preview, then the difference to what was imported before."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
 from core.guilds.actions import change_settings
 from core.kit.database.work import Work
 from core.kit.errors import Refusal
+from core.kit.text.uploads import MAX_BYTES
 from core.people import store as people
-from core.points import imports, ledger, store
+from core.people.records import GuildAccount
+from core.points import imports, ledger, lists, messages, store
 from core.points.health import audit_ledger, check_health
 from core.points.ledger import NewEntry
 from core.points.rules import PointsSettings
@@ -170,6 +173,107 @@ def test_a_list_of_another_bot_is_imported_the_same_way(guild: PointsGuild) -> N
     again, _wrong = guild.do(imports.start_list, "mia;1500")
     assert guild.do(imports.confirm, again.number) == (0, 0)
     guild.adds_up()
+
+
+def both(guild: PointsGuild, name: str, number: int) -> tuple[int, int]:
+    """Somebody on Kick and somebody on Twitch with one name."""
+    kick, twitch = (
+        people.set_viewer(guild.tx, guild.id, platform, user_id, name, NOON)
+        for platform, user_id in (("kick", number), ("twitch", number + 1))
+    )
+    return kick, twitch
+
+
+def shown(guild: PointsGuild) -> imports.Preview:
+    found = guild.do(imports.preview)
+    assert found is not None
+    return found
+
+
+def test_a_name_on_both_platforms_is_asked_about(guild: PointsGuild) -> None:
+    kick, twitch = both(guild, "MadCats", 501)
+    started, _lines = guild.do(imports.start_list, "MadCats,700\nghost,5")
+    preview = shown(guild)
+    assert (preview.counts["unclear"], preview.unknown) == (1, ["ghost"])
+    assert {candidate.label for candidate in preview.unclear[0].candidates} == {
+        "MadCats (Kick)",
+        "MadCats (Twitch)",
+    }
+    assert "MadCats (Kick)" in str(messages.import_preview(preview).description)
+    guild.do(imports.choose, started.number, "", {"madcats": 999_999})
+    assert shown(guild).counts["unclear"] == 1, "nobody of that name"
+    guild.do(imports.choose, started.number, "", {"madcats": twitch})
+    assert (shown(guild).counts["unclear"], shown(guild).counts["gain"]) == (0, 700)
+    assert guild.do(imports.confirm, started.number) == (1, 700)
+    assert (guild.balance(kick), guild.balance(twitch)) == ({}, {"won": 700})
+    again, _lines = guild.do(imports.start_list, "madcats,900")
+    assert shown(guild).unclear[0].viewer_id == twitch, "who got the last import"
+    guild.do(imports.choose, again.number, "", {"madcats": 0})
+    assert guild.do(imports.confirm, again.number) == (0, 0), "or nobody"
+    with pytest.raises(Refusal, match="no longer open"):
+        guild.do(imports.choose, again.number, "kick", {})
+
+
+def test_a_platform_or_a_link_decides_whose_names_these_are(guild: PointsGuild) -> None:
+    kick, twitch = both(guild, "MadCats", 501)
+    tom_kick, tom_twitch = both(guild, "Tom", 601)
+    for platform, viewer_id in (("kick", tom_kick), ("twitch", tom_twitch)):
+        people.add_link(guild.tx, guild.id, 55, platform, viewer_id, NOON)
+    started, _lines = guild.do(imports.start_list, "MadCats,700\nTom,30")
+    assert [one.name for one in shown(guild).unclear] == ["madcats"], "Tom is one person"
+    guild.do(imports.choose, started.number, "kick", {})
+    preview = shown(guild)
+    assert (preview.import_.platform, preview.unclear, preview.counts["gain"]) == ("kick", [], 730)
+    guild.do(imports.choose, started.number, "", {})
+    people.add_link(guild.tx, guild.id, 56, "twitch", twitch, NOON)
+    linked = shown(guild).unclear[0]
+    assert (linked.viewer_id, len(linked.candidates)) == (twitch, 2), "chosen, and can be changed"
+    guild.do(imports.confirm, started.number)
+    assert guild.balance(twitch) == {"won": 700}
+    assert guild.balance(kick) == {}
+
+
+def test_references_of_choices_can_be_written_in_a_list(guild: PointsGuild) -> None:
+    kick, twitch = both(guild, "MadCats", 501)
+    read = guild.do(lists.read_pasted, "MadCats,1")
+    assert (read.amounts, read.wrong) == ({}, ["MadCats,1"])
+    assert "on Kick and another one on Twitch" in read.unclear[0].what
+    pasted = "kick:MadCats,1\ntwitch:#502,20\nkick:#501,300\nkick:#7,5"
+    read = guild.do(lists.read_pasted, pasted)
+    assert (read.amounts, read.wrong) == ({kick: 301, twitch: 20}, ["kick:#7,5"])
+
+
+def test_as_many_statements_for_fifty_thousand_lines(guild: PointsGuild) -> None:
+    """So that it stays linear, and within a request's time."""
+
+    def statements(lines: int, twins: int) -> int:
+        seen = [
+            people.Seen(GuildAccount(guild.id, platform, number), f"v{number}", NOON)
+            for platform in ("kick", "twitch")
+            for number in range(1, twins + 1)
+        ]
+        people.set_viewers(guild.tx, seen)
+        text = "Name,Rank,Points\n" + "".join(f"v{n},x,{n + 1}\n" for n in range(1, lines + 1))
+        assert len(text) < MAX_BYTES
+        counted: list[str] = []
+        listen = partial(_count, counted)
+        event.listen(guild.tx, "before_cursor_execute", listen)
+        try:
+            started, read = guild.do(imports.start_list, text)
+            preview = shown(guild)
+            guild.do(imports.confirm, started.number)
+        finally:
+            event.remove(guild.tx, "before_cursor_execute", listen)
+        assert (len(read.named), read.wrong) == (lines, [])
+        assert (preview.counts["unclear"], preview.counts["unknown"]) == (twins, lines - twins)
+        return len(counted)
+
+    few = statements(60, 2)
+    assert statements(50_000, 400) <= few + 5
+
+
+def _count(counted: list[str], _tx: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+    counted.append(statement)
 
 
 def test_an_import_that_shrinks_takes_at_most_what_is_left(guild: PointsGuild) -> None:

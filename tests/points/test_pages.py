@@ -127,3 +127,40 @@ def test_columns_of_a_list_are_recognised_shown_and_changed(site: Site) -> None:
     assert "Which columns?" in words(nora.post(f"{PAGE}/grant", page=PAGE, **given))
     nora.post(f"{PAGE}/grant", page=PAGE, **given, column_name="0", column_points="2")
     assert "500 now in all" in words(nora.get(PAGE))
+
+
+def test_a_name_on_both_platforms_is_chosen_in_the_preview(site: Site) -> None:
+    with site.services.work_in(GUILD) as work:
+        guilds.change_settings(work, PointsSettings, enabled=True)
+        for platform, user_id in (("kick", 42), ("twitch", 43)):
+            people.set_viewer(work.tx, GUILD, platform, user_id, "MadCats", work.now)
+        chosen = people.set_viewer(work.tx, GUILD, "kick", 42, "MadCats", work.now)
+    nora, form = site.visitor("nora"), f"{PAGE}/import/1/choose"
+    nora.post(f"{PAGE}/import/list", page=PAGE, balances="madcats,700")
+    preview = nora.get(f"{PAGE}/import")
+    assert "Several people have the name, skipped until you choose 1" in words(preview)
+    for label in ("MadCats (Kick)", "MadCats (Twitch)"):
+        assert label in words(preview)
+    page = f"{PAGE}/import"
+    assert nora.post(form, page=page, name="madcats", viewer="x").status_code == 422
+    done = nora.post(form, page=page, platform="", name="madcats", viewer=str(chosen))
+    assert done.status_code == 303
+    assert f'value="{chosen}" selected' in nora.get(page).text
+    assert "Would be added 700" in words(nora.get(page))
+    given = {"list": "madcats,5", "reason": "event"}
+    asked = nora.post(f"{PAGE}/grant", page=PAGE, **given)
+    assert "Write which one: kick:madcats, twitch:madcats" in words(asked)
+    assert ">madcats,5</textarea>" in asked.text
+    assert 'value="event"' in asked.text
+    sent = nora.post(f"{PAGE}/grant", page=PAGE, list="kick:madcats,5", reason="event")
+    assert sent.status_code == 303
+
+
+def test_an_empty_file_and_one_with_headings_alone_are_refused_kindly(site: Site) -> None:
+    with site.services.work_in(GUILD) as work:
+        guilds.change_settings(work, PointsSettings, enabled=True)
+    nora = site.visitor("nora")
+    for content, says in ((b"", "The list is empty."), (b"Name,Points\r\n", "no valid line")):
+        file = BytesIO(content), "export.csv"
+        refused = nora.post(f"{PAGE}/import/list", page=PAGE, file=file)
+        assert (refused.status_code, says in words(refused)) == (422, True), words(refused)

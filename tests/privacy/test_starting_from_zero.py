@@ -38,6 +38,8 @@ from tests.raffle.scene import (
 TWITCH = 77
 AT = MIDDLE
 AFTER = END + timedelta(minutes=20)
+LATER = utc_now() + timedelta(days=1)
+"""After somebody was forgotten in these tests."""
 Part = tuple[Bucket, int]
 
 
@@ -90,6 +92,38 @@ def test_points_of_all_accounts_are_gone_and_chatting_again_finds_none(
     post(tx, guild_id, "manual", kick, ("earned", 3))
     forget(tx, guild_id)
     assert balances(tx, guild_id, kick) == {}
+    adds_up(tx)
+
+
+def test_what_was_before_stays_anonymous_when_somebody_comes_back(
+    tx: Connection, guild_id: int
+) -> None:
+    """`/points why`, `/tickets why` and the pages like them do not show it with their name."""
+    number, kick = period(tx, guild_id).number, account(tx, guild_id)
+    post(tx, guild_id, "manual", kick, ("earned", 900))
+    give(tx, guild_id, number, kick, 4, "bonus:1")
+    forget(tx, guild_id)
+    assert people.meet_sender(tx, line(guild_id, "hello again")) == kick
+    account(tx, guild_id)
+
+    def entries() -> tuple[object, ...]:
+        cache_of(tx).clear()
+        listed = do(tx, guild_id, LATER, points_store.list_entries, [kick], 10, 0)
+        tickets = do(tx, guild_id, LATER, store.list_entries, number, kick, 10, 0)
+        return (
+            [one.amount for one in listed],
+            do(tx, guild_id, LATER, points_store.count_entries, [kick]),
+            do(tx, guild_id, LATER, points_store.list_totals, [kick]),
+            [ticket.amount for ticket in tickets],
+            do(tx, guild_id, LATER, store.count_entries, number, kick),
+        )
+
+    assert entries() == ([], 0, {}, [], (0, 0))
+    new = [points.NewEntry("manual:again", kick, "earned", 3)]
+    do(tx, guild_id, LATER, points.post, "manual", new)
+    bonus = [store.NewEntry(kick, 2, "bonus:2", LATER)]
+    do(tx, guild_id, LATER, store.post_entries, number, "bonus", bonus)
+    assert entries() == ([3], 1, {"manual": 3}, [2], (1, 2))
     adds_up(tx)
 
 

@@ -104,7 +104,7 @@ def test_ledger_shows_every_entry_and_filters(site: Site, admin: Visitor, raffle
     assert "Entries 2 ·" in words(admin.get(f"{page}?since={today}&until={today}"))
     assert "No entries" in words(admin.get(f"{page}?until={today - timedelta(days=1)}"))
     file = admin.get(f"{page}.csv?source=bonus").text.splitlines()
-    assert [len(file), file[1].endswith(",MadCats,⭐ Given by an admin,thanks,5")] == [2, True]
+    assert [len(file), file[1].endswith(",MadCats,Kick,⭐ Given by an admin,thanks,5")] == [2, True]
 
 
 def test_public_page_says_how_tickets_are_earned_and_how_it_is_drawn(

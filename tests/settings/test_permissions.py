@@ -93,6 +93,20 @@ def test_role_of_an_app_is_refused(driver: DiscordDriver) -> None:
     assert "belongs to an app" in told["title"]
 
 
+def test_role_that_viewers_get_is_refused(driver: DiscordDriver, database: Database) -> None:
+    """With the words of the dashboard (test_permissions_page.py)."""
+    slash(driver, "nora", "roles add", role="Helper", minutes=60)
+    told = grant(driver)
+    assert "Viewers get that role automatically" in told["title"]
+    assert "`/roles remove`" in told["description"]
+    assert (
+        "Viewers get that role"
+        in typed(driver, "nora", "!permissions grant raffle Helper")["title"]
+    )
+    slash(driver, "nora", "roles remove", role="Helper")
+    assert "granted" in grant(driver)["title"]
+
+
 def test_granted_group_includes_the_settings_of_its_feature(driver: DiscordDriver) -> None:
     grant(driver)
     driver.member("mia", roles=["Helper"])

@@ -2,8 +2,10 @@
 
 import re
 
+from core.features import load_features
 from core.guilds import actions as guilds
 from core.kit.discord.access import group_title
+from core.roles import actions as rewards
 from tests.conventions.documents import told
 from tests.dashboard.site import GUILD, Site, words
 
@@ -48,6 +50,37 @@ def test_unknown_groups_and_roles_are_refused(site: Site) -> None:
         assert nora.post(f"{PAGE}/{group}/grant", page=PAGE, role=given).status_code == 422
     assert granted(site) == {}
     assert f'value="{own}"' not in nora.get(PAGE).text
+
+
+def test_no_group_for_a_role_that_viewers_get(site: Site) -> None:
+    """Every setting that is a role, and reward roles, also while they are paused; the command says
+    the same (test_permissions.py)."""
+    nora = site.visitor("nora")
+    role_id = int(next(role["id"] for role in site.roles(GUILD) if role["name"] == "Regular"))
+    declared = [
+        each for feature in load_features() for each in feature.settings if each.of == "role"
+    ]
+    assert declared, "wagers has one"
+
+    def refused() -> str:
+        answer = nora.post(f"{PAGE}/raffle/grant", page=PAGE, role=str(role_id))
+        assert (answer.status_code, granted(site)) == (422, {})
+        assert "Viewers get that role automatically" in words(answer)
+        return words(answer)
+
+    for setting in declared:
+        with site.services.work_in(GUILD) as work:
+            guilds.change_setting(work, setting, role_id)
+        assert f"/settings reset {setting.key}" in refused()
+        with site.services.work_in(GUILD) as work:
+            guilds.change_setting(work, setting, 0)
+    with site.services.work_in(GUILD) as work:
+        rewards.add_reward(work, role_id, "Regular", 60)
+        rewards.set_state(work, str(role_id), "off")
+    assert "/roles remove" in refused()
+    with site.services.work_in(GUILD) as work:
+        rewards.remove_reward(work, str(role_id), take_back=False)
+    assert nora.post(f"{PAGE}/raffle/grant", page=PAGE, role=str(role_id)).status_code == 303
 
 
 def test_moderators_neither_see_nor_open_it(site: Site) -> None:

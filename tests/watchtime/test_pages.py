@@ -50,7 +50,9 @@ def test_page_that_does_not_exist(admin: Visitor, period: str, number: str) -> N
 def test_period_and_file(admin: Visitor) -> None:
     assert "LeoLion" in words(admin.get(f"{PAGE}?period=week"))
     file = admin.get(f"{PAGE}/leaderboard.csv")
-    assert file.text.splitlines()[1:] == ["1,<b>Yuki</b>,10800", "2,LeoLion,7200", "3,MadCats,3600"]
+    assert file.text.splitlines()[1:] == [
+        *("1,<b>Yuki</b>,Kick,10800", "2,LeoLion,Kick,7200", "3,MadCats,Kick,3600")
+    ]
 
 
 def test_correction_counts_once_however_often_it_is_sent(site: Site, admin: Visitor) -> None:
@@ -169,7 +171,7 @@ def test_search_keeps_the_rank_among_all(site: Site, admin: Visitor) -> None:
         assert "🥈 LeoLion 2 h 00 min" in page
         assert "MadCats" not in page
         file = admin.get(f"{PAGE}/leaderboard.csv?period={period}&search=leo")
-        assert file.text.splitlines()[1:] == ["2,LeoLion,7200"]
+        assert file.text.splitlines()[1:] == ["2,LeoLion,Kick,7200"]
     assert "Nobody found" in words(admin.get(f"{PAGE}?search=Lion"))
 
 

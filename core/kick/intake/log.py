@@ -154,7 +154,7 @@ def list_newest_lines(
 
 
 def count_stored(tx: Connection, guild_id: int, since: datetime, maximum: int) -> int:
-    """How many deliveries were stored since then, counted up to `most`."""
+    """How many deliveries were stored since then, counted up to `maximum`."""
     return inbox.count_since(tx, WEBHOOK, _lanes(tx, guild_id), since, maximum)
 
 
@@ -271,5 +271,5 @@ _DELETE_LINES = text("""
 
 
 def delete_lines(tx: Connection, before: datetime, maximum: int) -> int:
-    """Delete up to `most` of the oldest lines; returns how many."""
+    """Delete up to `maximum` of the oldest lines; returns how many."""
     return tx.execute(_DELETE_LINES, {"before": before, "maximum": maximum}).rowcount

@@ -1,4 +1,4 @@
-"""Lists that people paste or upload: CSV in any of its forms, and Excel's `.xlsx`.
+"""Lists that people paste or upload: CSV in any of its forms, Excel's `.xlsx`, and JSON.
 
 A column is recognised by its heading, in the languages and the exports of other bots that we know;
 without headings by what it holds, where that is certain.
@@ -11,9 +11,10 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from core.kit.errors import Refusal
+from core.kit.text import strict_json
 from core.kit.text.cleaning import clean, clean_lines, fold
 from core.kit.text.spreadsheets import read_cell
 from core.kit.text.words import _
@@ -21,7 +22,7 @@ from core.kit.text.words import _
 MAX_UNPACKED = 30_000_000
 """Bytes of an `.xlsx` file without its compression."""
 MAX_COLUMNS = 50
-MAX_ROWS = 25_000
+MAX_ROWS = 50_000
 """In one list."""
 
 _DELIMITERS = "\t;,"
@@ -106,16 +107,23 @@ _NAMES = """
     displayname account member player benutzer benutzername nutzer nutzername zuschauer utilisateur
     pseudo spectateur nom usuario nombre espectador usuário nome utente spettatore naam gebruiker
     gebruikersnaam kijker użytkownik nazwa widz användare användarnamn tittare namn bruker
-    brukernavn navn kullanıcı kullanıcıadı izleyici isim имя пользователь зритель ник користувач"""
+    brukernavn navn kullanıcı kullanıcıadı izleyici isim имя пользователь зритель ник користувач
+    variable"""
 _OTHERS = """
     # no nr rank rang ranking place platz position pos puesto posición posição posizione id userid
     viewerid twitchid kickid youtubeid mixitupid time zeit tiempo tempo temps minutes minuten
     minutos hours stunden heures horas ore watchtime timewatched hourswatched minuteswatched
-    minutesinchannel lastseen joindate date alltime"""
+    minutesinchannel lastseen joindate date alltime alltimepoints chatmessages section"""
 
 VIEWER = Column("name", tuple(_NAMES.split()))
 _IGNORED = frozenset(_OTHERS.split())
 """Headings of columns with numbers that are neither points nor names."""
+
+_COUNTED = re.compile("^total.+|.+ids?$")
+"""The same for headings that nobody can list, such as `TotalStreamsWatched` and `TrovoID`."""
+
+_LISTS = ("points", "currency")
+"""What bots call the sheet with the list."""
 
 
 # -- files ----------------------------------------------------------------------------------------
@@ -148,7 +156,8 @@ def _unreadable() -> Refusal:
 
 
 def _sheet(content: bytes) -> str:
-    """The first sheet with a heading that is known, else the first one with anything."""
+    """The sheet that is called like a list, else the first with a heading that is known, else the
+    first with anything."""
     from openpyxl import load_workbook  # it takes a while, and few need it
 
     try:
@@ -158,12 +167,15 @@ def _sheet(content: bytes) -> str:
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         try:
             limits = {"max_row": MAX_ROWS + 2, "max_col": MAX_COLUMNS}
+            found = sorted(
+                book.worksheets, key=lambda worksheet: _key(worksheet.title) not in _LISTS
+            )
             sheets = [
                 [
                     [_shown(value) for value in row]
                     for row in sheet.iter_rows(**limits, values_only=True)
                 ]
-                for sheet in book.worksheets
+                for sheet in found
             ]
         finally:
             book.close()
@@ -190,7 +202,7 @@ def _shown(value: object) -> str:
 def read_rows(text: str, *, words: bool = False) -> list[Row]:
     """The lines that are not empty, in cells. Columns are separated by tab, semicolon or comma, and
     with `words` by spaces where a line has none of these. Raises Refusal if there are too many."""
-    text = clean_lines(text)
+    text = _lines_of_json(text) or clean_lines(text)
     first = [line for line in text.splitlines()[:50] if line.strip()]
     delimiter = max(_DELIMITERS, key=lambda one: sum(one in line for line in first))
     rows: list[Row] = []
@@ -210,6 +222,48 @@ def read_rows(text: str, *, words: bool = False) -> list[Row]:
     except csv.Error as error:
         raise _unreadable() from error
     return rows
+
+
+def _lines_of_json(text: str) -> str:
+    """A list of objects, one in an object, or an object per line as CSV; "" for any other text.
+    Of several objects with one `_id` the last counts, as in a database that only grows."""
+    if not text.lstrip("\ufeff \r\n\t").startswith(("{", "[")):
+        return ""
+    try:
+        found: Any = [strict_json.decode(text)]
+    except ValueError:
+        try:
+            found = [strict_json.decode(line) for line in text.splitlines() if line.strip()]
+        except ValueError:
+            return ""
+    if len(found) == 1:
+        whole = found[0]
+        lists = [whole] if isinstance(whole, list) else list(whole.values())
+        found = next((one for one in lists if isinstance(one, list) and _of_objects(one)), found)
+    objects = [_flat(one) for one in found if isinstance(one, dict)]
+    newest = {one.get("_id", str(number)): one for number, one in enumerate(objects)}
+    headings = list(dict.fromkeys(name for one in newest.values() for name in one))
+    rows = ([one.get(name, "") for name in headings] for one in newest.values())
+    out = io.StringIO()
+    csv.writer(out, delimiter="\t").writerows([headings, *rows])
+    return clean_lines(out.getvalue())
+
+
+def _of_objects(found: list[Any]) -> bool:
+    """Whether it is a list of objects."""
+    return bool(found) and isinstance(found[0], dict)
+
+
+def _flat(found: Mapping[str, Any]) -> dict[str, str]:
+    """Numbers and texts of an object, and those of the objects in it under the outer name, followed
+    by the inner one where there are several."""
+    flat: dict[str, str] = {}
+    for name, value in found.items():
+        inner = value if isinstance(value, dict) else {"": value}
+        plain = {k: v for k, v in inner.items() if isinstance(v, int | float | str)}
+        for key, cell in plain.items():
+            flat[f"{name} {key}".strip() if len(plain) > 1 else name] = _shown(cell)
+    return flat
 
 
 def _is_spaced(cells: list[str]) -> bool:
@@ -252,6 +306,8 @@ def read_table(
         Refusal: there are too many lines.
     """
     rows = read_rows(text, words=words)
+    if not rows and not in_order:
+        raise Refusal(_("The list is empty."), _("Write one viewer per line, such as MadCats,500."))
     named = {at: _key(cell) for at, cell in enumerate(rows[0].cells)} if rows else {}
     known = {_key(heading) for column in columns for heading in column.headings}
     if not (known & set(named.values()) or (not in_order and _looks_like_headings(rows, columns))):
@@ -268,7 +324,7 @@ def read_table(
         if at is not None:
             places.setdefault(column.name, at)
     if not in_order:
-        ignored = {place for place, key in named.items() if key in _IGNORED}
+        ignored = {at for at, key in named.items() if key in _IGNORED or _COUNTED.fullmatch(key)}
         _by_content(columns, body, places, ignored, width)
     headings = [*rows[0].cells, *[""] * width][:width] if named else [""] * width
     odd = [row for row in body if _width(row) > width]

@@ -8,7 +8,7 @@ from core.kit.errors import Refusal
 from core.kit.text.tables import MAX_COLUMNS, Column, text_of
 from core.kit.text.words import _
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 2_000_000
 """Of an uploaded file."""
 
 
@@ -19,7 +19,7 @@ def sent_text(field: str) -> str:
     content = sent.read(MAX_BYTES + 1) if sent else b""
     if len(content) > MAX_BYTES:
         raise Refusal(
-            _("The file is too large."), _("Split it: a file can have at most one megabyte.")
+            _("The file is too large."), _("Split it: a file can have at most two megabytes.")
         )
     return text_of(content) if content else request.form.get(field, "")
 

@@ -52,7 +52,7 @@ UNLIMITED = ("/livez", "/health", "/static/", "/assets/")
 """What costs neither a connection of the database nor much else."""
 TOKEN = "token"
 """Key of the login's token in the signed cookie."""
-MAX_SENT = 1_500_000
+MAX_SENT = 3_000_000
 """Bytes that a form, with its files, may have."""
 PICTURES = "REGULARS_PICTURES"
 """In an application's config: the address that its pages may show pictures from."""

@@ -35,7 +35,7 @@ from core.kit.database.records import PlatformUserId
 from core.kit.database.work import Work
 from core.kit.discord.rest import DiscordGuild, DiscordMember, DiscordRest, Role
 from core.kit.discord.roles import has_powers
-from core.kit.errors import Outage, Refusal
+from core.kit.errors import Outage, Refusal, Unclear
 from core.kit.guild_settings import GuildSetting
 from core.kit.rights import Action, is_for_admins
 from core.kit.seen_roles import NEVER, SeenRole, obstacle_of
@@ -46,6 +46,9 @@ from core.kit.text.words import _
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+WHO = ("viewer", "person", "by", "winner", "value")
+"""Names of fields in which people say whom they mean."""
 
 View = Callable[..., "Response | str"]
 """`view(page, **parts of the path)`."""
@@ -183,7 +186,7 @@ class Page:
     member: DiscordMember
     groups: frozenset[str] | None
     time_zone: ZoneInfo
-    typed: Mapping[str, str] = field(default_factory=dict)
+    typed: "MultiDict[str, str]" = field(default_factory=MultiDict)
     refusal: Refusal | None = None
     shows: Route | None = None
     bot: DiscordMember | None = None
@@ -216,6 +219,17 @@ class Page:
             return f"web:{uuid4().hex}"
         sent = sorted(item for item in request.form.items(multi=True) if item[0] != "csrf_token")
         return f"web:{hashlib.sha256(json.dumps(sent).encode()).hexdigest()[:32]}"
+
+    def typed_with(self, choice: str) -> list[tuple[str, str]]:
+        """What was typed into the form, with a choice in place of what was not clear."""
+        assert isinstance(self.refusal, Unclear), "only then there is a choice"
+        unclear = self.refusal.typed.strip()
+        same = {name for name, given in self.typed.items(multi=True) if given.strip() == unclear}
+        replaced = same & set(WHO) or same
+        return [
+            (name, choice if name in replaced and given.strip() == unclear else given)
+            for name, given in self.typed.items(multi=True)
+        ]
 
     def new_key(self) -> str:
         return uuid4().hex

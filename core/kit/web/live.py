@@ -104,7 +104,7 @@ class LiveStreams:
     """The open streams of this process.
 
     Args:
-        most: how many there can be; each takes a thread.
+        maximum: how many there can be; each takes a thread.
         per_session: of one session; its oldest one ends when there is another.
     """
 
@@ -187,7 +187,7 @@ class LiveStreams:
         """A new stream of these topics.
 
         Args:
-            most: streams of one session, in place of the usual number.
+            maximum: streams of one session, in place of the usual number.
             once: it ends when it has said what there is.
         """
         stream = _Stream(session, {})

@@ -970,6 +970,7 @@ CREATE TABLE people_viewers (
 	folded_name TEXT NOT NULL, 
 	login TEXT NOT NULL, 
 	named_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	forgotten_at TIMESTAMP WITH TIME ZONE, 
 	represented_by BIGINT, 
 	person_id BIGINT GENERATED ALWAYS AS (COALESCE(represented_by, viewer_id)) STORED NOT NULL, 
 	CONSTRAINT people_viewers_key PRIMARY KEY (guild_id, viewer_id), 
@@ -993,6 +994,8 @@ COMMENT ON COLUMN people_viewers.folded_name IS 'for comparing';
 COMMENT ON COLUMN people_viewers.login IS 'the name in addresses, folded; or empty';
 
 COMMENT ON COLUMN people_viewers.named_at IS 'when the name was seen';
+
+COMMENT ON COLUMN people_viewers.forgotten_at IS 'when its owner asked to be forgotten; what is older stays anonymous';
 
 COMMENT ON COLUMN people_viewers.represented_by IS 'the first known of the accounts that one member has linked; empty for that itself';
 
@@ -1181,13 +1184,13 @@ ALTER TABLE watchtime_offline_checks ALTER COLUMN guild_id SET STATISTICS 0;
 CREATE TABLE watchtime_limits (
 	guild_id BIGINT NOT NULL, 
 	applies_from TIMESTAMP WITH TIME ZONE NOT NULL, 
-	most INTERVAL, 
+	maximum INTERVAL, 
 	time_zone TEXT NOT NULL, 
 	CONSTRAINT watchtime_limits_once PRIMARY KEY (guild_id, applies_from), 
 	CONSTRAINT watchtime_limits_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
 );
 
-COMMENT ON COLUMN watchtime_limits.most IS 'empty for all of a day';
+COMMENT ON COLUMN watchtime_limits.maximum IS 'empty for all of a day';
 
 COMMENT ON COLUMN watchtime_limits.time_zone IS 'whose midnights make the days';
 
@@ -2526,8 +2529,11 @@ CREATE TABLE points_import_lines (
 	name TEXT NOT NULL, 
 	points BIGINT NOT NULL, 
 	user_id BIGINT, 
+	viewer_id BIGINT, 
+	skipped BOOLEAN DEFAULT false NOT NULL, 
 	CONSTRAINT points_import_lines_once PRIMARY KEY (guild_id, number, name), 
-	CONSTRAINT points_import_lines_import FOREIGN KEY(guild_id, number) REFERENCES points_imports (guild_id, number)
+	CONSTRAINT points_import_lines_import FOREIGN KEY(guild_id, number) REFERENCES points_imports (guild_id, number), 
+	CONSTRAINT points_import_lines_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
 );
 
 COMMENT ON COLUMN points_import_lines.number IS 'of the import';
@@ -2535,6 +2541,10 @@ COMMENT ON COLUMN points_import_lines.number IS 'of the import';
 COMMENT ON COLUMN points_import_lines.name IS 'folded';
 
 COMMENT ON COLUMN points_import_lines.user_id IS 'at Twitch, as Twitch knows the name';
+
+COMMENT ON COLUMN points_import_lines.viewer_id IS 'whom an admin chose of those who have the name';
+
+COMMENT ON COLUMN points_import_lines.skipped IS 'an admin chose nobody';
 
 ALTER TABLE points_import_lines ALTER COLUMN guild_id SET STATISTICS 0;
 

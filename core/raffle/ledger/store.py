@@ -22,8 +22,8 @@ from core.kit.discord.paginator import nearest_page
 from core.people.exclusions.store import excluded_from, select_excluded
 from core.people.lookup import has_name
 from core.people.records import Link, Viewer
-from core.people.store import list_persons
-from core.raffle.records import Balance, Entry, Source, SourceTotal, TicketRate
+from core.people.store import is_since_forgotten, list_persons
+from core.raffle.records import Balance, Entry, Period, Source, SourceTotal, TicketRate
 from core.raffle.rules import Rate
 
 
@@ -356,8 +356,11 @@ def list_entries(work: Work, period: int, viewer_id: int, limit: int, skip: int)
 
 
 def _entries_of(work: Work, period: int, viewer_id: int) -> tuple[ColumnElement[bool], ...]:
+    """Without those that count no more, because their owner was forgotten before it was frozen."""
     accounts = list(list_persons(work.tx, work.guild_id, [viewer_id]))
-    return Entry.period == period, Entry.viewer_id.in_(accounts)
+    frozen_at = work.scalar(select(Period.frozen_at).where(Period.number == period))
+    counts = is_since_forgotten(Entry, Entry.at, frozen_at)
+    return Entry.period == period, Entry.viewer_id.in_(accounts), counts
 
 
 LEDGER = 10_000

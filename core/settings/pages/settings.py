@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from flask import Response, abort
+from werkzeug.datastructures import MultiDict
 
 from core.guilds.setting_fields import SettingField, save_settings, setting_fields
 from core.kit.text.words import _
@@ -45,7 +46,7 @@ def settings_pages(known: Sequence[Declared]) -> GuildPages:
         """All of them; `feature` is the one whose form was refused."""
         current = {one.declared.key: one for one in page.run(actions.list_current, known)}
         rows = [Row(one, current[one.declared.key]) for one in setting_fields(page, known)]
-        untouched = replace(page, typed={})
+        untouched = replace(page, typed=MultiDict())
         cards = [
             Card(
                 one,
