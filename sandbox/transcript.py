@@ -17,7 +17,7 @@ CHANNELS = ("general", "slot-calls", "bot-log")
 
 _TIMESTAMP = re.compile(r"<t:\d+(?::\w)?>")
 _MENTION = re.compile(r"<(?:@|#)(\d+)>")
-_MARKDOWN = re.compile(r"\\([\\*_~`|>#-])|(\*\*|`)")
+_MARKDOWN = re.compile(r"\\([\\*_~`|>#.:-])|(\*\*|`)")
 
 
 class Transcript:

@@ -62,6 +62,19 @@ def bot_in_discord(
             Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = address
 
 
+def stop_posts(database: Database) -> None:
+    """What earlier tests have posted is in Discord or never will be: nothing that comes late is
+    taken for an answer."""
+
+    def is_idle() -> bool:
+        with database.begin() as tx:
+            tx.exec_driver_sql("DELETE FROM outbox_messages WHERE state = 'waiting'")
+            sending = "SELECT FROM outbox_messages WHERE state = 'sending'"
+            return tx.exec_driver_sql(sending).first() is None
+
+    wait_until(is_idle, "the last post")
+
+
 def _forget_cooldowns(bot: DiscordThread) -> None:
     """discord.py keeps who used a command with its function, so all bots that ever run in a process
     share it."""

@@ -1,5 +1,6 @@
 """What the API tokens declare."""
 
+from core.api_tokens import messages
 from core.api_tokens.discord import ApiTokens, RevokeButton
 from core.api_tokens.pages import PAGES
 from core.api_tokens.records import ApiToken
@@ -13,7 +14,7 @@ FEATURE = Feature(
     buttons=(RevokeButton,),
     dashboard=PAGES,
     audit={
-        "api_tokens.create": N_("created the API token {target} ({after})"),
+        "api_tokens.create": messages.audited_creation,
         "api_tokens.revoke": N_("revoked the API token {target}"),
     },
     personal=personal_data(ApiToken),

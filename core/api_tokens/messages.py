@@ -1,6 +1,7 @@
 """Embeds of `/apitoken`."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import discord
 
@@ -13,6 +14,12 @@ from core.kit.web.api import Scope
 def scope_words(scope: Scope) -> str:
     """What a token may do."""
     return {"read": _("read only"), "write": _("read and write")}[scope]
+
+
+def audited_creation(_before: Any, after: Any) -> str:
+    return _("created the API token {target} ({scope})").format(
+        target="{target}", scope=scope_words(after) if after in ("read", "write") else "–"
+    )
 
 
 def created(name: str, token: str, scope: Scope) -> discord.Embed:

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from io import BytesIO
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from core.bonus_hunt import actions, guessing, messages, panel, steps, store
+from core.kit.discord.arguments import Number, Phrase
 from core.kit.discord.buttons import FormButton, form_of
 from core.kit.discord.paginator import Page, Paginator, Reader, nearest_page, show
 from core.kit.discord.ui import (
@@ -26,6 +27,8 @@ from core.people.names import public_names
 Context = commands.Context[commands.Bot]
 
 CHART = "bonus-hunt.png"
+Title = Annotated[str, Phrase()]
+Value = Annotated[str, Phrase(at_end=True)]
 _POSITION = "Number of the bonus; without one, the next"
 
 
@@ -149,7 +152,7 @@ class BonusHunts(commands.Cog):
         start_cost="What the bonuses have cost in all",
         currency="Its code or symbol, such as EUR, $ or BTC",
     )
-    async def start(self, ctx: Context, name: str, start_cost: str, currency: str = "") -> None:
+    async def start(self, ctx: Context, name: Title, start_cost: str, currency: str = "") -> None:
         """Start a bonus hunt; its message appears in this channel."""
         given = name, start_cost, currency, _here(ctx)
         await answer(ctx, messages.started(await run_action(ctx, actions.start, *given)))
@@ -158,13 +161,13 @@ class BonusHunts(commands.Cog):
     @app_commands.describe(
         game="The game", bet="The bet of its bonus", by="Who asked for it, if a viewer did"
     )
-    async def add(self, ctx: Context, game: str, bet: str, by: str = "") -> None:
+    async def add(self, ctx: Context, game: Title, bet: str, *, by: str = "") -> None:
         """Add a bonus."""
         await answer(ctx, messages.added(await run_action(ctx, actions.add_typed, game, bet, by)))
 
     @hunt.command(name="remove")
     @app_commands.describe(number="Number of the bonus")
-    async def remove(self, ctx: Context, number: int) -> None:
+    async def remove(self, ctx: Context, number: Number) -> None:
         """Take a bonus out of the hunt."""
         await answer(ctx, messages.removed(await run_action(ctx, actions.remove_bonus, number)))
 
@@ -196,7 +199,7 @@ class BonusHunts(commands.Cog):
         what="What to correct", value="The right value", number="Number of the bonus"
     )
     async def edit(
-        self, ctx: Context, what: actions.Editable, value: str, number: int | None = None
+        self, ctx: Context, what: actions.Editable, value: Value, number: int | None = None
     ) -> None:
         """Correct a bonus, or the name or the start cost of the hunt."""
         hunt = await run_action(ctx, actions.edit, what, value, number)

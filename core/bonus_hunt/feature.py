@@ -56,7 +56,7 @@ FEATURE = Feature(
         "bonus_hunt.guess_close": N_("closed guessing in hunt {target}"),
         "bonus_hunt.finish": N_("finished bonus hunt {target}"),
         "bonus_hunt.reopen": N_("reopened bonus hunt {target}"),
-        "bonus_hunt.undo": N_("took back the last step of hunt {target} ({after})"),
+        "bonus_hunt.undo": messages.audited_undo,
         "bonus_hunt.show": N_("posted bonus hunt {target} again"),
     },
     dashboard=PAGES,

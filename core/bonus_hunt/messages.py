@@ -135,9 +135,12 @@ def chart(payload: Mapping[str, Any]) -> Callable[[], bytes]:
 
 def chart_words(payload: Mapping[str, Any]) -> str:
     """The chart in words, for those who cannot see it."""
-    return _("Payouts of {opened} bonuses: {returned} of {cost} came back.").format(
-        opened=payload["opened"], returned=_money(payload, "returned"), cost=_money(payload, "cost")
+    text = plural(
+        "Payout of {count} bonus: {{returned}} of {{cost}} came back.",
+        "Payouts of {count} bonuses: {{returned}} of {{cost}} came back.",
+        payload["opened"],
     )
+    return text.format(returned=_money(payload, "returned"), cost=_money(payload, "cost"))
 
 
 # -- answers --------------------------------------------------------------------------------------
@@ -197,7 +200,13 @@ def act_words(act: str) -> str:
         "guess_close": _("guessing was closed"),
         "finish": _("the hunt was finished"),
         "reopen": _("the hunt was reopened"),
-    }[act]
+    }.get(act, "–")
+
+
+def audited_undo(_before: Any, after: Any) -> str:
+    return _("took back the last step of hunt {target} ({what})").format(
+        target="{target}", what=act_words(str(after))
+    )
 
 
 def undone(step: Step) -> discord.Embed:

@@ -86,7 +86,7 @@ def _summary(snapshot: dict[str, Any], currency: str) -> str:
         return f"{show_amount(Decimal(amount))} {currency}"
 
     if bonus is None:
-        return f"{hunt['name']}, {money(hunt['start_cost'])}, {hunt['state']}"
+        return f"{hunt['name']}, {money(hunt['start_cost'])}"
     result = "?" if bonus["payout"] is None else money(bonus["payout"])
     return f"{bonus['slot']}, {money(bonus['bet'])} → {'skipped' if bonus['skipped'] else result}"
 

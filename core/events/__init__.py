@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from core.kit.text.cleaning import clean, fold
+from core.kit.text.cleaning import clean, fold, unquoted
 
 Source = Literal["webhook", "feed"]
 """The source: the platform's signed webhook, or its realtime feed where that counts."""
@@ -121,7 +121,7 @@ class ChatMessageSent(_ChannelEvent):
         is_answered: this server is the channel's primary one, so chat commands are for it; other
             servers that follow the channel only count.
         command: the word after a leading "!", folded; "" if it is not a command.
-        argument: the rest of a command's line.
+        argument: the rest of a command's line, without quotes around all of it.
     """
 
     message_id: str
@@ -134,7 +134,7 @@ class ChatMessageSent(_ChannelEvent):
     def __post_init__(self) -> None:
         text = clean(self.text)
         match = _COMMAND.fullmatch(text)
-        command, argument = (fold(match[1]), match[2] or "") if match else ("", "")
+        command, argument = (fold(match[1]), unquoted(match[2] or "")) if match else ("", "")
         object.__setattr__(self, "text", text)
         object.__setattr__(self, "command", command)
         object.__setattr__(self, "argument", argument)

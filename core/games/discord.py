@@ -4,9 +4,13 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.games import actions, messages
+from core.kit.discord.access import any_of
 from core.kit.discord.ui import answer, run_action, server_group
 
 Context = commands.Context[commands.Bot]
+
+MAY_BAN = any_of("games", "slot_calls")
+"""Whoever works through the queue bans games there as well."""
 
 
 class Games(commands.Cog):
@@ -38,21 +42,21 @@ class Games(commands.Cog):
         """Let viewers request a game by another name, too."""
         await answer(ctx, messages.saved(await run_action(ctx, actions.add_alias, title, alias)))
 
-    @games.command(name="ban")
+    @games.command(name="ban", extras=MAY_BAN)
     @app_commands.describe(title="The game")
     async def ban(self, ctx: Context, *, title: str) -> None:
         """Refuse requests for a game."""
         game = await run_action(ctx, actions.ban_game, title)
         await answer(ctx, messages.ban_changed(game))
 
-    @games.command(name="unban")
+    @games.command(name="unban", extras=MAY_BAN)
     @app_commands.describe(title="The game")
     async def unban(self, ctx: Context, *, title: str) -> None:
         """Allow requests for a banned game again."""
         game = await run_action(ctx, actions.ban_game, title, banned=False)
         await answer(ctx, messages.ban_changed(game))
 
-    @games.command(name="banned")
+    @games.command(name="banned", extras=MAY_BAN)
     async def banned(self, ctx: Context) -> None:
         """List the banned games."""
         overview = await run_action(ctx, actions.get_overview)

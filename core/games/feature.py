@@ -14,6 +14,6 @@ FEATURE = Feature(
         "games.ban": N_("banned the game {target}"),
         "games.unban": N_("allowed the game {target} again"),
         "games.remove": N_("removed the game {target}"),
-        "games.import": N_("imported {target} games"),
+        "games.import": N_("imported a list of games ({target} new or changed)"),
     },
 )

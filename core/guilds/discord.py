@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 from core.guilds import store
 from core.guilds.actions import join_guild
 from core.kit.discord.access import acknowledge, may_use
-from core.kit.discord.arguments import set_up_typing
+from core.kit.discord.arguments import TypedLine, set_up_typing
 from core.kit.discord.buttons import KeepButton, decline_unknown, receive_form
 from core.kit.discord.choices import ChoiceButton, handle_error
 from core.kit.discord.leaderboard import LeaderboardMenu
@@ -102,6 +102,12 @@ class RegularsBot(commands.Bot):
     async def setup_hook(self) -> None:
         await self.add_features()
         await self.tree.sync()
+
+    async def get_context(self, origin: Any, /, *, cls: Any = commands.Context) -> Any:
+        ctx = await super().get_context(origin, cls=cls)
+        if ctx.interaction is None:
+            ctx.view = TypedLine(ctx)
+        return ctx
 
     async def process_commands(self, message: discord.Message, /) -> None:
         message.content = clean_typed(message.content)

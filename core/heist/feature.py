@@ -20,9 +20,9 @@ from core.heist.rules import CANCEL_NAMES, JOIN_NAMES, START_NAMES, HeistSetting
 from core.heist.tasks import run_heists
 from core.kit.database.privacy import personal_data
 from core.kit.database.work import chat_action, chat_batch_action, event_action
-from core.kit.feature import ChatCommand, Feature
+from core.kit.feature import ChatCommand, Feature, count_in
 from core.kit.tasks import Task
-from core.kit.text.words import N_
+from core.kit.text.words import N_, plural
 
 FEATURE = Feature(
     "heist",
@@ -68,8 +68,16 @@ FEATURE = Feature(
     buttons=(HeistButton, OwedButton),
     audit={
         "heist.start": N_("started heist {target}"),
-        "heist.pay_again": N_("paid {after} points of heist {target} again"),
-        "heist.write_off": N_("wrote off {after} points of heist {target}"),
+        "heist.pay_again": lambda _before, after: plural(
+            "paid {count} point of heist {{target}} again",
+            "paid {count} points of heist {{target}} again",
+            count_in(after),
+        ),
+        "heist.write_off": lambda _before, after: plural(
+            "wrote off {count} point of heist {{target}}",
+            "wrote off {count} points of heist {{target}}",
+            count_in(after),
+        ),
         "heist.cancel": N_("cancelled heist {target}"),
         "heist.widget_key": N_("created a new key for the heist widget"),
     },

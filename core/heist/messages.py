@@ -181,10 +181,12 @@ def paid_again(one: Heist) -> discord.Embed:
 
 def written_off(number: int, total: int) -> discord.Embed:
     """A refused payout was written off."""
-    title = _("Heist #{number}: {points} points written off").format(
-        number=number, points=f"{total:,}"
+    title = plural(
+        "Heist #{{number}}: {count} point written off",
+        "Heist #{{number}}: {count} points written off",
+        total,
     )
-    return card("✅ " + title, _("The bot won't pay them."), tone="success")
+    return card("✅ " + title.format(number=number), _("The bot won't pay them."), tone="success")
 
 
 PER_PAGE = 10

@@ -157,6 +157,11 @@ and `after` are filled in; of an entry with several values, `before_ends_at` is 
 name. `after_time` says a number of minutes as a time."""
 
 
+def count_in(value: Any) -> int:
+    """The number that an entry of the audit log holds; 0 if an older version wrote none."""
+    return value if isinstance(value, int) else 0
+
+
 @dataclass(frozen=True)
 class Undo:
     """How a change in the audit log is undone.

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, select, text, update
 from core.events import ChatMessageSent
 from core.kit.database.connection import notify_after_commit
 from core.kit.database.work import Work
+from core.kit.text.cleaning import every_text, has_link, without_links
 from core.outbox.records import LiveMessage, Outgoing, Priority
 
 TOPIC = "outbox"
@@ -175,11 +176,16 @@ def reply_to(
         "lane": f"{message.platform}:{message.channel_id}",
         "target": {"broadcaster_user_id": message.channel_id, "reply_to": message.message_id},
         "kind": kind,
-        "payload": payload | {"viewer": message.sender.name},
+        "payload": _repeated(message, payload) | {"viewer": message.sender.name},
         "asked_at": message.at.isoformat(),
         "priority": Priority.BULK if bulk else Priority.ANSWER,
         "expires_in": (BULK_EXPIRES if bulk else ANSWER_EXPIRES).total_seconds(),
     }
+
+
+def _repeated(message: ChatMessageSent, payload: dict[str, Any]) -> dict[str, Any]:
+    """What answers a viewer who typed a link has none that can be clicked."""
+    return every_text(payload, without_links) if has_link(message.text) else payload
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def rotate(work: Work, vault: Vault, kind: str) -> None:
     new = _new(work, vault, kind)
     record.sealed, record.digest = str(new["sealed"]), str(new["digest"])
     record.made_at, record.seen_at = work.now, None
-    audit(work, "overlays.rotate", kind)
+    audit(work, "overlays.rotate", kind, after=kind)
 
 
 def find_guild(tx: Connection, key: str, kind: str) -> GuildId | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.kit.database.work import Work
 from core.kit.feature import Feature
-from core.kit.text.words import N_, _
+from core.kit.text.words import _
 from core.kit.web.overlays import Latest, Overlay
 from core.overlays.pages import make_pages
 from core.overlays.rules import OverlaySettings
@@ -37,10 +37,15 @@ def make_feature(others: Collection[Feature]) -> Feature:
             follows=tuple(one.name for one in latest),
         )
     )
+    titles = {overlay.kind: overlay.title for overlay in overlays}
     return Feature(
         "overlays",
         settings=(*OverlaySettings.declared.values(), *map(title_setting, overlays)),
         dashboard=make_pages(overlays),
         pages=(lambda services: OverlayPages(services, overlays).blueprint(),),
-        audit={"overlays.rotate": N_("gave the overlay “{target}” a new address")},
+        audit={
+            "overlays.rotate": lambda _before, after: _(
+                "gave the overlay “{title}” a new address"
+            ).format(title=titles.get(str(after), lambda: "{target}")())
+        },
     )

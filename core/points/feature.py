@@ -17,9 +17,9 @@ from core.events import (
 )
 from core.kit.database.privacy import personal_data
 from core.kit.database.work import chat_action, event_action, event_batch
-from core.kit.feature import ChatCommand, Feature
+from core.kit.feature import ChatCommand, Feature, count_in
 from core.kit.tasks import Task
-from core.kit.text.words import N_
+from core.kit.text.words import N_, plural
 from core.points import messages, pages
 from core.points.actions import handle_board, handle_give, handle_points
 from core.points.discord import BOARD, WHY, ImportButton, Points, PointsAdmin, SeasonButton
@@ -127,8 +127,14 @@ def make_feature(others: Sequence[Feature]) -> Feature:
         buttons=(SeasonButton, ImportButton),
         audit={
             "points.change": N_("changed the points of {target}: {before} → {after}"),
-            "points.change_many": N_("changed the points of {target} viewers by {after} in total"),
-            "points.import": N_("imported points for {before} viewers: {after} in total"),
+            "points.change_many": N_(
+                "changed the points of several viewers ({target}) by {after} in total"
+            ),
+            "points.import": lambda before, _after: plural(
+                "imported points for {count} viewer: {{after}} in total",
+                "imported points for {count} viewers: {{after}} in total",
+                count_in(before),
+            ),
             "points.season": N_("ended points season {target}; viewers held {after}"),
         },
         dashboard=pages.pages_of(shop),

@@ -281,9 +281,9 @@ def import_preview(preview: "Preview") -> discord.Embed:
             what += f"\n-# {safe(found.reason)}"
         return card("📥 " + _("Import of points"), what)
     rows = [
-        _("{accounts} accounts with {points} points.").format(
-            accounts=f"**{counts['accounts']:,}**", points=f"**{counts['points']:,}**"
-        ),
+        plural("**{count}** account", "**{count}** accounts", counts["accounts"])
+        + " · "
+        + plural("**{count}** point", "**{count}** points", counts["points"]),
         _("Known by Twitch id: {by_id}, by name: {by_name}, unknown: {unknown}").format(
             by_id=f"{counts['by_id']:,}",
             by_name=f"{counts['by_name']:,}",

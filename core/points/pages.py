@@ -262,8 +262,12 @@ def import_list(page: Page) -> Response | str:
         return _ask_columns(page, unclear, "import_list", {"balances": text})
     if lines.wrong:
         shown = "; ".join(line[:40] for line in lines.wrong[:5])
-        says = _("{count} invalid lines are skipped: {lines}")
-        flash(says.format(count=len(lines.wrong), lines=shown), "success")
+        says = plural(
+            "{count} invalid line is skipped: {{lines}}",
+            "{count} invalid lines are skipped: {{lines}}",
+            len(lines.wrong),
+        )
+        flash(says.format(lines=shown), "success")
     if len(lines.table.headings) > 2:
         return _show_import(page, lines, text)
     return page.done(_("Check the preview. Nothing was imported yet."), to=import_page)

@@ -11,9 +11,9 @@ from core.events import (
 )
 from core.kit.database.privacy import personal_data
 from core.kit.database.work import chat_action, event_action, event_batch
-from core.kit.feature import ChatCommand, Feature
+from core.kit.feature import ChatCommand, Feature, count_in
 from core.kit.tasks import Task
-from core.kit.text.words import N_, _
+from core.kit.text.words import N_, _, plural
 from core.raffle import pages, tasks
 from core.raffle.draw import messages as draw_messages
 from core.raffle.draw.actions import on_viewer_banned
@@ -103,13 +103,21 @@ FEATURE = Feature(
         ),
         "raffle.prize": N_("gave raffle {target} a prize"),
         "raffle.freeze": N_("locked the tickets of raffle {target}"),
-        "raffle.refrozen": N_("found {after} posted frozen lists that the database did not have"),
+        "raffle.refrozen": lambda _before, after: plural(
+            "found {count} posted frozen list that the database did not have",
+            "found {count} posted frozen lists that the database did not have",
+            count_in(after),
+        ),
         "raffle.give_up_beacon": N_(
             "chose to draw raffle {target} without the public random number"
         ),
         "raffle.draw": N_("drew raffle {target}"),
         "raffle.pick": lambda before, after: (
-            _("picked winner {target}") if after == "drawn" else _("passed over {target}: {after}")
+            _("picked winner {target}")
+            if after == "drawn"
+            else _("passed over {target}: {after}").replace(
+                "{after}", draw_messages.reason_words(str(after)) or "–"
+            )
         ),
         "raffle.claim": N_("claimed prize {target}"),
         "raffle.more_time": N_("gave {after} more time to claim prize {target}"),

@@ -16,13 +16,14 @@ from core.kit.discord.paginator import nearest_page
 from core.kit.discord.ui import TO_POST
 from core.kit.errors import Refusal
 from core.kit.feature import Undo
+from core.kit.rights import require_group
 from core.kit.runtime.settings import Settings
 from core.kit.text.words import _
 from core.outbox.records import Outgoing
 from core.outbox.transport import ChannelRefused
 from core.people.lookup import has_name
 from core.people.records import Viewer
-from core.settings.rules import Declared, viewer_of
+from core.settings.rules import Declared, feature_of, viewer_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,24 @@ def _current(declared: Declared, stored: Row[Any] | None) -> Current:
     if stored.set_by is None:
         return Current(declared, stored.value, variable=(declared.environment or "").upper())
     return Current(declared, stored.value, by=stored.set_by, at=stored.set_at)
+
+
+def readable(work: Work, known: Sequence[Declared]) -> list[Declared]:
+    """Those that the actor may change. Raises Forbidden if there is none."""
+    found = [
+        one
+        for one in known
+        if work.groups is None or not work.groups.isdisjoint(("settings", feature_of(one)))
+    ]
+    if not found:
+        require_group(work, "settings")
+    return found
+
+
+def read(work: Work, declared: Declared) -> Current:
+    """The value of one setting, for whoever may change it. Raises Forbidden for others."""
+    (found,) = readable(work, (declared,))
+    return get_current(work, found)
 
 
 def change(work: Work, declared: Declared, value: Any) -> tuple[Current, Current]:

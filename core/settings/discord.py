@@ -12,7 +12,7 @@ from core.kit.discord.access import (
     ANY_GROUP,
     grantable_groups,
     group_title,
-    may_manage,
+    missing_for,
     rights_of,
     slash_names,
 )
@@ -34,7 +34,8 @@ def settings_paginator(known: Sequence[Declared]) -> Paginator:
     """All settings, or with a key those of one feature."""
 
     async def open_page(reader: Reader, key: str, number: int) -> Page:
-        wanted = [one for one in known if key in ("", feature_of(one))]
+        named = [one for one in known if key in ("", feature_of(one))]
+        wanted = await reader.run_action(actions.readable, named)
         number, pages = nearest_page(number, len(wanted), messages.PER_PAGE)
         part = wanted[(number - 1) * messages.PER_PAGE :][: messages.PER_PAGE]
         current = await reader.run_action(actions.list_current, part)
@@ -55,19 +56,19 @@ class Settings(commands.Cog, name="settings"):
         self._known = tuple(known)
         self._paginator = paginator
 
-    @server_group("settings", fallback="list", for_admins=True)
+    @server_group("settings", fallback="list", for_admins=True, extras=ANY_GROUP)
     @app_commands.describe(feature="Of one feature only, such as watchtime")
     async def settings(self, ctx: Context, *, feature: str = "") -> None:
         """List the settings of this server and their values."""
         only = get_feature(feature, self._known) if feature.strip() else ""
         await show(ctx, self._paginator, only)
 
-    @settings.command(name="show")
+    @settings.command(name="show", extras=ANY_GROUP)
     @app_commands.describe(key="Which setting")
     async def show(self, ctx: Context, key: str) -> None:
         """Show one setting: its value, what it takes, and where the value comes from."""
         declared = get_declared(key, self._known)
-        current = await run_action(ctx, actions.get_current, declared)
+        current = await run_action(ctx, actions.read, declared)
         trouble = places.trouble(guild_of(ctx), declared, current.value)
         await answer(ctx, messages.one(current, trouble))
 
@@ -99,7 +100,7 @@ class Settings(commands.Cog, name="settings"):
 
     @set.autocomplete("value")
     async def _values(self, interaction: discord.Interaction, typed: str) -> Choices:
-        if not await may_manage(interaction, __name__):
+        if await missing_for(interaction, self.set):
             return []
         return values_like(interaction, typed, self._known)
 

@@ -68,7 +68,7 @@ def call_slots(work: Work, messages: Sequence[ChatMessageSent]) -> None:
             drafts += queue.drafts(message, call)
         elif reason != "blocked":  # blocked viewers get no reply at all
             wait = max(1, ceil(cooldown_left(caller, queue.settings)))
-            drafts += queue.refuse(message, viewer_id, reason, match.title, wait)
+            drafts += queue.refuse(message, viewer_id, reason, match, wait)
     outbox.post_all(work, drafts)
     if queue.has_grown and queue.has_panel:
         refresh_panel(work)
@@ -196,15 +196,20 @@ class _Queue:
         return found
 
     def refuse(
-        self, message: ChatMessageSent, viewer_id: int, reason: Reason, slot: str, wait: int
+        self,
+        message: ChatMessageSent,
+        viewer_id: int,
+        reason: Reason,
+        match: games.Match,
+        wait: int,
     ) -> list[outbox.Draft]:
         """The reply, at most once a minute."""
         if not self.settings.replies:
             return []
         whom = "all" if reason in FOR_ALL else viewer_id
         maximum = self.settings.max_open
-        reply = {"reason": reason, "slot": slot, "wait": wait, "max_open": maximum}
-        reply["command"] = message.command
+        reply = {"reason": reason, "slot": match.title, "wait": wait, "max_open": maximum}
+        reply |= {"command": message.command, "meant": (match.meant or match).title}
         once = f"{reason}:{whom}"
         return [outbox.reply_to(message, "slot_calls.rejected", reply, once_a_minute=once)]
 
@@ -234,7 +239,7 @@ def cancel_call(work: Work, message: ChatMessageSent, argument: str) -> None:
         settings = replace(queue.settings, closed=False, max_queue=0)
         reason = rejection(wanted, caller, settings)
         if reason is not None:
-            outbox.post_all(work, queue.refuse(message, viewer_id, reason, match.title, 1))
+            outbox.post_all(work, queue.refuse(message, viewer_id, reason, match, 1))
             return
         reply["replaced_by"] = match.title
         call.slot, call.provider, call.suggestion = match.title, match.provider, match.suggestion

@@ -8,7 +8,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.drand.client import chain_of
-from core.kit.discord.arguments import Count, Whole
+from core.kit.discord.arguments import Count, Number, Whole
 from core.kit.discord.buttons import FormButton, form_of
 from core.kit.discord.paginator import Page, Paginator, Reader, nearest_page, page_view, show
 from core.kit.discord.ui import (
@@ -199,7 +199,7 @@ class SlotCalls(commands.Cog):
     @app_commands.describe(
         number="The number of the request", bet="What it was played for", win="What it won"
     )
-    async def played(self, ctx: Context, number: int, bet: str, win: str) -> None:
+    async def played(self, ctx: Context, number: Number, bet: str, win: str) -> None:
         """Note the bet and the win of a request; it counts as played."""
         call = await run_action(ctx, actions.record_result, number, bet, win)
         await answer(ctx, messages.result_recorded(call))
@@ -224,7 +224,7 @@ class SlotCalls(commands.Cog):
 
     @slotcalls.command(name="hunt")
     @app_commands.describe(number="The number of the request", bet="The bet of its bonus")
-    async def hunt(self, ctx: Context, number: int, bet: str) -> None:
+    async def hunt(self, ctx: Context, number: Number, bet: str) -> None:
         """Add the game of a request to the bonus hunt."""
         bonus = await run_action(ctx, actions.add_to_hunt, number, bet)
         await answer(ctx, messages.added_to_hunt(bonus))

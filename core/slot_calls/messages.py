@@ -12,7 +12,7 @@ from core.guilds.channels import say_trouble
 from core.kit.discord.ui import Tone, ago, card, lines, mention, safe, status_card
 from core.kit.runtime.clock import parse_instant
 from core.kit.text.amounts import show_amount
-from core.kit.text.words import _, plural
+from core.kit.text.words import _, ngettext, plural
 from core.people.names import Names
 from core.slot_calls.actions import Status
 from core.slot_calls.records import SlotCall
@@ -45,12 +45,16 @@ def accepted_many(payloads: Sequence[Mapping[str, Any]]) -> str:
 
 def rejected(payload: Mapping[str, Any]) -> str:
     """Chat reply to a rejected call: why, and what to do."""
+    banned = _("@{viewer} {slot} cannot be requested here.")
+    if payload.get("meant", payload["slot"]) != payload["slot"]:
+        banned = _("@{viewer} {slot} is read as {meant}, which is banned here.")
     replies = {
         "off": _("Slot requests are closed right now."),
         "closed": _("The queue is closed. Requests that are in it will be played."),
         "full": _("The queue is full right now. Try again when some are played."),
         "not_linked": _("@{viewer} Link your account in Discord first: /link"),
-        "banned": _("@{viewer} {slot} cannot be requested here."),
+        "link": _("@{viewer} Please write the name of a slot, without a link."),
+        "banned": banned,
         "unknown": _("@{viewer} I don't know {slot}. Please write its full name."),
         "requested": _("@{viewer} {slot} is in the queue already."),
         "no_channel": _("Slot requests are not set up yet. A moderator can choose the channel."),
@@ -58,7 +62,11 @@ def rejected(payload: Mapping[str, Any]) -> str:
         "no_name": _("@{viewer} Which slot? For example: !{command} Book of Dead"),
         "too_long": _("@{viewer} That name is too long for a slot. Please shorten it."),
         "duplicate": _("@{viewer} You already requested {slot}."),
-        "limit": _("@{viewer} You have {max_open} open requests. Wait until one is played."),
+        "limit": ngettext(
+            "@{viewer} You have {max_open} open request. Wait until it is played.",
+            "@{viewer} You have {max_open} open requests. Wait until one is played.",
+            payload.get("max_open", 1),
+        ),
         "cooldown": _("@{viewer} Cooldown: try again in {wait} s."),
     }
     return replies[payload["reason"]].format_map(payload)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from core.kit.guild_settings import GuildSettings, channel, number, switch
+from core.kit.text.cleaning import has_link
 
 NAMES = ("call", "sr")
 """Of the command in the stream's chat, unless a server calls it something else."""
@@ -21,6 +22,7 @@ Reason = Literal[
     "not_linked",
     "no_name",
     "too_long",
+    "link",
     "banned",
     "unknown",
     "duplicate",
@@ -169,6 +171,7 @@ def rejection(wanted: Wanted, caller: Caller, settings: SlotCallSettings) -> Rea
         "not_linked": settings.linked_only and not caller.linked,
         "no_name": not wanted.slot,
         "too_long": len(wanted.slot) > MAX_SLOT_LENGTH,
+        "link": wanted.found != "known" and has_link(wanted.slot),
         "banned": wanted.banned,
         "unknown": settings.known_only and wanted.found != "known",
         "duplicate": wanted.key in caller.open_keys,

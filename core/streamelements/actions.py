@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from core.events import StreamElementsSettled
-from core.guilds import store as guilds
-from core.guilds.actions import audit, name_of
+from core.guilds.actions import audit
 from core.guilds.channels import tell_admins
+from core.guilds.connections.accounts import AccountKind
 from core.inbox import actions as inbox
 from core.kit.database.records import PlatformUserId
-from core.kit.database.work import ACROSS_GUILDS, Work, read_records
+from core.kit.database.work import ACROSS_GUILDS, Work
 from core.kit.errors import Outage, Refusal
 from core.kit.text.words import _
 from core.streamelements.records import BulkLine, BulkOperation, StreamElementsAccount
@@ -42,82 +42,43 @@ class Change:
     references: tuple[int, ...] = ()
 
 
-def find_account(work: Work) -> StreamElementsAccount | None:
-    """The account of the server, whether it can be used or not."""
-    return work.find(StreamElementsAccount)
+def count_open(work: Work) -> int:
+    """Changes of points that are not settled."""
+    return work.count(BulkOperation.state.in_(("waiting", "sending", "unclear")))
 
 
-def get_account(work: Work) -> StreamElementsAccount:
-    """Raises Refusal unless it can be used."""
-    account = find_account(work)
-    if account is None:
+def _require_settled(work: Work) -> None:
+    """Raises Refusal while changes of points are open: they need the account."""
+    if count_open(work):
         raise Refusal(
-            _("StreamElements is not connected with this server yet."),
-            _("Run `/connect_streamelements`."),
+            _("Changes of points at StreamElements are still open."),
+            _("Wait until they are done, or decide those that are unclear."),
         )
-    if account.state != "connected":
-        raise Refusal(
-            _("StreamElements does not accept the token of {name} any more.").format(
-                name=account.name
-            ),
-            _("Run `/connect_streamelements` again."),
-        )
-    return account
+
+
+ACCOUNT = AccountKind(
+    "StreamElements",
+    StreamElementsAccount,
+    stops=lambda: _(
+        "Points at StreamElements cannot be used after that, and nobody loses any. If this "
+        "server's points are kept there (`points.provider`), games refuse stakes until you "
+        "connect again or run `/settings set points.provider own`."
+    ),
+    lost=lambda: _("Points at StreamElements cannot be used until it is connected again."),
+    before_delete=_require_settled,
+)
+find_account, get_account = ACCOUNT.find, ACCOUNT.get
 
 
 def connect_account(work: Work, account: StreamElementsAccount) -> None:
-    """Keep the account, which replaces the one before."""
+    """Keep the account, which replaces the one before. Raises Refusal if that is still needed."""
     before = find_account(work)
-    if before is not None and before.channel_id != account.channel_id and count_open(work):
-        raise Refusal(
-            _("Changes of points at {name} are still open.").format(name=before.name),
-            _("Wait until they are done, or decide those that are unclear."),
-        )
-    work.merge(account)
-    guilds.set_contact(work.tx, work.guild_id, account.connected_by)
-    audit(work, "streamelements.connect", account.name)
-
-
-def disconnect_account(work: Work) -> str | None:
-    """Forget the account and its token; its name."""
-    account = find_account(work)
-    if account is None:
-        return None
-    if count_open(work):
-        raise Refusal(
-            _("Changes of points at {name} are still open.").format(name=account.name),
-            _("Wait until they are done, or decide those that are unclear."),
-        )
-    work.delete(account)
-    audit(work, "streamelements.disconnect", account.name)
-    return account.name
-
-
-def end_grant(work: Work, before: StreamElementsAccount) -> None:
-    """The token is not accepted any more: alert the admins once."""
-    account = work.get(
-        StreamElementsAccount, work.guild_id, with_for_update=True, populate_existing=True
-    )
-    if account is None or account.token != before.token or account.state != "connected":
-        return
-    account.state, account.token = "reconnect", ""
-    key = f"streamelements.reconnect:{account.connected_at.isoformat()}"
-    payload = {"account": account.name, "server": name_of(work)}
-    tell_admins(work, "streamelements.reconnect", key, payload)
-
-
-def list_accounts(tx: Connection) -> Sequence[StreamElementsAccount]:
-    """The accounts of all servers."""
-    every = select(StreamElementsAccount).order_by(StreamElementsAccount.guild_id)
-    return read_records(tx, every.execution_options(**ACROSS_GUILDS))
+    if before is not None and before.channel_id != account.channel_id:
+        _require_settled(work)
+    ACCOUNT.keep(work, account, notify=False)
 
 
 # -- changes of points ----------------------------------------------------------------------------
-
-
-def count_open(work: Work) -> int:
-    """Operations that are not settled."""
-    return work.count(BulkOperation.state.in_(("waiting", "sending", "unclear")))
 
 
 def queue_changes(work: Work, key: str, purpose: str, changes: Sequence[Change]) -> bool:

@@ -19,7 +19,7 @@ from core.kit.health_item import HealthItem
 from core.kit.runtime.clock import parse_instant
 from core.kit.services import Services
 from core.kit.text import strict_json
-from core.streamelements.actions import list_accounts
+from core.streamelements.actions import ACCOUNT
 from core.streamelements.bulk import token_of
 from core.streamelements.records import StreamElementsAccount
 from core.streamelements.subscribers import ASTRO, SUBSCRIBER
@@ -163,7 +163,7 @@ class AstroListener(SocketListener):
             await self._disconnect()
             return
         try:
-            accounts = await self._services.database.run(list_accounts)
+            accounts = await self._services.database.run(ACCOUNT.list_all)
         except Outage as outage:
             self._trouble = str(outage)
             return  # keep the connections

@@ -123,7 +123,7 @@ def _on_rejected(
     with services.work_in(account.guild_id) as work:
         is_token = rejected.status in (401, 403)
         if is_token:
-            actions.end_grant(work, account)
+            actions.ACCOUNT.require_reconnect(work, account)
         if is_token or (was_sent and actions.is_looked_for(work, number)):
             outage = Outage(rejected.service, rejected.reason, 60.0)
             actions.postpone(work, number, outage, was_sent=was_sent)
@@ -165,6 +165,7 @@ def connect(services: Services, guild_id: int, token: str, actor: int) -> str:
         raise Refusal(what, remedy) from rejected
     with services.work_in(guild_id, actor) as work:
         account = StreamElementsAccount(
+            guild_id=work.guild_id,
             channel_id=channel.id,
             name=channel.name,
             platform=channel.platform,
@@ -173,6 +174,5 @@ def connect(services: Services, guild_id: int, token: str, actor: int) -> str:
             connected_by=work.actor,
             connected_at=work.now,
         )
-        account.guild_id = work.guild_id
         actions.connect_account(work, account)
     return channel.name

@@ -15,16 +15,9 @@ from core.streamelements.client import StreamElementsRejected, client_of
 from core.streamelements.records import BulkOperation
 
 
-def check_accounts(tx: Connection, _now: datetime) -> list[HealthItem]:
-    """Whose token is not accepted any more, and what admins have to decide."""
+def check_points(tx: Connection, _now: datetime) -> list[HealthItem]:
+    """What admins have to decide."""
     items = []
-    for account in actions.list_accounts(tx):
-        if account.state == "connected":
-            reason = f"Connected as {account.name}."
-            items.append(HealthItem("StreamElements", "ok", reason, guild_id=account.guild_id))
-        else:
-            reason = f"The token of {account.name} is not accepted. Run `/connect_streamelements`."
-            items.append(HealthItem("StreamElements", "warn", reason, guild_id=account.guild_id))
     unclear = (
         select(BulkOperation.guild_id, func.count())
         .where(BulkOperation.state == "unclear")
@@ -39,13 +32,10 @@ def check_accounts(tx: Connection, _now: datetime) -> list[HealthItem]:
 def examine(services: Services, guild_id: int) -> list[CheckLine]:
     """Everything that StreamElements needs; asks StreamElements."""
     with services.work_in(guild_id) as work:
-        account = actions.find_account(work)
+        account, lines = actions.find_account(work), [actions.ACCOUNT.check_line(work)]
         unclear = len(actions.list_unclear(work))
-        try:
-            account = actions.get_account(work)
-        except Refusal as refusal:
-            return [CheckLine("account", "down", refusal.what, remedy=refusal.remedy)]
-    lines = [CheckLine("account", "ok", f"{account.name} ({account.platform})")]
+    if account is None or account.state != "connected":
+        return lines
     try:
         client, token = client_of(services.settings), token_of(services, account)
         name, is_on = client.currency(token, account.channel_id)

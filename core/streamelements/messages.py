@@ -5,9 +5,11 @@ from typing import Any
 
 import discord
 
+from core.guilds.connections import messages as connections
 from core.kit.discord.ui import card, safe
 from core.kit.text.words import _, plural
 from core.outbox.discord_transport import Rendered
+from core.streamelements.actions import ACCOUNT
 
 
 def invitation(server: str) -> discord.Embed:
@@ -18,54 +20,14 @@ def invitation(server: str) -> discord.Embed:
         "secrets*, and copy *JWT Token*."
     ).format(server=safe(server))
     note = _("The token gives full access to the channel. It is stored encrypted and never shown.")
-    return card("🔗 " + _("Connect StreamElements"), f"{body}\n-# {note}")
-
-
-def connected(name: str) -> discord.Embed:
-    body = _("**{name}** at StreamElements is connected.").format(name=safe(name))
-    return card("✅ " + _("Connected"), body, tone="success")
-
-
-def ask_disconnect(name: str) -> discord.Embed:
-    return card(
-        "❓ " + _("Disconnect {name}?").format(name=safe(name)),
-        _(
-            "Points at StreamElements cannot be used after that, and nobody loses any. If this "
-            "server's points are kept there (`points.provider`), games refuse stakes until you "
-            "connect again or run `/settings set points.provider own`."
-        ),
-        tone="warning",
-    )
-
-
-def disconnected(name: str) -> discord.Embed:
-    return card(
-        "🔌 " + _("{name} is disconnected").format(name=safe(name)),
-        _("Its token is forgotten here. To end it everywhere, reset it on StreamElements."),
-        tone="success",
-    )
-
-
-def not_connected() -> discord.Embed:
-    title = _("StreamElements is not connected")
-    return card("🔌 " + title, _("`/connect_streamelements` connects it."))
-
-
-def reconnect(payload: Mapping[str, Any]) -> Rendered:
-    """To the admins. Payload: `account`, `server`."""
-    body = _(
-        "StreamElements does not accept the token of **{account}** any more, so points cannot be "
-        "used in **{server}**. Run `/connect_streamelements` in that server."
-    ).format(account=safe(payload["account"]), server=safe(payload["server"]))
-    title = "🔌 " + _("StreamElements has to be connected again")
-    return Rendered(card(title, body, tone="warning"))
+    return connections.invitation(ACCOUNT, body, note)
 
 
 def unclear(payload: Mapping[str, Any]) -> discord.Embed:
     """To the admins. Payload: `number`, `purpose`, `count`, `total`, `rows`."""
     body = _(
-        "**{purpose}**: {total} points for {viewers} were sent, but StreamElements did not answer, "
-        "and the balances do not tell whether they arrived."
+        "**{purpose}**: a change of points for {viewers} ({total}) was sent, but StreamElements "
+        "did not answer, and the balances do not tell whether it arrived."
     )
     todo = _(
         "Look at their points on StreamElements, then press a button, or decide about each viewer "
@@ -77,7 +39,7 @@ def unclear(payload: Mapping[str, Any]) -> discord.Embed:
 
 def not_made(payload: Mapping[str, Any]) -> Rendered:
     """To the admins. Payload: as for `unclear`, and `reason`."""
-    body = _("**{purpose}**: {total} points for {viewers} did not arrive: {reason}.")
+    body = _("**{purpose}**: a change of points for {viewers} ({total}) did not arrive: {reason}.")
     rest = _("The balances were as before to the end. It is not repeated by itself.")
     title = "⚠️ " + _("A change of points was not made")
     text = f"{_filled(body, payload)}\n{_changes(payload)}\n{rest}"

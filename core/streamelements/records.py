@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.kit.database.personal import SECRET, holds
 from core.kit.database.records import GuildRecord, MemberId, PlatformUserId, one_of
-from core.kit.oauth.tokens import CONNECTION, AccountState
+from core.kit.oauth.tokens import AccountState, ServiceAccount
 
 OperationState = Literal["waiting", "sending", "unclear", "settled"]
 """`sending`: the call was made, or is being made; `unclear`: admins have to decide about some
@@ -30,22 +30,16 @@ Outcome = Literal["applied", "refused", "too_little", "unclear"]
 _ACCOUNTING = "a record of points that were changed"
 
 
-class StreamElementsAccount(GuildRecord, kw_only=True):
+class StreamElementsAccount(ServiceAccount, kw_only=True):
     """The StreamElements channel that a server uses, and the JWT that opens it."""
 
     __tablename__ = "streamelements_accounts"
 
     channel_id: Mapped[str] = mapped_column(comment="StreamElements' id: 24 hexadecimal digits")
-    name: Mapped[str] = mapped_column(info=holds("name", stays=CONNECTION))
     platform: Mapped[str] = mapped_column(comment="of the channel, such as twitch")
-    state: Mapped[AccountState] = mapped_column(
-        Text, comment="connected, or reconnect: the token is not accepted any more"
-    )
     token: Mapped[str] = mapped_column(
         repr=False, info=SECRET, comment="the JWT, encrypted; empty in the state reconnect"
     )
-    connected_by: Mapped[MemberId] = mapped_column(info=holds("number", stays=CONNECTION))
-    connected_at: Mapped[datetime]
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", name="streamelements_accounts_one_a_server"),

@@ -9,7 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.database.work import Work
-from core.kit.discord.arguments import Count, Whole
+from core.kit.discord.arguments import Count, Number, Whole
 from core.kit.discord.buttons import ActionButton
 from core.kit.discord.ui import answer, guild_id_of, run_action, server_group, services_of
 from core.kit.text.words import _
@@ -175,7 +175,7 @@ class Vips(commands.Cog):
     async def edit(
         self,
         ctx: Context,
-        number: int,
+        number: Number,
         title: str | None = None,
         cost: Count | None = None,
         duration: str | None = None,
@@ -200,31 +200,31 @@ class Vips(commands.Cog):
 
     @reward.command(name="pause")
     @app_commands.describe(number="The reward's number")
-    async def pause(self, ctx: Context, number: int) -> None:
+    async def pause(self, ctx: Context, number: Number) -> None:
         """Pause a reward until you resume it."""
         await self._answer(ctx, await run_action(ctx, rewards.pause_reward, number, paused=True))
 
     @reward.command(name="resume")
     @app_commands.describe(number="The reward's number")
-    async def resume(self, ctx: Context, number: int) -> None:
+    async def resume(self, ctx: Context, number: Number) -> None:
         """Resume a reward."""
         await self._answer(ctx, await run_action(ctx, rewards.pause_reward, number, paused=False))
 
     @reward.command(name="again")
     @app_commands.describe(number="The reward's number")
-    async def again(self, ctx: Context, number: int) -> None:
+    async def again(self, ctx: Context, number: Number) -> None:
         """Recreate a reward that was deleted on Twitch."""
         await self._answer(ctx, await run_action(ctx, rewards.recreate_reward, number))
 
     @reward.command(name="use")
     @app_commands.describe(number="The reward's number", used="Whether redeeming it gives VIP")
-    async def use(self, ctx: Context, number: int, used: bool = True) -> None:
+    async def use(self, ctx: Context, number: Number, used: bool = True) -> None:
         """Choose whether redeeming a reward gives VIP."""
         await self._answer(ctx, await run_action(ctx, rewards.use_reward, number, used=used))
 
     @reward.command(name="delete")
     @app_commands.describe(number="The reward's number")
-    async def delete(self, ctx: Context, number: int) -> None:
+    async def delete(self, ctx: Context, number: Number) -> None:
         """Delete a reward. Its open redemptions are refunded first."""
         await self._answer(ctx, await run_action(ctx, rewards.delete_reward, number))
 

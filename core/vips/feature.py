@@ -22,10 +22,10 @@ from core.events import (
 )
 from core.kit.database.privacy import personal_data
 from core.kit.database.work import ACROSS_GUILDS, Work, chat_action, event_action, read_records
-from core.kit.feature import ChatCommand, Feature
+from core.kit.feature import ChatCommand, Feature, count_in
 from core.kit.health_item import HealthItem
 from core.kit.tasks import Task
-from core.kit.text.words import N_
+from core.kit.text.words import N_, plural
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt
 from core.twitch.accounts.leaving import LEAVING
@@ -133,10 +133,14 @@ FEATURE = Feature(
         "vips.end_all": N_("ended all VIPs of the bot, to disconnect Twitch"),
         "vips.give": N_("made {target} VIP"),
         "vips.extend": N_("extended the VIP of {target} by {after_time}"),
-        "vips.extend_all": N_("extended {target} VIPs by {after_time}"),
+        "vips.extend_all": N_("extended all VIPs ({target}) by {after_time}"),
         "vips.revoke": N_("removed the VIP of {target}"),
         "vips.adopt": N_("set an end for the VIP of {target}"),
-        "vips.reward_create": N_("created the reward {target} for {after} points"),
+        "vips.reward_create": lambda _before, after: plural(
+            "created the reward {{target}} for {count} point",
+            "created the reward {{target}} for {count} points",
+            count_in(after),
+        ),
         "vips.reward_update": N_("changed the reward {target}"),
         "vips.reward_pause": N_("paused the reward {target}"),
         "vips.reward_resume": N_("resumed the reward {target}"),

@@ -61,6 +61,10 @@ def end_reason_text(reason: str) -> str:
     }.get(reason, about_viewers[:1].upper() + about_viewers[1:])
 
 
+def cost_words(cost: int) -> str:
+    return plural("{count} channel point", "{count} channel points", cost)
+
+
 AUDITED = ("granted", "extended", "ended", "failed", "kept", "refunded", "lost")
 
 
@@ -81,7 +85,7 @@ def audit_line(act: str) -> Callable[[Any, Any], str]:
         parts = [
             source_label(said["source"]) if "source" in said else "",
             short_duration(said["minutes"]) if "minutes" in said else "",
-            _("{cost} channel points").format(cost=f"{said['cost']:,}") if "cost" in said else "",
+            cost_words(said["cost"]) if "cost" in said else "",
             end_reason_text(said["reason"]).rstrip(".") if "reason" in said else "",
         ]
         details = ", ".join(part for part in parts if part)
@@ -139,7 +143,7 @@ def log_entry(payload: Mapping[str, Any]) -> discord.Embed:
     by = mention(payload["actor"]) if payload["actor"] else bot_or_streamer(payload["by_streamer"])
     parts.append(_("{source} · {by}").format(source=source_label(payload["source"]), by=by))
     if payload["cost"]:
-        parts.append(_("{cost} channel points").format(cost=f"{payload['cost']:,}"))
+        parts.append(cost_words(payload["cost"]))
     title = titles[payload["act"]].format(viewer=safe(payload["viewer"]))
     footer = _("VIP #{number}").format_map(payload)
     return card(f"{icon} {title}", lines(parts), tone=tone, footer=footer)

@@ -204,7 +204,7 @@ def _details(one: Activity, titles: dict[int, str]) -> str:
         f"+{short_duration(one.minutes)}" if one.minutes else "",
         end_reason_text(one.reason) if one.reason else "",
         titles.get(one.reward, f"#{one.reward}") if one.reward else "",
-        _("{cost} points").format(cost=f"{one.cost:,}") if one.cost else "",
+        plural("{count} point", "{count} points", one.cost) if one.cost else "",
         one.redemption_id,
     ]
     return " · ".join(part for part in parts if part)

@@ -1,11 +1,13 @@
 """What the wagers feature declares."""
 
+from typing import Any
+
 from core.events import AccountLinked, AccountUnlinked, RolesChanged
 from core.kit.database.privacy import personal_data
 from core.kit.database.work import event_action
 from core.kit.feature import Feature
 from core.kit.tasks import Task
-from core.kit.text.words import N_, _
+from core.kit.text.words import _
 from core.wagers import messages, pages, polling, verified_role
 from core.wagers.actions import forget
 from core.wagers.discord import (
@@ -18,6 +20,11 @@ from core.wagers.discord import (
 )
 from core.wagers.records import AffiliateAccount, WagerChange
 from core.wagers.rules import WagerSettings
+
+
+def account_word(platform: Any) -> str:
+    return platform.capitalize() if isinstance(platform, str) else "–"
+
 
 FEATURE = Feature(
     "wagers",
@@ -47,8 +54,12 @@ FEATURE = Feature(
     checks=(polling.check_health,),
     buttons=(VerifyButton, HeldButton),
     audit={
-        "wagers.unlink": N_("unlinked the {before} account of {target}"),
-        "wagers.verify": N_("verified the {after} account of {target}"),
+        "wagers.unlink": lambda before, _after: _(
+            "unlinked the {account} account of {target}"
+        ).replace("{account}", account_word(before)),
+        "wagers.verify": lambda _before, after: _(
+            "verified the {account} account of {target}"
+        ).replace("{account}", account_word(after)),
         "wagers.dismiss": lambda _before, after: messages.with_amount(
             _("dismissed held wagers of {target}: {after}"), after
         ),

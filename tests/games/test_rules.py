@@ -1,5 +1,7 @@
 """How games are found, and read from files."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,6 +125,14 @@ BETS = (
     ),
     *("EUR 2", "R$2", "2 per spin", "2,-", "2€ pls", "at 2", "@2"),
 )
+
+
+def test_a_known_title_is_never_caught_by_the_ban_of_another() -> None:
+    for title in ("Mental 2", "Gates of Olympus 1000", "Sugar Rush 1000", "Fruit Party 2"):
+        others = Index(GAMES, [replace(one, banned=True) for one in GAMES if one.title != title])
+        for typed in (title, title.upper(), f"{title} 2€", title.replace(" ", "")):
+            found = others.find(typed)
+            assert (found.title, found.banned) == (title, False), typed
 
 
 @pytest.mark.parametrize("bet", BETS)

@@ -176,6 +176,23 @@ def test_what_is_no_part_is_refused(text: str) -> None:
         split_part(text, 999)
 
 
+@pytest.mark.parametrize(
+    ("text", "of", "says"),
+    [
+        ("half", 0, "You have nothing yet, so half of it is nothing."),
+        ("ALL in", 0, "You have nothing yet, so ALL of it is nothing."),
+        ("half", 1, "half of 1 is less than 1."),
+        ("0", 999, "The amount must be more than nothing."),
+        ("1.000k", 999, "Write it out: 1000 or 1000000."),
+        ("2,345m", 999, "Write it out: 2345000 or 2345000000."),
+    ],
+)
+def test_refused_parts_say_why(text: str, of: int, says: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        split_part(text, of)
+    assert says in (refused.value.what, refused.value.remedy)
+
+
 def test_decimals_of_whole_numbers_are_refused_in_words() -> None:
     with pytest.raises(Refusal) as refused:
         parse_amount("1,5", digits=0)

@@ -26,13 +26,35 @@ def test_gain_and_loss_leave_out_what_is_zero(gain: int, loss: int, shown: str) 
 def test_counts_in_pages_and_scripts_have_both_forms() -> None:
     """In templates `ngettext`, in scripts a condition; Python's are checked by `plural`."""
     page = re.compile(rf"\{{% trans[^%]*%\}}[^{{]*\{{\{{ ?\w+ ?\}}\}} ({COUNTED})\b")
+    counted = re.compile(rf"\}}\}}(</\w+>)* ?(\{{% trans %\}})?({COUNTED})\b")
+    sentence = re.compile(rf"""[^n]_\("[^"]*[{{(]\w+[)}}]s? ({COUNTED})\b""")
     script = re.compile(rf"\$\{{[^}}]+\}} ({COUNTED})\b")
     wrong = [
         f"{path.relative_to(CORE)}: {line.strip()[:120]}"
-        for pattern, suffix in ((page, "*.html"), (script, "*.js"))
+        for pattern, suffix in (
+            *((page, "*.html"), (counted, "*.html"), (sentence, "*.html")),
+            (script, "*.js"),
+        )
         for path in CORE.rglob(suffix)
         for line in path.read_text().splitlines()
         if pattern.search(line) and "=== 1" not in line
+    ]
+    assert wrong == []
+
+
+def test_messages_that_count_have_both_forms() -> None:
+    """`_("{count} tickets")` has one form; limits, such as "at most {maximum} games", are many."""
+    message = re.compile(r'\bN?_\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
+    words = COUNTED.replace("days|", "").replace("minutes|", "")  # those of constants
+    counted = re.compile(
+        rf"(?<!at most )(?<!to )\{{(?!most|highest|platform)\w+\}} (\w+ )?({words})\b",
+        re.IGNORECASE,
+    )
+    wrong = [
+        f"{path.relative_to(CORE)}: {text}"
+        for path in CORE.rglob("*.py")
+        for found in message.finditer(path.read_text())
+        if counted.search(text := re.sub(r'"\s*"', "", found[1]))
     ]
     assert wrong == []
 

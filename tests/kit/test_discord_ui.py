@@ -52,6 +52,14 @@ def test_safe_escapes_markdown_links() -> None:
         assert "[" not in shown.replace("\\\\", "").replace("\\[", "")
 
 
+def test_links_are_clickable_only_if_an_admin_wrote_them() -> None:
+    link = "https://evil.example/_x_"
+    assert ui.safe(link) == r"https\://evil\.example/\_x\_"
+    assert ui.safe("discord.gg/abc") == r"discord\.gg/abc"
+    assert ui.card(ui.safe(link)).title == ui.card(link).title == ui.safe(link)
+    assert ui.safe(f"A mug: {link}", links=True) == f"A mug: {link}"
+
+
 @given(text=st.text(max_size=400), limit=st.integers(1, 300))
 def test_safe_returns_one_line_within_the_limit(text: str, limit: int) -> None:
     shown = ui.safe(text, limit)
@@ -112,7 +120,7 @@ def test_omitted_lines_are_counted(rows: list[str], limit: int) -> None:
     [
         ("🔗 **Mia** is linked", r"🔗 \*\*Mia\*\* is linked"),
         ("__evil__ `X` ~~y~~ ||z||", r"\_\_evil\_\_ \`X\` \~\~y\~\~ \|\|z\|\|"),
-        ("[Free](https://evil.example)", r"\[Free](https://evil.example)"),
+        ("[Free](https://evil.example)", r"\[Free](https\://evil\.example)"),
         ("# Big", r"\# Big"),
         ("Missing `viewer_name`.", "Missing `viewer_name`."),
         ("#1 wins", r"\#1 wins"),

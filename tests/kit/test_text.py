@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.kit.text.cleaning import MAX_MARKS, clean, clean_lines, fold
+from core.kit.text.cleaning import (
+    MAX_MARKS,
+    clean,
+    clean_lines,
+    escape_links,
+    fold,
+    has_link,
+    unquoted,
+    without_links,
+)
 
 FORBIDDEN = (
     *"\0\x07\x1b\x7f\u00ad\u034f\u061c\u115f\u1160\u3164\uffa0\u2800\u180e\ufeff\ufffc\ufffd\ud83d",
@@ -73,3 +82,79 @@ def test_folding_again_changes_nothing(typed: str) -> None:
 @pytest.mark.parametrize("typed", ["JOIN", "Joın", "JOİN", "ｊｏｉｎ", "𝐉𝐨𝐢𝐧"])
 def test_cases_and_compatible_letters_are_the_same(typed: str) -> None:
     assert fold(typed) == "join"
+
+
+# -- links and quotes -----------------------------------------------------------------------------
+
+LINKS = (
+    "https://evil.example/x.html",
+    "HTTP://EVIL.EXAMPLE",
+    "steam://run/1",
+    "www.evil.example",
+    "evil.com",
+    "try evil.bet/now",
+    "discord.gg/abc",
+    "t.co/x",
+    "me@evil.com",
+    "x.evil.co.uk.",
+    "evil.example/path",
+)
+
+
+@pytest.mark.parametrize("text", LINKS)
+def test_links_are_found_and_taken_apart(text: str) -> None:
+    assert has_link(text)
+    apart = without_links(text)
+    assert apart.replace(" ", "") == text.replace(" ", "")
+    assert not has_link(apart)
+    assert escape_links(text).replace("\\", "") == text
+    assert not has_link(escape_links(text))
+
+
+@pytest.mark.parametrize("text", ["ｅｖｉｌ．ｃｏｍ", "evil。com"])
+def test_links_in_other_letters_are_found(text: str) -> None:
+    assert has_link(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Dr. Evil", "Mr.Null", "Gonzo's Quest", "0.40€", "1.234,50 eur", "Book of Ra 6.0"),
+        *("Tombstone R.I.P.", "and...then", "Hop'n'Pop", "1.2.3.4", "Pirots.4", "50/50", "a: b"),
+    ],
+)
+def test_names_and_amounts_are_no_links(text: str) -> None:
+    assert not has_link(text)
+    assert without_links(text) == escape_links(text) == text
+
+
+@given(st.text("ab.-:/\\'\" w", max_size=300))
+def test_no_text_takes_long(text: str) -> None:
+    """Catastrophic backtracking would."""
+    long = text * 30
+    assert not has_link(without_links(long))
+    unquoted(f"'{long}")
+
+
+@pytest.mark.parametrize(
+    ("typed", "text"),
+    [
+        ('"Friday hunt"', "Friday hunt"),
+        ("“Friday hunt”", "Friday hunt"),
+        ("„Friday hunt“", "Friday hunt"),
+        ("”Friday hunt”", "Friday hunt"),
+        ('“Friday hunt"', "Friday hunt"),
+        ("«Friday hunt»", "Friday hunt"),
+        ("»Friday hunt«", "Friday hunt"),
+        ("‘Gonzo’s Quest’", "Gonzo’s Quest"),
+        ("「Friday」", "Friday"),
+        (r'"a \"b\" c"', 'a "b" c'),
+        ('"a" and "b"', '"a" and "b"'),
+        ('12" single', '12" single'),
+        ("’til dawn", "’til dawn"),
+        ('"', '"'),
+        ('""', ""),
+    ],
+)
+def test_quotes_around_all_of_it_are_taken_off(typed: str, text: str) -> None:
+    assert unquoted(typed) == text

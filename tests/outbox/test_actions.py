@@ -46,6 +46,30 @@ def test_every_post_has_its_service_lane_and_target(tx: Connection, guild_id: in
     assert found["d"][2] == {"user_id": 8}
 
 
+def test_links_that_a_viewer_typed_are_not_repeated(tx: Connection, guild_id: int) -> None:
+    def reply(text: str) -> None:
+        message = ChatMessageSent(
+            key=text,
+            guild_id=guild_id,
+            at=datetime(2026, 5, 1, 12, tzinfo=UTC),
+            platform="kick",
+            channel_id=len(text),
+            message_id=text,
+            sender=Sender(user_id=5, name="MadCats"),
+            text=text,
+        )
+        payload = {"what": message.argument, "page": "https://bot.example", "rows": [{"n": text}]}
+        act(tx, guild_id, actions.post_reply, message, "k", payload, at=message.at)
+
+    reply("!give evil.com 5")
+    reply("!give MadCats 5")
+    posted = {one.key: one.payload for one in store.claim_due(tx, NOW, 9)}
+    apart = posted["k:!give evil.com 5"]
+    assert apart["what"] == "evil. com 5"
+    assert apart["rows"] == [{"n": "!give evil. com 5"}]
+    assert posted["k:!give MadCats 5"]["page"] == "https://bot.example"
+
+
 def test_reply_goes_to_the_channel_of_its_message(tx: Connection, guild_id: int) -> None:
     def reply(message_id: str, seconds: int, late: int = 0, **options: Any) -> bool:
         message = ChatMessageSent(

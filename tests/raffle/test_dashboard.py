@@ -162,6 +162,22 @@ def test_raffle_is_ended_and_drawn_by_number(site: Site, admin: Visitor, raffle:
     assert shown(site).state in ("frozen", "drawn", "closed")
 
 
+def test_page_warns_before_the_end_and_the_draw_without_a_prize(
+    site: Site, admin: Visitor, raffle: Period
+) -> None:
+    with site.services.database.begin() as tx:
+        set_period(tx, GUILD, 1, prize="A mug")
+    assert "No prize" not in words(admin.get(PAGE))
+    with site.services.database.begin() as tx:
+        set_period(tx, GUILD, 1, prize="")
+    assert "It can't be named after the end." in html.unescape(words(admin.get(PAGE)))
+    with site.services.database.begin() as tx:
+        now = site.clock()
+        dates = {"starts_at": now - timedelta(hours=2), "ends_at": now - timedelta(hours=1)}
+        set_period(tx, GUILD, 1, **dates)
+    assert "so the posts about the winners name none" in words(admin.get(PAGE))
+
+
 def _choose_channel(site: Site, admin: Visitor) -> None:
     """All settings as they are, with a channel for news."""
     text = admin.get(PAGE).text

@@ -75,10 +75,10 @@ def told(
         ),
         (
             ("guilds.grant", SNOWFLAKE, None, "raffle"),
-            f"let <@&{SNOWFLAKE}> use the command group raffle",
+            f"let <@&{SNOWFLAKE}> use the command group Raffle",
         ),
         (("raffle.end", "#1"), "ended raffle \\#1 early (was –)"),
-        (("odd.one", "@everyone [a](b)"), "did `odd.one`: @\u200beveryone \\[a](b), – → –"),
+        (("odd.thing", "@everyone [a](b)"), "did `odd.thing`: @\u200beveryone \\[a](b), – → –"),
     ],
 )
 def test_audit_log_entry_is_formatted(logged: tuple[Any, ...], line: str) -> None:

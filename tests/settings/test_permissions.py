@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
+from core.games import feature as games
 from core.guilds import actions, store
 from core.guilds.records import AuditEntry
 from core.help import feature as help_feature
@@ -31,7 +32,11 @@ DEN = "Vera's Den"
 @pytest.fixture(scope="module")
 def started(database: Database) -> Iterator[DiscordDriver]:
     features = slot_calls.FEATURE, roles.FEATURE, people.FEATURE, raffle.FEATURE, watchtime.FEATURE
-    everything = (*features, settings.make_feature(features), help_feature.make_feature(features))
+    everything = (
+        *(*features, games.FEATURE),
+        settings.make_feature(features),
+        help_feature.make_feature(features),
+    )
     with bot_in_discord(database, *everything, until="permissions list") as (driver, _bot):
         yield driver
 
@@ -110,12 +115,18 @@ def test_role_that_viewers_get_is_refused(driver: DiscordDriver, database: Datab
 def test_granted_group_includes_the_settings_of_its_feature(driver: DiscordDriver) -> None:
     grant(driver)
     driver.member("mia", roles=["Helper"])
-    assert is_refused(typed(driver, "mia", "!settings"))
+    listed = str(typed(driver, "mia", "!settings"))
+    assert "raffle.channel" in listed
+    assert "watchtime.enabled" not in listed
+    assert not is_refused(typed(driver, "mia", "!settings show raffle.prize"))
+    assert is_refused(typed(driver, "mia", "!settings show watchtime.enabled"))
+    assert is_refused(typed(driver, "mia", "!settings watchtime"))
     assert not is_refused(typed(driver, "mia", "!settings set raffle.prize A mug"))
     other = typed(driver, "mia", "!settings set watchtime.enabled off")
     assert is_refused(other)
     revoke(driver)
-    assert is_refused(typed(driver, "mia", "!settings set raffle.prize A mug"))
+    for line in ("set raffle.prize A mug", "show raffle.prize", "list"):
+        assert is_refused(typed(driver, "mia", f"!settings {line}"))
 
 
 def test_granted_slash_command_works_once_shown_in_integrations(driver: DiscordDriver) -> None:
@@ -138,8 +149,8 @@ def test_old_button_checks_current_permissions(driver: DiscordDriver, database: 
         call.run(tx, [chat_message(NORAS_CORNER_ID, "!call Book of Dead")])
     post = driver.wait_for("slot-calls", lambda one: one["author"] == "bot")
 
-    def press() -> str:
-        done = driver.click("mia", post["message_id"], button_of(post))
+    def press(what: str = "done") -> str:
+        done = driver.click("mia", post["message_id"], button_of(post, what))
         told = done["response"]
         return str(told["embeds"][0]["title"]) if told and told.get("embeds") else ""
 
@@ -149,12 +160,15 @@ def test_old_button_checks_current_permissions(driver: DiscordDriver, database: 
     revoke(driver, "slot_calls")
     assert press() == "⚠️ This is for moderators"
     grant(driver, "slot_calls")
-    assert "moderators" not in press()
+    assert press("ban") == "🚫 Book of Dead is banned"
+    assert "Book of Dead" in typed(driver, "mia", "!games banned")["description"]
+    assert not is_refused(typed(driver, "mia", "!games unban Book of Dead"))
+    assert is_refused(typed(driver, "mia", "!games add Book of Mia"))
 
 
-def button_of(post: Json) -> str:
+def button_of(post: Json, what: str) -> str:
     ids = [component["custom_id"] for row in post["components"] for component in row["components"]]
-    return str(next(found for found in ids if ":done:" in found))
+    return str(next(found for found in ids if f":{what}:" in found))
 
 
 # -- who may grant what ---------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from core.events import ChatMessageSent
 from core.games import actions as games
 from core.guilds import channels
 from core.guilds.records import TroubleReason
+from core.kit.text.cleaning import has_link
 from core.people import actions as people
 from core.people import store as people_store
 from core.slot_calls import actions, messages
@@ -296,6 +297,28 @@ def test_a_number_behind_a_game_may_be_a_bet(guild: Guild) -> None:
     assert guild.rejections() == ["requested", "banned"]
     guild.call("Big Bite 2", user_id=4)
     assert guild.queue()[-1] == "#2 Big Bite 2 (MadCats)"
+
+
+def test_a_ban_spares_known_games_and_says_what_it_read(guild: Guild) -> None:
+    guild.do(games.ban_game, "Mental")
+    guild.call("mental 2 KEKW", user_id=1)
+    assert guild.queue() == ["#1 Mental 2 (MadCats)"]
+    guild.call("Mental 7", user_id=2)
+    (refused,) = guild.posted("slot_calls.rejected")
+    assert (refused.payload["slot"], refused.payload["meant"]) == ("Mental 7", "Mental")
+    guild.do(games.save_game, "Mental 7")
+    guild.call("Mental 7", user_id=2, seconds=90)
+    assert guild.queue()[1:] == ["#2 Mental 7 (MadCats)"]
+
+
+def test_links_are_no_games(guild: Guild) -> None:
+    guild.call("Mental https://evil.example", user_id=1)
+    guild.call('"Mental"', user_id=2)
+    guild.say("!cancelcall evil.com", user_id=2, seconds=60)
+    assert guild.rejections() == ["link", "link"]
+    payloads = [one.payload for one in guild.posted("slot_calls.rejected")]
+    assert not any(has_link(str(value)) for payload in payloads for value in payload.values())
+    assert guild.queue() == ["#1 Mental (MadCats)"]
 
 
 def test_post_says_that_the_similar_game_is_banned(guild: Guild) -> None:

@@ -134,6 +134,7 @@ def test_embeds_fit_and_escape_any_text(text: str) -> None:
         ("closed", "The queue is closed. Requests that are in it will be played."),
         ("full", "The queue is full right now. Try again when some are played."),
         ("not_linked", "@MadCats Link your account in Discord first: /link"),
+        ("link", "@MadCats Please write the name of a slot, without a link."),
         ("banned", "@MadCats Razor Shark cannot be requested here."),
         ("unknown", "@MadCats I don't know Razor Shark. Please write its full name."),
         ("requested", "@MadCats Razor Shark is in the queue already."),
@@ -144,6 +145,14 @@ def test_every_rejection_has_a_reply(reason: str, reply: str) -> None:
     data["command"] = "call"
     assert messages.rejected(data) == reply
     assert reason in get_args(Reason)
+
+
+def test_rejections_say_what_was_read_and_count_in_words() -> None:
+    data = {"viewer": "MadCats", "slot": "Mental 7", "meant": "Mental", "max_open": 1, "wait": 1}
+    read = messages.rejected(data | {"reason": "banned"})
+    assert read == "@MadCats Mental 7 is read as Mental, which is banned here."
+    limit = messages.rejected(data | {"reason": "limit"})
+    assert limit == "@MadCats You have 1 open request. Wait until it is played."
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS)

@@ -89,6 +89,8 @@ UNIQUE = SlotCallSettings(channel=5, unique=True)
     [
         (Wanted(SLOT, KEY, banned=True), SETTINGS, "banned"),
         (Wanted(SLOT, KEY, "unknown"), SETTINGS, None),
+        (Wanted("evil.com", "evil com", "uncertain"), SETTINGS, "link"),
+        (Wanted("Slots.io", "slots io", "known"), SETTINGS, None),
         (Wanted(SLOT, KEY, "unknown"), KNOWN, "unknown"),
         (Wanted(SLOT, KEY, "uncertain"), KNOWN, "unknown"),
         (Wanted(SLOT, KEY, "known"), KNOWN, None),

@@ -3,23 +3,22 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import structlog
 from sqlalchemy import Connection, select
 
 from core.guilds import store as guilds
-from core.guilds.actions import audit, name_of
-from core.guilds.channels import tell_admins
+from core.guilds.actions import audit
+from core.guilds.connections.accounts import AccountKind
+from core.kick.accounts import oauth
 from core.kick.accounts.records import Account, ConnectAttempt, KnownChannel, Source
+from core.kick.accounts.rules import missing_words
 from core.kick.bodies import PLATFORM
-from core.kick.client import SiteChannel
+from core.kick.client import SiteChannel, client_of
 from core.kit.database.records import MemberId, PlatformUserId
 from core.kit.database.work import ACROSS_GUILDS, Lock, Work
 from core.kit.errors import Refusal
-from core.kit.oauth.tokens import end_grant, find_unchanged
 from core.kit.text.words import _
-from core.outbox import actions as outbox
 
 _log = structlog.get_logger(__name__)
 
@@ -204,46 +203,21 @@ def open_attempt(work: Work, attempt: ConnectAttempt) -> guilds.Channel:
     return channel
 
 
+ACCOUNT = AccountKind(
+    "Kick",
+    Account,
+    stops=lambda: _(
+        "The bot can no longer act for the streamer on Kick. It still reads chat, and watchtime, "
+        "tickets and settings stay."
+    ),
+    lost=lambda: _("Chat, subs and gifts still arrive; actions for the streamer are paused."),
+    owner_of=lambda account: account.kick_user_id,
+    missing=missing_words,
+    is_needed=False,
+    revoke=lambda settings, *tokens: oauth.revoke(client_of(settings), *tokens),
+)
+
+
 def connect_account(work: Work, account: Account) -> None:
     """The streamer agreed. The account replaces the one before."""
-    work.merge(account).bot_failed_at = None  # a default is not merged
-    guilds.set_contact(work.tx, work.guild_id, account.connected_by)
-    audit(work, "kick.connect", account.name)
-    outbox.post_to_user(
-        work,
-        account.connected_by,
-        "kick.connected",
-        f"kick.connected:{_once(account)}",
-        _about(work, account),
-    )
-
-
-def require_reconnect(work: Work, before: Account) -> bool:
-    """Kick has ended the grant: alert the admins once. False if that was known, or another account
-    is connected by now."""
-    account = find_unchanged(work, before)
-    if account is None:
-        return False
-    end_grant(account)
-    key = f"kick.reconnect:{_once(account)}"
-    tell_admins(work, "kick.reconnect", key, _about(work, account))
-    return True
-
-
-def disconnect_account(work: Work) -> Account | None:
-    """Forget the account; what is returned is for telling Kick."""
-    account = work.find(Account)
-    if account is None:
-        return None
-    work.delete(account)
-    audit(work, "kick.disconnect", account.name)
-    return account
-
-
-def _once(account: Account) -> str:
-    """Another one each time that an account is connected."""
-    return f"{account.kick_user_id}:{account.connected_at.isoformat()}"
-
-
-def _about(work: Work, account: Account) -> dict[str, Any]:
-    return {"account": account.name, "server": name_of(work), "scopes": list(account.scopes)}
+    ACCOUNT.keep(work, account).bot_failed_at = None  # a default is not merged

@@ -1,12 +1,9 @@
-"""Scopes, whether the account can be used, PKCE, and which server answers in chat."""
+"""Scopes, PKCE, and which server answers in chat."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from core.guilds.store import Channel
-from core.kick.accounts.records import Account
-from core.kit.oauth.tokens import require_usable
 from core.kit.text.words import _
 
 SCOPES = (
@@ -54,18 +51,6 @@ def missing_words(granted: Iterable[str]) -> list[str]:
     """What we ask for and was not granted, each with what does not work without it."""
     held = set(granted)
     return [f"{scope_words(one)} ({without_scope(one)})" for one in SCOPES if one not in held]
-
-
-def require_streamer(account: Account | None, channel: Channel | None) -> Account:
-    """The account, if it can be used for the channel.
-
-    Raises:
-        ReconnectNeeded: nobody is connected, Kick has ended the connection, or the account is not
-            the one of the channel's streamer.
-    """
-    slug = channel.slug if channel is not None else "–"
-    fits = bool(account and channel and account.kick_user_id == channel.channel_id)
-    return require_usable(account, "Kick", slug, fits=fits)
 
 
 def slug_of(name: str) -> str:

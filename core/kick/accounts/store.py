@@ -20,12 +20,6 @@ def find_account(tx: Connection, guild_id: int) -> Account | None:
     return next(iter(read_records(tx, select(Account).where(Account.guild_id == guild_id))), None)
 
 
-def list_accounts(tx: Connection) -> Sequence[Account]:
-    """Every connected account, by server."""
-    every = select(Account).order_by(Account.guild_id)
-    return read_records(tx, every.execution_options(**ACROSS_GUILDS))
-
-
 def find_known_channel(tx: Connection, guild_id: int) -> KnownChannel | None:
     """What is known of the server's channel."""
     found = select(KnownChannel).where(KnownChannel.guild_id == guild_id)

@@ -12,6 +12,7 @@ from discord.ext import commands
 from core.kick.review import actions, messages
 from core.kick.review.credit import credit
 from core.kick.review.rules import Decision
+from core.kit.discord.arguments import Number
 from core.kit.discord.buttons import MAX_ROWS, AdminButton, Face, button_rows
 from core.kit.discord.ui import answer, guild_id_of, run_action, server_group, services_of
 from core.kit.services import Services
@@ -86,19 +87,19 @@ class Missed(commands.Cog):
 
     @missed.command(name="credit")
     @app_commands.describe(number="The number in the list")
-    async def credit(self, ctx: Context, number: commands.Range[int, 1]) -> None:
+    async def credit(self, ctx: Context, number: Number) -> None:
         """Count a missed event as if Kick had sent it. It counts only once."""
         await self._decide(ctx, "credit", number)
 
     @missed.command(name="dismiss")
     @app_commands.describe(number="The number in the list")
-    async def dismiss(self, ctx: Context, number: commands.Range[int, 1]) -> None:
+    async def dismiss(self, ctx: Context, number: Number) -> None:
         """Remove an event from the list without counting anything."""
         await self._decide(ctx, "dismiss", number)
 
     @missed.command(name="undo")
     @app_commands.describe(number="The number in the list")
-    async def undo(self, ctx: Context, number: commands.Range[int, 1]) -> None:
+    async def undo(self, ctx: Context, number: Number) -> None:
         """Stop counting a subscription that was really the same gift."""
         await self._decide(ctx, "undo", number)
 

@@ -86,7 +86,7 @@ _KEYS: Mapping[Holds, str] = {
         position prize pseudonym rank redemption_id reply_to reward_id role role_id roll round
         round_at scope seconds server since skipped slot source started_at starts_at state status
         take_back tickets total total_before evidence until viewer_id viewers way window winners
-        with_beacon bet command enabled win calls provider replaced_by rows suggestion
+        with_beacon bet meant command enabled win calls provider replaced_by rows suggestion
         suggestion_is_banned
         waiting average best bonus game offer points quantity symbol plural balance one
         break_even cost currency earlier finished_at guesses

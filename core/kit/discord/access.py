@@ -42,6 +42,12 @@ ANY_GROUP = {"any_group": True}
 """`extras` of a command for whoever was granted any group: its action says which one it takes."""
 
 
+def any_of(*groups: str) -> dict[str, Any]:
+    """`extras` of a command for whoever was granted one of these groups, because its action can be
+    taken elsewhere with another one."""
+    return {"groups": groups}
+
+
 def group_of(module: str) -> str:
     """The group of a module: `core.slot_calls.discord` -> `slot_calls`."""
     return module.split(".")[1]
@@ -105,7 +111,8 @@ async def missing_for(source: Source, command: Command) -> list[str]:
     granted = await granted_groups(source)
     if command.extras.get("any_group"):
         return [] if granted else missing
-    return [] if group_of_command(command) in granted else missing
+    groups = command.extras.get("groups", (group_of_command(command),))
+    return missing if granted.isdisjoint(groups) else []
 
 
 async def is_admin(

@@ -1,14 +1,18 @@
 """How a command is used, and what is wrong with the arguments that it was given."""
 
+import re
 from difflib import get_close_matches
 from typing import Annotated, Any
 
+import discord
 from discord import app_commands
 from discord.ext import commands
+from discord.ext.commands.view import StringView
 
 from core.kit.discord.ui import PREFIX, safe
 from core.kit.errors import Refusal
-from core.kit.text.amounts import parse_units, parse_whole, require_alone
+from core.kit.text.amounts import looks_like_amount, parse_units, parse_whole, require_alone
+from core.kit.text.cleaning import APOSTROPHES, QUOTED, QUOTES, unquoted, without_escapes
 from core.kit.text.words import _
 
 Command = commands.Command[Any, ..., Any]
@@ -81,6 +85,71 @@ def _unknown_subcommand(ctx: Context, group: commands.Group[Any, ..., Any]) -> R
     return Refusal(what, _("Choose one of these: {choices}.").format(choices=choices))
 
 
+# -- words in quotes ------------------------------------------------------------------------------
+
+
+class TypedLine(StringView):
+    """What follows the prefix of a typed command. Quotes of all kinds hold words together, also
+    around the last argument, and an apostrophe is no quote.
+
+    Attributes:
+        has_quotes: so far an argument was in quotes.
+    """
+
+    def __init__(self, ctx: Context) -> None:
+        super().__init__(ctx.view.buffer)
+        self.index, self.previous = ctx.view.index, ctx.view.previous
+        self.has_quotes = False
+        self._ctx = ctx
+
+    def get_quoted_word(self) -> str | None:
+        if self.eof:
+            return None
+        quoted = QUOTED.match(self.buffer, self.index)
+        if quoted is None:
+            first = self.buffer[self.index]
+            if first in QUOTES and first not in APOSTROPHES:
+                raise commands.ExpectedClosingQuoteError(first)
+            return without_escapes(self.get_word())
+        self.previous, self.index, self.has_quotes = self.index, quoted.end(), True
+        return without_escapes(quoted[quoted.lastindex or 0])
+
+    def read_rest(self) -> str:
+        rest: str = super().read_rest()
+        is_raw = self._ctx.command is not None and self._ctx.command.rest_is_raw
+        return rest if is_raw else unquoted(rest)
+
+
+def _is_unquoted(ctx: Context) -> bool:
+    """Whether the command was typed, and none of its arguments was in quotes."""
+    return isinstance(ctx.view, TypedLine) and not ctx.view.has_quotes
+
+
+class Phrase(commands.Converter[str]):
+    """Text of several words, which need no quotes because an amount ends it; used as
+    `Annotated[str, Phrase()]`.
+
+    Attributes:
+        at_end: the amount is the last word of the line, and may be missing.
+    """
+
+    def __init__(self, *, at_end: bool = False) -> None:
+        self.at_end = at_end
+
+    async def convert(self, ctx: Context, argument: str) -> str:
+        if not _is_unquoted(ctx):
+            return argument
+        view = ctx.view
+        rest = view.buffer[view.index :]
+        words = list(re.finditer(r"\S+", rest))
+        amounts = [one.start() for one in words[-1:] if looks_like_amount(one[0])]
+        if not self.at_end:
+            amounts = [word.start() for word in words if looks_like_amount(word[0])]
+        end = amounts[-1] if amounts else len(rest)
+        view.index += end
+        return f"{argument}{rest[:end]}".strip()
+
+
 # -- numbers --------------------------------------------------------------------------------------
 
 
@@ -133,6 +202,9 @@ class Whole(commands.Converter[int]):
 Count = Annotated[int, Whole()]
 """A number whose bounds are checked by the action."""
 
+Number = commands.Range[int, 1, 999_999_999]
+"""The number that something has, such as a raffle or a bonus."""
+
 # -- arguments ------------------------------------------------------------------------------------
 
 
@@ -149,7 +221,33 @@ def explained_argument(ctx: Context, error: BaseException) -> Refusal:
         about = descriptions(command).get(name)
         lines += [f"`{name}`: {about}"] if about else []
     lines.append(_("Usage: `{usage}`").format(usage=usage(command)))
+    if form := _quoted_form(ctx):
+        lines.append(_("Put words that belong together in quotes: `{form}`").format(form=form))
     return Refusal(what, "\n".join(lines))
+
+
+def _quoted_form(ctx: Context) -> str:
+    """How a command is typed with quotes, if more words were typed than it has arguments; "" if
+    that is not what is wrong."""
+    command = ctx.command
+    if command is None or not _is_unquoted(ctx):
+        return ""
+    name, parameters = command.qualified_name, list(command.clean_params.values())
+    words = len(ctx.view.buffer.split()) - len(name.split())
+    texts = [
+        parameter
+        for parameter in parameters
+        if parameter.converter in (str, discord.Role)
+        and parameter.kind is not parameter.KEYWORD_ONLY
+    ]
+    if words <= len(parameters) or not texts:
+        return ""
+    shown = (
+        f'"<{one.displayed_name or one.name}>"' if one in texts else f"<{one.name}>"
+        for one in parameters
+        if one.required or one in texts
+    )
+    return f"{PREFIX}{name} {' '.join(shown)}"
 
 
 def _argument(ctx: Context, error: BaseException) -> tuple[str, str]:

@@ -16,7 +16,12 @@ from discord.ext import commands
 
 from core.kit.database.work import Work
 from core.kit.discord import ui
-from core.kit.discord.access import lacking_for, may_manage, missing_for
+from core.kit.discord.access import (
+    granted_groups,
+    group_of_command,
+    lacking_for,
+    missing_for,
+)
 from core.kit.discord.errors import gone, handle_errors
 from core.kit.services import Services
 from core.kit.text.words import _
@@ -39,18 +44,29 @@ def nearest_page(number: int, rows: int, per_page: int) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """For whom a page is opened."""
+    """For whom a page is opened.
+
+    Attributes:
+        groups: their command groups; None for admins.
+    """
 
     services: Services
     guild: discord.Guild
     user_id: int
     is_admin: bool
+    groups: frozenset[str] | None = None
 
     async def run_action(
         self, action: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run `action(work, ...)` in the guild, and on behalf of the reader."""
-        return await self.services.run_as(self.user_id, self.guild.id, action, *args, **kwargs)
+
+        def on_behalf(work: Work) -> T:
+            if (groups := self.groups) is not None:
+                work.limit_to(lambda _tx: groups)
+            return action(work, *args, **kwargs)
+
+        return await self.services.run_as(self.user_id, self.guild.id, on_behalf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +139,10 @@ def find_paginator(interaction: discord.Interaction, name: str) -> Paginator:
 async def _reader(source: Source, paginator: Paginator) -> Reader:
     assert source.guild is not None, "paginators are used in servers only"
     user = source.user if isinstance(source, discord.Interaction) else source.author
-    is_admin = await may_manage(source, _command(source, paginator).callback.__module__)
-    return Reader(ui.services_of(source), source.guild, user.id, is_admin)
+    group = group_of_command(_command(source, paginator))
+    groups = None if source.permissions.manage_guild else await granted_groups(source)
+    is_admin = groups is None or group in groups
+    return Reader(ui.services_of(source), source.guild, user.id, is_admin, groups)
 
 
 def _command(source: Source, paginator: Paginator) -> commands.Command[Any, ..., Any]:

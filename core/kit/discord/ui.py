@@ -19,7 +19,7 @@ from core.kit.errors import Refusal
 from core.kit.guild_settings import GuildSetting, GuildSettings
 from core.kit.health_item import CheckLine, State
 from core.kit.services import Services
-from core.kit.text.cleaning import clean
+from core.kit.text.cleaning import clean, escape_links
 from core.kit.text.words import _
 
 P = ParamSpec("P")
@@ -46,20 +46,27 @@ SILENT = discord.AllowedMentions.none()
 """Nothing that we post pings anybody."""
 
 
-def safe(text: str, limit: int = 256) -> str:
+def safe(text: str, limit: int = 256, *, links: bool = False) -> str:
     """Text by somebody else, escaped: on one line, without markdown or mentions, cut to `limit`
-    characters (not counting the escapes)."""
-    escaped = escape_mentions(escape_markdown(shortened(clean(text), limit)))
-    return _BARE_BRACKET.sub(r"\1\\[", escaped)
+    characters (not counting the escapes).
+
+    Args:
+        links: addresses stay clickable, because only admins write the text.
+    """
+    short = shortened(clean(text), limit)
+    escaped = escape_mentions(escape_markdown(short, ignore_links=links))
+    escaped = _BARE_BRACKET.sub(r"\1\\[", escaped)
+    return escaped if links else escape_links(escaped)
 
 
-_MARKDOWN = re.compile(r"(\\[\\`*_~|\[\]()<>#-]|`[/!]?[a-z][a-z0-9_. ]*`)|[\\`*_~|\[]|^(?=[>#-])")
+_MARKDOWN = re.compile(r"(\\[\\`*_~|\[\]()<>#.:-]|`[/!]?[a-z][a-z0-9_. ]*`)|[\\`*_~|\[]|^(?=[>#-])")
 
 
 def _literal(text: str) -> str:
-    """On one line and without markdown. Escaped text, `arguments` and `/commands` stay as they
-    are."""
-    return _MARKDOWN.sub(lambda one: one[1] or "\\" + one[0], " ".join(text.split()))
+    """On one line, without markdown and links. Escaped text, `arguments` and `/commands` stay as
+    they are."""
+    literal = _MARKDOWN.sub(lambda one: one[1] or "\\" + one[0], " ".join(text.split()))
+    return escape_links(literal)
 
 
 def shortened(text: str, limit: int) -> str:
@@ -126,7 +133,8 @@ def setting_value(declared: GuildSetting[Any], value: Any, limit: int = 500) -> 
         return f"<#{value}>"
     if declared.of == "role":
         return f"<@&{value}>"
-    return safe(f"{value:,} {declared.unit}" if declared.kind is int else value, limit)
+    text = f"{value:,} {declared.unit}" if declared.kind is int else value
+    return safe(text, limit, links=True)
 
 
 def needed_permissions(command: commands.Command[Any, ..., Any]) -> discord.Permissions:

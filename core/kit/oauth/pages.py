@@ -8,10 +8,10 @@ The second holds the state, so that a forwarded address of the consent page is u
 import hmac
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec
 
 import structlog
 from flask import (
@@ -45,6 +45,7 @@ from core.kit.oauth.flow import (
     StateUsed,
 )
 from core.kit.oauth.signed_links import LinkBroken, LinkExpired, PersonalLink
+from core.kit.oauth.tokens import Connected
 from core.kit.runtime.crypto import hash_of
 from core.kit.runtime.rate import RateLimit, network_of
 from core.kit.services import Services
@@ -112,7 +113,7 @@ def end(link_id: str, done: str, template: str, **values: Any) -> Response:
     return redirect(address, 303)  # type: ignore[return-value]
 
 
-def end_connecting(link_id: str, platform: str, connected: "Connected") -> Response:
+def end_connecting(link_id: str, platform: str, connected: Connected) -> Response:
     """The same, after connecting the account of a server's channel."""
     done = _("{account} is connected with {server}.")
     missing = _("Some permissions on {platform} are missing: {missing}.")
@@ -121,17 +122,6 @@ def end_connecting(link_id: str, platform: str, connected: "Connected") -> Respo
         names = ", ".join(connected.missing)
         message += " " + missing.format(platform=platform, missing=names)
     return end(link_id, message, "connected.html", platform=platform, connected=connected)
-
-
-class Connected(Protocol):
-    """What is connected; `missing` are names of the permissions that were not granted."""
-
-    @property
-    def account(self) -> str: ...
-    @property
-    def server(self) -> str: ...
-    @property
-    def missing(self) -> Sequence[str]: ...
 
 
 class OAuthPages(ABC, Generic[A]):

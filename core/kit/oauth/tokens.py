@@ -20,7 +20,6 @@ from core.kit.database.personal import SECRET, holds
 from core.kit.database.records import GuildId, GuildRecord, MemberId
 from core.kit.database.work import Work
 from core.kit.errors import Outage, Refusal
-from core.kit.health_item import State
 from core.kit.oauth.flow import Denied, SignInRefused
 from core.kit.runtime.crypto import SealBroken, vault_of
 from core.kit.services import Services
@@ -57,6 +56,16 @@ class Tokens:
     refresh: str = field(repr=False)
     expires_at: datetime
     scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The names of a server, of the account it is connected with, and of the permissions that were
+    not granted."""
+
+    server: str
+    account: str
+    missing: Sequence[str]
 
 
 def check_answer(error: str) -> None:
@@ -100,72 +109,54 @@ def read_tokens(
         raise Outage(service, f"the answer was not what {service} documents") from None
 
 
-class ConnectedAccount(GuildRecord, kw_only=True):
-    """Base of a table of accounts that are connected with a server."""
+class ServiceAccount(GuildRecord, kw_only=True):
+    """Base of a table of accounts at a service that are connected with a server. Its columns with
+    `info=SECRET` are the tokens, encrypted, and empty in the state `reconnect`."""
 
     __abstract__ = True
 
     guild_id: Mapped[GuildId] = mapped_column(sort_order=-1)
-    name: Mapped[str] = mapped_column(info=holds("name", stays=CONNECTION))
-    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text), comment="as granted")
+    name: Mapped[str] = mapped_column(sort_order=-1, info=holds("name", stays=CONNECTION))
     state: Mapped[AccountState] = mapped_column(
-        Text, comment="connected, or reconnect: the site ended the grant"
+        Text, sort_order=-1, comment="connected, or reconnect: the service ended the grant"
     )
+    connected_by: Mapped[MemberId] = mapped_column(
+        sort_order=-1, info=holds("number", stays=CONNECTION), comment="Discord id of the admin"
+    )
+    connected_at: Mapped[datetime] = mapped_column(sort_order=-1)
+
+
+class ConnectedAccount(ServiceAccount, kw_only=True):
+    """One that is connected by OAuth."""
+
+    __abstract__ = True
+
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text), comment="as granted")
     access_token: Mapped[str] = mapped_column(repr=False, info=SECRET, comment=_TOKEN)
     refresh_token: Mapped[str] = mapped_column(repr=False, info=SECRET, comment=_TOKEN)
     expires_at: Mapped[datetime] = mapped_column(comment="of the access token")
-    connected_by: Mapped[MemberId] = mapped_column(
-        info=holds("number", stays=CONNECTION), comment="Discord id of the admin"
-    )
-    connected_at: Mapped[datetime]
     refreshed_at: Mapped[datetime]
 
 
+def granted_columns(services: Services, tokens: Tokens) -> dict[str, Any]:
+    """The columns of an account that is connected now with these tokens."""
+    vault, now = vault_of(services.settings), services.clock()
+    return {
+        "scopes": list(tokens.scopes),
+        "state": "connected",
+        "access_token": vault.seal(tokens.access),
+        "refresh_token": vault.seal(tokens.refresh),
+        "expires_at": tokens.expires_at,
+        "connected_at": now,
+        "refreshed_at": now,
+    }
+
+
+S = TypeVar("S", bound=ServiceAccount)
 A = TypeVar("A", bound=ConnectedAccount)
 
 Wanted = Callable[[A, datetime], bool]
 """Whether this account's tokens still need a refresh."""
-
-
-def require_usable(account: A | None, site: str, slug: str, *, fits: bool) -> A:
-    """The account, if it can be used for the channel with this slug. Raises ReconnectNeeded.
-
-    Args:
-        fits: whether it is the account that the channel needs.
-    """
-    command = f"`/connect_{site.lower()}`"
-    again = _("Run {command} again.").format(command=command)
-    if account is None:
-        raise ReconnectNeeded(
-            _("No {site} account is connected.").format(site=site),
-            _("Run {command}.").format(command=command),
-        )
-    if account.state == "reconnect":
-        ended = _("{site} has ended the connection of {name}.")
-        raise ReconnectNeeded(ended.format(site=site, name=account.name), again)
-    if not fits:
-        other = _("{name} is connected, but the channel is {channel}.")
-        raise ReconnectNeeded(other.format(name=account.name, channel=slug), again)
-    return account
-
-
-def describe_usable(
-    account: ConnectedAccount, missing: Sequence[str], now: datetime, site: str
-) -> tuple[State, str, str]:
-    """State, what was found, and what to do about it or "".
-
-    Args:
-        missing: what was not granted, in words.
-    """
-    if account.expires_at <= now:
-        found = _("Connected as {name}, but its token could not be refreshed yet.")
-    elif missing:
-        found = _("Connected as {name}, without: {missing}.")
-    else:
-        return "ok", _("Connected as {name}.").format(name=account.name), ""
-    again = _("Run {command} again.").format(command=f"`/connect_{site.lower()}`")
-    found = found.format(name=account.name, missing=", ".join(missing))
-    return "warn", found, again if missing else ""
 
 
 def is_due(expires_at: datetime, now: datetime) -> bool:
@@ -173,21 +164,26 @@ def is_due(expires_at: datetime, now: datetime) -> bool:
     return now >= expires_at - REFRESH_BEFORE
 
 
-def find_unchanged(work: Work, before: A) -> A | None:
+def tokens_of(account: ServiceAccount) -> dict[str, str]:
+    """Column -> encrypted token."""
+    columns = inspect(type(account)).columns
+    return {column.key: getattr(account, column.key) for column in columns if column.info == SECRET}
+
+
+def find_unchanged(work: Work, before: S) -> S | None:
     """The account, locked, if it was not refreshed, ended or replaced since it was read."""
     key = inspect(before).identity
     account = work.get(type(before), key, with_for_update=True, populate_existing=True)
-    is_same = (
-        account is not None
-        and account.refresh_token == before.refresh_token
-        and account.state == "connected"
-    )
-    return account if is_same else None
+    if account is None or account.state != "connected":
+        return None
+    return account if tokens_of(account) == tokens_of(before) else None
 
 
-def end_grant(account: ConnectedAccount) -> None:
-    """The site has ended the grant."""
-    account.state, account.access_token, account.refresh_token = "reconnect", "", ""
+def end_grant(account: ServiceAccount) -> None:
+    """Mark that the site ended the grant, and delete the tokens."""
+    account.state = "reconnect"
+    for column in tokens_of(account):
+        setattr(account, column, "")
 
 
 class TokenKeeper(ABC, Generic[A]):

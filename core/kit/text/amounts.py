@@ -124,6 +124,11 @@ def split_amount(text: str, digits: int = 2) -> tuple[Decimal, str]:
     return round(amount, digits), match["rest"] or ""
 
 
+def looks_like_amount(word: str) -> bool:
+    """Whether a word is an amount, or is meant to be one."""
+    return _AMOUNT.fullmatch(_plain(word)) is not None
+
+
 def parse_whole(text: str) -> int:
     """A whole number with or without a sign. Raises Refusal as `parse_amount` does."""
     factor, bare = _split_sign(text)
@@ -195,9 +200,14 @@ def _read(number: str, unit: str, digits: int, text: str) -> Decimal | None:
     grouped, plain = _GROUPED.fullmatch(number), _PLAIN.fullmatch(number)
     if grouped and plain:
         if unit:
+            whole, fraction = plain["whole"], plain["fraction"]
+            low, high = (
+                int(Decimal(one) * _UNITS[unit])
+                for one in (f"{whole}.{fraction}", whole + fraction)
+            )
             raise Refusal(
                 _("“{text}” can mean two amounts.").format(text=text.strip()[:40]),
-                _("Write it out, such as 1555 or 1555000."),
+                _("Write it out: {low} or {high}.").format(low=low, high=high),
             )
         if grouped["separator"] == "." and digits >= 3:
             grouped = None
@@ -219,9 +229,14 @@ def split_part(text: str, of: int) -> tuple[int, str]:
         amount = int(number)
     else:
         amount = share.of(of)
-    if amount <= 0:
+    if amount > 0:
+        return amount, rest
+    if share is None:
         raise Refusal(_("The amount must be more than nothing."))
-    return amount, rest
+    part = text.split()[0][:40]
+    if of > 0:
+        raise Refusal(_("{part} of {whole} is less than 1.").format(part=part, whole=f"{of:,}"))
+    raise Refusal(_("You have nothing yet, so {part} of it is nothing.").format(part=part))
 
 
 def split_share(text: str) -> tuple[Share | None, str]:

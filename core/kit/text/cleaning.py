@@ -6,6 +6,7 @@ seen. `fold` makes what is compared: compatible letters and all cases are the sa
 
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 MAX_MARKS = 3
@@ -79,16 +80,21 @@ def _without_floods(text: str) -> str:
     return "".join(kept)
 
 
-def clean_all(value: Any) -> Any:
-    """The same JSON with every text cleaned, names of fields excepted."""
+def every_text(value: Any, change: Callable[[str], str]) -> Any:
+    """The same JSON with every text changed, names of fields excepted."""
     match value:
         case str():
-            return clean_lines(value)
-        case list():
-            return [clean_all(item) for item in value]
+            return change(value)
+        case list() | tuple():
+            return [every_text(item, change) for item in value]
         case dict():
-            return {name: clean_all(item) for name, item in value.items()}
+            return {name: every_text(item, change) for name, item in value.items()}
     return value
+
+
+def clean_all(value: Any) -> Any:
+    """The same JSON with every text cleaned."""
+    return every_text(value, clean_lines)
 
 
 def fold(text: str) -> str:
@@ -102,3 +108,62 @@ def looks_like_emote(word: str) -> bool:
     """Whether a word has capitals inside and no digits, as `KEKW` and `catJAM`: chats show emotes
     of other services, which arrive as words."""
     return word.isalpha() and word.isascii() and not word[1:].islower() and len(word) > 2
+
+
+# -- quotes ---------------------------------------------------------------------------------------
+
+_QUOTES = ('"“”„‟＂〝〞', "'‘’‚‛", "«»", "‹›", "「」｢｣", "『』", "《》", "〈〉")
+"""Kinds of quotes; people mix those of one kind."""
+APOSTROPHES = _QUOTES[1]
+QUOTES = "".join(_QUOTES)
+QUOTED = re.compile(
+    "|".join(
+        rf"[{kind}]((?:\\[{kind}]|[^{kind}\\]|\\(?![{kind}])|[{kind}](?=\S))*)[{kind}](?!\S)"
+        for kind in _QUOTES
+    )
+)
+"""Words in quotes, which may contain quotes inside of words, or behind a backslash."""
+_ESCAPED = re.compile(rf"\\([{QUOTES}])")
+
+
+def without_escapes(text: str) -> str:
+    """`\\"` is a quotation mark."""
+    return _ESCAPED.sub(r"\1", text)
+
+
+def unquoted(text: str) -> str:
+    """Without the quotes around all of it."""
+    found = QUOTED.fullmatch(text.strip())
+    return without_escapes(found[found.lastindex or 0]).strip() if found else text
+
+
+# -- links ----------------------------------------------------------------------------------------
+
+_COMMON = """
+    com net org info biz xyz site online shop store club live stream bet casino poker game games win
+    vip app dev fun pro link click icu tech space website world lol gift cash money top tips today
+    page one digital media news network exchange finance cloud chat social"""
+_ENDS = "|".join(("[a-z]{2}", *_COMMON.split(), "xn--[a-z0-9-]+"))
+_LINK = re.compile(
+    r"[a-z][a-z0-9+.-]{1,15}://\S+|\bwww\.\w\S*"
+    rf"|(?<![\w.-])(?:[\w-]+\.)+(?:(?:{_ENDS})(?![\w-]|\.\w)|[a-z]{{2,24}}/)",
+    re.IGNORECASE,
+)
+"""What chats and Discord make clickable: an address with or without `https://`."""
+_CLICKABLE = re.compile(r"\.(?=\w)|:(?=//)")
+
+
+def has_link(text: str) -> bool:
+    """Whether a chat may show a part of the text as a link, however its letters are written."""
+    plain = unicodedata.normalize("NFKC", text).replace("。", ".")
+    return _LINK.search(plain) is not None
+
+
+def without_links(text: str) -> str:
+    """With spaces that keep links from being clickable: for chats, which have no escapes."""
+    return _LINK.sub(lambda found: _CLICKABLE.sub(r"\g<0> ", found[0]), text)
+
+
+def escape_links(text: str) -> str:
+    """With backslashes that do the same in Discord, where they are not shown."""
+    return _LINK.sub(lambda found: _CLICKABLE.sub(r"\\\g<0>", found[0]), text)

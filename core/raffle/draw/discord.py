@@ -10,6 +10,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.database.work import Work
+from core.kit.discord.arguments import Number
 from core.kit.discord.buttons import ActionButton, ConfirmButton, Reply, question_view
 from core.kit.discord.ui import (
     answer,
@@ -33,7 +34,6 @@ from core.raffle.draw.bans import note_ban
 
 Context = commands.Context[commands.Bot]
 
-Number = commands.Range[int, 1, 999_999_999]
 
 MAX_SHOWN = 10
 

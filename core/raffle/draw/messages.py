@@ -17,7 +17,7 @@ from core.raffle.draw.posts import ROLL_NAMES, ROLLS
 from core.raffle.draw.publishing import Past, Proof
 from core.raffle.draw.store import Holders
 from core.raffle.draw_records import Draw, PickState
-from core.raffle.ledger.messages import add_counts, add_prize, dates_words
+from core.raffle.ledger.messages import add_counts, add_prize, dates_words, without_prize
 from core.raffle.records import Period
 
 # -- about the draw -------------------------------------------------------------------------------
@@ -261,7 +261,8 @@ def question(period: Period, holders: Holders, with_beacon: bool, is_public: boo
     how = words.promise_words(with_beacon, is_public)
     body = _("The list of tickets is frozen and its hash is posted. Later tickets do not count.")
     title = _("Draw raffle #{number}?").format(number=period.number)
-    embed = card("🎟️ " + title, f"{body}\n{how}", tone="warning")
+    body = without_prize(f"{body}\n{how}", period.prize, has_ended=True)
+    embed = card("🎟️ " + title, body, tone="warning")
     add_counts(
         add_prize(embed, period.prize),
         len(holders.accounts),
@@ -306,7 +307,7 @@ def history(past: Sequence[Past]) -> discord.Embed:
 
 def _past(one: Past) -> str:
     period = one.period
-    prize = safe(period.prize, 80) or _("no prize named")
+    prize = safe(period.prize, 80, links=True) or _("no prize named")
     frozen = (
         "⚠️ " + _("Frozen more than once: {times}") if len(one.freezes) > 1 else _("Frozen {times}")
     ).format(times=", ".join(format_dt(at, "f") for at in one.freezes))

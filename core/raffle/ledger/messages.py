@@ -48,8 +48,18 @@ def dates_words(starts_at: datetime, ends_at: datetime) -> str:
 
 def add_prize(embed: discord.Embed, prize: str) -> discord.Embed:
     if prize:
-        embed.add_field(name=_("Prize"), value=safe(prize, 300), inline=False)
+        embed.add_field(name=_("Prize"), value=safe(prize, 300, links=True), inline=False)
     return embed
+
+
+def without_prize(body: str, prize: str, *, has_ended: bool) -> str:
+    """What an admin reads before the end or the draw, with a warning if no prize is named."""
+    if prize:
+        return body
+    if has_ended:
+        return body + "\n⚠️ " + _("No prize is named, so the posts about the winners name none.")
+    warning = _("No prize yet. Set one with `/settings set raffle.prize`.")
+    return f"{body}\n⚠️ {warning} " + _("It can't be named after the end.")
 
 
 def add_counts(embed: discord.Embed, entrants: int, tickets: int, left_out: int = 0) -> None:

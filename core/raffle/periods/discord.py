@@ -5,6 +5,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.database.work import Work
+from core.kit.discord.arguments import Number
 from core.kit.discord.buttons import ConfirmButton, question_view
 from core.kit.discord.paginator import Page, Paginator, Reader, link_to, show
 from core.kit.discord.ui import answer, run_action, server_command, services_of
@@ -18,7 +19,6 @@ from core.raffle.periods.rules import parse_date
 
 Context = commands.Context[commands.Bot]
 Day = commands.Range[int, 1, 31]
-Number = commands.Range[int, 1, 999_999_999]
 
 
 async def _open_info(reader: Reader, _key: str, _number: int) -> Page:

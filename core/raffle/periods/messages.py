@@ -17,6 +17,7 @@ from core.raffle.ledger.messages import (
     dates_words,
     tickets_words,
     when_words,
+    without_prize,
 )
 from core.raffle.ledger.store import Pool
 from core.raffle.periods.actions import Info
@@ -83,6 +84,8 @@ def question(what: str, period: Period, pool: Pool, now: datetime) -> discord.Em
     else:
         title = _("Cancel raffle #{number}?")
         body = _nobody_wins() + " " + _("This can't be undone.")
+    if what != "cancel" and period.starts_at <= now:
+        body = without_prize(body, period.prize, has_ended=False)
     embed = card("⚠️ " + title.format(number=period.number), body, tone="warning")
     add_counts(add_prize(embed, period.prize), pool.viewers, pool.tickets)
     dates = dates_words(period.starts_at, period.ends_at)
@@ -109,7 +112,7 @@ def info(found: Info) -> discord.Embed:
         rows.append(when_words(period, ended=True))
     title = "🎟️ " + _("Raffle #{number}").format(number=period.number)
     embed = card(title, "\n".join([*rows, "", *earning(found), "-# " + conditions()]), tone="kick")
-    prize = safe(period.prize, 300) or _("not named yet")
+    prize = safe(period.prize, 300, links=True) or _("not named yet")
     embed.add_field(name=_("Prize"), value=prize, inline=False)
     embed.add_field(name=_("Winners"), value=f"{period.winners_wanted:,}")
     add_counts(embed, found.pool.viewers, found.pool.tickets)

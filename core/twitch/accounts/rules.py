@@ -1,11 +1,9 @@
-"""Scopes, what each is for, and whether an account can be used."""
+"""Scopes, what each is for, and which account reads chat."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from core.guilds.store import Channel
-from core.kit.oauth.tokens import require_usable
 from core.kit.text.words import _
 from core.twitch.accounts.records import Role, TwitchAccount
 
@@ -98,19 +96,6 @@ def missing_words(role: Role, granted: Iterable[str]) -> list[str]:
     return [
         f"{scope_words(scope)} ({without_scope(scope)})" for scope in missing_scopes(role, granted)
     ]
-
-
-def require_account(account: TwitchAccount | None, channel: Channel | None) -> TwitchAccount:
-    """The account, if it can be used for the channel.
-
-    Raises:
-        ReconnectNeeded: nobody is connected, Twitch has ended the connection, or the streamer's
-            account is not the one of the channel.
-    """
-    slug = channel.slug if channel is not None else "–"
-    fits = bool(account and channel and account.twitch_user_id == channel.channel_id)
-    is_bot = account is not None and account.role == "bot"
-    return require_usable(account, "Twitch", slug, fits=fits or is_bot)
 
 
 @dataclass(frozen=True, slots=True)

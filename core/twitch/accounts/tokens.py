@@ -39,7 +39,7 @@ class _TwitchTokens(TokenKeeper[TwitchAccount]):
         return oauth.revoke(client_of(services.settings), tokens.access)
 
     def require_reconnect(self, work: Work, before: TwitchAccount) -> bool:
-        return actions.require_reconnect(work, before)
+        return actions.ACCOUNTS[before.role].require_reconnect(work, before)
 
     def list_accounts(self, tx: Connection) -> Sequence[TwitchAccount]:
         return store.list_accounts(tx)

@@ -75,7 +75,7 @@ def test_streamer_connects_and_admin_is_notified(office: Office) -> None:
     assert refresh not in account.refresh_token
     audit = office.rows("SELECT actor, action, target FROM guild_audit_log")
     assert audit == [(ADMIN, "kick.connect", "NoraPlays")]
-    [(target, payload)] = office.direct_messages("kick.connected")
+    [(target, payload)] = office.direct_messages("guilds.connected")
     assert target == {"user_id": ADMIN}
     assert payload["server"] == "Nora's Corner"
 
@@ -106,7 +106,7 @@ def test_reconnecting_replaces_the_tokens(office: Office) -> None:
     first = office.connect()
     second = office.connect()
     assert second.access_token != first.access_token
-    assert len(office.direct_messages("kick.connected")) == 2
+    assert len(office.direct_messages("guilds.connected")) == 2
 
 
 def test_one_channel_can_be_connected_with_two_servers(office: Office) -> None:

@@ -441,6 +441,17 @@ def test_end_restart_and_cancel_ask_for_confirmation(ask: Asker, world: World) -
     assert "was cancelled" in ask("raffledraw", raffle=1)["title"]
 
 
+def test_end_and_draw_warn_without_a_prize(ask: Asker, world: World) -> None:
+    commands = ("raffleend", "rafflerestart")
+    assert not any("prize yet" in ask(command)["description"] for command in commands)
+    with world.database.begin() as tx:
+        set_period(tx, NORAS_CORNER_ID, 1, prize="")
+    assert all("No prize yet. Set one with" in ask(one)["description"] for one in commands)
+    with world.database.begin() as tx:
+        set_period(tx, NORAS_CORNER_ID, 1, ends_at=START + timedelta(days=1))
+    assert "No prize is named" in ask("raffledraw")["description"]
+
+
 def test_draw_takes_the_oldest_raffle_or_the_given_one(ask: Asker, world: World) -> None:
     with world.database.begin() as tx:
         set_period(tx, NORAS_CORNER_ID, 1, ends_at=START + timedelta(days=1))
