@@ -78,7 +78,7 @@ class Chat:
             Refusal: nothing can be sent, and why.
         """
         if not text.strip():
-            raise Refusal(_("There is nothing to say."), _("Write the line after the command."))
+            raise Refusal(_("There is nothing to say."), _("Write the `line` after the command."))
         if len(text) > MAX_CHARACTERS:
             raise Refusal(
                 _("That is too long: {count} characters.").format(count=len(text)),
