@@ -49,10 +49,10 @@ def test_connect_check_and_decide(site: Site, site_sandbox: Sandbox) -> None:
     assert "1 need review" in send("check")
     with site.services.work_in(GUILD) as work:
         [(unclear, _lines)] = actions.list_unclear(work)
-    assert "settled already" in send("decide", number=str(unclear.number), login="x", applied="yes")
+    assert "already settled" in send("decide", number=str(unclear.number), login="x", applied="yes")
     done = send("decide", number=str(unclear.number), login="madcats", applied="yes")
     assert "Payout of heist 3 counts as done." in done
-    assert "settled already" in send("decide", number=str(unclear.number), applied="no")
+    assert "already settled" in send("decide", number=str(unclear.number), applied="no")
     sandbox.reset_faults()
     sandbox.close()
 
