@@ -44,7 +44,7 @@ def test_tokens_are_encrypted_at_rest(office: Office) -> None:
 
 
 def test_consent_page_always_asks_and_for_everything_at_once(office: Office) -> None:
-    url = office.depart(office.browser(), office.link())
+    url = office.redirect_to_provider(office.browser(), office.link())
     query = parse_qs(urlsplit(url).query)
     assert query["force_verify"] == ["true"]
     assert set(query["scope"][0].split()) == set(SCOPES["streamer"])
@@ -65,7 +65,8 @@ def test_link_works_once(office: Office) -> None:
 
 
 def test_answer_in_another_browser_is_refused(office: Office) -> None:
-    back = office.twitch.consent(office.depart(office.browser(), office.link()), "nora")
+    consent = office.redirect_to_provider(office.browser(), office.link())
+    back = office.twitch.consent(consent, "nora")
     assert office.open(office.browser(), back).status_code == 400
     assert office.account() is None
 
@@ -120,7 +121,7 @@ def test_token_is_renewed_before_it_ends(office: Office) -> None:
     office.connect()
     before = office.token()
     office.clock.forward(hours=3, minutes=55)
-    tokens.renew_due(office.services)
+    tokens.refresh_due(office.services)
     assert office.token() != before
 
 

@@ -179,7 +179,7 @@ class AccountKind(Generic[A]):
             return "down" if is_down else "warn", refusal.what, refusal.remedy
         found, missing = _("Connected as {name}."), self.missing(getattr(account, "scopes", ()))
         if isinstance(account, ConnectedAccount) and account.expires_at <= now:
-            found = _("Connected as {name}, but its token could not be renewed yet.")
+            found = _("Connected as {name}, but its token could not be refreshed yet.")
         elif missing:
             found = _("Connected as {name}, without: {missing}.")
         else:

@@ -1,7 +1,5 @@
 """Scopes, PKCE, and which server answers in chat."""
 
-import base64
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -115,9 +113,3 @@ def may_claim(ours: Follower, current: Follower, now: datetime, *, manages_curre
     if ours.connected_at is None or now - ours.connected_at > CONSENT_LASTS:
         return False
     return ours.connected_at > max(current.connected_at or _NEVER, current.primary_since or _NEVER)
-
-
-def challenge_of(verifier: str) -> str:
-    """PKCE, S256: https://datatracker.ietf.org/doc/html/rfc7636#section-4.2."""
-    digest = hashlib.sha256(verifier.encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

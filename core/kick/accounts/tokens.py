@@ -43,4 +43,4 @@ class _KickTokens(TokenKeeper[Account]):
 
 _TOKENS = _KickTokens()
 user_token, refresh_after_401 = _TOKENS.user_token, _TOKENS.refresh_after_401
-renew_due = _TOKENS.renew_due
+refresh_due = _TOKENS.refresh_due

@@ -47,7 +47,7 @@ class _TwitchTokens(TokenKeeper[TwitchAccount]):
 
 TOKENS = _TwitchTokens()
 user_token, refresh_after_401 = TOKENS.user_token, TOKENS.refresh_after_401
-renew_due = TOKENS.renew_due
+refresh_due = TOKENS.refresh_due
 
 
 def validate_all(services: Services) -> None:

@@ -15,7 +15,7 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.kick.accounts import oauth
 from core.kick.accounts.actions import ACCOUNT
 from core.kick.accounts.records import Account
-from core.kick.accounts.tokens import refresh_after_401, renew_due, user_token
+from core.kick.accounts.tokens import refresh_after_401, refresh_due, user_token
 from core.kick.client import client_of
 from core.kit.database.connection import Database
 from core.kit.errors import Outage, Refusal
@@ -126,16 +126,16 @@ def test_expired_token_waits_during_kick_outage(office: Office) -> None:
     with pytest.raises(Outage):
         user_token(office.services, GUILD)
     with pytest.raises(Outage):
-        renew_due(office.services)
+        refresh_due(office.services)
     after = office.account()
     assert after is not None
     assert (after.state, after.refresh_token) == ("connected", before.refresh_token)
     assert part(office) == (
         "warn",
-        "Connected as NoraPlays, but its token could not be renewed yet.",
+        "Connected as NoraPlays, but its token could not be refreshed yet.",
     )
     assert office.direct_messages("guilds.reconnect") == []
-    renew_due(office.services)
+    refresh_due(office.services)
     assert part(office)[0] == "ok"
 
 
@@ -153,7 +153,7 @@ def test_ended_grant_is_reported_once_and_not_retried(office: Office, documented
     for _time in range(3):
         with pytest.raises(ReconnectNeeded):
             user_token(office.services, GUILD)
-        renew_due(office.services)
+        refresh_due(office.services)
     [(target, payload)] = office.direct_messages("guilds.reconnect")
     assert target == {"user_id": ADMIN}
     assert payload["account"] == "NoraPlays"
@@ -197,7 +197,7 @@ def test_rejected_app_credentials_do_not_require_reconnecting(office: Office) ->
         user_token(changed.services, GUILD)
     assert not isinstance(refused.value, ReconnectNeeded)
     with pytest.raises(Refusal, match="app"):
-        renew_due(changed.services)
+        refresh_due(changed.services)
     assert office.direct_messages("guilds.reconnect") == []
     assert name_of(office, user_token(office.services, GUILD)) == "NoraPlays"
 
@@ -270,7 +270,7 @@ def test_all_due_accounts_are_refreshed_despite_a_failure(office: Office) -> Non
     office.expire(-1, OTHER_GUILD)
     office.kick.fault(token__500=1)
     with pytest.raises(Outage):
-        renew_due(office.services)
+        refresh_due(office.services)
     assert office.tokens(OTHER_GUILD) != before
 
 
